@@ -1,0 +1,75 @@
+import type { Usage } from '../dialects/types.ts';
+
+/** US dollars per million tokens; null = unknown. Unknown is never 0. */
+export interface TokenPrices {
+  readonly input: number | null;
+  readonly output: number | null;
+  readonly cachedRead: number | null;
+  readonly cacheWrite5m: number | null;
+  readonly cacheWrite1h: number | null;
+  /** Reasoning tokens; null = billed as output. */
+  readonly reasoning: number | null;
+  readonly audioInput: number | null;
+  readonly audioOutput: number | null;
+}
+
+export interface Prices extends TokenPrices {
+  readonly batchInput: number | null;
+  readonly batchOutput: number | null;
+  /** US dollars per image in the input/output where the provider prices so. */
+  readonly imageInput: number | null;
+  readonly imageOutput: number | null;
+  /** Prices that hold for the whole request once its total input is above `aboveTokens`; ascending. */
+  readonly tiers: readonly ({ readonly aboveTokens: number } & TokenPrices)[];
+}
+
+/** true / false / null = not stated by the source. A capability that is not stated does not qualify a model. */
+export interface Capabilities {
+  readonly vision: boolean | null;
+  readonly tools: boolean | null;
+  readonly jsonObject: boolean | null;
+  readonly jsonSchema: boolean | null;
+  readonly audioInput: boolean | null;
+  readonly audioOutput: boolean | null;
+  readonly files: boolean | null;
+  readonly reasoning: boolean | null;
+}
+
+export type ModelMode = 'chat' | 'completion' | 'responses' | 'embedding' | 'other';
+
+export interface ModelEntry {
+  readonly provider: string;
+  readonly model: string;
+  readonly mode: ModelMode;
+  readonly prices: Prices;
+  /** Tokens; null = unknown. */
+  readonly contextWindow: number | null;
+  readonly maxOutput: number | null;
+  readonly capabilities: Capabilities;
+}
+
+export type CostUnknown = 'model' | 'price' | 'usage';
+
+/** US dollars, or why it is not known. */
+export type Cost =
+  | { readonly known: true; readonly usd: number }
+  | { readonly known: false; readonly reason: CostUnknown };
+
+export interface Catalog {
+  /** Content version, e.g. date plus short hash; in every record. */
+  readonly version: string;
+  /** ISO date of the price facts. */
+  readonly date: string;
+  readonly size: number;
+  /**
+   * Exact model id, then the id without a date/`-latest` suffix that the catalog lists as an alias. Never a fuzzy guess.
+   * `provider` is the catalog's provider name (openai, anthropic, google, mistral, deepseek, meta, amazon, azure …).
+   */
+  lookup(provider: string, model: string): ModelEntry | null;
+  models(provider: string): readonly ModelEntry[];
+  providers(): readonly string[];
+  /** Cost of a measured usage on a model. */
+  cost(provider: string, model: string, usage: Usage): Cost;
+  /** Estimated cost before the call: prompt tokens and expected output tokens (see docs/catalog.md for the expectation). */
+  estimate(provider: string, model: string, promptTokens: number, outputTokens: number): Cost;
+}

@@ -1,0 +1,208 @@
+/** The API families whose requests Sluice reads. One file in this folder each. */
+export type ApiName =
+  | 'openai-chat'
+  | 'openai-completions'
+  | 'openai-responses'
+  | 'openai-embeddings'
+  | 'anthropic-messages'
+  | 'anthropic-count-tokens'
+  | 'gemini-generate'
+  | 'bedrock'
+  | 'other-llm';
+
+/** What a request is for. Only `generate` is routed by tier; the rest changes model only where a rule names one. */
+export type Operation = 'generate' | 'embed' | 'count' | 'other';
+
+/** The wire format a provider speaks; a provider in a policy names one. */
+export type DialectFamily = 'openai' | 'azure-openai' | 'anthropic' | 'gemini' | 'bedrock';
+
+/** Why a request goes on as the app sent it, without a decision. Closed list: it is a metric label. */
+export type PassReason =
+  | 'unknown-path'
+  | 'unknown-provider'
+  | 'method'
+  | 'not-json'
+  | 'encoded-body'
+  | 'upgrade'
+  | 'too-large'
+  | 'no-body'
+  | 'invalid-json'
+  | 'too-deep'
+  | 'no-model'
+  | 'model-unreadable'
+  | 'not-rewritable'
+  | 'route-off'
+  | 'policy-off'
+  | 'draining'
+  | 'overload'
+  | 'internal-error';
+
+/** Half-open range [start, end) of byte offsets in a body (or of UTF-16 offsets in a path). */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What the request line and headers say about a request, before its body is read. Header names are lower case. */
+export interface RequestHead {
+  readonly method: string;
+  /** Path with query, after the provider's prefix was taken off. */
+  readonly path: string;
+  readonly authority: string;
+  readonly contentType: string;
+  readonly contentEncoding: string;
+  /** From content-length; null when absent. */
+  readonly contentLength: number | null;
+  /** True for an Upgrade (WebSocket) or extended CONNECT. */
+  readonly upgrade: boolean;
+}
+
+/** What a path is, before the body. */
+export type Recognition =
+  | {
+      readonly kind: 'readable';
+      readonly api: ApiName;
+      readonly operation: Operation;
+      /** The model in the path (Gemini, Azure deployments), percent-decoded, and where it stands in `path`; null when it is in the body. */
+      readonly pathModel: { readonly model: string; readonly span: Span } | null;
+      /** True or false when the path alone says whether the answer streams (Gemini); null when the body says it. */
+      readonly stream: boolean | null;
+    }
+  /** An LLM API that is known and cannot be rewritten (Bedrock, images, audio, batches, files, models list …): observed, and said so. */
+  | { readonly kind: 'observed'; readonly api: ApiName; readonly model: string | null; readonly reason: PassReason }
+  | { readonly kind: 'pass'; readonly reason: PassReason };
+
+export type JsonOutput = 'none' | 'object' | 'schema';
+
+/** One view of any API's request. Only fields that are used are read; the bytes stay as they came. */
+export interface Exchange {
+  readonly api: ApiName;
+  readonly operation: Operation;
+  /** The requested model, decoded. */
+  readonly model: string;
+  /** The bytes of the top-level `model` string value in the body, quotes included; null when the model is in the path. */
+  readonly modelSpan: Span | null;
+  readonly pathModel: { readonly model: string; readonly span: Span } | null;
+  readonly stream: boolean;
+  readonly bodyBytes: number;
+  /** System and developer prompts, joined by newlines; bounded by limits.textUnits. */
+  readonly system: string;
+  /** Text of the last user turn (joined parts); bounded. For completions/embeddings: the prompt/input. */
+  readonly lastUser: string;
+  /** Text of all earlier turns, oldest first, bounded (only for rules on sensitivity and for classification of context). */
+  readonly context: string;
+  /** True when one of the three texts above was cut at the bound. */
+  readonly textTruncated: boolean;
+  /** UTF-8 bytes of all text parts, uncut. */
+  readonly textBytes: number;
+  /** Estimated prompt tokens: text, tools' definitions, images. Unit: tokens; documented in docs/dialects.md. */
+  readonly promptTokens: number;
+  readonly messages: number;
+  readonly userTurns: number;
+  /** True when the last message is a tool's result rather than a person's. */
+  readonly lastIsToolResult: boolean;
+  readonly tools: number;
+  /** At most limits.toolNames. */
+  readonly toolNames: readonly string[];
+  readonly images: number;
+  readonly audioInputs: number;
+  readonly files: number;
+  /** Asks for audio in the answer (OpenAI modalities, Gemini responseModalities). */
+  readonly audioOutput: boolean;
+  readonly jsonOutput: JsonOutput;
+  readonly maxOutputTokens: number | null;
+  readonly temperature: number | null;
+  /** Number of answers asked for (OpenAI n, Gemini candidateCount); 1 when absent. */
+  readonly n: number;
+  /** reasoning_effort, thinking etc., as given; null when absent. */
+  readonly reasoning: string | null;
+  /** For OpenAI-shaped streams: whether stream_options.include_usage is true; null when stream_options is absent. */
+  readonly includeUsage: boolean | null;
+  /** Byte offset just after the body's opening brace (where a member can be inserted). */
+  readonly bodyOpen: number;
+}
+
+export type ReadResult =
+  | { readonly ok: true; readonly exchange: Exchange }
+  | { readonly ok: false; readonly reason: PassReason };
+
+/**
+ * How a provider counts: `subset` = the class is already inside the total, `on-top` = it must be added to it.
+ * OpenAI: cached, reasoning, audio are subsets. Anthropic: cache read and write on top of input. Gemini: cached is a
+ * subset of the prompt, thoughts and tool-use prompt come on top.
+ */
+export type Counting = 'subset' | 'on-top';
+
+export interface UsageConvention {
+  readonly cachedRead: Counting;
+  readonly cacheWrite: Counting;
+  readonly reasoning: Counting;
+  readonly audio: Counting;
+}
+
+/**
+ * Tokens of one answer in disjoint classes: every token is in exactly one class, so cost is a plain sum.
+ * `input` and `output` are what is left after the special classes were taken out. All counts are tokens.
+ */
+export interface Usage {
+  readonly convention: UsageConvention;
+  /** Uncached text/image input. */
+  readonly input: number;
+  readonly cachedRead: number;
+  readonly cacheWrite5m: number;
+  readonly cacheWrite1h: number;
+  readonly audioInput: number;
+  /** Visible output (text, tool calls). */
+  readonly output: number;
+  readonly reasoning: number;
+  readonly audioOutput: number;
+  /** All input classes together. */
+  readonly totalInput: number;
+  /** All output classes together. */
+  readonly totalOutput: number;
+  /** The provider's usage object(s) as they came, JSON text, bounded by limits.rawUsageBytes. */
+  readonly raw: string;
+}
+
+/** Why usage is unknown. Closed list. */
+export type UsageUnknown =
+  | 'not-observed'
+  | 'not-sent'
+  | 'stream-not-asked'
+  | 'cut'
+  | 'too-large'
+  | 'unreadable'
+  | 'encoded'
+  | 'error-status'
+  | 'dialect';
+
+/** What an answer said, once it ended. */
+export interface Answer {
+  readonly usage: Usage | null;
+  /** Set exactly when usage is null. */
+  readonly usageUnknown: UsageUnknown | null;
+  /** The model the provider says it used; null when it does not say. */
+  readonly model: string | null;
+  readonly finishReason: string | null;
+  /** For streams: whether the terminal event was seen. For JSON: whether the body was whole. */
+  readonly complete: boolean;
+  /** An error object inside the answer (also as an SSE event after a 200): its type or code. */
+  readonly errorType: string | null;
+}
+
+/** Reads one answer from copies of its chunks; never throws on any bytes. */
+export interface AnswerReader {
+  /** Returns true on the push that held the first output token (content) of the answer, once. */
+  push(chunk: Uint8Array): boolean;
+  /** `whole`: Envoy said end of stream (false: the stream was cut). */
+  end(whole: boolean): Answer;
+}
+
+export interface AnswerHead {
+  readonly api: ApiName;
+  readonly status: number;
+  readonly contentType: string;
+  readonly contentEncoding: string;
+  /** exchange.stream && includeUsage !== true on an OpenAI shape: explains missing usage. */
+  readonly usageNotAsked: boolean;
+}

@@ -1,0 +1,32 @@
+/**
+ * The one registry of error codes. An error says what is wrong, where, and what to do; its code is stable, so that
+ * operators can search for it. `docs/errors.md` is generated from this table and checked by a test.
+ */
+export const errorCodes = {
+  // Command line and files
+  SLUICE_CLI_USAGE: 'The command line is wrong. Run the command with --help.',
+  SLUICE_FILE_UNREADABLE: 'A file cannot be read. Check the path and its permissions.',
+  SLUICE_INTERNAL: 'Sluice met a state that it did not expect. Please report it with the log line.',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** An error with a registered code. `message` says what, `where` the place (file:line, flag, model…), `fix` what to do. */
+export class SluiceError extends Error {
+  readonly code: ErrorCode;
+  readonly where: string | undefined;
+  readonly fix: string;
+
+  constructor(code: ErrorCode, message: string, options: { where?: string; fix?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'SluiceError';
+    this.code = code;
+    this.where = options.where;
+    this.fix = options.fix ?? errorCodes[code];
+  }
+
+  /** One line for people: `CODE where: message. fix`. */
+  render(): string {
+    return `${this.code}${this.where === undefined ? '' : ` ${this.where}`}: ${this.message} ${this.fix}`;
+  }
+}

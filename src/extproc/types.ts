@@ -1,0 +1,124 @@
+/** Envoy's ext_proc protocol as Sluice sees it: decoded phases in, encoded replies out. Knows no policy. */
+
+/** Headers of one direction; names are lower case, pseudo headers (`:path`, `:status`) included. */
+export interface HeaderMap {
+  /** First value or undefined. */
+  get(name: string): string | undefined;
+  /** All pairs in order. */
+  entries(): Iterable<readonly [string, string]>;
+}
+
+export type Phase =
+  | { readonly kind: 'request-headers'; readonly headers: HeaderMap; readonly endOfStream: boolean }
+  | { readonly kind: 'request-body'; readonly body: Buffer; readonly endOfStream: boolean }
+  | { readonly kind: 'request-trailers' }
+  | { readonly kind: 'response-headers'; readonly headers: HeaderMap; readonly endOfStream: boolean }
+  | { readonly kind: 'response-body'; readonly body: Buffer; readonly endOfStream: boolean }
+  | { readonly kind: 'response-trailers' };
+
+/** One decoded ProcessingRequest. */
+export interface ProcessingRequest {
+  readonly phase: Phase;
+  /** metadata_context.filter_metadata of the namespaces that Envoy forwards, as plain JSON values; null when none came. */
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  readonly observability: boolean;
+}
+
+export interface HeaderMutation {
+  /** Overwritten or added. */
+  readonly set: readonly (readonly [string, string])[];
+  readonly remove: readonly string[];
+}
+
+/** Flat metadata in the `sluice` namespace; Envoy puts it on response headers and access logs. */
+export type SluiceMetadata = Readonly<Record<string, string | number | boolean>>;
+
+export type Reply =
+  | {
+      readonly kind: 'continue';
+      readonly phase: Phase['kind'];
+      readonly headers?: HeaderMutation;
+      /** Replaces the body (only in a request-body reply). */
+      readonly body?: Buffer;
+      readonly clearRouteCache?: boolean;
+      readonly metadata?: SluiceMetadata;
+      /** Only in header replies: the request body mode from here on. */
+      readonly requestBodyMode?: 'NONE' | 'BUFFERED';
+    }
+  | {
+      readonly kind: 'immediate';
+      readonly status: number;
+      readonly headers: HeaderMutation;
+      readonly body: Buffer;
+      /** Goes to Envoy's response_code_details. */
+      readonly details: string;
+      readonly metadata?: SluiceMetadata;
+    };
+
+/** One gRPC stream of Envoy's, as a transport offers it. */
+export interface ProcStream {
+  send(reply: Reply): void;
+  /** Sluice has nothing more to say: Envoy carries on without it. */
+  end(): void;
+}
+
+/** What a stream's owner gets. Calls come in order, never after `closed`. */
+export interface StreamHandler {
+  message(request: ProcessingRequest): void;
+  /** `cancelled`: Envoy reset the stream (the client went away, or Envoy's timeout); else it half-closed. */
+  closed(cancelled: boolean): void;
+}
+
+/** A transport accepts Envoy's streams. grpc-js is the first; a leaner one may follow behind the same interface. */
+export interface Transport {
+  /** `address`: `unix:/path` or `host:port` (port 0: any free one). Resolves with the bound address. */
+  listen(address: string, open: (stream: ProcStream) => StreamHandler): Promise<string>;
+  /** Health NOT_SERVING at once, then open streams may end for up to `graceMs`, then the rest is cut. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/**
+ * What the sessions ask of the rest of Sluice. One implementation: the pipeline.
+ * Every method must be synchronous and must not throw (an error inside is a pass, counted).
+ */
+export interface Gateway {
+  /** Called once per request. */
+  requestHeaders(headers: HeaderMap, endOfStream: boolean): RequestPlan;
+  /** Called once per observed response, with the `sluice` metadata that the request side left (null: none). */
+  responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan;
+}
+
+export type RequestPlan =
+  /** Let it go on as it is; the stream is ended after the reply. */
+  | { readonly kind: 'pass'; readonly headers?: HeaderMutation; readonly metadata?: SluiceMetadata }
+  /** Ask Envoy for the buffered body. */
+  | { readonly kind: 'read-body'; readonly exchange: RequestExchange };
+
+export interface RequestExchange {
+  /** The whole body. */
+  body(bytes: Buffer): BodyPlan;
+  /** The stream closed before the body came. */
+  aborted(): void;
+}
+
+export type BodyPlan =
+  | {
+      readonly kind: 'forward';
+      /** New body; absent = unchanged. */
+      readonly body?: Buffer;
+      readonly headers?: HeaderMutation;
+      readonly clearRouteCache?: boolean;
+      readonly metadata?: SluiceMetadata;
+    }
+  | { readonly kind: 'respond'; readonly status: number; readonly contentType: string; readonly headers: readonly (readonly [string, string])[]; readonly body: Buffer; readonly details: string; readonly metadata?: SluiceMetadata };
+
+export type ResponsePlan =
+  /** Nothing to read: end the stream. */
+  | { readonly kind: 'ignore' }
+  | { readonly kind: 'read'; readonly observer: ResponseObserver };
+
+export interface ResponseObserver {
+  chunk(bytes: Buffer): void;
+  /** `whole`: end of stream was seen. `cancelled`: the stream was reset instead. */
+  end(whole: boolean, cancelled: boolean): void;
+}

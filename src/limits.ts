@@ -1,0 +1,34 @@
+/**
+ * Every bound in one place: bodies, texts, tables, queues. A number that limits what a peer, an app or an operator can
+ * make Sluice hold belongs here and nowhere else.
+ */
+export const limits = {
+  /** Largest request body that Envoy buffers and Sluice reads, in bytes. Larger ones pass untouched. */
+  requestBodyBytes: 32 * 1024 * 1024,
+  /** gRPC messages: a whole buffered body plus room for headers and metadata, in bytes. */
+  grpcMessageBytes: 34 * 1024 * 1024,
+  /** Deepest JSON nesting that the scanner follows; deeper bodies pass untouched. */
+  jsonDepth: 512,
+  /** Longest `model` value that is read, in bytes; a longer one makes the body unreadable, so it passes untouched. */
+  modelBytes: 256,
+  /** Text kept per Exchange part (system, last user turn) for classification, in UTF-16 units; the rest is counted only. */
+  textUnits: 32 * 1024,
+  /** Tools whose names are kept. */
+  toolNames: 64,
+  /** JSON answers are held for reading up to this size, in bytes; usage of larger ones is unknown and counted. */
+  answerBytes: 8 * 1024 * 1024,
+  /** One SSE event's data that is held while incomplete, in bytes; longer events are skipped, never parsed. */
+  sseEventBytes: 1024 * 1024,
+  /** The provider's usage object as it came, kept in the record, in bytes. */
+  rawUsageBytes: 4 * 1024,
+  /** Requests between decision and outcome that are remembered. Above it the oldest is closed as unobserved. */
+  pendingExchanges: 50_000,
+  /** Longest time between the decision and the first byte of the answer, in ms; then the record closes as unobserved. */
+  pendingMs: 15 * 60 * 1000,
+  /** Decisions kept in memory for `explain` and the admin API. */
+  recentDecisions: 2_000,
+  /** Distinct label values per metric label; beyond it a value is counted as `other`. */
+  labelValues: 200,
+  /** Policy source text, all files together, in bytes. */
+  policyBytes: 1024 * 1024,
+} as const;

@@ -1,0 +1,164 @@
+import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
+import type { Catalog } from '../catalog/types.ts';
+import type { DialectFamily, Exchange } from '../dialects/types.ts';
+
+export type Mode = 'enabled' | 'shadow' | 'off';
+
+/** A provider as the policy names it: an Envoy cluster with a dialect. */
+export interface Provider {
+  readonly name: string;
+  readonly family: DialectFamily;
+  /** scheme://host[:port][/base] of the real endpoint. */
+  readonly endpoint: string;
+  /** Path prefix on the gateway that means this provider, e.g. `/deepseek`; null when it has none. Taken off before the provider sees it. */
+  readonly pathPrefix: string | null;
+  /** Host names that mean this provider when traffic comes with its own authority. */
+  readonly hosts: readonly string[];
+  /** Name under which the catalog lists its models. */
+  readonly catalogProvider: string;
+  /** Azure: deployment name → model name in the catalog. */
+  readonly deployments: ReadonlyMap<string, string>;
+  /** The gateway's own key for this provider, read from a file; needed to be reached from another provider's traffic. */
+  readonly credential: { readonly file: string } | null;
+}
+
+export interface TargetRef {
+  readonly provider: string;
+  readonly model: string;
+}
+
+/** What a matching override or rule asks for. */
+export type Directive =
+  | { readonly kind: 'tier'; readonly tier: Tier }
+  | { readonly kind: 'model'; readonly target: TargetRef }
+  /** The most capable: the last tier's candidates, best first as listed. */
+  | { readonly kind: 'best' }
+  /** The app's own model, untouched. */
+  | { readonly kind: 'keep' }
+  | { readonly kind: 'block'; readonly message: string };
+
+/** Facts about the caller, from headers and the clock; part of every rule's view. */
+export interface CallerContext {
+  readonly workspace: string;
+  /** x-sluice-user-tier, lower case; null when absent. */
+  readonly userTier: string | null;
+  /** x-sluice-quality, lower case; null when absent. */
+  readonly quality: string | null;
+  /** x-sluice-task. */
+  readonly task: string | null;
+  /** x-sluice-session. */
+  readonly session: string | null;
+  /** Request headers that the policy lists as readable by rules; lower-case names. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** What overrides and rules look at. */
+export interface RuleInput {
+  readonly exchange: Exchange;
+  readonly verdict: Verdict;
+  readonly caller: CallerContext;
+  readonly provider: string;
+}
+
+export interface CompiledRule {
+  readonly name: string;
+  /** Where the record says it came from. */
+  readonly kind: 'override' | 'rule';
+  /** For people: the condition as the policy wrote it. */
+  readonly source: string;
+  /** Never throws: an evaluation error counts as no match and is reported through `onError` of the compiler. */
+  matches(input: RuleInput): boolean;
+  readonly then: Directive;
+}
+
+export interface SensitivityRule {
+  readonly name: string;
+  /** Linear time. Tests system, context and last user text. */
+  matches(exchange: Exchange): boolean;
+  readonly then: Directive & { readonly kind: 'model' | 'block' };
+}
+
+/** The policy for one workspace and provider, defaults filled in. */
+export interface PolicySection {
+  /** Name in the policy, for the record. */
+  readonly name: string;
+  readonly mode: Mode;
+  readonly failClosed: boolean;
+  /** Tiers that are routed; requests of other tiers keep their model. */
+  readonly routedTiers: ReadonlySet<Tier>;
+  readonly thresholds: TierThresholds;
+  /** Candidates by tier, in the order the policy lists them. */
+  readonly candidates: Readonly<Record<Tier, readonly TargetRef[]>>;
+  readonly overrides: readonly CompiledRule[];
+  readonly rules: readonly CompiledRule[];
+  readonly sensitivity: readonly SensitivityRule[];
+  /** Models that an app pins by asking for them: never rewritten. */
+  readonly pinned: ReadonlySet<string>;
+  /** Other providers this section may send to; empty = never crosses. */
+  readonly allowProviders: ReadonlySet<string>;
+  /** Whether the decision table may choose a costlier model than the requested one. */
+  readonly upgrades: 'never' | 'allow';
+  /** What to do with a requested model that the catalog does not know. */
+  readonly unknownModel: 'keep' | 'route';
+  /** Used when no candidate of any tier qualifies; null = the requested model. */
+  readonly defaultTarget: TargetRef | null;
+  /** `ask`: add stream_options.include_usage to OpenAI-shaped streams that do not say; `leave`: never touch. */
+  readonly streamUsage: 'ask' | 'leave';
+  /** How prompts appear in the record. */
+  readonly promptCapture: { readonly kind: 'hash' } | { readonly kind: 'truncate'; readonly units: number } | { readonly kind: 'none' };
+}
+
+/** An immutable, compiled policy. A request takes the current one when it starts and keeps it. */
+export interface PolicyGeneration {
+  /** Counts up from 1 in this process. */
+  readonly number: number;
+  /** SHA-256 of the source text, hex, first 16 digits. */
+  readonly hash: string;
+  /** Kubernetes resourceVersion where there is one. */
+  readonly resourceVersion: string | null;
+  /** Milliseconds since the epoch. */
+  readonly loadedAt: number;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly catalog: Catalog;
+  /** Header names that say the workspace, in order; lower case. Default: x-sluice-workspace. */
+  readonly workspaceHeaders: readonly string[];
+  /** Headers that rules may read; lower case. */
+  readonly ruleHeaders: readonly string[];
+  /** Workspaces that metrics may name; others are counted as `other`. */
+  readonly workspaces: readonly string[];
+  /** Which provider a request is for, from its authority and path, and the path without the provider's prefix. */
+  resolveProvider(authority: string, path: string): { readonly provider: Provider; readonly path: string } | null;
+  /** The most specific section for the pair; there always is one. */
+  section(workspace: string, provider: string): PolicySection;
+}
+
+/** Holds the current generation; sources push texts into it. */
+export interface PolicyStore {
+  current(): PolicyGeneration;
+  /** Milliseconds since the epoch of the last refused edit and its problems; null when the last edit was good. */
+  lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null;
+  onChange(listener: (generation: PolicyGeneration) => void): () => void;
+  onRefusal(listener: (problems: readonly Problem[]) => void): () => void;
+  close(): Promise<void>;
+}
+
+export type ProblemLevel = 'error' | 'warning';
+
+/** One mistake in a policy: where, what, and what would be right. */
+export interface Problem {
+  readonly level: ProblemLevel;
+  /** Stable code, e.g. `unknown-model`. */
+  readonly code: string;
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly column: number;
+  /** Path in the document, e.g. `sections[0].tiers.simple[1]`. */
+  readonly path: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+export type { TaskType };

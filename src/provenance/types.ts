@@ -1,0 +1,91 @@
+import type { Cost } from '../catalog/types.ts';
+import type { Verdict } from '../classify/types.ts';
+import type { ApiName, Operation, PassReason, Usage, UsageUnknown } from '../dialects/types.ts';
+import type { TargetRef } from '../policy/types.ts';
+import type { Decision } from '../route/types.ts';
+
+/** How an exchange ended. Closed list: a metric label. */
+export type OutcomeKind =
+  | 'complete'
+  /** The stream ended without its terminal event, or was reset by the provider. */
+  | 'cut'
+  /** The client went away before the end. */
+  | 'client-gone'
+  /** The provider answered with 4xx or 5xx, or an error event. */
+  | 'provider-error'
+  /** Sluice answered: the policy blocked it. */
+  | 'blocked'
+  /** No response phase reached Sluice. */
+  | 'unobserved';
+
+export interface AttemptRecord {
+  readonly target: TargetRef;
+  readonly status: number | null;
+  readonly outcome: OutcomeKind;
+  readonly ms: number | null;
+}
+
+/** One request's record: everything that explains it a month later. Sinks get this object and nothing else. */
+export interface ExchangeRecord {
+  readonly kind: 'decision' | 'observed' | 'pass';
+  /** UUIDv7, Sluice's own; never the client's. */
+  readonly id: string;
+  /** ISO 8601 with ms. */
+  readonly time: string;
+  readonly workspace: string;
+  readonly provider: string | null;
+  readonly api: ApiName | null;
+  readonly operation: Operation;
+  readonly stream: boolean;
+  /** Set for kinds observed and pass. */
+  readonly passReason: PassReason | null;
+  readonly requestedModel: string | null;
+  readonly servedModel: string | null;
+  /** As the provider's answer names it. */
+  readonly answeredModel: string | null;
+  readonly verdict: Verdict | null;
+  readonly decision: Decision | null;
+  readonly section: string | null;
+  readonly mode: 'enabled' | 'shadow' | 'off';
+  readonly policy: { readonly number: number; readonly hash: string; readonly resourceVersion: string | null };
+  readonly catalogVersion: string;
+  readonly request: {
+    readonly bytes: number;
+    readonly estimatedTokens: number | null;
+    readonly messages: number | null;
+    readonly tools: number | null;
+    readonly images: number | null;
+    /** SHA-256 of the last user text, hex, first 16 digits; null when capture is none. */
+    readonly promptHash: string | null;
+    /** Only where the policy asks for it. */
+    readonly promptStart: string | null;
+  };
+  readonly outcome: OutcomeKind;
+  readonly status: number | null;
+  readonly finishReason: string | null;
+  readonly errorType: string | null;
+  readonly usage: Usage | null;
+  readonly usageUnknown: UsageUnknown | null;
+  readonly cost: Cost;
+  /** What the requested model would have cost for the same usage. */
+  readonly baseline: Cost;
+  /** baseline - cost; known only when both are. */
+  readonly savings: Cost;
+  readonly attempts: readonly AttemptRecord[];
+  readonly cache: 'off';
+  readonly arm: string | null;
+  readonly timing: {
+    /** Sluice's own time on the request path: scan, classify, decide, rewrite. */
+    readonly overheadMs: number;
+    /** From the request's headers to the response's headers. */
+    readonly firstByteMs: number | null;
+    /** To the first output token of a stream. */
+    readonly firstTokenMs: number | null;
+    readonly totalMs: number | null;
+  };
+}
+
+/** Gets every record once, when the exchange is over. Must not throw and must not block. */
+export interface RecordSink {
+  record(record: ExchangeRecord): void;
+}

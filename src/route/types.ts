@@ -1,0 +1,79 @@
+import type { Cost } from '../catalog/types.ts';
+import type { Tier, Verdict } from '../classify/types.ts';
+import type { Exchange } from '../dialects/types.ts';
+import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
+
+/** Why the request went where it went. Closed list: a metric label and a response header. */
+export type DecisionReason =
+  | 'tier'
+  | 'override'
+  | 'rule'
+  | 'sensitivity'
+  | 'pinned'
+  | 'kept-tier-not-routed'
+  | 'kept-cheapest'
+  | 'kept-no-candidate'
+  | 'kept-unknown-model'
+  | 'kept-operation'
+  | 'kept-by-rule'
+  | 'default'
+  | 'shadow'
+  | 'blocked';
+
+/** Why a candidate was not taken. Closed list. */
+export type Disqualification =
+  | 'unknown-model'
+  | 'context-window'
+  | 'max-output'
+  | 'vision'
+  | 'tools'
+  | 'json-object'
+  | 'json-schema'
+  | 'audio-input'
+  | 'audio-output'
+  | 'files'
+  | 'mode'
+  | 'provider-not-allowed'
+  | 'dialect'
+  | 'no-credential'
+  | 'costlier-than-requested'
+  | 'unknown-price';
+
+export interface CandidateReport {
+  readonly target: TargetRef;
+  readonly tier: Tier;
+  readonly estimate: Cost;
+  /** Null when it qualifies. */
+  readonly disqualified: Disqualification | null;
+  readonly chosen: boolean;
+}
+
+export interface DecideInput {
+  readonly exchange: Exchange;
+  readonly verdict: Verdict;
+  readonly caller: CallerContext;
+  readonly provider: Provider;
+  readonly section: PolicySection;
+  readonly generation: PolicyGeneration;
+}
+
+export interface Decision {
+  readonly action: 'route' | 'keep' | 'block';
+  readonly requested: TargetRef;
+  /** What is sent; equals `requested` for keep, shadow and block. First of `chain`. */
+  readonly served: TargetRef;
+  /** Targets in order; today one. Empty for block. */
+  readonly chain: readonly TargetRef[];
+  readonly tier: Tier;
+  readonly reason: DecisionReason;
+  /** Name of the override, rule or sensitivity pattern that decided; null for the table. */
+  readonly rule: string | null;
+  readonly candidates: readonly CandidateReport[];
+  /** In shadow mode: what would have been served; else null. */
+  readonly wouldServe: TargetRef | null;
+  readonly block: { readonly status: number; readonly message: string } | null;
+  /** Expected output tokens that the estimates assume. */
+  readonly assumedOutputTokens: number;
+  readonly estimate: Cost;
+  readonly baselineEstimate: Cost;
+}
