@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+
+interface ServeFlags {
+  readonly policy?: string;
+  readonly catalog?: string;
+  readonly listen: string;
+  readonly admin: string;
+  readonly log: string;
+  readonly logLevel: string;
+  readonly grace: string;
+}
+
+/**
+ * `sluice serve`: the processor. Prints JSON lines; the line with `"msg":"ready"` carries the bound addresses
+ * (`listen`, `admin`). SIGTERM and SIGINT drain for `--grace` seconds, then exit 0.
+ */
+export function registerServe(program: Command): void {
+  program
+    .command('serve')
+    .description("run the external processor for Envoy's ext_proc filters")
+    .option('--policy <path>', 'policy file, or folder of a mounted ConfigMap (default: the embedded policy)', process.env['SLUICE_POLICY'])
+    .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
+    .option('--listen <address>', 'unix:/path or host:port for Envoy', process.env['SLUICE_LISTEN'] ?? 'unix:/tmp/sluice.sock')
+    .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
+    .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
+    .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
+    .option('--grace <seconds>', 'longest drain on SIGTERM', '30')
+    .action(async (flags: ServeFlags) => {
+      const { startSluice } = await import('../main.ts');
+      const sluice = await startSluice({
+        policy: flags.policy ?? null,
+        catalog: flags.catalog ?? null,
+        listen: flags.listen,
+        admin: flags.admin,
+        log: flags.log,
+        logLevel: flags.logLevel,
+      });
+      let closing = false;
+      const stop = (): void => {
+        if (closing) return;
+        closing = true;
+        void sluice.close(Number(flags.grace) * 1000).then(() => process.exit(0));
+      };
+      process.on('SIGTERM', stop);
+      process.on('SIGINT', stop);
+    });
+}
