@@ -6,6 +6,12 @@ export const errorCodes = {
   // Command line and files
   SLUICE_CLI_USAGE: 'The command line is wrong. Run the command with --help.',
   SLUICE_FILE_UNREADABLE: 'A file cannot be read. Check the path and its permissions.',
+  // Price catalog
+  SLUICE_CATALOG_UNREADABLE: 'The price list or catalog cannot be read. Check the path or URL, and that it is JSON.',
+  SLUICE_CATALOG_INVALID: 'The catalog file does not fit its schema. Make it anew with `sluice catalog import`.',
+  SLUICE_CATALOG_MODEL: 'See `sluice catalog show PROVIDER` for the models that it knows, or add one under catalog.overrides.',
+  // Server
+  SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',
   SLUICE_INTERNAL: 'Sluice met a state that it did not expect. Please report it with the log line.',
 } as const;
 

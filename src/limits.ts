@@ -7,6 +7,10 @@ export const limits = {
   requestBodyBytes: 32 * 1024 * 1024,
   /** gRPC messages: a whole buffered body plus room for headers and metadata, in bytes. */
   grpcMessageBytes: 34 * 1024 * 1024,
+  /** Streams that Envoy may have open to Sluice on one connection. */
+  grpcStreams: 1_000_000,
+  /** Longest workspace name that is kept, in UTF-16 units. */
+  workspaceUnits: 128,
   /** Deepest JSON nesting that the scanner follows; deeper bodies pass untouched. */
   jsonDepth: 512,
   /** Longest `model` value that is read, in bytes; a longer one makes the body unreadable, so it passes untouched. */
@@ -29,6 +33,8 @@ export const limits = {
   recentDecisions: 2_000,
   /** Distinct label values per metric label; beyond it a value is counted as `other`. */
   labelValues: 200,
+  /** A price list that is imported, in bytes. */
+  priceListBytes: 32 * 1024 * 1024,
   /** Policy source text, all files together, in bytes. */
   policyBytes: 1024 * 1024,
 } as const;

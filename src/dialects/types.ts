@@ -80,8 +80,11 @@ export interface Exchange {
   readonly operation: Operation;
   /** The requested model, decoded. */
   readonly model: string;
-  /** The bytes of the top-level `model` string value in the body, quotes included; null when the model is in the path. */
-  readonly modelSpan: Span | null;
+  /**
+   * The bytes of every top-level `model` value in the body, quotes included, in order; empty when the model is in the path. With
+   * duplicates, parsers take the last; all of them are rewritten, so that no parser can disagree.
+   */
+  readonly modelSpans: readonly Span[];
   readonly pathModel: { readonly model: string; readonly span: Span } | null;
   readonly stream: boolean;
   readonly bodyBytes: number;

@@ -32,6 +32,7 @@ export type Disqualification =
   | 'audio-input'
   | 'audio-output'
   | 'files'
+  | 'reasoning'
   | 'mode'
   | 'provider-not-allowed'
   | 'dialect'
@@ -55,6 +56,8 @@ export interface DecideInput {
   readonly provider: Provider;
   readonly section: PolicySection;
   readonly generation: PolicyGeneration;
+  /** Whether the gateway holds a key for a provider right now. Absent: whether the policy names a key file for it. */
+  readonly hasCredential?: (provider: string) => boolean;
 }
 
 export interface Decision {
@@ -71,6 +74,8 @@ export interface Decision {
   readonly candidates: readonly CandidateReport[];
   /** In shadow mode: what would have been served; else null. */
   readonly wouldServe: TargetRef | null;
+  /** In shadow mode: the reason that an enabled section would have given (`blocked`: it would have refused the request). */
+  readonly shadowReason?: DecisionReason;
   readonly block: { readonly status: number; readonly message: string } | null;
   /** Expected output tokens that the estimates assume. */
   readonly assumedOutputTokens: number;

@@ -1,0 +1,56 @@
+import type { Usage } from '../dialects/types.ts';
+import { costOf, estimateOf } from './cost.ts';
+import type { Catalog, Cost, ModelEntry } from './types.ts';
+
+const unknownModel: Cost = { known: false, reason: 'model' };
+
+/** `gpt-5-2025-08-07`, `claude-opus-4-5-20251101`, `mistral-large-2411`, `gemini-2.5-pro-001`. */
+const dateSuffix = /-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|\d{3})$/;
+
+/** A catalog over a fixed list of entries. */
+export class ModelCatalog implements Catalog {
+  readonly version: string;
+  readonly date: string;
+  readonly size: number;
+  readonly #byProvider = new Map<string, Map<string, ModelEntry>>();
+
+  constructor(version: string, date: string, entries: Iterable<ModelEntry>) {
+    this.version = version;
+    this.date = date;
+    let size = 0;
+    for (const entry of entries) {
+      let models = this.#byProvider.get(entry.provider);
+      if (models === undefined) this.#byProvider.set(entry.provider, (models = new Map()));
+      if (!models.has(entry.model)) size++;
+      models.set(entry.model, entry);
+    }
+    this.size = size;
+  }
+
+  lookup(provider: string, model: string): ModelEntry | null {
+    const models = this.#byProvider.get(provider);
+    if (models === undefined) return null;
+    const exact = models.get(model);
+    if (exact !== undefined) return exact;
+    const plain = model.startsWith('models/') ? model.slice('models/'.length) : model;
+    return models.get(plain) ?? models.get(plain.replace(dateSuffix, '')) ?? null;
+  }
+
+  models(provider: string): readonly ModelEntry[] {
+    return [...(this.#byProvider.get(provider)?.values() ?? [])];
+  }
+
+  providers(): readonly string[] {
+    return [...this.#byProvider.keys()];
+  }
+
+  cost(provider: string, model: string, usage: Usage): Cost {
+    const entry = this.lookup(provider, model);
+    return entry === null ? unknownModel : costOf(entry.prices, usage);
+  }
+
+  estimate(provider: string, model: string, promptTokens: number, outputTokens: number): Cost {
+    const entry = this.lookup(provider, model);
+    return entry === null ? unknownModel : estimateOf(entry.prices, promptTokens, entry.mode === 'embedding' ? 0 : outputTokens);
+  }
+}

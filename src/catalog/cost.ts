@@ -1,0 +1,65 @@
+import type { Usage } from '../dialects/types.ts';
+import type { Cost, Prices, TokenPrices } from './types.ts';
+
+const unknownPrice: Cost = { known: false, reason: 'price' };
+
+/** The prices that hold for a request of this many input tokens: above a long-context limit all its tokens cost more. */
+export function pricesFor(prices: Prices, totalInput: number): TokenPrices {
+  let found: TokenPrices = prices;
+  for (const tier of prices.tiers) {
+    if (totalInput <= tier.aboveTokens) break;
+    // What a tier does not state stays at the base price.
+    found = merge(prices, tier);
+  }
+  return found;
+}
+
+function merge(base: TokenPrices, tier: TokenPrices): TokenPrices {
+  return {
+    input: tier.input ?? base.input,
+    output: tier.output ?? base.output,
+    cachedRead: tier.cachedRead ?? base.cachedRead,
+    cacheWrite5m: tier.cacheWrite5m ?? base.cacheWrite5m,
+    cacheWrite1h: tier.cacheWrite1h ?? base.cacheWrite1h,
+    reasoning: tier.reasoning ?? (tier.output === null ? base.reasoning : null),
+    audioInput: tier.audioInput ?? base.audioInput,
+    audioOutput: tier.audioOutput ?? base.audioOutput,
+  };
+}
+
+/**
+ * US dollars for a usage: a plain sum over its disjoint classes. A class without tokens needs no price; a class with
+ * tokens and without a price makes the whole cost unknown. Reasoning without a price of its own is billed as output.
+ */
+export function costOf(prices: Prices, usage: Usage): Cost {
+  const price = pricesFor(prices, usage.totalInput);
+  const classes: readonly (readonly [number, number | null])[] = [
+    [usage.input, price.input],
+    [usage.cachedRead, price.cachedRead],
+    [usage.cacheWrite5m, price.cacheWrite5m],
+    [usage.cacheWrite1h, price.cacheWrite1h],
+    [usage.audioInput, price.audioInput],
+    [usage.output, price.output],
+    [usage.reasoning, price.reasoning ?? price.output],
+    [usage.audioOutput, price.audioOutput],
+  ];
+  let micros = 0;
+  for (const [count, perMillion] of classes) {
+    if (count === 0) continue;
+    if (perMillion === null) return unknownPrice;
+    micros += count * perMillion;
+  }
+  return { known: true, usd: dollars(micros) };
+}
+
+/** US dollars for tokens that are expected, uncached. */
+export function estimateOf(prices: Prices, promptTokens: number, outputTokens: number): Cost {
+  const price = pricesFor(prices, promptTokens);
+  if (price.input === null || (price.output === null && outputTokens > 0)) return unknownPrice;
+  return { known: true, usd: dollars(promptTokens * price.input + outputTokens * (price.output ?? 0)) };
+}
+
+/** Millionths of a dollar → dollars, rounded at 1e-12 so that sums of decimal prices stay decimal. */
+function dollars(micros: number): number {
+  return Math.round(micros * 1e6) / 1e12;
+}

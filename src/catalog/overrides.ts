@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { ModelCatalog } from './catalog.ts';
+import type { CatalogOverrides } from './schema.ts';
+import type { Capabilities, Catalog, ModelEntry, Prices } from './types.ts';
+
+const noPrices: Prices = {
+  input: null,
+  output: null,
+  cachedRead: null,
+  cacheWrite5m: null,
+  cacheWrite1h: null,
+  reasoning: null,
+  audioInput: null,
+  audioOutput: null,
+  batchInput: null,
+  batchOutput: null,
+  imageInput: null,
+  imageOutput: null,
+  tiers: [],
+};
+
+const noCapabilities: Capabilities = {
+  vision: null,
+  tools: null,
+  jsonObject: null,
+  jsonSchema: null,
+  audioInput: null,
+  audioOutput: null,
+  files: null,
+  reasoning: null,
+};
+
+/**
+ * The catalog with a policy's overrides on top. An overridden token price holds at every context length, since the
+ * policy states one price: the base entry's long-context tiers go. The version says that it was changed.
+ */
+export function withOverrides(base: Catalog, overrides: CatalogOverrides): Catalog {
+  const changed: ModelEntry[] = [];
+  for (const [provider, models] of Object.entries(overrides)) {
+    for (const [model, facts] of Object.entries(models)) {
+      const entry = base.models(provider).find((candidate) => candidate.model === model);
+      const { mode, contextWindow, maxOutput, capabilities, ...prices } = facts;
+      const priced = Object.values(prices).some((price) => price !== undefined);
+      changed.push({
+        provider,
+        model,
+        mode: mode ?? entry?.mode ?? 'chat',
+        prices: { ...(entry?.prices ?? noPrices), ...defined(prices), ...(priced ? { tiers: [] } : {}) },
+        contextWindow: contextWindow === undefined ? (entry?.contextWindow ?? null) : contextWindow,
+        maxOutput: maxOutput === undefined ? (entry?.maxOutput ?? null) : maxOutput,
+        capabilities: { ...(entry?.capabilities ?? noCapabilities), ...defined(capabilities ?? {}) },
+      });
+    }
+  }
+  if (changed.length === 0) return base;
+  const hash = createHash('sha256').update(JSON.stringify(overrides)).digest('hex').slice(0, 8);
+  const entries = base.providers().flatMap((provider) => base.models(provider));
+  return new ModelCatalog(`${base.version}+${hash}`, base.date, [...entries, ...changed]);
+}
+
+function defined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+
+const price = z.number().min(0).max(100_000).nullable();
+
+const tokenPrices = {
+  input: price.describe('US dollars per million uncached input tokens'),
+  output: price.describe('US dollars per million output tokens'),
+  cachedRead: price.describe('US dollars per million input tokens read from the provider’s prompt cache'),
+  cacheWrite5m: price.describe('US dollars per million input tokens written to the prompt cache for five minutes'),
+  cacheWrite1h: price.describe('US dollars per million input tokens written to the prompt cache for an hour'),
+  reasoning: price.describe('US dollars per million reasoning tokens; absent means billed as output'),
+  audioInput: price.describe('US dollars per million audio input tokens'),
+  audioOutput: price.describe('US dollars per million audio output tokens'),
+};
+
+const capability = z.boolean().nullable();
+
+const capabilities = {
+  vision: capability,
+  tools: capability,
+  jsonObject: capability,
+  jsonSchema: capability,
+  audioInput: capability,
+  audioOutput: capability,
+  files: capability,
+  reasoning: capability,
+};
+
+const mode = z.enum(['chat', 'completion', 'responses', 'embedding', 'other']);
+const count = z.int().positive().nullable();
+
+export const modelSchema = z.strictObject({
+  provider: z.string().min(1),
+  model: z.string().min(1),
+  mode,
+  prices: z.strictObject({
+    ...tokenPrices,
+    batchInput: price,
+    batchOutput: price,
+    imageInput: price,
+    imageOutput: price,
+    tiers: z.array(z.strictObject({ aboveTokens: z.int().positive(), ...tokenPrices })),
+  }),
+  contextWindow: count,
+  maxOutput: count,
+  capabilities: z.strictObject(capabilities),
+});
+
+/** A price that waits for a person: `model` moved more than 10×. */
+const held = z.strictObject({ provider: z.string(), model: z.string(), field: z.string(), from: price, to: price });
+
+/** The catalog's own file. */
+export const catalogSchema = z.strictObject({
+  source: z.string(),
+  version: z.string().min(1),
+  date: z.iso.date(),
+  models: z.array(modelSchema),
+  held: z.array(held).optional(),
+});
+
+export type CatalogFile = z.infer<typeof catalogSchema>;
+
+/** `catalog.overrides` of a policy: provider → model → the facts that differ. A model that the catalog lacks is added. */
+export const catalogOverridesSchema = z
+  .record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.strictObject({
+        ...Object.fromEntries(Object.entries(tokenPrices).map(([name, schema]) => [name, schema.optional()])),
+        mode: mode.optional().describe('What the model serves; chat when it is new'),
+        contextWindow: count.optional().describe('Tokens that prompt and answer may take together'),
+        maxOutput: count.optional().describe('Longest answer in tokens'),
+        capabilities: z.strictObject(capabilities).partial().optional().describe('What the model can do; only what is true here qualifies it'),
+      }),
+    ),
+  )
+  .describe('Prices and facts that replace the catalog’s, by provider and model');
+
+/** The same as a type: zod cannot see through the generated optional prices. */
+export type CatalogOverrides = Readonly<
+  Record<
+    string,
+    Readonly<
+      Record<
+        string,
+        {
+          readonly [K in keyof typeof tokenPrices]?: number | null | undefined;
+        } & {
+          readonly mode?: z.infer<typeof mode> | undefined;
+          readonly contextWindow?: number | null | undefined;
+          readonly maxOutput?: number | null | undefined;
+          readonly capabilities?: { readonly [K in keyof typeof capabilities]?: boolean | null | undefined } | undefined;
+        }
+      >
+    >
+  >
+>;

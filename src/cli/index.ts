@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { SluiceError } from '../errors.ts';
+import { registerCatalog } from './catalog.ts';
+import { registerDemo } from './demo.ts';
+import { registerExplain } from './explain.ts';
+import { registerRender } from './render.ts';
+import { registerServe } from './serve.ts';
+import { registerValidate } from './validate.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const program = new Command('sluice')
+  .description('Routes, records and prices LLM traffic as an Envoy external processor')
+  .version(version)
+  .showHelpAfterError()
+  .exitOverride();
+
+for (const register of [registerServe, registerDemo, registerValidate, registerExplain, registerCatalog, registerRender]) {
+  register(program);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // commander has printed its own message; 2 is the shell's usual code for wrong usage.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else if (error instanceof SluiceError) {
+    process.stderr.write(`${error.render()}\n`);
+    process.exitCode = error.code === 'SLUICE_CLI_USAGE' ? 2 : 1;
+  } else {
+    process.stderr.write(`SLUICE_INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,47 @@
+import { isUtf8 } from 'node:buffer';
+import { anthropicMessages } from './anthropic.ts';
+import { Draft } from './draft.ts';
+import { geminiGenerate } from './gemini.ts';
+import { openaiChat, openaiPrompt, openaiResponses } from './openai.ts';
+import { JsonCursor, ScanError } from './scan.ts';
+import type { ApiName, PassReason, ReadResult, Recognition } from './types.ts';
+
+export { readAnswer } from './answer.ts';
+export { recognise } from './recognise.ts';
+export { renderError } from './render-error.ts';
+export { rewritePath, spliceRequest } from './splice.ts';
+
+type MemberReader = (cursor: JsonCursor, draft: Draft, key: string) => void;
+
+const readers: Readonly<Record<Exclude<ApiName, 'bedrock' | 'other-llm'>, MemberReader>> = {
+  'openai-chat': openaiChat,
+  'openai-completions': openaiPrompt,
+  'openai-responses': openaiResponses,
+  'openai-embeddings': openaiPrompt,
+  'anthropic-messages': anthropicMessages,
+  'anthropic-count-tokens': anthropicMessages,
+  'gemini-generate': geminiGenerate,
+};
+
+/** Reads a whole body in one scan. Never throws: a body that cannot be read is a reason to let it pass. */
+export function readExchange(recognition: Recognition & { readonly kind: 'readable' }, body: Buffer): ReadResult {
+  const { api, operation, pathModel } = recognition;
+  if (api === 'bedrock' || api === 'other-llm') return { ok: false, reason: 'not-rewritable' };
+  if (body.length === 0) return { ok: false, reason: 'no-body' };
+  if (!isUtf8(body)) return { ok: false, reason: 'invalid-json' };
+  const reader = readers[api];
+  const draft = new Draft();
+  const cursor = new JsonCursor(body);
+  try {
+    if (!cursor.isObject()) return { ok: false, reason: 'invalid-json' };
+    const bodyOpen = cursor.at + 1;
+    cursor.object((key) => reader(cursor, draft, key));
+    cursor.finish();
+    if (recognition.stream !== null) draft.stream = recognition.stream;
+    const exchange = draft.exchange(api, operation, body, pathModel, bodyOpen);
+    return typeof exchange === 'string' ? { ok: false, reason: exchange } : { ok: true, exchange };
+  } catch (error) {
+    const reason: PassReason = error instanceof ScanError ? error.fault : 'internal-error';
+    return { ok: false, reason };
+  }
+}

@@ -1,0 +1,46 @@
+import type { ApiName } from './types.ts';
+
+export interface ErrorFacts {
+  readonly status: number;
+  readonly message: string;
+  /** A short machine-readable code of Sluice's own. */
+  readonly code: string;
+}
+
+const googleStatus: Readonly<Record<number, string>> = {
+  400: 'INVALID_ARGUMENT',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  503: 'UNAVAILABLE',
+};
+
+const anthropicType: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+};
+
+/** An error as the API that was called would send it, so that the app's SDK raises its own exception type. */
+export function renderError(api: ApiName, facts: ErrorFacts): { readonly contentType: string; readonly body: Buffer } {
+  return { contentType: 'application/json', body: Buffer.from(JSON.stringify(shape(api, facts))) };
+}
+
+function shape(api: ApiName, { status, message, code }: ErrorFacts): object {
+  switch (api) {
+    case 'anthropic-messages':
+    case 'anthropic-count-tokens':
+      return { type: 'error', error: { type: anthropicType[status] ?? 'api_error', message } };
+    case 'gemini-generate':
+      return { error: { code: status, message, status: googleStatus[status] ?? 'UNKNOWN' } };
+    case 'bedrock':
+      return { message };
+    case 'openai-chat':
+    case 'openai-completions':
+    case 'openai-responses':
+    case 'openai-embeddings':
+    case 'other-llm':
+      return { error: { message, type: status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code } };
+  }
+}

@@ -1,0 +1,261 @@
+import type { HeaderMap, HeaderMutation, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
+import { bytesField, doubleField, encodeParts, messageField, stringField, varintField, WireError, WireReader, type Part } from './wire.ts';
+
+/** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */
+export const metadataNamespace = 'sluice';
+
+/** How deep a metadata Struct is followed. Sluice's own is flat. */
+const structDepth = 8;
+
+/** Headers over the message's own bytes, decoded on first use. */
+class WireHeaders implements HeaderMap {
+  readonly #reader: WireReader | null;
+  #pairs: [string, string][] | null = null;
+
+  constructor(reader: WireReader | null) {
+    this.#reader = reader;
+  }
+
+  get(name: string): string | undefined {
+    for (const pair of this.#decoded()) if (pair[0] === name) return pair[1];
+    return undefined;
+  }
+
+  entries(): Iterable<readonly [string, string]> {
+    return this.#decoded();
+  }
+
+  /** Reads every pair now, so that a malformed map is found while the message is decoded. */
+  check(): this {
+    this.#decoded();
+    return this;
+  }
+
+  #decoded(): [string, string][] {
+    if (this.#pairs !== null) return this.#pairs;
+    const pairs: [string, string][] = [];
+    const reader = this.#reader;
+    while (reader?.next() === true) {
+      if (reader.field !== 1) {
+        reader.skip();
+        continue;
+      }
+      const header = reader.message();
+      let key = '';
+      let value = '';
+      while (header.next()) {
+        if (header.field === 1) key = header.string();
+        // `value` and `raw_value`: Envoy sends one of the two.
+        else if (header.field === 2) value = header.string();
+        else if (header.field === 3) value = header.bytes().toString('latin1');
+        else header.skip();
+      }
+      pairs.push([key, value]);
+    }
+    this.#pairs = pairs;
+    return pairs;
+  }
+}
+
+/** Decodes one ProcessingRequest. Bodies are views of `bytes`. Throws WireError on malformed bytes or a missing phase. */
+export function decodeRequest(bytes: Buffer): ProcessingRequest {
+  const reader = new WireReader(bytes);
+  let phase: Phase | null = null;
+  let metadata: ProcessingRequest['metadata'] = null;
+  let observability = false;
+  while (reader.next()) {
+    switch (reader.field) {
+      case 2:
+        phase = { kind: 'request-headers', ...decodeHeaders(reader.message()) };
+        break;
+      case 3:
+        phase = { kind: 'response-headers', ...decodeHeaders(reader.message()) };
+        break;
+      case 4:
+        phase = { kind: 'request-body', ...decodeBody(reader.message()) };
+        break;
+      case 5:
+        phase = { kind: 'response-body', ...decodeBody(reader.message()) };
+        break;
+      case 6:
+        reader.skip();
+        phase = { kind: 'request-trailers' };
+        break;
+      case 7:
+        reader.skip();
+        phase = { kind: 'response-trailers' };
+        break;
+      case 8:
+        metadata = decodeMetadata(reader.message()) ?? metadata;
+        break;
+      case 10:
+        observability = reader.number() !== 0;
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  if (phase === null) throw new WireError('no phase in the request');
+  return { phase, metadata, observability };
+}
+
+function decodeHeaders(reader: WireReader): { headers: HeaderMap; endOfStream: boolean } {
+  let headers = new WireHeaders(null);
+  let endOfStream = false;
+  while (reader.next()) {
+    if (reader.field === 1) headers = new WireHeaders(reader.message()).check();
+    else if (reader.field === 3) endOfStream = reader.number() !== 0;
+    else reader.skip();
+  }
+  return { headers, endOfStream };
+}
+
+const emptyBody: Buffer = Buffer.alloc(0);
+
+function decodeBody(reader: WireReader): { body: Buffer; endOfStream: boolean } {
+  let body = emptyBody;
+  let endOfStream = false;
+  while (reader.next()) {
+    if (reader.field === 1) body = reader.bytes();
+    else if (reader.field === 2) endOfStream = reader.number() !== 0;
+    else reader.skip();
+  }
+  return { body, endOfStream };
+}
+
+/** envoy.config.core.v3.Metadata: only Sluice's own namespace is decoded. */
+function decodeMetadata(reader: WireReader): Record<string, unknown> | null {
+  let found: Record<string, unknown> | null = null;
+  while (reader.next()) {
+    if (reader.field !== 1) {
+      reader.skip();
+      continue;
+    }
+    const entry = reader.message();
+    let key = '';
+    let value: WireReader | null = null;
+    while (entry.next()) {
+      if (entry.field === 1) key = entry.string();
+      else if (entry.field === 2) value = entry.message();
+      else entry.skip();
+    }
+    if (key === metadataNamespace && value !== null) found = decodeStruct(value, 0);
+  }
+  return found;
+}
+
+function decodeStruct(reader: WireReader, depth: number): Record<string, unknown> {
+  const result: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  while (reader.next()) {
+    if (reader.field !== 1) {
+      reader.skip();
+      continue;
+    }
+    const entry = reader.message();
+    let key = '';
+    let value: unknown = null;
+    while (entry.next()) {
+      if (entry.field === 1) key = entry.string();
+      else if (entry.field === 2) value = decodeValue(entry.message(), depth + 1);
+      else entry.skip();
+    }
+    result[key] = value;
+  }
+  return result;
+}
+
+function decodeValue(reader: WireReader, depth: number): unknown {
+  if (depth > structDepth) throw new WireError('metadata nested too deep');
+  let value: unknown = null;
+  while (reader.next()) {
+    switch (reader.field) {
+      case 2:
+        value = reader.double();
+        break;
+      case 3:
+        value = reader.string();
+        break;
+      case 4:
+        value = reader.number() !== 0;
+        break;
+      case 5:
+        value = decodeStruct(reader.message(), depth);
+        break;
+      default:
+        reader.skip();
+        value = null;
+    }
+  }
+  return value;
+}
+
+/** ProcessingResponse fields of the replies, by the phase they answer. */
+const replyField: Record<Phase['kind'], number> = {
+  'request-headers': 1,
+  'response-headers': 2,
+  'request-body': 3,
+  'response-body': 4,
+  'request-trailers': 5,
+  'response-trailers': 6,
+};
+
+const overwriteIfExistsOrAdd = 2;
+const bodyModes = { NONE: 0, BUFFERED: 2 } as const;
+const skip = 2;
+
+/** Encodes one ProcessingResponse. A replaced body brings its content-length along: Envoy answers 500 without it. */
+export function encodeReply(reply: Reply): Buffer {
+  const parts: Part[] = [];
+  if (reply.kind === 'immediate') {
+    parts.push(
+      messageField(7, [
+        messageField(1, [varintField(1, reply.status)]),
+        headerMutation(2, reply.headers),
+        bytesField(3, reply.body),
+        stringField(5, reply.details),
+      ]),
+    );
+  } else if (reply.phase === 'request-trailers' || reply.phase === 'response-trailers') {
+    parts.push(messageField(replyField[reply.phase], []));
+  } else {
+    const common: Part[] = [];
+    const headers = withLength(reply.headers, reply.body);
+    if (headers !== undefined) common.push(headerMutation(2, headers));
+    if (reply.body !== undefined) common.push(messageField(3, [bytesField(1, reply.body)]));
+    if (reply.clearRouteCache === true) common.push(varintField(5, 1));
+    parts.push(messageField(replyField[reply.phase], common.length === 0 ? [] : [messageField(1, common)]));
+    if (reply.requestBodyMode !== undefined) {
+      // Every mode is said: a field left out would fall back to the protocol's default, not to the filter's.
+      parts.push(messageField(9, [varintField(1, 1), varintField(2, skip), varintField(3, bodyModes[reply.requestBodyMode]), varintField(5, skip), varintField(6, skip)]));
+    }
+  }
+  if (reply.metadata !== undefined) parts.push(messageField(8, [structEntry(metadataNamespace, messageField(5, structFields(reply.metadata)))]));
+  return encodeParts(parts);
+}
+
+function withLength(headers: HeaderMutation | undefined, body: Buffer | undefined): HeaderMutation | undefined {
+  if (body === undefined) return headers;
+  return { set: [...(headers?.set ?? []), ['content-length', String(body.length)]], remove: headers?.remove ?? [] };
+}
+
+function headerMutation(field: number, mutation: HeaderMutation): Part {
+  return messageField(field, [
+    ...mutation.set.map(([name, value]) =>
+      messageField(1, [messageField(1, [stringField(1, name), bytesField(3, Buffer.from(value, 'utf8'))]), varintField(3, overwriteIfExistsOrAdd)]),
+    ),
+    ...mutation.remove.map((name) => stringField(2, name)),
+  ]);
+}
+
+function structFields(metadata: SluiceMetadata): Part[] {
+  return Object.entries(metadata).map(([key, value]) => structEntry(key, valueField(value)));
+}
+
+function structEntry(key: string, value: Part): Part {
+  return messageField(1, [stringField(1, key), messageField(2, [value])]);
+}
+
+function valueField(value: string | number | boolean): Part {
+  if (typeof value === 'string') return stringField(3, value);
+  return typeof value === 'number' ? doubleField(2, value) : varintField(4, value ? 1 : 0);
+}

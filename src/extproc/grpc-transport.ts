@@ -1,0 +1,149 @@
+import { existsSync, rmSync, chmodSync } from 'node:fs';
+import { connect } from 'node:net';
+import { Server, ServerCredentials, status, type ServerDuplexStream, type ServiceDefinition } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import { SluiceError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { decodeRequest, encodeReply } from './codec.ts';
+import type { ProcStream, Reply, StreamHandler, Transport } from './types.ts';
+import { WireError } from './wire.ts';
+
+const serviceName = 'envoy.service.ext_proc.v3.ExternalProcessor';
+
+const identity = (bytes: Buffer): Buffer => bytes;
+
+/** Messages stay bytes here: the codec is ours, and its errors must end one stream, not the process. */
+const service: ServiceDefinition = {
+  Process: {
+    path: `/${serviceName}/Process`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: identity,
+    requestDeserialize: identity,
+    responseSerialize: identity,
+    responseDeserialize: identity,
+  },
+};
+
+type Call = ServerDuplexStream<Buffer, Buffer>;
+
+/** The ext_proc service and standard gRPC health over @grpc/grpc-js, on a Unix socket or TCP. */
+export class GrpcTransport implements Transport {
+  readonly #server: Server;
+  readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
+  readonly #onDecodeError: () => void;
+  #socket: string | null = null;
+
+  /** `onDecodeError` is told of every message that is not a ProcessingRequest; its stream has been ended. */
+  constructor(onDecodeError: () => void) {
+    this.#onDecodeError = onDecodeError;
+    this.#server = new Server({
+      'grpc.max_receive_message_length': limits.grpcMessageBytes,
+      'grpc.max_send_message_length': limits.grpcMessageBytes,
+      'grpc.max_concurrent_streams': limits.grpcStreams,
+    });
+  }
+
+  async listen(address: string, open: (stream: ProcStream) => StreamHandler): Promise<string> {
+    this.#server.addService(service, { Process: (call: Call) => this.#accept(call, open) });
+    this.#health.addToServer(this.#server);
+    const path = address.startsWith('unix:') ? address.slice('unix:'.length) : null;
+    if (path !== null) await clearStaleSocket(path);
+    const port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error !== null) reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error }));
+        else resolve(bound);
+      });
+    });
+    if (path !== null) {
+      // Envoy runs as another user of the same group in most pods.
+      chmodSync(path, 0o770);
+      this.#socket = path;
+    }
+    this.#setHealth('SERVING');
+    return path === null ? address.replace(/:\d+$/, `:${port}`) : address;
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    this.#setHealth('NOT_SERVING');
+    await new Promise<void>((resolve) => {
+      const cut = setTimeout(() => {
+        this.#server.forceShutdown();
+        resolve();
+      }, graceMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(cut);
+        resolve();
+      });
+    });
+    if (this.#socket !== null) rmSync(this.#socket, { force: true });
+  }
+
+  #setHealth(value: 'SERVING' | 'NOT_SERVING'): void {
+    this.#health.setStatus('', value);
+    this.#health.setStatus(serviceName, value);
+  }
+
+  #accept(call: Call, open: (stream: ProcStream) => StreamHandler): void {
+    let over = false;
+    const stream: ProcStream = {
+      send(reply: Reply) {
+        if (!over) call.write(encodeReply(reply));
+      },
+      end() {
+        if (over) return;
+        over = true;
+        call.end();
+      },
+    };
+    const handler = open(stream);
+    let told = false;
+    const close = (cancelled: boolean): void => {
+      if (told) return;
+      told = true;
+      handler.closed(cancelled);
+    };
+    call.on('data', (bytes: Buffer) => {
+      // After our own end Envoy may still have a message on its way; nobody waits for an answer to it.
+      if (over) return;
+      let request;
+      try {
+        request = decodeRequest(bytes);
+      } catch (error) {
+        over = true;
+        this.#onDecodeError();
+        call.emit('error', { code: status.INVALID_ARGUMENT, details: error instanceof WireError ? error.message : 'not a ProcessingRequest' });
+        close(true);
+        return;
+      }
+      handler.message(request);
+    });
+    call.on('end', () => {
+      close(false);
+      stream.end();
+    });
+    call.on('cancelled', () => {
+      over = true;
+      close(true);
+    });
+    call.on('error', () => {
+      over = true;
+      close(true);
+    });
+  }
+}
+
+/** A socket file that a killed process left would make bind fail; one that answers belongs to somebody. */
+async function clearStaleSocket(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (alive) throw new SluiceError('SLUICE_LISTEN', 'another process listens on this socket.', { where: path });
+  rmSync(path, { force: true });
+}

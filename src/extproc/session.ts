@@ -1,0 +1,201 @@
+import type { BodyPlan, Gateway, Phase, ProcessingRequest, ProcStream, RequestExchange, ResponseObserver, StreamHandler } from './types.ts';
+
+/** What can go wrong between Envoy and Sluice. Closed list: a metric label. */
+export type ProtocolEvent = 'decode-error' | 'unexpected-phase' | 'gateway-error' | 'request-aborted' | 'partial-body';
+
+/**
+ * Where one stream of Envoy's stands.
+ * - `start`: nothing came yet
+ * - `awaiting-body`: the request's headers were answered with a wish for the body
+ * - `reading`: an answer is read
+ * - `idle`: nothing more is to be decided; phases that still come are waved through
+ */
+type State =
+  | { readonly at: 'start' }
+  | { readonly at: 'awaiting-body'; readonly exchange: RequestExchange }
+  | { readonly at: 'reading'; readonly observer: ResponseObserver }
+  | { readonly at: 'idle' };
+
+const idle: State = { at: 'idle' };
+
+/**
+ * One ext_proc stream. The request filter's stream carries a request's headers and, if asked for, its body, and is ended
+ * by Sluice as soon as it has said all. The response filter's stream (observability mode) carries the answer; nothing is
+ * ever replied on it. A single filter that does both is served too: its phases come on one stream.
+ */
+export class Session implements StreamHandler {
+  readonly #stream: ProcStream;
+  readonly #gateway: Gateway;
+  readonly #onEvent: (event: ProtocolEvent) => void;
+  #state: State = { at: 'start' };
+
+  constructor(stream: ProcStream, gateway: Gateway, onEvent: (event: ProtocolEvent) => void) {
+    this.#stream = stream;
+    this.#gateway = gateway;
+    this.#onEvent = onEvent;
+  }
+
+  message(request: ProcessingRequest): void {
+    const { phase } = request;
+    try {
+      switch (phase.kind) {
+        case 'request-headers':
+          this.#requestHeaders(phase, request.observability);
+          return;
+        case 'request-body':
+          this.#requestBody(phase, request.observability);
+          return;
+        case 'response-headers':
+          this.#responseHeaders(phase, request);
+          return;
+        case 'response-body':
+          this.#responseBody(phase, request.observability);
+          return;
+        case 'request-trailers':
+        case 'response-trailers':
+          this.#trailers(phase, request.observability);
+          return;
+      }
+    } catch {
+      // The gateway promises not to throw; if it does, this request goes on as it came.
+      this.#onEvent('gateway-error');
+      this.#leave();
+      this.#wave(phase, request.observability);
+    }
+  }
+
+  closed(cancelled: boolean): void {
+    const state = this.#state;
+    this.#state = idle;
+    switch (state.at) {
+      case 'awaiting-body':
+        this.#onEvent('request-aborted');
+        state.exchange.aborted();
+        return;
+      case 'reading':
+        state.observer.end(false, cancelled);
+        return;
+      case 'start':
+      case 'idle':
+        return;
+    }
+  }
+
+  #requestHeaders(phase: Phase & { kind: 'request-headers' }, observability: boolean): void {
+    if (this.#state.at !== 'start' || observability) {
+      this.#unexpected(phase, observability);
+      return;
+    }
+    const plan = this.#gateway.requestHeaders(phase.headers, phase.endOfStream);
+    switch (plan.kind) {
+      case 'pass':
+        this.#state = idle;
+        this.#stream.send({
+          kind: 'continue',
+          phase: phase.kind,
+          ...(plan.headers === undefined ? {} : { headers: plan.headers }),
+          ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }),
+        });
+        this.#stream.end();
+        return;
+      case 'read-body':
+        this.#state = { at: 'awaiting-body', exchange: plan.exchange };
+        this.#stream.send({ kind: 'continue', phase: phase.kind, requestBodyMode: 'BUFFERED' });
+        return;
+    }
+  }
+
+  #requestBody(phase: Phase & { kind: 'request-body' }, observability: boolean): void {
+    if (this.#state.at !== 'awaiting-body') {
+      this.#unexpected(phase, observability);
+      return;
+    }
+    const { exchange } = this.#state;
+    this.#state = idle;
+    if (!phase.endOfStream && phase.body.length === 0) this.#onEvent('partial-body');
+    this.#answerBody(exchange.body(phase.body));
+  }
+
+  #answerBody(plan: BodyPlan): void {
+    switch (plan.kind) {
+      case 'forward':
+        this.#stream.send({
+          kind: 'continue',
+          phase: 'request-body',
+          ...(plan.headers === undefined ? {} : { headers: plan.headers }),
+          ...(plan.body === undefined ? {} : { body: plan.body }),
+          ...(plan.clearRouteCache === undefined ? {} : { clearRouteCache: plan.clearRouteCache }),
+          ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }),
+        });
+        break;
+      case 'respond':
+        this.#stream.send({
+          kind: 'immediate',
+          status: plan.status,
+          headers: { set: [['content-type', plan.contentType], ...plan.headers], remove: [] },
+          body: plan.body,
+          details: plan.details,
+          ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }),
+        });
+        break;
+    }
+    this.#stream.end();
+  }
+
+  #responseHeaders(phase: Phase & { kind: 'response-headers' }, request: ProcessingRequest): void {
+    if (this.#state.at === 'awaiting-body') {
+      // The answer came before the whole request: an earlier filter or the provider cut it short.
+      this.#leave();
+    } else if (this.#state.at === 'reading') {
+      this.#unexpected(phase, request.observability);
+      return;
+    }
+    const plan = this.#gateway.responseHeaders(phase.headers, request.metadata, phase.endOfStream);
+    if (plan.kind === 'read') this.#state = { at: 'reading', observer: plan.observer };
+    else this.#state = idle;
+    this.#wave(phase, request.observability);
+    if (plan.kind === 'ignore') this.#stream.end();
+  }
+
+  #responseBody(phase: Phase & { kind: 'response-body' }, observability: boolean): void {
+    if (this.#state.at !== 'reading') {
+      this.#unexpected(phase, observability);
+      return;
+    }
+    const { observer } = this.#state;
+    if (phase.body.length > 0) observer.chunk(phase.body);
+    if (phase.endOfStream) {
+      this.#state = idle;
+      observer.end(true, false);
+    }
+    this.#wave(phase, observability);
+    if (phase.endOfStream) this.#stream.end();
+  }
+
+  #trailers(phase: Phase & { kind: 'request-trailers' | 'response-trailers' }, observability: boolean): void {
+    if (phase.kind === 'response-trailers' && this.#state.at === 'reading') {
+      const { observer } = this.#state;
+      this.#state = idle;
+      observer.end(true, false);
+    }
+    this.#wave(phase, observability);
+  }
+
+  #unexpected(phase: Phase, observability: boolean): void {
+    this.#onEvent('unexpected-phase');
+    this.#wave(phase, observability);
+  }
+
+  /** Lets go of what the state holds. */
+  #leave(): void {
+    const state = this.#state;
+    this.#state = idle;
+    if (state.at === 'awaiting-body') state.exchange.aborted();
+    else if (state.at === 'reading') state.observer.end(false, false);
+  }
+
+  /** Answers a phase with a plain go-on; in observability mode Envoy wants no answer. */
+  #wave(phase: Phase, observability: boolean): void {
+    if (!observability) this.#stream.send({ kind: 'continue', phase: phase.kind });
+  }
+}

@@ -1,0 +1,239 @@
+import { performance } from 'node:perf_hooks';
+import { recognise } from '../dialects/index.ts';
+import type { PassReason, Recognition, RequestHead } from '../dialects/types.ts';
+import type { BodyPlan, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
+import { limits } from '../limits.ts';
+import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
+import { uuidv7 } from '../provenance/id.ts';
+import type { Metrics } from '../provenance/metrics.ts';
+import type { RecordSink } from '../provenance/types.ts';
+import { closeRecord } from './close.ts';
+import type { Credentials } from './credentials.ts';
+import type { OpenExchange } from './open.ts';
+import { PendingExchanges } from './pending.ts';
+import { processRequest, type RequestContext } from './request.ts';
+import { AnswerObserver, type Ending } from './response.ts';
+
+export interface PipelineOptions {
+  readonly policy: Pick<PolicyStore, 'current'>;
+  readonly credentials: Credentials;
+  readonly sink: RecordSink;
+  readonly metrics: Metrics;
+  readonly log: { error(fields: object, message: string): void };
+}
+
+const unobserved: Ending = { outcome: 'unobserved', status: null, answer: null, firstByteMs: null, firstTokenMs: null, totalMs: null };
+
+/**
+ * One request, in order: headers → recognise → body → read, classify, decide, rewrite → answer → record.
+ * Nothing here throws to Envoy: what goes wrong is a pass, counted.
+ */
+export class Pipeline implements Gateway {
+  readonly #options: PipelineOptions;
+  readonly #pending: PendingExchanges<OpenExchange>;
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#pending = new PendingExchanges((open) => this.#close(open, unobserved));
+    this.#sweeper = setInterval(() => this.#pending.sweep(performance.now()), 5_000);
+    this.#sweeper.unref();
+  }
+
+  /** Exchanges whose answer has not begun. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Writes the records of all that is still open. */
+  close(): void {
+    clearInterval(this.#sweeper);
+    this.#pending.clear();
+  }
+
+  requestHeaders(headers: HeaderMap, endOfStream: boolean): RequestPlan {
+    try {
+      return this.#headers(headers, endOfStream);
+    } catch (error) {
+      this.#fail(error);
+      return { kind: 'pass' };
+    }
+  }
+
+  responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan {
+    const id = metadata?.['id'];
+    const open = typeof id === 'string' ? this.#pending.take(id) : undefined;
+    if (open === undefined) return { kind: 'ignore' };
+    const observer = new AnswerObserver(open, headers, (exchange, ending) => this.#close(exchange, ending));
+    if (!endOfStream) return { kind: 'read', observer };
+    observer.end(true, false);
+    return { kind: 'ignore' };
+  }
+
+  #headers(headers: HeaderMap, endOfStream: boolean): RequestPlan {
+    const startedAt = performance.now();
+    const generation = this.#options.policy.current();
+    const authority = headers.get(':authority') ?? headers.get('host') ?? '';
+    const gatewayPath = headers.get(':path') ?? '/';
+    const resolved = generation.resolveProvider(authority, gatewayPath);
+    if (resolved === null) return this.#pass('unknown-provider');
+    const { provider, path } = resolved;
+    const head = headOf(headers, path, authority);
+    const recognition = recognise(head, provider.family);
+    if (recognition.kind === 'pass') return this.#pass(recognition.reason);
+
+    const caller = callerOf(headers, generation);
+    const section = generation.section(caller.workspace, provider.name);
+    const id = uuidv7();
+    if (section.mode === 'off') return this.#pass('policy-off');
+    if (recognition.kind === 'observed') {
+      return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode);
+    }
+    if (endOfStream) return this.#pass('no-body');
+    const context: RequestContext = {
+      id,
+      startedAt,
+      wallTime: caller.now,
+      generation,
+      provider,
+      section,
+      caller,
+      recognition,
+      prefix: gatewayPath.slice(0, gatewayPath.length - path.length),
+      path,
+      routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
+    };
+    return {
+      kind: 'read-body',
+      exchange: {
+        body: (bytes) => this.#body(context, bytes),
+        // Nothing was decided and nothing is held: there is nothing to record.
+        aborted: () => undefined,
+      },
+    };
+  }
+
+  #body(context: RequestContext, bytes: Buffer): BodyPlan {
+    try {
+      if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
+      const { plan, open, passed } = processRequest(context, bytes, this.#options.credentials);
+      if (passed !== null) return this.#passBody(passed);
+      if (open !== null) {
+        if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
+        else this.#pending.add(open.id, open, performance.now());
+      }
+      return plan;
+    } catch (error) {
+      this.#fail(error);
+      if (!context.section.failClosed) return { kind: 'forward' };
+      return {
+        kind: 'respond',
+        status: 503,
+        contentType: 'application/json',
+        headers: [],
+        body: Buffer.from('{"error":{"message":"The routing policy cannot be applied right now.","type":"server_error"}}'),
+        details: 'sluice_fail_closed',
+      };
+    }
+  }
+
+  /** A request that is known and left alone: its answer's status and time are recorded. */
+  #observe(
+    id: string,
+    startedAt: number,
+    generation: PolicyGeneration,
+    provider: Provider,
+    caller: CallerContext,
+    recognition: Recognition & { readonly kind: 'observed' },
+    section: string,
+    mode: OpenExchange['mode'],
+  ): RequestPlan {
+    this.#options.metrics.passthrough(recognition.reason);
+    this.#pending.add(
+      id,
+      {
+        kind: 'observed',
+        id,
+        startedAt,
+        wallTime: caller.now,
+        generation,
+        workspace: caller.workspace,
+        provider: provider.name,
+        api: recognition.api,
+        operation: 'other',
+        stream: false,
+        passReason: recognition.reason,
+        requestedModel: recognition.model,
+        verdict: null,
+        decision: null,
+        section,
+        mode,
+        request: { bytes: 0, estimatedTokens: null, messages: null, tools: null, images: null, promptHash: null, promptStart: null },
+        usageNotAsked: false,
+        overheadMs: performance.now() - startedAt,
+      },
+      startedAt,
+    );
+    return { kind: 'pass', metadata: { id, reason: recognition.reason } };
+  }
+
+  #pass(reason: PassReason): RequestPlan {
+    this.#options.metrics.passthrough(reason);
+    return { kind: 'pass', metadata: { reason } };
+  }
+
+  #passBody(reason: PassReason): BodyPlan {
+    this.#options.metrics.passthrough(reason);
+    return { kind: 'forward', metadata: { reason } };
+  }
+
+  #fail(error: unknown): void {
+    this.#options.metrics.passthrough('internal-error');
+    this.#options.metrics.failOpen('internal-error');
+    this.#options.log.error({ err: error }, 'a request passed undecided after an internal error');
+  }
+
+  #close(open: OpenExchange, ending: Ending): void {
+    this.#options.sink.record(closeRecord(open, ending));
+  }
+}
+
+function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {
+  const method = headers.get(':method') ?? 'GET';
+  const length = headers.get('content-length');
+  return {
+    method,
+    path,
+    authority,
+    contentType: headers.get('content-type') ?? '',
+    contentEncoding: headers.get('content-encoding') ?? '',
+    contentLength: length === undefined || !/^\d+$/.test(length) ? null : Number(length),
+    upgrade: headers.get('upgrade') !== undefined || method === 'CONNECT',
+  };
+}
+
+function callerOf(headers: HeaderMap, generation: PolicyGeneration): CallerContext {
+  let workspace = '';
+  for (const name of generation.workspaceHeaders) {
+    workspace = headers.get(name) ?? '';
+    if (workspace !== '') break;
+  }
+  const readable = new Map<string, string>();
+  for (const name of generation.ruleHeaders) {
+    const value = headers.get(name);
+    if (value !== undefined) readable.set(name, value);
+  }
+  return {
+    workspace: workspace === '' ? 'default' : workspace.slice(0, limits.workspaceUnits),
+    userTier: lower(headers.get('x-sluice-user-tier')),
+    quality: lower(headers.get('x-sluice-quality')),
+    task: lower(headers.get('x-sluice-task')),
+    session: headers.get('x-sluice-session') ?? null,
+    headers: readable,
+    now: Date.now(),
+  };
+}
+
+function lower(value: string | undefined): string | null {
+  return value === undefined || value === '' ? null : value.toLowerCase();
+}

@@ -1,0 +1,197 @@
+import { createHash } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { classifyRequest } from '../classify/index.ts';
+import { readExchange, renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
+import type { Exchange, PassReason, Recognition } from '../dialects/types.ts';
+import { clusterName } from '../envoy/names.ts';
+import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
+import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import { decide } from '../route/decide.ts';
+import type { Decision } from '../route/types.ts';
+import type { Credentials } from './credentials.ts';
+import type { OpenExchange } from './open.ts';
+
+/** What the headers of a request settled, before its body came. */
+export interface RequestContext {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly wallTime: number;
+  readonly generation: PolicyGeneration;
+  readonly provider: Provider;
+  readonly section: PolicySection;
+  readonly caller: CallerContext;
+  readonly recognition: Recognition & { readonly kind: 'readable' };
+  /** What stands before the provider's own path on the gateway (its prefix), kept when a path is rewritten. */
+  readonly prefix: string;
+  /** The provider's path. */
+  readonly path: string;
+  /** The caller switched routing off for this request: it is read and accounted for, never changed. */
+  readonly routeOff: boolean;
+}
+
+export interface RequestResult {
+  readonly plan: BodyPlan;
+  /** Set when the body was read; its record waits for the answer, or is closed at once when Sluice answers itself. */
+  readonly open: OpenExchange | null;
+  /** Why the body passed without being read. */
+  readonly passed: PassReason | null;
+}
+
+/** Reads, classifies, decides and rewrites one buffered request. Pure but for the clock that measures its own time. */
+export function processRequest(context: RequestContext, body: Buffer, credentials: Credentials): RequestResult {
+  const enteredAt = performance.now();
+  const read = readExchange(context.recognition, body);
+  if (!read.ok) return { plan: { kind: 'forward' }, open: null, passed: read.reason };
+  const { exchange } = read;
+  if (context.routeOff) {
+    const open = openExchange(context, exchange, 'observed', 'route-off', null, enteredAt);
+    return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open, passed: null };
+  }
+  const { generation, provider, section, caller } = context;
+  const verdict = classifyRequest(exchange, section.thresholds);
+  const decision = decide({ exchange, verdict, caller, provider, section, generation, hasCredential: (name) => credentials.has(name) });
+  const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, enteredAt);
+  if (decision.action === 'block') {
+    return { plan: blockPlan(context, decision, open), open, passed: null };
+  }
+  return { plan: rewritePlan(context, exchange, body, decision, open, credentials), open, passed: null };
+}
+
+/** Answers that Sluice reads come uncompressed: decoding every stream would cost more than the bytes it saves. */
+const readableAnswer: HeaderMutation = { set: [['accept-encoding', 'identity']], remove: [] };
+
+function rewritePlan(
+  context: RequestContext,
+  exchange: Exchange,
+  body: Buffer,
+  decision: Decision,
+  open: OpenExchange,
+  credentials: Credentials,
+): BodyPlan {
+  const { section, generation } = context;
+  const changesModel = decision.action === 'route' && decision.served.model !== decision.requested.model;
+  const askUsage = section.mode === 'enabled' && section.streamUsage === 'ask' && exchange.includeUsage === null;
+  const set: [string, string][] = [...readableAnswer.set.map(([name, value]): [string, string] => [name, value])];
+  const remove: string[] = [];
+  let path = context.path;
+  let newBody = body;
+  if (exchange.pathModel !== null) {
+    if (changesModel) path = rewritePath(path, exchange, decision.served.model);
+  }
+  if ((changesModel && exchange.pathModel === null) || askUsage) {
+    newBody = spliceRequest(body, exchange, {
+      ...(changesModel && exchange.pathModel === null ? { model: decision.served.model } : {}),
+      askUsage,
+    });
+  }
+  let prefix = context.prefix;
+  if (decision.action === 'route' && decision.served.provider !== context.provider.name) {
+    const target = generation.providers.get(decision.served.provider);
+    const keys = target === undefined ? null : credentials.swap(target);
+    // decide() chose this provider because its key was there; without one the app's key would leave for a stranger.
+    if (target === undefined || keys === null) throw new Error(`no credential for ${decision.served.provider}`);
+    prefix = target.pathPrefix ?? '';
+    set.push(...keys.set.map(([name, value]): [string, string] => [name, value]), ['x-sluice-cluster', clusterName(target.name)]);
+    remove.push(...keys.remove);
+  }
+  const gatewayPath = prefix + path;
+  if (gatewayPath !== context.prefix + context.path) set.push([':path', gatewayPath]);
+  return {
+    kind: 'forward',
+    ...(newBody === body ? {} : { body: newBody }),
+    headers: { set, remove },
+    // Envoy chose its route before the path or the cluster header changed.
+    ...(set.length > readableAnswer.set.length ? { clearRouteCache: true } : {}),
+    metadata: metadataOf(open),
+  };
+}
+
+function blockPlan(context: RequestContext, decision: Decision, open: OpenExchange): BodyPlan {
+  const block = decision.block ?? { status: 403, message: 'This request is not allowed by policy.' };
+  const rendered = renderError(context.recognition.api, { ...block, code: 'blocked_by_policy' });
+  return {
+    kind: 'respond',
+    status: block.status,
+    contentType: rendered.contentType,
+    headers: [
+      ['x-sluice-decision', open.id],
+      ['x-sluice-reason', decision.reason],
+      ['x-sluice-tier', decision.tier],
+      ['x-sluice-requested-model', decision.requested.model],
+    ],
+    body: rendered.body,
+    details: 'sluice_blocked_by_policy',
+    metadata: metadataOf(open),
+  };
+}
+
+function openExchange(
+  context: RequestContext,
+  exchange: Exchange,
+  kind: ExchangeRecord['kind'],
+  passReason: PassReason | null,
+  decided: { readonly verdict: OpenExchange['verdict']; readonly decision: Decision } | null,
+  enteredAt: number,
+): OpenExchange {
+  const asks = context.section.mode === 'enabled' && context.section.streamUsage === 'ask' && exchange.includeUsage === null && !context.routeOff;
+  return {
+    kind,
+    id: context.id,
+    startedAt: context.startedAt,
+    wallTime: context.wallTime,
+    generation: context.generation,
+    workspace: context.caller.workspace,
+    provider: context.provider.name,
+    api: exchange.api,
+    operation: exchange.operation,
+    stream: exchange.stream,
+    passReason,
+    requestedModel: exchange.model,
+    verdict: decided?.verdict ?? null,
+    decision: decided?.decision ?? null,
+    section: context.section.name,
+    mode: context.section.mode,
+    request: {
+      bytes: exchange.bodyBytes,
+      estimatedTokens: exchange.promptTokens,
+      messages: exchange.messages,
+      tools: exchange.tools,
+      images: exchange.images,
+      ...capture(exchange, context.section),
+    },
+    usageNotAsked: exchange.stream && exchange.includeUsage !== true && !asks,
+    overheadMs: performance.now() - enteredAt,
+  };
+}
+
+function capture(exchange: Exchange, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {
+  switch (section.promptCapture.kind) {
+    case 'none':
+      return { promptHash: null, promptStart: null };
+    case 'hash':
+      return { promptHash: hash(exchange.lastUser), promptStart: null };
+    case 'truncate':
+      // Copied through a Buffer so that a short start does not keep the whole text alive.
+      return { promptHash: hash(exchange.lastUser), promptStart: Buffer.from(exchange.lastUser.slice(0, section.promptCapture.units)).toString() };
+  }
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** What Envoy keeps for the response headers, the access log, and the second filter. */
+function metadataOf(open: OpenExchange): SluiceMetadata {
+  const { decision } = open;
+  const metadata: Record<string, string> = { id: open.id, reason: decision?.reason ?? open.passReason ?? '' };
+  if (open.requestedModel !== null) {
+    metadata['requested_model'] = open.requestedModel;
+    metadata['model'] = decision?.served.model ?? open.requestedModel;
+  }
+  if (decision !== null) {
+    metadata['tier'] = decision.tier;
+    metadata['attempts'] = '1';
+  }
+  return metadata;
+}

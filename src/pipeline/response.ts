@@ -1,0 +1,71 @@
+import { performance } from 'node:perf_hooks';
+import { readAnswer } from '../dialects/index.ts';
+import type { Answer, AnswerReader } from '../dialects/types.ts';
+import type { HeaderMap, ResponseObserver } from '../extproc/types.ts';
+import type { OutcomeKind } from '../provenance/types.ts';
+import type { OpenExchange } from './open.ts';
+
+/** How an exchange ended, as the response side saw it. Times in ms since the request's headers. */
+export interface Ending {
+  readonly outcome: OutcomeKind;
+  readonly status: number | null;
+  readonly answer: Answer | null;
+  readonly firstByteMs: number | null;
+  readonly firstTokenMs: number | null;
+  readonly totalMs: number | null;
+}
+
+/** Reads one answer from copies of its chunks and tells `done` once. */
+export class AnswerObserver implements ResponseObserver {
+  readonly #open: OpenExchange;
+  readonly #status: number;
+  readonly #reader: AnswerReader | null;
+  readonly #firstByteMs: number;
+  readonly #done: (open: OpenExchange, ending: Ending) => void;
+  #firstTokenMs: number | null = null;
+  #ended = false;
+
+  constructor(open: OpenExchange, headers: HeaderMap, done: (open: OpenExchange, ending: Ending) => void) {
+    this.#open = open;
+    this.#done = done;
+    this.#status = Number(headers.get(':status') ?? 0);
+    this.#firstByteMs = performance.now() - open.startedAt;
+    this.#reader =
+      open.api === null
+        ? null
+        : readAnswer({
+            api: open.api,
+            status: this.#status,
+            contentType: headers.get('content-type') ?? '',
+            contentEncoding: headers.get('content-encoding') ?? '',
+            usageNotAsked: open.usageNotAsked,
+          });
+  }
+
+  chunk(bytes: Buffer): void {
+    if (this.#reader?.push(bytes) === true) this.#firstTokenMs = performance.now() - this.#open.startedAt;
+  }
+
+  end(whole: boolean, cancelled: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const answer = this.#reader?.end(whole) ?? null;
+    this.#done(this.#open, {
+      outcome: outcomeOf(this.#status, answer, whole, cancelled),
+      status: this.#status,
+      answer,
+      firstByteMs: this.#firstByteMs,
+      firstTokenMs: this.#open.stream ? this.#firstTokenMs : null,
+      totalMs: performance.now() - this.#open.startedAt,
+    });
+  }
+}
+
+function outcomeOf(status: number, answer: Answer | null, whole: boolean, cancelled: boolean): OutcomeKind {
+  if (status >= 400 || (answer !== null && answer.errorType !== null)) return 'provider-error';
+  // A terminal event that was seen is a whole answer, whoever closed the connection afterwards.
+  if (answer?.complete === true) return 'complete';
+  if (cancelled) return 'client-gone';
+  if (!whole || (answer !== null && !answer.complete)) return 'cut';
+  return 'complete';
+}

@@ -1,0 +1,76 @@
+import type { Exchange } from '../dialects/types.ts';
+import type { OverrideDocument } from './schema.ts';
+import type { RuleInput } from './types.ts';
+
+type When = OverrideDocument['when'];
+type Time = NonNullable<When['time']>;
+
+const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+
+/** An override's conditions as one test. Throws RangeError for a time zone that does not exist. */
+export function compileConditions(when: When): (input: RuleInput) => boolean {
+  const tests: ((input: RuleInput) => boolean)[] = [];
+  const { quality, userTier, model, task, modality, time } = when;
+  if (quality !== undefined) tests.push(oneOf(quality, ({ caller }) => caller.quality));
+  if (userTier !== undefined) tests.push(oneOf(userTier, ({ caller }) => caller.userTier));
+  if (model !== undefined) {
+    const models = new Set(model);
+    tests.push(({ exchange }) => models.has(exchange.model));
+  }
+  if (task !== undefined) tests.push(oneOf(task, ({ caller, verdict }) => caller.task ?? verdict.task));
+  if (modality !== undefined) tests.push((input) => modality.some((kind) => carries(kind, input)));
+  if (time !== undefined) tests.push(timeTest(time));
+  return (input) => tests.every((test) => test(input));
+}
+
+function oneOf(values: readonly string[], read: (input: RuleInput) => string | null): (input: RuleInput) => boolean {
+  const set = new Set(values.map((value) => value.toLowerCase()));
+  return (input) => {
+    const value = read(input);
+    return value !== null && set.has(value.toLowerCase());
+  };
+}
+
+function carries(kind: NonNullable<When['modality']>[number], { exchange, verdict }: RuleInput): boolean {
+  const read: Record<typeof kind, (exchange: Exchange) => boolean> = {
+    vision: ({ images }) => images > 0,
+    audio: ({ audioInputs, audioOutput }) => audioInputs > 0 || audioOutput,
+    files: ({ files }) => files > 0,
+    tools: ({ tools }) => tools > 0,
+    code: () => verdict.task === 'code' || verdict.domain === 'code',
+  };
+  return read[kind](exchange);
+}
+
+function minutes(clock: string): number {
+  return Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
+}
+
+/** Wall-clock time in a named zone, so that daylight saving moves with the zone. A window past midnight belongs to the day it began on. */
+function timeTest(time: Time): (input: RuleInput) => boolean {
+  const format = new Intl.DateTimeFormat('en-US', { timeZone: time.zone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const from = minutes(time.from);
+  const to = minutes(time.to);
+  const wanted = time.days === undefined ? null : new Set<string>(time.days);
+  let cachedMinute = NaN;
+  let cached = false;
+  return ({ caller }) => {
+    // Formatting costs microseconds; the answer holds for a minute.
+    const minute = Math.floor(caller.now / 60_000);
+    if (minute !== cachedMinute) {
+      cachedMinute = minute;
+      cached = within(format, caller.now, from, to, wanted);
+    }
+    return cached;
+  };
+}
+
+function within(format: Intl.DateTimeFormat, now: number, from: number, to: number, wanted: ReadonlySet<string> | null): boolean {
+  const parts = Object.fromEntries(format.formatToParts(now).map(({ type, value }) => [type, value]));
+  const at = Number(parts['hour']) * 60 + Number(parts['minute']);
+  const today = days.findIndex((day) => day === parts['weekday']!.toLowerCase());
+  const inWindow = from <= to ? at >= from && at < to : at >= from || at < to;
+  if (!inWindow) return false;
+  const began = from > to && at < to ? (today + 6) % 7 : today;
+  return wanted === null || wanted.has(days[began]!);
+}

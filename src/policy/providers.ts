@@ -1,0 +1,74 @@
+import type { ProviderDocument } from './schema.ts';
+import type { Provider } from './types.ts';
+
+/** Providers that exist without being written down. A policy may change any of them. */
+const defaults: Readonly<Record<string, ProviderDocument>> = {
+  openai: { dialect: 'openai', endpoint: 'https://api.openai.com', hosts: ['api.openai.com'], pathPrefix: '/openai-api' },
+  anthropic: { dialect: 'anthropic', endpoint: 'https://api.anthropic.com', hosts: ['api.anthropic.com'], pathPrefix: '/anthropic' },
+  google: { dialect: 'gemini', endpoint: 'https://generativelanguage.googleapis.com', hosts: ['generativelanguage.googleapis.com'], pathPrefix: '/google' },
+  mistral: { dialect: 'openai', endpoint: 'https://api.mistral.ai', hosts: ['api.mistral.ai'], pathPrefix: '/mistral' },
+  deepseek: { dialect: 'openai', endpoint: 'https://api.deepseek.com', hosts: ['api.deepseek.com'], pathPrefix: '/deepseek' },
+};
+
+/** The default providers with a policy's own on top. */
+export function mergeProviders(own: Readonly<Record<string, ProviderDocument>>): Map<string, Provider> {
+  const merged = new Map<string, Provider>();
+  for (const name of new Set([...Object.keys(defaults), ...Object.keys(own)])) {
+    const document = { ...defaults[name], ...own[name] };
+    merged.set(name, {
+      name,
+      family: document.dialect ?? 'openai',
+      endpoint: (document.endpoint ?? '').replace(/\/$/, ''),
+      pathPrefix: document.pathPrefix ?? null,
+      hosts: document.hosts ?? [],
+      catalogProvider: document.catalog ?? (document.dialect === 'azure-openai' ? 'azure' : document.dialect === 'bedrock' ? 'amazon' : name),
+      deployments: new Map(Object.entries(document.deployments ?? {})),
+      credential: document.credentialFile === undefined ? null : { file: document.credentialFile },
+    });
+  }
+  return merged;
+}
+
+/** Names that need no endpoint and dialect of their own. */
+export function isDefaultProvider(name: string): boolean {
+  return name in defaults;
+}
+
+/** How a path alone says its dialect, when neither host nor prefix does. In this order; Envoy's routes use the same table. */
+export const pathShapes = [
+  { family: 'anthropic', regex: '/v1/messages(/.*)?' },
+  { family: 'gemini', regex: '/(v1|v1beta|v1alpha)/(models/[^/]+:.*|cachedContents.*|files.*)' },
+  { family: 'azure-openai', regex: '/openai/deployments/.*' },
+  { family: 'bedrock', regex: '/model/.*' },
+  { family: 'openai', regex: '/v1/.*' },
+] as const;
+
+const shapes = pathShapes.map(({ family, regex }) => ({ family, pattern: new RegExp(`^${regex}$`) }));
+
+/** Answers which provider a request is for: by host, by path prefix, then by the path's shape. */
+export function providerResolver(providers: ReadonlyMap<string, Provider>): (authority: string, path: string) => { provider: Provider; path: string } | null {
+  const byHost = new Map<string, Provider>();
+  const byPrefix = new Map<string, Provider>();
+  const byFamily = new Map<string, Provider>();
+  for (const provider of providers.values()) {
+    for (const host of provider.hosts) byHost.set(host.toLowerCase(), provider);
+    if (provider.pathPrefix !== null) byPrefix.set(provider.pathPrefix, provider);
+    if (!byFamily.has(provider.family)) byFamily.set(provider.family, provider);
+  }
+  return (authority, path) => {
+    const host = byHost.get(authority.toLowerCase()) ?? byHost.get(authority.toLowerCase().replace(/:\d+$/, ''));
+    if (host !== undefined) return { provider: host, path };
+    const slash = path.indexOf('/', 1);
+    if (slash !== -1) {
+      const prefixed = byPrefix.get(path.slice(0, slash));
+      if (prefixed !== undefined) return { provider: prefixed, path: path.slice(slash) };
+    }
+    const query = path.indexOf('?');
+    const plain = query === -1 ? path : path.slice(0, query);
+    for (const { family, pattern } of shapes) {
+      const provider = byFamily.get(family);
+      if (provider !== undefined && pattern.test(plain)) return { provider, path };
+    }
+    return null;
+  };
+}

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { catalogOverridesSchema } from '../catalog/index.ts';
+
+const tier = z.enum(['simple', 'standard', 'complex']);
+const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes').max(63);
+const model = z.string().min(1).max(256).describe('A model of the section’s provider, or provider/model');
+const names = z.array(z.string().min(1).max(128)).min(1);
+
+const directive = z
+  .strictObject({
+    tier: tier.optional().describe('Take this tier’s candidates'),
+    model: model.optional().describe('Take this model if it can do the job'),
+    best: z.literal(true).optional().describe('Take the first candidate of the highest tier that can do the job'),
+    keep: z.literal(true).optional().describe('Leave the app’s own model'),
+    block: z.string().min(1).max(500).optional().describe('Refuse with this message, in the dialect of the API that was called'),
+  })
+  .refine((value) => Object.values(value).filter((part) => part !== undefined).length === 1, 'say exactly one of tier, model, best, keep, block');
+
+const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time as HH:MM');
+
+const override = z.strictObject({
+  name,
+  when: z
+    .strictObject({
+      quality: names.optional().describe('Values of the x-sluice-quality header'),
+      userTier: names.optional().describe('Values of the x-sluice-user-tier header'),
+      model: names.optional().describe('Requested models'),
+      task: names.optional().describe('Task types, as classified or as the x-sluice-task header says'),
+      modality: z.array(z.enum(['vision', 'audio', 'files', 'code', 'tools'])).min(1).optional().describe('What the request carries'),
+      time: z
+        .strictObject({
+          zone: z.string().describe('IANA time zone, e.g. Europe/Berlin'),
+          from: clock.describe('First minute, in that zone'),
+          to: clock.describe('First minute after; before `from` means past midnight'),
+          days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).min(1).optional().describe('Days on which `from` falls'),
+        })
+        .optional(),
+    })
+    .refine((value) => Object.values(value).some((part) => part !== undefined), 'say at least one condition')
+    .describe('All conditions must hold'),
+  then: directive,
+});
+
+const rule = z.strictObject({
+  name,
+  when: z.string().min(1).max(2000).describe('A CEL expression over request, verdict, caller and provider that gives a bool'),
+  then: directive,
+});
+
+const sensitivity = z.strictObject({
+  name,
+  pattern: z.string().min(1).max(2000).describe('A regular expression in RE2 syntax, matched in linear time'),
+  ignoreCase: z.boolean().optional(),
+  then: z
+    .strictObject({ model: model.optional(), block: z.string().min(1).max(500).optional() })
+    .refine((value) => (value.model === undefined) !== (value.block === undefined), 'say exactly one of model, block'),
+});
+
+const threshold = z.strictObject({
+  score: z.number().min(0).max(1).describe('Scores below this'),
+  tokens: z.int().positive().describe('Estimated prompt tokens below this'),
+});
+
+const settings = {
+  mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
+  failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
+  tiers: z.array(tier).optional().describe('Tiers that are routed; requests of other tiers keep their model'),
+  thresholds: z.strictObject({ simple: threshold, standard: threshold }).optional().describe('The decision table'),
+  candidates: z
+    .strictObject({ simple: z.array(model).optional(), standard: z.array(model).optional(), complex: z.array(model).optional() })
+    .optional()
+    .describe('Models by tier; the cheapest that can do the job is taken'),
+  overrides: z.array(override).optional().describe('Hard choices, first match wins, before the rules'),
+  rules: z.array(rule).optional().describe('CEL rules, first match wins, before the decision table'),
+  sensitivity: z.array(sensitivity).optional().describe('Patterns in the prompt that send it to a secure model or stop it'),
+  pinned: names.optional().describe('Requested models that are never changed'),
+  allowProviders: names.optional().describe('Other providers that requests may be sent to'),
+  upgrades: z.enum(['never', 'allow']).optional().describe('Whether the decision table may choose a costlier model than was asked for'),
+  unknownModel: z.enum(['keep', 'route']).optional().describe('What to do with a requested model that the catalog does not know'),
+  default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
+  streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say'),
+  prompts: z
+    .strictObject({ capture: z.enum(['hash', 'truncate', 'none']), units: z.int().min(1).max(4096).optional().describe('Characters kept by truncate') })
+    .optional()
+    .describe('What the record keeps of the prompt'),
+};
+
+const provider = z.strictObject({
+  dialect: z.enum(['openai', 'azure-openai', 'anthropic', 'gemini', 'bedrock']).optional().describe('The API that it speaks'),
+  endpoint: z.url({ protocol: /^https?$/ }).optional().describe('Where it is, e.g. https://api.openai.com'),
+  pathPrefix: z.string().regex(/^\/[A-Za-z0-9._-]+$/).optional().describe('Path on the gateway that means this provider'),
+  hosts: z.array(z.string().min(1)).optional().describe('Host names that mean this provider'),
+  catalog: z.string().optional().describe('Its name in the price catalog; its own name by default'),
+  deployments: z.record(z.string(), z.string()).optional().describe('Azure: deployment → model'),
+  credentialFile: z.string().optional().describe('File with the gateway’s own key, needed to be reached from another provider’s traffic'),
+});
+
+/** The policy as people write it. `schema/policy.schema.json` and the reference in docs/policy.md are made from it. */
+export const policySchema = z.strictObject({
+  version: z.literal(1),
+  catalog: z.strictObject({ overrides: catalogOverridesSchema.optional() }).optional(),
+  providers: z.record(name, provider).optional().describe('Providers by name; those of the defaults may be changed or added to'),
+  workspaces: z
+    .strictObject({
+      headers: z.array(z.string().min(1)).optional().describe('Headers that say the workspace, first one wins'),
+      known: names.optional().describe('Workspaces that metrics may name'),
+      ruleHeaders: z.array(z.string().min(1)).optional().describe('Headers that rules may read'),
+    })
+    .optional(),
+  defaults: z.strictObject(settings).optional().describe('Settings that every section inherits'),
+  sections: z
+    .array(
+      z.strictObject({
+        name,
+        match: z.strictObject({ workspace: names.optional(), provider: names.optional() }).optional().describe('Absent parts match all'),
+        ...settings,
+      }),
+    )
+    .optional()
+    .describe('Settings by workspace and provider; the most specific wins'),
+});
+
+export type PolicyDocument = z.infer<typeof policySchema>;
+export type SectionDocument = NonNullable<PolicyDocument['sections']>[number];
+export type SettingsDocument = NonNullable<PolicyDocument['defaults']>;
+export type DirectiveDocument = z.infer<typeof directive>;
+export type OverrideDocument = z.infer<typeof override>;
+export type ProviderDocument = z.infer<typeof provider>;

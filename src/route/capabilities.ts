@@ -1,0 +1,69 @@
+import type { ModelEntry, ModelMode } from '../catalog/types.ts';
+import type { ApiName, Exchange } from '../dialects/types.ts';
+import type { Provider, TargetRef } from '../policy/types.ts';
+import type { DecideInput, Disqualification } from './types.ts';
+
+/** What kinds of model an API can call. */
+const modesByApi: Readonly<Record<ApiName, readonly ModelMode[]>> = {
+  'openai-chat': ['chat'],
+  'openai-completions': ['completion'],
+  'openai-responses': ['chat', 'responses'],
+  'openai-embeddings': ['embedding'],
+  'anthropic-messages': ['chat'],
+  'anthropic-count-tokens': ['chat'],
+  'gemini-generate': ['chat'],
+  bedrock: [],
+  'other-llm': [],
+};
+
+/** The name under which the catalog lists a target's model: on Azure a deployment stands for a model. */
+export function catalogModel(provider: Provider, model: string): string {
+  return provider.deployments.get(model) ?? model;
+}
+
+/** The catalog's entry of a target; null when the policy or the catalog does not know it. */
+export function entryOf(input: Pick<DecideInput, 'generation'>, target: TargetRef): ModelEntry | null {
+  const provider = input.generation.providers.get(target.provider);
+  return provider === undefined ? null : input.generation.catalog.lookup(provider.catalogProvider, catalogModel(provider, target.model));
+}
+
+/**
+ * Why a target cannot take this request, or null when it can. A fact that the catalog does not state counts against the
+ * target. Prices are not looked at, and the requested model is never asked: the app chose it.
+ * `answerTokens`: output tokens expected of one answer.
+ */
+export function disqualify(input: DecideInput, target: TargetRef, entry: ModelEntry | null, answerTokens: number): Disqualification | null {
+  return unreachable(input, target) ?? (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens));
+}
+
+function unreachable(input: DecideInput, target: TargetRef): Disqualification | null {
+  const provider = input.generation.providers.get(target.provider);
+  if (provider === undefined) return 'provider-not-allowed';
+  if (target.provider !== input.provider.name) {
+    if (!input.section.allowProviders.has(target.provider)) return 'provider-not-allowed';
+    if (provider.family !== input.provider.family) return 'dialect';
+    const has = input.hasCredential === undefined ? provider.credential !== null : input.hasCredential(target.provider);
+    if (!has) return 'no-credential';
+  }
+  // Azure's URL names a deployment: a model without one cannot be called.
+  if (provider.family === 'azure-openai' && !provider.deployments.has(target.model)) return 'unknown-model';
+  return null;
+}
+
+function incapable(exchange: Exchange, entry: ModelEntry, answerTokens: number): Disqualification | null {
+  if (!modesByApi[exchange.api].includes(entry.mode)) return 'mode';
+  const room = exchange.operation === 'generate' ? (exchange.maxOutputTokens ?? answerTokens) : 0;
+  if (entry.contextWindow === null || exchange.promptTokens + room > entry.contextWindow) return 'context-window';
+  if (exchange.maxOutputTokens !== null && (entry.maxOutput === null || exchange.maxOutputTokens > entry.maxOutput)) return 'max-output';
+  const can = entry.capabilities;
+  if (exchange.images > 0 && can.vision !== true) return 'vision';
+  if (exchange.tools > 0 && can.tools !== true) return 'tools';
+  if (exchange.jsonOutput === 'object' && can.jsonObject !== true) return 'json-object';
+  if (exchange.jsonOutput === 'schema' && can.jsonSchema !== true) return 'json-schema';
+  if (exchange.audioInputs > 0 && can.audioInput !== true) return 'audio-input';
+  if (exchange.audioOutput && can.audioOutput !== true) return 'audio-output';
+  if (exchange.files > 0 && can.files !== true) return 'files';
+  // Models without reasoning refuse the parameter.
+  if (exchange.reasoning !== null && can.reasoning !== true) return 'reasoning';
+  return null;
+}

@@ -1,0 +1,243 @@
+import type { Cost, ModelEntry } from '../catalog/types.ts';
+import { tiers, type Tier } from '../classify/types.ts';
+import type { Directive, RuleInput, TargetRef } from '../policy/types.ts';
+import { catalogModel, disqualify, entryOf } from './capabilities.ts';
+import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
+import type { CandidateReport, DecideInput, Decision, DecisionReason, Disqualification } from './types.ts';
+
+/** Where a step of the order ended; null from a step means that it has nothing to say. */
+interface Choice {
+  readonly action: Decision['action'];
+  readonly target: TargetRef;
+  readonly reason: DecisionReason;
+  readonly rule: string | null;
+  readonly tier: Tier;
+  readonly message: string | null;
+}
+
+type MutableReport = { -readonly [K in keyof CandidateReport]: CandidateReport[K] };
+
+/** Status of an answer that the policy refuses. */
+const blockedStatus = 403;
+
+/**
+ * Decides which target answers a request, and why. Pure: the same input gives the same decision; time comes from
+ * `caller.now`. The order is in docs/decisions.md: sensitivity, pinned, overrides, unknown model, rules, decision table,
+ * default, requested. A section that is not enabled changes nothing: the decision is only recorded.
+ */
+export function decide(input: DecideInput): Decision {
+  const decision = new Decider(input).run();
+  if (input.section.mode === 'enabled') return decision;
+  const { requested } = decision;
+  return {
+    ...decision,
+    action: 'keep',
+    served: requested,
+    chain: [requested],
+    reason: 'shadow',
+    shadowReason: decision.reason,
+    wouldServe: decision.action === 'block' ? null : decision.served,
+    block: null,
+    estimate: decision.baselineEstimate,
+  };
+}
+
+class Decider {
+  readonly #input: DecideInput;
+  readonly #ruleInput: RuleInput;
+  readonly #requested: TargetRef;
+  readonly #requestedEntry: ModelEntry | null;
+  readonly #answerTokens: number;
+  readonly #outputTokens: number;
+  readonly #baseline: Cost;
+  readonly #reports: MutableReport[] = [];
+
+  constructor(input: DecideInput) {
+    const { exchange, verdict, caller, provider } = input;
+    this.#input = input;
+    this.#ruleInput = { exchange, verdict, caller, provider: provider.name };
+    this.#requested = { provider: provider.name, model: exchange.model };
+    this.#requestedEntry = entryOf(input, this.#requested);
+    this.#answerTokens = expectedAnswerTokens(exchange, verdict);
+    this.#outputTokens = expectedOutputTokens(exchange, verdict);
+    this.#baseline = this.#estimate(this.#requested);
+  }
+
+  run(): Decision {
+    const choice = this.#choose();
+    const served = choice.action === 'block' ? this.#requested : choice.target;
+    return {
+      action: choice.action,
+      requested: this.#requested,
+      served,
+      chain: choice.action === 'block' ? [] : [served],
+      tier: choice.tier,
+      reason: choice.reason,
+      rule: choice.rule,
+      candidates: this.#reports,
+      wouldServe: null,
+      block: choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
+      assumedOutputTokens: this.#outputTokens,
+      estimate: this.#estimate(served),
+      baselineEstimate: this.#baseline,
+    };
+  }
+
+  #choose(): Choice {
+    const { exchange, section, verdict } = this.#input;
+    return (
+      this.#sensitivity() ??
+      (section.pinned.has(exchange.model) ? this.#keep('pinned') : null) ??
+      this.#rules(section.overrides) ??
+      // A model that the catalog does not know cannot be compared: only an override, which asks nothing about it, moves it.
+      (exchange.operation === 'generate' && this.#requestedEntry === null && section.unknownModel === 'keep' ? this.#keep('kept-unknown-model') : null) ??
+      this.#rules(section.rules) ??
+      (exchange.operation !== 'generate' ? this.#keep('kept-operation') : null) ??
+      (section.routedTiers.has(verdict.tier) ? this.#table(verdict.tier, section.upgrades === 'allow', 'tier', null) : this.#keep('kept-tier-not-routed')) ??
+      this.#default() ??
+      this.#keep('kept-no-candidate')
+    );
+  }
+
+  #sensitivity(): Choice | null {
+    const { exchange, section, verdict } = this.#input;
+    for (const rule of section.sensitivity) {
+      if (!rule.matches(exchange)) continue;
+      if (rule.then.kind === 'block') return this.#block(rule.name, rule.then.message);
+      const target = this.#explicit(rule.then.target, verdict.tier);
+      if (target !== null) return this.#take(target, 'sensitivity', rule.name, verdict.tier);
+      // The policy says that this data goes to the secure model only. When it cannot take the request, nothing else may.
+      return this.#block(rule.name, `The model for sensitive data cannot take this request (${this.#reports.at(-1)?.disqualified ?? 'unreachable'}).`);
+    }
+    return null;
+  }
+
+  #rules(rules: DecideInput['section']['rules']): Choice | null {
+    for (const rule of rules) {
+      if (!this.#applies(rule.then) || !rule.matches(this.#ruleInput)) continue;
+      const choice = this.#follow(rule.then, rule.kind, rule.name);
+      if (choice !== null) return choice;
+    }
+    return null;
+  }
+
+  /** Tiers say nothing about embeddings and token counts: there only a rule that names a model, keeps or blocks counts. */
+  #applies(directive: Directive): boolean {
+    return this.#input.exchange.operation === 'generate' || (directive.kind !== 'tier' && directive.kind !== 'best');
+  }
+
+  #follow(directive: Directive, reason: 'override' | 'rule', rule: string): Choice | null {
+    const { verdict } = this.#input;
+    switch (directive.kind) {
+      case 'block':
+        return this.#block(rule, directive.message);
+      case 'keep':
+        return { ...this.#keep('kept-by-rule'), rule };
+      case 'model': {
+        const target = this.#explicit(directive.target, verdict.tier);
+        return target === null ? null : this.#take(target, reason, rule, verdict.tier);
+      }
+      case 'tier':
+        return this.#table(directive.tier, true, reason, rule);
+      case 'best':
+        return this.#best(reason, rule);
+    }
+  }
+
+  /** The cheapest of the tier that qualifies; else of the next safer tier. Null when none of them does. */
+  #table(from: Tier, upgrade: boolean, reason: 'tier' | 'override' | 'rule', rule: string | null): Choice | null {
+    for (const tier of tiers.slice(tiers.indexOf(from))) {
+      let best: MutableReport | null = null;
+      let tooCostly = false;
+      for (const target of this.#input.section.candidates[tier]) {
+        const report = this.#report(target, tier);
+        report.disqualified ??= this.#priceFault(report, upgrade);
+        if (report.disqualified === 'costlier-than-requested') tooCostly = true;
+        if (report.disqualified !== null) continue;
+        if (best === null || usd(report.estimate) < usd(best.estimate)) best = report;
+      }
+      if (best !== null) {
+        best.chosen = true;
+        const target = this.#own(best.target) ? this.#requested : best.target;
+        return this.#take(target, reason === 'tier' && target === this.#requested ? 'kept-cheapest' : reason, rule, tier);
+      }
+      // A model of this tier would do, and the requested one costs no more: a stronger tier would cost more still.
+      if (tooCostly) return { ...this.#keep('kept-cheapest'), tier };
+    }
+    return null;
+  }
+
+  #priceFault(report: CandidateReport, upgrade: boolean): Disqualification | null {
+    if (!report.estimate.known) return 'unknown-price';
+    if (upgrade || this.#requestedEntry === null || this.#own(report.target)) return null;
+    // Without the requested model's price nobody can say that this one is not costlier.
+    if (!this.#baseline.known) return 'unknown-price';
+    return report.estimate.usd > this.#baseline.usd ? 'costlier-than-requested' : null;
+  }
+
+  #best(reason: 'override' | 'rule', rule: string): Choice | null {
+    const tier = tiers.at(-1)!;
+    for (const target of this.#input.section.candidates[tier]) {
+      const taken = this.#explicit(target, tier);
+      if (taken !== null) return this.#take(taken, reason, rule, tier);
+    }
+    return null;
+  }
+
+  #default(): Choice | null {
+    const { section, verdict } = this.#input;
+    if (section.defaultTarget === null) return null;
+    const target = this.#explicit(section.defaultTarget, verdict.tier);
+    return target === null ? null : this.#take(target, 'default', null, verdict.tier);
+  }
+
+  /** A target that the policy names outright: price is not asked, only whether it can do the job. */
+  #explicit(target: TargetRef, tier: Tier): TargetRef | null {
+    const report = this.#report(target, tier);
+    if (report.disqualified !== null) return null;
+    report.chosen = true;
+    return this.#own(target) ? this.#requested : target;
+  }
+
+  #report(target: TargetRef, tier: Tier): MutableReport {
+    const report: MutableReport = {
+      target,
+      tier,
+      estimate: this.#estimate(target),
+      disqualified: this.#own(target) ? null : disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens),
+      chosen: false,
+    };
+    this.#reports.push(report);
+    return report;
+  }
+
+  /** Whether a target is the requested model, also under another of the catalog's names for it. */
+  #own(target: TargetRef): boolean {
+    if (target.provider !== this.#requested.provider) return false;
+    if (target.model === this.#requested.model) return true;
+    return this.#requestedEntry !== null && entryOf(this.#input, target) === this.#requestedEntry;
+  }
+
+  #estimate(target: TargetRef): Cost {
+    const { generation, exchange } = this.#input;
+    const provider = generation.providers.get(target.provider);
+    if (provider === undefined) return { known: false, reason: 'model' };
+    return generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, this.#outputTokens);
+  }
+
+  #take(target: TargetRef, reason: DecisionReason, rule: string | null, tier: Tier): Choice {
+    return { action: target === this.#requested ? 'keep' : 'route', target, reason, rule, tier, message: null };
+  }
+
+  #keep(reason: DecisionReason): Choice {
+    return { action: 'keep', target: this.#requested, reason, rule: null, tier: this.#input.verdict.tier, message: null };
+  }
+
+  #block(rule: string, message: string): Choice {
+    return { action: 'block', target: this.#requested, reason: 'blocked', rule, tier: this.#input.verdict.tier, message };
+  }
+}
+
+function usd(cost: Cost): number {
+  return cost.known ? cost.usd : Infinity;
+}

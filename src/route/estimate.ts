@@ -1,0 +1,42 @@
+import type { TaskType, Verdict } from '../classify/types.ts';
+import type { Exchange } from '../dialects/types.ts';
+
+/**
+ * Output tokens that an answer is assumed to have, by task. Assumptions for comparing prices, not measurements: they only
+ * have to be the same for all candidates of one request. `echo`: the answer is about as long as the text it works on.
+ */
+const expectedByTask: Readonly<Record<TaskType, number | 'echo'>> = {
+  classification: 20,
+  extraction: 150,
+  translation: 'echo',
+  summary: 250,
+  rewrite: 'echo',
+  question: 300,
+  'open-ended': 600,
+  code: 800,
+  maths: 600,
+  agent: 300,
+  unknown: 400,
+};
+
+/** Bounds of an `echo`, in tokens. */
+const echo = { least: 50, most: 4_000 };
+
+/** UTF-16 units of the last user text per token, roughly; only scales an `echo`. */
+const unitsPerToken = 4;
+
+/**
+ * Output tokens of one answer that estimates assume: what the task usually needs, never more than the app's own limit.
+ * Operations that generate nothing have none.
+ */
+export function expectedAnswerTokens(exchange: Exchange, verdict: Verdict): number {
+  if (exchange.operation !== 'generate') return 0;
+  const byTask = expectedByTask[verdict.task];
+  const expected = byTask === 'echo' ? Math.min(echo.most, Math.max(echo.least, Math.ceil(exchange.lastUser.length / unitsPerToken))) : byTask;
+  return exchange.maxOutputTokens === null ? expected : Math.min(expected, exchange.maxOutputTokens);
+}
+
+/** The same for the whole call: `n` answers are billed `n` times. */
+export function expectedOutputTokens(exchange: Exchange, verdict: Verdict): number {
+  return expectedAnswerTokens(exchange, verdict) * Math.max(1, exchange.n);
+}
