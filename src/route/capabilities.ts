@@ -63,7 +63,7 @@ function incapable(exchange: Exchange, entry: ModelEntry, answerTokens: number):
   if (exchange.audioInputs > 0 && can.audioInput !== true) return 'audio-input';
   if (exchange.audioOutput && can.audioOutput !== true) return 'audio-output';
   if (exchange.files > 0 && can.files !== true) return 'files';
-  // Models without reasoning refuse the parameter.
-  if (exchange.reasoning !== null && can.reasoning !== true) return 'reasoning';
+  // Models without reasoning refuse the parameter; Anthropic's explicit 'disabled' is fine with all.
+  if (exchange.reasoning !== null && exchange.reasoning !== 'disabled' && can.reasoning !== true) return 'reasoning';
   return null;
 }
