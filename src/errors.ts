@@ -6,6 +6,8 @@ export const errorCodes = {
   // Command line and files
   SLUICE_CLI_USAGE: 'The command line is wrong. Run the command with --help.',
   SLUICE_FILE_UNREADABLE: 'A file cannot be read. Check the path and its permissions.',
+  // Policy
+  SLUICE_POLICY_INVALID: 'Correct the policy; `sluice validate PATH` shows the same list.',
   // Price catalog
   SLUICE_CATALOG_UNREADABLE: 'The price list or catalog cannot be read. Check the path or URL, and that it is JSON.',
   SLUICE_CATALOG_INVALID: 'The catalog file does not fit its schema. Make it anew with `sluice catalog import`.',
