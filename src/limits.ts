@@ -33,6 +33,8 @@ export const limits = {
   recentDecisions: 2_000,
   /** Distinct label values per metric label; beyond it a value is counted as `other`. */
   labelValues: 200,
+  /** Counter series of request labels together; a combination beyond it is counted as `other` throughout. */
+  metricSeries: 5_000,
   /** A price list that is imported, in bytes. */
   priceListBytes: 32 * 1024 * 1024,
   /** Policy source text, all files together, in bytes. */

@@ -1,0 +1,5 @@
+/** Writes docs/metrics.md from the metric table. */
+import { writeFileSync } from 'node:fs';
+import { metricsPage } from '../src/provenance/metric-table.ts';
+
+writeFileSync(new URL('../docs/metrics.md', import.meta.url), metricsPage());

@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { SluiceError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { PolicyStore } from '../policy/types.ts';
+import type { RecentRecords } from '../provenance/recent.ts';
+import { explainRecord } from '../route/explain.ts';
+
+export interface AdminOptions {
+  readonly registry: Registry;
+  readonly recent: RecentRecords;
+  readonly policyStore: Pick<PolicyStore, 'current' | 'lastRefusal'>;
+  /** False while starting or draining: /readyz answers 503. */
+  readonly ready: () => boolean;
+}
+
+export interface Admin {
+  /** Port 0 takes a free one. Resolves with `host:port` as bound; rejects with SLUICE_LISTEN. */
+  listen(host: string, port: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** Decisions listed when no limit is asked for. */
+const defaultLimit = 50;
+
+/**
+ * The admin server: metrics, health, recent decisions, savings, policy state. It reads and never changes anything, has no
+ * login, and belongs on loopback or a cluster-internal port.
+ */
+export function createAdmin(options: AdminOptions): Admin {
+  const server = createServer((request, response) => {
+    void respond(options, request, response);
+  });
+  server.maxConnections = 256;
+  server.requestTimeout = 10_000;
+  server.headersTimeout = 5_000;
+  return {
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        server.once('error', (error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: `${host}:${port}`, cause: error })));
+        server.listen(port, host, () => {
+          const bound = server.address() as AddressInfo;
+          resolve(`${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
+        });
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function respond(options: AdminOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let answer: Answer;
+  try {
+    answer = await route(options, request);
+  } catch {
+    answer = failure(500, 'internal', 'The admin server failed at this request.');
+  }
+  response.writeHead(answer.status, {
+    'content-type': answer.type,
+    'content-length': Buffer.byteLength(answer.body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...(answer.status === 405 ? { allow: 'GET, HEAD' } : {}),
+  });
+  response.end(request.method === 'HEAD' ? undefined : answer.body);
+}
+
+async function route(options: AdminOptions, request: IncomingMessage): Promise<Answer> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here.');
+  const target = request.url ?? '/';
+  if (!URL.canParse(target, 'http://admin')) return failure(400, 'bad-request', 'The URL cannot be read.');
+  const url = new URL(target, 'http://admin');
+  switch (url.pathname) {
+    case '/metrics':
+      return { status: 200, type: options.registry.contentType, body: await options.registry.metrics() };
+    case '/healthz':
+      return json(200, { status: 'ok' });
+    case '/readyz':
+      return options.ready() ? json(200, { status: 'ready' }) : failure(503, 'not-ready', 'Sluice is starting or draining.');
+    case '/decisions':
+      return decisions(options, url.searchParams);
+    case '/savings':
+      return json(200, savings(options.recent));
+    case '/policy':
+      return json(200, policy(options.policyStore));
+    default:
+      return url.pathname.startsWith('/decisions/')
+        ? decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'))
+        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy.');
+  }
+}
+
+function decisions({ recent }: AdminOptions, query: URLSearchParams): Answer {
+  const asked = query.get('limit') ?? String(defaultLimit);
+  const limit = Number(asked);
+  if (!/^\d{1,6}$/.test(asked) || limit < 1 || limit > limits.recentDecisions) {
+    return failure(400, 'bad-limit', `limit must be a whole number from 1 to ${limits.recentDecisions}.`);
+  }
+  return json(200, { decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }) });
+}
+
+function decision({ recent }: AdminOptions, id: string, format: string | null): Answer {
+  const record = recent.get(id);
+  if (record === null) return failure(404, 'no-decision', `This id is not among the last ${limits.recentDecisions} decisions of this process. Look it up in the log: sluice explain ID --log FILE`);
+  if (format === null || format === 'json') return json(200, record);
+  if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record) };
+  return failure(400, 'bad-format', 'format must be json or text.');
+}
+
+function savings(recent: RecentRecords): object {
+  const totals = recent.totals();
+  const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null => (known + unknown === 0 ? null : unknown / (known + unknown));
+  return { ...totals, currency: 'USD', unknownShare: { cost: share(totals.cost), baseline: share(totals.baseline), savings: share(totals.savings) } };
+}
+
+function policy(store: AdminOptions['policyStore']): object {
+  const generation = store.current();
+  const refusal = store.lastRefusal();
+  return {
+    number: generation.number,
+    hash: generation.hash,
+    resourceVersion: generation.resourceVersion,
+    loadedAt: new Date(generation.loadedAt).toISOString(),
+    ageSeconds: Math.max(0, (Date.now() - generation.loadedAt) / 1000),
+    catalog: { version: generation.catalog.version, date: generation.catalog.date },
+    lastRefusal: refusal === null ? null : { at: new Date(refusal.at).toISOString(), problems: refusal.problems },
+  };
+}
+
+function json(status: number, value: object): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
+}
+
+function failure(status: number, code: string, message: string): Answer {
+  return json(status, { error: { code, message } });
+}

@@ -1,0 +1,69 @@
+/** One metric as operators see it. docs/metrics.md is generated from this table. */
+export interface MetricSpec {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  readonly help: string;
+  readonly buckets?: readonly number[];
+}
+
+const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300];
+const fineSeconds = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1];
+
+/** Every metric that Sluice exports. Ids, users, scores and prompts are never labels. */
+export const metricTable = {
+  requests: { name: 'llm_proxy_request_total', type: 'counter', labels: ['model', 'provider', 'api', 'tier', 'reason', 'cache_hit', 'outcome'], help: 'Exchanges that ended, by the model that was served.' },
+  routes: { name: 'llm_proxy_route_total', type: 'counter', labels: ['tier', 'reason', 'requested_model', 'served_model'], help: 'Decisions: what was asked for and what was served.' },
+  cost: { name: 'llm_proxy_cost_total', type: 'counter', labels: ['model', 'provider'], help: 'US dollars, of the exchanges whose cost is known.' },
+  costUnknown: { name: 'llm_proxy_cost_unknown_total', type: 'counter', labels: ['reason'], help: 'Exchanges whose cost is unknown: the model, its price or the usage is.' },
+  baselineCost: { name: 'llm_proxy_baseline_cost_total', type: 'counter', labels: ['model', 'provider'], help: 'US dollars that the requested model would have cost for the same usage, by requested model. Only exchanges whose cost and baseline are both known.' },
+  savings: { name: 'llm_proxy_savings_total', type: 'counter', labels: ['model', 'provider'], help: 'US dollars saved where the served model was cheaper, by requested model. Net savings are this minus llm_proxy_extra_cost_total.' },
+  extraCost: { name: 'llm_proxy_extra_cost_total', type: 'counter', labels: ['model', 'provider'], help: 'US dollars spent on top where the served model was costlier, by requested model. A counter of its own because counters may not fall.' },
+  inputTokens: { name: 'llm_proxy_token_count_input_total', type: 'counter', labels: ['model'], help: 'Input tokens of all classes, cached ones included.' },
+  outputTokens: { name: 'llm_proxy_token_count_output_total', type: 'counter', labels: ['model'], help: 'Output tokens of all classes, reasoning included.' },
+  cachedTokens: { name: 'llm_proxy_token_count_cached_read_total', type: 'counter', labels: ['model'], help: "Input tokens read from the provider's prompt cache." },
+  cacheWriteTokens: { name: 'llm_proxy_token_count_cache_write_total', type: 'counter', labels: ['model'], help: "Input tokens written to the provider's prompt cache." },
+  reasoningTokens: { name: 'llm_proxy_token_count_reasoning_total', type: 'counter', labels: ['model'], help: 'Reasoning tokens.' },
+  usageUnknown: { name: 'llm_proxy_usage_unknown_total', type: 'counter', labels: ['reason'], help: 'Exchanges whose token usage is unknown, and why.' },
+  latency: { name: 'llm_proxy_latency_seconds', type: 'histogram', labels: ['model', 'provider'], help: "From the request's headers to the end of the answer.", buckets: seconds },
+  firstToken: { name: 'llm_proxy_time_to_first_token_seconds', type: 'histogram', labels: ['model', 'provider'], help: "From the request's headers to the first output token of a stream.", buckets: seconds },
+  overhead: { name: 'llm_proxy_overhead_seconds', type: 'histogram', labels: [], help: "Sluice's own time on the request path: scan, classify, decide, rewrite.", buckets: fineSeconds },
+  workspaceRequests: { name: 'llm_proxy_workspace_request_total', type: 'counter', labels: ['workspace'], help: 'Exchanges by workspace, of those that the policy names.' },
+  workspaceCost: { name: 'llm_proxy_workspace_cost_total', type: 'counter', labels: ['workspace'], help: 'US dollars by workspace, of the exchanges whose cost is known.' },
+  passthrough: { name: 'llm_proxy_passthrough_total', type: 'counter', labels: ['reason'], help: 'Requests that went on as the app sent them, without a decision.' },
+  failOpen: { name: 'llm_proxy_fail_open_total', type: 'counter', labels: ['reason'], help: 'Requests that went on undecided because Sluice failed. Alert on any.' },
+  protocolEvents: { name: 'llm_proxy_protocol_events_total', type: 'counter', labels: ['kind'], help: "Unexpected turns of Envoy's protocol." },
+  pending: { name: 'llm_proxy_pending_exchanges', type: 'gauge', labels: [], help: 'Decided exchanges whose answer has not begun.' },
+  policyGeneration: { name: 'llm_proxy_policy_generation', type: 'gauge', labels: [], help: 'Number of the policy generation in force; counts up from 1 in a process.' },
+  policyLoaded: { name: 'llm_proxy_policy_loaded_timestamp_seconds', type: 'gauge', labels: [], help: 'Unix time at which the generation in force was loaded; its age is time() minus this.' },
+  policyRefused: { name: 'llm_proxy_policy_refused', type: 'gauge', labels: [], help: '1 while the newest edit of the policy is refused and the last good one holds, else 0.' },
+  catalog: { name: 'llm_proxy_catalog_info', type: 'gauge', labels: ['version', 'date'], help: 'Always 1; the price catalog in force is in the labels.' },
+  build: { name: 'llm_proxy_build_info', type: 'gauge', labels: ['version', 'node'], help: 'Always 1; the versions are in the labels.' },
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+/** docs/metrics.md. */
+export function metricsPage(): string {
+  const rows = Object.values(metricTable as Readonly<Record<string, MetricSpec>>).map(
+    (spec) => `| \`${spec.name}\` | ${spec.type} | ${spec.labels.map((label) => `\`${label}\``).join(', ') || '–'} | ${spec.help} |`,
+  );
+  return `# Metrics
+
+This page is generated from \`src/provenance/metric-table.ts\` by \`scripts/generate-metrics-doc.ts\`.
+
+Sluice serves these on \`/metrics\` of its admin address, in the Prometheus text format.
+
+| name | type | labels | meaning |
+|---|---|---|---|
+${rows.join('\n')}
+
+## Labels
+
+- \`model\`, \`requested_model\`, \`served_model\`: the catalog's name of a model, or the target that the policy routed to. A name that neither
+  knows, and every name beyond the bound in \`src/limits.ts\`, is \`other\`; \`none\` means that the request named no model.
+- \`workspace\`: workspaces that the policy names; the rest is \`other\`.
+- \`reason\`, \`tier\`, \`outcome\`, \`api\`: closed lists, see decisions.md. \`none\` where nothing was decided.
+- \`cache_hit\`: \`false\`; no cache answers requests.
+
+An unknown cost or usage adds nothing to a sum: it is counted in \`llm_proxy_cost_unknown_total\` or \`llm_proxy_usage_unknown_total\`.
+`;
+}

@@ -1,0 +1,193 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { limits } from '../limits.ts';
+import type { PassReason } from '../dialects/types.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
+import { BoundedLabels, none, other } from './labels.ts';
+import { metricTable, type MetricSpec } from './metric-table.ts';
+import type { ExchangeRecord, RecordSink } from './types.ts';
+
+export interface MetricsOptions {
+  /** Sluice's version. */
+  readonly version: string;
+  readonly policy: () => PolicyGeneration;
+  /** Whether the newest edit of the policy is refused. */
+  readonly refused: () => boolean;
+}
+
+/** The children of one model and provider, bound once. */
+interface ModelSeries {
+  readonly cost: Counter.Internal;
+  readonly input: Counter.Internal;
+  readonly output: Counter.Internal;
+  readonly cached: Counter.Internal;
+  readonly cacheWrite: Counter.Internal;
+  readonly reasoning: Counter.Internal;
+  readonly latency: Histogram.Internal<string>;
+  readonly firstToken: Histogram.Internal<string>;
+}
+
+/** The children of one requested model. */
+interface BaselineSeries {
+  readonly baseline: Counter.Internal;
+  readonly savings: Counter.Internal;
+  readonly extra: Counter.Internal;
+}
+
+/** All of Sluice's Prometheus metrics in a registry of their own. No method throws for what a request holds. */
+export class Metrics implements RecordSink {
+  readonly registry = new Registry();
+  readonly #labels: BoundedLabels;
+  readonly #counters = new Map<string, Counter>();
+  readonly #latency = this.#histogram(metricTable.latency);
+  readonly #firstToken = this.#histogram(metricTable.firstToken);
+  readonly #overhead = this.#histogram(metricTable.overhead);
+  readonly #modelSeries = new Map<string, ModelSeries>();
+  readonly #baselineSeries = new Map<string, BaselineSeries>();
+  readonly #children = new Map<string, Counter.Internal>();
+  #pending: () => number = () => 0;
+
+  constructor(options: MetricsOptions) {
+    this.#labels = new BoundedLabels(options.policy);
+    for (const spec of Object.values(metricTable)) {
+      if (spec.type === 'counter') this.#counters.set(spec.name, new Counter({ name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [this.registry] }));
+    }
+    this.#gauge(metricTable.pending, () => this.#pending());
+    this.#gauge(metricTable.policyGeneration, () => options.policy().number);
+    this.#gauge(metricTable.policyLoaded, () => options.policy().loadedAt / 1000);
+    this.#gauge(metricTable.policyRefused, () => (options.refused() ? 1 : 0));
+    this.#info(metricTable.catalog, () => [options.policy().catalog.version, options.policy().catalog.date]);
+    this.#info(metricTable.build, () => [options.version, process.version]);
+  }
+
+  /** Where the number of pending exchanges is read at each scrape. */
+  watchPending(pending: () => number): void {
+    this.#pending = pending;
+  }
+
+  passthrough(reason: PassReason): void {
+    this.#inc(metricTable.passthrough, [reason]);
+  }
+
+  /** `reason` must come from a closed list of the caller's. */
+  failOpen(reason: string): void {
+    this.#inc(metricTable.failOpen, [reason]);
+  }
+
+  /** `kind` must come from a closed list of the caller's. */
+  protocolEvent(kind: string): void {
+    this.#inc(metricTable.protocolEvents, [kind]);
+  }
+
+  record(record: ExchangeRecord): void {
+    const { decision, usage, timing } = record;
+    const routed = decision?.action === 'route';
+    const servedBy = this.#labels.provider(decision?.served.provider ?? record.provider);
+    const model = this.#labels.model(decision?.served.provider ?? record.provider, record.servedModel, routed);
+    const requested = this.#labels.model(record.provider, record.requestedModel, false);
+    const tier = decision?.tier ?? none;
+    const reason = decision?.reason ?? record.passReason ?? none;
+
+    this.#inc(metricTable.requests, [model, servedBy, record.api ?? none, tier, reason, 'false', record.outcome]);
+    if (decision !== null) this.#inc(metricTable.routes, [tier, reason, requested, model]);
+    const workspace = this.#labels.workspace(record.workspace);
+    this.#inc(metricTable.workspaceRequests, [workspace]);
+    this.#overhead.observe(timing.overheadMs / 1000);
+
+    const series = this.#seriesOf(model, servedBy);
+    if (timing.totalMs !== null) series.latency.observe(timing.totalMs / 1000);
+    if (timing.firstTokenMs !== null) series.firstToken.observe(timing.firstTokenMs / 1000);
+    if (usage === null) {
+      this.#inc(metricTable.usageUnknown, [record.usageUnknown ?? 'not-observed']);
+    } else {
+      series.input.inc(usage.totalInput);
+      series.output.inc(usage.totalOutput);
+      if (usage.cachedRead > 0) series.cached.inc(usage.cachedRead);
+      if (usage.cacheWrite5m + usage.cacheWrite1h > 0) series.cacheWrite.inc(usage.cacheWrite5m + usage.cacheWrite1h);
+      if (usage.reasoning > 0) series.reasoning.inc(usage.reasoning);
+    }
+    if (record.cost.known) {
+      series.cost.inc(record.cost.usd);
+      this.#inc(metricTable.workspaceCost, [workspace], record.cost.usd);
+    } else {
+      this.#inc(metricTable.costUnknown, [record.cost.reason]);
+    }
+    if (record.savings.known && record.baseline.known) {
+      const baseline = this.#baselineOf(requested, this.#labels.provider(record.provider));
+      baseline.baseline.inc(record.baseline.usd);
+      if (record.savings.usd > 0) baseline.savings.inc(record.savings.usd);
+      if (record.savings.usd < 0) baseline.extra.inc(-record.savings.usd);
+    }
+  }
+
+  #seriesOf(model: string, provider: string): ModelSeries {
+    const key = `${provider} ${model}`;
+    let series = this.#modelSeries.get(key);
+    if (series === undefined) {
+      series = {
+        cost: this.#counter(metricTable.cost).labels(model, provider),
+        input: this.#counter(metricTable.inputTokens).labels(model),
+        output: this.#counter(metricTable.outputTokens).labels(model),
+        cached: this.#counter(metricTable.cachedTokens).labels(model),
+        cacheWrite: this.#counter(metricTable.cacheWriteTokens).labels(model),
+        reasoning: this.#counter(metricTable.reasoningTokens).labels(model),
+        latency: this.#latency.labels(model, provider),
+        firstToken: this.#firstToken.labels(model, provider),
+      };
+      this.#modelSeries.set(key, series);
+    }
+    return series;
+  }
+
+  #baselineOf(model: string, provider: string): BaselineSeries {
+    const key = `${provider} ${model}`;
+    let series = this.#baselineSeries.get(key);
+    if (series === undefined) {
+      series = {
+        baseline: this.#counter(metricTable.baselineCost).labels(model, provider),
+        savings: this.#counter(metricTable.savings).labels(model, provider),
+        extra: this.#counter(metricTable.extraCost).labels(model, provider),
+      };
+      this.#baselineSeries.set(key, series);
+    }
+    return series;
+  }
+
+  /** Every value comes from a bounded list, but their product may be large: beyond the bound a combination is all `other`. */
+  #inc(spec: MetricSpec, values: readonly string[], by = 1): void {
+    const key = `${spec.name} ${values.join(' ')}`;
+    let child = this.#children.get(key);
+    if (child === undefined) {
+      const bounded = this.#children.size < limits.metricSeries ? values : values.map(() => other);
+      child = this.#counter(spec).labels(...bounded);
+      if (bounded === values) this.#children.set(key, child);
+    }
+    child.inc(by);
+  }
+
+  #counter(spec: MetricSpec): Counter {
+    const counter = this.#counters.get(spec.name);
+    if (counter === undefined) throw new Error(`${spec.name} is not a counter of the metric table`);
+    return counter;
+  }
+
+  #histogram(spec: MetricSpec): Histogram {
+    return new Histogram({ name: spec.name, help: spec.help, labelNames: [...spec.labels], buckets: [...(spec.buckets ?? [])], registers: [this.registry] });
+  }
+
+  #gauge(spec: MetricSpec, read: () => number): void {
+    const gauge: Gauge = new Gauge({ name: spec.name, help: spec.help, registers: [this.registry], collect: () => gauge.set(read()) });
+  }
+
+  #info(spec: MetricSpec, read: () => readonly string[]): void {
+    const gauge = new Gauge({
+      name: spec.name,
+      help: spec.help,
+      labelNames: [...spec.labels],
+      registers: [this.registry],
+      collect: () => {
+        gauge.reset();
+        gauge.labels(...read()).set(1);
+      },
+    });
+  }
+}

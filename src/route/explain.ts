@@ -1,0 +1,143 @@
+import type { Cost } from '../catalog/types.ts';
+import type { TargetRef } from '../policy/types.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import type { Decision, DecisionReason, Disqualification } from './types.ts';
+
+const reasons: Readonly<Record<DecisionReason, string>> = {
+  tier: 'the decision table chose the cheapest model of the tier that can do the job',
+  override: 'an override of the policy matched',
+  rule: 'a rule of the policy matched',
+  sensitivity: 'the prompt matched a sensitivity pattern, so only the secure model may see it',
+  pinned: 'the policy pins the requested model',
+  'kept-tier-not-routed': 'the policy does not route this tier',
+  'kept-cheapest': 'no model of the tier is cheaper than the requested one',
+  'kept-no-candidate': 'no candidate can do the job',
+  'kept-unknown-model': 'the catalog does not know the requested model, and the policy keeps such models',
+  'kept-operation': 'only generation is routed by tier',
+  'kept-by-rule': 'a rule of the policy keeps the requested model',
+  default: "no candidate qualified, so the policy's default answered",
+  shadow: 'the section is in shadow mode: nothing is changed',
+  blocked: 'the policy refuses this request',
+};
+
+const faults: Readonly<Record<Disqualification, string>> = {
+  'unknown-model': 'the catalog does not know it',
+  'context-window': 'its context window is too small or not stated',
+  'max-output': 'it cannot answer at the asked length',
+  vision: 'it reads no images',
+  tools: 'it calls no tools',
+  'json-object': 'it has no JSON mode',
+  'json-schema': 'it follows no JSON schema',
+  'audio-input': 'it hears no audio',
+  'audio-output': 'it speaks no audio',
+  files: 'it reads no files',
+  reasoning: 'it takes no reasoning setting',
+  mode: 'this API cannot call it',
+  'provider-not-allowed': 'the policy does not allow its provider here',
+  dialect: 'its provider speaks another API',
+  'no-credential': 'the gateway has no key for its provider',
+  'costlier-than-requested': 'it costs more than the requested model',
+  'unknown-price': 'its price, or the one to compare with, is unknown',
+};
+
+const unknowns: Readonly<Record<string, string>> = {
+  model: 'the catalog does not know the model',
+  price: 'the catalog lacks a price that is needed',
+  usage: 'the token usage is unknown',
+};
+
+/** A record as a person reads it: plain text, several lines, ends with a newline. */
+export function explainRecord(record: ExchangeRecord): string {
+  return [
+    ...heading(record),
+    ...verdictLines(record),
+    ...(record.decision === null ? [] : decisionLines(record.decision)),
+    ...answerLines(record),
+    ...moneyLines(record),
+    ...originLines(record),
+    '',
+  ].join('\n');
+}
+
+function heading(record: ExchangeRecord): string[] {
+  const { decision } = record;
+  const lines = [`Decision ${record.id} at ${record.time}`, `  asked for   ${record.requestedModel ?? 'no model'}${record.provider === null ? '' : ` at ${record.provider}`}`];
+  if (record.passReason !== null) return [...lines, `  passed on untouched: ${record.passReason}`];
+  if (decision === null) return lines;
+  lines.push(decision.action === 'block' ? `  refused     ${decision.block?.message ?? ''}` : `  served by   ${target(decision.served)}`);
+  lines.push(`  because     ${reasons[decision.reason]}${decision.rule === null ? '' : ` ("${decision.rule}")`}`);
+  if (decision.shadowReason !== undefined) {
+    const would = decision.wouldServe === null ? 'it would have been refused' : `it would have been served by ${target(decision.wouldServe)}`;
+    lines.push(`  if enabled  ${would}: ${reasons[decision.shadowReason]}`);
+  }
+  return lines;
+}
+
+function verdictLines({ verdict }: ExchangeRecord): string[] {
+  if (verdict === null) return [];
+  const lines = [
+    '',
+    `Verdict: ${verdict.tier}, score ${verdict.score.toFixed(3)}, confidence ${verdict.confidence.toFixed(2)}${verdict.unsure ? ' (unsure: the safer tier was taken)' : ''}`,
+    `  task ${verdict.task}, domain ${verdict.domain}, language ${verdict.language}`,
+  ];
+  const signals = verdict.signals.filter(({ share }) => share !== 0).sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1));
+  for (const { name, value, share } of signals) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name} = ${value}`);
+  return lines;
+}
+
+function decisionLines(decision: Decision): string[] {
+  if (decision.candidates.length === 0) return ['', 'Candidates: none was looked at'];
+  const rows = decision.candidates.map((candidate) => [
+    candidate.chosen ? '*' : ' ',
+    target(candidate.target),
+    candidate.tier,
+    money(candidate.estimate),
+    candidate.disqualified === null ? (candidate.chosen ? 'chosen' : 'can do it, not chosen') : `no: ${faults[candidate.disqualified]}`,
+  ]);
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return [
+    '',
+    `Candidates, estimated for ${decision.assumedOutputTokens} output tokens (requested model: ${money(decision.baselineEstimate)})`,
+    ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`),
+  ];
+}
+
+function answerLines(record: ExchangeRecord): string[] {
+  const { usage, timing } = record;
+  const said = record.answeredModel === null || record.answeredModel === record.servedModel ? '' : `, the provider calls the model ${record.answeredModel}`;
+  const lines = ['', `Answer: ${record.outcome}${record.status === null ? '' : `, status ${record.status}`}${record.errorType === null ? '' : `, error ${record.errorType}`}${said}`];
+  lines.push(
+    usage === null
+      ? `  tokens      unknown (${record.usageUnknown ?? 'not-observed'})`
+      : `  tokens      ${usage.totalInput} in (${usage.cachedRead} cached, ${usage.cacheWrite5m + usage.cacheWrite1h} cache write), ${usage.totalOutput} out (${usage.reasoning} reasoning)`,
+  );
+  lines.push(`  time        ${ms(timing.totalMs)} in all, first byte ${ms(timing.firstByteMs)}, first token ${ms(timing.firstTokenMs)}, Sluice's own ${timing.overheadMs.toFixed(3)} ms`);
+  return lines;
+}
+
+function moneyLines({ cost, baseline, savings }: ExchangeRecord): string[] {
+  return ['', `Cost ${money(cost)}`, `  requested model, same usage: ${money(baseline)}`, `  saved: ${money(savings)}`];
+}
+
+function originLines(record: ExchangeRecord): string[] {
+  const version = record.policy.resourceVersion === null ? '' : `, resourceVersion ${record.policy.resourceVersion}`;
+  return [
+    '',
+    `Policy generation ${record.policy.number} (${record.policy.hash}${version}), section ${record.section ?? 'none'}, ${record.mode}; workspace ${record.workspace}`,
+    `Price catalog ${record.catalogVersion}`,
+  ];
+}
+
+function target({ provider, model }: TargetRef): string {
+  return `${provider}/${model}`;
+}
+
+/** Eight decimals: a short prompt on a small model costs millionths of a dollar. */
+function money(cost: Cost): string {
+  if (!cost.known) return `unknown: ${unknowns[cost.reason] ?? cost.reason}`;
+  return `${cost.usd < 0 ? '-' : ''}$${Math.abs(cost.usd).toFixed(8)}`;
+}
+
+function ms(value: number | null): string {
+  return value === null ? 'not seen' : `${value.toFixed(1)} ms`;
+}
