@@ -6,13 +6,13 @@ import { limits } from '../limits.ts';
 import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
+import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
 import type { RecordSink } from '../provenance/types.ts';
-import { closeRecord } from './close.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
 import { processRequest, type RequestContext } from './request.ts';
-import { AnswerObserver, type Ending } from './response.ts';
+import { AnswerObserver } from './response.ts';
 
 export interface PipelineOptions {
   readonly policy: Pick<PolicyStore, 'current'>;
@@ -194,7 +194,7 @@ export class Pipeline implements Gateway {
   }
 
   #close(open: OpenExchange, ending: Ending): void {
-    this.#options.sink.record(closeRecord(open, ending));
+    this.#options.sink.record(buildRecord(open, ending));
   }
 }
 

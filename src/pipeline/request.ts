@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { classifyRequest } from '../classify/index.ts';
 import { readExchange, renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
 import type { Exchange, PassReason, Recognition } from '../dialects/types.ts';
-import { clusterName } from '../envoy/names.ts';
+import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
@@ -72,7 +72,7 @@ function rewritePlan(
   const { section, generation } = context;
   const changesModel = decision.action === 'route' && decision.served.model !== decision.requested.model;
   const askUsage = section.mode === 'enabled' && section.streamUsage === 'ask' && exchange.includeUsage === null;
-  const set: [string, string][] = [...readableAnswer.set.map(([name, value]): [string, string] => [name, value])];
+  const set: (readonly [string, string])[] = [...readableAnswer.set];
   const remove: string[] = [];
   let path = context.path;
   let newBody = body;
@@ -92,7 +92,7 @@ function rewritePlan(
     // decide() chose this provider because its key was there; without one the app's key would leave for a stranger.
     if (target === undefined || keys === null) throw new Error(`no credential for ${decision.served.provider}`);
     prefix = target.pathPrefix ?? '';
-    set.push(...keys.set.map(([name, value]): [string, string] => [name, value]), ['x-sluice-cluster', clusterName(target.name)]);
+    set.push(...keys.set, [clusterHeader, clusterName(target.name)]);
     remove.push(...keys.remove);
   }
   const gatewayPath = prefix + path;

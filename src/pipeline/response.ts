@@ -2,18 +2,9 @@ import { performance } from 'node:perf_hooks';
 import { readAnswer } from '../dialects/index.ts';
 import type { Answer, AnswerReader } from '../dialects/types.ts';
 import type { HeaderMap, ResponseObserver } from '../extproc/types.ts';
+import type { AnswerFacts as Ending } from '../provenance/record.ts';
 import type { OutcomeKind } from '../provenance/types.ts';
 import type { OpenExchange } from './open.ts';
-
-/** How an exchange ended, as the response side saw it. Times in ms since the request's headers. */
-export interface Ending {
-  readonly outcome: OutcomeKind;
-  readonly status: number | null;
-  readonly answer: Answer | null;
-  readonly firstByteMs: number | null;
-  readonly firstTokenMs: number | null;
-  readonly totalMs: number | null;
-}
 
 /** Reads one answer from copies of its chunks and tells `done` once. */
 export class AnswerObserver implements ResponseObserver {
