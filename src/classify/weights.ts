@@ -1,0 +1,62 @@
+import type { FeatureName } from './features.ts';
+
+/** Where the score starts before any signal. */
+export const baseScore = 0.03;
+
+/**
+ * What each text feature adds to the score at full value. Fitted on labelled prompts (`scripts/fit-classifier.ts`), rounded;
+ * features that the short prompts there cannot weigh (long texts, code fences, several questions, step-by-step) are set
+ * by hand to small values on the careful side.
+ */
+export const textWeights: Readonly<Record<FeatureName, number>> = {
+  length: 0.55,
+  longText: 0.1,
+  define: -0.23,
+  classify: -0.05,
+  extract: -0.02,
+  translate: -0.2,
+  summarise: 0,
+  rewrite: 0,
+  explain: 0.02,
+  compare: 0.03,
+  why: 0.04,
+  steps: 0.08,
+  prove: 0.28,
+  derive: 0.16,
+  design: 0.15,
+  implement: 0.1,
+  function: 0.01,
+  debug: 0.01,
+  review: 0.03,
+  plan: 0.05,
+  scale: 0.08,
+  constraints: 0.04,
+  listItems: 0.23,
+  questions: 0.06,
+  codeFence: 0.05,
+  creative: 0.03,
+  maths: 0.02,
+  formal: 0.04,
+  expertDomain: 0.04,
+};
+
+/** What the rest of the request adds, in score a unit, and the most that it may add. */
+export const requestWeights = {
+  /** A caller that brings tools wants an agent's judgement. */
+  tools: { first: 0.1, each: 0.01, most: 0.2 },
+  image: { first: 0.1, each: 0.02, most: 0.2 },
+  audio: { first: 0.1, each: 0, most: 0.1 },
+  file: { first: 0.1, each: 0.02, most: 0.2 },
+  jsonSchema: 0.05,
+  jsonObject: 0.02,
+  /** Turns before this one: a long conversation carries more than its last line says. */
+  depth: { each: 0.03, most: 0.24 },
+  toolResult: 0.15,
+  /** The app asked for reasoning itself. */
+  reasoning: { low: 0.05, medium: 0.2, high: 0.35 },
+  /** Share of a heavy word class (design, prove …) in the system prompt, of its weight in the prompt. */
+  systemShare: 0.4,
+} as const;
+
+/** Scores this close below a threshold are unsure, and go to the safer tier. */
+export const unsureMargin = 0.02;
