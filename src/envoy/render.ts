@@ -1,0 +1,270 @@
+import { limits } from '../limits.ts';
+import { pathShapes } from '../policy/providers.ts';
+import type { Provider } from '../policy/types.ts';
+import { clusterHeader, clusterName } from './names.ts';
+
+export interface EnvoyOptions {
+  readonly providers: readonly Provider[];
+  /** Where Sluice listens: `unix:/path` or `host:port`. */
+  readonly sluice: string;
+  /** Where apps call: `host:port`. */
+  readonly listen: string;
+  /** Envoy's own admin: `host:port`; null for none. */
+  readonly admin: string | null;
+  /** 503 instead of passing when Sluice cannot be reached. */
+  readonly failClosed: boolean;
+  /** File with the CAs that providers' certificates are checked against. */
+  readonly caFile: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const http = 'type.googleapis.com/envoy.extensions';
+
+/** How long Envoy waits for Sluice's answer to one message. A decision takes well under a millisecond; beyond this it fails open. */
+const messageTimeout = '0.5s';
+
+/** A response header from the metadata that the request filter left; absent metadata adds no header. */
+function provenanceHeader(name: string, key: string): Json {
+  return { header: { key: name, value: `%DYNAMIC_METADATA(sluice:${key})%` }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+/**
+ * Envoy's bootstrap for a standalone gateway: one listener, Sluice's two filters, a cluster a provider. Plain objects;
+ * print them as YAML or JSON.
+ */
+export function renderEnvoy(options: EnvoyOptions): Json {
+  const { providers } = options;
+  return {
+    ...(options.admin === null ? {} : { admin: { address: socket(options.admin) } }),
+    static_resources: {
+      listeners: [
+        {
+          name: 'llm_egress',
+          address: socket(options.listen),
+          per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
+          filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] }],
+        },
+      ],
+      clusters: [sluiceCluster(options.sluice), ...providers.map((provider) => providerCluster(provider, options.caFile))],
+    },
+  };
+}
+
+function connectionManager(options: EnvoyOptions): Json {
+  return {
+    '@type': `${http}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+    stat_prefix: 'llm_egress',
+    codec_type: 'AUTO',
+    // Models think for minutes before the first byte; the route's own timeouts are off for the same reason.
+    stream_idle_timeout: '900s',
+    request_headers_timeout: '30s',
+    use_remote_address: true,
+    upgrade_configs: [{ upgrade_type: 'websocket' }],
+    // Before any filter or route sees the request: these headers are Sluice's to set.
+    early_header_mutation_extensions: [
+      {
+        name: 'envoy.http.early_header_mutation.header_mutation',
+        typed_config: {
+          '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
+          mutations: [{ remove: clusterHeader }],
+        },
+      },
+    ],
+    http_filters: [
+      { name: 'envoy.filters.http.ext_proc.sluice_response', typed_config: responseFilter() },
+      { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options.failClosed) },
+      { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
+    ],
+    route_config: { name: 'llm_egress', virtual_hosts: virtualHosts(options.providers) },
+  };
+}
+
+function grpcService(): Json {
+  return { envoy_grpc: { cluster_name: 'sluice' }, timeout: '0s' };
+}
+
+/** Headers first; Sluice asks for the body of the requests that it can use. Envoy hears no more of it after its answer. */
+function requestFilter(failClosed: boolean): Json {
+  return {
+    '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
+    stat_prefix: 'sluice_request',
+    grpc_service: grpcService(),
+    failure_mode_allow: !failClosed,
+    ...(failClosed ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
+    message_timeout: messageTimeout,
+    allow_mode_override: true,
+    processing_mode: {
+      request_header_mode: 'SEND',
+      request_body_mode: 'NONE',
+      request_trailer_mode: 'SKIP',
+      response_header_mode: 'SKIP',
+      response_body_mode: 'NONE',
+      response_trailer_mode: 'SKIP',
+    },
+    mutation_rules: { allow_all_routing: { value: true } },
+    metadata_options: { receiving_namespaces: { untyped: ['sluice'] } },
+  };
+}
+
+/** Copies of the answer, sent and forgotten: the client waits for nothing. */
+function responseFilter(): Json {
+  return {
+    '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
+    stat_prefix: 'sluice_response',
+    grpc_service: grpcService(),
+    failure_mode_allow: true,
+    observability_mode: true,
+    processing_mode: {
+      request_header_mode: 'SKIP',
+      request_body_mode: 'NONE',
+      request_trailer_mode: 'SKIP',
+      response_header_mode: 'SEND',
+      response_body_mode: 'STREAMED',
+      response_trailer_mode: 'SKIP',
+    },
+    metadata_options: { forwarding_namespaces: { untyped: ['sluice'] } },
+  };
+}
+
+/** What apps tell Sluice is nobody else's business. */
+const privateHeaders = ['x-sluice-workspace', 'x-sluice-user-tier', 'x-sluice-quality', 'x-sluice-task', 'x-sluice-session', 'x-sluice-cache', 'x-sluice-route'];
+
+/** Switches both filters off on a route. */
+const withoutSluice: Json = Object.fromEntries(
+  ['sluice_request', 'sluice_response'].map((name) => [
+    `envoy.filters.http.ext_proc.${name}`,
+    { '@type': `${http}.filters.http.ext_proc.v3.ExtProcPerRoute`, disabled: true },
+  ]),
+);
+
+function virtualHosts(providers: readonly Provider[]): Json[] {
+  const headers = [
+    provenanceHeader('x-sluice-decision', 'id'),
+    provenanceHeader('x-sluice-model', 'model'),
+    provenanceHeader('x-sluice-requested-model', 'requested_model'),
+    provenanceHeader('x-sluice-tier', 'tier'),
+    provenanceHeader('x-sluice-reason', 'reason'),
+    provenanceHeader('x-sluice-attempts', 'attempts'),
+  ];
+  const hosts = providers
+    .filter((provider) => provider.hosts.length > 0)
+    .map((provider) => ({
+      name: `host_${provider.name}`,
+      domains: provider.hosts.flatMap((host) => [host, `${host}:*`]),
+      response_headers_to_add: headers,
+      request_headers_to_remove: privateHeaders,
+      routes: [...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
+    }));
+  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: privateHeaders, routes: gatewayRoutes(providers) }];
+}
+
+function gatewayRoutes(providers: readonly Provider[]): Json[] {
+  const routes: Json[] = [...chosenByHeader(providers)];
+  for (const provider of providers) {
+    if (provider.pathPrefix !== null) routes.push(...both(provider, { prefix: `${provider.pathPrefix}/` }, provider.pathPrefix));
+  }
+  for (const { family, regex } of pathShapes) {
+    const provider = providers.find((candidate) => candidate.family === family);
+    if (provider !== undefined) routes.push(...both(provider, { safe_regex: { regex } }, ''));
+  }
+  routes.push({
+    match: { prefix: '/' },
+    direct_response: { status: 404, body: { inline_string: '{"error":{"message":"No provider is known for this host and path.","type":"not_found"}}' } },
+    response_headers_to_add: [{ header: { key: 'content-type', value: 'application/json' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
+  });
+  return routes;
+}
+
+/** A provider that Sluice chose over the path's own. The header cannot come from a client: it is removed before the filters. */
+function chosenByHeader(providers: readonly Provider[]): Json[] {
+  return providers.map((provider) => ({
+    match: { prefix: '/', headers: [{ name: clusterHeader, string_match: { exact: clusterName(provider.name) } }] },
+    route: action(provider, provider.pathPrefix ?? ''),
+    request_headers_to_remove: [clusterHeader],
+  }));
+}
+
+/** A provider's route, and before it the same for WebSockets, which hang with an external processor. */
+function both(provider: Provider, match: Json, prefix: string): Json[] {
+  const upgrade = { name: 'upgrade', string_match: { exact: 'websocket', ignore_case: true } };
+  return [
+    { match: { ...match, headers: [upgrade] }, route: action(provider, prefix), typed_per_filter_config: withoutSluice },
+    { match, route: action(provider, prefix) },
+  ];
+}
+
+function action(provider: Provider, prefix: string): Json {
+  const base = new URL(provider.endpoint).pathname.replace(/\/$/, '');
+  const rewrite = prefix === '' && base === '' ? {} : { regex_rewrite: { pattern: { regex: `^${escape(prefix)}/` }, substitution: `${base}/` } };
+  return { cluster: clusterName(provider.name), timeout: '0s', auto_host_rewrite: true, ...rewrite };
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** The default breakers stop at 1,024 requests; beyond them clients would get errors. */
+const breakers = {
+  thresholds: [{ priority: 'DEFAULT', max_connections: 100_000, max_pending_requests: 100_000, max_requests: 1_000_000, max_retries: 1_000 }],
+};
+
+function http2(): Json {
+  return {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
+      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: 100_000, initial_stream_window_size: 4 * 1024 * 1024, initial_connection_window_size: 64 * 1024 * 1024 } },
+    },
+  };
+}
+
+function sluiceCluster(address: string): Json {
+  const unix = address.startsWith('unix:');
+  return {
+    name: 'sluice',
+    type: unix ? 'STATIC' : 'STRICT_DNS',
+    connect_timeout: '0.25s',
+    per_connection_buffer_limit_bytes: limits.grpcMessageBytes,
+    circuit_breakers: breakers,
+    typed_extension_protocol_options: http2(),
+    load_assignment: endpoints('sluice', unix ? { pipe: { path: address.slice('unix:'.length) } } : socket(address)),
+  };
+}
+
+function providerCluster(provider: Provider, caFile: string): Json {
+  const url = new URL(provider.endpoint);
+  const tls = url.protocol === 'https:';
+  const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
+  const name = clusterName(provider.name);
+  return {
+    name,
+    type: 'STRICT_DNS',
+    dns_lookup_family: 'V4_PREFERRED',
+    connect_timeout: '5s',
+    per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
+    circuit_breakers: breakers,
+    load_assignment: endpoints(name, { socket_address: { address: url.hostname, port_value: port } }, url.hostname),
+    ...(tls
+      ? {
+          transport_socket: {
+            name: 'envoy.transport_sockets.tls',
+            typed_config: {
+              '@type': `${http}.transport_sockets.tls.v3.UpstreamTlsContext`,
+              sni: url.hostname,
+              auto_sni_san_validation: true,
+              common_tls_context: { validation_context: { trusted_ca: { filename: caFile } } },
+            },
+          },
+        }
+      : {}),
+  };
+}
+
+function endpoints(cluster: string, address: Json, hostname?: string): Json {
+  return { cluster_name: cluster, endpoints: [{ lb_endpoints: [{ endpoint: { address, ...(hostname === undefined ? {} : { hostname }) } }] }] };
+}
+
+function socket(address: string): Json {
+  const colon = address.lastIndexOf(':');
+  return { socket_address: { address: address.slice(0, colon).replace(/^\[|\]$/g, ''), port_value: Number(address.slice(colon + 1)) } };
+}
