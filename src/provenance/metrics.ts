@@ -147,6 +147,9 @@ export class Metrics implements RecordSink {
         savings: this.#counter(metricTable.savings).labels(model, provider),
         extra: this.#counter(metricTable.extraCost).labels(model, provider),
       };
+      // Both exist from the start: in PromQL a sum minus a series that is not there is nothing at all.
+      series.savings.inc(0);
+      series.extra.inc(0);
       this.#baselineSeries.set(key, series);
     }
     return series;

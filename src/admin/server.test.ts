@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generation, record } from '../../test/support/decision.ts';
+import { Metrics } from '../provenance/metrics.ts';
+import { RecentRecords } from '../provenance/recent.ts';
+import { createAdmin, type Admin } from './server.ts';
+
+const policy = generation();
+const recent = new RecentRecords();
+const metrics = new Metrics({ version: '1', policy: () => policy, refused: () => true });
+let ready = true;
+let admin: Admin;
+let base: string;
+
+beforeAll(async () => {
+  recent.record(record());
+  metrics.record(record());
+  admin = createAdmin({
+    registry: metrics.registry,
+    recent,
+    policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }) },
+    ready: () => ready,
+  });
+  base = `http://${await admin.listen('127.0.0.1', 0)}`;
+});
+
+afterAll(() => admin.close());
+
+const get = async (path: string, init: RequestInit = {}) => {
+  const response = await fetch(base + path, init);
+  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
+};
+const json = async (path: string) => JSON.parse((await get(path)).text) as Record<string, unknown>;
+
+describe('the admin server', () => {
+  it('serves the metrics as Prometheus reads them', async () => {
+    const { status, type, text } = await get('/metrics');
+    expect([status, type]).toEqual([200, metrics.registry.contentType]);
+    expect(text).toContain('llm_proxy_policy_refused 1\n');
+  });
+
+  it('is always alive, and ready when told so', async () => {
+    ready = false;
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/readyz')).status).toBe(503);
+    ready = true;
+    expect((await get('/readyz')).status).toBe(200);
+  });
+
+  it('lists decisions by workspace and model', async () => {
+    expect(await json('/decisions')).toEqual({ decisions: [record()] });
+    expect(await json('/decisions?workspace=red&model=dear&limit=1')).toEqual({ decisions: [record()] });
+    expect(await json('/decisions?workspace=blue')).toEqual({ decisions: [] });
+  });
+
+  it('shows one decision as JSON and in words', async () => {
+    expect(await json(`/decisions/${record().id}`)).toEqual(record());
+    const { type, text } = await get(`/decisions/${record().id}?format=text`);
+    expect(type).toBe('text/plain; charset=utf-8');
+    expect(text).toContain('served by   openai/small');
+  });
+
+  it('totals the savings', async () => {
+    expect(await json('/savings')).toMatchObject({ exchanges: 1, currency: 'USD', savings: { usd: 0.0285 }, unknownShare: { cost: 0, savings: 0 } });
+  });
+
+  it('shows the policy in force and the last refusal', async () => {
+    expect(await json('/policy')).toMatchObject({ number: 3, hash: '0123456789abcdef', lastRefusal: { at: '2023-11-14T22:13:20.000Z', problems: [] }, catalog: { version: '2026-01-01-abc' } });
+  });
+
+  it.each([
+    ['/decisions?limit=0', 400, 'bad-limit'],
+    ['/decisions?limit=2001', 400, 'bad-limit'],
+    ['/decisions?limit=1e3', 400, 'bad-limit'],
+    ['/decisions/nobody', 404, 'no-decision'],
+    [`/decisions/${record().id}?format=xml`, 400, 'bad-format'],
+    ['/nothing', 404, 'not-found'],
+  ])('answers %s with %d %s', async (path, status, code) => {
+    const found = await get(path);
+    expect([found.status, (JSON.parse(found.text) as { error: { code: string } }).error.code]).toEqual([status, code]);
+  });
+
+  it('changes nothing: only GET and HEAD are answered', async () => {
+    expect((await get('/policy', { method: 'POST', body: 'x' })).status).toBe(405);
+    expect(await get('/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, text: '' });
+  });
+
+  it('says which address is taken', async () => {
+    const second = createAdmin({ registry: metrics.registry, recent, policyStore: { current: () => policy, lastRefusal: () => null }, ready: () => true });
+    await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
+  });
+});

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { loadCatalog } from '../catalog/index.ts';
+import { SluiceError } from '../errors.ts';
+import type { HeaderMap } from '../extproc/types.ts';
+import { Credentials } from '../pipeline/credentials.ts';
+import { Pipeline } from '../pipeline/gateway.ts';
+import { defaultPolicyFile } from '../policy/source.ts';
+import { FilePolicyStore } from '../policy/store.ts';
+import { Metrics } from '../provenance/metrics.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+
+export interface RequestToDecide {
+  /** File of the body. */
+  readonly request: string;
+  readonly policy?: string;
+  readonly catalog?: string;
+  readonly path: string;
+  readonly host: string;
+  /** `name=value`. */
+  readonly header: readonly string[];
+}
+
+/**
+ * Runs a request file through the server's own pipeline, as Envoy would hand it over, and returns the record. Nothing is
+ * sent. Keys of other providers count as present when their files can be read here. Throws SluiceError, also when the
+ * request would pass undecided.
+ */
+export async function decideRequest(options: RequestToDecide): Promise<ExchangeRecord> {
+  const body = await readBody(options.request);
+  const headers = headersOf(options, body.length);
+  const policy = new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(options.catalog), watch: false });
+  const credentials = new Credentials();
+  await credentials.refresh(policy.current());
+  const records: ExchangeRecord[] = [];
+  const failures: object[] = [];
+  const pipeline = new Pipeline({
+    policy,
+    credentials,
+    sink: { record: (record) => records.push(record) },
+    metrics: new Metrics({ version: '', policy: () => policy.current(), refused: () => false }),
+    log: { error: (fields) => failures.push(fields) },
+  });
+  const plan = pipeline.requestHeaders(headers, false);
+  const metadata = plan.kind === 'read-body' ? plan.exchange.body(body).metadata : plan.metadata;
+  pipeline.close();
+  await policy.close();
+  const record = records[0];
+  if (record !== undefined) return record;
+  const reason = failures.length > 0 ? 'internal-error' : String(metadata?.['reason'] ?? 'unknown');
+  throw new SluiceError('SLUICE_CLI_USAGE', `the server would pass this request on untouched: ${reason}.`, {
+    where: options.request,
+    fix: 'Check --path, --host and that the file holds a JSON request body.',
+  });
+}
+
+async function readBody(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+}
+
+function headersOf(options: RequestToDecide, length: number): HeaderMap {
+  const headers = new Map([
+    [':method', 'POST'],
+    [':path', options.path],
+    [':authority', options.host],
+    ['content-type', 'application/json'],
+    ['content-length', String(length)],
+  ]);
+  for (const header of options.header) {
+    const equals = header.indexOf('=');
+    if (equals < 1) throw new SluiceError('SLUICE_CLI_USAGE', `a header is name=value, not ${header}.`, { where: '--header' });
+    headers.set(header.slice(0, equals).toLowerCase(), header.slice(equals + 1));
+  }
+  return { get: (name) => headers.get(name), entries: () => headers.entries() };
+}

@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { SluiceError } from '../errors.ts';
+import { explainRecord } from '../route/explain.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import { findInLog, fetchDecision } from './find-record.ts';
+
+interface ExplainFlags {
+  readonly log?: string;
+  readonly admin: string;
+  readonly request?: string;
+  readonly policy?: string;
+  readonly catalog?: string;
+  readonly api?: string;
+  readonly path?: string;
+  readonly host: string;
+  readonly header: readonly string[];
+  readonly json?: boolean;
+}
+
+/** Where the APIs whose path does not name a model are called. */
+const pathByApi: Readonly<Record<string, string>> = {
+  'openai-chat': '/v1/chat/completions',
+  'openai-completions': '/v1/completions',
+  'openai-responses': '/v1/responses',
+  'openai-embeddings': '/v1/embeddings',
+  'anthropic-messages': '/v1/messages',
+  'anthropic-count-tokens': '/v1/messages/count_tokens',
+};
+
+/** `sluice explain`: why a request went where it went. Prints text, or the record with --json. */
+export function registerExplain(program: Command): void {
+  program
+    .command('explain')
+    .argument('[id]', 'a decision id, or its beginning when it is looked up in a log')
+    .description('say why a request went where it went: a past one by its id, or a request file by the current policy')
+    .option('--log <file>', "the server's log; without it the admin server is asked")
+    .option('--admin <url>', 'admin server', 'http://127.0.0.1:9901')
+    .option('--request <file>', 'a request body to decide now; nothing is sent')
+    .option('--policy <path>', 'policy file or folder (default: the embedded policy)', process.env['SLUICE_POLICY'])
+    .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
+    .option('--api <api>', `with --request: the API that is called: ${Object.keys(pathByApi).join(', ')}`)
+    .option('--path <path>', 'with --request: the path on the gateway (default: /v1/chat/completions, or that of --api)')
+    .option('--host <name>', 'with --request: the authority', 'localhost')
+    .option('--header <name=value>', 'with --request: a header; may be given more than once', collect, [])
+    .option('--json', 'print the record as JSON')
+    .action(async (id: string | undefined, flags: ExplainFlags) => {
+      const record = await recordFor(id, flags);
+      process.stdout.write(flags.json === true ? `${JSON.stringify(record, null, 2)}\n` : explainRecord(record));
+    });
+}
+
+function collect(value: string, all: readonly string[]): readonly string[] {
+  return [...all, value];
+}
+
+async function recordFor(id: string | undefined, flags: ExplainFlags): Promise<ExchangeRecord> {
+  if ((id === undefined) === (flags.request === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'give either a decision id or --request FILE.');
+  if (flags.request !== undefined) {
+    const { decideRequest } = await import('./decide-request.ts');
+    return decideRequest({ ...flags, request: flags.request, path: flags.path ?? pathOf(flags.api ?? 'openai-chat') });
+  }
+  return flags.log === undefined ? fetchDecision(flags.admin, id!) : findInLog(flags.log, id!);
+}
+
+function pathOf(api: string): string {
+  const path = pathByApi[api];
+  if (path === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `${api} has no path of its own.`, { where: '--api', fix: `Give --path, or one of ${Object.keys(pathByApi).join(', ')}.` });
+  return path;
+}

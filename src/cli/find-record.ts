@@ -1,0 +1,83 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { SluiceError } from '../errors.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+
+const cost = z.union([z.object({ known: z.literal(true), usd: z.number() }), z.object({ known: z.literal(false), reason: z.string() })]);
+
+/** Enough of a record's shape that explaining it cannot fail; a line of another kind or version does not fit. */
+const recordShape = z.looseObject({
+  id: z.string(),
+  time: z.string(),
+  verdict: z.looseObject({ score: z.number(), confidence: z.number(), signals: z.array(z.looseObject({ name: z.string(), share: z.number() })) }).nullable(),
+  decision: z.looseObject({ served: z.looseObject({}), candidates: z.array(z.looseObject({ target: z.looseObject({}), tier: z.string(), estimate: cost })), baselineEstimate: cost }).nullable(),
+  policy: z.looseObject({ number: z.number(), hash: z.string() }),
+  usage: z.looseObject({ totalInput: z.number(), totalOutput: z.number() }).nullable(),
+  cost,
+  baseline: cost,
+  savings: cost,
+  timing: z.looseObject({ overheadMs: z.number() }),
+});
+
+/** Longest time to wait for the admin server, in ms. */
+const fetchMs = 5_000;
+
+/** The record in a JSON-lines log whose id is `id` or, when only one does, begins with it. Throws SluiceError. */
+export async function findInLog(file: string, id: string): Promise<ExchangeRecord> {
+  const needle = id.toLowerCase();
+  let found: ExchangeRecord | null = null;
+  try {
+    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+      // Parsing every line of a long log would take minutes; the id is in the few that matter.
+      if (!line.includes(needle)) continue;
+      const record = recordIn(line);
+      if (record === null || !record.id.startsWith(needle)) continue;
+      if (record.id === needle) return record;
+      if (found !== null && found.id !== record.id) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found.id} and ${record.id} both begin with ${needle}.`, { where: file });
+      found = record;
+    }
+  } catch (error) {
+    if (error instanceof SluiceError) throw error;
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+  if (found === null) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: file });
+  return found;
+}
+
+/** Asks a running server's admin address. Throws SluiceError. */
+export async function fetchDecision(admin: string, id: string): Promise<ExchangeRecord> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(new URL(`/decisions/${encodeURIComponent(id)}`, admin), { signal: AbortSignal.timeout(fetchMs) });
+    text = await response.text();
+  } catch (error) {
+    throw new SluiceError('SLUICE_EXPLAIN_ADMIN', error instanceof Error ? error.message : String(error), { where: admin, cause: error });
+  }
+  if (response.status === 404) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: admin });
+  const record = response.ok ? parsed(text) : null;
+  if (record === null) throw new SluiceError('SLUICE_EXPLAIN_ADMIN', `it answered ${response.status}, and no decision.`, { where: admin });
+  return record;
+}
+
+function recordIn(line: string): ExchangeRecord | null {
+  try {
+    const entry = JSON.parse(line) as { readonly msg?: unknown; readonly record?: unknown } | null;
+    return entry?.msg === 'exchange' ? checked(entry.record) : null;
+  } catch {
+    return null;
+  }
+}
+
+function parsed(text: string): ExchangeRecord | null {
+  try {
+    return checked(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function checked(value: unknown): ExchangeRecord | null {
+  return recordShape.safeParse(value).success ? (value as ExchangeRecord) : null;
+}

@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest';
+import { answer, input, record, ref, rule } from '../../test/support/decision.ts';
+import { explainRecord } from './explain.ts';
+
+it('explains a routed request from question to savings', () => {
+  const candidates = { simple: [ref('middle'), ref('small'), ref('mistral/other')], standard: [], complex: [] };
+  expect(explainRecord(record(input({ section: { candidates } })))).toBe(`Decision 018bcfe5-6800-7000-8000-000000000001 at 2023-11-14T22:13:20.000Z
+  asked for   dear at openai
+  served by   openai/small
+  because     the decision table chose the cheapest model of the tier that can do the job
+
+Verdict: simple, score 0.100, confidence 0.90
+  task question, domain general, language en
+  +0.100  question = true
+  -0.050  length = 5
+
+Candidates, estimated for 300 output tokens (requested model: $0.00800000)
+     openai/middle  simple  $0.00080000  can do it, not chosen
+  *  openai/small   simple  $0.00040000  chosen
+     mistral/other  simple  $0.00020000  no: the policy does not allow its provider here
+
+Answer: complete, status 200, the provider calls the model small-2026
+  tokens      1000 in (0 cached, 0 cache write), 500 out (0 reasoning)
+  time        90.5 ms in all, first byte 40.0 ms, first token not seen, Sluice's own 0.125 ms
+
+Cost $0.00150000
+  requested model, same usage: $0.03000000
+  saved: $0.02850000
+
+Policy generation 3 (0123456789abcdef), section test, enabled; workspace red
+Price catalog 2026-01-01-abc
+`);
+});
+
+it('names what is unknown instead of a number', () => {
+  const text = explainRecord(record(input({ exchange: { model: 'ft:mine' } }), { answer: answer({ usage: null, usageUnknown: 'cut' }), outcome: 'cut' }));
+  expect(text).toContain('because     the catalog does not know the requested model, and the policy keeps such models');
+  expect(text).toContain('tokens      unknown (cut)');
+  expect(text).toContain('saved: unknown: the token usage is unknown');
+});
+
+it('says what a shadow section would have done, and who refused a request', () => {
+  expect(explainRecord(record(input({ section: { mode: 'shadow' } })))).toContain(
+    'served by   openai/dear\n  because     the section is in shadow mode: nothing is changed\n  if enabled  it would have been served by openai/small: the decision table chose',
+  );
+  const blocked = explainRecord(record(input({ section: { rules: [rule('rule', 'night', { kind: 'block', message: 'Closed at night.' })] } }), { outcome: 'blocked', status: 403, answer: null }));
+  expect(blocked).toContain('refused     Closed at night.\n  because     the policy refuses this request ("night")');
+  expect(blocked).toContain('Cost $0.00000000\n');
+});
+
+it('explains a request that passed untouched', () => {
+  expect(explainRecord(record(input(), {}, { kind: 'observed', passReason: 'route-off', decision: null, verdict: null }))).toContain('asked for   dear at openai\n  passed on untouched: route-off\n');
+});
