@@ -23,7 +23,7 @@ export function openLog(options: LogOptions): LogOutput {
     dest: options.path === '-' ? 1 : options.path,
     sync: false,
     mkdir: true,
-    minLength: 16 * 1024,
+    minLength: 8 * 1024,
     // Lines beyond this many bytes of backlog are dropped: a full disk must not fill the memory.
     maxLength: 64 * 1024 * 1024,
     periodicFlush: flushMs,

@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { answer, generation, input, model, record, ref, standardModels, usage } from '../../test/support/decision.ts';
 import type { ExchangeRecord } from './types.ts';
 import { limits } from '../limits.ts';
 import { estimateSavings } from '../route/savings.ts';
 import { fanout } from './fanout.ts';
 import { uuidv7 } from './id.ts';
-import { createLogger, logSink } from './log-sink.ts';
+import { createLogger, logSink, openLog } from './log-sink.ts';
 import { metricsPage, metricTable } from './metric-table.ts';
 import { Metrics } from './metrics.ts';
 import { RecentRecords } from './recent.ts';
@@ -181,6 +183,21 @@ describe('the sinks', () => {
     const entry = JSON.parse(lines[0]!) as Record<string, unknown>;
     expect(Object.keys(entry).sort()).toEqual(['level', 'msg', 'record', 'time']);
     expect(entry).toMatchObject({ level: 'info', msg: 'exchange', record: record() });
+  });
+
+  it('write to a file in the background, without being told to flush', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-log-'));
+    try {
+      const path = join(folder, 'new', 'log.jsonl');
+      const log = openLog({ level: 'info', path });
+      logSink(log.logger).record(record());
+      await vi.waitFor(() => expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ msg: 'exchange', record: record() }), { timeout: 5_000 });
+      logSink(log.logger).record(record());
+      log.flush();
+      expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(2);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('do not stop each other or the caller', () => {
