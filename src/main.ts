@@ -67,7 +67,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   let ready = false;
   const admin = createAdmin({ registry: metrics.registry, recent, policyStore: policy, ready: () => ready });
   const colon = options.admin.lastIndexOf(':');
-  const adminUrl = await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)));
+  const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
   const address = await transport.listen(options.listen, (stream) => new Session(stream, pipeline, (event) => metrics.protocolEvent(event)));
   ready = true;
   logger.info({ listen: address, admin: adminUrl, version, policy: policy.current().hash, catalog: catalog.version }, 'ready');

@@ -115,6 +115,8 @@ function responseFilter(): Json {
     grpc_service: grpcService(),
     failure_mode_allow: true,
     observability_mode: true,
+    // How long Envoy keeps the copy's stream after its HTTP stream is gone: a cut answer is recorded after this.
+    deferred_close_timeout: '1s',
     processing_mode: {
       request_header_mode: 'SKIP',
       request_body_mode: 'NONE',
@@ -197,7 +199,9 @@ function both(provider: Provider, match: Json, prefix: string): Json[] {
 function action(provider: Provider, prefix: string): Json {
   const base = new URL(provider.endpoint).pathname.replace(/\/$/, '');
   const rewrite = prefix === '' && base === '' ? {} : { regex_rewrite: { pattern: { regex: `^${escape(prefix)}/` }, substitution: `${base}/` } };
-  return { cluster: clusterName(provider.name), timeout: '0s', auto_host_rewrite: true, ...rewrite };
+  // Retried only while no byte of the request has been sent: a provider that closes an idle connection costs nobody an error.
+  const retry_policy = { retry_on: 'connect-failure,refused-stream,reset-before-request', num_retries: 1 };
+  return { cluster: clusterName(provider.name), timeout: '0s', auto_host_rewrite: true, retry_policy, ...rewrite };
 }
 
 function escape(text: string): string {

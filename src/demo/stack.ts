@@ -1,0 +1,163 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { loadCatalog } from '../catalog/index.ts';
+import { requireEnvoy } from '../envoy/binary.ts';
+import { renderEnvoy } from '../envoy/render.ts';
+import { SluiceError } from '../errors.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import { readPolicyFiles } from '../policy/source.ts';
+
+export interface StackOptions {
+  /** Policy text. */
+  readonly policy: string;
+  /** Every provider's endpoint is replaced by this one; null: the real ones. */
+  readonly endpoint: string | null;
+  readonly failClosed?: boolean;
+  readonly progress?: (what: string) => void;
+}
+
+const entry = fileURLToPath(new URL('../cli/index.ts', import.meta.url));
+
+/** Sluice and Envoy as their own processes, in a folder of their own, on free loopback ports. */
+export class Stack {
+  readonly folder = mkdtempSync(join(tmpdir(), 'sluice-'));
+  readonly policyFolder = join(this.folder, 'policy');
+  readonly logFile = join(this.folder, 'sluice.log');
+  /** Where apps call. */
+  url = '';
+  adminUrl = '';
+  envoyAdminUrl = '';
+  readonly #options: StackOptions;
+  readonly #socket = join(this.folder, 'sluice.sock');
+  #adminPort = 0;
+  #sluice: ChildProcess | null = null;
+  #envoy: ChildProcess | null = null;
+
+  constructor(options: StackOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const progress = this.#options.progress ?? ((): void => undefined);
+    mkdirSync(this.policyFolder);
+    this.writePolicy(this.#options.policy);
+    const [listen, envoyAdmin, admin] = await freePorts(3);
+    this.#adminPort = admin!;
+    this.url = `http://127.0.0.1:${listen!}`;
+    this.envoyAdminUrl = `http://127.0.0.1:${envoyAdmin!}`;
+    progress('starting Sluice');
+    await this.startSluice();
+    progress('starting Envoy');
+    await this.#startEnvoy(`127.0.0.1:${listen!}`, `127.0.0.1:${envoyAdmin!}`);
+  }
+
+  /** Writes the policy, and beside it the endpoints that it is tried against. */
+  writePolicy(text: string): void {
+    writeFileSync(join(this.policyFolder, 'policy.yaml'), text);
+    const { endpoint } = this.#options;
+    if (endpoint === null) return;
+    const names = ['openai', 'anthropic', 'google', 'mistral', 'deepseek'];
+    writeFileSync(join(this.policyFolder, 'zz-endpoints.yaml'), stringify({ version: 1, providers: Object.fromEntries(names.map((name) => [name, { endpoint }])) }));
+  }
+
+  async startSluice(): Promise<void> {
+    const args = [entry, 'serve', '--policy', this.policyFolder, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--grace', '5'];
+    const errors = openSync(join(this.folder, 'sluice.err'), 'a');
+    this.#sluice = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', errors] });
+    this.adminUrl = `http://127.0.0.1:${this.#adminPort}`;
+    await this.#until(`${this.adminUrl}/readyz`, this.#sluice, 'sluice.err');
+  }
+
+  /** The running Sluice's process id. */
+  get sluicePid(): number {
+    return this.#sluice?.pid ?? -1;
+  }
+
+  /** The running Envoy's process id. */
+  get envoyPid(): number {
+    return this.#envoy?.pid ?? -1;
+  }
+
+  /** Ends Sluice with a signal and waits until it is gone. */
+  async stopSluice(signal: NodeJS.Signals): Promise<void> {
+    await end(this.#sluice, signal);
+    this.#sluice = null;
+  }
+
+  async stop(): Promise<void> {
+    await end(this.#envoy, 'SIGTERM');
+    await end(this.#sluice, 'SIGTERM');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Last resort on the way out of the process. */
+  kill(): void {
+    this.#envoy?.kill('SIGKILL');
+    this.#sluice?.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #startEnvoy(listen: string, admin: string): Promise<void> {
+    const binary = await requireEnvoy();
+    const { generation, problems } = compilePolicy(readPolicyFiles(this.policyFolder), { catalog: await loadCatalog() });
+    if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', problems.map(({ message }) => message).join('; '), { where: this.policyFolder });
+    const config = renderEnvoy({
+      providers: [...generation.providers.values()],
+      sluice: `unix:${this.#socket}`,
+      listen,
+      admin,
+      failClosed: this.#options.failClosed ?? false,
+      caFile: '/etc/ssl/certs/ca-certificates.crt',
+    });
+    const file = join(this.folder, 'envoy.json');
+    writeFileSync(file, JSON.stringify(config));
+    const log = openSync(join(this.folder, 'envoy.log'), 'a');
+    this.#envoy = spawn(binary, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'warning'], { stdio: ['ignore', log, log] });
+    await this.#until(`http://${admin}/ready`, this.#envoy, 'envoy.log');
+  }
+
+  async #until(url: string, child: ChildProcess, log: string): Promise<void> {
+    for (let tries = 0; tries < 400; tries++) {
+      if (child.exitCode !== null) break;
+      const ok = await fetch(url).then(
+        (response) => response.ok,
+        () => false,
+      );
+      if (ok) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const said = readFileSync(join(this.folder, log), 'utf8').trim().split('\n').slice(-5).join('\n');
+    throw new SluiceError('SLUICE_NOT_STARTED', `a process did not become ready:\n${said}\n`, { where: url });
+  }
+}
+
+async function end(child: ChildProcess | null, signal: NodeJS.Signals): Promise<void> {
+  if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+  await new Promise<void>((resolve) => {
+    const force = setTimeout(() => child.kill('SIGKILL'), 8_000);
+    child.once('exit', () => {
+      clearTimeout(force);
+      resolve();
+    });
+    child.kill(signal);
+  });
+}
+
+/** Ports that are free now, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
+import OpenAI from 'openai';
+import { ProviderSimulator } from '../src/demo/simulator.ts';
+import { Stack } from '../src/demo/stack.ts';
+import type { ExchangeRecord } from '../src/provenance/types.ts';
+
+const policy = `
+version: 1
+defaults:
+  candidates:
+    simple: [openai/gpt-5-nano, anthropic/claude-haiku-4-5, google/gemini-2.5-flash-lite]
+    standard: [openai/gpt-5-mini, anthropic/claude-haiku-4-5, google/gemini-2.5-flash]
+    complex: [openai/gpt-5.1, anthropic/claude-sonnet-4-6, google/gemini-2.5-pro]
+  sensitivity:
+    - { name: us-ssn, pattern: '\\b\\d{3}-\\d{2}-\\d{4}\\b', then: { block: 'Social security numbers may not leave.' } }
+`;
+
+const simulator = new ProviderSimulator();
+let stack: Stack;
+let openai: OpenAI;
+let anthropic: Anthropic;
+let google: GoogleGenAI;
+
+beforeAll(async () => {
+  const endpoint = await simulator.listen();
+  stack = new Stack({ policy, endpoint });
+  await stack.start();
+  openai = new OpenAI({ apiKey: 'sk-test', baseURL: `${stack.url}/v1`, maxRetries: 0 });
+  anthropic = new Anthropic({ apiKey: 'test', baseURL: stack.url, maxRetries: 0 });
+  google = new GoogleGenAI({ apiKey: 'test', httpOptions: { baseUrl: stack.url } });
+});
+
+afterAll(async () => {
+  await stack.stop();
+  await simulator.close();
+});
+
+/** The record of a decision, once the answer has been read to its end. */
+async function recordOf(id: string): Promise<ExchangeRecord> {
+  for (let tries = 0; tries < 200; tries++) {
+    const response = await fetch(`${stack.adminUrl}/decisions/${id}`);
+    if (response.ok) return (await response.json()) as ExchangeRecord;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  throw new Error(`no record for ${id}`);
+}
+
+describe('a real client through a real Envoy', () => {
+  it('has its OpenAI model rewritten, every other byte kept, and the answer accounted for exactly', async () => {
+    const body = '{"messages":[{"role":"user","content":"What is a CDN? \\u00e9 {\\"model\\":\\"x\\"}"}],  "seed":12345678901234567890, "model" : "gpt-5.1","metadata":{"model":"mine"}}';
+    const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test' }, body });
+    expect(response.status).toBe(200);
+    await response.json();
+    expect(simulator.received.at(-1)?.body.toString()).toBe(body.replace('"gpt-5.1"', '"gpt-5-nano"'));
+    expect(response.headers.get('x-sluice-model')).toBe('gpt-5-nano');
+    expect(response.headers.get('x-sluice-requested-model')).toBe('gpt-5.1');
+    expect(response.headers.get('x-sluice-tier')).toBe('simple');
+    const record = await recordOf(response.headers.get('x-sluice-decision')!);
+    expect(record).toMatchObject({ requestedModel: 'gpt-5.1', servedModel: 'gpt-5-nano', answeredModel: 'gpt-5-nano', outcome: 'complete', status: 200 });
+    const { usage } = record;
+    // gpt-5-nano: $0.05 and $0.40 a million; gpt-5.1: $1.25 and $10.
+    expect(record.cost).toEqual({ known: true, usd: expect.closeTo((usage!.input * 0.05 + usage!.totalOutput * 0.4) / 1e6, 12) as number });
+    expect(record.baseline).toEqual({ known: true, usd: expect.closeTo((usage!.input * 1.25 + usage!.totalOutput * 10) / 1e6, 12) as number });
+  });
+
+  it('reads the usage of an OpenAI stream', async () => {
+    const { data, response } = await openai.chat.completions
+      .create({ model: 'gpt-5.1', stream: true, stream_options: { include_usage: true }, messages: [{ role: 'user', content: 'What is DNS?' }] })
+      .withResponse();
+    let last = 0;
+    for await (const chunk of data) last = chunk.usage?.total_tokens ?? last;
+    const record = await recordOf(response.headers.get('x-sluice-decision')!);
+    expect(record).toMatchObject({ stream: true, outcome: 'complete', servedModel: 'gpt-5-nano', finishReason: 'stop' });
+    expect(record.usage!.totalInput + record.usage!.totalOutput).toBe(last);
+    expect(record.timing.firstTokenMs).toBeGreaterThan(0);
+  });
+
+  it('says that usage is unknown when a stream was not asked for it', async () => {
+    const { data, response } = await openai.chat.completions.create({ model: 'gpt-5.1', stream: true, messages: [{ role: 'user', content: 'What is DNS?' }] }).withResponse();
+    for await (const chunk of data) expect(chunk.model).toBe('gpt-5-nano');
+    const record = await recordOf(response.headers.get('x-sluice-decision')!);
+    expect(record).toMatchObject({ outcome: 'complete', usage: null, usageUnknown: 'stream-not-asked', cost: { known: false, reason: 'usage' } });
+  });
+
+  it('serves the Responses API, streamed, and embeddings without touching their model', async () => {
+    const { data, response } = await openai.responses.create({ model: 'gpt-5.1', input: 'What is a CDN?', stream: true }).withResponse();
+    const types: string[] = [];
+    for await (const event of data) types.push(event.type);
+    expect(types.at(-1)).toBe('response.completed');
+    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ api: 'openai-responses', servedModel: 'gpt-5-nano', outcome: 'complete' });
+    const embedded = await openai.embeddings.create({ model: 'text-embedding-3-small', input: 'hello' }).withResponse();
+    expect(embedded.data.model).toBe('text-embedding-3-small');
+    expect(await recordOf(embedded.response.headers.get('x-sluice-decision')!)).toMatchObject({ operation: 'embed', decision: { reason: 'kept-operation' }, cost: { known: true } });
+  });
+
+  it('serves Anthropic, plain and streamed, with cache writes priced', async () => {
+    const plain = await anthropic.messages
+      .create({ model: 'claude-sonnet-4-6', max_tokens: 100, system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }], messages: [{ role: 'user', content: 'What is a CDN?' }] })
+      .withResponse();
+    expect(plain.data.model).toBe('claude-haiku-4-5');
+    const record = await recordOf(plain.response.headers.get('x-sluice-decision')!);
+    expect(record.usage).toMatchObject({ cacheWrite5m: plain.data.usage.cache_creation_input_tokens, input: plain.data.usage.input_tokens });
+    expect(record.cost.known).toBe(true);
+    const streamed = await anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 100, stream: true, messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+    for await (const event of streamed.data) expect(event.type).toBeTypeOf('string');
+    expect(await recordOf(streamed.response.headers.get('x-sluice-decision')!)).toMatchObject({ outcome: 'complete', finishReason: 'end_turn', servedModel: 'claude-haiku-4-5' });
+  });
+
+  it('serves Gemini, whose model is in the path', async () => {
+    const plain = await google.models.generateContent({ model: 'gemini-2.5-pro', contents: 'What is a CDN?' });
+    expect(plain.modelVersion).toBe('gemini-2.5-flash-lite');
+    expect(simulator.received.at(-1)?.path).toContain('/models/gemini-2.5-flash-lite:generateContent');
+    const stream = await google.models.generateContentStream({ model: 'gemini-2.5-pro', contents: 'What is DNS?' });
+    let tokens = 0;
+    for await (const chunk of stream) tokens = chunk.usageMetadata?.totalTokenCount ?? tokens;
+    const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+    const [record] = decisions;
+    expect(record).toMatchObject({ api: 'gemini-generate', stream: true, servedModel: 'gemini-2.5-flash-lite' });
+    expect(record!.usage!.totalInput + record!.usage!.totalOutput).toBe(tokens);
+  });
+
+  it('stops a sensitive prompt with an error that the SDK knows, and nothing leaves', async () => {
+    const before = simulator.received.length;
+    await expect(openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'My number is 123-45-6789.' }] })).rejects.toThrow(OpenAI.PermissionDeniedError);
+    await expect(anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 9, messages: [{ role: 'user', content: 'It is 123-45-6789' }] })).rejects.toThrow(Anthropic.PermissionDeniedError);
+    expect(simulator.received.length).toBe(before);
+  });
+
+  it('obeys x-sluice-route: off and still accounts for the call', async () => {
+    const { data, response } = await openai.chat.completions
+      .create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }, { headers: { 'x-sluice-route': 'off', 'x-sluice-workspace': 'team-a' } })
+      .withResponse();
+    expect(data.model).toBe('gpt-5.1');
+    expect(simulator.received.at(-1)?.headers['x-sluice-workspace']).toBeUndefined();
+    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ kind: 'observed', workspace: 'team-a', passReason: 'route-off', cost: { known: true } });
+  });
+
+  it('records a cut stream as cut', async () => {
+    const response = await fetch(`${stack.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-sim-cut': '3' },
+      body: JSON.stringify({ model: 'gpt-5.1', stream: true, messages: [{ role: 'user', content: 'What is DNS?' }] }),
+    });
+    await response.text().catch(() => '');
+    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ outcome: 'cut', usageUnknown: 'cut' });
+  });
+
+  it.each([
+    ['invalid JSON', 'application/json', '{"model":"gpt-5.1",'],
+    ['a lone surrogate', 'application/json', '{"model":"gpt-5.1","messages":[{"content":"\\ud800"}]}'],
+    ['deep nesting', 'application/json', `{"model":"gpt-5.1","x":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
+    ['a huge model', 'application/json', `{"model":"${'m'.repeat(5_000_000)}"}`],
+    ['multipart', 'multipart/form-data; boundary=x', '--x--'],
+    ['plain text', 'text/plain', 'hello'],
+  ])('passes %s on untouched', async (_name, type, body) => {
+    const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': type }, body });
+    expect(response.status).toBe(200);
+    await response.arrayBuffer();
+    expect(simulator.received.at(-1)?.body.equals(Buffer.from(body))).toBe(true);
+  });
+
+  it('serves a body of 20 MB, and passes one of 40 MB on', async () => {
+    const large = (bytes: number) => JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'a'.repeat(bytes) }] });
+    const fits = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: large(20_000_000) });
+    expect(fits.status).toBe(200);
+    expect(simulator.received.at(-1)!.body.length).toBeGreaterThan(20_000_000);
+    const larger = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: large(40_000_000) });
+    expect(larger.status).toBe(200);
+  });
+
+  it('follows an edit of the policy within a second, and keeps the last good one', async () => {
+    const ask = async () => {
+      const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+      await response.arrayBuffer();
+      return response.headers.get('x-sluice-model');
+    };
+    stack.writePolicy(policy.replace('simple: [openai/gpt-5-nano', 'simple: [openai/gpt-4.1-nano'));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await ask()).toBe('gpt-4.1-nano');
+    stack.writePolicy('version: 1\nnonsense: true\n');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await ask()).toBe('gpt-4.1-nano');
+    const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
+    expect(metrics).toMatch(/^llm_proxy_policy_refused 1$/m);
+    stack.writePolicy(policy);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await ask()).toBe('gpt-5-nano');
+  });
+
+  it('lets requests go on when Sluice is killed under load, and decides again within two seconds of its restart', async () => {
+    const statuses: number[] = [];
+    const routed: (string | null)[] = [];
+    let going = true;
+    const client = async (): Promise<void> => {
+      while (going) {
+        const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+        await response.arrayBuffer();
+        statuses.push(response.status);
+        routed.push(response.headers.get('x-sluice-model'));
+      }
+    };
+    const clients = Array.from({ length: 8 }, client);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await stack.stopSluice('SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const passedBy = routed.at(-1);
+    await stack.startSluice();
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    going = false;
+    await Promise.all(clients);
+    expect(passedBy).toBeNull();
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(routed.at(-1)).toBe('gpt-5-nano');
+  });
+});
