@@ -24,11 +24,11 @@ interface Counted {
   readonly text: string;
 }
 
-function count(body: Buffer, model: string, parsed: Fields): Counted {
+function count(body: Buffer, model: string): Counted {
   const seed = createHash('sha256').update(body).digest();
   const input = Math.max(3, Math.round(body.length / 4.2));
   const words = prose.split(' ').slice(0, 8 + (seed[0]! % 28));
-  const wantsJson = JSON.stringify(parsed).includes('json_schema') || JSON.stringify(parsed).includes('json_object') || JSON.stringify(parsed).includes('application/json');
+  const wantsJson = ['json_schema', 'json_object', 'application/json'].some((word) => body.includes(word));
   const text = wantsJson ? JSON.stringify({ answer: words.slice(0, 6).join(' '), confidence: (seed[1]! % 100) / 100 }) : words.join(' ');
   const reasoning = /^(?:o\d|gpt-5|gemini-2\.5-pro)/.test(model) ? 64 * (1 + (seed[2]! % 4)) : 0;
   return { id: seed.toString('hex', 4, 12), input, cached: input > 1_500 ? Math.floor(input / 128 / 2) * 128 : 0, output: Math.round(text.length / 4) + 2, reasoning, text };
@@ -42,13 +42,13 @@ export function answerTo(request: ReceivedRequest): SimulatedAnswer {
   const parsed = parse(request.body);
   const path = url.pathname;
   const google = /\/models\/([^/:]+):(\w+)$/.exec(path);
-  if (google !== null) return gemini(decodeURIComponent(google[1]!), google[2]!, url.searchParams.get('alt') === 'sse', request.body, parsed);
-  if (path.endsWith('/messages/count_tokens')) return json(200, { input_tokens: count(request.body, '', parsed).input });
+  if (google !== null) return gemini(decodeURIComponent(google[1]!), google[2]!, url.searchParams.get('alt') === 'sse', request.body);
+  if (path.endsWith('/messages/count_tokens')) return json(200, { input_tokens: count(request.body, '').input });
   const deployment = /\/deployments\/([^/]+)\//.exec(path)?.[1];
   const model = deployment ?? (typeof parsed['model'] === 'string' ? parsed['model'] : 'unknown');
   if (path.endsWith('/messages')) return anthropic(model, request.body, parsed);
   if (path.endsWith('/chat/completions')) return chat(model, request.body, parsed);
-  if (path.endsWith('/completions')) return completion(model, request.body, parsed);
+  if (path.endsWith('/completions')) return completion(model, request.body);
   if (path.endsWith('/responses')) return responses(model, request.body, parsed);
   if (path.endsWith('/embeddings')) return embeddings(model, request.body, parsed);
   if (path.endsWith('/models')) return json(200, { object: 'list', data: [{ id: 'gpt-5-mini', object: 'model' }] });
@@ -106,7 +106,7 @@ function toolName(parsed: Fields): string | null {
 }
 
 function chat(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
-  const counted = count(body, model, parsed);
+  const counted = count(body, model);
   const base = { id: `chatcmpl-${counted.id}`, created: 1_760_000_000, model };
   const tool = toolName(parsed);
   if (parsed['stream'] !== true) {
@@ -127,8 +127,8 @@ function chat(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
   ]);
 }
 
-function completion(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
-  const counted = count(body, model, parsed);
+function completion(model: string, body: Buffer): SimulatedAnswer {
+  const counted = count(body, model);
   return json(200, {
     id: `cmpl-${counted.id}`,
     object: 'text_completion',
@@ -140,7 +140,7 @@ function completion(model: string, body: Buffer, parsed: Fields): SimulatedAnswe
 }
 
 function responses(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
-  const counted = count(body, model, parsed);
+  const counted = count(body, model);
   const item = { id: `msg_${counted.id}`, type: 'message', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: counted.text, annotations: [] }] };
   const usage = {
     input_tokens: counted.input,
@@ -163,7 +163,7 @@ function responses(model: string, body: Buffer, parsed: Fields): SimulatedAnswer
 }
 
 function embeddings(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
-  const { input } = count(body, model, parsed);
+  const { input } = count(body, model);
   const texts = Array.isArray(parsed['input']) ? parsed['input'].length : 1;
   const vector = Array.from({ length: 16 }, (_, index) => Math.sin(index + body.length) / 4);
   const encoded = parsed['encoding_format'] === 'base64' ? Buffer.from(new Float32Array(vector).buffer).toString('base64') : vector;
@@ -176,7 +176,7 @@ function embeddings(model: string, body: Buffer, parsed: Fields): SimulatedAnswe
 }
 
 function anthropic(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
-  const counted = count(body, model, parsed);
+  const counted = count(body, model);
   const written = body.includes('cache_control') ? Math.floor(counted.input / 2) : 0;
   const usage = {
     input_tokens: counted.input - written,
@@ -202,8 +202,8 @@ function anthropic(model: string, body: Buffer, parsed: Fields): SimulatedAnswer
   ]);
 }
 
-function gemini(model: string, method: string, asSse: boolean, body: Buffer, parsed: Fields): SimulatedAnswer {
-  const counted = count(body, model, parsed);
+function gemini(model: string, method: string, asSse: boolean, body: Buffer): SimulatedAnswer {
+  const counted = count(body, model);
   if (method === 'countTokens') return json(200, { totalTokens: counted.input });
   const usageMetadata = {
     promptTokenCount: counted.input,
