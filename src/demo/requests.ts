@@ -33,7 +33,7 @@ type ChatParams = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, 'stream'>;
 
 function chat(title: string, params: ChatParams | string, headers: Record<string, string> = {}): DemoRequest {
   const body: ChatParams = typeof params === 'string' ? { model: 'gpt-5.1', messages: [{ role: 'user', content: params }] } : params;
-  return { provider: 'openai', title, run: async ({ openai }) => void (await openai!.chat.completions.create(body, { headers })) };
+  return { provider: 'openai', title, run: async ({ openai }) => { await openai!.chat.completions.create(body, { headers }); } };
 }
 
 function chatStream(title: string, content: string, usage: boolean): DemoRequest {
@@ -51,12 +51,12 @@ function claude(title: string, content: Anthropic.MessageParam['content'], more:
   return {
     provider: 'anthropic',
     title,
-    run: async ({ anthropic }) => void (await anthropic!.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 400, messages: [{ role: 'user', content }], ...more })),
+    run: async ({ anthropic }) => { await anthropic!.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 400, messages: [{ role: 'user', content }], ...more }); },
   };
 }
 
 function gemini(title: string, contents: string, config: Record<string, unknown> = {}): DemoRequest {
-  return { provider: 'google', title, run: async ({ google }) => void (await google!.models.generateContent({ model: 'gemini-2.5-pro', contents, config })) };
+  return { provider: 'google', title, run: async ({ google }) => { await google!.models.generateContent({ model: 'gemini-2.5-pro', contents, config }); } };
 }
 
 async function drain(stream: AsyncIterable<unknown>): Promise<void> {
@@ -107,7 +107,7 @@ export const demoRequests: readonly DemoRequest[] = [
   {
     provider: 'openai',
     title: 'Responses API',
-    run: async ({ openai }) => void (await openai!.responses.create({ model: 'gpt-5.1', input: 'What is an API gateway?' })),
+    run: async ({ openai }) => { await openai!.responses.create({ model: 'gpt-5.1', input: 'What is an API gateway?' }); },
   },
   {
     provider: 'openai',

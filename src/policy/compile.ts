@@ -147,7 +147,7 @@ function build(loaded: readonly Loaded[], files: readonly PolicyFile[], options:
         problems.push(source.problem('error', 'missing', ['providers', name], `provider ${name} needs a dialect and an endpoint`, 'Add both; only the built-in providers bring their own.'));
       }
     }
-    for (const [provider, models] of Object.entries(document.catalog?.overrides ?? {})) overrides[provider] = { ...overrides[provider], ...models } as CatalogOverrides[string];
+    for (const [provider, models] of Object.entries(document.catalog?.overrides ?? {})) overrides[provider] = { ...overrides[provider], ...models };
     if (document.workspaces !== undefined) {
       if (workspaces !== undefined) problems.push(source.problem('error', 'twice', ['workspaces'], 'workspaces is written down in another file too', 'Keep one of them.'));
       workspaces = document.workspaces;
