@@ -4,8 +4,14 @@ import type { Catalog, Cost, ModelEntry } from './types.ts';
 
 const unknownModel: Cost = { known: false, reason: 'model' };
 
-/** `gpt-5-2025-08-07`, `claude-opus-4-5-20251101`, `mistral-large-2411`, `gemini-2.5-pro-001`. */
-const dateSuffix = /-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|\d{3})$/;
+/**
+ * A whole date, as `gpt-5-2025-08-07` and `claude-opus-4-5-20251101` have it, or `-latest`. Shorter numbers (`-002`, `-2603`)
+ * are versions of their own with prices of their own, so they are never taken off.
+ */
+const aliasSuffix = /-(?:20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|latest)$/;
+
+/** A fine-tuned OpenAI model, `ft:BASE:organisation:name:id`; all of one base cost the same and are listed as `ft:BASE`. */
+const fineTuned = /^(ft:[^:]+):/;
 
 /** A catalog over a fixed list of entries. */
 export class ModelCatalog implements Catalog {
@@ -32,8 +38,10 @@ export class ModelCatalog implements Catalog {
     if (models === undefined) return null;
     const exact = models.get(model);
     if (exact !== undefined) return exact;
+    const tuned = fineTuned.exec(model);
+    if (tuned !== null) return models.get(tuned[1]!) ?? null;
     const plain = model.startsWith('models/') ? model.slice('models/'.length) : model;
-    return models.get(plain) ?? models.get(plain.replace(dateSuffix, '')) ?? null;
+    return models.get(plain) ?? models.get(plain.replace(aliasSuffix, '')) ?? null;
   }
 
   models(provider: string): readonly ModelEntry[] {

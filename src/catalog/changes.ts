@@ -1,45 +1,76 @@
+import { createHash } from 'node:crypto';
+import { SluiceError } from '../errors.ts';
+import { importLiteLLM, type ImportProblem } from './import.ts';
 import type { CatalogFile } from './schema.ts';
-import type { ModelEntry, TokenPrices } from './types.ts';
-
-const priceFields = ['input', 'output', 'cachedRead', 'cacheWrite5m', 'cacheWrite1h', 'reasoning', 'audioInput', 'audioOutput'] as const satisfies readonly (keyof TokenPrices)[];
+import type { ModelEntry, Prices } from './types.ts';
 
 export interface PriceChange {
   readonly provider: string;
   readonly model: string;
-  readonly field: (typeof priceFields)[number];
+  /** `input`, `cachedRead`, `batchInput` …; in a long-context tier `above200000.input` …. */
+  readonly field: string;
+  /** US dollars per million tokens (images: each); null = unknown. */
   readonly from: number | null;
   readonly to: number | null;
 }
 
 export interface CatalogChanges {
+  /** `provider/model`. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
   /** Taken over. */
   readonly changed: readonly PriceChange[];
-  /** Moved more than 10× (or to or from zero): the old price stays until a person accepts the new one. */
+  /** Models with a price that moved more than 10× (or to or from zero): all their old prices stay until a person accepts. */
   readonly held: readonly PriceChange[];
 }
 
 /** Price moves beyond this factor wait for a person. */
 const holdFactor = 10;
 
-function suspicious(from: number | null, to: number | null): boolean {
-  if (from === null || to === null) return false;
-  if (from === 0 || to === 0) return from !== to;
+/** A list that lacks more than this share of the catalog's models is taken for a broken one. */
+const lostShare = 0.5;
+
+function suspicious({ from, to }: PriceChange): boolean {
+  if (from === null || to === null || from === to) return false;
+  if (from === 0 || to === 0) return true;
   return to / from > holdFactor || from / to > holdFactor;
 }
 
+/** Every stated price of a model by its name in a PriceChange. */
+function pricesByField({ tiers, ...plain }: Prices): Map<string, number | null> {
+  const all = new Map<string, number | null>(Object.entries(plain));
+  for (const { aboveTokens, ...tier } of tiers) for (const [field, price] of Object.entries(tier)) all.set(`above${aboveTokens}.${field}`, price);
+  return all;
+}
+
+/** What differs between two versions of a model's prices. */
+function movesOf(old: ModelEntry, entry: ModelEntry): PriceChange[] {
+  const before = pricesByField(old.prices);
+  const after = pricesByField(entry.prices);
+  const moves: PriceChange[] = [];
+  for (const field of new Set([...before.keys(), ...after.keys()])) {
+    const from = before.get(field) ?? null;
+    const to = after.get(field) ?? null;
+    if (from !== to) moves.push({ provider: entry.provider, model: entry.model, field, from, to });
+  }
+  return moves;
+}
+
+function idOf({ provider, model }: { readonly provider: string; readonly model: string }): string {
+  return `${provider}/${model}`;
+}
+
 /**
- * Takes new entries over into a catalog file. Prices that moved more than 10× are held unless `accepts` says yes to their
- * `provider/model`. Models that are gone from the list are gone from the result.
+ * Takes new entries over. A model with a price that moved more than 10× keeps all its old prices (half of a wrong row is
+ * wrong as well) unless `accepts` says yes to its `provider/model`. A price that was or becomes unknown is no move of that kind.
+ * Models that are gone from the list are gone from the result.
  */
-export function mergeCatalog(
-  old: CatalogFile,
+export function mergeModels(
+  old: readonly ModelEntry[],
   entries: readonly ModelEntry[],
-  head: { readonly version: string; readonly date: string; readonly source: string },
   accepts: (id: string) => boolean,
-): { readonly file: CatalogFile; readonly changes: CatalogChanges } {
-  const before = new Map(old.models.map((model) => [idOf(model), model]));
+): { readonly models: readonly ModelEntry[]; readonly changes: CatalogChanges } {
+  const before = new Map(old.map((model) => [idOf(model), model]));
   const added: string[] = [];
   const changed: PriceChange[] = [];
   const held: PriceChange[] = [];
@@ -52,28 +83,53 @@ export function mergeCatalog(
       return entry;
     }
     const moves = movesOf(known, entry);
-    // One suspicious price holds all prices of its model: half of a wrong row is wrong as well.
-    if (moves.some(({ from, to }) => suspicious(from, to)) && !accepts(id)) {
+    if (moves.some(suspicious) && !accepts(id)) {
       held.push(...moves);
       return { ...entry, prices: known.prices };
     }
     changed.push(...moves);
     return entry;
   });
-  return {
-    file: { ...head, ...(held.length > 0 ? { held: held.map((change) => ({ ...change })) } : {}), models: models as CatalogFile['models'] },
-    changes: { added, removed: [...before.keys()], changed, held },
+  return { models, changes: { added, removed: [...before.keys()], changed, held } };
+}
+
+export interface ImportOptions {
+  /** ISO date of the facts. */
+  readonly date: string;
+  /** Where the list is from. */
+  readonly source: string;
+  /** Says yes to a `provider/model` whose held prices a person has confirmed. */
+  readonly accepts: (id: string) => boolean;
+  /** Takes a list over that lacks more than half of the models. */
+  readonly acceptLoss: boolean;
+}
+
+export interface ImportReport extends CatalogChanges {
+  readonly models: number;
+  readonly skipped: number;
+  readonly problems: readonly ImportProblem[];
+}
+
+/**
+ * Reads a price list into a catalog file, on top of the one that is there. The version is the date and a hash of the models.
+ * Throws SLUICE_CATALOG_INVALID for a list without a known model, or one that lacks more than half of the models.
+ */
+export function importList(base: CatalogFile, json: unknown, options: ImportOptions): { readonly file: CatalogFile; readonly report: ImportReport } {
+  const { entries, skipped, problems } = importLiteLLM(json);
+  const fix = 'Check that it is LiteLLM’s price list, whole.';
+  if (entries.length === 0) throw new SluiceError('SLUICE_CATALOG_INVALID', 'The list holds no model that Sluice knows.', { where: options.source, fix });
+  const { models, changes } = mergeModels(base.models, entries, options.accepts);
+  if (changes.removed.length > base.models.length * lostShare && !options.acceptLoss) {
+    const message = `The list lacks ${changes.removed.length} of the catalog’s ${base.models.length} models.`;
+    throw new SluiceError('SLUICE_CATALOG_INVALID', message, { where: options.source, fix: `${fix} \`--accept-all\` takes it over.` });
+  }
+  const hash = createHash('sha256').update(JSON.stringify(models)).digest('hex').slice(0, 8);
+  const file: CatalogFile = {
+    source: options.source,
+    version: `${options.date}-${hash}`,
+    date: options.date,
+    ...(changes.held.length > 0 ? { held: [...changes.held] } : {}),
+    models: models as CatalogFile['models'],
   };
-}
-
-function idOf({ provider, model }: { readonly provider: string; readonly model: string }): string {
-  return `${provider}/${model}`;
-}
-
-function movesOf(old: Pick<ModelEntry, 'prices'>, entry: ModelEntry): PriceChange[] {
-  return priceFields.flatMap((field) => {
-    const from = old.prices[field];
-    const to = entry.prices[field];
-    return from === to ? [] : [{ provider: entry.provider, model: entry.model, field, from, to }];
-  });
+  return { file, report: { models: models.length, skipped, problems, ...changes } };
 }

@@ -1,30 +1,34 @@
+import { limits } from '../limits.ts';
 import type { Capabilities, ModelEntry, ModelMode, Prices, TokenPrices } from './types.ts';
 
 /** Sluice's provider name by the list's `litellm_provider`. Providers that are not named here are left out. */
-const providers: Readonly<Record<string, string>> = {
-  openai: 'openai',
-  'text-completion-openai': 'openai',
-  anthropic: 'anthropic',
-  gemini: 'google',
-  mistral: 'mistral',
-  deepseek: 'deepseek',
-  meta_llama: 'meta',
-  bedrock: 'amazon',
-  bedrock_converse: 'amazon',
-  azure: 'azure',
-  groq: 'groq',
-  xai: 'xai',
-  together_ai: 'together',
-  fireworks_ai: 'fireworks',
-  cerebras: 'cerebras',
-};
+const providers = new Map(
+  Object.entries({
+    openai: 'openai',
+    'text-completion-openai': 'openai',
+    anthropic: 'anthropic',
+    gemini: 'google',
+    mistral: 'mistral',
+    deepseek: 'deepseek',
+    meta_llama: 'meta',
+    meta: 'meta',
+    bedrock: 'amazon',
+    bedrock_converse: 'amazon',
+    azure: 'azure',
+    groq: 'groq',
+    xai: 'xai',
+    together_ai: 'together',
+    fireworks_ai: 'fireworks',
+    cerebras: 'cerebras',
+  }),
+);
 
 /** Prefixes that the list puts before a model's id. */
 const prefixes: Readonly<Record<string, readonly string[]>> = {
   google: ['gemini/'],
   mistral: ['mistral/'],
   deepseek: ['deepseek/'],
-  meta: ['meta_llama/'],
+  meta: ['meta_llama/', 'meta/'],
   amazon: ['bedrock/', 'bedrock_converse/'],
   azure: ['azure/'],
   groq: ['groq/'],
@@ -34,15 +38,27 @@ const prefixes: Readonly<Record<string, readonly string[]>> = {
   cerebras: ['cerebras/'],
 };
 
-const modes: Readonly<Record<string, ModelMode>> = { chat: 'chat', completion: 'completion', responses: 'responses', embedding: 'embedding' };
+const modes = new Map<unknown, ModelMode>([
+  ['chat', 'chat'],
+  ['completion', 'completion'],
+  ['responses', 'responses'],
+  ['embedding', 'embedding'],
+]);
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** US dollars per token as the list has it → per million tokens, by decimal shift: no binary dust. Null when absent or no price. */
+/** Dearest price that is taken for one, in US dollars per million tokens; the catalog's schema has the same bound. */
+export const maxPerMillion = 100_000;
+
+/**
+ * US dollars per token as the list has it → per million tokens, by decimal shift: `1.5e-7` is 0.15, without binary dust.
+ * Null for what is no price: no number, not finite, negative, or above 100,000 dollars.
+ */
 export function perMillion(value: unknown): number | null {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return null;
   const [digits, exponent] = value.toExponential().split('e') as [string, string];
-  return Number(`${digits}e${Number(exponent) + 6}`);
+  const shifted = Number(`${digits}e${Number(exponent) + 6}`);
+  return shifted <= maxPerMillion ? shifted : null;
 }
 
 function flag(value: unknown): boolean | null {
@@ -71,16 +87,15 @@ function prices(row: Row): Prices {
 }
 
 function plain(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null;
+  return typeof value === 'number' && value >= 0 && value <= maxPerMillion ? value : null;
 }
 
 function tokenPrices(row: Row, suffix: string): TokenPrices {
-  const write = perMillion(row[`cache_creation_input_token_cost${suffix}`]);
   return {
     input: perMillion(row[`input_cost_per_token${suffix}`]),
     output: perMillion(row[`output_cost_per_token${suffix}`]),
     cachedRead: perMillion(row[`cache_read_input_token_cost${suffix}`] ?? (suffix === '' ? row['input_cost_per_token_cache_hit'] : undefined)),
-    cacheWrite5m: write,
+    cacheWrite5m: perMillion(row[`cache_creation_input_token_cost${suffix}`]),
     cacheWrite1h: perMillion(row[`cache_creation_input_token_cost_above_1hr${suffix}`]),
     reasoning: perMillion(row[`output_cost_per_reasoning_token${suffix}`]),
     audioInput: perMillion(row[`input_cost_per_audio_token${suffix}`]),
@@ -102,8 +117,8 @@ function capabilities(row: Row, mode: ModelMode): Capabilities {
   return {
     vision: flag(row['supports_vision']) ?? modality(row, 'supported_modalities', 'image'),
     tools: flag(row['supports_function_calling']),
-    // The list has no field for plain JSON mode; a model that keeps to a schema can write an object.
-    jsonObject: schema,
+    // The list has no field for plain JSON mode. A model that keeps to a schema can write an object; one that does not may still.
+    jsonObject: schema === true ? true : null,
     jsonSchema: schema,
     audioInput: flag(row['supports_audio_input']) ?? modality(row, 'supported_modalities', 'audio'),
     audioOutput: flag(row['supports_audio_output']) ?? modality(row, 'supported_output_modalities', 'audio'),
@@ -112,40 +127,85 @@ function capabilities(row: Row, mode: ModelMode): Capabilities {
   };
 }
 
+/** A fact of the list that was left out, and why. */
+export interface ImportProblem {
+  readonly provider: string;
+  readonly model: string;
+  readonly field: string;
+  readonly problem: 'not-a-price' | 'off-peak-price' | 'bad-id';
+}
+
+/** What the list says in fields that are read as prices. */
+const priceField = /^(?:input|output)_cost_per_(?:token|audio_token|reasoning_token|image)|^cache_(?:read|creation)_input_token_cost/;
+
+function problemsOf(entry: ModelEntry, row: Row): ImportProblem[] {
+  const found: ImportProblem[] = [];
+  const { provider, model } = entry;
+  for (const [field, value] of Object.entries(row)) {
+    if (value === null || !priceField.test(field)) continue;
+    if ((field.includes('image') ? plain(value) : perMillion(value)) === null) found.push({ provider, model, field, problem: 'not-a-price' });
+  }
+  // A price by the hour has no place in the catalog: the base price counts all day, so a cost may be too high, never too low.
+  if (row['off_peak_pricing'] !== undefined) found.push({ provider, model, field: 'off_peak_pricing', problem: 'off-peak-price' });
+  return found;
+}
+
+export interface ImportResult {
+  /** By provider, then model. */
+  readonly entries: readonly ModelEntry[];
+  /** Rows of other kinds (images, speech, rerank), of providers that Sluice does not name, and of price variants that are no model id. */
+  readonly skipped: number;
+  readonly problems: readonly ImportProblem[];
+}
+
 /**
- * Reads LiteLLM's public price list (a JSON object, model id → facts). Rows of other kinds (images, speech, rerank) and
- * of providers that Sluice does not name are left out; `skipped` counts them. Throws nothing: a row that is no object is skipped.
+ * Reads LiteLLM's public price list: a JSON object, model id → facts, prices in US dollars per token. What the list does
+ * not state is null; a stated 0 is 0. Throws nothing: what cannot be read is left out and named in `problems`.
  */
-export function importLiteLLM(list: unknown): { readonly entries: readonly ModelEntry[]; readonly skipped: number } {
-  const entries = new Map<string, ModelEntry>();
+export function importLiteLLM(list: unknown): ImportResult {
+  const found = new Map<string, { readonly entry: ModelEntry; readonly row: Row }>();
+  const problems: ImportProblem[] = [];
   let skipped = 0;
-  const rows = typeof list === 'object' && list !== null ? Object.entries(list) : [];
+  const rows = typeof list === 'object' && list !== null && !Array.isArray(list) ? Object.entries(list) : [];
   for (const [id, value] of rows) {
     const row = typeof value === 'object' && value !== null ? (value as Row) : {};
-    const provider = providers[String(row['litellm_provider'])];
-    const mode = modes[String(row['mode'])];
+    const provider = providers.get(String(row['litellm_provider']));
+    const mode = modes.get(row['mode']);
     if (provider === undefined || mode === undefined || id === 'sample_spec') {
       skipped++;
       continue;
     }
     const model = stripPrefix(provider, id);
-    const key = `${provider}\n${model}`;
-    const exact = id !== model || prefixes[provider] === undefined;
+    // OpenAI's and Bedrock's model ids have no slash; the list puts regions, commitments and sandboxes before one.
+    if (model.includes('/') && (provider === 'openai' || provider === 'amazon')) {
+      skipped++;
+      continue;
+    }
+    if (model === '' || Buffer.byteLength(model) > limits.modelBytes || unprintable.test(model)) {
+      problems.push({ provider, model: model.slice(0, 64), field: 'id', problem: 'bad-id' });
+      continue;
+    }
+    const key = `${provider}/${model}`;
     // The same model under two spellings: the one with the provider's own prefix is the maintained one.
-    if (entries.has(key) && !exact) continue;
-    entries.set(key, {
+    if (found.has(key) && id === model && prefixes[provider] !== undefined) continue;
+    const entry: ModelEntry = {
       provider,
       model,
       mode,
       prices: prices(row),
-      contextWindow: tokens(row['max_input_tokens']) ?? tokens(row['max_tokens']),
+      contextWindow: tokens(row['max_input_tokens']),
       maxOutput: tokens(row['max_output_tokens']),
       capabilities: capabilities(row, mode),
-    });
+    };
+    found.set(key, { entry, row });
   }
-  const sorted = [...entries.values()].sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model));
-  return { entries: sorted, skipped };
+  for (const { entry, row } of found.values()) problems.push(...problemsOf(entry, row));
+  const entries = [...found.values()].map(({ entry }) => entry).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model));
+  return { entries, skipped, problems };
 }
+
+// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+const unprintable = /[\u0000-\u001f\u007f]/;
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

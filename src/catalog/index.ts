@@ -1,5 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { SluiceError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { ModelCatalog } from './catalog.ts';
 import { catalogSchema, type CatalogFile } from './schema.ts';
 import type { Catalog } from './types.ts';
@@ -7,26 +9,32 @@ import type { Catalog } from './types.ts';
 export { catalogOverridesSchema, type CatalogOverrides } from './schema.ts';
 export { withOverrides } from './overrides.ts';
 
-const embedded = new URL('./data/catalog.json', import.meta.url);
+/** The catalog that comes with Sluice. */
+export const embeddedCatalog = new URL('./data/catalog.json', import.meta.url);
 
 /** Reads and checks a catalog file. Throws SluiceError with the first thing that is wrong. */
 export async function readCatalogFile(file: string | URL): Promise<CatalogFile> {
   const where = file.toString();
   let json: unknown;
   try {
+    if ((await stat(file)).size > limits.priceListBytes) throw new Error(`it is larger than ${limits.priceListBytes} bytes`);
     json = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new SluiceError('SLUICE_CATALOG_UNREADABLE', error instanceof Error ? error.message : String(error), { where, cause: error });
+    throw new SluiceError('SLUICE_CATALOG_UNREADABLE', `${error instanceof Error ? error.message : String(error)}.`, { where, cause: error });
   }
   const parsed = catalogSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  throw new SluiceError('SLUICE_CATALOG_INVALID', `${issue.path.join('.')}: ${issue.message}.`, { where });
+  throw new SluiceError('SLUICE_CATALOG_INVALID', `${issue.path.length === 0 ? 'the file' : issue.path.join('.')}: ${issue.message}.`, { where });
 }
 
 /** The embedded catalog, or the one in `file`. Throws SluiceError. */
 export async function loadCatalog(file?: string): Promise<Catalog> {
-  const { version, date, models } = await readCatalogFile(file ?? embedded);
+  return catalogOf(await readCatalogFile(file ?? embeddedCatalog));
+}
+
+/** A catalog over a file's models. */
+export function catalogOf({ version, date, models }: CatalogFile): Catalog {
   return new ModelCatalog(version, date, models);
 }
 
@@ -35,4 +43,17 @@ export function formatCatalog(file: CatalogFile): string {
   const { models, ...head } = file;
   const lines = models.map((model) => `    ${JSON.stringify(model)}`);
   return `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "models": [\n${lines.join(',\n')}\n  ]\n}\n`;
+}
+
+/** Writes a catalog file in one step: readers see the old one or the new one. Throws SLUICE_FILE_UNREADABLE. */
+export async function writeCatalogFile(path: string, file: CatalogFile): Promise<void> {
+  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
+  try {
+    await writeFile(temporary, formatCatalog(file));
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    const message = `It cannot be written: ${error instanceof Error ? error.message : String(error)}.`;
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', message, { where: path, fix: 'Check that its folder exists and can be written.', cause: error });
+  }
 }

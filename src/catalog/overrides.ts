@@ -32,20 +32,23 @@ const noCapabilities: Capabilities = {
 
 /**
  * The catalog with a policy's overrides on top. An overridden token price holds at every context length, since the
- * policy states one price: the base entry's long-context tiers go. The version says that it was changed.
+ * policy states one price; prices that it leaves alone keep their long-context tiers. A stated output price is the price of reasoning too,
+ * unless the policy states that one as well. The version says that the catalog was changed.
  */
 export function withOverrides(base: Catalog, overrides: CatalogOverrides): Catalog {
   const changed: ModelEntry[] = [];
   for (const [provider, models] of Object.entries(overrides)) {
+    const listed = base.models(provider);
     for (const [model, facts] of Object.entries(models)) {
-      const entry = base.models(provider).find((candidate) => candidate.model === model);
+      const entry = listed.find((candidate) => candidate.model === model);
       const { mode, contextWindow, maxOutput, capabilities, ...prices } = facts;
-      const priced = Object.values(prices).some((price) => price !== undefined);
+      const stated = { ...(prices.output === undefined ? {} : { reasoning: null }), ...defined(prices) };
+      const before = entry?.prices ?? noPrices;
       changed.push({
         provider,
         model,
         mode: mode ?? entry?.mode ?? 'chat',
-        prices: { ...(entry?.prices ?? noPrices), ...defined(prices), ...(priced ? { tiers: [] } : {}) },
+        prices: { ...before, ...stated, tiers: before.tiers.map((tier) => ({ ...tier, ...stated })) },
         contextWindow: contextWindow === undefined ? (entry?.contextWindow ?? null) : contextWindow,
         maxOutput: maxOutput === undefined ? (entry?.maxOutput ?? null) : maxOutput,
         capabilities: { ...(entry?.capabilities ?? noCapabilities), ...defined(capabilities ?? {}) },

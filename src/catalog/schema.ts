@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { maxPerMillion } from './import.ts';
 
-const price = z.number().min(0).max(100_000).nullable();
+const price = z.number().min(0).max(maxPerMillion).nullable();
 
 const tokenPrices = {
   input: price.describe('US dollars per million uncached input tokens'),

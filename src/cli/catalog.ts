@@ -1,23 +1,25 @@
-import { createHash } from 'node:crypto';
-import { rename, writeFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { importList, mergeModels, type CatalogChanges, type ImportReport, type PriceChange } from '../catalog/changes.ts';
 import { fetchPriceList } from '../catalog/fetch.ts';
-import { formatCatalog, loadCatalog, readCatalogFile } from '../catalog/index.ts';
-import { importLiteLLM } from '../catalog/import.ts';
-import { mergeCatalog, type CatalogChanges } from '../catalog/changes.ts';
+import { embeddedCatalog, loadCatalog, readCatalogFile, writeCatalogFile } from '../catalog/index.ts';
+import { isoToday, readBase, sourceName } from '../catalog/update.ts';
 import { SluiceError } from '../errors.ts';
 
 interface ImportFlags {
   readonly base?: string;
   readonly out?: string;
+  readonly source?: string;
   readonly accept: string[];
   readonly acceptAll?: boolean;
   readonly format: 'text' | 'json';
 }
 
-const embedded = new URL('../catalog/data/catalog.json', import.meta.url);
+/** Exit code of an import that holds prices for a person: done, and something is to be looked at. */
+const exitHeld = 3;
 
-/** `sluice catalog import|show`. */
+const format = (): Option => new Option('--format <format>', 'how to print').choices(['text', 'json']).default('text');
+
+/** `sluice catalog import|diff|show`: exit 0, 1 for what cannot be read, 2 for wrong usage; import 3 when prices are held, diff 4 when they differ. */
 export function registerCatalog(program: Command): void {
   const catalog = program.command('catalog').description('the price catalog');
   catalog
@@ -25,67 +27,100 @@ export function registerCatalog(program: Command): void {
     .argument('<source>', "LiteLLM's price list: a file or a URL")
     .description('read a price list, report what changed, hold prices that moved more than 10×')
     .option('--base <file>', 'catalog to compare with (default: --out if it exists, else the embedded one)')
-    .option('--out <file>', 'write the new catalog here')
-    .option('--accept <provider/model...>', 'take over a held price', [])
-    .option('--accept-all', 'take over every held price')
-    .option('--format <format>', 'text or json', 'text')
-    .action(async (source: string, flags: ImportFlags) => {
-      const list = await fetchPriceList(source);
-      const base = await readBase(flags);
-      const { entries, skipped } = importLiteLLM(list.json);
-      if (entries.length === 0) throw new SluiceError('SLUICE_CATALOG_INVALID', 'the list holds no model that Sluice knows.', { where: source });
-      const date = new Date().toISOString().slice(0, 10);
-      const hash = createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 8);
-      const accepted = new Set(flags.accept);
-      const head = { source: `LiteLLM price list (MIT), ${list.from}`, version: `${date}-${hash}`, date };
-      const { file, changes } = mergeCatalog(base, entries, head, (id) => flags.acceptAll === true || accepted.has(id));
-      if (flags.out !== undefined) {
-        await writeFile(`${flags.out}.tmp`, formatCatalog(file));
-        await rename(`${flags.out}.tmp`, flags.out);
-      }
-      process.stdout.write(flags.format === 'json' ? `${JSON.stringify({ models: entries.length, skipped, ...changes })}\n` : report(entries.length, skipped, changes));
-      if (changes.held.length > 0) process.exitCode = 3;
-    });
+    .option('--out <file>', 'write the new catalog here; without it nothing is written')
+    .option('--source <text>', "what the new catalog says about its source (default: the list's address)")
+    .option('--accept <provider/model...>', 'take over the held prices of a model', [])
+    .option('--accept-all', 'take over every held price, and a list that lacks most models')
+    .addOption(format())
+    .action(importCommand);
+  catalog
+    .command('diff')
+    .argument('<old>', 'a catalog file')
+    .argument('[new]', 'another one (default: the embedded one)')
+    .description('compare two catalogs: models and prices')
+    .addOption(format())
+    .action(diffCommand);
   catalog
     .command('show')
     .argument('[model]', 'provider, or provider/model')
     .option('--catalog <file>', 'another catalog than the embedded one')
     .description('list providers, models, or the facts of one model')
-    .action(async (which: string | undefined, flags: { catalog?: string }) => {
-      const facts = await loadCatalog(flags.catalog);
-      if (which === undefined) {
-        const rows = facts.providers().map((provider) => `${provider.padEnd(12)}${facts.models(provider).length} models`);
-        process.stdout.write(`catalog ${facts.version}\n${rows.join('\n')}\n`);
-        return;
-      }
-      const slash = which.indexOf('/');
-      if (slash === -1) {
-        process.stdout.write(`${facts.models(which).map((entry) => entry.model).join('\n')}\n`);
-        return;
-      }
-      const entry = facts.lookup(which.slice(0, slash), which.slice(slash + 1));
-      if (entry === null) throw new SluiceError('SLUICE_CATALOG_MODEL', `the catalog does not know ${which}.`, { where: facts.version });
-      process.stdout.write(`${JSON.stringify(entry, null, 2)}\n`);
-    });
+    .action(showCommand);
 }
 
-async function readBase(flags: ImportFlags) {
-  if (flags.base !== undefined) return readCatalogFile(flags.base);
-  if (flags.out === undefined) return readCatalogFile(embedded);
-  try {
-    return await readCatalogFile(flags.out);
-  } catch (error) {
-    if (error instanceof SluiceError && error.code === 'SLUICE_CATALOG_UNREADABLE') return readCatalogFile(embedded);
-    throw error;
+async function importCommand(source: string, flags: ImportFlags): Promise<void> {
+  const list = await fetchPriceList(source);
+  // Without an ETag to compare with there is always a list.
+  if (list === null) throw new SluiceError('SLUICE_CATALOG_UNREADABLE', 'The server answered 304 to a question that it was not asked.', { where: source });
+  const base = flags.base !== undefined ? await readCatalogFile(flags.base) : flags.out !== undefined ? await readBase(flags.out) : await readCatalogFile(embeddedCatalog);
+  const accepted = new Set(flags.accept);
+  const { file, report } = importList(base, list.json, {
+    date: isoToday(),
+    source: flags.source ?? sourceName(list.from),
+    accepts: (id) => flags.acceptAll === true || accepted.delete(id),
+    acceptLoss: flags.acceptAll === true,
+  });
+  for (const id of accepted) process.stderr.write(`--accept ${id}: no price of it is held\n`);
+  if (flags.out !== undefined) await writeCatalogFile(flags.out, file);
+  process.stdout.write(flags.format === 'json' ? `${JSON.stringify({ version: file.version, ...report })}\n` : renderImport(report));
+  if (report.held.length > 0) process.exitCode = exitHeld;
+}
+
+async function diffCommand(oldFile: string, newFile: string | undefined, flags: { readonly format: 'text' | 'json' }): Promise<void> {
+  const [before, after] = await Promise.all([readCatalogFile(oldFile), readCatalogFile(newFile ?? embeddedCatalog)]);
+  const { changes } = mergeModels(before.models, after.models, () => true);
+  const { added, removed, changed } = changes;
+  const same = added.length + removed.length + changed.length === 0;
+  const text = `${before.version} → ${after.version}\n${renderChanges(changes)}`;
+  process.stdout.write(flags.format === 'json' ? `${JSON.stringify({ from: before.version, to: after.version, added, removed, changed })}\n` : text);
+  if (!same) process.exitCode = 4;
+}
+
+async function showCommand(which: string | undefined, flags: { readonly catalog?: string }): Promise<void> {
+  const facts = await loadCatalog(flags.catalog);
+  if (which === undefined) {
+    const rows = facts.providers().map((provider) => `${provider.padEnd(12)}${facts.models(provider).length} models`);
+    process.stdout.write(`catalog ${facts.version}\n${rows.join('\n')}\n`);
+    return;
   }
+  const slash = which.indexOf('/');
+  if (slash === -1) {
+    const models = facts.models(which);
+    if (models.length === 0) {
+      const fix = `Providers: ${facts.providers().join(', ')}.`;
+      throw new SluiceError('SLUICE_CATALOG_MODEL', `The catalog does not know the provider ${which}.`, { where: facts.version, fix });
+    }
+    process.stdout.write(`${models.map((entry) => entry.model).join('\n')}\n`);
+    return;
+  }
+  const entry = facts.lookup(which.slice(0, slash), which.slice(slash + 1));
+  if (entry === null) throw new SluiceError('SLUICE_CATALOG_MODEL', `The catalog does not know ${which}.`, { where: facts.version });
+  process.stdout.write(`${JSON.stringify(entry, null, 2)}\n`);
 }
 
-function report(models: number, skipped: number, { added, removed, changed, held }: CatalogChanges): string {
-  const price = (value: number | null): string => (value === null ? 'unknown' : `$${value}`);
-  const lines = [`${models} models read, ${skipped} rows of other kinds left out`, `added ${added.length}, removed ${removed.length}, prices changed ${changed.length}, held ${held.length}`];
-  for (const id of added.slice(0, 50)) lines.push(`  + ${id}`);
-  for (const id of removed.slice(0, 50)) lines.push(`  - ${id}`);
-  for (const { provider, model, field, from, to } of changed.slice(0, 100)) lines.push(`  ~ ${provider}/${model} ${field} ${price(from)} → ${price(to)} per million tokens`);
-  for (const { provider, model, field, from, to } of held) lines.push(`  ! held: ${provider}/${model} ${field} ${price(from)} → ${price(to)}; keep ${price(from)} until --accept ${provider}/${model}`);
+function renderImport(report: ImportReport): string {
+  const lines = [`${report.models} models read, ${report.skipped} rows of other kinds left out`];
+  const offPeak = report.problems.filter(({ problem }) => problem === 'off-peak-price').length;
+  for (const { provider, model, field, problem } of report.problems) if (problem !== 'off-peak-price') lines.push(`  ? ${provider}/${model} ${field}: ${problem}, left out`);
+  if (offPeak > 0) lines.push(`  ? ${offPeak} models have a lower price at some hours, which is left out`);
+  return `${lines.join('\n')}\n${renderChanges(report)}`;
+}
+
+function renderChanges({ added, removed, changed, held }: CatalogChanges): string {
+  const lines = [`added ${added.length}, removed ${removed.length}, prices changed ${changed.length}, held ${held.length}`];
+  for (const id of added) lines.push(`  + ${id}`);
+  for (const id of removed) lines.push(`  - ${id}`);
+  lines.push(...table('~', changed), ...table('!', held));
+  const waiting = [...new Set(held.map(({ provider, model }) => `${provider}/${model}`))];
+  if (waiting.length > 0) lines.push(`! moved more than 10×: the old prices stay until they are confirmed with --accept ${waiting.join(' ')}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Price changes in columns: model, field, old, new; US dollars per million tokens. */
+function table(mark: string, changes: readonly PriceChange[]): string[] {
+  const price = (value: number | null): string => (value === null ? 'unknown' : `$${value}`);
+  const rows = changes.map(({ provider, model, field, from, to }) => [`${provider}/${model}`, field, price(from), price(to)] as const);
+  const width = (column: 0 | 1 | 2): number => Math.max(0, ...rows.map((row) => row[column].length));
+  const widths = [width(0), width(1), width(2)] as const;
+  return rows.map(([id, field, from, to]) => `  ${mark} ${id.padEnd(widths[0])}  ${field.padEnd(widths[1])}  ${from.padStart(widths[2])} → ${to}`);
 }
