@@ -1,5 +1,5 @@
-import type { Exchange } from '../dialects/types.ts';
-import { wordPatterns, type WordClass } from './words.ts';
+import { scanText } from './text-scan.ts';
+import { countTokens, countUnspaced, wordClasses, type WordClass } from './words.ts';
 
 /** Characters of a text in which words are looked for: its beginning and its end, where tasks are stated. */
 const headUnits = 1_500;
@@ -48,39 +48,24 @@ export interface TextFeatures {
   readonly seen: Readonly<Record<'units' | 'questions' | 'codeFences' | 'listItems', number>>;
 }
 
-const counted: readonly WordClass[] = Object.keys(wordPatterns) as WordClass[];
-const cjk = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/gu;
-const questionMark = /[?？؟]/g;
-const separators = /[,;、，；:：]|\n\s*(?:[-*•]|\d+[.)])/g;
-const formal = /[∀∃∈⊂∑∫√≤≥≠→⇒±∞]|\\(?:frac|sum|int|sqrt)|\b[a-z]\s*\^\s*\d|[=<>]\s*\d|\b[nxy]\s*[=+]/gu;
-
-/** Occurrences, at most `most`: nothing is learnt from the hundredth. */
-function count(pattern: RegExp, text: string, most: number): number {
-  pattern.lastIndex = 0;
-  let found = 0;
-  while (found < most && pattern.exec(text) !== null) found++;
-  return found;
-}
-
 /** Where words are looked for in a text. */
-export function excerpt(text: string): string {
+function excerpt(text: string): string {
   return text.length <= headUnits + tailUnits ? text : `${text.slice(0, headUnits)}\n${text.slice(-tailUnits)}`;
 }
 
 /** What one text says of the work that it asks for. Linear in the excerpt; the same for the same text. */
 export function textFeatures(text: string): TextFeatures {
   const part = excerpt(text);
+  const lower = part.toLowerCase();
+  const { tokens, cjk, questions, listItems, codeFences, formal } = scanText(lower);
+  const hits = new Uint8Array(wordClasses.length);
+  countTokens(tokens, hits);
+  if (cjk > 0) countUnspaced(lower, hits);
   const words: Partial<Record<WordClass, number>> = {};
-  for (const name of counted) {
-    const times = count(wordPatterns[name], part, 5);
-    if (times > 0) words[name] = times;
-  }
+  for (let i = 0; i < hits.length; i++) if (hits[i]! > 0) words[wordClasses[i]!] = hits[i]!;
   const has = (name: WordClass): number => (words[name] === undefined ? 0 : 1);
   // A CJK character says about as much as two letters and a half.
-  const units = part.length + 1.5 * count(cjk, part, 2_000) + Math.max(0, text.length - part.length);
-  const questions = count(questionMark, part, 8);
-  const listItems = count(separators, part, 12);
-  const codeFences = count(/```|^(?: {4}|\t)\S|[{};]\s*$/gm, part, 6);
+  const units = part.length + 1.5 * cjk + Math.max(0, text.length - part.length);
   const values = new Float64Array([
     Math.min(1, Math.log2(1 + units) / 8),
     Math.min(1, Math.max(0, Math.log2(1 + units) - 8) / 6),
@@ -109,13 +94,8 @@ export function textFeatures(text: string): TextFeatures {
     codeFences > 0 ? 1 : 0,
     has('creative'),
     has('maths'),
-    Math.min(4, count(formal, part, 4)) / 4,
+    Math.min(4, formal) / 4,
     has('medical') === 1 || has('legal') === 1 || has('finance') === 1 ? 1 : 0,
   ]);
   return { values, words, seen: { units: Math.round(units), questions, codeFences, listItems } };
-}
-
-/** The features of the part that says what is wanted: the last user turn. */
-export function requestFeatures(exchange: Exchange): TextFeatures {
-  return textFeatures(exchange.lastUser);
 }

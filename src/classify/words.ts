@@ -104,24 +104,82 @@ const unspaced: Words = {
   confirm: '好的,可以,继续,是的,はい,お願いします,続けて,了解',
 };
 
-const letters = '\\p{L}\\p{N}_';
+/** Classes by number, for tables. */
+export const wordClasses = Object.keys(spaced) as WordClass[];
 
-function spacedPattern(list: string): string {
-  const words = list
-    .split(/[|,]/)
-    .map((word) => word.trim())
-    .filter((word) => word !== '')
-    // Longer first, so that an alternation never stops at a prefix of a longer word.
-    .sort((a, b) => b.length - a.length)
-    .map((word) => (word.endsWith('*') ? `${escape(word.slice(0, -1))}[${letters}]*` : escape(word)));
-  return `(?<![${letters}])(?:${words.join('|')})(?![${letters}])`;
+interface Phrase {
+  /** Tokens after the first. */
+  readonly rest: readonly string[];
+  readonly class: number;
 }
 
-function escape(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+interface Prefix {
+  readonly text: string;
+  readonly class: number;
 }
 
-/** One pattern a class. Alternations of literals without nesting: linear in the text. */
-export const wordPatterns: Readonly<Record<WordClass, RegExp>> = Object.fromEntries(
-  (Object.keys(spaced) as WordClass[]).map((name) => [name, new RegExp(`${spacedPattern(spaced[name])}|${unspaced[name].split(',').map(escape).join('|')}`, 'giu')]),
-) as Record<WordClass, RegExp>;
+/** First letters of a prefix word (`diagnos*`), by which it is found. */
+const prefixKeyUnits = 3;
+
+/** Single words, phrases by their first word, prefixes by their first letters: all looked up by token. */
+const singles = new Map<string, number[]>();
+const phrases = new Map<string, Phrase[]>();
+const prefixes = new Map<string, Prefix[]>();
+const unspacedClasses = new Map<string, number[]>();
+
+for (const [number, name] of wordClasses.entries()) {
+  for (const entry of spaced[name].split(/[|,]/).map((word) => word.trim())) {
+    const stem = entry.endsWith('*');
+    const tokens = (stem ? entry.slice(0, -1) : entry).match(/[\p{L}\p{M}\p{N}_]+/gu) ?? [];
+    const first = tokens[0];
+    if (first === undefined) continue;
+    if (stem && tokens.length === 1) push(prefixes, first.slice(0, prefixKeyUnits), { text: first, class: number });
+    else if (tokens.length === 1) push(singles, first, number);
+    else push(phrases, first, { rest: tokens.slice(1), class: number });
+  }
+  for (const word of unspaced[name].split(',')) push(unspacedClasses, word, number);
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** Longer first, so that an alternation never stops at a shorter word that begins a longer one. */
+const unspacedPattern = new RegExp([...unspacedClasses.keys()].sort((a, b) => b.length - a.length).join('|'), 'g');
+
+/** How often a class is counted at most. */
+const mostHits = 5;
+
+/** Adds the hits of lower-case tokens to `hits`, one number a class. Linear in the tokens. */
+export function countTokens(tokens: readonly string[], hits: Uint8Array): void {
+  for (let i = 0; i < tokens.length; i++) {
+    const token = tokens[i]!;
+    const classes = singles.get(token);
+    if (classes !== undefined) for (const number of classes) hit(hits, number);
+    const begun = phrases.get(token);
+    if (begun !== undefined) for (const phrase of begun) if (follows(tokens, i + 1, phrase.rest)) hit(hits, phrase.class);
+    if (token.length >= prefixKeyUnits) {
+      const stems = prefixes.get(token.slice(0, prefixKeyUnits));
+      if (stems !== undefined) for (const stem of stems) if (token.startsWith(stem.text)) hit(hits, stem.class);
+    }
+  }
+}
+
+/** Adds the hits of Chinese and Japanese words, which stand without spaces. */
+export function countUnspaced(text: string, hits: Uint8Array): void {
+  unspacedPattern.lastIndex = 0;
+  for (let match = unspacedPattern.exec(text); match !== null; match = unspacedPattern.exec(text)) {
+    for (const number of unspacedClasses.get(match[0])!) hit(hits, number);
+  }
+}
+
+function follows(tokens: readonly string[], at: number, rest: readonly string[]): boolean {
+  for (let i = 0; i < rest.length; i++) if (tokens[at + i] !== rest[i]) return false;
+  return true;
+}
+
+function hit(hits: Uint8Array, number: number): void {
+  if (hits[number]! < mostHits) hits[number]!++;
+}

@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { apgr, keywordRule, lengthRule, measureTiers, ours, ourScore, readRows } from '../../bench/classifier.ts';
+import { exchangeOf } from '../../test/support/exchange.ts';
+import { classifyRequest } from './index.ts';
+import type { Tier } from './types.ts';
+
+const tierOf = (lastUser: string): Tier => classifyRequest(exchangeOf({ lastUser })).tier;
+
+describe('tiers', () => {
+  it.each<[string, Tier, string]>([
+    ['en', 'simple', 'What is a CDN?'],
+    ['en', 'standard', 'Explain the difference between TCP and UDP, with examples'],
+    ['en', 'complex', 'Design a distributed rate limiter for 40 regions: consistency, failover, clock skew, monitoring, and rollback.'],
+    ['en', 'complex', 'Prove by induction that the sum of the first n odd numbers is n^2. Show each step.'],
+    ['de', 'simple', 'Was ist eine Datenbank?'],
+    ['de', 'complex', 'Entwirf eine verteilte Plattform für Zahlungen: Replikation, Fehlertoleranz, Überwachung, Verschlüsselung und Audit.'],
+    ['fr', 'simple', "Qu'est-ce que le DNS ?"],
+    ['fr', 'complex', "Conçois une architecture distribuée de paiement : réplication, tolérance aux pannes, surveillance, chiffrement et audit."],
+    ['es', 'simple', '¿Qué es un RTOS?'],
+    ['es', 'complex', 'Demuestra que el problema de la parada es indecidible usando el argumento diagonal.'],
+    ['zh', 'simple', '什么是负载均衡？'],
+    ['zh', 'complex', '设计一个分布式支付系统，包括复制、容错、监控、加密和合规审计，支持回滚与灾难恢复'],
+    ['ja', 'simple', 'メモ化とは何ですか？'],
+    ['ja', 'complex', '分散決済プラットフォームを設計してください。レプリケーション、耐障害性、監視、暗号化、監査を含めてください。'],
+  ])('reads %s: %s: %s', (_language, tier, text) => {
+    expect(tierOf(text)).toBe(tier);
+  });
+
+  it('names the language, the task and the domain', () => {
+    const facts = (lastUser: string) => {
+      const { language, task, domain } = classifyRequest(exchangeOf({ lastUser }));
+      return { language, task, domain };
+    };
+    expect(facts('Übersetze diesen Vertrag und die Klausel zur Haftung')).toEqual({ language: 'de', task: 'translation', domain: 'legal' });
+    expect(facts('Summarize the symptoms of the patient')).toEqual({ language: 'en', task: 'summary', domain: 'medical' });
+    expect(facts('Write a function and fix this bug')).toMatchObject({ task: 'code', domain: 'code' });
+    expect(facts('请翻译这句话')).toMatchObject({ language: 'zh', task: 'translation' });
+  });
+
+  it('takes size by the decision table, whatever the words', () => {
+    const long = (tokens: number) => classifyRequest(exchangeOf({ lastUser: 'What is this?', promptTokens: tokens })).tier;
+    expect([long(100), long(499), long(500), long(1_999), long(2_000)]).toEqual(['simple', 'simple', 'standard', 'standard', 'complex']);
+  });
+
+  it('does not take a short confirmation in a deep conversation for a simple question', () => {
+    const verdict = classifyRequest(exchangeOf({ lastUser: 'Yes, do it.', system: 'You are a database architect. Review schemas and plan migrations.', userTurns: 4, messages: 7 }));
+    expect(verdict.tier).not.toBe('simple');
+    expect(verdict.signals.find(({ name }) => name === 'depth')?.share).toBeGreaterThan(0);
+  });
+
+  it('goes to the safer tier when it is unsure, and says so', () => {
+    const verdict = classifyRequest(exchangeOf({ lastUser: 'What is a CDN?' }));
+    const edge = classifyRequest(exchangeOf({ lastUser: 'What is a CDN?' }), { simple: { score: verdict.score + 0.01, tokens: 500 }, standard: { score: 0.9, tokens: 2_000 } });
+    expect(edge).toMatchObject({ tier: 'standard', unsure: true });
+  });
+});
+
+describe('the score', () => {
+  const exchanges = fc.record({
+    lastUser: fc.string({ maxLength: 300 }),
+    system: fc.constantFrom('', 'Prove theorems step by step.', 'You label tickets.'),
+    tools: fc.nat({ max: 20 }),
+    images: fc.nat({ max: 3 }),
+    userTurns: fc.integer({ min: 1, max: 9 }),
+  });
+
+  it('is the clamped sum of the shares of its signals, the same every time', () => {
+    fc.assert(
+      fc.property(exchanges, (facts) => {
+        const verdict = classifyRequest(exchangeOf(facts));
+        const sum = verdict.signals.reduce((total, { share }) => total + share, 0);
+        expect(verdict.score).toBeCloseTo(Math.min(1, Math.max(0, sum)), 3);
+        expect(classifyRequest(exchangeOf(facts))).toEqual(verdict);
+      }),
+    );
+  });
+
+  it('never falls when the request brings more tools, images or turns', () => {
+    fc.assert(
+      fc.property(exchanges, fc.constantFrom('tools', 'images', 'userTurns'), (facts, more) => {
+        const before = classifyRequest(exchangeOf(facts)).score;
+        expect(classifyRequest(exchangeOf({ ...facts, [more]: facts[more as 'tools'] + 1 })).score).toBeGreaterThanOrEqual(before);
+      }),
+    );
+  });
+
+  it.each([
+    ['one letter a million times', 'a'.repeat(1_000_000)],
+    ['lone surrogates', '\ud800'.repeat(1_000)],
+    ['emoji', '👩‍👩‍👧'.repeat(1_000)],
+    ['words that almost match', 'step by ste '.repeat(50_000)],
+    ['nothing', ''],
+  ])('survives %s', (_name, text) => {
+    const { score } = classifyRequest(exchangeOf({ lastUser: text, promptTokens: 10 }));
+    expect(score).toBeGreaterThanOrEqual(0);
+    expect(score).toBeLessThanOrEqual(1);
+  });
+});
+
+const shared = fileURLToPath(new URL('../../../shared/data/routing', import.meta.url));
+const data = process.env['SLUICE_ROUTING_DATA'] ?? (existsSync(shared) ? shared : '');
+
+describe.skipIf(data === '')('on labelled prompts that no weight was fitted on', () => {
+  it('beats keyword rules, length rules and every constant answer', () => {
+    const all = readRows<{ prompt: string; expected_tier: string; lang: string; split: string }>(join(data, 'tiers.jsonl.gz'));
+    const held = all.filter(({ split }) => split !== 'train');
+    const mine = measureTiers(held, ours);
+    const byLength = lengthRule(all.filter(({ split }) => split === 'train'));
+    for (const rule of [keywordRule, byLength, ...(['simple', 'standard', 'complex'] as const).map((tier) => () => tier)]) {
+      const other = measureTiers(held, rule);
+      expect(mine.accuracy).toBeGreaterThan(other.accuracy);
+      expect(mine.macroF1).toBeGreaterThan(other.macroF1);
+    }
+  });
+
+  it.each(['train', 'dev'])('ranks real outcomes (%s) above keyword and length rules', (name) => {
+    const rows = readRows<{ prompt: string; weak_score: number; strong_score: number }>(join(data, `${name}.jsonl.gz`));
+    const mine = apgr(rows, ourScore);
+    expect(mine).toBeGreaterThan(apgr(rows, (prompt) => prompt.length));
+    expect(mine).toBeGreaterThan(apgr(rows, (prompt) => ['simple', 'standard', 'complex'].indexOf(keywordRule(prompt))));
+  });
+});
