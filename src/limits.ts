@@ -39,4 +39,6 @@ export const limits = {
   priceListBytes: 32 * 1024 * 1024,
   /** Policy source text, all files together, in bytes. */
   policyBytes: 1024 * 1024,
+  /** Compiled patterns of rules' `matches` calls that are kept. */
+  rulePatterns: 1_000,
 } as const;

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
@@ -17,7 +17,7 @@ export function registerValidate(program: Command): void {
     .command('validate')
     .argument('<path...>', 'policy files, folders, or manifests of ConfigMaps; together they are one policy')
     .description('check a policy as the server would: file, line, what is wrong and what would be right')
-    .option('--format <format>', 'text, json or github (workflow annotations)', 'text')
+    .addOption(new Option('--format <format>', 'how problems are printed; github: workflow annotations').choices(['text', 'json', 'github']).default('text'))
     .option('--strict', 'warnings are errors')
     .option('--catalog <file>', 'another catalog than the embedded one')
     .action(async (paths: string[], flags: ValidateFlags) => {
@@ -36,7 +36,7 @@ function render(format: ValidateFlags['format'], problems: readonly Problem[], b
       return `${JSON.stringify({ ok: !bad, problems })}\n`;
     case 'github':
       return problems
-        .map(({ level, file, line, column, code, message, fix }) => `::${level} file=${file},line=${line},col=${column},title=${code}::${message}. ${fix}\n`)
+        .map(({ level, file, line, column, code, message, fix }) => `::${level} file=${property(file.replace(/#.*$/, ''))},line=${line},col=${column},title=${property(code)}::${data(`${message}. ${fix}`)}\n`)
         .join('');
     case 'text': {
       const errors = problems.filter(({ level }) => level === 'error').length;
@@ -44,4 +44,13 @@ function render(format: ValidateFlags['format'], problems: readonly Problem[], b
       return `${problems.length === 0 ? '' : `${renderProblems(problems)}\n`}${summary}\n`;
     }
   }
+}
+
+/** The runner's own escapes: without them a line break would end the command. */
+function data(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+function property(text: string): string {
+  return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 }

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { z } from 'zod';
+import { basename } from 'node:path';
 import { withOverrides, type CatalogOverrides } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../limits.ts';
-import { didYouMean } from './nearest.ts';
-import { isDefaultProvider, mergeProviders, providerResolver } from './providers.ts';
-import { policySchema, type PolicyDocument, type ProviderDocument, type SectionDocument, type SettingsDocument } from './schema.ts';
-import { secretIn } from './secrets.ts';
+import { loadFile, plainProblem, type LoadedFile } from './load.ts';
+import { mergeProviders, providerResolver } from './providers.ts';
+import { checkCovered, checkMatch, sectionFinder, type PlacedSection } from './match.ts';
+import { checkCatalogOverrides, checkProviders } from './provider-checks.ts';
+import type { PolicyDocument, ProviderDocument, SectionDocument, SettingsDocument } from './schema.ts';
+import { findSecrets } from './secrets.ts';
 import { SectionCompiler } from './section.ts';
-import { SourceFile, type PolicyFile } from './source-map.ts';
+import type { PolicyFile } from './source-map.ts';
 import type { PolicyGeneration, PolicySection, Problem } from './types.ts';
 
 export interface CompileOptions {
@@ -26,11 +28,6 @@ export interface CompileResult {
   readonly problems: readonly Problem[];
 }
 
-interface Loaded {
-  readonly source: SourceFile;
-  readonly document: PolicyDocument;
-}
-
 /**
  * Parses, checks and compiles a policy that may be spread over files (a ConfigMap's keys), in the order of their names:
  * maps are joined, sections appended, anything said twice is a problem. Never throws on any text.
@@ -43,111 +40,38 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
     problems.push(plainProblem(sorted[0]?.name ?? '', 'too-large', `the policy is ${size} bytes; ${limits.policyBytes} are read`, 'Split it by workspace.'));
     return { generation: null, problems };
   }
-  const loaded = sorted.flatMap((file) => load(file, problems));
-  if (loaded.length === 0) {
-    if (problems.length === 0) problems.push(plainProblem(sorted[0]?.name ?? '', 'empty', 'there is no policy here', 'Write at least `version: 1`.'));
-    return { generation: null, problems };
-  }
+  const loaded = sorted.flatMap((file) => loadFile(file, problems) ?? []);
+  if (sorted.length === 0) problems.push(plainProblem('', 'empty', 'there is no policy here', 'Write at least `version: 1`.'));
+  // What one file lacks would look wrong in the others: settings are checked once every file can be read.
+  if (loaded.length < sorted.length || sorted.length === 0) return { generation: null, problems: withoutSecrets(problems, sorted) };
   const generation = build(loaded, sorted, options, problems);
-  return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems };
+  return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems: withoutSecrets(problems, sorted) };
 }
 
-function plainProblem(file: string, code: string, message: string, fix: string): Problem {
-  return { level: 'error', code, file, line: 1, column: 1, path: '', message, fix };
+/** Problems quote names from the policy, and a misplaced key may be one: no message shows it. */
+function withoutSecrets(problems: readonly Problem[], files: readonly PolicyFile[]): readonly Problem[] {
+  const secrets = files.flatMap((file) => findSecrets(file.text)).map(({ text }) => text);
+  if (secrets.length === 0) return problems;
+  const clean = (text: string): string => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text);
+  return problems.map((problem) => ({ ...problem, path: clean(problem.path), message: clean(problem.message), fix: clean(problem.fix) }));
 }
 
-function load(file: PolicyFile, problems: Problem[]): Loaded[] {
-  for (const [index, line] of file.text.split('\n').entries()) {
-    const kind = secretIn(line);
-    if (kind === null) continue;
-    problems.push({
-      ...plainProblem(file.name, 'secret', `this line holds what looks like ${kind}`, 'Keep keys in a Secret and name its file in credentialFile; then revoke this one.'),
-      line: index + 1 + (file.lineOffset ?? 0),
-    });
-  }
-  const source = new SourceFile(file);
-  const syntax = source.syntaxProblems();
-  if (syntax.length > 0) {
-    problems.push(...syntax);
-    return [];
-  }
-  let value: unknown;
-  try {
-    value = source.value();
-  } catch (error) {
-    problems.push(source.problem('error', 'yaml', [], error instanceof Error ? error.message : String(error), 'Use fewer aliases.'));
-    return [];
-  }
-  if (value === null || value === undefined) {
-    problems.push(source.problem('error', 'empty', [], 'the file is empty', 'Write at least `version: 1`, or remove the file.'));
-    return [];
-  }
-  const parsed = policySchema.safeParse(value);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) problems.push(...schemaProblems(source, issue));
-    return [];
-  }
-  return [{ source, document: parsed.data }];
-}
-
-function schemaProblems(source: SourceFile, issue: z.core.$ZodIssue): Problem[] {
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(issue.path);
-    return issue.keys.map((key) =>
-      source.problem('error', 'unknown-key', [...issue.path, key], `there is no setting called ${key} here`, didYouMean(key, known, known.length === 0 ? 'Remove it.' : `Known: ${known.join(', ')}.`)),
-    );
-  }
-  const missing = issue.code === 'invalid_type' && /undefined/.test(issue.message);
-  return [source.problem('error', missing ? 'missing' : 'schema', issue.path, lowerFirst(issue.message), missing ? `Add ${String(issue.path.at(-1))}.` : 'See docs/policy.md for what is allowed here.')];
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-/** The keys that the schema knows at a path; empty where keys are free. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = policySchema;
-  for (const key of path) {
-    const definition = unwrap(schema);
-    if (definition?.type === 'object') schema = definition.shape?.[String(key)];
-    else if (definition?.type === 'array') schema = definition.element;
-    else if (definition?.type === 'record') schema = definition.valueType;
-    else return [];
-  }
-  return Object.keys(unwrap(schema)?.shape ?? {});
-}
-
-interface Definition {
-  readonly type: string;
-  readonly shape?: Readonly<Record<string, unknown>>;
-  readonly element?: unknown;
-  readonly valueType?: unknown;
-  readonly innerType?: unknown;
-}
-
-function unwrap(schema: unknown): Definition | null {
-  let definition = (schema as { def?: Definition } | undefined)?.def ?? null;
-  while (definition !== null && definition.innerType !== undefined) definition = (definition.innerType as { def: Definition }).def;
-  return definition;
-}
-
-function build(loaded: readonly Loaded[], files: readonly PolicyFile[], options: CompileOptions, problems: Problem[]): PolicyGeneration {
+function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], options: CompileOptions, problems: Problem[]): PolicyGeneration {
   const ownProviders: Record<string, ProviderDocument> = {};
   const overrides: Record<string, CatalogOverrides[string]> = {};
   let workspaces: PolicyDocument['workspaces'];
   let defaults: SettingsDocument = {};
-  let defaultsAt: Loaded | null = null;
+  let defaultsAt: LoadedFile | null = null;
   for (const entry of loaded) {
     const { source, document } = entry;
-    for (const [name, provider] of Object.entries(document.providers ?? {})) {
-      if (name in ownProviders) problems.push(source.problem('error', 'twice', ['providers', name], `provider ${name} is written down in another file too`, 'Keep one of them.'));
-      ownProviders[name] = provider;
-      if (!isDefaultProvider(name) && (provider.dialect === undefined || provider.endpoint === undefined)) {
-        problems.push(source.problem('error', 'missing', ['providers', name], `provider ${name} needs a dialect and an endpoint`, 'Add both; only the built-in providers bring their own.'));
+    checkProviders(entry, ownProviders, problems);
+    Object.assign(ownProviders, document.providers);
+    for (const [provider, models] of Object.entries(document.catalog?.overrides ?? {})) {
+      for (const model of Object.keys(models)) {
+        if (Object.hasOwn(overrides[provider] ?? {}, model)) problems.push(source.problem('error', 'twice', ['catalog', 'overrides', provider, model], `${model} is overridden in another file too`, 'Keep one of them.'));
       }
+      overrides[provider] = { ...overrides[provider], ...models };
     }
-    for (const [provider, models] of Object.entries(document.catalog?.overrides ?? {})) overrides[provider] = { ...overrides[provider], ...models };
     if (document.workspaces !== undefined) {
       if (workspaces !== undefined) problems.push(source.problem('error', 'twice', ['workspaces'], 'workspaces is written down in another file too', 'Keep one of them.'));
       workspaces = document.workspaces;
@@ -160,34 +84,37 @@ function build(loaded: readonly Loaded[], files: readonly PolicyFile[], options:
   }
   const providers = mergeProviders(ownProviders);
   const catalog = withOverrides(options.catalog, overrides);
-  const compiler = new SectionCompiler({ providers, catalog, defaults, problems, onRuleError: options.onRuleError ?? (() => undefined) });
-  const sections: { readonly document: SectionDocument; readonly source: SourceFile; readonly index: number }[] = [];
+  checkCatalogOverrides(loaded, providers, catalog, options.catalog, problems);
+  const ruleHeaders = (workspaces?.ruleHeaders ?? []).map((header) => header.toLowerCase());
+  const defaultsSource = (defaultsAt ?? loaded[0]!).source;
+  const compiler = new SectionCompiler({ providers, catalog, defaults, defaultsSource, ruleHeaders: new Set(ruleHeaders), problems, onRuleError: options.onRuleError ?? (() => undefined) });
+  const sections: PlacedSection[] = [];
   const names = new Set<string>();
   for (const { source, document } of loaded) {
     for (const [index, section] of (document.sections ?? []).entries()) {
       if (names.has(section.name)) problems.push(source.problem('error', 'twice', ['sections', index, 'name'], `there is another section called ${section.name}`, 'Give each section its own name.'));
       names.add(section.name);
-      checkMatch(section, index, source, providers, problems);
       sections.push({ document: section, source, index });
     }
   }
+  for (const section of sections) checkMatch(section, providers, problems);
   // Compiled for every provider that a section can be used for, so that its mistakes are found now and not at a request.
   const compiled = new Map<string, PolicySection>();
-  const global = { document: { name: 'defaults' } as SectionDocument, source: (defaultsAt ?? loaded[0]!).source, index: -1 };
+  const global: SectionDocument = { name: 'defaults' };
   for (const provider of providers.values()) {
-    compiled.set(`defaults\n${provider.name}`, compiler.compile(global.document, global.source, null, provider));
+    compiled.set(`\n${provider.name}`, compiler.compile(global, defaultsSource, null, provider));
     for (const { document, source, index } of sections) {
       if (document.match?.provider === undefined || document.match.provider.includes(provider.name)) {
         compiled.set(`${document.name}\n${provider.name}`, compiler.compile(document, source, index, provider));
       }
     }
   }
+  compiler.finish();
   checkCovered(sections, problems);
-  const bySpecificity = sections
-    .map(({ document }) => document)
-    .sort((a, b) => specificity(b) - specificity(a));
+  const find = sectionFinder(sections.map(({ document }) => document));
   const cache = new Map<string, PolicySection>();
-  const text = files.map((file) => `${file.name}\n${file.text}`).join('\n');
+  // Without folders: the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
+  const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
   return {
     number: options.number ?? 1,
     hash: createHash('sha256').update(text).digest('hex').slice(0, 16),
@@ -196,48 +123,17 @@ function build(loaded: readonly Loaded[], files: readonly PolicyFile[], options:
     providers,
     catalog,
     workspaceHeaders: (workspaces?.headers ?? ['x-sluice-workspace']).map((header) => header.toLowerCase()),
-    ruleHeaders: (workspaces?.ruleHeaders ?? []).map((header) => header.toLowerCase()),
+    ruleHeaders,
     workspaces: workspaces?.known ?? [],
     resolveProvider: providerResolver(providers),
     section(workspace, provider) {
       const key = `${workspace}\n${provider}`;
       const known = cache.get(key);
       if (known !== undefined) return known;
-      const match = bySpecificity.find(({ match }) => matches(match?.workspace, workspace) && matches(match?.provider, provider));
-      const section = compiled.get(`${match?.name ?? 'defaults'}\n${provider}`)!;
+      const section = compiled.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
       // Bounded: callers invent workspace names.
       if (cache.size < limits.labelValues * 10) cache.set(key, section);
       return section;
     },
   };
-}
-
-function matches(wanted: readonly string[] | undefined, value: string): boolean {
-  return wanted === undefined || wanted.some((pattern) => (pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : pattern === value));
-}
-
-/** workspace and provider by name, workspace by name, workspace by prefix, provider, neither; the first written wins among equals. */
-function specificity({ match }: SectionDocument): number {
-  const workspace = match?.workspace === undefined ? 0 : match.workspace.some((pattern) => pattern.endsWith('*')) ? 2 : 4;
-  return workspace + (match?.provider === undefined ? 0 : 1);
-}
-
-function checkMatch(section: SectionDocument, index: number, source: SourceFile, providers: ReadonlyMap<string, unknown>, problems: Problem[]): void {
-  for (const [at, name] of (section.match?.provider ?? []).entries()) {
-    if (providers.has(name)) continue;
-    problems.push(source.problem('error', 'unknown-provider', ['sections', index, 'match', 'provider', at], `there is no provider ${name}`, didYouMean(name, providers.keys(), `Known: ${[...providers.keys()].join(', ')}.`)));
-  }
-}
-
-/** A section with the very same match as an earlier one is never used. */
-function checkCovered(sections: readonly { document: SectionDocument; source: SourceFile; index: number }[], problems: Problem[]): void {
-  const seen = new Map<string, string>();
-  for (const { document, source, index } of sections) {
-    const key = JSON.stringify([[...(document.match?.workspace ?? [])].sort(), [...(document.match?.provider ?? [])].sort()]);
-    const earlier = seen.get(key);
-    if (earlier !== undefined) {
-      problems.push(source.problem('error', 'unreachable', ['sections', index], `section ${document.name} is never used: section ${earlier} matches the same requests`, 'Join the two, or make the match narrower.'));
-    }
-    seen.set(key, earlier ?? document.name);
-  }
 }

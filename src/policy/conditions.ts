@@ -74,3 +74,18 @@ function within(format: Intl.DateTimeFormat, now: number, from: number, to: numb
   const began = from > to && at < to ? (today + 6) % 7 : today;
   return wanted === null || wanted.has(days[began]!);
 }
+
+/** Whether the first conditions hold whenever the second do: then what follows the first is all that happens. */
+export function covers(first: When, second: When): boolean {
+  return (Object.keys(first) as (keyof When)[]).every((key) => {
+    const wide = first[key];
+    const narrow = second[key];
+    if (wide === undefined) return true;
+    if (narrow === undefined) return false;
+    if (!Array.isArray(wide) || !Array.isArray(narrow)) return JSON.stringify(wide) === JSON.stringify(narrow);
+    // Models are told apart by case, the headers' words are not.
+    const read = (value: string): string => (key === 'model' ? value : value.toLowerCase());
+    const allowed = new Set(wide.map(read));
+    return narrow.every((value) => allowed.has(read(value)));
+  });
+}

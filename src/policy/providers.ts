@@ -14,7 +14,7 @@ const defaults: Readonly<Record<string, ProviderDocument>> = {
 export function mergeProviders(own: Readonly<Record<string, ProviderDocument>>): Map<string, Provider> {
   const merged = new Map<string, Provider>();
   for (const name of new Set([...Object.keys(defaults), ...Object.keys(own)])) {
-    const document = { ...defaults[name], ...own[name] };
+    const document = { ...(isDefaultProvider(name) ? defaults[name] : undefined), ...own[name] };
     merged.set(name, {
       name,
       family: document.dialect ?? 'openai',
@@ -31,7 +31,7 @@ export function mergeProviders(own: Readonly<Record<string, ProviderDocument>>):
 
 /** Names that need no endpoint and dialect of their own. */
 export function isDefaultProvider(name: string): boolean {
-  return name in defaults;
+  return Object.hasOwn(defaults, name);
 }
 
 /** How a path alone says its dialect, when neither host nor prefix does. In this order; Envoy's routes use the same table. */

@@ -1,34 +1,38 @@
-import type { Catalog, ModelEntry } from '../catalog/types.ts';
+import type { Catalog } from '../catalog/types.ts';
 import { defaultThresholds, tiers, type Tier } from '../classify/types.ts';
-import { compileConditions } from './conditions.ts';
+import { compileConditions, covers } from './conditions.ts';
 import { didYouMean } from './nearest.ts';
+import { Reporter, type Place } from './reporter.ts';
 import { compileExpression, compilePattern } from './rules.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
-import type { CompiledRule, Directive, PolicySection, Problem, ProblemLevel, Provider, SensitivityRule, TargetRef } from './types.ts';
+import { Targets, type Reach } from './targets.ts';
+import type { CompiledRule, Directive, PolicySection, Problem, Provider, SensitivityRule, TargetRef } from './types.ts';
 
 export interface SectionContext {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly catalog: Catalog;
   readonly defaults: SettingsDocument;
+  /** The file that the defaults stand in. */
+  readonly defaultsSource: SourceFile;
+  /** Lower case. */
+  readonly ruleHeaders: ReadonlySet<string>;
   readonly problems: Problem[];
   readonly onRuleError: (rule: string, error: unknown) => void;
-}
-
-/** Where a setting is written: its path in the file, for the problem's line. */
-interface Place {
-  readonly source: SourceFile;
-  readonly base: readonly PropertyKey[];
 }
 
 /** Compiles sections for one provider each, and says what is wrong with them. */
 export class SectionCompiler {
   readonly #context: SectionContext;
-  /** A section is compiled once a provider; what is wrong with it is said once. */
-  readonly #said = new Set<string>();
+  readonly #reporter: Reporter;
+  readonly #targets: Targets;
+  /** Sections that say what is routed, and whether any provider's traffic can be: a list may be for one of them only. */
+  readonly #routable = new Map<string, { readonly place: Place; any: boolean }>();
 
   constructor(context: SectionContext) {
     this.#context = context;
+    this.#reporter = new Reporter(context.problems);
+    this.#targets = new Targets(context.providers, context.catalog, this.#reporter);
   }
 
   /** `index` null: the settings of `defaults` alone. */
@@ -36,25 +40,33 @@ export class SectionCompiler {
     const settings: SettingsDocument = { ...this.#context.defaults, ...document };
     const place = (key: string): Place => {
       const own = index !== null && key in document;
-      return { source, base: own ? ['sections', index, key] : ['defaults', key] };
+      return own ? { source, base: ['sections', index, key] } : { source: this.#context.defaultsSource, base: ['defaults', key] };
     };
     const allow = new Set(settings.allowProviders ?? []);
     this.#checkProviders(settings.allowProviders ?? [], place('allowProviders'));
-    const refs = { provider, allow };
+    const reach: Reach = { provider, allow };
     const routed = new Set<Tier>(settings.tiers ?? tiers);
-    const candidates = this.#candidates(settings, place('candidates'), refs);
+    const candidates = this.#candidates(settings, place('candidates'), reach);
     // A section for all providers holds candidates that only fit one of them; the others just are not routed.
     const mine = tiers.some((tier) => candidates[tier].length > 0);
-    if (mine && (settings.mode ?? 'enabled') !== 'off') {
+    const active = (settings.mode ?? 'enabled') !== 'off';
+    if (mine && active) {
       for (const tier of routed) {
-        if (candidates[tier].length === 0) {
-          this.#say('error', 'no-candidates', place('candidates'), [], `tier ${tier} is routed for ${provider.name} and has no candidate`, `List models under candidates.${tier}, or leave ${tier} out of tiers.`);
-        }
+        if (candidates[tier].length > 0) continue;
+        this.#say('error', 'no-candidates', place('candidates'), [], `tier ${tier} is routed for ${provider.name} and has no candidate`, `List models under candidates.${tier}, or leave ${tier} out of tiers.`);
       }
     }
-    const overrides = this.#overrides(settings, place('overrides'), refs);
-    const rules = this.#rules(settings, place('rules'), refs);
-    const target = settings.default === undefined ? null : this.#target(settings.default, place('default'), [], refs);
+    if (active && routed.size > 0 && (settings.tiers !== undefined || settings.candidates !== undefined)) {
+      const key = `${source.file.name}\n${document.name}\n${index ?? ''}`;
+      const routable = this.#routable.get(key) ?? { place: place(settings.candidates === undefined ? 'tiers' : 'candidates'), any: false };
+      routable.any ||= mine;
+      this.#routable.set(key, routable);
+    }
+    for (const [at, model] of (settings.pinned ?? []).entries()) this.#checkNamed(model, place('pinned'), [at]);
+    this.#checkPrompts(settings, place('prompts'));
+    const overrides = this.#overrides(settings, place('overrides'), reach);
+    const rules = this.#rules(settings, place('rules'), reach);
+    const target = settings.default === undefined ? null : this.#targets.resolve(settings.default, place('default'), [], reach);
     return {
       name: document.name,
       mode: settings.mode ?? 'enabled',
@@ -64,7 +76,7 @@ export class SectionCompiler {
       candidates,
       overrides,
       rules,
-      sensitivity: this.#sensitivity(settings, place('sensitivity'), refs),
+      sensitivity: this.#sensitivity(settings, place('sensitivity'), reach),
       pinned: new Set(settings.pinned ?? []),
       allowProviders: allow,
       upgrades: settings.upgrades ?? 'never',
@@ -80,12 +92,28 @@ export class SectionCompiler {
     };
   }
 
-  #say(level: ProblemLevel, code: string, place: Place, path: readonly PropertyKey[], message: string, fix: string): void {
-    const problem = place.source.problem(level, code, [...place.base, ...path], message, fix);
-    const key = `${code}\n${problem.file}\n${problem.path}\n${message}`;
-    if (this.#said.has(key)) return;
-    this.#said.add(key);
-    this.#context.problems.push(problem);
+  /** To be called once, after all sections: says what no provider's traffic can use. */
+  finish(): void {
+    this.#targets.finish();
+    for (const { place, any } of this.#routable.values()) {
+      if (!any) this.#say('error', 'no-candidates', place, [], 'tiers are routed and no traffic of this section has a candidate', 'List models under candidates, or set tiers to [].');
+    }
+  }
+
+  #say(...said: Parameters<Reporter['say']>): void {
+    this.#reporter.say(...said);
+  }
+
+  /** Apps may ask for models that the catalog lacks, so this is a warning. */
+  #checkNamed(model: string, place: Place, path: readonly PropertyKey[]): void {
+    if (this.#targets.known(model)) return;
+    const all = this.#context.catalog.providers().flatMap((name) => this.#context.catalog.models(name).map((entry) => entry.model));
+    this.#say('warning', 'unknown-model', place, path, `the catalog knows no model ${model}`, didYouMean(model, new Set(all), 'Check that apps do ask for it by this name.'));
+  }
+
+  #checkPrompts({ prompts }: SettingsDocument, place: Place): void {
+    if (prompts?.units === undefined || prompts.capture === 'truncate') return;
+    this.#say('warning', 'no-effect', place, ['units'], `units does nothing when capture is ${prompts.capture}`, 'Remove it, or set capture to truncate.');
   }
 
   #checkProviders(names: readonly string[], place: Place): void {
@@ -95,116 +123,82 @@ export class SectionCompiler {
     }
   }
 
-  #candidates(settings: SettingsDocument, place: Place, refs: Refs): Record<Tier, readonly TargetRef[]> {
+  #candidates(settings: SettingsDocument, place: Place, reach: Reach): Record<Tier, readonly TargetRef[]> {
     const result = { simple: [] as TargetRef[], standard: [] as TargetRef[], complex: [] as TargetRef[] };
     for (const tier of tiers) {
-      const listed = settings.candidates?.[tier] ?? [];
-      for (const [at, text] of listed.entries()) {
-        const target = this.#target(text, place, [tier, at], refs);
+      for (const [at, text] of (settings.candidates?.[tier] ?? []).entries()) {
+        const target = this.#targets.resolve(text, place, [tier, at], reach);
         if (target === null) continue;
         if (result[tier].some(({ provider, model }) => provider === target.provider && model === target.model)) {
           this.#say('warning', 'twice', place, [tier, at], `${text} is listed twice`, 'Remove one.');
           continue;
         }
         result[tier].push(target);
-        this.#checkCandidate(target, place, [tier, at]);
+        this.#targets.checkCandidate(target, place, [tier, at]);
+        this.#checkKey(target, place, [tier, at], reach);
       }
-      this.#checkTierCapabilities(tier, result[tier], place);
+      this.#targets.checkTier(tier, result[tier], place);
     }
     return result;
   }
 
-  #checkCandidate(target: TargetRef, place: Place, path: readonly PropertyKey[]): void {
-    const entry = this.#entry(target);
-    if (entry === null) return;
-    if (entry.mode === 'embedding' || entry.mode === 'other') {
-      this.#say('error', 'capability', place, path, `${target.model} is no chat model (${entry.mode})`, 'List a model that answers prompts.');
-    }
-    if (entry.prices.input === null || entry.prices.output === null) {
-      this.#say('warning', 'unknown-price', place, path, `the catalog has no price for ${target.model}, so it can never be the cheapest`, 'Add its price under catalog.overrides.');
-    }
+  /** Traffic of another provider carries that one's key: the gateway needs its own. */
+  #checkKey(target: TargetRef, place: Place, path: readonly PropertyKey[], { provider }: Reach): void {
+    if (target.provider === provider.name || this.#context.providers.get(target.provider)?.credential !== null) return;
+    this.#say('warning', 'no-credential', place, path, `requests for ${provider.name} cannot go to ${target.provider}/${target.model}: the gateway has no key for ${target.provider}`, `Set providers.${target.provider}.credentialFile.`);
   }
 
-  /** A tier none of whose models can do something sends such requests to the next tier: worth knowing beforehand. */
-  #checkTierCapabilities(tier: Tier, targets: readonly TargetRef[], place: Place): void {
-    const entries = targets.map((target) => this.#entry(target)).filter((entry) => entry !== null);
-    if (entries.length === 0) return;
-    for (const capability of ['tools', 'vision', 'jsonSchema'] as const) {
-      if (entries.some((entry) => entry.capabilities[capability] === true)) continue;
-      this.#say('warning', 'capability', place, [tier], `no candidate of ${tier} is known to have ${capability}; requests that need it go to a higher tier`, `Add one that has it, or state it under catalog.overrides.`);
-    }
-  }
-
-  #entry(target: TargetRef): ModelEntry | null {
-    const provider = this.#context.providers.get(target.provider);
-    if (provider === undefined) return null;
-    return this.#context.catalog.lookup(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model);
-  }
-
-  /** `model` or `provider/model`; null, with a problem said unless it simply belongs to another provider's traffic. */
-  #target(text: string, place: Place, path: readonly PropertyKey[], { provider, allow }: Refs): TargetRef | null {
-    const { providers, catalog } = this.#context;
-    const slash = text.indexOf('/');
-    const named = slash === -1 ? undefined : providers.get(text.slice(0, slash));
-    const target = named === undefined ? { provider: provider.name, model: text } : { provider: named.name, model: text.slice(slash + 1) };
-    const owner = providers.get(target.provider)!;
-    if (this.#entry(target) !== null) {
-      if (owner.name === provider.name || allow.has(owner.name)) return target;
-      // Written with its provider: it serves that provider's own traffic, and nobody else's unless allowed.
-      return null;
-    }
-    if (named === undefined) {
-      const elsewhere = [...providers.values()].find((other) => catalog.lookup(other.catalogProvider, text) !== null);
-      if (elsewhere !== undefined) {
-        if (allow.has(elsewhere.name)) return { provider: elsewhere.name, model: text };
-        return null;
-      }
-    }
-    const known = catalog.models(owner.catalogProvider).map((entry) => entry.model);
-    const all = named === undefined ? [...providers.values()].flatMap((other) => catalog.models(other.catalogProvider).map((entry) => entry.model)) : known;
-    this.#say('error', 'unknown-model', place, path, `the catalog knows no model ${text}`, didYouMean(target.model, all, 'Add it under catalog.overrides, or see `sluice catalog show`.'));
-    return null;
-  }
-
-  #directive(document: DirectiveDocument, place: Place, path: readonly PropertyKey[], refs: Refs): Directive | null {
+  #directive(document: DirectiveDocument, place: Place, path: readonly PropertyKey[], reach: Reach): Directive | null {
     if (document.tier !== undefined) return { kind: 'tier', tier: document.tier };
     if (document.best === true) return { kind: 'best' };
     if (document.keep === true) return { kind: 'keep' };
     if (document.block !== undefined) return { kind: 'block', message: document.block };
-    const target = this.#target(document.model ?? '', place, [...path, 'model'], refs);
+    const target = this.#targets.resolve(document.model ?? '', place, [...path, 'model'], reach);
     return target === null ? null : { kind: 'model', target };
   }
 
-  #overrides(settings: SettingsDocument, place: Place, refs: Refs): CompiledRule[] {
-    const seen = new Map<string, string>();
-    return (settings.overrides ?? []).flatMap((document, at) => {
-      this.#checkRepeated(seen, JSON.stringify(document.when), document.name, place, at);
+  #overrides(settings: SettingsDocument, place: Place, reach: Reach): CompiledRule[] {
+    const listed = settings.overrides ?? [];
+    return listed.flatMap((document, at) => {
+      const earlier = listed.slice(0, at).find((other) => covers(other.when, document.when));
+      if (earlier !== undefined) this.#say('error', 'unreachable', place, [at], `${document.name} is never reached: ${earlier.name} before it matches whenever it does`, 'Put the narrower one first, or remove one.');
+      this.#checkName(listed, document.name, place, at);
+      for (const [index, model] of (document.when.model ?? []).entries()) this.#checkNamed(model, place, [at, 'when', 'model', index]);
+      const { time } = document.when;
+      if (time !== undefined && time.from === time.to) this.#say('error', 'unreachable', place, [at, 'when', 'time'], `from and to are both ${time.from}, so this is never true`, 'For the whole day leave time out or give days with from 00:00 to 23:59.');
       let matches: CompiledRule['matches'];
       try {
         matches = compileConditions(document.when);
       } catch {
-        this.#say('error', 'time-zone', place, [at, 'when', 'time', 'zone'], `there is no time zone ${document.when.time?.zone ?? ''}`, 'Use an IANA name such as Europe/Berlin.');
+        const zones = Intl.supportedValuesOf('timeZone');
+        this.#say('error', 'time-zone', place, [at, 'when', 'time', 'zone'], `there is no time zone ${time?.zone ?? ''}`, didYouMean(time?.zone ?? '', zones, 'Use an IANA name such as Europe/Berlin.'));
         return [];
       }
-      const then = this.#directive(document.then, place, [at, 'then'], refs);
+      const then = this.#directive(document.then, place, [at, 'then'], reach);
       return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), matches, then }];
     });
   }
 
-  #rules(settings: SettingsDocument, place: Place, refs: Refs): CompiledRule[] {
+  /** The record names the rule that decided; two of one name could not be told apart. */
+  #checkName(listed: readonly { readonly name: string }[], name: string, place: Place, at: number): void {
+    if (listed.findIndex((other) => other.name === name) < at) this.#say('error', 'twice', place, [at, 'name'], `there is another one called ${name}`, 'Give each its own name.');
+  }
+
+  #rules(settings: SettingsDocument, place: Place, reach: Reach): CompiledRule[] {
     const seen = new Map<string, string>();
     let always: string | null = null;
     return (settings.rules ?? []).flatMap((document, at) => {
       if (always !== null) this.#say('error', 'unreachable', place, [at], `rule ${document.name} is never reached: rule ${always} before it is always true`, `Move it before ${always}, or remove it.`);
+      this.#checkName(settings.rules ?? [], document.name, place, at);
       this.#checkRepeated(seen, document.when.replace(/\s+/g, ' ').trim(), document.name, place, at);
-      const expression = compileExpression(document.when, (error) => this.#context.onRuleError(document.name, error));
+      const expression = compileExpression(document.when, this.#context.ruleHeaders, (error) => this.#context.onRuleError(document.name, error));
       if (!expression.ok) {
-        this.#say('error', 'cel', place, [at, 'when'], `${expression.message} (at character ${expression.offset + 1})`, 'The variables and their types are in docs/policy.md.');
+        this.#reporter.sayInside('error', 'cel', place, [at, 'when'], expression.offset, `${expression.message} (at character ${expression.offset + 1})`, 'The variables and their types are in docs/policy.md.');
         return [];
       }
       if (expression.constant === false) this.#say('error', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true`, 'Remove it.');
       if (expression.constant === true) always ??= document.name;
-      const then = this.#directive(document.then, place, [at, 'then'], refs);
+      const then = this.#directive(document.then, place, [at, 'then'], reach);
       return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, matches: expression.matches, then }];
     });
   }
@@ -215,23 +209,19 @@ export class SectionCompiler {
     seen.set(condition, earlier ?? name);
   }
 
-  #sensitivity(settings: SettingsDocument, place: Place, refs: Refs): SensitivityRule[] {
+  #sensitivity(settings: SettingsDocument, place: Place, reach: Reach): SensitivityRule[] {
     return (settings.sensitivity ?? []).flatMap((document, at) => {
+      this.#checkName(settings.sensitivity ?? [], document.name, place, at);
       const pattern = compilePattern(document.pattern, document.ignoreCase ?? false);
       if (!pattern.ok) {
         this.#say('error', 'regex', place, [at, 'pattern'], `not a regular expression in RE2 syntax: ${pattern.message}`, 'Look-around and back-references do not exist there; write it without.');
         return [];
       }
       if (document.then.block !== undefined) return [{ name: document.name, matches: pattern.matches, then: { kind: 'block', message: document.then.block } }];
-      const target = this.#target(document.then.model ?? '', place, [at, 'then', 'model'], refs);
+      const target = this.#targets.resolve(document.then.model ?? '', place, [at, 'then', 'model'], reach);
       // A secure model that this provider's traffic cannot reach must not turn into "let it through".
       const then: SensitivityRule['then'] = target === null ? { kind: 'block', message: `This prompt holds ${document.name} and no secure model can take it.` } : { kind: 'model', target };
       return [{ name: document.name, matches: pattern.matches, then }];
     });
   }
-}
-
-interface Refs {
-  readonly provider: Provider;
-  readonly allow: ReadonlySet<string>;
 }

@@ -1,4 +1,4 @@
-import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from 'yaml';
 import type { Problem, ProblemLevel } from './types.ts';
 
 export interface PolicyFile {
@@ -7,6 +7,8 @@ export interface PolicyFile {
   /** Lines before `text` in the file that people see (a ConfigMap's key inside its manifest). */
   readonly lineOffset?: number;
   readonly columnOffset?: number;
+  /** Set when the text has no lines of its own there (a quoted string in a manifest): every problem is shown at this place. */
+  readonly at?: { readonly line: number; readonly column: number };
 }
 
 /** One YAML file with its positions. */
@@ -33,17 +35,29 @@ export class SourceFile {
     }));
   }
 
-  /** The document as plain values; aliases are bounded. Throws on too many. */
+  /** The document as plain values; aliases are bounded. Throws on too many, and on keys that are lists or maps. */
   value(): unknown {
+    // The library turns a collection that is a key into text, at a cost that grows with the cube of its depth.
+    visit(this.document, {
+      Pair: (_key, { key }) => {
+        if (isCollection(key)) throw new Error('a key must be plain text');
+      },
+    });
     return this.document.toJS({ maxAliasCount: 50 });
   }
 
-  problem(level: ProblemLevel, code: string, path: readonly PropertyKey[], message: string, fix: string): Problem {
-    return { level, code, file: this.file.name, ...this.#locate(path), path: pathText(path), message, fix };
+  /** A problem at a path of the document; `character`: UTF-16 units into the text that stands there. */
+  problem(level: ProblemLevel, code: string, path: readonly PropertyKey[], message: string, fix: string, character = 0): Problem {
+    return { level, code, file: this.file.name, ...this.#locate(path, character), path: pathText(path), message, fix };
+  }
+
+  /** A problem at an offset of the text, in UTF-16 units. */
+  problemAt(level: ProblemLevel, code: string, offset: number, message: string, fix: string): Problem {
+    return { level, code, file: this.file.name, ...this.#position(offset), path: '', message, fix };
   }
 
   /** The nearest node to `path` that exists: a missing key is shown at its parent. */
-  #locate(path: readonly PropertyKey[]): { line: number; column: number } {
+  #locate(path: readonly PropertyKey[], character: number): { line: number; column: number } {
     let node: unknown = this.document.contents;
     let offset = offsetOf(node) ?? 0;
     for (const key of path) {
@@ -58,15 +72,36 @@ export class SourceFile {
       } else {
         break;
       }
-      if (!isMap(node) || isSeq(node)) offset = isScalar(node) || isMap(node) ? (offsetOf(node) ?? offset) : offset;
+      if (isScalar(node) || isSeqItem(key, node)) offset = offsetOf(node) ?? offset;
     }
-    return this.#position(offset);
+    return this.#position(offset + (character > 0 ? this.#inside(node, character) : 0));
+  }
+
+  /** How far from a text's beginning in the file its `character`th is; 0 where escapes or folding hide that. */
+  #inside(node: unknown, character: number): number {
+    if (!isScalar(node) || typeof node.value !== 'string' || node.range == null) return 0;
+    const raw = this.file.text.slice(node.range[0], node.range[1]);
+    if (node.type === 'BLOCK_LITERAL') {
+      const before = node.value.slice(0, character).split('\n');
+      const lines = raw.split('\n');
+      const line = before.length;
+      const indent = /^ */.exec(lines[line] ?? '')![0].length;
+      return lines.slice(0, line).join('\n').length + 1 + indent + before.at(-1)!.length;
+    }
+    const quote = node.type === 'PLAIN' ? 0 : 1;
+    return raw.slice(quote, quote + node.value.length) === node.value ? quote + character : 0;
   }
 
   #position(offset: number): { line: number; column: number } {
+    if (this.file.at !== undefined) return this.file.at;
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(1, line) + (this.file.lineOffset ?? 0), column: Math.max(1, col) + (this.file.columnOffset ?? 0) };
   }
+}
+
+/** An entry of a list is shown where it begins; a map under a key at its key. */
+function isSeqItem(key: PropertyKey, node: unknown): boolean {
+  return typeof key === 'number' && isMap(node);
 }
 
 function offsetOf(node: unknown): number | null {

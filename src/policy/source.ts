@@ -5,6 +5,7 @@ import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { PolicyFile } from './source-map.ts';
 
+/** The policy that is in force when none is given. */
 export const defaultPolicyFile = new URL('./default-policy.yaml', import.meta.url);
 
 /**
@@ -31,7 +32,7 @@ function readBounded(path: string): string {
 
 /** A ConfigMap's manifest becomes one policy file a key, with the manifest's own line numbers. */
 function expand(file: PolicyFile): PolicyFile[] {
-  if (!/^kind:\s*ConfigMap\s*$/m.test(file.text)) return [file];
+  if (!/^kind:\s*["']?ConfigMap["']?\s*$/m.test(file.text)) return [file];
   const lines = new LineCounter();
   const files: PolicyFile[] = [];
   for (const document of parseAllDocuments(file.text, { lineCounter: lines })) {
@@ -40,11 +41,37 @@ function expand(file: PolicyFile): PolicyFile[] {
     if (!isMap(data)) continue;
     for (const { key, value } of data.items) {
       if (!isScalar(key) || !isScalar(value) || typeof value.value !== 'string' || !/\.ya?ml$/.test(String(key.value))) continue;
+      const { line, col } = lines.linePos(value.range?.[0] ?? 0);
+      if (value.type !== 'BLOCK_LITERAL') {
+        files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, at: { line, column: col } });
+        continue;
+      }
       // A block scalar's text begins on the line after its `|`.
-      const { line } = lines.linePos(value.range?.[0] ?? 0);
       const indent = /\n( +)\S/.exec(file.text.slice(value.range?.[0] ?? 0))?.[1]?.length ?? 0;
       files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, lineOffset: line, columnOffset: indent });
     }
   }
   return files;
+}
+
+/**
+ * What tells one state of the files from another without reading them: a change of inode, size or times, also behind
+ * links. Empty when there is nothing to look at.
+ */
+export function policySignature(path: string): string {
+  try {
+    if (!statSync(path).isDirectory()) return signatureOf(path);
+    return readdirSync(path)
+      .filter((name) => !name.startsWith('.') && /\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => signatureOf(join(path, name)))
+      .join('\n');
+  } catch {
+    return '';
+  }
+}
+
+function signatureOf(path: string): string {
+  const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+  return `${path} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }

@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { statSync } from 'node:fs';
 import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../errors.ts';
-import { compilePolicy } from './compile.ts';
-import { readPolicyFiles } from './source.ts';
+import { compilePolicy, type CompileResult } from './compile.ts';
+import { policySignature, readPolicyFiles } from './source.ts';
 import type { PolicyFile } from './source-map.ts';
 import type { PolicyGeneration, PolicyStore, Problem } from './types.ts';
 
@@ -20,8 +20,8 @@ export interface FilePolicyOptions {
 /** Edits that no event tells of (network file systems, a subPath's parent) are found by looking this often, in ms. */
 const pollMs = 400;
 
-/** After an event, wait for the writer to finish, in ms. */
-const settleMs = 40;
+/** A change is taken once two looks this far apart see the same text, in ms: a file that is being written is no edit yet. */
+const settleMs = 100;
 
 /** A policy kept in files. A bad edit changes nothing but `lastRefusal`; the last good generation stays. */
 export class FilePolicyStore implements PolicyStore {
@@ -29,8 +29,13 @@ export class FilePolicyStore implements PolicyStore {
   #catalog: Catalog;
   #current: PolicyGeneration;
   #refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
-  /** The text that was compiled last, good or bad: an event without a change costs a read. */
+  /** The files of the current generation. */
+  #good: readonly PolicyFile[];
+  /** The text that was looked at last, good or bad; `unreadable` when there was none. */
   #seen: string;
+  /** A text that was seen once and is not taken yet. */
+  #pending: string | null = null;
+  #signature: string;
   readonly #changed = new Set<(generation: PolicyGeneration) => void>();
   readonly #refused = new Set<(problems: readonly Problem[]) => void>();
   readonly #watchers: FSWatcher[] = [];
@@ -41,7 +46,9 @@ export class FilePolicyStore implements PolicyStore {
   constructor(options: FilePolicyOptions) {
     this.#options = options;
     this.#catalog = options.catalog;
+    this.#signature = policySignature(options.path);
     const files = readPolicyFiles(options.path);
+    this.#good = files;
     this.#seen = fingerprint(files);
     const { generation, problems } = this.#compile(files, 1);
     if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems)}\n`, { where: options.path });
@@ -67,44 +74,63 @@ export class FilePolicyStore implements PolicyStore {
     return () => this.#refused.delete(listener);
   }
 
-  /** Compiles the policy again on other price facts. */
+  /** Compiles the policy in force again on other price facts. When they do not suit it, it keeps those that it has. */
   setCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
-    this.#seen = '';
-    this.refresh();
+    const { generation, problems } = this.#compile(this.#good, this.#current.number + 1);
+    if (generation === null) this.#refuse(problems);
+    else this.#take(generation, this.#refusal !== null && fingerprint(this.#good) !== this.#seen);
   }
 
-  /** Looks at the files now. */
+  /** Looks at the files now, and takes what they hold. */
   refresh(): void {
-    let files: PolicyFile[];
+    const files = this.#read();
+    if (files !== null) this.#apply(files);
+  }
+
+  #read(): readonly PolicyFile[] | null {
     try {
-      files = readPolicyFiles(this.#options.path);
+      return readPolicyFiles(this.#options.path);
     } catch (error) {
-      // Between two renames there may be nothing for a moment; what stays away is told once.
-      this.#refuse('unreadable', [unreadable(this.#options.path, error)]);
+      if (this.#seen !== unreadableState) this.#refuse([unreadable(this.#options.path, error)]);
+      this.#seen = unreadableState;
+      return null;
+    }
+  }
+
+  #apply(files: readonly PolicyFile[]): void {
+    const text = fingerprint(files);
+    if (text === this.#seen) return;
+    this.#seen = text;
+    if (text === fingerprint(this.#good)) {
+      // Back to what is in force: nothing to compile, and nothing is refused any more.
+      this.#refusal = null;
       return;
     }
-    const fingerprintNow = fingerprint(files);
-    if (fingerprintNow === this.#seen) return;
-    this.#seen = fingerprintNow;
     const { generation, problems } = this.#compile(files, this.#current.number + 1);
     if (generation === null) {
-      this.#refuse(fingerprintNow, problems);
+      this.#refuse(problems);
       return;
     }
+    this.#good = files;
+    this.#take(generation, false);
+  }
+
+  #take(generation: PolicyGeneration, stillRefused: boolean): void {
     this.#current = generation;
-    this.#refusal = null;
+    if (!stillRefused) this.#refusal = null;
     for (const listener of this.#changed) listener(generation);
   }
 
   close(): Promise<void> {
     for (const watcher of this.#watchers) watcher.close();
     if (this.#poll !== null) clearInterval(this.#poll);
+    this.#poll = null;
     if (this.#settle !== null) clearTimeout(this.#settle);
     return Promise.resolve();
   }
 
-  #compile(files: readonly PolicyFile[], number: number) {
+  #compile(files: readonly PolicyFile[], number: number): CompileResult {
     return compilePolicy(files, {
       catalog: this.#catalog,
       number,
@@ -112,37 +138,63 @@ export class FilePolicyStore implements PolicyStore {
     });
   }
 
-  #refuse(fingerprintNow: string, problems: readonly Problem[]): void {
-    if (fingerprintNow === 'unreadable') {
-      if (this.#seen === fingerprintNow) return;
-      this.#seen = fingerprintNow;
-    }
+  #refuse(problems: readonly Problem[]): void {
     this.#refusal = { at: Date.now(), problems };
     for (const listener of this.#refused) listener(problems);
   }
 
+  /** Reads when something changed; takes the text when it has not changed since the look before. */
+  #look(): void {
+    const signature = policySignature(this.#options.path);
+    if (signature === this.#signature && this.#pending === null) return;
+    this.#signature = signature;
+    let files: readonly PolicyFile[] | null = null;
+    let text = unreadableState;
+    try {
+      files = readPolicyFiles(this.#options.path);
+      text = fingerprint(files);
+    } catch {
+      // Between two renames there is nothing for a moment.
+    }
+    if (text !== this.#pending) {
+      this.#pending = text;
+      this.#lookSoon();
+      return;
+    }
+    this.#pending = null;
+    if (files === null) this.#read();
+    else this.#apply(files);
+  }
+
+  #lookSoon(): void {
+    if (this.#settle !== null || this.#poll === null) return;
+    this.#settle = setTimeout(() => {
+      this.#settle = null;
+      this.#look();
+    }, settleMs);
+    this.#settle.unref();
+  }
+
   #watch(): void {
+    this.#poll = setInterval(() => {
+      if (this.#settle === null) this.#look();
+    }, pollMs);
+    this.#poll.unref();
     const { path } = this.#options;
-    const look = (): void => {
-      if (this.#settle !== null) return;
-      this.#settle = setTimeout(() => {
-        this.#settle = null;
-        this.refresh();
-      }, settleMs);
-    };
     // The folder, never the file: a rename or a `..data` swap leaves the old file's watch on nothing.
     const folder = statSync(path).isDirectory() ? path : dirname(path);
     try {
-      const watcher = watch(folder, { persistent: false }, look);
+      const watcher = watch(folder, { persistent: false }, () => this.#lookSoon());
       watcher.on('error', () => undefined);
       this.#watchers.push(watcher);
     } catch {
-      // No inotify left: the poll below still sees every edit.
+      // No inotify left: the poll still sees every edit.
     }
-    this.#poll = setInterval(() => this.refresh(), pollMs);
-    this.#poll.unref();
   }
 }
+
+/** Stands for a text when there is none to read. */
+const unreadableState = 'unreadable';
 
 function fingerprint(files: readonly PolicyFile[]): string {
   return files.map((file) => `${file.name}\0${file.text}`).join('\0');

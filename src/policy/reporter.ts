@@ -1,0 +1,35 @@
+import type { SourceFile } from './source-map.ts';
+import type { Problem, ProblemLevel } from './types.ts';
+
+/** Where a setting is written: its path in the file, for the problem's line. */
+export interface Place {
+  readonly source: SourceFile;
+  readonly base: readonly PropertyKey[];
+}
+
+/** Collects problems. A section is compiled once a provider; what is wrong with it is said once. */
+export class Reporter {
+  readonly #problems: Problem[];
+  readonly #said = new Set<string>();
+
+  constructor(problems: Problem[]) {
+    this.#problems = problems;
+  }
+
+  say(level: ProblemLevel, code: string, place: Place, path: readonly PropertyKey[], message: string, fix: string): void {
+    this.#add(place.source.problem(level, code, [...place.base, ...path], message, fix));
+  }
+
+  /** The same at a character of the text that stands there. */
+  sayInside(level: ProblemLevel, code: string, place: Place, path: readonly PropertyKey[], character: number, message: string, fix: string): void {
+    this.#add(place.source.problem(level, code, [...place.base, ...path], message, fix, character));
+  }
+
+  #add(problem: Problem): void {
+    const { code, message } = problem;
+    const key = `${code}\n${problem.file}\n${problem.path}\n${message}`;
+    if (this.#said.has(key)) return;
+    this.#said.add(key);
+    this.#problems.push(problem);
+  }
+}

@@ -1,0 +1,137 @@
+import type { Catalog, ModelEntry } from '../catalog/types.ts';
+import type { Tier } from '../classify/types.ts';
+import { didYouMean } from './nearest.ts';
+import type { Place, Reporter } from './reporter.ts';
+import type { Provider, TargetRef } from './types.ts';
+
+/** The provider whose traffic is compiled for, and the others that it may reach. */
+export interface Reach {
+  readonly provider: Provider;
+  readonly allow: ReadonlySet<string>;
+}
+
+interface Unused {
+  readonly place: Place;
+  readonly path: readonly PropertyKey[];
+  readonly code: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** Capabilities that requests ask for often enough to be worth a word beforehand. */
+const watched = ['tools', 'vision', 'jsonSchema'] as const;
+
+/**
+ * Turns the models that a policy names into targets, and says which do not exist, can never be used, or cannot do the job.
+ * A list may hold models of several providers, each for its own traffic: only one that no traffic can use is a mistake.
+ */
+export class Targets {
+  readonly #providers: ReadonlyMap<string, Provider>;
+  readonly #catalog: Catalog;
+  readonly #reporter: Reporter;
+  readonly #used = new Set<string>();
+  readonly #unused = new Map<string, Unused>();
+
+  constructor(providers: ReadonlyMap<string, Provider>, catalog: Catalog, reporter: Reporter) {
+    this.#providers = providers;
+    this.#catalog = catalog;
+    this.#reporter = reporter;
+  }
+
+  /** `model` or `provider/model`. Null when this provider's traffic cannot use it, or it does not exist. */
+  resolve(text: string, place: Place, path: readonly PropertyKey[], { provider, allow }: Reach): TargetRef | null {
+    const target = this.#find(text, provider);
+    if (target === null) {
+      const slash = text.indexOf('/');
+      const named = slash === -1 ? undefined : this.#providers.get(text.slice(0, slash));
+      const owners = named === undefined ? [...this.#providers.values()] : [named];
+      const models = owners.flatMap(({ catalogProvider }) => this.#catalog.models(catalogProvider).map((entry) => entry.model));
+      const wanted = named === undefined ? text : text.slice(slash + 1);
+      this.#reporter.say('error', 'unknown-model', place, path, `the catalog knows no model ${text}`, didYouMean(wanted, new Set(models), 'Add it under catalog.overrides, or see `sluice catalog show`.'));
+      return null;
+    }
+    const key = this.#key(place, path);
+    const owner = this.#providers.get(target.provider)!;
+    if (owner !== provider && !allow.has(owner.name)) {
+      this.#leave(key, place, path, 'cross-provider', `${text} is a model of ${owner.name}, and no traffic of this section may go there`, `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`);
+      return null;
+    }
+    if (owner.family !== provider.family) {
+      this.#leave(key, place, path, 'dialect', `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated`, `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.`);
+      return null;
+    }
+    this.#used.add(key);
+    return target;
+  }
+
+  /** Says what is wrong with a candidate by itself. */
+  checkCandidate(target: TargetRef, place: Place, path: readonly PropertyKey[]): void {
+    const entry = this.entry(target);
+    if (entry === null) return;
+    if (entry.mode === 'embedding' || entry.mode === 'other') {
+      this.#reporter.say('error', 'capability', place, path, `${target.model} does not answer prompts (it is for ${entry.mode === 'embedding' ? 'embeddings' : 'other work'})`, 'List a chat model.');
+      return;
+    }
+    if (entry.prices.input === null || entry.prices.output === null) {
+      this.#reporter.say('warning', 'unknown-price', place, path, `the catalog has no price for ${target.model}, so it can never be the cheapest`, 'Add its price under catalog.overrides.');
+    }
+    if (entry.contextWindow === null) {
+      this.#reporter.say('warning', 'capability', place, path, `the catalog does not say how long a prompt ${target.model} takes, so it is never used`, 'Add contextWindow under catalog.overrides.');
+    }
+  }
+
+  /** Says what a tier's candidates cannot do: all of them, or single ones that such requests will skip. */
+  checkTier(tier: Tier, targets: readonly TargetRef[], place: Place): void {
+    const entries = targets.map((target) => this.entry(target));
+    for (const capability of watched) {
+      const lacking = targets.filter((_, at) => entries[at]?.capabilities[capability] !== true);
+      if (lacking.length === 0) continue;
+      if (lacking.length === targets.length) {
+        const then = tier === 'complex' ? 'keep the model that was asked for' : 'go to a higher tier';
+        this.#reporter.say('warning', 'capability', place, [tier], `no candidate of ${tier} is known to have ${capability}; requests that need it ${then}`, 'Add one that has it, or state it under catalog.overrides.');
+        continue;
+      }
+      for (const { provider, model } of lacking) {
+        this.#reporter.say('warning', 'capability', place, [tier], `${provider}/${model} is not known to have ${capability}; requests that need it skip this candidate`, 'That is fine if it is meant; otherwise state it under catalog.overrides.');
+      }
+    }
+  }
+
+  entry(target: TargetRef): ModelEntry | null {
+    const provider = this.#providers.get(target.provider);
+    if (provider === undefined) return null;
+    return this.#catalog.lookup(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model);
+  }
+
+  /** Whether any provider's model has this name. */
+  known(model: string): boolean {
+    return [...this.#providers.values()].some((provider) => this.entry({ provider: provider.name, model }) !== null);
+  }
+
+  /** To be called when all sections are compiled: says which models no traffic can use. */
+  finish(): void {
+    for (const [key, { place, path, code, message, fix }] of this.#unused) {
+      if (!this.#used.has(key)) this.#reporter.say('error', code, place, path, message, fix);
+    }
+  }
+
+  /** With its provider written out, that one's; else the traffic's own, else the first that has it. */
+  #find(text: string, provider: Provider): TargetRef | null {
+    const slash = text.indexOf('/');
+    const named = slash === -1 ? undefined : this.#providers.get(text.slice(0, slash));
+    const tries = named === undefined ? [provider, ...this.#providers.values()] : [named, provider];
+    for (const owner of tries) {
+      const target = { provider: owner.name, model: owner === named ? text.slice(slash + 1) : text };
+      if (this.entry(target) !== null) return target;
+    }
+    return null;
+  }
+
+  #leave(key: string, place: Place, path: readonly PropertyKey[], code: string, message: string, fix: string): void {
+    if (!this.#unused.has(key)) this.#unused.set(key, { place, path, code, message, fix });
+  }
+
+  #key(place: Place, path: readonly PropertyKey[]): string {
+    return [place.source.file.name, ...place.base, ...path].join('\n');
+  }
+}
