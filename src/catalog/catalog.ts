@@ -26,7 +26,7 @@ export class ModelCatalog implements Catalog {
     let size = 0;
     for (const entry of entries) {
       let models = this.#byProvider.get(entry.provider);
-      if (models === undefined) this.#byProvider.set(entry.provider, (models = new Map()));
+      if (models === undefined) this.#byProvider.set(entry.provider, (models = new Map<string, ModelEntry>()));
       if (!models.has(entry.model)) size++;
       models.set(entry.model, entry);
     }

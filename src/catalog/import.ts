@@ -106,7 +106,7 @@ function tokenPrices(row: Row, suffix: string): TokenPrices {
 function longContext(row: Row): Prices['tiers'] {
   const tiers = [];
   for (const field of Object.keys(row)) {
-    const match = /^input_cost_per_token(_above_(\d+)k_tokens)$/.exec(field);
+    const match = /^input_cost_per_token(_above_([1-9]\d{0,5})k_tokens)$/.exec(field);
     if (match !== null) tiers.push({ aboveTokens: Number(match[2]) * 1000, ...tokenPrices(row, match[1]!) });
   }
   return tiers.sort((a, b) => a.aboveTokens - b.aboveTokens);
@@ -204,7 +204,7 @@ export function importLiteLLM(list: unknown): ImportResult {
   return { entries, skipped, problems };
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+/** Control characters: they would break logs and reports. */
 const unprintable = /[\u0000-\u001f\u007f]/;
 
 function compare(a: string, b: string): number {

@@ -14,18 +14,32 @@ export const embeddedCatalog = new URL('./data/catalog.json', import.meta.url);
 
 /** Reads and checks a catalog file. Throws SluiceError with the first thing that is wrong. */
 export async function readCatalogFile(file: string | URL): Promise<CatalogFile> {
-  const where = file.toString();
-  let json: unknown;
+  let text: string;
   try {
     if ((await stat(file)).size > limits.priceListBytes) throw new Error(`it is larger than ${limits.priceListBytes} bytes`);
-    json = JSON.parse(await readFile(file, 'utf8'));
+    text = await readFile(file, 'utf8');
   } catch (error) {
-    throw new SluiceError('SLUICE_CATALOG_UNREADABLE', `${error instanceof Error ? error.message : String(error)}.`, { where, cause: error });
+    throw unreadable(file.toString(), error);
+  }
+  return parseCatalog(text, file.toString());
+}
+
+/** Checks the text of a catalog file. `where` is for errors. Throws SluiceError with the first thing that is wrong. */
+export function parseCatalog(text: string, where: string): CatalogFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(where, error);
   }
   const parsed = catalogSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new SluiceError('SLUICE_CATALOG_INVALID', `${issue.path.length === 0 ? 'the file' : issue.path.join('.')}: ${issue.message}.`, { where });
+}
+
+function unreadable(where: string, error: unknown): SluiceError {
+  return new SluiceError('SLUICE_CATALOG_UNREADABLE', `${error instanceof Error ? error.message : String(error)}.`, { where, cause: error });
 }
 
 /** The embedded catalog, or the one in `file`. Throws SluiceError. */

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
-import { watch, type FSWatcher } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFileSync, watch, type FSWatcher } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SluiceError } from '../errors.ts';
-import { loadCatalog } from './index.ts';
+import { limits } from '../limits.ts';
+import { catalogOf, parseCatalog } from './index.ts';
 import type { Catalog } from './types.ts';
 
 export interface WatchOptions {
@@ -15,7 +15,7 @@ export interface WatchOptions {
   readonly pollMs?: number;
 }
 
-/** After an event, wait for the writer to finish, in ms. */
+/** After an event, and between the two reads of a change, in ms: time for the writer to finish. */
 const settleMs = 40;
 
 /**
@@ -25,44 +25,54 @@ const settleMs = 40;
 export function watchCatalogFile(file: string, { onChange, onError, pollMs = 1_000 }: WatchOptions): { close(): void } {
   let closed = false;
   let busy = false;
-  let seen: string | null = null;
+  // Whoever starts to watch has just loaded the file; read at once, so that no later edit is missed.
+  let seen = readNow(file);
+  /** A content that was read once; it counts when it is read again unchanged, so that no half-written file does. */
+  let pending: Content | null = null;
 
   const look = async (): Promise<void> => {
-    if (busy || closed) return;
+    if (busy) return;
     busy = true;
-    try {
-      const now = await fingerprint(file);
-      // The first look only remembers: whoever starts to watch has just loaded the file.
-      const first = seen === null;
-      if (closed || now === seen) return;
+    const now = await read(file);
+    busy = false;
+    if (isClosed()) return;
+    if (same(now, seen)) {
+      pending = null;
+    } else if (pending === null || !same(now, pending)) {
+      pending = now;
+      soon();
+    } else {
       seen = now;
-      if (first) return;
-      const catalog = await loadCatalog(file);
-      if (!isClosed()) onChange(catalog);
-    } catch (error) {
-      if (!isClosed()) onError(error instanceof SluiceError ? error : new SluiceError('SLUICE_INTERNAL', String(error), { where: file, cause: error }));
-    } finally {
-      busy = false;
+      pending = null;
+      tell(now);
+    }
+  };
+  const tell = ({ text, error }: Content): void => {
+    try {
+      if (text === null) throw new SluiceError('SLUICE_CATALOG_UNREADABLE', `${error}.`, { where: file });
+      onChange(catalogOf(parseCatalog(text, file)));
+    } catch (cause) {
+      onError(cause instanceof SluiceError ? cause : new SluiceError('SLUICE_INTERNAL', String(cause), { where: file, cause }));
     }
   };
   const isClosed = (): boolean => closed;
+  const soon = (): void => {
+    settle ??= setTimeout(() => {
+      settle = null;
+      void look();
+    }, settleMs).unref();
+  };
 
   let settle: NodeJS.Timeout | null = null;
   let watcher: FSWatcher | null = null;
   try {
     // The folder, never the file: a rename leaves the old file's watch on nothing.
-    watcher = watch(dirname(file), { persistent: false }, () => {
-      settle ??= setTimeout(() => {
-        settle = null;
-        void look();
-      }, settleMs).unref();
-    });
+    watcher = watch(dirname(file), { persistent: false }, soon);
     watcher.on('error', () => undefined);
   } catch {
     // No inotify left, or no folder yet: the poll below sees every edit.
   }
   const poll = setInterval(() => void look(), pollMs).unref();
-  void look();
   return {
     close() {
       closed = true;
@@ -73,11 +83,30 @@ export function watchCatalogFile(file: string, { onChange, onError, pollMs = 1_0
   };
 }
 
-/** Hash of the content; what a missing file has instead is told by loadCatalog when it is its turn. */
-async function fingerprint(file: string): Promise<string> {
+/** A file's text, or why it cannot be read. */
+interface Content {
+  readonly text: string | null;
+  readonly error: string;
+}
+
+function same(a: Content, b: Content): boolean {
+  return a.text === b.text && a.error === b.error;
+}
+
+function readNow(file: string): Content {
   try {
-    return createHash('sha256').update(await readFile(file)).digest('base64');
-  } catch {
-    return 'unreadable';
+    return { text: readFileSync(file, 'utf8'), error: '' };
+  } catch (error) {
+    return { text: null, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function read(file: string): Promise<Content> {
+  try {
+    const { size } = await stat(file);
+    if (size > limits.priceListBytes) return { text: null, error: `it is larger than ${limits.priceListBytes} bytes` };
+    return { text: await readFile(file, 'utf8'), error: '' };
+  } catch (error) {
+    return { text: null, error: error instanceof Error ? error.message : String(error) };
   }
 }
