@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { catalogOverridesSchema } from '../catalog/index.ts';
 
 const tier = z.enum(['simple', 'standard', 'complex']);
-const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes').max(63);
+const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes').max(63).describe('Stands in records and problems');
 const model = z.string().min(1).max(256).describe('A model of the section’s provider, or provider/model');
 const names = z.array(z.string().min(1).max(128)).min(1);
 
@@ -14,7 +14,8 @@ const directive = z
     keep: z.literal(true).optional().describe('Leave the app’s own model'),
     block: z.string().min(1).max(500).optional().describe('Refuse with this message, in the dialect of the API that was called'),
   })
-  .refine((value) => Object.values(value).filter((part) => part !== undefined).length === 1, 'say exactly one of tier, model, best, keep, block');
+  .refine((value) => Object.values(value).filter((part) => part !== undefined).length === 1, 'say exactly one of tier, model, best, keep, block')
+  .describe('What happens; exactly one of these');
 
 const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time as HH:MM');
 
@@ -34,7 +35,8 @@ const override = z.strictObject({
           to: clock.describe('First minute after; before `from` means past midnight'),
           days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).min(1).optional().describe('Days on which `from` falls'),
         })
-        .optional(),
+        .optional()
+        .describe('A window of the day, daylight saving included'),
     })
     .refine((value) => Object.values(value).some((part) => part !== undefined), 'say at least one condition')
     .describe('All conditions must hold'),
@@ -50,10 +52,11 @@ const rule = z.strictObject({
 const sensitivity = z.strictObject({
   name,
   pattern: z.string().min(1).max(2000).describe('A regular expression in RE2 syntax, matched in linear time'),
-  ignoreCase: z.boolean().optional(),
+  ignoreCase: z.boolean().optional().describe('Whether A and a are the same'),
   then: z
-    .strictObject({ model: model.optional(), block: z.string().min(1).max(500).optional() })
-    .refine((value) => (value.model === undefined) !== (value.block === undefined), 'say exactly one of model, block'),
+    .strictObject({ model: model.optional().describe('Only this model may take it; when it cannot, the request is refused'), block: z.string().min(1).max(500).optional().describe('Refuse with this message') })
+    .refine((value) => (value.model === undefined) !== (value.block === undefined), 'say exactly one of model, block')
+    .describe('What happens; exactly one of these'),
 });
 
 const threshold = z.strictObject({
@@ -65,9 +68,9 @@ const settings = {
   mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
   tiers: z.array(tier).optional().describe('Tiers that are routed; requests of other tiers keep their model'),
-  thresholds: z.strictObject({ simple: threshold, standard: threshold }).optional().describe('The decision table'),
+  thresholds: z.strictObject({ simple: threshold.describe('simple: below both'), standard: threshold.describe('standard: below both; anything else is complex') }).optional().describe('The decision table'),
   candidates: z
-    .strictObject({ simple: z.array(model).optional(), standard: z.array(model).optional(), complex: z.array(model).optional() })
+    .strictObject({ simple: z.array(model).optional().describe('For simple prompts'), standard: z.array(model).optional().describe('For standard prompts'), complex: z.array(model).optional().describe('For complex prompts; `best` takes the first that can do the job') })
     .optional()
     .describe('Models by tier; the cheapest that can do the job is taken'),
   overrides: z.array(override).optional().describe('Hard choices, first match wins, before the rules'),
@@ -80,7 +83,7 @@ const settings = {
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
   streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say'),
   prompts: z
-    .strictObject({ capture: z.enum(['hash', 'truncate', 'none']), units: z.int().min(1).max(4096).optional().describe('Characters kept by truncate') })
+    .strictObject({ capture: z.enum(['hash', 'truncate', 'none']).describe('A SHA-256, the first characters, or nothing'), units: z.int().min(1).max(4096).optional().describe('Characters kept by truncate') })
     .optional()
     .describe('What the record keeps of the prompt'),
 };
@@ -97,8 +100,8 @@ const provider = z.strictObject({
 
 /** The policy as people write it. `schema/policy.schema.json` and the reference in docs/policy.md are made from it. */
 export const policySchema = z.strictObject({
-  version: z.literal(1),
-  catalog: z.strictObject({ overrides: catalogOverridesSchema.optional() }).optional(),
+  version: z.literal(1).describe('Version of this format'),
+  catalog: z.strictObject({ overrides: catalogOverridesSchema.optional() }).optional().describe('Price facts'),
   providers: z.record(name, provider).optional().describe('Providers by name; those of the defaults may be changed or added to'),
   workspaces: z
     .strictObject({
@@ -106,13 +109,14 @@ export const policySchema = z.strictObject({
       known: names.optional().describe('Workspaces that metrics may name'),
       ruleHeaders: z.array(z.string().min(1)).optional().describe('Headers that rules may read'),
     })
-    .optional(),
+    .optional()
+    .describe('Who is asking'),
   defaults: z.strictObject(settings).optional().describe('Settings that every section inherits'),
   sections: z
     .array(
       z.strictObject({
         name,
-        match: z.strictObject({ workspace: names.optional(), provider: names.optional() }).optional().describe('Absent parts match all'),
+        match: z.strictObject({ workspace: names.optional().describe('Names, or prefixes that end in *'), provider: names.optional().describe('Providers by name') }).optional().describe('Absent parts match all'),
         ...settings,
       }),
     )

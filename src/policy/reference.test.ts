@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { loadCatalog } from '../catalog/index.ts';
+import { compilePolicy } from './compile.ts';
+import { policyJsonSchema, policyReference, withReference } from './reference.ts';
+import { policySchema } from './schema.ts';
+
+const page = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');
+
+test('schema/policy.schema.json is what scripts/generate-schema.ts makes', () => {
+  expect(readFileSync(new URL('../../schema/policy.schema.json', import.meta.url), 'utf8')).toBe(policyJsonSchema());
+});
+
+test('the reference in docs/policy.md is what scripts/generate-schema.ts makes', () => {
+  expect(page).toBe(withReference(page));
+});
+
+test('every setting and variable of the reference has a meaning', () => {
+  const empty = policyReference().split('\n').filter((line) => line.startsWith('| `') && /\|\s*\|$/.test(line));
+  expect(empty.filter((line) => !line.includes('.capabilities.'))).toEqual([]);
+});
+
+test('the JSON Schema accepts and refuses as the schema does', () => {
+  const schema = JSON.parse(policyJsonSchema()) as Parameters<typeof z.fromJSONSchema>[0];
+  const fromJson = z.fromJSONSchema(schema);
+  for (const value of [{ version: 1 }, { version: 2 }, { version: 1, nope: 1 }, { version: 1, defaults: { mode: 'off' } }, { version: 1, defaults: { mode: 'on' } }, { version: 1, sections: [{}] }]) {
+    expect(fromJson.safeParse(value).success).toBe(policySchema.safeParse(value).success);
+  }
+});
+
+test('the examples of docs/policy.md are good policies', async () => {
+  const catalog = await loadCatalog();
+  const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1]!);
+  expect(examples).toHaveLength(3);
+  for (const text of examples) {
+    const { generation, problems } = compilePolicy([{ name: 'example.yaml', text }], { catalog });
+    expect(problems.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(generation).not.toBeNull();
+  }
+});

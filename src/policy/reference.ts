@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { ruleVariables } from './rules.ts';
+import { policySchema } from './schema.ts';
+
+/** A node of the JSON Schema, as far as the reference reads it. */
+interface JsonNode {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonNode>>;
+  readonly required?: readonly string[];
+  readonly items?: JsonNode;
+  readonly additionalProperties?: JsonNode | boolean;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly JsonNode[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** What each variable of a rule means; the types are in `ruleVariables`. */
+const variableMeanings: Readonly<Record<string, string>> = {
+  'request.api': 'openai-chat, openai-completions, openai-responses, openai-embeddings, anthropic-messages, anthropic-count-tokens or gemini-generate',
+  'request.operation': 'generate, embed, count or other',
+  'request.model': 'The model that the app asked for',
+  'request.stream': 'Whether the answer is to be streamed',
+  'request.promptTokens': 'Estimated tokens of the prompt, tools and images included',
+  'request.maxOutputTokens': 'Longest answer asked for, in tokens; 0 when not said',
+  'request.messages': 'Messages',
+  'request.userTurns': 'Messages of the user',
+  'request.tools': 'Tools that are offered',
+  'request.toolNames': 'Their names, 64 at most',
+  'request.images': 'Images',
+  'request.audio': 'Audio parts',
+  'request.files': 'Files',
+  'request.jsonOutput': 'none, object or schema',
+  'request.reasoning': 'The reasoning effort as given; empty when absent',
+  'request.system': 'System prompt; its first 32 Ki characters',
+  'request.lastUser': 'Text of the last user message; its first 32 Ki characters',
+  'verdict.tier': 'simple, standard or complex',
+  'verdict.score': '0 (simple) to 1 (complex)',
+  'verdict.confidence': '0 to 1',
+  'verdict.unsure': 'Whether the safer tier was taken for want of confidence',
+  'verdict.task': 'classification, extraction, translation, summary, rewrite, question, open-ended, code, maths, agent or unknown',
+  'verdict.domain': 'general, medical, legal, finance, code or maths',
+  'verdict.language': 'Language tag of the prompt; und when undetermined',
+  'caller.workspace': 'The workspace',
+  'caller.userTier': 'The x-sluice-user-tier header, lower case; empty when absent',
+  'caller.quality': 'The x-sluice-quality header, lower case; empty when absent',
+  'caller.task': 'The x-sluice-task header; empty when absent',
+  'caller.session': 'The x-sluice-session header; empty when absent',
+  'caller.headers': 'Headers of workspaces.ruleHeaders by lower-case name; empty when absent',
+  provider: 'The provider that the request is for',
+};
+
+/** The JSON Schema of a policy file, as `schema/policy.schema.json` holds it. */
+export function policyJsonSchema(): string {
+  return `${JSON.stringify({ title: 'Sluice policy', ...z.toJSONSchema(policySchema, { io: 'input' }) }, null, 2)}\n`;
+}
+
+/** The reference of docs/policy.md in Markdown: every setting, then every variable of rules. */
+export function policyReference(): string {
+  const root = z.toJSONSchema(policySchema, { io: 'input' }) as JsonNode;
+  const rows: string[] = [];
+  describe(root, '', rows);
+  const variables = Object.entries({ ...ruleVariables, provider: 'string' }).flatMap(([name, fields]) =>
+    typeof fields === 'string' ? [[name, fields] as const] : Object.entries(fields).map(([field, type]) => [`${name}.${field}`, type] as const),
+  );
+  return [
+    '### Settings',
+    '',
+    '| Setting | Type | Meaning |',
+    '|---|---|---|',
+    ...rows,
+    '',
+    'A section takes every setting that stands under `defaults` above.',
+    '',
+    '### Variables of rules',
+    '',
+    '| Variable | Type | Meaning |',
+    '|---|---|---|',
+    ...variables.map(([name, type]) => `| \`${name}\` | ${type.replaceAll('<', '&lt;')} | ${variableMeanings[name] ?? ''} |`),
+    '',
+  ].join('\n');
+}
+
+function describe(node: JsonNode, path: string, rows: string[]): void {
+  for (const [name, child] of Object.entries(node.properties ?? {})) {
+    // Sections repeat the settings of defaults: once is enough to read.
+    if (path === 'sections[]' && !['name', 'match'].includes(name)) continue;
+    const at = path === '' ? name : `${path}.${name}`;
+    const needed = node.required?.includes(name) === true ? ', required' : '';
+    rows.push(`| \`${at}\` | ${typeOf(child)}${needed} | ${cell(child.description ?? '')} |`);
+    below(child, at, rows);
+  }
+}
+
+function below(node: JsonNode, path: string, rows: string[]): void {
+  describe(node, path, rows);
+  if (node.items !== undefined) below(node.items, `${path}[]`, rows);
+  if (typeof node.additionalProperties === 'object') below(node.additionalProperties, `${path}.NAME`, rows);
+}
+
+function typeOf(node: JsonNode): string {
+  if (node.const !== undefined) return JSON.stringify(node.const);
+  if (node.enum !== undefined) return node.enum.map(String).join(', ');
+  if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' or ');
+  if (node.type === 'array') return `list of ${typeOf(node.items ?? {})}`;
+  if (node.type === 'object') return 'map';
+  const bounds = node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? '' : ` ${node.minimum ?? ''}..${node.maximum}`;
+  return `${typeof node.type === 'object' ? node.type.join(' or ') : (node.type ?? 'any')}${bounds}`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+const begin = '<!-- reference: generated by scripts/generate-schema.ts -->';
+
+/** A page with its reference, which follows a marker to the end, made anew. Throws when the marker is missing. */
+export function withReference(page: string): string {
+  const at = page.indexOf(begin);
+  if (at === -1) throw new Error(`the page has no ${begin}`);
+  return `${page.slice(0, at + begin.length)}\n\n${policyReference()}`;
+}
