@@ -24,6 +24,10 @@ describe('tiers', () => {
     ['es', 'complex', 'Demuestra que el problema de la parada es indecidible usando el argumento diagonal.'],
     ['zh', 'simple', '什么是负载均衡？'],
     ['zh', 'complex', '设计一个分布式支付系统，包括复制、容错、监控、加密和合规审计，支持回滚与灾难恢复'],
+    ['ko', 'simple', '로드 밸런서란 무엇인가요?'],
+    ['ko', 'complex', '분산 결제 플랫폼을 설계해 주세요. 복제, 내결함성, 모니터링, 암호화, 감사를 포함해야 합니다.'],
+    ['tr', 'simple', 'DNS nedir?'],
+    ['tr', 'complex', 'Dağıtık bir ödeme platformu tasarla: replikasyon, hata toleransı, izleme, şifreleme ve denetim.'],
     ['ja', 'simple', 'メモ化とは何ですか？'],
     ['ja', 'complex', '分散決済プラットフォームを設計してください。レプリケーション、耐障害性、監視、暗号化、監査を含めてください。'],
   ])('reads %s: %s: %s', (_language, tier, text) => {
@@ -50,6 +54,44 @@ describe('tiers', () => {
     const verdict = classifyRequest(exchangeOf({ lastUser: 'Yes, do it.', system: 'You are a database architect. Review schemas and plan migrations.', userTurns: 4, messages: 7 }));
     expect(verdict.tier).not.toBe('simple');
     expect(verdict.signals.find(({ name }) => name === 'depth')?.share).toBeGreaterThan(0);
+  });
+
+  it.each(['ok', 'Yes, do it.', 'ja, mach das', "oui, d'accord", 'sí, adelante', '好的，继续', 'はい', '진행해 주세요', 'evet'])('reads "%s" in a conversation as a confirmation of what was said before', (lastUser) => {
+    const verdict = classifyRequest(exchangeOf({ lastUser, userTurns: 2, messages: 3 }));
+    expect(verdict.tier).not.toBe('simple');
+    expect(verdict.signals).toContainEqual({ name: 'continuation', value: true, share: 0.22 });
+    expect(classifyRequest(exchangeOf({ lastUser })).signals.some(({ name }) => name === 'continuation')).toBe(false);
+  });
+
+  it('weighs what earlier turns asked for when the last one only confirms them', () => {
+    const facts = { lastUser: 'Yes, do it.', userTurns: 2, messages: 3 };
+    const planned = classifyRequest(exchangeOf({ ...facts, context: 'Design a distributed ledger and prove that it is consistent' }));
+    expect(planned.score).toBeGreaterThan(classifyRequest(exchangeOf({ ...facts, context: 'Nice weather today' })).score);
+    expect(planned.signals.map(({ name }) => name)).toEqual(expect.arrayContaining(['context.design', 'context.prove']));
+    const changed = classifyRequest(exchangeOf({ ...facts, lastUser: 'What is a CDN?', context: 'Design a distributed ledger' }));
+    expect(changed.signals.some(({ name }) => name.startsWith('context.'))).toBe(false);
+  });
+
+  it("does not take a tool's result for a simple question", () => {
+    const verdict = classifyRequest(exchangeOf({ lastUser: 'Which orders are late?', tools: 2, lastIsToolResult: true, context: 'Plan the migration', messages: 4 }));
+    expect(verdict).toMatchObject({ task: 'agent' });
+    expect(verdict.tier).not.toBe('simple');
+    expect(verdict.signals.map(({ name }) => name)).toEqual(expect.arrayContaining(['tools', 'toolResult', 'context.plan']));
+  });
+
+  it('leaves a long document with a trivial question to the size limits', () => {
+    const page = 'The order was shipped on Monday and arrived on Friday. '.repeat(60);
+    const verdict = classifyRequest(exchangeOf({ lastUser: `Extract the weekday of arrival.\n${page}` }));
+    expect(verdict).toMatchObject({ task: 'extraction' });
+    expect(verdict.signals.find(({ name }) => name === 'longText')?.share).toBeLessThanOrEqual(0.16);
+  });
+
+  it('is less sure, with a wider margin, of a text that shows nothing but its size', () => {
+    const blank = classifyRequest(exchangeOf({ lastUser: 'lorem ipsum dolor' }));
+    const edge = (margin: number) => classifyRequest(exchangeOf({ lastUser: 'lorem ipsum dolor' }), { simple: { score: blank.score + margin, tokens: 500 }, standard: { score: 1.1, tokens: 2_000 } });
+    expect(blank.confidence).toBeLessThanOrEqual(0.8);
+    expect(edge(0.04)).toMatchObject({ tier: 'standard', unsure: true });
+    expect(edge(0.06)).toMatchObject({ tier: 'simple', unsure: false });
   });
 
   it('goes to the safer tier when it is unsure, and says so', () => {
@@ -109,8 +151,8 @@ describe.skipIf(data === '')('on labelled prompts that no weight was fitted on',
     const all = readRows<{ prompt: string; expected_tier: string; lang: string; split: string }>(join(data, 'tiers.jsonl.gz'));
     const held = all.filter(({ split }) => split !== 'train');
     const mine = measureTiers(held, ours);
-    const byLength = lengthRule(all.filter(({ split }) => split === 'train'));
-    for (const rule of [keywordRule, byLength, ...(['simple', 'standard', 'complex'] as const).map((tier) => () => tier)]) {
+    const train = all.filter(({ split }) => split === 'train');
+    for (const rule of [keywordRule(train), lengthRule(train), ...(['simple', 'standard', 'complex'] as const).map((tier) => () => tier)]) {
       const other = measureTiers(held, rule);
       expect(mine.accuracy).toBeGreaterThan(other.accuracy);
       expect(mine.macroF1).toBeGreaterThan(other.macroF1);
@@ -119,8 +161,9 @@ describe.skipIf(data === '')('on labelled prompts that no weight was fitted on',
 
   it.each(['train', 'dev'])('ranks real outcomes (%s) above keyword and length rules', (name) => {
     const rows = readRows<{ prompt: string; weak_score: number; strong_score: number }>(join(data, `${name}.jsonl.gz`));
+    const byKeyword = keywordRule(readRows<{ prompt: string; expected_tier: string; lang: string; split: string }>(join(data, 'tiers.jsonl.gz')).filter(({ split }) => split === 'train'));
     const mine = apgr(rows, ourScore);
     expect(mine).toBeGreaterThan(apgr(rows, (prompt) => prompt.length));
-    expect(mine).toBeGreaterThan(apgr(rows, (prompt) => ['simple', 'standard', 'complex'].indexOf(keywordRule(prompt))));
+    expect(mine).toBeGreaterThan(apgr(rows, (prompt) => ['simple', 'standard', 'complex'].indexOf(byKeyword(prompt))));
   });
 });

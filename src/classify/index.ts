@@ -3,7 +3,10 @@ import { featureNames, textFeatures, type FeatureName, type TextFeatures } from 
 import { languageOf } from './language.ts';
 import { domainOf, taskOf } from './task.ts';
 import { defaultThresholds, type Signal, type Tier, type TierThresholds, type Verdict } from './types.ts';
-import { baseScore, requestWeights, textWeights, unsureMargin } from './weights.ts';
+import { baseScore, confirmationUnits, requestWeights, textWeights, unsureMargin } from './weights.ts';
+
+/** Signals that say how much text there is, not what it asks for. */
+const sizeOnly: ReadonlySet<string> = new Set(['base', 'length', 'longText', 'listItems']);
 
 /** Word classes that make a system prompt heavy: it says what kind of work every turn is. */
 const heavy: ReadonlySet<FeatureName> = new Set<FeatureName>(['prove', 'derive', 'design', 'implement', 'scale', 'plan', 'review', 'expertDomain', 'steps']);
@@ -16,7 +19,16 @@ export function classifyRequest(exchange: Exchange, thresholds: TierThresholds =
   const features = textFeatures(exchange.lastUser);
   const signals: Signal[] = [{ name: 'base', value: true, share: baseScore }];
   textSignals(features, signals);
-  if (exchange.system !== '') systemSignals(textFeatures(exchange.system), features, signals);
+  const stated: TextFeatures[] = [features];
+  if (exchange.system !== '') {
+    const system = textFeatures(exchange.system);
+    heavySignals('system', system, stated, signals);
+    stated.push(system);
+  }
+  if (continues(exchange, features)) {
+    if (!exchange.lastIsToolResult) signals.push({ name: 'continuation', value: true, share: requestWeights.continuation });
+    if (exchange.context !== '') heavySignals('context', textFeatures(exchange.context), stated, signals);
+  }
   requestSignals(exchange, signals);
 
   let sum = 0;
@@ -24,12 +36,14 @@ export function classifyRequest(exchange: Exchange, thresholds: TierThresholds =
   const score = Math.round(Math.min(1, Math.max(0, sum)) * 1e4) / 1e4;
   const tokens = exchange.promptTokens;
   const plain = tierOf(score, tokens, thresholds);
-  const careful = tierOf(score + unsureMargin, tokens, thresholds);
+  const evidence = signals.some(({ name }) => !sizeOnly.has(name));
+  const careful = tierOf(score + (evidence ? unsureMargin.withEvidence : unsureMargin.sizeOnly), tokens, thresholds);
   const nearest = Math.min(Math.abs(score - thresholds.simple.score), Math.abs(score - thresholds.standard.score));
+  const confidence = Math.min(1, 0.5 + nearest * 2.5) * (evidence ? 1 : 0.8);
   return {
     tier: careful,
     score,
-    confidence: Math.round(Math.min(1, 0.5 + nearest * 2.5) * 100) / 100,
+    confidence: Math.round(confidence * 100) / 100,
     unsure: careful !== plain,
     task: taskOf(exchange, features),
     domain: domainOf(features),
@@ -71,12 +85,18 @@ function shown(name: FeatureName, { seen, words, values }: TextFeatures): number
   }
 }
 
-/** A heavy class counts once: what the prompt already said is not said again by its system prompt. */
-function systemSignals(system: TextFeatures, prompt: TextFeatures, signals: Signal[]): void {
+/** A short "yes, do it" or a tool's result: the work was stated in earlier turns. */
+function continues(exchange: Exchange, { words, seen }: TextFeatures): boolean {
+  if (exchange.lastIsToolResult) return true;
+  return exchange.userTurns > 1 && words.confirm !== undefined && seen.units <= confirmationUnits;
+}
+
+/** Heavy classes of the system prompt or of earlier turns. A class counts once: what was `stated` already is not said again. */
+function heavySignals(from: 'system' | 'context', text: TextFeatures, stated: readonly TextFeatures[], signals: Signal[]): void {
   for (let i = 0; i < featureNames.length; i++) {
     const name = featureNames[i]!;
-    if (!heavy.has(name) || system.values[i] === 0 || prompt.values[i]! > 0) continue;
-    signals.push({ name: `system.${name}`, value: true, share: textWeights[name] * system.values[i]! * requestWeights.systemShare });
+    if (!heavy.has(name) || text.values[i] === 0 || stated.some(({ values }) => values[i]! > 0)) continue;
+    signals.push({ name: `${from}.${name}`, value: true, share: textWeights[name] * text.values[i]! * requestWeights.systemShare });
   }
 }
 

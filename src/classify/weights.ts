@@ -54,9 +54,14 @@ export const requestWeights = {
   toolResult: 0.15,
   /** The app asked for reasoning itself. */
   reasoning: { low: 0.05, medium: 0.2, high: 0.35 },
-  /** Share of a heavy word class (design, prove …) in the system prompt, of its weight in the prompt. */
+  /** A short confirmation of earlier turns: the work is theirs. Takes the shortest "ok" above the simple tier's default score. */
+  continuation: 0.22,
+  /** Share of a heavy word class (design, prove …) in the system prompt or in confirmed turns, of its weight in the prompt. */
   systemShare: 0.4,
 } as const;
 
-/** Scores this close below a threshold are unsure, and go to the safer tier. */
-export const unsureMargin = 0.02;
+/** Longest text that still reads as a confirmation, in characters (a CJK one counts as two and a half). */
+export const confirmationUnits = 80;
+
+/** Scores this close below a threshold are unsure, and go to the safer tier; wider when nothing but the size of the text was seen. */
+export const unsureMargin = { withEvidence: 0.02, sizeOnly: 0.05 } as const;

@@ -146,8 +146,18 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else list.push(value);
 }
 
-/** Longer first, so that an alternation never stops at a shorter word that begins a longer one. */
-const unspacedPattern = new RegExp([...unspacedClasses.keys()].sort((a, b) => b.length - a.length).join('|'), 'g');
+interface UnspacedWord {
+  readonly text: string;
+  readonly classes: readonly number[];
+}
+
+/** By first UTF-16 unit; longer first, so that a shorter word never hides a longer one that it begins. */
+const unspacedByUnit = new Map<number, UnspacedWord[]>();
+for (const [text, classes] of unspacedClasses) push(unspacedByUnit, text.charCodeAt(0), { text, classes });
+for (const list of unspacedByUnit.values()) list.sort((one, other) => other.text.length - one.text.length);
+
+/** No word of these lists begins below the kana. */
+const firstUnspacedUnit = 0x3040;
 
 /** How often a class is counted at most. */
 const mostHits = 5;
@@ -169,9 +179,17 @@ export function countTokens(tokens: readonly string[], hits: Uint8Array): void {
 
 /** Adds the hits of Chinese, Japanese and Korean words, which do not end at spaces. */
 export function countUnspaced(text: string, hits: Uint8Array): void {
-  unspacedPattern.lastIndex = 0;
-  for (let match = unspacedPattern.exec(text); match !== null; match = unspacedPattern.exec(text)) {
-    for (const number of unspacedClasses.get(match[0])!) hit(hits, number);
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < firstUnspacedUnit) continue;
+    const begun = unspacedByUnit.get(unit);
+    if (begun === undefined) continue;
+    for (const word of begun) {
+      if (!text.startsWith(word.text, at)) continue;
+      for (const number of word.classes) hit(hits, number);
+      at += word.text.length - 1;
+      break;
+    }
   }
 }
 
