@@ -69,9 +69,9 @@ function rewritePlan(
   open: OpenExchange,
   credentials: Credentials,
 ): BodyPlan {
-  const { section, generation } = context;
+  const { generation } = context;
   const changesModel = decision.action === 'route' && decision.served.model !== decision.requested.model;
-  const askUsage = section.mode === 'enabled' && section.streamUsage === 'ask' && exchange.includeUsage === null;
+  const askUsage = asksForUsage(context, exchange);
   const set: (readonly [string, string])[] = [...readableAnswer.set];
   const remove: string[] = [];
   let path = context.path;
@@ -107,6 +107,15 @@ function rewritePlan(
   };
 }
 
+/** Only these streams leave their usage out unless they are asked for it. */
+function saysUsageOnRequest({ api, stream }: Exchange): boolean {
+  return stream && (api === 'openai-chat' || api === 'openai-completions');
+}
+
+function asksForUsage({ section, routeOff }: RequestContext, exchange: Exchange): boolean {
+  return section.mode === 'enabled' && section.streamUsage === 'ask' && !routeOff && exchange.includeUsage === null && saysUsageOnRequest(exchange);
+}
+
 function blockPlan(context: RequestContext, decision: Decision, open: OpenExchange): BodyPlan {
   const block = decision.block ?? { status: 403, message: 'This request is not allowed by policy.' };
   const rendered = renderError(context.recognition.api, { ...block, code: 'blocked_by_policy' });
@@ -134,7 +143,6 @@ function openExchange(
   decided: { readonly verdict: OpenExchange['verdict']; readonly decision: Decision } | null,
   enteredAt: number,
 ): OpenExchange {
-  const asks = context.section.mode === 'enabled' && context.section.streamUsage === 'ask' && exchange.includeUsage === null && !context.routeOff;
   return {
     kind,
     id: context.id,
@@ -160,7 +168,7 @@ function openExchange(
       images: exchange.images,
       ...capture(exchange, context.section),
     },
-    usageNotAsked: exchange.stream && exchange.includeUsage !== true && !asks,
+    usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - enteredAt,
   };
 }

@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { mergeProviders } from '../policy/providers.ts';
+import { findEnvoy } from './binary.ts';
+import { renderEnvoy, type EnvoyOptions } from './render.ts';
+
+const options: EnvoyOptions = {
+  providers: [...mergeProviders({ local: { dialect: 'openai', endpoint: 'http://127.0.0.1:9/base', pathPrefix: '/local' } }).values()],
+  sluice: 'unix:/tmp/sluice.sock',
+  listen: '127.0.0.1:10000',
+  admin: '127.0.0.1:9902',
+  failClosed: false,
+  caFile: '/etc/ssl/certs/ca-certificates.crt',
+};
+const envoy = await findEnvoy();
+
+describe('the rendered bootstrap', () => {
+  it.skipIf(envoy === null).each([
+    ['a Unix socket, fail-open', options],
+    ['TCP, fail-closed, no admin', { ...options, sluice: '127.0.0.1:9000', failClosed: true, admin: null }],
+  ])('is taken by Envoy: %s', (_name, variant) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-render-'));
+    try {
+      const file = join(folder, 'envoy.yaml');
+      writeFileSync(file, stringify(renderEnvoy(variant), { aliasDuplicateObjects: false }));
+      expect(execFileSync(envoy!, ['--mode', 'validate', '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] }).toString()).toContain('OK');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('lets requests pass without Sluice unless it is told to fail closed', () => {
+    const text = (failClosed: boolean): string => JSON.stringify(renderEnvoy({ ...options, failClosed }));
+    expect(text(false)).toContain('"stat_prefix":"sluice_request","grpc_service":{"envoy_grpc":{"cluster_name":"sluice"},"timeout":"0s"},"failure_mode_allow":true');
+    expect(text(true)).toContain('"failure_mode_allow":false,"status_on_error":{"code":"ServiceUnavailable"}');
+  });
+
+  it("keeps an endpoint's own path", () => {
+    expect(JSON.stringify(renderEnvoy(options))).toContain('{"pattern":{"regex":"^/local/"},"substitution":"/base/"}');
+  });
+
+  it('takes the header that chooses a cluster away from clients', () => {
+    expect(JSON.stringify(renderEnvoy(options))).toContain('"mutations":[{"remove":"x-sluice-cluster"}]');
+  });
+});

@@ -1,0 +1,178 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadCatalog } from '../catalog/index.ts';
+import type { Catalog } from '../catalog/types.ts';
+import type { BodyPlan, HeaderMap, RequestPlan } from '../extproc/types.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
+import { Metrics } from '../provenance/metrics.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import { Credentials } from './credentials.ts';
+import { Pipeline } from './gateway.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-pipeline-'));
+const keyFile = join(folder, 'key');
+let catalog: Catalog;
+
+beforeAll(async () => {
+  catalog = await loadCatalog();
+  writeFileSync(keyFile, 'gateway-key\n');
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function headersOf(fields: Readonly<Record<string, string>>): HeaderMap {
+  return { get: (name) => fields[name], entries: () => Object.entries(fields) };
+}
+
+const chatHeaders = { ':method': 'POST', ':path': '/v1/chat/completions', ':authority': 'gateway', 'content-type': 'application/json', authorization: 'Bearer app-key' };
+const chatBody = (more = ''): string => `{"model":"gpt-5.1",${more}"messages":[{"role":"user","content":"What is a CDN?"}]}`;
+
+const candidates = 'candidates: {simple: [openai/gpt-5-nano], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1]}';
+
+interface Bench {
+  readonly pipeline: Pipeline;
+  readonly records: ExchangeRecord[];
+  readonly errors: object[];
+  readonly metrics: Metrics;
+  readonly generation: PolicyGeneration;
+}
+
+async function pipelineOf(policy: string): Promise<Bench> {
+  const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: policy }], { catalog });
+  if (generation === null) throw new Error(JSON.stringify(problems));
+  const credentials = new Credentials();
+  await credentials.refresh(generation);
+  const records: ExchangeRecord[] = [];
+  const errors: object[] = [];
+  const metrics = new Metrics({ version: 'test', policy: () => generation, refused: () => false });
+  const pipeline = new Pipeline({ policy: { current: () => generation }, credentials, sink: { record: (record) => records.push(record) }, metrics, log: { error: (fields) => errors.push(fields) } });
+  return { pipeline, records, errors, metrics, generation };
+}
+
+function bodyOf(plan: RequestPlan, body: string): BodyPlan {
+  if (plan.kind !== 'read-body') throw new Error(`the body was not asked for: ${JSON.stringify(plan)}`);
+  return plan.exchange.body(Buffer.from(body));
+}
+
+function forwarded(plan: BodyPlan): { body: string | undefined; headers: Readonly<Record<string, string>>; remove: readonly string[]; clear: boolean } {
+  if (plan.kind !== 'forward') throw new Error('not forwarded');
+  return { body: plan.body?.toString(), headers: Object.fromEntries(plan.headers?.set ?? []), remove: plan.headers?.remove ?? [], clear: plan.clearRouteCache ?? false };
+}
+
+describe('the pipeline', () => {
+  it('asks for no body of what it cannot use, and counts why', async () => {
+    const { pipeline, metrics } = await pipelineOf(`version: 1\ndefaults: {${candidates}}\n`);
+    const kinds = [
+      { ...chatHeaders, ':path': '/healthz' },
+      { ...chatHeaders, 'content-type': 'multipart/form-data' },
+      { ...chatHeaders, 'content-encoding': 'gzip' },
+      { ...chatHeaders, 'content-length': String(64 * 1024 * 1024) },
+      { ...chatHeaders, ':method': 'GET', ':path': '/v1/responses', upgrade: 'websocket' },
+    ].map((headers) => pipeline.requestHeaders(headersOf(headers), false).kind);
+    expect(kinds).toEqual(['pass', 'pass', 'pass', 'pass', 'pass']);
+    const text = await metrics.registry.metrics();
+    for (const reason of ['not-json', 'encoded-body', 'too-large', 'upgrade']) expect(text).toMatch(new RegExp(`llm_proxy_passthrough_total\\{reason="${reason}"\\} 1`));
+    pipeline.close();
+  });
+
+  it('writes the record of an exchange whose answer never came, and says so', async () => {
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}}\n`);
+    bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody());
+    expect(pipeline.pending).toBe(1);
+    pipeline.close();
+    expect(records).toHaveLength(1);
+    expect(records[0]).toMatchObject({ outcome: 'unobserved', usageUnknown: 'not-observed', cost: { known: false } });
+  });
+
+  it('ignores an answer that it knows nothing of', async () => {
+    const { pipeline } = await pipelineOf('version: 1\n');
+    expect(pipeline.responseHeaders(headersOf({ ':status': '200' }), { id: 'somebody else’s' }, false)).toEqual({ kind: 'ignore' });
+    expect(pipeline.responseHeaders(headersOf({ ':status': '200' }), null, false)).toEqual({ kind: 'ignore' });
+    pipeline.close();
+  });
+
+  it('observes Bedrock, which it cannot rewrite', async () => {
+    const { pipeline, records } = await pipelineOf('version: 1\nproviders: {aws: {dialect: bedrock, endpoint: "https://bedrock-runtime.us-east-1.amazonaws.com"}}\n');
+    const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': '/model/anthropic.claude-3-haiku/converse' }), false);
+    if (plan.kind !== 'pass') throw new Error(plan.kind);
+    pipeline.responseHeaders(headersOf({ ':status': '200', 'content-type': 'application/json' }), plan.metadata ?? null, true);
+    expect(records[0]).toMatchObject({ kind: 'observed', api: 'bedrock', requestedModel: 'anthropic.claude-3-haiku', passReason: 'not-rewritable', usageUnknown: 'dialect', status: 200 });
+    pipeline.close();
+  });
+
+  it('changes nothing in shadow mode, and records what it would have done', async () => {
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {mode: shadow, ${candidates}}\n`);
+    expect(forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody())).body).toBeUndefined();
+    pipeline.close();
+    expect(records[0]).toMatchObject({ mode: 'shadow', servedModel: 'gpt-5.1', decision: { reason: 'shadow', wouldServe: { model: 'gpt-5-nano' } } });
+  });
+
+  it('reads nothing where the policy is off', async () => {
+    const { pipeline } = await pipelineOf('version: 1\nsections: [{name: quiet, match: {workspace: [quiet]}, mode: "off"}]\n');
+    expect(pipeline.requestHeaders(headersOf({ ...chatHeaders, 'x-sluice-workspace': 'quiet' }), false).kind).toBe('pass');
+    expect(pipeline.requestHeaders(headersOf(chatHeaders), false).kind).toBe('read-body');
+    pipeline.close();
+  });
+
+  it('adds stream_options where the policy asks for usage and the app said nothing', async () => {
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {streamUsage: ask, ${candidates}}\n`);
+    const ask = (more: string) => forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody(more))).body;
+    expect(ask('"stream":true,')).toBe(chatBody('"stream":true,').replace('{"model":"gpt-5.1"', '{"stream_options":{"include_usage":true},"model":"gpt-5-nano"'));
+    expect(ask('"stream":true,"stream_options":{"include_usage":false},')).not.toContain('true},"model');
+    expect(ask('')).not.toContain('stream_options');
+    pipeline.close();
+  });
+
+  it('rewrites a Gemini model in the path and leaves the query', async () => {
+    const { pipeline } = await pipelineOf('version: 1\ndefaults: {candidates: {simple: [google/gemini-2.5-flash-lite], standard: [google/gemini-2.5-flash], complex: [google/gemini-2.5-pro]}}\n');
+    const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': '/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse' }), false);
+    const { headers, clear, body } = forwarded(bodyOf(plan, '{"contents":[{"parts":[{"text":"What is DNS?"}]}]}'));
+    expect(headers[':path']).toBe('/v1beta/models/gemini-2.5-flash-lite:streamGenerateContent?alt=sse');
+    expect([clear, body]).toEqual([true, undefined]);
+    pipeline.close();
+  });
+
+  describe('crossing providers', () => {
+    const policy = (credential: string): string => `version: 1
+providers: {mistral: {${credential}}}
+sections: [{name: crossing, match: {provider: [openai]}, allowProviders: [mistral], candidates: {simple: [mistral/mistral-small-latest], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1]}}]
+`;
+
+    it("swaps the app's key for the gateway's own, so that it never reaches a stranger", async () => {
+      const { pipeline } = await pipelineOf(policy(`credentialFile: ${JSON.stringify(keyFile)}`));
+      const { body, headers, remove, clear } = forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody()));
+      expect(body).toContain('"model":"mistral-small-latest"');
+      expect(headers).toMatchObject({ authorization: 'Bearer gateway-key', 'x-sluice-cluster': 'provider_mistral', ':path': '/mistral/v1/chat/completions' });
+      expect(remove).toEqual(expect.arrayContaining(['x-api-key', 'api-key', 'x-goog-api-key']));
+      expect(clear).toBe(true);
+      pipeline.close();
+    });
+
+    it('stays at home when the key is missing', async () => {
+      const { pipeline, records } = await pipelineOf(policy(`credentialFile: ${JSON.stringify(join(folder, 'gone'))}`));
+      const { headers } = forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody()));
+      expect(headers['x-sluice-cluster']).toBeUndefined();
+      pipeline.close();
+      expect(records[0]?.decision?.candidates[0]).toMatchObject({ target: { provider: 'mistral' }, disqualified: 'no-credential' });
+    });
+  });
+
+  it('passes a request after an error of its own, counts it, and answers 503 only where the policy is fail-closed', async () => {
+    const plans = await Promise.all(
+      ['false', 'true'].map(async (failClosed) => {
+        const { pipeline, generation, errors, metrics } = await pipelineOf(`version: 1\ndefaults: {failClosed: ${failClosed}, ${candidates}}\n`);
+        const asked = pipeline.requestHeaders(headersOf(chatHeaders), false);
+        Object.defineProperty(generation, 'catalog', { get: () => { throw new Error('broken on purpose'); } });
+        const plan = bodyOf(asked, chatBody());
+        expect(errors).toHaveLength(1);
+        expect(await metrics.registry.getSingleMetricAsString('llm_proxy_fail_open_total')).toContain('internal-error');
+        return plan;
+      }),
+    );
+    expect(plans[0]).toEqual({ kind: 'forward' });
+    expect(plans[1]).toMatchObject({ kind: 'respond', status: 503 });
+  });
+});
