@@ -92,6 +92,7 @@ describe('mistakes are found where they are', () => {
     ['a provider without an endpoint', 'version: 1\nproviders:\n  own: {dialect: openai}\n', ['missing 3:3 providers.own']],
     ['a routed tier without candidates', 'version: 1\ndefaults:\n  candidates: {simple: [gpt-small], standard: [gpt-middle]}\n', ['no-candidates 3:3 defaults.candidates']],
     ['tiers and no candidates at all', 'version: 1\ndefaults:\n  tiers: [simple]\n', ['no-candidates 3:3 defaults.tiers']],
+    ['a directive to a tier without candidates', 'version: 1\ndefaults:\n  tiers: [simple]\n  candidates: {simple: [gpt-small]}\n  rules:\n    - {name: a, when: request.stream, then: {tier: complex}}\n', ['no-candidates 6:39 defaults.rules[0].then']],
     ['a candidate for embeddings', 'version: 1\ndefaults: {tiers: [simple], candidates: {simple: [embed-small]}}\n', ['capability 2:51 defaults.candidates.simple[0]']],
     ['a bad expression', `${good}  rules:\n    - name: a\n      when: request.model ==\n      then: {keep: true}\n`, ['cel 9:29 defaults.rules[0].when']],
     ['an unknown variable', `${good}  rules:\n    - name: a\n      when: "verdict.scor > 0.5"\n      then: {keep: true}\n`, ['cel 9:22 defaults.rules[0].when']],

@@ -5,7 +5,6 @@ import { limits } from '../limits.ts';
 import { compileConditions } from './conditions.ts';
 import { compileExpression, compilePattern } from './rules.ts';
 import type { OverrideDocument } from './schema.ts';
-import type { RuleInput } from './types.ts';
 
 /** What an expression says of an input; throws when it does not compile. */
 function says(source: string, facts: Parameters<typeof ruleInput>[0] = {}, headers: readonly string[] = []): boolean {

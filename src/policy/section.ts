@@ -3,7 +3,7 @@ import { defaultThresholds, tiers, type Tier } from '../classify/types.ts';
 import { compileConditions, covers } from './conditions.ts';
 import { didYouMean } from './nearest.ts';
 import { Reporter, type Place } from './reporter.ts';
-import { compileExpression, compilePattern } from './rules.ts';
+import { compileExpression, compilePattern, type CompiledExpression, type CompiledPattern } from './rules.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
@@ -28,6 +28,9 @@ export class SectionCompiler {
   readonly #targets: Targets;
   /** Sections that say what is routed, and whether any provider's traffic can be: a list may be for one of them only. */
   readonly #routable = new Map<string, { readonly place: Place; any: boolean }>();
+
+  readonly #expressions = new Map<string, CompiledExpression>();
+  readonly #patterns = new Map<string, CompiledPattern>();
 
   constructor(context: SectionContext) {
     this.#context = context;
@@ -56,6 +59,7 @@ export class SectionCompiler {
         this.#say('error', 'no-candidates', place('candidates'), [], `tier ${tier} is routed for ${provider.name} and has no candidate`, `List models under candidates.${tier}, or leave ${tier} out of tiers.`);
       }
     }
+    if (mine) for (const key of ['overrides', 'rules'] as const) this.#checkTiersOf(settings[key] ?? [], candidates, place(key));
     if (active && routed.size > 0 && (settings.tiers !== undefined || settings.candidates !== undefined)) {
       const key = `${source.file.name}\n${document.name}\n${index ?? ''}`;
       const routable = this.#routable.get(key) ?? { place: place(settings.candidates === undefined ? 'tiers' : 'candidates'), any: false };
@@ -109,6 +113,15 @@ export class SectionCompiler {
     if (this.#targets.known(model)) return;
     const all = this.#context.catalog.providers().flatMap((name) => this.#context.catalog.models(name).map((entry) => entry.model));
     this.#say('warning', 'unknown-model', place, path, `the catalog knows no model ${model}`, didYouMean(model, new Set(all), 'Check that apps do ask for it by this name.'));
+  }
+
+  /** A directive to a tier takes that tier's candidates or a higher one's: with none of them it does nothing. */
+  #checkTiersOf(listed: readonly { readonly name: string; readonly then: DirectiveDocument }[], candidates: PolicySection['candidates'], place: Place): void {
+    for (const [at, { name, then }] of listed.entries()) {
+      const wanted = then.best === true ? tiers.at(-1) : then.tier;
+      if (wanted === undefined || tiers.slice(tiers.indexOf(wanted)).some((tier) => candidates[tier].length > 0)) continue;
+      this.#say('error', 'no-candidates', place, [at, 'then'], `${name} asks for tier ${wanted}, which has no candidate`, `List models under candidates.${wanted}.`);
+    }
   }
 
   #checkPrompts({ prompts }: SettingsDocument, place: Place): void {
@@ -191,7 +204,7 @@ export class SectionCompiler {
       if (always !== null) this.#say('error', 'unreachable', place, [at], `rule ${document.name} is never reached: rule ${always} before it is always true`, `Move it before ${always}, or remove it.`);
       this.#checkName(settings.rules ?? [], document.name, place, at);
       this.#checkRepeated(seen, document.when.replace(/\s+/g, ' ').trim(), document.name, place, at);
-      const expression = compileExpression(document.when, this.#context.ruleHeaders, (error) => this.#context.onRuleError(document.name, error));
+      const expression = this.#expression(document.name, document.when);
       if (!expression.ok) {
         this.#reporter.sayInside('error', 'cel', place, [at, 'when'], expression.offset, `${expression.message} (at character ${expression.offset + 1})`, 'The variables and their types are in docs/policy.md.');
         return [];
@@ -209,10 +222,25 @@ export class SectionCompiler {
     seen.set(condition, earlier ?? name);
   }
 
+  /** Each is compiled once, not once a provider: type checks are most of a compilation's time. */
+  #expression(name: string, source: string): CompiledExpression {
+    const key = `${name}\n${source}`;
+    let expression = this.#expressions.get(key);
+    if (expression === undefined) this.#expressions.set(key, (expression = compileExpression(source, this.#context.ruleHeaders, (error) => this.#context.onRuleError(name, error))));
+    return expression;
+  }
+
+  #pattern(source: string, ignoreCase: boolean): CompiledPattern {
+    const key = `${ignoreCase}\n${source}`;
+    let pattern = this.#patterns.get(key);
+    if (pattern === undefined) this.#patterns.set(key, (pattern = compilePattern(source, ignoreCase)));
+    return pattern;
+  }
+
   #sensitivity(settings: SettingsDocument, place: Place, reach: Reach): SensitivityRule[] {
     return (settings.sensitivity ?? []).flatMap((document, at) => {
       this.#checkName(settings.sensitivity ?? [], document.name, place, at);
-      const pattern = compilePattern(document.pattern, document.ignoreCase ?? false);
+      const pattern = this.#pattern(document.pattern, document.ignoreCase ?? false);
       if (!pattern.ok) {
         this.#say('error', 'regex', place, [at, 'pattern'], `not a regular expression in RE2 syntax: ${pattern.message}`, 'Look-around and back-references do not exist there; write it without.');
         return [];
