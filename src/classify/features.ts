@@ -42,6 +42,8 @@ export type FeatureName = (typeof featureNames)[number];
 export interface TextFeatures {
   /** Values of about 0 to 1, in the order of featureNames. */
   readonly values: Float64Array;
+  /** Lower-case words in order, of the part that was read. */
+  readonly tokens: readonly string[];
   /** How often each word class was met, bounded. */
   readonly words: Readonly<Partial<Record<WordClass, number>>>;
   /** What was counted, for the verdict's signals. */
@@ -97,5 +99,5 @@ export function textFeatures(text: string): TextFeatures {
     Math.min(4, formal) / 4,
     has('medical') === 1 || has('legal') === 1 || has('finance') === 1 ? 1 : 0,
   ]);
-  return { values, words, seen: { units: Math.round(units), questions, codeFences, listItems } };
+  return { values, tokens, words, seen: { units: Math.round(units), questions, codeFences, listItems } };
 }

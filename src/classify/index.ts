@@ -47,7 +47,7 @@ export function classifyRequest(exchange: Exchange, thresholds: TierThresholds =
     unsure: careful !== plain,
     task: taskOf(exchange, features),
     domain: domainOf(features),
-    language: languageOf(exchange.lastUser),
+    language: languageOf(exchange.lastUser, features.tokens),
     signals,
   };
 }

@@ -11,26 +11,43 @@ const scripts: readonly (readonly [string, RegExp])[] = [
 ];
 
 /** Short words that are frequent in one language and rare in the others. */
-const common: readonly (readonly [string, RegExp])[] = [
-  ['en', /\b(?:the|is|of|and|what|how|with|to|for|this|write)\b/g],
-  ['de', /\b(?:der|die|das|und|ist|wie|ein|eine|für|nicht|mit|zwischen|von)\b/g],
-  ['fr', /\b(?:le|la|les|des|est|une|pour|dans|et|avec|du|entre|qu)\b/g],
-  ['es', /\b(?:el|los|las|una|qué|cómo|para|con|del|por|entre|es|y)\b/g],
+const common: readonly (readonly [string, string])[] = [
+  ['en', 'the is of and what how with to for this write'],
+  ['de', 'der die das und ist wie ein eine für nicht mit zwischen von'],
+  ['fr', 'le la les des est une pour dans et avec du entre qu'],
+  ['es', 'el los las una qué cómo para con del por entre es y'],
 ];
 
-/** BCP-47 primary tag of a text's main language; `und` when nothing tells. */
-export function languageOf(text: string): string {
-  const part = text.slice(0, window);
-  for (const [tag, script] of scripts) if (script.test(part)) return tag;
-  const lower = part.toLowerCase();
+const tagsOf = new Map<string, number[]>();
+for (const [number, [, words]] of common.entries()) {
+  for (const word of words.split(' ')) tagsOf.set(word, [...(tagsOf.get(word) ?? []), number]);
+}
+
+/** Tokens looked at: about as much text as the window. */
+const mostTokens = 80;
+
+/** BCP-47 primary tag of a text's main language; `und` when nothing tells. `tokens`: the text's lower-case words, in order. */
+export function languageOf(text: string, tokens: readonly string[]): string {
+  if (!asciiOnly(text)) {
+    const part = text.slice(0, window);
+    for (const [tag, script] of scripts) if (script.test(part)) return tag;
+  }
+  const hits = new Uint8Array(common.length);
+  for (let i = 0; i < tokens.length && i < mostTokens; i++) {
+    const tags = tagsOf.get(tokens[i]!);
+    if (tags !== undefined) for (const number of tags) hits[number]!++;
+  }
   let best = 'und';
   let most = 0;
-  for (const [tag, words] of common) {
-    const hits = lower.match(words)?.length ?? 0;
-    if (hits > most) {
-      best = tag;
-      most = hits;
-    }
+  for (const [number, [tag]] of common.entries()) {
+    if (hits[number]! <= most) continue;
+    best = tag;
+    most = hits[number]!;
   }
   return best;
+}
+
+function asciiOnly(text: string): boolean {
+  for (let at = 0; at < text.length && at < window; at++) if (text.charCodeAt(at) >= 0x80) return false;
+  return true;
 }

@@ -118,13 +118,15 @@ interface Prefix {
   readonly class: number;
 }
 
-/** First letters of a prefix word (`diagnos*`), by which it is found. */
-const prefixKeyUnits = 3;
+/** What begins with one token: classes of the word alone, and phrases. */
+interface Begun {
+  readonly classes: number[];
+  readonly phrases: Phrase[];
+}
 
-/** Single words, phrases by their first word, prefixes by their first letters: all looked up by token. */
-const singles = new Map<string, number[]>();
-const phrases = new Map<string, Phrase[]>();
-const prefixes = new Map<string, Prefix[]>();
+/** Words and phrases by their (first) token; prefix words (`diagnos*`) by their first two UTF-16 units. */
+const byToken = new Map<string, Begun>();
+const prefixes = new Map<number, Prefix[]>();
 const unspacedClasses = new Map<string, number[]>();
 
 for (const [number, name] of wordClasses.entries()) {
@@ -133,11 +135,23 @@ for (const [number, name] of wordClasses.entries()) {
     const tokens = (stem ? entry.slice(0, -1) : entry).match(/[\p{L}\p{M}\p{N}_]+/gu) ?? [];
     const first = tokens[0];
     if (first === undefined) continue;
-    if (stem && tokens.length === 1) push(prefixes, first.slice(0, prefixKeyUnits), { text: first, class: number });
-    else if (tokens.length === 1) push(singles, first, number);
-    else push(phrases, first, { rest: tokens.slice(1), class: number });
+    if (stem && tokens.length === 1) push(prefixes, prefixKey(first), { text: first, class: number });
+    else if (tokens.length === 1) begun(first).classes.push(number);
+    else begun(first).phrases.push({ rest: tokens.slice(1), class: number });
   }
   for (const word of unspaced[name].split(',')) push(unspacedClasses, word, number);
+}
+
+function begun(token: string): Begun {
+  const known = byToken.get(token);
+  if (known !== undefined) return known;
+  const made: Begun = { classes: [], phrases: [] };
+  byToken.set(token, made);
+  return made;
+}
+
+function prefixKey(token: string): number {
+  return (token.charCodeAt(0) << 16) | token.charCodeAt(1);
 }
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
@@ -166,14 +180,14 @@ const mostHits = 5;
 export function countTokens(tokens: readonly string[], hits: Uint8Array): void {
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]!;
-    const classes = singles.get(token);
-    if (classes !== undefined) for (const number of classes) hit(hits, number);
-    const begun = phrases.get(token);
-    if (begun !== undefined) for (const phrase of begun) if (follows(tokens, i + 1, phrase.rest)) hit(hits, phrase.class);
-    if (token.length >= prefixKeyUnits) {
-      const stems = prefixes.get(token.slice(0, prefixKeyUnits));
-      if (stems !== undefined) for (const stem of stems) if (token.startsWith(stem.text)) hit(hits, stem.class);
+    const entry = byToken.get(token);
+    if (entry !== undefined) {
+      for (const number of entry.classes) hit(hits, number);
+      for (const phrase of entry.phrases) if (follows(tokens, i + 1, phrase.rest)) hit(hits, phrase.class);
     }
+    if (token.length < 3) continue;
+    const stems = prefixes.get(prefixKey(token));
+    if (stems !== undefined) for (const stem of stems) if (token.startsWith(stem.text)) hit(hits, stem.class);
   }
 }
 
