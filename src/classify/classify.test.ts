@@ -7,6 +7,7 @@ import { apgr, keywordRule, lengthRule, measureTiers, ours, ourScore, readRows }
 import { exchangeOf } from '../../test/support/exchange.ts';
 import { classifyRequest } from './index.ts';
 import type { Tier } from './types.ts';
+import { textWeights } from './weights.ts';
 
 const tierOf = (lastUser: string): Tier => classifyRequest(exchangeOf({ lastUser })).tier;
 
@@ -103,7 +104,9 @@ describe('tiers', () => {
 
 describe('the score', () => {
   const exchanges = fc.record({
-    lastUser: fc.string({ maxLength: 300 }),
+    lastUser: fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.constantFrom('ok', 'Explain why')),
+    context: fc.constantFrom('', 'Design a platform'),
+    lastIsToolResult: fc.boolean(),
     system: fc.constantFrom('', 'Prove theorems step by step.', 'You label tickets.'),
     tools: fc.nat({ max: 20 }),
     images: fc.nat({ max: 3 }),
@@ -128,6 +131,19 @@ describe('the score', () => {
         expect(classifyRequest(exchangeOf({ ...facts, [more]: facts[more as 'tools'] + 1 })).score).toBeGreaterThanOrEqual(before);
       }),
     );
+  });
+
+  it('reads words at the beginning and the end of a long text only, so that its cost is bounded', () => {
+    const names = (lastUser: string) => classifyRequest(exchangeOf({ lastUser, promptTokens: 10 })).signals.map(({ name }) => name);
+    const filler = 'lorem '.repeat(1_000);
+    expect(names(`prove it ${filler}`)).toContain('prove');
+    expect(names(`${filler} prove it`)).toContain('prove');
+    expect(names(`${filler} prove it ${filler}`)).not.toContain('prove');
+  });
+
+  it('has weights of a sane sign: heavy work adds, look-ups and routine tasks take away', () => {
+    for (const name of ['prove', 'derive', 'design', 'implement', 'plan', 'scale', 'constraints', 'questions', 'maths', 'why', 'steps', 'length'] as const) expect(textWeights[name]).toBeGreaterThan(0);
+    for (const name of ['define', 'classify', 'translate', 'rewrite'] as const) expect(textWeights[name]).toBeLessThan(0);
   });
 
   it.each([
