@@ -69,7 +69,7 @@ function configFor(variant: Variant, config: Config): Config {
     filter.typed_config['processing_mode'] = { ...(filter.typed_config['processing_mode'] as object), request_body_mode: 'BUFFERED' };
   }
   if (variant === 'none') stripRoutes(copy);
-  return copy as unknown as Config;
+  return copy;
 }
 
 /** Routes name the filters that WebSockets switch off; without the filters Envoy refuses the names. */

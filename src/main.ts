@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createAdmin } from './admin/server.ts';
-import { loadCatalog } from './catalog/index.ts';
+import { openCatalog } from './catalog/live.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
 import { Session } from './extproc/session.ts';
 import { Credentials } from './pipeline/credentials.ts';
@@ -18,6 +18,9 @@ export interface SluiceOptions {
   readonly policy: string | null;
   /** Catalog file; null: the embedded one. */
   readonly catalog: string | null;
+  /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
+  readonly catalogSource: string | null;
+  readonly catalogIntervalMs: number;
   /** `unix:/path` or `host:port`. */
   readonly listen: string;
   /** `host:port`; port 0: any free one. */
@@ -37,18 +40,39 @@ export interface Sluice {
 /** How often key files are read again, in ms. */
 const credentialRefreshMs = 5_000;
 
+/**
+ * Frames of a stack that are kept. Envoy resets each stream when it is done, Node makes an error of each reset, and deep
+ * stacks of errors that nobody reads were a tenth of all CPU.
+ */
+const stackFrames = 3;
+
 /** Builds and starts one Sluice. Everything is wired here, and nowhere else. Throws SluiceError on what cannot start. */
 export async function startSluice(options: SluiceOptions): Promise<Sluice> {
+  Error.stackTraceLimit = stackFrames;
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   const log = openLog({ level: options.logLevel, path: options.log });
   const { logger } = log;
-  const catalog = await loadCatalog(options.catalog ?? undefined);
-  const policy = new FilePolicyStore({
-    path: options.policy ?? fileURLToPath(defaultPolicyFile),
-    catalog,
-    watch: options.policy !== null,
-    onRuleError: (rule, err) => logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match'),
+  const prices = await openCatalog({
+    file: options.catalog,
+    source: options.catalogSource,
+    intervalMs: options.catalogIntervalMs,
+    onChange: (catalog) => policy.setCatalog(catalog),
+    onReport: ({ added, removed, changed, held }) => logger.info({ added: added.length, removed: removed.length, changed, held }, 'price list imported'),
+    onError: (err) => logger.error({ err }, 'price catalog not updated; the last good one stays'),
   });
+  const failedRules = new Set<string>();
+  const policy: FilePolicyStore = new FilePolicyStore({
+    path: options.policy ?? fileURLToPath(defaultPolicyFile),
+    catalog: prices.catalog,
+    watch: options.policy !== null,
+    onRuleError: (rule, err) => {
+      // Once a rule and generation: a rule that fails does so on every request.
+      if (failedRules.has(rule)) return;
+      failedRules.add(rule);
+      logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
+    },
+  });
+  policy.onChange(() => failedRules.clear());
   policy.onChange(({ number, hash }) => logger.info({ generation: number, hash }, 'policy changed'));
   policy.onRefusal((problems) => logger.error({ problems }, 'policy edit refused; the last good one stays'));
 
@@ -70,7 +94,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
   const address = await transport.listen(options.listen, (stream) => new Session(stream, pipeline, (event) => metrics.protocolEvent(event)));
   ready = true;
-  logger.info({ listen: address, admin: adminUrl, version, policy: policy.current().hash, catalog: catalog.version }, 'ready');
+  logger.info({ listen: address, admin: adminUrl, version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
 
   return {
     address,
@@ -81,6 +105,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       pipeline.close();
       clearInterval(rereadKeys);
       await policy.close();
+      await prices.close();
       await admin.close();
       logger.info('stopped');
       log.flush();

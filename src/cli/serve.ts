@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
+import { SluiceError } from '../errors.ts';
 
 interface ServeFlags {
   readonly policy?: string;
   readonly catalog?: string;
+  readonly catalogSource?: string;
+  readonly catalogInterval: string;
   readonly listen: string;
   readonly admin: string;
   readonly log: string;
@@ -20,16 +23,24 @@ export function registerServe(program: Command): void {
     .description("run the external processor for Envoy's ext_proc filters")
     .option('--policy <path>', 'policy file, or folder of a mounted ConfigMap (default: the embedded policy)', process.env['SLUICE_POLICY'])
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
+    .option('--catalog-source <source>', 'price list (file or URL) to import into --catalog on a schedule')
+    .option('--catalog-interval <hours>', 'hours between two imports', '24')
     .option('--listen <address>', 'unix:/path or host:port for Envoy', process.env['SLUICE_LISTEN'] ?? 'unix:/tmp/sluice.sock')
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
     .option('--grace <seconds>', 'longest drain on SIGTERM', '30')
     .action(async (flags: ServeFlags) => {
+      const hours = Number(flags.catalogInterval);
+      const grace = Number(flags.grace);
+      if (!(hours > 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the interval is no number of hours above 0.', { where: '--catalog-interval' });
+      if (!(grace >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the grace is no number of seconds.', { where: '--grace' });
       const { startSluice } = await import('../main.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
         catalog: flags.catalog ?? null,
+        catalogSource: flags.catalogSource ?? null,
+        catalogIntervalMs: hours * 3_600_000,
         listen: flags.listen,
         admin: flags.admin,
         log: flags.log,
@@ -39,7 +50,7 @@ export function registerServe(program: Command): void {
       const stop = (): void => {
         if (closing) return;
         closing = true;
-        void sluice.close(Number(flags.grace) * 1000).then(() => process.exit(0));
+        void sluice.close(grace * 1000).then(() => process.exit(0));
       };
       process.on('SIGTERM', stop);
       process.on('SIGINT', stop);

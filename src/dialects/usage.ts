@@ -85,7 +85,8 @@ function openai(usage: Fields): Parts | null {
     convention: openaiConvention,
     totalInput,
     cachedRead,
-    cacheWrite5m: 0,
+    // OpenAI's own name is cache_write_tokens: a subset of the input, and priced for its newer models.
+    cacheWrite5m: count(inputDetails['cache_write_tokens']),
     cacheWrite1h: 0,
     // Cached audio is in both of OpenAI's subsets; it is billed as cached, and no token is counted twice.
     audioInput: Math.min(audioInput, Math.max(0, totalInput - cachedRead)),

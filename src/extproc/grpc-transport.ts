@@ -1,4 +1,5 @@
 import { existsSync, rmSync, chmodSync } from 'node:fs';
+import http2 from 'node:http2';
 import { connect } from 'node:net';
 import { Server, ServerCredentials, status, type ServerDuplexStream, type ServiceDefinition } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
@@ -49,12 +50,13 @@ export class GrpcTransport implements Transport {
     this.#health.addToServer(this.#server);
     const path = address.startsWith('unix:') ? address.slice('unix:'.length) : null;
     if (path !== null) await clearStaleSocket(path);
+    const restore = allowResets();
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
         if (error !== null) reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error }));
         else resolve(bound);
       });
-    });
+    }).finally(restore);
     if (path !== null) {
       // Envoy runs as another user of the same group in most pods.
       chmodSync(path, 0o770);
@@ -131,6 +133,20 @@ export class GrpcTransport implements Transport {
       close(true);
     });
   }
+}
+
+/**
+ * Envoy resets every stream that its processor ends first, and the copies' streams always; Node takes more than 33 resets a
+ * second for an attack and drops the whole connection, with all requests on it. The peer here is our own Envoy, so the limit goes.
+ * grpc-js has no option for it: the server that it makes while it binds gets one. Returns what undoes it.
+ */
+function allowResets(): () => void {
+  const { createServer } = http2;
+  http2.createServer = ((options: http2.ServerOptions, listener?: never) =>
+    createServer({ ...options, streamResetBurst: 1_000_000, streamResetRate: 1_000_000 }, listener)) as typeof createServer;
+  return () => {
+    http2.createServer = createServer;
+  };
 }
 
 /** A socket file that a killed process left would make bind fail; one that answers belongs to somebody. */
