@@ -1,11 +1,11 @@
-import { existsSync, rmSync, chmodSync } from 'node:fs';
+import { rmSync, chmodSync } from 'node:fs';
 import http2 from 'node:http2';
-import { connect } from 'node:net';
 import { Server, ServerCredentials, status, type ServerDuplexStream, type ServiceDefinition } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { decodeRequest, encodeReply } from './codec.ts';
+import { clearStaleSocket, resetAllowance, socketPath } from './socket.ts';
 import type { ProcStream, Reply, StreamHandler, Transport } from './types.ts';
 import { WireError } from './wire.ts';
 
@@ -48,7 +48,7 @@ export class GrpcTransport implements Transport {
   async listen(address: string, open: (stream: ProcStream) => StreamHandler): Promise<string> {
     this.#server.addService(service, { Process: (call: Call) => this.#accept(call, open) });
     this.#health.addToServer(this.#server);
-    const path = address.startsWith('unix:') ? address.slice('unix:'.length) : null;
+    const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
     const restore = allowResets();
     const port = await new Promise<number>((resolve, reject) => {
@@ -135,31 +135,12 @@ export class GrpcTransport implements Transport {
   }
 }
 
-/**
- * Envoy resets every stream that its processor ends first, and the copies' streams always; Node takes more than 33 resets a
- * second for an attack and drops the whole connection, with all requests on it. The peer here is our own Envoy, so the limit goes.
- * grpc-js has no option for it: the server that it makes while it binds gets one. Returns what undoes it.
- */
+/** grpc-js has no option for how many resets are taken: the server that it makes while it binds gets one. Returns what undoes it. */
 function allowResets(): () => void {
   const { createServer } = http2;
   http2.createServer = ((options: http2.ServerOptions, listener?: never) =>
-    createServer({ ...options, streamResetBurst: 1_000_000, streamResetRate: 1_000_000 }, listener)) as typeof createServer;
+    createServer({ ...options, ...resetAllowance }, listener)) as typeof createServer;
   return () => {
     http2.createServer = createServer;
   };
-}
-
-/** A socket file that a killed process left would make bind fail; one that answers belongs to somebody. */
-async function clearStaleSocket(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  const alive = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-  if (alive) throw new SluiceError('SLUICE_LISTEN', 'another process listens on this socket.', { where: path });
-  rmSync(path, { force: true });
 }

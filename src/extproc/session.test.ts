@@ -5,8 +5,9 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { headerMap, ScriptedEnvoy, struct, type Message } from '../../test/support/ext-proc.ts';
 import { GrpcTransport } from './grpc-transport.ts';
+import { Http2Transport } from './http2-transport.ts';
 import { Session, type ProtocolEvent } from './session.ts';
-import type { BodyPlan, Gateway, RequestPlan, ResponsePlan } from './types.ts';
+import type { BodyPlan, Gateway, RequestPlan, ResponsePlan, Transport } from './types.ts';
 
 /** A gateway that notes what it is told. */
 class NotingGateway implements Gateway {
@@ -55,185 +56,190 @@ const phases: Readonly<Record<string, Message>> = {
   responseTrailers: { response_trailers: {} },
 };
 
-let folder: string;
-let gateway: NotingGateway;
-let events: ProtocolEvent[];
-let transport: GrpcTransport;
-let address: string;
-let envoy: ScriptedEnvoy;
+describe.each([
+  ['grpc-js', GrpcTransport],
+  ['http2', Http2Transport],
+])('over %s', (_name, Kind) => {
+  let folder: string;
+  let gateway: NotingGateway;
+  let events: ProtocolEvent[];
+  let transport: Transport;
+  let address: string;
+  let envoy: ScriptedEnvoy;
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
-  gateway = new NotingGateway();
-  events = [];
-  transport = new GrpcTransport(() => events.push('decode-error'));
-  address = await transport.listen(`unix:${join(folder, 's.sock')}`, (stream) => new Session(stream, gateway, (event) => events.push(event)));
-  envoy = new ScriptedEnvoy(address);
-});
-
-afterEach(async () => {
-  envoy.close();
-  await transport.drain(0);
-  rmSync(folder, { recursive: true, force: true });
-});
-
-describe('a request stream', () => {
-  it('asks for the body, changes it, and is ended by Sluice', async () => {
-    const stream = envoy.open();
-    stream.send(phases['requestHeaders']!);
-    await stream.until(1);
-    expect(stream.replies[0]).toMatchObject({ mode_override: { request_body_mode: 'BUFFERED' } });
-    stream.send(phases['requestBody']!);
-    expect(await stream.over()).toBe(0);
-    expect(stream.replies[1]).toMatchObject({ request_body: { response: { body_mutation: { body: Buffer.from('changed') } } } });
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+    gateway = new NotingGateway();
+    events = [];
+    transport = new Kind(() => events.push('decode-error'));
+    address = await transport.listen(`unix:${join(folder, 's.sock')}`, (stream) => new Session(stream, gateway, (event) => events.push(event)));
+    envoy = new ScriptedEnvoy(address);
   });
 
-  it('lets a request pass with its headers alone', async () => {
-    gateway.request = { kind: 'pass', metadata: { reason: 'unknown-path' } };
-    const stream = envoy.open();
-    stream.send(phases['requestHeaders']!);
-    expect(await stream.over()).toBe(0);
-    expect(stream.replies).toHaveLength(1);
-    expect(stream.replies[0]).not.toHaveProperty('mode_override');
+  afterEach(async () => {
+    envoy.close();
+    await transport.drain(0);
+    rmSync(folder, { recursive: true, force: true });
   });
 
-  it('tells the gateway when the client went away before the body', async () => {
-    const stream = envoy.open();
-    stream.send(phases['requestHeaders']!);
-    await stream.until(1);
-    stream.cancel();
-    await expect.poll(() => gateway.notes).toEqual(['request', 'aborted']);
-    expect(events).toEqual(['request-aborted']);
-  });
-
-  it('passes a request on when the gateway breaks its word and throws', async () => {
-    gateway.fails = true;
-    const stream = envoy.open();
-    stream.send(phases['requestHeaders']!);
-    await stream.until(1);
-    expect(stream.replies[0]).toHaveProperty('request_headers');
-    expect(events).toEqual(['gateway-error']);
-  });
-});
-
-describe('a response stream in observability mode', () => {
-  const copy = (message: Message): Message => ({ ...message, observability_mode: true });
-
-  it('feeds the observer and replies nothing', async () => {
-    const stream = envoy.open();
-    stream.send(copy(phases['responseHeaders']!));
-    stream.send(copy(phases['responseBody']!));
-    stream.send(copy({ response_body: { body: Buffer.from('b'), end_of_stream: true } }));
-    expect(await stream.over()).toBe(0);
-    expect(gateway.notes).toEqual(['response x', 'chunk a', 'chunk b', 'end whole=true cancelled=false']);
-    expect(stream.replies).toEqual([]);
-  });
-
-  it('ends at once when there is nothing to read', async () => {
-    const stream = envoy.open();
-    stream.send(copy({ response_headers: { headers: headerMap({ ':status': '200' }) } }));
-    expect(await stream.over()).toBe(0);
-  });
-
-  it('says that the answer was not whole when the stream just stops', async () => {
-    const stream = envoy.open();
-    stream.send(copy(phases['responseHeaders']!));
-    stream.send(copy(phases['responseBody']!));
-    await expect.poll(() => gateway.notes.length).toBe(2);
-    stream.halfClose();
-    await expect.poll(() => gateway.notes.at(-1)).toBe('end whole=false cancelled=false');
-  });
-});
-
-describe('any order of phases', () => {
-  const names = Object.keys(phases);
-  const orders: string[][] = [];
-  for (const a of names) for (const b of names) for (const c of names) orders.push([a, b, c]);
-
-  it('gets one reply a phase until Sluice ends the stream, and never hangs or crashes', async () => {
-    for (const order of orders) {
+  describe('a request stream', () => {
+    it('asks for the body, changes it, and is ended by Sluice', async () => {
       const stream = envoy.open();
-      for (const [index, name] of order.entries()) {
-        stream.send(phases[name]!);
-        await stream.until(index + 1);
-        if (stream.status !== null) break;
-        expect(stream.replies.length, order.join(' ')).toBe(index + 1);
-      }
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      expect(stream.replies[0]).toMatchObject({ mode_override: { request_body_mode: 'BUFFERED' } });
+      stream.send(phases['requestBody']!);
+      expect(await stream.over()).toBe(0);
+      expect(stream.replies[1]).toMatchObject({ request_body: { response: { body_mutation: { body: Buffer.from('changed') } } } });
+    });
+
+    it('lets a request pass with its headers alone', async () => {
+      gateway.request = { kind: 'pass', metadata: { reason: 'unknown-path' } };
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      expect(await stream.over()).toBe(0);
+      expect(stream.replies).toHaveLength(1);
+      expect(stream.replies[0]).not.toHaveProperty('mode_override');
+    });
+
+    it('tells the gateway when the client went away before the body', async () => {
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      stream.cancel();
+      await expect.poll(() => gateway.notes).toEqual(['request', 'aborted']);
+      expect(events).toEqual(['request-aborted']);
+    });
+
+    it('passes a request on when the gateway breaks its word and throws', async () => {
+      gateway.fails = true;
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      expect(stream.replies[0]).toHaveProperty('request_headers');
+      expect(events).toEqual(['gateway-error']);
+    });
+  });
+
+  describe('a response stream in observability mode', () => {
+    const copy = (message: Message): Message => ({ ...message, observability_mode: true });
+
+    it('feeds the observer and replies nothing', async () => {
+      const stream = envoy.open();
+      stream.send(copy(phases['responseHeaders']!));
+      stream.send(copy(phases['responseBody']!));
+      stream.send(copy({ response_body: { body: Buffer.from('b'), end_of_stream: true } }));
+      expect(await stream.over()).toBe(0);
+      expect(gateway.notes).toEqual(['response x', 'chunk a', 'chunk b', 'end whole=true cancelled=false']);
+      expect(stream.replies).toEqual([]);
+    });
+
+    it('ends at once when there is nothing to read', async () => {
+      const stream = envoy.open();
+      stream.send(copy({ response_headers: { headers: headerMap({ ':status': '200' }) } }));
+      expect(await stream.over()).toBe(0);
+    });
+
+    it('says that the answer was not whole when the stream just stops', async () => {
+      const stream = envoy.open();
+      stream.send(copy(phases['responseHeaders']!));
+      stream.send(copy(phases['responseBody']!));
+      await expect.poll(() => gateway.notes.length).toBe(2);
       stream.halfClose();
-      expect(await stream.over(), order.join(' ')).toBe(0);
-    }
-    // Whatever was begun was ended: every observer and every waiting body heard of it.
-    const begun = gateway.notes.filter((note) => note === 'request').length;
-    const settled = gateway.notes.filter((note) => note === 'aborted' || note.startsWith('body ')).length;
-    expect(settled).toBe(begun);
-    expect(gateway.notes.filter((note) => note.startsWith('response x')).length).toBe(gateway.notes.filter((note) => note.startsWith('end ')).length);
-  });
-});
-
-describe('the server', () => {
-  it('ends a stream that sends garbage, counts it, and serves the next', async () => {
-    const bad = envoy.open();
-    bad.sendBytes(Buffer.from([0xff, 0xff, 0xff]));
-    expect(await bad.over()).toBe(3);
-    expect(events).toEqual(['decode-error']);
-    const good = envoy.open();
-    good.send(phases['requestHeaders']!);
-    await good.until(1);
-    good.cancel();
+      await expect.poll(() => gateway.notes.at(-1)).toBe('end whole=false cancelled=false');
+    });
   });
 
-  it('takes a body of 32 MiB', async () => {
-    const stream = envoy.open();
-    stream.send(phases['requestHeaders']!);
-    await stream.until(1);
-    stream.send({ request_body: { body: Buffer.alloc(32 * 1024 * 1024, 0x61), end_of_stream: true } });
-    await stream.until(2);
-    expect(gateway.notes).toContain(`body ${32 * 1024 * 1024}`);
+  describe('any order of phases', () => {
+    const names = Object.keys(phases);
+    const orders: string[][] = [];
+    for (const a of names) for (const b of names) for (const c of names) orders.push([a, b, c]);
+
+    it('gets one reply a phase until Sluice ends the stream, and never hangs or crashes', async () => {
+      for (const order of orders) {
+        const stream = envoy.open();
+        for (const [index, name] of order.entries()) {
+          stream.send(phases[name]!);
+          await stream.until(index + 1);
+          if (stream.status !== null) break;
+          expect(stream.replies.length, order.join(' ')).toBe(index + 1);
+        }
+        stream.halfClose();
+        expect(await stream.over(), order.join(' ')).toBe(0);
+      }
+      // Whatever was begun was ended: every observer and every waiting body heard of it.
+      const begun = gateway.notes.filter((note) => note === 'request').length;
+      const settled = gateway.notes.filter((note) => note === 'aborted' || note.startsWith('body ')).length;
+      expect(settled).toBe(begun);
+      expect(gateway.notes.filter((note) => note.startsWith('response x')).length).toBe(gateway.notes.filter((note) => note.startsWith('end ')).length);
+    });
   });
 
-  it('answers the standard health check, and says NOT_SERVING while it drains', async () => {
-    const client = new Client(address, credentials.createInsecure());
-    const check = () =>
-      new Promise<number>((resolve, reject) => {
-        client.makeUnaryRequest('/grpc.health.v1.Health/Check', (bytes: Buffer) => bytes, (bytes: Buffer) => bytes, Buffer.alloc(0), new Metadata(), (error, reply) => {
-          if (error !== null) reject(new Error(error.details));
-          else resolve(reply?.[1] ?? 0);
+  describe('the server', () => {
+    it('ends a stream that sends garbage, counts it, and serves the next', async () => {
+      const bad = envoy.open();
+      bad.sendBytes(Buffer.from([0xff, 0xff, 0xff]));
+      expect(await bad.over()).toBe(3);
+      expect(events).toEqual(['decode-error']);
+      const good = envoy.open();
+      good.send(phases['requestHeaders']!);
+      await good.until(1);
+      good.cancel();
+    });
+
+    it('takes a body of 32 MiB', async () => {
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      stream.send({ request_body: { body: Buffer.alloc(32 * 1024 * 1024, 0x61), end_of_stream: true } });
+      await stream.until(2);
+      expect(gateway.notes).toContain(`body ${32 * 1024 * 1024}`);
+    });
+
+    it('answers the standard health check, and says NOT_SERVING while it drains', async () => {
+      const client = new Client(address, credentials.createInsecure());
+      const check = () =>
+        new Promise<number>((resolve, reject) => {
+          client.makeUnaryRequest('/grpc.health.v1.Health/Check', (bytes: Buffer) => bytes, (bytes: Buffer) => bytes, Buffer.alloc(0), new Metadata(), (error, reply) => {
+            if (error !== null) reject(new Error(error.details));
+            else resolve(reply?.[1] ?? 0);
+          });
         });
-      });
-    expect(await check()).toBe(1);
-    const open = envoy.open();
-    open.send(phases['requestHeaders']!);
-    await open.until(1);
-    const drained = transport.drain(1_000);
-    // A draining server takes no new calls; the open stream ends in its own time.
-    open.send(phases['requestBody']!);
-    expect(await open.over()).toBe(0);
-    client.close();
-    await drained;
-  });
+      expect(await check()).toBe(1);
+      const open = envoy.open();
+      open.send(phases['requestHeaders']!);
+      await open.until(1);
+      const drained = transport.drain(1_000);
+      // A draining server takes no new calls; the open stream ends in its own time.
+      open.send(phases['requestBody']!);
+      expect(await open.over()).toBe(0);
+      client.close();
+      await drained;
+    });
 
-  it('takes the place of a socket file that a killed process left behind', async () => {
-    const path = join(folder, 'stale.sock');
-    writeFileSync(path, '');
-    const second = new GrpcTransport(() => undefined);
-    await expect(second.listen(`unix:${path}`, (stream) => new Session(stream, gateway, () => undefined))).resolves.toBe(`unix:${path}`);
-    await second.drain(0);
-  });
+    it('takes the place of a socket file that a killed process left behind', async () => {
+      const path = join(folder, 'stale.sock');
+      writeFileSync(path, '');
+      const second = new Kind(() => undefined);
+      await expect(second.listen(`unix:${path}`, (stream) => new Session(stream, gateway, () => undefined))).resolves.toBe(`unix:${path}`);
+      await second.drain(0);
+    });
 
-  it('refuses a socket on which somebody listens', async () => {
-    const second = new GrpcTransport(() => undefined);
-    await expect(second.listen(address, (stream) => new Session(stream, gateway, () => undefined))).rejects.toThrow(/another process/);
-  });
+    it('refuses a socket on which somebody listens', async () => {
+      const second = new Kind(() => undefined);
+      await expect(second.listen(address, (stream) => new Session(stream, gateway, () => undefined))).rejects.toThrow(/another process/);
+    });
 
-  it('listens on TCP as well', async () => {
-    const second = new GrpcTransport(() => undefined);
-    const bound = await second.listen('127.0.0.1:0', (stream) => new Session(stream, gateway, () => undefined));
-    const other = new ScriptedEnvoy(bound);
-    const stream = other.open();
-    stream.send(phases['requestHeaders']!);
-    await stream.until(1);
-    stream.cancel();
-    other.close();
-    await second.drain(0);
+    it('listens on TCP as well', async () => {
+      const second = new Kind(() => undefined);
+      const bound = await second.listen('127.0.0.1:0', (stream) => new Session(stream, gateway, () => undefined));
+      const other = new ScriptedEnvoy(bound);
+      const stream = other.open();
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      stream.cancel();
+      other.close();
+      await second.drain(0);
+    });
   });
 });

@@ -1,0 +1,22 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { frame, FrameReader } from './grpc-frames.ts';
+
+describe('gRPC frames', () => {
+  it('come out as they went in, whatever the chunking', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 6 }), fc.array(fc.nat(2_000), { maxLength: 10 }), (messages, cuts) => {
+        const bytes = Buffer.concat(messages.map((message) => frame(Buffer.from(message))));
+        const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
+        const reader = new FrameReader(1_000);
+        const read = places.slice(1).flatMap((place, index) => reader.push(bytes.subarray(places[index], place)) ?? []);
+        expect(read.map((message) => [...message])).toEqual(messages.map((message) => [...message]));
+      }),
+    );
+  });
+
+  it('are refused when they are compressed or longer than the bound', () => {
+    expect(new FrameReader(10).push(Buffer.from([1, 0, 0, 0, 1, 0]))).toBeNull();
+    expect(new FrameReader(10).push(Buffer.from([0, 0, 0, 0, 11]))).toBeNull();
+  });
+});
