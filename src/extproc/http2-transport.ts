@@ -19,6 +19,17 @@ const healthReply = (serving: boolean): Buffer => frame(Buffer.from([0x08, servi
 const invalidArgument = '3';
 const unimplemented = '12';
 
+/**
+ * All is said: the peer need not finish its half (RFC 9113, 8.1). Envoy would reset the stream itself, with an error code of
+ * which Node makes an Error with its stack: 15% of all CPU.
+ */
+function closeCleanly(stream: ServerHttp2Stream): void {
+  // A turn later, when the trailers are on their way: a reset would overtake them.
+  setImmediate(() => {
+    if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+}
+
 /** gRPC status and, once per stream, how it was told. */
 interface Call {
   readonly stream: ServerHttp2Stream;
@@ -136,7 +147,10 @@ export class Http2Transport implements Transport {
     const respond = (): void => {
       if (responded) return;
       responded = true;
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': call.status }));
+      stream.on('wantTrailers', () => {
+        stream.sendTrailers({ 'grpc-status': call.status });
+        closeCleanly(stream);
+      });
       stream.respond(answerHeaders, { waitForTrailers: true });
     };
     const end = (): void => {
@@ -144,7 +158,10 @@ export class Http2Transport implements Transport {
       over = true;
       if (stream.destroyed) return;
       if (responded) stream.end();
-      else stream.respond({ ...answerHeaders, 'grpc-status': call.status }, { endStream: true });
+      else {
+        stream.respond({ ...answerHeaders, 'grpc-status': call.status }, { endStream: true });
+        closeCleanly(stream);
+      }
     };
     const handler = open({
       send(reply: Reply) {
