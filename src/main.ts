@@ -42,15 +42,8 @@ export interface Sluice {
 /** How often key files are read again, in ms. */
 const credentialRefreshMs = 5_000;
 
-/**
- * Frames of a stack that are kept. Envoy resets each stream when it is done, Node makes an error of each reset, and deep
- * stacks of errors that nobody reads were a tenth of all CPU.
- */
-const stackFrames = 3;
-
 /** Builds and starts one Sluice. Everything is wired here, and nowhere else. Throws SluiceError on what cannot start. */
 export async function startSluice(options: SluiceOptions): Promise<Sluice> {
-  Error.stackTraceLimit = stackFrames;
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   const log = openLog({ level: options.logLevel, path: options.log });
   const { logger } = log;

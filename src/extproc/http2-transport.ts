@@ -68,7 +68,7 @@ export class Http2Transport implements Transport {
     });
     server.on('stream', (stream, headers) => this.#accept(stream, headers, open));
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error })));
+      server.once('error', (error: Error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error })));
       if (path !== null) {
         server.listen(path, resolve);
       } else {
