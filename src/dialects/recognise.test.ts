@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { recognise } from './recognise.ts';
+import type { DialectFamily, RequestHead } from './types.ts';
+
+const head = (path: string, more: Partial<RequestHead> = {}): RequestHead => ({ method: 'POST', path, authority: 'gateway', contentType: 'application/json', contentEncoding: '', contentLength: null, upgrade: false, ...more });
+
+describe('paths', () => {
+  it.each<[DialectFamily, string, string]>([
+    ['openai', '/v1/chat/completions', 'openai-chat'],
+    ['openai', '/v1beta/openai/chat/completions?x=1', 'openai-chat'],
+    ['openai', '/v1/completions', 'openai-completions'],
+    ['openai', '/v1/responses', 'openai-responses'],
+    ['openai', '/v1/embeddings', 'openai-embeddings'],
+    ['azure-openai', '/openai/v1/chat/completions', 'openai-chat'],
+    ['anthropic', '/v1/messages', 'anthropic-messages'],
+    ['anthropic', '/v1/messages/count_tokens', 'anthropic-count-tokens'],
+  ])('of %s: %s is read as %s', (family, path, api) => {
+    expect(recognise(head(path), family)).toMatchObject({ kind: 'readable', api, pathModel: null });
+  });
+
+  it('of Azure and Gemini hold the model, and say where it stands', () => {
+    for (const [family, path, model] of [
+      ['azure-openai', '/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21', 'my gpt'],
+      ['gemini', '/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse', 'gemini-2.5-pro'],
+      ['gemini', '/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-pro:generateContent', 'gemini-2.5-pro'],
+    ] as const) {
+      const recognised = recognise(head(path), family);
+      if (recognised.kind !== 'readable' || recognised.pathModel === null) throw new Error(path);
+      expect(recognised.pathModel.model).toBe(model);
+      expect(decodeURIComponent(path.slice(recognised.pathModel.span.start, recognised.pathModel.span.end))).toBe(model);
+    }
+  });
+
+  it('of Bedrock and of other LLM APIs are observed', () => {
+    expect(recognise(head('/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke'), 'bedrock')).toEqual({ kind: 'observed', api: 'bedrock', model: 'anthropic.claude-3-haiku-20240307-v1:0', reason: 'not-rewritable' });
+    for (const path of ['/v1/images/generations', '/v1/audio/speech', '/v1/batches', '/v1/models']) expect(recognise(head(path), 'openai')).toMatchObject({ kind: 'observed', reason: 'not-rewritable' });
+    expect(recognise(head('/v1beta/models/text-embedding-004:embedContent'), 'gemini')).toMatchObject({ kind: 'observed', model: 'text-embedding-004' });
+  });
+
+  it.each<[string, Partial<RequestHead>, string]>([
+    ['/healthz', {}, 'unknown-path'],
+    ['/v1/chat/completions', { upgrade: true }, 'upgrade'],
+    ['/v1/chat/completions', { method: 'PATCH' }, 'method'],
+    ['/v1/chat/completions', { contentEncoding: 'gzip' }, 'encoded-body'],
+    ['/v1/chat/completions', { contentType: 'multipart/form-data; boundary=x' }, 'not-json'],
+    ['/v1/chat/completions', { contentLength: 64 * 1024 * 1024 }, 'too-large'],
+    ['/v1/chat/completions', { contentLength: 0 }, 'no-body'],
+  ])('%s with %j pass: %s', (path, more, reason) => {
+    expect(recognise(head(path, more), 'openai')).toEqual({ kind: 'pass', reason });
+  });
+});

@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProviderSimulator } from '../src/demo/simulator.ts';
+import { Stack } from '../src/demo/stack.ts';
+
+const simulator = new ProviderSimulator();
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = new Stack({ policy: 'version: 1\ndefaults: {failClosed: true}\n', endpoint: await simulator.listen(), failClosed: true });
+  await stack.start();
+});
+
+afterAll(async () => {
+  await stack.stop();
+  await simulator.close();
+});
+
+describe('a fail-closed gateway', () => {
+  it('answers 503 while Sluice is gone, sends nothing on, and serves again when it is back', async () => {
+    const ask = async (): Promise<number> => {
+      const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    expect(await ask()).toBe(200);
+    await stack.stopSluice('SIGKILL');
+    const before = simulator.received.length;
+    expect(await ask()).toBe(503);
+    expect(simulator.received.length).toBe(before);
+    await stack.startSluice();
+    await expect.poll(ask, { timeout: 2_000 }).toBe(200);
+  });
+});
