@@ -170,23 +170,22 @@ describe('a real client through a real Envoy', () => {
     expect(larger.status).toBe(200);
   });
 
-  it('follows an edit of the policy within a second, and keeps the last good one', async () => {
+  it('follows an edit of the policy, and keeps the last good one', async () => {
     const ask = async () => {
       const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
       await response.arrayBuffer();
       return response.headers.get('x-sluice-model');
     };
     stack.writePolicy(policy.replace('simple: [openai/gpt-5-nano', 'simple: [openai/gpt-4.1-nano'));
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    expect(await ask()).toBe('gpt-4.1-nano');
+    // The store's own tests hold it to one second; here a busy machine may take longer.
+    await expect.poll(ask, { timeout: 5_000 }).toBe('gpt-4.1-nano');
     stack.writePolicy('version: 1\nnonsense: true\n');
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect(await ask()).toBe('gpt-4.1-nano');
     const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
     expect(metrics).toMatch(/^llm_proxy_policy_refused 1$/m);
     stack.writePolicy(policy);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    expect(await ask()).toBe('gpt-5-nano');
+    await expect.poll(ask, { timeout: 5_000 }).toBe('gpt-5-nano');
   });
 
   it('lets requests go on when Sluice is killed under load, and decides again within two seconds of its restart', async () => {
