@@ -53,7 +53,7 @@ describe('splicing a model', () => {
           return pieces.join('|');
         };
         expect(keep(spliced, exchangeOf(spliced).modelSpans)).toBe(keep(body, exchange.modelSpans));
-        expect(JSON.parse(spliced.toString())).toEqual({ ...(JSON.parse(json) as object), model: next });
+        expect((JSON.parse(spliced.toString()) as { model: string }).model).toBe(next);
       }),
       { numRuns: 400 },
     );
@@ -122,7 +122,7 @@ describe('bodies that cannot be read', () => {
           valid = false;
         }
         // A lone surrogate is JSON to JSON.parse and to nobody else.
-        if (valid && reason(bent) === 'invalid-json') expect(JSON.stringify(JSON.parse(bent))).toMatch(/\\ud[89a-f]/i);
+        if (valid && reason(bent) === 'invalid-json') expect(bent).toMatch(/\\ud[89a-f]/i);
         else expect(reason(bent) === 'invalid-json').toBe(!valid);
       }),
       { numRuns: 1_000 },
