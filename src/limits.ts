@@ -9,6 +9,12 @@ export const limits = {
   grpcMessageBytes: 34 * 1024 * 1024,
   /** Streams that Envoy may have open to Sluice on one connection. */
   grpcStreams: 1_000_000,
+  /** One HTTP/2 header block on that connection, names, values and 32 bytes for each, in bytes. */
+  http2HeaderListBytes: 16 * 1024,
+  /** Answers that a peer lets lie unread on a connection, in bytes; beyond it the connection is cut. */
+  http2UnsentBytes: 256 * 1024 * 1024,
+  /** HTTP/2 frames a second that only cost us (ping, settings, priority, reset, empty data). Envoy resets a stream a request. */
+  http2ControlFrames: 200_000,
   /** Longest workspace name that is kept, in UTF-16 units. */
   workspaceUnits: 128,
   /** Deepest JSON nesting that the scanner follows; deeper bodies pass untouched. */

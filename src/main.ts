@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { createAdmin } from './admin/server.ts';
 import { openCatalog } from './catalog/live.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
-import { Http2Transport } from './extproc/http2-transport.ts';
+import { SocketTransport } from './extproc/socket-transport.ts';
 import { Session } from './extproc/session.ts';
 import { socketPath } from './extproc/socket.ts';
 import { Credentials } from './pipeline/credentials.ts';
@@ -83,7 +83,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const pipeline = new Pipeline({ policy, credentials, sink, metrics, log: logger });
   metrics.watchPending(() => pipeline.pending);
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
-  const Transport = socketPath(options.listen) === null ? GrpcTransport : Http2Transport;
+  const Transport = socketPath(options.listen) === null ? GrpcTransport : SocketTransport;
   const transport = new Transport(() => metrics.protocolEvent('decode-error'));
   let ready = false;
   const admin = createAdmin({ registry: metrics.registry, recent, policyStore: policy, ready: () => ready });

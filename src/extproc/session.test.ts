@@ -5,7 +5,7 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { headerMap, ScriptedEnvoy, struct, type Message } from '../../test/support/ext-proc.ts';
 import { GrpcTransport } from './grpc-transport.ts';
-import { Http2Transport } from './http2-transport.ts';
+import { SocketTransport } from './socket-transport.ts';
 import { Session, type ProtocolEvent } from './session.ts';
 import type { BodyPlan, Gateway, RequestPlan, ResponsePlan, Transport } from './types.ts';
 
@@ -58,7 +58,7 @@ const phases: Readonly<Record<string, Message>> = {
 
 describe.each([
   ['grpc-js', GrpcTransport],
-  ['http2', Http2Transport],
+  ['own frames', SocketTransport],
 ])('over %s', (_name, Kind) => {
   let folder: string;
   let gateway: NotingGateway;

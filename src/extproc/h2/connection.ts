@@ -1,0 +1,416 @@
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { limits } from '../../limits.ts';
+import {
+  ConnectionError,
+  defaultWindow,
+  errorCode,
+  flag,
+  frameHeaderBytes,
+  frameOf,
+  frameType,
+  maxFramePayload,
+  maxWindow,
+  numbersFrame,
+  preface,
+  setting,
+  settingsFrame,
+  unpadded,
+  type ErrorCode,
+} from './frames.ts';
+import { CompressionError, HeaderDecoder, type Header } from './hpack.ts';
+import { Http2Stream, refusal, type StreamOwner } from './stream.ts';
+
+/** Told once per stream: who takes it. */
+export type AcceptStream = (stream: Http2Stream, headers: readonly Header[]) => StreamOwner;
+
+/** What one stream may have on its way to us: a whole message, so that no body waits for leave to go on. */
+const streamWindow = limits.grpcMessageBytes;
+/** One connection carries all requests: its window must not be the narrowest place. */
+const connectionWindow = 2 * limits.grpcMessageBytes;
+
+/** Answers to these cost the peer nothing and us something. */
+const controlFrames: ReadonlySet<number> = new Set([frameType.ping, frameType.settings, frameType.priority, frameType.resetStream]);
+
+const nothing: Buffer = Buffer.alloc(0);
+const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
+/** Its answer says that our GOAWAY has been read. */
+const drainPing: Buffer = Buffer.from('draining');
+
+/**
+ * One HTTP/2 connection as a server, frame by frame (RFC 9113). What arrives in one read is answered in one write. It limits
+ * what a peer can make it hold or do: header blocks, streams, frames that only cost us, and answers that are not fetched.
+ */
+export class Http2Connection {
+  readonly #socket: Socket;
+  readonly #accept: AcceptStream;
+  readonly #headers = new HeaderDecoder(limits.http2HeaderListBytes);
+  readonly #streams = new Map<number, Http2Stream>();
+  /** Bytes of a frame (or of the preface) that came in part. */
+  #held: Buffer = nothing;
+  #sawPreface = false;
+  #sawSettings = false;
+  /** A header block whose CONTINUATION is awaited: nothing else may come before it. */
+  #block: { readonly id: number; readonly ends: boolean; readonly pieces: Buffer[]; bytes: number } | null = null;
+  #lastStream = 0;
+  /** Streams above this came after our GOAWAY. */
+  #goAwayAt = maxWindow;
+  #draining = false;
+  #received = 0;
+  #sendWindow = defaultWindow;
+  #peerStreamWindow = defaultWindow;
+  #out: Buffer[] = [];
+  #outBytes = 0;
+  /** Inside a read: its end flushes. */
+  #reading = false;
+  #flushing = false;
+  #controlSecond = 0;
+  #controlCount = 0;
+  #closed = false;
+  /** Streams with answers that wait for the connection's window. */
+  readonly #starved = new Set<Http2Stream>();
+  readonly #onClose: () => void;
+
+  constructor(socket: Socket, accept: AcceptStream, onClose: () => void) {
+    this.#socket = socket;
+    this.#accept = accept;
+    this.#onClose = onClose;
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#gone());
+    this.write(
+      settingsFrame([
+        [setting.maxConcurrentStreams, limits.grpcStreams],
+        [setting.initialWindowSize, streamWindow],
+        [setting.maxHeaderListSize, limits.http2HeaderListBytes],
+      ]),
+    );
+    this.write(numbersFrame(frameType.windowUpdate, 0, connectionWindow - defaultWindow));
+  }
+
+  /** Open streams. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  /** No new streams; closes when the open ones have ended. */
+  drain(): void {
+    if (this.#draining || this.#closed) return;
+    this.#draining = true;
+    // First a warning that names no stream, since new ones are on their way; when the peer answers the ping it has read it.
+    this.write(numbersFrame(frameType.goAway, 0, maxWindow, errorCode.none));
+    this.write(frameOf(frameType.ping, 0, 0, drainPing));
+  }
+
+  /** Cuts the connection and all its streams. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Queues whole frames; they leave together at the end of this turn or of the read that caused them. */
+  write(frames: Buffer): void {
+    if (this.#closed) return;
+    this.#out.push(frames);
+    this.#outBytes += frames.length;
+    if (this.#reading || this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  /** How many of `wanted` bytes of DATA the connection's window grants now; they are taken from it. Zero: the stream is called again later. */
+  take(stream: Http2Stream, wanted: number): number {
+    const granted = Math.min(wanted, this.#sendWindow);
+    this.#sendWindow -= granted;
+    if (granted < wanted) this.#starved.add(stream);
+    return granted;
+  }
+
+  /** A stream that has ended on our side, or was reset. */
+  forget(stream: Http2Stream): void {
+    this.#streams.delete(stream.id);
+    this.#starved.delete(stream);
+    this.#closeIfDrained();
+  }
+
+  #flush(): void {
+    if (this.#out.length === 0 || this.#closed) return;
+    const frames = this.#out;
+    const bytes = this.#outBytes;
+    this.#out = [];
+    this.#outBytes = 0;
+    if (this.#socket.writableLength > limits.http2UnsentBytes) {
+      // A peer that sends and never reads.
+      this.#socket.destroy();
+      return;
+    }
+    if (frames.length === 1) this.#socket.write(frames[0]!);
+    else if (bytes <= maxFramePayload) this.#socket.write(Buffer.concat(frames, bytes));
+    else {
+      this.#socket.cork();
+      for (const frame of frames) this.#socket.write(frame);
+      this.#socket.uncork();
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    this.#reading = true;
+    try {
+      this.#parse(chunk);
+    } catch (error) {
+      this.#fail(error instanceof ConnectionError ? error.code : error instanceof CompressionError ? errorCode.compression : errorCode.internal);
+    }
+    this.#reading = false;
+    this.#flush();
+  }
+
+  #parse(chunk: Buffer): void {
+    let at = 0;
+    // Only the frame that came in parts is put together; all others are read where they lie.
+    while (this.#held.length > 0) {
+      const missing = this.#length(this.#held, 0) - this.#held.length;
+      if (missing <= 0) {
+        const frame = this.#held;
+        this.#held = nothing;
+        this.#consume(frame);
+        continue;
+      }
+      if (at === chunk.length) return;
+      const part = chunk.subarray(at, at + missing);
+      this.#held = Buffer.concat([this.#held, part]);
+      at += part.length;
+    }
+    while (at < chunk.length && !this.#closed) {
+      const length = this.#length(chunk, at);
+      if (chunk.length - at < length) {
+        // A copy: the read's own buffer is far larger.
+        this.#held = Buffer.from(chunk.subarray(at));
+        return;
+      }
+      this.#consume(chunk.subarray(at, at + length));
+      at += length;
+    }
+  }
+
+  /** How long the thing at `at` is, as far as can be told from what is there. */
+  #length(bytes: Buffer, at: number): number {
+    if (!this.#sawPreface) return preface.length;
+    if (bytes.length - at < frameHeaderBytes) return frameHeaderBytes;
+    const payload = bytes.readUIntBE(at, 3);
+    if (payload > maxFramePayload) throw new ConnectionError(errorCode.frameSize, 'frame too large');
+    return frameHeaderBytes + payload;
+  }
+
+  #consume(frame: Buffer): void {
+    if (!this.#sawPreface) {
+      if (!frame.equals(preface)) throw new ConnectionError(errorCode.protocol, 'no HTTP/2 preface');
+      this.#sawPreface = true;
+      return;
+    }
+    const type = frame[3]!;
+    const flags = frame[4]!;
+    const id = frame.readUInt32BE(5) & 0x7fff_ffff;
+    const payload = frame.subarray(frameHeaderBytes);
+    if (!this.#sawSettings) {
+      if (type !== frameType.settings || (flags & flag.ack) !== 0) throw new ConnectionError(errorCode.protocol, 'settings must come first');
+      this.#sawSettings = true;
+    }
+    if (this.#block !== null && (type !== frameType.continuation || id !== this.#block.id)) {
+      throw new ConnectionError(errorCode.protocol, 'a header block was interrupted');
+    }
+    if (controlFrames.has(type) || (payload.length === 0 && type === frameType.data && (flags & flag.endStream) === 0)) this.#countControl();
+    switch (type) {
+      case frameType.data:
+        this.#data(id, flags, payload);
+        return;
+      case frameType.headers:
+        this.#headersFrame(id, flags, payload);
+        return;
+      case frameType.continuation:
+        this.#continuation(flags, payload);
+        return;
+      case frameType.resetStream:
+        if (payload.length !== 4) throw new ConnectionError(errorCode.frameSize, 'RST_STREAM of a wrong size');
+        this.#known(id);
+        this.#end(id, true);
+        return;
+      case frameType.settings:
+        this.#settings(id, flags, payload);
+        return;
+      case frameType.ping:
+        this.#ping(id, flags, payload);
+        return;
+      case frameType.windowUpdate:
+        this.#windowUpdate(id, payload);
+        return;
+      case frameType.pushPromise:
+        throw new ConnectionError(errorCode.protocol, 'a client cannot push');
+      default:
+        // GOAWAY of a client needs no answer; PRIORITY is deprecated; unknown types are to be ignored.
+        return;
+    }
+  }
+
+  #data(id: number, flags: number, payload: Buffer): void {
+    this.#known(id);
+    // Padding counts, and so does what comes for a stream that has ended here.
+    this.#received += payload.length;
+    if (this.#received > connectionWindow) throw new ConnectionError(errorCode.flowControl, 'more than the connection’s window');
+    if (this.#received > connectionWindow / 2) {
+      this.write(numbersFrame(frameType.windowUpdate, 0, this.#received));
+      this.#received = 0;
+    }
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    const ends = (flags & flag.endStream) !== 0;
+    stream.received += payload.length;
+    if (stream.received > streamWindow) throw new ConnectionError(errorCode.flowControl, 'more than the stream’s window');
+    if (!ends && stream.received > streamWindow / 2) {
+      this.write(numbersFrame(frameType.windowUpdate, id, stream.received));
+      stream.received = 0;
+    }
+    stream.arrived(unpadded(payload, flags));
+    if (ends) this.#end(id, false);
+  }
+
+  #headersFrame(id: number, flags: number, payload: Buffer): void {
+    if (id % 2 === 0) throw new ConnectionError(errorCode.protocol, 'a client’s stream has an odd number');
+    let block = unpadded(payload, flags);
+    if ((flags & flag.priority) !== 0) {
+      if (block.length < 5) throw new ConnectionError(errorCode.frameSize, 'priority cut short');
+      block = block.subarray(5);
+    }
+    const ends = (flags & flag.endStream) !== 0;
+    if ((flags & flag.endHeaders) !== 0) this.#opened(id, ends, block);
+    else this.#block = { id, ends, pieces: [Buffer.from(block)], bytes: block.length };
+  }
+
+  #continuation(flags: number, payload: Buffer): void {
+    const block = this.#block;
+    if (block === null) throw new ConnectionError(errorCode.protocol, 'CONTINUATION of nothing');
+    block.pieces.push(Buffer.from(payload));
+    // A frame's own bytes count, so that empty ones come to an end too.
+    block.bytes += payload.length + frameHeaderBytes;
+    if (block.bytes > limits.http2HeaderListBytes) throw new ConnectionError(errorCode.calm, 'header block too large');
+    if ((flags & flag.endHeaders) === 0) return;
+    this.#block = null;
+    this.#opened(block.id, block.ends, Buffer.concat(block.pieces));
+  }
+
+  /** A header block is whole: a new stream, or the trailers of one. */
+  #opened(id: number, ends: boolean, block: Buffer): void {
+    // Decoded whatever becomes of it: the tables of both sides have to stay alike.
+    const headers = this.#headers.decode(block);
+    if (id <= this.#lastStream) {
+      if (!ends) throw new ConnectionError(errorCode.protocol, 'headers inside a stream');
+      this.#end(id, false);
+      return;
+    }
+    this.#lastStream = id;
+    if (id > this.#goAwayAt || this.#streams.size >= limits.grpcStreams) {
+      this.write(refusal(id));
+      return;
+    }
+    const stream = new Http2Stream(this, id, this.#peerStreamWindow);
+    this.#streams.set(id, stream);
+    stream.own(this.#accept(stream, headers));
+    if (ends) this.#end(id, false);
+  }
+
+  /** The peer's half of a stream ended, or the whole of it. It stays known for our half unless it was reset. */
+  #end(id: number, cancelled: boolean): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    stream.closed(cancelled);
+    if (cancelled) this.forget(stream);
+  }
+
+  #settings(id: number, flags: number, payload: Buffer): void {
+    if (id !== 0) throw new ConnectionError(errorCode.protocol, 'settings of a stream');
+    if ((flags & flag.ack) !== 0) return;
+    if (payload.length % 6 !== 0) throw new ConnectionError(errorCode.frameSize, 'settings of a wrong size');
+    for (let at = 0; at < payload.length; at += 6) {
+      if (payload.readUInt16BE(at) !== setting.initialWindowSize) continue;
+      const window = payload.readUInt32BE(at + 2);
+      if (window > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window too large');
+      const change = window - this.#peerStreamWindow;
+      this.#peerStreamWindow = window;
+      for (const stream of [...this.#streams.values()]) this.#grow(stream, change);
+    }
+    this.write(settingsAck);
+  }
+
+  #ping(id: number, flags: number, payload: Buffer): void {
+    if (id !== 0) throw new ConnectionError(errorCode.protocol, 'ping of a stream');
+    if (payload.length !== 8) throw new ConnectionError(errorCode.frameSize, 'ping of a wrong size');
+    if ((flags & flag.ack) === 0) {
+      this.write(frameOf(frameType.ping, flag.ack, 0, payload));
+      return;
+    }
+    if (!this.#draining || !payload.equals(drainPing)) return;
+    this.#goAwayAt = this.#lastStream;
+    this.write(numbersFrame(frameType.goAway, 0, this.#lastStream, errorCode.none));
+    this.#closeIfDrained();
+  }
+
+  #windowUpdate(id: number, payload: Buffer): void {
+    if (payload.length !== 4) throw new ConnectionError(errorCode.frameSize, 'WINDOW_UPDATE of a wrong size');
+    const bytes = payload.readUInt32BE(0) & 0x7fff_ffff;
+    if (bytes === 0) throw new ConnectionError(errorCode.protocol, 'a window that grows by nothing');
+    if (id !== 0) {
+      this.#known(id);
+      const stream = this.#streams.get(id);
+      if (stream !== undefined) this.#grow(stream, bytes);
+      return;
+    }
+    this.#sendWindow += bytes;
+    if (this.#sendWindow > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window too large');
+    const starved = [...this.#starved];
+    this.#starved.clear();
+    for (const stream of starved) stream.resume();
+  }
+
+  #grow(stream: Http2Stream, bytes: number): void {
+    if (!stream.grow(bytes)) stream.reset(errorCode.flowControl);
+  }
+
+  /** Frames of streams that were never opened break the protocol; of streams that have ended they are late. */
+  #known(id: number): void {
+    if (id === 0 || id > this.#lastStream) throw new ConnectionError(errorCode.protocol, 'frame of an idle stream');
+  }
+
+  #countControl(): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#controlSecond) {
+      this.#controlSecond = second;
+      this.#controlCount = 0;
+    }
+    if (++this.#controlCount > limits.http2ControlFrames) throw new ConnectionError(errorCode.calm, 'too many frames that only cost');
+  }
+
+  #fail(code: ErrorCode): void {
+    this.write(numbersFrame(frameType.goAway, 0, this.#lastStream, code));
+    this.#flush();
+    this.#socket.destroySoon();
+    this.#gone();
+  }
+
+  #closeIfDrained(): void {
+    if (this.#goAwayAt === maxWindow || this.#streams.size > 0) return;
+    this.#flush();
+    this.#socket.end();
+  }
+
+  #gone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    this.#starved.clear();
+    for (const stream of streams) stream.closed(true);
+    this.#onClose();
+  }
+}

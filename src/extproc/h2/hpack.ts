@@ -1,0 +1,166 @@
+import { decodeHuffman } from './huffman.ts';
+
+/** The static table of RFC 7541, appendix A; `name` or `name=value`. */
+const staticTable: readonly (readonly [string, string])[] = (
+  ':authority|:method=GET|:method=POST|:path=/|:path=/index.html|:scheme=http|:scheme=https|:status=200|:status=204|:status=206|' +
+  ':status=304|:status=400|:status=404|:status=500|accept-charset|accept-encoding=gzip, deflate|accept-language|accept-ranges|accept|' +
+  'access-control-allow-origin|age|allow|authorization|cache-control|content-disposition|content-encoding|content-language|' +
+  'content-length|content-location|content-range|content-type|cookie|date|etag|expect|expires|from|host|if-match|if-modified-since|' +
+  'if-none-match|if-range|if-unmodified-since|last-modified|link|location|max-forwards|proxy-authenticate|proxy-authorization|range|' +
+  'referer|refresh|retry-after|server|set-cookie|strict-transport-security|transfer-encoding|user-agent|vary|via|www-authenticate'
+)
+  .split('|')
+  .map((entry) => {
+    const split = entry.indexOf('=');
+    return split < 0 ? [entry, ''] : [entry.slice(0, split), entry.slice(split + 1)];
+  });
+
+/** The size that a peer may use before it has heard of another (RFC 7541, 4.2), and the one that is kept here. */
+export const headerTableBytes = 4096;
+
+/** What an entry counts beyond its name and value (RFC 7541, 4.1). */
+const entryOverhead = 32;
+
+/** A header block that breaks the rules; the connection cannot go on, since both tables have to stay alike. */
+export class CompressionError extends Error {
+  override readonly name = 'CompressionError';
+}
+
+export type Header = readonly [name: string, value: string];
+
+/**
+ * Decodes the header blocks of one connection, in the order in which they came. Bounded: the table by `headerTableBytes`, one
+ * block's decoded size by `maxListBytes` (names, values and 32 bytes each).
+ */
+export class HeaderDecoder {
+  readonly #maxListBytes: number;
+  /** Newest first. */
+  #entries: Header[] = [];
+  #size = 0;
+  #maxSize = headerTableBytes;
+  #bytes: Buffer = Buffer.alloc(0);
+  #at = 0;
+
+  constructor(maxListBytes: number) {
+    this.#maxListBytes = maxListBytes;
+  }
+
+  /** The block's headers. Throws CompressionError. */
+  decode(block: Buffer): Header[] {
+    this.#bytes = block;
+    this.#at = 0;
+    const headers: Header[] = [];
+    let total = 0;
+    while (this.#at < block.length) {
+      const first = block[this.#at]!;
+      let header: Header;
+      if ((first & 0x80) !== 0) header = this.#entry(this.#integer(7));
+      else if ((first & 0xc0) === 0x40) {
+        header = this.#literal(6);
+        this.#insert(header);
+      } else if ((first & 0xe0) === 0x20) {
+        if (headers.length > 0) throw new CompressionError('table size change after a header');
+        this.#resize(this.#integer(5));
+        continue;
+      } else header = this.#literal(4);
+      total += header[0].length + header[1].length + entryOverhead;
+      if (total > this.#maxListBytes) throw new CompressionError('header list too large');
+      headers.push(header);
+    }
+    this.#bytes = Buffer.alloc(0);
+    return headers;
+  }
+
+  #literal(prefixBits: number): Header {
+    const index = this.#integer(prefixBits);
+    const name = index === 0 ? this.#string() : this.#entry(index)[0];
+    return [name, this.#string()];
+  }
+
+  #entry(index: number): Header {
+    const entry = index <= staticTable.length ? staticTable[index - 1] : this.#entries[index - staticTable.length - 1];
+    if (entry === undefined) throw new CompressionError('index outside the tables');
+    return entry;
+  }
+
+  #insert(header: Header): void {
+    this.#entries.unshift(header);
+    this.#size += header[0].length + header[1].length + entryOverhead;
+    this.#evict();
+  }
+
+  #resize(size: number): void {
+    if (size > headerTableBytes) throw new CompressionError('table size above what was allowed');
+    this.#maxSize = size;
+    this.#evict();
+  }
+
+  #evict(): void {
+    while (this.#size > this.#maxSize) {
+      const [name, value] = this.#entries.pop()!;
+      this.#size -= name.length + value.length + entryOverhead;
+    }
+  }
+
+  #integer(prefixBits: number): number {
+    const mask = (1 << prefixBits) - 1;
+    let value = this.#byte() & mask;
+    if (value < mask) return value;
+    for (let shift = 0; ; shift += 7) {
+      // Nothing that is legal here needs more than 21 bits.
+      if (shift > 14) throw new CompressionError('integer too large');
+      const byte = this.#byte();
+      value += (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  #string(): string {
+    const huffman = (this.#bytes[this.#at] ?? 0) >= 0x80;
+    const length = this.#integer(7);
+    const start = this.#at;
+    const end = start + length;
+    if (end > this.#bytes.length) throw new CompressionError('truncated string');
+    this.#at = end;
+    if (!huffman) return this.#bytes.toString('latin1', start, end);
+    const text = decodeHuffman(this.#bytes, start, end);
+    if (text === null) throw new CompressionError('bad Huffman code');
+    return text;
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new CompressionError('truncated block');
+    return byte;
+  }
+}
+
+/** A header block of headers that enter no table: static names where there is one, plain strings. */
+export function encodeHeaders(headers: readonly Header[]): Buffer {
+  const parts: Buffer[] = [];
+  for (const [name, value] of headers) {
+    const exact = staticTable.findIndex((entry) => entry[0] === name && entry[1] === value);
+    if (exact >= 0) {
+      parts.push(Buffer.from([0x80 | (exact + 1)]));
+      continue;
+    }
+    const known = staticTable.findIndex((entry) => entry[0] === name) + 1;
+    parts.push(integer(known, 4), ...(known === 0 ? [text(name)] : []), text(value));
+  }
+  return Buffer.concat(parts);
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value, 'latin1');
+  return Buffer.concat([integer(bytes.length, 7), bytes]);
+}
+
+function integer(value: number, prefixBits: number): Buffer {
+  const mask = (1 << prefixBits) - 1;
+  if (value < mask) return Buffer.from([value]);
+  const bytes = [mask];
+  let rest = value - mask;
+  for (; rest >= 0x80; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}

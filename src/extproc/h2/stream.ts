@@ -1,0 +1,144 @@
+import type { Http2Connection } from './connection.ts';
+import { errorCode, flag, frameHeaderBytes, frameOf, frameType, maxFramePayload, maxWindow, numbersFrame, putFrameHeader, type ErrorCode } from './frames.ts';
+
+/** Who a stream's bytes are for. Calls come in order, nothing after `closed`. */
+export interface StreamOwner {
+  data(bytes: Buffer): void;
+  /** The peer ended its half (`cancelled: false`) or the stream was reset or its connection lost. Not told after our own end. */
+  closed(cancelled: boolean): void;
+}
+
+/** Below this a payload is copied behind its frame header: one buffer is cheaper to write than two. */
+const copyBelow = 4_096;
+
+/** One stream, seen from the server. */
+export class Http2Stream {
+  readonly id: number;
+  readonly #connection: Http2Connection;
+  #owner: StreamOwner | null = null;
+  #sendWindow: number;
+  /** Received since our last WINDOW_UPDATE. */
+  received = 0;
+  /** DATA that waits for a window, and the trailers behind it. */
+  #waiting: Buffer[] = [];
+  #trailers: Buffer | null = null;
+  #ended = false;
+  #over = false;
+
+  constructor(connection: Http2Connection, id: number, sendWindow: number) {
+    this.#connection = connection;
+    this.id = id;
+    this.#sendWindow = sendWindow;
+  }
+
+  /** Our half has ended, or all has. */
+  get over(): boolean {
+    return this.#ended || this.#over;
+  }
+
+  own(owner: StreamOwner): void {
+    this.#owner = owner;
+  }
+
+  /** The response's header block; with `end` there is nothing else. */
+  respond(block: Buffer, end: boolean): void {
+    if (this.over) return;
+    this.#connection.write(frameOf(frameType.headers, flag.endHeaders | (end ? flag.endStream : 0), this.id, block));
+    if (end) this.#finish();
+  }
+
+  /** Sends `payload`, now or when the peer's windows allow it. */
+  data(payload: Buffer): void {
+    if (this.over) return;
+    if (this.#waiting.length > 0) this.#waiting.push(payload);
+    else this.#push(payload);
+  }
+
+  /** Ends the stream with a block of trailers, after all its data. */
+  trailers(block: Buffer): void {
+    if (this.over) return;
+    this.#ended = true;
+    if (this.#waiting.length > 0) this.#trailers = block;
+    else this.#sendTrailers(block);
+  }
+
+  reset(code: ErrorCode): void {
+    if (this.#over) return;
+    this.#connection.write(numbersFrame(frameType.resetStream, this.id, code));
+    this.#finish();
+  }
+
+  /** The peer's window grew; false when it grew beyond what is allowed. */
+  grow(bytes: number): boolean {
+    this.#sendWindow += bytes;
+    if (this.#sendWindow > maxWindow) return false;
+    this.resume();
+    return true;
+  }
+
+  /** Sends what waited, as far as the windows go. */
+  resume(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0 || this.#over) return;
+    this.#waiting = [];
+    for (const [index, payload] of waiting.entries()) {
+      if (!this.#push(payload)) {
+        this.#waiting.push(...waiting.slice(index + 1));
+        return;
+      }
+    }
+    if (this.#trailers !== null) this.#sendTrailers(this.#trailers);
+  }
+
+  /** From the connection: bytes of the peer's. */
+  arrived(bytes: Buffer): void {
+    if (!this.over) this.#owner?.data(bytes);
+  }
+
+  /** From the connection: the peer's half ended, or all did. */
+  closed(cancelled: boolean): void {
+    if (cancelled) this.#over = true;
+    const owner = this.#owner;
+    this.#owner = null;
+    if (!this.#ended) owner?.closed(cancelled);
+  }
+
+  /** False when something of it has to wait. */
+  #push(payload: Buffer): boolean {
+    let at = 0;
+    while (at < payload.length) {
+      const wanted = Math.min(payload.length - at, maxFramePayload, Math.max(0, this.#sendWindow));
+      const granted = wanted === 0 ? 0 : this.#connection.take(this, wanted);
+      if (granted === 0) {
+        this.#waiting.push(payload.subarray(at));
+        return false;
+      }
+      this.#sendWindow -= granted;
+      const part = payload.subarray(at, at + granted);
+      if (granted < copyBelow) this.#connection.write(frameOf(frameType.data, 0, this.id, part));
+      else {
+        const header = Buffer.allocUnsafe(frameHeaderBytes);
+        putFrameHeader(header, 0, granted, frameType.data, 0, this.id);
+        this.#connection.write(header);
+        this.#connection.write(part);
+      }
+      at += granted;
+    }
+    return true;
+  }
+
+  #sendTrailers(block: Buffer): void {
+    this.#connection.write(frameOf(frameType.headers, flag.endHeaders | flag.endStream, this.id, block));
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.#over = true;
+    this.#owner = null;
+    this.#connection.forget(this);
+  }
+}
+
+/** Nothing more than this is said of a stream that is refused. */
+export const refusal = (id: number): Buffer => numbersFrame(frameType.resetStream, id, errorCode.refused);

@@ -1,0 +1,190 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { SluiceError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { decodeRequest, encodeReply } from './codec.ts';
+import { FrameReader, frame } from './grpc-frames.ts';
+import { Http2Connection } from './h2/connection.ts';
+import { encodeHeaders, type Header } from './h2/hpack.ts';
+import type { Http2Stream, StreamOwner } from './h2/stream.ts';
+import { clearStaleSocket, socketPath } from './socket.ts';
+import type { ProcessingRequest, ProcStream, Reply, StreamHandler, Transport } from './types.ts';
+
+const processPath = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
+const checkPath = '/grpc.health.v1.Health/Check';
+const watchPath = '/grpc.health.v1.Health/Watch';
+
+const status = { ok: '0', invalidArgument: '3', unimplemented: '12' } as const;
+type Status = keyof typeof status;
+
+const answer: readonly Header[] = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+];
+const answerBlock: Buffer = encodeHeaders(answer);
+const trailerBlock = Object.fromEntries(Object.entries(status).map(([name, code]) => [name, encodeHeaders([['grpc-status', code]])])) as Record<Status, Buffer>;
+/** Answer and end in one block, for calls that get no message. */
+const endBlock = Object.fromEntries(Object.entries(status).map(([name, code]) => [name, encodeHeaders([...answer, ['grpc-status', code]])])) as Record<Status, Buffer>;
+
+/** HealthCheckResponse{status}: 1 is SERVING, 2 is NOT_SERVING. */
+const healthReply = (serving: boolean): Buffer => frame(Buffer.from([0x08, serving ? 1 : 2]));
+
+const ignore: StreamOwner = { data: () => undefined, closed: () => undefined };
+
+/**
+ * The ext_proc service and gRPC health on our own HTTP/2 frames: what Envoy needs of gRPC and no more, for a fraction of the
+ * CPU that a general stack takes.
+ */
+export class SocketTransport implements Transport {
+  readonly #onDecodeError: () => void;
+  readonly #connections = new Set<Http2Connection>();
+  readonly #watchers = new Set<Http2Stream>();
+  #server: Server | null = null;
+  #serving = false;
+  #socket: string | null = null;
+
+  /** `onDecodeError` is told of every message that is not a ProcessingRequest; its stream has been ended. */
+  constructor(onDecodeError: () => void) {
+    this.#onDecodeError = onDecodeError;
+  }
+
+  async listen(address: string, open: (stream: ProcStream) => StreamHandler): Promise<string> {
+    const path = socketPath(address);
+    if (path !== null) await clearStaleSocket(path);
+    const server = createServer({ allowHalfOpen: false }, (socket) => {
+      const connection: Http2Connection = new Http2Connection(
+        socket,
+        (stream, headers) => this.#accept(stream, headers, open),
+        () => this.#connections.delete(connection),
+      );
+      this.#connections.add(connection);
+    });
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: Error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error })));
+      if (path !== null) {
+        server.listen(path, resolve);
+      } else {
+        const colon = address.lastIndexOf(':');
+        server.listen(Number(address.slice(colon + 1)), address.slice(0, colon), resolve);
+      }
+    });
+    if (path !== null) {
+      // Envoy runs as another user of the same group in most pods.
+      chmodSync(path, 0o770);
+      this.#socket = path;
+    }
+    this.#serving = true;
+    const bound = server.address();
+    return path === null && bound !== null && typeof bound === 'object' ? address.replace(/:\d+$/, `:${bound.port}`) : address;
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    this.#serving = false;
+    for (const watcher of this.#watchers) {
+      watcher.data(healthReply(false));
+      watcher.trailers(trailerBlock.ok);
+    }
+    const server = this.#server;
+    if (server !== null) {
+      await new Promise<void>((resolve) => {
+        const cut = setTimeout(() => {
+          for (const connection of this.#connections) connection.destroy();
+        }, graceMs);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        for (const connection of this.#connections) connection.drain();
+      });
+    }
+    if (this.#socket !== null) rmSync(this.#socket, { force: true });
+  }
+
+  #accept(stream: Http2Stream, headers: readonly Header[], open: (stream: ProcStream) => StreamHandler): StreamOwner {
+    switch (headers.find(([name]) => name === ':path')?.[1]) {
+      case processPath:
+        return new Call(stream, open, this.#onDecodeError);
+      case checkPath:
+        stream.respond(answerBlock, false);
+        stream.data(healthReply(this.#serving));
+        stream.trailers(trailerBlock.ok);
+        return ignore;
+      case watchPath:
+        stream.respond(answerBlock, false);
+        stream.data(healthReply(this.#serving));
+        // Its request ends at once, so nobody tells when the stream does.
+        for (const watcher of this.#watchers) if (watcher.over) this.#watchers.delete(watcher);
+        this.#watchers.add(stream);
+        return ignore;
+      default:
+        stream.respond(endBlock.unimplemented, true);
+        return ignore;
+    }
+  }
+}
+
+/** One Process call: gRPC messages in, replies out. */
+class Call implements StreamOwner, ProcStream {
+  readonly #stream: Http2Stream;
+  readonly #onDecodeError: () => void;
+  readonly #handler: StreamHandler;
+  readonly #reader = new FrameReader(limits.grpcMessageBytes);
+  #responded = false;
+
+  constructor(stream: Http2Stream, open: (stream: ProcStream) => StreamHandler, onDecodeError: () => void) {
+    this.#stream = stream;
+    this.#onDecodeError = onDecodeError;
+    this.#handler = open(this);
+  }
+
+  send(reply: Reply): void {
+    if (this.#stream.over) return;
+    if (!this.#responded) {
+      this.#responded = true;
+      this.#stream.respond(answerBlock, false);
+    }
+    this.#stream.data(frame(encodeReply(reply)));
+  }
+
+  end(): void {
+    this.#end('ok');
+  }
+
+  data(bytes: Buffer): void {
+    const messages = this.#reader.push(bytes);
+    if (messages === null) {
+      this.#refuse();
+      return;
+    }
+    for (const message of messages) {
+      // After our own end Envoy may still have a message on its way; nobody waits for an answer to it.
+      if (this.#stream.over) return;
+      let request: ProcessingRequest;
+      try {
+        request = decodeRequest(message);
+      } catch {
+        this.#refuse();
+        return;
+      }
+      this.#handler.message(request);
+    }
+  }
+
+  closed(cancelled: boolean): void {
+    this.#handler.closed(cancelled);
+    if (!cancelled) this.end();
+  }
+
+  #refuse(): void {
+    this.#onDecodeError();
+    this.#end('invalidArgument');
+    this.#handler.closed(true);
+  }
+
+  #end(how: Status): void {
+    if (this.#responded) this.#stream.trailers(trailerBlock[how]);
+    else this.#stream.respond(endBlock[how], true);
+  }
+}
+
