@@ -9,6 +9,8 @@ export const limits = {
   grpcMessageBytes: 34 * 1024 * 1024,
   /** Streams that Envoy may have open to Sluice on one connection. */
   grpcStreams: 1_000_000,
+  /** One message of Envoy's access log, in bytes; Envoy sends one when it has gathered 16 KiB. */
+  accessLogMessageBytes: 1024 * 1024,
   /** One HTTP/2 header block on that connection, names, values and 32 bytes for each, in bytes. */
   http2HeaderListBytes: 16 * 1024,
   /** Answers that a peer lets lie unread on a connection, in bytes; beyond it the connection is cut. */

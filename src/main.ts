@@ -84,12 +84,16 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   metrics.watchPending(() => pipeline.pending);
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
   const Transport = socketPath(options.listen) === null ? GrpcTransport : SocketTransport;
-  const transport = new Transport(() => metrics.protocolEvent('decode-error'));
+  const transport = new Transport();
   let ready = false;
   const admin = createAdmin({ registry: metrics.registry, recent, policyStore: policy, ready: () => ready });
   const colon = options.admin.lastIndexOf(':');
   const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
-  const address = await transport.listen(options.listen, (stream) => new Session(stream, pipeline, (event) => metrics.protocolEvent(event)));
+  const address = await transport.listen(options.listen, {
+    process: (stream) => new Session(stream, pipeline, (event) => metrics.protocolEvent(event)),
+    unanswered: (metadata) => pipeline.unanswered(metadata),
+    decodeError: () => metrics.protocolEvent('decode-error'),
+  });
   ready = true;
   logger.info({ listen: address, admin: adminUrl, version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
 

@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 
-const policy = `
+const policyFor = (endpoint: string): string => `
 version: 1
+providers:
+  azure: { dialect: azure-openai, endpoint: "${endpoint}", hosts: [acme.openai.azure.com], deployments: { big: gpt-5.1, small: gpt-5-nano } }
+sections:
+  - { name: azure, match: { provider: [azure] }, candidates: { simple: [small], standard: [big], complex: [big] } }
 defaults:
   candidates:
     simple: [openai/gpt-5-nano, anthropic/claude-haiku-4-5, google/gemini-2.5-flash-lite]
@@ -19,12 +23,14 @@ defaults:
 
 const simulator = new ProviderSimulator();
 let stack: Stack;
+let policy: string;
 let openai: OpenAI;
 let anthropic: Anthropic;
 let google: GoogleGenAI;
 
 beforeAll(async () => {
   const endpoint = await simulator.listen();
+  policy = policyFor(endpoint);
   stack = new Stack({ policy, endpoint });
   await stack.start();
   openai = new OpenAI({ apiKey: 'sk-test', baseURL: `${stack.url}/v1`, maxRetries: 0 });
@@ -119,6 +125,34 @@ describe('a real client through a real Envoy', () => {
     const [record] = decisions;
     expect(record).toMatchObject({ api: 'gemini-generate', stream: true, servedModel: 'gemini-2.5-flash-lite' });
     expect(record!.usage!.totalInput + record!.usage!.totalOutput).toBe(tokens);
+  });
+
+  it('serves Azure, whose deployment is in the path', async () => {
+    const azure = new AzureOpenAI({ endpoint: stack.url, apiKey: 'test', apiVersion: '2024-10-21', deployment: 'big', maxRetries: 0 });
+    const { data, response } = await azure.chat.completions.create({ model: 'big', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+    expect(data.choices[0]?.message.content).not.toBe('');
+    expect(simulator.received.at(-1)?.path).toBe('/openai/deployments/small/chat/completions?api-version=2024-10-21');
+    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ provider: 'azure', requestedModel: 'big', servedModel: 'small', outcome: 'complete', cost: { known: true } });
+  });
+
+  it('notices a client that leaves before its answer began, and lets go of what it held', async () => {
+    const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+    const before = decisions[0]?.id;
+    const controller = new AbortController();
+    const asked = fetch(`${stack.url}/v1/chat/completions`, {
+      method: 'POST',
+      signal: controller.signal,
+      headers: { 'content-type': 'application/json', 'x-sim-delay': '60000' },
+      body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is a CDN?"}]}',
+    });
+    const pending = async () => /^llm_proxy_pending_exchanges (\d+)$/m.exec(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()))?.[1];
+    await expect.poll(pending).toBe('1');
+    controller.abort();
+    await expect(asked).rejects.toThrow();
+    await expect.poll(pending, { timeout: 5_000 }).toBe('0');
+    const after = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+    expect(after.decisions[0]?.id).not.toBe(before);
+    expect(after.decisions[0]).toMatchObject({ outcome: 'client-gone', status: null, usage: null, cost: { known: false } });
   });
 
   it('stops a sensitive prompt with an error that the SDK knows, and nothing leaves', async () => {

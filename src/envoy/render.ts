@@ -61,6 +61,7 @@ function connectionManager(options: EnvoyOptions): Json {
     request_headers_timeout: '30s',
     use_remote_address: true,
     upgrade_configs: [{ upgrade_type: 'websocket' }],
+    access_log: [unansweredLog()],
     // Before any filter or route sees the request: these headers are Sluice's to set.
     early_header_mutation_extensions: [
       {
@@ -77,6 +78,28 @@ function connectionManager(options: EnvoyOptions): Json {
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
     ],
     route_config: { name: 'llm_egress', virtual_hosts: virtualHosts(options.providers) },
+  };
+}
+
+/**
+ * Requests that Sluice has decided and whose client left before any response headers: the copies' filter never sees them.
+ * Envoy sends them in batches, about a second later, and nothing at all of other requests.
+ */
+function unansweredLog(): Json {
+  return {
+    name: 'envoy.access_loggers.http_grpc',
+    filter: {
+      and_filter: {
+        filters: [
+          { status_code_filter: { comparison: { op: 'LE', value: { default_value: 99, runtime_key: 'sluice.unanswered_status' } } } },
+          { metadata_filter: { matcher: { filter: 'sluice', path: [{ key: 'id' }], value: { present_match: true } }, match_if_key_not_found: false } },
+        ],
+      },
+    },
+    typed_config: {
+      '@type': `${http}.access_loggers.grpc.v3.HttpGrpcAccessLogConfig`,
+      common_config: { log_name: 'sluice_unanswered', transport_api_version: 'V3', grpc_service: grpcService() },
+    },
   };
 }
 

@@ -123,8 +123,8 @@ function decodeBody(reader: WireReader): { body: Buffer; endOfStream: boolean } 
   return { body, endOfStream };
 }
 
-/** envoy.config.core.v3.Metadata: only Sluice's own namespace is decoded. */
-function decodeMetadata(reader: WireReader): Record<string, unknown> | null {
+/** envoy.config.core.v3.Metadata: only Sluice's own namespace is decoded; null when it is not there. Throws WireError. */
+export function decodeMetadata(reader: WireReader): Record<string, unknown> | null {
   let found: Record<string, unknown> | null = null;
   while (reader.next()) {
     if (reader.field !== 1) {

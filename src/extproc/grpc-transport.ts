@@ -1,12 +1,13 @@
 import { rmSync, chmodSync } from 'node:fs';
 import http2 from 'node:http2';
-import { Server, ServerCredentials, status, type ServerDuplexStream, type ServiceDefinition } from '@grpc/grpc-js';
+import { Server, ServerCredentials, status, type ServerDuplexStream, type ServerReadableStream, type ServiceDefinition } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { accessLogPath, decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReply } from './codec.ts';
 import { clearStaleSocket, resetAllowance, socketPath } from './socket.ts';
-import type { ProcStream, Reply, StreamHandler, Transport } from './types.ts';
+import type { ProcStream, Reply, Services, Transport } from './types.ts';
 import { WireError } from './wire.ts';
 
 const serviceName = 'envoy.service.ext_proc.v3.ExternalProcessor';
@@ -26,18 +27,28 @@ const service: ServiceDefinition = {
   },
 };
 
+const accessLog: ServiceDefinition = {
+  StreamAccessLogs: {
+    path: accessLogPath,
+    requestStream: true,
+    responseStream: false,
+    requestSerialize: identity,
+    requestDeserialize: identity,
+    responseSerialize: identity,
+    responseDeserialize: identity,
+  },
+};
+
 type Call = ServerDuplexStream<Buffer, Buffer>;
+type AccessLogCall = ServerReadableStream<Buffer, Buffer>;
 
 /** The ext_proc service and standard gRPC health over @grpc/grpc-js, on a Unix socket or TCP. */
 export class GrpcTransport implements Transport {
   readonly #server: Server;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
-  readonly #onDecodeError: () => void;
   #socket: string | null = null;
 
-  /** `onDecodeError` is told of every message that is not a ProcessingRequest; its stream has been ended. */
-  constructor(onDecodeError: () => void) {
-    this.#onDecodeError = onDecodeError;
+  constructor() {
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.grpcMessageBytes,
       'grpc.max_send_message_length': limits.grpcMessageBytes,
@@ -45,8 +56,11 @@ export class GrpcTransport implements Transport {
     });
   }
 
-  async listen(address: string, open: (stream: ProcStream) => StreamHandler): Promise<string> {
-    this.#server.addService(service, { Process: (call: Call) => this.#accept(call, open) });
+  async listen(address: string, services: Services): Promise<string> {
+    this.#server.addService(service, { Process: (call: Call) => this.#process(call, services) });
+    this.#server.addService(accessLog, {
+      StreamAccessLogs: (call: AccessLogCall, done: (error: null, reply: Buffer) => void) => this.#accessLog(call, services, () => done(null, Buffer.alloc(0))),
+    });
     this.#health.addToServer(this.#server);
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
@@ -86,7 +100,20 @@ export class GrpcTransport implements Transport {
     this.#health.setStatus(serviceName, value);
   }
 
-  #accept(call: Call, open: (stream: ProcStream) => StreamHandler): void {
+  #accessLog(call: AccessLogCall, services: Services, done: () => void): void {
+    call.on('data', (bytes: Buffer) => {
+      try {
+        for (const metadata of decodeAccessLog(bytes)) services.unanswered(metadata);
+      } catch {
+        services.decodeError();
+        call.destroy();
+      }
+    });
+    call.on('error', () => undefined);
+    call.on('end', done);
+  }
+
+  #process(call: Call, services: Services): void {
     let over = false;
     const stream: ProcStream = {
       send(reply: Reply) {
@@ -98,7 +125,7 @@ export class GrpcTransport implements Transport {
         call.end();
       },
     };
-    const handler = open(stream);
+    const handler = services.process(stream);
     let told = false;
     const close = (cancelled: boolean): void => {
       if (told) return;
@@ -113,7 +140,7 @@ export class GrpcTransport implements Transport {
         request = decodeRequest(bytes);
       } catch (error) {
         over = true;
-        this.#onDecodeError();
+        services.decodeError();
         call.emit('error', { code: status.INVALID_ARGUMENT, details: error instanceof WireError ? error.message : 'not a ProcessingRequest' });
         close(true);
         return;

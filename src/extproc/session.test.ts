@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { headerMap, ScriptedEnvoy, struct, type Message } from '../../test/support/ext-proc.ts';
+import { encodeAccessLog, headerMap, ScriptedEnvoy, struct, type Message } from '../../test/support/ext-proc.ts';
 import { GrpcTransport } from './grpc-transport.ts';
 import { SocketTransport } from './socket-transport.ts';
 import { Session, type ProtocolEvent } from './session.ts';
-import type { BodyPlan, Gateway, RequestPlan, ResponsePlan, Transport } from './types.ts';
+import type { BodyPlan, Gateway, RequestPlan, ResponsePlan, Services, Transport } from './types.ts';
 
 /** A gateway that notes what it is told. */
 class NotingGateway implements Gateway {
@@ -31,6 +31,10 @@ class NotingGateway implements Gateway {
         },
       }
     );
+  }
+
+  unanswered(metadata: Readonly<Record<string, unknown>>): void {
+    this.notes.push(`unanswered ${String(metadata['id'])}`);
   }
 
   responseHeaders(_headers: unknown, metadata: Readonly<Record<string, unknown>> | null): ResponsePlan {
@@ -66,13 +70,18 @@ describe.each([
   let transport: Transport;
   let address: string;
   let envoy: ScriptedEnvoy;
+  const quiet: Services = { process: (stream) => new Session(stream, gateway, () => undefined), unanswered: () => undefined, decodeError: () => undefined };
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
     gateway = new NotingGateway();
     events = [];
-    transport = new Kind(() => events.push('decode-error'));
-    address = await transport.listen(`unix:${join(folder, 's.sock')}`, (stream) => new Session(stream, gateway, (event) => events.push(event)));
+    transport = new Kind();
+    address = await transport.listen(`unix:${join(folder, 's.sock')}`, {
+      process: (stream) => new Session(stream, gateway, (event) => events.push(event)),
+      unanswered: (metadata) => gateway.unanswered(metadata),
+      decodeError: () => events.push('decode-error'),
+    });
     envoy = new ScriptedEnvoy(address);
   });
 
@@ -220,19 +229,35 @@ describe.each([
     it('takes the place of a socket file that a killed process left behind', async () => {
       const path = join(folder, 'stale.sock');
       writeFileSync(path, '');
-      const second = new Kind(() => undefined);
-      await expect(second.listen(`unix:${path}`, (stream) => new Session(stream, gateway, () => undefined))).resolves.toBe(`unix:${path}`);
+      const second = new Kind();
+      await expect(second.listen(`unix:${path}`, quiet)).resolves.toBe(`unix:${path}`);
       await second.drain(0);
     });
 
     it('refuses a socket on which somebody listens', async () => {
-      const second = new Kind(() => undefined);
-      await expect(second.listen(address, (stream) => new Session(stream, gateway, () => undefined))).rejects.toThrow(/another process/);
+      const second = new Kind();
+      await expect(second.listen(address, quiet)).rejects.toThrow(/another process/);
+    });
+
+    it('tells which exchanges got no answer, from Envoy’s access log', async () => {
+      const client = new Client(address, credentials.createInsecure());
+      const call = client.makeClientStreamRequest(
+        '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
+        (bytes: Buffer) => bytes,
+        (bytes: Buffer) => bytes,
+        () => undefined,
+      );
+      call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { other: struct({ id: 'no' }), sluice: struct({ id: 'a' }) } } } }, {}]));
+      call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'b' }) } } } }]));
+      await expect.poll(() => gateway.notes).toEqual(['unanswered a', 'unanswered b']);
+      call.write(Buffer.from([0xff]));
+      await expect.poll(() => events).toEqual(['decode-error']);
+      client.close();
     });
 
     it('listens on TCP as well', async () => {
-      const second = new Kind(() => undefined);
-      const bound = await second.listen('127.0.0.1:0', (stream) => new Session(stream, gateway, () => undefined));
+      const second = new Kind();
+      const bound = await second.listen('127.0.0.1:0', quiet);
       const other = new ScriptedEnvoy(bound);
       const stream = other.open();
       stream.send(phases['requestHeaders']!);

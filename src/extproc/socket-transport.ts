@@ -2,13 +2,15 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { accessLogPath, decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReply } from './codec.ts';
 import { FrameReader, frame } from './grpc-frames.ts';
 import { Http2Connection } from './h2/connection.ts';
 import { encodeHeaders, type Header } from './h2/hpack.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
 import { clearStaleSocket, socketPath } from './socket.ts';
-import type { ProcessingRequest, ProcStream, Reply, StreamHandler, Transport } from './types.ts';
+import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler, Transport } from './types.ts';
+import { WireError } from './wire.ts';
 
 const processPath = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
 const checkPath = '/grpc.health.v1.Health/Check';
@@ -36,25 +38,19 @@ const ignore: StreamOwner = { data: () => undefined, closed: () => undefined };
  * CPU that a general stack takes.
  */
 export class SocketTransport implements Transport {
-  readonly #onDecodeError: () => void;
   readonly #connections = new Set<Http2Connection>();
   readonly #watchers = new Set<Http2Stream>();
   #server: Server | null = null;
   #serving = false;
   #socket: string | null = null;
 
-  /** `onDecodeError` is told of every message that is not a ProcessingRequest; its stream has been ended. */
-  constructor(onDecodeError: () => void) {
-    this.#onDecodeError = onDecodeError;
-  }
-
-  async listen(address: string, open: (stream: ProcStream) => StreamHandler): Promise<string> {
+  async listen(address: string, services: Services): Promise<string> {
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
     const server = createServer({ allowHalfOpen: false }, (socket) => {
       const connection: Http2Connection = new Http2Connection(
         socket,
-        (stream, headers) => this.#accept(stream, headers, open),
+        (stream, headers) => this.#accept(stream, headers, services),
         () => this.#connections.delete(connection),
       );
       this.#connections.add(connection);
@@ -101,10 +97,12 @@ export class SocketTransport implements Transport {
     if (this.#socket !== null) rmSync(this.#socket, { force: true });
   }
 
-  #accept(stream: Http2Stream, headers: readonly Header[], open: (stream: ProcStream) => StreamHandler): StreamOwner {
+  #accept(stream: Http2Stream, headers: readonly Header[], services: Services): StreamOwner {
     switch (headers.find(([name]) => name === ':path')?.[1]) {
       case processPath:
-        return new Call(stream, open, this.#onDecodeError);
+        return new ProcessCall(stream, services);
+      case accessLogPath:
+        return new AccessLogCall(stream, services);
       case checkPath:
         stream.respond(answerBlock, false);
         stream.data(healthReply(this.#serving));
@@ -125,17 +123,17 @@ export class SocketTransport implements Transport {
 }
 
 /** One Process call: gRPC messages in, replies out. */
-class Call implements StreamOwner, ProcStream {
+class ProcessCall implements StreamOwner, ProcStream {
   readonly #stream: Http2Stream;
-  readonly #onDecodeError: () => void;
+  readonly #services: Services;
   readonly #handler: StreamHandler;
   readonly #reader = new FrameReader(limits.grpcMessageBytes);
   #responded = false;
 
-  constructor(stream: Http2Stream, open: (stream: ProcStream) => StreamHandler, onDecodeError: () => void) {
+  constructor(stream: Http2Stream, services: Services) {
     this.#stream = stream;
-    this.#onDecodeError = onDecodeError;
-    this.#handler = open(this);
+    this.#services = services;
+    this.#handler = services.process(this);
   }
 
   send(reply: Reply): void {
@@ -177,7 +175,7 @@ class Call implements StreamOwner, ProcStream {
   }
 
   #refuse(): void {
-    this.#onDecodeError();
+    this.#services.decodeError();
     this.#end('invalidArgument');
     this.#handler.closed(true);
   }
@@ -188,3 +186,30 @@ class Call implements StreamOwner, ProcStream {
   }
 }
 
+
+/** The one long call in which Envoy tells of exchanges that got no answer. Nothing is said on it but its end. */
+class AccessLogCall implements StreamOwner {
+  readonly #stream: Http2Stream;
+  readonly #services: Services;
+  readonly #reader = new FrameReader(limits.accessLogMessageBytes);
+
+  constructor(stream: Http2Stream, services: Services) {
+    this.#stream = stream;
+    this.#services = services;
+  }
+
+  data(bytes: Buffer): void {
+    const messages = this.#reader.push(bytes);
+    try {
+      if (messages === null) throw new WireError('no gRPC message');
+      for (const message of messages) for (const metadata of decodeAccessLog(message)) this.#services.unanswered(metadata);
+    } catch {
+      this.#services.decodeError();
+      this.#stream.respond(endBlock.invalidArgument, true);
+    }
+  }
+
+  closed(cancelled: boolean): void {
+    if (!cancelled) this.#stream.respond(endBlock.ok, true);
+  }
+}

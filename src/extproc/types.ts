@@ -69,10 +69,20 @@ export interface StreamHandler {
   closed(cancelled: boolean): void;
 }
 
-/** A transport accepts Envoy's streams. grpc-js is the first; a leaner one may follow behind the same interface. */
+/** What a transport hands Envoy's calls to. */
+export interface Services {
+  /** A new ext_proc stream. */
+  process(stream: ProcStream): StreamHandler;
+  /** An exchange ended without response headers: its `sluice` metadata, from Envoy's access log. */
+  unanswered(metadata: Readonly<Record<string, unknown>>): void;
+  /** A message could not be decoded; its stream has been ended. */
+  decodeError(): void;
+}
+
+/** A transport accepts Envoy's streams: over our own HTTP/2 frames on a Unix socket, over grpc-js on TCP. */
 export interface Transport {
   /** `address`: `unix:/path` or `host:port` (port 0: any free one). Resolves with the bound address. */
-  listen(address: string, open: (stream: ProcStream) => StreamHandler): Promise<string>;
+  listen(address: string, services: Services): Promise<string>;
   /** Health NOT_SERVING at once, then open streams may end for up to `graceMs`, then the rest is cut. */
   drain(graceMs: number): Promise<void>;
 }
@@ -86,6 +96,8 @@ export interface Gateway {
   requestHeaders(headers: HeaderMap, endOfStream: boolean): RequestPlan;
   /** Called once per observed response, with the `sluice` metadata that the request side left (null: none). */
   responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan;
+  /** A request ended before any response headers: its client went away. `metadata` is what the request side left. */
+  unanswered(metadata: Readonly<Record<string, unknown>>): void;
 }
 
 export type RequestPlan =

@@ -70,6 +70,12 @@ export class Pipeline implements Gateway {
     return { kind: 'ignore' };
   }
 
+  unanswered(metadata: Readonly<Record<string, unknown>>): void {
+    const id = metadata['id'];
+    const open = typeof id === 'string' ? this.#pending.take(id) : undefined;
+    if (open !== undefined) this.#close(open, { ...unobserved, outcome: 'client-gone', totalMs: performance.now() - open.startedAt });
+  }
+
   #headers(headers: HeaderMap, endOfStream: boolean): RequestPlan {
     const startedAt = performance.now();
     const generation = this.#options.policy.current();

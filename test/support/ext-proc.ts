@@ -14,6 +14,12 @@ export const encodeRequest = (message: Message): Buffer => process_.requestSeria
 /** The reference decoding of a ProcessingResponse. */
 export const decodeResponse = (bytes: Buffer): Message => process_.responseDeserialize(bytes);
 
+const logs = loadSync(fileURLToPath(new URL('../../proto/access_log.proto', import.meta.url)), { keepCase: true });
+const streamLogs = (logs['envoy.service.accesslog.v3.AccessLogService'] as Record<string, MethodDefinition<Message, Message>>)['StreamAccessLogs']!;
+
+/** The reference encoding of a StreamAccessLogsMessage with these entries. */
+export const encodeAccessLog = (entries: readonly Message[]): Buffer => streamLogs.requestSerialize({ http_logs: { log_entry: entries } });
+
 /** Header list as Envoy sends it. */
 export function headerMap(headers: Readonly<Record<string, string>>): Message {
   return { headers: Object.entries(headers).map(([key, value]) => ({ key, raw_value: Buffer.from(value) })) };
