@@ -42,7 +42,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     log: { error: (fields) => failures.push(fields) },
   });
   const plan = pipeline.requestHeaders(headers, false);
-  const metadata = plan.kind === 'read-body' ? plan.exchange.body(body).metadata : plan.metadata;
+  const metadata = plan.kind === 'read-body' ? (await plan.exchange.body(body)).metadata : plan.metadata;
   pipeline.close();
   await policy.close();
   const record = records[0];

@@ -13,7 +13,7 @@ import type { BodyPlan, Gateway, RequestPlan, ResponsePlan, Services, Transport 
 class NotingGateway implements Gateway {
   readonly notes: string[] = [];
   request: RequestPlan | null = null;
-  bodyPlan: BodyPlan = { kind: 'forward', body: Buffer.from('changed'), metadata: { id: 'x' } };
+  bodyPlan: BodyPlan | Promise<BodyPlan> = { kind: 'forward', body: Buffer.from('changed'), metadata: { id: 'x' } };
   fails = false;
 
   requestHeaders(): RequestPlan {
@@ -127,6 +127,90 @@ describe.each([
       await stream.until(1);
       expect(stream.replies[0]).toHaveProperty('request_headers');
       expect(events).toEqual(['gateway-error']);
+    });
+  });
+
+  describe('a body whose plan takes its time', () => {
+    let decide: (plan: BodyPlan) => void;
+    let fail: (error: Error) => void;
+
+    beforeEach(() => {
+      gateway.bodyPlan = new Promise((resolve, reject) => {
+        decide = resolve;
+        fail = reject;
+      });
+    });
+
+    const opened = async () => {
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      stream.send(phases['requestBody']!);
+      await expect.poll(() => gateway.notes).toContain('body 2');
+      return stream;
+    };
+
+    it('is answered once the plan is there, and then ended', async () => {
+      const stream = await opened();
+      expect(stream.replies).toHaveLength(1);
+      decide({ kind: 'forward', body: Buffer.from('late') });
+      expect(await stream.over()).toBe(0);
+      expect(stream.replies[1]).toMatchObject({ request_body: { response: { body_mutation: { body: Buffer.from('late') } } } });
+      expect(gateway.notes).toEqual(['request', 'body 2']);
+    });
+
+    it('is given up when the client goes away, and the late plan is dropped', async () => {
+      const stream = await opened();
+      stream.cancel();
+      await expect.poll(() => gateway.notes).toEqual(['request', 'body 2', 'aborted']);
+      decide({ kind: 'forward' });
+      await stream.over();
+      expect(stream.replies).toHaveLength(1);
+      expect(events).toEqual(['request-aborted']);
+    });
+
+    it('passes when the promise breaks', async () => {
+      const stream = await opened();
+      fail(new Error('a bug'));
+      await stream.until(2);
+      expect(stream.replies[1]).toHaveProperty('request_body');
+      expect(events).toEqual(['gateway-error']);
+    });
+
+    it('answers the trailers that came meanwhile by ending', async () => {
+      const stream = await opened();
+      stream.send(phases['requestTrailers']!);
+      decide({ kind: 'forward' });
+      expect(await stream.over()).toBe(0);
+      expect(stream.replies.map((reply) => Object.keys(reply)[0])).toEqual(['request_headers', 'request_body']);
+    });
+
+    it('gives way to an answer that began without it', async () => {
+      const stream = await opened();
+      stream.send(phases['responseHeaders']!);
+      await stream.until(2);
+      decide({ kind: 'forward' });
+      stream.halfClose();
+      expect(await stream.over()).toBe(0);
+      expect(gateway.notes).toEqual(['request', 'body 2', 'aborted', 'response x', 'end whole=false cancelled=false']);
+      expect(stream.replies.map((reply) => Object.keys(reply)[0])).toEqual(['request_headers', 'response_headers']);
+    });
+
+    it('settles in any order of two more phases', async () => {
+      const names = Object.keys(phases);
+      for (const first of names) {
+        for (const second of names) {
+          const stream = await opened();
+          stream.send(phases[first]!);
+          stream.send(phases[second]!);
+          stream.halfClose();
+          expect(await stream.over(), `${first} ${second}`).toBe(0);
+        }
+      }
+      decide({ kind: 'forward' });
+      // Each was begun once and given up once; a second request on the same stream is no request.
+      expect(gateway.notes.filter((note) => note === 'aborted')).toHaveLength(names.length ** 2);
+      expect(gateway.notes.filter((note) => note.startsWith('response x')).length).toBe(gateway.notes.filter((note) => note.startsWith('end ')).length);
     });
   });
 

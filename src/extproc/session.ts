@@ -7,12 +7,14 @@ export type ProtocolEvent = 'decode-error' | 'unexpected-phase' | 'gateway-error
  * Where one stream of Envoy's stands.
  * - `start`: nothing came yet
  * - `awaiting-body`: the request's headers were answered with a wish for the body
+ * - `answering`: the body is here and the gateway takes its time over it
  * - `reading`: an answer is read
  * - `idle`: nothing more is to be decided; phases that still come are waved through
  */
 type State =
   | { readonly at: 'start' }
   | { readonly at: 'awaiting-body'; readonly exchange: RequestExchange }
+  | { readonly at: 'answering'; readonly exchange: RequestExchange }
   | { readonly at: 'reading'; readonly observer: ResponseObserver }
   | { readonly at: 'idle' };
 
@@ -69,6 +71,7 @@ export class Session implements StreamHandler {
     this.#state = idle;
     switch (state.at) {
       case 'awaiting-body':
+      case 'answering':
         this.#onEvent('request-aborted');
         state.exchange.aborted();
         return;
@@ -113,7 +116,27 @@ export class Session implements StreamHandler {
     const { exchange } = this.#state;
     this.#state = idle;
     if (!phase.endOfStream && phase.body.length === 0) this.#onEvent('partial-body');
-    this.#answerBody(exchange.body(phase.body));
+    const plan = exchange.body(phase.body);
+    if (!(plan instanceof Promise)) {
+      this.#answerBody(plan);
+      return;
+    }
+    const waiting: State = { at: 'answering', exchange };
+    this.#state = waiting;
+    // Whatever came in between (the client left, an answer began) has changed the state: the plan is for nobody then.
+    const settle = (answer: () => void): void => {
+      if (this.#state !== waiting) return;
+      this.#state = idle;
+      answer();
+    };
+    plan.then(
+      (ready) => settle(() => this.#answerBody(ready)),
+      () =>
+        settle(() => {
+          this.#onEvent('gateway-error');
+          this.#wave(phase, observability);
+        }),
+    );
   }
 
   #answerBody(plan: BodyPlan): void {
@@ -143,7 +166,7 @@ export class Session implements StreamHandler {
   }
 
   #responseHeaders(phase: Phase & { kind: 'response-headers' }, request: ProcessingRequest): void {
-    if (this.#state.at === 'awaiting-body') {
+    if (this.#state.at === 'awaiting-body' || this.#state.at === 'answering') {
       // The answer came before the whole request: an earlier filter or the provider cut it short.
       this.#leave();
     } else if (this.#state.at === 'reading') {
@@ -178,11 +201,15 @@ export class Session implements StreamHandler {
       this.#state = idle;
       observer.end(true, false);
     }
+    // The body's answer ends the stream, and with it the wait for an answer to this.
+    if (this.#state.at === 'answering') return;
     this.#wave(phase, observability);
   }
 
   #unexpected(phase: Phase, observability: boolean): void {
     this.#onEvent('unexpected-phase');
+    // A reply now would be taken for the body's.
+    if (this.#state.at === 'answering') return;
     this.#wave(phase, observability);
   }
 
@@ -190,7 +217,7 @@ export class Session implements StreamHandler {
   #leave(): void {
     const state = this.#state;
     this.#state = idle;
-    if (state.at === 'awaiting-body') state.exchange.aborted();
+    if (state.at === 'awaiting-body' || state.at === 'answering') state.exchange.aborted();
     else if (state.at === 'reading') state.observer.end(false, false);
   }
 

@@ -89,7 +89,7 @@ export interface Transport {
 
 /**
  * What the sessions ask of the rest of Sluice. One implementation: the pipeline.
- * Every method must be synchronous and must not throw (an error inside is a pass, counted).
+ * No method may throw (an error inside is a pass, counted), and all but `RequestExchange.body` are synchronous.
  */
 export interface Gateway {
   /** Called once per request. */
@@ -107,9 +107,12 @@ export type RequestPlan =
   | { readonly kind: 'read-body'; readonly exchange: RequestExchange };
 
 export interface RequestExchange {
-  /** The whole body. */
-  body(bytes: Buffer): BodyPlan;
-  /** The stream closed before the body came. */
+  /**
+   * The whole body. A plan at once is answered in the same turn; a promise may take its time, as long as Envoy's
+   * `message_timeout` lets it, and must not reject.
+   */
+  body(bytes: Buffer): BodyPlan | Promise<BodyPlan>;
+  /** The stream closed before the body came or while its plan was awaited; a plan that comes later is dropped. */
   aborted(): void;
 }
 
