@@ -203,8 +203,11 @@ const overwriteIfExistsOrAdd = 2;
 const bodyModes = { NONE: 0, BUFFERED: 2 } as const;
 const skip = 2;
 
-/** Encodes one ProcessingResponse. A replaced body brings its content-length along: Envoy answers 500 without it. */
-export function encodeReply(reply: Reply): Buffer {
+/**
+ * Encodes one ProcessingResponse, behind `lead` bytes that the caller fills. A replaced body brings its content-length along:
+ * Envoy answers 500 without it.
+ */
+export function encodeReply(reply: Reply, lead = 0): Buffer {
   const parts: Part[] = [];
   if (reply.kind === 'immediate') {
     parts.push(
@@ -230,7 +233,7 @@ export function encodeReply(reply: Reply): Buffer {
     }
   }
   if (reply.metadata !== undefined) parts.push(messageField(8, [structEntry(metadataNamespace, messageField(5, structFields(reply.metadata)))]));
-  return encodeParts(parts);
+  return encodeParts(parts, lead);
 }
 
 function withLength(headers: HeaderMutation | undefined, body: Buffer | undefined): HeaderMutation | undefined {

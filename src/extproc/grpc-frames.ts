@@ -1,12 +1,15 @@
 /** gRPC's length-prefixed messages: a zero byte (not compressed), four bytes of length, the message. */
-const prefixBytes = 5;
+export const prefixBytes = 5;
 
 /** A message with its prefix. */
 export function frame(message: Buffer): Buffer {
-  const framed = Buffer.allocUnsafe(prefixBytes + message.length);
+  return fillPrefix(Buffer.concat([Buffer.allocUnsafe(prefixBytes), message]));
+}
+
+/** Writes the prefix of a message into the bytes that were left free before it. */
+export function fillPrefix(framed: Buffer): Buffer {
   framed[0] = 0;
-  framed.writeUInt32BE(message.length, 1);
-  message.copy(framed, prefixBytes);
+  framed.writeUInt32BE(framed.length - prefixBytes, 1);
   return framed;
 }
 

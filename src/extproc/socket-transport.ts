@@ -4,7 +4,7 @@ import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { accessLogPath, decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReply } from './codec.ts';
-import { FrameReader, frame } from './grpc-frames.ts';
+import { fillPrefix, frame, FrameReader, prefixBytes } from './grpc-frames.ts';
 import { Http2Connection } from './h2/connection.ts';
 import { encodeHeaders, type Header } from './h2/hpack.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
@@ -142,7 +142,7 @@ class ProcessCall implements StreamOwner, ProcStream {
       this.#responded = true;
       this.#stream.respond(answerBlock, false);
     }
-    this.#stream.data(frame(encodeReply(reply)));
+    this.#stream.data(fillPrefix(encodeReply(reply, prefixBytes)));
   }
 
   end(): void {

@@ -187,12 +187,12 @@ export function messageField(field: number, parts: readonly Part[]): Part {
   };
 }
 
-/** All parts as one message's bytes. */
-export function encodeParts(parts: readonly Part[]): Buffer {
-  let size = 0;
+/** All parts as one message's bytes, behind `lead` bytes that the caller fills. */
+export function encodeParts(parts: readonly Part[], lead = 0): Buffer {
+  let size = lead;
   for (const part of parts) size += part.size;
   const target = Buffer.allocUnsafe(size);
-  let at = 0;
+  let at = lead;
   for (const part of parts) at = part.write(target, at);
   return target;
 }
