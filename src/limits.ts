@@ -47,6 +47,8 @@ export const limits = {
   priceListBytes: 32 * 1024 * 1024,
   /** Policy source text, all files together, in bytes. */
   policyBytes: 1024 * 1024,
+  /** ConfigMaps that make one policy; those beyond it are not read. */
+  policyConfigMaps: 1_000,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
 } as const;

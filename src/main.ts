@@ -2,14 +2,17 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createAdmin } from './admin/server.ts';
 import { openCatalog } from './catalog/live.ts';
+import type { Catalog } from './catalog/types.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
 import { SocketTransport } from './extproc/socket-transport.ts';
 import { Session } from './extproc/session.ts';
 import { socketPath } from './extproc/socket.ts';
+import type { ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
 import { defaultPolicyFile } from './policy/source.ts';
 import { FilePolicyStore } from './policy/store.ts';
+import type { LivePolicyStore } from './policy/types.ts';
 import { fanout } from './provenance/fanout.ts';
 import { logSink, openLog } from './provenance/log-sink.ts';
 import { Metrics } from './provenance/metrics.ts';
@@ -18,6 +21,8 @@ import { RecentRecords } from './provenance/recent.ts';
 export interface SluiceOptions {
   /** Policy file or folder; null: the embedded policy. */
   readonly policy: string | null;
+  /** The policy is in ConfigMaps instead: namespaces in order of precedence, none: all. Null: it is not. */
+  readonly policyConfigMaps: { readonly namespaces: readonly string[]; readonly labelSelector: string } | null;
   /** Catalog file; null: the embedded one. */
   readonly catalog: string | null;
   /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
@@ -56,22 +61,20 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onError: (err) => logger.error({ err }, 'price catalog not updated; the last good one stays'),
   });
   const failedRules = new Set<string>();
-  const policy: FilePolicyStore = new FilePolicyStore({
-    path: options.policy ?? fileURLToPath(defaultPolicyFile),
-    catalog: prices.catalog,
-    watch: options.policy !== null,
-    onRuleError: (rule, err) => {
-      // Once a rule and generation: a rule that fails does so on every request.
-      if (failedRules.has(rule)) return;
-      failedRules.add(rule);
-      logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
-    },
-  });
+  const onRuleError = (rule: string, err: unknown): void => {
+    // Once a rule and generation: a rule that fails does so on every request.
+    if (failedRules.has(rule)) return;
+    failedRules.add(rule);
+    logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
+  };
+  const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, prices.catalog, onRuleError, (what, failure) => logger.error({ failure }, what));
+  const policy: LivePolicyStore = configMaps ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), catalog: prices.catalog, watch: options.policy !== null, onRuleError });
   policy.onChange(() => failedRules.clear());
   policy.onChange(({ number, hash }) => logger.info({ generation: number, hash }, 'policy changed'));
   policy.onRefusal((problems) => logger.error({ problems }, 'policy edit refused; the last good one stays'));
 
   const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
+  if (configMaps !== null) metrics.watchPolicySources(configMaps);
   const recent = new RecentRecords();
   const sink = fanout([metrics, recent, logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
   const credentials = new Credentials();
@@ -112,4 +115,10 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       log.flush();
     },
   };
+}
+
+/** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
+async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, catalog: Catalog, onRuleError: (rule: string, err: unknown) => void, onSourceError: (what: string, failure: string) => void): Promise<ConfigMapPolicyStore> {
+  const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([import('./kubernetes/policy-store.ts'), import('./kubernetes/client.ts')]);
+  return ConfigMapPolicyStore.open({ config: loadKubeConfig(), namespaces: from.namespaces, labelSelector: from.labelSelector, catalog, onRuleError, onSourceError });
 }

@@ -17,7 +17,7 @@ beforeAll(async () => {
   admin = createAdmin({
     registry: metrics.registry,
     recent,
-    policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }) },
+    policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }), sources: () => [] },
     ready: () => ready,
   });
   base = `http://${await admin.listen('127.0.0.1', 0)}`;
@@ -85,7 +85,7 @@ describe('the admin server', () => {
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, policyStore: { current: () => policy, lastRefusal: () => null }, ready: () => true });
+    const second = createAdmin({ registry: metrics.registry, recent, policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, ready: () => true });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

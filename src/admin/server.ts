@@ -3,14 +3,14 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { PolicyStore } from '../policy/types.ts';
+import type { LivePolicyStore } from '../policy/types.ts';
 import type { RecentRecords } from '../provenance/recent.ts';
 import { explainRecord } from '../route/explain.ts';
 
 export interface AdminOptions {
   readonly registry: Registry;
   readonly recent: RecentRecords;
-  readonly policyStore: Pick<PolicyStore, 'current' | 'lastRefusal'>;
+  readonly policyStore: Pick<LivePolicyStore, 'current' | 'lastRefusal' | 'sources'>;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
 }
@@ -133,6 +133,7 @@ function policy(store: AdminOptions['policyStore']): object {
     loadedAt: new Date(generation.loadedAt).toISOString(),
     ageSeconds: Math.max(0, (Date.now() - generation.loadedAt) / 1000),
     catalog: { version: generation.catalog.version, date: generation.catalog.date },
+    sources: store.sources(),
     lastRefusal: refusal === null ? null : { at: new Date(refusal.at).toISOString(), problems: refusal.problems },
   };
 }

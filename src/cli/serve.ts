@@ -3,6 +3,8 @@ import { SluiceError } from '../errors.ts';
 
 interface ServeFlags {
   readonly policy?: string;
+  readonly policyConfigmaps?: string;
+  readonly policySelector: string;
   readonly catalog?: string;
   readonly catalogSource?: string;
   readonly catalogInterval: string;
@@ -22,6 +24,8 @@ export function registerServe(program: Command): void {
     .command('serve')
     .description("run the external processor for Envoy's ext_proc filters")
     .option('--policy <path>', 'policy file, or folder of a mounted ConfigMap (default: the embedded policy)', process.env['SLUICE_POLICY'])
+    .option('--policy-configmaps <namespaces>', 'the policy is in labelled ConfigMaps of these namespaces: a,b or *; earlier ones take precedence', process.env['SLUICE_POLICY_CONFIGMAPS'])
+    .option('--policy-selector <labels>', 'which ConfigMaps', process.env['SLUICE_POLICY_SELECTOR'] ?? 'sluice.dev/policy=true')
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
     .option('--catalog-source <source>', 'price list (file or URL) to import into --catalog on a schedule')
     .option('--catalog-interval <hours>', 'hours between two imports', '24')
@@ -35,9 +39,12 @@ export function registerServe(program: Command): void {
       const grace = Number(flags.grace);
       if (!(hours > 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the interval is no number of hours above 0.', { where: '--catalog-interval' });
       if (!(grace >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the grace is no number of seconds.', { where: '--grace' });
+      const configMaps = flags.policyConfigmaps === undefined ? null : { namespaces: namespacesOf(flags.policyConfigmaps), labelSelector: flags.policySelector };
+      if (configMaps !== null && flags.policy !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'a policy is in files or in ConfigMaps, not in both.', { where: '--policy-configmaps' });
       const { startSluice } = await import('../main.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
+        policyConfigMaps: configMaps,
         catalog: flags.catalog ?? null,
         catalogSource: flags.catalogSource ?? null,
         catalogIntervalMs: hours * 3_600_000,
@@ -55,4 +62,12 @@ export function registerServe(program: Command): void {
       process.on('SIGTERM', stop);
       process.on('SIGINT', stop);
     });
+}
+
+/** Namespaces of `a,b`; none of `*`, which is all of them. */
+function namespacesOf(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.length === 1 && names[0] === '*') return [];
+  if (names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) return names;
+  throw new SluiceError('SLUICE_CLI_USAGE', `${text} is no list of namespaces.`, { where: '--policy-configmaps', fix: 'Write a,b or *.' });
 }

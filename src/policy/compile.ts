@@ -18,6 +18,8 @@ export interface CompileOptions {
   readonly number?: number;
   readonly resourceVersion?: string | null;
   readonly now?: number;
+  /** The files come in their order of precedence; otherwise they are sorted by name. */
+  readonly inOrder?: boolean;
   /** Told of every CEL expression that failed while it was evaluated. */
   readonly onRuleError?: (rule: string, error: unknown) => void;
 }
@@ -29,12 +31,13 @@ export interface CompileResult {
 }
 
 /**
- * Parses, checks and compiles a policy that may be spread over files (a ConfigMap's keys), in the order of their names:
+ * Parses, checks and compiles a policy that may be spread over files (a ConfigMap's keys), in the order of their names
+ * unless `inOrder` says otherwise:
  * maps are joined, sections appended, anything said twice is a problem. Never throws on any text.
  */
 export function compilePolicy(files: readonly PolicyFile[], options: CompileOptions): CompileResult {
   const problems: Problem[] = [];
-  const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sorted = options.inOrder === true ? files : [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
   const size = sorted.reduce((sum, file) => sum + Buffer.byteLength(file.text), 0);
   if (size > limits.policyBytes) {
     problems.push(plainProblem(sorted[0]?.name ?? '', 'too-large', `the policy is ${size} bytes; ${limits.policyBytes} are read`, 'Split it by workspace.'));

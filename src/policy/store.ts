@@ -6,7 +6,7 @@ import { SluiceError } from '../errors.ts';
 import { compilePolicy, type CompileResult } from './compile.ts';
 import { policySignature, readPolicyFiles } from './source.ts';
 import type { PolicyFile } from './source-map.ts';
-import type { PolicyGeneration, PolicyStore, Problem } from './types.ts';
+import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from './types.ts';
 
 export interface FilePolicyOptions {
   /** A file or a folder. */
@@ -24,7 +24,7 @@ const pollMs = 400;
 const settleMs = 100;
 
 /** A policy kept in files. A bad edit changes nothing but `lastRefusal`; the last good generation stays. */
-export class FilePolicyStore implements PolicyStore {
+export class FilePolicyStore implements LivePolicyStore {
   readonly #options: FilePolicyOptions;
   #catalog: Catalog;
   #current: PolicyGeneration;
@@ -74,7 +74,10 @@ export class FilePolicyStore implements PolicyStore {
     return () => this.#refused.delete(listener);
   }
 
-  /** Compiles the policy in force again on other price facts. When they do not suit it, it keeps those that it has. */
+  sources(): readonly PolicySourceState[] {
+    return [];
+  }
+
   setCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
     const { generation, problems } = this.#compile(this.#good, this.#current.number + 1);

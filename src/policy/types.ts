@@ -144,6 +144,24 @@ export interface PolicyStore {
   close(): Promise<void>;
 }
 
+/** One source of a policy that is made of several, and how much of it is in force. */
+export interface PolicySourceState {
+  /** `namespace/name` of a ConfigMap. */
+  readonly id: string;
+  /** Of its newest version, in force or not. */
+  readonly resourceVersion: string;
+  readonly state: 'in-force' | 'last-good' | 'left-out';
+  readonly problems: readonly Problem[];
+}
+
+/** A store that a server lives on. */
+export interface LivePolicyStore extends PolicyStore {
+  /** Compiles the policy in force again on other price facts. When they do not suit it, it keeps those that it has. */
+  setCatalog(catalog: Catalog): void;
+  /** Empty where the policy is one whole. */
+  sources(): readonly PolicySourceState[];
+}
+
 export type ProblemLevel = 'error' | 'warning';
 
 /** One mistake in a policy: where, what, and what would be right. */

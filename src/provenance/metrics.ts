@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { limits } from '../limits.ts';
 import type { PassReason } from '../dialects/types.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
 import { BoundedLabels, none, other } from './labels.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
@@ -62,6 +62,22 @@ export class Metrics implements RecordSink {
   /** Where the number of pending exchanges is read at each scrape. */
   watchPending(pending: () => number): void {
     this.#pending = pending;
+  }
+
+  /** The policy's ConfigMaps, read at each scrape. */
+  watchPolicySources(source: Pick<LivePolicyStore, 'sources'> & { readonly connected: boolean }): void {
+    const spec = metricTable.policyConfigMaps;
+    const gauge: Gauge = new Gauge({
+      name: spec.name,
+      help: spec.help,
+      labelNames: [...spec.labels],
+      registers: [this.registry],
+      collect: () => {
+        const states = source.sources().map(({ state }) => state);
+        for (const state of ['in-force', 'last-good', 'left-out'] as const) gauge.labels(state).set(states.filter((each) => each === state).length);
+      },
+    });
+    this.#gauge(metricTable.policyConnected, () => (source.connected ? 1 : 0));
   }
 
   passthrough(reason: PassReason): void {

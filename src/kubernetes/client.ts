@@ -1,0 +1,42 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { SluiceError } from '../errors.ts';
+
+/**
+ * Where the API server is and who we are: `$KUBECONFIG`, `~/.kube/config`, or the pod's service account.
+ * Throws SLUICE_KUBERNETES when there is nothing to go by.
+ */
+export function loadKubeConfig(context?: string): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    config.loadFromDefault();
+    if (context !== undefined) {
+      if (config.getContextObject(context) === null) throw new Error(`there is no context ${context}; known: ${config.getContexts().map(({ name }) => name).join(', ')}.`);
+      config.setCurrentContext(context);
+    }
+  } catch (error) {
+    throw new SluiceError('SLUICE_KUBERNETES', sentence(error), { cause: error });
+  }
+  if (config.getCurrentCluster() === null) throw new SluiceError('SLUICE_KUBERNETES', 'no cluster is configured.');
+  return config;
+}
+
+/** What an API call failed of, in one line: the server's own message where it sent one. */
+export function apiFailure(error: unknown): string {
+  const { code, statusCode, body } = error as { code?: unknown; statusCode?: unknown; body?: unknown };
+  const status = typeof code === 'number' ? code : typeof statusCode === 'number' ? statusCode : null;
+  const message = typeof body === 'string' ? (/"message":"((?:[^"\\]|\\.)*)"/.exec(body)?.[1]?.replaceAll('\\"', '"') ?? null) : null;
+  const cause = error instanceof Error && error.cause instanceof Error && error.cause.message !== '' ? `: ${error.cause.message}` : '';
+  const text = message ?? `${error instanceof Error ? error.message.split('\n', 1)[0] ?? '' : String(error)}${cause}`;
+  return status === null ? text : `${status} ${text}`;
+}
+
+/** HTTP status of a failed API call; null when there was no answer. */
+export function apiStatus(error: unknown): number | null {
+  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
+  return typeof code === 'number' ? code : typeof statusCode === 'number' ? statusCode : null;
+}
+
+function sentence(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.endsWith('.') ? text : `${text}.`;
+}

@@ -1,0 +1,147 @@
+import type { CompileResult } from '../policy/compile.ts';
+import { plainProblem } from '../policy/load.ts';
+import type { PolicyFile } from '../policy/source-map.ts';
+import type { PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
+
+/** One labelled ConfigMap, as far as a policy is concerned. */
+export interface PolicyConfigMap {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  /** Keys that end with .yaml or .yml. */
+  readonly data: Readonly<Record<string, string>>;
+}
+
+export interface ComposeOptions {
+  /** All that there are, in any order. */
+  readonly configMaps: readonly PolicyConfigMap[];
+  /** Namespaces in order of precedence; those that are not in it come after them. */
+  readonly namespaces: readonly string[];
+  /** The version of each ConfigMap that is in force now, by `configMapId`. */
+  readonly inForce: ReadonlyMap<string, PolicyConfigMap>;
+  /** Source bytes that one policy may have. */
+  readonly maxBytes: number;
+  /** Compiles files in the order that they are given in. */
+  readonly compile: (files: readonly PolicyFile[]) => CompileResult;
+}
+
+export interface Composed {
+  /** Null: what is in force must stay, because a ConfigMap of it would be lost through another's edit. */
+  readonly generation: PolicyGeneration | null;
+  /** The versions that the generation is made of, by `configMapId`. */
+  readonly inForce: ReadonlyMap<string, PolicyConfigMap>;
+  readonly sources: readonly (PolicySourceState & { readonly configMap: PolicyConfigMap })[];
+}
+
+/** `namespace/name`. */
+export function configMapId({ namespace, name }: Pick<PolicyConfigMap, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`;
+}
+
+/** What a ConfigMap is told that loses to an earlier one. */
+export const conflictCodes: ReadonlySet<string> = new Set(['twice', 'unreachable']);
+
+interface Step {
+  readonly configMap: PolicyConfigMap;
+  use: PolicyConfigMap | null;
+  problems: readonly Problem[];
+}
+
+/**
+ * Makes one policy of many ConfigMaps. Order of precedence: the namespaces as listed, then the oldest ConfigMap, then its
+ * name. A ConfigMap with a mistake, or one that says again what an earlier one says, is replaced by its version in force,
+ * and left out when it has none; the others are taken all the same.
+ */
+export function compose(options: ComposeOptions): Composed {
+  const steps: Step[] = inOrder(options.configMaps, options.namespaces).map((configMap) => ({ configMap, use: configMap, problems: [] }));
+  boundBytes(steps, options.maxBytes);
+  for (;;) {
+    const { generation, problems } = options.compile(filesOf(steps));
+    if (generation !== null) return result(generation, steps, problems);
+    const errors = problems.filter(({ level }) => level === 'error');
+    const blamed = steps.filter((step) => step.use !== null && errors.some((problem) => owns(step, problem)));
+    if (blamed.length === 0) return result(null, steps, problems);
+    let lost = false;
+    for (const step of blamed) {
+      const own = errors.filter((problem) => owns(step, problem));
+      // What was wrong with the version that is wanted is what its author must hear, not what came of falling back.
+      if (step.problems.length === 0) step.problems = own;
+      const good = options.inForce.get(configMapId(step.configMap));
+      if (good !== undefined && step.use !== null && !sameText(good, step.use)) step.use = good;
+      else if (good !== undefined && !own.some(({ code }) => conflictCodes.has(code))) lost = true;
+      else step.use = null;
+    }
+    if (lost) return result(null, steps, problems);
+  }
+}
+
+function inOrder(configMaps: readonly PolicyConfigMap[], namespaces: readonly string[]): PolicyConfigMap[] {
+  const rank = (namespace: string): number => {
+    const index = namespaces.indexOf(namespace);
+    return index === -1 ? namespaces.length : index;
+  };
+  return [...configMaps].sort((a, b) => rank(a.namespace) - rank(b.namespace) || a.created - b.created || compareText(configMapId(a), configMapId(b)));
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The first ones up to the bound; those beyond it are left out and say so. */
+function boundBytes(steps: readonly Step[], maxBytes: number): void {
+  let total = 0;
+  for (const step of steps) {
+    const bytes = Object.values(step.configMap.data).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    if (total + bytes <= maxBytes) {
+      total += bytes;
+      continue;
+    }
+    step.use = null;
+    step.problems = [plainProblem(configMapId(step.configMap), 'too-large', `all policies together have more than ${maxBytes} bytes`, 'Shorten this one or those before it.')];
+  }
+}
+
+function filesOf(steps: readonly Step[]): PolicyFile[] {
+  return steps.flatMap(({ use }) => {
+    if (use === null) return [];
+    const keys = Object.keys(use.data).sort(compareText);
+    // Compiled as an empty file, so that the missing policy is a problem like any other.
+    if (keys.length === 0) return [{ name: `${configMapId(use)}#policy.yaml`, text: '' }];
+    return keys.map((key) => ({ name: `${configMapId(use)}#${key}`, text: use.data[key] ?? '' }));
+  });
+}
+
+function owns(step: Step, problem: Problem): boolean {
+  return problem.file.startsWith(`${configMapId(step.configMap)}#`);
+}
+
+function sameText(a: PolicyConfigMap, b: PolicyConfigMap): boolean {
+  const text = ({ data }: PolicyConfigMap): string => JSON.stringify(Object.entries(data).sort(([x], [y]) => compareText(x, y)));
+  return text(a) === text(b);
+}
+
+function result(generation: PolicyGeneration | null, steps: readonly Step[], problems: readonly Problem[]): Composed {
+  return {
+    generation,
+    inForce: new Map(steps.flatMap(({ use }) => (use === null ? [] : [[configMapId(use), use] as const]))),
+    sources: steps.map((step) => ({
+      id: configMapId(step.configMap),
+      resourceVersion: step.configMap.resourceVersion,
+      state: step.use === null ? 'left-out' : step.use === step.configMap ? 'in-force' : 'last-good',
+      problems: step.problems.length > 0 ? step.problems : problems.filter((problem) => owns(step, problem)),
+      configMap: step.configMap,
+    })),
+  };
+}
+
+/** The newest resourceVersion of some ConfigMaps, null of none. They are numbers, higher when newer, and may pass 2^53. */
+export function newestVersion(configMaps: Iterable<PolicyConfigMap>): string | null {
+  let newest: string | null = null;
+  for (const { resourceVersion } of configMaps) {
+    if (newest === null || resourceVersion.length > newest.length || (resourceVersion.length === newest.length && resourceVersion > newest)) newest = resourceVersion;
+  }
+  return newest;
+}

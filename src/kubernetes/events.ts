@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { CoreV1Api, CoreV1Event, V1EventSource, V1ObjectMeta, V1ObjectReference, type KubeConfig } from '@kubernetes/client-node';
+import { renderProblems } from '../policy/store.ts';
+import type { Problem } from '../policy/types.ts';
+import { apiFailure, apiStatus } from './client.ts';
+import { conflictCodes, type PolicyConfigMap } from './compose.ts';
+
+/** Longest message that the API server takes, in characters. */
+const messageLength = 1_024;
+
+/** Events on ConfigMaps whose policy is refused. The same refusal makes one Event, however many replicas see it. */
+export class PolicyEvents {
+  readonly #api: CoreV1Api;
+  readonly #onError: (failure: string) => void;
+
+  constructor(config: KubeConfig, onError: (failure: string) => void) {
+    this.#api = config.makeApiClient(CoreV1Api);
+    this.#onError = onError;
+  }
+
+  /** Says on the ConfigMap what is wrong with it and whether an older version of it holds. Never rejects. */
+  async refused(configMap: PolicyConfigMap, state: 'last-good' | 'left-out', problems: readonly Problem[]): Promise<void> {
+    const { namespace, name, uid, resourceVersion } = configMap;
+    const holds = state === 'last-good' ? 'The last good version stays in force.' : 'It is not in force.';
+    const details = renderProblems(problems).replaceAll(`${namespace}/${name}#`, '');
+    const message = clip(`Refused. ${holds} ${details}`);
+    const now = new Date();
+    // One name a refusal: further replicas meet 409 and are done.
+    const digest = createHash('sha256').update(`${uid} ${resourceVersion} ${message}`).digest('hex').slice(0, 16);
+    try {
+      await this.#api.createNamespacedEvent({
+        namespace,
+        body: Object.assign(new CoreV1Event(), {
+          metadata: Object.assign(new V1ObjectMeta(), { name: `${name.slice(0, 200)}.${digest}`, namespace }),
+          involvedObject: Object.assign(new V1ObjectReference(), { apiVersion: 'v1', kind: 'ConfigMap', namespace, name, uid, resourceVersion }),
+          type: 'Warning',
+          reason: problems.some(({ code }) => conflictCodes.has(code)) ? 'PolicyConflict' : 'PolicyRefused',
+          message,
+          firstTimestamp: now,
+          lastTimestamp: now,
+          count: 1,
+          source: Object.assign(new V1EventSource(), { component: 'sluice' }),
+          reportingComponent: 'sluice',
+          reportingInstance: hostname(),
+        }),
+      });
+    } catch (error) {
+      if (apiStatus(error) !== 409) this.#onError(apiFailure(error));
+    }
+  }
+}
+
+function clip(text: string): string {
+  return text.length <= messageLength ? text : `${text.slice(0, messageLength - 1)}…`;
+}

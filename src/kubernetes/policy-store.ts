@@ -1,0 +1,167 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import type { Catalog } from '../catalog/types.ts';
+import { limits } from '../limits.ts';
+import { compilePolicy, type CompileResult } from '../policy/compile.ts';
+import type { PolicyFile } from '../policy/source-map.ts';
+import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
+import { compose, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
+import { PolicyEvents } from './events.ts';
+import { ConfigMapWatch } from './watch.ts';
+
+export interface ConfigMapPolicyOptions {
+  readonly config: KubeConfig;
+  /** Namespaces in order of precedence; empty: all. */
+  readonly namespaces: readonly string[];
+  readonly labelSelector: string;
+  readonly catalog: Catalog;
+  readonly onRuleError: (rule: string, error: unknown) => void;
+  /** The API server could not be reached or refused something; what is in force stays. */
+  readonly onSourceError: (what: string, failure: string) => void;
+}
+
+/** In force while there is no ConfigMap: requests are read and accounted for, and none is changed. */
+const nothingWritten: readonly PolicyFile[] = [{ name: 'no-configmap.yaml', text: 'version: 1\ndefaults:\n  mode: off\n' }];
+
+/** How long a start waits for the first list before it goes on with no policy, in ms. */
+const firstListMs = 5_000;
+
+/** A policy kept in labelled ConfigMaps. A bad one changes nothing but its state, an Event on it, and `lastRefusal`. */
+export class ConfigMapPolicyStore implements LivePolicyStore {
+  readonly #options: ConfigMapPolicyOptions;
+  readonly #watch: ConfigMapWatch;
+  readonly #events: PolicyEvents;
+  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
+  readonly #refused = new Set<(problems: readonly Problem[]) => void>();
+  #catalog: Catalog;
+  #seen: readonly PolicyConfigMap[] = [];
+  #inForce: ReadonlyMap<string, PolicyConfigMap> = new Map();
+  #sources: Composed['sources'] = [];
+  #current: PolicyGeneration;
+  #refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
+  /** Refusals that were told, so that another ConfigMap's edit does not tell them again. */
+  #told = new Set<string>();
+  #firstList: (() => void) | null = null;
+
+  private constructor(options: ConfigMapPolicyOptions) {
+    this.#options = options;
+    this.#catalog = options.catalog;
+    const { generation } = this.#compile(nothingWritten, 1);
+    if (generation === null) throw new Error('the empty policy does not compile');
+    this.#current = generation;
+    this.#events = new PolicyEvents(options.config, (failure) => options.onSourceError('an Event could not be written', failure));
+    this.#watch = new ConfigMapWatch({
+      config: options.config,
+      namespaces: options.namespaces,
+      labelSelector: options.labelSelector,
+      onChange: (configMaps) => {
+        this.#seen = configMaps;
+        this.#apply(false);
+        this.#firstList?.();
+      },
+      onError: (namespace, failure) => options.onSourceError(`ConfigMaps of ${namespace} cannot be watched`, failure),
+    });
+  }
+
+  /** Resolves once the ConfigMaps have been read, or after five seconds without an answer. Goes on watching either way. */
+  static async open(options: ConfigMapPolicyOptions): Promise<ConfigMapPolicyStore> {
+    const store = new ConfigMapPolicyStore(options);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, firstListMs);
+      store.#firstList = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      store.#watch.start();
+    });
+    store.#firstList = null;
+    if (!store.#watch.synced) options.onSourceError('started without a policy', `no list of ConfigMaps within ${firstListMs / 1000} s`);
+    return store;
+  }
+
+  current(): PolicyGeneration {
+    return this.#current;
+  }
+
+  lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null {
+    return this.#refusal;
+  }
+
+  sources(): readonly PolicySourceState[] {
+    return this.#sources.map(({ id, resourceVersion, state, problems }) => ({ id, resourceVersion, state, problems }));
+  }
+
+  /** Whether all ConfigMaps are being watched now. */
+  get connected(): boolean {
+    return this.#watch.connected && this.#watch.synced;
+  }
+
+  onChange(listener: (generation: PolicyGeneration) => void): () => void {
+    this.#changed.add(listener);
+    return () => this.#changed.delete(listener);
+  }
+
+  onRefusal(listener: (problems: readonly Problem[]) => void): () => void {
+    this.#refused.add(listener);
+    return () => this.#refused.delete(listener);
+  }
+
+  setCatalog(catalog: Catalog): void {
+    this.#catalog = catalog;
+    this.#apply(true);
+  }
+
+  async close(): Promise<void> {
+    await this.#watch.close();
+  }
+
+  #compile(files: readonly PolicyFile[], number: number): CompileResult {
+    return compilePolicy(files, { catalog: this.#catalog, number, inOrder: true, onRuleError: this.#options.onRuleError });
+  }
+
+  #apply(force: boolean): void {
+    const number = this.#current.number + 1;
+    const composed = compose({
+      configMaps: this.#seen,
+      namespaces: this.#options.namespaces,
+      inForce: this.#inForce,
+      maxBytes: limits.policyBytes,
+      compile: (files) => this.#compile(files.length === 0 ? nothingWritten : files, number),
+    });
+    this.#sources = composed.generation === null ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.configMap) })) : composed.sources;
+    if (composed.generation !== null) this.#take(composed, composed.generation, force);
+    this.#report();
+  }
+
+  #take(composed: Composed, generation: PolicyGeneration, force: boolean): void {
+    this.#inForce = composed.inForce;
+    // A label or an annotation was edited: the same policy needs no new generation.
+    if (!force && generation.hash === this.#current.hash) return;
+    this.#current = { ...generation, resourceVersion: newestVersion(composed.inForce.values()) };
+    for (const listener of this.#changed) listener(this.#current);
+  }
+
+  /** When nothing is taken, a ConfigMap is as good as the version of it that stays in force. */
+  #stateNow(configMap: PolicyConfigMap): PolicySourceState['state'] {
+    const holds = this.#inForce.get(`${configMap.namespace}/${configMap.name}`);
+    if (holds === undefined) return 'left-out';
+    return holds.resourceVersion === configMap.resourceVersion ? 'in-force' : 'last-good';
+  }
+
+  #report(): void {
+    const bad = this.#sources.filter(({ state, problems }) => state !== 'in-force' || problems.some(({ level }) => level === 'error'));
+    const told = new Set<string>();
+    const news: Composed['sources'][number][] = [];
+    for (const source of bad) {
+      const key = `${source.configMap.uid} ${source.resourceVersion} ${source.problems.map(({ code, line, message }) => `${code} ${line} ${message}`).join('\n')}`;
+      told.add(key);
+      if (!this.#told.has(key)) news.push(source);
+    }
+    this.#told = told;
+    this.#refusal = bad.length === 0 ? null : { at: news.length > 0 || this.#refusal === null ? Date.now() : this.#refusal.at, problems: bad.flatMap(({ problems }) => problems) };
+    if (news.length === 0) return;
+    for (const listener of this.#refused) listener(news.flatMap(({ problems }) => problems));
+    for (const { configMap, state, problems } of news) {
+      void this.#events.refused(configMap, state === 'left-out' ? 'left-out' : 'last-good', problems);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CoreV1Api, ListWatch, Watch, type KubeConfig, type V1ConfigMap } from '@kubernetes/client-node';
+import { limits } from '../limits.ts';
+import { apiFailure } from './client.ts';
+import type { PolicyConfigMap } from './compose.ts';
+
+export interface ConfigMapWatchOptions {
+  readonly config: KubeConfig;
+  /** Namespaces to watch; empty: all. */
+  readonly namespaces: readonly string[];
+  readonly labelSelector: string;
+  /** Told of every change once all namespaces have been listed: the whole set, never a part. */
+  readonly onChange: (configMaps: readonly PolicyConfigMap[]) => void;
+  /** A connection was lost or refused; it is tried again. Said once a run of failures. */
+  readonly onError: (namespace: string, failure: string) => void;
+}
+
+/** Changes that come together are one change, in ms. */
+const settleMs = 15;
+
+/** Waits between two tries, in ms: doubled from the first to the last. */
+const firstRetryMs = 200;
+const lastRetryMs = 5_000;
+
+/** The client library waits up to 30 s after clean closes without events; an edit must not. In ms. */
+const reconnectMs = 250;
+
+/** A list that has not been answered by then has failed, in ms. */
+const listMs = 10_000;
+
+/** The labelled ConfigMaps of some namespaces, kept up to date by list and watch through every loss of the API server. */
+export class ConfigMapWatch {
+  readonly #options: ConfigMapWatchOptions;
+  readonly #streams: NamespaceStream[];
+  #settle: NodeJS.Timeout | null = null;
+
+  constructor(options: ConfigMapWatchOptions) {
+    this.#options = options;
+    const namespaces = options.namespaces.length === 0 ? [null] : [...new Set(options.namespaces)];
+    this.#streams = namespaces.map((namespace) => new NamespaceStream(options, namespace, () => this.#changed()));
+  }
+
+  start(): void {
+    for (const stream of this.#streams) stream.start();
+  }
+
+  /** Whether every namespace was listed once. */
+  get synced(): boolean {
+    return this.#streams.every(({ synced }) => synced);
+  }
+
+  /** Whether every namespace is being watched now. */
+  get connected(): boolean {
+    return this.#streams.every(({ connected }) => connected);
+  }
+
+  async close(): Promise<void> {
+    if (this.#settle !== null) clearTimeout(this.#settle);
+    this.#settle = null;
+    await Promise.all(this.#streams.map((stream) => stream.close()));
+  }
+
+  #changed(): void {
+    if (this.#settle !== null) return;
+    this.#settle = setTimeout(() => {
+      this.#settle = null;
+      // A namespace that was never listed would look empty.
+      if (this.synced) this.#options.onChange(this.#streams.flatMap((stream) => stream.configMaps()).slice(0, limits.policyConfigMaps));
+    }, settleMs);
+  }
+}
+
+class NamespaceStream {
+  synced = false;
+  connected = false;
+  readonly #options: ConfigMapWatchOptions;
+  readonly #namespace: string;
+  readonly #informer: ListWatch<V1ConfigMap>;
+  #retry: NodeJS.Timeout | null = null;
+  #retryMs = firstRetryMs;
+  #closed = false;
+  #said = false;
+
+  constructor(options: ConfigMapWatchOptions, namespace: string | null, changed: () => void) {
+    this.#options = options;
+    this.#namespace = namespace ?? '*';
+    const { config, labelSelector } = options;
+    const api = config.makeApiClient(CoreV1Api);
+    const path = namespace === null ? '/api/v1/configmaps' : `/api/v1/namespaces/${encodeURIComponent(namespace)}/configmaps`;
+    const list = async (): Promise<Awaited<ReturnType<typeof api.listConfigMapForAllNamespaces>>> => {
+      const listed = await within(namespace === null ? api.listConfigMapForAllNamespaces({ labelSelector }) : api.listNamespacedConfigMap({ namespace, labelSelector }), listMs);
+      // The library updates its cache right after this; the settling time is longer.
+      this.synced = true;
+      changed();
+      return listed;
+    };
+    const informer = new ListWatch<V1ConfigMap>(path, new Watch(config), list, false, labelSelector, undefined, { delayFn: (ms) => sleep(Math.min(ms, reconnectMs)) });
+    informer.on('change', changed);
+    informer.on('error', (error: unknown) => this.#failed(error));
+    this.#informer = informer;
+  }
+
+  start(): void {
+    this.connected = true;
+    // Resolves when the watch has been answered, also when that failed: then the error handler has run before.
+    this.#informer.start().then(
+      () => {
+        if (!this.connected) return;
+        this.#retryMs = firstRetryMs;
+        this.#said = false;
+      },
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
+  configMaps(): PolicyConfigMap[] {
+    return this.#informer.list().map(fromKubernetes);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    await this.#informer.stop();
+  }
+
+  /** The library stays dead after an error until it is started again. It lists anew only when it must. */
+  #failed(error: unknown): void {
+    if (this.#closed) return;
+    this.connected = false;
+    if (!this.#said) this.#options.onError(this.#namespace, apiFailure(error));
+    this.#said = true;
+    if (this.#retry !== null) return;
+    // Spread out: a fleet that lost the same server does not come back at the same moment.
+    const wait = this.#retryMs * (0.75 + Math.random() / 2);
+    this.#retryMs = Math.min(this.#retryMs * 2, lastRetryMs);
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.start();
+    }, wait);
+  }
+}
+
+function fromKubernetes({ metadata, data }: V1ConfigMap): PolicyConfigMap {
+  return {
+    namespace: metadata?.namespace ?? '',
+    name: metadata?.name ?? '',
+    uid: metadata?.uid ?? '',
+    resourceVersion: metadata?.resourceVersion ?? '',
+    created: new Date(metadata?.creationTimestamp ?? 0).getTime(),
+    data: Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => /\.ya?ml$/.test(key))),
+  };
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  const cancel = new AbortController();
+  try {
+    return await Promise.race([
+      promise,
+      sleep(ms, undefined, { signal: cancel.signal }).then(() => {
+        throw new Error(`no answer within ${ms / 1000} s`);
+      }),
+    ]);
+  } finally {
+    cancel.abort();
+  }
+}
