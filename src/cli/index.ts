@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { SluiceError } from '../errors.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerDemo } from './demo.ts';
+import { registerDrain } from './drain.ts';
 import { registerExplain } from './explain.ts';
 import { registerRender } from './render.ts';
 import { registerServe } from './serve.ts';
@@ -16,7 +17,7 @@ const program = new Command('sluice')
   .showHelpAfterError()
   .exitOverride();
 
-for (const register of [registerServe, registerDemo, registerValidate, registerExplain, registerCatalog, registerRender]) {
+for (const register of [registerServe, registerDemo, registerValidate, registerExplain, registerCatalog, registerRender, registerDrain]) {
   register(program);
 }
 

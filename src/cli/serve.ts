@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { EnvoyFilesOptions } from '../envoy/files.ts';
 import { SluiceError } from '../errors.ts';
 
 interface ServeFlags {
@@ -8,6 +9,13 @@ interface ServeFlags {
   readonly catalog?: string;
   readonly catalogSource?: string;
   readonly catalogInterval: string;
+  readonly envoyConfig?: string;
+  readonly envoyListen: string;
+  readonly envoyAdmin: string;
+  readonly envoyCa: string;
+  readonly envoyStatus?: string;
+  readonly envoyTlsListen?: string;
+  readonly envoyTls?: string;
   readonly listen: string;
   readonly admin: string;
   readonly log: string;
@@ -30,6 +38,13 @@ export function registerServe(program: Command): void {
     .option('--catalog-source <source>', 'price list (file or URL) to import into --catalog on a schedule')
     .option('--catalog-interval <hours>', 'hours between two imports', '24')
     .option('--listen <address>', 'unix:/path or host:port for Envoy', process.env['SLUICE_LISTEN'] ?? 'unix:/tmp/sluice.sock')
+    .option('--envoy-config <folder>', "write Envoy's config there and keep it as the policy has it; Envoy runs with -c FOLDER/bootstrap.json")
+    .option('--envoy-listen <host:port>', 'with --envoy-config: where apps call Envoy', '127.0.0.1:10000')
+    .option('--envoy-admin <host:port>', "with --envoy-config: Envoy's admin", '127.0.0.1:9902')
+    .option('--envoy-ca <file>', "with --envoy-config: CAs that providers' certificates are checked against", '/etc/ssl/certs/ca-certificates.crt')
+    .option('--envoy-status <host:port>', 'with --envoy-config: a listener with /ready and /stats/prometheus')
+    .option('--envoy-tls-listen <host:port>', "with --envoy-tls: where apps call that use the providers' own names")
+    .option('--envoy-tls <folder>', 'folder with tls.crt and tls.key for those names')
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
@@ -41,6 +56,7 @@ export function registerServe(program: Command): void {
       if (!(grace >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the grace is no number of seconds.', { where: '--grace' });
       const configMaps = flags.policyConfigmaps === undefined ? null : { namespaces: namespacesOf(flags.policyConfigmaps), labelSelector: flags.policySelector };
       if (configMaps !== null && flags.policy !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'a policy is in files or in ConfigMaps, not in both.', { where: '--policy-configmaps' });
+      if ((flags.envoyTls === undefined) !== (flags.envoyTlsListen === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'both are needed or none.', { where: '--envoy-tls, --envoy-tls-listen' });
       const { startSluice } = await import('../main.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
@@ -48,6 +64,7 @@ export function registerServe(program: Command): void {
         catalog: flags.catalog ?? null,
         catalogSource: flags.catalogSource ?? null,
         catalogIntervalMs: hours * 3_600_000,
+        envoy: envoyFiles(flags),
         listen: flags.listen,
         admin: flags.admin,
         log: flags.log,
@@ -62,6 +79,19 @@ export function registerServe(program: Command): void {
       process.on('SIGTERM', stop);
       process.on('SIGINT', stop);
     });
+}
+
+function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
+  if (flags.envoyConfig === undefined) return null;
+  return {
+    folder: flags.envoyConfig,
+    sluice: flags.listen,
+    listen: flags.envoyListen,
+    admin: flags.envoyAdmin,
+    caFile: flags.envoyCa,
+    status: flags.envoyStatus ?? null,
+    tls: flags.envoyTls === undefined || flags.envoyTlsListen === undefined ? null : { listen: flags.envoyTlsListen, folder: flags.envoyTls },
+  };
 }
 
 /** Namespaces of `a,b`; none of `*`, which is all of them. */
