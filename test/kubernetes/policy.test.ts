@@ -47,8 +47,7 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
   beforeAll(async () => {
     cluster = new TestCluster();
     await cluster.start();
-    const made = await cluster.apply(['platform', 'team-a'].map((name) => manifest('Namespace', name, null)).join('') + manifest('ServiceAccount', 'sluice', 'platform') + ['platform', 'team-a'].map((each) => role(each) + binding(each)).join(''));
-    expect(made).toMatchObject({ ok: true });
+    await cluster.applied(['platform', 'team-a'].map((name) => manifest('Namespace', name, null)).join('') + manifest('ServiceAccount', 'sluice', 'platform') + ['platform', 'team-a'].map((each) => role(each) + binding(each)).join(''));
     const kubeconfig = await cluster.serviceAccountConfig('platform', 'sluice');
     stack = new Stack({ policy: routed('gpt-5-nano'), endpoint: await simulator.listen(), source: { args: ['--policy-configmaps', 'platform,team-a'], env: { KUBECONFIG: kubeconfig } } });
     await stack.start();
@@ -66,7 +65,9 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
     await response.arrayBuffer();
     return { model: response.headers.get('x-sluice-model'), id: response.headers.get('x-sluice-decision') };
   };
-  const apply = async (text: string): Promise<void> => expect(await cluster.apply(text)).toMatchObject({ ok: true });
+  const apply = async (text: string): Promise<void> => {
+    await cluster.applied(text);
+  };
   const served = (model: string | null): Promise<void> => until(async () => (await ask()).model === model, `a decision for ${model ?? 'nothing'}`);
   const policy = async (): Promise<PolicyState> => (await (await fetch(`${stack.adminUrl}/policy`)).json()) as PolicyState;
   const metric = async (name: string): Promise<string | undefined> => new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${stack.adminUrl}/metrics`)).text())?.[1];

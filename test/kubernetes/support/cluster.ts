@@ -94,6 +94,13 @@ export class TestCluster {
     });
   }
 
+  /** The same, which rejects with what the server said. */
+  async applied(manifests: string, ...args: readonly string[]): Promise<string> {
+    const { ok, output } = await this.apply(manifests, ...args);
+    if (!ok) throw new Error(output);
+    return output;
+  }
+
   /** A kubeconfig of a service account, as a pod would have it. */
   async serviceAccountConfig(namespace: string, name: string): Promise<string> {
     const token = (await this.kubectl('create', 'token', name, '--namespace', namespace)).trim();

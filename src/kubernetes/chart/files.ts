@@ -1,0 +1,74 @@
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { chartValues } from './values.ts';
+
+/** A node of the JSON Schema, as far as the pages read it. */
+interface JsonNode {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly JsonNode[];
+  readonly properties?: Readonly<Record<string, JsonNode>>;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+const made = 'Made by `npm run docs:generate` from src/kubernetes/chart/values.ts.';
+
+function schema(): JsonNode {
+  return z.toJSONSchema(chartValues, { io: 'input', target: 'draft-7' }) as JsonNode;
+}
+
+/** helm/sluice/values.schema.json. Helm adds `global` to every chart's values. */
+export function valuesSchema(): string {
+  const root = schema();
+  return `${JSON.stringify({ title: 'Values of the Sluice chart', ...root, properties: { ...root.properties, global: { type: 'object' } } }, null, 2)}\n`;
+}
+
+/** helm/sluice/values.yaml: every value with its default and what it means. */
+export function valuesYaml(): string {
+  return `# ${made}\n${yamlOf(schema(), '').join('\n')}\n`;
+}
+
+function yamlOf(node: JsonNode, indent: string): string[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
+    const comment = `${indent}# ${child.description ?? ''}`;
+    if (child.properties !== undefined && Object.keys(child.properties).length > 0) return [comment, `${indent}${name}:`, ...yamlOf(child, `${indent}  `)];
+    const text = stringify({ [name]: child.default }, { lineWidth: 0 }).trimEnd();
+    return [comment, ...text.split('\n').map((line) => `${indent}${line}`)];
+  });
+}
+
+/** docs/helm-values.md. */
+export function valuesPage(): string {
+  const rows: string[] = [];
+  collect(schema(), '', rows);
+  return `# Values of the chart
+
+${made} The chart refuses values that are not in this table.
+
+| value | type | default | meaning |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function collect(node: JsonNode, path: string, rows: string[]): void {
+  for (const [name, child] of Object.entries(node.properties ?? {})) {
+    const at = path === '' ? name : `${path}.${name}`;
+    if (child.properties !== undefined && Object.keys(child.properties).length > 0) {
+      collect(child, at, rows);
+      continue;
+    }
+    const value = JSON.stringify(child.default);
+    rows.push(`| \`${at}\` | ${typeOf(child)} | ${value === '""' ? 'empty' : `\`${value}\``} | ${(child.description ?? '').replaceAll('|', '\\|')} |`);
+  }
+}
+
+function typeOf(node: JsonNode): string {
+  if (node.enum !== undefined) return node.enum.join(', ');
+  if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' or ');
+  if (node.type === 'integer') return node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? 'integer' : `${node.minimum ?? ''}..${node.maximum}`;
+  return node.type === 'array' ? 'list' : node.type === 'object' ? 'map' : (node.type ?? 'any');
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { dashboard, panels } from '../../src/kubernetes/chart/dashboard.ts';
+import { valuesPage, valuesSchema, valuesYaml } from '../../src/kubernetes/chart/files.ts';
+import { metricTable } from '../../src/provenance/metric-table.ts';
+import { chart, helm, template, type Values } from './support/helm.ts';
+import { missing } from './support/tools.ts';
+
+const absent = missing('helm');
+const read = (path: string): string => readFileSync(`${chart}/${path}`, 'utf8');
+
+/** What the golden files hold: the defaults of each shape, and everything switched on. */
+const everything: Values = {
+  replicas: 3,
+  autoscaling: { enabled: true },
+  networkPolicy: { enabled: true, monitoring: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }] },
+  monitoring: { podMonitor: true, prometheusRule: true, dashboard: true, labels: { release: 'prometheus' } },
+  policy: { inline: 'version: 1\ndefaults:\n  mode: shadow\n', namespaces: ['team-a'] },
+  credentials: [{ secret: 'openai' }],
+  imagePullSecrets: [{ name: 'registry' }],
+  podAnnotations: { team: 'platform' },
+  extraEnv: [{ name: 'TZ', value: 'UTC' }],
+  extraArgs: ['--catalog-interval=6'],
+};
+
+describe('the chart', () => {
+  it('has values, schema, dashboard and page as their tables make them', () => {
+    expect(read('values.yaml')).toBe(valuesYaml());
+    expect(read('values.schema.json')).toBe(valuesSchema());
+    expect(read('files/dashboard.json')).toBe(dashboard());
+    expect(readFileSync(new URL('../../docs/helm-values.md', import.meta.url), 'utf8')).toBe(valuesPage());
+  });
+
+  it('asks only for metrics that exist', () => {
+    const known = new Set(Object.values(metricTable).map(({ name }) => name as string));
+    const queries = [read('files/alerts.yaml'), ...panels.flatMap((panel) => panel.queries.map(([query]) => query))];
+    const names = queries.flatMap((text) => text.match(/llm_proxy_\w+/g) ?? []).map((name) => name.replace(/_bucket$/, ''));
+    expect(names.length).toBeGreaterThan(15);
+    expect(names.filter((name) => !known.has(name))).toEqual([]);
+  });
+});
+
+describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
+  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything]])('renders %s as its golden file has it', async (name, values) => {
+    await expect(await template(values)).toMatchFileSnapshot(`./golden/${name}.yaml`);
+  });
+
+  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything]])('passes a strict lint: %s', async (_name, values) => {
+    expect(await helm(['lint', chart, '--strict'], values)).toContain('0 chart(s) failed');
+  });
+
+  it('prints large integers as integers', async () => {
+    const rendered = await template({ replicas: 1_000_000, drainSeconds: 86_400, policy: { inline: 'version: 1' }, ports: { admin: 65_535 }, podDisruptionBudget: { maxUnavailable: 2_000_000 } });
+    expect(rendered).toContain('replicas: 1000000\n');
+    expect(rendered).toContain('maxUnavailable: 2000000\n');
+    expect(rendered.match(/\d(?:\.\d+)?e\+\d+/g)).toBeNull();
+  });
+
+  it.each<[string, Values, RegExp]>([
+    ['an unknown value', { replica: 3 }, /replica.*not allowed/],
+    ['a shape that there is not', { shape: 'mesh' }, /shape/],
+    ['a port out of range', { service: { port: 70_000 } }, /service/],
+    ['a digest that is none', { image: { digest: 'latest' } }, /digest/],
+    ['an inline policy that no simple selector finds', { policy: { inline: 'version: 1', selector: 'a in (b)' } }, /label=value/],
+    ['a service account that is neither made nor named', { serviceAccount: { create: false } }, /serviceAccount\.name/],
+  ])('refuses %s', async (_name, values, message) => {
+    await expect(template(values)).rejects.toThrow(message);
+  });
+
+  it('gives no container more than it needs, and holds no secret', async () => {
+    for (const values of [everything, { ...everything, shape: 'extension' }]) {
+      const objects = parseAllDocuments(await template(values)).map((document) => document.toJS() as { kind?: string; spec?: { template?: { spec: PodSpec } } });
+      expect(objects.some(({ kind }) => kind === 'Secret')).toBe(false);
+      const pod = objects.find(({ kind }) => kind === 'Deployment')!.spec!.template!.spec;
+      expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } });
+      for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
+        expect(container).toMatchObject({ securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }, resources: { requests: {}, limits: {} } });
+        expect(container.readinessProbe).toBeDefined();
+        expect(container.volumeMounts?.some(({ name }) => name === 'api-access')).toBe(container.name === 'sluice');
+      }
+    }
+  });
+});
+
+interface PodSpec {
+  readonly initContainers?: readonly Container[];
+  readonly containers: readonly Container[];
+}
+
+interface Container {
+  readonly name: string;
+  readonly readinessProbe?: object;
+  readonly volumeMounts?: readonly { readonly name: string }[];
+}
