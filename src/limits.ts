@@ -31,6 +31,12 @@ export const limits = {
   answerBytes: 8 * 1024 * 1024,
   /** One SSE event's data that is held while incomplete, in bytes; longer events are skipped, never parsed. */
   sseEventBytes: 1024 * 1024,
+  /** Parts of a request that a translation could not carry, as many as are named; the rest is the same again, or hopeless. */
+  translationLosses: 32,
+  /** Longest name of such a part, in UTF-16 units. */
+  translationPathUnits: 160,
+  /** Arguments of tool calls that a translated stream holds back until they can be sent in order, in bytes; beyond it the stream ends with an error. */
+  translationHeldBytes: 8 * 1024 * 1024,
   /** The provider's usage object as it came, kept in the record, in bytes. */
   rawUsageBytes: 4 * 1024,
   /** Requests between decision and outcome that are remembered. Above it the oldest is closed as unobserved. */

@@ -112,7 +112,8 @@ function anthropic(usage: Fields): Parts | null {
     cacheWrite1h,
     audioInput: 0,
     totalOutput: count(usage['output_tokens']),
-    reasoning: 0,
+    // Said by newer models only; where it is not, thoughts are in the output without a number of their own.
+    reasoning: count(fields(usage['output_tokens_details'])['thinking_tokens']),
     audioOutput: 0,
   };
 }

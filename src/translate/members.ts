@@ -1,0 +1,105 @@
+import { isNumber, isObject, numberOf } from './json.ts';
+import type { Json, JsonObject, RawNumber } from './json.ts';
+import { Malformed } from './losses.ts';
+import type { Losses } from './losses.ts';
+
+/**
+ * The members of one object of a request. Whatever is not taken by the time `done` is called has no meaning to the translation, and
+ * is reported as lost: an unknown parameter is never left out in silence. null counts as absent.
+ */
+export class Members {
+  readonly path: string;
+  readonly #object: JsonObject;
+  readonly #losses: Losses;
+  readonly #rest: Set<string>;
+
+  constructor(value: Json | undefined, path: string, losses: Losses) {
+    if (!isObject(value)) throw new Malformed(path, 'is not an object');
+    this.path = path;
+    this.#object = value;
+    this.#losses = losses;
+    this.#rest = new Set(Object.keys(value));
+  }
+
+  /** Where a member stands. */
+  at(key: string): string {
+    return this.path === '' ? key : `${this.path}.${key}`;
+  }
+
+  take(key: string): Json | undefined {
+    this.#rest.delete(key);
+    const value = Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
+    if (value !== undefined && value !== null) return value;
+    // Google's APIs take every name in both spellings.
+    const snake = snakeCase(key);
+    if (snake === key || !Object.hasOwn(this.#object, snake)) return undefined;
+    this.#rest.delete(snake);
+    return this.#object[snake] ?? undefined;
+  }
+
+  string(key: string): string | null {
+    const value = this.take(key);
+    if (value === undefined) return null;
+    if (typeof value !== 'string') throw new Malformed(this.at(key), 'is not a string');
+    return value;
+  }
+
+  number(key: string): number | null {
+    return numberOf(this.exact(key));
+  }
+
+  /** A number as it was written. */
+  exact(key: string): number | RawNumber | null {
+    const value = this.take(key);
+    if (value === undefined) return null;
+    if (!isNumber(value)) throw new Malformed(this.at(key), 'is not a number');
+    return value;
+  }
+
+  boolean(key: string): boolean | null {
+    const value = this.take(key);
+    if (value === undefined) return null;
+    if (typeof value !== 'boolean') throw new Malformed(this.at(key), 'is not true or false');
+    return value;
+  }
+
+  list(key: string): readonly Json[] | null {
+    const value = this.take(key);
+    if (value === undefined) return null;
+    if (!Array.isArray(value)) throw new Malformed(this.at(key), 'is not an array');
+    return value as readonly Json[];
+  }
+
+  object(key: string): Members | null {
+    const value = this.take(key);
+    return value === undefined ? null : new Members(value, this.at(key), this.#losses);
+  }
+
+  /** Takes members that say nothing when they have one of these values (JSON text), and loses them otherwise. */
+  expect(key: string, values: readonly Json[], why: string): void {
+    const value = this.take(key);
+    if (value === undefined || values.some((one) => JSON.stringify(one) === JSON.stringify(value))) return;
+    this.#losses.lose(this.at(key), why);
+  }
+
+  /** Members that mean nothing elsewhere, whatever they say. */
+  ignore(...keys: readonly string[]): void {
+    for (const key of keys) this.#rest.delete(key);
+  }
+
+  /** Members that exist in this API only. */
+  lose(why: string, ...keys: readonly string[]): void {
+    for (const key of keys) if (this.take(key) !== undefined) this.#losses.lose(this.at(key), why);
+  }
+
+  done(): void {
+    for (const key of this.#rest) {
+      if (this.#object[key] === null) continue;
+      this.#losses.lose(this.at(key), 'the translation does not know this member');
+    }
+  }
+}
+
+function snakeCase(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,72 @@
+import { isList, isObject, list, member, text } from './json.ts';
+import type { Json } from './json.ts';
+
+const refused: readonly string[] = ['allOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'patternProperties', 'unevaluatedProperties'];
+
+/**
+ * Whether OpenAI's strict mode takes a JSON schema: an object at the root, every object closed (`additionalProperties: false`) with all its
+ * members required, and none of the keywords that it refuses.
+ */
+export function fitsStrict(schema: Json | null): boolean {
+  if (schema === null) return true;
+  return member(schema, 'type') === 'object' && strictNode(schema);
+}
+
+function strictNode(node: Json | undefined): boolean {
+  if (!isObject(node)) return node === undefined;
+  if (refused.some((keyword) => Object.hasOwn(node, keyword))) return false;
+  const properties = node['properties'];
+  const types = isList(node['type']) ? node['type'] : [node['type']];
+  if (types.includes('object') || properties !== undefined) {
+    if (node['additionalProperties'] !== false) return false;
+    const required = new Set(list(node['required']));
+    if (!Object.keys(isObject(properties) ? properties : {}).every((name) => required.has(name))) return false;
+  }
+  const inner = [properties, node['$defs'], node['definitions']].flatMap((group) => (isObject(group) ? Object.values(group) : []));
+  return [...inner, ...list(node['anyOf']), ...(node['items'] === undefined ? [] : [node['items']])].every(strictNode);
+}
+
+/** Numbers that Google's JSON writes as strings, because they are 64 bits wide. */
+const wide: ReadonlySet<string> = new Set(['minItems', 'maxItems', 'minLength', 'maxLength', 'minProperties', 'maxProperties']);
+
+/** Google's own Schema (a part of OpenAPI 3.0, types in capitals) as JSON Schema. */
+export function jsonSchemaOf(schema: Json): Json {
+  if (!isObject(schema)) return schema;
+  const nullable = schema['nullable'] === true;
+  const entries: [string, Json][] = [];
+  for (const [name, value] of Object.entries(schema)) {
+    if (value === undefined || value === null) continue;
+    switch (name) {
+      case 'nullable':
+      case 'propertyOrdering':
+      case 'property_ordering':
+        break;
+      case 'type': {
+        const type = (text(value) ?? '').toLowerCase();
+        if (type !== 'type_unspecified') entries.push(['type', nullable ? [type, 'null'] : type]);
+        break;
+      }
+      case 'enum':
+        entries.push(['enum', nullable ? [...list(value), null] : value]);
+        break;
+      case 'example':
+        entries.push(['examples', [value]]);
+        break;
+      case 'properties':
+        entries.push(['properties', isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonSchemaOf(inner ?? null)])) : value]);
+        break;
+      case 'items':
+        entries.push(['items', jsonSchemaOf(value)]);
+        break;
+      case 'anyOf':
+      case 'any_of':
+        entries.push(['anyOf', list(value).map(jsonSchemaOf)]);
+        break;
+      default: {
+        const camel = name.replaceAll(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+        entries.push([camel, wide.has(camel) && typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value]);
+      }
+    }
+  }
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { limits } from '../limits.ts';
+import { AnswerTranslator, renderStreamError, translateAnswer } from './index.ts';
+import type { TargetApi } from './index.ts';
+import { answerOf, bigArgs } from './testing/fixtures.ts';
+
+const apis: readonly TargetApi[] = ['openai-chat', 'anthropic-messages'];
+const pairs = apis.flatMap((from) => apis.flatMap((to) => (from === to ? [] : [{ from, to }])));
+const options = { model: 'm', id: 'decision-1', created: 1_770_000_001, includeUsage: true } as const;
+
+function translate(from: TargetApi, to: TargetApi, text: string, whole = true): string {
+  const translator = new AnswerTranslator(from, to, options);
+  return Buffer.concat([translator.push(Buffer.from(text)), translator.end(whole)]).toString('utf8');
+}
+
+/** The events' data, parsed. */
+function events(text: string): Record<string, unknown>[] {
+  return text.split('\n\n').flatMap((event) => {
+    const data = /^data: (.*)$/m.exec(event)?.[1];
+    return data === undefined || data === '[DONE]' ? [] : [JSON.parse(data) as Record<string, unknown>];
+  });
+}
+
+const data = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+
+describe.each(pairs)('a stream of $from for $to', ({ from, to }) => {
+  it('is the same however it is cut', () => {
+    const bytes = Buffer.from(answerOf(from, 'calls', true).body);
+    const whole = translate(from, to, bytes.toString('utf8'));
+    for (let at = 1; at < bytes.length; at += 7) {
+      const translator = new AnswerTranslator(from, to, options);
+      const pieces = [translator.push(bytes.subarray(0, at)), translator.push(bytes.subarray(at)), translator.end(true)];
+      if (!Buffer.concat(pieces).equals(Buffer.from(whole))) expect.fail(`differs when cut at ${at}`);
+    }
+    const translator = new AnswerTranslator(from, to, options);
+    const single = [...bytes].map((byte) => translator.push(Uint8Array.of(byte)));
+    expect(Buffer.concat([...single, translator.end(true)]).toString('utf8')).toBe(whole);
+  });
+
+  it('keeps the numbers of arguments', () => {
+    const text = translate(from, to, answerOf(from, 'calls', true).body);
+    const pieces = [...text.matchAll(/"(?:partial_json|arguments|delta)":("(?:[^"\\]|\\.)*")/g)].map((match) => JSON.parse(match[1]!) as string).join('');
+    expect(pieces).toContain(bigArgs);
+    const { body } = translateAnswer(from, to, 200, Buffer.from(answerOf(from, 'calls', false).body), options);
+    expect(body.toString('utf8').replaceAll('\\"', '"').replaceAll('\\\\"', '\\"')).toContain('"id":12345678901234567890,"ratio":1.0');
+  });
+
+  it('ends with one error, and nothing after it, when it is cut', () => {
+    const { body } = answerOf(from, 'text', true);
+    for (const at of [1, body.length >> 2, body.length >> 1]) {
+      const text = translate(from, to, body.slice(0, at), false);
+      expect(text.endsWith(renderStreamError(to, "The provider's stream was cut.").toString('utf8'))).toBe(true);
+    }
+  });
+
+  it('is whole once the provider has said why it ends', () => {
+    const { body } = answerOf(from, 'text', true);
+    const last = body.lastIndexOf('\n\n', body.length - 3) + 2;
+    expect(events(translate(from, to, body.slice(0, last), false)).some((event) => 'error' in event)).toBe(false);
+  });
+
+  it('ends with an error at an event that is no JSON, or too large', () => {
+    expect(translate(from, to, 'data: {"broken\n\n')).toContain('no JSON');
+    expect(translate(from, to, `data: "${'x'.repeat(limits.sseEventBytes)}"\n\n`)).toContain('too large');
+  });
+});
+
+describe("Anthropic's order of events", () => {
+  it('is kept: blocks one after the other, then message_delta and message_stop', () => {
+    const types = events(translate('openai-chat', 'anthropic-messages', answerOf('openai-chat', 'calls', true).body)).map((event) => event['type']);
+    const short = types.filter((type, index) => type !== types[index - 1]);
+    expect(short).toEqual(['message_start', ...Array.from({ length: 3 }, () => ['content_block_start', 'content_block_delta', 'content_block_stop']).flat(), 'message_delta', 'message_stop']);
+  });
+
+  it('is kept where OpenAI mixes the pieces of two calls', () => {
+    const call = (index: number, members: object): string => data({ choices: [{ index: 0, delta: { tool_calls: [{ index, ...members }] } }] });
+    const text = [
+      call(0, { id: 'a', function: { name: 'f', arguments: '{"x":' } }),
+      call(1, { id: 'b', function: { name: 'g', arguments: '{"y":' } }),
+      call(0, { function: { arguments: '1}' } }),
+      call(1, { function: { arguments: '2}' } }),
+      data({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }),
+      'data: [DONE]\n\n',
+    ].join('');
+    const seen = events(translate('openai-chat', 'anthropic-messages', text)).map((event) => ((event['delta'] as Record<string, unknown> | undefined)?.['partial_json'] ?? event['type']) as string);
+    expect(seen).toEqual(['message_start', 'content_block_start', '{"x":', '1}', 'content_block_stop', 'content_block_start', '{"y":2}', 'content_block_stop', 'message_delta', 'message_stop']);
+  });
+
+  it('tells calls apart that share an index but not an id', () => {
+    const call = (id: string): string => data({ choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id, function: { name: 'f', arguments: '{}' } }] } }] });
+    const text = [call('a'), call('b'), data({ choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] })].join('');
+    const ids = events(translate('openai-chat', 'anthropic-messages', text)).flatMap((event) => ((event['content_block'] as Record<string, unknown> | undefined)?.['id'] ?? []) as string[]);
+    expect(ids).toEqual(['a', 'b']);
+  });
+});
+
+describe('OpenAI chat', () => {
+  it('sends usage only when the caller asked for it, then [DONE]', () => {
+    const { body } = answerOf('anthropic-messages', 'text', true);
+    const asked = translate('anthropic-messages', 'openai-chat', body);
+    expect(events(asked).at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 100, completion_tokens: 50, total_tokens: 150 } });
+    expect(asked.endsWith('data: [DONE]\n\n')).toBe(true);
+    const translator = new AnswerTranslator('anthropic-messages', 'openai-chat', { ...options, includeUsage: false });
+    expect(Buffer.concat([translator.push(Buffer.from(body)), translator.end(true)]).toString('utf8')).not.toContain('usage');
+  });
+
+  it('leaves usage out where the provider said nothing of it', () => {
+    const message = JSON.stringify({ id: 'msg_1', model: 'm', content: [{ type: 'text', text: 'x' }], stop_reason: 'end_turn' });
+    const { body } = translateAnswer('anthropic-messages', 'openai-chat', 200, Buffer.from(message), options);
+    expect(JSON.parse(body.toString('utf8'))).not.toHaveProperty('usage');
+  });
+});
+
+describe('answers that cannot be said', () => {
+  it('are errors: arguments that are no JSON, for an API that wants an object', () => {
+    const answer = { choices: [{ index: 0, message: { content: null, tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{"x":' } }] }, finish_reason: 'tool_calls' }] };
+    const back = translateAnswer('openai-chat', 'anthropic-messages', 200, Buffer.from(JSON.stringify(answer)), options);
+    expect(back).toMatchObject({ status: 502, failure: { kind: 'server' } });
+    expect(JSON.parse(back.body.toString('utf8'))).toMatchObject({ type: 'error', error: { type: 'api_error' } });
+  });
+
+  it('are errors: HTML from a proxy, whatever its status', () => {
+    for (const [status, expected] of [[200, 502], [502, 502], [404, 404]] as const) {
+      expect(translateAnswer('openai-chat', 'anthropic-messages', status, Buffer.from('<html>'), options).status).toBe(expected);
+    }
+  });
+});
