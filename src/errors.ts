@@ -26,6 +26,9 @@ export const errorCodes = {
   SLUICE_EXPLAIN_UNKNOWN: 'No such decision. Check the id, and that the log or the server is the one that decided it.',
   SLUICE_EXPLAIN_AMBIGUOUS: 'More than one decision begins so. Give more of the id.',
   SLUICE_EXPLAIN_ADMIN: 'The admin server did not answer. Check --admin, or give --log FILE.',
+  // Cache
+  SLUICE_CACHE_UNKNOWN: 'No such entry: it may have left the cache since, or more than one begins so.',
+  SLUICE_CACHE_ADMIN: 'The admin server did not answer. Check --admin.',
   SLUICE_INTERNAL: 'Sluice met a state that it did not expect. Please report it with the log line.',
 } as const;
 

@@ -55,6 +55,17 @@ export const limits = {
   policyBytes: 1024 * 1024,
   /** ConfigMaps that make one policy; those beyond it are not read. */
   policyConfigMaps: 1_000,
+  /** Longest time that a request's body may wait for its plan, in ms: Envoy's `max_message_timeout` is set to it. */
+  bodyWaitMs: 120_000,
+  /** Answers in the memory cache, in bytes, unless `serve --cache-memory` says otherwise. */
+  cacheMemoryBytes: 128 * 1024 * 1024,
+  /** Answers that are being collected for the cache, all together, in bytes; beyond it new ones are not kept. */
+  cacheCollectingBytes: 64 * 1024 * 1024,
+  /** Requests that wait for an identical one in flight; beyond it they go on alone. */
+  cacheWaiting: 20_000,
+  /** Tags of a cached answer, and the length of one, in UTF-16 units. */
+  cacheTags: 8,
+  cacheTagUnits: 64,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
 } as const;

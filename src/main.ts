@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createAdmin } from './admin/server.ts';
+import { ResponseCache } from './cache/cache.ts';
 import { openCatalog } from './catalog/live.ts';
 import type { Catalog } from './catalog/types.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
@@ -35,6 +36,8 @@ export interface SluiceOptions {
   readonly listen: string;
   /** `host:port`; port 0: any free one. */
   readonly admin: string;
+  /** Bound of the answers that are cached in memory. */
+  readonly cacheMemoryBytes: number;
   /** A file, or `-` for stdout. */
   readonly log: string;
   readonly logLevel: string;
@@ -86,13 +89,15 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   rereadKeys.unref();
   policy.onChange((generation) => void credentials.refresh(generation));
 
-  const pipeline = new Pipeline({ policy, credentials, sink, metrics, log: logger });
+  const cache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, onStore: (result) => metrics.cacheStore(result) });
+  metrics.watchCache(() => cache.stats());
+  const pipeline = new Pipeline({ cache, policy, credentials, sink, metrics, log: logger });
   metrics.watchPending(() => pipeline.pending);
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
   const Transport = socketPath(options.listen) === null ? GrpcTransport : SocketTransport;
   const transport = new Transport();
   let ready = false;
-  const admin = createAdmin({ registry: metrics.registry, recent, policyStore: policy, ready: () => ready });
+  const admin = createAdmin({ registry: metrics.registry, recent, cache, policyStore: policy, ready: () => ready });
   const colon = options.admin.lastIndexOf(':');
   const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
   const address = await transport.listen(options.listen, {
@@ -115,6 +120,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       ready = false;
       await transport.drain(graceMs);
       pipeline.close();
+      cache.close();
       clearInterval(rereadKeys);
       await policy.close();
       await prices.close();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
+import { ResponseCache } from '../cache/cache.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import { RecentRecords } from '../provenance/recent.ts';
 import { createAdmin, type Admin } from './server.ts';
@@ -18,6 +19,7 @@ beforeAll(async () => {
     registry: metrics.registry,
     recent,
     policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }), sources: () => [] },
+    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
     ready: () => ready,
   });
   base = `http://${await admin.listen('127.0.0.1', 0)}`;
@@ -85,7 +87,7 @@ describe('the admin server', () => {
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, ready: () => true });
+    const second = createAdmin({ registry: metrics.registry, recent, policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), ready: () => true });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspectEntry, purgeFilterOf } from '../cache/admin.ts';
+import type { ResponseCache } from '../cache/cache.ts';
 import type { Registry } from 'prom-client';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -10,6 +12,7 @@ import { explainRecord } from '../route/explain.ts';
 export interface AdminOptions {
   readonly registry: Registry;
   readonly recent: RecentRecords;
+  readonly cache: ResponseCache;
   readonly policyStore: Pick<LivePolicyStore, 'current' | 'lastRefusal' | 'sources'>;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
@@ -31,8 +34,8 @@ interface Answer {
 const defaultLimit = 50;
 
 /**
- * The admin server: metrics, health, recent decisions, savings, policy state. It reads and never changes anything, has no
- * login, and belongs on loopback or a cluster-internal port.
+ * The admin server: metrics, health, recent decisions, savings, policy state, the cache. Only a DELETE under /cache changes anything;
+ * a web page cannot send one across origins. It has no login, and belongs on loopback or a cluster-internal port.
  */
 export function createAdmin(options: AdminOptions): Admin {
   const server = createServer((request, response) => {
@@ -70,16 +73,17 @@ async function respond(options: AdminOptions, request: IncomingMessage, response
     'content-length': Buffer.byteLength(answer.body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(answer.status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...(answer.status === 405 ? { allow: 'GET, HEAD, DELETE' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
 async function route(options: AdminOptions, request: IncomingMessage): Promise<Answer> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here.');
   const target = request.url ?? '/';
   if (!URL.canParse(target, 'http://admin')) return failure(400, 'bad-request', 'The URL cannot be read.');
   const url = new URL(target, 'http://admin');
+  if (request.method === 'DELETE' && url.pathname === '/cache/entries') return purge(options.cache, url.searchParams);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, and DELETE for /cache/entries.');
   switch (url.pathname) {
     case '/metrics':
       return { status: 200, type: options.registry.contentType, body: await options.registry.metrics() };
@@ -93,10 +97,13 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, savings(options.recent));
     case '/policy':
       return json(200, policy(options.policyStore));
+    case '/cache':
+      return json(200, options.cache.stats());
     default:
+      if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
       return url.pathname.startsWith('/decisions/')
         ? decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'))
-        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy.');
+        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy, /cache, /cache/entries/{id}.');
   }
 }
 
@@ -115,6 +122,16 @@ function decision({ recent }: AdminOptions, id: string, format: string | null): 
   if (format === null || format === 'json') return json(200, record);
   if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record) };
   return failure(400, 'bad-format', 'format must be json or text.');
+}
+
+function purge(cache: ResponseCache, query: URLSearchParams): Answer {
+  const filter = purgeFilterOf(query);
+  return typeof filter === 'string' ? failure(400, 'bad-filter', filter) : json(200, { purged: cache.purge(filter) });
+}
+
+function entry(cache: ResponseCache, id: string): Answer {
+  const found = inspectEntry(cache, id);
+  return found === null ? failure(404, 'no-entry', `no entry, or more than one, begins with ${id.slice(0, 64)}.`) : json(200, found);
 }
 
 function savings(recent: RecentRecords): object {

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import { SluiceError } from '../errors.ts';
 import type { HeaderMap } from '../extproc/types.ts';
+import { limits } from '../limits.ts';
 import { Credentials } from '../pipeline/credentials.ts';
 import { Pipeline } from '../pipeline/gateway.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
@@ -34,7 +36,9 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
   await credentials.refresh(policy.current());
   const records: ExchangeRecord[] = [];
   const failures: object[] = [];
+  const cache = new ResponseCache({ memoryBytes: limits.cacheMemoryBytes });
   const pipeline = new Pipeline({
+    cache,
     policy,
     credentials,
     sink: { record: (record) => records.push(record) },
@@ -42,8 +46,10 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     log: { error: (fields) => failures.push(fields) },
   });
   const plan = pipeline.requestHeaders(headers, false);
-  const metadata = plan.kind === 'read-body' ? (await plan.exchange.body(body)).metadata : plan.metadata;
+  const planned = plan.kind === 'read-body' ? await plan.exchange.body(body) : plan;
+  const { metadata } = planned.kind === 'wait' ? await planned.plan : planned;
   pipeline.close();
+  cache.close();
   await policy.close();
   const record = records[0];
   if (record !== undefined) return record;

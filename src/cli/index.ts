@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SluiceError } from '../errors.ts';
+import { registerCache } from './cache.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerDemo } from './demo.ts';
 import { registerDrain } from './drain.ts';
@@ -17,7 +18,7 @@ const program = new Command('sluice')
   .showHelpAfterError()
   .exitOverride();
 
-for (const register of [registerServe, registerDemo, registerValidate, registerExplain, registerCatalog, registerRender, registerDrain]) {
+for (const register of [registerServe, registerDemo, registerValidate, registerExplain, registerCatalog, registerCache, registerRender, registerDrain]) {
   register(program);
 }
 

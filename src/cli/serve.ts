@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { EnvoyFilesOptions } from '../envoy/files.ts';
 import { SluiceError } from '../errors.ts';
+import { limits } from '../limits.ts';
 
 interface ServeFlags {
   readonly policy?: string;
@@ -18,10 +19,13 @@ interface ServeFlags {
   readonly envoyTls?: string;
   readonly listen: string;
   readonly admin: string;
+  readonly cacheMemory: string;
   readonly log: string;
   readonly logLevel: string;
   readonly grace: string;
 }
+
+const megabyte = 1024 * 1024;
 
 /**
  * `sluice serve`: the processor. Prints JSON lines; the line with `"msg":"ready"` carries the bound addresses
@@ -46,6 +50,7 @@ export function registerServe(program: Command): void {
     .option('--envoy-tls-listen <host:port>', "with --envoy-tls: where apps call that use the providers' own names")
     .option('--envoy-tls <folder>', 'folder with tls.crt and tls.key for those names')
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
+    .option('--cache-memory <megabytes>', 'answers that are cached in memory, where the policy caches', String(limits.cacheMemoryBytes / megabyte))
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
     .option('--grace <seconds>', 'longest drain on SIGTERM', '30')
@@ -57,6 +62,8 @@ export function registerServe(program: Command): void {
       const configMaps = flags.policyConfigmaps === undefined ? null : { namespaces: namespacesOf(flags.policyConfigmaps), labelSelector: flags.policySelector };
       if (configMaps !== null && flags.policy !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'a policy is in files or in ConfigMaps, not in both.', { where: '--policy-configmaps' });
       if ((flags.envoyTls === undefined) !== (flags.envoyTlsListen === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'both are needed or none.', { where: '--envoy-tls, --envoy-tls-listen' });
+      const cacheMegabytes = Number(flags.cacheMemory);
+      if (!(cacheMegabytes >= 1 && cacheMegabytes <= 65_536)) throw new SluiceError('SLUICE_CLI_USAGE', 'the size is no number of megabytes from 1 to 65536.', { where: '--cache-memory' });
       const { startSluice } = await import('../main.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
@@ -67,6 +74,7 @@ export function registerServe(program: Command): void {
         envoy: envoyFiles(flags),
         listen: flags.listen,
         admin: flags.admin,
+        cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
         log: flags.log,
         logLevel: flags.logLevel,
       });

@@ -4,7 +4,7 @@ import { Draft } from './draft.ts';
 import { geminiGenerate } from './gemini.ts';
 import { openaiChat, openaiPrompt, openaiResponses } from './openai.ts';
 import { JsonCursor, ScanError } from './scan.ts';
-import type { ApiName, PassReason, ReadResult, Recognition } from './types.ts';
+import type { ApiName, BodyMember, PassReason, ReadResult, Recognition } from './types.ts';
 
 export { readAnswer } from './answer.ts';
 export { recognise } from './recognise.ts';
@@ -23,8 +23,11 @@ const readers: Readonly<Record<Exclude<ApiName, 'bedrock' | 'other-llm'>, Member
   'gemini-generate': geminiGenerate,
 };
 
-/** Reads a whole body in one scan. Never throws: a body that cannot be read is a reason to let it pass. */
-export function readExchange(recognition: Recognition & { readonly kind: 'readable' }, body: Buffer): ReadResult {
+/**
+ * Reads a whole body in one scan. Never throws: a body that cannot be read is a reason to let it pass. Where `members` is given, each
+ * top-level member is added to it, in the body's order.
+ */
+export function readExchange(recognition: Recognition & { readonly kind: 'readable' }, body: Buffer, members: BodyMember[] | null = null): ReadResult {
   const { api, operation, pathModel } = recognition;
   if (api === 'bedrock' || api === 'other-llm') return { ok: false, reason: 'not-rewritable' };
   if (body.length === 0) return { ok: false, reason: 'no-body' };
@@ -35,7 +38,8 @@ export function readExchange(recognition: Recognition & { readonly kind: 'readab
   try {
     if (!cursor.isObject()) return { ok: false, reason: 'invalid-json' };
     const bodyOpen = cursor.at + 1;
-    cursor.object((key) => reader(cursor, draft, key));
+    if (members === null) cursor.object((key) => reader(cursor, draft, key));
+    else cursor.object((key) => readMember(cursor, members, key, () => reader(cursor, draft, key)));
     cursor.finish();
     if (recognition.stream !== null) draft.stream = recognition.stream;
     const exchange = draft.exchange(api, operation, body, pathModel, bodyOpen);
@@ -44,4 +48,12 @@ export function readExchange(recognition: Recognition & { readonly kind: 'readab
     const reason: PassReason = error instanceof ScanError ? error.fault : 'internal-error';
     return { ok: false, reason };
   }
+}
+
+function readMember(cursor: JsonCursor, members: BodyMember[], key: string, read: () => void): void {
+  cursor.peek();
+  const start = cursor.at;
+  const { gaps } = cursor;
+  read();
+  members.push({ key, start, end: cursor.at, spaced: cursor.gaps !== gaps });
 }

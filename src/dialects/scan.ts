@@ -43,6 +43,8 @@ export interface StringToken {
 export class JsonCursor {
   readonly bytes: Buffer;
   at = 0;
+  /** Runs of white space that were passed between tokens. */
+  gaps = 0;
   /** Bytes above 0x7f in the last string token: what the token estimate needs to know. */
   highBytes = 0;
   readonly #token: StringToken = { start: 0, end: 0, escaped: false };
@@ -60,7 +62,10 @@ export class JsonCursor {
     let at = this.at;
     let byte = bytes[at];
     while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = bytes[++at];
-    this.at = at;
+    if (at !== this.at) {
+      this.gaps++;
+      this.at = at;
+    }
     if (byte === undefined) throw new ScanError('invalid-json', 'unexpected end');
     return byte;
   }

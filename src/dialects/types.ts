@@ -125,6 +125,13 @@ export interface Exchange {
   readonly bodyOpen: number;
 }
 
+/** A top-level member of a body and where its value stands. */
+export interface BodyMember extends Span {
+  readonly key: string;
+  /** White space stands between tokens of the value. */
+  readonly spaced: boolean;
+}
+
 export type ReadResult =
   | { readonly ok: true; readonly exchange: Exchange }
   | { readonly ok: false; readonly reason: PassReason };

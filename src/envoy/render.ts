@@ -116,6 +116,8 @@ function requestFilter(failClosed: boolean): Json {
     failure_mode_allow: !failClosed,
     ...(failClosed ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
     message_timeout: messageTimeout,
+    // A request that waits for an identical one in flight asks for more time, up to this.
+    max_message_timeout: `${limits.bodyWaitMs / 1_000}s`,
     allow_mode_override: true,
     processing_mode: {
       request_header_mode: 'SEND',
@@ -171,6 +173,8 @@ function virtualHosts(providers: readonly Provider[]): Json[] {
     provenanceHeader('x-sluice-tier', 'tier'),
     provenanceHeader('x-sluice-reason', 'reason'),
     provenanceHeader('x-sluice-attempts', 'attempts'),
+    provenanceHeader('x-sluice-cache', 'cache'),
+    provenanceHeader('x-sluice-cache-entry', 'cache_entry'),
   ];
   const hosts = providers
     .filter((provider) => provider.hosts.length > 0)

@@ -83,6 +83,7 @@ describe('the codec against the reference', () => {
 
   it('writes an immediate response whole', () => {
     const reply: Reply = { kind: 'immediate', status: 403, headers: { set: [['content-type', 'application/json']], remove: [] }, body: Buffer.from('{}'), details: 'why' };
+    expect(decodeResponse(encodeReply({ kind: 'wait', ms: 30_250 }))).toEqual({ override_message_timeout: { seconds: 30, nanos: 250_000_000 } });
     expect(decodeResponse(encodeReply(reply))).toMatchObject({ immediate_response: { status: { code: 403 }, body: Buffer.from('{}'), details: 'why' } });
   });
 });

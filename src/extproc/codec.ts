@@ -209,6 +209,7 @@ const skip = 2;
  */
 export function encodeReply(reply: Reply, lead = 0): Buffer {
   const parts: Part[] = [];
+  if (reply.kind === 'wait') return encodeParts([messageField(10, [varintField(1, Math.floor(reply.ms / 1_000)), varintField(2, (reply.ms % 1_000) * 1_000_000)])], lead);
   if (reply.kind === 'immediate') {
     parts.push(
       messageField(7, [

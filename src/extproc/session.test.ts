@@ -7,13 +7,13 @@ import { encodeAccessLog, headerMap, ScriptedEnvoy, struct, type Message } from 
 import { GrpcTransport } from './grpc-transport.ts';
 import { SocketTransport } from './socket-transport.ts';
 import { Session, type ProtocolEvent } from './session.ts';
-import type { BodyPlan, Gateway, RequestPlan, ResponsePlan, Services, Transport } from './types.ts';
+import type { BodyPlan, BodyWait, Gateway, RequestPlan, ResponsePlan, Services, Transport } from './types.ts';
 
 /** A gateway that notes what it is told. */
 class NotingGateway implements Gateway {
   readonly notes: string[] = [];
   request: RequestPlan | null = null;
-  bodyPlan: BodyPlan | Promise<BodyPlan> = { kind: 'forward', body: Buffer.from('changed'), metadata: { id: 'x' } };
+  bodyPlan: BodyPlan | Promise<BodyPlan> | BodyWait = { kind: 'forward', body: Buffer.from('changed'), metadata: { id: 'x' } };
   fails = false;
 
   requestHeaders(): RequestPlan {
@@ -157,6 +157,16 @@ describe.each([
       expect(await stream.over()).toBe(0);
       expect(stream.replies[1]).toMatchObject({ request_body: { response: { body_mutation: { body: Buffer.from('late') } } } });
       expect(gateway.notes).toEqual(['request', 'body 2']);
+    });
+
+    it('asks Envoy for the time that it needs, with some to spare', async () => {
+      gateway.bodyPlan = { kind: 'wait', ms: 20_000, plan: gateway.bodyPlan as Promise<BodyPlan> };
+      const stream = await opened();
+      await stream.until(2);
+      expect(stream.replies[1]).toEqual({ override_message_timeout: { seconds: 20, nanos: 500_000_000 } });
+      decide({ kind: 'forward' });
+      expect(await stream.over()).toBe(0);
+      expect(stream.replies[2]).toHaveProperty('request_body');
     });
 
     it('is given up when the client goes away, and the late plan is dropped', async () => {

@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts';
 import type { BodyPlan, Gateway, Phase, ProcessingRequest, ProcStream, RequestExchange, ResponseObserver, StreamHandler } from './types.ts';
 
 /** What can go wrong between Envoy and Sluice. Closed list: a metric label. */
@@ -17,6 +18,9 @@ type State =
   | { readonly at: 'answering'; readonly exchange: RequestExchange }
   | { readonly at: 'reading'; readonly observer: ResponseObserver }
   | { readonly at: 'idle' };
+
+/** What Envoy is asked to wait beyond the plan's own time, in ms. */
+const waitMarginMs = 500;
 
 const idle: State = { at: 'idle' };
 
@@ -116,11 +120,19 @@ export class Session implements StreamHandler {
     const { exchange } = this.#state;
     this.#state = idle;
     if (!phase.endOfStream && phase.body.length === 0) this.#onEvent('partial-body');
-    const plan = exchange.body(phase.body);
-    if (!(plan instanceof Promise)) {
-      this.#answerBody(plan);
-      return;
+    const planned = exchange.body(phase.body);
+    if (planned instanceof Promise) {
+      this.#await(planned, exchange, phase, observability);
+    } else if (planned.kind === 'wait') {
+      // Rounded up and with room for the plan's own way: Envoy must not run out first.
+      this.#stream.send({ kind: 'wait', ms: Math.min(limits.bodyWaitMs, Math.ceil(planned.ms) + waitMarginMs) });
+      this.#await(planned.plan, exchange, phase, observability);
+    } else {
+      this.#answerBody(planned);
     }
+  }
+
+  #await(plan: Promise<BodyPlan>, exchange: RequestExchange, phase: Phase, observability: boolean): void {
     const waiting: State = { at: 'answering', exchange };
     this.#state = waiting;
     // Whatever came in between (the client left, an answer began) has changed the state: the plan is for nobody then.

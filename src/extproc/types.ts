@@ -45,6 +45,8 @@ export type Reply =
       /** Only in header replies: the request body mode from here on. */
       readonly requestBodyMode?: 'NONE' | 'BUFFERED';
     }
+  /** No answer yet: Envoy starts its clock for the message anew, with this time. It takes one of these a message. */
+  | { readonly kind: 'wait'; readonly ms: number }
   | {
       readonly kind: 'immediate';
       readonly status: number;
@@ -109,11 +111,18 @@ export type RequestPlan =
 export interface RequestExchange {
   /**
    * The whole body. A plan at once is answered in the same turn; a promise may take its time, as long as Envoy's
-   * `message_timeout` lets it, and must not reject.
+   * `message_timeout` lets it; `wait` asks Envoy for more. No promise may reject.
    */
-  body(bytes: Buffer): BodyPlan | Promise<BodyPlan>;
+  body(bytes: Buffer): BodyPlan | Promise<BodyPlan> | BodyWait;
   /** The stream closed before the body came or while its plan was awaited; a plan that comes later is dropped. */
   aborted(): void;
+}
+
+/** A plan that comes within `ms`, which may be up to limits.bodyWaitMs. */
+export interface BodyWait {
+  readonly kind: 'wait';
+  readonly ms: number;
+  readonly plan: Promise<BodyPlan>;
 }
 
 export type BodyPlan =

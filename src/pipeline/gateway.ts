@@ -1,17 +1,19 @@
 import { performance } from 'node:perf_hooks';
-import { recognise } from '../dialects/index.ts';
-import type { PassReason, Recognition, RequestHead } from '../dialects/types.ts';
+import type { Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
+import { readExchange, recognise } from '../dialects/index.ts';
+import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
 import type { BodyPlan, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
 import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
-import type { RecordSink } from '../provenance/types.ts';
+import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
+import { cacheQuery, cacheScope, hitAnswer, notCachedAnswer } from './cached.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
-import { processRequest, type RequestContext } from './request.ts';
+import { processRequest, uncached, type CacheFacts, type RequestContext } from './request.ts';
 import { AnswerObserver } from './response.ts';
 
 export interface PipelineOptions {
@@ -19,13 +21,23 @@ export interface PipelineOptions {
   readonly credentials: Credentials;
   readonly sink: RecordSink;
   readonly metrics: Metrics;
+  readonly cache: ResponseCache;
   readonly log: { error(fields: object, message: string): void };
+}
+
+/** A plan that waits for another request's answer. */
+interface WaitingPlan {
+  readonly kind: 'waiting';
+  readonly ms: number;
+  readonly plan: Promise<BodyPlan>;
+  /** The client has gone. */
+  readonly leave: () => void;
 }
 
 const unobserved: Ending = { outcome: 'unobserved', status: null, answer: null, firstByteMs: null, firstTokenMs: null, totalMs: null };
 
 /**
- * One request, in order: headers → recognise → body → read, classify, decide, rewrite → answer → record.
+ * One request, in order: headers → recognise → body → read, look in the cache, classify, decide, rewrite → answer → record.
  * Nothing here throws to Envoy: what goes wrong is a pass, counted.
  */
 export class Pipeline implements Gateway {
@@ -108,39 +120,93 @@ export class Pipeline implements Gateway {
       prefix: gatewayPath.slice(0, gatewayPath.length - path.length),
       path,
       routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
+      cache: cacheScope(headers, generation, section, path),
     };
+    let leave: (() => void) | null = null;
     return {
       kind: 'read-body',
       exchange: {
-        body: (bytes) => this.#body(context, bytes),
-        // Nothing was decided and nothing is held: there is nothing to record.
-        aborted: () => undefined,
+        body: (bytes) => {
+          const planned = this.#body(context, bytes);
+          if (planned.kind === 'waiting') leave = planned.leave;
+          return planned.kind === 'waiting' ? { kind: 'wait', ms: planned.ms, plan: planned.plan } : planned;
+        },
+        // Nothing was decided: there is nothing to record.
+        aborted: () => leave?.(),
       },
     };
   }
 
-  #body(context: RequestContext, bytes: Buffer): BodyPlan {
+  #body(context: RequestContext, bytes: Buffer): BodyPlan | WaitingPlan {
+    const enteredAt = performance.now();
     try {
       if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
-      const { plan, open, passed } = processRequest(context, bytes, this.#options.credentials);
-      if (passed !== null) return this.#passBody(passed);
-      if (open !== null) {
-        if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
-        else this.#pending.add(open.id, open, performance.now());
+      const members: BodyMember[] | null = context.cache === null ? null : [];
+      const read = readExchange(context.recognition, bytes, members);
+      if (!read.ok) return this.#passBody(read.reason);
+      const { exchange } = read;
+      if (context.cache === null || members === null) return this.#decide(context, exchange, bytes, uncached, enteredAt);
+      const query = cacheQuery(context, context.cache, exchange, members, bytes);
+      if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt);
+      const found = this.#options.cache.lookup(query);
+      return found.kind === 'pending' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt);
+    } catch (error) {
+      return this.#failed(context, error);
+    }
+  }
+
+  /** Goes on when the cache has spoken, unless the client has left by then. */
+  #wait(context: RequestContext, exchange: Exchange, bytes: Buffer, pending: PendingLookup): WaitingPlan {
+    let gone = false;
+    const plan = pending.result.then((found): BodyPlan => {
+      if (gone) {
+        if (found.kind === 'miss') found.fill?.abandon();
+        return { kind: 'forward' };
       }
+      try {
+        return this.#found(context, exchange, bytes, found, performance.now());
+      } catch (error) {
+        return this.#failed(context, error);
+      }
+    });
+    const leave = (): void => {
+      gone = true;
+      pending.leave();
+    };
+    return { kind: 'waiting', ms: pending.ms, plan, leave };
+  }
+
+  #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number): BodyPlan {
+    if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill }, enteredAt);
+    const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(context, exchange, found, enteredAt) : notCachedAnswer(context, exchange, enteredAt);
+    this.#close(open, ending);
+    return plan;
+  }
+
+  #decide(context: RequestContext, exchange: Exchange, bytes: Buffer, cache: CacheFacts, enteredAt: number): BodyPlan {
+    try {
+      const { plan, open } = processRequest(context, exchange, bytes, this.#options.credentials, cache, enteredAt);
+      if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
+      else this.#pending.add(open.id, open, performance.now());
       return plan;
     } catch (error) {
-      this.#fail(error);
-      if (!context.section.failClosed) return { kind: 'forward' };
-      return {
-        kind: 'respond',
-        status: 503,
-        contentType: 'application/json',
-        headers: [],
-        body: Buffer.from('{"error":{"message":"The routing policy cannot be applied right now.","type":"server_error"}}'),
-        details: 'sluice_fail_closed',
-      };
+      // Others may wait for this answer, and it will not come through here.
+      cache.fill?.abandon();
+      throw error;
     }
+  }
+
+  #failed(context: RequestContext, error: unknown): BodyPlan {
+    this.#fail(error);
+    if (!context.section.failClosed) return { kind: 'forward' };
+    return {
+      kind: 'respond',
+      status: 503,
+      contentType: 'application/json',
+      headers: [],
+      body: Buffer.from('{"error":{"message":"The routing policy cannot be applied right now.","type":"server_error"}}'),
+      details: 'sluice_fail_closed',
+    };
   }
 
   /** A request that is known and left alone: its answer's status and time are recorded. */
@@ -176,6 +242,7 @@ export class Pipeline implements Gateway {
         mode,
         request: { bytes: 0, estimatedTokens: null, messages: null, tools: null, images: null, promptHash: null, promptStart: null },
         usageNotAsked: false,
+        ...uncached,
         overheadMs: performance.now() - startedAt,
       },
       startedAt,
@@ -200,7 +267,26 @@ export class Pipeline implements Gateway {
   }
 
   #close(open: OpenExchange, ending: Ending): void {
-    this.#options.sink.record(buildRecord(open, ending));
+    let record: ExchangeRecord;
+    try {
+      record = buildRecord(open, ending);
+      this.#options.sink.record(record);
+    } catch (error) {
+      open.fill?.abandon();
+      throw error;
+    }
+    const served = record.decision?.served;
+    open.fill?.settle({
+      outcome: record.outcome,
+      status: record.status,
+      finishReason: record.finishReason,
+      usage: record.usage,
+      provider: served?.provider ?? record.provider ?? '',
+      model: served?.model ?? record.servedModel ?? '',
+      tier: record.decision?.tier ?? null,
+      rule: record.decision?.rule ?? null,
+      tookMs: record.timing.totalMs,
+    });
   }
 }
 

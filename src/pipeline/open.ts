@@ -1,12 +1,15 @@
+import type { Fill } from '../cache/fill.ts';
 import type { RequestFacts } from '../provenance/record.ts';
 
 /**
  * An exchange whose answer has not ended. Holds facts only, no prompt text and no body, so that a slow answer costs a
- * few hundred bytes.
+ * few hundred bytes, and what the cache collects of it.
  */
 export interface OpenExchange extends RequestFacts {
   /** performance.now() at the request's headers. */
   readonly startedAt: number;
   /** An OpenAI-shaped stream whose app did not ask for usage. */
   readonly usageNotAsked: boolean;
+  /** Takes the answer for the cache; null where nothing is to be kept. */
+  readonly fill: Fill | null;
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { idDigits } from '../cache/types.ts';
 import { classifyRequest } from '../classify/index.ts';
-import { readExchange, renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
+import { renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
 import type { Exchange, PassReason, Recognition } from '../dialects/types.ts';
 import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
@@ -9,6 +10,7 @@ import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '.
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { decide } from '../route/decide.ts';
 import type { Decision } from '../route/types.ts';
+import type { CacheScope } from './cached.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 
@@ -28,34 +30,36 @@ export interface RequestContext {
   readonly path: string;
   /** The caller switched routing off for this request: it is read and accounted for, never changed. */
   readonly routeOff: boolean;
+  /** Null where answers are not cached. */
+  readonly cache: CacheScope | null;
 }
+
+/** What the cache had to say about a request. */
+export type CacheFacts = Pick<OpenExchange, 'cache' | 'cacheEntry' | 'fill'>;
+
+/** For a request that the cache was not asked about. */
+export const uncached: CacheFacts = { cache: 'off', cacheEntry: null, fill: null };
 
 export interface RequestResult {
   readonly plan: BodyPlan;
-  /** Set when the body was read; its record waits for the answer, or is closed at once when Sluice answers itself. */
-  readonly open: OpenExchange | null;
-  /** Why the body passed without being read. */
-  readonly passed: PassReason | null;
+  /** Its record waits for the answer, or is closed at once when Sluice answers itself. */
+  readonly open: OpenExchange;
 }
 
-/** Reads, classifies, decides and rewrites one buffered request. Pure but for the clock that measures its own time. */
-export function processRequest(context: RequestContext, body: Buffer, credentials: Credentials): RequestResult {
-  const enteredAt = performance.now();
-  const read = readExchange(context.recognition, body);
-  if (!read.ok) return { plan: { kind: 'forward' }, open: null, passed: read.reason };
-  const { exchange } = read;
+/** Classifies, decides and rewrites one request that was read. Pure but for the clock that measures its own time since `enteredAt`. */
+export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, credentials: Credentials, cache: CacheFacts, enteredAt: number): RequestResult {
   if (context.routeOff) {
-    const open = openExchange(context, exchange, 'observed', 'route-off', null, enteredAt);
-    return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open, passed: null };
+    const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, enteredAt);
+    return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
   }
   const { generation, provider, section, caller } = context;
   const verdict = classifyRequest(exchange, section.thresholds);
   const decision = decide({ exchange, verdict, caller, provider, section, generation, hasCredential: (name) => credentials.has(name) });
-  const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, enteredAt);
+  const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, enteredAt);
   if (decision.action === 'block') {
-    return { plan: blockPlan(context, decision, open), open, passed: null };
+    return { plan: blockPlan(context, decision, open), open };
   }
-  return { plan: rewritePlan(context, exchange, body, decision, open, credentials), open, passed: null };
+  return { plan: rewritePlan(context, exchange, body, decision, open, credentials), open };
 }
 
 /** Answers that Sluice reads come uncompressed: decoding every stream would cost more than the bytes it saves. */
@@ -135,12 +139,14 @@ function blockPlan(context: RequestContext, decision: Decision, open: OpenExchan
   };
 }
 
-function openExchange(
+/** The facts of an exchange, as its record will hold them. */
+export function openExchange(
   context: RequestContext,
   exchange: Exchange,
   kind: ExchangeRecord['kind'],
   passReason: PassReason | null,
   decided: { readonly verdict: OpenExchange['verdict']; readonly decision: Decision } | null,
+  cache: CacheFacts,
   enteredAt: number,
 ): OpenExchange {
   return {
@@ -168,6 +174,9 @@ function openExchange(
       images: exchange.images,
       ...capture(exchange, context.section),
     },
+    cache: cache.cache,
+    cacheEntry: cache.cacheEntry,
+    fill: cache.fill,
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - enteredAt,
   };
@@ -190,13 +199,15 @@ function hash(text: string): string {
 }
 
 /** What Envoy keeps for the response headers, the access log, and the second filter. */
-function metadataOf(open: OpenExchange): SluiceMetadata {
+export function metadataOf(open: OpenExchange): SluiceMetadata {
   const { decision } = open;
   const metadata: Record<string, string> = { id: open.id, reason: decision?.reason ?? open.passReason ?? '' };
   if (open.requestedModel !== null) {
     metadata['requested_model'] = open.requestedModel;
     metadata['model'] = decision?.served.model ?? open.requestedModel;
   }
+  if (open.fill !== null) metadata['cache_entry'] = open.fill.request.key.slice(0, idDigits);
+  if (open.cache !== 'off') metadata['cache'] = open.cache;
   if (decision !== null) {
     metadata['tier'] = decision.tier;
     metadata['attempts'] = '1';

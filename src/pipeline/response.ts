@@ -21,6 +21,7 @@ export class AnswerObserver implements ResponseObserver {
     this.#done = done;
     this.#status = Number(headers.get(':status') ?? 0);
     this.#firstByteMs = performance.now() - open.startedAt;
+    open.fill?.head(this.#status, (headers.get('content-type') ?? '').toLowerCase(), (headers.get('content-encoding') ?? '').toLowerCase());
     this.#reader =
       open.api === null
         ? null
@@ -34,12 +35,14 @@ export class AnswerObserver implements ResponseObserver {
   }
 
   chunk(bytes: Buffer): void {
+    this.#open.fill?.push(bytes);
     if (this.#reader?.push(bytes) === true) this.#firstTokenMs = performance.now() - this.#open.startedAt;
   }
 
   end(whole: boolean, cancelled: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (whole) this.#open.fill?.complete();
     const answer = this.#reader?.end(whole) ?? null;
     this.#done(this.#open, {
       outcome: outcomeOf(this.#status, answer, whole, cancelled),

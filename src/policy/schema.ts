@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { catalogOverridesSchema } from '../catalog/index.ts';
+import { limits } from '../limits.ts';
 
 const tier = z.enum(['simple', 'standard', 'complex']);
 const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes').max(63).describe('Stands in records and problems');
@@ -64,6 +65,24 @@ const threshold = z.strictObject({
   tokens: z.int().positive().describe('Estimated prompt tokens below this'),
 });
 
+const seconds = z.int().min(0).max(30 * 24 * 3_600);
+
+const cache = z.strictObject({
+  mode: z.enum(['on', 'off']).optional().describe('off by default'),
+  ttl: seconds.optional().describe('Seconds for which an answer is fresh'),
+  ttlByTier: z.strictObject({ simple: seconds.optional().describe('Of simple prompts'), standard: seconds.optional().describe('Of standard prompts'), complex: seconds.optional().describe('Of complex prompts') }).optional().describe('The same by tier; 0: not kept'),
+  ttlByRule: z.record(name, seconds).optional().describe('The same by the override or rule that decided; stands above the tier'),
+  share: z.enum(['credential', 'workspace']).optional().describe('Who shares answers: callers of a workspace with the same key, or all of a workspace'),
+  partitionHeaders: names.optional().describe('More request headers whose values must agree for an answer to be shared'),
+  maxTemperature: z.number().min(0).max(2).optional().describe('Requests with a higher temperature are not cached; one that says none is'),
+  maxN: z.int().min(1).max(16).optional().describe('Requests for more answers at once are not cached'),
+  maxAnswerBytes: z.int().min(1).max(limits.answerBytes).optional().describe('Larger answers are not kept'),
+  finish: z.array(z.enum(['stop', 'tools', 'length'])).min(1).optional().describe('How an answer must have ended to be kept'),
+  staleWhileRevalidate: seconds.optional().describe('Seconds past its time in which an answer serves while another request fetches a new one'),
+  staleIfError: seconds.optional().describe('Seconds past its time in which an answer serves while its provider fails'),
+  coalesce: z.int().min(0).max(limits.bodyWaitMs / 1_000).optional().describe('Seconds that a request waits for an identical one in flight; 0: none'),
+});
+
 const settings = {
   mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
@@ -82,6 +101,7 @@ const settings = {
   unknownModel: z.enum(['keep', 'route']).optional().describe('What to do with a requested model that the catalog does not know'),
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
   streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say'),
+  cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
   prompts: z
     .strictObject({ capture: z.enum(['hash', 'truncate', 'none']).describe('A SHA-256, the first characters, or nothing'), units: z.int().min(1).max(4096).optional().describe('Characters kept by truncate') })
     .optional()

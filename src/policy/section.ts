@@ -1,5 +1,7 @@
+import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { defaultThresholds, tiers, type Tier } from '../classify/types.ts';
+import { compileCache } from './cache.ts';
 import { compileConditions, covers } from './conditions.ts';
 import { didYouMean } from './nearest.ts';
 import { Reporter, type Place } from './reporter.ts';
@@ -87,6 +89,7 @@ export class SectionCompiler {
       unknownModel: settings.unknownModel ?? 'keep',
       defaultTarget: target,
       streamUsage: settings.streamUsage ?? 'leave',
+      cache: this.#cache(settings, place('cache')),
       promptCapture:
         settings.prompts === undefined
           ? { kind: 'hash' }
@@ -127,6 +130,15 @@ export class SectionCompiler {
   #checkPrompts({ prompts }: SettingsDocument, place: Place): void {
     if (prompts?.units === undefined || prompts.capture === 'truncate') return;
     this.#say('warning', 'no-effect', place, ['units'], `units does nothing when capture is ${prompts.capture}`, 'Remove it, or set capture to truncate.');
+  }
+
+  /** A lifetime for a rule that does not exist is a slip of the pen. */
+  #cache(settings: SettingsDocument, place: Place): CacheSettings {
+    const rules = [...(settings.overrides ?? []), ...(settings.rules ?? []), ...(settings.sensitivity ?? [])].map(({ name }) => name);
+    for (const rule of Object.keys(settings.cache?.ttlByRule ?? {})) {
+      if (!rules.includes(rule)) this.#say('error', 'unknown-rule', place, ['ttlByRule', rule], `there is no override or rule ${rule}`, didYouMean(rule, rules, 'Name one of this section.'));
+    }
+    return compileCache(settings);
   }
 
   #checkProviders(names: readonly string[], place: Place): void {

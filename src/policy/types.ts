@@ -1,4 +1,5 @@
 import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
+import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { DialectFamily, Exchange } from '../dialects/types.ts';
 
@@ -106,6 +107,7 @@ export interface PolicySection {
   readonly defaultTarget: TargetRef | null;
   /** `ask`: add stream_options.include_usage to OpenAI-shaped streams that do not say; `leave`: never touch. */
   readonly streamUsage: 'ask' | 'leave';
+  readonly cache: CacheSettings;
   /** How prompts appear in the record. */
   readonly promptCapture: { readonly kind: 'hash' } | { readonly kind: 'truncate'; readonly units: number } | { readonly kind: 'none' };
 }

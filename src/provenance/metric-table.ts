@@ -8,6 +8,7 @@ export interface MetricSpec {
 }
 
 const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300];
+const ages = [1, 10, 60, 300, 900, 3_600, 4 * 3_600, 24 * 3_600, 7 * 24 * 3_600];
 const fineSeconds = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1];
 
 /** Every metric that Sluice exports. Ids, users, scores and prompts are never labels. */
@@ -30,6 +31,15 @@ export const metricTable = {
   overhead: { name: 'llm_proxy_overhead_seconds', type: 'histogram', labels: [], help: "Sluice's own time on the request path: scan, classify, decide, rewrite.", buckets: fineSeconds },
   workspaceRequests: { name: 'llm_proxy_workspace_request_total', type: 'counter', labels: ['workspace'], help: 'Exchanges by workspace, of those that the policy names.' },
   workspaceCost: { name: 'llm_proxy_workspace_cost_total', type: 'counter', labels: ['workspace'], help: 'US dollars by workspace, of the exchanges whose cost is known.' },
+  cache: { name: 'llm_proxy_cache_total', type: 'counter', labels: ['result'], help: 'Exchanges where the policy has a cache, by what it did.' },
+  cacheStores: { name: 'llm_proxy_cache_store_total', type: 'counter', labels: ['result'], help: 'Answers that the cache was offered: kept (`stored`), or why not.' },
+  cacheSavedCost: { name: 'llm_proxy_cache_saved_dollars_total', type: 'counter', labels: [], help: 'US dollars that the requested models would have cost for what the cache answered, of those whose price is known.' },
+  cacheSavedSeconds: { name: 'llm_proxy_cache_saved_seconds_total', type: 'counter', labels: [], help: 'Seconds by which answers from the cache were faster than when they were fetched.' },
+  cacheAge: { name: 'llm_proxy_cache_entry_age_seconds', type: 'histogram', labels: [], help: 'Age of the answers that the cache served.', buckets: ages },
+  cacheEntries: { name: 'llm_proxy_cache_entries', type: 'gauge', labels: [], help: 'Answers in memory.' },
+  cacheBytes: { name: 'llm_proxy_cache_bytes', type: 'gauge', labels: [], help: 'Bytes that they are counted with.' },
+  cacheEvictions: { name: 'llm_proxy_cache_evictions', type: 'gauge', labels: [], help: 'Answers that left memory to make room, since the start.' },
+  cacheWaiting: { name: 'llm_proxy_cache_waiting', type: 'gauge', labels: [], help: 'Requests that wait for an identical one in flight.' },
   passthrough: { name: 'llm_proxy_passthrough_total', type: 'counter', labels: ['reason'], help: 'Requests that went on as the app sent them, without a decision.' },
   failOpen: { name: 'llm_proxy_fail_open_total', type: 'counter', labels: ['reason'], help: 'Requests that went on undecided because Sluice failed. Alert on any.' },
   protocolEvents: { name: 'llm_proxy_protocol_events_total', type: 'counter', labels: ['kind'], help: "Unexpected turns of Envoy's protocol." },
@@ -64,7 +74,7 @@ ${rows.join('\n')}
   knows, and every name beyond the bound in \`src/limits.ts\`, is \`other\`; \`none\` means that the request named no model.
 - \`workspace\`: workspaces that the policy names; the rest is \`other\`.
 - \`reason\`, \`tier\`, \`outcome\`, \`api\`: closed lists, see decisions.md. \`none\` where nothing was decided.
-- \`cache_hit\`: \`false\`; no cache answers requests.
+- \`cache_hit\`: \`true\` where the cache answered, else \`false\`. What the cache answered counts neither tokens nor latency of a model.
 
 An unknown cost or usage adds nothing to a sum: it is counted in \`llm_proxy_cost_unknown_total\` or \`llm_proxy_usage_unknown_total\`.
 `;

@@ -4,7 +4,7 @@ import type { PassReason } from '../dialects/types.ts';
 import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
 import { BoundedLabels, none, other } from './labels.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
-import type { ExchangeRecord, RecordSink } from './types.ts';
+import type { CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
 
 export interface MetricsOptions {
   /** Sluice's version. */
@@ -40,6 +40,7 @@ export class Metrics implements RecordSink {
   readonly #counters = new Map<string, Counter>();
   readonly #latency = this.#histogram(metricTable.latency);
   readonly #firstToken = this.#histogram(metricTable.firstToken);
+  readonly #age = this.#histogram(metricTable.cacheAge);
   readonly #overhead = this.#histogram(metricTable.overhead);
   readonly #modelSeries = new Map<string, ModelSeries>();
   readonly #baselineSeries = new Map<string, BaselineSeries>();
@@ -94,33 +95,39 @@ export class Metrics implements RecordSink {
     this.#inc(metricTable.protocolEvents, [kind]);
   }
 
-  record(record: ExchangeRecord): void {
-    const { decision, usage, timing } = record;
-    const routed = decision?.action === 'route';
-    const servedBy = this.#labels.provider(decision?.served.provider ?? record.provider);
-    const model = this.#labels.model(decision?.served.provider ?? record.provider, record.servedModel, routed);
-    const requested = this.#labels.model(record.provider, record.requestedModel, false);
-    const tier = decision?.tier ?? none;
-    const reason = decision?.reason ?? record.passReason ?? none;
+  /** `result` must come from a closed list of the caller's. */
+  cacheStore(result: string): void {
+    this.#inc(metricTable.cacheStores, [result]);
+  }
 
-    this.#inc(metricTable.requests, [model, servedBy, record.api ?? none, tier, reason, 'false', record.outcome]);
+  /** Where the cache's state is read at each scrape. */
+  watchCache(stats: () => { readonly entries: number; readonly bytes: number; readonly evictions: number; readonly waiting: number }): void {
+    this.#gauge(metricTable.cacheEntries, () => stats().entries);
+    this.#gauge(metricTable.cacheBytes, () => stats().bytes);
+    this.#gauge(metricTable.cacheEvictions, () => stats().evictions);
+    this.#gauge(metricTable.cacheWaiting, () => stats().waiting);
+  }
+
+  record(record: ExchangeRecord): void {
+    const { decision, timing } = record;
+    const routed = decision?.action === 'route';
+    const answeredBy = record.cacheEntry?.target.provider ?? decision?.served.provider ?? record.provider;
+    const servedBy = this.#labels.provider(answeredBy);
+    const model = this.#labels.model(answeredBy, record.servedModel, routed);
+    const requested = this.#labels.model(record.provider, record.requestedModel, false);
+    const tier = decision?.tier ?? record.cacheEntry?.tier ?? none;
+    const reason = decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : none);
+
+    this.#inc(metricTable.requests, [model, servedBy, record.api ?? none, tier, reason, record.cacheEntry === null ? 'false' : 'true', record.outcome]);
     if (decision !== null) this.#inc(metricTable.routes, [tier, reason, requested, model]);
     const workspace = this.#labels.workspace(record.workspace);
     this.#inc(metricTable.workspaceRequests, [workspace]);
     this.#overhead.observe(timing.overheadMs / 1000);
 
+    if (record.cache !== 'off') this.#inc(metricTable.cache, [record.cache]);
     const series = this.#seriesOf(model, servedBy);
-    if (timing.totalMs !== null) series.latency.observe(timing.totalMs / 1000);
-    if (timing.firstTokenMs !== null) series.firstToken.observe(timing.firstTokenMs / 1000);
-    if (usage === null) {
-      this.#inc(metricTable.usageUnknown, [record.usageUnknown ?? 'not-observed']);
-    } else {
-      series.input.inc(usage.totalInput);
-      series.output.inc(usage.totalOutput);
-      if (usage.cachedRead > 0) series.cached.inc(usage.cachedRead);
-      if (usage.cacheWrite5m + usage.cacheWrite1h > 0) series.cacheWrite.inc(usage.cacheWrite5m + usage.cacheWrite1h);
-      if (usage.reasoning > 0) series.reasoning.inc(usage.reasoning);
-    }
+    if (record.cacheEntry !== null) this.#cached(record, record.cacheEntry);
+    else this.#answered(record, series);
     if (record.cost.known) {
       series.cost.inc(record.cost.usd);
       this.#inc(metricTable.workspaceCost, [workspace], record.cost.usd);
@@ -133,6 +140,28 @@ export class Metrics implements RecordSink {
       if (record.savings.usd > 0) baseline.savings.inc(record.savings.usd);
       if (record.savings.usd < 0) baseline.extra.inc(-record.savings.usd);
     }
+  }
+
+  /** What a model answered. */
+  #answered({ timing, usage, usageUnknown }: ExchangeRecord, series: ModelSeries): void {
+    if (timing.totalMs !== null) series.latency.observe(timing.totalMs / 1000);
+    if (timing.firstTokenMs !== null) series.firstToken.observe(timing.firstTokenMs / 1000);
+    if (usage === null) {
+      this.#inc(metricTable.usageUnknown, [usageUnknown ?? 'not-observed']);
+    } else {
+      series.input.inc(usage.totalInput);
+      series.output.inc(usage.totalOutput);
+      if (usage.cachedRead > 0) series.cached.inc(usage.cachedRead);
+      if (usage.cacheWrite5m + usage.cacheWrite1h > 0) series.cacheWrite.inc(usage.cacheWrite5m + usage.cacheWrite1h);
+      if (usage.reasoning > 0) series.reasoning.inc(usage.reasoning);
+    }
+  }
+
+  /** What the cache answered: no model took time or tokens for it. */
+  #cached(record: ExchangeRecord, entry: CacheEntryFacts): void {
+    this.#age.observe(entry.ageSeconds);
+    if (entry.savedMs !== null) this.#inc(metricTable.cacheSavedSeconds, [], entry.savedMs / 1_000);
+    if (record.savings.known && record.savings.usd > 0) this.#inc(metricTable.cacheSavedCost, [], record.savings.usd);
   }
 
   #seriesOf(model: string, provider: string): ModelSeries {

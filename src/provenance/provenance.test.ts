@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { answer, generation, input, model, record, ref, standardModels, usage } from '../../test/support/decision.ts';
 import type { ExchangeRecord } from './types.ts';
 import { limits } from '../limits.ts';
+import { explainRecord } from '../route/explain.ts';
 import { estimateSavings } from '../route/savings.ts';
 import { fanout } from './fanout.ts';
 import { uuidv7 } from './id.ts';
@@ -166,9 +167,26 @@ describe('the metrics', () => {
     }
   });
 
+  it('count what the cache answered as saved, and as nothing that a model did', async () => {
+    const metrics = newMetrics();
+    const cacheEntry = { id: 'abc', ageSeconds: 30, target: { provider: 'openai', model: 'small' }, tier: 'simple', savedMs: 2_000 };
+    const served = record(input(), {}, { kind: 'cached', decision: null, verdict: null, cache: 'hit', cacheEntry });
+    expect(served).toMatchObject({ servedModel: 'small', cost: { known: true, usd: 0 }, attempts: [], cacheEntry: { ageSeconds: 30 } });
+    expect(served.savings).toEqual(served.baseline);
+    expect(explainRecord(served)).toContain('from cache  hit, entry abc, 30 s old, fetched from openai/small');
+    metrics.record(served);
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('llm_proxy_cache_total{result="hit"} 1\n');
+    expect(text).toContain('llm_proxy_cache_saved_seconds_total 2\n');
+    expect(text).toMatch(/^llm_proxy_request_total\{[^}]*tier="simple",reason="cache",cache_hit="true"[^}]*\} 1$/m);
+    expect(text).not.toMatch(/^llm_proxy_token_count_input_total\{[^}]*\} [1-9]/m);
+    expect(served.savings.known && text.includes(`llm_proxy_cache_saved_dollars_total ${served.savings.usd}\n`)).toBe(true);
+  });
+
   it('are all in the table, and the page in docs is the one that the table makes', async () => {
     const metrics = newMetrics();
     metrics.watchPolicySources({ sources: () => [], connected: true });
+    metrics.watchCache(() => ({ entries: 0, bytes: 0, evictions: 0, waiting: 0 }));
     const registered = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name);
     expect(registered.sort()).toEqual(Object.values(metricTable).map(({ name }) => name).sort());
     expect(readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')).toBe(metricsPage());

@@ -8,7 +8,7 @@ import type { ExchangeRecord, OutcomeKind } from './types.ts';
 export interface RequestFacts
   extends Pick<
     ExchangeRecord,
-    'kind' | 'id' | 'workspace' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request'
+    'kind' | 'id' | 'workspace' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry'
   > {
   /** Milliseconds since the epoch at the request's headers. */
   readonly wallTime: number;
@@ -34,9 +34,10 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   const { generation, decision } = request;
   const { answer, outcome } = ending;
   const requested = decision?.requested ?? targetOf(request.provider, request.requestedModel);
-  const served = outcome === 'blocked' ? null : (decision?.served ?? requested);
+  const refused = outcome === 'blocked' || outcome === 'not-cached';
+  const served = refused ? null : (request.cacheEntry?.target ?? decision?.served ?? requested);
   const usage = answer?.usage ?? null;
-  const priced = price(generation, requested, served, outcome, usage);
+  const priced = price(generation, requested, served, refused, request.cacheEntry !== null, usage);
   return {
     kind: request.kind,
     id: request.id,
@@ -66,8 +67,9 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     cost: priced.cost,
     baseline: priced.baseline,
     savings: priced.savings,
-    attempts: served === null ? [] : [{ target: served, status: ending.status, outcome, ms: ending.totalMs }],
-    cache: 'off',
+    attempts: served === null || request.cacheEntry !== null ? [] : [{ target: served, status: ending.status, outcome, ms: ending.totalMs }],
+    cache: request.cache,
+    cacheEntry: request.cacheEntry,
     arm: null,
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };
@@ -77,13 +79,15 @@ function targetOf(provider: string | null, model: string | null): TargetRef | nu
   return provider === null || model === null ? null : { provider, model };
 }
 
-function price(generation: PolicyGeneration, requested: TargetRef | null, served: TargetRef | null, outcome: OutcomeKind, usage: Answer['usage']): Savings {
+function price(generation: PolicyGeneration, requested: TargetRef | null, served: TargetRef | null, refused: boolean, cached: boolean, usage: Answer['usage']): Savings {
   const baseline: Cost = { known: false, reason: 'usage' };
-  // A blocked request never left: it cost nothing, and what it would have cost nobody knows.
-  if (outcome === 'blocked') return { cost: free, baseline, savings: difference(baseline, free) };
+  // A refused request never left: it cost nothing, and what it would have cost nobody knows.
+  if (refused) return { cost: free, baseline, savings: difference(baseline, free) };
   if (requested === null || served === null) {
     const unknown: Cost = { known: false, reason: usage === null ? 'usage' : 'model' };
     return { cost: unknown, baseline: unknown, savings: unknown };
   }
-  return estimateSavings(generation, requested, served, usage);
+  const savings = estimateSavings(generation, requested, served, usage);
+  // A cached answer costs nothing, and saves what the requested model would have cost.
+  return cached ? { cost: free, baseline: savings.baseline, savings: difference(savings.baseline, free) } : savings;
 }

@@ -15,8 +15,26 @@ export type OutcomeKind =
   | 'provider-error'
   /** Sluice answered: the policy blocked it. */
   | 'blocked'
+  /** Sluice answered: only a cached answer was wanted, and there was none. */
+  | 'not-cached'
   /** No response phase reached Sluice. */
   | 'unobserved';
+
+/**
+ * What the cache did. Closed list: a metric label. `hit`, `stale` (past its time), `coalesced` (waited for an identical request): it answered.
+ * `miss`: it had nothing; `bypass`: it was not asked, as the caller or the policy wants; `off`: there is none here.
+ */
+export type CacheState = 'off' | 'bypass' | 'miss' | 'hit' | 'stale' | 'coalesced';
+
+export interface CacheEntryFacts {
+  readonly id: string;
+  readonly ageSeconds: number;
+  /** Who gave the answer when it was fetched. */
+  readonly target: TargetRef;
+  readonly tier: string | null;
+  /** How much longer the provider took then; null when that is unknown. */
+  readonly savedMs: number | null;
+}
 
 export interface AttemptRecord {
   readonly target: TargetRef;
@@ -27,7 +45,8 @@ export interface AttemptRecord {
 
 /** One request's record: everything that explains it a month later. Sinks get this object and nothing else. */
 export interface ExchangeRecord {
-  readonly kind: 'decision' | 'observed' | 'pass';
+  /** `cached`: Sluice answered, or said that it could not, before anything was decided. */
+  readonly kind: 'decision' | 'observed' | 'pass' | 'cached';
   /** UUIDv7, Sluice's own; never the client's. */
   readonly id: string;
   /** ISO 8601 with ms. */
@@ -72,7 +91,9 @@ export interface ExchangeRecord {
   /** baseline - cost; known only when both are. */
   readonly savings: Cost;
   readonly attempts: readonly AttemptRecord[];
-  readonly cache: 'off';
+  readonly cache: CacheState;
+  /** The answer that was served from the cache; null when none was. */
+  readonly cacheEntry: CacheEntryFacts | null;
   readonly arm: string | null;
   readonly timing: {
     /** Sluice's own time on the request path: scan, classify, decide, rewrite. */

@@ -63,6 +63,9 @@ function heading(record: ExchangeRecord): string[] {
   const { decision } = record;
   const lines = [`Decision ${record.id} at ${record.time}`, `  asked for   ${record.requestedModel ?? 'no model'}${record.provider === null ? '' : ` at ${record.provider}`}`];
   if (record.passReason !== null) return [...lines, `  passed on untouched: ${record.passReason}`];
+  const { cacheEntry } = record;
+  if (cacheEntry !== null) return [...lines, `  from cache  ${record.cache}, entry ${cacheEntry.id}, ${cacheEntry.ageSeconds} s old, fetched from ${target(cacheEntry.target)}`];
+  if (record.outcome === 'not-cached') return [...lines, '  refused     only a cached answer was wanted, and there was none'];
   if (decision === null) return lines;
   lines.push(decision.action === 'block' ? `  refused     ${decision.block?.message ?? ''}` : `  served by   ${target(decision.served)}`);
   lines.push(`  because     ${reasons[decision.reason]}${decision.rule === null ? '' : ` ("${decision.rule}")`}`);

@@ -2,6 +2,7 @@ import { ModelCatalog } from '../../src/catalog/catalog.ts';
 import type { Capabilities, Catalog, ModelEntry } from '../../src/catalog/types.ts';
 import { defaultThresholds, type Verdict } from '../../src/classify/types.ts';
 import type { Answer, Exchange, Usage } from '../../src/dialects/types.ts';
+import { compileCache } from '../../src/policy/cache.ts';
 import type { CallerContext, CompiledRule, Directive, PolicyGeneration, PolicySection, Provider, TargetRef } from '../../src/policy/types.ts';
 import { buildRecord, type AnswerFacts, type RequestFacts } from '../../src/provenance/record.ts';
 import type { ExchangeRecord } from '../../src/provenance/types.ts';
@@ -63,6 +64,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     unknownModel: 'keep',
     defaultTarget: null,
     streamUsage: 'leave',
+    cache: compileCache({}),
     promptCapture: { kind: 'hash' },
     ...facts,
   };
@@ -139,7 +141,7 @@ export function record(decided: DecideInput = input(), ending: Partial<AnswerFac
       kind: 'decision', id: '018bcfe5-6800-7000-8000-000000000001', wallTime: 1_700_000_000_000, generation: decided.generation, workspace: decided.caller.workspace, provider: decided.provider.name,
       api: decided.exchange.api, operation: decided.exchange.operation, stream: decided.exchange.stream, passReason: null, requestedModel: decided.exchange.model, verdict: decided.verdict,
       decision: decide(decided), section: decided.section.name, mode: decided.section.mode,
-      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: 1, tools: 0, images: 0, promptHash: 'ab', promptStart: null }, overheadMs: 0.125, ...facts,
+      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: 1, tools: 0, images: 0, promptHash: 'ab', promptStart: null }, cache: 'off', cacheEntry: null, overheadMs: 0.125, ...facts,
     },
     { outcome: 'complete', status: 200, answer: answer(), firstByteMs: 40, firstTokenMs: null, totalMs: 90.5, ...ending },
   );

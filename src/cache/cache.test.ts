@@ -1,0 +1,219 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { compiled } from '../../test/support/policy.ts';
+import { purgeFilterOf } from './admin.ts';
+import { ResponseCache, type CacheQuery, type Lookup, type PendingLookup } from './cache.ts';
+import type { StoreResult } from './fill.ts';
+import { answer, goodEnding, queryOf, type Pairs } from './testing/harness.ts';
+
+const generation = compiled(`
+version: 1
+defaults:
+  cache: { mode: on, ttl: 60, ttlByTier: { complex: 10, standard: 0 }, ttlByRule: { special: 5 }, staleWhileRevalidate: 30, staleIfError: 300, coalesce: 20, maxAnswerBytes: 5000 }
+  rules: [{ name: special, when: 'request.stream', then: { keep: true } }]
+sections:
+  - { name: patient, match: { workspace: [alone] }, cache: { mode: on, coalesce: 0 } }
+`);
+
+let clock = 0;
+let cache: ResponseCache;
+let stored: StoreResult[];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  clock = 1_000_000_000;
+  stored = [];
+  cache = new ResponseCache({ memoryBytes: 100_000, now: () => clock, onStore: (result) => stored.push(result) });
+});
+
+afterEach(() => {
+  cache.close();
+  vi.useRealTimers();
+});
+
+const json = (text: string): string => JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }] });
+const query = (prompt: string, pairs: Pairs = []): CacheQuery => queryOf(generation, JSON.stringify({ model: 'gpt-large', messages: [{ role: 'user', content: prompt }] }), pairs)!;
+
+function now(found: Lookup | PendingLookup): Lookup {
+  if (found.kind === 'pending') throw new Error('has to wait');
+  return found;
+}
+
+function fillOf(found: Lookup | PendingLookup) {
+  const lookup = now(found);
+  if (lookup.kind !== 'miss' || lookup.fill === null) throw new Error('nothing to fill');
+  return lookup.fill;
+}
+
+const stateOf = (found: Lookup | PendingLookup): string => (found.kind === 'hit' || found.kind === 'miss' ? found.state : found.kind);
+
+describe('freshness', () => {
+  it('ends with its time; another request then fetches while others get the old answer', () => {
+    answer(fillOf(cache.lookup(query('a'))), json('1'));
+    clock += 59_999;
+    const hit = now(cache.lookup(query('a')));
+    expect(hit).toMatchObject({ kind: 'hit', state: 'hit', age: 59 });
+    clock += 1;
+    const leader = cache.lookup(query('a'));
+    expect(stateOf(leader)).toBe('miss');
+    expect(stateOf(cache.lookup(query('a')))).toBe('stale');
+    answer(fillOf(leader), json('2'));
+    expect(now(cache.lookup(query('a')))).toMatchObject({ state: 'hit', age: 0 });
+  });
+
+  it('is set by rule, then tier, then for all; none of it keeps nothing', () => {
+    const life = (ending: object): number => {
+      const prompt = JSON.stringify(ending);
+      answer(fillOf(cache.lookup(query(prompt))), json('x'), ending);
+      return cache.find(query(prompt).key)?.ttlMs ?? 0;
+    };
+    expect(life({ tier: 'simple' })).toBe(60_000);
+    expect(life({ tier: 'complex' })).toBe(10_000);
+    expect(life({ tier: 'complex', rule: 'special' })).toBe(5_000);
+    expect(life({ tier: 'standard' })).toBe(0);
+  });
+
+  it('serves stale while the provider fails, tries it again after a while, and only within the window', () => {
+    answer(fillOf(cache.lookup(query('a'))), json('1'));
+    clock += 100_000;
+    answer(fillOf(cache.lookup(query('a'))), '{}', { outcome: 'provider-error', status: 503 });
+    expect(stateOf(cache.lookup(query('a')))).toBe('stale');
+    clock += 10_000;
+    const probe = cache.lookup(query('a'));
+    expect(stateOf(probe)).toBe('miss');
+    answer(fillOf(probe), '{}', { outcome: 'provider-error', status: 503 });
+    clock += 1_000;
+    expect(stateOf(cache.lookup(query('a')))).toBe('stale');
+    clock += 300_000;
+    expect(stateOf(cache.lookup(query('a')))).toBe('miss');
+  });
+
+  it('does not take an app’s mistake for an outage', () => {
+    answer(fillOf(cache.lookup(query('a'))), json('1'));
+    clock += 100_000;
+    answer(fillOf(cache.lookup(query('a'))), '{}', { outcome: 'provider-error', status: 400 });
+    expect(stateOf(cache.lookup(query('a')))).toBe('miss');
+  });
+});
+
+describe('what is kept', () => {
+  it.each<[string, (fill: ReturnType<typeof fillOf>) => void, StoreResult]>([
+    ['a good answer', (fill) => answer(fill, json('x')), 'stored'],
+    ['a tool call', (fill) => answer(fill, json('x'), { finishReason: 'tool_calls' }), 'stored'],
+    ['one that was cut by its length', (fill) => answer(fill, json('x'), { finishReason: 'length' }), 'finish'],
+    ['one that a filter stopped', (fill) => answer(fill, json('x'), { finishReason: 'content_filter' }), 'finish'],
+    ['one that does not say how it ended', (fill) => answer(fill, json('x'), { finishReason: null }), 'finish'],
+    ['an error', (fill) => answer(fill, json('x'), { outcome: 'provider-error', status: 500 }), 'status'],
+    ['an error inside a 200', (fill) => answer(fill, json('x'), { outcome: 'provider-error' }), 'incomplete'],
+    ['too large a one', (fill) => answer(fill, json('x'.repeat(5_000))), 'too-large'],
+    ['one that never came', (fill) => fill.settle({ ...goodEnding, outcome: 'unobserved', status: null }), 'abandoned'],
+    ['a compressed one', (fill) => {
+      fill.head(200, 'application/json', 'gzip');
+      fill.push(Buffer.from('x'));
+      fill.complete();
+      fill.settle(goodEnding);
+    }, 'encoded'],
+    ['one whose end nobody saw', (fill) => {
+      fill.head(200, 'text/event-stream', '');
+      fill.push(Buffer.from('data: {}\n\n'));
+      fill.settle(goodEnding);
+    }, 'incomplete'],
+    ['one to which the policy gives no time', (fill) => answer(fill, json('x'), { tier: 'standard' }), 'no-time'],
+  ])('%s', (_name, play, result) => {
+    play(fillOf(cache.lookup(query('a'))));
+    expect(stored).toEqual([result]);
+    expect(stateOf(cache.lookup(query('a')))).toBe(result === 'stored' ? 'hit' : 'miss');
+    expect(cache.stats().collecting).toBe(0);
+  });
+
+  it('stays within its bytes, newest and most used first', () => {
+    answer(fillOf(cache.lookup(query('used'))), json('x'));
+    for (let index = 0; index < 500; index++) {
+      answer(fillOf(cache.lookup(query(`p${index}`))), json('y'.repeat(1_000)));
+      expect(stateOf(cache.lookup(query('used')))).toBe('hit');
+      expect(cache.stats().bytes).toBeLessThanOrEqual(100_000);
+    }
+    expect(cache.stats().evictions).toBeGreaterThan(400);
+  });
+});
+
+describe('identical requests in flight', () => {
+  const follow = (prompt: string, pairs: Pairs = []): PendingLookup => {
+    const found = cache.lookup(query(prompt, pairs));
+    if (found.kind !== 'pending') throw new Error(found.kind);
+    return found;
+  };
+
+  it('get the leader’s answer', async () => {
+    const leader = fillOf(cache.lookup(query('a')));
+    const followers = Array.from({ length: 50 }, () => follow('a'));
+    expect(cache.stats()).toMatchObject({ flights: 1, waiting: 50 });
+    answer(leader, json('once'));
+    for (const { result } of followers) expect(await result).toMatchObject({ kind: 'hit', state: 'coalesced' });
+    expect(cache.stats()).toMatchObject({ flights: 0, waiting: 0 });
+    expect(stored).toEqual(['stored']);
+  });
+
+  it('do not get an answer to which the policy gives no time', async () => {
+    const leader = fillOf(cache.lookup(query('a')));
+    const follower = follow('a');
+    answer(leader, json('x'), { tier: 'standard' });
+    expect(stateOf(await follower.result)).toBe('miss');
+  });
+
+  it.each<[string, (leader: ReturnType<typeof fillOf>) => void]>([
+    ['fails', (leader) => answer(leader, '{}', { outcome: 'provider-error', status: 500 })],
+    ['is given up', (leader) => leader.abandon()],
+    ['takes too long', () => vi.advanceTimersByTime(20_000)],
+  ])('go on alone when the leader %s', async (_name, play) => {
+    const leader = fillOf(cache.lookup(query('a')));
+    const followers = [follow('a'), follow('a')];
+    play(leader);
+    for (const { result } of followers) expect(stateOf(await result)).toBe('miss');
+    expect(cache.stats().waiting).toBe(0);
+  });
+
+  it('have a new leader once the first has had its time', () => {
+    cache.lookup(query('a'));
+    clock += 20_000;
+    expect(stateOf(cache.lookup(query('a')))).toBe('miss');
+    expect(cache.stats().flights).toBe(1);
+  });
+
+  it('may leave', async () => {
+    cache.lookup(query('a'));
+    const follower = follow('a');
+    follower.leave();
+    await follower.result;
+    expect(cache.stats().waiting).toBe(0);
+  });
+
+  it('do not wait where the policy says so', () => {
+    const alone: Pairs = [['x-sluice-workspace', 'alone']];
+    cache.lookup(query('a', alone));
+    expect(stateOf(cache.lookup(query('a', alone)))).toBe('miss');
+  });
+});
+
+describe('a purge', () => {
+  it('removes what all its conditions name', () => {
+    const put = (prompt: string, workspace: string, tag: string, model: string): void => {
+      answer(fillOf(cache.lookup(query(prompt, [['x-sluice-workspace', workspace], ['x-sluice-cache', `tag=${tag}`]]))), json(prompt), { model });
+    };
+    put('1', 'red', 'a', 'gpt-small');
+    put('2', 'red', 'b', 'gpt-middle');
+    clock += 5_000;
+    put('3', 'blue', 'a', 'gpt-small');
+    expect(cache.purge({ workspace: 'red', tag: 'b', model: 'gpt-small' })).toBe(0);
+    expect(cache.purge({ workspace: 'red', tag: 'a' })).toBe(1);
+    expect(cache.purge({ olderThan: 5 })).toBe(1);
+    expect(cache.purge({ model: 'gpt-large' })).toBe(1);
+    expect(cache.stats().entries).toBe(0);
+  });
+
+  it('refuses what is not clear', () => {
+    const read = (text: string) => purgeFilterOf(new URLSearchParams(text));
+    expect(read('all=true')).toEqual({});
+    expect(read('workspace=a&older-than=60')).toEqual({ workspace: 'a', olderThan: 60 });
+    for (const bad of ['', 'all=true&tag=a', 'tags=a', 'older-than=-1', 'id=12', 'tag=']) expect(read(bad)).toBeTypeOf('string');
+  });
+});

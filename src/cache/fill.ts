@@ -1,0 +1,173 @@
+import type { ApiName, Operation, Usage } from '../dialects/types.ts';
+import type { OutcomeKind } from '../provenance/types.ts';
+import type { AnswerForm, CacheEntry, CacheSettings, FinishClass } from './types.ts';
+
+/** What became of an answer that the cache was offered. Closed list: a metric label. */
+export type StoreResult = 'stored' | 'status' | 'incomplete' | 'finish' | 'encoded' | 'too-large' | 'busy' | 'no-time' | 'abandoned';
+
+/** What the request said about the entry to be. */
+export interface FillRequest {
+  readonly key: string;
+  readonly api: ApiName;
+  readonly operation: Operation;
+  readonly settings: CacheSettings;
+  readonly workspace: string;
+  readonly requestedModel: string;
+  readonly tags: readonly string[];
+}
+
+/** How the exchange ended, and what was decided for it. */
+export interface FillEnding {
+  readonly outcome: OutcomeKind;
+  readonly status: number | null;
+  readonly finishReason: string | null;
+  readonly usage: Usage | null;
+  readonly provider: string;
+  readonly model: string;
+  readonly tier: string | null;
+  readonly rule: string | null;
+  readonly tookMs: number | null;
+}
+
+/** The cache's side of a fill. */
+export interface FillOwner {
+  /** Asks for room to collect so many more bytes; false: there is none now. */
+  reserve(bytes: number): boolean;
+  release(bytes: number): void;
+  /** Called once a fill. `entry` is null when nothing was kept. */
+  settled(fill: Fill, entry: CacheEntry | null, result: StoreResult, ending: FillEnding | null): void;
+  now(): number;
+}
+
+const finishClasses: ReadonlyMap<string, FinishClass> = new Map<string, FinishClass>([
+  ['stop', 'stop'],
+  ['end_turn', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['completed', 'stop'],
+  ['tool_calls', 'tools'],
+  ['function_call', 'tools'],
+  ['tool_use', 'tools'],
+  ['length', 'length'],
+  ['max_tokens', 'length'],
+]);
+
+/** One answer on its way into the cache: collects its bytes while they pass, and is kept only when all of it was good. */
+export class Fill {
+  readonly request: FillRequest;
+  readonly #owner: FillOwner;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  /** Why it cannot be kept; known as soon as it is certain. */
+  #refused: StoreResult | null = null;
+  #form: AnswerForm = 'json';
+  #began = false;
+  #whole = false;
+  #over = false;
+
+  constructor(owner: FillOwner, request: FillRequest) {
+    this.#owner = owner;
+    this.request = request;
+  }
+
+  /** The answer's headers. */
+  head(status: number, contentType: string, contentEncoding: string): void {
+    this.#began = true;
+    if (status !== 200) this.#refused = 'status';
+    else if (contentEncoding !== '' && contentEncoding !== 'identity') this.#refused = 'encoded';
+    if (contentType.startsWith('text/event-stream')) this.#form = 'sse';
+  }
+
+  /** A copy of one chunk; its bytes are copied again, so that nothing larger is kept alive. */
+  push(chunk: Uint8Array): void {
+    if (this.#refused !== null || this.#over) return;
+    if (this.#bytes + chunk.length > this.request.settings.maxAnswerBytes) {
+      this.#refuse('too-large');
+    } else if (!this.#owner.reserve(chunk.length)) {
+      this.#refuse('busy');
+    } else {
+      this.#bytes += chunk.length;
+      this.#chunks.push(Buffer.from(chunk));
+    }
+  }
+
+  /** The end of the answer was seen. */
+  complete(): void {
+    this.#whole = true;
+  }
+
+  /** The exchange is over: keeps the answer if it was good, and tells those who wait. Later calls do nothing. */
+  settle(ending: FillEnding): void {
+    if (this.#over) return;
+    const refused = this.#refused ?? this.#judge(ending);
+    const entry = refused === null ? this.#entry(ending) : null;
+    this.#end(entry, refused ?? 'stored', ending);
+  }
+
+  /** There will be no answer for this. */
+  abandon(): void {
+    if (!this.#over) this.#end(null, 'abandoned', null);
+  }
+
+  #end(entry: CacheEntry | null, result: StoreResult, ending: FillEnding | null): void {
+    this.#over = true;
+    this.#drop();
+    this.#owner.settled(this, entry, result, ending);
+  }
+
+  #refuse(why: StoreResult): void {
+    this.#refused = why;
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#owner.release(this.#bytes);
+    this.#bytes = 0;
+    this.#chunks = [];
+  }
+
+  #judge(ending: FillEnding): StoreResult | null {
+    const { outcome, status, finishReason } = ending;
+    if (!this.#began) return 'abandoned';
+    if (status !== 200) return 'status';
+    if (this.#ttl(ending) === 0) return 'no-time';
+    if (outcome !== 'complete' || !this.#whole || this.#bytes === 0) return 'incomplete';
+    // Embeddings and counts do not say how they ended: they are whole or they are not.
+    if (this.request.operation !== 'generate') return null;
+    const finish = finishClasses.get(finishReason?.toLowerCase() ?? '');
+    return finish !== undefined && this.request.settings.finish.has(finish) ? null : 'finish';
+  }
+
+  /** Seconds. */
+  #ttl({ rule, tier }: FillEnding): number {
+    const { ttl, ttlByRule, ttlByTier } = this.request.settings;
+    return (rule === null ? undefined : ttlByRule[rule]) ?? (tier === null ? undefined : ttlByTier[tier]) ?? ttl;
+  }
+
+  #entry(ending: FillEnding): CacheEntry {
+    const { request } = this;
+    const { settings } = request;
+    // Exactly as large as it is: a slice of Node's pool would keep its neighbours alive.
+    const body = Buffer.allocUnsafeSlow(this.#bytes);
+    let at = 0;
+    for (const chunk of this.#chunks) at += chunk.copy(body, at);
+    const ttl = this.#ttl(ending);
+    return {
+      key: request.key,
+      api: request.api,
+      form: this.#form === 'json' && request.api === 'gemini-generate' && body.find((byte) => byte > 0x20) === 0x5b ? 'array' : this.#form,
+      body,
+      storedAt: this.#owner.now(),
+      ttlMs: ttl * 1_000,
+      keepMs: (ttl + Math.max(settings.staleWhileRevalidate, settings.staleIfError)) * 1_000,
+      workspace: request.workspace,
+      provider: ending.provider,
+      model: ending.model,
+      requestedModel: request.requestedModel,
+      tier: ending.tier,
+      tags: request.tags,
+      usage: ending.usage,
+      finishReason: ending.finishReason,
+      tookMs: ending.tookMs,
+    };
+  }
+}

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import type { BodyMember, Exchange } from '../dialects/types.ts';
+import type { HeaderMap } from '../extproc/types.ts';
+import type { CallerContext } from '../policy/types.ts';
+import type { CacheSettings } from './types.ts';
+
+/** Changes when the meaning of a key does, so that no old entry is found under it. */
+const keyVersion = 'sluice-cache-1';
+
+/** Top-level members that say who asks, how the answer is carried, or where it is billed; they do not shape the answer. */
+const ignoredMembers: ReadonlySet<string> = new Set([
+  'stream',
+  'stream_options',
+  'user',
+  'metadata',
+  'safety_identifier',
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'labels',
+]);
+
+/** Headers of apps that choose an API version, a beta feature, or an account. */
+const shapingHeaders = ['anthropic-version', 'anthropic-beta', 'openai-beta', 'openai-organization', 'openai-project'];
+
+const credentialHeaders = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie'];
+
+/** Query parameters that only say how the answer is carried, or hold a key (which counts as a credential). */
+const carriageParameters: ReadonlySet<string> = new Set(['alt', 'key', 'access_token']);
+
+/**
+ * What keeps requests of different callers apart, taken from the request's headers: a JSON text that two requests share
+ * exactly when the policy lets them share answers. Every value of a repeated header counts.
+ */
+export function partitionOf(headers: HeaderMap, workspaceHeaders: readonly string[], settings: CacheSettings, path: string): string {
+  const wanted = new Set([...shapingHeaders, ...workspaceHeaders, ...settings.partitionHeaders]);
+  const secret = settings.share === 'credential';
+  if (secret) for (const name of credentialHeaders) wanted.add(name);
+  const found: (readonly [string, string])[] = [];
+  for (const [name, value] of headers.entries()) if (wanted.has(name)) found.push([name, value]);
+  // A stable sort: values of one name stay in their order.
+  found.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return JSON.stringify([found, secret ? keysInQuery(path) : []]);
+}
+
+function keysInQuery(path: string): string[] {
+  const at = path.indexOf('?');
+  if (at === -1) return [];
+  const query = new URLSearchParams(path.slice(at));
+  return [...query.getAll('key'), ...query.getAll('access_token')];
+}
+
+export interface KeyInput {
+  readonly exchange: Exchange;
+  readonly body: Buffer;
+  readonly members: readonly BodyMember[];
+  /** The provider's own path with its query. */
+  readonly path: string;
+  readonly provider: string;
+  /** Hash of the policy's text: an edit may route the same request elsewhere. */
+  readonly policy: string;
+  readonly section: string;
+  readonly caller: CallerContext;
+  readonly bySession: boolean;
+  readonly routeOff: boolean;
+  /** From `partitionOf`. */
+  readonly partition: string;
+}
+
+/**
+ * SHA-256 over everything that shapes the answer: API, path, model, every top-level member of the body but the ignored
+ * ones (in the order of their names, white space outside strings left out), what rules may look at, and the partition.
+ * Each piece stands with its length, so that no two requests can run together. Hex, 64 digits.
+ */
+export function cacheKey(input: KeyInput): string {
+  const { exchange, body, caller } = input;
+  const kept = input.members.filter(({ key }) => !ignoredMembers.has(key)).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start));
+  const values = kept.map(({ start, end, spaced }) => (spaced ? withoutSpaces(body, start, end) : body.subarray(start, end)));
+  const head = JSON.stringify([
+    keyVersion,
+    exchange.api,
+    exchange.operation,
+    exchange.model,
+    input.provider,
+    pathOf(input.path),
+    input.policy,
+    input.section,
+    input.routeOff,
+    caller.userTier,
+    caller.quality,
+    caller.task,
+    input.bySession ? caller.session : null,
+    [...caller.headers],
+    input.partition,
+    kept.map(({ key }, index) => [key, values[index]!.length]),
+  ]);
+  const hash = createHash('sha256').update(head);
+  for (const value of values) hash.update(value);
+  return hash.digest('hex');
+}
+
+/** The path without what only says how the answer is carried: Gemini's stream method and the parameters above. */
+function pathOf(path: string): string {
+  const at = path.indexOf('?');
+  const bare = (at === -1 ? path : path.slice(0, at)).replace(/:streamGenerateContent$/, ':generateContent');
+  if (at === -1) return bare;
+  const rest = [...new URLSearchParams(path.slice(at))].filter(([name]) => !carriageParameters.has(name));
+  return rest.length === 0 ? bare : `${bare}?${JSON.stringify(rest)}`;
+}
+
+/** A JSON value's bytes without the white space between its tokens. The value has been checked by the scanner. */
+function withoutSpaces(body: Buffer, start: number, end: number): Buffer {
+  const out = Buffer.allocUnsafe(end - start);
+  let length = 0;
+  let inString = false;
+  for (let at = start; at < end; at++) {
+    const byte = body[at]!;
+    if (inString) {
+      out[length++] = byte;
+      if (byte === 0x5c) out[length++] = body[++at]!;
+      else if (byte === 0x22) inString = false;
+    } else if (byte > 0x20) {
+      out[length++] = byte;
+      if (byte === 0x22) inString = true;
+    }
+  }
+  return out.subarray(0, length);
+}

@@ -1,0 +1,18 @@
+/** How long a failure counts without another one: then the next request tries the provider again. */
+const memoryMs = 10_000;
+
+/** Which providers fail right now, as far as answers that passed through the cache tell. */
+export class Outages {
+  readonly #failedAt = new Map<string, number>();
+
+  /** `now` in ms, the same clock as for `down`. */
+  note(provider: string, failed: boolean, now: number): void {
+    if (failed) this.#failedAt.set(provider, now);
+    else this.#failedAt.delete(provider);
+  }
+
+  down(provider: string, now: number): boolean {
+    const at = this.#failedAt.get(provider);
+    return at !== undefined && now - at < memoryMs;
+  }
+}

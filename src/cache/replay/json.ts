@@ -1,0 +1,50 @@
+export type Fields = Readonly<Record<string, unknown>>;
+export type Mutable = Record<string, unknown>;
+
+/** Thrown inside this folder for anything that is not known well enough to be written in another form. */
+export class CannotConvert extends Error {}
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The object, or CannotConvert. */
+export function fields(value: unknown): Fields {
+  if (!isFields(value)) throw new CannotConvert('no object');
+  return value;
+}
+
+/** The array, or CannotConvert. */
+export function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new CannotConvert('no array');
+  return value as readonly unknown[];
+}
+
+/** The string, or CannotConvert. */
+export function text(value: unknown): string {
+  if (typeof value !== 'string') throw new CannotConvert('no text');
+  return value;
+}
+
+/** The index of a part of a stream: a small whole number, or CannotConvert. */
+export function indexOf(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 10_000) throw new CannotConvert('no index');
+  return value;
+}
+
+/** Everything but some members. */
+export function without(value: Fields, ...names: readonly string[]): Mutable {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
+}
+
+export const dataEvent = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+export const namedEvent = (value: { readonly type: string; readonly [name: string]: unknown }): string => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
+
+/** Parts of a stream by their index, in order; a gap is CannotConvert. */
+export function inOrder<T>(parts: ReadonlyMap<number, T>): T[] {
+  return Array.from({ length: parts.size }, (_, index) => {
+    const part = parts.get(index);
+    if (part === undefined) throw new CannotConvert('a part is missing');
+    return part;
+  });
+}

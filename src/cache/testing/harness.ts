@@ -1,0 +1,65 @@
+import { readExchange } from '../../dialects/index.ts';
+import type { BodyMember } from '../../dialects/types.ts';
+import type { HeaderMap } from '../../extproc/types.ts';
+import type { RequestContext } from '../../pipeline/request.ts';
+import { cacheQuery, cacheScope } from '../../pipeline/cached.ts';
+import type { PolicyGeneration } from '../../policy/types.ts';
+import type { CacheQuery } from '../cache.ts';
+import type { Fill, FillEnding } from '../fill.ts';
+
+export type Pairs = readonly (readonly [string, string])[];
+
+export function headersOf(pairs: Pairs): HeaderMap {
+  return { get: (name) => pairs.find(([key]) => key === name)?.[1], entries: () => pairs };
+}
+
+const paths = { 'openai-chat': '/v1/chat/completions', 'gemini-generate': '/v1beta/models/gemini-2.5-pro:generateContent' } as const;
+
+/** The question that the pipeline would ask the cache for this request; null when it would not ask. */
+export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: { readonly path?: string; readonly workspace?: string; readonly session?: string; readonly routeOff?: boolean } = {}): CacheQuery | null {
+  const headers = headersOf(pairs);
+  const path = options.path ?? paths['openai-chat'];
+  const gemini = path.includes(':');
+  const provider = generation.providers.get(gemini ? 'google' : 'openai')!;
+  const workspace = options.workspace ?? (headers.get('x-sluice-workspace') ?? 'default').slice(0, 128);
+  const section = generation.section(workspace, provider.name);
+  const start = path.lastIndexOf('/') + 1;
+  const recognition = {
+    kind: 'readable' as const,
+    api: gemini ? ('gemini-generate' as const) : ('openai-chat' as const),
+    operation: 'generate' as const,
+    pathModel: gemini ? { model: path.slice(start, path.indexOf(':')), span: { start, end: path.indexOf(':') } } : null,
+    stream: gemini ? path.includes(':streamGenerateContent') : null,
+  };
+  const members: BodyMember[] = [];
+  const bytes = Buffer.from(body);
+  const read = readExchange(recognition, bytes, members);
+  if (!read.ok) throw new Error(read.reason);
+  const scope = cacheScope(headers, generation, section, path);
+  if (scope === null) throw new Error('the policy has no cache');
+  const context: RequestContext = {
+    id: 'id',
+    startedAt: 0,
+    wallTime: 0,
+    generation,
+    provider,
+    section,
+    caller: { workspace, userTier: headers.get('x-sluice-user-tier') ?? null, quality: headers.get('x-sluice-quality') ?? null, task: null, session: options.session ?? null, headers: new Map(), now: 0 },
+    recognition,
+    prefix: '',
+    path,
+    routeOff: options.routeOff ?? false,
+    cache: scope,
+  };
+  return cacheQuery(context, scope, read.exchange, members, bytes);
+}
+
+export const goodEnding: FillEnding = { outcome: 'complete', status: 200, finishReason: 'stop', usage: null, provider: 'openai', model: 'gpt-small', tier: 'simple', rule: null, tookMs: 800 };
+
+/** Plays the provider's answer to one fill. */
+export function answer(fill: Fill, body: string, ending: Partial<FillEnding> = {}, contentType = 'application/json'): void {
+  fill.head(ending.status ?? 200, contentType, '');
+  fill.push(Buffer.from(body));
+  fill.complete();
+  fill.settle({ ...goodEnding, ...ending });
+}
