@@ -29,6 +29,13 @@ export const errorCodes = {
   // Cache
   SLUICE_CACHE_UNKNOWN: 'No such entry: it may have left the cache since, or more than one begins so.',
   SLUICE_CACHE_ADMIN: 'The admin server did not answer. Check --admin.',
+  // Ledger
+  SLUICE_LEDGER_UNUSABLE: 'The ledger cannot be opened. Check the path, its permissions and the disk, or name another with --ledger (`off`: none).',
+  SLUICE_LEDGER_BROKEN: 'The ledger does not hold what was written. Keep the file, and compare it with a copy and with the checkpoints in the log.',
+  SLUICE_LEDGER_WHERE: 'A condition is FIELD, then =, !=, <, <=, >, >= or ~ (holds the text), then a value; docs/ledger.md lists the fields.',
+  SLUICE_LEDGER_WINDOW: 'A window is a number and m, h or d: 90m, 24h, 30d.',
+  SLUICE_LEDGER_GROUP: 'Name keys that the roll-ups have; docs/ledger.md lists them.',
+  SLUICE_LEDGER_BUSY: 'The ledger has more questions than it can answer. Ask again later, or ask for less.',
   SLUICE_INTERNAL: 'Sluice met a state that it did not expect. Please report it with the log line.',
 } as const;
 

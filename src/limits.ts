@@ -51,6 +51,14 @@ export const limits = {
   metricSeries: 5_000,
   /** A price list that is imported, in bytes. */
   priceListBytes: 32 * 1024 * 1024,
+  /** Records that wait for the ledger's disk, in UTF-16 units of their JSON; beyond it they are dropped and the gap is written down. */
+  ledgerQueueCharacters: 64 * 1024 * 1024,
+  /** Questions to the ledger that wait for an answer. */
+  ledgerQuestions: 64,
+  /** Combinations of workspace, models, tier, reason, outcome in one hour or day of the roll-ups; beyond it callers' own names are `other`. */
+  ledgerRollupKeys: 2_000,
+  /** Decisions or groups that one question to the ledger gives. */
+  ledgerAnswers: 10_000,
   /** Policy source text, all files together, in bytes. */
   policyBytes: 1024 * 1024,
   /** ConfigMaps that make one policy; those beyond it are not read. */

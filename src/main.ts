@@ -1,15 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
 import { createAdmin } from './admin/server.ts';
 import { ResponseCache } from './cache/cache.ts';
 import { openCatalog } from './catalog/live.ts';
 import type { Catalog } from './catalog/types.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
+import { SluiceError } from './errors.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
 import { SocketTransport } from './extproc/socket-transport.ts';
 import { Session } from './extproc/session.ts';
 import { socketPath } from './extproc/socket.ts';
 import type { ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
+import { Ledger } from './ledger/ledger.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
 import { defaultPolicyFile } from './policy/source.ts';
@@ -41,6 +44,17 @@ export interface SluiceOptions {
   /** A file, or `-` for stdout. */
   readonly log: string;
   readonly logLevel: string;
+  readonly ledger: LedgerSettings;
+}
+
+export interface LedgerSettings {
+  /** SQLite file; null: no ledger. */
+  readonly file: string | null;
+  /** Whether the user asked for it: then a file that cannot be opened stops the start, else it is told and left out. */
+  readonly required: boolean;
+  readonly retentionDays: number;
+  /** PEM file of an Ed25519 private key that signs checkpoints; null: unsigned. */
+  readonly keyFile: string | null;
 }
 
 export interface Sluice {
@@ -82,7 +96,9 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
   if (configMaps !== null) metrics.watchPolicySources(configMaps);
   const recent = new RecentRecords();
-  const sink = fanout([metrics, recent, logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
+  const ledger = await openLedger(options.ledger, version, logger);
+  if (ledger !== null) metrics.watchLedger(() => ledger.counts);
+  const sink = fanout([metrics, recent, ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
   const credentials = new Credentials();
   await credentials.refresh(policy.current());
   const rereadKeys = setInterval(() => void credentials.refresh(policy.current()), credentialRefreshMs);
@@ -97,7 +113,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const Transport = socketPath(options.listen) === null ? GrpcTransport : SocketTransport;
   const transport = new Transport();
   let ready = false;
-  const admin = createAdmin({ registry: metrics.registry, recent, cache, policyStore: policy, ready: () => ready });
+  const admin = createAdmin({ registry: metrics.registry, recent, ledger, cache, policyStore: policy, ready: () => ready });
   const colon = options.admin.lastIndexOf(':');
   const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
   const address = await transport.listen(options.listen, {
@@ -125,6 +141,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       await policy.close();
       await prices.close();
       await admin.close();
+      await ledger?.close();
       logger.info('stopped');
       log.flush();
     },
@@ -135,4 +152,37 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
 async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, catalog: Catalog, onRuleError: (rule: string, err: unknown) => void, onSourceError: (what: string, failure: string) => void): Promise<ConfigMapPolicyStore> {
   const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([import('./kubernetes/policy-store.ts'), import('./kubernetes/client.ts')]);
   return ConfigMapPolicyStore.open({ config: loadKubeConfig(), namespaces: from.namespaces, labelSelector: from.labelSelector, catalog, onRuleError, onSourceError });
+}
+
+const dayMs = 86_400_000;
+
+/** How long sums by hour and day are kept, beyond the records themselves. */
+const rollupDays = 400;
+
+async function openLedger(settings: LedgerSettings, version: string, logger: Logger): Promise<Ledger | null> {
+  const { file } = settings;
+  if (file === null) return null;
+  try {
+    return await Ledger.open({
+      file,
+      version,
+      retention: { rowsMs: settings.retentionDays * dayMs, rollupsMs: Math.max(settings.retentionDays, rollupDays) * dayMs },
+      signingKey: settings.keyFile === null ? null : readSigningKey(settings.keyFile),
+      onCheckpoint: (checkpoint) => logger.info({ checkpoint }, 'ledger checkpoint'),
+      onError: (message) => logger.error({ err: message, file }, 'the ledger could not be written; it is tried again'),
+      onPruned: (rows) => logger.info({ rows, retentionDays: settings.retentionDays }, 'old records left the ledger'),
+    });
+  } catch (error) {
+    if (settings.required) throw error;
+    logger.warn({ err: error, file }, 'no ledger is kept: its default place cannot be written');
+    return null;
+  }
+}
+
+function readSigningKey(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
 }

@@ -20,6 +20,7 @@ beforeAll(async () => {
     recent,
     policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }), sources: () => [] },
     cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+    ledger: null,
     ready: () => ready,
   });
   base = `http://${await admin.listen('127.0.0.1', 0)}`;
@@ -75,6 +76,8 @@ describe('the admin server', () => {
     ['/decisions?limit=1e3', 400, 'bad-limit'],
     ['/decisions/nobody', 404, 'no-decision'],
     [`/decisions/${record().id}?format=xml`, 400, 'bad-format'],
+    ['/decisions?where=tier=simple', 404, 'no-ledger'],
+    ['/savings?window=1d', 404, 'no-ledger'],
     ['/nothing', 404, 'not-found'],
   ])('answers %s with %d %s', async (path, status, code) => {
     const found = await get(path);
@@ -87,7 +90,7 @@ describe('the admin server', () => {
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), ready: () => true });
+    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), ready: () => true });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

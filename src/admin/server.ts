@@ -4,6 +4,8 @@ import { inspectEntry, purgeFilterOf } from '../cache/admin.ts';
 import type { ResponseCache } from '../cache/cache.ts';
 import type { Registry } from 'prom-client';
 import { SluiceError } from '../errors.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { parseWhere, parseWindow } from '../ledger/query.ts';
 import { limits } from '../limits.ts';
 import type { LivePolicyStore } from '../policy/types.ts';
 import type { RecentRecords } from '../provenance/recent.ts';
@@ -14,6 +16,8 @@ export interface AdminOptions {
   readonly recent: RecentRecords;
   readonly cache: ResponseCache;
   readonly policyStore: Pick<LivePolicyStore, 'current' | 'lastRefusal' | 'sources'>;
+  /** Null: none is kept. */
+  readonly ledger: Pick<Ledger, 'decisions' | 'find' | 'savings'> | null;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
 }
@@ -65,8 +69,9 @@ async function respond(options: AdminOptions, request: IncomingMessage, response
   let answer: Answer;
   try {
     answer = await route(options, request);
-  } catch {
-    answer = failure(500, 'internal', 'The admin server failed at this request.');
+  } catch (error) {
+    if (error instanceof SluiceError) answer = failure(error.code === 'SLUICE_INTERNAL' || error.code === 'SLUICE_LEDGER_UNUSABLE' ? 500 : error.code === 'SLUICE_LEDGER_BUSY' ? 503 : 400, error.code, `${error.message} ${error.fix}`);
+    else answer = failure(500, 'internal', 'The admin server failed at this request.');
   }
   response.writeHead(answer.status, {
     'content-type': answer.type,
@@ -94,7 +99,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
     case '/decisions':
       return decisions(options, url.searchParams);
     case '/savings':
-      return json(200, savings(options.recent));
+      return savings(options, url.searchParams);
     case '/policy':
       return json(200, policy(options.policyStore));
     case '/cache':
@@ -107,18 +112,36 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   }
 }
 
-function decisions({ recent }: AdminOptions, query: URLSearchParams): Answer {
-  const asked = query.get('limit') ?? String(defaultLimit);
-  const limit = Number(asked);
-  if (!/^\d{1,6}$/.test(asked) || limit < 1 || limit > limits.recentDecisions) {
-    return failure(400, 'bad-limit', `limit must be a whole number from 1 to ${limits.recentDecisions}.`);
+async function decisions({ recent, ledger }: AdminOptions, query: URLSearchParams): Promise<Answer> {
+  const limit = limitOf(query, limits.recentDecisions);
+  if (limit === null) return badLimit(limits.recentDecisions);
+  const where = query.getAll('where');
+  const window = query.get('window');
+  if (where.length === 0 && window === null) {
+    return json(200, { decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }) });
   }
-  return json(200, { decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }) });
+  if (ledger === null) return noLedger();
+  for (const condition of where) parseWhere(condition);
+  return json(200, { decisions: await ledger.decisions({ where, from: window === null ? null : Date.now() - parseWindow(window), limit }) });
 }
 
-function decision({ recent }: AdminOptions, id: string, format: string | null): Answer {
-  const record = recent.get(id);
-  if (record === null) return failure(404, 'no-decision', `This id is not among the last ${limits.recentDecisions} decisions of this process. Look it up in the log: sluice explain ID --log FILE`);
+function limitOf(query: URLSearchParams, most: number): number | null {
+  const asked = query.get('limit') ?? String(defaultLimit);
+  const limit = Number(asked);
+  return !/^\d{1,6}$/.test(asked) || limit < 1 || limit > most ? null : limit;
+}
+
+function badLimit(most: number): Answer {
+  return failure(400, 'bad-limit', `limit must be a whole number from 1 to ${most}.`);
+}
+
+function noLedger(): Answer {
+  return failure(404, 'no-ledger', 'This server keeps no ledger: start it with --ledger FILE.');
+}
+
+async function decision({ recent, ledger }: AdminOptions, id: string, format: string | null): Promise<Answer> {
+  const record = recent.get(id) ?? (await ledger?.find(id)) ?? null;
+  if (record === null) return failure(404, 'no-decision', `This id is not among the last ${limits.recentDecisions} decisions of this process, and in no ledger of it. Look it up in the log: sluice explain ID --log FILE`);
   if (format === null || format === 'json') return json(200, record);
   if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record) };
   return failure(400, 'bad-format', 'format must be json or text.');
@@ -134,10 +157,20 @@ function entry(cache: ResponseCache, id: string): Answer {
   return found === null ? failure(404, 'no-entry', `no entry, or more than one, begins with ${id.slice(0, 64)}.`) : json(200, found);
 }
 
-function savings(recent: RecentRecords): object {
+/** Without a window: since the process started, from memory. With one: from the ledger. */
+async function savings({ recent, ledger }: AdminOptions, query: URLSearchParams): Promise<Answer> {
+  const window = query.get('window');
+  if (window !== null) {
+    if (ledger === null) return noLedger();
+    const limit = limitOf(query, limits.ledgerAnswers);
+    if (limit === null) return badLimit(limits.ledgerAnswers);
+    const to = Date.now();
+    const by = (query.get('by') ?? '').split(',').filter((key) => key !== '');
+    return json(200, await ledger.savings({ from: to - parseWindow(window), to, by, limit }));
+  }
   const totals = recent.totals();
   const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null => (known + unknown === 0 ? null : unknown / (known + unknown));
-  return { ...totals, currency: 'USD', unknownShare: { cost: share(totals.cost), baseline: share(totals.baseline), savings: share(totals.savings) } };
+  return json(200, { ...totals, currency: 'USD', unknownShare: { cost: share(totals.cost), baseline: share(totals.baseline), savings: share(totals.savings) } });
 }
 
 function policy(store: AdminOptions['policyStore']): object {

@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
 import { explainRecord } from '../route/explain.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
-import { findInLog, fetchDecision } from './find-record.ts';
+import { findInLedger, findInLog, fetchDecision } from './find-record.ts';
 
 interface ExplainFlags {
   readonly log?: string;
+  readonly ledger?: string;
   readonly admin: string;
   readonly request?: string;
   readonly policy?: string;
@@ -33,7 +34,8 @@ export function registerExplain(program: Command): void {
     .command('explain')
     .argument('[id]', 'a decision id, or its beginning when it is looked up in a log')
     .description('say why a request went where it went: a past one by its id, or a request file by the current policy')
-    .option('--log <file>', "the server's log; without it the admin server is asked")
+    .option('--log <file>', "the server's log; without it and --ledger the admin server is asked")
+    .option('--ledger <file>', "the server's ledger")
     .option('--admin <url>', 'admin server', 'http://127.0.0.1:9901')
     .option('--request <file>', 'a request body to decide now; nothing is sent')
     .option('--policy <path>', 'policy file or folder (default: the embedded policy)', process.env['SLUICE_POLICY'])
@@ -59,6 +61,7 @@ async function recordFor(id: string | undefined, flags: ExplainFlags): Promise<E
     const { decideRequest } = await import('./decide-request.ts');
     return decideRequest({ ...flags, request: flags.request, path: flags.path ?? pathOf(flags.api ?? 'openai-chat') });
   }
+  if (flags.ledger !== undefined) return findInLedger(flags.ledger, id!);
   return flags.log === undefined ? fetchDecision(flags.admin, id!) : findInLog(flags.log, id!);
 }
 

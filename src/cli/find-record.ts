@@ -2,7 +2,9 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { SluiceError } from '../errors.ts';
+import { findRecord } from '../ledger/query.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
+import { withLedger } from './open-ledger.ts';
 
 const cost = z.union([z.object({ known: z.literal(true), usd: z.number() }), z.object({ known: z.literal(false), reason: z.string() })]);
 
@@ -43,6 +45,13 @@ export async function findInLog(file: string, id: string): Promise<ExchangeRecor
   }
   if (found === null) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: file });
   return found;
+}
+
+/** The record in a ledger whose id is `id` or, when only one does, begins with it. Throws SluiceError. */
+export function findInLedger(file: string, id: string): ExchangeRecord {
+  const record = withLedger(file, (db) => findRecord(db, id));
+  if (record === null) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: file });
+  return record;
 }
 
 /** Asks a running server's admin address. Throws SluiceError. */

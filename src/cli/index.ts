@@ -6,7 +6,10 @@ import { registerCatalog } from './catalog.ts';
 import { registerDemo } from './demo.ts';
 import { registerDrain } from './drain.ts';
 import { registerExplain } from './explain.ts';
+import { registerDecisions } from './decisions.ts';
+import { registerLedger } from './ledger.ts';
 import { registerRender } from './render.ts';
+import { registerSavings } from './savings.ts';
 import { registerServe } from './serve.ts';
 import { registerValidate } from './validate.ts';
 
@@ -18,7 +21,7 @@ const program = new Command('sluice')
   .showHelpAfterError()
   .exitOverride();
 
-for (const register of [registerServe, registerDemo, registerValidate, registerExplain, registerCatalog, registerCache, registerRender, registerDrain]) {
+for (const register of [registerServe, registerDemo, registerValidate, registerExplain, registerDecisions, registerSavings, registerLedger, registerCatalog, registerCache, registerRender, registerDrain]) {
   register(program);
 }
 

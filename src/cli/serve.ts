@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { EnvoyFilesOptions } from '../envoy/files.ts';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { defaultLedger } from './open-ledger.ts';
 
 interface ServeFlags {
   readonly policy?: string;
@@ -23,6 +24,9 @@ interface ServeFlags {
   readonly log: string;
   readonly logLevel: string;
   readonly grace: string;
+  readonly ledger?: string;
+  readonly ledgerRetention: string;
+  readonly ledgerKey?: string;
 }
 
 const megabyte = 1024 * 1024;
@@ -53,11 +57,16 @@ export function registerServe(program: Command): void {
     .option('--cache-memory <megabytes>', 'answers that are cached in memory, where the policy caches', String(limits.cacheMemoryBytes / megabyte))
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
+    .option('--ledger <file>', `where every record is kept, or off (default: ${defaultLedger()})`, process.env['SLUICE_LEDGER'])
+    .option('--ledger-retention <days>', 'days that records stay in the ledger', '30')
+    .option('--ledger-key <file>', "PEM of an Ed25519 private key that signs the ledger's checkpoints")
     .option('--grace <seconds>', 'longest drain on SIGTERM', '30')
     .action(async (flags: ServeFlags) => {
       const hours = Number(flags.catalogInterval);
       const grace = Number(flags.grace);
       if (!(hours > 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the interval is no number of hours above 0.', { where: '--catalog-interval' });
+      const retention = Number(flags.ledgerRetention);
+      if (!(retention > 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the retention is no number of days above 0.', { where: '--ledger-retention' });
       if (!(grace >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the grace is no number of seconds.', { where: '--grace' });
       const configMaps = flags.policyConfigmaps === undefined ? null : { namespaces: namespacesOf(flags.policyConfigmaps), labelSelector: flags.policySelector };
       if (configMaps !== null && flags.policy !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'a policy is in files or in ConfigMaps, not in both.', { where: '--policy-configmaps' });
@@ -77,6 +86,7 @@ export function registerServe(program: Command): void {
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
         log: flags.log,
         logLevel: flags.logLevel,
+        ledger: { file: flags.ledger === 'off' ? null : (flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, retentionDays: retention, keyFile: flags.ledgerKey ?? null },
       });
       let closing = false;
       const stop = (): void => {

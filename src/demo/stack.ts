@@ -28,6 +28,7 @@ const entry = fileURLToPath(new URL('../cli/index.ts', import.meta.url));
 /** Sluice and Envoy as their own processes, in a folder of their own, on free loopback ports. */
 export class Stack {
   readonly folder = mkdtempSync(join(tmpdir(), 'sluice-'));
+  readonly ledgerFile = join(this.folder, 'ledger.db');
   readonly policyFolder = join(this.folder, 'policy');
   readonly logFile = join(this.folder, 'sluice.log');
   /** Where apps call. */
@@ -69,7 +70,7 @@ export class Stack {
 
   async startSluice(): Promise<void> {
     const { source = { args: ['--policy', this.policyFolder], env: {} } } = this.#options;
-    const args = [entry, 'serve', ...source.args, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--grace', '5'];
+    const args = [entry, 'serve', ...source.args, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--ledger', this.ledgerFile, '--grace', '5'];
     const errors = openSync(join(this.folder, 'sluice.err'), 'a');
     this.#sluice = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', errors], env: { ...process.env, ...source.env } });
     this.adminUrl = `http://127.0.0.1:${this.#adminPort}`;

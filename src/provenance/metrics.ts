@@ -14,6 +14,19 @@ export interface MetricsOptions {
   readonly refused: () => boolean;
 }
 
+/** Counted since the start; `waiting` is now. */
+export interface LedgerFigures {
+  readonly written: number;
+  readonly dropped: number;
+  readonly failures: number;
+  readonly waiting: number;
+}
+
+/** Counted elsewhere. */
+const mirrored: ReadonlySet<string> = new Set([metricTable.ledgerRecords.name, metricTable.ledgerFailures.name]);
+
+const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
+
 /** The children of one model and provider, bound once. */
 interface ModelSeries {
   readonly cost: Counter.Internal;
@@ -46,13 +59,20 @@ export class Metrics implements RecordSink {
   readonly #baselineSeries = new Map<string, BaselineSeries>();
   readonly #children = new Map<string, Counter.Internal>();
   #pending: () => number = () => 0;
+  #ledger: () => LedgerFigures = () => noLedger;
 
   constructor(options: MetricsOptions) {
     this.#labels = new BoundedLabels(options.policy);
     for (const spec of Object.values(metricTable)) {
-      if (spec.type === 'counter') this.#counters.set(spec.name, new Counter({ name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [this.registry] }));
+      if (spec.type === 'counter' && !mirrored.has(spec.name)) this.#counters.set(spec.name, new Counter({ name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [this.registry] }));
     }
     this.#gauge(metricTable.pending, () => this.#pending());
+    this.#gauge(metricTable.ledgerWaiting, () => this.#ledger().waiting);
+    this.#mirror(metricTable.ledgerRecords, (counter) => {
+      counter.inc({ result: 'written' }, this.#ledger().written);
+      counter.inc({ result: 'dropped' }, this.#ledger().dropped);
+    });
+    this.#mirror(metricTable.ledgerFailures, (counter) => counter.inc(this.#ledger().failures));
     this.#gauge(metricTable.policyGeneration, () => options.policy().number);
     this.#gauge(metricTable.policyLoaded, () => options.policy().loadedAt / 1000);
     this.#gauge(metricTable.policyRefused, () => (options.refused() ? 1 : 0));
@@ -79,6 +99,11 @@ export class Metrics implements RecordSink {
       },
     });
     this.#gauge(metricTable.policyConnected, () => (source.connected ? 1 : 0));
+  }
+
+  /** Where the ledger's counts are read at each scrape. */
+  watchLedger(figures: () => LedgerFigures): void {
+    this.#ledger = figures;
   }
 
   passthrough(reason: PassReason): void {
@@ -224,6 +249,20 @@ export class Metrics implements RecordSink {
 
   #gauge(spec: MetricSpec, read: () => number): void {
     const gauge: Gauge = new Gauge({ name: spec.name, help: spec.help, registers: [this.registry], collect: () => gauge.set(read()) });
+  }
+
+  /** A counter that is counted elsewhere and copied at each scrape. */
+  #mirror(spec: MetricSpec, copy: (counter: Counter) => void): void {
+    const counter: Counter = new Counter({
+      name: spec.name,
+      help: spec.help,
+      labelNames: [...spec.labels],
+      registers: [this.registry],
+      collect: () => {
+        counter.reset();
+        copy(counter);
+      },
+    });
   }
 
   #info(spec: MetricSpec, read: () => readonly string[]): void {

@@ -1,0 +1,24 @@
+import type { Cost } from '../catalog/types.ts';
+
+/** Text columns for a terminal: the first ones to the left, numbers (`right`) to the right. */
+export function alignColumns(head: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  return [head, ...rows].map((row) => row.map((cell, column) => (right.has(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd()).join('\n');
+}
+
+/** US dollars as people read them; small amounts keep their figures. */
+export function dollars(usd: number): string {
+  const size = Math.abs(usd);
+  const digits = size === 0 || size >= 100 ? 2 : size >= 0.01 ? 4 : 6;
+  return `${usd < 0 ? '-' : ''}$${size.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+}
+
+/** The same for a cost that may be unknown. */
+export function costText(cost: Cost): string {
+  return cost.known ? dollars(cost.usd) : `? (${cost.reason})`;
+}
+
+/** 0..1 as a percentage; `–` for none. */
+export function percent(share: number | null): string {
+  return share === null ? '–' : `${(share * 100).toFixed(1)}%`;
+}

@@ -1,0 +1,111 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createReadStream, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Option, type Command } from 'commander';
+import { SluiceError } from '../errors.ts';
+import { openDatabase } from '../ledger/database.ts';
+import { exportLedger, type ExportFormat } from '../ledger/export.ts';
+import { parseWindow } from '../ledger/query.ts';
+import { LedgerWriter } from '../ledger/store.ts';
+import type { Checkpoint } from '../ledger/types.ts';
+import { verifyLedger, type VerifyResult } from '../ledger/verify.ts';
+import { defaultLedger, withLedger } from './open-ledger.ts';
+
+const where = 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)';
+
+/** `sluice ledger verify|export|erase`. */
+export function registerLedger(program: Command): void {
+  const ledger = program.command('ledger').description('check, export or erase what the ledger holds');
+  ledger
+    .command('verify')
+    .description('check the whole ledger: exit 0 when it holds what was written, 1 when a row was altered, removed or moved')
+    .option('--ledger <file>', where)
+    .option('--public-key <file>', 'PEM of the Ed25519 public key that checkpoints are signed with')
+    .option('--log <file>', 'a log of the server: its checkpoints also find an end that was cut off')
+    .option('--json', 'print the result as JSON')
+    .action(async (flags: { readonly ledger?: string; readonly publicKey?: string; readonly log?: string; readonly json?: boolean }) => {
+      const options = { publicKey: flags.publicKey === undefined ? null : publicKey(flags.publicKey), checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log) };
+      const result = withLedger(flags.ledger, (db) => verifyLedger(db, options));
+      process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
+      if (!result.ok) throw new SluiceError('SLUICE_LEDGER_BROKEN', `${result.faultCount} faults in ${result.rows} rows.`, flags.ledger === undefined ? {} : { where: flags.ledger });
+    });
+  ledger
+    .command('export')
+    .description('write exchanges to a file, oldest first')
+    .addOption(new Option('--format <format>', 'jsonl: whole records; csv, parquet: the columns').choices(['jsonl', 'csv', 'parquet']).default('jsonl'))
+    .requiredOption('--out <file>', 'a file, or - for stdout')
+    .option('--window <time>', 'how far back: 24h, 30d (default: all)')
+    .option('--ledger <file>', where)
+    .action(async (flags: { readonly format: ExportFormat; readonly out: string; readonly window?: string; readonly ledger?: string }) => {
+      if (flags.format === 'parquet' && flags.out === '-') throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
+      const db = openDatabase(flags.ledger ?? process.env['SLUICE_LEDGER'] ?? defaultLedger(), 'readonly');
+      try {
+        const to = Date.now() + 1;
+        const count = await exportLedger(db, { format: flags.format, file: flags.out, from: flags.window === undefined ? 0 : to - parseWindow(flags.window), to });
+        process.stderr.write(`${count} exchanges written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
+      } finally {
+        db.close();
+      }
+    });
+  ledger
+    .command('erase')
+    .description("erase what is held of a workspace's exchanges; the chain stays verifiable, and an entry says what was erased and why")
+    .requiredOption('--workspace <name>', 'whose exchanges')
+    .requiredOption('--reason <text>', 'stands in the ledger')
+    .option('--ledger <file>', where)
+    .action((flags: { readonly workspace: string; readonly reason: string; readonly ledger?: string }) => {
+      const erased = withLedger(
+        flags.ledger,
+        (db) => {
+          const writer = new LedgerWriter(db, { version: 'erase' });
+          const count = writer.erase(flags.workspace, flags.reason);
+          writer.close();
+          return count;
+        },
+        'write',
+      );
+      process.stdout.write(`${erased} exchanges of ${flags.workspace} erased. Logs and exports are not reached from here.\n`);
+    });
+}
+
+function publicKey(file: string): KeyObject {
+  try {
+    return createPublicKey(readFileSync(file));
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+}
+
+/** The checkpoints that a server wrote to its log. */
+async function checkpointsIn(file: string): Promise<Checkpoint[]> {
+  const found: Checkpoint[] = [];
+  try {
+    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+      if (!line.includes('"ledger checkpoint"')) continue;
+      const checkpoint = checkpointIn(line);
+      if (checkpoint !== null) found.push(checkpoint);
+    }
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+  return found;
+}
+
+function checkpointIn(line: string): Checkpoint | null {
+  try {
+    return (JSON.parse(line) as { readonly checkpoint?: Checkpoint }).checkpoint ?? null;
+  } catch {
+    // A line that was cut in two by a crash is no checkpoint.
+    return null;
+  }
+}
+
+function resultText(result: VerifyResult): string {
+  const lines = [
+    ...result.faults.map(({ kind, writer, seq, message }) => `✗ ${kind}${writer === '' ? '' : ` ${writer}`}${seq === null ? '' : ` row ${seq}`}: ${message}`),
+    ...(result.faultCount > result.faults.length ? [`✗ and ${result.faultCount - result.faults.length} more`] : []),
+    ...result.gaps.map((gap) => `· ${gap}`),
+    `${result.rows} rows of ${result.writers} writers, ${result.erased} of them erased, ${result.checkpoints} checkpoints: ${result.ok ? 'everything holds' : `${result.faultCount} faults`}.`,
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { parseWindow, savingsKeys, savingsReport, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
+import { limits } from '../limits.ts';
+import { askAdmin } from './ask-admin.ts';
+import { alignColumns, dollars, percent } from './columns.ts';
+import { withLedger } from './open-ledger.ts';
+
+interface SavingsFlags {
+  readonly window: string;
+  readonly by?: string;
+  readonly ledger?: string;
+  readonly admin?: string;
+  readonly json?: boolean;
+}
+
+/** `sluice savings`: what routing cost and saved in a window, with the share for which nobody can say. */
+export function registerSavings(program: Command): void {
+  program
+    .command('savings')
+    .description('what routing saved, and for which share that is unknown')
+    .option('--window <time>', 'how far back: 24h, 30d; begins on a whole hour', '30d')
+    .option('--by <keys>', `group by ${savingsKeys.join(', ')}; several with commas`)
+    .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
+    .option('--admin <url>', 'ask a running server instead')
+    .option('--json', 'print the report as JSON')
+    .action(async (flags: SavingsFlags) => {
+      const report = await reportFor(flags);
+      process.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : savingsText(report, flags.window));
+    });
+}
+
+async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
+  const by = (flags.by ?? '').split(',').filter((key) => key !== '');
+  if (flags.admin !== undefined) {
+    return (await askAdmin(flags.admin, '/savings', new URLSearchParams({ window: flags.window, by: by.join(','), limit: String(limits.ledgerAnswers) }))) as SavingsReport;
+  }
+  const to = Date.now();
+  const from = to - parseWindow(flags.window);
+  return withLedger(flags.ledger, (db) => savingsReport(db, { from, to, by, limit: limits.ledgerAnswers }));
+}
+
+function savingsText(report: SavingsReport, window: string): string {
+  const { total } = report;
+  const text = [
+    `AI cost saved by routing (${window}, since ${report.from.slice(0, 16).replace('T', ' ')} UTC)`,
+    `  saved     ${dollars(total.savings)}${shareOf(total)}`,
+    `  cost      ${dollars(total.cost)}`,
+    `  baseline  ${dollars(total.baseline)}`,
+    `  unknown   ${percent(report.unknownShare)} of ${total.exchanges} exchanges: their price or usage is not known, and they are in no sum`,
+  ].join('\n');
+  if (report.by.length === 0) return `${text}\n`;
+  const head = [...report.by, 'exchanges', 'cost', 'baseline', 'saved', '', 'unknown'];
+  const first = report.by.length;
+  const rows = report.lines.map((line) => [
+    ...line.group,
+    String(line.exchanges),
+    dollars(line.cost),
+    dollars(line.baseline),
+    dollars(line.savings),
+    shareOf(line).trim(),
+    percent(line.exchanges === 0 ? null : line.savingsUnknown / line.exchanges),
+  ]);
+  return `${text}\n\n${alignColumns(head, rows, new Set([0, 1, 2, 3, 4, 5].map((column) => first + column)))}\n`;
+}
+
+/** Saved share of the baseline, where there is one. */
+function shareOf({ savings, baseline }: SavingsLine): string {
+  return baseline > 0 ? ` (${percent(savings / baseline)})` : '';
+}

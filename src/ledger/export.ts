@@ -1,0 +1,82 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { fileWriter, ParquetWriter } from 'hyparquet-writer';
+import type { Db } from './database.ts';
+import { columnNames } from './types.ts';
+
+export type ExportFormat = 'jsonl' | 'csv' | 'parquet';
+
+type Row = Readonly<Record<string, string | number | null>> & { readonly at: number; readonly body: string };
+
+/** Rows of a Parquet row group. */
+const groupRows = 10_000;
+
+/**
+ * Writes exchanges, oldest first, to a file (`-`: stdout; not for Parquet). `jsonl` holds whole records, under the name by
+ * which other provenance stores take them; the others hold the columns. Returns the number of rows.
+ */
+export async function exportLedger(db: Db, options: { readonly format: ExportFormat; readonly file: string; readonly from: number; readonly to: number }): Promise<number> {
+  const rows = db
+    .prepare<[number, number], Row>(`SELECT at, body, ${columnNames.map((name) => `"${name}"`).join(', ')} FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ? ORDER BY at`)
+    .iterate(options.from, options.to);
+  switch (options.format) {
+    case 'jsonl':
+      return writeLines(options.file, null, rows, ({ body }) => `{"provenance_records":{"routing_decision":${body}}}`);
+    case 'csv':
+      return writeLines(options.file, ['time', ...columnNames].join(','), rows, (row) => [csv(new Date(row.at).toISOString()), ...columnNames.map((name) => csv(row[name] ?? null))].join(','));
+    case 'parquet':
+      return writeParquet(options.file, rows);
+  }
+}
+
+async function writeLines(file: string, head: string | null, rows: Iterable<Row>, lineOf: (row: Row) => string): Promise<number> {
+  const stream: WriteStream | NodeJS.WriteStream = file === '-' ? process.stdout : createWriteStream(file);
+  const failed = new Promise<never>((_resolve, reject) => stream.once('error', reject));
+  failed.catch(() => undefined);
+  const write = async (text: string): Promise<void> => {
+    if (!stream.write(text)) await Promise.race([new Promise<void>((resolve) => stream.once('drain', () => resolve())), failed]);
+  };
+  let count = 0;
+  if (head !== null) await write(`${head}\n`);
+  for (const row of rows) {
+    await write(`${lineOf(row)}\n`);
+    count++;
+  }
+  if (file !== '-') await Promise.race([new Promise<void>((resolve) => stream.end(resolve)), failed]);
+  return count;
+}
+
+/** RFC 4180. A text that a spreadsheet would take for a formula is led by an apostrophe. */
+function csv(value: string | number | null): string {
+  if (value === null) return '';
+  if (typeof value === 'number') return String(value);
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+const numbers = new Set<string>(['status', 'attempts', 'cost', 'baseline', 'savings', 'input', 'output', 'score', 'overhead', 'ttft', 'latency']);
+
+async function writeParquet(file: string, rows: Iterable<Row>): Promise<number> {
+  const writer = new ParquetWriter({
+    writer: fileWriter(file),
+    schema: [
+      { name: 'root', num_children: columnNames.length + 1 },
+      { name: 'time', type: 'INT64', converted_type: 'TIMESTAMP_MILLIS', repetition_type: 'REQUIRED' },
+      ...columnNames.map((name) => (numbers.has(name) ? { name, type: 'DOUBLE' as const, repetition_type: 'OPTIONAL' as const } : { name, type: 'BYTE_ARRAY' as const, converted_type: 'UTF8' as const, repetition_type: 'OPTIONAL' as const })),
+    ],
+  });
+  let group: Row[] = [];
+  let count = 0;
+  const flush = async (): Promise<void> => {
+    if (group.length === 0) return;
+    await writer.write({ columnData: [{ name: 'time', data: group.map(({ at }) => new Date(at)) }, ...columnNames.map((name) => ({ name, data: group.map((row) => row[name] ?? null) }))] });
+    group = [];
+  };
+  for (const row of rows) {
+    group.push(row);
+    count++;
+    if (group.length >= groupRows) await flush();
+  }
+  await flush();
+  await writer.finish();
+  return count;
+}

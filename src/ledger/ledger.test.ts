@@ -1,0 +1,294 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { parquetReadObjects } from 'hyparquet';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { line, sample } from '../../test/support/ledger.ts';
+import { signCheckpoint } from './chain.ts';
+import { openDatabase, type Db } from './database.ts';
+import { exportLedger } from './export.ts';
+import { Ledger } from './ledger.ts';
+import { findDecisions, findRecord, savingsReport } from './query.ts';
+import { Rollups } from './rollup.ts';
+import { LedgerWriter } from './store.ts';
+import { columnsOf, type Checkpoint } from './types.ts';
+import { verifyLedger, type VerifyResult } from './verify.ts';
+
+const dayMs = 86_400_000;
+const now = Date.UTC(2026, 5, 15, 12, 30);
+const forever = { rowsMs: 10_000 * dayMs, rollupsMs: 10_000 * dayMs };
+
+let folder: string;
+let file: string;
+let db: Db;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ledger-'));
+  file = join(folder, 'ledger.db');
+  db = openDatabase(file, 'write');
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  db.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const verify = (checkpoints: readonly Checkpoint[] = []): VerifyResult => verifyLedger(db, { publicKey: null, checkpoints });
+const faults = (checkpoints: readonly Checkpoint[] = []): string[] => verify(checkpoints).faults.map(({ kind, seq }) => `${kind} ${seq ?? '-'}`);
+
+/** A writer with `count` records, a minute apart, written in batches of four; rows 2 to count + 1 of its chain. */
+function filled(count: number, workspace = 'red'): LedgerWriter {
+  const writer = new LedgerWriter(db, { version: '1' });
+  for (let i = 0; i < count; i += 4) {
+    writer.append(Array.from({ length: Math.min(4, count - i) }, (_, j) => line(sample(now + (i + j) * 60_000, { workspace }))));
+  }
+  return writer;
+}
+
+describe('the chain', () => {
+  it('holds when nobody touched it', () => {
+    const writer = filled(10);
+    writer.checkpoint(null);
+    writer.close();
+    expect(verify()).toMatchObject({ ok: true, rows: 12, writers: 1, erased: 0, checkpoints: 1, gaps: [], faults: [] });
+  });
+
+  it.each([
+    ['an altered cost', `UPDATE entries SET cost = 0 WHERE seq = 4`, 'altered 4'],
+    ['an altered record', `UPDATE entries SET body = replace(body, '"red"', '"blue"') WHERE seq = 4`, 'altered 4'],
+    ['an altered time', `UPDATE entries SET at = at + 1 WHERE seq = 4`, 'broken-chain 4'],
+    ['a missing row', `DELETE FROM entries WHERE seq = 4`, 'missing 4'],
+    ['a missing first row', `DELETE FROM entries WHERE seq = 1`, 'missing 1'],
+    ['a content that is gone', `UPDATE entries SET salt = NULL, body = NULL WHERE seq = 4`, 'altered 4'],
+    ['an altered roll-up', `UPDATE by_hour SET savings = savings * 2`, 'rollup -'],
+    ['a roll-up that counts more', `UPDATE by_hour SET n = n + 1`, 'rollup -'],
+  ])('finds %s', (_what, sql, fault) => {
+    filled(10).close();
+    db.exec(sql);
+    expect(faults()).toContain(fault);
+  });
+
+  it('finds two rows that changed places', () => {
+    filled(10).close();
+    db.exec('UPDATE entries SET seq = -4 WHERE seq = 4; UPDATE entries SET seq = 4 WHERE seq = 5; UPDATE entries SET seq = 5 WHERE seq = -4');
+    expect(faults()).toEqual(expect.arrayContaining(['broken-chain 4', 'broken-chain 5']));
+  });
+
+  it('finds a record that was replaced with all of its own hashes right', () => {
+    filled(10).close();
+    const other = openDatabase(join(folder, 'other.db'), 'write');
+    const forger = new LedgerWriter(other, { version: '1' });
+    forger.append([line(sample(now, { workspace: 'forged' }))]);
+    const forged = other.prepare<[], Record<string, unknown>>('SELECT * FROM entries WHERE seq = 2').get()!;
+    other.close();
+    db.prepare(`UPDATE entries SET ${Object.keys(forged).filter((key) => !['seq', 'writer'].includes(key)).map((key) => `"${key}" = @${key}`).join(', ')} WHERE seq = 4`).run(forged);
+    expect(faults()).toEqual(expect.arrayContaining(['broken-chain 4', 'broken-chain 5']));
+  });
+
+  it('finds an end that was cut off, by a checkpoint from the log or by the next writer', () => {
+    const first = filled(10);
+    const checkpoint = first.checkpoint(null);
+    db.exec(`DELETE FROM checkpoints; DELETE FROM entries WHERE seq > 8`);
+    expect(faults()).toEqual(['rollup -']);
+    expect(faults([checkpoint])).toContain('missing 11');
+  });
+
+  it('finds a whole chain that is gone', () => {
+    filled(10).close();
+    new LedgerWriter(db, { version: '1' }).close();
+    db.exec('DELETE FROM by_hour; DELETE FROM entries WHERE writer = 1; DELETE FROM writers WHERE n = 1');
+    expect(faults()).toEqual(['missing 12']);
+  });
+
+  it('checks signatures', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const writer = filled(4);
+    const signed = writer.checkpoint(privateKey);
+    expect(verifyLedger(db, { publicKey, checkpoints: [] }).ok).toBe(true);
+    expect(verifyLedger(db, { publicKey: generateKeyPairSync('ed25519').publicKey, checkpoints: [] }).faults).toMatchObject([{ kind: 'signature' }]);
+    expect(verifyLedger(db, { publicKey, checkpoints: [{ ...signed, hash: '00' }] }).faults.map(({ kind }) => kind)).toEqual(['checkpoint', 'signature']);
+    expect(verifyLedger(db, { publicKey, checkpoints: [signCheckpoint({ ...signed }, null)] }).faults).toMatchObject([{ kind: 'signature' }]);
+  });
+
+  it('writes nothing of a batch that fails, and goes on after it', () => {
+    const writer = filled(4);
+    expect(() => writer.append([line(sample(now)), 'no JSON'])).toThrow();
+    writer.append([line(sample(now))]);
+    writer.close();
+    expect(verify()).toMatchObject({ ok: true, rows: 7 });
+  });
+});
+
+describe('gaps', () => {
+  it('are written down for what was dropped, and for a writer that never closed', () => {
+    const killed = filled(4);
+    const next = new LedgerWriter(db, { version: '1' });
+    next.append([line(sample(now))], 7);
+    next.close();
+    const { ok, gaps } = verify();
+    expect(ok).toBe(true);
+    expect(gaps).toEqual([`writer ${killed.id} ended without closing after row 5 (2026-06-15T12:33:00.000Z): up to a second of records may be missing`, `writer ${next.id} dropped 7 records before row 3: more came than could be written`]);
+  });
+});
+
+describe('erasing', () => {
+  it('leaves a chain that holds and nothing of the workspace', () => {
+    filled(6, 'secret-team').append([line(sample(now, { workspace: 'blue' }))]);
+    const eraser = new LedgerWriter(db, { version: 'erase' });
+    expect(eraser.erase('secret-team', 'asked for by its owner')).toBe(6);
+    eraser.close();
+    expect(verify()).toMatchObject({ ok: true, erased: 6 });
+    db.close();
+    expect(readFileSync(file).includes('secret-team')).toBe(false);
+    db = openDatabase(file, 'write');
+    expect(findDecisions(db, { where: [], from: null, limit: 100 }).map(({ workspace }) => workspace)).toEqual(['blue']);
+    const { total, lines } = savingsReport(db, { from: now - dayMs, to: now + dayMs, by: ['workspace'], limit: 10 });
+    expect(total.exchanges).toBe(7);
+    expect(lines.map(({ group, exchanges }) => [...group, exchanges])).toEqual([['erased', 6], ['blue', 1]]);
+    // The erasure is on record: without its row the same ledger does not hold.
+    db.exec(`UPDATE entries SET salt = NULL, body = NULL WHERE kind = 'erase'`);
+    expect(faults().filter((fault) => fault.startsWith('erased-unexplained'))).toHaveLength(7);
+  });
+});
+
+describe('retention', () => {
+  it('removes old rows, keeps the sums, and the chain holds from there on, run after run', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now });
+    const writer = new LedgerWriter(db, { version: '1' });
+    for (let day = 0; day < 40; day++) writer.append([line(sample(now + day * dayMs))]);
+    const end = now + 40 * dayMs;
+    expect(writer.prune({ rowsMs: 30 * dayMs, rollupsMs: 400 * dayMs }, end)).toBe(11);
+    expect(verify()).toMatchObject({ ok: true, gaps: [expect.stringContaining('running')] });
+    expect(savingsReport(db, { from: now - dayMs, to: end, by: [], limit: 1 }).total.exchanges).toBe(40);
+    writer.prune({ rowsMs: 20 * dayMs, rollupsMs: 400 * dayMs }, end);
+    writer.prune({ rowsMs: 10 * dayMs, rollupsMs: 10 * dayMs }, end);
+    expect(verify().faults).toEqual([]);
+    expect(savingsReport(db, { from: now - dayMs, to: end, by: [], limit: 1 }).total.exchanges).toBe(9);
+    db.exec(`DELETE FROM entries WHERE seq = (SELECT min(seq) FROM entries)`);
+    expect(verify().ok).toBe(false);
+  });
+});
+
+describe('questions', () => {
+  it('finds decisions by conditions, newest first', () => {
+    const writer = new LedgerWriter(db, { version: '1' });
+    const cheap = sample(now, { workspace: 'red' });
+    const unknown = sample(now + 1, { workspace: 'blue-1', cost: { known: false, reason: 'price' } });
+    const dear = sample(now + 2, { workspace: 'blue-2', cost: { known: true, usd: 3 }, outcome: 'cut' });
+    writer.append([cheap, unknown, dear].map(line));
+    const find = (...where: string[]): string[] => findDecisions(db, { where, from: null, limit: 10 }).map(({ id }) => id);
+    expect(find()).toEqual([dear.id, unknown.id, cheap.id]);
+    expect(find('workspace=red')).toEqual([cheap.id]);
+    expect(find('workspace~BLUE', 'cost!=unknown')).toEqual([dear.id]);
+    expect(find('cost=unknown')).toEqual([unknown.id]);
+    expect(find('cost>1', 'outcome!=complete')).toEqual([dear.id]);
+    expect(find('tier=simple', 'latency<=90.5')).toHaveLength(3);
+    expect(find('rule=none')).toHaveLength(3);
+    expect(find(`workspace=' OR 1=1 --`)).toEqual([]);
+    expect(findDecisions(db, { where: [], from: now + 1, limit: 1 }).map(({ id }) => id)).toEqual([dear.id]);
+    expect(findRecord(db, cheap.id)).toEqual(JSON.parse(line(cheap)));
+    expect(findRecord(db, cheap.id.slice(0, 35))).toMatchObject({ id: cheap.id });
+    expect(findRecord(db, '%')).toBeNull();
+    expect(() => findRecord(db, cheap.id.slice(0, 4))).toThrow(/both begin with/);
+    for (const wrong of ['cost', 'nonsense=1', 'cost>much', 'tier>simple', '__proto__=1', 'cost=']) expect(() => find(wrong)).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_WHERE' }));
+  });
+
+  it('sums savings by keys, with what is unknown, from the first whole hour', () => {
+    const writer = new LedgerWriter(db, { version: '1' });
+    const money = (usd: number) => ({ known: true, usd }) as const;
+    const nobody = { known: false, reason: 'usage' } as const;
+    writer.append(
+      [
+        sample(now, { workspace: 'red', cost: money(1), baseline: money(4), savings: money(3) }),
+        sample(now - 3 * dayMs, { workspace: 'red', cost: money(2), baseline: money(3), savings: money(1) }),
+        sample(now - 5 * dayMs, { workspace: 'blue', cost: money(0.5), baseline: nobody, savings: nobody, usage: null }),
+        sample(now - 31 * dayMs, { workspace: 'red', cost: money(100), baseline: money(100), savings: money(0) }),
+      ].map(line),
+    );
+    const report = savingsReport(db, { from: now - 30 * dayMs, to: now + 1, by: ['workspace', 'tier'], limit: 10 });
+    expect(report).toMatchObject({ from: '2026-05-16T12:00:00.000Z', unknownShare: 1 / 3, total: { exchanges: 3, cost: 3.5, baseline: 7, savings: 4, savingsUnknown: 1, costUnknown: 0, usageUnknown: 1 } });
+    expect(report.lines).toMatchObject([{ group: ['red', 'simple'], exchanges: 2, savings: 4 }, { group: ['blue', 'simple'], exchanges: 1, savings: 0, savingsUnknown: 1 }]);
+    expect(report.trend.map(({ at, savings }) => [at.slice(0, 10), savings])).toEqual([['2026-06-10', 0], ['2026-06-12', 1], ['2026-06-15', 3]]);
+    expect(savingsReport(db, { from: now - 3_600_000, to: now + 1, by: [], limit: 1 }).total).toMatchObject({ exchanges: 1, savings: 3 });
+    expect(savingsReport(db, { from: now + dayMs, to: now + 2 * dayMs, by: ['model'], limit: 1 })).toMatchObject({ unknownShare: null, total: { exchanges: 0, savings: 0 }, lines: [] });
+    expect(() => savingsReport(db, { from: 0, to: 1, by: ['id'], limit: 1 })).toThrow(/no key/);
+  });
+
+  it('bounds what callers can name in the roll-ups', () => {
+    const rollups = new Rollups(db, 3);
+    for (let i = 0; i < 50; i++) rollups.add(now, columnsOf(sample(now, { workspace: `made-up-${i}` })));
+    db.transaction(() => rollups.flush())();
+    const { lines, total } = savingsReport(db, { from: now - dayMs, to: now + dayMs, by: ['workspace'], limit: 100 });
+    expect(total.exchanges).toBe(50);
+    expect(lines).toHaveLength(4);
+    expect(lines[0]).toMatchObject({ group: ['other'], exchanges: 47 });
+  });
+});
+
+describe('export', () => {
+  it('writes the same exchanges as JSON lines, CSV and Parquet', async () => {
+    const writer = new LedgerWriter(db, { version: '1' });
+    const records = [sample(now, { workspace: '=1+1,"x"' }), sample(now + 1, { cost: { known: false, reason: 'model' } })];
+    writer.append(records.map(line));
+    const to = async (format: 'jsonl' | 'csv' | 'parquet'): Promise<string> => {
+      const out = join(folder, `out.${format}`);
+      expect(await exportLedger(db, { format, file: out, from: 0, to: now + 10 })).toBe(2);
+      return out;
+    };
+    expect(readFileSync(await to('jsonl'), 'utf8').trim().split('\n').map((text) => JSON.parse(text) as unknown)).toEqual(records.map((one) => ({ provenance_records: { routing_decision: JSON.parse(line(one)) as unknown } })));
+    const [head, first] = readFileSync(await to('csv'), 'utf8').split('\n');
+    expect(head).toMatch(/^time,id,workspace,/);
+    expect(first).toContain(`,"'=1+1,""x""",`);
+    const bytes = readFileSync(await to('parquet'));
+    const rows = await parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) });
+    expect(rows).toMatchObject([{ id: records[0]!.id, workspace: '=1+1,"x"', cost: 0.0015 }, { id: records[1]!.id, cost: null, unknown: 'model' }]);
+  });
+});
+
+describe('a running ledger', () => {
+  it('writes in the background, answers questions, and closes its chain', async () => {
+    const checkpoints: Checkpoint[] = [];
+    const ledger = await Ledger.open({ file, version: '1', retention: forever, signingKey: null, onCheckpoint: (checkpoint) => checkpoints.push(checkpoint), onError: (message) => expect.fail(message) });
+    const records = Array.from({ length: 1_000 }, (_, i) => sample(now + i));
+    for (const record of records) ledger.record(record);
+    expect(ledger.counts).toMatchObject({ written: 0, waiting: 1_000 });
+    await expect.poll(() => ledger.counts.written).toBe(1_000);
+    expect(await ledger.find(records[7]!.id)).toEqual(JSON.parse(line(records[7]!)));
+    expect((await ledger.decisions({ where: ['tier=simple'], from: null, limit: 3 })).map(({ id }) => id)).toEqual([999, 998, 997].map((i) => records[i]!.id));
+    expect(await ledger.savings({ from: now, to: now + dayMs, by: [], limit: 1 })).toMatchObject({ total: { exchanges: 1_000 } });
+    await expect(ledger.decisions({ where: ['x'], from: null, limit: 3 })).rejects.toMatchObject({ code: 'SLUICE_LEDGER_WHERE' });
+    ledger.record(sample(now));
+    await ledger.close();
+    expect(ledger.counts).toEqual({ written: 1_001, dropped: 0, failures: 0, waiting: 0 });
+    expect(verify(checkpoints)).toMatchObject({ ok: true, rows: 1_003, gaps: [] });
+    expect(checkpoints.at(-1)).toMatchObject({ seq: 1_003 });
+  });
+
+  it('tries again what the disk refused', async () => {
+    const errors: string[] = [];
+    const ledger = await Ledger.open({ file, version: '1', retention: forever, signingKey: null, onCheckpoint: () => undefined, onError: (message) => errors.push(message) });
+    // A table that cannot be inserted into stands for a full disk.
+    db.exec(`CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'disk is full'); END`);
+    ledger.record(sample(now));
+    await expect.poll(() => errors.length).toBeGreaterThan(0);
+    expect(errors[0]).toContain('disk is full');
+    db.exec('DROP TRIGGER full');
+    await expect.poll(() => ledger.counts, { timeout: 10_000 }).toMatchObject({ written: 1, waiting: 0 });
+    await ledger.close();
+    expect(verify()).toMatchObject({ ok: true, rows: 3 });
+  });
+
+  it('says which file is no ledger', async () => {
+    const bad = join(folder, 'bad.db');
+    const foreign = new Database(bad);
+    foreign.pragma('user_version = 99');
+    foreign.close();
+    const open = (path: string): Promise<Ledger> => Ledger.open({ file: path, version: '1', retention: forever, signingKey: null, onCheckpoint: () => undefined, onError: () => undefined });
+    await expect(open(bad)).rejects.toMatchObject({ code: 'SLUICE_LEDGER_UNUSABLE', where: bad });
+    await expect(open(folder)).rejects.toMatchObject({ code: 'SLUICE_LEDGER_UNUSABLE' });
+    expect(() => openDatabase(join(folder, 'none.db'), 'readonly')).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_UNUSABLE' }));
+  });
+});

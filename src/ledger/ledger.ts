@@ -1,0 +1,211 @@
+import { Worker } from 'node:worker_threads';
+import { SluiceError, type ErrorCode } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
+import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
+import type { DecisionsQuery, SavingsReport } from './query.ts';
+import type { Retention } from './store.ts';
+import type { Checkpoint } from './types.ts';
+
+export interface LedgerOptions {
+  readonly file: string;
+  readonly version: string;
+  readonly retention: Retention;
+  /** PEM of an Ed25519 private key that signs checkpoints; null: unsigned. */
+  readonly signingKey: string | null;
+  /** Ms between two checkpoints. */
+  readonly checkpointMs?: number;
+  readonly onCheckpoint: (checkpoint: Checkpoint) => void;
+  /** A write failed and will be tried again, or the ledger's thread is gone. */
+  readonly onError: (message: string) => void;
+  readonly onPruned?: (rows: number) => void;
+}
+
+/** Counted since the start. */
+export interface LedgerCounts {
+  readonly written: number;
+  readonly dropped: number;
+  readonly failures: number;
+  /** Records that were handed over and are not yet on disk. */
+  readonly waiting: number;
+}
+
+/** A batch is handed to the writer's thread at this many characters, or after this long, in ms. */
+const batchCharacters = 64 * 1024;
+const batchMs = 100;
+
+const minute = 60_000;
+
+/**
+ * The ledger of a running server. Records are handed to a thread that writes them in batches: the request path pays for
+ * one line of JSON each. What is not written within the bound is dropped, counted, and the gap is written down.
+ */
+export class Ledger implements RecordSink {
+  readonly #options: LedgerOptions;
+  readonly #writer: Worker;
+  #reader: Worker | null = null;
+  readonly #questions = new Map<number, { resolve(answer: unknown): void; reject(error: unknown): void }>();
+  #nextQuestion = 1;
+  #lines = '';
+  #count = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #written = 0;
+  #dropped = 0;
+  #droppedUntold = 0;
+  #failures = 0;
+  #waiting = 0;
+  #waitingCharacters = 0;
+  #closed: (() => void) | null = null;
+  #gone = false;
+
+  /** Opens the file and starts its writer. Rejects with SLUICE_LEDGER_UNUSABLE. */
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    const data: LedgerWorkerData = {
+      role: 'writer', file: options.file, version: options.version, retention: options.retention, signingKey: options.signingKey, checkpointMs: options.checkpointMs ?? minute, pruneMs: 60 * minute,
+    };
+    const worker = startWorker(data);
+    await new Promise<void>((resolve, reject) => {
+      const fail = (message: string): void => reject(new SluiceError('SLUICE_LEDGER_UNUSABLE', message, { where: options.file }));
+      worker.once('error', (error: Error) => fail(error.message));
+      worker.once('message', (reply: WriterReply) => {
+        if (reply.kind === 'ready') resolve();
+        else fail(reply.kind === 'refused' ? reply.message : reply.kind);
+      });
+    });
+    worker.removeAllListeners('error');
+    return new Ledger(options, worker);
+  }
+
+  private constructor(options: LedgerOptions, writer: Worker) {
+    this.#options = options;
+    this.#writer = writer;
+    writer.on('message', (reply: WriterReply) => this.#hear(reply));
+    writer.on('error', (error: Error) => this.#lost(error.message));
+    writer.on('exit', () => {
+      if (this.#closed === null) this.#lost("the writer's thread ended");
+      else this.#closed();
+    });
+    writer.unref();
+  }
+
+  get counts(): LedgerCounts {
+    return { written: this.#written, dropped: this.#dropped, failures: this.#failures, waiting: this.#waiting };
+  }
+
+  record(record: ExchangeRecord): void {
+    if (this.#gone || this.#waitingCharacters + this.#lines.length > limits.ledgerQueueCharacters) {
+      this.#dropped++;
+      this.#droppedUntold++;
+      return;
+    }
+    this.#lines += `${JSON.stringify(record)}\n`;
+    this.#count++;
+    this.#waiting++;
+    if (this.#lines.length >= batchCharacters) this.#post();
+    else this.#timer ??= setTimeout(() => this.#post(), batchMs);
+  }
+
+  decisions(query: DecisionsQuery): Promise<ExchangeRecord[]> {
+    return this.#ask({ kind: 'decisions', query }) as Promise<ExchangeRecord[]>;
+  }
+
+  find(id: string): Promise<ExchangeRecord | null> {
+    return this.#ask({ kind: 'record', id }) as Promise<ExchangeRecord | null>;
+  }
+
+  savings(query: { readonly from: number; readonly to: number; readonly by: readonly string[]; readonly limit: number }): Promise<SavingsReport> {
+    return this.#ask({ kind: 'savings', ...query }) as Promise<SavingsReport>;
+  }
+
+  /** Writes what waits, closes the chain and ends the threads. */
+  async close(): Promise<void> {
+    await this.#reader?.terminate();
+    if (this.#gone) return;
+    this.#post();
+    this.#writer.ref();
+    await new Promise<void>((resolve) => {
+      this.#closed = resolve;
+      this.#writer.postMessage({ kind: 'close' } satisfies WriterRequest);
+    });
+  }
+
+  #post(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#count === 0 || this.#gone) return;
+    this.#waitingCharacters += this.#lines.length;
+    this.#writer.postMessage({ kind: 'append', lines: this.#lines, count: this.#count, dropped: this.#droppedUntold } satisfies WriterRequest);
+    this.#lines = '';
+    this.#count = 0;
+    this.#droppedUntold = 0;
+  }
+
+  #hear(reply: WriterReply): void {
+    switch (reply.kind) {
+      case 'written':
+        this.#written += reply.count;
+        this.#waiting -= reply.count;
+        this.#waitingCharacters -= reply.characters;
+        break;
+      case 'failed':
+        this.#failures++;
+        this.#options.onError(reply.message);
+        break;
+      case 'checkpoint':
+        this.#options.onCheckpoint(reply.checkpoint);
+        break;
+      case 'pruned':
+        this.#options.onPruned?.(reply.rows);
+        break;
+      case 'ready':
+      case 'refused':
+      case 'closed':
+        break;
+    }
+  }
+
+  #lost(message: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#failures++;
+    this.#dropped += this.#waiting;
+    this.#waiting = 0;
+    this.#lines = '';
+    this.#options.onError(message);
+    this.#closed?.();
+  }
+
+  #ask(question: LedgerQuestion): Promise<unknown> {
+    if (this.#questions.size >= limits.ledgerQuestions) return Promise.reject(new SluiceError('SLUICE_LEDGER_BUSY', `${this.#questions.size} questions are waiting.`));
+    const reader = (this.#reader ??= this.#startReader());
+    const id = this.#nextQuestion++;
+    return new Promise((resolve, reject) => {
+      this.#questions.set(id, { resolve, reject });
+      reader.postMessage({ id, question } satisfies ReaderRequest);
+    });
+  }
+
+  /** Questions are answered on a thread of their own: a long one delays neither requests nor writes. */
+  #startReader(): Worker {
+    const reader = startWorker({ role: 'reader', file: this.#options.file });
+    reader.unref();
+    reader.on('message', (reply: ReaderReply) => {
+      const question = this.#questions.get(reply.id);
+      this.#questions.delete(reply.id);
+      if (reply.ok) question?.resolve(reply.answer);
+      else question?.reject(new SluiceError(reply.code as ErrorCode, reply.message, { ...(reply.where === undefined ? {} : { where: reply.where }), fix: reply.fix }));
+    });
+    const end = (): void => {
+      this.#reader = null;
+      for (const question of this.#questions.values()) question.reject(new SluiceError('SLUICE_INTERNAL', "the ledger's reader ended"));
+      this.#questions.clear();
+    };
+    reader.on('error', end);
+    reader.on('exit', end);
+    return reader;
+  }
+}
+
+function startWorker(data: LedgerWorkerData): Worker {
+  return new Worker(new URL('./worker.ts', import.meta.url), { workerData: data, name: `ledger-${data.role}`, execArgv: [], env: {} });
+}

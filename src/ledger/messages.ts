@@ -1,0 +1,43 @@
+import type { Checkpoint } from './types.ts';
+import type { DecisionsQuery } from './query.ts';
+import type { Retention } from './store.ts';
+
+/** What the worker threads are started with. */
+export type LedgerWorkerData =
+  | {
+      readonly role: 'writer';
+      readonly file: string;
+      readonly version: string;
+      readonly retention: Retention;
+      /** PEM of an Ed25519 key; null: checkpoints are not signed. */
+      readonly signingKey: string | null;
+      readonly checkpointMs: number;
+      readonly pruneMs: number;
+    }
+  | { readonly role: 'reader'; readonly file: string };
+
+/** To the writer's thread. `lines` is JSON lines, each ended by a newline. */
+export type WriterRequest = { readonly kind: 'append'; readonly lines: string; readonly count: number; readonly dropped: number } | { readonly kind: 'close' };
+
+/** From the writer's thread. */
+export type WriterReply =
+  | { readonly kind: 'ready'; readonly writer: string }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'written'; readonly count: number; readonly characters: number }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
+  | { readonly kind: 'pruned'; readonly rows: number }
+  | { readonly kind: 'closed' };
+
+/** To the reader's thread, one question each. */
+export type LedgerQuestion =
+  | { readonly kind: 'decisions'; readonly query: DecisionsQuery }
+  | { readonly kind: 'record'; readonly id: string }
+  | { readonly kind: 'savings'; readonly from: number; readonly to: number; readonly by: readonly string[]; readonly limit: number };
+
+export interface ReaderRequest {
+  readonly id: number;
+  readonly question: LedgerQuestion;
+}
+
+export type ReaderReply = { readonly id: number; readonly ok: true; readonly answer: unknown } | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string; readonly where: string | undefined; readonly fix: string };

@@ -1,0 +1,177 @@
+import { SluiceError } from '../errors.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import { rollupKeys, type Db } from './database.ts';
+import type { LedgerColumns } from './types.ts';
+
+/** What `--where` may name, and how its value is read. */
+const fields: Readonly<Record<string, { readonly column: keyof LedgerColumns; readonly kind: 'text' | 'number' }>> = {
+  id: { column: 'id', kind: 'text' },
+  workspace: { column: 'workspace', kind: 'text' },
+  api: { column: 'api', kind: 'text' },
+  requested_provider: { column: 'requested_provider', kind: 'text' },
+  requested_model: { column: 'requested_model', kind: 'text' },
+  provider: { column: 'provider', kind: 'text' },
+  model: { column: 'model', kind: 'text' },
+  tier: { column: 'tier', kind: 'text' },
+  reason: { column: 'reason', kind: 'text' },
+  rule: { column: 'rule', kind: 'text' },
+  outcome: { column: 'outcome', kind: 'text' },
+  cache: { column: 'cache', kind: 'text' },
+  policy: { column: 'policy', kind: 'text' },
+  unknown: { column: 'unknown', kind: 'text' },
+  status: { column: 'status', kind: 'number' },
+  attempts: { column: 'attempts', kind: 'number' },
+  cost: { column: 'cost', kind: 'number' },
+  baseline: { column: 'baseline', kind: 'number' },
+  savings: { column: 'savings', kind: 'number' },
+  input: { column: 'input', kind: 'number' },
+  output: { column: 'output', kind: 'number' },
+  score: { column: 'score', kind: 'number' },
+  overhead: { column: 'overhead', kind: 'number' },
+  ttft: { column: 'ttft', kind: 'number' },
+  latency: { column: 'latency', kind: 'number' },
+};
+
+export const whereFields = Object.keys(fields);
+
+export interface Where {
+  readonly sql: string;
+  readonly values: readonly (string | number)[];
+}
+
+/**
+ * One condition as people write it: `tier=simple`, `cost>0.01`, `model!=gpt-5.1`, `workspace~team-` (holds the text),
+ * `cost=unknown`. Throws SluiceError SLUICE_LEDGER_WHERE.
+ */
+export function parseWhere(text: string): Where {
+  const match = /^\s*([a-z_]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*?)\s*$/.exec(text);
+  const field = match === null ? undefined : Object.hasOwn(fields, match[1]!) ? fields[match[1]!] : undefined;
+  if (match === null || field === undefined) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}" is no condition.`, { where: '--where' });
+  const [, , operator, value] = match as unknown as [string, string, string, string];
+  const column = `"${field.column}"`;
+  if (field.kind === 'text') {
+    if (operator === '~') return { sql: `instr(lower(${column}), lower(?)) > 0`, values: [value] };
+    if (operator === '=' || operator === '!=') return { sql: value === 'none' ? `${column} IS ${operator === '=' ? '' : 'NOT '}NULL` : `${column} IS ${operator === '=' ? '' : 'NOT '}?`, values: value === 'none' ? [] : [value] };
+    throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}": ${match[1]!} is a text; it is compared with =, != or ~.`, { where: '--where' });
+  }
+  if (value === 'unknown' && (operator === '=' || operator === '!=')) return { sql: `${column} IS ${operator === '=' ? '' : 'NOT '}NULL`, values: [] };
+  const number = Number(value);
+  if (value === '' || !Number.isFinite(number) || operator === '~') throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}": ${match[1]!} is a number, or unknown.`, { where: '--where' });
+  return { sql: `${column} ${operator} ?`, values: [number] };
+}
+
+/** `90m`, `24h`, `30d` in ms. Throws SluiceError SLUICE_LEDGER_WINDOW. */
+export function parseWindow(text: string): number {
+  const match = /^(\d{1,5})([mhd])$/.exec(text);
+  const ms = match === null ? 0 : Number(match[1]) * { m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'm' | 'h' | 'd'];
+  if (ms === 0) throw new SluiceError('SLUICE_LEDGER_WINDOW', `"${text}" is no window.`, { where: '--window' });
+  return ms;
+}
+
+export interface DecisionsQuery {
+  readonly where: readonly string[];
+  /** Ms since the epoch, half-open; null: unbounded. */
+  readonly from: number | null;
+  readonly limit: number;
+}
+
+/** Records, newest first. Throws SluiceError for a condition that cannot be read. */
+export function findDecisions(db: Db, query: DecisionsQuery): ExchangeRecord[] {
+  const conditions = query.where.map(parseWhere);
+  const sql = [`kind = 'exchange'`, 'body IS NOT NULL', ...(query.from === null ? [] : ['at >= ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
+  const values = [...(query.from === null ? [] : [query.from]), ...conditions.flatMap((condition) => condition.values), query.limit];
+  return db
+    .prepare<(string | number)[], string>(`SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`)
+    .pluck()
+    .all(...values)
+    .map((body) => JSON.parse(body) as ExchangeRecord);
+}
+
+/** The record with an id, or the only one whose id begins so. Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS. */
+export function findRecord(db: Db, id: string): ExchangeRecord | null {
+  const low = id.toLowerCase();
+  if (!/^[0-9a-f-]{1,36}$/.test(low)) return null;
+  const found = db.prepare<[string, string], { id: string; body: string }>('SELECT id, body FROM entries WHERE id >= ? AND id < ? AND id IS NOT NULL ORDER BY id LIMIT 2').all(low, `${low}g`);
+  const exact = found.find((row) => row.id === low) ?? (found.length === 1 ? found[0] : undefined);
+  if (exact === undefined && found.length > 1) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found[0]!.id} and ${found[1]!.id} both begin with ${low}.`);
+  return exact === undefined ? null : (JSON.parse(exact.body) as ExchangeRecord);
+}
+
+export const savingsKeys = rollupKeys;
+export type SavingsKey = (typeof savingsKeys)[number];
+
+/** Sums of known US dollars, and how many exchanges they do and do not hold. */
+export interface SavingsLine {
+  /** Values of the grouping keys, in their order. */
+  readonly group: readonly string[];
+  readonly exchanges: number;
+  /** Exchanges that took more than one attempt. */
+  readonly retried: number;
+  readonly cost: number;
+  readonly costUnknown: number;
+  readonly baseline: number;
+  readonly savings: number;
+  readonly savingsUnknown: number;
+  readonly input: number;
+  readonly output: number;
+  readonly usageUnknown: number;
+}
+
+export interface SavingsReport {
+  /** ISO 8601; begins on a whole hour. */
+  readonly from: string;
+  readonly to: string;
+  readonly by: readonly SavingsKey[];
+  readonly currency: 'USD';
+  readonly total: SavingsLine;
+  /** 0..1: exchanges whose savings are unknown; null when there are none at all. */
+  readonly unknownShare: number | null;
+  /** Most costly first. */
+  readonly lines: readonly SavingsLine[];
+  /** By day, or by hour for windows of up to three days; without keys. */
+  readonly trend: readonly (Omit<SavingsLine, 'group'> & { readonly at: string })[];
+}
+
+const hourMs = 3_600_000;
+const dayMs = 86_400_000;
+
+const sumsSql = `sum(n) AS exchanges, sum(retried) AS retried, sum(cost) AS cost, sum(cost_unknown) AS costUnknown, sum(baseline) AS baseline, sum(savings) AS savings,
+  sum(savings_unknown) AS savingsUnknown, sum(input) AS input, sum(output) AS output, sum(usage_unknown) AS usageUnknown`;
+
+const empty: Omit<SavingsLine, 'group'> = { exchanges: 0, retried: 0, cost: 0, costUnknown: 0, baseline: 0, savings: 0, savingsUnknown: 0, input: 0, output: 0, usageUnknown: 0 };
+
+/** What routing cost and saved in a window, from the roll-ups. `from` and `to` in ms since the epoch. Throws SluiceError for an unknown key. */
+export function savingsReport(db: Db, query: { readonly from: number; readonly to: number; readonly by: readonly string[]; readonly limit: number }): SavingsReport {
+  const by = query.by.map((key) => {
+    if (!(savingsKeys as readonly string[]).includes(key)) throw new SluiceError('SLUICE_LEDGER_GROUP', `"${key}" is no key.`, { where: '--by', fix: `Known keys: ${savingsKeys.join(', ')}.` });
+    return key as SavingsKey;
+  });
+  const from = query.from - (query.from % hourMs);
+  const midnight = Math.ceil(from / dayMs) * dayMs;
+  // Hours up to the first midnight, whole days from there on.
+  const source = `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ?)`;
+  const range = [from, Math.min(midnight, query.to), midnight, query.to];
+  type Sums = { [K in keyof typeof empty]: number };
+  const keys = by.map((key) => `"${key}"`).join(', ');
+  const lines = by.length === 0 ? [] : db.prepare<number[], Sums & Record<SavingsKey, string>>(`SELECT ${keys}, ${sumsSql} FROM ${source} GROUP BY ${keys} ORDER BY cost DESC, exchanges DESC LIMIT ?`).all(...range, query.limit);
+  const fine = query.to - from <= 3 * dayMs;
+  const trend = db
+    .prepare<number[], Sums & { readonly bucket: number }>(`SELECT ${fine ? 'at' : `at - at % ${dayMs}`} AS bucket, ${sumsSql} FROM ${fine ? '(SELECT * FROM by_hour WHERE at >= ? AND at < ?)' : source} GROUP BY bucket ORDER BY bucket`)
+    .all(...(fine ? [from, query.to] : range));
+  // A window's total is the sum of its trend: one pass over the roll-ups less.
+  const total = trend.reduce<Sums>((sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]])) as Sums, empty);
+  return {
+    from: new Date(from).toISOString(),
+    to: new Date(query.to).toISOString(),
+    by,
+    currency: 'USD',
+    total: { group: [], ...total },
+    unknownShare: total.exchanges === 0 ? null : total.savingsUnknown / total.exchanges,
+    lines: lines.map((line) => ({ group: by.map((key) => line[key]), ...onlySums(line) })),
+    trend: trend.map((line) => ({ at: new Date(line.bucket).toISOString(), ...onlySums(line) })),
+  };
+}
+
+function onlySums(line: { [K in keyof typeof empty]: number }): Omit<SavingsLine, 'group'> {
+  return Object.fromEntries(Object.keys(empty).map((key) => [key, line[key as keyof typeof empty]])) as unknown as Omit<SavingsLine, 'group'>;
+}

@@ -1,0 +1,110 @@
+import { limits } from '../limits.ts';
+import { rollupKeys, rollupSums, type Db } from './database.ts';
+import type { LedgerColumns } from './types.ts';
+
+type Table = 'by_hour' | 'by_day';
+type Sums = Record<(typeof rollupSums)[number], number>;
+type Keys = readonly string[];
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/** Stands for a value that is absent; for workspaces and models beyond the bound. */
+const none = 'none';
+const other = 'other';
+
+interface Cell {
+  readonly at: number;
+  readonly keys: Keys;
+  readonly sums: Sums;
+}
+
+/** Adds up exchanges by hour and day while they are written, so that sums over a month need not read a month of rows. */
+export class Rollups {
+  readonly #tables: readonly { readonly name: Table; readonly ms: number; readonly cells: Map<string, Cell>; readonly known: Map<number, Set<string>> }[] = [
+    { name: 'by_hour', ms: hourMs, cells: new Map(), known: new Map() },
+    { name: 'by_day', ms: dayMs, cells: new Map(), known: new Map() },
+  ];
+  readonly #db: Db;
+  readonly #maxKeys: number;
+
+  constructor(db: Db, maxKeys: number = limits.ledgerRollupKeys) {
+    this.#db = db;
+    this.#maxKeys = maxKeys;
+  }
+
+  /** `at` in ms since the epoch. */
+  add(at: number, columns: LedgerColumns): void {
+    for (const table of this.#tables) {
+      const bucket = at - (at % table.ms);
+      const keys = this.#bounded(table.name, table.known, bucket, rollupKeys.map((key) => columns[key] ?? none));
+      const id = `${bucket} ${keys.join('\u0000')}`;
+      let cell = table.cells.get(id);
+      if (cell === undefined) {
+        cell = { at: bucket, keys, sums: Object.fromEntries(rollupSums.map((sum) => [sum, 0])) as Sums };
+        table.cells.set(id, cell);
+      }
+      addTo(cell.sums, columns);
+    }
+  }
+
+  /** Writes what was added since the last time; within the caller's transaction. */
+  flush(): void {
+    for (const { name, cells } of this.#tables) {
+      if (cells.size === 0) continue;
+      const upsert = this.#db.prepare(
+        `INSERT INTO ${name} (at, ${rollupKeys.join(', ')}, ${rollupSums.join(', ')}) VALUES (${Array(1 + rollupKeys.length + rollupSums.length).fill('?').join(', ')})
+         ON CONFLICT DO UPDATE SET ${rollupSums.map((sum) => `${sum} = ${sum} + excluded.${sum}`).join(', ')}`,
+      );
+      for (const { at, keys, sums } of cells.values()) upsert.run(at, ...keys, ...rollupSums.map((sum) => sums[sum]));
+    }
+    this.discard();
+  }
+
+  /** Forgets what was added and not written: the transaction that it belongs to was rolled back. */
+  discard(): void {
+    for (const { cells } of this.#tables) cells.clear();
+  }
+
+  /** Workspaces and models are what callers say: beyond the bound of one bucket they are all `other`. */
+  #bounded(table: Table, buckets: Map<number, Set<string>>, bucket: number, keys: Keys): Keys {
+    let known = buckets.get(bucket);
+    if (known === undefined) {
+      // A few buckets are open at a time; an older one is read again when a late record comes.
+      if (buckets.size >= 4) buckets.clear();
+      const rows = this.#db.prepare<[number], string>(`SELECT ${rollupKeys.join(` || char(0) || `)} FROM ${table} WHERE at = ?`).pluck().all(bucket);
+      buckets.set(bucket, (known = new Set(rows)));
+    }
+    const id = keys.join('\u0000');
+    if (known.has(id)) return keys;
+    if (known.size < this.#maxKeys) {
+      known.add(id);
+      return keys;
+    }
+    return keys.map((value, index) => (['workspace', 'requested_model', 'model'].includes(rollupKeys[index]!) ? other : value));
+  }
+}
+
+function addTo(sums: Sums, columns: LedgerColumns): void {
+  sums.n++;
+  if (columns.attempts > 1) sums.retried++;
+  if (columns.cost === null) {
+    sums.cost_unknown++;
+  } else {
+    sums.cost += columns.cost;
+    sums.cost_known++;
+  }
+  if (columns.baseline !== null) {
+    sums.baseline += columns.baseline;
+    sums.baseline_known++;
+  }
+  if (columns.savings === null) {
+    sums.savings_unknown++;
+  } else {
+    sums.savings += columns.savings;
+    sums.savings_known++;
+  }
+  if (columns.input === null) sums.usage_unknown++;
+  sums.input += columns.input ?? 0;
+  sums.output += columns.output ?? 0;
+}

@@ -1,0 +1,217 @@
+import { randomBytes, type KeyObject } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Statement } from 'better-sqlite3';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import { uuidv7 } from '../provenance/id.ts';
+import { contentHash, genesis, rowHash, signCheckpoint } from './chain.ts';
+import type { Db } from './database.ts';
+import { Rollups } from './rollup.ts';
+import { columnNames, columnsOf, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
+
+const saltBytes = 16;
+
+/** Rows that one transaction of `prune` and `erase` touches, so that writers need not wait long. */
+const chunk = 5_000;
+
+/** How long a row's own amounts are kept, and the roll-ups. */
+export interface Retention {
+  /** Milliseconds. */
+  readonly rowsMs: number;
+  readonly rollupsMs: number;
+}
+
+/**
+ * One writer of a ledger: appends rows to a hash chain of its own. Every method is one transaction or a few, and throws
+ * what SQLite throws; then nothing of it was written.
+ */
+export class LedgerWriter {
+  readonly id: string;
+  readonly #db: Db;
+  readonly #n: number;
+  readonly #rollups: Rollups;
+  readonly #insert: Statement;
+  #seq = 0;
+  #hash: Buffer;
+
+  /** Registers the writer, writes its first row, and a gap row for each writer of this host that ended without closing. */
+  constructor(db: Db, options: { readonly version: string; readonly id?: string }) {
+    this.#db = db;
+    this.id = options.id ?? uuidv7();
+    this.#hash = genesis(this.id);
+    this.#rollups = new Rollups(db);
+    this.#insert = db.prepare(
+      `INSERT INTO entries (writer, seq, kind, at, ${columnNames.map((name) => `"${name}"`).join(', ')}, salt, body, content, hash) VALUES (${Array(8 + columnNames.length).fill('?').join(', ')})`,
+    );
+    const host = hostname();
+    const now = Date.now();
+    this.#n = db.transaction(() => {
+      const unclosed = db.prepare<[string], { n: number; id: string; pid: number }>('SELECT n, id, pid FROM writers WHERE host = ? AND closed IS NULL').all(host);
+      const heads = db
+        .prepare<[], { writer: string; seq: number; hash: Buffer }>('SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN entries e ON e.writer = w.n AND e.seq = (SELECT max(seq) FROM entries WHERE writer = w.n)')
+        .all()
+        .map(({ writer, seq, hash }) => ({ writer, seq, hash: hash.toString('hex') }));
+      const n = Number(db.prepare('INSERT INTO writers (id, host, pid, started) VALUES (?, ?, ?, ?)').run(this.id, host, process.pid, now).lastInsertRowid);
+      this.#append(n, 'open', now, null, JSON.stringify({ writer: this.id, host, pid: process.pid, version: options.version, heads } satisfies OpenEntry));
+      for (const gone of unclosed) {
+        if (alive(gone.pid) && gone.pid !== process.pid) continue;
+        const last = db.prepare<[number], { seq: number; at: number }>('SELECT seq, at FROM entries WHERE writer = ? ORDER BY seq DESC LIMIT 1').get(gone.n);
+        const gap: GapEntry = { cause: 'killed', writer: gone.id, afterSeq: last?.seq ?? 0, lastAt: new Date(last?.at ?? now).toISOString() };
+        this.#append(n, 'gap', now, null, JSON.stringify(gap));
+        db.prepare('UPDATE writers SET closed = ? WHERE n = ?').run(now, gone.n);
+      }
+      return n;
+    }).immediate();
+  }
+
+  /** Last sequence number that was written. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Appends records, each as one line of JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
+  append(lines: readonly string[], dropped = 0): void {
+    this.#atomic(() => {
+      if (dropped > 0) this.#append(this.#n, 'gap', Date.now(), null, JSON.stringify({ cause: 'overload', dropped } satisfies GapEntry));
+      for (const line of lines) {
+        const record = JSON.parse(line) as ExchangeRecord;
+        const at = Date.parse(record.time);
+        const columns = columnsOf(record);
+        this.#append(this.#n, 'exchange', at, columns, line);
+        this.#rollups.add(at, columns);
+      }
+      this.#rollups.flush();
+    });
+  }
+
+  /** Writes down where the chain stands. */
+  checkpoint(key: KeyObject | null): Checkpoint {
+    const checkpoint = signCheckpoint({ writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date().toISOString() }, key);
+    this.#db.prepare('INSERT OR REPLACE INTO checkpoints (writer, seq, hash, at, signature) VALUES (?, ?, ?, ?, ?)').run(checkpoint.writer, checkpoint.seq, checkpoint.hash, checkpoint.at, checkpoint.signature);
+    return checkpoint;
+  }
+
+  /** The last row: after it nothing is missing. */
+  close(): void {
+    this.#atomic(() => {
+      this.#append(this.#n, 'close', Date.now(), null, '{}');
+      this.#db.prepare('UPDATE writers SET closed = ? WHERE n = ?').run(Date.now(), this.#n);
+    });
+  }
+
+  /**
+   * Erases the content of all exchanges of a workspace: the row, its amounts and its place in the chain stay as hashes, the
+   * content, its salt and every column go. In roll-ups the workspace's name becomes `erased`. Returns the number of rows.
+   */
+  erase(workspace: string, reason: string): number {
+    let erased = 0;
+    const select = this.#db.prepare<[string, number], { n: number; id: string; seq: number }>(
+      `SELECT e.writer AS n, w.id, e.seq FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind = 'exchange' AND e.workspace = ? LIMIT ?`,
+    );
+    const clear = this.#db.prepare(`UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} WHERE writer = ? AND seq = ?`);
+    for (;;) {
+      const done = this.#atomic(() => {
+        const rows = select.all(workspace, chunk);
+        if (rows.length === 0) return 0;
+        const byWriter = new Map<string, number[]>();
+        for (const { n, id, seq } of rows) {
+          clear.run(n, seq);
+          const seqs = byWriter.get(id);
+          if (seqs === undefined) byWriter.set(id, [seq]);
+          else seqs.push(seq);
+        }
+        const entry: EraseEntry = { reason, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) };
+        this.#append(this.#n, 'erase', Date.now(), null, JSON.stringify(entry));
+        return rows.length;
+      });
+      if (done === 0) break;
+      erased += done;
+    }
+    if (erased > 0) this.#atomic(() => this.#renameInRollups(workspace));
+    // What was deleted must not stay readable in free pages and the write-ahead log.
+    this.#db.exec('VACUUM');
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    return erased;
+  }
+
+  /**
+   * Removes rows and roll-ups that are older than `retention` says. A row of this writer's chain says from where the
+   * others' chains go on. Returns the number of rows removed.
+   */
+  prune(retention: Retention, now: number = Date.now()): number {
+    let removed = 0;
+    const oldest = now - retention.rowsMs;
+    // Said again by every run: the rows that said it first grow old, too.
+    const before = this.#db.prepare<[], ChainHead>('SELECT p.writer, p.seq, p.hash FROM pruned p').all();
+    if (before.length > 0) this.#atomic(() => this.#append(this.#n, 'prune', now, null, JSON.stringify({ removed: before } satisfies PruneEntry)));
+    for (const writer of this.#db.prepare<[], { n: number; id: string }>('SELECT n, id FROM writers').all()) {
+      for (;;) {
+        // A chain is cut from its beginning only, up to the first row that is young enough.
+        const keep = this.#db.prepare<[number, number], number>('SELECT seq FROM entries WHERE writer = ? AND at >= ? ORDER BY seq LIMIT 1').pluck().get(writer.n, oldest);
+        const last = this.#db
+          .prepare<[number, number, number], { seq: number; hash: Buffer }>('SELECT seq, hash FROM (SELECT seq, hash FROM entries WHERE writer = ? AND seq < ? ORDER BY seq LIMIT ?) ORDER BY seq DESC LIMIT 1')
+          .get(writer.n, keep ?? Number.MAX_SAFE_INTEGER, chunk);
+        if (last === undefined) break;
+        removed += this.#atomic(() => this.#cut(writer, last, now));
+      }
+    }
+    for (const table of ['by_hour', 'by_day']) this.#db.prepare(`DELETE FROM ${table} WHERE at < ?`).run(now - retention.rollupsMs);
+    return removed;
+  }
+
+  #cut(writer: { readonly n: number; readonly id: string }, last: { readonly seq: number; readonly hash: Buffer }, now: number): number {
+    const { changes } = this.#db.prepare('DELETE FROM entries WHERE writer = ? AND seq <= ?').run(writer.n, last.seq);
+    const head: ChainHead = { writer: writer.id, seq: last.seq, hash: last.hash.toString('hex') };
+    this.#db.prepare('INSERT OR REPLACE INTO pruned (writer, seq, hash) VALUES (?, ?, ?)').run(head.writer, head.seq, head.hash);
+    this.#db.prepare('DELETE FROM checkpoints WHERE writer = ? AND seq <= ?').run(head.writer, head.seq);
+    this.#append(this.#n, 'prune', now, null, JSON.stringify({ removed: [head] } satisfies PruneEntry));
+    return changes;
+  }
+
+  #renameInRollups(workspace: string): void {
+    for (const table of ['by_hour', 'by_day']) {
+      const columns = (this.#db.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name);
+      const keys = columns.slice(0, columns.indexOf('n'));
+      const sums = columns.slice(columns.indexOf('n'));
+      this.#db
+        .prepare(
+          `INSERT INTO ${table} (${columns.join(', ')}) SELECT ${keys.map((key) => (key === 'workspace' ? `'erased'` : key)).join(', ')}, ${sums.join(', ')} FROM ${table} WHERE workspace = ?
+           ON CONFLICT DO UPDATE SET ${sums.map((sum) => `${sum} = ${sum} + excluded.${sum}`).join(', ')}`,
+        )
+        .run(workspace);
+      this.#db.prepare(`DELETE FROM ${table} WHERE workspace = ?`).run(workspace);
+    }
+  }
+
+  /** Runs in one transaction; when it fails, the chain stands where it stood. */
+  #atomic<T>(work: () => T): T {
+    const seq = this.#seq;
+    const hash = this.#hash;
+    try {
+      return this.#db.transaction(work).immediate();
+    } catch (error) {
+      this.#seq = seq;
+      this.#hash = hash;
+      this.#rollups.discard();
+      throw error;
+    }
+  }
+
+  #append(n: number, kind: EntryKind, at: number, columns: LedgerColumns | null, body: string): void {
+    const salt = randomBytes(saltBytes);
+    const content = contentHash(salt, body);
+    const seq = this.#seq + 1;
+    const hash = rowHash(this.#hash, seq, kind, at, content);
+    this.#insert.run(n, seq, kind, at, ...columnNames.map((name) => columns?.[name] ?? null), salt, body, content, hash);
+    this.#seq = seq;
+    this.#hash = hash;
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

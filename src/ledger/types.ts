@@ -1,0 +1,120 @@
+import type { ExchangeRecord } from '../provenance/types.ts';
+
+/** What a row of the ledger is about. `exchange` holds a record; the rest tell of the ledger itself. */
+export type EntryKind = 'exchange' | 'open' | 'close' | 'gap' | 'erase' | 'prune';
+
+/** The parts of a record that queries filter and group by. Null: unknown, or not said. */
+export interface LedgerColumns {
+  readonly id: string;
+  readonly workspace: string;
+  readonly api: string | null;
+  readonly requested_provider: string | null;
+  readonly requested_model: string | null;
+  readonly provider: string | null;
+  readonly model: string | null;
+  readonly tier: string | null;
+  readonly reason: string | null;
+  readonly rule: string | null;
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly cache: string;
+  readonly policy: string;
+  readonly attempts: number;
+  /** US dollars; null: unknown. */
+  readonly cost: number | null;
+  readonly baseline: number | null;
+  readonly savings: number | null;
+  /** Why the cost is unknown; null: it is known. */
+  readonly unknown: string | null;
+  /** Tokens; null: unknown. */
+  readonly input: number | null;
+  readonly output: number | null;
+  readonly score: number | null;
+  /** Milliseconds. */
+  readonly overhead: number;
+  readonly ttft: number | null;
+  readonly latency: number | null;
+}
+
+/** Names of the columns in the order in which they are stored. */
+export const columnNames = [
+  'id', 'workspace', 'api', 'requested_provider', 'requested_model', 'provider', 'model', 'tier', 'reason', 'rule', 'outcome', 'status', 'cache', 'policy', 'attempts',
+  'cost', 'baseline', 'savings', 'unknown', 'input', 'output', 'score', 'overhead', 'ttft', 'latency',
+] as const satisfies readonly (keyof LedgerColumns)[];
+
+/** The columns of a record; pure, so that `verify` can derive them again and find an altered one. */
+export function columnsOf(record: ExchangeRecord): LedgerColumns {
+  const { decision, cost, baseline, savings, usage, verdict, timing } = record;
+  return {
+    id: record.id,
+    workspace: record.workspace,
+    api: record.api,
+    requested_provider: record.provider,
+    requested_model: record.requestedModel,
+    provider: decision?.served.provider ?? record.provider,
+    model: record.servedModel,
+    tier: decision?.tier ?? null,
+    reason: decision?.reason ?? record.passReason,
+    rule: decision?.rule ?? null,
+    outcome: record.outcome,
+    status: record.status,
+    cache: record.cache,
+    policy: record.policy.hash,
+    attempts: record.attempts.length,
+    cost: cost.known ? cost.usd : null,
+    baseline: baseline.known ? baseline.usd : null,
+    savings: savings.known ? savings.usd : null,
+    unknown: cost.known ? null : cost.reason,
+    input: usage?.totalInput ?? null,
+    output: usage?.totalOutput ?? null,
+    score: verdict?.score ?? null,
+    overhead: timing.overheadMs,
+    ttft: timing.firstTokenMs,
+    latency: timing.totalMs,
+  };
+}
+
+/** What a writer's own entries say, as JSON in their body. */
+export interface OpenEntry {
+  readonly writer: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  /** Where the other writers' chains stood: a chain that is cut or gone altogether is missed here. */
+  readonly heads: readonly ChainHead[];
+}
+
+export interface ChainHead {
+  readonly writer: string;
+  readonly seq: number;
+  /** Hex. */
+  readonly hash: string;
+}
+
+/** Records that are missing: dropped here under overload, or never written by another writer that ended without closing. */
+export type GapEntry =
+  | { readonly cause: 'overload'; readonly dropped: number }
+  | { readonly cause: 'killed'; readonly writer: string; readonly afterSeq: number; readonly lastAt: string };
+
+/** Rows whose content was erased: by writer, sequence numbers. */
+export interface EraseEntry {
+  readonly reason: string;
+  readonly rows: readonly { readonly writer: string; readonly seqs: readonly number[] }[];
+}
+
+/** The last rows that were removed because they were old: at their hashes the chains' rests go on. */
+export interface PruneEntry {
+  readonly removed: readonly ChainHead[];
+}
+
+/** The end of a chain at one moment, signed where there is a key. */
+export interface Checkpoint {
+  readonly writer: string;
+  readonly seq: number;
+  /** Hex. */
+  readonly hash: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Ed25519 over `writer seq hash at`, base64; null: unsigned. */
+  readonly signature: string | null;
+}

@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProviderSimulator } from '../src/demo/simulator.ts';
+import { Stack } from '../src/demo/stack.ts';
+import { savingsKeys, whereFields } from '../src/ledger/query.ts';
+import type { ExchangeRecord } from '../src/provenance/types.ts';
+
+const policy = `
+version: 1
+defaults:
+  candidates: { simple: [gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] }
+sections:
+  - { name: openai, match: { provider: [openai] } }
+`;
+
+const simulator = new ProviderSimulator();
+let stack: Stack;
+
+/** Runs the command line as a user does; resolves with what it printed and its exit code. */
+async function sluice(...args: string[]): Promise<{ readonly out: string; readonly err: string; readonly code: number }> {
+  const entry = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
+  return promisify(execFile)(process.execPath, [entry, ...args]).then(
+    ({ stdout, stderr }) => ({ out: stdout, err: stderr, code: 0 }),
+    (error: unknown) => {
+      const { stdout, stderr, code } = error as { readonly stdout: string; readonly stderr: string; readonly code: number };
+      return { out: stdout, err: stderr, code };
+    },
+  );
+}
+
+async function ask(workspace: string, model = 'gpt-5.1'): Promise<string> {
+  const response = await fetch(`${stack.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'What is a CDN?' }] }),
+  });
+  await response.text();
+  return response.headers.get('x-sluice-decision')!;
+}
+
+beforeAll(async () => {
+  const endpoint = await simulator.listen();
+  stack = new Stack({ policy, endpoint });
+  await stack.start();
+});
+
+afterAll(async () => {
+  await stack.stop();
+  await simulator.close();
+});
+
+describe('the ledger of a running stack', () => {
+  it('is asked, checked, exported and erased by the command line and the admin server alike', async () => {
+    const red = await ask('red');
+    await ask('red');
+    await ask('blue', 'model-nobody-knows');
+    const exchanges = async () => ((await fetch(`${stack.adminUrl}/savings?window=1h`).then((response) => response.json())) as { total: { exchanges: number } }).total.exchanges;
+    await expect.poll(exchanges, { timeout: 10_000 }).toBe(3);
+
+    const savings = await sluice('savings', '--ledger', stack.ledgerFile, '--window', '30d', '--by', 'workspace,model,tier');
+    expect(savings.out).toMatch(/AI cost saved by routing \(30d/);
+    expect(savings.out).toMatch(/unknown\s+33\.3% of 3 exchanges/);
+    expect(savings.out).toMatch(/^red +gpt-5-nano +simple +2 /m);
+    expect((await sluice('savings', '--admin', stack.adminUrl, '--window', '30d', '--by', 'workspace,model,tier')).out).toBe(savings.out);
+
+    const listed = await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'workspace=red', '--where', 'savings>0', '--json');
+    const records = listed.out.trim().split('\n').map((text) => JSON.parse(text) as ExchangeRecord);
+    expect(records).toHaveLength(2);
+    expect(records.map(({ id }) => id)).toContain(red);
+    expect((await sluice('decisions', '--admin', stack.adminUrl, '--where', 'cost=unknown')).out).toMatch(/model-nobody-knows.*\? \(model\)/);
+    expect((await sluice('explain', red.slice(0, 30), '--ledger', stack.ledgerFile, '--json')).out).toContain(red);
+
+    const everything = join(stack.folder, 'export.jsonl');
+    expect((await sluice('ledger', 'export', '--ledger', stack.ledgerFile, '--out', everything)).err).toContain('3 exchanges written');
+    expect(readFileSync(everything, 'utf8')).toContain(`{"provenance_records":{"routing_decision":{"kind":"decision","id":"${red}"`);
+
+    expect((await sluice('ledger', 'erase', '--ledger', stack.ledgerFile, '--workspace', 'red', '--reason', 'test')).out).toContain('2 exchanges of red erased');
+    const verified = await sluice('ledger', 'verify', '--ledger', stack.ledgerFile, '--log', stack.logFile);
+    expect([verified.code, verified.out]).toEqual([0, expect.stringMatching(/2 of them erased, .*: everything holds/)]);
+    expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toMatch(/^llm_proxy_ledger_records_total\{result="written"\} 3$/m);
+  }, 40_000);
+
+  it('says what is wrong with a question, and where there is none', async () => {
+    expect(await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'colour=red')).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LEDGER_WHERE/) as string });
+    expect(await sluice('savings', '--ledger', join(stack.folder, 'none.db'))).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LEDGER_UNUSABLE/) as string });
+  });
+
+  it('has its fields and keys in docs/ledger.md', () => {
+    const page = readFileSync(new URL('../docs/ledger.md', import.meta.url), 'utf8');
+    for (const field of [...whereFields, ...savingsKeys]) expect(page).toContain(`\`${field}\``);
+  });
+});
