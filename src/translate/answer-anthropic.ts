@@ -187,8 +187,9 @@ export class AnthropicEncoder extends StreamEncoder {
     this.#event({ type: 'content_block_delta', index: this.#index, delta });
   }
 
-  close(): void {
+  close(): null {
     this.#event({ type: 'content_block_stop', index: this.#index });
+    return null;
   }
 
   finish(end: AnswerEnd): void {

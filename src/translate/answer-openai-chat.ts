@@ -146,11 +146,12 @@ export class OpenAiChatEncoder extends StreamEncoder {
     } else this.#chunk({ content: piece }, null);
   }
 
-  close(): void {
-    if (this.#block.kind !== 'call') return;
+  close(): null {
+    if (this.#block.kind !== 'call') return null;
     // A call without arguments is an empty object everywhere but in a stream that says nothing of them.
     if (this.#empty) this.delta('{}');
     this.#calls++;
+    return null;
   }
 
   finish(end: AnswerEnd): void {

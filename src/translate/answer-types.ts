@@ -44,7 +44,8 @@ export interface AnswerEncoder {
   start(start: AnswerStart): void;
   open(block: BlockStart): void;
   delta(text: string): void;
-  close(): void;
+  /** A failure when the block cannot be said in this API; the answer ends with it. */
+  close(): Failure | null;
   finish(end: AnswerEnd): void;
   fail(failure: Failure): void;
 }

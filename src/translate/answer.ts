@@ -1,13 +1,14 @@
 import { SseSplitter } from '../dialects/sse.ts';
 import type { ApiName } from '../dialects/types.ts';
 import { AnthropicDecoder, AnthropicEncoder, readAnthropicAnswer, writeAnthropicAnswer } from './answer-anthropic.ts';
+import { GeminiDecoder, GeminiEncoder, readGeminiAnswer, writeGeminiAnswer } from './answer-gemini.ts';
 import { OpenAiChatDecoder, OpenAiChatEncoder, readOpenAiChatAnswer, writeOpenAiChatAnswer } from './answer-openai-chat.ts';
 import type { AnswerContext, AnswerSink, WholeAnswer } from './answer-types.ts';
 import { Collector } from './collector.ts';
 import type { StreamEncoder } from './encoder.ts';
-import { failureOf, readError, readFailure, renderFailure } from './failure.ts';
-import type { Failure } from './failure.ts';
-import { anthropicIds, openaiIds } from './ids.ts';
+import { failureOf, readError, readFailure, renderFailure, unsayable } from './failure.ts';
+import type { Failure, StreamFraming } from './failure.ts';
+import { anthropicIds, geminiIds, openaiIds } from './ids.ts';
 import type { IdRule } from './ids.ts';
 import { isObject, member, parseBody, parseJson, writeJson } from './json.ts';
 import type { Json, JsonObject } from './json.ts';
@@ -24,6 +25,8 @@ export interface AnswerOptions {
   readonly created: number;
   /** OpenAI chat streams: whether the caller asked for `stream_options.include_usage`. */
   readonly includeUsage?: boolean;
+  /** Gemini streams: `json-array` where the caller's path had no `alt=sse`. */
+  readonly framing?: StreamFraming;
 }
 
 export interface TranslatedAnswer {
@@ -48,7 +51,7 @@ interface ProviderSide {
 interface CallerSide {
   readonly ids: IdRule;
   readonly write: (answer: WholeAnswer, context: AnswerContext) => JsonObject;
-  readonly encoder: (context: AnswerContext) => StreamEncoder;
+  readonly encoder: (context: AnswerContext, framing: StreamFraming) => StreamEncoder;
   /** Arguments of calls are objects, not text: what is no JSON cannot be said. */
   readonly objectArgs: boolean;
 }
@@ -56,11 +59,13 @@ interface CallerSide {
 const providers: Readonly<Record<TargetApi, ProviderSide>> = {
   'openai-chat': { read: readOpenAiChatAnswer, decoder: (sink) => new OpenAiChatDecoder(sink) },
   'anthropic-messages': { read: readAnthropicAnswer, decoder: (sink) => new AnthropicDecoder(sink) },
+  'gemini-generate': { read: readGeminiAnswer, decoder: (sink) => new GeminiDecoder(sink) },
 };
 
 const callers: Readonly<Record<CallerApi, CallerSide>> = {
   'openai-chat': { ids: openaiIds, write: writeOpenAiChatAnswer, encoder: (context) => new OpenAiChatEncoder(context), objectArgs: false },
   'anthropic-messages': { ids: anthropicIds, write: writeAnthropicAnswer, encoder: (context) => new AnthropicEncoder(context), objectArgs: true },
+  'gemini-generate': { ids: geminiIds, write: writeGeminiAnswer, encoder: (context, framing) => new GeminiEncoder(context, framing), objectArgs: true },
 };
 
 function contextOf(options: AnswerOptions): AnswerContext {
@@ -87,7 +92,7 @@ export function translateAnswer(from: ApiName, to: ApiName, status: number, body
     const { answer } = collector;
     if (answer === null) return failed(to, collector.failure ?? unreadable("The provider's answer ended without a reason."));
     if (caller.objectArgs && answer.blocks.some((block) => block.kind === 'call' && block.args !== '' && !isObject(parseJson(block.args)))) {
-      return failed(to, unreadable("The arguments of the provider's tool call are no JSON object."));
+      return failed(to, unsayable);
     }
     return { status, contentType: 'application/json', body: Buffer.from(writeJson(caller.write(answer, contextOf(options)))), failure: null };
   } catch (thrown) {
@@ -121,8 +126,9 @@ export class AnswerTranslator {
   /** Throws TypeError for a pair that canTranslate refuses. */
   constructor(from: ApiName, to: ApiName, options: AnswerOptions) {
     if (!isTargetApi(from) || !isCallerApi(to)) throw new TypeError(`streams of ${from} are not translated to ${to}`);
-    this.contentType = 'text/event-stream';
-    this.#encoder = callers[to].encoder(contextOf(options));
+    const framing = to === 'gemini-generate' ? (options.framing ?? 'sse') : 'sse';
+    this.contentType = framing === 'sse' ? 'text/event-stream' : 'application/json';
+    this.#encoder = callers[to].encoder(contextOf(options), framing);
     this.#sequencer = new Sequencer(this.#encoder, callers[to].ids, options.id);
     this.#decoder = providers[from].decoder(this.#sequencer);
     this.#splitter = new SseSplitter((data) => this.#event(data));

@@ -23,12 +23,13 @@ export class Collector implements AnswerEncoder {
     this.#pieces.push(text);
   }
 
-  close(): void {
+  close(): Failure | null {
     const block = this.#block;
-    if (block === null) return;
+    if (block === null) return null;
     const text = this.#pieces.join('');
     this.#blocks.push(block.kind === 'call' ? { ...block, args: text } : { kind: block.kind, text });
     this.#block = null;
+    return null;
   }
 
   finish(end: AnswerEnd): void {

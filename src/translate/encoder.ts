@@ -10,7 +10,7 @@ export abstract class StreamEncoder implements AnswerEncoder {
   abstract start(start: AnswerStart): void;
   abstract open(block: BlockStart): void;
   abstract delta(text: string): void;
-  abstract close(): void;
+  abstract close(): Failure | null;
   abstract finish(end: AnswerEnd): void;
   abstract fail(failure: Failure): void;
 

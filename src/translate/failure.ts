@@ -98,6 +98,9 @@ export function failureOf(kind: FailureKind, message: string): Failure {
   return { kind, status: statuses[kind], message };
 }
 
+/** A call that an API with objects for arguments cannot say. */
+export const unsayable: Failure = { kind: 'server', status: 502, message: "The arguments of the provider's tool call are no JSON object." };
+
 /** Reads a provider's error body. Whatever it is, something comes back: a page of HTML from a proxy is an error too. */
 export function readFailure(status: number, body: Buffer): Failure {
   const parsed = parseBody(body);
@@ -139,7 +142,7 @@ export function renderStreamError(api: ApiName, message: string, status = 502, f
   return streamFailure(api, { kind: kinds[status] ?? (status >= 500 ? 'server' : 'invalid'), status, message }, framing);
 }
 
-/** How a stream is cut into events; `json-array` is Gemini's without `alt=sse`, whose first element is still to come. */
+/** How a stream is cut into events; `json-array` is Gemini's without `alt=sse`: an error follows at least one element. */
 export type StreamFraming = 'sse' | 'json-array';
 
 /** The same for a failure that was read. */
@@ -153,7 +156,7 @@ export function streamFailure(api: ApiName, failure: Failure, framing: StreamFra
     case 'openai-responses':
       return Buffer.from(`event: error\ndata: ${JSON.stringify({ type: 'error', code: codes[failure.kind], message: failure.message, param: null, sequence_number: 0 })}\n\n`);
     case 'gemini-generate':
-      return Buffer.from(framing === 'json-array' ? `${data}]` : `data: ${data}\n\n`);
+      return Buffer.from(framing === 'json-array' ? `,${data}]` : `data: ${data}\n\n`);
     case 'openai-chat':
     case 'openai-completions':
     case 'openai-embeddings':

@@ -8,6 +8,8 @@ export interface IdRule {
 
 export const openaiIds: IdRule = { pattern: /^[\x21-\x7e]{1,40}$/, prefix: 'call_' };
 export const anthropicIds: IdRule = { pattern: /^[a-zA-Z0-9_-]{1,64}$/, prefix: 'toolu_' };
+/** Gemini's own rule is not written down; its ids look like this. */
+export const geminiIds: IdRule = { pattern: /^[\x21-\x7e]{1,64}$/, prefix: 'call_' };
 
 /**
  * An id as the target takes it: the same one where its rule allows, otherwise one made from it, so that the call and its result still

@@ -5,7 +5,7 @@ import type { CallerApi, TargetApi } from './index.ts';
 import { chatBody, spoil } from './testing/arbitrary.ts';
 import { answerOf } from './testing/fixtures.ts';
 
-const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-haiku-4-5' };
+const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-haiku-4-5', 'gemini-generate': 'gemini-2.5-flash' };
 const apis = Object.keys(models) as TargetApi[];
 const pairs = apis.flatMap((from) => apis.flatMap((to) => (from === to ? [] : [[from, to] as const])));
 const answerOptions = { model: 'm', id: 'decision-1', created: 1, includeUsage: true } as const;

@@ -55,8 +55,7 @@ function readReasoning(thinking: Members | null, effort: string | null, losses: 
   const level: Reasoning | null = effort === null ? null : { kind: 'effort', effort: effort as Effort, at: 'output_config.effort' };
   const type = thinking?.string('type') ?? null;
   if (thinking === null || type === null) return level;
-  // Whether thoughts are shown has no counterpart, and thoughts are never carried over.
-  thinking.ignore('display');
+  thinking.expect('display', ['omitted'], 'thoughts are not carried over');
   if (type === 'disabled') return { kind: 'off', at: 'thinking' };
   if (type === 'enabled') {
     const tokens = thinking.number('budget_tokens');

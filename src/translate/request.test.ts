@@ -1,20 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ApiName } from '../dialects/types.ts';
 import { canTranslate, neutralDrops, translateRequest } from './index.ts';
-import type { TranslateOptions } from './index.ts';
-
-type Options = Partial<TranslateOptions> & { readonly model: string };
-
-function translate(from: ApiName, to: ApiName, body: unknown, options: Options): Record<string, unknown> {
-  const result = translateRequest(from, to, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), { stream: false, drop: [], ...options });
-  if (!result.ok) throw new Error(JSON.stringify(result.unsupported));
-  return JSON.parse(result.body.toString('utf8')) as Record<string, unknown>;
-}
-
-function refused(from: ApiName, to: ApiName, body: unknown, options: Options): string[] {
-  const result = translateRequest(from, to, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), { stream: false, drop: [], ...options });
-  return result.ok ? [] : result.unsupported.map(({ path }) => path);
-}
+import { refused, translate } from './testing/requests.ts';
 
 const haiku = { model: 'claude-haiku-4-5' };
 const gpt = { model: 'gpt-4.1' };

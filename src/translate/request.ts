@@ -5,14 +5,16 @@ import type { Json } from './json.ts';
 import { Losses, Malformed } from './losses.ts';
 import type { Unsupported } from './losses.ts';
 import { readAnthropic } from './read-anthropic.ts';
+import { readGemini } from './read-gemini.ts';
 import { readOpenAiChat } from './read-openai-chat.ts';
 import { writeAnthropic } from './write-anthropic.ts';
+import { writeGemini } from './write-gemini.ts';
 import { writeOpenAiChat } from './write-openai-chat.ts';
 
 /** The APIs that a request can be translated from. */
-export type CallerApi = 'openai-chat' | 'anthropic-messages';
+export type CallerApi = 'openai-chat' | 'anthropic-messages' | 'gemini-generate';
 /** The APIs that a request can be translated to. */
-export type TargetApi = 'openai-chat' | 'anthropic-messages';
+export type TargetApi = 'openai-chat' | 'anthropic-messages' | 'gemini-generate';
 
 export interface TranslateOptions {
   /** The target's model. */
@@ -41,12 +43,13 @@ export type TranslatedRequest =
 type Reader = (body: Json, losses: Losses) => Conversation;
 type Writer = (conversation: Conversation, options: WriteOptions, losses: Losses) => Written;
 
-const readers: Readonly<Record<CallerApi, Reader>> = { 'openai-chat': readOpenAiChat, 'anthropic-messages': readAnthropic };
-const writers: Readonly<Record<TargetApi, Writer>> = { 'openai-chat': writeOpenAiChat, 'anthropic-messages': writeAnthropic };
+const readers: Readonly<Record<CallerApi, Reader>> = { 'openai-chat': readOpenAiChat, 'anthropic-messages': readAnthropic, 'gemini-generate': readGemini };
+const writers: Readonly<Record<TargetApi, Writer>> = { 'openai-chat': writeOpenAiChat, 'anthropic-messages': writeAnthropic, 'gemini-generate': writeGemini };
 
 const headers: Readonly<Record<TargetApi, Readonly<Record<string, string>>>> = {
   'openai-chat': {},
   'anthropic-messages': { 'anthropic-version': '2023-06-01' },
+  'gemini-generate': {},
 };
 
 /** Request headers that belong to one API and must not reach another, lower case. Credentials are for the one who calls to replace. */

@@ -1,4 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
+import type { GenerateContentResponse } from '@google/genai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TargetApi } from './index.ts';
@@ -63,8 +65,29 @@ const anthropicMessages: Caller = {
   },
 };
 
-const callers = { 'openai-chat': openaiChat, 'anthropic-messages': anthropicMessages };
-const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-sonnet-4-5' };
+const gemini: Caller = {
+  finishes: { text: 'STOP', calls: 'STOP', length: 'MAX_TOKENS', filter: 'SAFETY' },
+  ask: async (base, stream) => {
+    const client = new GoogleGenAI({ apiKey: 'none', httpOptions: { baseUrl: base } });
+    const request = { model: 'gemini-2.5-flash', contents: 'Hello', config: { tools: [{ functionDeclarations: [{ name: 'look_up', parametersJsonSchema: schema }] }] } };
+    const chunks: GenerateContentResponse[] = [];
+    if (stream) for await (const chunk of await client.models.generateContentStream(request)) chunks.push(chunk);
+    else chunks.push(await client.models.generateContent(request));
+    const parts = chunks.flatMap((chunk) => chunk.candidates?.[0]?.content?.parts ?? []);
+    const last = chunks.at(-1);
+    return {
+      text: parts.map((part) => part.text ?? '').join(''),
+      calls: parts.flatMap((part) => (part.functionCall === undefined ? [] : [{ name: part.functionCall.name ?? '', args: JSON.stringify(part.functionCall.args) }])),
+      finish: last?.candidates?.[0]?.finishReason ?? '',
+      input: last?.usageMetadata?.promptTokenCount ?? null,
+      cached: last?.usageMetadata?.cachedContentTokenCount ?? null,
+      output: (last?.usageMetadata?.candidatesTokenCount ?? 0) + (last?.usageMetadata?.thoughtsTokenCount ?? 0),
+    };
+  },
+};
+
+const callers = { 'openai-chat': openaiChat, 'anthropic-messages': anthropicMessages, 'gemini-generate': gemini };
+const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-sonnet-4-5', 'gemini-generate': 'gemini-2.5-flash' };
 
 const pairs = Object.keys(callers).flatMap((from) => Object.keys(models).flatMap((to) => (from === to ? [] : [[from as keyof typeof callers, to as TargetApi] as const])));
 const ways = pairs.flatMap(([from, to]) => [false, true].map((stream) => ({ from, to, stream, how: stream ? 'streamed' : 'whole' })));

@@ -113,13 +113,19 @@ export class Sequencer implements AnswerSink {
       return;
     }
     this.#endText();
-    for (const block of [...this.#open]) this.#end(block);
+    for (const block of [...this.#open]) if (!this.#failed()) this.#end(block);
+    if (this.#failed()) return;
     this.#over = true;
     let finish = this.#finish;
     // OpenAI ends with `stop` where a call was demanded, Gemini always does.
     if (finish === 'stop' && this.#callCount > 0) finish = 'calls';
     else if (finish === 'stop' && this.#refused) finish = 'refusal';
     this.#encoder.finish({ finish, stopSequence: this.#stopSequence, usage: this.#usage });
+  }
+
+  /** A block may have turned out unsayable. */
+  #failed(): boolean {
+    return this.#over;
   }
 
   fail(failure: Failure): void {
@@ -155,8 +161,12 @@ export class Sequencer implements AnswerSink {
   #end(block: Block): void {
     block.ended = true;
     while (this.#open[0]?.ended === true) {
-      this.#encoder.close();
+      const failure = this.#encoder.close();
       this.#open.shift();
+      if (failure !== null) {
+        this.fail(failure);
+        return;
+      }
       const next = this.#open[0];
       if (next === undefined) return;
       this.#encoder.open(next.start);

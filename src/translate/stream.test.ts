@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { limits } from '../limits.ts';
 import { AnswerTranslator, renderStreamError, translateAnswer } from './index.ts';
 import type { TargetApi } from './index.ts';
+import { foreignSignature } from './models.ts';
 import { answerOf, bigArgs } from './testing/fixtures.ts';
 
-const apis: readonly TargetApi[] = ['openai-chat', 'anthropic-messages'];
+const apis: readonly TargetApi[] = ['openai-chat', 'anthropic-messages', 'gemini-generate'];
 const pairs = apis.flatMap((from) => apis.flatMap((to) => (from === to ? [] : [{ from, to }])));
 const options = { model: 'm', id: 'decision-1', created: 1_770_000_001, includeUsage: true } as const;
 
@@ -39,6 +40,10 @@ describe.each(pairs)('a stream of $from for $to', ({ from, to }) => {
 
   it('keeps the numbers of arguments', () => {
     const text = translate(from, to, answerOf(from, 'calls', true).body);
+    if (to === 'gemini-generate') {
+      expect(text).toContain(`"args":${bigArgs}`);
+      return;
+    }
     const pieces = [...text.matchAll(/"(?:partial_json|arguments|delta)":("(?:[^"\\]|\\.)*")/g)].map((match) => JSON.parse(match[1]!) as string).join('');
     expect(pieces).toContain(bigArgs);
     const { body } = translateAnswer(from, to, 200, Buffer.from(answerOf(from, 'calls', false).body), options);
@@ -55,6 +60,11 @@ describe.each(pairs)('a stream of $from for $to', ({ from, to }) => {
 
   it('is whole once the provider has said why it ends', () => {
     const { body } = answerOf(from, 'text', true);
+    // Gemini has no mark but the reason itself.
+    if (from === 'gemini-generate') {
+      expect(events(translate(from, to, body, false)).some((event) => 'error' in event)).toBe(false);
+      return;
+    }
     const last = body.lastIndexOf('\n\n', body.length - 3) + 2;
     expect(events(translate(from, to, body.slice(0, last), false)).some((event) => 'error' in event)).toBe(false);
   });
@@ -123,5 +133,41 @@ describe('answers that cannot be said', () => {
     for (const [status, expected] of [[200, 502], [502, 502], [404, 404]] as const) {
       expect(translateAnswer('openai-chat', 'anthropic-messages', status, Buffer.from('<html>'), options).status).toBe(expected);
     }
+  });
+});
+
+describe("Gemini's callers", () => {
+  const calls = answerOf('anthropic-messages', 'calls', true).body;
+
+  it('get one JSON array without alt=sse, closed in every case', () => {
+    for (const [body, whole] of [[calls, true], [calls.slice(0, calls.length >> 1), false], ['data: x\n\n', true]] as const) {
+      const translator = new AnswerTranslator('anthropic-messages', 'gemini-generate', { ...options, framing: 'json-array' });
+      expect(translator.contentType).toBe('application/json');
+      const chunks = JSON.parse(Buffer.concat([translator.push(Buffer.from(body)), translator.end(whole)]).toString('utf8')) as Record<string, unknown>[];
+      expect(chunks.length).toBeGreaterThan(0);
+      expect('error' in chunks.at(-1)!).toBe(!whole || body !== calls);
+    }
+  });
+
+  it('can send the calls back to Gemini, which demands a signature', () => {
+    const parts = events(translate('anthropic-messages', 'gemini-generate', calls)).flatMap((chunk) => (chunk as { candidates: { content: { parts: Record<string, unknown>[] } }[] }).candidates[0]!.content.parts);
+    expect(parts.flatMap((part) => ('functionCall' in part ? [part['thoughtSignature']] : []))).toEqual([foreignSignature, undefined]);
+  });
+
+  it('get an error for arguments that are no JSON, and nothing after it', () => {
+    const call = { choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '{"x":' } }] }, finish_reason: 'tool_calls' }] };
+    const seen = events(translate('openai-chat', 'gemini-generate', `${data(call)}data: [DONE]\n\n`));
+    expect(seen).toHaveLength(1);
+    expect(seen[0]).toMatchObject({ error: { code: 502 } });
+  });
+});
+
+describe("Gemini's ends", () => {
+  it('are a failure where its model made a broken call, and a filter where the prompt was blocked', () => {
+    const broken = { candidates: [{ content: { parts: [] }, finishReason: 'MALFORMED_FUNCTION_CALL', finishMessage: 'Malformed function call: f(' }] };
+    expect(translateAnswer('gemini-generate', 'openai-chat', 200, Buffer.from(JSON.stringify(broken)), options)).toMatchObject({ status: 500, failure: { message: 'Malformed function call: f(' } });
+    const blocked = { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, usageMetadata: { promptTokenCount: 3, totalTokenCount: 3 } };
+    const { body } = translateAnswer('gemini-generate', 'openai-chat', 200, Buffer.from(JSON.stringify(blocked)), options);
+    expect(JSON.parse(body.toString('utf8'))).toMatchObject({ choices: [{ finish_reason: 'content_filter', message: { content: null } }] });
   });
 });

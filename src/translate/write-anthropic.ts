@@ -77,6 +77,7 @@ function writeFormat(conversation: Conversation, traits: AnthropicTraits, losses
     losses.lose(output.at, 'the model does not keep to a schema');
     return {};
   }
+  if (output.description !== null) losses.lose(`${output.at}.description`, none);
   return { format: { type: 'json_schema', schema: output.schema } };
 }
 

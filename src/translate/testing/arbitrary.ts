@@ -50,13 +50,12 @@ const call: fc.Arbitrary<Call> = fc.record({ name, args, result: text });
 /** One exchange: a question, calls with their results, and an answer. */
 const round = fc.record({ user: userMessage, calls: fc.array(call, { maxLength: 3 }), said: fc.option(text), answer: text });
 
-const tool = fc.record({ name, description: text, strict: fc.boolean(), properties: fc.dictionary(name, fc.constant({ type: 'string' }), { maxKeys: 3 }) }).map(({ name: called, description, strict, properties }) => ({
+const tool = fc.record({ name, description: text, properties: fc.dictionary(name, fc.constant({ type: 'string' }), { maxKeys: 3 }) }).map(({ name: called, description, properties }) => ({
   type: 'function',
   function: {
     name: called,
     description,
     parameters: { type: 'object', properties, required: Object.keys(properties), additionalProperties: false },
-    ...(strict ? { strict } : {}),
   },
 }));
 
@@ -72,8 +71,11 @@ export const chatBody: fc.Arbitrary<Record<string, unknown>> = fc
     temperature: fc.option(fc.constantFrom(0, 0.25, 1)),
     stop: fc.array(fc.constantFrom('END', '\n\nHuman:', '###'), { maxLength: 2 }),
     schema: fc.boolean(),
+    checked: fc.boolean(),
   })
-  .map(({ system, rounds, last, tools, choice, limit, temperature, stop, schema }) => {
+  .map(({ system, rounds, last, tools: plain, choice, limit, temperature, stop, schema, checked }) => {
+    // Gemini checks the arguments of all tools or of none, and says so where the model may choose.
+    const tools = checked && choice === 'auto' ? plain.map((one) => ({ ...one, function: { ...one.function, strict: true } })) : plain;
     const messages: object[] = system === null ? [] : [{ role: 'system', content: system }];
     let id = 0;
     for (const { user, calls, said, answer } of rounds) {

@@ -69,7 +69,7 @@ export class Crossing {
     }
     this.last = translated;
     const answer = this.options.answer(stream, this.body);
-    const options = { model, id: 'decision-1', created: 1_770_000_001, includeUsage: asked.stream_options?.include_usage === true };
+    const options = { model, id: 'decision-1', created: 1_770_000_001, includeUsage: asked.stream_options?.include_usage === true, framing: path.includes('alt=sse') ? ('sse' as const) : ('json-array' as const) };
     if (!stream || answer.status >= 300) {
       const back = translateAnswer(to, api, answer.status, Buffer.from(answer.body), options);
       response.writeHead(back.status, { 'content-type': back.contentType }).end(back.body);

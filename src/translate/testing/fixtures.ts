@@ -117,9 +117,53 @@ function anthropic(scenario: Scenario, stream: boolean): ProviderAnswer {
   return { status: 200, body: events.slice(0, end).map(named).join('') };
 }
 
+function geminiError(scenario: Scenario): object {
+  const error = {
+    'rate-limit': { code: 429, message: messages['rate-limit'], status: 'RESOURCE_EXHAUSTED', details: [] },
+    'too-long': { code: 400, message: 'The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).', status: 'INVALID_ARGUMENT' },
+    overloaded: { code: 503, message: messages['overloaded'], status: 'UNAVAILABLE' },
+  }[scenario as 'overloaded'] ?? { code: 500, message: messages[scenario], status: 'INTERNAL' };
+  return { error };
+}
+
+function gemini(scenario: Scenario, stream: boolean): ProviderAnswer {
+  const status = statuses[scenario];
+  if (status !== undefined) return { status, body: JSON.stringify(geminiError(scenario)) };
+  const usage = {
+    promptTokenCount: counted.input,
+    cachedContentTokenCount: counted.cached,
+    candidatesTokenCount: counted.output - 20,
+    thoughtsTokenCount: 20,
+    totalTokenCount: counted.input + counted.output,
+    promptTokensDetails: [{ modality: 'TEXT', tokenCount: counted.input }],
+  };
+  const finish = { text: 'STOP', calls: 'STOP', length: 'MAX_TOKENS', filter: 'SAFETY' }[scenario as 'text'] ?? 'STOP';
+  const calls =
+    scenario === 'calls'
+      ? [
+          { functionCall: { name: 'look_up', args: '@args', id: 'g1' }, thoughtSignature: 'c2ln' },
+          { functionCall: { name: 'no_arguments', args: {} } },
+        ]
+      : [];
+  const chunk = (parts: readonly object[], last: boolean): object => ({
+    candidates: [{ content: { parts, role: 'model' }, ...(last ? { finishReason: finish } : {}), index: 0 }],
+    usageMetadata: last ? usage : { promptTokenCount: counted.input, totalTokenCount: counted.input },
+    modelVersion: 'gemini-2.5-flash',
+    responseId: 'R1',
+  });
+  const thought = { text: 'Hm.', thought: true };
+  if (!stream) return { status: 200, body: withBigArgs(JSON.stringify(chunk([thought, { text: words.join('') }, ...calls], true))) };
+  const events = [chunk([thought], false), ...words.map((text) => chunk([{ text }], false))];
+  if (scenario === 'error-inside') return { status: 200, body: [...events, geminiError(scenario)].map(data).join('') };
+  if (calls.length > 0) events.push(chunk(calls, false));
+  events.push(chunk([{ text: '' }], true));
+  return { status: 200, body: withBigArgs(events.map(data).join('').replaceAll('\n\n', '\r\n\r\n')) };
+}
+
 const providers: Readonly<Record<TargetApi, (scenario: Scenario, stream: boolean) => ProviderAnswer>> = {
   'openai-chat': openaiChat,
   'anthropic-messages': anthropic,
+  'gemini-generate': gemini,
 };
 
 /** A provider's answer, as it would come over the wire. */
