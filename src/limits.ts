@@ -74,6 +74,10 @@ export const limits = {
   /** Tags of a cached answer, and the length of one, in UTF-16 units. */
   cacheTags: 8,
   cacheTagUnits: 64,
+  /** Compiled schemas of answers that were asked for in JSON. */
+  answerSchemas: 200,
+  /** Targets whose health is remembered. */
+  cooldownTargets: 1_000,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
 } as const;

@@ -9,6 +9,7 @@ import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
 import { SluiceError } from './errors.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
 import { SocketTransport } from './extproc/socket-transport.ts';
+import { AttemptSession } from './extproc/attempt-session.ts';
 import { Session } from './extproc/session.ts';
 import { socketPath } from './extproc/socket.ts';
 import type { ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
@@ -22,6 +23,7 @@ import { fanout } from './provenance/fanout.ts';
 import { logSink, openLog } from './provenance/log-sink.ts';
 import { Metrics } from './provenance/metrics.ts';
 import { RecentRecords } from './provenance/recent.ts';
+import { Cooldowns } from './route/cooldowns.ts';
 
 export interface SluiceOptions {
   /** Policy file or folder; null: the embedded policy. */
@@ -107,8 +109,10 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
 
   const cache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, onStore: (result) => metrics.cacheStore(result) });
   metrics.watchCache(() => cache.stats());
-  const pipeline = new Pipeline({ cache, policy, credentials, sink, metrics, log: logger });
+  const cooldowns = new Cooldowns();
+  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, sink, metrics, log: logger });
   metrics.watchPending(() => pipeline.pending);
+  metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
   const Transport = socketPath(options.listen) === null ? GrpcTransport : SocketTransport;
   const transport = new Transport();
@@ -117,7 +121,10 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const colon = options.admin.lastIndexOf(':');
   const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
   const address = await transport.listen(options.listen, {
-    process: (stream) => new Session(stream, pipeline, (event) => metrics.protocolEvent(event)),
+    process: (stream, role) =>
+      role === 'listener'
+        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event))
+        : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
     unanswered: (metadata) => pipeline.unanswered(metadata),
     decodeError: () => metrics.protocolEvent('decode-error'),
   });

@@ -48,7 +48,8 @@ export interface ModelEntry {
   readonly capabilities: Capabilities;
 }
 
-export type CostUnknown = 'model' | 'price' | 'usage';
+/** `attempt`: one of several attempts may have cost something that nobody knows. */
+export type CostUnknown = 'model' | 'price' | 'usage' | 'attempt';
 
 /** US dollars, or why it is not known. */
 export type Cost =

@@ -11,6 +11,7 @@ import { defaultPolicyFile } from '../policy/source.ts';
 import { FilePolicyStore } from '../policy/store.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
+import { Cooldowns } from '../route/cooldowns.ts';
 
 export interface RequestToDecide {
   /** File of the body. */
@@ -41,6 +42,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     cache,
     policy,
     credentials,
+    cooldowns: new Cooldowns(),
     sink: { record: (record) => records.push(record) },
     metrics: new Metrics({ version: '', policy: () => policy.current(), refused: () => false }),
     log: { error: (fields) => failures.push(fields) },
@@ -53,7 +55,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
   await policy.close();
   const record = records[0];
   if (record !== undefined) return record;
-  const reason = failures.length > 0 ? 'internal-error' : String(metadata?.['reason'] ?? 'unknown');
+  const reason = failures.length > 0 ? 'internal-error' : typeof metadata?.['reason'] === 'string' ? metadata['reason'] : 'unknown';
   throw new SluiceError('SLUICE_CLI_USAGE', `the server would pass this request on untouched: ${reason}.`, {
     where: options.request,
     fix: 'Check --path, --host and that the file holds a JSON request body.',

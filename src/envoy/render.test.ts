@@ -43,7 +43,7 @@ describe('the rendered bootstrap', () => {
     expect(JSON.stringify(renderEnvoy(options))).toContain('{"pattern":{"regex":"^/local/"},"substitution":"/base/"}');
   });
 
-  it('takes the header that chooses a cluster away from clients', () => {
-    expect(JSON.stringify(renderEnvoy(options))).toContain('"mutations":[{"remove":"x-sluice-cluster"}]');
+  it('takes the headers that choose a cluster away from clients', () => {
+    expect(JSON.stringify(renderEnvoy(options))).toContain('"mutations":[{"remove":"x-sluice-cluster"},{"remove":"x-sluice-chain"},{"remove":"x-sluice-retry"}]');
   });
 });

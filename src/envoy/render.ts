@@ -1,7 +1,11 @@
 import { limits } from '../limits.ts';
 import { pathShapes } from '../policy/providers.ts';
 import type { Provider } from '../policy/types.ts';
-import { clusterHeader, clusterName } from './names.ts';
+import { retryHeader } from '../extproc/attempt-session.ts';
+import { roleHeader } from '../extproc/roles.ts';
+import type { FilterRole } from '../extproc/types.ts';
+import { attemptFilter, chainRoute } from './chains.ts';
+import { chainHeader, clusterHeader, clusterName } from './names.ts';
 
 export interface EnvoyOptions {
   readonly providers: readonly Provider[];
@@ -46,7 +50,7 @@ export function renderEnvoy(options: EnvoyOptions): Json {
           filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] }],
         },
       ],
-      clusters: [sluiceCluster(options.sluice), ...providers.map((provider) => providerCluster(provider, options.caFile))],
+      clusters: [sluiceCluster(options.sluice), ...providers.flatMap((provider) => clustersOf(provider, options.caFile))],
     },
   };
 }
@@ -68,7 +72,7 @@ function connectionManager(options: EnvoyOptions): Json {
         name: 'envoy.http.early_header_mutation.header_mutation',
         typed_config: {
           '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
-          mutations: [{ remove: clusterHeader }],
+          mutations: [clusterHeader, chainHeader, retryHeader].map((remove) => ({ remove })),
         },
       },
     ],
@@ -103,8 +107,8 @@ function unansweredLog(): Json {
   };
 }
 
-function grpcService(): Json {
-  return { envoy_grpc: { cluster_name: 'sluice' }, timeout: '0s' };
+function grpcService(role: FilterRole = 'listener'): Json {
+  return { envoy_grpc: { cluster_name: 'sluice' }, timeout: '0s', ...(role === 'listener' ? {} : { initial_metadata: [{ key: roleHeader, value: role }] }) };
 }
 
 /** Headers first; Sluice asks for the body of the requests that it can use. Envoy hears no more of it after its answer. */
@@ -127,7 +131,7 @@ function requestFilter(failClosed: boolean): Json {
       response_body_mode: 'NONE',
       response_trailer_mode: 'SKIP',
     },
-    mutation_rules: { allow_all_routing: { value: true } },
+    mutation_rules: { allow_all_routing: { value: true }, allow_envoy: { value: true } },
     metadata_options: { receiving_namespaces: { untyped: ['sluice'] } },
   };
 }
@@ -183,9 +187,10 @@ function virtualHosts(providers: readonly Provider[]): Json[] {
       domains: provider.hosts.flatMap((host) => [host, `${host}:*`]),
       response_headers_to_add: headers,
       request_headers_to_remove: privateHeaders,
+      response_headers_to_remove: [retryHeader],
       routes: [...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
     }));
-  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: privateHeaders, routes: gatewayRoutes(providers) }];
+  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: privateHeaders, response_headers_to_remove: [retryHeader], routes: gatewayRoutes(providers) }];
 }
 
 function gatewayRoutes(providers: readonly Provider[]): Json[] {
@@ -207,11 +212,11 @@ function gatewayRoutes(providers: readonly Provider[]): Json[] {
 
 /** A provider that Sluice chose over the path's own. The header cannot come from a client: it is removed before the filters. */
 function chosenByHeader(providers: readonly Provider[]): Json[] {
-  return providers.map((provider) => ({
+  return [chainRoute(providers), ...providers.map((provider) => ({
     match: { prefix: '/', headers: [{ name: clusterHeader, string_match: { exact: clusterName(provider.name) } }] },
     route: action(provider, provider.pathPrefix ?? ''),
     request_headers_to_remove: [clusterHeader],
-  }));
+  }))];
 }
 
 /** A provider's route, and before it the same for WebSockets, which hang with an external processor. */
@@ -233,6 +238,12 @@ function action(provider: Provider, prefix: string): Json {
 
 function escape(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** A provider's cluster for one attempt alone, and those for attempts of a chain, which have a filter of their own. */
+function clustersOf(provider: Provider, caFile: string): Json[] {
+  const roles: readonly FilterRole[] = ['listener', 'gate', 'next', 'stream'];
+  return roles.map((role) => providerCluster(provider, role, caFile));
 }
 
 /** The default breakers stop at 1,024 requests; beyond them clients would get errors. */
@@ -262,13 +273,14 @@ function sluiceCluster(address: string): Json {
   };
 }
 
-function providerCluster(provider: Provider, caFile: string): Json {
+function providerCluster(provider: Provider, role: FilterRole, caFile: string): Json {
   const url = new URL(provider.endpoint);
   const tls = url.protocol === 'https:';
   const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
-  const name = clusterName(provider.name);
+  const name = clusterName(provider.name, role);
   return {
     name,
+    ...(role === 'listener' ? {} : { typed_extension_protocol_options: attemptFilter(role, grpcService(role)) }),
     type: 'STRICT_DNS',
     dns_lookup_family: 'V4_PREFERRED',
     connect_timeout: '5s',

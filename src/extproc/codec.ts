@@ -1,4 +1,4 @@
-import type { HeaderMap, HeaderMutation, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
+import type { HeaderMap, HeaderMutation, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
 import { bytesField, doubleField, encodeParts, messageField, stringField, varintField, WireError, WireReader, type Part } from './wire.ts';
 
 /** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */
@@ -201,6 +201,7 @@ const replyField: Record<Phase['kind'], number> = {
 
 const overwriteIfExistsOrAdd = 2;
 const bodyModes = { NONE: 0, BUFFERED: 2 } as const;
+const send = 1;
 const skip = 2;
 
 /**
@@ -219,6 +220,10 @@ export function encodeReply(reply: Reply, lead = 0): Buffer {
         stringField(5, reply.details),
       ]),
     );
+  } else if (reply.kind === 'chunk') {
+    const streamed = messageField(3, [bytesField(1, reply.body), ...(reply.endOfStream ? [varintField(2, 1)] : [])]);
+    parts.push(messageField(replyField['response-body'], [messageField(1, [messageField(3, [streamed])])]));
+    return encodeParts(parts, lead);
   } else if (reply.phase === 'request-trailers' || reply.phase === 'response-trailers') {
     parts.push(messageField(replyField[reply.phase], []));
   } else {
@@ -228,9 +233,20 @@ export function encodeReply(reply: Reply, lead = 0): Buffer {
     if (reply.body !== undefined) common.push(messageField(3, [bytesField(1, reply.body)]));
     if (reply.clearRouteCache === true) common.push(varintField(5, 1));
     parts.push(messageField(replyField[reply.phase], common.length === 0 ? [] : [messageField(1, common)]));
-    if (reply.requestBodyMode !== undefined) {
+    const { requestBodyMode, responseBodyMode } = reply;
+    if (requestBodyMode !== undefined || responseBodyMode !== undefined) {
       // Every mode is said: a field left out would fall back to the protocol's default, not to the filter's.
-      parts.push(messageField(9, [varintField(1, 1), varintField(2, skip), varintField(3, bodyModes[reply.requestBodyMode]), varintField(5, skip), varintField(6, skip)]));
+      const responseHeaders = reply.phase === 'request-headers' && reply.expectResponse === true ? send : skip;
+      parts.push(
+        messageField(9, [
+          varintField(1, send),
+          varintField(2, responseHeaders),
+          varintField(3, bodyModes[requestBodyMode ?? 'NONE']),
+          varintField(4, bodyModes[responseBodyMode ?? 'NONE']),
+          varintField(5, skip),
+          varintField(6, skip),
+        ]),
+      );
     }
   }
   if (reply.metadata !== undefined) parts.push(messageField(8, [structEntry(metadataNamespace, messageField(5, structFields(reply.metadata)))]));
@@ -259,7 +275,15 @@ function structEntry(key: string, value: Part): Part {
   return messageField(1, [stringField(1, key), messageField(2, [value])]);
 }
 
-function valueField(value: string | number | boolean): Part {
+function valueField(value: MetadataValue): Part {
   if (typeof value === 'string') return stringField(3, value);
-  return typeof value === 'number' ? doubleField(2, value) : varintField(4, value ? 1 : 0);
+  if (typeof value === 'number') return doubleField(2, value);
+  if (typeof value === 'boolean') return varintField(4, value ? 1 : 0);
+  if (isList(value)) return messageField(6, value.map((item) => messageField(1, [valueField(item)])));
+  return messageField(5, structFields(value));
+}
+
+/** Array.isArray does not narrow a readonly array. */
+function isList(value: MetadataValue): value is readonly MetadataValue[] {
+  return Array.isArray(value);
 }

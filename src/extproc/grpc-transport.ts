@@ -6,6 +6,7 @@ import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { accessLogPath, decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReply } from './codec.ts';
+import { roleHeader, roleOf } from './roles.ts';
 import { clearStaleSocket, resetAllowance, socketPath } from './socket.ts';
 import type { ProcStream, Reply, Services, Transport } from './types.ts';
 import { WireError } from './wire.ts';
@@ -125,7 +126,7 @@ export class GrpcTransport implements Transport {
         call.end();
       },
     };
-    const handler = services.process(stream);
+    const handler = services.process(stream, roleOf(call.metadata.get(roleHeader)[0]?.toString()));
     let told = false;
     const close = (cancelled: boolean): void => {
       if (told) return;

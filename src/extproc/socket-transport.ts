@@ -9,7 +9,8 @@ import { Http2Connection } from './h2/connection.ts';
 import { encodeHeaders, type Header } from './h2/hpack.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
 import { clearStaleSocket, socketPath } from './socket.ts';
-import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler, Transport } from './types.ts';
+import { roleHeader, roleOf } from './roles.ts';
+import type { FilterRole, ProcessingRequest, ProcStream, Reply, Services, StreamHandler, Transport } from './types.ts';
 import { WireError } from './wire.ts';
 
 const processPath = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
@@ -100,7 +101,7 @@ export class SocketTransport implements Transport {
   #accept(stream: Http2Stream, headers: readonly Header[], services: Services): StreamOwner {
     switch (headers.find(([name]) => name === ':path')?.[1]) {
       case processPath:
-        return new ProcessCall(stream, services);
+        return new ProcessCall(stream, services, roleOf(headers.find(([name]) => name === roleHeader)?.[1]));
       case accessLogPath:
         return new AccessLogCall(stream, services);
       case checkPath:
@@ -130,10 +131,10 @@ class ProcessCall implements StreamOwner, ProcStream {
   readonly #reader = new FrameReader(limits.grpcMessageBytes);
   #responded = false;
 
-  constructor(stream: Http2Stream, services: Services) {
+  constructor(stream: Http2Stream, services: Services, role: FilterRole) {
     this.#stream = stream;
     this.#services = services;
-    this.#handler = services.process(this);
+    this.#handler = services.process(this, role);
   }
 
   send(reply: Reply): void {

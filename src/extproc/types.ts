@@ -30,8 +30,13 @@ export interface HeaderMutation {
   readonly remove: readonly string[];
 }
 
-/** Flat metadata in the `sluice` namespace; Envoy puts it on response headers and access logs. */
-export type SluiceMetadata = Readonly<Record<string, string | number | boolean>>;
+export type MetadataValue = string | number | boolean | readonly MetadataValue[] | { readonly [key: string]: MetadataValue };
+
+/** Metadata in the `sluice` namespace; Envoy puts it on response headers and access logs, and reads a chain's clusters from it. */
+export type SluiceMetadata = Readonly<Record<string, MetadataValue>>;
+
+/** How much of a body Envoy sends from here on. */
+export type BodyMode = 'NONE' | 'BUFFERED';
 
 export type Reply =
   | {
@@ -42,11 +47,17 @@ export type Reply =
       readonly body?: Buffer;
       readonly clearRouteCache?: boolean;
       readonly metadata?: SluiceMetadata;
-      /** Only in header replies: the request body mode from here on. */
-      readonly requestBodyMode?: 'NONE' | 'BUFFERED';
+      /** Only in replies to request headers: the request body mode from here on. */
+      readonly requestBodyMode?: BodyMode;
+      /** With `requestBodyMode`: the response's headers are wanted too (an override says every mode anew). */
+      readonly expectResponse?: boolean;
+      /** Only in replies to response headers: the response body mode from here on. */
+      readonly responseBodyMode?: BodyMode;
     }
   /** No answer yet: Envoy starts its clock for the message anew, with this time. It takes one of these a message. */
   | { readonly kind: 'wait'; readonly ms: number }
+  /** Bytes of a body that flows both ways (FULL_DUPLEX_STREAMED), in place of what came, whenever they are ready. */
+  | { readonly kind: 'chunk'; readonly body: Buffer; readonly endOfStream: boolean }
   | {
       readonly kind: 'immediate';
       readonly status: number;
@@ -71,10 +82,19 @@ export interface StreamHandler {
   closed(cancelled: boolean): void;
 }
 
+/**
+ * Which of Envoy's filters a stream belongs to, as the filter's initial metadata says.
+ * - `listener`: the request filter and the copies' filter
+ * - `gate`: a provider's cluster, first attempt of a chain: response headers, and a body if it is asked for
+ * - `next`: a provider's cluster, any attempt: request and response, bodies if they are asked for
+ * - `stream`: the same, with the whole answer flowing through Sluice both ways
+ */
+export type FilterRole = 'listener' | 'gate' | 'next' | 'stream';
+
 /** What a transport hands Envoy's calls to. */
 export interface Services {
   /** A new ext_proc stream. */
-  process(stream: ProcStream): StreamHandler;
+  process(stream: ProcStream, role: FilterRole): StreamHandler;
   /** An exchange ended without response headers: its `sluice` metadata, from Envoy's access log. */
   unanswered(metadata: Readonly<Record<string, unknown>>): void;
   /** A message could not be decoded; its stream has been ended. */
@@ -145,4 +165,58 @@ export interface ResponseObserver {
   chunk(bytes: Buffer): void;
   /** `whole`: end of stream was seen. `cancelled`: the stream was reset instead. */
   end(whole: boolean, cancelled: boolean): void;
+}
+
+/** What the attempt filters' sessions ask of the pipeline. The same promises as `Gateway`. */
+export interface AttemptGateway {
+  /** An attempt begins, or (role `gate`) its answer does. Null: this process knows nothing of the exchange. */
+  attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null): Attempt | null;
+}
+
+/** One attempt at one target. */
+export interface Attempt {
+  /** What goes to this target, made from the body that the attempt before it left. Roles `next` and `stream`. */
+  request(body: Buffer): AttemptRequest;
+  answer(headers: HeaderMap, endOfStream: boolean): AnswerPlan;
+  /** The stream closed before the answer had ended. */
+  closed(cancelled: boolean): void;
+}
+
+export type AttemptRequest =
+  | { readonly kind: 'forward'; readonly body?: Buffer; readonly headers: HeaderMutation; readonly metadata: SluiceMetadata }
+  | (BodyPlan & { readonly kind: 'respond' });
+
+/** The answer is for the app. */
+export interface AnswerPass {
+  readonly kind: 'pass';
+  readonly headers?: HeaderMutation;
+  /** Replaces a whole body that was asked for. */
+  readonly body?: Buffer;
+}
+
+/** The next target of the chain is to answer. */
+export interface AnswerRetry {
+  readonly kind: 'retry';
+  /** Stands in a response header for as long as Envoy's router looks at it. */
+  readonly reason: string;
+}
+
+export type AnswerPlan =
+  | AnswerPass
+  | AnswerRetry
+  /** The body decides; `judge` gets all of it, once. Above `maxBytes` (where that can be told) it passes. */
+  | { readonly kind: 'whole'; readonly maxBytes: number; judge(body: Buffer): AnswerPass | AnswerRetry }
+  /** Role `stream` only: the body decides as it comes. */
+  | { readonly kind: 'relay'; readonly relay: StreamRelay };
+
+export type RelayStep =
+  /** Nothing for the app yet; the headers still wait if none has left. */
+  | { readonly kind: 'hold' }
+  | AnswerRetry
+  /** The headers leave with the first of these. */
+  | { readonly kind: 'go'; readonly bytes: Buffer; readonly headers?: HeaderMutation };
+
+export interface StreamRelay {
+  push(bytes: Buffer): RelayStep;
+  end(): RelayStep;
 }

@@ -4,7 +4,7 @@ import type { HeaderMutation } from '../extproc/types.ts';
 import type { PolicyGeneration, Provider } from '../policy/types.ts';
 
 /** Headers that carry an app's own key, in every dialect: none of them may reach another provider. */
-const appKeyHeaders = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const;
+export const appKeyHeaders = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const;
 
 function keyHeader(family: DialectFamily, key: string): readonly [string, string] {
   switch (family) {

@@ -10,6 +10,7 @@ import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
+import { Cooldowns } from '../route/cooldowns.ts';
 import { Credentials } from './credentials.ts';
 import { Pipeline } from './gateway.ts';
 
@@ -49,7 +50,15 @@ async function pipelineOf(policy: string): Promise<Bench> {
   const records: ExchangeRecord[] = [];
   const errors: object[] = [];
   const metrics = new Metrics({ version: 'test', policy: () => generation, refused: () => false });
-  const pipeline = new Pipeline({ cache: new ResponseCache({ memoryBytes: 1_000_000 }), policy: { current: () => generation }, credentials, sink: { record: (record) => records.push(record) }, metrics, log: { error: (fields) => errors.push(fields) } });
+  const pipeline = new Pipeline({
+    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+    policy: { current: () => generation },
+    credentials,
+    cooldowns: new Cooldowns(),
+    sink: { record: (record) => records.push(record) },
+    metrics,
+    log: { error: (fields) => errors.push(fields) },
+  });
   return { pipeline, records, errors, metrics, generation };
 }
 

@@ -2,14 +2,17 @@ import { performance } from 'node:perf_hooks';
 import type { Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { readExchange, recognise } from '../dialects/index.ts';
 import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
-import type { BodyPlan, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
+import type { Attempt, AttemptGateway, BodyPlan, FilterRole, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
 import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
+import type { Cooldowns } from '../route/cooldowns.ts';
+import { TargetAttempt } from './attempt.ts';
 import { cacheQuery, cacheScope, hitAnswer, notCachedAnswer } from './cached.ts';
+import { appKeysOf } from './chain-run.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
@@ -19,6 +22,7 @@ import { AnswerObserver } from './response.ts';
 export interface PipelineOptions {
   readonly policy: Pick<PolicyStore, 'current'>;
   readonly credentials: Credentials;
+  readonly cooldowns: Cooldowns;
   readonly sink: RecordSink;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;
@@ -40,7 +44,7 @@ const unobserved: Ending = { outcome: 'unobserved', status: null, answer: null, 
  * One request, in order: headers → recognise → body → read, look in the cache, classify, decide, rewrite → answer → record.
  * Nothing here throws to Envoy: what goes wrong is a pass, counted.
  */
-export class Pipeline implements Gateway {
+export class Pipeline implements Gateway, AttemptGateway {
   readonly #options: PipelineOptions;
   readonly #pending: PendingExchanges<OpenExchange>;
   readonly #sweeper: NodeJS.Timeout;
@@ -88,6 +92,15 @@ export class Pipeline implements Gateway {
     if (open !== undefined) this.#close(open, { ...unobserved, outcome: 'client-gone', totalMs: performance.now() - open.startedAt });
   }
 
+  attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null): Attempt | null {
+    const id = metadata?.['id'];
+    const run = typeof id === 'string' ? this.#pending.get(id)?.chain : null;
+    if (run === null || run === undefined) return null;
+    // The request filter has begun an attempt of role gate itself.
+    const target = role === 'gate' ? run.target : run.begin();
+    return target === null ? null : new TargetAttempt(run, target, role, this.#options.credentials);
+  }
+
   #headers(headers: HeaderMap, endOfStream: boolean): RequestPlan {
     const startedAt = performance.now();
     const generation = this.#options.policy.current();
@@ -121,6 +134,7 @@ export class Pipeline implements Gateway {
       path,
       routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
       cache: cacheScope(headers, generation, section, path),
+      appKeys: section.fallback === null ? [] : appKeysOf(headers),
     };
     let leave: (() => void) | null = null;
     return {
@@ -185,7 +199,7 @@ export class Pipeline implements Gateway {
 
   #decide(context: RequestContext, exchange: Exchange, bytes: Buffer, cache: CacheFacts, enteredAt: number): BodyPlan {
     try {
-      const { plan, open } = processRequest(context, exchange, bytes, this.#options.credentials, cache, enteredAt);
+      const { plan, open } = processRequest(context, exchange, bytes, this.#options, cache, enteredAt);
       if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
       else this.#pending.add(open.id, open, performance.now());
       return plan;
@@ -243,6 +257,7 @@ export class Pipeline implements Gateway {
         request: { bytes: 0, estimatedTokens: null, messages: null, tools: null, images: null, promptHash: null, promptStart: null },
         usageNotAsked: false,
         ...uncached,
+        chain: null,
         overheadMs: performance.now() - startedAt,
       },
       startedAt,
@@ -269,13 +284,14 @@ export class Pipeline implements Gateway {
   #close(open: OpenExchange, ending: Ending): void {
     let record: ExchangeRecord;
     try {
-      record = buildRecord(open, ending);
+      const { chain } = open;
+      record = buildRecord(open, chain === null ? ending : { ...ending, chain: chain.outcome(ending.status !== null) });
       this.#options.sink.record(record);
     } catch (error) {
       open.fill?.abandon();
       throw error;
     }
-    const served = record.decision?.served;
+    const served = record.attempts.at(-1)?.target;
     open.fill?.settle({
       outcome: record.outcome,
       status: record.status,

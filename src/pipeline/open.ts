@@ -1,5 +1,6 @@
 import type { Fill } from '../cache/fill.ts';
 import type { RequestFacts } from '../provenance/record.ts';
+import type { ChainRun } from './chain-run.ts';
 
 /**
  * An exchange whose answer has not ended. Holds facts only, no prompt text and no body, so that a slow answer costs a
@@ -12,4 +13,6 @@ export interface OpenExchange extends RequestFacts {
   readonly usageNotAsked: boolean;
   /** Takes the answer for the cache; null where nothing is to be kept. */
   readonly fill: Fill | null;
+  /** Set when other targets may answer if the first one fails. */
+  readonly chain: ChainRun | null;
 }

@@ -30,6 +30,11 @@ export class PendingExchanges<T> {
     this.#entries.set(id, { value, since: now });
   }
 
+  /** What is known of an exchange whose answer has not begun. */
+  get(id: string): T | undefined {
+    return this.#entries.get(id)?.value;
+  }
+
   /** Removes and returns; undefined when it is unknown here (another process decided it, or it expired). */
   take(id: string): T | undefined {
     const entry = this.#entries.get(id);

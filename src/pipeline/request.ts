@@ -8,9 +8,13 @@ import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
+import type { Cooldowns } from '../route/cooldowns.ts';
 import { decide } from '../route/decide.ts';
 import type { Decision } from '../route/types.ts';
+import { upstreamPath } from './attempt.ts';
 import type { CacheScope } from './cached.ts';
+import { planChain, type ChainPlan } from './chain-plan.ts';
+import type { ChainRun } from './chain-run.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 
@@ -32,6 +36,14 @@ export interface RequestContext {
   readonly routeOff: boolean;
   /** Null where answers are not cached. */
   readonly cache: CacheScope | null;
+  /** The app's own key headers, where a chain may have to put them back; else empty. */
+  readonly appKeys: readonly (readonly [string, string])[];
+}
+
+/** What requests share beyond their policy. */
+export interface RequestServices {
+  readonly credentials: Credentials;
+  readonly cooldowns: Cooldowns;
 }
 
 /** What the cache had to say about a request. */
@@ -47,19 +59,21 @@ export interface RequestResult {
 }
 
 /** Classifies, decides and rewrites one request that was read. Pure but for the clock that measures its own time since `enteredAt`. */
-export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, credentials: Credentials, cache: CacheFacts, enteredAt: number): RequestResult {
+export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, cache: CacheFacts, enteredAt: number): RequestResult {
+  const { credentials, cooldowns } = services;
   if (context.routeOff) {
-    const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, enteredAt);
+    const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, enteredAt);
     return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
   }
   const { generation, provider, section, caller } = context;
   const verdict = classifyRequest(exchange, section.thresholds);
-  const decision = decide({ exchange, verdict, caller, provider, section, generation, hasCredential: (name) => credentials.has(name) });
-  const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, enteredAt);
+  const decision = decide({ exchange, verdict, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target) });
+  const chain = planChain(context, exchange, body, decision, cooldowns);
+  const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, enteredAt);
   if (decision.action === 'block') {
     return { plan: blockPlan(context, decision, open), open };
   }
-  return { plan: rewritePlan(context, exchange, body, decision, open, credentials), open };
+  return { plan: rewritePlan(context, exchange, body, decision, open, credentials, chain), open };
 }
 
 /** Answers that Sluice reads come uncompressed: decoding every stream would cost more than the bytes it saves. */
@@ -72,9 +86,12 @@ function rewritePlan(
   decision: Decision,
   open: OpenExchange,
   credentials: Credentials,
+  chain: ChainPlan | null,
 ): BodyPlan {
   const { generation } = context;
-  const changesModel = decision.action === 'route' && decision.served.model !== decision.requested.model;
+  // An attempt that makes its own request of it finds it as the app sent it.
+  const routes = decision.action === 'route' && chain?.firstIsReady !== false;
+  const changesModel = routes && decision.served.model !== decision.requested.model;
   const askUsage = asksForUsage(context, exchange);
   const set: (readonly [string, string])[] = [...readableAnswer.set];
   const remove: string[] = [];
@@ -90,16 +107,21 @@ function rewritePlan(
     });
   }
   let prefix = context.prefix;
-  if (decision.action === 'route' && decision.served.provider !== context.provider.name) {
+  let servedBy = context.provider;
+  if (routes && decision.served.provider !== context.provider.name) {
     const target = generation.providers.get(decision.served.provider);
     const keys = target === undefined ? null : credentials.swap(target);
     // decide() chose this provider because its key was there; without one the app's key would leave for a stranger.
     if (target === undefined || keys === null) throw new Error(`no credential for ${decision.served.provider}`);
     prefix = target.pathPrefix ?? '';
-    set.push(...keys.set, [clusterHeader, clusterName(target.name)]);
+    servedBy = target;
+    set.push(...keys.set);
+    if (chain === null) set.push([clusterHeader, clusterName(target.name)]);
     remove.push(...keys.remove);
   }
-  const gatewayPath = prefix + path;
+  if (chain !== null) set.push(...chain.headers);
+  // The chains' route rewrites no path: it does not know whose turn it is.
+  const gatewayPath = chain === null ? prefix + path : upstreamPath(servedBy, path);
   if (gatewayPath !== context.prefix + context.path) set.push([':path', gatewayPath]);
   return {
     kind: 'forward',
@@ -107,7 +129,7 @@ function rewritePlan(
     headers: { set, remove },
     // Envoy chose its route before the path or the cluster header changed.
     ...(set.length > readableAnswer.set.length ? { clearRouteCache: true } : {}),
-    metadata: metadataOf(open),
+    metadata: chain === null ? metadataOf(open) : { ...metadataOf(open), ...chain.metadata },
   };
 }
 
@@ -147,6 +169,7 @@ export function openExchange(
   passReason: PassReason | null,
   decided: { readonly verdict: OpenExchange['verdict']; readonly decision: Decision } | null,
   cache: CacheFacts,
+  chain: ChainRun | null,
   enteredAt: number,
 ): OpenExchange {
   return {
@@ -177,6 +200,7 @@ export function openExchange(
     cache: cache.cache,
     cacheEntry: cache.cacheEntry,
     fill: cache.fill,
+    chain,
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - enteredAt,
   };

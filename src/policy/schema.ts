@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { catalogOverridesSchema } from '../catalog/index.ts';
 import { limits } from '../limits.ts';
+import { fallbackTriggers } from './types.ts';
 
 const tier = z.enum(['simple', 'standard', 'complex']);
 const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes').max(63).describe('Stands in records and problems');
@@ -14,8 +15,10 @@ const directive = z
     best: z.literal(true).optional().describe('Take the first candidate of the highest tier that can do the job'),
     keep: z.literal(true).optional().describe('Leave the app’s own model'),
     block: z.string().min(1).max(500).optional().describe('Refuse with this message, in the dialect of the API that was called'),
+    fallback: z.array(model).min(1).optional().describe('Targets that answer when the one above fails; with tier, model or best'),
   })
-  .refine((value) => Object.values(value).filter((part) => part !== undefined).length === 1, 'say exactly one of tier, model, best, keep, block')
+  .refine((value) => Object.entries(value).filter(([key, part]) => key !== 'fallback' && part !== undefined).length === 1, 'say exactly one of tier, model, best, keep, block')
+  .refine((value) => value.fallback === undefined || (value.keep === undefined && value.block === undefined), 'fallback goes with tier, model or best')
   .describe('What happens; exactly one of these');
 
 const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time as HH:MM');
@@ -83,6 +86,25 @@ const cache = z.strictObject({
   coalesce: z.int().min(0).max(limits.bodyWaitMs / 1_000).optional().describe('Seconds that a request waits for an identical one in flight; 0: none'),
 });
 
+const waitSeconds = z.number().positive().max(3600);
+const trigger = z.enum(fallbackTriggers);
+
+const fallback = z.strictObject({
+  escalate: z.boolean().optional().describe('After the chosen model: the other candidates of its tier by cost, then those of the higher tiers'),
+  tiers: z
+    .strictObject({ simple: z.array(model).optional().describe('After a model that the simple tier chose'), standard: z.array(model).optional().describe('After one of the standard tier'), complex: z.array(model).optional().describe('After one of the complex tier') })
+   .optional().describe('Targets after the chosen one, by tier; before the escalation'),
+  models: z.record(z.string().min(1).max(256), z.array(model).min(1)).optional().describe('Targets after the chosen one, by requested model; in place of all else'),
+  on: z.array(trigger).min(1).optional().describe('What counts as a failure'),
+  attempts: z.int().min(1).max(8).optional().describe('Attempts in all, the first included; 1 switches fallback off'),
+  attemptSeconds: waitSeconds.optional().describe('Longest time for one attempt; streams only have to begin in it'),
+  firstByteSeconds: waitSeconds.optional().describe('Longest time to the first byte of a stream'),
+  totalSeconds: waitSeconds.optional().describe('Longest time for all attempts; streams only have to begin in it'),
+  maxUsd: z.number().positive().optional().describe('Estimated dollars of all attempts together; targets beyond it, or of unknown price, are left out'),
+  drop: z.array(z.string().min(1).max(64)).optional().describe('Parameters that may be left out where a target’s API has no place for them'),
+  inspectKiB: z.int().min(1).max(8192).optional().describe('Answers up to this size are looked into; larger ones pass'),
+});
+
 const settings = {
   mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
@@ -100,6 +122,7 @@ const settings = {
   upgrades: z.enum(['never', 'allow']).optional().describe('Whether the decision table may choose a costlier model than was asked for'),
   unknownModel: z.enum(['keep', 'route']).optional().describe('What to do with a requested model that the catalog does not know'),
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
+  fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
   streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say'),
   cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
   prompts: z
@@ -148,5 +171,6 @@ export type PolicyDocument = z.infer<typeof policySchema>;
 export type SectionDocument = NonNullable<PolicyDocument['sections']>[number];
 export type SettingsDocument = NonNullable<PolicyDocument['defaults']>;
 export type DirectiveDocument = z.infer<typeof directive>;
+export type FallbackDocument = z.infer<typeof fallback>;
 export type OverrideDocument = z.infer<typeof override>;
 export type ProviderDocument = z.infer<typeof provider>;

@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/types.ts';
 import { defaultThresholds, tiers, type Tier } from '../classify/types.ts';
 import { compileCache } from './cache.ts';
 import { compileConditions, covers } from './conditions.ts';
+import { compileFallback } from './fallback.ts';
 import { didYouMean } from './nearest.ts';
 import { Reporter, type Place } from './reporter.ts';
 import { compileExpression, compilePattern, type CompiledExpression, type CompiledPattern } from './rules.ts';
@@ -88,6 +89,7 @@ export class SectionCompiler {
       upgrades: settings.upgrades ?? 'never',
       unknownModel: settings.unknownModel ?? 'keep',
       defaultTarget: target,
+      fallback: compileFallback(settings.fallback, (text, path) => this.#chained(text, place('fallback'), path, reach)),
       streamUsage: settings.streamUsage ?? 'leave',
       cache: this.#cache(settings, place('cache')),
       promptCapture:
@@ -174,12 +176,23 @@ export class SectionCompiler {
   }
 
   #directive(document: DirectiveDocument, place: Place, path: readonly PropertyKey[], reach: Reach): Directive | null {
-    if (document.tier !== undefined) return { kind: 'tier', tier: document.tier };
-    if (document.best === true) return { kind: 'best' };
+    const chained = (document.fallback ?? []).map((text, at) => this.#chained(text, place, [...path, 'fallback', at], reach)).filter((target) => target !== null);
+    const fallback = document.fallback === undefined ? {} : { fallback: chained };
+    if (document.tier !== undefined) return { kind: 'tier', tier: document.tier, ...fallback };
+    if (document.best === true) return { kind: 'best', ...fallback };
     if (document.keep === true) return { kind: 'keep' };
     if (document.block !== undefined) return { kind: 'block', message: document.block };
     const target = this.#targets.resolve(document.model ?? '', place, [...path, 'model'], reach);
-    return target === null ? null : { kind: 'model', target };
+    return target === null ? null : { kind: 'model', target, ...fallback };
+  }
+
+  /** A target of a chain: it may speak another API. */
+  #chained(text: string, place: Place, path: readonly PropertyKey[], reach: Reach): TargetRef | null {
+    const target = this.#targets.resolve(text, place, path, { ...reach, translate: true });
+    if (target === null) return null;
+    this.#targets.checkCandidate(target, place, path);
+    this.#checkKey(target, place, path, reach);
+    return target;
   }
 
   #overrides(settings: SettingsDocument, place: Place, reach: Reach): CompiledRule[] {

@@ -1,5 +1,6 @@
 import type { Catalog, ModelEntry } from '../catalog/types.ts';
 import type { Tier } from '../classify/types.ts';
+import { translatable } from '../dialects/translatable.ts';
 import { didYouMean } from './nearest.ts';
 import type { Place, Reporter } from './reporter.ts';
 import type { Provider, TargetRef } from './types.ts';
@@ -8,6 +9,8 @@ import type { Provider, TargetRef } from './types.ts';
 export interface Reach {
   readonly provider: Provider;
   readonly allow: ReadonlySet<string>;
+  /** Whether a target may speak another API than the traffic: requests and answers are translated for it. */
+  readonly translate?: boolean;
 }
 
 interface Unused {
@@ -39,7 +42,7 @@ export class Targets {
   }
 
   /** `model` or `provider/model`. Null when this provider's traffic cannot use it, or it does not exist. */
-  resolve(text: string, place: Place, path: readonly PropertyKey[], { provider, allow }: Reach): TargetRef | null {
+  resolve(text: string, place: Place, path: readonly PropertyKey[], { provider, allow, translate }: Reach): TargetRef | null {
     const target = this.#find(text, provider);
     if (target === null) {
       const slash = text.indexOf('/');
@@ -56,7 +59,7 @@ export class Targets {
       this.#leave(key, place, path, 'cross-provider', `${text} is a model of ${owner.name}, and no traffic of this section may go there`, `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`);
       return null;
     }
-    if (owner.family !== provider.family) {
+    if (owner.family !== provider.family && !(translate === true && translatable(provider.family, owner.family))) {
       this.#leave(key, place, path, 'dialect', `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated`, `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.`);
       return null;
     }

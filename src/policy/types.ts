@@ -28,12 +28,57 @@ export interface TargetRef {
   readonly model: string;
 }
 
-/** What a matching override or rule asks for. */
+/** Why an attempt's end may be answered by the next target of its chain. Closed list: a metric label. */
+export const fallbackTriggers = [
+  'connect',
+  'reset',
+  'timeout',
+  'server-error',
+  'rate-limit',
+  'overloaded',
+  'model-gone',
+  'key-dead',
+  'context-window',
+  'content-filter',
+  'refusal',
+  'empty',
+  'length',
+  'invalid-json',
+  'bad-tool-call',
+  'stream-error',
+] as const;
+export type FallbackTrigger = (typeof fallbackTriggers)[number];
+
+/** What a section does when a target fails. */
+export interface FallbackPolicy {
+  readonly triggers: ReadonlySet<FallbackTrigger>;
+  /** After the chosen model: the other candidates of its tier by cost, then those of the higher tiers. */
+  readonly escalate: boolean;
+  /** Targets after the chosen one, by the tier that chose it; before the escalation. */
+  readonly tierChains: Readonly<Record<Tier, readonly TargetRef[]>>;
+  /** Targets after the chosen one, by the requested model; instead of everything else. */
+  readonly modelChains: ReadonlyMap<string, readonly TargetRef[]>;
+  /** Attempts in all, the first one included. */
+  readonly attempts: number;
+  /** Milliseconds for one attempt: to its end, or for streams to its first byte; null: no limit. */
+  readonly attemptMs: number | null;
+  readonly firstByteMs: number | null;
+  /** Milliseconds for all attempts together; null: no limit. */
+  readonly totalMs: number | null;
+  /** Estimated US dollars of all attempts together; null: no limit. */
+  readonly maxUsd: number | null;
+  /** Parameters that may be left out when a target's API has no place for them. */
+  readonly drop: readonly string[];
+  /** Answers up to this many bytes are looked into. */
+  readonly inspectBytes: number;
+}
+
+/** What a matching override or rule asks for. `fallback`: the chain after it, in place of the section's. */
 export type Directive =
-  | { readonly kind: 'tier'; readonly tier: Tier }
-  | { readonly kind: 'model'; readonly target: TargetRef }
+  | { readonly kind: 'tier'; readonly tier: Tier; readonly fallback?: readonly TargetRef[] }
+  | { readonly kind: 'model'; readonly target: TargetRef; readonly fallback?: readonly TargetRef[] }
   /** The most capable: the last tier's candidates, best first as listed. */
-  | { readonly kind: 'best' }
+  | { readonly kind: 'best'; readonly fallback?: readonly TargetRef[] }
   /** The app's own model, untouched. */
   | { readonly kind: 'keep' }
   | { readonly kind: 'block'; readonly message: string };
@@ -108,6 +153,8 @@ export interface PolicySection {
   /** `ask`: add stream_options.include_usage to OpenAI-shaped streams that do not say; `leave`: never touch. */
   readonly streamUsage: 'ask' | 'leave';
   readonly cache: CacheSettings;
+  /** Null: one attempt, whatever becomes of it. */
+  readonly fallback: FallbackPolicy | null;
   /** How prompts appear in the record. */
   readonly promptCapture: { readonly kind: 'hash' } | { readonly kind: 'truncate'; readonly units: number } | { readonly kind: 'none' };
 }

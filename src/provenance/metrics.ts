@@ -1,7 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { limits } from '../limits.ts';
 import type { PassReason } from '../dialects/types.ts';
-import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
+import type { LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { TargetState } from '../route/cooldowns.ts';
 import { BoundedLabels, none, other } from './labels.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
 import type { CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
@@ -60,6 +61,7 @@ export class Metrics implements RecordSink {
   readonly #children = new Map<string, Counter.Internal>();
   #pending: () => number = () => 0;
   #ledger: () => LedgerFigures = () => noLedger;
+  #cooling: () => readonly { readonly target: TargetRef; readonly state: TargetState }[] = () => [];
 
   constructor(options: MetricsOptions) {
     this.#labels = new BoundedLabels(options.policy);
@@ -76,6 +78,16 @@ export class Metrics implements RecordSink {
     this.#gauge(metricTable.policyGeneration, () => options.policy().number);
     this.#gauge(metricTable.policyLoaded, () => options.policy().loadedAt / 1000);
     this.#gauge(metricTable.policyRefused, () => (options.refused() ? 1 : 0));
+    const cooling: Gauge = new Gauge({
+      name: metricTable.cooling.name,
+      help: metricTable.cooling.help,
+      labelNames: [...metricTable.cooling.labels],
+      registers: [this.registry],
+      collect: () => {
+        cooling.reset();
+        for (const { target, state } of this.#cooling()) cooling.labels(this.#labels.provider(target.provider), this.#labels.model(target.provider, target.model, true)).set(state === 'cooling' ? 1 : 0.5);
+      },
+    });
     this.#info(metricTable.catalog, () => [options.policy().catalog.version, options.policy().catalog.date]);
     this.#info(metricTable.build, () => [options.version, process.version]);
   }
@@ -104,6 +116,11 @@ export class Metrics implements RecordSink {
   /** Where the ledger's counts are read at each scrape. */
   watchLedger(figures: () => LedgerFigures): void {
     this.#ledger = figures;
+  }
+
+  /** Where resting targets are read at each scrape. */
+  watchCooldowns(states: () => readonly { readonly target: TargetRef; readonly state: TargetState }[]): void {
+    this.#cooling = states;
   }
 
   passthrough(reason: PassReason): void {
@@ -136,7 +153,7 @@ export class Metrics implements RecordSink {
   record(record: ExchangeRecord): void {
     const { decision, timing } = record;
     const routed = decision?.action === 'route';
-    const answeredBy = record.cacheEntry?.target.provider ?? decision?.served.provider ?? record.provider;
+    const answeredBy = record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider;
     const servedBy = this.#labels.provider(answeredBy);
     const model = this.#labels.model(answeredBy, record.servedModel, routed);
     const requested = this.#labels.model(record.provider, record.requestedModel, false);
@@ -145,6 +162,7 @@ export class Metrics implements RecordSink {
 
     this.#inc(metricTable.requests, [model, servedBy, record.api ?? none, tier, reason, record.cacheEntry === null ? 'false' : 'true', record.outcome]);
     if (decision !== null) this.#inc(metricTable.routes, [tier, reason, requested, model]);
+    this.#chain(record, tier);
     const workspace = this.#labels.workspace(record.workspace);
     this.#inc(metricTable.workspaceRequests, [workspace]);
     this.#overhead.observe(timing.overheadMs / 1000);
@@ -187,6 +205,17 @@ export class Metrics implements RecordSink {
     this.#age.observe(entry.ageSeconds);
     if (entry.savedMs !== null) this.#inc(metricTable.cacheSavedSeconds, [], entry.savedMs / 1_000);
     if (record.savings.known && record.savings.usd > 0) this.#inc(metricTable.cacheSavedCost, [], record.savings.usd);
+  }
+
+  #chain({ attempts, decision }: ExchangeRecord, tier: string): void {
+    if (attempts.length === 0 || decision === null || decision.chain.length < 2) return;
+    const name = (at: number): string => this.#labels.model(attempts[at]?.target.provider ?? null, attempts[at]?.target.model ?? null, true);
+    for (let at = 0; at + 1 < attempts.length; at++) this.#inc(metricTable.fallbacks, [name(at), name(at + 1), attempts[at]?.reason ?? none]);
+    const last = attempts.at(-1);
+    // Without a reason it was answered, or refused for the app's own mistake.
+    if (attempts.length === decision.chain.length && last !== undefined && (last.reason !== null || (last.status ?? 0) >= 500 || last.status === 429)) {
+      this.#inc(metricTable.fallbackExhausted, [tier, last.reason ?? (last.status === 429 ? 'rate-limit' : 'server-error')]);
+    }
   }
 
   #seriesOf(model: string, provider: string): ModelSeries {

@@ -2,7 +2,7 @@ import type { Cost } from '../catalog/types.ts';
 import type { Answer } from '../dialects/types.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
 import { difference, estimateSavings, type Savings } from '../route/savings.ts';
-import type { ExchangeRecord, OutcomeKind } from './types.ts';
+import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 
 /** What was known when the request was decided. */
 export interface RequestFacts
@@ -25,6 +25,19 @@ export interface AnswerFacts {
   readonly firstByteMs: number | null;
   readonly firstTokenMs: number | null;
   readonly totalMs: number | null;
+  /** What the chain came to, where there was one. */
+  readonly chain?: ChainFacts;
+}
+
+export interface ChainFacts {
+  /** The target of the last attempt. */
+  readonly served: TargetRef;
+  /** Attempts that failed, in order; with `exhausted` the last one too. */
+  readonly failed: readonly AttemptRecord[];
+  /** No attempt was answered: all are in `failed`. */
+  readonly exhausted: boolean;
+  /** Milliseconds of the last attempt. */
+  readonly lastMs: number;
 }
 
 const free: Cost = { known: true, usd: 0 };
@@ -34,10 +47,12 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   const { generation, decision } = request;
   const { answer, outcome } = ending;
   const requested = decision?.requested ?? targetOf(request.provider, request.requestedModel);
+  const { chain } = ending;
   const refused = outcome === 'blocked' || outcome === 'not-cached';
-  const served = refused ? null : (request.cacheEntry?.target ?? decision?.served ?? requested);
+  const served = refused ? null : (request.cacheEntry?.target ?? chain?.served ?? decision?.served ?? requested);
   const usage = answer?.usage ?? null;
-  const priced = price(generation, requested, served, refused, request.cacheEntry !== null, usage);
+  const answered = price(generation, requested, served, refused, request.cacheEntry !== null, usage);
+  const priced = chain === undefined ? answered : withFailed(answered, chain);
   return {
     kind: request.kind,
     id: request.id,
@@ -67,12 +82,36 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     cost: priced.cost,
     baseline: priced.baseline,
     savings: priced.savings,
-    attempts: served === null || request.cacheEntry !== null ? [] : [{ target: served, status: ending.status, outcome, ms: ending.totalMs }],
+    attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost) : [],
     cache: request.cache,
     cacheEntry: request.cacheEntry,
     arm: null,
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };
+}
+
+function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost): AttemptRecord[] {
+  if (served === null) return [];
+  const { chain, outcome, status } = ending;
+  if (chain?.exhausted === true) return [...chain.failed];
+  return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost }];
+}
+
+/** Failed attempts cost what they cost, and the app's answer has to pay for them. */
+function withFailed(answered: Savings, chain: ChainFacts): Savings {
+  let usd = 0;
+  let unknown: Cost | null = null;
+  for (const { cost } of chain.failed) {
+    if (cost.known) usd += cost.usd;
+    else unknown ??= cost;
+  }
+  if (chain.exhausted) return { ...answered, cost: unknown ?? { known: true, usd }, savings: { known: false, reason: 'usage' } };
+  if (unknown !== null || !answered.cost.known) {
+    const cost = answered.cost.known ? unknown! : answered.cost;
+    return { ...answered, cost, savings: cost };
+  }
+  const cost: Cost = { known: true, usd: answered.cost.usd + usd };
+  return { ...answered, cost, savings: difference(answered.baseline, cost) };
 }
 
 function targetOf(provider: string | null, model: string | null): TargetRef | null {

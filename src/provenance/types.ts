@@ -1,7 +1,7 @@
 import type { Cost } from '../catalog/types.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { ApiName, Operation, PassReason, Usage, UsageUnknown } from '../dialects/types.ts';
-import type { TargetRef } from '../policy/types.ts';
+import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
 
 /** How an exchange ended. Closed list: a metric label. */
@@ -38,9 +38,13 @@ export interface CacheEntryFacts {
 
 export interface AttemptRecord {
   readonly target: TargetRef;
+  /** Null when no response headers came. */
   readonly status: number | null;
   readonly outcome: OutcomeKind;
+  /** Why the next target was tried; null for the attempt whose answer the app got. */
+  readonly reason: FallbackTrigger | null;
   readonly ms: number | null;
+  readonly cost: Cost;
 }
 
 /** One request's record: everything that explains it a month later. Sinks get this object and nothing else. */

@@ -1,4 +1,5 @@
 import type { ModelEntry, ModelMode } from '../catalog/types.ts';
+import { translatable } from '../dialects/translatable.ts';
 import type { ApiName, Exchange } from '../dialects/types.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
 import type { DecideInput, Disqualification } from './types.ts';
@@ -30,18 +31,21 @@ export function entryOf(input: Pick<DecideInput, 'generation'>, target: TargetRe
 /**
  * Why a target cannot take this request, or null when it can. A fact that the catalog does not state counts against the
  * target. Prices are not looked at, and the requested model is never asked: the app chose it.
- * `answerTokens`: output tokens expected of one answer.
+ * `answerTokens`: output tokens expected of one answer. `chained`: the target is a fallback, which may speak another API.
  */
-export function disqualify(input: DecideInput, target: TargetRef, entry: ModelEntry | null, answerTokens: number): Disqualification | null {
-  return unreachable(input, target) ?? (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens));
+export function disqualify(input: DecideInput, target: TargetRef, entry: ModelEntry | null, answerTokens: number, chained = false): Disqualification | null {
+  return unreachable(input, target, chained) ?? (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens));
 }
 
-function unreachable(input: DecideInput, target: TargetRef): Disqualification | null {
+function unreachable(input: DecideInput, target: TargetRef, chained: boolean): Disqualification | null {
   const provider = input.generation.providers.get(target.provider);
   if (provider === undefined) return 'provider-not-allowed';
   if (target.provider !== input.provider.name) {
     if (!input.section.allowProviders.has(target.provider)) return 'provider-not-allowed';
-    if (provider.family !== input.provider.family) return 'dialect';
+    if (provider.family !== input.provider.family) {
+      if (!chained || !translatable(input.provider.family, provider.family)) return 'dialect';
+      if (input.canTranslate?.(provider.family) !== true) return 'not-translatable';
+    }
     const has = input.hasCredential === undefined ? provider.credential !== null : input.hasCredential(target.provider);
     if (!has) return 'no-credential';
   }

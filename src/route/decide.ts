@@ -2,6 +2,7 @@ import type { Cost, ModelEntry } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import type { Directive, RuleInput, TargetRef } from '../policy/types.ts';
 import { catalogModel, disqualify, entryOf } from './capabilities.ts';
+import { chainAfter } from './chain.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
 import type { CandidateReport, DecideInput, Decision, DecisionReason, Disqualification } from './types.ts';
 
@@ -13,6 +14,8 @@ interface Choice {
   readonly rule: string | null;
   readonly tier: Tier;
   readonly message: string | null;
+  /** What the matching rule wants to be tried after it. */
+  readonly fallback?: readonly TargetRef[];
 }
 
 type MutableReport = { -readonly [K in keyof CandidateReport]: CandidateReport[K] };
@@ -65,14 +68,17 @@ class Decider {
 
   run(): Decision {
     const choice = this.#choose();
-    const served = choice.action === 'block' ? this.#requested : choice.target;
+    const chain = choice.action === 'block' ? [] : this.#chain(choice);
+    const served = chain[0] ?? this.#requested;
+    // The chosen one rests: its first fallback takes its place.
+    const moved = choice.action !== 'block' && served !== choice.target;
     return {
-      action: choice.action,
+      action: moved ? (served === this.#requested ? 'keep' : 'route') : choice.action,
       requested: this.#requested,
       served,
-      chain: choice.action === 'block' ? [] : [served],
+      chain,
       tier: choice.tier,
-      reason: choice.reason,
+      reason: moved ? 'cooling-down' : choice.reason,
       rule: choice.rule,
       candidates: this.#reports,
       wouldServe: null,
@@ -97,6 +103,42 @@ class Decider {
       this.#default() ??
       this.#keep('kept-no-candidate')
     );
+  }
+
+  /** The chosen target and its fallbacks, without those that rest unless all do. */
+  #chain(choice: Choice): readonly TargetRef[] {
+    const { section, exchange, cooling } = this.#input;
+    const { fallback } = section;
+    // Sensitive data goes to its secure model or nowhere.
+    if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity') return [choice.target];
+    const reports = new Map<string, MutableReport>();
+    const after = chainAfter({
+      fallback,
+      first: choice.target,
+      firstEstimate: this.#estimate(choice.target),
+      requestedModel: exchange.model,
+      reason: choice.reason,
+      tier: choice.tier,
+      ruleChain: choice.fallback ?? null,
+      candidates: section.candidates,
+      report: (target) => {
+        const key = `${target.provider}/${target.model}`;
+        let report = reports.get(key);
+        if (report === undefined) reports.set(key, (report = this.#judge(target, choice.tier, true)));
+        return report;
+      },
+    });
+    for (const report of reports.values()) if (!this.#reports.some(({ target: { provider, model } }) => provider === report.target.provider && model === report.target.model)) this.#reports.push(report);
+    const chain = [choice.target, ...after.map((target) => (this.#own(target) ? this.#requested : target))];
+    if (cooling === undefined) return chain;
+    const awake = chain.filter((target) => !cooling(target));
+    if (awake.length === 0) return chain;
+    for (const target of chain) {
+      if (awake.includes(target)) continue;
+      const report = reports.get(`${target.provider}/${target.model}`) ?? this.#reports.find(({ chosen }) => chosen);
+      if (report !== undefined) report.disqualified = 'cooling-down';
+    }
+    return awake;
   }
 
   #sensitivity(): Choice | null {
@@ -135,12 +177,12 @@ class Decider {
         return { ...this.#keep('kept-by-rule'), rule };
       case 'model': {
         const target = this.#explicit(directive.target, verdict.tier);
-        return target === null ? null : this.#take(target, reason, rule, verdict.tier);
+        return target === null ? null : withFallback(this.#take(target, reason, rule, verdict.tier), directive.fallback);
       }
       case 'tier':
-        return this.#table(directive.tier, true, reason, rule);
+        return withFallback(this.#table(directive.tier, true, reason, rule), directive.fallback);
       case 'best':
-        return this.#best(reason, rule);
+        return withFallback(this.#best(reason, rule), directive.fallback);
     }
   }
 
@@ -200,15 +242,19 @@ class Decider {
   }
 
   #report(target: TargetRef, tier: Tier): MutableReport {
-    const report: MutableReport = {
+    const report = this.#judge(target, tier, false);
+    this.#reports.push(report);
+    return report;
+  }
+
+  #judge(target: TargetRef, tier: Tier, chained: boolean): MutableReport {
+    return {
       target,
       tier,
       estimate: this.#estimate(target),
-      disqualified: this.#own(target) ? null : disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens),
+      disqualified: this.#own(target) ? null : disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, chained),
       chosen: false,
     };
-    this.#reports.push(report);
-    return report;
   }
 
   /** Whether a target is the requested model, also under another of the catalog's names for it. */
@@ -236,6 +282,10 @@ class Decider {
   #block(rule: string, message: string): Choice {
     return { action: 'block', target: this.#requested, reason: 'blocked', rule, tier: this.#input.verdict.tier, message };
   }
+}
+
+function withFallback(choice: Choice | null, fallback: readonly TargetRef[] | undefined): Choice | null {
+  return choice === null || fallback === undefined ? choice : { ...choice, fallback };
 }
 
 function usd(cost: Cost): number {

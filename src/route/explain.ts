@@ -16,6 +16,7 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   'kept-operation': 'only generation is routed by tier',
   'kept-by-rule': 'a rule of the policy keeps the requested model',
   default: "no candidate qualified, so the policy's default answered",
+  'cooling-down': 'the chosen model rests after failures, so its first fallback takes its place',
   shadow: 'the section is in shadow mode: nothing is changed',
   blocked: 'the policy refuses this request',
 };
@@ -35,6 +36,8 @@ const faults: Readonly<Record<Disqualification, string>> = {
   mode: 'this API cannot call it',
   'provider-not-allowed': 'the policy does not allow its provider here',
   dialect: 'its provider speaks another API',
+  'not-translatable': 'its API has no place for something in this request',
+  'cooling-down': 'it rests after failures',
   'no-credential': 'the gateway has no key for its provider',
   'costlier-than-requested': 'it costs more than the requested model',
   'unknown-price': 'its price, or the one to compare with, is unknown',
@@ -44,6 +47,7 @@ const unknowns: Readonly<Record<string, string>> = {
   model: 'the catalog does not know the model',
   price: 'the catalog lacks a price that is needed',
   usage: 'the token usage is unknown',
+  attempt: 'a failed attempt may have cost something',
 };
 
 /** A record as a person reads it: plain text, several lines, ends with a newline. */
@@ -69,6 +73,7 @@ function heading(record: ExchangeRecord): string[] {
   if (decision === null) return lines;
   lines.push(decision.action === 'block' ? `  refused     ${decision.block?.message ?? ''}` : `  served by   ${target(decision.served)}`);
   lines.push(`  because     ${reasons[decision.reason]}${decision.rule === null ? '' : ` ("${decision.rule}")`}`);
+  if (decision.chain.length > 1) lines.push(`  if it fails ${decision.chain.slice(1).map(target).join(', then ')}`);
   if (decision.shadowReason !== undefined) {
     const would = decision.wouldServe === null ? 'it would have been refused' : `it would have been served by ${target(decision.wouldServe)}`;
     lines.push(`  if enabled  ${would}: ${reasons[decision.shadowReason]}`);

@@ -1,6 +1,6 @@
 import type { Cost } from '../catalog/types.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
-import type { Exchange } from '../dialects/types.ts';
+import type { DialectFamily, Exchange } from '../dialects/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 
 /** Why the request went where it went. Closed list: a metric label and a response header. */
@@ -17,6 +17,7 @@ export type DecisionReason =
   | 'kept-operation'
   | 'kept-by-rule'
   | 'default'
+  | 'cooling-down'
   | 'shadow'
   | 'blocked';
 
@@ -37,6 +38,8 @@ export type Disqualification =
   | 'provider-not-allowed'
   | 'dialect'
   | 'no-credential'
+  | 'not-translatable'
+  | 'cooling-down'
   | 'costlier-than-requested'
   | 'unknown-price';
 
@@ -58,6 +61,10 @@ export interface DecideInput {
   readonly generation: PolicyGeneration;
   /** Whether the gateway holds a key for a provider right now. Absent: whether the policy names a key file for it. */
   readonly hasCredential?: (provider: string) => boolean;
+  /** Whether a target rests after failures. Absent: none does. */
+  readonly cooling?: (target: TargetRef) => boolean;
+  /** Whether this request can be put to another family's API. Absent: to none. */
+  readonly canTranslate?: (to: DialectFamily) => boolean;
 }
 
 export interface Decision {
@@ -65,7 +72,7 @@ export interface Decision {
   readonly requested: TargetRef;
   /** What is sent; equals `requested` for keep, shadow and block. First of `chain`. */
   readonly served: TargetRef;
-  /** Targets in order; today one. Empty for block. */
+  /** Targets in the order in which they are tried. Empty for block. */
   readonly chain: readonly TargetRef[];
   readonly tier: Tier;
   readonly reason: DecisionReason;

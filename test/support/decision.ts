@@ -65,6 +65,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     defaultTarget: null,
     streamUsage: 'leave',
     cache: compileCache({}),
+    fallback: null,
     promptCapture: { kind: 'hash' },
     ...facts,
   };

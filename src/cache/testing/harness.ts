@@ -50,6 +50,7 @@ export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs
     path,
     routeOff: options.routeOff ?? false,
     cache: scope,
+    appKeys: [],
   };
   return cacheQuery(context, scope, read.exchange, members, bytes);
 }

@@ -1,0 +1,9 @@
+import type { DialectFamily } from './types.ts';
+
+/** Families between which requests and answers are translated. Azure names deployments in its paths and Bedrock signs its requests: neither is crossed to. */
+const families: ReadonlySet<DialectFamily> = new Set(['openai', 'anthropic', 'gemini']);
+
+/** Whether a request that came in one family's API can be put to a model of another's. */
+export function translatable(from: DialectFamily, to: DialectFamily): boolean {
+  return families.has(from) && families.has(to);
+}

@@ -1,0 +1,76 @@
+import { retryHeader } from '../extproc/attempt-session.ts';
+import type { FilterRole } from '../extproc/types.ts';
+import type { Provider } from '../policy/types.ts';
+import { chainHeader, clusterName } from './names.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const http = 'type.googleapis.com/envoy.extensions';
+
+/**
+ * The route of requests with a chain: the cluster of each attempt comes from the metadata that the request filter left, one
+ * priority group an attempt, and whether there is another attempt from the headers that it set and from the attempt's filter.
+ */
+export function chainRoute(providers: readonly Provider[]): Json {
+  return {
+    match: { prefix: '/', headers: [{ name: chainHeader, present_match: true }] },
+    request_headers_to_remove: [chainHeader],
+    route: {
+      timeout: '0s',
+      auto_host_rewrite: true,
+      inline_cluster_specifier_plugin: {
+        extension: {
+          name: 'envoy.router.cluster_specifier_plugin.priority_group',
+          typed_config: {
+            '@type': `${http}.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier`,
+            override_metadata_namespace: 'sluice',
+            // Never used: the header that leads here comes with metadata that overrides it.
+            priority_groups: [{ name: 'none', clusters: [{ cluster_name: clusterName(providers[0]?.name ?? ''), weight: 1 }] }],
+          },
+        },
+      },
+      retry_policy: {
+        refresh_cluster_on_retry: true,
+        num_retries: 0,
+        retriable_headers: [{ name: retryHeader, present_match: true }],
+        // The next target is another one: there is nothing to wait for.
+        retry_back_off: { base_interval: '0.001s', max_interval: '0.001s' },
+      },
+    },
+  };
+}
+
+/** The filter that a chain's attempt runs through, in the provider's cluster. */
+export function attemptFilter(role: FilterRole, grpcService: Json): Json {
+  const modes = {
+    gate: { request_header_mode: 'SKIP', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
+    next: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
+    // A body that flows both ways has to be followed to its trailers.
+    stream: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'BUFFERED', response_body_mode: 'FULL_DUPLEX_STREAMED', request_trailer_mode: 'SKIP', response_trailer_mode: 'SEND' },
+    listener: {},
+  }[role];
+  return {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
+      explicit_http_config: { http_protocol_options: {} },
+      http_filters: [
+        {
+          name: `envoy.filters.http.ext_proc.sluice_${role}`,
+          typed_config: {
+            '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
+            stat_prefix: `sluice_${role}`,
+            grpc_service: grpcService,
+            // A first attempt carries its target's own request. Any other carries what was meant for another target until Sluice has changed it.
+            failure_mode_allow: role === 'gate',
+            message_timeout: '0.5s',
+            allow_mode_override: true,
+            processing_mode: modes,
+            mutation_rules: { allow_all_routing: { value: true }, allow_envoy: { value: true } },
+            metadata_options: { forwarding_namespaces: { untyped: ['sluice'] }, receiving_namespaces: { untyped: ['sluice'] } },
+          },
+        },
+        { name: 'envoy.filters.http.upstream_codec', typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` } },
+      ],
+    },
+  };
+}

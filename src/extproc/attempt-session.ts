@@ -1,0 +1,244 @@
+import type { ProtocolEvent } from './session.ts';
+import type { AnswerPass, AnswerRetry, Attempt, AttemptGateway, FilterRole, HeaderMutation, Phase, ProcessingRequest, ProcStream, RelayStep, StreamHandler, StreamRelay } from './types.ts';
+
+/** Set on an answer that the next target is to replace; Envoy's route retries on it. It never reaches an app. */
+export const retryHeader = 'x-sluice-retry';
+
+/**
+ * - `start`: nothing came yet
+ * - `asking`: the request's headers are through, its body is awaited
+ * - `asked`: the request is through, the answer awaited
+ * - `judging`: the answer's headers are known (and, for role `stream`, held), its whole body is awaited
+ * - `relaying`: role `stream`: the answer flows through
+ * - `idle`: nothing more is to be decided
+ */
+type State =
+  | { readonly at: 'start' }
+  | { readonly at: 'asking' | 'asked'; readonly attempt: Attempt }
+  | { readonly at: 'judging'; readonly attempt: Attempt; readonly maxBytes: number; judge(body: Buffer): AnswerPass | AnswerRetry; readonly pieces: Buffer[]; held: number }
+  | { readonly at: 'relaying'; readonly attempt: Attempt; readonly relay: StreamRelay; begun: boolean }
+  | { readonly at: 'idle' };
+
+const idle: State = { at: 'idle' };
+const nothing: Buffer = Buffer.alloc(0);
+
+/** Envoy's stream for one attempt at one provider. Every phase is answered; who is not known is refused or waved through. */
+export class AttemptSession implements StreamHandler {
+  readonly #stream: ProcStream;
+  readonly #role: FilterRole;
+  readonly #gateway: AttemptGateway;
+  readonly #onEvent: (event: ProtocolEvent) => void;
+  #state: State = { at: 'start' };
+
+  constructor(stream: ProcStream, role: FilterRole, gateway: AttemptGateway, onEvent: (event: ProtocolEvent) => void) {
+    this.#stream = stream;
+    this.#role = role;
+    this.#gateway = gateway;
+    this.#onEvent = onEvent;
+  }
+
+  message(request: ProcessingRequest): void {
+    const { phase } = request;
+    try {
+      switch (phase.kind) {
+        case 'request-headers':
+          this.#requestHeaders(request);
+          return;
+        case 'request-body':
+          this.#requestBody(phase);
+          return;
+        case 'response-headers':
+          this.#responseHeaders(phase, request);
+          return;
+        case 'response-body':
+          this.#responseBody(phase.body, phase.endOfStream);
+          return;
+        case 'response-trailers':
+          // A provider that ends with trailers ends its body without saying so.
+          if (this.#role === 'stream') this.#responseBody(nothing, true);
+          this.#stream.send({ kind: 'continue', phase: phase.kind });
+          return;
+        case 'request-trailers':
+          this.#stream.send({ kind: 'continue', phase: phase.kind });
+          return;
+      }
+    } catch {
+      this.#onEvent('gateway-error');
+      this.#leave(false);
+      this.#wave(phase);
+    }
+  }
+
+  closed(cancelled: boolean): void {
+    this.#leave(cancelled);
+  }
+
+  #requestHeaders(request: ProcessingRequest): void {
+    if (this.#state.at !== 'start') {
+      this.#unexpected(request.phase);
+      return;
+    }
+    const attempt = this.#gateway.attempt(this.#role, request.metadata);
+    if (attempt === null) {
+      // Another provider's request and key would go to this one: nobody is here who could change them.
+      this.#refuse();
+      return;
+    }
+    this.#state = { at: 'asking', attempt };
+    // Role `stream` gets the body anyway: its filter's modes cannot be overridden.
+    this.#stream.send({ kind: 'continue', phase: 'request-headers', ...(this.#role === 'stream' ? {} : { requestBodyMode: 'BUFFERED', expectResponse: true }) });
+  }
+
+  #requestBody(phase: Phase & { kind: 'request-body' }): void {
+    if (this.#state.at !== 'asking') {
+      this.#unexpected(phase);
+      return;
+    }
+    const { attempt } = this.#state;
+    const plan = attempt.request(phase.body);
+    if (plan.kind === 'respond') {
+      this.#state = idle;
+      const { status, contentType, headers, body, details } = plan;
+      this.#stream.send({ kind: 'immediate', status, headers: { set: [['content-type', contentType], ...headers], remove: [] }, body, details });
+      this.#stream.end();
+      return;
+    }
+    this.#state = { at: 'asked', attempt };
+    this.#stream.send({ kind: 'continue', phase: 'request-body', headers: plan.headers, metadata: plan.metadata, ...(plan.body === undefined ? {} : { body: plan.body }) });
+  }
+
+  #responseHeaders(phase: Phase & { kind: 'response-headers' }, request: ProcessingRequest): void {
+    const state = this.#state;
+    let attempt: Attempt | null = null;
+    if (state.at === 'start' && this.#role === 'gate') attempt = this.#gateway.attempt(this.#role, request.metadata);
+    else if (state.at === 'asked' || state.at === 'asking') ({ attempt } = state);
+    if (attempt === null) {
+      this.#state = idle;
+      this.#wave(phase);
+      if (this.#role !== 'stream') this.#stream.end();
+      return;
+    }
+    const plan = attempt.answer(phase.headers, phase.endOfStream);
+    switch (plan.kind) {
+      case 'pass':
+      case 'retry':
+        this.#settle(plan, phase.endOfStream);
+        return;
+      case 'whole':
+        this.#state = { at: 'judging', attempt, maxBytes: plan.maxBytes, judge: (body) => plan.judge(body), pieces: [], held: 0 };
+        if (phase.endOfStream) this.#responseBody(nothing, true);
+        else if (this.#role !== 'stream') this.#stream.send({ kind: 'continue', phase: 'response-headers', responseBodyMode: 'BUFFERED' });
+        return;
+      case 'relay':
+        this.#state = { at: 'relaying', attempt, relay: plan.relay, begun: false };
+        if (phase.endOfStream) this.#responseBody(nothing, true);
+    }
+  }
+
+  /** What the headers alone have decided. */
+  #settle(plan: AnswerPass | AnswerRetry, endOfStream: boolean): void {
+    this.#stream.send({ kind: 'continue', phase: 'response-headers', ...withHeaders(plan) });
+    if (this.#role === 'stream' && plan.kind === 'pass' && !endOfStream) {
+      // Its body comes whether or not it is wanted, and waits for us.
+      const state = this.#state;
+      if (state.at === 'asked' || state.at === 'asking') this.#state = { at: 'relaying', attempt: state.attempt, relay: asItComes, begun: true };
+      return;
+    }
+    this.#state = idle;
+    this.#stream.end();
+  }
+
+  #responseBody(bytes: Buffer, endOfStream: boolean): void {
+    const state = this.#state;
+    switch (state.at) {
+      case 'judging':
+        this.#judge(state, bytes, endOfStream);
+        return;
+      case 'relaying':
+        if (bytes.length > 0) this.#relay(state, state.relay.push(bytes), false);
+        if (endOfStream && this.#state === state) this.#relay(state, state.relay.end(), true);
+        return;
+      default:
+        this.#unexpected({ kind: 'response-body', body: bytes, endOfStream });
+    }
+  }
+
+  #judge(state: State & { at: 'judging' }, bytes: Buffer, endOfStream: boolean): void {
+    if (this.#role !== 'stream') {
+      this.#state = idle;
+      const plan = state.judge(bytes);
+      this.#stream.send({ kind: 'continue', phase: 'response-body', ...withHeaders(plan), ...(plan.kind === 'pass' && plan.body !== undefined ? { body: plan.body } : {}) });
+      this.#stream.end();
+      return;
+    }
+    state.pieces.push(Buffer.from(bytes));
+    state.held += bytes.length;
+    if (!endOfStream && state.held <= state.maxBytes) return;
+    const body = Buffer.concat(state.pieces);
+    const plan = endOfStream ? state.judge(body) : ({ kind: 'pass' } as const);
+    this.#stream.send({ kind: 'continue', phase: 'response-headers', ...withHeaders(plan) });
+    if (plan.kind === 'pass') this.#stream.send({ kind: 'chunk', body: plan.body ?? body, endOfStream });
+    if (endOfStream || plan.kind === 'retry') {
+      this.#state = idle;
+      this.#stream.end();
+    } else this.#state = { at: 'relaying', attempt: state.attempt, relay: asItComes, begun: true };
+  }
+
+  #relay(state: State & { at: 'relaying' }, step: RelayStep, last: boolean): void {
+    if (step.kind === 'retry' && !state.begun) {
+      this.#state = idle;
+      this.#stream.send({ kind: 'continue', phase: 'response-headers', ...withHeaders(step) });
+      this.#stream.end();
+      return;
+    }
+    const bytes = step.kind === 'go' ? step.bytes : nothing;
+    if (!state.begun && (bytes.length > 0 || last)) {
+      state.begun = true;
+      const headers = step.kind === 'go' ? step.headers : undefined;
+      this.#stream.send({ kind: 'continue', phase: 'response-headers', ...(headers === undefined ? {} : { headers }) });
+    }
+    if (bytes.length > 0 || last) this.#stream.send({ kind: 'chunk', body: bytes, endOfStream: last });
+    if (!last) return;
+    this.#state = idle;
+    this.#stream.end();
+  }
+
+  #refuse(): void {
+    this.#state = idle;
+    this.#stream.send({
+      kind: 'immediate',
+      status: 503,
+      headers: { set: [['content-type', 'application/json']], remove: [] },
+      body: Buffer.from('{"error":{"message":"The fallback of this request is not known any more; send it again.","type":"server_error"}}'),
+      details: 'sluice_unknown_attempt',
+    });
+    this.#stream.end();
+  }
+
+  #unexpected(phase: Phase): void {
+    this.#onEvent('unexpected-phase');
+    this.#wave(phase);
+  }
+
+  #leave(cancelled: boolean): void {
+    const state = this.#state;
+    this.#state = idle;
+    if (state.at !== 'start' && state.at !== 'idle') state.attempt.closed(cancelled);
+  }
+
+  /** Lets a phase go on as it is. A body that flows both ways has to be handed back. */
+  #wave(phase: Phase): void {
+    if (phase.kind === 'response-body' && this.#role === 'stream') this.#stream.send({ kind: 'chunk', body: phase.body, endOfStream: phase.endOfStream });
+    else this.#stream.send({ kind: 'continue', phase: phase.kind });
+  }
+}
+
+const asItComes: StreamRelay = {
+  push: (bytes) => ({ kind: 'go', bytes }),
+  end: () => ({ kind: 'go', bytes: nothing }),
+};
+
+function withHeaders(plan: AnswerPass | AnswerRetry): { readonly headers?: HeaderMutation } {
+  if (plan.kind === 'retry') return { headers: { set: [[retryHeader, plan.reason]], remove: [] } };
+  return plan.headers === undefined ? {} : { headers: plan.headers };
+}

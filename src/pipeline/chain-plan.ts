@@ -1,0 +1,75 @@
+import type { Exchange } from '../dialects/types.ts';
+import { chainHeader, clusterName } from '../envoy/names.ts';
+import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
+import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../policy/types.ts';
+import { requestedSchema } from '../quality/json-schema.ts';
+import type { Cooldowns } from '../route/cooldowns.ts';
+import type { Decision } from '../route/types.ts';
+import { ChainRun, timeoutsOf, type ChainFacts } from './chain-run.ts';
+import type { RequestContext } from './request.ts';
+
+/** What Envoy is told about one chain, beside the request's own changes. */
+export interface ChainPlan {
+  readonly run: ChainRun;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly metadata: SluiceMetadata;
+  /** The first target gets what the request filter makes of the request; else its attempt makes it. */
+  readonly firstIsReady: boolean;
+}
+
+/** What Envoy's router has to watch for itself: attempts that get no answer at all. Answers are judged by the attempt's filter. */
+const silentEnds: readonly (readonly [FallbackTrigger, string])[] = [
+  ['connect', 'connect-failure,refused-stream'],
+  ['reset', 'reset'],
+  // Envoy counts an attempt that was too late among the resets.
+  ['timeout', 'reset'],
+];
+
+/** The plan of a decision with more than one target; null: one attempt is all there is. */
+export function planChain(context: RequestContext, exchange: Exchange, body: Buffer, decision: Decision, cooldowns: Cooldowns): ChainPlan | null {
+  const { section, generation, provider } = context;
+  const { fallback } = section;
+  const [first] = decision.chain;
+  if (fallback === null || first === undefined || decision.chain.length < 2) return null;
+  const facts: ChainFacts = {
+    generation,
+    provider,
+    fallback,
+    targets: decision.chain,
+    recognition: context.recognition,
+    path: context.path,
+    stream: exchange.stream,
+    includeUsage: exchange.includeUsage === true,
+    expects: {
+      jsonOutput: exchange.jsonOutput,
+      schema: exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes ? requestedSchema(exchange.api, body) : null,
+    },
+    appKeys: context.appKeys,
+  };
+  const { perTryMs, totalMs } = timeoutsOf(fallback, decision.chain.length, exchange);
+  const run = new ChainRun(facts, cooldowns, perTryMs);
+  const roles = decision.chain.map((target, index) => roleFor(context, fallback, exchange, target, index));
+  const firstIsReady = roles[0] === 'gate';
+  if (firstIsReady) run.begin();
+  return {
+    run,
+    headers: [
+      [chainHeader, '1'],
+      ['x-envoy-retry-on', [...new Set([...silentEnds.filter(([trigger]) => fallback.triggers.has(trigger)).map(([, name]) => name), 'retriable-headers'])].join(',')],
+      ['x-envoy-max-retries', String(decision.chain.length - 1)],
+      ...(perTryMs === null ? [] : [['x-envoy-upstream-rq-per-try-timeout-ms', String(perTryMs)] as const]),
+      ...(totalMs === null ? [] : [['x-envoy-upstream-rq-timeout-ms', String(totalMs)] as const]),
+    ],
+    metadata: {
+      // One group an attempt; Envoy takes the next one with every retry.
+      priority_groups: decision.chain.map((target, index) => ({ name: `attempt${index + 1}`, clusters: [{ cluster_name: clusterName(target.provider, roles[index]), weight: 1 }] })),
+    },
+    firstIsReady,
+  };
+}
+
+function roleFor({ generation, provider }: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
+  const crosses = generation.providers.get(target.provider)?.family !== provider.family;
+  if (exchange.stream && (crosses || fallback.triggers.has('stream-error'))) return 'stream';
+  return index === 0 && !crosses ? 'gate' : 'next';
+}

@@ -1,0 +1,175 @@
+import { performance } from 'node:perf_hooks';
+import type { Cost } from '../catalog/types.ts';
+import type { Answer, Exchange, Recognition } from '../dialects/types.ts';
+import type { HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, Provider, TargetRef } from '../policy/types.ts';
+import type { ChainFacts as ChainFactsOfRecord } from '../provenance/record.ts';
+import type { AttemptRecord, OutcomeKind } from '../provenance/types.ts';
+import type { Expectation } from '../quality/judge.ts';
+import type { Cooldowns } from '../route/cooldowns.ts';
+import { appKeyHeaders } from './credentials.ts';
+
+/** What every attempt of one exchange has in common. Holds no prompt text. */
+export interface ChainFacts {
+  readonly generation: PolicyGeneration;
+  /** The provider that the app called. */
+  readonly provider: Provider;
+  readonly fallback: FallbackPolicy;
+  readonly targets: readonly TargetRef[];
+  readonly recognition: Recognition & { readonly kind: 'readable' };
+  /** The app's own path at its provider. */
+  readonly path: string;
+  readonly stream: boolean;
+  readonly expects: Expectation;
+  readonly includeUsage: boolean;
+  /** The app's own key, to be put back when a later attempt goes to its own provider again. */
+  readonly appKeys: readonly (readonly [string, string])[];
+}
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  readonly outcome: OutcomeKind;
+  readonly status: number | null;
+  readonly reason: FallbackTrigger | null;
+  readonly cost: Cost;
+  readonly retryAfterMs: number | null;
+}
+
+/** One exchange's way along its chain: which attempt is on, and how the earlier ones ended. */
+export class ChainRun {
+  readonly facts: ChainFacts;
+  /** Attempts that ended and were followed by another. */
+  readonly ended: AttemptRecord[] = [];
+  /** The last attempt's answer as its own provider sent it, where it was translated. */
+  translated: Answer | null = null;
+  readonly #cooldowns: Cooldowns;
+  readonly #perTryMs: number | null;
+  #current = -1;
+  #startedAt = 0;
+  /** The current attempt has got response headers. */
+  #answered = false;
+
+  constructor(facts: ChainFacts, cooldowns: Cooldowns, perTryMs: number | null) {
+    this.facts = facts;
+    this.#cooldowns = cooldowns;
+    this.#perTryMs = perTryMs;
+  }
+
+  /** Index of the attempt that is on; -1 before the first. */
+  get current(): number {
+    return this.#current;
+  }
+
+  /** The target that answers, as far as is known. */
+  get target(): TargetRef {
+    return this.facts.targets[Math.max(0, this.#current)]!;
+  }
+
+  /** Whether another target may answer instead of the current one. */
+  get hasNext(): boolean {
+    return this.#current + 1 < this.facts.targets.length;
+  }
+
+  /** The next target's turn; null when there is none. An attempt before it that never answered has failed without a word. */
+  begin(): TargetRef | null {
+    if (this.#current >= 0 && this.ended.length <= this.#current) this.lost();
+    const target = this.facts.targets[this.#current + 1];
+    if (target === undefined) return null;
+    this.#current++;
+    this.#startedAt = performance.now();
+    this.#answered = false;
+    this.translated = null;
+    this.#cooldowns.began(target);
+    return target;
+  }
+
+  /** Response headers came: an end without a word is out of the question. */
+  answered(): void {
+    this.#answered = true;
+  }
+
+  /** The current attempt failed, and the next target is to answer. */
+  failed(end: AttemptEnd): void {
+    this.ended.push({ target: this.target, status: end.status, outcome: end.outcome, reason: end.reason, ms: performance.now() - this.#startedAt, cost: end.cost });
+    this.health(end.reason, end.retryAfterMs);
+  }
+
+  /** The current attempt ended without response headers: reset, refused, or too late. */
+  lost(): void {
+    if (this.#answered) return;
+    const ms = performance.now() - this.#startedAt;
+    // Envoy does not say which; its timer is exact enough to tell.
+    const timedOut = this.#perTryMs !== null && ms >= this.#perTryMs - 5;
+    const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
+    // What a provider did with a request that it never answered is unknown, and so is what it bills.
+    this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' } });
+    this.health(reason, null);
+  }
+
+  /** How it came out, for the record. `replied`: an answer went to the app, if only Envoy's own. */
+  outcome(replied: boolean): ChainFactsOfRecord {
+    if (replied) this.lost();
+    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: performance.now() - this.#startedAt };
+  }
+
+  /** Tells the target's health how its attempt ended; null: well. */
+  health(reason: FallbackTrigger | null, retryAfterMs: number | null): void {
+    const { target } = this;
+    switch (reason) {
+      case null:
+        this.#cooldowns.ended(target, { kind: 'ok' });
+        return;
+      case 'rate-limit':
+      case 'overloaded':
+        this.#cooldowns.ended(target, { kind: 'limited', retryAfterMs });
+        return;
+      case 'key-dead':
+      case 'model-gone':
+        this.#cooldowns.ended(target, { kind: 'dead' });
+        return;
+      case 'connect':
+      case 'reset':
+      case 'timeout':
+      case 'server-error':
+      case 'stream-error':
+        this.#cooldowns.ended(target, { kind: 'failed' });
+        return;
+      case 'context-window':
+      case 'content-filter':
+      case 'refusal':
+      case 'empty':
+      case 'length':
+      case 'invalid-json':
+      case 'bad-tool-call':
+        // The request's own fault, or the model's: the target is well.
+        this.#cooldowns.ended(target, { kind: 'ok' });
+    }
+  }
+
+  /** Header changes that put the app's own key back. */
+  ownKeys(): HeaderMutation {
+    const { appKeys } = this.facts;
+    return { set: appKeys, remove: appKeyHeaders.filter((name) => !appKeys.some(([own]) => own === name)) };
+  }
+}
+
+/** The app's own key headers, as they came. */
+export function appKeysOf(headers: HeaderMap): (readonly [string, string])[] {
+  return appKeyHeaders.flatMap((name) => {
+    const value = headers.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+}
+
+/** Milliseconds that Envoy gives one attempt, and all of them; null: no limit. */
+export function timeoutsOf(fallback: FallbackPolicy, targets: number, exchange: Pick<Exchange, 'stream'>): { readonly perTryMs: number | null; readonly totalMs: number | null } {
+  const { attemptMs, firstByteMs, totalMs } = fallback;
+  if (!exchange.stream) return { perTryMs: least(attemptMs, totalMs), totalMs };
+  // Envoy's total time would cut a stream that runs: for streams the total is shared out among the attempts' beginnings.
+  return { perTryMs: least(least(firstByteMs, attemptMs), totalMs === null ? null : Math.floor(totalMs / targets)), totalMs: null };
+}
+
+function least(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  return b === null ? a : Math.min(a, b);
+}

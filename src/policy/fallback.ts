@@ -1,0 +1,42 @@
+import type { Tier } from '../classify/types.ts';
+import type { FallbackDocument } from './schema.ts';
+import type { FallbackPolicy, FallbackTrigger, TargetRef } from './types.ts';
+
+/** What counts as a failure unless the policy says otherwise: no usable answer came. Judgements on an answer are asked for by name. */
+const defaultTriggers: readonly FallbackTrigger[] = ['connect', 'reset', 'timeout', 'server-error', 'rate-limit', 'overloaded', 'model-gone', 'key-dead', 'context-window'];
+
+const defaultAttempts = 3;
+const defaultInspectKiB = 1024;
+
+/** Finds a model's target; null (and said) when this provider's traffic cannot use it. `path` is below `fallback`. */
+export type ResolveTarget = (text: string, path: readonly PropertyKey[]) => TargetRef | null;
+
+/** Defaults filled in, models turned into targets. Null when the section has no fallback. */
+export function compileFallback(document: FallbackDocument | undefined, resolve: ResolveTarget): FallbackPolicy | null {
+  if (document === undefined || document.attempts === 1) return null;
+  const list = (models: readonly string[] | undefined, ...path: readonly PropertyKey[]): TargetRef[] =>
+    (models ?? []).map((text, at) => resolve(text, [...path, at])).filter((target) => target !== null);
+  const chains = document.tiers ?? {};
+  const tierChains: Record<Tier, readonly TargetRef[]> = {
+    simple: list(chains.simple, 'tiers', 'simple'),
+    standard: list(chains.standard, 'tiers', 'standard'),
+    complex: list(chains.complex, 'tiers', 'complex'),
+  };
+  return {
+    triggers: new Set(document.on ?? defaultTriggers),
+    escalate: document.escalate ?? false,
+    tierChains,
+    modelChains: new Map(Object.entries(document.models ?? {}).map(([model, targets]) => [model, list(targets, 'models', model)])),
+    attempts: document.attempts ?? defaultAttempts,
+    attemptMs: ms(document.attemptSeconds),
+    firstByteMs: ms(document.firstByteSeconds),
+    totalMs: ms(document.totalSeconds),
+    maxUsd: document.maxUsd ?? null,
+    drop: document.drop ?? [],
+    inspectBytes: (document.inspectKiB ?? defaultInspectKiB) * 1024,
+  };
+}
+
+function ms(seconds: number | undefined): number | null {
+  return seconds === undefined ? null : Math.round(seconds * 1000);
+}
