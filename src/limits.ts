@@ -59,6 +59,8 @@ export const limits = {
   ledgerRollupKeys: 2_000,
   /** Decisions or groups that one question to the ledger gives. */
   ledgerAnswers: 10_000,
+  /** A learned router's file, in bytes. */
+  modelFileBytes: 4 * 1024 * 1024,
   /** Policy source text, all files together, in bytes. */
   policyBytes: 1024 * 1024,
   /** ConfigMaps that make one policy; those beyond it are not read. */

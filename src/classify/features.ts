@@ -51,7 +51,7 @@ export interface TextFeatures {
 }
 
 /** Where words are looked for in a text. */
-function excerpt(text: string): string {
+export function excerpt(text: string): string {
   return text.length <= headUnits + tailUnits ? text : `${text.slice(0, headUnits)}\n${text.slice(-tailUnits)}`;
 }
 

@@ -5,12 +5,15 @@ import { registerCache } from './cache.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerDemo } from './demo.ts';
 import { registerDrain } from './drain.ts';
+import { registerEvaluate } from './evaluate.ts';
 import { registerExplain } from './explain.ts';
 import { registerDecisions } from './decisions.ts';
 import { registerLedger } from './ledger.ts';
 import { registerRender } from './render.ts';
 import { registerSavings } from './savings.ts';
+import { registerScore } from './score.ts';
 import { registerServe } from './serve.ts';
+import { registerTrain } from './train.ts';
 import { registerValidate } from './validate.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -21,7 +24,22 @@ const program = new Command('sluice')
   .showHelpAfterError()
   .exitOverride();
 
-for (const register of [registerServe, registerDemo, registerValidate, registerExplain, registerDecisions, registerSavings, registerLedger, registerCatalog, registerCache, registerRender, registerDrain]) {
+for (const register of [
+  registerServe,
+  registerDemo,
+  registerValidate,
+  registerExplain,
+  registerDecisions,
+  registerSavings,
+  registerLedger,
+  registerCatalog,
+  registerCache,
+  registerRender,
+  registerDrain,
+  registerTrain,
+  registerScore,
+  registerEvaluate,
+]) {
   register(program);
 }
 

@@ -1,0 +1,125 @@
+import { calibrated, knownness } from './calibration.ts';
+import { fillTreeFeatures, textFeatures, treeFeatures, type TextFeatures } from './features.ts';
+import { damped, Grams } from './grams.ts';
+import type { Influence, ModelHeader, Prediction } from './types.ts';
+
+/** The numbers of a model, as they stand in its file. */
+export interface ModelTables {
+  /** A byte a bucket; 0: the gram was not met twice in training. */
+  readonly idf: Uint8Array;
+  readonly weight: Int16Array;
+  /** A bit a word. */
+  readonly known: Uint8Array;
+  /** Complete trees of `depth`: 2^depth - 1 inner nodes each, breadth first. Below the threshold is left. */
+  readonly feature: Uint8Array;
+  readonly threshold: Float32Array;
+  /** What a node and a leaf would answer: 2^(depth+1) - 1 values a tree; the leaves come last. */
+  readonly value: Float32Array;
+}
+
+/** Scratch space, shared: nothing here outlives one call. */
+const grams = new Grams();
+const numbers = new Float64Array(treeFeatures.length);
+
+/** A learned router: predicts from the prompt alone what the stronger model would gain. Immutable; linear in the text's excerpt. */
+export class RouterModel {
+  readonly header: ModelHeader;
+  readonly tables: ModelTables;
+  /** First 16 hex digits of the file's SHA-256: names the model in records. */
+  readonly version: string;
+  readonly #names: readonly string[];
+
+  constructor(header: ModelHeader, tables: ModelTables, version: string) {
+    this.header = header;
+    this.tables = tables;
+    this.version = version;
+    this.#names = header.features;
+  }
+
+  /** What the model says of a prompt. `features`: those of the same text, where the classifier has them already. */
+  predict(text: string, features: TextFeatures = textFeatures(text)): Prediction {
+    const { header } = this;
+    const words = this.#words(features);
+    const familiarity = grams.words === 0 ? 0 : grams.known / grams.words;
+    let trees = 0;
+    if (header.trees > 0) {
+      fillTreeFeatures(text, features, grams.distinct, numbers);
+      trees = this.#trees();
+    }
+    const { calibration, treeShare } = header;
+    const raw = header.kind === 'classic' ? 1 / (1 + Math.exp(-words)) : (1 - treeShare) * words + treeShare * trees;
+    const known = knownness(calibration, familiarity);
+    const apart = header.trees > 0 ? (words - trees) * calibration.errorDisagreement : 0;
+    const abstain = familiarity < calibration.abstainBelow;
+    // Nothing like it was ever measured: the error of unknown tasks is the least that it can be.
+    const error = abstain ? 2 * calibration.errorAway : known * calibration.errorHome + (1 - known) * calibration.errorAway;
+    return {
+      gain: calibrated(calibration, raw, known),
+      uncertainty: Math.sqrt(error * error + apart * apart),
+      abstain,
+      familiarity,
+    };
+  }
+
+  /**
+   * The features that moved the raw score most, largest first. Words are summed under `words`, so that a record of this
+   * holds nothing of the prompt.
+   */
+  influences(text: string, most: number, features: TextFeatures = textFeatures(text)): Influence[] {
+    const { header, tables } = this;
+    const share = header.kind === 'classic' ? 1 : 1 - header.treeShare;
+    const list: Influence[] = [{ name: 'words', share: (this.#words(features) - header.bias) * share }];
+    if (header.trees > 0) {
+      fillTreeFeatures(text, features, grams.distinct, numbers);
+      const sums = new Float64Array(this.#names.length);
+      const inner = 2 ** header.depth - 1;
+      const all = 2 * inner + 1;
+      for (let tree = 0; tree < header.trees; tree++) {
+        let node = 0;
+        while (node < inner) {
+          const feature = tables.feature[tree * inner + node]!;
+          const next = 2 * node + (numbers[feature]! < tables.threshold[tree * inner + node]! ? 1 : 2);
+          sums[feature]! += tables.value[tree * all + next]! - tables.value[tree * all + node]!;
+          node = next;
+        }
+      }
+      for (const [at, sum] of sums.entries()) if (sum !== 0) list.push({ name: this.#names[at]!, share: sum * header.treeShare });
+    }
+    return list.sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1)).slice(0, most);
+  }
+
+  /** Linear part: normalised TF-IDF of word 1- and 2-grams times weights, plus the bias. Leaves the counts in `grams`. */
+  #words(features: TextFeatures): number {
+    const { idf, weight, known } = this.tables;
+    const { bias, idfStep, weightStep } = this.header;
+    grams.count(features.tokens, known);
+    let sum = 0;
+    let square = 0;
+    for (let i = 0; i < grams.size; i++) {
+      const bucket = grams.buckets[i]!;
+      const value = damped[grams.counts[i]!]! * idf[bucket]!;
+      square += value * value;
+      sum += value * weight[bucket]!;
+    }
+    // idfStep scales value and norm alike, so it falls out of the quotient.
+    return square === 0 || idfStep === 0 ? bias : bias + (sum / Math.sqrt(square)) * weightStep;
+  }
+
+  #trees(): number {
+    const { feature, threshold, value } = this.tables;
+    const { depth, trees, treeBase } = this.header;
+    const inner = 2 ** depth - 1;
+    const all = 2 * inner + 1;
+    let sum = treeBase;
+    let first = 0;
+    let leaf = 0;
+    for (let tree = 0; tree < trees; tree++) {
+      let node = 0;
+      for (let level = 0; level < depth; level++) node = 2 * node + (numbers[feature[first + node]!]! < threshold[first + node]! ? 1 : 2);
+      sum += value[leaf + node]!;
+      first += inner;
+      leaf += all;
+    }
+    return sum;
+  }
+}

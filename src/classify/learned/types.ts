@@ -1,0 +1,95 @@
+import type { CalibrationTable } from './calibration.ts';
+
+/** What a model says of one prompt. */
+export interface Prediction {
+  /** Expected gain of the stronger model: its score minus the weaker one's, -1 to 1. Higher: the stronger one is needed more. */
+  readonly gain: number;
+  /** Standard error of that expectation, in the same unit. */
+  readonly uncertainty: number;
+  /** The model has not seen this kind of prompt: take the safer model. */
+  readonly abstain: boolean;
+  /** Share of the prompt's words that the model knows, 0..1. */
+  readonly familiarity: number;
+}
+
+/** One feature's share of a prediction. */
+export interface Influence {
+  readonly name: string;
+  readonly share: number;
+}
+
+/** A source of training rows, for the model card. */
+export interface CardSource {
+  readonly source: string;
+  readonly rows: number;
+  readonly licence: string;
+  readonly weakModel: string;
+  readonly strongModel: string;
+}
+
+/** Figures of a cross-validation, for the model card. Shares and losses 0..1; loss is relative to always-strong. */
+export interface CardFigures {
+  readonly apgr: number;
+  readonly ece: number;
+  readonly weakShareAt1: number;
+  readonly weakShareAt3: number;
+}
+
+/** What a person should know before trusting a model file. */
+export interface ModelCard {
+  readonly name: string;
+  readonly trainedWith: string;
+  readonly rows: number;
+  readonly dataSha256: string;
+  readonly sources: readonly CardSource[];
+  /** Other questions of the same tasks: cross-validation by group. */
+  readonly home: CardFigures;
+  /** Tasks that were left out whole; null where the rows name fewer than four. */
+  readonly away: CardFigures | null;
+  readonly limits: readonly string[];
+}
+
+/** What a threshold on the gain did to one pair of models in cross-validation. */
+export interface PairPoint {
+  /** Prompts with at most this gain go to the weak model. */
+  readonly threshold: number;
+  readonly weakShare: number;
+  /** Relative to always-strong. */
+  readonly loss: number;
+  /** One-sided 95% bound above the loss. */
+  readonly upper: number;
+}
+
+/** How thresholds do for one pair of models. */
+export interface PairCalibration {
+  readonly weakModel: string;
+  readonly strongModel: string;
+  readonly rows: number;
+  /** Mean strong minus mean weak score, relative to the strong one. */
+  readonly gap: number;
+  /** Rising thresholds. */
+  readonly points: readonly PairPoint[];
+}
+
+/** The part of a model file that is read by people and tools. */
+export interface ModelHeader {
+  readonly format: 1;
+  /** `gain`: words and trees predict the gain. `classic`: TF-IDF and logistic regression on "the weaker one is right". */
+  readonly kind: 'gain' | 'classic';
+  readonly seed: number;
+  /** Shape and text features in the order that the trees count them. */
+  readonly features: readonly string[];
+  /** Inverse document frequencies are `idfStep` × a byte; 0 is a gram that was seen once or never. */
+  readonly idfStep: number;
+  /** Weights are `weightStep` × a 16-bit integer. */
+  readonly weightStep: number;
+  readonly bias: number;
+  readonly trees: number;
+  readonly depth: number;
+  /** What the trees start from, and their share of the raw score. */
+  readonly treeBase: number;
+  readonly treeShare: number;
+  readonly calibration: CalibrationTable;
+  readonly pairs: readonly PairCalibration[];
+  readonly card: ModelCard;
+}

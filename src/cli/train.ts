@@ -1,0 +1,115 @@
+import { writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { Option, type Command } from 'commander';
+import { decodeModel, writeModel } from '../classify/learned/file.ts';
+import { SluiceError } from '../errors.ts';
+import { classicSettings, gainSettings, type ModelKind } from '../learn/fit.ts';
+import { report, type Report, type ReportRow } from '../learn/report.ts';
+import { reportHtml } from '../learn/report-html.ts';
+import { reportText } from '../learn/report-text.ts';
+import { readLabelled, type LabelledRow } from '../learn/rows.ts';
+import { train } from '../learn/train.ts';
+import type { RouterModel } from '../classify/learned/model.ts';
+import type { Scored } from '../learn/metrics.ts';
+
+interface TrainFlags {
+  readonly out: string;
+  readonly kind: ModelKind;
+  readonly seed: string;
+  readonly folds: string;
+  readonly name?: string;
+  readonly test?: string;
+  readonly html?: string;
+  readonly quiet?: boolean;
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/**
+ * `sluice train DATA.jsonl[.gz]`: a router model from labelled rows. Progress on stderr, the report on stdout. Exit 0, 1 for what cannot be
+ * read or learnt, 2 for wrong usage.
+ */
+export function registerTrain(program: Command): void {
+  program
+    .command('train')
+    .argument('<data>', 'labelled rows: JSON lines with prompt, weak_score, strong_score; plain or gzipped')
+    .description('train a router that predicts what the stronger model gains')
+    .option('--out <file>', 'where the model goes', 'router.model')
+    .addOption(new Option('--kind <kind>', 'gain: words and trees on the gain; classic: TF-IDF 1-2-grams and logistic regression on "the weak model is right"').choices(['gain', 'classic']).default('gain'))
+    .option('--seed <number>', 'the same seed and rows give the same file', '1')
+    .option('--folds <number>', 'folds of the cross-validation by group', '5')
+    .option('--name <name>', 'name on the model card (default: the output file)')
+    .option('--test <file>', 'more labelled rows, which the model never sees, to report on')
+    .option('--html <file>', 'write the report with plots here')
+    .option('--quiet', 'no progress')
+    .action(trainCommand);
+}
+
+async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
+  const seed = whole(flags.seed, '--seed', 0, 1_000_000);
+  const folds = whole(flags.folds, '--folds', 2, 20);
+  const data = await readLabelled(file);
+  if (data.rows.length < 50 || new Set(data.rows.map(({ group }) => group)).size < folds) {
+    throw new SluiceError('SLUICE_ROWS_INVALID', `${data.rows.length} rows are too few to learn from: 50 rows of ${folds} groups at least.`, { where: file });
+  }
+  const test = flags.test === undefined ? null : await readLabelled(flags.test);
+  const started = Date.now();
+  const trained = train(data, {
+    settings: { ...(flags.kind === 'classic' ? classicSettings : gainSettings), seed },
+    name: flags.name ?? flags.out,
+    trainedWith: `sluice ${version}, --kind ${flags.kind} --seed ${seed} --folds ${folds}`,
+    folds,
+    progress: (message) => {
+      if (flags.quiet !== true) process.stderr.write(`[${((Date.now() - started) / 1000).toFixed(1)} s] ${message}\n`);
+    },
+  });
+  await writeModel(flags.out, trained.bytes);
+  const reports = [report('Other questions of the same tasks (cross-validation by group)', rowsOf(data.rows, trained.home), null)];
+  if (trained.away !== null) reports.push(report('Tasks that were left out (cross-validation by task)', rowsOf(data.rows, trained.away), null));
+  if (test !== null) reports.push(testReport(decodeModel(trained.bytes, flags.out), test.rows, flags.kind));
+  if (flags.html !== undefined) await writeText(flags.html, reportHtml(`Router model ${trained.header.card.name}`, reports, trained.header.card));
+  process.stdout.write(`${reports.map(reportText).join('\n')}\n${flags.out}: ${trained.bytes.length} bytes\n`);
+}
+
+function testReport(model: RouterModel, rows: readonly LabelledRow[], kind: ModelKind): Report {
+  const scored = scoreRows(model, rows);
+  // The classic router sends a prompt to the weak model when it is right with 75% or more.
+  return report('Test rows', scored, kind === 'classic' ? classicThreshold(model) : null);
+}
+
+/** The gain at which the classic model's chance of failing is 0.25. */
+function classicThreshold(model: RouterModel): number {
+  const { raw, home } = model.header.calibration;
+  const at = raw.findIndex((score) => score >= 0.25);
+  if (at <= 0) return at === 0 ? home[0]! : home.at(-1)!;
+  const share = (0.25 - raw[at - 1]!) / (raw[at]! - raw[at - 1]!);
+  return home[at - 1]! * (1 - share) + home[at]! * share;
+}
+
+/** Labelled rows with what a model says of them. */
+export function scoreRows(model: RouterModel, rows: readonly LabelledRow[]): ReportRow[] {
+  return rows.map(({ prompt, weak, strong, source }) => {
+    const { gain, abstain } = model.predict(prompt);
+    return { prompt, weak, strong, source, score: gain, abstain };
+  });
+}
+
+function rowsOf(rows: readonly LabelledRow[], scored: readonly Scored[]): ReportRow[] {
+  return rows.map(({ prompt, source, weak, strong }, at) => ({ prompt, source, weak, strong, score: scored[at]!.score, abstain: false }));
+}
+
+/** Writes a text file. Throws SLUICE_FILE_UNREADABLE. */
+export async function writeText(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+}
+
+/** A whole number of a flag, within bounds. Throws SLUICE_CLI_USAGE. */
+export function whole(text: string, flag: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most) throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from ${least} to ${most} is wanted, not ${text}.`, { where: flag });
+  return value;
+}

@@ -1,0 +1,184 @@
+import { seeded } from './random.ts';
+
+/** Boosted regression trees, complete to `depth`; laid out as ModelTables says. */
+export interface Forest {
+  readonly trees: number;
+  readonly depth: number;
+  readonly base: number;
+  readonly feature: Uint8Array;
+  readonly threshold: Float32Array;
+  readonly value: Float32Array;
+}
+
+export interface BoostOptions {
+  readonly trees: number;
+  readonly depth: number;
+  readonly rate: number;
+  /** Fewest rows of a leaf. */
+  readonly leaf: number;
+  /** Added to a leaf's count: pulls its answer to zero. */
+  readonly shrink: number;
+  /** Shares of rows and of features that a tree sees. */
+  readonly rowShare: number;
+  readonly featureShare: number;
+  readonly seed: number;
+}
+
+/** Most bins of a feature. */
+const mostBins = 32;
+
+/** Gradient boosting on squared error with histograms. `columns`: one a feature; `rows`: which rows to learn from. Deterministic by seed. */
+export function boost(columns: readonly Float64Array[], rows: Int32Array, targets: Float64Array, options: BoostOptions): Forest {
+  const { trees, depth, rate, leaf, shrink, rowShare, featureShare, seed } = options;
+  const random = seeded(seed);
+  const count = columns[0]!.length;
+  const edges = columns.map((column) => binEdges(column, rows));
+  const bins = columns.map((column, at) => {
+    const binned = new Uint8Array(count);
+    for (const row of rows) binned[row] = binOf(edges[at]!, column[row]!);
+    return binned;
+  });
+  let base = 0;
+  for (const row of rows) base += targets[row]!;
+  base /= rows.length;
+  const residual = new Float64Array(count);
+  for (const row of rows) residual[row] = targets[row]! - base;
+  const inner = 2 ** depth - 1;
+  const all = 2 * inner + 1;
+  const forest: Forest = {
+    trees,
+    depth,
+    base,
+    feature: new Uint8Array(trees * inner),
+    threshold: new Float32Array(trees * inner).fill(Infinity),
+    value: new Float32Array(trees * all),
+  };
+  const sums = new Float64Array(mostBins);
+  const counts = new Int32Array(mostBins);
+  for (let tree = 0; tree < trees; tree++) {
+    const sample = rowShare < 1 ? rows.filter(() => random() < rowShare) : rows;
+    const usable = columns.map((_, at) => at).filter((at) => random() < featureShare && edges[at]!.length > 0);
+    const grow = (node: number, level: number, members: Int32Array): void => {
+      let total = 0;
+      for (const row of members) total += residual[row]!;
+      const answer = (rate * total) / (members.length + shrink);
+      forest.value[tree * all + node] = answer;
+      if (level === depth) return;
+      const split = members.length < 2 * leaf ? null : bestSplit(members, total, usable);
+      if (split === null) {
+        // No split: everything goes left (thresholds start at infinity), and every node below answers the same.
+        fill(2 * node + 1, answer);
+        fill(2 * node + 2, answer);
+        return;
+      }
+      forest.feature[tree * inner + node] = split.feature;
+      forest.threshold[tree * inner + node] = edges[split.feature]![split.bin]!;
+      const binned = bins[split.feature]!;
+      grow(2 * node + 1, level + 1, members.filter((row) => binned[row]! <= split.bin));
+      grow(2 * node + 2, level + 1, members.filter((row) => binned[row]! > split.bin));
+    };
+    const fill = (node: number, answer: number): void => {
+      if (node >= all) return;
+      forest.value[tree * all + node] = answer;
+      fill(2 * node + 1, answer);
+      fill(2 * node + 2, answer);
+    };
+    const bestSplit = (members: Int32Array, total: number, features: readonly number[]): { feature: number; bin: number } | null => {
+      const whole = (total * total) / (members.length + shrink);
+      let best = 1e-9;
+      let found: { feature: number; bin: number } | null = null;
+      for (const feature of features) {
+        const binned = bins[feature]!;
+        const size = edges[feature]!.length + 1;
+        sums.fill(0, 0, size);
+        counts.fill(0, 0, size);
+        for (const row of members) {
+          const bin = binned[row]!;
+          sums[bin]! += residual[row]!;
+          counts[bin]!++;
+        }
+        let left = 0;
+        let below = 0;
+        for (let bin = 0; bin < size - 1; bin++) {
+          left += sums[bin]!;
+          below += counts[bin]!;
+          if (below < leaf) continue;
+          const above = members.length - below;
+          if (above < leaf) break;
+          const win = (left * left) / (below + shrink) + ((total - left) * (total - left)) / (above + shrink) - whole;
+          if (win <= best) continue;
+          best = win;
+          found = { feature, bin };
+        }
+      }
+      return found;
+    };
+    grow(0, 0, sample);
+    for (const row of rows) residual[row]! -= leafAt(forest, tree, columns, row);
+  }
+  return forest;
+}
+
+/** What a forest answers for a row. */
+export function forestAt(forest: Forest, columns: readonly Float64Array[], row: number): number {
+  let sum = forest.base;
+  for (let tree = 0; tree < forest.trees; tree++) sum += leafAt(forest, tree, columns, row);
+  return sum;
+}
+
+/** Forests side by side answer as their mean. All of one depth. */
+export function meanForest(forests: readonly Forest[]): Forest {
+  const [first] = forests;
+  if (first === undefined) throw new Error('no forest');
+  const share = 1 / forests.length;
+  const join = <T extends Uint8Array | Float32Array>(make: new (length: number) => T, pick: (forest: Forest) => T): T => {
+    const joined = new make(forests.reduce((sum, forest) => sum + pick(forest).length, 0));
+    let at = 0;
+    for (const forest of forests) {
+      joined.set(pick(forest), at);
+      at += pick(forest).length;
+    }
+    return joined;
+  };
+  return {
+    trees: forests.reduce((sum, { trees }) => sum + trees, 0),
+    depth: first.depth,
+    base: forests.reduce((sum, { base }) => sum + base, 0) * share,
+    feature: join(Uint8Array, ({ feature }) => feature),
+    threshold: join(Float32Array, ({ threshold }) => threshold),
+    value: join(Float32Array, ({ value }) => value).map((value) => value * share),
+  };
+}
+
+function leafAt(forest: Forest, tree: number, columns: readonly Float64Array[], row: number): number {
+  const inner = 2 ** forest.depth - 1;
+  let node = 0;
+  while (node < inner) {
+    const at = tree * inner + node;
+    node = 2 * node + (columns[forest.feature[at]!]![row]! < forest.threshold[at]! ? 1 : 2);
+  }
+  return forest.value[tree * (2 * inner + 1) + node]!;
+}
+
+/** Values at equal shares of the rows, rising, above the least; rounded as the file rounds them. */
+function binEdges(column: Float64Array, rows: Int32Array): Float64Array {
+  const sorted = Float64Array.from(rows, (row) => column[row]!).sort();
+  const edges: number[] = [];
+  for (let bin = 1; bin < mostBins; bin++) {
+    const edge = Math.fround(sorted[Math.floor((bin * sorted.length) / mostBins)]!);
+    if (edge > sorted[0]! && (edges.length === 0 || edge > edges.at(-1)!)) edges.push(edge);
+  }
+  return Float64Array.from(edges);
+}
+
+/** How many edges a value has reached. */
+function binOf(edges: Float64Array, value: number): number {
+  let low = 0;
+  let high = edges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (value >= edges[middle]!) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
