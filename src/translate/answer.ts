@@ -3,6 +3,7 @@ import type { ApiName } from '../dialects/types.ts';
 import { AnthropicDecoder, AnthropicEncoder, readAnthropicAnswer, writeAnthropicAnswer } from './answer-anthropic.ts';
 import { GeminiDecoder, GeminiEncoder, readGeminiAnswer, writeGeminiAnswer } from './answer-gemini.ts';
 import { OpenAiChatDecoder, OpenAiChatEncoder, readOpenAiChatAnswer, writeOpenAiChatAnswer } from './answer-openai-chat.ts';
+import { OpenAiResponsesEncoder, writeOpenAiResponsesAnswer } from './answer-openai-responses.ts';
 import type { AnswerContext, AnswerSink, WholeAnswer } from './answer-types.ts';
 import { Collector } from './collector.ts';
 import type { StreamEncoder } from './encoder.ts';
@@ -66,6 +67,7 @@ const callers: Readonly<Record<CallerApi, CallerSide>> = {
   'openai-chat': { ids: openaiIds, write: writeOpenAiChatAnswer, encoder: (context) => new OpenAiChatEncoder(context), objectArgs: false },
   'anthropic-messages': { ids: anthropicIds, write: writeAnthropicAnswer, encoder: (context) => new AnthropicEncoder(context), objectArgs: true },
   'gemini-generate': { ids: geminiIds, write: writeGeminiAnswer, encoder: (context, framing) => new GeminiEncoder(context, framing), objectArgs: true },
+  'openai-responses': { ids: openaiIds, write: writeOpenAiResponsesAnswer, encoder: (context) => new OpenAiResponsesEncoder(context), objectArgs: false },
 };
 
 function contextOf(options: AnswerOptions): AnswerContext {

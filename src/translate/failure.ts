@@ -145,8 +145,14 @@ export function renderStreamError(api: ApiName, message: string, status = 502, f
 /** How a stream is cut into events; `json-array` is Gemini's without `alt=sse`: an error follows at least one element. */
 export type StreamFraming = 'sse' | 'json-array';
 
-/** The same for a failure that was read. */
-export function streamFailure(api: ApiName, failure: Failure, framing: StreamFraming = 'sse'): Buffer {
+/** OpenAI's types have the members at the top, its servers send them below `error`, and its SDKs raise on the latter. */
+function responsesError(failure: Failure, body: Buffer, sequence: number): object {
+  const { error } = JSON.parse(body.toString('utf8')) as { readonly error: unknown };
+  return { type: 'error', sequence_number: sequence, code: codes[failure.kind], message: failure.message, param: null, error };
+}
+
+/** The same for a failure that was read; `sequence` numbers the events of a Responses stream. */
+export function streamFailure(api: ApiName, failure: Failure, framing: StreamFraming = 'sse', sequence = 0): Buffer {
   const rendered = renderFailure(api, failure);
   const data = rendered.body.toString('utf8');
   switch (api) {
@@ -154,7 +160,7 @@ export function streamFailure(api: ApiName, failure: Failure, framing: StreamFra
     case 'anthropic-count-tokens':
       return Buffer.from(`event: error\ndata: ${data}\n\n`);
     case 'openai-responses':
-      return Buffer.from(`event: error\ndata: ${JSON.stringify({ type: 'error', code: codes[failure.kind], message: failure.message, param: null, sequence_number: 0 })}\n\n`);
+      return Buffer.from(`event: error\ndata: ${JSON.stringify(responsesError(failure, rendered.body, sequence))}\n\n`);
     case 'gemini-generate':
       return Buffer.from(framing === 'json-array' ? `,${data}]` : `data: ${data}\n\n`);
     case 'openai-chat':

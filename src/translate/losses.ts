@@ -33,6 +33,7 @@ export const neutralDrops: readonly string[] = [
   'includeThoughts',
   'thinking.display',
   'reasoning.summary',
+  'reasoning.generate_summary',
   'is_error',
   'messages[].reasoning',
   'messages[].reasoning_content',

@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AnswerTranslator, translateAnswer, translateRequest } from './index.ts';
 import type { CallerApi, TargetApi } from './index.ts';
-import { chatBody, spoil } from './testing/arbitrary.ts';
+import { chatBody, responsesBody, spoil } from './testing/arbitrary.ts';
 import { answerOf } from './testing/fixtures.ts';
 
 const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-haiku-4-5', 'gemini-generate': 'gemini-2.5-flash' };
 const apis = Object.keys(models) as TargetApi[];
-const pairs = apis.flatMap((from) => apis.flatMap((to) => (from === to ? [] : [[from, to] as const])));
+const callers: readonly CallerApi[] = [...apis, 'openai-responses'];
+/** Who asks, and who answers. */
+const pairs = callers.flatMap((from) => apis.flatMap((to) => (from === to ? [] : [[from, to] as const])));
 const answerOptions = { model: 'm', id: 'decision-1', created: 1, includeUsage: true } as const;
 
 function cross(from: CallerApi, to: TargetApi, body: Buffer): Buffer {
@@ -29,11 +31,26 @@ describe('a request there and back', () => {
   });
 });
 
+describe('a Responses request', () => {
+  it('says to OpenAI chat what it says', () => {
+    fc.assert(
+      fc.property(chatBody, (chat) => {
+        const body = { ...chat };
+        // Responses has no stop sequences, and one assistant turn where chat may have two in a row.
+        delete body['stop'];
+        const back = cross('openai-responses', 'openai-chat', Buffer.from(JSON.stringify(responsesBody(body))));
+        expect(JSON.parse(back.toString('utf8'))).toEqual(body);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
 describe('bodies that are spoiled', () => {
   it.each(pairs)('%s to %s never throw', (from, to) => {
     fc.assert(
       fc.property(chatBody, fc.nat(), fc.jsonValue(), fc.boolean(), (chat, seed, by, stream) => {
-        const valid = from === 'openai-chat' ? Buffer.from(JSON.stringify(chat)) : cross('openai-chat', from, Buffer.from(JSON.stringify(chat)));
+        const valid = from === 'openai-responses' ? Buffer.from(JSON.stringify(responsesBody(chat))) : from === 'openai-chat' ? Buffer.from(JSON.stringify(chat)) : cross('openai-chat', from, Buffer.from(JSON.stringify(chat)));
         const spoiled = Buffer.from(JSON.stringify(spoil(JSON.parse(valid.toString('utf8')), seed, by)));
         const result = translateRequest(from, to, spoiled, { model: models[to], stream, drop: [] });
         if (result.ok) JSON.parse(result.body.toString('utf8'));
@@ -43,7 +60,7 @@ describe('bodies that are spoiled', () => {
     );
   });
 
-  it.each(pairs)('answers of %s for %s never throw', (from, to) => {
+  it.each(pairs)('answers for %s by %s never throw', (to, from) => {
     fc.assert(
       fc.property(fc.constantFrom('text', 'calls', 'rate-limit'), fc.nat(), fc.jsonValue(), (scenario, seed, by) => {
         const { status, body } = answerOf(from, scenario, false);
@@ -55,7 +72,7 @@ describe('bodies that are spoiled', () => {
     );
   });
 
-  it.each(pairs)('streams of %s for %s never throw', (from, to) => {
+  it.each(pairs)('streams for %s by %s never throw', (to, from) => {
     const { body } = answerOf(from, 'calls', true);
     fc.assert(
       fc.property(fc.nat(body.length), fc.nat(60), fc.string(), fc.boolean(), (at, length, by, whole) => {

@@ -7,12 +7,13 @@ import type { Unsupported } from './losses.ts';
 import { readAnthropic } from './read-anthropic.ts';
 import { readGemini } from './read-gemini.ts';
 import { readOpenAiChat } from './read-openai-chat.ts';
+import { readOpenAiResponses } from './read-openai-responses.ts';
 import { writeAnthropic } from './write-anthropic.ts';
 import { writeGemini } from './write-gemini.ts';
 import { writeOpenAiChat } from './write-openai-chat.ts';
 
 /** The APIs that a request can be translated from. */
-export type CallerApi = 'openai-chat' | 'anthropic-messages' | 'gemini-generate';
+export type CallerApi = TargetApi | 'openai-responses';
 /** The APIs that a request can be translated to. */
 export type TargetApi = 'openai-chat' | 'anthropic-messages' | 'gemini-generate';
 
@@ -43,7 +44,7 @@ export type TranslatedRequest =
 type Reader = (body: Json, losses: Losses) => Conversation;
 type Writer = (conversation: Conversation, options: WriteOptions, losses: Losses) => Written;
 
-const readers: Readonly<Record<CallerApi, Reader>> = { 'openai-chat': readOpenAiChat, 'anthropic-messages': readAnthropic, 'gemini-generate': readGemini };
+const readers: Readonly<Record<CallerApi, Reader>> = { 'openai-chat': readOpenAiChat, 'anthropic-messages': readAnthropic, 'gemini-generate': readGemini, 'openai-responses': readOpenAiResponses };
 const writers: Readonly<Record<TargetApi, Writer>> = { 'openai-chat': writeOpenAiChat, 'anthropic-messages': writeAnthropic, 'gemini-generate': writeGemini };
 
 const headers: Readonly<Record<TargetApi, Readonly<Record<string, string>>>> = {

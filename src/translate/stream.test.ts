@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { limits } from '../limits.ts';
 import { AnswerTranslator, renderStreamError, translateAnswer } from './index.ts';
-import type { TargetApi } from './index.ts';
+import type { CallerApi, TargetApi } from './index.ts';
 import { foreignSignature } from './models.ts';
 import { answerOf, bigArgs } from './testing/fixtures.ts';
 
 const apis: readonly TargetApi[] = ['openai-chat', 'anthropic-messages', 'gemini-generate'];
-const pairs = apis.flatMap((from) => apis.flatMap((to) => (from === to ? [] : [{ from, to }])));
+const callers: readonly CallerApi[] = [...apis, 'openai-responses'];
+const pairs = apis.flatMap((from) => callers.flatMap((to) => (from === to ? [] : [{ from, to }])));
 const options = { model: 'm', id: 'decision-1', created: 1_770_000_001, includeUsage: true } as const;
 
-function translate(from: TargetApi, to: TargetApi, text: string, whole = true): string {
+function translate(from: TargetApi, to: CallerApi, text: string, whole = true): string {
   const translator = new AnswerTranslator(from, to, options);
   return Buffer.concat([translator.push(Buffer.from(text)), translator.end(whole)]).toString('utf8');
 }
@@ -54,7 +55,8 @@ describe.each(pairs)('a stream of $from for $to', ({ from, to }) => {
     const { body } = answerOf(from, 'text', true);
     for (const at of [1, body.length >> 2, body.length >> 1]) {
       const text = translate(from, to, body.slice(0, at), false);
-      expect(text.endsWith(renderStreamError(to, "The provider's stream was cut.").toString('utf8'))).toBe(true);
+      const numbered = /"sequence_number":\d+/g;
+      expect(text.replaceAll(numbered, '').endsWith(renderStreamError(to, "The provider's stream was cut.").toString('utf8').replaceAll(numbered, ''))).toBe(true);
     }
   });
 
@@ -169,5 +171,37 @@ describe("Gemini's ends", () => {
     const blocked = { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, usageMetadata: { promptTokenCount: 3, totalTokenCount: 3 } };
     const { body } = translateAnswer('gemini-generate', 'openai-chat', 200, Buffer.from(JSON.stringify(blocked)), options);
     expect(JSON.parse(body.toString('utf8'))).toMatchObject({ choices: [{ finish_reason: 'content_filter', message: { content: null } }] });
+  });
+});
+
+describe("Responses' callers", () => {
+  const seen = events(translate('anthropic-messages', 'openai-responses', answerOf('anthropic-messages', 'calls', true).body));
+
+  it('get numbered events in order, and the whole answer in the last', () => {
+    expect(seen.map((event) => event['sequence_number'])).toEqual(seen.map((_event, index) => index));
+    const types = seen.map((event) => event['type'] as string);
+    const short = types.filter((type, index) => type !== types[index - 1]);
+    const call = ['response.output_item.added', 'response.function_call_arguments.delta', 'response.function_call_arguments.done', 'response.output_item.done'];
+    expect(short).toEqual([
+      'response.created',
+      'response.in_progress',
+      'response.output_item.added',
+      'response.content_part.added',
+      'response.output_text.delta',
+      'response.output_text.done',
+      'response.content_part.done',
+      'response.output_item.done',
+      ...call,
+      ...call,
+      'response.completed',
+    ]);
+    const last = seen.at(-1) as { response: Record<string, unknown> };
+    const { body } = translateAnswer('anthropic-messages', 'openai-responses', 200, Buffer.from(answerOf('anthropic-messages', 'calls', false).body), options);
+    expect(last.response).toEqual(JSON.parse(body.toString('utf8')));
+  });
+
+  it('get an error with the number that follows', () => {
+    const cut = events(translate('anthropic-messages', 'openai-responses', answerOf('anthropic-messages', 'text', true).body.slice(0, 1_500), false));
+    expect(cut.at(-1)).toMatchObject({ type: 'error', sequence_number: cut.length - 1, error: { message: "The provider's stream was cut." } });
   });
 });

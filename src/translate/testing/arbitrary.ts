@@ -109,3 +109,39 @@ export function spoil(value: unknown, seed: number, by: unknown): unknown {
   const changed = spoil(inner, Math.floor(seed / entries.length), by);
   return Array.isArray(value) ? value.map((one: unknown, index) => (String(index) === key ? changed : one)) : { ...value, [key]: changed };
 }
+
+interface ChatMessage {
+  readonly role: string;
+  readonly content: unknown;
+  readonly tool_call_id?: string;
+  readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly name: string; readonly arguments: string } }[];
+}
+
+/** The same conversation as a Responses body. */
+export function responsesBody(chat: Record<string, unknown>): Record<string, unknown> {
+  const { messages, tools, tool_choice: choice, response_format: format, max_completion_tokens: limit, temperature } = chat as {
+    readonly messages: readonly ChatMessage[];
+    readonly tools?: readonly { readonly function: object }[];
+    readonly tool_choice?: string | { readonly function: { readonly name: string } };
+    readonly response_format?: { readonly json_schema: object };
+    readonly max_completion_tokens: number;
+    readonly temperature?: number;
+  };
+  const part = (one: Record<string, unknown>): object => (one['type'] === 'text' ? { type: 'input_text', text: one['text'] } : { type: 'input_image', detail: 'auto', image_url: (one['image_url'] as { readonly url: string }).url });
+  const input = messages.flatMap((message): object[] => {
+    if (message.role === 'tool') return [{ type: 'function_call_output', call_id: message.tool_call_id, output: message.content }];
+    const calls = (message.tool_calls ?? []).map((one) => ({ type: 'function_call', call_id: one.id, name: one.function.name, arguments: one.function.arguments }));
+    if (message.content === null) return calls;
+    const content = Array.isArray(message.content) ? message.content.map((one) => part(one as Record<string, unknown>)) : message.content;
+    return [{ role: message.role, content }, ...calls];
+  });
+  return {
+    model: 'gpt-5.1',
+    input,
+    ...(tools === undefined ? {} : { tools: tools.map((one) => ({ type: 'function', strict: false, ...one.function })) }),
+    ...(choice === undefined ? {} : { tool_choice: typeof choice === 'string' ? choice : { type: 'function', name: choice.function.name } }),
+    ...(format === undefined ? {} : { text: { format: { type: 'json_schema', ...format.json_schema } } }),
+    max_output_tokens: limit,
+    ...(temperature === undefined ? {} : { temperature }),
+  };
+}

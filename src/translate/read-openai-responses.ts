@@ -1,0 +1,117 @@
+import { emptyConversation } from './conversation.ts';
+import type { Conversation, Output, Reasoning, ToolChoice, ToolDefinition } from './conversation.ts';
+import { isObject } from './json.ts';
+import type { Json } from './json.ts';
+import { Malformed } from './losses.ts';
+import type { Losses } from './losses.ts';
+import { Members } from './members.ts';
+import { effortOf, outputOf, settingOf, userOf } from './read-openai-common.ts';
+import { readResponsesInput } from './read-openai-input.ts';
+import { fitsStrict } from './schema.ts';
+
+const own = 'only OpenAI has it';
+
+/** Reads the body of POST /responses, as far as it stands on its own: what is kept at OpenAI cannot be read elsewhere. */
+export function readOpenAiResponses(body: Json, losses: Losses): Conversation {
+  const request = new Members(body, '', losses);
+  request.ignore('model', 'stream');
+  request.object('stream_options')?.expect('include_obfuscation', [false], own);
+  for (const key of ['previous_response_id', 'conversation', 'prompt']) {
+    if (request.take(key) !== undefined) losses.refuse(key, 'a part of the conversation is at OpenAI');
+  }
+  if (request.boolean('background') === true) losses.refuse('background', 'answers to be fetched later exist at OpenAI only');
+  request.expect('store', [false], 'answers are kept nowhere else');
+  request.expect('include', [[]], own);
+  request.expect('truncation', ['disabled'], 'nothing is cut from a prompt that is too long');
+  request.expect('top_logprobs', [0], 'the answer would come without log probabilities');
+  request.expect('service_tier', ['auto', 'default'], own);
+  request.expect('metadata', [{}], own);
+  request.lose(own, 'context_management', 'moderation', 'prompt_cache_key', 'prompt_cache_options', 'prompt_cache_retention', 'max_tool_calls');
+  const instructions = request.string('instructions');
+  const { system, turns } = readResponsesInput(request.take('input'), losses);
+  const parallel = request.boolean('parallel_tool_calls');
+  const format = readText(request.object('text'), losses);
+  const conversation: Conversation = {
+    ...emptyConversation,
+    system: instructions === null ? system : [{ kind: 'text', text: instructions }, ...system],
+    turns,
+    tools: readTools(request.list('tools') ?? [], losses),
+    toolChoice: readToolChoice(request.take('tool_choice'), losses),
+    parallelCalls: parallel === null ? null : { value: parallel, at: 'parallel_tool_calls' },
+    maxTokens: request.number('max_output_tokens'),
+    temperature: settingOf(request, 'temperature'),
+    topP: settingOf(request, 'top_p'),
+    ...format,
+    reasoning: readReasoning(request.object('reasoning')),
+    user: userOf(request, losses),
+  };
+  request.done();
+  return conversation;
+}
+
+function readText(config: Members | null, losses: Losses): Pick<Conversation, 'verbosity'> & { readonly output: Output } {
+  const format = config?.object('format') ?? null;
+  const output = outputOf(format?.string('type') ?? null, format, 'text.format', losses);
+  const verbosity = config?.string('verbosity') ?? null;
+  config?.done();
+  return { output, verbosity: verbosity === null || verbosity === 'medium' ? null : { value: verbosity, at: 'text.verbosity' } };
+}
+
+function readReasoning(reasoning: Members | null): Reasoning | null {
+  if (reasoning === null) return null;
+  const effort = reasoning.string('effort');
+  reasoning.lose('thoughts are not carried over', 'summary', 'generate_summary');
+  reasoning.expect('context', ['auto'], own);
+  reasoning.expect('mode', ['standard'], own);
+  reasoning.done();
+  return effortOf(effort, 'reasoning.effort');
+}
+
+function readTools(tools: readonly Json[], losses: Losses): readonly ToolDefinition[] {
+  const read: ToolDefinition[] = [];
+  for (const [index, value] of tools.entries()) {
+    const at = `tools[${index}]`;
+    const tool = new Members(value, at, losses);
+    const type = tool.string('type');
+    if (type !== 'function') {
+      losses.lose(at, `tools of the type ${type ?? '(none)'} exist at OpenAI only`);
+      continue;
+    }
+    const schema = tool.take('parameters') ?? null;
+    tool.expect('defer_loading', [false], own);
+    tool.lose(own, 'allowed_callers', 'output_schema');
+    read.push({
+      name: tool.string('name') ?? '',
+      description: tool.string('description'),
+      schema,
+      // Strict by itself here, wherever the schema allows it.
+      strict: tool.boolean('strict') ?? (schema !== null && fitsStrict(schema)),
+      at,
+    });
+    tool.done();
+  }
+  return read;
+}
+
+function readToolChoice(value: Json | undefined, losses: Losses): ToolChoice | null {
+  if (value === undefined) return null;
+  if (value === 'auto' || value === 'none') return { kind: value };
+  if (value === 'required') return { kind: 'any' };
+  if (!isObject(value)) throw new Malformed('tool_choice', 'is no choice that OpenAI knows');
+  const choice = new Members(value, 'tool_choice', losses);
+  const type = choice.string('type');
+  const name = choice.string('name');
+  if (type === 'function' && name !== null) return { kind: 'tool', name };
+  if (type !== 'allowed_tools') {
+    losses.lose('tool_choice', `a choice of the type ${type ?? '(none)'} exists at OpenAI only`);
+    return null;
+  }
+  const names: string[] = [];
+  for (const [index, entry] of (choice.list('tools') ?? []).entries()) {
+    const tool = new Members(entry, `tool_choice.tools[${index}]`, losses);
+    const allowed = tool.string('type') === 'function' ? tool.string('name') : null;
+    if (allowed === null) losses.lose(tool.path, 'is no function');
+    else names.push(allowed);
+  }
+  return { kind: 'allowed', names, required: choice.string('mode') === 'required' };
+}
