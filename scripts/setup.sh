@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|all]. Quick and quiet when all is there.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|redis|all]. Quick and quiet when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -32,9 +32,29 @@ setup_envoy() {
   ln -sf "$binary" .tools/envoy/envoy
 }
 
+# Redis, for tests: the binary of Debian's redis-tools, which is the server under another name; no service is started.
+setup_redis() {
+  if [ -n "${REDIS_BIN:-}" ] && [ -x "$REDIS_BIN" ]; then return; fi
+  if command -v redis-server >/dev/null 2>&1; then return; fi
+  if [ -x .tools/redis/redis-server ]; then return; fi
+  if [ ! -x /usr/bin/redis-check-rdb ]; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then say 'no redis-server here, and no right to install one: tests with Redis are skipped'; return; fi
+    say 'installing redis-tools (Debian) …'
+    # The list of packages may be too old to fetch from.
+    for try in 1 2; do
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-tools >/dev/null 2>&1 && break
+      apt-get update -qq >/dev/null
+    done
+    [ -x /usr/bin/redis-check-rdb ] || { say 'redis-tools could not be installed'; exit 1; }
+  fi
+  mkdir -p .tools/redis
+  ln -sf /usr/bin/redis-check-rdb .tools/redis/redis-server
+}
+
 case $what in
   deps) setup_deps ;;
   envoy) setup_envoy ;;
-  all) setup_deps; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|all]'; exit 2 ;;
+  redis) setup_redis ;;
+  all) setup_deps; setup_redis; setup_envoy ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|redis|all]'; exit 2 ;;
 esac

@@ -71,6 +71,8 @@ export const limits = {
   cacheMemoryBytes: 128 * 1024 * 1024,
   /** Answers that are being collected for the cache, all together, in bytes; beyond it new ones are not kept. */
   cacheCollectingBytes: 64 * 1024 * 1024,
+  /** Answers on their way to Redis, all together, in bytes; beyond it new ones stay in memory only. */
+  cacheRedisWriteBytes: 32 * 1024 * 1024,
   /** Requests that wait for an identical one in flight; beyond it they go on alone. */
   cacheWaiting: 20_000,
   /** Tags of a cached answer, and the length of one, in UTF-16 units. */

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { createAdmin } from './admin/server.ts';
 import { ResponseCache } from './cache/cache.ts';
+import type { RedisOptions } from './cache/redis/index.ts';
 import { openCatalog } from './catalog/live.ts';
 import type { Catalog } from './catalog/types.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
@@ -43,6 +44,8 @@ export interface SluiceOptions {
   readonly admin: string;
   /** Bound of the answers that are cached in memory. */
   readonly cacheMemoryBytes: number;
+  /** A Redis behind the memory; null: none. */
+  readonly cacheRedis: RedisOptions | null;
   /** A file, or `-` for stdout. */
   readonly log: string;
   readonly logLevel: string;
@@ -107,7 +110,15 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   rereadKeys.unref();
   policy.onChange((generation) => void credentials.refresh(generation));
 
-  const cache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, onStore: (result) => metrics.cacheStore(result) });
+  const remote =
+    options.cacheRedis === null
+      ? null
+      : // ioredis is loaded where it is used.
+        (await import('./cache/redis/index.ts')).openRedis(options.cacheRedis, {
+          onProblem: (problem) => metrics.cacheBackendProblem(problem),
+          onPurge: (filter) => cache.forget(filter),
+        });
+  const cache: ResponseCache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, remote, onStore: (result) => metrics.cacheStore(result) });
   metrics.watchCache(() => cache.stats());
   const cooldowns = new Cooldowns();
   const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, sink, metrics, log: logger });

@@ -246,7 +246,7 @@ describe('what a caller may say', () => {
     const first = await ask(body, { 'x-sluice-cache': 'tag=release-12' });
     const id = first.headers.get('x-sluice-cache-entry')!;
     expect(await fetch(`${stack.adminUrl}/cache/entries/${id}`).then((response) => response.json())).toMatchObject({ id, tags: ['release-12'], model: 'gpt-5-nano', fresh: true });
-    expect(await fetch(`${stack.adminUrl}/cache/entries?tag=release-12`, { method: 'DELETE' }).then((response) => response.json())).toEqual({ purged: 1 });
+    expect(await fetch(`${stack.adminUrl}/cache/entries?tag=release-12`, { method: 'DELETE' }).then((response) => response.json())).toEqual({ purged: { memory: 1, redis: null } });
     expect((await fetch(`${stack.adminUrl}/cache/entries/${id}`)).status).toBe(404);
     expect((await fetch(`${stack.adminUrl}/cache/entries?worskpace=a`, { method: 'DELETE' })).status).toBe(400);
     expect((await fetch(`${stack.adminUrl}/cache/entries`, { method: 'DELETE' })).status).toBe(400);
@@ -261,7 +261,7 @@ describe('the command line', () => {
     const id = first.headers.get('x-sluice-cache-entry')!;
     expect(JSON.parse(sluice('stats'))).toMatchObject({ waiting: 0, maxBytes: 128 * 1024 * 1024 });
     expect(JSON.parse(sluice('inspect', id))).toMatchObject({ workspace: 'purged', provider: 'openai', finishReason: 'stop' });
-    expect(JSON.parse(sluice('purge', '--workspace', 'purged'))).toEqual({ purged: 1 });
+    expect(JSON.parse(sluice('purge', '--workspace', 'purged'))).toEqual({ purged: { memory: 1, redis: null } });
     expect(() => sluice('inspect', id)).toThrow(/SLUICE_CACHE_UNKNOWN/);
     expect(() => sluice('purge')).toThrow(/SLUICE_CLI_USAGE/);
   });

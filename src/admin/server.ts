@@ -147,13 +147,13 @@ async function decision({ recent, ledger }: AdminOptions, id: string, format: st
   return failure(400, 'bad-format', 'format must be json or text.');
 }
 
-function purge(cache: ResponseCache, query: URLSearchParams): Answer {
+async function purge(cache: ResponseCache, query: URLSearchParams): Promise<Answer> {
   const filter = purgeFilterOf(query);
-  return typeof filter === 'string' ? failure(400, 'bad-filter', filter) : json(200, { purged: cache.purge(filter) });
+  return typeof filter === 'string' ? failure(400, 'bad-filter', filter) : json(200, { purged: await cache.purge(filter) });
 }
 
-function entry(cache: ResponseCache, id: string): Answer {
-  const found = inspectEntry(cache, id);
+async function entry(cache: ResponseCache, id: string): Promise<Answer> {
+  const found = await inspectEntry(cache, id);
   return found === null ? failure(404, 'no-entry', `no entry, or more than one, begins with ${id.slice(0, 64)}.`) : json(200, found);
 }
 

@@ -53,9 +53,9 @@ export function purgeFilterOf(query: URLSearchParams): PurgeFilter | string {
 }
 
 /** Null when no entry, or more than one, has this id. */
-export function inspectEntry(cache: ResponseCache, id: string): EntryView | null {
+export async function inspectEntry(cache: ResponseCache, id: string): Promise<EntryView | null> {
   if (!shortestId.test(id)) return null;
-  const entry = cache.find(id);
+  const entry = await cache.find(id);
   return entry === null ? null : viewOf(entry, cache.now());
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
 import { purgeFilterOf } from './admin.ts';
-import { ResponseCache, type CacheQuery, type Lookup, type PendingLookup } from './cache.ts';
+import { ResponseCache, type AskingLookup, type CacheQuery, type Lookup, type PendingLookup } from './cache.ts';
 import type { StoreResult } from './fill.ts';
 import { answer, goodEnding, queryOf, type Pairs } from './testing/harness.ts';
 
@@ -33,18 +33,18 @@ afterEach(() => {
 const json = (text: string): string => JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }] });
 const query = (prompt: string, pairs: Pairs = []): CacheQuery => queryOf(generation, JSON.stringify({ model: 'gpt-large', messages: [{ role: 'user', content: prompt }] }), pairs)!;
 
-function now(found: Lookup | PendingLookup): Lookup {
-  if (found.kind === 'pending') throw new Error('has to wait');
+function now(found: Lookup | PendingLookup | AskingLookup): Lookup {
+  if (found.kind === 'pending' || found.kind === 'asking') throw new Error('has to wait');
   return found;
 }
 
-function fillOf(found: Lookup | PendingLookup) {
+function fillOf(found: Lookup | PendingLookup | AskingLookup) {
   const lookup = now(found);
   if (lookup.kind !== 'miss' || lookup.fill === null) throw new Error('nothing to fill');
   return lookup.fill;
 }
 
-const stateOf = (found: Lookup | PendingLookup): string => (found.kind === 'hit' || found.kind === 'miss' ? found.state : found.kind);
+const stateOf = (found: Lookup | PendingLookup | AskingLookup): string => (found.kind === 'hit' || found.kind === 'miss' ? found.state : found.kind);
 
 describe('freshness', () => {
   it('ends with its time; another request then fetches while others get the old answer', () => {
@@ -64,7 +64,8 @@ describe('freshness', () => {
     const life = (ending: object): number => {
       const prompt = JSON.stringify(ending);
       answer(fillOf(cache.lookup(query(prompt))), json('x'), ending);
-      return cache.find(query(prompt).key)?.ttlMs ?? 0;
+      const found = now(cache.lookup(query(prompt)));
+      return found.kind === 'hit' ? found.entry.ttlMs : 0;
     };
     expect(life({ tier: 'simple' })).toBe(60_000);
     expect(life({ tier: 'complex' })).toBe(10_000);
@@ -203,10 +204,10 @@ describe('a purge', () => {
     put('2', 'red', 'b', 'gpt-middle');
     clock += 5_000;
     put('3', 'blue', 'a', 'gpt-small');
-    expect(cache.purge({ workspace: 'red', tag: 'b', model: 'gpt-small' })).toBe(0);
-    expect(cache.purge({ workspace: 'red', tag: 'a' })).toBe(1);
-    expect(cache.purge({ olderThan: 5 })).toBe(1);
-    expect(cache.purge({ model: 'gpt-large' })).toBe(1);
+    expect(cache.forget({ workspace: 'red', tag: 'b', model: 'gpt-small' })).toBe(0);
+    expect(cache.forget({ workspace: 'red', tag: 'a' })).toBe(1);
+    expect(cache.forget({ olderThan: 5 })).toBe(1);
+    expect(cache.forget({ model: 'gpt-large' })).toBe(1);
     expect(cache.stats().entries).toBe(0);
   });
 

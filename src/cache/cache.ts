@@ -4,6 +4,7 @@ import { Fill, type FillEnding, type FillOwner, type FillRequest, type StoreResu
 import { Flight } from './flight.ts';
 import { MemoryStore, type MemoryStats } from './memory.ts';
 import { Outages } from './outages.ts';
+import type { RemoteAnswer, RemoteStore } from './remote.ts';
 import { renderAnswer, type Rendered } from './replay/index.ts';
 import type { CacheEntry, PurgeFilter, WantedForm } from './types.ts';
 
@@ -30,7 +31,15 @@ export type Lookup =
   /** The caller wanted a cached answer or none. */
   | { readonly kind: 'unsatisfied' };
 
-/** The answer of a lookup that has to wait, for at most `ms`. */
+/** A backend is asked, which takes some milliseconds; it may find that another replica is to be waited for. */
+export interface AskingLookup {
+  readonly kind: 'asking';
+  /** Never rejects. */
+  readonly result: Promise<Lookup | PendingLookup>;
+  readonly leave: () => void;
+}
+
+/** An identical request is waited for, for at most `ms`. */
 export interface PendingLookup {
   readonly kind: 'pending';
   readonly ms: number;
@@ -42,6 +51,8 @@ export interface PendingLookup {
 
 export interface CacheOptions {
   readonly memoryBytes: number;
+  /** A cache behind the memory; told of its own purges by `forget`. */
+  readonly remote?: RemoteStore | null;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   /** Told what became of each answer that was offered. */
@@ -54,7 +65,13 @@ export interface CacheStats extends MemoryStats {
   readonly waiting: number;
   /** Bytes of answers that are being collected. */
   readonly collecting: number;
+  /** Whether the Redis behind the memory answers. */
+  readonly redis: 'none' | 'up' | 'down';
 }
+
+/** How often another replica's answer is asked for, at first and at last, in ms. */
+const firstPollMs = 25;
+const lastPollMs = 250;
 
 /** How often entries whose time is over are let go, in ms. */
 const sweepMs = 60_000;
@@ -69,12 +86,14 @@ export class ResponseCache implements FillOwner {
   readonly #outages = new Outages();
   readonly #now: () => number;
   readonly #onStore: (result: StoreResult) => void;
+  readonly #remote: RemoteStore | null;
   readonly #sweeper: NodeJS.Timeout;
   #collecting = 0;
   #waiting = 0;
 
   constructor(options: CacheOptions) {
     this.#now = options.now ?? Date.now;
+    this.#remote = options.remote ?? null;
     this.#onStore = options.onStore ?? (() => undefined);
     this.#memory = new MemoryStore(options.memoryBytes, this.#now);
     this.#sweeper = setInterval(() => this.#memory.sweep(), sweepMs);
@@ -82,7 +101,7 @@ export class ResponseCache implements FillOwner {
   }
 
   /** Looks an answer up. What is in memory is given at once. */
-  lookup(query: CacheQuery): Lookup | PendingLookup {
+  lookup(query: CacheQuery): Lookup | PendingLookup | AskingLookup {
     const { controls, settings } = query;
     if (controls.noStore) return { kind: 'miss', state: 'bypass', fill: null };
     if (controls.noCache) return { kind: 'miss', state: 'bypass', fill: this.#fill(query) };
@@ -90,6 +109,7 @@ export class ResponseCache implements FillOwner {
     const running = this.#running(query);
     const hit = found === undefined ? null : this.#serve(found, query, 'hit', running !== undefined);
     if (hit !== null) return hit;
+    if (running === undefined && this.#remote?.up === true) return this.#askRemote(query, this.#remote);
     if (controls.onlyIfCached) return { kind: 'unsatisfied' };
     if (running === undefined) return this.#lead(query);
     if (settings.coalesce === 0 || this.#waiting >= limits.cacheWaiting) return this.#alone(query);
@@ -113,25 +133,35 @@ export class ResponseCache implements FillOwner {
   settled(fill: Fill, entry: CacheEntry | null, result: StoreResult, ending: FillEnding | null): void {
     this.#onStore(result);
     if (ending !== null) this.#noteHealth(ending);
-    if (entry !== null) this.#memory.set(entry);
+    if (entry !== null) {
+      this.#memory.set(entry);
+      this.#remote?.store(entry);
+    }
     const running = this.#flights.get(fill.request.key);
     if (running?.leader !== fill) return;
     this.#flights.delete(fill.request.key);
+    if (entry === null) this.#remote?.release(fill.request.key);
     running.flight.settle(entry);
   }
 
-  /** Removes entries; resolves with how many. */
-  purge(filter: PurgeFilter): number {
+  /** Removes entries here and behind; resolves with how many in each. */
+  async purge(filter: PurgeFilter): Promise<{ readonly memory: number; readonly redis: number | null }> {
+    const redis = this.#remote === null ? null : await this.#remote.purge(filter);
+    return { memory: this.forget(filter), redis };
+  }
+
+  /** Removes entries of this process's memory; returns how many. */
+  forget(filter: PurgeFilter): number {
     return this.#memory.purge(filter, this.#now());
   }
 
   /** The entry whose key begins so; null when none or more than one does. */
-  find(id: string): CacheEntry | null {
-    return this.#memory.find(id);
+  async find(id: string): Promise<CacheEntry | null> {
+    return this.#memory.find(id) ?? (await this.#remote?.find(id)) ?? null;
   }
 
   stats(): CacheStats {
-    return { ...this.#memory.stats(), flights: this.#flights.size, waiting: this.#waiting, collecting: this.#collecting };
+    return { ...this.#memory.stats(), redis: this.#remote === null ? 'none' : this.#remote.up ? 'up' : 'down', flights: this.#flights.size, waiting: this.#waiting, collecting: this.#collecting };
   }
 
   /** Lets everybody who waits go on alone. */
@@ -139,6 +169,7 @@ export class ResponseCache implements FillOwner {
     clearInterval(this.#sweeper);
     for (const { flight } of this.#flights.values()) flight.settle(null);
     this.#flights.clear();
+    this.#remote?.close();
   }
 
   /** A leader that takes longer than anybody would wait leads no longer. */
@@ -162,6 +193,65 @@ export class ResponseCache implements FillOwner {
     const fill = this.#fill(query);
     this.#flights.set(query.key, { flight: new Flight(), leader: fill, since: this.#now() });
     return { kind: 'miss', state: 'miss', fill };
+  }
+
+  /**
+   * Asks the cache behind the memory. This request stands for all identical ones of this process meanwhile: they wait for
+   * it as for a leader, which it becomes when there is nothing.
+   */
+  #askRemote(query: CacheQuery, remote: RemoteStore): AskingLookup {
+    const { onlyIfCached } = query.controls;
+    const fill = this.#fill(query);
+    const flight = new Flight();
+    if (!onlyIfCached) this.#flights.set(query.key, { flight, leader: fill, since: this.#now() });
+    const leadMs = onlyIfCached ? 0 : query.settings.coalesce * 1_000;
+    const state = { left: false };
+    const leave = (): void => {
+      state.left = true;
+    };
+    const result = remote.lookup(query.key, leadMs).then((answer): Lookup | PendingLookup => {
+      if (answer.kind !== 'led') return this.#fromRemote(answer, query, fill, 'hit');
+      return { kind: 'pending', ms: leadMs, leave, result: this.#poll(query, remote, fill, state) };
+    });
+    return { kind: 'asking', leave, result };
+  }
+
+  /** Asks again and again while another replica fetches the answer. When that one fails or takes too long, this one leads. */
+  async #poll(query: CacheQuery, remote: RemoteStore, fill: Fill, state: { readonly left: boolean }): Promise<Lookup> {
+    const leadMs = query.settings.coalesce * 1_000;
+    const deadline = this.#now() + leadMs;
+    this.#waiting++;
+    try {
+      for (let pause = firstPollMs; this.#now() < deadline && !state.left; pause = Math.min(lastPollMs, pause * 1.5)) {
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        const answer = await remote.lookup(query.key, leadMs);
+        if (answer.kind !== 'led') return this.#fromRemote(answer, query, fill, 'coalesced');
+      }
+    } finally {
+      this.#waiting--;
+    }
+    return { kind: 'miss', state: 'miss', fill };
+  }
+
+  #fromRemote(answer: RemoteAnswer, query: CacheQuery, fill: Fill, state: HitState): Lookup {
+    if (answer.kind === 'entry') {
+      const { entry } = answer;
+      this.#memory.set(entry, entry.storedAt + entry.keepMs - this.#now());
+      const hit = this.#serve(entry, query, state, false);
+      if (hit !== null) {
+        this.#landed(query.key, fill, entry);
+        return hit;
+      }
+    }
+    return query.controls.onlyIfCached ? { kind: 'unsatisfied' } : { kind: 'miss', state: 'miss', fill };
+  }
+
+  /** The answer was there all along: nothing is to be filled. */
+  #landed(key: string, fill: Fill, entry: CacheEntry): void {
+    const running = this.#flights.get(key);
+    if (running?.leader !== fill) return;
+    this.#flights.delete(key);
+    running.flight.settle(entry);
   }
 
   #follow(flight: Flight, query: CacheQuery): PendingLookup {

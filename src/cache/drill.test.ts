@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
-import { ResponseCache, type CacheQuery, type Lookup } from './cache.ts';
+import { ResponseCache, type AskingLookup, type CacheQuery, type PendingLookup, type Lookup } from './cache.ts';
 import { answer, queryOf, type Pairs } from './testing/harness.ts';
 
 const generation = compiled('version: 1\ndefaults: { cache: { mode: on, partitionHeaders: [x-tenant], coalesce: 60 } }\nsections: [{ name: shared, match: { workspace: [s*] }, cache: { mode: on, share: workspace, partitionHeaders: [x-tenant], coalesce: 60 } }]\n');
@@ -57,7 +57,7 @@ describe('50 callers with 1,000 prompts each, asked twice and at once', () => {
     const waiting: Promise<void>[] = [];
     const leading: (() => void)[] = [];
     const seen = { hit: 0, coalesced: 0, miss: 0 };
-    const take = (found: Lookup, owner: string): void => {
+    const take = (found: Lookup | PendingLookup | AskingLookup, owner: string): void => {
       if (found.kind === 'hit') {
         expect(found.entry.body.toString()).toContain(`"${owner}"`);
         seen[found.state === 'coalesced' ? 'coalesced' : 'hit']++;
@@ -106,7 +106,7 @@ describe('a day of traffic on a clock that runs fast', () => {
     expect(highest).toBeGreaterThan(bound / 2);
     expect(cache.stats().evictions).toBeGreaterThan(0);
     clock += 3_600_000;
-    expect(cache.purge({})).toBe(0);
+    expect(cache.forget({})).toBe(0);
     cache.close();
   });
 });

@@ -21,6 +21,10 @@ interface ServeFlags {
   readonly listen: string;
   readonly admin: string;
   readonly cacheMemory: string;
+  readonly cacheRedis?: string;
+  readonly cacheRedisPasswordFile?: string;
+  readonly cacheRedisCa?: string;
+  readonly cacheRedisDeadline: string;
   readonly log: string;
   readonly logLevel: string;
   readonly grace: string;
@@ -55,6 +59,10 @@ export function registerServe(program: Command): void {
     .option('--envoy-tls <folder>', 'folder with tls.crt and tls.key for those names')
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
     .option('--cache-memory <megabytes>', 'answers that are cached in memory, where the policy caches', String(limits.cacheMemoryBytes / megabyte))
+    .option('--cache-redis <url>', 'a Redis behind the memory, shared by replicas: redis://, rediss://, redis-sentinel:// or redis-cluster://', process.env['SLUICE_CACHE_REDIS'])
+    .option('--cache-redis-password-file <file>', 'its password')
+    .option('--cache-redis-ca <file>', "CAs that its certificate is checked against (default: the system's)")
+    .option('--cache-redis-deadline <ms>', 'longest wait for it; then the request goes on', '5')
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
     .option('--ledger <file>', `where every record is kept, or off (default: ${defaultLedger()})`, process.env['SLUICE_LEDGER'])
@@ -73,6 +81,8 @@ export function registerServe(program: Command): void {
       if ((flags.envoyTls === undefined) !== (flags.envoyTlsListen === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'both are needed or none.', { where: '--envoy-tls, --envoy-tls-listen' });
       const cacheMegabytes = Number(flags.cacheMemory);
       if (!(cacheMegabytes >= 1 && cacheMegabytes <= 65_536)) throw new SluiceError('SLUICE_CLI_USAGE', 'the size is no number of megabytes from 1 to 65536.', { where: '--cache-memory' });
+      const deadlineMs = Number(flags.cacheRedisDeadline);
+      if (!(deadlineMs >= 1 && deadlineMs <= 400)) throw new SluiceError('SLUICE_CLI_USAGE', 'the deadline is no number of ms from 1 to 400; Envoy waits 500.', { where: '--cache-redis-deadline' });
       const { startSluice } = await import('../main.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
@@ -84,6 +94,7 @@ export function registerServe(program: Command): void {
         listen: flags.listen,
         admin: flags.admin,
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
+        cacheRedis: flags.cacheRedis === undefined ? null : { url: flags.cacheRedis, passwordFile: flags.cacheRedisPasswordFile ?? null, caFile: flags.cacheRedisCa ?? null, deadlineMs },
         log: flags.log,
         logLevel: flags.logLevel,
         ledger: { file: flags.ledger === 'off' ? null : (flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, retentionDays: retention, keyFile: flags.ledgerKey ?? null },

@@ -18,6 +18,8 @@ export interface StackOptions {
   /** Every provider's endpoint is replaced by this one; null: the real ones. */
   readonly endpoint: string | null;
   readonly failClosed?: boolean;
+  /** More flags of `sluice serve`. */
+  readonly serve?: readonly string[];
   /** Where Sluice takes its policy from instead of `policy`, which then serves for Envoy's clusters only. */
   readonly source?: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
   readonly progress?: (what: string) => void;
@@ -70,7 +72,7 @@ export class Stack {
 
   async startSluice(): Promise<void> {
     const { source = { args: ['--policy', this.policyFolder], env: {} } } = this.#options;
-    const args = [entry, 'serve', ...source.args, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--ledger', this.ledgerFile, '--grace', '5'];
+    const args = [entry, 'serve', ...source.args, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--ledger', this.ledgerFile, '--grace', '5', ...(this.#options.serve ?? [])];
     const errors = openSync(join(this.folder, 'sluice.err'), 'a');
     this.#sluice = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', errors], env: { ...process.env, ...source.env } });
     this.adminUrl = `http://127.0.0.1:${this.#adminPort}`;

@@ -13,7 +13,7 @@ import type { BodyPlan, BodyWait, Gateway, RequestPlan, ResponsePlan, Services, 
 class NotingGateway implements Gateway {
   readonly notes: string[] = [];
   request: RequestPlan | null = null;
-  bodyPlan: BodyPlan | Promise<BodyPlan> | BodyWait = { kind: 'forward', body: Buffer.from('changed'), metadata: { id: 'x' } };
+  bodyPlan: BodyPlan | BodyWait | Promise<BodyPlan | BodyWait> = { kind: 'forward', body: Buffer.from('changed'), metadata: { id: 'x' } };
   fails = false;
 
   requestHeaders(): RequestPlan {
@@ -131,7 +131,7 @@ describe.each([
   });
 
   describe('a body whose plan takes its time', () => {
-    let decide: (plan: BodyPlan) => void;
+    let decide: (plan: BodyPlan | BodyWait) => void;
     let fail: (error: Error) => void;
 
     beforeEach(() => {
@@ -159,12 +159,15 @@ describe.each([
       expect(gateway.notes).toEqual(['request', 'body 2']);
     });
 
-    it('asks Envoy for the time that it needs, with some to spare', async () => {
-      gateway.bodyPlan = { kind: 'wait', ms: 20_000, plan: gateway.bodyPlan as Promise<BodyPlan> };
+    it.each([['at once', true], ['later', false]])('asks Envoy %s for the time that it needs, with some to spare', async (_name, atOnce) => {
+      let finish: (plan: BodyPlan) => void = () => undefined;
+      const wait: BodyWait = { kind: 'wait', ms: 20_000, plan: new Promise((resolve) => (finish = resolve)) };
+      if (atOnce) gateway.bodyPlan = wait;
       const stream = await opened();
+      if (!atOnce) decide(wait);
       await stream.until(2);
       expect(stream.replies[1]).toEqual({ override_message_timeout: { seconds: 20, nanos: 500_000_000 } });
-      decide({ kind: 'forward' });
+      finish({ kind: 'forward' });
       expect(await stream.over()).toBe(0);
       expect(stream.replies[2]).toHaveProperty('request_body');
     });

@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import type { BodyPlan, Gateway, Phase, ProcessingRequest, ProcStream, RequestExchange, ResponseObserver, StreamHandler } from './types.ts';
+import type { BodyPlan, BodyWait, Gateway, Phase, ProcessingRequest, ProcStream, RequestExchange, ResponseObserver, StreamHandler } from './types.ts';
 
 /** What can go wrong between Envoy and Sluice. Closed list: a metric label. */
 export type ProtocolEvent = 'decode-error' | 'unexpected-phase' | 'gateway-error' | 'request-aborted' | 'partial-body';
@@ -124,15 +124,19 @@ export class Session implements StreamHandler {
     if (planned instanceof Promise) {
       this.#await(planned, exchange, phase, observability);
     } else if (planned.kind === 'wait') {
-      // Rounded up and with room for the plan's own way: Envoy must not run out first.
-      this.#stream.send({ kind: 'wait', ms: Math.min(limits.bodyWaitMs, Math.ceil(planned.ms) + waitMarginMs) });
-      this.#await(planned.plan, exchange, phase, observability);
+      this.#wait(planned, exchange, phase, observability);
     } else {
       this.#answerBody(planned);
     }
   }
 
-  #await(plan: Promise<BodyPlan>, exchange: RequestExchange, phase: Phase, observability: boolean): void {
+  #wait({ ms, plan }: BodyWait, exchange: RequestExchange, phase: Phase, observability: boolean): void {
+    // Rounded up and with room for the plan's own way: Envoy must not run out first.
+    this.#stream.send({ kind: 'wait', ms: Math.min(limits.bodyWaitMs, Math.ceil(ms) + waitMarginMs) });
+    this.#await(plan, exchange, phase, observability);
+  }
+
+  #await(plan: Promise<BodyPlan | BodyWait>, exchange: RequestExchange, phase: Phase, observability: boolean): void {
     const waiting: State = { at: 'answering', exchange };
     this.#state = waiting;
     // Whatever came in between (the client left, an answer began) has changed the state: the plan is for nobody then.
@@ -142,7 +146,11 @@ export class Session implements StreamHandler {
       answer();
     };
     plan.then(
-      (ready) => settle(() => this.#answerBody(ready)),
+      (ready) =>
+        settle(() => {
+          if (ready.kind === 'wait') this.#wait(ready, exchange, phase, observability);
+          else this.#answerBody(ready);
+        }),
       () =>
         settle(() => {
           this.#onEvent('gateway-error');

@@ -131,9 +131,9 @@ export type RequestPlan =
 export interface RequestExchange {
   /**
    * The whole body. A plan at once is answered in the same turn; a promise may take its time, as long as Envoy's
-   * `message_timeout` lets it; `wait` asks Envoy for more. No promise may reject.
+   * `message_timeout` lets it; `wait`, at once or promised, asks Envoy for more. No promise may reject.
    */
-  body(bytes: Buffer): BodyPlan | Promise<BodyPlan> | BodyWait;
+  body(bytes: Buffer): BodyPlan | BodyWait | Promise<BodyPlan | BodyWait>;
   /** The stream closed before the body came or while its plan was awaited; a plan that comes later is dropped. */
   aborted(): void;
 }

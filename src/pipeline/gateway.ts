@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
-import type { Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
+import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { readExchange, recognise } from '../dialects/index.ts';
 import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
-import type { Attempt, AttemptGateway, BodyPlan, FilterRole, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
+import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
@@ -29,11 +29,10 @@ export interface PipelineOptions {
   readonly log: { error(fields: object, message: string): void };
 }
 
-/** A plan that waits for another request's answer. */
+/** A plan that waits for a backend or for another request's answer. */
 interface WaitingPlan {
   readonly kind: 'waiting';
-  readonly ms: number;
-  readonly plan: Promise<BodyPlan>;
+  readonly plan: Promise<BodyPlan | BodyWait> | BodyWait;
   /** The client has gone. */
   readonly leave: () => void;
 }
@@ -142,8 +141,9 @@ export class Pipeline implements Gateway, AttemptGateway {
       exchange: {
         body: (bytes) => {
           const planned = this.#body(context, bytes);
-          if (planned.kind === 'waiting') leave = planned.leave;
-          return planned.kind === 'waiting' ? { kind: 'wait', ms: planned.ms, plan: planned.plan } : planned;
+          if (planned.kind !== 'waiting') return planned;
+          leave = planned.leave;
+          return planned.plan;
         },
         // Nothing was decided: there is nothing to record.
         aborted: () => leave?.(),
@@ -163,16 +163,16 @@ export class Pipeline implements Gateway, AttemptGateway {
       const query = cacheQuery(context, context.cache, exchange, members, bytes);
       if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt);
       const found = this.#options.cache.lookup(query);
-      return found.kind === 'pending' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt);
+      return found.kind === 'pending' || found.kind === 'asking' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt);
     } catch (error) {
       return this.#failed(context, error);
     }
   }
 
   /** Goes on when the cache has spoken, unless the client has left by then. */
-  #wait(context: RequestContext, exchange: Exchange, bytes: Buffer, pending: PendingLookup): WaitingPlan {
+  #wait(context: RequestContext, exchange: Exchange, bytes: Buffer, pending: PendingLookup | AskingLookup): WaitingPlan {
     let gone = false;
-    const plan = pending.result.then((found): BodyPlan => {
+    const answer = (found: Lookup): BodyPlan => {
       if (gone) {
         if (found.kind === 'miss') found.fill?.abandon();
         return { kind: 'forward' };
@@ -182,12 +182,14 @@ export class Pipeline implements Gateway, AttemptGateway {
       } catch (error) {
         return this.#failed(context, error);
       }
-    });
+    };
+    const wait = ({ ms, result }: PendingLookup): BodyWait => ({ kind: 'wait', ms, plan: result.then(answer) });
     const leave = (): void => {
       gone = true;
       pending.leave();
     };
-    return { kind: 'waiting', ms: pending.ms, plan, leave };
+    const plan = pending.kind === 'pending' ? wait(pending) : pending.result.then((found) => (found.kind === 'pending' ? wait(found) : answer(found)));
+    return { kind: 'waiting', plan, leave };
   }
 
   #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number): BodyPlan {

@@ -42,6 +42,8 @@ export const metricTable = {
   cacheEntries: { name: 'llm_proxy_cache_entries', type: 'gauge', labels: [], help: 'Answers in memory.' },
   cacheBytes: { name: 'llm_proxy_cache_bytes', type: 'gauge', labels: [], help: 'Bytes that they are counted with.' },
   cacheEvictions: { name: 'llm_proxy_cache_evictions', type: 'gauge', labels: [], help: 'Answers that left memory to make room, since the start.' },
+  cacheBackendProblems: { name: 'llm_proxy_cache_backend_problem_total', type: 'counter', labels: ['kind'], help: 'Requests to the Redis behind the cache that it did not answer well; each was a miss or an answer kept in memory only.' },
+  cacheBackendUp: { name: 'llm_proxy_cache_backend_up', type: 'gauge', labels: [], help: '1 while the Redis behind the cache answers; 0 when it does not or there is none.' },
   cacheWaiting: { name: 'llm_proxy_cache_waiting', type: 'gauge', labels: [], help: 'Requests that wait for an identical one in flight.' },
   passthrough: { name: 'llm_proxy_passthrough_total', type: 'counter', labels: ['reason'], help: 'Requests that went on as the app sent them, without a decision.' },
   failOpen: { name: 'llm_proxy_fail_open_total', type: 'counter', labels: ['reason'], help: 'Requests that went on undecided because Sluice failed. Alert on any.' },

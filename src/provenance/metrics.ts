@@ -142,11 +142,17 @@ export class Metrics implements RecordSink {
     this.#inc(metricTable.cacheStores, [result]);
   }
 
+  /** `kind` must come from a closed list of the caller's. */
+  cacheBackendProblem(kind: string): void {
+    this.#inc(metricTable.cacheBackendProblems, [kind]);
+  }
+
   /** Where the cache's state is read at each scrape. */
-  watchCache(stats: () => { readonly entries: number; readonly bytes: number; readonly evictions: number; readonly waiting: number }): void {
+  watchCache(stats: () => { readonly entries: number; readonly bytes: number; readonly evictions: number; readonly waiting: number; readonly redis: string }): void {
     this.#gauge(metricTable.cacheEntries, () => stats().entries);
     this.#gauge(metricTable.cacheBytes, () => stats().bytes);
     this.#gauge(metricTable.cacheEvictions, () => stats().evictions);
+    this.#gauge(metricTable.cacheBackendUp, () => (stats().redis === 'up' ? 1 : 0));
     this.#gauge(metricTable.cacheWaiting, () => stats().waiting);
   }
 

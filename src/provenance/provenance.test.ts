@@ -186,7 +186,7 @@ describe('the metrics', () => {
   it('are all in the table, and the page in docs is the one that the table makes', async () => {
     const metrics = newMetrics();
     metrics.watchPolicySources({ sources: () => [], connected: true });
-    metrics.watchCache(() => ({ entries: 0, bytes: 0, evictions: 0, waiting: 0 }));
+    metrics.watchCache(() => ({ entries: 0, bytes: 0, evictions: 0, waiting: 0, redis: 'none' }));
     const registered = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name);
     expect(registered.sort()).toEqual(Object.values(metricTable).map(({ name }) => name).sort());
     expect(readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')).toBe(metricsPage());

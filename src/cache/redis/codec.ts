@@ -1,0 +1,82 @@
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw, inflateRawSync } from 'node:zlib';
+import { z } from 'zod';
+import { limits } from '../../limits.ts';
+import type { CacheEntry } from '../types.ts';
+
+const compress = promisify(deflateRaw);
+const expand = promisify(inflateRaw);
+
+/** First byte of every value; another one is another version's, and a miss. */
+const version = 1;
+const compressedFlag = 1;
+/** Version, flags, length of the facts. */
+const prefixBytes = 6;
+/** Smaller bodies gain little from compression, in bytes. */
+const compressFrom = 1_024;
+/** Larger ones are expanded off the main thread, in bytes. */
+const expandAsyncFrom = 32 * 1024;
+
+const tokens = z.number();
+const usage = z.looseObject({ input: tokens, cachedRead: tokens, cacheWrite5m: tokens, cacheWrite1h: tokens, audioInput: tokens, output: tokens, reasoning: tokens, audioOutput: tokens, totalInput: tokens, totalOutput: tokens, raw: z.string() });
+
+/** The shape of an entry's facts: whatever else is in the Redis must not become an answer. */
+const facts = z.strictObject({
+  key: z.string().regex(/^[0-9a-f]{64}$/),
+  api: z.enum(['openai-chat', 'openai-completions', 'openai-responses', 'openai-embeddings', 'anthropic-messages', 'anthropic-count-tokens', 'gemini-generate']),
+  form: z.enum(['json', 'sse', 'array']),
+  storedAt: z.number(),
+  ttlMs: z.number(),
+  keepMs: z.number(),
+  workspace: z.string(),
+  provider: z.string(),
+  model: z.string(),
+  requestedModel: z.string(),
+  tier: z.string().nullable(),
+  tags: z.array(z.string()),
+  usage: usage.nullable(),
+  finishReason: z.string().nullable(),
+  tookMs: z.number().nullable(),
+});
+
+export type EntryFacts = Omit<CacheEntry, 'body'>;
+
+/** An entry as one Redis value: version, flags, facts as JSON, body (compressed where that is worth it). */
+export async function encodeEntry(entry: CacheEntry): Promise<Buffer> {
+  const { body, ...rest } = entry;
+  const head = Buffer.from(JSON.stringify(rest));
+  const packed = body.length < compressFrom ? body : await compress(body, { level: 3 });
+  const compressed = packed.length < body.length;
+  const prefix = Buffer.allocUnsafe(prefixBytes);
+  prefix.writeUInt8(version, 0);
+  prefix.writeUInt8(compressed ? compressedFlag : 0, 1);
+  prefix.writeUInt32BE(head.length, 2);
+  return Buffer.concat([prefix, head, compressed ? packed : body]);
+}
+
+/** Null for anything that `encodeEntry` of this version did not write. Never rejects. */
+export async function decodeEntry(value: Buffer): Promise<CacheEntry | null> {
+  const head = decodeFacts(value);
+  if (head === null) return null;
+  const packed = value.subarray(prefixBytes + value.readUInt32BE(2));
+  try {
+    if ((value[1]! & compressedFlag) === 0) return { ...head, body: Buffer.from(packed) };
+    const options = { maxOutputLength: limits.answerBytes };
+    return { ...head, body: packed.length < expandAsyncFrom ? inflateRawSync(packed, options) : await expand(packed, options) };
+  } catch {
+    return null;
+  }
+}
+
+/** The facts alone, of a value or of its beginning; null when they are not there or not whole. */
+export function decodeFacts(value: Buffer): EntryFacts | null {
+  if (value.length < prefixBytes || value[0] !== version) return null;
+  const length = value.readUInt32BE(2);
+  if (value.length < prefixBytes + length) return null;
+  try {
+    const parsed = facts.safeParse(JSON.parse(value.toString('utf8', prefixBytes, prefixBytes + length)));
+    return parsed.success ? (parsed.data as EntryFacts) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,12 @@
+import type { RemoteStore } from '../remote.ts';
+import { redisClient, type RedisTarget } from './connect.ts';
+import { RedisStore, type RedisStoreOptions } from './store.ts';
+
+export interface RedisOptions extends RedisTarget {
+  readonly deadlineMs: number;
+}
+
+/** A Redis behind the memory. Connects in the background: one that is away is a miss until it comes. Throws SluiceError for a wrong URL or file. */
+export function openRedis(options: RedisOptions, tell: Pick<RedisStoreOptions, 'onProblem' | 'onPurge'>): RemoteStore {
+  return new RedisStore({ client: redisClient(options), deadlineMs: options.deadlineMs, ...tell });
+}

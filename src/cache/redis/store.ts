@@ -1,0 +1,206 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { Cluster, type Redis } from 'ioredis';
+import { limits } from '../../limits.ts';
+import { matchesFilter } from '../memory.ts';
+import type { BackendProblem, RemoteAnswer, RemoteStore } from '../remote.ts';
+import type { CacheEntry, PurgeFilter } from '../types.ts';
+import { Breaker } from './breaker.ts';
+import { decodeEntry, decodeFacts, encodeEntry } from './codec.ts';
+import type { RedisClient } from './connect.ts';
+
+export interface RedisStoreOptions {
+  readonly client: RedisClient;
+  /** Longest wait for a lookup, in ms. */
+  readonly deadlineMs: number;
+  /** Told of every request that Redis did not answer. */
+  readonly onProblem: (problem: BackendProblem) => void;
+  /** Told when another replica purges. */
+  readonly onPurge: (filter: PurgeFilter) => void;
+}
+
+/** One round trip: the value; else 1 when this process now leads, 0 when another does. Both keys are in one slot. */
+const lookupScript = script(`
+local value = redis.call('GET', KEYS[1])
+if value then return value end
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+return 0`);
+/** Keeps a value and ends this process's lead. */
+const storeScript = script(`
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+return 1`);
+const releaseScript = script(`
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+return 1`);
+
+interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+function script(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+const prefix = 'sluice:c:';
+const purgeChannel = 'sluice:purge';
+/** Enough of a value to hold its facts, in bytes. */
+const factsBytes = 16 * 1024;
+const scanCount = 500;
+
+const entryKey = (key: string): string => `${prefix}{${key}}`;
+const leadKey = (key: string): string => `sluice:l:{${key}}`;
+
+/** Answers in a Redis that replicas share. No method rejects; what fails is a miss, counted. */
+export class RedisStore implements RemoteStore {
+  readonly #client: RedisClient;
+  readonly #subscriber: RedisClient;
+  readonly #options: RedisStoreOptions;
+  readonly #breaker = new Breaker();
+  readonly #token = randomUUID();
+  #writing = 0;
+
+  constructor(options: RedisStoreOptions) {
+    this.#options = options;
+    this.#client = options.client;
+    this.#subscriber = options.client instanceof Cluster ? options.client.duplicate() : options.client.duplicate();
+    for (const client of [this.#client, this.#subscriber]) {
+      client.on('error', () => options.onProblem('connection'));
+      // A first attempt that fails is tried again by the client itself.
+      client.connect().catch(() => undefined);
+    }
+    this.#subscriber.on('ready', () => void this.#subscriber.subscribe(purgeChannel).catch(() => undefined));
+    this.#subscriber.on('message', (_channel: string, text: string) => this.#heard(text));
+  }
+
+  get up(): boolean {
+    return this.#client.status === 'ready' && !this.#breaker.open;
+  }
+
+  async lookup(key: string, leadMs: number): Promise<RemoteAnswer> {
+    if (this.#client.status !== 'ready' || !this.#breaker.allow()) {
+      this.#options.onProblem('down');
+      return { kind: 'unavailable' };
+    }
+    const reply = await this.#within(leadMs === 0 ? this.#client.getBuffer(entryKey(key)) : this.#eval(lookupScript, key, this.#token, String(leadMs)));
+    if (reply === failed) return { kind: 'unavailable' };
+    if (!Buffer.isBuffer(reply)) return { kind: leadMs === 0 || reply === 1 ? 'none' : 'led' };
+    const entry = await decodeEntry(reply);
+    // A value of another version or a damaged one: the next answer takes its place.
+    return entry === null || entry.key !== key ? { kind: 'none' } : { kind: 'entry', entry };
+  }
+
+  store(entry: CacheEntry): void {
+    const bytes = entry.body.length;
+    if (!this.up || this.#writing + bytes > limits.cacheRedisWriteBytes) {
+      this.#options.onProblem('write-dropped');
+      return;
+    }
+    this.#writing += bytes;
+    void encodeEntry(entry)
+      .then((value) => this.#eval(storeScript, entry.key, this.#token, value, String(Math.ceil(entry.keepMs))))
+      .catch(() => this.#options.onProblem('write-failed'))
+      .finally(() => (this.#writing -= bytes));
+  }
+
+  release(key: string): void {
+    if (this.up) this.#eval(releaseScript, key, this.#token).catch(() => this.#options.onProblem('write-failed'));
+  }
+
+  async purge(filter: PurgeFilter): Promise<number> {
+    let purged = 0;
+    await this.#scan(filter.id, async (node, keys) => {
+      const values = await Promise.all(keys.map((key) => node.getrangeBuffer(key, 0, factsBytes - 1)));
+      const doomed = keys.filter((_key, index) => {
+        const facts = decodeFacts(values[index]!);
+        // What cannot be read can serve nobody.
+        return facts === null || matchesFilter(facts, filter, Date.now());
+      });
+      purged += (await Promise.all(doomed.map((key) => node.unlink(key)))).reduce((sum, count) => sum + count, 0);
+    });
+    await this.#client.publish(purgeChannel, JSON.stringify(filter)).catch(() => 0);
+    return purged;
+  }
+
+  async find(id: string): Promise<CacheEntry | null> {
+    const found: string[] = [];
+    await this.#scan(id, (_node, keys) => {
+      found.push(...keys);
+      return Promise.resolve();
+    });
+    const value = found.length === 1 ? await this.#client.getBuffer(found[0]!).catch(() => null) : null;
+    return value === null ? null : decodeEntry(value);
+  }
+
+  close(): void {
+    this.#client.disconnect();
+    this.#subscriber.disconnect();
+  }
+
+  /** Walks all entries, or those whose key begins so; for people, not for requests. A Redis that fails ends the walk. */
+  async #scan(id: string | undefined, visit: (node: Redis, keys: string[]) => Promise<void>): Promise<void> {
+    const nodes = this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
+    try {
+      for (const node of nodes) {
+        let cursor = '0';
+        do {
+          const [next, keys] = await node.scan(cursor, 'MATCH', `${prefix}{${id ?? ''}*`, 'COUNT', scanCount);
+          if (keys.length > 0) await visit(node, keys);
+          cursor = next;
+        } while (cursor !== '0');
+      }
+    } catch {
+      this.#options.onProblem('connection');
+    }
+  }
+
+  async #eval({ sha, text }: Script, key: string, ...args: (string | Buffer)[]): Promise<unknown> {
+    const keys = [entryKey(key), leadKey(key)];
+    try {
+      return await this.#client.callBuffer('EVALSHA', [sha, 2, ...keys, ...args]);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return this.#client.callBuffer('EVAL', [text, 2, ...keys, ...args]);
+    }
+  }
+
+  /** The reply, or `failed` when it does not come in time. */
+  async #within(reply: Promise<unknown>): Promise<unknown> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<typeof failed>((resolve) => {
+      timer = setTimeout(() => resolve(failed), this.#options.deadlineMs);
+    });
+    try {
+      const first = await Promise.race([reply, late]);
+      if (first === failed) {
+        // Its late reply, or failure, is for nobody.
+        reply.catch(() => undefined);
+        this.#breaker.failure();
+        this.#options.onProblem('timeout');
+      } else {
+        this.#breaker.success();
+      }
+      return first;
+    } catch {
+      this.#breaker.failure();
+      this.#options.onProblem('error');
+      return failed;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #heard(text: string): void {
+    try {
+      const said = JSON.parse(text) as Record<string, unknown>;
+      const filter: Record<string, string | number> = {};
+      for (const name of ['id', 'workspace', 'model', 'tag']) if (typeof said[name] === 'string') filter[name] = said[name];
+      if (typeof said['olderThan'] === 'number') filter['olderThan'] = said['olderThan'];
+      this.#options.onPurge(filter);
+    } catch {
+      // Somebody else's message.
+    }
+  }
+}
+
+const failed = Symbol('failed');

@@ -1,0 +1,313 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ResponseCache, type CacheQuery, type Lookup } from '../src/cache/cache.ts';
+import { decodeEntry, encodeEntry } from '../src/cache/redis/codec.ts';
+import { redisClient } from '../src/cache/redis/connect.ts';
+import { openRedis } from '../src/cache/redis/index.ts';
+import type { BackendProblem } from '../src/cache/remote.ts';
+import { answer, queryOf, type Pairs } from '../src/cache/testing/harness.ts';
+import { ProviderSimulator } from '../src/demo/simulator.ts';
+import { Stack } from '../src/demo/stack.ts';
+import { TestAuthority } from './kubernetes/support/pki.ts';
+import { compiled } from './support/policy.ts';
+import { plain, redisBinary, TestRedis } from './support/redis.ts';
+
+const generation = compiled('version: 1\ndefaults: { cache: { mode: on, coalesce: 10 } }\n');
+const json = (text: string): string => JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }] });
+let question = 0;
+const fresh = (pairs: Pairs = []): CacheQuery => queryOf(generation, JSON.stringify({ model: 'gpt-large', messages: [{ role: 'user', content: `question ${++question}` }] }), pairs)!;
+
+interface Replica {
+  readonly cache: ResponseCache;
+  readonly problems: BackendProblem[];
+}
+
+const open: Replica[] = [];
+
+/** One Sluice's cache. The deadline is generous: what is tested is not how busy this machine is. */
+async function replica(url: string, options: { readonly deadlineMs?: number; readonly passwordFile?: string; readonly caFile?: string } = {}): Promise<Replica> {
+  const problems: BackendProblem[] = [];
+  const remote = openRedis(
+    { url, passwordFile: options.passwordFile ?? null, caFile: options.caFile ?? null, deadlineMs: options.deadlineMs ?? 2_000 },
+    { onProblem: (problem) => problems.push(problem), onPurge: (filter) => cache.forget(filter) },
+  );
+  const cache: ResponseCache = new ResponseCache({ memoryBytes: 10_000_000, remote });
+  const made = { cache, problems };
+  open.push(made);
+  await expect.poll(() => cache.stats().redis, { timeout: 5_000 }).toBe('up');
+  return made;
+}
+
+/** The lookup's last word. */
+async function look({ cache }: Replica, query: CacheQuery): Promise<Lookup> {
+  const found = cache.lookup(query);
+  const then = found.kind === 'asking' ? await found.result : found;
+  return then.kind === 'pending' ? then.result : then;
+}
+
+async function fillOf(at: Replica, query: CacheQuery) {
+  const found = await look(at, query);
+  if (found.kind !== 'miss' || found.fill === null) throw new Error(`nothing to fill: ${found.kind}`);
+  return found.fill;
+}
+
+const stateOf = (found: Lookup): string => (found.kind === 'unsatisfied' ? found.kind : found.state);
+const textOf = (found: Lookup): string | null => (found.kind === 'hit' ? found.rendered.body.toString() : null);
+
+afterEach(() => {
+  for (const { cache } of open.splice(0)) cache.close();
+});
+
+describe('a value in Redis', () => {
+  const entry = { key: 'a'.repeat(64), api: 'openai-chat' as const, form: 'json' as const, body: Buffer.alloc(0), storedAt: 1, ttlMs: 2, keepMs: 3, workspace: 'w', provider: 'p', model: 'm', requestedModel: 'r', tier: null, tags: ['t'], usage: null, finishReason: 'stop', tookMs: 4 };
+
+  it('comes back as it went, large ones smaller on the way', async () => {
+    for (const body of [Buffer.from('x'), Buffer.from('text '.repeat(20_000)), Buffer.from([0xff, 0x00])]) {
+      const value = await encodeEntry({ ...entry, body });
+      expect(await decodeEntry(value)).toEqual({ ...entry, body });
+      if (body.length > 1_024) expect(value.length).toBeLessThan(body.length / 10);
+    }
+  });
+
+  it('of another hand is no answer', async () => {
+    const value = await encodeEntry({ ...entry, body: Buffer.from('y'.repeat(5_000)) });
+    const damaged = [Buffer.alloc(0), Buffer.from('hello'), value.subarray(0, 20), value.subarray(0, -5), Buffer.concat([Buffer.from([9]), value.subarray(1)])];
+    for (const bytes of damaged) expect(await decodeEntry(bytes)).toBeNull();
+    expect(await decodeEntry(await encodeEntry({ ...entry, key: 'short', body: Buffer.from('x') }))).toBeNull();
+  });
+});
+
+describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
+  let redis: TestRedis;
+  let raw: Redis;
+
+  beforeAll(async () => {
+    redis = await TestRedis.start();
+    raw = new Redis(redis.url);
+  });
+
+  afterAll(async () => {
+    raw.disconnect();
+    await redis.stop();
+  });
+
+  it('share answers, and callers stay apart', async () => {
+    const [a, b] = [await replica(redis.url), await replica(redis.url)];
+    const mine = fresh([['authorization', 'Bearer a']]);
+    answer(await fillOf(a, mine), json('shared'));
+    await expect.poll(() => raw.exists(`sluice:c:{${mine.key}}`)).toBe(1);
+    const found = await look(b, mine);
+    expect([stateOf(found), textOf(found)]).toEqual(['hit', json('shared')]);
+    // The second time it comes from memory, without a question.
+    expect(b.cache.lookup(mine).kind).toBe('hit');
+    expect(await raw.exists(`sluice:l:{${mine.key}}`)).toBe(0);
+    expect(await raw.pttl(`sluice:c:{${mine.key}}`)).toBeGreaterThan(3_500_000);
+  });
+
+  it('ask the provider once for what both are asked at the same time', async () => {
+    const [a, b] = [await replica(redis.url), await replica(redis.url)];
+    const query = fresh();
+    const leader = await fillOf(a, query);
+    const others = [...Array.from({ length: 5 }, () => look(b, query)), ...Array.from({ length: 5 }, () => look(a, query))];
+    await expect.poll(() => b.cache.stats().waiting).toBeGreaterThan(0);
+    answer(leader, json('once'));
+    for (const found of await Promise.all(others)) expect([stateOf(found), textOf(found)]).toEqual(['coalesced', json('once')]);
+  });
+
+  it('go on when the leading replica fails', async () => {
+    const [a, b] = [await replica(redis.url), await replica(redis.url)];
+    const query = fresh();
+    const leader = await fillOf(a, query);
+    const waiting = look(b, query);
+    await expect.poll(() => b.cache.stats().waiting).toBe(1);
+    leader.abandon();
+    expect(stateOf(await waiting)).toBe('miss');
+  });
+
+  it('are emptied together', async () => {
+    const [a, b] = [await replica(redis.url), await replica(redis.url)];
+    const red = fresh([['x-sluice-workspace', 'red']]);
+    const blue = fresh([['x-sluice-workspace', 'blue']]);
+    for (const query of [red, blue]) {
+      answer(await fillOf(a, query), json('x'));
+      await expect.poll(() => raw.exists(`sluice:c:{${query.key}}`)).toBe(1);
+      expect(stateOf(await look(b, query))).toBe('hit');
+    }
+    expect(await a.cache.purge({ workspace: 'red' })).toEqual({ memory: 1, redis: 1 });
+    await expect.poll(() => b.cache.lookup(red).kind).toBe('asking');
+    expect(b.cache.lookup(blue).kind).toBe('hit');
+    const { cache } = await replica(redis.url);
+    expect((await cache.find(blue.key.slice(0, 16)))?.workspace).toBe('blue');
+    expect(await cache.purge({ id: blue.key.slice(0, 16) })).toEqual({ memory: 0, redis: 1 });
+  });
+
+  it('take a value that they cannot read for none', async () => {
+    const a = await replica(redis.url);
+    const query = fresh();
+    await raw.set(`sluice:c:{${query.key}}`, 'somebody else’s');
+    expect(stateOf(await look(a, query))).toBe('miss');
+    // Nor one under a key that is not its own.
+    const other = fresh();
+    answer(await fillOf(a, other), json('x'));
+    await expect.poll(() => raw.exists(`sluice:c:{${other.key}}`)).toBe(1);
+    const third = fresh();
+    await raw.copy(`sluice:c:{${other.key}}`, `sluice:c:{${third.key}}`);
+    expect(stateOf(await look(a, third))).toBe('miss');
+  });
+
+  it('answer only-if-cached from Redis too, and lead nobody by it', async () => {
+    const a = await replica(redis.url);
+    const query = { ...fresh(), controls: { noStore: false, noCache: false, maxAge: null, onlyIfCached: true, tags: [] } };
+    expect(stateOf(await look(a, query))).toBe('unsatisfied');
+    expect(await raw.exists(`sluice:l:{${query.key}}`)).toBe(0);
+  });
+});
+
+describe.skipIf(redisBinary === null)('a Redis that fails', () => {
+  it('is a miss while it stands still, is soon asked no more, and is used again when it goes on', async () => {
+    const redis = await TestRedis.start();
+    const a = await replica(redis.url, { deadlineMs: 50 });
+    redis.signal('SIGSTOP');
+    for (let asked = 0; asked < 5; asked++) expect(stateOf(await look(a, fresh()))).toBe('miss');
+    expect(a.problems.filter((problem) => problem === 'timeout')).toHaveLength(5);
+    // Now nobody waits for it.
+    expect(a.cache.stats().redis).toBe('down');
+    expect(a.cache.lookup(fresh()).kind).toBe('miss');
+    const kept = fresh();
+    answer(await fillOf(a, kept), json('in memory'));
+    expect(a.cache.lookup(kept).kind).toBe('hit');
+    redis.signal('SIGCONT');
+    await expect.poll(async () => {
+      await look(a, fresh());
+      return a.cache.stats().redis;
+    }, { timeout: 10_000 }).toBe('up');
+    await redis.stop();
+  });
+
+  it('is a miss when it is killed, and is used again after its restart', async () => {
+    const redis = await TestRedis.start();
+    const a = await replica(redis.url);
+    await redis.stop();
+    await expect.poll(() => a.cache.stats().redis).toBe('down');
+    const query = fresh();
+    answer(await fillOf(a, query), json('x'));
+    expect(a.cache.lookup(query).kind).toBe('hit');
+    await redis.restart();
+    await expect.poll(() => a.cache.stats().redis, { timeout: 10_000 }).toBe('up');
+    const later = fresh();
+    answer(await fillOf(a, later), json('y'));
+    const b = await replica(redis.url);
+    await expect.poll(async () => stateOf(await look(b, later)), { timeout: 5_000 }).toBe('hit');
+    await redis.stop();
+  });
+
+  it('that was never there holds nothing up', () => {
+    const remote = openRedis({ url: 'redis://127.0.0.1:1', passwordFile: null, caFile: null, deadlineMs: 5 }, { onProblem: () => undefined, onPurge: () => undefined });
+    const cache = new ResponseCache({ memoryBytes: 1_000_000, remote });
+    open.push({ cache, problems: [] });
+    expect(cache.lookup(fresh()).kind).toBe('miss');
+  });
+});
+
+describe.skipIf(redisBinary === null)('ways to reach a Redis', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function works(url: string, options: Parameters<typeof replica>[1] = {}): Promise<void> {
+    const [a, b] = [await replica(url, options), await replica(url, options)];
+    const query = fresh();
+    answer(await fillOf(a, query), json('x'));
+    await expect.poll(async () => stateOf(await look(b, query)), { timeout: 5_000 }).toBe('hit');
+    expect(await a.cache.purge({ id: query.key.slice(0, 16) })).toEqual({ memory: 1, redis: 1 });
+    expect([...a.problems, ...b.problems]).toEqual([]);
+  }
+
+  it('a user with a password from a file, over TLS', async () => {
+    const authority = new TestAuthority(folder);
+    authority.certify('redis', '/CN=redis', ['IP:127.0.0.1']);
+    const passwordFile = join(folder, 'password');
+    writeFileSync(passwordFile, 'secret-1\n');
+    const redis = await TestRedis.start((port) => [
+      '--tls-port', String(port), '--port', '0', '--save', '', '--tls-cert-file', authority.path('redis.crt'), '--tls-key-file', authority.path('redis.key'), '--tls-ca-cert-file', authority.path('ca.crt'), '--tls-auth-clients', 'no',
+      // Only what Sluice needs.
+      '--user', 'sluice', 'on', '>secret-1', '~sluice:*', '&sluice:*', '-@all', '+get', '+set', '+del', '+unlink', '+getrange', '+scan', '+evalsha', '+eval', '+publish', '+subscribe', '+info', '+select', '+client', '+ping', '+hello',
+    ]);
+    await works(`rediss://sluice@127.0.0.1:${redis.port}`, { passwordFile, caFile: authority.path('ca.crt') });
+    await redis.stop();
+  });
+
+  it('a cluster', async () => {
+    const redis = await TestRedis.start((port) => [...plain(port), '--cluster-enabled', 'yes', '--cluster-config-file', join(folder, 'nodes.conf'), '--cluster-announce-ip', '127.0.0.1']);
+    const admin = new Redis(redis.url);
+    await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await expect.poll(async () => String(await admin.call('CLUSTER', 'INFO')), { timeout: 10_000 }).toContain('cluster_state:ok');
+    admin.disconnect();
+    await works(`redis-cluster://127.0.0.1:${redis.port}`);
+    await redis.stop();
+  });
+
+  it('a Sentinel', async () => {
+    const redis = await TestRedis.start();
+    const file = join(folder, 'sentinel.conf');
+    const sentinel = await TestRedis.start((port) => {
+      writeFileSync(file, `port ${port}\nsentinel monitor main 127.0.0.1 ${redis.port} 1\n`);
+      return [file, '--sentinel'];
+    });
+    await works(`redis-sentinel://127.0.0.1:${sentinel.port}/main`);
+    await sentinel.stop();
+    await redis.stop();
+  });
+
+  it.each(['http://x', 'redis://a,b', 'redis://host/zero', 'redis-sentinel://host', 'redis://ho st'])('refuses %s, and quotes no password', (url) => {
+    expect(() => redisClient({ url: url.replace('//', '//user:hush@'), passwordFile: null, caFile: null })).toThrow(expect.objectContaining({ code: 'SLUICE_CLI_USAGE', message: expect.not.stringContaining('hush') as string }) as Error);
+  });
+});
+
+describe.skipIf(redisBinary === null)('apps behind an Envoy', () => {
+  it('never notice that Redis is paused, killed and started again', async () => {
+    const redis = await TestRedis.start();
+    const simulator = new ProviderSimulator();
+    const stack = new Stack({
+      policy: 'version: 1\ndefaults:\n  candidates: { simple: [openai/gpt-5-nano], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1] }\n  cache: { mode: on }\n',
+      endpoint: await simulator.listen(),
+      serve: ['--cache-redis', redis.url],
+    });
+    await stack.start();
+    const states: Record<string, number> = {};
+    let going = true;
+    const client = async (): Promise<void> => {
+      while (going) {
+        const body = JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: `What is DNS? (${Math.floor(Math.random() * 1e9)})` }] });
+        for (let repeat = 0; repeat < 2; repeat++) {
+          const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+          await response.text();
+          const state = `${response.status} ${response.headers.get('x-sluice-cache') ?? 'undecided'}`;
+          states[state] = (states[state] ?? 0) + 1;
+        }
+      }
+    };
+    const clients = Array.from({ length: 4 }, client);
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    await pause(400);
+    redis.signal('SIGSTOP');
+    await pause(800);
+    redis.signal('SIGCONT');
+    await pause(300);
+    await redis.stop();
+    await pause(500);
+    await redis.restart();
+    await pause(500);
+    going = false;
+    await Promise.all(clients);
+    expect(Object.keys(states).filter((state) => !state.startsWith('200 '))).toEqual([]);
+    expect(Object.keys(states)).toEqual(expect.arrayContaining(['200 hit', '200 miss']));
+    const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
+    expect(metrics).toMatch(/^llm_proxy_cache_backend_problem_total\{kind="timeout"\} \d+$/m);
+    await stack.stop();
+    await simulator.close();
+    await redis.stop();
+  });
+});
