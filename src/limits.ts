@@ -80,6 +80,8 @@ export const limits = {
   cacheTagUnits: 64,
   /** Compiled schemas of answers that were asked for in JSON. */
   answerSchemas: 200,
+  /** Requests up to this size are translated when they are decided, to know whether a chain may cross APIs, in bytes. */
+  translationCheckBytes: 128 * 1024,
   /** Targets whose health is remembered. */
   cooldownTargets: 1_000,
   /** Compiled patterns of rules' `matches` calls that are kept. */

@@ -192,7 +192,7 @@ export class AttemptSession implements StreamHandler {
       return;
     }
     const bytes = step.kind === 'go' ? step.bytes : nothing;
-    if (!state.begun && (bytes.length > 0 || last)) {
+    if (!state.begun && (step.kind === 'go' || last)) {
       state.begun = true;
       const headers = step.kind === 'go' ? step.headers : undefined;
       this.#stream.send({ kind: 'continue', phase: 'response-headers', ...(headers === undefined ? {} : { headers }) });

@@ -7,6 +7,7 @@ import type { ChainFacts as ChainFactsOfRecord } from '../provenance/record.ts';
 import type { AttemptRecord, OutcomeKind } from '../provenance/types.ts';
 import type { Expectation } from '../quality/judge.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
+import { apiHeaders } from '../translate/index.ts';
 import { appKeyHeaders } from './credentials.ts';
 
 /** What every attempt of one exchange has in common. Holds no prompt text. */
@@ -46,6 +47,7 @@ export class ChainRun {
   readonly #perTryMs: number | null;
   #current = -1;
   #startedAt = 0;
+  #dropped: readonly string[] = [];
   /** The current attempt has got response headers. */
   #answered = false;
 
@@ -78,9 +80,15 @@ export class ChainRun {
     this.#current++;
     this.#startedAt = performance.now();
     this.#answered = false;
+    this.#dropped = [];
     this.translated = null;
     this.#cooldowns.began(target);
     return target;
+  }
+
+  /** What the current attempt's translation left out, as the policy allows. */
+  dropped(paths: readonly string[]): void {
+    this.#dropped = paths;
   }
 
   /** Response headers came: an end without a word is out of the question. */
@@ -90,7 +98,7 @@ export class ChainRun {
 
   /** The current attempt failed, and the next target is to answer. */
   failed(end: AttemptEnd): void {
-    this.ended.push({ target: this.target, status: end.status, outcome: end.outcome, reason: end.reason, ms: performance.now() - this.#startedAt, cost: end.cost });
+    this.ended.push({ target: this.target, status: end.status, outcome: end.outcome, reason: end.reason, ms: performance.now() - this.#startedAt, cost: end.cost, dropped: this.#dropped });
     this.health(end.reason, end.retryAfterMs);
   }
 
@@ -102,14 +110,14 @@ export class ChainRun {
     const timedOut = this.#perTryMs !== null && ms >= this.#perTryMs - 5;
     const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
     // What a provider did with a request that it never answered is unknown, and so is what it bills.
-    this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' } });
+    this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped });
     this.health(reason, null);
   }
 
   /** How it came out, for the record. `replied`: an answer went to the app, if only Envoy's own. */
   outcome(replied: boolean): ChainFactsOfRecord {
     if (replied) this.lost();
-    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: performance.now() - this.#startedAt };
+    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: performance.now() - this.#startedAt, lastDropped: this.#dropped };
   }
 
   /** Tells the target's health how its attempt ended; null: well. */
@@ -149,13 +157,16 @@ export class ChainRun {
   /** Header changes that put the app's own key back. */
   ownKeys(): HeaderMutation {
     const { appKeys } = this.facts;
-    return { set: appKeys, remove: appKeyHeaders.filter((name) => !appKeys.some(([own]) => own === name)) };
+    return { set: appKeys, remove: ownHeaders.filter((name) => !appKeys.some(([own]) => own === name)) };
   }
 }
 
-/** The app's own key headers, as they came. */
+/** Headers that are for the app's own provider alone: its key, and what its API knows. */
+const ownHeaders: readonly string[] = [...appKeyHeaders, ...apiHeaders];
+
+/** The app's own key and API headers, as they came. */
 export function appKeysOf(headers: HeaderMap): (readonly [string, string])[] {
-  return appKeyHeaders.flatMap((name) => {
+  return ownHeaders.flatMap((name) => {
     const value = headers.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });

@@ -12,7 +12,8 @@ import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { TargetAttempt } from './attempt.ts';
 import { cacheQuery, cacheScope, hitAnswer, notCachedAnswer } from './cached.ts';
-import { appKeysOf } from './chain-run.ts';
+import { appKeysOf, type ChainRun } from './chain-run.ts';
+import { CrossingAttempt } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
@@ -97,7 +98,11 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (run === null || run === undefined) return null;
     // The request filter has begun an attempt of role gate itself.
     const target = role === 'gate' ? run.target : run.begin();
-    return target === null ? null : new TargetAttempt(run, target, role, this.#options.credentials);
+    const { credentials } = this.#options;
+    const { generation, provider } = run.facts;
+    const other = target === null ? undefined : generation.providers.get(target.provider);
+    if (target === null || other === undefined) return null;
+    return other.family === provider.family ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
   }
 
   #headers(headers: HeaderMap, endOfStream: boolean): RequestPlan {
@@ -287,7 +292,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     let record: ExchangeRecord;
     try {
       const { chain } = open;
-      record = buildRecord(open, chain === null ? ending : { ...ending, chain: chain.outcome(ending.status !== null) });
+      record = buildRecord(open, chain === null ? ending : withChain(ending, chain));
       this.#options.sink.record(record);
     } catch (error) {
       open.fill?.abandon();
@@ -306,6 +311,11 @@ export class Pipeline implements Gateway, AttemptGateway {
       tookMs: record.timing.totalMs,
     });
   }
+}
+
+/** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
+function withChain(ending: Ending, chain: ChainRun): Ending {
+  return { ...ending, answer: ending.answer === null ? null : (chain.translated ?? ending.answer), chain: chain.outcome(ending.status !== null) };
 }
 
 function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {

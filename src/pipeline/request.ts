@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { idDigits } from '../cache/types.ts';
 import { classifyRequest } from '../classify/index.ts';
 import { renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
-import type { Exchange, PassReason, Recognition } from '../dialects/types.ts';
+import type { DialectFamily, Exchange, PassReason, Recognition } from '../dialects/types.ts';
 import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
@@ -15,6 +15,7 @@ import { upstreamPath } from './attempt.ts';
 import type { CacheScope } from './cached.ts';
 import { planChain, type ChainPlan } from './chain-plan.ts';
 import type { ChainRun } from './chain-run.ts';
+import { translatableTo } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 
@@ -67,13 +68,23 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
   }
   const { generation, provider, section, caller } = context;
   const verdict = classifyRequest(exchange, section.thresholds);
-  const decision = decide({ exchange, verdict, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target) });
+  const decision = decide({ exchange, verdict, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
   const chain = planChain(context, exchange, body, decision, cooldowns);
   const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, enteredAt);
   if (decision.action === 'block') {
     return { plan: blockPlan(context, decision, open), open };
   }
   return { plan: rewritePlan(context, exchange, body, decision, open, credentials, chain), open };
+}
+
+/** Asked once per family that a chain could cross to. */
+function translatableFrom(exchange: Exchange, body: Buffer, { fallback }: PolicySection): (to: DialectFamily) => boolean {
+  const known = new Map<DialectFamily, boolean>();
+  return (to) => {
+    let can = known.get(to);
+    if (can === undefined) known.set(to, (can = fallback !== null && translatableTo(exchange, body, to, fallback.drop)));
+    return can;
+  };
 }
 
 /** Answers that Sluice reads come uncompressed: decoding every stream would cost more than the bytes it saves. */

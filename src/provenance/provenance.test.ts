@@ -62,7 +62,7 @@ describe('the record', () => {
   it('prices the model that was sent, whatever the answer calls it', () => {
     const one = record();
     expect(one).toMatchObject({ servedModel: 'small', answeredModel: 'small-2026', cost: { usd: 0.0015 }, baseline: { usd: 0.03 }, savings: { usd: 0.0285 }, usageUnknown: null, time: '2023-11-14T22:13:20.000Z' });
-    expect(one.attempts).toEqual([{ target: ref('small'), status: 200, outcome: 'complete', reason: null, ms: 90.5, cost: { known: true, usd: 0.0015 } }]);
+    expect(one.attempts).toEqual([{ target: ref('small'), status: 200, outcome: 'complete', reason: null, ms: 90.5, cost: { known: true, usd: 0.0015 }, dropped: [] }]);
   });
 
   it('survives JSON unchanged', () => {

@@ -38,6 +38,7 @@ export interface ChainFacts {
   readonly exhausted: boolean;
   /** Milliseconds of the last attempt. */
   readonly lastMs: number;
+  readonly lastDropped: readonly string[];
 }
 
 const free: Cost = { known: true, usd: 0 };
@@ -94,7 +95,7 @@ function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost): 
   if (served === null) return [];
   const { chain, outcome, status } = ending;
   if (chain?.exhausted === true) return [...chain.failed];
-  return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost }];
+  return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost, dropped: chain?.lastDropped ?? [] }];
 }
 
 /** Failed attempts cost what they cost, and the app's answer has to pay for them. */

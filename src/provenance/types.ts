@@ -45,6 +45,8 @@ export interface AttemptRecord {
   readonly reason: FallbackTrigger | null;
   readonly ms: number | null;
   readonly cost: Cost;
+  /** Parameters that its translation left out, as the policy allows. */
+  readonly dropped: readonly string[];
 }
 
 /** One request's record: everything that explains it a month later. Sinks get this object and nothing else. */
