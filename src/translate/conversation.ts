@@ -138,6 +138,8 @@ export interface WriteOptions {
   readonly stream: boolean;
   /** Used where the target's API demands a limit and the caller gave none, tokens. Null: the library's own default for the model. */
   readonly defaultMaxTokens: number | null;
+  /** The most that the model can say, tokens; Infinity when unknown. */
+  readonly maxOutputTokens: number;
 }
 
 export interface Written {

@@ -118,6 +118,13 @@ describe('OpenAI chat to Anthropic', () => {
     expect(translate('openai-chat', 'anthropic-messages', body, { ...haiku, defaultMaxTokens: 777 })['max_tokens']).toBe(777);
   });
 
+  it('brings a limit down to what the model can say', () => {
+    const body = { model: 'm', max_tokens: 64_000, messages: [{ role: 'user', content: 'x' }] };
+    expect(translate('anthropic-messages', 'openai-chat', body, { model: 'gpt-4o', maxOutputTokens: 16_384 })['max_completion_tokens']).toBe(16_384);
+    expect(translate('anthropic-messages', 'openai-chat', { ...body, max_tokens: 9 }, { model: 'gpt-4o', maxOutputTokens: 16_384 })['max_completion_tokens']).toBe(9);
+    expect(translate('openai-chat', 'anthropic-messages', { model: 'm', messages: body.messages }, { ...haiku, maxOutputTokens: 5_000 })['max_tokens']).toBe(5_000);
+  });
+
   it.each([
     [{ n: 2 }, 'n'],
     [{ logprobs: true }, 'logprobs'],

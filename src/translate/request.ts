@@ -26,6 +26,8 @@ export interface TranslateOptions {
   readonly drop: readonly string[];
   /** max_tokens for an API that demands one (Anthropic) where the caller gives none, tokens; absent: a default by the model's name. */
   readonly defaultMaxTokens?: number | null;
+  /** The most that the target's model can say (the catalog's limit), tokens: a higher limit of the caller's, which it would refuse, is brought down to it. */
+  readonly maxOutputTokens?: number | null;
 }
 
 export type TranslatedRequest =
@@ -91,7 +93,9 @@ export function translateRequest(from: ApiName, to: ApiName, body: Buffer, optio
   const losses = new Losses(options.drop);
   try {
     const conversation = readers[from](parsed, losses);
-    const written = writers[to](conversation, { model: options.model, stream: options.stream, defaultMaxTokens: options.defaultMaxTokens ?? null }, losses);
+    const most = options.maxOutputTokens ?? Infinity;
+    const fitting = conversation.maxTokens !== null && conversation.maxTokens > most ? { ...conversation, maxTokens: most } : conversation;
+    const written = writers[to](fitting, { model: options.model, stream: options.stream, defaultMaxTokens: options.defaultMaxTokens ?? null, maxOutputTokens: most }, losses);
     const { unsupported } = losses;
     if (unsupported.length > 0) return { ok: false, unsupported };
     return { ok: true, body: Buffer.from(writeJson(written.body)), path: written.path, headers: headers[to], dropped: losses.dropped };

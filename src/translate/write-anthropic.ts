@@ -14,7 +14,7 @@ const pictures: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'image
 /** Writes a conversation as the body of POST /v1/messages. */
 export function writeAnthropic(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
   const traits = anthropicTraits(options.model);
-  const maxTokens = conversation.maxTokens ?? options.defaultMaxTokens ?? traits.maxTokens;
+  const maxTokens = conversation.maxTokens ?? Math.min(options.defaultMaxTokens ?? traits.maxTokens, options.maxOutputTokens);
   for (const setting of [conversation.frequencyPenalty, conversation.presencePenalty, conversation.seed, conversation.verbosity]) {
     if (setting !== null) losses.lose(setting.at, none);
   }

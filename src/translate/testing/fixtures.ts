@@ -111,7 +111,7 @@ function anthropic(scenario: Scenario, stream: boolean): ProviderAnswer {
     event('content_block_start', { index: 3, content_block: { type: 'tool_use', id: 'toolu_B', name: 'no_arguments', input: {} } });
     event('content_block_stop', { index: 3 });
   }
-  event('message_delta', { delta: { stop_reason: stop, stop_sequence: null }, usage: { output_tokens: counted.output } });
+  event('message_delta', { delta: { stop_reason: stop, stop_sequence: null }, usage: { input_tokens: null, cache_creation_input_tokens: null, cache_read_input_tokens: null, output_tokens: counted.output } });
   event('message_stop', {});
   const end = scenario === 'error-inside' ? events.findIndex(({ type }) => type === 'error') + 1 : events.length;
   return { status: 200, body: events.slice(0, end).map(named).join('') };
