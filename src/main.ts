@@ -6,6 +6,7 @@ import { ResponseCache } from './cache/cache.ts';
 import type { RedisOptions } from './cache/redis/index.ts';
 import { openCatalog } from './catalog/live.ts';
 import type { Catalog } from './catalog/types.ts';
+import { openModel } from './classify/learned/live.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
 import { SluiceError } from './errors.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
@@ -33,6 +34,8 @@ export interface SluiceOptions {
   readonly policyConfigMaps: { readonly namespaces: readonly string[]; readonly labelSelector: string } | null;
   /** Catalog file; null: the embedded one. */
   readonly catalog: string | null;
+  /** Learned router's model, followed; null: the one that comes with Sluice. */
+  readonly model: string | null;
   /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
   readonly catalogSource: string | null;
   readonly catalogIntervalMs: number;
@@ -120,8 +123,13 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
         });
   const cache: ResponseCache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, remote, onStore: (result) => metrics.cacheStore(result) });
   metrics.watchCache(() => cache.stats());
+  const router = await openModel({
+    file: options.model,
+    onChange: (model) => logger.info({ model: model.version, name: model.header.card.name }, 'learned router changed'),
+    onError: (err) => logger.error({ err }, 'learned router not changed; the last good model stays'),
+  });
   const cooldowns = new Cooldowns();
-  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, sink, metrics, log: logger });
+  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, sink, metrics, log: logger });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -154,6 +162,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       ready = false;
       await transport.drain(graceMs);
       pipeline.close();
+      router.close();
       cache.close();
       clearInterval(rereadKeys);
       await policy.close();

@@ -9,6 +9,7 @@ interface ServeFlags {
   readonly policyConfigmaps?: string;
   readonly policySelector: string;
   readonly catalog?: string;
+  readonly model?: string;
   readonly catalogSource?: string;
   readonly catalogInterval: string;
   readonly envoyConfig?: string;
@@ -47,6 +48,7 @@ export function registerServe(program: Command): void {
     .option('--policy-configmaps <namespaces>', 'the policy is in labelled ConfigMaps of these namespaces: a,b or *; earlier ones take precedence', process.env['SLUICE_POLICY_CONFIGMAPS'])
     .option('--policy-selector <labels>', 'which ConfigMaps', process.env['SLUICE_POLICY_SELECTOR'] ?? 'sluice.dev/policy=true')
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
+    .option('--model <file>', "learned router's model, swapped when the file is (default: the one that comes with Sluice)", process.env['SLUICE_MODEL'])
     .option('--catalog-source <source>', 'price list (file or URL) to import into --catalog on a schedule')
     .option('--catalog-interval <hours>', 'hours between two imports', '24')
     .option('--listen <address>', 'unix:/path or host:port for Envoy', process.env['SLUICE_LISTEN'] ?? 'unix:/tmp/sluice.sock')
@@ -88,6 +90,7 @@ export function registerServe(program: Command): void {
         policy: flags.policy ?? null,
         policyConfigMaps: configMaps,
         catalog: flags.catalog ?? null,
+        model: flags.model ?? null,
         catalogSource: flags.catalogSource ?? null,
         catalogIntervalMs: hours * 3_600_000,
         envoy: envoyFiles(flags),

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { LiveModel } from '../classify/learned/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { readExchange, recognise } from '../dialects/index.ts';
 import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
@@ -24,6 +25,7 @@ export interface PipelineOptions {
   readonly policy: Pick<PolicyStore, 'current'>;
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
+  readonly router: Pick<LiveModel, 'current'> | null;
   readonly sink: RecordSink;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;

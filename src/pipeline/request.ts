@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { idDigits } from '../cache/types.ts';
+import { textFeatures } from '../classify/features.ts';
 import { classifyRequest } from '../classify/index.ts';
+import type { LiveModel } from '../classify/learned/live.ts';
+import { judge } from '../classify/learned/verdict.ts';
 import { renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../dialects/types.ts';
 import { clusterHeader, clusterName } from '../envoy/names.ts';
@@ -45,6 +48,8 @@ export interface RequestContext {
 export interface RequestServices {
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
+  /** The learned router; null: sections that ask for it route by tiers alone. */
+  readonly router: Pick<LiveModel, 'current'> | null;
 }
 
 /** What the cache had to say about a request. */
@@ -67,8 +72,11 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
   }
   const { generation, provider, section, caller } = context;
-  const verdict = classifyRequest(exchange, section.thresholds);
-  const decision = decide({ exchange, verdict, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
+  const features = textFeatures(exchange.lastUser);
+  const verdict = classifyRequest(exchange, section.thresholds, features);
+  const asked = section.learned !== null && services.router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
+  const learned = asked ? judge(services.router.current(), exchange, features, section.learned.weak.model, section.learned) : null;
+  const decision = decide({ exchange, verdict, learned, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
   const chain = planChain(context, exchange, body, decision, cooldowns);
   const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, enteredAt);
   if (decision.action === 'block') {

@@ -1,3 +1,4 @@
+import type { LearnedSettings } from '../classify/learned/verdict.ts';
 import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
@@ -126,6 +127,13 @@ export interface SensitivityRule {
   readonly then: Directive & { readonly kind: 'model' | 'block' };
 }
 
+/** Routing by predicted gain. */
+export interface LearnedPolicy extends LearnedSettings {
+  readonly weak: TargetRef;
+  /** Requested models that the weak one may stand in for. */
+  readonly strong: ReadonlySet<string>;
+}
+
 /** The policy for one workspace and provider, defaults filled in. */
 export interface PolicySection {
   /** Name in the policy, for the record. */
@@ -139,6 +147,8 @@ export interface PolicySection {
   readonly candidates: Readonly<Record<Tier, readonly TargetRef[]>>;
   readonly overrides: readonly CompiledRule[];
   readonly rules: readonly CompiledRule[];
+  /** Null: prompts are routed by rules and tiers alone. */
+  readonly learned: LearnedPolicy | null;
   readonly sensitivity: readonly SensitivityRule[];
   /** Models that an app pins by asking for them: never rewritten. */
   readonly pinned: ReadonlySet<string>;
