@@ -84,6 +84,8 @@ export const limits = {
   translationCheckBytes: 128 * 1024,
   /** Targets whose health is remembered. */
   cooldownTargets: 1_000,
+  /** An AdmissionReview that the API server sends, in bytes: the object, and on an update the old one. */
+  admissionBytes: 8 * 1024 * 1024,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
 } as const;

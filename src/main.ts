@@ -16,6 +16,7 @@ import { Session } from './extproc/session.ts';
 import { socketPath } from './extproc/socket.ts';
 import type { ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
 import { Ledger } from './ledger/ledger.ts';
+import type { WebhookServer } from './kubernetes/webhook-server.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
 import { defaultPolicyFile } from './policy/source.ts';
@@ -39,6 +40,12 @@ export interface SluiceOptions {
   /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
   readonly catalogSource: string | null;
   readonly catalogIntervalMs: number;
+  /** The API server's admission webhooks; null: none. `egress` null: no pod is changed. */
+  readonly webhook: {
+    readonly listen: string;
+    readonly tls: string;
+    readonly egress: { readonly url: string; readonly service: string; readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null } | null;
+  } | null;
   /** Envoy's config as files that follow the policy; null: Envoy is somebody else's. */
   readonly envoy: EnvoyFilesOptions | null;
   /** `unix:/path` or `host:port`. */
@@ -147,13 +154,14 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     unanswered: (metadata) => pipeline.unanswered(metadata),
     decodeError: () => metrics.protocolEvent('decode-error'),
   });
+  const webhooks = options.webhook === null ? null : await openWebhooks(options.webhook, configMaps, (failure) => logger.error({ failure }, 'a webhook failed'));
   if (options.envoy !== null) {
     const files = new EnvoyFiles(options.envoy);
     await files.write(policy.current());
     policy.onChange((generation) => void files.write(generation).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
   }
   ready = true;
-  logger.info({ listen: address, admin: adminUrl, version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
+  logger.info({ listen: address, admin: adminUrl, ...(webhooks === null ? {} : { webhook: webhooks.address }), version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
 
   return {
     address,
@@ -165,6 +173,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       router.close();
       cache.close();
       clearInterval(rereadKeys);
+      await webhooks?.close();
       await policy.close();
       await prices.close();
       await admin.close();
@@ -212,4 +221,17 @@ function readSigningKey(file: string): string {
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
+}
+
+async function openWebhooks({ listen, tls, egress }: NonNullable<SluiceOptions['webhook']>, policy: ConfigMapPolicyStore | null, onError: (failure: string) => void): Promise<WebhookServer> {
+  const { startWebhooks } = await import('./kubernetes/webhook-server.ts');
+  const names = egress?.names ?? null;
+  return startWebhooks({
+    listen,
+    tls,
+    preview: policy === null ? null : (configMap) => policy.preview(configMap),
+    // Read when it is handed out: the CA may be renewed as the certificate is.
+    egress: egress === null ? null : { ...egress, names: names === null ? null : { hosts: names.hosts, image: names.image, get ca() { return readFileSync(names.caFile, 'utf8'); } } },
+    onError,
+  });
 }
