@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { LiveModel } from '../classify/learned/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { readExchange, recognise } from '../dialects/index.ts';
+import { takesAsIs } from '../dialects/translatable.ts';
 import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
@@ -104,7 +105,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { generation, provider } = run.facts;
     const other = target === null ? undefined : generation.providers.get(target.provider);
     if (target === null || other === undefined) return null;
-    return other.family === provider.family ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
+    return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api) ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
   }
 
   #headers(headers: HeaderMap, endOfStream: boolean): RequestPlan {

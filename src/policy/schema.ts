@@ -101,7 +101,7 @@ const fallback = z.strictObject({
   firstByteSeconds: waitSeconds.optional().describe('Longest time to the first byte of a stream'),
   totalSeconds: waitSeconds.optional().describe('Longest time for all attempts; streams only have to begin in it'),
   maxUsd: z.number().positive().optional().describe('Estimated dollars of all attempts together; targets beyond it, or of unknown price, are left out'),
-  drop: z.array(z.string().min(1).max(64)).optional().describe('Parameters that may be left out where a target’s API has no place for them'),
+  drop: z.array(z.string().min(1).max(64)).optional().describe('Parameters that may be left out where a target’s API has no place for them; `neutral` stands for all that do not change the answer'),
   inspectKiB: z.int().min(1).max(8192).optional().describe('Answers up to this size are looked into; larger ones pass'),
 });
 
@@ -152,6 +152,7 @@ const provider = z.strictObject({
   hosts: z.array(z.string().min(1)).optional().describe('Host names that mean this provider'),
   catalog: z.string().optional().describe('Its name in the price catalog; its own name by default'),
   deployments: z.record(z.string(), z.string()).optional().describe('Azure: deployment → model'),
+  responses: z.boolean().optional().describe('It has OpenAI’s Responses API; a fallback that has none gets such requests as chat completions'),
   credentialFile: z.string().optional().describe('File with the gateway’s own key, needed to be reached from another provider’s traffic'),
 });
 

@@ -20,6 +20,8 @@ export interface Provider {
   readonly catalogProvider: string;
   /** Azure: deployment name → model name in the catalog. */
   readonly deployments: ReadonlyMap<string, string>;
+  /** Has OpenAI's Responses API. */
+  readonly responses: boolean;
   /** The gateway's own key for this provider, read from a file; needed to be reached from another provider's traffic. */
   readonly credential: { readonly file: string } | null;
 }
