@@ -102,21 +102,21 @@ export class ChainRun {
     this.health(end.reason, end.retryAfterMs);
   }
 
-  /** The current attempt ended without response headers: reset, refused, or too late. */
-  lost(): void {
+  /** The current attempt ended without response headers: reset, refused, or too late. `status`: of Envoy's own answer to the app; null: another attempt follows. */
+  lost(status: number | null = null): void {
     if (this.#answered) return;
     const ms = performance.now() - this.#startedAt;
-    // Envoy does not say which; its timer is exact enough to tell.
-    const timedOut = this.#perTryMs !== null && ms >= this.#perTryMs - 5;
+    // Of the last attempt Envoy's own answer tells; of the others its timer, less what a busy processor may have seen the attempt begin late.
+    const timedOut = status === null ? this.#perTryMs !== null && ms >= this.#perTryMs * 0.9 - 5 : status === 504;
     const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
     // What a provider did with a request that it never answered is unknown, and so is what it bills.
     this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped });
     this.health(reason, null);
   }
 
-  /** How it came out, for the record. `replied`: an answer went to the app, if only Envoy's own. */
-  outcome(replied: boolean): ChainFactsOfRecord {
-    if (replied) this.lost();
+  /** How it came out, for the record. `status`: of the answer that went to the app, if only Envoy's own; null: none did. */
+  outcome(status: number | null): ChainFactsOfRecord {
+    if (status !== null) this.lost(status);
     return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: performance.now() - this.#startedAt, lastDropped: this.#dropped };
   }
 

@@ -318,7 +318,7 @@ export class Pipeline implements Gateway, AttemptGateway {
 
 /** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
 function withChain(ending: Ending, chain: ChainRun): Ending {
-  return { ...ending, answer: ending.answer === null ? null : (chain.translated ?? ending.answer), chain: chain.outcome(ending.status !== null) };
+  return { ...ending, answer: ending.answer === null ? null : (chain.translated ?? ending.answer), chain: chain.outcome(ending.status) };
 }
 
 function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {
