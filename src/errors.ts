@@ -33,6 +33,8 @@ export const errorCodes = {
   // Cache
   SLUICE_CACHE_UNKNOWN: 'No such entry: it may have left the cache since, or more than one begins so.',
   SLUICE_CACHE_ADMIN: 'The admin server did not answer. Check --admin.',
+  // Spans
+  SLUICE_OTEL_SETTING: "Correct the variable, or leave it out; docs/tracing.md lists those that are read.",
   // Ledger
   SLUICE_LEDGER_UNUSABLE: 'The ledger cannot be opened. Check the path, its permissions and the disk, or name another with --ledger (`off`: none).',
   SLUICE_LEDGER_BROKEN: 'The ledger does not hold what was written. Keep the file, and compare it with a copy and with the checkpoints in the log.',

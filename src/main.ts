@@ -25,6 +25,7 @@ import type { LivePolicyStore } from './policy/types.ts';
 import { fanout } from './provenance/fanout.ts';
 import { logSink, openLog } from './provenance/log-sink.ts';
 import { Metrics } from './provenance/metrics.ts';
+import { spansAskedFor } from './provenance/otel-settings.ts';
 import { RecentRecords } from './provenance/recent.ts';
 import { Cooldowns } from './route/cooldowns.ts';
 
@@ -113,7 +114,10 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const recent = new RecentRecords();
   const ledger = await openLedger(options.ledger, version, logger);
   if (ledger !== null) metrics.watchLedger(() => ledger.counts);
-  const sink = fanout([metrics, recent, ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
+  // The SDK is loaded where spans are wanted, and only there.
+  const spans = spansAskedFor(process.env) ? (await import('./provenance/spans.ts')).openSpans(process.env, version) : null;
+  if (spans !== null) metrics.watchSpans(() => spans.sink.counts);
+  const sink = fanout([metrics, recent, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
   const credentials = new Credentials();
   await credentials.refresh(policy.current());
   const rereadKeys = setInterval(() => void credentials.refresh(policy.current()), credentialRefreshMs);
@@ -136,7 +140,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onError: (err) => logger.error({ err }, 'learned router not changed; the last good model stays'),
   });
   const cooldowns = new Cooldowns();
-  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, sink, metrics, log: logger });
+  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -178,6 +182,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       await prices.close();
       await admin.close();
       await ledger?.close();
+      await spans?.sink.close();
       logger.info('stopped');
       log.flush();
     },

@@ -4,7 +4,7 @@ import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cach
 import { readExchange, recognise } from '../dialects/index.ts';
 import { takesAsIs } from '../dialects/translatable.ts';
 import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
-import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
+import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
@@ -16,6 +16,7 @@ import { TargetAttempt } from './attempt.ts';
 import { cacheQuery, cacheScope, hitAnswer, notCachedAnswer } from './cached.ts';
 import { appKeysOf, type ChainRun } from './chain-run.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
+import { beginTrace, traceparentOf, type TraceFacts } from '../provenance/trace.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
@@ -30,6 +31,8 @@ export interface PipelineOptions {
   readonly sink: RecordSink;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;
+  /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
+  readonly traceRatio?: number;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -125,7 +128,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const id = uuidv7();
     if (section.mode === 'off') return this.#pass('policy-off');
     if (recognition.kind === 'observed') {
-      return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode);
+      return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode, this.#trace(headers));
     }
     if (endOfStream) return this.#pass('no-body');
     const context: RequestContext = {
@@ -139,6 +142,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       recognition,
       prefix: gatewayPath.slice(0, gatewayPath.length - path.length),
       path,
+      trace: this.#trace(headers),
       routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
       cache: cacheScope(headers, generation, section, path),
       appKeys: section.fallback === null ? [] : appKeysOf(headers),
@@ -170,7 +174,9 @@ export class Pipeline implements Gateway, AttemptGateway {
       if (context.cache === null || members === null) return this.#decide(context, exchange, bytes, uncached, enteredAt);
       const query = cacheQuery(context, context.cache, exchange, members, bytes);
       if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt);
+      const lookedAt = context.trace === null ? 0 : performance.now();
       const found = this.#options.cache.lookup(query);
+      context.trace?.steps.push({ name: 'cache', startMs: lookedAt - context.startedAt, endMs: performance.now() - context.startedAt });
       return found.kind === 'pending' || found.kind === 'asking' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt);
     } catch (error) {
       return this.#failed(context, error);
@@ -212,7 +218,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       const { plan, open } = processRequest(context, exchange, bytes, this.#options, cache, enteredAt);
       if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
       else this.#pending.add(open.id, open, performance.now());
-      return plan;
+      return context.trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, context.trace) };
     } catch (error) {
       // Others may wait for this answer, and it will not come through here.
       cache.fill?.abandon();
@@ -243,6 +249,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     recognition: Recognition & { readonly kind: 'observed' },
     section: string,
     mode: OpenExchange['mode'],
+    trace: TraceFacts | null,
   ): RequestPlan {
     this.#options.metrics.passthrough(recognition.reason);
     this.#pending.add(
@@ -268,11 +275,17 @@ export class Pipeline implements Gateway, AttemptGateway {
         usageNotAsked: false,
         ...uncached,
         chain: null,
+        trace,
         overheadMs: performance.now() - startedAt,
       },
       startedAt,
     );
-    return { kind: 'pass', metadata: { id, reason: recognition.reason } };
+    return { kind: 'pass', metadata: { id, reason: recognition.reason }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
+  }
+
+  #trace(headers: HeaderMap): TraceFacts | null {
+    const { traceRatio } = this.#options;
+    return traceRatio === undefined ? null : beginTrace(headers.get('traceparent'), headers.get('tracestate'), traceRatio);
   }
 
   #pass(reason: PassReason): RequestPlan {
@@ -319,6 +332,11 @@ export class Pipeline implements Gateway, AttemptGateway {
 /** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
 function withChain(ending: Ending, chain: ChainRun): Ending {
   return { ...ending, answer: ending.answer === null ? null : (chain.translated ?? ending.answer), chain: chain.outcome(ending.status) };
+}
+
+/** The provider hears of the span that stands for its call. */
+function withTrace(headers: HeaderMutation | undefined, trace: TraceFacts): HeaderMutation {
+  return { set: [...(headers?.set ?? []), ['traceparent', traceparentOf(trace)]], remove: headers?.remove ?? [] };
 }
 
 function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {

@@ -24,7 +24,7 @@ export interface LedgerFigures {
 }
 
 /** Counted elsewhere. */
-const mirrored: ReadonlySet<string> = new Set([metricTable.ledgerRecords.name, metricTable.ledgerFailures.name]);
+const mirrored: ReadonlySet<string> = new Set([metricTable.spans.name, metricTable.ledgerRecords.name, metricTable.ledgerFailures.name]);
 
 const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
 
@@ -62,6 +62,7 @@ export class Metrics implements RecordSink {
   #pending: () => number = () => 0;
   #ledger: () => LedgerFigures = () => noLedger;
   #cooling: () => readonly { readonly target: TargetRef; readonly state: TargetState }[] = () => [];
+  #spans: () => { readonly exported: number; readonly dropped: number } = () => ({ exported: 0, dropped: 0 });
 
   constructor(options: MetricsOptions) {
     this.#labels = new BoundedLabels(options.policy);
@@ -73,6 +74,10 @@ export class Metrics implements RecordSink {
     this.#mirror(metricTable.ledgerRecords, (counter) => {
       counter.inc({ result: 'written' }, this.#ledger().written);
       counter.inc({ result: 'dropped' }, this.#ledger().dropped);
+    });
+    this.#mirror(metricTable.spans, (counter) => {
+      counter.inc({ result: 'exported' }, this.#spans().exported);
+      counter.inc({ result: 'dropped' }, this.#spans().dropped);
     });
     this.#mirror(metricTable.ledgerFailures, (counter) => counter.inc(this.#ledger().failures));
     this.#gauge(metricTable.policyGeneration, () => options.policy().number);
@@ -121,6 +126,11 @@ export class Metrics implements RecordSink {
   /** Where resting targets are read at each scrape. */
   watchCooldowns(states: () => readonly { readonly target: TargetRef; readonly state: TargetState }[]): void {
     this.#cooling = states;
+  }
+
+  /** Where the counts of spans are read at each scrape. */
+  watchSpans(counts: () => { readonly exported: number; readonly dropped: number }): void {
+    this.#spans = counts;
   }
 
   passthrough(reason: PassReason): void {

@@ -49,6 +49,7 @@ export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs
     prefix: '',
     path,
     routeOff: options.routeOff ?? false,
+    trace: null,
     cache: scope,
     appKeys: [],
   };
