@@ -151,9 +151,9 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const colon = options.admin.lastIndexOf(':');
   const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
   const address = await transport.listen(options.listen, {
-    process: (stream, role) =>
+    process: (stream, role, traceparent) =>
       role === 'listener'
-        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event))
+        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent)
         : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
     unanswered: (metadata) => pipeline.unanswered(metadata),
     decodeError: () => metrics.protocolEvent('decode-error'),

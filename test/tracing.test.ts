@@ -1,11 +1,16 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
-import { Stack } from '../src/demo/stack.ts';
+import { freePorts, Stack, type StackOptions } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { OtlpReceiver, type ReceivedSpan } from './support/otlp-receiver.ts';
+import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
 
 const policy = `
 version: 1
@@ -33,8 +38,8 @@ afterAll(async () => {
   await simulator.close();
 });
 
-async function start(env: Record<string, string>): Promise<Stack> {
-  const stack = new Stack({ policy, endpoint, env });
+async function start(env: Record<string, string>, more: Partial<StackOptions> = {}): Promise<Stack> {
+  const stack = new Stack({ policy, endpoint, env, ...more });
   stacks.push(stack);
   await stack.start();
   return stack;
@@ -111,6 +116,115 @@ describe.each(['http/protobuf', 'grpc'] as const)('spans over %s', (protocol) =>
     await spansOf(begun, 4);
     expect(receiver.spans.filter((span) => span.traceId === traceId)).toEqual([]);
   });
+});
+
+/** Every span's parent is another of them, but for the root's. */
+function rootOf(spans: readonly ReceivedSpan[]): ReceivedSpan {
+  const ids = new Set(spans.map(({ id }) => id));
+  const roots = spans.filter(({ parentId }) => !ids.has(parentId));
+  expect(roots.map(({ service, name }) => `${service}: ${name}`)).toHaveLength(1);
+  return roots[0]!;
+}
+
+describe('where Envoy traces too', () => {
+  let stack: Stack;
+  const traceOf = async (id: string): Promise<ReceivedSpan[]> => {
+    const all = (): ReceivedSpan[] => {
+      const own = receiver.spans.find(({ attributes }) => attributes['sluice.decision.id'] === id);
+      return receiver.spans.filter(({ traceId }) => traceId === own?.traceId);
+    };
+    // Envoy sends its spans every few seconds.
+    await expect.poll(() => all().filter(({ service, parentId }) => service === 'envoy' && parentId === '').length + all().filter(({ service }) => service === 'app').length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => all().some(({ service, name }) => service === 'envoy' && name.startsWith('router')), { timeout: 15_000 }).toBe(true);
+    return all();
+  };
+
+  beforeAll(async () => {
+    stack = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoints.grpc, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, { otlp: endpoints.grpc.replace('http://', '') });
+  });
+
+  it('its span is between the app and Sluice, and the provider hears of the same trace', async () => {
+    const app = new TracerProvider({ resource: resourceFromAttributes({ 'service.name': 'app' }), spanProcessors: [new SimpleSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${endpoints.http}/v1/traces` }) })] });
+    const calling = app.getTracer('app').startSpan('POST /ask');
+    const { traceId, spanId } = calling.spanContext();
+    const before = simulator.received.length;
+    const id = await ask(stack, { traceparent: `00-${traceId}-${spanId}-01` });
+    calling.end();
+    await app.shutdown();
+
+    const spans = await traceOf(id);
+    const named = new Map(spans.map((span) => [span.id, span]));
+    const own = spans.find(({ service, name }) => service === 'sluice' && name === 'sluice')!;
+    const way = (span: ReceivedSpan | undefined): string[] => (span === undefined ? [] : [span.service, ...way(named.get(span.parentId))]);
+    expect(way(own)).toEqual(['sluice', 'envoy', 'envoy', 'app']);
+    const heard = /^00-([0-9a-f]{32})-([0-9a-f]{16})-01$/.exec(String(simulator.received[before]!.headers['traceparent']))!;
+    expect(heard[1]).toBe(traceId);
+    expect(named.get(heard[2]!)?.service).toBe('envoy');
+    expect(rootOf(spans).service).toBe('app');
+  });
+
+  it('and the app does not, the trace begins in Envoy', async () => {
+    const spans = await traceOf(await ask(stack, {}));
+    expect(rootOf(spans).service).toBe('envoy');
+    expect(spans.some(({ service, name }) => service === 'sluice' && name === 'chat gpt-5-nano')).toBe(true);
+  });
+});
+
+it('each attempt of a chain has a span, and each provider hears of its own', async () => {
+  const provider = new ScriptedProvider();
+  provider.behaviour = (got, response, answer) => (got.model === 'gpt-5-nano' ? status(503) : well)(got, response, answer);
+  const chained = policy.replace('prompts:', 'fallback: { tiers: { simple: [openai/gpt-5-mini] } }\n  prompts:');
+  const stack = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoints.http }, { policy: chained, endpoint: await provider.listen() });
+  try {
+    const traceId = 'c'.repeat(32);
+    await ask(stack, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+    const spans = await spansOf(traceId, 5);
+    const [failed, answered] = [spans['chat gpt-5-nano']!, spans['chat gpt-5-mini']!];
+    expect(provider.got.map(({ headers }) => headers['traceparent'])).toEqual([failed, answered].map(({ id }) => `00-${traceId}-${id}-01`));
+    expect([failed.parentId, answered.parentId]).toEqual([spans['sluice']!.id, spans['sluice']!.id]);
+    expect(failed).toMatchObject({ failed: true, attributes: { 'http.response.status_code': 503, 'error.type': '503' } });
+    expect(answered.failed).toBe(false);
+    // The content stays at home: nobody asked for it.
+    expect(JSON.stringify(Object.values(spans).map(({ attributes }) => attributes))).not.toContain('CDN');
+
+    const open = await fetch(`${stack.adminUrl}/metrics`, { headers: { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5' } });
+    expect(open.headers.get('content-type')).toContain('application/openmetrics-text');
+    const text = await open.text();
+    const exemplar = (model: string, error: string): RegExp => new RegExp(`^gen_ai_client_operation_duration_seconds_bucket\\{le="[^"]+",gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="${model}",error_type="${error}"\\} 1 # \\{trace_id="${traceId}",span_id="([0-9a-f]{16})"\\} `, 'm');
+    expect(exemplar('gpt-5-nano', 'provider-error').exec(text)?.[1]).toBe(failed.id);
+    expect(exemplar('gpt-5-mini', '').exec(text)?.[1]).toBe(answered.id);
+    expect(text).toMatch(/^gen_ai_client_token_usage_count\{.*gen_ai_request_model="gpt-5-mini",gen_ai_token_type="output"\} 1$/m);
+    expect(text).toMatch(/^# TYPE llm_proxy_fallback counter\n(?:.*\n)?llm_proxy_fallback_total\{/m);
+    expect(text.endsWith('# EOF\n')).toBe(true);
+    // The other format is as it was.
+    const plain = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
+    expect(plain).toMatch(/^# TYPE llm_proxy_fallback_total counter\nllm_proxy_fallback_total\{/m);
+    expect(plain).not.toContain('# {');
+  } finally {
+    await provider.close();
+  }
+});
+
+const tools = process.env['SLUICE_TEST_TOOLS'];
+it.skipIf(tools === undefined)("OpenTelemetry's own collector takes them", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-otelcol-'));
+  const [port] = await freePorts(1);
+  const file = join(folder, 'spans.jsonl');
+  writeFileSync(join(folder, 'config.yaml'), `
+receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port!}" } } } }
+exporters: { file: { path: "${file}", flush_interval: 100ms } }
+service: { telemetry: { metrics: { level: none } }, pipelines: { traces: { receivers: [otlp], exporters: [file] } } }
+`);
+  const collector = spawn(join(tools!, 'otelcol-test'), ['--config', join(folder, 'config.yaml')], { stdio: 'ignore' });
+  try {
+    const stack = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port!}`, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
+    const traceId = 'd'.repeat(32);
+    await ask(stack, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+    await expect.poll(() => (existsSync(file) ? readFileSync(file, 'utf8').split(`"traceId":"${traceId}"`).length - 1 : 0), { timeout: 10_000 }).toBe(4);
+  } finally {
+    collector.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 describe('spans', () => {

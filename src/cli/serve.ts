@@ -18,6 +18,7 @@ interface ServeFlags {
   readonly envoyAdmin: string;
   readonly envoyCa: string;
   readonly envoyStatus?: string;
+  readonly envoyOtlp?: string;
   readonly envoyTlsListen?: string;
   readonly envoyTls?: string;
   readonly webhook?: string;
@@ -65,6 +66,7 @@ export function registerServe(program: Command): void {
     .option('--envoy-admin <host:port>', "with --envoy-config: Envoy's admin", '127.0.0.1:9902')
     .option('--envoy-ca <file>', "with --envoy-config: CAs that providers' certificates are checked against", '/etc/ssl/certs/ca-certificates.crt')
     .option('--envoy-status <host:port>', 'with --envoy-config: a listener with /ready and /stats/prometheus')
+    .option('--envoy-otlp <host:port>', 'with --envoy-config: an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--envoy-tls-listen <host:port>', "with --envoy-tls: where apps call that use the providers' own names")
     .option('--envoy-tls <folder>', 'folder with tls.crt and tls.key for those names')
     .option('--webhook <host:port>', 'admission webhooks for the API server: /validate, /mutate/base-url, /mutate/names')
@@ -155,6 +157,7 @@ function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
     admin: flags.envoyAdmin,
     caFile: flags.envoyCa,
     status: flags.envoyStatus ?? null,
+    otlp: flags.envoyOtlp ?? null,
     tls: flags.envoyTls === undefined || flags.envoyTlsListen === undefined ? null : { listen: flags.envoyTlsListen, folder: flags.envoyTls },
   };
 }

@@ -20,6 +20,8 @@ export interface StackOptions {
   readonly failClosed?: boolean;
   /** More flags of `sluice serve`. */
   readonly serve?: readonly string[];
+  /** An OTLP collector for Envoy's own spans: `host:port`. */
+  readonly otlp?: string;
   /** Variables of Sluice's process, beside this process's own. */
   readonly env?: Readonly<Record<string, string>>;
   /** Where Sluice takes its policy from instead of `policy`, which then serves for Envoy's clusters only. */
@@ -121,6 +123,7 @@ export class Stack {
       admin,
       failClosed: this.#options.failClosed ?? false,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
+      otlp: this.#options.otlp ?? null,
     });
     const file = join(this.folder, 'envoy.json');
     writeFileSync(file, JSON.stringify(config));

@@ -45,6 +45,7 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
       jsonOutput: exchange.jsonOutput,
       schema: exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes ? requestedSchema(exchange.api, body) : null,
     },
+    trace: context.trace,
     appKeys: context.appKeys,
   };
   const { perTryMs, totalMs } = timeoutsOf(fallback, decision.chain.length, exchange);

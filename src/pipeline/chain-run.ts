@@ -4,6 +4,7 @@ import type { Answer, Exchange, Recognition } from '../dialects/types.ts';
 import type { HeaderMap, HeaderMutation } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, Provider, TargetRef } from '../policy/types.ts';
 import type { ChainFacts as ChainFactsOfRecord } from '../provenance/record.ts';
+import { traceparentOf, type TraceFacts } from '../provenance/trace.ts';
 import type { AttemptRecord, OutcomeKind } from '../provenance/types.ts';
 import type { Expectation } from '../quality/judge.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
@@ -23,6 +24,8 @@ export interface ChainFacts {
   readonly stream: boolean;
   readonly expects: Expectation;
   readonly includeUsage: boolean;
+  /** Null while spans are off. */
+  readonly trace: TraceFacts | null;
   /** The app's own key, to be put back when a later attempt goes to its own provider again. */
   readonly appKeys: readonly (readonly [string, string])[];
 }
@@ -152,6 +155,12 @@ export class ChainRun {
         // The request's own fault, or the model's: the target is well.
         this.#cooldowns.ended(target, { kind: 'ok' });
     }
+  }
+
+  /** The provider of this attempt hears of the span that stands for it. */
+  traceHeaders(): (readonly [string, string])[] {
+    const { trace } = this.facts;
+    return trace === null ? [] : [['traceparent', traceparentOf(trace, this.#current)]];
   }
 
   /** Header changes that put the app's own key back. */

@@ -64,7 +64,7 @@ export class CrossingAttempt implements Attempt {
       kind: 'forward',
       body: translated.body,
       headers: {
-        set: [...keys.set, [':path', upstreamPath(this.#provider, translated.path)], ['content-type', 'application/json'], ...Object.entries(translated.headers)],
+        set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, translated.path)], ['content-type', 'application/json'], ...Object.entries(translated.headers)],
         remove: [...keys.remove, ...apiHeaders.filter((name) => !Object.hasOwn(translated.headers, name))],
       },
       metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },

@@ -10,13 +10,13 @@ import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
 import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
+import { beginTrace, traceparentOf, type TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { TargetAttempt } from './attempt.ts';
 import { cacheQuery, cacheScope, hitAnswer, notCachedAnswer } from './cached.ts';
 import { appKeysOf, type ChainRun } from './chain-run.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
-import { beginTrace, traceparentOf, type TraceFacts } from '../provenance/trace.ts';
 import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
@@ -73,9 +73,9 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#pending.clear();
   }
 
-  requestHeaders(headers: HeaderMap, endOfStream: boolean): RequestPlan {
+  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string): RequestPlan {
     try {
-      return this.#headers(headers, endOfStream);
+      return this.#headers(headers, endOfStream, traceparent);
     } catch (error) {
       this.#fail(error);
       return { kind: 'pass' };
@@ -111,7 +111,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api) ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
   }
 
-  #headers(headers: HeaderMap, endOfStream: boolean): RequestPlan {
+  #headers(headers: HeaderMap, endOfStream: boolean, traceparent: string | undefined): RequestPlan {
     const startedAt = performance.now();
     const generation = this.#options.policy.current();
     const authority = headers.get(':authority') ?? headers.get('host') ?? '';
@@ -128,7 +128,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const id = uuidv7();
     if (section.mode === 'off') return this.#pass('policy-off');
     if (recognition.kind === 'observed') {
-      return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode, this.#trace(headers));
+      return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode, this.#trace(headers, traceparent));
     }
     if (endOfStream) return this.#pass('no-body');
     const context: RequestContext = {
@@ -142,7 +142,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       recognition,
       prefix: gatewayPath.slice(0, gatewayPath.length - path.length),
       path,
-      trace: this.#trace(headers),
+      trace: this.#trace(headers, traceparent),
       routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
       cache: cacheScope(headers, generation, section, path),
       appKeys: section.fallback === null ? [] : appKeysOf(headers),
@@ -187,6 +187,8 @@ export class Pipeline implements Gateway, AttemptGateway {
   #wait(context: RequestContext, exchange: Exchange, bytes: Buffer, pending: PendingLookup | AskingLookup): WaitingPlan {
     let gone = false;
     const answer = (found: Lookup): BodyPlan => {
+      const looked = context.trace?.steps.at(-1);
+      if (looked !== undefined) looked.endMs = performance.now() - context.startedAt;
       if (gone) {
         if (found.kind === 'miss') found.fill?.abandon();
         return { kind: 'forward' };
@@ -283,9 +285,10 @@ export class Pipeline implements Gateway, AttemptGateway {
     return { kind: 'pass', metadata: { id, reason: recognition.reason }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
   }
 
-  #trace(headers: HeaderMap): TraceFacts | null {
+  /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */
+  #trace(headers: HeaderMap, traceparent: string | undefined): TraceFacts | null {
     const { traceRatio } = this.#options;
-    return traceRatio === undefined ? null : beginTrace(headers.get('traceparent'), headers.get('tracestate'), traceRatio);
+    return traceRatio === undefined ? null : beginTrace(traceparent ?? headers.get('traceparent'), traceRatio);
   }
 
   #pass(reason: PassReason): RequestPlan {
@@ -336,7 +339,7 @@ function withChain(ending: Ending, chain: ChainRun): Ending {
 
 /** The provider hears of the span that stands for its call. */
 function withTrace(headers: HeaderMutation | undefined, trace: TraceFacts): HeaderMutation {
-  return { set: [...(headers?.set ?? []), ['traceparent', traceparentOf(trace)]], remove: headers?.remove ?? [] };
+  return { set: [...(headers?.set ?? []), ['traceparent', traceparentOf(trace, 0)]], remove: headers?.remove ?? [] };
 }
 
 function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {

@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import type { PassReason } from '../dialects/types.ts';
 import type { LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { TargetState } from '../route/cooldowns.ts';
+import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
 import type { CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
@@ -56,6 +57,7 @@ export class Metrics implements RecordSink {
   readonly #firstToken = this.#histogram(metricTable.firstToken);
   readonly #age = this.#histogram(metricTable.cacheAge);
   readonly #overhead = this.#histogram(metricTable.overhead);
+  readonly #genAi = new GenAiMetrics(this.registry);
   readonly #modelSeries = new Map<string, ModelSeries>();
   readonly #baselineSeries = new Map<string, BaselineSeries>();
   readonly #children = new Map<string, Counter.Internal>();
@@ -187,6 +189,7 @@ export class Metrics implements RecordSink {
     const series = this.#seriesOf(model, servedBy);
     if (record.cacheEntry !== null) this.#cached(record, record.cacheEntry);
     else this.#answered(record, series);
+    this.#genAi.record(record, (at) => this.#attemptLabels(record, at, routed));
     if (record.cost.known) {
       series.cost.inc(record.cost.usd);
       this.#inc(metricTable.workspaceCost, [workspace], record.cost.usd);
@@ -199,6 +202,12 @@ export class Metrics implements RecordSink {
       if (record.savings.usd > 0) baseline.savings.inc(record.savings.usd);
       if (record.savings.usd < 0) baseline.extra.inc(-record.savings.usd);
     }
+  }
+
+  /** A single attempt is known by what was asked for; those of a chain are the policy's own. */
+  #attemptLabels({ attempts }: ExchangeRecord, at: number, routed: boolean): AttemptLabels {
+    const { provider = null, model = null } = attempts[at]?.target ?? {};
+    return { provider: this.#labels.provider(provider), model: this.#labels.model(provider, model, routed || attempts.length > 1) };
   }
 
   /** What a model answered. */

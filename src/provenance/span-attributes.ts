@@ -1,17 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
-import type { Operation } from '../dialects/types.ts';
+import { operationOf, providerNameOf } from './genai-names.ts';
 import type { AttemptRecord, ExchangeRecord } from './types.ts';
-
-/** Names of OpenTelemetry's semantic conventions for generative AI. */
-const operationNames: Readonly<Record<Operation, string>> = { generate: 'chat', embed: 'embeddings', count: 'count_tokens', other: 'other' };
-
-const providerNames: Readonly<Record<string, string>> = { google: 'gcp.gemini', azure: 'azure.ai.openai', bedrock: 'aws.bedrock', mistral: 'mistral_ai' };
-
-function operationOf({ api, operation }: ExchangeRecord): string {
-  if (api === 'gemini-generate' && operation === 'generate') return 'generate_content';
-  if (api === 'openai-completions') return 'text_completion';
-  return operationNames[operation];
-}
 
 /** What Sluice decided, and what it cost: under `sluice.` where OpenTelemetry has no name. Unknown facts have no attribute. */
 export function exchangeAttributes(record: ExchangeRecord): Attributes {
@@ -61,7 +50,7 @@ export function attemptAttributes(record: ExchangeRecord, attempt: AttemptRecord
   const { provider, model } = attempt.target;
   return defined({
     'gen_ai.operation.name': operationOf(record),
-    'gen_ai.provider.name': providerNames[provider] ?? provider,
+    'gen_ai.provider.name': providerNameOf(provider),
     'gen_ai.request.model': model,
     'http.response.status_code': attempt.status,
     'sluice.outcome': attempt.outcome,

@@ -111,8 +111,8 @@ export class SpanSink implements RecordSink {
     let begin = record.timing.overheadMs;
     record.attempts.forEach((attempt, index) => {
       const last = index === record.attempts.length - 1;
-      // The provider heard of one id: it is the last attempt's.
-      const span = this.#start(facts, last ? facts.attemptId : null, attemptName(record, attempt), within, at(begin), SpanKind.CLIENT, attemptAttributes(record, attempt, last, this.#withContent));
+      // Its provider heard of this id.
+      const span = this.#start(facts, facts.attemptIds[index] ?? null, attemptName(record, attempt), within, at(begin), SpanKind.CLIENT, attemptAttributes(record, attempt, last, this.#withContent));
       if (last && record.timing.firstTokenMs !== null) span.addEvent('gen_ai.first_token', {}, at(record.timing.firstTokenMs));
       if (attempt.outcome !== 'complete') span.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? attempt.outcome });
       const end = last ? Math.max(begin, total) : begin + (attempt.ms ?? 0);
