@@ -90,4 +90,10 @@ export const limits = {
   admissionBytes: 8 * 1024 * 1024,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
+  /** Templates whose grades are learnt from, per workspace and pair of models; the one that was graded longest ago goes first. */
+  learningTemplates: 10_000,
+  /** Workspaces and pairs of models that are learnt about. */
+  learningPairs: 1_000,
+  /** Templates with upgrades after low grades. */
+  learningUpgrades: 10_000,
 } as const;

@@ -1,0 +1,148 @@
+import type { Exchange } from '../dialects/types.ts';
+import { limits } from '../limits.ts';
+import type { BeliefSettings } from './beliefs.ts';
+import { PairRouter, type RoutingSettings } from './router.ts';
+import { exportState, importState, type LearningState } from './state.ts';
+import { nearHash, templateOf } from './template.ts';
+import type { Arm, Grade, LearningMark, LearningPair } from './types.ts';
+import { Upgrades, type Upgrade } from './upgrades.ts';
+
+/** What a policy asks of learning. */
+export interface LearningSettings extends Omit<RoutingSettings, 'maxLoss'> {
+  /** A score below it upgrades requests like the one that was graded. */
+  readonly upgradeBelow: number;
+  readonly upgradeMs: number;
+  /** `similar`: near-duplicates of the text within its template; `template`: the whole template; `none`: nothing. */
+  readonly upgradeScope: 'similar' | 'template' | 'none';
+}
+
+/** What the learned router said of a request, as far as learning needs it. */
+export interface RouterView {
+  readonly pair: LearningPair;
+  readonly gain: number;
+  readonly maxLoss: number;
+}
+
+/** What a grade did. `frozen` and `foreign` (an answer of neither model) teach nothing about the pair. */
+export type Observed = 'learnt' | 'changed' | 'frozen' | 'foreign';
+
+/** Spreads from cross-validation by task on public outcomes; docs/learned-routing.md says how. */
+export const beliefSettings: BeliefSettings = { noise: 0.2, level: 0.8, levelError: 0.15, levelSpread: 0.15, gainError: 0.05, gainSpread: 0.1, halfLifeMs: 14 * 86_400_000 };
+
+/** The settings that an upgrade needs when its grade comes from a section that is gone. */
+export const defaultLearning: LearningSettings = { riskShare: 0.15, probeShare: 0.05, upgradeBelow: 0.3, upgradeMs: 24 * 3_600_000, upgradeScope: 'similar' };
+
+/**
+ * Learns from grades what the models of a pair are worth on each template of a workspace, and which requests to upgrade. In memory; bounded; nothing
+ * here waits for anything.
+ */
+export class OnlineLearner {
+  readonly #routers = new Map<string, { readonly workspace: string; readonly pair: LearningPair; readonly router: PairRouter }>();
+  readonly #upgrades = new Upgrades(limits.learningUpgrades);
+  readonly #settings: BeliefSettings;
+  readonly #random: () => number;
+  #frozen = false;
+  #grades = 0;
+
+  /** `random`: draws the lots. */
+  constructor(settings: BeliefSettings = beliefSettings, random: () => number = Math.random) {
+    this.#settings = settings;
+    this.#random = random;
+  }
+
+  /** True: grades change nothing; what was learnt stays in use. */
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen;
+  }
+
+  /** Grades that were learnt from. */
+  get grades(): number {
+    return this.#grades;
+  }
+
+  /** Upgrades in force. */
+  upgrades(now: number): Upgrade[] {
+    return this.#upgrades.list(now);
+  }
+
+  /** What learning says of a request. `view`: null where the section routes between no pair, or the router was not asked. */
+  assess(workspace: string, exchange: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, tokens: readonly string[], view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
+    return this.assessTemplate(workspace, templateOf(exchange, tokens), nearHash(tokens), view, settings, now);
+  }
+
+  /** The same, of a request whose template and hash are known. */
+  assessTemplate(workspace: string, template: string, near: string, view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
+    const upgrade = settings.upgradeScope === 'none' ? null : this.#upgrades.find(workspace, template, near, now);
+    const forced = upgrade === null ? null : ({ says: 'strong', why: 'upgrade' } as const);
+    if (view === null) return { template, near, pair: null, gain: null, expected: null, spread: null, threshold: null, says: null, why: 'prior', ...forced };
+    const choice = this.#routerOf(workspace, view.pair).choose(template, view.gain, { ...settings, maxLoss: view.maxLoss }, this.#random());
+    return { template, near, pair: view.pair, gain: view.gain, ...choice, ...forced };
+  }
+
+  /**
+   * Learns from one grade, wherever it comes from. A low one upgrades requests like it at once; a score of either model of the pair moves what
+   * is believed of its template. The same grade twice counts twice.
+   */
+  observe(grade: Grade, settings: LearningSettings = defaultLearning): Observed {
+    if (this.#frozen) return 'frozen';
+    const { mark, workspace, score, weight, time } = grade;
+    const arm = armOf(grade);
+    if (arm !== 'strong' && score < settings.upgradeBelow && settings.upgradeScope !== 'none') {
+      const near = settings.upgradeScope === 'template' ? null : mark.near;
+      this.#upgrades.add({ workspace, template: mark.template, near, until: time + settings.upgradeMs, decisionId: grade.decisionId });
+    }
+    if (arm === null || mark.pair === null || mark.gain === null) return 'foreign';
+    const router = this.#routerOf(workspace, mark.pair);
+    this.#grades++;
+    const changed = router.beliefs.observe(mark.template, arm, mark.gain, score, weight, time);
+    router.changed();
+    return changed ? 'changed' : 'learnt';
+  }
+
+  /** All that was learnt, as plain data. */
+  state(now: number): LearningState {
+    return exportState([...this.#routers.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
+  }
+
+  /** Takes the place of all that was learnt. */
+  restore(state: LearningState): void {
+    this.reset(null);
+    this.#frozen = state.frozen;
+    this.#grades = state.grades;
+    for (const upgrade of state.upgrades) this.#upgrades.add(upgrade);
+    for (const { workspace, pair, templates } of importState(state)) {
+      const router = new PairRouter(this.#settings, limits.learningTemplates, templates);
+      this.#routers.set(keyOf(workspace, pair), { workspace, pair, router });
+    }
+  }
+
+  /** Forgets what was learnt of a workspace; null: all. */
+  reset(workspace: string | null): void {
+    for (const [key, one] of this.#routers) if (workspace === null || one.workspace === workspace) this.#routers.delete(key);
+    this.#upgrades.clear(workspace);
+  }
+
+  #routerOf(workspace: string, pair: LearningPair): PairRouter {
+    const key = keyOf(workspace, pair);
+    let one = this.#routers.get(key);
+    if (one === undefined) {
+      if (this.#routers.size >= limits.learningPairs) this.#routers.delete(this.#routers.keys().next().value ?? '');
+      this.#routers.set(key, (one = { workspace, pair, router: new PairRouter(this.#settings, limits.learningTemplates) }));
+    }
+    return one.router;
+  }
+}
+
+/** Which model of the pair answered; null: neither. */
+function armOf({ mark: { pair }, model }: Grade): Arm | null {
+  if (pair === null) return null;
+  return model === pair.weak ? 'weak' : model === pair.strong ? 'strong' : null;
+}
+
+function keyOf(workspace: string, { weak, strong }: LearningPair): string {
+  return `${workspace}\n${weak}\n${strong}`;
+}

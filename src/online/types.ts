@@ -1,0 +1,49 @@
+/** Who answers: the cheaper model of a pair or the requested one. */
+export type Arm = 'weak' | 'strong';
+
+/** The models that a section routes between, as `provider/model`. */
+export interface LearningPair {
+  readonly weak: string;
+  readonly strong: string;
+}
+
+/** What learning knew of a request when it was decided. Stands in the record under `decision.learning`, and comes back with every grade of its answer. */
+export interface LearningMark {
+  /** Which template the request is made from: 16 hex digits of a hash of its system prompt and tools, or of how its text begins. */
+  readonly template: string;
+  /** SimHash of the last user turn, 16 hex digits: near-duplicates differ in few bits. */
+  readonly near: string;
+  /** Null where the section routes between no pair: then only low grades count. */
+  readonly pair: LearningPair | null;
+  /** What the model expected the stronger one to gain; null without a pair. */
+  readonly gain: number | null;
+  /** What is expected after the grades so far, and its standard error; null without a pair. */
+  readonly expected: number | null;
+  readonly spread: number | null;
+  /** Expected gains up to this go to the weak model; null: none does, or without a pair. */
+  readonly threshold: number | null;
+  /** What learning says; null: nothing, the request is routed as if it had not been asked. */
+  readonly says: Arm | null;
+  /**
+   * `upgrade`: an answer to a request like this got a low grade. `probe`: chosen by lot, so that grades are there for both models: these are the
+   * ones worth grading. `grades`: by what is expected. `prior`: too little traffic for a threshold of its own.
+   */
+  readonly why: 'upgrade' | 'probe' | 'grades' | 'prior';
+}
+
+/** One judgement of one answer. */
+export interface Grade {
+  readonly decisionId: string;
+  readonly workspace: string;
+  readonly mark: LearningMark;
+  /** Who gave the answer, `provider/model`; of neither model of the pair, it teaches nothing about the pair. */
+  readonly model: string;
+  /** 0 bad to 1 good. */
+  readonly score: number;
+  /** Where it is from: a person, a check, a judge. */
+  readonly source: string;
+  /** How much it counts, above 0 up to 1: a guess counts less than a person's word. */
+  readonly weight: number;
+  /** ms since 1970. */
+  readonly time: number;
+}
