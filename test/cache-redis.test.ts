@@ -42,14 +42,14 @@ async function replica(url: string, options: { readonly deadlineMs?: number; rea
 }
 
 /** The lookup's last word. */
-async function look({ cache }: Replica, query: CacheQuery): Promise<Lookup> {
-  const found = cache.lookup(query);
+async function look({ cache }: Replica, query: CacheQuery, near: string | null = null): Promise<Lookup> {
+  const found = cache.lookup(query, () => near);
   const then = found.kind === 'asking' ? await found.result : found;
   return then.kind === 'pending' ? then.result : then;
 }
 
-async function fillOf(at: Replica, query: CacheQuery) {
-  const found = await look(at, query);
+async function fillOf(at: Replica, query: CacheQuery, near: string | null = null) {
+  const found = await look(at, query, near);
   if (found.kind !== 'miss' || found.fill === null) throw new Error(`nothing to fill: ${found.kind}`);
   return found.fill;
 }
@@ -62,7 +62,7 @@ afterEach(() => {
 });
 
 describe('a value in Redis', () => {
-  const entry = { key: 'a'.repeat(64), api: 'openai-chat' as const, form: 'json' as const, body: Buffer.alloc(0), storedAt: 1, ttlMs: 2, keepMs: 3, workspace: 'w', provider: 'p', model: 'm', requestedModel: 'r', tier: null, tags: ['t'], usage: null, finishReason: 'stop', tookMs: 4 };
+  const entry = { key: 'a'.repeat(64), near: 'b'.repeat(64), api: 'openai-chat' as const, form: 'json' as const, body: Buffer.alloc(0), storedAt: 1, ttlMs: 2, keepMs: 3, workspace: 'w', provider: 'p', model: 'm', requestedModel: 'r', tier: null, tags: ['t'], usage: null, finishReason: 'stop', tookMs: 4 };
 
   it('comes back as it went, large ones smaller on the way', async () => {
     for (const body of [Buffer.from('x'), Buffer.from('text '.repeat(20_000)), Buffer.from([0xff, 0x00])]) {
@@ -107,12 +107,31 @@ describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
     expect(await raw.pttl(`sluice:c:{${mine.key}}`)).toBeGreaterThan(3_500_000);
   });
 
+  it('share answers to questions that ask the same, by two more round trips', async () => {
+    const [a, b] = [await replica(redis.url), await replica(redis.url)];
+    const [mine, akin, third] = [fresh(), fresh(), fresh()];
+    const near = `${mine.key.slice(1)}0`;
+    answer(await fillOf(a, mine, near), json('near'));
+    await expect.poll(() => raw.get(`sluice:n:${near}`)).toBe(mine.key);
+    expect(await raw.pttl(`sluice:n:${near}`)).toBeGreaterThan(3_500_000);
+    // One that comes meanwhile waits, and is told what its answer is.
+    const [found, also] = await Promise.all([look(b, akin, near), look(b, akin, near)]);
+    expect([stateOf(found), textOf(found), stateOf(also)]).toEqual(['semantic', json('near'), 'semantic']);
+    await expect.poll(() => raw.exists(`sluice:l:{${akin.key}}`)).toBe(0);
+    expect(b.cache.stats().flights).toBe(0);
+    // A purge of the entry takes it from them too.
+    await a.cache.purge({ id: mine.key.slice(0, 16) });
+    await expect.poll(() => b.cache.stats().entries).toBe(0);
+    expect(stateOf(await look(b, third, near))).toBe('miss');
+  });
+
   it('ask the provider once for what both are asked at the same time', async () => {
     const [a, b] = [await replica(redis.url), await replica(redis.url)];
     const query = fresh();
     const leader = await fillOf(a, query);
     const others = [...Array.from({ length: 5 }, () => look(b, query)), ...Array.from({ length: 5 }, () => look(a, query))];
-    await expect.poll(() => b.cache.stats().waiting).toBeGreaterThan(0);
+    // The fifth waits once Redis has told it that somebody leads.
+    await expect.poll(() => b.cache.stats().waiting).toBe(5);
     answer(leader, json('once'));
     for (const found of await Promise.all(others)) expect([stateOf(found), textOf(found)]).toEqual(['coalesced', json('once')]);
   });
@@ -160,7 +179,7 @@ describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
 
   it('answer only-if-cached from Redis too, and lead nobody by it', async () => {
     const a = await replica(redis.url);
-    const query = { ...fresh(), controls: { noStore: false, noCache: false, maxAge: null, onlyIfCached: true, tags: [] } };
+    const query = { ...fresh(), controls: { noStore: false, noCache: false, maxAge: null, onlyIfCached: true, exact: false, tags: [] } };
     expect(stateOf(await look(a, query))).toBe('unsatisfied');
     expect(await raw.exists(`sluice:l:{${query.key}}`)).toBe(0);
   });

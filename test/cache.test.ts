@@ -18,6 +18,7 @@ defaults:
 sections:
   - { name: brief, match: { workspace: [brief] }, cache: { mode: on, ttl: 1, staleIfError: 600, staleWhileRevalidate: 600 } }
   - { name: shared, match: { workspace: [shared] }, cache: { mode: on, share: workspace } }
+  - { name: near, match: { workspace: [near] }, cache: { mode: on, semantic: strict } }
   - { name: bare, match: { workspace: [bare] }, cache: { mode: 'off' } }
 `;
 
@@ -339,11 +340,30 @@ describe('identical requests in flight', () => {
   });
 });
 
+describe('a question that asks the same', () => {
+  it('is answered from the cache, and says so, where the policy lets it', async () => {
+    const near = { 'x-sluice-workspace': 'near' };
+    const number = ++question;
+    const first = await ask(chat(`What is the job of CDN ${number}?`), near);
+    const akin = await post(chat(`what is a job of CDN ${number}`, { stream: true }), near);
+    expect([akin.status, state(akin)]).toEqual([200, 'semantic']);
+    expect(akin.headers.get('x-sluice-cache-entry')).toBe(first.headers.get('x-sluice-cache-entry'));
+    expect(await akin.text()).toContain('data: [DONE]');
+    expect(await recordOf(akin.headers.get('x-sluice-decision'))).toMatchObject({ kind: 'cached', cache: 'semantic', cost: { known: true, usd: 0 } });
+    expect(state(await post(chat(`What is the job of CDN ${number + 1000}?`), near))).toBe('miss');
+    expect(state(await post(chat(`what is a job of CDN ${number}`), { ...near, 'x-sluice-cache': 'exact' }))).toBe('miss');
+    const other = chat(fresh());
+    await ask(other);
+    expect(state(await post(other.replace('What', 'what')))).toBe('miss');
+  });
+});
+
 describe('metrics', () => {
   it('count what the cache did', async () => {
     const text = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
     expect(text).toMatch(/^llm_proxy_cache_total\{result="hit"\} \d+$/m);
     expect(text).toMatch(/^llm_proxy_cache_total\{result="coalesced"\} \d+$/m);
+    expect(text).toMatch(/^llm_proxy_cache_total\{result="semantic"\} \d+$/m);
     expect(text).toMatch(/^llm_proxy_request_total\{[^}]*cache_hit="true"[^}]*\} \d+$/m);
     expect(text).toMatch(/^llm_proxy_cache_saved_dollars_total 0\.\d+/m);
     expect(text).toMatch(/^llm_proxy_cache_store_total\{result="status"\} \d+$/m);

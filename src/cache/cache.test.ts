@@ -137,6 +137,54 @@ describe('what is kept', () => {
   });
 });
 
+describe('a question that asks the same', () => {
+  const asks = (near: string | null, prompt: string, pairs: Pairs = []) => cache.lookup(query(prompt, pairs), () => near);
+  const hitOf = (found: Lookup | PendingLookup | AskingLookup): string => {
+    const lookup = now(found);
+    return lookup.kind === 'hit' ? `${lookup.state} ${lookup.rendered.body.toString()}` : stateOf(lookup);
+  };
+
+  it('gets the answer of the newest one that was asked, while that is fresh', () => {
+    answer(fillOf(asks('n', 'a')), json('1'));
+    expect(hitOf(asks('n', 'b'))).toBe(`semantic ${json('1')}`);
+    expect(hitOf(asks('n', 'a'))).toBe(`hit ${json('1')}`);
+    expect(hitOf(asks('m', 'b'))).toBe('miss');
+    expect(hitOf(asks(null, 'c'))).toBe('miss');
+    answer(fillOf(asks('n', 'd', [['cache-control', 'no-cache']])), json('4'));
+    expect(hitOf(asks('n', 'e'))).toBe(`semantic ${json('4')}`);
+    clock += 60_000;
+    answer(fillOf(asks('z', 'z')), '{}', { outcome: 'provider-error', status: 503 });
+    expect(hitOf(asks('n', 'e'))).toBe('miss');
+  });
+
+  it('does not when its caller wants the answer to this very request, or a newer one', () => {
+    answer(fillOf(asks('n', 'a')), json('1'));
+    clock += 5_000;
+    expect(hitOf(asks('n', 'b', [['x-sluice-cache', 'exact']]))).toBe('miss');
+    expect(hitOf(asks('n', 'c', [['cache-control', 'max-age=4']]))).toBe('miss');
+    expect(hitOf(asks('n', 'd', [['cache-control', 'no-store']]))).toBe('bypass');
+    expect(hitOf(asks('n', 'e', [['cache-control', 'only-if-cached']]))).toBe(`semantic ${json('1')}`);
+  });
+
+  it('is forgotten with its entry', () => {
+    answer(fillOf(asks('n', 'a')), json('1'));
+    expect(cache.forget({ id: query('a').key.slice(0, 8) })).toBe(1);
+    expect(hitOf(asks('n', 'b'))).toBe('miss');
+    for (let index = 0; index < 200; index++) answer(fillOf(asks(`n${index}`, `p${index}`)), json('y'.repeat(1_000)));
+    expect(hitOf(asks('n0', 'q'))).toBe('miss');
+    expect(hitOf(asks('n199', 'r'))).toMatch(/^semantic /);
+  });
+
+  it('is looked for only when the answer itself is not there', () => {
+    answer(fillOf(asks('n', 'a')), json('1'));
+    let asked = 0;
+    cache.lookup(query('a'), () => String(asked++));
+    expect(asked).toBe(0);
+    cache.lookup(query('b'), () => String(asked++));
+    expect(asked).toBe(1);
+  });
+});
+
 describe('identical requests in flight', () => {
   const follow = (prompt: string, pairs: Pairs = []): PendingLookup => {
     const found = cache.lookup(query(prompt, pairs));

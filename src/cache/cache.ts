@@ -13,7 +13,8 @@ export interface CacheQuery extends FillRequest {
   readonly wanted: WantedForm;
 }
 
-export type HitState = 'hit' | 'stale' | 'coalesced';
+/** `semantic`: the answer to another question that asks the same. */
+export type HitState = 'hit' | 'stale' | 'coalesced' | 'semantic';
 
 export type CacheHit = {
   readonly kind: 'hit';
@@ -100,20 +101,26 @@ export class ResponseCache implements FillOwner {
     this.#sweeper.unref();
   }
 
-  /** Looks an answer up. What is in memory is given at once. */
-  lookup(query: CacheQuery): Lookup | PendingLookup | AskingLookup {
+  /**
+   * Looks an answer up. What is in memory is given at once. `nearOf` gives the `near` of the request, and is called only when
+   * the answer to this very request is not there; null where there is no semantic cache.
+   */
+  lookup(query: CacheQuery, nearOf: (() => string | null) | null = null): Lookup | PendingLookup | AskingLookup {
     const { controls, settings } = query;
     if (controls.noStore) return { kind: 'miss', state: 'bypass', fill: null };
-    if (controls.noCache) return { kind: 'miss', state: 'bypass', fill: this.#fill(query) };
+    if (controls.noCache) return { kind: 'miss', state: 'bypass', fill: new Fill(this, query, nearOf?.() ?? null) };
     const found = this.#memory.get(query.key);
     const running = this.#running(query);
     const hit = found === undefined ? null : this.#serve(found, query, 'hit', running !== undefined);
     if (hit !== null) return hit;
-    if (running === undefined && this.#remote?.up === true) return this.#askRemote(query, this.#remote);
+    const near = nearOf?.() ?? null;
+    if (running === undefined && this.#remote?.up === true) return this.#askRemote(query, near, this.#remote);
+    const akin = this.#serveNear(query, near);
+    if (akin !== null) return akin;
     if (controls.onlyIfCached) return { kind: 'unsatisfied' };
-    if (running === undefined) return this.#lead(query);
-    if (settings.coalesce === 0 || this.#waiting >= limits.cacheWaiting) return this.#alone(query);
-    return this.#follow(running.flight, query);
+    if (running === undefined) return this.#lead(query, near);
+    if (settings.coalesce === 0 || this.#waiting >= limits.cacheWaiting) return this.#alone(query, near);
+    return this.#follow(running.flight, query, near);
   }
 
   now(): number {
@@ -181,16 +188,12 @@ export class ResponseCache implements FillOwner {
     return undefined;
   }
 
-  #fill(query: CacheQuery): Fill {
-    return new Fill(this, query);
+  #alone(query: CacheQuery, near: string | null): Lookup {
+    return { kind: 'miss', state: 'miss', fill: new Fill(this, query, near) };
   }
 
-  #alone(query: CacheQuery): Lookup {
-    return { kind: 'miss', state: 'miss', fill: this.#fill(query) };
-  }
-
-  #lead(query: CacheQuery): Lookup {
-    const fill = this.#fill(query);
+  #lead(query: CacheQuery, near: string | null): Lookup {
+    const fill = new Fill(this, query, near);
     this.#flights.set(query.key, { flight: new Flight(), leader: fill, since: this.#now() });
     return { kind: 'miss', state: 'miss', fill };
   }
@@ -199,9 +202,9 @@ export class ResponseCache implements FillOwner {
    * Asks the cache behind the memory. This request stands for all identical ones of this process meanwhile: they wait for
    * it as for a leader, which it becomes when there is nothing.
    */
-  #askRemote(query: CacheQuery, remote: RemoteStore): AskingLookup {
+  #askRemote(query: CacheQuery, near: string | null, remote: RemoteStore): AskingLookup {
     const { onlyIfCached } = query.controls;
-    const fill = this.#fill(query);
+    const fill = new Fill(this, query, near);
     const flight = new Flight();
     if (!onlyIfCached) this.#flights.set(query.key, { flight, leader: fill, since: this.#now() });
     const leadMs = onlyIfCached ? 0 : query.settings.coalesce * 1_000;
@@ -209,8 +212,11 @@ export class ResponseCache implements FillOwner {
     const leave = (): void => {
       state.left = true;
     };
-    const result = remote.lookup(query.key, leadMs).then((answer): Lookup | PendingLookup => {
-      if (answer.kind !== 'led') return this.#fromRemote(answer, query, fill, 'hit');
+    const result = remote.lookup(query.key, leadMs).then((answer): Lookup | PendingLookup | Promise<Lookup> => {
+      if (answer.kind !== 'led') {
+        const found = this.#fromRemote(answer, query, fill, 'hit');
+        return found.kind === 'hit' || near === null ? found : this.#fromNear(query, near, remote, fill, found);
+      }
       return { kind: 'pending', ms: leadMs, leave, result: this.#poll(query, remote, fill, state) };
     });
     return { kind: 'asking', leave, result };
@@ -233,10 +239,37 @@ export class ResponseCache implements FillOwner {
     return { kind: 'miss', state: 'miss', fill };
   }
 
+  /** Nothing answers this very request: `otherwise`, unless there is an answer to one that asks the same. */
+  async #fromNear(query: CacheQuery, near: string, remote: RemoteStore, fill: Fill, otherwise: Lookup): Promise<Lookup> {
+    let hit = this.#serveNear(query, near);
+    if (hit === null && !query.controls.exact) {
+      const key = await remote.near(near);
+      const answer = key === null ? null : await remote.lookup(key, 0);
+      if (answer?.kind === 'entry' && answer.entry.near === near) {
+        this.#remember(answer.entry);
+        hit = this.#serve(answer.entry, query, 'semantic', false);
+      }
+    }
+    if (hit === null) return otherwise;
+    remote.release(query.key);
+    this.#landed(query.key, fill, hit.entry);
+    return hit;
+  }
+
+  /** Keeps what another replica stored, for as long as it would. */
+  #remember(entry: CacheEntry): void {
+    this.#memory.set(entry, entry.storedAt + entry.keepMs - this.#now());
+  }
+
+  #serveNear(query: CacheQuery, near: string | null): CacheHit | null {
+    const found = near === null ? undefined : this.#memory.getNear(near);
+    return found === undefined ? null : this.#serve(found, query, 'semantic', false);
+  }
+
   #fromRemote(answer: RemoteAnswer, query: CacheQuery, fill: Fill, state: HitState): Lookup {
     if (answer.kind === 'entry') {
       const { entry } = answer;
-      this.#memory.set(entry, entry.storedAt + entry.keepMs - this.#now());
+      this.#remember(entry);
       const hit = this.#serve(entry, query, state, false);
       if (hit !== null) {
         this.#landed(query.key, fill, entry);
@@ -254,7 +287,7 @@ export class ResponseCache implements FillOwner {
     running.flight.settle(entry);
   }
 
-  #follow(flight: Flight, query: CacheQuery): PendingLookup {
+  #follow(flight: Flight, query: CacheQuery, near: string | null): PendingLookup {
     const ms = query.settings.coalesce * 1_000;
     const { entry, leave } = flight.wait(ms);
     this.#waiting++;
@@ -262,7 +295,7 @@ export class ResponseCache implements FillOwner {
       this.#waiting--;
       const held = found ?? this.#memory.get(query.key);
       const hit = held === undefined ? null : this.#serve(held, query, 'coalesced', false);
-      return hit ?? this.#alone(query);
+      return hit ?? this.#alone(query, near);
     });
     return { kind: 'pending', ms, result, leave };
   }
@@ -273,9 +306,12 @@ export class ResponseCache implements FillOwner {
     const { maxAge } = query.controls;
     if (maxAge !== null && ageMs > maxAge * 1_000) return null;
     const fresh = ageMs < entry.ttlMs;
+    const own = entry.key === query.key;
+    // The answer to another question serves only while it is fresh.
+    if (!own && (!fresh || query.controls.exact)) return null;
     if (!fresh && !this.#mayServeStale(entry, query, ageMs, refreshing)) return null;
     const rendered = renderAnswer(entry, query.wanted);
-    return rendered === null ? null : { kind: 'hit', state: fresh ? state : 'stale', entry, rendered, age: Math.floor(ageMs / 1_000) };
+    return rendered === null ? null : { kind: 'hit', state: !own ? 'semantic' : fresh ? state : 'stale', entry, rendered, age: Math.floor(ageMs / 1_000) };
   }
 
   #mayServeStale(entry: CacheEntry, { settings }: CacheQuery, ageMs: number, refreshing: boolean): boolean {

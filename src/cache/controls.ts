@@ -11,21 +11,23 @@ export interface CacheControls {
   readonly maxAge: number | null;
   /** Answer from the cache or not at all. */
   readonly onlyIfCached: boolean;
+  /** Only an answer to this very request. */
+  readonly exact: boolean;
   /** Names under which a new answer can be purged. */
   readonly tags: readonly string[];
 }
 
-const nothing: CacheControls = { noStore: false, noCache: false, maxAge: null, onlyIfCached: false, tags: [] };
+const nothing: CacheControls = { noStore: false, noCache: false, maxAge: null, onlyIfCached: false, exact: false, tags: [] };
 
 /**
- * Reads a caller's wishes. `x-sluice-cache` takes the same words and `off` (= no-store), `refresh` (= no-cache), `tag=NAME`. Unknown
+ * Reads a caller's wishes. `x-sluice-cache` takes the same words and `off` (= no-store), `refresh` (= no-cache), `exact`, `tag=NAME`. Unknown
  * words are let be, as HTTP wants it; a max-age that is no number counts as 0, the careful reading.
  */
 export function readControls(headers: HeaderMap): CacheControls {
   const standard = headers.get('cache-control');
   const own = headers.get('x-sluice-cache');
   if (standard === undefined && own === undefined) return nothing;
-  let { noStore, noCache, maxAge, onlyIfCached } = nothing;
+  let { noStore, noCache, maxAge, onlyIfCached, exact } = nothing;
   const tags: string[] = [];
   for (const word of `${standard ?? ''},${own ?? ''}`.split(',')) {
     const [name = '', value = ''] = word.split('=', 2).map((part) => part.trim());
@@ -41,6 +43,9 @@ export function readControls(headers: HeaderMap): CacheControls {
       case 'only-if-cached':
         onlyIfCached = true;
         break;
+      case 'exact':
+        exact = true;
+        break;
       case 'max-age':
         maxAge = /^"?\d{1,10}"?$/.test(value) ? Number(value.replaceAll('"', '')) : 0;
         break;
@@ -49,5 +54,5 @@ export function readControls(headers: HeaderMap): CacheControls {
         break;
     }
   }
-  return { noStore, noCache, maxAge, onlyIfCached, tags };
+  return { noStore, noCache, maxAge, onlyIfCached, exact, tags };
 }

@@ -54,6 +54,8 @@ const finishClasses: ReadonlyMap<string, FinishClass> = new Map<string, FinishCl
 /** One answer on its way into the cache: collects its bytes while they pass, and is kept only when all of it was good. */
 export class Fill {
   readonly request: FillRequest;
+  /** The entry's `near`. */
+  readonly #near: string | null;
   readonly #owner: FillOwner;
   #chunks: Buffer[] = [];
   #bytes = 0;
@@ -64,9 +66,10 @@ export class Fill {
   #whole = false;
   #over = false;
 
-  constructor(owner: FillOwner, request: FillRequest) {
+  constructor(owner: FillOwner, request: FillRequest, near: string | null) {
     this.#owner = owner;
     this.request = request;
+    this.#near = near;
   }
 
   /** The answer's headers. */
@@ -153,6 +156,7 @@ export class Fill {
     const ttl = this.#ttl(ending);
     return {
       key: request.key,
+      near: this.#near,
       api: request.api,
       form: this.#form === 'json' && request.api === 'gemini-generate' && body.find((byte) => byte > 0x20) === 0x5b ? 'array' : this.#form,
       body,

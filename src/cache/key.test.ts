@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
-import { queryOf, type Pairs } from './testing/harness.ts';
+import { nearKeyOf, queryOf, type Pairs } from './testing/harness.ts';
 
 const generation = compiled(`
 version: 1
@@ -10,6 +10,8 @@ providers: { google: { dialect: gemini, endpoint: "https://generativelanguage.go
 defaults: { cache: { mode: on, partitionHeaders: [X-Tenant] } }
 sections:
   - { name: shared, match: { workspace: [shared] }, cache: { mode: on, share: workspace } }
+  - { name: near, match: { workspace: [near] }, cache: { mode: on, semantic: strict, partitionHeaders: [x-tenant] } }
+  - { name: far, match: { workspace: [far] }, cache: { mode: on, semantic: wide } }
   - { name: talks, match: { workspace: [talks] }, cache: { mode: on }, rules: [{ name: a, when: 'caller.session == "s"', then: { keep: true } }] }
 `);
 
@@ -102,6 +104,55 @@ describe('two requests that share an answer', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('two requests that ask the same', () => {
+  const near = (body: string | object, pairs: Pairs = [], path?: string): string | null =>
+    nearKeyOf(generation, typeof body === 'string' ? body : JSON.stringify(body), [['x-sluice-workspace', 'near'], ...pairs], path === undefined ? {} : { path });
+  const ask = (content: unknown, more: object = {}): object => ({ model: 'gpt-large', messages: [{ role: 'user', content }], ...more });
+  const same = near(ask('What is the "CDN" of a site?'));
+
+  it('differ in their question alone, however it is written into the body', () => {
+    expect(same).toMatch(/^[0-9a-f]{64}$/);
+    expect(near(ask('what is a "CDN" of website'))).toBe(same);
+    expect(near(JSON.stringify(ask('What is the "CDN" of a site?'), null, 2))).toBe(same);
+    expect(near('{"messages":[{"role":"user","content":"what is\\u0020the \\"CDN\\" of a site"}],"model":"gpt-large","stream":true}')).toBe(same);
+    expect(near(ask([{ type: 'text', text: 'What is a CDN?' }]))).toBe(near(ask([{ type: 'text', text: 'what is the CDN' }])));
+    const gemini = (text: string): string | null => near({ contents: [{ parts: [{ text }] }], systemInstruction: { parts: [{ text: 'Be brief.' }] } }, [], '/v1beta/models/gemini-x:generateContent');
+    expect(gemini('What is a CDN?')).toBe(gemini('what is the CDN'));
+    expect(gemini('What is a CDN?')).not.toBeNull();
+  });
+
+  it('must agree in everything else', () => {
+    const turns = (first: string): object => ({ model: 'gpt-large', messages: [{ role: 'user', content: first }, { role: 'assistant', content: 'Yes.' }, { role: 'user', content: 'What is the "CDN" of a site?' }] });
+    const keys = [
+      same,
+      near(ask('What is the "CDN" of a page?')),
+      near(ask('What is the "cdn" of a site?')),
+      near({ ...ask('What is the "CDN" of a site?'), model: 'gpt-small' }),
+      near(ask('What is the "CDN" of a site?', { temperature: 0 })),
+      near(ask('What is the "CDN" of a site?', { tools: [] })),
+      near(ask([{ type: 'text', text: 'What is the "CDN" of a site?' }])),
+      near(ask([{ type: 'text', text: 'What is the "CDN" of a site?' }, { type: 'image_url', image_url: { url: 'data:a' } }])),
+      near(ask([{ type: 'text', text: 'What is the "CDN" of a site?' }, { type: 'image_url', image_url: { url: 'data:b' } }])),
+      near(turns('What is a site?')),
+      near(turns('what is the site')),
+      near(ask('What is the "CDN" of a site?'), [['authorization', 'Bearer a']]),
+      near(ask('What is the "CDN" of a site?'), [['x-tenant', 'a']]),
+      queryOf(generation, JSON.stringify(ask('what is "CDN" of site')), [['x-sluice-workspace', 'near']])!.key,
+      nearKeyOf(generation, JSON.stringify(ask('What is the "CDN" of a site?')), [['x-sluice-workspace', 'far']]),
+    ];
+    expect(keys).not.toContain(null);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('are not looked for where the policy does not say so, or the last turn is no question alone', () => {
+    expect(nearKeyOf(generation, JSON.stringify(ask('What is a CDN?')))).toBeNull();
+    expect(near(ask([{ type: 'text', text: 'What is a CDN?' }, { type: 'text', text: 'And why?' }]))).toBeNull();
+    expect(near({ model: 'gpt-large', messages: [{ role: 'user', content: 'What is a CDN?' }, { role: 'assistant', content: 'A CDN is' }] })).toBeNull();
+    expect(near({ model: 'gpt-large', messages: [{ role: 'user', content: 'What is a CDN?' }, { role: 'tool', tool_call_id: 'a', content: 'What is a CDN?' }] })).toBeNull();
+    expect(near(ask('What is this?\nfoo'))).toBeNull();
   });
 });
 

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { BodyMember, Exchange } from '../dialects/types.ts';
+import type { BodyMember, Exchange, Span } from '../dialects/types.ts';
 import type { HeaderMap } from '../extproc/types.ts';
 import type { CallerContext } from '../policy/types.ts';
 import type { CacheSettings } from './types.ts';
 
 /** Changes when the meaning of a key does, so that no old entry is found under it. */
 const keyVersion = 'sluice-cache-1';
+const nearVersion = 'sluice-cache-near-1';
 
 /** Top-level members that say who asks, how the answer is carried, or where it is billed; they do not shape the answer. */
 const ignoredMembers: ReadonlySet<string> = new Set([
@@ -72,11 +73,33 @@ export interface KeyInput {
  * Each piece stands with its length, so that no two requests can run together. Hex, 64 digits.
  */
 export function cacheKey(input: KeyInput): string {
+  return keyOf(input, keyVersion, null);
+}
+
+/**
+ * The same hash with the question written as the semantic cache compares it: two requests share it when they ask the same and agree in
+ * all else. `question` is null where there is none to compare, and so is the result.
+ */
+export function nearKey(input: KeyInput, question: string | null): string | null {
+  const { question: span } = input.exchange;
+  return question === null || span === null ? null : keyOf(input, nearVersion, { ...span, text: Buffer.from(JSON.stringify(question).slice(1, -1)) });
+}
+
+/** What stands in the body's place from `start` to `end`, inside a string. */
+interface Replacement extends Span {
+  readonly text: Buffer;
+}
+
+function keyOf(input: KeyInput, version: string, replaced: Replacement | null): string {
   const { exchange, body, caller } = input;
   const kept = input.members.filter(({ key }) => !ignoredMembers.has(key)).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start));
-  const values = kept.map(({ start, end, spaced }) => (spaced ? withoutSpaces(body, start, end) : body.subarray(start, end)));
+  const values = kept.map(({ start, end, spaced }) => {
+    if (replaced === null || replaced.start < start || replaced.end > end) return spaced ? withoutSpaces(body, start, end) : body.subarray(start, end);
+    const value = Buffer.concat([body.subarray(start, replaced.start), replaced.text, body.subarray(replaced.end, end)]);
+    return spaced ? withoutSpaces(value, 0, value.length) : value;
+  });
   const head = JSON.stringify([
-    keyVersion,
+    version,
     exchange.api,
     exchange.operation,
     exchange.model,

@@ -3,6 +3,8 @@ import type { CacheEntry, PurgeFilter } from './types.ts';
 
 /** What an entry takes beside its body, in bytes: its fields, its key, the map's own bookkeeping. Rounded up. */
 const entryOverhead = 1_024;
+/** What its place in the semantic cache takes, in bytes. */
+const nearOverhead = 256;
 
 export interface MemoryStats {
   readonly entries: number;
@@ -16,6 +18,8 @@ export interface MemoryStats {
 export class MemoryStore {
   readonly #entries: LRUCache<string, CacheEntry>;
   readonly #maxBytes: number;
+  /** Key of the newest entry by its `near`; holds only what `#entries` does. */
+  readonly #near = new Map<string, string>();
   #evictions = 0;
 
   /** `now` in ms; a test's clock may stand in for the real one. */
@@ -29,7 +33,8 @@ export class MemoryStore {
       ttlAutopurge: false,
       ttlResolution: 0,
       perf: { now },
-      dispose: (_entry, _key, reason) => {
+      dispose: ({ near }, key, reason) => {
+        if (near !== null && this.#near.get(near) === key) this.#near.delete(near);
         if (reason === 'evict') this.#evictions++;
       },
     });
@@ -40,8 +45,17 @@ export class MemoryStore {
     return this.#entries.get(key);
   }
 
+  /** The newest entry whose question asks the same. */
+  getNear(near: string): CacheEntry | undefined {
+    const key = this.#near.get(near);
+    return key === undefined ? undefined : this.#entries.get(key);
+  }
+
   set(entry: CacheEntry, keptMs: number = entry.keepMs): void {
-    if (keptMs > 0) this.#entries.set(entry.key, entry, { ttl: keptMs });
+    if (keptMs <= 0) return;
+    this.#entries.set(entry.key, entry, { ttl: keptMs });
+    // One that is too large for the bound was not taken.
+    if (entry.near !== null && this.#entries.has(entry.key)) this.#near.set(entry.near, entry.key);
   }
 
   delete(key: string): void {
@@ -78,7 +92,7 @@ export class MemoryStore {
 }
 
 function sizeOf(entry: CacheEntry): number {
-  let size = entryOverhead + entry.body.length + (entry.usage?.raw.length ?? 0) * 2;
+  let size = entryOverhead + entry.body.length + (entry.usage?.raw.length ?? 0) * 2 + (entry.near === null ? 0 : nearOverhead);
   for (const tag of entry.tags) size += tag.length * 2;
   return size;
 }

@@ -16,6 +16,8 @@ export interface RemoteStore {
   readonly up: boolean;
   /** One round trip. `leadMs` above 0: where nothing is there, take the lead for so long. */
   lookup(key: string, leadMs: number): Promise<RemoteAnswer>;
+  /** The key of an entry whose `near` this is; null when none is known. */
+  near(near: string): Promise<string | null>;
   /** Keeps an answer and ends this process's lead, in the background. */
   store(entry: CacheEntry): void;
   /** Ends this process's lead: there will be no answer. */

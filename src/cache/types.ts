@@ -25,9 +25,14 @@ export interface CacheSettings {
   readonly staleIfError: number;
   /** Longest wait for an identical request in flight; 0: none. */
   readonly coalesce: number;
+  /** Which questions count as the same beyond those that are; null: none. */
+  readonly semantic: SemanticMatch | null;
   /** Whether rules of this section look at the session, so that sessions may be routed apart. */
   readonly bySession: boolean;
 }
+
+/** How much two questions may differ: docs/cache.md says what each lets by, and how often that was wrong. */
+export type SemanticMatch = 'strict' | 'wide';
 
 /** How an answer ended, in every dialect's words: said all, wants a tool, was cut by the length that was asked for. */
 export type FinishClass = 'stop' | 'tools' | 'length';
@@ -39,6 +44,8 @@ export type AnswerForm = 'json' | 'sse' | 'array';
 export interface CacheEntry {
   /** SHA-256 of the canonical request and its partition, hex. */
   readonly key: string;
+  /** SHA-256 of the request with its question in the semantic cache's form, hex; null where that is off or does not apply. */
+  readonly near: string | null;
   readonly api: ApiName;
   readonly form: AnswerForm;
   readonly body: Buffer;

@@ -91,6 +91,7 @@ export class Draft {
       if (turn.role === 'user') userTurns++;
       (i === lastUser ? user : turn.role === 'system' ? system : context).add(turn);
     }
+    const question = user.truncated ? null : this.#question();
     let messages = 0;
     for (const turn of this.turns) if (turn.role !== 'system') messages++;
     return {
@@ -103,6 +104,7 @@ export class Draft {
       bodyBytes: body.length,
       system: system.join(),
       lastUser: user.join(),
+      question,
       context: context.join(),
       textTruncated: system.truncated || user.truncated || context.truncated,
       textBytes: this.textBytes,
@@ -124,6 +126,14 @@ export class Draft {
       includeUsage: this.includeUsage,
       bodyOpen,
     };
+  }
+
+  #question(): Exchange['question'] {
+    let last = this.turns.length - 1;
+    while (last >= 0 && this.turns[last]!.role === 'system') last--;
+    const turn = this.turns[last];
+    if (turn?.role !== 'user' || turn.spans.length !== 3) return null;
+    return { start: turn.spans[0]!, end: turn.spans[1]! };
   }
 
   /** ASCII text at 4 bytes a token, other scripts at 3 (one CJK character), definitions as ASCII, media flat. */

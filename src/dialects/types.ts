@@ -92,6 +92,8 @@ export interface Exchange {
   readonly system: string;
   /** Text of the last user turn (joined parts); bounded. For completions/embeddings: the prompt/input. */
   readonly lastUser: string;
+  /** Where the only text part of the last turn stands in the body, when that turn is a user's and the text is whole in `lastUser`; else null. */
+  readonly question: Span | null;
   /** Text of all earlier turns, oldest first, bounded (only for rules on sensitivity and for classification of context). */
   readonly context: string;
   /** True when one of the three texts above was cut at the bound. */

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import type { CacheHit, CacheQuery } from '../cache/cache.ts';
 import { readControls, type CacheControls } from '../cache/controls.ts';
-import { cacheKey, partitionOf } from '../cache/key.ts';
+import { cacheKey, nearKey, partitionOf, type KeyInput } from '../cache/key.ts';
+import { canonicalQuestion } from '../cache/semantic/canonical.ts';
 import { idDigits, type WantedForm } from '../cache/types.ts';
 import { renderError } from '../dialects/index.ts';
 import type { BodyMember, Exchange } from '../dialects/types.ts';
@@ -29,25 +30,13 @@ const statefulMembers: ReadonlySet<string> = new Set(['conversation', 'backgroun
 
 /** The question to the cache; null when the answer to this request must not be shared. */
 export function cacheQuery(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): CacheQuery | null {
-  const { section, caller, generation, provider } = context;
+  const { section, caller } = context;
   const settings = section.cache;
   if (exchange.operation === 'other' || exchange.n > settings.maxN || exchange.audioOutput) return null;
   if (exchange.temperature !== null && exchange.temperature > settings.maxTemperature) return null;
   if (members.some(({ key }) => statefulMembers.has(key))) return null;
   return {
-    key: cacheKey({
-      exchange,
-      body,
-      members,
-      path: context.path,
-      provider: provider.name,
-      policy: generation.hash,
-      section: section.name,
-      caller,
-      bySession: settings.bySession,
-      routeOff: context.routeOff,
-      partition: scope.partition,
-    }),
+    key: cacheKey(keyInput(context, scope, exchange, members, body)),
     api: exchange.api,
     operation: exchange.operation,
     settings,
@@ -57,6 +46,31 @@ export function cacheQuery(context: RequestContext, scope: CacheScope, exchange:
     controls: scope.controls,
     wanted: wantedForm(exchange, context.path),
   };
+}
+
+function keyInput(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): KeyInput {
+  const { section, caller, generation, provider } = context;
+  return {
+    exchange,
+    body,
+    members,
+    path: context.path,
+    provider: provider.name,
+    policy: generation.hash,
+    section: section.name,
+    caller,
+    bySession: section.cache.bySession,
+    routeOff: context.routeOff,
+    partition: scope.partition,
+  };
+}
+
+/** Gives the key under which the semantic cache finds the request; null where the policy has none, or the request is no question. */
+export function nearOf(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): (() => string | null) | null {
+  const { semantic } = context.section.cache;
+  // A prompt to complete, or to embed, is its letters.
+  if (semantic === null || exchange.question === null || exchange.operation !== 'generate' || exchange.api === 'openai-completions') return null;
+  return () => nearKey(keyInput(context, scope, exchange, members, body), canonicalQuestion(exchange.lastUser, semantic));
 }
 
 function wantedForm({ api, stream, includeUsage }: Exchange, path: string): WantedForm {
@@ -95,7 +109,7 @@ export function hitAnswer(context: RequestContext, exchange: Exchange, hit: Cach
         ['x-sluice-requested-model', exchange.model],
         ...(entry.tier === null ? [] : [['x-sluice-tier', entry.tier] as const]),
         ['x-sluice-reason', 'cache'],
-        ['x-sluice-cache', state === 'stale' ? 'stale' : 'hit'],
+        ['x-sluice-cache', state === 'coalesced' ? 'hit' : state],
         ['x-sluice-cache-entry', entryFacts.id],
         ['age', String(age)],
       ],

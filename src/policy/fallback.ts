@@ -1,5 +1,4 @@
 import type { Tier } from '../classify/types.ts';
-import { neutralDrops } from '../translate/index.ts';
 import type { FallbackDocument } from './schema.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetRef } from './types.ts';
 
@@ -33,7 +32,7 @@ export function compileFallback(document: FallbackDocument | undefined, resolve:
     firstByteMs: ms(document.firstByteSeconds),
     totalMs: ms(document.totalSeconds),
     maxUsd: document.maxUsd ?? null,
-    drop: (document.drop ?? []).flatMap((entry) => (entry === 'neutral' ? neutralDrops : [entry])),
+    drop: document.drop ?? [],
     inspectBytes: (document.inspectKiB ?? defaultInspectKiB) * 1024,
   };
 }

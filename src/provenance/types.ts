@@ -3,7 +3,6 @@ import type { Verdict } from '../classify/types.ts';
 import type { ApiName, Operation, PassReason, Usage, UsageUnknown } from '../dialects/types.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
-import type { TraceFacts } from './trace.ts';
 
 /** How an exchange ended. Closed list: a metric label. */
 export type OutcomeKind =
@@ -22,10 +21,10 @@ export type OutcomeKind =
   | 'unobserved';
 
 /**
- * What the cache did. Closed list: a metric label. `hit`, `stale` (past its time), `coalesced` (waited for an identical request): it answered.
+ * What the cache did. Closed list: a metric label. `hit`, `stale` (past its time), `coalesced` (waited for an identical request), `semantic` (the answer to another question that asks the same): it answered.
  * `miss`: it had nothing; `bypass`: it was not asked, as the caller or the policy wants; `off`: there is none here.
  */
-export type CacheState = 'off' | 'bypass' | 'miss' | 'hit' | 'stale' | 'coalesced';
+export type CacheState = 'off' | 'bypass' | 'miss' | 'hit' | 'stale' | 'coalesced' | 'semantic';
 
 export interface CacheEntryFacts {
   readonly id: string;
@@ -102,8 +101,6 @@ export interface ExchangeRecord {
   /** The answer that was served from the cache; null when none was. */
   readonly cacheEntry: CacheEntryFacts | null;
   readonly arm: string | null;
-  /** Null while spans are off. */
-  readonly trace: TraceFacts | null;
   readonly timing: {
     /** Sluice's own time on the request path: scan, classify, decide, rewrite. */
     readonly overheadMs: number;

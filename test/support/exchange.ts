@@ -14,6 +14,7 @@ export function exchangeOf(facts: Partial<Exchange> & { readonly lastUser: strin
     stream: false,
     bodyBytes: bytes + 100,
     system: '',
+    question: null,
     context: '',
     textTruncated: false,
     textBytes: bytes,

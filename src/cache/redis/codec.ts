@@ -8,7 +8,7 @@ const compress = promisify(deflateRaw);
 const expand = promisify(inflateRaw);
 
 /** First byte of every value; another one is another version's, and a miss. */
-const version = 1;
+const version = 2;
 const compressedFlag = 1;
 /** Version, flags, length of the facts. */
 const prefixBytes = 6;
@@ -23,6 +23,7 @@ const usage = z.looseObject({ input: tokens, cachedRead: tokens, cacheWrite5m: t
 /** The shape of an entry's facts: whatever else is in the Redis must not become an answer. */
 const facts = z.strictObject({
   key: z.string().regex(/^[0-9a-f]{64}$/),
+  near: z.string().nullable(),
   api: z.enum(['openai-chat', 'openai-completions', 'openai-responses', 'openai-embeddings', 'anthropic-messages', 'anthropic-count-tokens', 'gemini-generate']),
   form: z.enum(['json', 'sse', 'array']),
   storedAt: z.number(),

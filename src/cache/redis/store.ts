@@ -49,6 +49,7 @@ const factsBytes = 16 * 1024;
 const scanCount = 500;
 
 const entryKey = (key: string): string => `${prefix}{${key}}`;
+const nearKey = (near: string): string => `sluice:n:${near}`;
 const leadKey = (key: string): string => `sluice:l:{${key}}`;
 
 /** Answers in a Redis that replicas share. No method rejects; what fails is a miss, counted. */
@@ -90,6 +91,12 @@ export class RedisStore implements RemoteStore {
     return entry === null || entry.key !== key ? { kind: 'none' } : { kind: 'entry', entry };
   }
 
+  async near(near: string): Promise<string | null> {
+    if (!this.up) return null;
+    const reply = await this.#within(this.#client.get(nearKey(near)));
+    return typeof reply === 'string' ? reply : null;
+  }
+
   store(entry: CacheEntry): void {
     const bytes = entry.body.length;
     if (!this.up || this.#writing + bytes > limits.cacheRedisWriteBytes) {
@@ -99,6 +106,7 @@ export class RedisStore implements RemoteStore {
     this.#writing += bytes;
     void encodeEntry(entry)
       .then((value) => this.#eval(storeScript, entry.key, this.#token, value, String(Math.ceil(entry.keepMs))))
+      .then(() => (entry.near === null ? null : this.#client.set(nearKey(entry.near), entry.key, 'PX', Math.ceil(entry.keepMs))))
       .catch(() => this.#options.onProblem('write-failed'))
       .finally(() => (this.#writing -= bytes));
   }

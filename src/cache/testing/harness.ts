@@ -2,7 +2,7 @@ import { readExchange } from '../../dialects/index.ts';
 import type { BodyMember } from '../../dialects/types.ts';
 import type { HeaderMap } from '../../extproc/types.ts';
 import type { RequestContext } from '../../pipeline/request.ts';
-import { cacheQuery, cacheScope } from '../../pipeline/cached.ts';
+import { cacheQuery, cacheScope, nearOf } from '../../pipeline/cached.ts';
 import type { PolicyGeneration } from '../../policy/types.ts';
 import type { CacheQuery } from '../cache.ts';
 import type { Fill, FillEnding } from '../fill.ts';
@@ -15,8 +15,24 @@ export function headersOf(pairs: Pairs): HeaderMap {
 
 const paths = { 'openai-chat': '/v1/chat/completions', 'gemini-generate': '/v1beta/models/gemini-2.5-pro:generateContent' } as const;
 
+export interface RequestOptions {
+  readonly path?: string;
+  readonly workspace?: string;
+  readonly session?: string;
+  readonly routeOff?: boolean;
+}
+
 /** The question that the pipeline would ask the cache for this request; null when it would not ask. */
-export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: { readonly path?: string; readonly workspace?: string; readonly session?: string; readonly routeOff?: boolean } = {}): CacheQuery | null {
+export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: RequestOptions = {}): CacheQuery | null {
+  return cacheQuery(...argumentsOf(generation, body, pairs, options));
+}
+
+/** The key by which the semantic cache would find this request; null when it would not look. */
+export function nearKeyOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: RequestOptions = {}): string | null {
+  return nearOf(...argumentsOf(generation, body, pairs, options))?.() ?? null;
+}
+
+function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, options: RequestOptions): Parameters<typeof cacheQuery> {
   const headers = headersOf(pairs);
   const path = options.path ?? paths['openai-chat'];
   const gemini = path.includes(':');
@@ -49,11 +65,10 @@ export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs
     prefix: '',
     path,
     routeOff: options.routeOff ?? false,
-    trace: null,
     cache: scope,
     appKeys: [],
   };
-  return cacheQuery(context, scope, read.exchange, members, bytes);
+  return [context, scope, read.exchange, members, bytes];
 }
 
 export const goodEnding: FillEnding = { outcome: 'complete', status: 200, finishReason: 'stop', usage: null, provider: 'openai', model: 'gpt-small', tier: 'simple', rule: null, tookMs: 800 };

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import type { SemanticMatch } from '../src/cache/types.ts';
+import { canonicalQuestion } from '../src/cache/semantic/canonical.ts';
+
+/**
+ * How often the semantic cache would serve, and how often wrongly, on labelled pairs of questions. Usage: `npm run bench:semantic -- FILE`
+ * (or SLUICE_CACHE_PAIRS); JSON lines `{a, b, label}`, gzip or not, 1 = same question; a folder stands for its pairs-dev.jsonl.gz.
+ */
+export interface Pair {
+  readonly a: string;
+  readonly b: string;
+  readonly label: 0 | 1;
+}
+
+export interface Rates {
+  readonly pairs: number;
+  readonly same: number;
+  readonly hits: number;
+  readonly falseHits: number;
+}
+
+export function readPairs(path: string): Pair[] {
+  const file = statSync(path).isDirectory() ? join(path, 'pairs-dev.jsonl.gz') : path;
+  const bytes = readFileSync(file);
+  const text = (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString('utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Pair);
+}
+
+/** What a rule that says "same" to some pairs gets right and wrong. */
+export function rates(pairs: readonly Pair[], same: (a: string, b: string) => boolean): Rates {
+  const hits = pairs.filter(({ a, b }) => same(a, b));
+  return { pairs: pairs.length, same: pairs.filter(({ label }) => label === 1).length, hits: hits.length, falseHits: hits.filter(({ label }) => label === 0).length };
+}
+
+/** Words that say how a question is asked rather than what it is about. */
+const asking = new Set('a an the is are was were be do does did can could will would should i we you my our your me us it this that to of in on for at by with and or as so any some what which how why who when where not no'.split(' '));
+
+/** The same words of content, whatever their order: no guard on numbers, capitals, negation, direction, quotations or symbols. */
+export function sameWords(a: string, b: string): boolean {
+  const content = (text: string): string =>
+    (text.toLowerCase().match(/\p{L}+/gu) ?? [])
+      .filter((word) => !asking.has(word))
+      .map((word) => word.replace(/(?<=...)s$/, ''))
+      .sort()
+      .join(' ');
+  const words = content(a);
+  return words !== '' && words === content(b);
+}
+
+/** What the cache does. */
+export function servedAlike(a: string, b: string, match: SemanticMatch = 'strict'): boolean {
+  const canonical = canonicalQuestion(a, match);
+  return canonical !== null && canonical === canonicalQuestion(b, match);
+}
+
+/** The same text but for white space at its ends, case and closing punctuation: no judgement is needed to serve it. */
+export function identical(a: string, b: string): boolean {
+  const plain = (text: string): string => text.trim().replace(/[?.!\s]+$/, '').toLowerCase();
+  return plain(a) === plain(b);
+}
+
+/** Cosine of counts of words, pairs of words and runs of three letters: similarity alone, as a baseline. */
+export function similarity(a: string, b: string): number {
+  const [x, y] = [grams(a), grams(b)];
+  let dot = 0;
+  for (const [gram, count] of x) dot += count * (y.get(gram) ?? 0);
+  const norm = (of: ReadonlyMap<string, number>): number => Math.sqrt([...of.values()].reduce((sum, count) => sum + count * count, 0));
+  return dot / (norm(x) * norm(y) || 1);
+}
+
+function grams(text: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  const add = (gram: string): void => void counts.set(gram, (counts.get(gram) ?? 0) + 1);
+  const words = text.toLowerCase().match(/[\p{L}\p{N}']+/gu) ?? [];
+  for (const [index, word] of words.entries()) {
+    add(word);
+    if (index > 0) add(`${words[index - 1]!} ${word}`);
+    for (let at = 0; at + 3 <= word.length; at++) add(`#${word.slice(at, at + 3)}`);
+  }
+  return counts;
+}
+
+/** Largest rate that is still likely (95%, one side) to give so few false hits: Clopper and Pearson's bound, by halving. */
+export function upperBound({ hits, falseHits }: Rates): number {
+  if (hits === 0) return 1;
+  let [low, high] = [falseHits / hits, 1];
+  for (let step = 0; step < 60; step++) {
+    const p = (low + high) / 2;
+    // In logarithms: the first of many terms is too small for a number.
+    let term = hits * Math.log1p(-p);
+    let sum = Math.exp(term);
+    for (let k = 1; k <= falseHits; k++) {
+      term += Math.log(((hits - k + 1) / k) * (p / (1 - p)));
+      sum += Math.exp(term);
+    }
+    if (sum > 0.05) low = p;
+    else high = p;
+  }
+  return high;
+}
+
+const percent = (value: number): string => `${(100 * value).toFixed(2)}%`;
+
+/** Which half of the pairs one is in: by its text, so that it stays there. */
+const half = ({ a }: Pair): 0 | 1 => (createHash('sha1').update(a).digest()[0]! % 2 === 0 ? 0 : 1);
+
+export function report(pairs: readonly Pair[]): string {
+  const differing = pairs.filter(({ a, b }) => !identical(a, b));
+  const strict = (of: readonly Pair[]): Rates => rates(of, (a, b) => servedAlike(a, b));
+  const rows: [string, Rates][] = [
+    ...[0.7, 0.8, 0.9, 0.95].map((threshold): [string, Rates] => [`before the guards: similarity ≥ ${threshold}`, rates(pairs, (a, b) => similarity(a, b) >= threshold)]),
+    ['before the guards: the same words', rates(pairs, sameWords)],
+    ['`strict`', strict(pairs)],
+    ['`strict`, pairs that are not the same text', strict(differing)],
+    ['… of one half of them', strict(differing.filter((pair) => half(pair) === 0))],
+    ['… of the other', strict(differing.filter((pair) => half(pair) === 1))],
+    ['`wide`', rates(pairs, (a, b) => servedAlike(a, b, 'wide'))],
+    ['`wide`, pairs that are not the same text', rates(differing, (a, b) => servedAlike(a, b, 'wide'))],
+  ];
+  return [
+    '| rule | pairs | same | hits | hit rate | of the same ones | false hits | of the hits | at most (95%) |',
+    '|---|---|---|---|---|---|---|---|---|',
+    ...rows.map(([name, r]) => `| ${name} | ${r.pairs} | ${r.same} | ${r.hits} | ${percent(r.hits / r.pairs)} | ${percent((r.hits - r.falseHits) / r.same)} | ${r.falseHits} | ${percent(r.hits === 0 ? 0 : r.falseHits / r.hits)} | ${percent(upperBound(r))} |`),
+    '',
+  ].join('\n');
+}
+
+if (import.meta.main) {
+  const path = process.argv[2] ?? process.env['SLUICE_CACHE_PAIRS'] ?? '';
+  if (!existsSync(path)) {
+    process.stderr.write('name a file of labelled pairs\n');
+    process.exitCode = 2;
+  } else {
+    const pairs = readPairs(path);
+    process.stdout.write(report(pairs));
+    for (const match of ['strict', 'wide'] as const) {
+      for (const { a, b } of pairs.filter((pair) => pair.label === 0 && servedAlike(pair.a, pair.b, match))) process.stdout.write(`false hit of ${match}: ${a} | ${b}${identical(a, b) ? ' (the same text)' : ''}\n`);
+    }
+  }
+}
