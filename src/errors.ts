@@ -25,6 +25,7 @@ export const errorCodes = {
   SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',
   // Kubernetes
   SLUICE_KUBERNETES: 'Check KUBECONFIG, the context, or that the pod has a service account.',
+  SLUICE_WEBHOOK_TLS: 'Put tls.crt and tls.key into the folder of --webhook-tls.',
   // Explain
   SLUICE_EXPLAIN_UNKNOWN: 'No such decision. Check the id, and that the log or the server is the one that decided it.',
   SLUICE_EXPLAIN_AMBIGUOUS: 'More than one decision begins so. Give more of the id.',
@@ -32,6 +33,8 @@ export const errorCodes = {
   // Cache
   SLUICE_CACHE_UNKNOWN: 'No such entry: it may have left the cache since, or more than one begins so.',
   SLUICE_CACHE_ADMIN: 'The admin server did not answer. Check --admin.',
+  // Spans
+  SLUICE_OTEL_SETTING: "Correct the variable, or leave it out; docs/tracing.md lists those that are read.",
   // Ledger
   SLUICE_LEDGER_UNUSABLE: 'The ledger cannot be opened. Check the path, its permissions and the disk, or name another with --ledger (`off`: none).',
   SLUICE_LEDGER_BROKEN: 'The ledger does not hold what was written. Keep the file, and compare it with a copy and with the checkpoints in the log.',

@@ -51,6 +51,8 @@ export const limits = {
   metricSeries: 5_000,
   /** A price list that is imported, in bytes. */
   priceListBytes: 32 * 1024 * 1024,
+  /** Spans that wait for the collector; beyond it the spans of whole requests are dropped and counted. */
+  spanQueue: 8_192,
   /** Records that wait for the ledger's disk, in UTF-16 units of their JSON; beyond it they are dropped and the gap is written down. */
   ledgerQueueCharacters: 64 * 1024 * 1024,
   /** Questions to the ledger that wait for an answer. */
@@ -86,6 +88,8 @@ export const limits = {
   translationCheckBytes: 128 * 1024,
   /** Targets whose health is remembered. */
   cooldownTargets: 1_000,
+  /** An AdmissionReview that the API server sends, in bytes: the object, and on an update the old one. */
+  admissionBytes: 8 * 1024 * 1024,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
   /** Templates whose grades are learnt from, per workspace and pair of models; the one that was graded longest ago goes first. */

@@ -6,6 +6,7 @@ import { ResponseCache } from './cache/cache.ts';
 import type { RedisOptions } from './cache/redis/index.ts';
 import { openCatalog } from './catalog/live.ts';
 import type { Catalog } from './catalog/types.ts';
+import { openModel } from './classify/learned/live.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
 import { SluiceError } from './errors.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
@@ -15,6 +16,7 @@ import { Session } from './extproc/session.ts';
 import { socketPath } from './extproc/socket.ts';
 import type { ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
 import { Ledger } from './ledger/ledger.ts';
+import type { WebhookServer } from './kubernetes/webhook-server.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
 import { defaultPolicyFile } from './policy/source.ts';
@@ -23,6 +25,7 @@ import type { LivePolicyStore } from './policy/types.ts';
 import { fanout } from './provenance/fanout.ts';
 import { logSink, openLog } from './provenance/log-sink.ts';
 import { Metrics } from './provenance/metrics.ts';
+import { spansAskedFor } from './provenance/otel-settings.ts';
 import { RecentRecords } from './provenance/recent.ts';
 import { Cooldowns } from './route/cooldowns.ts';
 
@@ -33,9 +36,17 @@ export interface SluiceOptions {
   readonly policyConfigMaps: { readonly namespaces: readonly string[]; readonly labelSelector: string } | null;
   /** Catalog file; null: the embedded one. */
   readonly catalog: string | null;
+  /** Learned router's model, followed; null: the one that comes with Sluice. */
+  readonly model: string | null;
   /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
   readonly catalogSource: string | null;
   readonly catalogIntervalMs: number;
+  /** The API server's admission webhooks; null: none. `egress` null: no pod is changed. */
+  readonly webhook: {
+    readonly listen: string;
+    readonly tls: string;
+    readonly egress: { readonly url: string; readonly service: string; readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null } | null;
+  } | null;
   /** Envoy's config as files that follow the policy; null: Envoy is somebody else's. */
   readonly envoy: EnvoyFilesOptions | null;
   /** `unix:/path` or `host:port`. */
@@ -103,7 +114,10 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const recent = new RecentRecords();
   const ledger = await openLedger(options.ledger, version, logger);
   if (ledger !== null) metrics.watchLedger(() => ledger.counts);
-  const sink = fanout([metrics, recent, ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
+  // The SDK is loaded where spans are wanted, and only there.
+  const spans = spansAskedFor(process.env) ? (await import('./provenance/spans.ts')).openSpans(process.env, version) : null;
+  if (spans !== null) metrics.watchSpans(() => spans.sink.counts);
+  const sink = fanout([metrics, recent, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
   const credentials = new Credentials();
   await credentials.refresh(policy.current());
   const rereadKeys = setInterval(() => void credentials.refresh(policy.current()), credentialRefreshMs);
@@ -120,8 +134,13 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
         });
   const cache: ResponseCache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, remote, onStore: (result) => metrics.cacheStore(result) });
   metrics.watchCache(() => cache.stats());
+  const router = await openModel({
+    file: options.model,
+    onChange: (model) => logger.info({ model: model.version, name: model.header.card.name }, 'learned router changed'),
+    onError: (err) => logger.error({ err }, 'learned router not changed; the last good model stays'),
+  });
   const cooldowns = new Cooldowns();
-  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, sink, metrics, log: logger });
+  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -132,20 +151,21 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const colon = options.admin.lastIndexOf(':');
   const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
   const address = await transport.listen(options.listen, {
-    process: (stream, role) =>
+    process: (stream, role, traceparent) =>
       role === 'listener'
-        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event))
+        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent)
         : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
     unanswered: (metadata) => pipeline.unanswered(metadata),
     decodeError: () => metrics.protocolEvent('decode-error'),
   });
+  const webhooks = options.webhook === null ? null : await openWebhooks(options.webhook, configMaps, (failure) => logger.error({ failure }, 'a webhook failed'));
   if (options.envoy !== null) {
     const files = new EnvoyFiles(options.envoy);
     await files.write(policy.current());
     policy.onChange((generation) => void files.write(generation).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
   }
   ready = true;
-  logger.info({ listen: address, admin: adminUrl, version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
+  logger.info({ listen: address, admin: adminUrl, ...(webhooks === null ? {} : { webhook: webhooks.address }), version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
 
   return {
     address,
@@ -154,12 +174,15 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       ready = false;
       await transport.drain(graceMs);
       pipeline.close();
+      router.close();
       cache.close();
       clearInterval(rereadKeys);
+      await webhooks?.close();
       await policy.close();
       await prices.close();
       await admin.close();
       await ledger?.close();
+      await spans?.sink.close();
       logger.info('stopped');
       log.flush();
     },
@@ -203,4 +226,17 @@ function readSigningKey(file: string): string {
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
+}
+
+async function openWebhooks({ listen, tls, egress }: NonNullable<SluiceOptions['webhook']>, policy: ConfigMapPolicyStore | null, onError: (failure: string) => void): Promise<WebhookServer> {
+  const { startWebhooks } = await import('./kubernetes/webhook-server.ts');
+  const names = egress?.names ?? null;
+  return startWebhooks({
+    listen,
+    tls,
+    preview: policy === null ? null : (configMap) => policy.preview(configMap),
+    // Read when it is handed out: the CA may be renewed as the certificate is.
+    egress: egress === null ? null : { ...egress, names: names === null ? null : { hosts: names.hosts, image: names.image, get ca() { return readFileSync(names.caFile, 'utf8'); } } },
+    onError,
+  });
 }

@@ -20,6 +20,8 @@ const models: Readonly<Record<Family, { readonly asked: string; readonly small: 
 
 const keys = mkdtempSync(join(tmpdir(), 'sluice-keys-'));
 const providers = { openai: new ScriptedProvider(), anthropic: new ScriptedProvider(), google: new ScriptedProvider() };
+/** Speaks OpenAI's chat API, and has no Responses API. */
+const mistral = new ScriptedProvider();
 let stack: Stack;
 
 beforeAll(async () => {
@@ -28,13 +30,16 @@ beforeAll(async () => {
     writeFileSync(join(keys, name), `key-of-${name}`);
     lines.push(`  ${name}: { endpoint: "${await providers[name].listen()}", credentialFile: "${join(keys, name)}" }`);
   }
-  const sections = families.map((name) => `  - { name: to-${name}, match: { workspace: [${name}] }, fallback: { tiers: { simple: [${name}/${models[name].small}] }, on: [server-error, empty, stream-error], drop: [metadata, seed] } }`);
+  writeFileSync(join(keys, 'mistral'), 'key-of-mistral');
+  lines.push(`  mistral: { endpoint: "${await mistral.listen()}", credentialFile: "${join(keys, 'mistral')}" }`);
+  const sections = families.map((name) => `  - { name: to-${name}, match: { workspace: [${name}] }, fallback: { tiers: { simple: [${name}/${models[name].small}] }, on: [server-error, empty, stream-error], drop: [neutral, seed] } }`);
+  sections.push('  - { name: to-mistral, match: { workspace: [mistral] }, fallback: { tiers: { simple: [mistral/mistral-large-latest] } } }');
   const policy = `
 version: 1
 providers:
 ${lines.join('\n')}
 defaults:
-  allowProviders: [openai, anthropic, google]
+  allowProviders: [openai, anthropic, google, mistral]
   candidates: { simple: [openai/gpt-4.1-nano, anthropic/claude-haiku-4-5, google/gemini-2.5-flash-lite], standard: [openai/gpt-4.1-mini, anthropic/claude-haiku-4-5, google/gemini-2.5-flash], complex: [openai/gpt-4.1, anthropic/claude-sonnet-4-6, google/gemini-2.5-pro] }
 sections:
 ${sections.join('\n')}
@@ -45,7 +50,7 @@ ${sections.join('\n')}
 
 afterAll(async () => {
   await stack.stop();
-  await Promise.all(families.map((name) => providers[name].close()));
+  await Promise.all([...families.map((name) => providers[name]), mistral].map((provider) => provider.close()));
   rmSync(keys, { recursive: true, force: true });
 });
 
@@ -61,9 +66,9 @@ async function restart(): Promise<void> {
 beforeEach(async () => {
   const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
   if (metrics.includes('llm_proxy_target_cooling{') || ++testsSinceStart > 2) await restart();
-  for (const name of families) {
-    providers[name].got.length = 0;
-    providers[name].behaviour = well;
+  for (const provider of [...families.map((name) => providers[name]), mistral]) {
+    provider.got.length = 0;
+    provider.behaviour = well;
   }
 });
 
@@ -145,6 +150,30 @@ describe('a chain across dialects', () => {
     expect(JSON.stringify(request.headers)).not.toContain('sk-app');
     expect(request.headers['anthropic-version'] === undefined).toBe(to !== 'anthropic');
     expect(request.body).toContain('Be brief.');
+  });
+
+  it.each((['anthropic', 'google', 'mistral'] as const).flatMap((to) => [false, true].map((stream) => [to, stream] as const)))('answers an app of the Responses API from %s (streamed: %s)', async (to, stream) => {
+    providers.openai.behaviour = status(503);
+    const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': to } });
+    const body = { model: models.openai.asked, instructions: 'Be brief.', input: question, store: false, max_output_tokens: 300 };
+    const answer = stream ? await client.responses.stream({ ...body, stream: true }).finalResponse() : await client.responses.create(body);
+    expect(answer.output_text).toContain('plausible');
+    expect(answer.status).toBe('completed');
+    const record = await lastRecord();
+    expect(record).toMatchObject({ api: 'openai-responses', outcome: 'complete', provider: 'openai', cost: { known: true } });
+    expect(record.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([['openai', 'server-error'], [to, null]]);
+    expect(answer.usage).toMatchObject({ input_tokens: record.usage!.totalInput, output_tokens: record.usage!.totalOutput });
+    const request = (to === 'mistral' ? mistral : providers[to]).got[0]!;
+    expect(request.path).toMatch(to === 'mistral' ? /^\/v1\/chat\/completions$/ : to === 'anthropic' ? /^\/v1\/messages$/ : /enerateContent/);
+    expect(JSON.stringify(request.headers)).not.toContain('sk-app');
+  });
+
+  it('leaves out a target when the conversation is kept at the app’s own provider', async () => {
+    providers.openai.behaviour = status(503);
+    const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': 'anthropic' } });
+    await expect(client.responses.create({ model: models.openai.asked, input: question, previous_response_id: 'resp_1' })).rejects.toThrow(OpenAI.InternalServerError);
+    expect((await lastRecord()).attempts).toHaveLength(1);
+    expect(providers.anthropic.got).toEqual([]);
   });
 
   it('writes an error of the last target as the app’s own API would', async () => {

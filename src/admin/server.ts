@@ -8,6 +8,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { parseWhere, parseWindow } from '../ledger/query.ts';
 import { limits } from '../limits.ts';
 import type { LivePolicyStore } from '../policy/types.ts';
+import { exposition } from '../provenance/exposition.ts';
 import type { RecentRecords } from '../provenance/recent.ts';
 import { explainRecord } from '../route/explain.ts';
 
@@ -91,7 +92,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, and DELETE for /cache/entries.');
   switch (url.pathname) {
     case '/metrics':
-      return { status: 200, type: options.registry.contentType, body: await options.registry.metrics() };
+      return { status: 200, ...(await exposition(options.registry, request.headers.accept)) };
     case '/healthz':
       return json(200, { status: 'ok' });
     case '/readyz':

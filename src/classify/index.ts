@@ -13,10 +13,10 @@ const heavy: ReadonlySet<FeatureName> = new Set<FeatureName>(['prove', 'derive',
 
 /**
  * Tier and score of a request, from its text and its shape. Deterministic; linear in limits.textUnits. Every signal's share
- * is in the verdict: the shares add up to the unclamped score. Unsure means the safer tier.
+ * is in the verdict: the shares add up to the unclamped score. Unsure means the safer tier. `features`: those of the last user turn, where
+ * they are known already.
  */
-export function classifyRequest(exchange: Exchange, thresholds: TierThresholds = defaultThresholds): Verdict {
-  const features = textFeatures(exchange.lastUser);
+export function classifyRequest(exchange: Exchange, thresholds: TierThresholds = defaultThresholds, features: TextFeatures = textFeatures(exchange.lastUser)): Verdict {
   const signals: Signal[] = [{ name: 'base', value: true, share: baseScore }];
   textSignals(features, signals);
   const stated: TextFeatures[] = [features];

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
+import { defaultModelFile, readModel } from '../classify/learned/file.ts';
 import { SluiceError } from '../errors.ts';
 import type { HeaderMap } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
@@ -18,6 +19,8 @@ export interface RequestToDecide {
   readonly request: string;
   readonly policy?: string;
   readonly catalog?: string;
+  /** Learned router's file. */
+  readonly model?: string;
   readonly path: string;
   readonly host: string;
   /** `name=value`. */
@@ -33,6 +36,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
   const body = await readBody(options.request);
   const headers = headersOf(options, body.length);
   const policy = new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(options.catalog), watch: false });
+  const model = await readModel(options.model ?? defaultModelFile);
   const credentials = new Credentials();
   await credentials.refresh(policy.current());
   const records: ExchangeRecord[] = [];
@@ -43,6 +47,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     policy,
     credentials,
     cooldowns: new Cooldowns(),
+    router: { current: () => model },
     sink: { record: (record) => records.push(record) },
     metrics: new Metrics({ version: '', policy: () => policy.current(), refused: () => false }),
     log: { error: (fields) => failures.push(fields) },

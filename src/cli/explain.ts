@@ -11,6 +11,7 @@ interface ExplainFlags {
   readonly request?: string;
   readonly policy?: string;
   readonly catalog?: string;
+  readonly model?: string;
   readonly api?: string;
   readonly path?: string;
   readonly host: string;
@@ -40,6 +41,7 @@ export function registerExplain(program: Command): void {
     .option('--request <file>', 'a request body to decide now; nothing is sent')
     .option('--policy <path>', 'policy file or folder (default: the embedded policy)', process.env['SLUICE_POLICY'])
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
+    .option('--model <file>', "with --request: learned router's model (default: the one that comes with Sluice)", process.env['SLUICE_MODEL'])
     .option('--api <api>', `with --request: the API that is called: ${Object.keys(pathByApi).join(', ')}`)
     .option('--path <path>', 'with --request: the path on the gateway (default: /v1/chat/completions, or that of --api)')
     .option('--host <name>', 'with --request: the authority', 'localhost')

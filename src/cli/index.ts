@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SluiceError } from '../errors.ts';
 import { registerCache } from './cache.ts';
+import { registerCaBundle } from './ca-bundle.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerDemo } from './demo.ts';
 import { registerDrain } from './drain.ts';
@@ -36,6 +37,7 @@ for (const register of [
   registerCache,
   registerRender,
   registerDrain,
+  registerCaBundle,
   registerTrain,
   registerScore,
   registerEvaluate,

@@ -13,6 +13,7 @@ interface RenderFlags {
   readonly admin: string;
   readonly sluice: string;
   readonly ca: string;
+  readonly otlp?: string;
   readonly failClosed?: boolean;
   readonly out?: string;
 }
@@ -29,6 +30,7 @@ export function registerRender(program: Command): void {
     .option('--admin <host:port>', "Envoy's admin", '127.0.0.1:9902')
     .option('--sluice <address>', 'where Sluice listens: unix:/path or host:port', 'unix:/tmp/sluice.sock')
     .option('--ca <file>', "CAs that providers' certificates are checked against", '/etc/ssl/certs/ca-certificates.crt')
+    .option('--otlp <host:port>', 'an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--fail-closed', 'answer 503 when Sluice cannot be reached, instead of letting requests pass')
     .option('--out <file>', 'write here instead of to stdout')
     .action(async (flags: RenderFlags) => {
@@ -41,6 +43,7 @@ export function registerRender(program: Command): void {
         admin: flags.admin,
         failClosed: flags.failClosed ?? generation.section('', [...generation.providers.keys()][0]!).failClosed,
         caFile: flags.ca,
+        otlp: flags.otlp ?? null,
       });
       const text = `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`;
       if (flags.out === undefined) process.stdout.write(text);

@@ -3,12 +3,14 @@ import type { EnvoyFilesOptions } from '../envoy/files.ts';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { defaultLedger } from './open-ledger.ts';
+import type { SluiceOptions } from '../main.ts';
 
 interface ServeFlags {
   readonly policy?: string;
   readonly policyConfigmaps?: string;
   readonly policySelector: string;
   readonly catalog?: string;
+  readonly model?: string;
   readonly catalogSource?: string;
   readonly catalogInterval: string;
   readonly envoyConfig?: string;
@@ -16,8 +18,16 @@ interface ServeFlags {
   readonly envoyAdmin: string;
   readonly envoyCa: string;
   readonly envoyStatus?: string;
+  readonly envoyOtlp?: string;
   readonly envoyTlsListen?: string;
   readonly envoyTls?: string;
+  readonly webhook?: string;
+  readonly webhookTls?: string;
+  readonly egressUrl?: string;
+  readonly egressService?: string;
+  readonly egressHosts?: string;
+  readonly egressCa?: string;
+  readonly egressImage?: string;
   readonly listen: string;
   readonly admin: string;
   readonly cacheMemory: string;
@@ -47,6 +57,7 @@ export function registerServe(program: Command): void {
     .option('--policy-configmaps <namespaces>', 'the policy is in labelled ConfigMaps of these namespaces: a,b or *; earlier ones take precedence', process.env['SLUICE_POLICY_CONFIGMAPS'])
     .option('--policy-selector <labels>', 'which ConfigMaps', process.env['SLUICE_POLICY_SELECTOR'] ?? 'sluice.dev/policy=true')
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
+    .option('--model <file>', "learned router's model, swapped when the file is (default: the one that comes with Sluice)", process.env['SLUICE_MODEL'])
     .option('--catalog-source <source>', 'price list (file or URL) to import into --catalog on a schedule')
     .option('--catalog-interval <hours>', 'hours between two imports', '24')
     .option('--listen <address>', 'unix:/path or host:port for Envoy', process.env['SLUICE_LISTEN'] ?? 'unix:/tmp/sluice.sock')
@@ -55,8 +66,16 @@ export function registerServe(program: Command): void {
     .option('--envoy-admin <host:port>', "with --envoy-config: Envoy's admin", '127.0.0.1:9902')
     .option('--envoy-ca <file>', "with --envoy-config: CAs that providers' certificates are checked against", '/etc/ssl/certs/ca-certificates.crt')
     .option('--envoy-status <host:port>', 'with --envoy-config: a listener with /ready and /stats/prometheus')
+    .option('--envoy-otlp <host:port>', 'with --envoy-config: an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--envoy-tls-listen <host:port>', "with --envoy-tls: where apps call that use the providers' own names")
     .option('--envoy-tls <folder>', 'folder with tls.crt and tls.key for those names')
+    .option('--webhook <host:port>', 'admission webhooks for the API server: /validate, /mutate/base-url, /mutate/names')
+    .option('--webhook-tls <folder>', 'with --webhook: folder with tls.crt and tls.key')
+    .option('--egress-url <url>', 'with --webhook: where pods call the gateway; they get it as base URL')
+    .option('--egress-service <host>', "with --egress-hosts: the gateway's host name; pods get its address for the providers' names")
+    .option('--egress-hosts <names>', "the providers' names that the gateway has a certificate for: a,b")
+    .option('--egress-ca <file>', 'with --egress-hosts: the CA of that certificate, which pods get to trust')
+    .option('--egress-image <image>', "with --egress-hosts: this image, which writes the pods' bundle of CAs")
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
     .option('--cache-memory <megabytes>', 'answers that are cached in memory, where the policy caches', String(limits.cacheMemoryBytes / megabyte))
     .option('--cache-redis <url>', 'a Redis behind the memory, shared by replicas: redis://, rediss://, redis-sentinel:// or redis-cluster://', process.env['SLUICE_CACHE_REDIS'])
@@ -88,9 +107,11 @@ export function registerServe(program: Command): void {
         policy: flags.policy ?? null,
         policyConfigMaps: configMaps,
         catalog: flags.catalog ?? null,
+        model: flags.model ?? null,
         catalogSource: flags.catalogSource ?? null,
         catalogIntervalMs: hours * 3_600_000,
         envoy: envoyFiles(flags),
+        webhook: webhooks(flags),
         listen: flags.listen,
         admin: flags.admin,
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
@@ -110,6 +131,23 @@ export function registerServe(program: Command): void {
     });
 }
 
+function webhooks(flags: ServeFlags): SluiceOptions['webhook'] {
+  const { webhook, webhookTls, egressUrl, egressService, egressHosts, egressCa, egressImage } = flags;
+  if (webhook === undefined) return null;
+  const wrong = (where: string, message: string): SluiceError => new SluiceError('SLUICE_CLI_USAGE', message, { where });
+  if (webhookTls === undefined) throw wrong('--webhook', 'the API server calls webhooks by TLS only: --webhook-tls is needed.');
+  if (egressUrl === undefined) {
+    if (egressHosts !== undefined) throw wrong('--egress-hosts', 'it needs --egress-url.');
+    return { listen: webhook, tls: webhookTls, egress: null };
+  }
+  if (!URL.canParse(egressUrl)) throw wrong('--egress-url', `${egressUrl} is no URL.`);
+  const url = egressUrl.replace(/\/+$/, '');
+  if (egressHosts === undefined) return { listen: webhook, tls: webhookTls, egress: { url, service: '', names: null } };
+  if (egressService === undefined || egressCa === undefined || egressImage === undefined) throw wrong('--egress-hosts', 'it needs --egress-service, --egress-ca and --egress-image.');
+  const hosts = egressHosts.split(',').map((host) => host.trim());
+  return { listen: webhook, tls: webhookTls, egress: { url, service: egressService, names: { hosts, caFile: egressCa, image: egressImage } } };
+}
+
 function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
   if (flags.envoyConfig === undefined) return null;
   return {
@@ -119,6 +157,7 @@ function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
     admin: flags.envoyAdmin,
     caFile: flags.envoyCa,
     status: flags.envoyStatus ?? null,
+    otlp: flags.envoyOtlp ?? null,
     tls: flags.envoyTls === undefined || flags.envoyTlsListen === undefined ? null : { listen: flags.envoyTlsListen, folder: flags.envoyTls },
   };
 }

@@ -20,6 +20,10 @@ export interface StackOptions {
   readonly failClosed?: boolean;
   /** More flags of `sluice serve`. */
   readonly serve?: readonly string[];
+  /** An OTLP collector for Envoy's own spans: `host:port`. */
+  readonly otlp?: string;
+  /** Variables of Sluice's process, beside this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Where Sluice takes its policy from instead of `policy`, which then serves for Envoy's clusters only. */
   readonly source?: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
   readonly progress?: (what: string) => void;
@@ -74,7 +78,7 @@ export class Stack {
     const { source = { args: ['--policy', this.policyFolder], env: {} } } = this.#options;
     const args = [entry, 'serve', ...source.args, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--ledger', this.ledgerFile, '--grace', '5', ...(this.#options.serve ?? [])];
     const errors = openSync(join(this.folder, 'sluice.err'), 'a');
-    this.#sluice = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', errors], env: { ...process.env, ...source.env } });
+    this.#sluice = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', errors], env: { ...process.env, ...this.#options.env, ...source.env } });
     this.adminUrl = `http://127.0.0.1:${this.#adminPort}`;
     await this.#until(`${this.adminUrl}/readyz`, this.#sluice, 'sluice.err');
   }
@@ -119,6 +123,7 @@ export class Stack {
       admin,
       failClosed: this.#options.failClosed ?? false,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
+      otlp: this.#options.otlp ?? null,
     });
     const file = join(this.folder, 'envoy.json');
     writeFileSync(file, JSON.stringify(config));

@@ -29,6 +29,9 @@ const types = 'type.googleapis.com/envoy';
 const routeName = 'llm_egress';
 const secretName = 'provider_names';
 
+/** Clusters that no policy changes. */
+const fixed: ReadonlySet<string> = new Set(['sluice', 'otlp']);
+
 /**
  * Envoy's config as files that Envoy watches: a bootstrap that never changes, and listeners, routes and clusters that follow
  * the policy. New providers are served without a restart; a change of routes or clusters cuts no stream.
@@ -80,9 +83,9 @@ export function renderEnvoyFiles(options: EnvoyFilesOptions, generation: PolicyG
   const dynamic = listeners.map((listener) => withRouteFile(listener, options.folder));
   const tls = options.tls === null ? [] : [withTls(dynamic[0]!, options.tls.listen, options.folder)];
   return {
-    'bootstrap.json': bootstrap(options, clusters.filter(({ name }) => name === 'sluice')),
+    'bootstrap.json': bootstrap(options, clusters.filter(({ name }) => fixed.has(name))),
     ...(options.tls === null ? {} : { 'certificate.json': discovery([certificate(options.tls.folder)]) }),
-    'clusters.json': discovery(clusters.filter(({ name }) => name !== 'sluice').map((cluster) => ({ '@type': `${types}.config.cluster.v3.Cluster`, ...cluster }))),
+    'clusters.json': discovery(clusters.filter(({ name }) => !fixed.has(name)).map((cluster) => ({ '@type': `${types}.config.cluster.v3.Cluster`, ...cluster }))),
     'routes.json': discovery([{ '@type': `${types}.config.route.v3.RouteConfiguration`, ...routes, name: routeName }]),
     'listeners.json': discovery([...dynamic, ...tls].map((listener) => ({ '@type': `${types}.config.listener.v3.Listener`, ...listener }))),
   };

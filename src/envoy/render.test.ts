@@ -15,6 +15,7 @@ const options: EnvoyOptions = {
   admin: '127.0.0.1:9902',
   failClosed: false,
   caFile: '/etc/ssl/certs/ca-certificates.crt',
+  otlp: null,
 };
 const envoy = await findEnvoy();
 
@@ -22,6 +23,7 @@ describe('the rendered bootstrap', () => {
   it.skipIf(envoy === null).each([
     ['a Unix socket, fail-open', options],
     ['TCP, fail-closed, no admin', { ...options, sluice: '127.0.0.1:9000', failClosed: true, admin: null }],
+    ['with spans of its own', { ...options, otlp: '127.0.0.1:4317' }],
   ])('is taken by Envoy: %s', (_name, variant) => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-render-'));
     try {

@@ -19,6 +19,8 @@ export interface EnvoyOptions {
   readonly failClosed: boolean;
   /** File with the CAs that providers' certificates are checked against. */
   readonly caFile: string;
+  /** Where Envoy sends spans of its own, an OTLP collector (gRPC): `host:port`; null: nowhere. */
+  readonly otlp: string | null;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -50,7 +52,7 @@ export function renderEnvoy(options: EnvoyOptions): Json {
           filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] }],
         },
       ],
-      clusters: [sluiceCluster(options.sluice), ...providers.flatMap((provider) => clustersOf(provider, options.caFile))],
+      clusters: [sluiceCluster(options.sluice), ...(options.otlp === null ? [] : [collectorCluster(options.otlp)]), ...providers.flatMap((provider) => clustersOf(provider, options.caFile))],
     },
   };
 }
@@ -66,6 +68,7 @@ function connectionManager(options: EnvoyOptions): Json {
     use_remote_address: true,
     upgrade_configs: [{ upgrade_type: 'websocket' }],
     access_log: [unansweredLog()],
+    ...(options.otlp === null ? {} : { tracing: tracing() }),
     // Before any filter or route sees the request: these headers are Sluice's to set.
     early_header_mutation_extensions: [
       {
@@ -82,6 +85,17 @@ function connectionManager(options: EnvoyOptions): Json {
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
     ],
     route_config: { name: 'llm_egress', virtual_hosts: virtualHosts(options.providers) },
+  };
+}
+
+/** Envoy's span of a request, and one for each call upstream, Sluice among them: it hears of its own and goes on from there. */
+function tracing(): Json {
+  return {
+    spawn_upstream_span: true,
+    provider: {
+      name: 'envoy.tracers.opentelemetry',
+      typed_config: { '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig', grpc_service: { envoy_grpc: { cluster_name: 'otlp' }, timeout: '1s' }, service_name: 'envoy' },
+    },
   };
 }
 
@@ -271,6 +285,10 @@ function sluiceCluster(address: string): Json {
     typed_extension_protocol_options: http2(),
     load_assignment: endpoints('sluice', unix ? { pipe: { path: address.slice('unix:'.length) } } : socket(address)),
   };
+}
+
+function collectorCluster(address: string): Json {
+  return { name: 'otlp', type: 'STRICT_DNS', connect_timeout: '1s', typed_extension_protocol_options: http2(), load_assignment: endpoints('otlp', socket(address)) };
 }
 
 function providerCluster(provider: Provider, role: FilterRole, caFile: string): Json {

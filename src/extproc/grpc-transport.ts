@@ -126,7 +126,7 @@ export class GrpcTransport implements Transport {
         call.end();
       },
     };
-    const handler = services.process(stream, roleOf(call.metadata.get(roleHeader)[0]?.toString()));
+    const handler = services.process(stream, roleOf(call.metadata.get(roleHeader)[0]?.toString()), call.metadata.get('traceparent')[0]?.toString());
     let told = false;
     const close = (cancelled: boolean): void => {
       if (told) return;

@@ -33,12 +33,15 @@ export class Session implements StreamHandler {
   readonly #stream: ProcStream;
   readonly #gateway: Gateway;
   readonly #onEvent: (event: ProtocolEvent) => void;
+  readonly #traceparent: string | undefined;
   #state: State = { at: 'start' };
 
-  constructor(stream: ProcStream, gateway: Gateway, onEvent: (event: ProtocolEvent) => void) {
+  /** `traceparent`: of Envoy's span for this stream, where Envoy traces. */
+  constructor(stream: ProcStream, gateway: Gateway, onEvent: (event: ProtocolEvent) => void, traceparent?: string) {
     this.#stream = stream;
     this.#gateway = gateway;
     this.#onEvent = onEvent;
+    this.#traceparent = traceparent;
   }
 
   message(request: ProcessingRequest): void {
@@ -93,7 +96,7 @@ export class Session implements StreamHandler {
       this.#unexpected(phase, observability);
       return;
     }
-    const plan = this.#gateway.requestHeaders(phase.headers, phase.endOfStream);
+    const plan = this.#gateway.requestHeaders(phase.headers, phase.endOfStream, this.#traceparent);
     switch (plan.kind) {
       case 'pass':
         this.#state = idle;

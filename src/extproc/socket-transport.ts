@@ -10,7 +10,7 @@ import { encodeHeaders, type Header } from './h2/hpack.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
 import { clearStaleSocket, socketPath } from './socket.ts';
 import { roleHeader, roleOf } from './roles.ts';
-import type { FilterRole, ProcessingRequest, ProcStream, Reply, Services, StreamHandler, Transport } from './types.ts';
+import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler, Transport } from './types.ts';
 import { WireError } from './wire.ts';
 
 const processPath = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
@@ -101,7 +101,7 @@ export class SocketTransport implements Transport {
   #accept(stream: Http2Stream, headers: readonly Header[], services: Services): StreamOwner {
     switch (headers.find(([name]) => name === ':path')?.[1]) {
       case processPath:
-        return new ProcessCall(stream, services, roleOf(headers.find(([name]) => name === roleHeader)?.[1]));
+        return new ProcessCall(stream, services, headers);
       case accessLogPath:
         return new AccessLogCall(stream, services);
       case checkPath:
@@ -131,10 +131,11 @@ class ProcessCall implements StreamOwner, ProcStream {
   readonly #reader = new FrameReader(limits.grpcMessageBytes);
   #responded = false;
 
-  constructor(stream: Http2Stream, services: Services, role: FilterRole) {
+  constructor(stream: Http2Stream, services: Services, headers: readonly Header[]) {
     this.#stream = stream;
     this.#services = services;
-    this.#handler = services.process(this, role);
+    const value = (header: string): string | undefined => headers.find(([name]) => name === header)?.[1];
+    this.#handler = services.process(this, roleOf(value(roleHeader)), value('traceparent'));
   }
 
   send(reply: Reply): void {

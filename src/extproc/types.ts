@@ -93,8 +93,8 @@ export type FilterRole = 'listener' | 'gate' | 'next' | 'stream';
 
 /** What a transport hands Envoy's calls to. */
 export interface Services {
-  /** A new ext_proc stream. */
-  process(stream: ProcStream, role: FilterRole): StreamHandler;
+  /** A new ext_proc stream. `traceparent`: of Envoy's own span for it, where Envoy traces. */
+  process(stream: ProcStream, role: FilterRole, traceparent: string | undefined): StreamHandler;
   /** An exchange ended without response headers: its `sluice` metadata, from Envoy's access log. */
   unanswered(metadata: Readonly<Record<string, unknown>>): void;
   /** A message could not be decoded; its stream has been ended. */
@@ -114,8 +114,8 @@ export interface Transport {
  * No method may throw (an error inside is a pass, counted), and all but `RequestExchange.body` are synchronous.
  */
 export interface Gateway {
-  /** Called once per request. */
-  requestHeaders(headers: HeaderMap, endOfStream: boolean): RequestPlan;
+  /** Called once per request. `traceparent`: Envoy's, where Envoy traces. */
+  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string): RequestPlan;
   /** Called once per observed response, with the `sluice` metadata that the request side left (null: none). */
   responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan;
   /** A request ended before any response headers: its client went away. `metadata` is what the request side left. */

@@ -44,6 +44,11 @@ export function configMapId({ namespace, name }: Pick<PolicyConfigMap, 'namespac
 /** What a ConfigMap is told that loses to an earlier one. */
 export const conflictCodes: ReadonlySet<string> = new Set(['twice', 'unreachable']);
 
+/** Those keys of a ConfigMap that are policy files. */
+export function policyKeys(data: Readonly<Record<string, string>> | null | undefined): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => /\.ya?ml$/.test(key)));
+}
+
 interface Step {
   readonly configMap: PolicyConfigMap;
   use: PolicyConfigMap | null;

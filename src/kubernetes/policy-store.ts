@@ -4,9 +4,16 @@ import { limits } from '../limits.ts';
 import { compilePolicy, type CompileResult } from '../policy/compile.ts';
 import type { PolicyFile } from '../policy/source-map.ts';
 import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
-import { compose, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
+import { compose, configMapId, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
 import { PolicyEvents } from './events.ts';
 import { ConfigMapWatch } from './watch.ts';
+
+/** What would become of a ConfigMap. */
+export interface PolicyPreview {
+  readonly accepted: boolean;
+  /** Errors when it is not accepted, else warnings. */
+  readonly problems: readonly Problem[];
+}
 
 export interface ConfigMapPolicyOptions {
   readonly config: KubeConfig;
@@ -110,6 +117,17 @@ export class ConfigMapPolicyStore implements LivePolicyStore {
     this.#apply(true);
   }
 
+  /** What a ConfigMap would come to if it were written now. Changes nothing. */
+  preview(configMap: PolicyConfigMap): PolicyPreview {
+    const id = configMapId(configMap);
+    const others = this.#seen.filter((each) => configMapId(each) !== id);
+    const { generation, sources } = this.#compose([...others, configMap]);
+    const own = sources.find((source) => source.id === id);
+    // Another one that would break is named too: its words say what it misses.
+    const problems = generation === null ? sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')) : (own?.problems ?? []);
+    return { accepted: generation !== null && own?.state === 'in-force', problems };
+  }
+
   async close(): Promise<void> {
     await this.#watch.close();
   }
@@ -119,17 +137,21 @@ export class ConfigMapPolicyStore implements LivePolicyStore {
   }
 
   #apply(force: boolean): void {
+    const composed = this.#compose(this.#seen);
+    this.#sources = composed.generation === null ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.configMap) })) : composed.sources;
+    if (composed.generation !== null) this.#take(composed, composed.generation, force);
+    this.#report();
+  }
+
+  #compose(configMaps: readonly PolicyConfigMap[]): Composed {
     const number = this.#current.number + 1;
-    const composed = compose({
-      configMaps: this.#seen,
+    return compose({
+      configMaps,
       namespaces: this.#options.namespaces,
       inForce: this.#inForce,
       maxBytes: limits.policyBytes,
       compile: (files) => this.#compile(files.length === 0 ? nothingWritten : files, number),
     });
-    this.#sources = composed.generation === null ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.configMap) })) : composed.sources;
-    if (composed.generation !== null) this.#take(composed, composed.generation, force);
-    this.#report();
   }
 
   #take(composed: Composed, generation: PolicyGeneration, force: boolean): void {
@@ -142,7 +164,7 @@ export class ConfigMapPolicyStore implements LivePolicyStore {
 
   /** When nothing is taken, a ConfigMap is as good as the version of it that stays in force. */
   #stateNow(configMap: PolicyConfigMap): PolicySourceState['state'] {
-    const holds = this.#inForce.get(`${configMap.namespace}/${configMap.name}`);
+    const holds = this.#inForce.get(configMapId(configMap));
     if (holds === undefined) return 'left-out';
     return holds.resourceVersion === configMap.resourceVersion ? 'in-force' : 'last-good';
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreV1Api, ListWatch, Watch, type KubeConfig, type V1ConfigMap } from '@kubernetes/client-node';
 import { limits } from '../limits.ts';
 import { apiFailure } from './client.ts';
-import type { PolicyConfigMap } from './compose.ts';
+import { policyKeys, type PolicyConfigMap } from './compose.ts';
 
 export interface ConfigMapWatchOptions {
   readonly config: KubeConfig;
@@ -147,7 +147,7 @@ function fromKubernetes({ metadata, data }: V1ConfigMap): PolicyConfigMap {
     uid: metadata?.uid ?? '',
     resourceVersion: metadata?.resourceVersion ?? '',
     created: new Date(metadata?.creationTimestamp ?? 0).getTime(),
-    data: Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => /\.ya?ml$/.test(key))),
+    data: policyKeys(data),
   };
 }
 

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { thresholdFor } from '../classify/learned/verdict.ts';
 import { boost, forestAt, meanForest } from './boost.ts';
 import { groupFolds, taskFolds } from './folds.ts';
 import { risingCurve, valueAt } from './isotonic.ts';
 import { linearAt, logistic, ridge } from './linear.ts';
 import { featureMatrix, tfidf, vocabulary } from './matrix.ts';
-import { calibratePairs, thresholdFor, type PairRow } from './pairs.ts';
+import { calibratePairs, type PairRow } from './pairs.ts';
 import { seeded, shuffled } from './random.ts';
 import type { LabelledRow } from './rows.ts';
 

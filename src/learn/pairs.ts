@@ -69,16 +69,3 @@ function pointAt(rows: readonly PairRow[], threshold: number): PairPoint {
   const error = strong === 0 ? 1 : Math.sqrt(square) / strong;
   return { threshold, weakShare: moved / rows.length, loss, upper: loss + z95 * error + 3 / groups.size / Math.max(0.1, strong / rows.length) / Math.max(1, moved) };
 }
-
-/**
- * The highest threshold whose loss is at most `most` with 95% confidence; null when there is none. Thresholds are tried from the safe end and
- * the first that fails ends the search: tested in a fixed order, one level serves them all.
- */
-export function thresholdFor(points: readonly PairPoint[], most: number): PairPoint | null {
-  let best: PairPoint | null = null;
-  for (const point of points) {
-    if (point.upper > most) break;
-    best = point;
-  }
-  return best;
-}

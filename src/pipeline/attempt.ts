@@ -88,7 +88,7 @@ export class TargetAttempt implements Attempt {
     const { facts } = this.#run;
     const keys = this.#target.provider === facts.provider.name ? this.#run.ownKeys() : this.#credentials.swap(this.#provider);
     if (keys === null) throw new Error(`no credential for ${this.#target.provider}`);
-    return { set: [...keys.set, [':path', upstreamPath(this.#provider, path)]], remove: keys.remove };
+    return { set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, path)]], remove: keys.remove };
   }
 }
 

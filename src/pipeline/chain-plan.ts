@@ -1,3 +1,4 @@
+import { takesAsIs } from '../dialects/translatable.ts';
 import type { Exchange } from '../dialects/types.ts';
 import { chainHeader, clusterName } from '../envoy/names.ts';
 import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
@@ -44,6 +45,7 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
       jsonOutput: exchange.jsonOutput,
       schema: exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes ? requestedSchema(exchange.api, body) : null,
     },
+    trace: context.trace,
     appKeys: context.appKeys,
   };
   const { perTryMs, totalMs } = timeoutsOf(fallback, decision.chain.length, exchange);
@@ -69,7 +71,8 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
 }
 
 function roleFor({ generation, provider }: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
-  const crosses = generation.providers.get(target.provider)?.family !== provider.family;
+  const other = generation.providers.get(target.provider);
+  const crosses = target.provider !== provider.name && (other === undefined || !takesAsIs(other, provider.family, exchange.api));
   if (exchange.stream && (crosses || fallback.triggers.has('stream-error'))) return 'stream';
   return index === 0 && !crosses ? 'gate' : 'next';
 }

@@ -4,6 +4,7 @@ import type { Answer, Exchange, Recognition } from '../dialects/types.ts';
 import type { HeaderMap, HeaderMutation } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, Provider, TargetRef } from '../policy/types.ts';
 import type { ChainFacts as ChainFactsOfRecord } from '../provenance/record.ts';
+import { traceparentOf, type TraceFacts } from '../provenance/trace.ts';
 import type { AttemptRecord, OutcomeKind } from '../provenance/types.ts';
 import type { Expectation } from '../quality/judge.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
@@ -23,6 +24,8 @@ export interface ChainFacts {
   readonly stream: boolean;
   readonly expects: Expectation;
   readonly includeUsage: boolean;
+  /** Null while spans are off. */
+  readonly trace: TraceFacts | null;
   /** The app's own key, to be put back when a later attempt goes to its own provider again. */
   readonly appKeys: readonly (readonly [string, string])[];
 }
@@ -102,21 +105,21 @@ export class ChainRun {
     this.health(end.reason, end.retryAfterMs);
   }
 
-  /** The current attempt ended without response headers: reset, refused, or too late. */
-  lost(): void {
+  /** The current attempt ended without response headers: reset, refused, or too late. `status`: of Envoy's own answer to the app; null: another attempt follows. */
+  lost(status: number | null = null): void {
     if (this.#answered) return;
     const ms = performance.now() - this.#startedAt;
-    // Envoy does not say which; its timer is exact enough to tell.
-    const timedOut = this.#perTryMs !== null && ms >= this.#perTryMs - 5;
+    // Of the last attempt Envoy's own answer tells; of the others its timer, less what a busy processor may have seen the attempt begin late.
+    const timedOut = status === null ? this.#perTryMs !== null && ms >= this.#perTryMs * 0.9 - 5 : status === 504;
     const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
     // What a provider did with a request that it never answered is unknown, and so is what it bills.
     this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped });
     this.health(reason, null);
   }
 
-  /** How it came out, for the record. `replied`: an answer went to the app, if only Envoy's own. */
-  outcome(replied: boolean): ChainFactsOfRecord {
-    if (replied) this.lost();
+  /** How it came out, for the record. `status`: of the answer that went to the app, if only Envoy's own; null: none did. */
+  outcome(status: number | null): ChainFactsOfRecord {
+    if (status !== null) this.lost(status);
     return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: performance.now() - this.#startedAt, lastDropped: this.#dropped };
   }
 
@@ -152,6 +155,12 @@ export class ChainRun {
         // The request's own fault, or the model's: the target is well.
         this.#cooldowns.ended(target, { kind: 'ok' });
     }
+  }
+
+  /** The provider of this attempt hears of the span that stands for it. */
+  traceHeaders(): (readonly [string, string])[] {
+    const { trace } = this.facts;
+    return trace === null ? [] : [['traceparent', traceparentOf(trace, this.#current)]];
   }
 
   /** Header changes that put the app's own key back. */

@@ -4,6 +4,7 @@ import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, Head
 import { limits } from '../limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
 import { answerTriggers, judgeAnswer, judgeErrorBody, judgeStatus } from '../quality/judge.ts';
+import { entryOf } from '../route/capabilities.ts';
 import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../translate/index.ts';
 import { upstreamPath } from './attempt.ts';
 import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
@@ -49,7 +50,12 @@ export class CrossingAttempt implements Attempt {
 
   request(body: Buffer): AttemptRequest {
     const { facts } = this.#run;
-    const translated = translateRequest(facts.recognition.api, this.#api, body, { model: this.#target.model, stream: facts.stream, drop: facts.fallback.drop });
+    const translated = translateRequest(facts.recognition.api, this.#api, body, {
+      model: this.#target.model,
+      stream: facts.stream,
+      drop: facts.fallback.drop,
+      maxOutputTokens: entryOf(facts, this.#target)?.maxOutput ?? null,
+    });
     if (!translated.ok) return this.#refuse(translated.unsupported.map(({ path, why }) => `${path} ${why}`).join('; '));
     const keys = this.#credentials.swap(this.#provider);
     if (keys === null) return this.#refuse(`the gateway has no key for ${this.#target.provider}`);
@@ -58,7 +64,7 @@ export class CrossingAttempt implements Attempt {
       kind: 'forward',
       body: translated.body,
       headers: {
-        set: [...keys.set, [':path', upstreamPath(this.#provider, translated.path)], ['content-type', 'application/json'], ...Object.entries(translated.headers)],
+        set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, translated.path)], ['content-type', 'application/json'], ...Object.entries(translated.headers)],
         remove: [...keys.remove, ...apiHeaders.filter((name) => !Object.hasOwn(translated.headers, name))],
       },
       metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },

@@ -5,21 +5,25 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
+import { openModel, type LiveModel } from '../classify/learned/live.ts';
 import type { BodyPlan, HeaderMap, RequestPlan } from '../extproc/types.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
+import { explainRecord } from '../route/explain.ts';
 import { Credentials } from './credentials.ts';
 import { Pipeline } from './gateway.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-pipeline-'));
 const keyFile = join(folder, 'key');
 let catalog: Catalog;
+let router: LiveModel;
 
 beforeAll(async () => {
   catalog = await loadCatalog();
+  router = await openModel({ file: null, onChange: () => undefined, onError: () => undefined });
   writeFileSync(keyFile, 'gateway-key\n');
 });
 
@@ -55,6 +59,7 @@ async function pipelineOf(policy: string): Promise<Bench> {
     policy: { current: () => generation },
     credentials,
     cooldowns: new Cooldowns(),
+    router,
     sink: { record: (record) => records.push(record) },
     metrics,
     log: { error: (fields) => errors.push(fields) },
@@ -186,5 +191,62 @@ sections: [{name: crossing, match: {provider: [openai]}, allowProviders: [mistra
     );
     expect(plans[0]).toEqual({ kind: 'forward' });
     expect(plans[1]).toMatchObject({ kind: 'respond', status: 503 });
+  });
+});
+
+describe('a section with learned routing', () => {
+  const easy = 'The psychologist most associated with classical conditioning is\\nA. Freud\\nB. Pavlov\\nC. Skinner\\nD. Maslow';
+  const hard = 'Write a function to find the longest common subsequence of two strings.';
+  const pair = 'pair: {weak: mixtral-8x7b-instruct, strong: gpt-4-1106-preview}';
+  const chat = (content: string, more = ''): string => `{"model":"gpt-5.1",${more}"messages":[{"role":"user","content":"${content}"}]}`;
+
+  async function decided(learned: string, body: string, rest = ''): Promise<{ record: ExchangeRecord; sent: string | undefined }> {
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {learned: {weak: openai/gpt-5-nano, strong: [gpt-5.1], ${learned}}${rest}}\n`);
+    const { body: sent } = forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), body));
+    pipeline.close();
+    return { record: records[0]!, sent };
+  }
+
+  it('sends to the weak model what it is good enough for, and says why', async () => {
+    const { record, sent } = await decided(`maxQualityLoss: 4%, ${pair}`, chat(easy));
+    expect(sent).toContain('"model":"gpt-5-nano"');
+    expect(record).toMatchObject({ servedModel: 'gpt-5-nano', decision: { reason: 'learned', learned: { says: 'weak', acts: true, abstained: null, calibration: 'mixtral-8x7b-instruct > gpt-4-1106-preview', maxLoss: 0.04 } } });
+    const { learned } = record.decision!;
+    expect(learned!.gain).toBeLessThanOrEqual(learned!.threshold!);
+    const text = explainRecord(record);
+    expect(text).toContain('because     the learned router expects the cheaper model to do as well');
+    for (const { name } of learned!.influences) expect(text).toMatch(new RegExp(`[+-]\\d\\.\\d{3} {2}${name}\\n`));
+    // Nothing of the prompt but its hash is in the record.
+    expect(JSON.stringify(record)).not.toContain('Pavlov');
+  });
+
+  it('keeps the requested model for what needs it, for a promise that nothing keeps, and for what it has never seen', async () => {
+    const outcomes = await Promise.all([
+      decided(`maxQualityLoss: 3%, ${pair}`, chat(hard)),
+      decided(`maxQualityLoss: 0, ${pair}`, chat(easy)),
+      decided(`maxQualityLoss: 3%, ${pair}`, chat(easy, '"tools":[{"type":"function","function":{"name":"f"}}],')),
+      decided(`maxQualityLoss: 3%, ${pair}`, chat('Қазақстанның астанасы қай қала екенін айтыңыз')),
+    ]);
+    expect(outcomes.map(({ record, sent }) => [sent, record.servedModel, record.decision!.reason, record.decision!.learned!.abstained])).toEqual([
+      [undefined, 'gpt-5.1', 'kept-learned', null],
+      [undefined, 'gpt-5.1', 'kept-learned', null],
+      [undefined, 'gpt-5.1', 'kept-learned', 'tools'],
+      [undefined, 'gpt-5.1', 'kept-learned', 'words'],
+    ]);
+  });
+
+  it('only records what it would say of a pair without a calibration, unless the policy insists', async () => {
+    const shadow = await decided('maxQualityLoss: 3%', chat(easy), `, ${candidates.replace('gpt-5-nano', 'gpt-5-mini')}`);
+    expect(shadow.record).toMatchObject({ servedModel: 'gpt-5-mini', decision: { reason: 'tier', learned: { acts: false, calibration: null, threshold: null, says: 'strong' } } });
+    expect(explainRecord(shadow.record)).toContain('no calibration of this pair: only recorded');
+    const insisting = await decided('maxQualityLoss: 3%, uncalibrated: strictest', chat(easy));
+    expect(insisting.record).toMatchObject({ decision: { learned: { acts: true, calibration: null } } });
+    expect(insisting.record.decision!.learned!.threshold).not.toBeNull();
+  });
+
+  it('leaves alone what asks for other models', async () => {
+    const { record } = await decided(`maxQualityLoss: 3%, ${pair}`, chat(easy).replace('gpt-5.1', 'gpt-5-mini'));
+    expect(record.decision).toMatchObject({ reason: 'kept-tier-not-routed' });
+    expect(record.decision!.learned).toBeUndefined();
   });
 });

@@ -1,13 +1,16 @@
 import { performance } from 'node:perf_hooks';
+import type { LiveModel } from '../classify/learned/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { readExchange, recognise } from '../dialects/index.ts';
+import { takesAsIs } from '../dialects/translatable.ts';
 import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
-import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, RequestPlan, ResponsePlan } from '../extproc/types.ts';
+import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
 import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
+import { beginTrace, traceparentOf, type TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { TargetAttempt } from './attempt.ts';
@@ -24,9 +27,12 @@ export interface PipelineOptions {
   readonly policy: Pick<PolicyStore, 'current'>;
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
+  readonly router: Pick<LiveModel, 'current'> | null;
   readonly sink: RecordSink;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;
+  /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
+  readonly traceRatio?: number;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -67,9 +73,9 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#pending.clear();
   }
 
-  requestHeaders(headers: HeaderMap, endOfStream: boolean): RequestPlan {
+  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string): RequestPlan {
     try {
-      return this.#headers(headers, endOfStream);
+      return this.#headers(headers, endOfStream, traceparent);
     } catch (error) {
       this.#fail(error);
       return { kind: 'pass' };
@@ -102,10 +108,10 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { generation, provider } = run.facts;
     const other = target === null ? undefined : generation.providers.get(target.provider);
     if (target === null || other === undefined) return null;
-    return other.family === provider.family ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
+    return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api) ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
   }
 
-  #headers(headers: HeaderMap, endOfStream: boolean): RequestPlan {
+  #headers(headers: HeaderMap, endOfStream: boolean, traceparent: string | undefined): RequestPlan {
     const startedAt = performance.now();
     const generation = this.#options.policy.current();
     const authority = headers.get(':authority') ?? headers.get('host') ?? '';
@@ -122,7 +128,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const id = uuidv7();
     if (section.mode === 'off') return this.#pass('policy-off');
     if (recognition.kind === 'observed') {
-      return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode);
+      return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode, this.#trace(headers, traceparent));
     }
     if (endOfStream) return this.#pass('no-body');
     const context: RequestContext = {
@@ -136,6 +142,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       recognition,
       prefix: gatewayPath.slice(0, gatewayPath.length - path.length),
       path,
+      trace: this.#trace(headers, traceparent),
       routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
       cache: cacheScope(headers, generation, section, path),
       appKeys: section.fallback === null ? [] : appKeysOf(headers),
@@ -167,7 +174,9 @@ export class Pipeline implements Gateway, AttemptGateway {
       if (context.cache === null || members === null) return this.#decide(context, exchange, bytes, uncached, enteredAt);
       const query = cacheQuery(context, context.cache, exchange, members, bytes);
       if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt);
+      const lookedAt = context.trace === null ? 0 : performance.now();
       const found = this.#options.cache.lookup(query, nearOf(context, context.cache, exchange, members, bytes));
+      context.trace?.steps.push({ name: 'cache', startMs: lookedAt - context.startedAt, endMs: performance.now() - context.startedAt });
       return found.kind === 'pending' || found.kind === 'asking' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt);
     } catch (error) {
       return this.#failed(context, error);
@@ -178,6 +187,8 @@ export class Pipeline implements Gateway, AttemptGateway {
   #wait(context: RequestContext, exchange: Exchange, bytes: Buffer, pending: PendingLookup | AskingLookup): WaitingPlan {
     let gone = false;
     const answer = (found: Lookup): BodyPlan => {
+      const looked = context.trace?.steps.at(-1);
+      if (looked !== undefined) looked.endMs = performance.now() - context.startedAt;
       if (gone) {
         if (found.kind === 'miss') found.fill?.abandon();
         return { kind: 'forward' };
@@ -209,7 +220,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       const { plan, open } = processRequest(context, exchange, bytes, this.#options, cache, enteredAt);
       if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
       else this.#pending.add(open.id, open, performance.now());
-      return plan;
+      return context.trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, context.trace) };
     } catch (error) {
       // Others may wait for this answer, and it will not come through here.
       cache.fill?.abandon();
@@ -240,6 +251,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     recognition: Recognition & { readonly kind: 'observed' },
     section: string,
     mode: OpenExchange['mode'],
+    trace: TraceFacts | null,
   ): RequestPlan {
     this.#options.metrics.passthrough(recognition.reason);
     this.#pending.add(
@@ -265,11 +277,18 @@ export class Pipeline implements Gateway, AttemptGateway {
         usageNotAsked: false,
         ...uncached,
         chain: null,
+        trace,
         overheadMs: performance.now() - startedAt,
       },
       startedAt,
     );
-    return { kind: 'pass', metadata: { id, reason: recognition.reason } };
+    return { kind: 'pass', metadata: { id, reason: recognition.reason }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
+  }
+
+  /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */
+  #trace(headers: HeaderMap, traceparent: string | undefined): TraceFacts | null {
+    const { traceRatio } = this.#options;
+    return traceRatio === undefined ? null : beginTrace(traceparent ?? headers.get('traceparent'), traceRatio);
   }
 
   #pass(reason: PassReason): RequestPlan {
@@ -315,7 +334,12 @@ export class Pipeline implements Gateway, AttemptGateway {
 
 /** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
 function withChain(ending: Ending, chain: ChainRun): Ending {
-  return { ...ending, answer: ending.answer === null ? null : (chain.translated ?? ending.answer), chain: chain.outcome(ending.status !== null) };
+  return { ...ending, answer: ending.answer === null ? null : (chain.translated ?? ending.answer), chain: chain.outcome(ending.status) };
+}
+
+/** The provider hears of the span that stands for its call. */
+function withTrace(headers: HeaderMutation | undefined, trace: TraceFacts): HeaderMutation {
+  return { set: [...(headers?.set ?? []), ['traceparent', traceparentOf(trace, 0)]], remove: headers?.remove ?? [] };
 }
 
 function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { idDigits } from '../cache/types.ts';
+import { textFeatures } from '../classify/features.ts';
 import { classifyRequest } from '../classify/index.ts';
+import type { LiveModel } from '../classify/learned/live.ts';
+import { judge } from '../classify/learned/verdict.ts';
 import { renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../dialects/types.ts';
 import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
+import type { TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { decide } from '../route/decide.ts';
@@ -35,6 +39,8 @@ export interface RequestContext {
   readonly path: string;
   /** The caller switched routing off for this request: it is read and accounted for, never changed. */
   readonly routeOff: boolean;
+  /** Null while spans are off. */
+  readonly trace: TraceFacts | null;
   /** Null where answers are not cached. */
   readonly cache: CacheScope | null;
   /** The app's own key headers, where a chain may have to put them back; else empty. */
@@ -45,6 +51,8 @@ export interface RequestContext {
 export interface RequestServices {
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
+  /** The learned router; null: sections that ask for it route by tiers alone. */
+  readonly router: Pick<LiveModel, 'current'> | null;
 }
 
 /** What the cache had to say about a request. */
@@ -66,11 +74,20 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, enteredAt);
     return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
   }
-  const { generation, provider, section, caller } = context;
-  const verdict = classifyRequest(exchange, section.thresholds);
-  const decision = decide({ exchange, verdict, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
+  const { generation, provider, section, caller, trace, startedAt } = context;
+  const classifyAt = trace === null ? 0 : performance.now();
+  const features = textFeatures(exchange.lastUser);
+  const verdict = classifyRequest(exchange, section.thresholds, features);
+  const asked = section.learned !== null && services.router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
+  const learned = asked ? judge(services.router.current(), exchange, features, section.learned.weak.model, section.learned) : null;
+  const decideAt = trace === null ? 0 : performance.now();
+  const decision = decide({ exchange, verdict, learned, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
   const chain = planChain(context, exchange, body, decision, cooldowns);
   const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, enteredAt);
+  trace?.steps.push(
+    { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
+    { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
+  );
   if (decision.action === 'block') {
     return { plan: blockPlan(context, decision, open), open };
   }
@@ -210,6 +227,7 @@ export function openExchange(
     },
     cache: cache.cache,
     cacheEntry: cache.cacheEntry,
+    trace: context.trace,
     fill: cache.fill,
     chain,
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),

@@ -1,4 +1,5 @@
 import type { Tier } from '../classify/types.ts';
+import { neutralDrops } from '../translate/index.ts';
 import type { FallbackDocument } from './schema.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetRef } from './types.ts';
 
@@ -32,7 +33,7 @@ export function compileFallback(document: FallbackDocument | undefined, resolve:
     firstByteMs: ms(document.firstByteSeconds),
     totalMs: ms(document.totalSeconds),
     maxUsd: document.maxUsd ?? null,
-    drop: document.drop ?? [],
+    drop: (document.drop ?? []).flatMap((entry) => (entry === 'neutral' ? neutralDrops : [entry])),
     inspectBytes: (document.inspectKiB ?? defaultInspectKiB) * 1024,
   };
 }

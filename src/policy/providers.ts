@@ -22,6 +22,7 @@ export function mergeProviders(own: Readonly<Record<string, ProviderDocument>>):
       pathPrefix: document.pathPrefix ?? null,
       hosts: document.hosts ?? [],
       catalogProvider: document.catalog ?? (document.dialect === 'azure-openai' ? 'azure' : document.dialect === 'bedrock' ? 'amazon' : name),
+      responses: document.responses ?? (name === 'openai' || document.catalog === 'openai' || document.dialect === 'azure-openai'),
       deployments: new Map(Object.entries(document.deployments ?? {})),
       credential: document.credentialFile === undefined ? null : { file: document.credentialFile },
     });

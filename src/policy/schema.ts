@@ -102,8 +102,21 @@ const fallback = z.strictObject({
   firstByteSeconds: waitSeconds.optional().describe('Longest time to the first byte of a stream'),
   totalSeconds: waitSeconds.optional().describe('Longest time for all attempts; streams only have to begin in it'),
   maxUsd: z.number().positive().optional().describe('Estimated dollars of all attempts together; targets beyond it, or of unknown price, are left out'),
-  drop: z.array(z.string().min(1).max(64)).optional().describe('Parameters that may be left out where a target’s API has no place for them'),
+  drop: z.array(z.string().min(1).max(64)).optional().describe('Parameters that may be left out where a target’s API has no place for them; `neutral` stands for all that do not change the answer'),
   inspectKiB: z.int().min(1).max(8192).optional().describe('Answers up to this size are looked into; larger ones pass'),
+});
+
+const learned = z.strictObject({
+  weak: model.describe('The cheaper model, which takes what it is good enough for'),
+  strong: names.describe('Requested models that it may stand in for'),
+  maxQualityLoss: z
+    .union([z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'a share as 2%'), z.number().min(0).max(0.5)])
+    .describe('Quality that may be lost against always using the requested model, e.g. 2%; kept with 95% confidence on the calibration rows'),
+  pair: z
+    .strictObject({ weak: z.string().min(1).max(256).describe('Its weak model'), strong: z.string().min(1).max(256).describe('Its strong model') })
+    .optional()
+    .describe('The pair in the model file whose calibration counts; by default the weak and the requested model by their own names'),
+  uncalibrated: z.enum(['shadow', 'strictest']).optional().describe('Without a calibration of the pair: shadow only records; strictest takes the lowest threshold of all pairs'),
 });
 
 const settings = {
@@ -117,6 +130,7 @@ const settings = {
     .describe('Models by tier; the cheapest that can do the job is taken'),
   overrides: z.array(override).optional().describe('Hard choices, first match wins, before the rules'),
   rules: z.array(rule).optional().describe('CEL rules, first match wins, before the decision table'),
+  learned: learned.optional().describe('Routing by predicted gain, before the decision table; see docs/learned-routing.md'),
   sensitivity: z.array(sensitivity).optional().describe('Patterns in the prompt that send it to a secure model or stop it'),
   pinned: names.optional().describe('Requested models that are never changed'),
   allowProviders: names.optional().describe('Other providers that requests may be sent to'),
@@ -139,6 +153,7 @@ const provider = z.strictObject({
   hosts: z.array(z.string().min(1)).optional().describe('Host names that mean this provider'),
   catalog: z.string().optional().describe('Its name in the price catalog; its own name by default'),
   deployments: z.record(z.string(), z.string()).optional().describe('Azure: deployment → model'),
+  responses: z.boolean().optional().describe('It has OpenAI’s Responses API; a fallback that has none gets such requests as chat completions'),
   credentialFile: z.string().optional().describe('File with the gateway’s own key, needed to be reached from another provider’s traffic'),
 });
 
@@ -172,6 +187,7 @@ export type PolicyDocument = z.infer<typeof policySchema>;
 export type SectionDocument = NonNullable<PolicyDocument['sections']>[number];
 export type SettingsDocument = NonNullable<PolicyDocument['defaults']>;
 export type DirectiveDocument = z.infer<typeof directive>;
+export type LearnedDocument = z.infer<typeof learned>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type OverrideDocument = z.infer<typeof override>;
 export type ProviderDocument = z.infer<typeof provider>;

@@ -4,6 +4,7 @@ import { defaultThresholds, tiers, type Tier } from '../classify/types.ts';
 import { compileCache } from './cache.ts';
 import { compileConditions, covers } from './conditions.ts';
 import { compileFallback } from './fallback.ts';
+import { compileLearned } from './learned.ts';
 import { didYouMean } from './nearest.ts';
 import { Reporter, type Place } from './reporter.ts';
 import { compileExpression, compilePattern, type CompiledExpression, type CompiledPattern } from './rules.ts';
@@ -83,6 +84,7 @@ export class SectionCompiler {
       candidates,
       overrides,
       rules,
+      learned: this.#learned(settings, place('learned'), reach),
       sensitivity: this.#sensitivity(settings, place('sensitivity'), reach),
       pinned: new Set(settings.pinned ?? []),
       allowProviders: allow,
@@ -111,6 +113,11 @@ export class SectionCompiler {
 
   #say(...said: Parameters<Reporter['say']>): void {
     this.#reporter.say(...said);
+  }
+
+  #learned(settings: SettingsDocument, place: Place, reach: Reach): PolicySection['learned'] {
+    for (const [at, model] of (settings.learned?.strong ?? []).entries()) this.#checkNamed(model, place, ['strong', at]);
+    return compileLearned(settings.learned, (text) => this.#targets.resolve(text, place, ['weak'], reach));
   }
 
   /** Apps may ask for models that the catalog lacks, so this is a warning. */

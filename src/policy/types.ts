@@ -1,3 +1,4 @@
+import type { LearnedSettings } from '../classify/learned/verdict.ts';
 import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
@@ -19,6 +20,8 @@ export interface Provider {
   readonly catalogProvider: string;
   /** Azure: deployment name → model name in the catalog. */
   readonly deployments: ReadonlyMap<string, string>;
+  /** Has OpenAI's Responses API. */
+  readonly responses: boolean;
   /** The gateway's own key for this provider, read from a file; needed to be reached from another provider's traffic. */
   readonly credential: { readonly file: string } | null;
 }
@@ -126,6 +129,13 @@ export interface SensitivityRule {
   readonly then: Directive & { readonly kind: 'model' | 'block' };
 }
 
+/** Routing by predicted gain. */
+export interface LearnedPolicy extends LearnedSettings {
+  readonly weak: TargetRef;
+  /** Requested models that the weak one may stand in for. */
+  readonly strong: ReadonlySet<string>;
+}
+
 /** The policy for one workspace and provider, defaults filled in. */
 export interface PolicySection {
   /** Name in the policy, for the record. */
@@ -139,6 +149,8 @@ export interface PolicySection {
   readonly candidates: Readonly<Record<Tier, readonly TargetRef[]>>;
   readonly overrides: readonly CompiledRule[];
   readonly rules: readonly CompiledRule[];
+  /** Null: prompts are routed by rules and tiers alone. */
+  readonly learned: LearnedPolicy | null;
   readonly sensitivity: readonly SensitivityRule[];
   /** Models that an app pins by asking for them: never rewritten. */
   readonly pinned: ReadonlySet<string>;

@@ -11,6 +11,11 @@ const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300];
 const ages = [1, 10, 60, 300, 900, 3_600, 4 * 3_600, 24 * 3_600, 7 * 24 * 3_600];
 const fineSeconds = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1];
 
+/** Buckets as OpenTelemetry's conventions for generative AI have them. */
+const operationSeconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const tokens = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864];
+const genAi = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'] as const;
+
 /** Every metric that Sluice exports. Ids, users, scores and prompts are never labels. */
 export const metricTable = {
   requests: { name: 'llm_proxy_request_total', type: 'counter', labels: ['model', 'provider', 'api', 'tier', 'reason', 'cache_hit', 'outcome'], help: 'Exchanges that ended, by the model that was served.' },
@@ -32,6 +37,9 @@ export const metricTable = {
   latency: { name: 'llm_proxy_latency_seconds', type: 'histogram', labels: ['model', 'provider'], help: "From the request's headers to the end of the answer.", buckets: seconds },
   firstToken: { name: 'llm_proxy_time_to_first_token_seconds', type: 'histogram', labels: ['model', 'provider'], help: "From the request's headers to the first output token of a stream.", buckets: seconds },
   overhead: { name: 'llm_proxy_overhead_seconds', type: 'histogram', labels: [], help: "Sluice's own time on the request path: scan, classify, decide, rewrite.", buckets: fineSeconds },
+  genAiDuration: { name: 'gen_ai_client_operation_duration_seconds', type: 'histogram', labels: [...genAi, 'error_type'], help: "OpenTelemetry's `gen_ai.client.operation.duration`: one call to a provider. `error_type` is its outcome where that is not complete, else empty. With trace exemplars.", buckets: operationSeconds },
+  genAiFirstChunk: { name: 'gen_ai_client_operation_time_to_first_chunk_seconds', type: 'histogram', labels: genAi, help: "OpenTelemetry's `gen_ai.client.operation.time_to_first_chunk`, of streams. With trace exemplars.", buckets: operationSeconds },
+  genAiTokens: { name: 'gen_ai_client_token_usage', type: 'histogram', labels: [...genAi, 'gen_ai_token_type'], help: "OpenTelemetry's `gen_ai.client.token.usage`: tokens of one exchange, `input` or `output`. With trace exemplars.", buckets: tokens },
   workspaceRequests: { name: 'llm_proxy_workspace_request_total', type: 'counter', labels: ['workspace'], help: 'Exchanges by workspace, of those that the policy names.' },
   workspaceCost: { name: 'llm_proxy_workspace_cost_total', type: 'counter', labels: ['workspace'], help: 'US dollars by workspace, of the exchanges whose cost is known.' },
   cache: { name: 'llm_proxy_cache_total', type: 'counter', labels: ['result'], help: 'Exchanges where the policy has a cache, by what it did.' },
@@ -49,6 +57,7 @@ export const metricTable = {
   failOpen: { name: 'llm_proxy_fail_open_total', type: 'counter', labels: ['reason'], help: 'Requests that went on undecided because Sluice failed. Alert on any.' },
   protocolEvents: { name: 'llm_proxy_protocol_events_total', type: 'counter', labels: ['kind'], help: "Unexpected turns of Envoy's protocol." },
   pending: { name: 'llm_proxy_pending_exchanges', type: 'gauge', labels: [], help: 'Decided exchanges whose answer has not begun.' },
+  spans: { name: 'llm_proxy_spans_total', type: 'counter', labels: ['result'], help: 'Spans for the collector: `exported`, or `dropped` because it did not take them or took them too slowly.' },
   ledgerRecords: { name: 'llm_proxy_ledger_records_total', type: 'counter', labels: ['result'], help: 'Records for the ledger: `written` to disk, or `dropped` because more came than could be written.' },
   ledgerFailures: { name: 'llm_proxy_ledger_failures_total', type: 'counter', labels: [], help: 'Writes of the ledger that failed; they are tried again each second.' },
   ledgerWaiting: { name: 'llm_proxy_ledger_waiting_records', type: 'gauge', labels: [], help: 'Records that were handed to the ledger and are not yet on disk.' },
@@ -70,7 +79,8 @@ export function metricsPage(): string {
 
 This page is generated from \`src/provenance/metric-table.ts\` by \`scripts/generate-metrics-doc.ts\`.
 
-Sluice serves these on \`/metrics\` of its admin address, in the Prometheus text format.
+Sluice serves these on \`/metrics\` of its admin address, in the Prometheus text format. A scraper that accepts \`application/openmetrics-text\`
+gets OpenMetrics, with exemplars that lead from a bucket to a sampled trace where [spans](tracing.md) are on.
 
 | name | type | labels | meaning |
 |---|---|---|---|

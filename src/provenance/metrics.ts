@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import type { PassReason } from '../dialects/types.ts';
 import type { LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { TargetState } from '../route/cooldowns.ts';
+import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
 import type { CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
@@ -24,7 +25,7 @@ export interface LedgerFigures {
 }
 
 /** Counted elsewhere. */
-const mirrored: ReadonlySet<string> = new Set([metricTable.ledgerRecords.name, metricTable.ledgerFailures.name]);
+const mirrored: ReadonlySet<string> = new Set([metricTable.spans.name, metricTable.ledgerRecords.name, metricTable.ledgerFailures.name]);
 
 const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
 
@@ -56,12 +57,14 @@ export class Metrics implements RecordSink {
   readonly #firstToken = this.#histogram(metricTable.firstToken);
   readonly #age = this.#histogram(metricTable.cacheAge);
   readonly #overhead = this.#histogram(metricTable.overhead);
+  readonly #genAi = new GenAiMetrics(this.registry);
   readonly #modelSeries = new Map<string, ModelSeries>();
   readonly #baselineSeries = new Map<string, BaselineSeries>();
   readonly #children = new Map<string, Counter.Internal>();
   #pending: () => number = () => 0;
   #ledger: () => LedgerFigures = () => noLedger;
   #cooling: () => readonly { readonly target: TargetRef; readonly state: TargetState }[] = () => [];
+  #spans: () => { readonly exported: number; readonly dropped: number } = () => ({ exported: 0, dropped: 0 });
 
   constructor(options: MetricsOptions) {
     this.#labels = new BoundedLabels(options.policy);
@@ -73,6 +76,10 @@ export class Metrics implements RecordSink {
     this.#mirror(metricTable.ledgerRecords, (counter) => {
       counter.inc({ result: 'written' }, this.#ledger().written);
       counter.inc({ result: 'dropped' }, this.#ledger().dropped);
+    });
+    this.#mirror(metricTable.spans, (counter) => {
+      counter.inc({ result: 'exported' }, this.#spans().exported);
+      counter.inc({ result: 'dropped' }, this.#spans().dropped);
     });
     this.#mirror(metricTable.ledgerFailures, (counter) => counter.inc(this.#ledger().failures));
     this.#gauge(metricTable.policyGeneration, () => options.policy().number);
@@ -121,6 +128,11 @@ export class Metrics implements RecordSink {
   /** Where resting targets are read at each scrape. */
   watchCooldowns(states: () => readonly { readonly target: TargetRef; readonly state: TargetState }[]): void {
     this.#cooling = states;
+  }
+
+  /** Where the counts of spans are read at each scrape. */
+  watchSpans(counts: () => { readonly exported: number; readonly dropped: number }): void {
+    this.#spans = counts;
   }
 
   passthrough(reason: PassReason): void {
@@ -177,6 +189,7 @@ export class Metrics implements RecordSink {
     const series = this.#seriesOf(model, servedBy);
     if (record.cacheEntry !== null) this.#cached(record, record.cacheEntry);
     else this.#answered(record, series);
+    this.#genAi.record(record, (at) => this.#attemptLabels(record, at, routed));
     if (record.cost.known) {
       series.cost.inc(record.cost.usd);
       this.#inc(metricTable.workspaceCost, [workspace], record.cost.usd);
@@ -189,6 +202,12 @@ export class Metrics implements RecordSink {
       if (record.savings.usd > 0) baseline.savings.inc(record.savings.usd);
       if (record.savings.usd < 0) baseline.extra.inc(-record.savings.usd);
     }
+  }
+
+  /** A single attempt is known by what was asked for; those of a chain are the policy's own. */
+  #attemptLabels({ attempts }: ExchangeRecord, at: number, routed: boolean): AttemptLabels {
+    const { provider = null, model = null } = attempts[at]?.target ?? {};
+    return { provider: this.#labels.provider(provider), model: this.#labels.model(provider, model, routed || attempts.length > 1) };
   }
 
   /** What a model answered. */

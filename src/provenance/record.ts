@@ -8,7 +8,7 @@ import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 export interface RequestFacts
   extends Pick<
     ExchangeRecord,
-    'kind' | 'id' | 'workspace' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry'
+    'kind' | 'id' | 'workspace' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'trace'
   > {
   /** Milliseconds since the epoch at the request's headers. */
   readonly wallTime: number;
@@ -87,6 +87,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     cache: request.cache,
     cacheEntry: request.cacheEntry,
     arm: null,
+    trace: request.trace,
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };
 }

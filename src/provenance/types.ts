@@ -3,6 +3,7 @@ import type { Verdict } from '../classify/types.ts';
 import type { ApiName, Operation, PassReason, Usage, UsageUnknown } from '../dialects/types.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
+import type { TraceFacts } from './trace.ts';
 
 /** How an exchange ended. Closed list: a metric label. */
 export type OutcomeKind =
@@ -101,6 +102,8 @@ export interface ExchangeRecord {
   /** The answer that was served from the cache; null when none was. */
   readonly cacheEntry: CacheEntryFacts | null;
   readonly arm: string | null;
+  /** Null while spans are off. */
+  readonly trace: TraceFacts | null;
   readonly timing: {
     /** Sluice's own time on the request path: scan, classify, decide, rewrite. */
     readonly overheadMs: number;

@@ -1,5 +1,5 @@
 import type { ModelEntry, ModelMode } from '../catalog/types.ts';
-import { translatable } from '../dialects/translatable.ts';
+import { takesAsIs, translatable } from '../dialects/translatable.ts';
 import type { ApiName, Exchange } from '../dialects/types.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
 import type { DecideInput, Disqualification } from './types.ts';
@@ -42,7 +42,7 @@ function unreachable(input: DecideInput, target: TargetRef, chained: boolean): D
   if (provider === undefined) return 'provider-not-allowed';
   if (target.provider !== input.provider.name) {
     if (!input.section.allowProviders.has(target.provider)) return 'provider-not-allowed';
-    if (provider.family !== input.provider.family) {
+    if (!takesAsIs(provider, input.provider.family, input.exchange.api)) {
       if (!chained || !translatable(input.provider.family, provider.family)) return 'dialect';
       if (input.canTranslate?.(provider.family) !== true) return 'not-translatable';
     }

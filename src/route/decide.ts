@@ -80,6 +80,7 @@ class Decider {
       tier: choice.tier,
       reason: moved ? 'cooling-down' : choice.reason,
       rule: choice.rule,
+      ...(this.#input.learned == null ? {} : { learned: this.#input.learned }),
       candidates: this.#reports,
       wouldServe: null,
       block: choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
@@ -99,6 +100,7 @@ class Decider {
       (exchange.operation === 'generate' && this.#requestedEntry === null && section.unknownModel === 'keep' ? this.#keep('kept-unknown-model') : null) ??
       this.#rules(section.rules) ??
       (exchange.operation !== 'generate' ? this.#keep('kept-operation') : null) ??
+      this.#learned() ??
       (section.routedTiers.has(verdict.tier) ? this.#table(verdict.tier, section.upgrades === 'allow', 'tier', null) : this.#keep('kept-tier-not-routed')) ??
       this.#default() ??
       this.#keep('kept-no-candidate')
@@ -139,6 +141,18 @@ class Decider {
       if (report !== undefined) report.disqualified = 'cooling-down';
     }
     return awake;
+  }
+
+  /** The weak model where the learned router says that it is enough; else the requested one, which is the stronger. */
+  #learned(): Choice | null {
+    const { section, learned, verdict } = this.#input;
+    if (section.learned === null || learned?.acts !== true) return null;
+    if (learned.says === 'strong') return this.#keep('kept-learned');
+    const report = this.#report(section.learned.weak, verdict.tier);
+    report.disqualified ??= this.#priceFault(report, false);
+    if (report.disqualified !== null) return this.#keep('kept-learned');
+    report.chosen = true;
+    return this.#own(report.target) ? this.#keep('kept-learned') : this.#take(report.target, 'learned', null, verdict.tier);
   }
 
   #sensitivity(): Choice | null {

@@ -1,4 +1,5 @@
 import type { Cost } from '../catalog/types.ts';
+import type { LearnedVerdict, Unlike } from '../classify/learned/verdict.ts';
 import type { TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Decision, DecisionReason, Disqualification } from './types.ts';
@@ -15,6 +16,8 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   'kept-unknown-model': 'the catalog does not know the requested model, and the policy keeps such models',
   'kept-operation': 'only generation is routed by tier',
   'kept-by-rule': 'a rule of the policy keeps the requested model',
+  learned: 'the learned router expects the cheaper model to do as well, within the promised loss',
+  'kept-learned': 'the learned router takes the requested model to be needed, or does not know this kind of request',
   default: "no candidate qualified, so the policy's default answered",
   'cooling-down': 'the chosen model rests after failures, so its first fallback takes its place',
   shadow: 'the section is in shadow mode: nothing is changed',
@@ -55,6 +58,7 @@ export function explainRecord(record: ExchangeRecord): string {
   return [
     ...heading(record),
     ...verdictLines(record),
+    ...(record.decision?.learned === undefined ? [] : learnedLines(record.decision.learned)),
     ...(record.decision === null ? [] : decisionLines(record.decision)),
     ...answerLines(record),
     ...moneyLines(record),
@@ -90,6 +94,18 @@ function verdictLines({ verdict }: ExchangeRecord): string[] {
   ];
   const signals = verdict.signals.filter(({ share }) => share !== 0).sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1));
   for (const { name, value, share } of signals) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name} = ${value}`);
+  return lines;
+}
+
+const unlikes: Readonly<Record<Unlike, string>> = { words: 'it does not know the words', tools: 'it has not seen tools', media: 'it reads text only', conversation: 'it has not seen conversations' };
+
+function learnedLines(learned: LearnedVerdict): string[] {
+  const limit = learned.threshold === null ? 'no threshold keeps the promise' : `threshold ${learned.threshold.toFixed(3)}`;
+  const from = learned.calibration === null ? (learned.acts ? 'the strictest of all pairs' : 'no calibration of this pair: only recorded') : `calibrated on ${learned.calibration}`;
+  const lines = ['', `Learned router ${learned.model}: gain of the stronger model ${learned.gain.toFixed(3)} ± ${learned.uncertainty.toFixed(3)}, so the ${learned.says} model`];
+  lines.push(`  ${limit} for ${(learned.maxLoss * 100).toFixed(1)}% loss (${from}); it knows ${(learned.familiarity * 100).toFixed(0)}% of the words`);
+  if (learned.abstained !== null) lines.push(`  abstained: ${unlikes[learned.abstained]}`);
+  for (const { name, share } of learned.influences) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name}`);
   return lines;
 }
 

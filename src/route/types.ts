@@ -1,4 +1,5 @@
 import type { Cost } from '../catalog/types.ts';
+import type { LearnedVerdict } from '../classify/learned/verdict.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange } from '../dialects/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
@@ -16,6 +17,8 @@ export type DecisionReason =
   | 'kept-unknown-model'
   | 'kept-operation'
   | 'kept-by-rule'
+  | 'learned'
+  | 'kept-learned'
   | 'default'
   | 'cooling-down'
   | 'shadow'
@@ -55,6 +58,8 @@ export interface CandidateReport {
 export interface DecideInput {
   readonly exchange: Exchange;
   readonly verdict: Verdict;
+  /** What the learned router said; absent where the section does not ask it. */
+  readonly learned?: LearnedVerdict | null;
   readonly caller: CallerContext;
   readonly provider: Provider;
   readonly section: PolicySection;
@@ -78,6 +83,8 @@ export interface Decision {
   readonly reason: DecisionReason;
   /** Name of the override, rule or sensitivity pattern that decided; null for the table. */
   readonly rule: string | null;
+  /** What the learned router said, also where it did not decide; absent where it was not asked. */
+  readonly learned?: LearnedVerdict;
   readonly candidates: readonly CandidateReport[];
   /** In shadow mode: what would have been served; else null. */
   readonly wouldServe: TargetRef | null;

@@ -18,11 +18,17 @@ const everything: Values = {
   monitoring: { podMonitor: true, prometheusRule: true, dashboard: true, labels: { release: 'prometheus' } },
   policy: { inline: 'version: 1\ndefaults:\n  mode: shadow\n', namespaces: ['team-a'] },
   credentials: [{ secret: 'openai' }],
+  ledger: { enabled: true },
   imagePullSecrets: [{ name: 'registry' }],
   podAnnotations: { team: 'platform' },
   extraEnv: [{ name: 'TZ', value: 'UTC' }],
   extraArgs: ['--catalog-interval=6'],
 };
+
+const webhooks: Values = { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } };
+
+/** Certificates are new at each rendering. */
+const withoutCertificates = (text: string): string => text.replace(/(ca\.crt|tls\.crt|tls\.key|caBundle): \S{40,}/g, '$1: (made)');
 
 describe('the chart', () => {
   it('has values, schema, dashboard and page as their tables make them', () => {
@@ -42,11 +48,11 @@ describe('the chart', () => {
 });
 
 describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
-  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything]])('renders %s as its golden file has it', async (name, values) => {
-    await expect(await template(values)).toMatchFileSnapshot(`./golden/${name}.yaml`);
+  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything], ['webhooks', webhooks]])('renders %s as its golden file has it', async (name, values) => {
+    await expect(withoutCertificates(await template(values))).toMatchFileSnapshot(`./golden/${name}.yaml`);
   });
 
-  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything]])('passes a strict lint: %s', async (_name, values) => {
+  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything], ['webhooks', webhooks]])('passes a strict lint: %s', async (_name, values) => {
     expect(await helm(['lint', chart, '--strict'], values)).toContain('0 chart(s) failed');
   });
 
@@ -63,9 +69,17 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['a port out of range', { service: { port: 70_000 } }, /service/],
     ['a digest that is none', { image: { digest: 'latest' } }, /digest/],
     ['an inline policy that no simple selector finds', { policy: { inline: 'version: 1', selector: 'a in (b)' } }, /label=value/],
+    ['egress without a gateway', { shape: 'extension', egress: { baseUrl: true } }, /shape: gateway/],
     ['a service account that is neither made nor named', { serviceAccount: { create: false } }, /serviceAccount\.name/],
   ])('refuses %s', async (_name, values, message) => {
     await expect(template(values)).rejects.toThrow(message);
+  });
+
+  it('takes certificates of others, and makes none then', async () => {
+    const rendered = await template({ ...webhooks, webhooks: { policy: true, existingSecret: 'mine', caBundle: 'PEM' }, egress: { names: { enabled: true, existingSecret: 'names' } } });
+    expect(rendered).not.toContain('kind: Secret');
+    expect(rendered.match(/caBundle: (\S+)/)?.[1]).toBe(Buffer.from('PEM').toString('base64'));
+    expect(rendered.match(/secretName: (?:mine|names)\n/g)).toHaveLength(3);
   });
 
   it('gives no container more than it needs, and holds no secret', async () => {

@@ -1,49 +1,28 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
-import { freePorts } from '../../src/demo/stack.ts';
-import { findEnvoy } from '../../src/envoy/binary.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { chart, helm, plainHelm, template, type Values } from './support/helm.ts';
+import { LocalRelease, objectsOf } from './support/release.ts';
 import { missing } from './support/tools.ts';
 
 const absent = missing('testkube', 'helm');
-const entry = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url));
-
-interface Container {
-  readonly name: string;
-  readonly args: readonly string[];
-}
-
-interface KubeObject {
-  readonly kind: string;
-  readonly apiVersion: string;
-  readonly spec: { readonly template: { readonly metadata: object; readonly spec: { readonly initContainers: readonly Container[]; readonly containers: readonly Container[] } } };
-}
-
-const objectsOf = (text: string): KubeObject[] => parseAllDocuments(text).flatMap((document) => (document.contents === null ? [] : [document.toJS() as KubeObject]));
-
 const variants: readonly (readonly [string, Values])[] = [
   ['gateway', {}],
   ['extension', { shape: 'extension' }],
   ['gateway, one replica, all namespaces', { replicas: 1, policy: { allNamespaces: true, inline: 'version: 1' } }],
+  ['gateway, webhooks', { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } }],
+  ['extension, webhook, certificates of others', { shape: 'extension', webhooks: { policy: true, existingSecret: 'mine', annotations: { 'cert-manager.io/inject-ca-from': 'llm/mine' } } }],
   ['extension, scaled', { shape: 'extension', autoscaling: { enabled: true }, networkPolicy: { enabled: true }, policy: { namespaces: ['team-a'] } }],
   ['gateway, everything of Kubernetes itself', { autoscaling: { enabled: true }, networkPolicy: { enabled: true, apps: [{ namespaceSelector: {} }] }, monitoring: { dashboard: true }, credentials: [{ secret: 'openai' }], service: { type: 'LoadBalancer', port: 8080 }, podDisruptionBudget: { maxUnavailable: '25%' }, topologySpread: { whenUnsatisfiable: 'DoNotSchedule' } }],
 ];
 
 describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
   let cluster: TestCluster;
-  let folder: string;
   const env = (): Record<string, string> => ({ KUBECONFIG: cluster.kubeconfig });
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'sluice-release-'));
     cluster = new TestCluster();
     await cluster.start();
     const namespace = (name: string, labels: object = {}): string => `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })}`;
@@ -52,10 +31,7 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     for (const name of ['llm', 'strict']) await cluster.kubectl('create', 'serviceaccount', 'default', '--namespace', name);
   });
 
-  afterAll(async () => {
-    await cluster.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => cluster.stop());
 
   it.each(variants)('pass a strict dry run of the server: %s', async (_name, values) => {
     const rendered = await template(values);
@@ -93,31 +69,19 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
   });
 
   it('run: the pod’s own commands serve an SDK by the release’s ConfigMap, and follow its edit', async () => {
-    const envoy = await findEnvoy();
     const simulator = new ProviderSimulator();
-    const processes: ChildProcess[] = [];
+    const release = new LocalRelease(cluster);
     try {
       const endpoint = await simulator.listen();
-      const [http, status, admin, envoyAdmin] = await freePorts(4);
-      const policy = (model: string): string => `version: 1\nproviders:\n  openai: { endpoint: "${endpoint}" }\ndefaults:\n  tiers: [simple]\n  candidates: { simple: [openai/${model}] }\n`;
-      const values = (model: string): Values => ({ envoy: { port: http, statusPort: status, concurrency: 1 }, ports: { admin }, extraArgs: [`--envoy-admin=127.0.0.1:${envoyAdmin!}`], policy: { inline: policy(model) } });
-      const args = ['rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig];
-      await helm(['install', ...args], values('gpt-5-nano'));
-      const { spec } = objectsOf(await template(values('gpt-5-nano'))).find(({ kind }) => kind === 'Deployment')!.spec.template;
-      const local = ({ args: given }: Container): string[] => given.map((arg) => arg.replaceAll('/run/sluice', folder).replaceAll('0.0.0.0', '127.0.0.1'));
-      mkdirSync(join(folder, 'envoy'), { recursive: true });
-      const kubeconfig = await cluster.serviceAccountConfig('llm', 'rel-sluice');
-      processes.push(spawn(process.execPath, [entry, ...local(spec.initContainers[0]!)], { stdio: 'ignore', env: { ...process.env, KUBECONFIG: kubeconfig } }));
-      await until(async () => (await fetch(`http://127.0.0.1:${admin!}/readyz`)).ok, 'Sluice');
-      processes.push(spawn(envoy!, [...local(spec.containers[0]!), '--use-dynamic-base-id'].filter((arg) => arg !== '--disable-hot-restart'), { stdio: 'ignore' }));
-      await until(async () => (await fetch(`http://127.0.0.1:${status!}/ready`)).ok, 'Envoy');
-      const openai = new OpenAI({ apiKey: 'sk-test', baseURL: `http://127.0.0.1:${http!}/v1`, maxRetries: 0 });
+      const values = (model: string): Values => ({ policy: { inline: `version: 1\nproviders:\n  openai: { endpoint: "${endpoint}" }\ndefaults:\n  tiers: [simple]\n  candidates: { simple: [openai/${model}] }\n` } });
+      await release.start(values('gpt-5-nano'));
+      const openai = new OpenAI({ apiKey: 'sk-test', baseURL: `${release.url}/v1`, maxRetries: 0 });
       const ask = async (): Promise<string> => (await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is DNS?' }] })).model;
       expect(await ask()).toBe('gpt-5-nano');
-      await helm(['upgrade', ...args], values('gpt-4.1-nano'));
+      await release.helm('upgrade', values('gpt-4.1-nano'));
       await until(async () => (await ask()) === 'gpt-4.1-nano', 'the edit');
     } finally {
-      for (const child of processes) child.kill('SIGKILL');
+      release.stop();
       await simulator.close();
     }
   });

@@ -37,7 +37,7 @@ export function model(provider: string, name: string, price: number | null, fact
 export const standardModels = [model('openai', 'small', 1), model('openai', 'middle', 2), model('openai', 'large', 10), model('openai', 'dear', 20), model('mistral', 'other', 0.5), model('anthropic', 'claude', 0.5)];
 
 export function provider(name: string, facts: Partial<Provider> = {}): Provider {
-  return { name, family: 'openai', endpoint: 'https://example.test', pathPrefix: null, hosts: [], catalogProvider: name, deployments: new Map(), credential: null, ...facts };
+  return { name, family: 'openai', endpoint: 'https://example.test', pathPrefix: null, hosts: [], catalogProvider: name, deployments: new Map(), responses: false, credential: null, ...facts };
 }
 
 export const openai = provider('openai');
@@ -66,6 +66,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     streamUsage: 'leave',
     cache: compileCache({}),
     fallback: null,
+    learned: null,
     promptCapture: { kind: 'hash' },
     ...facts,
   };
@@ -142,7 +143,7 @@ export function record(decided: DecideInput = input(), ending: Partial<AnswerFac
       kind: 'decision', id: '018bcfe5-6800-7000-8000-000000000001', wallTime: 1_700_000_000_000, generation: decided.generation, workspace: decided.caller.workspace, provider: decided.provider.name,
       api: decided.exchange.api, operation: decided.exchange.operation, stream: decided.exchange.stream, passReason: null, requestedModel: decided.exchange.model, verdict: decided.verdict,
       decision: decide(decided), section: decided.section.name, mode: decided.section.mode,
-      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: 1, tools: 0, images: 0, promptHash: 'ab', promptStart: null }, cache: 'off', cacheEntry: null, overheadMs: 0.125, ...facts,
+      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: 1, tools: 0, images: 0, promptHash: 'ab', promptStart: null }, cache: 'off', cacheEntry: null, trace: null, overheadMs: 0.125, ...facts,
     },
     { outcome: 'complete', status: 200, answer: answer(), firstByteMs: 40, firstTokenMs: null, totalMs: 90.5, ...ending },
   );

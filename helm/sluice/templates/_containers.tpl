@@ -9,6 +9,7 @@
     - --policy-selector={{ .Values.policy.selector }}
     - --admin=0.0.0.0:{{ int64 .Values.ports.admin }}
     - --log-level={{ .Values.logLevel }}
+    - --ledger={{ if .Values.ledger.enabled }}/var/lib/sluice/ledger.db{{ else }}off{{ end }}
     - --grace={{ if $gateway }}5{{ else }}{{ int64 .Values.drainSeconds }}{{ end }}
     {{- if $gateway }}
     - --listen=unix:/run/sluice/sluice.sock
@@ -18,6 +19,21 @@
     - --envoy-ca={{ .Values.envoy.caFile }}
     {{- else }}
     - --listen=0.0.0.0:{{ int64 .Values.ports.extProc }}
+    {{- end }}
+    {{- if include "sluice.webhooks" . }}
+    - --webhook=0.0.0.0:{{ int64 .Values.webhooks.port }}
+    - --webhook-tls=/etc/sluice/webhook
+    {{- end }}
+    {{- if include "sluice.egress" . }}
+    - --egress-url=http://{{ include "sluice.fullname" . }}.{{ .Release.Namespace }}{{ if ne (int64 .Values.service.port) 80 }}:{{ int64 .Values.service.port }}{{ end }}
+    {{- end }}
+    {{- if .Values.egress.names.enabled }}
+    - --egress-service={{ include "sluice.fullname" . }}.{{ .Release.Namespace }}.svc
+    - --egress-hosts={{ join "," .Values.egress.names.hosts }}
+    - --egress-ca=/etc/sluice/egress-ca/ca.crt
+    - --egress-image={{ include "sluice.image" (list .Values.image .Chart.AppVersion) }}
+    - --envoy-tls-listen=0.0.0.0:{{ int64 .Values.egress.names.port }}
+    - --envoy-tls=/etc/sluice/egress
     {{- end }}
     {{- range .Values.extraArgs }}
     - {{ . | quote }}
@@ -33,6 +49,10 @@
     {{- end }}
     - name: admin
       containerPort: {{ int64 .Values.ports.admin }}
+    {{- if include "sluice.webhooks" . }}
+    - name: webhook
+      containerPort: {{ int64 .Values.webhooks.port }}
+    {{- end }}
   startupProbe:
     httpGet:
       path: /readyz
@@ -70,6 +90,20 @@
     - name: api-access
       mountPath: /var/run/secrets/kubernetes.io/serviceaccount
       readOnly: true
+    {{- if .Values.ledger.enabled }}
+    - name: ledger
+      mountPath: /var/lib/sluice
+    {{- end }}
+    {{- if include "sluice.webhooks" . }}
+    - name: webhook
+      mountPath: /etc/sluice/webhook
+      readOnly: true
+    {{- end }}
+    {{- if .Values.egress.names.enabled }}
+    - name: egress-ca
+      mountPath: /etc/sluice/egress-ca
+      readOnly: true
+    {{- end }}
     {{- range .Values.credentials }}
     - name: {{ printf "credential-%s" (.secret | sha256sum | trunc 12) }}
       mountPath: /etc/sluice/credentials/{{ .secret }}
@@ -97,6 +131,10 @@
   ports:
     - name: http
       containerPort: {{ int64 .Values.envoy.port }}
+    {{- if .Values.egress.names.enabled }}
+    - name: https
+      containerPort: {{ int64 .Values.egress.names.port }}
+    {{- end }}
     - name: status
       containerPort: {{ int64 .Values.envoy.statusPort }}
   readinessProbe:
@@ -120,4 +158,9 @@
   volumeMounts:
     - name: run
       mountPath: /run/sluice
+    {{- if .Values.egress.names.enabled }}
+    - name: egress
+      mountPath: /etc/sluice/egress
+      readOnly: true
+    {{- end }}
 {{- end }}

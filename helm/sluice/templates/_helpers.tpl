@@ -62,3 +62,24 @@ fsGroup: 65532
 seccompProfile:
   type: RuntimeDefault
 {{- end }}
+
+{{- /* Set when pods are changed, and when there is any webhook at all. */}}
+{{- define "sluice.egress" -}}
+{{- if or .Values.egress.baseUrl .Values.egress.names.enabled }}
+{{- if ne .Values.shape "gateway" }}{{ fail "egress needs shape: gateway" }}{{ end -}}
+true
+{{- end }}
+{{- end }}
+
+{{- define "sluice.webhooks" -}}
+{{- if or .Values.webhooks.policy (include "sluice.egress" .) }}true{{ end }}
+{{- end }}
+
+{{- /* The label and value of policy.selector, as JSON. */}}
+{{- define "sluice.policyLabel" -}}
+{{- $pair := splitList "=" .Values.policy.selector }}
+{{- if or (ne (len $pair) 2) (contains "," .Values.policy.selector) (hasSuffix "!" (first $pair)) }}
+{{- fail "policy.inline and webhooks.policy need a policy.selector of the form label=value" }}
+{{- end }}
+{{- toJson (dict (first $pair) (last $pair)) }}
+{{- end }}

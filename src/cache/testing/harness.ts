@@ -65,6 +65,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     prefix: '',
     path,
     routeOff: options.routeOff ?? false,
+    trace: null,
     cache: scope,
     appKeys: [],
   };

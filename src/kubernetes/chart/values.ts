@@ -68,6 +68,10 @@ export const chartValues = z.strictObject({
     .array(z.strictObject({ secret: z.string().min(1) }))
     .default([])
     .describe('Secrets that the policy names files of (keys of providers, URLs): mounted under /etc/sluice/credentials/SECRET/'),
+  ledger: z
+    .strictObject({ enabled: flag(false, "Keep every record in a ledger on the pod's own disk; it goes with the pod"), size: z.string().default('2Gi').describe('Most that it may take') })
+    .prefault({})
+    .describe('Records beyond log and metrics'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe("Sluice's log"),
   extraArgs: z.array(z.string()).default([]).describe('Further flags of sluice serve'),
   extraEnv: z.array(z.looseObject({})).default([]).describe('As in a container'),
@@ -91,6 +95,33 @@ export const chartValues = z.strictObject({
     })
     .prefault({})
     .describe('The gateway shape’s Envoy'),
+  webhooks: z
+    .strictObject({
+      policy: flag(false, 'Refuse bad policies at kubectl apply'),
+      port: port(9443, 'Where Sluice serves webhooks'),
+      timeoutSeconds: z.int().min(1).max(30).default(5).describe('How long the API server waits; then it goes on without an answer'),
+      certificateDays: z.int().min(1).max(36_500).default(730).describe('Validity of certificates that the chart makes, the one of egress.names among them; each helm upgrade renews them'),
+      existingSecret: z.string().default('').describe('Secret with tls.crt and tls.key, for example of cert-manager; empty: the chart makes one'),
+      caBundle: z.string().default('').describe('With existingSecret: PEM of its CA; empty: something else, such as cert-manager, writes it into the webhooks'),
+      annotations: labels('On both webhook configurations, for example cert-manager.io/inject-ca-from'),
+    })
+    .prefault({})
+    .describe('What the API server asks Sluice'),
+  egress: z
+    .strictObject({
+      baseUrl: flag(false, "gateway: set the SDKs' base-URL variables in pods with the label sluice.dev/egress=base-url, or of namespaces with it"),
+      names: z
+        .strictObject({
+          enabled: flag(false, "gateway: have the providers' own names end at the gateway, in pods with the label sluice.dev/egress=names, or of namespaces with it"),
+          hosts: z.array(z.string()).default(['api.openai.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'api.mistral.ai', 'api.deepseek.com']).describe('Those names; the policy has providers for them'),
+          port: port(10_443, "Envoy's port for them"),
+          existingSecret: z.string().default('').describe('Secret with tls.crt and tls.key for the names and the ca.crt that pods are to trust; empty: the chart makes one'),
+        })
+        .prefault({})
+        .describe('No variable at all'),
+    })
+    .prefault({})
+    .describe('Egress of pods that were not told'),
   drainSeconds: seconds(25, 'A pod that goes lets open requests and streams end for so long'),
   networkPolicy: z
     .strictObject({

@@ -97,7 +97,7 @@ export class TestCluster {
   /** The same, which rejects with what the server said. */
   async applied(manifests: string, ...args: readonly string[]): Promise<string> {
     const { ok, output } = await this.apply(manifests, ...args);
-    if (!ok) throw new Error(output);
+    if (!ok) throw new Error(output.slice(-2_000));
     return output;
   }
 

@@ -1,0 +1,21 @@
+import { writeFile } from 'node:fs/promises';
+import { rootCertificates } from 'node:tls';
+import type { Command } from 'commander';
+import { SluiceError } from '../errors.ts';
+
+/** `sluice ca-bundle`: the public CAs and a private one in one file, for libraries that take a file in place of their own. */
+export function registerCaBundle(program: Command): void {
+  program
+    .command('ca-bundle')
+    .description('write the public CAs and the private one of $SLUICE_CA_PEM into one file')
+    .requiredOption('--out <file>', 'the file')
+    .action(async ({ out }: { readonly out: string }) => {
+      const own = process.env['SLUICE_CA_PEM'] ?? '';
+      if (!own.includes('BEGIN CERTIFICATE')) throw new SluiceError('SLUICE_CLI_USAGE', 'SLUICE_CA_PEM holds no certificate.');
+      try {
+        await writeFile(out, `${own.trim()}\n${rootCertificates.join('\n')}\n`);
+      } catch (error) {
+        throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: out, cause: error });
+      }
+    });
+}

@@ -1,0 +1,129 @@
+import { lookup } from 'node:dns/promises';
+import { readFileSync, statSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { SluiceError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { readReview, writeReview, type AdmissionAnswer, type AdmissionRequest } from './admission.ts';
+import type { PolicyConfigMap } from './compose.ts';
+import { injectBaseUrl, injectNames, type EgressOptions } from './egress.ts';
+import type { PolicyPreview } from './policy-store.ts';
+import { validatePolicy } from './validate-policy.ts';
+
+export interface WebhookOptions {
+  /** `host:port`; port 0: any free one. */
+  readonly listen: string;
+  /** Folder with tls.crt and tls.key; both may be replaced at any time. */
+  readonly tls: string;
+  /** Null: policies are not in ConfigMaps, /validate answers 404. */
+  readonly preview: ((configMap: PolicyConfigMap) => PolicyPreview) | null;
+  /** Null: no pod is changed. `service`: host name of the gateway, looked up when a pod is made. */
+  readonly egress: (EgressOptions & { readonly service: string }) | null;
+  readonly onError: (failure: string) => void;
+}
+
+export interface WebhookServer {
+  /** `host:port` as bound. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** How often the certificate is looked at, in ms. */
+const certificateMs = 2_000;
+
+/** The admission webhooks that the API server calls. Rejects with SLUICE_WEBHOOK_TLS or SLUICE_LISTEN. */
+export async function startWebhooks(options: WebhookOptions): Promise<WebhookServer> {
+  const server = createServer(readCertificate(options.tls), (request, response) => {
+    void respond(options, request, response);
+  });
+  server.maxConnections = 256;
+  server.requestTimeout = 10_000;
+  server.headersTimeout = 5_000;
+  let signature = signatureOf(options.tls);
+  const renew = setInterval(() => {
+    const now = signatureOf(options.tls);
+    if (now === signature || now === '') return;
+    try {
+      server.setSecureContext(readCertificate(options.tls));
+      signature = now;
+    } catch (error) {
+      // Between two renames key and certificate may not belong together: the next look sees both.
+      options.onError(error instanceof Error ? error.message : String(error));
+    }
+  }, certificateMs);
+  renew.unref();
+  const colon = options.listen.lastIndexOf(':');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: options.listen, cause: error })));
+    server.listen(Number(options.listen.slice(colon + 1)), options.listen.slice(0, colon), resolve);
+  });
+  const bound = server.address() as AddressInfo;
+  return {
+    address: `${bound.address}:${bound.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(renew);
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function readCertificate(folder: string): { cert: Buffer; key: Buffer } {
+  try {
+    return { cert: readFileSync(join(folder, 'tls.crt')), key: readFileSync(join(folder, 'tls.key')) };
+  } catch (error) {
+    throw new SluiceError('SLUICE_WEBHOOK_TLS', error instanceof Error ? error.message : String(error), { where: folder, cause: error });
+  }
+}
+
+function signatureOf(folder: string): string {
+  try {
+    return ['tls.crt', 'tls.key'].map((name) => statSync(join(folder, name), { bigint: true })).map(({ ino, mtimeNs, size }) => `${ino} ${mtimeNs} ${size}`).join(' ');
+  } catch {
+    return '';
+  }
+}
+
+async function respond(options: WebhookOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const send = (status: number, body: string): void => {
+    response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+    response.end(body);
+  };
+  try {
+    if (request.url === '/healthz') return send(200, '{"status":"ok"}');
+    const path = (request.url ?? '').replace(/\?.*$/, '');
+    const answer = handlerOf(options, path);
+    if (answer === null || request.method !== 'POST') return send(404, '{"error":"no such webhook"}');
+    const text = await readBody(request);
+    const review = text === null ? null : readReview(text);
+    if (review === null) return send(400, '{"error":"this is no AdmissionReview"}');
+    send(200, writeReview(review.uid, await answer(review)));
+  } catch (error) {
+    options.onError(error instanceof Error ? error.message : String(error));
+    // The configuration's failurePolicy decides what this means.
+    send(500, '{"error":"internal"}');
+  }
+}
+
+type Handler = (request: AdmissionRequest) => AdmissionAnswer | Promise<AdmissionAnswer>;
+
+function handlerOf({ preview, egress }: WebhookOptions, path: string): Handler | null {
+  if (path === '/validate' && preview !== null) return (request) => validatePolicy(request, preview);
+  if (path === '/mutate/base-url' && egress !== null) return (request) => injectBaseUrl(request, egress);
+  if (path === '/mutate/names' && egress?.names != null) return async (request) => injectNames(request, egress, (await lookup(egress.service, { family: 4 })).address);
+  return null;
+}
+
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > limits.admissionBytes) return null;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

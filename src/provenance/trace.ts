@@ -1,0 +1,59 @@
+import { randomFillSync } from 'node:crypto';
+
+/** One step of Sluice's own work, in ms since the request's headers. */
+export interface TraceStep {
+  readonly name: 'cache' | 'classify' | 'decide';
+  readonly startMs: number;
+  /** Grows while the step waits for another. */
+  endMs: number;
+}
+
+/** Where a request stands in its trace. Ids are lower-case hex. */
+export interface TraceFacts {
+  readonly traceId: string;
+  /** The caller's span; null: the trace begins here. */
+  readonly parentId: string | null;
+  /** Sluice's span for this request. */
+  readonly spanId: string;
+  /** The spans of the calls to providers, one an attempt; each provider hears of its own. Filled as attempts begin. */
+  readonly attemptIds: string[];
+  readonly sampled: boolean;
+  /** Filled while the request is worked on. */
+  readonly steps: TraceStep[];
+}
+
+const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+
+/**
+ * Joins the caller's trace, or begins one. A caller's decision to sample is kept; of traces that begin here `ratio` (0 to 1)
+ * is sampled.
+ */
+export function beginTrace(header: string | undefined, ratio: number): TraceFacts {
+  const found = header === undefined ? null : traceparent.exec(header.trim());
+  const own = randomHex(8);
+  const attemptIds = [randomHex(8)];
+  if (found === null) {
+    const traceId = randomHex(16);
+    // As the SDK's ratio sampler: the id itself decides, so that all parties agree.
+    const sampled = Number.parseInt(traceId.slice(0, 8), 16) < ratio * 0x1_0000_0000;
+    return { traceId, parentId: null, spanId: own, attemptIds, sampled, steps: [] };
+  }
+  return {
+    traceId: found[1]!,
+    parentId: found[2]!,
+    spanId: own,
+    attemptIds,
+    sampled: (Number.parseInt(found[3]!, 16) & 1) === 1,
+    steps: [],
+  };
+}
+
+/** The traceparent header that the provider of an attempt gets, counted from 0. */
+export function traceparentOf({ traceId, attemptIds, sampled }: TraceFacts, attempt: number): string {
+  const id = (attemptIds[attempt] ??= randomHex(8));
+  return `00-${traceId}-${id}-${sampled ? '01' : '00'}`;
+}
+
+function randomHex(bytes: number): string {
+  return randomFillSync(Buffer.allocUnsafe(bytes)).toString('hex');
+}

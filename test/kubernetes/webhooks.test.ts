@@ -1,0 +1,176 @@
+import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { ProviderSimulator } from '../../src/demo/simulator.ts';
+import { TestCluster, until } from './support/cluster.ts';
+import { template, type Values } from './support/helm.ts';
+import { TestAuthority } from './support/pki.ts';
+import { entry, LocalRelease, objectsOf } from './support/release.ts';
+import { missing } from './support/tools.ts';
+
+const absent = missing('testkube', 'helm');
+const run = promisify(execFile);
+
+interface WebhookConfiguration {
+  readonly webhooks: { readonly clientConfig: { readonly service: { readonly path: string } } }[];
+}
+
+interface Pod {
+  readonly spec: {
+    readonly initContainers?: readonly { readonly name: string; readonly image: string }[];
+    readonly containers: readonly { readonly env?: readonly { readonly name: string; readonly value: string }[] }[];
+    readonly hostAliases?: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
+  };
+}
+
+describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`, () => {
+  let cluster: TestCluster;
+  let release: LocalRelease;
+  let values: Values;
+  const simulator = new ProviderSimulator();
+
+  const labelled = (name: string, text: string, labels: object = { 'sluice.dev/policy': 'true' }): string => stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'llm', labels }, data: { 'policy.yaml': text } });
+  const section = (name: string, rest = ''): string => `version: 1\nsections:\n  - name: ${name}\n    match: { workspace: [${name}] }\n    mode: shadow\n${rest}`;
+
+  /** The chart's configurations once more, calling this machine by address; those that helm made call a Service that has no pods here. */
+  async function pointHere(ca: string): Promise<void> {
+    const made = objectsOf(await template(values)).filter(({ kind }) => kind.endsWith('WebhookConfiguration')) as unknown as (object & WebhookConfiguration)[];
+    expect(made).toHaveLength(2);
+    const caBundle = readFileSync(ca).toString('base64');
+    await cluster.applied(
+      made.map((each) => `---\n${stringify({ ...each, metadata: { name: 'here' }, webhooks: each.webhooks.map((webhook) => ({ ...webhook, clientConfig: { url: `https://localhost:${release.webhookPort}${webhook.clientConfig.service.path}`, caBundle } })) })}`).join(''),
+    );
+  }
+
+  /** A certificate for localhost, of a CA of its own, where Sluice reads it. Gives the CA's file. */
+  function certify(name: string): string {
+    const folder = join(cluster.folder, name);
+    mkdirSync(folder);
+    const authority = new TestAuthority(folder);
+    authority.certify('server', '/CN=localhost', ['DNS:localhost']);
+    for (const end of ['key', 'crt']) copyFileSync(authority.path(`server.${end}`), join(release.folder, 'webhook', `tls.${end}`));
+    return authority.path('ca.crt');
+  }
+
+  beforeAll(async () => {
+    cluster = new TestCluster();
+    await cluster.start();
+    const namespace = (name: string, labels: object = {}): string => `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })}`;
+    await cluster.applied(namespace('llm') + namespace('plain') + namespace('shop', { 'sluice.dev/egress': 'base-url' }) + namespace('bank', { 'sluice.dev/egress': 'names' }));
+    for (const name of ['plain', 'shop', 'bank']) await cluster.kubectl('create', 'serviceaccount', 'default', '--namespace', name);
+    release = new LocalRelease(cluster);
+    values = {
+      webhooks: { policy: true },
+      egress: { baseUrl: true, names: { enabled: true } },
+      policy: { inline: `version: 1\nproviders:\n  openai: { endpoint: "${await simulator.listen()}" }\ndefaults:\n  tiers: [simple]\n  candidates: { simple: [openai/gpt-5-nano] }\n` },
+    };
+    await release.start(values);
+    await pointHere(certify('first'));
+    // A configuration is in force once the API server has seen it, a moment later.
+    await until(async () => !(await cluster.apply(labelled('probe', 'version: 2\n'), '--dry-run=server')).ok, 'the webhook');
+  });
+
+  afterAll(async () => {
+    release.stop();
+    await simulator.close();
+    await cluster.stop();
+  });
+
+  it('refuse a bad policy in the words of sluice validate', async () => {
+    const text = section('team', '    tiers: [simpel]\n');
+    const { ok, output } = await cluster.apply(labelled('team', text));
+    expect(ok).toBe(false);
+    const file = join(cluster.folder, 'policy.yaml');
+    writeFileSync(file, text);
+    const said = await run(process.execPath, [entry, 'validate', file]).catch((error: unknown) => error as { readonly stdout: string });
+    const line = said.stdout.split('\n')[0]!.replace(`${file}:`, 'policy.yaml:');
+    expect(line).toMatch(/^policy\.yaml:6:\d+ error .*Did you mean simple\?/);
+    expect(output).toContain(`denied the request: Sluice refuses this policy:\n${line}\n`);
+  });
+
+  it('refuse one that says again what another says', async () => {
+    await cluster.applied(labelled('team', section('team')));
+    await until(async () => !(await cluster.apply(labelled('again', section('team')), '--dry-run=server')).ok, 'the first to be known');
+    expect((await cluster.apply(labelled('again', section('team')))).output).toContain('there is another section called team');
+    await cluster.applied(labelled('team', section('team').replace('shadow', 'off')));
+  });
+
+  it('warn of what is only doubtful, and leave other ConfigMaps alone', async () => {
+    expect(await cluster.applied(labelled('pinned', section('pinned', '    pinned: [no-such-model]\n')))).toMatch(/^Warning: policy\.yaml:6:\d+ warning .*no-such-model/m);
+    await cluster.applied(labelled('notes', 'nonsense: 1\n', {}));
+  });
+
+  it('are passed over while no Sluice answers', async () => {
+    await release.killSluice();
+    await cluster.applied(labelled('late', 'nonsense: 1\n'), '--dry-run=server');
+    await release.startSluice();
+    await until(async () => !(await cluster.apply(labelled('late', 'nonsense: 1\n'), '--dry-run=server')).ok, 'the webhook again');
+  });
+
+  it('take a renewed certificate of another CA without a restart', async () => {
+    await pointHere(certify('second'));
+    await until(async () => !(await cluster.apply(labelled('late', 'nonsense: 1\n'), '--dry-run=server')).ok, 'the new certificate');
+  });
+
+  const podOf = async (namespace: string, labels: object = {}, spec: object = {}): Promise<Pod> => {
+    const container = { name: 'app', image: 'app', ...spec };
+    await cluster.applied(stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'app', namespace, labels }, spec: { containers: [container] } }));
+    const pod = JSON.parse(await cluster.kubectl('get', 'pod', 'app', '--namespace', namespace, '--output', 'json')) as Pod;
+    await cluster.kubectl('delete', 'pod', 'app', '--namespace', namespace, '--force');
+    return pod;
+  };
+  const env = (pod: Pod): Record<string, string> => Object.fromEntries((pod.spec.containers[0]!.env ?? []).map(({ name, value }) => [name, value]));
+
+  it('set base URLs in pods of a namespace that asks for it, and in pods that ask themselves', async () => {
+    expect(env(await podOf('shop'))).toMatchObject({ OPENAI_BASE_URL: 'http://rel-sluice.llm/v1', ANTHROPIC_BASE_URL: 'http://rel-sluice.llm' });
+    expect(env(await podOf('plain', { 'sluice.dev/egress': 'base-url' }))).toMatchObject({ OPENAI_BASE_URL: 'http://rel-sluice.llm/v1' });
+  });
+
+  it('touch no pod that opted out, and none that nobody asked for', async () => {
+    expect(env(await podOf('shop', { 'sluice.dev/egress': 'none' }))).toEqual({});
+    const pod = await podOf('plain');
+    expect([env(pod), pod.spec.hostAliases, pod.spec.initContainers]).toEqual([{}, undefined, undefined]);
+  });
+
+  it('point the providers’ names at the gateway, whose Envoy answers under them by a certificate that the pod trusts', async () => {
+    const pod = await podOf('bank');
+    expect(pod.spec.hostAliases).toEqual([{ ip: '127.0.0.1', hostnames: expect.arrayContaining(['api.openai.com']) as string[] }]);
+    expect(pod.spec.initContainers).toMatchObject([{ name: 'sluice-egress-ca', image: 'sluice:0.1.0' }]);
+    // What the pod's init container does, and then a client that knows only the variables and the names.
+    const bundle = join(release.folder, 'ca.pem');
+    const ca = readFileSync(join(release.folder, 'egress-ca', 'ca.crt'), 'utf8');
+    await run(process.execPath, [entry, 'ca-bundle', '--out', bundle], { env: { ...process.env, SLUICE_CA_PEM: ca } });
+    const { stdout } = await run(
+      'curl',
+      ['--silent', '--show-error', '--noproxy', '*', '--connect-to', `api.openai.com:443:127.0.0.1:${release.tlsPort}`, '--header', 'content-type: application/json', '--data', '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}', 'https://api.openai.com/v1/chat/completions'],
+      { env: { ...process.env, CURL_CA_BUNDLE: bundle } },
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ model: 'gpt-5-nano' });
+  });
+
+  it('warn of a pod that brings CAs of its own, and leave it', async () => {
+    const manifest = stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'own', namespace: 'bank' }, spec: { containers: [{ name: 'app', image: 'app', env: [{ name: 'SSL_CERT_FILE', value: '/mine' }] }] } });
+    expect(await cluster.applied(manifest, '--dry-run=server')).toContain('app sets SSL_CERT_FILE');
+  });
+
+  it('have certificates of the chart for the Service and for the names; an upgrade renews them and keeps the CA', async () => {
+    const certificate = async (secret: string, key: string): Promise<X509Certificate> => {
+      const { data } = JSON.parse(await cluster.kubectl('get', 'secret', secret, '--namespace', 'llm', '--output', 'json')) as { readonly data: Readonly<Record<string, string>> };
+      return new X509Certificate(Buffer.from(data[key]!, 'base64'));
+    };
+    const read = (): Promise<X509Certificate[]> => Promise.all([certificate('rel-sluice-ca', 'tls.crt'), certificate('rel-sluice-webhook', 'tls.crt'), certificate('rel-sluice-egress', 'tls.crt')]);
+    const [ca, webhook, egress] = (await read()) as [X509Certificate, X509Certificate, X509Certificate];
+    expect(webhook.checkHost('rel-sluice-webhook.llm.svc')).toBeDefined();
+    expect(egress.checkHost('api.anthropic.com')).toBeDefined();
+    expect([webhook.verify(ca.publicKey), egress.verify(ca.publicKey)]).toEqual([true, true]);
+    await release.helm('upgrade', values);
+    const [caAfter, webhookAfter] = (await read()) as [X509Certificate, X509Certificate, X509Certificate];
+    expect(caAfter.fingerprint256).toBe(ca.fingerprint256);
+    expect(webhookAfter.fingerprint256).not.toBe(webhook.fingerprint256);
+    expect(webhookAfter.verify(ca.publicKey)).toBe(true);
+  });
+});
