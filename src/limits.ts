@@ -90,6 +90,16 @@ export const limits = {
   cooldownTargets: 1_000,
   /** An AdmissionReview that the API server sends, in bytes: the object, and on an update the old one. */
   admissionBytes: 8 * 1024 * 1024,
+  /** Decisions that may still be graded without asking the ledger. */
+  gradedDecisions: 50_000,
+  /** One grade as callers send it, in bytes. */
+  feedbackBytes: 4 * 1024,
+  /** One answer that is looked into when it is whole, and all such copies together, in bytes. */
+  gradedAnswerBytes: 512 * 1024,
+  gradedAnswersBytes: 64 * 1024 * 1024,
+  /** Answers that wait for the judge, and each text of theirs, in UTF-16 units. */
+  judgeWaiting: 200,
+  judgedUnits: 8 * 1024,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
   /** Templates whose grades are learnt from, per workspace and pair of models; the one that was graded longest ago goes first. */

@@ -9,6 +9,9 @@ import type { Catalog } from './catalog/types.ts';
 import { openModel } from './classify/learned/live.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
 import { SluiceError } from './errors.ts';
+import { GradeBook, newestBySource } from './feedback/book.ts';
+import { Judge } from './feedback/judge.ts';
+import { takeFeedback, type FeedbackReply } from './feedback/request.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
 import { SocketTransport } from './extproc/socket-transport.ts';
 import { AttemptSession } from './extproc/attempt-session.ts';
@@ -19,11 +22,12 @@ import { Ledger } from './ledger/ledger.ts';
 import type { WebhookServer } from './kubernetes/webhook-server.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
+import { Grader } from './pipeline/grading.ts';
 import { defaultPolicyFile } from './policy/source.ts';
 import { FilePolicyStore } from './policy/store.ts';
 import type { LivePolicyStore } from './policy/types.ts';
 import { fanout } from './provenance/fanout.ts';
-import { logSink, openLog } from './provenance/log-sink.ts';
+import { gradeLog, logSink, openLog } from './provenance/log-sink.ts';
 import { Metrics } from './provenance/metrics.ts';
 import { spansAskedFor } from './provenance/otel-settings.ts';
 import { RecentRecords } from './provenance/recent.ts';
@@ -117,7 +121,12 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   // The SDK is loaded where spans are wanted, and only there.
   const spans = spansAskedFor(process.env) ? (await import('./provenance/spans.ts')).openSpans(process.env, version) : null;
   if (spans !== null) metrics.watchSpans(() => spans.sink.counts);
-  const sink = fanout([metrics, recent, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
+  const book = new GradeBook({
+    find: ledger === null ? null : (id) => ledger.find(id),
+    sinks: [metrics, ...(ledger === null ? [] : [ledger]), gradeLog(logger)],
+    onError: (err) => logger.error({ err }, 'a grade sink failed'),
+  });
+  const sink = fanout([metrics, recent, book, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
   const credentials = new Credentials();
   await credentials.refresh(policy.current());
   const rereadKeys = setInterval(() => void credentials.refresh(policy.current()), credentialRefreshMs);
@@ -140,14 +149,29 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onError: (err) => logger.error({ err }, 'learned router not changed; the last good model stays'),
   });
   const cooldowns = new Cooldowns();
-  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const judge = new Judge({
+    credentials,
+    onGrade: (decision, score) => book.own(decision, score, 'judge'),
+    onResult: (result, usd) => metrics.judged(result, usd),
+  });
+  const feedback = (body: Buffer, workspace: string | null): Promise<FeedbackReply> => takeFeedback(book, body, workspace, (source, result) => metrics.feedback(source, result));
+  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
   const Transport = socketPath(options.listen) === null ? GrpcTransport : SocketTransport;
   const transport = new Transport();
   let ready = false;
-  const admin = createAdmin({ registry: metrics.registry, recent, ledger, cache, policyStore: policy, ready: () => ready });
+  const admin = createAdmin({
+    registry: metrics.registry,
+    recent,
+    ledger,
+    grades: async (id) => newestBySource([...((await ledger?.grades(id)) ?? []), ...book.grades(id)]),
+    feedback: (body) => feedback(body, null),
+    cache,
+    policyStore: policy,
+    ready: () => ready,
+  });
   const colon = options.admin.lastIndexOf(':');
   const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
   const address = await transport.listen(options.listen, {
@@ -174,6 +198,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       ready = false;
       await transport.drain(graceMs);
       pipeline.close();
+      judge.close();
       router.close();
       cache.close();
       clearInterval(rereadKeys);

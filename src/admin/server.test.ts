@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
 import { ResponseCache } from '../cache/cache.ts';
+import type { Grade } from '../feedback/types.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import { RecentRecords } from '../provenance/recent.ts';
 import { createAdmin, type Admin } from './server.ts';
@@ -8,6 +9,7 @@ import { createAdmin, type Admin } from './server.ts';
 const policy = generation();
 const recent = new RecentRecords();
 const metrics = new Metrics({ version: '1', policy: () => policy, refused: () => true });
+let grades: readonly Grade[] = [];
 let ready = true;
 let admin: Admin;
 let base: string;
@@ -21,6 +23,8 @@ beforeAll(async () => {
     policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }), sources: () => [] },
     cache: new ResponseCache({ memoryBytes: 1_000_000 }),
     ledger: null,
+    grades: () => Promise.resolve(grades),
+    feedback: (body) => Promise.resolve({ status: 202, body: { bytes: body.length } }),
     ready: () => ready,
   });
   base = `http://${await admin.listen('127.0.0.1', 0)}`;
@@ -62,6 +66,19 @@ describe('the admin server', () => {
     expect(text).toContain('served by   openai/small');
   });
 
+  it('shows the grades of a decision', async () => {
+    grades = [{ decision: record().id, time: '2026-01-01T00:00:00.000Z', score: 0.25, source: 'user' }];
+    expect(await json(`/decisions/${record().id}`)).toEqual({ ...record(), grades });
+    expect((await get(`/decisions/${record().id}?format=text`)).text).toContain('  graded      0.25 by user at 2026-01-01T00:00:00.000Z\n');
+    grades = [];
+  });
+
+  it('takes feedback as JSON only', async () => {
+    const post = (type: string) => get('/v1/feedback', { method: 'POST', body: '{}', headers: { 'content-type': type } });
+    expect(await post('application/json')).toMatchObject({ status: 202, text: '{"bytes":2}\n' });
+    expect((await post('text/plain')).status).toBe(415);
+  });
+
   it('totals the savings', async () => {
     expect(await json('/savings')).toMatchObject({ exchanges: 1, currency: 'USD', savings: { usd: 0.0285 }, unknownShare: { cost: 0, savings: 0 } });
   });
@@ -90,7 +107,7 @@ describe('the admin server', () => {
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), ready: () => true });
+    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, grades: () => Promise.resolve([]), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), ready: () => true });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

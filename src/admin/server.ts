@@ -4,6 +4,8 @@ import { inspectEntry, purgeFilterOf } from '../cache/admin.ts';
 import type { ResponseCache } from '../cache/cache.ts';
 import type { Registry } from 'prom-client';
 import { SluiceError } from '../errors.ts';
+import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
+import type { Grade } from '../feedback/types.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { parseWhere, parseWindow } from '../ledger/query.ts';
 import { limits } from '../limits.ts';
@@ -19,6 +21,9 @@ export interface AdminOptions {
   readonly policyStore: Pick<LivePolicyStore, 'current' | 'lastRefusal' | 'sources'>;
   /** Null: none is kept. */
   readonly ledger: Pick<Ledger, 'decisions' | 'find' | 'savings'> | null;
+  /** The grades that are known of a decision's answer. */
+  readonly grades: (id: string) => Promise<readonly Grade[]>;
+  readonly feedback: (body: Buffer) => Promise<FeedbackReply>;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
 }
@@ -39,8 +44,8 @@ interface Answer {
 const defaultLimit = 50;
 
 /**
- * The admin server: metrics, health, recent decisions, savings, policy state, the cache. Only a DELETE under /cache changes anything;
- * a web page cannot send one across origins. It has no login, and belongs on loopback or a cluster-internal port.
+ * The admin server: metrics, health, recent decisions, savings, policy state, the cache. A DELETE under /cache changes
+ * something, and so does JSON that is posted; a web page can send neither across origins. It has no login, and belongs on loopback or a cluster-internal port.
  */
 export function createAdmin(options: AdminOptions): Admin {
   const server = createServer((request, response) => {
@@ -79,7 +84,7 @@ async function respond(options: AdminOptions, request: IncomingMessage, response
     'content-length': Buffer.byteLength(answer.body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(answer.status === 405 ? { allow: 'GET, HEAD, DELETE' } : {}),
+    ...(answer.status === 405 ? { allow: 'GET, HEAD, DELETE, POST' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
@@ -89,7 +94,8 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   if (!URL.canParse(target, 'http://admin')) return failure(400, 'bad-request', 'The URL cannot be read.');
   const url = new URL(target, 'http://admin');
   if (request.method === 'DELETE' && url.pathname === '/cache/entries') return purge(options.cache, url.searchParams);
-  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, and DELETE for /cache/entries.');
+  if (request.method === 'POST' && url.pathname === feedbackPath) return feedback(options, request);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries, and POST for /v1/feedback.');
   switch (url.pathname) {
     case '/metrics':
       return { status: 200, ...(await exposition(options.registry, request.headers.accept)) };
@@ -109,7 +115,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
       return url.pathname.startsWith('/decisions/')
         ? decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'))
-        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy, /cache, /cache/entries/{id}.');
+        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy, /cache, /cache/entries/{id}; POST /v1/feedback.');
   }
 }
 
@@ -140,11 +146,27 @@ function noLedger(): Answer {
   return failure(404, 'no-ledger', 'This server keeps no ledger: start it with --ledger FILE.');
 }
 
-async function decision({ recent, ledger }: AdminOptions, id: string, format: string | null): Promise<Answer> {
+/** Read up to a little more than feedback may have, so that what is too large is said to be so. */
+async function feedback({ feedback: take }: AdminOptions, request: IncomingMessage): Promise<Answer> {
+  // A web page of another origin can post text, and never JSON, without being allowed to.
+  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return failure(415, 'content-type', 'Send application/json.');
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= limits.feedbackBytes + 64 * 1024) chunks.push(chunk);
+    if (bytes > limits.feedbackBytes) break;
+  }
+  const { status, body } = await take(Buffer.concat(chunks));
+  return json(status, body);
+}
+
+async function decision({ recent, ledger, grades }: AdminOptions, id: string, format: string | null): Promise<Answer> {
   const record = recent.get(id) ?? (await ledger?.find(id)) ?? null;
   if (record === null) return failure(404, 'no-decision', `This id is not among the last ${limits.recentDecisions} decisions of this process, and in no ledger of it. Look it up in the log: sluice explain ID --log FILE`);
-  if (format === null || format === 'json') return json(200, record);
-  if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record) };
+  const known = await grades(record.id);
+  if (format === null || format === 'json') return json(200, known.length === 0 ? record : { ...record, grades: known });
+  if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record, known) };
   return failure(400, 'bad-format', 'format must be json or text.');
 }
 

@@ -47,6 +47,8 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     policy,
     credentials,
     cooldowns: new Cooldowns(),
+    grader: null,
+    feedback: null,
     router: { current: () => model },
     sink: { record: (record) => records.push(record) },
     metrics: new Metrics({ version: '', policy: () => policy.current(), refused: () => false }),

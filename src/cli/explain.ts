@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
 import { explainRecord } from '../route/explain.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
-import { findInLedger, findInLog, fetchDecision } from './find-record.ts';
+import { findInLedger, findInLog, fetchDecision, type GradedRecord } from './find-record.ts';
 
 interface ExplainFlags {
   readonly log?: string;
@@ -49,7 +48,7 @@ export function registerExplain(program: Command): void {
     .option('--json', 'print the record as JSON')
     .action(async (id: string | undefined, flags: ExplainFlags) => {
       const record = await recordFor(id, flags);
-      process.stdout.write(flags.json === true ? `${JSON.stringify(record, null, 2)}\n` : explainRecord(record));
+      process.stdout.write(flags.json === true ? `${JSON.stringify(record, null, 2)}\n` : explainRecord(record, record.grades ?? []));
     });
 }
 
@@ -57,7 +56,7 @@ function collect(value: string, all: readonly string[]): readonly string[] {
   return [...all, value];
 }
 
-async function recordFor(id: string | undefined, flags: ExplainFlags): Promise<ExchangeRecord> {
+async function recordFor(id: string | undefined, flags: ExplainFlags): Promise<GradedRecord> {
   if ((id === undefined) === (flags.request === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'give either a decision id or --request FILE.');
   if (flags.request !== undefined) {
     const { decideRequest } = await import('./decide-request.ts');

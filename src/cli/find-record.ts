@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { SluiceError } from '../errors.ts';
-import { findRecord } from '../ledger/query.ts';
+import type { Grade } from '../feedback/types.ts';
+import { findGrades, findRecord } from '../ledger/query.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { withLedger } from './open-ledger.ts';
 
@@ -21,6 +22,9 @@ const recordShape = z.looseObject({
   savings: cost,
   timing: z.looseObject({ overheadMs: z.number() }),
 });
+
+/** A record with the grades that are known of its answer; absent: none is, or nobody was asked. */
+export type GradedRecord = ExchangeRecord & { readonly grades?: readonly Grade[] };
 
 /** Longest time to wait for the admin server, in ms. */
 const fetchMs = 5_000;
@@ -48,14 +52,17 @@ export async function findInLog(file: string, id: string): Promise<ExchangeRecor
 }
 
 /** The record in a ledger whose id is `id` or, when only one does, begins with it. Throws SluiceError. */
-export function findInLedger(file: string, id: string): ExchangeRecord {
-  const record = withLedger(file, (db) => findRecord(db, id));
+export function findInLedger(file: string, id: string): GradedRecord {
+  const record = withLedger(file, (db) => {
+    const found = findRecord(db, id);
+    return found === null ? null : { ...found, grades: findGrades(db, found.id) };
+  });
   if (record === null) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: file });
   return record;
 }
 
 /** Asks a running server's admin address. Throws SluiceError. */
-export async function fetchDecision(admin: string, id: string): Promise<ExchangeRecord> {
+export async function fetchDecision(admin: string, id: string): Promise<GradedRecord> {
   let response: Response;
   let text: string;
   try {

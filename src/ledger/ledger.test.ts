@@ -10,7 +10,7 @@ import { signCheckpoint } from './chain.ts';
 import { openDatabase, type Db } from './database.ts';
 import { exportLedger } from './export.ts';
 import { Ledger } from './ledger.ts';
-import { findDecisions, findRecord, savingsReport } from './query.ts';
+import { findDecisions, findGrades, findRecord, savingsReport } from './query.ts';
 import { Rollups } from './rollup.ts';
 import { LedgerWriter } from './store.ts';
 import { columnsOf, type Checkpoint } from './types.ts';
@@ -47,6 +47,32 @@ function filled(count: number, workspace = 'red'): LedgerWriter {
   }
   return writer;
 }
+
+describe('grades', () => {
+  const graded = (decision: string, score: number): string => JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score, source: 'user' }, workspace: 'red' });
+
+  it('stand in the chain beside their decision, and in no sum', () => {
+    const writer = new LedgerWriter(db, { version: '1' });
+    const record = sample(now);
+    writer.append([line(record), graded(record.id, 0), graded(record.id, 1)]);
+    expect(findGrades(db, record.id).map(({ score }) => score)).toEqual([0, 1]);
+    expect(findRecord(db, record.id)?.id).toBe(record.id);
+    expect(findDecisions(db, { where: [], from: null, limit: 10 })).toHaveLength(1);
+    expect(savingsReport(db, { from: now - dayMs, to: now + dayMs, by: [], limit: 1 }).total.exchanges).toBe(1);
+    expect(verify()).toMatchObject({ ok: true, rows: 4 });
+    db.exec(`UPDATE entries SET workspace = 'blue' WHERE kind = 'grade' AND seq = 3`);
+    expect(faults()).toEqual(['altered 3']);
+  });
+
+  it('are erased with their workspace', () => {
+    const writer = new LedgerWriter(db, { version: '1' });
+    const record = sample(now);
+    writer.append([line(record), graded(record.id, 0)]);
+    expect(writer.erase('red', 'asked for')).toBe(2);
+    expect(findGrades(db, record.id)).toEqual([]);
+    expect(verify()).toMatchObject({ ok: true, erased: 2 });
+  });
+});
 
 describe('the chain', () => {
   it('holds when nobody touched it', () => {

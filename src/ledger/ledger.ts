@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { SluiceError, type ErrorCode } from '../errors.ts';
+import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
 import { limits } from '../limits.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import type { DecisionsQuery, SavingsReport } from './query.ts';
 import type { Retention } from './store.ts';
-import type { Checkpoint } from './types.ts';
+import type { Checkpoint, GradeEntry } from './types.ts';
 
 export interface LedgerOptions {
   readonly file: string;
@@ -40,7 +41,7 @@ const minute = 60_000;
  * The ledger of a running server. Records are handed to a thread that writes them in batches: the request path pays for
  * one line of JSON each. What is not written within the bound is dropped, counted, and the gap is written down.
  */
-export class Ledger implements RecordSink {
+export class Ledger implements RecordSink, GradeSink {
   readonly #options: LedgerOptions;
   readonly #writer: Worker;
   #reader: Worker | null = null;
@@ -93,12 +94,21 @@ export class Ledger implements RecordSink {
   }
 
   record(record: ExchangeRecord): void {
+    this.#add(record);
+  }
+
+  observe(grade: Grade, { workspace }: GradedDecision): void {
+    // What the record says of its answer is in the record.
+    if (grade.source !== 'checks') this.#add({ grade, workspace });
+  }
+
+  #add(entry: ExchangeRecord | GradeEntry): void {
     if (this.#gone || this.#waitingCharacters + this.#lines.length > limits.ledgerQueueCharacters) {
       this.#dropped++;
       this.#droppedUntold++;
       return;
     }
-    this.#lines += `${JSON.stringify(record)}\n`;
+    this.#lines += `${JSON.stringify(entry)}\n`;
     this.#count++;
     this.#waiting++;
     if (this.#lines.length >= batchCharacters) this.#post();
@@ -111,6 +121,10 @@ export class Ledger implements RecordSink {
 
   find(id: string): Promise<ExchangeRecord | null> {
     return this.#ask({ kind: 'record', id }) as Promise<ExchangeRecord | null>;
+  }
+
+  grades(id: string): Promise<Grade[]> {
+    return this.#ask({ kind: 'grades', id }) as Promise<Grade[]>;
   }
 
   savings(query: { readonly from: number; readonly to: number; readonly by: readonly string[]; readonly limit: number }): Promise<SavingsReport> {

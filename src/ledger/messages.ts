@@ -33,6 +33,7 @@ export type WriterReply =
 export type LedgerQuestion =
   | { readonly kind: 'decisions'; readonly query: DecisionsQuery }
   | { readonly kind: 'record'; readonly id: string }
+  | { readonly kind: 'grades'; readonly id: string }
   | { readonly kind: 'savings'; readonly from: number; readonly to: number; readonly by: readonly string[]; readonly limit: number };
 
 export interface ReaderRequest {

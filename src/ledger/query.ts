@@ -1,7 +1,8 @@
 import { SluiceError } from '../errors.ts';
+import type { Grade } from '../feedback/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { rollupKeys, type Db } from './database.ts';
-import type { LedgerColumns } from './types.ts';
+import type { GradeEntry, LedgerColumns } from './types.ts';
 
 /** What `--where` may name, and how its value is read. */
 const fields: Readonly<Record<string, { readonly column: keyof LedgerColumns; readonly kind: 'text' | 'number' }>> = {
@@ -91,10 +92,19 @@ export function findDecisions(db: Db, query: DecisionsQuery): ExchangeRecord[] {
 export function findRecord(db: Db, id: string): ExchangeRecord | null {
   const low = id.toLowerCase();
   if (!/^[0-9a-f-]{1,36}$/.test(low)) return null;
-  const found = db.prepare<[string, string], { id: string; body: string }>('SELECT id, body FROM entries WHERE id >= ? AND id < ? AND id IS NOT NULL ORDER BY id LIMIT 2').all(low, `${low}g`);
+  const found = db.prepare<[string, string], { id: string; body: string }>(`SELECT id, body FROM entries WHERE id >= ? AND id < ? AND id IS NOT NULL AND kind = 'exchange' ORDER BY id LIMIT 2`).all(low, `${low}g`);
   const exact = found.find((row) => row.id === low) ?? (found.length === 1 ? found[0] : undefined);
   if (exact === undefined && found.length > 1) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found[0]!.id} and ${found[1]!.id} both begin with ${low}.`);
   return exact === undefined ? null : (JSON.parse(exact.body) as ExchangeRecord);
+}
+
+/** The grades of one decision's answer, oldest first; `id` in full. */
+export function findGrades(db: Db, id: string): Grade[] {
+  return db
+    .prepare<[string], string>(`SELECT body FROM entries WHERE id = ? AND kind = 'grade' AND body IS NOT NULL ORDER BY at`)
+    .pluck()
+    .all(id)
+    .map((body) => (JSON.parse(body) as GradeEntry).grade);
 }
 
 export const savingsKeys = rollupKeys;

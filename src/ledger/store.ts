@@ -6,7 +6,7 @@ import { uuidv7 } from '../provenance/id.ts';
 import { contentHash, genesis, rowHash, signCheckpoint } from './chain.ts';
 import type { Db } from './database.ts';
 import { Rollups } from './rollup.ts';
-import { columnNames, columnsOf, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
+import { columnNames, columnsOf, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
 
 const saltBytes = 16;
 
@@ -68,12 +68,17 @@ export class LedgerWriter {
     return this.#seq;
   }
 
-  /** Appends records, each as one line of JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
+  /** Appends records and grades, each as one line of JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
   append(lines: readonly string[], dropped = 0): void {
     this.#atomic(() => {
       if (dropped > 0) this.#append(this.#n, 'gap', Date.now(), null, JSON.stringify({ cause: 'overload', dropped } satisfies GapEntry));
       for (const line of lines) {
-        const record = JSON.parse(line) as ExchangeRecord;
+        const entry = JSON.parse(line) as ExchangeRecord | GradeEntry;
+        if ('grade' in entry) {
+          this.#append(this.#n, 'grade', Date.parse(entry.grade.time), gradeColumns(entry), line);
+          continue;
+        }
+        const record = entry;
         const at = Date.parse(record.time);
         const columns = columnsOf(record);
         this.#append(this.#n, 'exchange', at, columns, line);
@@ -105,7 +110,7 @@ export class LedgerWriter {
   erase(workspace: string, reason: string): number {
     let erased = 0;
     const select = this.#db.prepare<[string, number], { n: number; id: string; seq: number }>(
-      `SELECT e.writer AS n, w.id, e.seq FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind = 'exchange' AND e.workspace = ? LIMIT ?`,
+      `SELECT e.writer AS n, w.id, e.seq FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('exchange', 'grade') AND e.workspace = ? LIMIT ?`,
     );
     const clear = this.#db.prepare(`UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} WHERE writer = ? AND seq = ?`);
     for (;;) {
@@ -196,7 +201,7 @@ export class LedgerWriter {
     }
   }
 
-  #append(n: number, kind: EntryKind, at: number, columns: LedgerColumns | null, body: string): void {
+  #append(n: number, kind: EntryKind, at: number, columns: Partial<LedgerColumns> | null, body: string): void {
     const salt = randomBytes(saltBytes);
     const content = contentHash(salt, body);
     const seq = this.#seq + 1;

@@ -1,7 +1,8 @@
+import type { Grade } from '../feedback/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 
-/** What a row of the ledger is about. `exchange` holds a record; the rest tell of the ledger itself. */
-export type EntryKind = 'exchange' | 'open' | 'close' | 'gap' | 'erase' | 'prune';
+/** What a row of the ledger is about. `exchange` holds a record, `grade` an opinion on its answer; the rest tell of the ledger itself. */
+export type EntryKind = 'exchange' | 'grade' | 'open' | 'close' | 'gap' | 'erase' | 'prune';
 
 /** The parts of a record that queries filter and group by. Null: unknown, or not said. */
 export interface LedgerColumns {
@@ -72,6 +73,17 @@ export function columnsOf(record: ExchangeRecord): LedgerColumns {
     ttft: timing.firstTokenMs,
     latency: timing.totalMs,
   };
+}
+
+/** A grade with the workspace of the decision that it is about. */
+export interface GradeEntry {
+  readonly grade: Grade;
+  readonly workspace: string;
+}
+
+/** The columns of a grade: its decision's id and workspace, so that both are found, and erased, together. */
+export function gradeColumns({ grade, workspace }: GradeEntry): Pick<LedgerColumns, 'id' | 'workspace'> {
+  return { id: grade.decision, workspace };
 }
 
 /** What a writer's own entries say, as JSON in their body. */

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { contentHash, genesis, rowHash, signatureHolds } from './chain.ts';
 import type { Db } from './database.ts';
-import { columnNames, columnsOf, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
+import { columnNames, columnsOf, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
 
 export type FaultKind = 'altered' | 'missing' | 'broken-chain' | 'erased-unexplained' | 'checkpoint' | 'signature' | 'rollup';
 
@@ -138,6 +138,12 @@ class Verifier {
         const columns = columnsOf(JSON.parse(row.body) as ExchangeRecord);
         const differs = columnNames.find((name) => row[name] !== columns[name]);
         if (differs !== undefined) this.#fault('altered', id, row.seq, `column ${differs} is not what the record says`);
+        break;
+      }
+      case 'grade': {
+        const columns: Partial<LedgerColumns> = gradeColumns(JSON.parse(row.body) as GradeEntry);
+        const differs = columnNames.find((name) => row[name] !== (columns[name] ?? null));
+        if (differs !== undefined) this.#fault('altered', id, row.seq, `column ${differs} is not what the grade says`);
         break;
       }
       case 'gap':

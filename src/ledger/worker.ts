@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { SluiceError } from '../errors.ts';
 import { openDatabase, type Db } from './database.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
-import { findDecisions, findRecord, savingsReport } from './query.ts';
+import { findDecisions, findGrades, findRecord, savingsReport } from './query.ts';
 import { LedgerWriter } from './store.ts';
 
 /** A failed write is tried again after this long, in ms: the disk may have room again. */
@@ -121,6 +121,8 @@ function answer(db: Db, question: LedgerQuestion): unknown {
       return findDecisions(db, question.query);
     case 'record':
       return findRecord(db, question.id);
+    case 'grades':
+      return findGrades(db, question.id);
     case 'savings':
       return savingsReport(db, question);
   }

@@ -59,6 +59,8 @@ async function pipelineOf(policy: string): Promise<Bench> {
     policy: { current: () => generation },
     credentials,
     cooldowns: new Cooldowns(),
+    grader: null,
+    feedback: null,
     router,
     sink: { record: (record) => records.push(record) },
     metrics,

@@ -6,6 +6,7 @@ import { takesAsIs } from '../dialects/translatable.ts';
 import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
+import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
 import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
@@ -18,6 +19,7 @@ import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './ca
 import { appKeysOf, type ChainRun } from './chain-run.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
+import type { Grader } from './grading.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
 import { processRequest, uncached, type CacheFacts, type RequestContext } from './request.ts';
@@ -33,6 +35,9 @@ export interface PipelineOptions {
   readonly cache: ResponseCache;
   /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
   readonly traceRatio?: number;
+  /** Null: nothing is graded, and feedback is not taken here. */
+  readonly grader: Grader | null;
+  readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -43,6 +48,9 @@ interface WaitingPlan {
   /** The client has gone. */
   readonly leave: () => void;
 }
+
+/** How long a grade may take: an old decision is looked up in the ledger. */
+const feedbackMs = 5_000;
 
 const unobserved: Ending = { outcome: 'unobserved', status: null, answer: null, firstByteMs: null, firstTokenMs: null, totalMs: null };
 
@@ -116,6 +124,8 @@ export class Pipeline implements Gateway, AttemptGateway {
     const generation = this.#options.policy.current();
     const authority = headers.get(':authority') ?? headers.get('host') ?? '';
     const gatewayPath = headers.get(':path') ?? '/';
+    const { feedback } = this.#options;
+    if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') return this.#feedback(feedback, callerOf(headers, generation).workspace);
     const resolved = generation.resolveProvider(authority, gatewayPath);
     if (resolved === null) return this.#pass('unknown-provider');
     const { provider, path } = resolved;
@@ -161,6 +171,18 @@ export class Pipeline implements Gateway, AttemptGateway {
         aborted: () => leave?.(),
       },
     };
+  }
+
+  /** An app's grade of an answer: taken here, so that apps need to know no other address than the gateway's. */
+  #feedback(take: NonNullable<PipelineOptions['feedback']>, workspace: string): RequestPlan {
+    const answer = async (bytes: Buffer): Promise<BodyPlan> => {
+      const { status, body } = await take(bytes, workspace).catch((error: unknown) => {
+        this.#options.log.error({ err: error }, 'feedback could not be taken');
+        return { status: 503, body: { error: { code: 'unavailable', message: 'Feedback cannot be taken right now.' } } };
+      });
+      return { kind: 'respond', status, contentType: 'application/json', headers: [], body: Buffer.from(`${JSON.stringify(body)}\n`), details: 'sluice_feedback' };
+    };
+    return { kind: 'read-body', exchange: { body: (bytes) => ({ kind: 'wait', ms: feedbackMs, plan: answer(bytes) }), aborted: () => undefined } };
   }
 
   #body(context: RequestContext, bytes: Buffer): BodyPlan | WaitingPlan {
@@ -278,6 +300,7 @@ export class Pipeline implements Gateway, AttemptGateway {
         ...uncached,
         chain: null,
         trace,
+        grading: null,
         overheadMs: performance.now() - startedAt,
       },
       startedAt,
@@ -311,10 +334,13 @@ export class Pipeline implements Gateway, AttemptGateway {
     let record: ExchangeRecord;
     try {
       const { chain } = open;
-      record = buildRecord(open, chain === null ? ending : withChain(ending, chain));
+      const ended = chain === null ? ending : withChain(ending, chain);
+      const quality = open.grading === null ? null : (this.#options.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
+      record = buildRecord(open, { ...ended, quality });
       this.#options.sink.record(record);
     } catch (error) {
       open.fill?.abandon();
+      open.grading?.copy?.drop();
       throw error;
     }
     const served = record.attempts.at(-1)?.target;

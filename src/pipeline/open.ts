@@ -1,6 +1,7 @@
 import type { Fill } from '../cache/fill.ts';
 import type { RequestFacts } from '../provenance/record.ts';
 import type { ChainRun } from './chain-run.ts';
+import type { OpenGrading } from './grading.ts';
 
 /**
  * An exchange whose answer has not ended. Holds facts only, no prompt text and no body, so that a slow answer costs a
@@ -15,4 +16,6 @@ export interface OpenExchange extends RequestFacts {
   readonly fill: Fill | null;
   /** Set when other targets may answer if the first one fails. */
   readonly chain: ChainRun | null;
+  /** What is kept to grade the answer; null: it is not graded. */
+  readonly grading: OpenGrading | null;
 }

@@ -21,6 +21,7 @@ import { planChain, type ChainPlan } from './chain-plan.ts';
 import type { ChainRun } from './chain-run.ts';
 import { translatableTo } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
+import type { Grader } from './grading.ts';
 import type { OpenExchange } from './open.ts';
 
 /** What the headers of a request settled, before its body came. */
@@ -53,6 +54,8 @@ export interface RequestServices {
   readonly cooldowns: Cooldowns;
   /** The learned router; null: sections that ask for it route by tiers alone. */
   readonly router: Pick<LiveModel, 'current'> | null;
+  /** Null: nothing is graded. */
+  readonly grader: Grader | null;
 }
 
 /** What the cache had to say about a request. */
@@ -71,7 +74,7 @@ export interface RequestResult {
 export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, cache: CacheFacts, enteredAt: number): RequestResult {
   const { credentials, cooldowns } = services;
   if (context.routeOff) {
-    const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, enteredAt);
+    const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, enteredAt);
     return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
   }
   const { generation, provider, section, caller, trace, startedAt } = context;
@@ -83,7 +86,8 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
   const decideAt = trace === null ? 0 : performance.now();
   const decision = decide({ exchange, verdict, learned, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
   const chain = planChain(context, exchange, body, decision, cooldowns);
-  const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, enteredAt);
+  const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
+  const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, enteredAt);
   trace?.steps.push(
     { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
     { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
@@ -198,6 +202,7 @@ export function openExchange(
   decided: { readonly verdict: OpenExchange['verdict']; readonly decision: Decision } | null,
   cache: CacheFacts,
   chain: ChainRun | null,
+  grading: OpenExchange['grading'],
   enteredAt: number,
 ): OpenExchange {
   return {
@@ -230,6 +235,7 @@ export function openExchange(
     trace: context.trace,
     fill: cache.fill,
     chain,
+    grading,
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - enteredAt,
   };

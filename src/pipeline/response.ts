@@ -22,6 +22,7 @@ export class AnswerObserver implements ResponseObserver {
     this.#status = Number(headers.get(':status') ?? 0);
     this.#firstByteMs = performance.now() - open.startedAt;
     open.fill?.head(this.#status, (headers.get('content-type') ?? '').toLowerCase(), (headers.get('content-encoding') ?? '').toLowerCase());
+    open.grading?.copy?.head(this.#status, (headers.get('content-type') ?? '').toLowerCase(), (headers.get('content-encoding') ?? '').toLowerCase());
     this.#reader =
       open.api === null
         ? null
@@ -36,6 +37,7 @@ export class AnswerObserver implements ResponseObserver {
 
   chunk(bytes: Buffer): void {
     this.#open.fill?.push(bytes);
+    this.#open.grading?.copy?.push(bytes);
     if (this.#reader?.push(bytes) === true) this.#firstTokenMs = performance.now() - this.#open.startedAt;
   }
 

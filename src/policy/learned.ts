@@ -10,6 +10,6 @@ export function compileLearned(document: LearnedDocument | undefined, resolve: (
 }
 
 /** `2%` or 0.02. */
-function share(value: string | number): number {
+export function share(value: string | number): number {
   return typeof value === 'number' ? value : Number(value.slice(0, -1)) / 100;
 }

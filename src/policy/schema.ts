@@ -119,6 +119,25 @@ const learned = z.strictObject({
   uncalibrated: z.enum(['shadow', 'strictest']).optional().describe('Without a calibration of the pair: shadow only records; strictest takes the lowest threshold of all pairs'),
 });
 
+const share = z
+  .union([z.string().regex(/^(100|\d{1,2}(\.\d+)?)%$/, 'a share such as 5%'), z.number().min(0).max(1)])
+  .describe('A share: 5% or 0.05');
+const onOff = z.enum(['on', 'off']);
+
+const grading = z.strictObject({
+  checks: onOff.optional().describe('Whether answers are looked into: JSON, schema, tool arguments, emptiness; how they ended is graded anyway'),
+  regenerate: onOff.optional().describe('Whether asking the same question of the same conversation again counts as a low grade'),
+  judge: z
+    .strictObject({
+      model: z.string().min(3).max(256).describe('provider/model; the provider speaks the OpenAI API and has a credentialFile'),
+      share: share.describe('Share of the answers that it gets'),
+      maxUsdPerDay: z.number().positive().max(10_000).describe('US dollars a day (UTC) of one replica; beyond it nothing is judged'),
+      seconds: z.number().positive().max(600).optional().describe('Longest time for one opinion; 60 by default'),
+    })
+    .optional()
+    .describe('A model that grades some answers, beside the traffic; absent: none'),
+});
+
 const settings = {
   mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
@@ -140,6 +159,7 @@ const settings = {
   fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
   streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say'),
   cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
+  grading: grading.optional().describe('What is said of answers without being asked; see docs/feedback.md'),
   prompts: z
     .strictObject({ capture: z.enum(['hash', 'truncate', 'none']).describe('A SHA-256, the first characters, or nothing'), units: z.int().min(1).max(4096).optional().describe('Characters kept by truncate') })
     .optional()
@@ -188,6 +208,7 @@ export type SectionDocument = NonNullable<PolicyDocument['sections']>[number];
 export type SettingsDocument = NonNullable<PolicyDocument['defaults']>;
 export type DirectiveDocument = z.infer<typeof directive>;
 export type LearnedDocument = z.infer<typeof learned>;
+export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type OverrideDocument = z.infer<typeof override>;
 export type ProviderDocument = z.infer<typeof provider>;

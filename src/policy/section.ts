@@ -4,6 +4,7 @@ import { defaultThresholds, tiers, type Tier } from '../classify/types.ts';
 import { compileCache } from './cache.ts';
 import { compileConditions, covers } from './conditions.ts';
 import { compileFallback } from './fallback.ts';
+import { compileGrading } from './grading.ts';
 import { compileLearned } from './learned.ts';
 import { didYouMean } from './nearest.ts';
 import { Reporter, type Place } from './reporter.ts';
@@ -94,6 +95,7 @@ export class SectionCompiler {
       fallback: compileFallback(settings.fallback, (text, path) => this.#chained(text, place('fallback'), path, reach)),
       streamUsage: settings.streamUsage ?? 'leave',
       cache: this.#cache(settings, place('cache')),
+      grading: compileGrading(settings.grading, this.#context.providers, (code, path, message, fix) => this.#say('error', code, place('grading'), path, message, fix)),
       promptCapture:
         settings.prompts === undefined
           ? { kind: 'hash' }

@@ -76,6 +76,23 @@ export interface FallbackPolicy {
   readonly inspectBytes: number;
 }
 
+/** A model that grades answers. */
+export interface JudgePolicy {
+  readonly target: TargetRef;
+  /** 0..1. */
+  readonly share: number;
+  readonly maxUsdPerDay: number;
+  readonly timeoutMs: number;
+}
+
+/** What is said of answers without being asked. */
+export interface GradingPolicy {
+  /** Answers are looked into, not only how they ended. */
+  readonly checks: boolean;
+  readonly regenerate: boolean;
+  readonly judge: JudgePolicy | null;
+}
+
 /** What a matching override or rule asks for. `fallback`: the chain after it, in place of the section's. */
 export type Directive =
   | { readonly kind: 'tier'; readonly tier: Tier; readonly fallback?: readonly TargetRef[] }
@@ -167,6 +184,8 @@ export interface PolicySection {
   readonly cache: CacheSettings;
   /** Null: one attempt, whatever becomes of it. */
   readonly fallback: FallbackPolicy | null;
+  /** Null: answers are graded by how they ended alone. */
+  readonly grading: GradingPolicy | null;
   /** How prompts appear in the record. */
   readonly promptCapture: { readonly kind: 'hash' } | { readonly kind: 'truncate'; readonly units: number } | { readonly kind: 'none' };
 }

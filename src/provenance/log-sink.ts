@@ -1,4 +1,5 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
+import type { GradeSink } from '../feedback/types.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
 
 export interface LogOptions {
@@ -58,6 +59,15 @@ export function logSink(logger: Logger): RecordSink {
       } catch {
         // The log may fail (closed, full); the request it tells of must not.
       }
+    },
+  };
+}
+
+/** Grades as log lines, but for those that are in the record anyway. */
+export function gradeLog(logger: Logger): GradeSink {
+  return {
+    observe(grade): void {
+      if (grade.source !== 'checks') logger.info({ grade }, 'grade');
     },
   };
 }

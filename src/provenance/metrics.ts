@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { limits } from '../limits.ts';
 import type { PassReason } from '../dialects/types.ts';
+import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
 import type { LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { TargetState } from '../route/cooldowns.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
@@ -49,7 +50,7 @@ interface BaselineSeries {
 }
 
 /** All of Sluice's Prometheus metrics in a registry of their own. No method throws for what a request holds. */
-export class Metrics implements RecordSink {
+export class Metrics implements RecordSink, GradeSink {
   readonly registry = new Registry();
   readonly #labels: BoundedLabels;
   readonly #counters = new Map<string, Counter>();
@@ -133,6 +134,23 @@ export class Metrics implements RecordSink {
   /** Where the counts of spans are read at each scrape. */
   watchSpans(counts: () => { readonly exported: number; readonly dropped: number }): void {
     this.#spans = counts;
+  }
+
+  observe({ score, source }: Grade, { tier, provider, model }: GradedDecision): void {
+    const labels = [source, tier, this.#labels.model(provider, model, true)];
+    this.#inc(metricTable.grades, labels);
+    this.#inc(metricTable.gradeScores, labels, score);
+  }
+
+  /** Both must come from closed lists of the caller's. */
+  feedback(source: string, result: string): void {
+    this.#inc(metricTable.feedback, [source, result]);
+  }
+
+  /** `result` must come from a closed list of the caller's. */
+  judged(result: string, usd: number | null): void {
+    this.#inc(metricTable.judged, [result]);
+    if (usd !== null) this.#inc(metricTable.judgeCost, [], usd);
   }
 
   passthrough(reason: PassReason): void {

@@ -1,5 +1,6 @@
 import type { Cost } from '../catalog/types.ts';
 import type { Answer } from '../dialects/types.ts';
+import type { QualityCheck } from '../feedback/checks.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
 import { difference, estimateSavings, type Savings } from '../route/savings.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
@@ -27,6 +28,7 @@ export interface AnswerFacts {
   readonly totalMs: number | null;
   /** What the chain came to, where there was one. */
   readonly chain?: ChainFacts;
+  readonly quality?: QualityCheck | null;
 }
 
 export interface ChainFacts {
@@ -78,6 +80,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     status: ending.status,
     finishReason: answer?.finishReason ?? null,
     errorType: answer?.errorType ?? null,
+    quality: ending.quality ?? null,
     usage,
     usageUnknown: usage === null ? (answer?.usageUnknown ?? 'not-observed') : null,
     cost: priced.cost,

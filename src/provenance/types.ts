@@ -1,6 +1,7 @@
 import type { Cost } from '../catalog/types.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { ApiName, Operation, PassReason, Usage, UsageUnknown } from '../dialects/types.ts';
+import type { QualityCheck } from '../feedback/checks.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
 import type { TraceFacts } from './trace.ts';
@@ -90,6 +91,8 @@ export interface ExchangeRecord {
   readonly status: number | null;
   readonly finishReason: string | null;
   readonly errorType: string | null;
+  /** What checks of the answer's form came to; null: there was no whole answer of a model. */
+  readonly quality: QualityCheck | null;
   readonly usage: Usage | null;
   readonly usageUnknown: UsageUnknown | null;
   readonly cost: Cost;

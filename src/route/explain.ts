@@ -1,5 +1,7 @@
 import type { Cost } from '../catalog/types.ts';
 import type { LearnedVerdict, Unlike } from '../classify/learned/verdict.ts';
+import type { CheckFault } from '../feedback/checks.ts';
+import type { Grade } from '../feedback/types.ts';
 import type { TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Decision, DecisionReason, Disqualification } from './types.ts';
@@ -54,13 +56,14 @@ const unknowns: Readonly<Record<string, string>> = {
 };
 
 /** A record as a person reads it: plain text, several lines, ends with a newline. */
-export function explainRecord(record: ExchangeRecord): string {
+export function explainRecord(record: ExchangeRecord, grades: readonly Grade[] = []): string {
   return [
     ...heading(record),
     ...verdictLines(record),
     ...(record.decision?.learned === undefined ? [] : learnedLines(record.decision.learned)),
     ...(record.decision === null ? [] : decisionLines(record.decision)),
     ...answerLines(record),
+    ...gradeLines(record, grades),
     ...moneyLines(record),
     ...originLines(record),
     '',
@@ -136,6 +139,22 @@ function answerLines(record: ExchangeRecord): string[] {
       : `  tokens      ${usage.totalInput} in (${usage.cachedRead} cached, ${usage.cacheWrite5m + usage.cacheWrite1h} cache write), ${usage.totalOutput} out (${usage.reasoning} reasoning)`,
   );
   lines.push(`  time        ${ms(timing.totalMs)} in all, first byte ${ms(timing.firstByteMs)}, first token ${ms(timing.firstTokenMs)}, Sluice's own ${timing.overheadMs.toFixed(3)} ms`);
+  return lines;
+}
+
+const faultsOfAnswers: Readonly<Record<CheckFault, string>> = {
+  refusal: 'the model refuses',
+  'content-filter': 'a content filter stopped it',
+  length: 'it is cut off at the token limit',
+  empty: 'it is empty',
+  'bad-tool-call': 'a tool call has arguments that are no JSON',
+  'invalid-json': 'it is not the JSON that was asked for',
+};
+
+function gradeLines({ quality }: ExchangeRecord, grades: readonly Grade[]): string[] {
+  const lines: string[] = [];
+  if (quality?.fault !== null && quality?.fault !== undefined) lines.push(`  checks      ${faultsOfAnswers[quality.fault]}`);
+  for (const { source, score, time } of grades) if (source !== 'checks') lines.push(`  graded      ${score.toFixed(2)} by ${source} at ${time}`);
   return lines;
 }
 

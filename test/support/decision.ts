@@ -66,6 +66,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     streamUsage: 'leave',
     cache: compileCache({}),
     fallback: null,
+    grading: null,
     learned: null,
     promptCapture: { kind: 'hash' },
     ...facts,
