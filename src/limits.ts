@@ -90,6 +90,9 @@ export const limits = {
   cooldownTargets: 1_000,
   /** An AdmissionReview that the API server sends, in bytes: the object, and on an update the old one. */
   admissionBytes: 8 * 1024 * 1024,
+  /** Conversations that are remembered, and bytes of a name that an app gives one. */
+  sessions: 50_000,
+  sessionNameBytes: 1_024,
   /** Decisions that may still be graded without asking the ledger. */
   gradedDecisions: 50_000,
   /** One grade as callers send it, in bytes. */

@@ -32,6 +32,7 @@ import { Metrics } from './provenance/metrics.ts';
 import { spansAskedFor } from './provenance/otel-settings.ts';
 import { RecentRecords } from './provenance/recent.ts';
 import { Cooldowns } from './route/cooldowns.ts';
+import { Sessions } from './sessions/store.ts';
 
 export interface SluiceOptions {
   /** Policy file or folder; null: the embedded policy. */
@@ -121,9 +122,13 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   // The SDK is loaded where spans are wanted, and only there.
   const spans = spansAskedFor(process.env) ? (await import('./provenance/spans.ts')).openSpans(process.env, version) : null;
   if (spans !== null) metrics.watchSpans(() => spans.sink.counts);
+  const sessions = new Sessions(
+    options.cacheRedis === null ? null : new (await import('./sessions/redis.ts')).RedisSessions(options.cacheRedis, () => metrics.cacheBackendProblem('session')),
+  );
+  metrics.watchSessions(() => sessions.size);
   const book = new GradeBook({
     find: ledger === null ? null : (id) => ledger.find(id),
-    sinks: [metrics, ...(ledger === null ? [] : [ledger]), gradeLog(logger)],
+    sinks: [metrics, sessions, ...(ledger === null ? [] : [ledger]), gradeLog(logger)],
     onError: (err) => logger.error({ err }, 'a grade sink failed'),
   });
   const sink = fanout([metrics, recent, book, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
@@ -155,7 +160,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onResult: (result, usd) => metrics.judged(result, usd),
   });
   const feedback = (body: Buffer, workspace: string | null): Promise<FeedbackReply> => takeFeedback(book, body, workspace, (source, result) => metrics.feedback(source, result));
-  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -199,6 +204,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       await transport.drain(graceMs);
       pipeline.close();
       judge.close();
+      sessions.close();
       router.close();
       cache.close();
       clearInterval(rereadKeys);

@@ -57,8 +57,8 @@ export class ModelCatalog implements Catalog {
     return entry === null ? unknownModel : costOf(entry.prices, usage);
   }
 
-  estimate(provider: string, model: string, promptTokens: number, outputTokens: number): Cost {
+  estimate(provider: string, model: string, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {
     const entry = this.lookup(provider, model);
-    return entry === null ? unknownModel : estimateOf(entry.prices, promptTokens, entry.mode === 'embedding' ? 0 : outputTokens);
+    return entry === null ? unknownModel : estimateOf(entry.prices, promptTokens, entry.mode === 'embedding' ? 0 : outputTokens, cachedTokens);
   }
 }

@@ -52,11 +52,12 @@ export function costOf(prices: Prices, usage: Usage): Cost {
   return { known: true, usd: dollars(micros) };
 }
 
-/** US dollars for tokens that are expected, uncached. */
-export function estimateOf(prices: Prices, promptTokens: number, outputTokens: number): Cost {
+/** US dollars for tokens that are expected; `cachedTokens` of the prompt's at the price of a cache read, where that is known. */
+export function estimateOf(prices: Prices, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {
   const price = pricesFor(prices, promptTokens);
   if (price.input === null || (price.output === null && outputTokens > 0)) return unknownPrice;
-  return { known: true, usd: dollars(promptTokens * price.input + outputTokens * (price.output ?? 0)) };
+  const cached = Math.min(cachedTokens, promptTokens);
+  return { known: true, usd: dollars((promptTokens - cached) * price.input + cached * (price.cachedRead ?? price.input) + outputTokens * (price.output ?? 0)) };
 }
 
 /** Millionths of a dollar → dollars, rounded at 1e-12 so that sums of decimal prices stay decimal. */

@@ -71,6 +71,9 @@ export interface Catalog {
   providers(): readonly string[];
   /** Cost of a measured usage on a model. */
   cost(provider: string, model: string, usage: Usage): Cost;
-  /** Estimated cost before the call: prompt tokens and expected output tokens (see docs/catalog.md for the expectation). */
-  estimate(provider: string, model: string, promptTokens: number, outputTokens: number): Cost;
+  /**
+   * Estimated cost before the call: prompt tokens and expected output tokens (see docs/decisions.md for the expectation). `cachedTokens`: how many of
+   * the prompt's the provider is reckoned to read from its prompt cache.
+   */
+  estimate(provider: string, model: string, promptTokens: number, outputTokens: number, cachedTokens?: number): Cost;
 }

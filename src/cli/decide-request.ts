@@ -47,6 +47,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     policy,
     credentials,
     cooldowns: new Cooldowns(),
+    sessions: null,
     grader: null,
     feedback: null,
     router: { current: () => model },

@@ -29,6 +29,9 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
     case 'temperature':
       draft.temperature = cursor.numberOrNull();
       return;
+    case 'metadata':
+      draft.readMetadata(cursor);
+      return;
     case 'thinking':
       draft.reasoning = memberOf(cursor, 'type');
       return;

@@ -38,6 +38,7 @@ export class Draft {
   n = 1;
   reasoning: string | null = null;
   includeUsage: boolean | null = null;
+  session: string | null = null;
 
   /** Reads the value of a top-level `model` member. */
   readModel(cursor: JsonCursor): void {
@@ -62,6 +63,28 @@ export class Draft {
     turn.spans.push(token.start, token.end, token.escaped ? 1 : 0);
     this.textBytes += token.end - token.start;
     this.highBytes += cursor.highBytes;
+  }
+
+  /** Reads a string that names the conversation; a better name stands. */
+  readSession(cursor: JsonCursor): void {
+    const name = cursor.stringOrNull();
+    if (name !== null && name !== '' && name.length <= limits.sessionNameBytes) this.session ??= name;
+  }
+
+  /** Reads a `metadata` object: names of the conversation in it. */
+  readMetadata(cursor: JsonCursor): void {
+    if (!cursor.isObject()) {
+      cursor.skip();
+      return;
+    }
+    cursor.object((key) => {
+      if (key === 'session_id' || key === 'conversation_id' || key === 'thread_id') this.readSession(cursor);
+      else if (key === 'user_id') {
+        // Claude Code writes its session into the user's id.
+        const id = cursor.stringOrNull();
+        if (id !== null && id.includes('session') && id.length <= limits.sessionNameBytes) this.session ??= id;
+      } else cursor.skip();
+    });
   }
 
   /** Reads one tool definition: its name, wherever the dialect keeps it, and its size. */
@@ -124,6 +147,8 @@ export class Draft {
       n: this.n,
       reasoning: this.reasoning,
       includeUsage: this.includeUsage,
+      session: this.session,
+      opening: this.#opening(),
       bodyOpen,
     };
   }
@@ -134,6 +159,11 @@ export class Draft {
     const turn = this.turns[last];
     if (turn?.role !== 'user' || turn.spans.length !== 3) return null;
     return { start: turn.spans[0]!, end: turn.spans[1]! };
+  }
+
+  #opening(): Span | null {
+    const first = this.turns.find(({ role, spans }) => role === 'user' && spans.length > 0);
+    return first === undefined ? null : { start: first.spans[0]!, end: first.spans[1]! };
   }
 
   /** ASCII text at 4 bytes a token, other scripts at 3 (one CJK character), definitions as ASCII, media flat. */

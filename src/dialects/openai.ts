@@ -38,6 +38,12 @@ function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
     case 'max_output_tokens':
       draft.maxOutputTokens = cursor.numberOrNull() ?? draft.maxOutputTokens;
       return true;
+    case 'prompt_cache_key':
+      draft.readSession(cursor);
+      return true;
+    case 'metadata':
+      draft.readMetadata(cursor);
+      return true;
     case 'tools':
     case 'functions':
       readTools(cursor, draft);
@@ -72,6 +78,9 @@ export function openaiResponses(cursor: JsonCursor, draft: Draft, key: string): 
       if (option === 'format') draft.jsonOutput = jsonOutputOf(memberOf(cursor, 'type'));
       else cursor.skip();
     });
+  } else if (key === 'conversation') {
+    if (cursor.isObject()) draft.session ??= memberOf(cursor, 'id');
+    else draft.readSession(cursor);
   } else if (key === 'reasoning') draft.reasoning = memberOf(cursor, 'effort');
   else cursor.skip();
 }

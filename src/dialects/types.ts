@@ -123,6 +123,10 @@ export interface Exchange {
   readonly reasoning: string | null;
   /** For OpenAI-shaped streams: whether stream_options.include_usage is true; null when stream_options is absent. */
   readonly includeUsage: boolean | null;
+  /** The conversation's name where the body gives one (prompt_cache_key, conversation, metadata); null: it does not. */
+  readonly session: string | null;
+  /** Bytes of the first text of the first user message; null: there is none. */
+  readonly opening: Span | null;
   /** Byte offset just after the body's opening brace (where a member can be inserted). */
   readonly bodyOpen: number;
 }

@@ -121,5 +121,6 @@ function gradable(record: ExchangeRecord): GradedDecision | null {
     provider: target.provider,
     model: target.model,
     requestedModel: decision.requested.model,
+    session: decision.session?.key ?? null,
   };
 }

@@ -28,6 +28,8 @@ export interface GradedDecision {
   readonly provider: string;
   readonly model: string;
   readonly requestedModel: string;
+  /** Key of the conversation; null: it has none, or the policy keeps none together. */
+  readonly session: string | null;
 }
 
 /** Whoever learns from grades. Must not throw and must not block. */

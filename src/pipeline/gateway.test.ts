@@ -59,6 +59,7 @@ async function pipelineOf(policy: string): Promise<Bench> {
     policy: { current: () => generation },
     credentials,
     cooldowns: new Cooldowns(),
+    sessions: null,
     grader: null,
     feedback: null,
     router,

@@ -7,7 +7,7 @@ import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from 
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
-import type { CallerContext, PolicyGeneration, PolicyStore, Provider } from '../policy/types.ts';
+import type { CallerContext, PolicyGeneration, PolicyStore, Provider, TargetRef } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
 import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
@@ -23,6 +23,10 @@ import type { Grader } from './grading.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
 import { processRequest, uncached, type CacheFacts, type RequestContext } from './request.ts';
+import { sessionInHeaders, sessionKey } from '../sessions/key.ts';
+import type { Sessions } from '../sessions/store.ts';
+import type { SessionView } from '../sessions/types.ts';
+import { cachedAfter } from '../sessions/warmth.ts';
 import { AnswerObserver } from './response.ts';
 
 export interface PipelineOptions {
@@ -35,6 +39,8 @@ export interface PipelineOptions {
   readonly cache: ResponseCache;
   /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
   readonly traceRatio?: number;
+  /** Null: conversations are not kept together. */
+  readonly sessions: Sessions | null;
   /** Null: nothing is graded, and feedback is not taken here. */
   readonly grader: Grader | null;
   readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
@@ -155,6 +161,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       trace: this.#trace(headers, traceparent),
       routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
       cache: cacheScope(headers, generation, section, path),
+      sessionName: section.sessions === null ? null : sessionInHeaders(headers, section.sessions.headers),
       appKeys: section.fallback === null ? [] : appKeysOf(headers),
     };
     let leave: (() => void) | null = null;
@@ -186,6 +193,13 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   #body(context: RequestContext, bytes: Buffer): BodyPlan | WaitingPlan {
+    let left = false;
+    const planned = this.#read(context, bytes, () => left);
+    if (!(planned instanceof Promise)) return planned;
+    return { kind: 'waiting', plan: planned, leave: () => (left = true) };
+  }
+
+  #read(context: RequestContext, bytes: Buffer, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
     const enteredAt = performance.now();
     try {
       if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
@@ -193,13 +207,13 @@ export class Pipeline implements Gateway, AttemptGateway {
       const read = readExchange(context.recognition, bytes, members);
       if (!read.ok) return this.#passBody(read.reason);
       const { exchange } = read;
-      if (context.cache === null || members === null) return this.#decide(context, exchange, bytes, uncached, enteredAt);
+      if (context.cache === null || members === null) return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
       const query = cacheQuery(context, context.cache, exchange, members, bytes);
-      if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt);
+      if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt, gone);
       const lookedAt = context.trace === null ? 0 : performance.now();
       const found = this.#options.cache.lookup(query, nearOf(context, context.cache, exchange, members, bytes));
       context.trace?.steps.push({ name: 'cache', startMs: lookedAt - context.startedAt, endMs: performance.now() - context.startedAt });
-      return found.kind === 'pending' || found.kind === 'asking' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt);
+      return found.kind === 'pending' || found.kind === 'asking' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt, gone);
     } catch (error) {
       return this.#failed(context, error);
     }
@@ -208,7 +222,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   /** Goes on when the cache has spoken, unless the client has left by then. */
   #wait(context: RequestContext, exchange: Exchange, bytes: Buffer, pending: PendingLookup | AskingLookup): WaitingPlan {
     let gone = false;
-    const answer = (found: Lookup): BodyPlan => {
+    const answer = (found: Lookup): BodyPlan | Promise<BodyPlan> => {
       const looked = context.trace?.steps.at(-1);
       if (looked !== undefined) looked.endMs = performance.now() - context.startedAt;
       if (gone) {
@@ -216,7 +230,7 @@ export class Pipeline implements Gateway, AttemptGateway {
         return { kind: 'forward' };
       }
       try {
-        return this.#found(context, exchange, bytes, found, performance.now());
+        return this.#found(context, exchange, bytes, found, performance.now(), () => gone);
       } catch (error) {
         return this.#failed(context, error);
       }
@@ -230,16 +244,39 @@ export class Pipeline implements Gateway, AttemptGateway {
     return { kind: 'waiting', plan, leave };
   }
 
-  #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number): BodyPlan {
-    if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill }, enteredAt);
+  #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
+    if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill }, enteredAt, gone);
     const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(context, exchange, found, enteredAt) : notCachedAnswer(context, exchange, enteredAt);
     this.#close(open, ending);
     return plan;
   }
 
-  #decide(context: RequestContext, exchange: Exchange, bytes: Buffer, cache: CacheFacts, enteredAt: number): BodyPlan {
+  /** Looks the conversation up where there is one: at once, or in a Redis. */
+  #decide(context: RequestContext, exchange: Exchange, bytes: Buffer, cache: CacheFacts, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
+    const { sessions } = this.#options;
+    const { section, caller } = context;
+    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#plan(context, exchange, bytes, null, cache, enteredAt);
+    const key = sessionKey(caller.workspace, context.sessionName, exchange, bytes);
+    if (key === null) return this.#plan(context, exchange, bytes, null, cache, enteredAt);
+    const found = sessions.find(key.key);
+    if (!(found instanceof Promise)) return this.#plan(context, exchange, bytes, { ...key, state: found }, cache, enteredAt);
+    const ownMs = performance.now() - enteredAt;
+    return found.then((state) => {
+      if (gone()) {
+        cache.fill?.abandon();
+        return { kind: 'forward' };
+      }
+      try {
+        return this.#plan(context, exchange, bytes, { ...key, state }, cache, performance.now() - ownMs);
+      } catch (error) {
+        return this.#failed(context, error);
+      }
+    });
+  }
+
+  #plan(context: RequestContext, exchange: Exchange, bytes: Buffer, session: SessionView | null, cache: CacheFacts, enteredAt: number): BodyPlan {
     try {
-      const { plan, open } = processRequest(context, exchange, bytes, this.#options, cache, enteredAt);
+      const { plan, open } = processRequest(context, exchange, bytes, this.#options, session, cache, enteredAt);
       if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
       else this.#pending.add(open.id, open, performance.now());
       return context.trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, context.trace) };
@@ -301,6 +338,7 @@ export class Pipeline implements Gateway, AttemptGateway {
         chain: null,
         trace,
         grading: null,
+        sessionIdleMs: null,
         overheadMs: performance.now() - startedAt,
       },
       startedAt,
@@ -330,6 +368,15 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#options.log.error({ err: error }, 'a request passed undecided after an internal error');
   }
 
+  /** The conversation's next turn is priced with what this answer left in its provider's prompt cache. */
+  #settleSession({ sessionIdleMs, decision, generation }: OpenExchange, { outcome, usage }: ExchangeRecord, served: TargetRef | undefined): void {
+    const { sessions } = this.#options;
+    const key = decision?.session?.key;
+    const provider = served === undefined ? undefined : generation.providers.get(served.provider);
+    if (sessions === null || sessionIdleMs === null || key === undefined || served === undefined || provider === undefined || outcome !== 'complete') return;
+    sessions.answered(key, served, usage === null ? { tokens: 0, ms: 0 } : cachedAfter(provider.family, usage), sessionIdleMs);
+  }
+
   #close(open: OpenExchange, ending: Ending): void {
     let record: ExchangeRecord;
     try {
@@ -344,6 +391,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       throw error;
     }
     const served = record.attempts.at(-1)?.target;
+    this.#settleSession(open, record, served);
     open.fill?.settle({
       outcome: record.outcome,
       status: record.status,

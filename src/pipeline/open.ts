@@ -16,6 +16,8 @@ export interface OpenExchange extends RequestFacts {
   readonly fill: Fill | null;
   /** Set when other targets may answer if the first one fails. */
   readonly chain: ChainRun | null;
+  /** Milliseconds for which the request's conversation is remembered; null: it has none, or is not kept together. */
+  readonly sessionIdleMs: number | null;
   /** What is kept to grade the answer; null: it is not graded. */
   readonly grading: OpenGrading | null;
 }

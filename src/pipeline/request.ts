@@ -15,6 +15,8 @@ import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { decide } from '../route/decide.ts';
 import type { Decision } from '../route/types.ts';
+import type { Sessions } from '../sessions/store.ts';
+import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
 import type { CacheScope } from './cached.ts';
 import { planChain, type ChainPlan } from './chain-plan.ts';
@@ -46,6 +48,8 @@ export interface RequestContext {
   readonly cache: CacheScope | null;
   /** The app's own key headers, where a chain may have to put them back; else empty. */
   readonly appKeys: readonly (readonly [string, string])[];
+  /** The conversation's name in the headers; null: none says it, or nobody asks. */
+  readonly sessionName: string | null;
 }
 
 /** What requests share beyond their policy. */
@@ -54,6 +58,8 @@ export interface RequestServices {
   readonly cooldowns: Cooldowns;
   /** The learned router; null: sections that ask for it route by tiers alone. */
   readonly router: Pick<LiveModel, 'current'> | null;
+  /** Null: conversations are not kept together. */
+  readonly sessions: Sessions | null;
   /** Null: nothing is graded. */
   readonly grader: Grader | null;
 }
@@ -71,7 +77,7 @@ export interface RequestResult {
 }
 
 /** Classifies, decides and rewrites one request that was read. Pure but for the clock that measures its own time since `enteredAt`. */
-export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, cache: CacheFacts, enteredAt: number): RequestResult {
+export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, session: SessionView | null, cache: CacheFacts, enteredAt: number): RequestResult {
   const { credentials, cooldowns } = services;
   if (context.routeOff) {
     const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, enteredAt);
@@ -84,8 +90,11 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
   const asked = section.learned !== null && services.router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
   const learned = asked ? judge(services.router.current(), exchange, features, section.learned.weak.model, section.learned) : null;
   const decideAt = trace === null ? 0 : performance.now();
-  const decision = decide({ exchange, verdict, learned, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
+  const decision = decide({ exchange, verdict, session, learned, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
   const chain = planChain(context, exchange, body, decision, cooldowns);
+  if (session !== null && section.sessions !== null) {
+    services.sessions?.turn(session.key, { tier: verdict.tier, strong: learned?.acts === true && learned.says === 'strong' }, session.state, section.sessions.idleMs);
+  }
   const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
   const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, enteredAt);
   trace?.steps.push(
@@ -236,6 +245,7 @@ export function openExchange(
     fill: cache.fill,
     chain,
     grading,
+    sessionIdleMs: decided?.decision.session === undefined ? null : (context.section.sessions?.idleMs ?? null),
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - enteredAt,
   };

@@ -138,6 +138,12 @@ const grading = z.strictObject({
     .describe('A model that grades some answers, beside the traffic; absent: none'),
 });
 
+const sessions = z.strictObject({
+  mode: onOff.optional().describe('on (default where this stands): a conversation is not sent to a lower tier than its turns needed, and a switch pays for the prompt cache that it throws away'),
+  idleMinutes: z.number().positive().max(7 * 24 * 60).optional().describe('After so long without a turn it is forgotten; 60 by default'),
+  headers: names.optional().describe('Headers that name the conversation, before those that docs/sessions.md lists'),
+});
+
 const settings = {
   mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
@@ -159,6 +165,7 @@ const settings = {
   fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
   streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say'),
   cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
+  sessions: sessions.optional().describe('Conversations; see docs/sessions.md'),
   grading: grading.optional().describe('What is said of answers without being asked; see docs/feedback.md'),
   prompts: z
     .strictObject({ capture: z.enum(['hash', 'truncate', 'none']).describe('A SHA-256, the first characters, or nothing'), units: z.int().min(1).max(4096).optional().describe('Characters kept by truncate') })
@@ -208,6 +215,7 @@ export type SectionDocument = NonNullable<PolicyDocument['sections']>[number];
 export type SettingsDocument = NonNullable<PolicyDocument['defaults']>;
 export type DirectiveDocument = z.infer<typeof directive>;
 export type LearnedDocument = z.infer<typeof learned>;
+export type SessionsDocument = z.infer<typeof sessions>;
 export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type OverrideDocument = z.infer<typeof override>;

@@ -7,6 +7,7 @@ import { compileFallback } from './fallback.ts';
 import { compileGrading } from './grading.ts';
 import { compileLearned } from './learned.ts';
 import { didYouMean } from './nearest.ts';
+import { compileSessions } from './sessions.ts';
 import { Reporter, type Place } from './reporter.ts';
 import { compileExpression, compilePattern, type CompiledExpression, type CompiledPattern } from './rules.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
@@ -95,6 +96,7 @@ export class SectionCompiler {
       fallback: compileFallback(settings.fallback, (text, path) => this.#chained(text, place('fallback'), path, reach)),
       streamUsage: settings.streamUsage ?? 'leave',
       cache: this.#cache(settings, place('cache')),
+      sessions: compileSessions(settings.sessions),
       grading: compileGrading(settings.grading, this.#context.providers, (code, path, message, fix) => this.#say('error', code, place('grading'), path, message, fix)),
       promptCapture:
         settings.prompts === undefined

@@ -76,6 +76,13 @@ export interface FallbackPolicy {
   readonly inspectBytes: number;
 }
 
+/** How conversations are kept together. */
+export interface SessionsPolicy {
+  readonly idleMs: number;
+  /** Lower case. */
+  readonly headers: readonly string[];
+}
+
 /** A model that grades answers. */
 export interface JudgePolicy {
   readonly target: TargetRef;
@@ -184,6 +191,8 @@ export interface PolicySection {
   readonly cache: CacheSettings;
   /** Null: one attempt, whatever becomes of it. */
   readonly fallback: FallbackPolicy | null;
+  /** Null: each request stands for itself. */
+  readonly sessions: SessionsPolicy | null;
   /** Null: answers are graded by how they ended alone. */
   readonly grading: GradingPolicy | null;
   /** How prompts appear in the record. */

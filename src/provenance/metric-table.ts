@@ -53,6 +53,8 @@ export const metricTable = {
   cacheBackendProblems: { name: 'llm_proxy_cache_backend_problem_total', type: 'counter', labels: ['kind'], help: 'Requests to the Redis behind the cache that it did not answer well; each was a miss or an answer kept in memory only.' },
   cacheBackendUp: { name: 'llm_proxy_cache_backend_up', type: 'gauge', labels: [], help: '1 while the Redis behind the cache answers; 0 when it does not or there is none.' },
   cacheWaiting: { name: 'llm_proxy_cache_waiting', type: 'gauge', labels: [], help: 'Requests that wait for an identical one in flight.' },
+  sessions: { name: 'llm_proxy_sessions', type: 'gauge', labels: [], help: 'Conversations that are remembered.' },
+  sessionTurns: { name: 'llm_proxy_session_turn_total', type: 'counter', labels: ['effect'], help: 'Turns of conversations that are kept together: `raised` to the tier that an earlier one needed, `kept-for-cache` where the prompt cache made the last model the cheapest, or `none`.' },
   grades: { name: 'llm_proxy_grade_total', type: 'counter', labels: ['source', 'tier', 'model'], help: 'Grades of answers, by who gave them and who answered.' },
   gradeScores: { name: 'llm_proxy_grade_score_total', type: 'counter', labels: ['source', 'tier', 'model'], help: 'Their scores, 0 to 1 each, added up: divided by llm_proxy_grade_total it is the mean.' },
   feedback: { name: 'llm_proxy_feedback_total', type: 'counter', labels: ['source', 'result'], help: 'Calls of /v1/feedback: `accepted`, `unknown` (no such decision for this caller) or `invalid`.' },

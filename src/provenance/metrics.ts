@@ -136,6 +136,11 @@ export class Metrics implements RecordSink, GradeSink {
     this.#spans = counts;
   }
 
+  /** Where the number of remembered conversations is read at each scrape. */
+  watchSessions(size: () => number): void {
+    this.#gauge(metricTable.sessions, size);
+  }
+
   observe({ score, source }: Grade, { tier, provider, model }: GradedDecision): void {
     const labels = [source, tier, this.#labels.model(provider, model, true)];
     this.#inc(metricTable.grades, labels);
@@ -199,6 +204,7 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.requests, [model, servedBy, record.api ?? none, tier, reason, record.cacheEntry === null ? 'false' : 'true', record.outcome]);
     if (decision !== null) this.#inc(metricTable.routes, [tier, reason, requested, model]);
     this.#chain(record, tier);
+    if (decision?.session !== undefined) this.#inc(metricTable.sessionTurns, [decision.session.keptForCache ? 'kept-for-cache' : decision.session.raised ? 'raised' : 'none']);
     const workspace = this.#labels.workspace(record.workspace);
     this.#inc(metricTable.workspaceRequests, [workspace]);
     this.#overhead.observe(timing.overheadMs / 1000);

@@ -1,5 +1,7 @@
 import type { Cost, ModelEntry } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
+import { higher } from '../sessions/store.ts';
+import type { SessionFacts } from '../sessions/types.ts';
 import type { Directive, RuleInput, TargetRef } from '../policy/types.ts';
 import { catalogModel, disqualify, entryOf } from './capabilities.ts';
 import { chainAfter } from './chain.ts';
@@ -54,6 +56,7 @@ class Decider {
   readonly #outputTokens: number;
   readonly #baseline: Cost;
   readonly #reports: MutableReport[] = [];
+  #keptForCache = false;
 
   constructor(input: DecideInput) {
     const { exchange, verdict, caller, provider } = input;
@@ -80,6 +83,7 @@ class Decider {
       tier: choice.tier,
       reason: moved ? 'cooling-down' : choice.reason,
       rule: choice.rule,
+      ...this.#sessionFacts(),
       ...(this.#input.learned == null ? {} : { learned: this.#input.learned }),
       candidates: this.#reports,
       wouldServe: null,
@@ -90,8 +94,43 @@ class Decider {
     };
   }
 
+  /** What this turn needs: never less than an earlier one of its conversation. */
+  #needed(): Tier {
+    const { verdict, session } = this.#input;
+    const floor = session?.state?.floor;
+    return floor === undefined ? verdict.tier : higher(floor, verdict.tier);
+  }
+
+  #sessionFacts(): { readonly session?: SessionFacts } {
+    const { session, verdict } = this.#input;
+    if (session === undefined || session === null) return {};
+    const { key, source, state } = session;
+    const last = state?.last ?? null;
+    return {
+      session: {
+        key,
+        source,
+        turn: (state?.turns ?? 0) + 1,
+        floor: state?.floor ?? null,
+        raised: this.#needed() !== verdict.tier,
+        last,
+        cachedTokens: last === null ? 0 : this.#cachedAt(last),
+        keptForCache: this.#keptForCache,
+      },
+    };
+  }
+
+  /** Tokens of this prompt that a target is reckoned to read from its prompt cache: it answered the turn before, not long ago. */
+  #cachedAt(target: TargetRef): number {
+    const state = this.#input.session?.state ?? null;
+    if (state?.last == null || this.#input.caller.now >= state.cachedUntil) return 0;
+    if (state.last.provider !== target.provider || state.last.model !== target.model) return 0;
+    return Math.min(state.cachedTokens, this.#input.exchange.promptTokens);
+  }
+
   #choose(): Choice {
-    const { exchange, section, verdict } = this.#input;
+    const { exchange, section } = this.#input;
+    const needed = this.#needed();
     return (
       this.#sensitivity() ??
       (section.pinned.has(exchange.model) ? this.#keep('pinned') : null) ??
@@ -101,7 +140,7 @@ class Decider {
       this.#rules(section.rules) ??
       (exchange.operation !== 'generate' ? this.#keep('kept-operation') : null) ??
       this.#learned() ??
-      (section.routedTiers.has(verdict.tier) ? this.#table(verdict.tier, section.upgrades === 'allow', 'tier', null) : this.#keep('kept-tier-not-routed')) ??
+      (section.routedTiers.has(needed) ? this.#table(needed, section.upgrades === 'allow', 'tier', null) : this.#keep('kept-tier-not-routed')) ??
       this.#default() ??
       this.#keep('kept-no-candidate')
     );
@@ -145,8 +184,10 @@ class Decider {
 
   /** The weak model where the learned router says that it is enough; else the requested one, which is the stronger. */
   #learned(): Choice | null {
-    const { section, learned, verdict } = this.#input;
+    const { section, learned, verdict, session } = this.#input;
     if (section.learned === null || learned?.acts !== true) return null;
+    // An earlier turn needed the stronger model: this one, "yes, do it", reads as an easy one and is not.
+    if (learned.says === 'weak' && (session?.state?.strong === true || this.#needed() !== verdict.tier)) return this.#keep('kept-session');
     if (learned.says === 'strong') return this.#keep('kept-learned');
     const report = this.#report(section.learned.weak, verdict.tier);
     report.disqualified ??= this.#priceFault(report, false);
@@ -214,6 +255,7 @@ class Decider {
       }
       if (best !== null) {
         best.chosen = true;
+        this.#keptForCache = this.#cachedAt(best.target) > 0 && this.#cheaperUncached(best, tier);
         const target = this.#own(best.target) ? this.#requested : best.target;
         return this.#take(target, reason === 'tier' && target === this.#requested ? 'kept-cheapest' : reason, rule, tier);
       }
@@ -221,6 +263,12 @@ class Decider {
       if (tooCostly) return { ...this.#keep('kept-cheapest'), tier };
     }
     return null;
+  }
+
+  /** Whether another candidate of the tier would have been taken had nothing been cached at the chosen one. */
+  #cheaperUncached(best: CandidateReport, tier: Tier): boolean {
+    const full = this.#estimate(best.target, 0);
+    return full.known && this.#reports.some((report) => report.tier === tier && report !== best && report.disqualified === null && usd(report.estimate) < full.usd);
   }
 
   #priceFault(report: CandidateReport, upgrade: boolean): Disqualification | null {
@@ -278,11 +326,11 @@ class Decider {
     return this.#requestedEntry !== null && entryOf(this.#input, target) === this.#requestedEntry;
   }
 
-  #estimate(target: TargetRef): Cost {
+  #estimate(target: TargetRef, cachedTokens = this.#cachedAt(target)): Cost {
     const { generation, exchange } = this.#input;
     const provider = generation.providers.get(target.provider);
     if (provider === undefined) return { known: false, reason: 'model' };
-    return generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, this.#outputTokens);
+    return generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, this.#outputTokens, cachedTokens);
   }
 
   #take(target: TargetRef, reason: DecisionReason, rule: string | null, tier: Tier): Choice {

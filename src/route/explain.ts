@@ -3,6 +3,7 @@ import type { LearnedVerdict, Unlike } from '../classify/learned/verdict.ts';
 import type { CheckFault } from '../feedback/checks.ts';
 import type { Grade } from '../feedback/types.ts';
 import type { TargetRef } from '../policy/types.ts';
+import type { SessionFacts } from '../sessions/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Decision, DecisionReason, Disqualification } from './types.ts';
 
@@ -19,6 +20,7 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   'kept-operation': 'only generation is routed by tier',
   'kept-by-rule': 'a rule of the policy keeps the requested model',
   learned: 'the learned router expects the cheaper model to do as well, within the promised loss',
+  'kept-session': 'an earlier turn of the conversation needed the stronger model',
   'kept-learned': 'the learned router takes the requested model to be needed, or does not know this kind of request',
   default: "no candidate qualified, so the policy's default answered",
   'cooling-down': 'the chosen model rests after failures, so its first fallback takes its place',
@@ -81,10 +83,19 @@ function heading(record: ExchangeRecord): string[] {
   lines.push(decision.action === 'block' ? `  refused     ${decision.block?.message ?? ''}` : `  served by   ${target(decision.served)}`);
   lines.push(`  because     ${reasons[decision.reason]}${decision.rule === null ? '' : ` ("${decision.rule}")`}`);
   if (decision.chain.length > 1) lines.push(`  if it fails ${decision.chain.slice(1).map(target).join(', then ')}`);
+  if (decision.session !== undefined) lines.push(...sessionLines(decision.session));
   if (decision.shadowReason !== undefined) {
     const would = decision.wouldServe === null ? 'it would have been refused' : `it would have been served by ${target(decision.wouldServe)}`;
     lines.push(`  if enabled  ${would}: ${reasons[decision.shadowReason]}`);
   }
+  return lines;
+}
+
+const namedBy: Readonly<Record<SessionFacts['source'], string>> = { header: 'a header', body: 'the body', opening: 'its first message' };
+
+function sessionLines({ key, source, turn, floor, raised, last, cachedTokens, keptForCache }: SessionFacts): string[] {
+  const lines = [`  session     ${key}, named by ${namedBy[source]}, turn ${turn}${floor === null ? '' : `, not below ${floor}${raised ? ' (this turn alone would be)' : ''}`}`];
+  if (last !== null && cachedTokens > 0) lines.push(`              ${target(last)} holds about ${cachedTokens} tokens of it in its prompt cache${keptForCache ? ', which makes it the cheapest' : ''}`);
   return lines;
 }
 

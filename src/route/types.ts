@@ -2,6 +2,7 @@ import type { Cost } from '../catalog/types.ts';
 import type { LearnedVerdict } from '../classify/learned/verdict.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange } from '../dialects/types.ts';
+import type { SessionFacts, SessionView } from '../sessions/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 
 /** Why the request went where it went. Closed list: a metric label and a response header. */
@@ -19,6 +20,7 @@ export type DecisionReason =
   | 'kept-by-rule'
   | 'learned'
   | 'kept-learned'
+  | 'kept-session'
   | 'default'
   | 'cooling-down'
   | 'shadow'
@@ -58,6 +60,8 @@ export interface CandidateReport {
 export interface DecideInput {
   readonly exchange: Exchange;
   readonly verdict: Verdict;
+  /** The request's conversation; absent or null: it has none, or the policy keeps none together. */
+  readonly session?: SessionView | null;
   /** What the learned router said; absent where the section does not ask it. */
   readonly learned?: LearnedVerdict | null;
   readonly caller: CallerContext;
@@ -83,6 +87,8 @@ export interface Decision {
   readonly reason: DecisionReason;
   /** Name of the override, rule or sensitivity pattern that decided; null for the table. */
   readonly rule: string | null;
+  /** The conversation; absent where there is none. */
+  readonly session?: SessionFacts;
   /** What the learned router said, also where it did not decide; absent where it was not asked. */
   readonly learned?: LearnedVerdict;
   readonly candidates: readonly CandidateReport[];

@@ -34,6 +34,8 @@ export function exchangeOf(facts: Partial<Exchange> & { readonly lastUser: strin
     n: 1,
     reasoning: null,
     includeUsage: null,
+    session: null,
+    opening: null,
     bodyOpen: 1,
     ...facts,
   };

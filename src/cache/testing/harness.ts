@@ -68,6 +68,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     trace: null,
     cache: scope,
     appKeys: [],
+    sessionName: null,
   };
   return [context, scope, read.exchange, members, bytes];
 }
