@@ -35,6 +35,9 @@ export const errorCodes = {
   SLUICE_CACHE_ADMIN: 'The admin server did not answer. Check --admin.',
   // Spans
   SLUICE_OTEL_SETTING: "Correct the variable, or leave it out; docs/tracing.md lists those that are read.",
+  // Budgets
+  SLUICE_BUDGETS_FILE: 'The file with the budgets of an earlier run cannot be read. Correct its permissions, or move it away to begin at zero.',
+  SLUICE_BUDGETS_ADMIN: 'The admin server did not answer. Check --admin.',
   // Ledger
   SLUICE_LEDGER_UNUSABLE: 'The ledger cannot be opened. Check the path, its permissions and the disk, or name another with --ledger (`off`: none).',
   SLUICE_LEDGER_BROKEN: 'The ledger does not hold what was written. Keep the file, and compare it with a copy and with the checkpoints in the log.',

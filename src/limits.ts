@@ -61,6 +61,14 @@ export const limits = {
   ledgerRollupKeys: 2_000,
   /** Decisions or groups that one question to the ledger gives. */
   ledgerAnswers: 10_000,
+  /** Counters of budgets that one process keeps; beyond it users and others that are new share one a budget. */
+  budgetCounters: 100_000,
+  /** Messages about budgets that wait for a webhook; beyond it they are dropped. */
+  budgetMessages: 1_000,
+  /** Budgets that a policy may have: each request is held against all of them. */
+  budgets: 200,
+  /** Counters that one question to the budgets gives. */
+  budgetAnswers: 10_000,
   /** A learned router's file, in bytes. */
   modelFileBytes: 4 * 1024 * 1024,
   /** Policy source text, all files together, in bytes. */

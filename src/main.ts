@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { createAdmin } from './admin/server.ts';
+import { openBudgets, type BudgetSettings } from './budgets/open.ts';
+import { budgetFigures } from './budgets/view.ts';
 import { ResponseCache } from './cache/cache.ts';
 import type { RedisOptions } from './cache/redis/index.ts';
 import { openCatalog } from './catalog/live.ts';
@@ -62,6 +64,7 @@ export interface SluiceOptions {
   readonly cacheMemoryBytes: number;
   /** A Redis behind the memory; null: none. */
   readonly cacheRedis: RedisOptions | null;
+  readonly budgets: BudgetSettings;
   /** A file, or `-` for stdout. */
   readonly log: string;
   readonly logLevel: string;
@@ -160,7 +163,19 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onResult: (result, usd) => metrics.judged(result, usd),
   });
   const feedback = (body: Buffer, workspace: string | null): Promise<FeedbackReply> => takeFeedback(book, body, workspace, (source, result) => metrics.feedback(source, result));
-  const pipeline = new Pipeline({ cache, policy, credentials, cooldowns, router, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const kept = await openBudgets(options.budgets, {
+    action: (budget, action) => metrics.budgetAction(budget, action),
+    message: (budget, result, error) => {
+      metrics.budgetMessage(budget, result);
+      if (error !== null) logger.error({ budget, error }, 'a webhook did not take a message about a budget');
+    },
+    backendProblem: (problem) => metrics.budgetBackendProblem(problem),
+    event: (fields) => logger.warn(fields, 'budget'),
+    fileError: (err) => logger.error({ err, file: options.budgets.file }, 'the budgets could not be kept on disk; a restart begins at what was kept last'),
+  });
+  const { budgets } = kept;
+  metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
+  const pipeline = new Pipeline({ cache, budgets, policy, credentials, cooldowns, router, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -174,6 +189,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     grades: async (id) => newestBySource([...((await ledger?.grades(id)) ?? []), ...book.grades(id)]),
     feedback: (body) => feedback(body, null),
     cache,
+    budgets: budgets.store,
     policyStore: policy,
     ready: () => ready,
   });
@@ -207,6 +223,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       sessions.close();
       router.close();
       cache.close();
+      await kept.close();
       clearInterval(rereadKeys);
       await webhooks?.close();
       await policy.close();

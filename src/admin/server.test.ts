@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
+import { MemoryBudgetStore } from '../budgets/memory.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import type { Grade } from '../feedback/types.ts';
 import { Metrics } from '../provenance/metrics.ts';
@@ -21,7 +22,7 @@ beforeAll(async () => {
     registry: metrics.registry,
     recent,
     policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }), sources: () => [] },
-    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+    cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
     ledger: null,
     grades: () => Promise.resolve(grades),
     feedback: (body) => Promise.resolve({ status: 202, body: { bytes: body.length } }),
@@ -107,7 +108,7 @@ describe('the admin server', () => {
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, grades: () => Promise.resolve([]), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), ready: () => true });
+    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, grades: () => Promise.resolve([]), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { BudgetStore } from '../budgets/types.ts';
+import { viewBudgets } from '../budgets/view.ts';
 import { inspectEntry, purgeFilterOf } from '../cache/admin.ts';
 import type { ResponseCache } from '../cache/cache.ts';
 import type { Registry } from 'prom-client';
@@ -18,6 +20,7 @@ export interface AdminOptions {
   readonly registry: Registry;
   readonly recent: RecentRecords;
   readonly cache: ResponseCache;
+  readonly budgets: BudgetStore;
   readonly policyStore: Pick<LivePolicyStore, 'current' | 'lastRefusal' | 'sources'>;
   /** Null: none is kept. */
   readonly ledger: Pick<Ledger, 'decisions' | 'find' | 'savings'> | null;
@@ -109,13 +112,15 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return savings(options, url.searchParams);
     case '/policy':
       return json(200, policy(options.policyStore));
+    case '/budgets':
+      return budgets(options, url.searchParams);
     case '/cache':
       return json(200, options.cache.stats());
     default:
       if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
       return url.pathname.startsWith('/decisions/')
         ? decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'))
-        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy, /cache, /cache/entries/{id}; POST /v1/feedback.');
+        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy, /budgets, /cache, /cache/entries/{id}; POST /v1/feedback.');
   }
 }
 
@@ -168,6 +173,15 @@ async function decision({ recent, ledger, grades }: AdminOptions, id: string, fo
   if (format === null || format === 'json') return json(200, known.length === 0 ? record : { ...record, grades: known });
   if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record, known) };
   return failure(400, 'bad-format', 'format must be json or text.');
+}
+
+async function budgets({ policyStore, budgets: store }: AdminOptions, query: URLSearchParams): Promise<Answer> {
+  const limit = limitOf(query, limits.budgetAnswers);
+  if (limit === null) return badLimit(limits.budgetAnswers);
+  const generation = policyStore.current();
+  const budget = query.get('budget');
+  if (budget !== null && !generation.budgets.some(({ name }) => name === budget)) return failure(404, 'no-budget', `The policy in force has no budget ${budget.slice(0, 64)}.`);
+  return json(200, await viewBudgets(generation, store, { budget, limit, now: Date.now() }));
 }
 
 async function purge(cache: ResponseCache, query: URLSearchParams): Promise<Answer> {

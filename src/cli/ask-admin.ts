@@ -1,18 +1,18 @@
-import { SluiceError } from '../errors.ts';
+import { SluiceError, type ErrorCode } from '../errors.ts';
 
 /** Longest time to wait for the admin server, in ms. */
 const fetchMs = 30_000;
 
 /** A JSON answer of a running server's admin address. Throws SluiceError with what the server says. */
-export async function askAdmin(admin: string, path: string, query: URLSearchParams): Promise<unknown> {
+export async function askAdmin(admin: string, path: string, query: URLSearchParams, code: ErrorCode = 'SLUICE_EXPLAIN_ADMIN'): Promise<unknown> {
   let response: Response;
   let value: { readonly error?: { readonly message?: string } };
   try {
     response = await fetch(new URL(`${path}?${query.toString()}`, admin), { signal: AbortSignal.timeout(fetchMs) });
     value = (await response.json()) as typeof value;
   } catch (error) {
-    throw new SluiceError('SLUICE_EXPLAIN_ADMIN', error instanceof Error ? error.message : String(error), { where: admin, cause: error });
+    throw new SluiceError(code, error instanceof Error ? error.message : String(error), { where: admin, cause: error });
   }
-  if (!response.ok) throw new SluiceError('SLUICE_EXPLAIN_ADMIN', value.error?.message ?? `it answered ${response.status}.`, { where: admin });
+  if (!response.ok) throw new SluiceError(code, value.error?.message ?? `it answered ${response.status}.`, { where: admin });
   return value;
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { emptyBudgets } from '../budgets/open.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import { defaultModelFile, readModel } from '../classify/learned/file.ts';
@@ -51,6 +52,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     grader: null,
     feedback: null,
     router: { current: () => model },
+    budgets: emptyBudgets(),
     sink: { record: (record) => records.push(record) },
     metrics: new Metrics({ version: '', policy: () => policy.current(), refused: () => false }),
     log: { error: (fields) => failures.push(fields) },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SluiceError } from '../errors.ts';
+import { registerBudgets } from './budgets.ts';
 import { registerCache } from './cache.ts';
 import { registerCaBundle } from './ca-bundle.ts';
 import { registerCatalog } from './catalog.ts';
@@ -35,6 +36,7 @@ for (const register of [
   registerLedger,
   registerCatalog,
   registerCache,
+  registerBudgets,
   registerRender,
   registerDrain,
   registerCaBundle,

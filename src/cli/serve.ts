@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { EnvoyFilesOptions } from '../envoy/files.ts';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { defaultLedger } from './open-ledger.ts';
+import { defaultBudgets, defaultLedger } from './open-ledger.ts';
 import type { SluiceOptions } from '../main.ts';
 
 interface ServeFlags {
@@ -35,6 +35,11 @@ interface ServeFlags {
   readonly cacheRedisPasswordFile?: string;
   readonly cacheRedisCa?: string;
   readonly cacheRedisDeadline: string;
+  readonly budgets?: string;
+  readonly budgetsRedis?: string;
+  readonly budgetsRedisPasswordFile?: string;
+  readonly budgetsRedisCa?: string;
+  readonly budgetsRedisDeadline: string;
   readonly log: string;
   readonly logLevel: string;
   readonly grace: string;
@@ -82,6 +87,11 @@ export function registerServe(program: Command): void {
     .option('--cache-redis-password-file <file>', 'its password')
     .option('--cache-redis-ca <file>', "CAs that its certificate is checked against (default: the system's)")
     .option('--cache-redis-deadline <ms>', 'longest wait for it; then the request goes on', '5')
+    .option('--budgets <file>', `where the policy's budgets are kept over a restart, or off (default: ${defaultBudgets()})`, process.env['SLUICE_BUDGETS'])
+    .option('--budgets-redis <url>', 'a Redis that keeps them instead, shared by replicas; URLs as for --cache-redis', process.env['SLUICE_BUDGETS_REDIS'])
+    .option('--budgets-redis-password-file <file>', 'its password')
+    .option('--budgets-redis-ca <file>', "CAs that its certificate is checked against (default: the system's)")
+    .option('--budgets-redis-deadline <ms>', 'longest wait for it; then the request goes on', '50')
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
     .option('--ledger <file>', `where every record is kept, or off (default: ${defaultLedger()})`, process.env['SLUICE_LEDGER'])
@@ -102,6 +112,8 @@ export function registerServe(program: Command): void {
       if (!(cacheMegabytes >= 1 && cacheMegabytes <= 65_536)) throw new SluiceError('SLUICE_CLI_USAGE', 'the size is no number of megabytes from 1 to 65536.', { where: '--cache-memory' });
       const deadlineMs = Number(flags.cacheRedisDeadline);
       if (!(deadlineMs >= 1 && deadlineMs <= 400)) throw new SluiceError('SLUICE_CLI_USAGE', 'the deadline is no number of ms from 1 to 400; Envoy waits 500.', { where: '--cache-redis-deadline' });
+      const budgetsMs = Number(flags.budgetsRedisDeadline);
+      if (!(budgetsMs >= 1 && budgetsMs <= 400)) throw new SluiceError('SLUICE_CLI_USAGE', 'the deadline is no number of ms from 1 to 400; Envoy waits 500.', { where: '--budgets-redis-deadline' });
       const { startSluice } = await import('../main.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
@@ -116,6 +128,11 @@ export function registerServe(program: Command): void {
         admin: flags.admin,
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
         cacheRedis: flags.cacheRedis === undefined ? null : { url: flags.cacheRedis, passwordFile: flags.cacheRedisPasswordFile ?? null, caFile: flags.cacheRedisCa ?? null, deadlineMs },
+        budgets: {
+          file: flags.budgets === 'off' ? null : (flags.budgets ?? defaultBudgets()),
+          required: flags.budgets !== undefined,
+          redis: flags.budgetsRedis === undefined ? null : { url: flags.budgetsRedis, passwordFile: flags.budgetsRedisPasswordFile ?? null, caFile: flags.budgetsRedisCa ?? null, deadlineMs: budgetsMs },
+        },
         log: flags.log,
         logLevel: flags.logLevel,
         ledger: { file: flags.ledger === 'off' ? null : (flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, retentionDays: retention, keyFile: flags.ledgerKey ?? null },

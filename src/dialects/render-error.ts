@@ -51,6 +51,6 @@ function shape(api: ApiName, { status, message, code }: ErrorFacts): object {
     case 'openai-responses':
     case 'openai-embeddings':
     case 'other-llm':
-      return { error: { message, type: status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code } };
+      return { error: { message, type: status >= 500 ? 'server_error' : status === 429 ? code : 'invalid_request_error', param: null, code } };
   }
 }

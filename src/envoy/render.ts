@@ -173,7 +173,7 @@ function responseFilter(): Json {
 }
 
 /** What apps tell Sluice is nobody else's business. */
-const privateHeaders = ['x-sluice-workspace', 'x-sluice-user-tier', 'x-sluice-quality', 'x-sluice-task', 'x-sluice-session', 'x-sluice-cache', 'x-sluice-route'];
+const privateHeaders = ['x-sluice-workspace', 'x-sluice-user-tier', 'x-sluice-quality', 'x-sluice-task', 'x-sluice-session', 'x-sluice-user', 'x-sluice-cache', 'x-sluice-route'];
 
 /** Switches both filters off on a route. */
 const withoutSluice: Json = Object.fromEntries(

@@ -11,7 +11,7 @@ import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
 import type { AnswerFacts as Ending } from '../provenance/record.ts';
 import type { CacheEntryFacts } from '../provenance/types.ts';
 import type { OpenExchange } from './open.ts';
-import { metadataOf, openExchange, type RequestContext } from './request.ts';
+import { metadataOf, noAdmission, openExchange, type RequestContext } from './request.ts';
 
 /** What a request's headers say to the cache. */
 export interface CacheScope {
@@ -96,7 +96,7 @@ export function hitAnswer(context: RequestContext, exchange: Exchange, hit: Cach
     tier: entry.tier,
     savedMs: entry.tookMs === null ? null : Math.max(0, entry.tookMs - (performance.now() - context.startedAt)),
   };
-  const open = openExchange(context, exchange, 'cached', null, null, { cache: state, cacheEntry: entryFacts, fill: null }, null, null, enteredAt);
+  const open = openExchange(context, exchange, 'cached', null, null, { cache: state, cacheEntry: entryFacts, fill: null }, null, null, noAdmission, enteredAt);
   return {
     open,
     plan: {
@@ -131,7 +131,7 @@ export function hitAnswer(context: RequestContext, exchange: Exchange, hit: Cach
 /** 504, as HTTP has it for a caller that wants a cached answer or none. */
 export function notCachedAnswer(context: RequestContext, exchange: Exchange, enteredAt: number): OwnAnswer {
   const status = 504;
-  const open = openExchange(context, exchange, 'cached', null, null, { cache: 'miss', cacheEntry: null, fill: null }, null, null, enteredAt);
+  const open = openExchange(context, exchange, 'cached', null, null, { cache: 'miss', cacheEntry: null, fill: null }, null, null, noAdmission, enteredAt);
   const rendered = renderError(exchange.api, { status, code: 'not_cached', message: 'The cache holds no answer to this request, and only-if-cached was asked for.' });
   return {
     open,

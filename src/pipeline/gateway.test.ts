@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { emptyBudgets } from '../budgets/open.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
@@ -63,6 +64,7 @@ async function pipelineOf(policy: string): Promise<Bench> {
     grader: null,
     feedback: null,
     router,
+    budgets: emptyBudgets(),
     sink: { record: (record) => records.push(record) },
     metrics,
     log: { error: (fields) => errors.push(fields) },

@@ -1,4 +1,6 @@
 import { performance } from 'node:perf_hooks';
+import type { Budgets } from '../budgets/budgets.ts';
+import { userHash } from '../budgets/user.ts';
 import type { LiveModel } from '../classify/learned/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { readExchange, recognise } from '../dialects/index.ts';
@@ -22,7 +24,7 @@ import type { Credentials } from './credentials.ts';
 import type { Grader } from './grading.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
-import { processRequest, uncached, type CacheFacts, type RequestContext } from './request.ts';
+import { processRequest, uncached, type CacheFacts, type RequestContext, type RequestResult } from './request.ts';
 import { sessionInHeaders, sessionKey } from '../sessions/key.ts';
 import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
@@ -44,6 +46,7 @@ export interface PipelineOptions {
   /** Null: nothing is graded, and feedback is not taken here. */
   readonly grader: Grader | null;
   readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
+  readonly budgets: Budgets;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -255,11 +258,11 @@ export class Pipeline implements Gateway, AttemptGateway {
   #decide(context: RequestContext, exchange: Exchange, bytes: Buffer, cache: CacheFacts, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
     const { sessions } = this.#options;
     const { section, caller } = context;
-    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#plan(context, exchange, bytes, null, cache, enteredAt);
+    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
     const key = sessionKey(caller.workspace, context.sessionName, exchange, bytes);
-    if (key === null) return this.#plan(context, exchange, bytes, null, cache, enteredAt);
+    if (key === null) return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
     const found = sessions.find(key.key);
-    if (!(found instanceof Promise)) return this.#plan(context, exchange, bytes, { ...key, state: found }, cache, enteredAt);
+    if (!(found instanceof Promise)) return this.#plan(context, exchange, bytes, { ...key, state: found }, cache, enteredAt, gone);
     const ownMs = performance.now() - enteredAt;
     return found.then((state) => {
       if (gone()) {
@@ -267,24 +270,44 @@ export class Pipeline implements Gateway, AttemptGateway {
         return { kind: 'forward' };
       }
       try {
-        return this.#plan(context, exchange, bytes, { ...key, state }, cache, performance.now() - ownMs);
+        return this.#plan(context, exchange, bytes, { ...key, state }, cache, performance.now() - ownMs, gone);
       } catch (error) {
         return this.#failed(context, error);
       }
     });
   }
 
-  #plan(context: RequestContext, exchange: Exchange, bytes: Buffer, session: SessionView | null, cache: CacheFacts, enteredAt: number): BodyPlan {
+  #plan(context: RequestContext, exchange: Exchange, bytes: Buffer, session: SessionView | null, cache: CacheFacts, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
     try {
-      const { plan, open } = processRequest(context, exchange, bytes, this.#options, session, cache, enteredAt);
-      if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
-      else this.#pending.add(open.id, open, performance.now());
-      return context.trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, context.trace) };
+      const result = processRequest(context, exchange, bytes, this.#options, session, cache, enteredAt);
+      return result instanceof Promise ? this.#deciding(context, result, cache, gone) : this.#decided(context, result);
     } catch (error) {
       // Others may wait for this answer, and it will not come through here.
       cache.fill?.abandon();
       throw error;
     }
+  }
+
+  #decided({ trace }: RequestContext, { plan, open }: RequestResult): BodyPlan {
+    if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
+    else this.#pending.add(open.id, open, performance.now());
+    return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
+  }
+
+  /** Goes on when the budgets have spoken, unless the client has left by then. */
+  #deciding(context: RequestContext, result: Promise<RequestResult>, cache: CacheFacts, gone: () => boolean): Promise<BodyPlan> {
+    return result
+      .then((decided): BodyPlan => {
+        if (!gone()) return this.#decided(context, decided);
+        const { reservation } = decided.open;
+        if (reservation !== null) this.#options.budgets.release(reservation);
+        cache.fill?.abandon();
+        return { kind: 'forward' };
+      })
+      .catch((error: unknown) => {
+        cache.fill?.abandon();
+        return this.#failed(context, error);
+      });
   }
 
   #failed(context: RequestContext, error: unknown): BodyPlan {
@@ -322,6 +345,9 @@ export class Pipeline implements Gateway, AttemptGateway {
         wallTime: caller.now,
         generation,
         workspace: caller.workspace,
+        user: caller.user,
+        budgets: [],
+        reservation: null,
         provider: provider.name,
         api: recognition.api,
         operation: 'other',
@@ -384,6 +410,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       const ended = chain === null ? ending : withChain(ending, chain);
       const quality = open.grading === null ? null : (this.#options.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
       record = buildRecord(open, { ...ended, quality });
+      if (open.reservation !== null) this.#options.budgets.settle(open.reservation, record);
       this.#options.sink.record(record);
     } catch (error) {
       open.fill?.abandon();
@@ -447,9 +474,18 @@ function callerOf(headers: HeaderMap, generation: PolicyGeneration): CallerConte
     quality: lower(headers.get('x-sluice-quality')),
     task: lower(headers.get('x-sluice-task')),
     session: headers.get('x-sluice-session') ?? null,
+    user: userOf(headers, generation),
     headers: readable,
     now: Date.now(),
   };
+}
+
+function userOf(headers: HeaderMap, { userHeaders }: PolicyGeneration): string | null {
+  for (const name of userHeaders) {
+    const user = headers.get(name);
+    if (user !== undefined && user !== '') return userHash(user);
+  }
+  return null;
 }
 
 function lower(value: string | undefined): string | null {

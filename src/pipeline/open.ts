@@ -1,3 +1,4 @@
+import type { Reservation } from '../budgets/budgets.ts';
 import type { Fill } from '../cache/fill.ts';
 import type { RequestFacts } from '../provenance/record.ts';
 import type { ChainRun } from './chain-run.ts';
@@ -20,4 +21,6 @@ export interface OpenExchange extends RequestFacts {
   readonly sessionIdleMs: number | null;
   /** What is kept to grade the answer; null: it is not graded. */
   readonly grading: OpenGrading | null;
+  /** What budgets have set aside for it; null: nothing. */
+  readonly reservation: Reservation | null;
 }

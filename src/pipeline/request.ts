@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import type { Admission, Budgets } from '../budgets/budgets.ts';
 import { idDigits } from '../cache/types.ts';
 import { textFeatures } from '../classify/features.ts';
 import { classifyRequest } from '../classify/index.ts';
 import type { LiveModel } from '../classify/learned/live.ts';
 import { judge } from '../classify/learned/verdict.ts';
 import { renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
+import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../dialects/types.ts';
 import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
@@ -14,7 +16,7 @@ import type { TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { decide } from '../route/decide.ts';
-import type { Decision } from '../route/types.ts';
+import type { DecideInput, Decision } from '../route/types.ts';
 import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
@@ -62,6 +64,7 @@ export interface RequestServices {
   readonly sessions: Sessions | null;
   /** Null: nothing is graded. */
   readonly grader: Grader | null;
+  readonly budgets: Budgets;
 }
 
 /** What the cache had to say about a request. */
@@ -76,35 +79,79 @@ export interface RequestResult {
   readonly open: OpenExchange;
 }
 
-/** Classifies, decides and rewrites one request that was read. Pure but for the clock that measures its own time since `enteredAt`. */
-export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, session: SessionView | null, cache: CacheFacts, enteredAt: number): RequestResult {
-  const { credentials, cooldowns } = services;
-  if (context.routeOff) {
-    const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, enteredAt);
-    return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
-  }
-  const { generation, provider, section, caller, trace, startedAt } = context;
+/**
+ * Classifies, decides and rewrites one request that was read. Pure but for the clock that measures its own time since
+ * `enteredAt`, and for budgets, which are asked where there are any: at once in memory, else the result has to wait.
+ */
+export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, session: SessionView | null, cache: CacheFacts, enteredAt: number): RequestResult | Promise<RequestResult> {
+  const { budgets } = services;
+  const counted = context.generation.budgets.length > 0;
+  if (context.routeOff && !counted) return forwardUntouched(context, exchange, cache, noAdmission, enteredAt);
+  const { trace, startedAt, section } = context;
   const classifyAt = trace === null ? 0 : performance.now();
-  const features = textFeatures(exchange.lastUser);
-  const verdict = classifyRequest(exchange, section.thresholds, features);
-  const asked = section.learned !== null && services.router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
-  const learned = asked ? judge(services.router.current(), exchange, features, section.learned.weak.model, section.learned) : null;
+  const input = decideInput(context, exchange, body, services, session);
+  const { verdict, learned } = input;
   const decideAt = trace === null ? 0 : performance.now();
-  const decision = decide({ exchange, verdict, session, learned, caller, provider, section, generation, hasCredential: (name) => credentials.has(name), cooling: (target) => cooldowns.cooling(target), canTranslate: translatableFrom(exchange, body, section) });
-  const chain = planChain(context, exchange, body, decision, cooldowns);
+  const finish = (decision: Decision, admission: Pick<Admission, 'facts' | 'reservation'>): RequestResult => {
+    try {
+      if (context.routeOff && decision.action !== 'block') return forwardUntouched(context, exchange, cache, admission, enteredAt);
+      const chain = planChain(context, exchange, body, decision, services.cooldowns);
+      const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
+      const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, admission, enteredAt);
+      trace?.steps.push(
+        { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
+        { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
+      );
+      return { plan: decision.action === 'block' ? blockPlan(context, decision, open) : rewritePlan(context, exchange, body, decision, open, services.credentials, chain), open };
+    } catch (error) {
+      if (admission.reservation !== null) budgets.release(admission.reservation);
+      throw error;
+    }
+  };
+  const decision = decide(input);
   if (session !== null && section.sessions !== null) {
     services.sessions?.turn(session.key, { tier: verdict.tier, strong: learned?.acts === true && learned.says === 'strong' }, session.state, section.sessions.idleMs);
   }
-  const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
-  const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, enteredAt);
-  trace?.steps.push(
-    { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
-    { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
-  );
-  if (decision.action === 'block') {
-    return { plan: blockPlan(context, decision, open), open };
-  }
-  return { plan: rewritePlan(context, exchange, body, decision, open, credentials, chain), open };
+  if (!counted) return finish(decision, noAdmission);
+  const admission = budgets.admit({
+    id: context.id,
+    input,
+    decision,
+    user: context.caller.user,
+    enforce: context.section.mode === 'enabled',
+    cheaper: context.routeOff ? null : (tier, budget) => decide({ ...input, cheaper: { tier, budget } }),
+  });
+  return admission instanceof Promise ? admission.then((admitted) => finish(admitted.decision, admitted)) : finish(admission.decision, admission);
+}
+
+/** Of a request that no budget is about. */
+export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: [], reservation: null };
+
+function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
+  const { generation, provider, section, caller } = context;
+  const features = textFeatures(exchange.lastUser);
+  const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
+  const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, caller);
+  return {
+    exchange,
+    verdict: classifyRequest(exchange, section.thresholds, features),
+    session,
+    learned: asked ? judge(router.current(), exchange, features, section.learned.weak.model, section.learned) : null,
+    caller,
+    provider,
+    // Switched off for this request: what it asks for is what it gets, as in shadow mode.
+    section: context.routeOff && section.mode === 'enabled' ? { ...section, mode: 'shadow' } : section,
+    generation,
+    hasCredential: (name) => credentials.has(name),
+    cooling: (target) => cooldowns.cooling(target),
+    canTranslate: translatableFrom(exchange, body, section),
+    ...(overBudget === null ? {} : { overBudget }),
+  };
+}
+
+function forwardUntouched(context: RequestContext, exchange: Exchange, cache: CacheFacts, admission: Pick<Admission, 'facts' | 'reservation'>, enteredAt: number): RequestResult {
+  const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, admission, enteredAt);
+  return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
 }
 
 /** Asked once per family that a chain could cross to. */
@@ -184,8 +231,9 @@ function asksForUsage({ section, routeOff }: RequestContext, exchange: Exchange)
 }
 
 function blockPlan(context: RequestContext, decision: Decision, open: OpenExchange): BodyPlan {
-  const block = decision.block ?? { status: 403, message: 'This request is not allowed by policy.' };
-  const rendered = renderError(context.recognition.api, { ...block, code: 'blocked_by_policy' });
+  const block: NonNullable<Decision['block']> = decision.block ?? { status: 403, message: 'This request is not allowed by policy.' };
+  const { retryAfterSeconds } = block;
+  const rendered = renderError(context.recognition.api, { ...block, code: retryAfterSeconds === undefined ? 'blocked_by_policy' : 'insufficient_quota' });
   return {
     kind: 'respond',
     status: block.status,
@@ -195,11 +243,20 @@ function blockPlan(context: RequestContext, decision: Decision, open: OpenExchan
       ['x-sluice-reason', decision.reason],
       ['x-sluice-tier', decision.tier],
       ['x-sluice-requested-model', decision.requested.model],
+      ...(retryAfterSeconds === undefined ? [] : retryHeaders(retryAfterSeconds)),
     ],
     body: rendered.body,
-    details: 'sluice_blocked_by_policy',
+    details: retryAfterSeconds === undefined ? 'sluice_blocked_by_policy' : 'sluice_over_budget',
     metadata: metadataOf(open),
   };
+}
+
+/** Longest wait that is worth it for an app's request, in seconds; the official SDKs draw the line there, too. */
+const worthWaiting = 60;
+
+/** When to come back. The official SDKs of OpenAI and Anthropic would otherwise try again after a second of their own choice. */
+function retryHeaders(seconds: number): (readonly [string, string])[] {
+  return [['retry-after', String(seconds)], ...(seconds > worthWaiting ? [['x-should-retry', 'false'] as const] : [])];
 }
 
 /** The facts of an exchange, as its record will hold them. */
@@ -212,6 +269,7 @@ export function openExchange(
   cache: CacheFacts,
   chain: ChainRun | null,
   grading: OpenExchange['grading'],
+  admission: Pick<Admission, 'facts' | 'reservation'>,
   enteredAt: number,
 ): OpenExchange {
   return {
@@ -221,6 +279,9 @@ export function openExchange(
     wallTime: context.wallTime,
     generation: context.generation,
     workspace: context.caller.workspace,
+    user: context.caller.user,
+    budgets: admission.facts,
+    reservation: admission.reservation,
     provider: context.provider.name,
     api: exchange.api,
     operation: exchange.operation,

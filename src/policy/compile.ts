@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { withOverrides, type CatalogOverrides } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../limits.ts';
+import { compileBudgets } from './budgets.ts';
 import { loadFile, plainProblem, type LoadedFile } from './load.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
 import { checkCovered, checkMatch, sectionFinder, type PlacedSection } from './match.ts';
@@ -114,6 +115,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
   }
   compiler.finish();
   checkCovered(sections, problems);
+  const budgets = compileBudgets(loaded, catalog, problems);
   const find = sectionFinder(sections.map(({ document }) => document));
   const cache = new Map<string, PolicySection>();
   // Without folders: the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
@@ -126,7 +128,9 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     providers,
     catalog,
     workspaceHeaders: (workspaces?.headers ?? ['x-sluice-workspace']).map((header) => header.toLowerCase()),
+    userHeaders: (workspaces?.userHeaders ?? ['x-sluice-user']).map((header) => header.toLowerCase()),
     ruleHeaders,
+    ...budgets,
     workspaces: workspaces?.known ?? [],
     resolveProvider: providerResolver(providers),
     section(workspace, provider) {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { periodKinds } from '../budgets/period.ts';
+import { budgetKeys } from '../budgets/types.ts';
 import { catalogOverridesSchema } from '../catalog/index.ts';
 import { limits } from '../limits.ts';
 import { fallbackTriggers } from './types.ts';
@@ -184,6 +186,45 @@ const provider = z.strictObject({
   credentialFile: z.string().optional().describe('File with the gateway’s own key, needed to be reached from another provider’s traffic'),
 });
 
+const percent = z.number().positive().max(100);
+
+const budget = z.strictObject({
+  name,
+  match: z
+    .strictObject({
+      workspace: names.optional().describe('Names, or prefixes that end in *'),
+      model: names.optional().describe('Models that are served, as model or provider/model'),
+      tier: z.array(tier).min(1).optional().describe('Tiers'),
+    })
+    .optional()
+    .describe('Absent parts match all'),
+  per: z.array(z.enum(budgetKeys)).min(1).optional().describe('The same amount for each workspace, user, model or tier; otherwise one for all that matches'),
+  period: z.enum(periodKinds).describe('When it begins anew; weeks begin on Monday'),
+  zone: z.string().optional().describe('IANA time zone of the calendar; UTC by default'),
+  usd: z.number().positive().max(1_000_000).describe('US dollars'),
+  soft: z
+    .strictObject({ at: z.array(z.number().positive().max(1_000)).min(1).max(16).optional().describe('Percent at which people are told, once each a period'), notify: z.array(name).min(1).optional().describe('Webhooks by name') })
+    .optional()
+    .describe('Who is told, and when'),
+  hard: z
+    .strictObject({
+      cheaper: tier.optional().describe('Before requests are refused, they go to this tier’s candidates'),
+      cheaperAt: percent.optional().describe('Percent from which they do; 90 by default'),
+      message: z.string().min(1).max(500).optional().describe('What a refused request is told'),
+    })
+    .optional()
+    .describe('Requests that do not fit are refused; absent: people are told and nothing else'),
+  unknown: z.union([z.literal('refuse'), z.number().positive().max(1_000)]).optional().describe('Dollars that a request of unknown price counts with, or refuse; 0.05 by default'),
+});
+
+const webhook = z
+  .strictObject({
+    url: z.url({ protocol: /^https?$/ }).optional().describe('Where messages are posted'),
+    urlFile: z.string().min(1).optional().describe('File that holds the URL, for one that is a secret'),
+    format: z.enum(['json', 'slack']).optional().describe('json by default; slack for Slack’s incoming webhooks'),
+  })
+  .refine((value) => (value.url === undefined) !== (value.urlFile === undefined), 'say exactly one of url, urlFile');
+
 /** The policy as people write it. `schema/policy.schema.json` and the reference in docs/policy.md are made from it. */
 export const policySchema = z.strictObject({
   version: z.literal(1).describe('Version of this format'),
@@ -193,10 +234,13 @@ export const policySchema = z.strictObject({
     .strictObject({
       headers: z.array(z.string().min(1)).optional().describe('Headers that say the workspace, first one wins'),
       known: names.optional().describe('Workspaces that metrics may name'),
+      userHeaders: z.array(z.string().min(1)).optional().describe('Headers that say the user, first one wins; only a hash is kept'),
       ruleHeaders: z.array(z.string().min(1)).optional().describe('Headers that rules may read'),
     })
     .optional()
     .describe('Who is asking'),
+  budgets: z.array(budget).max(limits.budgets).optional().describe('Money that may be spent; see docs/budgets.md'),
+  webhooks: z.record(name, webhook).optional().describe('Where budgets tell people, by name'),
   defaults: z.strictObject(settings).optional().describe('Settings that every section inherits'),
   sections: z
     .array(
@@ -218,5 +262,7 @@ export type LearnedDocument = z.infer<typeof learned>;
 export type SessionsDocument = z.infer<typeof sessions>;
 export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;
+export type BudgetDocument = z.infer<typeof budget>;
+export type WebhookDocument = z.infer<typeof webhook>;
 export type OverrideDocument = z.infer<typeof override>;
 export type ProviderDocument = z.infer<typeof provider>;

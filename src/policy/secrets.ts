@@ -7,6 +7,7 @@ const shapes: readonly (readonly [string, RegExp])[] = [
   ['a GitHub token', /\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})/g],
   ['a bearer token', /\bBearer\s+[\w.~+/-]{20,}/g],
   ['a JSON web token', /\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}/g],
+  ['a Slack webhook', /\bhttps:\/\/hooks\.slack\.com\/(?:services|workflows)\/[\w/-]{10,}/g],
   // With what follows it: a pattern that looks for the first line alone is no secret.
   ['a private key', /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n)+[A-Za-z0-9+/=]{16,}/g],
   ['a password in a URL', /\bhttps?:\/\/[^\s/:@]+:[^\s/@]+@/g],

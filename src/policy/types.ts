@@ -1,4 +1,5 @@
 import type { LearnedSettings } from '../classify/learned/verdict.ts';
+import type { Budget, Webhook } from '../budgets/types.ts';
 import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
@@ -121,6 +122,8 @@ export interface CallerContext {
   readonly task: string | null;
   /** x-sluice-session. */
   readonly session: string | null;
+  /** Hash of the user that a header names (src/budgets/user.ts); null: none does. */
+  readonly user: string | null;
   /** Request headers that the policy lists as readable by rules; lower-case names. */
   readonly headers: ReadonlyMap<string, string>;
   /** Milliseconds since the epoch. */
@@ -213,10 +216,16 @@ export interface PolicyGeneration {
   readonly catalog: Catalog;
   /** Header names that say the workspace, in order; lower case. Default: x-sluice-workspace. */
   readonly workspaceHeaders: readonly string[];
+  /** Header names that say the user, in order; lower case. Default: x-sluice-user. */
+  readonly userHeaders: readonly string[];
   /** Headers that rules may read; lower case. */
   readonly ruleHeaders: readonly string[];
   /** Workspaces that metrics may name; others are counted as `other`. */
   readonly workspaces: readonly string[];
+  /** Empty: nothing is counted. */
+  readonly budgets: readonly Budget[];
+  /** Where budgets tell people. */
+  readonly webhooks: ReadonlyMap<string, Webhook>;
   /** Which provider a request is for, from its authority and path, and the path without the provider's prefix. */
   resolveProvider(authority: string, path: string): { readonly provider: Provider; readonly path: string } | null;
   /** The most specific section for the pair; there always is one. */

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { BudgetFigures } from '../budgets/view.ts';
 import { limits } from '../limits.ts';
 import type { PassReason } from '../dialects/types.ts';
 import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
@@ -180,6 +181,44 @@ export class Metrics implements RecordSink, GradeSink {
   /** `kind` must come from a closed list of the caller's. */
   cacheBackendProblem(kind: string): void {
     this.#inc(metricTable.cacheBackendProblems, [kind]);
+  }
+
+  /** `budget` is the policy's. */
+  budgetAction(budget: string, action: string): void {
+    this.#inc(metricTable.budgetActions, [budget, action]);
+  }
+
+  /** `budget` is the policy's. */
+  budgetMessage(budget: string, result: string): void {
+    this.#inc(metricTable.budgetMessages, [budget, result]);
+  }
+
+  /** `kind` must come from a closed list of the caller's. */
+  budgetBackendProblem(kind: string): void {
+    this.#inc(metricTable.budgetBackendProblems, [kind]);
+  }
+
+  /** Where budgets are read at each scrape. */
+  watchBudgets(figures: () => readonly BudgetFigures[]): void {
+    const columns: readonly (readonly [MetricSpec, (figure: BudgetFigures) => number])[] = [
+      [metricTable.budgetLimit, ({ limitUsd }) => limitUsd],
+      [metricTable.budgetSpent, ({ spentUsd }) => spentUsd],
+      [metricTable.budgetUsed, ({ used }) => used],
+      [metricTable.budgetElapsed, ({ elapsed }) => elapsed],
+      [metricTable.budgetCounters, ({ counters }) => counters],
+    ];
+    for (const [spec, read] of columns) {
+      const gauge: Gauge = new Gauge({
+        name: spec.name,
+        help: spec.help,
+        labelNames: [...spec.labels],
+        registers: [this.registry],
+        collect: () => {
+          gauge.reset();
+          for (const figure of figures()) gauge.labels(figure.budget).set(read(figure));
+        },
+      });
+    }
   }
 
   /** Where the cache's state is read at each scrape. */

@@ -9,7 +9,7 @@ import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 export interface RequestFacts
   extends Pick<
     ExchangeRecord,
-    'kind' | 'id' | 'workspace' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'trace'
+    'kind' | 'id' | 'workspace' | 'user' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'trace'
   > {
   /** Milliseconds since the epoch at the request's headers. */
   readonly wallTime: number;
@@ -61,6 +61,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     id: request.id,
     time: new Date(request.wallTime).toISOString(),
     workspace: request.workspace,
+    user: request.user,
     provider: request.provider,
     api: request.api,
     operation: request.operation,
@@ -91,6 +92,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     cacheEntry: request.cacheEntry,
     arm: null,
     trace: request.trace,
+    budgets: request.budgets,
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };
 }

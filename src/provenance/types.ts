@@ -1,3 +1,4 @@
+import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { ApiName, Operation, PassReason, Usage, UsageUnknown } from '../dialects/types.ts';
@@ -60,6 +61,8 @@ export interface ExchangeRecord {
   /** ISO 8601 with ms. */
   readonly time: string;
   readonly workspace: string;
+  /** The user's hash (src/budgets/user.ts); null: the request named none. */
+  readonly user: string | null;
   readonly provider: string | null;
   readonly api: ApiName | null;
   readonly operation: Operation;
@@ -107,6 +110,8 @@ export interface ExchangeRecord {
   readonly arm: string | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
+  /** The budgets that were asked about it, and what they did. */
+  readonly budgets: readonly BudgetFacts[];
   readonly timing: {
     /** Sluice's own time on the request path: scan, classify, decide, rewrite. */
     readonly overheadMs: number;

@@ -70,7 +70,7 @@ class Decider {
   }
 
   run(): Decision {
-    const choice = this.#choose();
+    const choice = this.#cheaper(this.#choose());
     const chain = choice.action === 'block' ? [] : this.#chain(choice);
     const served = chain[0] ?? this.#requested;
     // The chosen one rests: its first fallback takes its place.
@@ -144,6 +144,19 @@ class Decider {
       this.#default() ??
       this.#keep('kept-no-candidate')
     );
+  }
+
+  /** What a budget that is nearly used up makes of a choice. Sensitive data stays where it must go, and a pinned model what it is. */
+  #cheaper(choice: Choice): Choice {
+    const { cheaper, exchange } = this.#input;
+    if (cheaper === undefined || choice.action === 'block' || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'pinned') return choice;
+    const estimate = this.#estimate(choice.target);
+    const before = this.#reports.filter(({ chosen }) => chosen);
+    const other = this.#table(cheaper.tier, true, 'budget', cheaper.budget);
+    const gain = other !== null && usd(this.#estimate(other.target)) < usd(estimate);
+    // One of the reports is the chosen one.
+    for (const report of gain ? before : this.#reports) report.chosen = gain ? false : before.includes(report);
+    return gain ? other : choice;
   }
 
   /** The chosen target and its fallbacks, without those that rest unless all do. */
@@ -242,7 +255,7 @@ class Decider {
   }
 
   /** The cheapest of the tier that qualifies; else of the next safer tier. Null when none of them does. */
-  #table(from: Tier, upgrade: boolean, reason: 'tier' | 'override' | 'rule', rule: string | null): Choice | null {
+  #table(from: Tier, upgrade: boolean, reason: 'tier' | 'override' | 'rule' | 'budget', rule: string | null): Choice | null {
     for (const tier of tiers.slice(tiers.indexOf(from))) {
       let best: MutableReport | null = null;
       let tooCostly = false;
@@ -314,7 +327,7 @@ class Decider {
       target,
       tier,
       estimate: this.#estimate(target),
-      disqualified: this.#own(target) ? null : disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, chained),
+      disqualified: this.#own(target) ? null : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, chained) ?? (this.#input.overBudget?.(target, tier) === true ? 'over-budget' : null)),
       chosen: false,
     };
   }

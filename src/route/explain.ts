@@ -1,3 +1,4 @@
+import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { LearnedVerdict, Unlike } from '../classify/learned/verdict.ts';
 import type { CheckFault } from '../feedback/checks.ts';
@@ -24,6 +25,8 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   'kept-learned': 'the learned router takes the requested model to be needed, or does not know this kind of request',
   default: "no candidate qualified, so the policy's default answered",
   'cooling-down': 'the chosen model rests after failures, so its first fallback takes its place',
+  budget: 'a budget is nearly used up, so a cheaper tier answers',
+  'over-budget': 'a budget is used up',
   shadow: 'the section is in shadow mode: nothing is changed',
   blocked: 'the policy refuses this request',
 };
@@ -45,6 +48,7 @@ const faults: Readonly<Record<Disqualification, string>> = {
   dialect: 'its provider speaks another API',
   'not-translatable': 'its API has no place for something in this request',
   'cooling-down': 'it rests after failures',
+  'over-budget': 'its budget is used up',
   'no-credential': 'the gateway has no key for its provider',
   'costlier-than-requested': 'it costs more than the requested model',
   'unknown-price': 'its price, or the one to compare with, is unknown',
@@ -64,6 +68,7 @@ export function explainRecord(record: ExchangeRecord, grades: readonly Grade[] =
     ...verdictLines(record),
     ...(record.decision?.learned === undefined ? [] : learnedLines(record.decision.learned)),
     ...(record.decision === null ? [] : decisionLines(record.decision)),
+    ...budgetLines(record),
     ...answerLines(record),
     ...gradeLines(record, grades),
     ...moneyLines(record),
@@ -140,6 +145,28 @@ function decisionLines(decision: Decision): string[] {
   ];
 }
 
+const budgetActions: Readonly<Record<BudgetFacts['action'], string>> = {
+  counted: 'counted',
+  cheaper: 'moved the request to a cheaper tier',
+  refused: 'refused the request',
+  uncounted: 'could not be asked; the request went on',
+};
+
+function budgetLines(record: ExchangeRecord): string[] {
+  // Records of before there were budgets have none.
+  const budgets = (record as Partial<ExchangeRecord>).budgets ?? [];
+  if (budgets.length === 0) return [];
+  const usd = (amount: number): string => `$${amount.toFixed(8)}`;
+  return [
+    '',
+    'Budgets',
+    ...budgets.map(({ budget, of, action, reserved, used, limit }) => {
+      const values = Object.entries(of).map(([key, value]) => ` ${key} ${value}`);
+      return `  ${budget}${values.length === 0 ? '' : ` for${values.join(',')}`}: ${budgetActions[action]}; used ${used === null ? 'unknown' : usd(used)} of ${usd(limit)}${reserved === null ? '' : `, ${usd(reserved)} set aside for this request`}`;
+    }),
+  ];
+}
+
 function answerLines(record: ExchangeRecord): string[] {
   const { usage, timing } = record;
   const said = record.answeredModel === null || record.answeredModel === record.servedModel ? '' : `, the provider calls the model ${record.answeredModel}`;
@@ -177,7 +204,7 @@ function originLines(record: ExchangeRecord): string[] {
   const version = record.policy.resourceVersion === null ? '' : `, resourceVersion ${record.policy.resourceVersion}`;
   return [
     '',
-    `Policy generation ${record.policy.number} (${record.policy.hash}${version}), section ${record.section ?? 'none'}, ${record.mode}; workspace ${record.workspace}`,
+    `Policy generation ${record.policy.number} (${record.policy.hash}${version}), section ${record.section ?? 'none'}, ${record.mode}; workspace ${record.workspace}${typeof record.user === 'string' ? `, user ${record.user}` : ''}`,
     `Price catalog ${record.catalogVersion}`,
   ];
 }

@@ -23,6 +23,8 @@ export type DecisionReason =
   | 'kept-session'
   | 'default'
   | 'cooling-down'
+  | 'budget'
+  | 'over-budget'
   | 'shadow'
   | 'blocked';
 
@@ -45,6 +47,7 @@ export type Disqualification =
   | 'no-credential'
   | 'not-translatable'
   | 'cooling-down'
+  | 'over-budget'
   | 'costlier-than-requested'
   | 'unknown-price';
 
@@ -74,6 +77,10 @@ export interface DecideInput {
   readonly cooling?: (target: TargetRef) => boolean;
   /** Whether this request can be put to another family's API. Absent: to none. */
   readonly canTranslate?: (to: DialectFamily) => boolean;
+  /** Whether a model's own budget is used up. Absent: none is. */
+  readonly overBudget?: (target: TargetRef, tier: Tier) => boolean;
+  /** A budget wants this tier's candidates, if that is cheaper and nothing forbids it. */
+  readonly cheaper?: { readonly tier: Tier; readonly budget: string };
 }
 
 export interface Decision {
@@ -96,7 +103,7 @@ export interface Decision {
   readonly wouldServe: TargetRef | null;
   /** In shadow mode: the reason that an enabled section would have given (`blocked`: it would have refused the request). */
   readonly shadowReason?: DecisionReason;
-  readonly block: { readonly status: number; readonly message: string } | null;
+  readonly block: { readonly status: number; readonly message: string; readonly retryAfterSeconds?: number } | null;
   /** Expected output tokens that the estimates assume. */
   readonly assumedOutputTokens: number;
   readonly estimate: Cost;

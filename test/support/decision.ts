@@ -87,6 +87,9 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     catalog,
     workspaceHeaders: ['x-sluice-workspace'],
     ruleHeaders: [],
+    userHeaders: ['x-sluice-user'],
+    budgets: [],
+    webhooks: new Map(),
     workspaces: ['red'],
     resolveProvider: (_authority, path) => ({ provider: openai, path }),
     section: () => own,
@@ -113,7 +116,7 @@ export function rule(kind: 'override' | 'rule', name: string, then: Directive, m
   return { kind, name, source: 'always', then, matches: () => matches };
 }
 
-const caller: CallerContext = { workspace: 'red', userTier: null, quality: null, task: null, session: null, headers: new Map(), now: 1_700_000_000_000 };
+const caller: CallerContext = { workspace: 'red', userTier: null, quality: null, task: null, session: null, user: null, headers: new Map(), now: 1_700_000_000_000 };
 
 export function input(facts: { readonly exchange?: Partial<Exchange>; readonly verdict?: Partial<Verdict>; readonly section?: Partial<PolicySection>; readonly generation?: PolicyGeneration; readonly provider?: Provider; readonly hasCredential?: (name: string) => boolean } = {}): DecideInput {
   return {
@@ -142,7 +145,7 @@ export function answer(facts: Partial<Answer> = {}): Answer {
 export function record(decided: DecideInput = input(), ending: Partial<AnswerFacts> = {}, facts: Partial<RequestFacts> = {}): ExchangeRecord {
   return buildRecord(
     {
-      kind: 'decision', id: '018bcfe5-6800-7000-8000-000000000001', wallTime: 1_700_000_000_000, generation: decided.generation, workspace: decided.caller.workspace, provider: decided.provider.name,
+      kind: 'decision', id: '018bcfe5-6800-7000-8000-000000000001', wallTime: 1_700_000_000_000, generation: decided.generation, workspace: decided.caller.workspace, user: decided.caller.user, budgets: [], provider: decided.provider.name,
       api: decided.exchange.api, operation: decided.exchange.operation, stream: decided.exchange.stream, passReason: null, requestedModel: decided.exchange.model, verdict: decided.verdict,
       decision: decide(decided), section: decided.section.name, mode: decided.section.mode,
       request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: 1, tools: 0, images: 0, promptHash: 'ab', promptStart: null }, cache: 'off', cacheEntry: null, trace: null, overheadMs: 0.125, ...facts,

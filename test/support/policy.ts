@@ -39,7 +39,7 @@ export function ruleInput(facts: { readonly [K in keyof RuleInput]?: Partial<Rul
   return {
     exchange: exchange(facts.exchange),
     verdict: verdict(facts.verdict),
-    caller: { workspace: 'red', userTier: null, quality: null, task: null, session: null, headers: new Map(), now: Date.UTC(2026, 0, 5, 12), ...facts.caller },
+    caller: { workspace: 'red', userTier: null, quality: null, task: null, session: null, user: null, headers: new Map(), now: Date.UTC(2026, 0, 5, 12), ...facts.caller },
     provider: 'openai',
   };
 }

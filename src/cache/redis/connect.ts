@@ -72,5 +72,5 @@ function read(file: string): string {
 
 /** Never quotes the URL: it may hold a password. */
 function usage(what: string): SluiceError {
-  return new SluiceError('SLUICE_CLI_USAGE', `${what}.`, { where: '--cache-redis', fix: 'Write redis://host:6379, rediss://…, redis-sentinel://host,host/master or redis-cluster://host,host.' });
+  return new SluiceError('SLUICE_CLI_USAGE', `${what}.`, { where: 'Redis', fix: 'Write redis://host:6379, rediss://…, redis-sentinel://host,host/master or redis-cluster://host,host.' });
 }

@@ -60,7 +60,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     generation,
     provider,
     section,
-    caller: { workspace, userTier: headers.get('x-sluice-user-tier') ?? null, quality: headers.get('x-sluice-quality') ?? null, task: null, session: options.session ?? null, headers: new Map(), now: 0 },
+    caller: { workspace, userTier: headers.get('x-sluice-user-tier') ?? null, quality: headers.get('x-sluice-quality') ?? null, task: null, user: null, session: options.session ?? null, headers: new Map(), now: 0 },
     recognition,
     prefix: '',
     path,

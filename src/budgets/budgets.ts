@@ -1,0 +1,263 @@
+import type { Tier } from '../classify/types.ts';
+import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import type { DecideInput, Decision } from '../route/types.ts';
+import { counterId, nano, nanoUsd, type Budget, type BudgetFacts, type BudgetKey, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type NanoUsd, type ReserveResult, type Settlement } from './types.ts';
+
+/** Something that people are told once a period. */
+export interface BudgetEvent {
+  readonly kind: 'threshold' | 'cheaper' | 'refused';
+  readonly budget: Budget;
+  readonly counter: Counter;
+  /** Of a threshold: which one. */
+  readonly percent: number | null;
+  readonly state: CounterState;
+}
+
+export interface BudgetsOptions {
+  readonly store: BudgetStore;
+  /** Told once for each event, counter and period, of all replicas that share the store. */
+  readonly onEvent: (event: BudgetEvent, generation: PolicyGeneration) => void;
+  /** A request was moved or refused, or an amount was assumed; for counting. */
+  readonly onAction: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
+  readonly now?: () => number;
+}
+
+export interface AdmitRequest {
+  readonly id: string;
+  readonly input: DecideInput;
+  readonly decision: Decision;
+  readonly user: string | null;
+  /** False: whatever the budgets say, the request goes on as decided, and is counted. */
+  readonly enforce: boolean;
+  /** The decision for a cheaper tier, for the sake of a budget; null: the request must stay as it is. */
+  readonly cheaper: ((tier: Tier, budget: string) => Decision) | null;
+}
+
+/** What became of a request at its budgets. */
+export interface Admission {
+  readonly decision: Decision;
+  readonly facts: readonly BudgetFacts[];
+  readonly reservation: Reservation | null;
+}
+
+/** What is set aside for one request, until it is settled. */
+export interface Reservation {
+  readonly id: string;
+  readonly generation: PolicyGeneration;
+  readonly user: string | null;
+  readonly tier: Tier;
+  readonly at: number;
+  readonly charges: readonly Charge[];
+  /** False: the store could not be asked. */
+  readonly held: boolean;
+}
+
+/** Seconds after which to try again where only requests on their way hold the rest of a budget. */
+const busySeconds = 5;
+
+interface Plan {
+  readonly budget: Budget;
+  readonly charge: Charge;
+}
+
+/**
+ * Budgets in money. Before a request goes on, what it is expected to cost is reserved in all of its budgets at once; after
+ * it, that gives way to what it did cost. So a budget is never overrun by more than what the requests on their way cost
+ * beyond their estimates.
+ */
+export class Budgets {
+  readonly #options: BudgetsOptions;
+  readonly #now: () => number;
+
+  constructor(options: BudgetsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  get store(): BudgetStore {
+    return this.#options.store;
+  }
+
+  /** At once where the store is this process's memory. */
+  admit(request: AdmitRequest): Admission | Promise<Admission> {
+    const { decision, input } = request;
+    // Counting tokens costs nothing, and a refused request goes nowhere.
+    if (decision.action === 'block' || input.exchange.operation === 'count' || input.generation.budgets.length === 0) return { decision, facts: [], reservation: null };
+    const plans = this.#plans(request, decision, request.enforce && request.cheaper !== null ? 'before-cheaper' : 'full');
+    if (plans.length === 0) return { decision, facts: [], reservation: null };
+    const unpriced = request.enforce ? plans.find(({ budget, charge }) => budget.unknown === null && Number.isNaN(charge.amount)) : undefined;
+    if (unpriced !== undefined) return this.#refuse(request, decision, unpriced, null);
+    return then(this.#reserve(request, plans), (result) => {
+      if (result === null || result.ok) return this.#admitted(request, decision, plans, result, null);
+      return this.#cheaper(request, plans[result.failed]!, result.state);
+    });
+  }
+
+  /** The first try did not fit: a cheaper tier, else the rest of the budget, else no. */
+  #cheaper(request: AdmitRequest, full: Plan, state: CounterState): Admission | Promise<Admission> {
+    const { decision } = request;
+    const tier = full.budget.hard?.cheaper ?? null;
+    const moved = tier === null || request.cheaper === null ? null : request.cheaper(tier, full.budget.name);
+    const next = moved !== null && moved.reason === 'budget' ? moved : decision;
+    if (moved === null) return this.#refuse(request, decision, full, state);
+    const plans = this.#plans(request, next, 'full');
+    const unpriced = plans.find(({ budget, charge }) => budget.unknown === null && Number.isNaN(charge.amount));
+    if (unpriced !== undefined) return this.#refuse(request, decision, unpriced, null);
+    return then(this.#reserve(request, plans), (result) => {
+      if (result !== null && !result.ok) return this.#refuse(request, decision, plans[result.failed]!, result.state);
+      if (next === decision) return this.#admitted(request, decision, plans, result, null);
+      this.#options.onAction(full.budget.name, 'cheaper');
+      this.#tell({ kind: 'cheaper', budget: full.budget, counter: full.charge.counter, percent: null, state }, request.input.generation);
+      return this.#admitted(request, next, plans, result, factsOf(full.budget, full.charge.counter, 'cheaper', null, state));
+    });
+  }
+
+  /** Exchanges what was reserved for what it did cost. Called once a reservation. */
+  settle(reservation: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace'>): void {
+    const { generation, charges, held, id } = reservation;
+    const settlements: Settlement[] = [];
+    const open = new Map(charges.map((charge) => [charge.counter.id, charge]));
+    for (const budget of generation.budgets) {
+      // An attempt at another model belongs to that model's counter.
+      const spent = new Map<string, { readonly counter: Counter; nanos: NanoUsd }>();
+      for (const { target, cost, status } of record.attempts) {
+        const counter = this.#counter(budget, { workspace: record.workspace, user: reservation.user, target, tier: reservation.tier }, reservation.at);
+        if (counter === null) continue;
+        let entry = spent.get(counter.id);
+        if (entry === undefined) spent.set(counter.id, (entry = { counter, nanos: 0 }));
+        if (cost.known) {
+          entry.nanos += nanoUsd(cost.usd);
+        } else if (status === null || status < 400) {
+          entry.nanos += charges.find((charge) => charge.counter.budget === budget.name)?.amount ?? budget.unknown ?? 0;
+          this.#options.onAction(budget.name, 'assumed');
+        }
+      }
+      const thresholds = budget.soft.map((percent) => [percent, Math.ceil((budget.limit * percent) / 100)] as const);
+      for (const { counter, nanos } of spent.values()) {
+        const charge = open.get(counter.id);
+        open.delete(counter.id);
+        settlements.push({ counter, reserved: held ? (charge?.amount ?? 0) : 0, spent: nanos, thresholds });
+      }
+    }
+    if (held) for (const { counter, amount } of open.values()) settlements.push({ counter, reserved: amount, spent: 0, thresholds: [] });
+    void then(this.#options.store.settle(id, settlements), (crossings) => this.#crossed(crossings, generation));
+  }
+
+  /** Gives everything back: the request never left. */
+  release(reservation: Reservation): void {
+    if (reservation.held) void this.#options.store.settle(reservation.id, reservation.charges.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })));
+  }
+
+  /** Whether a model's own budget is used up, as far as is known here. Null where no budget asks for the model. */
+  overBudget(generation: PolicyGeneration, caller: { readonly workspace: string; readonly user: string | null }): ((target: TargetRef, tier: Tier) => boolean) | null {
+    const byModel = generation.budgets.filter((budget) => budget.hard !== null && (budget.models !== null || budget.per.includes('model')));
+    if (byModel.length === 0) return null;
+    const now = this.#now();
+    return (target, tier) =>
+      byModel.some((budget) => {
+        const counter = this.#counter(budget, { ...caller, target, tier }, now);
+        const state = counter === null ? null : this.#options.store.peek(counter.id);
+        return state !== null && state.spent + state.reserved >= budget.limit;
+      });
+  }
+
+  #crossed(crossings: readonly Crossing[], generation: PolicyGeneration): void {
+    for (const { counter, percent, state } of crossings) {
+      const budget = generation.budgets.find(({ name }) => name === counter.budget);
+      if (budget !== undefined) this.#options.onEvent({ kind: 'threshold', budget, counter, percent, state }, generation);
+    }
+  }
+
+  #reserve(request: AdmitRequest, plans: readonly Plan[]): ReserveResult | null | Promise<ReserveResult | null> {
+    return this.#options.store.reserve(request.id, plans.map(({ charge }) => charge));
+  }
+
+  #plans({ input, user, enforce }: AdmitRequest, decision: Decision, until: 'before-cheaper' | 'full'): Plan[] {
+    const { generation, caller } = input;
+    const now = this.#now();
+    return generation.budgets.flatMap((budget) => {
+      const counter = this.#counter(budget, { workspace: caller.workspace, user, target: decision.served, tier: decision.tier }, now);
+      if (counter === null) return [];
+      const amount = decision.estimate.known ? nanoUsd(decision.estimate.usd) : (budget.unknown ?? (enforce ? NaN : 0));
+      const ceiling = !enforce || budget.hard === null ? Infinity : until === 'before-cheaper' && budget.hard.cheaper !== null ? budget.hard.cheaperAt : budget.limit;
+      return [{ budget, charge: { counter, amount, ceiling } }];
+    });
+  }
+
+  /** Null: the budget is not about this. */
+  #counter(budget: Budget, of: { readonly workspace: string; readonly user: string | null; readonly target: TargetRef; readonly tier: Tier }, now: number): Counter | null {
+    const { provider, model } = of.target;
+    if (budget.tiers !== null && !budget.tiers.has(of.tier)) return null;
+    if (budget.models !== null && !budget.models.has(model) && !budget.models.has(`${provider}/${model}`)) return null;
+    if (!budget.matchesWorkspace(of.workspace)) return null;
+    const { start, end } = budget.calendar.at(now);
+    const read: Readonly<Record<BudgetKey, string>> = { workspace: of.workspace, user: of.user ?? 'none', model: `${provider}/${model}`, tier: of.tier };
+    const values = budget.per.map((key) => read[key]);
+    return { id: counterId(budget.name, start, values), budget: budget.name, values, start, end };
+  }
+
+  #admitted(request: AdmitRequest, decision: Decision, plans: readonly Plan[], result: (ReserveResult & { readonly ok: true }) | null, cheaper: BudgetFacts | null): Admission {
+    return {
+      decision,
+      facts: [
+        ...(cheaper === null ? [] : [cheaper]),
+        ...plans.map(({ budget, charge }, at) => factsOf(budget, charge.counter, result === null ? 'uncounted' : 'counted', result === null ? null : charge.amount, result?.states[at] ?? null)),
+      ],
+      reservation: { id: request.id, generation: request.input.generation, user: request.user, tier: decision.tier, at: this.#now(), charges: plans.map(({ charge }) => charge), held: result !== null },
+    };
+  }
+
+  /** `state` null: not the amount is the reason, but that nobody knows it. */
+  #refuse({ input }: AdmitRequest, decision: Decision, { budget, charge }: Plan, state: CounterState | null): Admission {
+    const { counter } = charge;
+    this.#options.onAction(budget.name, 'refused');
+    this.#tell({ kind: 'refused', budget, counter, percent: null, state: state ?? this.#options.store.peek(counter.id) ?? { spent: 0, reserved: 0 } }, input.generation);
+    const until = new Date(counter.end).toISOString();
+    // Requests on their way may leave something over; what is spent comes back with the next period only.
+    const spentUp = state === null || state.spent + charge.amount > charge.ceiling;
+    const retryAfter = spentUp ? Math.max(1, Math.ceil((counter.end - this.#now()) / 1000)) : busySeconds;
+    const why = state === null ? `The price of ${decision.served.model} is unknown, and the budget ${budget.name} takes no such requests.` : spentUp ? `The budget ${budget.name} is used up until ${until}.` : `Requests on their way hold the rest of the budget ${budget.name}.`;
+    return {
+      decision: {
+        ...decision,
+        action: 'block',
+        served: decision.requested,
+        chain: [],
+        reason: 'over-budget',
+        rule: budget.name,
+        block: { status: 429, message: budget.hard?.message ?? why, retryAfterSeconds: retryAfter },
+      },
+      facts: [factsOf(budget, counter, 'refused', null, state)],
+      reservation: null,
+    };
+  }
+
+  #tell(event: BudgetEvent, generation: PolicyGeneration): void {
+    void then(this.#options.store.mark(event.counter, event.kind), (first) => {
+      if (first) this.#options.onEvent(event, generation);
+    });
+  }
+}
+
+function factsOf(budget: Budget, counter: Counter, action: BudgetFacts['action'], reserved: NanoUsd | null, state: CounterState | null): BudgetFacts {
+  return {
+    budget: budget.name,
+    of: valuesOf(budget, counter),
+    action,
+    reserved: reserved === null ? null : reserved / nano,
+    used: state === null ? null : (state.spent + state.reserved) / nano,
+    limit: budget.limit / nano,
+  };
+}
+
+/** The values that a counter is kept for, by key. */
+export function valuesOf({ per }: Pick<Budget, 'per'>, { values }: Pick<Counter, 'values'>): Partial<Record<BudgetKey, string>> {
+  return Object.fromEntries(per.map((key, at) => [key, values[at] ?? '']));
+}
+
+/** Goes on at once with a value that is there: a promise would cost every request a turn. */
+function then<A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+

@@ -1,0 +1,124 @@
+import { limits } from '../limits.ts';
+import type { BudgetStore, Charge, Counter, CounterState, Crossing, ReserveResult, Settlement } from './types.ts';
+
+interface Cell {
+  readonly counter: Counter;
+  spent: number;
+  reserved: number;
+  /** Thresholds and events that were told. */
+  readonly told: Set<string>;
+}
+
+/** A counter as it is kept on disk. */
+export interface SavedCounter extends Counter {
+  readonly spent: number;
+  readonly told: readonly string[];
+}
+
+/** How long a counter outlives its period, in ms: requests that began in it may end after it. */
+const afterMs = 3_600_000;
+
+/** Counters of one process. One turn of the event loop reserves, so that no two requests can take the same dollar. */
+export class MemoryBudgetStore implements BudgetStore {
+  readonly kind = 'memory';
+  readonly #cells = new Map<string, Cell>();
+  readonly #now: () => number;
+  #changes = 0;
+  #sweptAt = 0;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** Counts up with every change. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  reserve(_id: string, charges: readonly Charge[]): ReserveResult {
+    const cells = charges.map(({ counter }) => this.#cell(counter));
+    for (const [at, { amount, ceiling }] of charges.entries()) {
+      const { spent, reserved } = cells[at]!;
+      if (spent + reserved + amount > ceiling) return { ok: false, failed: at, state: { spent, reserved } };
+    }
+    this.#changes++;
+    return {
+      ok: true,
+      states: charges.map(({ amount }, at) => {
+        const cell = cells[at]!;
+        cell.reserved += amount;
+        return { spent: cell.spent, reserved: cell.reserved };
+      }),
+    };
+  }
+
+  settle(_id: string, settlements: readonly Settlement[]): Crossing[] {
+    const crossings: Crossing[] = [];
+    this.#changes++;
+    for (const { counter, reserved, spent, thresholds } of settlements) {
+      const cell = this.#cell(counter);
+      cell.reserved = Math.max(0, cell.reserved - reserved);
+      cell.spent += spent;
+      for (const [percent, amount] of thresholds) {
+        if (cell.spent < amount || cell.told.has(String(percent))) continue;
+        cell.told.add(String(percent));
+        crossings.push({ counter, percent, state: { spent: cell.spent, reserved: cell.reserved } });
+      }
+    }
+    return crossings;
+  }
+
+  mark(counter: Counter, event: string): boolean {
+    const { told } = this.#cell(counter);
+    if (told.has(event)) return false;
+    told.add(event);
+    this.#changes++;
+    return true;
+  }
+
+  peek(id: string): CounterState | null {
+    return this.#cells.get(id) ?? null;
+  }
+
+  *seen(): Iterable<readonly [Counter, CounterState]> {
+    const now = this.#now();
+    for (const cell of this.#cells.values()) if (cell.counter.end > now) yield [cell.counter, cell];
+  }
+
+  list(budget: string, start: number): Promise<(readonly [Counter, CounterState])[]> {
+    return Promise.resolve([...this.#cells.values()].filter(({ counter }) => counter.budget === budget && counter.start === start).map((cell) => [cell.counter, cell] as const));
+  }
+
+  /** What a later process goes on from. What is on its way counts as spent: if this process ends now, nobody will know better. */
+  snapshot(): SavedCounter[] {
+    return [...this.#cells.values()].map(({ counter, spent, reserved, told }) => ({ ...counter, spent: spent + reserved, told: [...told] }));
+  }
+
+  restore(saved: readonly SavedCounter[]): void {
+    for (const { spent, told, ...counter } of saved) this.#cells.set(counter.id, { counter, spent, reserved: 0, told: new Set(told) });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #cell(wanted: Counter): Cell {
+    const known = this.#cells.get(wanted.id);
+    if (known !== undefined) return known;
+    this.#sweep();
+    // Users are whoever callers say: beyond the bound those that are new share one counter of their budget, for the rest of its period.
+    const shared = `${wanted.budget} ${wanted.start} other`;
+    const counter = wanted.values.length === 0 || (this.#cells.size < limits.budgetCounters && !this.#cells.has(shared)) ? wanted : { ...wanted, id: shared, values: wanted.values.map(() => 'other') };
+    let cell = this.#cells.get(counter.id);
+    if (cell === undefined) this.#cells.set(counter.id, (cell = { counter, spent: 0, reserved: 0, told: new Set() }));
+    return cell;
+  }
+
+  /** At most once a minute: counters whose period is over for good. */
+  #sweep(): void {
+    const now = this.#now();
+    if (now - this.#sweptAt < 60_000) return;
+    this.#sweptAt = now;
+    for (const [id, { counter }] of this.#cells) if (counter.end + afterMs < now) this.#cells.delete(id);
+  }
+}

@@ -1,0 +1,76 @@
+import type { RedisTarget } from '../cache/redis/connect.ts';
+import { SluiceError } from '../errors.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
+import { Budgets } from './budgets.ts';
+import { BudgetFile } from './file.ts';
+import { MemoryBudgetStore } from './memory.ts';
+import { Notifier } from './notify.ts';
+import type { BudgetBackendProblem } from './redis.ts';
+import type { BudgetStore } from './types.ts';
+
+export interface BudgetSettings {
+  /** Where this process keeps its counters over a restart; null: nowhere. Not used with a Redis. */
+  readonly file: string | null;
+  /** Whether the user asked for it: then a file that cannot be read stops the start. */
+  readonly required: boolean;
+  /** Replicas share their counters there; null: each has its own. */
+  readonly redis: (RedisTarget & { readonly deadlineMs: number }) | null;
+}
+
+/** What is counted and logged. */
+export interface BudgetTold {
+  readonly action: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
+  readonly message: (budget: string, result: 'sent' | 'failed' | 'dropped', error: string | null) => void;
+  readonly backendProblem: (problem: BudgetBackendProblem) => void;
+  readonly event: (fields: { readonly budget: string; readonly event: string; readonly percent: number | null }) => void;
+  readonly fileError: (error: unknown) => void;
+}
+
+export interface OpenBudgets {
+  readonly budgets: Budgets;
+  close(): Promise<void>;
+}
+
+/** Budgets as `settings` want them kept. Throws SluiceError for a file or a Redis URL that is none. */
+export async function openBudgets(settings: BudgetSettings, told: BudgetTold): Promise<OpenBudgets> {
+  const { store, file } = await openStore(settings, told);
+  const notifier = new Notifier({ onResult: told.message });
+  const budgets = new Budgets({
+    store,
+    onAction: told.action,
+    onEvent: (event, generation: PolicyGeneration) => {
+      told.event({ budget: event.budget.name, event: event.kind, percent: event.percent });
+      notifier.send(event, generation.webhooks);
+    },
+  });
+  return {
+    budgets,
+    async close() {
+      notifier.close();
+      await file?.close();
+      await store.close();
+    },
+  };
+}
+
+async function openStore({ file, required, redis }: BudgetSettings, told: BudgetTold): Promise<{ readonly store: BudgetStore; readonly file: BudgetFile | null }> {
+  if (redis !== null) {
+    // ioredis is loaded where it is used.
+    const [{ redisClient }, { RedisBudgetStore }] = await Promise.all([import('../cache/redis/connect.ts'), import('./redis.ts')]);
+    return { store: new RedisBudgetStore({ client: redisClient(redis), deadlineMs: redis.deadlineMs, onProblem: told.backendProblem }), file: null };
+  }
+  const store = new MemoryBudgetStore();
+  if (file === null) return { store, file: null };
+  try {
+    return { store, file: new BudgetFile(file, store, told.fileError) };
+  } catch (error) {
+    if (required || !(error instanceof SluiceError)) throw error;
+    told.fileError(error);
+    return { store, file: null };
+  }
+}
+
+/** Budgets of a process that nothing is counted in: each request finds them empty. */
+export function emptyBudgets(): Budgets {
+  return new Budgets({ store: new MemoryBudgetStore(), onAction: () => undefined, onEvent: () => undefined });
+}

@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto';
+import { Breaker } from '../cache/redis/breaker.ts';
+import type { RedisClient } from '../cache/redis/connect.ts';
+import { limits } from '../limits.ts';
+import { counterId, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type ReserveResult, type Settlement } from './types.ts';
+
+/** What went wrong with the Redis behind the budgets. Closed list: a metric label. */
+export type BudgetBackendProblem = 'connection' | 'down' | 'timeout' | 'error' | 'settle-failed';
+
+export interface RedisBudgetOptions {
+  readonly client: RedisClient;
+  /** Longest wait for a reservation, in ms. */
+  readonly deadlineMs: number;
+  readonly onProblem: (problem: BudgetBackendProblem) => void;
+  readonly now?: () => number;
+}
+
+/** Reservations of a process that is gone count as spent after this long, in ms. Longer than answers take. */
+const leaseMs = 3_600_000;
+/** How long a counter outlives its period, in ms. */
+const afterMs = 2 * leaseMs;
+/** Stale reservations that one request clears at most. */
+const clearedAtOnce = 1_000;
+
+interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
+
+/**
+ * All charges or none, in one step. A counter is a hash (spent, reserved, what was told) and a sorted set of reservations by
+ * the end of their lease; amounts are whole numbers and handed to HINCRBY as text, which Lua's doubles cannot spoil.
+ * KEYS: hash, leases, index a counter. ARGV: now, lease's end, request, then amount, ceiling (-1: none), expiry, member of the index a counter.
+ */
+const reserveScript = script(`
+local n = #KEYS / 3
+local states = {}
+for i = 1, n do
+  local hash, leases = KEYS[3 * i - 2], KEYS[3 * i - 1]
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', ARGV[1], 'LIMIT', 0, ${clearedAtOnce})) do
+    local amount = string.match(member, ' (%d+)$')
+    redis.call('HINCRBY', hash, 'reserved', '-' .. amount)
+    redis.call('HINCRBY', hash, 'spent', amount)
+    redis.call('ZREM', leases, member)
+  end
+  local found = redis.call('HMGET', hash, 'spent', 'reserved')
+  local spent, reserved = found[1] or '0', found[2] or '0'
+  local amount, ceiling = tonumber(ARGV[4 * i]), tonumber(ARGV[4 * i + 1])
+  if ceiling >= 0 and tonumber(spent) + tonumber(reserved) + amount > ceiling then return {'0', tostring(i - 1), spent, reserved} end
+end
+local reply = {'1'}
+for i = 1, n do
+  local hash, leases, index = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
+  local amount, expiry = ARGV[4 * i], ARGV[4 * i + 2]
+  redis.call('HINCRBY', hash, 'reserved', amount)
+  redis.call('ZADD', leases, ARGV[2], ARGV[3] .. ' ' .. amount)
+  redis.call('SADD', index, ARGV[4 * i + 3])
+  redis.call('PEXPIREAT', hash, expiry)
+  redis.call('PEXPIREAT', leases, expiry)
+  redis.call('PEXPIREAT', index, expiry)
+  local found = redis.call('HMGET', hash, 'spent', 'reserved')
+  reply[#reply + 1] = found[1] or '0'
+  reply[#reply + 1] = found[2] or '0'
+end
+return reply`);
+
+/** KEYS: hash, leases, index. ARGV: lease's member or '', reserved, spent, expiry, member of the index, then percent and amount of each threshold. */
+const settleScript = script(`
+if ARGV[1] ~= '' then
+  if redis.call('ZREM', KEYS[2], ARGV[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'reserved', '-' .. ARGV[2])
+  elseif ARGV[2] ~= '0' then redis.call('HINCRBY', KEYS[1], 'spent', '-' .. ARGV[2]) end
+end
+local spent = redis.call('HINCRBY', KEYS[1], 'spent', ARGV[3])
+redis.call('SADD', KEYS[3], ARGV[5])
+redis.call('PEXPIREAT', KEYS[1], ARGV[4])
+redis.call('PEXPIREAT', KEYS[3], ARGV[4])
+local found = redis.call('HMGET', KEYS[1], 'spent', 'reserved')
+local reply = {found[1], found[2] or '0'}
+for i = 6, #ARGV, 2 do
+  if spent >= tonumber(ARGV[i + 1]) and redis.call('HSETNX', KEYS[1], 'told ' .. ARGV[i], '1') == 1 then reply[#reply + 1] = ARGV[i] end
+end
+return reply`);
+
+// One hash tag: a request may touch several counters at once, and in a cluster a script sees one slot.
+const tag = '{sluice:budgets}';
+const hashKey = (id: string): string => `${tag}:c:${id}`;
+const leaseKey = (id: string): string => `${tag}:l:${id}`;
+const indexKey = (budget: string, start: number): string => `${tag}:i:${budget} ${start}`;
+
+interface Seen {
+  readonly counter: Counter;
+  readonly state: CounterState;
+}
+
+/**
+ * Counters that replicas share. While Redis is away nothing is refused; what is spent meanwhile is kept here, as far as the
+ * bound goes, and added when it is back.
+ */
+export class RedisBudgetStore implements BudgetStore {
+  readonly kind = 'redis';
+  readonly #options: RedisBudgetOptions;
+  readonly #client: RedisClient;
+  readonly #breaker = new Breaker();
+  readonly #now: () => number;
+  readonly #seen = new Map<string, Seen>();
+  readonly #owed = new Map<string, { readonly settlement: Settlement; spent: number }>();
+
+  constructor(options: RedisBudgetOptions) {
+    this.#options = options;
+    this.#client = options.client;
+    this.#now = options.now ?? Date.now;
+    this.#client.on('error', () => options.onProblem('connection'));
+    this.#client.on('ready', () => this.#pay());
+    // A first attempt that fails is tried again by the client itself.
+    this.#client.connect().catch(() => undefined);
+  }
+
+  async reserve(id: string, charges: readonly Charge[]): Promise<ReserveResult | null> {
+    if (this.#client.status !== 'ready' || !this.#breaker.allow()) {
+      this.#options.onProblem('down');
+      return null;
+    }
+    const now = this.#now();
+    const reply = this.#eval(
+      reserveScript,
+      charges.flatMap(({ counter }) => [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)]),
+      [String(now), String(now + leaseMs), id, ...charges.flatMap(({ counter, amount, ceiling }) => [String(amount), ceiling === Infinity ? '-1' : String(ceiling), String(counter.end + afterMs), JSON.stringify(counter.values)])],
+    );
+    const texts = await this.#within(reply);
+    if (texts === null) {
+      // It may have been carried out all the same.
+      reply.then(
+        (late) => {
+          if (late[0] === '1') void this.settle(id, charges.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })));
+        },
+        () => undefined,
+      );
+      return null;
+    }
+    const [ok, ...rest] = texts;
+    if (ok === '0') {
+      const failed = Number(rest[0]);
+      const state = stateOf(rest[1], rest[2]);
+      const { counter } = charges[failed]!;
+      this.#note(counter, state);
+      return { ok: false, failed, state };
+    }
+    const states = charges.map(({ counter }, at) => this.#note(counter, stateOf(rest[2 * at], rest[2 * at + 1])));
+    return { ok: true, states };
+  }
+
+  async settle(id: string, settlements: readonly Settlement[]): Promise<readonly Crossing[]> {
+    const crossings = await Promise.all(
+      settlements.map(async (settlement) => {
+        const { counter, reserved, spent, thresholds } = settlement;
+        try {
+          if (this.#client.status !== 'ready') throw new Error('not connected');
+          const [nowSpent, nowReserved, ...percents] = await this.#eval(settleScript, [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)], [
+            reserved === 0 ? '' : `${id} ${reserved}`,
+            String(reserved),
+            String(spent),
+            String(counter.end + afterMs),
+            JSON.stringify(counter.values),
+            ...thresholds.flatMap(([percent, amount]) => [String(percent), String(amount)]),
+          ]);
+          const state = this.#note(counter, stateOf(nowSpent, nowReserved));
+          return percents.map((percent) => ({ counter, percent: Number(percent), state }));
+        } catch {
+          this.#options.onProblem('settle-failed');
+          this.#owe(settlement);
+          return [];
+        }
+      }),
+    );
+    return crossings.flat();
+  }
+
+  async mark(counter: Counter, event: string): Promise<boolean> {
+    if (this.#client.status !== 'ready') return false;
+    return this.#client.hsetnx(hashKey(counter.id), `told ${event}`, '1').then(
+      (set) => set === 1,
+      () => false,
+    );
+  }
+
+  peek(id: string): CounterState | null {
+    return this.#seen.get(id)?.state ?? null;
+  }
+
+  *seen(): Iterable<readonly [Counter, CounterState]> {
+    const now = this.#now();
+    for (const { counter, state } of this.#seen.values()) if (counter.end > now) yield [counter, state];
+  }
+
+  /** Of all replicas. What Redis does not answer is what this one has seen. */
+  async list(budget: string, start: number): Promise<(readonly [Counter, CounterState])[]> {
+    const own = [...this.#seen.values()].filter(({ counter }) => counter.budget === budget && counter.start === start);
+    const [first] = own;
+    try {
+      const members = (await this.#client.smembers(indexKey(budget, start))).slice(0, limits.budgetCounters);
+      return await Promise.all(
+        members.map(async (member) => {
+          const values = JSON.parse(member) as string[];
+          const counter: Counter = { ...(first?.counter ?? { budget, start, end: start }), values, id: counterId(budget, start, values) };
+          const [spent, reserved] = await this.#client.hmget(hashKey(counter.id), 'spent', 'reserved');
+          return [counter, stateOf(spent ?? '0', reserved ?? '0')] as const;
+        }),
+      );
+    } catch {
+      return own.map(({ counter, state }) => [counter, state] as const);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#client.disconnect();
+    return Promise.resolve();
+  }
+
+  #note(counter: Counter, state: CounterState): CounterState {
+    if (this.#seen.size >= limits.budgetCounters && !this.#seen.has(counter.id)) {
+      const now = this.#now();
+      for (const [id, seen] of this.#seen) if (seen.counter.end <= now) this.#seen.delete(id);
+      if (this.#seen.size >= limits.budgetCounters) return state;
+    }
+    this.#seen.set(counter.id, { counter, state });
+    return state;
+  }
+
+  /** A reservation that stays behind counts as spent when its lease ends: only the difference is owed. */
+  #owe(settlement: Settlement): void {
+    const owed = this.#owed.get(settlement.counter.id);
+    const more = settlement.spent - settlement.reserved;
+    if (owed !== undefined) owed.spent += more;
+    else if (this.#owed.size < limits.budgetCounters) this.#owed.set(settlement.counter.id, { settlement: { ...settlement, reserved: 0 }, spent: more });
+  }
+
+  #pay(): void {
+    const owed = [...this.#owed.values()];
+    this.#owed.clear();
+    if (owed.length > 0) void this.settle('', owed.map(({ settlement, spent }) => ({ ...settlement, spent })));
+  }
+
+  async #eval({ sha, text }: Script, keys: readonly string[], args: readonly string[]): Promise<string[]> {
+    try {
+      return (await this.#client.call('EVALSHA', [sha, keys.length, ...keys, ...args])) as string[];
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return (await this.#client.call('EVAL', [text, keys.length, ...keys, ...args])) as string[];
+    }
+  }
+
+  /** The reply, or null when it fails or does not come in time. */
+  async #within(reply: Promise<string[]>): Promise<string[] | null> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), this.#options.deadlineMs);
+    });
+    try {
+      const first = await Promise.race([reply, late]);
+      if (first === null) {
+        this.#breaker.failure();
+        this.#options.onProblem('timeout');
+      } else {
+        this.#breaker.success();
+      }
+      return first;
+    } catch {
+      this.#breaker.failure();
+      this.#options.onProblem('error');
+      return null;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function stateOf(spent: string | undefined, reserved: string | undefined): CounterState {
+  return { spent: Number(spent ?? 0), reserved: Number(reserved ?? 0) };
+}

@@ -1,0 +1,126 @@
+import type { Tier } from '../classify/types.ts';
+import type { Calendar, PeriodKind } from './period.ts';
+
+/** What a budget may keep apart. Closed list. */
+export const budgetKeys = ['workspace', 'user', 'model', 'tier'] as const;
+export type BudgetKey = (typeof budgetKeys)[number];
+
+/** Amounts are whole billionths of a US dollar: sums of them are exact, here and in Redis. */
+export type NanoUsd = number;
+
+export const nano = 1e9;
+
+/** Rounded up: what is spent is never less than what is counted. */
+export function nanoUsd(usd: number): NanoUsd {
+  return Math.ceil(usd * nano - 1e-6);
+}
+
+/** One budget of the policy, compiled. */
+export interface Budget {
+  readonly name: string;
+  readonly matchesWorkspace: (workspace: string) => boolean;
+  /** `model` or `provider/model` of what is served; null: all. */
+  readonly models: ReadonlySet<string> | null;
+  readonly tiers: ReadonlySet<Tier> | null;
+  /** One counter for each value of these; empty: one for all that matches. */
+  readonly per: readonly BudgetKey[];
+  readonly period: PeriodKind;
+  readonly calendar: Calendar;
+  readonly limit: NanoUsd;
+  /** Percent of the limit, ascending. */
+  readonly soft: readonly number[];
+  /** Names of webhooks. */
+  readonly notify: readonly string[];
+  /** Null: nothing is ever changed or refused for this budget. */
+  readonly hard: { readonly cheaper: Tier | null; readonly cheaperAt: NanoUsd; readonly message: string | null } | null;
+  /** What a request of unknown price counts with; null: it is refused. */
+  readonly unknown: NanoUsd | null;
+}
+
+export interface Webhook {
+  readonly name: string;
+  readonly url: string | null;
+  /** File that holds the URL, for one that is a secret. */
+  readonly file: string | null;
+  readonly format: 'json' | 'slack';
+}
+
+/** One counter of a budget: of one period, and of one set of values where the budget keeps some apart. */
+export interface Counter {
+  /** Unique; the same in every replica. */
+  readonly id: string;
+  readonly budget: string;
+  /** Values of the budget's `per`, in its order. */
+  readonly values: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The name of a counter, the same in every replica. */
+export function counterId(budget: string, start: number, values: readonly string[]): string {
+  return `${budget} ${start} ${JSON.stringify(values)}`;
+}
+
+/** What a counter holds. `reserved`: for requests that are on their way. */
+export interface CounterState {
+  readonly spent: NanoUsd;
+  readonly reserved: NanoUsd;
+}
+
+export interface Charge {
+  readonly counter: Counter;
+  readonly amount: NanoUsd;
+  /** Beyond it the reservation fails; Infinity: never. */
+  readonly ceiling: NanoUsd;
+}
+
+/** All charges or none. `failed`: index of the first charge that did not fit. */
+export type ReserveResult = { readonly ok: true; readonly states: readonly CounterState[] } | { readonly ok: false; readonly failed: number; readonly state: CounterState };
+
+export interface Settlement {
+  readonly counter: Counter;
+  /** What was reserved for it; 0: nothing. */
+  readonly reserved: NanoUsd;
+  readonly spent: NanoUsd;
+  /** Percent and amount of the thresholds to watch. */
+  readonly thresholds: readonly (readonly [percent: number, amount: NanoUsd])[];
+}
+
+/** A threshold that was passed for the first time in its period. */
+export interface Crossing {
+  readonly counter: Counter;
+  readonly percent: number;
+  readonly state: CounterState;
+}
+
+/** Where counters are. No method rejects or throws. */
+export interface BudgetStore {
+  readonly kind: 'memory' | 'redis';
+  /** Null: the store cannot be asked; the request goes on uncounted until it is settled. */
+  reserve(id: string, charges: readonly Charge[]): ReserveResult | null | Promise<ReserveResult | null>;
+  settle(id: string, settlements: readonly Settlement[]): readonly Crossing[] | Promise<readonly Crossing[]>;
+  /** True for the first that says so in the counter's period. */
+  mark(counter: Counter, event: string): boolean | Promise<boolean>;
+  /** What is known here and now, without asking anybody. */
+  peek(id: string): CounterState | null;
+  /** The counters of this replica's present periods, as last seen. */
+  seen(): Iterable<readonly [Counter, CounterState]>;
+  /** A budget's counters of the period that begins at `start`; of all replicas, where they share. */
+  list(budget: string, start: number): Promise<readonly (readonly [Counter, CounterState])[]>;
+  close(): Promise<void>;
+}
+
+/** What a request's record says of one budget. Amounts in US dollars. */
+export interface BudgetFacts {
+  readonly budget: string;
+  /** The values that it is kept for, by key. */
+  readonly of: Readonly<Partial<Record<BudgetKey, string>>>;
+  /** `counted`; `cheaper`: it made the request go to a cheaper tier; `refused`: it stopped it; `uncounted`: its store could not be asked. */
+  readonly action: 'counted' | 'cheaper' | 'refused' | 'uncounted';
+  /** Set aside when the request was decided; null: nothing was. */
+  readonly reserved: number | null;
+  /** Used of it then, requests on their way included; null: not known. */
+  readonly used: number | null;
+  readonly limit: number;
+}

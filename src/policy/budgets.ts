@@ -1,0 +1,90 @@
+import { Calendar } from '../budgets/period.ts';
+import { nanoUsd, type Budget, type Webhook } from '../budgets/types.ts';
+import type { Catalog } from '../catalog/types.ts';
+import type { LoadedFile } from './load.ts';
+import { didYouMean } from './nearest.ts';
+import type { BudgetDocument, WebhookDocument } from './schema.ts';
+import type { SourceFile } from './source-map.ts';
+import type { PolicyGeneration, Problem } from './types.ts';
+
+const defaultSoft: readonly number[] = [80, 100];
+const defaultCheaperAt = 90;
+/** US dollars that a request of unknown price counts with. */
+const defaultUnknown = 0.05;
+
+/** The budgets of all files, and the webhooks that they tell. */
+export function compileBudgets(loaded: readonly LoadedFile[], catalog: Catalog, problems: Problem[]): Pick<PolicyGeneration, 'budgets' | 'webhooks'> {
+  const webhooks = new Map<string, Webhook>();
+  for (const { source, document } of loaded) {
+    for (const [name, webhook] of Object.entries(document.webhooks ?? {})) {
+      if (webhooks.has(name)) problems.push(source.problem('error', 'twice', ['webhooks', name], `there is a webhook ${name} in another file too`, 'Keep one of them.'));
+      webhooks.set(name, webhookOf(name, webhook));
+    }
+  }
+  const budgets: Budget[] = [];
+  for (const { source, document } of loaded) {
+    for (const [index, budget] of (document.budgets ?? []).entries()) {
+      const at = ['budgets', index];
+      if (budgets.some(({ name }) => name === budget.name)) problems.push(source.problem('error', 'twice', [...at, 'name'], `there is another budget called ${budget.name}`, 'Give each budget its own name: what is spent is kept under it.'));
+      check(budget, source, at, webhooks, catalog, problems);
+      const calendar = calendarOf(budget, source, at, problems);
+      if (calendar !== null) budgets.push(budgetOf(budget, calendar));
+    }
+  }
+  return { budgets, webhooks };
+}
+
+function webhookOf(name: string, { url, urlFile, format }: WebhookDocument): Webhook {
+  return { name, url: url ?? null, file: urlFile ?? null, format: format ?? 'json' };
+}
+
+function budgetOf(document: BudgetDocument, calendar: Calendar): Budget {
+  const { name, match, per, period, usd, soft, hard, unknown } = document;
+  const limit = nanoUsd(usd);
+  return {
+    name,
+    matchesWorkspace: workspaceTest(match?.workspace),
+    models: match?.model === undefined ? null : new Set(match.model),
+    tiers: match?.tier === undefined ? null : new Set(match.tier),
+    per: per ?? [],
+    period,
+    calendar,
+    limit,
+    soft: [...new Set(soft?.at ?? defaultSoft)].sort((a, b) => a - b),
+    notify: soft?.notify ?? [],
+    hard: hard === undefined ? null : { cheaper: hard.cheaper ?? null, cheaperAt: Math.floor((limit * (hard.cheaperAt ?? defaultCheaperAt)) / 100), message: hard.message ?? null },
+    unknown: unknown === 'refuse' ? null : nanoUsd(unknown ?? defaultUnknown),
+  };
+}
+
+function workspaceTest(patterns: readonly string[] | undefined): (workspace: string) => boolean {
+  if (patterns === undefined) return () => true;
+  const exact = new Set(patterns);
+  const prefixes = patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
+  return (workspace) => exact.has(workspace) || prefixes.some((prefix) => workspace.startsWith(prefix));
+}
+
+function check(budget: BudgetDocument, source: SourceFile, at: readonly PropertyKey[], webhooks: ReadonlyMap<string, Webhook>, catalog: Catalog, problems: Problem[]): void {
+  for (const [index, name] of (budget.soft?.notify ?? []).entries()) {
+    if (!webhooks.has(name)) problems.push(source.problem('error', 'unknown-webhook', [...at, 'soft', 'notify', index], `there is no webhook ${name}`, didYouMean(name, webhooks.keys(), 'Write it down under webhooks.')));
+  }
+  for (const [index, pattern] of (budget.match?.workspace ?? []).entries()) {
+    if (pattern.slice(0, -1).includes('*')) problems.push(source.problem('error', 'unreachable', [...at, 'match', 'workspace', index], `${pattern} matches no workspace: * stands for the rest only at the end`, 'Write a prefix and *, or the names.'));
+  }
+  if (budget.unknown === 'refuse' && budget.hard === undefined) problems.push(source.problem('error', 'no-effect', [...at, 'unknown'], 'a budget without hard refuses nothing', 'Add hard, or give dollars.'));
+  if (budget.hard?.cheaperAt !== undefined && budget.hard.cheaper === undefined) problems.push(source.problem('warning', 'no-effect', [...at, 'hard', 'cheaperAt'], 'cheaperAt does nothing without cheaper', 'Remove it, or name the cheaper tier.'));
+  for (const [index, model] of (budget.match?.model ?? []).entries()) {
+    const name = model.slice(model.indexOf('/') + 1);
+    if (catalog.providers().some((provider) => catalog.lookup(provider, name) !== null || catalog.lookup(provider, model) !== null)) continue;
+    problems.push(source.problem('warning', 'unknown-model', [...at, 'match', 'model', index], `the catalog knows no model ${model}`, 'Check that requests are served by it under this name.'));
+  }
+}
+
+function calendarOf({ period, zone }: BudgetDocument, source: SourceFile, at: readonly PropertyKey[], problems: Problem[]): Calendar | null {
+  try {
+    return new Calendar(period, zone ?? 'UTC');
+  } catch {
+    problems.push(source.problem('error', 'time-zone', [...at, 'zone'], `there is no time zone ${zone ?? ''}`, didYouMean(zone ?? '', Intl.supportedValuesOf('timeZone'), 'Use an IANA name such as Europe/Berlin.')));
+    return null;
+  }
+}
