@@ -134,17 +134,29 @@ function pathOf(path: string): string {
 function withoutSpaces(body: Buffer, start: number, end: number): Buffer {
   const out = Buffer.allocUnsafe(end - start);
   let length = 0;
-  let inString = false;
-  for (let at = start; at < end; at++) {
+  for (let at = start; at < end; ) {
     const byte = body[at]!;
-    if (inString) {
-      out[length++] = byte;
-      if (byte === 0x5c) out[length++] = body[++at]!;
-      else if (byte === 0x22) inString = false;
-    } else if (byte > 0x20) {
-      out[length++] = byte;
-      if (byte === 0x22) inString = true;
+    if (byte === quote) {
+      const after = afterString(body, at);
+      length += body.copy(out, length, at, after);
+      at = after;
+    } else {
+      if (byte > 0x20) out[length++] = byte;
+      at++;
     }
   }
   return out.subarray(0, length);
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+/** Just behind the string that begins at `start`: at the first quote with an even number of backslashes before it. */
+function afterString(body: Buffer, start: number): number {
+  for (let at = body.indexOf(quote, start + 1); at !== -1; at = body.indexOf(quote, at + 1)) {
+    let before = at;
+    while (body[before - 1] === backslash) before--;
+    if ((at - before) % 2 === 0) return at + 1;
+  }
+  return body.length;
 }

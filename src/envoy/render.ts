@@ -80,7 +80,7 @@ function connectionManager(options: EnvoyOptions): Json {
       },
     ],
     http_filters: [
-      { name: 'envoy.filters.http.ext_proc.sluice_response', typed_config: responseFilter() },
+      { name: 'envoy.filters.http.ext_proc.sluice_response', typed_config: unlessCached(responseFilter()) },
       { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options.failClosed) },
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
     ],
@@ -169,6 +169,29 @@ function responseFilter(): Json {
       response_trailer_mode: 'SKIP',
     },
     metadata_options: { forwarding_namespaces: { untyped: ['sluice'] } },
+  };
+}
+
+/** Sluice knows what it answers from its cache: no copy of that is sent. */
+function unlessCached(filter: Json): Json {
+  return {
+    '@type': `${http}.common.matching.v3.ExtensionWithMatcher`,
+    extension_config: { name: 'copies', typed_config: filter },
+    xds_matcher: {
+      matcher_list: {
+        matchers: [
+          {
+            predicate: {
+              single_predicate: {
+                input: { name: 'reason', typed_config: { '@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpResponseHeaderMatchInput', header_name: 'x-sluice-reason' } },
+                value_match: { exact: 'cache' },
+              },
+            },
+            on_match: { action: { name: 'skip', typed_config: { '@type': `${http}.filters.common.matcher.action.v3.SkipFilter` } } },
+          },
+        ],
+      },
+    },
   };
 }
 

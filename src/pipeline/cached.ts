@@ -48,7 +48,8 @@ export function cacheQuery(context: RequestContext, scope: CacheScope, exchange:
   };
 }
 
-function keyInput(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): KeyInput {
+/** What the keys of a request are made of. */
+export function keyInput(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): KeyInput {
   const { section, caller, generation, provider } = context;
   return {
     exchange,

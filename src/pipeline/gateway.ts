@@ -71,6 +71,8 @@ export class Pipeline implements Gateway, AttemptGateway {
   readonly #options: PipelineOptions;
   readonly #pending: PendingExchanges<OpenExchange>;
   readonly #sweeper: NodeJS.Timeout;
+  /** What Sluice answered itself and has not recorded yet. */
+  readonly #answered: (readonly [OpenExchange, Ending])[] = [];
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -87,6 +89,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   /** Writes the records of all that is still open. */
   close(): void {
     clearInterval(this.#sweeper);
+    this.#closeAnswered();
     this.#pending.clear();
   }
 
@@ -250,7 +253,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
     if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill }, enteredAt, gone);
     const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(context, exchange, found, enteredAt) : notCachedAnswer(context, exchange, enteredAt);
-    this.#close(open, ending);
+    this.#closeSoon(open, ending);
     return plan;
   }
 
@@ -401,6 +404,22 @@ export class Pipeline implements Gateway, AttemptGateway {
     const provider = served === undefined ? undefined : generation.providers.get(served.provider);
     if (sessions === null || sessionIdleMs === null || key === undefined || served === undefined || provider === undefined || outcome !== 'complete') return;
     sessions.answered(key, served, usage === null ? { tokens: 0, ms: 0 } : cachedAfter(provider.family, usage), sessionIdleMs);
+  }
+
+  /** Once the answer is on its way: its caller need not wait for its record. */
+  #closeSoon(open: OpenExchange, ending: Ending): void {
+    if (this.#answered.length === 0) setImmediate(() => this.#closeAnswered());
+    this.#answered.push([open, ending]);
+  }
+
+  #closeAnswered(): void {
+    for (const [open, ending] of this.#answered.splice(0)) {
+      try {
+        this.#close(open, ending);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
   }
 
   #close(open: OpenExchange, ending: Ending): void {

@@ -2,9 +2,10 @@ import { readExchange } from '../../dialects/index.ts';
 import type { BodyMember } from '../../dialects/types.ts';
 import type { HeaderMap } from '../../extproc/types.ts';
 import type { RequestContext } from '../../pipeline/request.ts';
-import { cacheQuery, cacheScope, nearOf } from '../../pipeline/cached.ts';
+import { cacheQuery, cacheScope, keyInput, nearOf } from '../../pipeline/cached.ts';
 import type { PolicyGeneration } from '../../policy/types.ts';
 import type { CacheQuery } from '../cache.ts';
+import type { KeyInput } from '../key.ts';
 import type { Fill, FillEnding } from '../fill.ts';
 
 export type Pairs = readonly (readonly [string, string])[];
@@ -30,6 +31,11 @@ export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs
 /** The key by which the semantic cache would find this request; null when it would not look. */
 export function nearKeyOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: RequestOptions = {}): string | null {
   return nearOf(...argumentsOf(generation, body, pairs, options))?.() ?? null;
+}
+
+/** What the request's key is made of. */
+export function keyInputOf(generation: PolicyGeneration, body: string): KeyInput {
+  return keyInput(...argumentsOf(generation, body, [], {}));
 }
 
 function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, options: RequestOptions): Parameters<typeof cacheQuery> {
