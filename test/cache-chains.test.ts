@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Stack } from '../src/demo/stack.ts';
+import type { ExchangeRecord } from '../src/provenance/types.ts';
+import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
+
+/** A cache and a fallback chain at once: the app's own provider is down, and the answer is translated from another one's. */
+const families = ['openai', 'anthropic', 'google'] as const;
+type Family = (typeof families)[number];
+const small: Readonly<Record<Family, string>> = { openai: 'gpt-4.1-nano', anthropic: 'claude-haiku-4-5', google: 'gemini-2.5-flash-lite' };
+
+const keys = mkdtempSync(join(tmpdir(), 'sluice-keys-'));
+const providers = { openai: new ScriptedProvider(), anthropic: new ScriptedProvider(), google: new ScriptedProvider() };
+let stack: Stack;
+
+beforeAll(async () => {
+  const lines: string[] = [];
+  for (const name of families) {
+    writeFileSync(join(keys, name), `key-of-${name}`);
+    lines.push(`  ${name}: { endpoint: "${await providers[name].listen()}", credentialFile: "${join(keys, name)}" }`);
+  }
+  const sections = families.map((name) => `  - { name: to-${name}, match: { workspace: [${name}] }, cache: { mode: on }, fallback: { tiers: { simple: [${name}/${small[name]}] }, on: [server-error], drop: [neutral] } }`);
+  const policy = `
+version: 1
+providers:
+${lines.join('\n')}
+defaults:
+  allowProviders: [openai, anthropic, google]
+  candidates: { simple: [openai/gpt-4.1-nano, anthropic/claude-haiku-4-5, google/gemini-2.5-flash-lite], standard: [openai/gpt-4.1-mini, anthropic/claude-haiku-4-5, google/gemini-2.5-flash], complex: [openai/gpt-4.1, anthropic/claude-sonnet-4-6, google/gemini-2.5-pro] }
+sections:
+${sections.join('\n')}
+`;
+  stack = new Stack({ policy, endpoint: null });
+  await stack.start();
+});
+
+afterAll(async () => {
+  await stack.stop();
+  await Promise.all(families.map((name) => providers[name].close()));
+  rmSync(keys, { recursive: true, force: true });
+});
+
+let before = 0;
+
+/** Each provider fails less often than makes it rest. */
+beforeEach(async () => {
+  before = (await decisions()).length;
+  await fetch(`${stack.adminUrl}/cache/entries?all=true`, { method: 'DELETE' });
+  for (const name of families) {
+    providers[name].got.length = 0;
+    providers[name].behaviour = well;
+  }
+});
+
+interface Got {
+  readonly text: string;
+  readonly input: number | undefined;
+  readonly output: number | undefined;
+}
+
+const question = 'What is a CDN?';
+
+/** The same question by each family's SDK, streamed or not. */
+const apps: Readonly<Record<Family, (target: Family, stream: boolean) => Promise<Got>>> = {
+  openai: async (target, stream) => {
+    const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': target } });
+    const body = { model: 'gpt-4.1', messages: [{ role: 'user' as const, content: question }] };
+    const answer = stream ? await client.chat.completions.stream({ ...body, stream_options: { include_usage: true } }).finalChatCompletion() : await client.chat.completions.create(body);
+    return { text: answer.choices[0]?.message.content ?? '', input: answer.usage?.prompt_tokens, output: answer.usage?.completion_tokens };
+  },
+  anthropic: async (target, stream) => {
+    const client = new Anthropic({ apiKey: 'sk-app', baseURL: stack.url, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': target } });
+    const body = { model: 'claude-sonnet-4-6', max_tokens: 200, messages: [{ role: 'user' as const, content: question }] };
+    const { content, usage } = stream ? await client.messages.stream(body).finalMessage() : await client.messages.create(body);
+    return { text: content.map((block) => (block.type === 'text' ? block.text : '')).join(''), input: usage.input_tokens, output: usage.output_tokens };
+  },
+  google: async (target, stream) => {
+    const client = new GoogleGenAI({ apiKey: 'sk-app', httpOptions: { baseUrl: stack.url, headers: { 'x-sluice-workspace': target } } });
+    const body = { model: 'gemini-2.5-pro', contents: question };
+    let got: Got = { text: '', input: undefined, output: undefined };
+    const chunks = stream ? await client.models.generateContentStream(body) : [await client.models.generateContent(body)];
+    for await (const { text = '', usageMetadata } of chunks) got = { text: got.text + text, input: usageMetadata?.promptTokenCount ?? got.input, output: usageMetadata?.candidatesTokenCount ?? got.output };
+    return got;
+  },
+};
+
+async function decisions(): Promise<ExchangeRecord[]> {
+  return ((await fetch(`${stack.adminUrl}/decisions?limit=100`).then((response) => response.json())) as { decisions: ExchangeRecord[] }).decisions;
+}
+
+/** This test's records, newest first. */
+async function records(count: number): Promise<ExchangeRecord[]> {
+  await expect.poll(async () => (await decisions()).length - before, { timeout: 5_000 }).toBe(count);
+  return (await decisions()).slice(0, count);
+}
+
+async function kept(): Promise<void> {
+  await expect.poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries, { timeout: 5_000 }).toBe(1);
+}
+
+const ways = families.flatMap((from) => families.filter((to) => to !== from).flatMap((to) => [false, true].map((stream) => [from, to, stream] as const)));
+
+describe('an answer that a chain fetched from another API', () => {
+  it.each(ways)('is kept as the app of %s got it from %s (streamed: %s), and serves it in both forms', async (from, to, stream) => {
+    providers[from].behaviour = status(503);
+    const first = await apps[from](to, stream);
+    expect(first.text).toContain('plausible');
+    await kept();
+    const same = await apps[from](to, stream);
+    const other = await apps[from](to, !stream);
+    expect([same, other]).toEqual([first, first]);
+    expect([providers[from].got.length, providers[to].got.length]).toEqual([1, 1]);
+    const [third, second, paid] = await records(3);
+    for (const record of [second, third]) expect(record).toMatchObject({ kind: 'cached', cache: 'hit', servedModel: small[to], cacheEntry: { target: { provider: to, model: small[to] } }, cost: { known: true, usd: 0 }, attempts: [] });
+    expect(paid?.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([[from, 'server-error'], [to, null]]);
+    expect(second?.usage).toEqual(paid?.usage);
+  });
+});
