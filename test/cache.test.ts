@@ -19,6 +19,7 @@ sections:
   - { name: brief, match: { workspace: [brief] }, cache: { mode: on, ttl: 1, staleIfError: 600, staleWhileRevalidate: 600 } }
   - { name: shared, match: { workspace: [shared] }, cache: { mode: on, share: workspace } }
   - { name: near, match: { workspace: [near] }, cache: { mode: on, semantic: strict } }
+  - { name: free, match: { workspace: [free] }, cache: { mode: on, usage: zero } }
   - { name: bare, match: { workspace: [bare] }, cache: { mode: 'off' } }
 `;
 
@@ -135,6 +136,20 @@ describe('a repeated request through a real Envoy', () => {
     // Who did not ask for usage gets no chunk without a choice.
     expect(new Set(sizes)).toEqual(new Set([1]));
     expect(simulator.received).toHaveLength(2);
+  });
+
+  it('names no tokens where the policy wants it so, and records those of the first answer', async () => {
+    const free = new OpenAI({ apiKey: 'sk-test', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': 'free' } });
+    const messages = [{ role: 'user' as const, content: fresh() }];
+    const before = await entries();
+    const first = await free.chat.completions.create({ model: 'gpt-5.1', messages });
+    await kept(before + 1);
+    const { data, response } = await free.chat.completions.create({ model: 'gpt-5.1', messages }).withResponse();
+    expect(data.usage).toMatchObject({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 });
+    expect(data.choices).toEqual(first.choices);
+    const streamed = await free.chat.completions.stream({ model: 'gpt-5.1', messages, stream_options: { include_usage: true } }).finalChatCompletion();
+    expect(streamed.usage?.total_tokens).toBe(0);
+    expect((await recordOf(response.headers.get('x-sluice-decision'))).usage).toMatchObject({ totalInput: first.usage?.prompt_tokens });
   });
 
   it('serves tool calls in both forms', async () => {

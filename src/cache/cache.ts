@@ -310,7 +310,7 @@ export class ResponseCache implements FillOwner {
     // The answer to another question serves only while it is fresh.
     if (!own && (!fresh || query.controls.exact)) return null;
     if (!fresh && !this.#mayServeStale(entry, query, ageMs, refreshing)) return null;
-    const rendered = renderAnswer(entry, query.wanted);
+    const rendered = renderAnswer(entry, query.wanted, query.settings.usage);
     return rendered === null ? null : { kind: 'hit', state: !own ? 'semantic' : fresh ? state : 'stale', entry, rendered, age: Math.floor(ageMs / 1_000) };
   }
 

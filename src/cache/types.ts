@@ -25,11 +25,15 @@ export interface CacheSettings {
   readonly staleIfError: number;
   /** Longest wait for an identical request in flight; 0: none. */
   readonly coalesce: number;
+  readonly usage: CachedUsage;
   /** Which questions count as the same beyond those that are; null: none. */
   readonly semantic: SemanticMatch | null;
   /** Whether rules of this section look at the session, so that sessions may be routed apart. */
   readonly bySession: boolean;
 }
+
+/** Tokens that a cached answer names in its body: those of the first one, or none. */
+export type CachedUsage = 'original' | 'zero';
 
 /** How much two questions may differ: docs/cache.md says what each lets by, and how often that was wrong. */
 export type SemanticMatch = 'strict' | 'wide';

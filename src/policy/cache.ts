@@ -20,6 +20,7 @@ export function compileCache({ cache, rules }: SettingsDocument): CacheSettings 
     staleWhileRevalidate: cache?.staleWhileRevalidate ?? 0,
     staleIfError: cache?.staleIfError ?? 0,
     coalesce: cache?.coalesce ?? 30,
+    usage: cache?.usage ?? 'original',
     semantic: cache?.semantic === undefined || cache.semantic === 'off' ? null : cache.semantic,
     bySession: (rules ?? []).some(({ when }) => sessionWord.test(when)),
   };

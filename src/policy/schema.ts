@@ -85,6 +85,7 @@ const cache = z.strictObject({
   finish: z.array(z.enum(['stop', 'tools', 'length'])).min(1).optional().describe('How an answer must have ended to be kept'),
   staleWhileRevalidate: seconds.optional().describe('Seconds past its time in which an answer serves while another request fetches a new one'),
   staleIfError: seconds.optional().describe('Seconds past its time in which an answer serves while its provider fails'),
+  usage: z.enum(['original', 'zero']).optional().describe('Token counts in the body of a cached answer: those of the first answer, or 0'),
   semantic: z.enum(['off', 'strict', 'wide']).optional().describe('Whether the answer to a question that asks the same in other words may serve, and how much may differ; off by default'),
   coalesce: z.int().min(0).max(limits.bodyWaitMs / 1_000).optional().describe('Seconds that a request waits for an identical one in flight; 0: none'),
 });

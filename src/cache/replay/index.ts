@@ -1,10 +1,11 @@
 import { SseSplitter } from '../../dialects/sse.ts';
-import type { AnswerForm, CacheEntry, WantedForm } from '../types.ts';
+import type { AnswerForm, CachedUsage, CacheEntry, WantedForm } from '../types.ts';
 import { messageFromStream, messageToStream } from './anthropic.ts';
 import { contentFromChunks } from './gemini.ts';
 import { CannotConvert, dataEvent, fields, isFields, list, type Fields } from './json.ts';
 import { chatFromStream, chatToStream, completionFromStream, completionToStream } from './openai-chat.ts';
 import { responseFromStream, responseToStream } from './openai-responses.ts';
+import { withZeroUsage } from './zero-usage.ts';
 
 export interface Rendered {
   readonly contentType: string;
@@ -19,13 +20,13 @@ const contentTypes: Readonly<Record<AnswerForm, string>> = {
 
 /**
  * An answer in the form that a caller asked for: the bytes as they came where the forms agree, written anew where they do
- * not. Null when something in it is not known well enough for that, or lacks the usage that the other form must carry: then
+ * not; `usage` says what tokens it names. Null when something in it is not known well enough for that, or lacks the usage that the other form must carry: then
  * the provider has to be asked.
  */
-export function renderAnswer(entry: Pick<CacheEntry, 'api' | 'form' | 'body' | 'usage'>, wanted: WantedForm): Rendered | null {
+export function renderAnswer(entry: Pick<CacheEntry, 'api' | 'form' | 'body' | 'usage'>, wanted: WantedForm, usage: CachedUsage = 'original'): Rendered | null {
   try {
     const body = bodyFor(entry, wanted);
-    return body === null ? null : { contentType: contentTypes[wanted.form], body };
+    return body === null ? null : { contentType: contentTypes[wanted.form], body: usage === 'zero' ? withZeroUsage(body, wanted.form) : body };
   } catch (error) {
     if (error instanceof CannotConvert || error instanceof SyntaxError) return null;
     throw error;

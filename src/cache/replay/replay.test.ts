@@ -145,3 +145,22 @@ describe('what is not known well enough', () => {
     fc.assert(fc.property(api, form, form, bytes, fc.boolean(), (name, from, to, body, includeUsage) => void renderAnswer({ api: name, form: from, body: Buffer.from(body), usage: usage(1, 1) }, { form: to, includeUsage })), { numRuns: 500 });
   });
 });
+
+describe('usage: zero', () => {
+  const zero = (api: ApiName, form: AnswerForm, body: string): string => renderAnswer({ api, form, body: Buffer.from(body), usage: usage(3, 4) }, wants(form), 'zero')!.body.toString();
+
+  it('makes every count 0 and leaves all else', () => {
+    const chat = { choices: [{ message: { content: 'usage: 7' } }], seven: 7, usage: { prompt_tokens: 3, prompt_tokens_details: { cached_tokens: 2 }, note: 'a' } };
+    expect(JSON.parse(zero('openai-chat', 'json', JSON.stringify(chat)))).toEqual({ ...chat, usage: { prompt_tokens: 0, prompt_tokens_details: { cached_tokens: 0 }, note: 'a' } });
+    expect(zero('gemini-generate', 'array', '[{"usageMetadata":{"totalTokenCount":7}},{"n":1}]')).toBe('[{"usageMetadata":{"totalTokenCount":0}},{"n":1}]');
+    expect(zero('openai-chat', 'json', '{"choices":[],"n":[1,  2]}')).toBe('{"choices":[],"n":[1,  2]}');
+  });
+
+  it('reaches into events, names included', () => {
+    expect(zero('anthropic-messages', 'sse', 'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":3}}}\n\nevent: ping\ndata: {"n":1}\n\nevent: message_delta\ndata: {"usage":{"output_tokens":4}}\n\n')).toBe(
+      'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":0}}}\n\nevent: ping\ndata: {"n":1}\n\nevent: message_delta\ndata: {"usage":{"output_tokens":0}}\n\n',
+    );
+    expect(zero('openai-chat', 'sse', 'data: {"choices":[],"usage":{"total_tokens":7}}\r\n\r\ndata: [DONE]\r\n\r\n')).toBe('data: {"choices":[],"usage":{"total_tokens":0}}\r\n\r\ndata: [DONE]\r\n\r\n');
+    expect(zero('openai-responses', 'sse', 'data: {"type":"response.completed","response":{"usage":{"total_tokens":7}}}\n\n')).toContain('"total_tokens":0');
+  });
+});
