@@ -1,9 +1,7 @@
-/** Writes the chart's values.yaml, values.schema.json and dashboard, and docs/helm-values.md, from their tables. */
+/** Writes the chart's values.yaml, values.schema.json, and docs/helm-values.md, from their tables. */
 import { writeFileSync } from 'node:fs';
-import { dashboard } from '../src/kubernetes/chart/dashboard.ts';
 import { valuesPage, valuesSchema, valuesYaml } from '../src/kubernetes/chart/files.ts';
 
 writeFileSync(new URL('../helm/sluice/values.yaml', import.meta.url), valuesYaml());
 writeFileSync(new URL('../helm/sluice/values.schema.json', import.meta.url), valuesSchema());
 writeFileSync(new URL('../docs/helm-values.md', import.meta.url), valuesPage());
-writeFileSync(new URL('../helm/sluice/files/dashboard.json', import.meta.url), dashboard());

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|redis|all]. Quick and quiet when all is there.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|redis|prometheus|all]. Quick and quiet when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -51,10 +51,29 @@ setup_redis() {
   ln -sf /usr/bin/redis-check-rdb .tools/redis/redis-server
 }
 
+# Prometheus and promtool, for tests: Debian's package, unpacked and not installed, so that no service is set up.
+setup_prometheus() {
+  if command -v promtool >/dev/null 2>&1 && command -v prometheus >/dev/null 2>&1; then return; fi
+  if [ -x .tools/prometheus/usr/bin/promtool ]; then return; fi
+  if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-deb >/dev/null 2>&1; then say 'no promtool here, and no Debian to take it from: tests of the rules are skipped'; return; fi
+  say 'unpacking prometheus (Debian) …'
+  rm -rf .tools/prometheus-deb && mkdir -p .tools/prometheus-deb .tools/prometheus
+  # The list of packages may be missing or too old to fetch from.
+  for try in 1 2; do
+    (cd .tools/prometheus-deb && apt-get download -qq prometheus >/dev/null 2>&1) && break
+    apt-get update -qq >/dev/null 2>&1 || true
+  done
+  package=$(find .tools/prometheus-deb -name 'prometheus_*.deb' | head -n 1)
+  if [ -z "$package" ]; then say 'prometheus could not be fetched: tests of the rules are skipped'; return; fi
+  dpkg-deb -x "$package" .tools/prometheus
+  rm -rf .tools/prometheus-deb
+}
+
 case $what in
   deps) setup_deps ;;
   envoy) setup_envoy ;;
   redis) setup_redis ;;
-  all) setup_deps; setup_redis; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|redis|all]'; exit 2 ;;
+  prometheus) setup_prometheus ;;
+  all) setup_deps; setup_redis; setup_prometheus; setup_envoy ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|redis|prometheus|all]'; exit 2 ;;
 esac

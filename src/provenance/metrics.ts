@@ -8,7 +8,7 @@ import type { TargetState } from '../route/cooldowns.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
-import type { CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
+import type { AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
 
 export interface MetricsOptions {
   /** Sluice's version. */
@@ -48,6 +48,15 @@ interface BaselineSeries {
   readonly baseline: Counter.Internal;
   readonly savings: Counter.Internal;
   readonly extra: Counter.Internal;
+}
+
+/** Why an attempt failed by its provider's doing; null: it did not, or nobody knows. `asked`: whose key the app sent along. */
+function attemptFailure({ reason, status, outcome, target }: AttemptRecord, asked: string | null): string | null {
+  if (reason !== null) return reason;
+  if (status === 429) return 'rate-limit';
+  if (status !== null && status >= 500) return 'server-error';
+  if ((status === 401 || status === 403) && target.provider !== asked) return 'key-dead';
+  return outcome === 'cut' ? 'cut' : null;
 }
 
 /** All of Sluice's Prometheus metrics in a registry of their own. No method throws for what a request holds. */
@@ -244,6 +253,7 @@ export class Metrics implements RecordSink, GradeSink {
     if (decision !== null) this.#inc(metricTable.routes, [tier, reason, requested, model]);
     this.#chain(record, tier);
     if (decision?.session !== undefined) this.#inc(metricTable.sessionTurns, [decision.session.keptForCache ? 'kept-for-cache' : decision.session.raised ? 'raised' : 'none']);
+    this.#attempts(record, tier);
     const workspace = this.#labels.workspace(record.workspace);
     this.#inc(metricTable.workspaceRequests, [workspace]);
     this.#overhead.observe(timing.overheadMs / 1000);
@@ -293,6 +303,20 @@ export class Metrics implements RecordSink, GradeSink {
     this.#age.observe(entry.ageSeconds);
     if (entry.savedMs !== null) this.#inc(metricTable.cacheSavedSeconds, [], entry.savedMs / 1_000);
     if (record.savings.known && record.savings.usd > 0) this.#inc(metricTable.cacheSavedCost, [], record.savings.usd);
+  }
+
+  /** Who was asked, and who failed by their own doing. What was not observed is neither. */
+  #attempts(record: ExchangeRecord, tier: string): void {
+    const { attempts } = record;
+    if (attempts.length > 1) this.#inc(metricTable.retried, [tier]);
+    for (const attempt of attempts) {
+      const provider = this.#labels.provider(attempt.target.provider);
+      const reason = attemptFailure(attempt, record.provider);
+      this.#inc(metricTable.attempts, [provider]);
+      if (reason === null) continue;
+      this.#inc(metricTable.attemptFailures, [provider, reason]);
+      if (attempt === attempts.at(-1)) this.#inc(metricTable.unanswered, [tier]);
+    }
   }
 
   #chain({ attempts, decision }: ExchangeRecord, tier: string): void {

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { dashboard, panels } from '../../src/kubernetes/chart/dashboard.ts';
 import { valuesPage, valuesSchema, valuesYaml } from '../../src/kubernetes/chart/files.ts';
-import { metricTable } from '../../src/provenance/metric-table.ts';
 import { chart, helm, template, type Values } from './support/helm.ts';
 import { missing } from './support/tools.ts';
 
@@ -31,19 +29,10 @@ const webhooks: Values = { webhooks: { policy: true }, egress: { baseUrl: true, 
 const withoutCertificates = (text: string): string => text.replace(/(ca\.crt|tls\.crt|tls\.key|caBundle): \S{40,}/g, '$1: (made)');
 
 describe('the chart', () => {
-  it('has values, schema, dashboard and page as their tables make them', () => {
+  it('has values, schema and page as their tables make them', () => {
     expect(read('values.yaml')).toBe(valuesYaml());
     expect(read('values.schema.json')).toBe(valuesSchema());
-    expect(read('files/dashboard.json')).toBe(dashboard());
     expect(readFileSync(new URL('../../docs/helm-values.md', import.meta.url), 'utf8')).toBe(valuesPage());
-  });
-
-  it('asks only for metrics that exist', () => {
-    const known = new Set(Object.values(metricTable).map(({ name }) => name as string));
-    const queries = [read('files/alerts.yaml'), ...panels.flatMap((panel) => panel.queries.map(([query]) => query))];
-    const names = queries.flatMap((text) => text.match(/llm_proxy_\w+/g) ?? []).map((name) => name.replace(/_bucket$/, ''));
-    expect(names.length).toBeGreaterThan(15);
-    expect(names.filter((name) => !known.has(name))).toEqual([]);
   });
 });
 

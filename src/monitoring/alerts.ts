@@ -1,0 +1,168 @@
+import { stringify } from 'yaml';
+
+export interface Alert {
+  readonly name: string;
+  /** page: somebody must look now; warning: today; info: when there is time. */
+  readonly severity: 'page' | 'warning' | 'info';
+  readonly expr: string;
+  readonly for?: string;
+  /** Beside the severity: tells alerts of one name apart. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly summary: string;
+}
+
+export interface Recording {
+  readonly record: string;
+  readonly expr: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+interface Group {
+  readonly name: string;
+  readonly interval?: string;
+  readonly rules: readonly (Alert | Recording)[];
+}
+
+const perNamespace = (expr: string): string => `sum by (namespace) (${expr})`;
+const rate = (metric: string, window: string, labels = ''): string => perNamespace(`rate(${metric}${labels}[${window}])`);
+/** A counter that was never needed has no series: none is nothing, as long as `present` is there. */
+const orNone = (expr: string, present: string): string => `(${expr} or 0 * ${present})`;
+
+/** What is promised of each SLO: 99.9% over 30 days. */
+const allowed = 0.001;
+
+/** Errors and all events of each objective; docs/runbooks/SluiceErrorBudgetBurn.md says what they are. */
+const objectives: readonly { readonly slo: string; readonly errors: (window: string) => string; readonly all: (window: string) => string }[] = [
+  { slo: 'answers', errors: (window) => rate('llm_proxy_unanswered_total', window), all: (window) => rate('llm_proxy_request_total', window) },
+  { slo: 'decisions', errors: (window) => rate('llm_proxy_fail_open_total', window), all: (window) => rate('llm_proxy_request_total', window) },
+  {
+    slo: 'overhead',
+    errors: (window) => `(${rate('llm_proxy_overhead_seconds_count', window)} - ${rate('llm_proxy_overhead_seconds_bucket', window, '{le="0.025"}')})`,
+    all: (window) => rate('llm_proxy_overhead_seconds_count', window),
+  },
+];
+
+/** Pairs of windows by how fast the month's error budget goes: both must be above, so that an alert comes soon and ends soon. */
+const burns = [
+  { factor: 14.4, long: '1h', short: '5m', for: '2m', severity: 'page' },
+  { factor: 6, long: '6h', short: '30m', for: '15m', severity: 'page' },
+  { factor: 3, long: '1d', short: '2h', for: '1h', severity: 'warning' },
+  { factor: 1, long: '3d', short: '6h', for: '3h', severity: 'warning' },
+] as const;
+
+const windows = [...new Set(burns.flatMap(({ long, short }) => [short, long]))];
+const ratioName = (window: string): string => `sluice:slo_errors:ratio_rate${window}`;
+
+const sloRecordings: Recording[] = objectives.flatMap(({ slo, errors, all }) => windows.map((window) => ({ record: ratioName(window), labels: { slo }, expr: `${orNone(errors(window), all(window))} / (${all(window)} > 0)` })));
+
+const recordings: Recording[] = [
+  { record: 'sluice:cost_dollars:rate5m', expr: rate('llm_proxy_cost_total', '5m') },
+  { record: 'sluice:priced_requests:rate5m', expr: `${rate('llm_proxy_request_total', '5m')} - ${orNone(rate('llm_proxy_cost_unknown_total', '5m'), rate('llm_proxy_request_total', '5m'))}` },
+  { record: 'sluice:latency_seconds:p99_30m', expr: 'histogram_quantile(0.99, sum by (namespace, le) (rate(llm_proxy_latency_seconds_bucket[30m])))' },
+  { record: 'sluice:grade:mean_1d', expr: 'sum by (namespace, tier) (increase(llm_proxy_grade_score_total[1d])) / (sum by (namespace, tier) (increase(llm_proxy_grade_total[1d])) > 0)' },
+];
+
+export const alerts: readonly Alert[] = [
+  {
+    name: 'SluiceCostPerRequestUp',
+    severity: 'warning',
+    // Needs a day of history (the offset), and more than a request a minute: few requests say little.
+    expr: `avg_over_time(sluice:cost_dollars:rate5m[6h]) / (avg_over_time(sluice:priced_requests:rate5m[6h]) > 1 / 60) > 1.2 * avg_over_time(sluice:cost_dollars:rate5m[7d]) / avg_over_time(sluice:priced_requests:rate5m[7d]) and sluice:cost_dollars:rate5m offset 1d`,
+    for: '1h',
+    summary: 'A request costs a fifth more than over the last week.',
+  },
+  {
+    name: 'SluiceSmallAnswersWorse',
+    severity: 'warning',
+    expr: `sluice:grade:mean_1d{tier="simple"} < 0.95 * avg_over_time(sluice:grade:mean_1d{tier="simple"}[7d] offset 1d) and sum by (namespace, tier) (increase(llm_proxy_grade_total{tier="simple"}[1d])) >= 30`,
+    for: '1h',
+    summary: 'Answers to prompts that were called simple got grades 5% below those of the week before.',
+  },
+  {
+    name: 'SluiceFallbackRateHigh',
+    severity: 'warning',
+    expr: `sum by (namespace, tier) (rate(llm_proxy_retried_total[15m])) / (sum by (namespace, tier) (rate(llm_proxy_request_total[15m])) > 1 / 60) > 0.1`,
+    for: '10m',
+    summary: 'More than one in ten requests of tier {{ $labels.tier }} needed another target than the first.',
+  },
+  { name: 'SluiceFailOpen', severity: 'warning', expr: 'sum by (namespace, reason) (increase(llm_proxy_fail_open_total[10m])) > 0', summary: 'Requests went on undecided because Sluice failed ({{ $labels.reason }}).' },
+  { name: 'SluiceAbsent', severity: 'page', expr: 'absent(llm_proxy_build_info)', for: '5m', summary: 'No Sluice is scraped: Envoy lets requests pass undecided, or refuses them where the policy is fail-closed.' },
+  { name: 'SluiceBypassed', severity: 'page', expr: `${perNamespace('increase(envoy_http_ext_proc_sluice_request_failure_mode_allowed[10m])')} > 0`, summary: 'Envoy let requests pass because Sluice did not answer it.' },
+  { name: 'SluicePolicyRefused', severity: 'warning', expr: 'max by (namespace) (llm_proxy_policy_refused) == 1', for: '5m', summary: 'The newest edit of a policy is refused and the last good one holds.' },
+  { name: 'SluicePolicySourceLost', severity: 'warning', expr: 'min by (namespace) (llm_proxy_policy_source_connected) == 0', for: '5m', summary: 'Policies cannot be watched; edits do not reach Sluice.' },
+  { name: 'SluiceCatalogsDiffer', severity: 'info', expr: 'count by (namespace) (count by (namespace, version) (llm_proxy_catalog_info)) > 1', for: '30m', summary: 'Replicas price requests by different catalogs.' },
+  { name: 'SluiceCostUnknown', severity: 'info', expr: `${rate('llm_proxy_cost_unknown_total', '30m')} > 0.05 * ${rate('llm_proxy_request_total', '30m')}`, for: '30m', summary: 'More than 5% of the requests have no known cost.' },
+  {
+    name: 'SluiceBudgetBurn',
+    severity: 'warning',
+    // By now a third more than its share is spent, and enough of the period is over to say so.
+    expr: 'max by (namespace, budget) (llm_proxy_budget_used_ratio) > 1.33 * max by (namespace, budget) (llm_proxy_budget_period_elapsed_ratio) and max by (namespace, budget) (llm_proxy_budget_used_ratio) > 0.25',
+    for: '15m',
+    summary: 'Budget {{ $labels.budget }} will be used up well before its period ends.',
+  },
+  { name: 'SluiceBudgetUsedUp', severity: 'warning', expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_actions_total{action="refused"}[10m])) > 0', summary: 'Budget {{ $labels.budget }} is used up: requests are refused.' },
+  { name: 'SluiceBudgetsUncounted', severity: 'warning', expr: `${perNamespace('increase(llm_proxy_budget_backend_problem_total[10m])')} > 0`, for: '5m', summary: 'The Redis behind the budgets does not answer: requests go on and budgets may be overrun.' },
+  { name: 'SluiceBudgetMessagesLost', severity: 'info', expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_messages_total{result!="sent"}[1h])) > 0', summary: 'A webhook did not take messages about budget {{ $labels.budget }}.' },
+  {
+    name: 'SluiceProviderDown',
+    severity: 'page',
+    expr: 'sum by (namespace, provider) (rate(llm_proxy_attempt_failure_total{reason=~"connect|reset|timeout|server-error|overloaded|cut|stream-error"}[5m])) / (sum by (namespace, provider) (rate(llm_proxy_attempt_total[5m])) > 1 / 60) > 0.5',
+    for: '3m',
+    summary: 'More than half of the attempts at {{ $labels.provider }} fail.',
+  },
+  { name: 'SluiceKeyDead', severity: 'page', expr: 'sum by (namespace, provider) (increase(llm_proxy_attempt_failure_total{reason="key-dead"}[10m])) > 0', summary: 'The key for {{ $labels.provider }} is refused.' },
+  {
+    name: 'SluiceLatencyDoubled',
+    severity: 'warning',
+    expr: 'sluice:latency_seconds:p99_30m > 2 * avg_over_time(sluice:latency_seconds:p99_30m[7d] offset 1h) and sluice:latency_seconds:p99_30m offset 1d',
+    for: '15m',
+    summary: 'The slowest one in a hundred answers take twice as long as over the last week.',
+  },
+  { name: 'SluiceSlow', severity: 'warning', expr: 'histogram_quantile(0.99, sum by (namespace, le) (rate(llm_proxy_overhead_seconds_bucket[10m]))) > 0.025', for: '10m', summary: "Sluice's own time on the request path is above 25 ms for one request in a hundred." },
+  { name: 'SluiceLedgerLosing', severity: 'warning', expr: `${perNamespace('increase(llm_proxy_ledger_records_total{result="dropped"}[10m])')} > 0 or ${perNamespace('increase(llm_proxy_ledger_failures_total[10m])')} > 3`, summary: 'Records do not reach the ledger.' },
+  { name: 'SluiceSpansDropped', severity: 'info', expr: `${perNamespace('increase(llm_proxy_spans_total{result="dropped"}[15m])')} > 0`, for: '15m', summary: 'The collector does not take spans.' },
+  {
+    name: 'SluiceCacheBackendDown',
+    severity: 'info',
+    expr: `${perNamespace('increase(llm_proxy_cache_backend_problem_total[10m])')} > 0 and max by (namespace) (llm_proxy_cache_backend_up) == 0`,
+    for: '5m',
+    summary: 'The Redis behind the cache does not answer: replicas cache alone.',
+  },
+  ...burns.map(
+    ({ factor, long, short, for: wait, severity }): Alert => ({
+      name: 'SluiceErrorBudgetBurn',
+      severity,
+      expr: `${ratioName(long)} > ${factor} * ${allowed} and ${ratioName(short)} > ${factor} * ${allowed}`,
+      for: wait,
+      labels: { window: long },
+      summary: `The error budget of {{ $labels.slo }} (99.9%) goes ${factor} times as fast as it may, over ${long}.`,
+    }),
+  ),
+];
+
+const groups: readonly Group[] = [
+  { name: 'sluice-recordings', interval: '1m', rules: [...recordings, ...sloRecordings] },
+  { name: 'sluice', rules: alerts },
+];
+
+/** Rules as Prometheus reads them: deploy/prometheus/sluice.rules.yaml, and the chart's PrometheusRule. */
+export function rulesYaml(): string {
+  const document = {
+    groups: groups.map(({ name, interval, rules }) => ({
+      name,
+      ...(interval === undefined ? {} : { interval }),
+      rules: rules.map((rule) =>
+        'record' in rule
+          ? rule
+          : {
+              alert: rule.name,
+              expr: rule.expr,
+              ...(rule.for === undefined ? {} : { for: rule.for }),
+              labels: { severity: rule.severity, ...rule.labels },
+              annotations: { summary: rule.summary, runbook: `docs/runbooks/${rule.name}.md` },
+            },
+      ),
+    })),
+  };
+  return `# Made by \`npm run docs:generate\` from src/monitoring/alerts.ts.\n${stringify(document, { lineWidth: 0 })}`;
+}

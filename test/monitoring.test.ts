@@ -1,0 +1,167 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { describe, expect, it } from 'vitest';
+import { Stack } from '../src/demo/stack.ts';
+import { alerts, rulesYaml } from '../src/monitoring/alerts.ts';
+import { dashboardJson, dashboards } from '../src/monitoring/dashboards.ts';
+import { metricTable, type MetricSpec } from '../src/provenance/metric-table.ts';
+import { prometheusBinary, promtool, TestPrometheus } from './support/prometheus.ts';
+import { hangs, resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
+
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const names = [...new Set(alerts.map(({ name }) => name))];
+
+describe('what is deployed beside Sluice', () => {
+  it('is what its tables make, in deploy/ and in the chart', () => {
+    expect(read('deploy/prometheus/sluice.rules.yaml')).toBe(rulesYaml());
+    expect(read('helm/sluice/files/alerts.yaml')).toBe(rulesYaml());
+    for (const dashboard of dashboards) {
+      expect(read(`deploy/grafana/dashboards/${dashboard.name}.json`)).toBe(dashboardJson(dashboard));
+      expect(read(`helm/sluice/files/dashboards/${dashboard.name}.json`)).toBe(dashboardJson(dashboard));
+    }
+    for (const folder of ['deploy/grafana/dashboards', 'helm/sluice/files/dashboards']) expect(readdirSync(new URL(`../${folder}`, import.meta.url)).sort()).toEqual(dashboards.map(({ name }) => `${name}.json`).sort());
+  });
+
+  it('asks only for metrics and labels that exist', () => {
+    const specs = new Map(Object.values(metricTable as Readonly<Record<string, MetricSpec>>).map((spec) => [spec.name, spec]));
+    const wrong: string[] = [];
+    const queries = [...dashboards.flatMap(({ panels }) => panels.flatMap((panel) => panel.queries.map(([query]) => query))), ...(parse(rulesYaml()) as { groups: { rules: { expr: string }[] }[] }).groups.flatMap(({ rules }) => rules.map(({ expr }) => expr))];
+    for (const query of queries) {
+      for (const [, name, , matchers = ''] of query.matchAll(/\b((?:llm_proxy|gen_ai)_\w+)(\{([^}]*)\})?/g)) {
+        const spec = specs.get(name!.replace(/_(?:bucket|count|sum)$/, '')) ?? specs.get(name!);
+        if (spec === undefined) wrong.push(name!);
+        else for (const [, label] of matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)) if (!['namespace', 'le', ...spec.labels].includes(label!)) wrong.push(`${name!}{${label!}}`);
+      }
+    }
+    expect(queries.length).toBeGreaterThan(80);
+    expect(wrong).toEqual([]);
+  });
+
+  it('has a runbook for every alert, and none for others', () => {
+    const pages = readdirSync(new URL('../docs/runbooks', import.meta.url)).filter((name) => name !== 'README.md');
+    expect(pages.sort()).toEqual(names.map((name) => `${name}.md`).sort());
+    const index = read('docs/runbooks/README.md');
+    for (const name of names) {
+      const page = read(`docs/runbooks/${name}.md`);
+      expect(page.startsWith(`# ${name}\n`)).toBe(true);
+      for (const heading of ['## What it means', '## Look', '## Do']) expect(page, `${name}: ${heading}`).toContain(heading);
+      expect(index).toContain(`(${name}.md)`);
+    }
+  });
+
+  it('has for every alert a case in which it fires and one in which it does not', () => {
+    type Case = { readonly alertname: string; readonly exp_alerts: readonly object[] };
+    const cases = ['tests.yaml', 'tests-week.yaml'].flatMap((file) => (parse(read(`deploy/prometheus/${file}`)) as { tests: { alert_rule_test: Case[] }[] }).tests.flatMap(({ alert_rule_test: list }) => list));
+    for (const name of names) {
+      expect(cases.some(({ alertname, exp_alerts: expected }) => alertname === name && expected.length > 0), `${name} fires`).toBe(true);
+      expect(cases.some(({ alertname, exp_alerts: expected }) => alertname === name && expected.length === 0), `${name} is quiet`).toBe(true);
+    }
+  });
+});
+
+describe.skipIf(promtool === null)('the rules, by promtool', () => {
+  const run = async (...args: string[]): Promise<string> => (await promisify(execFile)(promtool!, args, { cwd: new URL('../deploy/prometheus', import.meta.url) })).stdout;
+
+  it('are good, and so is the configuration that loads them', async () => {
+    expect(await run('check', 'rules', 'sluice.rules.yaml')).toContain('SUCCESS');
+    expect(await run('check', 'config', 'prometheus.yaml')).toContain('SUCCESS');
+  });
+
+  it.each(['tests.yaml', 'tests-week.yaml'])('fire when they should and only then: %s', { timeout: 120_000 }, async (file) => {
+    expect(await run('test', 'rules', file)).toContain('SUCCESS');
+  });
+});
+
+const policyFor = (hook: string): string => `
+version: 1
+workspaces: { known: [team-a] }
+defaults:
+  candidates:
+    simple: [openai/gpt-4.1-nano]
+    standard: [openai/gpt-4.1-mini]
+    complex: [openai/gpt-4.1]
+  fallback: { tiers: { simple: [openai/gpt-4.1-mini] }, attemptSeconds: 1 }
+sections:
+  - { name: cached, match: { workspace: [cached] }, cache: { mode: on } }
+  - { name: plain, match: { workspace: [plain] }, fallback: { attempts: 1 } }
+webhooks: { ops: { url: "${hook}" } }
+budgets:
+  - { name: told, period: day, usd: 0.0001, soft: { at: [1], notify: [ops] } }
+  - { name: none-left, match: { workspace: [poor] }, period: day, usd: 0.0000001, hard: {} }
+`;
+
+describe.skipIf(prometheusBinary === null)('a real Prometheus that scrapes a real run', () => {
+  it('has data for every panel, and evaluates every rule', { timeout: 120_000 }, async () => {
+    const hooks = createServer((_request, response) => response.end('ok'));
+    await new Promise<void>((resolve) => hooks.listen(0, '127.0.0.1', resolve));
+    const hook = `http://127.0.0.1:${(hooks.address() as AddressInfo).port}/`;
+    const provider = new ScriptedProvider();
+    const stack = new Stack({ policy: policyFor(hook), endpoint: await provider.listen() });
+    const prometheus = new TestPrometheus();
+    try {
+      await stack.start();
+      // Recordings are made each minute; here nobody waits so long.
+      await prometheus.start({ sluice: { address: new URL(stack.adminUrl).host, path: '/metrics' }, envoy: { address: new URL(stack.envoyAdminUrl).host, path: '/stats/prometheus' } }, rulesYaml().replaceAll('interval: 1m', 'interval: 1s'));
+      const ask = async (workspace: string, content: string, extra: object = {}): Promise<Response> => {
+        const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace }, body: JSON.stringify({ model: 'gpt-4.1', messages: [{ role: 'user', content }], ...extra }) });
+        await response.text().catch(() => '');
+        return response;
+      };
+      const round = async (): Promise<void> => {
+        provider.behaviour = well;
+        const decision = (await ask('team-a', 'What is a CDN?')).headers.get('x-sluice-decision');
+        await fetch(`${stack.url}/v1/feedback`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-sluice-workspace': 'team-a' }, body: JSON.stringify({ decision, score: 0.8 }) }).then((response) => response.text());
+        await ask('cached', 'What is DNS?');
+        await ask('cached', 'What is DNS?');
+        await ask('poor', 'What is DNS?');
+        await ask('team-a', 'Count to three.', { stream: true });
+        await fetch(`${stack.url}/v1/files`).then((response) => response.text());
+        provider.behaviour = (got, response, answer) => (got.model === 'gpt-4.1-nano' ? resets : well)(got, response, answer);
+        await ask('team-a', 'What is TCP?');
+        provider.behaviour = status(500);
+        await ask('team-a', 'What is UDP?');
+        await ask('plain', 'What is UDP?');
+      };
+      // It takes Prometheus some seconds to begin; a counter that is there before has no rate.
+      await expect.poll(async () => (await prometheus.query('up == 1')).length, { timeout: 30_000, interval: 200 }).toBe(2);
+      for (let rounds = 0; rounds < 3; rounds++) {
+        await round();
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+      }
+      provider.behaviour = status(429, { error: { message: 'slow down' } }, { 'retry-after': '600' });
+      await ask('team-a', 'What is BGP?');
+      provider.behaviour = hangs;
+      await new Promise((resolve) => setTimeout(resolve, 3_500));
+
+      const fill = (expr: string): string => expr.replaceAll('$__rate_interval', '30s').replaceAll('$__range', '60s').replaceAll('$namespace', '.*');
+      const empty: string[] = [];
+      for (const { title, panels } of dashboards) {
+        for (const panel of panels) {
+          for (const [expr] of panel.queries) {
+            const samples = await prometheus.query(fill(expr));
+            const numbers = samples.filter(({ value }) => value[1] !== 'NaN');
+            if (numbers.length === 0 && panel.only === undefined) empty.push(`${title}: ${panel.title}: ${expr}`);
+          }
+        }
+      }
+      expect(empty).toEqual([]);
+      const rules = await prometheus.rules();
+      expect(rules.length).toBeGreaterThan(names.length);
+      expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+      // What this run did wrong is seen.
+      const firing = (await prometheus.query('ALERTS')).map(({ metric }) => metric['alertname']);
+      expect(firing).toEqual(expect.arrayContaining(['SluiceBudgetUsedUp', 'SluiceErrorBudgetBurn']));
+      expect(firing).not.toContain('SluiceAbsent');
+    } finally {
+      await prometheus.stop();
+      await stack.stop();
+      await provider.close();
+      hooks.closeAllConnections();
+      await new Promise((resolve) => hooks.close(resolve));
+    }
+  });
+});
