@@ -30,6 +30,8 @@ export const errorCodes = {
   SLUICE_EXPLAIN_UNKNOWN: 'No such decision. Check the id, and that the log or the server is the one that decided it.',
   SLUICE_EXPLAIN_AMBIGUOUS: 'More than one decision begins so. Give more of the id.',
   SLUICE_EXPLAIN_ADMIN: 'The admin server did not answer. Check --admin, or give --log FILE.',
+  // Replay
+  SLUICE_REPLAY_LIMIT: 'The report above says what the policy would do. Change the policy, or the limit.',
   // Cache
   SLUICE_CACHE_UNKNOWN: 'No such entry: it may have left the cache since, or more than one begins so.',
   SLUICE_CACHE_ADMIN: 'The admin server did not answer. Check --admin.',

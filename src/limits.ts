@@ -69,6 +69,8 @@ export const limits = {
   budgets: 200,
   /** Counters that one question to the budgets gives. */
   budgetAnswers: 10_000,
+  /** Pairs of targets that a replay lists. */
+  replayMoves: 100,
   /** A learned router's file, in bytes. */
   modelFileBytes: 4 * 1024 * 1024,
   /** Policy source text, all files together, in bytes. */

@@ -52,6 +52,13 @@ export function classifyRequest(exchange: Exchange, thresholds: TierThresholds =
   };
 }
 
+/** The tier that other thresholds give a verdict: its score and signals stay what they are. */
+export function retier(verdict: Pick<Verdict, 'score' | 'signals'>, tokens: number, thresholds: TierThresholds): Pick<Verdict, 'tier' | 'unsure'> {
+  const evidence = verdict.signals.some(({ name }) => !sizeOnly.has(name));
+  const tier = tierOf(verdict.score + (evidence ? unsureMargin.withEvidence : unsureMargin.sizeOnly), tokens, thresholds);
+  return { tier, unsure: tier !== tierOf(verdict.score, tokens, thresholds) };
+}
+
 /** The decision table: both the score and the size must be below a tier's limits. */
 function tierOf(score: number, tokens: number, { simple, standard }: TierThresholds): Tier {
   if (score < simple.score && tokens < simple.tokens) return 'simple';

@@ -11,6 +11,7 @@ import { registerEvaluate } from './evaluate.ts';
 import { registerExplain } from './explain.ts';
 import { registerDecisions } from './decisions.ts';
 import { registerLedger } from './ledger.ts';
+import { registerReplay } from './replay.ts';
 import { registerRender } from './render.ts';
 import { registerSavings } from './savings.ts';
 import { registerScore } from './score.ts';
@@ -37,6 +38,7 @@ for (const register of [
   registerCatalog,
   registerCache,
   registerBudgets,
+  registerReplay,
   registerRender,
   registerDrain,
   registerCaBundle,

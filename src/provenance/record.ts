@@ -9,7 +9,7 @@ import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 export interface RequestFacts
   extends Pick<
     ExchangeRecord,
-    'kind' | 'id' | 'workspace' | 'user' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'trace'
+    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'trace'
   > {
   /** Milliseconds since the epoch at the request's headers. */
   readonly wallTime: number;
@@ -62,6 +62,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     time: new Date(request.wallTime).toISOString(),
     workspace: request.workspace,
     user: request.user,
+    caller: request.caller,
     provider: request.provider,
     api: request.api,
     operation: request.operation,

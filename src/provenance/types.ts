@@ -1,7 +1,7 @@
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { Verdict } from '../classify/types.ts';
-import type { ApiName, Operation, PassReason, Usage, UsageUnknown } from '../dialects/types.ts';
+import type { ApiName, JsonOutput, Operation, PassReason, Usage, UsageUnknown } from '../dialects/types.ts';
 import type { QualityCheck } from '../feedback/checks.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
@@ -37,6 +37,21 @@ export interface CacheEntryFacts {
   readonly tier: string | null;
   /** How much longer the provider took then; null when that is unknown. */
   readonly savedMs: number | null;
+}
+
+/** What a decision needs to know of a request beside its size: enough to decide it anew for another policy. */
+export interface RequestAsks {
+  readonly userTurns: number;
+  /** UTF-16 units of the last user text. */
+  readonly userUnits: number;
+  readonly maxOutputTokens: number | null;
+  /** Answers asked for at once. */
+  readonly answers: number;
+  readonly jsonOutput: JsonOutput;
+  readonly audioInputs: number;
+  readonly audioOutput: boolean;
+  readonly files: number;
+  readonly reasoning: string | null;
 }
 
 export interface AttemptRecord {
@@ -89,7 +104,11 @@ export interface ExchangeRecord {
     readonly promptHash: string | null;
     /** Only where the policy asks for it. */
     readonly promptStart: string | null;
+    /** What the request needs of a model; null: it was not read. */
+    readonly asks: RequestAsks | null;
   };
+  /** What the caller said of itself, as overrides read it; null: nothing was read. */
+  readonly caller: { readonly userTier: string | null; readonly quality: string | null; readonly task: string | null } | null;
   readonly outcome: OutcomeKind;
   readonly status: number | null;
   readonly finishReason: string | null;

@@ -5,7 +5,7 @@ import type { Answer, Exchange, Usage } from '../../src/dialects/types.ts';
 import { compileCache } from '../../src/policy/cache.ts';
 import type { CallerContext, CompiledRule, Directive, PolicyGeneration, PolicySection, Provider, TargetRef } from '../../src/policy/types.ts';
 import { buildRecord, type AnswerFacts, type RequestFacts } from '../../src/provenance/record.ts';
-import type { ExchangeRecord } from '../../src/provenance/types.ts';
+import type { ExchangeRecord, RequestAsks } from '../../src/provenance/types.ts';
 import { decide } from '../../src/route/decide.ts';
 import type { DecideInput } from '../../src/route/types.ts';
 
@@ -141,6 +141,8 @@ export function answer(facts: Partial<Answer> = {}): Answer {
   return { usage: usage(1_000, 500), usageUnknown: null, model: 'small-2026', finishReason: 'stop', complete: true, errorType: null, ...facts };
 }
 
+const asksOf = ({ userTurns, lastUser, maxOutputTokens, n, jsonOutput, audioInputs, audioOutput, files, reasoning }: Exchange): RequestAsks => ({ userTurns, userUnits: lastUser.length, maxOutputTokens, answers: n, jsonOutput, audioInputs, audioOutput, files, reasoning });
+
 /** The record of one decided exchange. */
 export function record(decided: DecideInput = input(), ending: Partial<AnswerFacts> = {}, facts: Partial<RequestFacts> = {}): ExchangeRecord {
   return buildRecord(
@@ -148,7 +150,7 @@ export function record(decided: DecideInput = input(), ending: Partial<AnswerFac
       kind: 'decision', id: '018bcfe5-6800-7000-8000-000000000001', wallTime: 1_700_000_000_000, generation: decided.generation, workspace: decided.caller.workspace, user: decided.caller.user, budgets: [], provider: decided.provider.name,
       api: decided.exchange.api, operation: decided.exchange.operation, stream: decided.exchange.stream, passReason: null, requestedModel: decided.exchange.model, verdict: decided.verdict,
       decision: decide(decided), section: decided.section.name, mode: decided.section.mode,
-      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: 1, tools: 0, images: 0, promptHash: 'ab', promptStart: null }, cache: 'off', cacheEntry: null, trace: null, overheadMs: 0.125, ...facts,
+      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: decided.exchange.messages, tools: decided.exchange.tools, images: decided.exchange.images, promptHash: 'ab', promptStart: null, asks: asksOf(decided.exchange) }, caller: { userTier: null, quality: null, task: null }, cache: 'off', cacheEntry: null, trace: null, overheadMs: 0.125, ...facts,
     },
     { outcome: 'complete', status: 200, answer: answer(), firstByteMs: 40, firstTokenMs: null, totalMs: 90.5, ...ending },
   );

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { loadCatalog } from '../catalog/index.ts';
+import type { Catalog } from '../catalog/types.ts';
+import { SluiceError } from '../errors.ts';
+import { parseWindow } from '../ledger/query.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import { readPolicyFiles } from '../policy/source.ts';
+import { renderProblems } from '../policy/store.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
+import { Replay, type ReplayReport } from '../replay/replay.ts';
+import { recordsOf } from '../replay/sources.ts';
+import { replayText } from '../replay/text.ts';
+import { defaultLedger } from './open-ledger.ts';
+
+interface ReplayFlags {
+  readonly policy: string;
+  readonly against?: string;
+  readonly from: string;
+  readonly window?: string;
+  readonly where: readonly string[];
+  readonly limit: string;
+  readonly catalog?: string;
+  readonly json?: boolean;
+  readonly maxCostIncrease?: string;
+  readonly maxMoved?: string;
+  readonly maxRefused?: string;
+  readonly maxUnable?: string;
+  readonly minReplayed?: string;
+}
+
+/**
+ * `sluice replay`: what a policy would have done with recorded traffic. Prints a report; with limits it is a check for CI that
+ * ends with 1 when one is passed.
+ */
+export function registerReplay(program: Command): void {
+  program
+    .command('replay')
+    .description('what a policy would have done with recorded requests: moved ones, cost with its confidence interval, needs that are not met')
+    .requiredOption('--policy <path>', 'the policy to ask about: a file, or a folder')
+    .option('--against <path>', 'hold it against this policy (default: against what was recorded)')
+    .option('--from <source>', "ledger, or a file: a ledger, a server's log, an export as JSON lines", 'ledger')
+    .option('--window <time>', 'how far back: 90m, 24h, 30d (default: all)')
+    .option('--where <condition>', 'of a ledger: e.g. workspace=team-a; may be given more than once', (value: string, all: readonly string[]) => [...all, value], [])
+    .option('--limit <n>', 'at most this many records, the newest of a ledger', '1000000')
+    .option('--catalog <file>', 'price catalog (default: the embedded one)')
+    .option('--json', 'print the report as JSON')
+    .option('--max-cost-increase <percent>', 'fail when the cost may rise by more: the upper end of its interval counts')
+    .option('--max-moved <percent>', 'fail when more of the requests would go elsewhere')
+    .option('--max-refused <n>', 'fail when more requests that were answered would be refused')
+    .option('--max-unable <n>', 'fail when more requests than before would find nothing in the lists that can take them')
+    .option('--min-replayed <n>', 'fail when fewer records could be decided anew')
+    .action(async (flags: ReplayFlags) => {
+      const limits = limitsOf(flags);
+      const catalog = await loadCatalog(flags.catalog);
+      const replay = new Replay(compiled(flags.policy, catalog), flags.against === undefined ? null : compiled(flags.against, catalog));
+      const file = flags.from === 'ledger' && !existsSync('ledger') ? (process.env['SLUICE_LEDGER'] ?? defaultLedger()) : flags.from;
+      const from = flags.window === undefined ? null : Date.now() - parseWindow(flags.window);
+      for await (const record of recordsOf({ file, from, where: flags.where, limit: numberOf(flags.limit, '--limit', 1) })) replay.add(record);
+      const report = replay.report();
+      process.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : replayText(report));
+      const passed = limits.flatMap((check) => check(report) ?? []);
+      if (passed.length > 0) throw new SluiceError('SLUICE_REPLAY_LIMIT', passed.join(' '), { where: flags.policy });
+    });
+}
+
+function compiled(path: string, catalog: Catalog): PolicyGeneration {
+  const { generation, problems } = compilePolicy(readPolicyFiles(path), { catalog });
+  if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, { where: path });
+  return generation;
+}
+
+/** What is wrong with the report, or null. */
+type Check = (report: ReplayReport) => string | null;
+
+function limitsOf(flags: ReplayFlags): Check[] {
+  const checks: Check[] = [];
+  const add = (flag: string, value: string | undefined, check: (limit: number) => Check): void => {
+    if (value !== undefined) checks.push(check(numberOf(value, flag, 0)));
+  };
+  add('--max-cost-increase', flags.maxCostIncrease, (limit) => ({ cost: { relative, compared } }) => {
+    if (relative === null) return `The cost of ${compared} requests says nothing of its rise.`;
+    return relative.high * 100 > limit ? `The cost may rise by ${(relative.high * 100).toFixed(1)}%; ${limit}% is allowed.` : null;
+  });
+  add('--max-moved', flags.maxMoved, (limit) => ({ moved, replayed }) => (moved * 100 > limit * replayed ? `${((moved / replayed) * 100).toFixed(1)}% of the requests would move; ${limit}% is allowed.` : null));
+  add('--max-refused', flags.maxRefused, (limit) => ({ newlyRefused }) => (newlyRefused > limit ? `${newlyRefused} requests that were answered would be refused; ${limit} are allowed.` : null));
+  add('--max-unable', flags.maxUnable, (limit) => ({ unable }) => (unable.after - unable.before > limit ? `${unable.after - unable.before} more requests would find nothing that can take them; ${limit} are allowed.` : null));
+  add('--min-replayed', flags.minReplayed, (limit) => ({ replayed }) => (replayed < limit ? `${replayed} records were decided anew; ${limit} are asked for.` : null));
+  return checks;
+}
+
+function numberOf(text: string, flag: string, least: number): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value < least) throw new SluiceError('SLUICE_CLI_USAGE', `a number from ${least} is asked for.`, { where: flag });
+  return value;
+}

@@ -1,0 +1,92 @@
+import { retier } from '../classify/index.ts';
+import type { Exchange } from '../dialects/types.ts';
+import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import type { DecideInput } from '../route/types.ts';
+
+/** Why a record cannot be decided anew. Closed list. */
+export type Unreplayable = 'not-decided' | 'from-cache' | 'older-record' | 'unknown-provider' | 'policy-off';
+
+/** What a decision would have needed and the record does not hold. Closed list. */
+export type Approximation = 'text' | 'headers' | 'session';
+
+export interface Rebuilt {
+  readonly input: DecideInput;
+  readonly approximations: readonly Approximation[];
+}
+
+/** A record's request, put to another policy. Records hold no prompts: what only those would tell is approximated, and said. */
+export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): Rebuilt | Unreplayable {
+  if (record.kind === 'cached') return 'from-cache';
+  const { verdict, provider: providerName, api, requestedModel, decision } = record;
+  if (record.kind !== 'decision' || verdict === null || decision === null || providerName === null || api === null || requestedModel === null) return 'not-decided';
+  // Records of earlier versions lack it.
+  const { asks, caller } = { asks: (record.request as Partial<ExchangeRecord['request']>).asks ?? null, caller: (record as Partial<ExchangeRecord>).caller ?? null };
+  if (asks === null || caller === null) return 'older-record';
+  const provider = generation.providers.get(providerName);
+  if (provider === undefined) return 'unknown-provider';
+  const section = generation.section(record.workspace, providerName);
+  if (section.mode === 'off') return 'policy-off';
+  const promptTokens = record.request.estimatedTokens ?? 0;
+  const exchange: Exchange = {
+    api,
+    operation: record.operation,
+    model: requestedModel,
+    modelSpans: [],
+    pathModel: null,
+    stream: record.stream,
+    bodyBytes: record.request.bytes,
+    system: '',
+    // Its length scales estimates of translations; its words are known only where the policy keeps them.
+    lastUser: record.request.promptStart ?? ' '.repeat(asks.userUnits),
+    question: null,
+    context: '',
+    textTruncated: true,
+    textBytes: asks.userUnits,
+    promptTokens,
+    messages: record.request.messages ?? 1,
+    userTurns: asks.userTurns,
+    lastIsToolResult: false,
+    tools: record.request.tools ?? 0,
+    toolNames: [],
+    images: record.request.images ?? 0,
+    audioInputs: asks.audioInputs,
+    files: asks.files,
+    audioOutput: asks.audioOutput,
+    jsonOutput: asks.jsonOutput,
+    maxOutputTokens: asks.maxOutputTokens,
+    temperature: null,
+    n: asks.answers,
+    reasoning: asks.reasoning,
+    includeUsage: null,
+    session: null,
+    opening: null,
+    bodyOpen: 0,
+  };
+  return {
+    input: {
+      exchange,
+      verdict: { ...verdict, ...retier(verdict, promptTokens, section.thresholds) },
+      ...(decision.learned === undefined || section.learned === null ? {} : { learned: decision.learned }),
+      caller: { workspace: record.workspace, ...caller, session: null, user: (record as Partial<ExchangeRecord>).user ?? null, headers: new Map(), now: Date.parse(record.time) },
+      provider,
+      section,
+      generation,
+      // Whether a request could be put to another API was found out when it was decided; the policy's chains are taken at their word.
+      canTranslate: () => true,
+    },
+    approximations: approximationsOf(section, record),
+  };
+}
+
+const textWords = /\brequest\.(?:lastUser|system|toolNames)\b/;
+const headerWords = /\bcaller\.(?:headers|session)\b/;
+
+function approximationsOf(section: PolicySection, record: ExchangeRecord): Approximation[] {
+  const found: Approximation[] = [];
+  const rules = section.rules.map(({ source }) => source);
+  if (record.request.promptStart === null && (section.sensitivity.length > 0 || rules.some((source) => textWords.test(source)))) found.push('text');
+  if (rules.some((source) => headerWords.test(source))) found.push('headers');
+  if (section.sessions !== null) found.push('session');
+  return found;
+}

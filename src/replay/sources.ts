@@ -1,0 +1,87 @@
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { SluiceError } from '../errors.ts';
+import { parseWhere } from '../ledger/query.ts';
+import { openDatabase } from '../ledger/database.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+
+export interface SourceOptions {
+  readonly file: string;
+  /** Ms since the epoch; null: from the beginning. */
+  readonly from: number | null;
+  /** Conditions as `--where` has them; for a ledger only. */
+  readonly where: readonly string[];
+  /** At most this many, the newest of a ledger, the first of a file. */
+  readonly limit: number;
+}
+
+/** First bytes of every SQLite file. */
+const sqlite = 'SQLite format 3\0';
+
+/** Records of a ledger, of a server's log, or of an export as JSON lines; which it is, the file says. Throws SluiceError. */
+export async function* recordsOf(options: SourceOptions): AsyncGenerator<ExchangeRecord> {
+  if (beginsAsSqlite(options.file)) {
+    yield* fromLedger(options);
+    return;
+  }
+  if (options.where.length > 0) throw new SluiceError('SLUICE_CLI_USAGE', 'conditions are for a ledger; this is another file.', { where: '--where' });
+  yield* fromLines(options);
+}
+
+function* fromLedger({ file, from, where, limit }: SourceOptions): Generator<ExchangeRecord> {
+  const conditions = where.map(parseWhere);
+  const db = openDatabase(file, 'readonly');
+  try {
+    const sql = [`kind = 'exchange'`, 'body IS NOT NULL', ...(from === null ? [] : ['at >= ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
+    const values = [...(from === null ? [] : [from]), ...conditions.flatMap((condition) => condition.values), limit];
+    for (const body of db.prepare<(string | number)[], string>(`SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`).pluck().iterate(...values)) yield JSON.parse(body) as ExchangeRecord;
+  } finally {
+    db.close();
+  }
+}
+
+async function* fromLines({ file, from, limit }: SourceOptions): AsyncGenerator<ExchangeRecord> {
+  let count = 0;
+  try {
+    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+      const record = recordIn(line);
+      if (record === null || (from !== null && Date.parse(record.time) < from)) continue;
+      yield record;
+      if (++count >= limit) return;
+    }
+  } catch (error) {
+    if (error instanceof SluiceError) throw error;
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+}
+
+/** The record of a log's line, of an export's, or of a line that is one itself; null for other lines. */
+function recordIn(line: string): ExchangeRecord | null {
+  if (!line.includes('"decision"')) return null;
+  let value: Readonly<Record<string, unknown>>;
+  try {
+    value = JSON.parse(line) as Readonly<Record<string, unknown>>;
+  } catch {
+    // A line that was cut in two.
+    return null;
+  }
+  const exported = (value['provenance_records'] as Readonly<Record<string, unknown>> | undefined)?.['routing_decision'];
+  const found = (value['msg'] === 'exchange' ? value['record'] : (exported ?? value)) as Partial<ExchangeRecord> | null | undefined;
+  return typeof found === 'object' && found !== null && typeof found.id === 'string' && typeof found.time === 'string' && typeof found.request === 'object' && 'usage' in found ? (found as ExchangeRecord) : null;
+}
+
+function beginsAsSqlite(file: string): boolean {
+  let handle: number;
+  try {
+    handle = openSync(file, 'r');
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+  try {
+    const head = Buffer.alloc(sqlite.length);
+    readSync(handle, head, 0, sqlite.length, 0);
+    return head.toString('latin1') === sqlite;
+  } finally {
+    closeSync(handle);
+  }
+}
