@@ -1,0 +1,36 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+function pages(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? pages(join(folder, entry.name)) : entry.name.endsWith('.md') ? [join(folder, entry.name)] : []));
+}
+
+const all = ['README.md', ...pages('docs')];
+const linksOf = (page: string): string[] => [...readFileSync(join(root, page), 'utf8').replace(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!).filter((target) => !/^[a-z]+:/.test(target));
+
+describe('the documentation', () => {
+  it('links to pages and headings that exist', () => {
+    const broken: string[] = [];
+    for (const page of all) {
+      for (const link of linksOf(page)) {
+        const [path, anchor] = link.split('#') as [string, string | undefined];
+        const target = path === '' ? page : relative(root, join(root, dirname(page), path));
+        if (!existsSync(join(root, target))) broken.push(`${page}: ${link}`);
+        else if (anchor !== undefined && target.endsWith('.md')) {
+          const headings = [...readFileSync(join(root, target), 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, text]) => text!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'));
+          if (!headings.includes(anchor)) broken.push(`${page}: ${link}`);
+        }
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+
+  it('has every page in its index, or in that of its folder', () => {
+    const indexed = new Set(['docs/README.md', 'docs/runbooks/README.md', 'docs/adr/README.md'].flatMap((index) => linksOf(index).map((link) => relative(root, join(root, dirname(index), link)))));
+    expect(all.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md' && !indexed.has(page))).toEqual([]);
+  });
+});
