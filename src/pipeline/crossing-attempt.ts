@@ -16,13 +16,13 @@ import { TranslatedStream } from './relays.ts';
 const chatApi: Readonly<Partial<Record<DialectFamily, ApiName>>> = { openai: 'openai-chat', anthropic: 'anthropic-messages', gemini: 'gemini-generate' };
 
 /**
- * Whether a request can be put to another family's API with all that it says. Bodies up to limits.translationCheckBytes are
+ * Whether a request can be put to a model of another family's API with all that it says. Bodies up to limits.translationCheckBytes are
  * translated to find out; larger ones are judged by their facts, and refused later if that was wrong.
  */
-export function translatableTo(exchange: Exchange, body: Buffer, family: DialectFamily, drop: readonly string[]): boolean {
+export function translatableTo(exchange: Exchange, body: Buffer, family: DialectFamily, model: string, drop: readonly string[]): boolean {
   const to = chatApi[family];
   if (to === undefined || !canTranslate(exchange.api, to, exchange, drop)) return false;
-  return body.length > limits.translationCheckBytes || translateRequest(exchange.api, to, body, { model: exchange.model, stream: exchange.stream, drop }).ok;
+  return body.length > limits.translationCheckBytes || translateRequest(exchange.api, to, body, { model, stream: exchange.stream, drop }).ok;
 }
 
 /** One attempt at a target that speaks another API than the app: requests and answers are translated. */

@@ -11,7 +11,7 @@ import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../dialects/types.ts';
 import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
-import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
+import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 import type { TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
@@ -154,12 +154,13 @@ function forwardUntouched(context: RequestContext, exchange: Exchange, cache: Ca
   return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
 }
 
-/** Asked once per family that a chain could cross to. */
-function translatableFrom(exchange: Exchange, body: Buffer, { fallback }: PolicySection): (to: DialectFamily) => boolean {
-  const known = new Map<DialectFamily, boolean>();
-  return (to) => {
-    let can = known.get(to);
-    if (can === undefined) known.set(to, (can = fallback !== null && translatableTo(exchange, body, to, fallback.drop)));
+/** Asked once per target that a chain could cross to: what an API takes depends on the model. */
+function translatableFrom(exchange: Exchange, body: Buffer, { fallback }: PolicySection): (target: TargetRef, family: DialectFamily) => boolean {
+  const known = new Map<string, boolean>();
+  return ({ provider, model }, family) => {
+    const key = `${provider}/${model}`;
+    let can = known.get(key);
+    if (can === undefined) known.set(key, (can = fallback !== null && translatableTo(exchange, body, family, model, fallback.drop)));
     return can;
   };
 }

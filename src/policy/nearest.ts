@@ -1,10 +1,12 @@
 /** The entries most like `wanted`, best first: what a person probably meant. */
 export function nearest(wanted: string, known: Iterable<string>, most = 3): string[] {
   const scored: { name: string; distance: number }[] = [];
+  const lower = wanted.toLowerCase();
   const bound = Math.max(2, Math.ceil(wanted.length / 3));
   for (const name of known) {
-    const distance = edits(wanted.toLowerCase(), name.toLowerCase());
-    if (distance <= bound || name.startsWith(wanted)) scored.push({ name, distance });
+    const distance = edits(lower, name.toLowerCase(), bound);
+    if (distance <= bound) scored.push({ name, distance });
+    else if (name.startsWith(wanted)) scored.push({ name, distance: name.length - wanted.length });
   }
   return scored
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
@@ -12,15 +14,22 @@ export function nearest(wanted: string, known: Iterable<string>, most = 3): stri
     .map((entry) => entry.name);
 }
 
-/** Levenshtein distance. */
-function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+/** Levenshtein distance; anything above `bound` once it is sure to be above. A policy with many unknown names meets a catalog with many models. */
+function edits(a: string, b: string, bound: number): number {
+  if (Math.abs(a.length - b.length) > bound) return bound + 1;
+  let row = new Uint32Array(b.length + 1);
+  let next = new Uint32Array(b.length + 1);
+  for (let j = 0; j <= b.length; j++) row[j] = j;
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
+    let least = (next[0] = i);
+    const letter = a.charCodeAt(i - 1);
     for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+      const value = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (letter === b.charCodeAt(j - 1) ? 0 : 1));
+      next[j] = value;
+      if (value < least) least = value;
     }
-    row = next;
+    if (least > bound) return bound + 1;
+    [row, next] = [next, row];
   }
   return row[b.length]!;
 }

@@ -37,6 +37,8 @@ export class SectionCompiler {
 
   readonly #expressions = new Map<string, CompiledExpression>();
   readonly #patterns = new Map<string, CompiledPattern>();
+  /** Every model's name, once a hint needs them. */
+  #models: ReadonlySet<string> | null = null;
 
   constructor(context: SectionContext) {
     this.#context = context;
@@ -127,8 +129,8 @@ export class SectionCompiler {
   /** Apps may ask for models that the catalog lacks, so this is a warning. */
   #checkNamed(model: string, place: Place, path: readonly PropertyKey[]): void {
     if (this.#targets.known(model)) return;
-    const all = this.#context.catalog.providers().flatMap((name) => this.#context.catalog.models(name).map((entry) => entry.model));
-    this.#say('warning', 'unknown-model', place, path, `the catalog knows no model ${model}`, didYouMean(model, new Set(all), 'Check that apps do ask for it by this name.'));
+    this.#models ??= new Set(this.#context.catalog.providers().flatMap((name) => this.#context.catalog.models(name).map((entry) => entry.model)));
+    this.#say('warning', 'unknown-model', place, path, `the catalog knows no model ${model}`, didYouMean(model, this.#models, 'Check that apps do ask for it by this name.'));
   }
 
   /** A directive to a tier takes that tier's candidates or a higher one's: with none of them it does nothing. */

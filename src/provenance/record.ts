@@ -54,7 +54,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   const refused = outcome === 'blocked' || outcome === 'not-cached';
   const served = refused ? null : (request.cacheEntry?.target ?? chain?.served ?? decision?.served ?? requested);
   const usage = answer?.usage ?? null;
-  const answered = price(generation, requested, served, refused, request.cacheEntry !== null, usage);
+  const answered = withError(price(generation, requested, served, refused, request.cacheEntry !== null, usage), ending);
   const priced = chain === undefined ? answered : withFailed(answered, chain);
   return {
     kind: request.kind,
@@ -103,6 +103,15 @@ function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost): 
   const { chain, outcome, status } = ending;
   if (chain?.exhausted === true) return [...chain.failed];
   return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost, dropped: chain?.lastDropped ?? [] }];
+}
+
+/**
+ * No provider bills an answer that is an error. A 5xx may be Envoy's own, after a request that the provider did work on: only a chain
+ * knows that it was not. What would have been saved stays unknown.
+ */
+function withError(priced: Savings, { outcome, status, chain }: AnswerFacts): Savings {
+  const unbilled = outcome === 'provider-error' && !priced.cost.known && status !== null && status >= 400 && (status < 500 || chain?.exhausted === false);
+  return unbilled ? { ...priced, cost: free } : priced;
 }
 
 /** Failed attempts cost what they cost, and the app's answer has to pay for them. */

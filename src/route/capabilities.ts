@@ -44,7 +44,7 @@ function unreachable(input: DecideInput, target: TargetRef, chained: boolean): D
     if (!input.section.allowProviders.has(target.provider)) return 'provider-not-allowed';
     if (!takesAsIs(provider, input.provider.family, input.exchange.api)) {
       if (!chained || !translatable(input.provider.family, provider.family)) return 'dialect';
-      if (input.canTranslate?.(provider.family) !== true) return 'not-translatable';
+      if (input.canTranslate?.(target, provider.family) !== true) return 'not-translatable';
     }
     const has = input.hasCredential === undefined ? provider.credential !== null : input.hasCredential(target.provider);
     if (!has) return 'no-credential';

@@ -75,8 +75,8 @@ export interface DecideInput {
   readonly hasCredential?: (provider: string) => boolean;
   /** Whether a target rests after failures. Absent: none does. */
   readonly cooling?: (target: TargetRef) => boolean;
-  /** Whether this request can be put to another family's API. Absent: to none. */
-  readonly canTranslate?: (to: DialectFamily) => boolean;
+  /** Whether this request can be put to a target that speaks the API of another family. Absent: to none. */
+  readonly canTranslate?: (target: TargetRef, family: DialectFamily) => boolean;
   /** Whether a model's own budget is used up. Absent: none is. */
   readonly overBudget?: (target: TargetRef, tier: Tier) => boolean;
   /** A budget wants this tier's candidates, if that is cheaper and nothing forbids it. */

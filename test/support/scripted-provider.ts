@@ -33,8 +33,13 @@ export const events =
       response.write(event);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    if (cut) response.destroy();
-    else response.end();
+    if (!cut) {
+      response.end();
+      return;
+    }
+    // Until a byte has reached the app the gateway may still ask the next target: what was sent shall arrive first.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    response.destroy();
   };
 
 /** A provider whose behaviour a test sets, model by model or for all. */

@@ -1,0 +1,72 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { cells, FallbackDrill, type Cell, type OwnTime } from './fallback/drill.ts';
+
+/** Plays every way in which a target can fail, on a real Envoy, and writes what came of it into docs/fallback-drills.md. Usage: npm run drill:fallback */
+const page = fileURLToPath(new URL('../docs/fallback-drills.md', import.meta.url));
+const marker = '<!-- below: written by npm run drill:fallback -->';
+const repeats = 45;
+
+const kinds = [
+  { title: 'whole, same API', stream: false, crossing: false },
+  { title: 'whole, crossing', stream: false, crossing: true },
+  { title: 'streamed, same API', stream: true, crossing: false },
+  { title: 'streamed, crossing', stream: true, crossing: true },
+] as const;
+
+const outcomes: Readonly<Record<Cell['expected'], string>> = { next: 'next target answers', first: 'arrives as it came', error: 'error to the app' };
+const costs: Readonly<Record<Cell['cost'], string>> = { second: 'the answer’s', both: 'both answers’', first: 'the answer’s', nothing: 'nothing', unknown: 'unknown' };
+
+function cellText(played: readonly { readonly cell: Cell; readonly wrong: readonly string[] }[]): string {
+  const [one] = played;
+  if (one === undefined) return '–';
+  const good = played.filter(({ wrong }) => wrong.length === 0).length;
+  return `${outcomes[one.cell.expected]}; cost: ${costs[one.cell.cost]}; ${good === played.length ? `${good} of ${played.length}` : `**${good} of ${played.length}**`}`;
+}
+
+function timeRow({ family, crossing, stream, plainMs, failedMs, addedMs }: OwnTime): string {
+  return `| ${family} | ${stream ? 'streamed' : 'whole'} | ${crossing ? 'another API' : 'same API'} | ${plainMs.toFixed(2)} | ${failedMs.toFixed(2)} | ${addedMs.toFixed(2)} |`;
+}
+
+const drill = new FallbackDrill(repeats);
+let failed = 0;
+try {
+  await drill.start();
+  const played: { readonly cell: Cell; readonly wrong: readonly string[] }[] = [];
+  for (const cell of cells) {
+    const wrong = await drill.play(cell);
+    if (wrong.length > 0) {
+      failed++;
+      process.stderr.write(`✗ ${cell.name}, ${cell.family}, ${cell.stream ? 'streamed' : 'whole'}, ${cell.crossing ? 'crossing' : 'same API'}: ${wrong.join('; ')}\n`);
+    }
+    played.push({ cell, wrong });
+  }
+  const rows = [...new Set(cells.map(({ name }) => name))].map((name) => {
+    const texts = kinds.map(({ stream, crossing }) => cellText(played.filter(({ cell }) => cell.name === name && cell.stream === stream && cell.crossing === crossing)));
+    return `| ${name} | ${texts.join(' | ')} |`;
+  });
+  const times = await drill.ownTime();
+  const text = [
+    `${cells.length - failed} of ${cells.length} as they have to be.`,
+    '',
+    `| what the first target does | ${kinds.map(({ title }) => title).join(' | ')} |`,
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+    '## Own time of a fallback',
+    '',
+    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Linux ${release()}, Node ${process.version}; medians of ${repeats - 5} requests each, taken in turns.`,
+    '',
+    '| app | answer | fallback | first target answers, ms | first target fails, ms | added, ms |',
+    '|---|---|---|---|---|---|',
+    ...times.map(timeRow),
+    '',
+  ].join('\n');
+  const before = readFileSync(page, 'utf8');
+  writeFileSync(page, `${before.slice(0, before.indexOf(marker) + marker.length)}\n\n${text}`);
+  process.stdout.write(text);
+} finally {
+  await drill.stop();
+}
+process.exit(failed === 0 ? 0 : 1);
