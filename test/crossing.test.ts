@@ -196,6 +196,18 @@ describe('a chain across dialects', () => {
     expect(await lastRecord()).toMatchObject({ usage: null, usageUnknown: 'cut', cost: { known: false } });
   });
 
+  it('translates for a target that is alone because all before it rest', async () => {
+    providers.openai.behaviour = status(429, { error: { message: 'slow down' } }, { 'retry-after': '60' });
+    expect((await apps.openai('anthropic', false)).text).toContain('plausible');
+    for (const stream of [false, true]) {
+      expect((await apps.openai('anthropic', stream)).text).toContain('plausible');
+      const record = await lastRecord();
+      expect(record).toMatchObject({ decision: { reason: 'cooling-down' }, servedModel: models.anthropic.small, cost: { known: true } });
+      expect(record.attempts).toHaveLength(1);
+    }
+    expect(providers.openai.got).toHaveLength(1);
+  });
+
   it('turns away from a stream of another API that begins with an error', async () => {
     providers.anthropic.behaviour = events(['event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n']);
     const got = await apps.anthropic('google', true);

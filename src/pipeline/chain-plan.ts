@@ -26,12 +26,12 @@ const silentEnds: readonly (readonly [FallbackTrigger, string])[] = [
   ['timeout', 'reset'],
 ];
 
-/** The plan of a decision with more than one target; null: one attempt is all there is. */
+/** The plan of a decision with more than one target, or with one that speaks another API; null: one attempt in the app's own API is all there is. */
 export function planChain(context: RequestContext, exchange: Exchange, body: Buffer, decision: Decision, cooldowns: Cooldowns): ChainPlan | null {
   const { section, generation, provider } = context;
   const { fallback } = section;
   const [first] = decision.chain;
-  if (fallback === null || first === undefined || decision.chain.length < 2) return null;
+  if (fallback === null || first === undefined || (decision.chain.length < 2 && !crosses(context, exchange, first))) return null;
   const facts: ChainFacts = {
     generation,
     provider,
@@ -70,9 +70,14 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
   };
 }
 
-function roleFor({ generation, provider }: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
+function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
+  const across = crosses(context, exchange, target);
+  if (exchange.stream && (across || fallback.triggers.has('stream-error'))) return 'stream';
+  return index === 0 && !across ? 'gate' : 'next';
+}
+
+/** Whether a target's requests and answers have to be translated. */
+function crosses({ generation, provider }: RequestContext, { api }: Exchange, target: TargetRef): boolean {
   const other = generation.providers.get(target.provider);
-  const crosses = target.provider !== provider.name && (other === undefined || !takesAsIs(other, provider.family, exchange.api));
-  if (exchange.stream && (crosses || fallback.triggers.has('stream-error'))) return 'stream';
-  return index === 0 && !crosses ? 'gate' : 'next';
+  return target.provider !== provider.name && (other === undefined || !takesAsIs(other, provider.family, api));
 }
