@@ -11,6 +11,8 @@ export interface LoadPlan {
   readonly seconds: number;
   readonly bodyBytes: number;
   readonly sse: boolean;
+  /** Sent with every request, on top. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface LoadResult {
@@ -38,7 +40,7 @@ export function chatBody(bytes: number, sse: boolean): Buffer {
 async function run(plan: LoadPlan): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   const body = chatBody(plan.bodyBytes, plan.sse);
-  const headers = { 'content-type': 'application/json', 'content-length': body.length, ...(plan.sse ? { 'x-bench-sse': '1' } : {}) };
+  const headers = { 'content-type': 'application/json', 'content-length': body.length, ...(plan.sse ? { 'x-bench-sse': '1' } : {}), ...plan.headers };
   const latencies: number[] = [];
   let failed = 0;
   let open = 0;
