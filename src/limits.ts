@@ -39,6 +39,10 @@ export const limits = {
   translationHeldBytes: 8 * 1024 * 1024,
   /** The provider's usage object as it came, kept in the record, in bytes. */
   rawUsageBytes: 4 * 1024,
+  /** Requests whose body is awaited; above it they pass undecided. */
+  openBodies: 20_000,
+  /** How late a timer may be before new requests pass undecided, in ms. Envoy waits 500 for an answer. */
+  eventLoopLateMs: 100,
   /** Requests between decision and outcome that are remembered. Above it the oldest is closed as unobserved. */
   pendingExchanges: 50_000,
   /** Longest time between the decision and the first byte of the answer, in ms; then the record closes as unobserved. */

@@ -14,6 +14,7 @@ import { Metrics } from '../provenance/metrics.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { explainRecord } from '../route/explain.ts';
+import { Admission } from './admission.ts';
 import { Credentials } from './credentials.ts';
 import { Pipeline } from './gateway.ts';
 
@@ -47,7 +48,7 @@ interface Bench {
   readonly generation: PolicyGeneration;
 }
 
-async function pipelineOf(policy: string): Promise<Bench> {
+async function pipelineOf(policy: string, admission = new Admission()): Promise<Bench> {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: policy }], { catalog });
   if (generation === null) throw new Error(JSON.stringify(problems));
   const credentials = new Credentials();
@@ -67,6 +68,7 @@ async function pipelineOf(policy: string): Promise<Bench> {
     budgets: emptyBudgets(),
     sink: { record: (record) => records.push(record) },
     metrics,
+    admission,
     log: { error: (fields) => errors.push(fields) },
   });
   return { pipeline, records, errors, metrics, generation };
@@ -253,5 +255,40 @@ describe('a section with learned routing', () => {
     const { record } = await decided(`maxQualityLoss: 3%, ${pair}`, chat(easy).replace('gpt-5.1', 'gpt-5-mini'));
     expect(record.decision).toMatchObject({ reason: 'kept-tier-not-routed' });
     expect(record.decision!.learned).toBeUndefined();
+  });
+});
+
+describe('a processor that is behind', () => {
+  /** Late from the start, as a fake clock has it. */
+  const behind = (): Admission => {
+    let now = 0;
+    const admission = new Admission(() => now);
+    now = 1_000;
+    admission.tick();
+    return admission;
+  };
+
+  it('lets new requests pass undecided, and counts them', async () => {
+    const { pipeline, metrics } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, behind());
+    expect(pipeline.requestHeaders(headersOf(chatHeaders), false)).toMatchObject({ kind: 'pass', metadata: { reason: 'overload' } });
+    expect(await metrics.registry.metrics()).toContain('llm_proxy_passthrough_total{reason="overload"} 1');
+  });
+
+  it.each(['failClosed: true', "sensitivity: [{ name: zeus, pattern: zeus, then: { block: 'No.' } }]"])('still decides where the policy says %s', async (setting) => {
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {${candidates}, ${setting}}`, behind());
+    expect(pipeline.requestHeaders(headersOf(chatHeaders), false).kind).toBe('read-body');
+  });
+
+  it('counts a request whose body is awaited once, however it ends', async () => {
+    const admission = new Admission();
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, admission);
+    const open = (): Extract<RequestPlan, { kind: 'read-body' }> => pipeline.requestHeaders(headersOf(chatHeaders), false) as never;
+    const [read, left] = [open(), open()];
+    expect(admission.open).toBe(2);
+    void read.exchange.body(Buffer.from(chatBody()));
+    read.exchange.aborted();
+    left.exchange.aborted();
+    left.exchange.aborted();
+    expect(admission.open).toBe(0);
   });
 });

@@ -9,13 +9,14 @@ import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from 
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
-import type { CallerContext, PolicyGeneration, PolicyStore, Provider, TargetRef } from '../policy/types.ts';
+import type { CallerContext, PolicyGeneration, PolicySection, PolicyStore, Provider, TargetRef } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
 import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
 import { beginTrace, traceparentOf, type TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
+import { Admission } from './admission.ts';
 import { TargetAttempt } from './attempt.ts';
 import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
 import { appKeysOf, type ChainRun } from './chain-run.ts';
@@ -47,6 +48,8 @@ export interface PipelineOptions {
   readonly grader: Grader | null;
   readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
   readonly budgets: Budgets;
+  /** Absent: one of its own, by the event loop's delay. */
+  readonly admission?: Admission;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -73,9 +76,11 @@ export class Pipeline implements Gateway, AttemptGateway {
   readonly #sweeper: NodeJS.Timeout;
   /** What Sluice answered itself and has not recorded yet. */
   readonly #answered: (readonly [OpenExchange, Ending])[] = [];
+  readonly #admission: Admission;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#admission = options.admission ?? new Admission();
     this.#pending = new PendingExchanges((open) => this.#close(open, unobserved));
     this.#sweeper = setInterval(() => this.#pending.sweep(performance.now()), 5_000);
     this.#sweeper.unref();
@@ -90,6 +95,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   close(): void {
     clearInterval(this.#sweeper);
     this.#closeAnswered();
+    this.#admission.close();
     this.#pending.clear();
   }
 
@@ -153,6 +159,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode, this.#trace(headers, traceparent));
     }
     if (endOfStream) return this.#pass('no-body');
+    if (!this.#admission.admits() && mayPass(section)) return this.#pass('overload');
     const context: RequestContext = {
       id,
       startedAt,
@@ -171,17 +178,25 @@ export class Pipeline implements Gateway, AttemptGateway {
       appKeys: section.fallback === null ? [] : appKeysOf(headers),
     };
     let leave: (() => void) | null = null;
+    let awaited = true;
+    this.#admission.entered();
     return {
       kind: 'read-body',
       exchange: {
         body: (bytes) => {
+          awaited = false;
+          this.#admission.left();
           const planned = this.#body(context, bytes);
           if (planned.kind !== 'waiting') return planned;
           leave = planned.leave;
           return planned.plan;
         },
         // Nothing was decided: there is nothing to record.
-        aborted: () => leave?.(),
+        aborted: () => {
+          if (awaited) this.#admission.left();
+          awaited = false;
+          leave?.();
+        },
       },
     };
   }
@@ -506,6 +521,11 @@ function userOf(headers: HeaderMap, { userHeaders }: PolicyGeneration): string |
     if (user !== undefined && user !== '') return userHash(user);
   }
   return null;
+}
+
+/** Whether a section's requests may go on undecided while Sluice is behind: not where the policy says that some must never leave, or that nothing leaves undecided. */
+function mayPass({ failClosed, sensitivity }: PolicySection): boolean {
+  return !failClosed && sensitivity.length === 0;
 }
 
 function lower(value: string | undefined): string | null {

@@ -1,0 +1,37 @@
+import { afterEach, expect, it } from 'vitest';
+import { limits } from '../limits.ts';
+import { Admission } from './admission.ts';
+
+let now = 0;
+let admission: Admission;
+const fresh = (): Admission => (admission = new Admission(() => now));
+const turn = (late: number): void => {
+  now += 20 + late;
+  admission.tick();
+};
+
+afterEach(() => admission.close());
+
+it('admits while the event loop is in time', () => {
+  fresh();
+  for (let at = 0; at < 100; at++) turn(limits.eventLoopLateMs - 1);
+  expect(admission.admits()).toBe(true);
+});
+
+it('sheds while the loop is late, and a little longer', () => {
+  fresh();
+  turn(limits.eventLoopLateMs + 1);
+  expect(admission.admits()).toBe(false);
+  for (let at = 0; at < 9; at++) turn(0);
+  expect(admission.admits()).toBe(false);
+  turn(0);
+  expect(admission.admits()).toBe(true);
+});
+
+it('bounds the requests whose body is awaited', () => {
+  fresh();
+  for (let at = 0; at < limits.openBodies; at++) admission.entered();
+  expect(admission.admits()).toBe(false);
+  admission.left();
+  expect(admission.admits()).toBe(true);
+});

@@ -1,0 +1,56 @@
+import { performance } from 'node:perf_hooks';
+import { limits } from '../limits.ts';
+
+/** How often the event loop is asked whether it comes when it is called, ms. */
+const everyMs = 20;
+/** As long as this after the loop was last late it is taken to be behind, ms: what came meanwhile is worked off first. */
+const calmMs = 200;
+
+/**
+ * Whether a request should be decided at all. A processor that is behind answers after Envoy has stopped waiting: the work is lost, the
+ * app waited for nothing, and the next request waits longer. Those who come while it is so pass as the app sent them.
+ */
+export class Admission {
+  readonly #now: () => number;
+  readonly #timer: NodeJS.Timeout;
+  #due: number;
+  #lateUntil = -Infinity;
+  #open = 0;
+
+  /** `now`: milliseconds, monotonic. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#due = now() + everyMs;
+    this.#timer = setInterval(() => this.tick(), everyMs);
+    this.#timer.unref();
+  }
+
+  /** Requests whose body has not come yet. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Whether another request may be decided now. */
+  admits(): boolean {
+    return this.#open < limits.openBodies && this.#now() >= this.#lateUntil;
+  }
+
+  entered(): void {
+    this.#open++;
+  }
+
+  left(): void {
+    this.#open--;
+  }
+
+  /** The timer's turn: later than it was due is how long everybody waits for their turn. */
+  tick(): void {
+    const now = this.#now();
+    if (now - this.#due > limits.eventLoopLateMs) this.#lateUntil = now + calmMs;
+    this.#due = now + everyMs;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
