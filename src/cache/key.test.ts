@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
 import { nearKeyOf, queryOf, type Pairs } from './testing/harness.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 const generation = compiled(`
 version: 1
@@ -102,7 +103,7 @@ describe('two requests that share an answer', () => {
         expect(key(JSON.stringify(Object.fromEntries(Object.entries({ ...a, model: 'm' }).reverse()), null, indent))).toBe(first);
         expect(key(JSON.stringify({ model: 'm', ...b }, null, indent)) === first).toBe(canonical(a) === canonical(b));
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

@@ -5,6 +5,7 @@ import { limits } from '../limits.ts';
 import { readAnswer } from './answer.ts';
 import { SseSplitter } from './sse.ts';
 import type { Answer, AnswerHead, ApiName } from './types.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 const head = (api: ApiName, more: Partial<AnswerHead> = {}): AnswerHead => ({ api, status: 200, contentType: 'application/json', contentEncoding: '', usageNotAsked: false, ...more });
 const sse = (api: ApiName, more: Partial<AnswerHead> = {}): AnswerHead => head(api, { contentType: 'text/event-stream; charset=utf-8', ...more });
@@ -110,7 +111,7 @@ describe('streams', () => {
         const chunks = places.slice(1).map((place, index) => bytes.subarray(places[index], place));
         expect(read(sse(api), chunks)).toEqual(whole);
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 
@@ -161,7 +162,7 @@ describe('streams', () => {
         const answer = read(stream ? sse(api) : head(api), chunks.map((chunk) => Buffer.from(chunk)), whole);
         expect(answer.usage === null).toBe(answer.usageUnknown !== null);
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readExchange, rewritePath, spliceRequest } from './index.ts';
 import type { Exchange, Recognition } from './types.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 const chat: Recognition & { kind: 'readable' } = { kind: 'readable', api: 'openai-chat', operation: 'generate', pathModel: null, stream: null };
 
@@ -55,7 +56,7 @@ describe('splicing a model', () => {
         expect(keep(spliced, exchangeOf(spliced).modelSpans)).toBe(keep(body, exchange.modelSpans));
         expect((JSON.parse(spliced.toString()) as { model: string }).model).toBe(next);
       }),
-      { numRuns: 400 },
+      runs(400),
     );
   });
 
@@ -125,7 +126,7 @@ describe('bodies that cannot be read', () => {
         if (valid && reason(bent) === 'invalid-json') expect(bent).toMatch(/\\ud[89a-f]/i);
         else expect(reason(bent) === 'invalid-json').toBe(!valid);
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     );
   });
 
@@ -134,7 +135,7 @@ describe('bodies that cannot be read', () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         expect(typeof reason(Buffer.from(bytes))).toBe('string');
       }),
-      { numRuns: 1_000 },
+      runs(1_000),
     );
   });
 });

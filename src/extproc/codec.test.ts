@@ -4,6 +4,7 @@ import { decodeResponse, encodeRequest, headerMap, struct } from '../../test/sup
 import { decodeRequest, encodeReply } from './codec.ts';
 import type { Reply } from './types.ts';
 import { WireError } from './wire.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 const name = fc.stringMatching(/^[a-z:][a-z0-9-]{0,20}$/);
 const value = fc.stringMatching(/^[\x20-\x7e]{0,60}$/);
@@ -103,7 +104,7 @@ describe('the codec against garbage', () => {
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(outcome(Buffer.from(bytes))).toBeTypeOf('string');
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 

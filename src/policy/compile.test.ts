@@ -6,6 +6,7 @@ import { limits } from '../limits.ts';
 import { compilePolicy } from './compile.ts';
 import { defaultPolicyFile, readPolicyFiles } from './source.ts';
 import { fileURLToPath } from 'node:url';
+import { runs } from '../../test/support/fuzz.ts';
 
 const good = `version: 1
 defaults:
@@ -209,7 +210,7 @@ describe('no text breaks the compiler', () => {
         expect(generation === null).toBe(problems.some(({ level }) => level === 'error'));
         for (const { line, column } of problems) expect(Math.min(line, column)).toBeGreaterThan(0);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 

@@ -7,6 +7,7 @@ import type { Directive } from '../policy/types.ts';
 import { disqualify, entryOf } from './capabilities.ts';
 import { decide } from './decide.ts';
 import { expectedAnswerTokens } from './estimate.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 const toModel = (name: string): Directive & { kind: 'model' } => ({ kind: 'model', target: ref(name) });
 const brief = (decision: ReturnType<typeof decide>) => [decision.action, decision.served.model, decision.reason, decision.rule];
@@ -271,7 +272,7 @@ describe('for any request and policy', () => {
         expect(decision.served.provider === openai.name || given.section.allowProviders.has(decision.served.provider)).toBe(true);
         expect(decision.candidates.filter(({ chosen }) => chosen).map((one) => one.target)).toEqual([decision.served]);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 
@@ -282,7 +283,7 @@ describe('for any request and policy', () => {
         if (decision.reason !== 'tier' || !decision.baselineEstimate.known) return;
         expect(decision.estimate.known && decision.estimate.usd <= decision.baselineEstimate.usd).toBe(true);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 
@@ -295,7 +296,7 @@ describe('for any request and policy', () => {
         expect([shadow.action, shadow.served, shadow.block]).toEqual(['keep', decision.requested, null]);
         expect([shadow.shadowReason, shadow.wouldServe]).toEqual([decision.reason, decision.action === 'block' ? null : decision.served]);
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

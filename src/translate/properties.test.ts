@@ -4,6 +4,7 @@ import { AnswerTranslator, translateAnswer, translateRequest } from './index.ts'
 import type { CallerApi, TargetApi } from './index.ts';
 import { chatBody, responsesBody, spoil } from './testing/arbitrary.ts';
 import { answerOf } from './testing/fixtures.ts';
+import { runs } from '../../test/support/fuzz.ts';
 
 const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-haiku-4-5', 'gemini-generate': 'gemini-2.5-flash' };
 const apis = Object.keys(models) as TargetApi[];
@@ -26,7 +27,7 @@ describe('a request there and back', () => {
         const back = cross(api, 'openai-chat', cross('openai-chat', api, bytes));
         expect(JSON.parse(back.toString('utf8'))).toEqual(body);
       }),
-      { numRuns: 150 },
+      runs(150),
     );
   });
 });
@@ -41,7 +42,7 @@ describe('a Responses request', () => {
         const back = cross('openai-responses', 'openai-chat', Buffer.from(JSON.stringify(responsesBody(body))));
         expect(JSON.parse(back.toString('utf8'))).toEqual(body);
       }),
-      { numRuns: 150 },
+      runs(150),
     );
   });
 });
@@ -56,7 +57,7 @@ describe('bodies that are spoiled', () => {
         if (result.ok) JSON.parse(result.body.toString('utf8'));
         else expect(result.unsupported.length).toBeGreaterThan(0);
       }),
-      { numRuns: 150 },
+      runs(150),
     );
   });
 
@@ -68,7 +69,7 @@ describe('bodies that are spoiled', () => {
         JSON.parse(answer.body.toString('utf8'));
         expect(answer.status >= 400).toBe(answer.failure !== null);
       }),
-      { numRuns: 150 },
+      runs(150),
     );
   });
 
@@ -81,7 +82,7 @@ describe('bodies that are spoiled', () => {
         translator.end(whole);
         expect(translator.over).toBe(true);
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

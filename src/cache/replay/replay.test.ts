@@ -4,6 +4,7 @@ import type { ApiName } from '../../dialects/types.ts';
 import { usage } from '../../../test/support/decision.ts';
 import type { AnswerForm } from '../types.ts';
 import { renderAnswer } from './index.ts';
+import { runs } from '../../../test/support/fuzz.ts';
 
 const wants = (form: AnswerForm, includeUsage = true) => ({ form, includeUsage });
 
@@ -74,7 +75,7 @@ describe('an answer written as a stream and put together again', () => {
         expect(stream).toMatch(/\n\n$/);
         expect(JSON.parse(convert(api, 'sse', stream!, 'json')!)).toEqual(JSON.parse(JSON.stringify(answer)));
       }),
-      { numRuns: 200 },
+      runs(200),
     );
   });
 
@@ -142,7 +143,7 @@ describe('what is not known well enough', () => {
     const api = fc.constantFrom<ApiName>('openai-chat', 'openai-completions', 'openai-responses', 'anthropic-messages', 'gemini-generate');
     const form = fc.constantFrom<AnswerForm>('json', 'sse', 'array');
     const bytes = fc.oneof(fc.uint8Array(), fc.json().map((value) => Buffer.from(value)), fc.array(fc.json()).map((events) => Buffer.from(events.map((event) => `data: ${event}\n\n`).join(''))));
-    fc.assert(fc.property(api, form, form, bytes, fc.boolean(), (name, from, to, body, includeUsage) => void renderAnswer({ api: name, form: from, body: Buffer.from(body), usage: usage(1, 1) }, { form: to, includeUsage })), { numRuns: 500 });
+    fc.assert(fc.property(api, form, form, bytes, fc.boolean(), (name, from, to, body, includeUsage) => void renderAnswer({ api: name, form: from, body: Buffer.from(body), usage: usage(1, 1) }, { form: to, includeUsage })), runs(500));
   });
 });
 

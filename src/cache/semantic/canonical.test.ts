@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SemanticMatch } from '../types.ts';
 import { canonicalQuestion } from './canonical.ts';
+import { runs } from '../../../test/support/fuzz.ts';
 
 function same(a: string, b: string, match: SemanticMatch = 'strict'): boolean {
   const canonical = canonicalQuestion(a, match);
@@ -98,7 +99,7 @@ describe('the form', () => {
         if (!/\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)\b/i.test(value)) expect(digits(canonical)).toBe(digits(value.normalize('NFC')));
         expect(canonicalQuestion(` ${value} `, match)).toBe(canonical);
       }),
-      { numRuns: 200 },
+      runs(200),
     );
   });
 });

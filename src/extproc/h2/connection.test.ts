@@ -6,6 +6,7 @@ import { limits } from '../../limits.ts';
 import { Http2Connection } from './connection.ts';
 import { errorCode, flag, frameOf, frameType, numbersFrame, preface, settingsFrame } from './frames.ts';
 import { CompressionError, encodeHeaders, HeaderDecoder, type Header } from './hpack.ts';
+import { runs } from '../../../test/support/fuzz.ts';
 
 /** A server that notes what its connections hand it and echoes each stream's bytes when the peer has ended its half. */
 class EchoServer {
@@ -199,7 +200,7 @@ describe('an HTTP/2 connection', () => {
           await expect.poll(() => [...echo.connections].every((connection) => connection.streams === 0)).toBe(true);
         },
       ),
-      { numRuns: 60 },
+      runs(60),
     );
     expect(echo.closed).toBe(echo.connections.size);
   });
@@ -221,7 +222,7 @@ describe('the header decoder', () => {
           expect(error).toBeInstanceOf(CompressionError);
         }
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 
