@@ -32,7 +32,7 @@ beforeAll(async () => {
   }
   writeFileSync(join(keys, 'mistral'), 'key-of-mistral');
   lines.push(`  mistral: { endpoint: "${await mistral.listen()}", credentialFile: "${join(keys, 'mistral')}" }`);
-  const sections = families.map((name) => `  - { name: to-${name}, match: { workspace: [${name}] }, fallback: { tiers: { simple: [${name}/${models[name].small}] }, on: [server-error, empty, stream-error], drop: [neutral, seed] } }`);
+  const sections = families.map((name) => `  - { name: to-${name}, match: { workspace: [${name}] }, fallback: { tiers: { simple: [${name}/${models[name].small}] }, on: [server-error, rate-limit, empty, stream-error], drop: [neutral, seed] } }`);
   sections.push('  - { name: to-mistral, match: { workspace: [mistral] }, fallback: { tiers: { simple: [mistral/mistral-large-latest] } } }');
   const policy = `
 version: 1

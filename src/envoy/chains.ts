@@ -62,7 +62,8 @@ export function attemptFilter(role: FilterRole, grpcService: Json): Json {
             grpc_service: grpcService,
             // A first attempt carries its target's own request. Any other carries what was meant for another target until Sluice has changed it.
             failure_mode_allow: role === 'gate',
-            message_timeout: '0.5s',
+            // Without Sluice a first attempt's answer goes on as it came; for the others there is nothing but an error, which a moment's patience may spare the app.
+            message_timeout: role === 'gate' ? '0.5s' : '5s',
             allow_mode_override: true,
             processing_mode: modes,
             mutation_rules: { allow_all_routing: { value: true }, allow_envoy: { value: true } },
