@@ -42,7 +42,7 @@ export const limits = {
   /** Requests whose body is awaited; above it they pass undecided. */
   openBodies: 20_000,
   /** How late a timer may be before new requests pass undecided, in ms. Envoy waits 500 for an answer. */
-  eventLoopLateMs: 100,
+  eventLoopLateMs: 250,
   /** Requests between decision and outcome that are remembered. Above it the oldest is closed as unobserved. */
   pendingExchanges: 50_000,
   /** Longest time between the decision and the first byte of the answer, in ms; then the record closes as unobserved. */

@@ -22,7 +22,7 @@ it('sheds while the loop is late, and a little longer', () => {
   fresh();
   turn(limits.eventLoopLateMs + 1);
   expect(admission.admits()).toBe(false);
-  for (let at = 0; at < 9; at++) turn(0);
+  for (let at = 0; at < 4; at++) turn(0);
   expect(admission.admits()).toBe(false);
   turn(0);
   expect(admission.admits()).toBe(true);

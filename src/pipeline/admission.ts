@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 /** How often the event loop is asked whether it comes when it is called, ms. */
 const everyMs = 20;
 /** As long as this after the loop was last late it is taken to be behind, ms: what came meanwhile is worked off first. */
-const calmMs = 200;
+const calmMs = 100;
 
 /**
  * Whether a request should be decided at all. A processor that is behind answers after Envoy has stopped waiting: the work is lost, the
