@@ -22,6 +22,7 @@ import { socketPath } from './extproc/socket.ts';
 import type { ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
 import { Ledger } from './ledger/ledger.ts';
 import type { WebhookServer } from './kubernetes/webhook-server.ts';
+import { Admission } from './pipeline/admission.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
 import { Grader } from './pipeline/grading.ts';
@@ -58,6 +59,8 @@ export interface SluiceOptions {
   readonly envoy: EnvoyFilesOptions | null;
   /** `unix:/path` or `host:port`. */
   readonly listen: string;
+  /** How late the event loop may be before new requests pass undecided, ms; 0: never mind. */
+  readonly maxDelayMs: number;
   /** `host:port`; port 0: any free one. */
   readonly admin: string;
   /** Bound of the answers that are cached in memory. */
@@ -175,7 +178,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   });
   const { budgets } = kept;
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
-  const pipeline = new Pipeline({ cache, budgets, policy, credentials, cooldowns, router, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, router, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.

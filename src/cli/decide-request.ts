@@ -7,6 +7,7 @@ import { defaultModelFile, readModel } from '../classify/learned/file.ts';
 import { SluiceError } from '../errors.ts';
 import type { HeaderMap } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
+import { Admission } from '../pipeline/admission.ts';
 import { Credentials } from '../pipeline/credentials.ts';
 import { Pipeline } from '../pipeline/gateway.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
@@ -44,6 +45,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
   const failures: object[] = [];
   const cache = new ResponseCache({ memoryBytes: limits.cacheMemoryBytes });
   const pipeline = new Pipeline({
+    admission: new Admission(0),
     cache,
     policy,
     credentials,

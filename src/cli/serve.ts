@@ -29,6 +29,7 @@ interface ServeFlags {
   readonly egressCa?: string;
   readonly egressImage?: string;
   readonly listen: string;
+  readonly maxDelay: string;
   readonly admin: string;
   readonly cacheMemory: string;
   readonly cacheRedis?: string;
@@ -92,6 +93,7 @@ export function registerServe(program: Command): void {
     .option('--budgets-redis-password-file <file>', 'its password')
     .option('--budgets-redis-ca <file>', "CAs that its certificate is checked against (default: the system's)")
     .option('--budgets-redis-deadline <ms>', 'longest wait for it; then the request goes on', '50')
+    .option('--max-delay <ms>', 'how late the event loop may be before new requests pass undecided; 0: never mind', process.env['SLUICE_MAX_DELAY'] ?? String(limits.eventLoopLateMs))
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
     .option('--ledger <file>', `where every record is kept, or off (default: ${defaultLedger()})`, process.env['SLUICE_LEDGER'])
@@ -114,6 +116,8 @@ export function registerServe(program: Command): void {
       if (!(deadlineMs >= 1 && deadlineMs <= 400)) throw new SluiceError('SLUICE_CLI_USAGE', 'the deadline is no number of ms from 1 to 400; Envoy waits 500.', { where: '--cache-redis-deadline' });
       const budgetsMs = Number(flags.budgetsRedisDeadline);
       if (!(budgetsMs >= 1 && budgetsMs <= 400)) throw new SluiceError('SLUICE_CLI_USAGE', 'the deadline is no number of ms from 1 to 400; Envoy waits 500.', { where: '--budgets-redis-deadline' });
+      const maxDelayMs = Number(flags.maxDelay);
+      if (!(maxDelayMs >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the delay is no number of ms.', { where: '--max-delay' });
       const { startSluice } = await import('../main.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
@@ -125,6 +129,7 @@ export function registerServe(program: Command): void {
         envoy: envoyFiles(flags),
         webhook: webhooks(flags),
         listen: flags.listen,
+        maxDelayMs,
         admin: flags.admin,
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
         cacheRedis: flags.cacheRedis === undefined ? null : { url: flags.cacheRedis, passwordFile: flags.cacheRedisPasswordFile ?? null, caFile: flags.cacheRedisCa ?? null, deadlineMs },

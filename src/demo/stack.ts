@@ -126,7 +126,9 @@ export class Stack {
       otlp: this.#options.otlp ?? null,
     });
     const file = join(this.folder, 'envoy.json');
-    writeFileSync(file, JSON.stringify(config));
+    const patience = process.env['SLUICE_STACK_MESSAGE_TIMEOUT'];
+    const text = JSON.stringify(config);
+    writeFileSync(file, patience === undefined ? text : text.replaceAll('"message_timeout":"0.5s"', `"message_timeout":"${patience}"`));
     const log = openSync(join(this.folder, 'envoy.log'), 'a');
     this.#envoy = spawn(binary, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'warning'], { stdio: ['ignore', log, log] });
     await this.#until(`http://${admin}/ready`, this.#envoy, 'envoy.log');

@@ -4,7 +4,7 @@ import { Admission } from './admission.ts';
 
 let now = 0;
 let admission: Admission;
-const fresh = (): Admission => (admission = new Admission(() => now));
+const fresh = (): Admission => (admission = new Admission(limits.eventLoopLateMs, () => now));
 const turn = (late: number): void => {
   now += 20 + late;
   admission.tick();
@@ -33,5 +33,11 @@ it('bounds the requests whose body is awaited', () => {
   for (let at = 0; at < limits.openBodies; at++) admission.entered();
   expect(admission.admits()).toBe(false);
   admission.left();
+  expect(admission.admits()).toBe(true);
+});
+
+it('does not look at the loop where it shall not', () => {
+  admission = new Admission(0, () => now);
+  turn(60_000);
   expect(admission.admits()).toBe(true);
 });

@@ -17,8 +17,11 @@ export class Admission {
   #lateUntil = -Infinity;
   #open = 0;
 
-  /** `now`: milliseconds, monotonic. */
-  constructor(now: () => number = () => performance.now()) {
+  readonly #lateMs: number;
+
+  /** `lateMs`: how late a turn of the event loop may come; 0: as late as it will. `now`: milliseconds, monotonic. */
+  constructor(lateMs: number = limits.eventLoopLateMs, now: () => number = () => performance.now()) {
+    this.#lateMs = lateMs === 0 ? Infinity : lateMs;
     this.#now = now;
     this.#due = now() + everyMs;
     this.#timer = setInterval(() => this.tick(), everyMs);
@@ -46,7 +49,7 @@ export class Admission {
   /** The timer's turn: later than it was due is how long everybody waits for their turn. */
   tick(): void {
     const now = this.#now();
-    if (now - this.#due > limits.eventLoopLateMs) this.#lateUntil = now + calmMs;
+    if (now - this.#due > this.#lateMs) this.#lateUntil = now + calmMs;
     this.#due = now + everyMs;
   }
 

@@ -262,7 +262,7 @@ describe('a processor that is behind', () => {
   /** Late from the start, as a fake clock has it. */
   const behind = (): Admission => {
     let now = 0;
-    const admission = new Admission(() => now);
+    const admission = new Admission(100, () => now);
     now = 1_000;
     admission.tick();
     return admission;

@@ -48,8 +48,7 @@ export interface PipelineOptions {
   readonly grader: Grader | null;
   readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
   readonly budgets: Budgets;
-  /** Absent: one of its own, by the event loop's delay. */
-  readonly admission?: Admission;
+  readonly admission: Admission;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -80,7 +79,7 @@ export class Pipeline implements Gateway, AttemptGateway {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#admission = options.admission ?? new Admission();
+    this.#admission = options.admission;
     this.#pending = new PendingExchanges((open) => this.#close(open, unobserved));
     this.#sweeper = setInterval(() => this.#pending.sweep(performance.now()), 5_000);
     this.#sweeper.unref();
