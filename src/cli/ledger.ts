@@ -2,11 +2,12 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Option, type Command } from 'commander';
+import { userHash } from '../budgets/user.ts';
 import { SluiceError } from '../errors.ts';
 import { openDatabase } from '../ledger/database.ts';
 import { exportLedger, type ExportFormat } from '../ledger/export.ts';
 import { parseWindow } from '../ledger/query.ts';
-import { LedgerWriter } from '../ledger/store.ts';
+import { LedgerWriter, type Whose } from '../ledger/store.ts';
 import type { Checkpoint } from '../ledger/types.ts';
 import { verifyLedger, type VerifyResult } from '../ledger/verify.ts';
 import { defaultLedger, withLedger } from './open-ledger.ts';
@@ -49,23 +50,42 @@ export function registerLedger(program: Command): void {
     });
   ledger
     .command('erase')
-    .description("erase what is held of a workspace's exchanges; the chain stays verifiable, and an entry says what was erased and why")
-    .requiredOption('--workspace <name>', 'whose exchanges')
+    .description("erase what is held of a workspace's or a user's exchanges; the chain stays verifiable, and an entry says what was erased and why")
+    .option('--workspace <name>', 'whose exchanges')
+    .option('--user <name>', 'whose exchanges, as the user header named them')
+    .option('--user-hash <hash>', 'the same, as records hold it')
     .requiredOption('--reason <text>', 'stands in the ledger')
     .option('--ledger <file>', where)
-    .action((flags: { readonly workspace: string; readonly reason: string; readonly ledger?: string }) => {
+    .action((flags: EraseFlags) => {
+      const whose = whoseOf(flags);
       const erased = withLedger(
         flags.ledger,
         (db) => {
           const writer = new LedgerWriter(db, { version: 'erase' });
-          const count = writer.erase(flags.workspace, flags.reason);
+          const count = writer.erase(whose, flags.reason);
           writer.close();
           return count;
         },
         'write',
       );
-      process.stdout.write(`${erased} exchanges of ${flags.workspace} erased. Logs and exports are not reached from here.\n`);
+      process.stdout.write(`${erased} rows of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`);
     });
+}
+
+interface EraseFlags {
+  readonly workspace?: string;
+  readonly user?: string;
+  readonly userHash?: string;
+  readonly reason: string;
+  readonly ledger?: string;
+}
+
+function whoseOf({ workspace, user, userHash: hash }: EraseFlags): Whose {
+  const said = [...(workspace === undefined ? [] : [{ workspace }]), ...(user === undefined ? [] : [{ user: userHash(user) }]), ...(hash === undefined ? [] : [{ user: hash.toLowerCase() }])];
+  const [whose] = said;
+  if (whose === undefined || said.length > 1) throw new SluiceError('SLUICE_CLI_USAGE', 'exactly one of them is asked for.', { where: '--workspace, --user, --user-hash' });
+  if (hash !== undefined && !/^[0-9a-f]{16}$/i.test(hash)) throw new SluiceError('SLUICE_CLI_USAGE', 'a hash has 16 hex digits.', { where: '--user-hash' });
+  return whose;
 }
 
 function publicKey(file: string): KeyObject {

@@ -7,9 +7,9 @@ import { columnNames } from './types.ts';
 export type Db = Database.Database;
 
 /** Version of the tables, in SQLite's user_version. */
-const version = 1;
+const version = 2;
 
-const text = new Set(['id', 'workspace', 'api', 'requested_provider', 'requested_model', 'provider', 'model', 'tier', 'reason', 'rule', 'outcome', 'cache', 'policy', 'unknown']);
+const text = new Set(['id', 'workspace', 'user', 'api', 'requested_provider', 'requested_model', 'provider', 'model', 'tier', 'reason', 'rule', 'outcome', 'cache', 'policy', 'unknown']);
 const whole = new Set(['status', 'attempts', 'input', 'output']);
 const columnType = (name: string): string => (text.has(name) ? 'TEXT' : whole.has(name) ? 'INTEGER' : 'REAL');
 
@@ -38,14 +38,21 @@ CREATE TABLE entries (
 );
 CREATE INDEX entries_at ON entries (at);
 CREATE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
+CREATE INDEX entries_user ON entries ("user") WHERE "user" IS NOT NULL;
 CREATE TABLE pruned (writer TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE checkpoints (writer TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL, at TEXT NOT NULL, signature TEXT, PRIMARY KEY (writer, seq));
 ${rollup('by_hour')}
 ${rollup('by_day')}
 `;
 
+/** What version 1 lacks. Its rows keep their hashes: columns stand in none. */
+const fromFirst = `
+ALTER TABLE entries ADD COLUMN "user" TEXT;
+CREATE INDEX entries_user ON entries ("user") WHERE "user" IS NOT NULL;
+`;
+
 /**
- * Opens a ledger, and makes its tables when it is new. `readonly` opens an existing one only. Throws SluiceError
+ * Opens a ledger, makes its tables when it is new, and brings those of an earlier version up to date. `readonly` opens an existing one only. Throws SluiceError
  * SLUICE_LEDGER_UNUSABLE when the file cannot be opened or is no ledger of this version.
  */
 export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
@@ -61,13 +68,15 @@ export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
       // A commit that was told of survives a power cut, too; commits are batches, so there are few.
       db.pragma('synchronous = FULL');
       db.transaction((created: Db) => {
-        if (created.pragma('user_version', { simple: true }) !== 0) return;
-        created.exec(tables);
+        const before = created.pragma('user_version', { simple: true });
+        if (before === 0) created.exec(tables);
+        else if (before === 1) created.exec(fromFirst);
+        else return;
         created.pragma(`user_version = ${version}`);
       }).immediate(db);
     }
     const found = db.pragma('user_version', { simple: true });
-    if (found !== version) throw new Error(`its tables have version ${String(found)}, this Sluice reads version ${version}`);
+    if (found !== version) throw new Error(`its tables have version ${String(found)}, this Sluice reads version ${version}${found === 1 ? '; a server of this version brings them up to date when it opens the file' : ''}`);
     return db;
   } catch (error) {
     db?.close();

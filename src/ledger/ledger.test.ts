@@ -7,6 +7,7 @@ import { parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { line, sample } from '../../test/support/ledger.ts';
 import { signCheckpoint } from './chain.ts';
+import { userHash } from '../budgets/user.ts';
 import { openDatabase, type Db } from './database.ts';
 import { exportLedger } from './export.ts';
 import { Ledger } from './ledger.ts';
@@ -48,9 +49,9 @@ function filled(count: number, workspace = 'red'): LedgerWriter {
   return writer;
 }
 
-describe('grades', () => {
-  const graded = (decision: string, score: number): string => JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score, source: 'user' }, workspace: 'red' });
+const graded = (decision: string, score: number): string => JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score, source: 'user' }, workspace: 'red' });
 
+describe('grades', () => {
   it('stand in the chain beside their decision, and in no sum', () => {
     const writer = new LedgerWriter(db, { version: '1' });
     const record = sample(now);
@@ -68,7 +69,7 @@ describe('grades', () => {
     const writer = new LedgerWriter(db, { version: '1' });
     const record = sample(now);
     writer.append([line(record), graded(record.id, 0)]);
-    expect(writer.erase('red', 'asked for')).toBe(2);
+    expect(writer.erase({ workspace: 'red' }, 'asked for')).toBe(2);
     expect(findGrades(db, record.id)).toEqual([]);
     expect(verify()).toMatchObject({ ok: true, erased: 2 });
   });
@@ -164,7 +165,7 @@ describe('erasing', () => {
   it('leaves a chain that holds and nothing of the workspace', () => {
     filled(6, 'secret-team').append([line(sample(now, { workspace: 'blue' }))]);
     const eraser = new LedgerWriter(db, { version: 'erase' });
-    expect(eraser.erase('secret-team', 'asked for by its owner')).toBe(6);
+    expect(eraser.erase({ workspace: 'secret-team' }, 'asked for by its owner')).toBe(6);
     eraser.close();
     expect(verify()).toMatchObject({ ok: true, erased: 6 });
     db.close();
@@ -177,6 +178,40 @@ describe('erasing', () => {
     // The erasure is on record: without its row the same ledger does not hold.
     db.exec(`UPDATE entries SET salt = NULL, body = NULL WHERE kind = 'erase'`);
     expect(faults().filter((fault) => fault.startsWith('erased-unexplained'))).toHaveLength(7);
+  });
+});
+
+describe('erasing a user', () => {
+  it('takes their exchanges and the grades of these, and leaves sums, others and the chain', () => {
+    const writer = new LedgerWriter(db, { version: '1' });
+    const [ann, bob] = [userHash('ann@example.test'), userHash('bob@example.test')];
+    const mine = [1, 2, 3].map((at) => sample(now + at, { user: ann }));
+    const theirs = sample(now + 9, { user: bob });
+    writer.append([...mine.map(line), line(theirs), graded(mine[0]!.id, 0.5), graded(theirs.id, 0.5)]);
+    expect(findDecisions(db, { where: [`user=${ann}`], from: null, limit: 10 })).toHaveLength(3);
+    expect(writer.erase({ user: ann }, 'asked for')).toBe(4);
+    writer.close();
+    expect(verify()).toMatchObject({ ok: true, erased: 4 });
+    expect(findGrades(db, mine[0]!.id)).toEqual([]);
+    expect(findGrades(db, theirs.id)).toHaveLength(1);
+    expect(findDecisions(db, { where: [], from: null, limit: 10 }).map(({ id }) => id)).toEqual([theirs.id]);
+    expect(savingsReport(db, { from: now - dayMs, to: now + dayMs, by: ['workspace'], limit: 10 }).lines).toMatchObject([{ group: ['red'], exchanges: 4 }]);
+    db.close();
+    expect(readFileSync(file).includes(ann)).toBe(false);
+    db = openDatabase(file, 'write');
+  });
+
+  it('works in a ledger of the first version, whose rows still hold', () => {
+    filled(3).close();
+    // As the first version made it.
+    db.exec('DROP INDEX entries_user; ALTER TABLE entries DROP COLUMN "user"; PRAGMA user_version = 1');
+    db.close();
+    expect(() => openDatabase(file, 'readonly')).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_UNUSABLE', message: expect.stringContaining('brings them up to date') as string }) as Error);
+    db = openDatabase(file, 'write');
+    const writer = new LedgerWriter(db, { version: '2' });
+    writer.append([line(sample(now, { user: 'abc' }))]);
+    expect(writer.erase({ user: 'abc' }, 'asked for')).toBe(1);
+    expect(verify()).toMatchObject({ ok: true, erased: 1 });
   });
 });
 

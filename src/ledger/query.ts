@@ -8,6 +8,7 @@ import type { GradeEntry, LedgerColumns } from './types.ts';
 const fields: Readonly<Record<string, { readonly column: keyof LedgerColumns; readonly kind: 'text' | 'number' }>> = {
   id: { column: 'id', kind: 'text' },
   workspace: { column: 'workspace', kind: 'text' },
+  user: { column: 'user', kind: 'text' },
   api: { column: 'api', kind: 'text' },
   requested_provider: { column: 'requested_provider', kind: 'text' },
   requested_model: { column: 'requested_model', kind: 'text' },

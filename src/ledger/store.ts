@@ -13,6 +13,15 @@ const saltBytes = 16;
 /** Rows that one transaction of `prune` and `erase` touches, so that writers need not wait long. */
 const chunk = 5_000;
 
+/** Whose exchanges are erased; a user by the hash that records hold. */
+export type Whose = { readonly workspace: string } | { readonly user: string };
+
+/** Conditions with one value each, in the order in which they are erased. */
+export function eraseConditions(whose: Whose): readonly string[] {
+  if ('workspace' in whose) return [`e.kind IN ('exchange', 'grade') AND e.workspace = ?`];
+  return [`e.kind = 'grade' AND e.id IN (SELECT id FROM entries WHERE kind = 'exchange' AND "user" = ?)`, `e.kind = 'exchange' AND e."user" = ?`];
+}
+
 /** How long a row's own amounts are kept, and the roll-ups. */
 export interface Retention {
   /** Milliseconds. */
@@ -104,18 +113,28 @@ export class LedgerWriter {
   }
 
   /**
-   * Erases the content of all exchanges of a workspace: the row, its amounts and its place in the chain stay as hashes, the
-   * content, its salt and every column go. In roll-ups the workspace's name becomes `erased`. Returns the number of rows.
+   * Erases the content of all exchanges of a workspace or a user, and the grades of their answers: the row and its place in
+   * the chain stay as hashes, the content, its salt and every column go. In roll-ups a workspace's name becomes `erased`;
+   * users stand in none. Returns the number of rows.
    */
-  erase(workspace: string, reason: string): number {
+  erase(whose: Whose, reason: string): number {
     let erased = 0;
-    const select = this.#db.prepare<[string, number], { n: number; id: string; seq: number }>(
-      `SELECT e.writer AS n, w.id, e.seq FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('exchange', 'grade') AND e.workspace = ? LIMIT ?`,
-    );
+    // Grades first: they are found by their exchanges.
+    for (const condition of eraseConditions(whose)) erased += this.#eraseWhere(condition, 'workspace' in whose ? whose.workspace : whose.user, reason);
+    if (erased > 0 && 'workspace' in whose) this.#atomic(() => this.#renameInRollups(whose.workspace));
+    // What was deleted must not stay readable in free pages and the write-ahead log.
+    this.#db.exec('VACUUM');
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    return erased;
+  }
+
+  #eraseWhere(condition: string, value: string, reason: string): number {
+    let erased = 0;
+    const select = this.#db.prepare<[string, number], { n: number; id: string; seq: number }>(`SELECT e.writer AS n, w.id, e.seq FROM entries e JOIN writers w ON w.n = e.writer WHERE ${condition} LIMIT ?`);
     const clear = this.#db.prepare(`UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} WHERE writer = ? AND seq = ?`);
     for (;;) {
       const done = this.#atomic(() => {
-        const rows = select.all(workspace, chunk);
+        const rows = select.all(value, chunk);
         if (rows.length === 0) return 0;
         const byWriter = new Map<string, number[]>();
         for (const { n, id, seq } of rows) {
@@ -131,10 +150,6 @@ export class LedgerWriter {
       if (done === 0) break;
       erased += done;
     }
-    if (erased > 0) this.#atomic(() => this.#renameInRollups(workspace));
-    // What was deleted must not stay readable in free pages and the write-ahead log.
-    this.#db.exec('VACUUM');
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
     return erased;
   }
 

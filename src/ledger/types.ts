@@ -8,6 +8,8 @@ export type EntryKind = 'exchange' | 'grade' | 'open' | 'close' | 'gap' | 'erase
 export interface LedgerColumns {
   readonly id: string;
   readonly workspace: string;
+  /** The user's hash. */
+  readonly user: string | null;
   readonly api: string | null;
   readonly requested_provider: string | null;
   readonly requested_model: string | null;
@@ -39,7 +41,7 @@ export interface LedgerColumns {
 
 /** Names of the columns in the order in which they are stored. */
 export const columnNames = [
-  'id', 'workspace', 'api', 'requested_provider', 'requested_model', 'provider', 'model', 'tier', 'reason', 'rule', 'outcome', 'status', 'cache', 'policy', 'attempts',
+  'id', 'workspace', 'user', 'api', 'requested_provider', 'requested_model', 'provider', 'model', 'tier', 'reason', 'rule', 'outcome', 'status', 'cache', 'policy', 'attempts',
   'cost', 'baseline', 'savings', 'unknown', 'input', 'output', 'score', 'overhead', 'ttft', 'latency',
 ] as const satisfies readonly (keyof LedgerColumns)[];
 
@@ -49,6 +51,8 @@ export function columnsOf(record: ExchangeRecord): LedgerColumns {
   return {
     id: record.id,
     workspace: record.workspace,
+    // Records of before there were users have none.
+    user: (record as Partial<ExchangeRecord>).user ?? null,
     api: record.api,
     requested_provider: record.provider,
     requested_model: record.requestedModel,
