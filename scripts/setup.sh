@@ -1,10 +1,19 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|redis|prometheus|all]. Quick and quiet when all is there.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|redis|prometheus|node|all]. Quick and quiet when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
 
 say() { printf '%s\n' "· $*" >&2; }
+
+# Packages of Debian. The list of packages may be too old to fetch from.
+debian() {
+  say "installing $* (Debian) …"
+  for try in 1 2; do
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 && return
+    apt-get update -qq >/dev/null
+  done
+}
 
 # Packages, the pinned Node among them.
 setup_deps() {
@@ -39,12 +48,7 @@ setup_redis() {
   if [ -x .tools/redis/redis-server ]; then return; fi
   if [ ! -x /usr/bin/redis-check-rdb ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then say 'no redis-server here, and no right to install one: tests with Redis are skipped'; return; fi
-    say 'installing redis-tools (Debian) …'
-    # The list of packages may be too old to fetch from.
-    for try in 1 2; do
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-tools >/dev/null 2>&1 && break
-      apt-get update -qq >/dev/null
-    done
+    debian redis-tools
     [ -x /usr/bin/redis-check-rdb ] || { say 'redis-tools could not be installed'; exit 1; }
   fi
   mkdir -p .tools/redis
@@ -69,11 +73,23 @@ setup_prometheus() {
   rm -rf .tools/prometheus-deb
 }
 
+# What a Kubernetes node of the tests takes from Debian, where its other tools are and there is a right to install it.
+setup_node() {
+  if [ -z "${SLUICE_TEST_TOOLS:-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then return; fi
+  packages=''
+  for pair in runc:runc nft:nftables iptables:iptables ip:iproute2 openssl:openssl curl:curl; do
+    command -v "${pair%:*}" >/dev/null 2>&1 || packages="$packages ${pair#*:}"
+  done
+  [ -x /usr/lib/cni/bridge ] || packages="$packages containernetworking-plugins"
+  if [ -n "$packages" ]; then debian $packages; fi
+}
+
 case $what in
   deps) setup_deps ;;
   envoy) setup_envoy ;;
   redis) setup_redis ;;
   prometheus) setup_prometheus ;;
-  all) setup_deps; setup_redis; setup_prometheus; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|redis|prometheus|all]'; exit 2 ;;
+  node) setup_node ;;
+  all) setup_deps; setup_redis; setup_prometheus; setup_node; setup_envoy ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|redis|prometheus|node|all]'; exit 2 ;;
 esac

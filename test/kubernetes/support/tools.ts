@@ -1,8 +1,8 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Tools that the Kubernetes tests run. `testkube` is etcd and all of Kubernetes in one binary. */
-export type Tool = 'testkube' | 'helm';
+export type Tool = 'testkube' | 'helm' | 'containerd' | 'containerd-shim-runc-v2' | 'ctr' | 'coredns' | 'pause.tar' | 'runc' | 'nft' | 'iptables' | 'ip' | 'unshare' | 'nsenter';
 
 /** Path of a tool in `$SLUICE_TEST_TOOLS` or on PATH; null when it is in neither. */
 export function findTool(tool: Tool): string | null {
@@ -18,6 +18,17 @@ export function findTool(tool: Tool): string | null {
   }
   return null;
 }
+
+/** The same for a real node, which needs root and the plugins that give pods their network. */
+export function missingForNode(): string {
+  const tools = missing('testkube', 'helm', 'containerd', 'containerd-shim-runc-v2', 'ctr', 'coredns', 'pause.tar', 'runc', 'nft', 'iptables', 'ip', 'unshare', 'nsenter');
+  if (tools !== '') return tools;
+  if (process.getuid?.() !== 0) return ' (skipped: a node needs root)';
+  return existsSync(`${cniFolder}/bridge`) ? '' : ` (skipped: no ${cniFolder}/bridge)`;
+}
+
+/** Where Debian's containernetworking-plugins are. */
+export const cniFolder = '/usr/lib/cni';
 
 /** What is missing, for the name of a test that is skipped; empty when all is there. */
 export function missing(...tools: readonly Tool[]): string {

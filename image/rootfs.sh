@@ -1,0 +1,45 @@
+#!/bin/sh
+# image/rootfs.sh OUT: the image's file system: Node, the C library, public CAs, Sluice and the packages that it runs on; no shell, no
+# package manager. Run in the repository, with node and npm on PATH. NODE_BINARY: another Node than the one on PATH.
+set -eu
+out=${1:?usage: image/rootfs.sh OUT}
+here=$(cd "$(dirname "$0")/.." && pwd)
+node=${NODE_BINARY:-$(command -v node)}
+case $node in *.bin/*) node=$(readlink -f "$node") ;; esac
+
+mkdir -p "$out/app" "$out/usr/local/bin" "$out/etc/ssl/certs" "$out/tmp" "$out/run/sluice"
+cd "$out/app"
+cp "$here/package.json" "$here/package-lock.json" .
+[ -f "$here/.npmrc" ] && cp "$here/.npmrc" .
+npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+
+# What runs is kept: no types, no maps, no other machines' binaries.
+arch=$("$node" -p 'process.platform + "-" + process.arch')
+find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -name '*.md' -o -name '*.markdown' -o -name '*.tsbuildinfo' \) -delete
+find node_modules -path '*/prebuilds/*' -type f ! -name "$arch.node" -delete
+rm -rf node_modules/.bin node_modules/.package-lock.json node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
+
+"$node" "$here/image/sbom.ts" . > sbom.spdx.json
+rm -f package-lock.json .npmrc
+
+for part in src bin schema proto models; do [ -e "$here/$part" ] && cp -R "$here/$part" .; done
+find src -name '*.test.ts' -delete
+find . -type d -empty -delete
+
+cp "$node" "$out/usr/local/bin/node"
+# Node's shared libraries, each where it stands here.
+ldd "$node" node_modules/better-sqlite3/prebuilds/"$arch".node | grep -o '/[^ ]*' | grep -v ':$' | sort -u | while read -r library; do
+  mkdir -p "$out$(dirname "$library")"
+  cp -L "$library" "$out$library"
+done
+# Names are looked up by these, which ldd does not show.
+for library in libnss_dns.so.2 libnss_files.so.2 libresolv.so.2; do
+  found=$(ldconfig -p | sed -n "s/.*$library .*=> //p" | head -n 1)
+  if [ -n "$found" ]; then mkdir -p "$out$(dirname "$found")" && cp -L "$found" "$out$found"; fi
+done
+cp -L /etc/ssl/certs/ca-certificates.crt "$out/etc/ssl/certs/ca-certificates.crt"
+printf 'root:x:0:0:root:/root:/sbin/nologin\nsluice:x:65532:65532:sluice:/:/sbin/nologin\n' > "$out/etc/passwd"
+printf 'root:x:0:\nsluice:x:65532:\n' > "$out/etc/group"
+printf 'hosts: files dns\n' > "$out/etc/nsswitch.conf"
+chmod 1777 "$out/tmp"
+chmod -R u=rwX,go=rX "$out/app" "$out/usr" "$out/etc"

@@ -1,0 +1,94 @@
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { end, serviceRange } from './cluster.ts';
+
+const run = promisify(execFile);
+
+/** Where the controllers of cgroups are: version 1 has a folder each, version 2 one for all. */
+const cgroups = '/sys/fs/cgroup';
+
+/**
+ * A machine inside this one: processes, mounts and network of its own, reached by an address. Everything in it ends with it,
+ * and it ends with the process that made it, however that ends. Several stand side by side. Needs root, unshare, nsenter and ip.
+ */
+export class TestMachine {
+  /** Its address, for this machine and for what runs in it. */
+  readonly ip: string;
+  /** A cgroup that exists, for what runs in it. */
+  readonly cgroup: string;
+  readonly #holder: ChildProcess;
+  readonly #namespaces: readonly string[];
+
+  private constructor(holder: ChildProcess) {
+    const pid = holder.pid ?? 0;
+    // A subnet of four addresses for each process number that may be alive at the same time.
+    const block = (pid % 16_384) * 4;
+    const address = (host: number): string => `10.250.${(block + host) >> 8}.${(block + host) & 255}`;
+    this.ip = address(2);
+    this.cgroup = `/sluice-test-${pid}`;
+    this.#holder = holder;
+    this.#namespaces = [`--net=/proc/${pid}/ns/net`, `--mount=/proc/${pid}/ns/mnt`, `--pid=/proc/${pid}/ns/pid_for_children`];
+    const link = `sluice${pid}`;
+    execFileSync('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)]);
+    execFileSync('ip', ['addr', 'add', `${address(1)}/30`, 'dev', link]);
+    execFileSync('ip', ['link', 'set', link, 'up']);
+    this.#inside('ip', 'addr', 'add', `${this.ip}/30`, 'dev', 'eth0');
+    this.#inside('ip', 'link', 'set', 'eth0', 'up');
+    // Services' addresses need a route, although they are rewritten before anything leaves. There is no other: nothing in it reaches the internet.
+    this.#inside('ip', 'route', 'add', serviceRange, 'via', address(1));
+    this.#inside('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+    for (const folder of this.#cgroupFolders()) mkdirSync(folder, { recursive: true });
+  }
+
+  static async start(): Promise<TestMachine> {
+    // It lives as long as its stdin is open: that closes with this process.
+    const script = 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && ip link set lo up && echo ready && exec cat';
+    const holder = spawn('unshare', ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await new Promise<void>((resolve, reject) => {
+      holder.once('exit', () => reject(new Error('no namespaces here')));
+      holder.stdout.once('data', () => resolve());
+    });
+    return new TestMachine(holder);
+  }
+
+  /** The command that runs another one in it. A kill of the first leaves the second: `stop` ends both. */
+  enter(command: string, args: readonly string[]): readonly [command: string, args: readonly string[]] {
+    return ['nsenter', [...this.#namespaces, '--', command, ...args]];
+  }
+
+  /** Runs a command in it to its end; resolves with its stdout. */
+  async run(command: string, ...args: readonly string[]): Promise<string> {
+    return (await run(...this.enter(command, args))).stdout;
+  }
+
+  async stop(): Promise<void> {
+    await end(this.#holder, 'SIGKILL');
+    // The kernel is still ending what was in them.
+    for (const folder of this.#cgroupFolders()) {
+      for (let tries = 0; existsSync(folder) && !removed(folder) && tries < 50; tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  #inside(command: string, ...args: readonly string[]): void {
+    const [first, rest] = this.enter(command, args);
+    execFileSync(first, rest);
+  }
+
+  #cgroupFolders(): string[] {
+    const controllers = existsSync(join(cgroups, 'cgroup.procs')) ? [''] : readdirSync(cgroups);
+    return controllers.map((controller) => join(cgroups, controller, this.cgroup));
+  }
+}
+
+/** Removes a cgroup and those below; false while one is in use. */
+function removed(folder: string): boolean {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory() && !removed(join(folder, entry.name))) return false;
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
