@@ -13,9 +13,9 @@ cp "$here/package.json" "$here/package-lock.json" .
 [ -f "$here/.npmrc" ] && cp "$here/.npmrc" .
 npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 
-# What runs is kept: no types, no maps, no other machines' binaries.
+# What runs is kept: no TypeScript, which Node does not run there, no maps, no other machines' binaries.
 arch=$("$node" -p 'process.platform + "-" + process.arch')
-find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -name '*.md' -o -name '*.markdown' -o -name '*.tsbuildinfo' \) -delete
+find node_modules -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' -o -name '*.md' -o -name '*.markdown' -o -name '*.tsbuildinfo' \) -delete
 find node_modules -path '*/prebuilds/*' -type f ! -name "$arch.node" -delete
 rm -rf node_modules/.bin node_modules/.package-lock.json node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
 

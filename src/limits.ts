@@ -102,6 +102,8 @@ export const limits = {
   translationCheckBytes: 128 * 1024,
   /** Targets whose health is remembered. */
   cooldownTargets: 1_000,
+  /** Last requests that an edit of the policy is tried on before it is accepted. */
+  replayedBeforeEdit: 1_000,
   /** An AdmissionReview that the API server sends, in bytes: the object, and on an update the old one. */
   admissionBytes: 8 * 1024 * 1024,
   /** Conversations that are remembered, and bytes of a name that an app gives one. */

@@ -53,6 +53,8 @@ export interface SluiceOptions {
   readonly webhook: {
     readonly listen: string;
     readonly tls: string;
+    /** File with the containers of a gateway in the app's own pod; null: not offered. */
+    readonly sidecar: string | null;
     readonly egress: { readonly url: string; readonly service: string; readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null } | null;
   } | null;
   /** Envoy's config as files that follow the policy; null: Envoy is somebody else's. */
@@ -206,7 +208,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     unanswered: (metadata) => pipeline.unanswered(metadata),
     decodeError: () => metrics.protocolEvent('decode-error'),
   });
-  const webhooks = options.webhook === null ? null : await openWebhooks(options.webhook, configMaps, (failure) => logger.error({ failure }, 'a webhook failed'));
+  const webhooks = options.webhook === null ? null : await openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed'));
   if (options.envoy !== null) {
     const files = new EnvoyFiles(options.envoy);
     await files.write(policy.current());
@@ -279,13 +281,14 @@ function readSigningKey(file: string): string {
   }
 }
 
-async function openWebhooks({ listen, tls, egress }: NonNullable<SluiceOptions['webhook']>, policy: ConfigMapPolicyStore | null, onError: (failure: string) => void): Promise<WebhookServer> {
-  const { startWebhooks } = await import('./kubernetes/webhook-server.ts');
+async function openWebhooks({ listen, tls, egress, sidecar }: NonNullable<SluiceOptions['webhook']>, policy: ConfigMapPolicyStore | null, recent: RecentRecords, onError: (failure: string) => void): Promise<WebhookServer> {
+  const [{ startWebhooks }, { effectOf }] = await Promise.all([import('./kubernetes/webhook-server.ts'), import('./kubernetes/policy-effect.ts')]);
   const names = egress?.names ?? null;
   return startWebhooks({
     listen,
     tls,
-    preview: policy === null ? null : (configMap) => policy.preview(configMap),
+    sidecar,
+    policy: policy === null ? null : { preview: (configMap) => policy.preview(configMap), effect: (after) => effectOf(recent, policy.current(), after, Date.now()) },
     // Read when it is handed out: the CA may be renewed as the certificate is.
     egress: egress === null ? null : { ...egress, names: names === null ? null : { hosts: names.hosts, image: names.image, get ca() { return readFileSync(names.caFile, 'utf8'); } } },
     onError,

@@ -23,6 +23,7 @@ interface ServeFlags {
   readonly envoyTls?: string;
   readonly webhook?: string;
   readonly webhookTls?: string;
+  readonly sidecarTemplate?: string;
   readonly egressUrl?: string;
   readonly egressService?: string;
   readonly egressHosts?: string;
@@ -77,6 +78,7 @@ export function registerServe(program: Command): void {
     .option('--envoy-tls <folder>', 'folder with tls.crt and tls.key for those names')
     .option('--webhook <host:port>', 'admission webhooks for the API server: /validate, /mutate/base-url, /mutate/names')
     .option('--webhook-tls <folder>', 'with --webhook: folder with tls.crt and tls.key')
+    .option('--sidecar-template <file>', 'with --webhook: /mutate/sidecar too; the containers, volumes and URL that a pod gets, as the chart writes them')
     .option('--egress-url <url>', 'with --webhook: where pods call the gateway; they get it as base URL')
     .option('--egress-service <host>', "with --egress-hosts: the gateway's host name; pods get its address for the providers' names")
     .option('--egress-hosts <names>', "the providers' names that the gateway has a certificate for: a,b")
@@ -154,20 +156,20 @@ export function registerServe(program: Command): void {
 }
 
 function webhooks(flags: ServeFlags): SluiceOptions['webhook'] {
-  const { webhook, webhookTls, egressUrl, egressService, egressHosts, egressCa, egressImage } = flags;
+  const { webhook, webhookTls, sidecarTemplate: sidecar = null, egressUrl, egressService, egressHosts, egressCa, egressImage } = flags;
   if (webhook === undefined) return null;
   const wrong = (where: string, message: string): SluiceError => new SluiceError('SLUICE_CLI_USAGE', message, { where });
   if (webhookTls === undefined) throw wrong('--webhook', 'the API server calls webhooks by TLS only: --webhook-tls is needed.');
   if (egressUrl === undefined) {
     if (egressHosts !== undefined) throw wrong('--egress-hosts', 'it needs --egress-url.');
-    return { listen: webhook, tls: webhookTls, egress: null };
+    return { listen: webhook, tls: webhookTls, sidecar, egress: null };
   }
   if (!URL.canParse(egressUrl)) throw wrong('--egress-url', `${egressUrl} is no URL.`);
   const url = egressUrl.replace(/\/+$/, '');
-  if (egressHosts === undefined) return { listen: webhook, tls: webhookTls, egress: { url, service: '', names: null } };
+  if (egressHosts === undefined) return { listen: webhook, tls: webhookTls, sidecar, egress: { url, service: '', names: null } };
   if (egressService === undefined || egressCa === undefined || egressImage === undefined) throw wrong('--egress-hosts', 'it needs --egress-service, --egress-ca and --egress-image.');
   const hosts = egressHosts.split(',').map((host) => host.trim());
-  return { listen: webhook, tls: webhookTls, egress: { url, service: egressService, names: { hosts, caFile: egressCa, image: egressImage } } };
+  return { listen: webhook, tls: webhookTls, sidecar, egress: { url, service: egressService, names: { hosts, caFile: egressCa, image: egressImage } } };
 }
 
 function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AdmissionAnswer } from './admission.ts';
-import { baseUrlVariables, caVariables, injectBaseUrl, injectNames, type EgressOptions } from './egress.ts';
+import { caVariables, injectBaseUrl, injectNames, type EgressOptions } from './egress.ts';
+import { baseUrlVariables } from './pod-patch.ts';
 
 const options: EgressOptions = { url: 'http://sluice.llm', names: { hosts: ['api.openai.com'], ca: 'PEM', image: 'sluice:1' } };
 

@@ -1,5 +1,5 @@
-import { z } from 'zod';
-import type { AdmissionAnswer, AdmissionRequest, PatchOperation } from './admission.ts';
+import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
+import { append, baseUrlPatch, containersOf, eachContainer, missingEnv, prependAll, readPod } from './pod-patch.ts';
 
 export interface EgressOptions {
   /** Where pods call the gateway by plain HTTP, without a trailing slash. */
@@ -15,30 +15,9 @@ export interface EgressOptions {
   } | null;
 }
 
-const containerSchema = z.looseObject({ name: z.string(), env: z.array(z.looseObject({ name: z.string() })).nullish(), volumeMounts: z.array(z.looseObject({})).nullish() });
-const podSchema = z.looseObject({
-  spec: z.looseObject({
-    containers: z.array(containerSchema),
-    initContainers: z.array(containerSchema).nullish(),
-    volumes: z.array(z.looseObject({ name: z.string() })).nullish(),
-    hostAliases: z.array(z.looseObject({})).nullish(),
-  }),
-});
-
-type Container = z.infer<typeof containerSchema>;
-type PodSpec = z.infer<typeof podSchema>['spec'];
-
 const volumeName = 'sluice-egress-ca';
 const bundleFolder = '/etc/sluice-egress';
 const bundle = `${bundleFolder}/ca.pem`;
-
-/** What official and common SDKs read their base URL from, and what is appended to the gateway's. */
-export const baseUrlVariables: Readonly<Record<string, string>> = {
-  OPENAI_BASE_URL: '/v1',
-  OPENAI_API_BASE: '/v1',
-  ANTHROPIC_BASE_URL: '',
-  GOOGLE_GEMINI_BASE_URL: '',
-};
 
 /** What TLS libraries read their CAs from: Node adds to its own, the others take the file instead of theirs. */
 export const caVariables: readonly string[] = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', 'DENO_CERT'];
@@ -47,8 +26,7 @@ export const caVariables: readonly string[] = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_
 export function injectBaseUrl({ object }: AdmissionRequest, { url }: EgressOptions): AdmissionAnswer {
   const spec = readPod(object);
   if (spec === null) return { allowed: true };
-  const patch = eachContainer(spec, (container) => missingEnv(container, Object.entries(baseUrlVariables).map(([name, suffix]) => [name, `${url}${suffix}`])));
-  return { allowed: true, patch };
+  return { allowed: true, patch: baseUrlPatch(spec, url) };
 }
 
 /**
@@ -65,7 +43,7 @@ export function injectNames({ object }: AdmissionRequest, { names }: EgressOptio
     ...append('/spec/hostAliases', spec.hostAliases, [{ ip: address, hostnames: names.hosts }]),
     ...append('/spec/volumes', spec.volumes, [{ name: volumeName, emptyDir: { sizeLimit: '4Mi' } }]),
     ...eachContainer(spec, (container) => missingEnv(container, caVariables.map((name) => [name, bundle])), mount),
-    ...prepend('/spec/initContainers', spec.initContainers, bundleContainer(names)),
+    ...prependAll('/spec/initContainers', spec.initContainers, [bundleContainer(names)]),
   ];
   return { allowed: true, patch };
 }
@@ -81,33 +59,4 @@ function bundleContainer({ image, ca }: NonNullable<EgressOptions['names']>): ob
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
     securityContext: { runAsNonRoot: true, runAsUser: 65532, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] }, seccompProfile: { type: 'RuntimeDefault' } },
   };
-}
-
-function readPod(object: unknown): PodSpec | null {
-  const parsed = podSchema.safeParse(object);
-  return parsed.success ? parsed.data.spec : null;
-}
-
-function containersOf(spec: PodSpec): (readonly [path: string, container: Container])[] {
-  return (['initContainers', 'containers'] as const).flatMap((list) => (spec[list] ?? []).map((container, index) => [`/spec/${list}/${index}`, container] as const));
-}
-
-function eachContainer(spec: PodSpec, env: (container: Container) => readonly object[], mount?: object): PatchOperation[] {
-  return containersOf(spec).flatMap(([path, container]) => [...append(`${path}/env`, container.env, env(container)), ...(mount === undefined ? [] : append(`${path}/volumeMounts`, container.volumeMounts, [mount]))]);
-}
-
-function missingEnv({ env }: Container, wanted: readonly (readonly [string, string])[]): object[] {
-  const present = new Set((env ?? []).map(({ name }) => name));
-  return wanted.filter(([name]) => !present.has(name)).map(([name, value]) => ({ name, value }));
-}
-
-/** A list that does not exist yet is made with its first entries. */
-function append(path: string, existing: readonly unknown[] | null | undefined, values: readonly object[]): PatchOperation[] {
-  if (values.length === 0) return [];
-  if (existing === null || existing === undefined) return [{ op: 'add', path, value: values }];
-  return values.map((value) => ({ op: 'add', path: `${path}/-`, value }));
-}
-
-function prepend(path: string, existing: readonly unknown[] | null | undefined, value: object): PatchOperation[] {
-  return existing === null || existing === undefined ? [{ op: 'add', path, value: [value] }] : [{ op: 'add', path: `${path}/0`, value }];
 }

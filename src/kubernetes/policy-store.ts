@@ -13,6 +13,8 @@ export interface PolicyPreview {
   readonly accepted: boolean;
   /** Errors when it is not accepted, else warnings. */
   readonly problems: readonly Problem[];
+  /** The policy that would be in force; null when it would not come into force. */
+  readonly generation: PolicyGeneration | null;
 }
 
 export interface ConfigMapPolicyOptions {
@@ -125,7 +127,7 @@ export class ConfigMapPolicyStore implements LivePolicyStore {
     const own = sources.find((source) => source.id === id);
     // Another one that would break is named too: its words say what it misses.
     const problems = generation === null ? sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')) : (own?.problems ?? []);
-    return { accepted: generation !== null && own?.state === 'in-force', problems };
+    return { accepted: generation !== null && own?.state === 'in-force', problems, generation };
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { renderProblems } from '../policy/store.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 import { configMapId, policyKeys, type PolicyConfigMap } from './compose.ts';
 import type { PolicyPreview } from './policy-store.ts';
@@ -9,8 +10,14 @@ const configMapSchema = z.looseObject({
   data: z.record(z.string(), z.string()).nullish(),
 });
 
-/** Refuses a ConfigMap that would not come into force beside those that there are, in the words of `sluice validate`. */
-export function validatePolicy({ object, namespace }: AdmissionRequest, preview: (configMap: PolicyConfigMap) => PolicyPreview): AdmissionAnswer {
+export interface PolicyChecks {
+  readonly preview: (configMap: PolicyConfigMap) => PolicyPreview;
+  /** What a policy would have changed of recent requests, a line each. */
+  readonly effect: (after: PolicyGeneration) => Promise<readonly string[]>;
+}
+
+/** Refuses a ConfigMap that would not come into force beside those that there are, in the words of `sluice validate`; else says what it would change. */
+export async function validatePolicy({ object, namespace }: AdmissionRequest, { preview, effect }: PolicyChecks): Promise<AdmissionAnswer> {
   const parsed = configMapSchema.safeParse(object);
   if (!parsed.success) return { allowed: true };
   const { metadata, data } = parsed.data;
@@ -23,8 +30,9 @@ export function validatePolicy({ object, namespace }: AdmissionRequest, preview:
     created: created === null ? Date.now() : Date.parse(created),
     data: policyKeys(data),
   };
-  const { accepted, problems } = preview(configMap);
+  const { accepted, problems, generation } = preview(configMap);
   // The name is what was typed; only the key is news.
   const lines = renderProblems(problems).replaceAll(`${configMapId(configMap)}#`, '').split('\n').filter((line) => line !== '');
-  return accepted ? { allowed: true, warnings: lines } : { allowed: false, message: `Sluice refuses this policy:\n${lines.join('\n')}` };
+  if (!accepted) return { allowed: false, message: `Sluice refuses this policy:\n${lines.join('\n')}` };
+  return { allowed: true, warnings: generation === null ? lines : [...lines, ...(await effect(generation))] };
 }

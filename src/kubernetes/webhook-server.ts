@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { readReview, writeReview, type AdmissionAnswer, type AdmissionRequest } from './admission.ts';
-import type { PolicyConfigMap } from './compose.ts';
 import { injectBaseUrl, injectNames, type EgressOptions } from './egress.ts';
-import type { PolicyPreview } from './policy-store.ts';
-import { validatePolicy } from './validate-policy.ts';
+import { injectSidecar, readSidecarTemplate } from './sidecar.ts';
+import { validatePolicy, type PolicyChecks } from './validate-policy.ts';
 
 export interface WebhookOptions {
   /** `host:port`; port 0: any free one. */
@@ -18,9 +17,11 @@ export interface WebhookOptions {
   /** Folder with tls.crt and tls.key; both may be replaced at any time. */
   readonly tls: string;
   /** Null: policies are not in ConfigMaps, /validate answers 404. */
-  readonly preview: ((configMap: PolicyConfigMap) => PolicyPreview) | null;
+  readonly policy: PolicyChecks | null;
   /** Null: no pod is changed. `service`: host name of the gateway, looked up when a pod is made. */
   readonly egress: (EgressOptions & { readonly service: string }) | null;
+  /** File with what a pod gets that asks for a gateway of its own; null: not offered. */
+  readonly sidecar: string | null;
   readonly onError: (failure: string) => void;
 }
 
@@ -110,8 +111,9 @@ async function respond(options: WebhookOptions, request: IncomingMessage, respon
 
 type Handler = (request: AdmissionRequest) => AdmissionAnswer | Promise<AdmissionAnswer>;
 
-function handlerOf({ preview, egress }: WebhookOptions, path: string): Handler | null {
-  if (path === '/validate' && preview !== null) return (request) => validatePolicy(request, preview);
+function handlerOf({ policy, egress, sidecar }: WebhookOptions, path: string): Handler | null {
+  if (path === '/validate' && policy !== null) return (request) => validatePolicy(request, policy);
+  if (path === '/mutate/sidecar' && sidecar !== null) return async (request) => injectSidecar(request, await readSidecarTemplate(sidecar));
   if (path === '/mutate/base-url' && egress !== null) return (request) => injectBaseUrl(request, egress);
   if (path === '/mutate/names' && egress?.names != null) return async (request) => injectNames(request, egress, (await lookup(egress.service, { family: 4 })).address);
   return null;

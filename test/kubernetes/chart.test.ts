@@ -16,6 +16,7 @@ const everything: Values = {
   monitoring: { podMonitor: true, prometheusRule: true, dashboard: true, labels: { release: 'prometheus' } },
   policy: { inline: 'version: 1\ndefaults:\n  mode: shadow\n', namespaces: ['team-a'] },
   credentials: [{ secret: 'openai' }],
+  cache: { redis: { secret: 'redis' } },
   ledger: { enabled: true },
   imagePullSecrets: [{ name: 'registry' }],
   podAnnotations: { team: 'platform' },
@@ -24,6 +25,8 @@ const everything: Values = {
 };
 
 const webhooks: Values = { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } };
+
+const sidecar: Values = { shape: 'sidecar', sidecar: { namespaces: ['shop'] }, webhooks: { policy: true }, networkPolicy: { enabled: true } };
 
 /** Certificates are new at each rendering. */
 const withoutCertificates = (text: string): string => text.replace(/(ca\.crt|tls\.crt|tls\.key|caBundle): \S{40,}/g, '$1: (made)');
@@ -37,11 +40,11 @@ describe('the chart', () => {
 });
 
 describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
-  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything], ['webhooks', webhooks]])('renders %s as its golden file has it', async (name, values) => {
+  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything], ['webhooks', webhooks], ['sidecar', sidecar]])('renders %s as its golden file has it', async (name, values) => {
     await expect(withoutCertificates(await template(values))).toMatchFileSnapshot(`./golden/${name}.yaml`);
   });
 
-  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything], ['webhooks', webhooks]])('passes a strict lint: %s', async (_name, values) => {
+  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything], ['webhooks', webhooks], ['sidecar', sidecar]])('passes a strict lint: %s', async (_name, values) => {
     expect(await helm(['lint', chart, '--strict'], values)).toContain('0 chart(s) failed');
   });
 
@@ -59,6 +62,8 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['a digest that is none', { image: { digest: 'latest' } }, /digest/],
     ['an inline policy that no simple selector finds', { policy: { inline: 'version: 1', selector: 'a in (b)' } }, /label=value/],
     ['egress without a gateway', { shape: 'extension', egress: { baseUrl: true } }, /shape: gateway/],
+    ['sidecars for nobody', { shape: 'sidecar' }, /sidecar\.namespaces/],
+    ['sidecars with Secrets of another namespace', { ...sidecar, credentials: [{ secret: 'openai' }] }, /shape: gateway/],
     ['a service account that is neither made nor named', { serviceAccount: { create: false } }, /serviceAccount\.name/],
   ])('refuses %s', async (_name, values, message) => {
     await expect(template(values)).rejects.toThrow(message);

@@ -31,11 +31,11 @@ const values = (model: string, more: Values = {}): Values => ({
   policy: { inline: policy(model) },
   webhooks: { policy: true },
   egress: { baseUrl: true, names: { enabled: true } },
-  drainSeconds: 15,
+  drainSeconds: 25,
   ...more,
 });
 
-describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`, () => {
+describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`, { timeout: 120_000 }, () => {
   let folder: string;
   let cluster: TestCluster;
 
@@ -47,39 +47,51 @@ const direct = await fetch('http://simulator.apps:8080/v1/chat/completions', { m
 console.log(JSON.stringify({ base: process.env.OPENAI_BASE_URL ?? null, model: data.model, decision: response.headers.get('x-sluice-decision'), direct: direct.headers.get('x-sluice-decision') }));
 `;
 
+  /** The same in Python. */
+  const pythonApp = `
+import json, os, sys
+sys.path.insert(0, '/app/packages')
+from openai import OpenAI
+raw = OpenAI(api_key='sk-test').chat.completions.with_raw_response.create(model='gpt-5.1', messages=[{'role': 'user', 'content': 'What is DNS?'}])
+print(json.dumps({'base': os.environ.get('OPENAI_BASE_URL'), 'model': raw.parse().model, 'decision': raw.headers.get('x-sluice-decision')}))
+`;
+
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-image-'));
     const images = new TestImages(folder);
     // Twice, to see that both are the same.
     const [rootfs, again] = await Promise.all([images.rootfs('rootfs'), images.rootfs('again')]);
-    const archives = await Promise.all([images.sluice(rootfs), images.app(rootfs, app), images.envoy(rootfs)]);
+    const archives = await Promise.all([images.sluice(rootfs), images.app(rootfs, app), images.python(rootfs, pythonApp), images.envoy(rootfs)]);
     await images.sluice(again, 'again.tar');
     const machine = await TestMachine.start();
     cluster = new TestCluster(machine);
     await cluster.start();
     cluster.startControllers();
     await new TestNode(cluster, machine).start(archives);
+    // The strictest level: what the webhooks add to a pod must pass it too.
+    const strict = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     const namespace = (name: string, labels: object = {}): string => `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })}`;
-    await cluster.applied(namespace('llm') + namespace('apps') + namespace('shop', { 'sluice.dev/egress': 'base-url' }) + namespace('bank', { 'sluice.dev/egress': 'names' }));
-    for (const name of ['llm', 'apps', 'shop', 'bank']) await until(async () => (await cluster.kubectl('get', 'serviceaccount', 'default', '--namespace', name)) !== '', 'a service account');
-    const serve = "import { ProviderSimulator } from '/app/src/demo/simulator.ts'; await new ProviderSimulator({ eventMs: 100 }).listen(8080, '0.0.0.0');";
+    await cluster.applied(namespace('llm') + namespace('apps') + namespace('side') + namespace('shop', { ...strict, 'sluice.dev/egress': 'base-url' }) + namespace('bank', { ...strict, 'sluice.dev/egress': 'names' }) + namespace('desk', { ...strict, 'sluice.dev/egress': 'sidecar' }));
+    for (const name of ['llm', 'side', 'apps', 'shop', 'bank', 'desk']) await until(async () => (await cluster.kubectl('get', 'serviceaccount', 'default', '--namespace', name)) !== '', 'a service account');
+    const serve = "import { ProviderSimulator } from '/app/src/demo/simulator.ts'; await new ProviderSimulator({ eventMs: 50 }).listen(8080, '0.0.0.0');";
     await cluster.applied(
       `${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'simulator', namespace: 'apps', labels: { app: 'simulator' } }, spec: { containers: [{ name: 'simulator', image: 'docker.io/library/sluice:0.1.0', imagePullPolicy: 'Never', command: ['/usr/local/bin/node', '--input-type=module', '--eval', serve], readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } }] } })}\n---\n` +
         JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'simulator', namespace: 'apps' }, spec: { selector: { app: 'simulator' }, ports: [{ port: 8080 }] } }),
     );
     await cluster.kubectl('wait', '--for=condition=Ready', 'pod/simulator', '--namespace', 'apps', '--timeout=60s');
     await helm(['install', 'sluice', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig, '--wait', '--timeout', '90s'], values('gpt-5-nano'));
-  }, 240_000);
+  }, 300_000);
 
   afterAll(async () => {
     await cluster?.stop();
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  }, 90_000);
 
   /** Starts a pod of the team's image, or with a script in place of its own; its name. */
-  async function startPod(namespace: string, labels: object = {}, script?: string): Promise<string> {
-    const name = `app-${createHash('sha256').update(JSON.stringify([labels, script])).digest('hex').slice(0, 8)}`;
-    const container = { name: 'app', image: 'localhost/app:test', imagePullPolicy: 'Never', ...(script === undefined ? {} : { command: ['/usr/local/bin/node', '--input-type=module', '--eval', script] }) };
+  async function startPod(namespace: string, labels: object = {}, script?: string, image = 'localhost/app:test'): Promise<string> {
+    const name = `app-${createHash('sha256').update(JSON.stringify([labels, script, image])).digest('hex').slice(0, 8)}`;
+    const securityContext = { runAsNonRoot: true, runAsUser: 1000, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, seccompProfile: { type: 'RuntimeDefault' } };
+    const container = { name: 'app', image, imagePullPolicy: 'Never', securityContext, ...(script === undefined ? {} : { command: ['/usr/local/bin/node', '--input-type=module', '--eval', script] }) };
     await cluster.applied(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels }, spec: { restartPolicy: 'Never', containers: [container] } }));
     return name;
   }
@@ -96,7 +108,7 @@ console.log(JSON.stringify({ base: process.env.OPENAI_BASE_URL ?? null, model: d
     return JSON.parse(said) as Record<string, unknown>;
   }
 
-  const runPod = async (namespace: string, labels: object = {}, script?: string): Promise<Record<string, unknown>> => finishPod(namespace, await startPod(namespace, labels, script));
+  const runPod = async (...what: Parameters<typeof startPod>): Promise<Record<string, unknown>> => finishPod(what[0], await startPod(...what));
   const gatewayPods = async (): Promise<string[]> => (await cluster.kubectl('get', 'pods', '--namespace', 'llm', '--selector', 'app.kubernetes.io/name=sluice', '--output', 'jsonpath={.items[*].metadata.name}')).split(' ');
 
   it('is an image below 200 MB that lists its packages, with no shell', () => {
@@ -126,10 +138,22 @@ console.log(JSON.stringify({ base: process.env.OPENAI_BASE_URL ?? null, model: d
     expect(await runPod('bank')).toMatchObject({ base: null, model: 'gpt-5-nano', decision: expect.any(String) as string, direct: null });
   });
 
+  it('serves an unmodified app in Python as well, both ways', async () => {
+    const python = (namespace: string): Promise<object> => runPod(namespace, {}, undefined, 'localhost/python:test');
+    expect(await python('shop')).toEqual({ base: 'http://sluice.llm/v1', model: 'gpt-5-nano', decision: expect.any(String) as string });
+    expect(await python('bank')).toEqual({ base: null, model: 'gpt-5-nano', decision: expect.any(String) as string });
+  });
+
+  it('serves an unmodified app by a gateway in its own pod, which comes before it and goes after it', async () => {
+    await helm(['install', 'sluice', chart, '--namespace', 'side', '--kubeconfig', cluster.kubeconfig, '--wait', '--timeout', '90s'], { ...values('gpt-4.1-nano'), shape: 'sidecar', sidecar: { namespaces: ['desk'] }, replicas: 1, egress: {} });
+    expect(await plainHelm(['test', 'sluice', '--namespace', 'side'], { KUBECONFIG: cluster.kubeconfig })).toContain('Succeeded');
+    expect(await runPod('desk')).toMatchObject({ base: 'http://127.0.0.1:10000/v1', model: 'gpt-4.1-nano', decision: expect.any(String) as string, direct: null });
+  });
+
   it('leaves pods that opted out as they are', async () => {
     const look = "import { readFileSync } from 'node:fs'; console.log(JSON.stringify({ base: process.env.OPENAI_BASE_URL ?? null, ca: process.env.NODE_EXTRA_CA_CERTS ?? null, hosts: readFileSync('/etc/hosts', 'utf8').includes('api.openai.com') }));";
     expect(await runPod('shop', { 'sluice.dev/egress': 'none' }, look)).toEqual({ base: null, ca: null, hosts: false });
-    expect(await runPod('bank', { 'sluice.dev/egress': 'none' }, look)).toEqual({ base: null, ca: null, hosts: false });
+    for (const namespace of ['bank', 'desk']) expect(await runPod(namespace, { 'sluice.dev/egress': 'none' }, look)).toEqual({ base: null, ca: null, hosts: false });
   });
 
   it('refuses a bad policy through the webhook’s own Service', async () => {
@@ -170,5 +194,5 @@ console.log(JSON.stringify(count));
     expect(said).toMatchObject({ failed: 0, cut: 0, errors: [], models: { 'gpt-5-nano': expect.any(Number) as number, 'gpt-4.1-nano': expect.any(Number) as number } });
     expect(Number(said['streams'])).toBeGreaterThan(50);
     process.stdout.write(`100 clients: ${String(said['requests'])} answers and ${String(said['streams'])} streams; ${String(said['failed'])} failed, ${String(said['cut'])} cut\n`);
-  }, 150_000);
+  }, 240_000);
 });

@@ -134,6 +134,18 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
     await served('gpt-5-nano');
   });
 
+  it('goes on while the API server hangs, notices it, and comes back', async () => {
+    cluster.pauseApiServer();
+    // Noticed after half a minute without a byte.
+    await until(async () => (await metric('llm_proxy_policy_source_connected')) === '0', 'the hang to be noticed');
+    expect((await ask()).model).toBe('gpt-5-nano');
+    cluster.resumeApiServer();
+    await apply(configMap('platform', 'base', routed('gpt-4.1-nano')));
+    await served('gpt-4.1-nano');
+    await apply(configMap('platform', 'base', routed('gpt-5-nano')));
+    await served('gpt-5-nano');
+  }, 120_000);
+
   it('goes on when its rights are taken away, and comes back with them', async () => {
     await cluster.kubectl('delete', 'rolebinding', 'sluice', '--namespace', 'platform');
     // A watch that stands is not asked again: it ends with the server.

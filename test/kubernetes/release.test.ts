@@ -15,6 +15,7 @@ const variants: readonly (readonly [string, Values])[] = [
   ['gateway, webhooks', { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } }],
   ['extension, webhook, certificates of others', { shape: 'extension', webhooks: { policy: true, existingSecret: 'mine', annotations: { 'cert-manager.io/inject-ca-from': 'llm/mine' } } }],
   ['extension, scaled', { shape: 'extension', autoscaling: { enabled: true }, networkPolicy: { enabled: true }, policy: { namespaces: ['team-a'] } }],
+  ['sidecar', { shape: 'sidecar', sidecar: { namespaces: ['team-a', 'strict'] }, webhooks: { policy: true }, networkPolicy: { enabled: true } }],
   ['gateway, everything of Kubernetes itself', { autoscaling: { enabled: true }, networkPolicy: { enabled: true, apps: [{ namespaceSelector: {} }] }, monitoring: { dashboard: true }, credentials: [{ secret: 'openai' }], service: { type: 'LoadBalancer', port: 8080 }, podDisruptionBudget: { maxUnavailable: '25%' }, topologySpread: { whenUnsatisfiable: 'DoNotSchedule' } }],
 ];
 
@@ -42,17 +43,18 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     expect(await cluster.applied(lone, '--dry-run=server', '--validate=strict')).toBe('pod/lone created (server dry run)\n');
   });
 
-  it.each([['gateway'], ['extension']])('are installed, upgraded, rolled back and removed: %s', async (shape) => {
+  it.each([['gateway'], ['extension'], ['sidecar']])('are installed, upgraded, rolled back and removed: %s', async (shape) => {
+    const values = { shape, ...(shape === 'sidecar' ? { sidecar: { namespaces: ['team-a'] } } : {}) };
     const replicas = (): Promise<string> => cluster.kubectl('get', 'deployment', 'rel-sluice', '--namespace', 'llm', '--output', 'jsonpath={.spec.replicas}');
-    await helm(['install', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], { shape });
+    await helm(['install', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], values);
     expect(await replicas()).toBe('2');
-    await helm(['upgrade', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], { shape, replicas: 4, policy: { inline: 'version: 1' } });
+    await helm(['upgrade', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], { ...values, replicas: 4, policy: { inline: 'version: 1' } });
     expect(await replicas()).toBe('4');
     expect(await cluster.kubectl('get', 'configmap', '--namespace', 'llm', '--selector', 'sluice.dev/policy=true', '--output', 'name')).toBe('configmap/rel-sluice-policy\n');
     await plainHelm(['rollback', 'rel', '1', '--namespace', 'llm'], env());
     expect(await replicas()).toBe('2');
     await plainHelm(['uninstall', 'rel', '--namespace', 'llm'], env());
-    expect(await cluster.kubectl('get', 'deployment,service,role,rolebinding,serviceaccount,poddisruptionbudget', '--namespace', 'llm', '--selector', 'app.kubernetes.io/instance=rel', '--output', 'name')).toBe('');
+    expect(await cluster.kubectl('get', 'deployment,service,role,rolebinding,serviceaccount,poddisruptionbudget,configmap,secret,mutatingwebhookconfiguration', '--namespace', 'llm', '--selector', 'app.kubernetes.io/instance=rel', '--output', 'name')).toBe('');
   });
 
   it('may read ConfigMaps and write Events where it should, and nothing else', async () => {

@@ -104,6 +104,21 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
     await cluster.applied(labelled('notes', 'nonsense: 1\n', {}));
   });
 
+  it('warn of what a good edit would change, tried on the requests that were just decided', async () => {
+    const ask = (): Promise<Response> => fetch(`${release.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+    for (let i = 0; i < 4; i++) {
+      const answer = await ask();
+      expect(answer.headers.get('x-sluice-model')).toBe('gpt-5-nano');
+      await answer.arrayBuffer();
+    }
+    const edited = labelled('rel-sluice-policy', (values['policy'] as { readonly inline: string }).inline.replace('gpt-5-nano', 'gpt-5-mini'));
+    // A request counts when its answer has ended and is recorded.
+    await until(async () => (await cluster.applied(edited, '--dry-run=server')).includes('of the last 4 requests'), 'the records');
+    const said = await cluster.applied(edited, '--dry-run=server');
+    expect(said).toMatch(/^Warning: effect: 100% of the last 4 requests of this replica would move from openai\/gpt-5-nano to openai\/gpt-5-mini\.$/m);
+    expect(said).toMatch(/^Warning: effect: about \+\$0\.\d+ in all by the usage of 4 requests\.$/m);
+  });
+
   it('are passed over while no Sluice answers', async () => {
     await release.killSluice();
     await cluster.applied(labelled('late', 'nonsense: 1\n'), '--dry-run=server');

@@ -8,21 +8,27 @@
     - --policy-configmaps={{ include "sluice.policyNamespaces" . }}
     - --policy-selector={{ .Values.policy.selector }}
     - --admin=0.0.0.0:{{ int64 .Values.ports.admin }}
+    - --cache-memory={{ int64 .Values.cache.memoryMegabytes }}
     - --log-level={{ .Values.logLevel }}
     - --ledger={{ if .Values.ledger.enabled }}/var/lib/sluice/ledger.db{{ else }}off{{ end }}
     - --grace={{ if $gateway }}5{{ else }}{{ int64 .Values.drainSeconds }}{{ end }}
     {{- if $gateway }}
     - --listen=unix:/run/sluice/sluice.sock
     - --envoy-config=/run/sluice/envoy
-    - --envoy-listen=0.0.0.0:{{ int64 .Values.envoy.port }}
+    - --envoy-listen={{ ternary "127.0.0.1" "0.0.0.0" (default false .sidecar) }}:{{ int64 .Values.envoy.port }}
     - --envoy-status=0.0.0.0:{{ int64 .Values.envoy.statusPort }}
     - --envoy-ca={{ .Values.envoy.caFile }}
+    {{- else if eq .Values.shape "sidecar" }}
+    - --listen=unix:/run/sluice/sluice.sock
     {{- else }}
     - --listen=0.0.0.0:{{ int64 .Values.ports.extProc }}
     {{- end }}
     {{- if include "sluice.webhooks" . }}
     - --webhook=0.0.0.0:{{ int64 .Values.webhooks.port }}
     - --webhook-tls=/etc/sluice/webhook
+    {{- end }}
+    {{- if eq .Values.shape "sidecar" }}
+    - --sidecar-template=/etc/sluice/sidecar/sidecar.yaml
     {{- end }}
     {{- if include "sluice.egress" . }}
     - --egress-url=http://{{ include "sluice.fullname" . }}.{{ .Release.Namespace }}{{ if ne (int64 .Values.service.port) 80 }}:{{ int64 .Values.service.port }}{{ end }}
@@ -38,12 +44,23 @@
     {{- range .Values.extraArgs }}
     - {{ . | quote }}
     {{- end }}
-  {{- with .Values.extraEnv }}
+  {{- if or .Values.extraEnv .Values.cache.redis.secret }}
   env:
+    {{- with .Values.cache.redis }}
+    {{- if .secret }}
+    - name: SLUICE_CACHE_REDIS
+      valueFrom:
+        secretKeyRef:
+          name: {{ .secret }}
+          key: {{ .key }}
+    {{- end }}
+    {{- end }}
+    {{- with .Values.extraEnv }}
     {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
   ports:
-    {{- if not $gateway }}
+    {{- if eq .Values.shape "extension" }}
     - name: ext-proc
       containerPort: {{ int64 .Values.ports.extProc }}
     {{- end }}
@@ -71,6 +88,7 @@
     periodSeconds: 10
     timeoutSeconds: 5
     failureThreshold: 6
+  {{- if not .sidecar }}
   lifecycle:
     preStop:
       {{- if $gateway }}
@@ -80,6 +98,7 @@
       sleep:
         seconds: 5
       {{- end }}
+  {{- end }}
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   securityContext:
@@ -90,6 +109,11 @@
     - name: api-access
       mountPath: /var/run/secrets/kubernetes.io/serviceaccount
       readOnly: true
+    {{- if eq .Values.shape "sidecar" }}
+    - name: sidecar
+      mountPath: /etc/sluice/sidecar
+      readOnly: true
+    {{- end }}
     {{- if .Values.ledger.enabled }}
     - name: ledger
       mountPath: /var/lib/sluice
@@ -137,6 +161,14 @@
     {{- end }}
     - name: status
       containerPort: {{ int64 .Values.envoy.statusPort }}
+  {{- if .sidecar }}
+  startupProbe:
+    httpGet:
+      path: /ready
+      port: status
+    periodSeconds: 1
+    failureThreshold: 60
+  {{- end }}
   readinessProbe:
     httpGet:
       path: /ready
@@ -147,10 +179,12 @@
       port: status
     periodSeconds: 10
     failureThreshold: 6
+  {{- if not .sidecar }}
   lifecycle:
     preStop:
       sleep:
         seconds: {{ int64 .Values.drainSeconds }}
+  {{- end }}
   resources:
     {{- toYaml .Values.envoy.resources | nindent 4 }}
   securityContext:
@@ -163,4 +197,26 @@
       mountPath: /etc/sluice/egress
       readOnly: true
     {{- end }}
+{{- end }}
+
+{{- /* What the webhook puts into pods that ask for a gateway of their own. They end after the app's containers, so that nothing has to drain. */}}
+{{- define "sluice.sidecarTemplate" -}}
+{{- $values := deepCopy .Values }}
+{{- $_ := set $values "shape" "gateway" }}
+{{- $_ := set $values "resources" .Values.sidecar.resources }}
+{{- $_ := set $values.envoy "resources" .Values.sidecar.envoyResources }}
+{{- $_ := set $values.webhooks "policy" false }}
+{{- $_ := set $values.ledger "enabled" false }}
+{{- $sidecar := dict "Values" $values "Release" .Release "Chart" .Chart "sidecar" true -}}
+url: http://127.0.0.1:{{ int64 .Values.envoy.port }}
+containers:
+  {{- include "sluice.container" $sidecar | nindent 2 }}
+    restartPolicy: Always
+  {{- include "sluice.envoyContainer" $sidecar | nindent 2 }}
+    restartPolicy: Always
+volumes:
+  - name: run
+    emptyDir:
+      sizeLimit: 64Mi
+  {{- include "sluice.apiAccess" . | nindent 2 }}
 {{- end }}

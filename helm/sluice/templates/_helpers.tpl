@@ -49,6 +49,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- define "sluice.containerSecurity" -}}
 allowPrivilegeEscalation: false
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
 readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
@@ -63,7 +68,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{- /* Set when pods are changed, and when there is any webhook at all. */}}
+{{- /* Set when pods are led to this gateway, when pods are changed at all, and when there is any webhook. */}}
 {{- define "sluice.egress" -}}
 {{- if or .Values.egress.baseUrl .Values.egress.names.enabled }}
 {{- if ne .Values.shape "gateway" }}{{ fail "egress needs shape: gateway" }}{{ end -}}
@@ -71,8 +76,37 @@ true
 {{- end }}
 {{- end }}
 
+{{- define "sluice.pods" -}}
+{{- if eq .Values.shape "sidecar" }}
+{{- if not .Values.sidecar.namespaces }}{{ fail "shape: sidecar needs sidecar.namespaces" }}{{ end }}
+{{- if or .Values.credentials .Values.cache.redis.secret }}{{ fail "credentials and cache.redis are Secrets of the release's namespace, which sidecars do not have: use shape: gateway" }}{{ end -}}
+true
+{{- end }}
+{{- include "sluice.egress" . }}
+{{- end }}
+
 {{- define "sluice.webhooks" -}}
-{{- if or .Values.webhooks.policy (include "sluice.egress" .) }}true{{ end }}
+{{- if or .Values.webhooks.policy (include "sluice.pods" .) }}true{{ end }}
+{{- end }}
+
+{{- /* Sluice's own token for the API server, as a volume. */}}
+{{- define "sluice.apiAccess" -}}
+- name: api-access
+  projected:
+    sources:
+      - serviceAccountToken:
+          path: token
+          expirationSeconds: 3600
+      - configMap:
+          name: kube-root-ca.crt
+          items:
+            - key: ca.crt
+              path: ca.crt
+      - downwardAPI:
+          items:
+            - path: namespace
+              fieldRef:
+                fieldPath: metadata.namespace
 {{- end }}
 
 {{- /* The label and value of policy.selector, as JSON. */}}

@@ -21,7 +21,7 @@ const image = (repository: string, tag: string, what: string) =>
 
 /** Every value of the chart: values.yaml, values.schema.json and docs/helm-values.md are made from this table. */
 export const chartValues = z.strictObject({
-  shape: z.enum(['gateway', 'extension']).default('gateway').describe('gateway: Envoy and Sluice in a pod behind a Service. extension: Sluice alone, for a mesh or gateway that exists'),
+  shape: z.enum(['gateway', 'sidecar', 'extension']).default('gateway').describe('gateway: Envoy and Sluice in a pod behind a Service. sidecar: both in the pods of the apps, put there by a webhook. extension: Sluice alone, for a mesh or gateway that exists'),
   nameOverride: z.string().default('').describe("Part of every object's name; empty: sluice"),
   fullnameOverride: z.string().default('').describe("Every object's name; empty: made of the release's name"),
   image: image('sluice', '', 'Sluice, as you built and pushed it'),
@@ -68,6 +68,16 @@ export const chartValues = z.strictObject({
     .array(z.strictObject({ secret: z.string().min(1) }))
     .default([])
     .describe('Secrets that the policy names files of (keys of providers, URLs): mounted under /etc/sluice/credentials/SECRET/'),
+  cache: z
+    .strictObject({
+      memoryMegabytes: z.int().min(0).default(128).describe('Answers in memory, of sections that cache; part of the memory limit'),
+      redis: z
+        .strictObject({ secret: z.string().default('').describe('Secret that holds its URL; empty: none'), key: z.string().default('url').describe("The URL's key in it") })
+        .prefault({})
+        .describe('A Redis behind the memory, shared by replicas'),
+    })
+    .prefault({})
+    .describe('Cached answers'),
   ledger: z
     .strictObject({ enabled: flag(false, "Keep every record in a ledger on the pod's own disk; it goes with the pod"), size: z.string().default('2Gi').describe('Most that it may take') })
     .prefault({})
@@ -122,6 +132,14 @@ export const chartValues = z.strictObject({
     })
     .prefault({})
     .describe('Egress of pods that were not told'),
+  sidecar: z
+    .strictObject({
+      namespaces: z.array(z.string()).default([]).describe('Namespaces whose pods may have one, by the label sluice.dev/egress=sidecar on the pod or the namespace; their service accounts may read the policy'),
+      resources: resources({ cpu: '50m', memory: '160Mi' }, { memory: '512Mi' }).describe("Sluice's container in the app's pod"),
+      envoyResources: resources({ cpu: '50m', memory: '64Mi' }, { memory: '512Mi' }).describe("Envoy's container in the app's pod"),
+    })
+    .prefault({})
+    .describe('sidecar: what goes into the apps’ pods'),
   drainSeconds: seconds(25, 'A pod that goes lets open requests and streams end for so long'),
   networkPolicy: z
     .strictObject({

@@ -88,6 +88,15 @@ export class TestCluster {
     await end(this.#apiServer, 'SIGKILL');
   }
 
+  /** Has the API server hang: connections stay open and nothing is answered. */
+  pauseApiServer(): void {
+    this.#apiServer?.kill('SIGSTOP');
+  }
+
+  resumeApiServer(): void {
+    this.#apiServer?.kill('SIGCONT');
+  }
+
   /** Takes all of etcd's history away: watches from an older version get 410. */
   async compact(): Promise<void> {
     const call = async (path: string, body: object): Promise<{ header: { revision: string } }> =>
@@ -158,9 +167,9 @@ export class TestCluster {
   }
 }
 
-/** Tries again until `check` holds; throws after half a minute. */
+/** Tries again until `check` holds; throws after a minute. */
 export async function until(check: () => Promise<boolean>, what: string, said: () => string = () => ''): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (!(await check().catch(() => false))) {
     if (Date.now() > deadline) throw new Error(`waited for ${what}\n${said()}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

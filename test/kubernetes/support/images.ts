@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -7,6 +7,9 @@ import { requireEnvoy } from '../../../src/envoy/binary.ts';
 
 const run = promisify(execFile);
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** The release of OpenAI's SDK for Python that the tests put into a pod. */
+const openaiForPython = '3.52.0';
 
 /** Images as archives in a folder, built as docs/image.md says. */
 export class TestImages {
@@ -44,6 +47,27 @@ export class TestImages {
     return this.pack('localhost/app:test', root, 'app.tar', '/usr/local/bin/node', '/app/main.mjs');
   }
 
+  /** localhost/python:test: the same in Python, with the interpreter of this machine and the SDK from PyPI. */
+  async python(rootfs: string, script: string): Promise<string> {
+    const root = join(this.#folder, 'python');
+    for (const part of ['etc', 'tmp']) cpSync(join(rootfs, part), join(root, part), { recursive: true });
+    const packages = join(root, 'app/packages');
+    const environment = join(this.#folder, 'venv');
+    await run('python3', ['-m', 'venv', environment]);
+    const [{ stdout }] = await Promise.all([
+      run('python3', ['-c', "import os, sys, sysconfig; print(os.path.realpath(sys.executable), sysconfig.get_path('stdlib'))"]),
+      run(join(environment, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '--target', packages, `openai==${openaiForPython}`]),
+    ]);
+    const [interpreter, library] = stdout.trim().split(' ') as [string, string];
+    const needless = /(^|\/)(test|tests|site-packages|dist-packages|idlelib|tkinter|ensurepip|__pycache__|config-[^/]*)$/;
+    cpSync(library, join(root, library), { recursive: true, filter: (path) => !needless.test(path) });
+    writeFileSync(join(root, 'app/main.py'), script);
+    copyInto(root, interpreter);
+    const native = [interpreter, ...[join(root, library), packages].flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.so(\.|$)/.test(name)).map((name) => join(folder, name)))];
+    await copyLibraries(root, native);
+    return this.pack('localhost/python:test', root, 'python.tar', interpreter, '/app/main.py');
+  }
+
   /** localhost/envoy:test, around the binary that the tests use. */
   async envoy(rootfs: string): Promise<string> {
     const root = join(this.#folder, 'envoy');
@@ -51,11 +75,22 @@ export class TestImages {
     mkdirSync(join(root, 'usr/local/bin'), { recursive: true });
     for (const part of ['etc', 'tmp']) cpSync(join(rootfs, part), join(root, part), { recursive: true });
     copyFileSync(binary, join(root, 'usr/local/bin/envoy'));
-    const { stdout } = await run('ldd', [binary]);
-    for (const library of stdout.match(/\/[^ ]+/g) ?? []) {
-      mkdirSync(dirname(join(root, library)), { recursive: true });
-      copyFileSync(library, join(root, library));
-    }
+    await copyLibraries(root, [binary]);
     return this.pack('localhost/envoy:test', root, 'envoy.tar', '/usr/local/bin/envoy');
   }
+}
+
+/** A file of this machine at the same place below another root. */
+function copyInto(root: string, file: string): void {
+  mkdirSync(dirname(join(root, file)), { recursive: true });
+  copyFileSync(file, join(root, file));
+}
+
+/** The shared libraries of this machine that binaries need, and those that look up names. */
+async function copyLibraries(root: string, binaries: readonly string[]): Promise<void> {
+  const { stdout } = await run('ldd', binaries, { maxBuffer: 16 * 1024 * 1024 });
+  const libraries = new Set([...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map(([, path]) => path!).filter((path) => !path.startsWith(root)));
+  const folder = dirname([...libraries].find((path) => path.includes('/libc.so')) ?? '');
+  for (const name of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']) if (existsSync(join(folder, name))) libraries.add(join(folder, name));
+  for (const library of libraries) copyInto(root, library);
 }

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { AdmissionAnswer, AdmissionRequest, PatchOperation } from './admission.ts';
+import { append, baseUrlPatch, prependAll, readPod } from './pod-patch.ts';
+
+const probeSchema = z.looseObject({ httpGet: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional(), tcpSocket: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional() });
+const containerSchema = z.looseObject({
+  name: z.string(),
+  ports: z.array(z.looseObject({ name: z.string() })).default([]),
+  startupProbe: probeSchema.optional(),
+  readinessProbe: probeSchema.optional(),
+  livenessProbe: probeSchema.optional(),
+  volumeMounts: z.array(z.looseObject({ name: z.string() })).default([]),
+});
+
+/** What a pod gets, as the chart writes it: its gateway's two containers, their volumes, and where the app calls them. */
+const templateSchema = z.strictObject({ url: z.url(), containers: z.array(containerSchema).min(1), volumes: z.array(z.looseObject({ name: z.string() })) });
+
+export type SidecarTemplate = z.infer<typeof templateSchema>;
+
+/** Reads the template each time: the ConfigMap that it is mounted from may change. Rejects when it is none. */
+export async function readSidecarTemplate(file: string): Promise<SidecarTemplate> {
+  return templateSchema.parse(parse(await readFile(file, 'utf8')));
+}
+
+/**
+ * Puts Envoy and Sluice into a pod, before everything else of it and until all of it has ended, and has the SDKs call them. A pod
+ * that has them already is left as it is. Names get a prefix, so that they meet none of the pod's.
+ */
+export function injectSidecar({ object }: AdmissionRequest, template: SidecarTemplate): AdmissionAnswer {
+  const spec = readPod(object);
+  if (spec === null) return { allowed: true };
+  const containers = template.containers.map(prefixed);
+  if (spec.initContainers?.some(({ name }) => containers.some((own) => own.name === name)) === true) return { allowed: true };
+  const patch: PatchOperation[] = [
+    ...append('/spec/volumes', spec.volumes, template.volumes.map((volume) => ({ ...volume, name: withPrefix(volume.name) }))),
+    ...baseUrlPatch(spec, template.url),
+    ...prependAll('/spec/initContainers', spec.initContainers, containers),
+  ];
+  return { allowed: true, patch };
+}
+
+const withPrefix = (name: string): string => (name.startsWith('sluice') ? name : `sluice-${name}`);
+
+function prefixed(container: SidecarTemplate['containers'][number]): SidecarTemplate['containers'][number] {
+  const probes = (['startupProbe', 'readinessProbe', 'livenessProbe'] as const).flatMap((kind) => {
+    const probe = container[kind];
+    return probe === undefined ? [] : [[kind, { ...probe, ...portOf(probe, 'httpGet'), ...portOf(probe, 'tcpSocket') }] as const];
+  });
+  return {
+    ...container,
+    ...Object.fromEntries(probes),
+    name: withPrefix(container.name),
+    ports: container.ports.map((port) => ({ ...port, name: withPrefix(port.name) })),
+    volumeMounts: container.volumeMounts.map((mount) => ({ ...mount, name: withPrefix(mount.name) })),
+  };
+}
+
+function portOf(probe: z.infer<typeof probeSchema>, kind: 'httpGet' | 'tcpSocket'): object {
+  const action = probe[kind];
+  return action === undefined ? {} : { [kind]: { ...action, port: typeof action.port === 'string' ? withPrefix(action.port) : action.port } };
+}
