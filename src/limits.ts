@@ -119,6 +119,9 @@ export const limits = {
   /** Answers that wait for the judge, and each text of theirs, in UTF-16 units. */
   judgeWaiting: 200,
   judgedUnits: 8 * 1024,
+  /** Observations of an experiment's larger arm that are compared with one of the smaller, and how many such groups may wait for the other arm. */
+  pairingArm: 1_000,
+  pairingBlocks: 48,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
   /** Templates whose grades are learnt from, per workspace and pair of models; the one that was graded longest ago goes first. */

@@ -11,6 +11,9 @@ import type { Catalog } from './catalog/types.ts';
 import { openModel } from './classify/learned/live.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
 import { SluiceError } from './errors.ts';
+import { evidenceOf, trialsAdmin } from './experiments/admin.ts';
+import { RolloutPolicies } from './experiments/policies.ts';
+import { Trials } from './experiments/trials.ts';
 import { GradeBook, newestBySource } from './feedback/book.ts';
 import { Judge } from './feedback/judge.ts';
 import { takeFeedback, type FeedbackReply } from './feedback/request.ts';
@@ -70,6 +73,8 @@ export interface SluiceOptions {
   /** A Redis behind the memory; null: none. */
   readonly cacheRedis: RedisOptions | null;
   readonly budgets: BudgetSettings;
+  /** File in which rollouts and stopped experiments survive a restart; null: they do not. */
+  readonly state: string | null;
   /** A file, or `-` for stdout. */
   readonly log: string;
   readonly logLevel: string;
@@ -117,12 +122,23 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
   };
   const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, prices.catalog, onRuleError, (what, failure) => logger.error({ failure }, what));
-  const policy: LivePolicyStore = configMaps ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), catalog: prices.catalog, watch: options.policy !== null, onRuleError });
+  const source: LivePolicyStore = configMaps ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), catalog: prices.catalog, watch: options.policy !== null, onRuleError });
+  const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
+  const policy: RolloutPolicies = new RolloutPolicies({
+    source,
+    catalog: prices.catalog,
+    file: options.state,
+    onRuleError,
+    onChange: ({ event, policy: hash, share, cause }) => {
+      metrics.rolloutEvent(event, cause);
+      logger.info({ policy: hash, share, cause }, `rollout ${event}`);
+    },
+    onError: (err) => logger.error({ err, file: options.state }, 'the state of rollouts cannot be kept'),
+  });
   policy.onChange(() => failedRules.clear());
   policy.onChange(({ number, hash }) => logger.info({ generation: number, hash }, 'policy changed'));
   policy.onRefusal((problems) => logger.error({ problems }, 'policy edit refused; the last good one stays'));
 
-  const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
   if (configMaps !== null) metrics.watchPolicySources(configMaps);
   const recent = new RecentRecords();
   const ledger = await openLedger(options.ledger, version, logger);
@@ -134,17 +150,27 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     options.cacheRedis === null ? null : new (await import('./sessions/redis.ts')).RedisSessions(options.cacheRedis, () => metrics.cacheBackendProblem('session')),
   );
   metrics.watchSessions(() => sessions.size);
+  const trials = new Trials({
+    rollout: policy.rollout,
+    stopped: policy.stoppedBefore,
+    onChange: (experiment, change, by) => {
+      policy.keepStopped(trials.stopped);
+      logger.info({ experiment, by }, `experiment ${change === 'harm' ? 'ended: it does harm' : change}`);
+    },
+  });
+  const seen = trialsAdmin(policy.rollout, trials, () => policy.current());
+  metrics.watchTrials(() => seen.rollout().candidate?.share ?? 0, () => evidenceOf(seen));
   const book = new GradeBook({
     find: ledger === null ? null : (id) => ledger.find(id),
-    sinks: [metrics, sessions, ...(ledger === null ? [] : [ledger]), gradeLog(logger)],
+    sinks: [metrics, sessions, trials, ...(ledger === null ? [] : [ledger]), gradeLog(logger)],
     onError: (err) => logger.error({ err }, 'a grade sink failed'),
   });
-  const sink = fanout([metrics, recent, book, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
+  const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
   const credentials = new Credentials();
-  await credentials.refresh(policy.current());
-  const rereadKeys = setInterval(() => void credentials.refresh(policy.current()), credentialRefreshMs);
+  await credentials.refresh(policy.reachable());
+  const rereadKeys = setInterval(() => void credentials.refresh(policy.reachable()), credentialRefreshMs);
   rereadKeys.unref();
-  policy.onChange((generation) => void credentials.refresh(generation));
+  policy.onChange(() => void credentials.refresh(policy.reachable()));
 
   const remote =
     options.cacheRedis === null
@@ -180,7 +206,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   });
   const { budgets } = kept;
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, router, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, router, trials, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -192,6 +218,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     recent,
     ledger,
     grades: async (id) => newestBySource([...((await ledger?.grades(id)) ?? []), ...book.grades(id)]),
+    trials: seen,
     feedback: (body) => feedback(body, null),
     cache,
     budgets: budgets.store,
@@ -211,8 +238,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const webhooks = options.webhook === null ? null : await openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed'));
   if (options.envoy !== null) {
     const files = new EnvoyFiles(options.envoy);
-    await files.write(policy.current());
-    policy.onChange((generation) => void files.write(generation).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
+    await files.write({ ...policy.current(), ...policy.reachable() });
+    policy.onChange((generation) => void files.write({ ...generation, ...policy.reachable() }).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
   }
   ready = true;
   logger.info({ listen: address, admin: adminUrl, ...(webhooks === null ? {} : { webhook: webhooks.address }), version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
 import { MemoryBudgetStore } from '../budgets/memory.ts';
+import { noTrials } from '../../test/support/trials.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import type { Grade } from '../feedback/types.ts';
 import { Metrics } from '../provenance/metrics.ts';
@@ -25,6 +26,7 @@ beforeAll(async () => {
     cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
     ledger: null,
     grades: () => Promise.resolve(grades),
+    trials: noTrials(policy),
     feedback: (body) => Promise.resolve({ status: 202, body: { bytes: body.length } }),
     ready: () => ready,
   });
@@ -108,7 +110,7 @@ describe('the admin server', () => {
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, grades: () => Promise.resolve([]), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
+    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

@@ -6,6 +6,7 @@ import { inspectEntry, purgeFilterOf } from '../cache/admin.ts';
 import type { ResponseCache } from '../cache/cache.ts';
 import type { Registry } from 'prom-client';
 import { SluiceError } from '../errors.ts';
+import type { TrialsAdmin } from '../experiments/admin.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
 import type { Grade } from '../feedback/types.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -26,6 +27,7 @@ export interface AdminOptions {
   readonly ledger: Pick<Ledger, 'decisions' | 'find' | 'savings'> | null;
   /** The grades that are known of a decision's answer. */
   readonly grades: (id: string) => Promise<readonly Grade[]>;
+  readonly trials: TrialsAdmin;
   readonly feedback: (body: Buffer) => Promise<FeedbackReply>;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
@@ -98,7 +100,12 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   const url = new URL(target, 'http://admin');
   if (request.method === 'DELETE' && url.pathname === '/cache/entries') return purge(options.cache, url.searchParams);
   if (request.method === 'POST' && url.pathname === feedbackPath) return feedback(options, request);
-  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries, and POST for /v1/feedback.');
+  if (request.method === 'POST') {
+    const order = trialsOrder(options.trials, url.pathname);
+    // A web page of another origin can post text, and never JSON, without being allowed to.
+    if (order !== null) return isJson(request) ? order() : notJson();
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries, and POST for /v1/feedback, rollouts and experiments.');
   switch (url.pathname) {
     case '/metrics':
       return { status: 200, ...(await exposition(options.registry, request.headers.accept)) };
@@ -114,13 +121,17 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, policy(options.policyStore));
     case '/budgets':
       return budgets(options, url.searchParams);
+    case '/rollout':
+      return json(200, options.trials.rollout());
+    case '/experiments':
+      return json(200, { experiments: options.trials.experiments() });
     case '/cache':
       return json(200, options.cache.stats());
     default:
       if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
       return url.pathname.startsWith('/decisions/')
         ? decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'))
-        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy, /budgets, /cache, /cache/entries/{id}; POST /v1/feedback.');
+        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy, /budgets, /cache, /cache/entries/{id}, /rollout, /experiments; POST /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.');
   }
 }
 
@@ -154,7 +165,7 @@ function noLedger(): Answer {
 /** Read up to a little more than feedback may have, so that what is too large is said to be so. */
 async function feedback({ feedback: take }: AdminOptions, request: IncomingMessage): Promise<Answer> {
   // A web page of another origin can post text, and never JSON, without being allowed to.
-  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return failure(415, 'content-type', 'Send application/json.');
+  if (!isJson(request)) return notJson();
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -164,6 +175,24 @@ async function feedback({ feedback: take }: AdminOptions, request: IncomingMessa
   }
   const { status, body } = await take(Buffer.concat(chunks));
   return json(status, body);
+}
+
+function isJson(request: IncomingMessage): boolean {
+  return /^application\/json\b/i.test(request.headers['content-type'] ?? '');
+}
+
+function notJson(): Answer {
+  return failure(415, 'content-type', 'Send application/json.');
+}
+
+/** What a POST to one of the trials' paths does; null: it is none of them. */
+function trialsOrder(trials: TrialsAdmin, path: string): (() => Answer) | null {
+  if (path === '/rollout/rollback') return () => (trials.rollback() ? json(200, trials.rollout()) : failure(409, 'no-rollback', 'No policy rolls out, and none from before is kept.'));
+  if (path === '/rollout/promote') return () => (trials.promote() ? json(200, trials.rollout()) : failure(409, 'no-rollout', 'No policy rolls out.'));
+  const found = /^\/experiments\/([^/]+)\/(stop|start)$/.exec(path);
+  if (found === null) return null;
+  const [, name = '', verb] = found;
+  return () => (trials.order(decodeURIComponent(name), verb === 'stop' ? 'stop' : 'start') ? json(200, { experiments: trials.experiments() }) : failure(404, 'no-experiment', 'The policy in force has no such experiment; * means all.'));
 }
 
 async function decision({ recent, ledger, grades }: AdminOptions, id: string, format: string | null): Promise<Answer> {

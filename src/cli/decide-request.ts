@@ -50,6 +50,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     policy,
     credentials,
     cooldowns: new Cooldowns(),
+    trials: null,
     sessions: null,
     grader: null,
     feedback: null,

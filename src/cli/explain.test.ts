@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
+import { noTrials } from '../../test/support/trials.ts';
 import { createAdmin } from '../admin/server.ts';
 import { MemoryBudgetStore } from '../budgets/memory.ts';
 import { ResponseCache } from '../cache/cache.ts';
@@ -48,7 +49,7 @@ describe('a decision looked up', () => {
     recent.record(first);
     const policy = generation();
     const { registry } = new Metrics({ version: '1', policy: () => policy, refused: () => false });
-    const admin = createAdmin({ registry, recent, ledger: null, grades: () => Promise.resolve([]), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
+    const admin = createAdmin({ registry, recent, ledger: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
     const url = `http://${await admin.listen('127.0.0.1', 0)}`;
     expect(await fetchDecision(url, first.id)).toEqual(first);
     await expect(fetchDecision(url, second.id)).rejects.toMatchObject({ code: 'SLUICE_EXPLAIN_UNKNOWN' });

@@ -17,6 +17,7 @@ import { registerSavings } from './savings.ts';
 import { registerScore } from './score.ts';
 import { registerServe } from './serve.ts';
 import { registerTrain } from './train.ts';
+import { registerTrials } from './trials.ts';
 import { registerValidate } from './validate.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -43,6 +44,7 @@ for (const register of [
   registerDrain,
   registerCaBundle,
   registerTrain,
+  registerTrials,
   registerScore,
   registerEvaluate,
 ]) {

@@ -42,6 +42,7 @@ interface ServeFlags {
   readonly budgetsRedisPasswordFile?: string;
   readonly budgetsRedisCa?: string;
   readonly budgetsRedisDeadline: string;
+  readonly state?: string;
   readonly log: string;
   readonly logLevel: string;
   readonly grace: string;
@@ -96,6 +97,7 @@ export function registerServe(program: Command): void {
     .option('--budgets-redis-ca <file>', "CAs that its certificate is checked against (default: the system's)")
     .option('--budgets-redis-deadline <ms>', 'longest wait for it; then the request goes on', '50')
     .option('--max-delay <ms>', 'how late the event loop may be before new requests pass undecided; 0: never mind', process.env['SLUICE_MAX_DELAY'] ?? String(limits.eventLoopLateMs))
+    .option('--state <file>', 'where rollouts and stopped experiments survive a restart', process.env['SLUICE_STATE'])
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
     .option('--ledger <file>', `where every record is kept, or off (default: ${defaultLedger()})`, process.env['SLUICE_LEDGER'])
@@ -140,6 +142,7 @@ export function registerServe(program: Command): void {
           required: flags.budgets !== undefined,
           redis: flags.budgetsRedis === undefined ? null : { url: flags.budgetsRedis, passwordFile: flags.budgetsRedisPasswordFile ?? null, caFile: flags.budgetsRedisCa ?? null, deadlineMs: budgetsMs },
         },
+        state: flags.state ?? null,
         log: flags.log,
         logLevel: flags.logLevel,
         ledger: { file: flags.ledger === 'off' ? null : (flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, retentionDays: retention, keyFile: flags.ledgerKey ?? null },

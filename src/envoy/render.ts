@@ -214,6 +214,7 @@ function virtualHosts(providers: readonly Provider[]): Json[] {
     provenanceHeader('x-sluice-tier', 'tier'),
     provenanceHeader('x-sluice-reason', 'reason'),
     provenanceHeader('x-sluice-attempts', 'attempts'),
+    provenanceHeader('x-sluice-arm', 'arm'),
     provenanceHeader('x-sluice-cache', 'cache'),
     provenanceHeader('x-sluice-cache-entry', 'cache_entry'),
   ];

@@ -121,6 +121,8 @@ function gradable(record: ExchangeRecord): GradedDecision | null {
     provider: target.provider,
     model: target.model,
     requestedModel: decision.requested.model,
+    policy: record.policy.hash,
+    arm: record.arm,
     session: decision.session?.key ?? null,
   };
 }

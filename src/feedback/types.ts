@@ -28,6 +28,10 @@ export interface GradedDecision {
   readonly provider: string;
   readonly model: string;
   readonly requestedModel: string;
+  /** Hash of the policy that decided. */
+  readonly policy: string;
+  /** Experiment arms, `name:arm` joined by commas; null: none. */
+  readonly arm: string | null;
   /** Key of the conversation; null: it has none, or the policy keeps none together. */
   readonly session: string | null;
 }

@@ -57,7 +57,8 @@ export function keyInput(context: RequestContext, scope: CacheScope, exchange: E
     members,
     path: context.path,
     provider: provider.name,
-    policy: generation.hash,
+    // Arms share no answers: a control that is answered by the treatment compares nothing.
+    policy: context.arm === null ? generation.hash : `${generation.hash} ${context.arm}`,
     section: section.name,
     caller,
     bySession: section.cache.bySession,

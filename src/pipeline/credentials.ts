@@ -30,7 +30,7 @@ export class Credentials {
   readonly #keys = new Map<string, string>();
 
   /** Reads every provider's file again. A file that cannot be read or is empty takes its key away. */
-  async refresh(generation: PolicyGeneration): Promise<void> {
+  async refresh(generation: Pick<PolicyGeneration, 'providers'>): Promise<void> {
     await Promise.all(
       [...generation.providers.values()].map(async (provider) => {
         const key = provider.credential === null ? '' : await readKey(provider.credential.file);

@@ -61,6 +61,7 @@ async function pipelineOf(policy: string, admission = new Admission()): Promise<
     policy: { current: () => generation },
     credentials,
     cooldowns: new Cooldowns(),
+    trials: null,
     sessions: null,
     grader: null,
     feedback: null,

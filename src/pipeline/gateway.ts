@@ -30,6 +30,7 @@ import { sessionInHeaders, sessionKey } from '../sessions/key.ts';
 import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { cachedAfter } from '../sessions/warmth.ts';
+import type { Trials } from '../experiments/trials.ts';
 import { AnswerObserver } from './response.ts';
 
 export interface PipelineOptions {
@@ -42,6 +43,8 @@ export interface PipelineOptions {
   readonly cache: ResponseCache;
   /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
   readonly traceRatio?: number;
+  /** Null: there are no experiments and no rollouts here. */
+  readonly trials: Trials | null;
   /** Null: conversations are not kept together. */
   readonly sessions: Sessions | null;
   /** Null: nothing is graded, and feedback is not taken here. */
@@ -173,7 +176,9 @@ export class Pipeline implements Gateway, AttemptGateway {
       trace: this.#trace(headers, traceparent),
       routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
       cache: cacheScope(headers, generation, section, path),
-      sessionName: section.sessions === null ? null : sessionInHeaders(headers, section.sessions.headers),
+      arm: null,
+      forced: null,
+      sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders(headers, section.sessions?.headers ?? []),
       appKeys: section.fallback === null ? [] : appKeysOf(headers),
     };
     let leave: (() => void) | null = null;
@@ -219,7 +224,8 @@ export class Pipeline implements Gateway, AttemptGateway {
     return { kind: 'waiting', plan: planned, leave: () => (left = true) };
   }
 
-  #read(context: RequestContext, bytes: Buffer, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
+  #read(came: RequestContext, bytes: Buffer, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
+    let context = came;
     const enteredAt = performance.now();
     try {
       if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
@@ -227,6 +233,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       const read = readExchange(context.recognition, bytes, members);
       if (!read.ok) return this.#passBody(read.reason);
       const { exchange } = read;
+      context = this.#inArms(came, exchange, bytes);
       if (context.cache === null || members === null) return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
       const query = cacheQuery(context, context.cache, exchange, members, bytes);
       if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt, gone);
@@ -237,6 +244,18 @@ export class Pipeline implements Gateway, AttemptGateway {
     } catch (error) {
       return this.#failed(context, error);
     }
+  }
+
+  /** The same request with the policy and the arms that rollouts and experiments put it in. */
+  #inArms(context: RequestContext, exchange: Exchange, bytes: Buffer): RequestContext {
+    const { trials } = this.#options;
+    const { id, caller, provider, section, routeOff } = context;
+    if (trials === null || routeOff || exchange.operation !== 'generate' || section.mode !== 'enabled' || !trials.active(context.generation)) return context;
+    const session = sessionKey(caller.workspace, context.sessionName, exchange, bytes)?.key ?? null;
+    const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, context.generation);
+    if (assigned === null) return context;
+    const { generation, forced, arm } = assigned;
+    return { ...context, generation, provider: generation.providers.get(provider.name) ?? provider, section: assigned.section ?? generation.section(caller.workspace, provider.name), forced, arm };
   }
 
   /** Goes on when the cache has spoken, unless the client has left by then. */
@@ -382,6 +401,7 @@ export class Pipeline implements Gateway, AttemptGateway {
         chain: null,
         trace,
         grading: null,
+        arm: null,
         sessionIdleMs: null,
         overheadMs: performance.now() - startedAt,
       },

@@ -16,7 +16,7 @@ import type { TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { decide } from '../route/decide.ts';
-import type { DecideInput, Decision } from '../route/types.ts';
+import type { DecideInput, Decision, Forced } from '../route/types.ts';
 import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
@@ -50,6 +50,9 @@ export interface RequestContext {
   readonly cache: CacheScope | null;
   /** The app's own key headers, where a chain may have to put them back; else empty. */
   readonly appKeys: readonly (readonly [string, string])[];
+  /** What experiments make of it; null: nothing. */
+  readonly arm: string | null;
+  readonly forced: Forced | null;
   /** The conversation's name in the headers; null: none says it, or nobody asks. */
   readonly sessionName: string | null;
 }
@@ -136,6 +139,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     exchange,
     verdict: classifyRequest(exchange, section.thresholds, features),
     session,
+    forced: context.forced,
     learned: asked ? judge(router.current(), exchange, features, section.learned.weak.model, section.learned) : null,
     caller,
     provider,
@@ -313,6 +317,7 @@ export function openExchange(
         reasoning: exchange.reasoning,
       },
     },
+    arm: context.arm,
     cache: cache.cache,
     cacheEntry: cache.cacheEntry,
     trace: context.trace,
@@ -353,6 +358,7 @@ export function metadataOf(open: OpenExchange): SluiceMetadata {
   if (open.cache !== 'off') metadata['cache'] = open.cache;
   if (decision !== null) {
     metadata['tier'] = decision.tier;
+    if (open.arm !== null) metadata['arm'] = open.arm;
     metadata['attempts'] = '1';
   }
   return metadata;

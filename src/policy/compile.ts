@@ -4,6 +4,7 @@ import { withOverrides, type CatalogOverrides } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../limits.ts';
 import { compileBudgets } from './budgets.ts';
+import { compileExperiments, compileRollout } from './experiments.ts';
 import { loadFile, plainProblem, type LoadedFile } from './load.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
 import { checkCovered, checkMatch, sectionFinder, type PlacedSection } from './match.ts';
@@ -113,10 +114,26 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
       }
     }
   }
+  const find = sectionFinder(sections.map(({ document }) => document));
+  const experiments = compileExperiments(loaded, {
+    providers,
+    problems,
+    target: (text, source, path, provider) => compiler.target(text, source, path, provider),
+    sections: (overlay) => {
+      const varied = new Map<string, PolicySection>();
+      for (const provider of providers.values()) {
+        varied.set(`\n${provider.name}`, compiler.compile(global, defaultsSource, null, provider, overlay));
+        for (const { document, source, index } of sections) {
+          if (document.match?.provider === undefined || document.match.provider.includes(provider.name)) varied.set(`${document.name}\n${provider.name}`, compiler.compile(document, source, index, provider, overlay));
+        }
+      }
+      return (workspace, provider) => varied.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
+    },
+  });
+  const rollout = compileRollout(loaded, problems);
   compiler.finish();
   checkCovered(sections, problems);
   const budgets = compileBudgets(loaded, catalog, problems);
-  const find = sectionFinder(sections.map(({ document }) => document));
   const cache = new Map<string, PolicySection>();
   // Without folders: the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
   const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
@@ -127,6 +144,9 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     loadedAt: options.now ?? Date.now(),
     providers,
     catalog,
+    files,
+    experiments,
+    rollout,
     workspaceHeaders: (workspaces?.headers ?? ['x-sluice-workspace']).map((header) => header.toLowerCase()),
     userHeaders: (workspaces?.userHeaders ?? ['x-sluice-user']).map((header) => header.toLowerCase()),
     ruleHeaders,

@@ -84,6 +84,8 @@ export function policyReference(): string {
 }
 
 function describe(node: JsonNode, path: string, rows: string[]): void {
+  // An experiment's are those of defaults: once is enough to read.
+  if (path === 'experiments[].settings') return;
   for (const [name, child] of Object.entries(node.properties ?? {})) {
     // Sections repeat the settings of defaults: once is enough to read.
     if (path === 'sections[]' && !['name', 'match'].includes(name)) continue;

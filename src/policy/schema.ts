@@ -127,6 +127,10 @@ const share = z
   .describe('A share: 5% or 0.05');
 const onOff = z.enum(['on', 'off']);
 
+const unit = z.enum(['session', 'workspace', 'request']);
+
+const match = z.strictObject({ workspace: names.optional().describe('Names, or prefixes that end in *'), provider: names.optional().describe('Providers by name') });
+
 const grading = z.strictObject({
   checks: onOff.optional().describe('Whether answers are looked into: JSON, schema, tool arguments, emptiness; how they ended is graded anyway'),
   regenerate: onOff.optional().describe('Whether asking the same question of the same conversation again counts as a low grade'),
@@ -175,6 +179,39 @@ const settings = {
     .optional()
     .describe('What the record keeps of the prompt'),
 };
+
+const experiment = z
+  .strictObject({
+    name,
+    kind: z.literal('ab').describe('ab: a share is answered otherwise'),
+    enabled: onOff.optional().describe('off: nobody takes part'),
+    match: match.optional().describe('Whose requests take part; absent: all'),
+    share: share.describe('Share of them that gets the treatment'),
+    by: unit.optional().describe('Who stays in one arm; session by default'),
+    model: model.optional().describe('The treatment: this model if it can do the job, or `requested`: the one that the app asked for'),
+    settings: z.strictObject(settings).optional().describe('The treatment: these settings of a section in place of its own; those of defaults'),
+    stopOnHarm: onOff.optional().describe('on: the treatment ends by itself when tests show that it does harm'),
+  })
+  .refine((value) => (value.model === undefined) !== (value.settings === undefined), 'say exactly one of model, settings');
+
+const rollout = z.strictObject({
+  stages: z.array(share).min(1).max(20).optional().describe('Shares, ascending; then all. 1%, 10%, 50% by default'),
+  by: unit.optional().describe('Who stays with one policy; session by default'),
+  requests: z.int().min(1).max(1_000_000).optional().describe('Answers of the new policy that a stage takes at least; 200 by default'),
+  minutes: z.number().min(0).max(30 * 24 * 60).optional().describe('Time that a stage takes at least; 30 by default'),
+  keepForDays: z.number().min(0).max(365).optional().describe('Days for which the old policy is kept ready for `sluice rollback`; 14 by default'),
+  falseAlarm: share.optional().describe('How often a harmless policy may be taken back; 5% by default'),
+  horizon: z.int().min(50).max(1_000_000).optional().describe('Comparisons within which the tests are sharpest; 2000 by default'),
+  tolerance: z
+    .strictObject({
+      quality: z.number().min(0).max(0.5).optional().describe('Drop of the mean grade that is no harm; 0 by default'),
+      errors: z.number().min(0).max(0.5).optional().describe('Rise of the share of errors that is no harm; 0 by default'),
+      cost: z.number().min(0).max(10).optional().describe('Relative rise of the mean cost that is no harm; 0.1 by default'),
+      latency: z.number().min(0).max(10).optional().describe('Relative rise of the mean time that is no harm; 0.25 by default'),
+    })
+    .optional()
+    .describe('What is no harm'),
+});
 
 const provider = z.strictObject({
   dialect: z.enum(['openai', 'azure-openai', 'anthropic', 'gemini', 'bedrock']).optional().describe('The API that it speaks'),
@@ -242,12 +279,14 @@ export const policySchema = z.strictObject({
     .describe('Who is asking'),
   budgets: z.array(budget).max(limits.budgets).optional().describe('Money that may be spent; see docs/budgets.md'),
   webhooks: z.record(name, webhook).optional().describe('Where budgets tell people, by name'),
+  experiments: z.array(experiment).max(20).optional().describe('A/B experiments; see docs/experiments.md'),
+  rollout: rollout.optional().describe('How this policy takes the place of the one before it; absent: at once'),
   defaults: z.strictObject(settings).optional().describe('Settings that every section inherits'),
   sections: z
     .array(
       z.strictObject({
         name,
-        match: z.strictObject({ workspace: names.optional().describe('Names, or prefixes that end in *'), provider: names.optional().describe('Providers by name') }).optional().describe('Absent parts match all'),
+        match: match.optional().describe('Absent parts match all'),
         ...settings,
       }),
     )
@@ -260,6 +299,8 @@ export type SectionDocument = NonNullable<PolicyDocument['sections']>[number];
 export type SettingsDocument = NonNullable<PolicyDocument['defaults']>;
 export type DirectiveDocument = z.infer<typeof directive>;
 export type LearnedDocument = z.infer<typeof learned>;
+export type ExperimentDocument = z.infer<typeof experiment>;
+export type RolloutDocument = z.infer<typeof rollout>;
 export type SessionsDocument = z.infer<typeof sessions>;
 export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;

@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/types.ts';
 import { defaultThresholds, tiers, type Tier } from '../classify/types.ts';
 import { compileCache } from './cache.ts';
 import { compileConditions, covers } from './conditions.ts';
+import type { Overlay } from './experiments.ts';
 import { compileFallback } from './fallback.ts';
 import { compileGrading } from './grading.ts';
 import { compileLearned } from './learned.ts';
@@ -47,9 +48,10 @@ export class SectionCompiler {
   }
 
   /** `index` null: the settings of `defaults` alone. */
-  compile(document: SectionDocument, source: SourceFile, index: number | null, provider: Provider): PolicySection {
-    const settings: SettingsDocument = { ...this.#context.defaults, ...document };
+  compile(document: SectionDocument, source: SourceFile, index: number | null, provider: Provider, overlay: Overlay | null = null): PolicySection {
+    const settings: SettingsDocument = { ...this.#context.defaults, ...document, ...overlay?.settings };
     const place = (key: string): Place => {
+      if (overlay !== null && key in overlay.settings) return { source: overlay.source, base: [...overlay.path, key] };
       const own = index !== null && key in document;
       return own ? { source, base: ['sections', index, key] } : { source: this.#context.defaultsSource, base: ['defaults', key] };
     };
@@ -107,6 +109,14 @@ export class SectionCompiler {
             ? { kind: 'truncate', units: settings.prompts.units ?? 256 }
             : { kind: settings.prompts.capture },
     };
+  }
+
+  /** A model that an experiment names, for one provider's traffic. */
+  target(text: string, source: SourceFile, path: readonly PropertyKey[], provider: Provider): TargetRef | null {
+    const place: Place = { source, base: path };
+    const target = this.#targets.resolve(text, place, [], { provider, allow: new Set(this.#context.defaults.allowProviders ?? []) });
+    if (target !== null) this.#targets.checkCandidate(target, place, []);
+    return target;
   }
 
   /** To be called once, after all sections: says what no provider's traffic can use. */

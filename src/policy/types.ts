@@ -4,6 +4,8 @@ import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { DialectFamily, Exchange } from '../dialects/types.ts';
+import type { PolicyExperiment, RolloutPolicy } from '../experiments/types.ts';
+import type { PolicyFile } from './source-map.ts';
 
 export type Mode = 'enabled' | 'shadow' | 'off';
 
@@ -214,6 +216,11 @@ export interface PolicyGeneration {
   readonly loadedAt: number;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly catalog: Catalog;
+  /** The source texts, in their order of precedence. */
+  readonly files: readonly PolicyFile[];
+  readonly experiments: readonly PolicyExperiment[];
+  /** How it takes the place of the policy before it; null: at once. */
+  readonly rollout: RolloutPolicy | null;
   /** Header names that say the workspace, in order; lower case. Default: x-sluice-workspace. */
   readonly workspaceHeaders: readonly string[];
   /** Header names that say the user, in order; lower case. Default: x-sluice-user. */

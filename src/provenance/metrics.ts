@@ -146,6 +146,27 @@ export class Metrics implements RecordSink, GradeSink {
     this.#spans = counts;
   }
 
+  /** `event` and `cause` must come from closed lists of the caller's. */
+  rolloutEvent(event: string, cause: string | null): void {
+    this.#inc(metricTable.rolloutEvents, [event, cause ?? none]);
+  }
+
+  /** Where the new policy's share and the evidence of running comparisons (0 to 1, 1: an alarm) are read at each scrape. */
+  watchTrials(share: () => number, evidence: () => readonly { readonly experiment: string; readonly metric: string; readonly level: number }[]): void {
+    this.#gauge(metricTable.rolloutShare, share);
+    const spec = metricTable.experimentEvidence;
+    const gauge: Gauge = new Gauge({
+      name: spec.name,
+      help: spec.help,
+      labelNames: [...spec.labels],
+      registers: [this.registry],
+      collect: () => {
+        gauge.reset();
+        for (const { experiment, metric, level } of evidence()) gauge.labels(experiment, metric).set(level);
+      },
+    });
+  }
+
   /** Where the number of remembered conversations is read at each scrape. */
   watchSessions(size: () => number): void {
     this.#gauge(metricTable.sessions, size);
@@ -252,6 +273,7 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.requests, [model, servedBy, record.api ?? none, tier, reason, record.cacheEntry === null ? 'false' : 'true', record.outcome]);
     if (decision !== null) this.#inc(metricTable.routes, [tier, reason, requested, model]);
     this.#chain(record, tier);
+    if (record.arm !== null) for (const label of record.arm.split(',')) this.#inc(metricTable.experiments, [label.slice(0, label.lastIndexOf(':')), label.slice(label.lastIndexOf(':') + 1), record.outcome]);
     if (decision?.session !== undefined) this.#inc(metricTable.sessionTurns, [decision.session.keptForCache ? 'kept-for-cache' : decision.session.raised ? 'raised' : 'none']);
     this.#attempts(record, tier);
     const workspace = this.#labels.workspace(record.workspace);

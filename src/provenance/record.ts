@@ -9,7 +9,7 @@ import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 export interface RequestFacts
   extends Pick<
     ExchangeRecord,
-    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'trace'
+    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'arm' | 'trace'
   > {
   /** Milliseconds since the epoch at the request's headers. */
   readonly wallTime: number;
@@ -91,7 +91,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost) : [],
     cache: request.cache,
     cacheEntry: request.cacheEntry,
-    arm: null,
+    arm: request.arm,
     trace: request.trace,
     budgets: request.budgets,
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },

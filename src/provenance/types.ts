@@ -126,6 +126,7 @@ export interface ExchangeRecord {
   readonly cache: CacheState;
   /** The answer that was served from the cache; null when none was. */
   readonly cacheEntry: CacheEntryFacts | null;
+  /** Experiment arms, `name:control` or `name:treatment`, joined by commas; null: it takes part in none. */
   readonly arm: string | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;

@@ -139,6 +139,7 @@ class Decider {
       (exchange.operation === 'generate' && this.#requestedEntry === null && section.unknownModel === 'keep' ? this.#keep('kept-unknown-model') : null) ??
       this.#rules(section.rules) ??
       (exchange.operation !== 'generate' ? this.#keep('kept-operation') : null) ??
+      this.#forced() ??
       this.#learned() ??
       (section.routedTiers.has(needed) ? this.#table(needed, section.upgrades === 'allow', 'tier', null) : this.#keep('kept-tier-not-routed')) ??
       this.#default() ??
@@ -193,6 +194,16 @@ class Decider {
       if (report !== undefined) report.disqualified = 'cooling-down';
     }
     return awake;
+  }
+
+  /** What an experiment wants; where that model cannot do the job, the request is decided as any other. */
+  #forced(): Choice | null {
+    const { forced } = this.#input;
+    if (forced === undefined || forced === null) return null;
+    const tier = this.#needed();
+    if (forced.target === null) return { ...this.#keep('experiment'), rule: forced.experiment };
+    const target = this.#explicit(forced.target, tier);
+    return target === null ? null : this.#take(target, 'experiment', forced.experiment, tier);
   }
 
   /** The weak model where the learned router says that it is enough; else the requested one, which is the stronger. */

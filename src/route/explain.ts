@@ -21,6 +21,7 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   'kept-operation': 'only generation is routed by tier',
   'kept-by-rule': 'a rule of the policy keeps the requested model',
   learned: 'the learned router expects the cheaper model to do as well, within the promised loss',
+  experiment: 'an experiment forces it for its share of the requests',
   'kept-session': 'an earlier turn of the conversation needed the stronger model',
   'kept-learned': 'the learned router takes the requested model to be needed, or does not know this kind of request',
   default: "no candidate qualified, so the policy's default answered",

@@ -20,6 +20,7 @@ export type DecisionReason =
   | 'kept-by-rule'
   | 'learned'
   | 'kept-learned'
+  | 'experiment'
   | 'kept-session'
   | 'default'
   | 'cooling-down'
@@ -60,9 +61,17 @@ export interface CandidateReport {
   readonly chosen: boolean;
 }
 
+/** An experiment's treatment of one request. `target` null: the requested model. */
+export interface Forced {
+  readonly experiment: string;
+  readonly target: TargetRef | null;
+}
+
 export interface DecideInput {
   readonly exchange: Exchange;
   readonly verdict: Verdict;
+  /** What an experiment asks for; absent or null: nothing. */
+  readonly forced?: Forced | null;
   /** The request's conversation; absent or null: it has none, or the policy keeps none together. */
   readonly session?: SessionView | null;
   /** What the learned router said; absent where the section does not ask it. */

@@ -81,6 +81,9 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
   return {
     number: 3,
     hash: '0123456789abcdef',
+    files: [],
+    experiments: [],
+    rollout: null,
     resourceVersion: null,
     loadedAt: 1_700_000_000_000,
     providers: new Map([openai, provider('mistral', { credential: { file: '/key' } }), provider('anthropic', { family: 'anthropic', credential: { file: '/key' } })].map((one) => [one.name, one])),
@@ -150,7 +153,7 @@ export function record(decided: DecideInput = input(), ending: Partial<AnswerFac
       kind: 'decision', id: '018bcfe5-6800-7000-8000-000000000001', wallTime: 1_700_000_000_000, generation: decided.generation, workspace: decided.caller.workspace, user: decided.caller.user, budgets: [], provider: decided.provider.name,
       api: decided.exchange.api, operation: decided.exchange.operation, stream: decided.exchange.stream, passReason: null, requestedModel: decided.exchange.model, verdict: decided.verdict,
       decision: decide(decided), section: decided.section.name, mode: decided.section.mode,
-      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: decided.exchange.messages, tools: decided.exchange.tools, images: decided.exchange.images, promptHash: 'ab', promptStart: null, asks: asksOf(decided.exchange) }, caller: { userTier: null, quality: null, task: null }, cache: 'off', cacheEntry: null, trace: null, overheadMs: 0.125, ...facts,
+      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: decided.exchange.messages, tools: decided.exchange.tools, images: decided.exchange.images, promptHash: 'ab', promptStart: null, asks: asksOf(decided.exchange) }, caller: { userTier: null, quality: null, task: null }, arm: null, cache: 'off', cacheEntry: null, trace: null, overheadMs: 0.125, ...facts,
     },
     { outcome: 'complete', status: 200, answer: answer(), firstByteMs: 40, firstTokenMs: null, totalMs: 90.5, ...ending },
   );

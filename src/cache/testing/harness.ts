@@ -74,6 +74,8 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     trace: null,
     cache: scope,
     appKeys: [],
+    arm: null,
+    forced: null,
     sessionName: null,
   };
   return [context, scope, read.exchange, members, bytes];

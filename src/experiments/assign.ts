@@ -1,0 +1,24 @@
+import { hash } from 'node:crypto';
+import type { ExperimentMatch, UnitKind } from './types.ts';
+
+/** Where a unit stands between 0 and 1, the same for the same experiment and unit. Who is in a share stays in a larger one. */
+export function position(experiment: string, unit: string): number {
+  return Number.parseInt(hash('sha256', `${experiment}\0${unit}`).slice(0, 12), 16) / 2 ** 48;
+}
+
+/** What stays in one arm: `session` is the conversation's key, or null. */
+export function unitOf(by: UnitKind, request: { readonly id: string; readonly workspace: string; readonly session: string | null }): string {
+  switch (by) {
+    case 'session':
+      return request.session ?? request.id;
+    case 'workspace':
+      return request.workspace;
+    case 'request':
+      return request.id;
+  }
+}
+
+export function takesPart({ workspaces, providers }: ExperimentMatch, workspace: string, provider: string): boolean {
+  if (providers !== null && !providers.has(provider)) return false;
+  return workspaces === null || workspaces.some((name) => (name.endsWith('*') ? workspace.startsWith(name.slice(0, -1)) : name === workspace));
+}

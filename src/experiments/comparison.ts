@@ -1,0 +1,118 @@
+import type { Grade } from '../feedback/types.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import { Pairing } from './pairing.ts';
+import { SequentialTest } from './sequential.ts';
+import type { Tolerance } from './types.ts';
+
+/** What two arms are compared by. Closed list: a metric label. `quality`: grades of people, apps, judges; `checks`: of the answer's form. */
+export const comparedBy = ['quality', 'checks', 'errors', 'cost', 'latency'] as const;
+export type ComparedBy = (typeof comparedBy)[number];
+
+export type ArmName = 'control' | 'treatment';
+
+/** How the false alarms that are allowed are shared out: the tests together raise no more. */
+const shareOfAlarms: Readonly<Record<ComparedBy, number>> = { quality: 0.6, checks: 0.1, errors: 0.1, cost: 0.1, latency: 0.1 };
+
+export interface ArmFigures {
+  readonly observations: number;
+  /** Null: none yet. */
+  readonly mean: number | null;
+}
+
+export interface MetricFigures {
+  readonly control: ArmFigures;
+  readonly treatment: ArmFigures;
+  /** 1 says nothing; at `threshold` the treatment is taken to do harm. */
+  readonly evidence: number;
+  readonly threshold: number;
+  readonly harm: boolean;
+}
+
+export interface ComparisonOptions {
+  readonly falseAlarm: number;
+  readonly horizon: number;
+  readonly tolerance: Tolerance;
+}
+
+export const defaultComparison: ComparisonOptions = { falseAlarm: 0.05, horizon: 2_000, tolerance: { quality: 0, errors: 0, cost: 0.1, latency: 0.25 } };
+
+/** Two arms side by side, and a test for each thing in which the treatment may do harm. All tests may be looked at at any time. */
+export class Comparison {
+  readonly #metrics: Readonly<Record<ComparedBy, { readonly pairing: Pairing; readonly test: SequentialTest; readonly control: Sum; readonly treatment: Sum }>>;
+
+  constructor({ falseAlarm, horizon, tolerance }: ComparisonOptions) {
+    const metric = (name: ComparedBy) => {
+      const test = new SequentialTest({ falseAlarm: falseAlarm * shareOfAlarms[name], horizon });
+      const amount = name === 'cost' || name === 'latency';
+      const pairing = new Pairing(amount ? 'amount' : 'score', name === 'checks' ? tolerance.quality : tolerance[name], (difference) => test.observe(difference));
+      return { test, pairing, control: new Sum(), treatment: new Sum() };
+    };
+    this.#metrics = { quality: metric('quality'), checks: metric('checks'), errors: metric('errors'), cost: metric('cost'), latency: metric('latency') };
+  }
+
+  /** The treatment's share of the requests from here on, strictly between 0 and 1. */
+  share(treatment: number): void {
+    for (const name of comparedBy) this.#metrics[name].pairing.share(treatment);
+  }
+
+  /** What one exchange says of its arm. */
+  record(arm: ArmName, { kind, outcome, quality, cost, timing, stream }: ExchangeRecord): void {
+    // A new policy's cache is empty: what caches answer would speak for the old one.
+    if (kind !== 'decision') return;
+    // A client that leaves, and a policy that refuses, say nothing of a model.
+    if (outcome !== 'complete' && outcome !== 'cut' && outcome !== 'provider-error') return;
+    this.#observe(arm, 'errors', outcome === 'complete' ? 1 : 0);
+    if (quality !== null) this.#observe(arm, 'checks', quality.score);
+    if (cost.known) this.#observe(arm, 'cost', cost.usd);
+    const ms = stream ? (timing.firstTokenMs ?? timing.firstByteMs) : timing.totalMs;
+    if (outcome === 'complete' && ms !== null) this.#observe(arm, 'latency', ms);
+  }
+
+  grade(arm: ArmName, { source, score }: Grade): void {
+    // Checks came with the record; an escalation is an attempt's, and the answer was another's.
+    if (source !== 'checks' && source !== 'escalation') this.#observe(arm, 'quality', score);
+  }
+
+  /** The first thing in which the treatment is shown to do harm; null: none. */
+  get harm(): ComparedBy | null {
+    return comparedBy.find((name) => this.#metrics[name].test.alarm) ?? null;
+  }
+
+  /** The strongest evidence of harm there is now. */
+  get worst(): number {
+    return Math.max(...comparedBy.map((name) => this.#metrics[name].test.evidence));
+  }
+
+  /** Requests of an arm whose end was seen. */
+  seen(arm: ArmName): number {
+    return this.#metrics.errors[arm].count;
+  }
+
+  figures(): Readonly<Record<ComparedBy, MetricFigures>> {
+    const of = (name: ComparedBy): MetricFigures => {
+      const { control, treatment, test } = this.#metrics[name];
+      return { control: control.figures(), treatment: treatment.figures(), evidence: test.evidence, threshold: test.threshold, harm: test.alarm };
+    };
+    return { quality: of('quality'), checks: of('checks'), errors: of('errors'), cost: of('cost'), latency: of('latency') };
+  }
+
+  #observe(arm: ArmName, name: ComparedBy, value: number): void {
+    const metric = this.#metrics[name];
+    metric[arm].add(value);
+    metric.pairing.observe(arm, value);
+  }
+}
+
+class Sum {
+  count = 0;
+  #sum = 0;
+
+  add(value: number): void {
+    this.count++;
+    this.#sum += value;
+  }
+
+  figures(): ArmFigures {
+    return { observations: this.count, mean: this.count === 0 ? null : this.#sum / this.count };
+  }
+}

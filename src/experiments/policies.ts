@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import type { Catalog } from '../catalog/types.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import type { PolicyFile } from '../policy/source-map.ts';
+import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem, Provider } from '../policy/types.ts';
+import { Rollout, type RolloutChange, type RolloutState } from './rollout.ts';
+
+export interface RolloutPoliciesOptions {
+  /** Where edits come from. */
+  readonly source: LivePolicyStore;
+  readonly catalog: Catalog;
+  /** File in which the state survives restarts; null: it does not. */
+  readonly file: string | null;
+  readonly onRuleError: (rule: string, error: unknown) => void;
+  readonly onChange: (change: RolloutChange) => void;
+  /** The file cannot be read or written; the rollout goes on in memory. */
+  readonly onError: (error: unknown) => void;
+}
+
+const policyFile = z.looseObject({ name: z.string(), text: z.string() });
+const saved = z.object({
+  version: z.literal(1),
+  stable: z.object({ files: z.array(policyFile), resourceVersion: z.string().nullable() }),
+  candidate: z.object({ hash: z.string(), stage: z.int().min(0) }).nullable(),
+  kept: z.object({ files: z.array(policyFile), resourceVersion: z.string().nullable(), until: z.number() }).nullable(),
+  rolledBack: z.array(z.string()),
+  stopped: z.array(z.string()),
+});
+type Saved = z.infer<typeof saved>;
+
+/**
+ * The policies of a server: the one in force, the one that rolls out, and the one before, kept ready. Edits come from another store; which
+ * of them a request gets is the rollout's to say.
+ */
+export class RolloutPolicies implements LivePolicyStore {
+  readonly rollout: Rollout;
+  /** Experiments that were stopped by hand before this start. */
+  readonly stoppedBefore: readonly string[];
+  readonly #options: RolloutPoliciesOptions;
+  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
+  #catalog: Catalog;
+  #stopped: readonly string[];
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: RolloutPoliciesOptions) {
+    this.#options = options;
+    this.#catalog = options.catalog;
+    const newest = options.source.current();
+    const before = this.#read();
+    const stable = before === null ? newest : (this.#compile(before.stable) ?? newest);
+    const kept = before?.kept == null ? null : this.#compile(before.kept);
+    this.stoppedBefore = before?.stopped ?? [];
+    this.#stopped = this.stoppedBefore;
+    const state: RolloutState = { stable, candidate: null, kept: kept === null || before?.kept == null ? null : { generation: kept, until: before.kept.until }, rolledBack: before?.rolledBack ?? [] };
+    this.rollout = new Rollout(state, (change) => {
+      options.onChange(change);
+      this.#tell();
+    });
+    this.rollout.take(newest, before?.candidate?.hash === newest.hash ? before.candidate.stage : 0);
+    options.source.onChange((generation) => {
+      this.rollout.take(generation);
+      this.#tell();
+    });
+    this.#save();
+  }
+
+  current(): PolicyGeneration {
+    return this.rollout.stable;
+  }
+
+  /** The providers of all policies that may answer now, or soon again. */
+  reachable(): { readonly providers: ReadonlyMap<string, Provider> } {
+    const { stable, candidate, kept } = { ...this.rollout.state(), candidate: this.rollout.candidate };
+    return { providers: new Map([...(kept?.generation.providers ?? []), ...(candidate?.providers ?? []), ...stable.providers]) };
+  }
+
+  /** Told when the policy in force changes, or one begins or ends to roll out. */
+  onChange(listener: (generation: PolicyGeneration) => void): () => void {
+    this.#changed.add(listener);
+    return () => this.#changed.delete(listener);
+  }
+
+  lastRefusal(): ReturnType<LivePolicyStore['lastRefusal']> {
+    return this.#options.source.lastRefusal();
+  }
+
+  onRefusal(listener: (problems: readonly Problem[]) => void): () => void {
+    return this.#options.source.onRefusal(listener);
+  }
+
+  sources(): readonly PolicySourceState[] {
+    return this.#options.source.sources();
+  }
+
+  setCatalog(catalog: Catalog): void {
+    this.#catalog = catalog;
+    const { stable } = this.rollout;
+    this.#options.source.setCatalog(catalog);
+    // The source compiles its newest edit alone, and another may be in force.
+    if (this.rollout.stable !== stable) return;
+    const again = this.#compile(stable);
+    if (again !== null) this.rollout.refresh(again);
+  }
+
+  /** Experiments that are stopped by hand stay so. */
+  keepStopped(names: readonly string[]): void {
+    this.#stopped = names;
+    this.#save();
+  }
+
+  async close(): Promise<void> {
+    await this.#options.source.close();
+    await this.#writing;
+  }
+
+  #tell(): void {
+    this.#save();
+    for (const listener of this.#changed) listener(this.rollout.stable);
+  }
+
+  #compile({ files, resourceVersion }: { readonly files: readonly PolicyFile[]; readonly resourceVersion: string | null }): PolicyGeneration | null {
+    return compilePolicy(files, { catalog: this.#catalog, number: this.#options.source.current().number, resourceVersion, inOrder: true, onRuleError: this.#options.onRuleError }).generation;
+  }
+
+  #read(): Saved | null {
+    const { file } = this.#options;
+    if (file === null) return null;
+    try {
+      const read = saved.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+      if (read.success) return read.data;
+      this.#options.onError(read.error);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#options.onError(error);
+    }
+    return null;
+  }
+
+  /** One write after the other; the last one holds. */
+  #save(): void {
+    const { file } = this.#options;
+    if (file === null) return;
+    const { stable, candidate, kept, rolledBack } = this.rollout.state();
+    const plain = ({ files, resourceVersion }: PolicyGeneration) => ({ files: files.map((one) => ({ ...one })), resourceVersion });
+    const text = JSON.stringify({
+      version: 1,
+      stable: plain(stable),
+      candidate,
+      kept: kept === null ? null : { ...plain(kept.generation), until: kept.until },
+      rolledBack: [...rolledBack],
+      stopped: [...this.#stopped],
+    } satisfies Saved);
+    this.#writing = this.#writing
+      .then(async () => {
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(`${file}.new`, text, { mode: 0o600 });
+        await rename(`${file}.new`, file);
+      })
+      .catch((error: unknown) => this.#options.onError(error));
+  }
+}

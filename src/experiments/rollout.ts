@@ -1,0 +1,257 @@
+import type { Grade } from '../feedback/types.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import { position } from './assign.ts';
+import { Comparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
+import type { RolloutPolicy } from './types.ts';
+
+/** What became of a policy. Closed list: a metric label. */
+export type RolloutEvent = 'began' | 'advanced' | 'promoted' | 'rolled-back';
+
+/** Why it went back. `asked`: somebody said so. */
+export type RollbackCause = ComparedBy | 'asked';
+
+export interface RolloutChange {
+  readonly event: RolloutEvent;
+  /** Hash of the new policy. */
+  readonly policy: string;
+  /** Its share from here on. */
+  readonly share: number;
+  readonly cause: RollbackCause | null;
+}
+
+/** A policy that takes the place of another, as people look at it. */
+export interface RolloutStatus {
+  /** Hash of the policy in force; while one rolls out, of the old one. */
+  readonly stable: string;
+  readonly candidate: { readonly policy: string; readonly stage: number; readonly stages: readonly number[]; readonly share: number; readonly since: string; readonly answers: number; readonly figures: Readonly<Record<ComparedBy, MetricFigures>> } | null;
+  /** The one before, that `rollback` brings back at once. */
+  readonly kept: { readonly policy: string; readonly until: string } | null;
+  /** Policies that were rolled back: they are not tried again until they are edited. */
+  readonly rolledBack: readonly string[];
+}
+
+/** Evidence of harm from which a stage waits: it is far from an alarm, and reason enough to look longer. */
+const worry = 4;
+
+/** The label of a rollout's arms in records. */
+export const rolloutName = 'rollout';
+
+/** What survives a restart. */
+export interface RolloutState {
+  readonly stable: PolicyGeneration;
+  readonly candidate: { readonly hash: string; readonly stage: number } | null;
+  readonly kept: { readonly generation: PolicyGeneration; readonly until: number } | null;
+  readonly rolledBack: readonly string[];
+}
+
+interface Candidate {
+  generation: PolicyGeneration;
+  readonly rollout: RolloutPolicy;
+  stage: number;
+  since: number;
+  /** Answers of the new policy before this stage. */
+  before: number;
+  readonly comparison: Comparison;
+}
+
+/** Edits that are remembered as rolled back. */
+const mostRolledBack = 100;
+
+/**
+ * Which policy a request gets. A new one that says how it wants to be rolled out gets a share of the requests, then larger ones, while tests look
+ * for harm; it goes back by itself when there is some, and takes over when all stages are through.
+ */
+export class Rollout {
+  readonly #tell: (change: RolloutChange) => void;
+  readonly #now: () => number;
+  #stable: PolicyGeneration;
+  #candidate: Candidate | null = null;
+  #kept: { generation: PolicyGeneration; until: number } | null = null;
+  readonly #rolledBack = new Set<string>();
+
+  constructor(state: RolloutState, tell: (change: RolloutChange) => void, now: () => number = Date.now) {
+    this.#stable = state.stable;
+    this.#kept = state.kept === null ? null : { ...state.kept };
+    for (const hash of state.rolledBack) this.#rolledBack.add(hash);
+    this.#tell = tell;
+    this.#now = now;
+  }
+
+  /** The policy that answers whoever is in no share. */
+  get stable(): PolicyGeneration {
+    return this.#stable;
+  }
+
+  get candidate(): PolicyGeneration | null {
+    return this.#candidate?.generation ?? null;
+  }
+
+  state(): RolloutState {
+    const candidate = this.#candidate;
+    return { stable: this.#stable, candidate: candidate === null ? null : { hash: candidate.generation.hash, stage: candidate.stage }, kept: this.#kept, rolledBack: [...this.#rolledBack] };
+  }
+
+  /** The newest edit that is good. `stage`: where it stood before a restart. */
+  take(generation: PolicyGeneration, stage = 0): void {
+    const { hash, rollout } = generation;
+    if (hash === this.#stable.hash) {
+      // The same text with other prices, or an edit that was taken back.
+      this.#stable = generation;
+      this.#candidate = null;
+      return;
+    }
+    if (this.#candidate?.generation.hash === hash) {
+      this.#candidate.generation = generation;
+      return;
+    }
+    if (this.#rolledBack.has(hash)) {
+      this.#candidate = null;
+      return;
+    }
+    if (rollout === null) {
+      this.#candidate = null;
+      this.#replace(generation, null);
+      return;
+    }
+    const comparison = new Comparison(rollout);
+    this.#candidate = { generation, rollout, stage: Math.min(stage, rollout.stages.length - 1), since: this.#now(), before: 0, comparison };
+    this.#begin('began');
+  }
+
+  /** The policy in force, compiled again with other prices. */
+  refresh(generation: PolicyGeneration): void {
+    if (generation.hash === this.#stable.hash) this.#stable = generation;
+  }
+
+  /** The policy of a request and its arm; null: nothing rolls out. */
+  choose(unit: (by: RolloutPolicy['by']) => string): { readonly generation: PolicyGeneration; readonly arm: ArmName } | null {
+    const candidate = this.#candidate;
+    if (candidate === null) return null;
+    const { rollout, generation } = candidate;
+    const treated = position(`${rolloutName}\0${generation.hash}`, unit(rollout.by)) < this.#share(candidate);
+    return treated ? { generation, arm: 'treatment' } : { generation: this.#stable, arm: 'control' };
+  }
+
+  record(arm: ArmName, record: ExchangeRecord): void {
+    const candidate = this.#candidate;
+    // What another policy decided in the meantime says nothing of these two.
+    if (candidate === null || record.policy.hash !== this.#hashOf(candidate, arm)) return;
+    candidate.comparison.record(arm, record);
+    this.#judge(candidate);
+  }
+
+  /** `policy`: hash of the policy that decided the answer. */
+  grade(arm: ArmName, policy: string, grade: Grade): void {
+    const candidate = this.#candidate;
+    if (candidate === null || policy !== this.#hashOf(candidate, arm)) return;
+    candidate.comparison.grade(arm, grade);
+    this.#judge(candidate);
+  }
+
+  /** Back at once: from the policy that rolls out, or to the one before. False: there is nothing to go back to. */
+  rollback(cause: RollbackCause): boolean {
+    const candidate = this.#candidate;
+    if (candidate !== null) {
+      this.#candidate = null;
+      this.#forbid(candidate.generation.hash);
+      this.#tell({ event: 'rolled-back', policy: candidate.generation.hash, share: 0, cause });
+      return true;
+    }
+    const kept = this.#alive();
+    if (kept === null) return false;
+    const { hash } = this.#stable;
+    this.#stable = kept.generation;
+    this.#kept = null;
+    this.#forbid(hash);
+    this.#tell({ event: 'rolled-back', policy: hash, share: 0, cause });
+    return true;
+  }
+
+  /** Everybody at once, whatever the tests say. False: nothing rolls out. */
+  promote(): boolean {
+    const candidate = this.#candidate;
+    if (candidate === null) return false;
+    this.#candidate = null;
+    this.#replace(candidate.generation, candidate.rollout);
+    this.#tell({ event: 'promoted', policy: candidate.generation.hash, share: 1, cause: null });
+    return true;
+  }
+
+  status(): RolloutStatus {
+    const candidate = this.#candidate;
+    const kept = this.#alive();
+    return {
+      stable: this.#stable.hash,
+      candidate:
+        candidate === null
+          ? null
+          : {
+              policy: candidate.generation.hash,
+              stage: candidate.stage + 1,
+              stages: candidate.rollout.stages,
+              share: this.#share(candidate),
+              since: new Date(candidate.since).toISOString(),
+              answers: candidate.comparison.seen('treatment') - candidate.before,
+              figures: candidate.comparison.figures(),
+            },
+      kept: kept === null ? null : { policy: kept.generation.hash, until: new Date(kept.until).toISOString() },
+      rolledBack: [...this.#rolledBack],
+    };
+  }
+
+  #judge(candidate: Candidate): void {
+    const { comparison, rollout } = candidate;
+    const { harm } = comparison;
+    if (harm !== null) {
+      this.rollback(harm);
+      return;
+    }
+    if (comparison.seen('treatment') - candidate.before < rollout.requests || this.#now() - candidate.since < rollout.stageMs || comparison.worst >= worry) return;
+    if (candidate.stage + 1 >= rollout.stages.length) {
+      this.promote();
+      return;
+    }
+    candidate.stage++;
+    candidate.since = this.#now();
+    candidate.before = comparison.seen('treatment');
+    this.#begin('advanced');
+  }
+
+  #begin(event: 'began' | 'advanced'): void {
+    const candidate = this.#candidate;
+    if (candidate === null) return;
+    const share = this.#share(candidate);
+    candidate.comparison.share(share);
+    this.#tell({ event, policy: candidate.generation.hash, share, cause: null });
+  }
+
+  #share({ rollout, stage }: Candidate): number {
+    return rollout.stages[stage] ?? 1;
+  }
+
+  #hashOf(candidate: Candidate, arm: ArmName): string {
+    return arm === 'treatment' ? candidate.generation.hash : this.#stable.hash;
+  }
+
+  #replace(generation: PolicyGeneration, rollout: RolloutPolicy | null): void {
+    this.#kept = { generation: this.#stable, until: this.#now() + (rollout?.keepMs ?? defaultKeepMs) };
+    this.#stable = generation;
+  }
+
+  #alive(): { readonly generation: PolicyGeneration; readonly until: number } | null {
+    if (this.#kept !== null && this.#kept.until <= this.#now()) this.#kept = null;
+    return this.#kept;
+  }
+
+  #forbid(hash: string): void {
+    this.#rolledBack.add(hash);
+    if (this.#rolledBack.size > mostRolledBack) {
+      const oldest = this.#rolledBack.values().next();
+      if (oldest.done !== true) this.#rolledBack.delete(oldest.value);
+    }
+  }
+}
+
+/** How long a policy is kept ready after another has taken its place, unless that one says otherwise: two weeks, in ms. */
+export const defaultKeepMs = 14 * 24 * 3_600_000;

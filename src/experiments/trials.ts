@@ -1,0 +1,198 @@
+import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
+import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
+import type { Forced } from '../route/types.ts';
+import { position, takesPart, unitOf } from './assign.ts';
+import { Comparison, defaultComparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
+import { rolloutName, type Rollout } from './rollout.ts';
+import type { PolicyExperiment } from './types.ts';
+
+/** What experiments make of one request. */
+export interface Assignment {
+  readonly generation: PolicyGeneration;
+  /** Null: the generation's own. */
+  readonly section: PolicySection | null;
+  readonly forced: Forced | null;
+  /** `name:arm`, joined by commas; null: it takes part in nothing. */
+  readonly arm: string | null;
+}
+
+/** Who asks, as experiments tell them apart. */
+export interface Subject {
+  readonly id: string;
+  readonly workspace: string;
+  readonly provider: string;
+  /** Key of the conversation; null: none is known. */
+  readonly session: string | null;
+}
+
+export interface ExperimentStatus {
+  readonly name: string;
+  readonly kind: PolicyExperiment['kind'];
+  readonly share: number;
+  /** `harm`: it ended by itself. */
+  readonly state: 'running' | 'stopped' | 'harm';
+  readonly figures: Readonly<Record<ComparedBy, MetricFigures>>;
+}
+
+export interface TrialsOptions {
+  readonly rollout: Rollout;
+  /** Experiments that were stopped by hand before a restart. */
+  readonly stopped: readonly string[];
+  /** An experiment was stopped or started: by hand, or by harm in something. */
+  readonly onChange: (name: string, change: 'stopped' | 'started' | 'harm', by: ComparedBy | null) => void;
+}
+
+interface Run {
+  readonly id: string;
+  share: number;
+  readonly comparison: Comparison;
+  harm: ComparedBy | null;
+}
+
+/** Stops all experiments when it is among those that are stopped. */
+export const everyExperiment = '*';
+
+/** Puts requests into arms, and compares the arms by what records and grades say of them. */
+export class Trials implements RecordSink, GradeSink {
+  readonly #options: TrialsOptions;
+  readonly #stopped: Set<string>;
+  /** By name, of the policies in force. */
+  readonly #runs = new Map<string, Run>();
+
+  constructor(options: TrialsOptions) {
+    this.#options = options;
+    this.#stopped = new Set(options.stopped);
+  }
+
+  /** Whether requests of this generation may take part in anything. */
+  active({ experiments }: Pick<PolicyGeneration, 'experiments'>): boolean {
+    return experiments.length > 0 || this.#options.rollout.candidate !== null;
+  }
+
+  /** Which policy, and which arms; null: nothing is changed. Sticky: the same subject gets the same. */
+  assign(subject: Subject, stable: PolicyGeneration): Assignment | null {
+    const arms: string[] = [];
+    const chosen = this.#options.rollout.choose((by) => unitOf(by, subject));
+    let generation = stable;
+    if (chosen !== null && (chosen.arm === 'control' || sameProvider(chosen.generation, stable, subject.provider))) {
+      generation = chosen.generation;
+      arms.push(`${rolloutName}:${chosen.arm}`);
+    }
+    let forced: Forced | null = null;
+    let section: PolicySection | null = null;
+    for (const experiment of generation.experiments) {
+      if (!this.#ready(experiment) || !takesPart(experiment.match, subject.workspace, subject.provider)) continue;
+      const treated = position(experiment.name, unitOf(experiment.by, subject)) < experiment.share;
+      const target = experiment.target === null || experiment.target === 'requested' ? null : experiment.target.get(subject.provider);
+      // A model that this traffic cannot reach: for it there is no such experiment.
+      if (target === undefined) continue;
+      if (!treated) {
+        arms.push(`${experiment.name}:control`);
+        continue;
+      }
+      // One treatment a request: two at once would say nothing of either.
+      if (forced !== null || section !== null) continue;
+      arms.push(`${experiment.name}:treatment`);
+      if (experiment.section === null) forced = { experiment: experiment.name, target };
+      else section = experiment.section(subject.workspace, subject.provider);
+    }
+    return arms.length === 0 ? null : { generation, section, forced, arm: arms.join(',') };
+  }
+
+  record(record: ExchangeRecord): void {
+    if (record.arm === null) return;
+    for (const { name, arm } of armsOf(record.arm)) {
+      if (name === rolloutName) this.#options.rollout.record(arm, record);
+      else this.#note(name, (comparison) => comparison.record(arm, record));
+    }
+  }
+
+  observe(grade: Grade, { arm: label, policy }: GradedDecision): void {
+    if (label === null) return;
+    for (const { name, arm } of armsOf(label)) {
+      if (name === rolloutName) this.#options.rollout.grade(arm, policy, grade);
+      else this.#note(name, (comparison) => comparison.grade(arm, grade));
+    }
+  }
+
+  /** Ends an experiment's treatments at once, or (`*`) all of them. */
+  stop(name: string): void {
+    if (this.#stopped.has(name)) return;
+    this.#stopped.add(name);
+    this.#options.onChange(name, 'stopped', null);
+  }
+
+  /** Lets it go on; one that ended by harm begins anew. */
+  start(name: string): void {
+    if (this.#runs.get(name)?.harm != null) this.#runs.delete(name);
+    this.#stopped.delete(name);
+    this.#options.onChange(name, 'started', null);
+  }
+
+  get stopped(): readonly string[] {
+    return [...this.#stopped];
+  }
+
+  /** Whether an experiment takes requests now. */
+  runs({ name }: Pick<PolicyExperiment, 'name'>): boolean {
+    return !this.#stopped.has(name) && !this.#stopped.has(everyExperiment) && this.#runs.get(name)?.harm == null;
+  }
+
+  status(generation: Pick<PolicyGeneration, 'experiments'>): ExperimentStatus[] {
+    return generation.experiments.map((experiment) => {
+      const run = this.#runOf(experiment);
+      const { name, kind, share } = experiment;
+      return { name, kind, share, state: run.harm !== null ? 'harm' : this.runs(experiment) ? 'running' : 'stopped', figures: run.comparison.figures() };
+    });
+  }
+
+  #ready(experiment: PolicyExperiment): boolean {
+    this.#runOf(experiment);
+    return this.runs(experiment);
+  }
+
+  #runOf(experiment: PolicyExperiment): Run {
+    const known = this.#runs.get(experiment.name);
+    if (known?.id === experiment.id) {
+      if (known.share !== experiment.share) {
+        known.share = experiment.share;
+        setShare(known.comparison, experiment.share);
+      }
+      return known;
+    }
+    // One that is about something else begins anew.
+    const run: Run = { id: experiment.id, share: experiment.share, comparison: new Comparison(defaultComparison), harm: null };
+    setShare(run.comparison, experiment.share);
+    this.#runs.set(experiment.name, run);
+    return run;
+  }
+
+  #note(name: string, observe: (comparison: Comparison) => void): void {
+    const run = this.#runs.get(name);
+    if (run === undefined || run.harm !== null) return;
+    observe(run.comparison);
+    const { harm } = run.comparison;
+    const experiment = this.#options.rollout.stable.experiments.find((one) => one.name === name);
+    if (harm === null || experiment?.stopOnHarm !== true) return;
+    run.harm = harm;
+    this.#options.onChange(name, 'harm', harm);
+  }
+}
+
+function setShare(comparison: Comparison, share: number): void {
+  comparison.share(Math.min(0.999, Math.max(0.001, share)));
+}
+
+/** A provider that the two policies see differently cannot be changed under a request whose headers were read. */
+function sameProvider(one: PolicyGeneration, other: PolicyGeneration, name: string): boolean {
+  const [a, b] = [one.providers.get(name), other.providers.get(name)];
+  return a !== undefined && b !== undefined && a.family === b.family && a.endpoint === b.endpoint && a.pathPrefix === b.pathPrefix;
+}
+
+function armsOf(label: string): { readonly name: string; readonly arm: ArmName }[] {
+  return label.split(',').map((part) => {
+    const colon = part.lastIndexOf(':');
+    return { name: part.slice(0, colon), arm: part.slice(colon + 1) === 'treatment' ? 'treatment' : 'control' };
+  });
+}

@@ -1,0 +1,104 @@
+import { defaultComparison } from '../experiments/comparison.ts';
+import { defaultKeepMs } from '../experiments/rollout.ts';
+import type { PolicyExperiment, RolloutPolicy } from '../experiments/types.ts';
+import { share } from './learned.ts';
+import type { LoadedFile } from './load.ts';
+import { didYouMean } from './nearest.ts';
+import type { ExperimentDocument, RolloutDocument, SettingsDocument } from './schema.ts';
+import type { SourceFile } from './source-map.ts';
+import type { PolicySection, Problem, Provider, TargetRef } from './types.ts';
+
+/** What the compiler of sections does for experiments. */
+export interface ExperimentHelp {
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly problems: Problem[];
+  /** The target for one provider's traffic; null: none, and said where no traffic has one. */
+  readonly target: (text: string, source: SourceFile, path: readonly PropertyKey[], provider: Provider) => TargetRef | null;
+  /** Compiles every section with these settings on top, and finds them by workspace and provider. */
+  readonly sections: (overlay: Overlay) => (workspace: string, provider: string) => PolicySection;
+}
+
+/** Settings that stand in place of a section's own. */
+export interface Overlay {
+  readonly settings: SettingsDocument;
+  readonly source: SourceFile;
+  readonly path: readonly PropertyKey[];
+}
+
+/** Experiments of all files, by name; what is wrong is said. */
+export function compileExperiments(loaded: readonly LoadedFile[], help: ExperimentHelp): PolicyExperiment[] {
+  const names = new Set<string>();
+  return loaded.flatMap(({ source, document }) =>
+    (document.experiments ?? []).flatMap((experiment, index) => {
+      const path = ['experiments', index];
+      const say = (code: string, at: readonly PropertyKey[], message: string, fix: string): void => void help.problems.push(source.problem('error', code, [...path, ...at], message, fix));
+      if (names.has(experiment.name) || experiment.name === 'rollout') say('twice', ['name'], experiment.name === 'rollout' ? 'the name rollout is taken by rollouts' : `there is another experiment called ${experiment.name}`, 'Give each its own name.');
+      names.add(experiment.name);
+      for (const [at, name] of (experiment.match?.provider ?? []).entries()) {
+        if (!help.providers.has(name)) say('unknown-provider', ['match', 'provider', at], `there is no provider ${name}`, didYouMean(name, help.providers.keys(), 'Name one of this policy.'));
+      }
+      return experiment.enabled === 'off' ? [] : [compileOne(experiment, source, path, help)];
+    }),
+  );
+}
+
+function compileOne(document: ExperimentDocument, source: SourceFile, path: readonly PropertyKey[], help: ExperimentHelp): PolicyExperiment {
+  const base = {
+    name: document.name,
+    match: { workspaces: document.match?.workspace ?? null, providers: document.match?.provider === undefined ? null : new Set(document.match.provider) },
+    share: share(document.share),
+    // What it is about: when that changes, what was counted so far is of something else.
+    id: JSON.stringify({ ...document, share: null, stopOnHarm: null }),
+  };
+  const targets = (text: string): ReadonlyMap<string, TargetRef> =>
+    new Map(
+      [...help.providers.values()].flatMap((provider) => {
+        if (base.match.providers?.has(provider.name) === false) return [];
+        const target = help.target(text, source, [...path, 'model'], provider);
+        return target === null ? [] : [[provider.name, target] as const];
+      }),
+    );
+  const { model, settings } = document;
+  return {
+    ...base,
+    kind: 'ab',
+    by: document.by ?? 'session',
+    target: model === undefined ? null : model === 'requested' ? 'requested' : targets(model),
+    section: settings === undefined ? null : help.sections({ settings, source, path: [...path, 'settings'] }),
+    stopOnHarm: document.stopOnHarm === 'on',
+  };
+}
+
+const defaultStages = ['1%', '10%', '50%'];
+const defaultRequests = 200;
+const defaultMinutes = 30;
+const dayMs = 86_400_000;
+
+/** The rollout that the files ask for; null: none. */
+export function compileRollout(loaded: readonly LoadedFile[], problems: Problem[]): RolloutPolicy | null {
+  let found: { readonly document: RolloutDocument; readonly source: SourceFile } | null = null;
+  for (const { source, document } of loaded) {
+    if (document.rollout === undefined) continue;
+    if (found !== null) problems.push(source.problem('error', 'twice', ['rollout'], 'rollout is written down in another file too', 'Keep one of them.'));
+    found = { document: document.rollout, source };
+  }
+  if (found === null) return null;
+  const { document, source } = found;
+  const stages = (document.stages ?? defaultStages).map(share);
+  const wrong = stages.findIndex((stage, at) => !(stage > (stages[at - 1] ?? 0)) || stage >= 1);
+  if (wrong !== -1) problems.push(source.problem('error', 'range', ['rollout', 'stages', wrong], 'stages rise from above 0% to below 100%', 'Write e.g. [1%, 10%, 50%]; all requests come after the last by themselves.'));
+  return {
+    stages,
+    by: document.by ?? 'session',
+    requests: document.requests ?? defaultRequests,
+    stageMs: (document.minutes ?? defaultMinutes) * 60_000,
+    keepMs: document.keepForDays === undefined ? defaultKeepMs : document.keepForDays * dayMs,
+    falseAlarm: Math.min(0.5, Math.max(0.0001, document.falseAlarm === undefined ? defaultComparison.falseAlarm : share(document.falseAlarm))),
+    horizon: document.horizon ?? defaultComparison.horizon,
+    tolerance: { ...defaultComparison.tolerance, ...defined(document.tolerance ?? {}) },
+  };
+}
+
+function defined<T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> };
+}
