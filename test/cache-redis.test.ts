@@ -10,7 +10,7 @@ import { openRedis } from '../src/cache/redis/index.ts';
 import type { BackendProblem } from '../src/cache/remote.ts';
 import { answer, queryOf, type Pairs } from '../src/cache/testing/harness.ts';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
-import { Stack } from '../src/demo/stack.ts';
+import { freePorts, Stack } from '../src/demo/stack.ts';
 import { TestAuthority } from './kubernetes/support/pki.ts';
 import { compiled } from './support/policy.ts';
 import { plain, redisBinary, TestRedis } from './support/redis.ts';
@@ -258,15 +258,41 @@ describe.skipIf(redisBinary === null)('ways to reach a Redis', () => {
     await redis.stop();
   });
 
-  it('a cluster', async () => {
-    const redis = await TestRedis.start((port) => [...plain(port), '--cluster-enabled', 'yes', '--cluster-config-file', join(folder, 'nodes.conf'), '--cluster-announce-ip', '127.0.0.1']);
-    const admin = new Redis(redis.url);
-    await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await expect.poll(async () => String(await admin.call('CLUSTER', 'INFO')), { timeout: 10_000 }).toContain('cluster_state:ok');
-    admin.disconnect();
-    await works(`redis-cluster://127.0.0.1:${redis.port}`);
-    await redis.stop();
-  });
+  it('a cluster of three nodes, also when one of them is gone', async () => {
+    const buses = await freePorts(3);
+    const nodes = await Promise.all(buses.map((bus, index) => TestRedis.start((port) => [...plain(port), '--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-config-file', join(folder, `nodes${index}.conf`), '--cluster-require-full-coverage', 'no', '--cluster-announce-ip', '127.0.0.1'])));
+    const admins = nodes.map(({ url }) => new Redis(url));
+    const slots = [[0, 5_460], [5_461, 10_922], [10_923, 16_383]] as const;
+    for (const [index, admin] of admins.entries()) {
+      await admin.call('CLUSTER', 'ADDSLOTSRANGE', ...slots[index]!.map(String));
+      if (index > 0) await admin.call('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port), String(buses[0]!));
+    }
+    for (const admin of admins) await expect.poll(async () => String(await admin.call('CLUSTER', 'INFO')), { timeout: 15_000 }).toMatch(/cluster_state:ok[^]*cluster_slots_ok:16384[^]*cluster_known_nodes:3/);
+    const url = `redis-cluster://127.0.0.1:${nodes[0]!.port},127.0.0.1:${nodes[1]!.port}`;
+    await works(url);
+    const [a, b] = [await replica(url), await replica(url)];
+    const queries = Array.from({ length: 60 }, () => fresh([['x-sluice-workspace', 'spread']]));
+    for (const query of queries) answer(await fillOf(a, query, `${query.key.slice(1)}0`), json('x'));
+    await expect.poll(async () => (await Promise.all(admins.map((admin) => admin.keys('sluice:c:*')))).map((keys) => keys.length > 5), { timeout: 5_000 }).toEqual([true, true, true]);
+    await expect.poll(async () => (await Promise.all(admins.map((admin) => admin.keys('sluice:n:*')))).flat().length, { timeout: 5_000 }).toBe(60);
+    for (const query of queries.slice(0, 20)) expect(stateOf(await look(b, query))).toBe('hit');
+    for (const query of queries.slice(0, 20)) expect(stateOf(await look(b, fresh([['x-sluice-workspace', 'spread']]), `${query.key.slice(1)}0`))).toBe('semantic');
+    expect((await a.cache.purge({ workspace: 'spread' })).redis).toBe(60);
+    await expect.poll(() => b.cache.stats().entries).toBe(0);
+    // With one node gone its keys are misses; those of the others are still shared.
+    for (const query of queries) answer(await fillOf(a, query), json('y'));
+    await expect.poll(async () => (await Promise.all(admins.map((admin) => admin.keys('sluice:c:*')))).flat().length, { timeout: 5_000 }).toBe(60);
+    const lost = new Set(await admins[2]!.keys('sluice:c:*'));
+    expect(lost.size).toBeGreaterThan(5);
+    for (const admin of admins) admin.disconnect();
+    await nodes[2]!.stop();
+    const c = await replica(url, { deadlineMs: 300 });
+    const isLost = ({ key }: CacheQuery): boolean => lost.has(`sluice:c:{${key}}`);
+    // In this order: many failures in a row would rest the others too.
+    for (const query of queries.filter((one) => !isLost(one))) expect(stateOf(await look(c, query))).toBe('hit');
+    for (const query of queries.filter(isLost)) expect(stateOf(await look(c, query))).toBe('miss');
+    await Promise.all(nodes.slice(0, 2).map((node) => node.stop()));
+  }, 60_000);
 
   it('a Sentinel', async () => {
     const redis = await TestRedis.start();
