@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { Frequency } from './frequency.ts';
 import type { CacheEntry, PurgeFilter } from './types.ts';
 
 /** What an entry takes beside its body, in bytes: its fields, its key, the map's own bookkeeping. Rounded up. */
@@ -14,64 +15,103 @@ export interface MemoryStats {
   readonly evictions: number;
 }
 
-/** Answers in this process: least recently used ones leave when the bytes run out, all leave when their time is over. */
+/** Share of the bytes for what is new, at first; least and most of it. */
+const firstShare = 0.05;
+const leastShare = 0.01;
+const mostShare = 0.8;
+
+/** By how much the share changes at first, and what is left of that after each change for the worse. */
+const firstStep = 0.0625;
+const stepDecay = 0.9;
+/** Lookups after which the share is looked at again: so many an entry, and at least. */
+const lookupsAnEntry = 5;
+const leastLookups = 2_000;
+/** A hit rate that moves so far says that the traffic has changed: the steps begin anew. */
+const newTraffic = 0.05;
+
+/** An entry and when it has to go, in ms. */
+interface Held {
+  readonly entry: CacheEntry;
+  readonly until: number;
+}
+
+/**
+ * Answers in this process, within so many bytes. New ones come into a window; the least recently used of it move on to the main part, and
+ * when that is full only if they were asked for more often, lately, than the least recently used there (W-TinyLFU): prompts that come once
+ * do not push out those that come again and again. How large the window is follows the hit rate: wide where prompts come back soon
+ * or never, narrow where some are asked always. All leave when their time is over.
+ */
 export class MemoryStore {
-  readonly #entries: LRUCache<string, CacheEntry>;
+  readonly #window: LRUCache<string, Held>;
+  readonly #main: LRUCache<string, Held>;
+  readonly #frequency = new Frequency();
   readonly #maxBytes: number;
-  /** Key of the newest entry by its `near`; holds only what `#entries` does. */
+  readonly #now: () => number;
+  /** Key of the newest entry by its `near`; holds only what the two parts do. */
   readonly #near = new Map<string, string>();
   #evictions = 0;
+  #share = firstShare;
+  #step = firstStep;
+  #lookups = 0;
+  #hits = 0;
+  #hitRate = 0;
 
   /** `now` in ms; a test's clock may stand in for the real one. */
   constructor(maxBytes: number, now: () => number = Date.now) {
     this.#maxBytes = maxBytes;
-    this.#entries = new LRUCache<string, CacheEntry>({
-      maxSize: maxBytes,
-      // One answer must not push out a quarter of all others.
-      maxEntrySize: Math.floor(maxBytes / 4),
-      sizeCalculation: sizeOf,
-      ttlAutopurge: false,
-      ttlResolution: 0,
-      perf: { now },
-      dispose: ({ near }, key, reason) => {
-        if (near !== null && this.#near.get(near) === key) this.#near.delete(near);
-        if (reason === 'evict') this.#evictions++;
-      },
-    });
+    this.#now = now;
+    const part = (): LRUCache<string, Held> =>
+      new LRUCache<string, Held>({
+        maxSize: maxBytes,
+        // One answer must not push out a quarter of all others.
+        maxEntrySize: Math.floor(maxBytes / 4),
+        sizeCalculation: ({ entry }) => sizeOf(entry),
+        ttlAutopurge: false,
+        ttlResolution: 0,
+        perf: { now },
+        dispose: (held, key, reason) => {
+          if (reason !== 'set') this.#gone(key, held);
+        },
+      });
+    this.#window = part();
+    this.#main = part();
   }
 
   /** Undefined also when its time to be kept is over. */
   get(key: string): CacheEntry | undefined {
-    return this.#entries.get(key);
+    this.#frequency.add(key);
+    const found = this.#window.get(key) ?? this.#main.get(key);
+    if (found !== undefined) this.#hits++;
+    if (++this.#lookups >= Math.max(leastLookups, (this.#window.size + this.#main.size) * lookupsAnEntry)) this.#climb();
+    return found?.entry;
   }
 
   /** The newest entry whose question asks the same. */
   getNear(near: string): CacheEntry | undefined {
     const key = this.#near.get(near);
-    return key === undefined ? undefined : this.#entries.get(key);
+    return key === undefined ? undefined : this.get(key);
   }
 
   set(entry: CacheEntry, keptMs: number = entry.keepMs): void {
     if (keptMs <= 0) return;
-    this.#entries.set(entry.key, entry, { ttl: keptMs });
-    // One that is too large for the bound was not taken.
-    if (entry.near !== null && this.#entries.has(entry.key)) this.#near.set(entry.near, entry.key);
-  }
-
-  delete(key: string): void {
-    this.#entries.delete(key);
+    const { key, near } = entry;
+    const held = { entry, until: this.#now() + keptMs };
+    (this.#main.has(key) ? this.#main : this.#window).set(key, held, { ttl: keptMs });
+    this.#makeRoom();
+    if (near !== null && (this.#window.has(key) || this.#main.has(key))) this.#near.set(near, key);
   }
 
   /** Lets go of all whose time is over. */
   sweep(): void {
-    this.#entries.purgeStale();
+    this.#window.purgeStale();
+    this.#main.purgeStale();
   }
 
   /** The entry whose key begins so; null when none or more than one does. */
   find(id: string): CacheEntry | null {
     let found: CacheEntry | null = null;
-    for (const [key, entry] of this.#entries.entries()) {
-      if (!key.startsWith(id)) continue;
+    for (const entry of this.#all()) {
+      if (!entry.key.startsWith(id)) continue;
       if (found !== null) return null;
       found = entry;
     }
@@ -81,13 +121,103 @@ export class MemoryStore {
   /** Returns how many were removed. */
   purge(filter: PurgeFilter, now: number): number {
     const doomed: string[] = [];
-    for (const [key, entry] of this.#entries.entries()) if (matchesFilter(entry, filter, now)) doomed.push(key);
-    for (const key of doomed) this.#entries.delete(key);
+    for (const entry of this.#all()) if (matchesFilter(entry, filter, now)) doomed.push(entry.key);
+    for (const key of doomed) {
+      this.#window.delete(key);
+      this.#main.delete(key);
+    }
     return doomed.length;
   }
 
   stats(): MemoryStats {
-    return { entries: this.#entries.size, bytes: this.#entries.calculatedSize, maxBytes: this.#maxBytes, evictions: this.#evictions };
+    const [window, main] = [this.#window, this.#main];
+    return { entries: window.size + main.size, bytes: window.calculatedSize + main.calculatedSize, maxBytes: this.#maxBytes, evictions: this.#evictions };
+  }
+
+  *#all(): Generator<CacheEntry> {
+    for (const part of [this.#window, this.#main]) for (const { entry } of part.values()) yield entry;
+  }
+
+  get #windowBytes(): number {
+    return Math.floor(this.#maxBytes * this.#share);
+  }
+
+  /** Moves on what the window cannot hold, and lets go of what the main part cannot. */
+  #makeRoom(): void {
+    while (this.#window.calculatedSize > this.#windowBytes) {
+      const [key] = this.#window.rkeys();
+      const held = key === undefined ? undefined : this.#window.peek(key);
+      // The least recently used may be past their time.
+      if (key === undefined || held === undefined) this.#window.purgeStale();
+      else this.#admit(key, held);
+    }
+    while (this.#main.calculatedSize > this.#maxBytes - this.#windowBytes) {
+      this.#main.pop();
+      this.#evictions++;
+    }
+  }
+
+  /** From the window into the main part, if there is room or what would make room was asked for less. */
+  #admit(key: string, held: Held): void {
+    if (this.#deservesRoom(key, sizeOf(held.entry))) {
+      this.#move(key, held, this.#window, this.#main);
+    } else {
+      this.#window.delete(key);
+      this.#evictions++;
+    }
+  }
+
+  #move(key: string, held: Held, from: LRUCache<string, Held>, to: LRUCache<string, Held>): void {
+    const { near } = held.entry;
+    const newest = near !== null && this.#near.get(near) === key;
+    from.delete(key);
+    to.set(key, held, { ttl: Math.max(1, held.until - this.#now()) });
+    if (newest) this.#near.set(near, key);
+  }
+
+  #deservesRoom(key: string, size: number): boolean {
+    let missing = this.#main.calculatedSize + size - (this.#maxBytes - this.#windowBytes);
+    if (missing <= 0) return true;
+    const asked = this.#frequency.of(key);
+    // From the least recently used on.
+    for (const other of this.#main.rkeys()) {
+      const found = this.#main.peek(other);
+      if (found === undefined) continue;
+      if (this.#frequency.of(other) >= asked) {
+        // It has won: the next comes up against another.
+        this.#main.get(other);
+        return false;
+      }
+      missing -= sizeOf(found.entry);
+      if (missing <= 0) return true;
+    }
+    // What else is there is past its time.
+    return true;
+  }
+
+  /** Changes the window's share the way that made the hit rate better, and turns when it made it worse. */
+  #climb(): void {
+    const hitRate = this.#hits / this.#lookups;
+    const change = hitRate - this.#hitRate;
+    if (Math.abs(change) >= newTraffic) this.#step = Math.sign(this.#step) * firstStep;
+    if (change < 0) this.#step *= -stepDecay;
+    // Without a hit nothing tells which way is better.
+    if (hitRate > 0) this.#share = Math.min(mostShare, Math.max(leastShare, this.#share + this.#step));
+    this.#hitRate = hitRate;
+    this.#lookups = 0;
+    this.#hits = 0;
+    // What the main part has no room for any more is compared again when the window is full.
+    while (this.#main.calculatedSize > this.#maxBytes - this.#windowBytes) {
+      const [key] = this.#main.rkeys();
+      const held = key === undefined ? undefined : this.#main.peek(key);
+      if (key === undefined || held === undefined) this.#main.purgeStale();
+      else this.#move(key, held, this.#main, this.#window);
+    }
+    this.#makeRoom();
+  }
+
+  #gone(key: string, { entry: { near } }: Held): void {
+    if (near !== null && this.#near.get(near) === key) this.#near.delete(near);
   }
 }
 
