@@ -8,7 +8,7 @@ export default defineConfig({
     pool: 'forks',
     // Tests run side by side on machines that are busy: what is late is not undecided there.
     env: { SLUICE_STACK_MESSAGE_TIMEOUT: '5s', SLUICE_MAX_DELAY: '0' },
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

@@ -78,11 +78,11 @@ describe('the ledger of a running stack', () => {
     expect((await sluice('ledger', 'export', '--ledger', stack.ledgerFile, '--out', everything)).err).toContain('3 exchanges written');
     expect(readFileSync(everything, 'utf8')).toContain(`{"provenance_records":{"routing_decision":{"kind":"decision","id":"${red}"`);
 
-    expect((await sluice('ledger', 'erase', '--ledger', stack.ledgerFile, '--workspace', 'red', '--reason', 'test')).out).toContain('2 exchanges of red erased');
+    expect((await sluice('ledger', 'erase', '--ledger', stack.ledgerFile, '--workspace', 'red', '--reason', 'test')).out).toContain('2 rows of red erased');
     const verified = await sluice('ledger', 'verify', '--ledger', stack.ledgerFile, '--log', stack.logFile);
     expect([verified.code, verified.out]).toEqual([0, expect.stringMatching(/2 of them erased, .*: everything holds/)]);
     expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toMatch(/^llm_proxy_ledger_records_total\{result="written"\} 3$/m);
-  }, 40_000);
+  }, 120_000);
 
   it('says what is wrong with a question, and where there is none', async () => {
     expect(await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'colour=red')).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LEDGER_WHERE/) as string });
