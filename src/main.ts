@@ -10,6 +10,7 @@ import { openCatalog } from './catalog/live.ts';
 import type { Catalog } from './catalog/types.ts';
 import { openModel } from './classify/learned/live.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
+import { chainWarning } from './envoy/versions.ts';
 import { SluiceError } from './errors.ts';
 import { evidenceOf, trialsAdmin } from './experiments/admin.ts';
 import { RolloutPolicies } from './experiments/policies.ts';
@@ -31,13 +32,14 @@ import { Pipeline } from './pipeline/gateway.ts';
 import { Grader } from './pipeline/grading.ts';
 import { defaultPolicyFile } from './policy/source.ts';
 import { FilePolicyStore } from './policy/store.ts';
-import type { LivePolicyStore } from './policy/types.ts';
+import type { LivePolicyStore, PolicyGeneration } from './policy/types.ts';
 import { fanout } from './provenance/fanout.ts';
 import { gradeLog, logSink, openLog } from './provenance/log-sink.ts';
 import { Metrics } from './provenance/metrics.ts';
 import { spansAskedFor } from './provenance/otel-settings.ts';
 import { RecentRecords } from './provenance/recent.ts';
 import { Cooldowns } from './route/cooldowns.ts';
+import { Pools } from './route/pools.ts';
 import { Sessions } from './sessions/store.ts';
 
 export interface SluiceOptions {
@@ -187,13 +189,22 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onChange: (model) => logger.info({ model: model.version, name: model.header.card.name }, 'learned router changed'),
     onError: (err) => logger.error({ err }, 'learned router not changed; the last good model stays'),
   });
-  const cooldowns = new Cooldowns();
+  const share =
+    options.cacheRedis === null
+      ? null
+      : new (await import('./route/redis-cooldowns.ts')).RedisCooldowns({
+          ...options.cacheRedis,
+          onChange: (target, change) => cooldowns.heard(target, change),
+          onProblem: () => metrics.cooldownSharingProblem(),
+        });
+  const cooldowns: Cooldowns = new Cooldowns(undefined, share);
   const judge = new Judge({
     credentials,
     onGrade: (decision, score) => book.own(decision, score, 'judge'),
     onResult: (result, usd) => metrics.judged(result, usd),
   });
   const feedback = (body: Buffer, workspace: string | null): Promise<FeedbackReply> => takeFeedback(book, body, workspace, (source, result) => metrics.feedback(source, result));
+  const files = options.envoy === null ? null : new EnvoyFiles(options.envoy, (err) => logger.error({ err }, "Envoy's config not written; the last one stays"));
   const kept = await openBudgets(options.budgets, {
     action: (budget, action) => metrics.budgetAction(budget, action),
     message: (budget, result, error) => {
@@ -206,7 +217,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   });
   const { budgets } = kept;
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, router, trials, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, trials, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -236,8 +247,14 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     decodeError: () => metrics.protocolEvent('decode-error'),
   });
   const webhooks = options.webhook === null ? null : await openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed'));
-  if (options.envoy !== null) {
-    const files = new EnvoyFiles(options.envoy);
+  if (options.envoy !== null && files !== null) {
+    const { chains } = options.envoy;
+    const warnOfChains = (generation: PolicyGeneration): void => {
+      const warning = chainWarning(chains, generation);
+      if (warning !== null) logger.warn(warning);
+    };
+    warnOfChains(policy.current());
+    policy.onChange(warnOfChains);
     await files.write({ ...policy.current(), ...policy.reachable() });
     policy.onChange((generation) => void files.write({ ...generation, ...policy.reachable() }).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
   }
@@ -256,6 +273,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       router.close();
       cache.close();
       await kept.close();
+      share?.close();
+      files?.close();
       clearInterval(rereadKeys);
       await webhooks?.close();
       await policy.close();

@@ -15,6 +15,7 @@ import { FilePolicyStore } from '../policy/store.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
+import { Pools } from '../route/pools.ts';
 
 export interface RequestToDecide {
   /** File of the body. */
@@ -51,6 +52,7 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     credentials,
     cooldowns: new Cooldowns(),
     trials: null,
+    pools: new Pools(),
     sessions: null,
     grader: null,
     feedback: null,

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
 import { renderEnvoy } from '../envoy/render.ts';
+import { chainStyleOf, chainWarning, defaultEnvoyVersion, envoyVersions } from '../envoy/versions.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { FilePolicyStore } from '../policy/store.ts';
 
@@ -14,6 +15,7 @@ interface RenderFlags {
   readonly sluice: string;
   readonly ca: string;
   readonly otlp?: string;
+  readonly envoyVersion: string;
   readonly failClosed?: boolean;
   readonly out?: string;
 }
@@ -31,11 +33,15 @@ export function registerRender(program: Command): void {
     .option('--sluice <address>', 'where Sluice listens: unix:/path or host:port', 'unix:/tmp/sluice.sock')
     .option('--ca <file>', "CAs that providers' certificates are checked against", '/etc/ssl/certs/ca-certificates.crt')
     .option('--otlp <host:port>', 'an OTLP collector (gRPC) that Envoy sends spans of its own to')
+    .option('--envoy-version <version>', `the Envoy that it is for: ${envoyVersions.join(', ')}`, defaultEnvoyVersion)
     .option('--fail-closed', 'answer 503 when Sluice cannot be reached, instead of letting requests pass')
     .option('--out <file>', 'write here instead of to stdout')
     .action(async (flags: RenderFlags) => {
       const store = new FilePolicyStore({ path: flags.policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false });
       const generation = store.current();
+      const chains = chainStyleOf(flags.envoyVersion);
+      const warning = chainWarning(chains, generation);
+      if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
       const config = renderEnvoy({
         providers: [...generation.providers.values()],
         sluice: flags.sluice,
@@ -44,6 +50,7 @@ export function registerRender(program: Command): void {
         failClosed: flags.failClosed ?? generation.section('', [...generation.providers.keys()][0]!).failClosed,
         caFile: flags.ca,
         otlp: flags.otlp ?? null,
+        chains,
       });
       const text = `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`;
       if (flags.out === undefined) process.stdout.write(text);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { EnvoyFilesOptions } from '../envoy/files.ts';
+import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../envoy/versions.ts';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { defaultBudgets, defaultLedger } from './open-ledger.ts';
@@ -17,6 +18,7 @@ interface ServeFlags {
   readonly envoyListen: string;
   readonly envoyAdmin: string;
   readonly envoyCa: string;
+  readonly envoyVersion: string;
   readonly envoyStatus?: string;
   readonly envoyOtlp?: string;
   readonly envoyTlsListen?: string;
@@ -73,6 +75,7 @@ export function registerServe(program: Command): void {
     .option('--envoy-listen <host:port>', 'with --envoy-config: where apps call Envoy', '127.0.0.1:10000')
     .option('--envoy-admin <host:port>', "with --envoy-config: Envoy's admin", '127.0.0.1:9902')
     .option('--envoy-ca <file>', "with --envoy-config: CAs that providers' certificates are checked against", '/etc/ssl/certs/ca-certificates.crt')
+    .option('--envoy-version <version>', `with --envoy-config: the Envoy that it is for, one of ${envoyVersions.join(', ')}`, defaultEnvoyVersion)
     .option('--envoy-status <host:port>', 'with --envoy-config: a listener with /ready and /stats/prometheus')
     .option('--envoy-otlp <host:port>', 'with --envoy-config: an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--envoy-tls-listen <host:port>', "with --envoy-tls: where apps call that use the providers' own names")
@@ -183,6 +186,7 @@ function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
     listen: flags.envoyListen,
     admin: flags.envoyAdmin,
     caFile: flags.envoyCa,
+    chains: chainStyleOf(flags.envoyVersion),
     status: flags.envoyStatus ?? null,
     otlp: flags.envoyOtlp ?? null,
     tls: flags.envoyTls === undefined || flags.envoyTlsListen === undefined ? null : { listen: flags.envoyTlsListen, folder: flags.envoyTls },

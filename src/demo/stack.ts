@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
 import { requireEnvoy } from '../envoy/binary.ts';
 import { renderEnvoy } from '../envoy/render.ts';
+import { chainStyleOf, defaultEnvoyVersion } from '../envoy/versions.ts';
 import { SluiceError } from '../errors.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
@@ -18,6 +19,8 @@ export interface StackOptions {
   /** Every provider's endpoint is replaced by this one; null: the real ones. */
   readonly endpoint: string | null;
   readonly failClosed?: boolean;
+  /** An Envoy other than the one that is found. */
+  readonly envoy?: { readonly binary: string; readonly version: string };
   /** More flags of `sluice serve`. */
   readonly serve?: readonly string[];
   /** An OTLP collector for Envoy's own spans: `host:port`. */
@@ -113,7 +116,7 @@ export class Stack {
   }
 
   async #startEnvoy(listen: string, admin: string): Promise<void> {
-    const binary = await requireEnvoy();
+    const binary = this.#options.envoy?.binary ?? (await requireEnvoy());
     const { generation, problems } = compilePolicy(readPolicyFiles(this.policyFolder), { catalog: await loadCatalog() });
     if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', problems.map(({ message }) => message).join('; '), { where: this.policyFolder });
     const config = renderEnvoy({
@@ -124,6 +127,7 @@ export class Stack {
       failClosed: this.#options.failClosed ?? false,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: this.#options.otlp ?? null,
+      chains: chainStyleOf(this.#options.envoy?.version ?? defaultEnvoyVersion),
     });
     const file = join(this.folder, 'envoy.json');
     const patience = process.env['SLUICE_STACK_MESSAGE_TIMEOUT'];

@@ -40,8 +40,8 @@ export function chainRoute(providers: readonly Provider[]): Json {
   };
 }
 
-/** The filter that a chain's attempt runs through, in the provider's cluster. */
-export function attemptFilter(role: FilterRole, grpcService: Json): Json {
+/** The filter that a chain's attempt runs through, in the provider's cluster; `before`: filters that come first. */
+export function attemptFilter(role: FilterRole, grpcService: Json, before: readonly Json[] = []): Json {
   const modes = {
     gate: { request_header_mode: 'SKIP', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
     next: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
@@ -54,6 +54,7 @@ export function attemptFilter(role: FilterRole, grpcService: Json): Json {
       '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
       explicit_http_config: { http_protocol_options: {} },
       http_filters: [
+        ...before,
         {
           name: `envoy.filters.http.ext_proc.sluice_${role}`,
           typed_config: {

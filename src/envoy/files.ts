@@ -1,10 +1,12 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../errors.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicyGeneration, Provider } from '../policy/types.ts';
+import { internalListeners } from './host-chains.ts';
 import { renderEnvoy, type EnvoyOptions } from './render.ts';
+import { Rollout } from './rollout.ts';
 
-export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'failClosed' | 'admin'> {
+export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'retired' | 'failClosed' | 'admin'> {
   /** Folder that Envoy reads too. */
   readonly folder: string;
   /** Envoy's own admin: `host:port`. */
@@ -18,7 +20,7 @@ export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'fai
 type Json = Readonly<Record<string, unknown>>;
 
 interface Rendered {
-  readonly static_resources: { readonly listeners: readonly ListenerJson[]; readonly clusters: readonly (Json & { readonly name: string })[] };
+  readonly static_resources: { readonly listeners: readonly [ListenerJson, ...Json[]]; readonly clusters: readonly (Json & { readonly name: string })[] };
 }
 
 interface ListenerJson extends Json {
@@ -39,10 +41,27 @@ const fixed: ReadonlySet<string> = new Set(['sluice', 'otlp']);
 export class EnvoyFiles {
   readonly #options: EnvoyFilesOptions;
   readonly #written = new Map<string, string>();
+  readonly #rollout: Rollout;
   #last: Promise<void> = Promise.resolve();
+  #newest: PolicyGeneration | null = null;
 
-  constructor(options: EnvoyFilesOptions) {
+  /** `onError`: told when files could not be written that nobody waits for. */
+  constructor(options: EnvoyFilesOptions, onError: (error: unknown) => void = () => undefined) {
     this.#options = options;
+    const again = (): void => {
+      if (this.#newest !== null) this.#enqueue(this.#newest).catch(onError);
+    };
+    this.#rollout = new Rollout({ admin: options.admin, chains: options.chains, onRetired: again });
+  }
+
+  /** Whether Envoy has taken a provider that a policy brought: nothing may be sent there before. */
+  has(provider: string): boolean {
+    return this.#rollout.has(provider);
+  }
+
+  /** Nothing is written any more, nor looked at. */
+  close(): void {
+    this.#rollout.close();
   }
 
   /** Where Envoy's `-c` points. */
@@ -52,6 +71,12 @@ export class EnvoyFiles {
 
   /** Writes what changed, each file by one rename. Rejects with SLUICE_ENVOY_FILES. */
   write(generation: PolicyGeneration): Promise<void> {
+    this.#newest = generation;
+    this.#rollout.change(generation.providers);
+    return this.#enqueue(generation);
+  }
+
+  #enqueue(generation: PolicyGeneration): Promise<void> {
     // One after the other: an older policy must not overtake a newer one.
     this.#last = this.#last.catch(() => undefined).then(() => this.#write(generation));
     return this.#last;
@@ -60,7 +85,7 @@ export class EnvoyFiles {
   async #write(generation: PolicyGeneration): Promise<void> {
     try {
       await mkdir(this.#options.folder, { recursive: true });
-      for (const [name, content] of Object.entries(renderEnvoyFiles(this.#options, generation))) {
+      for (const [name, content] of Object.entries(renderEnvoyFiles(this.#options, generation, this.#rollout.retired))) {
         const text = JSON.stringify(content);
         if (this.#written.get(name) === text) continue;
         const file = join(this.#options.folder, name);
@@ -74,20 +99,21 @@ export class EnvoyFiles {
   }
 }
 
-/** The files by name, in the order in which Envoy must see them: what is referred to comes first. */
-export function renderEnvoyFiles(options: EnvoyFilesOptions, generation: PolicyGeneration): Readonly<Record<string, Json>> {
+/** The files by name, in the order in which Envoy must see them: what is referred to comes first. `retired`: providers that have clusters and no routes. */
+export function renderEnvoyFiles(options: EnvoyFilesOptions, generation: PolicyGeneration, retired: readonly Provider[] = []): Readonly<Record<string, Json>> {
   const providers = [...generation.providers.values()];
-  const config = renderEnvoy({ ...options, providers, failClosed: generation.section('', providers[0]?.name ?? '').failClosed }) as unknown as Rendered;
+  const config = renderEnvoy({ ...options, providers, retired, failClosed: generation.section('', providers[0]?.name ?? '').failClosed }) as unknown as Rendered;
   const { listeners, clusters } = config.static_resources;
-  const routes = listeners[0]!.filter_chains[0].filters[0].typed_config.route_config;
-  const dynamic = listeners.map((listener) => withRouteFile(listener, options.folder));
-  const tls = options.tls === null ? [] : [withTls(dynamic[0]!, options.tls.listen, options.folder)];
+  const routes = listeners[0].filter_chains[0].filters[0].typed_config.route_config;
+  const [gateway, ...inner] = listeners;
+  const dynamic = withRouteFile(gateway, options.folder);
+  const tls = options.tls === null ? [] : [withTls(dynamic, options.tls.listen, options.folder)];
   return {
     'bootstrap.json': bootstrap(options, clusters.filter(({ name }) => fixed.has(name))),
     ...(options.tls === null ? {} : { 'certificate.json': discovery([certificate(options.tls.folder)]) }),
     'clusters.json': discovery(clusters.filter(({ name }) => !fixed.has(name)).map((cluster) => ({ '@type': `${types}.config.cluster.v3.Cluster`, ...cluster }))),
     'routes.json': discovery([{ '@type': `${types}.config.route.v3.RouteConfiguration`, ...routes, name: routeName }]),
-    'listeners.json': discovery([...dynamic, ...tls].map((listener) => ({ '@type': `${types}.config.listener.v3.Listener`, ...listener }))),
+    'listeners.json': discovery([dynamic, ...tls, ...inner].map((listener) => ({ '@type': `${types}.config.listener.v3.Listener`, ...listener }))),
   };
 }
 
@@ -95,6 +121,7 @@ function bootstrap(options: EnvoyFilesOptions, clusters: readonly Json[]): Json 
   const { status } = options;
   return {
     node: { id: 'sluice', cluster: 'sluice' },
+    ...(options.chains === 'hosts' ? internalListeners : {}),
     admin: { address: socket(options.admin) },
     dynamic_resources: { cds_config: watched(options.folder, 'clusters.json'), lds_config: watched(options.folder, 'listeners.json') },
     static_resources: {

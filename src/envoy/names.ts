@@ -5,6 +5,29 @@ export function clusterName(provider: string, role: FilterRole = 'listener'): st
   return role === 'listener' ? `provider_${provider}` : `provider_${provider}_${role}`;
 }
 
+/** Set by Envoy on every request where chains are told as endpoints (see ChainStyle); Sluice reads it, nobody else sees it. */
+export const chainStyleHeader = 'x-sluice-chains';
+
+/** The cluster of chains that are told as endpoints. */
+export function chainCluster(role: 'next' | 'stream'): string {
+  return `chain_${role}`;
+}
+
+/** The listener inside Envoy that leads to a provider. */
+export function hostListener(provider: string): string {
+  return `host_${provider}`;
+}
+
+/** The same as an endpoint's address, as Envoy writes it. */
+export function chainHost(provider: string): string {
+  return `envoy://${hostListener(provider)}/`;
+}
+
+/** The endpoints of a chain as the metadata says them to Envoy, one an attempt. */
+export function chainHosts(targets: readonly { readonly provider: string }[]): string {
+  return targets.map(({ provider }) => chainHost(provider)).join(',');
+}
+
 /** The request header that chooses the route of chains, whose clusters come from metadata. Only Sluice may set it. */
 export const chainHeader = 'x-sluice-chain';
 

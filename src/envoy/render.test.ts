@@ -16,12 +16,14 @@ const options: EnvoyOptions = {
   failClosed: false,
   caFile: '/etc/ssl/certs/ca-certificates.crt',
   otlp: null,
+  chains: 'groups',
 };
 const envoy = await findEnvoy();
 
 describe('the rendered bootstrap', () => {
   it.skipIf(envoy === null).each([
     ['a Unix socket, fail-open', options],
+    ['chains as endpoints', { ...options, chains: 'hosts' as const }],
     ['TCP, fail-closed, no admin', { ...options, sluice: '127.0.0.1:9000', failClosed: true, admin: null }],
     ['with spans of its own', { ...options, otlp: '127.0.0.1:4317' }],
   ])('is taken by Envoy: %s', (_name, variant) => {

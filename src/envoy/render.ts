@@ -5,10 +5,14 @@ import { retryHeader } from '../extproc/attempt-session.ts';
 import { roleHeader } from '../extproc/roles.ts';
 import type { FilterRole } from '../extproc/types.ts';
 import { attemptFilter, chainRoute } from './chains.ts';
-import { chainHeader, clusterHeader, clusterName } from './names.ts';
+import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
+import { chainHeader, chainStyleHeader, clusterHeader, clusterName } from './names.ts';
+import type { ChainStyle } from './versions.ts';
 
 export interface EnvoyOptions {
   readonly providers: readonly Provider[];
+  /** Providers that the policy has no more, for what is still under way to them: clusters without routes. */
+  readonly retired?: readonly Provider[];
   /** Where Sluice listens: `unix:/path` or `host:port`. */
   readonly sluice: string;
   /** Where apps call: `host:port`. */
@@ -21,6 +25,8 @@ export interface EnvoyOptions {
   readonly caFile: string;
   /** Where Envoy sends spans of its own, an OTLP collector (gRPC): `host:port`; null: nowhere. */
   readonly otlp: string | null;
+  /** What this Envoy's version can do; see chainStyleOf. */
+  readonly chains: ChainStyle;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -41,7 +47,10 @@ function provenanceHeader(name: string, key: string): Json {
  */
 export function renderEnvoy(options: EnvoyOptions): Json {
   const { providers } = options;
+  const reached = [...providers, ...(options.retired ?? [])];
+  const byHosts = options.chains === 'hosts';
   return {
+    ...(byHosts ? internalListeners : {}),
     ...(options.admin === null ? {} : { admin: { address: socket(options.admin) } }),
     static_resources: {
       listeners: [
@@ -51,8 +60,9 @@ export function renderEnvoy(options: EnvoyOptions): Json {
           per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
           filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] }],
         },
+        ...(byHosts ? hostListeners(reached) : []),
       ],
-      clusters: [sluiceCluster(options.sluice), ...(options.otlp === null ? [] : [collectorCluster(options.otlp)]), ...providers.flatMap((provider) => clustersOf(provider, options.caFile))],
+      clusters: [sluiceCluster(options.sluice), ...(options.otlp === null ? [] : [collectorCluster(options.otlp)]), ...reached.flatMap((provider) => clustersOf(provider, options)), ...(byHosts ? hostChainClusters(reached, breakers, grpcService) : [])],
     },
   };
 }
@@ -75,7 +85,10 @@ function connectionManager(options: EnvoyOptions): Json {
         name: 'envoy.http.early_header_mutation.header_mutation',
         typed_config: {
           '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
-          mutations: [clusterHeader, chainHeader, retryHeader].map((remove) => ({ remove })),
+          mutations: [
+            ...[clusterHeader, chainHeader, retryHeader].map((remove) => ({ remove })),
+            ...(options.chains === 'groups' ? [] : [{ append: { header: { key: chainStyleHeader, value: options.chains }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }]),
+          ],
         },
       },
     ],
@@ -84,7 +97,7 @@ function connectionManager(options: EnvoyOptions): Json {
       { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options.failClosed) },
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
     ],
-    route_config: { name: 'llm_egress', virtual_hosts: virtualHosts(options.providers) },
+    route_config: { name: 'llm_egress', virtual_hosts: virtualHosts(options) },
   };
 }
 
@@ -206,7 +219,9 @@ const withoutSluice: Json = Object.fromEntries(
   ]),
 );
 
-function virtualHosts(providers: readonly Provider[]): Json[] {
+function virtualHosts({ providers, chains }: EnvoyOptions): Json[] {
+  const onlyOurs = chains === 'groups' ? privateHeaders : [...privateHeaders, chainStyleHeader];
+  const chained = { groups: () => [chainRoute(providers)], hosts: hostChainRoutes, none: () => [] }[chains]();
   const headers = [
     provenanceHeader('x-sluice-decision', 'id'),
     provenanceHeader('x-sluice-model', 'model'),
@@ -224,11 +239,11 @@ function virtualHosts(providers: readonly Provider[]): Json[] {
       name: `host_${provider.name}`,
       domains: provider.hosts.flatMap((host) => [host, `${host}:*`]),
       response_headers_to_add: headers,
-      request_headers_to_remove: privateHeaders,
+      request_headers_to_remove: onlyOurs,
       response_headers_to_remove: [retryHeader],
-      routes: [...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
+      routes: [...chained, ...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
     }));
-  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: privateHeaders, response_headers_to_remove: [retryHeader], routes: gatewayRoutes(providers) }];
+  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: onlyOurs, response_headers_to_remove: [retryHeader], routes: [...chained, ...gatewayRoutes(providers)] }];
 }
 
 function gatewayRoutes(providers: readonly Provider[]): Json[] {
@@ -250,11 +265,18 @@ function gatewayRoutes(providers: readonly Provider[]): Json[] {
 
 /** A provider that Sluice chose over the path's own. The header cannot come from a client: it is removed before the filters. */
 function chosenByHeader(providers: readonly Provider[]): Json[] {
-  return [chainRoute(providers), ...providers.map((provider) => ({
+  const chosen = providers.map((provider) => ({
     match: { prefix: '/', headers: [{ name: clusterHeader, string_match: { exact: clusterName(provider.name) } }] },
     route: action(provider, provider.pathPrefix ?? ''),
     request_headers_to_remove: [clusterHeader],
-  }))];
+  }));
+  // Chosen, and not here: no other provider may get what is meant for it.
+  const missing = {
+    match: { prefix: '/', headers: [{ name: clusterHeader, present_match: true }] },
+    direct_response: { status: 503, body: { inline_string: '{"error":{"message":"This Envoy has no route to the provider that the policy chose; its config is older than the policy.","type":"server_error"}}' } },
+    response_headers_to_add: [{ header: { key: 'content-type', value: 'application/json' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
+  };
+  return [...chosen, missing];
 }
 
 /** A provider's route, and before it the same for WebSockets, which hang with an external processor. */
@@ -279,8 +301,8 @@ function escape(text: string): string {
 }
 
 /** A provider's cluster for one attempt alone, and those for attempts of a chain, which have a filter of their own. */
-function clustersOf(provider: Provider, caFile: string): Json[] {
-  const roles: readonly FilterRole[] = ['listener', 'gate', 'next', 'stream'];
+function clustersOf(provider: Provider, { caFile, chains }: EnvoyOptions): Json[] {
+  const roles: readonly FilterRole[] = chains === 'groups' ? ['listener', 'gate', 'next', 'stream'] : ['listener'];
   return roles.map((role) => providerCluster(provider, role, caFile));
 }
 

@@ -4,6 +4,9 @@ import type { AnswerPass, AnswerRetry, Attempt, AttemptGateway, FilterRole, Head
 /** Set on an answer that the next target is to replace; Envoy's route retries on it. It never reaches an app. */
 export const retryHeader = 'x-sluice-retry';
 
+/** Set by an Envoy that is told its chains as endpoints: the one that it chose for this attempt. */
+export const hostHeader = 'x-sluice-host';
+
 /**
  * - `start`: nothing came yet
  * - `asking`: the request's headers are through, its body is awaited
@@ -78,7 +81,8 @@ export class AttemptSession implements StreamHandler {
       this.#unexpected(request.phase);
       return;
     }
-    const attempt = this.#gateway.attempt(this.#role, request.metadata);
+    const host = request.phase.kind === 'request-headers' ? (request.phase.headers.get(hostHeader) ?? null) : null;
+    const attempt = this.#gateway.attempt(this.#role, request.metadata, host);
     if (attempt === null) {
       // Another provider's request and key would go to this one: nobody is here who could change them.
       this.#refuse();
@@ -86,7 +90,8 @@ export class AttemptSession implements StreamHandler {
     }
     this.#state = { at: 'asking', attempt };
     // Role `stream` gets the body anyway: its filter's modes cannot be overridden.
-    this.#stream.send({ kind: 'continue', phase: 'request-headers', ...(this.#role === 'stream' ? {} : { requestBodyMode: 'BUFFERED', expectResponse: true }) });
+    const ours = host === null ? {} : { headers: { set: [], remove: [hostHeader] } };
+    this.#stream.send({ kind: 'continue', phase: 'request-headers', ...ours, ...(this.#role === 'stream' ? {} : { requestBodyMode: 'BUFFERED', expectResponse: true }) });
   }
 
   #requestBody(phase: Phase & { kind: 'request-body' }): void {
@@ -110,7 +115,7 @@ export class AttemptSession implements StreamHandler {
   #responseHeaders(phase: Phase & { kind: 'response-headers' }, request: ProcessingRequest): void {
     const state = this.#state;
     let attempt: Attempt | null = null;
-    if (state.at === 'start' && this.#role === 'gate') attempt = this.#gateway.attempt(this.#role, request.metadata);
+    if (state.at === 'start' && this.#role === 'gate') attempt = this.#gateway.attempt(this.#role, request.metadata, null);
     else if (state.at === 'asked' || state.at === 'asking') ({ attempt } = state);
     if (attempt === null) {
       this.#state = idle;

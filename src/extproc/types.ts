@@ -169,8 +169,11 @@ export interface ResponseObserver {
 
 /** What the attempt filters' sessions ask of the pipeline. The same promises as `Gateway`. */
 export interface AttemptGateway {
-  /** An attempt begins, or (role `gate`) its answer does. Null: this process knows nothing of the exchange. */
-  attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null): Attempt | null;
+  /**
+   * An attempt begins, or (role `gate`) its answer does. `host`: the endpoint that it goes to, where Envoy says so. Null: this
+   * process knows nothing of the exchange, or the endpoint is not that of the target whose turn it is.
+   */
+  attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null;
 }
 
 /** One attempt at one target. */

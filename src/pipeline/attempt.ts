@@ -47,8 +47,8 @@ export class TargetAttempt implements Attempt {
 
   answer(headers: HeaderMap, endOfStream: boolean): AnswerPlan {
     const run = this.#run;
-    run.answered();
     const status = Number(headers.get(':status') ?? 0);
+    run.answered(status);
     const retryAfterMs = retryAfter(headers);
     const { fallback, stream } = run.facts;
     const head: AnswerHead = {

@@ -1,12 +1,11 @@
 import { takesAsIs } from '../dialects/translatable.ts';
 import type { Exchange } from '../dialects/types.ts';
-import { chainHeader, clusterName } from '../envoy/names.ts';
+import { chainHeader, chainHosts, clusterName } from '../envoy/names.ts';
 import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { requestedSchema } from '../quality/json-schema.ts';
-import type { Cooldowns } from '../route/cooldowns.ts';
 import type { Decision } from '../route/types.ts';
-import { ChainRun, timeoutsOf, type ChainFacts } from './chain-run.ts';
+import { ChainRun, timeoutsOf, type ChainFacts, type ChainServices } from './chain-run.ts';
 import type { RequestContext } from './request.ts';
 
 /** What Envoy is told about one chain, beside the request's own changes. */
@@ -27,7 +26,7 @@ const silentEnds: readonly (readonly [FallbackTrigger, string])[] = [
 ];
 
 /** The plan of a decision with more than one target, or with one that speaks another API; null: one attempt in the app's own API is all there is. */
-export function planChain(context: RequestContext, exchange: Exchange, body: Buffer, decision: Decision, cooldowns: Cooldowns): ChainPlan | null {
+export function planChain(context: RequestContext, exchange: Exchange, body: Buffer, decision: Decision, services: ChainServices): ChainPlan | null {
   const { section, generation, provider } = context;
   const { fallback } = section;
   const [first] = decision.chain;
@@ -49,25 +48,35 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     appKeys: context.appKeys,
   };
   const { perTryMs, totalMs } = timeoutsOf(fallback, decision.chain.length, exchange);
-  const run = new ChainRun(facts, cooldowns, perTryMs);
-  const roles = decision.chain.map((target, index) => roleFor(context, fallback, exchange, target, index));
-  const firstIsReady = roles[0] === 'gate';
+  const run = new ChainRun(facts, services, perTryMs);
+  const roles = rolesOf(context, fallback, exchange, decision.chain);
+  const [firstRole] = roles;
+  const firstIsReady = firstRole === 'gate';
   if (firstIsReady) run.begin();
   return {
     run,
     headers: [
-      [chainHeader, '1'],
+      [chainHeader, firstRole ?? ''],
       ['x-envoy-retry-on', [...new Set([...silentEnds.filter(([trigger]) => fallback.triggers.has(trigger)).map(([, name]) => name), 'retriable-headers'])].join(',')],
       ['x-envoy-max-retries', String(decision.chain.length - 1)],
       ...(perTryMs === null ? [] : [['x-envoy-upstream-rq-per-try-timeout-ms', String(perTryMs)] as const]),
       ...(totalMs === null ? [] : [['x-envoy-upstream-rq-timeout-ms', String(totalMs)] as const]),
     ],
-    metadata: {
-      // One group an attempt; Envoy takes the next one with every retry.
-      priority_groups: decision.chain.map((target, index) => ({ name: `attempt${index + 1}`, clusters: [{ cluster_name: clusterName(target.provider, roles[index]), weight: 1 }] })),
-    },
+    metadata:
+      context.chainStyle === 'hosts'
+        ? { hosts: chainHosts(decision.chain) }
+        : // One group an attempt; Envoy takes the next one with every retry.
+          { priority_groups: decision.chain.map((target, index) => ({ name: `attempt${index + 1}`, clusters: [{ cluster_name: clusterName(target.provider, roles[index]), weight: 1 }] })) },
     firstIsReady,
   };
+}
+
+/** Where chains are told as endpoints, all attempts run in one cluster and have one role: the one that does the most of those wanted. */
+function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, targets: readonly TargetRef[]): FilterRole[] {
+  const roles = targets.map((target, index) => roleFor(context, fallback, exchange, target, index));
+  if (context.chainStyle === 'groups') return roles;
+  const role = roles.includes('stream') ? 'stream' : 'next';
+  return roles.map(() => role);
 }
 
 function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {

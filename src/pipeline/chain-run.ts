@@ -7,7 +7,8 @@ import type { ChainFacts as ChainFactsOfRecord } from '../provenance/record.ts';
 import { traceparentOf, type TraceFacts } from '../provenance/trace.ts';
 import type { AttemptRecord, OutcomeKind } from '../provenance/types.ts';
 import type { Expectation } from '../quality/judge.ts';
-import type { Cooldowns } from '../route/cooldowns.ts';
+import type { AttemptHealth, Cooldowns } from '../route/cooldowns.ts';
+import type { Pools } from '../route/pools.ts';
 import { apiHeaders } from '../translate/index.ts';
 import { appKeyHeaders } from './credentials.ts';
 
@@ -30,6 +31,12 @@ export interface ChainFacts {
   readonly appKeys: readonly (readonly [string, string])[];
 }
 
+/** What a chain leaves its targets' facts with. */
+export interface ChainServices {
+  readonly cooldowns: Cooldowns;
+  readonly pools: Pools;
+}
+
 /** How an attempt ended. */
 export interface AttemptEnd {
   readonly outcome: OutcomeKind;
@@ -47,6 +54,7 @@ export class ChainRun {
   /** The last attempt's answer as its own provider sent it, where it was translated. */
   translated: Answer | null = null;
   readonly #cooldowns: Cooldowns;
+  readonly #pools: Pools;
   readonly #perTryMs: number | null;
   #current = -1;
   #startedAt = 0;
@@ -54,9 +62,10 @@ export class ChainRun {
   /** The current attempt has got response headers. */
   #answered = false;
 
-  constructor(facts: ChainFacts, cooldowns: Cooldowns, perTryMs: number | null) {
+  constructor(facts: ChainFacts, { cooldowns, pools }: ChainServices, perTryMs: number | null) {
     this.facts = facts;
     this.#cooldowns = cooldowns;
+    this.#pools = pools;
     this.#perTryMs = perTryMs;
   }
 
@@ -85,7 +94,7 @@ export class ChainRun {
     this.#answered = false;
     this.#dropped = [];
     this.translated = null;
-    this.#cooldowns.began(target);
+    this.#cooldowns.began(target, target.provider === this.facts.provider.name);
     return target;
   }
 
@@ -95,8 +104,10 @@ export class ChainRun {
   }
 
   /** Response headers came: an end without a word is out of the question. */
-  answered(): void {
+  answered(status: number): void {
     this.#answered = true;
+    // How fast an error comes says nothing of answers.
+    if (status < 400 && this.facts.fallback.pools.length > 0) this.#pools.measured(this.target, this.facts.stream, performance.now() - this.#startedAt);
   }
 
   /** The current attempt failed, and the next target is to answer. */
@@ -126,24 +137,29 @@ export class ChainRun {
   /** Tells the target's health how its attempt ended; null: well. */
   health(reason: FallbackTrigger | null, retryAfterMs: number | null): void {
     const { target } = this;
+    const ownKey = target.provider === this.facts.provider.name;
+    const end = (health: AttemptHealth): void => this.#cooldowns.ended(target, health, ownKey);
     switch (reason) {
       case null:
-        this.#cooldowns.ended(target, { kind: 'ok' });
+        end({ kind: 'ok' });
         return;
       case 'rate-limit':
       case 'overloaded':
-        this.#cooldowns.ended(target, { kind: 'limited', retryAfterMs });
+        end({ kind: 'limited', retryAfterMs });
         return;
       case 'key-dead':
+        // An app's own bad key says nothing of the target.
+        if (!ownKey) end({ kind: 'key-dead' });
+        return;
       case 'model-gone':
-        this.#cooldowns.ended(target, { kind: 'dead' });
+        end({ kind: 'dead' });
         return;
       case 'connect':
       case 'reset':
       case 'timeout':
       case 'server-error':
       case 'stream-error':
-        this.#cooldowns.ended(target, { kind: 'failed' });
+        end({ kind: 'failed' });
         return;
       case 'context-window':
       case 'content-filter':
@@ -153,7 +169,7 @@ export class ChainRun {
       case 'invalid-json':
       case 'bad-tool-call':
         // The request's own fault, or the model's: the target is well.
-        this.#cooldowns.ended(target, { kind: 'ok' });
+        end({ kind: 'ok' });
     }
   }
 

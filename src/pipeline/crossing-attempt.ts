@@ -73,8 +73,8 @@ export class CrossingAttempt implements Attempt {
 
   answer(headers: HeaderMap, endOfStream: boolean): AnswerPlan {
     const run = this.#run;
-    run.answered();
     const status = Number(headers.get(':status') ?? 0);
+    run.answered(status);
     const retryAfterMs = retryAfter(headers);
     const head: AnswerHead = { api: this.#api, status, contentType: headers.get('content-type') ?? '', contentEncoding: headers.get('content-encoding') ?? '', usageNotAsked: false };
     if (status < 400 && head.contentType.toLowerCase().startsWith('text/event-stream')) return this.#stream(head, status, retryAfterMs);

@@ -13,6 +13,7 @@ import type { PolicyGeneration } from '../policy/types.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
+import { Pools } from '../route/pools.ts';
 import { explainRecord } from '../route/explain.ts';
 import { Admission } from './admission.ts';
 import { Credentials } from './credentials.ts';
@@ -62,6 +63,7 @@ async function pipelineOf(policy: string, admission = new Admission()): Promise<
     credentials,
     cooldowns: new Cooldowns(),
     trials: null,
+    pools: new Pools(),
     sessions: null,
     grader: null,
     feedback: null,

@@ -6,6 +6,8 @@ import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cach
 import { readExchange, recognise } from '../dialects/index.ts';
 import { takesAsIs } from '../dialects/translatable.ts';
 import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
+import { chainHost, chainStyleHeader } from '../envoy/names.ts';
+import { chainStyleOfHeader, type ChainStyle } from '../envoy/versions.ts';
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
@@ -17,6 +19,7 @@ import { beginTrace, traceparentOf, type TraceFacts } from '../provenance/trace.
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { Admission } from './admission.ts';
+import type { Pools } from '../route/pools.ts';
 import { TargetAttempt } from './attempt.ts';
 import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
 import { appKeysOf, type ChainRun } from './chain-run.ts';
@@ -37,6 +40,9 @@ export interface PipelineOptions {
   readonly policy: Pick<PolicyStore, 'current'>;
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
+  readonly pools: Pools;
+  /** Whether Envoy can send to a provider; absent: to all of the policy's. */
+  readonly inEnvoy?: (provider: string) => boolean;
   readonly router: Pick<LiveModel, 'current'> | null;
   readonly sink: RecordSink;
   readonly metrics: Metrics;
@@ -126,7 +132,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (open !== undefined) this.#close(open, { ...unobserved, outcome: 'client-gone', totalMs: performance.now() - open.startedAt });
   }
 
-  attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null): Attempt | null {
+  attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null {
     const id = metadata?.['id'];
     const run = typeof id === 'string' ? this.#pending.get(id)?.chain : null;
     if (run === null || run === undefined) return null;
@@ -136,6 +142,8 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { generation, provider } = run.facts;
     const other = target === null ? undefined : generation.providers.get(target.provider);
     if (target === null || other === undefined) return null;
+    // Envoy passes over endpoints that it does not have: another target's request and key would go there.
+    if (host !== null && host !== chainHost(target.provider)) return null;
     return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api) ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
   }
 
@@ -154,7 +162,8 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (recognition.kind === 'pass') return this.#pass(recognition.reason);
 
     const caller = callerOf(headers, generation);
-    const section = generation.section(caller.workspace, provider.name);
+    const chainStyle = chainStyleOfHeader(headers.get(chainStyleHeader));
+    const section = sectionFor(generation.section(caller.workspace, provider.name), chainStyle);
     const id = uuidv7();
     if (section.mode === 'off') return this.#pass('policy-off');
     if (recognition.kind === 'observed') {
@@ -179,6 +188,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       arm: null,
       forced: null,
       sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders(headers, section.sessions?.headers ?? []),
+      chainStyle,
       appKeys: section.fallback === null ? [] : appKeysOf(headers),
     };
     let leave: (() => void) | null = null;
@@ -495,6 +505,11 @@ function withChain(ending: Ending, chain: ChainRun): Ending {
 /** The provider hears of the span that stands for its call. */
 function withTrace(headers: HeaderMutation | undefined, trace: TraceFacts): HeaderMutation {
   return { set: [...(headers?.set ?? []), ['traceparent', traceparentOf(trace, 0)]], remove: headers?.remove ?? [] };
+}
+
+/** An Envoy that cannot carry out chains gets none. */
+function sectionFor(section: PolicySection, chainStyle: ChainStyle): PolicySection {
+  return chainStyle === 'none' && section.fallback !== null ? { ...section, fallback: null } : section;
 }
 
 function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {

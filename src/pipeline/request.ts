@@ -10,11 +10,13 @@ import { renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../dialects/types.ts';
 import { clusterHeader, clusterName } from '../envoy/names.ts';
+import type { ChainStyle } from '../envoy/versions.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 import type { TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
+import type { Pools } from '../route/pools.ts';
 import { decide } from '../route/decide.ts';
 import type { DecideInput, Decision, Forced } from '../route/types.ts';
 import type { Sessions } from '../sessions/store.ts';
@@ -48,6 +50,8 @@ export interface RequestContext {
   readonly trace: TraceFacts | null;
   /** Null where answers are not cached. */
   readonly cache: CacheScope | null;
+  /** How Envoy is told the targets of a chain. */
+  readonly chainStyle: ChainStyle;
   /** The app's own key headers, where a chain may have to put them back; else empty. */
   readonly appKeys: readonly (readonly [string, string])[];
   /** What experiments make of it; null: nothing. */
@@ -61,6 +65,9 @@ export interface RequestContext {
 export interface RequestServices {
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
+  readonly pools: Pools;
+  /** See DecideInput. */
+  readonly inEnvoy?: (provider: string) => boolean;
   /** The learned router; null: sections that ask for it route by tiers alone. */
   readonly router: Pick<LiveModel, 'current'> | null;
   /** Null: conversations are not kept together. */
@@ -98,7 +105,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
   const finish = (decision: Decision, admission: Pick<Admission, 'facts' | 'reservation'>): RequestResult => {
     try {
       if (context.routeOff && decision.action !== 'block') return forwardUntouched(context, exchange, cache, admission, enteredAt);
-      const chain = planChain(context, exchange, body, decision, services.cooldowns);
+      const chain = planChain(context, exchange, body, decision, services);
       const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
       const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, admission, enteredAt);
       trace?.steps.push(
@@ -130,7 +137,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
 /** Of a request that no budget is about. */
 export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: [], reservation: null };
 
-function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
+function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, inEnvoy, pools }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
   const { generation, provider, section, caller } = context;
   const features = textFeatures(exchange.lastUser);
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
@@ -147,7 +154,9 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     section: context.routeOff && section.mode === 'enabled' ? { ...section, mode: 'shadow' } : section,
     generation,
     hasCredential: (name) => credentials.has(name),
-    cooling: (target) => cooldowns.cooling(target),
+    inEnvoy,
+    pools,
+    cooling: (target) => cooldowns.cooling(target, target.provider === provider.name),
     canTranslate: translatableFrom(exchange, body, section),
     ...(overBudget === null ? {} : { overBudget }),
   };

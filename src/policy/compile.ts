@@ -152,6 +152,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     ruleHeaders,
     ...budgets,
     workspaces: workspaces?.known ?? [],
+    hasChains: [...compiled.values()].some(({ fallback }) => fallback !== null),
     resolveProvider: providerResolver(providers),
     section(workspace, provider) {
       const key = `${workspace}\n${provider}`;

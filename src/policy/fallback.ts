@@ -1,7 +1,7 @@
 import type { Tier } from '../classify/types.ts';
 import { neutralDrops } from '../translate/index.ts';
-import type { FallbackDocument } from './schema.ts';
-import type { FallbackPolicy, FallbackTrigger, TargetRef } from './types.ts';
+import type { FallbackDocument, PoolDocument } from './schema.ts';
+import type { FallbackPolicy, FallbackTrigger, TargetPool, TargetRef } from './types.ts';
 
 /** What counts as a failure unless the policy says otherwise: no usable answer came. Judgements on an answer are asked for by name. */
 const defaultTriggers: readonly FallbackTrigger[] = ['connect', 'reset', 'timeout', 'server-error', 'rate-limit', 'overloaded', 'model-gone', 'key-dead', 'context-window'];
@@ -28,6 +28,7 @@ export function compileFallback(document: FallbackDocument | undefined, resolve:
     escalate: document.escalate ?? false,
     tierChains,
     modelChains: new Map(Object.entries(document.models ?? {}).map(([model, targets]) => [model, list(targets, 'models', model)])),
+    pools: (document.pools ?? []).flatMap((pool, at) => compilePool(pool, at, resolve)),
     attempts: document.attempts ?? defaultAttempts,
     attemptMs: ms(document.attemptSeconds),
     firstByteMs: ms(document.firstByteSeconds),
@@ -36,6 +37,15 @@ export function compileFallback(document: FallbackDocument | undefined, resolve:
     drop: (document.drop ?? []).flatMap((entry) => (entry === 'neutral' ? neutralDrops : [entry])),
     inspectBytes: (document.inspectKiB ?? defaultInspectKiB) * 1024,
   };
+}
+
+/** Without the members that this provider's traffic cannot use; none when fewer than two are left, which is nothing to pick from. */
+function compilePool(document: PoolDocument, at: number, resolve: ResolveTarget): TargetPool[] {
+  const targets = document.targets.flatMap((text, index) => {
+    const target = resolve(text, ['pools', at, 'targets', index]);
+    return target === null ? [] : [{ target, weight: document.weights?.[index] ?? 1 }];
+  });
+  return targets.length < 2 ? [] : [{ name: document.name, pick: document.pick ?? 'weighted', targets }];
 }
 
 function ms(seconds: number | undefined): number | null {

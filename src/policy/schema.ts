@@ -3,7 +3,7 @@ import { periodKinds } from '../budgets/period.ts';
 import { budgetKeys } from '../budgets/types.ts';
 import { catalogOverridesSchema } from '../catalog/index.ts';
 import { limits } from '../limits.ts';
-import { fallbackTriggers } from './types.ts';
+import { fallbackTriggers, poolPicks } from './types.ts';
 
 const tier = z.enum(['simple', 'standard', 'complex']);
 const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes').max(63).describe('Stands in records and problems');
@@ -93,12 +93,22 @@ const cache = z.strictObject({
 const waitSeconds = z.number().positive().max(3600);
 const trigger = z.enum(fallbackTriggers);
 
+const pool = z
+  .strictObject({
+    name,
+    targets: z.array(model).min(2).max(16).describe('Targets that are as good as each other'),
+    weights: z.array(z.number().positive().max(1_000)).min(2).optional().describe('How much of the traffic each takes, in the same order; equal by default'),
+    pick: z.enum(poolPicks).optional().describe('weighted: at random; round-robin: in turn; least-latency: the fastest to begin its answers; sticky: the same one for a session, else a workspace. weighted by default'),
+  })
+  .refine(({ targets, weights }) => weights === undefined || weights.length === targets.length, 'give every target its weight');
+
 const fallback = z.strictObject({
   escalate: z.boolean().optional().describe('After the chosen model: the other candidates of its tier by cost, then those of the higher tiers'),
   tiers: z
     .strictObject({ simple: z.array(model).optional().describe('After a model that the simple tier chose'), standard: z.array(model).optional().describe('After one of the standard tier'), complex: z.array(model).optional().describe('After one of the complex tier') })
    .optional().describe('Targets after the chosen one, by tier; before the escalation'),
   models: z.record(z.string().min(1).max(256), z.array(model).min(1)).optional().describe('Targets after the chosen one, by requested model; in place of all else'),
+  pools: z.array(pool).optional().describe('Equal targets: wherever one of them is meant, one is picked, and the others come next'),
   on: z.array(trigger).min(1).optional().describe('What counts as a failure'),
   attempts: z.int().min(1).max(8).optional().describe('Attempts in all, the first included; 1 switches fallback off'),
   attemptSeconds: waitSeconds.optional().describe('Longest time for one attempt; streams only have to begin in it'),
@@ -306,5 +316,6 @@ export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type BudgetDocument = z.infer<typeof budget>;
 export type WebhookDocument = z.infer<typeof webhook>;
+export type PoolDocument = z.infer<typeof pool>;
 export type OverrideDocument = z.infer<typeof override>;
 export type ProviderDocument = z.infer<typeof provider>;

@@ -55,6 +55,16 @@ export const fallbackTriggers = [
 ] as const;
 export type FallbackTrigger = (typeof fallbackTriggers)[number];
 
+export const poolPicks = ['weighted', 'round-robin', 'least-latency', 'sticky'] as const;
+export type PoolPick = (typeof poolPicks)[number];
+
+/** Targets that are as good as each other: wherever one is meant any of them may be taken, and the others come next. */
+export interface TargetPool {
+  readonly name: string;
+  readonly pick: PoolPick;
+  readonly targets: readonly { readonly target: TargetRef; readonly weight: number }[];
+}
+
 /** What a section does when a target fails. */
 export interface FallbackPolicy {
   readonly triggers: ReadonlySet<FallbackTrigger>;
@@ -64,6 +74,7 @@ export interface FallbackPolicy {
   readonly tierChains: Readonly<Record<Tier, readonly TargetRef[]>>;
   /** Targets after the chosen one, by the requested model; instead of everything else. */
   readonly modelChains: ReadonlyMap<string, readonly TargetRef[]>;
+  readonly pools: readonly TargetPool[];
   /** Attempts in all, the first one included. */
   readonly attempts: number;
   /** Milliseconds for one attempt: to its end, or for streams to its first byte; null: no limit. */
@@ -233,6 +244,8 @@ export interface PolicyGeneration {
   readonly budgets: readonly Budget[];
   /** Where budgets tell people. */
   readonly webhooks: ReadonlyMap<string, Webhook>;
+  /** Whether any section says what happens when a target fails. */
+  readonly hasChains: boolean;
   /** Which provider a request is for, from its authority and path, and the path without the provider's prefix. */
   resolveProvider(authority: string, path: string): { readonly provider: Provider; readonly path: string } | null;
   /** The most specific section for the pair; there always is one. */

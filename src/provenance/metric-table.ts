@@ -55,6 +55,7 @@ export const metricTable = {
   cacheBytes: { name: 'llm_proxy_cache_bytes', type: 'gauge', labels: [], help: 'Bytes that they are counted with.' },
   cacheEvictions: { name: 'llm_proxy_cache_evictions', type: 'gauge', labels: [], help: 'Answers that left memory to make room, since the start.' },
   cacheBackendProblems: { name: 'llm_proxy_cache_backend_problem_total', type: 'counter', labels: ['kind'], help: 'Requests to the Redis behind the cache that it did not answer well; each was a miss or an answer kept in memory only.' },
+  cooldownSharingProblems: { name: 'llm_proxy_cooldown_sharing_problem_total', type: 'counter', labels: [], help: 'Cool-downs that Redis could not tell the other replicas, questions to it that it did not answer, and failed connections; each replica then goes by its own.' },
   cacheBackendUp: { name: 'llm_proxy_cache_backend_up', type: 'gauge', labels: [], help: '1 while the Redis behind the cache answers; 0 when it does not or there is none.' },
   cacheWaiting: { name: 'llm_proxy_cache_waiting', type: 'gauge', labels: [], help: 'Requests that wait for an identical one in flight.' },
   experiments: { name: 'llm_proxy_experiment_total', type: 'counter', labels: ['experiment', 'arm', 'outcome'], help: 'Exchanges in arms of experiments and of rollouts (`rollout`).' },

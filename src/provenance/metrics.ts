@@ -251,6 +251,11 @@ export class Metrics implements RecordSink, GradeSink {
     }
   }
 
+  /** Cool-downs could not be told to, or asked of, other replicas. */
+  cooldownSharingProblem(): void {
+    this.#inc(metricTable.cooldownSharingProblems, []);
+  }
+
   /** Where the cache's state is read at each scrape. */
   watchCache(stats: () => { readonly entries: number; readonly bytes: number; readonly evictions: number; readonly waiting: number; readonly redis: string }): void {
     this.#gauge(metricTable.cacheEntries, () => stats().entries);

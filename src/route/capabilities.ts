@@ -48,6 +48,7 @@ function unreachable(input: DecideInput, target: TargetRef, chained: boolean): D
     }
     const has = input.hasCredential === undefined ? provider.credential !== null : input.hasCredential(target.provider);
     if (!has) return 'no-credential';
+    if (input.inEnvoy?.(target.provider) === false) return 'not-in-envoy';
   }
   // Azure's URL names a deployment: a model without one cannot be called.
   if (provider.family === 'azure-openai' && !provider.deployments.has(target.model)) return 'unknown-model';

@@ -6,6 +6,10 @@ import type { CandidateReport, Decision } from './types.ts';
 export interface ChainInput {
   readonly fallback: FallbackPolicy;
   readonly first: TargetRef;
+  /** The others of the first one's pool, in the order in which they are tried; they come before all else. */
+  readonly mates: readonly TargetRef[];
+  /** A target and the others of its pool, in the pool's order. */
+  readonly expand: (target: TargetRef) => readonly TargetRef[];
   readonly firstEstimate: CandidateReport['estimate'];
   readonly requestedModel: string;
   readonly reason: Decision['reason'];
@@ -18,14 +22,14 @@ export interface ChainInput {
 }
 
 /** Reasons that say which tier was wanted, so that its chain and the escalation make sense. */
-const tieredReasons: ReadonlySet<Decision['reason']> = new Set(['tier', 'kept-cheapest', 'override', 'rule', 'default']);
+export const tieredReasons: ReadonlySet<Decision['reason']> = new Set(['tier', 'kept-cheapest', 'override', 'rule', 'default']);
 
 /** The targets after the first, in the order in which they are tried. All of them can do the job and are affordable together. */
 export function chainAfter(input: ChainInput): TargetRef[] {
   const { fallback } = input;
   const chain: TargetRef[] = [];
   let spent = input.firstEstimate.known ? input.firstEstimate.usd : 0;
-  for (const target of wanted(input)) {
+  for (const target of inPools(input)) {
     if (chain.length + 1 >= fallback.attempts) break;
     if (same(target, input.first) || chain.some((other) => same(other, target))) continue;
     const { disqualified, estimate } = input.report(target);
@@ -35,6 +39,11 @@ export function chainAfter(input: ChainInput): TargetRef[] {
     chain.push(target);
   }
   return chain;
+}
+
+function* inPools(input: ChainInput): Iterable<TargetRef> {
+  yield* input.mates;
+  for (const target of wanted(input)) yield* input.expand(target);
 }
 
 function* wanted(input: ChainInput): Iterable<TargetRef> {

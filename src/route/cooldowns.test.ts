@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { limits } from '../limits.ts';
-import { Cooldowns } from './cooldowns.ts';
+import { Cooldowns, type CooldownChange, type CooldownShare } from './cooldowns.ts';
 
 const target = { provider: 'openai', model: 'small' };
 const other = { provider: 'openai', model: 'large' };
@@ -61,6 +61,57 @@ describe('cool-downs', () => {
     expect(cooldowns.cooling(target)).toBe(true);
     now += 60_000;
     expect(cooldowns.cooling(target)).toBe(false);
+  });
+
+  it('take a whole provider out whose key is dead, but not for apps that bring their own', () => {
+    const cooldowns = make();
+    cooldowns.ended(target, { kind: 'key-dead' });
+    expect([cooldowns.cooling(target), cooldowns.cooling(other), cooldowns.cooling(target, true), cooldowns.cooling({ provider: 'mistral', model: 'small' })]).toEqual([true, true, false, false]);
+    cooldowns.ended(target, { kind: 'ok' }, true);
+    expect(cooldowns.cooling(other)).toBe(true);
+    now += 60_000;
+    expect(cooldowns.cooling(other)).toBe(false);
+    cooldowns.began(other);
+    expect(cooldowns.cooling(target)).toBe(true);
+    // Any answer shows that the key is good, a bad one too.
+    cooldowns.ended(other, { kind: 'failed' });
+    expect(cooldowns.states()).toEqual([]);
+  });
+
+  it('hold for all replicas, of which one tries the target again', async () => {
+    let leader: string | null = null;
+    const replicas = new Map<string, Cooldowns>();
+    const shareOf = (name: string): CooldownShare => ({
+      tell: (which, change: CooldownChange) => {
+        leader = null;
+        for (const [other, cooldowns] of replicas) if (other !== name) cooldowns.heard(which, change);
+      },
+      lead: () => Promise.resolve((leader ??= name) === name),
+    });
+    const add = (name: string): Cooldowns => {
+      const made = new Cooldowns(() => now, shareOf(name));
+      replicas.set(name, made);
+      return made;
+    };
+    const [first, second] = [add('first'), add('second')];
+    first.ended(target, { kind: 'limited', retryAfterMs: 5_000 });
+    expect([first.cooling(target), second.cooling(target)]).toEqual([true, true]);
+    now += 5_000;
+    // Nobody tries it before it is known who does.
+    expect([second.cooling(target), first.cooling(target)]).toEqual([true, true]);
+    await Promise.resolve();
+    expect([first.cooling(target), second.cooling(target)]).toEqual([true, false]);
+    second.began(target);
+    second.ended(target, { kind: 'failed' });
+    now += 9_999;
+    expect([first.cooling(target), second.cooling(target)]).toEqual([true, true]);
+    now += 1;
+    expect(first.cooling(target)).toBe(true);
+    await Promise.resolve();
+    expect(first.cooling(target)).toBe(false);
+    first.began(target);
+    first.ended(target, { kind: 'ok' });
+    expect([first.cooling(target), second.cooling(target), second.states()]).toEqual([false, false, []]);
   });
 
   it('remember a bounded number of targets', () => {

@@ -2,10 +2,12 @@ import type { Cost, ModelEntry } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import { higher } from '../sessions/store.ts';
 import type { SessionFacts } from '../sessions/types.ts';
-import type { Directive, RuleInput, TargetRef } from '../policy/types.ts';
+import type { Directive, FallbackPolicy, RuleInput, TargetRef } from '../policy/types.ts';
 import { catalogModel, disqualify, entryOf } from './capabilities.ts';
-import { chainAfter } from './chain.ts';
+import { chainAfter, tieredReasons } from './chain.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
+import { PoolView, type Pooled } from './pool-view.ts';
+import type { PoolChoice } from './pools.ts';
 import type { CandidateReport, DecideInput, Decision, DecisionReason, Disqualification } from './types.ts';
 
 /** Where a step of the order ended; null from a step means that it has nothing to say. */
@@ -56,6 +58,9 @@ class Decider {
   readonly #outputTokens: number;
   readonly #baseline: Cost;
   readonly #reports: MutableReport[] = [];
+  /** What a pool took in place of the chosen target, or that itself; null: no pool was asked. */
+  #picked: TargetRef | null = null;
+  #pool: PoolChoice | null = null;
   #keptForCache = false;
 
   constructor(input: DecideInput) {
@@ -74,15 +79,16 @@ class Decider {
     const chain = choice.action === 'block' ? [] : this.#chain(choice);
     const served = chain[0] ?? this.#requested;
     // The chosen one rests: its first fallback takes its place.
-    const moved = choice.action !== 'block' && served !== choice.target;
+    const moved = choice.action !== 'block' && served !== (this.#picked ?? choice.target);
     return {
-      action: moved ? (served === this.#requested ? 'keep' : 'route') : choice.action,
+      action: choice.action === 'block' ? 'block' : served === this.#requested ? 'keep' : 'route',
       requested: this.#requested,
       served,
       chain,
       tier: choice.tier,
       reason: moved ? 'cooling-down' : choice.reason,
       rule: choice.rule,
+      ...(this.#pool === null || moved ? {} : { pool: this.#pool }),
       ...this.#sessionFacts(),
       ...(this.#input.learned == null ? {} : { learned: this.#input.learned }),
       candidates: this.#reports,
@@ -167,31 +173,37 @@ class Decider {
     // Sensitive data goes to its secure model or nowhere.
     if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity') return [choice.target];
     const reports = new Map<string, MutableReport>();
+    const report = (target: TargetRef): MutableReport => {
+      const key = `${target.provider}/${target.model}`;
+      let known = reports.get(key);
+      if (known === undefined) reports.set(key, (known = this.#judge(target, choice.tier, true)));
+      return known;
+    };
+    const pools = this.#pools(fallback, (target) => same(target, choice.target) || report(target).disqualified === null);
+    const pooled = tieredReasons.has(choice.reason) ? pools.of(choice.target) : null;
+    const first = pooled === null ? choice.target : this.#pick(pooled, choice);
     const after = chainAfter({
       fallback,
-      first: choice.target,
-      firstEstimate: this.#estimate(choice.target),
+      first,
+      mates: pooled?.order.slice(1) ?? [],
+      expand: (target) => pools.of(target)?.order ?? [target],
+      firstEstimate: this.#estimate(first),
       requestedModel: exchange.model,
       reason: choice.reason,
       tier: choice.tier,
       ruleChain: choice.fallback ?? null,
       candidates: section.candidates,
-      report: (target) => {
-        const key = `${target.provider}/${target.model}`;
-        let report = reports.get(key);
-        if (report === undefined) reports.set(key, (report = this.#judge(target, choice.tier, true)));
-        return report;
-      },
+      report,
     });
     for (const report of reports.values()) if (!this.#reports.some(({ target: { provider, model } }) => provider === report.target.provider && model === report.target.model)) this.#reports.push(report);
-    const chain = [choice.target, ...after.map((target) => (this.#own(target) ? this.#requested : target))];
+    const chain = [first, ...after.map((target) => (this.#own(target) ? this.#requested : target))];
     if (cooling === undefined) return chain;
     const awake = chain.filter((target) => !cooling(target));
     if (awake.length === 0) return chain;
     for (const target of chain) {
       if (awake.includes(target)) continue;
-      const report = reports.get(`${target.provider}/${target.model}`) ?? this.#reports.find(({ chosen }) => chosen);
-      if (report !== undefined) report.disqualified = 'cooling-down';
+      const resting = reports.get(`${target.provider}/${target.model}`) ?? this.#reports.find(({ chosen }) => chosen);
+      if (resting !== undefined) resting.disqualified = 'cooling-down';
     }
     return awake;
   }
@@ -204,6 +216,20 @@ class Decider {
     if (forced.target === null) return { ...this.#keep('experiment'), rule: forced.experiment };
     const target = this.#explicit(forced.target, tier);
     return target === null ? null : this.#take(target, 'experiment', forced.experiment, tier);
+  }
+
+  #pools(fallback: FallbackPolicy, able: (target: TargetRef) => boolean): PoolView {
+    const { exchange, caller, pools, cooling, session } = this.#input;
+    return new PoolView({ pools: fallback.pools, picker: pools, stream: exchange.stream, sticky: session?.key ?? caller.session ?? caller.workspace, usable: (target) => able(target) && cooling?.(target) !== true });
+  }
+
+  /** The pool's pick; what was chosen before it is not chosen any more. */
+  #pick(pooled: Pooled, choice: Choice): TargetRef {
+    const [pick = choice.target] = pooled.order;
+    const target = same(pick, choice.target) ? choice.target : this.#own(pick) ? this.#requested : pick;
+    this.#pool = pooled.choice;
+    this.#picked = target;
+    return target;
   }
 
   /** The weak model where the learned router says that it is enough; else the requested one, which is the stronger. */
@@ -368,6 +394,10 @@ class Decider {
   #block(rule: string, message: string): Choice {
     return { action: 'block', target: this.#requested, reason: 'blocked', rule, tier: this.#input.verdict.tier, message };
   }
+}
+
+function same(a: TargetRef, b: TargetRef): boolean {
+  return a.provider === b.provider && a.model === b.model;
 }
 
 function withFallback(choice: Choice | null, fallback: readonly TargetRef[] | undefined): Choice | null {

@@ -51,6 +51,7 @@ const faults: Readonly<Record<Disqualification, string>> = {
   'cooling-down': 'it rests after failures',
   'over-budget': 'its budget is used up',
   'no-credential': 'the gateway has no key for its provider',
+  'not-in-envoy': 'Envoy has not taken its provider from the new policy yet',
   'costlier-than-requested': 'it costs more than the requested model',
   'unknown-price': 'its price, or the one to compare with, is unknown',
 };
@@ -88,6 +89,7 @@ function heading(record: ExchangeRecord): string[] {
   if (decision === null) return lines;
   lines.push(decision.action === 'block' ? `  refused     ${decision.block?.message ?? ''}` : `  served by   ${target(decision.served)}`);
   lines.push(`  because     ${reasons[decision.reason]}${decision.rule === null ? '' : ` ("${decision.rule}")`}`);
+  if (decision.pool !== undefined) lines.push(`  pool        ${decision.pool.pool} (${decision.pool.pick}): ${decision.pool.order.map((one) => `${target(one.target)}${one.latencyMs === null ? '' : ` ${Math.round(one.latencyMs)} ms`}${one.weight === 1 ? '' : `, weight ${one.weight}`}`).join('; ')}`);
   if (decision.chain.length > 1) lines.push(`  if it fails ${decision.chain.slice(1).map(target).join(', then ')}`);
   if (decision.session !== undefined) lines.push(...sessionLines(decision.session));
   if (decision.shadowReason !== undefined) {

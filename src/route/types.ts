@@ -3,6 +3,7 @@ import type { LearnedVerdict } from '../classify/learned/verdict.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange } from '../dialects/types.ts';
 import type { SessionFacts, SessionView } from '../sessions/types.ts';
+import type { PoolChoice, Pools } from './pools.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 
 /** Why the request went where it went. Closed list: a metric label and a response header. */
@@ -46,6 +47,7 @@ export type Disqualification =
   | 'provider-not-allowed'
   | 'dialect'
   | 'no-credential'
+  | 'not-in-envoy'
   | 'not-translatable'
   | 'cooling-down'
   | 'over-budget'
@@ -82,8 +84,12 @@ export interface DecideInput {
   readonly generation: PolicyGeneration;
   /** Whether the gateway holds a key for a provider right now. Absent: whether the policy names a key file for it. */
   readonly hasCredential?: (provider: string) => boolean;
+  /** Whether Envoy can send to a provider; one that a policy has just brought it cannot at once. Absent: to all. */
+  readonly inEnvoy?: ((provider: string) => boolean) | undefined;
   /** Whether a target rests after failures. Absent: none does. */
   readonly cooling?: (target: TargetRef) => boolean;
+  /** Picks among equal targets. Absent: the policy's order. */
+  readonly pools?: Pick<Pools, 'order'>;
   /** Whether this request can be put to a target that speaks the API of another family. Absent: to none. */
   readonly canTranslate?: (target: TargetRef, family: DialectFamily) => boolean;
   /** Whether a model's own budget is used up. Absent: none is. */
@@ -101,6 +107,8 @@ export interface Decision {
   readonly chain: readonly TargetRef[];
   readonly tier: Tier;
   readonly reason: DecisionReason;
+  /** Who picked the target among equals; absent where it has none. */
+  readonly pool?: PoolChoice;
   /** Name of the override, rule or sensitivity pattern that decided; null for the table. */
   readonly rule: string | null;
   /** The conversation; absent where there is none. */

@@ -94,6 +94,7 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     budgets: [],
     webhooks: new Map(),
     workspaces: ['red'],
+    hasChains: false,
     resolveProvider: (_authority, path) => ({ provider: openai, path }),
     section: () => own,
     ...rest,

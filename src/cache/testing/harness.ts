@@ -73,6 +73,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     routeOff: options.routeOff ?? false,
     trace: null,
     cache: scope,
+    chainStyle: 'groups',
     appKeys: [],
     arm: null,
     forced: null,
