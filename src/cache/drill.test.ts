@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
 import { ResponseCache, type AskingLookup, type CacheQuery, type PendingLookup, type Lookup } from './cache.ts';
-import { answer, queryOf, type Pairs } from './testing/harness.ts';
+import { answer, nearKeyOf, queryOf, type Pairs } from './testing/harness.ts';
 
 const generation = compiled('version: 1\ndefaults: { cache: { mode: on, partitionHeaders: [x-tenant], coalesce: 60 } }\nsections: [{ name: shared, match: { workspace: [s*] }, cache: { mode: on, share: workspace, partitionHeaders: [x-tenant], coalesce: 60 } }]\n');
 
@@ -84,6 +84,43 @@ describe('50 callers with 1,000 prompts each, asked twice and at once', () => {
     // The drill is worth something only when answers were shared at all, in both ways.
     expect(seen.hit).toBeGreaterThan(1_000);
     expect(seen.coalesced).toBeGreaterThan(10);
+  }, 60_000);
+});
+
+describe('50 callers who ask the same in other words', () => {
+  it('never get an answer to another question, nor one that was given to another caller', () => {
+    const semantic = compiled('version: 1\ndefaults: { cache: { mode: on, semantic: wide, partitionHeaders: [x-tenant] } }\nsections: [{ name: shared, match: { workspace: [s*] }, cache: { mode: on, semantic: wide, share: workspace, partitionHeaders: [x-tenant] } }]\n');
+    const cache = new ResponseCache({ memoryBytes: 256 * 1024 * 1024 });
+    // Each line asks one thing, as long as its number is the same; no two lines do.
+    const ways: readonly ((n: number) => string)[][] = [
+      [(n) => `What is the price of item ${n}?`, (n) => `what's a price of item ${n}`, (n) => `Hi, what is the price of items ${n}`],
+      [(n) => `What is not the price of item ${n}?`, (n) => `What isn't the price of item ${n}`],
+      [(n) => `How do I return item ${n}?`, (n) => `how can you return the item ${n}`, (n) => `How to return item ${n}`],
+      [(n) => `Can I return item ${n}?`, (n) => `can I return an item ${n}`],
+      [(n) => `What is the price of item "${n} A"?`, (n) => `what is a price of item "${n} A"`],
+      [(n) => `What is the price of item "${n} a"?`],
+      [(n) => `What is the difference between item ${n} and item X?`, (n) => `what's the difference between item X and item ${n}`],
+    ];
+    const seen = { hit: 0, semantic: 0, miss: 0 };
+    for (let round = 0; round < 20_000; round++) {
+      const [caller, line, number] = [roll(callers.length), roll(ways.length), roll(20)];
+      const way = ways[line]!;
+      const body = JSON.stringify({ model: 'gpt-large', messages: [{ role: 'user', content: way[roll(way.length)]!(number) }] });
+      const owner = `caller ${caller} line ${line} number ${number} end`;
+      const found = cache.lookup(queryOf(semantic, body, callers[caller])!, () => nearKeyOf(semantic, body, callers[caller]));
+      if (found.kind === 'hit') {
+        expect(found.entry.body.toString()).toContain(`"${owner}"`);
+        seen[found.state === 'semantic' ? 'semantic' : 'hit']++;
+      } else if (found.kind === 'miss' && found.fill !== null) {
+        seen.miss++;
+        answer(found.fill, JSON.stringify({ choices: [{ index: 0, message: { content: owner }, finish_reason: 'stop' }] }));
+      }
+    }
+    cache.close();
+    expect(seen.hit + seen.semantic + seen.miss).toBe(20_000);
+    // Each caller pays for each question once at most.
+    expect(seen.miss).toBeLessThanOrEqual(callers.length * ways.length * 20);
+    expect(seen.semantic).toBeGreaterThan(2_000);
   }, 60_000);
 });
 
