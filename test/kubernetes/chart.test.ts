@@ -26,7 +26,7 @@ const everything: Values = {
 
 const webhooks: Values = { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } };
 
-const sidecar: Values = { shape: 'sidecar', sidecar: { namespaces: ['shop'] }, webhooks: { policy: true }, networkPolicy: { enabled: true } };
+const sidecar: Values = { shape: 'sidecar', sidecar: { namespaces: ['shop'] }, webhooks: { policy: true }, networkPolicy: { enabled: true }, monitoring: { podMonitor: true } };
 
 /** Certificates are new at each rendering. */
 const withoutCertificates = (text: string): string => text.replace(/(ca\.crt|tls\.crt|tls\.key|caBundle): \S{40,}/g, '$1: (made)');

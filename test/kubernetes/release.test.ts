@@ -43,10 +43,14 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     expect(await cluster.applied(lone, '--dry-run=server', '--validate=strict')).toBe('pod/lone created (server dry run)\n');
   });
 
-  it.each([['gateway'], ['extension'], ['sidecar']])('are installed, upgraded, rolled back and removed: %s', async (shape) => {
+  it.each([
+    ['gateway', 'OPENAI_BASE_URL=http://rel-sluice.llm/v1\n'],
+    ['extension', 'Envoys call Sluice at rel-sluice.llm:9000 '],
+    ['sidecar', 'New pods in team-a get Envoy and Sluice of their own'],
+  ])('are installed, upgraded, rolled back and removed: %s', async (shape, said) => {
     const values = { shape, ...(shape === 'sidecar' ? { sidecar: { namespaces: ['team-a'] } } : {}) };
     const replicas = (): Promise<string> => cluster.kubectl('get', 'deployment', 'rel-sluice', '--namespace', 'llm', '--output', 'jsonpath={.spec.replicas}');
-    await helm(['install', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], values);
+    expect(await helm(['install', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], values)).toContain(said);
     expect(await replicas()).toBe('2');
     await helm(['upgrade', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], { ...values, replicas: 4, policy: { inline: 'version: 1' } });
     expect(await replicas()).toBe('4');
