@@ -3,11 +3,9 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { end, serviceRange } from './cluster.ts';
+import { cgroups } from './tools.ts';
 
 const run = promisify(execFile);
-
-/** Where the controllers of cgroups are: version 1 has a folder each, version 2 one for all. */
-const cgroups = '/sys/fs/cgroup';
 
 /**
  * A machine inside this one: processes, mounts and network of its own, reached by an address. Everything in it ends with it,

@@ -1,4 +1,5 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Tools that the Kubernetes tests run. `testkube` is etcd and all of Kubernetes in one binary. */
@@ -24,8 +25,24 @@ export function missingForNode(): string {
   const tools = missing('testkube', 'helm', 'containerd', 'containerd-shim-runc-v2', 'ctr', 'coredns', 'pause.tar', 'runc', 'nft', 'iptables', 'ip', 'unshare', 'nsenter');
   if (tools !== '') return tools;
   if (process.getuid?.() !== 0) return ' (skipped: a node needs root)';
+  if (spawnSync('unshare', ['--net', '--mount', '--pid', '--fork', '--mount-proc', 'true']).status !== 0) return ' (skipped: no right to make namespaces)';
+  if (!cgroupsAreWritable()) return ' (skipped: no right to make cgroups)';
   return existsSync(`${cniFolder}/bridge`) ? '' : ` (skipped: no ${cniFolder}/bridge)`;
 }
+
+function cgroupsAreWritable(): boolean {
+  const folder = join(cgroups, existsSync(join(cgroups, 'cgroup.procs')) ? '' : 'pids', `sluice-probe-${process.pid}`);
+  try {
+    mkdirSync(folder);
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where the controllers of cgroups are: version 1 has a folder each, version 2 one for all. */
+export const cgroups = '/sys/fs/cgroup';
 
 /** Where Debian's containernetworking-plugins are. */
 export const cniFolder = '/usr/lib/cni';
