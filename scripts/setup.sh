@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|all]. Quick and quiet when all is there.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|chromium|all]. Quick and quiet when all is there. `all` is without chromium, which tests alone need.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -106,6 +106,14 @@ setup_node() {
   if [ -n "$packages" ]; then debian $packages; fi
 }
 
+# Chromium, for tests of the admin page: the user's own ($SLUICE_CHROMIUM), else Debian's.
+setup_chromium() {
+  if [ -n "${SLUICE_CHROMIUM:-}" ] || [ -x /usr/bin/chromium ] || [ -x /usr/bin/google-chrome ]; then return; fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then say 'no Chromium here, and no right to install one: tests of the page are skipped'; return; fi
+  debian chromium fonts-dejavu-core
+  [ -x /usr/bin/chromium ] || { say 'chromium could not be installed'; exit 1; }
+}
+
 case $what in
   deps) setup_deps ;;
   envoy) setup_envoy ;;
@@ -113,6 +121,7 @@ case $what in
   redis) setup_redis ;;
   prometheus) setup_prometheus ;;
   node) setup_node ;;
+  chromium) setup_chromium ;;
   all) setup_deps; setup_redis; setup_prometheus; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|all]'; exit 2 ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|chromium|all]'; exit 2 ;;
 esac

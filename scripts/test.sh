@@ -3,4 +3,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh all
+sh scripts/setup.sh chromium
 exec node_modules/.bin/node node_modules/vitest/vitest.mjs run "$@"

@@ -122,6 +122,15 @@ export const limits = {
   /** Observations of an experiment's larger arm that are compared with one of the smaller, and how many such groups may wait for the other arm. */
   pairingArm: 1_000,
   pairingBlocks: 48,
+  /** Generations of the policy whose text is kept for the admin page. */
+  policyHistory: 20,
+  /** A request body that is tried on the admin page, in UTF-16 units. */
+  tryBodyUnits: 1024 * 1024,
+  /** Lines of one warning or error that are written in `logRepeatMs`; the rest is counted in the next line. */
+  logRepeats: 10,
+  logRepeatMs: 10_000,
+  /** Warnings and errors that are told apart for that. */
+  logMessages: 200,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
   /** Templates whose grades are learnt from, per workspace and pair of models; the one that was graded longest ago goes first. */

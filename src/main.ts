@@ -30,6 +30,7 @@ import { Admission } from './pipeline/admission.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
 import { Grader } from './pipeline/grading.ts';
+import { PolicyHistory } from './policy/history.ts';
 import { defaultPolicyFile } from './policy/source.ts';
 import { FilePolicyStore } from './policy/store.ts';
 import type { LivePolicyStore, PolicyGeneration } from './policy/types.ts';
@@ -70,6 +71,8 @@ export interface SluiceOptions {
   readonly maxDelayMs: number;
   /** `host:port`; port 0: any free one. */
   readonly admin: string;
+  /** Needed for what is more than reading; null: such requests must come from this machine. */
+  readonly adminToken: string | null;
   /** Bound of the answers that are cached in memory. */
   readonly cacheMemoryBytes: number;
   /** A Redis behind the memory; null: none. */
@@ -80,6 +83,8 @@ export interface SluiceOptions {
   /** A file, or `-` for stdout. */
   readonly log: string;
   readonly logLevel: string;
+  /** Share of the exchanges that went well that is logged, 0 to 1. */
+  readonly logShare: number;
   readonly ledger: LedgerSettings;
 }
 
@@ -157,7 +162,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     stopped: policy.stoppedBefore,
     onChange: (experiment, change, by) => {
       policy.keepStopped(trials.stopped);
-      logger.info({ experiment, by }, `experiment ${change === 'harm' ? 'ended: it does harm' : change}`);
+      logger.info({ experiment, by, change }, 'experiment changed');
     },
   });
   const seen = trialsAdmin(policy.rollout, trials, () => policy.current());
@@ -167,7 +172,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     sinks: [metrics, sessions, trials, ...(ledger === null ? [] : [ledger]), gradeLog(logger)],
     onError: (err) => logger.error({ err }, 'a grade sink failed'),
   });
-  const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger)], (err) => logger.error({ err }, 'a record sink failed'));
+  const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger, options.logShare)], (err) => logger.error({ err }, 'a record sink failed'));
   const credentials = new Credentials();
   await credentials.refresh(policy.reachable());
   const rereadKeys = setInterval(() => void credentials.refresh(policy.reachable()), credentialRefreshMs);
@@ -223,6 +228,9 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
   const Transport = socketPath(options.listen) === null ? GrpcTransport : SocketTransport;
   const transport = new Transport();
+  const history = new PolicyHistory();
+  history.add(policy.current());
+  policy.onChange((generation) => history.add(generation));
   let ready = false;
   const admin = createAdmin({
     registry: metrics.registry,
@@ -234,6 +242,11 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     cache,
     budgets: budgets.store,
     policyStore: policy,
+    history,
+    credentials,
+    router,
+    token: options.adminToken,
+    log: logger,
     ready: () => ready,
   });
   const colon = options.admin.lastIndexOf(':');

@@ -4,6 +4,8 @@ import { MemoryBudgetStore } from '../budgets/memory.ts';
 import { noTrials } from '../../test/support/trials.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import type { Grade } from '../feedback/types.ts';
+import { Credentials } from '../pipeline/credentials.ts';
+import { PolicyHistory } from '../policy/history.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import { RecentRecords } from '../provenance/recent.ts';
 import { createAdmin, type Admin } from './server.ts';
@@ -25,6 +27,11 @@ beforeAll(async () => {
     policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }), sources: () => [] },
     cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
     ledger: null,
+    history: new PolicyHistory(),
+    credentials: new Credentials(),
+    router: null,
+    token: null,
+    log: { level: 'info' },
     grades: () => Promise.resolve(grades),
     trials: noTrials(policy),
     feedback: (body) => Promise.resolve({ status: 202, body: { bytes: body.length } }),
@@ -109,8 +116,20 @@ describe('the admin server', () => {
     expect(await get('/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, text: '' });
   });
 
+  it('changes how much is logged, to a level that there is', async () => {
+    expect(await json('/log')).toEqual({ level: 'info' });
+    expect((await get('/log?level=debug', { method: 'PUT' })).text).toBe('{"level":"debug"}\n');
+    expect(await json('/log')).toEqual({ level: 'debug' });
+    expect((await get('/log?level=loud', { method: 'PUT' })).status).toBe(400);
+    expect((await get('/log?level=info', { method: 'PUT', headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403);
+  });
+
+  it('tells what the last exchanges tell together', async () => {
+    expect(await json('/recent')).toMatchObject({ of: 1, since: record().time, fallbacks: [], arms: [], latency: { overhead: { count: 1, p50: record().timing.overheadMs } } });
+  });
+
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
+    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, history: new PolicyHistory(), credentials: new Credentials(), router: null, log: { level: 'info' }, token: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

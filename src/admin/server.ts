@@ -8,26 +8,32 @@ import type { Registry } from 'prom-client';
 import { SluiceError } from '../errors.ts';
 import type { TrialsAdmin } from '../experiments/admin.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
-import type { Grade } from '../feedback/types.ts';
-import type { Ledger } from '../ledger/ledger.ts';
-import { parseWhere, parseWindow } from '../ledger/query.ts';
 import { limits } from '../limits.ts';
+import type { Credentials } from '../pipeline/credentials.ts';
+import type { PipelineOptions } from '../pipeline/gateway.ts';
+import type { PolicyHistory } from '../policy/history.ts';
 import type { LivePolicyStore } from '../policy/types.ts';
 import { exposition } from '../provenance/exposition.ts';
-import type { RecentRecords } from '../provenance/recent.ts';
-import { explainRecord } from '../route/explain.ts';
+import { logLevels } from '../provenance/log-sink.ts';
+import { failure, json, type Answer } from './answer.ts';
+import { refusalOf } from './guard.ts';
+import { contentPolicy, pageAsset } from './page.ts';
+import { badLimit, decision, decisions, limitOf, savings, type Records } from './queries.ts';
+import { tryRequest } from './try.ts';
 
-export interface AdminOptions {
+export interface AdminOptions extends Records {
   readonly registry: Registry;
-  readonly recent: RecentRecords;
   readonly cache: ResponseCache;
   readonly budgets: BudgetStore;
   readonly policyStore: Pick<LivePolicyStore, 'current' | 'lastRefusal' | 'sources'>;
-  /** Null: none is kept. */
-  readonly ledger: Pick<Ledger, 'decisions' | 'find' | 'savings'> | null;
-  /** The grades that are known of a decision's answer. */
-  readonly grades: (id: string) => Promise<readonly Grade[]>;
   readonly trials: TrialsAdmin;
+  readonly history: PolicyHistory;
+  readonly credentials: Credentials;
+  readonly router: PipelineOptions['router'];
+  /** Needed for what is more than reading; null: such requests must come from this machine. */
+  readonly token: string | null;
+  /** Its level may be changed. */
+  readonly log: { level: string };
   readonly feedback: (body: Buffer) => Promise<FeedbackReply>;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
@@ -39,18 +45,9 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-/** Decisions listed when no limit is asked for. */
-const defaultLimit = 50;
-
 /**
- * The admin server: metrics, health, recent decisions, savings, policy state, the cache. A DELETE under /cache changes
- * something, and so does JSON that is posted; a web page can send neither across origins. It has no login, and belongs on loopback or a cluster-internal port.
+ * The admin server: the page, metrics, health, decisions, savings, policy state, the cache. Reading needs no login, so it belongs
+ * on loopback or a cluster-internal port; what is more than reading is guarded (guard.ts).
  */
 export function createAdmin(options: AdminOptions): Admin {
   const server = createServer((request, response) => {
@@ -89,7 +86,9 @@ async function respond(options: AdminOptions, request: IncomingMessage, response
     'content-length': Buffer.byteLength(answer.body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(answer.status === 405 ? { allow: 'GET, HEAD, DELETE, POST' } : {}),
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': contentPolicy,
+    ...(answer.status === 405 ? { allow: 'GET, HEAD, POST, PUT, DELETE' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
@@ -98,14 +97,22 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   const target = request.url ?? '/';
   if (!URL.canParse(target, 'http://admin')) return failure(400, 'bad-request', 'The URL cannot be read.');
   const url = new URL(target, 'http://admin');
-  if (request.method === 'DELETE' && url.pathname === '/cache/entries') return purge(options.cache, url.searchParams);
-  if (request.method === 'POST' && url.pathname === feedbackPath) return feedback(options, request);
-  if (request.method === 'POST') {
-    const order = trialsOrder(options.trials, url.pathname);
-    // A web page of another origin can post text, and never JSON, without being allowed to.
-    if (order !== null) return isJson(request) ? order() : notJson();
+  const action = `${request.method ?? ''} ${url.pathname}`;
+  if (action === 'DELETE /cache/entries' || action === 'POST /try' || action === 'PUT /log') {
+    const refusal = refusalOf(request, options.token);
+    if (refusal !== null) return failure(refusal.status, refusal.code, refusal.message);
+    if (action === 'POST /try') return tried(options, request);
+    return action === 'PUT /log' ? logLevel(options.log, url.searchParams.get('level')) : purge(options.cache, url.searchParams);
   }
-  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries, and POST for /v1/feedback, rollouts and experiments.');
+  const order = request.method === 'POST' ? trialsOrder(options.trials, url.pathname) : null;
+  if (order !== null || action === `POST ${feedbackPath}`) {
+    const refusal = options.token === null ? null : refusalOf(request, options.token);
+    if (refusal !== null) return failure(refusal.status, refusal.code, refusal.message);
+    if (order === null) return feedback(options, request);
+    // A web page of another origin can post text, and never JSON, without being allowed to.
+    return isJson(request) ? order() : notJson();
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries, PUT for /log, and POST for /try, /v1/feedback, rollouts and experiments.');
   switch (url.pathname) {
     case '/metrics':
       return { status: 200, ...(await exposition(options.registry, request.headers.accept)) };
@@ -125,41 +132,24 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, options.trials.rollout());
     case '/experiments':
       return json(200, { experiments: options.trials.experiments() });
+    case '/policy/generations':
+      return json(200, { generations: options.history.list(), files: options.policyStore.current().files.map(({ name, text }) => ({ name, text })) });
+    case '/recent':
+      return json(200, options.recent.figures());
+    case '/log':
+      return json(200, { level: options.log.level });
     case '/cache':
       return json(200, options.cache.stats());
     default:
       if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
-      return url.pathname.startsWith('/decisions/')
-        ? decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'))
-        : failure(404, 'not-found', 'Known paths: /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /policy, /budgets, /cache, /cache/entries/{id}, /rollout, /experiments; POST /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.');
+      if (url.pathname.startsWith('/decisions/')) return decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'));
+      return pageFile(url.pathname);
   }
 }
 
-async function decisions({ recent, ledger }: AdminOptions, query: URLSearchParams): Promise<Answer> {
-  const limit = limitOf(query, limits.recentDecisions);
-  if (limit === null) return badLimit(limits.recentDecisions);
-  const where = query.getAll('where');
-  const window = query.get('window');
-  if (where.length === 0 && window === null) {
-    return json(200, { decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }) });
-  }
-  if (ledger === null) return noLedger();
-  for (const condition of where) parseWhere(condition);
-  return json(200, { decisions: await ledger.decisions({ where, from: window === null ? null : Date.now() - parseWindow(window), limit }) });
-}
-
-function limitOf(query: URLSearchParams, most: number): number | null {
-  const asked = query.get('limit') ?? String(defaultLimit);
-  const limit = Number(asked);
-  return !/^\d{1,6}$/.test(asked) || limit < 1 || limit > most ? null : limit;
-}
-
-function badLimit(most: number): Answer {
-  return failure(400, 'bad-limit', `limit must be a whole number from 1 to ${most}.`);
-}
-
-function noLedger(): Answer {
-  return failure(404, 'no-ledger', 'This server keeps no ledger: start it with --ledger FILE.');
+async function pageFile(path: string): Promise<Answer> {
+  const asset = await pageAsset(path);
+  return asset === null ? failure(404, 'not-found', 'Known paths: / (the page), /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.') : { status: 200, ...asset };
 }
 
 /** Read up to a little more than feedback may have, so that what is too large is said to be so. */
@@ -195,13 +185,16 @@ function trialsOrder(trials: TrialsAdmin, path: string): (() => Answer) | null {
   return () => (trials.order(decodeURIComponent(name), verb === 'stop' ? 'stop' : 'start') ? json(200, { experiments: trials.experiments() }) : failure(404, 'no-experiment', 'The policy in force has no such experiment; * means all.'));
 }
 
-async function decision({ recent, ledger, grades }: AdminOptions, id: string, format: string | null): Promise<Answer> {
-  const record = recent.get(id) ?? (await ledger?.find(id)) ?? null;
-  if (record === null) return failure(404, 'no-decision', `This id is not among the last ${limits.recentDecisions} decisions of this process, and in no ledger of it. Look it up in the log: sluice explain ID --log FILE`);
-  const known = await grades(record.id);
-  if (format === null || format === 'json') return json(200, known.length === 0 ? record : { ...record, grades: known });
-  if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record, known) };
-  return failure(400, 'bad-format', 'format must be json or text.');
+async function tried({ policyStore, credentials, router }: AdminOptions, request: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > limits.tryBodyUnits * 4) return failure(413, 'too-large', 'The request is too large to be tried here.');
+    chunks.push(chunk);
+  }
+  const result = await tryRequest(Buffer.concat(chunks).toString('utf8'), policyStore.current(), { credentials, router });
+  return typeof result === 'string' ? failure(400, 'bad-request', result) : json(200, result);
 }
 
 async function budgets({ policyStore, budgets: store }: AdminOptions, query: URLSearchParams): Promise<Answer> {
@@ -223,20 +216,10 @@ async function entry(cache: ResponseCache, id: string): Promise<Answer> {
   return found === null ? failure(404, 'no-entry', `no entry, or more than one, begins with ${id.slice(0, 64)}.`) : json(200, found);
 }
 
-/** Without a window: since the process started, from memory. With one: from the ledger. */
-async function savings({ recent, ledger }: AdminOptions, query: URLSearchParams): Promise<Answer> {
-  const window = query.get('window');
-  if (window !== null) {
-    if (ledger === null) return noLedger();
-    const limit = limitOf(query, limits.ledgerAnswers);
-    if (limit === null) return badLimit(limits.ledgerAnswers);
-    const to = Date.now();
-    const by = (query.get('by') ?? '').split(',').filter((key) => key !== '');
-    return json(200, await ledger.savings({ from: to - parseWindow(window), to, by, limit }));
-  }
-  const totals = recent.totals();
-  const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null => (known + unknown === 0 ? null : unknown / (known + unknown));
-  return json(200, { ...totals, currency: 'USD', unknownShare: { cost: share(totals.cost), baseline: share(totals.baseline), savings: share(totals.savings) } });
+function logLevel(log: AdminOptions['log'], level: string | null): Answer {
+  if (level === null || !(logLevels as readonly string[]).includes(level)) return failure(400, 'bad-level', `level must be one of ${logLevels.join(', ')}.`);
+  log.level = level;
+  return json(200, { level });
 }
 
 function policy(store: AdminOptions['policyStore']): object {
@@ -252,12 +235,4 @@ function policy(store: AdminOptions['policyStore']): object {
     sources: store.sources(),
     lastRefusal: refusal === null ? null : { at: new Date(refusal.at).toISOString(), problems: refusal.problems },
   };
-}
-
-function json(status: number, value: object): Answer {
-  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
-}
-
-function failure(status: number, code: string, message: string): Answer {
-  return json(status, { error: { code, message } });
 }

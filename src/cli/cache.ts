@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
+import { readToken } from './read-token.ts';
 
 interface AdminFlags {
   readonly admin: string;
@@ -10,6 +11,8 @@ interface PurgeFlags extends AdminFlags {
   readonly workspace?: string;
   readonly model?: string;
   readonly tag?: string;
+  /** File with the admin token. */
+  readonly token?: string;
   readonly olderThan?: string;
   readonly all?: true;
 }
@@ -41,6 +44,7 @@ export function registerCache(program: Command): void {
     .option('--tag <name>', 'that a caller tagged so')
     .option('--older-than <seconds>', 'stored at least so long ago')
     .option('--all', 'everything')
+    .option('--token <file>', "file with the server's admin token, where it has one")
     .option(...admin)
     .action(async (flags: PurgeFlags) => {
       const query = new URLSearchParams();
@@ -50,7 +54,7 @@ export function registerCache(program: Command): void {
       }
       if (flags.olderThan !== undefined) query.set('older-than', flags.olderThan);
       if (flags.all === true) query.set('all', 'true');
-      print(await ask(flags.admin, 'DELETE', `/cache/entries?${query.toString()}`));
+      print(await ask(flags.admin, 'DELETE', `/cache/entries?${query.toString()}`, flags.token === undefined ? null : readToken(flags.token)));
     });
 }
 
@@ -58,11 +62,11 @@ function print(text: string): void {
   process.stdout.write(text);
 }
 
-async function ask(admin: string, method: string, path: string): Promise<string> {
+async function ask(admin: string, method: string, path: string, token: string | null = null): Promise<string> {
   let response: Response;
   let text: string;
   try {
-    response = await fetch(new URL(path, admin), { method, signal: AbortSignal.timeout(fetchMs) });
+    response = await fetch(new URL(path, admin), { method, ...(token === null ? {} : { headers: { authorization: `Bearer ${token}` } }), signal: AbortSignal.timeout(fetchMs) });
     text = await response.text();
   } catch (error) {
     throw new SluiceError('SLUICE_CACHE_ADMIN', error instanceof Error ? error.message : String(error), { where: admin, cause: error });

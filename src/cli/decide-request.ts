@@ -1,21 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { emptyBudgets } from '../budgets/open.ts';
-import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import { defaultModelFile, readModel } from '../classify/learned/file.ts';
 import { SluiceError } from '../errors.ts';
 import type { HeaderMap } from '../extproc/types.ts';
-import { limits } from '../limits.ts';
-import { Admission } from '../pipeline/admission.ts';
 import { Credentials } from '../pipeline/credentials.ts';
-import { Pipeline } from '../pipeline/gateway.ts';
+import { dryRun } from '../pipeline/dry-run.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { FilePolicyStore } from '../policy/store.ts';
-import { Metrics } from '../provenance/metrics.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
-import { Cooldowns } from '../route/cooldowns.ts';
-import { Pools } from '../route/pools.ts';
 
 export interface RequestToDecide {
   /** File of the body. */
@@ -42,36 +35,10 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
   const model = await readModel(options.model ?? defaultModelFile);
   const credentials = new Credentials();
   await credentials.refresh(policy.current());
-  const records: ExchangeRecord[] = [];
-  const failures: object[] = [];
-  const cache = new ResponseCache({ memoryBytes: limits.cacheMemoryBytes });
-  const pipeline = new Pipeline({
-    admission: new Admission(0),
-    cache,
-    policy,
-    credentials,
-    cooldowns: new Cooldowns(),
-    trials: null,
-    pools: new Pools(),
-    sessions: null,
-    grader: null,
-    feedback: null,
-    router: { current: () => model },
-    budgets: emptyBudgets(),
-    sink: { record: (record) => records.push(record) },
-    metrics: new Metrics({ version: '', policy: () => policy.current(), refused: () => false }),
-    log: { error: (fields) => failures.push(fields) },
-  });
-  const plan = pipeline.requestHeaders(headers, false);
-  const planned = plan.kind === 'read-body' ? await plan.exchange.body(body) : plan;
-  const { metadata } = planned.kind === 'wait' ? await planned.plan : planned;
-  pipeline.close();
-  cache.close();
+  const { record, passed } = await dryRun({ generation: policy.current(), credentials, router: { current: () => model }, headers, body });
   await policy.close();
-  const record = records[0];
-  if (record !== undefined) return record;
-  const reason = failures.length > 0 ? 'internal-error' : typeof metadata?.['reason'] === 'string' ? metadata['reason'] : 'unknown';
-  throw new SluiceError('SLUICE_CLI_USAGE', `the server would pass this request on untouched: ${reason}.`, {
+  if (record !== null) return record;
+  throw new SluiceError('SLUICE_CLI_USAGE', `the server would pass this request on untouched: ${passed}.`, {
     where: options.request,
     fix: 'Check --path, --host and that the file holds a JSON request body.',
   });

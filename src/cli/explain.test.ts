@@ -1,12 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
 import { noTrials } from '../../test/support/trials.ts';
+import { Credentials } from '../pipeline/credentials.ts';
+import { PolicyHistory } from '../policy/history.ts';
 import { createAdmin } from '../admin/server.ts';
 import { MemoryBudgetStore } from '../budgets/memory.ts';
 import { ResponseCache } from '../cache/cache.ts';
+import { Ledger } from '../ledger/ledger.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import { RecentRecords } from '../provenance/recent.ts';
 import { decideRequest } from './decide-request.ts';
@@ -49,13 +54,22 @@ describe('a decision looked up', () => {
     recent.record(first);
     const policy = generation();
     const { registry } = new Metrics({ version: '1', policy: () => policy, refused: () => false });
-    const admin = createAdmin({ registry, recent, ledger: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
+    const admin = createAdmin({ registry, recent, ledger: null, history: new PolicyHistory(), credentials: new Credentials(), router: null, log: { level: 'info' }, token: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
     const url = `http://${await admin.listen('127.0.0.1', 0)}`;
     expect(await fetchDecision(url, first.id)).toEqual(first);
     await expect(fetchDecision(url, second.id)).rejects.toMatchObject({ code: 'SLUICE_EXPLAIN_UNKNOWN' });
     await admin.close();
     await expect(fetchDecision(url, first.id)).rejects.toMatchObject({ code: 'SLUICE_EXPLAIN_ADMIN' });
   });
+});
+
+it('without a server that knows it, a decision is looked up in the ledger', async () => {
+  const file = join(folder, 'ledger.db');
+  const ledger = await Ledger.open({ file, version: '1', retention: { rowsMs: 1e12, rollupsMs: 1e12 }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => expect.fail(message) });
+  ledger.record({ ...first, id: '018bcfe5-6800-7000-8000-0000000000aa' });
+  await ledger.close();
+  const said = execFileSync(process.execPath, [fileURLToPath(new URL('./index.ts', import.meta.url)), 'explain', '018bcfe5-6800-7000-8000-0000000000aa'], { env: { ...process.env, SLUICE_LEDGER: file } }).toString();
+  expect(said).toContain('Decision 018bcfe5-6800-7000-8000-0000000000aa');
 });
 
 describe('a request file', () => {

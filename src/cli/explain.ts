@@ -1,12 +1,14 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
 import { explainRecord } from '../route/explain.ts';
 import { findInLedger, findInLog, fetchDecision, type GradedRecord } from './find-record.ts';
+import { defaultLedger } from './open-ledger.ts';
 
 interface ExplainFlags {
   readonly log?: string;
   readonly ledger?: string;
-  readonly admin: string;
+  readonly admin?: string;
   readonly request?: string;
   readonly policy?: string;
   readonly catalog?: string;
@@ -17,6 +19,8 @@ interface ExplainFlags {
   readonly header: readonly string[];
   readonly json?: boolean;
 }
+
+const defaultAdmin = 'http://127.0.0.1:9901';
 
 /** Where the APIs whose path does not name a model are called. */
 const pathByApi: Readonly<Record<string, string>> = {
@@ -34,9 +38,9 @@ export function registerExplain(program: Command): void {
     .command('explain')
     .argument('[id]', 'a decision id, or its beginning when it is looked up in a log')
     .description('say why a request went where it went: a past one by its id, or a request file by the current policy')
-    .option('--log <file>', "the server's log; without it and --ledger the admin server is asked")
-    .option('--ledger <file>', "the server's ledger")
-    .option('--admin <url>', 'admin server', 'http://127.0.0.1:9901')
+    .option('--log <file>', "look in the server's log")
+    .option('--ledger <file>', "look in the server's ledger")
+    .option('--admin <url>', `ask this admin server (default: ${defaultAdmin}, then the ledger in $SLUICE_LEDGER or where serve keeps it)`)
     .option('--request <file>', 'a request body to decide now; nothing is sent')
     .option('--policy <path>', 'policy file or folder (default: the embedded policy)', process.env['SLUICE_POLICY'])
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
@@ -63,7 +67,19 @@ async function recordFor(id: string | undefined, flags: ExplainFlags): Promise<G
     return decideRequest({ ...flags, request: flags.request, path: flags.path ?? pathOf(flags.api ?? 'openai-chat') });
   }
   if (flags.ledger !== undefined) return findInLedger(flags.ledger, id!);
-  return flags.log === undefined ? fetchDecision(flags.admin, id!) : findInLog(flags.log, id!);
+  if (flags.log !== undefined) return findInLog(flags.log, id!);
+  return flags.admin === undefined ? find(id!) : fetchDecision(flags.admin, id!);
+}
+
+/** Where nothing is said: the server on this machine, and without one that knows the id the ledger that commands read by default. */
+async function find(id: string): Promise<GradedRecord> {
+  try {
+    return await fetchDecision(defaultAdmin, id);
+  } catch (error) {
+    const ledger = process.env['SLUICE_LEDGER'] ?? defaultLedger();
+    if (!existsSync(ledger)) throw error;
+    return findInLedger(ledger, id);
+  }
 }
 
 function pathOf(api: string): string {

@@ -3,8 +3,10 @@ import type { EnvoyFilesOptions } from '../envoy/files.ts';
 import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../envoy/versions.ts';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { logLevels } from '../provenance/log-sink.ts';
 import { defaultBudgets, defaultLedger } from './open-ledger.ts';
 import type { SluiceOptions } from '../main.ts';
+import { readToken } from './read-token.ts';
 
 interface ServeFlags {
   readonly policy?: string;
@@ -47,7 +49,9 @@ interface ServeFlags {
   readonly state?: string;
   readonly log: string;
   readonly logLevel: string;
+  readonly logShare: string;
   readonly grace: string;
+  readonly adminToken?: string;
   readonly ledger?: string;
   readonly ledgerRetention: string;
   readonly ledgerKey?: string;
@@ -89,6 +93,7 @@ export function registerServe(program: Command): void {
     .option('--egress-ca <file>', 'with --egress-hosts: the CA of that certificate, which pods get to trust')
     .option('--egress-image <image>', "with --egress-hosts: this image, which writes the pods' bundle of CAs")
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
+    .option('--admin-token <file>', 'file with a token that is needed for what is more than reading (default: such requests must come from this machine)')
     .option('--cache-memory <megabytes>', 'answers that are cached in memory, where the policy caches', String(limits.cacheMemoryBytes / megabyte))
     .option('--cache-redis <url>', 'a Redis behind the memory, shared by replicas: redis://, rediss://, redis-sentinel:// or redis-cluster://', process.env['SLUICE_CACHE_REDIS'])
     .option('--cache-redis-password-file <file>', 'its password')
@@ -102,7 +107,8 @@ export function registerServe(program: Command): void {
     .option('--max-delay <ms>', 'how late the event loop may be before new requests pass undecided; 0: never mind', process.env['SLUICE_MAX_DELAY'] ?? String(limits.eventLoopLateMs))
     .option('--state <file>', 'where rollouts and stopped experiments survive a restart', process.env['SLUICE_STATE'])
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
-    .option('--log-level <level>', 'trace, debug, info, warn, error or silent', 'info')
+    .option('--log-level <level>', `${logLevels.join(', ')}; PUT /log on the admin address changes it`, 'info')
+    .option('--log-share <share>', 'share of the exchanges that went well that is logged, 0 to 1; all others always are', '1')
     .option('--ledger <file>', `where every record is kept, or off (default: ${defaultLedger()})`, process.env['SLUICE_LEDGER'])
     .option('--ledger-retention <days>', 'days that records stay in the ledger', '30')
     .option('--ledger-key <file>', "PEM of an Ed25519 private key that signs the ledger's checkpoints")
@@ -125,6 +131,9 @@ export function registerServe(program: Command): void {
       if (!(budgetsMs >= 1 && budgetsMs <= 400)) throw new SluiceError('SLUICE_CLI_USAGE', 'the deadline is no number of ms from 1 to 400; Envoy waits 500.', { where: '--budgets-redis-deadline' });
       const maxDelayMs = Number(flags.maxDelay);
       if (!(maxDelayMs >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the delay is no number of ms.', { where: '--max-delay' });
+      if (!(logLevels as readonly string[]).includes(flags.logLevel)) throw new SluiceError('SLUICE_CLI_USAGE', `${flags.logLevel} is none of ${logLevels.join(', ')}.`, { where: '--log-level' });
+      const logShare = Number(flags.logShare);
+      if (!(logShare >= 0 && logShare <= 1)) throw new SluiceError('SLUICE_CLI_USAGE', 'the share is no number from 0 to 1.', { where: '--log-share' });
       const { startSluice } = await import('../main.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
@@ -138,6 +147,7 @@ export function registerServe(program: Command): void {
         listen: flags.listen,
         maxDelayMs,
         admin: flags.admin,
+        adminToken: flags.adminToken === undefined ? null : readToken(flags.adminToken),
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
         cacheRedis: flags.cacheRedis === undefined ? null : { url: flags.cacheRedis, passwordFile: flags.cacheRedisPasswordFile ?? null, caFile: flags.cacheRedisCa ?? null, deadlineMs },
         budgets: {
@@ -148,6 +158,7 @@ export function registerServe(program: Command): void {
         state: flags.state ?? null,
         log: flags.log,
         logLevel: flags.logLevel,
+        logShare,
         ledger: { file: flags.ledger === 'off' ? null : (flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, retentionDays: retention, keyFile: flags.ledgerKey ?? null },
       });
       let closing = false;

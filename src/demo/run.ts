@@ -118,6 +118,7 @@ async function nextRecord(stack: Stack, seen: ReadonlySet<string>): Promise<Exch
 function whereToLook(stack: Stack, id: string): string {
   return `
 Where to look next
+  page        ${stack.adminUrl}/
   metrics     curl -s ${stack.adminUrl}/metrics | grep llm_proxy_
   decisions   curl -s ${stack.adminUrl}/decisions?limit=5
   savings     bin/sluice savings --ledger ${stack.ledgerFile} --window 1h --by model

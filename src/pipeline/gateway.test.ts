@@ -72,7 +72,7 @@ async function pipelineOf(policy: string, admission = new Admission()): Promise<
     sink: { record: (record) => records.push(record) },
     metrics,
     admission,
-    log: { error: (fields) => errors.push(fields) },
+    log: { error: (fields) => errors.push(fields), debug: () => undefined },
   });
   return { pipeline, records, errors, metrics, generation };
 }

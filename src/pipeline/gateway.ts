@@ -58,7 +58,7 @@ export interface PipelineOptions {
   readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
   readonly budgets: Budgets;
   readonly admission: Admission;
-  readonly log: { error(fields: object, message: string): void };
+  readonly log: { error(fields: object, message: string): void; debug(fields: object, message: string): void };
 }
 
 /** A plan that waits for a backend or for another request's answer. */
@@ -427,13 +427,18 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   #pass(reason: PassReason): RequestPlan {
-    this.#options.metrics.passthrough(reason);
+    this.#passing(reason);
     return { kind: 'pass', metadata: { reason } };
   }
 
   #passBody(reason: PassReason): BodyPlan {
-    this.#options.metrics.passthrough(reason);
+    this.#passing(reason);
     return { kind: 'forward', metadata: { reason } };
+  }
+
+  #passing(reason: PassReason): void {
+    this.#options.metrics.passthrough(reason);
+    this.#options.log.debug({ reason }, 'a request passed undecided');
   }
 
   #fail(error: unknown): void {

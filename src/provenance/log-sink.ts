@@ -1,5 +1,6 @@
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import type { GradeSink } from '../feedback/types.ts';
+import { Repeats } from './repeats.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
 
 export interface LogOptions {
@@ -42,20 +43,59 @@ export function openLog(options: LogOptions): LogOutput {
   };
 }
 
-/** The process's JSON lines: level names, ISO time, no host and process id. */
+/** Levels that a log may have, from the most to the least that is said. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** pino's number of `warn`: from there on a message that comes again and again is held back. */
+const warn = 40;
+
+/** The process's JSON lines: level names, ISO time, no host and process id. Its `level` may be set at any time. */
 export function createLogger(level: string, destination: DestinationStream): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, destination);
+  const repeats = new Repeats();
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: errorFields },
+      hooks: {
+        logMethod(args, method, number) {
+          const message: unknown = args[1];
+          if (number < warn || typeof message !== 'string') {
+            method.apply(this, args);
+            return;
+          }
+          const held = repeats.held(message, Date.now());
+          if (held === null) return;
+          if (held > 0) args[0] = { ...(args[0] as object), held };
+          method.apply(this, args);
+        },
+      },
+    },
+    destination,
+  );
+}
+
+/** An error's fields. What a parser says quotes what it parsed, which may be a prompt: of that only the place is kept. */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof SyntaxError)) return error instanceof Error ? stdSerializers.err(error) : error;
+  return { type: error.name, stack: (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line)).join('\n') };
 }
 
 /**
  * One JSON line per record, `msg` is `exchange`, the record under `record`. A record holds no key, and of a prompt only
- * what the policy allowed when it was captured.
+ * what the policy allowed when it was captured. Of exchanges that went well only `share` (0 to 1) is written; below 1 it stands in
+ * the line, too.
  */
-export function logSink(logger: Logger): RecordSink {
+export function logSink(logger: Logger, share = 1): RecordSink {
+  const most = share * 0x1_0000_0000;
   return {
     record(record: ExchangeRecord): void {
+      // The id's own random end decides, so that the same exchanges are picked wherever this is asked.
+      if (share < 1 && record.outcome === 'complete' && Number.parseInt(record.id.slice(-8), 16) >= most) return;
       try {
-        logger.info({ record }, 'exchange');
+        logger.info(share < 1 ? { record, share } : { record }, 'exchange');
       } catch {
         // The log may fail (closed, full); the request it tells of must not.
       }

@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
 import type { Cost } from '../catalog/types.ts';
+import { figuresOf, type RecentFigures } from './recent-figures.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
 
 export interface RecentFilter {
@@ -66,6 +67,11 @@ export class RecentRecords implements RecordSink {
       found.push(record);
     }
     return found;
+  }
+
+  /** Figures of the records that are held. */
+  figures(): RecentFigures {
+    return figuresOf([...this.#byId.values()]);
   }
 
   totals(): SavingsTotals {

@@ -1,0 +1,14 @@
+/** What the admin server says to a request. */
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+export function json(status: number, value: object): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
+}
+
+export function failure(status: number, code: string, message: string): Answer {
+  return json(status, { error: { code, message } });
+}

@@ -1,0 +1,28 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+/** Why an action is refused; null: it may go on. */
+export type Refusal = { readonly status: 401 | 403; readonly code: string; readonly message: string } | null;
+
+const loopback = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1', 'localhost']);
+
+/**
+ * Guards what is more than reading. With a token, the request must bear it. Without one, it must come from this machine, to a
+ * loopback name, and not from another site's page in a browser.
+ */
+export function refusalOf(request: IncomingMessage, token: string | null): Refusal {
+  if (token !== null) {
+    const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+    return given !== undefined && same(given, token) ? null : { status: 401, code: 'token', message: 'This needs the admin token: authorization: Bearer …' };
+  }
+  const host = /^(?:\[([^\]]+)\]|([^:]*))(?::\d+)?$/.exec(request.headers.host ?? '');
+  const site = request.headers['sec-fetch-site'];
+  const near = loopback.has(request.socket.remoteAddress ?? '') && loopback.has(host?.[1] ?? host?.[2] ?? '') && (site === undefined || site === 'same-origin' || site === 'none');
+  return near ? null : { status: 403, code: 'not-loopback', message: 'Without --admin-token this is for callers on this machine only.' };
+}
+
+function same(given: string, token: string): boolean {
+  const a = Buffer.from(given);
+  const b = Buffer.from(token);
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+interface Asset {
+  readonly type: string;
+  readonly url: URL;
+}
+
+const html = 'text/html; charset=utf-8';
+const css = 'text/css; charset=utf-8';
+const script = 'text/javascript; charset=utf-8';
+const svg = 'image/svg+xml';
+
+const own = (name: string, type: string): readonly [string, Asset] => [`/page/${name}`, { type, url: new URL(`./page/${name}`, import.meta.url) }];
+
+/** Every file of the page. It needs no network but this server, so it works where there is none. */
+const assets: ReadonlyMap<string, Asset> = new Map([
+  ['/', { type: html, url: new URL('./page/index.html', import.meta.url) }],
+  own('icon.svg', svg),
+  own('page.css', css),
+  ...['page.js', 'charts.js', 'decisions.js', 'explain.js', 'format.js', 'policy.js', 'recent.js', 'server.js', 'sums.js', 'theme.js', 'try.js'].map((name) => own(name, script)),
+  ['/page/chart.umd.min.js', { type: script, url: new URL('chart.umd.min.js', import.meta.resolve('chart.js')) }],
+]);
+
+/** Nothing but this server's own files may run or be fetched, nothing is made of text but text, and no other page may frame this one. */
+export const contentPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
+
+/** A file of the page; null when there is none of that path. */
+export async function pageAsset(path: string): Promise<{ readonly type: string; readonly body: string } | null> {
+  const asset = assets.get(path);
+  return asset === undefined ? null : { type: asset.type, body: await readFile(fileURLToPath(asset.url), 'utf8') };
+}

@@ -1,0 +1,44 @@
+import { bars } from '/page/charts.js';
+import { by, count, dollars, duration, element, number, percent, say, table } from '/page/format.js';
+import { ask } from '/page/server.js';
+
+/** What the last exchanges of this process tell: latency, fallbacks, experiments. */
+export async function recent() {
+  const { of, since, latency, fallbacks, arms } = await ask('/recent');
+  const from = since === null ? '' : `Of the last ${count(of)} exchanges, since ${since.slice(0, 16).replace('T', ' ')} UTC.`;
+  say('own-time', duration(latency.overhead.p50));
+  say('own-note', `of a request, in the middle; ${duration(latency.overhead.p99)} at p99`);
+  say('latency-note', from === '' ? 'No exchange yet.' : `${from} The bar goes from p50 to p99 on a logarithmic scale, the mark is p95.`);
+  times(latency);
+  const most = fallbacks[0]?.count ?? 0;
+  say('fallbacks-note', from);
+  bars('fallbacks', fallbacks.slice(0, 6).map(({ from: first, to, reason, count: times }) => ({ name: `${first} → ${to}`, share: times / most, value: count(times), more: reason })), 'No chain had to go on.');
+  experiments(arms);
+}
+
+function times({ total, firstByte, firstToken, overhead }) {
+  const rows = [
+    ['Answer, whole', total, ''],
+    ['First byte', firstByte, ''],
+    ['First token, of streams', firstToken, ''],
+    ["Sluice's own time", overhead, 'own'],
+  ];
+  const values = rows.flatMap(([, { p50, p99 }]) => [p50, p99]).filter((value) => value !== null && value > 0);
+  const least = Math.log(Math.min(...values) * 0.8);
+  const width = Math.log(Math.max(...values) * 1.05) - least;
+  const place = (ms) => `${(((Math.log(ms) - least) / width) * 100).toFixed(1)}%`;
+  const strip = ({ p50, p95, p99 }, kind) => (p50 === null ? '' : element('div', { class: `strip ${kind}`, '--from': place(p50), '--to': place(p99), '--at': place(p95) }, element('i'), element('b')));
+  by('latency').replaceChildren(
+    table(['What', { is: element('span', { class: 'hidden' }, 'Spread'), class: 'spread' }, number('p50'), number('p95'), number('p99'), number('Exchanges')], rows.map(([name, found, kind]) => [name, strip(found, kind), number(duration(found.p50)), number(duration(found.p95)), number(duration(found.p99)), number(count(found.count))])),
+  );
+}
+
+function experiments(arms) {
+  if (arms.length === 0) {
+    by('experiments').replaceChildren(element('p', { class: 'note' }, 'No exchange of late was part of an experiment.'));
+    return;
+  }
+  by('experiments').replaceChildren(
+    table(['Arm', number('Exchanges'), number('Complete'), number('Cost each'), number('p50')], arms.map(({ arm, exchanges, complete, cost, costUnknown, latency }) => [arm, number(count(exchanges)), number(percent(complete / exchanges)), number(exchanges === costUnknown ? 'unknown' : dollars(cost / (exchanges - costUnknown))), number(duration(latency.p50))])),
+  );
+}

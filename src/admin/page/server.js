@@ -1,0 +1,22 @@
+/** A JSON answer of the admin server. Rejects with its message, and its code as `code`. */
+export async function ask(path, init = {}) {
+  const response = await fetch(path, init);
+  const body = await response.json();
+  if (!response.ok) throw Object.assign(new Error(body.error.message), { code: body.error.code });
+  return body;
+}
+
+/** Runs now and then again and again while the page is seen; `failed` hears of an error, and the next turn tries anew. */
+export function every(ms, work, failed) {
+  const turn = async () => {
+    if (!document.hidden) {
+      try {
+        await work();
+      } catch (error) {
+        failed(error);
+      }
+    }
+    setTimeout(turn, ms);
+  };
+  void turn();
+}

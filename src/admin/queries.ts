@@ -1,0 +1,75 @@
+import type { Grade } from '../feedback/types.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { parseWhere, parseWindow } from '../ledger/query.ts';
+import { limits } from '../limits.ts';
+import type { RecentRecords } from '../provenance/recent.ts';
+import { explainRecord } from '../route/explain.ts';
+import { failure, json, type Answer } from './answer.ts';
+
+/** Where records are looked up. */
+export interface Records {
+  readonly recent: RecentRecords;
+  /** Null: none is kept. */
+  readonly ledger: Pick<Ledger, 'decisions' | 'find' | 'savings'> | null;
+  /** The grades that are known of a decision's answer. */
+  readonly grades: (id: string) => Promise<readonly Grade[]>;
+}
+
+/** Decisions listed when no limit is asked for. */
+const defaultLimit = 50;
+
+/** GET /decisions: the newest of this process; with conditions or a window, of the ledger. */
+export async function decisions({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
+  const limit = limitOf(query, limits.recentDecisions);
+  if (limit === null) return badLimit(limits.recentDecisions);
+  const where = query.getAll('where');
+  const window = query.get('window');
+  if (where.length === 0 && window === null) {
+    return json(200, { decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }) });
+  }
+  if (ledger === null) return noLedger();
+  for (const condition of where) parseWhere(condition);
+  return json(200, { decisions: await ledger.decisions({ where, from: window === null ? null : Date.now() - parseWindow(window), limit }) });
+}
+
+/** The limit that is asked for; null: it is none from 1 to `most`. */
+export function limitOf(query: URLSearchParams, most: number): number | null {
+  const asked = query.get('limit') ?? String(defaultLimit);
+  const limit = Number(asked);
+  return !/^\d{1,6}$/.test(asked) || limit < 1 || limit > most ? null : limit;
+}
+
+export function badLimit(most: number): Answer {
+  return failure(400, 'bad-limit', `limit must be a whole number from 1 to ${most}.`);
+}
+
+function noLedger(): Answer {
+  return failure(404, 'no-ledger', 'This server keeps no ledger: start it with --ledger FILE.');
+}
+
+/** GET /decisions/{id}. */
+export async function decision({ recent, ledger, grades }: Records, id: string, format: string | null): Promise<Answer> {
+  const record = recent.get(id) ?? (await ledger?.find(id)) ?? null;
+  if (record === null) return failure(404, 'no-decision', `This id is not among the last ${limits.recentDecisions} decisions of this process, and in no ledger of it. Look it up in the log: sluice explain ID --log FILE`);
+  const known = await grades(record.id);
+  if (format === null || format === 'json') return json(200, known.length === 0 ? record : { ...record, grades: known });
+  if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record, known) };
+  return failure(400, 'bad-format', 'format must be json or text.');
+}
+
+/** GET /savings. Without a window: since the process started, from memory. With one: from the ledger. */
+export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
+  const window = query.get('window');
+  if (window !== null) {
+    if (ledger === null) return noLedger();
+    const limit = limitOf(query, limits.ledgerAnswers);
+    if (limit === null) return badLimit(limits.ledgerAnswers);
+    const to = Date.now();
+    const by = (query.get('by') ?? '').split(',').filter((key) => key !== '');
+    return json(200, await ledger.savings({ from: to - parseWindow(window), to, by, limit }));
+  }
+  const totals = recent.totals();
+  const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null => (known + unknown === 0 ? null : unknown / (known + unknown));
+  return json(200, { ...totals, currency: 'USD', unknownShare: { cost: share(totals.cost), baseline: share(totals.baseline), savings: share(totals.savings) } });
+}
+

@@ -1,0 +1,120 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { monthGeneration, monthPolicy } from '../../test/support/month.ts';
+import { noTrials } from '../../test/support/trials.ts';
+import { MemoryBudgetStore } from '../budgets/memory.ts';
+import { ResponseCache } from '../cache/cache.ts';
+import { loadCatalog } from '../catalog/index.ts';
+import type { Catalog } from '../catalog/types.ts';
+import { Credentials } from '../pipeline/credentials.ts';
+import { PolicyHistory } from '../policy/history.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
+import { Metrics } from '../provenance/metrics.ts';
+import { RecentRecords } from '../provenance/recent.ts';
+import { createAdmin, type Admin } from './server.ts';
+import type { TryResult } from './try.ts';
+
+const token = 'a-token-of-sixteen-or-more';
+const recent = new RecentRecords();
+const admins: Admin[] = [];
+let catalog: Catalog;
+let policy: PolicyGeneration;
+let history: PolicyHistory;
+let open: string;
+let guarded: string;
+
+beforeAll(async () => {
+  catalog = await loadCatalog();
+  policy = monthGeneration(catalog, monthPolicy, 2);
+  history = new PolicyHistory();
+  history.add(monthGeneration(catalog, monthPolicy.replace('gpt-5-mini', 'gpt-4.1-mini'), 1));
+  history.add(policy);
+  history.add(monthGeneration(catalog, monthPolicy, 3));
+  const serve = async (adminToken: string | null): Promise<string> => {
+    const admin = createAdmin({
+      registry: new Metrics({ version: '1', policy: () => policy, refused: () => false }).registry,
+      recent, ledger: null, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
+      policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, ready: () => true,
+    });
+    admins.push(admin);
+    return `http://${await admin.listen('127.0.0.1', 0)}`;
+  };
+  open = await serve(null);
+  guarded = await serve(token);
+});
+
+afterAll(() => Promise.all(admins.map((admin) => admin.close())));
+
+const prompt = JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] });
+
+/** fetch() would not let the test say these headers. */
+function post(url: string, headers: Record<string, string>, body: object = { body: prompt }): Promise<{ status: number; json: TryResult & { readonly error?: { readonly code: string; readonly message: string } } }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(`${url}/try`, { method: 'POST', headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, json: JSON.parse(Buffer.concat(chunks).toString()) as TryResult }));
+    });
+    sent.on('error', reject);
+    sent.end(JSON.stringify(body));
+  });
+}
+
+describe('what is more than reading', () => {
+  it.each<[string, Record<string, string>, number]>([
+    ['this machine', {}, 200],
+    ["the page in a browser", { 'sec-fetch-site': 'same-origin' }, 200],
+    ["another site's page", { 'sec-fetch-site': 'cross-site' }, 403],
+    ['a name that was bent to this address', { host: 'evil.example:9901' }, 403],
+  ])('without a token is for %s alone', async (_who, headers, status) => {
+    expect((await post(open, headers)).status).toBe(status);
+  });
+
+  it.each<[string, Record<string, string>, number]>([
+    ['none', {}, 401],
+    ['another', { authorization: 'Bearer wrong' }, 401],
+    ['another scheme', { authorization: `Basic ${token}` }, 401],
+    ['it', { authorization: `Bearer ${token}` }, 200],
+  ])('needs the token where there is one: %s', async (_what, headers, status) => {
+    expect((await post(guarded, headers)).status).toBe(status);
+  });
+
+  it('purging the cache is, too', async () => {
+    expect((await fetch(`${guarded}/cache/entries?all=true`, { method: 'DELETE' })).status).toBe(401);
+    expect((await fetch(`${guarded}/cache/entries?all=true`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  });
+});
+
+describe('a prompt that is tried', () => {
+  const served = (found: TryResult['running'] | null): string | null => (found?.kind === 'decided' ? found.record.servedModel : (found?.kind ?? null));
+  const edited = (from: string, to: string): object => ({ body: prompt, policy: [{ name: 'policy.yaml', text: monthPolicy.replace(from, to) }] });
+
+  it('is decided by the policy in force and by an edited one, and kept nowhere', async () => {
+    expect(served((await post(open, {})).json.running)).toBe('gpt-5-nano');
+    const { json } = await post(open, {}, edited('[gpt-5-nano]', '[gpt-4.1-nano]'));
+    expect([served(json.running), served(json.edited)]).toEqual(['gpt-5-nano', 'gpt-4.1-nano']);
+    expect(recent.list({ limit: 10 })).toEqual([]);
+    expect(await fetch(`${open}/metrics`).then((response) => response.text())).not.toContain('llm_proxy_request_total{');
+  });
+
+  it('is refused by a policy that is wrong, with the place', async () => {
+    const { json } = await post(open, {}, edited('[gpt-5-nano]', '7'));
+    expect(json.edited).toMatchObject({ kind: 'refused', problems: [{ line: 4 }] });
+  });
+
+  it('may pass untouched', async () => {
+    expect((await post(open, {}, { body: 'no json' })).json.running).toMatchObject({ kind: 'passed', reason: 'invalid-json' });
+  });
+
+  it('is asked for in JSON that is complete', async () => {
+    expect(await post(open, {}, { nothing: 1 })).toMatchObject({ status: 400, json: { error: { code: 'bad-request' } } });
+  });
+});
+
+it('the generations come newest first, with what changed', async () => {
+  const { generations, files } = (await fetch(`${open}/policy/generations`).then((response) => response.json())) as { generations: { number: number; diffs: { file: string; patch: string }[] | null }[]; files: object[] };
+  expect(files).toEqual([{ name: 'policy.yaml', text: monthPolicy }]);
+  expect(generations.map(({ number }) => number)).toEqual([3, 2, 1]);
+  expect(generations.map(({ diffs }) => diffs?.length ?? null)).toEqual([0, 1, null]);
+  expect(generations[1]!.diffs![0]!.patch).toContain('-    standard: [gpt-4.1-mini]\n+    standard: [gpt-5-mini]\n');
+});

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import type { HeaderMap } from '../extproc/types.ts';
+import { limits } from '../limits.ts';
+import type { Credentials } from '../pipeline/credentials.ts';
+import { dryRun } from '../pipeline/dry-run.ts';
+import type { PipelineOptions } from '../pipeline/gateway.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import type { PolicyGeneration, Problem } from '../policy/types.ts';
+import type { ExchangeRecord } from '../provenance/types.ts';
+import { explainRecord } from '../route/explain.ts';
+
+const request = z.strictObject({
+  /** Path on the gateway. */
+  path: z.string().startsWith('/').max(2_000).default('/v1/chat/completions'),
+  host: z.string().max(300).default('localhost'),
+  headers: z.record(z.string().max(200), z.string().max(4_000)).default({}),
+  /** JSON text of the request. */
+  body: z.string().max(limits.tryBodyUnits),
+  /** An edited policy to hold beside the one in force: its files, in their order. */
+  policy: z
+    .array(z.strictObject({ name: z.string().max(1_000), text: z.string().max(limits.policyBytes) }))
+    .max(limits.policyConfigMaps)
+    .optional(),
+});
+
+export type TryOutcome =
+  | { readonly kind: 'decided'; readonly text: string; readonly record: ExchangeRecord }
+  | { readonly kind: 'passed'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly problems: readonly Problem[] };
+
+export interface TryResult {
+  readonly running: TryOutcome;
+  /** Null: no edited policy was sent. */
+  readonly edited: TryOutcome | null;
+}
+
+export interface TryServices {
+  readonly credentials: Credentials;
+  readonly router: PipelineOptions['router'];
+}
+
+/** What the policy in force, and an edited one, would do with a request. Nothing is sent or kept. A string says what is wrong with the question. */
+export async function tryRequest(input: string, generation: PolicyGeneration, services: TryServices): Promise<TryResult | string> {
+  let json: unknown;
+  try {
+    json = JSON.parse(input);
+  } catch {
+    return 'The body is no JSON.';
+  }
+  const parsed = request.safeParse(json);
+  if (!parsed.success) return z.prettifyError(parsed.error);
+  const { policy, ...asked } = parsed.data;
+  const body = Buffer.from(asked.body);
+  const headers = headerMap({ ...asked.headers, ':method': 'POST', ':path': asked.path, ':authority': asked.host, 'content-type': 'application/json', 'content-length': String(body.length) });
+  const outcome = async (by: PolicyGeneration): Promise<TryOutcome> => {
+    const { record, passed } = await dryRun({ generation: by, ...services, headers, body });
+    return record === null ? { kind: 'passed', reason: passed } : { kind: 'decided', text: explainRecord(record), record };
+  };
+  const running = await outcome(generation);
+  if (policy === undefined) return { running, edited: null };
+  const { generation: compiled, problems } = compilePolicy(policy, { catalog: generation.catalog, inOrder: true });
+  return { running, edited: compiled === null ? { kind: 'refused', problems } : await outcome(compiled) };
+}
+
+function headerMap(headers: Readonly<Record<string, string>>): HeaderMap {
+  const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  return { get: (name) => lower.get(name), entries: () => lower.entries() };
+}

@@ -1,0 +1,48 @@
+import { createTwoFilesPatch } from 'diff';
+import { limits } from '../limits.ts';
+import type { PolicyFile } from './source-map.ts';
+import type { PolicyGeneration } from './types.ts';
+
+export interface GenerationEntry {
+  readonly number: number;
+  readonly hash: string;
+  readonly resourceVersion: string | null;
+  /** ISO 8601. */
+  readonly loadedAt: string;
+  readonly catalog: string;
+  /** A unified diff for each file that changed since the generation before; empty when only the price catalog changed; null: it is the first that is kept. */
+  readonly diffs: readonly { readonly file: string; readonly patch: string }[] | null;
+}
+
+/** The last policy generations of this process, for people who ask what changed. */
+export class PolicyHistory {
+  readonly #kept: PolicyGeneration[] = [];
+
+  add(generation: PolicyGeneration): void {
+    this.#kept.push(generation);
+    if (this.#kept.length > limits.policyHistory) this.#kept.shift();
+  }
+
+  /** Newest first. */
+  list(): GenerationEntry[] {
+    return this.#kept
+      .map((generation, index): GenerationEntry => {
+        const before = this.#kept[index - 1];
+        return {
+          number: generation.number,
+          hash: generation.hash,
+          resourceVersion: generation.resourceVersion,
+          loadedAt: new Date(generation.loadedAt).toISOString(),
+          catalog: generation.catalog.version,
+          diffs: before === undefined ? null : changes(before.files, generation.files),
+        };
+      })
+      .reverse();
+  }
+}
+
+function changes(before: readonly PolicyFile[], after: readonly PolicyFile[]): { file: string; patch: string }[] {
+  const textOf = (files: readonly PolicyFile[], name: string): string => files.find((file) => file.name === name)?.text ?? '';
+  const names = new Set([...before, ...after].map(({ name }) => name));
+  return [...names].filter((name) => textOf(before, name) !== textOf(after, name)).map((name) => ({ file: name, patch: createTwoFilesPatch(name, name, textOf(before, name), textOf(after, name), undefined, undefined, { context: 3 }) }));
+}

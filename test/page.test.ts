@@ -1,0 +1,261 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createAdmin, type Admin } from '../src/admin/server.ts';
+import { MemoryBudgetStore } from '../src/budgets/memory.ts';
+import { ResponseCache } from '../src/cache/cache.ts';
+import { loadCatalog } from '../src/catalog/index.ts';
+import { Ledger } from '../src/ledger/ledger.ts';
+import { Credentials } from '../src/pipeline/credentials.ts';
+import { PolicyHistory } from '../src/policy/history.ts';
+import type { PolicyGeneration } from '../src/policy/types.ts';
+import { Metrics } from '../src/provenance/metrics.ts';
+import { RecentRecords } from '../src/provenance/recent.ts';
+import type { ExchangeRecord } from '../src/provenance/types.ts';
+import { chromiumPath, launch } from './support/chromium.ts';
+import { noTrials } from './support/trials.ts';
+import { month, monthGeneration, monthPolicy } from './support/month.ts';
+
+const day = 86_400_000;
+const token = 'a-token-of-sixteen-or-more';
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let folder: string;
+let ledger: Ledger;
+let browser: Browser;
+let records: ExchangeRecord[];
+let current: PolicyGeneration;
+const admins: Admin[] = [];
+let url: string;
+let bareUrl: string;
+let recent: RecentRecords;
+
+async function serve(withLedger: Ledger | null, held: RecentRecords, history: PolicyHistory, adminToken: string | null): Promise<string> {
+  const admin = createAdmin({
+    registry: new Metrics({ version: '1', policy: () => current, refused: () => false }).registry,
+    recent: held, ledger: withLedger, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials: noTrials(current), feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
+    policyStore: { current: () => current, lastRefusal: () => null, sources: () => [] },
+    ready: () => true,
+  });
+  admins.push(admin);
+  return `http://${await admin.listen('127.0.0.1', 0)}`;
+}
+
+beforeAll(async () => {
+  if (chromiumPath === null) return;
+  folder = mkdtempSync(join(tmpdir(), 'page-'));
+  const now = Date.now();
+  const catalog = await loadCatalog();
+  const history = new PolicyHistory();
+  history.add(monthGeneration(catalog, monthPolicy.replace('simple: [gpt-5-nano]', 'simple: [gpt-5-mini]'), 1, now - 9 * day));
+  current = monthGeneration(catalog, monthPolicy, 2, now - 2 * day);
+  history.add(current);
+  records = await month(current, 1_200, now);
+  ledger = await Ledger.open({ file: join(folder, 'ledger.db'), version: '1', retention: { rowsMs: 400 * day, rollupsMs: 400 * day }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => expect.fail(message) });
+  recent = new RecentRecords();
+  const few = new RecentRecords();
+  for (const record of records) {
+    ledger.record(record);
+    recent.record(record);
+  }
+  for (const record of records.slice(0, 3)) few.record(record);
+  await vi.waitFor(() => expect(ledger.counts.written).toBe(records.length), { timeout: 10_000, interval: 50 });
+  url = await serve(ledger, recent, history, null);
+  bareUrl = await serve(null, few, new PolicyHistory(), token);
+  browser = await launch();
+});
+
+afterAll(async () => {
+  if (chromiumPath === null) return;
+  await browser.close();
+  for (const admin of admins) await admin.close();
+  await ledger.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+  readonly dark: boolean;
+}
+
+/** Opens the page; what the browser complains about, and what is asked of anybody else, is in `complaints`. */
+async function open(at: string, size: Size): Promise<{ page: Page; complaints: string[] }> {
+  const complaints: string[] = [];
+  const context = await browser.newContext({ viewport: size, colorScheme: size.dark ? 'dark' : 'light', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => !request.url().startsWith(at) && complaints.push(`asks ${request.url()}`));
+  await page.goto(at);
+  return { page, complaints };
+}
+
+/** Waits for an expression to hold. (Playwright's own way evaluates in the page, which the page's policy forbids.) */
+async function until(page: Page, expression: string): Promise<void> {
+  await vi.waitFor(async () => expect(await page.evaluate(`Boolean(${expression})`), expression).toBe(true), { timeout: 15_000, interval: 50 });
+}
+
+async function filled(page: Page): Promise<void> {
+  await until(page, `document.querySelectorAll('#by-tier li').length > 0 && document.querySelectorAll('#decisions tbody tr').length === 20
+    && document.querySelectorAll('#latency tbody tr').length === 4 && document.querySelectorAll('#generations details').length === 2`);
+}
+
+/** What axe finds, by rule, with the places. */
+async function faults(page: Page): Promise<string[]> {
+  // As a string to the devtools: the page's own policy lets no script in.
+  await page.evaluate(axe);
+  return page.evaluate(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + ' ' + target + ': ' + failureSummary)))`);
+}
+
+const shoot = async (page: Page, name: string, whole = true): Promise<void> => {
+  const to = process.env['SLUICE_SCREENSHOTS'];
+  if (to === undefined) return;
+  mkdirSync(to, { recursive: true });
+  await page.screenshot({ path: join(to, `${name}.png`), fullPage: whole });
+};
+
+describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
+  it.each<[string, Size]>([
+    ['light', { width: 1440, height: 900, dark: false }],
+    ['dark', { width: 1440, height: 900, dark: true }],
+    ['narrow', { width: 320, height: 700, dark: false }],
+    ['wall', { width: 3840, height: 2160, dark: true }],
+  ])('shows the month, fits, and is accessible (%s)', async (name, size) => {
+    const { page, complaints } = await open(url, size);
+    await filled(page);
+    const known = records.filter(({ savings }) => savings.known);
+    const saved = known.reduce((sum, { savings }) => sum + (savings.known ? savings.usd : 0), 0);
+    expect(await page.locator('#saved').textContent()).toBe(`$${saved.toFixed(2)}`);
+    expect(await page.locator('#unknown').textContent()).toBe(`${(((records.length - known.length) / records.length) * 100).toFixed(1)}%`);
+    expect(await page.locator('#exchanges').textContent()).toBe('1,200');
+    expect(await page.locator('#trend').getAttribute('aria-label')).toMatch(/^By day, \d{4}-\d{2}-\d{2} to \d{4}-\d{2}-\d{2}: cost \$[\d.]+, saved \$[\d.]+\./);
+    expect(await page.locator('#trend-table tbody tr').count()).toBeGreaterThan(28);
+    expect(await page.locator('#by-workspace').textContent()).toContain('<b>mark</b>');
+    expect(await page.locator('#by-workspace b').count()).toBe(0);
+    expect(await page.locator('#fallbacks li').first().textContent()).toMatch(/openai\/gpt-5.* → openai\/gpt-5.*(rate-limit|server-error)/);
+    expect(await page.locator('#experiments tbody tr').count()).toBe(2);
+    expect(await page.locator('#own-time').textContent()).toMatch(/ µs$/);
+    // A chart that was drawn is not all of one colour.
+    for (const id of ['trend', 'tiers']) expect(await page.evaluate(`new Set(document.getElementById('${id}').getContext('2d').getImageData(0, 0, 600, 260).data).size`)).toBeGreaterThan(8);
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    await shoot(page, name);
+    await shoot(page, `${name}-top`, false);
+    expect(complaints).toEqual([]);
+    expect(await faults(page)).toEqual([]);
+    await page.context().close();
+  });
+
+  it('is worked with the keyboard: window, theme that stays, a decision explained', async () => {
+    const { page, complaints } = await open(url, { width: 1200, height: 900, dark: false });
+    await filled(page);
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the figures');
+    await page.locator('input[value="30d"]').focus();
+    await page.keyboard.press('ArrowLeft');
+    await until(page, `document.getElementById('saved-note').textContent.startsWith('Last 7d')`);
+    await page.locator('#theme').focus();
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate('getComputedStyle(document.documentElement).colorScheme')).toBe('dark');
+    await page.locator('#decisions button').first().focus();
+    const id = await page.locator('#decisions button').first().getAttribute('data-id');
+    await page.keyboard.press('Enter');
+    await until(page, `document.querySelectorAll('#explain[open] .signals li').length > 0`);
+    const shown = records.find((record) => record.id === id)!;
+    expect(await page.locator('#explain-title').textContent()).toContain(shown.requestedModel!);
+    expect(await page.locator('#explain-body').textContent()).toContain(id!);
+    expect(await page.locator('#explain-text').textContent()).toContain(`Decision ${id!}`);
+    expect(await faults(page)).toEqual([]);
+    await shoot(page, 'explain', false);
+    await page.keyboard.press('Escape');
+    await until(page, `!document.getElementById('explain').open`);
+    expect(await page.evaluate('document.activeElement.dataset.id')).toBe(id);
+    await page.reload();
+    expect(await page.evaluate('getComputedStyle(document.documentElement).colorScheme')).toBe('dark');
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('shows decisions as they come, holds them while paused, and finds those that conditions pick', async () => {
+    const { page, complaints } = await open(url, { width: 1200, height: 900, dark: false });
+    await filled(page);
+    const last = records.at(-1)!;
+    recent.record({ ...last, id: '01990000-0000-7000-8000-000000000001', workspace: 'came-now' });
+    await until(page, `document.querySelector('#decisions .workspace').textContent === 'came-now'`);
+    await page.locator('#pause').click();
+    recent.record({ ...last, id: '01990000-0000-7000-8000-000000000002', workspace: 'came-later' });
+    await page.locator('#where').fill('tier=complex workspace=research');
+    await page.keyboard.press('Enter');
+    await until(page, `document.getElementById('live-note').textContent === 'From the ledger: tier=complex, workspace=research.' && document.querySelectorAll('#decisions tbody tr').length > 0`);
+    expect(new Set(await page.locator('#decisions .workspace').allTextContents())).toEqual(new Set(['research']));
+    await page.locator('#where').fill('colour=red');
+    await page.keyboard.press('Enter');
+    await until(page, `document.getElementById('live-note').textContent.includes('"colour=red" is no condition')`);
+    // The browser itself writes down that the server said 400.
+    expect(complaints.filter((complaint) => !complaint.includes('400'))).toEqual([]);
+    await page.context().close();
+  });
+
+  it('tries a prompt by the policy in force and by an edited one, and shows what changed between generations', async () => {
+    const { page, complaints } = await open(url, { width: 1200, height: 900, dark: true });
+    await filled(page);
+    await page.locator('textarea[name=prompt]').fill('What is a CDN?');
+    await page.locator('textarea[name=policy]').fill(monthPolicy.replace('gpt-5-nano', 'gpt-4.1-nano'));
+    await page.locator('#try-form button[type=submit]').click();
+    await until(page, `document.querySelectorAll('#tried .verdict').length === 2`);
+    expect(await page.locator('#tried .served').allTextContents()).toEqual(['gpt-5.1 → gpt-5-nano', 'gpt-5.1 → gpt-4.1-nano']);
+    expect(await page.locator('#tried .other h3').textContent()).toBe('By the edited policy: another model');
+    await page.locator('#generations summary').first().click();
+    expect(await page.locator('#generations ins').allTextContents()).toEqual(['+    simple: [gpt-5-nano]\n']);
+    expect(await page.locator('#generations del').allTextContents()).toEqual(['-    simple: [gpt-5-mini]\n']);
+    expect(await faults(page)).toEqual([]);
+    await page.locator('#try').scrollIntoViewIfNeeded();
+    if (process.env['SLUICE_SCREENSHOTS'] !== undefined) await page.locator('#try').screenshot({ path: join(process.env['SLUICE_SCREENSHOTS'], 'try.png') });
+    await page.locator('textarea[name=policy]').fill('version: 1\nnonsense: true\n');
+    await page.locator('#try-form button[type=submit]').click();
+    await until(page, `document.querySelector('#tried .verdict .bad') !== null`);
+    expect(await page.locator('#tried .verdict').last().textContent()).toContain('line 2, column 1');
+    await page.locator('#reset').click();
+    expect(await page.locator('textarea[name=policy]').inputValue()).toBe(monthPolicy);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('says so where there is no ledger, and asks for the token where there is one', async () => {
+    const { page } = await open(bareUrl, { width: 800, height: 800, dark: false });
+    await until(page, `!document.getElementById('notice').hidden`);
+    expect(await page.locator('#notice').textContent()).toContain('keeps no ledger');
+    expect(await page.locator('#exchanges').textContent()).toBe('3');
+    expect(await page.locator('#by-model').textContent()).toContain('needs a ledger');
+    await page.locator('#try-form button[type=submit]').click();
+    await until(page, `document.getElementById('tried').textContent.includes('token')`);
+    await page.locator('input[name=token]').fill(token);
+    await page.locator('#try-form button[type=submit]').click();
+    await until(page, `document.querySelectorAll('#tried .served').length === 1`);
+    await page.context().close();
+  });
+
+  it('says when the server is gone, and goes on when it is back', async () => {
+    const { page } = await open(bareUrl, { width: 800, height: 800, dark: false });
+    await until(page, `document.getElementById('state').textContent.startsWith('Policy generation')`);
+    await page.context().setOffline(true);
+    await until(page, `document.getElementById('state').textContent.startsWith('The server does not answer')`);
+    await page.context().setOffline(false);
+    await until(page, `document.getElementById('state').textContent.startsWith('Policy generation')`);
+    await page.context().close();
+  });
+});
+
+describe('the files of the page', () => {
+  it('come with a policy that lets nothing of anybody else in, and name nothing outside', async () => {
+    if (chromiumPath === null) return;
+    const response = await fetch(url);
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'; style-src 'self';");
+    const html = await response.text();
+    expect(html).not.toMatch(/https?:|<script(?![^>]*\ssrc=)|\sstyle=|\son[a-z]+=/);
+    for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) expect((await fetch(url + path!)).status).toBe(200);
+  });
+});
