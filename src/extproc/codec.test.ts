@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeResponse, encodeRequest, headerMap, struct } from '../../test/support/ext-proc.ts';
-import { decodeRequest, encodeReply } from './codec.ts';
+import { decodeRequest, encodeReply, encodeReplyPieces } from './codec.ts';
 import type { Reply } from './types.ts';
 import { WireError } from './wire.ts';
 import { runs } from '../../test/support/fuzz.ts';
@@ -72,6 +72,18 @@ describe('the codec against the reference', () => {
         expect(response['clear_route_cache'] ?? false).toBe(clear);
         const fields = decoded.dynamic_metadata.fields.sluice.structValue.fields ?? {};
         expect(Object.fromEntries(Object.entries(fields).map(([key, entry]) => [key, entry.stringValue ?? '']))).toEqual(metadata);
+      }),
+    );
+  });
+
+  it('writes the same bytes in pieces, of which a large body is one', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(0, 1, 16_383, 16_384, 100_000), fc.nat(9), fc.boolean(), fc.dictionary(name, value), (bytes, lead, clear, metadata) => {
+        const body = Buffer.alloc(bytes, 'x');
+        const reply: Reply = { kind: 'continue', phase: 'request-body', headers: { set: [], remove: [] }, body, clearRouteCache: clear, metadata };
+        const pieces = encodeReplyPieces(reply, lead);
+        expect(Buffer.concat(pieces).subarray(lead).equals(encodeReply(reply))).toBe(true);
+        expect(pieces.some((piece) => piece.buffer === body.buffer && piece.length === bytes)).toBe(bytes >= 16_384);
       }),
     );
   });

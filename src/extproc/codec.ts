@@ -1,5 +1,5 @@
 import type { HeaderMap, HeaderMutation, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
-import { bytesField, doubleField, encodeParts, messageField, stringField, varintField, WireError, WireReader, type Part } from './wire.ts';
+import { bytesField, doubleField, encodeParts, encodePieces, messageField, stringField, varintField, WireError, WireReader, type Part } from './wire.ts';
 
 /** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */
 export const metadataNamespace = 'sluice';
@@ -204,13 +204,20 @@ const bodyModes = { NONE: 0, BUFFERED: 2 } as const;
 const send = 1;
 const skip = 2;
 
-/**
- * Encodes one ProcessingResponse, behind `lead` bytes that the caller fills. A replaced body brings its content-length along:
- * Envoy answers 500 without it.
- */
-export function encodeReply(reply: Reply, lead = 0): Buffer {
+/** Encodes one ProcessingResponse. */
+export function encodeReply(reply: Reply): Buffer {
+  return encodeParts(replyParts(reply));
+}
+
+/** The same behind `lead` bytes that the caller fills, in pieces: a large body is one of them, as it is. */
+export function encodeReplyPieces(reply: Reply, lead: number): Buffer[] {
+  return encodePieces(replyParts(reply), lead);
+}
+
+/** A replaced body brings its content-length along: Envoy answers 500 without it. */
+function replyParts(reply: Reply): Part[] {
   const parts: Part[] = [];
-  if (reply.kind === 'wait') return encodeParts([messageField(10, [varintField(1, Math.floor(reply.ms / 1_000)), varintField(2, (reply.ms % 1_000) * 1_000_000)])], lead);
+  if (reply.kind === 'wait') return [messageField(10, [varintField(1, Math.floor(reply.ms / 1_000)), varintField(2, (reply.ms % 1_000) * 1_000_000)])];
   if (reply.kind === 'immediate') {
     parts.push(
       messageField(7, [
@@ -223,7 +230,7 @@ export function encodeReply(reply: Reply, lead = 0): Buffer {
   } else if (reply.kind === 'chunk') {
     const streamed = messageField(3, [bytesField(1, reply.body), ...(reply.endOfStream ? [varintField(2, 1)] : [])]);
     parts.push(messageField(replyField['response-body'], [messageField(1, [messageField(3, [streamed])])]));
-    return encodeParts(parts, lead);
+    return parts;
   } else if (reply.phase === 'request-trailers' || reply.phase === 'response-trailers') {
     parts.push(messageField(replyField[reply.phase], []));
   } else {
@@ -250,7 +257,7 @@ export function encodeReply(reply: Reply, lead = 0): Buffer {
     }
   }
   if (reply.metadata !== undefined) parts.push(messageField(8, [structEntry(metadataNamespace, messageField(5, structFields(reply.metadata)))]));
-  return encodeParts(parts, lead);
+  return parts;
 }
 
 function withLength(headers: HeaderMutation | undefined, body: Buffer | undefined): HeaderMutation | undefined {

@@ -15,6 +15,20 @@ describe('gRPC frames', () => {
     );
   });
 
+  it('come out whole when they are large, with small ones around them', () => {
+    const large = Buffer.alloc(200_000, 'abcdefghij');
+    const messages = [Buffer.from('before'), large, Buffer.alloc(0), Buffer.from('after')];
+    const bytes = Buffer.concat(messages.map(frame));
+    fc.assert(
+      fc.property(fc.array(fc.nat(bytes.length), { maxLength: 12 }), (cuts) => {
+        const places = [0, ...cuts, bytes.length].sort((a, b) => a - b);
+        const reader = new FrameReader(300_000);
+        const read = places.slice(1).flatMap((place, index) => reader.push(bytes.subarray(places[index], place)) ?? []);
+        expect(read.map((message, at) => message.equals(messages[at]!))).toEqual([true, true, true, true]);
+      }),
+    );
+  });
+
   it('are refused when they are compressed or longer than the bound', () => {
     expect(new FrameReader(10).push(Buffer.from([1, 0, 0, 0, 1, 0]))).toBeNull();
     expect(new FrameReader(10).push(Buffer.from([0, 0, 0, 0, 11]))).toBeNull();

@@ -3,17 +3,23 @@ export const prefixBytes = 5;
 
 /** A message with its prefix. */
 export function frame(message: Buffer): Buffer {
-  return fillPrefix(Buffer.concat([Buffer.allocUnsafe(prefixBytes), message]));
-}
-
-/** Writes the prefix of a message into the bytes that were left free before it. */
-export function fillPrefix(framed: Buffer): Buffer {
-  framed[0] = 0;
-  framed.writeUInt32BE(framed.length - prefixBytes, 1);
+  const framed = Buffer.concat([Buffer.allocUnsafe(prefixBytes), message]);
+  fillPrefix([framed]);
   return framed;
 }
 
+/** Writes the prefix of a message into the bytes that were left free before it, in the first of its pieces. */
+export function fillPrefix(pieces: readonly Buffer[]): void {
+  let bytes = -prefixBytes;
+  for (const piece of pieces) bytes += piece.length;
+  pieces[0]![0] = 0;
+  pieces[0]!.writeUInt32BE(bytes, 1);
+}
+
 const none: Buffer = Buffer.alloc(0);
+
+/** From this size on a message is put together where it will lie, as its bytes come, so that nothing holds on to what was read. */
+const assembledBytes = 65_536;
 
 /** Cuts a byte stream into messages. Holds at most one unfinished message. */
 export class FrameReader {
@@ -22,6 +28,9 @@ export class FrameReader {
   #held = 0;
   /** Bytes needed before the next step: the prefix, then the prefix and its message. */
   #need = prefixBytes;
+  /** A large message that is being put together, and how much of it is there. */
+  #large: Buffer | null = null;
+  #filled = 0;
 
   /** `max`: longest message in bytes. */
   constructor(max: number) {
@@ -31,23 +40,46 @@ export class FrameReader {
   /** The messages that `bytes` completes; null when the stream is no gRPC, is compressed, or exceeds the bound. */
   push(bytes: Buffer): Buffer[] | null {
     const messages: Buffer[] = [];
-    this.#pieces.push(bytes);
-    this.#held += bytes.length;
-    while (this.#held >= this.#need) {
+    let rest = bytes;
+    for (;;) {
+      if (this.#large !== null) {
+        const taken = rest.copy(this.#large, this.#filled);
+        this.#filled += taken;
+        if (this.#filled < this.#large.length) return messages;
+        messages.push(this.#large);
+        this.#large = null;
+        rest = rest.subarray(taken);
+      }
+      if (rest.length > 0) {
+        this.#pieces.push(rest);
+        this.#held += rest.length;
+        rest = none;
+      }
+      if (this.#held < this.#need) return messages;
       const all = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
       this.#pieces = [all];
       if (this.#need === prefixBytes) {
         const length = all.readUInt32BE(1);
         if (all[0] !== 0 || length > this.#max) return null;
         this.#need = prefixBytes + length;
-        if (this.#held < this.#need) break;
+        if (this.#held < this.#need) {
+          if (length >= assembledBytes) {
+            this.#large = Buffer.allocUnsafeSlow(length);
+            this.#filled = all.copy(this.#large, 0, prefixBytes);
+            this.#clear(none);
+          }
+          return messages;
+        }
       }
       messages.push(all.subarray(prefixBytes, this.#need));
-      const rest = all.length === this.#need ? none : all.subarray(this.#need);
-      this.#pieces = rest.length === 0 ? [] : [rest];
-      this.#held = rest.length;
-      this.#need = prefixBytes;
+      this.#clear(all.length === this.#need ? none : all.subarray(this.#need));
     }
-    return messages;
+  }
+
+  /** Begins the next message with what is left over. */
+  #clear(rest: Buffer): void {
+    this.#pieces = rest.length === 0 ? [] : [rest];
+    this.#held = rest.length;
+    this.#need = prefixBytes;
   }
 }

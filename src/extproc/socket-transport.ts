@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { accessLogPath, decodeAccessLog } from './access-log.ts';
-import { decodeRequest, encodeReply } from './codec.ts';
+import { decodeRequest, encodeReplyPieces } from './codec.ts';
 import { fillPrefix, frame, FrameReader, prefixBytes } from './grpc-frames.ts';
 import { Http2Connection } from './h2/connection.ts';
 import { encodeHeaders, type Header } from './h2/hpack.ts';
@@ -144,7 +144,9 @@ class ProcessCall implements StreamOwner, ProcStream {
       this.#responded = true;
       this.#stream.respond(answerBlock, false);
     }
-    this.#stream.data(fillPrefix(encodeReply(reply, prefixBytes)));
+    const pieces = encodeReplyPieces(reply, prefixBytes);
+    fillPrefix(pieces);
+    for (const piece of pieces) this.#stream.data(piece);
   }
 
   end(): void {

@@ -109,11 +109,22 @@ export class WireReader {
   }
 }
 
+/** Bytes that are not copied into a message but stand between two of its parts: where, and which. */
+interface Cut {
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A message part: bytes that are ready, or a nested list with its length known. */
 export interface Part {
   readonly size: number;
-  write(target: Buffer, at: number): number;
+  /** Of these, how many are left out where `cuts` is given. */
+  readonly large: number;
+  write(target: Buffer, at: number, cuts?: Cut[]): number;
 }
+
+/** From here on bytes are not worth a copy. */
+const largeBytes = 16_384;
 
 function varintSize(value: number): number {
   let size = 1;
@@ -136,6 +147,7 @@ export function varintField(field: number, value: number): Part {
   const tag = field << 3;
   return {
     size: varintSize(tag) + varintSize(value),
+    large: 0,
     write: (target, at) => putVarint(target, putVarint(target, at, tag), value),
   };
 }
@@ -143,16 +155,21 @@ export function varintField(field: number, value: number): Part {
 /** A double field. */
 export function doubleField(field: number, value: number): Part {
   const tag = (field << 3) | 1;
-  return { size: varintSize(tag) + 8, write: (target, at) => target.writeDoubleLE(value, putVarint(target, at, tag)) };
+  return { size: varintSize(tag) + 8, large: 0, write: (target, at) => target.writeDoubleLE(value, putVarint(target, at, tag)) };
 }
 
-/** A bytes field, copied once, at the end. */
+/** A bytes field, copied at the end, once or not at all. */
 export function bytesField(field: number, value: Uint8Array): Part {
   const tag = (field << 3) | 2;
   return {
     size: varintSize(tag) + varintSize(value.length) + value.length,
-    write(target, at) {
+    large: value.length >= largeBytes ? value.length : 0,
+    write(target, at, cuts) {
       const start = putVarint(target, putVarint(target, at, tag), value.length);
+      if (cuts !== undefined && value.length >= largeBytes) {
+        cuts.push({ at: start, bytes: value });
+        return start;
+      }
       target.set(value, start);
       return start + value.length;
     },
@@ -165,6 +182,7 @@ export function stringField(field: number, value: string): Part {
   const length = Buffer.byteLength(value);
   return {
     size: varintSize(tag) + varintSize(length) + length,
+    large: 0,
     write(target, at) {
       const start = putVarint(target, putVarint(target, at, tag), length);
       return start + target.write(value, start, length, 'utf8');
@@ -176,12 +194,17 @@ export function stringField(field: number, value: string): Part {
 export function messageField(field: number, parts: readonly Part[]): Part {
   const tag = (field << 3) | 2;
   let length = 0;
-  for (const part of parts) length += part.size;
+  let large = 0;
+  for (const part of parts) {
+    length += part.size;
+    large += part.large;
+  }
   return {
     size: varintSize(tag) + varintSize(length) + length,
-    write(target, at) {
+    large,
+    write(target, at, cuts) {
       let next = putVarint(target, putVarint(target, at, tag), length);
-      for (const part of parts) next = part.write(target, next);
+      for (const part of parts) next = part.write(target, next, cuts);
       return next;
     },
   };
@@ -195,4 +218,23 @@ export function encodeParts(parts: readonly Part[], lead = 0): Buffer {
   let at = lead;
   for (const part of parts) at = part.write(target, at);
   return target;
+}
+
+/** The same bytes in pieces, of which large ones are the fields' own: nothing large is copied. */
+export function encodePieces(parts: readonly Part[], lead = 0): Buffer[] {
+  let size = lead;
+  for (const part of parts) size += part.size - part.large;
+  const target = Buffer.allocUnsafe(size);
+  const cuts: Cut[] = [];
+  let at = lead;
+  for (const part of parts) at = part.write(target, at, cuts);
+  if (cuts.length === 0) return [target];
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (const { at: cut, bytes } of cuts) {
+    pieces.push(target.subarray(from, cut), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    from = cut;
+  }
+  if (from < size) pieces.push(target.subarray(from));
+  return pieces;
 }

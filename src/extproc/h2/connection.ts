@@ -48,6 +48,8 @@ export class Http2Connection {
   readonly #streams = new Map<number, Http2Stream>();
   /** Bytes of a frame (or of the preface) that came in part. */
   #held: Buffer = nothing;
+  /** A DATA frame of which a part has been passed on. */
+  #rest: { readonly id: number; readonly flags: number; left: number } | null = null;
   #sawPreface = false;
   #sawSettings = false;
   /** A header block whose CONTINUATION is awaited: nothing else may come before it. */
@@ -168,7 +170,7 @@ export class Http2Connection {
   }
 
   #parse(chunk: Buffer): void {
-    let at = 0;
+    let at = this.#goOn(chunk);
     // Only the frame that came in parts is put together; all others are read where they lie.
     while (this.#held.length > 0) {
       const missing = this.#length(this.#held, 0) - this.#held.length;
@@ -186,6 +188,7 @@ export class Http2Connection {
     while (at < chunk.length && !this.#closed) {
       const length = this.#length(chunk, at);
       if (chunk.length - at < length) {
+        if (this.#begin(chunk, at, length)) return;
         // A copy: the read's own buffer is far larger.
         this.#held = Buffer.from(chunk.subarray(at));
         return;
@@ -193,6 +196,29 @@ export class Http2Connection {
       this.#consume(chunk.subarray(at, at + length));
       at += length;
     }
+  }
+
+  /** Takes what has come of a DATA frame before the rest has; false when it is none, or may not be one. */
+  #begin(chunk: Buffer, at: number, length: number): boolean {
+    const payload = at + frameHeaderBytes;
+    if (!this.#sawSettings || this.#block !== null || chunk.length <= payload || chunk[at + 3] !== frameType.data) return false;
+    const flags = chunk[at + 4]!;
+    if ((flags & flag.padded) !== 0) return false;
+    const id = chunk.readUInt32BE(at + 5) & 0x7fff_ffff;
+    this.#data(id, 0, chunk.subarray(payload));
+    this.#rest = { id, flags, left: length - (chunk.length - at) };
+    return true;
+  }
+
+  /** The rest of such a frame. Returns where the next one begins. */
+  #goOn(chunk: Buffer): number {
+    const rest = this.#rest;
+    if (rest === null) return 0;
+    const taken = Math.min(rest.left, chunk.length);
+    rest.left -= taken;
+    if (rest.left === 0) this.#rest = null;
+    this.#data(rest.id, rest.left === 0 ? rest.flags : 0, chunk.subarray(0, taken));
+    return taken;
   }
 
   /** How long the thing at `at` is, as far as can be told from what is there. */
