@@ -6,8 +6,12 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAdmin, type Admin } from '../src/admin/server.ts';
 import { MemoryBudgetStore } from '../src/budgets/memory.ts';
+import { nano } from '../src/budgets/types.ts';
 import { ResponseCache } from '../src/cache/cache.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
+import { trialsAdmin, type TrialsAdmin } from '../src/experiments/admin.ts';
+import { Rollout } from '../src/experiments/rollout.ts';
+import { Trials } from '../src/experiments/trials.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import { Credentials } from '../src/pipeline/credentials.ts';
 import { PolicyHistory } from '../src/policy/history.ts';
@@ -33,10 +37,10 @@ let url: string;
 let bareUrl: string;
 let recent: RecentRecords;
 
-async function serve(withLedger: Ledger | null, held: RecentRecords, history: PolicyHistory, adminToken: string | null): Promise<string> {
+async function serve(withLedger: Ledger | null, held: RecentRecords, history: PolicyHistory, adminToken: string | null, trials: TrialsAdmin, budgets: MemoryBudgetStore): Promise<string> {
   const admin = createAdmin({
     registry: new Metrics({ version: '1', policy: () => current, refused: () => false }).registry,
-    recent: held, ledger: withLedger, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials: noTrials(current), feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
+    recent: held, ledger: withLedger, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials, feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets,
     policyStore: { current: () => current, lastRefusal: () => null, sources: () => [] },
     ready: () => true,
   });
@@ -63,8 +67,12 @@ beforeAll(async () => {
   }
   for (const record of records.slice(0, 3)) few.record(record);
   await vi.waitFor(() => expect(ledger.counts.written).toBe(records.length), { timeout: 10_000, interval: 50 });
-  url = await serve(ledger, recent, history, null);
-  bareUrl = await serve(null, few, new PolicyHistory(), token);
+  const [budget] = current.budgets;
+  const budgets = new MemoryBudgetStore();
+  const { start, end } = budget!.calendar.at(now);
+  budgets.settle('one', [{ counter: { id: 'one', budget: budget!.name, start, end, values: ['research'] }, reserved: 0, spent: 31 * nano, thresholds: [] }]);
+  url = await serve(ledger, recent, history, null, trialsOf(records), budgets);
+  bareUrl = await serve(null, few, new PolicyHistory(), token, noTrials(current), new MemoryBudgetStore());
   browser = await launch();
 });
 
@@ -75,6 +83,16 @@ afterAll(async () => {
   await ledger.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** The policy's experiment with the records that took part in it. */
+function trialsOf(taken: readonly ExchangeRecord[]): TrialsAdmin {
+  const rollout = new Rollout({ stable: current, candidate: null, kept: null, rolledBack: [] }, () => undefined);
+  const trials = new Trials({ rollout, stopped: [], onChange: () => undefined });
+  trials.active(current);
+  trials.status(current);
+  for (const record of taken) trials.record(record);
+  return trialsAdmin(rollout, trials, () => current);
+}
 
 interface Size {
   readonly width: number;
@@ -137,7 +155,9 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(await page.locator('#by-workspace').textContent()).toContain('<b>mark</b>');
     expect(await page.locator('#by-workspace b').count()).toBe(0);
     expect(await page.locator('#fallbacks li').first().textContent()).toMatch(/openai\/gpt-5.* → openai\/gpt-5.*(rate-limit|server-error)/);
-    expect(await page.locator('#experiments tbody tr').count()).toBe(2);
+    expect(await page.locator('#arms tbody tr').count()).toBe(2);
+    expect(await page.locator('#experiments').textContent()).toMatch(/^nano-for-support running 50\.0% .*Evidence of harm/);
+    expect(await page.locator('#budgets').textContent()).toMatch(/^research-month: research .*of \$40\.00 a month/);
     expect(await page.locator('#own-time').textContent()).toMatch(/ µs$/);
     // A chart that was drawn is not all of one colour.
     for (const id of ['trend', 'tiers']) expect(await page.evaluate(`new Set(document.getElementById('${id}').getContext('2d').getImageData(0, 0, 600, 260).data).size`)).toBeGreaterThan(8);

@@ -18,7 +18,7 @@ const assets: ReadonlyMap<string, Asset> = new Map([
   ['/', { type: html, url: new URL('./page/index.html', import.meta.url) }],
   own('icon.svg', svg),
   own('page.css', css),
-  ...['page.js', 'charts.js', 'decisions.js', 'explain.js', 'format.js', 'policy.js', 'recent.js', 'server.js', 'sums.js', 'theme.js', 'try.js'].map((name) => own(name, script)),
+  ...['page.js', 'charts.js', 'decisions.js', 'explain.js', 'format.js', 'policy.js', 'recent.js', 'server.js', 'sums.js', 'theme.js', 'trials.js', 'try.js'].map((name) => own(name, script)),
   ['/page/chart.umd.min.js', { type: script, url: new URL('chart.umd.min.js', import.meta.resolve('chart.js')) }],
 ]);
 

@@ -21,12 +21,12 @@ describe('figures of the last records', () => {
   });
 
   it('count each step of a chain, and arms by name', () => {
-    const chain = took(1, { attempts: [attempt('a', 'rate-limit'), attempt('b', 'timeout'), attempt('c', null)], arm: 'x/new' });
-    const { fallbacks, arms } = figuresOf([chain, chain, took(9, { arm: 'x/new', outcome: 'cut', cost: { known: false, reason: 'usage' } }), took(3)]);
+    const chain = took(1, { attempts: [attempt('a', 'rate-limit'), attempt('b', 'timeout'), attempt('c', null)], arm: 'x:treatment,y:control' });
+    const { fallbacks, arms } = figuresOf([chain, chain, took(9, { arm: 'x:treatment', outcome: 'cut', cost: { known: false, reason: 'usage' } }), took(3)]);
     expect(fallbacks).toEqual([
       { from: 'openai/a', to: 'openai/b', reason: 'rate-limit', count: 2 },
       { from: 'openai/b', to: 'openai/c', reason: 'timeout', count: 2 },
     ]);
-    expect(arms).toMatchObject([{ arm: 'x/new', exchanges: 3, complete: 2, costUnknown: 1, latency: { count: 3, p99: 9 } }]);
+    expect(arms).toMatchObject([{ arm: 'x:treatment', exchanges: 3, complete: 2, costUnknown: 1, latency: { count: 3, p99: 9 } }, { arm: 'y:control', exchanges: 2 }]);
   });
 });

@@ -88,9 +88,12 @@ function armsOf(records: readonly ExchangeRecord[]): ArmLine[] {
   const byArm = new Map<string, ExchangeRecord[]>();
   for (const record of records) {
     if (record.arm === null) continue;
-    const same = byArm.get(record.arm);
-    if (same === undefined) byArm.set(record.arm, [record]);
-    else same.push(record);
+    // One exchange may take part in several.
+    for (const arm of record.arm.split(',')) {
+      const same = byArm.get(arm);
+      if (same === undefined) byArm.set(arm, [record]);
+      else same.push(record);
+    }
   }
   return [...byArm]
     .map(([arm, its]) => ({

@@ -17,6 +17,10 @@ defaults:
     complex: [gpt-5.1]
   fallback:
     tiers: { simple: [openai/gpt-5-mini], standard: [openai/gpt-5.1] }
+experiments:
+  - { name: nano-for-support, kind: ab, share: 50%, model: openai/gpt-5-nano }
+budgets:
+  - { name: research-month, match: { workspace: [research] }, per: [workspace], period: month, usd: 40 }
 sections:
   - name: openai
     match: { provider: [openai] }
@@ -103,7 +107,7 @@ function answered(record: ExchangeRecord, at: number, index: number, next: () =>
       : failed && chain.length > 1
         ? [{ ...attempt, target, status: 503, outcome: 'provider-error', reason: index % 2 === 0 ? 'rate-limit' : 'server-error', ms: totalMs * 0.2, cost: { known: true, usd: 0 } }, { ...attempt, target: last, outcome: 'complete' }]
         : [{ ...attempt, target, outcome: lost ? 'provider-error' : 'complete' }],
-    arm: index % 5 === 0 ? (index % 2 === 0 ? 'nano-for-support/control' : 'nano-for-support/treatment') : null,
+    arm: index % 5 === 0 ? (index % 2 === 0 ? 'nano-for-support:control' : 'nano-for-support:treatment') : null,
     usage: unknown ? null : { ...noTokens, input: 180, totalInput: 180, output: 240, totalOutput: 240 },
     usageUnknown: unknown ? 'not-sent' : null,
     timing: { overheadMs, firstByteMs: totalMs * 0.4, firstTokenMs: index % 2 === 0 ? totalMs * 0.42 : null, totalMs: hit ? 1.2 : totalMs },

@@ -7,6 +7,7 @@ import { recent } from '/page/recent.js';
 import { every } from '/page/server.js';
 import { sums } from '/page/sums.js';
 import { startTheme } from '/page/theme.js';
+import { budgets, trials } from '/page/trials.js';
 import { startTry } from '/page/try.js';
 
 const liveMs = 2_000;
@@ -26,4 +27,6 @@ by('windows').addEventListener('change', () => void sums().catch(failed));
 every(liveMs, decisions, failed);
 every(policyMs, policy, failed);
 every(policyMs, recent, failed);
+every(policyMs, trials, failed);
+every(policyMs, budgets, failed);
 every(sumsMs, sums, failed);

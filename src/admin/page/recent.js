@@ -13,7 +13,7 @@ export async function recent() {
   const most = fallbacks[0]?.count ?? 0;
   say('fallbacks-note', from);
   bars('fallbacks', fallbacks.slice(0, 6).map(({ from: first, to, reason, count: times }) => ({ name: `${first} → ${to}`, share: times / most, value: count(times), more: reason })), 'No chain had to go on.');
-  experiments(arms);
+  showArms(arms);
 }
 
 function times({ total, firstByte, firstToken, overhead }) {
@@ -33,12 +33,12 @@ function times({ total, firstByte, firstToken, overhead }) {
   );
 }
 
-function experiments(arms) {
+function showArms(arms) {
   if (arms.length === 0) {
-    by('experiments').replaceChildren(element('p', { class: 'note' }, 'No exchange of late was part of an experiment.'));
+    by('arms').replaceChildren(element('p', { class: 'note' }, 'No exchange of late was part of an experiment.'));
     return;
   }
-  by('experiments').replaceChildren(
+  by('arms').replaceChildren(
     table(['Arm', number('Exchanges'), number('Complete'), number('Cost each'), number('p50')], arms.map(({ arm, exchanges, complete, cost, costUnknown, latency }) => [arm, number(count(exchanges)), number(percent(complete / exchanges)), number(exchanges === costUnknown ? 'unknown' : dollars(cost / (exchanges - costUnknown))), number(duration(latency.p50))])),
   );
 }
