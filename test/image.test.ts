@@ -17,6 +17,15 @@ it('the image takes folders that exist', () => {
   expect(parts.filter((part) => !existsSync(`${repository}${part}`))).toEqual([]);
 });
 
+it('the image has every file that the program reads beside its code', () => {
+  const read = execFileSync('grep', ['-rhoE', "new URL\\('(\\.\\./)+[^']+', import.meta.url\\)", `${repository}src`, '--include=*.ts', '--exclude=*.test.ts'], { encoding: 'utf8' });
+  const folders = [...read.matchAll(/'(?:\.\.\/)+([^/']+)/g)].map(([, name]) => name!);
+  expect(folders).toContain('models');
+  const shipped = /^for part in ([^;]*); do/m.exec(readFileSync(`${repository}image/rootfs.sh`, 'utf8'))![1]!.split(' ');
+  // package.json comes with the packages; .tools is looked into only where Envoy is started, which is not in the image.
+  expect(folders.filter((name) => ![...shipped, 'package.json', '.tools', 'cli'].includes(name))).toEqual([]);
+});
+
 it('the list of packages names each dependency with its version and checksum, the same each time', () => {
   const make = (): string => execFileSync(process.execPath, [`${repository}image/sbom.ts`, repository], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
   const text = make();

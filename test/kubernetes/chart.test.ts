@@ -17,6 +17,7 @@ const everything: Values = {
   policy: { inline: 'version: 1\ndefaults:\n  mode: shadow\n', namespaces: ['team-a'] },
   credentials: [{ secret: 'openai' }],
   cache: { redis: { secret: 'redis' } },
+  budgets: { redis: { secret: 'budgets', key: 'address' } },
   ledger: { enabled: true },
   imagePullSecrets: [{ name: 'registry' }],
   podAnnotations: { team: 'platform' },

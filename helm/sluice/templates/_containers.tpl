@@ -8,6 +8,9 @@
     - --policy-configmaps={{ include "sluice.policyNamespaces" . }}
     - --policy-selector={{ .Values.policy.selector }}
     - --admin=0.0.0.0:{{ int64 .Values.ports.admin }}
+    {{- /* Both survive the container, not the pod. */}}
+    - --budgets=/run/sluice/budgets.json
+    - --state=/run/sluice/state.json
     - --cache-memory={{ int64 .Values.cache.memoryMegabytes }}
     - --log-level={{ .Values.logLevel }}
     - --ledger={{ if .Values.ledger.enabled }}/var/lib/sluice/ledger.db{{ else }}off{{ end }}
@@ -44,15 +47,15 @@
     {{- range .Values.extraArgs }}
     - {{ . | quote }}
     {{- end }}
-  {{- if or .Values.extraEnv .Values.cache.redis.secret }}
+  {{- if or .Values.extraEnv .Values.cache.redis.secret .Values.budgets.redis.secret }}
   env:
-    {{- with .Values.cache.redis }}
-    {{- if .secret }}
-    - name: SLUICE_CACHE_REDIS
+    {{- range $name, $redis := dict "SLUICE_CACHE_REDIS" .Values.cache.redis "SLUICE_BUDGETS_REDIS" .Values.budgets.redis }}
+    {{- if $redis.secret }}
+    - name: {{ $name }}
       valueFrom:
         secretKeyRef:
-          name: {{ .secret }}
-          key: {{ .key }}
+          name: {{ $redis.secret }}
+          key: {{ $redis.key }}
     {{- end }}
     {{- end }}
     {{- with .Values.extraEnv }}

@@ -79,7 +79,7 @@ true
 {{- define "sluice.pods" -}}
 {{- if eq .Values.shape "sidecar" }}
 {{- if not .Values.sidecar.namespaces }}{{ fail "shape: sidecar needs sidecar.namespaces" }}{{ end }}
-{{- if or .Values.credentials .Values.cache.redis.secret }}{{ fail "credentials and cache.redis are Secrets of the release's namespace, which sidecars do not have: use shape: gateway" }}{{ end -}}
+{{- if or .Values.credentials .Values.cache.redis.secret .Values.budgets.redis.secret }}{{ fail "credentials, cache.redis and budgets.redis are Secrets of the release's namespace, which sidecars do not have: use shape: gateway" }}{{ end -}}
 true
 {{- end }}
 {{- include "sluice.egress" . }}

@@ -19,6 +19,12 @@ const image = (repository: string, tag: string, what: string) =>
     .prefault({})
     .describe(what);
 
+const redis = (what: string) =>
+  z
+    .strictObject({ secret: z.string().default('').describe('Secret that holds its URL; empty: none'), key: z.string().default('url').describe("The URL's key in it") })
+    .prefault({})
+    .describe(what);
+
 /** Every value of the chart: values.yaml, values.schema.json and docs/helm-values.md are made from this table. */
 export const chartValues = z.strictObject({
   shape: z.enum(['gateway', 'sidecar', 'extension']).default('gateway').describe('gateway: Envoy and Sluice in a pod behind a Service. sidecar: both in the pods of the apps, put there by a webhook. extension: Sluice alone, for a mesh or gateway that exists'),
@@ -71,13 +77,14 @@ export const chartValues = z.strictObject({
   cache: z
     .strictObject({
       memoryMegabytes: z.int().min(0).default(128).describe('Answers in memory, of sections that cache; part of the memory limit'),
-      redis: z
-        .strictObject({ secret: z.string().default('').describe('Secret that holds its URL; empty: none'), key: z.string().default('url').describe("The URL's key in it") })
-        .prefault({})
-        .describe('A Redis behind the memory, shared by replicas'),
+      redis: redis('A Redis behind the memory, shared by replicas'),
     })
     .prefault({})
     .describe('Cached answers'),
+  budgets: z
+    .strictObject({ redis: redis('A Redis that keeps them for all replicas; without one each replica counts its own') })
+    .prefault({})
+    .describe('What the policy’s budgets have spent'),
   ledger: z
     .strictObject({ enabled: flag(false, "Keep every record in a ledger on the pod's own disk; it goes with the pod"), size: z.string().default('2Gi').describe('Most that it may take') })
     .prefault({})
