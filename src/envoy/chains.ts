@@ -40,8 +40,11 @@ export function chainRoute(providers: readonly Provider[]): Json {
   };
 }
 
-/** The filter that a chain's attempt runs through, in the provider's cluster; `before`: filters that come first. */
-export function attemptFilter(role: FilterRole, grpcService: Json, before: readonly Json[] = []): Json {
+/** Ends every chain of filters in a cluster. */
+export const upstreamCodec: Json = { name: 'envoy.filters.http.upstream_codec', typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` } };
+
+/** The filter that a chain's attempt runs through, in the provider's cluster; `before` and `after`: filters around it. */
+export function attemptFilter(role: FilterRole, grpcService: Json, before: readonly Json[] = [], after: readonly Json[] = []): Json {
   const modes = {
     gate: { request_header_mode: 'SKIP', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
     next: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
@@ -71,7 +74,8 @@ export function attemptFilter(role: FilterRole, grpcService: Json, before: reado
             metadata_options: { forwarding_namespaces: { untyped: ['sluice'] }, receiving_namespaces: { untyped: ['sluice'] } },
           },
         },
-        { name: 'envoy.filters.http.upstream_codec', typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` } },
+        ...after,
+        upstreamCodec,
       ],
     },
   };

@@ -24,6 +24,7 @@ describe('the rendered bootstrap', () => {
   it.skipIf(envoy === null).each([
     ['a Unix socket, fail-open', options],
     ['chains as endpoints', { ...options, chains: 'hosts' as const }],
+    ['requests signed for AWS', { ...options, providers: options.providers.map((provider) => ({ ...provider, signing: { service: 'bedrock', region: 'eu-central-1', file: null, profile: null } })) }],
     ['TCP, fail-closed, no admin', { ...options, sluice: '127.0.0.1:9000', failClosed: true, admin: null }],
     ['with spans of its own', { ...options, otlp: '127.0.0.1:4317' }],
   ])('is taken by Envoy: %s', (_name, variant) => {

@@ -7,6 +7,7 @@ import type { FilterRole } from '../extproc/types.ts';
 import { attemptFilter, chainRoute } from './chains.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
 import { chainHeader, chainStyleHeader, clusterHeader, clusterName } from './names.ts';
+import { signedOnly, signingFilters } from './signing.ts';
 import type { ChainStyle } from './versions.ts';
 
 export interface EnvoyOptions {
@@ -306,6 +307,13 @@ function clustersOf(provider: Provider, { caFile, chains }: EnvoyOptions): Json[
   return roles.map((role) => providerCluster(provider, role, caFile));
 }
 
+/** What requests run through in the provider's cluster: the attempt's filter, which may change them, and then what signs them. */
+function upstreamFilters(provider: Provider, role: FilterRole): Json {
+  const signing = provider.signing === null ? [] : signingFilters(provider.signing, new URL(provider.endpoint).hostname);
+  if (role !== 'listener') return { typed_extension_protocol_options: attemptFilter(role, grpcService(role), [], signing) };
+  return signing.length === 0 ? {} : { typed_extension_protocol_options: signedOnly(signing) };
+}
+
 /** The default breakers stop at 1,024 requests; beyond them clients would get errors. */
 const breakers = {
   thresholds: [{ priority: 'DEFAULT', max_connections: 100_000, max_pending_requests: 100_000, max_requests: 1_000_000, max_retries: 1_000 }],
@@ -344,7 +352,7 @@ function providerCluster(provider: Provider, role: FilterRole, caFile: string): 
   const name = clusterName(provider.name, role);
   return {
     name,
-    ...(role === 'listener' ? {} : { typed_extension_protocol_options: attemptFilter(role, grpcService(role)) }),
+    ...upstreamFilters(provider, role),
     type: 'STRICT_DNS',
     dns_lookup_family: 'V4_PREFERRED',
     connect_timeout: '5s',

@@ -86,7 +86,7 @@ export class TargetAttempt implements Attempt {
 
   #headers(path: string): HeaderMutation {
     const { facts } = this.#run;
-    const keys = this.#target.provider === facts.provider.name ? this.#run.ownKeys() : this.#credentials.swap(this.#provider);
+    const keys = this.#target.provider === facts.provider.name && this.#provider.signing === null ? this.#run.ownKeys() : this.#credentials.swap(this.#provider);
     if (keys === null) throw new Error(`no credential for ${this.#target.provider}`);
     return { set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, path)]], remove: keys.remove };
   }

@@ -4,7 +4,7 @@ import type { HeaderMutation } from '../extproc/types.ts';
 import type { PolicyGeneration, Provider } from '../policy/types.ts';
 
 /** Headers that carry an app's own key, in every dialect: none of them may reach another provider. */
-export const appKeyHeaders = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const;
+export const appKeyHeaders = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-amz-security-token', 'x-amz-date', 'x-amz-content-sha256'] as const;
 
 function keyHeader(family: DialectFamily, key: string): readonly [string, string] {
   switch (family) {
@@ -17,7 +17,7 @@ function keyHeader(family: DialectFamily, key: string): readonly [string, string
     case 'gemini':
       return ['x-goog-api-key', key];
     case 'bedrock':
-      // Bedrock API keys are bearer tokens; SigV4 is left to Envoy's own signing filter.
+      // Bedrock API keys are bearer tokens; signatures are Envoy's own business.
       return ['authorization', `Bearer ${key}`];
   }
 }
@@ -28,9 +28,11 @@ function keyHeader(family: DialectFamily, key: string): readonly [string, string
  */
 export class Credentials {
   readonly #keys = new Map<string, string>();
+  #signed: ReadonlySet<string> = new Set();
 
   /** Reads every provider's file again. A file that cannot be read or is empty takes its key away. */
   async refresh(generation: Pick<PolicyGeneration, 'providers'>): Promise<void> {
+    this.#signed = new Set([...generation.providers.values()].filter(({ signing }) => signing !== null).map(({ name }) => name));
     await Promise.all(
       [...generation.providers.values()].map(async (provider) => {
         const key = provider.credential === null ? '' : await readKey(provider.credential.file);
@@ -41,14 +43,15 @@ export class Credentials {
   }
 
   has(provider: string): boolean {
-    return this.#keys.has(provider);
+    return this.#keys.has(provider) || this.#signed.has(provider);
   }
 
-  /** Header changes for a request that leaves for `provider` instead of the one the app called; null when there is no key. */
+  /** Header changes for a request that leaves for `provider` instead of the one the app called; null when there is no key. Where Envoy signs there is none to set. */
   swap(provider: Provider): HeaderMutation | null {
+    if (provider.signing !== null) return { set: [], remove: appKeyHeaders };
     const key = this.#keys.get(provider.name);
     if (key === undefined) return null;
-    const own = keyHeader(provider.family, key);
+    const own = provider.credential?.type === 'bearer' ? (['authorization', `Bearer ${key}`] as const) : keyHeader(provider.family, key);
     return { set: [own], remove: appKeyHeaders.filter((name) => name !== own[0]) };
   }
 }

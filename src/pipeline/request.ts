@@ -154,12 +154,18 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     section: context.routeOff && section.mode === 'enabled' ? { ...section, mode: 'shadow' } : section,
     generation,
     hasCredential: (name) => credentials.has(name),
-    inEnvoy,
+    // Where chains are endpoints of one cluster, no filter of a provider's own can sign.
+    inEnvoy: context.chainStyle === 'hosts' && anySigned(generation) ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false : inEnvoy,
     pools,
     cooling: (target) => cooldowns.cooling(target, target.provider === provider.name),
     canTranslate: translatableFrom(exchange, body, section),
     ...(overBudget === null ? {} : { overBudget }),
   };
+}
+
+function anySigned({ providers }: PolicyGeneration): boolean {
+  for (const { signing } of providers.values()) if (signing !== null) return true;
+  return false;
 }
 
 function forwardUntouched(context: RequestContext, exchange: Exchange, cache: CacheFacts, admission: Pick<Admission, 'facts' | 'reservation'>, enteredAt: number): RequestResult {

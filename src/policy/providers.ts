@@ -1,5 +1,5 @@
 import type { ProviderDocument } from './schema.ts';
-import type { Provider } from './types.ts';
+import type { AwsSigning, Provider } from './types.ts';
 
 /** Providers that exist without being written down. A policy may change any of them. */
 const defaults: Readonly<Record<string, ProviderDocument>> = {
@@ -24,10 +24,15 @@ export function mergeProviders(own: Readonly<Record<string, ProviderDocument>>):
       catalogProvider: document.catalog ?? (document.dialect === 'azure-openai' ? 'azure' : document.dialect === 'bedrock' ? 'amazon' : name),
       responses: document.responses ?? (name === 'openai' || document.catalog === 'openai' || document.dialect === 'azure-openai'),
       deployments: new Map(Object.entries(document.deployments ?? {})),
-      credential: document.credentialFile === undefined ? null : { file: document.credentialFile },
+      credential: document.credentialFile === undefined ? null : { file: document.credentialFile, type: document.credentialType ?? 'key' },
+      signing: document.signing === undefined ? null : signingOf(document.signing.aws),
     });
   }
   return merged;
+}
+
+function signingOf({ service, region, credentialsFile, profile }: NonNullable<ProviderDocument['signing']>['aws']): AwsSigning {
+  return { service, region, file: credentialsFile ?? null, profile: profile ?? null };
 }
 
 /** Names that need no endpoint and dialect of their own. */

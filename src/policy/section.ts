@@ -194,7 +194,8 @@ export class SectionCompiler {
 
   /** Traffic of another provider carries that one's key: the gateway needs its own. */
   #checkKey(target: TargetRef, place: Place, path: readonly PropertyKey[], { provider }: Reach): void {
-    if (target.provider === provider.name || this.#context.providers.get(target.provider)?.credential !== null) return;
+    const other = this.#context.providers.get(target.provider);
+    if (target.provider === provider.name || other?.credential !== null || other.signing !== null) return;
     this.#say('warning', 'no-credential', place, path, `requests for ${provider.name} cannot go to ${target.provider}/${target.model}: the gateway has no key for ${target.provider}`, `Set providers.${target.provider}.credentialFile.`);
   }
 

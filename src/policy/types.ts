@@ -26,7 +26,18 @@ export interface Provider {
   /** Has OpenAI's Responses API. */
   readonly responses: boolean;
   /** The gateway's own key for this provider, read from a file; needed to be reached from another provider's traffic. */
-  readonly credential: { readonly file: string } | null;
+  readonly credential: { readonly file: string; readonly type: 'key' | 'bearer' } | null;
+  /** Envoy signs requests to it instead of a key; null: it does not. */
+  readonly signing: AwsSigning | null;
+}
+
+/** AWS Signature Version 4, done by Envoy. */
+export interface AwsSigning {
+  readonly service: string;
+  readonly region: string;
+  /** Credentials file on Envoy's machine; null: Envoy looks where the AWS SDKs do. */
+  readonly file: string | null;
+  readonly profile: string | null;
 }
 
 export interface TargetRef {

@@ -46,7 +46,7 @@ function unreachable(input: DecideInput, target: TargetRef, chained: boolean): D
       if (!chained || !translatable(input.provider.family, provider.family)) return 'dialect';
       if (input.canTranslate?.(target, provider.family) !== true) return 'not-translatable';
     }
-    const has = input.hasCredential === undefined ? provider.credential !== null : input.hasCredential(target.provider);
+    const has = input.hasCredential === undefined ? provider.credential !== null || provider.signing !== null : input.hasCredential(target.provider);
     if (!has) return 'no-credential';
     if (input.inEnvoy?.(target.provider) === false) return 'not-in-envoy';
   }

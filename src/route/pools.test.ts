@@ -81,7 +81,7 @@ describe('a decision with pools', () => {
   const policy = (fallback: string): FallbackPolicy =>
     compiled(`version: 1\nproviders: { twin: { dialect: openai, endpoint: "http://t", catalog: openai, credentialFile: /key } }\ndefaults: { allowProviders: [twin], fallback: { ${fallback} } }\n`).section('team', 'openai').fallback!;
   const twin = ref('twin/small');
-  const providers = new Map([provider('openai', {}), provider('twin', { catalogProvider: 'openai', credential: { file: '/key' } })].map((one) => [one.name, one]));
+  const providers = new Map([provider('openai', {}), provider('twin', { catalogProvider: 'openai', credential: { file: '/key', type: 'key' } })].map((one) => [one.name, one]));
   const fallback: FallbackPolicy = { ...policy('attempts: 4'), pools: [{ name: 'small ones', pick: 'round-robin', targets: [{ target: ref('small'), weight: 1 }, { target: twin, weight: 1 }] }] };
   const decision = (pools: Pools, more: { readonly cooling?: (target: TargetRef) => boolean; readonly fallback?: Partial<FallbackPolicy>; readonly pinned?: string } = {}) =>
     decide({

@@ -37,7 +37,7 @@ export function model(provider: string, name: string, price: number | null, fact
 export const standardModels = [model('openai', 'small', 1), model('openai', 'middle', 2), model('openai', 'large', 10), model('openai', 'dear', 20), model('mistral', 'other', 0.5), model('anthropic', 'claude', 0.5)];
 
 export function provider(name: string, facts: Partial<Provider> = {}): Provider {
-  return { name, family: 'openai', endpoint: 'https://example.test', pathPrefix: null, hosts: [], catalogProvider: name, deployments: new Map(), responses: false, credential: null, ...facts };
+  return { name, family: 'openai', endpoint: 'https://example.test', pathPrefix: null, hosts: [], catalogProvider: name, deployments: new Map(), responses: false, credential: null, signing: null, ...facts };
 }
 
 export const openai = provider('openai');
@@ -86,7 +86,7 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     rollout: null,
     resourceVersion: null,
     loadedAt: 1_700_000_000_000,
-    providers: new Map([openai, provider('mistral', { credential: { file: '/key' } }), provider('anthropic', { family: 'anthropic', credential: { file: '/key' } })].map((one) => [one.name, one])),
+    providers: new Map([openai, provider('mistral', { credential: { file: '/key', type: 'key' } }), provider('anthropic', { family: 'anthropic', credential: { file: '/key', type: 'key' } })].map((one) => [one.name, one])),
     catalog,
     workspaceHeaders: ['x-sluice-workspace'],
     ruleHeaders: [],
