@@ -34,6 +34,9 @@ type Json = Readonly<Record<string, unknown>>;
 
 const http = 'type.googleapis.com/envoy.extensions';
 
+/** Asks for hedging, with which Envoy falls over an attempt that its filter wants replaced. */
+const hedgeHeader = 'x-envoy-hedge-on-per-try-timeout';
+
 /** How long Envoy waits for Sluice's answer to one message. A decision takes well under a millisecond; beyond this it fails open. */
 const messageTimeout = '0.5s';
 
@@ -87,7 +90,7 @@ function connectionManager(options: EnvoyOptions): Json {
         typed_config: {
           '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
           mutations: [
-            ...[clusterHeader, chainHeader, retryHeader].map((remove) => ({ remove })),
+            ...[clusterHeader, chainHeader, retryHeader, hedgeHeader].map((remove) => ({ remove })),
             ...(options.chains === 'groups' ? [] : [{ append: { header: { key: chainStyleHeader, value: options.chains }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }]),
           ],
         },
