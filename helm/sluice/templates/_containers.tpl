@@ -21,6 +21,7 @@
     - --envoy-listen={{ ternary "127.0.0.1" "0.0.0.0" (default false .sidecar) }}:{{ int64 .Values.envoy.port }}
     - --envoy-status=0.0.0.0:{{ int64 .Values.envoy.statusPort }}
     - --envoy-ca={{ .Values.envoy.caFile }}
+    - --envoy-version={{ .Values.envoy.version }}
     {{- else if eq .Values.shape "sidecar" }}
     - --listen=unix:/run/sluice/sluice.sock
     {{- else }}
