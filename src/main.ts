@@ -138,7 +138,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onRuleError,
     onChange: ({ event, policy: hash, share, cause }) => {
       metrics.rolloutEvent(event, cause);
-      logger.info({ policy: hash, share, cause }, `rollout ${event}`);
+      logger.info({ event, policy: hash, share, cause }, 'rollout');
     },
     onError: (err) => logger.error({ err, file: options.state }, 'the state of rollouts cannot be kept'),
   });

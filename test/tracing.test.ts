@@ -77,16 +77,17 @@ describe.each(['http/protobuf', 'grpc'] as const)('spans over %s', (protocol) =>
     calling.end();
     await app.shutdown();
 
-    const spans = await spansOf(traceId, 5);
+    const spans = await spansOf(traceId, 6);
     const own = spans['sluice']!;
     const call = spans['chat gpt-5-nano']!;
-    expect(Object.values(spans).map(({ name, service }) => `${service}: ${name}`).sort()).toEqual(['app: POST /ask', 'sluice: chat gpt-5-nano', 'sluice: sluice', 'sluice: sluice.classify', 'sluice: sluice.decide']);
+    expect(Object.values(spans).map(({ name, service }) => `${service}: ${name}`).sort()).toEqual(['app: POST /ask', 'sluice: chat gpt-5-nano', 'sluice: sluice', 'sluice: sluice.classify', 'sluice: sluice.decide', 'sluice: sluice.stream']);
     expect(own.parentId).toBe(spanId);
-    for (const name of ['sluice.classify', 'sluice.decide', 'chat gpt-5-nano']) expect(spans[name]!.parentId).toBe(own.id);
+    for (const name of ['sluice.classify', 'sluice.decide', 'sluice.stream', 'chat gpt-5-nano']) expect(spans[name]!.parentId).toBe(own.id);
     expect(simulator.received[before]!.headers['traceparent']).toBe(`00-${traceId}-${call.id}-01`);
     expect(simulator.received[before]!.headers['tracestate']).toBe('vendor=1');
 
-    expect(call).toMatchObject({ kind: 3, failed: false, events: ['gen_ai.first_token'] });
+    expect(call).toMatchObject({ kind: 3, failed: false });
+    expect(spans['sluice.stream']!.events).toEqual(['gen_ai.first_token']);
     expect(own.kind).toBe(2);
     const record = (await fetch(`${stack.adminUrl}/decisions/${id}`).then((response) => response.json())) as ExchangeRecord;
     expect(call.attributes).toMatchObject({
@@ -98,12 +99,12 @@ describe.each(['http/protobuf', 'grpc'] as const)('spans over %s', (protocol) =>
       'sluice.decision.id': id, 'sluice.workspace': 'red', 'sluice.requested.model': 'gpt-5.1', 'sluice.served.model': 'gpt-5-nano', 'sluice.tier': 'simple', 'sluice.reason': 'tier', 'sluice.outcome': 'complete',
       'sluice.chain': ['openai/gpt-5-nano'], 'sluice.policy.hash': record.policy.hash, 'sluice.score': record.verdict!.score, 'sluice.cost.usd': (record.cost as { usd: number }).usd, 'sluice.cache': 'off',
     });
-    for (const child of [spans['sluice.classify']!, spans['sluice.decide']!, call]) {
+    for (const child of [spans['sluice.classify']!, spans['sluice.decide']!, spans['sluice.stream']!, call]) {
       expect(child.start).toBeGreaterThanOrEqual(own.start);
       expect(child.end).toBeLessThanOrEqual(own.end);
       expect(child.end).toBeGreaterThanOrEqual(child.start);
     }
-    await expect.poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toMatch(/^llm_proxy_spans_total\{result="exported"\} 4$/m);
+    await expect.poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toMatch(/^llm_proxy_spans_total\{result="exported"\} 5$/m);
   });
 
   it('are not made of what the caller did not sample, whose trace goes on all the same', async () => {

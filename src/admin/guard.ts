@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 
 /** Why an action is refused; null: it may go on. */
 export type Refusal = { readonly status: 401 | 403; readonly code: string; readonly message: string } | null;
@@ -15,10 +16,23 @@ export function refusalOf(request: IncomingMessage, token: string | null): Refus
     const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
     return given !== undefined && same(given, token) ? null : { status: 401, code: 'token', message: 'This needs the admin token: authorization: Bearer …' };
   }
-  const host = /^(?:\[([^\]]+)\]|([^:]*))(?::\d+)?$/.exec(request.headers.host ?? '');
   const site = request.headers['sec-fetch-site'];
-  const near = loopback.has(request.socket.remoteAddress ?? '') && loopback.has(host?.[1] ?? host?.[2] ?? '') && (site === undefined || site === 'same-origin' || site === 'none');
+  const near = loopback.has(request.socket.remoteAddress ?? '') && loopback.has(hostOf(request)) && (site === undefined || site === 'same-origin' || site === 'none');
   return near ? null : { status: 403, code: 'not-loopback', message: 'Without --admin-token this is for callers on this machine only.' };
+}
+
+/**
+ * Whether a browser was led to this loopback address under a name of its own: a page of that name could read what is here. Who calls
+ * by an address, by `localhost`, or from elsewhere is let on.
+ */
+export function isRebound(request: IncomingMessage): boolean {
+  const name = hostOf(request);
+  return loopback.has(request.socket.localAddress ?? '') && name !== '' && !loopback.has(name) && isIP(name) === 0;
+}
+
+function hostOf(request: IncomingMessage): string {
+  const host = /^(?:\[([^\]]+)\]|([^:]*))(?::\d+)?$/.exec(request.headers.host ?? '');
+  return (host?.[1] ?? host?.[2] ?? '').toLowerCase();
 }
 
 function same(given: string, token: string): boolean {

@@ -16,7 +16,7 @@ import type { LivePolicyStore } from '../policy/types.ts';
 import { exposition } from '../provenance/exposition.ts';
 import { logLevels } from '../provenance/log-sink.ts';
 import { failure, json, type Answer } from './answer.ts';
-import { refusalOf } from './guard.ts';
+import { isRebound, refusalOf } from './guard.ts';
 import { contentPolicy, pageAsset } from './page.ts';
 import { badLimit, decision, decisions, limitOf, savings, type Records } from './queries.ts';
 import { tryRequest } from './try.ts';
@@ -73,6 +73,9 @@ export function createAdmin(options: AdminOptions): Admin {
   };
 }
 
+/** What probes and scrapers ask for, under whatever name. */
+const open: ReadonlySet<string> = new Set(['/metrics', '/healthz', '/readyz']);
+
 async function respond(options: AdminOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   let answer: Answer;
   try {
@@ -97,6 +100,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   const target = request.url ?? '/';
   if (!URL.canParse(target, 'http://admin')) return failure(400, 'bad-request', 'The URL cannot be read.');
   const url = new URL(target, 'http://admin');
+  if (!open.has(url.pathname) && isRebound(request)) return failure(403, 'host', 'On a loopback address this is for callers by address or as localhost: send that as Host.');
   const action = `${request.method ?? ''} ${url.pathname}`;
   if (action === 'DELETE /cache/entries' || action === 'POST /try' || action === 'PUT /log') {
     const refusal = refusalOf(request, options.token);

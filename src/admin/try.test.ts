@@ -85,6 +85,14 @@ describe('what is more than reading', () => {
   });
 });
 
+it('a page under a name that was bent to this address reads nothing but figures and health', async () => {
+  const ask = (path: string, host: string): Promise<number> => new Promise((resolve, reject) => request(`${open}${path}`, { headers: { host } }, (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject).end());
+  expect(await ask('/decisions', 'evil.example:9901')).toBe(403);
+  expect(await ask('/', 'evil.example')).toBe(403);
+  for (const host of ['localhost:9901', '127.0.0.1', '[::1]:9901', 'LOCALHOST']) expect(await ask('/decisions', host)).toBe(200);
+  for (const path of ['/metrics', '/healthz', '/readyz']) expect(await ask(path, 'evil.example')).toBe(200);
+});
+
 describe('a prompt that is tried', () => {
   const served = (found: TryResult['running'] | null): string | null => (found?.kind === 'decided' ? found.record.servedModel : (found?.kind ?? null));
   const edited = (from: string, to: string): object => ({ body: prompt, policy: [{ name: 'policy.yaml', text: monthPolicy.replace(from, to) }] });

@@ -21,7 +21,7 @@ export class BoundedLabels {
     this.#max = max;
   }
 
-  /** `routed`: the policy named this model, so it is known even when the catalog lacks it. */
+  /** `routed`: the policy named this model and no caller did, so it is known even when the catalog lacks it. */
   model(provider: string | null, model: string | null, routed: boolean): string {
     if (model === null) return none;
     if (routed) return seen(this.#routed, model, this.#max);
@@ -31,6 +31,11 @@ export class BoundedLabels {
     if (facts === undefined) return other;
     const entry = catalog.lookup(facts.catalogProvider, facts.deployments.get(model) ?? model);
     return entry === null ? other : seen(this.#models, entry.model, this.#max);
+  }
+
+  /** A target of which nobody says where its name is from: the policy's, if it was routed to before. */
+  target(provider: string, model: string): string {
+    return this.model(provider, model, this.#routed.has(model));
   }
 
   provider(provider: string | null): string {

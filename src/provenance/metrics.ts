@@ -103,7 +103,7 @@ export class Metrics implements RecordSink, GradeSink {
       registers: [this.registry],
       collect: () => {
         cooling.reset();
-        for (const { target, state } of this.#cooling()) cooling.labels(this.#labels.provider(target.provider), this.#labels.model(target.provider, target.model, true)).set(state === 'cooling' ? 1 : 0.5);
+        for (const { target, state } of this.#cooling()) cooling.labels(this.#labels.provider(target.provider), this.#labels.target(target.provider, target.model)).set(state === 'cooling' ? 1 : 0.5);
       },
     });
     this.#info(metricTable.catalog, () => [options.policy().catalog.version, options.policy().catalog.date]);
@@ -172,8 +172,8 @@ export class Metrics implements RecordSink, GradeSink {
     this.#gauge(metricTable.sessions, size);
   }
 
-  observe({ score, source }: Grade, { tier, provider, model }: GradedDecision): void {
-    const labels = [source, tier, this.#labels.model(provider, model, true)];
+  observe({ score, source }: Grade, { tier, provider, model, requestedModel }: GradedDecision): void {
+    const labels = [source, tier, this.#labels.model(provider, model, model !== requestedModel)];
     this.#inc(metricTable.grades, labels);
     this.#inc(metricTable.gradeScores, labels, score);
   }
@@ -267,10 +267,9 @@ export class Metrics implements RecordSink, GradeSink {
 
   record(record: ExchangeRecord): void {
     const { decision, timing } = record;
-    const routed = decision?.action === 'route';
     const answeredBy = record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider;
     const servedBy = this.#labels.provider(answeredBy);
-    const model = this.#labels.model(answeredBy, record.servedModel, routed);
+    const model = this.#labels.model(answeredBy, record.servedModel, record.servedModel !== record.requestedModel);
     const requested = this.#labels.model(record.provider, record.requestedModel, false);
     const tier = decision?.tier ?? record.cacheEntry?.tier ?? none;
     const reason = decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : none);
@@ -289,7 +288,7 @@ export class Metrics implements RecordSink, GradeSink {
     const series = this.#seriesOf(model, servedBy);
     if (record.cacheEntry !== null) this.#cached(record, record.cacheEntry);
     else this.#answered(record, series);
-    this.#genAi.record(record, (at) => this.#attemptLabels(record, at, routed));
+    this.#genAi.record(record, (at) => this.#attemptLabels(record, at));
     if (record.cost.known) {
       series.cost.inc(record.cost.usd);
       this.#inc(metricTable.workspaceCost, [workspace], record.cost.usd);
@@ -304,10 +303,10 @@ export class Metrics implements RecordSink, GradeSink {
     }
   }
 
-  /** A single attempt is known by what was asked for; those of a chain are the policy's own. */
-  #attemptLabels({ attempts }: ExchangeRecord, at: number, routed: boolean): AttemptLabels {
+  /** What was asked for may be invented, in a chain too; all else the policy names. */
+  #attemptLabels({ attempts, requestedModel }: ExchangeRecord, at: number): AttemptLabels {
     const { provider = null, model = null } = attempts[at]?.target ?? {};
-    return { provider: this.#labels.provider(provider), model: this.#labels.model(provider, model, routed || attempts.length > 1) };
+    return { provider: this.#labels.provider(provider), model: this.#labels.model(provider, model, model !== requestedModel) };
   }
 
   /** What a model answered. */
@@ -346,9 +345,10 @@ export class Metrics implements RecordSink, GradeSink {
     }
   }
 
-  #chain({ attempts, decision }: ExchangeRecord, tier: string): void {
+  #chain(record: ExchangeRecord, tier: string): void {
+    const { attempts, decision } = record;
     if (attempts.length === 0 || decision === null || decision.chain.length < 2) return;
-    const name = (at: number): string => this.#labels.model(attempts[at]?.target.provider ?? null, attempts[at]?.target.model ?? null, true);
+    const name = (at: number): string => this.#attemptLabels(record, at).model;
     for (let at = 0; at + 1 < attempts.length; at++) this.#inc(metricTable.fallbacks, [name(at), name(at + 1), attempts[at]?.reason ?? none]);
     const last = attempts.at(-1);
     // Without a reason it was answered, or refused for the app's own mistake.

@@ -113,13 +113,19 @@ export class SpanSink implements RecordSink {
       const last = index === record.attempts.length - 1;
       // Its provider heard of this id.
       const span = this.#start(facts, facts.attemptIds[index] ?? null, attemptName(record, attempt), within, at(begin), SpanKind.CLIENT, attemptAttributes(record, attempt, last, this.#withContent));
-      if (last && record.timing.firstTokenMs !== null) span.addEvent('gen_ai.first_token', {}, at(record.timing.firstTokenMs));
       if (attempt.outcome !== 'complete') span.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? attempt.outcome });
       const end = last ? Math.max(begin, total) : begin + (attempt.ms ?? 0);
       span.end(at(end));
       begin = end;
       this.#ended++;
     });
+    const { firstByteMs, firstTokenMs } = record.timing;
+    if (record.stream && firstByteMs !== null && record.attempts.length > 0) {
+      const stream = this.#start(facts, null, 'sluice.stream', within, at(firstByteMs), SpanKind.INTERNAL, {});
+      if (firstTokenMs !== null) stream.addEvent('gen_ai.first_token', {}, at(firstTokenMs));
+      stream.end(at(Math.max(firstByteMs, total)));
+      this.#ended++;
+    }
     if (record.outcome === 'provider-error' || record.outcome === 'cut') own.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? record.outcome });
     own.end(at(total));
     this.#ended++;
