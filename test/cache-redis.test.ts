@@ -252,7 +252,7 @@ describe.skipIf(redisBinary === null)('ways to reach a Redis', () => {
     const redis = await TestRedis.start((port) => [
       '--tls-port', String(port), '--port', '0', '--save', '', '--tls-cert-file', authority.path('redis.crt'), '--tls-key-file', authority.path('redis.key'), '--tls-ca-cert-file', authority.path('ca.crt'), '--tls-auth-clients', 'no',
       // Only what Sluice needs.
-      '--user', 'sluice', 'on', '>secret-1', '~sluice:*', '&sluice:*', '-@all', '+get', '+set', '+del', '+unlink', '+getrange', '+scan', '+evalsha', '+eval', '+publish', '+subscribe', '+info', '+select', '+client', '+ping', '+hello',
+      '--user', 'sluice', 'on', '>secret-1', '~sluice:*', '&sluice:*', '-@all', '+get', '+set', '+del', '+unlink', '+getrange', '+pttl', '+scan', '+evalsha', '+eval', '+publish', '+subscribe', '+info', '+select', '+client', '+ping', '+hello',
     ]);
     await works(`rediss://sluice@127.0.0.1:${redis.port}`, { passwordFile, caFile: authority.path('ca.crt') });
     await redis.stop();

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Cooldowns } from '../src/route/cooldowns.ts';
 import { RedisCooldowns } from '../src/route/redis-cooldowns.ts';
-import { redisBinary, TestRedis } from './support/redis.ts';
+import { plain, redisBinary, TestRedis } from './support/redis.ts';
 
 const target = { provider: 'mistral', model: 'mistral-large-latest' };
 
@@ -88,6 +89,28 @@ describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
         return states(first);
       }, soon)
       .toContain('openai/gpt-4.1 cooling');
+  });
+
+  it('need no more rights than the cache page lists', async () => {
+    const page = readFileSync(new URL('../docs/cache.md', import.meta.url), 'utf8');
+    const commands = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(' ') ?? [];
+    const guarded = await TestRedis.start((port) => [...plain(port), '--user', 'sluice', 'on', '>secret', '~sluice:*', '&sluice:*', '-@all', ...commands.map((command) => `+${command}`)]);
+    try {
+      const url = `redis://sluice:secret@127.0.0.1:${guarded.port}`;
+      const [first, second] = [replica(url), replica(url)];
+      await expect
+        .poll(() => {
+          first.cooldowns.ended(target, { kind: 'limited', retryAfterMs: 60_000 });
+          return states(second);
+        }, soon)
+        .toEqual(['mistral/mistral-large-latest cooling']);
+      const third = replica(url);
+      await expect.poll(() => states(third), soon).toEqual(['mistral/mistral-large-latest cooling']);
+      second.pass(70_000);
+      await expect.poll(() => second.cooldowns.cooling(target), soon).toBe(false);
+    } finally {
+      await guarded.stop();
+    }
   });
 
   it('believe nothing that no replica has said', async () => {

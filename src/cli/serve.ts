@@ -95,7 +95,7 @@ export function registerServe(program: Command): void {
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
     .option('--admin-token <file>', 'file with a token that is needed for what is more than reading (default: such requests must come from this machine)')
     .option('--cache-memory <megabytes>', 'answers that are cached in memory, where the policy caches', String(limits.cacheMemoryBytes / megabyte))
-    .option('--cache-redis <url>', 'a Redis behind the memory, shared by replicas: redis://, rediss://, redis-sentinel:// or redis-cluster://', process.env['SLUICE_CACHE_REDIS'])
+    .option('--cache-redis <url>', 'a Redis that replicas share, behind the memory and for cool-downs: redis://, rediss://, redis-sentinel:// or redis-cluster://', process.env['SLUICE_CACHE_REDIS'])
     .option('--cache-redis-password-file <file>', 'its password')
     .option('--cache-redis-ca <file>', "CAs that its certificate is checked against (default: the system's)")
     .option('--cache-redis-deadline <ms>', 'longest wait for it; then the request goes on', '5')
