@@ -59,7 +59,7 @@ const secondModel = ({ id, second }: Pick<Chain, 'id' | 'second'>): string => `$
 
 function chainOf(cell: Cell): Chain {
   const { id, family, crossing, first, narrowNext } = cell;
-  return { id: String(id), family, second: crossing ? crossingTo[family] : family, firstProvider: first === 'own' ? family : `${family}-${first}`, narrowNext: narrowNext === true };
+  return { id: String(id), family, second: crossing ? crossingTo[family] : family, firstProvider: first === 'own' ? family : `${family}-${first}${first === 'other' ? `-${id}` : ''}`, narrowNext: narrowNext === true };
 }
 
 /** Chains for timing: the first target fails or not, as often as is said. */
@@ -105,7 +105,9 @@ export class FallbackDrill {
         return (this.#behaviours.get(got.model) ?? well)(got, response, done);
       };
       const endpoint = await provider.listen();
-      for (const [name, url] of [[family, endpoint], [`${family}-other`, endpoint], [`${family}-dead`, `http://127.0.0.1:${dead!}`]] as const) {
+      // A dead key makes its whole provider rest: every cell has one of its own.
+      const others = cells.map(chainOf).flatMap(({ firstProvider }) => (firstProvider.startsWith(`${family}-other`) ? [[firstProvider, endpoint] as const] : []));
+      for (const [name, url] of [[family, endpoint], ...others, [`${family}-dead`, `http://127.0.0.1:${dead!}`]] as const) {
         const credentialFile = join(this.#folder, name);
         writeFileSync(credentialFile, `key-of-${name}`);
         providers[name] = { endpoint: url, dialect: dialectOf[family], catalog: family, credentialFile };

@@ -227,7 +227,7 @@ async function ask(url: string, workspace: string, nonce: string, stream: boolea
 function countRecords(file: string, ids: readonly string[], sent: number, violate: (what: string) => void): void {
   const db = openDatabase(file, 'readonly');
   try {
-    const held = db.prepare<[], { id: string; times: number }>('SELECT id, count(*) AS times FROM entries WHERE id IS NOT NULL GROUP BY id').all();
+    const held = db.prepare<[], { id: string; times: number }>(`SELECT id, count(*) AS times FROM entries WHERE kind = 'exchange' GROUP BY id`).all();
     for (const { id, times } of held) if (times !== 1) violate(`${id} has ${times} records`);
     if (held.length !== sent) violate(`${sent} decided requests left ${held.length} records`);
     const known = new Set(held.map(({ id }) => id));
