@@ -7,7 +7,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
-import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
+import { resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
 
 /** A cache and a fallback chain at once: the app's own provider is down, and the answer is translated from another one's. */
 const families = ['openai', 'anthropic', 'google'] as const;
@@ -25,6 +25,8 @@ beforeAll(async () => {
     lines.push(`  ${name}: { endpoint: "${await providers[name].listen()}", credentialFile: "${join(keys, name)}" }`);
   }
   const sections = families.map((name) => `  - { name: to-${name}, match: { workspace: [${name}] }, cache: { mode: on }, fallback: { tiers: { simple: [${name}/${small[name]}] }, on: [server-error], drop: [neutral] } }`);
+  sections.push('  - { name: alone, match: { workspace: [alone] }, cache: { mode: on, ttl: 1, staleIfError: 600 }, fallback: {} }');
+  sections.push('  - { name: old, match: { workspace: [old] }, cache: { mode: on, ttl: 1, staleIfError: 600 }, fallback: { tiers: { simple: [anthropic/claude-haiku-4-5] }, on: [server-error] } }');
   const policy = `
 version: 1
 providers:
@@ -119,5 +121,74 @@ describe('an answer that a chain fetched from another API', () => {
     for (const record of [second, third]) expect(record).toMatchObject({ kind: 'cached', cache: 'hit', servedModel: small[to], cacheEntry: { target: { provider: to, model: small[to] } }, cost: { known: true, usd: 0 }, attempts: [] });
     expect(paid?.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([[from, 'server-error'], [to, null]]);
     expect(second?.usage).toEqual(paid?.usage);
+  });
+});
+
+describe('an old answer where the provider fails', () => {
+  // A new process has not seen the failures above, after which a target rests.
+  beforeAll(async () => {
+    await stack.stopSluice('SIGKILL');
+    await stack.startSluice();
+  });
+
+  const post = (workspace: string, prompt: string): Promise<Response> =>
+    fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace }, body: JSON.stringify({ model: 'gpt-4.1', messages: [{ role: 'user', content: prompt }] }) });
+
+  const alone = { 'content-type': 'application/json', 'x-sluice-workspace': 'alone' };
+  const claude = (content: string): Promise<Response> =>
+    fetch(`${stack.url}/v1/messages`, { method: 'POST', headers: { ...alone, 'x-api-key': 'app', 'anthropic-version': '2023-06-01' }, body: JSON.stringify({ model: 'claude-sonnet-4-6', max_tokens: 100, messages: [{ role: 'user', content }] }) });
+  const gemini = (text: string): Promise<Response> => fetch(`${stack.url}/v1beta/models/gemini-2.5-pro:generateContent`, { method: 'POST', headers: { ...alone, 'x-goog-api-key': 'app' }, body: JSON.stringify({ contents: [{ parts: [{ text }] }] }) });
+
+  async function aged(workspace: string, prompt: string): Promise<string> {
+    const text = await post(workspace, prompt).then((response) => response.text());
+    await kept();
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    return text;
+  }
+
+  it('gives way to a target that answers', async () => {
+    await aged('old', 'What is a mesh?');
+    providers.openai.behaviour = status(500);
+    const other = await post('old', 'What is a mesh?');
+    expect([other.status, other.headers.get('x-sluice-cache'), other.headers.get('x-sluice-model')]).toEqual([200, 'miss', 'claude-haiku-4-5']);
+    await other.text();
+    // Both are counted before the next test counts its own.
+    await records(2);
+  });
+
+  it('stands at the end of a chain, after all targets', async () => {
+    const text = await aged('old', 'What is a proxy?');
+    providers.openai.behaviour = status(500);
+    providers.anthropic.behaviour = status(529);
+    const met = await post('old', 'What is a proxy?');
+    expect([met.status, met.headers.get('x-sluice-cache'), await met.text()]).toEqual([200, 'stale', text]);
+    const [record] = await records(2);
+    expect(record).toMatchObject({ cache: 'stale', outcome: 'complete', cacheEntry: { target: { provider: 'openai' } } });
+    expect(record?.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([['openai', 'server-error'], ['anthropic', 'overloaded']]);
+  });
+
+  it('bridges connections that break', async () => {
+    const text = await gemini('What is a socket?').then((response) => response.text());
+    await kept();
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    providers.google.behaviour = resets;
+    const met = await gemini('What is a socket?');
+    expect([met.status, met.headers.get('x-sluice-cache'), await met.text()]).toEqual([200, 'stale', text]);
+    const [record] = await records(2);
+    // What a provider did with a request that it never answered is unknown, and so is what it bills.
+    expect(record).toMatchObject({ kind: 'decision', cache: 'stale', attempts: [{ status: null, reason: 'reset' }], cost: { known: false } });
+  });
+
+  it('bridges a provider that is not there from the second request on', async () => {
+    const text = await claude('What is a socket?').then((response) => response.text());
+    await kept();
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await providers.anthropic.close();
+    const met = await claude('What is a socket?');
+    expect(met.status).toBe(503);
+    await met.text();
+    await records(2);
+    const next = await claude('What is a socket?');
+    expect([next.status, next.headers.get('x-sluice-cache'), await next.text()]).toEqual([200, 'stale', text]);
   });
 });

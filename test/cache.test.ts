@@ -16,7 +16,7 @@ defaults:
     complex: [openai/gpt-5.1, anthropic/claude-sonnet-4-6, google/gemini-2.5-pro]
   cache: { mode: on, ttl: 600, coalesce: 5 }
 sections:
-  - { name: brief, match: { workspace: [brief] }, cache: { mode: on, ttl: 1, staleIfError: 600, staleWhileRevalidate: 600 } }
+  - { name: brief, match: { workspace: [brief] }, cache: { mode: on, ttl: 1, staleIfError: 600, staleWhileRevalidate: 600 }, fallback: {} }
   - { name: shared, match: { workspace: [shared] }, cache: { mode: on, share: workspace } }
   - { name: near, match: { workspace: [near] }, cache: { mode: on, semantic: strict } }
   - { name: free, match: { workspace: [free] }, cache: { mode: on, usage: zero } }
@@ -304,15 +304,33 @@ describe('answers that are no good', () => {
     const first = await ask(body, brief);
     const text = await post(body, brief).then((response) => response.text());
     await new Promise((resolve) => setTimeout(resolve, 1_100));
-    const failed = await post(body, { ...brief, 'x-sim-status': '503' });
-    expect(failed.status).toBe(503);
-    await failed.text();
-    await recordOf(failed.headers.get('x-sluice-decision'));
+    // The very request that meets the failure gets the old answer, streamed or not, and its record says what happened.
+    const met = await post(body, { ...brief, 'x-sim-status': '503' });
+    expect([met.status, state(met), await met.text()]).toEqual([200, 'stale', text]);
+    expect(Number(met.headers.get('age'))).toBeGreaterThanOrEqual(1);
+    expect(await recordOf(met.headers.get('x-sluice-decision'))).toMatchObject({ kind: 'decision', cache: 'stale', outcome: 'complete', cost: { known: true, usd: 0 }, cacheEntry: { tier: 'simple' }, attempts: [{ status: 503, reason: 'server-error' }] });
     const bridged = await post(body, { ...brief, 'x-sim-status': '503' });
     expect([bridged.status, state(bridged)]).toEqual([200, 'stale']);
     expect(await bridged.text()).toBe(text);
     expect(Number(bridged.headers.get('age'))).toBeGreaterThanOrEqual(1);
     expect(first.headers.get('x-sluice-cache-entry')).toBe(bridged.headers.get('x-sluice-cache-entry'));
+    expect(await recordOf(bridged.headers.get('x-sluice-decision'))).toMatchObject({ kind: 'cached', cache: 'stale', attempts: [] });
+  });
+
+  it('bridges a limit of requests for a stream, and no mistake of the request’s own', async () => {
+    const brief = { 'x-sluice-workspace': 'brief' };
+    const [one, two] = [fresh(), fresh()];
+    for (const prompt of [one, two]) await ask(chat(prompt), brief);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const mistaken = await post(chat(two), { ...brief, 'x-sim-status': '400' });
+    expect([mistaken.status, state(mistaken)]).toEqual([400, 'miss']);
+    await mistaken.text();
+    const limited = await post(chat(one, { stream: true }), { ...brief, 'x-sim-status': '429' });
+    expect([limited.status, state(limited)]).toEqual([200, 'stale']);
+    expect(await limited.text()).toContain('data: [DONE]');
+    const good = await post(chat(two), { ...brief, 'cache-control': 'max-age=0' });
+    expect([good.status, state(good)]).toEqual([200, 'miss']);
+    await good.text();
   });
 });
 

@@ -28,7 +28,7 @@ export type CacheHit = {
 export type Lookup =
   | CacheHit
   /** Ask the provider; `fill` takes the answer, null: nothing is to be kept. */
-  | { readonly kind: 'miss'; readonly state: 'miss' | 'bypass'; readonly fill: Fill | null }
+  | { readonly kind: 'miss'; readonly state: 'miss' | 'bypass'; readonly fill: Fill | null; /** An old answer that may serve if the provider fails. */ readonly rescue: CacheHit | null }
   /** The caller wanted a cached answer or none. */
   | { readonly kind: 'unsatisfied' };
 
@@ -107,8 +107,8 @@ export class ResponseCache implements FillOwner {
    */
   lookup(query: CacheQuery, nearOf: (() => string | null) | null = null): Lookup | PendingLookup | AskingLookup {
     const { controls, settings } = query;
-    if (controls.noStore) return { kind: 'miss', state: 'bypass', fill: null };
-    if (controls.noCache) return { kind: 'miss', state: 'bypass', fill: new Fill(this, query, nearOf?.() ?? null) };
+    if (controls.noStore) return { kind: 'miss', state: 'bypass', fill: null, rescue: null };
+    if (controls.noCache) return { kind: 'miss', state: 'bypass', fill: new Fill(this, query, nearOf?.() ?? null), rescue: null };
     const found = this.#memory.get(query.key);
     const running = this.#running(query);
     const hit = found === undefined ? null : this.#serve(found, query, 'hit', running !== undefined);
@@ -118,7 +118,7 @@ export class ResponseCache implements FillOwner {
     const akin = this.#serveNear(query, near);
     if (akin !== null) return akin;
     if (controls.onlyIfCached) return { kind: 'unsatisfied' };
-    if (running === undefined) return this.#lead(query, near);
+    if (running === undefined) return this.#lead(query, near, found);
     if (settings.coalesce === 0 || this.#waiting >= limits.cacheWaiting) return this.#alone(query, near);
     return this.#follow(running.flight, query, near);
   }
@@ -189,13 +189,23 @@ export class ResponseCache implements FillOwner {
   }
 
   #alone(query: CacheQuery, near: string | null): Lookup {
-    return { kind: 'miss', state: 'miss', fill: new Fill(this, query, near) };
+    return { kind: 'miss', state: 'miss', fill: new Fill(this, query, near), rescue: this.#rescue(query, this.#memory.get(query.key)) };
   }
 
-  #lead(query: CacheQuery, near: string | null): Lookup {
+  #lead(query: CacheQuery, near: string | null, old: CacheEntry | undefined): Lookup {
     const fill = new Fill(this, query, near);
     this.#flights.set(query.key, { flight: new Flight(), leader: fill, since: this.#now() });
-    return { kind: 'miss', state: 'miss', fill };
+    return { kind: 'miss', state: 'miss', fill, rescue: this.#rescue(query, old) };
+  }
+
+  /** What an entry that is past its time is still good for: to stand in for a provider that fails. */
+  #rescue(query: CacheQuery, old: CacheEntry | null | undefined): CacheHit | null {
+    if (old === null || old === undefined) return null;
+    const ageMs = this.#now() - old.storedAt;
+    const { maxAge } = query.controls;
+    if (ageMs >= old.ttlMs + query.settings.staleIfError * 1_000 || (maxAge !== null && ageMs > maxAge * 1_000)) return null;
+    const rendered = renderAnswer(old, query.wanted, query.settings.usage);
+    return rendered === null ? null : { kind: 'hit', state: 'stale', entry: old, rendered, age: Math.floor(ageMs / 1_000) };
   }
 
   /**
@@ -236,7 +246,7 @@ export class ResponseCache implements FillOwner {
     } finally {
       this.#waiting--;
     }
-    return { kind: 'miss', state: 'miss', fill };
+    return { kind: 'miss', state: 'miss', fill, rescue: this.#rescue(query, this.#memory.get(query.key)) };
   }
 
   /** Nothing answers this very request: `otherwise`, unless there is an answer to one that asks the same. */
@@ -276,7 +286,7 @@ export class ResponseCache implements FillOwner {
         return hit;
       }
     }
-    return query.controls.onlyIfCached ? { kind: 'unsatisfied' } : { kind: 'miss', state: 'miss', fill };
+    return query.controls.onlyIfCached ? { kind: 'unsatisfied' } : { kind: 'miss', state: 'miss', fill, rescue: this.#rescue(query, answer.kind === 'entry' ? answer.entry : this.#memory.get(query.key)) };
   }
 
   /** The answer was there all along: nothing is to be filled. */

@@ -103,8 +103,8 @@ export class AttemptSession implements StreamHandler {
     const plan = attempt.request(phase.body);
     if (plan.kind === 'respond') {
       this.#state = idle;
-      const { status, contentType, headers, body, details } = plan;
-      this.#stream.send({ kind: 'immediate', status, headers: { set: [['content-type', contentType], ...headers], remove: [] }, body, details });
+      const { status, contentType, headers, body, details, metadata } = plan;
+      this.#stream.send({ kind: 'immediate', status, headers: { set: [['content-type', contentType], ...headers], remove: [] }, body, details, ...(metadata === undefined ? {} : { metadata }) });
       this.#stream.end();
       return;
     }

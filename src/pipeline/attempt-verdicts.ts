@@ -5,6 +5,7 @@ import type { AnswerPass, AnswerRetry, HeaderMap } from '../extproc/types.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { estimateSavings } from '../route/savings.ts';
 import type { ChainRun } from './chain-run.ts';
+import { outageTriggers } from './rescue.ts';
 
 /** What becomes of one attempt once it is known what went wrong with it, if anything. */
 export class AttemptVerdicts {
@@ -31,6 +32,7 @@ export class AttemptVerdicts {
 
   #mayRetry(reason: FallbackTrigger): boolean {
     const { facts } = this.#run;
+    if (this.#run.nextRescues) return outageTriggers.has(reason);
     if (!facts.fallback.triggers.has(reason)) return false;
     // The app's own key was refused by its own provider: the gateway's keys are not there to make up for it.
     if (reason === 'key-dead') return this.#target.provider !== facts.provider.name;

@@ -88,16 +88,21 @@ export interface OwnAnswer {
   readonly ending: Ending;
 }
 
-/** The answer from the cache, as the caller asked for it. */
-export function hitAnswer(context: RequestContext, exchange: Exchange, hit: CacheHit, enteredAt: number): OwnAnswer {
-  const { entry, age, state, rendered } = hit;
-  const entryFacts: CacheEntryFacts = {
+/** An entry as records have it; `ms`: what it took this time. */
+export function factsOf({ entry, age }: CacheHit, ms: number): CacheEntryFacts {
+  return {
     id: entry.key.slice(0, idDigits),
     ageSeconds: age,
     target: { provider: entry.provider, model: entry.model },
     tier: entry.tier,
-    savedMs: entry.tookMs === null ? null : Math.max(0, entry.tookMs - (performance.now() - context.startedAt)),
+    savedMs: entry.tookMs === null ? null : Math.max(0, entry.tookMs - ms),
   };
+}
+
+/** The answer from the cache, as the caller asked for it. */
+export function hitAnswer(context: RequestContext, exchange: Exchange, hit: CacheHit, enteredAt: number): OwnAnswer {
+  const { entry, age, state, rendered } = hit;
+  const entryFacts = factsOf(hit, performance.now() - context.startedAt);
   const open = openExchange(context, exchange, 'cached', null, null, { cache: state, cacheEntry: entryFacts, fill: null }, null, null, noAdmission, enteredAt);
   return {
     open,

@@ -1,3 +1,4 @@
+import type { CacheHit } from '../cache/cache.ts';
 import { takesAsIs } from '../dialects/translatable.ts';
 import type { Exchange } from '../dialects/types.ts';
 import { chainHeader, chainHosts, clusterName } from '../envoy/names.ts';
@@ -25,17 +26,21 @@ const silentEnds: readonly (readonly [FallbackTrigger, string])[] = [
   ['timeout', 'reset'],
 ];
 
-/** The plan of a decision with more than one target, or with one that speaks another API; null: one attempt in the app's own API is all there is. */
-export function planChain(context: RequestContext, exchange: Exchange, body: Buffer, decision: Decision, services: ChainServices): ChainPlan | null {
+/** The plan of a decision with more than one target, with an old answer (`old`) to end in, or with one that speaks another API; null: one attempt in the app's own API is all there is. */
+export function planChain(context: RequestContext, exchange: Exchange, body: Buffer, decision: Decision, services: ChainServices, old: CacheHit | null): ChainPlan | null {
   const { section, generation, provider } = context;
-  const { fallback } = section;
   const [first] = decision.chain;
-  if (fallback === null || first === undefined || (decision.chain.length < 2 && !crosses(context, exchange, first))) return null;
+  // Who gave the old answer must still be there, to stand for the attempt in Envoy's eyes; and it takes an Envoy that knows chains of groups.
+  const rescue = old !== null && context.chainStyle === 'groups' && generation.providers.has(old.entry.provider) ? old : null;
+  const { fallback } = section;
+  const targets = rescue === null ? decision.chain : [...decision.chain, { provider: rescue.entry.provider, model: rescue.entry.model }];
+  if (fallback === null || first === undefined || (targets.length < 2 && !crosses(context, exchange, first))) return null;
   const facts: ChainFacts = {
     generation,
     provider,
     fallback,
-    targets: decision.chain,
+    targets,
+    rescue,
     recognition: context.recognition,
     path: context.path,
     stream: exchange.stream,
@@ -47,9 +52,10 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     trace: context.trace,
     appKeys: context.appKeys,
   };
-  const { perTryMs, totalMs } = timeoutsOf(fallback, decision.chain.length, exchange);
+  const { perTryMs, totalMs } = timeoutsOf(fallback, targets.length, exchange);
   const run = new ChainRun(facts, services, perTryMs);
   const roles = rolesOf(context, fallback, exchange, decision.chain);
+  if (rescue !== null) roles.push('next');
   const [firstRole] = roles;
   const firstIsReady = firstRole === 'gate';
   if (firstIsReady) run.begin();
@@ -58,15 +64,15 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     headers: [
       [chainHeader, firstRole ?? ''],
       ['x-envoy-retry-on', [...new Set([...silentEnds.filter(([trigger]) => fallback.triggers.has(trigger)).map(([, name]) => name), 'retriable-headers'])].join(',')],
-      ['x-envoy-max-retries', String(decision.chain.length - 1)],
+      ['x-envoy-max-retries', String(targets.length - 1)],
       ...(perTryMs === null ? [] : [['x-envoy-upstream-rq-per-try-timeout-ms', String(perTryMs)] as const]),
       ...(totalMs === null ? [] : [['x-envoy-upstream-rq-timeout-ms', String(totalMs)] as const]),
     ],
     metadata:
       context.chainStyle === 'hosts'
-        ? { hosts: chainHosts(decision.chain) }
+        ? { hosts: chainHosts(targets) }
         : // One group an attempt; Envoy takes the next one with every retry.
-          { priority_groups: decision.chain.map((target, index) => ({ name: `attempt${index + 1}`, clusters: [{ cluster_name: clusterName(target.provider, roles[index]), weight: 1 }] })) },
+          { priority_groups: targets.map((target, index) => ({ name: `attempt${index + 1}`, clusters: [{ cluster_name: clusterName(target.provider, roles[index]), weight: 1 }] })) },
     firstIsReady,
   };
 }

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { CacheHit } from '../cache/cache.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { Answer, Exchange, Recognition } from '../dialects/types.ts';
 import type { HeaderMap, HeaderMutation } from '../extproc/types.ts';
@@ -19,6 +20,8 @@ export interface ChainFacts {
   readonly provider: Provider;
   readonly fallback: FallbackPolicy;
   readonly targets: readonly TargetRef[];
+  /** An old answer from the cache that the last target stands for; null: the last target is one. */
+  readonly rescue: CacheHit | null;
   readonly recognition: Recognition & { readonly kind: 'readable' };
   /** The app's own path at its provider. */
   readonly path: string;
@@ -79,6 +82,16 @@ export class ChainRun {
     return this.facts.targets[Math.max(0, this.#current)]!;
   }
 
+  /** The old answer, once it is its turn. */
+  get rescue(): CacheHit | null {
+    return this.#current >= 0 && !this.hasNext ? this.facts.rescue : null;
+  }
+
+  /** Whether what comes next is the old answer. */
+  get nextRescues(): boolean {
+    return this.facts.rescue !== null && this.#current + 2 === this.facts.targets.length;
+  }
+
   /** Whether another target may answer instead of the current one. */
   get hasNext(): boolean {
     return this.#current + 1 < this.facts.targets.length;
@@ -94,7 +107,7 @@ export class ChainRun {
     this.#answered = false;
     this.#dropped = [];
     this.translated = null;
-    this.#cooldowns.began(target, target.provider === this.facts.provider.name);
+    if (this.rescue === null) this.#cooldowns.began(target, target.provider === this.facts.provider.name);
     return target;
   }
 
@@ -103,11 +116,11 @@ export class ChainRun {
     this.#dropped = paths;
   }
 
-  /** Response headers came: an end without a word is out of the question. */
-  answered(status: number): void {
+  /** Response headers came: an end without a word is out of the question. `status`: null where they are no provider's. */
+  answered(status: number | null): void {
     this.#answered = true;
     // How fast an error comes says nothing of answers.
-    if (status < 400 && this.facts.fallback.pools.length > 0) this.#pools.measured(this.target, this.facts.stream, performance.now() - this.#startedAt);
+    if (status !== null && status < 400 && this.facts.fallback.pools.length > 0) this.#pools.measured(this.target, this.facts.stream, performance.now() - this.#startedAt);
   }
 
   /** The current attempt failed, and the next target is to answer. */

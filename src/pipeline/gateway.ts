@@ -21,7 +21,7 @@ import type { Cooldowns } from '../route/cooldowns.ts';
 import { Admission } from './admission.ts';
 import type { Pools } from '../route/pools.ts';
 import { TargetAttempt } from './attempt.ts';
-import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
+import { cacheQuery, cacheScope, factsOf, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
 import { appKeysOf, type ChainRun } from './chain-run.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
@@ -34,6 +34,7 @@ import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { cachedAfter } from '../sessions/warmth.ts';
 import type { Trials } from '../experiments/trials.ts';
+import { RescueAttempt } from './rescue.ts';
 import { AnswerObserver } from './response.ts';
 
 export interface PipelineOptions {
@@ -138,6 +139,10 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (run === null || run === undefined) return null;
     // The request filter has begun an attempt of role gate itself.
     const target = role === 'gate' ? run.target : run.begin();
+    if (run.rescue !== null && target !== null) {
+      run.answered(null);
+      return new RescueAttempt(run.rescue);
+    }
     const { credentials } = this.#options;
     const { generation, provider } = run.facts;
     const other = target === null ? undefined : generation.providers.get(target.provider);
@@ -294,7 +299,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
-    if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill }, enteredAt, gone);
+    if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill, rescue: found.rescue }, enteredAt, gone);
     const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(context, exchange, found, enteredAt) : notCachedAnswer(context, exchange, enteredAt);
     this.#closeSoon(open, ending);
     return plan;
@@ -474,11 +479,12 @@ export class Pipeline implements Gateway, AttemptGateway {
 
   #close(open: OpenExchange, ending: Ending): void {
     let record: ExchangeRecord;
+    const { chain } = open;
+    const rescued = chain?.rescue ?? null;
     try {
-      const { chain } = open;
       const ended = chain === null ? ending : withChain(ending, chain);
       const quality = open.grading === null ? null : (this.#options.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
-      record = buildRecord(open, { ...ended, quality });
+      record = buildRecord(rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) }, { ...ended, quality });
       if (open.reservation !== null) this.#options.budgets.settle(open.reservation, record);
       this.#options.sink.record(record);
     } catch (error) {
@@ -487,10 +493,11 @@ export class Pipeline implements Gateway, AttemptGateway {
       throw error;
     }
     const served = record.attempts.at(-1)?.target;
-    this.#settleSession(open, record, served);
+    if (rescued === null) this.#settleSession(open, record, served);
     open.fill?.settle({
-      outcome: record.outcome,
-      status: record.status,
+      // The cache's own old answer is none to keep, and says nothing good of the provider.
+      outcome: rescued === null ? record.outcome : 'provider-error',
+      status: rescued === null ? record.status : null,
       finishReason: record.finishReason,
       usage: record.usage,
       provider: served?.provider ?? record.provider ?? '',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Admission, Budgets } from '../budgets/budgets.ts';
+import type { CacheHit } from '../cache/cache.ts';
 import { idDigits } from '../cache/types.ts';
 import { textFeatures } from '../classify/features.ts';
 import { classifyRequest } from '../classify/index.ts';
@@ -78,7 +79,10 @@ export interface RequestServices {
 }
 
 /** What the cache had to say about a request. */
-export type CacheFacts = Pick<OpenExchange, 'cache' | 'cacheEntry' | 'fill'>;
+export type CacheFacts = Pick<OpenExchange, 'cache' | 'cacheEntry' | 'fill'> & {
+  /** An old answer that may serve if the provider fails. */
+  readonly rescue?: CacheHit | null;
+};
 
 /** For a request that the cache was not asked about. */
 export const uncached: CacheFacts = { cache: 'off', cacheEntry: null, fill: null };
@@ -105,7 +109,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
   const finish = (decision: Decision, admission: Pick<Admission, 'facts' | 'reservation'>): RequestResult => {
     try {
       if (context.routeOff && decision.action !== 'block') return forwardUntouched(context, exchange, cache, admission, enteredAt);
-      const chain = planChain(context, exchange, body, decision, services);
+      const chain = planChain(context, exchange, body, decision, services, cache.rescue ?? null);
       const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
       const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, admission, enteredAt);
       trace?.steps.push(

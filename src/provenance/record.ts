@@ -88,7 +88,8 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     cost: priced.cost,
     baseline: priced.baseline,
     savings: priced.savings,
-    attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost) : [],
+    // An answer from the cache is no attempt; those that failed before it are.
+    attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost) : [...(chain?.failed ?? [])],
     cache: request.cache,
     cacheEntry: request.cacheEntry,
     arm: request.arm,
