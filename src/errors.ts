@@ -26,6 +26,8 @@ export const errorCodes = {
   // Kubernetes
   SLUICE_KUBERNETES: 'Check KUBECONFIG, the context, or that the pod has a service account.',
   SLUICE_WEBHOOK_TLS: 'Put tls.crt and tls.key into the folder of --webhook-tls.',
+  // Experiments and rollouts
+  SLUICE_TRIALS: 'Nothing was changed. Check --admin; `sluice rollout` and `sluice experiments` show what there is.',
   // Explain
   SLUICE_EXPLAIN_UNKNOWN: 'No such decision. Check the id, and that the log or the server is the one that decided it.',
   SLUICE_EXPLAIN_AMBIGUOUS: 'More than one decision begins so. Give more of the id.',

@@ -119,6 +119,9 @@ export const limits = {
   /** Answers that wait for the judge, and each text of theirs, in UTF-16 units. */
   judgeWaiting: 200,
   judgedUnits: 8 * 1024,
+  /** Copies of requests that are on their way, and for how long one is waited for, in ms. */
+  shadows: 1_000,
+  shadowMs: 15 * 60 * 1000,
   /** Observations of an experiment's larger arm that are compared with one of the smaller, and how many such groups may wait for the other arm. */
   pairingArm: 1_000,
   pairingBlocks: 48,

@@ -13,6 +13,7 @@ import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
 import { chainWarning } from './envoy/versions.ts';
 import { SluiceError } from './errors.ts';
 import { evidenceOf, trialsAdmin } from './experiments/admin.ts';
+import type { Fleet } from './experiments/fleet.ts';
 import { RolloutPolicies } from './experiments/policies.ts';
 import { Trials } from './experiments/trials.ts';
 import { GradeBook, newestBySource } from './feedback/book.ts';
@@ -30,6 +31,7 @@ import { Admission } from './pipeline/admission.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
 import { Grader } from './pipeline/grading.ts';
+import { Shadows } from './pipeline/shadows.ts';
 import { PolicyHistory } from './policy/history.ts';
 import { defaultPolicyFile } from './policy/source.ts';
 import { FilePolicyStore } from './policy/store.ts';
@@ -131,12 +133,15 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, prices.catalog, onRuleError, (what, failure) => logger.error({ failure }, what));
   const source: LivePolicyStore = configMaps ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), catalog: prices.catalog, watch: options.policy !== null, onRuleError });
   const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
+  let fleet: Fleet | null = null;
   const policy: RolloutPolicies = new RolloutPolicies({
     source,
     catalog: prices.catalog,
     file: options.state,
     onRuleError,
-    onChange: ({ event, policy: hash, share, cause }) => {
+    onChange: (change) => {
+      const { event, policy: hash, share, cause } = change;
+      fleet?.tell(change);
       metrics.rolloutEvent(event, cause);
       logger.info({ event, policy: hash, share, cause }, 'rollout');
     },
@@ -162,9 +167,11 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     stopped: policy.stoppedBefore,
     onChange: (experiment, change, by) => {
       policy.keepStopped(trials.stopped);
+      fleet?.tellStopped(trials.stopped);
       logger.info({ experiment, by, change }, 'experiment changed');
     },
   });
+  if (options.cacheRedis !== null) fleet = new (await import('./experiments/fleet.ts')).Fleet({ ...options.cacheRedis, rollout: policy.rollout, trials, onProblem: () => metrics.cacheBackendProblem('fleet') });
   const seen = trialsAdmin(policy.rollout, trials, () => policy.current());
   metrics.watchTrials(() => seen.rollout().candidate?.share ?? 0, () => evidenceOf(seen));
   const book = new GradeBook({
@@ -222,7 +229,9 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   });
   const { budgets } = kept;
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, trials, sessions, grader: new Grader({ book, judge }), feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const grader = new Grader({ book, judge });
+  const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -281,6 +290,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       ready = false;
       await transport.drain(graceMs);
       pipeline.close();
+      shadows.close();
+      fleet?.close();
       judge.close();
       sessions.close();
       router.close();

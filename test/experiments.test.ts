@@ -11,7 +11,7 @@ import { Stack } from '../src/demo/stack.ts';
 import type { RolloutStatus } from '../src/experiments/rollout.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
-import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
+import { ScriptedProvider, status, well, type Got } from './support/scripted-provider.ts';
 
 const run = promisify(execFile);
 const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
@@ -121,6 +121,7 @@ it('rolls a policy out while its answers are good, and back at a word', async ()
   expect([await ask('any').then(({ model }) => model), await policyHash()]).toEqual(['gpt-5-mini', promoted.stable]);
   expect(await sluice('rollback')).toContain(`in force     ${before}\nrolled back  ${promoted.stable}\n`);
   expect(await policyHash()).toBe(before);
+  await expect(sluice('rollout', 'promote')).rejects.toThrow('SLUICE_TRIALS');
 });
 
 it('takes a policy back by itself when its model fails', async () => {
@@ -138,6 +139,49 @@ it('takes a policy back by itself when its model fails', async () => {
   expect(await policyHash()).toBe(before);
   expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toContain('llm_proxy_rollout_event_total{event="rolled-back",cause="errors"} 1');
 }, 60_000);
+
+it('mirrors requests to another model, whose answers are graded and go to nobody', async () => {
+  provider.behaviour = well;
+  stack.writePolicy(old('experiments: [{ name: copies, kind: shadow, share: 100%, model: openai/gpt-5-mini, maxUsdPerDay: 1 }]'));
+  await expect.poll(async () => (await sluice('experiments')).includes('copies: shadow, 100%, running'), { timeout: 5_000 }).toBe(true);
+  provider.got.length = 0;
+  const { data, response } = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+  expect([data.model, response.headers.get('x-sluice-model'), response.headers.get('x-sluice-arm')]).toEqual(['gpt-5-nano', 'gpt-5-nano', 'copies:control']);
+  await expect.poll(() => provider.got.map(({ model }) => model), { timeout: 5_000 }).toEqual(['gpt-5-nano', 'gpt-5-mini']);
+  const [original, copy] = provider.got as [Got, Got];
+  expect(copy.body.replace('gpt-5-mini', 'gpt-5-nano')).toBe(original.body);
+  expect([copy.path, copy.headers.authorization, copy.headers.host]).toEqual([original.path, 'Bearer sk-test', original.headers.host]);
+  // Of Sluice's own a provider sees the name of the copy's cluster, which says nothing.
+  expect([original, copy].map(({ headers }) => Object.keys(headers).filter((name) => name.startsWith('x-sluice')))).toEqual([['x-sluice-mirror'], []]);
+  expect(original.headers['x-sluice-mirror']).toMatch(/^copy_[0-9a-f]{8}$/);
+  const records = async (): Promise<readonly ExchangeRecord[]> => ((await fetch(`${stack.adminUrl}/decisions?limit=20`).then((found) => found.json())) as { readonly decisions: readonly ExchangeRecord[] }).decisions;
+  const id = response.headers.get('x-sluice-decision');
+  await expect.poll(async () => (await records()).some(({ shadowOf }) => shadowOf === id), { timeout: 5_000 }).toBe(true);
+  const record = (await records()).find(({ shadowOf }) => shadowOf === id)!;
+  expect(record).toMatchObject({ kind: 'shadow', arm: 'copies:treatment', servedModel: 'gpt-5-mini', outcome: 'complete', status: 200, quality: { score: 1, depth: 'whole' }, savings: { known: true, usd: 0 } });
+  expect(record.cost.known && record.cost.usd > 0).toBe(true);
+
+  // A stream is copied as one; the client hears nothing of it.
+  provider.got.length = 0;
+  const stream = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a PoP?' }], stream: true }).withResponse();
+  for await (const chunk of stream.data) expect(chunk.model).toBe('gpt-5-nano');
+  await expect.poll(async () => (await records()).find(({ shadowOf }) => shadowOf === stream.response.headers.get('x-sluice-decision'))?.usage?.totalOutput ?? 0, { timeout: 5_000 }).toBeGreaterThan(0);
+  expect(provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano', 'gpt-5-mini']);
+  expect(await sluice('experiments', 'stop', '*')).toContain('stopped');
+  provider.got.length = 0;
+  expect((await ask('later')).arm).toBeNull();
+  expect(provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano']);
+  await sluice('experiments', 'start', '*');
+});
+
+it('mirrors no more than a day may cost', async () => {
+  stack.writePolicy(old('experiments: [{ name: dear, kind: shadow, share: 100%, model: openai/gpt-5.1, maxUsdPerDay: 0.000001 }]'));
+  await expect.poll(async () => (await sluice('experiments')).includes('dear: shadow'), { timeout: 5_000 }).toBe(true);
+  provider.got.length = 0;
+  await ask('one');
+  expect(provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano']);
+  expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toContain('llm_proxy_shadow_total{experiment="dear",result="budget"} 1');
+});
 
 it('docs/experiments.md shows policies that are good', async () => {
   const page = readFileSync(new URL('../docs/experiments.md', import.meta.url), 'utf8');

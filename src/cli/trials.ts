@@ -8,16 +8,18 @@ import { alignColumns } from './columns.ts';
 interface Flags {
   readonly admin: string;
   readonly json?: boolean;
+  readonly adminToken?: string;
 }
 
 const adminOption = ['--admin <url>', "a running server's admin address", 'http://127.0.0.1:9901'] as const;
+const tokenOption = ['--admin-token <file>', 'file with the admin token, where the server has one'] as const;
 const jsonOption = ['--json', 'print JSON'] as const;
 
 /** `sluice rollout`, `sluice rollback`, `sluice experiments`: ask a running server, and give it orders. */
 export function registerTrials(program: Command): void {
   const rollout = program.command('rollout').description('how far a new policy has come');
   const showRollout = async (flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> => {
-    const status = (await askAdmin(flags.admin, path, undefined, undefined, method)) as RolloutStatus;
+    const status = (await askAdmin(flags.admin, path, undefined, 'SLUICE_TRIALS', method === 'POST' ? { tokenFile: flags.adminToken } : null)) as RolloutStatus;
     process.stdout.write(flags.json === true ? `${JSON.stringify(status, null, 2)}\n` : rolloutText(status));
   };
   rollout
@@ -30,17 +32,19 @@ export function registerTrials(program: Command): void {
     .command('promote')
     .description('gives all requests to the new policy, whatever the tests say')
     .option(...adminOption)
+    .option(...tokenOption)
     .option(...jsonOption)
     .action((flags: Flags) => showRollout(flags, 'POST', '/rollout/promote'));
   program
     .command('rollback')
     .description('takes the policy that rolls out back, or brings back the one before, at once')
     .option(...adminOption)
+    .option(...tokenOption)
     .option(...jsonOption)
     .action((flags: Flags) => showRollout(flags, 'POST', '/rollout/rollback'));
-  const experiments = program.command('experiments').description('A/B experiments: what they show');
+  const experiments = program.command('experiments').description('A/B and shadow experiments: what they show');
   const showExperiments = async (flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> => {
-    const { experiments: found } = (await askAdmin(flags.admin, path, undefined, undefined, method)) as { readonly experiments: readonly ExperimentStatus[] };
+    const { experiments: found } = (await askAdmin(flags.admin, path, undefined, 'SLUICE_TRIALS', method === 'POST' ? { tokenFile: flags.adminToken } : null)) as { readonly experiments: readonly ExperimentStatus[] };
     process.stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : experimentsText(found));
   };
   experiments
@@ -55,6 +59,7 @@ export function registerTrials(program: Command): void {
       .argument('<name>', 'an experiment, or * for all')
       .description(verb === 'stop' ? 'ends its treatment at once' : 'lets it go on; one that was found to do harm begins anew')
       .option(...adminOption)
+      .option(...tokenOption)
       .option(...jsonOption)
       .action((name: string, flags: Flags) => showExperiments(flags, 'POST', `/experiments/${encodeURIComponent(name)}/${verb}`));
   }

@@ -1,7 +1,7 @@
-import { retryHeader } from '../extproc/attempt-session.ts';
+import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
 import type { FilterRole } from '../extproc/types.ts';
 import type { Provider } from '../policy/types.ts';
-import { chainHeader, clusterName } from './names.ts';
+import { chainHeader, clusterName, mirrorHeader } from './names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -40,6 +40,21 @@ export function chainRoute(providers: readonly Provider[]): Json {
   };
 }
 
+/** What Envoy's router understands of a chain's request: a copy has one attempt. */
+const chainHeaders = ['x-envoy-retry-on', 'x-envoy-max-retries', 'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-upstream-rq-timeout-ms', 'x-envoy-hedge-on-per-try-timeout'];
+
+/** Sends a copy of a request to the cluster that the request filter named, if it named one; the copy says whose it is. */
+export const mirrorPolicies: readonly Json[] = [
+  {
+    cluster_header: mirrorHeader,
+    disable_shadow_host_suffix_append: true,
+    request_headers_mutations: [
+      { append: { header: { key: shadowHeader, value: '%DYNAMIC_METADATA(sluice:id)%' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } },
+      ...[mirrorHeader, ...chainHeaders].map((remove) => ({ remove })),
+    ],
+  },
+];
+
 /** Ends every chain of filters in a cluster. */
 export const upstreamCodec: Json = { name: 'envoy.filters.http.upstream_codec', typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` } };
 
@@ -48,6 +63,7 @@ export function attemptFilter(role: FilterRole, grpcService: Json, before: reado
   const modes = {
     gate: { request_header_mode: 'SKIP', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
     next: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
+    shadow: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
     // A body that flows both ways has to be followed to its trailers.
     stream: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'BUFFERED', response_body_mode: 'FULL_DUPLEX_STREAMED', request_trailer_mode: 'SKIP', response_trailer_mode: 'SEND' },
     listener: {},

@@ -1,7 +1,10 @@
+import { hash } from 'node:crypto';
 import type { FilterRole } from '../extproc/types.ts';
 
 /** The Envoy cluster of a provider, for one attempt alone or for attempts of a chain. Rendered config and the request filter's choice of cluster must agree on it. */
 export function clusterName(provider: string, role: FilterRole = 'listener'): string {
+  // The router reads the name of a copy's cluster later than a route could remove it, so the original's provider sees it: it says nothing.
+  if (role === 'shadow') return `copy_${hash('sha256', provider).slice(0, 8)}`;
   return role === 'listener' ? `provider_${provider}` : `provider_${provider}_${role}`;
 }
 
@@ -30,6 +33,9 @@ export function chainHosts(targets: readonly { readonly provider: string }[]): s
 
 /** The request header that chooses the route of chains, whose clusters come from metadata. Only Sluice may set it. */
 export const chainHeader = 'x-sluice-chain';
+
+/** The request header that names the cluster that a copy of the request goes to. Only Sluice may set it. */
+export const mirrorHeader = 'x-sluice-mirror';
 
 /** The request header that chooses a cluster other than the path's own. Only Sluice may set it; clients' copies are removed. */
 export const clusterHeader = 'x-sluice-cluster';

@@ -1,12 +1,12 @@
 import { limits } from '../limits.ts';
 import { pathShapes } from '../policy/providers.ts';
 import type { Provider } from '../policy/types.ts';
-import { retryHeader } from '../extproc/attempt-session.ts';
+import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
 import { roleHeader } from '../extproc/roles.ts';
 import type { FilterRole } from '../extproc/types.ts';
-import { attemptFilter, chainRoute } from './chains.ts';
+import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
-import { chainHeader, chainStyleHeader, clusterHeader, clusterName } from './names.ts';
+import { chainHeader, chainStyleHeader, clusterHeader, clusterName, mirrorHeader } from './names.ts';
 import { signedOnly, signingFilters } from './signing.ts';
 import type { ChainStyle } from './versions.ts';
 
@@ -90,7 +90,7 @@ function connectionManager(options: EnvoyOptions): Json {
         typed_config: {
           '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
           mutations: [
-            ...[clusterHeader, chainHeader, retryHeader, hedgeHeader].map((remove) => ({ remove })),
+            ...[clusterHeader, chainHeader, mirrorHeader, shadowHeader, retryHeader, hedgeHeader].map((remove) => ({ remove })),
             ...(options.chains === 'groups' ? [] : [{ append: { header: { key: chainStyleHeader, value: options.chains }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }]),
           ],
         },
@@ -225,6 +225,8 @@ const withoutSluice: Json = Object.fromEntries(
 
 function virtualHosts({ providers, chains }: EnvoyOptions): Json[] {
   const onlyOurs = chains === 'groups' ? privateHeaders : [...privateHeaders, chainStyleHeader];
+  // Older versions cannot say whose a copy is.
+  const mirrors = chains === 'groups' ? { request_mirror_policies: mirrorPolicies } : {};
   const chained = { groups: () => [chainRoute(providers)], hosts: hostChainRoutes, none: () => [] }[chains]();
   const headers = [
     provenanceHeader('x-sluice-decision', 'id'),
@@ -245,9 +247,10 @@ function virtualHosts({ providers, chains }: EnvoyOptions): Json[] {
       response_headers_to_add: headers,
       request_headers_to_remove: onlyOurs,
       response_headers_to_remove: [retryHeader],
+      ...mirrors,
       routes: [...chained, ...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
     }));
-  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: onlyOurs, response_headers_to_remove: [retryHeader], routes: [...chained, ...gatewayRoutes(providers)] }];
+  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: onlyOurs, response_headers_to_remove: [retryHeader], ...mirrors, routes: [...chained, ...gatewayRoutes(providers)] }];
 }
 
 function gatewayRoutes(providers: readonly Provider[]): Json[] {
@@ -306,7 +309,7 @@ function escape(text: string): string {
 
 /** A provider's cluster for one attempt alone, and those for attempts of a chain, which have a filter of their own. */
 function clustersOf(provider: Provider, { caFile, chains }: EnvoyOptions): Json[] {
-  const roles: readonly FilterRole[] = chains === 'groups' ? ['listener', 'gate', 'next', 'stream'] : ['listener'];
+  const roles: readonly FilterRole[] = chains === 'groups' ? ['listener', 'gate', 'next', 'stream', 'shadow'] : ['listener'];
   return roles.map((role) => providerCluster(provider, role, caFile));
 }
 
@@ -355,6 +358,7 @@ function providerCluster(provider: Provider, role: FilterRole, caFile: string): 
   const name = clusterName(provider.name, role);
   return {
     name,
+    ...(role === 'shadow' ? { alt_stat_name: `provider_${provider.name}_shadow` } : {}),
     ...upstreamFilters(provider, role),
     type: 'STRICT_DNS',
     dns_lookup_family: 'V4_PREFERRED',

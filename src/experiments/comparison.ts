@@ -58,7 +58,7 @@ export class Comparison {
   /** What one exchange says of its arm. */
   record(arm: ArmName, { kind, outcome, quality, cost, timing, stream }: ExchangeRecord): void {
     // A new policy's cache is empty: what caches answer would speak for the old one.
-    if (kind !== 'decision') return;
+    if (kind !== 'decision' && kind !== 'shadow') return;
     // A client that leaves, and a policy that refuses, say nothing of a model.
     if (outcome !== 'complete' && outcome !== 'cut' && outcome !== 'provider-error') return;
     this.#observe(arm, 'errors', outcome === 'complete' ? 1 : 0);

@@ -5,12 +5,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { generation, input, record, ref } from '../../test/support/decision.ts';
 import { catalog, compile, compiled, short } from '../../test/support/policy.ts';
+import { redisBinary, TestRedis } from '../../test/support/redis.ts';
 import { seeded } from '../learn/random.ts';
 import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { decide } from '../route/decide.ts';
 import { position, takesPart, unitOf } from './assign.ts';
 import { Comparison, defaultComparison } from './comparison.ts';
+import { Fleet } from './fleet.ts';
 import { normalDensity, normalQuantile } from './normal.ts';
 import { Pairing } from './pairing.ts';
 import { RolloutPolicies } from './policies.ts';
@@ -269,6 +271,18 @@ describe('experiments', () => {
     expect(new Set(own)).toEqual(new Set(['strong:control,own:control', 'strong:control,own:treatment', 'strong:treatment', 'strong:treatment,own:control']));
   });
 
+  it('draw requests whose copies go to another model', () => {
+    const policy = compiled(`version: 1\nexperiments: [{ name: copies, kind: shadow, share: 50%, model: gpt-large, maxUsdPerDay: 3 }]\n`);
+    const trials = trialsOf(policy);
+    const assigned = Array.from({ length: 400 }, (_, i) => trials.assign(subject(i), policy));
+    const drawn = assigned.filter((one) => one !== null);
+    expect(drawn.length / 400).toBeCloseTo(0.5, 1);
+    expect(drawn[0]).toMatchObject({ arm: 'copies:control', forced: null, section: null, shadow: { experiment: 'copies', target: { provider: 'openai', model: 'gpt-large' }, maxUsdPerDay: 3 } });
+    // A copy's record speaks for the treatment.
+    trials.record(answered(policy, 'copies:treatment', { kind: 'shadow' }));
+    expect(trials.status(policy)[0]?.figures.errors.treatment.observations).toBe(1);
+  });
+
   it('can be a section with other settings', () => {
     const policy = compiled(experiments);
     const trials = trialsOf(policy);
@@ -310,10 +324,58 @@ describe('experiments', () => {
     ['two of one name', 'experiments: [{ name: a, kind: ab, share: 1%, model: gpt-small }, { name: a, kind: ab, share: 1%, model: gpt-small }]', 'twice 2:75 experiments[1].name'],
     ['an unknown model', 'experiments: [{ name: a, kind: ab, share: 1%, model: gpt-nobody }]', 'unknown-model 2:54 experiments[0].model'],
     ['nothing to try', 'experiments: [{ name: a, kind: ab, share: 1% }]', 'schema 2:15 experiments[0]'],
+    ['a shadow without a bound', 'experiments: [{ name: a, kind: shadow, share: 1%, model: gpt-small }]', 'schema 2:15 experiments[0]'],
     ['stages that fall', 'rollout: { stages: [50%, 10%] }', 'range 2:26 rollout.stages[1]'],
     ['a wrong setting of the treatment', 'experiments: [{ name: a, kind: ab, share: 1%, settings: { default: gpt-nobody } }]', 'unknown-model 2:68 experiments[0].settings.default'],
   ])('are checked: %s', (_what, text, problem) => {
     expect(compile(`version: 1\n${text}\n`).problems.filter(({ level }) => level === 'error').map(short)).toContain(problem);
+  });
+});
+
+describe.skipIf(redisBinary === null)('servers that share a Redis', () => {
+  const server = (url: string) => {
+    const policy = compiled(experiments);
+    let fleet: Fleet | null = null;
+    const changes: string[] = [];
+    const rollout = new Rollout({ stable: policy, candidate: null, kept: null, rolledBack: [] }, (change) => {
+      changes.push(change.event);
+      fleet?.tell(change);
+    });
+    const trials: Trials = new Trials({ rollout, stopped: [], onChange: () => fleet?.tellStopped(trials.stopped) });
+    const own = (fleet = new Fleet({ url, passwordFile: null, caFile: null, rollout, trials, intervalMs: 20, onProblem: () => undefined }));
+    return { rollout, trials, changes, close: () => own.close() };
+  };
+
+  it('go through a rollout together, and back, and stop together', async () => {
+    const redis = await TestRedis.start();
+    const [one, two] = [server(redis.url), server(redis.url)];
+    const next = (hash: string) => ({ ...compiled(experiments), hash, rollout: { ...plan, requests: 1, stageMs: 0 } });
+    try {
+      await expect.poll(() => {
+        one.trials.start('own');
+        one.trials.stop('own');
+        return two.trials.stopped;
+      }, { timeout: 5_000 }).toEqual(['own']);
+      for (const each of [one, two]) each.rollout.take(next('next'));
+      one.rollout.record('treatment', answered(next('next'), 'rollout:treatment'));
+      expect(one.rollout.status().candidate?.stage).toBe(2);
+      await expect.poll(() => two.rollout.status().candidate?.stage, { timeout: 5_000 }).toBe(2);
+      two.rollout.rollback('errors');
+      await expect.poll(() => one.rollout.candidate, { timeout: 5_000 }).toBeNull();
+      expect([one.changes, two.changes]).toEqual([['began', 'advanced', 'rolled-back'], ['began', 'advanced', 'rolled-back']]);
+      for (const each of [one, two]) each.rollout.take(next('last'));
+      one.rollout.promote();
+      await expect.poll(() => two.rollout.stable.hash, { timeout: 5_000 }).toBe('last');
+      // A policy that took over is taken back everywhere, too.
+      two.rollout.rollback('asked');
+      await expect.poll(() => one.rollout.stable.hash, { timeout: 5_000 }).not.toBe('last');
+      two.trials.start('own');
+      await expect.poll(() => one.trials.stopped, { timeout: 5_000 }).toEqual([]);
+    } finally {
+      one.close();
+      two.close();
+      await redis.stop();
+    }
   });
 });
 

@@ -168,6 +168,13 @@ export class Rollout {
     return true;
   }
 
+  /** Another server has brought this policy further: its stage counts from here on. */
+  follow(policy: string, stage: number): void {
+    const candidate = this.#candidate;
+    if (candidate === null || candidate.generation.hash !== policy || stage <= candidate.stage || stage >= candidate.rollout.stages.length) return;
+    this.#enter(candidate, stage);
+  }
+
   /** Everybody at once, whatever the tests say. False: nothing rolls out. */
   promote(): boolean {
     const candidate = this.#candidate;
@@ -212,9 +219,13 @@ export class Rollout {
       this.promote();
       return;
     }
-    candidate.stage++;
+    this.#enter(candidate, candidate.stage + 1);
+  }
+
+  #enter(candidate: Candidate, stage: number): void {
+    candidate.stage = stage;
     candidate.since = this.#now();
-    candidate.before = comparison.seen('treatment');
+    candidate.before = candidate.comparison.seen('treatment');
     this.#begin('advanced');
   }
 

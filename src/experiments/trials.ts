@@ -1,5 +1,5 @@
 import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
-import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { PolicyGeneration, PolicySection, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { Forced } from '../route/types.ts';
 import { position, takesPart, unitOf } from './assign.ts';
@@ -7,12 +7,21 @@ import { Comparison, defaultComparison, type ArmName, type ComparedBy, type Metr
 import { rolloutName, type Rollout } from './rollout.ts';
 import type { PolicyExperiment } from './types.ts';
 
+/** A copy of a request for another model. */
+export interface Shadowed {
+  readonly experiment: string;
+  readonly target: TargetRef;
+  readonly maxUsdPerDay: number;
+}
+
 /** What experiments make of one request. */
 export interface Assignment {
   readonly generation: PolicyGeneration;
   /** Null: the generation's own. */
   readonly section: PolicySection | null;
   readonly forced: Forced | null;
+  /** The model that gets a copy; null: none does. */
+  readonly shadow: Shadowed | null;
   /** `name:arm`, joined by commas; null: it takes part in nothing. */
   readonly arm: string | null;
 }
@@ -81,9 +90,17 @@ export class Trials implements RecordSink, GradeSink {
     }
     let forced: Forced | null = null;
     let section: PolicySection | null = null;
+    let shadow: Shadowed | null = null;
     for (const experiment of generation.experiments) {
       if (!this.#ready(experiment) || !takesPart(experiment.match, subject.workspace, subject.provider)) continue;
       const treated = position(experiment.name, unitOf(experiment.by, subject)) < experiment.share;
+      if (experiment.kind === 'shadow') {
+        const copied = experiment.targets.get(subject.provider);
+        if (!treated || copied === undefined || shadow !== null) continue;
+        shadow = { experiment: experiment.name, target: copied, maxUsdPerDay: experiment.maxUsdPerDay };
+        arms.push(`${experiment.name}:control`);
+        continue;
+      }
       const target = experiment.target === null || experiment.target === 'requested' ? null : experiment.target.get(subject.provider);
       // A model that this traffic cannot reach: for it there is no such experiment.
       if (target === undefined) continue;
@@ -97,7 +114,7 @@ export class Trials implements RecordSink, GradeSink {
       if (experiment.section === null) forced = { experiment: experiment.name, target };
       else section = experiment.section(subject.workspace, subject.provider);
     }
-    return arms.length === 0 ? null : { generation, section, forced, arm: arms.join(',') };
+    return arms.length === 0 ? null : { generation, section, forced, shadow, arm: arms.join(',') };
   }
 
   record(record: ExchangeRecord): void {
@@ -157,13 +174,14 @@ export class Trials implements RecordSink, GradeSink {
     if (known?.id === experiment.id) {
       if (known.share !== experiment.share) {
         known.share = experiment.share;
-        setShare(known.comparison, experiment.share);
+        if (experiment.kind === 'ab') setShare(known.comparison, experiment.share);
       }
       return known;
     }
     // One that is about something else begins anew.
     const run: Run = { id: experiment.id, share: experiment.share, comparison: new Comparison(defaultComparison), harm: null };
-    setShare(run.comparison, experiment.share);
+    // Each copy stands beside its own original.
+    setShare(run.comparison, experiment.kind === 'shadow' ? 0.5 : experiment.share);
     this.#runs.set(experiment.name, run);
     return run;
   }
@@ -174,7 +192,7 @@ export class Trials implements RecordSink, GradeSink {
     observe(run.comparison);
     const { harm } = run.comparison;
     const experiment = this.#options.rollout.stable.experiments.find((one) => one.name === name);
-    if (harm === null || experiment?.stopOnHarm !== true) return;
+    if (harm === null || experiment?.kind !== 'ab' || !experiment.stopOnHarm) return;
     run.harm = harm;
     this.#options.onChange(name, 'harm', harm);
   }

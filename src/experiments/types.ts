@@ -31,7 +31,15 @@ export interface AbExperiment extends Experiment {
   readonly stopOnHarm: boolean;
 }
 
-export type PolicyExperiment = AbExperiment;
+/** A share of the requests is sent to another model too, whose answers are graded and thrown away. */
+export interface ShadowExperiment extends Experiment {
+  readonly kind: 'shadow';
+  /** By provider of the traffic. */
+  readonly targets: ReadonlyMap<string, TargetRef>;
+  readonly maxUsdPerDay: number;
+}
+
+export type PolicyExperiment = AbExperiment | ShadowExperiment;
 
 /** How a policy takes the place of the one before it. */
 export interface RolloutPolicy {

@@ -7,6 +7,9 @@ export const retryHeader = 'x-sluice-retry';
 /** Set by an Envoy that is told its chains as endpoints: the one that it chose for this attempt. */
 export const hostHeader = 'x-sluice-host';
 
+/** The decision that a mirrored request is a copy of. Envoy sets it on copies only. */
+export const shadowHeader = 'x-sluice-shadow';
+
 /**
  * - `start`: nothing came yet
  * - `asking`: the request's headers are through, its body is awaited
@@ -82,7 +85,9 @@ export class AttemptSession implements StreamHandler {
       return;
     }
     const host = request.phase.kind === 'request-headers' ? (request.phase.headers.get(hostHeader) ?? null) : null;
-    const attempt = this.#gateway.attempt(this.#role, request.metadata, host);
+    // Envoy gives a mirrored request no metadata: its id comes in a header.
+    const metadata = this.#role === 'shadow' && request.phase.kind === 'request-headers' ? { id: request.phase.headers.get(shadowHeader) } : request.metadata;
+    const attempt = this.#gateway.attempt(this.#role, metadata, host);
     if (attempt === null) {
       // Another provider's request and key would go to this one: nobody is here who could change them.
       this.#refuse();

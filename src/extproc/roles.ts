@@ -5,5 +5,5 @@ export const roleHeader = 'x-sluice-filter';
 
 /** A filter's role by that metadata. */
 export function roleOf(value: string | undefined): FilterRole {
-  return value === 'gate' || value === 'next' || value === 'stream' ? value : 'listener';
+  return value === 'gate' || value === 'next' || value === 'stream' || value === 'shadow' ? value : 'listener';
 }

@@ -88,8 +88,9 @@ export interface StreamHandler {
  * - `gate`: a provider's cluster, first attempt of a chain: response headers, and a body if it is asked for
  * - `next`: a provider's cluster, any attempt: request and response, bodies if they are asked for
  * - `stream`: the same, with the whole answer flowing through Sluice both ways
+ * - `shadow`: a provider's cluster, a mirrored request: as `next`, but nobody waits for its answer
  */
-export type FilterRole = 'listener' | 'gate' | 'next' | 'stream';
+export type FilterRole = 'listener' | 'gate' | 'next' | 'stream' | 'shadow';
 
 /** What a transport hands Envoy's calls to. */
 export interface Services {

@@ -113,16 +113,17 @@ const answerFaults: ReadonlySet<string> = new Set(['refusal', 'empty', 'length',
 function gradable(record: ExchangeRecord): GradedDecision | null {
   const { decision } = record;
   const target = record.attempts.at(-1)?.target;
-  if (decision === null || target === undefined || record.operation !== 'generate') return null;
+  const tier = decision?.tier ?? (record.kind === 'shadow' ? record.verdict?.tier : undefined);
+  if (tier === undefined || target === undefined || record.operation !== 'generate') return null;
   return {
     id: record.id,
     workspace: record.workspace,
-    tier: decision.tier,
+    tier,
     provider: target.provider,
     model: target.model,
-    requestedModel: decision.requested.model,
+    requestedModel: decision?.requested.model ?? target.model,
     policy: record.policy.hash,
     arm: record.arm,
-    session: decision.session?.key ?? null,
+    session: decision?.session?.key ?? null,
   };
 }

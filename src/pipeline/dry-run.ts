@@ -40,6 +40,7 @@ export async function dryRun({ generation, credentials, router, headers, body }:
     router,
     sessions: null,
     trials: null,
+    shadows: null,
     pools: new Pools(),
     budgets: emptyBudgets(),
     admission: new Admission(0),

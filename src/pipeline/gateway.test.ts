@@ -49,7 +49,7 @@ interface Bench {
   readonly generation: PolicyGeneration;
 }
 
-async function pipelineOf(policy: string, admission = new Admission()): Promise<Bench> {
+async function pipelineOf(policy: string, admission = new Admission(0)): Promise<Bench> {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: policy }], { catalog });
   if (generation === null) throw new Error(JSON.stringify(problems));
   const credentials = new Credentials();
@@ -64,6 +64,7 @@ async function pipelineOf(policy: string, admission = new Admission()): Promise<
     cooldowns: new Cooldowns(),
     trials: null,
     pools: new Pools(),
+    shadows: null,
     sessions: null,
     grader: null,
     feedback: null,

@@ -36,6 +36,7 @@ import { cachedAfter } from '../sessions/warmth.ts';
 import type { Trials } from '../experiments/trials.ts';
 import { RescueAttempt } from './rescue.ts';
 import { AnswerObserver } from './response.ts';
+import type { Shadows } from './shadows.ts';
 
 export interface PipelineOptions {
   readonly policy: Pick<PolicyStore, 'current'>;
@@ -50,6 +51,8 @@ export interface PipelineOptions {
   readonly cache: ResponseCache;
   /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
   readonly traceRatio?: number;
+  /** Null: nothing is mirrored. */
+  readonly shadows: Shadows | null;
   /** Null: there are no experiments and no rollouts here. */
   readonly trials: Trials | null;
   /** Null: conversations are not kept together. */
@@ -135,6 +138,7 @@ export class Pipeline implements Gateway, AttemptGateway {
 
   attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null {
     const id = metadata?.['id'];
+    if (role === 'shadow') return typeof id === 'string' ? (this.#options.shadows?.attempt(id) ?? null) : null;
     const run = typeof id === 'string' ? this.#pending.get(id)?.chain : null;
     if (run === null || run === undefined) return null;
     // The request filter has begun an attempt of role gate itself.
@@ -192,9 +196,10 @@ export class Pipeline implements Gateway, AttemptGateway {
       cache: cacheScope(headers, generation, section, path),
       arm: null,
       forced: null,
+      shadow: null,
       sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders(headers, section.sessions?.headers ?? []),
       chainStyle,
-      appKeys: section.fallback === null ? [] : appKeysOf(headers),
+      appKeys: section.fallback === null && generation.experiments.length === 0 ? [] : appKeysOf(headers),
     };
     let leave: (() => void) | null = null;
     let awaited = true;
@@ -269,8 +274,8 @@ export class Pipeline implements Gateway, AttemptGateway {
     const session = sessionKey(caller.workspace, context.sessionName, exchange, bytes)?.key ?? null;
     const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, context.generation);
     if (assigned === null) return context;
-    const { generation, forced, arm } = assigned;
-    return { ...context, generation, provider: generation.providers.get(provider.name) ?? provider, section: assigned.section ?? generation.section(caller.workspace, provider.name), forced, arm };
+    const { generation, forced, shadow, arm } = assigned;
+    return { ...context, generation, provider: generation.providers.get(provider.name) ?? provider, section: assigned.section ?? generation.section(caller.workspace, provider.name), forced, shadow, arm };
   }
 
   /** Goes on when the cache has spoken, unless the client has left by then. */

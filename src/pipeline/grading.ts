@@ -52,6 +52,13 @@ export class Grader {
     };
   }
 
+  /** What to keep of a copy of a request: its answer is looked into in any case. Drawn for the judge when the original is. */
+  shadow({ id, section }: Pick<RequestContext, 'id' | 'section'>, exchange: Exchange, body: Buffer): OpenGrading & { readonly copy: AnswerCopy } {
+    const policy = section.grading?.judge ?? null;
+    const judged = policy !== null && Judge.draws(id, policy.share);
+    return { maxOutputTokens: exchange.maxOutputTokens, copy: new AnswerCopy(exchange, body), judge: judged && policy !== null ? { policy, prompt: Judge.prompt(exchange) } : null };
+  }
+
   /** Grades the form of an answer that has ended, and hands it to the judge if it was drawn. Null: it was no whole answer. */
   end(id: string, open: OpenGrading, generation: PolicyGeneration, ending: { readonly outcome: OutcomeKind; readonly status: number | null; readonly answer: Answer | null }): QualityCheck | null {
     const { outcome, status, answer } = ending;

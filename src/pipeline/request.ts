@@ -20,7 +20,9 @@ import type { Cooldowns } from '../route/cooldowns.ts';
 import type { Pools } from '../route/pools.ts';
 import { decide } from '../route/decide.ts';
 import type { DecideInput, Decision, Forced } from '../route/types.ts';
+import type { Shadowed } from '../experiments/trials.ts';
 import type { Sessions } from '../sessions/store.ts';
+import type { Shadows } from './shadows.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
 import type { CacheScope } from './cached.ts';
@@ -58,6 +60,7 @@ export interface RequestContext {
   /** What experiments make of it; null: nothing. */
   readonly arm: string | null;
   readonly forced: Forced | null;
+  readonly shadow: Shadowed | null;
   /** The conversation's name in the headers; null: none says it, or nobody asks. */
   readonly sessionName: string | null;
 }
@@ -71,6 +74,8 @@ export interface RequestServices {
   readonly inEnvoy?: (provider: string) => boolean;
   /** The learned router; null: sections that ask for it route by tiers alone. */
   readonly router: Pick<LiveModel, 'current'> | null;
+  /** Null: nothing is mirrored. */
+  readonly shadows: Shadows | null;
   /** Null: conversations are not kept together. */
   readonly sessions: Sessions | null;
   /** Null: nothing is graded. */
@@ -116,7 +121,10 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
         { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
         { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
       );
-      return { plan: decision.action === 'block' ? blockPlan(context, decision, open) : rewritePlan(context, exchange, body, decision, open, services.credentials, chain), open };
+      if (decision.action === 'block') return { plan: blockPlan(context, decision, open), open };
+      const plan = rewritePlan(context, exchange, body, decision, open, services.credentials, chain);
+      const mirrored = context.shadow === null ? null : (services.shadows?.begin(context, context.shadow, input, body, decision) ?? null);
+      return { plan: mirrored === null ? plan : withHeader(plan, mirrored), open };
     } catch (error) {
       if (admission.reservation !== null) budgets.release(admission.reservation);
       throw error;
@@ -136,6 +144,10 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     cheaper: context.routeOff ? null : (tier, budget) => decide({ ...input, cheaper: { tier, budget } }),
   });
   return admission instanceof Promise ? admission.then((admitted) => finish(admitted.decision, admitted)) : finish(admission.decision, admission);
+}
+
+function withHeader(plan: BodyPlan, header: readonly [string, string]): BodyPlan {
+  return plan.kind === 'forward' ? { ...plan, headers: { set: [...(plan.headers?.set ?? []), header], remove: plan.headers?.remove ?? [] } } : plan;
 }
 
 /** Of a request that no budget is about. */

@@ -59,6 +59,7 @@ function compileOne(document: ExperimentDocument, source: SourceFile, path: read
       }),
     );
   const { model, settings } = document;
+  if (document.kind === 'shadow') return { ...base, kind: 'shadow', by: 'request', targets: targets(model ?? ''), maxUsdPerDay: document.maxUsdPerDay ?? 0 };
   return {
     ...base,
     kind: 'ab',

@@ -19,6 +19,8 @@ export class PolicyHistory {
   readonly #kept: PolicyGeneration[] = [];
 
   add(generation: PolicyGeneration): void {
+    // One that another rolls out beside is told of again.
+    if (generation === this.#kept.at(-1)) return;
     this.#kept.push(generation);
     if (this.#kept.length > limits.policyHistory) this.#kept.shift();
   }

@@ -193,16 +193,18 @@ const settings = {
 const experiment = z
   .strictObject({
     name,
-    kind: z.literal('ab').describe('ab: a share is answered otherwise'),
+    kind: z.enum(['ab', 'shadow']).describe('ab: a share is answered otherwise; shadow: a share is sent to another model too, whose answers are graded and thrown away'),
     enabled: onOff.optional().describe('off: nobody takes part'),
     match: match.optional().describe('Whose requests take part; absent: all'),
     share: share.describe('Share of them that gets the treatment'),
-    by: unit.optional().describe('Who stays in one arm; session by default'),
+    by: unit.optional().describe('ab: who stays in one arm; session by default'),
     model: model.optional().describe('The treatment: this model if it can do the job, or `requested`: the one that the app asked for'),
     settings: z.strictObject(settings).optional().describe('The treatment: these settings of a section in place of its own; those of defaults'),
-    stopOnHarm: onOff.optional().describe('on: the treatment ends by itself when tests show that it does harm'),
+    maxUsdPerDay: z.number().positive().max(100_000).optional().describe('shadow: US dollars a day (UTC) of one replica; beyond it nothing is mirrored'),
+    stopOnHarm: onOff.optional().describe('ab: on: the treatment ends by itself when tests show that it does harm'),
   })
-  .refine((value) => (value.model === undefined) !== (value.settings === undefined), 'say exactly one of model, settings');
+  .refine((value) => (value.model === undefined) !== (value.settings === undefined), 'say exactly one of model, settings')
+  .refine(({ kind, model: wanted, maxUsdPerDay, by, stopOnHarm }) => (kind === 'shadow' ? wanted !== undefined && wanted !== 'requested' && maxUsdPerDay !== undefined && by === undefined && stopOnHarm === undefined : maxUsdPerDay === undefined), 'shadow needs model and maxUsdPerDay, and takes no by, settings or stopOnHarm; ab takes no maxUsdPerDay');
 
 const rollout = z.strictObject({
   stages: z.array(share).min(1).max(20).optional().describe('Shares, ascending; then all. 1%, 10%, 50% by default'),
@@ -303,7 +305,7 @@ export const policySchema = z.strictObject({
     .describe('Who is asking'),
   budgets: z.array(budget).max(limits.budgets).optional().describe('Money that may be spent; see docs/budgets.md'),
   webhooks: z.record(name, webhook).optional().describe('Where budgets tell people, by name'),
-  experiments: z.array(experiment).max(20).optional().describe('A/B experiments; see docs/experiments.md'),
+  experiments: z.array(experiment).max(20).optional().describe('A/B and shadow experiments; see docs/experiments.md'),
   rollout: rollout.optional().describe('How this policy takes the place of the one before it; absent: at once'),
   defaults: z.strictObject(settings).optional().describe('Settings that every section inherits'),
   sections: z

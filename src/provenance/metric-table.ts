@@ -60,6 +60,7 @@ export const metricTable = {
   cacheWaiting: { name: 'llm_proxy_cache_waiting', type: 'gauge', labels: [], help: 'Requests that wait for an identical one in flight.' },
   experiments: { name: 'llm_proxy_experiment_total', type: 'counter', labels: ['experiment', 'arm', 'outcome'], help: 'Exchanges in arms of experiments and of rollouts (`rollout`).' },
   experimentEvidence: { name: 'llm_proxy_experiment_evidence', type: 'gauge', labels: ['experiment', 'metric'], help: 'Evidence that the treatment does harm, over what would be an alarm: 1 is one. One series a running experiment or rollout, and what is compared.' },
+  shadows: { name: 'llm_proxy_shadow_total', type: 'counter', labels: ['experiment', 'result'], help: 'Requests that were drawn for a shadow experiment: `sent`, or why not; `answered` and `lost` of those that were.' },
   rolloutShare: { name: 'llm_proxy_rollout_share', type: 'gauge', labels: [], help: 'Share of the requests that the new policy gets; 0 while none rolls out.' },
   rolloutEvents: { name: 'llm_proxy_rollout_event_total', type: 'counter', labels: ['event', 'cause'], help: 'Rollouts of policies: `began`, `advanced`, `promoted`, `rolled-back`, and what made one go back.' },
   sessions: { name: 'llm_proxy_sessions', type: 'gauge', labels: [], help: 'Conversations that are remembered.' },

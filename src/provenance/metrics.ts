@@ -146,6 +146,11 @@ export class Metrics implements RecordSink, GradeSink {
     this.#spans = counts;
   }
 
+  /** `experiment` and `result` must come from closed lists: the policy's, and the caller's. */
+  shadowed(experiment: string, result: string): void {
+    this.#inc(metricTable.shadows, [experiment, result]);
+  }
+
   /** `event` and `cause` must come from closed lists of the caller's. */
   rolloutEvent(event: string, cause: string | null): void {
     this.#inc(metricTable.rolloutEvents, [event, cause ?? none]);

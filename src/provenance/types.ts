@@ -69,8 +69,10 @@ export interface AttemptRecord {
 
 /** One request's record: everything that explains it a month later. Sinks get this object and nothing else. */
 export interface ExchangeRecord {
-  /** `cached`: Sluice answered, or said that it could not, before anything was decided. */
-  readonly kind: 'decision' | 'observed' | 'pass' | 'cached';
+  /** `shadow`: a copy of a request, whose answer nobody got. `cached`: Sluice answered, or said that it could not, before anything was decided. */
+  readonly kind: 'decision' | 'observed' | 'pass' | 'cached' | 'shadow';
+  /** Of kind shadow: the decision whose request was copied. */
+  readonly shadowOf?: string;
   /** UUIDv7, Sluice's own; never the client's. */
   readonly id: string;
   /** ISO 8601 with ms. */

@@ -2,6 +2,10 @@ import { expect, it } from 'vitest';
 import { answer, input, record, ref, rule } from '../../test/support/decision.ts';
 import { explainRecord } from './explain.ts';
 
+it('says in which arms of experiments a request was', () => {
+  expect(explainRecord(record(input(), {}, { arm: 'rollout:control,nano:treatment' }))).toContain('\nExperiments: rollout:control, nano:treatment\n');
+});
+
 it('explains a routed request from question to savings', () => {
   const candidates = { simple: [ref('middle'), ref('small'), ref('mistral/other')], standard: [], complex: [] };
   expect(explainRecord(record(input({ section: { candidates } })))).toBe(`Decision 018bcfe5-6800-7000-8000-000000000001 at 2023-11-14T22:13:20.000Z

@@ -82,6 +82,7 @@ export function explainRecord(record: ExchangeRecord, grades: readonly Grade[] =
 function heading(record: ExchangeRecord): string[] {
   const { decision } = record;
   const lines = [`Decision ${record.id} at ${record.time}`, `  asked for   ${record.requestedModel ?? 'no model'}${record.provider === null ? '' : ` at ${record.provider}`}`];
+  if (record.shadowOf !== undefined) return [...lines, `  a copy of   ${record.shadowOf}: its answer was graded and thrown away`];
   if (record.passReason !== null) return [...lines, `  passed on untouched: ${record.passReason}`];
   const { cacheEntry } = record;
   if (cacheEntry !== null) return [...lines, `  from cache  ${record.cache}, entry ${cacheEntry.id}, ${cacheEntry.ageSeconds} s old, fetched from ${target(cacheEntry.target)}`];
@@ -209,6 +210,7 @@ function originLines(record: ExchangeRecord): string[] {
     '',
     `Policy generation ${record.policy.number} (${record.policy.hash}${version}), section ${record.section ?? 'none'}, ${record.mode}; workspace ${record.workspace}${typeof record.user === 'string' ? `, user ${record.user}` : ''}`,
     `Price catalog ${record.catalogVersion}`,
+    ...(record.arm === null || record.arm === undefined ? [] : [`Experiments: ${record.arm.split(',').join(', ')}`]),
   ];
 }
 

@@ -77,6 +77,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     appKeys: [],
     arm: null,
     forced: null,
+    shadow: null,
     sessionName: null,
   };
   return [context, scope, read.exchange, members, bytes];
