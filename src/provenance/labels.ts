@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
+import { anyModel } from '../route/cooldowns.ts';
 
 export const other = 'other';
 export const none = 'none';
@@ -35,7 +36,8 @@ export class BoundedLabels {
 
   /** A target of which nobody says where its name is from: the policy's, if it was routed to before. */
   target(provider: string, model: string): string {
-    return this.model(provider, model, this.#routed.has(model));
+    // A provider as a whole, whose key is dead.
+    return model === anyModel ? anyModel : this.model(provider, model, this.#routed.has(model));
   }
 
   provider(provider: string | null): string {
