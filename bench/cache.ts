@@ -130,9 +130,11 @@ async function hits(): Promise<void> {
       for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
     }
     const counted = (await hitsCounted(stack)) - answered;
-    if (counted !== rounds * seconds * rate) throw new Error(`${counted} of ${rounds * seconds * rate} requests were hits`);
+    const asked = rounds * seconds * rate;
+    // On a machine that has no time Envoy lets a request pass; its time is then the provider's.
+    if (counted < asked * 0.98) throw new Error(`only ${counted} of ${asked} requests were hits`);
     const answer = await ask().then((response) => response.text());
-    process.stdout.write(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; no-op in ${existsSync(goNoop) ? 'Go' : 'Node'}; ${rounds} rounds of ${seconds} s at ${rate}/s each, medians (lowest–highest)\n`);
+    process.stdout.write(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; no-op in ${existsSync(goNoop) ? 'Go' : 'Node'}; ${rounds} rounds of ${seconds} s at ${rate}/s each, medians (lowest–highest); ${counted} of ${asked} were hits\n`);
     process.stdout.write(`direct response of ${answerBytes} bytes behind the no-op: ${show(spread(samples.floor), 3)} ms\n`);
     process.stdout.write(`hit in memory of ${answer.length} bytes: ${show(spread(samples.ours), 3)} ms\n`);
     process.stdout.write(`ratio: ${show(addedRatio(samples.floor.map(() => 0), samples.floor, samples.ours))}\n`);
