@@ -2,13 +2,16 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { openDatabase, rollupKeys, rollupSums } from '../src/ledger/database.ts';
+import { openDatabase, rollupKeys, rollupSums, type Db } from '../src/ledger/database.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import { savingsReport } from '../src/ledger/query.ts';
-import { verifyLedger } from '../src/ledger/verify.ts';
+import { withCopy } from '../src/ledger/postgres/copy.ts';
+import { isPostgres } from '../src/ledger/target.ts';
+import { verifyLedger, type VerifyResult } from '../src/ledger/verify.ts';
 import { uuidv7 } from '../src/provenance/id.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { record as sampleRecord } from '../test/support/decision.ts';
+import { postgresFolder, TestPostgres } from '../test/support/postgres.ts';
 import { killDrill } from './ledger-drill.ts';
 
 /** `npm run bench:ledger [SECONDS] [KILLS]`: what the ledger costs, what it sustains, and what a killed process loses. */
@@ -23,7 +26,8 @@ const fresh = (): ExchangeRecord => ({ ...template, id: uuidv7(), time: new Date
 
 say(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}; a record is ${JSON.stringify(template).length} bytes of JSON\n`);
 try {
-  await sustained();
+  await sustained(join(folder, 'sustained.db'));
+  if (postgresFolder !== null) await inPostgres();
   month();
   await drill();
 } finally {
@@ -31,8 +35,7 @@ try {
 }
 
 /** A paced stream of records, as a server would hand them over, first to nothing and then to a ledger. */
-async function sustained(): Promise<void> {
-  const file = join(folder, 'sustained.db');
+async function sustained(file: string): Promise<void> {
   const idle = await paced(() => undefined);
   const errors: string[] = [];
   const ledger = await Ledger.open({ file, version: 'bench', retention: { rowsMs: 400 * day, rollupsMs: 400 * day }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => errors.push(message) });
@@ -47,11 +50,10 @@ async function sustained(): Promise<void> {
   say(`${rate}/s for ${seconds} s: ${kept.records} records, ${ledger.counts.written} on disk, ${dropped} dropped, ${errors.length} failures, at most ${most} waiting; the last of them on disk ${Math.round(performance.now() - closing)} ms after the end`);
   say(`  on the request path: ${((kept.inSinkMs * 1000) / kept.records).toFixed(1)} µs a record`);
   say(`  event loop delay p50 / p99, ms: without ${idle.p50} / ${idle.p99}, with ${kept.p50} / ${kept.p99}`);
-  say(`  CPU of the process, all threads: without ${idle.cpu}%, with ${kept.cpu}% of one core; ${Math.round(statSync(file).size / kept.records)} bytes a record on disk`);
+  say(`  CPU of the process, all threads: without ${idle.cpu}%, with ${kept.cpu}% of one core${isPostgres(file) ? '' : `; ${Math.round(statSync(file).size / kept.records)} bytes a record on disk`}`);
   const from = performance.now();
-  const db = openDatabase(file, 'readonly');
-  const { ok, rows } = verifyLedger(db, { publicKey: null, checkpoints: [] });
-  db.close();
+  const check = (db: Db): VerifyResult => verifyLedger(db, { publicKey: null, checkpoints: [] });
+  const { ok, rows } = isPostgres(file) ? await withCopy({ place: file, passwordFile: null }, null, check) : inFile(file, check);
   say(`  verify: ${ok ? 'holds' : 'BROKEN'}, ${rows} rows in ${Math.round(performance.now() - from)} ms`);
 }
 
@@ -77,6 +79,25 @@ async function paced(sink: (record: ExchangeRecord) => void): Promise<{ records:
   const { user, system } = process.cpuUsage(cpu);
   const ms = (ns: number): string => (ns / 1e6).toFixed(2);
   return { records, inSinkMs, p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), cpu: (((user + system) / 1000 / (performance.now() - begin)) * 100).toFixed(0) };
+}
+
+function inFile<T>(file: string, work: (db: Db) => T): T {
+  const db = openDatabase(file, 'readonly');
+  try {
+    return work(db);
+  } finally {
+    db.close();
+  }
+}
+
+async function inPostgres(): Promise<void> {
+  const postgres = await TestPostgres.start({ fsync: true });
+  try {
+    say('in PostgreSQL, on the same machine:');
+    await sustained(postgres.url);
+  } finally {
+    await postgres.remove();
+  }
 }
 
 /** Roll-ups as 100 million requests leave them: thirty days, and in each as many combinations as one may have. */

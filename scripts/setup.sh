@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|chromium|all]. Quick and quiet when all is there. `all` is without chromium, which tests alone need.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|chromium|postgres|all]. Quick and quiet when all is there. `all` is without chromium, prometheus and postgres, which tests alone need.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -114,14 +114,30 @@ setup_chromium() {
   [ -x /usr/bin/chromium ] || { say 'chromium could not be installed'; exit 1; }
 }
 
+# PostgreSQL, for tests: Debian's server, without the cluster and the service that come with it.
+setup_postgres() {
+  if [ -n "${POSTGRES_BIN:-}" ] && [ -x "$POSTGRES_BIN/initdb" ]; then return; fi
+  if [ -n "$(find /usr/lib/postgresql -maxdepth 3 -name initdb 2>/dev/null | head -n 1)" ]; then return; fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then say 'no PostgreSQL here, and no right to install one: tests with it are skipped'; return; fi
+  say 'installing postgresql (Debian) …'
+  mkdir -p /etc/postgresql-common
+  [ -f /etc/postgresql-common/createcluster.conf ] || printf 'create_main_cluster = false\nstart_conf = manual\n' >/etc/postgresql-common/createcluster.conf
+  for try in 1 2; do
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold postgresql >/dev/null 2>&1 && return
+    apt-get update -qq >/dev/null 2>&1 || true
+  done
+  say 'postgresql could not be installed: tests with it are skipped'
+}
+
 case $what in
   deps) setup_deps ;;
   envoy) setup_envoy ;;
   envoy-versions) setup_envoy_versions ;;
   redis) setup_redis ;;
   prometheus) setup_prometheus ;;
+  postgres) setup_postgres ;;
   node) setup_node ;;
   chromium) setup_chromium ;;
-  all) setup_deps; setup_redis; setup_prometheus; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|chromium|all]'; exit 2 ;;
+  all) setup_deps; setup_redis; setup_node; setup_envoy ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|chromium|postgres|all]'; exit 2 ;;
 esac

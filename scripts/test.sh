@@ -4,4 +4,6 @@ set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh all
 sh scripts/setup.sh chromium
+sh scripts/setup.sh prometheus
+sh scripts/setup.sh postgres
 exec node_modules/.bin/node node_modules/vitest/vitest.mjs run "$@"

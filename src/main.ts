@@ -26,6 +26,7 @@ import { Session } from './extproc/session.ts';
 import { socketPath } from './extproc/socket.ts';
 import type { ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
 import { Ledger } from './ledger/ledger.ts';
+import { shownPlace } from './ledger/target.ts';
 import type { WebhookServer } from './kubernetes/webhook-server.ts';
 import { Admission } from './pipeline/admission.ts';
 import { Credentials } from './pipeline/credentials.ts';
@@ -91,8 +92,10 @@ export interface SluiceOptions {
 }
 
 export interface LedgerSettings {
-  /** SQLite file; null: no ledger. */
+  /** SQLite file, or `postgres://…`; null: no ledger. */
   readonly file: string | null;
+  /** File with the database's password. */
+  readonly passwordFile: string | null;
   /** Whether the user asked for it: then a file that cannot be opened stops the start, else it is told and left out. */
   readonly required: boolean;
   readonly retentionDays: number;
@@ -329,16 +332,17 @@ async function openLedger(settings: LedgerSettings, version: string, logger: Log
   try {
     return await Ledger.open({
       file,
+      passwordFile: settings.passwordFile,
       version,
       retention: { rowsMs: settings.retentionDays * dayMs, rollupsMs: Math.max(settings.retentionDays, rollupDays) * dayMs },
       signingKey: settings.keyFile === null ? null : readSigningKey(settings.keyFile),
       onCheckpoint: (checkpoint) => logger.info({ checkpoint }, 'ledger checkpoint'),
-      onError: (message) => logger.error({ err: message, file }, 'the ledger could not be written; it is tried again'),
+      onError: (message) => logger.error({ err: message, file: shownPlace(file) }, 'the ledger could not be written; it is tried again'),
       onPruned: (rows) => logger.info({ rows, retentionDays: settings.retentionDays }, 'old records left the ledger'),
     });
   } catch (error) {
     if (settings.required) throw error;
-    logger.warn({ err: error, file }, 'no ledger is kept: its default place cannot be written');
+    logger.warn({ err: error, file: shownPlace(file) }, 'no ledger is kept: its default place cannot be written');
     return null;
   }
 }

@@ -16,6 +16,8 @@ export class BudgetFile {
   #written: number;
   #writing: Promise<void> = Promise.resolve();
   #busy = false;
+  /** It was told that writing fails. */
+  #told = false;
 
   /** Reads what is there. Throws SluiceError when the file is none of ours: spending must not begin at zero by accident. */
   constructor(path: string, store: MemoryBudgetStore, onError: (error: unknown) => void) {
@@ -44,8 +46,10 @@ export class BudgetFile {
       await writeFile(`${this.#path}.new`, JSON.stringify({ version: 1, counters: this.#store.snapshot() }), { mode: 0o600, flush: true });
       await rename(`${this.#path}.new`, this.#path);
       this.#written = changes;
+      this.#told = false;
     } catch (error) {
-      this.#onError(error);
+      if (!this.#told) this.#onError(error);
+      this.#told = true;
     } finally {
       this.#busy = false;
     }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
-import { findDecisions, parseWindow } from '../ledger/query.ts';
+import { parseWindow } from '../ledger/query.ts';
 import { limits } from '../limits.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, costText } from './columns.ts';
-import { withLedger } from './open-ledger.ts';
+import { withReader } from './open-ledger.ts';
 
 interface DecisionsFlags {
   readonly where: readonly string[];
@@ -41,7 +41,7 @@ async function find(flags: DecisionsFlags, limit: number): Promise<readonly Exch
     return ((await askAdmin(flags.admin, '/decisions', query)) as { readonly decisions: readonly ExchangeRecord[] }).decisions;
   }
   const from = flags.window === undefined ? null : Date.now() - parseWindow(flags.window);
-  return withLedger(flags.ledger, (db) => findDecisions(db, { where: flags.where, from, limit }));
+  return withReader(flags.ledger, (ledger) => ledger.decisions({ where: flags.where, from, limit }));
 }
 
 function decisionsTable(records: readonly ExchangeRecord[]): string {

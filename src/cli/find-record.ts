@@ -3,9 +3,9 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 import type { Grade } from '../feedback/types.ts';
-import { findGrades, findRecord } from '../ledger/query.ts';
+import { shownPlace } from '../ledger/target.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
-import { withLedger } from './open-ledger.ts';
+import { withReader } from './open-ledger.ts';
 
 const cost = z.union([z.object({ known: z.literal(true), usd: z.number() }), z.object({ known: z.literal(false), reason: z.string() })]);
 
@@ -52,12 +52,12 @@ export async function findInLog(file: string, id: string): Promise<ExchangeRecor
 }
 
 /** The record in a ledger whose id is `id` or, when only one does, begins with it. Throws SluiceError. */
-export function findInLedger(file: string, id: string): GradedRecord {
-  const record = withLedger(file, (db) => {
-    const found = findRecord(db, id);
-    return found === null ? null : { ...found, grades: findGrades(db, found.id) };
+export async function findInLedger(place: string, id: string): Promise<GradedRecord> {
+  const record = await withReader(place, async (ledger) => {
+    const found = await ledger.record(id);
+    return found === null ? null : { ...found, grades: await ledger.grades(found.id) };
   });
-  if (record === null) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: file });
+  if (record === null) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: shownPlace(place) });
   return record;
 }
 

@@ -4,15 +4,15 @@ import { createInterface } from 'node:readline';
 import { Option, type Command } from 'commander';
 import { userHash } from '../budgets/user.ts';
 import { SluiceError } from '../errors.ts';
-import { openDatabase } from '../ledger/database.ts';
 import { exportLedger, type ExportFormat } from '../ledger/export.ts';
 import { parseWindow } from '../ledger/query.ts';
-import { LedgerWriter, type Whose } from '../ledger/store.ts';
+import type { Whose } from '../ledger/store.ts';
+import { shownPlace } from '../ledger/target.ts';
 import type { Checkpoint } from '../ledger/types.ts';
 import { verifyLedger, type VerifyResult } from '../ledger/verify.ts';
-import { defaultLedger, withLedger } from './open-ledger.ts';
+import { eraseIn, withRows } from './open-ledger.ts';
 
-const where = 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)';
+const where = 'the ledger: a file, or postgres://… (default: $SLUICE_LEDGER, or where serve keeps it)';
 
 /** `sluice ledger verify|export|erase`. */
 export function registerLedger(program: Command): void {
@@ -26,9 +26,9 @@ export function registerLedger(program: Command): void {
     .option('--json', 'print the result as JSON')
     .action(async (flags: { readonly ledger?: string; readonly publicKey?: string; readonly log?: string; readonly json?: boolean }) => {
       const options = { publicKey: flags.publicKey === undefined ? null : publicKey(flags.publicKey), checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log) };
-      const result = withLedger(flags.ledger, (db) => verifyLedger(db, options));
+      const result = await withRows(flags.ledger, null, (db) => verifyLedger(db, options));
       process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
-      if (!result.ok) throw new SluiceError('SLUICE_LEDGER_BROKEN', `${result.faultCount} faults in ${result.rows} rows.`, flags.ledger === undefined ? {} : { where: flags.ledger });
+      if (!result.ok) throw new SluiceError('SLUICE_LEDGER_BROKEN', `${result.faultCount} faults in ${result.rows} rows.`, flags.ledger === undefined ? {} : { where: shownPlace(flags.ledger) });
     });
   ledger
     .command('export')
@@ -39,14 +39,10 @@ export function registerLedger(program: Command): void {
     .option('--ledger <file>', where)
     .action(async (flags: { readonly format: ExportFormat; readonly out: string; readonly window?: string; readonly ledger?: string }) => {
       if (flags.format === 'parquet' && flags.out === '-') throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
-      const db = openDatabase(flags.ledger ?? process.env['SLUICE_LEDGER'] ?? defaultLedger(), 'readonly');
-      try {
-        const to = Date.now() + 1;
-        const count = await exportLedger(db, { format: flags.format, file: flags.out, from: flags.window === undefined ? 0 : to - parseWindow(flags.window), to });
-        process.stderr.write(`${count} exchanges written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
-      } finally {
-        db.close();
-      }
+      const to = Date.now() + 1;
+      const from = flags.window === undefined ? 0 : to - parseWindow(flags.window);
+      const count = await withRows(flags.ledger, from, (db) => exportLedger(db, { format: flags.format, file: flags.out, from, to }));
+      process.stderr.write(`${count} exchanges written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
     });
   ledger
     .command('erase')
@@ -56,18 +52,9 @@ export function registerLedger(program: Command): void {
     .option('--user-hash <hash>', 'the same, as records hold it')
     .requiredOption('--reason <text>', 'stands in the ledger')
     .option('--ledger <file>', where)
-    .action((flags: EraseFlags) => {
+    .action(async (flags: EraseFlags) => {
       const whose = whoseOf(flags);
-      const erased = withLedger(
-        flags.ledger,
-        (db) => {
-          const writer = new LedgerWriter(db, { version: 'erase' });
-          const count = writer.erase(whose, flags.reason);
-          writer.close();
-          return count;
-        },
-        'write',
-      );
+      const erased = await eraseIn(flags.ledger, whose, flags.reason);
       process.stdout.write(`${erased} rows of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`);
     });
 }

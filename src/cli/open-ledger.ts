@@ -1,6 +1,9 @@
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { openDatabase, type Db } from '../ledger/database.ts';
+import { openReader, type LedgerReader } from '../ledger/reader.ts';
+import { LedgerWriter, type Whose } from '../ledger/store.ts';
+import { isPostgres, type LedgerTarget } from '../ledger/target.ts';
 
 /** Where the ledger is kept when nobody says: the user's own state folder. */
 export function defaultLedger(): string {
@@ -12,11 +15,52 @@ export function defaultBudgets(): string {
   return join(dirname(defaultLedger()), 'budgets.json');
 }
 
-/** Opens the ledger that a command reads, does `work` with it, and closes it. Throws SluiceError. */
-export function withLedger<T>(file: string | undefined, work: (db: Db) => T, mode: 'readonly' | 'write' = 'readonly'): T {
-  const db = openDatabase(file ?? process.env['SLUICE_LEDGER'] ?? defaultLedger(), mode);
+/** The ledger that a command is about: what the flag says, else the environment, else where serve keeps it. */
+export function ledgerTarget(place: string | undefined): LedgerTarget {
+  return { place: place ?? process.env['SLUICE_LEDGER'] ?? defaultLedger(), passwordFile: process.env['SLUICE_LEDGER_PASSWORD_FILE'] ?? null };
+}
+
+/** Asks the ledger that a command reads. Throws SluiceError. */
+export async function withReader<T>(place: string | undefined, work: (reader: LedgerReader) => Promise<T>): Promise<T> {
+  const reader = await openReader(ledgerTarget(place));
   try {
-    return work(db);
+    return await work(reader);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Reads rows of the ledger: of a file, or of a copy of a database's. `from`: exchanges since then (ms since the epoch) will do; null: all. Throws SluiceError. */
+export async function withRows<T>(place: string | undefined, from: number | null, work: (db: Db) => T | Promise<T>): Promise<T> {
+  const target = ledgerTarget(place);
+  if (isPostgres(target.place)) return (await import('../ledger/postgres/copy.ts')).withCopy(target, from, work);
+  const db = openDatabase(target.place, 'readonly');
+  try {
+    return await work(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** Erases in the ledger. Throws SluiceError. */
+export async function eraseIn(place: string | undefined, whose: Whose, reason: string): Promise<number> {
+  const target = ledgerTarget(place);
+  if (isPostgres(target.place)) {
+    const writer = await (await import('../ledger/postgres/store.ts')).PostgresWriter.open(target, { version: 'erase' });
+    try {
+      const count = await writer.erase(whose, reason);
+      await writer.close();
+      return count;
+    } finally {
+      await writer.end();
+    }
+  }
+  const db = openDatabase(target.place, 'write');
+  try {
+    const writer = new LedgerWriter(db, { version: 'erase' });
+    const count = writer.erase(whose, reason);
+    writer.close();
+    return count;
   } finally {
     db.close();
   }

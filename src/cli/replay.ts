@@ -9,9 +9,10 @@ import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Replay, type ReplayReport } from '../replay/replay.ts';
-import { recordsOf } from '../replay/sources.ts';
+import { recordsIn, recordsOf } from '../replay/sources.ts';
 import { replayText } from '../replay/text.ts';
-import { defaultLedger } from './open-ledger.ts';
+import { isPostgres } from '../ledger/target.ts';
+import { ledgerTarget, withRows } from './open-ledger.ts';
 
 interface ReplayFlags {
   readonly policy: string;
@@ -39,7 +40,7 @@ export function registerReplay(program: Command): void {
     .description('what a policy would have done with recorded requests: moved ones, cost with its confidence interval, needs that are not met')
     .requiredOption('--policy <path>', 'the policy to ask about: a file, or a folder')
     .option('--against <path>', 'hold it against this policy (default: against what was recorded)')
-    .option('--from <source>', "ledger, or a file: a ledger, a server's log, an export as JSON lines", 'ledger')
+    .option('--from <source>', "ledger, postgres://…, or a file: a ledger, a server's log, an export as JSON lines", 'ledger')
     .option('--window <time>', 'how far back: 90m, 24h, 30d (default: all)')
     .option('--where <condition>', 'of a ledger: e.g. workspace=team-a; may be given more than once', (value: string, all: readonly string[]) => [...all, value], [])
     .option('--limit <n>', 'at most this many records, the newest of a ledger', '1000000')
@@ -54,9 +55,15 @@ export function registerReplay(program: Command): void {
       const limits = limitsOf(flags);
       const catalog = await loadCatalog(flags.catalog);
       const replay = new Replay(compiled(flags.policy, catalog), flags.against === undefined ? null : compiled(flags.against, catalog));
-      const file = flags.from === 'ledger' && !existsSync('ledger') ? (process.env['SLUICE_LEDGER'] ?? defaultLedger()) : flags.from;
-      const from = flags.window === undefined ? null : Date.now() - parseWindow(flags.window);
-      for await (const record of recordsOf({ file, from, where: flags.where, limit: numberOf(flags.limit, '--limit', 1) })) replay.add(record);
+      const file = flags.from === 'ledger' && !existsSync('ledger') ? ledgerTarget(undefined).place : flags.from;
+      const chosen = { from: flags.window === undefined ? null : Date.now() - parseWindow(flags.window), where: flags.where, limit: numberOf(flags.limit, '--limit', 1) };
+      if (isPostgres(file)) {
+        await withRows(file, chosen.from ?? 0, (db) => {
+          for (const record of recordsIn(db, chosen)) replay.add(record);
+        });
+      } else {
+        for await (const record of recordsOf({ file, ...chosen })) replay.add(record);
+      }
       const report = replay.report();
       process.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : replayText(report));
       const passed = limits.flatMap((check) => check(report) ?? []);

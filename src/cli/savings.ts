@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { parseWindow, savingsKeys, savingsReport, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
+import { parseWindow, savingsKeys, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
 import { limits } from '../limits.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from './columns.ts';
-import { withLedger } from './open-ledger.ts';
+import { withReader } from './open-ledger.ts';
 
 interface SavingsFlags {
   readonly window: string;
@@ -36,7 +36,7 @@ async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
   }
   const to = Date.now();
   const from = to - parseWindow(flags.window);
-  return withLedger(flags.ledger, (db) => savingsReport(db, { from, to, by, limit: limits.ledgerAnswers }));
+  return withReader(flags.ledger, (ledger) => ledger.savings({ from, to, by, limit: limits.ledgerAnswers }));
 }
 
 function savingsText(report: SavingsReport, window: string): string {

@@ -53,6 +53,7 @@ interface ServeFlags {
   readonly grace: string;
   readonly adminToken?: string;
   readonly ledger?: string;
+  readonly ledgerPasswordFile?: string;
   readonly ledgerRetention: string;
   readonly ledgerKey?: string;
 }
@@ -109,7 +110,8 @@ export function registerServe(program: Command): void {
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
     .option('--log-level <level>', `${logLevels.join(', ')}; PUT /log on the admin address changes it`, 'info')
     .option('--log-share <share>', 'share of the exchanges that went well that is logged, 0 to 1; all others always are', '1')
-    .option('--ledger <file>', `where every record is kept, or off (default: ${defaultLedger()})`, process.env['SLUICE_LEDGER'])
+    .option('--ledger <file>', `where every record is kept: a file, postgres://… for a fleet, or off (default: ${defaultLedger()})`, process.env['SLUICE_LEDGER'])
+    .option('--ledger-password-file <file>', 'password of the database', process.env['SLUICE_LEDGER_PASSWORD_FILE'])
     .option('--ledger-retention <days>', 'days that records stay in the ledger', '30')
     .option('--ledger-key <file>', "PEM of an Ed25519 private key that signs the ledger's checkpoints")
     .option('--grace <seconds>', 'longest drain on SIGTERM', '30')
@@ -159,7 +161,7 @@ export function registerServe(program: Command): void {
         log: flags.log,
         logLevel: flags.logLevel,
         logShare,
-        ledger: { file: flags.ledger === 'off' ? null : (flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, retentionDays: retention, keyFile: flags.ledgerKey ?? null },
+        ledger: { file: flags.ledger === 'off' ? null : (flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, passwordFile: flags.ledgerPasswordFile ?? null, retentionDays: retention, keyFile: flags.ledgerKey ?? null },
       });
       let closing = false;
       const stop = (): void => {

@@ -2,16 +2,14 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { SluiceError } from '../errors.ts';
-import { columnNames } from './types.ts';
+import { columnNames, columnTypes } from './types.ts';
 
 export type Db = Database.Database;
 
 /** Version of the tables, in SQLite's user_version. */
 const version = 2;
 
-const text = new Set(['id', 'workspace', 'user', 'api', 'requested_provider', 'requested_model', 'provider', 'model', 'tier', 'reason', 'rule', 'outcome', 'cache', 'policy', 'unknown']);
-const whole = new Set(['status', 'attempts', 'input', 'output']);
-const columnType = (name: string): string => (text.has(name) ? 'TEXT' : whole.has(name) ? 'INTEGER' : 'REAL');
+const sqliteTypes = { text: 'TEXT', whole: 'INTEGER', real: 'REAL' } as const;
 
 /** What the roll-ups group by, beside the time. */
 export const rollupKeys = ['workspace', 'requested_model', 'provider', 'model', 'tier', 'reason', 'outcome', 'cache'] as const;
@@ -32,7 +30,7 @@ const tables = `
 CREATE TABLE writers (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, host TEXT NOT NULL, pid INTEGER NOT NULL, started INTEGER NOT NULL, closed INTEGER);
 CREATE TABLE entries (
   writer INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
-  ${columnNames.map((name) => `"${name}" ${columnType(name)}`).join(', ')},
+  ${columnNames.map((name) => `"${name}" ${sqliteTypes[columnTypes[name]]}`).join(', ')},
   salt BLOB, body TEXT, content BLOB NOT NULL, hash BLOB NOT NULL,
   PRIMARY KEY (writer, seq)
 );

@@ -6,10 +6,14 @@ import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import type { DecisionsQuery, SavingsReport } from './query.ts';
 import type { Retention } from './store.ts';
+import { shownPlace, type LedgerTarget } from './target.ts';
 import type { Checkpoint, GradeEntry } from './types.ts';
 
 export interface LedgerOptions {
+  /** An SQLite file, or `postgres://…`. */
   readonly file: string;
+  /** File with the database's password. */
+  readonly passwordFile?: string | null;
   readonly version: string;
   readonly retention: Retention;
   /** PEM of an Ed25519 private key that signs checkpoints; null: unsigned. */
@@ -62,11 +66,11 @@ export class Ledger implements RecordSink, GradeSink {
   /** Opens the file and starts its writer. Rejects with SLUICE_LEDGER_UNUSABLE. */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const data: LedgerWorkerData = {
-      role: 'writer', file: options.file, version: options.version, retention: options.retention, signingKey: options.signingKey, checkpointMs: options.checkpointMs ?? minute, pruneMs: 60 * minute,
+      role: 'writer', target: targetOf(options), version: options.version, retention: options.retention, signingKey: options.signingKey, checkpointMs: options.checkpointMs ?? minute, pruneMs: 60 * minute,
     };
     const worker = startWorker(data);
     await new Promise<void>((resolve, reject) => {
-      const fail = (message: string): void => reject(new SluiceError('SLUICE_LEDGER_UNUSABLE', message, { where: options.file }));
+      const fail = (message: string): void => reject(new SluiceError('SLUICE_LEDGER_UNUSABLE', message, { where: shownPlace(options.file) }));
       worker.once('error', (error: Error) => fail(error.message));
       worker.once('message', (reply: WriterReply) => {
         if (reply.kind === 'ready') resolve();
@@ -201,7 +205,7 @@ export class Ledger implements RecordSink, GradeSink {
 
   /** Questions are answered on a thread of their own: a long one delays neither requests nor writes. */
   #startReader(): Worker {
-    const reader = startWorker({ role: 'reader', file: this.#options.file });
+    const reader = startWorker({ role: 'reader', target: targetOf(this.#options) });
     reader.unref();
     reader.on('message', (reply: ReaderReply) => {
       const question = this.#questions.get(reply.id);
@@ -218,6 +222,10 @@ export class Ledger implements RecordSink, GradeSink {
     reader.on('exit', end);
     return reader;
   }
+}
+
+function targetOf({ file, passwordFile }: LedgerOptions): LedgerTarget {
+  return { place: file, passwordFile: passwordFile ?? null };
 }
 
 function startWorker(data: LedgerWorkerData): Worker {

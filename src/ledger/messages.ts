@@ -1,12 +1,13 @@
 import type { Checkpoint } from './types.ts';
 import type { DecisionsQuery } from './query.ts';
 import type { Retention } from './store.ts';
+import type { LedgerTarget } from './target.ts';
 
 /** What the worker threads are started with. */
 export type LedgerWorkerData =
   | {
       readonly role: 'writer';
-      readonly file: string;
+      readonly target: LedgerTarget;
       readonly version: string;
       readonly retention: Retention;
       /** PEM of an Ed25519 key; null: checkpoints are not signed. */
@@ -14,7 +15,7 @@ export type LedgerWorkerData =
       readonly checkpointMs: number;
       readonly pruneMs: number;
     }
-  | { readonly role: 'reader'; readonly file: string };
+  | { readonly role: 'reader'; readonly target: LedgerTarget };
 
 /** To the writer's thread. `lines` is JSON lines, each ended by a newline. */
 export type WriterRequest = { readonly kind: 'append'; readonly lines: string; readonly count: number; readonly dropped: number } | { readonly kind: 'close' };

@@ -41,25 +41,38 @@ export interface Where {
   readonly values: readonly (string | number)[];
 }
 
+/** How a database says what SQL leaves open. */
+export interface SqlDialect {
+  /** Also for NULL. */
+  readonly isNot: string;
+  readonly is: string;
+  /** Whether a column holds the text `?`, whatever the case. */
+  readonly holds: (column: string) => string;
+  /** A number to be compared with. */
+  readonly number: string;
+}
+
+const sqliteDialect: SqlDialect = { is: 'IS', isNot: 'IS NOT', holds: (column) => `instr(lower(${column}), lower(?)) > 0`, number: '?' };
+
 /**
  * One condition as people write it: `tier=simple`, `cost>0.01`, `model!=gpt-5.1`, `workspace~team-` (holds the text),
  * `cost=unknown`. Throws SluiceError SLUICE_LEDGER_WHERE.
  */
-export function parseWhere(text: string): Where {
+export function parseWhere(text: string, dialect: SqlDialect = sqliteDialect): Where {
   const match = /^\s*([a-z_]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*?)\s*$/.exec(text);
   const field = match === null ? undefined : Object.hasOwn(fields, match[1]!) ? fields[match[1]!] : undefined;
   if (match === null || field === undefined) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}" is no condition.`, { where: '--where' });
   const [, , operator, value] = match as unknown as [string, string, string, string];
   const column = `"${field.column}"`;
   if (field.kind === 'text') {
-    if (operator === '~') return { sql: `instr(lower(${column}), lower(?)) > 0`, values: [value] };
-    if (operator === '=' || operator === '!=') return { sql: value === 'none' ? `${column} IS ${operator === '=' ? '' : 'NOT '}NULL` : `${column} IS ${operator === '=' ? '' : 'NOT '}?`, values: value === 'none' ? [] : [value] };
+    if (operator === '~') return { sql: dialect.holds(column), values: [value] };
+    if (operator === '=' || operator === '!=') return { sql: value === 'none' ? `${column} IS ${operator === '=' ? '' : 'NOT '}NULL` : `${column} ${operator === '=' ? dialect.is : dialect.isNot} ?`, values: value === 'none' ? [] : [value] };
     throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}": ${match[1]!} is a text; it is compared with =, != or ~.`, { where: '--where' });
   }
   if (value === 'unknown' && (operator === '=' || operator === '!=')) return { sql: `${column} IS ${operator === '=' ? '' : 'NOT '}NULL`, values: [] };
   const number = Number(value);
   if (value === '' || !Number.isFinite(number) || operator === '~') throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}": ${match[1]!} is a number, or unknown.`, { where: '--where' });
-  return { sql: `${column} ${operator} ?`, values: [number] };
+  return { sql: `${column} ${operator} ${dialect.number}`, values: [number] };
 }
 
 /** `90m`, `24h`, `30d` in ms. Throws SluiceError SLUICE_LEDGER_WINDOW. */
@@ -77,13 +90,18 @@ export interface DecisionsQuery {
   readonly limit: number;
 }
 
+/** The question for records, newest first. Throws SluiceError for a condition that cannot be read. */
+export function decisionsSql(query: DecisionsQuery, dialect: SqlDialect = sqliteDialect): Where {
+  const conditions = query.where.map((text) => parseWhere(text, dialect));
+  const sql = [`kind = 'exchange'`, 'body IS NOT NULL', ...(query.from === null ? [] : ['at >= ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
+  return { sql: `SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`, values: [...(query.from === null ? [] : [query.from]), ...conditions.flatMap((condition) => condition.values), query.limit] };
+}
+
 /** Records, newest first. Throws SluiceError for a condition that cannot be read. */
 export function findDecisions(db: Db, query: DecisionsQuery): ExchangeRecord[] {
-  const conditions = query.where.map(parseWhere);
-  const sql = [`kind = 'exchange'`, 'body IS NOT NULL', ...(query.from === null ? [] : ['at >= ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
-  const values = [...(query.from === null ? [] : [query.from]), ...conditions.flatMap((condition) => condition.values), query.limit];
+  const { sql, values } = decisionsSql(query);
   return db
-    .prepare<(string | number)[], string>(`SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`)
+    .prepare<(string | number)[], string>(sql)
     .pluck()
     .all(...values)
     .map((body) => JSON.parse(body) as ExchangeRecord);
@@ -91,9 +109,24 @@ export function findDecisions(db: Db, query: DecisionsQuery): ExchangeRecord[] {
 
 /** The record with an id, or the only one whose id begins so. Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS. */
 export function findRecord(db: Db, id: string): ExchangeRecord | null {
+  const low = idPrefix(id);
+  return low === null ? null : theOne(low, db.prepare<[string, string], { id: string; body: string }>(recordSql).all(low, `${low}g`));
+}
+
+/** Two values: the id's beginning, and what comes after all that begin so. */
+export const recordSql = `SELECT id, body FROM entries WHERE id >= ? AND id < ? AND id IS NOT NULL AND kind = 'exchange' ORDER BY id LIMIT 2`;
+
+/** One value: the id in full. */
+export const gradesSql = `SELECT body FROM entries WHERE id = ? AND kind = 'grade' AND body IS NOT NULL ORDER BY at`;
+
+/** Null for what cannot be the beginning of an id. */
+export function idPrefix(id: string): string | null {
   const low = id.toLowerCase();
-  if (!/^[0-9a-f-]{1,36}$/.test(low)) return null;
-  const found = db.prepare<[string, string], { id: string; body: string }>(`SELECT id, body FROM entries WHERE id >= ? AND id < ? AND id IS NOT NULL AND kind = 'exchange' ORDER BY id LIMIT 2`).all(low, `${low}g`);
+  return /^[0-9a-f-]{1,36}$/.test(low) ? low : null;
+}
+
+/** Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS. */
+export function theOne(low: string, found: readonly { readonly id: string; readonly body: string }[]): ExchangeRecord | null {
   const exact = found.find((row) => row.id === low) ?? (found.length === 1 ? found[0] : undefined);
   if (exact === undefined && found.length > 1) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found[0]!.id} and ${found[1]!.id} both begin with ${low}.`);
   return exact === undefined ? null : (JSON.parse(exact.body) as ExchangeRecord);
@@ -102,7 +135,7 @@ export function findRecord(db: Db, id: string): ExchangeRecord | null {
 /** The grades of one decision's answer, oldest first; `id` in full. */
 export function findGrades(db: Db, id: string): Grade[] {
   return db
-    .prepare<[string], string>(`SELECT body FROM entries WHERE id = ? AND kind = 'grade' AND body IS NOT NULL ORDER BY at`)
+    .prepare<[string], string>(gradesSql)
     .pluck()
     .all(id)
     .map((body) => (JSON.parse(body) as GradeEntry).grade);
@@ -146,13 +179,24 @@ export interface SavingsReport {
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
-const sumsSql = `sum(n) AS exchanges, sum(retried) AS retried, sum(cost) AS cost, sum(cost_unknown) AS costUnknown, sum(baseline) AS baseline, sum(savings) AS savings,
-  sum(savings_unknown) AS savingsUnknown, sum(input) AS input, sum(output) AS output, sum(usage_unknown) AS usageUnknown`;
+const sumsSql = `sum(n) AS exchanges, sum(retried) AS retried, sum(cost) AS cost, sum(cost_unknown) AS "costUnknown", sum(baseline) AS baseline, sum(savings) AS savings,
+  sum(savings_unknown) AS "savingsUnknown", sum(input) AS input, sum(output) AS output, sum(usage_unknown) AS "usageUnknown"`;
 
 const empty: Omit<SavingsLine, 'group'> = { exchanges: 0, retried: 0, cost: 0, costUnknown: 0, baseline: 0, savings: 0, savingsUnknown: 0, input: 0, output: 0, usageUnknown: 0 };
 
-/** What routing cost and saved in a window, from the roll-ups. `from` and `to` in ms since the epoch. Throws SluiceError for an unknown key. */
-export function savingsReport(db: Db, query: { readonly from: number; readonly to: number; readonly by: readonly string[]; readonly limit: number }): SavingsReport {
+export interface SavingsQuery {
+  readonly from: number;
+  readonly to: number;
+  readonly by: readonly string[];
+  readonly limit: number;
+}
+
+type Sums = { [K in keyof typeof empty]: number };
+export type SavingsGroup = Sums & Record<SavingsKey, string>;
+export type SavingsBucket = Sums & { readonly bucket: number };
+
+/** The two questions behind a report, and how their answers make it. `lines` null: no groups are asked for. Throws SluiceError for an unknown key. */
+export function savingsPlan(query: SavingsQuery): { readonly lines: Where | null; readonly trend: Where; readonly report: (lines: readonly SavingsGroup[], trend: readonly SavingsBucket[]) => SavingsReport } {
   const by = query.by.map((key) => {
     if (!(savingsKeys as readonly string[]).includes(key)) throw new SluiceError('SLUICE_LEDGER_GROUP', `"${key}" is no key.`, { where: '--by', fix: `Known keys: ${savingsKeys.join(', ')}.` });
     return key as SavingsKey;
@@ -160,27 +204,37 @@ export function savingsReport(db: Db, query: { readonly from: number; readonly t
   const from = query.from - (query.from % hourMs);
   const midnight = Math.ceil(from / dayMs) * dayMs;
   // Hours up to the first midnight, whole days from there on.
-  const source = `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ?)`;
+  const source = `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ?) AS sums`;
   const range = [from, Math.min(midnight, query.to), midnight, query.to];
-  type Sums = { [K in keyof typeof empty]: number };
   const keys = by.map((key) => `"${key}"`).join(', ');
-  const lines = by.length === 0 ? [] : db.prepare<number[], Sums & Record<SavingsKey, string>>(`SELECT ${keys}, ${sumsSql} FROM ${source} GROUP BY ${keys} ORDER BY cost DESC, exchanges DESC LIMIT ?`).all(...range, query.limit);
   const fine = query.to - from <= 3 * dayMs;
-  const trend = db
-    .prepare<number[], Sums & { readonly bucket: number }>(`SELECT ${fine ? 'at' : `at - at % ${dayMs}`} AS bucket, ${sumsSql} FROM ${fine ? '(SELECT * FROM by_hour WHERE at >= ? AND at < ?)' : source} GROUP BY bucket ORDER BY bucket`)
-    .all(...(fine ? [from, query.to] : range));
-  // A window's total is the sum of its trend: one pass over the roll-ups less.
-  const total = trend.reduce<Sums>((sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]])) as Sums, empty);
   return {
-    from: new Date(from).toISOString(),
-    to: new Date(query.to).toISOString(),
-    by,
-    currency: 'USD',
-    total: { group: [], ...total },
-    unknownShare: total.exchanges === 0 ? null : total.savingsUnknown / total.exchanges,
-    lines: lines.map((line) => ({ group: by.map((key) => line[key]), ...onlySums(line) })),
-    trend: trend.map((line) => ({ at: new Date(line.bucket).toISOString(), ...onlySums(line) })),
+    lines: by.length === 0 ? null : { sql: `SELECT ${keys}, ${sumsSql} FROM ${source} GROUP BY ${keys} ORDER BY cost DESC, exchanges DESC LIMIT ?`, values: [...range, query.limit] },
+    trend: {
+      sql: `SELECT ${fine ? 'at' : `at - at % ${dayMs}`} AS bucket, ${sumsSql} FROM ${fine ? '(SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums' : source} GROUP BY bucket ORDER BY bucket`,
+      values: fine ? [from, query.to] : range,
+    },
+    report: (lines, trend) => {
+      // A window's total is the sum of its trend: one pass over the roll-ups less.
+      const total = trend.reduce<Sums>((sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]])) as Sums, empty);
+      return {
+        from: new Date(from).toISOString(),
+        to: new Date(query.to).toISOString(),
+        by,
+        currency: 'USD',
+        total: { group: [], ...total },
+        unknownShare: total.exchanges === 0 ? null : total.savingsUnknown / total.exchanges,
+        lines: lines.map((line) => ({ group: by.map((key) => line[key]), ...onlySums(line) })),
+        trend: trend.map((line) => ({ at: new Date(line.bucket).toISOString(), ...onlySums(line) })),
+      };
+    },
   };
+}
+
+/** What routing cost and saved in a window, from the roll-ups. `from` and `to` in ms since the epoch. Throws SluiceError for an unknown key. */
+export function savingsReport(db: Db, query: SavingsQuery): SavingsReport {
+  const { lines, trend, report } = savingsPlan(query);
+  return report(lines === null ? [] : db.prepare<(string | number)[], SavingsGroup>(lines.sql).all(...lines.values), db.prepare<(string | number)[], SavingsBucket>(trend.sql).all(...trend.values));
 }
 
 function onlySums(line: { [K in keyof typeof empty]: number }): Omit<SavingsLine, 'group'> {

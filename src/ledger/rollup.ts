@@ -20,22 +20,23 @@ interface Cell {
 }
 
 /** Adds up exchanges by hour and day while they are written, so that sums over a month need not read a month of rows. */
-export class Rollups {
-  readonly #tables: readonly { readonly name: Table; readonly ms: number; readonly cells: Map<string, Cell>; readonly known: Map<number, Set<string>> }[] = [
+export class RollupCells {
+  readonly tables: readonly { readonly name: Table; readonly ms: number; readonly cells: Map<string, Cell>; readonly known: Map<number, Set<string>> }[] = [
     { name: 'by_hour', ms: hourMs, cells: new Map(), known: new Map() },
     { name: 'by_day', ms: dayMs, cells: new Map(), known: new Map() },
   ];
-  readonly #db: Db;
+  readonly #load: (table: Table, bucket: number) => Set<string>;
   readonly #maxKeys: number;
 
-  constructor(db: Db, maxKeys: number = limits.ledgerRollupKeys) {
-    this.#db = db;
+  /** `load`: keys of a bucket that are there already, joined by NUL. */
+  constructor(load: (table: Table, bucket: number) => Set<string>, maxKeys: number = limits.ledgerRollupKeys) {
+    this.#load = load;
     this.#maxKeys = maxKeys;
   }
 
   /** `at` in ms since the epoch. */
   add(at: number, columns: LedgerColumns): void {
-    for (const table of this.#tables) {
+    for (const table of this.tables) {
       const bucket = at - (at % table.ms);
       const keys = this.#bounded(table.name, table.known, bucket, rollupKeys.map((key) => columns[key] ?? none));
       const id = `${bucket} ${keys.join('\u0000')}`;
@@ -48,22 +49,9 @@ export class Rollups {
     }
   }
 
-  /** Writes what was added since the last time; within the caller's transaction. */
-  flush(): void {
-    for (const { name, cells } of this.#tables) {
-      if (cells.size === 0) continue;
-      const upsert = this.#db.prepare(
-        `INSERT INTO ${name} (at, ${rollupKeys.join(', ')}, ${rollupSums.join(', ')}) VALUES (${Array(1 + rollupKeys.length + rollupSums.length).fill('?').join(', ')})
-         ON CONFLICT DO UPDATE SET ${rollupSums.map((sum) => `${sum} = ${sum} + excluded.${sum}`).join(', ')}`,
-      );
-      for (const { at, keys, sums } of cells.values()) upsert.run(at, ...keys, ...rollupSums.map((sum) => sums[sum]));
-    }
-    this.discard();
-  }
-
-  /** Forgets what was added and not written: the transaction that it belongs to was rolled back. */
-  discard(): void {
-    for (const { cells } of this.#tables) cells.clear();
+  /** Forgets what was added: it is written, or the transaction that it belongs to was rolled back. */
+  clear(): void {
+    for (const { cells } of this.tables) cells.clear();
   }
 
   /** Workspaces and models are what callers say: beyond the bound of one bucket they are all `other`. */
@@ -72,8 +60,7 @@ export class Rollups {
     if (known === undefined) {
       // A few buckets are open at a time; an older one is read again when a late record comes.
       if (buckets.size >= 4) buckets.clear();
-      const rows = this.#db.prepare<[number], string>(`SELECT ${rollupKeys.join(` || char(0) || `)} FROM ${table} WHERE at = ?`).pluck().all(bucket);
-      buckets.set(bucket, (known = new Set(rows)));
+      buckets.set(bucket, (known = this.#load(table, bucket)));
     }
     const id = keys.join('\u0000');
     if (known.has(id)) return keys;
@@ -82,6 +69,40 @@ export class Rollups {
       return keys;
     }
     return keys.map((value, index) => (['workspace', 'requested_model', 'model'].includes(rollupKeys[index]!) ? other : value));
+  }
+}
+
+/** The same in an SQLite database. */
+export class Rollups {
+  readonly #db: Db;
+  readonly #cells: RollupCells;
+
+  constructor(db: Db, maxKeys?: number) {
+    this.#db = db;
+    this.#cells = new RollupCells((table, bucket) => new Set(db.prepare<[number], string>(`SELECT ${rollupKeys.join(` || char(0) || `)} FROM ${table} WHERE at = ?`).pluck().all(bucket)), maxKeys);
+  }
+
+  /** `at` in ms since the epoch. */
+  add(at: number, columns: LedgerColumns): void {
+    this.#cells.add(at, columns);
+  }
+
+  /** Writes what was added since the last time; within the caller's transaction. */
+  flush(): void {
+    for (const { name, cells } of this.#cells.tables) {
+      if (cells.size === 0) continue;
+      const upsert = this.#db.prepare(
+        `INSERT INTO ${name} (at, ${rollupKeys.join(', ')}, ${rollupSums.join(', ')}) VALUES (${Array(1 + rollupKeys.length + rollupSums.length).fill('?').join(', ')})
+         ON CONFLICT DO UPDATE SET ${rollupSums.map((sum) => `${sum} = ${sum} + excluded.${sum}`).join(', ')}`,
+      );
+      for (const { at, keys, sums } of cells.values()) upsert.run(at, ...keys, ...rollupSums.map((sum) => sums[sum]));
+    }
+    this.#cells.clear();
+  }
+
+  /** Forgets what was added and not written: the transaction that it belongs to was rolled back. */
+  discard(): void {
+    this.#cells.clear();
   }
 }
 

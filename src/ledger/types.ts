@@ -45,6 +45,12 @@ export const columnNames = [
   'cost', 'baseline', 'savings', 'unknown', 'input', 'output', 'score', 'overhead', 'ttft', 'latency',
 ] as const satisfies readonly (keyof LedgerColumns)[];
 
+const whole: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>(['status', 'attempts', 'input', 'output']);
+const real: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>(['cost', 'baseline', 'savings', 'score', 'overhead', 'ttft', 'latency']);
+
+/** What a database keeps a column as. */
+export const columnTypes = Object.fromEntries(columnNames.map((name) => [name, whole.has(name) ? 'whole' : real.has(name) ? 'real' : 'text'])) as Readonly<Record<keyof LedgerColumns, 'text' | 'whole' | 'real'>>;
+
 /** The columns of a record; pure, so that `verify` can derive them again and find an altered one. */
 export function columnsOf(record: ExchangeRecord): LedgerColumns {
   const { decision, cost, baseline, savings, usage, verdict, timing } = record;

@@ -1,8 +1,8 @@
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { SluiceError } from '../errors.ts';
-import { parseWhere } from '../ledger/query.ts';
-import { openDatabase } from '../ledger/database.ts';
+import { decisionsSql } from '../ledger/query.ts';
+import { openDatabase, type Db } from '../ledger/database.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
 
 export interface SourceOptions {
@@ -21,23 +21,22 @@ const sqlite = 'SQLite format 3\0';
 /** Records of a ledger, of a server's log, or of an export as JSON lines; which it is, the file says. Throws SluiceError. */
 export async function* recordsOf(options: SourceOptions): AsyncGenerator<ExchangeRecord> {
   if (beginsAsSqlite(options.file)) {
-    yield* fromLedger(options);
+    const db = openDatabase(options.file, 'readonly');
+    try {
+      yield* recordsIn(db, options);
+    } finally {
+      db.close();
+    }
     return;
   }
   if (options.where.length > 0) throw new SluiceError('SLUICE_CLI_USAGE', 'conditions are for a ledger; this is another file.', { where: '--where' });
   yield* fromLines(options);
 }
 
-function* fromLedger({ file, from, where, limit }: SourceOptions): Generator<ExchangeRecord> {
-  const conditions = where.map(parseWhere);
-  const db = openDatabase(file, 'readonly');
-  try {
-    const sql = [`kind = 'exchange'`, 'body IS NOT NULL', ...(from === null ? [] : ['at >= ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
-    const values = [...(from === null ? [] : [from]), ...conditions.flatMap((condition) => condition.values), limit];
-    for (const body of db.prepare<(string | number)[], string>(`SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`).pluck().iterate(...values)) yield JSON.parse(body) as ExchangeRecord;
-  } finally {
-    db.close();
-  }
+/** Records of a ledger, newest first, one at a time. */
+export function* recordsIn(db: Db, { from, where, limit }: Omit<SourceOptions, 'file'>): Generator<ExchangeRecord> {
+  const { sql, values } = decisionsSql({ where, from, limit });
+  for (const body of db.prepare<(string | number)[], string>(sql).pluck().iterate(...values)) yield JSON.parse(body) as ExchangeRecord;
 }
 
 async function* fromLines({ file, from, limit }: SourceOptions): AsyncGenerator<ExchangeRecord> {

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import { SluiceError } from '../../errors.ts';
+import type { SqlDialect } from '../query.ts';
+import { shownPlace, type LedgerTarget } from '../target.ts';
+
+export type PgClient = pg.Client;
+
+/** Longest wait for a connection, and for an answer, in ms. */
+const connectMs = 5_000;
+const statementMs = 60_000;
+
+/** PostgreSQL's type numbers of bigint and numeric. Counts and times are far below 2^53. */
+const wholeNumbers: ReadonlySet<number> = new Set([20, 1700]);
+
+export const postgresDialect: SqlDialect = {
+  is: 'IS NOT DISTINCT FROM',
+  isNot: 'IS DISTINCT FROM',
+  holds: (column) => `position(lower(?) in lower(${column})) > 0`,
+  number: '?::double precision',
+};
+
+/** Values are numbered in PostgreSQL. */
+export function numbered(sql: string): string {
+  let at = 0;
+  return sql.replaceAll('?', () => `$${++at}`);
+}
+
+const parserOf = pg.types.getTypeParser as (type: number) => (value: string) => unknown;
+
+/** A connection of its own. Throws SluiceError, which names no password. */
+export async function connect({ place, passwordFile }: LedgerTarget): Promise<PgClient> {
+  try {
+    const client = new pg.Client({
+      connectionString: place,
+      ...(passwordFile === null ? {} : { password: readFileSync(passwordFile, 'utf8').trim() }),
+      application_name: 'sluice',
+      connectionTimeoutMillis: connectMs,
+      statement_timeout: statementMs,
+      keepAlive: true,
+      types: { getTypeParser: (type: number) => (wholeNumbers.has(type) ? Number : parserOf(type)) },
+    });
+    // A connection that breaks while nobody asks is noticed by the next one that does.
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  } catch (error) {
+    throw unusable(place, error);
+  }
+}
+
+export function unusable(place: string, error: unknown): SluiceError {
+  return new SluiceError('SLUICE_LEDGER_UNUSABLE', error instanceof Error ? error.message : String(error), { where: shownPlace(place), cause: error });
+}

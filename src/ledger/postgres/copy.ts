@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openDatabase, rollupKeys, rollupSums, type Db } from '../database.ts';
+import type { LedgerTarget } from '../target.ts';
+import { columnNames } from '../types.ts';
+import type { PgClient } from './connect.ts';
+import { openPostgres } from './tables.ts';
+
+/** Rows that one question brings. */
+const fetched = 2_000;
+
+/**
+ * Does `work` on a copy of a ledger of PostgreSQL's in a temporary SQLite file, as of one moment: what checks, exports and
+ * replays one does the same for the other. `from` (ms since the epoch) leaves older exchanges out, and with them the chain whole
+ * only where it is null.
+ */
+export async function withCopy<T>(target: LedgerTarget, from: number | null, work: (db: Db) => T | Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
+  const client = await openPostgres(target, 'readonly');
+  const db = openDatabase(join(folder, 'ledger.db'), 'write');
+  try {
+    // A copy that is thrown away need not survive a power cut.
+    db.pragma('synchronous = OFF');
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await copyTable(client, db, 'writers', ['n', 'id', 'host', 'pid', 'started', 'closed']);
+    await copyTable(client, db, 'entries', ['writer', 'seq', 'kind', 'at', ...columnNames, 'salt', 'body', 'content', 'hash'], from === null ? '' : `WHERE at >= ${Math.floor(from)}`);
+    if (from === null) {
+      await copyTable(client, db, 'pruned', ['writer', 'seq', 'hash']);
+      await copyTable(client, db, 'checkpoints', ['writer', 'seq', 'hash', 'at', 'signature']);
+      for (const table of ['by_hour', 'by_day']) await copyTable(client, db, table, ['at', ...rollupKeys, ...rollupSums]);
+    }
+    await client.query('COMMIT');
+    return await work(db);
+  } finally {
+    await client.end().catch(() => undefined);
+    db.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function copyTable(client: PgClient, db: Db, table: string, columns: readonly string[], where = ''): Promise<void> {
+  const names = columns.map((name) => `"${name}"`).join(', ');
+  const insert = db.prepare(`INSERT INTO ${table} (${names}) VALUES (${columns.map(() => '?').join(', ')})`);
+  await client.query(`DECLARE rows_of_${table} NO SCROLL CURSOR FOR SELECT ${names} FROM ${table} ${where}`);
+  for (;;) {
+    const { rows } = await client.query<unknown[]>({ text: `FETCH ${fetched} FROM rows_of_${table}`, rowMode: 'array' });
+    if (rows.length === 0) break;
+    db.transaction(() => {
+      for (const row of rows) insert.run(...row);
+    })();
+  }
+  await client.query(`CLOSE rows_of_${table}`);
+}

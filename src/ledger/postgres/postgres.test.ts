@@ -1,0 +1,247 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { line, sample } from '../../../test/support/ledger.ts';
+import { postgresFolder, TestPostgres } from '../../../test/support/postgres.ts';
+import { openDatabase } from '../database.ts';
+import { Ledger } from '../ledger.ts';
+import { savingsReport } from '../query.ts';
+import { openReader, type LedgerReader } from '../reader.ts';
+import { LedgerWriter } from '../store.ts';
+import { shownPlace, type LedgerTarget } from '../target.ts';
+import { verifyLedger, type VerifyResult } from '../verify.ts';
+import { withCopy } from './copy.ts';
+import { PostgresWriter } from './store.ts';
+
+const now = Date.UTC(2026, 10, 21, 12, 30);
+const dayMs = 86_400_000;
+let postgres: TestPostgres;
+let target: LedgerTarget;
+const writers: PostgresWriter[] = [];
+const readers: LedgerReader[] = [];
+
+/** Between a writer and the server: hands a COMMIT on, and cuts the connection before its answer. */
+class LossyProxy {
+  dropAtCommit = false;
+  readonly url: string;
+  readonly #server: Server;
+
+  private constructor(server: Server, url: string) {
+    this.#server = server;
+    this.url = url;
+  }
+
+  static async before(url: string): Promise<LossyProxy> {
+    const { port } = new URL(url);
+    const server = createServer((near) => {
+      const far = connect(Number(port), '127.0.0.1');
+      for (const socket of [near, far]) socket.on('error', () => undefined);
+      near.on('data', (bytes) => {
+        far.write(bytes);
+        if (!proxy.dropAtCommit || !bytes.includes('COMMIT')) return;
+        proxy.dropAtCommit = false;
+        // Its answer goes to nobody.
+        far.removeAllListeners('data');
+        far.once('data', () => {
+          near.destroy();
+          far.destroy();
+        });
+      });
+      far.on('data', (bytes) => near.write(bytes));
+      near.on('close', () => far.destroy());
+      far.on('close', () => near.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const proxy: LossyProxy = new LossyProxy(server, url.replace(`:${port}`, `:${(server.address() as AddressInfo).port}`));
+    return proxy;
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
+  beforeAll(async () => {
+    postgres = await TestPostgres.start();
+    target = { place: postgres.url, passwordFile: null };
+  }, 60_000);
+  afterAll(() => postgres.remove());
+  beforeEach(() => postgres.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public'));
+  afterEach(async () => {
+    for (const writer of writers.splice(0)) await writer.end();
+    for (const reader of readers.splice(0)) await reader.close();
+  });
+
+  const open = async (): Promise<PostgresWriter> => {
+    const writer = await PostgresWriter.open(target, { version: 'test' });
+    writers.push(writer);
+    return writer;
+  };
+  const reader = async (): Promise<LedgerReader> => {
+    const opened = await openReader(target);
+    readers.push(opened);
+    return opened;
+  };
+  const verify = (): Promise<VerifyResult> => withCopy(target, null, (db) => verifyLedger(db, { publicKey: null, checkpoints: [] }));
+  const graded = (decision: string): string => JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score: 0.5, source: 'user' }, workspace: 'red' });
+
+  it('answers as one in SQLite does, and verifies', async () => {
+    const records = Array.from({ length: 30 }, (_, at) => sample(now - at * 3_600_000, { workspace: at % 3 === 0 ? 'blue' : 'red', ...(at % 5 === 0 ? { cost: { known: false as const, reason: 'price' as const }, savings: { known: false as const, reason: 'price' as const } } : {}) }));
+    const lines = [...records.map(line), graded(records[0]!.id)];
+    const writer = await open();
+    await writer.append(lines.slice(0, 10));
+    await writer.append(lines.slice(10), 3);
+    await writer.checkpoint(null);
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-both-'));
+    const db = openDatabase(join(folder, 'ledger.db'), 'write');
+    new LedgerWriter(db, { version: 'test' }).append(lines);
+    const asked = await reader();
+    for (const by of [[], ['workspace', 'model', 'tier']]) {
+      const query = { from: now - 10 * dayMs, to: now + 1, by, limit: 10 };
+      expect(await asked.savings(query)).toEqual(savingsReport(db, query));
+    }
+    db.close();
+    rmSync(folder, { recursive: true });
+    const decided = async (...where: string[]): Promise<string[]> => (await asked.decisions({ where, from: null, limit: 100 })).map(({ id }) => id);
+    expect(await decided()).toEqual(records.map(({ id }) => id));
+    expect(await decided('workspace=blue', 'cost=unknown')).toEqual(records.filter((_, at) => at % 15 === 0).map(({ id }) => id));
+    expect(await decided('workspace~RE', 'cost>0.0001', 'status>=200.5')).toEqual([]);
+    expect((await decided('workspace!=red', 'attempts>=0.5')).length).toBe(10);
+    expect(await decided('rule!=none')).toEqual([]);
+    expect(await asked.record(records[3]!.id)).toEqual(JSON.parse(lines[3]!));
+    expect(await asked.grades(records[0]!.id)).toHaveLength(1);
+    expect(await asked.record('nothing')).toBeNull();
+    await expect(asked.savings({ from: 0, to: 1, by: ['nonsense'], limit: 1 })).rejects.toMatchObject({ code: 'SLUICE_LEDGER_GROUP' });
+    await writer.close();
+    expect(await verify()).toMatchObject({ ok: true, rows: 34, writers: 1, checkpoints: 1, gaps: [expect.stringContaining('dropped 3 records')] });
+  });
+
+  it.each([
+    ['an altered cost', `UPDATE entries SET cost = 0 WHERE seq = 4`, 'altered'],
+    ['a missing row', `DELETE FROM entries WHERE seq = 4`, 'missing'],
+    ['an altered sum', `UPDATE by_hour SET savings = savings * 2`, 'rollup'],
+  ])('shows %s', async (_what, sql, kind) => {
+    const writer = await open();
+    await writer.append([1, 2, 3, 4, 5].map((at) => line(sample(now + at))));
+    await writer.close();
+    await postgres.query(sql);
+    expect((await verify()).faults.map((fault) => fault.kind)).toContain(kind);
+  });
+
+  it('takes many writers at once, and their sums hold', async () => {
+    const four = await Promise.all([open(), open(), open(), open()]);
+    await Promise.all(
+      four.map(async (writer, which) => {
+        for (let batch = 0; batch < 10; batch++) await writer.append(Array.from({ length: 10 }, (_, at) => line(sample(now + batch * 1_000 + at, { workspace: `team-${(at + which) % 4}` }))));
+        await writer.close();
+      }),
+    );
+    expect(await verify()).toMatchObject({ ok: true, rows: 408, writers: 4, gaps: [] });
+  });
+
+  it('writes down that a writer ended without closing, wherever it ran, and leaves living ones alone', async () => {
+    const gone = await open();
+    await gone.append([line(sample(now))]);
+    await gone.end();
+    const living = await open();
+    await living.append([line(sample(now + 1))]);
+    const next = await open();
+    await Promise.all([living.close(), next.close()]);
+    const { ok, gaps } = await verify();
+    expect([ok, gaps]).toEqual([true, [expect.stringContaining(`writer ${gone.id} ended without closing after row 2`)]]);
+  });
+
+  it('goes on after the server was restarted, and writes nothing twice when only the answer to a commit was lost', async () => {
+    const writer = await open();
+    await writer.append([line(sample(now))]);
+    await postgres.stop('immediate');
+    const batch = [line(sample(now + 1)), line(sample(now + 2))];
+    await expect(writer.append(batch)).rejects.toThrow();
+    await postgres.restart();
+    await writer.append(batch);
+    await writer.close();
+    expect(await verify()).toMatchObject({ ok: true, rows: 5 });
+
+    // A commit that goes through and whose answer does not.
+    const proxy = await LossyProxy.before(postgres.url);
+    const far = await PostgresWriter.open({ place: proxy.url, passwordFile: null }, { version: 'test' });
+    writers.push(far);
+    proxy.dropAtCommit = true;
+    const doubtful = [line(sample(now + 3))];
+    await expect(far.append(doubtful)).rejects.toThrow();
+    await far.append(doubtful);
+    await far.append([line(sample(now + 4))]);
+    await far.close();
+    await far.end();
+    await proxy.close();
+    expect(await verify()).toMatchObject({ ok: true, rows: 9, gaps: [] });
+  }, 30_000);
+
+  it('erases a user and a workspace, removes what is old, and holds', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: now - 50 * dayMs });
+    const writer = await open();
+    vi.useRealTimers();
+    const records = [0, 1, 2, 3].map((day) => sample(now - day * 10 * dayMs, { user: day === 0 ? 'abcdefabcdefabcd' : null, workspace: day === 1 ? 'secret-team' : 'red' })).reverse();
+    await writer.append([...records.map(line), graded(records[3]!.id)]);
+    expect(await writer.erase({ user: 'abcdefabcdefabcd' }, 'asked for')).toBe(2);
+    expect(await writer.erase({ workspace: 'secret-team' }, 'asked for')).toBe(1);
+    expect(await verify()).toMatchObject({ ok: true, erased: 3 });
+    expect((await (await reader()).savings({ from: now - 40 * dayMs, to: now + 1, by: ['workspace'], limit: 10 })).lines.map(({ group, exchanges }) => [...group, exchanges])).toEqual(expect.arrayContaining([['erased', 1], ['red', 3]]));
+    const held = await postgres.query<{ all: string }>(`SELECT coalesce(string_agg(entries::text, ''), '') AS all FROM entries`);
+    expect(held[0]!.all).not.toContain('secret-team');
+    expect(await writer.prune({ rowsMs: 25 * dayMs, rollupsMs: 400 * dayMs }, now)).toBeGreaterThan(0);
+    await writer.prune({ rowsMs: 25 * dayMs, rollupsMs: 400 * dayMs }, now);
+    await writer.close();
+    expect(await verify()).toMatchObject({ ok: true });
+  });
+
+  it('serves a server: records, questions, an outage that loses nothing, and the commands', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-pg-'));
+    const errors: string[] = [];
+    const ledger = await Ledger.open({ file: postgres.url, version: 'test', retention: { rowsMs: 40 * dayMs, rollupsMs: 400 * dayMs }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => errors.push(message) });
+    const records = [0, 1, 2].map((at) => sample(Date.now() + at));
+    ledger.record(records[0]!);
+    await expect.poll(() => ledger.counts.written, { timeout: 10_000 }).toBe(1);
+    expect(await ledger.decisions({ where: [], from: null, limit: 10 })).toHaveLength(1);
+    await postgres.stop('immediate');
+    ledger.record(records[1]!);
+    await expect.poll(() => errors.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    ledger.record(records[2]!);
+    await postgres.restart();
+    await expect.poll(() => ledger.counts.written, { timeout: 15_000 }).toBe(3);
+    expect((await ledger.find(records[2]!.id))?.id).toBe(records[2]!.id);
+    await ledger.close();
+    expect(ledger.counts).toMatchObject({ dropped: 0, waiting: 0 });
+
+    const cli = fileURLToPath(new URL('../../cli/index.ts', import.meta.url));
+    const run = async (...args: string[]): Promise<string> => (await promisify(execFile)(process.execPath, [cli, ...args], { env: { ...process.env, SLUICE_LEDGER: postgres.url } })).stdout;
+    expect(await run('ledger', 'verify')).toContain('everything holds');
+    expect(await run('savings', '--window', '24h', '--by', 'workspace')).toMatch(/of 3 exchanges/);
+    expect(await run('explain', '--ledger', postgres.url, records[0]!.id)).toContain(`Decision ${records[0]!.id}`);
+    const out = join(folder, 'out.jsonl');
+    await run('ledger', 'export', '--format', 'jsonl', '--out', out);
+    expect(readFileSync(out, 'utf8').trim().split('\n')).toHaveLength(3);
+    writeFileSync(join(folder, 'policy.yaml'), 'version: 1\n');
+    expect(JSON.parse(await run('replay', '--policy', join(folder, 'policy.yaml'), '--json'))).toMatchObject({ read: 3 });
+    expect(await run('ledger', 'erase', '--workspace', 'red', '--reason', 'test')).toContain('3 rows of red erased');
+    expect(await run('ledger', 'verify')).toContain('everything holds');
+    rmSync(folder, { recursive: true });
+  }, 60_000);
+
+  it('names no password when it cannot be reached', async () => {
+    const place = 'postgres://sluice:hush@127.0.0.1:1/nowhere';
+    expect(shownPlace(place)).toBe('postgres://sluice@127.0.0.1:1/nowhere');
+    const error = await openReader({ place, passwordFile: null }).then(
+      () => null,
+      (caught: unknown) => caught as Error,
+    );
+    expect(error).toMatchObject({ code: 'SLUICE_LEDGER_UNUSABLE', where: 'postgres://sluice@127.0.0.1:1/nowhere' });
+    expect(error?.message).not.toContain('hush');
+  });
+});

@@ -1,0 +1,62 @@
+import { rollupKeys, rollupSums } from '../database.ts';
+import { columnNames, columnTypes } from '../types.ts';
+import { connect, unusable, type PgClient } from './connect.ts';
+import type { LedgerTarget } from '../target.ts';
+
+/** Version of the tables. */
+const version = 1;
+
+/** Advisory locks of ours: making tables, pruning, and one for each living writer. */
+export const locks = { schema: 0x51_c1_0001, prune: 0x51_c1_0002, writers: 0x51_c1_0003 } as const;
+
+const pgTypes = { text: 'TEXT', whole: 'BIGINT', real: 'DOUBLE PRECISION' } as const;
+
+const rollup = (name: string): string => `
+CREATE TABLE ${name} (
+  at BIGINT NOT NULL, ${rollupKeys.map((key) => `${key} TEXT NOT NULL`).join(', ')},
+  ${rollupSums.map((sum) => `${sum} ${['cost', 'baseline', 'savings'].includes(sum) ? 'DOUBLE PRECISION' : 'BIGINT'} NOT NULL`).join(', ')},
+  PRIMARY KEY (at, ${rollupKeys.join(', ')})
+);`;
+
+/**
+ * The same as in SQLite (src/ledger/database.ts), so that a copy of one can be read as the other. Rows of a few KB stay whole and
+ * uncompressed in their page: compressing each would be most of the work of writing it. Beginnings of ids are ranges in byte order.
+ */
+const tables = `
+CREATE TABLE ledger_version (version INTEGER NOT NULL);
+INSERT INTO ledger_version VALUES (${version});
+CREATE TABLE writers (n SERIAL PRIMARY KEY, id TEXT NOT NULL UNIQUE, host TEXT NOT NULL, pid INTEGER NOT NULL, started BIGINT NOT NULL, closed BIGINT);
+CREATE TABLE entries (
+  writer INTEGER NOT NULL, seq BIGINT NOT NULL, kind TEXT NOT NULL, at BIGINT NOT NULL,
+  ${columnNames.map((name) => `"${name}" ${pgTypes[columnTypes[name]]}${name === 'id' ? ' COLLATE "C"' : ''}`).join(', ')},
+  salt BYTEA, body TEXT, content BYTEA NOT NULL, hash BYTEA NOT NULL,
+  PRIMARY KEY (writer, seq)
+) WITH (toast_tuple_target = 8160);
+CREATE INDEX entries_at ON entries (at);
+CREATE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
+CREATE INDEX entries_user ON entries ("user") WHERE "user" IS NOT NULL;
+CREATE TABLE pruned (writer TEXT PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL);
+CREATE TABLE checkpoints (writer TEXT NOT NULL, seq BIGINT NOT NULL, hash TEXT NOT NULL, at TEXT NOT NULL, signature TEXT, PRIMARY KEY (writer, seq));
+${rollup('by_hour')}
+${rollup('by_day')}
+`;
+
+/** Connects, and makes the tables in `write` mode where there are none. Throws SluiceError when they are of another version. */
+export async function openPostgres(target: LedgerTarget, mode: 'write' | 'readonly'): Promise<PgClient> {
+  const client = await connect(target);
+  try {
+    if (mode === 'write') {
+      await client.query('BEGIN');
+      await client.query('SELECT pg_advisory_xact_lock($1)', [locks.schema]);
+      const { rows } = await client.query<{ found: string | null }>(`SELECT to_regclass('ledger_version')::text AS found`);
+      if (rows[0]?.found === null) await client.query(tables);
+      await client.query('COMMIT');
+    }
+    const { rows } = await client.query<{ version: number }>('SELECT version FROM ledger_version');
+    if (rows[0]?.version !== version) throw new Error(`its tables have version ${rows[0]?.version ?? 'none'}, this Sluice reads version ${version}`);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw unusable(target.place, error);
+  }
+}
