@@ -8,6 +8,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { ApiError, GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { userHash } from '../src/budgets/user.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { redisBinary, TestRedis } from './support/redis.ts';
@@ -175,6 +176,24 @@ describe('a budget in use', () => {
     expect(JSON.parse(messages.find(({ path }) => path === '/slack')!.body)).toMatchObject({ text: expect.stringContaining('has passed 1%') as string });
     const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
     expect(metrics).toContain('llm_proxy_budget_messages_total{budget="told",result="sent"} 2');
+  });
+
+  it('knows users by what apps say of them in the body, and believes a header first', async () => {
+    const record = async (client: OpenAI, extra: object, headers: Readonly<Record<string, string>> = {}): Promise<string | null> => {
+      const { response } = await client.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }], ...extra }, { headers }).withResponse();
+      const url = `${stack.adminUrl}/decisions/${response.headers.get('x-sluice-decision') ?? ''}`;
+      await expect.poll(async () => (await fetch(url)).status, { timeout: 5_000 }).toBe(200);
+      return ((await fetch(url).then((answer) => answer.json())) as { user: string | null }).user;
+    };
+    const client = openai('anyone');
+    expect(await record(client, { user: 'ann' })).toBe(userHash('ann'));
+    expect(await record(client, { safety_identifier: 'ann' })).toBe(userHash('ann'));
+    expect(await record(client, { user: 'ann' }, { 'x-sluice-user': 'bob' })).toBe(userHash('bob'));
+    expect(await record(client, {})).toBeNull();
+    const anthropic = new Anthropic({ apiKey: 'test', baseURL: stack.url, defaultHeaders: { 'x-sluice-workspace': 'told' } });
+    for (const user_id of ['carl', 'carl_session_1', 'carl__session_2']) await anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 50, metadata: { user_id }, messages: [{ role: 'user', content: 'What is a CDN?' }] });
+    expect(Object.keys(await spentOf('told'))).toContain(userHash('carl'));
+    expect(Object.keys(await spentOf('told'))).toHaveLength(2);
   });
 
   it('is shown by command, and outlives the process', { timeout: 60_000 }, async () => {

@@ -39,6 +39,7 @@ export class Draft {
   reasoning: string | null = null;
   includeUsage: boolean | null = null;
   session: string | null = null;
+  user: string | null = null;
 
   /** Reads the value of a top-level `model` member. */
   readModel(cursor: JsonCursor): void {
@@ -71,6 +72,15 @@ export class Draft {
     if (name !== null && name !== '' && name.length <= limits.sessionNameBytes) this.session ??= name;
   }
 
+  /** Reads a string that names the user. */
+  readUser(cursor: JsonCursor): void {
+    this.#names(cursor.stringOrNull());
+  }
+
+  #names(user: string | null): void {
+    if (user !== null && user !== '' && user.length <= limits.sessionNameBytes) this.user ??= user;
+  }
+
   /** Reads a `metadata` object: names of the conversation in it. */
   readMetadata(cursor: JsonCursor): void {
     if (!cursor.isObject()) {
@@ -82,6 +92,7 @@ export class Draft {
       else if (key === 'user_id') {
         // Claude Code writes its session into the user's id.
         const id = cursor.stringOrNull();
+        this.#names(id === null ? null : id.replace(/_+session.*$/, ''));
         if (id !== null && id.includes('session') && id.length <= limits.sessionNameBytes) this.session ??= id;
       } else cursor.skip();
     });
@@ -148,6 +159,7 @@ export class Draft {
       reasoning: this.reasoning,
       includeUsage: this.includeUsage,
       session: this.session,
+      user: this.user,
       opening: this.#opening(),
       bodyOpen,
     };

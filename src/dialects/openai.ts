@@ -38,6 +38,10 @@ function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
     case 'max_output_tokens':
       draft.maxOutputTokens = cursor.numberOrNull() ?? draft.maxOutputTokens;
       return true;
+    case 'user':
+    case 'safety_identifier':
+      draft.readUser(cursor);
+      return true;
     case 'prompt_cache_key':
       draft.readSession(cursor);
       return true;

@@ -125,6 +125,8 @@ export interface Exchange {
   readonly includeUsage: boolean | null;
   /** The conversation's name where the body gives one (prompt_cache_key, conversation, metadata); null: it does not. */
   readonly session: string | null;
+  /** The user as the body names one (user, safety_identifier, metadata.user_id); null: it does not. */
+  readonly user: string | null;
   /** Bytes of the first text of the first user message; null: there is none. */
   readonly opening: Span | null;
   /** Byte offset just after the body's opening brace (where a member can be inserted). */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Admission, Budgets } from '../budgets/budgets.ts';
+import { userHash } from '../budgets/user.ts';
 import type { CacheHit } from '../cache/cache.ts';
 import { idDigits } from '../cache/types.ts';
 import { textFeatures } from '../classify/features.ts';
@@ -139,7 +140,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     id: context.id,
     input,
     decision,
-    user: context.caller.user,
+    user: userOf(context.caller, exchange),
     enforce: context.section.mode === 'enabled',
     cheaper: context.routeOff ? null : (tier, budget) => decide({ ...input, cheaper: { tier, budget } }),
   });
@@ -150,6 +151,11 @@ function withHeader(plan: BodyPlan, header: readonly [string, string]): BodyPlan
   return plan.kind === 'forward' ? { ...plan, headers: { set: [...(plan.headers?.set ?? []), header], remove: plan.headers?.remove ?? [] } } : plan;
 }
 
+/** Who it is for: as a header says, which the gateway's own side may have set, else as the app's body does. */
+function userOf(caller: CallerContext, exchange: Exchange): string | null {
+  return caller.user ?? (exchange.user === null ? null : userHash(exchange.user));
+}
+
 /** Of a request that no budget is about. */
 export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: [], reservation: null };
 
@@ -157,7 +163,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
   const { generation, provider, section, caller } = context;
   const features = textFeatures(exchange.lastUser);
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
-  const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, caller);
+  const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
   return {
     exchange,
     verdict: classifyRequest(exchange, section.thresholds, features),
@@ -315,7 +321,7 @@ export function openExchange(
     wallTime: context.wallTime,
     generation: context.generation,
     workspace: context.caller.workspace,
-    user: context.caller.user,
+    user: userOf(context.caller, exchange),
     caller: { userTier: context.caller.userTier, quality: context.caller.quality, task: context.caller.task },
     budgets: admission.facts,
     reservation: admission.reservation,

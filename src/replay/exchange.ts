@@ -60,6 +60,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
     reasoning: asks.reasoning,
     includeUsage: null,
     session: null,
+    user: null,
     opening: null,
     bodyOpen: 0,
   };

@@ -35,7 +35,7 @@ export function exchangeOf(facts: Partial<Exchange> & { readonly lastUser: strin
     reasoning: null,
     includeUsage: null,
     session: null,
-    opening: null,
+    user: null, opening: null,
     bodyOpen: 1,
     ...facts,
   };
