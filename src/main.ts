@@ -17,6 +17,9 @@ import type { Fleet } from './experiments/fleet.ts';
 import { RolloutPolicies } from './experiments/policies.ts';
 import { Trials } from './experiments/trials.ts';
 import { GradeBook, newestBySource } from './feedback/book.ts';
+import { LearningHub } from './online/hub.ts';
+import { OnlineLearner } from './online/learner.ts';
+import { learningSink } from './online/sink.ts';
 import { Judge } from './feedback/judge.ts';
 import { takeFeedback, type FeedbackReply } from './feedback/request.ts';
 import { GrpcTransport } from './extproc/grpc-transport.ts';
@@ -55,6 +58,8 @@ export interface SluiceOptions {
   readonly catalog: string | null;
   /** Learned router's model, followed; null: the one that comes with Sluice. */
   readonly model: string | null;
+  /** File that keeps what was learnt from grades; null: it is forgotten with the process. */
+  readonly learningState: string | null;
   /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
   readonly catalogSource: string | null;
   readonly catalogIntervalMs: number;
@@ -177,9 +182,17 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   if (options.cacheRedis !== null) fleet = new (await import('./experiments/fleet.ts')).Fleet({ ...options.cacheRedis, rollout: policy.rollout, trials, onProblem: () => metrics.cacheBackendProblem('fleet') });
   const seen = trialsAdmin(policy.rollout, trials, () => policy.current());
   metrics.watchTrials(() => seen.rollout().candidate?.share ?? 0, () => evidenceOf(seen));
+  const learner = new OnlineLearner();
+  const onLearningError = (err: unknown, what: string): void => logger.error({ err }, what);
+  const learning = await LearningHub.open({
+    learner,
+    file: options.learningState,
+    stream: options.cacheRedis === null ? null : (await import('./online/redis-stream.ts')).openLearningStream(options.cacheRedis, onLearningError),
+    onError: onLearningError,
+  });
   const book = new GradeBook({
     find: ledger === null ? null : (id) => ledger.find(id),
-    sinks: [metrics, sessions, trials, ...(ledger === null ? [] : [ledger]), gradeLog(logger)],
+    sinks: [metrics, sessions, trials, ...(ledger === null ? [] : [ledger]), gradeLog(logger), learningSink(learning, (workspace, provider) => policy.current().section(workspace, provider).learning)],
     onError: (err) => logger.error({ err }, 'a grade sink failed'),
   });
   const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger, options.logShare)], (err) => logger.error({ err }, 'a record sink failed'));
@@ -234,7 +247,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
@@ -251,6 +264,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     grades: async (id) => newestBySource([...((await ledger?.grades(id)) ?? []), ...book.grades(id)]),
     trials: seen,
     feedback: (body) => feedback(body, null),
+    learning: { learner, publish: (event) => learning.publish(event) },
     cache,
     budgets: budgets.store,
     policyStore: policy,
@@ -297,6 +311,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       fleet?.close();
       judge.close();
       sessions.close();
+      await learning.close();
       router.close();
       cache.close();
       await kept.close();

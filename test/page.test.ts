@@ -1,3 +1,4 @@
+import { OnlineLearner } from '../src/online/learner.ts';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -39,6 +40,7 @@ let recent: RecentRecords;
 
 async function serve(withLedger: Ledger | null, held: RecentRecords, history: PolicyHistory, adminToken: string | null, trials: TrialsAdmin, budgets: MemoryBudgetStore): Promise<string> {
   const admin = createAdmin({
+      learning: { learner: new OnlineLearner(), publish: () => undefined },
     registry: new Metrics({ version: '1', policy: () => current, refused: () => false }).registry,
     recent: held, ledger: withLedger, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials, feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets,
     policyStore: { current: () => current, lastRefusal: () => null, sources: () => [] },

@@ -6,6 +6,8 @@ import { ResponseCache } from '../cache/cache.ts';
 import type { Grade } from '../feedback/types.ts';
 import { Credentials } from '../pipeline/credentials.ts';
 import { PolicyHistory } from '../policy/history.ts';
+import { LearningHub } from '../online/hub.ts';
+import { OnlineLearner } from '../online/learner.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import { RecentRecords } from '../provenance/recent.ts';
 import { createAdmin, type Admin } from './server.ts';
@@ -14,11 +16,14 @@ const policy = generation();
 const recent = new RecentRecords();
 const metrics = new Metrics({ version: '1', policy: () => policy, refused: () => true });
 let grades: readonly Grade[] = [];
+const learner = new OnlineLearner();
+let hub: LearningHub;
 let ready = true;
 let admin: Admin;
 let base: string;
 
 beforeAll(async () => {
+  hub = await LearningHub.open({ learner, file: null, stream: null, onError: () => undefined });
   recent.record(record());
   metrics.record(record());
   admin = createAdmin({
@@ -32,6 +37,7 @@ beforeAll(async () => {
     router: null,
     token: null,
     log: { level: 'info' },
+    learning: { learner, publish: (event) => hub.publish(event) },
     grades: () => Promise.resolve(grades),
     trials: noTrials(policy),
     feedback: (body) => Promise.resolve({ status: 202, body: { bytes: body.length } }),
@@ -40,7 +46,10 @@ beforeAll(async () => {
   base = `http://${await admin.listen('127.0.0.1', 0)}`;
 });
 
-afterAll(() => admin.close());
+afterAll(async () => {
+  await admin.close();
+  await hub.close();
+});
 
 const get = async (path: string, init: RequestInit = {}) => {
   const response = await fetch(base + path, init);
@@ -116,6 +125,22 @@ describe('the admin server', () => {
     expect(await get('/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, text: '' });
   });
 
+  it('shows, freezes and forgets what was learnt from grades', async () => {
+    const mark = { template: 't', near: '0'.repeat(16), pair: { weak: 'p/small', strong: 'p/large' }, gain: 0.1, uncertainty: 0.1, expected: 0.1, spread: 0.1, threshold: null, says: 'weak', why: 'probe' } as const;
+    const grade = { decisionId: 'd', workspace: 'red', mark, model: 'p/small', requested: 'p/large', score: 0.1, source: 'judge', weight: 1, time: Date.now() };
+    const event = { kind: 'grade', grade, settings: { upgradeBelow: 0.3, upgradeMs: 60_000, upgradeScope: 'similar' } } as const;
+    hub.publish(event);
+    expect(await json('/learning')).toMatchObject({ frozen: false, grades: 1, upgrades: [{ workspace: 'red', decisionId: 'd' }], pairs: [{ workspace: 'red', templates: [{ template: 't', grades: 1 }] }] });
+    expect(await json('/learning/state')).toEqual(JSON.parse(JSON.stringify(learner.state(Date.now()))));
+    expect((await get('/learning/frozen?frozen=true', { method: 'PUT' })).status).toBe(200);
+    hub.publish(event);
+    expect(await json('/learning')).toMatchObject({ frozen: true, grades: 1 });
+    expect((await get('/learning/frozen?frozen=no', { method: 'PUT' })).status).toBe(400);
+    expect((await get('/learning', { method: 'DELETE' })).status).toBe(400);
+    expect((await get('/learning?workspace=red', { method: 'DELETE' })).status).toBe(200);
+    expect(await json('/learning')).toMatchObject({ upgrades: [], pairs: [] });
+  });
+
   it('changes how much is logged, to a level that there is', async () => {
     expect(await json('/log')).toEqual({ level: 'info' });
     expect((await get('/log?level=debug', { method: 'PUT' })).text).toBe('{"level":"debug"}\n');
@@ -129,7 +154,7 @@ describe('the admin server', () => {
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, history: new PolicyHistory(), credentials: new Credentials(), router: null, log: { level: 'info' }, token: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
+    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, learning: { learner, publish: () => undefined }, history: new PolicyHistory(), credentials: new Credentials(), router: null, log: { level: 'info' }, token: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

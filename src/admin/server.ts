@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import { SluiceError } from '../errors.ts';
 import type { TrialsAdmin } from '../experiments/admin.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
+import { learningAnswer, type LearningAdmin } from '../online/admin.ts';
 import { limits } from '../limits.ts';
 import type { Credentials } from '../pipeline/credentials.ts';
 import type { PipelineOptions } from '../pipeline/gateway.ts';
@@ -25,6 +26,7 @@ export interface AdminOptions extends Records {
   readonly registry: Registry;
   readonly cache: ResponseCache;
   readonly budgets: BudgetStore;
+  readonly learning: LearningAdmin;
   readonly policyStore: Pick<LivePolicyStore, 'current' | 'lastRefusal' | 'sources'>;
   readonly trials: TrialsAdmin;
   readonly history: PolicyHistory;
@@ -46,7 +48,7 @@ export interface Admin {
 }
 
 /**
- * The admin server: the page, metrics, health, decisions, savings, policy state, the cache. Reading needs no login, so it belongs
+ * The admin server: the page, metrics, health, decisions, savings, policy state, the cache, learning. Reading needs no login, so it belongs
  * on loopback or a cluster-internal port; what is more than reading is guarded (guard.ts).
  */
 export function createAdmin(options: AdminOptions): Admin {
@@ -102,10 +104,11 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   const url = new URL(target, 'http://admin');
   if (!open.has(url.pathname) && isRebound(request)) return failure(403, 'host', 'On a loopback address this is for callers by address or as localhost: send that as Host.');
   const action = `${request.method ?? ''} ${url.pathname}`;
-  if (action === 'DELETE /cache/entries' || action === 'POST /try' || action === 'PUT /log') {
+  if (action === 'DELETE /cache/entries' || action === 'POST /try' || action === 'PUT /log' || action === 'PUT /learning/frozen' || action === 'DELETE /learning') {
     const refusal = refusalOf(request, options.token);
     if (refusal !== null) return failure(refusal.status, refusal.code, refusal.message);
     if (action === 'POST /try') return tried(options, request);
+    if (url.pathname.startsWith('/learning')) return learned(options.learning, request, url);
     return action === 'PUT /log' ? logLevel(options.log, url.searchParams.get('level')) : purge(options.cache, url.searchParams);
   }
   const order = request.method === 'POST' ? trialsOrder(options.trials, url.pathname) : null;
@@ -116,7 +119,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
     // A web page of another origin can post text, and never JSON, without being allowed to.
     return isJson(request) ? order() : notJson();
   }
-  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries, PUT for /log, and POST for /try, /v1/feedback, rollouts and experiments.');
+  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries and /learning, PUT for /log and /learning/frozen, and POST for /try, /v1/feedback, rollouts and experiments.');
   switch (url.pathname) {
     case '/metrics':
       return { status: 200, ...(await exposition(options.registry, request.headers.accept)) };
@@ -142,6 +145,9 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, options.recent.figures());
     case '/log':
       return json(200, { level: options.log.level });
+    case '/learning':
+    case '/learning/state':
+      return learned(options.learning, request, url);
     case '/cache':
       return json(200, options.cache.stats());
     default:
@@ -187,6 +193,13 @@ function trialsOrder(trials: TrialsAdmin, path: string): (() => Answer) | null {
   if (found === null) return null;
   const [, name = '', verb] = found;
   return () => (trials.order(decodeURIComponent(name), verb === 'stop' ? 'stop' : 'start') ? json(200, { experiments: trials.experiments() }) : failure(404, 'no-experiment', 'The policy in force has no such experiment; * means all.'));
+}
+
+/** What was learnt from grades: looked at, frozen, forgotten. */
+function learned(learning: LearningAdmin, request: IncomingMessage, url: URL): Answer {
+  const answer = learningAnswer(learning, request.method ?? '', url, Date.now());
+  if (answer === null) return failure(404, 'not-found', 'Known paths: /learning, /learning/state, /learning/frozen.');
+  return 'error' in answer.body ? failure(answer.status, answer.body.error, answer.body.message) : json(answer.status, answer.body);
 }
 
 async function tried({ policyStore, credentials, router }: AdminOptions, request: IncomingMessage): Promise<Answer> {

@@ -1,3 +1,4 @@
+import { OnlineLearner } from '../online/learner.ts';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { monthGeneration, monthPolicy } from '../../test/support/month.ts';
@@ -32,6 +33,7 @@ beforeAll(async () => {
   history.add(monthGeneration(catalog, monthPolicy, 3));
   const serve = async (adminToken: string | null): Promise<string> => {
     const admin = createAdmin({
+      learning: { learner: new OnlineLearner(), publish: () => undefined },
       registry: new Metrics({ version: '1', policy: () => policy, refused: () => false }).registry,
       recent, ledger: null, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
       policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, ready: () => true,

@@ -4,12 +4,12 @@ import { SluiceError, type ErrorCode } from '../errors.ts';
 /** Longest time to wait for the admin server, in ms. */
 const fetchMs = 30_000;
 
-/** A JSON answer of a running server's admin address; with `order` it is posted to, and told the admin token where there is one. Throws SluiceError with what the server says. */
-export async function askAdmin(admin: string, path: string, query: URLSearchParams = new URLSearchParams(), code: ErrorCode = 'SLUICE_EXPLAIN_ADMIN', order: { readonly tokenFile: string | undefined } | null = null): Promise<unknown> {
+/** A JSON answer of a running server's admin address; with `order` it is posted to (or put, or deleted), and told the admin token where there is one. Throws SluiceError with what the server says. */
+export async function askAdmin(admin: string, path: string, query: URLSearchParams = new URLSearchParams(), code: ErrorCode = 'SLUICE_EXPLAIN_ADMIN', order: { readonly tokenFile: string | undefined; readonly method?: 'PUT' | 'DELETE' } | null = null): Promise<unknown> {
   let response: Response;
   let value: { readonly error?: { readonly message?: string } };
   try {
-    const post = order === null ? {} : { method: 'POST', headers: { 'content-type': 'application/json', ...bearer(order.tokenFile) }, body: '{}' };
+    const post = order === null ? {} : { method: order.method ?? 'POST', headers: { 'content-type': 'application/json', ...bearer(order.tokenFile) }, body: '{}' };
     response = await fetch(new URL(query.size === 0 ? path : `${path}?${query.toString()}`, admin), { ...post, signal: AbortSignal.timeout(fetchMs) });
     value = (await response.json()) as typeof value;
   } catch (error) {

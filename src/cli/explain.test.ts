@@ -12,6 +12,7 @@ import { createAdmin } from '../admin/server.ts';
 import { MemoryBudgetStore } from '../budgets/memory.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import { OnlineLearner } from '../online/learner.ts';
 import { Metrics } from '../provenance/metrics.ts';
 import { RecentRecords } from '../provenance/recent.ts';
 import { decideRequest } from './decide-request.ts';
@@ -54,7 +55,7 @@ describe('a decision looked up', () => {
     recent.record(first);
     const policy = generation();
     const { registry } = new Metrics({ version: '1', policy: () => policy, refused: () => false });
-    const admin = createAdmin({ registry, recent, ledger: null, history: new PolicyHistory(), credentials: new Credentials(), router: null, log: { level: 'info' }, token: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
+    const admin = createAdmin({ registry, recent, ledger: null, learning: { learner: new OnlineLearner(), publish: () => undefined }, history: new PolicyHistory(), credentials: new Credentials(), router: null, log: { level: 'info' }, token: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
     const url = `http://${await admin.listen('127.0.0.1', 0)}`;
     expect(await fetchDecision(url, first.id)).toEqual(first);
     await expect(fetchDecision(url, second.id)).rejects.toMatchObject({ code: 'SLUICE_EXPLAIN_UNKNOWN' });

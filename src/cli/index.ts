@@ -10,12 +10,14 @@ import { registerDrain } from './drain.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerExplain } from './explain.ts';
 import { registerDecisions } from './decisions.ts';
+import { registerLearning } from './learning.ts';
 import { registerLedger } from './ledger.ts';
 import { registerReplay } from './replay.ts';
 import { registerRender } from './render.ts';
 import { registerSavings } from './savings.ts';
 import { registerScore } from './score.ts';
 import { registerServe } from './serve.ts';
+import { registerSimulateLearning } from './simulate-learning.ts';
 import { registerTrain } from './train.ts';
 import { registerTrials } from './trials.ts';
 import { registerValidate } from './validate.ts';
@@ -36,6 +38,7 @@ for (const register of [
   registerDecisions,
   registerSavings,
   registerLedger,
+  registerLearning,
   registerCatalog,
   registerCache,
   registerBudgets,
@@ -47,6 +50,7 @@ for (const register of [
   registerTrials,
   registerScore,
   registerEvaluate,
+  registerSimulateLearning,
 ]) {
   register(program);
 }

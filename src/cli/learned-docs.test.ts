@@ -4,9 +4,11 @@ import { expect, test } from 'vitest';
 import { defaultModelFile, readModel } from '../classify/learned/file.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerScore } from './score.ts';
-import { registerTrain } from './train.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import { compilePolicy } from '../policy/compile.ts';
+import { registerLearning } from './learning.ts';
+import { registerSimulateLearning } from './simulate-learning.ts';
+import { registerTrain } from './train.ts';
 
 const page = readFileSync(new URL('../../docs/learned-routing.md', import.meta.url), 'utf8');
 
@@ -35,4 +37,29 @@ test('the policy on the page is a good one', async () => {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: text! }], { catalog: await loadCatalog() });
   expect(problems).toEqual([]);
   expect(generation!.section('', 'openai').learned).toMatchObject({ weak: { model: 'gpt-5-nano' }, maxLoss: 0.02, uncalibrated: 'shadow' });
+});
+
+test('the page on learning shows a policy that compiles, and commands that exist', async () => {
+  const learning = readFileSync(new URL('../../docs/learning.md', import.meta.url), 'utf8');
+  const [, yaml] = /```yaml\n([^]*?)```/.exec(learning)!;
+  const compiled = compilePolicy([{ name: 'learning.md', text: yaml! }], { catalog: await loadCatalog() });
+  expect(compiled.generation, JSON.stringify(compiled.problems)).not.toBeNull();
+  const program = new Command();
+  registerLearning(program);
+  registerSimulateLearning(program);
+  for (const [, flags] of learning.matchAll(/^bin\/sluice simulate-learning (.*?)(?:\s+#.*)?$/gm)) {
+    for (const [flag] of flags!.matchAll(/--\S+/g)) expect(program.commands[1]!.options.map(({ long }) => long)).toContain(flag);
+  }
+  const known = program.commands[0]!.commands;
+  const lines = [...learning.matchAll(/^bin\/sluice learning (\S+)(.*?)(?:\s+#.*)?$/gm)];
+  expect(lines).toHaveLength(4);
+  for (const [, name, rest] of lines) {
+    const command = known.find((one) => one.name() === name);
+    for (const [flag] of rest!.matchAll(/--\S+/g)) expect(command!.options.map(({ long }) => long)).toContain(flag);
+  }
+});
+
+test('the program has the commands of both pages', () => {
+  const index = readFileSync(new URL('index.ts', import.meta.url), 'utf8');
+  for (const name of ['registerTrain', 'registerScore', 'registerEvaluate', 'registerLearning', 'registerSimulateLearning']) expect(index).toMatch(new RegExp(`^  ${name},$`, 'm'));
 });

@@ -14,6 +14,7 @@ interface ServeFlags {
   readonly policySelector: string;
   readonly catalog?: string;
   readonly model?: string;
+  readonly learningState?: string;
   readonly catalogSource?: string;
   readonly catalogInterval: string;
   readonly envoyConfig?: string;
@@ -73,6 +74,7 @@ export function registerServe(program: Command): void {
     .option('--policy-selector <labels>', 'which ConfigMaps', process.env['SLUICE_POLICY_SELECTOR'] ?? 'sluice.dev/policy=true')
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
     .option('--model <file>', "learned router's model, swapped when the file is (default: the one that comes with Sluice)", process.env['SLUICE_MODEL'])
+    .option('--learning-state <file>', 'keeps what was learnt from grades over restarts (default: it is forgotten)', process.env['SLUICE_LEARNING_STATE'])
     .option('--catalog-source <source>', 'price list (file or URL) to import into --catalog on a schedule')
     .option('--catalog-interval <hours>', 'hours between two imports', '24')
     .option('--listen <address>', 'unix:/path or host:port for Envoy', process.env['SLUICE_LISTEN'] ?? 'unix:/tmp/sluice.sock')
@@ -142,6 +144,7 @@ export function registerServe(program: Command): void {
         policyConfigMaps: configMaps,
         catalog: flags.catalog ?? null,
         model: flags.model ?? null,
+        learningState: flags.learningState ?? null,
         catalogSource: flags.catalogSource ?? null,
         catalogIntervalMs: hours * 3_600_000,
         envoy: envoyFiles(flags),

@@ -121,9 +121,11 @@ function gradable(record: ExchangeRecord): GradedDecision | null {
     tier,
     provider: target.provider,
     model: target.model,
+    requestedProvider: decision?.requested.provider ?? target.provider,
     requestedModel: decision?.requested.model ?? target.model,
     policy: record.policy.hash,
     arm: record.arm,
     session: decision?.session?.key ?? null,
+    learning: decision?.learning ?? null,
   };
 }

@@ -25,7 +25,7 @@ describe('the grade book', () => {
     expect(await book.grade(id, 0.2, 'user', 'red')).toBe('accepted');
     expect(await book.grade(id, 0.9, 'user', null)).toBe('accepted');
     expect(told.map(([{ source, score }]) => [source, score])).toEqual([['checks', 1], ['user', 0.2], ['user', 0.9]]);
-    expect(told[0]?.[1]).toEqual({ id, workspace: 'red', tier: 'simple', provider: 'openai', model: 'small', requestedModel: 'dear', policy: '0123456789abcdef', arm: null, session: null });
+    expect(told[0]?.[1]).toEqual({ id, workspace: 'red', tier: 'simple', provider: 'openai', model: 'small', requestedProvider: 'openai', requestedModel: 'dear', policy: '0123456789abcdef', arm: null, session: null, learning: null });
     expect(book.grades(id).map(({ source, score }) => [source, score])).toEqual([['checks', 1], ['user', 0.9]]);
   });
 

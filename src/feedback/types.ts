@@ -1,3 +1,4 @@
+import type { LearningMark } from '../online/types.ts';
 import type { Tier } from '../classify/types.ts';
 
 /**
@@ -27,6 +28,7 @@ export interface GradedDecision {
   /** Who answered. */
   readonly provider: string;
   readonly model: string;
+  readonly requestedProvider: string;
   readonly requestedModel: string;
   /** Hash of the policy that decided. */
   readonly policy: string;
@@ -34,6 +36,8 @@ export interface GradedDecision {
   readonly arm: string | null;
   /** Key of the conversation; null: it has none, or the policy keeps none together. */
   readonly session: string | null;
+  /** What learning knew of the request; null: nothing is learnt there. */
+  readonly learning: LearningMark | null;
 }
 
 /** Whoever learns from grades. Must not throw and must not block. */

@@ -69,7 +69,7 @@ test('a rising curve rises, whatever the outcomes', () => {
 });
 
 describe('folds', () => {
-  const row = (at: number): LabelledRow => ({ id: String(at), prompt: '', weak: 0, strong: 1, group: `g${at % 37}`, task: `t${at % 6}`, source: 's', licence: '', weakModel: 'w', strongModel: 'x' });
+  const row = (at: number): LabelledRow => ({ id: String(at), prompt: '', weak: 0, strong: 1, group: `g${at % 37}`, task: `t${at % 6}`, category: null, source: 's', licence: '', weakModel: 'w', strongModel: 'x' });
   const rows = Array.from({ length: 400 }, (_, at) => row(at));
 
   test('keep groups and tasks whole and are of about one size', () => {

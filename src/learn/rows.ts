@@ -12,6 +12,7 @@ const rowSchema = z.object({
   strong_score: outcome,
   group: z.union([z.string(), z.number()]).optional(),
   task: z.string().optional(),
+  category: z.string().optional(),
   source: z.string().optional(),
   licence: z.string().optional(),
   weak_model: z.string().optional(),
@@ -27,6 +28,8 @@ export interface LabelledRow {
   /** Rows of one group never stand on both sides of a split. */
   readonly group: string;
   readonly task: string | null;
+  /** What kind of work it is, wider than a task. */
+  readonly category: string | null;
   readonly source: string;
   readonly licence: string;
   readonly weakModel: string;
@@ -68,6 +71,7 @@ function labelledRow(line: string, where: string): LabelledRow {
     // Without a group, the same prompt at least stays on one side.
     group: row.group === undefined ? createHash('sha256').update(row.prompt).digest('hex').slice(0, 16) : String(row.group),
     task: row.task ?? null,
+    category: row.category ?? null,
     source: row.source ?? 'unnamed',
     licence: row.licence ?? 'not stated',
     weakModel: row.weak_model ?? 'weak',

@@ -9,7 +9,7 @@ import { fit, rawScores, type FitSettings, type FittedParts, type RawScore } fro
 import { groupFolds, taskFolds, type Folds } from './folds.ts';
 import { risingCurve, valueAt, type RisingCurve } from './isotonic.ts';
 import { featureMatrix, type FeatureMatrix } from './matrix.ts';
-import { apgr, atLoss, calibrationError, type Scored } from './metrics.ts';
+import { apgr, atLoss, atThreshold, calibrationError, type Scored } from './metrics.ts';
 import { calibratePairs } from './pairs.ts';
 import type { LabelledData, LabelledRow } from './rows.ts';
 
@@ -60,21 +60,20 @@ export function train(data: LabelledData, options: TrainOptions): Trained {
   const byTask = taskFolds(rows, options.folds + 3, settings.seed);
   const away = byTask === null ? null : crossValidate(matrix, rows, byTask, options, 'cross-validation by task');
   const table = calibrate(rows, home, away);
-  const scored = (scores: readonly RawScore[], atLeast: number): Scored[] =>
-    rows.map(({ weak, strong }, at) => ({ score: calibrated(table, scores[at]!.raw, Math.min(atLeast, knownness(table, scores[at]!.familiarity))), weak, strong }));
-  const homeRows = scored(home, 1);
-  const awayRows = away === null ? null : scored(away, 1);
+  const homeRows = scoredBy(table, rows, home);
+  const awayRows = away === null ? null : scoredBy(table, rows, away);
   progress('learning from all rows');
   const parts = fit(matrix, rows, Int32Array.from(rows.keys()), settings);
-  const { tables, idfStep, weightStep } = rounded(parts);
+  const { tables, idfStep, weightStep, topics } = rounded(parts);
   const header: ModelHeader = {
-    format: 1,
+    format: 2,
     kind: settings.kind,
     seed: settings.seed,
-    features: parts.forest === null ? [] : treeFeatures,
+    features: parts.forest === null ? [] : [...treeFeatures, ...parts.topics.names],
     idfStep,
     weightStep,
     bias: parts.linear.bias,
+    topics,
     trees: parts.forest?.trees ?? 0,
     depth: parts.forest?.depth ?? 0,
     treeBase: parts.forest?.base ?? 0,
@@ -99,28 +98,57 @@ export function train(data: LabelledData, options: TrainOptions): Trained {
 const curvePoints = 24;
 const curvePrior = 20;
 
+function scoredBy(table: CalibrationTable, rows: readonly LabelledRow[], scores: readonly RawScore[]): Scored[] {
+  return rows.map(({ weak, strong }, at) => ({ score: calibrated(table, scores[at]!.raw, knownness(table, scores[at]!.certainty)), weak, strong }));
+}
+
 function calibrate(rows: readonly LabelledRow[], home: readonly RawScore[], away: readonly RawScore[] | null): CalibrationTable {
   const gains = Float64Array.from(rows, ({ weak, strong }) => strong - weak);
   const homeCurve = risingCurve(Float64Array.from(home, ({ raw }) => raw), gains, curvePoints, curvePrior);
   // Fewer, larger bins: which tasks were left out is chance, and the curve should not follow it.
   const awayCurve = away === null ? homeCurve : risingCurve(Float64Array.from(away, ({ raw }) => raw), gains, Math.ceil(curvePoints / 3), 5 * curvePrior);
-  const familiar = Float64Array.from(home, ({ familiarity }) => familiarity).sort();
   const unfamiliar = Float64Array.from(away ?? home, ({ familiarity }) => familiarity).sort();
-  const unknownBelow = quantile(unfamiliar, 0.05);
+  const certain = Float64Array.from(home, ({ certainty }) => certainty).sort();
+  const unknownBelow = quantile(Float64Array.from(away ?? home, ({ certainty }) => certainty).sort(), 0.25);
   const raw = [...new Set([...homeCurve.at, ...awayCurve.at])].sort((a, b) => a - b);
   const disagreement = disagreementError(home, gains, homeCurve);
-  return {
+  const table: CalibrationTable = {
     raw,
     home: raw.map((score) => valueAt(homeCurve, score)),
     away: raw.map((score) => valueAt(awayCurve, score)),
     unknownBelow,
-    knownAbove: Math.max(unknownBelow + 0.01, quantile(familiar, 0.25)),
+    knownAbove: Math.max(unknownBelow + 0.01, quantile(certain, 0.5)),
     // Below what all but one in a thousand left-out prompts had, nothing was ever measured.
     abstainBelow: quantile(unfamiliar, 0.001),
     errorHome: curveError(home, gains, homeCurve, rows, ({ group }) => group),
     errorAway: away === null ? curveError(home, gains, homeCurve, rows, ({ group }) => group) * 2 : curveError(away, gains, awayCurve, rows, ({ source, task }) => `${source}\n${task ?? ''}`),
     errorDisagreement: disagreement,
   };
+  return away === null ? table : withMargin(table, rows, home, away);
+}
+
+/** Steps of the margin, and most of them: a larger one would show in the calibration at home. */
+const marginStep = 0.0025;
+const marginSteps = 12;
+
+/**
+ * Raises the gain of unknown prompts until thresholds that send a tenth to four tenths of the known ones to the weak model lose no more, in their mean, among tasks
+ * that were left out than at home.
+ */
+function withMargin(table: CalibrationTable, rows: readonly LabelledRow[], home: readonly RawScore[], away: readonly RawScore[]): CalibrationTable {
+  let raised = table;
+  for (let step = 1; step <= marginSteps; step++) {
+    const atHome = scoredBy(raised, rows, home);
+    const scores = Float64Array.from(atHome, ({ score }) => score).sort();
+    const outside = scoredBy(raised, rows, away);
+    const excess = [0.1, 0.2, 0.3, 0.4].reduce((sum, share) => {
+      const threshold = quantile(scores, share);
+      return sum + atThreshold(outside, threshold).loss - atThreshold(atHome, threshold).loss;
+    }, 0);
+    if (excess <= 0) break;
+    raised = { ...table, away: table.away.map((gain) => gain + step * marginStep) };
+  }
+  return raised;
 }
 
 function quantile(sorted: Float64Array, share: number): number {
@@ -191,20 +219,31 @@ function limitsOf({ kind }: FitSettings, hasAway: boolean): string[] {
 }
 
 /** A fitted model's tables as the file holds them. */
-function rounded({ vocabulary, linear, forest }: FittedParts): { readonly tables: ModelTables; readonly idfStep: number; readonly weightStep: number } {
+function rounded({ vocabulary, linear, topics, forest }: FittedParts): { readonly tables: ModelTables; readonly idfStep: number; readonly weightStep: number; readonly topics: ModelHeader['topics'] } {
   let most = 0;
   for (let bucket = 0; bucket < gramBuckets; bucket++) if (vocabulary.idf[bucket] !== 0) most = Math.max(most, Math.abs(linear.weight[bucket]!));
   const weightStep = most === 0 ? 1 : most / 32767;
+  const { count } = topics;
+  const steps = topics.names.map((_, k) => topicStep(topics.weight, vocabulary.idf, count, k));
   return {
     idfStep: vocabulary.idfStep,
     weightStep,
+    topics: topics.names.map((name, k) => ({ name, step: steps[k]!, bias: topics.bias[k]! })),
     tables: {
       idf: vocabulary.idf,
       weight: Int16Array.from(linear.weight, (value, bucket) => (vocabulary.idf[bucket] === 0 ? 0 : Math.round(value / weightStep))),
+      topic: Int8Array.from(topics.weight, (value, at) => (vocabulary.idf[Math.floor(at / count)] === 0 ? 0 : Math.round(value / steps[at % count]!))),
       known: vocabulary.known.slice(0, wordBits / 8),
       feature: forest?.feature ?? new Uint8Array(0),
       threshold: forest?.threshold ?? new Float32Array(0),
       value: forest?.value ?? new Float32Array(0),
     },
   };
+}
+
+/** Size of one step of a topic's 8-bit weights: the largest one has to fit, as the words that say most have the largest ones. */
+function topicStep(weight: Float64Array, idf: Uint8Array, count: number, k: number): number {
+  let most = 0;
+  for (let bucket = 0; bucket < gramBuckets; bucket++) if (idf[bucket] !== 0) most = Math.max(most, Math.abs(weight[bucket * count + k]!));
+  return most === 0 ? 1 : most / 127;
 }

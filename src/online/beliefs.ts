@@ -8,13 +8,14 @@ import type { Arm } from './types.ts';
 export interface BeliefSettings {
   /** Variance of one grade around what is expected. */
   readonly noise: number;
+  /** Variance of the difference between both models' grades for one request. */
+  readonly pairNoise: number;
   /** Before any grade: the strong model's level in a workspace, its standard error, and how far templates lie apart. */
   readonly level: number;
   readonly levelError: number;
   readonly levelSpread: number;
-  /** Standard errors of the difference between true and predicted gain: of a workspace, and of a template in it. */
+  /** Standard error of the difference between true and predicted gain in the mean of a workspace. */
   readonly gainError: number;
-  readonly gainSpread: number;
   /** After so many ms a grade counts half. */
   readonly halfLifeMs: number;
 }
@@ -34,6 +35,8 @@ export interface TemplateState {
   readonly sums: Sums;
   /** Grades since the last time that things went as expected, and how far they fell short: a change-point test. */
   readonly recent: Sums;
+  /** Standard error of the router's gain for this template, beside the workspace's: before any grade. */
+  readonly spread: number;
   shortfall: number;
   /** ms since 1970 of the last grade. */
   time: number;
@@ -57,9 +60,8 @@ export class Beliefs {
   readonly settings: BeliefSettings;
   readonly templates: Map<string, TemplateState>;
   readonly #most: number;
-  /** Precisions of a template's unknowns around the workspace's. */
+  /** Precision of a template's level around the workspace's. */
   readonly #spreadA: number;
-  readonly #spreadD: number;
   /** Sum of what the templates say about the workspace; null: to be summed anew. */
   #workspace: Solved | null = null;
 
@@ -69,13 +71,16 @@ export class Beliefs {
     this.#most = most;
     this.templates = templates;
     this.#spreadA = 1 / settings.levelSpread ** 2;
-    this.#spreadD = 1 / settings.gainSpread ** 2;
   }
 
-  /** Learns that `arm` got `score` where the router expected `gain`. True when the template turned out to have changed. */
-  observe(template: string, arm: Arm, gain: number, score: number, weight: number, time: number): boolean {
-    const expected = this.#expectedScore(template, arm, gain);
-    const state = this.templates.get(template) ?? { sums: emptySums(), recent: emptySums(), shortfall: 0, time, changes: 0 };
+  /**
+   * Learns that `arm` got `score` where the router expected `gain` with a standard error of `spread`; `against`: what the other model got for the same request, or null. True when
+   * the template turned out to have changed.
+   */
+  observe(template: string, spread: number, arm: Arm, gain: number, score: number, against: number | null, weight: number, time: number): boolean {
+    const before = this.#posterior(template, spread);
+    const { noise, pairNoise } = this.settings;
+    const state = this.templates.get(template) ?? { sums: emptySums(), recent: emptySums(), spread, shortfall: 0, time, changes: 0 };
     this.templates.delete(template);
     this.templates.set(template, state);
     if (this.templates.size > this.#most) this.templates.delete(this.templates.keys().next().value ?? '');
@@ -83,12 +88,22 @@ export class Beliefs {
     scale(state.sums, kept);
     scale(state.recent, kept);
     state.time = Math.max(state.time, time);
-    add(state.sums, arm, gain, score, weight / this.settings.noise);
-    add(state.recent, arm, gain, score, weight / this.settings.noise);
     this.#workspace = null;
-    // Only the weak model's scores can break the promise by falling.
-    if (arm === 'strong') return false;
-    state.shortfall = Math.max(0, state.shortfall + weight * ((expected - score) / Math.sqrt(this.settings.noise) - slack));
+    let short: number;
+    if (against === null) {
+      for (const sums of [state.sums, state.recent]) addScore(sums, arm, gain, score, weight / noise);
+      // Only the weak model's scores can break the promise by falling.
+      if (arm === 'strong') return false;
+      short = (clamped(before.level - gain - before.mean) - score) / Math.sqrt(noise);
+    } else {
+      const [weak, strong] = arm === 'weak' ? [score, against] : [against, score];
+      for (const sums of [state.sums, state.recent]) {
+        addScore(sums, 'strong', gain, strong, weight / noise);
+        addGain(sums, strong - weak - gain, weight / pairNoise);
+      }
+      short = (strong - weak - gain - before.mean) / Math.sqrt(pairNoise);
+    }
+    state.shortfall = Math.max(0, state.shortfall + weight * (short - slack));
     if (state.shortfall === 0) Object.assign(state.recent, emptySums());
     if (state.shortfall < alarmAt) return false;
     Object.assign(state.sums, state.recent);
@@ -98,9 +113,14 @@ export class Beliefs {
     return true;
   }
 
-  /** What is expected of a template's gain beyond the router's; for one without grades, what the workspace says. */
-  deviation(template: string): Deviation {
-    const { mean, variance } = this.#posterior(template);
+  /** Grades that count: those before a change of their template do not. */
+  get grades(): number {
+    return this.#solve().grades;
+  }
+
+  /** What is expected of a template's gain beyond the router's; for one without grades, what the workspace says, and the router's own `spread`. */
+  deviation(template: string, spread: number): Deviation {
+    const { mean, variance } = this.#posterior(template, spread);
     return { mean, error: Math.sqrt(variance) };
   }
 
@@ -114,14 +134,14 @@ export class Beliefs {
    * Mean and standard error of Σ count × (gain beyond the router's) over templates. Their errors go together as far as they come from the
    * workspace.
    */
-  total(counts: ReadonlyMap<string, number>): Deviation {
+  total(counts: ReadonlyMap<string, { readonly count: number; readonly spread: number }>): Deviation {
     const workspace = this.#solve();
     let mean = 0;
     let own = 0;
     let towardsA = 0;
     let towardsD = 0;
-    for (const [template, count] of counts) {
-      const one = this.#posterior(template);
+    for (const [template, { count, spread }] of counts) {
+      const one = this.#posterior(template, spread);
       mean += count * one.mean;
       own += count * count * one.own;
       towardsA += count * one.byA;
@@ -131,24 +151,21 @@ export class Beliefs {
     return { mean, error: Math.sqrt(own + shared) };
   }
 
-  #expectedScore(template: string, arm: Arm, gain: number): number {
-    const { level, mean } = this.#posterior(template);
-    return Math.min(1, Math.max(0, arm === 'strong' ? level : level - gain - mean));
-  }
-
   /** A template's unknowns given all grades. `own`: variance beside the workspace's; `byA`, `byD`: how far the workspace's two move the deviation. */
-  #posterior(template: string): { readonly level: number; readonly mean: number; readonly variance: number; readonly own: number; readonly byA: number; readonly byD: number } {
+  #posterior(template: string, spread: number): { readonly level: number; readonly mean: number; readonly variance: number; readonly own: number; readonly byA: number; readonly byD: number } {
     const w = this.#solve();
-    const sums = this.templates.get(template)?.sums;
-    if (sums === undefined) {
-      const own = 1 / this.#spreadD;
+    const state = this.templates.get(template);
+    if (state === undefined) {
+      const own = spread * spread;
       return { level: w.a, mean: w.d, variance: own + w.vdd, own, byA: 0, byD: 1 };
     }
-    const c = inverse(this.#spreadA + sums.aa, sums.ad, this.#spreadD + sums.dd);
+    const { sums } = state;
+    const spreadD = state.spread ** -2;
+    const c = inverse(this.#spreadA + sums.aa, sums.ad, spreadD + sums.dd);
     const a = this.#spreadA * w.a + sums.a;
-    const d = this.#spreadD * w.d + sums.d;
+    const d = spreadD * w.d + sums.d;
     const byA = c.ad * this.#spreadA;
-    const byD = c.dd * this.#spreadD;
+    const byD = c.dd * spreadD;
     return {
       level: c.aa * a + c.ad * d,
       mean: c.ad * a + c.dd * d,
@@ -168,21 +185,25 @@ export class Beliefs {
     let dd = 1 / gainError ** 2;
     let a = level * aa;
     let d = 0;
-    for (const { sums } of this.templates.values()) {
-      const c = inverse(this.#spreadA + sums.aa, sums.ad, this.#spreadD + sums.dd);
+    let grades = 0;
+    for (const { sums, spread } of this.templates.values()) {
+      const spreadD = spread ** -2;
+      const c = inverse(this.#spreadA + sums.aa, sums.ad, spreadD + sums.dd);
+      grades += sums.grades;
       // With S the templates' precision around the workspace: S − S (S + Λ)⁻¹ S of precision, S (S + Λ)⁻¹ η of information.
       aa += this.#spreadA - this.#spreadA * c.aa * this.#spreadA;
-      ad -= this.#spreadA * c.ad * this.#spreadD;
-      dd += this.#spreadD - this.#spreadD * c.dd * this.#spreadD;
+      ad -= this.#spreadA * c.ad * spreadD;
+      dd += spreadD - spreadD * c.dd * spreadD;
       a += this.#spreadA * (c.aa * sums.a + c.ad * sums.d);
-      d += this.#spreadD * (c.ad * sums.a + c.dd * sums.d);
+      d += spreadD * (c.ad * sums.a + c.dd * sums.d);
     }
     const v = inverse(aa, ad, dd);
-    return (this.#workspace = { a: v.aa * a + v.ad * d, d: v.ad * a + v.dd * d, vaa: v.aa, vad: v.ad, vdd: v.dd });
+    return (this.#workspace = { grades, a: v.aa * a + v.ad * d, d: v.ad * a + v.dd * d, vaa: v.aa, vad: v.ad, vdd: v.dd });
   }
 }
 
 interface Solved {
+  readonly grades: number;
   readonly a: number;
   readonly d: number;
   readonly vaa: number;
@@ -191,7 +212,7 @@ interface Solved {
 }
 
 /** A strong answer's score is the level; a weak one's is the level less the router's gain and the deviation. */
-function add(sums: Sums, arm: Arm, gain: number, score: number, precision: number): void {
+function addScore(sums: Sums, arm: Arm, gain: number, score: number, precision: number): void {
   sums.grades++;
   sums.aa += precision;
   if (arm === 'strong') {
@@ -202,6 +223,16 @@ function add(sums: Sums, arm: Arm, gain: number, score: number, precision: numbe
   sums.dd += precision;
   sums.a += precision * (score + gain);
   sums.d -= precision * (score + gain);
+}
+
+/** Both models' scores of one request: their difference is the gain. */
+function addGain(sums: Sums, deviation: number, precision: number): void {
+  sums.dd += precision;
+  sums.d += precision * deviation;
+}
+
+function clamped(score: number): number {
+  return Math.min(1, Math.max(0, score));
 }
 
 function scale(sums: Sums, by: number): void {

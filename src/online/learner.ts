@@ -1,36 +1,21 @@
 import type { Exchange } from '../dialects/types.ts';
 import { limits } from '../limits.ts';
 import type { BeliefSettings } from './beliefs.ts';
-import { PairRouter, type RoutingSettings } from './router.ts';
-import { exportState, importState, type LearningState } from './state.ts';
+import { PairRouter, spreadOf, type RouterFacts } from './router.ts';
+import { beliefSettings, defaultLearning, type LearningSettings, type UpgradeSettings } from './settings.ts';
+import { exportState, importState, summaryOf, type LearningState, type LearningSummary } from './state.ts';
 import { nearHash, templateOf } from './template.ts';
 import type { Arm, Grade, LearningMark, LearningPair } from './types.ts';
 import { Upgrades, type Upgrade } from './upgrades.ts';
 
-/** What a policy asks of learning. */
-export interface LearningSettings extends Omit<RoutingSettings, 'maxLoss'> {
-  /** A score below it upgrades requests like the one that was graded. */
-  readonly upgradeBelow: number;
-  readonly upgradeMs: number;
-  /** `similar`: near-duplicates of the text within its template; `template`: the whole template; `none`: nothing. */
-  readonly upgradeScope: 'similar' | 'template' | 'none';
-}
-
 /** What the learned router said of a request, as far as learning needs it. */
-export interface RouterView {
+export interface RouterView extends RouterFacts {
   readonly pair: LearningPair;
-  readonly gain: number;
   readonly maxLoss: number;
 }
 
-/** What a grade did. `frozen` and `foreign` (an answer of neither model) teach nothing about the pair. */
+/** What a grade did. `frozen` and `foreign` (an answer of neither model, or of no weight) teach nothing about the pair. */
 export type Observed = 'learnt' | 'changed' | 'frozen' | 'foreign';
-
-/** Spreads from cross-validation by task on public outcomes; docs/learned-routing.md says how. */
-export const beliefSettings: BeliefSettings = { noise: 0.2, level: 0.8, levelError: 0.15, levelSpread: 0.15, gainError: 0.05, gainSpread: 0.1, halfLifeMs: 14 * 86_400_000 };
-
-/** The settings that an upgrade needs when its grade comes from a section that is gone. */
-export const defaultLearning: LearningSettings = { riskShare: 0.15, probeShare: 0.05, upgradeBelow: 0.3, upgradeMs: 24 * 3_600_000, upgradeScope: 'similar' };
 
 /**
  * Learns from grades what the models of a pair are worth on each template of a workspace, and which requests to upgrade. In memory; bounded; nothing
@@ -59,7 +44,7 @@ export class OnlineLearner {
     this.#frozen = frozen;
   }
 
-  /** Grades that were learnt from. */
+  /** Grades that were learnt from, those of forgotten workspaces included. */
   get grades(): number {
     return this.#grades;
   }
@@ -78,27 +63,27 @@ export class OnlineLearner {
   assessTemplate(workspace: string, template: string, near: string, view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
     const upgrade = settings.upgradeScope === 'none' ? null : this.#upgrades.find(workspace, template, near, now);
     const forced = upgrade === null ? null : ({ says: 'strong', why: 'upgrade' } as const);
-    if (view === null) return { template, near, pair: null, gain: null, expected: null, spread: null, threshold: null, says: null, why: 'prior', ...forced };
-    const choice = this.#routerOf(workspace, view.pair).choose(template, view.gain, { ...settings, maxLoss: view.maxLoss }, this.#random());
-    return { template, near, pair: view.pair, gain: view.gain, ...choice, ...forced };
+    if (view === null) return { template, near, pair: null, gain: null, uncertainty: null, expected: null, spread: null, threshold: null, says: null, why: 'prior', ...forced };
+    const choice = this.#routerOf(workspace, view.pair).choose(template, view, { ...settings, maxLoss: view.maxLoss }, this.#random());
+    return { template, near, pair: view.pair, gain: view.gain, uncertainty: view.uncertainty, ...choice, ...forced };
   }
 
   /**
    * Learns from one grade, wherever it comes from. A low one upgrades requests like it at once; a score of either model of the pair moves what
    * is believed of its template. The same grade twice counts twice.
    */
-  observe(grade: Grade, settings: LearningSettings = defaultLearning): Observed {
+  observe(grade: Grade, settings: UpgradeSettings = defaultLearning): Observed {
     if (this.#frozen) return 'frozen';
     const { mark, workspace, score, weight, time } = grade;
     const arm = armOf(grade);
-    if (arm !== 'strong' && score < settings.upgradeBelow && settings.upgradeScope !== 'none') {
+    if (grade.model !== grade.requested && score < settings.upgradeBelow && settings.upgradeScope !== 'none') {
       const near = settings.upgradeScope === 'template' ? null : mark.near;
       this.#upgrades.add({ workspace, template: mark.template, near, until: time + settings.upgradeMs, decisionId: grade.decisionId });
     }
-    if (arm === null || mark.pair === null || mark.gain === null) return 'foreign';
+    if (arm === null || mark.pair === null || mark.gain === null || mark.uncertainty === null || weight === 0) return 'foreign';
     const router = this.#routerOf(workspace, mark.pair);
     this.#grades++;
-    const changed = router.beliefs.observe(mark.template, arm, mark.gain, score, weight, time);
+    const changed = router.beliefs.observe(mark.template, spreadOf(mark.uncertainty), arm, mark.gain, score, grade.against ?? null, weight, time);
     router.changed();
     return changed ? 'changed' : 'learnt';
   }
@@ -106,6 +91,11 @@ export class OnlineLearner {
   /** All that was learnt, as plain data. */
   state(now: number): LearningState {
     return exportState([...this.#routers.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
+  }
+
+  /** The same for people: by pair and template, in scores. */
+  summary(now: number): LearningSummary {
+    return summaryOf([...this.#routers.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
   }
 
   /** Takes the place of all that was learnt. */
@@ -124,6 +114,7 @@ export class OnlineLearner {
   reset(workspace: string | null): void {
     for (const [key, one] of this.#routers) if (workspace === null || one.workspace === workspace) this.#routers.delete(key);
     this.#upgrades.clear(workspace);
+    if (workspace === null) this.#grades = 0;
   }
 
   #routerOf(workspace: string, pair: LearningPair): PairRouter {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { TemplateState } from './beliefs.ts';
-import type { PairRouter } from './router.ts';
+import type { Deviation, TemplateState } from './beliefs.ts';
+import { spreadOf, type PairRouter } from './router.ts';
 import type { LearningPair } from './types.ts';
 import type { Upgrade } from './upgrades.ts';
 
@@ -16,13 +16,55 @@ export const stateSchema = z.strictObject({
     z.strictObject({
       workspace: z.string(),
       pair,
-      templates: z.array(z.strictObject({ template: z.string(), sums, recent: sums, shortfall: z.number(), time: z.number(), changes: z.int() })),
+      templates: z.array(z.strictObject({ template: z.string(), sums, recent: sums, spread: z.number().positive(), shortfall: z.number(), time: z.number(), changes: z.int() })),
     }),
   ),
   upgrades: z.array(z.strictObject({ workspace: z.string(), template: z.string(), near: z.string().nullable(), until: z.number(), decisionId: z.string() })),
 });
 
 export type LearningState = z.infer<typeof stateSchema>;
+
+/** Templates of a pair that a summary names: the ones with the most grades. */
+const mostSummed = 100;
+
+/** What was learnt, for people. Gains and levels are in scores, 0 to 1. */
+export interface LearningSummary {
+  readonly frozen: boolean;
+  readonly grades: number;
+  readonly upgrades: readonly Upgrade[];
+  readonly pairs: readonly {
+    readonly workspace: string;
+    readonly pair: LearningPair;
+    /** Requests that the threshold is computed over, in this process; and the threshold on the expected gain. */
+    readonly seen: number;
+    readonly threshold: number | null;
+    /** Expected score of the strong model. */
+    readonly level: Deviation;
+    /** By how much the gain of a new template that the router knows is expected to differ from the router's. */
+    readonly newTemplate: Deviation;
+    readonly templates: readonly { readonly template: string; readonly grades: number; readonly deviation: Deviation; readonly changes: number; readonly lastGrade: string }[];
+  }[];
+}
+
+export function summaryOf(routers: readonly Routed[], upgrades: readonly Upgrade[], frozen: boolean, grades: number): LearningSummary {
+  return {
+    frozen,
+    grades,
+    upgrades,
+    pairs: routers.map(({ workspace, pair, router }) => ({
+      workspace,
+      pair,
+      seen: router.seen,
+      threshold: router.threshold,
+      level: router.beliefs.level(),
+      newTemplate: router.beliefs.deviation('', spreadOf(0)),
+      templates: [...router.beliefs.templates]
+        .sort((a, b) => b[1].sums.grades - a[1].sums.grades)
+        .slice(0, mostSummed)
+        .map(([template, { sums, spread, changes, time }]) => ({ template, grades: sums.grades, deviation: router.beliefs.deviation(template, spread), changes, lastGrade: new Date(time).toISOString() })),
+    })),
+  };
+}
 
 interface Routed {
   readonly workspace: string;
@@ -38,7 +80,7 @@ export function exportState(routers: readonly Routed[], upgrades: readonly Upgra
     pairs: routers.map(({ workspace, pair, router }) => ({
       workspace,
       pair,
-      templates: [...router.beliefs.templates].map(([template, { sums, recent, shortfall, time, changes }]) => ({ template, sums: { ...sums }, recent: { ...recent }, shortfall, time, changes })),
+      templates: [...router.beliefs.templates].map(([template, { sums, recent, spread, shortfall, time, changes }]) => ({ template, sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes })),
     })),
     upgrades: upgrades.map((upgrade) => ({ ...upgrade })),
   };
@@ -49,6 +91,6 @@ export function importState(state: LearningState): { readonly workspace: string;
   return state.pairs.map(({ workspace, pair, templates }) => ({
     workspace,
     pair,
-    templates: new Map(templates.map(({ template, sums, recent, shortfall, time, changes }) => [template, { sums: { ...sums }, recent: { ...recent }, shortfall, time, changes }])),
+    templates: new Map(templates.map(({ template, sums, recent, spread, shortfall, time, changes }) => [template, { sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes }])),
   }));
 }

@@ -17,6 +17,8 @@ export interface LearningMark {
   readonly pair: LearningPair | null;
   /** What the model expected the stronger one to gain; null without a pair. */
   readonly gain: number | null;
+  /** Standard error of that, by the router. */
+  readonly uncertainty: number | null;
   /** What is expected after the grades so far, and its standard error; null without a pair. */
   readonly expected: number | null;
   readonly spread: number | null;
@@ -38,11 +40,18 @@ export interface Grade {
   readonly mark: LearningMark;
   /** Who gave the answer, `provider/model`; of neither model of the pair, it teaches nothing about the pair. */
   readonly model: string;
+  /** Who was asked for, `provider/model`: nothing can be upgraded further. */
+  readonly requested: string;
   /** 0 bad to 1 good. */
   readonly score: number;
+  /**
+   * What the pair's other model got for the same request, where it was asked too: such a grade says what the gain is without a detour. Absent or
+   * null: it was not.
+   */
+  readonly against?: number | null | undefined;
   /** Where it is from: a person, a check, a judge. */
   readonly source: string;
-  /** How much it counts, above 0 up to 1: a guess counts less than a person's word. */
+  /** How much it counts for what is believed of the models, 0 to 1. With 0 it can only upgrade. */
   readonly weight: number;
   /** ms since 1970. */
   readonly time: number;

@@ -37,6 +37,7 @@ export async function dryRun({ generation, credentials, router, headers, body }:
     cache,
     policy: { current: () => generation },
     credentials,
+    learner: null,
     router,
     sessions: null,
     trials: null,

@@ -11,6 +11,7 @@ import { chainStyleOfHeader, type ChainStyle } from '../envoy/versions.ts';
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
+import type { OnlineLearner } from '../online/learner.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, PolicyStore, Provider, TargetRef } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
@@ -46,6 +47,7 @@ export interface PipelineOptions {
   /** Whether Envoy can send to a provider; absent: to all of the policy's. */
   readonly inEnvoy?: (provider: string) => boolean;
   readonly router: Pick<LiveModel, 'current'> | null;
+  readonly learner: Pick<OnlineLearner, 'assess'> | null;
   readonly sink: RecordSink;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;

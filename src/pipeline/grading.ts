@@ -43,7 +43,7 @@ export class Grader {
       if (before !== null) this.#grading.book.own(before, regenerateScore, 'regenerate');
     }
     // What a pattern calls sensitive is shown to nobody else.
-    const judged = grading.judge !== null && decision !== null && decision.reason !== 'sensitivity' && Judge.draws(id, grading.judge.share);
+    const judged = grading.judge !== null && decision !== null && decision.reason !== 'sensitivity' && (decision.learning?.why === 'probe' || Judge.draws(id, grading.judge.share));
     const wanted = judged || (grading.checks && (exchange.jsonOutput !== 'none' || exchange.tools > 0));
     return {
       maxOutputTokens,

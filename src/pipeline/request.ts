@@ -4,15 +4,17 @@ import type { Admission, Budgets } from '../budgets/budgets.ts';
 import { userHash } from '../budgets/user.ts';
 import type { CacheHit } from '../cache/cache.ts';
 import { idDigits } from '../cache/types.ts';
-import { textFeatures } from '../classify/features.ts';
+import { textFeatures, type TextFeatures } from '../classify/features.ts';
 import { classifyRequest } from '../classify/index.ts';
 import type { LiveModel } from '../classify/learned/live.ts';
-import { judge } from '../classify/learned/verdict.ts';
+import { judge, type LearnedVerdict } from '../classify/learned/verdict.ts';
 import { renderError, rewritePath, spliceRequest } from '../dialects/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../dialects/types.ts';
 import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { ChainStyle } from '../envoy/versions.ts';
+import type { OnlineLearner, RouterView } from '../online/learner.ts';
+import type { LearningMark } from '../online/types.ts';
 import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 import type { TraceFacts } from '../provenance/trace.ts';
@@ -79,6 +81,8 @@ export interface RequestServices {
   readonly shadows: Shadows | null;
   /** Null: conversations are not kept together. */
   readonly sessions: Sessions | null;
+  /** What is learnt from grades; null: nothing. */
+  readonly learner: Pick<OnlineLearner, 'assess'> | null;
   /** Null: nothing is graded. */
   readonly grader: Grader | null;
   readonly budgets: Budgets;
@@ -159,17 +163,19 @@ function userOf(caller: CallerContext, exchange: Exchange): string | null {
 /** Of a request that no budget is about. */
 export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: [], reservation: null };
 
-function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, inEnvoy, pools }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
+function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, inEnvoy, pools }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
   const { generation, provider, section, caller } = context;
   const features = textFeatures(exchange.lastUser);
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
   const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
+  const learned = asked ? judge(router.current(), exchange, features, section.learned.weak.model, section.learned) : null;
   return {
     exchange,
     verdict: classifyRequest(exchange, section.thresholds, features),
     session,
     forced: context.forced,
-    learned: asked ? judge(router.current(), exchange, features, section.learned.weak.model, section.learned) : null,
+    learned,
+    learning: learn(context, exchange, features, learned, learner),
     caller,
     provider,
     // Switched off for this request: what it asks for is what it gets, as in shadow mode.
@@ -193,6 +199,17 @@ function anySigned({ providers }: PolicyGeneration): boolean {
 function forwardUntouched(context: RequestContext, exchange: Exchange, cache: CacheFacts, admission: Pick<Admission, 'facts' | 'reservation'>, enteredAt: number): RequestResult {
   const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, admission, enteredAt);
   return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
+}
+
+/** What grades say of the request's template; null where nothing is learnt from them. */
+function learn({ section, caller, provider, wallTime }: RequestContext, exchange: Exchange, features: TextFeatures, learned: LearnedVerdict | null, learner: RequestServices['learner']): LearningMark | null {
+  if (section.learning === null || learner === null || exchange.operation !== 'generate') return null;
+  let view: RouterView | null = null;
+  if (learned !== null && section.learned !== null) {
+    const { weak } = section.learned;
+    view = { pair: { weak: `${weak.provider}/${weak.model}`, strong: `${provider.name}/${exchange.model}` }, gain: learned.gain, uncertainty: learned.uncertainty, maxLoss: learned.maxLoss, known: learned.abstained === null, fixed: learned.acts && learned.says === 'weak', calibrated: learned.calibration !== null };
+  }
+  return learner.assess(caller.workspace, exchange, features.tokens, view, section.learning, wallTime);
 }
 
 /** Asked once per target that a chain could cross to: what an API takes depends on the model. */

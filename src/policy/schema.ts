@@ -161,6 +161,19 @@ const sessions = z.strictObject({
   headers: names.optional().describe('Headers that name the conversation, before those that docs/sessions.md lists'),
 });
 
+const learning = z.strictObject({
+  probes: share.optional().describe('Share of the requests that is drawn by lot, so that grades come of both models; these are judged first. 2% by default'),
+  riskShare: share.optional().describe('Share of maxQualityLoss that such requests may cost; 15% by default'),
+  upgrade: z
+    .strictObject({
+      below: z.number().min(0).max(1).optional().describe('A grade below it upgrades; 0.3 by default'),
+      hours: z.number().positive().max(8_760).optional().describe('Hours for which it does; 24 by default'),
+      scope: z.enum(['similar', 'template', 'none']).optional().describe('similar: near-duplicates of the text within its template (the default); template: all of the template'),
+    })
+    .optional()
+    .describe('After a low grade, requests like the one that was graded keep the requested model'),
+});
+
 const settings = {
   mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
@@ -173,6 +186,7 @@ const settings = {
   overrides: z.array(override).optional().describe('Hard choices, first match wins, before the rules'),
   rules: z.array(rule).optional().describe('CEL rules, first match wins, before the decision table'),
   learned: learned.optional().describe('Routing by predicted gain, before the decision table; see docs/learned-routing.md'),
+  learning: learning.optional().describe('Learns from grades, by template; see docs/learning.md'),
   sensitivity: z.array(sensitivity).optional().describe('Patterns in the prompt that send it to a secure model or stop it'),
   pinned: names.optional().describe('Requested models that are never changed'),
   allowProviders: names.optional().describe('Other providers that requests may be sent to'),
@@ -328,6 +342,7 @@ export type LearnedDocument = z.infer<typeof learned>;
 export type ExperimentDocument = z.infer<typeof experiment>;
 export type RolloutDocument = z.infer<typeof rollout>;
 export type SessionsDocument = z.infer<typeof sessions>;
+export type LearningDocument = z.infer<typeof learning>;
 export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type BudgetDocument = z.infer<typeof budget>;

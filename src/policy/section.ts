@@ -6,7 +6,7 @@ import { compileConditions, covers } from './conditions.ts';
 import type { Overlay } from './experiments.ts';
 import { compileFallback } from './fallback.ts';
 import { compileGrading } from './grading.ts';
-import { compileLearned } from './learned.ts';
+import { compileLearned, compileLearning } from './learned.ts';
 import { didYouMean } from './nearest.ts';
 import { compileSessions } from './sessions.ts';
 import { Reporter, type Place } from './reporter.ts';
@@ -91,6 +91,7 @@ export class SectionCompiler {
       overrides,
       rules,
       learned: this.#learned(settings, place('learned'), reach),
+      learning: compileLearning(settings.learning),
       sensitivity: this.#sensitivity(settings, place('sensitivity'), reach),
       pinned: new Set(settings.pinned ?? []),
       allowProviders: allow,

@@ -1,3 +1,4 @@
+import type { LearningSettings } from '../online/settings.ts';
 import type { LearnedSettings } from '../classify/learned/verdict.ts';
 import type { Budget, Webhook } from '../budgets/types.ts';
 import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
@@ -202,6 +203,8 @@ export interface PolicySection {
   readonly rules: readonly CompiledRule[];
   /** Null: prompts are routed by rules and tiers alone. */
   readonly learned: LearnedPolicy | null;
+  /** Null: nothing is learnt from grades. */
+  readonly learning: LearningSettings | null;
   readonly sensitivity: readonly SensitivityRule[];
   /** Models that an app pins by asking for them: never rewritten. */
   readonly pinned: ReadonlySet<string>;

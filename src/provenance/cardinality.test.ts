@@ -35,7 +35,7 @@ it('10,000 workspaces and 10,000 invented models make fewer than 5,000 series', 
   for (let at = 0; at < 10_000; at++) {
     const exchange = invented(at);
     metrics.record(exchange);
-    metrics.observe({ decision: exchange.id, time: exchange.time, score: 0.5, source: 'app' }, { id: exchange.id, workspace: exchange.workspace, tier: 'simple', provider: 'openai', model: exchange.servedModel!, requestedModel: exchange.requestedModel!, arm: exchange.arm, policy: policy.hash, session: null });
+    metrics.observe({ decision: exchange.id, time: exchange.time, score: 0.5, source: 'app' }, { id: exchange.id, workspace: exchange.workspace, tier: 'simple', provider: 'openai', model: exchange.servedModel!, requestedModel: exchange.requestedModel!, arm: exchange.arm, policy: policy.hash, session: null, requestedProvider: 'p', learning: null });
   }
   const text = await metrics.registry.metrics();
   const series = text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length;

@@ -91,6 +91,7 @@ class Decider {
       ...(this.#pool === null || moved ? {} : { pool: this.#pool }),
       ...this.#sessionFacts(),
       ...(this.#input.learned == null ? {} : { learned: this.#input.learned }),
+      ...(this.#input.learning == null ? {} : { learning: this.#input.learning }),
       candidates: this.#reports,
       wouldServe: null,
       block: choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
@@ -232,13 +233,19 @@ class Decider {
     return target;
   }
 
-  /** The weak model where the learned router says that it is enough; else the requested one, which is the stronger. */
+  /**
+   * The weak model where grades, or else the learned router, say that it is enough; else the requested one, which is the stronger. After a
+   * low grade the requested one, whatever else would have been taken.
+   */
   #learned(): Choice | null {
-    const { section, learned, verdict, session } = this.#input;
-    if (section.learned === null || learned?.acts !== true) return null;
+    const { section, learned, learning, verdict, session } = this.#input;
+    if (learning?.why === 'upgrade') return this.#keep('kept-upgraded');
+    if (section.learned === null || learned == null) return null;
+    const says = learning?.says ?? (learned.acts ? learned.says : null);
+    if (says === null) return null;
     // An earlier turn needed the stronger model: this one, "yes, do it", reads as an easy one and is not.
-    if (learned.says === 'weak' && (session?.state?.strong === true || this.#needed() !== verdict.tier)) return this.#keep('kept-session');
-    if (learned.says === 'strong') return this.#keep('kept-learned');
+    if (says === 'weak' && (session?.state?.strong === true || this.#needed() !== verdict.tier)) return this.#keep('kept-session');
+    if (says === 'strong') return this.#keep('kept-learned');
     const report = this.#report(section.learned.weak, verdict.tier);
     report.disqualified ??= this.#priceFault(report, false);
     if (report.disqualified !== null) return this.#keep('kept-learned');

@@ -1,6 +1,7 @@
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { LearnedVerdict, Unlike } from '../classify/learned/verdict.ts';
+import type { LearningMark } from '../online/types.ts';
 import type { CheckFault } from '../feedback/checks.ts';
 import type { Grade } from '../feedback/types.ts';
 import type { TargetRef } from '../policy/types.ts';
@@ -23,6 +24,7 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   learned: 'the learned router expects the cheaper model to do as well, within the promised loss',
   experiment: 'an experiment forces it for its share of the requests',
   'kept-session': 'an earlier turn of the conversation needed the stronger model',
+  'kept-upgraded': 'an answer to a request like this one got a low grade, so the requested model stays for a while',
   'kept-learned': 'the learned router takes the requested model to be needed, or does not know this kind of request',
   default: "no candidate qualified, so the policy's default answered",
   'cooling-down': 'the chosen model rests after failures, so its first fallback takes its place',
@@ -69,6 +71,7 @@ export function explainRecord(record: ExchangeRecord, grades: readonly Grade[] =
     ...heading(record),
     ...verdictLines(record),
     ...(record.decision?.learned === undefined ? [] : learnedLines(record.decision.learned)),
+    ...(record.decision?.learning === undefined ? [] : learningLines(record.decision.learning)),
     ...(record.decision === null ? [] : decisionLines(record.decision)),
     ...budgetLines(record),
     ...answerLines(record),
@@ -129,6 +132,21 @@ function learnedLines(learned: LearnedVerdict): string[] {
   lines.push(`  ${limit} for ${(learned.maxLoss * 100).toFixed(1)}% loss (${from}); it knows ${(learned.familiarity * 100).toFixed(0)}% of the words`);
   if (learned.abstained !== null) lines.push(`  abstained: ${unlikes[learned.abstained]}`);
   for (const { name, share } of learned.influences) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name}`);
+  return lines;
+}
+
+const whys: Readonly<Record<LearningMark['why'], string>> = {
+  upgrade: 'an answer to a request like it got a low grade',
+  probe: 'drawn by lot, so that both models get grades',
+  grades: 'by the grades of its template and workspace',
+  prior: 'too little traffic yet to say anything',
+};
+
+function learningLines({ template, why, says, gain, expected, spread, threshold }: LearningMark): string[] {
+  const lines = ['', `Learning from grades: template ${template}, ${says === null ? 'says nothing' : `the ${says === 'weak' ? 'weak' : 'requested'} model`} (${whys[why]})`];
+  if (gain !== null && expected !== null && spread !== null) {
+    lines.push(`  gain ${gain.toFixed(3)} by the router, ${expected.toFixed(3)} ± ${spread.toFixed(3)} after the grades; ${threshold === null ? 'no threshold keeps the promise' : `threshold ${threshold.toFixed(3)}`}`);
+  }
   return lines;
 }
 

@@ -1,5 +1,6 @@
 import type { Cost } from '../catalog/types.ts';
 import type { LearnedVerdict } from '../classify/learned/verdict.ts';
+import type { LearningMark } from '../online/types.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange } from '../dialects/types.ts';
 import type { SessionFacts, SessionView } from '../sessions/types.ts';
@@ -23,6 +24,7 @@ export type DecisionReason =
   | 'kept-learned'
   | 'experiment'
   | 'kept-session'
+  | 'kept-upgraded'
   | 'default'
   | 'cooling-down'
   | 'budget'
@@ -78,6 +80,8 @@ export interface DecideInput {
   readonly session?: SessionView | null;
   /** What the learned router said; absent where the section does not ask it. */
   readonly learned?: LearnedVerdict | null;
+  /** What was learnt from grades; absent where nothing is. */
+  readonly learning?: LearningMark | null;
   readonly caller: CallerContext;
   readonly provider: Provider;
   readonly section: PolicySection;
@@ -115,6 +119,8 @@ export interface Decision {
   readonly session?: SessionFacts;
   /** What the learned router said, also where it did not decide; absent where it was not asked. */
   readonly learned?: LearnedVerdict;
+  /** What was learnt from grades; absent where nothing is. Grades of the answer come back with it. */
+  readonly learning?: LearningMark;
   readonly candidates: readonly CandidateReport[];
   /** In shadow mode: what would have been served; else null. */
   readonly wouldServe: TargetRef | null;

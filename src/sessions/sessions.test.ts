@@ -76,7 +76,7 @@ describe('what is remembered', () => {
 
   it('rises by a low grade', () => {
     const sessions = new Sessions(null);
-    const about = { id: '1', workspace: 'red', tier: 'simple' as const, provider: 'openai', model: 'small', requestedModel: 'dear', policy: 'p', arm: null, session: 'a' };
+    const about = { id: '1', workspace: 'red', tier: 'simple' as const, provider: 'openai', model: 'small', requestedProvider: 'openai', requestedModel: 'dear', policy: 'p', arm: null, session: 'a', learning: null };
     sessions.turn('a', { tier: 'simple', strong: false }, null, hour);
     sessions.observe({ decision: '1', time: '', score: 0.8, source: 'user' }, about);
     expect(sessions.find('a')).toMatchObject({ floor: 'simple' });

@@ -69,6 +69,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     grading: null,
     sessions: null,
     learned: null,
+    learning: null,
     promptCapture: { kind: 'hash' },
     ...facts,
   };

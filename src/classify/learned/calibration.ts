@@ -1,15 +1,15 @@
 /**
- * From a raw score to a gain. Known prompts follow the curve `home`, unknown ones `away`; between the two lies a straight
- * mixture by familiarity. Both curves rise, so they keep the order of the scores.
+ * From a raw score to a gain. Prompts that fit a known kind of work follow the curve `home`, others `away`; between the two lies a straight
+ * mixture by how well they fit. Both curves rise, so they keep the order of the scores.
  */
 export interface CalibrationTable {
   /** Raw scores, rising. */
   readonly raw: readonly number[];
   /** Gain at each of them among prompts like those that were trained on. */
   readonly home: readonly number[];
-  /** Gain at each of them among tasks that were left out. */
+  /** Gain at each of them among tasks that were left out, with a margin: thresholds chosen at home are to keep their promise there too. */
   readonly away: readonly number[];
-  /** Familiarity at and below which a prompt counts as unknown, and at and above which as known. */
+  /** Certainty of the kind of work (without topics: familiarity) at and below which a prompt counts as unknown, and at and above which as known. */
   readonly unknownBelow: number;
   readonly knownAbove: number;
   /** Below this familiarity the model abstains. */
@@ -21,9 +21,9 @@ export interface CalibrationTable {
 }
 
 /** 0 for an unknown prompt, 1 for a known one. */
-export function knownness(table: CalibrationTable, familiarity: number): number {
+export function knownness(table: Pick<CalibrationTable, 'unknownBelow' | 'knownAbove'>, certainty: number): number {
   const { unknownBelow, knownAbove } = table;
-  return Math.min(1, Math.max(0, (familiarity - unknownBelow) / (knownAbove - unknownBelow)));
+  return Math.min(1, Math.max(0, (certainty - unknownBelow) / (knownAbove - unknownBelow)));
 }
 
 /** The gain that a raw score stands for; straight between the table's points, and beyond its ends with a slope of 1. */

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
 import { SluiceError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { treeFeatures } from './features.ts';
-import { gramBuckets, wordBits } from './grams.ts';
+import { gramBuckets, mostTopics, wordBits } from './grams.ts';
 import { RouterModel, type ModelTables } from './model.ts';
 import type { ModelHeader } from './types.ts';
 
@@ -14,21 +15,22 @@ export const defaultModelFile = fileURLToPath(new URL('../../../models/router-1.
 
 /**
  * A model file: the magic, the header's length in bytes (32 bits, little-endian), the header as JSON, then the tables in the
- * order idf, weight, known, feature, threshold, value, little-endian, without padding. The card is in the header, so
+ * order idf, weight, topic, known, feature, threshold, value, little-endian, without padding, deflated. The card is in the header, so
  * `head -c` shows it.
  */
-const magic = Buffer.from('SLUICEROUTER1\n');
+const magic = Buffer.from('SLUICEROUTER2\n');
 
 const figures = z.strictObject({ apgr: z.number(), ece: z.number(), weakShareAt1: z.number(), weakShareAt3: z.number() });
 const curve = z.array(z.number()).min(2).max(256);
 const headerSchema = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   kind: z.enum(['gain', 'classic']),
   seed: z.int(),
   features: z.array(z.string()),
   idfStep: z.number(),
   weightStep: z.number(),
   bias: z.number(),
+  topics: z.array(z.strictObject({ name: z.string().max(128), step: z.number(), bias: z.number() })).max(mostTopics),
   trees: z.int().min(0).max(4096),
   depth: z.int().min(0).max(8),
   treeBase: z.number(),
@@ -75,8 +77,9 @@ export function encodeModel(header: ModelHeader, tables: ModelTables): Buffer {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
-  const parts = [tables.idf, tables.weight, tables.known, tables.feature, tables.threshold, tables.value];
-  return Buffer.concat([magic, length, json, ...parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))]);
+  const parts = [tables.idf, tables.weight, tables.topic, tables.known, tables.feature, tables.threshold, tables.value];
+  const packed = deflateRawSync(Buffer.concat(parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))), { level: 9 });
+  return Buffer.concat([magic, length, json, packed]);
 }
 
 /** Reads a model file's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, on anything that is not a whole model of this format. */
@@ -87,34 +90,46 @@ export function decodeModel(bytes: Buffer, where: string): RouterModel {
   const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
   if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
   const header = readHeader(bytes.toString('utf8', from, from + headerBytes), bad);
-  if (header.trees > 0 && (header.features.length !== treeFeatures.length || header.features.some((name, at) => name !== treeFeatures[at]))) {
+  const wanted = [...treeFeatures, ...header.topics.map(({ name }) => name)];
+  if (header.trees > 0 && (header.features.length !== wanted.length || header.features.some((name, at) => name !== wanted[at]))) {
     throw bad('The model was trained on other features than this version of Sluice computes.');
   }
   const inner = header.trees * (2 ** header.depth - 1);
   const nodes = header.trees * (2 ** (header.depth + 1) - 1);
-  const sizes = [gramBuckets, 2 * gramBuckets, wordBits / 8, inner, 4 * inner, 4 * nodes];
-  const total = sizes.reduce((sum, size) => sum + size, from + headerBytes);
-  if (total !== bytes.length) throw bad(`The file has ${bytes.length} bytes; its header asks for ${total}.`);
-  let at = from + headerBytes;
+  const sizes = [gramBuckets, 2 * gramBuckets, header.topics.length * gramBuckets, wordBits / 8, inner, 4 * inner, 4 * nodes];
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const unpacked = unpack(bytes.subarray(from + headerBytes), total);
+  if (unpacked?.length !== total) throw bad(`The tables are damaged, or are not the ${total} bytes that the header asks for.`);
+  let at = 0;
   // Copied, because typed arrays want aligned offsets.
   const part = (size: number): ArrayBuffer => {
     const copy = new ArrayBuffer(size);
-    new Uint8Array(copy).set(bytes.subarray(at, at + size));
+    new Uint8Array(copy).set(unpacked.subarray(at, at + size));
     at += size;
     return copy;
   };
-  const [idf, weight, known, feature, threshold, value] = sizes.map(part) as [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer];
+  const [idf, weight, topic, known, feature, threshold, value] = sizes.map(part) as [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer];
   const tables: ModelTables = {
     idf: new Uint8Array(idf),
     weight: new Int16Array(weight),
+    topic: new Int8Array(topic),
     known: new Uint8Array(known),
     feature: new Uint8Array(feature),
     threshold: new Float32Array(threshold),
     value: new Float32Array(value),
   };
-  if (tables.feature.some((number) => number >= treeFeatures.length)) throw bad('A tree looks at a feature that does not exist.');
+  if (tables.feature.some((number) => number >= wanted.length)) throw bad('A tree looks at a feature that does not exist.');
   if (!tables.value.every(Number.isFinite) || tables.threshold.some(Number.isNaN)) throw bad('A tree holds a value that is no number.');
   return new RouterModel(header, tables, createHash('sha256').update(bytes).digest('hex').slice(0, 16));
+}
+
+/** Null for what cannot be inflated, or gives more than `most` bytes. */
+function unpack(packed: Buffer, most: number): Buffer | null {
+  try {
+    return inflateRawSync(packed, { maxOutputLength: most + 1 });
+  } catch {
+    return null;
+  }
 }
 
 function readHeader(text: string, bad: (message: string) => SluiceError): ModelHeader {

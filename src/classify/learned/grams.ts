@@ -4,6 +4,12 @@ export const gramBuckets = 1 << 17;
 /** Bits of the table of known words; a power of two. */
 export const wordBits = 1 << 18;
 
+/** The first topics of a model are the gain and both models' scores; those after them are kinds of work. */
+export const plainTopics = 3;
+
+/** Most topics of a model. */
+export const mostTopics = 16;
+
 /** Most words of an excerpt that are hashed; an excerpt holds about 350. */
 const mostTokens = 512;
 

@@ -18,7 +18,7 @@ function rowsOf(count: number): LabelledRow[] {
     const prompt = sums
       ? `A baker sells ${Math.floor(random() * 90)} loaves at $${Math.floor(random() * 9)} each and pays ${Math.floor(random() * 50)} for flour. How much is left?`
       : `Summarise this note for the team: the ${['meeting', 'release', 'audit'][at % 3]!} moved to ${['Monday', 'Friday'][at % 2]!}, thanks.`;
-    return { id: String(at), prompt, weak: sums && random() < 0.6 ? 0 : 1, strong: 1, group: `g${at}`, task: `t${at % 4}`, source: 'made', licence: 'none', weakModel: 'w', strongModel: 's' };
+    return { id: String(at), prompt, weak: sums && random() < 0.6 ? 0 : 1, strong: 1, group: `g${at}`, task: `t${at % 4}`, category: null, source: 'made', licence: 'none', weakModel: 'w', strongModel: 's' };
   });
 }
 
@@ -110,8 +110,7 @@ describe('a model file', () => {
     expect(say(Buffer.from('{}'))).toContain('no model file');
     expect(say(trained.bytes.subarray(0, 16))).toContain('ends within its header');
     expect(say(trained.bytes.subarray(0, 1_000))).toContain('ends within its header');
-    expect(say(trained.bytes.subarray(0, -1))).toContain('its header asks for');
-    expect(say(Buffer.concat([trained.bytes, Buffer.alloc(1)]))).toContain('its header asks for');
+    expect(say(trained.bytes.subarray(0, -100))).toContain('that the header asks for');
     expect(say(encodeModel({ ...model.header, features: ['other'] }, model.tables))).toContain('other features');
     expect(say(encodeModel({ ...model.header, treeShare: 2 }, model.tables))).toContain('treeShare');
     expect(say(encodeModel(model.header, { ...model.tables, feature: model.tables.feature.map(() => 250) }))).toContain('does not exist');

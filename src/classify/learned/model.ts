@@ -1,6 +1,6 @@
 import { calibrated, knownness } from './calibration.ts';
 import { fillTreeFeatures, textFeatures, treeFeatures, type TextFeatures } from './features.ts';
-import { damped, Grams } from './grams.ts';
+import { damped, Grams, mostTopics, plainTopics } from './grams.ts';
 import type { Influence, ModelHeader, Prediction } from './types.ts';
 
 /** The numbers of a model, as they stand in its file. */
@@ -8,6 +8,8 @@ export interface ModelTables {
   /** A byte a bucket; 0: the gram was not met twice in training. */
   readonly idf: Uint8Array;
   readonly weight: Int16Array;
+  /** A weight a bucket and topic, bucket by bucket. */
+  readonly topic: Int8Array;
   /** A bit a word. */
   readonly known: Uint8Array;
   /** Complete trees of `depth`: 2^depth - 1 inner nodes each, breadth first. Below the threshold is left. */
@@ -19,7 +21,8 @@ export interface ModelTables {
 
 /** Scratch space, shared: nothing here outlives one call. */
 const grams = new Grams();
-const numbers = new Float64Array(treeFeatures.length);
+const numbers = new Float64Array(treeFeatures.length + mostTopics);
+const topicSums = new Float64Array(mostTopics);
 
 /** A learned router: predicts from the prompt alone what the stronger model would gain. Immutable; linear in the text's excerpt. */
 export class RouterModel {
@@ -41,6 +44,8 @@ export class RouterModel {
     const { header } = this;
     const words = this.#words(features);
     const familiarity = grams.words === 0 ? 0 : grams.known / grams.words;
+    let certainty = 0;
+    for (let k = plainTopics; k < header.topics.length; k++) certainty = Math.max(certainty, numbers[treeFeatures.length + k]!);
     let trees = 0;
     if (header.trees > 0) {
       fillTreeFeatures(text, features, grams.distinct, numbers);
@@ -48,7 +53,7 @@ export class RouterModel {
     }
     const { calibration, treeShare } = header;
     const raw = header.kind === 'classic' ? 1 / (1 + Math.exp(-words)) : (1 - treeShare) * words + treeShare * trees;
-    const known = knownness(calibration, familiarity);
+    const known = knownness(calibration, header.topics.length > plainTopics ? certainty : familiarity);
     const apart = header.trees > 0 ? (words - trees) * calibration.errorDisagreement : 0;
     const abstain = familiarity < calibration.abstainBelow;
     // Nothing like it was ever measured: the error of unknown tasks is the least that it can be.
@@ -88,21 +93,30 @@ export class RouterModel {
     return list.sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1)).slice(0, most);
   }
 
-  /** Linear part: normalised TF-IDF of word 1- and 2-grams times weights, plus the bias. Leaves the counts in `grams`. */
+  /** Linear part: normalised TF-IDF of word 1- and 2-grams times weights, plus the bias. Leaves the counts in `grams`, the topics in `numbers`. */
   #words(features: TextFeatures): number {
     const { idf, weight, known } = this.tables;
-    const { bias, idfStep, weightStep } = this.header;
+    const { bias, idfStep, weightStep, topics } = this.header;
+    const { topic } = this.tables;
+    const count = topics.length;
     grams.count(features.tokens, known);
     let sum = 0;
     let square = 0;
+    for (let k = 0; k < count; k++) topicSums[k] = 0;
     for (let i = 0; i < grams.size; i++) {
       const bucket = grams.buckets[i]!;
+      // A gram that was not met in training says nothing.
+      if (idf[bucket] === 0) continue;
       const value = damped[grams.counts[i]!]! * idf[bucket]!;
       square += value * value;
       sum += value * weight[bucket]!;
+      const from = bucket * count;
+      for (let k = 0; k < count; k++) topicSums[k]! += value * topic[from + k]!;
     }
+    const scale = square === 0 ? 0 : 1 / Math.sqrt(square);
+    for (let k = 0; k < count; k++) numbers[treeFeatures.length + k] = topics[k]!.bias + topicSums[k]! * scale * topics[k]!.step;
     // idfStep scales value and norm alike, so it falls out of the quotient.
-    return square === 0 || idfStep === 0 ? bias : bias + (sum / Math.sqrt(square)) * weightStep;
+    return idfStep === 0 ? bias : bias + sum * scale * weightStep;
   }
 
   #trees(): number {

@@ -73,17 +73,19 @@ export interface PairCalibration {
 
 /** The part of a model file that is read by people and tools. */
 export interface ModelHeader {
-  readonly format: 1;
+  readonly format: 2;
   /** `gain`: words and trees predict the gain. `classic`: TF-IDF and logistic regression on "the weaker one is right". */
   readonly kind: 'gain' | 'classic';
   readonly seed: number;
-  /** Shape and text features in the order that the trees count them. */
+  /** Shape and text features, then topics, in the order that the trees count them. */
   readonly features: readonly string[];
   /** Inverse document frequencies are `idfStep` × a byte; 0 is a gram that was seen once or never. */
   readonly idfStep: number;
   /** Weights are `weightStep` × a 16-bit integer. */
   readonly weightStep: number;
   readonly bias: number;
+  /** Linear functions of the words that the trees look at beside the shape: `step` × an 8-bit integer a weight. */
+  readonly topics: readonly { readonly name: string; readonly step: number; readonly bias: number }[];
   readonly trees: number;
   readonly depth: number;
   /** What the trees start from, and their share of the raw score. */

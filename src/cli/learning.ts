@@ -1,0 +1,88 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { SluiceError } from '../errors.ts';
+import type { LearningSummary } from '../online/state.ts';
+import { askAdmin } from './ask-admin.ts';
+import { alignColumns } from './columns.ts';
+
+interface AdminFlags {
+  readonly admin: string;
+  readonly adminToken?: string;
+}
+
+const tokenOption = ['--admin-token <file>', 'file with the admin token, where the server has one'] as const;
+
+/** `sluice learning inspect|export|freeze|thaw|reset`: asks a running server's admin address. */
+export function registerLearning(program: Command): void {
+  const learning = program.command('learning').description('what a running server learnt from grades: look at it, keep it, stop it, forget it');
+  const admin = ['--admin <url>', 'its admin address', 'http://127.0.0.1:9901'] as const;
+  learning
+    .command('inspect')
+    .description('by workspace, pair of models and template')
+    .option('--json', 'as JSON')
+    .option(...admin)
+    .action(async (flags: AdminFlags & { readonly json?: true }) => {
+      const summary = (await askAdmin(flags.admin, '/learning')) as LearningSummary;
+      process.stdout.write(flags.json === true ? `${JSON.stringify(summary)}\n` : render(summary));
+    });
+  learning
+    .command('export')
+    .description('all of it, as JSON')
+    .option('--out <file>', 'where it goes (default: stdout)')
+    .option(...admin)
+    .action(async (flags: AdminFlags & { readonly out?: string }) => {
+      const text = `${JSON.stringify(await askAdmin(flags.admin, '/learning/state'))}\n`;
+      if (flags.out === undefined) process.stdout.write(text);
+      else await written(flags.out, text);
+    });
+  for (const [name, frozen, what] of [
+    ['freeze', true, 'grades change nothing any more; what was learnt stays in use'],
+    ['thaw', false, 'grades count again'],
+  ] as const) {
+    learning
+      .command(name)
+      .description(what)
+      .option(...admin)
+      .option(...tokenOption)
+      .action(async (flags: AdminFlags) => {
+        await askAdmin(flags.admin, '/learning/frozen', new URLSearchParams({ frozen: String(frozen) }), undefined, { tokenFile: flags.adminToken, method: 'PUT' });
+        process.stdout.write(frozen ? 'Frozen.\n' : 'Learning again.\n');
+      });
+  }
+  learning
+    .command('reset')
+    .description('forgets what was learnt, upgrades included')
+    .option('--workspace <name>', 'of this workspace')
+    .option('--all', 'of all')
+    .option(...admin)
+    .option(...tokenOption)
+    .action(async (flags: AdminFlags & { readonly workspace?: string; readonly all?: true }) => {
+      if ((flags.workspace === undefined) === (flags.all === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'say whose: one workspace, or all.', { where: '--workspace, --all' });
+      await askAdmin(flags.admin, '/learning', new URLSearchParams(flags.workspace === undefined ? { all: 'true' } : { workspace: flags.workspace }), undefined, { tokenFile: flags.adminToken, method: 'DELETE' });
+      process.stdout.write(flags.workspace === undefined ? 'All is forgotten.\n' : `What was learnt of ${flags.workspace} is forgotten.\n`);
+    });
+}
+
+function render({ frozen, grades, pairs, upgrades }: LearningSummary): string {
+  const plusMinus = ({ mean, error }: { readonly mean: number; readonly error: number }): string => `${mean.toFixed(3)} ± ${error.toFixed(3)}`;
+  const lines = [`${grades} grades were learnt from${frozen ? '; frozen: no more are' : ''}`];
+  for (const { workspace, pair, seen, threshold, level, newTemplate, templates } of pairs) {
+    lines.push('', `${workspace}: ${pair.weak} for ${pair.strong}`);
+    lines.push(`  threshold ${threshold === null ? 'none' : threshold.toFixed(3)} over ${seen} requests; the strong model scores ${plusMinus(level)}; a new template gains ${plusMinus(newTemplate)} beyond the router`);
+    const rows = templates.map((one) => [one.template, String(one.grades), plusMinus(one.deviation), String(one.changes), one.lastGrade.slice(0, 19)]);
+    lines.push(...alignColumns(['template', 'grades', 'beyond the router', 'changes', 'last grade'], rows, new Set([1, 3])).split('\n').map((line) => `  ${line}`));
+  }
+  lines.push('', `Upgrades in force: ${upgrades.length}`);
+  for (const { workspace, template, near, until, decisionId } of upgrades.slice(0, 100)) {
+    lines.push(`  ${workspace}: template ${template}, ${near === null ? 'all of it' : 'texts like the one'} of ${decisionId}, until ${new Date(until).toISOString().slice(0, 19)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+async function written(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text, { mode: 0o600 });
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+}

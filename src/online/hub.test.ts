@@ -1,0 +1,65 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { LearningHub, type LearningEvent } from './hub.ts';
+import { OnlineLearner } from './learner.ts';
+import { defaultLearning } from './settings.ts';
+import { learningSink } from './sink.ts';
+import type { LearningMark } from './types.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-learning-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const mark: LearningMark = { template: 't', near: '0'.repeat(16), pair: { weak: 'p/small', strong: 'p/large' }, gain: 0.1, uncertainty: 0.1, expected: 0.1, spread: 0.1, threshold: null, says: 'weak', why: 'grades' };
+const grade = (score: number): LearningEvent => ({
+  kind: 'grade',
+  grade: { decisionId: 'd', workspace: 'w', mark, model: 'p/small', requested: 'p/large', score, source: 'user', weight: 1, time: 1_000 },
+  settings: { upgradeBelow: 0.3, upgradeMs: 1_000, upgradeScope: 'similar' },
+});
+const open = (file: string, errors: unknown[] = []): Promise<{ hub: LearningHub; learner: OnlineLearner }> => {
+  const learner = new OnlineLearner();
+  return LearningHub.open({ learner, file, stream: null, onError: (error) => errors.push(error) }).then((hub) => ({ hub, learner }));
+};
+
+test('what was learnt outlives the process', async () => {
+  const file = join(folder, 'state.json');
+  const first = await open(file);
+  for (const score of [1, 1, 0]) first.hub.publish(grade(score));
+  first.hub.publish({ kind: 'freeze', frozen: true });
+  const kept = first.learner.state(1_500);
+  await first.hub.close();
+  const second = await open(file);
+  expect(second.learner.grades).toBe(3);
+  expect(second.learner.frozen).toBe(true);
+  // What had expired when the file was written is not in it.
+  expect(second.learner.state(1_500)).toEqual({ ...kept, upgrades: [] });
+  await second.hub.close();
+});
+
+test('a damaged file stops the start and is left alone; a folder that cannot be written is told', async () => {
+  const file = join(folder, 'damaged.json');
+  writeFileSync(file, '{"cursor":"0","state":{}}');
+  await expect(open(file)).rejects.toMatchObject({ code: 'SLUICE_LEARNING_STATE' });
+  expect(readFileSync(file, 'utf8')).toBe('{"cursor":"0","state":{}}');
+  const errors: unknown[] = [];
+  const { hub } = await open(join(folder, 'no', 'such', 'folder'), errors);
+  hub.publish(grade(1));
+  await hub.close();
+  expect(errors).toHaveLength(1);
+});
+
+test('grades reach learning with their mark; those that only tell of faults upgrade and teach nothing else', () => {
+  const events: LearningEvent[] = [];
+  const sink = learningSink({ publish: (event) => events.push(event) }, (workspace) => (workspace === 'off' ? null : defaultLearning));
+  const about = { id: 'd', workspace: 'w', tier: 'simple', provider: 'p', model: 'small', requestedProvider: 'p', requestedModel: 'large', policy: 'p', arm: null, session: null, learning: mark } as const;
+  const given = { decision: 'd', time: '2026-11-20T00:00:00.000Z', score: 0.5 } as const;
+  sink.observe({ ...given, source: 'user' }, about);
+  sink.observe({ ...given, source: 'checks' }, about);
+  sink.observe({ ...given, source: 'user' }, { ...about, learning: null });
+  sink.observe({ ...given, source: 'user' }, { ...about, workspace: 'off' });
+  expect(events.map((event) => event.kind === 'grade' && [event.grade.model, event.grade.requested, event.grade.weight, event.grade.time])).toEqual([
+    ['p/small', 'p/large', 1, Date.parse(given.time)],
+    ['p/small', 'p/large', 0, Date.parse(given.time)],
+  ]);
+});

@@ -1,0 +1,20 @@
+import type { BeliefSettings } from './beliefs.ts';
+import type { RoutingSettings } from './router.ts';
+
+/** What a policy asks of learning. */
+export interface LearningSettings extends Omit<RoutingSettings, 'maxLoss'>, UpgradeSettings {}
+
+/** When a grade upgrades, and what. */
+export interface UpgradeSettings {
+  /** A score below it upgrades requests like the one that was graded. */
+  readonly upgradeBelow: number;
+  readonly upgradeMs: number;
+  /** `similar`: near-duplicates of the text within its template; `template`: the whole template; `none`: nothing. */
+  readonly upgradeScope: 'similar' | 'template' | 'none';
+}
+
+/** Spreads from cross-validation by task on public outcomes; docs/learned-routing.md says how. */
+export const beliefSettings: BeliefSettings = { noise: 0.15, pairNoise: 0.21, level: 0.8, levelError: 0.15, levelSpread: 0.15, gainError: 0.03, halfLifeMs: 14 * 86_400_000 };
+
+/** What holds where the policy says nothing else. */
+export const defaultLearning: LearningSettings = { riskShare: 0.15, probeShare: 0.02, upgradeBelow: 0.3, upgradeMs: 24 * 3_600_000, upgradeScope: 'similar' };
