@@ -6,4 +6,5 @@ sh scripts/setup.sh all
 sh scripts/setup.sh chromium
 sh scripts/setup.sh prometheus
 sh scripts/setup.sh postgres
+sh scripts/definitions.sh
 exec node_modules/.bin/node node_modules/vitest/vitest.mjs run "$@"

@@ -100,6 +100,8 @@ export const limits = {
   answerSchemas: 200,
   /** Requests up to this size are translated when they are decided, to know whether a chain may cross APIs, in bytes. */
   translationCheckBytes: 128 * 1024,
+  /** Attempts of a chain, the first included: rendered config has a place for each. */
+  fallbackAttempts: 8,
   /** Targets whose health is remembered. */
   cooldownTargets: 1_000,
   /** Last requests that an edit of the policy is tried on before it is accepted. */

@@ -1,59 +1,122 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
+import { defaultEgressService, defaultSluiceService } from '../envoy/deploy.ts';
+import { renderEnvoyGateway } from '../envoy/envoy-gateway.ts';
+import { renderIstio, type IstioOptions } from '../envoy/istio.ts';
+import { manifestsYaml, type AttachOptions } from '../envoy/manifests.ts';
 import { renderEnvoy } from '../envoy/render.ts';
 import { chainStyleOf, chainWarning, defaultEnvoyVersion, envoyVersions } from '../envoy/versions.ts';
+import { SluiceError } from '../errors.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { FilePolicyStore } from '../policy/store.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
 
 interface RenderFlags {
   readonly policy?: string;
-  readonly listen: string;
-  readonly admin: string;
   readonly sluice: string;
   readonly ca: string;
-  readonly otlp?: string;
-  readonly envoyVersion: string;
   readonly failClosed?: boolean;
   readonly out?: string;
 }
 
-/** `sluice render envoy`: a bootstrap for Envoy, from the policy's providers. */
+interface EnvoyFlags extends RenderFlags {
+  readonly listen: string;
+  readonly admin: string;
+  readonly envoyVersion: string;
+  readonly otlp?: string;
+}
+
+interface IstioFlags extends RenderFlags {
+  readonly namespace: string;
+  readonly attach: IstioOptions['attach'];
+  readonly selector?: string;
+  readonly gatewayService: string;
+}
+
+interface EnvoyGatewayFlags extends RenderFlags {
+  readonly namespace: string;
+  readonly gateway: string;
+  readonly listener: string;
+  readonly gatewayClass: string;
+  readonly existingGateway?: boolean;
+}
+
+/** `sluice render`: configuration for Envoy, from the policy's providers: alone, in Istio, in Envoy Gateway. */
 export function registerRender(program: Command): void {
-  program
-    .command('render')
-    .description('configuration for the proxies that Sluice is attached to')
-    .command('envoy')
+  const render = program.command('render').description('configuration for the proxies that Sluice is attached to');
+  common(render.command('envoy'), 'unix:/tmp/sluice.sock', 'where Sluice listens: unix:/path or host:port')
     .description("Envoy's bootstrap: listener, Sluice's filters, a cluster for each provider")
-    .option('--policy <path>', 'policy file or folder (default: the embedded policy)')
     .option('--listen <host:port>', 'where apps call', '127.0.0.1:10000')
     .option('--admin <host:port>', "Envoy's admin", '127.0.0.1:9902')
-    .option('--sluice <address>', 'where Sluice listens: unix:/path or host:port', 'unix:/tmp/sluice.sock')
-    .option('--ca <file>', "CAs that providers' certificates are checked against", '/etc/ssl/certs/ca-certificates.crt')
     .option('--otlp <host:port>', 'an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--envoy-version <version>', `the Envoy that it is for: ${envoyVersions.join(', ')}`, defaultEnvoyVersion)
-    .option('--fail-closed', 'answer 503 when Sluice cannot be reached, instead of letting requests pass')
-    .option('--out <file>', 'write here instead of to stdout')
-    .action(async (flags: RenderFlags) => {
-      const store = new FilePolicyStore({ path: flags.policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false });
-      const generation = store.current();
+    .action(async (flags: EnvoyFlags) => {
+      const generation = await policyOf(flags);
       const chains = chainStyleOf(flags.envoyVersion);
       const warning = chainWarning(chains, generation);
       if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
-      const config = renderEnvoy({
-        providers: [...generation.providers.values()],
-        sluice: flags.sluice,
-        listen: flags.listen,
-        admin: flags.admin,
-        failClosed: flags.failClosed ?? generation.section('', [...generation.providers.keys()][0]!).failClosed,
-        caFile: flags.ca,
-        otlp: flags.otlp ?? null,
-        chains,
-      });
-      const text = `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`;
-      if (flags.out === undefined) process.stdout.write(text);
-      else await writeFile(flags.out, text);
+      const config = renderEnvoy({ ...shared(flags, generation), listen: flags.listen, admin: flags.admin, otlp: flags.otlp ?? null, chains });
+      await print(flags, `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`);
     });
+  common(render.command('istio'), defaultSluiceService, "host:port of Sluice's Service")
+    .description("manifests that put Sluice into Istio's sidecars or egress gateway")
+    .option('--namespace <name>', "the apps' namespace (sidecar) or the gateway's; Istio's root namespace means all apps", 'default')
+    .addOption(new Option('--attach <where>', 'in which proxies').choices(['sidecar', 'egress-gateway']).default('sidecar'))
+    .option('--selector <labels>', "which pods' proxies: key=value,key=value (default: all of the namespace; egress-gateway: istio=egressgateway)")
+    .option('--gateway-service <host>', "egress-gateway: its Service's full name", defaultEgressService)
+    .action(async (flags: IstioFlags) => {
+      const generation = await policyOf(flags);
+      const selector = flags.selector ?? (flags.attach === 'sidecar' ? '' : 'istio=egressgateway');
+      const objects = renderIstio({ ...shared(flags, generation), namespace: flags.namespace, attach: flags.attach, selector: labelsOf(selector), gatewayService: flags.gatewayService });
+      await print(flags, manifestsYaml('istio', generation.hash, objects));
+    });
+  common(render.command('envoy-gateway'), defaultSluiceService, "host:port of Sluice's Service")
+    .description('manifests that put Sluice into an Envoy Gateway')
+    .option('--namespace <name>', "the Gateway's namespace", 'llm')
+    .option('--gateway <name>', 'the Gateway', 'sluice')
+    .option('--listener <name>', 'its listener', 'http')
+    .option('--gateway-class <name>', "the Gateway's class", 'eg')
+    .option('--existing-gateway', 'the Gateway is there: do not write one')
+    .action(async (flags: EnvoyGatewayFlags) => {
+      const generation = await policyOf(flags);
+      const gateway = { name: flags.gateway, listener: flags.listener, className: flags.existingGateway === true ? null : flags.gatewayClass };
+      await print(flags, manifestsYaml('envoy-gateway', generation.hash, renderEnvoyGateway({ ...shared(flags, generation), namespace: flags.namespace, gateway })));
+    });
+}
+
+function common(command: Command, sluice: string, where: string): Command {
+  return command
+    .option('--policy <path>', 'policy file or folder (default: the embedded policy)')
+    .option('--sluice <address>', where, sluice)
+    .option('--ca <file>', "CAs that providers' certificates are checked against, where Envoy runs", '/etc/ssl/certs/ca-certificates.crt')
+    .option('--fail-closed', 'answer 503 when Sluice cannot be reached, instead of letting requests pass')
+    .option('--out <file>', 'write here instead of to stdout');
+}
+
+async function policyOf({ policy }: RenderFlags): Promise<PolicyGeneration> {
+  return new FilePolicyStore({ path: policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false }).current();
+}
+
+function shared(flags: RenderFlags, generation: PolicyGeneration): Omit<AttachOptions, 'namespace'> {
+  return {
+    providers: [...generation.providers.values()],
+    sluice: flags.sluice,
+    failClosed: flags.failClosed ?? generation.section('', [...generation.providers.keys()][0]!).failClosed,
+    caFile: flags.ca,
+  };
+}
+
+/** `key=value,key=value` as labels; none of an empty text. */
+function labelsOf(text: string): Record<string, string> {
+  const pairs = text.split(',').filter((pair) => pair !== '').map((pair) => pair.split('='));
+  if (pairs.some((pair) => pair.length !== 2 || pair[0] === '')) throw new SluiceError('SLUICE_CLI_USAGE', `${text} is no list of labels.`, { where: '--selector', fix: 'Write key=value,key=value.' });
+  return Object.fromEntries(pairs.map(([key, value]) => [key!, value!]));
+}
+
+async function print({ out }: RenderFlags, text: string): Promise<void> {
+  if (out === undefined) process.stdout.write(text);
+  else await writeFile(out, text);
 }

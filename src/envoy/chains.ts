@@ -1,34 +1,26 @@
 import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
 import type { FilterRole } from '../extproc/types.ts';
 import type { Provider } from '../policy/types.ts';
-import { chainHeader, clusterName, mirrorHeader } from './names.ts';
+import { chainHeader, clusterName, mirrorHeader, streamIdleTimeout } from './names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 const http = 'type.googleapis.com/envoy.extensions';
 
 /**
- * The route of requests with a chain: the cluster of each attempt comes from the metadata that the request filter left, one
- * priority group an attempt, and whether there is another attempt from the headers that it set and from the attempt's filter.
+ * The route of requests with a chain: the cluster of each attempt comes from the metadata that the request filter left, and whether there
+ * is another attempt from the headers that it set and from the attempt's filter. `specifier`: what finds the cluster; one priority group an
+ * attempt unless another is given.
  */
-export function chainRoute(providers: readonly Provider[]): Json {
+export function chainRoute(providers: readonly Provider[], specifier: Json = priorityGroups(providers)): Json {
   return {
     match: { prefix: '/', headers: [{ name: chainHeader, present_match: true }] },
     request_headers_to_remove: [chainHeader],
     route: {
       timeout: '0s',
+      idle_timeout: streamIdleTimeout,
       auto_host_rewrite: true,
-      inline_cluster_specifier_plugin: {
-        extension: {
-          name: 'envoy.router.cluster_specifier_plugin.priority_group',
-          typed_config: {
-            '@type': `${http}.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier`,
-            override_metadata_namespace: 'sluice',
-            // Never used: the header that leads here comes with metadata that overrides it.
-            priority_groups: [{ name: 'none', clusters: [{ cluster_name: clusterName(providers[0]?.name ?? ''), weight: 1 }] }],
-          },
-        },
-      },
+      inline_cluster_specifier_plugin: { extension: specifier },
       retry_policy: {
         refresh_cluster_on_retry: true,
         num_retries: 0,
@@ -36,6 +28,18 @@ export function chainRoute(providers: readonly Provider[]): Json {
         // The next target is another one: there is nothing to wait for.
         retry_back_off: { base_interval: '0.001s', max_interval: '0.001s' },
       },
+    },
+  };
+}
+
+function priorityGroups(providers: readonly Provider[]): Json {
+  return {
+    name: 'envoy.router.cluster_specifier_plugin.priority_group',
+    typed_config: {
+      '@type': `${http}.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier`,
+      override_metadata_namespace: 'sluice',
+      // Never used: the header that leads here comes with metadata that overrides it.
+      priority_groups: [{ name: 'none', clusters: [{ cluster_name: clusterName(providers[0]?.name ?? ''), weight: 1 }] }],
     },
   };
 }
@@ -86,7 +90,7 @@ export function attemptFilter(role: FilterRole, grpcService: Json, before: reado
             message_timeout: role === 'gate' ? '0.5s' : '5s',
             allow_mode_override: true,
             processing_mode: modes,
-            mutation_rules: { allow_all_routing: { value: true }, allow_envoy: { value: true } },
+            mutation_rules: { allow_all_routing: true, allow_envoy: true },
             metadata_options: { forwarding_namespaces: { untyped: ['sluice'] }, receiving_namespaces: { untyped: ['sluice'] } },
           },
         },

@@ -39,3 +39,17 @@ export const mirrorHeader = 'x-sluice-mirror';
 
 /** The request header that chooses a cluster other than the path's own. Only Sluice may set it; clients' copies are removed. */
 export const clusterHeader = 'x-sluice-cluster';
+
+/** Envoy's own count of a request's attempts, which it sets on each. */
+export const attemptCountHeader = 'x-envoy-attempt-count';
+
+/** The Envoy cluster that leads to Sluice. */
+export const sluiceClusterName = 'sluice';
+
+/** Where the request filter leaves the cluster of a chain's attempt, for Envoys that cannot read `priority_groups`. `attempt` counts from 1. */
+export function attemptClusterKey(attempt: number): string {
+  return `attempt_${attempt}_cluster`;
+}
+
+/** Models think for minutes before the first byte; routes' own timeouts are off for the same reason. */
+export const streamIdleTimeout = '900s';

@@ -49,6 +49,6 @@ describe('the rendered bootstrap', () => {
   });
 
   it('takes the headers that choose a cluster away from clients', () => {
-    expect(JSON.stringify(renderEnvoy(options))).toContain('"mutations":[{"remove":"x-sluice-cluster"},{"remove":"x-sluice-chain"},{"remove":"x-sluice-mirror"},{"remove":"x-sluice-shadow"},{"remove":"x-sluice-retry"},{"remove":"x-envoy-hedge-on-per-try-timeout"}]');
+    expect(JSON.stringify(renderEnvoy(options))).toContain('"mutations":[{"remove":"x-sluice-cluster"},{"remove":"x-sluice-chain"},{"remove":"x-sluice-mirror"},{"remove":"x-sluice-shadow"},{"remove":"x-sluice-retry"},{"remove":"x-envoy-hedge-on-per-try-timeout"},{"remove":"x-sluice-chains"}]');
   });
 });

@@ -6,7 +6,7 @@ import { roleHeader } from '../extproc/roles.ts';
 import type { FilterRole } from '../extproc/types.ts';
 import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
-import { chainHeader, chainStyleHeader, clusterHeader, clusterName, mirrorHeader } from './names.ts';
+import { chainHeader, chainStyleHeader, clusterHeader, clusterName, mirrorHeader, sluiceClusterName, streamIdleTimeout } from './names.ts';
 import { signedOnly, signingFilters } from './signing.ts';
 import type { ChainStyle } from './versions.ts';
 
@@ -76,32 +76,36 @@ function connectionManager(options: EnvoyOptions): Json {
     '@type': `${http}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: 'llm_egress',
     codec_type: 'AUTO',
-    // Models think for minutes before the first byte; the route's own timeouts are off for the same reason.
-    stream_idle_timeout: '900s',
+    stream_idle_timeout: streamIdleTimeout,
     request_headers_timeout: '30s',
     use_remote_address: true,
     upgrade_configs: [{ upgrade_type: 'websocket' }],
     access_log: [unansweredLog()],
     ...(options.otlp === null ? {} : { tracing: tracing() }),
-    // Before any filter or route sees the request: these headers are Sluice's to set.
-    early_header_mutation_extensions: [
-      {
-        name: 'envoy.http.early_header_mutation.header_mutation',
-        typed_config: {
-          '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
-          mutations: [
-            ...[clusterHeader, chainHeader, mirrorHeader, shadowHeader, retryHeader, hedgeHeader].map((remove) => ({ remove })),
-            ...(options.chains === 'groups' ? [] : [{ append: { header: { key: chainStyleHeader, value: options.chains }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }]),
-          ],
-        },
-      },
-    ],
+    early_header_mutation_extensions: [earlyMutation(options.chains)],
     http_filters: [
-      { name: 'envoy.filters.http.ext_proc.sluice_response', typed_config: unlessCached(responseFilter()) },
+      { name: 'envoy.filters.http.ext_proc.sluice_response', typed_config: responseFilter() },
       { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options.failClosed) },
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
     ],
     route_config: { name: 'llm_egress', virtual_hosts: virtualHosts(options) },
+  };
+}
+
+/** Headers that lead a request through Envoy: Sluice's and Envoy's own to set. */
+export const reservedHeaders = [clusterHeader, chainHeader, mirrorHeader, shadowHeader, retryHeader, hedgeHeader, chainStyleHeader] as const;
+
+/** Takes them away from clients, before any filter or route sees the request. */
+export function earlyMutation(chains: ChainStyle, more: readonly string[] = []): Json {
+  return {
+    name: 'envoy.http.early_header_mutation.header_mutation',
+    typed_config: {
+      '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
+      mutations: [
+        ...[...reservedHeaders, ...more].map((remove) => ({ remove })),
+        ...(chains === 'groups' ? [] : [{ append: { header: { key: chainStyleHeader, value: chains }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }]),
+      ],
+    },
   };
 }
 
@@ -120,7 +124,7 @@ function tracing(): Json {
  * Requests that Sluice has decided and whose client left before any response headers: the copies' filter never sees them.
  * Envoy sends them in batches, about a second later, and nothing at all of other requests.
  */
-function unansweredLog(): Json {
+export function unansweredLog(cluster = sluiceClusterName): Json {
   return {
     name: 'envoy.access_loggers.http_grpc',
     filter: {
@@ -133,21 +137,24 @@ function unansweredLog(): Json {
     },
     typed_config: {
       '@type': `${http}.access_loggers.grpc.v3.HttpGrpcAccessLogConfig`,
-      common_config: { log_name: 'sluice_unanswered', transport_api_version: 'V3', grpc_service: grpcService() },
+      common_config: { log_name: 'sluice_unanswered', transport_api_version: 'V3', grpc_service: grpcService('listener', cluster) },
     },
   };
 }
 
-function grpcService(role: FilterRole = 'listener'): Json {
-  return { envoy_grpc: { cluster_name: 'sluice' }, timeout: '0s', ...(role === 'listener' ? {} : { initial_metadata: [{ key: roleHeader, value: role }] }) };
+/** Envoy's calls to Sluice; `cluster`: the one that leads there. */
+function grpcService(role: FilterRole = 'listener', cluster = sluiceClusterName): Json {
+  // Without one Envoy says the cluster's name, and HTTP/2 servers refuse one with slashes.
+  const authority = cluster === sluiceClusterName ? {} : { authority: sluiceClusterName };
+  return { envoy_grpc: { cluster_name: cluster, ...authority }, timeout: '0s', ...(role === 'listener' ? {} : { initial_metadata: [{ key: roleHeader, value: role }] }) };
 }
 
 /** Headers first; Sluice asks for the body of the requests that it can use. Envoy hears no more of it after its answer. */
-function requestFilter(failClosed: boolean): Json {
+export function requestFilter(failClosed: boolean, cluster = sluiceClusterName): Json {
   return {
     '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
     stat_prefix: 'sluice_request',
-    grpc_service: grpcService(),
+    grpc_service: grpcService('listener', cluster),
     failure_mode_allow: !failClosed,
     ...(failClosed ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
     message_timeout: messageTimeout,
@@ -162,17 +169,17 @@ function requestFilter(failClosed: boolean): Json {
       response_body_mode: 'NONE',
       response_trailer_mode: 'SKIP',
     },
-    mutation_rules: { allow_all_routing: { value: true }, allow_envoy: { value: true } },
+    mutation_rules: { allow_all_routing: true, allow_envoy: true },
     metadata_options: { receiving_namespaces: { untyped: ['sluice'] } },
   };
 }
 
 /** Copies of the answer, sent and forgotten: the client waits for nothing. */
-function responseFilter(): Json {
-  return {
+export function responseFilter(cluster = sluiceClusterName): Json {
+  return unlessCached({
     '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
     stat_prefix: 'sluice_response',
-    grpc_service: grpcService(),
+    grpc_service: grpcService('listener', cluster),
     failure_mode_allow: true,
     observability_mode: true,
     // How long Envoy keeps the copy's stream after its HTTP stream is gone: a cut answer is recorded after this.
@@ -186,7 +193,7 @@ function responseFilter(): Json {
       response_trailer_mode: 'SKIP',
     },
     metadata_options: { forwarding_namespaces: { untyped: ['sluice'] } },
-  };
+  });
 }
 
 /** Sluice knows what it answers from its cache: no copy of that is sent. */
@@ -213,7 +220,7 @@ function unlessCached(filter: Json): Json {
 }
 
 /** What apps tell Sluice is nobody else's business. */
-const privateHeaders = ['x-sluice-workspace', 'x-sluice-user-tier', 'x-sluice-quality', 'x-sluice-task', 'x-sluice-session', 'x-sluice-user', 'x-sluice-cache', 'x-sluice-route'];
+export const privateHeaders = ['x-sluice-workspace', 'x-sluice-user-tier', 'x-sluice-quality', 'x-sluice-task', 'x-sluice-session', 'x-sluice-user', 'x-sluice-cache', 'x-sluice-route'];
 
 /** Switches both filters off on a route. */
 const withoutSluice: Json = Object.fromEntries(
@@ -223,12 +230,9 @@ const withoutSluice: Json = Object.fromEntries(
   ]),
 );
 
-function virtualHosts({ providers, chains }: EnvoyOptions): Json[] {
-  const onlyOurs = chains === 'groups' ? privateHeaders : [...privateHeaders, chainStyleHeader];
-  // Older versions cannot say whose a copy is.
-  const mirrors = chains === 'groups' ? { request_mirror_policies: mirrorPolicies } : {};
-  const chained = { groups: () => [chainRoute(providers)], hosts: hostChainRoutes, none: () => [] }[chains]();
-  const headers = [
+/** What every virtual host of providers tells apps. */
+export function provenanceHeaders(): Json[] {
+  return [
     provenanceHeader('x-sluice-decision', 'id'),
     provenanceHeader('x-sluice-model', 'model'),
     provenanceHeader('x-sluice-requested-model', 'requested_model'),
@@ -239,6 +243,14 @@ function virtualHosts({ providers, chains }: EnvoyOptions): Json[] {
     provenanceHeader('x-sluice-cache', 'cache'),
     provenanceHeader('x-sluice-cache-entry', 'cache_entry'),
   ];
+}
+
+function virtualHosts({ providers, chains }: EnvoyOptions): Json[] {
+  const onlyOurs = chains === 'groups' ? privateHeaders : [...privateHeaders, chainStyleHeader];
+  // Older versions cannot say whose a copy is.
+  const mirrors = chains === 'groups' ? { request_mirror_policies: mirrorPolicies } : {};
+  const chained = { groups: () => [chainRoute(providers)], hosts: hostChainRoutes, none: () => [] }[chains]();
+  const headers = provenanceHeaders();
   const hosts = providers
     .filter((provider) => provider.hosts.length > 0)
     .map((provider) => ({
@@ -271,7 +283,7 @@ function gatewayRoutes(providers: readonly Provider[]): Json[] {
 }
 
 /** A provider that Sluice chose over the path's own. The header cannot come from a client: it is removed before the filters. */
-function chosenByHeader(providers: readonly Provider[]): Json[] {
+export function chosenByHeader(providers: readonly Provider[]): Json[] {
   const chosen = providers.map((provider) => ({
     match: { prefix: '/', headers: [{ name: clusterHeader, string_match: { exact: clusterName(provider.name) } }] },
     route: action(provider, provider.pathPrefix ?? ''),
@@ -287,7 +299,7 @@ function chosenByHeader(providers: readonly Provider[]): Json[] {
 }
 
 /** A provider's route, and before it the same for WebSockets, which hang with an external processor. */
-function both(provider: Provider, match: Json, prefix: string): Json[] {
+export function both(provider: Provider, match: Json, prefix: string): Json[] {
   const upgrade = { name: 'upgrade', string_match: { exact: 'websocket', ignore_case: true } };
   return [
     { match: { ...match, headers: [upgrade] }, route: action(provider, prefix), typed_per_filter_config: withoutSluice },
@@ -296,11 +308,23 @@ function both(provider: Provider, match: Json, prefix: string): Json[] {
 }
 
 function action(provider: Provider, prefix: string): Json {
-  const base = new URL(provider.endpoint).pathname.replace(/\/$/, '');
-  const rewrite = prefix === '' && base === '' ? {} : { regex_rewrite: { pattern: { regex: `^${escape(prefix)}/` }, substitution: `${base}/` } };
+  const rewrite = pathRewrite(provider, prefix);
   // Retried only while no byte of the request has been sent: a provider that closes an idle connection costs nobody an error.
   const retry_policy = { retry_on: 'connect-failure,refused-stream,reset-before-request', num_retries: 1 };
-  return { cluster: clusterName(provider.name), timeout: '0s', auto_host_rewrite: true, retry_policy, ...rewrite };
+  return {
+    cluster: clusterName(provider.name),
+    timeout: '0s',
+    idle_timeout: streamIdleTimeout,
+    auto_host_rewrite: true,
+    retry_policy,
+    ...(rewrite === null ? {} : { regex_rewrite: { pattern: { regex: rewrite.regex }, substitution: rewrite.substitution } }),
+  };
+}
+
+/** From the gateway's path to the provider's: `prefix` goes, the endpoint's own path comes. Null: it is the same. */
+export function pathRewrite(provider: Provider, prefix: string): { readonly regex: string; readonly substitution: string } | null {
+  const base = new URL(provider.endpoint).pathname.replace(/\/$/, '');
+  return prefix === '' && base === '' ? null : { regex: `^${escape(prefix)}/`, substitution: `${base}/` };
 }
 
 function escape(text: string): string {
@@ -308,15 +332,19 @@ function escape(text: string): string {
 }
 
 /** A provider's cluster for one attempt alone, and those for attempts of a chain, which have a filter of their own. */
-function clustersOf(provider: Provider, { caFile, chains }: EnvoyOptions): Json[] {
-  const roles: readonly FilterRole[] = chains === 'groups' ? ['listener', 'gate', 'next', 'stream', 'shadow'] : ['listener'];
-  return roles.map((role) => providerCluster(provider, role, caFile));
+function clustersOf(provider: Provider, { caFile, chains }: Pick<EnvoyOptions, 'caFile' | 'chains'>): Json[] {
+  return clustersFor(provider, chains === 'groups' ? ['listener', 'gate', 'next', 'stream', 'shadow'] : ['listener'], caFile);
+}
+
+/** A provider's clusters for some roles; `sluice`: the cluster that leads to Sluice. */
+export function clustersFor(provider: Provider, roles: readonly FilterRole[], caFile: string, sluice = sluiceClusterName): Json[] {
+  return roles.map((role) => providerCluster(provider, role, caFile, sluice));
 }
 
 /** What requests run through in the provider's cluster: the attempt's filter, which may change them, and then what signs them. */
-function upstreamFilters(provider: Provider, role: FilterRole): Json {
+function upstreamFilters(provider: Provider, role: FilterRole, sluice: string): Json {
   const signing = provider.signing === null ? [] : signingFilters(provider.signing, new URL(provider.endpoint).hostname);
-  if (role !== 'listener') return { typed_extension_protocol_options: attemptFilter(role, grpcService(role), [], signing) };
+  if (role !== 'listener') return { typed_extension_protocol_options: attemptFilter(role, grpcService(role, sluice), [], signing) };
   return signing.length === 0 ? {} : { typed_extension_protocol_options: signedOnly(signing) };
 }
 
@@ -334,7 +362,7 @@ function http2(): Json {
   };
 }
 
-function sluiceCluster(address: string): Json {
+export function sluiceCluster(address: string): Json {
   const unix = address.startsWith('unix:');
   return {
     name: 'sluice',
@@ -351,7 +379,7 @@ function collectorCluster(address: string): Json {
   return { name: 'otlp', type: 'STRICT_DNS', connect_timeout: '1s', typed_extension_protocol_options: http2(), load_assignment: endpoints('otlp', socket(address)) };
 }
 
-function providerCluster(provider: Provider, role: FilterRole, caFile: string): Json {
+function providerCluster(provider: Provider, role: FilterRole, caFile: string, sluice: string): Json {
   const url = new URL(provider.endpoint);
   const tls = url.protocol === 'https:';
   const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
@@ -359,7 +387,7 @@ function providerCluster(provider: Provider, role: FilterRole, caFile: string): 
   return {
     name,
     ...(role === 'shadow' ? { alt_stat_name: `provider_${provider.name}_shadow` } : {}),
-    ...upstreamFilters(provider, role),
+    ...upstreamFilters(provider, role, sluice),
     type: 'STRICT_DNS',
     dns_lookup_family: 'V4_PREFERRED',
     connect_timeout: '5s',

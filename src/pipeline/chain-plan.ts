@@ -1,7 +1,7 @@
 import type { CacheHit } from '../cache/cache.ts';
 import { takesAsIs } from '../dialects/translatable.ts';
 import type { Exchange } from '../dialects/types.ts';
-import { chainHeader, chainHosts, clusterName } from '../envoy/names.ts';
+import { attemptClusterKey, chainHeader, chainHosts, clusterName } from '../envoy/names.ts';
 import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { requestedSchema } from '../quality/json-schema.ts';
@@ -71,9 +71,16 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     metadata:
       context.chainStyle === 'hosts'
         ? { hosts: chainHosts(targets) }
-        : // One group an attempt; Envoy takes the next one with every retry.
-          { priority_groups: targets.map((target, index) => ({ name: `attempt${index + 1}`, clusters: [{ cluster_name: clusterName(target.provider, roles[index]), weight: 1 }] })) },
+        : attemptClusters(targets.map((target, index) => clusterName(target.provider, roles[index]))),
     firstIsReady,
+  };
+}
+
+/** One group an attempt, of which Envoy takes the next one with every retry; and the same for a matcher, which cannot look into lists. */
+function attemptClusters(clusters: readonly string[]): SluiceMetadata {
+  return {
+    priority_groups: clusters.map((cluster_name, index) => ({ name: `attempt${index + 1}`, clusters: [{ cluster_name, weight: 1 }] })),
+    ...Object.fromEntries(clusters.map((cluster, index) => [attemptClusterKey(index + 1), cluster])),
   };
 }
 

@@ -110,7 +110,7 @@ const fallback = z.strictObject({
   models: z.record(z.string().min(1).max(256), z.array(model).min(1)).optional().describe('Targets after the chosen one, by requested model; in place of all else'),
   pools: z.array(pool).optional().describe('Equal targets: wherever one of them is meant, one is picked, and the others come next'),
   on: z.array(trigger).min(1).optional().describe('What counts as a failure'),
-  attempts: z.int().min(1).max(8).optional().describe('Attempts in all, the first included; 1 switches fallback off'),
+  attempts: z.int().min(1).max(limits.fallbackAttempts).optional().describe('Attempts in all, the first included; 1 switches fallback off'),
   attemptSeconds: waitSeconds.optional().describe('Longest time for one attempt; streams only have to begin in it'),
   firstByteSeconds: waitSeconds.optional().describe('Longest time to the first byte of a stream'),
   totalSeconds: waitSeconds.optional().describe('Longest time for all attempts; streams only have to begin in it'),

@@ -1,0 +1,9 @@
+/** Writes the manifests in deploy/ as `sluice render` prints them. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { deployFiles } from '../src/envoy/deploy.ts';
+
+for (const [path, text] of await deployFiles()) {
+  const file = new URL(`../${path}`, import.meta.url);
+  mkdirSync(new URL('.', file), { recursive: true });
+  writeFileSync(file, text);
+}

@@ -1,0 +1,150 @@
+import type { Provider } from '../policy/types.ts';
+import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
+import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
+import { attemptCountHeader } from './names.ts';
+import { both, earlyMutation, requestFilter, responseFilter, sluiceCluster, unansweredLog } from './render.ts';
+
+export interface IstioOptions extends AttachOptions {
+  /**
+   * - `sidecar`: in the sidecars of the namespace's apps, or in those that `selector` chooses
+   * - `egress-gateway`: in the egress gateway that `selector` chooses; the mesh's traffic for providers is led through it
+   */
+  readonly attach: 'sidecar' | 'egress-gateway';
+  /** Labels of the proxies' pods; empty: all of the namespace. */
+  readonly selector: Readonly<Record<string, string>>;
+  /** The egress gateway's Service: a full host name. */
+  readonly gatewayService: string;
+}
+
+const networking = 'networking.istio.io/v1';
+
+/** Apps call providers in plain HTTP on this port; the proxy encrypts. HTTPS from the app itself cannot be read. */
+const port = 80;
+
+/** Sluice in Istio's proxies: where providers are, the way to them, and EnvoyFilters with everything that Envoy needs. */
+export function renderIstio(options: IstioOptions): Manifest[] {
+  const reached = options.providers.filter(({ hosts }) => hosts.length > 0);
+  return [
+    ...reached.map((provider) => serviceEntry(provider, options)),
+    ...reached.filter((provider) => endpointOf(provider).tls).flatMap((provider) => originateTls(provider, options)),
+    ...(options.attach === 'sidecar' ? [] : egress(reached, options)),
+    ...envoyFilters(reached, options),
+  ];
+}
+
+function object(kind: string, name: string, { namespace }: IstioOptions, spec: Json, apiVersion = networking): Manifest {
+  return { apiVersion, kind, metadata: { name, namespace, labels: managedLabels }, spec };
+}
+
+/** Port 80 of the provider's names leads to its real port. Port 443 stays what it is: apps that encrypt themselves pass by. */
+function serviceEntry(provider: Provider, options: IstioOptions): Manifest {
+  const { host, port: real, tls } = endpointOf(provider);
+  return object('ServiceEntry', `sluice-${provider.name}`, options, {
+    hosts: provider.hosts,
+    location: 'MESH_EXTERNAL',
+    resolution: 'DNS',
+    ...(provider.hosts.length === 1 && provider.hosts[0] === host ? {} : { endpoints: [{ address: host }] }),
+    ports: [{ number: port, name: 'http', protocol: 'HTTP', targetPort: real }, ...(tls ? [{ number: 443, name: 'tls', protocol: 'TLS' }] : [])],
+  });
+}
+
+/** Without the EnvoyFilter, too, what apps send in plain HTTP leaves the mesh encrypted. */
+function originateTls(provider: Provider, options: IstioOptions): Manifest[] {
+  return provider.hosts.map((host, index) =>
+    object('DestinationRule', numbered(provider.name, index), options, {
+      host,
+      trafficPolicy: { portLevelSettings: [{ port: { number: port }, tls: { mode: 'SIMPLE', sni: endpointOf(provider).host } }] },
+    }),
+  );
+}
+
+/** From the sidecars to the egress gateway by the mesh's own TLS, and on from there. */
+function egress(providers: readonly Provider[], options: IstioOptions): Manifest[] {
+  const { gatewayService } = options;
+  const gateway = 'sluice-egress';
+  return [
+    object('Gateway', gateway, options, {
+      selector: options.selector,
+      servers: [{ port: { number: port, name: 'https-sluice', protocol: 'HTTPS' }, hosts: providers.flatMap(({ hosts }) => hosts), tls: { mode: 'ISTIO_MUTUAL' } }],
+    }),
+    object('DestinationRule', gateway, options, {
+      host: gatewayService,
+      subsets: providers.flatMap(({ name, hosts }) =>
+        hosts.map((host, index) => ({ name: numbered(name, index), trafficPolicy: { portLevelSettings: [{ port: { number: port }, tls: { mode: 'ISTIO_MUTUAL', sni: host } }] } })),
+      ),
+    }),
+    ...providers.flatMap(({ name, hosts }) =>
+      hosts.map((host, index) =>
+        object('VirtualService', numbered(name, index), options, {
+          hosts: [host],
+          gateways: ['mesh', gateway],
+          http: [
+            // The gateway tries again where that is safe; the way to it must not.
+            { match: [{ gateways: ['mesh'], port }], route: [{ destination: { host: gatewayService, subset: numbered(name, index), port: { number: port } } }], retries: { attempts: 0 } },
+            { match: [{ gateways: [gateway], port }], route: [{ destination: { host, port: { number: port } } }] },
+          ],
+        }),
+      ),
+    ),
+  ];
+}
+
+/** A name for each host of a provider. */
+function numbered(provider: string, index: number): string {
+  return `sluice-${provider}${index === 0 ? '' : `-${index}`}`;
+}
+
+const filterName = { response: 'envoy.filters.http.ext_proc.sluice_response', request: 'envoy.filters.http.ext_proc.sluice_request', states: 'envoy.filters.http.set_filter_state.sluice' } as const;
+
+/** One for what all hosts share and one for each host: an object of them all would be too large to apply. */
+function envoyFilters(reached: readonly Provider[], options: IstioOptions): Manifest[] {
+  const context = options.attach === 'sidecar' ? 'SIDECAR_OUTBOUND' : 'GATEWAY';
+  const filter = (name: string, configPatches: readonly Json[]): Manifest =>
+    object('EnvoyFilter', name, options, { ...(Object.keys(options.selector).length === 0 ? {} : { workloadSelector: { labels: options.selector } }), configPatches }, 'networking.istio.io/v1alpha3');
+  return [
+    filter('sluice', sharedPatches(context, options)),
+    ...reached.flatMap((provider) => provider.hosts.map((host, index) => filter(numbered(provider.name, index), hostPatches(provider, host, context, options.providers)))),
+  ];
+}
+
+function sharedPatches(context: string, options: IstioOptions): Json[] {
+  const manager = 'envoy.filters.network.http_connection_manager';
+  const connections = { context, listener: { portNumber: port, filterChain: { filter: { name: manager } } } };
+  const beforeRouter = { context, listener: { portNumber: port, filterChain: { filter: { name: manager, subFilter: { name: 'envoy.filters.http.router' } } } } };
+  const filters: readonly (readonly [string, Json])[] = [
+    [filterName.response, responseFilter()],
+    [filterName.request, requestFilter(options.failClosed)],
+    [filterName.states, attemptStates()],
+  ];
+  const clusters = [sluiceCluster(options.sluice), ...options.providers.flatMap((provider) => decidedClusters(provider, options.caFile))];
+  return [
+    ...clusters.map((value) => patch('CLUSTER', { context }, 'ADD', value)),
+    patch('NETWORK_FILTER', connections, 'MERGE', {
+      name: manager,
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+        access_log: [unansweredLog()],
+        early_header_mutation_extensions: [earlyMutation('groups', [attemptCountHeader])],
+      },
+    }),
+    // Off by default: other hosts on the same listener have nothing to do with them.
+    ...filters.map(([name, typed_config]) => patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name, disabled: true, typed_config })),
+  ];
+}
+
+function hostPatches(provider: Provider, host: string, context: string, providers: readonly Provider[]): Json[] {
+  const match = { context, routeConfiguration: { portNumber: port, vhost: { name: `${host}:${port}` } } };
+  const routes = [...decidedRoutes(providers), ...both(provider, { prefix: '/' }, '')];
+  return [
+    patch('VIRTUAL_HOST', match, 'MERGE', {
+      ...hostSettings(),
+      typed_per_filter_config: Object.fromEntries(Object.values(filterName).map((name) => [name, { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig', config: {} }])),
+    }),
+    // Each goes before those that are there: the last one is the first to be looked at.
+    ...routes.reverse().map((value) => patch('HTTP_ROUTE', match, 'INSERT_FIRST', value)),
+  ];
+}
+
+function patch(applyTo: string, match: Json, operation: string, value: Json): Json {
+  return { applyTo, match, patch: { operation, value } };
+}
