@@ -18,6 +18,7 @@ import { registerSavings } from './savings.ts';
 import { registerScore } from './score.ts';
 import { registerServe } from './serve.ts';
 import { registerSimulateLearning } from './simulate-learning.ts';
+import { registerStatus } from './status.ts';
 import { registerTrain } from './train.ts';
 import { registerTrials } from './trials.ts';
 import { registerValidate } from './validate.ts';
@@ -32,6 +33,7 @@ const program = new Command('sluice')
 
 for (const register of [
   registerServe,
+  registerStatus,
   registerDemo,
   registerValidate,
   registerExplain,

@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import { SluiceError } from '../errors.ts';
+import { statusText } from '../status/report.ts';
+import { replicaStatus, type ReplicaStatus } from '../status/replica.ts';
+
+interface StatusFlags {
+  readonly admin?: readonly string[];
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly release?: string;
+  readonly json?: boolean;
+}
+
+/** Longest wait for one answer of a replica, in ms. */
+const askMs = 10_000;
+
+/** `sluice status`: the replicas of a release or at some addresses: policies, fallbacks, savings, how much of the usage is known. */
+export function registerStatus(program: Command): void {
+  program
+    .command('status')
+    .description("replicas of a release in Kubernetes, or at addresses: their policies, fallbacks and savings")
+    .option('--admin <url...>', 'ask these admin addresses instead of a cluster')
+    .option('--context <name>', "of the kubeconfig (default: the current one)")
+    .option('--namespace <name>', "where the release is (default: the context's)")
+    .option('--release <name>', 'a helm release (default: all pods of Sluice in the namespace)')
+    .option('--json', 'print all facts as JSON')
+    .action(async (flags: StatusFlags) => {
+      const { where, wanted, replicas } = flags.admin === undefined ? await inCluster(flags) : await atAddresses(flags.admin, flags);
+      process.stdout.write(flags.json === true ? `${JSON.stringify({ where, wanted, replicas }, null, 2)}\n` : statusText(where, wanted, replicas));
+      // For scripts: something is wrong, or unknown.
+      if (replicas.length === 0 || replicas.some(({ ready, state }) => !ready || state === 'unknown')) process.exitCode = 1;
+    });
+}
+
+interface Found {
+  readonly where: string;
+  readonly wanted: number | null;
+  readonly replicas: readonly ReplicaStatus[];
+}
+
+async function inCluster({ context, namespace, release }: StatusFlags): Promise<Found> {
+  // The client library takes half a second: it is loaded where it is used.
+  const [{ findRelease }, { loadKubeConfig }] = await Promise.all([import('../kubernetes/release.ts'), import('../kubernetes/client.ts')]);
+  const config = loadKubeConfig(context);
+  const named = config.getCurrentContext();
+  const found = await findRelease(config, namespace ?? config.getContextObject(named)?.namespace ?? 'default', release ?? null);
+  return {
+    where: `${release === undefined ? 'Sluice' : `release ${release}`} in ${found.namespace} of ${named}`,
+    wanted: found.wanted,
+    replicas: await Promise.all(found.pods.map(({ name, ready, ask }) => replicaStatus(name, ready, (path) => withinTime(ask(path))))),
+  };
+}
+
+async function atAddresses(addresses: readonly string[], { context, namespace, release }: StatusFlags): Promise<Found> {
+  if (context !== undefined || namespace !== undefined || release !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'an address is in no cluster.', { where: '--admin', fix: 'Leave --context, --namespace and --release out.' });
+  const replicas = await Promise.all(
+    addresses.map(async (address) => {
+      if (!URL.canParse(address)) throw new SluiceError('SLUICE_CLI_USAGE', `${address} is no URL.`, { where: '--admin', fix: 'Write http://host:port.' });
+      const ready = await askAddress(address, '/readyz').then(() => true, () => false);
+      return replicaStatus(address, ready, (path) => askAddress(address, path));
+    }),
+  );
+  return { where: 'Sluice', wanted: null, replicas };
+}
+
+async function askAddress(address: string, path: string): Promise<string> {
+  const response = await fetch(new URL(path, address), { signal: AbortSignal.timeout(askMs) });
+  if (!response.ok) throw new Error(`${path}: it answered ${response.status}`);
+  return response.text();
+}
+
+async function withinTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${askMs / 1_000} s`)), askMs);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

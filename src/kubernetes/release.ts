@@ -1,0 +1,67 @@
+import { AppsV1Api, CoreV1Api, type KubeConfig, type V1Pod } from '@kubernetes/client-node';
+import { SluiceError } from '../errors.ts';
+import type { Ask } from '../status/replica.ts';
+import { apiFailure } from './client.ts';
+
+/** A pod of a release, and how its admin server is asked through the API server. */
+export interface ReleasePod {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly ask: Ask;
+}
+
+export interface Release {
+  readonly namespace: string;
+  /** Of its Deployment; null: it has none, or it may not be read. */
+  readonly wanted: number | null;
+  readonly pods: readonly ReleasePod[];
+}
+
+const adminPort = 9901;
+
+/**
+ * Sluice's pods in a namespace, all of them or those of one helm release. Needs the rights to list pods and to get pods/proxy.
+ * Rejects with SLUICE_KUBERNETES.
+ */
+export async function findRelease(config: KubeConfig, namespace: string, release: string | null): Promise<Release> {
+  const labelSelector = `app.kubernetes.io/name=sluice${release === null ? '' : `,app.kubernetes.io/instance=${release}`}`;
+  const core = config.makeApiClient(CoreV1Api);
+  try {
+    const { items } = await core.listNamespacedPod({ namespace, labelSelector });
+    const living = items.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+    return {
+      namespace,
+      wanted: await wantedReplicas(config, namespace, labelSelector),
+      pods: living.map((pod) => ({ name: pod.metadata?.name ?? '', ready: isReady(pod), ask: (path: string) => askPod(core, pod, path) })).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    };
+  } catch (error) {
+    throw new SluiceError('SLUICE_KUBERNETES', `pods of ${namespace} cannot be listed: ${apiFailure(error)}`, { cause: error });
+  }
+}
+
+/** Reading Deployments is a comfort: who may not sees the pods all the same. */
+async function wantedReplicas(config: KubeConfig, namespace: string, labelSelector: string): Promise<number | null> {
+  try {
+    const { items } = await config.makeApiClient(AppsV1Api).listNamespacedDeployment({ namespace, labelSelector });
+    return items.length === 0 ? null : items.reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);
+  } catch {
+    return null;
+  }
+}
+
+function isReady({ status }: V1Pod): boolean {
+  return status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True') ?? false;
+}
+
+async function askPod(core: CoreV1Api, pod: V1Pod, path: string): Promise<string> {
+  // A sidecar that begins before the others stands among the init containers.
+  const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
+  const port = containers.flatMap(({ ports }) => ports ?? []).find(({ name }) => name === 'admin')?.containerPort ?? adminPort;
+  try {
+    const answer: unknown = await core.connectGetNamespacedPodProxyWithPath({ name: `${pod.metadata?.name ?? ''}:${port}`, namespace: pod.metadata?.namespace ?? '', path: path.slice(1) });
+    // The client has parsed what came as JSON.
+    return typeof answer === 'string' ? answer : JSON.stringify(answer);
+  } catch (error) {
+    throw new Error(apiFailure(error), { cause: error });
+  }
+}

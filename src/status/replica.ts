@@ -1,0 +1,85 @@
+import { metricTable } from '../provenance/metric-table.ts';
+import type { SavingsTotals } from '../provenance/recent.ts';
+import { parseMetrics, sumOf } from './metrics-text.ts';
+
+/** How one replica's admin server is asked: by address or through an API server. Resolves with the body of a 200, else rejects. */
+export type Ask = (path: string) => Promise<string>;
+
+/** One replica, as far as it could be asked. */
+export type ReplicaStatus = { readonly name: string; readonly ready: boolean } & (
+  | { readonly state: 'asked'; readonly facts: ReplicaFacts }
+  /** It did not answer: all of its figures are unknown. */
+  | { readonly state: 'unknown'; readonly why: string }
+);
+
+export interface ReplicaFacts {
+  readonly version: string;
+  readonly policy: {
+    readonly number: number;
+    readonly hash: string;
+    readonly resourceVersion: string | null;
+    readonly ageSeconds: number;
+    /** The newest edit is refused; an older version holds. */
+    readonly refused: boolean;
+    readonly catalog: string;
+    /** ConfigMaps that are not in force as they are written. */
+    readonly notInForce: readonly string[];
+  };
+  readonly exchanges: number;
+  readonly failOpen: number;
+  readonly fallbacks: number;
+  readonly exhausted: number;
+  /** `provider/model` of targets that rest. */
+  readonly cooling: readonly string[];
+  /** Since the replica started. */
+  readonly savings: Omit<SavingsTotals, 'exchanges'>;
+  /** Answers of models, and those of them whose usage nobody told, by reason. */
+  readonly usage: { readonly answers: number; readonly unknown: Readonly<Record<string, number>> };
+}
+
+interface PolicyAnswer {
+  readonly number: number;
+  readonly hash: string;
+  readonly resourceVersion: string | null;
+  readonly ageSeconds: number;
+  readonly catalog: { readonly version: string };
+  readonly sources: readonly { readonly id: string; readonly state: string }[];
+  readonly lastRefusal: object | null;
+}
+
+/** Asks one replica. Never rejects. */
+export async function replicaStatus(name: string, ready: boolean, ask: Ask): Promise<ReplicaStatus> {
+  try {
+    const [policyText, metricsText, savingsText] = await Promise.all([ask('/policy'), ask('/metrics'), ask('/savings')]);
+    return { name, ready, state: 'asked', facts: factsOf(JSON.parse(policyText) as PolicyAnswer, metricsText, JSON.parse(savingsText) as SavingsTotals) };
+  } catch (error) {
+    return { name, ready, state: 'unknown', why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals): ReplicaFacts {
+  const samples = parseMetrics(metrics);
+  const sum = (spec: { readonly name: string }, holds?: Parameters<typeof sumOf>[2]): number => sumOf(samples, spec.name, holds);
+  const unknown: Record<string, number> = {};
+  for (const { name, labels, value } of samples) if (name === metricTable.usageUnknown.name && value > 0) unknown[labels['reason'] ?? ''] = value;
+  return {
+    version: samples.find(({ name }) => name === metricTable.build.name)?.labels['version'] ?? 'unknown',
+    policy: {
+      number: policy.number,
+      hash: policy.hash,
+      resourceVersion: policy.resourceVersion,
+      ageSeconds: policy.ageSeconds,
+      refused: policy.lastRefusal !== null,
+      catalog: policy.catalog.version,
+      notInForce: policy.sources.filter(({ state }) => state !== 'in-force').map(({ id, state }) => `${id} (${state})`),
+    },
+    exchanges: sum(metricTable.requests),
+    failOpen: sum(metricTable.failOpen),
+    fallbacks: sum(metricTable.fallbacks),
+    exhausted: sum(metricTable.fallbackExhausted),
+    cooling: samples.filter(({ name }) => name === metricTable.cooling.name).map(({ labels }) => `${labels['provider'] ?? ''}/${labels['model'] ?? ''}`),
+    savings: { since: savings.since, cost: savings.cost, baseline: savings.baseline, savings: savings.savings },
+    // What the cache answered used no tokens.
+    usage: { answers: sum(metricTable.requests, (labels) => labels['cache_hit'] !== 'true'), unknown },
+  };
+}

@@ -1,0 +1,64 @@
+import { alignColumns, dollars, percent } from '../cli/columns.ts';
+import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
+
+/** What people read: a line a replica, then the sums of those that answered, then what needs a look. */
+export function statusText(where: string, wanted: number | null, replicas: readonly ReplicaStatus[]): string {
+  const ready = replicas.filter((replica) => replica.ready).length;
+  const lines = [`${where}: ${ready} of ${wanted ?? replicas.length} replicas ready`];
+  if (replicas.length > 0) lines.push('', alignColumns(['replica', 'ready', 'version', 'policy', 'since', 'exchanges', 'fallbacks', 'exhausted', 'resting'], replicas.map(row), new Set([5, 6, 7])));
+  const asked = replicas.flatMap((replica) => (replica.state === 'asked' ? [replica.facts] : []));
+  if (asked.length > 0) lines.push('', ...sums(asked));
+  const notes = notesOn(wanted, ready, replicas);
+  if (notes.length > 0) lines.push('', ...notes.map((note) => `! ${note}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function row(replica: ReplicaStatus): string[] {
+  const ready = replica.ready ? 'yes' : 'no';
+  if (replica.state === 'unknown') return [replica.name, ready, '?', '?', '?', '?', '?', '?', '?'];
+  const { version, policy, exchanges, fallbacks, exhausted, cooling } = replica.facts;
+  const label = `#${policy.number} ${policy.hash}${policy.resourceVersion === null ? '' : ` @${policy.resourceVersion}`}${policy.refused ? ' (newest refused)' : ''}`;
+  return [replica.name, ready, version, label, age(policy.ageSeconds), String(exchanges), String(fallbacks), String(exhausted), cooling.join(' ') || '–'];
+}
+
+function sums(asked: readonly ReplicaFacts[]): string[] {
+  const total = (pick: (facts: ReplicaFacts) => number): number => asked.reduce((sum, facts) => sum + pick(facts), 0);
+  const answers = total(({ usage }) => usage.answers);
+  const reasons = new Map<string, number>();
+  for (const { usage } of asked) for (const [reason, count] of Object.entries(usage.unknown)) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+  const unknown = [...reasons.values()].reduce((sum, count) => sum + count, 0);
+  const [savings, baseline] = [total((facts) => facts.savings.savings.usd), total((facts) => facts.savings.baseline.usd)];
+  const unpriced = total((facts) => facts.savings.savings.unknown);
+  const priced = total((facts) => facts.savings.savings.known);
+  return [
+    `saved   ${dollars(savings)}${baseline > 0 ? ` (${percent(savings / baseline)} of what was asked for)` : ''} since the replicas started; unknown for ${unpriced} of ${priced + unpriced} exchanges`,
+    `cost    ${dollars(total((facts) => facts.savings.cost.usd))}`,
+    `usage   as providers told it for ${percent(answers === 0 ? null : (answers - unknown) / answers)} of ${answers} answers${unknown === 0 ? '' : `; unknown: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(', ')}`}`,
+  ];
+}
+
+function notesOn(wanted: number | null, ready: number, replicas: readonly ReplicaStatus[]): string[] {
+  const notes: string[] = [];
+  if (replicas.length === 0) notes.push('no pod of Sluice is here; check --namespace and --release');
+  if (wanted !== null && ready < wanted) notes.push(`${wanted - ready} of ${wanted} replicas are not ready`);
+  const policies = new Set<string>();
+  for (const replica of replicas) {
+    if (replica.state === 'unknown') {
+      notes.push(`${replica.name} did not answer, its figures are in no sum: ${replica.why}`);
+      continue;
+    }
+    const { policy, failOpen } = replica.facts;
+    policies.add(`${policy.hash} ${policy.catalog}`);
+    if (policy.refused) notes.push(`${replica.name} refuses the newest policy; GET /policy on its admin port says why`);
+    if (policy.notInForce.length > 0) notes.push(`${replica.name}: not in force as written: ${policy.notInForce.join(', ')}`);
+    if (failOpen > 0) notes.push(`${replica.name} let ${failOpen} requests pass undecided`);
+  }
+  if (policies.size > 1) notes.push(`the replicas have ${policies.size} different policies or catalogs`);
+  return notes;
+}
+
+function age(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)}s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)}h` : `${Math.round(seconds / 86_400)}d`;
+}

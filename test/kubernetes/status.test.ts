@@ -1,0 +1,135 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { Stack } from '../../src/demo/stack.ts';
+import { findEnvoy } from '../../src/envoy/binary.ts';
+import { ScriptedProvider, status } from '../support/scripted-provider.ts';
+import { ServedSluice } from '../support/serve.ts';
+import { runCli } from './support/cli.ts';
+import { TestCluster } from './support/cluster.ts';
+import { PodsProxy } from './support/pods-proxy.ts';
+import { missing } from './support/tools.ts';
+
+const absent = missing('testkube') || ((await findEnvoy()) === null ? ' (skipped: no Envoy)' : '');
+
+const policy = (endpoint: string): string => `
+version: 1
+providers: { openai: { endpoint: "${endpoint}" } }
+defaults:
+  candidates: { simple: [openai/gpt-4.1-nano], standard: [openai/gpt-4.1-mini], complex: [openai/gpt-4.1] }
+  fallback: { escalate: true }
+`;
+
+describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
+  const provider = new ScriptedProvider();
+  let cluster: TestCluster;
+  let proxy: PodsProxy;
+  let stack: Stack;
+  let second: ServedSluice;
+  let kubeconfig: string;
+
+  const pod = (name: string): object => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'llm', labels: { 'app.kubernetes.io/name': 'sluice', 'app.kubernetes.io/instance': 'rel' } },
+    spec: { containers: [{ name: 'sluice', image: 'sluice', ports: [{ name: 'admin', containerPort: 9901 }] }] },
+  });
+  const says = async (...args: readonly string[]): Promise<string> => {
+    try {
+      return await runCli(['status', ...args], { KUBECONFIG: kubeconfig });
+    } catch (error) {
+      // A release that is not well is told by the exit code.
+      const { stdout, stderr } = error as { stdout: string; stderr: string };
+      return stdout === '' ? stderr : stdout;
+    }
+  };
+
+  beforeAll(async () => {
+    const endpoint = await provider.listen();
+    cluster = new TestCluster();
+    await cluster.start();
+    stack = new Stack({ policy: policy(endpoint), endpoint: null });
+    await stack.start();
+    mkdirSync(join(cluster.folder, 'second'));
+    second = new ServedSluice(join(cluster.folder, 'second'));
+    await second.start(`${policy(endpoint)}  mode: shadow\n`);
+    const objects = [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'llm' } },
+      ...['default', 'viewer', 'stranger'].map((name) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'llm' } })),
+      { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'viewer', namespace: 'llm' }, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }, { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get'] }, { apiGroups: ['apps'], resources: ['deployments'], verbs: ['list'] }] },
+      { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'viewer', namespace: 'llm' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'viewer' }, subjects: [{ kind: 'ServiceAccount', name: 'viewer', namespace: 'llm' }] },
+      { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'rel-sluice', namespace: 'llm', labels: { 'app.kubernetes.io/name': 'sluice', 'app.kubernetes.io/instance': 'rel' } }, spec: { replicas: 3, selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'sluice', image: 'sluice' }] } } } },
+      ...['sluice-a', 'sluice-b', 'sluice-c'].map(pod),
+    ];
+    await cluster.applied(objects.map((object) => `---\n${stringify(object)}`).join(''));
+    for (const name of ['sluice-a', 'sluice-b']) await cluster.kubectl('patch', 'pod', name, '--namespace', 'llm', '--subresource', 'status', '--type', 'merge', '--patch', '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}');
+    proxy = new PodsProxy(cluster);
+    proxy.stand('sluice-a', 9901, stack.adminUrl.slice('http://'.length));
+    proxy.stand('sluice-b', 9901, second.adminUrl.slice('http://'.length));
+    const server = await proxy.listen();
+    // A context for a viewer, and one for somebody without rights.
+    const config = async (name: string): Promise<object> => {
+      const own = JSON.parse(readFileSync(await cluster.serviceAccountConfig('llm', name), 'utf8')) as { users: [{ user: object }] };
+      return { name, user: own.users[0].user };
+    };
+    kubeconfig = join(cluster.folder, 'contexts');
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: [{ name: 'test', cluster: { server, 'certificate-authority': join(cluster.folder, 'pki/ca.crt') } }],
+        users: [await config('viewer'), await config('stranger')],
+        contexts: ['viewer', 'stranger'].map((name) => ({ name, context: { cluster: 'test', user: name, namespace: 'llm' } })),
+        'current-context': 'stranger',
+      }),
+    );
+    for (const code of [200, 503]) {
+      if (code !== 200) provider.behaviour = (got, response, answer) => (got.model === 'gpt-4.1-nano' ? status(code)(got, response, answer) : answer());
+      const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer x' }, body: '{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}' });
+      await response.arrayBuffer();
+    }
+    for (let tries = 0; tries < 200 && !(await (await fetch(`${stack.adminUrl}/metrics`)).text()).includes('llm_proxy_fallback_total{'); tries++) await new Promise((resolve) => setTimeout(resolve, 30));
+  }, 120_000);
+
+  afterAll(async () => {
+    await stack?.stop();
+    await second?.stop();
+    await proxy?.close();
+    await provider.close();
+    await cluster?.stop();
+  });
+
+  it('shows the replicas of a release through the API server, and what needs a look', async () => {
+    const text = await says('--context', 'viewer', '--release', 'rel');
+    expect(text).toMatch(/^release rel in llm of viewer: 2 of 3 replicas ready\n/);
+    expect(text).toMatch(/^sluice-a +yes +0\.1\.0 +#1 [0-9a-f]{16} +\d+s +2 +1 +0 +–$/m);
+    expect(text).toMatch(/^sluice-b +yes +0\.1\.0 +#1 [0-9a-f]{16} +\d+s +0 +0 +0 +–$/m);
+    expect(text).toMatch(/^sluice-c +no +\? +\? /m);
+    expect(text).toMatch(/^saved {3}\$0\.\d+ \(\d+\.\d% of what was asked for\) since the replicas started; unknown for 0 of 2 exchanges$/m);
+    expect(text).toMatch(/^usage {3}as providers told it for 100\.0% of 2 answers$/m);
+    expect(text).toContain('! 1 of 3 replicas are not ready\n');
+    expect(text).toMatch(/! sluice-c did not answer, its figures are in no sum: 503 error trying to reach service/);
+    expect(text).toContain('! the replicas have 2 different policies or catalogs\n');
+  });
+
+  it('gives the same facts as JSON', async () => {
+    const report = JSON.parse(await says('--context', 'viewer', '--json')) as { wanted: number; replicas: { name: string; facts?: { fallbacks: number; savings: { savings: { known: number } } } }[] };
+    expect(report).toMatchObject({ wanted: 3, replicas: [{ name: 'sluice-a', ready: true, state: 'asked', facts: { exchanges: 2, fallbacks: 1, savings: { savings: { known: 2, unknown: 0 } } } }, { name: 'sluice-b' }, { name: 'sluice-c', ready: false, state: 'unknown' }] });
+  });
+
+  it('says which right is missing, which context there is not, and that a release is not here', async () => {
+    expect(await says()).toMatch(/SLUICE_KUBERNETES.*pods of llm cannot be listed: 403 pods is forbidden/s);
+    expect(await says('--context', 'elsewhere')).toMatch(/SLUICE_KUBERNETES.*there is no context elsewhere; known: viewer, stranger/s);
+    expect(await says('--context', 'viewer', '--release', 'other')).toContain('! no pod of Sluice is here');
+  });
+
+  it('asks addresses as well, without a cluster', async () => {
+    const text = await says('--admin', stack.adminUrl);
+    expect(text).toMatch(/^Sluice: 1 of 1 replicas ready\n/);
+    expect(text).not.toContain('!');
+    expect(await says('--admin', 'http://127.0.0.1:1')).toMatch(/did not answer/);
+    expect(await says('--admin', 'nothing')).toMatch(/SLUICE_CLI_USAGE.*nothing is no URL/s);
+  });
+});
