@@ -81,6 +81,8 @@ export const limits = {
   policyBytes: 1024 * 1024,
   /** ConfigMaps that make one policy; those beyond it are not read. */
   policyConfigMaps: 1_000,
+  /** Pairs of workspace and provider whose policy a backend is asked for; those beyond it go by the policy that they belong to. */
+  policyPairs: 2_000,
   /** Longest time that a request's body may wait for its plan, in ms: Envoy's `max_message_timeout` is set to it. */
   bodyWaitMs: 120_000,
   /** Answers in the memory cache, in bytes, unless `serve --cache-memory` says otherwise. */

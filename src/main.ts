@@ -7,7 +7,6 @@ import { budgetFigures } from './budgets/view.ts';
 import { ResponseCache } from './cache/cache.ts';
 import type { RedisOptions } from './cache/redis/index.ts';
 import { openCatalog } from './catalog/live.ts';
-import type { Catalog } from './catalog/types.ts';
 import { openModel } from './classify/learned/live.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from './envoy/files.ts';
 import { chainWarning } from './envoy/versions.ts';
@@ -27,7 +26,7 @@ import { SocketTransport } from './extproc/socket-transport.ts';
 import { AttemptSession } from './extproc/attempt-session.ts';
 import { Session } from './extproc/session.ts';
 import { socketPath } from './extproc/socket.ts';
-import type { ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
+import type { ConfigMapPolicyOptions, ConfigMapPolicyStore } from './kubernetes/policy-store.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { shownPlace } from './ledger/target.ts';
 import type { WebhookServer } from './kubernetes/webhook-server.ts';
@@ -38,6 +37,8 @@ import { Grader } from './pipeline/grading.ts';
 import { Shadows } from './pipeline/shadows.ts';
 import { PolicyHistory } from './policy/history.ts';
 import { defaultPolicyFile } from './policy/source.ts';
+import { HttpPolicyStore } from './policy/http-store.ts';
+import { PairPolicyStore } from './policy/pair-store.ts';
 import { FilePolicyStore } from './policy/store.ts';
 import type { LivePolicyStore, PolicyGeneration } from './policy/types.ts';
 import { fanout } from './provenance/fanout.ts';
@@ -54,6 +55,11 @@ export interface SluiceOptions {
   readonly policy: string | null;
   /** The policy is in ConfigMaps instead: namespaces in order of precedence, none: all. Null: it is not. */
   readonly policyConfigMaps: { readonly namespaces: readonly string[]; readonly labelSelector: string } | null;
+  /**
+   * The policy is at a URL; null: it is not. `pairs`: the URL names `{workspace}` or `{provider}` and is asked for each pair, on top
+   * of the policy that the other settings name.
+   */
+  readonly policyUrl: { readonly url: string; readonly pairs: boolean; readonly ttlMs: number; readonly tokenFile: string | null } | null;
   /** Catalog file; null: the embedded one. */
   readonly catalog: string | null;
   /** Learned router's model, followed; null: the one that comes with Sluice. */
@@ -138,8 +144,13 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     failedRules.add(rule);
     logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
   };
-  const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, prices.catalog, onRuleError, (what, failure) => logger.error({ failure }, what));
-  const source: LivePolicyStore = configMaps ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), catalog: prices.catalog, watch: options.policy !== null, onRuleError });
+  const onSourceError = (what: string, failure: string): void => logger.error({ failure }, what);
+  const shared = { catalog: prices.catalog, onRuleError, onSourceError };
+  const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, shared);
+  const whole = options.policyUrl === null || options.policyUrl.pairs ? null : await HttpPolicyStore.open({ ...options.policyUrl, ...shared });
+  const base: LivePolicyStore = configMaps ?? whole ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), watch: options.policy !== null, ...shared });
+  const pairs = options.policyUrl?.pairs === true ? new PairPolicyStore({ ...options.policyUrl, base, ...shared }) : null;
+  const source: LivePolicyStore = pairs ?? base;
   const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
   let fleet: Fleet | null = null;
   const policy: RolloutPolicies = new RolloutPolicies({
@@ -160,6 +171,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   policy.onRefusal((problems) => logger.error({ problems }, 'policy edit refused; the last good one stays'));
 
   if (configMaps !== null) metrics.watchPolicySources(configMaps);
+  const connections = [configMaps, whole, pairs].filter((source) => source !== null);
+  if (connections.length > 0) metrics.watchPolicyConnection(() => connections.every(({ connected }) => connected));
   const recent = new RecentRecords();
   const ledger = await openLedger(options.ledger, version, logger);
   if (ledger !== null) metrics.watchLedger(() => ledger.counts);
@@ -331,9 +344,9 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
 }
 
 /** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
-async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, catalog: Catalog, onRuleError: (rule: string, err: unknown) => void, onSourceError: (what: string, failure: string) => void): Promise<ConfigMapPolicyStore> {
+async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError'>): Promise<ConfigMapPolicyStore> {
   const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([import('./kubernetes/policy-store.ts'), import('./kubernetes/client.ts')]);
-  return ConfigMapPolicyStore.open({ config: loadKubeConfig(), namespaces: from.namespaces, labelSelector: from.labelSelector, catalog, onRuleError, onSourceError });
+  return ConfigMapPolicyStore.open({ config: loadKubeConfig(), namespaces: from.namespaces, labelSelector: from.labelSelector, ...shared });
 }
 
 const dayMs = 86_400_000;

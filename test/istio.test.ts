@@ -56,7 +56,9 @@ sections:
     call = fetchVia(listen!);
     proxy = spawn(envoy!, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'off'], { stdio: 'ignore' });
     for (let tries = 0; tries < 400 && (await fetch(`http://127.0.0.1:${admin!}/ready`).catch(() => null))?.status !== 200; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-  });
+    // A cold start on a busy machine can be too slow for Envoy's patience.
+    for (let tries = 0; tries < 100 && (await ask('any')).response.headers.get('x-sluice-model') === null; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  }, 60_000);
 
   afterAll(async () => {
     proxy?.kill('SIGKILL');

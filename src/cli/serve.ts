@@ -12,6 +12,9 @@ interface ServeFlags {
   readonly policy?: string;
   readonly policyConfigmaps?: string;
   readonly policySelector: string;
+  readonly policyUrl?: string;
+  readonly policyTtl: string;
+  readonly policyTokenFile?: string;
   readonly catalog?: string;
   readonly model?: string;
   readonly learningState?: string;
@@ -72,6 +75,9 @@ export function registerServe(program: Command): void {
     .option('--policy <path>', 'policy file, or folder of a mounted ConfigMap (default: the embedded policy)', process.env['SLUICE_POLICY'])
     .option('--policy-configmaps <namespaces>', 'the policy is in labelled ConfigMaps of these namespaces: a,b or *; earlier ones take precedence', process.env['SLUICE_POLICY_CONFIGMAPS'])
     .option('--policy-selector <labels>', 'which ConfigMaps', process.env['SLUICE_POLICY_SELECTOR'] ?? 'sluice.dev/policy=true')
+    .option('--policy-url <url>', 'the policy is at this URL; with {workspace} and {provider} in it: the part of each pair is', process.env['SLUICE_POLICY_URL'])
+    .option('--policy-ttl <seconds>', 'with --policy-url: how long an answer holds that does not say', '60')
+    .option('--policy-token-file <file>', 'with --policy-url: a bearer token for it')
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
     .option('--model <file>', "learned router's model, swapped when the file is (default: the one that comes with Sluice)", process.env['SLUICE_MODEL'])
     .option('--learning-state <file>', 'keeps what was learnt from grades over restarts (default: it is forgotten)', process.env['SLUICE_LEARNING_STATE'])
@@ -126,6 +132,8 @@ export function registerServe(program: Command): void {
       if (!(grace >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the grace is no number of seconds.', { where: '--grace' });
       const configMaps = flags.policyConfigmaps === undefined ? null : { namespaces: namespacesOf(flags.policyConfigmaps), labelSelector: flags.policySelector };
       if (configMaps !== null && flags.policy !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'a policy is in files or in ConfigMaps, not in both.', { where: '--policy-configmaps' });
+      const policyUrl = policyUrlOf(flags);
+      if (policyUrl?.pairs === false && (configMaps !== null || flags.policy !== undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'a whole policy is at a URL, in files or in ConfigMaps, not in two of them.', { where: '--policy-url' });
       if ((flags.envoyTls === undefined) !== (flags.envoyTlsListen === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'both are needed or none.', { where: '--envoy-tls, --envoy-tls-listen' });
       const cacheMegabytes = Number(flags.cacheMemory);
       if (!(cacheMegabytes >= 1 && cacheMegabytes <= 65_536)) throw new SluiceError('SLUICE_CLI_USAGE', 'the size is no number of megabytes from 1 to 65536.', { where: '--cache-memory' });
@@ -142,6 +150,7 @@ export function registerServe(program: Command): void {
       const sluice = await startSluice({
         policy: flags.policy ?? null,
         policyConfigMaps: configMaps,
+        policyUrl,
         catalog: flags.catalog ?? null,
         model: flags.model ?? null,
         learningState: flags.learningState ?? null,
@@ -207,6 +216,15 @@ function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
     otlp: flags.envoyOtlp ?? null,
     tls: flags.envoyTls === undefined || flags.envoyTlsListen === undefined ? null : { listen: flags.envoyTlsListen, folder: flags.envoyTls },
   };
+}
+
+function policyUrlOf({ policyUrl, policyTtl, policyTokenFile }: ServeFlags): SluiceOptions['policyUrl'] {
+  if (policyUrl === undefined) return null;
+  const pairs = /\{(workspace|provider)\}/.test(policyUrl);
+  if (!/^https?:\/\//.test(policyUrl) || !URL.canParse(policyUrl)) throw new SluiceError('SLUICE_CLI_USAGE', 'this is no http or https URL.', { where: '--policy-url' });
+  const seconds = Number(policyTtl);
+  if (!(seconds >= 1 && seconds <= 86_400)) throw new SluiceError('SLUICE_CLI_USAGE', 'the time is no number of seconds from 1 to 86400.', { where: '--policy-ttl' });
+  return { url: policyUrl, pairs, ttlMs: seconds * 1_000, tokenFile: policyTokenFile ?? null };
 }
 
 /** Namespaces of `a,b`; none of `*`, which is all of them. */

@@ -20,6 +20,8 @@ export interface CompileOptions {
   readonly number?: number;
   readonly resourceVersion?: string | null;
   readonly now?: number;
+  /** The files are a part of this policy: they may hold `defaults` and `sections`, and everything else is its. */
+  readonly partOf?: Pick<PolicyGeneration, 'providers' | 'ruleHeaders'>;
   /** The files come in their order of precedence; otherwise they are sorted by name. */
   readonly inOrder?: boolean;
   /** Told of every CEL expression that failed while it was evaluated. */
@@ -61,6 +63,8 @@ function withoutSecrets(problems: readonly Problem[], files: readonly PolicyFile
   return problems.map((problem) => ({ ...problem, path: clean(problem.path), message: clean(problem.message), fix: clean(problem.fix) }));
 }
 
+const partKeys: ReadonlySet<string> = new Set(['version', 'defaults', 'sections']);
+
 function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], options: CompileOptions, problems: Problem[]): PolicyGeneration {
   const ownProviders: Record<string, ProviderDocument> = {};
   const overrides: Record<string, CatalogOverrides[string]> = {};
@@ -70,6 +74,11 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
   for (const entry of loaded) {
     const { source, document } = entry;
     checkProviders(entry, ownProviders, problems);
+    if (options.partOf !== undefined) {
+      for (const key of Object.keys(document)) {
+        if (!partKeys.has(key)) problems.push(source.problem('error', 'not-in-part', [key], `${key} may not stand in the policy of one workspace and provider`, 'Write it into the policy that this one belongs to.'));
+      }
+    }
     Object.assign(ownProviders, document.providers);
     for (const [provider, models] of Object.entries(document.catalog?.overrides ?? {})) {
       for (const model of Object.keys(models)) {
@@ -87,10 +96,10 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
       defaultsAt = entry;
     }
   }
-  const providers = mergeProviders(ownProviders);
+  const providers = options.partOf?.providers ?? mergeProviders(ownProviders);
   const catalog = withOverrides(options.catalog, overrides);
   checkCatalogOverrides(loaded, providers, catalog, options.catalog, problems);
-  const ruleHeaders = (workspaces?.ruleHeaders ?? []).map((header) => header.toLowerCase());
+  const ruleHeaders = options.partOf?.ruleHeaders ?? (workspaces?.ruleHeaders ?? []).map((header) => header.toLowerCase());
   const defaultsSource = (defaultsAt ?? loaded[0]!).source;
   const compiler = new SectionCompiler({ providers, catalog, defaults, defaultsSource, ruleHeaders: new Set(ruleHeaders), problems, onRuleError: options.onRuleError ?? (() => undefined) });
   const sections: PlacedSection[] = [];

@@ -90,7 +90,7 @@ export const metricTable = {
   policyLoaded: { name: 'llm_proxy_policy_loaded_timestamp_seconds', type: 'gauge', labels: [], help: 'Unix time at which the generation in force was loaded; its age is time() minus this.' },
   policyRefused: { name: 'llm_proxy_policy_refused', type: 'gauge', labels: [], help: '1 while the newest edit of the policy is refused and the last good one holds, else 0.' },
   policyConfigMaps: { name: 'llm_proxy_policy_configmaps', type: 'gauge', labels: ['state'], help: 'ConfigMaps of the policy: in-force, last-good (the newest edit is refused) or left-out. Only with --policy-configmaps.' },
-  policyConnected: { name: 'llm_proxy_policy_source_connected', type: 'gauge', labels: [], help: '1 while the ConfigMaps of the policy are being watched, 0 while the API server cannot be reached or refuses. Only with --policy-configmaps.' },
+  policyConnected: { name: 'llm_proxy_policy_source_connected', type: 'gauge', labels: [], help: "1 while the policy's source answers: its ConfigMaps are being watched, the backend of --policy-url can be read. Only with these." },
   catalog: { name: 'llm_proxy_catalog_info', type: 'gauge', labels: ['version', 'date'], help: 'Always 1; the price catalog in force is in the labels.' },
   build: { name: 'llm_proxy_build_info', type: 'gauge', labels: ['version', 'node'], help: 'Always 1; the versions are in the labels.' },
 } as const satisfies Readonly<Record<string, MetricSpec>>;

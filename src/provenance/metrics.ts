@@ -116,7 +116,7 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   /** The policy's ConfigMaps, read at each scrape. */
-  watchPolicySources(source: Pick<LivePolicyStore, 'sources'> & { readonly connected: boolean }): void {
+  watchPolicySources(source: Pick<LivePolicyStore, 'sources'>): void {
     const spec = metricTable.policyConfigMaps;
     const gauge: Gauge = new Gauge({
       name: spec.name,
@@ -128,7 +128,11 @@ export class Metrics implements RecordSink, GradeSink {
         for (const state of ['in-force', 'last-good', 'left-out'] as const) gauge.labels(state).set(states.filter((each) => each === state).length);
       },
     });
-    this.#gauge(metricTable.policyConnected, () => (source.connected ? 1 : 0));
+  }
+
+  /** Whether the policy's source answers. */
+  watchPolicyConnection(connected: () => boolean): void {
+    this.#gauge(metricTable.policyConnected, () => (connected() ? 1 : 0));
   }
 
   /** Where the ledger's counts are read at each scrape. */

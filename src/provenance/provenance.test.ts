@@ -186,7 +186,8 @@ describe('the metrics', () => {
 
   it('are all in the table, and the page in docs is the one that the table makes', async () => {
     const metrics = newMetrics();
-    metrics.watchPolicySources({ sources: () => [], connected: true });
+    metrics.watchPolicySources({ sources: () => [] });
+    metrics.watchPolicyConnection(() => true);
     metrics.watchBudgets(() => []);
     metrics.watchCache(() => ({ entries: 0, bytes: 0, evictions: 0, waiting: 0, redis: 'none' }));
     metrics.watchSessions(() => 0);

@@ -85,11 +85,15 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
         'current-context': 'stranger',
       }),
     );
-    for (const code of [200, 503]) {
-      if (code !== 200) provider.behaviour = (got, response, answer) => (got.model === 'gpt-4.1-nano' ? status(code)(got, response, answer) : answer());
+    const ask = async (): Promise<string | null> => {
       const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer x' }, body: '{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}' });
       await response.arrayBuffer();
-    }
+      return response.headers.get('x-sluice-model');
+    };
+    // A cold start on a busy machine can be too slow for Envoy's patience.
+    for (let tries = 0; tries < 100 && (await ask()) === null; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+    provider.behaviour = (got, response, answer) => (got.model === 'gpt-4.1-nano' ? status(503)(got, response, answer) : answer());
+    await ask();
     for (let tries = 0; tries < 200 && !(await (await fetch(`${stack.adminUrl}/metrics`)).text()).includes('llm_proxy_fallback_total{'); tries++) await new Promise((resolve) => setTimeout(resolve, 30));
   }, 120_000);
 
@@ -104,19 +108,19 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
   it('shows the replicas of a release through the API server, and what needs a look', async () => {
     const text = await says('--context', 'viewer', '--release', 'rel');
     expect(text).toMatch(/^release rel in llm of viewer: 2 of 3 replicas ready\n/);
-    expect(text).toMatch(/^sluice-a +yes +0\.1\.0 +#1 [0-9a-f]{16} +\d+s +2 +1 +0 +–$/m);
+    expect(text).toMatch(/^sluice-a +yes +0\.1\.0 +#1 [0-9a-f]{16} +\d+s +\d+ +1 +0 +–$/m);
     expect(text).toMatch(/^sluice-b +yes +0\.1\.0 +#1 [0-9a-f]{16} +\d+s +0 +0 +0 +–$/m);
     expect(text).toMatch(/^sluice-c +no +\? +\? /m);
-    expect(text).toMatch(/^saved {3}\$0\.\d+ \(\d+\.\d% of what was asked for\) since the replicas started; unknown for 0 of 2 exchanges$/m);
-    expect(text).toMatch(/^usage {3}as providers told it for 100\.0% of 2 answers$/m);
+    expect(text).toMatch(/^saved {3}\$0\.\d+ \(\d+\.\d% of what was asked for\) since the replicas started; unknown for 0 of \d+ exchanges$/m);
+    expect(text).toMatch(/^usage {3}as providers told it for 100\.0% of \d+ answers$/m);
     expect(text).toContain('! 1 of 3 replicas are not ready\n');
     expect(text).toMatch(/! sluice-c did not answer, its figures are in no sum: 503 error trying to reach service/);
     expect(text).toContain('! the replicas have 2 different policies or catalogs\n');
   });
 
   it('gives the same facts as JSON', async () => {
-    const report = JSON.parse(await says('--context', 'viewer', '--json')) as { wanted: number; replicas: { name: string; facts?: { fallbacks: number; savings: { savings: { known: number } } } }[] };
-    expect(report).toMatchObject({ wanted: 3, replicas: [{ name: 'sluice-a', ready: true, state: 'asked', facts: { exchanges: 2, fallbacks: 1, savings: { savings: { known: 2, unknown: 0 } } } }, { name: 'sluice-b' }, { name: 'sluice-c', ready: false, state: 'unknown' }] });
+    const report = JSON.parse(await says('--context', 'viewer', '--json')) as { wanted: number; replicas: object[] };
+    expect(report).toMatchObject({ wanted: 3, replicas: [{ name: 'sluice-a', ready: true, state: 'asked', facts: { fallbacks: 1, savings: { savings: { unknown: 0 } } } }, { name: 'sluice-b' }, { name: 'sluice-c', ready: false, state: 'unknown' }] });
   });
 
   it('says which right is missing, which context there is not, and that a release is not here', async () => {

@@ -1,0 +1,139 @@
+import type { Catalog } from '../catalog/types.ts';
+import { compilePolicy } from './compile.ts';
+import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
+import { plainProblem } from './load.ts';
+import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from './types.ts';
+
+export interface HttpPolicyOptions extends HttpSource {
+  readonly url: string;
+  readonly catalog: Catalog;
+  readonly onRuleError: (rule: string, error: unknown) => void;
+  /** The backend could not be read; what is in force stays. Told once until it can be read again. */
+  readonly onSourceError: (what: string, failure: string) => void;
+}
+
+/** In force until the backend has answered: requests are read and accounted for, and none is changed. */
+const nothingRead = 'version: 1\ndefaults:\n  mode: off\n';
+
+/** How long a start waits for the first answer, in ms. */
+const firstAnswerMs = 5_000;
+
+/** A whole policy at a URL, read again in the background when its time is over. A bad one changes nothing but `lastRefusal`. */
+export class HttpPolicyStore implements LivePolicyStore {
+  readonly #options: HttpPolicyOptions;
+  readonly #document: HttpDocument;
+  readonly #closing = new AbortController();
+  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
+  readonly #refused = new Set<(problems: readonly Problem[]) => void>();
+  readonly #name: string;
+  #catalog: Catalog;
+  #good = nothingRead;
+  #current: PolicyGeneration;
+  #refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #connected = false;
+  #told = false;
+
+  private constructor(options: HttpPolicyOptions) {
+    this.#options = options;
+    this.#catalog = options.catalog;
+    this.#name = publicUrl(options.url);
+    this.#document = new HttpDocument(options.url, options);
+    const { generation } = this.#compile(nothingRead, 1);
+    if (generation === null) throw new Error('the empty policy does not compile');
+    this.#current = generation;
+  }
+
+  /** Resolves once the backend has answered, or after five seconds without. Goes on reading either way. */
+  static async open(options: HttpPolicyOptions): Promise<HttpPolicyStore> {
+    const store = new HttpPolicyStore(options);
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([store.#refresh(), new Promise((resolve) => (timer = setTimeout(resolve, firstAnswerMs)))]);
+    clearTimeout(timer);
+    return store;
+  }
+
+  current(): PolicyGeneration {
+    return this.#current;
+  }
+
+  lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null {
+    return this.#refusal;
+  }
+
+  /** Whether the backend answered the last time. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  onChange(listener: (generation: PolicyGeneration) => void): () => void {
+    this.#changed.add(listener);
+    return () => this.#changed.delete(listener);
+  }
+
+  onRefusal(listener: (problems: readonly Problem[]) => void): () => void {
+    this.#refused.add(listener);
+    return () => this.#refused.delete(listener);
+  }
+
+  sources(): readonly PolicySourceState[] {
+    return [];
+  }
+
+  setCatalog(catalog: Catalog): void {
+    this.#catalog = catalog;
+    const { generation, problems } = this.#compile(this.#good, this.#current.number + 1);
+    if (generation === null) this.#refuse(problems);
+    else this.#take(generation);
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    return Promise.resolve();
+  }
+
+  #compile(text: string, number: number): ReturnType<typeof compilePolicy> {
+    return compilePolicy([{ name: this.#name, text }], { catalog: this.#catalog, number, onRuleError: this.#options.onRuleError });
+  }
+
+  async #refresh(): Promise<void> {
+    const fetched = await this.#document.read(this.#closing.signal);
+    if (this.#closing.signal.aborted) return;
+    this.#timer = setTimeout(() => void this.#refresh(), this.#document.freshMs);
+    this.#timer.unref();
+    this.#connected = fetched.kind === 'text' || fetched.kind === 'same';
+    if (fetched.kind === 'text') this.#apply(fetched.text);
+    if (this.#connected) this.#told = false;
+    else if (!this.#told) {
+      this.#told = true;
+      this.#options.onSourceError(`the policy at ${this.#name} cannot be read; what is in force stays`, fetched.kind === 'failed' ? fetched.why : 'there is none');
+    }
+  }
+
+  #apply(text: string): void {
+    if (text === this.#good) {
+      this.#refusal = null;
+      return;
+    }
+    // An empty file is a mistake in a backend, as it is in a folder.
+    const { generation, problems } = text.trim() === '' ? { generation: null, problems: [plainProblem(this.#name, 'empty', 'the answer is empty', 'Answer 404 where there is no policy.')] } : this.#compile(text, this.#current.number + 1);
+    if (generation === null) {
+      this.#refuse(problems);
+      return;
+    }
+    this.#good = text;
+    this.#refusal = null;
+    this.#take(generation);
+  }
+
+  #take(generation: PolicyGeneration): void {
+    this.#current = generation;
+    for (const listener of this.#changed) listener(generation);
+  }
+
+  #refuse(problems: readonly Problem[]): void {
+    this.#refusal = { at: Date.now(), problems };
+    for (const listener of this.#refused) listener(problems);
+  }
+}

@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import type { Catalog } from '../catalog/types.ts';
+import { limits } from '../limits.ts';
+import { compilePolicy } from './compile.ts';
+import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
+import type { LivePolicyStore, PolicyGeneration, PolicySection, PolicySourceState, Problem } from './types.ts';
+
+export interface PairPolicyOptions extends HttpSource {
+  /** With `{workspace}` and `{provider}`, which are filled in. */
+  readonly url: string;
+  /** Holds where the backend has nothing, and until it has answered; providers and prices are always its. */
+  readonly base: LivePolicyStore;
+  readonly onRuleError: (rule: string, error: unknown) => void;
+  readonly onSourceError: (what: string, failure: string) => void;
+}
+
+/** The policy of one workspace and provider, as the backend has it. */
+interface Pair {
+  readonly workspace: string;
+  readonly provider: string;
+  readonly document: HttpDocument;
+  /** Null: the backend has none, or has not answered. */
+  text: string | null;
+  section: PolicySection | null;
+  problems: readonly Problem[];
+  /** Milliseconds since the epoch. */
+  due: number;
+  asking: boolean;
+}
+
+/** Calls to the backend at once. */
+const concurrent = 8;
+
+/** Answers that come within this time make one generation, in ms. */
+const gatherMs = 20;
+
+/**
+ * A backend that is asked for each workspace and provider: `GET …/{workspace}/{provider}`. No request ever waits for it: a
+ * pair's first request, and the first after its time is over, have it asked in the background and go by what is known.
+ */
+export class PairPolicyStore implements LivePolicyStore {
+  readonly #options: PairPolicyOptions;
+  readonly #pairs = new Map<string, Pair>();
+  readonly #waiting: Pair[] = [];
+  readonly #closing = new AbortController();
+  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
+  readonly #refused = new Set<(problems: readonly Problem[]) => void>();
+  #current: PolicyGeneration;
+  #running = 0;
+  #number = 0;
+  #gather: NodeJS.Timeout | null = null;
+  #refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
+  #connected = true;
+
+  constructor(options: PairPolicyOptions) {
+    this.#options = options;
+    this.#current = this.#generation();
+    options.base.onChange(() => this.#rebuild());
+    options.base.onRefusal((problems) => this.#tell(problems));
+  }
+
+  current(): PolicyGeneration {
+    return this.#current;
+  }
+
+  lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null {
+    return this.#refusal ?? this.#options.base.lastRefusal();
+  }
+
+  /** Whether the backend answered the last time. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  onChange(listener: (generation: PolicyGeneration) => void): () => void {
+    this.#changed.add(listener);
+    return () => this.#changed.delete(listener);
+  }
+
+  onRefusal(listener: (problems: readonly Problem[]) => void): () => void {
+    this.#refused.add(listener);
+    return () => this.#refused.delete(listener);
+  }
+
+  sources(): readonly PolicySourceState[] {
+    return this.#options.base.sources();
+  }
+
+  setCatalog(catalog: Catalog): void {
+    // The base tells of its new generation, and everything is compiled on it.
+    this.#options.base.setCatalog(catalog);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    if (this.#gather !== null) clearTimeout(this.#gather);
+    await this.#options.base.close();
+  }
+
+  #generation(): PolicyGeneration {
+    const base = this.#options.base.current();
+    const own = new Map([...this.#pairs].flatMap(([key, { section }]) => (section === null ? [] : [[key, section] as const])));
+    const hash = createHash('sha256').update(base.hash);
+    for (const [key, { text, section }] of [...this.#pairs].sort(([a], [b]) => (a < b ? -1 : 1))) if (section !== null) hash.update(`\n${key}\n${text ?? ''}`);
+    return {
+      ...base,
+      number: ++this.#number,
+      hash: own.size === 0 ? base.hash : hash.digest('hex').slice(0, 16),
+      section: (workspace, provider) => {
+        this.#used(workspace, provider);
+        return own.get(keyOf(workspace, provider)) ?? base.section(workspace, provider);
+      },
+    };
+  }
+
+  /** Of a request: no waiting, no work beyond a look-up but for the first of a pair. */
+  #used(workspace: string, provider: string): void {
+    const key = keyOf(workspace, provider);
+    let pair = this.#pairs.get(key);
+    if (pair === undefined) {
+      // Callers name workspaces: those that were asked for first keep their place.
+      if (this.#pairs.size >= limits.policyPairs || workspace === '') return;
+      const fill: Readonly<Record<string, string>> = { workspace: encodeURIComponent(workspace), provider: encodeURIComponent(provider) };
+      const url = this.#options.url.replace(/\{(workspace|provider)\}/g, (_, name: string) => fill[name] ?? '');
+      pair = { workspace, provider, document: new HttpDocument(url, this.#options), text: null, section: null, problems: [], due: 0, asking: false };
+      this.#pairs.set(key, pair);
+    }
+    if (pair.asking || pair.due > Date.now()) return;
+    pair.asking = true;
+    this.#waiting.push(pair);
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#running < concurrent) {
+      const pair = this.#waiting.shift();
+      if (pair === undefined) return;
+      this.#running++;
+      void this.#ask(pair).finally(() => {
+        this.#running--;
+        this.#next();
+      });
+    }
+  }
+
+  async #ask(pair: Pair): Promise<void> {
+    const fetched = await pair.document.read(this.#closing.signal);
+    if (this.#closing.signal.aborted) return;
+    pair.asking = false;
+    pair.due = Date.now() + pair.document.freshMs;
+    const wasConnected = this.#connected;
+    this.#connected = fetched.kind !== 'failed';
+    if (fetched.kind === 'failed') {
+      if (wasConnected) this.#options.onSourceError(`the policy at ${publicUrl(pair.document.url)} cannot be read; what is in force stays`, fetched.why);
+      return;
+    }
+    if (fetched.kind === 'same') return;
+    const text = fetched.kind === 'text' ? fetched.text : null;
+    const before = pair.section;
+    if (text === null) Object.assign(pair, { text, section: null, problems: [] });
+    else this.#compile(pair, text);
+    this.#noteRefusals(pair.problems);
+    if (pair.section !== before) this.#rebuildSoon();
+  }
+
+  /** A bad answer leaves the pair as it is. */
+  #compile(pair: Pair, text: string): void {
+    const base = this.#options.base.current();
+    const { generation, problems } = compilePolicy([{ name: publicUrl(pair.document.url), text }], { catalog: base.catalog, partOf: base, onRuleError: this.#options.onRuleError });
+    if (generation === null) {
+      pair.problems = problems;
+      return;
+    }
+    Object.assign(pair, { text, section: generation.section(pair.workspace, pair.provider), problems: [] });
+  }
+
+  #noteRefusals(news: readonly Problem[]): void {
+    const problems = [...this.#pairs.values()].flatMap((pair) => pair.problems);
+    this.#refusal = problems.length === 0 ? null : { at: news.length > 0 || this.#refusal === null ? Date.now() : this.#refusal.at, problems };
+    if (news.length > 0) this.#tell(news);
+  }
+
+  #tell(problems: readonly Problem[]): void {
+    for (const listener of this.#refused) listener(problems);
+  }
+
+  /** The base has changed: what the backend said holds on the new one where it can. */
+  #rebuild(): void {
+    for (const pair of this.#pairs.values()) if (pair.text !== null) this.#compile(pair, pair.text);
+    this.#noteRefusals([]);
+    this.#publish();
+  }
+
+  #rebuildSoon(): void {
+    this.#gather ??= setTimeout(() => {
+      this.#gather = null;
+      this.#publish();
+    }, gatherMs);
+  }
+
+  #publish(): void {
+    this.#current = this.#generation();
+    for (const listener of this.#changed) listener(this.#current);
+  }
+}
+
+function keyOf(workspace: string, provider: string): string {
+  return `${provider}\n${workspace}`;
+}
