@@ -129,6 +129,13 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
     expect(await says('--context', 'viewer', '--release', 'other')).toContain('! no pod of Sluice is here');
   });
 
+  it('asks pods by the path that the API server itself proxies', async () => {
+    await cluster.kubectl('patch', 'pod', 'sluice-a', '--namespace', 'llm', '--subresource', 'status', '--type', 'merge', '--patch', '{"status":{"podIP":"127.0.0.1","podIPs":[{"ip":"127.0.0.1"}]}}');
+    const error: unknown = await runCli(['status', '--namespace', 'llm'], { KUBECONFIG: cluster.kubeconfig }).catch((reason: unknown) => reason);
+    // It has found the pod and its port, and would go there if it were not loopback.
+    expect((error as { stdout: string }).stdout).toContain('sluice-a did not answer, its figures are in no sum: 400 address not allowed\n');
+  });
+
   it('asks addresses as well, without a cluster', async () => {
     const text = await says('--admin', stack.adminUrl);
     expect(text).toMatch(/^Sluice: 1 of 1 replicas ready\n/);
