@@ -39,21 +39,29 @@ interface Target {
   readonly steady: boolean;
 }
 
-const targets = {
-  nano: { provider: 'openai', family: 'openai', model: 'gpt-4.1-nano', steady: false },
+/** Models that fail on their own, so many that those which rest leave enough to fail. */
+const groups = 60;
+
+const steady = {
   mini: { provider: 'openai', family: 'openai', model: 'gpt-4.1-mini', steady: true },
-  mistral: { provider: 'mistral', family: 'openai', model: 'mistral-small-latest', steady: false },
   large: { provider: 'mistral', family: 'openai', model: 'mistral-large-latest', steady: true },
-  haiku: { provider: 'anthropic', family: 'anthropic', model: 'claude-haiku-4-5', steady: false },
   flash: { provider: 'google', family: 'google', model: 'gemini-2.5-flash', steady: true },
 } as const satisfies Readonly<Record<string, Target>>;
 
-/** Chains by workspace; only what stands here may answer it. */
-const workspaces: Readonly<Record<string, readonly Target[]>> = {
-  home: [targets.nano, targets.mini],
-  europe: [targets.nano, targets.mistral, targets.large],
-  wide: [targets.nano, targets.mistral, targets.haiku, targets.flash],
+const requested = (group: number): string => `gpt-4.1-${group}-asked`;
+const flapping = (group: number): readonly [Target, Target, Target] => [
+  { provider: 'openai', family: 'openai', model: `gpt-4.1-nano-${group}`, steady: false },
+  { provider: 'mistral', family: 'openai', model: `mistral-small-${group}`, steady: false },
+  { provider: 'anthropic', family: 'anthropic', model: `claude-haiku-4-5-${group}x`, steady: false },
+];
+
+/** Chains by workspace; only what stands here may answer it. The last one never fails. */
+const workspaces: Readonly<Record<string, (group: number) => readonly Target[]>> = {
+  home: (group) => [flapping(group)[0], steady.mini],
+  europe: (group) => [...flapping(group).slice(0, 2), steady.large],
+  wide: (group) => [...flapping(group), steady.flash],
 };
+const all = Array.from({ length: groups }, (_, group) => group);
 const providers: Readonly<Record<string, { readonly family: Family; readonly dialect: string }>> = {
   openai: { family: 'openai', dialect: 'openai' },
   mistral: { family: 'openai', dialect: 'openai' },
@@ -61,7 +69,6 @@ const providers: Readonly<Record<string, { readonly family: Family; readonly dia
   google: { family: 'google', dialect: 'gemini' },
 };
 
-const requested = 'gpt-4.1';
 const attemptSeconds = 2;
 const word = /nonce-[0-9a-f]{16}/;
 const line = /^echo (nonce-[0-9a-f]{16}) from (\S+) end$/;
@@ -80,7 +87,7 @@ export async function flapDrill({ clients, seconds, seed }: FlapOptions): Promis
   const cutAtProvider = new Set<string>();
   let mood = new Map<string, string>();
   const flap = (): void => {
-    mood = new Map(Object.values(targets).filter(({ steady }) => !steady).map(({ model }) => [model, moods[Math.floor(random() * moods.length)]!]));
+    mood = new Map(all.flatMap(flapping).map(({ model }) => [model, moods[Math.floor(random() * moods.length)]!]));
   };
   flap();
 
@@ -117,18 +124,20 @@ export async function flapDrill({ clients, seconds, seed }: FlapOptions): Promis
       while (performance.now() < until) {
         const workspace = names[(at + report.sent) % names.length]!;
         const stream = (at + report.sent) % 2 === 0;
+        const group = Math.floor(random() * groups);
+        const chain = workspaces[workspace]!(group);
         const nonce = `nonce-${randomBytes(8).toString('hex')}`;
         report.sent++;
-        const got = await ask(stack.url, workspace, nonce, stream);
+        const got = await ask(stack.url, workspace, requested(group), nonce, stream);
         if (got.id !== null) ids.push(got.id);
         const said = line.exec(got.text);
-        if (got.complete && said !== null && got.id === null && said[1] === nonce && said[2] === requested) {
+        if (got.complete && said !== null && got.id === null && said[1] === nonce && said[2] === requested(group)) {
           report.undecided++;
         } else if (got.complete && said !== null) {
           report.answered++;
-          if (said[2] !== targets.nano.model) report.byFallback++;
+          if (said[2] !== chain[0]!.model) report.byFallback++;
           if (said[1] !== nonce) violate(`${nonce} got the answer to ${said[1]!}`);
-          if (!workspaces[workspace]!.some(({ model }) => model === said[2])) violate(`${workspace} was answered by ${said[2]!}`);
+          if (!chain.some(({ model }) => model === said[2])) violate(`${workspace} was answered by ${said[2]!}`);
           if (got.model !== said[2]) violate(`${nonce} was told ${got.model ?? 'nothing'} and answered by ${said[2]!}`);
         } else if (stream && cutAtProvider.has(nonce) && !got.complete && `echo ${nonce} from`.startsWith(got.text.slice(0, `echo ${nonce} from`.length))) {
           report.cut++;
@@ -195,7 +204,7 @@ interface Answered {
 }
 
 /** One request of an app that calls OpenAI's chat API. */
-async function ask(url: string, workspace: string, nonce: string, stream: boolean): Promise<Answered> {
+async function ask(url: string, workspace: string, model: string, nonce: string, stream: boolean): Promise<Answered> {
   let status = 0;
   let headers = new Headers();
   let raw = '';
@@ -204,7 +213,7 @@ async function ask(url: string, workspace: string, nonce: string, stream: boolea
     const response = await fetch(`${url}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace },
-      body: JSON.stringify({ model: requested, stream, ...(stream ? { stream_options: { include_usage: true } } : {}), messages: [{ role: 'user', content: `What is ${nonce}?` }] }),
+      body: JSON.stringify({ model, stream, ...(stream ? { stream_options: { include_usage: true } } : {}), messages: [{ role: 'user', content: `What is ${nonce}?` }] }),
     });
     ({ status, headers } = response);
     const decoder = new TextDecoder();
@@ -239,15 +248,25 @@ function countRecords(file: string, ids: readonly string[], sent: number, violat
 
 function policyOf(entries: Readonly<Record<string, object>>): object {
   const name = ({ provider, model }: Target): string => `${provider}/${model}`;
+  const facts = { input: 1, output: 2, contextWindow: 100_000, maxOutput: 10_000, capabilities: { tools: true, jsonObject: true, jsonSchema: true } };
+  const overrides: Record<string, Record<string, object>> = { openai: {}, mistral: {}, anthropic: {} };
+  for (const group of all) {
+    overrides['openai']![requested(group)] = facts;
+    for (const { provider, model } of flapping(group)) overrides[provider]![model] = facts;
+  }
   return {
     version: 1,
     providers: entries,
-    defaults: { allowProviders: Object.keys(entries), candidates: { simple: [name(targets.nano)], standard: [name(targets.nano)], complex: [name(targets.nano)] } },
-    sections: Object.entries(workspaces).map(([workspace, [, ...rest]]) => ({
+    catalog: { overrides },
+    defaults: { allowProviders: Object.keys(entries), candidates: { simple: [name(steady.mini)], standard: [name(steady.mini)], complex: [name(steady.mini)] } },
+    sections: Object.entries(workspaces).map(([workspace, chainOf]) => ({
       name: workspace,
       match: { workspace: [workspace] },
-      allowProviders: [...new Set(rest.map(({ provider }) => provider))],
-      fallback: { tiers: { simple: rest.map(name), standard: rest.map(name), complex: rest.map(name) }, attempts: 4, attemptSeconds, on: ['connect', 'reset', 'timeout', 'server-error', 'rate-limit', 'overloaded', 'empty', 'stream-error'] },
+      overrides: all.map((group) => {
+        const [first, ...rest] = chainOf(group);
+        return { name: `group-${group}`, when: { model: [requested(group)] }, then: { model: name(first!), fallback: rest.map(name) } };
+      }),
+      fallback: { attempts: 4, attemptSeconds, on: ['connect', 'reset', 'timeout', 'server-error', 'rate-limit', 'overloaded', 'empty', 'stream-error'] },
     })),
   };
 }
