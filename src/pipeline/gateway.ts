@@ -1,29 +1,31 @@
 import { performance } from 'node:perf_hooks';
 import type { Budgets } from '../budgets/budgets.ts';
-import { userHash } from '../budgets/user.ts';
 import type { LiveModel } from '../classify/learned/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { readExchange, recognise } from '../dialects/index.ts';
 import { takesAsIs } from '../dialects/translatable.ts';
-import type { BodyMember, Exchange, PassReason, Recognition, RequestHead } from '../dialects/types.ts';
+import type { BodyMember, Exchange, PassReason } from '../dialects/types.ts';
 import { chainHost, chainStyleHeader } from '../envoy/names.ts';
 import { chainStyleOfHeader, type ChainStyle } from '../envoy/versions.ts';
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
 import type { OnlineLearner } from '../online/learner.ts';
-import type { CallerContext, PolicyGeneration, PolicySection, PolicyStore, Provider, TargetRef } from '../policy/types.ts';
+import type { PolicySection, PolicyStore } from '../policy/types.ts';
 import { uuidv7 } from '../provenance/id.ts';
 import type { Metrics } from '../provenance/metrics.ts';
-import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
+import type { AnswerFacts as Ending } from '../provenance/record.ts';
 import { beginTrace, traceparentOf, type TraceFacts } from '../provenance/trace.ts';
-import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
+import type { RecordSink } from '../provenance/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import { Admission } from './admission.ts';
 import type { Pools } from '../route/pools.ts';
 import { TargetAttempt } from './attempt.ts';
-import { cacheQuery, cacheScope, factsOf, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
-import { appKeysOf, type ChainRun } from './chain-run.ts';
+import { callerOf, headOf } from './caller.ts';
+import { Closing } from './closing.ts';
+import { observedExchange } from './observed.ts';
+import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
+import { appKeysOf } from './chain-run.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
 import type { Grader } from './grading.ts';
@@ -33,7 +35,6 @@ import { processRequest, uncached, type CacheFacts, type RequestContext, type Re
 import { sessionInHeaders, sessionKey } from '../sessions/key.ts';
 import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
-import { cachedAfter } from '../sessions/warmth.ts';
 import type { Trials } from '../experiments/trials.ts';
 import { RescueAttempt } from './rescue.ts';
 import { AnswerObserver } from './response.ts';
@@ -88,14 +89,14 @@ export class Pipeline implements Gateway, AttemptGateway {
   readonly #options: PipelineOptions;
   readonly #pending: PendingExchanges<OpenExchange>;
   readonly #sweeper: NodeJS.Timeout;
-  /** What Sluice answered itself and has not recorded yet. */
-  readonly #answered: (readonly [OpenExchange, Ending])[] = [];
+  readonly #closing: Closing;
   readonly #admission: Admission;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#admission = options.admission;
-    this.#pending = new PendingExchanges((open) => this.#close(open, unobserved));
+    this.#closing = new Closing(options, (error) => this.#fail(error));
+    this.#pending = new PendingExchanges((open) => this.#closing.now(open, unobserved));
     this.#sweeper = setInterval(() => this.#pending.sweep(performance.now()), 5_000);
     this.#sweeper.unref();
   }
@@ -108,7 +109,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   /** Writes the records of all that is still open. */
   close(): void {
     clearInterval(this.#sweeper);
-    this.#closeAnswered();
+    this.#closing.flush();
     this.#admission.close();
     this.#pending.clear();
   }
@@ -126,7 +127,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const id = metadata?.['id'];
     const open = typeof id === 'string' ? this.#pending.take(id) : undefined;
     if (open === undefined) return { kind: 'ignore' };
-    const observer = new AnswerObserver(open, headers, (exchange, ending) => this.#close(exchange, ending));
+    const observer = new AnswerObserver(open, headers, (exchange, ending) => this.#closing.now(exchange, ending));
     if (!endOfStream) return { kind: 'read', observer };
     observer.end(true, false);
     return { kind: 'ignore' };
@@ -135,7 +136,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   unanswered(metadata: Readonly<Record<string, unknown>>): void {
     const id = metadata['id'];
     const open = typeof id === 'string' ? this.#pending.take(id) : undefined;
-    if (open !== undefined) this.#close(open, { ...unobserved, outcome: 'client-gone', totalMs: performance.now() - open.startedAt });
+    if (open !== undefined) this.#closing.now(open, { ...unobserved, outcome: 'client-gone', totalMs: performance.now() - open.startedAt });
   }
 
   attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null {
@@ -178,7 +179,10 @@ export class Pipeline implements Gateway, AttemptGateway {
     const id = uuidv7();
     if (section.mode === 'off') return this.#pass('policy-off');
     if (recognition.kind === 'observed') {
-      return this.#observe(id, startedAt, generation, provider, caller, recognition, section.name, section.mode, this.#trace(headers, traceparent));
+      const trace = this.#trace(headers, traceparent);
+      this.#options.metrics.passthrough(recognition.reason);
+      this.#pending.add(id, observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace }), startedAt);
+      return { kind: 'pass', metadata: { id, reason: recognition.reason }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
     }
     if (endOfStream) return this.#pass('no-body');
     if (!this.#admission.admits() && mayPass(section)) return this.#pass('overload');
@@ -308,7 +312,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
     if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill, rescue: found.rescue }, enteredAt, gone);
     const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(context, exchange, found, enteredAt) : notCachedAnswer(context, exchange, enteredAt);
-    this.#closeSoon(open, ending);
+    this.#closing.soon(open, ending);
     return plan;
   }
 
@@ -347,7 +351,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   #decided({ trace }: RequestContext, { plan, open }: RequestResult): BodyPlan {
-    if (plan.kind === 'respond') this.#close(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
+    if (plan.kind === 'respond') this.#closing.now(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
     else this.#pending.add(open.id, open, performance.now());
     return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
   }
@@ -381,57 +385,6 @@ export class Pipeline implements Gateway, AttemptGateway {
     };
   }
 
-  /** A request that is known and left alone: its answer's status and time are recorded. */
-  #observe(
-    id: string,
-    startedAt: number,
-    generation: PolicyGeneration,
-    provider: Provider,
-    caller: CallerContext,
-    recognition: Recognition & { readonly kind: 'observed' },
-    section: string,
-    mode: OpenExchange['mode'],
-    trace: TraceFacts | null,
-  ): RequestPlan {
-    this.#options.metrics.passthrough(recognition.reason);
-    this.#pending.add(
-      id,
-      {
-        kind: 'observed',
-        id,
-        startedAt,
-        wallTime: caller.now,
-        generation,
-        workspace: caller.workspace,
-        user: caller.user,
-        caller: null,
-        budgets: [],
-        reservation: null,
-        provider: provider.name,
-        api: recognition.api,
-        operation: 'other',
-        stream: false,
-        passReason: recognition.reason,
-        requestedModel: recognition.model,
-        verdict: null,
-        decision: null,
-        section,
-        mode,
-        request: { bytes: 0, estimatedTokens: null, messages: null, tools: null, images: null, promptHash: null, promptStart: null, asks: null },
-        usageNotAsked: false,
-        ...uncached,
-        chain: null,
-        trace,
-        grading: null,
-        arm: null,
-        sessionIdleMs: null,
-        overheadMs: performance.now() - startedAt,
-      },
-      startedAt,
-    );
-    return { kind: 'pass', metadata: { id, reason: recognition.reason }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
-  }
-
   /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */
   #trace(headers: HeaderMap, traceparent: string | undefined): TraceFacts | null {
     const { traceRatio } = this.#options;
@@ -458,67 +411,6 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#options.metrics.failOpen('internal-error');
     this.#options.log.error({ err: error }, 'a request passed undecided after an internal error');
   }
-
-  /** The conversation's next turn is priced with what this answer left in its provider's prompt cache. */
-  #settleSession({ sessionIdleMs, decision, generation }: OpenExchange, { outcome, usage }: ExchangeRecord, served: TargetRef | undefined): void {
-    const { sessions } = this.#options;
-    const key = decision?.session?.key;
-    const provider = served === undefined ? undefined : generation.providers.get(served.provider);
-    if (sessions === null || sessionIdleMs === null || key === undefined || served === undefined || provider === undefined || outcome !== 'complete') return;
-    sessions.answered(key, served, usage === null ? { tokens: 0, ms: 0 } : cachedAfter(provider.family, usage), sessionIdleMs);
-  }
-
-  /** Once the answer is on its way: its caller need not wait for its record. */
-  #closeSoon(open: OpenExchange, ending: Ending): void {
-    if (this.#answered.length === 0) setImmediate(() => this.#closeAnswered());
-    this.#answered.push([open, ending]);
-  }
-
-  #closeAnswered(): void {
-    for (const [open, ending] of this.#answered.splice(0)) {
-      try {
-        this.#close(open, ending);
-      } catch (error) {
-        this.#fail(error);
-      }
-    }
-  }
-
-  #close(open: OpenExchange, ending: Ending): void {
-    let record: ExchangeRecord;
-    const { chain } = open;
-    const rescued = chain?.rescue ?? null;
-    try {
-      const ended = chain === null ? ending : withChain(ending, chain);
-      const quality = open.grading === null ? null : (this.#options.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
-      record = buildRecord(rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) }, { ...ended, quality });
-      if (open.reservation !== null) this.#options.budgets.settle(open.reservation, record);
-      this.#options.sink.record(record);
-    } catch (error) {
-      open.fill?.abandon();
-      open.grading?.copy?.drop();
-      throw error;
-    }
-    const served = record.attempts.at(-1)?.target;
-    if (rescued === null) this.#settleSession(open, record, served);
-    open.fill?.settle({
-      // The cache's own old answer is none to keep, and says nothing good of the provider.
-      outcome: rescued === null ? record.outcome : 'provider-error',
-      status: rescued === null ? record.status : null,
-      finishReason: record.finishReason,
-      usage: record.usage,
-      provider: served?.provider ?? record.provider ?? '',
-      model: served?.model ?? record.servedModel ?? '',
-      tier: record.decision?.tier ?? null,
-      rule: record.decision?.rule ?? null,
-      tookMs: record.timing.totalMs,
-    });
-  }
-}
-
-/** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
-function withChain(ending: Ending, chain: ChainRun): Ending {
-  return { ...ending, answer: ending.answer === null ? null : (chain.translated ?? ending.answer), chain: chain.outcome(ending.status) };
 }
 
 /** The provider hears of the span that stands for its call. */
@@ -531,56 +423,7 @@ function sectionFor(section: PolicySection, chainStyle: ChainStyle): PolicySecti
   return chainStyle === 'none' && section.fallback !== null ? { ...section, fallback: null } : section;
 }
 
-function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {
-  const method = headers.get(':method') ?? 'GET';
-  const length = headers.get('content-length');
-  return {
-    method,
-    path,
-    authority,
-    contentType: headers.get('content-type') ?? '',
-    contentEncoding: headers.get('content-encoding') ?? '',
-    contentLength: length === undefined || !/^\d+$/.test(length) ? null : Number(length),
-    upgrade: headers.get('upgrade') !== undefined || method === 'CONNECT',
-  };
-}
-
-function callerOf(headers: HeaderMap, generation: PolicyGeneration): CallerContext {
-  let workspace = '';
-  for (const name of generation.workspaceHeaders) {
-    workspace = headers.get(name) ?? '';
-    if (workspace !== '') break;
-  }
-  const readable = new Map<string, string>();
-  for (const name of generation.ruleHeaders) {
-    const value = headers.get(name);
-    if (value !== undefined) readable.set(name, value);
-  }
-  return {
-    workspace: workspace === '' ? 'default' : workspace.slice(0, limits.workspaceUnits),
-    userTier: lower(headers.get('x-sluice-user-tier')),
-    quality: lower(headers.get('x-sluice-quality')),
-    task: lower(headers.get('x-sluice-task')),
-    session: headers.get('x-sluice-session') ?? null,
-    user: userOf(headers, generation),
-    headers: readable,
-    now: Date.now(),
-  };
-}
-
-function userOf(headers: HeaderMap, { userHeaders }: PolicyGeneration): string | null {
-  for (const name of userHeaders) {
-    const user = headers.get(name);
-    if (user !== undefined && user !== '') return userHash(user);
-  }
-  return null;
-}
-
 /** Whether a section's requests may go on undecided while Sluice is behind: not where the policy says that some must never leave, or that nothing leaves undecided. */
 function mayPass({ failClosed, sensitivity }: PolicySection): boolean {
   return !failClosed && sensitivity.length === 0;
-}
-
-function lower(value: string | undefined): string | null {
-  return value === undefined || value === '' ? null : value.toLowerCase();
 }
