@@ -11,7 +11,7 @@ debian() {
   say "installing $* (Debian) …"
   for try in 1 2; do
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 && return
-    apt-get update -qq >/dev/null
+    apt-get update -qq >/dev/null 2>&1 || true
   done
 }
 
@@ -111,7 +111,7 @@ setup_chromium() {
   if [ -n "${SLUICE_CHROMIUM:-}" ] || [ -x /usr/bin/chromium ] || [ -x /usr/bin/google-chrome ]; then return; fi
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then say 'no Chromium here, and no right to install one: tests of the page are skipped'; return; fi
   debian chromium fonts-dejavu-core
-  [ -x /usr/bin/chromium ] || { say 'chromium could not be installed'; exit 1; }
+  [ -x /usr/bin/chromium ] || say 'chromium could not be installed: tests of the page are skipped'
 }
 
 # PostgreSQL, for tests: Debian's server, without the cluster and the service that come with it.
