@@ -58,6 +58,11 @@ const get = async (path: string, init: RequestInit = {}) => {
 const json = async (path: string) => JSON.parse((await get(path)).text) as Record<string, unknown>;
 
 describe('the admin server', () => {
+  it('says what the cache did, by kind', async () => {
+    metrics.record({ ...record(), cache: 'semantic' });
+    expect(await json('/cache')).toMatchObject({ entries: 0, redis: 'none', exchanges: { semantic: 1 } });
+  });
+
   it('serves the metrics as Prometheus reads them', async () => {
     const { status, type, text } = await get('/metrics');
     expect([status, type]).toEqual([200, metrics.registry.contentType]);

@@ -15,6 +15,7 @@ import type { PipelineOptions } from '../pipeline/gateway.ts';
 import type { PolicyHistory } from '../policy/history.ts';
 import type { LivePolicyStore } from '../policy/types.ts';
 import { exposition } from '../provenance/exposition.ts';
+import { metricTable } from '../provenance/metric-table.ts';
 import { logLevels } from '../provenance/log-sink.ts';
 import { failure, json, type Answer } from './answer.ts';
 import { isRebound, refusalOf } from './guard.ts';
@@ -149,7 +150,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
     case '/learning/state':
       return learned(options.learning, request, url);
     case '/cache':
-      return json(200, options.cache.stats());
+      return json(200, { ...options.cache.stats(), exchanges: await byResult(options.registry, metricTable.cache.name) });
     default:
       if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
       if (url.pathname.startsWith('/decisions/')) return decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'));
@@ -226,6 +227,12 @@ async function budgets({ policyStore, budgets: store }: AdminOptions, query: URL
 async function purge(cache: ResponseCache, query: URLSearchParams): Promise<Answer> {
   const filter = purgeFilterOf(query);
   return typeof filter === 'string' ? failure(400, 'bad-filter', filter) : json(200, { purged: await cache.purge(filter) });
+}
+
+/** A counter of one label, as an object. What has not happened yet is not in it. */
+async function byResult(registry: Registry, name: string): Promise<Record<string, number>> {
+  const metric = await registry.getSingleMetric(name)?.get();
+  return Object.fromEntries((metric?.values ?? []).map(({ labels, value }) => [String(Object.values(labels)[0]), value]));
 }
 
 async function entry(cache: ResponseCache, id: string): Promise<Answer> {
