@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Stack } from '../src/demo/stack.ts';
 import { quantile, type LoadPlan, type LoadResult } from './load.ts';
+import { cpuOf } from './processes.ts';
 
 /** What a chain costs a first attempt that succeeds: the same traffic with a fallback and without, in turns. Usage: npm run bench:gate */
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '7' }, seconds: { type: 'string', default: '4' }, rate: { type: 'string', default: '500' } } });
@@ -23,12 +23,6 @@ sections:
   - { name: chained, match: { workspace: [chained] }, fallback: { tiers: ${after} } }
   - { name: judged, match: { workspace: [judged] }, fallback: { tiers: ${after}, on: [server-error, empty, refusal] } }
 `;
-
-/** CPU microseconds that a process has used; 10 ms ticks. */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
 
 /** Exchanges that Envoy's filters have begun with Sluice; those whose messages are only copies are not waited for and not counted. */
 async function exchanges(admin: string): Promise<number> {

@@ -11,6 +11,7 @@ import { renderEnvoy } from '../src/envoy/render.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
 import { defaultPolicyFile } from '../src/policy/source.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
+import { cpuOf, memoryOf } from './processes.ts';
 import { header, row, type Sample } from './report.ts';
 
 const { values: flags } = parseArgs({
@@ -38,16 +39,6 @@ function start(command: string, args: readonly string[]): ChildProcess {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: root });
   children.push(child);
   return child;
-}
-
-/** CPU microseconds that a process has used, from /proc; 10 ms ticks. */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
-
-function memoryOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 }
 
 async function untilFile(path: string): Promise<void> {
@@ -138,7 +129,7 @@ async function main(): Promise<void> {
           failed: result.failed,
           envoyCpu: (cpuOf(pid) - before.envoy) / result.sent,
           processorCpu: processor === null ? 0 : (cpuOf(processor) - before.processor) / result.sent,
-          memory: processor === null ? 0 : memoryOf(processor),
+          memory: processor === null ? 0 : memoryOf(processor) / 1024,
         });
       }
     }

@@ -3,13 +3,10 @@ import { Agent, request } from 'node:http';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import { defaultPolicyFile } from '../src/policy/source.ts';
+import { memoryOf } from './processes.ts';
 
 /** What a slow stream costs Sluice in memory: 1,000 at once, half-way through. Usage: npm run bench:streams */
 const streams = 1_000;
-
-function memoryOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
-}
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { Stack } from '../../src/demo/stack.ts';
+import { seeded } from '../../src/learn/random.ts';
 import { openDatabase } from '../../src/ledger/database.ts';
 import { type Behaviour, type Got, hangs, resets, ScriptedProvider, status } from '../../test/support/scripted-provider.ts';
 import { answer, errorBody, errorEvent, type Family } from './wire.ts';
@@ -75,7 +76,7 @@ const line = /^echo (nonce-[0-9a-f]{16}) from (\S+) end$/;
 
 /** Clients that ask without pause while targets fail in every way at random: no answer may be lost, doubled, mixed, or come from a target that its policy does not list. */
 export async function flapDrill({ clients, seconds, seed }: FlapOptions): Promise<FlapReport> {
-  const random = mulberry(seed);
+  const random = seeded(seed);
   const folder = mkdtempSync(join(tmpdir(), 'sluice-flap-'));
   const servers = new Map<string, ScriptedProvider>();
   const violations: string[] = [];
@@ -268,16 +269,5 @@ function policyOf(entries: Readonly<Record<string, object>>): object {
       }),
       fallback: { attempts: 4, attemptSeconds, on: ['connect', 'reset', 'timeout', 'server-error', 'rate-limit', 'overloaded', 'empty', 'stream-error'] },
     })),
-  };
-}
-
-/** A small generator of numbers in [0, 1), the same for the same seed. */
-function mulberry(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
