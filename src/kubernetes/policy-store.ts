@@ -2,8 +2,9 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../limits.ts';
 import { compilePolicy, type CompileResult } from '../policy/compile.ts';
+import { PolicyFeed } from '../policy/feed.ts';
 import type { PolicyFile } from '../policy/source-map.ts';
-import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
+import type { PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
 import { compose, configMapId, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
 import { PolicyEvents } from './events.ts';
 import { ConfigMapWatch } from './watch.ts';
@@ -35,28 +36,25 @@ const nothingWritten: readonly PolicyFile[] = [{ name: 'no-configmap.yaml', text
 const firstListMs = 5_000;
 
 /** A policy kept in labelled ConfigMaps. A bad one changes nothing but its state, an Event on it, and `lastRefusal`. */
-export class ConfigMapPolicyStore implements LivePolicyStore {
+export class ConfigMapPolicyStore extends PolicyFeed {
   readonly #options: ConfigMapPolicyOptions;
   readonly #watch: ConfigMapWatch;
   readonly #events: PolicyEvents;
-  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
-  readonly #refused = new Set<(problems: readonly Problem[]) => void>();
   #catalog: Catalog;
   #seen: readonly PolicyConfigMap[] = [];
-  #inForce: ReadonlyMap<string, PolicyConfigMap> = new Map();
+  #configMaps: ReadonlyMap<string, PolicyConfigMap> = new Map();
   #sources: Composed['sources'] = [];
-  #current: PolicyGeneration;
-  #refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
   /** Refusals that were told, so that another ConfigMap's edit does not tell them again. */
   #told = new Set<string>();
   #firstList: (() => void) | null = null;
 
   private constructor(options: ConfigMapPolicyOptions) {
+    super();
     this.#options = options;
     this.#catalog = options.catalog;
     const { generation } = this.#compile(nothingWritten, 1);
     if (generation === null) throw new Error('the empty policy does not compile');
-    this.#current = generation;
+    this.inForce = generation;
     this.#events = new PolicyEvents(options.config, (failure) => options.onSourceError('an Event could not be written', failure));
     this.#watch = new ConfigMapWatch({
       config: options.config,
@@ -87,31 +85,13 @@ export class ConfigMapPolicyStore implements LivePolicyStore {
     return store;
   }
 
-  current(): PolicyGeneration {
-    return this.#current;
-  }
-
-  lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null {
-    return this.#refusal;
-  }
-
-  sources(): readonly PolicySourceState[] {
+  override sources(): readonly PolicySourceState[] {
     return this.#sources.map(({ id, resourceVersion, state, problems }) => ({ id, resourceVersion, state, problems }));
   }
 
   /** Whether all ConfigMaps are being watched now. */
   get connected(): boolean {
     return this.#watch.connected && this.#watch.synced;
-  }
-
-  onChange(listener: (generation: PolicyGeneration) => void): () => void {
-    this.#changed.add(listener);
-    return () => this.#changed.delete(listener);
-  }
-
-  onRefusal(listener: (problems: readonly Problem[]) => void): () => void {
-    this.#refused.add(listener);
-    return () => this.#refused.delete(listener);
   }
 
   setCatalog(catalog: Catalog): void {
@@ -146,27 +126,26 @@ export class ConfigMapPolicyStore implements LivePolicyStore {
   }
 
   #compose(configMaps: readonly PolicyConfigMap[]): Composed {
-    const number = this.#current.number + 1;
+    const number = this.inForce.number + 1;
     return compose({
       configMaps,
       namespaces: this.#options.namespaces,
-      inForce: this.#inForce,
+      inForce: this.#configMaps,
       maxBytes: limits.policyBytes,
       compile: (files) => this.#compile(files.length === 0 ? nothingWritten : files, number),
     });
   }
 
   #take(composed: Composed, generation: PolicyGeneration, force: boolean): void {
-    this.#inForce = composed.inForce;
+    this.#configMaps = composed.inForce;
     // A label or an annotation was edited: the same policy needs no new generation.
-    if (!force && generation.hash === this.#current.hash) return;
-    this.#current = { ...generation, resourceVersion: newestVersion(composed.inForce.values()) };
-    for (const listener of this.#changed) listener(this.#current);
+    if (!force && generation.hash === this.inForce.hash) return;
+    this.publish({ ...generation, resourceVersion: newestVersion(composed.inForce.values()) });
   }
 
   /** When nothing is taken, a ConfigMap is as good as the version of it that stays in force. */
   #stateNow(configMap: PolicyConfigMap): PolicySourceState['state'] {
-    const holds = this.#inForce.get(configMapId(configMap));
+    const holds = this.#configMaps.get(configMapId(configMap));
     if (holds === undefined) return 'left-out';
     return holds.resourceVersion === configMap.resourceVersion ? 'in-force' : 'last-good';
   }
@@ -181,9 +160,7 @@ export class ConfigMapPolicyStore implements LivePolicyStore {
       if (!this.#told.has(key)) news.push(source);
     }
     this.#told = told;
-    this.#refusal = bad.length === 0 ? null : { at: news.length > 0 || this.#refusal === null ? Date.now() : this.#refusal.at, problems: bad.flatMap(({ problems }) => problems) };
-    if (news.length === 0) return;
-    for (const listener of this.#refused) listener(news.flatMap(({ problems }) => problems));
+    this.refuseStanding(bad.flatMap(({ problems }) => problems), news.flatMap(({ problems }) => problems));
     for (const { configMap, state, problems } of news) {
       void this.#events.refused(configMap, state === 'left-out' ? 'left-out' : 'last-good', problems);
     }

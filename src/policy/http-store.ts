@@ -1,8 +1,8 @@
 import type { Catalog } from '../catalog/types.ts';
 import { compilePolicy } from './compile.ts';
 import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
+import { PolicyFeed } from './feed.ts';
 import { plainProblem } from './load.ts';
-import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from './types.ts';
 
 export interface HttpPolicyOptions extends HttpSource {
   readonly url: string;
@@ -19,29 +19,26 @@ const nothingRead = 'version: 1\ndefaults:\n  mode: off\n';
 const firstAnswerMs = 5_000;
 
 /** A whole policy at a URL, read again in the background when its time is over. A bad one changes nothing but `lastRefusal`. */
-export class HttpPolicyStore implements LivePolicyStore {
+export class HttpPolicyStore extends PolicyFeed {
   readonly #options: HttpPolicyOptions;
   readonly #document: HttpDocument;
   readonly #closing = new AbortController();
-  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
-  readonly #refused = new Set<(problems: readonly Problem[]) => void>();
   readonly #name: string;
   #catalog: Catalog;
   #good = nothingRead;
-  #current: PolicyGeneration;
-  #refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
   #timer: NodeJS.Timeout | null = null;
   #connected = false;
   #told = false;
 
   private constructor(options: HttpPolicyOptions) {
+    super();
     this.#options = options;
     this.#catalog = options.catalog;
     this.#name = publicUrl(options.url);
     this.#document = new HttpDocument(options.url, options);
     const { generation } = this.#compile(nothingRead, 1);
     if (generation === null) throw new Error('the empty policy does not compile');
-    this.#current = generation;
+    this.inForce = generation;
   }
 
   /** Resolves once the backend has answered, or after five seconds without. Goes on reading either way. */
@@ -53,38 +50,16 @@ export class HttpPolicyStore implements LivePolicyStore {
     return store;
   }
 
-  current(): PolicyGeneration {
-    return this.#current;
-  }
-
-  lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null {
-    return this.#refusal;
-  }
-
   /** Whether the backend answered the last time. */
   get connected(): boolean {
     return this.#connected;
   }
 
-  onChange(listener: (generation: PolicyGeneration) => void): () => void {
-    this.#changed.add(listener);
-    return () => this.#changed.delete(listener);
-  }
-
-  onRefusal(listener: (problems: readonly Problem[]) => void): () => void {
-    this.#refused.add(listener);
-    return () => this.#refused.delete(listener);
-  }
-
-  sources(): readonly PolicySourceState[] {
-    return [];
-  }
-
   setCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
-    const { generation, problems } = this.#compile(this.#good, this.#current.number + 1);
-    if (generation === null) this.#refuse(problems);
-    else this.#take(generation);
+    const { generation, problems } = this.#compile(this.#good, this.inForce.number + 1);
+    if (generation === null) this.refuse(problems);
+    else this.publish(generation);
   }
 
   close(): Promise<void> {
@@ -113,27 +88,17 @@ export class HttpPolicyStore implements LivePolicyStore {
 
   #apply(text: string): void {
     if (text === this.#good) {
-      this.#refusal = null;
+      this.refusal = null;
       return;
     }
     // An empty file is a mistake in a backend, as it is in a folder.
-    const { generation, problems } = text.trim() === '' ? { generation: null, problems: [plainProblem(this.#name, 'empty', 'the answer is empty', 'Answer 404 where there is no policy.')] } : this.#compile(text, this.#current.number + 1);
+    const { generation, problems } = text.trim() === '' ? { generation: null, problems: [plainProblem(this.#name, 'empty', 'the answer is empty', 'Answer 404 where there is no policy.')] } : this.#compile(text, this.inForce.number + 1);
     if (generation === null) {
-      this.#refuse(problems);
+      this.refuse(problems);
       return;
     }
     this.#good = text;
-    this.#refusal = null;
-    this.#take(generation);
-  }
-
-  #take(generation: PolicyGeneration): void {
-    this.#current = generation;
-    for (const listener of this.#changed) listener(generation);
-  }
-
-  #refuse(problems: readonly Problem[]): void {
-    this.#refusal = { at: Date.now(), problems };
-    for (const listener of this.#refused) listener(problems);
+    this.refusal = null;
+    this.publish(generation);
   }
 }

@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../limits.ts';
 import { compilePolicy } from './compile.ts';
 import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
+import { PolicyFeed } from './feed.ts';
 import type { LivePolicyStore, PolicyGeneration, PolicySection, PolicySourceState, Problem } from './types.ts';
 
 export interface PairPolicyOptions extends HttpSource {
@@ -38,33 +39,26 @@ const gatherMs = 20;
  * A backend that is asked for each workspace and provider: `GET …/{workspace}/{provider}`. No request ever waits for it: a
  * pair's first request, and the first after its time is over, have it asked in the background and go by what is known.
  */
-export class PairPolicyStore implements LivePolicyStore {
+export class PairPolicyStore extends PolicyFeed {
   readonly #options: PairPolicyOptions;
   readonly #pairs = new Map<string, Pair>();
   readonly #waiting: Pair[] = [];
   readonly #closing = new AbortController();
-  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
-  readonly #refused = new Set<(problems: readonly Problem[]) => void>();
-  #current: PolicyGeneration;
   #running = 0;
   #number = 0;
   #gather: NodeJS.Timeout | null = null;
-  #refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
   #connected = true;
 
   constructor(options: PairPolicyOptions) {
+    super();
     this.#options = options;
-    this.#current = this.#generation();
+    this.inForce = this.#generation();
     options.base.onChange(() => this.#rebuild());
-    options.base.onRefusal((problems) => this.#tell(problems));
+    options.base.onRefusal((problems) => this.tell(problems));
   }
 
-  current(): PolicyGeneration {
-    return this.#current;
-  }
-
-  lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null {
-    return this.#refusal ?? this.#options.base.lastRefusal();
+  override lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null {
+    return this.refusal ?? this.#options.base.lastRefusal();
   }
 
   /** Whether the backend answered the last time. */
@@ -72,17 +66,7 @@ export class PairPolicyStore implements LivePolicyStore {
     return this.#connected;
   }
 
-  onChange(listener: (generation: PolicyGeneration) => void): () => void {
-    this.#changed.add(listener);
-    return () => this.#changed.delete(listener);
-  }
-
-  onRefusal(listener: (problems: readonly Problem[]) => void): () => void {
-    this.#refused.add(listener);
-    return () => this.#refused.delete(listener);
-  }
-
-  sources(): readonly PolicySourceState[] {
+  override sources(): readonly PolicySourceState[] {
     return this.#options.base.sources();
   }
 
@@ -176,31 +160,21 @@ export class PairPolicyStore implements LivePolicyStore {
 
   #noteRefusals(news: readonly Problem[]): void {
     const problems = [...this.#pairs.values()].flatMap((pair) => pair.problems);
-    this.#refusal = problems.length === 0 ? null : { at: news.length > 0 || this.#refusal === null ? Date.now() : this.#refusal.at, problems };
-    if (news.length > 0) this.#tell(news);
-  }
-
-  #tell(problems: readonly Problem[]): void {
-    for (const listener of this.#refused) listener(problems);
+    this.refuseStanding(problems, news);
   }
 
   /** The base has changed: what the backend said holds on the new one where it can. */
   #rebuild(): void {
     for (const pair of this.#pairs.values()) if (pair.text !== null) this.#compile(pair, pair.text);
     this.#noteRefusals([]);
-    this.#publish();
+    this.publish(this.#generation());
   }
 
   #rebuildSoon(): void {
     this.#gather ??= setTimeout(() => {
       this.#gather = null;
-      this.#publish();
+      this.publish(this.#generation());
     }, gatherMs);
-  }
-
-  #publish(): void {
-    this.#current = this.#generation();
-    for (const listener of this.#changed) listener(this.#current);
   }
 }
 

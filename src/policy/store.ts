@@ -4,9 +4,10 @@ import { statSync } from 'node:fs';
 import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../errors.ts';
 import { compilePolicy, type CompileResult } from './compile.ts';
+import { PolicyFeed } from './feed.ts';
 import { policySignature, readPolicyFiles } from './source.ts';
 import type { PolicyFile } from './source-map.ts';
-import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from './types.ts';
+import type { PolicyGeneration, Problem } from './types.ts';
 
 export interface FilePolicyOptions {
   /** A file or a folder. */
@@ -24,11 +25,9 @@ const pollMs = 400;
 const settleMs = 100;
 
 /** A policy kept in files. A bad edit changes nothing but `lastRefusal`; the last good generation stays. */
-export class FilePolicyStore implements LivePolicyStore {
+export class FilePolicyStore extends PolicyFeed {
   readonly #options: FilePolicyOptions;
   #catalog: Catalog;
-  #current: PolicyGeneration;
-  #refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
   /** The files of the current generation. */
   #good: readonly PolicyFile[];
   /** The text that was looked at last, good or bad; `unreadable` when there was none. */
@@ -36,14 +35,13 @@ export class FilePolicyStore implements LivePolicyStore {
   /** A text that was seen once and is not taken yet. */
   #pending: string | null = null;
   #signature: string;
-  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
-  readonly #refused = new Set<(problems: readonly Problem[]) => void>();
   readonly #watchers: FSWatcher[] = [];
   #poll: NodeJS.Timeout | null = null;
   #settle: NodeJS.Timeout | null = null;
 
   /** Throws SluiceError when the first policy is bad: a server must not start on nothing. */
   constructor(options: FilePolicyOptions) {
+    super();
     this.#options = options;
     this.#catalog = options.catalog;
     this.#signature = policySignature(options.path);
@@ -52,37 +50,15 @@ export class FilePolicyStore implements LivePolicyStore {
     this.#seen = fingerprint(files);
     const { generation, problems } = this.#compile(files, 1);
     if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems)}\n`, { where: options.path });
-    this.#current = generation;
+    this.inForce = generation;
     if (options.watch) this.#watch();
-  }
-
-  current(): PolicyGeneration {
-    return this.#current;
-  }
-
-  lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null {
-    return this.#refusal;
-  }
-
-  onChange(listener: (generation: PolicyGeneration) => void): () => void {
-    this.#changed.add(listener);
-    return () => this.#changed.delete(listener);
-  }
-
-  onRefusal(listener: (problems: readonly Problem[]) => void): () => void {
-    this.#refused.add(listener);
-    return () => this.#refused.delete(listener);
-  }
-
-  sources(): readonly PolicySourceState[] {
-    return [];
   }
 
   setCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
-    const { generation, problems } = this.#compile(this.#good, this.#current.number + 1);
-    if (generation === null) this.#refuse(problems);
-    else this.#take(generation, this.#refusal !== null && fingerprint(this.#good) !== this.#seen);
+    const { generation, problems } = this.#compile(this.#good, this.inForce.number + 1);
+    if (generation === null) this.refuse(problems);
+    else this.#take(generation, this.refusal !== null && fingerprint(this.#good) !== this.#seen);
   }
 
   /** Looks at the files now, and takes what they hold. */
@@ -95,7 +71,7 @@ export class FilePolicyStore implements LivePolicyStore {
     try {
       return readPolicyFiles(this.#options.path);
     } catch (error) {
-      if (this.#seen !== unreadableState) this.#refuse([unreadable(this.#options.path, error)]);
+      if (this.#seen !== unreadableState) this.refuse([unreadable(this.#options.path, error)]);
       this.#seen = unreadableState;
       return null;
     }
@@ -107,12 +83,12 @@ export class FilePolicyStore implements LivePolicyStore {
     this.#seen = text;
     if (text === fingerprint(this.#good)) {
       // Back to what is in force: nothing to compile, and nothing is refused any more.
-      this.#refusal = null;
+      this.refusal = null;
       return;
     }
-    const { generation, problems } = this.#compile(files, this.#current.number + 1);
+    const { generation, problems } = this.#compile(files, this.inForce.number + 1);
     if (generation === null) {
-      this.#refuse(problems);
+      this.refuse(problems);
       return;
     }
     this.#good = files;
@@ -120,9 +96,8 @@ export class FilePolicyStore implements LivePolicyStore {
   }
 
   #take(generation: PolicyGeneration, stillRefused: boolean): void {
-    this.#current = generation;
-    if (!stillRefused) this.#refusal = null;
-    for (const listener of this.#changed) listener(generation);
+    if (!stillRefused) this.refusal = null;
+    this.publish(generation);
   }
 
   close(): Promise<void> {
@@ -139,11 +114,6 @@ export class FilePolicyStore implements LivePolicyStore {
       number,
       ...(this.#options.onRuleError === undefined ? {} : { onRuleError: this.#options.onRuleError }),
     });
-  }
-
-  #refuse(problems: readonly Problem[]): void {
-    this.#refusal = { at: Date.now(), problems };
-    for (const listener of this.#refused) listener(problems);
   }
 
   /** Reads when something changed; takes the text when it has not changed since the look before. */
