@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { exchange, input, provider, record, verdict } from '../../test/support/decision.ts';
 import { compile, compiled, short } from '../../test/support/policy.ts';
 import { redisBinary, TestRedis } from '../../test/support/redis.ts';
-import { redisClient } from '../cache/redis/connect.ts';
+import { redisClient } from '../redis/connect.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import type { AttemptRecord } from '../provenance/types.ts';

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
-import { Breaker } from '../cache/redis/breaker.ts';
-import type { RedisClient } from '../cache/redis/connect.ts';
+import { Breaker } from '../redis/breaker.ts';
+import type { RedisClient } from '../redis/connect.ts';
+import { failed, inTime } from '../redis/in-time.ts';
+import { runScript, script, type Script } from '../redis/script.ts';
 import { limits } from '../limits.ts';
 import { counterId, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type ReserveResult, type Settlement } from './types.ts';
 
@@ -21,13 +22,6 @@ const leaseMs = 3_600_000;
 const afterMs = 2 * leaseMs;
 /** Stale reservations that one request clears at most. */
 const clearedAtOnce = 1_000;
-
-interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
-
-const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
 
 /**
  * All charges or none, in one step. A counter is a hash (spent, reserved, what was told) and a sorted set of reservations by
@@ -128,8 +122,8 @@ export class RedisBudgetStore implements BudgetStore {
       charges.flatMap(({ counter }) => [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)]),
       [String(now), String(now + leaseMs), id, ...charges.flatMap(({ counter, amount, ceiling }) => [String(amount), ceiling === Infinity ? '-1' : String(ceiling), String(counter.end + afterMs), JSON.stringify(counter.values)])],
     );
-    const texts = await this.#within(reply);
-    if (texts === null) {
+    const texts = await inTime(reply, this.#options.deadlineMs, this.#breaker, this.#options.onProblem);
+    if (texts === failed) {
       // It may have been carried out all the same.
       reply.then(
         (late) => {
@@ -141,11 +135,11 @@ export class RedisBudgetStore implements BudgetStore {
     }
     const [ok, ...rest] = texts;
     if (ok === '0') {
-      const failed = Number(rest[0]);
+      const refused = Number(rest[0]);
       const state = stateOf(rest[1], rest[2]);
-      const { counter } = charges[failed]!;
+      const { counter } = charges[refused]!;
       this.#note(counter, state);
-      return { ok: false, failed, state };
+      return { ok: false, failed: refused, state };
     }
     const states = charges.map(({ counter }, at) => this.#note(counter, stateOf(rest[2 * at], rest[2 * at + 1])));
     return { ok: true, states };
@@ -242,37 +236,8 @@ export class RedisBudgetStore implements BudgetStore {
     if (owed.length > 0) void this.settle('', owed.map(({ settlement, spent }) => ({ ...settlement, spent })));
   }
 
-  async #eval({ sha, text }: Script, keys: readonly string[], args: readonly string[]): Promise<string[]> {
-    try {
-      return (await this.#client.call('EVALSHA', [sha, keys.length, ...keys, ...args])) as string[];
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return (await this.#client.call('EVAL', [text, keys.length, ...keys, ...args])) as string[];
-    }
-  }
-
-  /** The reply, or null when it fails or does not come in time. */
-  async #within(reply: Promise<string[]>): Promise<string[] | null> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), this.#options.deadlineMs);
-    });
-    try {
-      const first = await Promise.race([reply, late]);
-      if (first === null) {
-        this.#breaker.failure();
-        this.#options.onProblem('timeout');
-      } else {
-        this.#breaker.success();
-      }
-      return first;
-    } catch {
-      this.#breaker.failure();
-      this.#options.onProblem('error');
-      return null;
-    } finally {
-      clearTimeout(timer);
-    }
+  async #eval(what: Script, keys: readonly string[], args: readonly string[]): Promise<string[]> {
+    return (await runScript(this.#client, 'call', what, keys, args)) as string[];
   }
 }
 

@@ -1,4 +1,4 @@
-import { redisClient, type RedisClient, type RedisTarget } from '../cache/redis/connect.ts';
+import { redisClient, type RedisClient, type RedisTarget } from '../redis/connect.ts';
 import { limits } from '../limits.ts';
 import { eventSchema, type EventStream, type LearningEvent } from './hub.ts';
 

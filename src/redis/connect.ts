@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { SluiceError } from '../../errors.ts';
+import { SluiceError } from '../errors.ts';
 
 export type RedisClient = Redis | Cluster;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { Breaker } from '../cache/redis/breaker.ts';
-import { redisClient, type RedisClient, type RedisTarget } from '../cache/redis/connect.ts';
+import { Breaker } from '../redis/breaker.ts';
+import { redisClient, type RedisClient, type RedisTarget } from '../redis/connect.ts';
+import { failed, inTime } from '../redis/in-time.ts';
 import type { RemoteSessions } from './store.ts';
 import type { SessionState } from './types.ts';
 
@@ -40,26 +41,8 @@ export class RedisSessions implements RemoteSessions {
 
   async get(key: string): Promise<SessionState | null> {
     if (this.#client.status !== 'ready' || !this.#breaker.allow()) return null;
-    const reply = this.#client.get(keyOf(key));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), this.#deadlineMs);
-    });
-    try {
-      const text = await Promise.race([reply, late]);
-      if (text === undefined) {
-        reply.catch(() => undefined);
-        this.#failed();
-        return null;
-      }
-      this.#breaker.success();
-      return text === null ? null : parse(text);
-    } catch {
-      this.#failed();
-      return null;
-    } finally {
-      clearTimeout(timer);
-    }
+    const text = await inTime(this.#client.get(keyOf(key)), this.#deadlineMs, this.#breaker, this.#onProblem);
+    return text === failed || text === null ? null : parse(text);
   }
 
   put(key: string, state: SessionState, ttlMs: number): void {

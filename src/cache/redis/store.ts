@@ -1,12 +1,14 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Cluster, type Redis } from 'ioredis';
 import { limits } from '../../limits.ts';
+import { Breaker } from '../../redis/breaker.ts';
+import { failed, inTime } from '../../redis/in-time.ts';
+import { runScript, script, type Script } from '../../redis/script.ts';
 import { matchesFilter } from '../memory.ts';
 import type { BackendProblem, RemoteAnswer, RemoteStore } from '../remote.ts';
 import type { CacheEntry, PurgeFilter } from '../types.ts';
-import { Breaker } from './breaker.ts';
 import { decodeEntry, decodeFacts, encodeEntry } from './codec.ts';
-import type { RedisClient } from './connect.ts';
+import type { RedisClient } from '../../redis/connect.ts';
 
 export interface RedisStoreOptions {
   readonly client: RedisClient;
@@ -32,15 +34,6 @@ return 1`);
 const releaseScript = script(`
 if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 return 1`);
-
-interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
-
-function script(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
-}
 
 const prefix = 'sluice:c:';
 const purgeChannel = 'sluice:purge';
@@ -162,40 +155,13 @@ export class RedisStore implements RemoteStore {
     }
   }
 
-  async #eval({ sha, text }: Script, key: string, ...args: (string | Buffer)[]): Promise<unknown> {
-    const keys = [entryKey(key), leadKey(key)];
-    try {
-      return await this.#client.callBuffer('EVALSHA', [sha, 2, ...keys, ...args]);
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return this.#client.callBuffer('EVAL', [text, 2, ...keys, ...args]);
-    }
+  #eval(what: Script, key: string, ...args: (string | Buffer)[]): Promise<unknown> {
+    return runScript(this.#client, 'callBuffer', what, [entryKey(key), leadKey(key)], args);
   }
 
   /** The reply, or `failed` when it does not come in time. */
-  async #within(reply: Promise<unknown>): Promise<unknown> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<typeof failed>((resolve) => {
-      timer = setTimeout(() => resolve(failed), this.#options.deadlineMs);
-    });
-    try {
-      const first = await Promise.race([reply, late]);
-      if (first === failed) {
-        // Its late reply, or failure, is for nobody.
-        reply.catch(() => undefined);
-        this.#breaker.failure();
-        this.#options.onProblem('timeout');
-      } else {
-        this.#breaker.success();
-      }
-      return first;
-    } catch {
-      this.#breaker.failure();
-      this.#options.onProblem('error');
-      return failed;
-    } finally {
-      clearTimeout(timer);
-    }
+  #within<T>(reply: Promise<T>): Promise<T | typeof failed> {
+    return inTime(reply, this.#options.deadlineMs, this.#breaker, this.#options.onProblem);
   }
 
   #heard(text: string): void {
@@ -210,5 +176,3 @@ export class RedisStore implements RemoteStore {
     }
   }
 }
-
-const failed = Symbol('failed');
