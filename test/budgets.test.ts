@@ -13,6 +13,7 @@ import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { redisBinary, TestRedis } from './support/redis.ts';
 import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
+import { recordOf } from './support/record.ts';
 
 const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
 const provider = new ScriptedProvider();
@@ -79,16 +80,7 @@ async function ask(workspace: string, headers: Readonly<Record<string, string>> 
     body: JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content }] }),
   });
   await response.text();
-  const id = response.headers.get('x-sluice-decision');
-  let record: ExchangeRecord | null = null;
-  await expect
-    .poll(async () => {
-      const found = await fetch(`${at.adminUrl}/decisions/${id ?? ''}`);
-      if (found.ok) record = (await found.json()) as ExchangeRecord;
-      return found.status;
-    }, { timeout: 5_000 })
-    .toBe(200);
-  return { status: response.status, headers: response.headers, record: record as unknown as ExchangeRecord };
+  return { status: response.status, headers: response.headers, record: await recordOf(at.adminUrl, response.headers.get('x-sluice-decision')) };
 }
 
 const spentOf = async (budget: string): Promise<Record<string, number>> => {

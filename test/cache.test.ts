@@ -6,6 +6,7 @@ import OpenAI from 'openai';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
+import { recordOf as recordAt } from './support/record.ts';
 
 const policy = `
 version: 1
@@ -60,17 +61,7 @@ async function entries(): Promise<number> {
   return ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries;
 }
 
-async function recordOf(id: string | null): Promise<ExchangeRecord> {
-  let found: ExchangeRecord | null = null;
-  await expect
-    .poll(async () => {
-      const response = await fetch(`${stack.adminUrl}/decisions/${id ?? ''}`);
-      found = response.ok ? ((await response.json()) as ExchangeRecord) : null;
-      return found !== null;
-    }, { timeout: 5_000 })
-    .toBe(true);
-  return found!;
-}
+const recordOf = (id: string | null): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
 const chat = (content: string, more: object = {}): string => JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content }], ...more });
 

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { events, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { recordOf as recordAt } from './support/record.ts';
 
 /** One app a dialect, whose own provider is down; the chain's target is the workspace's name. */
 const families = ['openai', 'anthropic', 'google'] as const;
@@ -72,14 +73,7 @@ beforeEach(async () => {
   }
 });
 
-async function recordOf(id: string): Promise<ExchangeRecord> {
-  for (let tries = 0; tries < 200; tries++) {
-    const response = await fetch(`${stack.adminUrl}/decisions/${id}`);
-    if (response.ok) return (await response.json()) as ExchangeRecord;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  throw new Error(`no record for ${id}`);
-}
+const recordOf = (id: string): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
 async function lastRecord(): Promise<ExchangeRecord> {
   await new Promise((resolve) => setTimeout(resolve, 100));

@@ -5,6 +5,7 @@ import OpenAI, { AzureOpenAI } from 'openai';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
+import { recordOf as recordAt } from './support/record.ts';
 
 const policyFor = (endpoint: string): string => `
 version: 1
@@ -44,14 +45,7 @@ afterAll(async () => {
 });
 
 /** The record of a decision, once the answer has been read to its end. */
-async function recordOf(id: string): Promise<ExchangeRecord> {
-  for (let tries = 0; tries < 200; tries++) {
-    const response = await fetch(`${stack.adminUrl}/decisions/${id}`);
-    if (response.ok) return (await response.json()) as ExchangeRecord;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  throw new Error(`no record for ${id}`);
-}
+const recordOf = (id: string): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
 describe('a real client through a real Envoy', () => {
   it('has its OpenAI model rewritten, every other byte kept, and the answer accounted for exactly', async () => {

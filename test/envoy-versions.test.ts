@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { recordOf } from './support/record.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -79,13 +80,7 @@ describe.each(versions)('Envoy %s', (version) => {
   }
 
   async function seen(response: Response): Promise<{ served: (string | null)[]; record: ExchangeRecord }> {
-    const url = `${stack.adminUrl}/decisions/${response.headers.get('x-sluice-decision')!}`;
-    let found = await fetch(url);
-    for (let tries = 0; tries < 200 && !found.ok; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 25));
-      found = await fetch(url);
-    }
-    return { served: [response.headers.get('x-sluice-model'), response.headers.get('x-sluice-attempts')], record: (await found.json()) as ExchangeRecord };
+    return { served: [response.headers.get('x-sluice-model'), response.headers.get('x-sluice-attempts')], record: await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision')) };
   }
 
   const ends = (record: ExchangeRecord): unknown[] => record.attempts.map(({ target, reason }) => [target.model, reason]);

@@ -12,6 +12,7 @@ import type { RolloutStatus } from '../src/experiments/rollout.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { ScriptedProvider, status, well, type Got } from './support/scripted-provider.ts';
+import { recordOf } from './support/record.ts';
 
 const run = promisify(execFile);
 const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
@@ -81,12 +82,7 @@ it('splits conversations between two models, says so in the header, the record a
   const again = await asks(16, 'a');
   expect(again.map(({ arm }) => arm)).toEqual(answers.map(({ arm }) => arm));
   const treated = answers.find(({ arm }) => arm === 'strong:treatment')!;
-  let record: ExchangeRecord | null = null;
-  await expect.poll(async () => {
-    const response = await fetch(`${stack.adminUrl}/decisions/${treated.id}`);
-    record = response.ok ? ((await response.json()) as ExchangeRecord) : null;
-    return record?.arm;
-  }, { timeout: 5_000 }).toBe('strong:treatment');
+  const record = await recordOf(stack.adminUrl, treated.id, ({ arm }) => arm === 'strong:treatment');
   expect(record).toMatchObject({ decision: { reason: 'experiment', rule: 'strong' } });
   expect(await sluice('experiments')).toMatch(/^strong: ab, 50%, running\n +control +of +treatment +of +towards an alarm\n/);
   expect(await sluice('experiments', 'stop', 'strong')).toContain('strong: ab, 50%, stopped');

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { events, hangs, resets, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { recordOf as recordAt } from './support/record.ts';
 
 const keys = mkdtempSync(join(tmpdir(), 'sluice-keys-'));
 for (const name of ['mistral', 'deepseek']) writeFileSync(join(keys, name), `key-of-${name}\n`);
@@ -101,14 +102,7 @@ async function ask(workspace = 'team', extra: object = {}): Promise<Asked> {
   return { response, text, record: await recordOf(response.headers.get('x-sluice-decision')!) };
 }
 
-async function recordOf(id: string): Promise<ExchangeRecord> {
-  for (let tries = 0; tries < 200; tries++) {
-    const response = await fetch(`${stack.adminUrl}/decisions/${id}`);
-    if (response.ok) return (await response.json()) as ExchangeRecord;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  throw new Error(`no record for ${id}`);
-}
+const recordOf = (id: string): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
 const served = ({ response }: Asked) => [response.status, response.headers.get('x-sluice-model'), response.headers.get('x-sluice-attempts')];
 const ends = ({ record }: Asked) => record.attempts.map(({ target, reason }) => [target.model, reason]);

@@ -9,6 +9,7 @@ import { compilePolicy } from '../src/policy/compile.ts';
 import type { Grade } from '../src/feedback/types.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { says, ScriptedProvider, well } from './support/scripted-provider.ts';
+import { recordOf } from './support/record.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-feedback-'));
 writeFileSync(join(folder, 'key'), 'judge-key\n');
@@ -42,17 +43,7 @@ afterAll(async () => {
 
 type Graded = ExchangeRecord & { readonly grades?: readonly Grade[] };
 
-async function graded(id: string, until: (record: Graded) => boolean = () => true): Promise<Graded> {
-  let found: Graded | null = null;
-  await expect
-    .poll(async () => {
-      const response = await fetch(`${stack.adminUrl}/decisions/${id}`);
-      found = response.ok ? ((await response.json()) as Graded) : null;
-      return found !== null && until(found);
-    }, { timeout: 5_000 })
-    .toBe(true);
-  return found!;
-}
+const graded = (id: string, until?: (record: Graded) => boolean): Promise<Graded> => recordOf<Graded>(stack.adminUrl, id, until);
 
 async function ask(workspace: string, more: object = {}): Promise<string> {
   const { response } = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }], ...more }, { headers: { 'x-sluice-workspace': workspace } }).withResponse();

@@ -11,6 +11,7 @@ import type { LearningSummary } from '../src/online/state.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { redisBinary, TestRedis } from './support/redis.ts';
 import { ScriptedProvider } from './support/scripted-provider.ts';
+import { recordOf } from './support/record.ts';
 
 describe('a low grade', () => {
   const provider = new ScriptedProvider();
@@ -37,16 +38,7 @@ defaults:
 
   const ask = async (content: string): Promise<ExchangeRecord> => {
     const { response } = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'system', content: 'You help buyers.' }, { role: 'user', content }] }).withResponse();
-    const id = response.headers.get('x-sluice-decision') ?? '';
-    let record: ExchangeRecord | null = null;
-    await expect
-      .poll(async () => {
-        const found = await fetch(`${stack.adminUrl}/decisions/${id}`);
-        record = found.ok ? ((await found.json()) as ExchangeRecord) : null;
-        return record !== null;
-      }, { timeout: 5_000 })
-      .toBe(true);
-    return record!;
+    return recordOf(stack.adminUrl, response.headers.get('x-sluice-decision'));
   };
 
   it('keeps the requested model for requests like the one it is about, and shows why', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { recordOf } from './support/record.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-pools-'));
 const providers = { openai: new ScriptedProvider(), twin: new ScriptedProvider(), anthropic: new ScriptedProvider() };
@@ -53,13 +54,7 @@ async function ask(workspace: string, headers: Readonly<Record<string, string>> 
     body: JSON.stringify({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }),
   });
   const text = await response.text();
-  const url = `${stack.adminUrl}/decisions/${response.headers.get('x-sluice-decision')!}`;
-  let found = await fetch(url);
-  for (let tries = 0; tries < 200 && !found.ok; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
-    found = await fetch(url);
-  }
-  return { status: response.status, text, record: (await found.json()) as ExchangeRecord };
+  return { status: response.status, text, record: await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision')) };
 }
 
 const counts = (): number[] => [providers.openai.got.length, providers.twin.got.length];

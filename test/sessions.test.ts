@@ -8,6 +8,7 @@ import { Stack } from '../src/demo/stack.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
 import type { ExchangeRecord } from '../src/provenance/types.ts';
 import { sessionHeaders } from '../src/sessions/key.ts';
+import { recordOf as recordAt } from './support/record.ts';
 
 const policy = `
 version: 1
@@ -41,17 +42,7 @@ afterAll(async () => {
   await simulator.close();
 });
 
-async function recordOf(id: string | null): Promise<ExchangeRecord> {
-  let found: ExchangeRecord | null = null;
-  await expect
-    .poll(async () => {
-      const response = await fetch(`${stack.adminUrl}/decisions/${id ?? ''}`);
-      found = response.ok ? ((await response.json()) as ExchangeRecord) : null;
-      return found !== null;
-    }, { timeout: 5_000 })
-    .toBe(true);
-  return found!;
-}
+const recordOf = (id: string | null): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
 const hard = 'Prove step by step that every continuous function on a compact metric space is uniformly continuous, and explain where compactness is needed, with a counterexample when it fails.';
 

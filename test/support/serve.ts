@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../src/demo/stack.ts';
 import type { ExchangeRecord } from '../../src/provenance/types.ts';
+import { recordOf } from './record.ts';
 
 const entry = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url));
 
@@ -39,12 +40,7 @@ export class ServedSluice {
 
   /** The record of a decision, once the answer has been read to its end. */
   async record(id: string | null): Promise<ExchangeRecord> {
-    for (let tries = 0; tries < 200; tries++) {
-      const response = await fetch(`${this.adminUrl}/decisions/${id ?? ''}`);
-      if (response.ok) return (await response.json()) as ExchangeRecord;
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    }
-    throw new Error(`no record for ${String(id)}`);
+    return recordOf(this.adminUrl, id);
   }
 
   async stop(): Promise<void> {
