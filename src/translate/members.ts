@@ -1,3 +1,4 @@
+import type { Setting } from './conversation.ts';
 import { isNumber, isObject, numberOf } from './json.ts';
 import type { Json, JsonObject, RawNumber } from './json.ts';
 import { Malformed } from './losses.ts';
@@ -46,6 +47,12 @@ export class Members {
 
   number(key: string): number | null {
     return numberOf(this.exact(key));
+  }
+
+  /** A number that steers the model, and where it stands; `neutral` is the value that says nothing. */
+  setting(key: string, neutral: number | null = null): Setting | null {
+    const value = this.number(key);
+    return value === null || value === neutral ? null : { value, at: this.at(key) };
   }
 
   /** A number as it was written. */

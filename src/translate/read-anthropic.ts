@@ -5,7 +5,6 @@ import type { Json } from './json.ts';
 import { Malformed } from './losses.ts';
 import type { Losses } from './losses.ts';
 import { Members } from './members.ts';
-import { settingOf } from './read-openai-common.ts';
 
 const own = 'only Anthropic has it';
 
@@ -33,9 +32,9 @@ export function readAnthropic(body: Json, losses: Losses): Conversation {
     tools: readTools(request.list('tools') ?? [], losses),
     ...choice,
     maxTokens,
-    temperature: settingOf(request, 'temperature'),
-    topP: settingOf(request, 'top_p'),
-    topK: settingOf(request, 'top_k'),
+    temperature: request.setting('temperature'),
+    topP: request.setting('top_p'),
+    topK: request.setting('top_k'),
     stop: { values: readStop(request.list('stop_sequences')), at: 'stop_sequences' },
     output,
     reasoning: readReasoning(request.object('thinking'), effort, losses),

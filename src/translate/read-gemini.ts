@@ -5,7 +5,6 @@ import { Malformed } from './losses.ts';
 import type { Losses } from './losses.ts';
 import { Members } from './members.ts';
 import { readGeminiContents } from './read-gemini-contents.ts';
-import { settingOf } from './read-openai-common.ts';
 import { jsonSchemaOf } from './schema.ts';
 
 const own = 'only Gemini has it';
@@ -34,11 +33,11 @@ export function readGemini(body: Json, losses: Losses): Conversation {
     toolChoice: choice,
     toolChoiceAt: 'toolConfig.functionCallingConfig',
     maxTokens: config.number('maxOutputTokens'),
-    temperature: settingOf(config, 'temperature'),
-    topP: settingOf(config, 'topP'),
-    topK: settingOf(config, 'topK'),
-    frequencyPenalty: settingOf(config, 'frequencyPenalty', 0),
-    presencePenalty: settingOf(config, 'presencePenalty', 0),
+    temperature: config.setting('temperature'),
+    topP: config.setting('topP'),
+    topK: config.setting('topK'),
+    frequencyPenalty: config.setting('frequencyPenalty', 0),
+    presencePenalty: config.setting('presencePenalty', 0),
     seed: seed === null ? null : { value: seed, at: 'generationConfig.seed' },
     stop: { values: readStop(config.list('stopSequences')), at: 'generationConfig.stopSequences' },
     output: readOutput(config, losses),

@@ -1,12 +1,12 @@
 import { emptyConversation } from './conversation.ts';
-import type { CallPart, Conversation, Part, ResultPart, TextPart, ToolChoice, ToolDefinition, Turn } from './conversation.ts';
+import type { CallPart, Conversation, Part, ResultPart, TextPart, ToolDefinition, Turn } from './conversation.ts';
 import { isObject, parseJson } from './json.ts';
 import type { Json } from './json.ts';
 import { Malformed } from './losses.ts';
 import type { Losses } from './losses.ts';
 import { sourceOfUrl } from './media.ts';
 import { Members } from './members.ts';
-import { effortOf, outputOf, settingOf, userOf } from './read-openai-common.ts';
+import { effortOf, functionsOf, outputOf, toolChoiceOf, userOf } from './read-openai-common.ts';
 
 const own = 'only OpenAI has it';
 
@@ -39,13 +39,13 @@ export function readOpenAiChat(body: Json, losses: Losses): Conversation {
     ...emptyConversation,
     ...turns,
     tools,
-    toolChoice: readToolChoice(request.take('tool_choice'), losses),
+    toolChoice: toolChoiceOf(request.take('tool_choice'), losses, true),
     parallelCalls: parallel === null ? null : { value: parallel, at: 'parallel_tool_calls' },
     maxTokens: limit ?? oldLimit,
-    temperature: settingOf(request, 'temperature'),
-    topP: settingOf(request, 'top_p'),
-    frequencyPenalty: settingOf(request, 'frequency_penalty', 0),
-    presencePenalty: settingOf(request, 'presence_penalty', 0),
+    temperature: request.setting('temperature'),
+    topP: request.setting('top_p'),
+    frequencyPenalty: request.setting('frequency_penalty', 0),
+    presencePenalty: request.setting('presence_penalty', 0),
     seed: seed === null ? null : { value: seed, at: 'seed' },
     stop: { values: readStop(request.take('stop')), at: 'stop' },
     output: readResponseFormat(request, losses),
@@ -73,56 +73,14 @@ function readResponseFormat(request: Members, losses: Losses): Conversation['out
 }
 
 function readTools(tools: readonly Json[], losses: Losses): readonly ToolDefinition[] {
-  const read: ToolDefinition[] = [];
-  for (const [index, value] of tools.entries()) {
-    const at = `tools[${index}]`;
-    const tool = new Members(value, at, losses);
-    const type = tool.string('type');
-    if (type !== 'function') {
-      losses.lose(at, `tools of the type ${type ?? '(none)'} exist at OpenAI only`);
-      continue;
-    }
+  return functionsOf(tools, losses, (tool) => {
     tool.lose(own, 'prompt_cache_breakpoint');
     const fn = tool.object('function');
-    if (fn === null) throw new Malformed(`${at}.function`, 'is missing');
-    read.push({
-      name: fn.string('name') ?? '',
-      description: fn.string('description'),
-      schema: fn.take('parameters') ?? null,
-      strict: fn.boolean('strict') ?? false,
-      at,
-    });
+    if (fn === null) throw new Malformed(`${tool.path}.function`, 'is missing');
+    const read = { name: fn.string('name') ?? '', description: fn.string('description'), schema: fn.take('parameters') ?? null, strict: fn.boolean('strict') ?? false };
     fn.done();
-    tool.done();
-  }
-  return read;
-}
-
-function readToolChoice(value: Json | undefined, losses: Losses): ToolChoice | null {
-  if (value === undefined) return null;
-  if (value === 'auto' || value === 'none') return { kind: value };
-  if (value === 'required') return { kind: 'any' };
-  if (!isObject(value)) throw new Malformed('tool_choice', 'is no choice that OpenAI knows');
-  const choice = new Members(value, 'tool_choice', losses);
-  const type = choice.string('type');
-  if (type === 'function') {
-    const name = choice.object('function')?.string('name') ?? null;
-    if (name === null) throw new Malformed('tool_choice.function.name', 'is missing');
-    return { kind: 'tool', name };
-  }
-  const allowed = type === 'allowed_tools' ? choice.object('allowed_tools') : null;
-  if (allowed === null) {
-    losses.lose('tool_choice', `a choice of the type ${type ?? '(none)'} exists at OpenAI only`);
-    return null;
-  }
-  const names: string[] = [];
-  for (const [index, entry] of (allowed.list('tools') ?? []).entries()) {
-    const tool = new Members(entry, `tool_choice.allowed_tools.tools[${index}]`, losses);
-    const name = tool.string('type') === 'function' ? (tool.object('function')?.string('name') ?? null) : null;
-    if (name === null) losses.lose(tool.path, 'is no function');
-    else names.push(name);
-  }
-  return { kind: 'allowed', names, required: allowed.string('mode') === 'required' };
+    return read;
+  });
 }
 
 /** Leading system and developer messages are the system prompt; tool messages become results at the head of the next user turn. */

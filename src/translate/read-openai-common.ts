@@ -1,7 +1,9 @@
-import type { Conversation, Effort, Output, Reasoning, Setting } from './conversation.ts';
+import type { Conversation, Effort, Output, Reasoning, ToolChoice, ToolDefinition } from './conversation.ts';
+import { isObject } from './json.ts';
+import type { Json } from './json.ts';
 import { Malformed } from './losses.ts';
 import type { Losses } from './losses.ts';
-import type { Members } from './members.ts';
+import { Members } from './members.ts';
 
 const efforts: ReadonlySet<string> = new Set<Effort>(['minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
 
@@ -11,12 +13,6 @@ export function effortOf(effort: string | null, at: string): Reasoning | null {
   if (effort === 'none') return { kind: 'off', at };
   if (!efforts.has(effort)) throw new Malformed(at, 'is no level of reasoning that OpenAI knows');
   return { kind: 'effort', effort: effort as Effort, at };
-}
-
-/** A number that steers the model; `neutral` is the value that says nothing. */
-export function settingOf(members: Members, key: string, neutral: number | null = null): Setting | null {
-  const value = members.number(key);
-  return value === null || value === neutral ? null : { value, at: members.at(key) };
 }
 
 /** The end user's name, under its old or its new name. */
@@ -45,4 +41,50 @@ export function outputOf(type: string | null, format: Members | null, at: string
       losses.lose(at, `answers of the type ${type} exist at OpenAI only`);
       return { kind: 'text' };
   }
+}
+
+/** The functions among the tools; others exist at OpenAI only. `read` takes one tool's members. */
+export function functionsOf(tools: readonly Json[], losses: Losses, read: (tool: Members) => Omit<ToolDefinition, 'at'>): readonly ToolDefinition[] {
+  const functions: ToolDefinition[] = [];
+  for (const [index, value] of tools.entries()) {
+    const at = `tools[${index}]`;
+    const tool = new Members(value, at, losses);
+    const type = tool.string('type');
+    if (type !== 'function') {
+      losses.lose(at, `tools of the type ${type ?? '(none)'} exist at OpenAI only`);
+      continue;
+    }
+    functions.push({ ...read(tool), at });
+    tool.done();
+  }
+  return functions;
+}
+
+/** Which tools may or must be called. `nested`: chat completions keep what a choice says under the name of its type, responses beside the type. */
+export function toolChoiceOf(value: Json | undefined, losses: Losses, nested: boolean): ToolChoice | null {
+  if (value === undefined) return null;
+  if (value === 'auto' || value === 'none') return { kind: value };
+  if (value === 'required') return { kind: 'any' };
+  if (!isObject(value)) throw new Malformed('tool_choice', 'is no choice that OpenAI knows');
+  const choice = new Members(value, 'tool_choice', losses);
+  const type = choice.string('type');
+  const said = (members: Members, kind: string): Members | null => (nested ? members.object(kind) : members);
+  if (type === 'function') {
+    const name = said(choice, type)?.string('name') ?? null;
+    if (name === null) throw new Malformed(nested ? 'tool_choice.function.name' : 'tool_choice.name', 'is missing');
+    return { kind: 'tool', name };
+  }
+  const allowed = type === 'allowed_tools' ? said(choice, type) : null;
+  if (allowed === null) {
+    losses.lose('tool_choice', `a choice of the type ${type ?? '(none)'} exists at OpenAI only`);
+    return null;
+  }
+  const names: string[] = [];
+  for (const [index, entry] of (allowed.list('tools') ?? []).entries()) {
+    const tool = new Members(entry, `${allowed.path}.tools[${index}]`, losses);
+    const name = tool.string('type') === 'function' ? (said(tool, 'function')?.string('name') ?? null) : null;
+    if (name === null) losses.lose(tool.path, 'is no function');
+    else names.push(name);
+  }
+  return { kind: 'allowed', names, required: allowed.string('mode') === 'required' };
 }

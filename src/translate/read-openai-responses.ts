@@ -1,11 +1,9 @@
 import { emptyConversation } from './conversation.ts';
-import type { Conversation, Output, Reasoning, ToolChoice, ToolDefinition } from './conversation.ts';
-import { isObject } from './json.ts';
+import type { Conversation, Output, Reasoning, ToolDefinition } from './conversation.ts';
 import type { Json } from './json.ts';
-import { Malformed } from './losses.ts';
 import type { Losses } from './losses.ts';
 import { Members } from './members.ts';
-import { effortOf, outputOf, settingOf, userOf } from './read-openai-common.ts';
+import { effortOf, functionsOf, outputOf, toolChoiceOf, userOf } from './read-openai-common.ts';
 import { readResponsesInput } from './read-openai-input.ts';
 import { fitsStrict } from './schema.ts';
 
@@ -36,11 +34,11 @@ export function readOpenAiResponses(body: Json, losses: Losses): Conversation {
     system: instructions === null ? system : [{ kind: 'text', text: instructions }, ...system],
     turns,
     tools: readTools(request.list('tools') ?? [], losses),
-    toolChoice: readToolChoice(request.take('tool_choice'), losses),
+    toolChoice: toolChoiceOf(request.take('tool_choice'), losses, false),
     parallelCalls: parallel === null ? null : { value: parallel, at: 'parallel_tool_calls' },
     maxTokens: request.number('max_output_tokens'),
-    temperature: settingOf(request, 'temperature'),
-    topP: settingOf(request, 'top_p'),
+    temperature: request.setting('temperature'),
+    topP: request.setting('top_p'),
     ...format,
     reasoning: readReasoning(request.object('reasoning')),
     user: userOf(request, losses),
@@ -68,50 +66,16 @@ function readReasoning(reasoning: Members | null): Reasoning | null {
 }
 
 function readTools(tools: readonly Json[], losses: Losses): readonly ToolDefinition[] {
-  const read: ToolDefinition[] = [];
-  for (const [index, value] of tools.entries()) {
-    const at = `tools[${index}]`;
-    const tool = new Members(value, at, losses);
-    const type = tool.string('type');
-    if (type !== 'function') {
-      losses.lose(at, `tools of the type ${type ?? '(none)'} exist at OpenAI only`);
-      continue;
-    }
+  return functionsOf(tools, losses, (tool) => {
     const schema = tool.take('parameters') ?? null;
     tool.expect('defer_loading', [false], own);
     tool.lose(own, 'allowed_callers', 'output_schema');
-    read.push({
+    return {
       name: tool.string('name') ?? '',
       description: tool.string('description'),
       schema,
       // Strict by itself here, wherever the schema allows it.
       strict: tool.boolean('strict') ?? (schema !== null && fitsStrict(schema)),
-      at,
-    });
-    tool.done();
-  }
-  return read;
-}
-
-function readToolChoice(value: Json | undefined, losses: Losses): ToolChoice | null {
-  if (value === undefined) return null;
-  if (value === 'auto' || value === 'none') return { kind: value };
-  if (value === 'required') return { kind: 'any' };
-  if (!isObject(value)) throw new Malformed('tool_choice', 'is no choice that OpenAI knows');
-  const choice = new Members(value, 'tool_choice', losses);
-  const type = choice.string('type');
-  const name = choice.string('name');
-  if (type === 'function' && name !== null) return { kind: 'tool', name };
-  if (type !== 'allowed_tools') {
-    losses.lose('tool_choice', `a choice of the type ${type ?? '(none)'} exists at OpenAI only`);
-    return null;
-  }
-  const names: string[] = [];
-  for (const [index, entry] of (choice.list('tools') ?? []).entries()) {
-    const tool = new Members(entry, `tool_choice.tools[${index}]`, losses);
-    const allowed = tool.string('type') === 'function' ? tool.string('name') : null;
-    if (allowed === null) losses.lose(tool.path, 'is no function');
-    else names.push(allowed);
-  }
-  return { kind: 'allowed', names, required: choice.string('mode') === 'required' };
+    };
+  });
 }
