@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs';
 
 /** CPU microseconds that a process has used, from /proc; 10 ms ticks. */
 export function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return ticksOf(`/proc/${pid}/stat`);
+}
+
+/** The same of one thread; a process's main thread has its own number. */
+export function threadCpuOf(pid: number, thread: number): number {
+  return ticksOf(`/proc/${pid}/task/${thread}/stat`);
+}
+
+function ticksOf(file: string): number {
+  const fields = readFileSync(file, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
