@@ -7,8 +7,16 @@ export const limits = {
   requestBodyBytes: 32 * 1024 * 1024,
   /** gRPC messages: a whole buffered body plus room for headers and metadata, in bytes. */
   grpcMessageBytes: 34 * 1024 * 1024,
-  /** Streams that Envoy may have open to Sluice on one connection. */
-  grpcStreams: 1_000_000,
+  /** Requests that one Envoy may have under way to a provider: rendered circuit breakers; beyond it apps get 503. */
+  envoyRequests: 50_000,
+  /** Streams that Envoy may have open to Sluice, and the breakers of its cluster: four for each of these requests. */
+  grpcStreams: 200_000,
+  /** How long Envoy waits for Sluice's answer to one message before the request passes undecided, in ms; a decision takes well under one. */
+  messageMs: 500,
+  /** The same for later attempts of a chain, which fail without an answer. */
+  attemptMessageMs: 5_000,
+  /** How long a client may take to send a request, body included, in ms; then it gets 408. */
+  requestMs: 300_000,
   /** One message of Envoy's access log, in bytes; Envoy sends one when it has gathered 16 KiB. */
   accessLogMessageBytes: 1024 * 1024,
   /** One HTTP/2 header block on that connection, names, values and 32 bytes for each, in bytes. */
@@ -41,7 +49,7 @@ export const limits = {
   rawUsageBytes: 4 * 1024,
   /** Requests whose body is awaited; above it they pass undecided. */
   openBodies: 20_000,
-  /** How late a timer may be before new requests pass undecided, in ms. Envoy waits 500 for an answer. */
+  /** How late a timer may be before new requests pass undecided, in ms: half of what Envoy waits for an answer. */
   eventLoopLateMs: 250,
   /** Requests between decision and outcome that are remembered. Above it the oldest is closed as unobserved. */
   pendingExchanges: 50_000,

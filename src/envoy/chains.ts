@@ -1,6 +1,8 @@
 import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
 import type { FilterRole } from '../extproc/types.ts';
+import { limits } from '../limits.ts';
 import type { Provider } from '../policy/types.ts';
+import { seconds } from './breakers.ts';
 import { chainHeader, clusterName, mirrorHeader, streamIdleTimeout } from './names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -87,7 +89,7 @@ export function attemptFilter(role: FilterRole, grpcService: Json, before: reado
             // A first attempt carries its target's own request. Any other carries what was meant for another target until Sluice has changed it.
             failure_mode_allow: role === 'gate',
             // Without Sluice a first attempt's answer goes on as it came; for the others there is nothing but an error, which a moment's patience may spare the app.
-            message_timeout: role === 'gate' ? '0.5s' : '5s',
+            message_timeout: seconds(role === 'gate' ? limits.messageMs : limits.attemptMessageMs),
             allow_mode_override: true,
             processing_mode: modes,
             mutation_rules: { allow_all_routing: true, allow_envoy: true },

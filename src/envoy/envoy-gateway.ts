@@ -1,6 +1,7 @@
 import { limits } from '../limits.ts';
 import { pathShapes } from '../policy/providers.ts';
 import type { Provider } from '../policy/types.ts';
+import { gatewayProviderBreakers, gatewaySluiceBreakers, seconds } from './breakers.ts';
 import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
 import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
 import { attemptCountHeader, streamIdleTimeout } from './names.ts';
@@ -134,25 +135,23 @@ function clientTraffic(options: EnvoyGatewayOptions): Manifest {
     targetRefs: [{ ...target('Gateway', options.gateway.name), sectionName: options.gateway.listener }],
     headers: { earlyRequestHeaders: { remove: [...reservedHeaders, attemptCountHeader] } },
     connection: { bufferLimit: String(limits.requestBodyBytes + 1024 * 1024) },
-    timeout: { http: { streamIdleTimeout } },
+    timeout: { http: { streamIdleTimeout, requestReceivedTimeout: seconds(limits.requestMs) } },
   });
 }
 
-/** Tried again only while no byte of the request has been sent. The default breakers stop at 1,024 requests. */
+/** Tried again only while no byte of the request has been sent. */
 function backendTraffic(options: EnvoyGatewayOptions, routes: readonly string[]): Manifest {
   return object(envoyGateway, 'BackendTrafficPolicy', 'sluice', options, {
     targetRefs: routes.map((name) => target('HTTPRoute', name)),
-    circuitBreaker: breakers,
+    circuitBreaker: gatewayProviderBreakers,
     connection: { bufferLimit: String(limits.requestBodyBytes + 1024 * 1024) },
     retry: { numRetries: 1, retryOn: { triggers: ['connect-failure', 'refused-stream', 'reset-before-request'] } },
   });
 }
 
-const breakers: Json = { maxConnections: 100_000, maxPendingRequests: 100_000, maxParallelRequests: 1_000_000, maxParallelRetries: 1_000 };
-
 /** Says which routes Sluice stands in and where it is. Both filters ask for nothing until the patches say what. */
 function extensionPolicy(options: EnvoyGatewayOptions, routes: readonly string[]): Manifest {
-  const settings = { backendRefs: [{ group: 'gateway.envoyproxy.io', kind: 'Backend', name: 'sluice', port: Number(options.sluice.slice(options.sluice.lastIndexOf(':') + 1)) }], backendSettings: { circuitBreaker: breakers, connection: { bufferLimit: String(limits.grpcMessageBytes) } } };
+  const settings = { backendRefs: [{ group: 'gateway.envoyproxy.io', kind: 'Backend', name: 'sluice', port: Number(options.sluice.slice(options.sluice.lastIndexOf(':') + 1)) }], backendSettings: { circuitBreaker: gatewaySluiceBreakers, connection: { bufferLimit: String(limits.grpcMessageBytes) } } };
   return object(envoyGateway, 'EnvoyExtensionPolicy', 'sluice', options, {
     targetRefs: routes.map((name) => target('HTTPRoute', name)),
     extProc: [

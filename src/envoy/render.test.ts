@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { limits } from '../limits.ts';
 import { mergeProviders } from '../policy/providers.ts';
 import { findEnvoy } from './binary.ts';
+import { streamsOfRequest } from './breakers.ts';
 import { renderEnvoy, type EnvoyOptions } from './render.ts';
 
 const options: EnvoyOptions = {
@@ -19,6 +21,10 @@ const options: EnvoyOptions = {
   chains: 'groups',
 };
 const envoy = await findEnvoy();
+
+interface Bootstrap {
+  readonly static_resources: { readonly clusters: readonly { readonly name: string; readonly circuit_breakers: { readonly thresholds: unknown } }[] };
+}
 
 describe('the rendered bootstrap', () => {
   it.skipIf(envoy === null).each([
@@ -50,5 +56,21 @@ describe('the rendered bootstrap', () => {
 
   it('takes the headers that choose a cluster away from clients', () => {
     expect(JSON.stringify(renderEnvoy(options))).toContain('"mutations":[{"remove":"x-sluice-cluster"},{"remove":"x-sluice-chain"},{"remove":"x-sluice-mirror"},{"remove":"x-sluice-shadow"},{"remove":"x-sluice-retry"},{"remove":"x-envoy-hedge-on-per-try-timeout"},{"remove":"x-sluice-chains"}]');
+  });
+
+  it.each(['groups', 'hosts', 'none'] as const)('has breakers of one size for all providers, and room at Sluice for every stream of their requests (%s)', (chains) => {
+    const { static_resources: { clusters } } = renderEnvoy({ ...options, chains }) as unknown as Bootstrap;
+    for (const { name, circuit_breakers } of clusters) {
+      const most = name === 'sluice' ? limits.grpcStreams : limits.envoyRequests;
+      expect(circuit_breakers.thresholds, name).toEqual([{ priority: 'DEFAULT', max_connections: most, max_pending_requests: most, max_requests: most, max_retries: most }]);
+    }
+    expect(clusters.length).toBeGreaterThan(1);
+    expect(limits.grpcStreams).toBeGreaterThanOrEqual(streamsOfRequest * limits.envoyRequests);
+    expect(JSON.stringify(clusters)).toContain(`"max_concurrent_streams":${limits.grpcStreams}`);
+  });
+
+  it('waits for Sluice longer than Sluice lets its event loop be late', () => {
+    expect(JSON.stringify(renderEnvoy(options))).toContain(`"message_timeout":"${limits.messageMs / 1_000}s"`);
+    expect(limits.eventLoopLateMs).toBeLessThan(limits.messageMs);
   });
 });

@@ -4,6 +4,7 @@ import type { Provider } from '../policy/types.ts';
 import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
 import { roleHeader } from '../extproc/roles.ts';
 import type { FilterRole } from '../extproc/types.ts';
+import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
 import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
 import { chainHeader, chainStyleHeader, clusterHeader, clusterName, mirrorHeader, sluiceClusterName, streamIdleTimeout } from './names.ts';
@@ -37,9 +38,6 @@ const http = 'type.googleapis.com/envoy.extensions';
 /** Asks for hedging, with which Envoy falls over an attempt that its filter wants replaced. */
 const hedgeHeader = 'x-envoy-hedge-on-per-try-timeout';
 
-/** How long Envoy waits for Sluice's answer to one message. A decision takes well under a millisecond; beyond this it fails open. */
-const messageTimeout = '0.5s';
-
 /** A response header from the metadata that the request filter left; absent metadata adds no header. */
 function provenanceHeader(name: string, key: string): Json {
   return { header: { key: name, value: `%DYNAMIC_METADATA(sluice:${key})%` }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
@@ -66,7 +64,7 @@ export function renderEnvoy(options: EnvoyOptions): Json {
         },
         ...(byHosts ? hostListeners(reached) : []),
       ],
-      clusters: [sluiceCluster(options.sluice), ...(options.otlp === null ? [] : [collectorCluster(options.otlp)]), ...reached.flatMap((provider) => clustersOf(provider, options)), ...(byHosts ? hostChainClusters(reached, breakers, grpcService) : [])],
+      clusters: [sluiceCluster(options.sluice), ...(options.otlp === null ? [] : [collectorCluster(options.otlp)]), ...reached.flatMap((provider) => clustersOf(provider, options)), ...(byHosts ? hostChainClusters(reached, providerBreakers, grpcService) : [])],
     },
   };
 }
@@ -78,6 +76,8 @@ function connectionManager(options: EnvoyOptions): Json {
     codec_type: 'AUTO',
     stream_idle_timeout: streamIdleTimeout,
     request_headers_timeout: '30s',
+    // Ends when the last byte has gone on: the model's time is not in it.
+    request_timeout: seconds(limits.requestMs),
     use_remote_address: true,
     upgrade_configs: [{ upgrade_type: 'websocket' }],
     access_log: [unansweredLog()],
@@ -157,9 +157,9 @@ export function requestFilter(failClosed: boolean, cluster = sluiceClusterName):
     grpc_service: grpcService('listener', cluster),
     failure_mode_allow: !failClosed,
     ...(failClosed ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
-    message_timeout: messageTimeout,
+    message_timeout: seconds(limits.messageMs),
     // A request that waits for an identical one in flight asks for more time, up to this.
-    max_message_timeout: `${limits.bodyWaitMs / 1_000}s`,
+    max_message_timeout: seconds(limits.bodyWaitMs),
     allow_mode_override: true,
     processing_mode: {
       request_header_mode: 'SEND',
@@ -348,16 +348,11 @@ function upstreamFilters(provider: Provider, role: FilterRole, sluice: string): 
   return signing.length === 0 ? {} : { typed_extension_protocol_options: signedOnly(signing) };
 }
 
-/** The default breakers stop at 1,024 requests; beyond them clients would get errors. */
-const breakers = {
-  thresholds: [{ priority: 'DEFAULT', max_connections: 100_000, max_pending_requests: 100_000, max_requests: 1_000_000, max_retries: 1_000 }],
-};
-
 function http2(): Json {
   return {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
       '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
-      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: 100_000, initial_stream_window_size: 4 * 1024 * 1024, initial_connection_window_size: 64 * 1024 * 1024 } },
+      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: limits.grpcStreams, initial_stream_window_size: 4 * 1024 * 1024, initial_connection_window_size: 64 * 1024 * 1024 } },
     },
   };
 }
@@ -369,7 +364,7 @@ export function sluiceCluster(address: string): Json {
     type: unix ? 'STATIC' : 'STRICT_DNS',
     connect_timeout: '0.25s',
     per_connection_buffer_limit_bytes: limits.grpcMessageBytes,
-    circuit_breakers: breakers,
+    circuit_breakers: sluiceBreakers,
     typed_extension_protocol_options: http2(),
     load_assignment: endpoints('sluice', unix ? { pipe: { path: address.slice('unix:'.length) } } : socket(address)),
   };
@@ -392,7 +387,7 @@ function providerCluster(provider: Provider, role: FilterRole, caFile: string, s
     dns_lookup_family: 'V4_PREFERRED',
     connect_timeout: '5s',
     per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
-    circuit_breakers: breakers,
+    circuit_breakers: providerBreakers,
     load_assignment: endpoints(name, { socket_address: { address: url.hostname, port_value: port } }, url.hostname),
     ...(tls
       ? {
