@@ -104,21 +104,10 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   if (!URL.canParse(target, 'http://admin')) return failure(400, 'bad-request', 'The URL cannot be read.');
   const url = new URL(target, 'http://admin');
   if (!open.has(url.pathname) && isRebound(request)) return failure(403, 'host', 'On a loopback address this is for callers by address or as localhost: send that as Host.');
-  const action = `${request.method ?? ''} ${url.pathname}`;
-  if (action === 'DELETE /cache/entries' || action === 'POST /try' || action === 'PUT /log' || action === 'PUT /learning/frozen' || action === 'DELETE /learning') {
+  const action = actionOf(options, request, url);
+  if (action !== null) {
     const refusal = refusalOf(request, options.token);
-    if (refusal !== null) return failure(refusal.status, refusal.code, refusal.message);
-    if (action === 'POST /try') return tried(options, request);
-    if (url.pathname.startsWith('/learning')) return learned(options.learning, request, url);
-    return action === 'PUT /log' ? logLevel(options.log, url.searchParams.get('level')) : purge(options.cache, url.searchParams);
-  }
-  const order = request.method === 'POST' ? trialsOrder(options.trials, url.pathname) : null;
-  if (order !== null || action === `POST ${feedbackPath}`) {
-    const refusal = options.token === null ? null : refusalOf(request, options.token);
-    if (refusal !== null) return failure(refusal.status, refusal.code, refusal.message);
-    if (order === null) return feedback(options, request);
-    // A web page of another origin can post text, and never JSON, without being allowed to.
-    return isJson(request) ? order() : notJson();
+    return refusal === null ? action() : failure(refusal.status, refusal.code, refusal.message);
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries and /learning, PUT for /log and /learning/frozen, and POST for /try, /v1/feedback, rollouts and experiments.');
   switch (url.pathname) {
@@ -158,6 +147,28 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   }
 }
 
+/** What a request does that is more than reading; null: it reads, or is none that is known. */
+function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): (() => Answer | Promise<Answer>) | null {
+  switch (`${request.method ?? ''} ${url.pathname}`) {
+    case 'POST /try':
+      return () => tried(options, request);
+    case `POST ${feedbackPath}`:
+      return () => feedback(options, request);
+    case 'PUT /learning/frozen':
+    case 'DELETE /learning':
+      return () => learned(options.learning, request, url);
+    case 'PUT /log':
+      return () => logLevel(options.log, url.searchParams.get('level'));
+    case 'DELETE /cache/entries':
+      return () => purge(options.cache, url.searchParams);
+    default: {
+      const order = request.method === 'POST' ? trialsOrder(options.trials, url.pathname) : null;
+      // A web page of another origin can post text, and never JSON, without being allowed to.
+      return order === null ? null : () => (isJson(request) ? order() : notJson());
+    }
+  }
+}
+
 async function pageFile(path: string): Promise<Answer> {
   const asset = await pageAsset(path);
   return asset === null ? failure(404, 'not-found', 'Known paths: / (the page), /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.') : { status: 200, ...asset };
@@ -192,8 +203,18 @@ function trialsOrder(trials: TrialsAdmin, path: string): (() => Answer) | null {
   if (path === '/rollout/promote') return () => (trials.promote() ? json(200, trials.rollout()) : failure(409, 'no-rollout', 'No policy rolls out.'));
   const found = /^\/experiments\/([^/]+)\/(stop|start)$/.exec(path);
   if (found === null) return null;
-  const [, name = '', verb] = found;
-  return () => (trials.order(decodeURIComponent(name), verb === 'stop' ? 'stop' : 'start') ? json(200, { experiments: trials.experiments() }) : failure(404, 'no-experiment', 'The policy in force has no such experiment; * means all.'));
+  const name = plainName(found[1] ?? '');
+  const verb = found[2];
+  return () => (name !== null && trials.order(name, verb === 'stop' ? 'stop' : 'start') ? json(200, { experiments: trials.experiments() }) : failure(404, 'no-experiment', 'The policy in force has no such experiment; * means all.'));
+}
+
+/** A part of a path as it was meant; null: its percent-encoding is broken. */
+function plainName(encoded: string): string | null {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return null;
+  }
 }
 
 /** What was learnt from grades: looked at, frozen, forgotten. */

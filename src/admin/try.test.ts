@@ -1,5 +1,6 @@
 import { OnlineLearner } from '../online/learner.ts';
 import { request } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { monthGeneration, monthPolicy } from '../../test/support/month.ts';
 import { noTrials } from '../../test/support/trials.ts';
@@ -17,6 +18,8 @@ import type { TryResult } from './try.ts';
 
 const token = 'a-token-of-sixteen-or-more';
 const recent = new RecentRecords();
+/** An address of this machine that is not loopback. */
+const elsewhere = Object.values(networkInterfaces()).flat().find((found) => found !== undefined && !found.internal && found.family === 'IPv4')?.address;
 const admins: Admin[] = [];
 let catalog: Catalog;
 let policy: PolicyGeneration;
@@ -31,19 +34,24 @@ beforeAll(async () => {
   history.add(monthGeneration(catalog, monthPolicy.replace('gpt-5-mini', 'gpt-4.1-mini'), 1));
   history.add(policy);
   history.add(monthGeneration(catalog, monthPolicy, 3));
-  const serve = async (adminToken: string | null): Promise<string> => {
-    const admin = createAdmin({
-      learning: { learner: new OnlineLearner(), publish: () => undefined },
-      registry: new Metrics({ version: '1', policy: () => policy, refused: () => false }).registry,
-      recent, ledger: null, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
-      policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, ready: () => true,
-    });
-    admins.push(admin);
-    return `http://${await admin.listen('127.0.0.1', 0)}`;
-  };
   open = await serve(null);
   guarded = await serve(token);
 });
+
+function adminWith(adminToken: string | null): Admin {
+  return createAdmin({
+    learning: { learner: new OnlineLearner(), publish: () => undefined },
+    registry: new Metrics({ version: '1', policy: () => policy, refused: () => false }).registry,
+    recent, ledger: null, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
+    policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, ready: () => true,
+  });
+}
+
+async function serve(adminToken: string | null): Promise<string> {
+  const admin = adminWith(adminToken);
+  admins.push(admin);
+  return `http://${await admin.listen('127.0.0.1', 0)}`;
+}
 
 afterAll(() => Promise.all(admins.map((admin) => admin.close())));
 
@@ -81,9 +89,31 @@ describe('what is more than reading', () => {
     expect((await post(guarded, headers)).status).toBe(status);
   });
 
-  it('purging the cache is, too', async () => {
-    expect((await fetch(`${guarded}/cache/entries?all=true`, { method: 'DELETE' })).status).toBe(401);
-    expect((await fetch(`${guarded}/cache/entries?all=true`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  it.each([
+    ['DELETE', '/cache/entries?all=true'],
+    ['PUT', '/log?level=info'],
+    ['PUT', '/learning/frozen?frozen=false'],
+    ['DELETE', '/learning?all=true'],
+    ['POST', '/v1/feedback'],
+    ['POST', '/rollout/promote'],
+    ['POST', '/rollout/rollback'],
+    ['POST', '/experiments/any/stop'],
+    ['POST', '/experiments/%zz/start'],
+  ])('so is %s %s', async (method, path) => {
+    const status = (url: string, headers: Record<string, string>): Promise<number> =>
+      new Promise((resolve, reject) => request(url + path, { method, headers: { 'content-type': 'application/json', ...headers } }, (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject).end(method === 'POST' ? '{}' : undefined));
+    expect(await status(guarded, {})).toBe(401);
+    expect(await status(open, { 'sec-fetch-site': 'cross-site' })).toBe(403);
+    for (const allowed of [await status(guarded, { authorization: `Bearer ${token}` }), await status(open, {})]) expect([200, 202, 404, 409]).toContain(allowed);
+  });
+
+  it.skipIf(elsewhere === undefined)('without a token, a caller at an address of the network changes nothing, whatever Host it sends', async () => {
+    const admin = adminWith(null);
+    admins.push(admin);
+    const port = (await admin.listen('0.0.0.0', 0)).split(':')[1];
+    const ask = (path: string, method: string): Promise<number> =>
+      new Promise((resolve, reject) => request({ host: elsewhere, port, path, method, headers: { host: 'localhost', 'content-type': 'application/json' } }, (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject).end(method === 'POST' ? '{}' : undefined));
+    expect([await ask('/decisions', 'GET'), await ask('/rollout/rollback', 'POST'), await ask('/v1/feedback', 'POST'), await ask('/cache/entries?all=true', 'DELETE')]).toEqual([200, 403, 403, 403]);
   });
 });
 
