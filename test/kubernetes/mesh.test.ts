@@ -12,11 +12,11 @@ import { fetchVia } from '../support/fetch-as.ts';
 import { ScriptedProvider, status, well } from '../support/scripted-provider.ts';
 import { ServedSluice } from '../support/serve.ts';
 import { TestCluster, until } from './support/cluster.ts';
-import { definitionsOf, EnvoyGateway, namespaces } from './support/envoy-gateway.ts';
+import { definitionsOf, noDefinitions } from './support/definitions.ts';
+import { EnvoyGateway, namespaces } from './support/envoy-gateway.ts';
 import { runCli } from './support/cli.ts';
 import { missing } from './support/tools.ts';
 
-const noDefinitions = definitionsOf('istio') === null ? ' (skipped: no definitions; scripts/definitions.sh fetches them with Go)' : '';
 const noNamespaces = namespaces() ? '' : ' (skipped: no network namespaces here)';
 const files = await deployFiles();
 const absent = missing('testkube') || noDefinitions;

@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { chart, helm, plainHelm, template, type Values } from './support/helm.ts';
+import { definitionsOf, noDefinitions } from './support/definitions.ts';
 import { LocalRelease, objectsOf } from './support/release.ts';
 import { missing } from './support/tools.ts';
 
@@ -17,6 +18,16 @@ const variants: readonly (readonly [string, Values])[] = [
   ['extension, scaled', { shape: 'extension', autoscaling: { enabled: true }, networkPolicy: { enabled: true }, policy: { namespaces: ['team-a'] } }],
   ['sidecar', { shape: 'sidecar', sidecar: { namespaces: ['team-a', 'strict'] }, webhooks: { policy: true }, networkPolicy: { enabled: true } }],
   ['gateway, everything of Kubernetes itself', { autoscaling: { enabled: true }, networkPolicy: { enabled: true, apps: [{ namespaceSelector: {} }] }, monitoring: { dashboard: true }, credentials: [{ secret: 'openai' }], service: { type: 'LoadBalancer', port: 8080 }, podDisruptionBudget: { maxUnavailable: '25%' }, topologySpread: { whenUnsatisfiable: 'DoNotSchedule' } }],
+];
+
+/** What the Prometheus operator picks up, in each shape. */
+const monitoring = { podMonitor: true, prometheusRule: true, dashboard: true, interval: '15s', labels: { release: 'prometheus' } };
+const monitored: readonly (readonly [string, Values, readonly string[]])[] = [
+  ['gateway', { monitoring }, ['PodMonitor/rel-sluice', 'PrometheusRule/rel-sluice']],
+  ['extension', { shape: 'extension', monitoring }, ['PodMonitor/rel-sluice', 'PrometheusRule/rel-sluice']],
+  ['sidecar', { shape: 'sidecar', sidecar: { namespaces: ['team-a'] }, monitoring }, ['PodMonitor/rel-sluice', 'PodMonitor/rel-sluice-sidecars', 'PrometheusRule/rel-sluice']],
+  ['gateway, only the PodMonitor, no labels', { monitoring: { podMonitor: true } }, ['PodMonitor/rel-sluice']],
+  ['gateway, only the rules, no labels', { monitoring: { prometheusRule: true } }, ['PrometheusRule/rel-sluice']],
 ];
 
 describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
@@ -41,6 +52,24 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     const { template: pod } = objectsOf(rendered).find(({ kind }) => kind === 'Deployment')!.spec;
     const lone = stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'lone', namespace: 'strict' }, spec: { ...pod.spec, serviceAccountName: undefined } });
     expect(await cluster.applied(lone, '--dry-run=server', '--validate=strict')).toBe('pod/lone created (server dry run)\n');
+  });
+
+  describe.skipIf(noDefinitions !== '')(`with the Prometheus operator's definitions${noDefinitions}`, () => {
+    beforeAll(async () => {
+      await cluster.kubectl('apply', '--server-side', '--filename', definitionsOf('prometheus-operator')!);
+      await cluster.kubectl('wait', '--for=condition=Established', '--all', 'crd');
+    });
+
+    it.each(monitored)('pass a strict dry run of the server: %s', async (_name, values, made) => {
+      const rendered = await template(values);
+      await cluster.applied(rendered, '--dry-run=server', '--validate=strict');
+      expect(objectsOf(rendered).filter(({ apiVersion }) => apiVersion === 'monitoring.coreos.com/v1').map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort()).toEqual(made);
+    });
+
+    it('are refused with a field that they do not know', async () => {
+      const rendered = (await template({ monitoring: { podMonitor: true } })).replace('podMetricsEndpoints:', 'podMetricEndpoints:');
+      expect((await cluster.apply(rendered, '--dry-run=server', '--validate=strict')).output).toContain('unknown field "spec.podMetricEndpoints"');
+    });
   });
 
   it.each([

@@ -11,13 +11,7 @@ import { bridge, type NamespaceSpec } from './namespace.ts';
 import { findTool } from './tools.ts';
 
 const runner = fileURLToPath(new URL('./namespace.ts', import.meta.url));
-const definitions = fileURLToPath(new URL('../../../.tools/crds/', import.meta.url));
 const system = 'envoy-gateway-system';
-
-/** Custom resource definitions as `scripts/definitions.sh` puts them; null when they are not there. */
-export function definitionsOf(what: 'envoy-gateway' | 'istio'): string | null {
-  return existsSync(join(definitions, '.complete')) ? join(definitions, what) : null;
-}
 
 /** Whether a process may have a network namespace of its own here. */
 export function namespaces(): boolean {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { requireEnvoy } from '../../../src/envoy/binary.ts';
@@ -66,6 +66,16 @@ export class TestImages {
     const native = [interpreter, ...[join(root, library), packages].flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.so(\.|$)/.test(name)).map((name) => join(folder, name)))];
     await copyLibraries(root, native);
     return this.pack('localhost/python:test', root, 'python.tar', interpreter, '/app/main.py');
+  }
+
+  /** An image around a static binary. */
+  async binary(image: string, rootfs: string, binary: string): Promise<string> {
+    const name = basename(binary);
+    const root = join(this.#folder, name);
+    mkdirSync(join(root, 'usr/local/bin'), { recursive: true });
+    for (const part of ['etc', 'tmp']) cpSync(join(rootfs, part), join(root, part), { recursive: true });
+    copyFileSync(binary, join(root, 'usr/local/bin', name));
+    return this.pack(image, root, `${name}.tar`, `/usr/local/bin/${name}`);
   }
 
   /** localhost/envoy:test, around the binary that the tests use. */
