@@ -28,21 +28,21 @@ export const errorCodes = {
   SLUICE_KUBERNETES: 'Check KUBECONFIG, the context, or that the pod has a service account.',
   SLUICE_WEBHOOK_TLS: 'Put tls.crt and tls.key into the folder of --webhook-tls.',
   // Experiments and rollouts
-  SLUICE_TRIALS: 'Nothing was changed. Check --admin; `sluice rollout` and `sluice experiments` show what there is.',
+  SLUICE_TRIALS: 'Nothing was changed; `sluice rollout` and `sluice experiments` show what there is.',
+  // A running server, asked by a command
+  SLUICE_ADMIN: 'The admin server did not answer. Check that Sluice runs, and --admin.',
+  SLUICE_ADMIN_REFUSED: 'Nothing was changed.',
   // Explain
   SLUICE_EXPLAIN_UNKNOWN: 'No such decision. Check the id, and that the log or the server is the one that decided it.',
   SLUICE_EXPLAIN_AMBIGUOUS: 'More than one decision begins so. Give more of the id.',
-  SLUICE_EXPLAIN_ADMIN: 'The admin server did not answer. Check --admin, or give --log FILE.',
   // Replay
   SLUICE_REPLAY_LIMIT: 'The report above says what the policy would do. Change the policy, or the limit.',
   // Cache
   SLUICE_CACHE_UNKNOWN: 'No such entry: it may have left the cache since, or more than one begins so.',
-  SLUICE_CACHE_ADMIN: 'The admin server did not answer. Check --admin.',
   // Spans
   SLUICE_OTEL_SETTING: "Correct the variable, or leave it out; docs/tracing.md lists those that are read.",
   // Budgets
   SLUICE_BUDGETS_FILE: 'The file with the budgets of an earlier run cannot be read. Correct its permissions, or move it away to begin at zero.',
-  SLUICE_BUDGETS_ADMIN: 'The admin server did not answer. Check --admin.',
   // Ledger
   SLUICE_LEDGER_UNUSABLE: 'The ledger cannot be opened. Check the path, its permissions and the disk, or name another with --ledger (`off`: none).',
   SLUICE_LEDGER_BROKEN: 'The ledger does not hold what was written. Keep the file, and compare it with a copy and with the checkpoints in the log.',
@@ -69,8 +69,36 @@ export class SluiceError extends Error {
     this.fix = options.fix ?? errorCodes[code];
   }
 
+  /** What is wrong and what to do: `message. fix`. */
+  get advice(): string {
+    const message = /[.!?]\W?$/.test(this.message) ? this.message : `${this.message}.`;
+    return this.fix === '' ? message : `${message} ${this.fix}`;
+  }
+
   /** One line for people: `CODE where: message. fix`. */
   render(): string {
-    return `${this.code}${this.where === undefined ? '' : ` ${this.where}`}: ${this.message} ${this.fix}`;
+    return `${this.code}${this.where === undefined ? '' : ` ${this.where}`}: ${this.advice}`;
   }
 }
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorCodes, text);
+}
+
+/** Why something could not be reached. `fetch` says only "fetch failed", and keeps the reason in its cause. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'it did not answer in time';
+  const { cause } = error;
+  if (!(cause instanceof Error)) return error.message;
+  const code = (cause as NodeJS.ErrnoException).code;
+  return (code === undefined ? undefined : reasons[code]) ?? (cause.message || code || error.message);
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there (connection refused)',
+  ENOTFOUND: 'no such host name',
+  EAI_AGAIN: 'the host name cannot be resolved now',
+  ECONNRESET: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was cut',
+};

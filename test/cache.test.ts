@@ -266,11 +266,13 @@ describe('the command line', () => {
   it('shows and empties the cache of a running server', async () => {
     const first = await ask(chat(fresh()), { 'x-sluice-workspace': 'purged' });
     const id = first.headers.get('x-sluice-cache-entry')!;
-    expect(JSON.parse(sluice('stats'))).toMatchObject({ waiting: 0, maxBytes: 128 * 1024 * 1024 });
+    expect(JSON.parse(sluice('stats', '--json'))).toMatchObject({ waiting: 0, maxBytes: 128 * 1024 * 1024 });
+    expect(sluice('stats')).toMatch(/^memory {5}\d+ entries, 0\.\d of 128\.0 MiB, \d+ evicted for room\nredis {6}none\n.*\nexchanges .*\d+ miss/);
     expect(JSON.parse(sluice('inspect', id))).toMatchObject({ workspace: 'purged', provider: 'openai', finishReason: 'stop' });
     expect(JSON.parse(sluice('purge', '--workspace', 'purged'))).toEqual({ purged: { memory: 1, redis: null } });
     expect(() => sluice('inspect', id)).toThrow(/SLUICE_CACHE_UNKNOWN/);
-    expect(() => sluice('purge')).toThrow(/SLUICE_CLI_USAGE/);
+    expect(() => sluice('purge')).toThrow(/SLUICE_CLI_USAGE cache purge: say what to remove, or --all/);
+    expect(() => sluice('purge', '--older-than', 'a week')).toThrow(/SLUICE_CLI_USAGE .*older-than must be/);
   });
 });
 

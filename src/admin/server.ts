@@ -84,7 +84,7 @@ async function respond(options: AdminOptions, request: IncomingMessage, response
   try {
     answer = await route(options, request);
   } catch (error) {
-    if (error instanceof SluiceError) answer = failure(error.code === 'SLUICE_INTERNAL' || error.code === 'SLUICE_LEDGER_UNUSABLE' ? 500 : error.code === 'SLUICE_LEDGER_BUSY' ? 503 : 400, error.code, `${error.message} ${error.fix}`);
+    if (error instanceof SluiceError) answer = failure(error.code === 'SLUICE_INTERNAL' || error.code === 'SLUICE_LEDGER_UNUSABLE' ? 500 : error.code === 'SLUICE_LEDGER_BUSY' ? 503 : 400, error.code, error.advice);
     else answer = failure(500, 'internal', 'The admin server failed at this request.');
   }
   response.writeHead(answer.status, {

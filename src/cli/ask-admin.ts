@@ -1,30 +1,65 @@
-import { readFileSync } from 'node:fs';
-import { SluiceError, type ErrorCode } from '../errors.ts';
+import { isErrorCode, reasonOf, SluiceError, type ErrorCode } from '../errors.ts';
+import { readToken } from './read-token.ts';
 
-/** Longest time to wait for the admin server, in ms. */
-const fetchMs = 30_000;
+/** Longest time to wait for the admin server, in ms: a purge of a large Redis walks all of it. */
+const fetchMs = 60_000;
 
-/** A JSON answer of a running server's admin address; with `order` it is posted to (or put, or deleted), and told the admin token where there is one. Throws SluiceError with what the server says. */
-export async function askAdmin(admin: string, path: string, query: URLSearchParams = new URLSearchParams(), code: ErrorCode = 'SLUICE_EXPLAIN_ADMIN', order: { readonly tokenFile: string | undefined; readonly method?: 'PUT' | 'DELETE' } | null = null): Promise<unknown> {
+/** The address of a server that nobody named, and how every command that asks one says so. */
+export const defaultAdmin = 'http://127.0.0.1:9901';
+export const adminOption = ['--admin <url>', "a running server's admin address", defaultAdmin] as const;
+export const tokenOption = ['--admin-token <file>', 'file with the admin token, where the server has one'] as const;
+
+/** What is asked for beside the path. */
+export interface AdminQuestion {
+  readonly query?: URLSearchParams;
+  /** More than reading: what changes something is sent so, with the admin token in this file where there is one. */
+  readonly order?: { readonly method: 'POST' | 'PUT' | 'DELETE'; readonly tokenFile: string | undefined };
+  /** The code of an answer that says no and names no code of ours; SLUICE_ADMIN_REFUSED when absent. */
+  readonly refusal?: (status: number) => ErrorCode | undefined;
+}
+
+/** A JSON answer of a running server's admin address. Throws SluiceError: SLUICE_ADMIN when nothing answers, else what the server says. */
+export async function askAdmin(admin: string, path: string, { query, order, refusal }: AdminQuestion = {}): Promise<unknown> {
+  const url = new URL(query === undefined || query.size === 0 ? path : `${path}?${query.toString()}`, adminUrl(admin));
+  const init = order === undefined ? {} : { method: order.method, headers: { 'content-type': 'application/json', ...bearer(order.tokenFile) }, body: '{}' };
   let response: Response;
-  let value: { readonly error?: { readonly message?: string } };
+  let value: unknown;
   try {
-    const post = order === null ? {} : { method: order.method ?? 'POST', headers: { 'content-type': 'application/json', ...bearer(order.tokenFile) }, body: '{}' };
-    response = await fetch(new URL(query.size === 0 ? path : `${path}?${query.toString()}`, admin), { ...post, signal: AbortSignal.timeout(fetchMs) });
-    value = (await response.json()) as typeof value;
+    response = await fetch(url, { ...init, signal: AbortSignal.timeout(fetchMs) });
+    const text = await response.text();
+    value = parsed(text);
   } catch (error) {
-    if (error instanceof SluiceError) throw error;
-    throw new SluiceError(code, error instanceof Error ? error.message : String(error), { where: admin, cause: error });
+    throw new SluiceError('SLUICE_ADMIN', `${reasonOf(error)}.`, { where: admin, cause: error });
   }
-  if (!response.ok) throw new SluiceError(code, value.error?.message ?? `it answered ${response.status}.`, { where: admin });
-  return value;
+  if (response.ok && value !== undefined) return value;
+  const said = errorIn(value);
+  if (said === null) throw new SluiceError('SLUICE_ADMIN', `${response.status} and no JSON came back: this is no Sluice.`, { where: admin, fix: 'Check --admin.' });
+  if (response.status === 401) throw new SluiceError('SLUICE_ADMIN_REFUSED', 'this needs the admin token.', { where: admin, fix: 'Give the file that the server was started with: --admin-token FILE.' });
+  // The server's words hold what to do already.
+  if (isErrorCode(said.code)) throw new SluiceError(said.code, said.message, { where: admin, fix: '' });
+  throw new SluiceError(refusal?.(response.status) ?? 'SLUICE_ADMIN_REFUSED', said.message, { where: admin, ...(order === undefined ? { fix: '' } : {}) });
+}
+
+/** The URL of an admin address; `host:port` will do. Throws SluiceError when it is none. */
+export function adminUrl(admin: string): URL {
+  const text = /^https?:\/\//i.test(admin) ? admin : `http://${admin}`;
+  if (!URL.canParse(text)) throw new SluiceError('SLUICE_CLI_USAGE', `${admin} is no address.`, { where: '--admin', fix: 'Write host:port, or http://host:port.' });
+  return new URL(text);
 }
 
 function bearer(tokenFile: string | undefined): { readonly authorization?: string } {
-  if (tokenFile === undefined) return {};
+  return tokenFile === undefined ? {} : { authorization: `Bearer ${readToken(tokenFile)}` };
+}
+
+function parsed(text: string): unknown {
   try {
-    return { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` };
-  } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: tokenFile, cause: error });
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
+}
+
+function errorIn(value: unknown): { readonly code: string; readonly message: string } | null {
+  const { error } = (value ?? {}) as { readonly error?: { readonly code?: unknown; readonly message?: unknown } };
+  return typeof error?.message === 'string' ? { code: String(error.code), message: error.message } : null;
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { BudgetView } from '../budgets/view.ts';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { askAdmin } from './ask-admin.ts';
+import { adminOption, askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from './columns.ts';
 
 interface BudgetsFlags {
@@ -23,14 +23,14 @@ export function registerBudgets(program: Command): void {
     .command('budgets')
     .description('what is spent of the budgets in their present periods, the fullest first')
     .argument('[name]', 'one budget only')
-    .option('--admin <url>', "a running server's admin address", 'http://127.0.0.1:9901')
+    .option(...adminOption)
     .option('--limit <n>', 'at most this many counters', '50')
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, flags: BudgetsFlags) => {
       const limit = Number(flags.limit);
       if (!Number.isInteger(limit) || limit < 1 || limit > limits.budgetAnswers) throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from 1 to ${limits.budgetAnswers} is asked for.`, { where: '--limit' });
       const query = new URLSearchParams({ limit: flags.limit, ...(name === undefined ? {} : { budget: name }) });
-      const answer = (await askAdmin(flags.admin, '/budgets', query, 'SLUICE_BUDGETS_ADMIN')) as BudgetsAnswer;
+      const answer = (await askAdmin(flags.admin, '/budgets', { query })) as BudgetsAnswer;
       process.stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : `${table(answer)}\n`);
     });
 }

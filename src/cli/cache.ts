@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import type { CacheStats } from '../cache/cache.ts';
 import { SluiceError } from '../errors.ts';
-import { readToken } from './read-token.ts';
+import { adminOption, askAdmin, tokenOption } from './ask-admin.ts';
 
 interface AdminFlags {
   readonly admin: string;
@@ -11,30 +12,32 @@ interface PurgeFlags extends AdminFlags {
   readonly workspace?: string;
   readonly model?: string;
   readonly tag?: string;
-  /** File with the admin token. */
-  readonly token?: string;
   readonly olderThan?: string;
   readonly all?: true;
+  readonly adminToken?: string;
 }
 
-/** Longest time to wait for the admin server, in ms: a purge of a large Redis walks all of it. */
-const fetchMs = 60_000;
+/** What the admin address answers at /cache: the cache's state, and what it did by kind since the server started. */
+type CacheAnswer = CacheStats & { readonly exchanges: Readonly<Record<string, number>> };
 
-/** `sluice cache stats|purge|inspect`: asks a running server's admin address; prints JSON. */
+/** `sluice cache stats|purge|inspect`: asks a running server's admin address. */
 export function registerCache(program: Command): void {
   const cache = program.command('cache').description('looks into the cache of a running server, and empties it');
-  const admin = ['--admin <url>', 'its admin address', 'http://127.0.0.1:9901'] as const;
   cache
     .command('stats')
-    .description('entries, bytes, evictions, requests in flight')
-    .option(...admin)
-    .action(async (flags: AdminFlags) => print(await ask(flags.admin, 'GET', '/cache')));
+    .description('entries, bytes, evictions, requests in flight, and what the cache did')
+    .option(...adminOption)
+    .option('--json', 'print JSON')
+    .action(async (flags: AdminFlags & { readonly json?: true }) => {
+      const answer = (await askAdmin(flags.admin, '/cache')) as CacheAnswer;
+      process.stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : statsText(answer));
+    });
   cache
     .command('inspect')
-    .description('what is known of one entry, without its answer')
+    .description('what is known of one entry, without its answer, as JSON')
     .argument('<id>', 'the entry, as x-sluice-cache-entry says it; its beginning is enough')
-    .option(...admin)
-    .action(async (id: string, flags: AdminFlags) => print(await ask(flags.admin, 'GET', `/cache/entries/${encodeURIComponent(id)}`)));
+    .option(...adminOption)
+    .action(async (id: string, flags: AdminFlags) => print(await askAdmin(flags.admin, `/cache/entries/${encodeURIComponent(id)}`, { refusal: (status) => (status === 404 ? 'SLUICE_CACHE_UNKNOWN' : undefined) })));
   cache
     .command('purge')
     .description('removes entries; all conditions that are given must hold')
@@ -44,8 +47,8 @@ export function registerCache(program: Command): void {
     .option('--tag <name>', 'that a caller tagged so')
     .option('--older-than <seconds>', 'stored at least so long ago')
     .option('--all', 'everything')
-    .option('--token <file>', "file with the server's admin token, where it has one")
-    .option(...admin)
+    .option(...adminOption)
+    .option(...tokenOption)
     .action(async (flags: PurgeFlags) => {
       const query = new URLSearchParams();
       for (const name of ['id', 'workspace', 'model', 'tag'] as const) {
@@ -53,35 +56,24 @@ export function registerCache(program: Command): void {
         if (value !== undefined) query.set(name, value);
       }
       if (flags.olderThan !== undefined) query.set('older-than', flags.olderThan);
+      if ((flags.all === true) === query.size > 0) throw new SluiceError('SLUICE_CLI_USAGE', 'say what to remove, or --all and nothing else.', { where: 'cache purge' });
       if (flags.all === true) query.set('all', 'true');
-      print(await ask(flags.admin, 'DELETE', `/cache/entries?${query.toString()}`, flags.token === undefined ? null : readToken(flags.token)));
+      print(await askAdmin(flags.admin, '/cache/entries', { query, order: { method: 'DELETE', tokenFile: flags.adminToken }, refusal: (status) => (status === 400 ? 'SLUICE_CLI_USAGE' : undefined) }));
     });
 }
 
-function print(text: string): void {
-  process.stdout.write(text);
+function print(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-async function ask(admin: string, method: string, path: string, token: string | null = null): Promise<string> {
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(new URL(path, admin), { method, ...(token === null ? {} : { headers: { authorization: `Bearer ${token}` } }), signal: AbortSignal.timeout(fetchMs) });
-    text = await response.text();
-  } catch (error) {
-    throw new SluiceError('SLUICE_CACHE_ADMIN', error instanceof Error ? error.message : String(error), { where: admin, cause: error });
-  }
-  if (response.ok) return text;
-  const message = messageOf(text) ?? `it answered ${response.status}.`;
-  if (response.status === 400) throw new SluiceError('SLUICE_CLI_USAGE', message, { where: 'cache' });
-  throw new SluiceError(response.status === 404 ? 'SLUICE_CACHE_UNKNOWN' : 'SLUICE_CACHE_ADMIN', message, { where: admin });
-}
-
-function messageOf(text: string): string | null {
-  try {
-    const { error } = JSON.parse(text) as { readonly error?: { readonly message?: unknown } };
-    return typeof error?.message === 'string' ? error.message : null;
-  } catch {
-    return null;
-  }
+function statsText({ entries, bytes, maxBytes, evictions, redis, flights, waiting, collecting, exchanges }: CacheAnswer): string {
+  const mebibytes = (count: number): string => (count / 1_048_576).toFixed(1);
+  const done = Object.entries(exchanges).filter(([, count]) => count > 0);
+  return [
+    `memory     ${entries} entries, ${mebibytes(bytes)} of ${mebibytes(maxBytes)} MiB, ${evictions} evicted for room`,
+    `redis      ${redis}`,
+    `in flight  ${flights} asked of providers, ${waiting} waiting for one of them, ${mebibytes(collecting)} MiB of answers on their way into the cache`,
+    `exchanges  ${done.length === 0 ? 'none yet' : done.map(([kind, count]) => `${count} ${kind}`).join(', ')}`,
+    '',
+  ].join('\n');
 }

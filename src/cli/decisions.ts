@@ -38,7 +38,7 @@ export function registerDecisions(program: Command): void {
 async function find(flags: DecisionsFlags, limit: number): Promise<readonly ExchangeRecord[]> {
   if (flags.admin !== undefined) {
     const query = new URLSearchParams([...flags.where.map((condition): [string, string] => ['where', condition]), ['window', flags.window ?? '9999d'], ['limit', String(limit)]]);
-    return ((await askAdmin(flags.admin, '/decisions', query)) as { readonly decisions: readonly ExchangeRecord[] }).decisions;
+    return ((await askAdmin(flags.admin, '/decisions', { query })) as { readonly decisions: readonly ExchangeRecord[] }).decisions;
   }
   const from = flags.window === undefined ? null : Date.now() - parseWindow(flags.window);
   return withReader(flags.ledger, (ledger) => ledger.decisions({ where: flags.where, from, limit }));

@@ -60,7 +60,7 @@ describe('a decision looked up', () => {
     expect(await fetchDecision(url, first.id)).toEqual(first);
     await expect(fetchDecision(url, second.id)).rejects.toMatchObject({ code: 'SLUICE_EXPLAIN_UNKNOWN' });
     await admin.close();
-    await expect(fetchDecision(url, first.id)).rejects.toMatchObject({ code: 'SLUICE_EXPLAIN_ADMIN' });
+    await expect(fetchDecision(url, first.id)).rejects.toMatchObject({ code: 'SLUICE_ADMIN' });
   });
 });
 

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
+import { isPostgres } from '../ledger/target.ts';
 import { explainRecord } from '../route/explain.ts';
+import { defaultAdmin } from './ask-admin.ts';
 import { findInLedger, findInLog, fetchDecision, type GradedRecord } from './find-record.ts';
 import { defaultLedger } from './open-ledger.ts';
 
@@ -20,8 +22,6 @@ interface ExplainFlags {
   readonly json?: boolean;
 }
 
-const defaultAdmin = 'http://127.0.0.1:9901';
-
 /** Where the APIs whose path does not name a model are called. */
 const pathByApi: Readonly<Record<string, string>> = {
   'openai-chat': '/v1/chat/completions',
@@ -36,7 +36,7 @@ const pathByApi: Readonly<Record<string, string>> = {
 export function registerExplain(program: Command): void {
   program
     .command('explain')
-    .argument('[id]', 'a decision id, or its beginning when it is looked up in a log')
+    .argument('[id]', 'a decision id, or as much of its beginning as no other has')
     .description('say why a request went where it went: a past one by its id, or a request file by the current policy')
     .option('--log <file>', "look in the server's log")
     .option('--ledger <file>', "look in the server's ledger")
@@ -77,7 +77,7 @@ async function find(id: string): Promise<GradedRecord> {
     return await fetchDecision(defaultAdmin, id);
   } catch (error) {
     const ledger = process.env['SLUICE_LEDGER'] ?? defaultLedger();
-    if (!existsSync(ledger)) throw error;
+    if (!isPostgres(ledger) && !existsSync(ledger)) throw error;
     return findInLedger(ledger, id);
   }
 }

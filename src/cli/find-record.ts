@@ -5,6 +5,7 @@ import { SluiceError } from '../errors.ts';
 import type { Grade } from '../feedback/types.ts';
 import { shownPlace } from '../ledger/target.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
+import { askAdmin } from './ask-admin.ts';
 import { withReader } from './open-ledger.ts';
 
 const cost = z.union([z.object({ known: z.literal(true), usd: z.number() }), z.object({ known: z.literal(false), reason: z.string() })]);
@@ -25,9 +26,6 @@ const recordShape = z.looseObject({
 
 /** A record with the grades that are known of its answer; absent: none is, or nobody was asked. */
 export type GradedRecord = ExchangeRecord & { readonly grades?: readonly Grade[] };
-
-/** Longest time to wait for the admin server, in ms. */
-const fetchMs = 5_000;
 
 /** The record in a JSON-lines log whose id is `id` or, when only one does, begins with it. Throws SluiceError. */
 export async function findInLog(file: string, id: string): Promise<ExchangeRecord> {
@@ -63,17 +61,9 @@ export async function findInLedger(place: string, id: string): Promise<GradedRec
 
 /** Asks a running server's admin address. Throws SluiceError. */
 export async function fetchDecision(admin: string, id: string): Promise<GradedRecord> {
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(new URL(`/decisions/${encodeURIComponent(id)}`, admin), { signal: AbortSignal.timeout(fetchMs) });
-    text = await response.text();
-  } catch (error) {
-    throw new SluiceError('SLUICE_EXPLAIN_ADMIN', error instanceof Error ? error.message : String(error), { where: admin, cause: error });
-  }
-  if (response.status === 404) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: admin });
-  const record = response.ok ? parsed(text) : null;
-  if (record === null) throw new SluiceError('SLUICE_EXPLAIN_ADMIN', `it answered ${response.status}, and no decision.`, { where: admin });
+  const value = await askAdmin(admin, `/decisions/${encodeURIComponent(id)}`, { refusal: (status) => (status === 404 ? 'SLUICE_EXPLAIN_UNKNOWN' : undefined) });
+  const record = checked(value);
+  if (record === null) throw new SluiceError('SLUICE_ADMIN', 'it answered with no decision.', { where: admin, fix: 'Is it a Sluice of this version? Check --admin.' });
   return record;
 }
 
@@ -81,14 +71,6 @@ function recordIn(line: string): ExchangeRecord | null {
   try {
     const entry = JSON.parse(line) as { readonly msg?: unknown; readonly record?: unknown } | null;
     return entry?.msg === 'exchange' ? checked(entry.record) : null;
-  } catch {
-    return null;
-  }
-}
-
-function parsed(text: string): ExchangeRecord | null {
-  try {
-    return checked(JSON.parse(text));
   } catch {
     return null;
   }

@@ -28,7 +28,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const program = new Command('sluice')
   .description('Routes, records and prices LLM traffic as an Envoy external processor')
   .version(version)
-  .showHelpAfterError()
+  .showHelpAfterError('Run the command with --help to see what it takes.')
   .exitOverride();
 
 for (const register of [

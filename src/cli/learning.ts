@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
 import type { LearningSummary } from '../online/state.ts';
-import { askAdmin } from './ask-admin.ts';
+import { adminOption, askAdmin, tokenOption } from './ask-admin.ts';
 import { alignColumns } from './columns.ts';
 
 interface AdminFlags {
@@ -10,17 +10,14 @@ interface AdminFlags {
   readonly adminToken?: string;
 }
 
-const tokenOption = ['--admin-token <file>', 'file with the admin token, where the server has one'] as const;
-
 /** `sluice learning inspect|export|freeze|thaw|reset`: asks a running server's admin address. */
 export function registerLearning(program: Command): void {
   const learning = program.command('learning').description('what a running server learnt from grades: look at it, keep it, stop it, forget it');
-  const admin = ['--admin <url>', 'its admin address', 'http://127.0.0.1:9901'] as const;
   learning
     .command('inspect')
     .description('by workspace, pair of models and template')
     .option('--json', 'as JSON')
-    .option(...admin)
+    .option(...adminOption)
     .action(async (flags: AdminFlags & { readonly json?: true }) => {
       const summary = (await askAdmin(flags.admin, '/learning')) as LearningSummary;
       process.stdout.write(flags.json === true ? `${JSON.stringify(summary)}\n` : render(summary));
@@ -29,7 +26,7 @@ export function registerLearning(program: Command): void {
     .command('export')
     .description('all of it, as JSON')
     .option('--out <file>', 'where it goes (default: stdout)')
-    .option(...admin)
+    .option(...adminOption)
     .action(async (flags: AdminFlags & { readonly out?: string }) => {
       const text = `${JSON.stringify(await askAdmin(flags.admin, '/learning/state'))}\n`;
       if (flags.out === undefined) process.stdout.write(text);
@@ -42,10 +39,10 @@ export function registerLearning(program: Command): void {
     learning
       .command(name)
       .description(what)
-      .option(...admin)
+      .option(...adminOption)
       .option(...tokenOption)
       .action(async (flags: AdminFlags) => {
-        await askAdmin(flags.admin, '/learning/frozen', new URLSearchParams({ frozen: String(frozen) }), undefined, { tokenFile: flags.adminToken, method: 'PUT' });
+        await askAdmin(flags.admin, '/learning/frozen', { query: new URLSearchParams({ frozen: String(frozen) }), order: { method: 'PUT', tokenFile: flags.adminToken } });
         process.stdout.write(frozen ? 'Frozen.\n' : 'Learning again.\n');
       });
   }
@@ -54,11 +51,11 @@ export function registerLearning(program: Command): void {
     .description('forgets what was learnt, upgrades included')
     .option('--workspace <name>', 'of this workspace')
     .option('--all', 'of all')
-    .option(...admin)
+    .option(...adminOption)
     .option(...tokenOption)
     .action(async (flags: AdminFlags & { readonly workspace?: string; readonly all?: true }) => {
       if ((flags.workspace === undefined) === (flags.all === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'say whose: one workspace, or all.', { where: '--workspace, --all' });
-      await askAdmin(flags.admin, '/learning', new URLSearchParams(flags.workspace === undefined ? { all: 'true' } : { workspace: flags.workspace }), undefined, { tokenFile: flags.adminToken, method: 'DELETE' });
+      await askAdmin(flags.admin, '/learning', { query: new URLSearchParams(flags.workspace === undefined ? { all: 'true' } : { workspace: flags.workspace }), order: { method: 'DELETE', tokenFile: flags.adminToken } });
       process.stdout.write(flags.workspace === undefined ? 'All is forgotten.\n' : `What was learnt of ${flags.workspace} is forgotten.\n`);
     });
 }

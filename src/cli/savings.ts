@@ -32,7 +32,7 @@ export function registerSavings(program: Command): void {
 async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
   const by = (flags.by ?? '').split(',').filter((key) => key !== '');
   if (flags.admin !== undefined) {
-    return (await askAdmin(flags.admin, '/savings', new URLSearchParams({ window: flags.window, by: by.join(','), limit: String(limits.ledgerAnswers) }))) as SavingsReport;
+    return (await askAdmin(flags.admin, '/savings', { query: new URLSearchParams({ window: flags.window, by: by.join(','), limit: String(limits.ledgerAnswers) }) })) as SavingsReport;
   }
   const to = Date.now();
   const from = to - parseWindow(flags.window);

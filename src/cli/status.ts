@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
 import { statusText } from '../status/report.ts';
 import { replicaStatus, type ReplicaStatus } from '../status/replica.ts';
+import { adminUrl } from './ask-admin.ts';
 
 interface StatusFlags {
   readonly admin?: readonly string[];
@@ -55,15 +56,15 @@ async function atAddresses(addresses: readonly string[], { context, namespace, r
   if (context !== undefined || namespace !== undefined || release !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'an address is in no cluster.', { where: '--admin', fix: 'Leave --context, --namespace and --release out.' });
   const replicas = await Promise.all(
     addresses.map(async (address) => {
-      if (!URL.canParse(address)) throw new SluiceError('SLUICE_CLI_USAGE', `${address} is no URL.`, { where: '--admin', fix: 'Write http://host:port.' });
-      const ready = await askAddress(address, '/readyz').then(() => true, () => false);
-      return replicaStatus(address, ready, (path) => askAddress(address, path));
+      const url = adminUrl(address);
+      const ready = await askAddress(url, '/readyz').then(() => true, () => false);
+      return replicaStatus(address, ready, (path) => askAddress(url, path));
     }),
   );
   return { where: 'Sluice', wanted: null, replicas };
 }
 
-async function askAddress(address: string, path: string): Promise<string> {
+async function askAddress(address: URL, path: string): Promise<string> {
   const response = await fetch(new URL(path, address), { signal: AbortSignal.timeout(askMs) });
   if (!response.ok) throw new Error(`${path}: it answered ${response.status}`);
   return response.text();

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { ComparedBy, MetricFigures } from '../experiments/comparison.ts';
 import type { RolloutStatus } from '../experiments/rollout.ts';
 import type { ExperimentStatus } from '../experiments/trials.ts';
-import { askAdmin } from './ask-admin.ts';
+import { adminOption, askAdmin, tokenOption, type AdminQuestion } from './ask-admin.ts';
 import { alignColumns } from './columns.ts';
 
 interface Flags {
@@ -11,15 +11,13 @@ interface Flags {
   readonly adminToken?: string;
 }
 
-const adminOption = ['--admin <url>', "a running server's admin address", 'http://127.0.0.1:9901'] as const;
-const tokenOption = ['--admin-token <file>', 'file with the admin token, where the server has one'] as const;
 const jsonOption = ['--json', 'print JSON'] as const;
 
 /** `sluice rollout`, `sluice rollback`, `sluice experiments`: ask a running server, and give it orders. */
 export function registerTrials(program: Command): void {
   const rollout = program.command('rollout').description('how far a new policy has come');
   const showRollout = async (flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> => {
-    const status = (await askAdmin(flags.admin, path, undefined, 'SLUICE_TRIALS', method === 'POST' ? { tokenFile: flags.adminToken } : null)) as RolloutStatus;
+    const status = (await askAdmin(flags.admin, path, question(flags, method))) as RolloutStatus;
     process.stdout.write(flags.json === true ? `${JSON.stringify(status, null, 2)}\n` : rolloutText(status));
   };
   rollout
@@ -44,7 +42,7 @@ export function registerTrials(program: Command): void {
     .action((flags: Flags) => showRollout(flags, 'POST', '/rollout/rollback'));
   const experiments = program.command('experiments').description('A/B and shadow experiments: what they show');
   const showExperiments = async (flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> => {
-    const { experiments: found } = (await askAdmin(flags.admin, path, undefined, 'SLUICE_TRIALS', method === 'POST' ? { tokenFile: flags.adminToken } : null)) as { readonly experiments: readonly ExperimentStatus[] };
+    const { experiments: found } = (await askAdmin(flags.admin, path, question(flags, method))) as { readonly experiments: readonly ExperimentStatus[] };
     process.stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : experimentsText(found));
   };
   experiments
@@ -63,6 +61,10 @@ export function registerTrials(program: Command): void {
       .option(...jsonOption)
       .action((name: string, flags: Flags) => showExperiments(flags, 'POST', `/experiments/${encodeURIComponent(name)}/${verb}`));
   }
+}
+
+function question({ adminToken }: Flags, method: 'GET' | 'POST'): AdminQuestion {
+  return method === 'GET' ? {} : { order: { method, tokenFile: adminToken }, refusal: (status) => (status === 404 || status === 409 ? 'SLUICE_TRIALS' : undefined) };
 }
 
 function rolloutText({ stable, candidate, kept, rolledBack }: RolloutStatus): string {

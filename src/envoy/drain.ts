@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SluiceError } from '../errors.ts';
+import { reasonOf, SluiceError } from '../errors.ts';
 
 /** Time between two looks at what is open, in ms. */
 const lookMs = 250;
@@ -18,7 +18,7 @@ export async function drainEnvoy(admin: string, { leastMs, mostMs }: { readonly 
       if (!response.ok) throw new Error(`${path}: ${response.status}`);
       return await response.text();
     } catch (error) {
-      throw new SluiceError('SLUICE_ENVOY_ADMIN', error instanceof Error ? error.message : String(error), { where: admin, cause: error });
+      throw new SluiceError('SLUICE_ENVOY_ADMIN', `${reasonOf(error)}.`, { where: admin, cause: error });
     }
   };
   const start = performance.now();

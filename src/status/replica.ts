@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors.ts';
 import { metricTable } from '../provenance/metric-table.ts';
 import type { SavingsTotals } from '../provenance/recent.ts';
 import { parseMetrics, sumOf } from './metrics-text.ts';
@@ -53,7 +54,7 @@ export async function replicaStatus(name: string, ready: boolean, ask: Ask): Pro
     const [policyText, metricsText, savingsText] = await Promise.all([ask('/policy'), ask('/metrics'), ask('/savings')]);
     return { name, ready, state: 'asked', facts: factsOf(JSON.parse(policyText) as PolicyAnswer, metricsText, JSON.parse(savingsText) as SavingsTotals) };
   } catch (error) {
-    return { name, ready, state: 'unknown', why: error instanceof Error ? error.message : String(error) };
+    return { name, ready, state: 'unknown', why: reasonOf(error) };
   }
 }
 
