@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readExchange, rewritePath, spliceRequest } from './index.ts';
+import type { SpliceChanges } from './splice.ts';
 import type { Exchange, Recognition } from './types.ts';
 import { runs } from '../../test/support/fuzz.ts';
 
@@ -10,6 +11,10 @@ function exchangeOf(body: Buffer): Exchange {
   const read = readExchange(chat, body);
   if (!read.ok) throw new Error(read.reason);
   return read.exchange;
+}
+
+function splice(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer {
+  return Buffer.concat(spliceRequest(body, exchange, changes));
 }
 
 /** JSON text of any shape, with `model` keys at every depth, odd numbers and escapes. */
@@ -41,7 +46,7 @@ describe('splicing a model', () => {
         const exchange = exchangeOf(body);
         expect(exchange.model).toBe(models.at(-1));
         expect(exchange.modelSpans).toHaveLength(models.length);
-        const spliced = spliceRequest(body, exchange, { model: next, askUsage: false });
+        const spliced = splice(body, exchange, { model: next, askUsage: false });
         // Take the same pieces out of both: what is left must be equal byte for byte.
         const keep = (bytes: Buffer, spans: readonly { start: number; end: number }[]): string => {
           let from = 0;
@@ -63,19 +68,25 @@ describe('splicing a model', () => {
   it('keeps 64-bit integers, escapes and models inside messages and tools', () => {
     const json = '{"seed":12345678901234567890,"messages":[{"role":"user","content":"caf\\u00e9","model":"m"}],"model":"a","tools":[{"model":"t"}]}';
     const body = Buffer.from(json);
-    expect(spliceRequest(body, exchangeOf(body), { model: 'b"c', askUsage: false }).toString()).toBe(json.replace('"model":"a"', '"model":"b\\"c"'));
+    expect(splice(body, exchangeOf(body), { model: 'b"c', askUsage: false }).toString()).toBe(json.replace('"model":"a"', '"model":"b\\"c"'));
   });
 
   it('finds a model whose key is written with escapes', () => {
     const body = Buffer.from('{"mod\\u0065l":"a","messages":[]}');
-    expect(spliceRequest(body, exchangeOf(body), { model: 'b', askUsage: false }).toString()).toBe('{"mod\\u0065l":"b","messages":[]}');
+    expect(splice(body, exchangeOf(body), { model: 'b', askUsage: false }).toString()).toBe('{"mod\\u0065l":"b","messages":[]}');
   });
 
   it('adds the wish for usage as the first member', () => {
     const body = Buffer.from(' {"model":"a","stream":true,"messages":[]}');
-    const spliced = spliceRequest(body, exchangeOf(body), { askUsage: true });
+    const spliced = splice(body, exchangeOf(body), { askUsage: true });
     expect(JSON.parse(spliced.toString())).toEqual({ model: 'a', stream: true, messages: [], stream_options: { include_usage: true } });
     expect(spliced.toString().replace('"stream_options":{"include_usage":true},', '')).toBe(body.toString());
+  });
+
+  it('copies none of the body', () => {
+    const body = Buffer.from('{"messages":[{"role":"user","content":"hi"}],"model":"a","stream":true}');
+    const pieces = spliceRequest(body, exchangeOf(body), { model: 'b', askUsage: true });
+    expect(pieces.filter(({ buffer }) => buffer === body.buffer).reduce((sum, { length }) => sum + length, 0)).toBeGreaterThanOrEqual(body.length - 3);
   });
 
   it('puts a model into a path, percent-encoded, and leaves the query', () => {

@@ -9,8 +9,8 @@ export interface SpliceChanges {
 
 const includeUsage = Buffer.from('"stream_options":{"include_usage":true},');
 
-/** A copy of the body with the changes; every other byte is as it came. The body must be the one that was read. */
-export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer {
+/** The body with the changes, in pieces; every other byte is as it came, and lies where it was. The body must be the one that was read. */
+export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer[] {
   const pieces: Buffer[] = [];
   let from = 0;
   if (changes.askUsage) {
@@ -25,7 +25,7 @@ export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceC
     }
   }
   pieces.push(body.subarray(from));
-  return Buffer.concat(pieces);
+  return pieces;
 }
 
 /** The path with another model in the place of its own; the query and all else stay. */

@@ -88,6 +88,16 @@ describe('the codec against the reference', () => {
     );
   });
 
+  it('writes a body in pieces as it would be whole', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(0, 1, 100, 16_383, 16_384, 40_000), { maxLength: 6 }), fc.nat(9), (sizes, lead) => {
+        const body = sizes.map((bytes, index) => Buffer.alloc(bytes, index));
+        const whole: Reply = { kind: 'continue', phase: 'request-body', body: Buffer.concat(body), clearRouteCache: true };
+        expect(Buffer.concat(encodeReplyPieces({ ...whole, body }, lead)).subarray(lead).equals(encodeReply(whole))).toBe(true);
+      }),
+    );
+  });
+
   it('asks for the buffered body and for no other phase', () => {
     expect(decodeResponse(encodeReply({ kind: 'continue', phase: 'request-headers', requestBodyMode: 'BUFFERED' }))).toMatchObject({
       mode_override: { request_header_mode: 'SEND', response_header_mode: 'SKIP', request_body_mode: 'BUFFERED', response_trailer_mode: 'SKIP' },

@@ -1,4 +1,4 @@
-import type { HeaderMap, HeaderMutation, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
+import type { Body, HeaderMap, HeaderMutation, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
 import { bytesField, doubleField, encodeParts, encodePieces, messageField, stringField, varintField, WireError, WireReader, type Part } from './wire.ts';
 
 /** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */
@@ -260,9 +260,10 @@ function replyParts(reply: Reply): Part[] {
   return parts;
 }
 
-function withLength(headers: HeaderMutation | undefined, body: Buffer | undefined): HeaderMutation | undefined {
+function withLength(headers: HeaderMutation | undefined, body: Body | undefined): HeaderMutation | undefined {
   if (body === undefined) return headers;
-  return { set: [...(headers?.set ?? []), ['content-length', String(body.length)]], remove: headers?.remove ?? [] };
+  const length = Buffer.isBuffer(body) ? body.length : body.reduce((sum, piece) => sum + piece.length, 0);
+  return { set: [...(headers?.set ?? []), ['content-length', String(length)]], remove: headers?.remove ?? [] };
 }
 
 function headerMutation(field: number, mutation: HeaderMutation): Part {

@@ -38,13 +38,16 @@ export type SluiceMetadata = Readonly<Record<string, MetadataValue>>;
 /** How much of a body Envoy sends from here on. */
 export type BodyMode = 'NONE' | 'BUFFERED';
 
+/** A body in pieces that follow each other: a changed one is mostly views of the one that came, so that nothing large is copied. */
+export type Body = Buffer | readonly Buffer[];
+
 export type Reply =
   | {
       readonly kind: 'continue';
       readonly phase: Phase['kind'];
       readonly headers?: HeaderMutation;
       /** Replaces the body (only in a request-body reply). */
-      readonly body?: Buffer;
+      readonly body?: Body;
       readonly clearRouteCache?: boolean;
       readonly metadata?: SluiceMetadata;
       /** Only in replies to request headers: the request body mode from here on. */
@@ -150,7 +153,7 @@ export type BodyPlan =
   | {
       readonly kind: 'forward';
       /** New body; absent = unchanged. */
-      readonly body?: Buffer;
+      readonly body?: Body;
       readonly headers?: HeaderMutation;
       readonly clearRouteCache?: boolean;
       readonly metadata?: SluiceMetadata;
@@ -187,7 +190,7 @@ export interface Attempt {
 }
 
 export type AttemptRequest =
-  | { readonly kind: 'forward'; readonly body?: Buffer; readonly headers: HeaderMutation; readonly metadata: SluiceMetadata }
+  | { readonly kind: 'forward'; readonly body?: Body; readonly headers: HeaderMutation; readonly metadata: SluiceMetadata }
   | (BodyPlan & { readonly kind: 'respond' });
 
 /** The answer is for the app. */

@@ -158,20 +158,30 @@ export function doubleField(field: number, value: number): Part {
   return { size: varintSize(tag) + 8, large: 0, write: (target, at) => target.writeDoubleLE(value, putVarint(target, at, tag)) };
 }
 
-/** A bytes field, copied at the end, once or not at all. */
-export function bytesField(field: number, value: Uint8Array): Part {
+/** A bytes field, of one piece or of some that follow each other; each is copied at the end, once or not at all. */
+export function bytesField(field: number, value: Uint8Array | readonly Uint8Array[]): Part {
   const tag = (field << 3) | 2;
+  const pieces = value instanceof Uint8Array ? [value] : value;
+  let length = 0;
+  let large = 0;
+  for (const piece of pieces) {
+    length += piece.length;
+    if (piece.length >= largeBytes) large += piece.length;
+  }
   return {
-    size: varintSize(tag) + varintSize(value.length) + value.length,
-    large: value.length >= largeBytes ? value.length : 0,
+    size: varintSize(tag) + varintSize(length) + length,
+    large,
     write(target, at, cuts) {
-      const start = putVarint(target, putVarint(target, at, tag), value.length);
-      if (cuts !== undefined && value.length >= largeBytes) {
-        cuts.push({ at: start, bytes: value });
-        return start;
+      let next = putVarint(target, putVarint(target, at, tag), length);
+      for (const piece of pieces) {
+        if (cuts !== undefined && piece.length >= largeBytes) {
+          cuts.push({ at: next, bytes: piece });
+          continue;
+        }
+        target.set(piece, next);
+        next += piece.length;
       }
-      target.set(value, start);
-      return start + value.length;
+      return next;
     },
   };
 }

@@ -88,7 +88,7 @@ function bodyOf(plan: RequestPlan, body: string): BodyPlan {
 
 function forwarded(plan: BodyPlan): { body: string | undefined; headers: Readonly<Record<string, string>>; remove: readonly string[]; clear: boolean } {
   if (plan.kind !== 'forward') throw new Error('not forwarded');
-  return { body: plan.body?.toString(), headers: Object.fromEntries(plan.headers?.set ?? []), remove: plan.headers?.remove ?? [], clear: plan.clearRouteCache ?? false };
+  return { body: plan.body === undefined ? undefined : Buffer.concat([plan.body].flat()).toString(), headers: Object.fromEntries(plan.headers?.set ?? []), remove: plan.headers?.remove ?? [], clear: plan.clearRouteCache ?? false };
 }
 
 describe('the pipeline', () => {

@@ -15,7 +15,7 @@ import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { ChainStyle } from '../envoy/versions.ts';
 import type { OnlineLearner, RouterView } from '../online/learner.ts';
 import type { LearningMark } from '../online/types.ts';
-import type { BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
+import type { Body, BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 import type { TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
@@ -243,7 +243,7 @@ function rewritePlan(
   const set: (readonly [string, string])[] = [...readableAnswer.set];
   const remove: string[] = [];
   let path = context.path;
-  let newBody = body;
+  let newBody: Body = body;
   if (exchange.pathModel !== null) {
     if (changesModel) path = rewritePath(path, exchange, decision.served.model);
   }
