@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadCatalog } from '../src/catalog/index.ts';
+import { nodeFlags } from '../src/cli/node-flags.ts';
 import { freePorts } from '../src/demo/stack.ts';
 import { requireEnvoy } from '../src/envoy/binary.ts';
 import { renderEnvoy } from '../src/envoy/render.ts';
@@ -86,7 +87,7 @@ async function main(): Promise<void> {
   for (const { name, text } of files) writeFileSync(join(policy, name), text);
   const socket = join(folder, 'sluice.sock');
   const ports = await freePorts(variants.length * 2 + 1);
-  const sluice = start(process.execPath, ['--max-semi-space-size=32', join(root, 'src/cli/index.ts'), 'serve', '--policy', policy, '--listen', `unix:${socket}`, '--admin', `127.0.0.1:${ports.at(-1)!}`, '--log', join(folder, 'sluice.log')]);
+  const sluice = start(process.execPath, [...nodeFlags, join(root, 'src/cli/index.ts'), 'serve', '--policy', policy, '--listen', `unix:${socket}`, '--admin', `127.0.0.1:${ports.at(-1)!}`, '--log', join(folder, 'sluice.log')]);
   await untilFile(noopSocket);
   await untilFile(socket);
   const { generation, problems } = compilePolicy(files, { catalog: await loadCatalog() });

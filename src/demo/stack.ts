@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../cli/node-flags.ts';
 import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
 import { requireEnvoy } from '../envoy/binary.ts';
@@ -80,7 +81,7 @@ export class Stack {
 
   async startSluice(): Promise<void> {
     const { source = { args: ['--policy', this.policyFolder], env: {} } } = this.#options;
-    const args = [entry, 'serve', ...source.args, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--ledger', this.ledgerFile, '--budgets', join(this.folder, 'budgets.json'), '--grace', '5', ...(this.#options.serve ?? [])];
+    const args = [...nodeFlags, entry, 'serve', ...source.args, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--ledger', this.ledgerFile, '--budgets', join(this.folder, 'budgets.json'), '--grace', '5', ...(this.#options.serve ?? [])];
     const errors = openSync(join(this.folder, 'sluice.err'), 'a');
     this.#sluice = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', errors], env: { ...process.env, ...this.#options.env, ...source.env } });
     this.adminUrl = `http://127.0.0.1:${this.#adminPort}`;
