@@ -6,7 +6,7 @@ import type { CacheSettings } from './types.ts';
 
 /** Changes when the meaning of a key does, so that no old entry is found under it. */
 const keyVersion = 'sluice-cache-1';
-const nearVersion = 'sluice-cache-near-1';
+const nearVersion = 'sluice-cache-near-2';
 
 /** Top-level members that say who asks, how the answer is carried, or where it is billed; they do not shape the answer. */
 const ignoredMembers: ReadonlySet<string> = new Set([

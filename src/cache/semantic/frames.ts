@@ -1,0 +1,117 @@
+import { functionWords, prepositions } from './words.ts';
+
+/** What is asked for, and about what. Two questions ask the same when both are the same. */
+export interface Framed {
+  readonly frame: string;
+  readonly rest: string;
+  /** The frame stands for more than one way to ask, and where little is said the difference may be what matters. */
+  readonly loose: boolean;
+}
+
+const anyoneDoes = /^how (?:to |do (?:to |(?:i|we|one|someone|anyone|person) (?:to )?(?:go about )?))|^what (?:should|can|could|do|must) (?:i|we|one|someone) (?:have to |need to )?do (?:in order )?to /;
+const youDo = /^how (?:do|did) (?:you|people) (?:go about )?|^what (?:should|can|could|do|must) (?:you|people) (?:have to |need to )?do (?:in order )?to /;
+const way = /^(?:what (?:is|are) (?:(?:of|best|good|great|different|effective|possible|proper|right|correct|various|ideal) |most (?:efficient|effective) )*(?:way|method|technique|strategy|tip|trick|step) |is there (?:any )?(?:(?:good|possible) )?way )(?:(?:to|i can|for me to) |(?:for|of|in) (?=\S+ing(?: |$)))/;
+const superlative = /^(what|who|where) (?:is|are) (?:of )?((?:most|least) \S+|\p{L}{2,}est|best|worst|top(?! \d)) (.+)$/u;
+const bestOf = /^what ((?:\S+ ){1,3})(?:is|are) best(?= |$)(?! (?:known|described|suited))(.*)$/;
+const favorite = /^(?:what|who) (?:is|are) your (?:(?:personal|most|all time) )?favorite (.+)$/;
+const difference = /^what (?:is|are) (?:main |basic |key )?difference between (.+?) (?:and|or|versus) ((?:(?! and ).)+?)((?: (?:in|for|with|as|when) .+)?)$/;
+const feeling = /^(?:what (is|was) it (?:feel )?like (?:to )?|(?:what|how) do it feel (?:like )?(?:to )?)(.+)$/;
+const whyIt = /^why (?:do )?(.+)$/;
+
+/** Words in -est that are no superlatives. */
+const noSuperlative: ReadonlySet<string> = new Set(['interest', 'forest', 'west', 'quest', 'request', 'guest', 'test', 'rest', 'contest', 'protest', 'harvest', 'invest', 'conquest', 'arrest', 'chest', 'nest', 'digest', 'honest', 'modest', 'latest', 'northwest', 'southwest', 'midwest', 'budapest', 'everest']);
+
+/** Where one of these stands, more than one thing is said, and the order says how they hang together. */
+const joined = /(?:^| )(?:if|when|that|because|while|who|whom|whose|where|whether|why|how|what|which|not|no|never|and|or|but|instead|more|less|than|as|so|i|you|we|they|he|she|it|is|are|was|were|do|did|can|will)(?: |$)/;
+
+/** Finds what is asked for; `loosely` takes frames that are only nearly the same for the same. */
+export function framed(words: string, loosely: boolean): Framed {
+  return doing(words) ?? superlativeOf(words, loosely) ?? other(words, loosely);
+}
+
+/** "How do I …", in one of its many forms. */
+function doing(words: string): Framed | null {
+  const [strict, you, ways] = [anyoneDoes.exec(words), youDo.exec(words), way.exec(words)];
+  const found = strict ?? you ?? ways;
+  if (found === null) return null;
+  const loose = strict === null;
+  const [verb = '', ...rest] = words.slice(found[0].length).split(' ');
+  // Whose it is does not matter in "how do I delete my account".
+  const object = ` ${rest.join(' ')}`.replace(/ (?:my|our)(?= )/g, '').replace(loose ? / your(?= )/g : / (?!)/g, '').trim();
+  return { frame: 'how', rest: orderless(`${stem(verb)} ${object}`.trim().replace(/^learn (?:how )?to /, 'learn ').replace(/^learn about /, 'learn ')), loose };
+}
+
+function superlativeOf(words: string, loosely: boolean): Framed | null {
+  const best = bestOf.exec(words);
+  const plain = best === null ? words : `what is best ${best[1]!.trim()}${best[2]!}`;
+  const [, who, most, about] = superlative.exec(loosely ? plain.replace(/^what (?:is|are) (?:good|great) /, 'what is best ') : plain) ?? [];
+  if (who === undefined || most === undefined || about === undefined || noSuperlative.has(most)) return null;
+  const bare = about
+    .replace(/ ?\b(?:of )?all time\b/, '')
+    .replace(/ (?:in|of) life$/, '')
+    .replace(/ you (?:have )?(?:seen|saw|see|read|watched|heard|used|found|come across)$/, '')
+    .replace(/ to (?:watch|read|buy|use|eat)$/, '')
+    .replace(/ (?:made|available)$/, '');
+  return { frame: `${who} ${most === 'top' ? 'best' : most}`, rest: orderless(infinitives(loosely ? bare.replace(/ (?:in|of) (?:world|earth)$/, '') : bare)), loose: false };
+}
+
+function other(words: string, loosely: boolean): Framed {
+  const liked = favorite.exec(words);
+  if (liked !== null) return { frame: 'favorite', rest: liked[1]!, loose: false };
+  const differ = difference.exec(words);
+  if (differ !== null) {
+    // It is the same from either side.
+    const [a = '', b = ''] = [differ[1]!, differ[2]!].sort();
+    return { frame: 'difference', rest: `${a} | ${b} |${differ[3]!}`, loose: false };
+  }
+  const felt = feeling.exec(words);
+  if (felt !== null) {
+    const [verb = '', ...rest] = felt[2]!.split(' ');
+    return { frame: felt[1] === 'was' ? 'felt' : 'feels', rest: [verb === 'being' ? 'be' : stem(verb), ...rest].join(' '), loose: false };
+  }
+  const why = whyIt.exec(words);
+  if (why !== null) return reason(why[1]!.split(' '));
+  return { frame: '', rest: loosely ? words.replace(/\bare\b/g, 'is') : words, loose: false };
+}
+
+/** "Why X is Y" is "why is X Y". */
+function reason(words: readonly string[]): Framed {
+  const moved = words.filter((word) => auxiliaries.has(word));
+  return moved.length === 1 ? { frame: `why ${moved[0]!}`, rest: words.filter((word) => !auxiliaries.has(word)).join(' '), loose: false } : { frame: 'why', rest: words.join(' '), loose: false };
+}
+
+const auxiliaries: ReadonlySet<string> = new Set(['is', 'are', 'was', 'were', 'did', 'has', 'have']);
+
+/** "For learning" and "to learn" are one. */
+function infinitives(words: string): string {
+  return words.replace(/(?:^| )(?:for|of|in) ([a-z]{3,}ing)(?= |$)/g, (_all, verb: string) => ` ~${stem(verb)}`).replace(/(?:^| )to ([a-z]+)(?= |$)/g, (_all, verb: string) => ` ~${stem(verb)}`).trim();
+}
+
+/** The phrases that begin with a preposition or "to do", in the order of the alphabet; as they are where one comes twice, or the order may say something. */
+function orderless(words: string): string {
+  if (joined.test(words)) return words;
+  const phrases: string[][] = [[]];
+  const begun = new Set<string>();
+  for (const word of words.split(' ')) {
+    const begins = prepositions.has(word) ? word : word.startsWith('~') ? '~' : null;
+    if (begins !== null && begun.has(begins)) return words;
+    if (begins !== null) {
+      begun.add(begins);
+      phrases.push([]);
+    }
+    phrases.at(-1)!.push(word);
+  }
+  const [head = '', ...others] = phrases.map((phrase) => phrase.join(' '));
+  return [head, ...others.sort()].join(' ').trim();
+}
+
+function stem(verb: string): string {
+  let base = verb;
+  if (verb.length >= 6 && verb.endsWith('ing') && /[aeiouy]/.test(verb.slice(0, -3))) base = verb.slice(0, -3).replace(/([bdgmnprt])\1$/, '$1');
+  return base.length >= 4 && base.endsWith('e') ? base.slice(0, -1) : base;
+}
+
+/** How many of the words say what a question is about. */
+export function evidence(rest: string): number {
+  return rest.split(' ').filter((word) => !functionWords.has(word)).length;
+}
