@@ -85,9 +85,9 @@ class JsonReader implements AnswerReader {
 
   push(chunk: Uint8Array): boolean {
     const bytes = asBuffer(chunk);
-    if (!this.#started && bytes.length > 0) {
+    const first = this.#started ? undefined : bytes.find((byte) => byte > 0x20);
+    if (first !== undefined) {
       this.#started = true;
-      const first = bytes.find((byte) => byte > 0x20);
       if (first === 0x5b && this.#head.api === 'gemini-generate') {
         this.#array = new JsonArraySplitter((element) => readEvent(this.#head.api, element, this.#facts));
       }

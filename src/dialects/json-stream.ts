@@ -1,11 +1,12 @@
 import { limits } from '../limits.ts';
 
 /**
- * Splits a top-level JSON array (Gemini's stream without alt=sse) into its elements as they arrive. Elements above
- * limits.sseEventBytes are skipped and counted.
+ * Splits a top-level JSON array (Gemini's stream without alt=sse) into its elements as they arrive. Elements of which
+ * more than `most` bytes would have to be held are skipped and counted.
  */
 export class JsonArraySplitter {
   readonly #onElement: (element: Buffer) => void;
+  readonly #most: number;
   #pieces: Buffer[] = [];
   #held = 0;
   #depth = 0;
@@ -16,7 +17,8 @@ export class JsonArraySplitter {
   /** True once the array's closing bracket was seen. */
   closed = false;
 
-  constructor(onElement: (element: Buffer) => void) {
+  constructor(onElement: (element: Buffer) => void, most: number = limits.sseEventBytes) {
+    this.#most = most;
     this.#onElement = onElement;
   }
 
@@ -48,7 +50,7 @@ export class JsonArraySplitter {
   #hold(piece: Buffer): void {
     if (this.#overflow) return;
     this.#held += piece.length;
-    if (this.#held > limits.sseEventBytes) {
+    if (this.#held > this.#most) {
       this.#overflow = true;
       this.#pieces = [];
     } else {

@@ -18,7 +18,7 @@ import {
   unpadded,
   type ErrorCode,
 } from './frames.ts';
-import { CompressionError, HeaderDecoder, type Header } from './hpack.ts';
+import { CompressionError, HeaderDecoder, headerTableBytes, tableOfNothing, type Header } from './hpack.ts';
 import { Http2Stream, refusal, type StreamOwner } from './stream.ts';
 
 /** Told once per stream: who takes it. */
@@ -59,6 +59,8 @@ export class Http2Connection {
   #goAwayAt = maxWindow;
   #draining = false;
   #received = 0;
+  /** The table of our own header blocks: nothing is ever put there, but a peer that wants a smaller one has to be told so once. */
+  #table: 'unused' | 'to-close' | 'closed' = 'unused';
   #sendWindow = defaultWindow;
   #peerStreamWindow = defaultWindow;
   #out: Buffer[] = [];
@@ -121,6 +123,13 @@ export class Http2Connection {
       this.#flushing = false;
       this.#flush();
     });
+  }
+
+  /** A header block as it has to be sent now. */
+  headerBlock(block: Buffer): Buffer {
+    if (this.#table !== 'to-close') return block;
+    this.#table = 'closed';
+    return Buffer.concat([tableOfNothing, block]);
   }
 
   /** How many of `wanted` bytes of DATA the connection's window grants now; they are taken from it. Zero: the stream is called again later. */
@@ -359,11 +368,13 @@ export class Http2Connection {
     if ((flags & flag.ack) !== 0) return;
     if (payload.length % 6 !== 0) throw new ConnectionError(errorCode.frameSize, 'settings of a wrong size');
     for (let at = 0; at < payload.length; at += 6) {
-      if (payload.readUInt16BE(at) !== setting.initialWindowSize) continue;
-      const window = payload.readUInt32BE(at + 2);
-      if (window > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window too large');
-      const change = window - this.#peerStreamWindow;
-      this.#peerStreamWindow = window;
+      const key = payload.readUInt16BE(at);
+      const to = payload.readUInt32BE(at + 2);
+      if (key === setting.headerTableSize && to < headerTableBytes && this.#table === 'unused') this.#table = 'to-close';
+      if (key !== setting.initialWindowSize) continue;
+      if (to > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window too large');
+      const change = to - this.#peerStreamWindow;
+      this.#peerStreamWindow = to;
       for (const stream of [...this.#streams.values()]) this.#grow(stream, change);
     }
     this.write(settingsAck);

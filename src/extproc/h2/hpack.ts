@@ -18,6 +18,9 @@ const staticTable: readonly (readonly [string, string])[] = (
 /** The size that a peer may use before it has heard of another (RFC 7541, 4.2), and the one that is kept here. */
 export const headerTableBytes = 4096;
 
+/** A change of the table's size to zero, at the head of a block (RFC 7541, 6.3). */
+export const tableOfNothing: Buffer = Buffer.from([0x20]);
+
 /** What an entry counts beyond its name and value (RFC 7541, 4.1). */
 const entryOverhead = 32;
 

@@ -43,7 +43,7 @@ export class Http2Stream {
   /** The response's header block; with `end` there is nothing else. */
   respond(block: Buffer, end: boolean): void {
     if (this.over) return;
-    this.#connection.write(frameOf(frameType.headers, flag.endHeaders | (end ? flag.endStream : 0), this.id, block));
+    this.#connection.write(frameOf(frameType.headers, flag.endHeaders | (end ? flag.endStream : 0), this.id, this.#connection.headerBlock(block)));
     if (end) this.#finish();
   }
 
@@ -128,7 +128,7 @@ export class Http2Stream {
   }
 
   #sendTrailers(block: Buffer): void {
-    this.#connection.write(frameOf(frameType.headers, flag.endHeaders | flag.endStream, this.id, block));
+    this.#connection.write(frameOf(frameType.headers, flag.endHeaders | flag.endStream, this.id, this.#connection.headerBlock(block)));
     this.#finish();
   }
 
