@@ -40,10 +40,14 @@ function render(format: ValidateFlags['format'], problems: readonly Problem[], b
         .join('');
     case 'text': {
       const errors = problems.filter(({ level }) => level === 'error').length;
-      const summary = `${files} file${files === 1 ? '' : 's'}: ${errors} errors, ${problems.length - errors} warnings. ${bad ? 'The server would refuse this policy.' : 'The server would take this policy.'}`;
+      const summary = `${counted(files, 'file')}: ${counted(errors, 'error')}, ${counted(problems.length - errors, 'warning')}. ${bad ? 'The server would refuse this policy.' : 'The server would take this policy.'}`;
       return `${problems.length === 0 ? '' : `${renderProblems(problems)}\n`}${summary}\n`;
     }
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** The runner's own escapes: without them a line break would end the command. */

@@ -50,9 +50,24 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
   const loaded = sorted.flatMap((file) => loadFile(file, problems) ?? []);
   if (sorted.length === 0) problems.push(plainProblem('', 'empty', 'there is no policy here', 'Write at least `version: 1`.'));
   // What one file lacks would look wrong in the others: settings are checked once every file can be read.
-  if (loaded.length < sorted.length || sorted.length === 0) return { generation: null, problems: withoutSecrets(problems, sorted) };
+  if (loaded.length < sorted.length || sorted.length === 0) return { generation: null, problems: shown(problems, sorted) };
   const generation = build(loaded, sorted, options, problems);
-  return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems: withoutSecrets(problems, sorted) };
+  return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems: shown(problems, sorted) };
+}
+
+/** Problems as people read them: from the top of each file down, without those that another one explains, and without secrets. */
+function shown(problems: readonly Problem[], files: readonly PolicyFile[]): readonly Problem[] {
+  const place = new Map(files.map(({ name }, at) => [name, at]));
+  const kept = problems.filter((problem) => problem.code !== 'no-candidates' || !problems.some((other) => explains(other, problem)));
+  const inOrder = [...kept].sort((a, b) => (place.get(a.file) ?? 0) - (place.get(b.file) ?? 0) || a.line - b.line || a.column - b.column);
+  return withoutSecrets(inOrder, files);
+}
+
+/** A tier that lacks candidates may have one whose name is misspelt: that is said already. */
+function explains(other: Problem, lacking: Problem): boolean {
+  if (other.code !== 'unknown-model' || other.level !== 'error' || other.file !== lacking.file) return false;
+  const section = /^(.*?)\.(?:candidates|tiers|overrides|rules)\b/.exec(lacking.path)?.[1] ?? '';
+  return other.path.startsWith(`${section}.candidates`) || other.path.startsWith('defaults.candidates');
 }
 
 /** Problems quote names from the policy, and a misplaced key may be one: no message shows it. */

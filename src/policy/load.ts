@@ -1,6 +1,5 @@
-import type { z } from 'zod';
-import { didYouMean, nearest } from './nearest.ts';
 import { policySchema, type PolicyDocument } from './schema.ts';
+import { schemaProblems } from './schema-problems.ts';
 import { findSecrets } from './secrets.ts';
 import { SourceFile, type PolicyFile } from './source-map.ts';
 import type { Problem } from './types.ts';
@@ -58,50 +57,6 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? (node as Record<PropertyKey, unknown>)[key] : undefined), value);
 }
 
-function schemaProblems(source: SourceFile, issue: z.core.$ZodIssue, value: unknown): Problem[] {
-  const message = lowerFirst(issue.message.replace(/^Invalid (?:input|option): /, ''));
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(issue.path);
-    return issue.keys.map((key) =>
-      source.problem('error', 'unknown-key', [...issue.path, key], `there is no setting called ${key} here`, didYouMean(key, known, known.length === 0 ? 'Remove it.' : `Known: ${known.join(', ')}.`)),
-    );
-  }
-  if (value === undefined && issue.path.length > 0) return [source.problem('error', 'missing', issue.path, `${String(issue.path.at(-1))} is missing`, `Add it: ${message}.`)];
-  if (issue.code === 'invalid_value') {
-    const likely = typeof value === 'string' ? nearest(value, issue.values.map(String), 1) : [];
-    return [source.problem('error', 'schema', issue.path, message, likely.length === 0 ? `Write one of ${issue.values.map(String).join(', ')}.` : `Did you mean ${likely[0]!}?`)];
-  }
-  if (issue.code === 'too_big' || issue.code === 'too_small') return [source.problem('error', 'range', issue.path, message, 'Choose a value within that range.')];
-  return [source.problem('error', 'schema', issue.path, message, 'docs/policy.md says what is allowed here.')];
-}
-
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-/** The keys that the schema knows at a path; empty where keys are free. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = policySchema;
-  for (const key of path) {
-    const definition = unwrap(schema);
-    if (definition?.type === 'object') schema = definition.shape?.[String(key)];
-    else if (definition?.type === 'array') schema = definition.element;
-    else if (definition?.type === 'record') schema = definition.valueType;
-    else return [];
-  }
-  return Object.keys(unwrap(schema)?.shape ?? {});
-}
-
-interface Definition {
-  readonly type: string;
-  readonly shape?: Readonly<Record<string, unknown>>;
-  readonly element?: unknown;
-  readonly valueType?: unknown;
-  readonly innerType?: unknown;
-}
-
-function unwrap(schema: unknown): Definition | null {
-  let definition = (schema as { def?: Definition } | undefined)?.def ?? null;
-  while (definition !== null && definition.innerType !== undefined) definition = (definition.innerType as { def: Definition }).def;
-  return definition;
 }

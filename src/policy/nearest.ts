@@ -2,7 +2,8 @@
 export function nearest(wanted: string, known: Iterable<string>, most = 3): string[] {
   const scored: { name: string; distance: number }[] = [];
   const lower = wanted.toLowerCase();
-  const bound = Math.max(2, Math.ceil(wanted.length / 3));
+  // Of a word of three letters or less, another one is no slip of the pen.
+  const bound = wanted.length <= 3 ? 1 : Math.max(2, Math.ceil(wanted.length / 3));
   for (const name of known) {
     const distance = edits(lower, name.toLowerCase(), bound);
     if (distance <= bound) scored.push({ name, distance });

@@ -7,6 +7,7 @@ import type { Overlay } from './experiments.ts';
 import { compileFallback } from './fallback.ts';
 import { compileGrading } from './grading.ts';
 import { compileLearned, compileLearning } from './learned.ts';
+import { celAdvice } from './cel-advice.ts';
 import { didYouMean } from './nearest.ts';
 import { compileSessions } from './sessions.ts';
 import { Reporter, type Place } from './reporter.ts';
@@ -36,6 +37,8 @@ export class SectionCompiler {
   /** Sections that say what is routed, and whether any provider's traffic can be: a list may be for one of them only. */
   readonly #routable = new Map<string, { readonly place: Place; any: boolean }>();
 
+  /** Tiers that are routed and have no candidate, and for which providers' traffic. */
+  readonly #bareTiers = new Map<string, { readonly place: Place; readonly tier: Tier; readonly names: Set<string> }>();
   readonly #expressions = new Map<string, CompiledExpression>();
   readonly #patterns = new Map<string, CompiledPattern>();
   /** Every model's name, once a hint needs them. */
@@ -65,8 +68,7 @@ export class SectionCompiler {
     const active = (settings.mode ?? 'enabled') !== 'off';
     if (mine && active) {
       for (const tier of routed) {
-        if (candidates[tier].length > 0) continue;
-        this.#say('error', 'no-candidates', place('candidates'), [], `tier ${tier} is routed for ${provider.name} and has no candidate`, `List models under candidates.${tier}, or leave ${tier} out of tiers.`);
+        if (candidates[tier].length === 0) this.#bare(place('candidates'), tier, provider.name);
       }
     }
     if (mine) for (const key of ['overrides', 'rules'] as const) this.#checkTiersOf(settings[key] ?? [], candidates, place(key));
@@ -123,9 +125,19 @@ export class SectionCompiler {
   /** To be called once, after all sections: says what no provider's traffic can use. */
   finish(): void {
     this.#targets.finish();
+    for (const { place, tier, names } of this.#bareTiers.values()) {
+      this.#say('error', 'no-candidates', place, [], `tier ${tier} is routed for ${[...names].join(', ')} and has no candidate`, `List models under candidates.${tier}, or leave ${tier} out of tiers.`);
+    }
     for (const { place, any } of this.#routable.values()) {
       if (!any) this.#say('error', 'no-candidates', place, [], 'tiers are routed and no traffic of this section has a candidate', 'List models under candidates, or set tiers to [].');
     }
+  }
+
+  #bare(place: Place, tier: Tier, provider: string): void {
+    const key = [place.source.file.name, ...place.base, tier].join('\n');
+    const found = this.#bareTiers.get(key);
+    if (found === undefined) this.#bareTiers.set(key, { place, tier, names: new Set([provider]) });
+    else found.names.add(provider);
   }
 
   #say(...said: Parameters<Reporter['say']>): void {
@@ -256,7 +268,7 @@ export class SectionCompiler {
       this.#checkRepeated(seen, document.when.replace(/\s+/g, ' ').trim(), document.name, place, at);
       const expression = this.#expression(document.name, document.when);
       if (!expression.ok) {
-        this.#reporter.sayInside('error', 'cel', place, [at, 'when'], expression.offset, `${expression.message} (at character ${expression.offset + 1})`, 'The variables and their types are in docs/policy.md.');
+        this.#reporter.sayInside('error', 'cel', place, [at, 'when'], expression.offset, `${expression.message} (at character ${expression.offset + 1})`, celAdvice(document.when, expression.message, expression.offset));
         return [];
       }
       if (expression.constant === false) this.#say('error', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true`, 'Remove it.');

@@ -1,4 +1,4 @@
-import { isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from 'yaml';
+import { isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type ErrorCode, type Node } from 'yaml';
 import type { Problem, ProblemLevel } from './types.ts';
 
 export interface PolicyFile {
@@ -24,15 +24,21 @@ export class SourceFile {
 
   /** Problems of the YAML itself. */
   syntaxProblems(): Problem[] {
-    return this.document.errors.map((error) => ({
-      level: 'error',
-      code: 'yaml',
-      file: this.file.name,
-      ...this.#position(error.pos[0]),
-      path: '',
-      message: error.message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, ''),
-      fix: 'Correct the YAML; a linter or `kubectl apply --dry-run=client` shows the same place.',
-    }));
+    const { errors } = this.document;
+    // One mistake of indentation or a colon gives two errors at one place.
+    const first = errors.filter((error, at) => errors.findIndex(({ pos }) => pos[0] === error.pos[0]) === at);
+    return first.map(({ code, message, pos }) => {
+      const key = code === 'DUPLICATE_KEY' ? /^[\w.-]+/.exec(this.file.text.slice(pos[0]))?.[0] : undefined;
+      return {
+        level: 'error',
+        code: 'yaml',
+        file: this.file.name,
+        ...this.#position(pos[0]),
+        path: '',
+        message: key === undefined ? lowerFirst(message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '')).replace(/\.$/, '') : `${key} stands here twice`,
+        fix: yamlFixes[code] ?? 'Correct the YAML here or in the line above.',
+      };
+    });
   }
 
   /** The document as plain values; aliases are bounded. Throws on too many, and on keys that are lists or maps. */
@@ -97,6 +103,18 @@ export class SourceFile {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(1, line) + (this.file.lineOffset ?? 0), column: Math.max(1, col) + (this.file.columnOffset ?? 0) };
   }
+}
+
+const yamlFixes: Readonly<Partial<Record<ErrorCode, string>>> = {
+  TAB_AS_INDENT: 'Indent with spaces.',
+  DUPLICATE_KEY: 'Keep one of them.',
+  BLOCK_AS_IMPLICIT_KEY: 'Put a text that holds ": " in quotes, and indent the keys of one map alike.',
+  MULTILINE_IMPLICIT_KEY: 'Put a text that holds ": " in quotes, and indent the keys of one map alike.',
+  BAD_INDENT: 'Indent the keys of one map, and the entries of one list, alike.',
+};
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 /** An entry of a list is shown where it begins; a map under a key at its key. */

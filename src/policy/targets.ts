@@ -1,7 +1,7 @@
 import type { Catalog, ModelEntry } from '../catalog/types.ts';
 import type { Tier } from '../classify/types.ts';
 import { translatable } from '../dialects/translatable.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean, nearest } from './nearest.ts';
 import type { Place, Reporter } from './reporter.ts';
 import type { Provider, TargetRef } from './types.ts';
 
@@ -50,6 +50,12 @@ export class Targets {
       const owners = named === undefined ? [...this.#providers.values()] : [named];
       const models = owners.flatMap(({ catalogProvider }) => this.#catalog.models(catalogProvider).map((entry) => entry.model));
       const wanted = named === undefined ? text : text.slice(slash + 1);
+      const prefix = named === undefined && slash > 0 ? text.slice(0, slash) : null;
+      if (prefix !== null && !this.known(text)) {
+        const [likely] = nearest(prefix, this.#providers.keys(), 1);
+        this.#reporter.say('error', 'unknown-model', place, path, `there is no provider ${prefix}, and the catalog knows no model ${text}`, likely === undefined ? `Add ${prefix} under providers; known: ${[...this.#providers.keys()].join(', ')}.` : `Did you mean ${likely}${text.slice(slash)}?`);
+        return null;
+      }
       this.#reporter.say('error', 'unknown-model', place, path, `the catalog knows no model ${text}`, didYouMean(wanted, new Set(models), 'Add it under catalog.overrides, or see `sluice catalog show`.'));
       return null;
     }
