@@ -98,7 +98,7 @@ async function main(): Promise<void> {
   for (const [index, variant] of variants.entries()) {
     const listen = `127.0.0.1:${ports[index * 2]!}`;
     const admin = `127.0.0.1:${ports[index * 2 + 1]!}`;
-    const config = renderEnvoy({ providers: [...generation.providers.values()], sluice: `unix:${variant === 'sluice' ? socket : noopSocket}`, listen, admin, failClosed: true, caFile: '/etc/ssl/certs/ca-certificates.crt', otlp: null, chains: 'groups' });
+    const config = renderEnvoy({ providers: [...generation.providers.values()], sluice: `unix:${variant === 'sluice' ? socket : noopSocket}`, listen, admin, failClosed: true, caFile: '/etc/ssl/certs/ca-certificates.crt', otlp: null, chains: 'groups', usage: variant === 'sluice' ? 'collect' : 'observe' });
     const file = join(folder, `${variant}.json`);
     writeFileSync(file, JSON.stringify(configFor(variant, config)));
     const envoy = start(binary, ['-c', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'error']);

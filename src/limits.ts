@@ -17,8 +17,13 @@ export const limits = {
   attemptMessageMs: 5_000,
   /** How long a client may take to send a request, body included, in ms; then it gets 408. */
   requestMs: 300_000,
-  /** One message of Envoy's access log, in bytes; Envoy sends one when it has gathered 16 KiB. */
-  accessLogMessageBytes: 1024 * 1024,
+  /** One message of Envoy's access log, in bytes: a whole collected answer, also in base64, beside a batch of others. */
+  accessLogMessageBytes: 16 * 1024 * 1024,
+  /** Chunks of a stream's beginning that Envoy collects, for its first token; and their bytes. */
+  collectedHeadChunks: 16,
+  collectedHeadBytes: 256 * 1024,
+  /** Bytes of a stream's end that Envoy collects at least, where the API's last events are small; elsewhere sseEventBytes. */
+  collectedTailBytes: 16 * 1024,
   /** One HTTP/2 header block on that connection, names, values and 32 bytes for each, in bytes. */
   http2HeaderListBytes: 16 * 1024,
   /** Answers that a peer lets lie unread on a connection, in bytes; beyond it the connection is cut. */
@@ -55,6 +60,8 @@ export const limits = {
   pendingExchanges: 50_000,
   /** Longest time between the decision and the first byte of the answer, in ms; then the record closes as unobserved. */
   pendingMs: 15 * 60 * 1000,
+  /** Longest time between the decision and the entry of Envoy's access log that tells of the answer, in ms; then the record closes as unobserved. */
+  loggedMs: 4 * 60 * 60 * 1000,
   /** Decisions kept in memory for `explain` and the admin API. */
   recentDecisions: 2_000,
   /** Distinct label values per metric label; beyond it a value is counted as `other`. */

@@ -295,7 +295,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       role === 'listener'
         ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent)
         : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
-    unanswered: (metadata) => pipeline.unanswered(metadata),
+    logged: (entry) => pipeline.logged(entry),
+    awaitsLog: () => pipeline.awaitsLog(),
     decodeError: () => metrics.protocolEvent('decode-error'),
   });
   const webhooks = options.webhook === null ? null : await openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed'));

@@ -8,6 +8,7 @@ import { renderEnvoyGateway } from '../envoy/envoy-gateway.ts';
 import { renderIstio, type IstioOptions } from '../envoy/istio.ts';
 import { manifestsYaml, type AttachOptions } from '../envoy/manifests.ts';
 import { renderEnvoy } from '../envoy/render.ts';
+import { usageChoices, usageModeOf, type UsageChoice } from '../envoy/usage.ts';
 import { chainStyleOf, chainWarning, defaultEnvoyVersion, envoyVersions } from '../envoy/versions.ts';
 import { SluiceError } from '../errors.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
@@ -26,6 +27,7 @@ interface EnvoyFlags extends RenderFlags {
   readonly listen: string;
   readonly admin: string;
   readonly envoyVersion: string;
+  readonly usage: UsageChoice;
   readonly otlp?: string;
 }
 
@@ -53,12 +55,13 @@ export function registerRender(program: Command): void {
     .option('--admin <host:port>', "Envoy's admin", '127.0.0.1:9902')
     .option('--otlp <host:port>', 'an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--envoy-version <version>', `the Envoy that it is for: ${envoyVersions.join(', ')}`, defaultEnvoyVersion)
+    .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(usageChoices).default('auto'))
     .action(async (flags: EnvoyFlags) => {
       const generation = await policyOf(flags);
       const chains = chainStyleOf(flags.envoyVersion);
       const warning = chainWarning(chains, generation);
       if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
-      const config = renderEnvoy({ ...shared(flags, generation), listen: flags.listen, admin: flags.admin, otlp: flags.otlp ?? null, chains });
+      const config = renderEnvoy({ ...shared(flags, generation), listen: flags.listen, admin: flags.admin, otlp: flags.otlp ?? null, chains, usage: usageModeOf(flags.usage, flags.envoyVersion, flags.sluice) });
       await print(flags, `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`);
     });
   common(render.command('istio'), defaultSluiceService, "host:port of Sluice's Service")

@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { EnvoyFilesOptions } from '../envoy/files.ts';
+import { usageChoices, usageModeOf, type UsageChoice } from '../envoy/usage.ts';
 import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../envoy/versions.ts';
 import { SluiceError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -25,6 +26,7 @@ interface ServeFlags {
   readonly envoyAdmin: string;
   readonly envoyCa: string;
   readonly envoyVersion: string;
+  readonly envoyUsage: UsageChoice;
   readonly envoyStatus?: string;
   readonly envoyOtlp?: string;
   readonly envoyTlsListen?: string;
@@ -89,6 +91,7 @@ export function registerServe(program: Command): void {
     .option('--envoy-admin <host:port>', "with --envoy-config: Envoy's admin", '127.0.0.1:9902')
     .option('--envoy-ca <file>', "with --envoy-config: CAs that providers' certificates are checked against", '/etc/ssl/certs/ca-certificates.crt')
     .option('--envoy-version <version>', `with --envoy-config: the Envoy that it is for, one of ${envoyVersions.join(', ')}`, defaultEnvoyVersion)
+    .addOption(new Option('--envoy-usage <how>', 'with --envoy-config: how Sluice learns of answers, see docs/envoy.md').choices(usageChoices).default('auto'))
     .option('--envoy-status <host:port>', 'with --envoy-config: a listener with /ready and /stats/prometheus')
     .option('--envoy-otlp <host:port>', 'with --envoy-config: an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--envoy-tls-listen <host:port>', "with --envoy-tls: where apps call that use the providers' own names")
@@ -212,6 +215,7 @@ function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
     admin: flags.envoyAdmin,
     caFile: flags.envoyCa,
     chains: chainStyleOf(flags.envoyVersion),
+    usage: usageModeOf(flags.envoyUsage, flags.envoyVersion, flags.listen),
     status: flags.envoyStatus ?? null,
     otlp: flags.envoyOtlp ?? null,
     tls: flags.envoyTls === undefined || flags.envoyTlsListen === undefined ? null : { listen: flags.envoyTlsListen, folder: flags.envoyTls },

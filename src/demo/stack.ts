@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
 import { requireEnvoy } from '../envoy/binary.ts';
 import { renderEnvoy } from '../envoy/render.ts';
+import { usageModeOf, type UsageChoice } from '../envoy/usage.ts';
 import { chainStyleOf, defaultEnvoyVersion } from '../envoy/versions.ts';
 import { SluiceError } from '../errors.ts';
 import { compilePolicy } from '../policy/compile.ts';
@@ -23,6 +24,8 @@ export interface StackOptions {
   readonly failClosed?: boolean;
   /** An Envoy other than the one that is found. */
   readonly envoy?: { readonly binary: string; readonly version: string };
+  /** How Sluice learns of answers; absent: auto. */
+  readonly usage?: UsageChoice;
   /** More flags of `sluice serve`. */
   readonly serve?: readonly string[];
   /** An OTLP collector for Envoy's own spans: `host:port`. */
@@ -121,6 +124,7 @@ export class Stack {
     const binary = this.#options.envoy?.binary ?? (await requireEnvoy());
     const { generation, problems } = compilePolicy(readPolicyFiles(this.policyFolder), { catalog: await loadCatalog() });
     if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', problems.map(({ message }) => message).join('; '), { where: this.policyFolder });
+    const version = this.#options.envoy?.version ?? defaultEnvoyVersion;
     const config = renderEnvoy({
       providers: [...generation.providers.values()],
       sluice: `unix:${this.#socket}`,
@@ -129,7 +133,8 @@ export class Stack {
       failClosed: this.#options.failClosed ?? false,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: this.#options.otlp ?? null,
-      chains: chainStyleOf(this.#options.envoy?.version ?? defaultEnvoyVersion),
+      chains: chainStyleOf(version),
+      usage: usageModeOf(this.#options.usage ?? 'auto', version, `unix:${this.#socket}`),
     });
     const file = join(this.folder, 'envoy.json');
     const patience = process.env['SLUICE_STACK_MESSAGE_TIMEOUT'];

@@ -190,6 +190,8 @@ export type UsageUnknown =
   | 'cut'
   | 'too-large'
   | 'unreadable'
+  /** Envoy, which read the answer, could not read all that spoke of usage. */
+  | 'partial'
   | 'encoded'
   | 'error-status'
   | 'dialect';

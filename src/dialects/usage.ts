@@ -5,6 +5,25 @@ const openaiConvention: UsageConvention = { cachedRead: 'subset', cacheWrite: 's
 const anthropicConvention: UsageConvention = { cachedRead: 'on-top', cacheWrite: 'on-top', reasoning: 'subset', audio: 'subset' };
 const geminiConvention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'on-top', audio: 'subset' };
 
+/** How an API counts; null: its usage is not read. */
+export function conventionOf(api: ApiName): UsageConvention | null {
+  switch (api) {
+    case 'openai-chat':
+    case 'openai-completions':
+    case 'openai-embeddings':
+    case 'openai-responses':
+      return openaiConvention;
+    case 'anthropic-messages':
+      return anthropicConvention;
+    case 'gemini-generate':
+      return geminiConvention;
+    case 'anthropic-count-tokens':
+    case 'bedrock':
+    case 'other-llm':
+      return null;
+  }
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 class Unreadable extends Error {}

@@ -5,7 +5,9 @@ import { gatewayProviderBreakers, gatewaySluiceBreakers, seconds } from './break
 import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
 import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
 import { attemptCountHeader, streamIdleTimeout } from './names.ts';
-import { pathRewrite, requestFilter, reservedHeaders, responseFilter, unansweredLog } from './render.ts';
+import { requestFilter, responseFilter } from './ext-proc.ts';
+import { pathRewrite, reservedHeaders } from './render.ts';
+import { answerLog } from './usage.ts';
 
 export interface EnvoyGatewayOptions extends AttachOptions {
   readonly gateway: {
@@ -177,10 +179,10 @@ function patchPolicy(options: EnvoyGatewayOptions): Manifest {
     type: 'JSONPatch',
     jsonPatches: [
       ...options.providers.flatMap((provider) => decidedClusters(provider, options.caFile, cluster)).map((value) => typed('cluster.v3.Cluster', String(value['name']), { op: 'add', path: '', value })),
-      onListener({ op: 'replace', jsonPath: config(0), value: responseFilter(cluster) }),
+      onListener({ op: 'replace', jsonPath: config(0), value: responseFilter('observe', cluster) }),
       onListener({ op: 'replace', jsonPath: config(1), value: requestFilter(options.failClosed, cluster) }),
       onListener({ op: 'add', jsonPath: httpFilter('envoy.filters.http.router'), value: { name: 'envoy.filters.http.set_filter_state.sluice', typed_config: attemptStates() } }),
-      onListener({ op: 'add', jsonPath: "$..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config.access_log", path: '/-', value: unansweredLog(cluster) }),
+      onListener({ op: 'add', jsonPath: "$..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config.access_log", path: '/-', value: answerLog('observe', cluster) }),
       ...Object.entries(hostSettings()).map(([key, value]) => onHosts(`/${key}`, value)),
       // Each goes before those that are there: the last one is the first to be looked at.
       ...decidedRoutes(options.providers).reverse().map((value) => onHosts('/routes/0', value)),

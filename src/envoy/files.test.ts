@@ -39,7 +39,7 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
     endpoint = await simulator.listen();
     ports = await freePorts(4);
     const [listen, admin, status, tls] = ports.map((port) => `127.0.0.1:${port}`) as [string, string, string, string];
-    files = new EnvoyFiles({ folder: join(folder, 'envoy'), sluice: `unix:${folder}/none.sock`, listen, admin, caFile: '/etc/ssl/certs/ca-certificates.crt', status, otlp: null, chains: 'groups', tls: { listen: tls, folder: join(folder, 'tls') } });
+    files = new EnvoyFiles({ folder: join(folder, 'envoy'), sluice: `unix:${folder}/none.sock`, listen, admin, caFile: '/etc/ssl/certs/ca-certificates.crt', status, otlp: null, chains: 'groups', usage: 'collect', tls: { listen: tls, folder: join(folder, 'tls') } });
     await files.write(policy());
     child = spawn(envoy!, ['-c', files.bootstrap, '--use-dynamic-base-id', '--concurrency', '1', '--drain-strategy', 'immediate', '--log-level', 'off'], { stdio: 'ignore' });
     for (let tries = 0; tries < 300 && (await fetch(`http://${status}/ready`).catch(() => null))?.status !== 200; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -103,7 +103,7 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
 
   it('says which folder cannot be written', async () => {
     writeFileSync(join(folder, 'file'), '');
-    const broken = new EnvoyFiles({ folder: join(folder, 'file'), sluice: 'unix:/x', listen: '127.0.0.1:1', admin: '127.0.0.1:2', caFile: '/x', status: null, otlp: null, chains: 'groups', tls: null });
+    const broken = new EnvoyFiles({ folder: join(folder, 'file'), sluice: 'unix:/x', listen: '127.0.0.1:1', admin: '127.0.0.1:2', caFile: '/x', status: null, otlp: null, chains: 'groups', usage: 'collect', tls: null });
     await expect(broken.write(policy())).rejects.toMatchObject({ code: 'SLUICE_ENVOY_FILES', where: join(folder, 'file') });
   });
 });

@@ -2,7 +2,9 @@ import type { Provider } from '../policy/types.ts';
 import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
 import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
 import { attemptCountHeader } from './names.ts';
-import { both, earlyMutation, requestFilter, responseFilter, sluiceCluster, unansweredLog } from './render.ts';
+import { both, earlyMutation, sluiceCluster } from './render.ts';
+import { requestFilter, responseFilter } from './ext-proc.ts';
+import { answerLog } from './usage.ts';
 
 export interface IstioOptions extends AttachOptions {
   /**
@@ -123,8 +125,8 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
       name: manager,
       typed_config: {
         '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-        access_log: [unansweredLog()],
-        early_header_mutation_extensions: [earlyMutation('groups', [attemptCountHeader])],
+        access_log: [answerLog('observe')],
+        early_header_mutation_extensions: [earlyMutation({ chains: 'groups', usage: 'observe' }, [attemptCountHeader])],
       },
     }),
     // Off by default: other hosts on the same listener have nothing to do with them.

@@ -11,6 +11,9 @@ export function clusterName(provider: string, role: FilterRole = 'listener'): st
 /** Set by Envoy on every request where chains are told as endpoints (see ChainStyle); Sluice reads it, nobody else sees it. */
 export const chainStyleHeader = 'x-sluice-chains';
 
+/** Set by Envoy on every request where answers reach Sluice by another way than copies (see UsageMode); Sluice reads it, nobody else sees it. */
+export const usageHeader = 'x-sluice-usage';
+
 /** The cluster of chains that are told as endpoints. */
 export function chainCluster(role: 'next' | 'stream'): string {
   return `chain_${role}`;

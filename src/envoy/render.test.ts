@@ -19,6 +19,7 @@ const options: EnvoyOptions = {
   caFile: '/etc/ssl/certs/ca-certificates.crt',
   otlp: null,
   chains: 'groups',
+  usage: 'observe',
 };
 const envoy = await findEnvoy();
 
@@ -32,6 +33,8 @@ describe('the rendered bootstrap', () => {
     ['chains as endpoints', { ...options, chains: 'hosts' as const }],
     ['requests signed for AWS', { ...options, providers: options.providers.map((provider) => ({ ...provider, signing: { service: 'bedrock', region: 'eu-central-1', file: null, profile: null } })) }],
     ['TCP, fail-closed, no admin', { ...options, sluice: '127.0.0.1:9000', failClosed: true, admin: null }],
+    ['answers collected', { ...options, usage: 'collect' as const }],
+    ['answers read by the AI Protocol Manager', { ...options, usage: 'protocol-manager' as const }],
     ['with spans of its own', { ...options, otlp: '127.0.0.1:4317' }],
   ])('is taken by Envoy: %s', (_name, variant) => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-render-'));
@@ -55,7 +58,7 @@ describe('the rendered bootstrap', () => {
   });
 
   it('takes the headers that choose a cluster away from clients', () => {
-    expect(JSON.stringify(renderEnvoy(options))).toContain('"mutations":[{"remove":"x-sluice-cluster"},{"remove":"x-sluice-chain"},{"remove":"x-sluice-mirror"},{"remove":"x-sluice-shadow"},{"remove":"x-sluice-retry"},{"remove":"x-envoy-hedge-on-per-try-timeout"},{"remove":"x-sluice-chains"}]');
+    expect(JSON.stringify(renderEnvoy(options))).toContain('"mutations":[{"remove":"x-sluice-cluster"},{"remove":"x-sluice-chain"},{"remove":"x-sluice-mirror"},{"remove":"x-sluice-shadow"},{"remove":"x-sluice-retry"},{"remove":"x-envoy-hedge-on-per-try-timeout"},{"remove":"x-sluice-chains"},{"remove":"x-sluice-usage"}]');
   });
 
   it.each(['groups', 'hosts', 'none'] as const)('has breakers of one size for all providers, and room at Sluice for every stream of their requests (%s)', (chains) => {

@@ -2,13 +2,14 @@ import { limits } from '../limits.ts';
 import { pathShapes } from '../policy/providers.ts';
 import type { Provider } from '../policy/types.ts';
 import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
-import { roleHeader } from '../extproc/roles.ts';
-import type { FilterRole } from '../extproc/types.ts';
+import type { FilterRole, UsageMode } from '../extproc/types.ts';
 import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
 import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
+import { grpcService, requestFilter } from './ext-proc.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
-import { chainHeader, chainStyleHeader, clusterHeader, clusterName, mirrorHeader, sluiceClusterName, streamIdleTimeout } from './names.ts';
+import { chainHeader, chainStyleHeader, clusterHeader, clusterName, mirrorHeader, sluiceClusterName, streamIdleTimeout, usageHeader } from './names.ts';
 import { signedOnly, signingFilters } from './signing.ts';
+import { answerFilters, answerLog } from './usage.ts';
 import type { ChainStyle } from './versions.ts';
 
 export interface EnvoyOptions {
@@ -29,6 +30,8 @@ export interface EnvoyOptions {
   readonly otlp: string | null;
   /** What this Envoy's version can do; see chainStyleOf. */
   readonly chains: ChainStyle;
+  /** How Sluice learns of answers; see usageModeOf. */
+  readonly usage: UsageMode;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -80,11 +83,11 @@ function connectionManager(options: EnvoyOptions): Json {
     request_timeout: seconds(limits.requestMs),
     use_remote_address: true,
     upgrade_configs: [{ upgrade_type: 'websocket' }],
-    access_log: [unansweredLog()],
+    access_log: [answerLog(options.usage)],
     ...(options.otlp === null ? {} : { tracing: tracing() }),
-    early_header_mutation_extensions: [earlyMutation(options.chains)],
+    early_header_mutation_extensions: [earlyMutation(options)],
     http_filters: [
-      { name: 'envoy.filters.http.ext_proc.sluice_response', typed_config: responseFilter() },
+      ...answerFilters(options.usage),
       { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options.failClosed) },
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
     ],
@@ -93,17 +96,19 @@ function connectionManager(options: EnvoyOptions): Json {
 }
 
 /** Headers that lead a request through Envoy: Sluice's and Envoy's own to set. */
-export const reservedHeaders = [clusterHeader, chainHeader, mirrorHeader, shadowHeader, retryHeader, hedgeHeader, chainStyleHeader] as const;
+export const reservedHeaders = [clusterHeader, chainHeader, mirrorHeader, shadowHeader, retryHeader, hedgeHeader, chainStyleHeader, usageHeader] as const;
 
 /** Takes them away from clients, before any filter or route sees the request. */
-export function earlyMutation(chains: ChainStyle, more: readonly string[] = []): Json {
+export function earlyMutation({ chains, usage }: Pick<EnvoyOptions, 'chains' | 'usage'>, more: readonly string[] = []): Json {
+  const set = (key: string, value: string): Json => ({ append: { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } });
   return {
     name: 'envoy.http.early_header_mutation.header_mutation',
     typed_config: {
       '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
       mutations: [
         ...[...reservedHeaders, ...more].map((remove) => ({ remove })),
-        ...(chains === 'groups' ? [] : [{ append: { header: { key: chainStyleHeader, value: chains }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }]),
+        ...(chains === 'groups' ? [] : [set(chainStyleHeader, chains)]),
+        ...(usage === 'observe' ? [] : [set(usageHeader, usage)]),
       ],
     },
   };
@@ -116,105 +121,6 @@ function tracing(): Json {
     provider: {
       name: 'envoy.tracers.opentelemetry',
       typed_config: { '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig', grpc_service: { envoy_grpc: { cluster_name: 'otlp' }, timeout: '1s' }, service_name: 'envoy' },
-    },
-  };
-}
-
-/**
- * Requests that Sluice has decided and whose client left before any response headers: the copies' filter never sees them.
- * Envoy sends them in batches, about a second later, and nothing at all of other requests.
- */
-export function unansweredLog(cluster = sluiceClusterName): Json {
-  return {
-    name: 'envoy.access_loggers.http_grpc',
-    filter: {
-      and_filter: {
-        filters: [
-          { status_code_filter: { comparison: { op: 'LE', value: { default_value: 99, runtime_key: 'sluice.unanswered_status' } } } },
-          { metadata_filter: { matcher: { filter: 'sluice', path: [{ key: 'id' }], value: { present_match: true } }, match_if_key_not_found: false } },
-        ],
-      },
-    },
-    typed_config: {
-      '@type': `${http}.access_loggers.grpc.v3.HttpGrpcAccessLogConfig`,
-      common_config: { log_name: 'sluice_unanswered', transport_api_version: 'V3', grpc_service: grpcService('listener', cluster) },
-    },
-  };
-}
-
-/** Envoy's calls to Sluice; `cluster`: the one that leads there. */
-function grpcService(role: FilterRole = 'listener', cluster = sluiceClusterName): Json {
-  // Without one Envoy says the cluster's name, and HTTP/2 servers refuse one with slashes.
-  const authority = cluster === sluiceClusterName ? {} : { authority: sluiceClusterName };
-  return { envoy_grpc: { cluster_name: cluster, ...authority }, timeout: '0s', ...(role === 'listener' ? {} : { initial_metadata: [{ key: roleHeader, value: role }] }) };
-}
-
-/** Headers first; Sluice asks for the body of the requests that it can use. Envoy hears no more of it after its answer. */
-export function requestFilter(failClosed: boolean, cluster = sluiceClusterName): Json {
-  return {
-    '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
-    stat_prefix: 'sluice_request',
-    grpc_service: grpcService('listener', cluster),
-    failure_mode_allow: !failClosed,
-    ...(failClosed ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
-    message_timeout: seconds(limits.messageMs),
-    // A request that waits for an identical one in flight asks for more time, up to this.
-    max_message_timeout: seconds(limits.bodyWaitMs),
-    allow_mode_override: true,
-    processing_mode: {
-      request_header_mode: 'SEND',
-      request_body_mode: 'NONE',
-      request_trailer_mode: 'SKIP',
-      response_header_mode: 'SKIP',
-      response_body_mode: 'NONE',
-      response_trailer_mode: 'SKIP',
-    },
-    mutation_rules: { allow_all_routing: true, allow_envoy: true },
-    metadata_options: { receiving_namespaces: { untyped: ['sluice'] } },
-  };
-}
-
-/** Copies of the answer, sent and forgotten: the client waits for nothing. */
-export function responseFilter(cluster = sluiceClusterName): Json {
-  return unlessCached({
-    '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
-    stat_prefix: 'sluice_response',
-    grpc_service: grpcService('listener', cluster),
-    failure_mode_allow: true,
-    observability_mode: true,
-    // How long Envoy keeps the copy's stream after its HTTP stream is gone: a cut answer is recorded after this.
-    deferred_close_timeout: '1s',
-    processing_mode: {
-      request_header_mode: 'SKIP',
-      request_body_mode: 'NONE',
-      request_trailer_mode: 'SKIP',
-      response_header_mode: 'SEND',
-      response_body_mode: 'STREAMED',
-      response_trailer_mode: 'SKIP',
-    },
-    metadata_options: { forwarding_namespaces: { untyped: ['sluice'] } },
-  });
-}
-
-/** Sluice knows what it answers from its cache: no copy of that is sent. */
-function unlessCached(filter: Json): Json {
-  return {
-    '@type': `${http}.common.matching.v3.ExtensionWithMatcher`,
-    extension_config: { name: 'copies', typed_config: filter },
-    xds_matcher: {
-      matcher_list: {
-        matchers: [
-          {
-            predicate: {
-              single_predicate: {
-                input: { name: 'reason', typed_config: { '@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpResponseHeaderMatchInput', header_name: 'x-sluice-reason' } },
-                value_match: { exact: 'cache' },
-              },
-            },
-            on_match: { action: { name: 'skip', typed_config: { '@type': `${http}.filters.common.matcher.action.v3.SkipFilter` } } },
-          },
-        ],
-      },
     },
   };
 }
@@ -245,8 +151,8 @@ export function provenanceHeaders(): Json[] {
   ];
 }
 
-function virtualHosts({ providers, chains }: EnvoyOptions): Json[] {
-  const onlyOurs = chains === 'groups' ? privateHeaders : [...privateHeaders, chainStyleHeader];
+function virtualHosts({ providers, chains, usage }: EnvoyOptions): Json[] {
+  const onlyOurs = [...privateHeaders, ...(chains === 'groups' ? [] : [chainStyleHeader]), ...(usage === 'observe' ? [] : [usageHeader])];
   // Older versions cannot say whose a copy is.
   const mirrors = chains === 'groups' ? { request_mirror_policies: mirrorPolicies } : {};
   const chained = { groups: () => [chainRoute(providers)], hosts: hostChainRoutes, none: () => [] }[chains]();

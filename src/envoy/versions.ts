@@ -17,9 +17,14 @@ export const envoyVersions: readonly string[] = Array.from({ length: newest - ol
 
 export const defaultEnvoyVersion = `1.${newest}`;
 
+/** 38 of `1.38` and of `1.38.2`; 0 of what is no version. */
+export function minorOf(version: string): number {
+  return Number(/^v?1\.(\d{1,3})(\.\d+(\.post\d+)?)?$/.exec(version)?.[1] ?? 0);
+}
+
 /** What a version can do with chains. `version`: `1.38`, patch level or not. Throws SLUICE_CLI_USAGE on one that is not supported. */
 export function chainStyleOf(version: string): ChainStyle {
-  const minor = Number(/^v?1\.(\d{1,3})(\.\d+(\.post\d+)?)?$/.exec(version)?.[1] ?? 0);
+  const minor = minorOf(version);
   if (minor < oldest) {
     throw new SluiceError('SLUICE_CLI_USAGE', `${version} is no version of Envoy that Sluice has been tried on.`, { where: '--envoy-version', fix: `Say one of ${envoyVersions.join(', ')}; a newer one counts as ${defaultEnvoyVersion}.` });
   }

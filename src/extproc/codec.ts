@@ -144,7 +144,8 @@ export function decodeMetadata(reader: WireReader): Record<string, unknown> | nu
   return found;
 }
 
-function decodeStruct(reader: WireReader, depth: number): Record<string, unknown> {
+/** A google.protobuf.Struct as plain values; lists are null. `depth`: how deep it stands in another. Throws WireError. */
+export function decodeStruct(reader: WireReader, depth: number): Record<string, unknown> {
   const result: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   while (reader.next()) {
     if (reader.field !== 1) {

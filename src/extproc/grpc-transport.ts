@@ -47,6 +47,8 @@ type AccessLogCall = ServerReadableStream<Buffer, Buffer>;
 export class GrpcTransport implements Transport {
   readonly #server: Server;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
+  /** Ends each of Envoy's open logs. */
+  readonly #logs = new Set<() => void>();
   #socket: string | null = null;
 
   constructor() {
@@ -83,6 +85,8 @@ export class GrpcTransport implements Transport {
 
   async drain(graceMs: number): Promise<void> {
     this.#setHealth('NOT_SERVING');
+    // Envoy's logs never end of themselves, and go on at the replica that its requests go to from now on.
+    for (const end of this.#logs) end();
     await new Promise<void>((resolve) => {
       const cut = setTimeout(() => {
         this.#server.forceShutdown();
@@ -104,14 +108,18 @@ export class GrpcTransport implements Transport {
   #accessLog(call: AccessLogCall, services: Services, done: () => void): void {
     call.on('data', (bytes: Buffer) => {
       try {
-        for (const metadata of decodeAccessLog(bytes)) services.unanswered(metadata);
+        for (const entry of decodeAccessLog(bytes)) services.logged(entry);
       } catch {
         services.decodeError();
         call.destroy();
       }
     });
-    call.on('error', () => undefined);
-    call.on('end', done);
+    const end = (): void => {
+      if (this.#logs.delete(end)) done();
+    };
+    this.#logs.add(end);
+    call.on('error', () => this.#logs.delete(end));
+    call.on('end', end);
   }
 
   #process(call: Call, services: Services): void {

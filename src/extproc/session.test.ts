@@ -7,7 +7,7 @@ import { encodeAccessLog, headerMap, ScriptedEnvoy, struct, type Message } from 
 import { GrpcTransport } from './grpc-transport.ts';
 import { SocketTransport } from './socket-transport.ts';
 import { Session, type ProtocolEvent } from './session.ts';
-import type { BodyPlan, BodyWait, Gateway, RequestPlan, ResponsePlan, Services, Transport } from './types.ts';
+import type { LoggedExchange, BodyPlan, BodyWait, Gateway, RequestPlan, ResponsePlan, Services, Transport } from './types.ts';
 
 /** A gateway that notes what it is told. */
 class NotingGateway implements Gateway {
@@ -33,8 +33,8 @@ class NotingGateway implements Gateway {
     );
   }
 
-  unanswered(metadata: Readonly<Record<string, unknown>>): void {
-    this.notes.push(`unanswered ${String(metadata['id'])}`);
+  logged({ metadata }: LoggedExchange): void {
+    this.notes.push(`logged ${String(metadata['id'])}`);
   }
 
   responseHeaders(_headers: unknown, metadata: Readonly<Record<string, unknown>> | null): ResponsePlan {
@@ -70,7 +70,7 @@ describe.each([
   let transport: Transport;
   let address: string;
   let envoy: ScriptedEnvoy;
-  const quiet: Services = { process: (stream) => new Session(stream, gateway, () => undefined), unanswered: () => undefined, decodeError: () => undefined };
+  const quiet: Services = { process: (stream) => new Session(stream, gateway, () => undefined), logged: () => undefined, awaitsLog: () => false, decodeError: () => undefined };
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
@@ -79,7 +79,8 @@ describe.each([
     transport = new Kind();
     address = await transport.listen(`unix:${join(folder, 's.sock')}`, {
       process: (stream) => new Session(stream, gateway, (event) => events.push(event)),
-      unanswered: (metadata) => gateway.unanswered(metadata),
+      logged: (entry) => gateway.logged(entry),
+      awaitsLog: () => false,
       decodeError: () => events.push('decode-error'),
     });
     envoy = new ScriptedEnvoy(address);
@@ -336,7 +337,7 @@ describe.each([
       await expect(second.listen(address, quiet)).rejects.toThrow(/another process/);
     });
 
-    it('tells which exchanges got no answer, from Envoy’s access log', async () => {
+    it('tells which exchanges are over, from Envoy’s access log', async () => {
       const client = new Client(address, credentials.createInsecure());
       const call = client.makeClientStreamRequest(
         '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
@@ -346,9 +347,22 @@ describe.each([
       );
       call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { other: struct({ id: 'no' }), sluice: struct({ id: 'a' }) } } } }, {}]));
       call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'b' }) } } } }]));
-      await expect.poll(() => gateway.notes).toEqual(['unanswered a', 'unanswered b']);
+      await expect.poll(() => gateway.notes).toEqual(['logged a', 'logged b']);
       call.write(Buffer.from([0xff]));
       await expect.poll(() => events).toEqual(['decode-error']);
+      client.close();
+    });
+
+    it('drains without waiting for Envoy’s access log, which has no end', async () => {
+      const client = new Client(address, credentials.createInsecure());
+      const ended = new Promise<unknown>((resolve) => {
+        const call = client.makeClientStreamRequest('/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs', (bytes: Buffer) => bytes, (bytes: Buffer) => bytes, resolve);
+        call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'a' }) } } } }]));
+      });
+      await expect.poll(() => gateway.notes).toEqual(['logged a']);
+      // What waits in vain is cut after the grace: here the test's own time would be over.
+      await transport.drain(600_000);
+      await ended;
       client.close();
     });
 

@@ -41,11 +41,15 @@ const ignore: StreamOwner = { data: () => undefined, closed: () => undefined };
 export class SocketTransport implements Transport {
   readonly #connections = new Set<Http2Connection>();
   readonly #watchers = new Set<Http2Stream>();
+  readonly #logs = new Set<AccessLogCall>();
+  #services: Services | null = null;
+  #draining = false;
   #server: Server | null = null;
   #serving = false;
   #socket: string | null = null;
 
   async listen(address: string, services: Services): Promise<string> {
+    this.#services = services;
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
     const server = createServer({ allowHalfOpen: false }, (socket) => {
@@ -93,9 +97,24 @@ export class SocketTransport implements Transport {
           resolve();
         });
         for (const connection of this.#connections) connection.drain();
+        this.#draining = true;
+        this.#endLogs();
       });
     }
     if (this.#socket !== null) rmSync(this.#socket, { force: true });
+  }
+
+  #log(stream: Http2Stream, services: Services): AccessLogCall {
+    const call: AccessLogCall = new AccessLogCall(stream, services, { read: () => this.#endLogs(), closed: () => this.#logs.delete(call) });
+    this.#logs.add(call);
+    return call;
+  }
+
+  /** Envoy's logs never end of themselves: a drain ends them when there is nothing more to hear. */
+  #endLogs(): void {
+    if (!this.#draining || this.#services?.awaitsLog() !== false) return;
+    for (const call of this.#logs) call.end();
+    this.#logs.clear();
   }
 
   #accept(stream: Http2Stream, headers: readonly Header[], services: Services): StreamOwner {
@@ -103,7 +122,7 @@ export class SocketTransport implements Transport {
       case processPath:
         return new ProcessCall(stream, services, headers);
       case accessLogPath:
-        return new AccessLogCall(stream, services);
+        return this.#log(stream, services);
       case checkPath:
         stream.respond(answerBlock, false);
         stream.data(healthReply(this.#serving));
@@ -191,29 +210,41 @@ class ProcessCall implements StreamOwner, ProcStream {
 }
 
 
-/** The one long call in which Envoy tells of exchanges that got no answer. Nothing is said on it but its end. */
+/** The one long call in which Envoy tells of exchanges that are over. Nothing is said on it but its end. */
 class AccessLogCall implements StreamOwner {
   readonly #stream: Http2Stream;
   readonly #services: Services;
+  readonly #on: { readonly read: () => void; readonly closed: () => void };
   readonly #reader = new FrameReader(limits.accessLogMessageBytes);
 
-  constructor(stream: Http2Stream, services: Services) {
+  /** `on.read`: told after each message. */
+  constructor(stream: Http2Stream, services: Services, on: { readonly read: () => void; readonly closed: () => void }) {
     this.#stream = stream;
     this.#services = services;
+    this.#on = on;
+  }
+
+  /** Envoy opens another one when it has more to tell. */
+  end(): void {
+    this.#stream.respond(endBlock.ok, true);
   }
 
   data(bytes: Buffer): void {
     const messages = this.#reader.push(bytes);
     try {
       if (messages === null) throw new WireError('no gRPC message');
-      for (const message of messages) for (const metadata of decodeAccessLog(message)) this.#services.unanswered(metadata);
+      for (const message of messages) for (const entry of decodeAccessLog(message)) this.#services.logged(entry);
     } catch {
       this.#services.decodeError();
       this.#stream.respond(endBlock.invalidArgument, true);
+      this.#on.closed();
+      return;
     }
+    this.#on.read();
   }
 
   closed(cancelled: boolean): void {
+    this.#on.closed();
     if (!cancelled) this.#stream.respond(endBlock.ok, true);
   }
 }

@@ -95,12 +95,69 @@ export interface StreamHandler {
  */
 export type FilterRole = 'listener' | 'gate' | 'next' | 'stream' | 'shadow';
 
+/**
+ * How Sluice learns of answers.
+ * - `observe`: Envoy sends copies of them (the second filter, observability mode)
+ * - `collect`: Envoy collects a bounded part of them and sends it with its access log
+ * - `protocol-manager`: Envoy reads their usage and sends that with its access log
+ */
+export type UsageMode = 'observe' | 'collect' | 'protocol-manager';
+
+/** Token counts as Envoy's AI Protocol Manager tells them: `input` and `output` are totals, the rest are parts of them. Null: it did not say. */
+export interface ReportedUsage {
+  readonly model: string | null;
+  readonly input: number | null;
+  readonly output: number | null;
+  readonly cachedRead: number;
+  readonly cacheWrite: number;
+  readonly reasoning: number;
+  /** It read all that spoke of usage; else a part at most. */
+  readonly complete: boolean;
+}
+
+/** What Envoy has collected of an answer; bytes are views of the log's message. */
+export interface CollectedAnswer {
+  /** A whole answer that is no stream of events. */
+  readonly body: Buffer | null;
+  /** It was larger than what is collected. */
+  readonly large: boolean;
+  /** A stream's first chunks, and for each `bytes:milliseconds since 1970`. */
+  readonly head: Buffer | null;
+  readonly times: string;
+  /** Its last ones. */
+  readonly tail: Buffer | null;
+  /** Something between the two was left out. */
+  readonly gap: boolean;
+  /** The answer has ended as HTTP wants it. */
+  readonly whole: boolean;
+}
+
+/** One entry of Envoy's access log. Times in ms since the request came to Envoy; null: Envoy does not say. */
+export interface LoggedExchange {
+  /** What the request side left. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** 0: no response headers. */
+  readonly status: number;
+  /** Who ended it before its time. */
+  readonly cutBy: 'client' | 'other' | null;
+  readonly contentType: string;
+  readonly contentEncoding: string;
+  /** Milliseconds since 1970, by Envoy's clock. */
+  readonly startedAt: number;
+  readonly firstByteMs: number | null;
+  readonly totalMs: number | null;
+  readonly collected: CollectedAnswer | null;
+  readonly usage: ReportedUsage | null;
+}
+
 /** What a transport hands Envoy's calls to. */
 export interface Services {
   /** A new ext_proc stream. `traceparent`: of Envoy's own span for it, where Envoy traces. */
   process(stream: ProcStream, role: FilterRole, traceparent: string | undefined): StreamHandler;
-  /** An exchange ended without response headers: its `sluice` metadata, from Envoy's access log. */
-  unanswered(metadata: Readonly<Record<string, unknown>>): void;
+  /** An entry of Envoy's access log: an exchange is over. */
+  logged(entry: LoggedExchange): void;
+  /** Whether such entries are still expected: a transport that drains keeps Envoy's log open for them. */
+  awaitsLog(): boolean;
   /** A message could not be decoded; its stream has been ended. */
   decodeError(): void;
 }
@@ -122,8 +179,8 @@ export interface Gateway {
   requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string): RequestPlan;
   /** Called once per observed response, with the `sluice` metadata that the request side left (null: none). */
   responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan;
-  /** A request ended before any response headers: its client went away. `metadata` is what the request side left. */
-  unanswered(metadata: Readonly<Record<string, unknown>>): void;
+  /** An exchange is over: the client went away before any response headers, or its answer was not to be observed. */
+  logged(entry: LoggedExchange): void;
 }
 
 export type RequestPlan =

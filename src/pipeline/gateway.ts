@@ -5,9 +5,10 @@ import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cach
 import { readExchange, recognise } from '../dialects/index.ts';
 import { takesAsIs } from '../dialects/translatable.ts';
 import type { BodyMember, Exchange, PassReason } from '../dialects/types.ts';
-import { chainHost, chainStyleHeader } from '../envoy/names.ts';
+import { chainHost, chainStyleHeader, usageHeader } from '../envoy/names.ts';
+import { usageModeOfHeader } from '../envoy/usage.ts';
 import { chainStyleOfHeader, type ChainStyle } from '../envoy/versions.ts';
-import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, RequestPlan, ResponsePlan } from '../extproc/types.ts';
+import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, LoggedExchange, RequestPlan, ResponsePlan, UsageMode } from '../extproc/types.ts';
 import { limits } from '../limits.ts';
 import { feedbackPath, type FeedbackReply } from '../feedback/request.ts';
 import type { OnlineLearner } from '../online/learner.ts';
@@ -29,6 +30,7 @@ import { appKeysOf } from './chain-run.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
 import type { Grader } from './grading.ts';
+import { loggedEnding, logMetadata } from './logged.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
 import { processRequest, uncached, type CacheFacts, type RequestContext, type RequestResult } from './request.ts';
@@ -88,6 +90,8 @@ const unobserved: Ending = { outcome: 'unobserved', status: null, answer: null, 
 export class Pipeline implements Gateway, AttemptGateway {
   readonly #options: PipelineOptions;
   readonly #pending: PendingExchanges<OpenExchange>;
+  /** Those whose end Envoy's access log tells. */
+  readonly #logged: PendingExchanges<OpenExchange>;
   readonly #sweeper: NodeJS.Timeout;
   readonly #closing: Closing;
   readonly #admission: Admission;
@@ -97,13 +101,21 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#admission = options.admission;
     this.#closing = new Closing(options, (error) => this.#fail(error));
     this.#pending = new PendingExchanges((open) => this.#closing.now(open, unobserved));
-    this.#sweeper = setInterval(() => this.#pending.sweep(performance.now()), 5_000);
+    this.#logged = new PendingExchanges((open) => this.#closing.now(open, unobserved), { maxAgeMs: limits.loggedMs });
+    this.#sweeper = setInterval(() => {
+      this.#pending.sweep(performance.now());
+      this.#logged.sweep(performance.now());
+    }, 5_000);
     this.#sweeper.unref();
   }
 
-  /** Exchanges whose answer has not begun. */
+  /** Exchanges of whose answer nothing has come yet. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#pending.size + this.#logged.size;
+  }
+
+  awaitsLog(): boolean {
+    return this.#logged.size > 0;
   }
 
   /** Writes the records of all that is still open. */
@@ -112,6 +124,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#closing.flush();
     this.#admission.close();
     this.#pending.clear();
+    this.#logged.clear();
   }
 
   requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string): RequestPlan {
@@ -133,10 +146,16 @@ export class Pipeline implements Gateway, AttemptGateway {
     return { kind: 'ignore' };
   }
 
-  unanswered(metadata: Readonly<Record<string, unknown>>): void {
-    const id = metadata['id'];
-    const open = typeof id === 'string' ? this.#pending.take(id) : undefined;
-    if (open !== undefined) this.#closing.now(open, { ...unobserved, outcome: 'client-gone', totalMs: performance.now() - open.startedAt });
+  logged(entry: LoggedExchange): void {
+    const id = entry.metadata['id'];
+    if (typeof id !== 'string') return;
+    const open = this.#logged.take(id) ?? (entry.status === 0 ? this.#pending.take(id) : undefined);
+    if (open === undefined) return;
+    try {
+      this.#closing.now(open, loggedEnding(open, entry));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null {
@@ -175,14 +194,16 @@ export class Pipeline implements Gateway, AttemptGateway {
 
     const caller = callerOf(headers, generation);
     const chainStyle = chainStyleOfHeader(headers.get(chainStyleHeader));
+    const usage = usageModeOfHeader(headers.get(usageHeader));
     const section = sectionFor(generation.section(caller.workspace, provider.name), chainStyle);
     const id = uuidv7();
     if (section.mode === 'off') return this.#pass('policy-off');
     if (recognition.kind === 'observed') {
       const trace = this.#trace(headers, traceparent);
       this.#options.metrics.passthrough(recognition.reason);
-      this.#pending.add(id, observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace }), startedAt);
-      return { kind: 'pass', metadata: { id, reason: recognition.reason }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
+      const open = observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage });
+      this.#await(open, usage, startedAt);
+      return { kind: 'pass', metadata: { id, reason: recognition.reason, ...logMetadata(open) }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
     }
     if (endOfStream) return this.#pass('no-body');
     if (!this.#admission.admits() && mayPass(section)) return this.#pass('overload');
@@ -205,6 +226,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       shadow: null,
       sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders(headers, section.sessions?.headers ?? []),
       chainStyle,
+      usage,
       appKeys: section.fallback === null && generation.experiments.length === 0 ? [] : appKeysOf(headers),
     };
     let leave: (() => void) | null = null;
@@ -350,10 +372,15 @@ export class Pipeline implements Gateway, AttemptGateway {
     }
   }
 
-  #decided({ trace }: RequestContext, { plan, open }: RequestResult): BodyPlan {
+  #decided({ trace, usage }: RequestContext, { plan, open }: RequestResult): BodyPlan {
     if (plan.kind === 'respond') this.#closing.now(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
-    else this.#pending.add(open.id, open, performance.now());
+    else this.#await(open, usage, performance.now());
     return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
+  }
+
+  #await(open: OpenExchange, usage: UsageMode, now: number): void {
+    this.#options.metrics.answerSource(usage, open.answerBy);
+    (open.answerBy === 'copies' ? this.#pending : this.#logged).add(open.id, open, now);
   }
 
   /** Goes on when the budgets have spoken, unless the client has left by then. */

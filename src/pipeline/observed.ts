@@ -1,7 +1,9 @@
 import { performance } from 'node:perf_hooks';
+import type { UsageMode } from '../extproc/types.ts';
 import type { Recognition } from '../dialects/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 import type { TraceFacts } from '../provenance/trace.ts';
+import { answerSource } from './logged.ts';
 import type { OpenExchange } from './open.ts';
 import { uncached } from './request.ts';
 
@@ -15,10 +17,11 @@ export interface ObservedRequest {
   readonly recognition: Recognition & { readonly kind: 'observed' };
   readonly section: Pick<PolicySection, 'name' | 'mode'>;
   readonly trace: TraceFacts | null;
+  readonly usage: UsageMode;
 }
 
 /** Its exchange: its answer's status and time will be recorded. */
-export function observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace }: ObservedRequest): OpenExchange {
+export function observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage }: ObservedRequest): OpenExchange {
   return {
     kind: 'observed',
     id,
@@ -48,6 +51,7 @@ export function observedExchange({ id, startedAt, generation, provider, caller, 
     grading: null,
     arm: null,
     sessionIdleMs: null,
+    answerBy: answerSource(usage, { api: recognition.api, fill: null, chain: null, grading: null }, null, null),
     overheadMs: performance.now() - startedAt,
   };
 }

@@ -3,6 +3,7 @@ import type { Fill } from '../cache/fill.ts';
 import type { RequestFacts } from '../provenance/record.ts';
 import type { ChainRun } from './chain-run.ts';
 import type { OpenGrading } from './grading.ts';
+import type { AnswerSource } from './logged.ts';
 
 /**
  * An exchange whose answer has not ended. Holds facts only, no prompt text and no body, so that a slow answer costs a
@@ -21,6 +22,8 @@ export interface OpenExchange extends RequestFacts {
   readonly sessionIdleMs: number | null;
   /** What is kept to grade the answer; null: it is not graded. */
   readonly grading: OpenGrading | null;
+  /** By what its answer reaches Sluice. */
+  readonly answerBy: AnswerSource;
   /** What budgets have set aside for it; null: nothing. */
   readonly reservation: Reservation | null;
 }

@@ -15,7 +15,7 @@ import { clusterHeader, clusterName } from '../envoy/names.ts';
 import type { ChainStyle } from '../envoy/versions.ts';
 import type { OnlineLearner, RouterView } from '../online/learner.ts';
 import type { LearningMark } from '../online/types.ts';
-import type { Body, BodyPlan, HeaderMutation, SluiceMetadata } from '../extproc/types.ts';
+import type { Body, BodyPlan, HeaderMutation, SluiceMetadata, UsageMode } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 import type { TraceFacts } from '../provenance/trace.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
@@ -34,6 +34,7 @@ import type { ChainRun } from './chain-run.ts';
 import { translatableTo } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
 import type { Grader } from './grading.ts';
+import { answerSource, logMetadata } from './logged.ts';
 import type { OpenExchange } from './open.ts';
 
 /** What the headers of a request settled, before its body came. */
@@ -58,6 +59,8 @@ export interface RequestContext {
   readonly cache: CacheScope | null;
   /** How Envoy is told the targets of a chain. */
   readonly chainStyle: ChainStyle;
+  /** How this Envoy tells of answers. */
+  readonly usage: UsageMode;
   /** The app's own key headers, where a chain may have to put them back; else empty. */
   readonly appKeys: readonly (readonly [string, string])[];
   /** What experiments make of it; null: nothing. */
@@ -110,7 +113,7 @@ export interface RequestResult {
 export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, session: SessionView | null, cache: CacheFacts, enteredAt: number): RequestResult | Promise<RequestResult> {
   const { budgets } = services;
   const counted = context.generation.budgets.length > 0;
-  if (context.routeOff && !counted) return forwardUntouched(context, exchange, cache, noAdmission, enteredAt);
+  if (context.routeOff && !counted) return forwardUntouched(context, exchange, body, cache, noAdmission, enteredAt);
   const { trace, startedAt, section } = context;
   const classifyAt = trace === null ? 0 : performance.now();
   const input = decideInput(context, exchange, body, services, session);
@@ -118,10 +121,10 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
   const decideAt = trace === null ? 0 : performance.now();
   const finish = (decision: Decision, admission: Pick<Admission, 'facts' | 'reservation'>): RequestResult => {
     try {
-      if (context.routeOff && decision.action !== 'block') return forwardUntouched(context, exchange, cache, admission, enteredAt);
+      if (context.routeOff && decision.action !== 'block') return forwardUntouched(context, exchange, body, cache, admission, enteredAt);
       const chain = planChain(context, exchange, body, decision, services, cache.rescue ?? null);
       const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
-      const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, admission, enteredAt);
+      const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, admission, enteredAt, body);
       trace?.steps.push(
         { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
         { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
@@ -196,8 +199,8 @@ function anySigned({ providers }: PolicyGeneration): boolean {
   return false;
 }
 
-function forwardUntouched(context: RequestContext, exchange: Exchange, cache: CacheFacts, admission: Pick<Admission, 'facts' | 'reservation'>, enteredAt: number): RequestResult {
-  const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, admission, enteredAt);
+function forwardUntouched(context: RequestContext, exchange: Exchange, body: Buffer, cache: CacheFacts, admission: Pick<Admission, 'facts' | 'reservation'>, enteredAt: number): RequestResult {
+  const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, admission, enteredAt, body);
   return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
 }
 
@@ -318,7 +321,7 @@ function retryHeaders(seconds: number): (readonly [string, string])[] {
   return [['retry-after', String(seconds)], ...(seconds > worthWaiting ? [['x-should-retry', 'false'] as const] : [])];
 }
 
-/** The facts of an exchange, as its record will hold them. */
+/** The facts of an exchange, as its record will hold them. `body`: of a request that goes on to a provider. */
 export function openExchange(
   context: RequestContext,
   exchange: Exchange,
@@ -330,7 +333,9 @@ export function openExchange(
   grading: OpenExchange['grading'],
   admission: Pick<Admission, 'facts' | 'reservation'>,
   enteredAt: number,
+  body: Buffer | null = null,
 ): OpenExchange {
+  const { fill } = cache;
   return {
     kind,
     id: context.id,
@@ -375,9 +380,10 @@ export function openExchange(
     cache: cache.cache,
     cacheEntry: cache.cacheEntry,
     trace: context.trace,
-    fill: cache.fill,
+    fill,
     chain,
     grading,
+    answerBy: body === null ? 'copies' : answerSource(context.usage, { api: exchange.api, fill, chain, grading }, exchange, body),
     sessionIdleMs: decided?.decision.session === undefined ? null : (context.section.sessions?.idleMs ?? null),
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - enteredAt,
@@ -410,6 +416,7 @@ export function metadataOf(open: OpenExchange): SluiceMetadata {
   }
   if (open.fill !== null) metadata['cache_entry'] = open.fill.request.key.slice(0, idDigits);
   if (open.cache !== 'off') metadata['cache'] = open.cache;
+  Object.assign(metadata, logMetadata(open));
   if (decision !== null) {
     metadata['tier'] = decision.tier;
     if (open.arm !== null) metadata['arm'] = open.arm;

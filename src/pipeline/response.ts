@@ -57,7 +57,8 @@ export class AnswerObserver implements ResponseObserver {
   }
 }
 
-function outcomeOf(status: number, answer: Answer | null, whole: boolean, cancelled: boolean): OutcomeKind {
+/** By what was seen of an answer. `whole`: it ended as HTTP wants it; `cancelled`: the client ended it. */
+export function outcomeOf(status: number, answer: Answer | null, whole: boolean, cancelled: boolean): OutcomeKind {
   if (status >= 400 || (answer !== null && answer.errorType !== null)) return 'provider-error';
   // A terminal event that was seen is a whole answer, whoever closed the connection afterwards.
   if (answer?.complete === true) return 'complete';

@@ -2,7 +2,9 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { BudgetFigures } from '../budgets/view.ts';
 import { limits } from '../limits.ts';
 import type { PassReason } from '../dialects/types.ts';
+import type { UsageMode } from '../extproc/types.ts';
 import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
+import type { AnswerSource } from '../pipeline/logged.ts';
 import type { LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { TargetState } from '../route/cooldowns.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
@@ -196,6 +198,11 @@ export class Metrics implements RecordSink, GradeSink {
   judged(result: string, usd: number | null): void {
     this.#inc(metricTable.judged, [result]);
     if (usd !== null) this.#inc(metricTable.judgeCost, [], usd);
+  }
+
+  /** By what an answer will be read, of an Envoy that tells of answers in this way. */
+  answerSource(envoy: UsageMode, source: AnswerSource): void {
+    this.#inc(metricTable.answerSources, [envoy, source]);
   }
 
   passthrough(reason: PassReason): void {

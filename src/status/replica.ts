@@ -35,6 +35,8 @@ export interface ReplicaFacts {
   /** Since the replica started. */
   readonly savings: Omit<SavingsTotals, 'exchanges'>;
   /** Answers of models, and those of them whose usage nobody told, by reason. */
+  /** By how Envoys tell of answers, and by what those were read from: how many. */
+  readonly sources: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly usage: { readonly answers: number; readonly unknown: Readonly<Record<string, number>> };
 }
 
@@ -63,6 +65,11 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
   const sum = (spec: { readonly name: string }, holds?: Parameters<typeof sumOf>[2]): number => sumOf(samples, spec.name, holds);
   const unknown: Record<string, number> = {};
   for (const { name, labels, value } of samples) if (name === metricTable.usageUnknown.name && value > 0) unknown[labels['reason'] ?? ''] = value;
+  const sources: Record<string, Record<string, number>> = {};
+  for (const { name, labels, value } of samples) {
+    const { envoy, source } = labels;
+    if (name === metricTable.answerSources.name && envoy !== undefined && source !== undefined) (sources[envoy] ??= {})[source] = value;
+  }
   return {
     version: samples.find(({ name }) => name === metricTable.build.name)?.labels['version'] ?? 'unknown',
     policy: {
@@ -80,6 +87,7 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
     exhausted: sum(metricTable.fallbackExhausted),
     cooling: samples.filter(({ name }) => name === metricTable.cooling.name).map(({ labels }) => `${labels['provider'] ?? ''}/${labels['model'] ?? ''}`),
     savings: { since: savings.since, cost: savings.cost, baseline: savings.baseline, savings: savings.savings },
+    sources,
     // What the cache answered used no tokens.
     usage: { answers: sum(metricTable.requests, (labels) => labels['cache_hit'] !== 'true'), unknown },
   };

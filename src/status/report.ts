@@ -33,9 +33,26 @@ function sums(asked: readonly ReplicaFacts[]): string[] {
   return [
     `saved   ${dollars(savings)}${baseline > 0 ? ` (${percent(savings / baseline)} of what was asked for)` : ''} since the replicas started; unknown for ${unpriced} of ${priced + unpriced} exchanges`,
     `cost    ${dollars(total((facts) => facts.savings.cost.usd))}`,
+    ...sourceLines(asked),
     `usage   as providers told it for ${percent(answers === 0 ? null : (answers - unknown) / answers)} of ${answers} answers${unknown === 0 ? '' : `; unknown: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(', ')}`}`,
   ];
 }
+
+/** A line for each way in which Envoys tell of answers. */
+function sourceLines(asked: readonly ReplicaFacts[]): string[] {
+  const modes = new Map<string, Map<string, number>>();
+  for (const { sources } of asked) {
+    for (const [envoy, counts] of Object.entries(sources)) {
+      const sums = modes.get(envoy) ?? new Map<string, number>();
+      modes.set(envoy, sums);
+      for (const [source, count] of Object.entries(counts)) sums.set(source, (sums.get(source) ?? 0) + count);
+    }
+  }
+  return [...modes].map(([envoy, counts]) => `answers of Envoys that ${verbs[envoy] ?? envoy}: ${[...counts].map(([source, count]) => `${count} ${nouns[source] ?? source}`).join(', ')}`);
+}
+
+const verbs: Readonly<Record<string, string>> = { observe: 'send copies', collect: 'collect them', 'protocol-manager': 'read their usage' };
+const nouns: Readonly<Record<string, string>> = { copies: 'as copies', collected: 'collected', 'protocol-manager': 'as usage' };
 
 function notesOn(wanted: number | null, ready: number, replicas: readonly ReplicaStatus[]): string[] {
   const notes: string[] = [];

@@ -13,6 +13,7 @@ const facts: ReplicaFacts = {
   exhausted: 1,
   cooling: ['openai/gpt-5.1'],
   savings: { since: '2026-01-01T00:00:00.000Z', cost: { usd: 2, known: 150, unknown: 50 }, baseline: { usd: 10, known: 150, unknown: 50 }, savings: { usd: 8, known: 150, unknown: 50 } },
+  sources: { collect: { collected: 170, copies: 10 } },
   usage: { answers: 180, unknown: { 'not-asked': 8, cut: 1 } },
 };
 
@@ -43,6 +44,7 @@ sluice-c  no     ?        ?                                          ?          
 
 saved   $16.0000 (80.0% of what was asked for) since the replicas started; unknown for 100 of 400 exchanges
 cost    $4.0000
+answers of Envoys that collect them: 340 collected, 20 as copies
 usage   as providers told it for 95.0% of 360 answers; unknown: 16 not-asked, 2 cut
 
 ! 1 of 3 replicas are not ready

@@ -26,7 +26,7 @@ export const resets: Behaviour = (_got, response) => void response.destroy();
 export const hangs: Behaviour = () => undefined;
 /** A stream of these events, ended or (cut) dropped. */
 export const events =
-  (list: readonly string[], cut = false): Behaviour =>
+  (list: readonly (string | Buffer)[], cut = false): Behaviour =>
   async (_got, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (const event of list) {

@@ -74,6 +74,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     trace: null,
     cache: scope,
     chainStyle: 'groups',
+    usage: 'observe',
     appKeys: [],
     arm: null,
     forced: null,
