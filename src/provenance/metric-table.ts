@@ -82,7 +82,7 @@ export const metricTable = {
   answerSources: { name: 'llm_proxy_answer_source_total', type: 'counter', labels: ['envoy', 'source'], help: "Requests that went on to a provider, by how their Envoy tells of answers (`observe`, `collect`, `protocol-manager`; see envoy.md) and by what this answer is read from: `copies`, `collected` or `protocol-manager`." },
   failOpen: { name: 'llm_proxy_fail_open_total', type: 'counter', labels: ['reason'], help: 'Requests that went on undecided because Sluice failed. Alert on any.' },
   protocolEvents: { name: 'llm_proxy_protocol_events_total', type: 'counter', labels: ['kind'], help: "Unexpected turns of Envoy's protocol." },
-  pending: { name: 'llm_proxy_pending_exchanges', type: 'gauge', labels: [], help: 'Decided exchanges whose answer has not begun.' },
+  pending: { name: 'llm_proxy_pending_exchanges', type: 'gauge', labels: [], help: 'Decided exchanges of whose answer nothing has come yet.' },
   spans: { name: 'llm_proxy_spans_total', type: 'counter', labels: ['result'], help: 'Spans for the collector: `exported`, or `dropped` because it did not take them or took them too slowly.' },
   ledgerRecords: { name: 'llm_proxy_ledger_records_total', type: 'counter', labels: ['result'], help: 'Records for the ledger: `written` to disk, or `dropped` because more came than could be written.' },
   ledgerFailures: { name: 'llm_proxy_ledger_failures_total', type: 'counter', labels: [], help: 'Writes of the ledger that failed; they are tried again each second.' },
