@@ -1,19 +1,36 @@
+import { parseArgs } from 'node:util';
 import type { Command } from 'commander';
 import { drainEnvoy } from '../envoy/drain.ts';
 import { SluiceError } from '../errors.ts';
+
+interface DrainFlags {
+  readonly envoyAdmin: string;
+  readonly seconds: string;
+  readonly atLeast: string;
+}
+
+const defaults: DrainFlags = { envoyAdmin: '127.0.0.1:9902', seconds: '25', atLeast: '3' };
 
 /** `sluice drain`: what a pod does before it goes. Exit 0 also when requests are left at the end of the wait. */
 export function registerDrain(program: Command): void {
   program
     .command('drain')
     .description('have Envoy close its connections after their current request, and wait until none is open')
-    .option('--envoy-admin <host:port>', "Envoy's admin", '127.0.0.1:9902')
-    .option('--seconds <seconds>', 'longest wait', '25')
-    .option('--at-least <seconds>', 'shortest wait: other nodes go on sending until they know', '3')
-    .action(async (flags: { readonly envoyAdmin: string; readonly seconds: string; readonly atLeast: string }) => {
-      const [most, least] = [Number(flags.seconds), Number(flags.atLeast)];
-      if (!(most >= 0) || !(least >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'that is no number of seconds.', { where: '--seconds, --at-least' });
-      const left = await drainEnvoy(flags.envoyAdmin, { leastMs: least * 1000, mostMs: most * 1000 });
-      process.stdout.write(left === 0 ? 'drained\n' : `${left} requests are still open\n`);
-    });
+    .option('--envoy-admin <host:port>', "Envoy's admin", defaults.envoyAdmin)
+    .option('--seconds <seconds>', 'longest wait', defaults.seconds)
+    .option('--at-least <seconds>', 'shortest wait: other nodes go on sending until they know', defaults.atLeast)
+    .action(drain);
+}
+
+async function drain(flags: DrainFlags): Promise<void> {
+  const [most, least] = [Number(flags.seconds), Number(flags.atLeast)];
+  if (!(most >= 0) || !(least >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'that is no number of seconds.', { where: '--seconds, --at-least' });
+  const left = await drainEnvoy(flags.envoyAdmin, { leastMs: least * 1000, mostMs: most * 1000 });
+  process.stdout.write(left === 0 ? 'drained\n' : `${left} requests are still open\n`);
+}
+
+// The chart's preStop hook runs this file alone: to load the whole program takes a busy node seconds, of which the drain has few.
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({ options: { seconds: { type: 'string', default: defaults.seconds } } });
+  await drain({ ...defaults, seconds: values.seconds });
 }

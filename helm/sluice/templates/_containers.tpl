@@ -79,12 +79,15 @@
       path: /readyz
       port: admin
     periodSeconds: 1
+    timeoutSeconds: 5
     failureThreshold: 60
+  {{- /* Late answers of a busy node are no reason to send everything to other pods, which are as busy. */}}
   readinessProbe:
     httpGet:
       path: /readyz
       port: admin
     periodSeconds: 5
+    timeoutSeconds: 5
   livenessProbe:
     httpGet:
       path: /healthz
@@ -97,7 +100,7 @@
     preStop:
       {{- if $gateway }}
       exec:
-        command: [/usr/local/bin/node, /app/src/cli/index.ts, drain, "--seconds={{ int64 .Values.drainSeconds }}"]
+        command: [/usr/local/bin/node, /app/src/cli/drain.ts, "--seconds={{ int64 .Values.drainSeconds }}"]
       {{- else }}
       sleep:
         seconds: 5
@@ -139,6 +142,11 @@
     {{- end }}
 {{- end }}
 
+{{- /* Seconds that Envoy stays in a pod that goes. On a busy node some pass until it is told to drain, and other nodes go on sending until they know. */}}
+{{- define "sluice.envoyStays" -}}
+{{- add (int64 .Values.drainSeconds) 10 }}
+{{- end }}
+
 {{- define "sluice.envoyContainer" -}}
 - name: envoy
   image: {{ include "sluice.image" (list .Values.envoy.image "distroless-v1.40.0") }}
@@ -154,7 +162,7 @@
     - --drain-strategy
     - immediate
     - --drain-time-s
-    - {{ max 1 (int64 .Values.drainSeconds) | quote }}
+    - {{ include "sluice.envoyStays" . | quote }}
     - --disable-hot-restart
   ports:
     - name: http
@@ -171,6 +179,7 @@
       path: /ready
       port: status
     periodSeconds: 1
+    timeoutSeconds: 5
     failureThreshold: 60
   {{- end }}
   readinessProbe:
@@ -178,16 +187,18 @@
       path: /ready
       port: status
     periodSeconds: 5
+    timeoutSeconds: 5
   livenessProbe:
     tcpSocket:
       port: status
     periodSeconds: 10
+    timeoutSeconds: 5
     failureThreshold: 6
   {{- if not .sidecar }}
   lifecycle:
     preStop:
       sleep:
-        seconds: {{ int64 .Values.drainSeconds }}
+        seconds: {{ include "sluice.envoyStays" . }}
   {{- end }}
   resources:
     {{- toYaml .Values.envoy.resources | nindent 4 }}

@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { end, serviceRange } from './cluster.ts';
@@ -59,6 +59,16 @@ export class TestMachine {
   /** Runs a command in it to its end; resolves with its stdout. */
   async run(command: string, ...args: readonly string[]): Promise<string> {
     return (await run(...this.enter(command, args))).stdout;
+  }
+
+  /** Lets all pods together have so many cores; null: as many as there are. */
+  limit(cpus: number | null): void {
+    const period = 100_000;
+    const quota = cpus === null ? null : Math.round(cpus * period);
+    const folder = this.#cgroupFolders().find((each) => existsSync(join(each, 'cpu.max')) || existsSync(join(each, 'cpu.cfs_quota_us')));
+    if (folder === undefined) throw new Error('there is no cgroup for CPU here');
+    if (existsSync(join(folder, 'cpu.max'))) writeFileSync(join(folder, 'cpu.max'), `${quota ?? 'max'} ${period}`);
+    else writeFileSync(join(folder, 'cpu.cfs_quota_us'), String(quota ?? -1));
   }
 
   async stop(): Promise<void> {

@@ -46,6 +46,7 @@ export class NodeCluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'sluice-image-'));
   readonly #images = new TestImages(this.folder);
   #cluster: TestCluster | null = null;
+  #machine: TestMachine | null = null;
 
   get cluster(): TestCluster {
     if (this.#cluster === null) throw new Error('the cluster has not been started');
@@ -59,6 +60,7 @@ export class NodeCluster {
     const archives = await Promise.all([this.#images.sluice(rootfs), this.#images.app(rootfs, app), this.#images.python(rootfs, pythonApp), this.#images.envoy(rootfs), ...more(this.#images, rootfs)]);
     await this.#images.sluice(again, 'again.tar');
     const machine = await TestMachine.start();
+    this.#machine = machine;
     this.#cluster = new TestCluster(machine);
     await this.cluster.start();
     this.cluster.startControllers();
@@ -70,6 +72,11 @@ export class NodeCluster {
         JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'simulator', namespace: 'apps' }, spec: { selector: { app: 'simulator' }, ports: ports.map((port) => ({ name: `at-${port}`, port })) } }),
     );
     await this.cluster.kubectl('wait', '--for=condition=Ready', 'pod/simulator', '--namespace', 'apps', '--timeout=60s');
+  }
+
+  /** Lets all pods together have so many cores; null: as many as there are. */
+  limit(cpus: number | null): void {
+    this.#machine?.limit(cpus);
   }
 
   async stop(): Promise<void> {
@@ -85,7 +92,7 @@ export class NodeCluster {
 
   /** Installs a chart, until its pods are ready. */
   async install(release: string, chart: string, namespace: string, values: Values, ...args: readonly string[]): Promise<void> {
-    await helm(['install', release, chart, '--namespace', namespace, '--kubeconfig', this.cluster.kubeconfig, '--wait', '--timeout', '90s', ...args], values);
+    await helm(['install', release, chart, '--namespace', namespace, '--kubeconfig', this.cluster.kubeconfig, '--wait', '--timeout', '180s', ...args], values);
   }
 
   /** Starts a pod of the team's image, or with a script in place of its own; its name. */
