@@ -4,7 +4,7 @@ import { cpus, release, tmpdir } from 'node:os';
 import { join, resolve as absolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { DirectClient, exchangeFrames, type ExchangeFrames } from './direct-client.ts';
+import { Driver, ExchangePlan } from './direct/driver.ts';
 import { chatBody, quantile } from './load.ts';
 import { cpuOf, memoryOf, threadCpuOf } from './processes.ts';
 
@@ -37,7 +37,7 @@ const children: ChildProcess[] = [];
 
 interface Served {
   readonly pid: number;
-  readonly client: DirectClient;
+  readonly client: Driver;
 }
 
 /** Starts the Sluice of a checkout with everything on: ledger, log, metrics. */
@@ -51,7 +51,7 @@ async function serve(root: string, name: string): Promise<Served> {
   const child = spawn(command[0]!, [...command.slice(1), 'serve', '--policy', policy, '--listen', `unix:${socket}`, '--admin', '127.0.0.1:0', '--log', join(own, 'sluice.log'), '--ledger', join(own, 'ledger.db')], { stdio: ['ignore', 'ignore', 'inherit'], cwd: flags.node === '' ? root : process.cwd() });
   children.push(child);
   for (let tries = 0; tries < 200 && !existsSync(socket); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-  return { pid: child.pid!, client: await DirectClient.connect(socket) };
+  return { pid: child.pid!, client: await Driver.connect(socket) };
 }
 
 interface Sample {
@@ -65,7 +65,7 @@ interface Sample {
 }
 
 /** `side` exchanges side by side for `ms`. */
-async function drive({ pid, client }: Served, frames: ExchangeFrames, side: number, ms: number): Promise<Sample> {
+async function drive({ pid, client }: Served, plan: ExchangePlan, side: number, ms: number): Promise<Sample> {
   const times: number[] = [];
   let undecided = 0;
   const cpu = cpuOf(pid);
@@ -74,7 +74,7 @@ async function drive({ pid, client }: Served, frames: ExchangeFrames, side: numb
   await Promise.all(
     Array.from({ length: side }, async () => {
       while (performance.now() - began < ms) {
-        const { ms: took, decided } = await client.exchange(frames);
+        const { ms: took, decided } = await client.exchange(plan);
         times.push(took);
         if (!decided) undecided++;
       }
@@ -98,13 +98,13 @@ async function main(): Promise<void> {
   if (flags.against !== '') served.set('the other', await serve(absolute(flags.against), 'other'));
   const lines: string[] = [];
   for (const scenario of scenarios.filter(({ title }) => flags.only === '' || flags.only.split(',').includes(title))) {
-    const frames = exchangeFrames(chatBody(scenario.bodyBytes, false));
+    const plan = new ExchangePlan(chatBody(scenario.bodyBytes, false));
     const samples = new Map<string, Sample[]>([...served.keys()].map((name) => [name, []]));
     for (let round = -1; round < Number(flags.rounds); round++) {
       const order = [...served.entries()];
       if (round % 2 === 0) order.reverse();
       for (const [name, one] of order) {
-        const sample = await drive(one, frames, scenario.side, Number(flags.seconds) * 1_000);
+        const sample = await drive(one, plan, scenario.side, Number(flags.seconds) * 1_000);
         if (round >= 0) samples.get(name)!.push(sample);
       }
     }

@@ -1,14 +1,12 @@
 import { spawn } from 'node:child_process';
 import { cpus, release } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Stack } from '../src/demo/stack.ts';
-import { quantile, type LoadPlan, type LoadResult } from './load.ts';
-import { cpuOf } from './processes.ts';
+import { quantile } from './load.ts';
+import { cpuOf, load, root } from './processes.ts';
 
 /** What a chain costs a first attempt that succeeds: the same traffic with a fallback and without, in turns. Usage: npm run bench:gate */
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '7' }, seconds: { type: 'string', default: '4' }, rate: { type: 'string', default: '500' } } });
-const root = fileURLToPath(new URL('..', import.meta.url));
 const kinds = ['without', 'with', 'with, answers looked into'] as const;
 type Kind = (typeof kinds)[number];
 const workspaceOf: Readonly<Record<Kind, string>> = { without: 'plain', with: 'chained', 'with, answers looked into': 'judged' };
@@ -28,15 +26,6 @@ sections:
 async function exchanges(admin: string): Promise<number> {
   const { stats } = (await fetch(`${admin}/stats?format=json&filter=ext_proc.*streams_started`).then((response) => response.json())) as { readonly stats: readonly { readonly name: string; readonly value: number }[] };
   return stats.filter(({ name }) => !name.includes('response')).reduce((sum, { value }) => sum + value, 0);
-}
-
-function load(plan: LoadPlan): Promise<LoadResult> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [`${root}bench/load.ts`, JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let text = '';
-    child.stdout.on('data', (data: Buffer) => (text += data.toString()));
-    child.once('exit', (code) => (code === 0 ? resolve(JSON.parse(text) as LoadResult) : reject(new Error(`the load generator ended with ${code ?? 'a signal'}`))));
-  });
 }
 
 const upstream = spawn(process.execPath, [`${root}bench/upstream.ts`], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -13,6 +13,10 @@ export interface LoadPlan {
   readonly sse: boolean;
   /** Sent with every request, on top. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** So many leave together, each time one is due; default 1. */
+  readonly burst?: number;
+  /** Instead of a rate: so many are under way at all times. */
+  readonly closedLoop?: number;
 }
 
 export interface LoadResult {
@@ -21,6 +25,10 @@ export interface LoadResult {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
+  /** Answered requests a second. */
+  readonly perSecond: number;
+  /** How long after the provider had sent it a chunk arrived, median, µs; null where chunks carry no time. */
+  readonly chunkUs: number | null;
 }
 
 /** The p-th quantile (0..1) of sorted values, nearest rank; NaN when there are none. */
@@ -37,44 +45,72 @@ export function chatBody(bytes: number, sse: boolean): Buffer {
   return Buffer.from(head + sentence.repeat(Math.ceil(room / sentence.length)).slice(0, room) + tail);
 }
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 async function run(plan: LoadPlan): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   const body = chatBody(plan.bodyBytes, plan.sse);
   const headers = { 'content-type': 'application/json', 'content-length': body.length, ...(plan.sse ? { 'x-bench-sse': '1' } : {}), ...plan.headers };
   const latencies: number[] = [];
+  const chunks: number[] = [];
   let failed = 0;
   let open = 0;
-  const total = Math.round(plan.rate * plan.seconds);
-  const begin = performance.now() + 50;
-  const fire = (due: number): void => {
+  let sent = 0;
+  const fire = (due: number, then: () => void): void => {
     open++;
+    sent++;
     const done = (ok: boolean): void => {
       open--;
       if (ok) latencies.push(performance.now() - due);
       else failed++;
+      then();
     };
     const call = request(plan.url, { method: 'POST', agent, headers }, (response) => {
-      response.resume();
+      if (plan.sse) response.on('data', (data: Buffer) => noteChunks(data, chunks));
+      else response.resume();
       response.once('end', () => done(response.statusCode === 200));
     });
     call.once('error', () => done(false));
     call.end(body);
   };
-  for (let sent = 0; sent < total; sent++) {
-    const due = begin + (sent * 1000) / plan.rate;
+  const begin = performance.now() + 50;
+  if (plan.closedLoop === undefined) await atRate(plan, begin, (due) => fire(due, () => undefined));
+  else {
+    const until = begin + plan.seconds * 1_000;
+    const next = (): void => {
+      const now = performance.now();
+      if (now < until) fire(now, next);
+    };
+    for (let at = 0; at < plan.closedLoop; at++) next();
+    await pause(plan.seconds * 1_000 + 50);
+  }
+  const deadline = performance.now() + 10_000;
+  while (open > 0 && performance.now() < deadline) await pause(5);
+  const took = (performance.now() - begin) / 1_000;
+  agent.destroy();
+  latencies.sort((a, b) => a - b);
+  chunks.sort((a, b) => a - b);
+  return { sent, failed: failed + open, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), perSecond: latencies.length / took, chunkUs: chunks.length === 0 ? null : quantile(chunks, 0.5) };
+}
+
+async function atRate({ rate, seconds, burst = 1 }: LoadPlan, begin: number, fire: (due: number) => void): Promise<void> {
+  const total = Math.round(rate * seconds);
+  for (let turn = 0; turn < total; turn++) {
+    const due = begin + (turn * 1000) / rate;
     for (;;) {
       const wait = due - performance.now();
       if (wait <= 0) break;
       // Timers are a millisecond coarse: sleep while it is far, poll when it is near.
-      await (wait > 2 ? new Promise((resolve) => setTimeout(resolve, wait - 1.5)) : new Promise((resolve) => setImmediate(resolve)));
+      await (wait > 2 ? pause(wait - 1.5) : new Promise((resolve) => setImmediate(resolve)));
     }
-    fire(due);
+    for (let at = 0; at < burst; at++) fire(due);
   }
-  const deadline = performance.now() + 10_000;
-  while (open > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
-  agent.destroy();
-  latencies.sort((a, b) => a - b);
-  return { sent: total, failed: failed + open, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
+}
+
+/** The provider writes its clock into each chunk, which is that of all processes here. */
+function noteChunks(data: Buffer, into: number[]): void {
+  const now = process.hrtime.bigint();
+  for (const [, sentAt] of data.toString('latin1').matchAll(/"at (\d+)"/g)) into.push(Number(now - BigInt(sentAt!)) / 1_000);
 }
 
 if (import.meta.main) {

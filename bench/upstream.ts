@@ -9,7 +9,8 @@ const answer = Buffer.from(
 const chunk = (delta: object, finish: string | null, more: object = {}): string =>
   `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'gpt-5-nano', choices: [{ index: 0, delta, finish_reason: finish }], ...more })}\n\n`;
 const events = [
-  ...Array.from({ length: 48 }, (_, index) => chunk({ content: `word${index} ` }, null)),
+  // Each word is the time at which its chunk was sent.
+  ...Array.from({ length: 48 }, () => chunk({ content: 'at ' }, null)),
   chunk({}, 'stop', { usage }),
   'data: [DONE]\n\n',
 ];
@@ -30,7 +31,7 @@ const server = createServer((request, response) => {
         response.end();
         return;
       }
-      response.write(events[next++]);
+      response.write(events[next++]!.replace('"at "', `"at ${process.hrtime.bigint()}"`));
       if (gap > 0) setTimeout(send, gap);
       else setImmediate(send);
     };

@@ -1,14 +1,18 @@
 // The smallest external processor: it answers a request's headers and its body with "go on" and reads nothing. The floor
-// that Sluice is measured against. Usage: noop /path/to.sock
+// that Sluice is measured against. With "parse" it does the least of what a processor that changes bodies does: it parses
+// the JSON, sets the model, and writes it anew. Usage: noop /path/to.sock [parse]
 package main
 
 import (
+	"encoding/json"
 	"log"
 	"net"
 	"os"
+	"strconv"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // raw hands messages over as bytes: there is nothing to decode.
@@ -29,7 +33,51 @@ var (
 	// ProcessingResponse{request_headers: {}} and ProcessingResponse{request_body: {}}
 	headersReply = []byte{0x0a, 0x00}
 	bodyReply    = []byte{0x1a, 0x00}
+	parses       = len(os.Args) > 2 && os.Args[2] == "parse"
 )
+
+// field returns a message's first length-delimited field of this number.
+func field(message []byte, number protowire.Number) []byte {
+	for len(message) > 0 {
+		found, kind, size := protowire.ConsumeTag(message)
+		if size < 0 {
+			return nil
+		}
+		message = message[size:]
+		if found == number && kind == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(message)
+			return value
+		}
+		if size = protowire.ConsumeFieldValue(found, kind, message); size < 0 {
+			return nil
+		}
+		message = message[size:]
+	}
+	return nil
+}
+
+func message(number protowire.Number, parts ...[]byte) []byte {
+	var all []byte
+	for _, part := range parts {
+		all = append(all, part...)
+	}
+	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), all)
+}
+
+// rewritten is ProcessingResponse{request_body: {response: {header_mutation, body_mutation}}} with another model in the body.
+func rewritten(request []byte) []byte {
+	var body map[string]any
+	if json.Unmarshal(field(field(request, 4), 1), &body) != nil {
+		return bodyReply
+	}
+	body["model"] = "gpt-5-nano"
+	text, err := json.Marshal(body)
+	if err != nil {
+		return bodyReply
+	}
+	length := message(1, message(1, message(1, []byte("content-length")), message(3, []byte(strconv.Itoa(len(text))))), []byte{0x18, 0x02})
+	return message(3, message(1, message(2, length), message(3, message(1, text))))
+}
 
 func process(_ any, stream grpc.ServerStream) error {
 	for {
@@ -47,7 +95,11 @@ func process(_ any, stream grpc.ServerStream) error {
 				return err
 			}
 		case 0x22: // request_body: the last phase; ending the stream frees it, as Sluice does
-			return stream.SendMsg(&bodyReply)
+			reply := bodyReply
+			if parses {
+				reply = rewritten(message)
+			}
+			return stream.SendMsg(&reply)
 		}
 	}
 }

@@ -1,0 +1,110 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { emptyBudgets } from '../src/budgets/open.ts';
+import { ResponseCache } from '../src/cache/cache.ts';
+import { loadCatalog } from '../src/catalog/index.ts';
+import { openModel } from '../src/classify/learned/live.ts';
+import { decodeRequest } from '../src/extproc/codec.ts';
+import type { ProcessingRequest } from '../src/extproc/types.ts';
+import { Ledger } from '../src/ledger/ledger.ts';
+import { Admission } from '../src/pipeline/admission.ts';
+import { Credentials } from '../src/pipeline/credentials.ts';
+import { Pipeline } from '../src/pipeline/gateway.ts';
+import { compilePolicy } from '../src/policy/compile.ts';
+import { defaultPolicyFile } from '../src/policy/source.ts';
+import { fanout } from '../src/provenance/fanout.ts';
+import { logSink, openLog } from '../src/provenance/log-sink.ts';
+import { Metrics } from '../src/provenance/metrics.ts';
+import { RecentRecords } from '../src/provenance/recent.ts';
+import { Cooldowns } from '../src/route/cooldowns.ts';
+import { Pools } from '../src/route/pools.ts';
+import { answerCopies, idPlaceholder, requestBody, requestHeaders } from './direct/messages.ts';
+import { chatBody, quantile } from './load.ts';
+
+/**
+ * Times one request's way through the pipeline in this process: decoded messages in, plan and record out, with the log, the
+ * ledger and the metrics that Sluice has. Prints JSON. Usage: node bench/decision.ts COUNT
+ */
+export type DecisionTimes = Readonly<Record<'decide' | 'record' | 'both', { readonly p50: number; readonly p99: number }>>;
+
+async function main(count: number): Promise<DecisionTimes> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-decision-'));
+  const log = openLog({ level: 'info', path: join(folder, 'log') });
+  const ledger = await Ledger.open({ file: join(folder, 'ledger.db'), passwordFile: null, version: 'bench', retention: { rowsMs: 1e9, rollupsMs: 1e9 }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => process.stderr.write(`${message}\n`), onPruned: () => undefined });
+  const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: readFileSync(defaultPolicyFile, 'utf8') }], { catalog: await loadCatalog() });
+  if (generation === null) throw new Error(JSON.stringify(problems));
+  const metrics = new Metrics({ version: 'bench', policy: () => generation, refused: () => false });
+  const credentials = new Credentials();
+  await credentials.refresh(generation);
+  const pipeline = new Pipeline({
+    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+    policy: { current: () => generation },
+    credentials,
+    cooldowns: new Cooldowns(),
+    trials: null,
+    pools: new Pools(),
+    shadows: null,
+    sessions: null,
+    grader: null,
+    feedback: null,
+    router: await openModel({ file: null, onChange: () => undefined, onError: () => undefined }),
+    budgets: emptyBudgets(),
+    learner: null,
+    sink: fanout([metrics, new RecentRecords(), ledger, logSink(log.logger, 1)], (error) => { throw error; }),
+    metrics,
+    admission: new Admission(0),
+    log: log.logger,
+  });
+
+  const body = chatBody(2_048, false);
+  const messages = { headers: requestHeaders(body.length), body: requestBody(body), answer: answerCopies() };
+  const times = { decide: [] as number[], record: [] as number[], both: [] as number[] };
+  for (let turn = -2_000; turn < count; turn++) {
+    const headers = decodeRequest(messages.headers).phase;
+    const bytes = decodeRequest(messages.body).phase;
+    if (headers.kind !== 'request-headers' || bytes.kind !== 'request-body') throw new Error('the messages are not those of a request');
+    const decideAt = performance.now();
+    const plan = pipeline.requestHeaders(headers.headers, false);
+    const decided = plan.kind === 'read-body' ? plan.exchange.body(bytes.body) : null;
+    const decideUs = (performance.now() - decideAt) * 1_000;
+    const id = decided !== null && 'metadata' in decided ? decided.metadata?.['id'] : undefined;
+    if (typeof id !== 'string') throw new Error('the request was not decided');
+    const [first, ...rest] = messages.answer.map((message) => decodeRequest(Buffer.from(message.toString('latin1').replaceAll(idPlaceholder, id), 'latin1')));
+    const recordAt = performance.now();
+    answered(pipeline, first!, rest);
+    const recordUs = (performance.now() - recordAt) * 1_000;
+    // The log and the ledger get their turns as they do between two reads of a socket.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (turn < 0) continue;
+    times.decide.push(decideUs);
+    times.record.push(recordUs);
+    times.both.push(decideUs + recordUs);
+  }
+  pipeline.close();
+  await ledger.close();
+  log.flush();
+  rmSync(folder, { recursive: true, force: true });
+  const of = (values: number[]): { p50: number; p99: number } => {
+    values.sort((a, b) => a - b);
+    return { p50: quantile(values, 0.5), p99: quantile(values, 0.99) };
+  };
+  return { decide: of(times.decide), record: of(times.record), both: of(times.both) };
+}
+
+function answered(pipeline: Pipeline, { phase, metadata }: ProcessingRequest, rest: readonly ProcessingRequest[]): void {
+  if (phase.kind !== 'response-headers') throw new Error('the messages are not those of an answer');
+  const plan = pipeline.responseHeaders(phase.headers, metadata, false);
+  if (plan.kind !== 'read') throw new Error('the answer is not known');
+  for (const { phase: part } of rest) {
+    if (part.kind !== 'response-body') continue;
+    if (part.body.length > 0) plan.observer.chunk(part.body);
+    if (part.endOfStream) plan.observer.end(true, false);
+  }
+}
+
+if (import.meta.main) {
+  process.stdout.write(`${JSON.stringify(await main(Number(process.argv[2] ?? 20_000)))}\n`);
+  process.exit(0);
+}

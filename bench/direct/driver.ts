@@ -1,0 +1,246 @@
+import { connect, type Socket } from 'node:net';
+import { flag, frameOf, frameType, maxFramePayload, numbersFrame, preface, setting, settingsFrame } from '../../src/extproc/h2/frames.ts';
+import { frame as grpcFrame } from '../../src/extproc/grpc-frames.ts';
+import { answerCopies, countPlaceholder, idPlaceholder, requestBody, requestHeaders } from './messages.ts';
+
+/** What Envoy opens every call with; the first time in full, then as five entries of HPACK's tables and three of its own. */
+const callHeaders = [
+  [':path', '/envoy.service.ext_proc.v3.ExternalProcessor/Process'],
+  [':authority', 'sluice'],
+  ['te', 'trailers'],
+  ['content-type', 'application/grpc'],
+  ['x-envoy-internal', 'true'],
+  ['x-forwarded-for', '192.0.2.2'],
+] as const;
+/** `:method: POST` and `:scheme: http` of the static table. */
+const staticPair = Buffer.from([0x83, 0x86]);
+const staticEntries = 61;
+
+const literal = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]);
+const firstBlock = Buffer.concat([staticPair, ...callHeaders.flatMap(([name, value]) => [Buffer.from([0x40]), literal(name), literal(value)])]);
+const laterBlock = Buffer.concat([staticPair, Buffer.from(callHeaders.map((_, index) => 0x80 | (staticEntries + callHeaders.length - index)))]);
+
+const window = 0x1000_0000;
+const windowEvery = 64 * 1024 * 1024;
+/** The code with which Envoy resets a call that has ended. */
+const resetCode = 2;
+
+/** `fields { key: "id" value { string_value: … } }`, up to the 36 characters. */
+const idMark = Buffer.from([0x0a, 0x02, 0x69, 0x64, 0x12, 0x26, 0x1a, 0x24]);
+const idBytes = 36;
+/** The metadata stands at the end of a reply, in far less than this. */
+const tailBytes = 1_024;
+
+/** Frames of one call, ready but for its number and what is put in place of marks. */
+class Template {
+  readonly #bytes: Buffer;
+  readonly #frames: number[] = [];
+  readonly #marks: number[] = [];
+
+  constructor(messages: readonly Buffer[], mark: string) {
+    const frames: Buffer[] = [];
+    let at = 0;
+    for (const message of messages) {
+      const framed = grpcFrame(message);
+      for (let from = 0; from < framed.length; from += maxFramePayload) {
+        const part = frameOf(frameType.data, 0, 0, framed.subarray(from, from + maxFramePayload));
+        this.#frames.push(at);
+        frames.push(part);
+        at += part.length;
+      }
+    }
+    this.#bytes = Buffer.concat(frames);
+    for (let found = this.#bytes.indexOf(mark); found >= 0; found = this.#bytes.indexOf(mark, found + mark.length)) this.#marks.push(found);
+  }
+
+  fill(stream: number, value: string): Buffer {
+    const bytes = Buffer.from(this.#bytes);
+    for (const at of this.#frames) bytes.writeUInt32BE(stream, at + 5);
+    for (const at of this.#marks) bytes.write(value, at, 'latin1');
+    return bytes;
+  }
+}
+
+/** What one kind of exchange sends. */
+export class ExchangePlan {
+  readonly headers: Template;
+  readonly body: Template;
+  readonly answer: Template | null;
+
+  /** `body` may hold `countPlaceholder`. `answered`: the answer's copies are sent too, as Envoy does; else its record stays open. */
+  constructor(body: Buffer, answered = true) {
+    this.headers = new Template([requestHeaders(body.length)], '\0');
+    this.body = new Template([requestBody(body)], countPlaceholder);
+    this.answer = answered ? new Template(answerCopies(), idPlaceholder) : null;
+  }
+}
+
+interface Call {
+  readonly exchange: Exchange;
+  step: 'headers' | 'body' | 'answer';
+  tail: Buffer;
+}
+
+interface Exchange {
+  readonly plan: ExchangePlan;
+  readonly began: number;
+  readonly done: (result: ExchangeResult) => void;
+}
+
+export interface ExchangeResult {
+  /** From the request's headers to the end of the reply to its body, ms. */
+  readonly ms: number;
+  /** Whether the reply carried a decision. */
+  readonly decided: boolean;
+}
+
+/** Plays one worker of Envoy's against Sluice's socket: one connection, a call for each request and one for its answer. */
+export class Driver {
+  readonly #socket: Socket;
+  readonly #calls = new Map<number, Call>();
+  #next = 1;
+  #count = 0;
+  #held: Buffer = Buffer.alloc(0);
+  #received = 0;
+  #failed: ((error: Error) => void) | null = null;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    socket.on('close', () => this.#failed?.(new Error('Sluice closed the connection')));
+    socket.on('error', (error) => this.#failed?.(error));
+    socket.write(Buffer.concat([preface, settingsFrame([[setting.enablePush, 0], [setting.initialWindowSize, window]]), numbersFrame(frameType.windowUpdate, 0, window - 65_535)]));
+  }
+
+  static async connect(path: string): Promise<Driver> {
+    const socket = connect(path);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    return new Driver(socket);
+  }
+
+  close(): void {
+    this.#failed = null;
+    this.#socket.destroy();
+  }
+
+  /** One exchange. Never resolves when the connection breaks meanwhile. */
+  exchange(plan: ExchangePlan): Promise<ExchangeResult> {
+    return new Promise((done) => this.#begin({ plan, began: performance.now(), done }));
+  }
+
+  /** `count` exchanges, `concurrency` at a time, as fast as they are answered. Rejects when the connection breaks. */
+  run(plan: ExchangePlan, count: number, concurrency: number): Promise<ExchangeResult[]> {
+    const results: ExchangeResult[] = [];
+    let begun = 0;
+    return new Promise((resolve, reject) => {
+      this.#failed = reject;
+      const begin = (): void => {
+        if (begun === count) return;
+        begun++;
+        this.#begin({
+          plan,
+          began: performance.now(),
+          done: (result) => {
+            results.push(result);
+            if (results.length === count) {
+              this.#failed = null;
+              resolve(results);
+            } else begin();
+          },
+        });
+      };
+      for (let at = 0; at < concurrency; at++) begin();
+    });
+  }
+
+  #open(exchange: Exchange, step: Call['step']): number {
+    const id = this.#next;
+    this.#next += 2;
+    this.#calls.set(id, { exchange, step, tail: Buffer.alloc(0) });
+    this.#socket.write(frameOf(frameType.headers, flag.endHeaders, id, id === 1 ? firstBlock : laterBlock));
+    return id;
+  }
+
+  #begin(exchange: Exchange): void {
+    this.#socket.cork();
+    const id = this.#open(exchange, 'headers');
+    this.#socket.write(exchange.plan.headers.fill(id, ''));
+    this.#socket.uncork();
+  }
+
+  #read(chunk: Buffer): void {
+    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    let at = 0;
+    this.#socket.cork();
+    while (bytes.length - at >= 9) {
+      const end = at + 9 + bytes.readUIntBE(at, 3);
+      if (end > bytes.length) break;
+      this.#frame(bytes[at + 3]!, bytes[at + 4]!, bytes.readUInt32BE(at + 5), bytes.subarray(at + 9, end));
+      at = end;
+    }
+    this.#socket.uncork();
+    this.#held = Buffer.from(bytes.subarray(at));
+  }
+
+  #frame(type: number, flags: number, id: number, payload: Buffer): void {
+    switch (type) {
+      case frameType.settings:
+        if ((flags & flag.ack) === 0) this.#socket.write(frameOf(frameType.settings, flag.ack, 0, Buffer.alloc(0)));
+        return;
+      case frameType.data:
+        this.#received += payload.length;
+        if (this.#received > windowEvery) {
+          this.#socket.write(numbersFrame(frameType.windowUpdate, 0, this.#received));
+          this.#received = 0;
+        }
+        this.#reply(id, payload);
+        return;
+      case frameType.headers:
+        if ((flags & flag.endStream) !== 0) this.#ended(id);
+        return;
+      case frameType.resetStream:
+      case frameType.goAway:
+        this.#failed?.(new Error(`Sluice sent ${type === frameType.goAway ? 'GOAWAY' : 'RST_STREAM'}: ${payload.toString('hex')}`));
+        return;
+      default:
+        return;
+    }
+  }
+
+  #reply(id: number, payload: Buffer): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    if (call.step === 'headers') {
+      call.step = 'body';
+      this.#socket.write(call.exchange.plan.body.fill(id, `#${String(this.#count++).padStart(countPlaceholder.length - 1, '0')}`));
+      return;
+    }
+    call.tail = payload.length >= tailBytes ? Buffer.from(payload.subarray(-tailBytes)) : Buffer.concat([call.tail, payload]).subarray(-tailBytes);
+  }
+
+  #ended(id: number): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    this.#calls.delete(id);
+    this.#socket.write(numbersFrame(frameType.resetStream, id, resetCode));
+    const { exchange } = call;
+    if (call.step === 'answer') {
+      exchange.done({ ms: NaN, decided: true });
+      return;
+    }
+    const ms = performance.now() - exchange.began;
+    const mark = call.tail.indexOf(idMark);
+    const decided = mark >= 0;
+    if (!decided || exchange.plan.answer === null) {
+      exchange.done({ ms, decided });
+      return;
+    }
+    const decision = call.tail.toString('latin1', mark + idMark.length, mark + idMark.length + idBytes);
+    const answer = this.#open({ ...exchange, done: () => exchange.done({ ms, decided }) }, 'answer');
+    this.#socket.write(exchange.plan.answer.fill(answer, decision));
+  }
+}

@@ -1,0 +1,75 @@
+import { createServer } from 'node:net';
+import { GCProfiler, getHeapStatistics } from 'node:v8';
+
+/**
+ * Loaded into Sluice's process before Sluice (`node --import`): answers over the IPC channel what the process has used, and
+ * serves a reference workload on a socket of its own. Sluice itself knows nothing of it.
+ */
+export interface Usage {
+  /** CPU of all threads, µs. */
+  readonly cpu: number;
+  /** CPU of the main thread, µs. */
+  readonly main: number;
+  /** JavaScript heap in use, bytes. */
+  readonly heap: number;
+  /** Buffers outside of it, bytes. */
+  readonly external: number;
+  /** Garbage collections since the question before. */
+  readonly collections: number;
+}
+
+export type Question = 'usage' | 'collect' | { readonly reference: string };
+
+let profiler = new GCProfiler();
+profiler.start();
+
+function usage(): Usage {
+  const collections = profiler.stop().statistics.length;
+  profiler = new GCProfiler();
+  profiler.start();
+  const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
+  const cpu = process.cpuUsage();
+  const main = process.threadCpuUsage();
+  return { cpu: cpu.user + cpu.system, main: main.user + main.system, heap, external, collections };
+}
+
+/** Usage when all garbage is gone: buffers are freed by a thread of V8's, a little after the collection that found them. */
+async function collected(): Promise<Usage> {
+  for (let times = 0; times < 3; times++) {
+    globalThis.gc?.();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return usage();
+}
+
+/** Four bytes of length, a JSON body; it is parsed and answered with as many bytes as the number of its members needs. */
+function serveReference(path: string, ready: () => void): void {
+  createServer((socket) => {
+    let pieces: Buffer[] = [];
+    let held = 0;
+    let need = 4;
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (bytes) => {
+      pieces.push(bytes);
+      held += bytes.length;
+      while (held >= need) {
+        const all = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+        pieces = [all];
+        need = 4 + all.readUInt32BE(0);
+        if (held < need) break;
+        const body = JSON.parse(all.toString('utf8', 4, need)) as object;
+        socket.write(Buffer.from(`${JSON.stringify(body).length}`.padStart(16, '0')));
+        pieces = held === need ? [] : [all.subarray(need)];
+        held -= need;
+        need = 4;
+      }
+    });
+  }).listen(path, ready);
+}
+
+process.on('message', (question: Question) => {
+  const answer = (value: unknown): void => void process.send?.(value);
+  if (question === 'usage') answer(usage());
+  else if (question === 'collect') void collected().then(answer);
+  else serveReference(question.reference, () => answer(null));
+});

@@ -1,0 +1,152 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadCatalog } from '../src/catalog/index.ts';
+import { freePorts } from '../src/demo/stack.ts';
+import { requireEnvoy } from '../src/envoy/binary.ts';
+import { renderEnvoy } from '../src/envoy/render.ts';
+import type { UsageMode } from '../src/extproc/types.ts';
+import { compilePolicy } from '../src/policy/compile.ts';
+import { defaultPolicyFile } from '../src/policy/source.ts';
+import { Children, root } from './processes.ts';
+
+/**
+ * What an Envoy of the bench has beside it.
+ * - `none`: nothing
+ * - `noop`: the smallest processor there is, on the same two request phases as Sluice
+ * - `noop+copy`: the same, and the copies of the answer are sent to it too
+ * - `parse`: a processor in Go that parses the body and writes it anew
+ * - `sluice`: Sluice, with its log, its ledger and its metrics, told of answers as it is by default
+ * - `sluice, observe` and `sluice, protocol-manager`: the same Sluice, told of answers in these ways
+ */
+export type Variant = 'none' | 'noop' | 'noop+copy' | 'parse' | 'sluice' | 'sluice, observe' | 'sluice, protocol-manager';
+
+export interface Place {
+  readonly url: string;
+  readonly envoyPid: number;
+  /** Null: Envoy alone. */
+  readonly processorPid: number | null;
+}
+
+type Config = ReturnType<typeof renderEnvoy>;
+interface Filters {
+  http_filters: { name: string; typed_config: Record<string, unknown> }[];
+}
+
+const binary = (name: string): string => join(root, '.tools/bench', name);
+
+/** Whether the processors in Go are there; else the no-op is one in Node, and there is none that parses. */
+export const hasGo = (): boolean => existsSync(binary('noop'));
+
+const isSluice = (variant: Variant): boolean => variant.startsWith('sluice');
+
+const usageOf = (variant: Variant): UsageMode => (variant === 'sluice' ? 'collect' : variant === 'sluice, protocol-manager' ? 'protocol-manager' : 'observe');
+
+/** Sluice's own rendered config, with its filters taken out or turned to another processor. */
+function configFor(variant: Variant, config: Config): Config {
+  const copy = structuredClone(config) as { static_resources: { listeners: { filter_chains: { filters: { typed_config: Filters }[] }[] }[] } };
+  const manager = copy.static_resources.listeners[0]!.filter_chains[0]!.filters[0]!.typed_config;
+  if (isSluice(variant)) return copy;
+  if (variant === 'none') {
+    manager.http_filters = manager.http_filters.filter(({ name }) => !name.includes('ext_proc'));
+    stripRoutes(copy);
+    return copy;
+  }
+  if (variant !== 'noop+copy') manager.http_filters = manager.http_filters.filter(({ name }) => !name.includes('sluice_response'));
+  const filter = manager.http_filters.find(({ name }) => name.includes('sluice_request'))!;
+  // It cannot ask for the body, so its filter always sends it: the same phases as Sluice's.
+  filter.typed_config['processing_mode'] = { ...(filter.typed_config['processing_mode'] as object), request_body_mode: 'BUFFERED' };
+  return copy;
+}
+
+/** Routes name the filters that WebSockets switch off; without the filters Envoy refuses the names. */
+function stripRoutes(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  delete (value as Record<string, unknown>)['typed_per_filter_config'];
+  for (const part of Object.values(value)) stripRoutes(part);
+}
+
+/** One fake provider, the processors, and an Envoy (one worker) for each variant. */
+export class Stage {
+  readonly folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  readonly children = new Children();
+  readonly #places = new Map<Variant, Place>();
+  #sluicePid = -1;
+
+  /** Throws when something does not start. */
+  static async open(variants: readonly Variant[], policy = readFileSync(defaultPolicyFile, 'utf8')): Promise<Stage> {
+    if (!existsSync('/proc/self/stat')) throw new Error('the bench reads /proc and runs on Linux only');
+    const stage = new Stage();
+    try {
+      await stage.#open(variants, policy);
+      return stage;
+    } catch (error) {
+      stage.close();
+      throw error;
+    }
+  }
+
+  place(variant: Variant): Place {
+    const place = this.#places.get(variant);
+    if (place === undefined) throw new Error(`${variant} was not started`);
+    return place;
+  }
+
+  get sluicePid(): number {
+    return this.#sluicePid;
+  }
+
+  close(): void {
+    this.children.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #open(variants: readonly Variant[], policy: string): Promise<void> {
+    const endpoint = `http://127.0.0.1:${await this.children.startUpstream()}`;
+    const policyFolder = join(this.folder, 'policy');
+    mkdirSync(policyFolder);
+    const files = [
+      { name: 'policy.yaml', text: policy },
+      { name: 'zz.yaml', text: `version: 1\nproviders: {openai: {endpoint: "${endpoint}"}, anthropic: {endpoint: "${endpoint}"}, google: {endpoint: "${endpoint}"}}\n` },
+    ];
+    for (const { name, text } of files) writeFileSync(join(policyFolder, name), text);
+    const { generation, problems } = compilePolicy(files, { catalog: await loadCatalog() });
+    if (generation === null) throw new Error(JSON.stringify(problems));
+    const ports = await freePorts(variants.length * 2 + 1);
+    const sockets = await this.#processors(variants, policyFolder, `127.0.0.1:${ports.at(-1)!}`);
+    const envoy = await requireEnvoy();
+    for (const [index, variant] of variants.entries()) {
+      const listen = `127.0.0.1:${ports[index * 2]!}`;
+      const admin = `127.0.0.1:${ports[index * 2 + 1]!}`;
+      const processor = sockets[variant];
+      const config = renderEnvoy({ providers: [...generation.providers.values()], sluice: `unix:${processor?.socket ?? join(this.folder, 'nobody')}`, listen, admin, failClosed: true, caFile: '/etc/ssl/certs/ca-certificates.crt', otlp: null, chains: 'groups', usage: usageOf(variant) });
+      const file = join(this.folder, `${variant}.json`);
+      writeFileSync(file, JSON.stringify(configFor(variant, config)));
+      const child = this.children.start(envoy, ['-c', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'error']);
+      await this.children.untilReady(`http://${admin}/ready`);
+      this.#places.set(variant, { url: `http://${listen}/v1/chat/completions`, envoyPid: child.pid!, processorPid: processor?.pid ?? null });
+    }
+  }
+
+  async #processors(variants: readonly Variant[], policyFolder: string, admin: string): Promise<Partial<Record<Variant, { readonly socket: string; readonly pid: number }>>> {
+    const go = (name: string, more: readonly string[]): { socket: string; pid: number } => {
+      const socket = join(this.folder, `${name}.sock`);
+      const child = hasGo() ? this.children.start(binary('noop'), [socket, ...more]) : this.children.start(process.execPath, [join(root, 'bench/noop/noop.ts'), socket]);
+      return { socket, pid: child.pid! };
+    };
+    const started: Partial<Record<Variant, { readonly socket: string; readonly pid: number }>> = {};
+    if (variants.includes('noop') || variants.includes('noop+copy')) started.noop = started['noop+copy'] = go('noop', []);
+    if (variants.includes('parse')) started.parse = go('parse', ['parse']);
+    if (variants.some(isSluice)) {
+      const socket = join(this.folder, 'sluice.sock');
+      const child = this.children.start(join(root, 'bin/sluice'), ['serve', '--policy', policyFolder, '--listen', `unix:${socket}`, '--admin', admin, '--log', join(this.folder, 'sluice.log'), '--ledger', join(this.folder, 'ledger.db'), '--budgets', join(this.folder, 'budgets.json')]);
+      this.#sluicePid = child.pid!;
+      for (const variant of variants.filter(isSluice)) started[variant] = { socket, pid: child.pid! };
+    }
+    for (const { socket } of Object.values(started)) {
+      for (let tries = 0; tries < 600 && !existsSync(socket); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+      if (!existsSync(socket)) throw new Error(`no processor listens on ${socket}`);
+    }
+    return started;
+  }
+}
