@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|chromium|postgres|all]. Quick and quiet when all is there. `all` is without chromium, prometheus and postgres, which tests alone need.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus and postgres, which tests alone need.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -77,6 +77,32 @@ setup_redis() {
   ln -sf /usr/bin/redis-check-rdb .tools/redis/redis-server
 }
 
+# Valkey, for tests: Debian's valkey-tools, of its backports where the release has none; unpacked and not installed, and the machine's own sources of packages stay as they are.
+# It runs with the libraries that redis-tools brings.
+setup_valkey() {
+  if [ -n "${VALKEY_BIN:-}" ] && [ -x "$VALKEY_BIN" ]; then return; fi
+  if command -v valkey-server >/dev/null 2>&1; then return; fi
+  if [ -x .tools/valkey/valkey-server ]; then return; fi
+  keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-deb >/dev/null 2>&1 || [ ! -f "$keys" ]; then say 'no valkey-server here, and no Debian to take it from: tests with it are skipped'; return; fi
+  say 'unpacking valkey (Debian) …'
+  rm -rf .tools/valkey .tools/valkey-apt
+  mkdir -p .tools/valkey .tools/valkey-apt/lists/partial .tools/valkey-apt/cache/archives/partial .tools/valkey-apt/sources
+  release=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-bookworm}")
+  printf 'Types: deb\nURIs: http://deb.debian.org/debian\nSuites: %s %s-backports\nComponents: main\nSigned-By: %s\n' "$release" "$release" "$keys" >.tools/valkey-apt/sources/debian.sources
+  (
+    cd .tools/valkey-apt
+    set -- -qq -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$PWD/sources" -o "Dir::State::lists=$PWD/lists" -o "Dir::Cache=$PWD/cache"
+    apt-get "$@" update && apt-get "$@" download valkey-tools
+  ) >/dev/null 2>&1 || true
+  package=$(find .tools/valkey-apt -maxdepth 1 -name 'valkey-tools_*.deb' | head -n 1)
+  if [ -n "$package" ]; then dpkg-deb -x "$package" .tools/valkey; fi
+  rm -rf .tools/valkey-apt
+  # The server is the same binary under another name. It may lack a library.
+  ln -sf usr/bin/valkey-check-rdb .tools/valkey/valkey-server
+  .tools/valkey/valkey-server --version >/dev/null 2>&1 || { rm -rf .tools/valkey; say 'valkey could not be set up: tests with it are skipped'; }
+}
+
 # Prometheus and promtool, for tests: Debian's package, unpacked and not installed, so that no service is set up.
 setup_prometheus() {
   if command -v promtool >/dev/null 2>&1 && command -v prometheus >/dev/null 2>&1; then return; fi
@@ -134,10 +160,11 @@ case $what in
   envoy) setup_envoy ;;
   envoy-versions) setup_envoy_versions ;;
   redis) setup_redis ;;
+  valkey) setup_valkey ;;
   prometheus) setup_prometheus ;;
   postgres) setup_postgres ;;
   node) setup_node ;;
   chromium) setup_chromium ;;
   all) setup_deps; setup_redis; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|prometheus|node|chromium|postgres|all]'; exit 2 ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|all]'; exit 2 ;;
 esac

@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh all
 sh scripts/setup.sh chromium
+sh scripts/setup.sh valkey
 sh scripts/setup.sh prometheus
 sh scripts/setup.sh postgres
 sh scripts/definitions.sh

@@ -10,10 +10,11 @@ import { openRedis } from '../src/cache/redis/index.ts';
 import type { BackendProblem } from '../src/cache/remote.ts';
 import { answer, queryOf, type Pairs } from '../src/cache/testing/harness.ts';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
-import { freePorts, Stack } from '../src/demo/stack.ts';
+import { Stack } from '../src/demo/stack.ts';
 import { TestAuthority } from './kubernetes/support/pki.ts';
 import { compiled } from './support/policy.ts';
-import { plain, redisBinary, TestRedis } from './support/redis.ts';
+import { plain, redisBinary, servers, TestRedis } from './support/redis.ts';
+import { TestCluster } from './support/redis-cluster.ts';
 
 const generation = compiled('version: 1\ndefaults: { cache: { mode: on, coalesce: 10 } }\n');
 const json = (text: string): string => JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }] });
@@ -80,13 +81,14 @@ describe('a value in Redis', () => {
   });
 });
 
-describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
+for (const [name, binary] of servers) describe.skipIf(binary === null)(`replicas on one ${name}`, () => {
   let redis: TestRedis;
   let raw: Redis;
 
   beforeAll(async () => {
-    redis = await TestRedis.start();
+    redis = await TestRedis.start(plain, binary);
     raw = new Redis(redis.url);
+    expect(await raw.info('server')).toMatch(name === 'Valkey' ? /^valkey_version:/m : /^redis_version:/m);
   });
 
   afterAll(async () => {
@@ -185,9 +187,9 @@ describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
   });
 });
 
-describe.skipIf(redisBinary === null)('a Redis that fails', () => {
+for (const [name, binary] of servers) describe.skipIf(binary === null)(`a ${name} that fails`, () => {
   it('is a miss while it stands still, is soon asked no more, and is used again when it goes on', async () => {
-    const redis = await TestRedis.start();
+    const redis = await TestRedis.start(plain, binary);
     const a = await replica(redis.url, { deadlineMs: 50 });
     redis.signal('SIGSTOP');
     for (let asked = 0; asked < 5; asked++) expect(stateOf(await look(a, fresh()))).toBe('miss');
@@ -207,7 +209,7 @@ describe.skipIf(redisBinary === null)('a Redis that fails', () => {
   });
 
   it('is a miss when it is killed, and is used again after its restart', async () => {
-    const redis = await TestRedis.start();
+    const redis = await TestRedis.start(plain, binary);
     const a = await replica(redis.url);
     await redis.stop();
     await expect.poll(() => a.cache.stats().redis).toBe('down');
@@ -231,7 +233,7 @@ describe.skipIf(redisBinary === null)('a Redis that fails', () => {
   });
 });
 
-describe.skipIf(redisBinary === null)('ways to reach a Redis', () => {
+for (const [name, binary] of servers) describe.skipIf(binary === null)(`ways to reach a ${name}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -253,54 +255,105 @@ describe.skipIf(redisBinary === null)('ways to reach a Redis', () => {
       '--tls-port', String(port), '--port', '0', '--save', '', '--tls-cert-file', authority.path('redis.crt'), '--tls-key-file', authority.path('redis.key'), '--tls-ca-cert-file', authority.path('ca.crt'), '--tls-auth-clients', 'no',
       // Only what Sluice needs.
       '--user', 'sluice', 'on', '>secret-1', '~sluice:*', '&sluice:*', '-@all', '+get', '+set', '+del', '+unlink', '+getrange', '+pttl', '+scan', '+evalsha', '+eval', '+publish', '+subscribe', '+info', '+select', '+client', '+ping', '+hello',
-    ]);
+    ], binary);
     await works(`rediss://sluice@127.0.0.1:${redis.port}`, { passwordFile, caFile: authority.path('ca.crt') });
     await redis.stop();
   });
 
   it('a cluster of three nodes, also when one of them is gone', async () => {
-    const buses = await freePorts(3);
-    const nodes = await Promise.all(buses.map((bus, index) => TestRedis.start((port) => [...plain(port), '--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-config-file', join(folder, `nodes${index}.conf`), '--cluster-require-full-coverage', 'no', '--cluster-announce-ip', '127.0.0.1'])));
-    const admins = nodes.map(({ url }) => new Redis(url));
-    const slots = [[0, 5_460], [5_461, 10_922], [10_923, 16_383]] as const;
-    for (const [index, admin] of admins.entries()) {
-      await admin.call('CLUSTER', 'ADDSLOTSRANGE', ...slots[index]!.map(String));
-      if (index > 0) await admin.call('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port), String(buses[0]!));
-    }
-    for (const admin of admins) await expect.poll(async () => String(await admin.call('CLUSTER', 'INFO')), { timeout: 15_000 }).toMatch(/cluster_state:ok[^]*cluster_slots_ok:16384[^]*cluster_known_nodes:3/);
-    const url = `redis-cluster://127.0.0.1:${nodes[0]!.port},127.0.0.1:${nodes[1]!.port}`;
-    await works(url);
-    const [a, b] = [await replica(url), await replica(url)];
+    const cluster = await TestCluster.start(3, folder, binary);
+    await works(cluster.url);
+    const [a, b] = [await replica(cluster.url), await replica(cluster.url)];
     const queries = Array.from({ length: 60 }, () => fresh([['x-sluice-workspace', 'spread']]));
     for (const query of queries) answer(await fillOf(a, query, `${query.key.slice(1)}0`), json('x'));
-    await expect.poll(async () => (await Promise.all(admins.map((admin) => admin.keys('sluice:c:*')))).map((keys) => keys.length > 5), { timeout: 5_000 }).toEqual([true, true, true]);
-    await expect.poll(async () => (await Promise.all(admins.map((admin) => admin.keys('sluice:n:*')))).flat().length, { timeout: 5_000 }).toBe(60);
+    await expect.poll(async () => (await cluster.keys('sluice:c:*')).map((keys) => keys.length > 5), { timeout: 5_000 }).toEqual([true, true, true]);
+    await expect.poll(async () => (await cluster.keys('sluice:n:*')).flat().length, { timeout: 5_000 }).toBe(60);
     for (const query of queries.slice(0, 20)) expect(stateOf(await look(b, query))).toBe('hit');
     for (const query of queries.slice(0, 20)) expect(stateOf(await look(b, fresh([['x-sluice-workspace', 'spread']]), `${query.key.slice(1)}0`))).toBe('semantic');
     expect((await a.cache.purge({ workspace: 'spread' })).redis).toBe(60);
     await expect.poll(() => b.cache.stats().entries).toBe(0);
     // With one node gone its keys are misses; those of the others are still shared.
     for (const query of queries) answer(await fillOf(a, query), json('y'));
-    await expect.poll(async () => (await Promise.all(admins.map((admin) => admin.keys('sluice:c:*')))).flat().length, { timeout: 5_000 }).toBe(60);
-    const lost = new Set(await admins[2]!.keys('sluice:c:*'));
+    await expect.poll(async () => (await cluster.keys('sluice:c:*')).flat().length, { timeout: 5_000 }).toBe(60);
+    const lost = new Set((await cluster.keys('sluice:c:*'))[2]);
     expect(lost.size).toBeGreaterThan(5);
-    for (const admin of admins) admin.disconnect();
-    await nodes[2]!.stop();
-    const c = await replica(url, { deadlineMs: 300 });
+    await cluster.nodes[2]!.stop();
+    const c = await replica(cluster.url, { deadlineMs: 300 });
     const isLost = ({ key }: CacheQuery): boolean => lost.has(`sluice:c:{${key}}`);
     // In this order: many failures in a row would rest the others too.
     for (const query of queries.filter((one) => !isLost(one))) expect(stateOf(await look(c, query))).toBe('hit');
     for (const query of queries.filter(isLost)) expect(stateOf(await look(c, query))).toBe('miss');
-    await Promise.all(nodes.slice(0, 2).map((node) => node.stop()));
+    await cluster.stop();
+  }, 60_000);
+
+  it('a cluster whose slots move to another node while it is asked', async () => {
+    const cluster = await TestCluster.start(2, folder, binary);
+    const a = await replica(cluster.url);
+    const slotOf = async ({ key }: CacheQuery): Promise<number> => Number(await cluster.admins[0]!.call('CLUSTER', 'KEYSLOT', `sluice:c:{${key}}`));
+    // Twenty of the first node's keys, each in a slot of its own.
+    const moving = new Map<number, CacheQuery>();
+    while (moving.size < 20) {
+      const query = fresh();
+      const slot = await slotOf(query);
+      if (slot < 8_192) moving.set(slot, query);
+    }
+    for (const [slot, query] of moving) answer(await fillOf(a, query), json(String(slot)));
+    await expect.poll(async () => (await cluster.keys('sluice:c:*')).map((keys) => keys.length), { timeout: 5_000 }).toEqual([20, 0]);
+    const states = new Map<string, number>();
+    let going = true;
+    const app = async (): Promise<void> => {
+      // One that has nothing in memory, and knows the slots' old places.
+      const asking = await replica(cluster.url);
+      while (going) {
+        for (const [slot, query] of moving) {
+          const found = await look(asking, query);
+          states.set(stateOf(found), (states.get(stateOf(found)) ?? 0) + 1);
+          if (found.kind === 'hit') expect(textOf(found)).toBe(json(String(slot)));
+          asking.cache.forget({});
+          if (found.kind === 'miss') found.fill?.abandon();
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      }
+    };
+    const apps = [app(), app()];
+    await expect.poll(() => states.get('hit') ?? 0, { timeout: 5_000 }).toBeGreaterThan(20);
+    const b = await replica(cluster.url);
+    for (const [slot, query] of moving) {
+      await cluster.move(slot, 0, 1, async () => {
+        // Not moved yet, while its slot is between the nodes.
+        expect(stateOf(await look(b, query))).toBe('hit');
+      });
+    }
+    // What is asked for the first time meanwhile is a miss, and its answer is kept on the new node.
+    const late = fresh();
+    const slot = await slotOf(late);
+    const [from, to] = slot < 8_192 && !moving.has(slot) ? ([0, 1] as const) : ([1, 0] as const);
+    await cluster.move(slot, from, to, async () => {
+      answer(await fillOf(b, late), json('late'));
+      await expect.poll(async () => (await cluster.keys(`sluice:c:{${late.key}}`))[to], { timeout: 5_000 }).toHaveLength(1);
+      expect(stateOf(await look(a, late))).toBe('hit');
+    });
+    expect(b.problems).toEqual([]);
+    const before = states.get('hit') ?? 0;
+    await expect.poll(() => states.get('hit') ?? 0, { timeout: 5_000 }).toBeGreaterThan(before + 20);
+    going = false;
+    await Promise.all(apps);
+    expect((await cluster.keys('sluice:c:*')).map((keys) => keys.length)).toEqual(to === 1 ? [0, 21] : [1, 20]);
+    // Those who ask first afterwards find all of them, and one who learnt the places before does too.
+    for (const one of [a, await replica(cluster.url)]) {
+      one.cache.forget({});
+      for (const query of moving.values()) expect(stateOf(await look(one, query))).toBe('hit');
+    }
+    await cluster.stop();
   }, 60_000);
 
   it('a Sentinel', async () => {
-    const redis = await TestRedis.start();
+    const redis = await TestRedis.start(plain, binary);
     const file = join(folder, 'sentinel.conf');
     const sentinel = await TestRedis.start((port) => {
       writeFileSync(file, `port ${port}\nsentinel monitor main 127.0.0.1 ${redis.port} 1\n`);
       return [file, '--sentinel'];
-    });
+    }, binary);
     await works(`redis-sentinel://127.0.0.1:${sentinel.port}/main`);
     await sentinel.stop();
     await redis.stop();

@@ -19,8 +19,11 @@ const deadMs = 2_000;
 
 const shape = /^redis(s?)(?:-(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/]+)(?:\/(.*))?$/;
 
-/** A client that has not connected yet. Throws SluiceError for a URL that says nothing. */
-export function redisClient(target: RedisTarget): RedisClient {
+/** How often a command of a hasty client follows a slot that moves, or is tried again while it does. */
+const hastyRedirections = 5;
+
+/** A client that has not connected yet; a hasty one does not wait for a slot of a cluster that moves. Throws SluiceError for a URL that says nothing. */
+export function redisClient(target: RedisTarget, hasty = false): RedisClient {
   const found = shape.exec(target.url);
   if (found === null) throw usage('this is no Redis URL');
   const [, tls = '', kind = 'single', user = '', secret = '', hosts = '', rest = ''] = found;
@@ -45,7 +48,7 @@ export function redisClient(target: RedisTarget): RedisClient {
   } satisfies RedisOptions;
   if (kind === 'cluster') {
     const { enableOfflineQueue, retryStrategy, lazyConnect, ...redisOptions } = options;
-    return new Cluster(nodes, { redisOptions, lazyConnect, enableOfflineQueue, slotsRefreshTimeout: connectMs, clusterRetryStrategy: retryStrategy });
+    return new Cluster(nodes, { redisOptions, lazyConnect, enableOfflineQueue, slotsRefreshTimeout: connectMs, clusterRetryStrategy: retryStrategy, ...(hasty ? { maxRedirections: hastyRedirections, retryDelayOnTryAgain: 0 } : {}) });
   }
   if (kind === 'sentinel') {
     if (rest === '') throw usage('a Sentinel URL ends in the name of the master');

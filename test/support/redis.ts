@@ -5,25 +5,37 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../src/demo/stack.ts';
 
-/** A redis-server on this machine: $REDIS_BIN, the one on PATH, or what scripts/setup.sh installed; null: none. */
-export const redisBinary: string | null =
-  [process.env['REDIS_BIN'] ?? '', ...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'redis-server')), fileURLToPath(new URL('../../.tools/redis/redis-server', import.meta.url))].find((file) => file !== '' && existsSync(file)) ?? null;
+/** The server of this name on this machine: the one named, one on PATH, or what scripts/setup.sh installed; null: none. */
+function serverBinary(named: string | undefined, folder: string, name: string): string | null {
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).map((where) => join(where, name));
+  return [named ?? '', ...onPath, fileURLToPath(new URL(`../../.tools/${folder}/${name}`, import.meta.url))].find((file) => file !== '' && existsSync(file)) ?? null;
+}
 
-/** A real Redis of a test's own, on a free port, without a disk. */
+export const redisBinary: string | null = serverBinary(process.env['REDIS_BIN'], 'redis', 'redis-server');
+
+/** What speaks Redis' protocol, each a name and its binary. */
+export const servers: readonly (readonly [name: string, binary: string | null])[] = [
+  ['Redis', redisBinary],
+  ['Valkey', serverBinary(process.env['VALKEY_BIN'], 'valkey', 'valkey-server')],
+];
+
+/** A real Redis, or what `binary` is, of a test's own, on a free port, without a disk. */
 export class TestRedis {
   readonly port: number;
   readonly #args: readonly string[];
+  readonly #binary: string | null;
   #process: ChildProcess | null = null;
 
-  private constructor(port: number, args: readonly string[]) {
+  private constructor(port: number, args: readonly string[], binary: string | null) {
     this.port = port;
     this.#args = args;
+    this.#binary = binary;
   }
 
   /** `args`: redis-server's own for its port; a plain server by default. */
-  static async start(args: (port: number) => readonly string[] = plain): Promise<TestRedis> {
+  static async start(args: (port: number) => readonly string[] = plain, binary = redisBinary): Promise<TestRedis> {
     const [port] = await freePorts(1);
-    const redis = new TestRedis(port!, args(port!));
+    const redis = new TestRedis(port!, args(port!), binary);
     await redis.restart();
     return redis;
   }
@@ -33,8 +45,8 @@ export class TestRedis {
   }
 
   async restart(): Promise<void> {
-    if (redisBinary === null) throw new Error('no redis-server');
-    this.#process = spawn(redisBinary, this.#args, { stdio: 'ignore' });
+    if (this.#binary === null) throw new Error('no redis-server');
+    this.#process = spawn(this.#binary, this.#args, { stdio: 'ignore' });
     for (let tries = 0; tries < 200; tries++) {
       if (await listens(this.port)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));

@@ -8,5 +8,5 @@ export interface RedisOptions extends RedisTarget {
 
 /** A Redis behind the memory. Connects in the background: one that is away is a miss until it comes. Throws SluiceError for a wrong URL or file. */
 export function openRedis(options: RedisOptions, tell: Pick<RedisStoreOptions, 'onProblem' | 'onPurge'>): RemoteStore {
-  return new RedisStore({ client: redisClient(options), deadlineMs: options.deadlineMs, ...tell });
+  return new RedisStore({ client: redisClient(options, true), deadlineMs: options.deadlineMs, ...tell });
 }

@@ -76,9 +76,9 @@ export class RedisStore implements RemoteStore {
       this.#options.onProblem('down');
       return { kind: 'unavailable' };
     }
-    const reply = await this.#within(leadMs === 0 ? this.#client.getBuffer(entryKey(key)) : this.#eval(lookupScript, key, this.#token, String(leadMs)));
+    const reply = await this.#within(leadMs === 0 ? this.#client.getBuffer(entryKey(key)) : this.#whole(this.#eval(lookupScript, key, this.#token, String(leadMs)), () => this.#client.getBuffer(entryKey(key))));
     if (reply === failed) return { kind: 'unavailable' };
-    if (!Buffer.isBuffer(reply)) return { kind: leadMs === 0 || reply === 1 ? 'none' : 'led' };
+    if (!Buffer.isBuffer(reply)) return { kind: leadMs !== 0 && reply === 0 ? 'led' : 'none' };
     const entry = await decodeEntry(reply);
     // A value of another version or a damaged one: the next answer takes its place.
     return entry === null || entry.key !== key ? { kind: 'none' } : { kind: 'entry', entry };
@@ -98,7 +98,10 @@ export class RedisStore implements RemoteStore {
     }
     this.#writing += bytes;
     void encodeEntry(entry)
-      .then((value) => this.#eval(storeScript, entry.key, this.#token, value, String(Math.ceil(entry.keepMs))))
+      .then((value) => {
+        const keepMs = Math.ceil(entry.keepMs);
+        return this.#whole(this.#eval(storeScript, entry.key, this.#token, value, String(keepMs)), () => this.#client.set(entryKey(entry.key), value, 'PX', keepMs));
+      })
       .then(() => (entry.near === null ? null : this.#client.set(nearKey(entry.near), entry.key, 'PX', Math.ceil(entry.keepMs))))
       .catch(() => this.#options.onProblem('write-failed'))
       .finally(() => (this.#writing -= bytes));
@@ -152,6 +155,17 @@ export class RedisStore implements RemoteStore {
       }
     } catch {
       this.#options.onProblem('connection');
+    }
+  }
+
+  /** While a slot moves between two nodes of a cluster no script can have both its keys: then the entry's alone has to do, and nobody leads. */
+  async #whole(reply: Promise<unknown>, alone: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await reply;
+    } catch (error) {
+      // What the client says after TRYAGAIN, from one node and the other.
+      if (!(error instanceof Error) || !error.message.startsWith('Too many Cluster redirections')) throw error;
+      return alone();
     }
   }
 
