@@ -52,7 +52,7 @@ async function main(count: number): Promise<DecisionTimes> {
     router: await openModel({ file: null, onChange: () => undefined, onError: () => undefined }),
     budgets: emptyBudgets(),
     learner: null,
-    sink: fanout([metrics, new RecentRecords(), ledger, logSink(log.logger, 1)], (error) => { throw error; }),
+    sink: fanout([metrics, new RecentRecords(), ledger, logSink(log, 1)], (error) => { throw error; }),
     metrics,
     admission: new Admission(0),
     log: log.logger,

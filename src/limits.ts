@@ -62,6 +62,8 @@ export const limits = {
   pendingMs: 15 * 60 * 1000,
   /** Longest time between the decision and the entry of Envoy's access log that tells of the answer, in ms; then the record closes as unobserved. */
   loggedMs: 4 * 60 * 60 * 1000,
+  /** Exchanges that have ended and wait for the end of the event loop's turn to be recorded. */
+  unrecorded: 1_000,
   /** Decisions kept in memory for `explain` and the admin API. */
   recentDecisions: 2_000,
   /** Distinct label values per metric label; beyond it a value is counted as `other`. */

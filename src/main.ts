@@ -208,7 +208,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     sinks: [metrics, sessions, trials, ...(ledger === null ? [] : [ledger]), gradeLog(logger), learningSink(learning, (workspace, provider) => policy.current().section(workspace, provider).learning)],
     onError: (err) => logger.error({ err }, 'a grade sink failed'),
   });
-  const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(logger, options.logShare)], (err) => logger.error({ err }, 'a record sink failed'));
+  const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(log, options.logShare)], (err) => logger.error({ err }, 'a record sink failed'));
   const credentials = new Credentials();
   await credentials.refresh(policy.reachable());
   const rereadKeys = setInterval(() => void credentials.refresh(policy.reachable()), credentialRefreshMs);

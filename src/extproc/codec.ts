@@ -7,53 +7,64 @@ export const metadataNamespace = 'sluice';
 /** How deep a metadata Struct is followed. Sluice's own is flat. */
 const structDepth = 8;
 
-/** Headers over the message's own bytes, decoded on first use. */
-class WireHeaders implements HeaderMap {
-  readonly #reader: WireReader | null;
-  #pairs: [string, string][] | null = null;
+/** Places a header takes among the spans: its name, its value, and whether that is UTF-8. */
+const spansAHeader = 5;
 
-  constructor(reader: WireReader | null) {
-    this.#reader = reader;
+/** Headers over the message's own bytes: few of them are ever asked for. */
+class WireHeaders implements HeaderMap {
+  readonly #bytes: Buffer;
+  readonly #spans: number[] = [];
+
+  /** `reader` stands before a HeaderMap; null: there is none. Throws WireError on a malformed one. */
+  constructor(bytes: Buffer, reader: WireReader | null) {
+    this.#bytes = bytes;
+    while (reader?.next() === true) {
+      if (reader.field === 1) this.#read(reader.message());
+      else reader.skip();
+    }
   }
 
   get(name: string): string | undefined {
-    for (const pair of this.#decoded()) if (pair[0] === name) return pair[1];
+    const spans = this.#spans;
+    for (let at = 0; at < spans.length; at += spansAHeader) if (spans[at + 1]! - spans[at]! === name.length && this.#isName(name, spans[at]!)) return this.#value(at);
     return undefined;
   }
 
-  entries(): Iterable<readonly [string, string]> {
-    return this.#decoded();
+  *entries(): Iterable<readonly [string, string]> {
+    const spans = this.#spans;
+    for (let at = 0; at < spans.length; at += spansAHeader) yield [this.#bytes.toString('latin1', spans[at], spans[at + 1]), this.#value(at)];
   }
 
-  /** Reads every pair now, so that a malformed map is found while the message is decoded. */
-  check(): this {
-    this.#decoded();
-    return this;
-  }
-
-  #decoded(): [string, string][] {
-    if (this.#pairs !== null) return this.#pairs;
-    const pairs: [string, string][] = [];
-    const reader = this.#reader;
-    while (reader?.next() === true) {
-      if (reader.field !== 1) {
-        reader.skip();
-        continue;
-      }
-      const header = reader.message();
-      let key = '';
-      let value = '';
-      while (header.next()) {
-        if (header.field === 1) key = header.string();
+  #read(header: WireReader): void {
+    const spans = this.#spans;
+    const at = spans.length;
+    spans.push(0, 0, 0, 0, 0);
+    while (header.next()) {
+      if (header.field === 1) {
+        header.pass();
+        spans[at] = header.from;
+        spans[at + 1] = header.to;
+      } else if (header.field === 2 || header.field === 3) {
         // `value` and `raw_value`: Envoy sends one of the two.
-        else if (header.field === 2) value = header.string();
-        else if (header.field === 3) value = header.bytes().toString('latin1');
-        else header.skip();
+        header.pass();
+        spans[at + 2] = header.from;
+        spans[at + 3] = header.to;
+        spans[at + 4] = header.field === 2 ? 1 : 0;
+      } else {
+        header.skip();
       }
-      pairs.push([key, value]);
     }
-    this.#pairs = pairs;
-    return pairs;
+  }
+
+  #isName(name: string, from: number): boolean {
+    const bytes = this.#bytes;
+    for (let i = 0; i < name.length; i++) if (bytes[from + i] !== name.charCodeAt(i)) return false;
+    return true;
+  }
+
+  #value(at: number): string {
+    const spans = this.#spans;
+    return this.#bytes.toString(spans[at + 4] === 1 ? 'utf8' : 'latin1', spans[at + 2], spans[at + 3]);
   }
 }
 
@@ -66,10 +77,10 @@ export function decodeRequest(bytes: Buffer): ProcessingRequest {
   while (reader.next()) {
     switch (reader.field) {
       case 2:
-        phase = { kind: 'request-headers', ...decodeHeaders(reader.message()) };
+        phase = { kind: 'request-headers', ...decodeHeaders(bytes, reader.message()) };
         break;
       case 3:
-        phase = { kind: 'response-headers', ...decodeHeaders(reader.message()) };
+        phase = { kind: 'response-headers', ...decodeHeaders(bytes, reader.message()) };
         break;
       case 4:
         phase = { kind: 'request-body', ...decodeBody(reader.message()) };
@@ -99,15 +110,15 @@ export function decodeRequest(bytes: Buffer): ProcessingRequest {
   return { phase, metadata, observability };
 }
 
-function decodeHeaders(reader: WireReader): { headers: HeaderMap; endOfStream: boolean } {
-  let headers = new WireHeaders(null);
+function decodeHeaders(bytes: Buffer, reader: WireReader): { headers: HeaderMap; endOfStream: boolean } {
+  let headers: HeaderMap | null = null;
   let endOfStream = false;
   while (reader.next()) {
-    if (reader.field === 1) headers = new WireHeaders(reader.message()).check();
+    if (reader.field === 1) headers = new WireHeaders(bytes, reader.message());
     else if (reader.field === 3) endOfStream = reader.number() !== 0;
     else reader.skip();
   }
-  return { headers, endOfStream };
+  return { headers: headers ?? new WireHeaders(bytes, null), endOfStream };
 }
 
 const emptyBody: Buffer = Buffer.alloc(0);

@@ -12,6 +12,9 @@ export class WireReader {
   /** Field number and wire type of the field that `next` found. */
   field = 0;
   #type = 0;
+  /** Of the field that was passed last. */
+  from = 0;
+  to = 0;
 
   constructor(bytes: Buffer, start = 0, end: number = bytes.length) {
     this.#bytes = bytes;
@@ -58,6 +61,13 @@ export class WireReader {
     const length = this.#length();
     const at = this.#take(length);
     return this.#bytes.subarray(at, at + length);
+  }
+
+  /** Passes a length-delimited field: `from` and `to` tell where its bytes are. */
+  pass(): void {
+    const length = this.#length();
+    this.from = this.#take(length);
+    this.to = this.#at;
   }
 
   string(): string {

@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts';
+import { Newest } from '../newest.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { Grade, GradedDecision, GradeSink, GradeSource } from './types.ts';
 
@@ -23,8 +24,7 @@ export interface GradeBookOptions {
  */
 export class GradeBook implements RecordSink {
   readonly #options: GradeBookOptions;
-  /** A Map keeps insertion order: the first is the oldest. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Newest<Entry>(limits.gradedDecisions);
 
   constructor(options: GradeBookOptions) {
     this.#options = options;
@@ -68,10 +68,6 @@ export class GradeBook implements RecordSink {
   }
 
   #remember(about: GradedDecision): void {
-    if (this.#entries.size >= limits.gradedDecisions) {
-      const oldest = this.#entries.keys().next();
-      if (oldest.done !== true) this.#entries.delete(oldest.value);
-    }
     this.#entries.set(about.id, { about, grades: [] });
   }
 

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { SluiceError, type ErrorCode } from '../errors.ts';
 import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
 import { limits } from '../limits.ts';
+import { recordJson } from '../provenance/record-json.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import type { DecisionsQuery, SavingsReport } from './query.ts';
@@ -98,21 +99,21 @@ export class Ledger implements RecordSink, GradeSink {
   }
 
   record(record: ExchangeRecord): void {
-    this.#add(record);
+    this.#add(recordJson(record));
   }
 
   observe(grade: Grade, { workspace }: GradedDecision): void {
     // What the record says of its answer is in the record.
-    if (grade.source !== 'checks') this.#add({ grade, workspace });
+    if (grade.source !== 'checks') this.#add(JSON.stringify({ grade, workspace } satisfies GradeEntry));
   }
 
-  #add(entry: ExchangeRecord | GradeEntry): void {
+  #add(line: string): void {
     if (this.#gone || this.#waitingCharacters + this.#lines.length > limits.ledgerQueueCharacters) {
       this.#dropped++;
       this.#droppedUntold++;
       return;
     }
-    this.#lines += `${JSON.stringify(entry)}\n`;
+    this.#lines += `${line}\n`;
     this.#count++;
     this.#waiting++;
     if (this.#lines.length >= batchCharacters) this.#post();

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { Budgets } from '../budgets/budgets.ts';
+import { limits } from '../limits.ts';
 import type { TargetRef } from '../policy/types.ts';
 import { buildRecord, type AnswerFacts as Ending } from '../provenance/record.ts';
 import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
@@ -23,7 +24,7 @@ export interface ClosingServices {
 export class Closing {
   readonly #services: ClosingServices;
   readonly #failed: (error: unknown) => void;
-  /** What Sluice answered itself and has not recorded yet. */
+  /** What has been answered and is not recorded yet. */
   readonly #answered: (readonly [OpenExchange, Ending])[] = [];
 
   /** `failed`: told of what went wrong with an exchange that was closed later. */
@@ -64,10 +65,11 @@ export class Closing {
     });
   }
 
-  /** Once the answer is on its way: its caller need not wait for its record. */
+  /** Once what waits in the same read has its answer: nobody need wait for a record. */
   soon(open: OpenExchange, ending: Ending): void {
     if (this.#answered.length === 0) setImmediate(() => this.flush());
     this.#answered.push([open, ending]);
+    if (this.#answered.length >= limits.unrecorded) this.flush();
   }
 
   /** Writes the records of what waits for its turn. */

@@ -128,8 +128,8 @@ describe('the pipeline', () => {
     const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': '/model/anthropic.claude-3-haiku/converse' }), false);
     if (plan.kind !== 'pass') throw new Error(plan.kind);
     pipeline.responseHeaders(headersOf({ ':status': '200', 'content-type': 'application/json' }), plan.metadata ?? null, true);
-    expect(records[0]).toMatchObject({ kind: 'observed', api: 'bedrock', requestedModel: 'anthropic.claude-3-haiku', passReason: 'not-rewritable', usageUnknown: 'dialect', status: 200 });
     pipeline.close();
+    expect(records[0]).toMatchObject({ kind: 'observed', api: 'bedrock', requestedModel: 'anthropic.claude-3-haiku', passReason: 'not-rewritable', usageUnknown: 'dialect', status: 200 });
   });
 
   it('changes nothing in shadow mode, and records what it would have done', async () => {

@@ -140,7 +140,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const id = metadata?.['id'];
     const open = typeof id === 'string' ? this.#pending.take(id) : undefined;
     if (open === undefined) return { kind: 'ignore' };
-    const observer = new AnswerObserver(open, headers, (exchange, ending) => this.#closing.now(exchange, ending));
+    const observer = new AnswerObserver(open, headers, (exchange, ending) => this.#closing.soon(exchange, ending));
     if (!endOfStream) return { kind: 'read', observer };
     observer.end(true, false);
     return { kind: 'ignore' };

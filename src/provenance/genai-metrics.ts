@@ -4,6 +4,7 @@ import { metricTable, type MetricSpec } from './metric-table.ts';
 import type { ExchangeRecord } from './types.ts';
 
 type Labels = Readonly<Record<string, string>>;
+type Exemplar = Readonly<Record<string, string>>;
 
 /** Label values of one attempt, from closed lists. */
 export interface AttemptLabels {
@@ -16,6 +17,8 @@ export class GenAiMetrics {
   readonly #duration: Histogram;
   readonly #firstChunk: Histogram;
   readonly #tokens: Histogram;
+  /** Series by metric and label values: prom-client would check and join the labels anew each time. */
+  readonly #children = new Map<Histogram, Map<string, Histogram.Internal<string>>>();
 
   constructor(registry: Registry) {
     // prom-client makes exemplars in registries of that format only; registry serves both.
@@ -40,14 +43,28 @@ export class GenAiMetrics {
       const { provider, model } = labelsOf(index);
       labels = { gen_ai_operation_name: operation, gen_ai_provider_name: providerNameOf(provider), gen_ai_request_model: model };
       if (attempt.ms === null) return;
-      const exemplarLabels = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[index] ?? trace.spanId } : {};
-      this.#duration.observe({ labels: { ...labels, error_type: attempt.outcome === 'complete' ? '' : attempt.outcome }, value: attempt.ms / 1000, exemplarLabels });
+      const exemplar = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[index] ?? trace.spanId } : null;
+      this.#observe(this.#duration, labels, 'error_type', attempt.outcome === 'complete' ? '' : attempt.outcome, attempt.ms / 1000, exemplar);
     });
     if (attempts.length === 0) return;
-    const exemplarLabels = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[attempts.length - 1] ?? trace.spanId } : {};
-    if (timing.firstTokenMs !== null) this.#firstChunk.observe({ labels, value: timing.firstTokenMs / 1000, exemplarLabels });
+    const exemplar = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[attempts.length - 1] ?? trace.spanId } : null;
+    if (timing.firstTokenMs !== null) this.#observe(this.#firstChunk, labels, null, '', timing.firstTokenMs / 1000, exemplar);
     if (usage === null) return;
-    this.#tokens.observe({ labels: { ...labels, gen_ai_token_type: 'input' }, value: usage.totalInput, exemplarLabels });
-    this.#tokens.observe({ labels: { ...labels, gen_ai_token_type: 'output' }, value: usage.totalOutput, exemplarLabels });
+    this.#observe(this.#tokens, labels, 'gen_ai_token_type', 'input', usage.totalInput, exemplar);
+    this.#observe(this.#tokens, labels, 'gen_ai_token_type', 'output', usage.totalOutput, exemplar);
+  }
+
+  /** `own`: the metric's own label, beside those that all have; null: it has none. */
+  #observe(metric: Histogram, labels: Labels, own: string | null, value: string, observed: number, exemplar: Exemplar | null): void {
+    if (exemplar !== null) {
+      metric.observe({ labels: own === null ? labels : { ...labels, [own]: value }, value: observed, exemplarLabels: exemplar });
+      return;
+    }
+    let children = this.#children.get(metric);
+    if (children === undefined) this.#children.set(metric, (children = new Map<string, Histogram.Internal<string>>()));
+    const key = `${labels['gen_ai_operation_name'] ?? ''} ${labels['gen_ai_provider_name'] ?? ''} ${labels['gen_ai_request_model'] ?? ''} ${value}`;
+    let child = children.get(key);
+    if (child === undefined) children.set(key, (child = metric.labels(own === null ? labels : { ...labels, [own]: value })));
+    child.observe(observed);
   }
 }

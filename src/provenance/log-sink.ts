@@ -1,5 +1,7 @@
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import type { GradeSink } from '../feedback/types.ts';
+import { BatchedLines } from './batched.ts';
+import { recordJson } from './record-json.ts';
 import { Repeats } from './repeats.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
 
@@ -12,30 +14,38 @@ export interface LogOptions {
 
 export interface LogOutput {
   readonly logger: Logger;
+  /** Where the logger writes its lines. */
+  readonly destination: DestinationStream;
   /** Writes out what is buffered; call it before the process ends. */
   flush(): void;
 }
 
-/** Longest time that a line waits in the buffer, in ms. */
-const flushMs = 200;
+/** Longest time that a batch of lines waits for others, in ms. */
+const flushMs = 100;
 
-/** A logger whose writes never block: lines are buffered and written in the background. */
+/** A logger whose writes never block: lines are gathered and written in the background. */
 export function openLog(options: LogOptions): LogOutput {
-  const destination = pino.destination({
+  const file = pino.destination({
     dest: options.path === '-' ? 1 : options.path,
     sync: false,
     mkdir: true,
-    minLength: 8 * 1024,
     // Lines beyond this many bytes of backlog are dropped: a full disk must not fill the memory.
     maxLength: 64 * 1024 * 1024,
+    // More than a batch, so that what is handed on to be flushed is not on its way already.
+    minLength: 256 * 1024,
+    maxWrite: 512 * 1024,
     periodicFlush: flushMs,
   });
+  const destination = new BatchedLines(file);
   const logger = createLogger(options.level, destination);
   return {
     logger,
+    destination,
     flush: () => {
       try {
-        destination.flushSync();
+        file.flushSync();
+        destination.flush();
+        file.flushSync();
       } catch {
         // Not open yet, or gone: there is nowhere left to write to.
       }
@@ -88,14 +98,17 @@ function errorFields(error: unknown): unknown {
  * what the policy allowed when it was captured. Of exchanges that went well only `share` (0 to 1) is written; below 1 it stands in
  * the line, too.
  */
-export function logSink(logger: Logger, share = 1): RecordSink {
+export function logSink({ logger, destination }: Pick<LogOutput, 'logger' | 'destination'>, share = 1): RecordSink {
   const most = share * 0x1_0000_0000;
+  const tail = share < 1 ? `,"share":${share},"msg":"exchange"}\n` : ',"msg":"exchange"}\n';
   return {
     record(record: ExchangeRecord): void {
       // The id's own random end decides, so that the same exchanges are picked wherever this is asked.
       if (share < 1 && record.outcome === 'complete' && Number.parseInt(record.id.slice(-8), 16) >= most) return;
+      if (!logger.isLevelEnabled('info')) return;
       try {
-        logger.info(share < 1 ? { record, share } : { record }, 'exchange');
+        // The logger's own line, around JSON that is there already.
+        destination.write(`{"level":"info"${pino.stdTimeFunctions.isoTime()},"record":${recordJson(record)}${tail}`);
       } catch {
         // The log may fail (closed, full); the request it tells of must not.
       }

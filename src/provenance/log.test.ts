@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { record } from '../../test/support/decision.ts';
 import { limits } from '../limits.ts';
+import { BatchedLines } from './batched.ts';
 import { createLogger, logSink } from './log-sink.ts';
 import { Repeats } from './repeats.ts';
 import type { ExchangeRecord } from './types.ts';
@@ -9,8 +10,8 @@ type Line = Record<string, unknown> & { readonly record?: ExchangeRecord };
 
 function collected(level = 'info') {
   const lines: Line[] = [];
-  const logger = createLogger(level, { write: (text: string) => void lines.push(JSON.parse(text) as Line) });
-  return { logger, lines };
+  const destination = { write: (text: string) => void lines.push(JSON.parse(text) as Line) };
+  return { logger: createLogger(level, destination), destination, lines };
 }
 
 describe('the log', () => {
@@ -58,17 +59,43 @@ describe('the log', () => {
   });
 
   it('has a share of the exchanges that went well, and all others', () => {
-    const { logger, lines } = collected();
-    const sink = logSink(logger, 0.25);
+    const kept = collected();
+    const { lines } = kept;
+    const sink = logSink(kept, 0.25);
     const id = (end: string): string => `018f2c6e-0000-7000-8000-0000${end}`;
     for (const end of ['00000000', '3fffffff', '40000000', 'ffffffff']) sink.record({ ...record(), id: id(end), outcome: 'complete' });
     sink.record({ ...record(), id: id('fffffffe'), outcome: 'cut' });
     expect(lines.map((line) => [line.record!.id.slice(-8), line['share']])).toEqual([['00000000', 0.25], ['3fffffff', 0.25], ['fffffffe', 0.25]]);
     const none = collected();
-    logSink(none.logger, 0).record({ ...record(), id: id('00000000'), outcome: 'complete' });
+    logSink(none, 0).record({ ...record(), id: id('00000000'), outcome: 'complete' });
     expect(none.lines).toEqual([]);
     const all = collected();
-    logSink(all.logger).record({ ...record(), id: id('ffffffff') });
+    logSink(all).record({ ...record(), id: id('ffffffff') });
     expect(all.lines.map((line) => line['share'])).toEqual([undefined]);
+    all.logger.level = 'warn';
+    logSink(all).record({ ...record(), id: id('fffffffe') });
+    expect(all.lines).toHaveLength(1);
+  });
+
+  it('is written in batches, whole lines in their order', () => {
+    vi.useFakeTimers();
+    try {
+      const writes: string[] = [];
+      const batched = new BatchedLines({ write: (text: string) => void writes.push(text) });
+      for (let line = 0; line < 3; line++) batched.write(`${line}\n`);
+      expect(writes).toEqual([]);
+      vi.advanceTimersByTime(1_000);
+      expect(writes).toEqual(['0\n1\n2\n']);
+      const long = `${'x'.repeat(40_000)}\n`;
+      batched.write(long);
+      batched.write(long);
+      batched.write('end\n');
+      expect(writes.slice(1)).toEqual([long + long]);
+      batched.flush();
+      batched.flush();
+      expect(writes.slice(2)).toEqual(['end\n']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -10,6 +10,7 @@ import type { TargetState } from '../route/cooldowns.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
+import { count, Tally, type TallyCell } from './tally.ts';
 import type { AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
 
 export interface MetricsOptions {
@@ -35,21 +36,21 @@ const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 
 
 /** The children of one model and provider, bound once. */
 interface ModelSeries {
-  readonly cost: Counter.Internal;
-  readonly input: Counter.Internal;
-  readonly output: Counter.Internal;
-  readonly cached: Counter.Internal;
-  readonly cacheWrite: Counter.Internal;
-  readonly reasoning: Counter.Internal;
+  readonly cost: TallyCell;
+  readonly input: TallyCell;
+  readonly output: TallyCell;
+  readonly cached: TallyCell;
+  readonly cacheWrite: TallyCell;
+  readonly reasoning: TallyCell;
   readonly latency: Histogram.Internal<string>;
   readonly firstToken: Histogram.Internal<string>;
 }
 
 /** The children of one requested model. */
 interface BaselineSeries {
-  readonly baseline: Counter.Internal;
-  readonly savings: Counter.Internal;
-  readonly extra: Counter.Internal;
+  readonly baseline: TallyCell;
+  readonly savings: TallyCell;
+  readonly extra: TallyCell;
 }
 
 /** Why an attempt failed by its provider's doing; null: it did not, or nobody knows. `asked`: whose key the app sent along. */
@@ -65,7 +66,7 @@ function attemptFailure({ reason, status, outcome, target }: AttemptRecord, aske
 export class Metrics implements RecordSink, GradeSink {
   readonly registry = new Registry();
   readonly #labels: BoundedLabels;
-  readonly #counters = new Map<string, Counter>();
+  readonly #tallies = new Map<MetricSpec, Tally>();
   readonly #latency = this.#histogram(metricTable.latency);
   readonly #firstToken = this.#histogram(metricTable.firstToken);
   readonly #age = this.#histogram(metricTable.cacheAge);
@@ -73,7 +74,8 @@ export class Metrics implements RecordSink, GradeSink {
   readonly #genAi = new GenAiMetrics(this.registry);
   readonly #modelSeries = new Map<string, ModelSeries>();
   readonly #baselineSeries = new Map<string, BaselineSeries>();
-  readonly #children = new Map<string, Counter.Internal>();
+  /** Series of all tallies together. */
+  #series = 0;
   #pending: () => number = () => 0;
   #ledger: () => LedgerFigures = () => noLedger;
   #cooling: () => readonly { readonly target: TargetRef; readonly state: TargetState }[] = () => [];
@@ -82,7 +84,7 @@ export class Metrics implements RecordSink, GradeSink {
   constructor(options: MetricsOptions) {
     this.#labels = new BoundedLabels(options.policy);
     for (const spec of Object.values(metricTable)) {
-      if (spec.type === 'counter' && !mirrored.has(spec.name)) this.#counters.set(spec.name, new Counter({ name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [this.registry] }));
+      if (spec.type === 'counter' && !mirrored.has(spec.name)) this.#tallies.set(spec, new Tally(spec, this.registry));
     }
     this.#gauge(metricTable.pending, () => this.#pending());
     this.#gauge(metricTable.ledgerWaiting, () => this.#ledger().waiting);
@@ -306,16 +308,16 @@ export class Metrics implements RecordSink, GradeSink {
     else this.#answered(record, series);
     this.#genAi.record(record, (at) => this.#attemptLabels(record, at));
     if (record.cost.known) {
-      series.cost.inc(record.cost.usd);
+      count(series.cost, record.cost.usd);
       this.#inc(metricTable.workspaceCost, [workspace], record.cost.usd);
     } else {
       this.#inc(metricTable.costUnknown, [record.cost.reason]);
     }
     if (record.savings.known && record.baseline.known) {
       const baseline = this.#baselineOf(requested, this.#labels.provider(record.provider));
-      baseline.baseline.inc(record.baseline.usd);
-      if (record.savings.usd > 0) baseline.savings.inc(record.savings.usd);
-      if (record.savings.usd < 0) baseline.extra.inc(-record.savings.usd);
+      count(baseline.baseline, record.baseline.usd);
+      if (record.savings.usd > 0) count(baseline.savings, record.savings.usd);
+      if (record.savings.usd < 0) count(baseline.extra, -record.savings.usd);
     }
   }
 
@@ -332,11 +334,11 @@ export class Metrics implements RecordSink, GradeSink {
     if (usage === null) {
       this.#inc(metricTable.usageUnknown, [usageUnknown ?? 'not-observed']);
     } else {
-      series.input.inc(usage.totalInput);
-      series.output.inc(usage.totalOutput);
-      if (usage.cachedRead > 0) series.cached.inc(usage.cachedRead);
-      if (usage.cacheWrite5m + usage.cacheWrite1h > 0) series.cacheWrite.inc(usage.cacheWrite5m + usage.cacheWrite1h);
-      if (usage.reasoning > 0) series.reasoning.inc(usage.reasoning);
+      count(series.input, usage.totalInput);
+      count(series.output, usage.totalOutput);
+      if (usage.cachedRead > 0) count(series.cached, usage.cachedRead);
+      if (usage.cacheWrite5m + usage.cacheWrite1h > 0) count(series.cacheWrite, usage.cacheWrite5m + usage.cacheWrite1h);
+      if (usage.reasoning > 0) count(series.reasoning, usage.reasoning);
     }
   }
 
@@ -378,12 +380,12 @@ export class Metrics implements RecordSink, GradeSink {
     let series = this.#modelSeries.get(key);
     if (series === undefined) {
       series = {
-        cost: this.#counter(metricTable.cost).labels(model, provider),
-        input: this.#counter(metricTable.inputTokens).labels(model),
-        output: this.#counter(metricTable.outputTokens).labels(model),
-        cached: this.#counter(metricTable.cachedTokens).labels(model),
-        cacheWrite: this.#counter(metricTable.cacheWriteTokens).labels(model),
-        reasoning: this.#counter(metricTable.reasoningTokens).labels(model),
+        cost: this.#tally(metricTable.cost).begin([model, provider]),
+        input: this.#tally(metricTable.inputTokens).begin([model]),
+        output: this.#tally(metricTable.outputTokens).begin([model]),
+        cached: this.#tally(metricTable.cachedTokens).begin([model]),
+        cacheWrite: this.#tally(metricTable.cacheWriteTokens).begin([model]),
+        reasoning: this.#tally(metricTable.reasoningTokens).begin([model]),
         latency: this.#latency.labels(model, provider),
         firstToken: this.#firstToken.labels(model, provider),
       };
@@ -397,13 +399,13 @@ export class Metrics implements RecordSink, GradeSink {
     let series = this.#baselineSeries.get(key);
     if (series === undefined) {
       series = {
-        baseline: this.#counter(metricTable.baselineCost).labels(model, provider),
-        savings: this.#counter(metricTable.savings).labels(model, provider),
-        extra: this.#counter(metricTable.extraCost).labels(model, provider),
+        baseline: this.#tally(metricTable.baselineCost).begin([model, provider]),
+        savings: this.#tally(metricTable.savings).begin([model, provider]),
+        extra: this.#tally(metricTable.extraCost).begin([model, provider]),
       };
       // Both exist from the start: in PromQL a sum minus a series that is not there is nothing at all.
-      series.savings.inc(0);
-      series.extra.inc(0);
+      count(series.savings, 0);
+      count(series.extra, 0);
       this.#baselineSeries.set(key, series);
     }
     return series;
@@ -411,20 +413,20 @@ export class Metrics implements RecordSink, GradeSink {
 
   /** Every value comes from a bounded list, but their product may be large: beyond the bound a combination is all `other`. */
   #inc(spec: MetricSpec, values: readonly string[], by = 1): void {
-    const key = `${spec.name} ${values.join(' ')}`;
-    let child = this.#children.get(key);
-    if (child === undefined) {
-      const bounded = this.#children.size < limits.metricSeries ? values : values.map(() => other);
-      child = this.#counter(spec).labels(...bounded);
-      if (bounded === values) this.#children.set(key, child);
+    const tally = this.#tally(spec);
+    let cell = tally.find(values);
+    if (cell === undefined) {
+      const bounded = this.#series < limits.metricSeries;
+      cell = tally.begin(bounded ? values : values.map(() => other));
+      if (bounded) this.#series++;
     }
-    child.inc(by);
+    count(cell, by);
   }
 
-  #counter(spec: MetricSpec): Counter {
-    const counter = this.#counters.get(spec.name);
-    if (counter === undefined) throw new Error(`${spec.name} is not a counter of the metric table`);
-    return counter;
+  #tally(spec: MetricSpec): Tally {
+    const tally = this.#tallies.get(spec);
+    if (tally === undefined) throw new Error(`${spec.name} is not a counter of the metric table`);
+    return tally;
   }
 
   #histogram(spec: MetricSpec): Histogram {

@@ -201,12 +201,17 @@ describe('the metrics', () => {
 describe('the sinks', () => {
   it('write one JSON line a record, with a fixed message', () => {
     const lines: string[] = [];
-    const sink = logSink(createLogger('info', new Writable({ write: (chunk: Buffer, _encoding, done) => { lines.push(chunk.toString()); done(); } })));
+    const destination = new Writable({ write: (chunk: Buffer, _encoding, done) => { lines.push(chunk.toString()); done(); } });
+    const logger = createLogger('info', destination);
+    const sink = logSink({ logger, destination });
     sink.record(record());
     expect(lines).toHaveLength(1);
     const entry = JSON.parse(lines[0]!) as Record<string, unknown>;
     expect(Object.keys(entry).sort()).toEqual(['level', 'msg', 'record', 'time']);
     expect(entry).toMatchObject({ level: 'info', msg: 'exchange', record: record() });
+    // The same members in the same order as the logger's own lines.
+    logger.info({ record: record() }, 'exchange');
+    expect(lines[1]!.replace(/"time":"[^"]*"/, '')).toBe(lines[0]!.replace(/"time":"[^"]*"/, ''));
   });
 
   it('write to a file in the background, without being told to flush', async () => {
@@ -214,9 +219,9 @@ describe('the sinks', () => {
     try {
       const path = join(folder, 'new', 'log.jsonl');
       const log = openLog({ level: 'info', path });
-      logSink(log.logger).record(record());
+      logSink(log).record(record());
       await vi.waitFor(() => expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ msg: 'exchange', record: record() }), { timeout: 5_000 });
-      logSink(log.logger).record(record());
+      logSink(log).record(record());
       log.flush();
       expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(2);
     } finally {
@@ -234,7 +239,8 @@ describe('the sinks', () => {
   });
 
   it('survive a log that cannot be written to', () => {
-    const sink = logSink(createLogger('info', { write: () => { throw new Error('closed'); } }));
+    const destination = { write: () => { throw new Error('closed'); } };
+    const sink = logSink({ logger: createLogger('info', destination), destination });
     expect(() => sink.record(record())).not.toThrow();
   });
 });

@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
 import type { Cost } from '../catalog/types.ts';
+import { Newest } from '../newest.ts';
 import { figuresOf, type RecentFigures } from './recent-figures.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
 
@@ -29,24 +30,18 @@ export interface SavingsTotals {
 
 /** The last records, in memory, and the running totals. */
 export class RecentRecords implements RecordSink {
-  readonly #max: number;
   readonly #since = new Date().toISOString();
-  /** A Map keeps insertion order: the first is the oldest. */
-  readonly #byId = new Map<string, ExchangeRecord>();
+  readonly #byId: Newest<ExchangeRecord>;
   #exchanges = 0;
   readonly #cost: DollarTotal = { usd: 0, known: 0, unknown: 0 };
   readonly #baseline: DollarTotal = { usd: 0, known: 0, unknown: 0 };
   readonly #savings: DollarTotal = { usd: 0, known: 0, unknown: 0 };
 
   constructor(max: number = limits.recentDecisions) {
-    this.#max = max;
+    this.#byId = new Newest(max);
   }
 
   record(record: ExchangeRecord): void {
-    if (this.#byId.size >= this.#max) {
-      const oldest = this.#byId.keys().next();
-      if (oldest.done !== true) this.#byId.delete(oldest.value);
-    }
     this.#byId.set(record.id, record);
     this.#exchanges++;
     add(this.#cost, record.cost);
