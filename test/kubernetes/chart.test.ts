@@ -65,6 +65,11 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['egress without a gateway', { shape: 'extension', egress: { baseUrl: true } }, /shape: gateway/],
     ['sidecars for nobody', { shape: 'sidecar' }, /sidecar\.namespaces/],
     ['sidecars with Secrets of another namespace', { ...sidecar, credentials: [{ secret: 'openai' }] }, /shape: gateway/],
+    ['a policy in two places', { policy: { mounted: 'mine', url: { address: 'https://policies.example/all.yaml' } } }, /one of them/],
+    ['an inline policy that nobody would watch', { policy: { mounted: 'mine', inline: 'version: 1' } }, /ConfigMaps that are watched/],
+    ['a policy webhook for ConfigMaps that are not watched', { policy: { url: { address: 'https://policies.example/all.yaml' } }, webhooks: { policy: true } }, /webhooks\.policy/],
+    ['sidecars with a mounted policy', { ...sidecar, webhooks: {}, policy: { mounted: 'mine' } }, /shape: gateway/],
+    ['sidecars with a token of another namespace', { ...sidecar, policy: { url: { address: 'https://policies.example/{workspace}', tokenSecret: 'mine' } } }, /shape: gateway/],
     ['a service account that is neither made nor named', { serviceAccount: { create: false } }, /serviceAccount\.name/],
   ])('refuses %s', async (_name, values, message) => {
     await expect(template(values)).rejects.toThrow(message);
@@ -75,6 +80,22 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     expect(rendered).not.toContain('kind: Secret');
     expect(rendered.match(/caBundle: (\S+)/)?.[1]).toBe(Buffer.from('PEM').toString('base64'));
     expect(rendered.match(/secretName: (?:mine|names)\n/g)).toHaveLength(3);
+  });
+
+  it.each<[string, Values, readonly string[]]>([
+    ['mounted', { policy: { mounted: 'mine' } }, ['--policy=/etc/sluice/policy']],
+    ['all at a URL', { policy: { url: { address: 'https://policies.example/all.yaml', ttlSeconds: 30, tokenSecret: 'mine' } } }, ['--policy-url=https://policies.example/all.yaml', '--policy-ttl=30', '--policy-token-file=/etc/sluice/policy-token/token']],
+  ])('asks for no rights at the API server where the policy is %s', async (_name, values, flags) => {
+    for (const shape of ['gateway', 'extension']) {
+      const rendered = await template({ ...values, shape });
+      for (const flag of flags) expect(rendered).toContain(flag);
+      expect(rendered).not.toMatch(/kind: Role|api-access|--policy-configmaps/);
+    }
+  });
+
+  it('puts what a URL says of a workspace on top of ConfigMaps', async () => {
+    const rendered = await template({ policy: { url: { address: 'https://policies.example/{workspace}/{provider}' } } });
+    for (const part of ['--policy-configmaps=llm', '--policy-url=https://policies.example/{workspace}/{provider}', 'kind: Role\n', 'api-access']) expect(rendered).toContain(part);
   });
 
   it('gives no container more than it needs, and holds no secret', async () => {

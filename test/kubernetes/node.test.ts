@@ -41,7 +41,7 @@ describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`
     await node.start(envoyGatewayImages);
     // The strictest level: what the webhooks add to a pod must pass it too.
     const strict = (egress: string): object => ({ 'pod-security.kubernetes.io/enforce': 'restricted', 'sluice.dev/egress': egress });
-    await node.namespaces({ llm: {}, side: {}, shop: strict('base-url'), bank: strict('names'), desk: strict('sidecar') });
+    await node.namespaces({ llm: {}, side: {}, files: {}, shop: strict('base-url'), bank: strict('names'), desk: strict('sidecar') });
     await node.install('sluice', chart, 'llm', values('gpt-5-nano'));
   }, 300_000);
 
@@ -87,6 +87,22 @@ describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`
     await node.install('sluice', chart, 'side', { ...values('gpt-4.1-nano'), shape: 'sidecar', sidecar: { namespaces: ['desk'] }, replicas: 1, egress: {} });
     expect(await plainHelm(['test', 'sluice', '--namespace', 'side'], { KUBECONFIG: node.cluster.kubeconfig })).toContain('Succeeded');
     expect(await node.runPod('desk')).toMatchObject({ base: 'http://127.0.0.1:10000/v1', model: 'gpt-4.1-nano', decision: expect.any(String) as string, direct: null });
+  });
+
+  it('takes the policy of a mounted ConfigMap, and its edits as the kubelet brings them', async () => {
+    const applied = (model: string): Promise<string> => node.cluster.applied(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'mine', namespace: 'files' }, data: { 'policy.yaml': policy(model) } }));
+    await applied('gpt-5-nano');
+    await node.install('sluice', chart, 'files', { ...localImages, replicas: 1, policy: { mounted: 'mine' } });
+    const script = `
+const ask = async () => (await fetch('http://sluice.files/v1/chat/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' })).headers.get('x-sluice-model');
+const until = async (model) => { for (let tries = 0; tries < 400; tries++) { if ((await ask()) === model) return model; await new Promise((resolve) => setTimeout(resolve, 100)); } return null; };
+const first = await until('gpt-5-nano');
+console.log('asked');
+console.log(JSON.stringify({ first, second: await until('gpt-4.1-nano') }));`;
+    const pod = await node.startPod('apps', {}, script);
+    await until(async () => (await node.logs('apps', pod)).includes('asked'), 'the first answer');
+    await applied('gpt-4.1-nano');
+    expect(await node.finishPod('apps', pod)).toEqual({ first: 'gpt-5-nano', second: 'gpt-4.1-nano' });
   });
 
   it('leaves pods that opted out as they are', async () => {

@@ -16,6 +16,8 @@ const variants: readonly (readonly [string, Values])[] = [
   ['gateway, webhooks', { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } }],
   ['extension, webhook, certificates of others', { shape: 'extension', webhooks: { policy: true, existingSecret: 'mine', annotations: { 'cert-manager.io/inject-ca-from': 'llm/mine' } } }],
   ['extension, scaled', { shape: 'extension', autoscaling: { enabled: true }, networkPolicy: { enabled: true }, policy: { namespaces: ['team-a'] } }],
+  ['gateway, mounted policy', { policy: { mounted: 'mine' } }],
+  ['extension, policy at a URL', { shape: 'extension', policy: { url: { address: 'https://policies.example/all.yaml', tokenSecret: 'mine' } } }],
   ['sidecar', { shape: 'sidecar', sidecar: { namespaces: ['team-a', 'strict'] }, webhooks: { policy: true }, networkPolicy: { enabled: true } }],
   ['gateway, everything of Kubernetes itself', { autoscaling: { enabled: true }, networkPolicy: { enabled: true, apps: [{ namespaceSelector: {} }] }, monitoring: { dashboard: true }, credentials: [{ secret: 'openai' }], service: { type: 'LoadBalancer', port: 8080 }, podDisruptionBudget: { maxUnavailable: '25%' }, topologySpread: { whenUnsatisfiable: 'DoNotSchedule' } }],
 ];

@@ -5,8 +5,22 @@
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   args:
     - serve
+    {{- if include "sluice.watches" . }}
     - --policy-configmaps={{ include "sluice.policyNamespaces" . }}
     - --policy-selector={{ .Values.policy.selector }}
+    {{- end }}
+    {{- if .Values.policy.mounted }}
+    - --policy=/etc/sluice/policy
+    {{- end }}
+    {{- with .Values.policy.url }}
+    {{- if .address }}
+    - {{ printf "--policy-url=%s" .address | quote }}
+    - --policy-ttl={{ int64 .ttlSeconds }}
+    {{- if .tokenSecret }}
+    - --policy-token-file=/etc/sluice/policy-token/token
+    {{- end }}
+    {{- end }}
+    {{- end }}
     - --admin=0.0.0.0:{{ int64 .Values.ports.admin }}
     {{- /* Both survive the container, not the pod. */}}
     - --budgets=/run/sluice/budgets.json
@@ -113,9 +127,22 @@
   volumeMounts:
     - name: run
       mountPath: /run/sluice
+    {{- if include "sluice.watches" . }}
     - name: api-access
       mountPath: /var/run/secrets/kubernetes.io/serviceaccount
       readOnly: true
+    {{- end }}
+    {{- if .Values.policy.mounted }}
+    {{- /* A folder, not subPath: files below one are never brought up to date. */}}
+    - name: policy
+      mountPath: /etc/sluice/policy
+      readOnly: true
+    {{- end }}
+    {{- if .Values.policy.url.tokenSecret }}
+    - name: policy-token
+      mountPath: /etc/sluice/policy-token
+      readOnly: true
+    {{- end }}
     {{- if eq .Values.shape "sidecar" }}
     - name: sidecar
       mountPath: /etc/sluice/sidecar

@@ -47,6 +47,21 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.policy.allNamespaces }}*{{ else }}{{ concat (list .Release.Namespace) .Values.policy.namespaces | uniq | join "," }}{{ end }}
 {{- end }}
 
+{{- /* Set when the policy is in ConfigMaps that Sluice watches, rather than mounted or all at a URL. */}}
+{{- define "sluice.watches" -}}
+{{- $policy := .Values.policy }}
+{{- $whole := and $policy.url.address (not (regexMatch "[{](workspace|provider)[}]" $policy.url.address)) }}
+{{- if and $whole $policy.mounted }}{{ fail "policy.mounted and policy.url.address: a policy is in one of them" }}{{ end }}
+{{- if or $whole $policy.mounted }}
+{{- if or $policy.inline $policy.namespaces $policy.allNamespaces }}{{ fail "policy.inline, policy.namespaces and policy.allNamespaces are of ConfigMaps that are watched, which they are not with policy.mounted or policy.url.address" }}{{ end }}
+{{- if .Values.webhooks.policy }}{{ fail "webhooks.policy needs a policy in ConfigMaps that are watched" }}{{ end }}
+{{- if eq .Values.shape "sidecar" }}{{ fail "sidecars watch ConfigMaps: policy.mounted and policy.url.address need shape: gateway or extension" }}{{ end }}
+{{- else -}}
+true
+{{- end }}
+{{- if and (eq .Values.shape "sidecar") $policy.url.tokenSecret }}{{ fail "policy.url.tokenSecret is a Secret of the release's namespace, which sidecars do not have: use shape: gateway" }}{{ end }}
+{{- end }}
+
 {{- define "sluice.containerSecurity" -}}
 allowPrivilegeEscalation: false
 runAsNonRoot: true

@@ -67,6 +67,15 @@ export const chartValues = z.strictObject({
       namespaces: z.array(z.string()).default([]).describe("Namespaces whose labelled ConfigMaps are the policy, in order of precedence; the release's own is always first"),
       allNamespaces: flag(false, 'Watch all namespaces; needs a ClusterRole'),
       selector: z.string().default('sluice.dev/policy=true').describe('Label selector of those ConfigMaps'),
+      mounted: z.string().default('').describe('A ConfigMap of the release’s namespace that is mounted and read as files, in place of those that are watched: no rights at the API server, edits take up to a minute'),
+      url: z
+        .strictObject({
+          address: z.string().default('').describe('Where the policy is read, in place of ConfigMaps; with {workspace} or {provider} in it: what holds for each, on top of them'),
+          ttlSeconds: seconds(60, 'How long an answer holds that does not say'),
+          tokenSecret: z.string().default('').describe('Secret whose key token is sent as a bearer token; empty: none'),
+        })
+        .prefault({})
+        .describe('A policy backend over HTTP'),
     })
     .prefault({})
     .describe('Where the policy is'),
