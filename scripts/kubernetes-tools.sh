@@ -1,6 +1,6 @@
 #!/bin/sh
 # scripts/kubernetes-tools.sh [DIR]: builds what the Kubernetes tests run, from pinned Go modules, into DIR ($SLUICE_TEST_TOOLS, else the cache folder
-# that .ci/run uses). Asked for, not part of the set-up: from nothing it takes half an hour of two cores, 3 GB of disk and the Go module proxy.
+# that .ci/run uses). Asked for, not part of the set-up: from nothing it takes 20 to 30 minutes, some GB of disk and the Go module proxy.
 # What DIR has already is left as it is.
 set -eu
 cd "$(dirname "$0")/.."
