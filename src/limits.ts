@@ -23,7 +23,7 @@ export const limits = {
   collectedHeadChunks: 16,
   collectedHeadBytes: 256 * 1024,
   /** Bytes of a stream's end that Envoy collects at least, where the API's last events are small; elsewhere sseEventBytes. */
-  collectedTailBytes: 16 * 1024,
+  collectedTailBytes: 8 * 1024,
   /** One HTTP/2 header block on that connection, names, values and 32 bytes for each, in bytes. */
   http2HeaderListBytes: 16 * 1024,
   /** Answers that a peer lets lie unread on a connection, in bytes; beyond it the connection is cut. */
