@@ -130,9 +130,9 @@ export class ChainRun {
   }
 
   /** The current attempt ended without response headers: reset, refused, or too late. `status`: of Envoy's own answer to the app; null: another attempt follows. */
-  lost(status: number | null = null): void {
+  lost(status: number | null = null, endedAt = performance.now()): void {
     if (this.#answered) return;
-    const ms = performance.now() - this.#startedAt;
+    const ms = Math.max(0, endedAt - this.#startedAt);
     // Of the last attempt Envoy's own answer tells; of the others its timer, less what a busy processor may have seen the attempt begin late.
     const timedOut = status === null ? this.#perTryMs !== null && ms >= this.#perTryMs * 0.9 - 5 : status === 504;
     const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
@@ -141,10 +141,10 @@ export class ChainRun {
     this.health(reason, null);
   }
 
-  /** How it came out, for the record. `status`: of the answer that went to the app, if only Envoy's own; null: none did. */
-  outcome(status: number | null): ChainFactsOfRecord {
-    if (status !== null) this.lost(status);
-    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: performance.now() - this.#startedAt, lastDropped: this.#dropped };
+  /** How it came out, for the record. `status`: of the answer that went to the app, if only Envoy's own; null: none did. `endedAt`: by performance.now(). */
+  outcome(status: number | null, endedAt: number): ChainFactsOfRecord {
+    if (status !== null) this.lost(status, endedAt);
+    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: Math.max(0, endedAt - this.#startedAt), lastDropped: this.#dropped };
   }
 
   /** Tells the target's health how its attempt ended; null: well. */

@@ -39,7 +39,7 @@ export class Closing {
     const { chain } = open;
     const rescued = chain?.rescue ?? null;
     try {
-      const ended = chain === null ? ending : withChain(ending, chain);
+      const ended = chain === null ? ending : withChain(open, ending, chain);
       const quality = open.grading === null ? null : (this.#services.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
       record = buildRecord(rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) }, { ...ended, quality });
       if (open.reservation !== null) this.#services.budgets.settle(open.reservation, record);
@@ -94,6 +94,8 @@ export class Closing {
 }
 
 /** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
-function withChain(ending: Ending, chain: ChainRun): Ending {
-  return { ...ending, answer: ending.answer === null ? null : (chain.translated ?? ending.answer), chain: chain.outcome(ending.status) };
+function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun): Ending {
+  const { answer, status, totalMs } = ending;
+  // An end that Envoy's log tells is some moments past.
+  return { ...ending, answer: answer === null ? null : (chain.translated ?? answer), chain: chain.outcome(status, totalMs === null ? performance.now() : startedAt + totalMs) };
 }

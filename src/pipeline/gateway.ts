@@ -161,7 +161,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null {
     const id = metadata?.['id'];
     if (role === 'shadow') return typeof id === 'string' ? (this.#options.shadows?.attempt(id) ?? null) : null;
-    const run = typeof id === 'string' ? this.#pending.get(id)?.chain : null;
+    const run = typeof id === 'string' ? (this.#pending.get(id) ?? this.#logged.get(id))?.chain : null;
     if (run === null || run === undefined) return null;
     // The request filter has begun an attempt of role gate itself.
     const target = role === 'gate' ? run.target : run.begin();

@@ -5,7 +5,7 @@ import type { LoggedExchange, ReportedUsage, UsageMode } from '../extproc/types.
 import { answerSource, loggedEnding } from './logged.ts';
 import type { OpenExchange } from './open.ts';
 
-const plain: Pick<OpenExchange, 'api' | 'fill' | 'chain' | 'grading'> = { api: 'openai-chat', fill: null, chain: null, grading: null };
+const plain: Pick<OpenExchange, 'api' | 'fill' | 'grading'> = { api: 'openai-chat', fill: null, grading: null };
 const silent = { audioInputs: 0, audioOutput: false };
 const body = Buffer.from('{"messages":[]}');
 // Only whether these are there counts.
@@ -23,7 +23,6 @@ describe('by what an answer is read', () => {
 
   it.each<readonly [string, Partial<typeof plain>]>([
     ['the cache keeps it', { fill: there }],
-    ['a chain may replace it', { chain: there }],
     ['its form is graded', { grading: { maxOutputTokens: null, copy: there, judge: null } }],
     ['a judge reads it', { grading: { maxOutputTokens: null, copy: null, judge: there } }],
   ])('is copies wherever %s', (_name, facts) => {

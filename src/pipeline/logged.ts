@@ -17,11 +17,11 @@ const managed: ReadonlySet<ApiName> = new Set(['openai-chat', 'openai-responses'
 const oneHour: Buffer = Buffer.from('"1h"');
 
 /**
- * By what an answer is to be read where Envoy can do without copies. Copies it is wherever something needs the answer itself as it comes: the cache, a
- * grade of its content, a chain; and, with the protocol manager, wherever that would not tell all that a price depends on.
+ * By what an answer is to be read. Copies it is wherever something needs all of the answer: the cache, a grade of its content; and, with the protocol
+ * manager, wherever that would not tell all that a price depends on.
  */
-export function answerSource(usage: UsageMode, { api, fill, chain, grading }: Pick<OpenExchange, 'api' | 'fill' | 'chain' | 'grading'>, asked: Pick<Exchange, 'audioInputs' | 'audioOutput'> | null, body: Buffer | null): AnswerSource {
-  if (usage === 'observe' || fill !== null || chain !== null || (grading !== null && (grading.copy !== null || grading.judge !== null))) return 'copies';
+export function answerSource(usage: UsageMode, { api, fill, grading }: Pick<OpenExchange, 'api' | 'fill' | 'grading'>, asked: Pick<Exchange, 'audioInputs' | 'audioOutput'> | null, body: Buffer | null): AnswerSource {
+  if (usage === 'observe' || fill !== null || (grading !== null && (grading.copy !== null || grading.judge !== null))) return 'copies';
   if (usage === 'collect') return 'collected';
   if (api !== null && !managed.has(api)) return 'copies';
   if (asked !== null && (asked.audioInputs > 0 || asked.audioOutput)) return 'copies';

@@ -51,7 +51,7 @@ export function observedExchange({ id, startedAt, generation, provider, caller, 
     grading: null,
     arm: null,
     sessionIdleMs: null,
-    answerBy: answerSource(usage, { api: recognition.api, fill: null, chain: null, grading: null }, null, null),
+    answerBy: answerSource(usage, { api: recognition.api, fill: null, grading: null }, null, null),
     overheadMs: performance.now() - startedAt,
   };
 }

@@ -383,7 +383,7 @@ export function openExchange(
     fill,
     chain,
     grading,
-    answerBy: body === null ? 'copies' : answerSource(context.usage, { api: exchange.api, fill, chain, grading }, exchange, body),
+    answerBy: body === null ? 'copies' : answerSource(context.usage, { api: exchange.api, fill, grading }, exchange, body),
     sessionIdleMs: decided?.decision.session === undefined ? null : (context.section.sessions?.idleMs ?? null),
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - enteredAt,
