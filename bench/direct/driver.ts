@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { flag, frameOf, frameType, maxFramePayload, numbersFrame, preface, setting, settingsFrame } from '../../src/extproc/h2/frames.ts';
 import { frame as grpcFrame } from '../../src/extproc/grpc-frames.ts';
-import { answerCopies, countPlaceholder, idPlaceholder, requestBody, requestHeaders } from './messages.ts';
+import { accessLogPath } from '../../src/extproc/access-log.ts';
+import { answerCopies, countPlaceholder, idPlaceholder, logEntry, logMessage, requestBody, requestHeaders } from './messages.ts';
 
-/** What Envoy opens every call with; the first time in full, then as five entries of HPACK's tables and three of its own. */
+/** What Envoy opens every call with; the first time in full, then from HPACK's tables, its static and its own. */
 const callHeaders = [
   [':path', '/envoy.service.ext_proc.v3.ExternalProcessor/Process'],
   [':authority', 'sluice'],
@@ -20,6 +21,9 @@ const literal = (text: string): Buffer => Buffer.concat([Buffer.from([text.lengt
 const firstBlock = Buffer.concat([staticPair, ...callHeaders.flatMap(([name, value]) => [Buffer.from([0x40]), literal(name), literal(value)])]);
 const laterBlock = Buffer.concat([staticPair, Buffer.from(callHeaders.map((_, index) => 0x80 | (staticEntries + callHeaders.length - index)))]);
 
+/** The same of the access log's call: its path enters no table. */
+const logBlock = Buffer.concat([staticPair, Buffer.from([0x04]), literal(accessLogPath), laterBlock.subarray(staticPair.length + 1)]);
+
 const window = 0x1000_0000;
 const windowEvery = 64 * 1024 * 1024;
 /** The code with which Envoy resets a call that has ended. */
@@ -28,6 +32,13 @@ const resetCode = 2;
 /** `fields { key: "id" value { string_value: … } }`, up to the 36 characters. */
 const idMark = Buffer.from([0x0a, 0x02, 0x69, 0x64, 0x12, 0x26, 0x1a, 0x24]);
 const idBytes = 36;
+/** `fields { key: "answer" value { string_value: "log" } }`: no copies are wanted. */
+const logMark = Buffer.from([0x0a, 0x06, ...Buffer.from('answer'), 0x12, 0x05, 0x1a, 0x03, ...Buffer.from('log')]);
+/** Envoy sends its log when so much has gathered, or 50 ms later; here only then, and at a run's end, so that runs are alike. */
+const logBytes = 16_384;
+const answerFrames = answerCopies();
+const entryBytes = logEntry();
+const entryId = entryBytes.indexOf(idPlaceholder);
 /** The metadata stands at the end of a reply, in far less than this. */
 const tailBytes = 1_024;
 
@@ -65,13 +76,12 @@ class Template {
 export class ExchangePlan {
   readonly headers: Template;
   readonly body: Template;
-  readonly answer: Template | null;
+  readonly answer = new Template(answerFrames, idPlaceholder);
 
-  /** `body` may hold `countPlaceholder`. `answered`: the answer's copies are sent too, as Envoy does; else its record stays open. */
-  constructor(body: Buffer, answered = true) {
+  /** `body` may hold `countPlaceholder`. */
+  constructor(body: Buffer) {
     this.headers = new Template([requestHeaders(body.length)], '\0');
     this.body = new Template([requestBody(body)], countPlaceholder);
-    this.answer = answered ? new Template(answerCopies(), idPlaceholder) : null;
   }
 }
 
@@ -94,7 +104,10 @@ export interface ExchangeResult {
   readonly decided: boolean;
 }
 
-/** Plays one worker of Envoy's against Sluice's socket: one connection, a call for each request and one for its answer. */
+/**
+ * Plays one worker of Envoy's against Sluice's socket: one connection, a call for each request, its answer in the access log's long call
+ * or, where Sluice wants copies, in a call of its own.
+ */
 export class Driver {
   readonly #socket: Socket;
   readonly #calls = new Map<number, Call>();
@@ -103,6 +116,10 @@ export class Driver {
   #held: Buffer = Buffer.alloc(0);
   #received = 0;
   #failed: ((error: Error) => void) | null = null;
+  /** The access log's call; 0: not open. */
+  #log = 0;
+  #entries: Buffer[] = [];
+  #entriesBytes = 0;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -147,6 +164,7 @@ export class Driver {
           done: (result) => {
             results.push(result);
             if (results.length === count) {
+              this.#sendLog();
               this.#failed = null;
               resolve(results);
             } else begin();
@@ -235,12 +253,34 @@ export class Driver {
     const ms = performance.now() - exchange.began;
     const mark = call.tail.indexOf(idMark);
     const decided = mark >= 0;
-    if (!decided || exchange.plan.answer === null) {
+    if (!decided) {
       exchange.done({ ms, decided });
       return;
     }
     const decision = call.tail.toString('latin1', mark + idMark.length, mark + idMark.length + idBytes);
+    if (call.tail.includes(logMark)) {
+      const entry = Buffer.from(entryBytes);
+      entry.write(decision, entryId, 'latin1');
+      this.#entries.push(entry);
+      this.#entriesBytes += entry.length;
+      if (this.#entriesBytes >= logBytes) this.#sendLog();
+      exchange.done({ ms, decided });
+      return;
+    }
     const answer = this.#open({ ...exchange, done: () => exchange.done({ ms, decided }) }, 'answer');
     this.#socket.write(exchange.plan.answer.fill(answer, decision));
+  }
+
+  #sendLog(): void {
+    if (this.#entries.length === 0) return;
+    if (this.#log === 0) {
+      this.#log = this.#next;
+      this.#next += 2;
+      this.#socket.write(frameOf(frameType.headers, flag.endHeaders, this.#log, logBlock));
+    }
+    const message = grpcFrame(logMessage(Buffer.concat(this.#entries)));
+    for (let from = 0; from < message.length; from += maxFramePayload) this.#socket.write(frameOf(frameType.data, 0, this.#log, message.subarray(from, from + maxFramePayload)));
+    this.#entries = [];
+    this.#entriesBytes = 0;
   }
 }

@@ -1,3 +1,4 @@
+import { usageHeader } from '../../src/envoy/names.ts';
 import { bytesField, encodeParts, messageField, stringField, varintField, type Part } from '../../src/extproc/wire.ts';
 
 /** What Envoy 1.40 sends for one JSON request and its answer, field by field as it was captured on the socket. */
@@ -13,8 +14,8 @@ const headers = (pairs: readonly (readonly [string, string])[]): Part =>
 /** The fields that Envoy leaves empty. */
 const emptyMetadata = messageField(8, []);
 
-/** ProcessingRequest{request_headers}. */
-export function requestHeaders(bodyBytes: number, more: readonly (readonly [string, string])[] = []): Buffer {
+/** ProcessingRequest{request_headers} of an Envoy that has collected answers brought by its access log. */
+export function requestHeaders(bodyBytes: number): Buffer {
   const pairs: (readonly [string, string])[] = [
     [':authority', '127.0.0.1:10000'],
     [':path', '/v1/chat/completions'],
@@ -30,7 +31,7 @@ export function requestHeaders(bodyBytes: number, more: readonly (readonly [stri
     ['x-forwarded-proto', 'http'],
     ['x-envoy-external-address', '192.0.2.2'],
     ['x-request-id', '22a5adb1-f78b-4ac5-a19c-e1d899f82952'],
-    ...more,
+    [usageHeader, 'collect'],
   ];
   return encodeParts([messageField(2, [headers(pairs)]), emptyMetadata, messageField(11, [])]);
 }
@@ -60,7 +61,41 @@ const answer = Buffer.from(
   }),
 );
 
-/** The copies of the answer: its headers, its body, its end. */
+/** google.protobuf.Timestamp or Duration. */
+const time = (field: number, seconds: number, nanoseconds: number): Part => messageField(field, [...(seconds === 0 ? [] : [varintField(1, seconds)]), varintField(2, nanoseconds)]);
+const address = (field: number, port: number): Part => messageField(field, [messageField(1, [stringField(2, '127.0.0.1'), varintField(3, port)])]);
+
+/** LogEntries.log_entry: one exchange in the access log, with the answer that was collected. */
+export function logEntry(): Buffer {
+  const metadata = messageField(17, [
+    messageField(1, [
+      stringField(1, 'sluice'),
+      messageField(2, [entry('model', 'gpt-5-nano'), entry('attempts', '1'), entry('requested_model', 'gpt-5.1'), entry('reason', 'tier'), entry('id', idPlaceholder), entry('tier', 'simple'), entry('answer', 'log'), entry('answer_tail', '16384')]),
+    ]),
+    messageField(1, [stringField(1, 'sluice.answer'), messageField(2, [entry('body', answer.toString('latin1'))])]),
+  ]);
+  const common = [
+    address(2, 42_192),
+    address(3, 17_355),
+    time(5, 1_795_264_208, 384_000_000),
+    ...[100_000, 34_000_000, 34_100_000, 44_000_000, 44_200_000, 44_300_000, 44_400_000].map((nanoseconds, index) => time(6 + index, 0, nanoseconds)),
+    address(13, 33_143),
+    address(14, 58_800),
+    stringField(15, 'provider_openai'),
+    metadata,
+    stringField(26, '638666b5-4f4f-4632-89f9-84b3f8ee71ab'),
+  ];
+  const request = [varintField(1, 3), stringField(2, 'http'), stringField(3, '127.0.0.1'), stringField(5, '/v1/chat/completions'), stringField(6, 'OpenAI/JS 6.49.0'), stringField(8, '192.0.2.2'), stringField(9, '638666b5-4f4f-4632-89f9-84b3f8ee71ab')];
+  const response = [messageField(1, [varintField(1, 200)]), varintField(2, 293), varintField(3, 937), messageField(4, [stringField(1, 'content-type'), stringField(2, 'application/json')]), stringField(6, 'via_upstream')];
+  return encodeParts([messageField(1, [messageField(1, common), varintField(2, 2), messageField(3, request), messageField(4, response)])]);
+}
+
+/** StreamAccessLogsMessage{http_logs} of entries. */
+export function logMessage(entries: Buffer): Buffer {
+  return encodeParts([bytesField(2, entries)]);
+}
+
+/** The copies of the answer, where Sluice wants them: its headers, its body, its end. */
 export function answerCopies(): Buffer[] {
   const pairs: (readonly [string, string])[] = [
     [':status', '200'],
