@@ -6,6 +6,7 @@ export const errorCodes = {
   // Command line and files
   SLUICE_CLI_USAGE: 'The command line is wrong. Run the command with --help.',
   SLUICE_FILE_UNREADABLE: 'A file cannot be read. Check the path and its permissions.',
+  SLUICE_FILE_UNWRITABLE: 'A file cannot be written. Check that its folder exists, its permissions, and the room on the disk.',
   // Policy
   SLUICE_POLICY_INVALID: 'Correct the policy; `sluice validate PATH` shows the same list.',
   // Price catalog

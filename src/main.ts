@@ -288,9 +288,15 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     log: logger,
     ready: () => ready,
   });
+  // A start that fails leaves no writer in the ledger that seems to have been killed.
+  const orEnd = <T>(step: Promise<T>): Promise<T> =>
+    step.catch(async (error: unknown) => {
+      await ledger?.close();
+      throw error;
+    });
   const colon = options.admin.lastIndexOf(':');
-  const adminUrl = `http://${await admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1)))}`;
-  const address = await transport.listen(options.listen, {
+  const adminUrl = `http://${await orEnd(admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1))))}`;
+  const address = await orEnd(transport.listen(options.listen, {
     process: (stream, role, traceparent) =>
       role === 'listener'
         ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent)
@@ -298,8 +304,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     logged: (entry) => pipeline.logged(entry),
     awaitsLog: () => pipeline.awaitsLog(),
     decodeError: () => metrics.protocolEvent('decode-error'),
-  });
-  const webhooks = options.webhook === null ? null : await openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed'));
+  }));
+  const webhooks = options.webhook === null ? null : await orEnd(openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed')));
   if (options.envoy !== null && files !== null) {
     const { chains } = options.envoy;
     const warnOfChains = (generation: PolicyGeneration): void => {
@@ -308,7 +314,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     };
     warnOfChains(policy.current());
     policy.onChange(warnOfChains);
-    await files.write({ ...policy.current(), ...policy.reachable() });
+    await orEnd(files.write({ ...policy.current(), ...policy.reachable() }));
     policy.onChange((generation) => void files.write({ ...generation, ...policy.reachable() }).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
   }
   ready = true;

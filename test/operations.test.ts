@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
@@ -86,7 +86,27 @@ describe('the ledger of a running stack', () => {
 
   it('says what is wrong with a question, and where there is none', async () => {
     expect(await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'colour=red')).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LEDGER_WHERE/) as string });
-    expect(await sluice('savings', '--ledger', join(stack.folder, 'none.db'))).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LEDGER_UNUSABLE/) as string });
+    expect(await sluice('savings', '--ledger', join(stack.folder, 'none.db'))).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LEDGER_UNUSABLE .*: there is no such file\. /) as string });
+    const none = join(stack.folder, 'none.db');
+    expect(await sluice('ledger', 'erase', '--ledger', none, '--workspace', 'red', '--reason', 'test')).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LEDGER_UNUSABLE/) as string });
+    expect(existsSync(none)).toBe(false);
+    for (const format of ['jsonl', 'csv', 'parquet']) {
+      expect(await sluice('ledger', 'export', '--ledger', stack.ledgerFile, '--format', format, '--out', stack.folder)).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_FILE_UNWRITABLE/) as string });
+    }
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('does not say that an export was written which the disk had no room for', async () => {
+    for (const format of ['jsonl', 'csv', 'parquet']) {
+      expect(await sluice('ledger', 'export', '--ledger', stack.ledgerFile, '--format', format, '--out', '/dev/full')).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^SLUICE_FILE_UNWRITABLE \/dev\/full: ENOSPC/) as string });
+    }
+  });
+
+  it('is not marked by a start that failed, and is closed when Sluice stops', async () => {
+    const second = await sluice('serve', '--policy', stack.policyFolder, '--listen', `unix:${join(stack.folder, 'second.sock')}`, '--admin', new URL(stack.adminUrl).host, '--ledger', stack.ledgerFile, '--budgets', 'off');
+    expect(second).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LISTEN/) as string });
+    await stack.stopSluice('SIGTERM');
+    const verified = await sluice('ledger', 'verify', '--ledger', stack.ledgerFile);
+    expect([verified.code, verified.out]).toEqual([0, expect.not.stringContaining('ended without closing')]);
   });
 
   it('has its fields and keys in docs/ledger.md', () => {

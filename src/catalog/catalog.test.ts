@@ -197,6 +197,6 @@ describe('catalog files', () => {
   it('are refused when they are missing, or cannot be written', async () => {
     const path = join(folder, 'nowhere', 'c.json');
     await expect(loadCatalog(path)).rejects.toMatchObject({ code: 'SLUICE_CATALOG_UNREADABLE' });
-    await expect(writeCatalogFile(path, { source: 's', version: 'v', date: '2026-01-01', models: [] })).rejects.toMatchObject({ code: 'SLUICE_FILE_UNREADABLE' });
+    await expect(writeCatalogFile(path, { source: 's', version: 'v', date: '2026-01-01', models: [] })).rejects.toMatchObject({ code: 'SLUICE_FILE_UNWRITABLE' });
   });
 });

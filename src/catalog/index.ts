@@ -59,7 +59,7 @@ export function formatCatalog(file: CatalogFile): string {
   return `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "models": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
-/** Writes a catalog file in one step: readers see the old one or the new one. Throws SLUICE_FILE_UNREADABLE. */
+/** Writes a catalog file in one step: readers see the old one or the new one. Throws SLUICE_FILE_UNWRITABLE. */
 export async function writeCatalogFile(path: string, file: CatalogFile): Promise<void> {
   const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
   try {
@@ -67,7 +67,6 @@ export async function writeCatalogFile(path: string, file: CatalogFile): Promise
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    const message = `It cannot be written: ${error instanceof Error ? error.message : String(error)}.`;
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', message, { where: path, fix: 'Check that its folder exists and can be written.', cause: error });
+    throw new SluiceError('SLUICE_FILE_UNWRITABLE', error instanceof Error ? error.message : String(error), { where: path, cause: error });
   }
 }

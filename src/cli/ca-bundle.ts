@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
+import { writeText } from './write-text.ts';
 
 /** `sluice ca-bundle`: the public CAs and a private one in one file, for libraries that take a file in place of their own. */
 export function registerCaBundle(program: Command): void {
@@ -12,10 +12,6 @@ export function registerCaBundle(program: Command): void {
     .action(async ({ out }: { readonly out: string }) => {
       const own = process.env['SLUICE_CA_PEM'] ?? '';
       if (!own.includes('BEGIN CERTIFICATE')) throw new SluiceError('SLUICE_CLI_USAGE', 'SLUICE_CA_PEM holds no certificate.');
-      try {
-        await writeFile(out, `${own.trim()}\n${rootCertificates.join('\n')}\n`);
-      } catch (error) {
-        throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: out, cause: error });
-      }
+      await writeText(out, `${own.trim()}\n${rootCertificates.join('\n')}\n`);
     });
 }

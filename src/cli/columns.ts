@@ -9,6 +9,8 @@ export function alignColumns(head: readonly string[], rows: readonly (readonly s
 /** US dollars as people read them; small amounts keep their figures. */
 export function dollars(usd: number): string {
   const size = Math.abs(usd);
+  // Less than can be shown is not nothing.
+  if (size > 0 && size < 0.0000005) return usd < 0 ? '>-$0.000001' : '<$0.000001';
   const digits = size === 0 || size >= 100 ? 2 : size >= 0.01 ? 4 : 6;
   return `${usd < 0 ? '-' : ''}$${size.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
@@ -16,6 +18,11 @@ export function dollars(usd: number): string {
 /** The same for a cost that may be unknown. */
 export function costText(cost: Cost): string {
   return cost.known ? dollars(cost.usd) : `? (${cost.reason})`;
+}
+
+/** `1 row`, `2 rows`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** 0..1 as a percentage; `–` for none. */

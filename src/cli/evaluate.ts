@@ -8,7 +8,8 @@ import { report, type ReportRow } from '../learn/report.ts';
 import { reportHtml } from '../learn/report-html.ts';
 import { reportText } from '../learn/report-text.ts';
 import { parseLine, readLabelled, type LabelledRow } from '../learn/rows.ts';
-import { scoreRows, writeText } from './train.ts';
+import { scoreRows } from './train.ts';
+import { writeText } from './write-text.ts';
 
 interface EvaluateFlags {
   readonly model?: string;

@@ -22,6 +22,7 @@ import { registerStatus } from './status.ts';
 import { registerTrain } from './train.ts';
 import { registerTrials } from './trials.ts';
 import { registerValidate } from './validate.ts';
+import { unwritable } from './write-text.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -56,6 +57,13 @@ for (const register of [
 ]) {
   register(program);
 }
+
+// `sluice decisions | head` closes its end early, and has what it wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`${unwritable('stdout', error).render()}\n`);
+  process.exit(1);
+});
 
 try {
   await program.parseAsync();

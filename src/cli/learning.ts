@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SluiceError } from '../errors.ts';
 import type { LearningSummary } from '../online/state.ts';
 import { adminOption, askAdmin, tokenOption } from './ask-admin.ts';
 import { alignColumns } from './columns.ts';
+import { writeText } from './write-text.ts';
 
 interface AdminFlags {
   readonly admin: string;
@@ -30,7 +30,7 @@ export function registerLearning(program: Command): void {
     .action(async (flags: AdminFlags & { readonly out?: string }) => {
       const text = `${JSON.stringify(await askAdmin(flags.admin, '/learning/state'))}\n`;
       if (flags.out === undefined) process.stdout.write(text);
-      else await written(flags.out, text);
+      else await writeText(flags.out, text, 0o600);
     });
   for (const [name, frozen, what] of [
     ['freeze', true, 'grades change nothing any more; what was learnt stays in use'],
@@ -74,12 +74,4 @@ function render({ frozen, grades, pairs, upgrades }: LearningSummary): string {
     lines.push(`  ${workspace}: template ${template}, ${near === null ? 'all of it' : 'texts like the one'} of ${decisionId}, until ${new Date(until).toISOString().slice(0, 19)}`);
   }
   return `${lines.join('\n')}\n`;
-}
-
-async function written(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(file, text, { mode: 0o600 });
-  } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
-  }
 }

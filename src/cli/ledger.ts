@@ -10,7 +10,9 @@ import type { Whose } from '../ledger/store.ts';
 import { shownPlace } from '../ledger/target.ts';
 import type { Checkpoint } from '../ledger/types.ts';
 import { verifyLedger, type VerifyResult } from '../ledger/verify.ts';
+import { counted } from './columns.ts';
 import { eraseIn, withRows } from './open-ledger.ts';
+import { unwritable } from './write-text.ts';
 
 const where = 'the ledger: a file, or postgres://… (default: $SLUICE_LEDGER, or where serve keeps it)';
 
@@ -41,8 +43,12 @@ export function registerLedger(program: Command): void {
       if (flags.format === 'parquet' && flags.out === '-') throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
       const to = Date.now() + 1;
       const from = flags.window === undefined ? 0 : to - parseWindow(flags.window);
-      const count = await withRows(flags.ledger, from, (db) => exportLedger(db, { format: flags.format, file: flags.out, from, to }));
-      process.stderr.write(`${count} exchanges written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
+      const count = await withRows(flags.ledger, from, (db) =>
+        exportLedger(db, { format: flags.format, file: flags.out, from, to }).catch((error: unknown) => {
+          throw unwritable(flags.out, error);
+        }),
+      );
+      process.stderr.write(`${counted(count, 'exchange')} written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
     });
   ledger
     .command('erase')
@@ -112,7 +118,7 @@ function resultText(result: VerifyResult): string {
     ...result.faults.map(({ kind, writer, seq, message }) => `✗ ${kind}${writer === '' ? '' : ` ${writer}`}${seq === null ? '' : ` row ${seq}`}: ${message}`),
     ...(result.faultCount > result.faults.length ? [`✗ and ${result.faultCount - result.faults.length} more`] : []),
     ...result.gaps.map((gap) => `· ${gap}`),
-    `${result.rows} rows of ${result.writers} writers, ${result.erased} of them erased, ${result.checkpoints} checkpoints: ${result.ok ? 'everything holds' : `${result.faultCount} faults`}.`,
+    `${counted(result.rows, 'row')} of ${counted(result.writers, 'writer')}, ${result.erased} of them erased, ${counted(result.checkpoints, 'checkpoint')}: ${result.ok ? 'everything holds' : counted(result.faultCount, 'fault')}.`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { SluiceError } from '../errors.ts';
 import { openDatabase, type Db } from '../ledger/database.ts';
 import { openReader, type LedgerReader } from '../ledger/reader.ts';
 import { LedgerWriter, type Whose } from '../ledger/store.ts';
@@ -55,6 +57,8 @@ export async function eraseIn(place: string | undefined, whose: Whose, reason: s
       await writer.end();
     }
   }
+  // Opening it for writing would make a new one.
+  if (!existsSync(target.place)) throw new SluiceError('SLUICE_LEDGER_UNUSABLE', 'there is no such file', { where: target.place });
   const db = openDatabase(target.place, 'write');
   try {
     const writer = new LedgerWriter(db, { version: 'erase' });

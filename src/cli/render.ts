@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Option, type Command } from 'commander';
 import { stringify } from 'yaml';
@@ -12,6 +11,7 @@ import { usageChoices, usageModeOf, type UsageChoice } from '../envoy/usage.ts';
 import { chainStyleOf, chainWarning, defaultEnvoyVersion, envoyVersions } from '../envoy/versions.ts';
 import { SluiceError } from '../errors.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
+import { writeText } from './write-text.ts';
 import { FilePolicyStore } from '../policy/store.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 
@@ -121,5 +121,5 @@ function labelsOf(text: string): Record<string, string> {
 
 async function print({ out }: RenderFlags, text: string): Promise<void> {
   if (out === undefined) process.stdout.write(text);
-  else await writeFile(out, text);
+  else await writeText(out, text);
 }

@@ -39,13 +39,16 @@ async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
   return withReader(flags.ledger, (ledger) => ledger.savings({ from, to, by, limit: limits.ledgerAnswers }));
 }
 
-function savingsText(report: SavingsReport, window: string): string {
+/** The report as people read it. A sum of nothing but unknowns is `?`, not nothing. */
+export function savingsText(report: SavingsReport, window: string): string {
   const { total } = report;
+  const title = `AI cost saved by routing (${window}, since ${report.from.slice(0, 16).replace('T', ' ')} UTC)`;
+  if (total.exchanges === 0) return `${title}\n  no exchanges in this window\n`;
   const text = [
-    `AI cost saved by routing (${window}, since ${report.from.slice(0, 16).replace('T', ' ')} UTC)`,
-    `  saved     ${dollars(total.savings)}${shareOf(total)}`,
-    `  cost      ${dollars(total.cost)}`,
-    `  baseline  ${dollars(total.baseline)}`,
+    title,
+    `  saved     ${savedText(total)}${shareOf(total)}`,
+    `  cost      ${costOf(total)}`,
+    `  baseline  ${baselineOf(total)}`,
     `  unknown   ${percent(report.unknownShare)} of ${total.exchanges} exchanges: their price or usage is not known, and they are in no sum`,
   ].join('\n');
   if (report.by.length === 0) return `${text}\n`;
@@ -54,16 +57,29 @@ function savingsText(report: SavingsReport, window: string): string {
   const rows = report.lines.map((line) => [
     ...line.group,
     String(line.exchanges),
-    dollars(line.cost),
-    dollars(line.baseline),
-    dollars(line.savings),
+    costOf(line),
+    baselineOf(line),
+    savedText(line),
     shareOf(line).trim(),
     percent(line.exchanges === 0 ? null : line.savingsUnknown / line.exchanges),
   ]);
   return `${text}\n\n${alignColumns(head, rows, new Set([0, 1, 2, 3, 4, 5].map((column) => first + column)))}\n`;
 }
 
+function costOf({ cost, costUnknown, exchanges }: SavingsLine): string {
+  return costUnknown === exchanges ? '?' : dollars(cost);
+}
+
+/** Known baselines are not counted by themselves: where no savings are known, one that is not 0 is. */
+function baselineOf({ baseline, savingsUnknown, exchanges }: SavingsLine): string {
+  return savingsUnknown === exchanges && baseline === 0 ? '?' : dollars(baseline);
+}
+
+function savedText({ savings, savingsUnknown, exchanges }: SavingsLine): string {
+  return savingsUnknown === exchanges ? '?' : dollars(savings);
+}
+
 /** Saved share of the baseline, where there is one. */
-function shareOf({ savings, baseline }: SavingsLine): string {
-  return baseline > 0 ? ` (${percent(savings / baseline)})` : '';
+function shareOf({ savings, baseline, savingsUnknown, exchanges }: SavingsLine): string {
+  return baseline > 0 && savingsUnknown < exchanges ? ` (${percent(savings / baseline)})` : '';
 }

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { decodeModel, writeModel } from '../classify/learned/file.ts';
@@ -9,6 +8,7 @@ import { reportHtml } from '../learn/report-html.ts';
 import { reportText } from '../learn/report-text.ts';
 import { readLabelled, type LabelledRow } from '../learn/rows.ts';
 import { train } from '../learn/train.ts';
+import { writeText } from './write-text.ts';
 import type { RouterModel } from '../classify/learned/model.ts';
 import type { Scored } from '../learn/metrics.ts';
 
@@ -96,15 +96,6 @@ export function scoreRows(model: RouterModel, rows: readonly LabelledRow[]): Rep
 
 function rowsOf(rows: readonly LabelledRow[], scored: readonly Scored[]): ReportRow[] {
   return rows.map(({ prompt, source, weak, strong }, at) => ({ prompt, source, weak, strong, score: scored[at]!.score, abstain: false }));
-}
-
-/** Writes a text file. Throws SLUICE_FILE_UNREADABLE. */
-export async function writeText(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(file, text);
-  } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
-  }
 }
 
 /** A whole number of a flag, within bounds. Throws SLUICE_CLI_USAGE. */

@@ -4,6 +4,7 @@ import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
 import type { Problem } from '../policy/types.ts';
+import { counted } from './columns.ts';
 
 interface ValidateFlags {
   readonly format: 'text' | 'json' | 'github';
@@ -44,10 +45,6 @@ function render(format: ValidateFlags['format'], problems: readonly Problem[], b
       return `${problems.length === 0 ? '' : `${renderProblems(problems)}\n`}${summary}\n`;
     }
   }
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** The runner's own escapes: without them a line break would end the command. */

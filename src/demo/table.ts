@@ -37,7 +37,8 @@ function cell(text: string, { width, right }: Column): string {
 
 /** US dollars, or a question mark for what is not known. */
 function money(cost: Cost): string {
-  return cost.known ? `$${cost.usd.toFixed(6)}` : '?';
+  if (!cost.known) return '?';
+  return cost.usd > 0 && cost.usd < 0.0000005 ? '<$0.000001' : `$${cost.usd.toFixed(6)}`;
 }
 
 /** What finance reads: cents as a price list has them. */

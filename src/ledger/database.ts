@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { SluiceError } from '../errors.ts';
@@ -57,6 +57,7 @@ export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
   let db: Db | null = null;
   try {
     if (mode === 'write') mkdirSync(dirname(file), { recursive: true });
+    else if (!existsSync(file)) throw new Error('there is no such file');
     db = new Database(file, mode === 'readonly' ? { readonly: true, fileMustExist: true } : {});
     db.pragma('busy_timeout = 5000');
     if (mode === 'write') {

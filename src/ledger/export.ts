@@ -1,4 +1,6 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import type { Db } from './database.ts';
 import { columnNames } from './types.ts';
@@ -6,6 +8,9 @@ import { columnNames } from './types.ts';
 export type ExportFormat = 'jsonl' | 'csv' | 'parquet';
 
 type Row = Readonly<Record<string, string | number | null>> & { readonly at: number; readonly body: string };
+
+/** About how much is written at once, in UTF-16 units. */
+const pieceUnits = 64 * 1024;
 
 /** Rows of a Parquet row group. */
 const groupRows = 10_000;
@@ -18,6 +23,15 @@ export async function exportLedger(db: Db, options: { readonly format: ExportFor
   const rows = db
     .prepare<[number, number], Row>(`SELECT at, body, ${columnNames.map((name) => `"${name}"`).join(', ')} FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ? ORDER BY at`)
     .iterate(options.from, options.to);
+  try {
+    return await written(options, rows);
+  } finally {
+    // One that was never begun keeps the database busy, too.
+    rows.return?.();
+  }
+}
+
+async function written(options: { readonly format: ExportFormat; readonly file: string }, rows: Iterable<Row>): Promise<number> {
   switch (options.format) {
     case 'jsonl':
       return writeLines(options.file, null, rows, ({ body }) => `{"provenance_records":{"routing_decision":${body}}}`);
@@ -29,19 +43,20 @@ export async function exportLedger(db: Db, options: { readonly format: ExportFor
 }
 
 async function writeLines(file: string, head: string | null, rows: Iterable<Row>, lineOf: (row: Row) => string): Promise<number> {
-  const stream: WriteStream | NodeJS.WriteStream = file === '-' ? process.stdout : createWriteStream(file);
-  const failed = new Promise<never>((_resolve, reject) => stream.once('error', reject));
-  failed.catch(() => undefined);
-  const write = async (text: string): Promise<void> => {
-    if (!stream.write(text)) await Promise.race([new Promise<void>((resolve) => stream.once('drain', () => resolve())), failed]);
-  };
   let count = 0;
-  if (head !== null) await write(`${head}\n`);
-  for (const row of rows) {
-    await write(`${lineOf(row)}\n`);
-    count++;
+  function* pieces(): Generator<string> {
+    let piece = head === null ? '' : `${head}\n`;
+    for (const row of rows) {
+      count++;
+      piece += `${lineOf(row)}\n`;
+      if (piece.length < pieceUnits) continue;
+      yield piece;
+      piece = '';
+    }
+    if (piece !== '') yield piece;
   }
-  if (file !== '-') await Promise.race([new Promise<void>((resolve) => stream.end(resolve)), failed]);
+  if (file === '-') await pipeline(Readable.from(pieces()), process.stdout, { end: false });
+  else await pipeline(Readable.from(pieces()), createWriteStream(file));
   return count;
 }
 

@@ -61,7 +61,8 @@ const sqliteDialect: SqlDialect = { is: 'IS', isNot: 'IS NOT', holds: (column) =
 export function parseWhere(text: string, dialect: SqlDialect = sqliteDialect): Where {
   const match = /^\s*([a-z_]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*?)\s*$/.exec(text);
   const field = match === null ? undefined : Object.hasOwn(fields, match[1]!) ? fields[match[1]!] : undefined;
-  if (match === null || field === undefined) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}" is no condition.`, { where: '--where' });
+  if (match === null) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}" is no condition.`, { where: '--where' });
+  if (field === undefined) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}": there is no field ${match[1]!}.`, { where: '--where', fix: `Known: ${Object.keys(fields).join(', ')}.` });
   const [, , operator, value] = match as unknown as [string, string, string, string];
   const column = `"${field.column}"`;
   if (field.kind === 'text') {

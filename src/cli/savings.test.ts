@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import type { SavingsLine, SavingsReport } from '../ledger/query.ts';
+import { dollars } from './columns.ts';
+import { savingsText } from './savings.ts';
+
+const line = (group: string[], more: Partial<SavingsLine>): SavingsLine => ({ group, exchanges: 1, retried: 0, cost: 0, costUnknown: 0, baseline: 0, savings: 0, savingsUnknown: 0, input: 0, output: 0, usageUnknown: 0, ...more });
+const report = (total: Partial<SavingsLine>, lines: SavingsLine[]): SavingsReport => ({ from: '2026-01-01T00:00:00.000Z', to: '2026-01-02T00:00:00.000Z', by: ['model'], currency: 'USD', total: line([], total), unknownShare: 0.5, trend: [], lines });
+const cells = (text: string, name: string): string[] => text.split('\n').find((row) => row.startsWith(name))!.trim().split(/ {2,}/);
+
+it('a group of which nothing is known shows no figure, and one of blocked requests the cost that is known', () => {
+  const text = savingsText(
+    report({ exchanges: 3, cost: 1, costUnknown: 1, savingsUnknown: 2, baseline: 2, savings: 1 }, [
+      line(['known'], { cost: 1, baseline: 2, savings: 1 }),
+      line(['gpt-99'], { costUnknown: 1, savingsUnknown: 1 }),
+      line(['none'], { savingsUnknown: 1 }),
+    ]),
+    '1d',
+  );
+  expect(cells(text, 'known')).toEqual(['known', '1', '$1.0000', '$2.0000', '$1.0000', '(50.0%)', '0.0%']);
+  expect(cells(text, 'gpt-99')).toEqual(['gpt-99', '1', '?', '?', '?', '100.0%']);
+  expect(cells(text, 'none')).toEqual(['none', '1', '$0.00', '?', '?', '100.0%']);
+  expect(text).toContain('  saved     $1.0000 (50.0%)\n');
+});
+
+it('a window without exchanges has no sums', () => {
+  expect(savingsText(report({ exchanges: 0 }, []), '1d')).toBe('AI cost saved by routing (1d, since 2026-01-01 00:00 UTC)\n  no exchanges in this window\n');
+});
+
+it('less than can be shown is not shown as nothing', () => {
+  expect([0, 4e-7, -4e-7, 6e-7].map(dollars)).toEqual(['$0.00', '<$0.000001', '>-$0.000001', '$0.000001']);
+});

@@ -1,0 +1,15 @@
+import { writeFile } from 'node:fs/promises';
+import { SluiceError } from '../errors.ts';
+
+/** Writes a text file; `mode`: its permissions, where it is new. Throws SLUICE_FILE_UNWRITABLE. */
+export async function writeText(file: string, text: string, mode = 0o666): Promise<void> {
+  try {
+    await writeFile(file, text, { mode });
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+export function unwritable(file: string, error: unknown): SluiceError {
+  return new SluiceError('SLUICE_FILE_UNWRITABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+}
