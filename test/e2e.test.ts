@@ -115,10 +115,11 @@ describe('a real client through a real Envoy', () => {
     const stream = await google.models.generateContentStream({ model: 'gemini-2.5-pro', contents: 'What is DNS?' });
     let tokens = 0;
     for await (const chunk of stream) tokens = chunk.usageMetadata?.totalTokenCount ?? tokens;
-    // The SDK does not show a stream's headers, so its record is the newest one.
-    const newest = async (): Promise<ExchangeRecord | undefined> => ((await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] }).decisions[0];
-    await expect.poll(newest).toMatchObject({ api: 'gemini-generate', stream: true, servedModel: 'gemini-2.5-flash-lite' });
-    const { usage } = (await newest())!;
+    // The SDK does not show a stream's headers, so its record is the one that says so; records come in the order in which Envoy tells of their ends.
+    const streamed = async (): Promise<ExchangeRecord | undefined> =>
+      ((await fetch(`${stack.adminUrl}/decisions?limit=20`).then((response) => response.json())) as { decisions: ExchangeRecord[] }).decisions.find(({ api, stream: wanted }) => api === 'gemini-generate' && wanted);
+    await expect.poll(streamed, { timeout: 10_000 }).toMatchObject({ servedModel: 'gemini-2.5-flash-lite' });
+    const { usage } = (await streamed())!;
     expect(usage!.totalInput + usage!.totalOutput).toBe(tokens);
   });
 

@@ -112,6 +112,25 @@ describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
     expect(late.learner.state(2_000)).toEqual(b.learner.state(2_000));
   });
 
+  it('say nothing of a Redis that is only being connected to, and once that it is away, however many grades come', async () => {
+    const errors: string[] = [];
+    const warnings: string[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', warned);
+    const stream = openLearningStream({ url: redis.url, passwordFile: null, caFile: null }, (_error, what) => errors.push(what));
+    const seen: unknown[] = [];
+    stream.follow('0', (event) => seen.push(event));
+    expect(await stream.add({ kind: 'freeze', frozen: false })).toBe(true);
+    await expect.poll(() => seen.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    expect(errors).toEqual([]);
+    stream.close();
+    const away = openLearningStream({ url: 'redis://127.0.0.1:1', passwordFile: null, caFile: null }, (_error, what) => errors.push(what));
+    expect(await Promise.all(Array.from({ length: 20 }, () => away.add({ kind: 'freeze', frozen: false })))).not.toContain(true);
+    away.close();
+    process.off('warning', warned);
+    expect([errors.length, warnings]).toEqual([1, []]);
+  });
+
   it('learn alone while Redis is away', async () => {
     const lone = await replica(null);
     await expect.poll(() => lone.learner.grades, { timeout: 10_000 }).toBe(5);

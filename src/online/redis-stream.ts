@@ -41,6 +41,7 @@ export function openLearningStream(target: RedisTarget, onError: (error: unknown
         let at = cursor;
         while (!closed) {
           try {
+            await within(addMs, connected(reader));
             const answer = await (reader as RedisCommands).xread('COUNT', batch, 'BLOCK', blockMs, 'STREAMS', key, at);
             told = false;
             for (const [id, fields] of answer?.[0]?.[1] ?? []) {
@@ -79,9 +80,22 @@ function parse(text: string): LearningEvent | null {
   }
 }
 
+/** One listener a client, however many wait and give up. */
+const connecting = new WeakMap<RedisClient, Promise<void>>();
+
 /** Resolves at once, or when the connection stands. */
 function connected(client: RedisClient): Promise<void> {
-  return client.status === 'ready' ? Promise.resolve() : new Promise((resolve) => client.once('ready', resolve));
+  if (client.status === 'ready') return Promise.resolve();
+  const known = connecting.get(client);
+  if (known !== undefined) return known;
+  const ready = new Promise<void>((resolve) =>
+    client.once('ready', () => {
+      connecting.delete(client);
+      resolve();
+    }),
+  );
+  connecting.set(client, ready);
+  return ready;
 }
 
 function within<T>(ms: number, promise: Promise<T>): Promise<T> {
