@@ -55,6 +55,7 @@ async function main(count: number): Promise<DecisionTimes> {
     sink: fanout([metrics, new RecentRecords(), ledger, logSink(log, 1)], (error) => { throw error; }),
     metrics,
     admission: new Admission(0),
+    bodies: null,
     log: log.logger,
   });
 
@@ -74,6 +75,7 @@ async function main(count: number): Promise<DecisionTimes> {
     const [first, ...rest] = messages.answer.map((message) => decodeRequest(Buffer.from(message.toString('latin1').replaceAll(idPlaceholder, id), 'latin1')));
     const recordAt = performance.now();
     answered(pipeline, first!, rest);
+    pipeline.flush();
     const recordUs = (performance.now() - recordAt) * 1_000;
     // The log and the ledger get their turns as they do between two reads of a socket.
     await new Promise((resolve) => setImmediate(resolve));

@@ -52,6 +52,9 @@ export const limits = {
   translationHeldBytes: 8 * 1024 * 1024,
   /** The provider's usage object as it came, kept in the record, in bytes. */
   rawUsageBytes: 4 * 1024,
+  /** Bodies of this size and more are read on a thread of their own, in bytes, and so many at a time; beyond it they are read at once. */
+  inlineBodyBytes: 512 * 1024,
+  bodiesBeingRead: 256,
   /** Requests whose body is awaited; above it they pass undecided. */
   openBodies: 20_000,
   /** How late a timer may be before new requests pass undecided, in ms: half of what Envoy waits for an answer. */

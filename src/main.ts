@@ -31,6 +31,7 @@ import { Ledger } from './ledger/ledger.ts';
 import { shownPlace } from './ledger/target.ts';
 import type { WebhookServer } from './kubernetes/webhook-server.ts';
 import { Admission } from './pipeline/admission.ts';
+import { BodyReader } from './pipeline/body-reader.ts';
 import { Credentials } from './pipeline/credentials.ts';
 import { Pipeline } from './pipeline/gateway.ts';
 import { Grader } from './pipeline/grading.ts';
@@ -260,7 +261,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.

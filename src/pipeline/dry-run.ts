@@ -45,6 +45,7 @@ export async function dryRun({ generation, credentials, router, headers, body }:
     pools: new Pools(),
     budgets: emptyBudgets(),
     admission: new Admission(0),
+    bodies: null,
     grader: null,
     feedback: null,
     // Every target is taken to be well: what a server saw of them is its own.

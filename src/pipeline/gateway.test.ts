@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { emptyBudgets } from '../budgets/open.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
@@ -17,6 +17,8 @@ import { Pools } from '../route/pools.ts';
 import { explainRecord } from '../route/explain.ts';
 import { Admission } from './admission.ts';
 import { Credentials } from './credentials.ts';
+import { limits } from '../limits.ts';
+import { BodyReader } from './body-reader.ts';
 import { Pipeline } from './gateway.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-pipeline-'));
@@ -49,7 +51,7 @@ interface Bench {
   readonly generation: PolicyGeneration;
 }
 
-async function pipelineOf(policy: string, admission = new Admission(0)): Promise<Bench> {
+async function pipelineOf(policy: string, admission = new Admission(0), bodies: BodyReader | null = null): Promise<Bench> {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: policy }], { catalog });
   if (generation === null) throw new Error(JSON.stringify(problems));
   const credentials = new Credentials();
@@ -74,6 +76,7 @@ async function pipelineOf(policy: string, admission = new Admission(0)): Promise
     sink: { record: (record) => records.push(record) },
     metrics,
     admission,
+    bodies,
     log: { error: (fields) => errors.push(fields), debug: () => undefined },
   });
   return { pipeline, records, errors, metrics, generation };
@@ -295,5 +298,36 @@ describe('a processor that is behind', () => {
     left.exchange.aborted();
     left.exchange.aborted();
     expect(admission.open).toBe(0);
+  });
+
+  it('decides a large body that another thread reads like any other, and nothing for a client that left meanwhile', async () => {
+    const bodies = new BodyReader();
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, new Admission(0), bodies);
+    const large = chatBody(`"user":"${'x'.repeat(limits.inlineBodyBytes)}",`);
+    const open = (): Extract<RequestPlan, { kind: 'read-body' }> => pipeline.requestHeaders(headersOf(chatHeaders), false) as never;
+    const here = forwarded(bodyOf(open(), large));
+    const elsewhere = await vi.waitFor(
+      () => {
+        const planned = open().exchange.body(Buffer.from(large));
+        if (!(planned instanceof Promise)) throw new Error('the thread has not begun');
+        return planned;
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+    if (elsewhere.kind === 'wait') throw new Error(elsewhere.kind);
+    expect(forwarded(elsewhere)).toEqual(here);
+    expect(here.body).toBe(large.replace('"gpt-5.1"', '"gpt-5-nano"'));
+
+    const leaving = open();
+    const dropped = leaving.exchange.body(Buffer.from(large));
+    leaving.exchange.aborted();
+    const before = pipeline.pending;
+    expect(await dropped).toEqual({ kind: 'forward' });
+    expect(pipeline.pending).toBe(before);
+
+    const unread = open().exchange.body(Buffer.from(large));
+    pipeline.close();
+    expect(await unread).toEqual({ kind: 'forward', metadata: { reason: 'internal-error' } });
+    expect(new Set(records.map(({ decision }) => decision?.served.model))).toEqual(new Set(['gpt-5-nano']));
   });
 });

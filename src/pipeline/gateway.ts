@@ -2,9 +2,9 @@ import { performance } from 'node:perf_hooks';
 import type { Budgets } from '../budgets/budgets.ts';
 import type { LiveModel } from '../classify/learned/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
-import { readExchange, recognise } from '../dialects/index.ts';
+import { recognise } from '../dialects/index.ts';
 import { takesAsIs } from '../dialects/translatable.ts';
-import type { BodyMember, Exchange, PassReason } from '../dialects/types.ts';
+import type { Exchange, PassReason } from '../dialects/types.ts';
 import { chainHost, chainStyleHeader, usageHeader } from '../envoy/names.ts';
 import { usageModeOfHeader } from '../envoy/usage.ts';
 import { chainStyleOfHeader, type ChainStyle } from '../envoy/versions.ts';
@@ -22,6 +22,7 @@ import type { Cooldowns } from '../route/cooldowns.ts';
 import { Admission } from './admission.ts';
 import type { Pools } from '../route/pools.ts';
 import { TargetAttempt } from './attempt.ts';
+import { readHere, type BodyReader, type ReadBody } from './body-reader.ts';
 import { callerOf, headOf } from './caller.ts';
 import { Closing } from './closing.ts';
 import { observedExchange } from './observed.ts';
@@ -67,6 +68,8 @@ export interface PipelineOptions {
   readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
   readonly budgets: Budgets;
   readonly admission: Admission;
+  /** Null: bodies of any size are read at once. */
+  readonly bodies: BodyReader | null;
   readonly log: { error(fields: object, message: string): void; debug(fields: object, message: string): void };
 }
 
@@ -118,10 +121,16 @@ export class Pipeline implements Gateway, AttemptGateway {
     return this.#logged.size > 0;
   }
 
+  /** Writes the records of what has ended; it happens by itself a turn later. */
+  flush(): void {
+    this.#closing.flush();
+  }
+
   /** Writes the records of all that is still open. */
   close(): void {
     clearInterval(this.#sweeper);
-    this.#closing.flush();
+    this.#options.bodies?.close();
+    this.flush();
     this.#admission.close();
     this.#pending.clear();
     this.#logged.clear();
@@ -266,19 +275,36 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   #body(context: RequestContext, bytes: Buffer): BodyPlan | WaitingPlan {
+    const enteredAt = performance.now();
+    if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
+    const { bodies } = this.#options;
+    const read = bodies === null ? readHere(context.recognition, bytes, context.cache !== null) : bodies.read(context.recognition, bytes, context.cache !== null);
     let left = false;
-    const planned = this.#read(context, bytes, () => left);
+    let leave = (): void => undefined;
+    const planned = read instanceof Promise ? read.then((here) => this.#resumed(context, here, enteredAt, () => left, (waiting) => (leave = waiting.leave))) : this.#read(context, read, enteredAt, () => left);
     if (!(planned instanceof Promise)) return planned;
-    return { kind: 'waiting', plan: planned, leave: () => (left = true) };
+    return {
+      kind: 'waiting',
+      plan: planned,
+      leave: () => {
+        left = true;
+        leave();
+      },
+    };
   }
 
-  #read(came: RequestContext, bytes: Buffer, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
+  /** Goes on with a body that was read on another thread, unless the client has left by then. */
+  #resumed(context: RequestContext, here: ReadBody, enteredAt: number, gone: () => boolean, wait: (waiting: WaitingPlan) => void): BodyPlan | BodyWait | Promise<BodyPlan | BodyWait> {
+    if (gone()) return { kind: 'forward' };
+    const planned = this.#read(context, here, enteredAt, gone);
+    if (planned instanceof Promise || planned.kind !== 'waiting') return planned;
+    wait(planned);
+    return planned.plan;
+  }
+
+  #read(came: RequestContext, { read, body: bytes, members }: ReadBody, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
     let context = came;
-    const enteredAt = performance.now();
     try {
-      if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
-      const members: BodyMember[] | null = context.cache === null ? null : [];
-      const read = readExchange(context.recognition, bytes, members);
       if (!read.ok) return this.#passBody(read.reason);
       const { exchange } = read;
       context = this.#inArms(came, exchange, bytes);

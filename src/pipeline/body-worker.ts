@@ -1,0 +1,12 @@
+import { parentPort } from 'node:worker_threads';
+import { readHere, type FromThread, type ReadJob } from './body-reader.ts';
+
+/** The thread that reads large bodies for BodyReader. */
+const port = parentPort;
+if (port === null) throw new Error('this file runs as a worker thread');
+
+port.on('message', ({ number, recognition, memory, offset, length, members: wanted }: ReadJob) => {
+  const { read, members } = readHere(recognition, Buffer.from(memory, offset, length), wanted);
+  port.postMessage({ kind: 'read', number, read, memory, members } satisfies FromThread, [memory]);
+});
+port.postMessage({ kind: 'ready' } satisfies FromThread);
