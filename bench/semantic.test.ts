@@ -31,7 +31,7 @@ describe('the report', () => {
   });
 
   it('chooses the words of content on other pairs than those that it counts', () => {
-    const pair = (verb: string, label: 0 | 1) => ({ a: `How do you ${verb}?`, b: `How do I ${verb}?`, label });
+    const pair = (verb: string, label: 0 | 1) => ({ a: `What is the best way to ${verb}?`, b: `How do I ${verb}?`, label });
     // Short ones, each the same by its label but for those of one fold.
     const verbs = Array.from({ length: 60 }, (_value, index) => `zig${'abcdefghij'[Math.floor(index / 10)]!}${'klmnopqrst'[index % 10]!}`);
     const pairs = verbs.map((verb) => pair(verb, partOf(pair(verb, 1), 'fold', 10) === 3 ? 0 : 1));

@@ -116,7 +116,7 @@ export const limits = {
   /** Longest question that the semantic cache compares, in UTF-16 units: longer ones are documents, where what is harmless in a question may matter. */
   semanticUnits: 400,
   /** Words of content that a question needs where what it asks for is only nearly the same: a short one leaves open what is meant. */
-  semanticEvidence: 4,
+  semanticEvidence: 3,
   /** Tags of a cached answer, and the length of one, in UTF-16 units. */
   cacheTags: 8,
   cacheTagUnits: 64,

@@ -40,7 +40,7 @@ describe('questions that ask the same', () => {
 
   it.each([
     ['How do I learn juggling?', 'What is the best way to learn juggling?', 'How do I learn juggling with four clubs at home?', 'What is the best way to learn juggling with four clubs at home?'],
-    ['How do I remove rust?', 'How do you remove rust?', 'How do I remove rust from the chain of an old bicycle?', 'How do you remove rust from the chain of an old bicycle?'],
+    ['What is the benefit of rust?', 'What are the benefits of rust?', 'What is the benefit of rust on an old iron bridge?', 'What are the benefits of rust on an old iron bridge?'],
     ['What is the best film?', 'What is the best film in the world?', 'What is the best film about trains, dogs and snow?', 'What is the best film about trains, dogs and snow in the world?'],
   ])('need enough words of content where what they ask for is only nearly the same: %s | %s', (a, b, longA, longB) => {
     expect([same(a, b), same(a, b, 'wide'), same(longA, longB)]).toEqual([false, true, true]);
@@ -48,6 +48,7 @@ describe('questions that ask the same', () => {
 
   it('may name another person only where the policy lets it', () => {
     expect(same('How do you become a dentist?', 'How do I become a dentist?')).toBe(false);
+    expect(same('How do you refund cancelled orders from shops in Norway?', 'How do I refund cancelled orders from shops in Norway?')).toBe(false);
     expect(same('How do you become a dentist?', 'How do I become a dentist?', 'wide')).toBe(true);
     expect(same('What are the characteristics of limestone?', 'What is the characteristic of limestone?')).toBe(false);
     expect(same('What are the characteristics of limestone?', 'What is the characteristic of limestone?', 'wide')).toBe(true);

@@ -4,12 +4,15 @@ import { functionWords, prepositions } from './words.ts';
 export interface Framed {
   readonly frame: string;
   readonly rest: string;
-  /** The frame stands for more than one way to ask, and where little is said the difference may be what matters. */
-  readonly loose: boolean;
+  /**
+   * Whether other questions of the frame ask the same: `nearly` where little being said leaves open what is meant; `perhaps` where "you"
+   * may be whoever answers.
+   */
+  readonly sure: 'yes' | 'nearly' | 'perhaps';
 }
 
 const anyoneDoes = /^how (?:to |do (?:to |(?:i|we|one|someone|anyone|person) (?:to )?(?:go about )?))|^what (?:should|can|could|do|must) (?:i|we|one|someone) (?:have to |need to )?do (?:in order )?to /;
-const youDo = /^how (?:do|did) (?:you|people) (?:go about )?|^what (?:should|can|could|do|must) (?:you|people) (?:have to |need to )?do (?:in order )?to /;
+const youDo = /^how do (?:you|people) (?:go about )?|^what (?:should|can|could|do|must) (?:you|people) (?:have to |need to )?do (?:in order )?to /;
 const way = /^(?:what (?:is|are) (?:(?:of|best|good|great|different|effective|possible|proper|right|correct|various|ideal) |most (?:efficient|effective) )*(?:way|method|technique|strategy|tip|trick|step) |is there (?:any )?(?:(?:good|possible) )?way )(?:(?:to|i can|for me to) |(?:for|of|in) (?=\S+ing(?: |$)))/;
 const superlative = /^(what|who|where) (?:is|are) (?:of )?((?:most|least) \S+|\p{L}{2,}est|best|worst|top(?! \d)) (.+)$/u;
 const bestOf = /^what ((?:\S+ ){1,3})(?:is|are) best(?= |$)(?! (?:known|described|suited))(.*)$/;
@@ -26,19 +29,22 @@ const joined = /(?:^| )(?:if|when|that|because|while|who|whom|whose|where|whethe
 
 /** Finds what is asked for; `loosely` takes frames that are only nearly the same for the same. */
 export function framed(words: string, loosely: boolean): Framed {
-  return doing(words) ?? superlativeOf(words, loosely) ?? other(words, loosely);
+  const asked = loosely ? words.replace(/^(what|who) would be /, '$1 will be ') : words;
+  return doing(asked, loosely) ?? superlativeOf(asked, loosely) ?? other(asked, loosely);
 }
 
 /** "How do I …", in one of its many forms. */
-function doing(words: string): Framed | null {
+function doing(words: string, loosely: boolean): Framed | null {
   const [strict, you, ways] = [anyoneDoes.exec(words), youDo.exec(words), way.exec(words)];
   const found = strict ?? you ?? ways;
   if (found === null) return null;
-  const loose = strict === null;
+  const sure = strict !== null ? 'yes' : you !== null ? 'perhaps' : 'nearly';
   const [verb = '', ...rest] = words.slice(found[0].length).split(' ');
-  // Whose it is does not matter in "how do I delete my account".
-  const object = ` ${rest.join(' ')}`.replace(/ (?:my|our)(?= )/g, '').replace(loose ? / your(?= )/g : / (?!)/g, '').trim();
-  return { frame: 'how', rest: orderless(`${stem(verb)} ${object}`.trim().replace(/^learn (?:how )?to /, 'learn ').replace(/^learn about /, 'learn ')), loose };
+  // Whose it is does not matter in "how do I delete my account"; who "you" are in "how do you know whether you can" is said by the first.
+  const mine = ` ${rest.join(' ')}`.replace(/ (?:my|our)(?= )/g, '').replace(/ (?:i|me)(?= |$)/g, ' me');
+  const anyones = sure === 'yes' ? mine : mine.replace(/ your(?= )/g, '').replace(/ you(?= |$)/g, ' me');
+  const object = (loosely ? anyones.replace(/^( for .+) exam$/, '$1') : anyones).trim();
+  return { frame: 'how', rest: orderless(`${stem(verb)} ${object}`.trim().replace(/^learn (?:how )?to /, 'learn ').replace(/^learn about /, 'learn ')), sure };
 }
 
 function superlativeOf(words: string, loosely: boolean): Framed | null {
@@ -51,33 +57,34 @@ function superlativeOf(words: string, loosely: boolean): Framed | null {
     .replace(/ (?:in|of) life$/, '')
     .replace(/ you (?:have )?(?:seen|saw|see|read|watched|heard|used|found|come across)$/, '')
     .replace(/ to (?:watch|read|buy|use|eat)$/, '')
-    .replace(/ (?:made|available)$/, '');
-  return { frame: `${who} ${most === 'top' ? 'best' : most}`, rest: orderless(infinitives(loosely ? bare.replace(/ (?:in|of) (?:world|earth)$/, '') : bare)), loose: false };
+    .replace(/ made$/, '')
+    .replace(/ available(?= |$)/, '');
+  return { frame: `${who} ${most === 'top' ? 'best' : most}`, rest: orderless(infinitives(loosely ? bare.replace(/ (?:in|of) (?:world|earth)$/, '') : bare)), sure: 'yes' };
 }
 
 function other(words: string, loosely: boolean): Framed {
   const liked = favorite.exec(words);
-  if (liked !== null) return { frame: 'favorite', rest: liked[1]!, loose: false };
+  if (liked !== null) return { frame: 'favorite', rest: liked[1]!, sure: 'yes' };
   const differ = difference.exec(words);
   if (differ !== null) {
     // It is the same from either side.
     const [a = '', b = ''] = [differ[1]!, differ[2]!].sort();
-    return { frame: 'difference', rest: `${a} | ${b} |${differ[3]!}`, loose: false };
+    return { frame: 'difference', rest: `${a} | ${b} |${differ[3]!}`, sure: 'yes' };
   }
   const felt = feeling.exec(words);
   if (felt !== null) {
     const [verb = '', ...rest] = felt[2]!.split(' ');
-    return { frame: felt[1] === 'was' ? 'felt' : 'feels', rest: [verb === 'being' ? 'be' : stem(verb), ...rest].join(' '), loose: false };
+    return { frame: felt[1] === 'was' ? 'felt' : 'feels', rest: [verb === 'being' ? 'be' : stem(verb), ...rest].join(' '), sure: 'yes' };
   }
   const why = whyIt.exec(words);
   if (why !== null) return reason(why[1]!.split(' '));
-  return { frame: '', rest: loosely ? words.replace(/\bare\b/g, 'is') : words, loose: false };
+  return { frame: '', rest: loosely ? words.replace(/\bare\b/g, 'is') : words, sure: 'yes' };
 }
 
 /** "Why X is Y" is "why is X Y". */
 function reason(words: readonly string[]): Framed {
   const moved = words.filter((word) => auxiliaries.has(word));
-  return moved.length === 1 ? { frame: `why ${moved[0]!}`, rest: words.filter((word) => !auxiliaries.has(word)).join(' '), loose: false } : { frame: 'why', rest: words.join(' '), loose: false };
+  return moved.length === 1 ? { frame: `why ${moved[0]!}`, rest: words.filter((word) => !auxiliaries.has(word)).join(' '), sure: 'yes' } : { frame: 'why', rest: words.join(' '), sure: 'yes' };
 }
 
 const auxiliaries: ReadonlySet<string> = new Set(['is', 'are', 'was', 'were', 'did', 'has', 'have']);
@@ -93,7 +100,7 @@ function orderless(words: string): string {
   const phrases: string[][] = [[]];
   const begun = new Set<string>();
   for (const word of words.split(' ')) {
-    const begins = prepositions.has(word) ? word : word.startsWith('~') ? '~' : null;
+    const begins = prepositions.has(word) && word !== 'of' ? word : word.startsWith('~') ? '~' : null;
     if (begins !== null && begun.has(begins)) return words;
     if (begins !== null) {
       begun.add(begins);

@@ -55,7 +55,11 @@ export const sameWord = pairsOf(`
   largest=biggest, larger=bigger, large=big, begin=start, begins=start, simplest=easiest, obtain=get, enhance=improve, delete=remove, deleting=removing,
   deleted=removed, nowadays=today, everyday=every day, abroad=overseas, cv=resume, cvs=resume, guy=man, guys=man, children=child, kid=child, kids=child,
   men=man, women=woman, lady=woman, ladies=woman, feet=foot, mice=mouse, wives=wife, knives=knife, criteria=criterion, mom=mother, mum=mother, dad=father,
-  lawyer=attorney, lawyers=attorney, automobile=car, automobiles=car, motorcycle=motorbike, motorcycles=motorbike, marijuana=cannabis,
+  lawyer=attorney, lawyers=attorney, automobile=car, automobiles=car, motorcycle=motorbike, motorcycles=motorbike, marijuana=cannabis, nation=country,
+  nations=country, physician=doctor, physicians=doctor, shop=store, shops=store, repair=fix, repairing=fixing, select=choose, wealthy=rich, wealthiest=richest,
+  intelligent=smart, difficult=hard, sofa=couch, ill=sick, entire=whole, till=until, frequently=often, nearly=almost, permit=allow, permitted=allowed,
+  inexpensive=cheap, costly=expensive, huge=big, tiny=small, identify=recognize, require=need, requires=need, required=needed, assist=help, regarding=about,
+  concerning=about, commence=start, acquire=get, normally=usually, generally=usually, additional=extra, sufficient=enough,
   two=2, three=3, four=4, five=5, six=6, seven=7, eight=8, nine=9, ten=10, eleven=11, twelve=12,
   hundred=100, thousand=1000, anybody=anyone, somebody=someone, everybody=everyone`);
 
