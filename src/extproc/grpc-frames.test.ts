@@ -2,6 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { frame, FrameReader } from './grpc-frames.ts';
 
+/** Pushes a chunk of its own memory, which is overwritten where the reader says that nothing of it is needed any more. */
+function pushed(reader: FrameReader, bytes: Buffer): Buffer[] {
+  const chunk = Buffer.from(new Uint8Array(bytes).buffer);
+  const messages = reader.push(chunk) ?? [];
+  if (reader.copied) chunk.fill(0xee);
+  return messages;
+}
+
 describe('gRPC frames', () => {
   it('come out as they went in, whatever the chunking', () => {
     fc.assert(
@@ -9,7 +17,7 @@ describe('gRPC frames', () => {
         const bytes = Buffer.concat(messages.map((message) => frame(Buffer.from(message))));
         const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
         const reader = new FrameReader(1_000);
-        const read = places.slice(1).flatMap((place, index) => reader.push(bytes.subarray(places[index], place)) ?? []);
+        const read = places.slice(1).flatMap((place, index) => pushed(reader, bytes.subarray(places[index], place)));
         expect(read.map((message) => [...message])).toEqual(messages.map((message) => [...message]));
       }),
     );
@@ -23,10 +31,22 @@ describe('gRPC frames', () => {
       fc.property(fc.array(fc.nat(bytes.length), { maxLength: 12 }), (cuts) => {
         const places = [0, ...cuts, bytes.length].sort((a, b) => a - b);
         const reader = new FrameReader(300_000);
-        const read = places.slice(1).flatMap((place, index) => reader.push(bytes.subarray(places[index], place)) ?? []);
+        const read = places.slice(1).flatMap((place, index) => pushed(reader, bytes.subarray(places[index], place)));
         expect(read.map((message, at) => message.equals(messages[at]!))).toEqual([true, true, true, true]);
       }),
     );
+  });
+
+  it('let go of the chunks of a large message', () => {
+    const bytes = frame(Buffer.alloc(200_000, 'x'));
+    const reader = new FrameReader(300_000);
+    const copied = [0, 1, 2, 3].map((chunk) => {
+      reader.push(bytes.subarray(chunk * 60_000, (chunk + 1) * 60_000));
+      return reader.copied;
+    });
+    expect(copied).toEqual([true, true, true, true]);
+    reader.push(frame(Buffer.from('a small one is read where it lies')));
+    expect(reader.copied).toBe(false);
   });
 
   it('are refused when they are compressed or longer than the bound', () => {

@@ -31,6 +31,8 @@ export class FrameReader {
   /** A large message that is being put together, and how much of it is there. */
   #large: Buffer | null = null;
   #filled = 0;
+  /** Whether nothing here, and none of the messages, is a view of what was pushed last. */
+  copied = true;
 
   /** `max`: longest message in bytes. */
   constructor(max: number) {
@@ -40,6 +42,7 @@ export class FrameReader {
   /** The messages that `bytes` completes; null when the stream is no gRPC, is compressed, or exceeds the bound. */
   push(bytes: Buffer): Buffer[] | null {
     const messages: Buffer[] = [];
+    this.copied = true;
     let rest = bytes;
     for (;;) {
       if (this.#large !== null) {
@@ -55,7 +58,10 @@ export class FrameReader {
         this.#held += rest.length;
         rest = none;
       }
-      if (this.#held < this.#need) return messages;
+      if (this.#held < this.#need) {
+        if (this.#held > 0) this.copied = false;
+        return messages;
+      }
       const all = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
       this.#pieces = [all];
       if (this.#need === prefixBytes) {
@@ -67,10 +73,13 @@ export class FrameReader {
             this.#large = Buffer.allocUnsafeSlow(length);
             this.#filled = all.copy(this.#large, 0, prefixBytes);
             this.#clear(none);
+          } else {
+            this.copied = false;
           }
           return messages;
         }
       }
+      this.copied = false;
       messages.push(all.subarray(prefixBytes, this.#need));
       this.#clear(all.length === this.#need ? none : all.subarray(this.#need));
     }

@@ -32,7 +32,7 @@ const endBlock = Object.fromEntries(Object.entries(status).map(([name, code]) =>
 /** HealthCheckResponse{status}: 1 is SERVING, 2 is NOT_SERVING. */
 const healthReply = (serving: boolean): Buffer => frame(Buffer.from([0x08, serving ? 1 : 2]));
 
-const ignore: StreamOwner = { data: () => undefined, closed: () => undefined };
+const ignore: StreamOwner = { data: () => true, closed: () => undefined };
 
 /**
  * The ext_proc service and gRPC health on our own HTTP/2 frames: what Envoy needs of gRPC and no more, for a fraction of the
@@ -172,24 +172,26 @@ class ProcessCall implements StreamOwner, ProcStream {
     this.#end('ok');
   }
 
-  data(bytes: Buffer): void {
+  data(bytes: Buffer): boolean {
     const messages = this.#reader.push(bytes);
     if (messages === null) {
       this.#refuse();
-      return;
+      return false;
     }
+    const { copied } = this.#reader;
     for (const message of messages) {
       // After our own end Envoy may still have a message on its way; nobody waits for an answer to it.
-      if (this.#stream.over) return;
+      if (this.#stream.over) return copied;
       let request: ProcessingRequest;
       try {
         request = decodeRequest(message);
       } catch {
         this.#refuse();
-        return;
+        return copied;
       }
       this.#handler.message(request);
     }
+    return copied;
   }
 
   closed(cancelled: boolean): void {
@@ -229,7 +231,7 @@ class AccessLogCall implements StreamOwner {
     this.#stream.respond(endBlock.ok, true);
   }
 
-  data(bytes: Buffer): void {
+  data(bytes: Buffer): boolean {
     const messages = this.#reader.push(bytes);
     try {
       if (messages === null) throw new WireError('no gRPC message');
@@ -238,9 +240,11 @@ class AccessLogCall implements StreamOwner {
       this.#services.decodeError();
       this.#stream.respond(endBlock.invalidArgument, true);
       this.#on.closed();
-      return;
+      return false;
     }
     this.#on.read();
+    // Entries may be kept as they came, and are small.
+    return false;
   }
 
   closed(cancelled: boolean): void {

@@ -21,7 +21,7 @@ class EchoServer {
         this.seen.push(headers);
         const pieces: Buffer[] = [];
         return {
-          data: (bytes) => pieces.push(Buffer.from(bytes)),
+          data: (bytes) => pieces.push(Buffer.from(bytes)) > 0,
           closed: (cancelled) => {
             this.ends.push(cancelled);
             if (cancelled) return;

@@ -37,6 +37,18 @@ const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
 /** Its answer says that our GOAWAY has been read. */
 const drainPing: Buffer = Buffer.from('draining');
 
+/** From this size on memory is let go of by hand. */
+const releasedBytes = 16_384;
+
+/**
+ * Frees what was read and has been copied, instead of leaving it to the garbage collector: V8 marks its whole heap when too much such
+ * memory waits for it. A view that somebody kept by mistake would be empty, nothing else.
+ */
+function release(chunk: Buffer): void {
+  const { buffer } = chunk;
+  if (chunk.length >= releasedBytes && buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length) buffer.transfer(0);
+}
+
 /**
  * One HTTP/2 connection as a server, frame by frame (RFC 9113). What arrives in one read is answered in one write. It limits
  * what a peer can make it hold or do: header blocks, streams, frames that only cost us, and answers that are not fetched.
@@ -65,6 +77,8 @@ export class Http2Connection {
   #peerStreamWindow = defaultWindow;
   #out: Buffer[] = [];
   #outBytes = 0;
+  /** Of the bytes of this read some are needed later. */
+  #kept = false;
   /** Inside a read: its end flushes. */
   #reading = false;
   #flushing = false;
@@ -169,8 +183,10 @@ export class Http2Connection {
 
   #read(chunk: Buffer): void {
     this.#reading = true;
+    this.#kept = false;
     try {
       this.#parse(chunk);
+      if (!this.#kept) release(chunk);
     } catch (error) {
       this.#fail(error instanceof ConnectionError ? error.code : error instanceof CompressionError ? errorCode.compression : errorCode.internal);
     }
@@ -307,7 +323,7 @@ export class Http2Connection {
       this.write(numbersFrame(frameType.windowUpdate, id, stream.received));
       stream.received = 0;
     }
-    stream.arrived(unpadded(payload, flags));
+    if (!stream.arrived(unpadded(payload, flags))) this.#kept = true;
     if (ends) this.#end(id, false);
   }
 

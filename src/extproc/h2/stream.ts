@@ -3,7 +3,8 @@ import { errorCode, flag, frameHeaderBytes, frameOf, frameType, maxFramePayload,
 
 /** Who a stream's bytes are for. Calls come in order, nothing after `closed`. */
 export interface StreamOwner {
-  data(bytes: Buffer): void;
+  /** Returns whether none of them is needed any more: then their memory may be let go of. */
+  data(bytes: Buffer): boolean;
   /** The peer ended its half (`cancelled: false`) or the stream was reset or its connection lost. Not told after our own end. */
   closed(cancelled: boolean): void;
 }
@@ -90,9 +91,9 @@ export class Http2Stream {
     if (this.#trailers !== null) this.#sendTrailers(this.#trailers);
   }
 
-  /** From the connection: bytes of the peer's. */
-  arrived(bytes: Buffer): void {
-    if (!this.over) this.#owner?.data(bytes);
+  /** From the connection: bytes of the peer's. Returns whether none of them is needed any more. */
+  arrived(bytes: Buffer): boolean {
+    return this.over || this.#owner === null || this.#owner.data(bytes);
   }
 
   /** From the connection: the peer's half ended, or all did. */
