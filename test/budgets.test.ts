@@ -220,6 +220,8 @@ describe.skipIf(redisBinary === null)('budgets in a Redis', () => {
       const { status: code, record } = await ask('any', {}, undefined, shared);
       expect([code, record.budgets]).toEqual([200, [{ budget: 'team', of: {}, action: 'uncounted', reserved: null, used: null, limit: 0.004 }]]);
       const metrics = await fetch(`${shared.adminUrl}/metrics`).then((response) => response.text());
+      const { stdout } = await promisify(execFile)(process.execPath, [cli, 'budgets', '--admin', shared.adminUrl]);
+      expect(stdout).toMatch(/\nRedis does not answer: this is what this replica saw last/);
       expect(metrics).toMatch(/^llm_proxy_budget_backend_problem_total\{kind="(?:down|error|timeout)"\} [1-9]/m);
     } finally {
       await shared.stop();

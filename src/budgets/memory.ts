@@ -21,6 +21,7 @@ const afterMs = 3_600_000;
 /** Counters of one process. One turn of the event loop reserves, so that no two requests can take the same dollar. */
 export class MemoryBudgetStore implements BudgetStore {
   readonly kind = 'memory';
+  readonly up = true;
   readonly #cells = new Map<string, Cell>();
   readonly #now: () => number;
   #changes = 0;

@@ -111,6 +111,10 @@ export class RedisBudgetStore implements BudgetStore {
     this.#client.connect().catch(() => undefined);
   }
 
+  get up(): boolean {
+    return this.#client.status === 'ready' && !this.#breaker.open;
+  }
+
   async reserve(id: string, charges: readonly Charge[]): Promise<ReserveResult | null> {
     if (this.#client.status !== 'ready' || !this.#breaker.allow()) {
       this.#options.onProblem('down');

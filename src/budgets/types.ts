@@ -97,6 +97,8 @@ export interface Crossing {
 /** Where counters are. No method rejects or throws. */
 export interface BudgetStore {
   readonly kind: 'memory' | 'redis';
+  /** False while the shared counters cannot be asked: what this replica has seen of them may be old. */
+  readonly up: boolean;
   /** Null: the store cannot be asked; the request goes on uncounted until it is settled. */
   reserve(id: string, charges: readonly Charge[]): ReserveResult | null | Promise<ReserveResult | null>;
   settle(id: string, settlements: readonly Settlement[]): readonly Crossing[] | Promise<readonly Crossing[]>;

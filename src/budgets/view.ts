@@ -20,7 +20,7 @@ export interface BudgetView {
 }
 
 /** All counters of the present periods, the fullest first; budgets that nobody has used yet stand with nothing spent. */
-export async function viewBudgets(generation: Pick<PolicyGeneration, 'budgets'>, store: BudgetStore, options: { readonly budget: string | null; readonly limit: number; readonly now: number }): Promise<{ readonly store: string; readonly counters: number; readonly budgets: readonly BudgetView[] }> {
+export async function viewBudgets(generation: Pick<PolicyGeneration, 'budgets'>, store: BudgetStore, options: { readonly budget: string | null; readonly limit: number; readonly now: number }): Promise<{ readonly store: string; readonly up: boolean; readonly counters: number; readonly budgets: readonly BudgetView[] }> {
   const views: BudgetView[] = [];
   for (const budget of generation.budgets) {
     if (options.budget !== null && budget.name !== options.budget) continue;
@@ -31,7 +31,7 @@ export async function viewBudgets(generation: Pick<PolicyGeneration, 'budgets'>,
     for (const [counter, state] of counters) views.push({ budget: budget.name, of: valuesOf(budget, counter), ...period, ...amounts(budget, state) });
   }
   views.sort((a, b) => b.used - a.used || (a.budget < b.budget ? -1 : 1));
-  return { store: store.kind, counters: views.length, budgets: views.slice(0, options.limit) };
+  return { store: store.kind, up: store.up, counters: views.length, budgets: views.slice(0, options.limit) };
 }
 
 function amounts(budget: Budget, { spent, reserved }: CounterState): Pick<BudgetView, 'limitUsd' | 'spentUsd' | 'reservedUsd' | 'used' | 'state'> {

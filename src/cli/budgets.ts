@@ -13,6 +13,7 @@ interface BudgetsFlags {
 
 interface BudgetsAnswer {
   readonly store: string;
+  readonly up: boolean;
   readonly counters: number;
   readonly budgets: readonly BudgetView[];
 }
@@ -35,7 +36,7 @@ export function registerBudgets(program: Command): void {
     });
 }
 
-function table({ store, counters, budgets }: BudgetsAnswer): string {
+function table({ store, up, counters, budgets }: BudgetsAnswer): string {
   if (budgets.length === 0) return 'The policy in force has no budgets.';
   const rows = budgets.map(({ budget, of, period, end, limitUsd, spentUsd, reservedUsd, used, state }) => [
     budget,
@@ -49,6 +50,7 @@ function table({ store, counters, budgets }: BudgetsAnswer): string {
     end.replace('T', ' ').slice(0, 16),
   ]);
   const more = counters > budgets.length ? `\nand ${counters - budgets.length} more; --limit shows them` : '';
-  const where = store === 'redis' ? 'Counted in Redis, for all replicas.' : 'Counted in this process.';
+  const where =
+    store !== 'redis' ? 'Counted in this process.' : up ? 'Counted in Redis, for all replicas.' : 'Redis does not answer: this is what this replica saw last, what it has spent since is not in it, and nothing is refused until Redis is back.';
   return `${alignColumns(['budget', 'for', 'period', 'spent', 'on its way', 'limit', 'used', 'state', 'ends (UTC)'], rows, new Set([3, 4, 5, 6]))}${more}\n${where}`;
 }
