@@ -131,6 +131,18 @@ describe('a real client through a real Envoy', () => {
     expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ provider: 'azure', requestedModel: 'big', servedModel: 'small', outcome: 'complete', cost: { known: true } });
   });
 
+  it.each([['What is a CDN?', 200], ['My number is 078-05-1120.', 403]])('lets no name of a model become a header or an answer of its own: %s', async (content, status) => {
+    const response = await fetch(`${stack.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'gpt\r\nset-cookie: a=b\r\n\r\nHTTP/1.1 200 OK \u0000é', messages: [{ role: 'user', content }] }),
+    });
+    await response.text();
+    const named = 'gpt%0D%0Aset-cookie: a=b%0D%0A%0D%0AHTTP/1.1 200 OK %00%C3%A9';
+    expect([response.status, response.headers.get('set-cookie'), response.headers.get('x-sluice-requested-model')]).toEqual([status, null, named]);
+    expect((await recordOf(response.headers.get('x-sluice-decision')!)).requestedModel).toBe('gpt\r\nset-cookie: a=b\r\n\r\nHTTP/1.1 200 OK \u0000é');
+  });
+
   it('notices a client that leaves before its answer began, and lets go of what it held', async () => {
     const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
     const before = decisions[0]?.id;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeResponse, encodeRequest, headerMap, struct } from '../../test/support/ext-proc.ts';
+import { headerText } from './header-text.ts';
 import { decodeRequest, encodeReply, encodeReplyPieces } from './codec.ts';
 import type { Reply } from './types.ts';
 import { WireError } from './wire.ts';
@@ -102,6 +103,27 @@ describe('the codec against the reference', () => {
     expect(decodeResponse(encodeReply({ kind: 'continue', phase: 'request-headers', requestBodyMode: 'BUFFERED' }))).toMatchObject({
       mode_override: { request_header_mode: 'SEND', response_header_mode: 'SKIP', request_body_mode: 'BUFFERED', response_trailer_mode: 'SKIP' },
     });
+  });
+
+  it('writes nothing but printable ASCII into headers, and into metadata, which Envoy writes into headers', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const set = [['x-a', text]] as const;
+        const continued = decodeResponse(encodeReply({ kind: 'continue', phase: 'request-body', headers: { set, remove: [] }, metadata: { model: text, list: [text], nested: { model: text } } }));
+        const immediate = decodeResponse(encodeReply({ kind: 'immediate', status: 403, headers: { set, remove: [] }, body: Buffer.alloc(0), details: 'd' }));
+        const texts: string[] = [];
+        JSON.stringify([continued, immediate], (_key, value: unknown) => {
+          if (typeof value === 'string') texts.push(value);
+          if ((value as { type?: string } | null)?.type === 'Buffer') texts.push(Buffer.from(value as Uint8Array).toString('latin1'));
+          return value;
+        });
+        const safe = /^[\x20-\x7e]*$/;
+        for (const written of texts) expect(written).toMatch(safe);
+        expect(texts.filter((written) => written === headerText(text)).length).toBeGreaterThanOrEqual(5);
+        if (safe.test(text)) expect(headerText(text)).toBe(text);
+      }),
+    );
+    expect(headerText('a\r\nb: é\u0000\ud800')).toBe('a%0D%0Ab: %C3%A9%00%EF%BF%BD');
   });
 
   it('writes an immediate response whole', () => {

@@ -1,3 +1,4 @@
+import { headerText } from './header-text.ts';
 import type { Body, HeaderMap, HeaderMutation, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
 import { bytesField, doubleField, encodeParts, encodePieces, messageField, stringField, varintField, WireError, WireReader, type Part } from './wire.ts';
 
@@ -281,7 +282,7 @@ function withLength(headers: HeaderMutation | undefined, body: Body | undefined)
 function headerMutation(field: number, mutation: HeaderMutation): Part {
   return messageField(field, [
     ...mutation.set.map(([name, value]) =>
-      messageField(1, [messageField(1, [stringField(1, name), bytesField(3, Buffer.from(value, 'utf8'))]), varintField(3, overwriteIfExistsOrAdd)]),
+      messageField(1, [messageField(1, [stringField(1, name), bytesField(3, Buffer.from(headerText(value), 'latin1'))]), varintField(3, overwriteIfExistsOrAdd)]),
     ),
     ...mutation.remove.map((name) => stringField(2, name)),
   ]);
@@ -296,7 +297,7 @@ function structEntry(key: string, value: Part): Part {
 }
 
 function valueField(value: MetadataValue): Part {
-  if (typeof value === 'string') return stringField(3, value);
+  if (typeof value === 'string') return stringField(3, headerText(value));
   if (typeof value === 'number') return doubleField(2, value);
   if (typeof value === 'boolean') return varintField(4, value ? 1 : 0);
   if (isList(value)) return messageField(6, value.map((item) => messageField(1, [valueField(item)])));
