@@ -16,18 +16,18 @@ import { ServedSluice } from './support/serve.ts';
 
 const envoy = await findEnvoy();
 const cli = fileURLToPath(new URL('../bin/sluice', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'sluice-istio-'));
 const render = (...args: readonly string[]): Manifest[] =>
   parseAllDocuments(execFileSync(cli, ['render', 'istio', ...args], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 })).map((document) => document.toJS() as Manifest);
 
-const openai = new ScriptedProvider();
-const mistral = new ScriptedProvider();
-const other = new ScriptedProvider();
-const sluice = new ServedSluice(folder);
-let call: typeof fetch;
-let proxy: ChildProcess | null = null;
+describe.skipIf(envoy === null).each(['observe', 'collect'])("Istio's proxy with the rendered EnvoyFilters, which tells of answers by %s", (usage) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-istio-'));
+  const openai = new ScriptedProvider();
+  const mistral = new ScriptedProvider();
+  const other = new ScriptedProvider();
+  const sluice = new ServedSluice(folder);
+  let call: typeof fetch;
+  let proxy: ChildProcess | null = null;
 
-describe.skipIf(envoy === null)("Istio's proxy with the rendered EnvoyFilters", () => {
   beforeAll(async () => {
     writeFileSync(join(folder, 'key'), 'key-of-mistral');
     const policy = `
@@ -50,7 +50,7 @@ sections:
     await sluice.start(policy);
     const [listen, admin] = await freePorts(2);
     const otherPort = Number(new URL(await other.listen()).port);
-    const manifests = render('--policy', sluice.policyFolder, '--sluice', `127.0.0.1:${sluice.port}`);
+    const manifests = render('--policy', sluice.policyFolder, '--sluice', `127.0.0.1:${sluice.port}`, '--usage', usage);
     const file = join(folder, 'envoy.json');
     writeFileSync(file, JSON.stringify(sidecarConfig(manifests, listen!, admin!, { 'other.example': otherPort })));
     call = fetchVia(listen!);
@@ -79,7 +79,7 @@ sections:
 
   it.each([[[]], [['--attach', 'egress-gateway', '--namespace', 'istio-system']]])('is taken by Envoy: %j', (args) => {
     const file = join(folder, 'validate.json');
-    writeFileSync(file, JSON.stringify(sidecarConfig(render(...args), 1, 2, {})));
+    writeFileSync(file, JSON.stringify(sidecarConfig(render(...args, '--usage', usage), 1, 2, {})));
     expect(execFileSync(envoy!, ['--mode', 'validate', '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] }).toString()).toContain('OK');
   });
 
@@ -120,6 +120,12 @@ sections:
     expect(mistral.got).toEqual([]);
     expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
     await response.arrayBuffer();
+  });
+
+  it('reads answers as it was rendered to', async () => {
+    const metrics = await fetch(`${sluice.adminUrl}/metrics`).then((response) => response.text());
+    const read = [...metrics.matchAll(/^llm_proxy_answer_source_total\{(.*?)\}/gm)].map(([, labels]) => labels);
+    expect(read).toEqual([usage === 'collect' ? 'envoy="collect",source="collected"' : 'envoy="observe",source="copies"']);
   });
 
   it('leaves other hosts alone', async () => {

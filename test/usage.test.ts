@@ -128,6 +128,7 @@ describe('answers told in three ways', () => {
     ['a last event that repeats the whole answer', events([`event: response.created\ndata: {"type":"response.created","response":{"id":"r","model":"gpt-5.1"}}\n\n`, ...Array.from({ length: 40 }, () => `event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"hello"}\n\n`), `event: response.completed\ndata: ${JSON.stringify(completed)}\n\n`]), '/v1/responses', { model: 'gpt-5.1', input: 'hi', stream: true }],
     ['a whole answer of megabytes', status(200, answer('é'.repeat(2_500_000))), '/v1/chat/completions', ask],
     ['one that is compressed unasked', bytes(gzipSync(JSON.stringify(answer('hello'))), { 'content-type': 'application/json', 'content-encoding': 'gzip' }), '/v1/chat/completions', ask],
+    ['bytes that are no UTF-8', bytes(Buffer.from(JSON.stringify(answer('Gr\u00fc\u00dfe')), 'latin1'), { 'content-type': 'application/json' }), '/v1/chat/completions', ask],
     ['an error of the provider', status(429, { error: { message: 'Slow down.', type: 'requests', code: 'rate_limit_exceeded' } }), '/v1/chat/completions', ask],
     ['an error inside a stream', events([chunk('Hel'), 'data: {"error":{"message":"The machine caught fire.","type":"server_error"}}\n\n']), '/v1/chat/completions', askStream],
     ['a stream that was not asked for its usage', events([chunk('Hello'), 'data: [DONE]\n\n']), '/v1/chat/completions', { ...ask, stream: true }],

@@ -23,6 +23,13 @@ interface RenderFlags {
   readonly out?: string;
 }
 
+/** Of other control planes: what Envoy they run is theirs to say, so no way that only one version has is offered. */
+interface MeshFlags extends RenderFlags {
+  readonly usage: (typeof meshUsage)[number];
+}
+
+const meshUsage = ['auto', 'collect', 'observe'] as const;
+
 interface EnvoyFlags extends RenderFlags {
   readonly listen: string;
   readonly admin: string;
@@ -31,14 +38,14 @@ interface EnvoyFlags extends RenderFlags {
   readonly otlp?: string;
 }
 
-interface IstioFlags extends RenderFlags {
+interface IstioFlags extends MeshFlags {
   readonly namespace: string;
   readonly attach: IstioOptions['attach'];
   readonly selector?: string;
   readonly gatewayService: string;
 }
 
-interface EnvoyGatewayFlags extends RenderFlags {
+interface EnvoyGatewayFlags extends MeshFlags {
   readonly namespace: string;
   readonly gateway: string;
   readonly listener: string;
@@ -70,10 +77,11 @@ export function registerRender(program: Command): void {
     .addOption(new Option('--attach <where>', 'in which proxies').choices(['sidecar', 'egress-gateway']).default('sidecar'))
     .option('--selector <labels>', "which pods' proxies: key=value,key=value (default: all of the namespace; egress-gateway: istio=egressgateway)")
     .option('--gateway-service <host>', "egress-gateway: its Service's full name", defaultEgressService)
+    .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(meshUsage).default('auto'))
     .action(async (flags: IstioFlags) => {
       const generation = await policyOf(flags);
       const selector = flags.selector ?? (flags.attach === 'sidecar' ? '' : 'istio=egressgateway');
-      const objects = renderIstio({ ...shared(flags, generation), namespace: flags.namespace, attach: flags.attach, selector: labelsOf(selector), gatewayService: flags.gatewayService });
+      const objects = renderIstio({ ...shared(flags, generation), usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice), namespace: flags.namespace, attach: flags.attach, selector: labelsOf(selector), gatewayService: flags.gatewayService });
       await print(flags, manifestsYaml('istio', generation.hash, objects));
     });
   common(render.command('envoy-gateway'), defaultSluiceService, "host:port of Sluice's Service")
@@ -83,10 +91,11 @@ export function registerRender(program: Command): void {
     .option('--listener <name>', 'its listener', 'http')
     .option('--gateway-class <name>', "the Gateway's class", 'eg')
     .option('--existing-gateway', 'the Gateway is there: do not write one')
+    .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(meshUsage).default('auto'))
     .action(async (flags: EnvoyGatewayFlags) => {
       const generation = await policyOf(flags);
       const gateway = { name: flags.gateway, listener: flags.listener, className: flags.existingGateway === true ? null : flags.gatewayClass };
-      await print(flags, manifestsYaml('envoy-gateway', generation.hash, renderEnvoyGateway({ ...shared(flags, generation), namespace: flags.namespace, gateway })));
+      await print(flags, manifestsYaml('envoy-gateway', generation.hash, renderEnvoyGateway({ ...shared(flags, generation), usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice), namespace: flags.namespace, gateway })));
     });
 }
 
@@ -103,7 +112,7 @@ async function policyOf({ policy }: RenderFlags): Promise<PolicyGeneration> {
   return new FilePolicyStore({ path: policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false }).current();
 }
 
-function shared(flags: RenderFlags, generation: PolicyGeneration): Omit<AttachOptions, 'namespace'> {
+function shared(flags: RenderFlags, generation: PolicyGeneration): Omit<AttachOptions, 'namespace' | 'usage'> {
   return {
     providers: [...generation.providers.values()],
     sluice: flags.sluice,

@@ -4,10 +4,10 @@ import type { Provider } from '../policy/types.ts';
 import { gatewayProviderBreakers, gatewaySluiceBreakers, seconds } from './breakers.ts';
 import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
 import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
-import { attemptCountHeader, streamIdleTimeout } from './names.ts';
+import { attemptCountHeader, streamIdleTimeout, usageHeader } from './names.ts';
 import { requestFilter, responseFilter } from './ext-proc.ts';
 import { pathRewrite, reservedHeaders } from './render.ts';
-import { answerLog } from './usage.ts';
+import { answerFilters, answerLog } from './usage.ts';
 
 export interface EnvoyGatewayOptions extends AttachOptions {
   readonly gateway: {
@@ -135,10 +135,17 @@ const target = (kind: string, name: string): Json => ({ group: 'gateway.networki
 function clientTraffic(options: EnvoyGatewayOptions): Manifest {
   return object(envoyGateway, 'ClientTrafficPolicy', 'sluice', options, {
     targetRefs: [{ ...target('Gateway', options.gateway.name), sectionName: options.gateway.listener }],
-    headers: { earlyRequestHeaders: { remove: [...reservedHeaders, attemptCountHeader] } },
+    headers: { earlyRequestHeaders: earlyHeaders(options) },
     connection: { bufferLimit: String(limits.requestBodyBytes + 1024 * 1024) },
     timeout: { http: { streamIdleTimeout, requestReceivedTimeout: seconds(limits.requestMs) } },
   });
+}
+
+/** A header that is set needs no removal; which of the two comes first is Envoy Gateway's affair. */
+function earlyHeaders({ usage }: EnvoyGatewayOptions): Json {
+  const set = usage === 'observe' ? [] : [{ name: usageHeader, value: usage }];
+  const remove = [...reservedHeaders, attemptCountHeader].filter((header) => !set.some(({ name }) => name === header));
+  return { ...(set.length === 0 ? {} : { set }), remove };
 }
 
 /** Tried again only while no byte of the request has been sent. */
@@ -179,11 +186,12 @@ function patchPolicy(options: EnvoyGatewayOptions): Manifest {
     type: 'JSONPatch',
     jsonPatches: [
       ...options.providers.flatMap((provider) => decidedClusters(provider, options.caFile, cluster)).map((value) => typed('cluster.v3.Cluster', String(value['name']), { op: 'add', path: '', value })),
-      onListener({ op: 'replace', jsonPath: config(0), value: responseFilter('observe', cluster) }),
+      onListener({ op: 'replace', jsonPath: config(0), value: responseFilter(options.usage, cluster) }),
       onListener({ op: 'replace', jsonPath: config(1), value: requestFilter(options.failClosed, cluster) }),
+      ...answerFilters(options.usage, cluster).slice(0, -1).map((value) => onListener({ op: 'add', jsonPath: httpFilter('envoy.filters.http.router'), value })),
       onListener({ op: 'add', jsonPath: httpFilter('envoy.filters.http.router'), value: { name: 'envoy.filters.http.set_filter_state.sluice', typed_config: attemptStates() } }),
-      onListener({ op: 'add', jsonPath: "$..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config.access_log", path: '/-', value: answerLog('observe', cluster) }),
-      ...Object.entries(hostSettings()).map(([key, value]) => onHosts(`/${key}`, value)),
+      onListener({ op: 'add', jsonPath: "$..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config.access_log", path: '/-', value: answerLog(options.usage, cluster) }),
+      ...Object.entries(hostSettings(options.usage)).map(([key, value]) => onHosts(`/${key}`, value)),
       // Each goes before those that are there: the last one is the first to be looked at.
       ...decidedRoutes(options.providers).reverse().map((value) => onHosts('/routes/0', value)),
     ],

@@ -3,8 +3,8 @@ import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest
 import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
 import { attemptCountHeader } from './names.ts';
 import { both, earlyMutation, sluiceCluster } from './render.ts';
-import { requestFilter, responseFilter } from './ext-proc.ts';
-import { answerLog } from './usage.ts';
+import { requestFilter } from './ext-proc.ts';
+import { answerFilters, answerLog } from './usage.ts';
 
 export interface IstioOptions extends AttachOptions {
   /**
@@ -96,7 +96,14 @@ function numbered(provider: string, index: number): string {
   return `sluice-${provider}${index === 0 ? '' : `-${index}`}`;
 }
 
-const filterName = { response: 'envoy.filters.http.ext_proc.sluice_response', request: 'envoy.filters.http.ext_proc.sluice_request', states: 'envoy.filters.http.set_filter_state.sluice' } as const;
+/** The listener's filters in order. */
+function filtersOf({ usage, failClosed }: IstioOptions): readonly { readonly name: string; readonly typed_config: Json }[] {
+  return [
+    ...answerFilters(usage),
+    { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(failClosed) },
+    { name: 'envoy.filters.http.set_filter_state.sluice', typed_config: attemptStates() },
+  ];
+}
 
 /** One for what all hosts share and one for each host: an object of them all would be too large to apply. */
 function envoyFilters(reached: readonly Provider[], options: IstioOptions): Manifest[] {
@@ -105,7 +112,7 @@ function envoyFilters(reached: readonly Provider[], options: IstioOptions): Mani
     object('EnvoyFilter', name, options, { ...(Object.keys(options.selector).length === 0 ? {} : { workloadSelector: { labels: options.selector } }), configPatches }, 'networking.istio.io/v1alpha3');
   return [
     filter('sluice', sharedPatches(context, options)),
-    ...reached.flatMap((provider) => provider.hosts.map((host, index) => filter(numbered(provider.name, index), hostPatches(provider, host, context, options.providers)))),
+    ...reached.flatMap((provider) => provider.hosts.map((host, index) => filter(numbered(provider.name, index), hostPatches(provider, host, context, options)))),
   ];
 }
 
@@ -113,11 +120,6 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
   const manager = 'envoy.filters.network.http_connection_manager';
   const connections = { context, listener: { portNumber: port, filterChain: { filter: { name: manager } } } };
   const beforeRouter = { context, listener: { portNumber: port, filterChain: { filter: { name: manager, subFilter: { name: 'envoy.filters.http.router' } } } } };
-  const filters: readonly (readonly [string, Json])[] = [
-    [filterName.response, responseFilter()],
-    [filterName.request, requestFilter(options.failClosed)],
-    [filterName.states, attemptStates()],
-  ];
   const clusters = [sluiceCluster(options.sluice), ...options.providers.flatMap((provider) => decidedClusters(provider, options.caFile))];
   return [
     ...clusters.map((value) => patch('CLUSTER', { context }, 'ADD', value)),
@@ -125,22 +127,22 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
       name: manager,
       typed_config: {
         '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-        access_log: [answerLog('observe')],
-        early_header_mutation_extensions: [earlyMutation({ chains: 'groups', usage: 'observe' }, [attemptCountHeader])],
+        access_log: [answerLog(options.usage)],
+        early_header_mutation_extensions: [earlyMutation({ chains: 'groups', usage: options.usage }, [attemptCountHeader])],
       },
     }),
     // Off by default: other hosts on the same listener have nothing to do with them.
-    ...filters.map(([name, typed_config]) => patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name, disabled: true, typed_config })),
+    ...filtersOf(options).map(({ name, typed_config }) => patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name, disabled: true, typed_config })),
   ];
 }
 
-function hostPatches(provider: Provider, host: string, context: string, providers: readonly Provider[]): Json[] {
+function hostPatches(provider: Provider, host: string, context: string, options: IstioOptions): Json[] {
   const match = { context, routeConfiguration: { portNumber: port, vhost: { name: `${host}:${port}` } } };
-  const routes = [...decidedRoutes(providers), ...both(provider, { prefix: '/' }, '')];
+  const routes = [...decidedRoutes(options.providers), ...both(provider, { prefix: '/' }, '')];
   return [
     patch('VIRTUAL_HOST', match, 'MERGE', {
-      ...hostSettings(),
-      typed_per_filter_config: Object.fromEntries(Object.values(filterName).map((name) => [name, { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig', config: {} }])),
+      ...hostSettings(options.usage),
+      typed_per_filter_config: Object.fromEntries(filtersOf(options).map(({ name }) => [name, { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig', config: {} }])),
     }),
     // Each goes before those that are there: the last one is the first to be looked at.
     ...routes.reverse().map((value) => patch('HTTP_ROUTE', match, 'INSERT_FIRST', value)),

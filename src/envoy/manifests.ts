@@ -1,4 +1,5 @@
 import { Document, isMap, isPair, isScalar, visit } from 'yaml';
+import type { UsageMode } from '../extproc/types.ts';
 import type { Provider } from '../policy/types.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -18,6 +19,8 @@ export interface AttachOptions {
   readonly sluice: string;
   /** Namespace of the objects. */
   readonly namespace: string;
+  /** How Sluice learns of answers; see usageModeOf. */
+  readonly usage: UsageMode;
   /** 503 instead of passing when Sluice cannot be reached. */
   readonly failClosed: boolean;
   /** In the proxies: file with the CAs that providers' certificates are checked against. */

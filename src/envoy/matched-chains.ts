@@ -1,8 +1,9 @@
 import { retryHeader } from '../extproc/attempt-session.ts';
 import { limits } from '../limits.ts';
+import type { UsageMode } from '../extproc/types.ts';
 import type { Provider } from '../policy/types.ts';
 import { chainRoute } from './chains.ts';
-import { attemptClusterKey, attemptCountHeader, clusterName } from './names.ts';
+import { attemptClusterKey, attemptCountHeader, clusterName, usageHeader } from './names.ts';
 import { chosenByHeader, clustersFor, privateHeaders, provenanceHeaders } from './render.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -30,10 +31,10 @@ export function decidedClusters(provider: Provider, caFile: string, sluice?: str
 }
 
 /** What a virtual host needs beside its routes. */
-export function hostSettings(): Json {
+export function hostSettings(usage: UsageMode): Json {
   return {
     response_headers_to_add: provenanceHeaders(),
-    request_headers_to_remove: privateHeaders,
+    request_headers_to_remove: usage === 'observe' ? privateHeaders : [...privateHeaders, usageHeader],
     response_headers_to_remove: [retryHeader],
     // The matcher tells attempts apart by it.
     include_request_attempt_count: true,

@@ -147,7 +147,8 @@ export class Pipeline implements Gateway, AttemptGateway {
 
   responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan {
     const id = metadata?.['id'];
-    const open = typeof id === 'string' ? this.#pending.take(id) : undefined;
+    // Copies of what was to come by the log are sent by an Envoy whose config is half a new one.
+    const open = typeof id === 'string' ? (this.#pending.take(id) ?? this.#logged.take(id)) : undefined;
     if (open === undefined) return { kind: 'ignore' };
     const observer = new AnswerObserver(open, headers, (exchange, ending) => this.#closing.soon(exchange, ending));
     if (!endOfStream) return { kind: 'read', observer };

@@ -49,7 +49,8 @@ export function loggedEnding(open: OpenExchange, entry: LoggedExchange): Ending 
     status,
     answer: read.answer,
     firstByteMs,
-    firstTokenMs: open.stream ? read.firstTokenMs : null,
+    // The script's clock has milliseconds, and so may be behind.
+    firstTokenMs: open.stream && read.firstTokenMs !== null ? Math.max(read.firstTokenMs, firstByteMs ?? 0) : null,
     totalMs,
   };
 }

@@ -52,6 +52,7 @@ function gatewayTests(shared: () => TestCluster): void {
     let gateway: EnvoyGateway;
     let sluice: ServedSluice;
     let url = '';
+    let proxyAdmin = '';
     let port = 0;
 
     beforeAll(async () => {
@@ -93,9 +94,8 @@ function gatewayTests(shared: () => TestCluster): void {
           spec: { targetRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'sluice' }, type: 'JSONPatch', priority: 100, jsonPatches: [moved('llm/sluice/http', port), moved('envoy-gateway-proxy-ready-0.0.0.0-19003', ready!)] },
         },
       ];
-      const rendered = await runCli(['render', 'envoy-gateway', '--policy', sluice.policyFolder, '--sluice', `sluice.localhost:${sluice.port}`, '--existing-gateway']);
-      await cluster.applied(own.map((object) => `---\n${stringify(object)}`).join('') + rendered);
-      await gateway.proxy('llm', 'sluice');
+      await cluster.applied(own.map((object) => `---\n${stringify(object)}`).join('') + (await rendered()));
+      proxyAdmin = await gateway.proxy('llm', 'sluice');
       await until(async () => (await ask('any')).response.headers.get('x-sluice-model') === 'gpt-4.1-nano', 'a routed call', () => gateway.said);
     }, 180_000);
 
@@ -112,6 +112,8 @@ function gatewayTests(shared: () => TestCluster): void {
       }
     });
 
+    const rendered = (...more: readonly string[]) => runCli(['render', 'envoy-gateway', '--policy', sluice.policyFolder, '--sluice', `sluice.localhost:${sluice.port}`, '--existing-gateway', ...more]);
+    const copies = (): Promise<string> => fetch(`${proxyAdmin}/stats?filter=sluice_response.streams_started`).then((response) => response.text());
     const ask = (workspace: string, path = '/v1', content = 'What is a CDN?') =>
       new OpenAI({ apiKey: 'sk-app', baseURL: `${url}${path}`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': workspace } }).chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content }] }).withResponse();
 
@@ -186,6 +188,24 @@ function gatewayTests(shared: () => TestCluster): void {
         call.end();
       });
       expect(text).toBe('hello');
+    });
+
+    it('has answers collected where that is asked for', async () => {
+      await cluster.applied(await rendered('--usage', 'collect'));
+      // Not on the connection of the calls before: an open one keeps the filters that it began with.
+      const client = new OpenAI({ apiKey: 'sk-app', baseURL: 'http://api.openai.com/v1', maxRetries: 0, fetch: fetchVia(port) });
+      const call = () => client.chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+      const collects = async (): Promise<boolean> => {
+        openai.got.length = 0;
+        await call();
+        const stats = await fetch(`${proxyAdmin}/stats?filter=grpc_access_log.logs_written`).then((response) => response.text());
+        return !stats.includes('written: 0') && Object.keys(openai.got[0]!.headers).every((name) => !name.startsWith('x-sluice'));
+      };
+      await until(collects, 'a collected answer', () => gateway.said);
+      const before = await copies();
+      const { response } = await call();
+      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({ outcome: 'complete', finishReason: 'stop', cost: { known: true } });
+      expect(await copies()).toBe(before);
     });
 
     it('lets requests pass when Sluice is gone', async () => {
