@@ -67,6 +67,8 @@ describe.each([
   let folder: string;
   let gateway: NotingGateway;
   let events: ProtocolEvent[];
+  /** Entries of the access log that are expected. */
+  let awaited: number;
   let transport: Transport;
   let address: string;
   let envoy: ScriptedEnvoy;
@@ -76,11 +78,12 @@ describe.each([
     folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
     gateway = new NotingGateway();
     events = [];
+    awaited = 0;
     transport = new Kind();
     address = await transport.listen(`unix:${join(folder, 's.sock')}`, {
       process: (stream) => new Session(stream, gateway, (event) => events.push(event)),
       logged: (entry) => gateway.logged(entry),
-      awaitsLog: () => false,
+      awaitsLog: () => awaited > gateway.notes.length,
       decodeError: () => events.push('decode-error'),
     });
     envoy = new ScriptedEnvoy(address);
@@ -363,6 +366,23 @@ describe.each([
       // What waits in vain is cut after the grace: here the test's own time would be over.
       await transport.drain(600_000);
       await ended;
+      client.close();
+    });
+
+    it.runIf(Kind === SocketTransport)('drains once it has heard of all that it awaits', async () => {
+      awaited = 2;
+      const client = new Client(address, credentials.createInsecure());
+      const call = client.makeClientStreamRequest('/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs', (bytes: Buffer) => bytes, (bytes: Buffer) => bytes, () => undefined);
+      const tell = (id: string): boolean => call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id }) } } } }]));
+      tell('a');
+      await expect.poll(() => gateway.notes).toEqual(['logged a']);
+      let over = false;
+      const drained = transport.drain(600_000).then(() => (over = true));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(over).toBe(false);
+      tell('b');
+      await drained;
+      expect(gateway.notes).toEqual(['logged a', 'logged b']);
       client.close();
     });
 
