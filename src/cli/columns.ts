@@ -1,9 +1,11 @@
 import type { Cost } from '../catalog/types.ts';
+import { printable } from '../provenance/printable.ts';
 
 /** Text columns for a terminal: the first ones to the left, numbers (`right`) to the right. */
 export function alignColumns(head: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  return [head, ...rows].map((row) => row.map((cell, column) => (right.has(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd()).join('\n');
+  const clean = rows.map((row) => row.map(printable));
+  const widths = head.map((title, column) => clean.reduce((widest, row) => Math.max(widest, row[column]!.length), title.length));
+  return [head, ...clean].map((row) => row.map((cell, column) => (right.has(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd()).join('\n');
 }
 
 /** US dollars as people read them; small amounts keep their figures. */

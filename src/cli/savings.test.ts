@@ -22,6 +22,11 @@ it('a group of which nothing is known shows no figure, and one of blocked reques
   expect(text).toContain('  saved     $1.0000 (50.0%)\n');
 });
 
+it('a name that a caller made up moves no cursor and forges no line', () => {
+  const text = savingsText(report({ exchanges: 1 }, [line(['gpt\u001b[2J\nforged\u202e'], {})]), '1d');
+  expect(text).toContain('\ngpt\\u{1b}[2J\\u{a}forged\\u{202e}  ');
+});
+
 it('a window without exchanges has no sums', () => {
   expect(savingsText(report({ exchanges: 0 }, []), '1d')).toBe('AI cost saved by routing (1d, since 2026-01-01 00:00 UTC)\n  no exchanges in this window\n');
 });

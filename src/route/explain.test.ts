@@ -55,3 +55,9 @@ it('says what a shadow section would have done, and who refused a request', () =
 it('explains a request that passed untouched', () => {
   expect(explainRecord(record(input(), {}, { kind: 'observed', passReason: 'route-off', decision: null, verdict: null }))).toContain('asked for   dear at openai\n  passed on untouched: route-off\n');
 });
+
+it('shows what callers named as text: no escape sequence, no line of their own', () => {
+  const text = explainRecord(record(input(), {}, { requestedModel: 'a\u001b[2J\nCost $0', workspace: 'w\r\nforged' }));
+  expect(text).toContain('asked for   a\\u{1b}[2J\\u{a}Cost $0 at openai\n');
+  expect(text).toContain('workspace w\\u{d}\\u{a}forged');
+});

@@ -7,6 +7,7 @@ import type { Grade } from '../feedback/types.ts';
 import type { TargetRef } from '../policy/types.ts';
 import type { SessionFacts } from '../sessions/types.ts';
 import type { ExchangeRecord } from '../provenance/types.ts';
+import { printableTexts } from '../provenance/printable.ts';
 import type { Decision, DecisionReason, Disqualification } from './types.ts';
 
 const reasons: Readonly<Record<DecisionReason, string>> = {
@@ -67,6 +68,10 @@ const unknowns: Readonly<Record<string, string>> = {
 
 /** A record as a person reads it: plain text, several lines, ends with a newline. */
 export function explainRecord(record: ExchangeRecord, grades: readonly Grade[] = []): string {
+  return textOf(printableTexts(record), printableTexts(grades));
+}
+
+function textOf(record: ExchangeRecord, grades: readonly Grade[]): string {
   return [
     ...heading(record),
     ...verdictLines(record),
