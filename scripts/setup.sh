@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus and postgres, which tests alone need.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|faketime|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus and postgres, which tests alone need.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -155,6 +155,13 @@ setup_postgres() {
   say 'postgresql could not be installed: tests with it are skipped'
 }
 
+# libfaketime, for the drill in which the clock jumps.
+setup_faketime() {
+  if [ -n "$(find /usr/lib -path '*faketime/libfaketimeMT.so.1' 2>/dev/null | head -n 1)" ]; then return; fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then say 'no libfaketime here, and no right to install it: the drill of the clock is skipped'; return; fi
+  debian libfaketime
+}
+
 case $what in
   deps) setup_deps ;;
   envoy) setup_envoy ;;
@@ -165,6 +172,7 @@ case $what in
   postgres) setup_postgres ;;
   node) setup_node ;;
   chromium) setup_chromium ;;
+  faketime) setup_faketime ;;
   all) setup_deps; setup_redis; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|all]'; exit 2 ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|faketime|all]'; exit 2 ;;
 esac

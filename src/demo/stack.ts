@@ -34,6 +34,10 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Where Sluice takes its policy from instead of `policy`, which then serves for Envoy's clusters only. */
   readonly source?: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
+  /** How long Envoy waits for Sluice, instead of what the config says: `0.5s`. Absent: $SLUICE_STACK_MESSAGE_TIMEOUT, if that is set. */
+  readonly messageTimeout?: string;
+  /** Changes Envoy's config before it starts. */
+  readonly envoyConfig?: (config: object) => object;
   readonly progress?: (what: string) => void;
 }
 
@@ -137,8 +141,8 @@ export class Stack {
       usage: usageModeOf(this.#options.usage ?? 'auto', version, `unix:${this.#socket}`),
     });
     const file = join(this.folder, 'envoy.json');
-    const patience = process.env['SLUICE_STACK_MESSAGE_TIMEOUT'];
-    const text = JSON.stringify(config);
+    const patience = this.#options.messageTimeout ?? process.env['SLUICE_STACK_MESSAGE_TIMEOUT'];
+    const text = JSON.stringify(this.#options.envoyConfig?.(config) ?? config);
     writeFileSync(file, patience === undefined ? text : text.replaceAll('"message_timeout":"0.5s"', `"message_timeout":"${patience}"`));
     const log = openSync(join(this.folder, 'envoy.log'), 'a');
     this.#envoy = spawn(binary, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'warning'], { stdio: ['ignore', log, log] });

@@ -280,6 +280,14 @@ function collectorCluster(address: string): Json {
   return { name: 'otlp', type: 'STRICT_DNS', connect_timeout: '1s', typed_extension_protocol_options: http2(), load_assignment: endpoints('otlp', socket(address)) };
 }
 
+/**
+ * How a provider's addresses are followed. A public one has many behind one name, a few of which each look-up gives: connections to those that
+ * are not in it stay, and a name that cannot be found for a while keeps its address. In a cluster a name stands for all its pods, and requests are spread over them.
+ */
+export function discovery({ protocol }: Pick<URL, 'protocol'>): 'LOGICAL_DNS' | 'STRICT_DNS' {
+  return protocol === 'https:' ? 'LOGICAL_DNS' : 'STRICT_DNS';
+}
+
 function providerCluster(provider: Provider, role: FilterRole, caFile: string, sluice: string): Json {
   const url = new URL(provider.endpoint);
   const tls = url.protocol === 'https:';
@@ -289,7 +297,7 @@ function providerCluster(provider: Provider, role: FilterRole, caFile: string, s
     name,
     ...(role === 'shadow' ? { alt_stat_name: `provider_${provider.name}_shadow` } : {}),
     ...upstreamFilters(provider, role, sluice),
-    type: 'STRICT_DNS',
+    type: discovery(url),
     dns_lookup_family: 'V4_PREFERRED',
     connect_timeout: '5s',
     per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,

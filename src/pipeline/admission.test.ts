@@ -28,6 +28,15 @@ it('sheds while the loop is late, and a little longer', () => {
   expect(admission.admits()).toBe(true);
 });
 
+it('sheds what is left of a turn that has lasted too long', () => {
+  fresh();
+  turn(0);
+  now += 20 + limits.eventLoopLateMs;
+  expect(admission.admits()).toBe(true);
+  now += 1;
+  expect(admission.admits()).toBe(false);
+});
+
 it('bounds the requests whose body is awaited', () => {
   fresh();
   for (let at = 0; at < limits.openBodies; at++) admission.entered();

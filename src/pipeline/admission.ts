@@ -33,9 +33,9 @@ export class Admission {
     return this.#open;
   }
 
-  /** Whether another request may be decided now. */
+  /** Whether another request may be decided now. Asked in the middle of a turn it knows how long that has lasted: what comes last in a burst does not wait for the timer to say so. */
   admits(): boolean {
-    return this.#open < limits.openBodies && this.#now() >= this.#lateUntil;
+    return this.#open < limits.openBodies && this.#look() >= this.#lateUntil;
   }
 
   entered(): void {
@@ -48,9 +48,14 @@ export class Admission {
 
   /** The timer's turn: later than it was due is how long everybody waits for their turn. */
   tick(): void {
+    this.#due = this.#look() + everyMs;
+  }
+
+  /** What the time is, and whether the timer is late. */
+  #look(): number {
     const now = this.#now();
     if (now - this.#due > this.#lateMs) this.#lateUntil = now + calmMs;
-    this.#due = now + everyMs;
+    return now;
   }
 
   close(): void {

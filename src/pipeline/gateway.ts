@@ -278,6 +278,8 @@ export class Pipeline implements Gateway, AttemptGateway {
   #body(context: RequestContext, bytes: Buffer): BodyPlan | WaitingPlan {
     const enteredAt = performance.now();
     if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
+    // The body has waited its turn as the headers did; Envoy may have given the request up.
+    if (!this.#admission.admits() && mayPass(context.section)) return this.#passBody('overload');
     const { bodies } = this.#options;
     const read = bodies === null ? readHere(context.recognition, bytes, context.cache !== null) : bodies.read(context.recognition, bytes, context.cache !== null);
     let left = false;
