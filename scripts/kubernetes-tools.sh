@@ -32,10 +32,12 @@ case $(go env GOVERSION 2>/dev/null) in
     chmod -R u+rwX "$work/go"
     find "$work/go/bin" "$work/go/pkg/tool" -type f -exec chmod +x {} +
     PATH="$work/go/bin:$PATH"
+    unset GOROOT
     export PATH GOTOOLCHAIN=local
     ;;
 esac
-export CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false'
+# Its own cache: what is built here once would stay in the user's at 7 GB.
+export CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false' GOCACHE="$work/cache"
 
 # build TOOL FOLDER PACKAGE [LINKER-FLAGS]
 build() {
