@@ -26,6 +26,7 @@ describe('errors', () => {
     server.close();
     await once(server, 'close');
     expect(await reason(`http://127.0.0.1:${port}`)).toBe('nothing listens there (connection refused)');
+    expect(reasonOf(new Error('503 no endpoints', { cause: new Error('HTTP-Code: 503 …') }))).toBe('503 no endpoints');
   });
 
   it('stand in docs/errors.md, all of them', () => {

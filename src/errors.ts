@@ -91,7 +91,7 @@ export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'it did not answer in time';
   const { cause } = error;
-  if (!(cause instanceof Error)) return error.message;
+  if (!(error instanceof TypeError) || !(cause instanceof Error)) return error.message;
   const code = (cause as NodeJS.ErrnoException).code;
   return (code === undefined ? undefined : reasons[code]) ?? (cause.message || code || error.message);
 }

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { chart, helm, plainHelm, template, type Values } from './support/helm.ts';
@@ -9,6 +10,7 @@ import { LocalRelease, objectsOf } from './support/release.ts';
 import { missing } from './support/tools.ts';
 
 const absent = missing('testkube', 'helm');
+const page = readFileSync(new URL('../../docs/kubernetes.md', import.meta.url), 'utf8');
 const variants: readonly (readonly [string, Values])[] = [
   ['gateway', {}],
   ['extension', { shape: 'extension' }],
@@ -56,9 +58,9 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     expect(await cluster.applied(lone, '--dry-run=server', '--validate=strict')).toBe('pod/lone created (server dry run)\n');
   });
 
-  describe.skipIf(noDefinitions !== '')(`with the Prometheus operator's definitions${noDefinitions}`, () => {
+  describe.skipIf(noDefinitions !== '')(`with definitions of the Prometheus operator and cert-manager${noDefinitions}`, () => {
     beforeAll(async () => {
-      await cluster.kubectl('apply', '--server-side', '--filename', definitionsOf('prometheus-operator')!);
+      await cluster.kubectl('apply', '--server-side', '--filename', definitionsOf('prometheus-operator')!, '--filename', definitionsOf('cert-manager')!);
       await cluster.kubectl('wait', '--for=condition=Established', '--all', 'crd');
     });
 
@@ -66,6 +68,18 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
       const rendered = await template(values);
       await cluster.applied(rendered, '--dry-run=server', '--validate=strict');
       expect(objectsOf(rendered).filter(({ apiVersion }) => apiVersion === 'monitoring.coreos.com/v1').map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort()).toEqual(made);
+    });
+
+    it('get a certificate of cert-manager as the page says, which takes it strictly', async () => {
+      const [manifests, command] = [/```yaml\n(apiVersion: cert-manager[\s\S]*?)```/, /(helm upgrade .*existingSecret.*)/].map((pattern) => pattern.exec(page)![1]!);
+      expect(await cluster.applied(manifests!, '--dry-run=server', '--validate=strict')).toMatch(/issuer.*created[^\n]*\ncertificate.*created/);
+      // The same names on both sides.
+      const [, certificate] = parseAllDocuments(manifests!).map((document) => document.toJS() as { readonly metadata: { readonly name: string; readonly namespace: string }; readonly spec: { readonly secretName: string; readonly dnsNames: readonly string[] } });
+      expect(command).toContain(`webhooks.existingSecret=${certificate!.spec.secretName} `);
+      expect(command).toContain(`cert-manager\\.io/inject-ca-from=${certificate!.metadata.namespace}/${certificate!.metadata.name}'`);
+      const rendered = await plainHelm(['template', 'sluice', chart, '--kube-version', '1.37.1', '--namespace', certificate!.metadata.namespace, '--set', 'webhooks.policy=true', '--set', `webhooks.existingSecret=${certificate!.spec.secretName}`], {});
+      const service = objectsOf(rendered).find(({ kind, metadata }) => kind === 'Service' && metadata.name.endsWith('-webhook'))!;
+      expect(certificate!.spec.dnsNames).toEqual([`${service.metadata.name}.${certificate!.metadata.namespace}.svc`]);
     });
 
     it('are refused with a field that they do not know', async () => {

@@ -141,6 +141,6 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
     expect(text).toMatch(/^Sluice: 1 of 1 replicas ready\n/);
     expect(text).not.toContain('!');
     expect(await says('--admin', 'http://127.0.0.1:1')).toMatch(/did not answer/);
-    expect(await says('--admin', 'nothing')).toMatch(/SLUICE_CLI_USAGE.*nothing is no URL/s);
+    expect(await says('--admin', 'no address')).toMatch(/SLUICE_CLI_USAGE.*no address is no address/s);
   });
 });
