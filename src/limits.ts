@@ -28,7 +28,7 @@ export const limits = {
   http2HeaderListBytes: 16 * 1024,
   /** Answers that a peer lets lie unread on a connection, in bytes; beyond it the connection is cut. */
   http2UnsentBytes: 256 * 1024 * 1024,
-  /** HTTP/2 frames a second that only cost us (ping, settings, priority, reset, empty data). Envoy resets a stream a request. */
+  /** HTTP/2 frames a second that only cost us (ping, settings, priority, reset, window update, empty data, trailers). Envoy resets a stream a request. */
   http2ControlFrames: 200_000,
   /** Longest workspace name that is kept, in UTF-16 units. */
   workspaceUnits: 128,

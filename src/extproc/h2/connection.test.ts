@@ -74,6 +74,9 @@ function goAway(frames: readonly (readonly [number, number, number, Buffer])[]):
   return frame === undefined ? null : frame[3].readUInt32BE(4);
 }
 
+/** More of one frame than a second may hold, however the seconds fall. */
+const flood = (frame: Buffer, first: Buffer = Buffer.alloc(0)): Buffer => Buffer.concat([hello, first, ...Array<Buffer>(2 * limits.http2ControlFrames + 2).fill(frame)]);
+
 describe('an HTTP/2 connection', () => {
   let echo: EchoServer;
   let port: number;
@@ -177,7 +180,12 @@ describe('an HTTP/2 connection', () => {
     ['padding longer than its frame', Buffer.concat([hello, headers(1, flag.endHeaders), frameOf(frameType.data, flag.padded, 1, Buffer.from([9, 1]))]), errorCode.protocol],
     ['a window that overflows', Buffer.concat([hello, numbersFrame(frameType.windowUpdate, 0, 0x7fff_ffff)]), errorCode.flowControl],
     ['a push', Buffer.concat([hello, frameOf(frameType.pushPromise, flag.endHeaders, 1, Buffer.alloc(4))]), errorCode.protocol],
-    ['a flood of pings', Buffer.concat([hello, ...Array.from({ length: 2 * limits.http2ControlFrames + 2 }, () => frameOf(frameType.ping, flag.ack, 0, Buffer.alloc(8)))]), errorCode.calm],
+    ['a flood of pings', flood(frameOf(frameType.ping, flag.ack, 0, Buffer.alloc(8))), errorCode.calm],
+    ['a flood of settings', flood(frameOf(frameType.settings, flag.ack, 0, Buffer.alloc(0))), errorCode.calm],
+    ['a flood of resets', flood(numbersFrame(frameType.resetStream, 1, errorCode.cancel), headers(1, flag.endHeaders)), errorCode.calm],
+    ['a flood of empty data', flood(frameOf(frameType.data, 0, 1, Buffer.alloc(0)), headers(1, flag.endHeaders)), errorCode.calm],
+    ['a flood of trailers for what has ended', flood(headers(1, flag.endHeaders | flag.endStream), headers(1, flag.endHeaders | flag.endStream)), errorCode.calm],
+    ['a flood of window updates', flood(numbersFrame(frameType.windowUpdate, 1, 1), headers(1, flag.endHeaders | flag.endStream)), errorCode.calm],
   ])('ends the connection over %s', async (_what, bytes, code) => {
     expect(goAway(await talk(port, bytes))).toBe(code);
     await expect.poll(() => echo.closed).toBe(1);

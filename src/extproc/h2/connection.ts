@@ -30,7 +30,7 @@ const streamWindow = limits.grpcMessageBytes;
 const connectionWindow = 2 * limits.grpcMessageBytes;
 
 /** Answers to these cost the peer nothing and us something. */
-const controlFrames: ReadonlySet<number> = new Set([frameType.ping, frameType.settings, frameType.priority, frameType.resetStream]);
+const controlFrames: ReadonlySet<number> = new Set([frameType.ping, frameType.settings, frameType.priority, frameType.resetStream, frameType.windowUpdate]);
 
 const nothing: Buffer = Buffer.alloc(0);
 const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
@@ -356,6 +356,7 @@ export class Http2Connection {
     // Decoded whatever becomes of it: the tables of both sides have to stay alike.
     const headers = this.#headers.decode(block);
     if (id <= this.#lastStream) {
+      this.#countControl();
       if (!ends) throw new ConnectionError(errorCode.protocol, 'headers inside a stream');
       this.#end(id, false);
       return;
