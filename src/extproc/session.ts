@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import type { BodyPlan, BodyWait, Gateway, Phase, ProcessingRequest, ProcStream, RequestExchange, ResponseObserver, StreamHandler } from './types.ts';
+import type { BodyPlan, BodyWait, Gateway, Phase, ProcessingRequest, ProcStream, Reply, RequestExchange, ResponseObserver, StreamHandler } from './types.ts';
 
 /** What can go wrong between Envoy and Sluice. Closed list: a metric label. */
 export type ProtocolEvent = 'decode-error' | 'unexpected-phase' | 'gateway-error' | 'request-aborted' | 'partial-body';
@@ -23,6 +23,9 @@ type State =
 const waitMarginMs = 500;
 
 const idle: State = { at: 'idle' };
+
+/** The first answer to all that is read: the same each time, so that a transport may have its bytes ready. */
+export const wantsBody: Reply = { kind: 'continue', phase: 'request-headers', requestBodyMode: 'BUFFERED' };
 
 /**
  * One ext_proc stream. The request filter's stream carries a request's headers and, if asked for, its body, and is ended
@@ -110,7 +113,7 @@ export class Session implements StreamHandler {
         return;
       case 'read-body':
         this.#state = { at: 'awaiting-body', exchange: plan.exchange };
-        this.#stream.send({ kind: 'continue', phase: phase.kind, requestBodyMode: 'BUFFERED' });
+        this.#stream.send(wantsBody);
         return;
     }
   }

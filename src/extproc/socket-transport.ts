@@ -8,6 +8,7 @@ import { fillPrefix, frame, FrameReader, prefixBytes } from './grpc-frames.ts';
 import { Http2Connection } from './h2/connection.ts';
 import { encodeHeaders, type Header } from './h2/hpack.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
+import { wantsBody } from './session.ts';
 import { clearStaleSocket, socketPath } from './socket.ts';
 import { roleHeader, roleOf } from './roles.ts';
 import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler, Transport } from './types.ts';
@@ -142,6 +143,14 @@ export class SocketTransport implements Transport {
   }
 }
 
+function framed(reply: Reply): Buffer[] {
+  const pieces = encodeReplyPieces(reply, prefixBytes);
+  fillPrefix(pieces);
+  return pieces;
+}
+
+const wantsBodyMessage: Buffer = Buffer.concat(framed(wantsBody));
+
 /** One Process call: gRPC messages in, replies out. */
 class ProcessCall implements StreamOwner, ProcStream {
   readonly #stream: Http2Stream;
@@ -163,9 +172,8 @@ class ProcessCall implements StreamOwner, ProcStream {
       this.#responded = true;
       this.#stream.respond(answerBlock, false);
     }
-    const pieces = encodeReplyPieces(reply, prefixBytes);
-    fillPrefix(pieces);
-    for (const piece of pieces) this.#stream.data(piece);
+    if (reply === wantsBody) this.#stream.data(wantsBodyMessage);
+    else for (const piece of framed(reply)) this.#stream.data(piece);
   }
 
   end(): void {

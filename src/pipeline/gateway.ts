@@ -162,7 +162,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const open = this.#logged.take(id) ?? (entry.status === 0 ? this.#pending.take(id) : undefined);
     if (open === undefined) return;
     try {
-      this.#closing.now(open, loggedEnding(open, entry));
+      this.#closing.soon(open, loggedEnding(open, entry));
     } catch (error) {
       this.#fail(error);
     }
