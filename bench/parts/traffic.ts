@@ -34,23 +34,29 @@ type Samples = ReadonlyMap<Variant, readonly Sample[]>;
 const pick = (samples: Samples, variant: Variant, key: keyof Sample): number[] => (samples.get(variant) ?? []).map((sample) => sample[key]);
 const ratios = (over: readonly number[], under: readonly number[]): Spread => spread(over.map((value, round) => value / under[round]!));
 
+/** Of Sluice's ways to learn of answers, those that are not the default. */
+const otherWays = ['sluice, observe', 'sluice, protocol-manager'] as const satisfies readonly Variant[];
+
 /** JSON requests at fixed rates through an Envoy of each kind, in turns. */
 export const traffic: Part = {
   id: 'traffic',
   titles: scenarios.map(({ title }) => title),
   async run(options) {
     const variants: readonly Variant[] = hasGo() ? ['none', 'noop', 'noop+copy', 'parse', 'sluice'] : ['none', 'noop', 'noop+copy', 'sluice'];
-    const stage = await Stage.open(variants);
+    const stage = await Stage.open([...variants, ...otherWays]);
     try {
       const rows: string[][] = [];
+      const ways: string[][] = [];
       const goals: Goal[] = [];
       for (const scenario of scenarios.filter(({ title }) => title.includes(options.only))) {
-        const samples = await measure(stage, variants, scenario, options);
+        const small = scenario.bodyBytes === kb;
+        const samples = await measure(stage, small ? [...variants, ...otherWays] : variants, scenario, options);
         rows.push(row(scenario.title, samples));
+        if (small) ways.push(...wayRows(scenario.title, samples));
         goals.push(...goalsOf(scenario, samples));
         options.progress(scenario.title);
       }
-      return { tables: [{ header, rows }], goals };
+      return { tables: [{ header, rows }, ...(ways.length === 0 ? [] : [{ header: wayHeader, rows: ways }])], goals };
     } finally {
       stage.close();
     }
@@ -113,6 +119,17 @@ function row(title: string, samples: Samples): string[] {
     show(spread(of('sluice', 'envoyCpu')), 0),
     String([...samples.values()].flat().reduce((sum, { failed }) => sum + failed, 0)),
   ];
+}
+
+const wayHeader = ['JSON', 'Sluice learns of answers by', 'adds to p50, ms', 'added p50, × no-op', 'CPU µs a request: Sluice', 'Envoy'];
+const wayNames = { sluice: '`collect`, the default', 'sluice, observe': '`observe`', 'sluice, protocol-manager': '`protocol-manager`' } as const;
+
+function wayRows(title: string, samples: Samples): string[][] {
+  return (['sluice', ...otherWays] as const).map((way) => {
+    const of = (variant: Variant, key: keyof Sample): number[] => pick(samples, variant, key);
+    const added = spread(of(way, 'p50').map((value, round) => value - of('none', 'p50')[round]!));
+    return [title, wayNames[way], show(added), show(addedRatio(of('none', 'p50'), of('noop', 'p50'), of(way, 'p50'))), show(spread(of(way, 'processorCpu')), 0), show(spread(of(way, 'envoyCpu')), 0)];
+  });
 }
 
 function goalsOf({ title, bodyBytes, rate }: Scenario, samples: Samples): Goal[] {
