@@ -18,8 +18,16 @@ import { Children, root } from './processes.ts';
  * - `parse`: a processor in Go that parses the body and writes it anew
  * - `sluice`: Sluice, with its log, its ledger and its metrics, told of answers as it is by default
  * - `sluice, observe` and `sluice, protocol-manager`: the same Sluice, told of answers in these ways
+ * - `before`: another checkout's Sluice
  */
-export type Variant = 'none' | 'noop' | 'noop+copy' | 'parse' | 'sluice' | 'sluice, observe' | 'sluice, protocol-manager';
+export type Variant = 'none' | 'noop' | 'noop+copy' | 'parse' | 'sluice' | 'sluice, observe' | 'sluice, protocol-manager' | 'before';
+
+export interface StageOptions {
+  /** Policy text; default: the policy that comes with Sluice. */
+  readonly policy?: string;
+  /** Whose sources run as `sluice` and as `before`; default: this checkout's. */
+  readonly checkouts?: Readonly<Partial<Record<'sluice' | 'before', string>>>;
+}
 
 export interface Place {
   readonly url: string;
@@ -38,9 +46,9 @@ const binary = (name: string): string => join(root, '.tools/bench', name);
 /** Whether the processors in Go are there; else the no-op is one in Node, and there is none that parses. */
 export const hasGo = (): boolean => existsSync(binary('noop'));
 
-const isSluice = (variant: Variant): boolean => variant.startsWith('sluice');
+const isSluice = (variant: Variant): boolean => variant === 'before' || variant.startsWith('sluice');
 
-const usageOf = (variant: Variant): UsageMode => (variant === 'sluice' ? 'collect' : variant === 'sluice, protocol-manager' ? 'protocol-manager' : 'observe');
+const usageOf = (variant: Variant): UsageMode => (variant === 'sluice' || variant === 'before' ? 'collect' : variant === 'sluice, protocol-manager' ? 'protocol-manager' : 'observe');
 
 /** Sluice's own rendered config, with its filters taken out or turned to another processor. */
 function configFor(variant: Variant, config: Config): Config {
@@ -59,6 +67,12 @@ function configFor(variant: Variant, config: Config): Config {
   return copy;
 }
 
+/** The renderer of Envoy's config in a checkout. */
+async function rendererOf(checkout: string): Promise<typeof renderEnvoy> {
+  const { renderEnvoy: render } = (await import(join(checkout, 'src/envoy/render.ts'))) as { readonly renderEnvoy: typeof renderEnvoy };
+  return render;
+}
+
 /** Routes name the filters that WebSockets switch off; without the filters Envoy refuses the names. */
 function stripRoutes(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
@@ -74,11 +88,11 @@ export class Stage {
   #sluicePid = -1;
 
   /** Throws when something does not start. */
-  static async open(variants: readonly Variant[], policy = readFileSync(defaultPolicyFile, 'utf8')): Promise<Stage> {
+  static async open(variants: readonly Variant[], options: StageOptions = {}): Promise<Stage> {
     if (!existsSync('/proc/self/stat')) throw new Error('the bench reads /proc and runs on Linux only');
     const stage = new Stage();
     try {
-      await stage.#open(variants, policy);
+      await stage.#open(variants, options);
       return stage;
     } catch (error) {
       stage.close();
@@ -101,7 +115,7 @@ export class Stage {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async #open(variants: readonly Variant[], policy: string): Promise<void> {
+  async #open(variants: readonly Variant[], { policy = readFileSync(defaultPolicyFile, 'utf8'), checkouts = {} }: StageOptions): Promise<void> {
     const endpoint = `http://127.0.0.1:${await this.children.startUpstream()}`;
     const policyFolder = join(this.folder, 'policy');
     mkdirSync(policyFolder);
@@ -112,14 +126,16 @@ export class Stage {
     for (const { name, text } of files) writeFileSync(join(policyFolder, name), text);
     const { generation, problems } = compilePolicy(files, { catalog: await loadCatalog() });
     if (generation === null) throw new Error(JSON.stringify(problems));
-    const ports = await freePorts(variants.length * 2 + 1);
-    const sockets = await this.#processors(variants, policyFolder, `127.0.0.1:${ports.at(-1)!}`);
+    const ports = await freePorts(variants.length * 2);
+    const sockets = await this.#processors(variants, policyFolder, checkouts);
     const envoy = await requireEnvoy();
     for (const [index, variant] of variants.entries()) {
       const listen = `127.0.0.1:${ports[index * 2]!}`;
       const admin = `127.0.0.1:${ports[index * 2 + 1]!}`;
       const processor = sockets[variant];
-      const config = renderEnvoy({ providers: [...generation.providers.values()], sluice: `unix:${processor?.socket ?? join(this.folder, 'nobody')}`, listen, admin, failClosed: true, caFile: '/etc/ssl/certs/ca-certificates.crt', otlp: null, chains: 'groups', usage: usageOf(variant) });
+      // Each Sluice beside the Envoy that its own sources are for.
+      const render = variant === 'before' ? await rendererOf(checkouts.before ?? root) : variant === 'sluice' ? await rendererOf(checkouts.sluice ?? root) : renderEnvoy;
+      const config = render({ providers: [...generation.providers.values()], sluice: `unix:${processor?.socket ?? join(this.folder, 'nobody')}`, listen, admin, failClosed: true, caFile: '/etc/ssl/certs/ca-certificates.crt', otlp: null, chains: 'groups', usage: usageOf(variant) });
       const file = join(this.folder, `${variant}.json`);
       writeFileSync(file, JSON.stringify(configFor(variant, config)));
       const child = this.children.start(envoy, ['-c', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'error']);
@@ -128,7 +144,7 @@ export class Stage {
     }
   }
 
-  async #processors(variants: readonly Variant[], policyFolder: string, admin: string): Promise<Partial<Record<Variant, { readonly socket: string; readonly pid: number }>>> {
+  async #processors(variants: readonly Variant[], policyFolder: string, checkouts: NonNullable<StageOptions['checkouts']>): Promise<Partial<Record<Variant, { readonly socket: string; readonly pid: number }>>> {
     const go = (name: string, more: readonly string[]): { socket: string; pid: number } => {
       const socket = join(this.folder, `${name}.sock`);
       const child = hasGo() ? this.children.start(binary('noop'), [socket, ...more]) : this.children.start(process.execPath, [join(root, 'bench/noop/noop.ts'), socket]);
@@ -137,16 +153,24 @@ export class Stage {
     const started: Partial<Record<Variant, { readonly socket: string; readonly pid: number }>> = {};
     if (variants.includes('noop') || variants.includes('noop+copy')) started.noop = started['noop+copy'] = go('noop', []);
     if (variants.includes('parse')) started.parse = go('parse', ['parse']);
-    if (variants.some(isSluice)) {
-      const socket = join(this.folder, 'sluice.sock');
-      const child = this.children.start(join(root, 'bin/sluice'), ['serve', '--policy', policyFolder, '--listen', `unix:${socket}`, '--admin', admin, '--log', join(this.folder, 'sluice.log'), '--ledger', join(this.folder, 'ledger.db'), '--budgets', join(this.folder, 'budgets.json')]);
-      this.#sluicePid = child.pid!;
-      for (const variant of variants.filter(isSluice)) started[variant] = { socket, pid: child.pid! };
+    for (const variant of variants.filter(isSluice)) {
+      const which = variant === 'before' ? 'before' : 'sluice';
+      started[which] ??= this.#startSluice(checkouts[which] ?? root, which, policyFolder);
+      started[variant] = started[which];
     }
+    this.#sluicePid = started.sluice?.pid ?? -1;
     for (const { socket } of Object.values(started)) {
       for (let tries = 0; tries < 600 && !existsSync(socket); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
       if (!existsSync(socket)) throw new Error(`no processor listens on ${socket}`);
     }
     return started;
+  }
+
+  #startSluice(checkout: string, name: string, policyFolder: string): { readonly socket: string; readonly pid: number } {
+    const own = join(this.folder, name);
+    mkdirSync(own);
+    const socket = join(own, 'sluice.sock');
+    const child = this.children.start(join(checkout, 'bin/sluice'), ['serve', '--policy', policyFolder, '--listen', `unix:${socket}`, '--admin', '127.0.0.1:0', '--log', join(own, 'log'), '--ledger', join(own, 'ledger.db'), '--budgets', join(own, 'budgets.json')]);
+    return { socket, pid: child.pid! };
   }
 }

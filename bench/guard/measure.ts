@@ -33,7 +33,7 @@ export async function measure(checkout: string): Promise<Figures> {
 }
 
 /** Bytes of JavaScript objects and of buffers, on the main thread. Exact but for a few percent: what the compiler makes of the code differs. */
-async function allocations(checkout: string, policy: string): Promise<Figures> {
+export async function allocations(checkout: string, policy: string): Promise<Figures> {
   const sluice = await ProbedSluice.start({ policy, checkout, node: quiet });
   const figures: Record<string, number> = {};
   try {
