@@ -6,8 +6,8 @@ import { emptyBudgets } from '../src/budgets/open.ts';
 import { ResponseCache } from '../src/cache/cache.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { openModel } from '../src/classify/learned/live.ts';
+import { decodeAccessLog } from '../src/extproc/access-log.ts';
 import { decodeRequest } from '../src/extproc/codec.ts';
-import type { ProcessingRequest } from '../src/extproc/types.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import { Admission } from '../src/pipeline/admission.ts';
 import { Credentials } from '../src/pipeline/credentials.ts';
@@ -20,7 +20,7 @@ import { Metrics } from '../src/provenance/metrics.ts';
 import { RecentRecords } from '../src/provenance/recent.ts';
 import { Cooldowns } from '../src/route/cooldowns.ts';
 import { Pools } from '../src/route/pools.ts';
-import { answerCopies, idPlaceholder, requestBody, requestHeaders } from './direct/messages.ts';
+import { idPlaceholder, logEntry, logMessage, requestBody, requestHeaders } from './direct/messages.ts';
 import { chatBody, quantile } from './load.ts';
 
 /**
@@ -28,6 +28,9 @@ import { chatBody, quantile } from './load.ts';
  * ledger and the metrics that Sluice has. Prints JSON. Usage: node bench/decision.ts COUNT
  */
 export type DecisionTimes = Readonly<Record<'decide' | 'record' | 'both', { readonly p50: number; readonly p99: number }>>;
+
+/** Before anything is counted. */
+const warm = 2_000;
 
 async function main(count: number): Promise<DecisionTimes> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-decision-'));
@@ -38,6 +41,7 @@ async function main(count: number): Promise<DecisionTimes> {
   const metrics = new Metrics({ version: 'bench', policy: () => generation, refused: () => false });
   const credentials = new Credentials();
   await credentials.refresh(generation);
+  let records = 0;
   const pipeline = new Pipeline({
     cache: new ResponseCache({ memoryBytes: 1_000_000 }),
     policy: { current: () => generation },
@@ -52,7 +56,7 @@ async function main(count: number): Promise<DecisionTimes> {
     router: await openModel({ file: null, onChange: () => undefined, onError: () => undefined }),
     budgets: emptyBudgets(),
     learner: null,
-    sink: fanout([metrics, new RecentRecords(), ledger, logSink(log, 1)], (error) => { throw error; }),
+    sink: fanout([{ record: (record) => (records += record.outcome === 'complete' ? 1 : 0) }, metrics, new RecentRecords(), ledger, logSink(log, 1)], (error) => { throw error; }),
     metrics,
     admission: new Admission(0),
     bodies: null,
@@ -60,9 +64,9 @@ async function main(count: number): Promise<DecisionTimes> {
   });
 
   const body = chatBody(2_048, false);
-  const messages = { headers: requestHeaders(body.length), body: requestBody(body), answer: answerCopies() };
+  const messages = { headers: requestHeaders(body.length), body: requestBody(body), entry: logMessage(logEntry()) };
   const times = { decide: [] as number[], record: [] as number[], both: [] as number[] };
-  for (let turn = -2_000; turn < count; turn++) {
+  for (let turn = -warm; turn < count; turn++) {
     const headers = decodeRequest(messages.headers).phase;
     const bytes = decodeRequest(messages.body).phase;
     if (headers.kind !== 'request-headers' || bytes.kind !== 'request-body') throw new Error('the messages are not those of a request');
@@ -72,13 +76,14 @@ async function main(count: number): Promise<DecisionTimes> {
     const decideUs = (performance.now() - decideAt) * 1_000;
     const id = decided !== null && 'metadata' in decided ? decided.metadata?.['id'] : undefined;
     if (typeof id !== 'string') throw new Error('the request was not decided');
-    const [first, ...rest] = messages.answer.map((message) => decodeRequest(Buffer.from(message.toString('latin1').replaceAll(idPlaceholder, id), 'latin1')));
+    const [logged] = decodeAccessLog(Buffer.from(messages.entry.toString('latin1').replaceAll(idPlaceholder, id), 'latin1'));
+    if (logged === undefined) throw new Error('the log entry is not read');
     const recordAt = performance.now();
-    answered(pipeline, first!, rest);
-    pipeline.flush();
+    pipeline.logged(logged);
     const recordUs = (performance.now() - recordAt) * 1_000;
     // The log and the ledger get their turns as they do between two reads of a socket.
     await new Promise((resolve) => setImmediate(resolve));
+    if (records !== turn + warm + 1) throw new Error('the exchange was not recorded');
     if (turn < 0) continue;
     times.decide.push(decideUs);
     times.record.push(recordUs);
@@ -93,17 +98,6 @@ async function main(count: number): Promise<DecisionTimes> {
     return { p50: quantile(values, 0.5), p99: quantile(values, 0.99) };
   };
   return { decide: of(times.decide), record: of(times.record), both: of(times.both) };
-}
-
-function answered(pipeline: Pipeline, { phase, metadata }: ProcessingRequest, rest: readonly ProcessingRequest[]): void {
-  if (phase.kind !== 'response-headers') throw new Error('the messages are not those of an answer');
-  const plan = pipeline.responseHeaders(phase.headers, metadata, false);
-  if (plan.kind !== 'read') throw new Error('the answer is not known');
-  for (const { phase: part } of rest) {
-    if (part.kind !== 'response-body') continue;
-    if (part.body.length > 0) plan.observer.chunk(part.body);
-    if (part.endOfStream) plan.observer.end(true, false);
-  }
 }
 
 if (import.meta.main) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { root } from './processes.ts';
 import { takenText, type Taken } from './report.ts';
 
-export const pages = ['docs/speed.md'];
+export const pages = ['docs/speed.md', 'docs/peers.md'];
 const block = /(<!-- bench:([\w-]+) -->\n)[^]*?(<!-- \/bench -->)/g;
 
 /** A page with each block between `<!-- bench:PART -->` and `<!-- /bench -->` replaced by what that part found; others stay. */

@@ -80,12 +80,20 @@ function stripRoutes(value: unknown): void {
   for (const part of Object.values(value)) stripRoutes(part);
 }
 
+const policyFiles = (policy: string, endpoint: string): { readonly name: string; readonly text: string }[] => [
+  { name: 'policy.yaml', text: policy },
+  { name: 'zz.yaml', text: `version: 1\nproviders: {openai: {endpoint: "${endpoint}"}, anthropic: {endpoint: "${endpoint}"}, google: {endpoint: "${endpoint}"}}\n` },
+];
+
 /** One fake provider, the processors, and an Envoy (one worker) for each variant. */
 export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   readonly children = new Children();
   readonly #places = new Map<Variant, Place>();
   #sluicePid = -1;
+  #upstreamPort = 0;
+  #policy = '';
+  #checkouts: NonNullable<StageOptions['checkouts']> = {};
 
   /** Throws when something does not start. */
   static async open(variants: readonly Variant[], options: StageOptions = {}): Promise<Stage> {
@@ -106,8 +114,19 @@ export class Stage {
     return place;
   }
 
+  /** The fake provider's. */
+  get upstreamPort(): number {
+    return this.#upstreamPort;
+  }
+
   get sluicePid(): number {
     return this.#sluicePid;
+  }
+
+  /** An Envoy without filters in front of a proxy, which takes the providers' place. */
+  async inFront(proxyPort: number, proxyPid: number): Promise<Place> {
+    const place = await this.#startEnvoy('none', `http://127.0.0.1:${proxyPort}`, null);
+    return { ...place, processorPid: proxyPid };
   }
 
   close(): void {
@@ -116,35 +135,34 @@ export class Stage {
   }
 
   async #open(variants: readonly Variant[], { policy = readFileSync(defaultPolicyFile, 'utf8'), checkouts = {} }: StageOptions): Promise<void> {
-    const endpoint = `http://127.0.0.1:${await this.children.startUpstream()}`;
+    this.#upstreamPort = await this.children.startUpstream();
+    const endpoint = `http://127.0.0.1:${this.#upstreamPort}`;
+    this.#policy = policy;
+    this.#checkouts = checkouts;
     const policyFolder = join(this.folder, 'policy');
     mkdirSync(policyFolder);
-    const files = [
-      { name: 'policy.yaml', text: policy },
-      { name: 'zz.yaml', text: `version: 1\nproviders: {openai: {endpoint: "${endpoint}"}, anthropic: {endpoint: "${endpoint}"}, google: {endpoint: "${endpoint}"}}\n` },
-    ];
-    for (const { name, text } of files) writeFileSync(join(policyFolder, name), text);
-    const { generation, problems } = compilePolicy(files, { catalog: await loadCatalog() });
-    if (generation === null) throw new Error(JSON.stringify(problems));
-    const ports = await freePorts(variants.length * 2);
-    const sockets = await this.#processors(variants, policyFolder, checkouts);
-    const envoy = await requireEnvoy();
-    for (const [index, variant] of variants.entries()) {
-      const listen = `127.0.0.1:${ports[index * 2]!}`;
-      const admin = `127.0.0.1:${ports[index * 2 + 1]!}`;
-      const processor = sockets[variant];
-      // Each Sluice beside the Envoy that its own sources are for.
-      const render = variant === 'before' ? await rendererOf(checkouts.before ?? root) : variant === 'sluice' ? await rendererOf(checkouts.sluice ?? root) : renderEnvoy;
-      const config = render({ providers: [...generation.providers.values()], sluice: `unix:${processor?.socket ?? join(this.folder, 'nobody')}`, listen, admin, failClosed: true, caFile: '/etc/ssl/certs/ca-certificates.crt', otlp: null, chains: 'groups', usage: usageOf(variant) });
-      const file = join(this.folder, `${variant}.json`);
-      writeFileSync(file, JSON.stringify(configFor(variant, config)));
-      const child = this.children.start(envoy, ['-c', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'error']);
-      await this.children.untilReady(`http://${admin}/ready`);
-      this.#places.set(variant, { url: `http://${listen}/v1/chat/completions`, envoyPid: child.pid!, processorPid: processor?.pid ?? null });
-    }
+    for (const { name, text } of policyFiles(policy, endpoint)) writeFileSync(join(policyFolder, name), text);
+    const started = await this.#processors(variants, policyFolder);
+    for (const variant of variants) this.#places.set(variant, await this.#startEnvoy(variant, endpoint, started[variant] ?? null));
   }
 
-  async #processors(variants: readonly Variant[], policyFolder: string, checkouts: NonNullable<StageOptions['checkouts']>): Promise<Partial<Record<Variant, { readonly socket: string; readonly pid: number }>>> {
+  async #startEnvoy(variant: Variant, endpoint: string, processor: { readonly socket: string; readonly pid: number } | null): Promise<Place> {
+    const { generation, problems } = compilePolicy(policyFiles(this.#policy, endpoint), { catalog: await loadCatalog() });
+    if (generation === null) throw new Error(JSON.stringify(problems));
+    const [listenPort, adminPort] = await freePorts(2);
+    const listen = `127.0.0.1:${listenPort!}`;
+    const admin = `127.0.0.1:${adminPort!}`;
+    // Each Sluice beside the Envoy that its own sources are for.
+    const render = await rendererOf((variant === 'before' ? this.#checkouts.before : variant === 'sluice' ? this.#checkouts.sluice : undefined) ?? root);
+    const config = render({ providers: [...generation.providers.values()], sluice: `unix:${processor?.socket ?? join(this.folder, 'nobody')}`, listen, admin, failClosed: true, caFile: '/etc/ssl/certs/ca-certificates.crt', otlp: null, chains: 'groups', usage: usageOf(variant) });
+    const file = join(this.folder, `${listenPort!}.json`);
+    writeFileSync(file, JSON.stringify(configFor(variant, config)));
+    const child = this.children.start(await requireEnvoy(), ['-c', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'error']);
+    await this.children.untilReady(`http://${admin}/ready`);
+    return { url: `http://${listen}/v1/chat/completions`, envoyPid: child.pid!, processorPid: processor?.pid ?? null };
+  }
+
+  async #processors(variants: readonly Variant[], policyFolder: string): Promise<Partial<Record<Variant, { readonly socket: string; readonly pid: number }>>> {
     const go = (name: string, more: readonly string[]): { socket: string; pid: number } => {
       const socket = join(this.folder, `${name}.sock`);
       const child = hasGo() ? this.children.start(binary('noop'), [socket, ...more]) : this.children.start(process.execPath, [join(root, 'bench/noop/noop.ts'), socket]);
@@ -155,7 +173,7 @@ export class Stage {
     if (variants.includes('parse')) started.parse = go('parse', ['parse']);
     for (const variant of variants.filter(isSluice)) {
       const which = variant === 'before' ? 'before' : 'sluice';
-      started[which] ??= this.#startSluice(checkouts[which] ?? root, which, policyFolder);
+      started[which] ??= this.#startSluice(this.#checkouts[which] ?? root, which, policyFolder);
       started[variant] = started[which];
     }
     this.#sluicePid = started.sluice?.pid ?? -1;
