@@ -21,7 +21,6 @@ import { OnlineLearner } from './online/learner.ts';
 import { learningSink } from './online/sink.ts';
 import { Judge } from './feedback/judge.ts';
 import { takeFeedback, type FeedbackReply } from './feedback/request.ts';
-import { GrpcTransport } from './extproc/grpc-transport.ts';
 import { SocketTransport } from './extproc/socket-transport.ts';
 import { AttemptSession } from './extproc/attempt-session.ts';
 import { Session } from './extproc/session.ts';
@@ -265,8 +264,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
-  const Transport = socketPath(options.listen) === null ? GrpcTransport : SocketTransport;
-  const transport = new Transport();
+  const transport = socketPath(options.listen) === null ? new (await import('./extproc/grpc-transport.ts')).GrpcTransport() : new SocketTransport();
   const history = new PolicyHistory();
   history.add(policy.current());
   policy.onChange((generation) => history.add(generation));

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { Option, type Command } from 'commander';
 import { userHash } from '../budgets/user.ts';
 import { SluiceError } from '../errors.ts';
-import { exportLedger, type ExportFormat } from '../ledger/export.ts';
+import type { ExportFormat } from '../ledger/export.ts';
 import { parseWindow } from '../ledger/query.ts';
 import type { Whose } from '../ledger/store.ts';
 import { shownPlace } from '../ledger/target.ts';
@@ -44,7 +44,8 @@ export function registerLedger(program: Command): void {
       const to = Date.now() + 1;
       const from = flags.window === undefined ? 0 : to - parseWindow(flags.window);
       const count = await withRows(flags.ledger, from, (db) =>
-        exportLedger(db, { format: flags.format, file: flags.out, from, to }).catch((error: unknown) => {
+        // Parquet's writer is loaded where it is used.
+        import('../ledger/export.ts').then(({ exportLedger }) => exportLedger(db, { format: flags.format, file: flags.out, from, to })).catch((error: unknown) => {
           throw unwritable(flags.out, error);
         }),
       );
