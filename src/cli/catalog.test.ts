@@ -125,6 +125,13 @@ describe('show', () => {
     expect(JSON.parse((await catalog('show', 'openai/gpt-4o')).stdout)).toMatchObject({ model: 'gpt-4o', prices: { input: 2.5 } });
   });
 
+  it('finds a model without its provider, and asks whose where several have it', async () => {
+    expect(JSON.parse((await catalog('show', 'deepseek-chat')).stdout)).toMatchObject({ provider: 'deepseek', model: 'deepseek-chat' });
+    await expect(catalog('show', 'gpt-4o')).rejects.toMatchObject({ fix: expect.stringMatching(/^Say whose: .*openai\/gpt-4o/) as string });
+    await expect(catalog('show', 'gtp-4o')).rejects.toMatchObject({ fix: expect.stringContaining('Did you mean gpt-4o') as string });
+    await expect(catalog('show', 'openai/gtp-4o')).rejects.toMatchObject({ fix: expect.stringContaining('Did you mean gpt-4o') as string });
+  });
+
   it.each([['nobody'], ['openai/nothing']])('says that it does not know %s', async (which) => {
     await expect(catalog('show', which)).rejects.toMatchObject({ code: 'SLUICE_CATALOG_MODEL' });
   });

@@ -3,7 +3,9 @@ import { importList, mergeModels, type CatalogChanges, type ImportReport, type P
 import { fetchPriceList } from '../catalog/fetch.ts';
 import { embeddedCatalog, loadCatalog, readCatalogFile, writeCatalogFile } from '../catalog/index.ts';
 import { isoToday, readBase, sourceName } from '../catalog/update.ts';
+import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../errors.ts';
+import { didYouMean } from '../policy/nearest.ts';
 
 interface ImportFlags {
   readonly base?: string;
@@ -42,7 +44,7 @@ export function registerCatalog(program: Command): void {
     .action(diffCommand);
   catalog
     .command('show')
-    .argument('[model]', 'provider, or provider/model')
+    .argument('[model]', 'provider, model, or provider/model')
     .option('--catalog <file>', 'another catalog than the embedded one')
     .description('list providers, models, or the facts of one model')
     .action(showCommand);
@@ -87,14 +89,21 @@ async function showCommand(which: string | undefined, flags: { readonly catalog?
   if (slash === -1) {
     const models = facts.models(which);
     if (models.length === 0) {
-      const fix = `Providers: ${facts.providers().join(', ')}.`;
-      throw new SluiceError('SLUICE_CATALOG_MODEL', `The catalog does not know the provider ${which}.`, { where: facts.version, fix });
+      // A model alone: whose it is has to be said where several have it.
+      const having = facts.providers().filter((provider) => facts.lookup(provider, which) !== null);
+      if (having.length === 1) return showModel(facts, having[0]!, which);
+      const fix = having.length === 0 ? `Providers: ${facts.providers().join(', ')}. ${didYouMean(which, new Set(facts.providers().flatMap((provider) => facts.models(provider).map(({ model }) => model))), '')}`.trim() : `Say whose: ${having.map((provider) => `${provider}/${which}`).join(', ')}.`;
+      throw new SluiceError('SLUICE_CATALOG_MODEL', having.length === 0 ? `The catalog knows no provider or model ${which}.` : `${which} is a model of several providers.`, { where: facts.version, fix });
     }
     process.stdout.write(`${models.map((entry) => entry.model).join('\n')}\n`);
     return;
   }
-  const entry = facts.lookup(which.slice(0, slash), which.slice(slash + 1));
-  if (entry === null) throw new SluiceError('SLUICE_CATALOG_MODEL', `The catalog does not know ${which}.`, { where: facts.version });
+  showModel(facts, which.slice(0, slash), which.slice(slash + 1));
+}
+
+function showModel(facts: Catalog, provider: string, model: string): void {
+  const entry = facts.lookup(provider, model);
+  if (entry === null) throw new SluiceError('SLUICE_CATALOG_MODEL', `The catalog does not know ${provider}/${model}.`, { where: facts.version, fix: facts.models(provider).length === 0 ? `Providers: ${facts.providers().join(', ')}.` : didYouMean(model, facts.models(provider).map((known) => known.model), `See \`sluice catalog show ${provider}\`.`) });
   process.stdout.write(`${JSON.stringify(entry, null, 2)}\n`);
 }
 

@@ -42,7 +42,7 @@ interface Found {
 async function inCluster({ context, namespace, release }: StatusFlags): Promise<Found> {
   // The client library takes half a second: it is loaded where it is used.
   const [{ findRelease }, { loadKubeConfig }] = await Promise.all([import('../kubernetes/release.ts'), import('../kubernetes/client.ts')]);
-  const config = loadKubeConfig(context);
+  const config = orAddresses(() => loadKubeConfig(context));
   const named = config.getCurrentContext();
   const found = await findRelease(config, namespace ?? config.getContextObject(named)?.namespace ?? 'default', release ?? null);
   return {
@@ -50,6 +50,16 @@ async function inCluster({ context, namespace, release }: StatusFlags): Promise<
     wanted: found.wanted,
     replicas: await Promise.all(found.pods.map(({ name, ready, ask }) => replicaStatus(name, ready, (path) => withinTime(ask(path))))),
   };
+}
+
+/** Without a cluster, addresses will do. */
+function orAddresses<T>(load: () => T): T {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    throw new SluiceError(error.code, error.message, { fix: `${error.fix} Without a cluster name addresses, such as --admin 127.0.0.1:9901.`, cause: error });
+  }
 }
 
 async function atAddresses(addresses: readonly string[], { context, namespace, release }: StatusFlags): Promise<Found> {

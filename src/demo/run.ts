@@ -120,7 +120,7 @@ function whereToLook(stack: Stack, id: string): string {
 Where to look next
   page        ${stack.adminUrl}/
   metrics     curl -s ${stack.adminUrl}/metrics | grep llm_proxy_
-  decisions   curl -s ${stack.adminUrl}/decisions?limit=5
+  decisions   curl -s '${stack.adminUrl}/decisions?limit=5'
   savings     bin/sluice savings --ledger ${stack.ledgerFile} --window 1h --by model
   explain     bin/sluice explain ${id} --admin ${stack.adminUrl}
   policy      ${stack.policyFolder}/policy.yaml (edits are live within a second)

@@ -16,7 +16,9 @@ export function loadKubeConfig(context?: string): KubeConfig {
   } catch (error) {
     throw new SluiceError('SLUICE_KUBERNETES', sentence(error), { cause: error });
   }
-  if (config.getCurrentCluster() === null) throw new SluiceError('SLUICE_KUBERNETES', 'no cluster is configured.');
+  // Where there is nothing to load, the library makes up a cluster on this machine.
+  const cluster = config.getCurrentCluster();
+  if (cluster === null || (cluster.name === 'cluster' && cluster.server === 'http://localhost:8080')) throw new SluiceError('SLUICE_KUBERNETES', 'no cluster is configured.');
   return config;
 }
 
