@@ -140,6 +140,15 @@ describe('a backend that is asked for each workspace and provider', () => {
     expect(backend.calls.map(({ path }) => path).sort()).toEqual(['/a b/openai', '/none/openai', '/red/openai']);
   });
 
+  test('asks for no workspace whose name would lead elsewhere, and fails at none', async () => {
+    backend.documents.set('/openai', routed('gpt-small'));
+    const store = open();
+    for (const workspace of ['.', '..', 'a\ud83d', '']) expect(candidates(store, workspace)).toEqual(['gpt-large']);
+    candidates(store, 'red');
+    await expect.poll(() => backend.calls.map(({ path }) => path), soon).toEqual(['/red/openai']);
+    for (const workspace of ['.', '..', 'a\ud83d', '']) expect(candidates(store, workspace)).toEqual(['gpt-large']);
+  });
+
   test('takes an edit at the first request after its time, and goes back to the base when there is none any more', async () => {
     backend.documents.set('/red/openai', routed('gpt-small'));
     const store = open(1_000);

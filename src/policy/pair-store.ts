@@ -103,7 +103,7 @@ export class PairPolicyStore extends PolicyFeed {
     let pair = this.#pairs.get(key);
     if (pair === undefined) {
       // Callers name workspaces: those that were asked for first keep their place.
-      if (this.#pairs.size >= limits.policyPairs || workspace === '') return;
+      if (this.#pairs.size >= limits.policyPairs || !nameable(workspace)) return;
       const fill: Readonly<Record<string, string>> = { workspace: encodeURIComponent(workspace), provider: encodeURIComponent(provider) };
       const url = this.#options.url.replace(/\{(workspace|provider)\}/g, (_, name: string) => fill[name] ?? '');
       pair = { workspace, provider, document: new HttpDocument(url, this.#options), text: null, section: null, problems: [], due: 0, asking: false };
@@ -176,6 +176,11 @@ export class PairPolicyStore extends PolicyFeed {
       this.publish(this.#generation());
     }, gatherMs);
   }
+}
+
+/** In a URL `.` and `..` lead to other folders, however they are encoded, and half a character cannot be encoded at all. */
+function nameable(workspace: string): boolean {
+  return !['', '.', '..'].includes(workspace) && workspace.isWellFormed();
 }
 
 function keyOf(workspace: string, provider: string): string {
