@@ -55,11 +55,11 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
   return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems: shown(problems, sorted) };
 }
 
-/** Problems as people read them: from the top of each file down, without those that another one explains, and without secrets. */
+/** Problems as people read them: line by line, without those that another one explains, and without secrets. */
 function shown(problems: readonly Problem[], files: readonly PolicyFile[]): readonly Problem[] {
   const place = new Map(files.map(({ name }, at) => [name, at]));
   const kept = problems.filter((problem) => problem.code !== 'no-candidates' || !problems.some((other) => explains(other, problem)));
-  const inOrder = [...kept].sort((a, b) => (place.get(a.file) ?? 0) - (place.get(b.file) ?? 0) || a.line - b.line || a.column - b.column);
+  const inOrder = [...kept].sort((a, b) => (place.get(a.file) ?? 0) - (place.get(b.file) ?? 0) || a.line - b.line);
   return withoutSecrets(inOrder, files);
 }
 
