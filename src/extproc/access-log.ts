@@ -1,4 +1,4 @@
-import { decodeStruct, metadataNamespace } from './codec.ts';
+import { metadataNamespace } from './codec.ts';
 import type { CollectedAnswer, LoggedExchange, ReportedUsage } from './types.ts';
 import { WireReader } from './wire.ts';
 
@@ -16,7 +16,7 @@ const cutByOther: ReadonlySet<number> = new Set([3, 4, 5, 7, 17, 20, 23, 24]);
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * The HTTP entries of one StreamAccessLogsMessage that carry `sluice` metadata; others are left out. Bytes are views of `bytes`. Throws WireError on
+ * The HTTP entries of one StreamAccessLogsMessage that carry a decision's id in `sluice` metadata; others are left out. Bytes are views of `bytes`. Throws WireError on
  * malformed ones.
  */
 export function decodeAccessLog(bytes: Buffer): LoggedExchange[] {
@@ -31,19 +31,22 @@ export function decodeAccessLog(bytes: Buffer): LoggedExchange[] {
   return found;
 }
 
-interface Draft extends Omit<Mutable<LoggedExchange>, 'metadata'> {
-  metadata: Readonly<Record<string, unknown>> | null;
+interface Draft extends Omit<Mutable<LoggedExchange>, 'id'> {
+  id: string | null;
 }
 
 function decodeEntry(entry: WireReader): LoggedExchange | null {
-  const draft: Draft = { metadata: null, status: 0, cutBy: null, contentType: '', contentEncoding: '', startedAt: 0, firstByteMs: null, totalMs: null, collected: null, usage: null };
+  const draft: Draft = { id: null, status: 0, cutBy: null, contentType: '', contentEncoding: '', startedAt: 0, firstByteMs: null, totalMs: null, collected: null, usage: null };
   while (entry.next()) {
     if (entry.field === 1) decodeCommon(entry.message(), draft);
     else if (entry.field === 4) decodeResponse(entry.message(), draft);
     else entry.skip();
   }
-  const { metadata } = draft;
-  return metadata === null ? null : { ...draft, metadata };
+  return hasId(draft) ? draft : null;
+}
+
+function hasId(draft: Draft): draft is Draft & { readonly id: string } {
+  return draft.id !== null;
 }
 
 function decodeCommon(common: WireReader, draft: Draft): void {
@@ -104,9 +107,36 @@ function decodeMetadata(metadata: WireReader, draft: Draft): void {
     if (value === null) continue;
     if (typed) {
       if (key === usageNamespace) for (const message of fieldsOf(value, 2)) draft.usage = decodeUsage(message);
-    } else if (key === metadataNamespace) draft.metadata = decodeStruct(value, 0);
+    } else if (key === metadataNamespace) draft.id = decodeId(value);
     else if (key === collectedNamespace) draft.collected = decodeCollected(value);
   }
+}
+
+const idKey: Buffer = Buffer.from('id');
+
+/** The string `id` of a Struct; what else is in it is for others. */
+function decodeId(struct: WireReader): string | null {
+  for (const entry of fieldsOf(struct, 1)) {
+    let found = false;
+    let value: WireReader | null = null;
+    while (entry.next()) {
+      if (entry.field === 1) found = entry.is(idKey);
+      else if (entry.field === 2) value = entry.message();
+      else entry.skip();
+    }
+    if (found && value !== null) return decodeString(value);
+  }
+  return null;
+}
+
+/** The string of a google.protobuf.Value; null: it is none. */
+function decodeString(value: WireReader): string | null {
+  let text: string | null = null;
+  while (value.next()) {
+    if (value.field === 3) text = value.string();
+    else value.skip();
+  }
+  return text;
 }
 
 function mapEntry(entry: WireReader): { readonly key: string; readonly value: WireReader | null } {

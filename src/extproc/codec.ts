@@ -156,8 +156,7 @@ export function decodeMetadata(reader: WireReader): Record<string, unknown> | nu
   return found;
 }
 
-/** A google.protobuf.Struct as plain values; lists are null. `depth`: how deep it stands in another. Throws WireError. */
-export function decodeStruct(reader: WireReader, depth: number): Record<string, unknown> {
+function decodeStruct(reader: WireReader, depth: number): Record<string, unknown> {
   const result: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   while (reader.next()) {
     if (reader.field !== 1) {

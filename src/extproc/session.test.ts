@@ -33,8 +33,8 @@ class NotingGateway implements Gateway {
     );
   }
 
-  logged({ metadata }: LoggedExchange): void {
-    this.notes.push(`logged ${String(metadata['id'])}`);
+  logged({ id }: LoggedExchange): void {
+    this.notes.push(`logged ${id}`);
   }
 
   responseHeaders(_headers: unknown, metadata: Readonly<Record<string, unknown>> | null): ResponsePlan {

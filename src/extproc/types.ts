@@ -134,8 +134,8 @@ export interface CollectedAnswer {
 
 /** One entry of Envoy's access log. Times in ms since the request came to Envoy; null: Envoy does not say. */
 export interface LoggedExchange {
-  /** What the request side left. */
-  readonly metadata: Readonly<Record<string, unknown>>;
+  /** The decision's, as the request side left it. */
+  readonly id: string;
   /** 0: no response headers. */
   readonly status: number;
   /** Who ended it before its time. */

@@ -76,6 +76,13 @@ export class WireReader {
     return this.#bytes.toString('utf8', at, at + length);
   }
 
+  /** Whether the bytes of a length-delimited field are these; none of them is copied. */
+  is(expected: Buffer): boolean {
+    const length = this.#length();
+    const at = this.#take(length);
+    return length === expected.length && this.#bytes.compare(expected, 0, length, at, at + length) === 0;
+  }
+
   /** A reader over an embedded message. */
   message(): WireReader {
     const length = this.#length();

@@ -157,8 +157,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   logged(entry: LoggedExchange): void {
-    const id = entry.metadata['id'];
-    if (typeof id !== 'string') return;
+    const { id } = entry;
     const open = this.#logged.take(id) ?? (entry.status === 0 ? this.#pending.take(id) : undefined);
     if (open === undefined) return;
     try {
