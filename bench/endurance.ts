@@ -27,14 +27,21 @@ const results: DrillResult[] = [];
 for (const drill of drills.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
   const say = (line: string): void => void process.stderr.write(`· ${drill.name}: ${line}\n`);
   say('begins');
-  results.push(await drill.run({ seconds: values.seconds === undefined ? null : Number(values.seconds), scale: Number(values.scale), say }));
+  const result = await drill.run({ seconds: values.seconds === undefined ? null : Number(values.seconds), scale: Number(values.scale), say }).catch((error: unknown) => broken(drill.name, error));
+  results.push(result);
+  process.stdout.write(`${markdown(result)}\n`);
 }
 
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Linux ${release()}, Node ${process.version}, ${new Date().toISOString().slice(0, 16)}, load average ${loadavg()[2]!.toFixed(1)}`;
 const failed = results.flatMap(({ checks }) => checks).filter(({ ok }) => !ok).length;
-process.stdout.write(`${machine}\n\n${results.map(markdown).join('\n')}\n${failed === 0 ? 'All that was checked holds.' : `${failed} of what was checked does not hold.`}\n`);
+process.stdout.write(`${machine}\n${failed === 0 ? 'All that was checked holds.' : `${failed} of what was checked does not hold.`}\n`);
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, results }, null, 1)}\n`);
 process.exit(failed === 0 ? 0 : 1);
+
+/** A drill that could not be carried out is one that does not hold. */
+function broken(name: string, error: unknown): DrillResult {
+  return { name, did: 'It could not be carried out', checks: [{ what: 'the drill', seen: error instanceof Error ? error.message.replaceAll(/\s+/g, ' ') : String(error), rule: 'runs', ok: false, timing: false }], facts: {}, skipped: null };
+}
 
 function markdown({ name, did, checks, facts, skipped }: DrillResult): string {
   if (skipped !== null) return `### ${name}\n\nNot run: ${skipped}.\n`;

@@ -12,9 +12,9 @@ export const edits: Drill = {
   async run({ scale, say }) {
     const many = Math.max(50, Math.round(10_000 * scale));
     const findings = new Findings();
-    // A small cache is full before memory is looked at.
+    // A small cache is full before memory is looked at, and what is remembered of each request is little.
     const rig = await Rig.start({ serve: ['--cache-memory', '4'] });
-    const traffic = new Traffic({ url: rig.stack.url, rate: 100, repeatEvery: 0 }).start();
+    const traffic = new Traffic({ url: rig.stack.url, rate: 25, repeatEvery: 0 }).start();
     try {
       await sleep(1_000);
       const samples: { readonly mb: number; readonly fds: number }[] = [];
@@ -46,9 +46,9 @@ export const edits: Drill = {
       findings.timing('undecided requests', String(all.undecided), '0', all.undecided === 0);
       findings.check('the last edit decides', won === null ? 'no' : `yes, ${after.filter(({ model }) => model !== wanted).length} of ${after.length} afterwards by another`, 'yes, 0', won !== null && after.every(({ model }) => model === wanted));
       findings.check('refused edits', refused, '0', refused === 0);
-      findings.timing('memory of Sluice, second and last fifth, MB', `${mean(early, 'mb').toFixed(0)} → ${mean(late, 'mb').toFixed(0)}`, 'at most 5% more', mean(late, 'mb') <= 1.05 * mean(early, 'mb'));
+      findings.timing('memory of Sluice, second and last fifth, MB', `${mean(early, 'mb').toFixed(0)} → ${mean(late, 'mb').toFixed(0)}`, 'at most 10% more', mean(late, 'mb') <= 1.1 * mean(early, 'mb'));
       findings.timing('open descriptors', `${mean(early, 'fds').toFixed(1)} → ${mean(late, 'fds').toFixed(1)}`, 'at most 1 more', mean(late, 'fds') <= mean(early, 'fds') + 1);
-      return findings.result(this.name, `${many} edits of the policy at 100/s, in bursts of ${burst}`);
+      return findings.result(this.name, `${many} edits of the policy in bursts of ${burst}, at 25 requests/s`);
     } finally {
       await traffic.stop();
       await rig.stop();

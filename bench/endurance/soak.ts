@@ -22,7 +22,7 @@ export const soak: Drill = {
       const begun = performance.now();
       const samples: { readonly sluice: number; readonly envoy: number; readonly fds: number }[] = [];
       for (let second = 1; second <= seconds; second++) {
-        await sleep(begun + second * 1_000 - performance.now());
+        await sleep(Math.max(0, begun + second * 1_000 - performance.now()));
         const sluice = rig.sluice();
         samples.push({ sluice: sluice.mb, envoy: rig.envoy().mb, fds: sluice.fds });
         if (second % 60 === 0) say(`${second} s: ${traffic.sent} sent, Sluice ${sluice.mb.toFixed(0)} MB, ${sluice.fds} descriptors`);
@@ -41,12 +41,15 @@ export const soak: Drill = {
       const first = sum(traffic.between(begun, begun + minute));
       const last = sum(traffic.between(begun + seconds * 1_000 - minute));
       const [sluice, envoy, fds] = [grown((sample) => sample.sluice), grown((sample) => sample.envoy), grown((sample) => sample.fds)];
+      const unseen = await rig.metric('llm_proxy_pending_exchanges');
       const held = await rig.ledger();
       const ids = traffic.seen.flatMap(({ id }) => (id === null ? [] : [id]));
       findings.fact('capacity, requests/s', most.toFixed(0));
       findings.fact('rate, requests/s', rate);
       findings.fact('p50 ms, first and last minute', `${first.p50.toFixed(1)}, ${last.p50.toFixed(1)}`);
       findings.fact('undecided', all.undecided);
+      findings.fact('slowest answer, ms', all.slowest.toFixed(0));
+      findings.fact('decided requests whose answer was not seen', unseen);
       findings.check('failed requests', `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`, '0', all.failed === 0);
       findings.check('decided requests without a record, and records in all', `${ids.filter((id) => !held.times.has(id)).length}, ${held.times.size}`, '0', ids.every((id) => held.times.has(id)));
       findings.timing('memory of Sluice after warm-up, MB', sluice.text, 'at most 5% more', sluice.ratio <= 1.05);
