@@ -33,4 +33,16 @@ describe('the documentation', () => {
     const indexed = new Set(['docs/README.md', 'docs/runbooks/README.md', 'docs/adr/README.md'].flatMap((index) => linksOf(index).map((link) => relative(root, join(root, dirname(index), link)))));
     expect(all.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md' && !indexed.has(page))).toEqual([]);
   });
+
+  it('quotes in its runbooks what the log does say', () => {
+    const sources = (folder: string): string => readdirSync(join(root, folder), { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts')).map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8')).join('\n');
+    const code = sources('src');
+    const quoted = pages('docs/runbooks').flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/^- The log[^\n]*/gm)].flatMap(([line]) =>
+        [...line.matchAll(/`([^`]+)`/g)].map(([, text]) => ({ page, text: /"msg":"([^"]+)"/.exec(text!)?.[1] ?? /startswith\("([^"]+)"\)/.exec(text!)?.[1] ?? text! })),
+      ),
+    );
+    expect(quoted.length).toBeGreaterThan(4);
+    expect(quoted.filter(({ text }) => !code.includes(text))).toEqual([]);
+  });
 });
