@@ -69,7 +69,7 @@ describe('the rendered bootstrap', () => {
     }
     expect(clusters.length).toBeGreaterThan(1);
     expect(limits.grpcStreams).toBeGreaterThanOrEqual(streamsOfRequest * limits.envoyRequests);
-    expect(JSON.stringify(clusters)).toContain(`"max_concurrent_streams":${limits.grpcStreams}`);
+    expect(JSON.stringify(clusters)).toContain(`"max_concurrent_streams":${limits.grpcStreams},"max_outbound_control_frames":${limits.grpcStreams}`);
   });
 
   it('waits for Sluice longer than Sluice lets its event loop be late', () => {

@@ -254,11 +254,17 @@ function upstreamFilters(provider: Provider, role: FilterRole, sluice: string): 
   return signing.length === 0 ? {} : { typed_extension_protocol_options: signedOnly(signing) };
 }
 
+/**
+ * Envoy resets a stream for each request, and takes more than 1,000 resets that wait for a peer to read for an attack: a Sluice that stands still for
+ * seconds would lose its connection with every request on it.
+ */
+const patientQueues = { max_outbound_control_frames: limits.grpcStreams, max_outbound_frames: 4 * limits.grpcStreams } as const;
+
 function http2(): Json {
   return {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
       '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
-      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: limits.grpcStreams, initial_stream_window_size: 4 * 1024 * 1024, initial_connection_window_size: 64 * 1024 * 1024 } },
+      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: limits.grpcStreams, ...patientQueues, initial_stream_window_size: 4 * 1024 * 1024, initial_connection_window_size: 64 * 1024 * 1024 } },
     },
   };
 }
