@@ -83,6 +83,11 @@ sections:
     expect(execFileSync(envoy!, ['--mode', 'validate', '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] }).toString()).toContain('OK');
   });
 
+  it('has no message without a type, for which istiod drops a whole patch', () => {
+    expect(untyped({ config: {} }, 'patch')).toEqual(['patch.config']);
+    for (const args of [[], ['--attach', 'egress-gateway', '--namespace', 'istio-system']]) expect(render(...args).filter(({ kind }) => kind === 'EnvoyFilter').flatMap(({ spec }) => untyped(spec, 'spec'))).toEqual([]);
+  });
+
   it("routes an official SDK's call and records it", async () => {
     const { data, response } = await ask('any');
     expect([data.model, response.headers.get('x-sluice-model'), response.headers.get('x-sluice-tier')]).toEqual(['gpt-4.1-nano', 'gpt-4.1-nano', 'simple']);
@@ -141,3 +146,13 @@ sections:
     expect(data.model).toBe('gpt-4.1');
   });
 });
+
+/** Paths of messages that may be of any type and do not say of which. */
+function untyped(value: unknown, path: string): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, child]) => {
+    const any = ['config', 'typed_config'].includes(key) || path.endsWith('.typed_per_filter_config');
+    const named = typeof child === 'object' && child !== null && '@type' in child;
+    return [...(any && !named ? [`${path}.${key}`] : []), ...untyped(child, `${path}.${key}`)];
+  });
+}

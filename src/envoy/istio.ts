@@ -96,13 +96,31 @@ function numbered(provider: string, index: number): string {
   return `sluice-${provider}${index === 0 ? '' : `-${index}`}`;
 }
 
-/** The listener's filters in order. */
+/** The listener's filters that are off for other hosts, in order. */
 function filtersOf({ usage, failClosed }: IstioOptions): readonly { readonly name: string; readonly typed_config: Json }[] {
   return [
     ...answerFilters(usage),
     { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(failClosed) },
-    { name: 'envoy.filters.http.set_filter_state.sluice', typed_config: attemptStates() },
   ];
+}
+
+/**
+ * What switches a filter on that is off by default: settings of its own, that change nothing. Envoy's FilterConfig with an empty `config`
+ * would do for all of them, but istiod drops the whole patch that has a message without a type.
+ */
+function switchedOn({ typed_config }: { readonly typed_config: Json }): Json {
+  const http = 'type.googleapis.com/envoy.extensions.filters.http';
+  switch (typed_config['@type']) {
+    // The same matcher once more.
+    case 'type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher':
+      return { '@type': 'type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute', xds_matcher: typed_config['xds_matcher'] };
+    case `${http}.ext_proc.v3.ExternalProcessor`:
+      return { '@type': `${http}.ext_proc.v3.ExtProcPerRoute`, overrides: {} };
+    case `${http}.lua.v3.Lua`:
+      return { '@type': `${http}.lua.v3.LuaPerRoute` };
+    default:
+      return { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig', config: {} };
+  }
 }
 
 /** One for what all hosts share and one for each host: an object of them all would be too large to apply. */
@@ -133,6 +151,8 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
     }),
     // Off by default: other hosts on the same listener have nothing to do with them.
     ...filtersOf(options).map(({ name, typed_config }) => patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name, disabled: true, typed_config })),
+    // Says what those left: nothing, where they are off.
+    patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name: 'envoy.filters.http.set_filter_state.sluice', typed_config: attemptStates() }),
   ];
 }
 
@@ -142,7 +162,7 @@ function hostPatches(provider: Provider, host: string, context: string, options:
   return [
     patch('VIRTUAL_HOST', match, 'MERGE', {
       ...hostSettings(options.usage),
-      typed_per_filter_config: Object.fromEntries(filtersOf(options).map(({ name }) => [name, { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig', config: {} }])),
+      typed_per_filter_config: Object.fromEntries(filtersOf(options).map((filter) => [filter.name, switchedOn(filter)])),
     }),
     // Each goes before those that are there: the last one is the first to be looked at.
     ...routes.reverse().map((value) => patch('HTTP_ROUTE', match, 'INSERT_FIRST', value)),

@@ -11,11 +11,12 @@ import { deployFiles } from '../../src/envoy/deploy.ts';
 import { fetchVia } from '../support/fetch-as.ts';
 import { ScriptedProvider, status, well } from '../support/scripted-provider.ts';
 import { ServedSluice } from '../support/serve.ts';
+import { istiodTests } from './mesh/istiod.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { definitionsOf, noDefinitions } from './support/definitions.ts';
 import { EnvoyGateway, namespaces } from './support/envoy-gateway.ts';
 import { runCli } from './support/cli.ts';
-import { missing } from './support/tools.ts';
+import { findTool, missing } from './support/tools.ts';
 
 const noNamespaces = namespaces() ? '' : ' (skipped: no network namespaces here)';
 const files = await deployFiles();
@@ -41,6 +42,8 @@ describe.skipIf(absent !== '')(`a real API server with Istio's and Envoy Gateway
   });
 
   gatewayTests(() => cluster);
+  // Nobody builds it for the tests; where it is at hand it is tried.
+  if (findTool('pilot-discovery') !== null) istiodTests(() => cluster);
 });
 
 function gatewayTests(shared: () => TestCluster): void {

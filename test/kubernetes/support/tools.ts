@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, rmdirSync } from 'node:fs
 import { delimiter, join } from 'node:path';
 
 /** Tools that the Kubernetes tests run. `testkube` is etcd and all of Kubernetes in one binary. */
-export type Tool = 'testkube' | 'helm' | 'envoy-gateway' | 'containerd' | 'containerd-shim-runc-v2' | 'ctr' | 'coredns' | 'pause.tar' | 'runc' | 'nft' | 'iptables' | 'ip' | 'unshare' | 'nsenter';
+export type Tool = 'testkube' | 'helm' | 'envoy-gateway' | 'pilot-discovery' | 'containerd' | 'containerd-shim-runc-v2' | 'ctr' | 'coredns' | 'pause.tar' | 'runc' | 'nft' | 'iptables' | 'ip' | 'unshare' | 'nsenter';
 
 /** Path of a tool in `$SLUICE_TEST_TOOLS` or on PATH; null when it is in neither. */
 export function findTool(tool: Tool): string | null {
