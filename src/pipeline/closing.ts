@@ -20,6 +20,9 @@ export interface ClosingServices {
   readonly sessions: Sessions | null;
 }
 
+/** Records that are written in one turn of the event loop, each in less than 0.1 ms. */
+const recordsATurn = 4;
+
 /** Ends exchanges: grades them, writes their record, and settles what budgets, cache and conversation hold for them. */
 export class Closing {
   readonly #services: ClosingServices;
@@ -67,14 +70,20 @@ export class Closing {
 
   /** Once what waits in the same read has its answer: nobody need wait for a record. */
   soon(open: OpenExchange, ending: Ending): void {
-    if (this.#answered.length === 0) setImmediate(() => this.flush());
+    if (this.#answered.length === 0) setImmediate(() => this.#turn());
     this.#answered.push([open, ending]);
     if (this.#answered.length >= limits.unrecorded) this.flush();
   }
 
-  /** Writes the records of what waits for its turn. */
-  flush(): void {
-    for (const [open, ending] of this.#answered.splice(0)) {
+  /** Envoy's log tells of many exchanges at once: requests that come meanwhile do not wait for the records of all of them. */
+  #turn(): void {
+    this.flush(recordsATurn);
+    if (this.#answered.length > 0) setImmediate(() => this.#turn());
+  }
+
+  /** Writes the records of what waits, or of the first of them. */
+  flush(most = Infinity): void {
+    for (const [open, ending] of this.#answered.splice(0, most)) {
       try {
         this.now(open, ending);
       } catch (error) {
