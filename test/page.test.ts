@@ -215,7 +215,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(new Set(await page.locator('#decisions .workspace').allTextContents())).toEqual(new Set(['research']));
     await page.locator('#where').fill('colour=red');
     await page.keyboard.press('Enter');
-    await until(page, `document.getElementById('live-note').textContent.includes('"colour=red" is no condition')`);
+    await until(page, `document.getElementById('live-note').textContent.includes('"colour=red": there is no field colour')`);
     // The browser itself writes down that the server said 400.
     expect(complaints.filter((complaint) => !complaint.includes('400'))).toEqual([]);
     await page.context().close();
