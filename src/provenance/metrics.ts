@@ -100,15 +100,8 @@ export class Metrics implements RecordSink, GradeSink {
     this.#gauge(metricTable.policyGeneration, () => options.policy().number);
     this.#gauge(metricTable.policyLoaded, () => options.policy().loadedAt / 1000);
     this.#gauge(metricTable.policyRefused, () => (options.refused() ? 1 : 0));
-    const cooling: Gauge = new Gauge({
-      name: metricTable.cooling.name,
-      help: metricTable.cooling.help,
-      labelNames: [...metricTable.cooling.labels],
-      registers: [this.registry],
-      collect: () => {
-        cooling.reset();
-        for (const { target, state } of this.#cooling()) cooling.labels(this.#labels.provider(target.provider), this.#labels.target(target.provider, target.model)).set(state === 'cooling' ? 1 : 0.5);
-      },
+    this.#labelled(metricTable.cooling, (gauge) => {
+      for (const { target, state } of this.#cooling()) gauge.labels(this.#labels.provider(target.provider), this.#labels.target(target.provider, target.model)).set(state === 'cooling' ? 1 : 0.5);
     });
     this.#info(metricTable.catalog, () => [options.policy().catalog.version, options.policy().catalog.date]);
     this.#info(metricTable.build, () => [options.version, process.version]);
@@ -121,16 +114,9 @@ export class Metrics implements RecordSink, GradeSink {
 
   /** The policy's ConfigMaps, read at each scrape. */
   watchPolicySources(source: Pick<LivePolicyStore, 'sources'>): void {
-    const spec = metricTable.policyConfigMaps;
-    const gauge: Gauge = new Gauge({
-      name: spec.name,
-      help: spec.help,
-      labelNames: [...spec.labels],
-      registers: [this.registry],
-      collect: () => {
-        const states = source.sources().map(({ state }) => state);
-        for (const state of ['in-force', 'last-good', 'left-out'] as const) gauge.labels(state).set(states.filter((each) => each === state).length);
-      },
+    this.#labelled(metricTable.policyConfigMaps, (gauge) => {
+      const states = source.sources().map(({ state }) => state);
+      for (const state of ['in-force', 'last-good', 'left-out'] as const) gauge.labels(state).set(states.filter((each) => each === state).length);
     });
   }
 
@@ -167,16 +153,8 @@ export class Metrics implements RecordSink, GradeSink {
   /** Where the new policy's share and the evidence of running comparisons (0 to 1, 1: an alarm) are read at each scrape. */
   watchTrials(share: () => number, evidence: () => readonly { readonly experiment: string; readonly metric: string; readonly level: number }[]): void {
     this.#gauge(metricTable.rolloutShare, share);
-    const spec = metricTable.experimentEvidence;
-    const gauge: Gauge = new Gauge({
-      name: spec.name,
-      help: spec.help,
-      labelNames: [...spec.labels],
-      registers: [this.registry],
-      collect: () => {
-        gauge.reset();
-        for (const { experiment, metric, level } of evidence()) gauge.labels(experiment, metric).set(level);
-      },
+    this.#labelled(metricTable.experimentEvidence, (gauge) => {
+      for (const { experiment, metric, level } of evidence()) gauge.labels(experiment, metric).set(level);
     });
   }
 
@@ -256,15 +234,8 @@ export class Metrics implements RecordSink, GradeSink {
       [metricTable.budgetCounters, ({ counters }) => counters],
     ];
     for (const [spec, read] of columns) {
-      const gauge: Gauge = new Gauge({
-        name: spec.name,
-        help: spec.help,
-        labelNames: [...spec.labels],
-        registers: [this.registry],
-        collect: () => {
-          gauge.reset();
-          for (const figure of figures()) gauge.labels(figure.budget).set(read(figure));
-        },
+      this.#labelled(spec, (gauge) => {
+        for (const figure of figures()) gauge.labels(figure.budget).set(read(figure));
       });
     }
   }
@@ -451,16 +422,21 @@ export class Metrics implements RecordSink, GradeSink {
     });
   }
 
-  #info(spec: MetricSpec, read: () => readonly string[]): void {
-    const gauge = new Gauge({
+  /** A gauge whose series are made anew at each scrape. */
+  #labelled(spec: MetricSpec, fill: (gauge: Gauge) => void): void {
+    const gauge: Gauge = new Gauge({
       name: spec.name,
       help: spec.help,
       labelNames: [...spec.labels],
       registers: [this.registry],
       collect: () => {
         gauge.reset();
-        gauge.labels(...read()).set(1);
+        fill(gauge);
       },
     });
+  }
+
+  #info(spec: MetricSpec, read: () => readonly string[]): void {
+    this.#labelled(spec, (gauge) => gauge.labels(...read()).set(1));
   }
 }
