@@ -10,7 +10,7 @@ import { cacheKey } from '../src/cache/key.ts';
 import { keyInputOf } from '../src/cache/testing/harness.ts';
 import { canonicalQuestion } from '../src/cache/semantic/canonical.ts';
 import { freePorts, Stack } from '../src/demo/stack.ts';
-import { requireEnvoy } from '../src/envoy/binary.ts';
+import { requireEnvoy } from '../src/attach/binary.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { chatBody, type LoadPlan, type LoadResult } from './load.ts';

@@ -1,6 +1,6 @@
 import { Ledger } from '../src/ledger/ledger.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
-import { uuidv7 } from '../src/provenance/id.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
+import { uuidv7 } from '../src/record/id.ts';
 
 /**
  * Writes records to a ledger as fast as it is told to until it is killed: `node bench/ledger-child.ts FILE RATE RECORD`. Prints

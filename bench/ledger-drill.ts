@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { openDatabase } from '../src/ledger/database.ts';
 import { verifyLedger, type VerifyResult } from '../src/ledger/verify.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 
 const child = fileURLToPath(new URL('./ledger-child.ts', import.meta.url));
 

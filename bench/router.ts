@@ -1,6 +1,6 @@
 import { classifyRequest } from '../src/classify/index.ts';
-import { defaultModelFile, readModel } from '../src/classify/learned/file.ts';
-import { textFeatures } from '../src/classify/learned/features.ts';
+import { defaultModelFile, readModel } from '../src/router/model/file.ts';
+import { textFeatures } from '../src/router/model/features.ts';
 import { exchangeOf } from '../test/support/exchange.ts';
 
 /** Times of one scoring by the default model, in µs on one thread. Usage: npm run bench:router */

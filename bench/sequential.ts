@@ -1,7 +1,7 @@
 import { Pairing } from '../src/experiments/pairing.ts';
 import { normalQuantile } from '../src/experiments/normal.ts';
 import { SequentialTest } from '../src/experiments/sequential.ts';
-import { seeded } from '../src/learn/random.ts';
+import { seeded } from '../src/router/training/random.ts';
 
 /**
  * Simulates the sequential test of experiments: how often it raises a false alarm when it is looked at after every request, and how often

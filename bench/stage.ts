@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { freePorts } from '../src/demo/stack.ts';
-import { requireEnvoy } from '../src/envoy/binary.ts';
-import { renderEnvoy } from '../src/envoy/render.ts';
+import { requireEnvoy } from '../src/attach/binary.ts';
+import { renderEnvoy } from '../src/attach/render.ts';
 import type { UsageMode } from '../src/extproc/types.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
 import { defaultPolicyFile } from '../src/policy/source.ts';
@@ -69,7 +69,7 @@ function configFor(variant: Variant, config: Config): Config {
 
 /** The renderer of Envoy's config in a checkout. */
 async function rendererOf(checkout: string): Promise<typeof renderEnvoy> {
-  const { renderEnvoy: render } = (await import(join(checkout, 'src/envoy/render.ts'))) as { readonly renderEnvoy: typeof renderEnvoy };
+  const { renderEnvoy: render } = (await import(join(checkout, 'src/attach/render.ts'))) as { readonly renderEnvoy: typeof renderEnvoy };
   return render;
 }
 

@@ -1,6 +1,6 @@
 /** Writes the manifests in deploy/ as `sluice render` prints them. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { deployFiles } from '../src/envoy/deploy.ts';
+import { deployFiles } from '../src/attach/deploy.ts';
 
 for (const [path, text] of await deployFiles()) {
   const file = new URL(`../${path}`, import.meta.url);

@@ -1,4 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { errorsPage } from '../src/errors-page.ts';
+import { errorsPage } from '../src/lib/errors-page.ts';
 
 writeFileSync(new URL('../docs/errors.md', import.meta.url), errorsPage());

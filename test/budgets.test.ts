@@ -10,7 +10,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { userHash } from '../src/budgets/user.ts';
 import { Stack } from '../src/demo/stack.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 import { redisBinary, TestRedis } from './support/redis.ts';
 import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';

@@ -6,7 +6,7 @@ import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 import { resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
 
 /** A cache and a fallback chain at once: the app's own provider is down, and the answer is translated from another one's. */

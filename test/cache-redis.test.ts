@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ResponseCache, type CacheQuery, type Lookup } from '../src/cache/cache.ts';
 import { decodeEntry, encodeEntry } from '../src/cache/redis/codec.ts';
-import { redisClient } from '../src/redis/connect.ts';
+import { redisClient } from '../src/lib/redis/connect.ts';
 import { openRedis } from '../src/cache/redis/index.ts';
 import type { BackendProblem } from '../src/cache/remote.ts';
 import { answer, queryOf, type Pairs } from '../src/cache/testing/harness.ts';

@@ -6,7 +6,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 import { OtlpReceiver } from './support/otlp-receiver.ts';
 import { ScriptedProvider, type Behaviour } from './support/scripted-provider.ts';
 

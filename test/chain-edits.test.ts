@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../src/demo/stack.ts';
-import { findEnvoy } from '../src/envoy/binary.ts';
+import { findEnvoy } from '../src/attach/binary.ts';
 import { ScriptedProvider, type Behaviour } from './support/scripted-provider.ts';
 
 const envoy = await findEnvoy();

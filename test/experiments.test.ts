@@ -10,7 +10,7 @@ import { loadCatalog } from '../src/catalog/index.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { RolloutStatus } from '../src/experiments/rollout.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 import { ScriptedProvider, status, well, type Got } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
 

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { Stack } from '../src/demo/stack.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
-import type { Grade } from '../src/feedback/types.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { Grade } from '../src/grades/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 import { says, ScriptedProvider, well } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
 

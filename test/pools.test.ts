@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 import { ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
 

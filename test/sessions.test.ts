@@ -6,7 +6,7 @@ import { loadCatalog } from '../src/catalog/index.ts';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 import { sessionHeaders } from '../src/sessions/key.ts';
 import { recordOf as recordAt } from './support/record.ts';
 

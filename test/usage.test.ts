@@ -4,7 +4,7 @@ import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
-import type { ExchangeRecord } from '../src/provenance/types.ts';
+import type { ExchangeRecord } from '../src/record/types.ts';
 import { events, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
 
 const modes = ['observe', 'collect', 'protocol-manager'] as const;

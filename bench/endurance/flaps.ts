@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { discovery } from '../../src/envoy/render.ts';
+import { discovery } from '../../src/attach/render.ts';
 import { TinyDns } from './dns.ts';
 import { Rig } from './rig.ts';
 import { sum, Traffic } from './traffic.ts';

@@ -1,4 +1,4 @@
-import { limits } from '../../src/limits.ts';
+import { limits } from '../../src/lib/limits.ts';
 import { Rig } from './rig.ts';
 import { capacity, sum, Traffic } from './traffic.ts';
 import { Findings, sleep, until, type Drill } from './types.ts';

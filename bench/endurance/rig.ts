@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { Stack, type StackOptions } from '../../src/demo/stack.ts';
 import { openDatabase } from '../../src/ledger/database.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
-import { limits } from '../../src/limits.ts';
+import { limits } from '../../src/lib/limits.ts';
 import { redisBinary, TestRedis } from '../../test/support/redis.ts';
 import { memoryOf } from '../processes.ts';
 import { until } from './types.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { freePorts, Stack } from '../../src/demo/stack.ts';
 import { fallbackTriggers } from '../../src/policy/types.ts';
-import type { ExchangeRecord } from '../../src/provenance/types.ts';
+import type { ExchangeRecord } from '../../src/record/types.ts';
 import { type Behaviour, type Got, ScriptedProvider, status, well } from '../../test/support/scripted-provider.ts';
 import { apps } from './apps.ts';
 import { cases, type Case } from './cases.ts';

@@ -1,8 +1,8 @@
-import type { Grade } from '../feedback/types.ts';
+import type { Grade } from '../grades/types.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { parseWhere, parseWindow } from '../ledger/query.ts';
-import { limits } from '../limits.ts';
-import type { RecentRecords } from '../provenance/recent.ts';
+import { limits } from '../lib/limits.ts';
+import type { RecentRecords } from '../record/recent.ts';
 import { explainRecord } from '../route/explain.ts';
 import { failure, json, type Answer } from './answer.ts';
 

@@ -1,4 +1,4 @@
-import { OnlineLearner } from '../online/learner.ts';
+import { OnlineLearner } from '../router/online/learner.ts';
 import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,11 +8,11 @@ import { MemoryBudgetStore } from '../budgets/memory.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
-import { Credentials } from '../pipeline/credentials.ts';
+import { Credentials } from '../exchange/credentials.ts';
 import { PolicyHistory } from '../policy/history.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
-import { Metrics } from '../provenance/metrics.ts';
-import { RecentRecords } from '../provenance/recent.ts';
+import { Metrics } from '../record/metrics.ts';
+import { RecentRecords } from '../record/recent.ts';
 import { createAdmin, type Admin } from './server.ts';
 import type { TryResult } from './try.ts';
 

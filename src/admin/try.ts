@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { HeaderMap } from '../extproc/types.ts';
-import { limits } from '../limits.ts';
-import type { Credentials } from '../pipeline/credentials.ts';
-import { dryRun } from '../pipeline/dry-run.ts';
-import type { PipelineOptions } from '../pipeline/gateway.ts';
+import { limits } from '../lib/limits.ts';
+import type { Credentials } from '../exchange/credentials.ts';
+import { dryRun } from '../exchange/dry-run.ts';
+import type { PipelineOptions } from '../exchange/gateway.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyGeneration, Problem } from '../policy/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { explainRecord } from '../route/explain.ts';
 
 const request = z.strictObject({

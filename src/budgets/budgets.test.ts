@@ -7,10 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { exchange, input, provider, record, verdict } from '../../test/support/decision.ts';
 import { compile, compiled, short } from '../../test/support/policy.ts';
 import { redisBinary, TestRedis } from '../../test/support/redis.ts';
-import { redisClient } from '../redis/connect.ts';
+import { redisClient } from '../lib/redis/connect.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
-import type { AttemptRecord } from '../provenance/types.ts';
+import type { AttemptRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
 import type { DecideInput } from '../route/types.ts';
 import { Budgets, type Admission, type BudgetEvent, type Reservation } from './budgets.ts';

@@ -1,6 +1,6 @@
 import type { Tier } from '../classify/types.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import type { DecideInput, Decision } from '../route/types.ts';
 import { counterId, nano, nanoUsd, type Budget, type BudgetFacts, type BudgetKey, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type NanoUsd, type ReserveResult, type Settlement } from './types.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import type { MemoryBudgetStore, SavedCounter } from './memory.ts';
 
 /** Between two looks whether there is something to write, in ms. */

@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { BudgetStore, Charge, Counter, CounterState, Crossing, ReserveResult, Settlement } from './types.ts';
 
 interface Cell {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { BudgetEvent } from './budgets.ts';
 import { message, Notifier, slack } from './notify.ts';
 import { nano } from './types.ts';

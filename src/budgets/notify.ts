@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { BudgetEvent } from './budgets.ts';
 import { valuesOf } from './budgets.ts';
 import { nano, type Webhook } from './types.ts';

@@ -1,5 +1,5 @@
-import type { RedisTarget } from '../redis/connect.ts';
-import { SluiceError } from '../errors.ts';
+import type { RedisTarget } from '../lib/redis/connect.ts';
+import { SluiceError } from '../lib/errors.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Budgets } from './budgets.ts';
 import { BudgetFile } from './file.ts';
@@ -56,7 +56,7 @@ export async function openBudgets(settings: BudgetSettings, told: BudgetTold): P
 async function openStore({ file, required, redis }: BudgetSettings, told: BudgetTold): Promise<{ readonly store: BudgetStore; readonly file: BudgetFile | null }> {
   if (redis !== null) {
     // ioredis is loaded where it is used.
-    const [{ redisClient }, { RedisBudgetStore }] = await Promise.all([import('../redis/connect.ts'), import('./redis.ts')]);
+    const [{ redisClient }, { RedisBudgetStore }] = await Promise.all([import('../lib/redis/connect.ts'), import('./redis.ts')]);
     return { store: new RedisBudgetStore({ client: redisClient(redis), deadlineMs: redis.deadlineMs, onProblem: told.backendProblem }), file: null };
   }
   const store = new MemoryBudgetStore();

@@ -1,8 +1,8 @@
-import { Breaker } from '../redis/breaker.ts';
-import type { RedisClient } from '../redis/connect.ts';
-import { failed, inTime } from '../redis/in-time.ts';
-import { runScript, script, type Script } from '../redis/script.ts';
-import { limits } from '../limits.ts';
+import { Breaker } from '../lib/redis/breaker.ts';
+import type { RedisClient } from '../lib/redis/connect.ts';
+import { failed, inTime } from '../lib/redis/in-time.ts';
+import { runScript, script, type Script } from '../lib/redis/script.ts';
+import { limits } from '../lib/limits.ts';
 import { counterId, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type ReserveResult, type Settlement } from './types.ts';
 
 /** What went wrong with the Redis behind the budgets. Closed list: a metric label. */

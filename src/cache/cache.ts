@@ -1,11 +1,11 @@
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { CacheControls } from './controls.ts';
 import { Fill, type FillEnding, type FillOwner, type FillRequest, type StoreResult } from './fill.ts';
 import { Flight } from './flight.ts';
 import { MemoryStore, type MemoryStats } from './memory.ts';
 import { Outages } from './outages.ts';
 import type { RemoteAnswer, RemoteStore } from './remote.ts';
-import { renderAnswer, type Rendered } from './replay/index.ts';
+import { renderAnswer, type Rendered } from '../apis/common/replay.ts';
 import type { CacheEntry, PurgeFilter, WantedForm } from './types.ts';
 
 export interface CacheQuery extends FillRequest {

@@ -1,5 +1,5 @@
 import type { HeaderMap } from '../extproc/types.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 
 /** What a caller asks of the cache, by `cache-control` (RFC 9111) and `x-sluice-cache`. */
 export interface CacheControls {

@@ -1,5 +1,5 @@
-import type { ApiName, Operation, Usage } from '../dialects/types.ts';
-import type { OutcomeKind } from '../provenance/types.ts';
+import type { ApiName, Operation, Usage } from '../apis/types.ts';
+import type { OutcomeKind } from '../record/types.ts';
 import type { AnswerForm, CacheEntry, CacheSettings, FinishClass } from './types.ts';
 
 /** What became of an answer that the cache was offered. Closed list: a metric label. */

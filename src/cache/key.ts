@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BodyMember, Exchange, Span } from '../dialects/types.ts';
+import type { BodyMember, Exchange, Span } from '../apis/types.ts';
 import type { HeaderMap } from '../extproc/types.ts';
 import type { CallerContext } from '../policy/types.ts';
 import type { CacheSettings } from './types.ts';

@@ -1,4 +1,4 @@
-import type { ApiName, Usage } from '../dialects/types.ts';
+import type { ApiName, Usage } from '../apis/types.ts';
 
 /** What the policy says about the cache for one section. Times in seconds. */
 export interface CacheSettings {

@@ -1,4 +1,4 @@
-import type { Usage } from '../dialects/types.ts';
+import type { Usage } from '../apis/types.ts';
 import { costOf, estimateOf } from './cost.ts';
 import type { Catalog, Cost, ModelEntry } from './types.ts';
 

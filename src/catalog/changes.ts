@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { importLiteLLM, type ImportProblem } from './import.ts';
 import type { CatalogFile } from './schema.ts';
 import type { ModelEntry, Prices } from './types.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Usage } from '../dialects/types.ts';
+import type { Usage } from '../apis/types.ts';
 import { costOf, estimateOf, pricesFor } from './cost.ts';
 import type { Prices } from './types.ts';
 

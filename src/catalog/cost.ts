@@ -1,4 +1,4 @@
-import type { Usage } from '../dialects/types.ts';
+import type { Usage } from '../apis/types.ts';
 import type { Cost, Prices, TokenPrices } from './types.ts';
 
 const unknownPrice: Cost = { known: false, reason: 'price' };

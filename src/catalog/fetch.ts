@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { SluiceError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 
 export interface PriceList {
   readonly json: unknown;

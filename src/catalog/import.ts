@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { Capabilities, ModelEntry, ModelMode, Prices, TokenPrices } from './types.ts';
 
 /** Sluice's provider name by the list's `litellm_provider`. Providers that are not named here are left out. */

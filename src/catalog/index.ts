@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { SluiceError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 import { ModelCatalog } from './catalog.ts';
 import { catalogSchema, type CatalogFile } from './schema.ts';
 import type { Catalog } from './types.ts';

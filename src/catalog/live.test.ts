@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { SluiceError } from '../errors.ts';
+import type { SluiceError } from '../lib/errors.ts';
 import { importList, type ImportReport } from './changes.ts';
 import { writeCatalogFile } from './index.ts';
 import { openCatalog, type LiveOptions } from './live.ts';

@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import type { ImportReport } from './changes.ts';
 import { catalogOf, loadCatalog } from './index.ts';
 import type { Catalog } from './types.ts';

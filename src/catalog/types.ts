@@ -1,4 +1,4 @@
-import type { Usage } from '../dialects/types.ts';
+import type { Usage } from '../apis/types.ts';
 
 /** US dollars per million tokens; null = unknown. Unknown is never 0. */
 export interface TokenPrices {

@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { importList, type ImportReport } from './changes.ts';
 import { fetchPriceList, publicName } from './fetch.ts';
 import { catalogOf, embeddedCatalog, readCatalogFile, writeCatalogFile } from './index.ts';

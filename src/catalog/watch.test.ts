@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { SluiceError } from '../errors.ts';
+import type { SluiceError } from '../lib/errors.ts';
 import { formatCatalog } from './index.ts';
 import type { CatalogFile } from './schema.ts';
 import type { Catalog } from './types.ts';

@@ -1,8 +1,8 @@
 import { readFileSync, watch, type FSWatcher } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SluiceError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 import { catalogOf, parseCatalog } from './index.ts';
 import type { Catalog } from './types.ts';
 

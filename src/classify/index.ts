@@ -1,4 +1,4 @@
-import type { Exchange } from '../dialects/types.ts';
+import type { Exchange } from '../apis/types.ts';
 import { featureNames, textFeatures, type FeatureName, type TextFeatures } from './features.ts';
 import { languageOf } from './language.ts';
 import { domainOf, taskOf } from './task.ts';

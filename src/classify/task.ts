@@ -1,4 +1,4 @@
-import type { Exchange } from '../dialects/types.ts';
+import type { Exchange } from '../apis/types.ts';
 import type { TextFeatures } from './features.ts';
 import type { Domain, TaskType } from './types.ts';
 

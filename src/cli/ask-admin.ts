@@ -1,4 +1,4 @@
-import { isErrorCode, reasonOf, SluiceError, type ErrorCode } from '../errors.ts';
+import { isErrorCode, reasonOf, SluiceError, type ErrorCode } from '../lib/errors.ts';
 import { readToken } from './read-token.ts';
 
 /** Longest time to wait for the admin server, in ms: a purge of a large Redis walks all of it. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { BudgetView } from '../budgets/view.ts';
-import { SluiceError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 import { adminOption, askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from './columns.ts';
 

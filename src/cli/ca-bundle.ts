@@ -1,6 +1,6 @@
 import { rootCertificates } from 'node:tls';
 import type { Command } from 'commander';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { writeText } from './write-text.ts';
 
 /** `sluice ca-bundle`: the public CAs and a private one in one file, for libraries that take a file in place of their own. */

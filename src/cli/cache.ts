@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CacheStats } from '../cache/cache.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { adminOption, askAdmin, tokenOption } from './ask-admin.ts';
 
 interface AdminFlags {

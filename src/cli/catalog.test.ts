@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { catalogOverridesSchema, loadCatalog, readCatalogFile } from '../catalog/index.ts';
-import type { Usage } from '../dialects/types.ts';
+import type { Usage } from '../apis/types.ts';
 import { registerCatalog } from './catalog.ts';
 
 let folder: string;

@@ -4,7 +4,7 @@ import { fetchPriceList } from '../catalog/fetch.ts';
 import { embeddedCatalog, loadCatalog, readCatalogFile, writeCatalogFile } from '../catalog/index.ts';
 import { isoToday, readBase, sourceName } from '../catalog/update.ts';
 import type { Catalog } from '../catalog/types.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { didYouMean } from '../policy/nearest.ts';
 
 interface ImportFlags {

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { loadCatalog } from '../catalog/index.ts';
-import { defaultModelFile, readModel } from '../classify/learned/file.ts';
-import { SluiceError } from '../errors.ts';
+import { defaultModelFile, readModel } from '../router/model/file.ts';
+import { SluiceError } from '../lib/errors.ts';
 import type { HeaderMap } from '../extproc/types.ts';
-import { Credentials } from '../pipeline/credentials.ts';
-import { dryRun } from '../pipeline/dry-run.ts';
+import { Credentials } from '../exchange/credentials.ts';
+import { dryRun } from '../exchange/dry-run.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { FilePolicyStore } from '../policy/store.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 
 export interface RequestToDecide {
   /** File of the body. */

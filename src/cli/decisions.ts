@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { parseWindow } from '../ledger/query.ts';
-import { limits } from '../limits.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import { limits } from '../lib/limits.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, costText } from './columns.ts';
 import { withReader } from './open-ledger.ts';

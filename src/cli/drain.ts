@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Command } from 'commander';
-import { drainEnvoy } from '../envoy/drain.ts';
-import { SluiceError } from '../errors.ts';
+import { drainEnvoy } from '../attach/drain.ts';
+import { SluiceError } from '../lib/errors.ts';
 
 interface DrainFlags {
   readonly envoyAdmin: string;

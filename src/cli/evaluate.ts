@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { defaultModelFile, readModel } from '../classify/learned/file.ts';
-import { SluiceError } from '../errors.ts';
-import { atLoss } from '../learn/metrics.ts';
-import { report, type ReportRow } from '../learn/report.ts';
-import { reportHtml } from '../learn/report-html.ts';
-import { reportText } from '../learn/report-text.ts';
-import { parseLine, readLabelled, type LabelledRow } from '../learn/rows.ts';
+import { defaultModelFile, readModel } from '../router/model/file.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { atLoss } from '../router/training/metrics.ts';
+import { report, type ReportRow } from '../router/training/report.ts';
+import { reportHtml } from '../router/training/report-html.ts';
+import { reportText } from '../router/training/report-text.ts';
+import { parseLine, readLabelled, type LabelledRow } from '../router/training/rows.ts';
 import { scoreRows } from './train.ts';
 import { writeText } from './write-text.ts';
 

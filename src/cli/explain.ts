@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { isPostgres } from '../ledger/target.ts';
 import { explainRecord } from '../route/explain.ts';
 import { defaultAdmin } from './ask-admin.ts';

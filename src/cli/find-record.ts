@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { SluiceError } from '../errors.ts';
-import type { Grade } from '../feedback/types.ts';
+import { SluiceError } from '../lib/errors.ts';
+import type { Grade } from '../grades/types.ts';
 import { shownPlace } from '../ledger/target.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { askAdmin } from './ask-admin.ts';
 import { withReader } from './open-ledger.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { registerBudgets } from './budgets.ts';
 import { registerCache } from './cache.ts';
 import { registerCaBundle } from './ca-bundle.ts';

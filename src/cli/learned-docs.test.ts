@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
-import { defaultModelFile, readModel } from '../classify/learned/file.ts';
+import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerScore } from './score.ts';
 import { loadCatalog } from '../catalog/index.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { SluiceError } from '../errors.ts';
-import type { LearningSummary } from '../online/state.ts';
+import { SluiceError } from '../lib/errors.ts';
+import type { LearningSummary } from '../router/online/state.ts';
 import { adminOption, askAdmin, tokenOption } from './ask-admin.ts';
 import { alignColumns } from './columns.ts';
 import { writeText } from './write-text.ts';

@@ -3,7 +3,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Option, type Command } from 'commander';
 import { userHash } from '../budgets/user.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import type { ExportFormat } from '../ledger/export.ts';
 import { parseWindow } from '../ledger/query.ts';
 import type { Whose } from '../ledger/store.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { openDatabase, type Db } from '../ledger/database.ts';
 import { openReader, type LedgerReader } from '../ledger/reader.ts';
 import { LedgerWriter, type Whose } from '../ledger/store.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 
 /** Shortest token that is taken, in characters. */
 const least = 16;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { parseWindow, savingsKeys, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from './columns.ts';
 import { withReader } from './open-ledger.ts';

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { defaultModelFile, readModel } from '../classify/learned/file.ts';
-import { SluiceError } from '../errors.ts';
-import { parseLine } from '../learn/rows.ts';
+import { defaultModelFile, readModel } from '../router/model/file.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { parseLine } from '../router/training/rows.ts';
 
 interface ScoreFlags {
   readonly model?: string;

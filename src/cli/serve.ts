@@ -1,12 +1,12 @@
 import { Option, type Command } from 'commander';
-import type { EnvoyFilesOptions } from '../envoy/files.ts';
-import { usageChoices, usageModeOf, type UsageChoice } from '../envoy/usage.ts';
-import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../envoy/versions.ts';
-import { SluiceError } from '../errors.ts';
-import { limits } from '../limits.ts';
-import { logLevels } from '../provenance/log-sink.ts';
+import type { EnvoyFilesOptions } from '../attach/files.ts';
+import { usageChoices, usageModeOf, type UsageChoice } from '../attach/usage.ts';
+import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../attach/versions.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
+import { logLevels } from '../record/log-sink.ts';
 import { defaultBudgets, defaultLedger } from './open-ledger.ts';
-import type { SluiceOptions } from '../main.ts';
+import type { SluiceOptions } from '../app/start.ts';
 import { readToken } from './read-token.ts';
 
 interface ServeFlags {
@@ -149,7 +149,7 @@ export function registerServe(program: Command): void {
       if (!(logLevels as readonly string[]).includes(flags.logLevel)) throw new SluiceError('SLUICE_CLI_USAGE', `${flags.logLevel} is none of ${logLevels.join(', ')}.`, { where: '--log-level' });
       const logShare = Number(flags.logShare);
       if (!(logShare >= 0 && logShare <= 1)) throw new SluiceError('SLUICE_CLI_USAGE', 'the share is no number from 0 to 1.', { where: '--log-share' });
-      const { startSluice } = await import('../main.ts');
+      const { startSluice } = await import('../app/start.ts');
       const sluice = await startSluice({
         policy: flags.policy ?? null,
         policyConfigMaps: configMaps,

@@ -1,13 +1,13 @@
 import { Option, type Command } from 'commander';
-import { defaultModelFile, readModel } from '../classify/learned/file.ts';
-import { thresholdFor } from '../classify/learned/verdict.ts';
-import type { PairCalibration } from '../classify/learned/types.ts';
-import { SluiceError } from '../errors.ts';
-import { gainSettings } from '../learn/fit.ts';
-import { percent } from '../learn/report-text.ts';
-import { readLabelled, type LabelledRow } from '../learn/rows.ts';
-import { train } from '../learn/train.ts';
-import { simulate, type SeedResult, type SimulatedRow } from '../online/simulate.ts';
+import { defaultModelFile, readModel } from '../router/model/file.ts';
+import { thresholdFor } from '../router/model/verdict.ts';
+import type { PairCalibration } from '../router/model/types.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { gainSettings } from '../router/training/fit.ts';
+import { percent } from '../router/training/report-text.ts';
+import { readLabelled, type LabelledRow } from '../router/training/rows.ts';
+import { train } from '../router/training/train.ts';
+import { simulate, type SeedResult, type SimulatedRow } from '../router/online/simulate.ts';
 import { whole } from './train.ts';
 
 interface SimulateFlags {

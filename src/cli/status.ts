@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { statusText } from '../status/report.ts';
 import { replicaStatus, type ReplicaStatus } from '../status/replica.ts';
 import { adminUrl } from './ask-admin.ts';

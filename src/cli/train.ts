@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import { decodeModel, writeModel } from '../classify/learned/file.ts';
-import { SluiceError } from '../errors.ts';
-import { classicSettings, gainSettings, type ModelKind } from '../learn/fit.ts';
-import { report, type Report, type ReportRow } from '../learn/report.ts';
-import { reportHtml } from '../learn/report-html.ts';
-import { reportText } from '../learn/report-text.ts';
-import { readLabelled, type LabelledRow } from '../learn/rows.ts';
-import { train } from '../learn/train.ts';
+import { decodeModel, writeModel } from '../router/model/file.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { classicSettings, gainSettings, type ModelKind } from '../router/training/fit.ts';
+import { report, type Report, type ReportRow } from '../router/training/report.ts';
+import { reportHtml } from '../router/training/report-html.ts';
+import { reportText } from '../router/training/report-text.ts';
+import { readLabelled, type LabelledRow } from '../router/training/rows.ts';
+import { train } from '../router/training/train.ts';
 import { writeText } from './write-text.ts';
-import type { RouterModel } from '../classify/learned/model.ts';
-import type { Scored } from '../learn/metrics.ts';
+import type { RouterModel } from '../router/model/model.ts';
+import type { Scored } from '../router/training/metrics.ts';
 
 interface TrainFlags {
   readonly out: string;

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 
 /** Writes a text file; `mode`: its permissions, where it is new. Throws SLUICE_FILE_UNWRITABLE. */
 export async function writeText(file: string, text: string, mode = 0o666): Promise<void> {

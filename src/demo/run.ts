@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { SluiceError } from '../errors.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import { SluiceError } from '../lib/errors.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { clientsFor, demoRequests, type DemoClients } from './requests.ts';
 import { ProviderSimulator } from './simulator.ts';
 import { Stack } from './stack.ts';

@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { nodeFlags } from '../cli/node-flags.ts';
 import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
-import { requireEnvoy } from '../envoy/binary.ts';
-import { renderEnvoy } from '../envoy/render.ts';
-import { usageModeOf, type UsageChoice } from '../envoy/usage.ts';
-import { chainStyleOf, defaultEnvoyVersion } from '../envoy/versions.ts';
-import { SluiceError } from '../errors.ts';
+import { requireEnvoy } from '../attach/binary.ts';
+import { renderEnvoy } from '../attach/render.ts';
+import { usageModeOf, type UsageChoice } from '../attach/usage.ts';
+import { chainStyleOf, defaultEnvoyVersion } from '../attach/versions.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 

@@ -1,5 +1,5 @@
 import type { Cost } from '../catalog/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 
 export interface DemoRow {
   readonly title: string;

@@ -1,5 +1,5 @@
-import type { Grade } from '../feedback/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { Grade } from '../grades/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { Pairing } from './pairing.ts';
 import { SequentialTest } from './sequential.ts';
 import type { Tolerance } from './types.ts';

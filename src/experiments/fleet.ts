@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { Breaker } from '../redis/breaker.ts';
-import { redisClient, type RedisClient, type RedisTarget } from '../redis/connect.ts';
+import { Breaker } from '../lib/redis/breaker.ts';
+import { redisClient, type RedisClient, type RedisTarget } from '../lib/redis/connect.ts';
 import type { Rollout, RolloutChange } from './rollout.ts';
 import type { Trials } from './trials.ts';
 

@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 
 /** Blocks in which a bound is only learnt: nothing is compared in them. */
 const learningBlocks = 10;

@@ -1,6 +1,6 @@
-import type { Grade } from '../feedback/types.ts';
+import type { Grade } from '../grades/types.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { position } from './assign.ts';
 import { Comparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
 import type { RolloutPolicy } from './types.ts';

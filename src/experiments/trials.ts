@@ -1,6 +1,6 @@
-import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
+import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
 import type { PolicyGeneration, PolicySection, TargetRef } from '../policy/types.ts';
-import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
+import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { Forced } from '../route/types.ts';
 import { position, takesPart, unitOf } from './assign.ts';
 import { Comparison, defaultComparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';

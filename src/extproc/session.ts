@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { BodyPlan, BodyWait, Gateway, Phase, ProcessingRequest, ProcStream, Reply, RequestExchange, ResponseObserver, StreamHandler } from './types.ts';
 
 /** What can go wrong between Envoy and Sluice. Closed list: a metric label. */

@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { SluiceError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 import { accessLogPath, decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReplyPieces } from './codec.ts';
 import { fillPrefix, frame, FrameReader, prefixBytes } from './grpc-frames.ts';

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 
 /** The path of a `unix:` address; null for host:port. */
 export function socketPath(address: string): string | null {

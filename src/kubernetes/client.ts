@@ -1,5 +1,5 @@
 import { KubeConfig } from '@kubernetes/client-node';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 
 /**
  * Where the API server is and who we are: `$KUBECONFIG`, `~/.kube/config`, or the pod's service account.

@@ -1,6 +1,6 @@
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
-import type { RecentRecords } from '../provenance/recent.ts';
+import type { RecentRecords } from '../record/recent.ts';
 import { Replay, type Move, type ReplayReport } from '../replay/replay.ts';
 
 /** Kinds of moves that are named one by one; the rest is summed up. */

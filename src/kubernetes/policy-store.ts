@@ -1,6 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Catalog } from '../catalog/types.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { compilePolicy, type CompileResult } from '../policy/compile.ts';
 import { PolicyFeed } from '../policy/feed.ts';
 import type { PolicyFile } from '../policy/source-map.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreV1Api, ListWatch, Watch, type KubeConfig, type V1ConfigMap } from '@kubernetes/client-node';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { apiFailure } from './client.ts';
 import { policyKeys, type PolicyConfigMap } from './compose.ts';
 

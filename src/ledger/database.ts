@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { columnNames, columnTypes } from './types.ts';
 
 export type Db = Database.Database;

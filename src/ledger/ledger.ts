@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
-import { SluiceError, type ErrorCode } from '../errors.ts';
-import type { Grade, GradedDecision, GradeSink } from '../feedback/types.ts';
-import { limits } from '../limits.ts';
-import { recordJson } from '../provenance/record-json.ts';
-import type { ExchangeRecord, RecordSink } from '../provenance/types.ts';
+import { SluiceError, type ErrorCode } from '../lib/errors.ts';
+import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
+import { limits } from '../lib/limits.ts';
+import { recordJson } from '../record/record-json.ts';
+import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import type { DecisionsQuery, SavingsReport } from './query.ts';
 import type { Retention } from './store.ts';

@@ -1,6 +1,6 @@
-import { SluiceError } from '../errors.ts';
-import type { Grade } from '../feedback/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import { SluiceError } from '../lib/errors.ts';
+import type { Grade } from '../grades/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { rollupKeys, type Db } from './database.ts';
 import type { GradeEntry, LedgerColumns } from './types.ts';
 

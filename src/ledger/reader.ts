@@ -1,5 +1,5 @@
-import type { Grade } from '../feedback/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { Grade } from '../grades/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { openDatabase } from './database.ts';
 import { decisionsSql, findDecisions, findGrades, findRecord, gradesSql, idPrefix, recordSql, savingsPlan, savingsReport, theOne, type DecisionsQuery, type SavingsBucket, type SavingsGroup, type SavingsQuery, type SavingsReport } from './query.ts';
 import { isPostgres, type LedgerTarget } from './target.ts';

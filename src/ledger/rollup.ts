@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { rollupKeys, rollupSums, type Db } from './database.ts';
 import type { LedgerColumns } from './types.ts';
 

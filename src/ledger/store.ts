@@ -1,8 +1,8 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Statement } from 'better-sqlite3';
-import type { ExchangeRecord } from '../provenance/types.ts';
-import { uuidv7 } from '../provenance/id.ts';
+import type { ExchangeRecord } from '../record/types.ts';
+import { uuidv7 } from '../record/id.ts';
 import { contentHash, genesis, rowHash, signCheckpoint } from './chain.ts';
 import type { Db } from './database.ts';
 import { Rollups } from './rollup.ts';

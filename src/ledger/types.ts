@@ -1,5 +1,5 @@
-import type { Grade } from '../feedback/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { Grade } from '../grades/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 
 /** What a row of the ledger is about. `exchange` holds a record, `grade` an opinion on its answer; the rest tell of the ledger itself. */
 export type EntryKind = 'exchange' | 'grade' | 'open' | 'close' | 'gap' | 'erase' | 'prune';

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { contentHash, genesis, rowHash, signatureHolds } from './chain.ts';
 import type { Db } from './database.ts';
 import { columnNames, columnsOf, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { openDatabase } from './database.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import { openReader, type LedgerReader } from './reader.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { catalog, compile, compiled, short } from '../../test/support/policy.ts';
 import { loadCatalog } from '../catalog/index.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { compilePolicy } from './compile.ts';
 import { defaultPolicyFile, readPolicyFiles } from './source.ts';
 import { fileURLToPath } from 'node:url';

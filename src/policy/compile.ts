@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { withOverrides, type CatalogOverrides } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { compileBudgets } from './budgets.ts';
 import { compileExperiments, compileRollout } from './experiments.ts';
 import { loadFile, plainProblem, type LoadedFile } from './load.ts';

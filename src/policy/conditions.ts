@@ -1,4 +1,4 @@
-import type { Exchange } from '../dialects/types.ts';
+import type { Exchange } from '../apis/types.ts';
 import type { OverrideDocument } from './schema.ts';
 import type { RuleInput } from './types.ts';
 

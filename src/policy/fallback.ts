@@ -1,5 +1,5 @@
 import type { Tier } from '../classify/types.ts';
-import { neutralDrops } from '../translate/index.ts';
+import { neutralDrops } from '../apis/common/translate.ts';
 import type { FallbackDocument, PoolDocument } from './schema.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetPool, TargetRef } from './types.ts';
 

@@ -1,5 +1,5 @@
 import { createTwoFilesPatch } from 'diff';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { PolicyFile } from './source-map.ts';
 import type { PolicyGeneration } from './types.ts';
 

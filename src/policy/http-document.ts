@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 
 export interface HttpSource {
   /** How long a document is fresh when its answer does not say, in ms. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PolicyBackend } from '../../test/support/policy-backend.ts';
 import { catalog } from '../../test/support/policy.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { HttpPolicyStore } from './http-store.ts';
 import { PairPolicyStore } from './pair-store.ts';
 import { FilePolicyStore } from './store.ts';

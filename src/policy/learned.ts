@@ -1,4 +1,4 @@
-import { defaultLearning, type LearningSettings } from '../online/settings.ts';
+import { defaultLearning, type LearningSettings } from '../router/online/settings.ts';
 import type { LearnedDocument, LearningDocument } from './schema.ts';
 import type { LearnedPolicy, TargetRef } from './types.ts';
 

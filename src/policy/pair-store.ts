@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Catalog } from '../catalog/types.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { compilePolicy } from './compile.ts';
 import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
 import { PolicyFeed } from './feed.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { compiled, ruleInput } from '../../test/support/policy.ts';
 import { exchange } from '../../test/support/decision.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { compileConditions } from './conditions.ts';
 import { compileExpression, compilePattern } from './rules.ts';
 import type { OverrideDocument } from './schema.ts';

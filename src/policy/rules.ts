@@ -1,7 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
-import type { Exchange } from '../dialects/types.ts';
-import { limits } from '../limits.ts';
+import type { Exchange } from '../apis/types.ts';
+import { limits } from '../lib/limits.ts';
 import type { RuleInput } from './types.ts';
 
 /** What a rule sees. Types are CEL's; docs/policy.md lists the meaning of each field. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { periodKinds } from '../budgets/period.ts';
 import { budgetKeys } from '../budgets/types.ts';
 import { catalogOverridesSchema } from '../catalog/index.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { fallbackTriggers, poolPicks } from './types.ts';
 
 const tier = z.enum(['simple', 'standard', 'complex']);

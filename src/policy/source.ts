@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, basename } from 'node:path';
 import { isMap, isScalar, LineCounter, parseAllDocuments } from 'yaml';
-import { SluiceError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 import type { PolicyFile } from './source-map.ts';
 
 /** The policy that is in force when none is given. */

@@ -2,7 +2,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
 import { statSync } from 'node:fs';
 import type { Catalog } from '../catalog/types.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { compilePolicy, type CompileResult } from './compile.ts';
 import { PolicyFeed } from './feed.ts';
 import { policySignature, readPolicyFiles } from './source.ts';

@@ -1,6 +1,6 @@
 import type { Catalog, ModelEntry } from '../catalog/types.ts';
 import type { Tier } from '../classify/types.ts';
-import { translatable } from '../dialects/translatable.ts';
+import { translatable } from '../apis/translatable.ts';
 import { didYouMean, nearest } from './nearest.ts';
 import type { Place, Reporter } from './reporter.ts';
 import type { Provider, TargetRef } from './types.ts';

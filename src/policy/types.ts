@@ -1,10 +1,10 @@
-import type { LearningSettings } from '../online/settings.ts';
-import type { LearnedSettings } from '../classify/learned/verdict.ts';
+import type { LearningSettings } from '../router/online/settings.ts';
+import type { LearnedSettings } from '../router/model/verdict.ts';
 import type { Budget, Webhook } from '../budgets/types.ts';
 import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
-import type { DialectFamily, Exchange } from '../dialects/types.ts';
+import type { DialectFamily, Exchange } from '../apis/types.ts';
 import type { PolicyExperiment, RolloutPolicy } from '../experiments/types.ts';
 import type { PolicyFile } from './source-map.ts';
 

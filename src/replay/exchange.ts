@@ -1,7 +1,7 @@
 import { retier } from '../classify/index.ts';
-import type { Exchange } from '../dialects/types.ts';
+import type { Exchange } from '../apis/types.ts';
 import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import type { DecideInput } from '../route/types.ts';
 
 /** Why a record cannot be decided anew. Closed list. */

@@ -1,4 +1,4 @@
-import { seeded } from '../learn/random.ts';
+import { seeded } from '../router/training/random.ts';
 
 /** A sum with the interval in which it lies with 95% confidence, as if the requests were drawn anew from the same traffic. */
 export interface Interval {

@@ -10,11 +10,11 @@ import { exchange, input, model, record, usage, verdict } from '../../test/suppo
 import { sample } from '../../test/support/ledger.ts';
 import { compiled } from '../../test/support/policy.ts';
 import { ModelCatalog } from '../catalog/catalog.ts';
-import type { Exchange } from '../dialects/types.ts';
+import type { Exchange } from '../apis/types.ts';
 import { openDatabase } from '../ledger/database.ts';
 import { LedgerWriter } from '../ledger/store.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
 import { IntervalSum } from './interval.ts';
 import { rebuild } from './exchange.ts';

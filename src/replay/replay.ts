@@ -1,8 +1,8 @@
 import type { Cost } from '../catalog/types.ts';
-import type { Usage } from '../dialects/types.ts';
-import { limits } from '../limits.ts';
+import type { Usage } from '../apis/types.ts';
+import { limits } from '../lib/limits.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { catalogModel } from '../route/capabilities.ts';
 import { decide } from '../route/decide.ts';
 import type { Decision, Disqualification } from '../route/types.ts';

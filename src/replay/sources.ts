@@ -1,9 +1,9 @@
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { decisionsSql } from '../ledger/query.ts';
 import { openDatabase, type Db } from '../ledger/database.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 
 export interface SourceOptions {
   readonly file: string;

@@ -1,6 +1,6 @@
 import type { ModelEntry, ModelMode } from '../catalog/types.ts';
-import { takesAsIs, translatable } from '../dialects/translatable.ts';
-import type { ApiName, Exchange } from '../dialects/types.ts';
+import { takesAsIs, translatable } from '../apis/translatable.ts';
+import type { ApiName, Exchange } from '../apis/types.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
 import type { DecideInput, Disqualification } from './types.ts';
 

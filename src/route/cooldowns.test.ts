@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import { Cooldowns, type CooldownChange, type CooldownShare } from './cooldowns.ts';
 
 const target = { provider: 'openai', model: 'small' };

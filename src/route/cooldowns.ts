@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { TargetRef } from '../policy/types.ts';
 
 /** How one attempt at a target ended, as far as its health is concerned. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { generation, input, model, openai, provider, ref, rule, standardModels } from '../../test/support/decision.ts';
 import { tiers } from '../classify/types.ts';
-import type { Exchange } from '../dialects/types.ts';
+import type { Exchange } from '../apis/types.ts';
 import type { Directive } from '../policy/types.ts';
 import { disqualify, entryOf } from './capabilities.ts';
 import { decide } from './decide.ts';

@@ -1,5 +1,5 @@
 import type { TaskType, Verdict } from '../classify/types.ts';
-import type { Exchange } from '../dialects/types.ts';
+import type { Exchange } from '../apis/types.ts';
 
 /**
  * Output tokens that an answer is assumed to have, by task. Assumptions for comparing prices, not measurements: they only

@@ -1,13 +1,13 @@
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
-import type { LearnedVerdict, Unlike } from '../classify/learned/verdict.ts';
-import type { LearningMark } from '../online/types.ts';
-import type { CheckFault } from '../feedback/checks.ts';
-import type { Grade } from '../feedback/types.ts';
+import type { LearnedVerdict, Unlike } from '../router/model/verdict.ts';
+import type { LearningMark } from '../router/online/types.ts';
+import type { CheckFault } from '../grades/checks.ts';
+import type { Grade } from '../grades/types.ts';
 import type { TargetRef } from '../policy/types.ts';
 import type { SessionFacts } from '../sessions/types.ts';
-import type { ExchangeRecord } from '../provenance/types.ts';
-import { printableTexts } from '../provenance/printable.ts';
+import type { ExchangeRecord } from '../record/types.ts';
+import { printableTexts } from '../record/printable.ts';
 import type { Decision, DecisionReason, Disqualification } from './types.ts';
 
 const reasons: Readonly<Record<DecisionReason, string>> = {

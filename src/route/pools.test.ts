@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { generation, input, provider, record, ref } from '../../test/support/decision.ts';
 import { compiled } from '../../test/support/policy.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { FallbackPolicy, PoolPick, TargetPool, TargetRef } from '../policy/types.ts';
 import { decide } from './decide.ts';
 import { explainRecord } from './explain.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { limits } from '../limits.ts';
+import { limits } from '../lib/limits.ts';
 import type { PoolPick, TargetPool, TargetRef } from '../policy/types.ts';
 
 /** A member of a pool as it stood when one was picked, for the record. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, type Redis } from 'ioredis';
-import { redisClient, type RedisClient, type RedisTarget } from '../redis/connect.ts';
+import { redisClient, type RedisClient, type RedisTarget } from '../lib/redis/connect.ts';
 import type { TargetRef } from '../policy/types.ts';
 import type { CooldownChange, CooldownShare } from './cooldowns.ts';
 

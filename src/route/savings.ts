@@ -1,5 +1,5 @@
 import type { Cost } from '../catalog/types.ts';
-import type { Usage } from '../dialects/types.ts';
+import type { Usage } from '../apis/types.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
 import { catalogModel } from './capabilities.ts';
 

@@ -1,8 +1,8 @@
 import type { Cost } from '../catalog/types.ts';
-import type { LearnedVerdict } from '../classify/learned/verdict.ts';
-import type { LearningMark } from '../online/types.ts';
+import type { LearnedVerdict } from '../router/model/verdict.ts';
+import type { LearningMark } from '../router/online/types.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
-import type { DialectFamily, Exchange } from '../dialects/types.ts';
+import type { DialectFamily, Exchange } from '../apis/types.ts';
 import type { SessionFacts, SessionView } from '../sessions/types.ts';
 import type { PoolChoice, Pools } from './pools.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Exchange } from '../dialects/types.ts';
+import type { Exchange } from '../apis/types.ts';
 import type { HeaderMap } from '../extproc/types.ts';
 import type { SessionKey, SessionSource } from './types.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { Breaker } from '../redis/breaker.ts';
-import { redisClient, type RedisClient, type RedisTarget } from '../redis/connect.ts';
-import { failed, inTime } from '../redis/in-time.ts';
+import { Breaker } from '../lib/redis/breaker.ts';
+import { redisClient, type RedisClient, type RedisTarget } from '../lib/redis/connect.ts';
+import { failed, inTime } from '../lib/redis/in-time.ts';
 import type { RemoteSessions } from './store.ts';
 import type { SessionState } from './types.ts';
 

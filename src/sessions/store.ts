@@ -1,6 +1,6 @@
 import { tiers, type Tier } from '../classify/types.ts';
-import type { GradedDecision, Grade, GradeSink } from '../feedback/types.ts';
-import { limits } from '../limits.ts';
+import type { GradedDecision, Grade, GradeSink } from '../grades/types.ts';
+import { limits } from '../lib/limits.ts';
 import type { SessionState } from './types.ts';
 
 /** Conversations that replicas share. No method rejects; what is not answered in time is not known. */

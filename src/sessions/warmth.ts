@@ -1,4 +1,4 @@
-import type { DialectFamily, Usage } from '../dialects/types.ts';
+import type { DialectFamily, Usage } from '../apis/types.ts';
 
 const minute = 60_000;
 

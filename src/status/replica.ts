@@ -1,6 +1,6 @@
-import { reasonOf } from '../errors.ts';
-import { metricTable } from '../provenance/metric-table.ts';
-import type { SavingsTotals } from '../provenance/recent.ts';
+import { reasonOf } from '../lib/errors.ts';
+import { metricTable } from '../record/metric-table.ts';
+import type { SavingsTotals } from '../record/recent.ts';
 import { parseMetrics, sumOf } from './metrics-text.ts';
 
 /** How one replica's admin server is asked: by address or through an API server. Resolves with the body of a 200, else rejects. */

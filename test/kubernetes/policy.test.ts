@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
 import { Stack } from '../../src/demo/stack.ts';
-import type { ExchangeRecord } from '../../src/provenance/types.ts';
+import type { ExchangeRecord } from '../../src/record/types.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { missing } from './support/tools.ts';
 

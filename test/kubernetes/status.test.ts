@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { Stack } from '../../src/demo/stack.ts';
-import { findEnvoy } from '../../src/envoy/binary.ts';
+import { findEnvoy } from '../../src/attach/binary.ts';
 import { ScriptedProvider, status } from '../support/scripted-provider.ts';
 import { ServedSluice } from '../support/serve.ts';
 import { runCli } from './support/cli.ts';

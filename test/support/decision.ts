@@ -1,11 +1,11 @@
 import { ModelCatalog } from '../../src/catalog/catalog.ts';
 import type { Capabilities, Catalog, ModelEntry } from '../../src/catalog/types.ts';
 import { defaultThresholds, type Verdict } from '../../src/classify/types.ts';
-import type { Answer, Exchange, Usage } from '../../src/dialects/types.ts';
+import type { Answer, Exchange, Usage } from '../../src/apis/types.ts';
 import { compileCache } from '../../src/policy/cache.ts';
 import type { CallerContext, CompiledRule, Directive, PolicyGeneration, PolicySection, Provider, TargetRef } from '../../src/policy/types.ts';
-import { buildRecord, type AnswerFacts, type RequestFacts } from '../../src/provenance/record.ts';
-import type { ExchangeRecord, RequestAsks } from '../../src/provenance/types.ts';
+import { buildRecord, type AnswerFacts, type RequestFacts } from '../../src/record/record.ts';
+import type { ExchangeRecord, RequestAsks } from '../../src/record/types.ts';
 import { decide } from '../../src/route/decide.ts';
 import type { DecideInput } from '../../src/route/types.ts';
 

@@ -1,4 +1,4 @@
-import type { Exchange } from '../../src/dialects/types.ts';
+import type { Exchange } from '../../src/apis/types.ts';
 
 /** An exchange with a chat's defaults; `promptTokens` follows the text as the readers estimate it. */
 export function exchangeOf(facts: Partial<Exchange> & { readonly lastUser: string }): Exchange {

@@ -1,4 +1,4 @@
-import type { Json, Manifest } from '../../src/envoy/manifests.ts';
+import type { Json, Manifest } from '../../src/attach/manifests.ts';
 
 /** As far as EnvoyFilters are applied here. */
 interface Patch {

@@ -1,5 +1,5 @@
-import { uuidv7 } from '../../src/provenance/id.ts';
-import type { ExchangeRecord } from '../../src/provenance/types.ts';
+import { uuidv7 } from '../../src/record/id.ts';
+import type { ExchangeRecord } from '../../src/record/types.ts';
 import { record } from './decision.ts';
 
 /** A decided exchange with an id of its own that arrived at `at` (ms since the epoch). */

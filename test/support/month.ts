@@ -1,11 +1,11 @@
 import type { Catalog, Cost } from '../../src/catalog/types.ts';
-import type { Usage } from '../../src/dialects/types.ts';
-import { Credentials } from '../../src/pipeline/credentials.ts';
-import { dryRun } from '../../src/pipeline/dry-run.ts';
+import type { Usage } from '../../src/apis/types.ts';
+import { Credentials } from '../../src/exchange/credentials.ts';
+import { dryRun } from '../../src/exchange/dry-run.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import type { PolicyGeneration } from '../../src/policy/types.ts';
-import { uuidv7 } from '../../src/provenance/id.ts';
-import type { ExchangeRecord } from '../../src/provenance/types.ts';
+import { uuidv7 } from '../../src/record/id.ts';
+import type { ExchangeRecord } from '../../src/record/types.ts';
 
 const dayMs = 86_400_000;
 

@@ -1,4 +1,4 @@
-import type { ExchangeRecord } from '../../src/provenance/types.ts';
+import type { ExchangeRecord } from '../../src/record/types.ts';
 
 /** How long a record may take to come after its answer was read, in ms: seconds on a busy machine. */
 const waitMs = 8_000;

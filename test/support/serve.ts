@@ -3,7 +3,7 @@ import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../src/demo/stack.ts';
-import type { ExchangeRecord } from '../../src/provenance/types.ts';
+import type { ExchangeRecord } from '../../src/record/types.ts';
 import { recordOf } from './record.ts';
 
 const entry = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url));

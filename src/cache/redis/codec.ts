@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
-import { limits } from '../../limits.ts';
+import { limits } from '../../lib/limits.ts';
 import type { CacheEntry } from '../types.ts';
 
 const compress = promisify(deflateRaw);

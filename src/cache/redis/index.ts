@@ -1,5 +1,5 @@
 import type { RemoteStore } from '../remote.ts';
-import { redisClient, type RedisTarget } from '../../redis/connect.ts';
+import { redisClient, type RedisTarget } from '../../lib/redis/connect.ts';
 import { RedisStore, type RedisStoreOptions } from './store.ts';
 
 export interface RedisOptions extends RedisTarget {

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, type Redis } from 'ioredis';
-import { limits } from '../../limits.ts';
-import { Breaker } from '../../redis/breaker.ts';
-import { failed, inTime } from '../../redis/in-time.ts';
-import { runScript, script, type Script } from '../../redis/script.ts';
+import { limits } from '../../lib/limits.ts';
+import { Breaker } from '../../lib/redis/breaker.ts';
+import { failed, inTime } from '../../lib/redis/in-time.ts';
+import { runScript, script, type Script } from '../../lib/redis/script.ts';
 import { matchesFilter } from '../memory.ts';
 import type { BackendProblem, RemoteAnswer, RemoteStore } from '../remote.ts';
 import type { CacheEntry, PurgeFilter } from '../types.ts';
 import { decodeEntry, decodeFacts, encodeEntry } from './codec.ts';
-import type { RedisClient } from '../../redis/connect.ts';
+import type { RedisClient } from '../../lib/redis/connect.ts';
 
 export interface RedisStoreOptions {
   readonly client: RedisClient;

@@ -1,4 +1,4 @@
-import { limits } from '../../limits.ts';
+import { limits } from '../../lib/limits.ts';
 import type { SemanticMatch } from '../types.ts';
 import { evidence, framed, type Framed } from './frames.ts';
 import { onePhrasing } from './phrases.ts';

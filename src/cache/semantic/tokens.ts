@@ -1,4 +1,4 @@
-import { limits } from '../../limits.ts';
+import { limits } from '../../lib/limits.ts';
 import { spelling } from './spelling.ts';
 import { aboutWords, contractions, englishMarks, fillers, greetings, keepsS, lettered, meaningWords, sameWord, sharedOpeners } from './words.ts';
 

@@ -1,8 +1,8 @@
-import { readExchange } from '../../dialects/index.ts';
-import type { BodyMember } from '../../dialects/types.ts';
+import { readExchange } from '../../apis/index.ts';
+import type { BodyMember } from '../../apis/types.ts';
 import type { HeaderMap } from '../../extproc/types.ts';
-import type { RequestContext } from '../../pipeline/request.ts';
-import { cacheQuery, cacheScope, keyInput, nearOf } from '../../pipeline/cached.ts';
+import type { RequestContext } from '../../exchange/request.ts';
+import { cacheQuery, cacheScope, keyInput, nearOf } from '../../exchange/cached.ts';
 import type { PolicyGeneration } from '../../policy/types.ts';
 import type { CacheQuery } from '../cache.ts';
 import type { KeyInput } from '../key.ts';

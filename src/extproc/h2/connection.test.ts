@@ -2,7 +2,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { limits } from '../../limits.ts';
+import { limits } from '../../lib/limits.ts';
 import { Http2Connection } from './connection.ts';
 import { errorCode, flag, frameOf, frameType, numbersFrame, preface, settingsFrame } from './frames.ts';
 import { CompressionError, encodeHeaders, HeaderDecoder, type Header } from './hpack.ts';

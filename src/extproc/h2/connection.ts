@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { limits } from '../../limits.ts';
+import { limits } from '../../lib/limits.ts';
 import {
   ConnectionError,
   defaultWindow,

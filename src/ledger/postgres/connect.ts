@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import { SluiceError } from '../../errors.ts';
+import { SluiceError } from '../../lib/errors.ts';
 import type { SqlDialect } from '../query.ts';
 import { shownPlace, type LedgerTarget } from '../target.ts';
 

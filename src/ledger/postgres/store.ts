@@ -1,7 +1,7 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
-import { uuidv7 } from '../../provenance/id.ts';
-import type { ExchangeRecord } from '../../provenance/types.ts';
+import { uuidv7 } from '../../record/id.ts';
+import type { ExchangeRecord } from '../../record/types.ts';
 import { contentHash, genesis, rowHash, signCheckpoint } from '../chain.ts';
 import { rollupKeys, rollupSums } from '../database.ts';
 import { RollupCells } from '../rollup.ts';

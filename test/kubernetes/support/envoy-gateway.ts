@@ -4,7 +4,7 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
-import { requireEnvoy } from '../../../src/envoy/binary.ts';
+import { requireEnvoy } from '../../../src/attach/binary.ts';
 import { freePorts } from '../../../src/demo/stack.ts';
 import { until, type TestCluster } from './cluster.ts';
 import { bridge, type NamespaceSpec } from './namespace.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { freePorts } from '../../../src/demo/stack.ts';
-import { requireEnvoy } from '../../../src/envoy/binary.ts';
+import { requireEnvoy } from '../../../src/attach/binary.ts';
 import { end, until, type TestCluster } from './cluster.ts';
 import { bridge, type NamespaceSpec } from './namespace.ts';
 import { findTool } from './tools.ts';

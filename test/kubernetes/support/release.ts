@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { freePorts } from '../../../src/demo/stack.ts';
-import { requireEnvoy } from '../../../src/envoy/binary.ts';
+import { requireEnvoy } from '../../../src/attach/binary.ts';
 import { until, type TestCluster } from './cluster.ts';
 import { chart, helm, template, type Values } from './helm.ts';
 

@@ -1,0 +1,172 @@
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { limits } from '../lib/limits.ts';
+import { AnswerFacts, readBody, readEvent } from './common/answer-facts.ts';
+import { JsonArraySplitter } from './scan/json-stream.ts';
+import { SseSplitter } from './scan/sse.ts';
+import type { Answer, AnswerHead, AnswerReader, UsageUnknown } from './types.ts';
+import { readUsage } from './usage.ts';
+
+/** A reader for one answer, by what its headers say. */
+export function readAnswer(head: AnswerHead): AnswerReader {
+  const encoding = head.contentEncoding.trim().toLowerCase();
+  if (encoding !== '' && encoding !== 'identity') return new EncodedReader(head, encoding);
+  return plainReader(head);
+}
+
+function plainReader(head: AnswerHead): AnswerReader {
+  if (head.contentType.toLowerCase().startsWith('text/event-stream')) return new SseReader(head);
+  return new JsonReader(head);
+}
+
+function asBuffer(chunk: Uint8Array): Buffer {
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}
+
+/** `why` says what stood in the way, if something did; otherwise the facts themselves tell. */
+function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: UsageUnknown | null): Answer {
+  const usage = facts.usage === null ? null : readUsage(head.api, facts.usage, facts.rawUsage);
+  // A stream's usage counts only when it is final: a cut one has said a part at most.
+  const final = usage !== null && complete;
+  let usageUnknown: UsageUnknown | null = null;
+  if (!final) {
+    if (head.api === 'bedrock' || head.api === 'other-llm' || head.api === 'anthropic-count-tokens') usageUnknown = 'dialect';
+    else if (head.status >= 400) usageUnknown = 'error-status';
+    else if (why !== null) usageUnknown = why;
+    else if (!complete) usageUnknown = 'cut';
+    else if (facts.usage !== null) usageUnknown = 'unreadable';
+    else usageUnknown = head.usageNotAsked ? 'stream-not-asked' : 'not-sent';
+  }
+  return {
+    usage: final ? usage : null,
+    usageUnknown,
+    model: facts.model,
+    finishReason: facts.finishReason,
+    complete,
+    errorType: facts.errorType ?? (head.status >= 400 ? `http_${head.status}` : null),
+  };
+}
+
+class SseReader implements AnswerReader {
+  readonly #head: AnswerHead;
+  readonly #facts = new AnswerFacts();
+  readonly #splitter: SseSplitter;
+
+  constructor(head: AnswerHead) {
+    this.#head = head;
+    this.#splitter = new SseSplitter((data) => readEvent(head.api, data, this.#facts));
+  }
+
+  push(chunk: Uint8Array): boolean {
+    const before = this.#facts.token;
+    this.#splitter.push(asBuffer(chunk));
+    return !before && this.#facts.token;
+  }
+
+  end(whole: boolean): Answer {
+    if (whole) this.#splitter.end();
+    const { terminal, usage } = this.#facts;
+    return answerOf(this.#head, this.#facts, terminal, terminal && usage === null && this.#splitter.skipped > 0 ? 'too-large' : null);
+  }
+}
+
+/** One JSON object, or Gemini's stream as a JSON array. */
+class JsonReader implements AnswerReader {
+  readonly #head: AnswerHead;
+  readonly #facts = new AnswerFacts();
+  #array: JsonArraySplitter | null = null;
+  #started = false;
+  #chunks: Buffer[] = [];
+  #held = 0;
+  #tooLarge = false;
+
+  constructor(head: AnswerHead) {
+    this.#head = head;
+  }
+
+  push(chunk: Uint8Array): boolean {
+    const bytes = asBuffer(chunk);
+    const first = this.#started ? undefined : bytes.find((byte) => byte > 0x20);
+    if (first !== undefined) {
+      this.#started = true;
+      if (first === 0x5b && this.#head.api === 'gemini-generate') {
+        this.#array = new JsonArraySplitter((element) => readEvent(this.#head.api, element, this.#facts));
+      }
+    }
+    if (this.#array !== null) {
+      const before = this.#facts.token;
+      this.#array.push(bytes);
+      return !before && this.#facts.token;
+    }
+    this.#hold(bytes);
+    return false;
+  }
+
+  end(whole: boolean): Answer {
+    if (this.#array !== null) return answerOf(this.#head, this.#facts, this.#facts.terminal && this.#array.closed, null);
+    if (this.#tooLarge) return answerOf(this.#head, this.#facts, whole, 'too-large');
+    if (!whole) return answerOf(this.#head, this.#facts, false, null);
+    const readable = this.#held > 0 && readBody(this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks), this.#facts);
+    this.#chunks = [];
+    return answerOf(this.#head, this.#facts, true, readable ? null : 'unreadable');
+  }
+
+  #hold(bytes: Buffer): void {
+    if (this.#tooLarge) return;
+    this.#held += bytes.length;
+    if (this.#held > limits.answerBytes) {
+      this.#tooLarge = true;
+      this.#chunks = [];
+    } else {
+      this.#chunks.push(bytes);
+    }
+  }
+}
+
+/** A compressed answer: held up to the bound, decoded and read when it is whole. */
+class EncodedReader implements AnswerReader {
+  readonly #head: AnswerHead;
+  readonly #encoding: string;
+  #chunks: Buffer[] = [];
+  #held = 0;
+
+  constructor(head: AnswerHead, encoding: string) {
+    this.#head = head;
+    this.#encoding = encoding;
+  }
+
+  push(chunk: Uint8Array): boolean {
+    this.#held += chunk.length;
+    if (this.#held <= limits.answerBytes) this.#chunks.push(asBuffer(chunk));
+    else this.#chunks = [];
+    return false;
+  }
+
+  end(whole: boolean): Answer {
+    if (!whole) return answerOf(this.#head, new AnswerFacts(), false, null);
+    if (this.#held > limits.answerBytes) return answerOf(this.#head, new AnswerFacts(), true, 'too-large');
+    const body = decompress(this.#encoding, Buffer.concat(this.#chunks));
+    if (body === null) return answerOf(this.#head, new AnswerFacts(), true, 'encoded');
+    const reader = plainReader(this.#head);
+    reader.push(body);
+    return reader.end(true);
+  }
+}
+
+function decompress(encoding: string, bytes: Buffer): Buffer | null {
+  const options = { maxOutputLength: limits.answerBytes };
+  try {
+    switch (encoding) {
+      case 'gzip':
+      case 'x-gzip':
+        return gunzipSync(bytes, options);
+      case 'deflate':
+        return inflateSync(bytes, options);
+      case 'br':
+        return brotliDecompressSync(bytes, options);
+      default:
+        return null;
+    }
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,137 @@
+import type { Draft, Role, Turn } from '../scan/draft.ts';
+import type { JsonCursor } from '../scan/scan.ts';
+
+/** What a content part is, by its `type` (OpenAI, Anthropic). */
+const imageTypes = new Set(['image_url', 'input_image', 'image']);
+const audioTypes = new Set(['input_audio']);
+const fileTypes = new Set(['file', 'input_file', 'document']);
+
+/** Counts a media part by the type that it names. */
+export function countMedia(draft: Draft, type: string): void {
+  if (imageTypes.has(type)) draft.images++;
+  else if (audioTypes.has(type)) draft.audioInputs++;
+  else if (fileTypes.has(type)) draft.files++;
+}
+
+/**
+ * Reads a `content`: a string, or an array of strings and of parts with `type` and `text`; a part's own `content`
+ * (an Anthropic tool result) is read as text too. Returns the part types that were seen.
+ */
+export function readContent(cursor: JsonCursor, draft: Draft, turn: Turn, seen: Set<string>): void {
+  if (cursor.isString()) {
+    draft.text(cursor, turn);
+  } else if (cursor.isArray()) {
+    cursor.array(() => readPart(cursor, draft, turn, seen));
+  } else {
+    cursor.skip();
+  }
+}
+
+function readPart(cursor: JsonCursor, draft: Draft, turn: Turn, seen: Set<string>): void {
+  if (cursor.isString()) {
+    draft.text(cursor, turn);
+    return;
+  }
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  cursor.object((key) => {
+    if (key === 'type') {
+      const type = cursor.stringOrNull();
+      if (type !== null) {
+        seen.add(type);
+        countMedia(draft, type);
+      }
+    } else if (key === 'text' && cursor.isString()) {
+      draft.text(cursor, turn);
+    } else if (key === 'content') {
+      readContent(cursor, draft, turn, seen);
+    } else {
+      cursor.skip();
+    }
+  });
+}
+
+/** A role as the providers spell it. */
+export function roleOf(name: string | null): Role {
+  switch (name) {
+    case 'system':
+    case 'developer':
+      return 'system';
+    case 'assistant':
+    case 'model':
+      return 'assistant';
+    case 'tool':
+    case 'function':
+      return 'tool';
+    default:
+      return 'user';
+  }
+}
+
+/** Reads an array of `{role, content}` messages. A user message that only carries tool results is a tool's turn. */
+export function readMessages(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isArray()) {
+    cursor.skip();
+    return;
+  }
+  cursor.array(() => {
+    if (!cursor.isObject()) {
+      cursor.skip();
+      return;
+    }
+    const turn: Turn = { role: 'user', spans: [] };
+    const seen = new Set<string>();
+    cursor.object((key) => {
+      if (key === 'role') turn.role = roleOf(cursor.stringOrNull());
+      else if (key === 'content') readContent(cursor, draft, turn, seen);
+      else if (key === 'type') {
+        // Items of the Responses API that are no messages.
+        const type = cursor.stringOrNull();
+        if (type === 'function_call_output') turn.role = 'tool';
+        else if (type === 'function_call' || type === 'reasoning') turn.role = 'assistant';
+      } else if (key === 'output' && cursor.isString()) draft.text(cursor, turn);
+      else cursor.skip();
+    });
+    if (turn.role === 'user' && seen.has('tool_result') && !seen.has('text')) turn.role = 'tool';
+    draft.turns.push(turn);
+  });
+}
+
+/** Counts the elements of a `tools` array; a name stands in the definition or in its `function`. */
+export function readTools(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isArray()) {
+    cursor.skip();
+    return;
+  }
+  cursor.array(() => draft.tool(cursor, toolName));
+}
+
+function toolName(cursor: JsonCursor): string | null {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return null;
+  }
+  let name: string | null = null;
+  cursor.object((key) => {
+    if (key === 'name') name = cursor.stringOrNull() ?? name;
+    else if (key === 'function') name = toolName(cursor) ?? name;
+    else cursor.skip();
+  });
+  return name;
+}
+
+/** The string member `wanted` of the next object; null when it is absent or no string. Consumes the value. */
+export function memberOf(cursor: JsonCursor, wanted: string): string | null {
+  let found: string | null = null;
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return null;
+  }
+  cursor.object((key) => {
+    if (key === wanted) found = cursor.stringOrNull();
+    else cursor.skip();
+  });
+  return found;
+}

@@ -1,0 +1,28 @@
+import type { AnswerEncoder, AnswerEnd, AnswerStart, BlockStart } from './translate-answer-types.ts';
+import type { Failure } from './failure.ts';
+
+const nothing: Buffer = Buffer.alloc(0);
+
+/** A writer of streams: what was written since the last `take` waits for it. */
+export abstract class StreamEncoder implements AnswerEncoder {
+  #pieces: string[] = [];
+
+  abstract start(start: AnswerStart): void;
+  abstract open(block: BlockStart): void;
+  abstract delta(text: string): void;
+  abstract close(): Failure | null;
+  abstract finish(end: AnswerEnd): void;
+  abstract fail(failure: Failure): void;
+
+  protected write(piece: string): void {
+    this.#pieces.push(piece);
+  }
+
+  /** Takes the bytes that are ready to be sent. */
+  take(): Buffer {
+    if (this.#pieces.length === 0) return nothing;
+    const bytes = Buffer.from(this.#pieces.join(''));
+    this.#pieces = [];
+    return bytes;
+  }
+}

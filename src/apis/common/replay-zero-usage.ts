@@ -1,0 +1,31 @@
+import type { AnswerForm } from '../../cache/types.ts';
+import { isFields } from './replay-json.ts';
+
+/** Where the providers keep usage: in an answer, and in what their events hold of one. */
+const usageNames = new Set(['usage', 'usageMetadata']);
+const holders = new Set(['message', 'response']);
+const usageWord = '"usage';
+
+/** The same answer with all token counts 0, for apps that add up what they read. Throws SyntaxError for what is no JSON. */
+export function withZeroUsage(body: Buffer, form: AnswerForm): Buffer {
+  const text = body.toString('utf8');
+  if (!text.includes(usageWord)) return body;
+  if (form !== 'sse') return Buffer.from(zeroedText(text));
+  return Buffer.from(text.replace(/^(data: ?)(\{.*"usage.*)$/gm, (_line, name: string, data: string) => name + zeroedText(data)));
+}
+
+function zeroedText(json: string): string {
+  return JSON.stringify(zeroed(JSON.parse(json)));
+}
+
+function zeroed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(zeroed);
+  if (!isFields(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, usageNames.has(name) ? zeroes(member) : holders.has(name) ? zeroed(member) : member]));
+}
+
+function zeroes(value: unknown): unknown {
+  if (typeof value === 'number') return 0;
+  if (Array.isArray(value)) return value.map(zeroes);
+  return isFields(value) ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, zeroes(member)])) : value;
+}

@@ -1,0 +1,173 @@
+import { roleOf } from '../common/content.ts';
+import type { Draft, Turn } from '../scan/draft.ts';
+import type { JsonCursor } from '../scan/scan.ts';
+
+/** Reads one member of a generateContent body. Google accepts camelCase and snake_case alike. */
+export function geminiGenerate(cursor: JsonCursor, draft: Draft, key: string): void {
+  switch (key) {
+    case 'contents':
+      if (cursor.isArray()) cursor.array(() => readTurn(cursor, draft, 'user'));
+      else readTurn(cursor, draft, 'user');
+      return;
+    case 'systemInstruction':
+    case 'system_instruction':
+      readTurn(cursor, draft, 'system');
+      return;
+    case 'tools':
+      if (cursor.isArray()) cursor.array(() => readTool(cursor, draft));
+      else readTool(cursor, draft);
+      return;
+    case 'generationConfig':
+    case 'generation_config':
+      readConfig(cursor, draft);
+      return;
+    default:
+      cursor.skip();
+  }
+}
+
+function readTurn(cursor: JsonCursor, draft: Draft, role: Turn['role']): void {
+  const turn: Turn = { role, spans: [] };
+  if (cursor.isString()) {
+    draft.text(cursor, turn);
+  } else if (cursor.isObject()) {
+    let onlyResults = false;
+    cursor.object((key) => {
+      if (key === 'role' && role !== 'system') turn.role = roleOf(cursor.stringOrNull());
+      else if (key === 'parts') {
+        if (cursor.isArray()) cursor.array(() => (onlyResults = readPart(cursor, draft, turn) || onlyResults));
+        else onlyResults = readPart(cursor, draft, turn);
+      } else cursor.skip();
+    });
+    if (turn.role === 'user' && onlyResults && turn.spans.length === 0) turn.role = 'tool';
+  } else {
+    cursor.skip();
+  }
+  draft.turns.push(turn);
+}
+
+/** Returns true for a function's result. */
+function readPart(cursor: JsonCursor, draft: Draft, turn: Turn): boolean {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return false;
+  }
+  let result = false;
+  cursor.object((key) => {
+    switch (key) {
+      case 'text':
+        if (cursor.isString()) draft.text(cursor, turn);
+        else cursor.skip();
+        return;
+      case 'inlineData':
+      case 'inline_data':
+      case 'fileData':
+      case 'file_data':
+        readMedia(cursor, draft);
+        return;
+      case 'functionResponse':
+      case 'function_response':
+        result = true;
+        cursor.skip();
+        return;
+      default:
+        cursor.skip();
+    }
+  });
+  return result;
+}
+
+function readMedia(cursor: JsonCursor, draft: Draft): void {
+  let type = '';
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  cursor.object((key) => {
+    if (key === 'mimeType' || key === 'mime_type') type = cursor.stringOrNull() ?? '';
+    else cursor.skip();
+  });
+  if (type.startsWith('image/')) draft.images++;
+  else if (type.startsWith('audio/')) draft.audioInputs++;
+  else draft.files++;
+}
+
+/** One element of `tools` holds many declarations; a built-in tool (search, code) counts as one. */
+function readTool(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  cursor.object((key) => {
+    if ((key === 'functionDeclarations' || key === 'function_declarations') && cursor.isArray()) {
+      cursor.array(() =>
+        draft.tool(cursor, () => {
+          let name: string | null = null;
+          if (!cursor.isObject()) {
+            cursor.skip();
+            return null;
+          }
+          cursor.object((member) => {
+            if (member === 'name') name = cursor.stringOrNull();
+            else cursor.skip();
+          });
+          return name;
+        }),
+      );
+    } else {
+      draft.tool(cursor, () => {
+        cursor.skip();
+        return key;
+      });
+    }
+  });
+}
+
+function readConfig(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  let mime: string | null = null;
+  let schema = false;
+  cursor.object((key) => {
+    switch (key) {
+      case 'maxOutputTokens':
+      case 'max_output_tokens':
+        draft.maxOutputTokens = cursor.numberOrNull();
+        return;
+      case 'temperature':
+        draft.temperature = cursor.numberOrNull();
+        return;
+      case 'candidateCount':
+      case 'candidate_count':
+        draft.n = cursor.numberOrNull() ?? 1;
+        return;
+      case 'responseMimeType':
+      case 'response_mime_type':
+        mime = cursor.stringOrNull();
+        return;
+      case 'responseSchema':
+      case 'response_schema':
+      case 'responseJsonSchema':
+      case 'response_json_schema':
+        schema = cursor.isObject();
+        cursor.skip();
+        return;
+      case 'responseModalities':
+      case 'response_modalities':
+        if (cursor.isArray()) cursor.array(() => (draft.audioOutput ||= cursor.stringOrNull()?.toUpperCase() === 'AUDIO'));
+        else cursor.skip();
+        return;
+      case 'thinkingConfig':
+      case 'thinking_config':
+        draft.reasoning = 'thinking';
+        cursor.skip();
+        return;
+      default:
+        cursor.skip();
+    }
+  });
+  if (schema) draft.jsonOutput = 'schema';
+  else if (mime === 'application/json') draft.jsonOutput = 'object';
+}

@@ -1,0 +1,178 @@
+import type { Conversation, Part, ResultPart, Setting, Source, Turn, WriteOptions, Written } from '../common/conversation.ts';
+import { parseJson } from '../common/json.ts';
+import type { JsonObject } from '../common/json.ts';
+import type { Losses } from '../common/losses.ts';
+import { mimeOfUrl } from '../common/media.ts';
+import { foreignSignature, geminiTraits } from '../common/models.ts';
+import type { GeminiTraits } from '../common/models.ts';
+import { effortBudgets, effortOfBudget } from '../anthropic/translate-thinking.ts';
+
+const none = 'Gemini has no such parameter';
+/** Gemini takes up to five. */
+const mostStops = 5;
+
+/** Writes a conversation as the body of POST /v1beta/models/M:generateContent; streams are asked for in the path. */
+export function writeGemini(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
+  const traits = geminiTraits(options.model);
+  for (const setting of [conversation.user, conversation.verbosity]) if (setting !== null) losses.lose(setting.at, none);
+  if (conversation.parallelCalls?.value === false) losses.lose(conversation.parallelCalls.at, 'Gemini cannot be kept to one call at a time');
+  const system = conversation.system.filter((part) => part.text !== '');
+  const config = writeConfig(conversation, options.model, traits, losses);
+  const body: JsonObject = {
+    ...(system.length === 0 ? {} : { systemInstruction: { parts: system.map((part) => ({ text: part.text })) } }),
+    contents: writeContents(conversation.turns, traits, losses),
+    ...writeTools(conversation),
+    ...(Object.keys(config).length === 0 ? {} : { generationConfig: config }),
+  };
+  const method = options.stream ? 'streamGenerateContent?alt=sse' : 'generateContent';
+  return { body, path: `/v1beta/models/${encodeURIComponent(options.model)}:${method}` };
+}
+
+function writeConfig(conversation: Conversation, model: string, traits: GeminiTraits, losses: Losses): JsonObject {
+  const { temperature, topP, topK, frequencyPenalty, presencePenalty, seed, maxTokens, stop, output } = conversation;
+  if (stop.values.length > mostStops) losses.lose(stop.at, `Gemini takes ${mostStops} stop sequences`);
+  const value = (name: string, setting: Setting | null): JsonObject => (setting === null ? {} : { [name]: setting.value });
+  if (output.kind === 'schema' && output.description !== null) losses.lose(`${output.at}.description`, none);
+  const thinking = writeThinking(conversation, model, traits, losses);
+  return {
+    ...(maxTokens === null ? {} : { maxOutputTokens: maxTokens }),
+    ...value('temperature', temperature),
+    ...value('topP', topP),
+    ...value('topK', topK),
+    ...value('frequencyPenalty', frequencyPenalty),
+    ...value('presencePenalty', presencePenalty),
+    ...(seed === null ? {} : { seed: seed.value }),
+    ...(stop.values.length === 0 || stop.values.length > mostStops ? {} : { stopSequences: stop.values }),
+    ...(output.kind === 'text' ? {} : { responseMimeType: 'application/json' }),
+    ...(output.kind === 'schema' ? { responseJsonSchema: output.schema } : {}),
+    ...(thinking === null ? {} : { thinkingConfig: thinking }),
+  };
+}
+
+function writeThinking(conversation: Conversation, model: string, traits: GeminiTraits, losses: Losses): JsonObject | null {
+  const { reasoning } = conversation;
+  if (reasoning === null) return null;
+  if (reasoning.kind === 'off') {
+    if (traits.thinking === 'none') return null;
+    if (traits.thinkingOff) return { thinkingBudget: 0 };
+    losses.lose(reasoning.at, 'the model cannot be kept from thinking');
+    return null;
+  }
+  if (traits.thinking === 'none') {
+    losses.lose(reasoning.at, 'the model does not think');
+    return null;
+  }
+  if (traits.thinking === 'budget') {
+    const tokens = reasoning.kind === 'budget' ? reasoning.tokens : effortBudgets[reasoning.effort];
+    return { thinkingBudget: Math.min(tokens, effortBudgets.max) };
+  }
+  const effort = reasoning.kind === 'effort' ? reasoning.effort : effortOfBudget(reasoning.tokens);
+  if (effort === 'minimal' || effort === 'low') return { thinkingLevel: 'LOW' };
+  // The first Gemini 3 Pro knows two levels only.
+  return { thinkingLevel: effort === 'medium' && !model.includes('gemini-3-pro') ? 'MEDIUM' : 'HIGH' };
+}
+
+function writeTools(conversation: Conversation): JsonObject {
+  const { tools, toolChoice } = conversation;
+  if (tools.length === 0) return {};
+  const functionDeclarations = tools.map((tool) => ({
+    name: tool.name,
+    ...(tool.description === null ? {} : { description: tool.description }),
+    ...(tool.schema === null ? {} : { parametersJsonSchema: tool.schema }),
+  }));
+  const calling = writeCalling(conversation, tools.some((tool) => tool.strict));
+  return { tools: [{ functionDeclarations }], ...(calling === null || (toolChoice === null && calling['mode'] === 'AUTO') ? {} : { toolConfig: { functionCallingConfig: calling } }) };
+}
+
+/** Arguments are kept to their schema in the modes ANY and VALIDATED. */
+function writeCalling(conversation: Conversation, strict: boolean): JsonObject | null {
+  const { toolChoice } = conversation;
+  switch (toolChoice?.kind) {
+    case undefined:
+    case 'auto':
+      return { mode: strict ? 'VALIDATED' : 'AUTO' };
+    case 'none':
+      return { mode: 'NONE' };
+    case 'any':
+      return { mode: 'ANY' };
+    case 'tool':
+      return { mode: 'ANY', allowedFunctionNames: [toolChoice.name] };
+    case 'allowed':
+      return { mode: toolChoice.required ? 'ANY' : 'VALIDATED', allowedFunctionNames: toolChoice.names };
+  }
+}
+
+function writeContents(turns: readonly Turn[], traits: GeminiTraits, losses: Losses): readonly JsonObject[] {
+  const contents: JsonObject[] = [];
+  /** The functions' names by the ids of their calls: Gemini matches results by name. */
+  const names = new Map<string, string>();
+  for (const turn of turns) {
+    if (turn.role === 'system') losses.lose(`${turn.at}.role`, 'Gemini takes no system message between the turns; dropped, it becomes a user message');
+    for (const part of turn.parts) if (part.kind === 'call') names.set(part.id, part.name);
+    // Results stand alone: Gemini counts them against the calls of the content before.
+    const results = turn.parts.filter((part) => part.kind === 'result').map((part) => writeResult(part, names, traits, losses));
+    if (results.length > 0) contents.push({ role: 'user', parts: results });
+    const parts = turn.parts.flatMap((part) => (part.kind === 'result' ? [] : writePart(part, traits, losses)));
+    if (traits.signatures) sign(parts);
+    if (parts.length > 0) contents.push({ role: turn.role === 'assistant' ? 'model' : 'user', parts });
+  }
+  if (contents.length === 0) losses.refuse('messages', 'nothing is left to send');
+  return contents;
+}
+
+/** Only the first of parallel calls carries a signature. */
+function sign(parts: JsonObject[]): void {
+  const index = parts.findIndex((part) => 'functionCall' in part);
+  if (index !== -1) parts[index] = { ...parts[index], thoughtSignature: foreignSignature };
+}
+
+function writePart(part: Part, traits: GeminiTraits, losses: Losses): JsonObject[] {
+  switch (part.kind) {
+    case 'text':
+    case 'refusal':
+      return part.text === '' ? [] : [{ text: part.text }];
+    case 'image':
+      if (part.detail !== null) losses.lose(`${part.at}.detail`, none);
+      return writeSource(part.source, part.at, traits, losses);
+    case 'audio':
+      return writeSource(part.source, part.at, traits, losses);
+    case 'document':
+      if (part.title !== null && part.source.kind === 'text') return [{ text: `${part.title}\n\n${part.source.text}` }];
+      return part.source.kind === 'text' ? [{ text: part.source.text }] : writeSource(part.source, part.at, traits, losses);
+    case 'call':
+      return [{ functionCall: { id: part.id, name: part.name, args: parseJson(part.args) ?? {} } }];
+    case 'result':
+      return [];
+  }
+}
+
+function writeSource(source: Source, at: string, traits: GeminiTraits, losses: Losses): JsonObject[] {
+  if (source.kind === 'base64') return [{ inlineData: { mimeType: source.mime, data: source.data } }];
+  if (traits.thinking === 'none') {
+    losses.lose(at, 'the model fetches nothing from URLs');
+    return [];
+  }
+  const mime = source.mime ?? mimeOfUrl(source.url);
+  return [{ fileData: { fileUri: source.url, ...(mime === null ? {} : { mimeType: mime }) } }];
+}
+
+function writeResult(part: ResultPart, names: ReadonlyMap<string, string>, traits: GeminiTraits, losses: Losses): JsonObject {
+  const name = names.get(part.id);
+  if (name === undefined) losses.refuse(part.at, 'answers a call that is not in the conversation');
+  const words: string[] = [];
+  const media: JsonObject[] = [];
+  for (const inner of part.parts) {
+    if (inner.kind === 'text') words.push(inner.text);
+    else if (inner.kind === 'document' && inner.source.kind === 'text') words.push(inner.source.text);
+    else if (traits.resultMedia && (inner.kind === 'image' || inner.kind === 'document') && inner.source.kind === 'base64') media.push({ inlineData: { mimeType: inner.source.mime, data: inner.source.data } });
+    else losses.lose('at' in inner ? inner.at : part.at, "the model takes nothing but words as a tool's result");
+  }
+  return {
+    functionResponse: {
+      id: part.id,
+      name: name ?? '',
+      response: { [part.isError ? 'error' : 'output']: words.join('\n') },
+      ...(media.length === 0 ? {} : { parts: media }),
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { isUtf8 } from 'node:buffer';
+import { anthropicMessages } from './anthropic/read.ts';
+import { Draft } from './scan/draft.ts';
+import { geminiGenerate } from './gemini/read.ts';
+import { openaiChat, openaiPrompt, openaiResponses } from './openai-chat/read.ts';
+import { JsonCursor, ScanError } from './scan/scan.ts';
+import type { ApiName, BodyMember, PassReason, ReadResult, Recognition } from './types.ts';
+
+export { readAnswer } from './answer.ts';
+export { recognise } from './recognise.ts';
+export { renderError } from './render-error.ts';
+export { rewritePath, spliceRequest } from './scan/splice.ts';
+
+type MemberReader = (cursor: JsonCursor, draft: Draft, key: string) => void;
+
+const readers: Readonly<Record<Exclude<ApiName, 'bedrock' | 'other-llm'>, MemberReader>> = {
+  'openai-chat': openaiChat,
+  'openai-completions': openaiPrompt,
+  'openai-responses': openaiResponses,
+  'openai-embeddings': openaiPrompt,
+  'anthropic-messages': anthropicMessages,
+  'anthropic-count-tokens': anthropicMessages,
+  'gemini-generate': geminiGenerate,
+};
+
+/**
+ * Reads a whole body in one scan. Never throws: a body that cannot be read is a reason to let it pass. Where `members` is given, each
+ * top-level member is added to it, in the body's order.
+ */
+export function readExchange(recognition: Recognition & { readonly kind: 'readable' }, body: Buffer, members: BodyMember[] | null = null): ReadResult {
+  const { api, operation, pathModel } = recognition;
+  if (api === 'bedrock' || api === 'other-llm') return { ok: false, reason: 'not-rewritable' };
+  if (body.length === 0) return { ok: false, reason: 'no-body' };
+  if (!isUtf8(body)) return { ok: false, reason: 'invalid-json' };
+  const reader = readers[api];
+  const draft = new Draft();
+  const cursor = new JsonCursor(body);
+  try {
+    if (!cursor.isObject()) return { ok: false, reason: 'invalid-json' };
+    const bodyOpen = cursor.at + 1;
+    if (members === null) cursor.object((key) => reader(cursor, draft, key));
+    else cursor.object((key) => readMember(cursor, members, key, () => reader(cursor, draft, key)));
+    cursor.finish();
+    if (recognition.stream !== null) draft.stream = recognition.stream;
+    const exchange = draft.exchange(api, operation, body, pathModel, bodyOpen);
+    return typeof exchange === 'string' ? { ok: false, reason: exchange } : { ok: true, exchange };
+  } catch (error) {
+    const reason: PassReason = error instanceof ScanError ? error.fault : 'internal-error';
+    return { ok: false, reason };
+  }
+}
+
+function readMember(cursor: JsonCursor, members: BodyMember[], key: string, read: () => void): void {
+  cursor.peek();
+  const start = cursor.at;
+  const { gaps } = cursor;
+  read();
+  members.push({ key, start, end: cursor.at, spaced: cursor.gaps !== gaps });
+}

@@ -1,0 +1,103 @@
+import { memberOf, readContent, readMessages, readTools } from '../common/content.ts';
+import type { Draft, Turn } from '../scan/draft.ts';
+import type { JsonCursor } from '../scan/scan.ts';
+import type { JsonOutput } from '../types.ts';
+
+function jsonOutputOf(type: string | null): JsonOutput {
+  return type === 'json_schema' ? 'schema' : type === 'json_object' ? 'object' : 'none';
+}
+
+/** Members that mean the same in every OpenAI API. True when the key was one of them. */
+function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
+  switch (key) {
+    case 'model':
+      draft.readModel(cursor);
+      return true;
+    case 'stream':
+      draft.stream = cursor.booleanOrNull() === true;
+      return true;
+    case 'stream_options':
+      draft.includeUsage = false;
+      if (cursor.isObject()) {
+        cursor.object((option) => {
+          if (option === 'include_usage') draft.includeUsage = cursor.booleanOrNull() === true;
+          else cursor.skip();
+        });
+      } else {
+        cursor.skip();
+      }
+      return true;
+    case 'temperature':
+      draft.temperature = cursor.numberOrNull();
+      return true;
+    case 'n':
+      draft.n = cursor.numberOrNull() ?? 1;
+      return true;
+    case 'max_tokens':
+    case 'max_completion_tokens':
+    case 'max_output_tokens':
+      draft.maxOutputTokens = cursor.numberOrNull() ?? draft.maxOutputTokens;
+      return true;
+    case 'user':
+    case 'safety_identifier':
+      draft.readUser(cursor);
+      return true;
+    case 'prompt_cache_key':
+      draft.readSession(cursor);
+      return true;
+    case 'metadata':
+      draft.readMetadata(cursor);
+      return true;
+    case 'tools':
+    case 'functions':
+      readTools(cursor, draft);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Reads one member of a chat completions body. */
+export function openaiChat(cursor: JsonCursor, draft: Draft, key: string): void {
+  if (common(cursor, draft, key)) return;
+  if (key === 'messages') readMessages(cursor, draft);
+  else if (key === 'response_format') draft.jsonOutput = jsonOutputOf(memberOf(cursor, 'type'));
+  else if (key === 'reasoning_effort') draft.reasoning = cursor.stringOrNull();
+  else if (key === 'modalities' && cursor.isArray()) cursor.array(() => (draft.audioOutput ||= cursor.stringOrNull() === 'audio'));
+  else cursor.skip();
+}
+
+/** Reads one member of a Responses body. */
+export function openaiResponses(cursor: JsonCursor, draft: Draft, key: string): void {
+  if (common(cursor, draft, key)) return;
+  if (key === 'input') {
+    if (cursor.isString()) plainText(cursor, draft);
+    else readMessages(cursor, draft);
+  } else if (key === 'instructions' && cursor.isString()) {
+    const turn: Turn = { role: 'system', spans: [] };
+    draft.text(cursor, turn);
+    draft.turns.unshift(turn);
+  } else if (key === 'text' && cursor.isObject()) {
+    cursor.object((option) => {
+      if (option === 'format') draft.jsonOutput = jsonOutputOf(memberOf(cursor, 'type'));
+      else cursor.skip();
+    });
+  } else if (key === 'conversation') {
+    if (cursor.isObject()) draft.session ??= memberOf(cursor, 'id');
+    else draft.readSession(cursor);
+  } else if (key === 'reasoning') draft.reasoning = memberOf(cursor, 'effort');
+  else cursor.skip();
+}
+
+/** Reads one member of a legacy completions body (`prompt`) or of an embeddings body (`input`). */
+export function openaiPrompt(cursor: JsonCursor, draft: Draft, key: string): void {
+  if (common(cursor, draft, key)) return;
+  if (key === 'prompt' || key === 'input') plainText(cursor, draft);
+  else cursor.skip();
+}
+
+function plainText(cursor: JsonCursor, draft: Draft): void {
+  const turn: Turn = { role: 'user', spans: [] };
+  readContent(cursor, draft, turn, new Set());
+  draft.turns.push(turn);
+}

@@ -1,0 +1,135 @@
+import { CannotConvert, dataEvent, fields, indexOf, inOrder, isFields, list, text, without, type Fields, type Mutable } from '../common/replay-json.ts';
+
+/** A chat completion as the stream that would have carried it: per choice its role, its content, its end. */
+export function chatToStream(answer: Fields, includeUsage: boolean): string[] {
+  const base = { ...without(answer, 'choices', 'usage', 'object'), object: 'chat.completion.chunk' };
+  const chunk = (choice: Fields): string => dataEvent({ ...base, choices: [choice], ...(includeUsage ? { usage: null } : {}) });
+  const events: string[] = [];
+  for (const entry of list(answer['choices'])) {
+    const choice = fields(entry);
+    const index = indexOf(choice['index']);
+    const message = fields(choice['message']);
+    // Audio comes in pieces of its own kind.
+    if (isFields(message['audio'])) throw new CannotConvert('audio');
+    const { tool_calls: calls } = message;
+    events.push(chunk({ index, delta: without(message, 'tool_calls', 'audio'), logprobs: choice['logprobs'] ?? null, finish_reason: null }));
+    for (const [at, call] of (Array.isArray(calls) ? list(calls) : []).entries()) {
+      events.push(chunk({ index, delta: { tool_calls: [{ index: at, ...fields(call) }] }, logprobs: null, finish_reason: null }));
+    }
+    events.push(chunk({ ...without(choice, 'message', 'logprobs'), index, delta: {}, logprobs: null }));
+  }
+  if (includeUsage) events.push(dataEvent({ ...base, choices: [], usage: answer['usage'] }));
+  events.push('data: [DONE]\n\n');
+  return events;
+}
+
+interface Choice {
+  readonly message: Mutable;
+  readonly calls: Map<number, Mutable>;
+  readonly rest: Mutable;
+  logprobs: Mutable | null;
+}
+
+/** Puts a chat stream together again. */
+export function chatFromStream(events: readonly Fields[]): Fields {
+  const choices = new Map<number, Choice>();
+  let base: Mutable = {};
+  let usage: unknown;
+  for (const event of events) {
+    base = { ...base, ...without(event, 'choices', 'usage', 'object', 'obfuscation') };
+    usage = isFields(event['usage']) ? event['usage'] : usage;
+    for (const entry of list(event['choices'])) addChoice(choices, fields(entry));
+  }
+  return {
+    ...base,
+    object: 'chat.completion',
+    choices: inOrder(choices).map(({ message, calls, rest, logprobs }, index) => ({
+      index,
+      message: { role: 'assistant', content: null, refusal: null, ...message, ...(calls.size === 0 ? {} : { tool_calls: inOrder(calls) }) },
+      logprobs,
+      ...rest,
+    })),
+    usage,
+  };
+}
+
+function addChoice(choices: Map<number, Choice>, part: Fields): void {
+  const index = indexOf(part['index']);
+  let choice = choices.get(index);
+  if (choice === undefined) choices.set(index, (choice = { message: {}, calls: new Map(), rest: {}, logprobs: null }));
+  for (const [name, value] of Object.entries(part)) {
+    if (name === 'index' || name === 'delta' || value === null) continue;
+    if (name === 'logprobs') choice.logprobs = joinedLogprobs(choice.logprobs, fields(value));
+    else choice.rest[name] = value;
+  }
+  for (const [name, value] of Object.entries(fields(part['delta'] ?? {}))) {
+    if (value === null) continue;
+    if (name === 'tool_calls') for (const call of list(value)) addCall(choice.calls, fields(call));
+    else if (name === 'function_call') choice.message[name] = joinedText(choice.message[name], fields(value));
+    else if (name === 'role') choice.message[name] = value;
+    else choice.message[name] = joined(choice.message[name], value);
+  }
+}
+
+function addCall(calls: Map<number, Mutable>, part: Fields): void {
+  const index = indexOf(part['index']);
+  const call = calls.get(index) ?? {};
+  for (const [name, value] of Object.entries(part)) {
+    if (name === 'index' || value === null) continue;
+    call[name] = name === 'function' || name === 'custom' ? joinedText(call[name], fields(value)) : value;
+  }
+  calls.set(index, call);
+}
+
+/** Names come once, arguments in pieces: both are joined as texts. */
+function joinedText(before: unknown, part: Fields): Mutable {
+  const result: Mutable = isFields(before) ? { ...before } : {};
+  for (const [name, value] of Object.entries(part)) if (value !== null) result[name] = (isFields(before) && typeof before[name] === 'string' ? before[name] : '') + text(value);
+  return result;
+}
+
+/** Texts and lists grow; anything else must come once. */
+function joined(before: unknown, value: unknown): unknown {
+  if (before === undefined) return value;
+  if (typeof before === 'string' && typeof value === 'string') return before + value;
+  if (Array.isArray(before) && Array.isArray(value)) return [...(before as unknown[]), ...(value as unknown[])];
+  throw new CannotConvert('an unknown part');
+}
+
+function joinedLogprobs(before: Mutable | null, part: Fields): Mutable {
+  const result: Mutable = { ...before };
+  for (const [name, value] of Object.entries(part)) if (value !== null) result[name] = joined(result[name], value);
+    else result[name] ??= null;
+  return result;
+}
+
+/** A legacy completion as a stream. */
+export function completionToStream(answer: Fields, includeUsage: boolean): string[] {
+  const base = without(answer, 'choices', 'usage');
+  const events = list(answer['choices']).map((choice) => dataEvent({ ...base, choices: [choice], ...(includeUsage ? { usage: null } : {}) }));
+  if (includeUsage) events.push(dataEvent({ ...base, choices: [], usage: answer['usage'] }));
+  events.push('data: [DONE]\n\n');
+  return events;
+}
+
+/** Puts a legacy completion's stream together again. */
+export function completionFromStream(events: readonly Fields[]): Fields {
+  const choices = new Map<number, Mutable>();
+  let base: Mutable = {};
+  let usage: unknown;
+  for (const event of events) {
+    base = { ...base, ...without(event, 'choices', 'usage', 'obfuscation') };
+    usage = isFields(event['usage']) ? event['usage'] : usage;
+    for (const entry of list(event['choices'])) {
+      const part = fields(entry);
+      const index = indexOf(part['index']);
+      const choice = choices.get(index) ?? { index, text: '', logprobs: null, finish_reason: null };
+      // Offsets of pieces count from the piece's own beginning with some providers.
+      if (isFields(part['logprobs'])) throw new CannotConvert('logprobs');
+      choice['text'] = text(choice['text']) + text(part['text']);
+      for (const [name, value] of Object.entries(without(part, 'text', 'index'))) if (value !== null) choice[name] = value;
+      choices.set(index, choice);
+    }
+  }
+  return { ...base, choices: inOrder(choices), usage };
+}

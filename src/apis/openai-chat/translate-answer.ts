@@ -1,0 +1,185 @@
+import type { AnswerContext, AnswerEnd, AnswerSink, AnswerStart, BlockStart, Finish, WholeAnswer } from '../common/translate-answer-types.ts';
+import { wordsOf } from '../common/collector.ts';
+import { StreamEncoder } from '../common/encoder.ts';
+import { failureOf, readError, streamFailure } from '../common/failure.ts';
+import type { Failure } from '../common/failure.ts';
+import { isObject, list, member, numberOf, text, writeJson } from '../common/json.ts';
+import type { Json, JsonObject } from '../common/json.ts';
+import { openaiChatUsage, usageOf } from '../common/translate-usage.ts';
+
+const finishes: Readonly<Record<string, Finish>> = {
+  stop: 'stop',
+  length: 'length',
+  tool_calls: 'calls',
+  function_call: 'calls',
+  content_filter: 'filter',
+};
+
+/** Reads chat completions, whole ones and chunks alike. */
+export class OpenAiChatDecoder {
+  readonly #sink: AnswerSink;
+  /** The id of the call at each index: some servers give every call the index 0, and tell them apart by id only. */
+  readonly #ids = new Map<number, { readonly key: string; readonly id: string | null }>();
+  #calls = 0;
+
+  constructor(sink: AnswerSink) {
+    this.#sink = sink;
+  }
+
+  event(value: JsonObject): void {
+    const sink = this.#sink;
+    const error = member(value, 'error');
+    if (error !== undefined && error !== null) {
+      sink.fail(readError(error, null));
+      return;
+    }
+    const usage = usageOf('openai-chat', member(value, 'usage'));
+    if (usage !== null) sink.usage(usage);
+    const choice = list(member(value, 'choices')).find((one) => (numberOf(member(one, 'index')) ?? 0) === 0);
+    if (choice === undefined) return;
+    sink.start({ id: text(member(value, 'id')), model: text(member(value, 'model')), created: numberOf(member(value, 'created')) });
+    const message = member(choice, 'delta') ?? member(choice, 'message');
+    const content = member(message, 'content');
+    if (typeof content === 'string') sink.text(content);
+    // Some servers answer with an array of texts.
+    else for (const part of list(content)) sink.text(text(member(part, 'text')) ?? '');
+    sink.refusal(text(member(message, 'refusal')) ?? '');
+    for (const [position, call] of list(member(message, 'tool_calls')).entries()) this.#call(call, position);
+    const finish = text(member(choice, 'finish_reason'));
+    if (finish !== null && finish !== '') sink.finish(finishes[finish] ?? 'stop', null);
+  }
+
+  #call(call: Json, position: number): void {
+    const index = numberOf(member(call, 'index')) ?? position;
+    const id = text(member(call, 'id'));
+    const fn = member(call, 'function');
+    let known = this.#ids.get(index);
+    if (known === undefined || (id !== null && id !== '' && known.id !== id)) {
+      known = { key: String(this.#calls++), id };
+      this.#ids.set(index, known);
+      this.#sink.callStart(known.key, id, text(member(fn, 'name')) ?? '');
+    }
+    this.#sink.callArgs(known.key, text(member(fn, 'arguments')) ?? '');
+  }
+
+  /** The stream's own end mark. */
+  done(): void {
+    this.#sink.end();
+  }
+}
+
+function finishName(end: AnswerEnd, refused: boolean): string {
+  switch (end.finish) {
+    case 'stop':
+    case 'stop-sequence':
+      return 'stop';
+    case 'length':
+      return 'length';
+    case 'calls':
+      return 'tool_calls';
+    case 'filter':
+      return 'content_filter';
+    case 'refusal':
+      return refused ? 'stop' : 'content_filter';
+  }
+}
+
+const idOf = (start: AnswerStart, context: AnswerContext): string => `chatcmpl-${start.id ?? context.id}`;
+
+/** Writes a whole chat completion. */
+export function writeOpenAiChatAnswer(answer: WholeAnswer, context: AnswerContext): JsonObject {
+  const refusal = wordsOf(answer, 'refusal');
+  const calls = answer.blocks.filter((block) => block.kind === 'call');
+  const message: JsonObject = {
+    role: 'assistant',
+    content: wordsOf(answer, 'text'),
+    refusal,
+    ...(calls.length === 0 ? {} : { tool_calls: calls.map(({ id, name, args }) => ({ id, type: 'function', function: { name, arguments: args === '' ? '{}' : args } })) }),
+  };
+  return {
+    id: idOf(answer.start, context),
+    object: 'chat.completion',
+    created: answer.start.created ?? context.created,
+    model: answer.start.model ?? context.model,
+    choices: [{ index: 0, message, logprobs: null, finish_reason: finishName(answer, refusal !== null) }],
+    ...(answer.usage === null ? {} : { usage: openaiChatUsage(answer.usage) }),
+  };
+}
+
+/** Writes a stream of chat completion chunks. */
+export class OpenAiChatEncoder extends StreamEncoder {
+  readonly #context: AnswerContext;
+  #base: JsonObject = {};
+  #block: BlockStart = { kind: 'text' };
+  #calls = 0;
+  #empty = true;
+  #refused = false;
+
+  constructor(context: AnswerContext) {
+    super();
+    this.#context = context;
+  }
+
+  start(start: AnswerStart): void {
+    this.#base = {
+      id: idOf(start, this.#context),
+      object: 'chat.completion.chunk',
+      created: start.created ?? this.#context.created,
+      model: start.model ?? this.#context.model,
+    };
+    this.#chunk({ role: 'assistant', content: '' }, null);
+  }
+
+  open(block: BlockStart): void {
+    this.#block = block;
+    this.#empty = true;
+    if (block.kind !== 'call') return;
+    this.#chunk({ tool_calls: [{ index: this.#calls, id: block.id, type: 'function', function: { name: block.name, arguments: '' } }] }, null);
+  }
+
+  delta(piece: string): void {
+    this.#empty = false;
+    if (this.#block.kind === 'call') this.#chunk({ tool_calls: [{ index: this.#calls, function: { arguments: piece } }] }, null);
+    else if (this.#block.kind === 'refusal') {
+      this.#refused = true;
+      this.#chunk({ refusal: piece }, null);
+    } else this.#chunk({ content: piece }, null);
+  }
+
+  close(): null {
+    if (this.#block.kind !== 'call') return null;
+    // A call without arguments is an empty object everywhere but in a stream that says nothing of them.
+    if (this.#empty) this.delta('{}');
+    this.#calls++;
+    return null;
+  }
+
+  finish(end: AnswerEnd): void {
+    this.#chunk({}, finishName(end, this.#refused));
+    if (this.#context.includeUsage && end.usage !== null) this.#write({ ...this.#base, choices: [], usage: openaiChatUsage(end.usage) });
+    this.write('data: [DONE]\n\n');
+  }
+
+  fail(failure: Failure): void {
+    this.write(streamFailure('openai-chat', failure).toString('utf8'));
+  }
+
+  #chunk(delta: JsonObject, finish: string | null): void {
+    this.#write({ ...this.#base, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }], ...(this.#context.includeUsage ? { usage: null } : {}) });
+  }
+
+  #write(value: JsonObject): void {
+    this.write(`data: ${writeJson(value)}\n\n`);
+  }
+}
+
+/** A whole answer that is none. */
+export function readOpenAiChatAnswer(value: Json, sink: AnswerSink): void {
+  if (!isObject(value)) {
+    sink.fail(failureOf('server', "The provider's answer is no chat completion."));
+    return;
+  }
+  const decoder = new OpenAiChatDecoder(sink);
+  decoder.event(value);
+  decoder.done();
+}

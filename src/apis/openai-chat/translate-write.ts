@@ -1,0 +1,220 @@
+import type { Conversation, Effort, Part, ResultPart, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
+import { fitId, openaiIds } from '../common/ids.ts';
+import type { Json, JsonObject } from '../common/json.ts';
+import type { Losses } from '../common/losses.ts';
+import { urlOfSource } from '../common/media.ts';
+import { openaiTraits } from '../common/models.ts';
+import type { OpenAiTraits } from '../common/models.ts';
+import { fitsStrict } from '../common/schema.ts';
+import { effortOfBudget } from '../anthropic/translate-thinking.ts';
+
+const none = 'OpenAI has no such parameter';
+const toolName = /^[a-zA-Z0-9_-]{1,64}$/;
+/** OpenAI takes up to four. */
+const mostStops = 4;
+const longestUser = 64;
+
+/** Writes a conversation as the body of POST /chat/completions. */
+export function writeOpenAiChat(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
+  const traits = openaiTraits(options.model);
+  const { maxTokens, seed, user, verbosity, topK } = conversation;
+  if (topK !== null) losses.lose(topK.at, none);
+  const tools = conversation.tools.map((tool) => writeTool(tool, losses));
+  const thinks = traits.reasoning && !(traits.reasoningOff && conversation.reasoning?.kind === 'off');
+  if (user !== null && user.value.length > longestUser) losses.lose(user.at, `OpenAI takes names of users up to ${longestUser} characters`);
+  const body: JsonObject = {
+    model: options.model,
+    messages: writeMessages(conversation, losses),
+    ...(tools.length === 0 ? {} : { tools, ...writeToolChoice(conversation) }),
+    ...(maxTokens === null ? {} : { [traits.completionLimit ? 'max_completion_tokens' : 'max_tokens']: maxTokens }),
+    ...writeSampling(conversation, thinks, losses),
+    ...(seed === null ? {} : { seed: seed.value }),
+    ...writeFormat(conversation, losses),
+    ...writeReasoning(conversation, traits, losses),
+    ...(verbosity === null ? {} : { verbosity: verbosity.value }),
+    ...(user === null || user.value.length > longestUser ? {} : { user: user.value }),
+    // Usage is what the caller's dialect always sends; here a stream has to be asked for it.
+    ...(options.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+  };
+  return { body, path: '/v1/chat/completions' };
+}
+
+function writeSampling(conversation: Conversation, thinks: boolean, losses: Losses): JsonObject {
+  const { temperature, topP, frequencyPenalty, presencePenalty, stop } = conversation;
+  const sampling: Record<string, Json> = {};
+  for (const [name, setting] of [['temperature', temperature], ['top_p', topP], ['frequency_penalty', frequencyPenalty], ['presence_penalty', presencePenalty]] as const) {
+    if (setting === null) continue;
+    // 1 is the one temperature, and the one top_p, that models which think take.
+    if (thinks && !(setting.value === 1 && (name === 'temperature' || name === 'top_p'))) losses.lose(setting.at, 'the model takes no sampling parameters');
+    else sampling[name] = setting.value;
+  }
+  if (stop.values.length > 0) {
+    if (thinks) losses.lose(stop.at, 'the model takes no stop sequences');
+    else if (stop.values.length > mostStops) losses.lose(stop.at, `OpenAI takes ${mostStops} stop sequences`);
+    else sampling['stop'] = stop.values;
+  }
+  return sampling;
+}
+
+function writeFormat(conversation: Conversation, losses: Losses): JsonObject {
+  const { output } = conversation;
+  if (output.kind === 'text') return {};
+  if (output.kind === 'json') return { response_format: { type: 'json_object' } };
+  const strict = output.strict ?? fitsStrict(output.schema);
+  if (output.strict === null && !strict) losses.lose(`${output.at}.schema`, 'OpenAI keeps to a part of JSON Schema only, and this goes beyond; dropped, the schema is a hint');
+  const schema: JsonObject = {
+    name: output.name ?? 'answer',
+    ...(output.description === null ? {} : { description: output.description }),
+    schema: output.schema,
+    strict,
+  };
+  return { response_format: { type: 'json_schema', json_schema: schema } };
+}
+
+function writeReasoning(conversation: Conversation, traits: OpenAiTraits, losses: Losses): JsonObject {
+  const { reasoning } = conversation;
+  if (reasoning === null) return {};
+  if (reasoning.kind === 'off') {
+    if (!traits.reasoning) return {};
+    if (traits.reasoningOff) return { reasoning_effort: 'none' };
+    losses.lose(reasoning.at, 'the model cannot be kept from thinking');
+    return {};
+  }
+  if (!traits.reasoning) {
+    losses.lose(reasoning.at, 'the model does not think');
+    return {};
+  }
+  const effort = reasoning.kind === 'effort' ? reasoning.effort : effortOfBudget(reasoning.tokens);
+  return { reasoning_effort: effortName(effort, traits) };
+}
+
+function effortName(effort: Effort, traits: OpenAiTraits): string {
+  if (effort === 'minimal') return traits.reasoningOff ? 'low' : 'minimal';
+  if (effort === 'xhigh' || effort === 'max') return traits.xhigh ? 'xhigh' : 'high';
+  return effort;
+}
+
+function writeTool(tool: ToolDefinition, losses: Losses): JsonObject {
+  if (!toolName.test(tool.name)) losses.refuse(`${tool.at}.name`, 'OpenAI takes names of up to 64 letters, digits, _ and -');
+  const strict = tool.strict && fitsStrict(tool.schema);
+  if (tool.strict && !strict) losses.lose(`${tool.at}.strict`, 'OpenAI keeps to a part of JSON Schema only, and this goes beyond');
+  return {
+    type: 'function',
+    function: {
+      name: tool.name,
+      ...(tool.description === null ? {} : { description: tool.description }),
+      ...(tool.schema === null ? {} : { parameters: tool.schema }),
+      ...(strict ? { strict: true } : {}),
+    },
+  };
+}
+
+function writeToolChoice(conversation: Conversation): JsonObject {
+  const { toolChoice, parallelCalls } = conversation;
+  const parallel: JsonObject = parallelCalls === null || parallelCalls.value ? {} : { parallel_tool_calls: false };
+  switch (toolChoice?.kind) {
+    case undefined:
+      return parallel;
+    case 'auto':
+    case 'none':
+      return { tool_choice: toolChoice.kind, ...parallel };
+    case 'any':
+      return { tool_choice: 'required', ...parallel };
+    case 'tool':
+      return { tool_choice: { type: 'function', function: { name: toolChoice.name } }, ...parallel };
+    case 'allowed': {
+      const tools = toolChoice.names.map((name) => ({ type: 'function', function: { name } }));
+      return { tool_choice: { type: 'allowed_tools', allowed_tools: { mode: toolChoice.required ? 'required' : 'auto', tools } }, ...parallel };
+    }
+  }
+}
+
+function writeMessages(conversation: Conversation, losses: Losses): readonly JsonObject[] {
+  const messages: JsonObject[] = [];
+  const system = conversation.system.map((part) => part.text).filter((text) => text !== '');
+  // One message: some compatible servers take no more, and no arrays in it.
+  if (system.length > 0) messages.push({ role: 'system', content: system.join('\n\n') });
+  for (const turn of conversation.turns) messages.push(...writeTurn(turn, losses));
+  return messages;
+}
+
+function writeTurn(turn: Turn, losses: Losses): readonly JsonObject[] {
+  if (turn.role === 'assistant') return [writeAssistant(turn, losses)];
+  const messages: JsonObject[] = [];
+  const rest: Part[] = [];
+  for (const part of turn.parts) {
+    if (part.kind === 'result') messages.push(writeResult(part, losses));
+    else rest.push(part);
+  }
+  const content = writeContent(rest, losses);
+  if (content !== null) messages.push({ role: turn.role, content });
+  else if (messages.length === 0) messages.push({ role: turn.role, content: '' });
+  return messages;
+}
+
+function writeAssistant(turn: Turn, losses: Losses): JsonObject {
+  const calls: JsonObject[] = [];
+  const words: string[] = [];
+  let refusal: string | null = null;
+  for (const part of turn.parts) {
+    if (part.kind === 'call') calls.push({ id: fitId(part.id, openaiIds), type: 'function', function: { name: part.name, arguments: part.args } });
+    else if (part.kind === 'text') words.push(part.text);
+    else if (part.kind === 'refusal') refusal = (refusal ?? '') + part.text;
+    else if (part.kind !== 'result') losses.lose(part.at, 'OpenAI takes nothing but words in messages of the assistant');
+  }
+  const content = words.length === 0 ? null : words.length === 1 ? words[0]! : words.map((text) => ({ type: 'text', text }));
+  return {
+    role: 'assistant',
+    content: content ?? (calls.length > 0 || refusal !== null ? null : ''),
+    ...(refusal === null ? {} : { refusal }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  };
+}
+
+function writeResult(part: ResultPart, losses: Losses): JsonObject {
+  const words: string[] = [];
+  for (const inner of part.parts) {
+    if (inner.kind === 'text') words.push(inner.text);
+    else if (inner.kind === 'document' && inner.source.kind === 'text') words.push(inner.source.text);
+    else losses.lose('at' in inner ? inner.at : part.at, "OpenAI takes nothing but words as a tool's result");
+  }
+  if (part.isError) losses.lose(`${part.at}.is_error`, "OpenAI has no mark for a tool's failure; dropped, its text is sent as a result");
+  return { role: 'tool', tool_call_id: fitId(part.id, openaiIds), content: words.length === 1 ? words[0]! : words.map((text) => ({ type: 'text', text })) };
+}
+
+function writeContent(parts: readonly Part[], losses: Losses): Json | null {
+  const written = parts.flatMap((part) => writePart(part, losses));
+  if (written.length === 0) return null;
+  if (written.length === 1 && written[0]!['type'] === 'text') return written[0]!['text'] ?? '';
+  return written;
+}
+
+function writePart(part: Part, losses: Losses): readonly JsonObject[] {
+  switch (part.kind) {
+    case 'text':
+    case 'refusal':
+      return [{ type: 'text', text: part.text }];
+    case 'image':
+      return [{ type: 'image_url', image_url: { url: urlOfSource(part.source), ...(part.detail === null ? {} : { detail: part.detail }) } }];
+    case 'audio': {
+      const format = part.source.kind === 'base64' ? /^audio\/(?:x-)?(wav|mp3|mpeg)$/.exec(part.source.mime)?.[1] : undefined;
+      if (part.source.kind !== 'base64' || format === undefined) {
+        losses.lose(part.at, 'OpenAI takes sound as WAV or MP3 in the body');
+        return [];
+      }
+      return [{ type: 'input_audio', input_audio: { data: part.source.data, format: format === 'mpeg' ? 'mp3' : format } }];
+    }
+    case 'document': {
+      if (part.source.kind === 'text') return [{ type: 'text', text: part.title === null ? part.source.text : `${part.title}\n\n${part.source.text}` }];
+      if (part.source.kind === 'url' || part.source.mime !== 'application/pdf') {
+        losses.lose(part.at, 'OpenAI takes documents as PDF in the body');
+        return [];
+      }
+      return [{ type: 'file', file: { filename: part.title ?? 'document.pdf', file_data: urlOfSource(part.source) } }];
+    }
+    case 'call':
+    case 'result':
+      losses.lose(part.at, 'stands in a turn where OpenAI has no place for it');
+      return [];
+  }
+}

@@ -1,0 +1,106 @@
+import { limits } from '../lib/limits.ts';
+import type { ApiName, DialectFamily, Operation, PassReason, Recognition, RequestHead, Span } from './types.ts';
+
+interface OpenAiApi {
+  readonly api: ApiName;
+  readonly operation: Operation;
+}
+
+/** OpenAI's own paths, after any base such as /v1, /openai/v1 or /api/v3. */
+const openaiApis: readonly (readonly [string, OpenAiApi])[] = [
+  ['/chat/completions', { api: 'openai-chat', operation: 'generate' }],
+  ['/completions', { api: 'openai-completions', operation: 'generate' }],
+  ['/responses', { api: 'openai-responses', operation: 'generate' }],
+  ['/embeddings', { api: 'openai-embeddings', operation: 'embed' }],
+];
+
+/** LLM APIs that are known and never rewritten: what they do is not a prompt, or their body is no JSON. */
+const observedPaths = /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|cachedContents|tunedModels|interactions|async-invoke|guardrail)(?:[/:]|$)/;
+
+const azureDeployment = /^\/openai\/deployments\/([^/]+)(\/.*)$/;
+const geminiCall = /\/models\/([^/:]+):(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)$/;
+const bedrockCall = /^\/model\/([^/]+)\/(?:invoke|invoke-with-response-stream|converse|converse-stream)$/;
+
+/**
+ * What a request is by its path, method and headers. `head.path` has no gateway prefix any more.
+ * Never throws; unknown paths pass.
+ */
+export function recognise(head: RequestHead, family: DialectFamily): Recognition {
+  if (head.upgrade) return pass('upgrade');
+  const query = head.path.indexOf('?');
+  const path = query === -1 ? head.path : head.path.slice(0, query);
+  switch (family) {
+    case 'openai':
+      return openai(head, path, null);
+    case 'azure-openai': {
+      const deployment = azureDeployment.exec(path);
+      if (deployment === null) return openai(head, path, null);
+      const start = '/openai/deployments/'.length;
+      return openai(head, deployment[2]!, { start, end: start + deployment[1]!.length });
+    }
+    case 'anthropic':
+      if (path.endsWith('/messages')) return readable(head, 'anthropic-messages', 'generate', null, null);
+      if (path.endsWith('/messages/count_tokens')) return readable(head, 'anthropic-count-tokens', 'count', null, null);
+      return known(path, null);
+    case 'gemini': {
+      const call = geminiCall.exec(path);
+      if (call === null) return known(path, null);
+      const start = path.length - call[2]!.length - 1 - call[1]!.length;
+      const span = { start, end: start + call[1]!.length };
+      if (call[2] === 'generateContent' || call[2] === 'streamGenerateContent') {
+        return readable(head, 'gemini-generate', 'generate', span, call[2] === 'streamGenerateContent');
+      }
+      return { kind: 'observed', api: 'other-llm', model: decoded(call[1]!), reason: 'not-rewritable' };
+    }
+    case 'bedrock': {
+      const call = bedrockCall.exec(path);
+      if (call !== null) return { kind: 'observed', api: 'bedrock', model: decoded(call[1]!), reason: 'not-rewritable' };
+      return known(path, null);
+    }
+  }
+}
+
+function openai(head: RequestHead, path: string, modelSpan: Span | null): Recognition {
+  for (const [suffix, { api, operation }] of openaiApis) {
+    if (path.endsWith(suffix)) return readable(head, api, operation, modelSpan, null);
+  }
+  return known(path, modelSpan === null ? null : decoded(head.path.slice(modelSpan.start, modelSpan.end)));
+}
+
+function readable(head: RequestHead, api: ApiName, operation: Operation, modelSpan: Span | null, stream: boolean | null): Recognition {
+  if (head.method !== 'POST') {
+    // Listing or fetching stored answers lives on the same paths.
+    return head.method === 'GET' || head.method === 'DELETE' ? { kind: 'observed', api: 'other-llm', model: null, reason: 'method' } : pass('method');
+  }
+  if (head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity') return pass('encoded-body');
+  if (!isJson(head.contentType)) return pass('not-json');
+  if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes) return pass('too-large');
+  if (head.contentLength === 0) return pass('no-body');
+  if (modelSpan === null) return { kind: 'readable', api, operation, pathModel: null, stream };
+  const model = decoded(head.path.slice(modelSpan.start, modelSpan.end));
+  if (model === null || model.length > limits.modelBytes) return pass('model-unreadable');
+  return { kind: 'readable', api, operation, pathModel: { model, span: modelSpan }, stream };
+}
+
+function known(path: string, model: string | null): Recognition {
+  return observedPaths.test(path) ? { kind: 'observed', api: 'other-llm', model, reason: 'not-rewritable' } : pass('unknown-path');
+}
+
+function pass(reason: PassReason): Recognition {
+  return { kind: 'pass', reason };
+}
+
+/** No content type at all is read as JSON: some clients leave it out, and a body that is none passes anyway. */
+function isJson(contentType: string): boolean {
+  if (contentType === '') return true;
+  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  return type === 'application/json' || type.endsWith('+json');
+}
+
+function decoded(segment: string): string | null {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,248 @@
+import { limits } from '../../lib/limits.ts';
+import type { ApiName, Exchange, JsonOutput, Operation, PassReason, Span } from '../types.ts';
+import type { JsonCursor } from './scan.ts';
+
+export type Role = 'system' | 'user' | 'assistant' | 'tool';
+
+/** One message's text parts as offsets into the body: [start, end, escaped] a part. Decoded only if it is wanted. */
+export interface Turn {
+  role: Role;
+  readonly spans: number[];
+}
+
+/** Flat token figures of parts that are not text; `docs/dialects.md` says where they come from. */
+const imageTokens = 800;
+const audioTokens = 500;
+const fileTokens = 1_500;
+const messageTokens = 4;
+
+/** What a reader collects while it walks a body; `exchange()` decodes the texts that are used and builds the view. */
+export class Draft {
+  model: string | null = null;
+  modelUnreadable = false;
+  readonly modelSpans: Span[] = [];
+  stream = false;
+  readonly turns: Turn[] = [];
+  textBytes = 0;
+  highBytes = 0;
+  tools = 0;
+  toolBytes = 0;
+  readonly toolNames: string[] = [];
+  images = 0;
+  audioInputs = 0;
+  files = 0;
+  audioOutput = false;
+  jsonOutput: JsonOutput = 'none';
+  maxOutputTokens: number | null = null;
+  temperature: number | null = null;
+  n = 1;
+  reasoning: string | null = null;
+  includeUsage: boolean | null = null;
+  session: string | null = null;
+  user: string | null = null;
+
+  /** Reads the value of a top-level `model` member. */
+  readModel(cursor: JsonCursor): void {
+    if (!cursor.isString()) {
+      cursor.skip();
+      this.modelUnreadable = true;
+      return;
+    }
+    const token = cursor.stringToken();
+    if (token.end - token.start > limits.modelBytes || token.end === token.start) {
+      this.modelUnreadable = true;
+      return;
+    }
+    const span = { start: token.start - 1, end: token.end + 1 };
+    this.modelSpans.push(span);
+    this.model = JSON.parse(cursor.bytes.toString('utf8', span.start, span.end)) as string;
+  }
+
+  /** Reads a string value as a text part of `turn`. */
+  text(cursor: JsonCursor, turn: Turn): void {
+    const token = cursor.stringToken();
+    turn.spans.push(token.start, token.end, token.escaped ? 1 : 0);
+    this.textBytes += token.end - token.start;
+    this.highBytes += cursor.highBytes;
+  }
+
+  /** Reads a string that names the conversation; a better name stands. */
+  readSession(cursor: JsonCursor): void {
+    const name = cursor.stringOrNull();
+    if (name !== null && name !== '' && name.length <= limits.sessionNameBytes) this.session ??= name;
+  }
+
+  /** Reads a string that names the user. */
+  readUser(cursor: JsonCursor): void {
+    this.#names(cursor.stringOrNull());
+  }
+
+  #names(user: string | null): void {
+    if (user !== null && user !== '' && user.length <= limits.sessionNameBytes) this.user ??= user;
+  }
+
+  /** Reads a `metadata` object: names of the conversation in it. */
+  readMetadata(cursor: JsonCursor): void {
+    if (!cursor.isObject()) {
+      cursor.skip();
+      return;
+    }
+    cursor.object((key) => {
+      if (key === 'session_id' || key === 'conversation_id' || key === 'thread_id') this.readSession(cursor);
+      else if (key === 'user_id') {
+        // Claude Code writes its session into the user's id.
+        const id = cursor.stringOrNull();
+        this.#names(id === null ? null : id.replace(/_+session.*$/, ''));
+        if (id !== null && id.includes('session') && id.length <= limits.sessionNameBytes) this.session ??= id;
+      } else cursor.skip();
+    });
+  }
+
+  /** Reads one tool definition: its name, wherever the dialect keeps it, and its size. */
+  tool(cursor: JsonCursor, nameOf: (cursor: JsonCursor) => string | null): void {
+    cursor.peek();
+    const start = cursor.at;
+    const name = nameOf(cursor);
+    this.tools++;
+    this.toolBytes += cursor.at - start;
+    if (name !== null && this.toolNames.length < limits.toolNames) this.toolNames.push(name);
+  }
+
+  /** `pathModel` wins over a model in the body. Returns why not when there is no readable model. */
+  exchange(api: ApiName, operation: Operation, body: Buffer, pathModel: Exchange['pathModel'], bodyOpen: number): Exchange | PassReason {
+    const model = pathModel?.model ?? this.model;
+    if (pathModel === null && this.modelUnreadable) return 'model-unreadable';
+    if (model === null) return 'no-model';
+    let lastUser = this.turns.length - 1;
+    while (lastUser >= 0 && this.turns[lastUser]!.role !== 'user') lastUser--;
+    const system = new TextJoin(body);
+    const context = new TextJoin(body);
+    const user = new TextJoin(body);
+    let userTurns = 0;
+    // Newest first, so that the bound cuts what is furthest from the question.
+    for (let i = this.turns.length - 1; i >= 0; i--) {
+      const turn = this.turns[i]!;
+      if (turn.role === 'user') userTurns++;
+      (i === lastUser ? user : turn.role === 'system' ? system : context).add(turn);
+    }
+    const question = user.truncated ? null : this.#question();
+    let messages = 0;
+    for (const turn of this.turns) if (turn.role !== 'system') messages++;
+    return {
+      api,
+      operation,
+      model,
+      modelSpans: pathModel === null ? this.modelSpans : [],
+      pathModel,
+      stream: this.stream,
+      bodyBytes: body.length,
+      system: system.join(),
+      lastUser: user.join(),
+      question,
+      context: context.join(),
+      textTruncated: system.truncated || user.truncated || context.truncated,
+      textBytes: this.textBytes,
+      promptTokens: this.#tokens(),
+      messages,
+      userTurns,
+      lastIsToolResult: this.turns.at(-1)?.role === 'tool',
+      tools: this.tools,
+      toolNames: this.toolNames,
+      images: this.images,
+      audioInputs: this.audioInputs,
+      files: this.files,
+      audioOutput: this.audioOutput,
+      jsonOutput: this.jsonOutput,
+      maxOutputTokens: this.maxOutputTokens,
+      temperature: this.temperature,
+      n: this.n,
+      reasoning: this.reasoning,
+      includeUsage: this.includeUsage,
+      session: this.session,
+      user: this.user,
+      opening: this.#opening(),
+      bodyOpen,
+    };
+  }
+
+  #question(): Exchange['question'] {
+    let last = this.turns.length - 1;
+    while (last >= 0 && this.turns[last]!.role === 'system') last--;
+    const turn = this.turns[last];
+    if (turn?.role !== 'user' || turn.spans.length !== 3) return null;
+    return { start: turn.spans[0]!, end: turn.spans[1]! };
+  }
+
+  #opening(): Span | null {
+    const first = this.turns.find(({ role, spans }) => role === 'user' && spans.length > 0);
+    return first === undefined ? null : { start: first.spans[0]!, end: first.spans[1]! };
+  }
+
+  /** ASCII text at 4 bytes a token, other scripts at 3 (one CJK character), definitions as ASCII, media flat. */
+  #tokens(): number {
+    const ascii = this.textBytes - this.highBytes + this.toolBytes;
+    return Math.ceil(
+      ascii / 4 + this.highBytes / 3 + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens,
+    );
+  }
+}
+
+/** Decodes turns, newest first, up to the bound; a part that does not fit keeps its beginning and its end. */
+class TextJoin {
+  readonly #body: Buffer;
+  readonly #parts: string[] = [];
+  #left: number = limits.textUnits;
+  truncated = false;
+
+  constructor(body: Buffer) {
+    this.#body = body;
+  }
+
+  add(turn: Turn): void {
+    const { spans } = turn;
+    for (let i = spans.length - 3; i >= 0; i -= 3) {
+      if (this.#left <= 0) {
+        this.truncated = true;
+        return;
+      }
+      const text = this.#decode(spans[i]!, spans[i + 1]!, spans[i + 2] === 1);
+      this.#left -= text.length;
+      this.#parts.push(text);
+    }
+  }
+
+  join(): string {
+    return this.#parts.length === 1 ? this.#parts[0]! : this.#parts.reverse().join('\n');
+  }
+
+  #decode(start: number, end: number, escaped: boolean): string {
+    const room = this.#left;
+    if (end - start <= room) return decodeText(this.#body, start, end, escaped);
+    // Questions stand at the end of long prompts, instructions at the beginning: keep both.
+    const head = decodeText(this.#body, start, start + Math.floor(room * 0.75), escaped);
+    const tail = decodeText(this.#body, end - Math.floor(room * 0.25), end, escaped);
+    this.truncated = true;
+    return `${head}\n${tail}`.slice(0, room);
+  }
+}
+
+/** Longest escape sequence (a surrogate pair), in bytes. */
+const longestEscape = 12;
+
+/** Decodes a whole string token, or a piece of one whose ends may cut an escape: then a few bytes at an end are let go. */
+function decodeText(body: Buffer, start: number, end: number, escaped: boolean): string {
+  if (!escaped) return body.toString('utf8', start, end);
+  for (let cut = 0; cut < longestEscape; cut++) {
+    for (const [from, to] of [
+      [start, end - cut],
+      [start + cut, end],
+    ] as const) {
+      try {
+        return JSON.parse(`"${body.toString('utf8', from, to)}"`) as string;
+      } catch {
+        // An end stands inside an escape: try a byte further in.
+      }
+    }
+  }
+  return body.toString('utf8', start, end);
+}

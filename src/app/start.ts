@@ -1,0 +1,404 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { createAdmin } from '../admin/server.ts';
+import { openBudgets, type BudgetSettings } from '../budgets/open.ts';
+import { budgetFigures } from '../budgets/view.ts';
+import { ResponseCache } from '../cache/cache.ts';
+import type { RedisOptions } from '../cache/redis/index.ts';
+import { openCatalog } from '../catalog/live.ts';
+import { openModel } from '../router/model/live.ts';
+import { EnvoyFiles, type EnvoyFilesOptions } from '../attach/files.ts';
+import { chainWarning } from '../attach/versions.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { evidenceOf, trialsAdmin } from '../experiments/admin.ts';
+import type { Fleet } from '../experiments/fleet.ts';
+import { RolloutPolicies } from '../experiments/policies.ts';
+import { Trials } from '../experiments/trials.ts';
+import { GradeBook, newestBySource } from '../grades/book.ts';
+import { LearningHub } from '../router/online/hub.ts';
+import { OnlineLearner } from '../router/online/learner.ts';
+import { learningSink } from '../router/online/sink.ts';
+import { Judge } from '../grades/judge.ts';
+import { takeFeedback, type FeedbackReply } from '../grades/request.ts';
+import { SocketTransport } from '../extproc/socket-transport.ts';
+import { AttemptSession } from '../extproc/attempt-session.ts';
+import { Session } from '../extproc/session.ts';
+import { socketPath } from '../extproc/socket.ts';
+import type { ConfigMapPolicyOptions, ConfigMapPolicyStore } from '../kubernetes/policy-store.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { shownPlace } from '../ledger/target.ts';
+import type { WebhookServer } from '../kubernetes/webhook-server.ts';
+import { Admission } from '../exchange/admission.ts';
+import { BodyReader } from '../exchange/body-reader.ts';
+import { Credentials } from '../exchange/credentials.ts';
+import { Pipeline } from '../exchange/gateway.ts';
+import { Grader } from '../exchange/grading.ts';
+import { Shadows } from '../exchange/shadows.ts';
+import { PolicyHistory } from '../policy/history.ts';
+import { defaultPolicyFile } from '../policy/source.ts';
+import { HttpPolicyStore } from '../policy/http-store.ts';
+import { PairPolicyStore } from '../policy/pair-store.ts';
+import { FilePolicyStore } from '../policy/store.ts';
+import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
+import { fanout } from '../record/fanout.ts';
+import { gradeLog, logSink, openLog } from '../record/log-sink.ts';
+import { Metrics } from '../record/metrics.ts';
+import { spansAskedFor } from '../record/otel-settings.ts';
+import { RecentRecords } from '../record/recent.ts';
+import { Cooldowns } from '../route/cooldowns.ts';
+import { Pools } from '../route/pools.ts';
+import { Sessions } from '../sessions/store.ts';
+
+export interface SluiceOptions {
+  /** Policy file or folder; null: the embedded policy. */
+  readonly policy: string | null;
+  /** The policy is in ConfigMaps instead: namespaces in order of precedence, none: all. Null: it is not. */
+  readonly policyConfigMaps: { readonly namespaces: readonly string[]; readonly labelSelector: string } | null;
+  /**
+   * The policy is at a URL; null: it is not. `pairs`: the URL names `{workspace}` or `{provider}` and is asked for each pair, on top
+   * of the policy that the other settings name.
+   */
+  readonly policyUrl: { readonly url: string; readonly pairs: boolean; readonly ttlMs: number; readonly tokenFile: string | null } | null;
+  /** Catalog file; null: the embedded one. */
+  readonly catalog: string | null;
+  /** Learned router's model, followed; null: the one that comes with Sluice. */
+  readonly model: string | null;
+  /** File that keeps what was learnt from grades; null: it is forgotten with the process. */
+  readonly learningState: string | null;
+  /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
+  readonly catalogSource: string | null;
+  readonly catalogIntervalMs: number;
+  /** The API server's admission webhooks; null: none. `egress` null: no pod is changed. */
+  readonly webhook: {
+    readonly listen: string;
+    readonly tls: string;
+    /** File with the containers of a gateway in the app's own pod; null: not offered. */
+    readonly sidecar: string | null;
+    readonly egress: { readonly url: string; readonly service: string; readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null } | null;
+  } | null;
+  /** Envoy's config as files that follow the policy; null: Envoy is somebody else's. */
+  readonly envoy: EnvoyFilesOptions | null;
+  /** `unix:/path` or `host:port`. */
+  readonly listen: string;
+  /** How late the event loop may be before new requests pass undecided, ms; 0: never mind. */
+  readonly maxDelayMs: number;
+  /** `host:port`; port 0: any free one. */
+  readonly admin: string;
+  /** Needed for what is more than reading; null: such requests must come from this machine. */
+  readonly adminToken: string | null;
+  /** Bound of the answers that are cached in memory. */
+  readonly cacheMemoryBytes: number;
+  /** A Redis behind the memory; null: none. */
+  readonly cacheRedis: RedisOptions | null;
+  readonly budgets: BudgetSettings;
+  /** File in which rollouts and stopped experiments survive a restart; null: they do not. */
+  readonly state: string | null;
+  /** A file, or `-` for stdout. */
+  readonly log: string;
+  readonly logLevel: string;
+  /** Share of the exchanges that went well that is logged, 0 to 1. */
+  readonly logShare: number;
+  readonly ledger: LedgerSettings;
+}
+
+export interface LedgerSettings {
+  /** SQLite file, or `postgres://…`; null: no ledger. */
+  readonly file: string | null;
+  /** File with the database's password. */
+  readonly passwordFile: string | null;
+  /** Whether the user asked for it: then a file that cannot be opened stops the start, else it is told and left out. */
+  readonly required: boolean;
+  readonly retentionDays: number;
+  /** PEM file of an Ed25519 private key that signs checkpoints; null: unsigned. */
+  readonly keyFile: string | null;
+}
+
+export interface Sluice {
+  readonly address: string;
+  readonly adminUrl: string;
+  /** Drains for up to `graceMs`, then writes what is open and stops. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** How often key files are read again, in ms. */
+const credentialRefreshMs = 5_000;
+
+/** Builds and starts one Sluice. Everything is wired here, and nowhere else. Throws SluiceError on what cannot start. */
+export async function startSluice(options: SluiceOptions): Promise<Sluice> {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const log = openLog({ level: options.logLevel, path: options.log });
+  const { logger } = log;
+  const prices = await openCatalog({
+    file: options.catalog,
+    source: options.catalogSource,
+    intervalMs: options.catalogIntervalMs,
+    onChange: (catalog) => policy.setCatalog(catalog),
+    onReport: ({ added, removed, changed, held }) => logger.info({ added: added.length, removed: removed.length, changed, held }, 'price list imported'),
+    onError: (err) => logger.error({ err }, 'price catalog not updated; the last good one stays'),
+  });
+  const failedRules = new Set<string>();
+  const onRuleError = (rule: string, err: unknown): void => {
+    // Once a rule and generation: a rule that fails does so on every request.
+    if (failedRules.has(rule)) return;
+    failedRules.add(rule);
+    logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
+  };
+  const onSourceError = (what: string, failure: string): void => logger.error({ failure }, what);
+  const shared = { catalog: prices.catalog, onRuleError, onSourceError };
+  const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, shared);
+  const whole = options.policyUrl === null || options.policyUrl.pairs ? null : await HttpPolicyStore.open({ ...options.policyUrl, ...shared });
+  const base: LivePolicyStore = configMaps ?? whole ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), watch: options.policy !== null, ...shared });
+  const pairs = options.policyUrl?.pairs === true ? new PairPolicyStore({ ...options.policyUrl, base, ...shared }) : null;
+  const source: LivePolicyStore = pairs ?? base;
+  const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
+  let fleet: Fleet | null = null;
+  const policy: RolloutPolicies = new RolloutPolicies({
+    source,
+    catalog: prices.catalog,
+    file: options.state,
+    onRuleError,
+    onChange: (change) => {
+      const { event, policy: hash, share, cause } = change;
+      fleet?.tell(change);
+      metrics.rolloutEvent(event, cause);
+      logger.info({ event, policy: hash, share, cause }, 'rollout');
+    },
+    onError: (err) => logger.error({ err, file: options.state }, 'the state of rollouts cannot be kept'),
+  });
+  policy.onChange(() => failedRules.clear());
+  policy.onChange(({ number, hash }) => logger.info({ generation: number, hash }, 'policy changed'));
+  policy.onRefusal((problems) => logger.error({ problems }, 'policy edit refused; the last good one stays'));
+
+  if (configMaps !== null) metrics.watchPolicySources(configMaps);
+  const connections = [configMaps, whole, pairs].filter((source) => source !== null);
+  if (connections.length > 0) metrics.watchPolicyConnection(() => connections.every(({ connected }) => connected));
+  const recent = new RecentRecords();
+  const ledger = await openLedger(options.ledger, version, logger);
+  if (ledger !== null) metrics.watchLedger(() => ledger.counts);
+  // The SDK is loaded where spans are wanted, and only there.
+  const spans = spansAskedFor(process.env) ? (await import('../record/spans.ts')).openSpans(process.env, version) : null;
+  if (spans !== null) metrics.watchSpans(() => spans.sink.counts);
+  const sessions = new Sessions(
+    options.cacheRedis === null ? null : new (await import('../sessions/redis.ts')).RedisSessions(options.cacheRedis, () => metrics.cacheBackendProblem('session')),
+  );
+  metrics.watchSessions(() => sessions.size);
+  const trials = new Trials({
+    rollout: policy.rollout,
+    stopped: policy.stoppedBefore,
+    onChange: (experiment, change, by) => {
+      policy.keepStopped(trials.stopped);
+      fleet?.tellStopped(trials.stopped);
+      logger.info({ experiment, by, change }, 'experiment changed');
+    },
+  });
+  if (options.cacheRedis !== null) fleet = new (await import('../experiments/fleet.ts')).Fleet({ ...options.cacheRedis, rollout: policy.rollout, trials, onProblem: () => metrics.cacheBackendProblem('fleet') });
+  const seen = trialsAdmin(policy.rollout, trials, () => policy.current());
+  metrics.watchTrials(() => seen.rollout().candidate?.share ?? 0, () => evidenceOf(seen));
+  const learner = new OnlineLearner();
+  const onLearningError = (err: unknown, what: string): void => logger.error({ err }, what);
+  const learning = await LearningHub.open({
+    learner,
+    file: options.learningState,
+    stream: options.cacheRedis === null ? null : (await import('../router/online/redis-stream.ts')).openLearningStream(options.cacheRedis, onLearningError),
+    onError: onLearningError,
+  });
+  const book = new GradeBook({
+    find: ledger === null ? null : (id) => ledger.find(id),
+    sinks: [metrics, sessions, trials, ...(ledger === null ? [] : [ledger]), gradeLog(logger), learningSink(learning, (workspace, provider) => policy.current().section(workspace, provider).learning)],
+    onError: (err) => logger.error({ err }, 'a grade sink failed'),
+  });
+  const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(log, options.logShare)], (err) => logger.error({ err }, 'a record sink failed'));
+  const credentials = new Credentials();
+  await credentials.refresh(policy.reachable());
+  const rereadKeys = setInterval(() => void credentials.refresh(policy.reachable()), credentialRefreshMs);
+  rereadKeys.unref();
+  policy.onChange(() => void credentials.refresh(policy.reachable()));
+
+  const remote =
+    options.cacheRedis === null
+      ? null
+      : // ioredis is loaded where it is used.
+        (await import('../cache/redis/index.ts')).openRedis(options.cacheRedis, {
+          onProblem: (problem) => metrics.cacheBackendProblem(problem),
+          onPurge: (filter) => cache.forget(filter),
+        });
+  const cache: ResponseCache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, remote, onStore: (result) => metrics.cacheStore(result) });
+  metrics.watchCache(() => cache.stats());
+  const router = await openModel({
+    file: options.model,
+    onChange: (model) => logger.info({ model: model.version, name: model.header.card.name }, 'learned router changed'),
+    onError: (err) => logger.error({ err }, 'learned router not changed; the last good model stays'),
+  });
+  const share =
+    options.cacheRedis === null
+      ? null
+      : new (await import('../route/redis-cooldowns.ts')).RedisCooldowns({
+          ...options.cacheRedis,
+          onChange: (target, change) => cooldowns.heard(target, change),
+          onProblem: () => metrics.cooldownSharingProblem(),
+        });
+  const cooldowns: Cooldowns = new Cooldowns(undefined, share);
+  const judge = new Judge({
+    credentials,
+    onGrade: (decision, score) => book.own(decision, score, 'judge'),
+    onResult: (result, usd) => metrics.judged(result, usd),
+  });
+  const feedback = (body: Buffer, workspace: string | null): Promise<FeedbackReply> => takeFeedback(book, body, workspace, (source, result) => metrics.feedback(source, result));
+  const files = options.envoy === null ? null : new EnvoyFiles(options.envoy, (err) => logger.error({ err }, "Envoy's config not written; the last one stays"));
+  const kept = await openBudgets(options.budgets, {
+    action: (budget, action) => metrics.budgetAction(budget, action),
+    message: (budget, result, error) => {
+      metrics.budgetMessage(budget, result);
+      if (error !== null) logger.error({ budget, error }, 'a webhook did not take a message about a budget');
+    },
+    backendProblem: (problem) => metrics.budgetBackendProblem(problem),
+    event: (fields) => logger.warn(fields, 'budget'),
+    fileError: (err) => logger.error({ err, file: options.budgets.file }, 'the budgets could not be kept on disk; a restart begins at what was kept last'),
+  });
+  const { budgets } = kept;
+  metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
+  const grader = new Grader({ book, judge });
+  const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  metrics.watchPending(() => pipeline.pending);
+  metrics.watchCooldowns(() => cooldowns.states());
+  // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
+  const transport = socketPath(options.listen) === null ? new (await import('../extproc/grpc-transport.ts')).GrpcTransport() : new SocketTransport();
+  const history = new PolicyHistory();
+  history.add(policy.current());
+  policy.onChange((generation) => history.add(generation));
+  let ready = false;
+  const admin = createAdmin({
+    registry: metrics.registry,
+    recent,
+    ledger,
+    grades: async (id) => newestBySource([...((await ledger?.grades(id)) ?? []), ...book.grades(id)]),
+    trials: seen,
+    feedback: (body) => feedback(body, null),
+    learning: { learner, publish: (event) => learning.publish(event) },
+    cache,
+    budgets: budgets.store,
+    policyStore: policy,
+    history,
+    credentials,
+    router,
+    token: options.adminToken,
+    log: logger,
+    ready: () => ready,
+  });
+  // A start that fails leaves no writer in the ledger that seems to have been killed.
+  const orEnd = <T>(step: Promise<T>): Promise<T> =>
+    step.catch(async (error: unknown) => {
+      await ledger?.close();
+      throw error;
+    });
+  const colon = options.admin.lastIndexOf(':');
+  const adminUrl = `http://${await orEnd(admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1))))}`;
+  const address = await orEnd(transport.listen(options.listen, {
+    process: (stream, role, traceparent) =>
+      role === 'listener'
+        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent)
+        : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
+    logged: (entry) => pipeline.logged(entry),
+    awaitsLog: () => pipeline.awaitsLog(),
+    decodeError: () => metrics.protocolEvent('decode-error'),
+  }));
+  const webhooks = options.webhook === null ? null : await orEnd(openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed')));
+  if (options.envoy !== null && files !== null) {
+    const { chains } = options.envoy;
+    const warnOfChains = (generation: PolicyGeneration): void => {
+      const warning = chainWarning(chains, generation);
+      if (warning !== null) logger.warn(warning);
+    };
+    warnOfChains(policy.current());
+    policy.onChange(warnOfChains);
+    await orEnd(files.write({ ...policy.current(), ...policy.reachable() }));
+    policy.onChange((generation) => void files.write({ ...generation, ...policy.reachable() }).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
+  }
+  ready = true;
+  logger.info({ listen: address, admin: adminUrl, ...(webhooks === null ? {} : { webhook: webhooks.address }), version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
+
+  return {
+    address,
+    adminUrl,
+    async close(graceMs) {
+      ready = false;
+      await transport.drain(graceMs);
+      pipeline.close();
+      shadows.close();
+      fleet?.close();
+      judge.close();
+      sessions.close();
+      await learning.close();
+      router.close();
+      cache.close();
+      await kept.close();
+      share?.close();
+      files?.close();
+      clearInterval(rereadKeys);
+      await webhooks?.close();
+      await policy.close();
+      await prices.close();
+      await admin.close();
+      await ledger?.close();
+      await spans?.sink.close();
+      logger.info('stopped');
+      log.flush();
+    },
+  };
+}
+
+/** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
+async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError'>): Promise<ConfigMapPolicyStore> {
+  const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([import('../kubernetes/policy-store.ts'), import('../kubernetes/client.ts')]);
+  return ConfigMapPolicyStore.open({ config: loadKubeConfig(), namespaces: from.namespaces, labelSelector: from.labelSelector, ...shared });
+}
+
+const dayMs = 86_400_000;
+
+/** How long sums by hour and day are kept, beyond the records themselves. */
+const rollupDays = 400;
+
+async function openLedger(settings: LedgerSettings, version: string, logger: Logger): Promise<Ledger | null> {
+  const { file } = settings;
+  if (file === null) return null;
+  try {
+    return await Ledger.open({
+      file,
+      passwordFile: settings.passwordFile,
+      version,
+      retention: { rowsMs: settings.retentionDays * dayMs, rollupsMs: Math.max(settings.retentionDays, rollupDays) * dayMs },
+      signingKey: settings.keyFile === null ? null : readSigningKey(settings.keyFile),
+      onCheckpoint: (checkpoint) => logger.info({ checkpoint }, 'ledger checkpoint'),
+      onError: (message) => logger.error({ err: message, file: shownPlace(file) }, 'the ledger could not be written; it is tried again'),
+      onPruned: (rows) => logger.info({ rows, retentionDays: settings.retentionDays }, 'old records left the ledger'),
+    });
+  } catch (error) {
+    if (settings.required) throw error;
+    logger.warn({ err: error, file: shownPlace(file) }, 'no ledger is kept: its default place cannot be written');
+    return null;
+  }
+}
+
+function readSigningKey(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+}
+
+async function openWebhooks({ listen, tls, egress, sidecar }: NonNullable<SluiceOptions['webhook']>, policy: ConfigMapPolicyStore | null, recent: RecentRecords, onError: (failure: string) => void): Promise<WebhookServer> {
+  const [{ startWebhooks }, { effectOf }] = await Promise.all([import('../kubernetes/webhook-server.ts'), import('../kubernetes/policy-effect.ts')]);
+  const names = egress?.names ?? null;
+  return startWebhooks({
+    listen,
+    tls,
+    sidecar,
+    policy: policy === null ? null : { preview: (configMap) => policy.preview(configMap), effect: (after) => effectOf(recent, policy.current(), after, Date.now()) },
+    // Read when it is handed out: the CA may be renewed as the certificate is.
+    egress: egress === null ? null : { ...egress, names: names === null ? null : { hosts: names.hosts, image: names.image, get ca() { return readFileSync(names.caFile, 'utf8'); } } },
+    onError,
+  });
+}

@@ -1,0 +1,104 @@
+import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
+import type { FilterRole } from '../extproc/types.ts';
+import { limits } from '../lib/limits.ts';
+import type { Provider } from '../policy/types.ts';
+import { seconds } from './breakers.ts';
+import { chainHeader, clusterName, mirrorHeader, streamIdleTimeout } from './names.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const http = 'type.googleapis.com/envoy.extensions';
+
+/**
+ * The route of requests with a chain: the cluster of each attempt comes from the metadata that the request filter left, and whether there
+ * is another attempt from the headers that it set and from the attempt's filter. `specifier`: what finds the cluster; one priority group an
+ * attempt unless another is given.
+ */
+export function chainRoute(providers: readonly Provider[], specifier: Json = priorityGroups(providers)): Json {
+  return {
+    match: { prefix: '/', headers: [{ name: chainHeader, present_match: true }] },
+    request_headers_to_remove: [chainHeader],
+    route: {
+      timeout: '0s',
+      idle_timeout: streamIdleTimeout,
+      auto_host_rewrite: true,
+      inline_cluster_specifier_plugin: { extension: specifier },
+      retry_policy: {
+        refresh_cluster_on_retry: true,
+        num_retries: 0,
+        retriable_headers: [{ name: retryHeader, present_match: true }],
+        // The next target is another one: there is nothing to wait for.
+        retry_back_off: { base_interval: '0.001s', max_interval: '0.001s' },
+      },
+    },
+  };
+}
+
+function priorityGroups(providers: readonly Provider[]): Json {
+  return {
+    name: 'envoy.router.cluster_specifier_plugin.priority_group',
+    typed_config: {
+      '@type': `${http}.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier`,
+      override_metadata_namespace: 'sluice',
+      // Never used: the header that leads here comes with metadata that overrides it.
+      priority_groups: [{ name: 'none', clusters: [{ cluster_name: clusterName(providers[0]?.name ?? ''), weight: 1 }] }],
+    },
+  };
+}
+
+/** What Envoy's router understands of a chain's request: a copy has one attempt. */
+const chainHeaders = ['x-envoy-retry-on', 'x-envoy-max-retries', 'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-upstream-rq-timeout-ms', 'x-envoy-hedge-on-per-try-timeout'];
+
+/** Sends a copy of a request to the cluster that the request filter named, if it named one; the copy says whose it is. */
+export const mirrorPolicies: readonly Json[] = [
+  {
+    cluster_header: mirrorHeader,
+    disable_shadow_host_suffix_append: true,
+    request_headers_mutations: [
+      { append: { header: { key: shadowHeader, value: '%DYNAMIC_METADATA(sluice:id)%' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } },
+      ...[mirrorHeader, ...chainHeaders].map((remove) => ({ remove })),
+    ],
+  },
+];
+
+/** Ends every chain of filters in a cluster. */
+export const upstreamCodec: Json = { name: 'envoy.filters.http.upstream_codec', typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` } };
+
+/** The filter that a chain's attempt runs through, in the provider's cluster; `before` and `after`: filters around it. */
+export function attemptFilter(role: FilterRole, grpcService: Json, before: readonly Json[] = [], after: readonly Json[] = []): Json {
+  const modes = {
+    gate: { request_header_mode: 'SKIP', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
+    next: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
+    shadow: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
+    // A body that flows both ways has to be followed to its trailers.
+    stream: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'BUFFERED', response_body_mode: 'FULL_DUPLEX_STREAMED', request_trailer_mode: 'SKIP', response_trailer_mode: 'SEND' },
+    listener: {},
+  }[role];
+  return {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
+      explicit_http_config: { http_protocol_options: {} },
+      http_filters: [
+        ...before,
+        {
+          name: `envoy.filters.http.ext_proc.sluice_${role}`,
+          typed_config: {
+            '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
+            stat_prefix: `sluice_${role}`,
+            grpc_service: grpcService,
+            // A first attempt carries its target's own request. Any other carries what was meant for another target until Sluice has changed it.
+            failure_mode_allow: role === 'gate',
+            // Without Sluice a first attempt's answer goes on as it came; for the others there is nothing but an error, which a moment's patience may spare the app.
+            message_timeout: seconds(role === 'gate' ? limits.messageMs : limits.attemptMessageMs),
+            allow_mode_override: true,
+            processing_mode: modes,
+            mutation_rules: { allow_all_routing: true, allow_envoy: true },
+            metadata_options: { forwarding_namespaces: { untyped: ['sluice'] }, receiving_namespaces: { untyped: ['sluice'] } },
+          },
+        },
+        ...after,
+        upstreamCodec,
+      ],
+    },
+  };
+}

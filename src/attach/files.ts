@@ -1,0 +1,225 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SluiceError } from '../lib/errors.ts';
+import type { PolicyGeneration, Provider } from '../policy/types.ts';
+import { internalListeners } from './host-chains.ts';
+import { renderEnvoy, type EnvoyOptions } from './render.ts';
+import { Rollout } from './rollout.ts';
+
+export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'retired' | 'failClosed' | 'admin'> {
+  /** Folder that Envoy reads too. */
+  readonly folder: string;
+  /** Envoy's own admin: `host:port`. */
+  readonly admin: string;
+  /** `host:port` of a listener with `/ready` and `/stats/prometheus`, for probes and scrapes; null: none. */
+  readonly status: string | null;
+  /** A listener for apps that call the providers' own names: `host:port`, and a folder with tls.crt and tls.key. */
+  readonly tls: { readonly listen: string; readonly folder: string } | null;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+interface Rendered {
+  readonly static_resources: { readonly listeners: readonly [ListenerJson, ...Json[]]; readonly clusters: readonly (Json & { readonly name: string })[] };
+}
+
+interface ListenerJson extends Json {
+  readonly filter_chains: readonly [{ readonly filters: readonly [{ readonly name: string; readonly typed_config: Json & { readonly route_config: Json & { readonly name: string } } }] }];
+}
+
+const types = 'type.googleapis.com/envoy';
+const routeName = 'llm_egress';
+const secretName = 'provider_names';
+
+/** Clusters that no policy changes. */
+const fixed: ReadonlySet<string> = new Set(['sluice', 'otlp']);
+
+/**
+ * Envoy's config as files that Envoy watches: a bootstrap that never changes, and listeners, routes and clusters that follow
+ * the policy. New providers are served without a restart; a change of routes or clusters cuts no stream.
+ */
+export class EnvoyFiles {
+  readonly #options: EnvoyFilesOptions;
+  readonly #written = new Map<string, string>();
+  readonly #rollout: Rollout;
+  #last: Promise<void> = Promise.resolve();
+  #newest: PolicyGeneration | null = null;
+
+  /** `onError`: told when files could not be written that nobody waits for. */
+  constructor(options: EnvoyFilesOptions, onError: (error: unknown) => void = () => undefined) {
+    this.#options = options;
+    const again = (): void => {
+      if (this.#newest !== null) this.#enqueue(this.#newest).catch(onError);
+    };
+    this.#rollout = new Rollout({ admin: options.admin, chains: options.chains, onRetired: again });
+  }
+
+  /** Whether Envoy has taken a provider that a policy brought: nothing may be sent there before. */
+  has(provider: string): boolean {
+    return this.#rollout.has(provider);
+  }
+
+  /** Nothing is written any more, nor looked at. */
+  close(): void {
+    this.#rollout.close();
+  }
+
+  /** Where Envoy's `-c` points. */
+  get bootstrap(): string {
+    return join(this.#options.folder, 'bootstrap.json');
+  }
+
+  /** Writes what changed, each file by one rename. Rejects with SLUICE_ENVOY_FILES. */
+  write(generation: PolicyGeneration): Promise<void> {
+    this.#newest = generation;
+    this.#rollout.change(generation.providers);
+    return this.#enqueue(generation);
+  }
+
+  #enqueue(generation: PolicyGeneration): Promise<void> {
+    // One after the other: an older policy must not overtake a newer one.
+    this.#last = this.#last.catch(() => undefined).then(() => this.#write(generation));
+    return this.#last;
+  }
+
+  async #write(generation: PolicyGeneration): Promise<void> {
+    try {
+      await mkdir(this.#options.folder, { recursive: true });
+      for (const [name, content] of Object.entries(renderEnvoyFiles(this.#options, generation, this.#rollout.retired))) {
+        const text = JSON.stringify(content);
+        if (this.#written.get(name) === text) continue;
+        const file = join(this.#options.folder, name);
+        await writeFile(`${file}.new`, text);
+        await rename(`${file}.new`, file);
+        this.#written.set(name, text);
+      }
+    } catch (error) {
+      throw new SluiceError('SLUICE_ENVOY_FILES', error instanceof Error ? error.message : String(error), { where: this.#options.folder, cause: error });
+    }
+  }
+}
+
+/** The files by name, in the order in which Envoy must see them: what is referred to comes first. `retired`: providers that have clusters and no routes. */
+export function renderEnvoyFiles(options: EnvoyFilesOptions, generation: PolicyGeneration, retired: readonly Provider[] = []): Readonly<Record<string, Json>> {
+  const providers = [...generation.providers.values()];
+  const config = renderEnvoy({ ...options, providers, retired, failClosed: generation.section('', providers[0]?.name ?? '').failClosed }) as unknown as Rendered;
+  const { listeners, clusters } = config.static_resources;
+  const routes = listeners[0].filter_chains[0].filters[0].typed_config.route_config;
+  const [gateway, ...inner] = listeners;
+  const dynamic = withRouteFile(gateway, options.folder);
+  const tls = options.tls === null ? [] : [withTls(dynamic, options.tls.listen, options.folder)];
+  return {
+    'bootstrap.json': bootstrap(options, clusters.filter(({ name }) => fixed.has(name))),
+    ...(options.tls === null ? {} : { 'certificate.json': discovery([certificate(options.tls.folder)]) }),
+    'clusters.json': discovery(clusters.filter(({ name }) => !fixed.has(name)).map((cluster) => ({ '@type': `${types}.config.cluster.v3.Cluster`, ...cluster }))),
+    'routes.json': discovery([{ '@type': `${types}.config.route.v3.RouteConfiguration`, ...routes, name: routeName }]),
+    'listeners.json': discovery([dynamic, ...tls, ...inner].map((listener) => ({ '@type': `${types}.config.listener.v3.Listener`, ...listener }))),
+  };
+}
+
+function bootstrap(options: EnvoyFilesOptions, clusters: readonly Json[]): Json {
+  const { status } = options;
+  return {
+    node: { id: 'sluice', cluster: 'sluice' },
+    ...(options.chains === 'hosts' ? internalListeners : {}),
+    admin: { address: socket(options.admin) },
+    dynamic_resources: { cds_config: watched(options.folder, 'clusters.json'), lds_config: watched(options.folder, 'listeners.json') },
+    static_resources: {
+      listeners: status === null ? [] : [statusListener(status)],
+      clusters: [...clusters, ...(status === null ? [] : [adminCluster(options.admin)])],
+    },
+  };
+}
+
+function discovery(resources: readonly Json[]): Json {
+  return { resources };
+}
+
+function watched(folder: string, file: string): Json {
+  return { resource_api_version: 'V3', path_config_source: { path: join(folder, file), watched_directory: { path: folder } } };
+}
+
+/** The same listener with its routes in their own file: a new provider then changes no listener. */
+function withRouteFile(listener: ListenerJson, folder: string): ListenerJson {
+  const [{ filters }] = listener.filter_chains;
+  // What is undefined is not written.
+  return {
+    ...listener,
+    filter_chains: [{ filters: [{ ...filters[0], typed_config: { ...filters[0].typed_config, route_config: undefined, rds: { route_config_name: routeName, config_source: watched(folder, 'routes.json') } } }] }],
+  } as unknown as ListenerJson;
+}
+
+/** The listener again, behind the certificate for the providers' names. A renewed certificate is taken without a restart. */
+function withTls(listener: ListenerJson, listen: string, folder: string): Json {
+  const [chain] = listener.filter_chains;
+  return {
+    ...listener,
+    name: `${String(listener['name'])}_tls`,
+    address: socket(listen),
+    filter_chains: [
+      {
+        ...chain,
+        transport_socket: {
+          name: 'envoy.transport_sockets.tls',
+          typed_config: {
+            '@type': `${types}.extensions.transport_sockets.tls.v3.DownstreamTlsContext`,
+            common_tls_context: {
+              alpn_protocols: ['h2', 'http/1.1'],
+              tls_certificate_sds_secret_configs: [{ name: secretName, sds_config: watched(folder, 'certificate.json') }],
+            },
+          },
+        },
+      },
+    ],
+  };
+}
+
+/** As a secret of its own, which is what Envoy reads anew when the folder's files are replaced. */
+function certificate(folder: string): Json {
+  return {
+    '@type': `${types}.extensions.transport_sockets.tls.v3.Secret`,
+    name: secretName,
+    tls_certificate: { certificate_chain: { filename: join(folder, 'tls.crt') }, private_key: { filename: join(folder, 'tls.key') }, watched_directory: { path: folder } },
+  };
+}
+
+/** `/ready` and Envoy's metrics, and nothing else of its admin, which can stop it. */
+function statusListener(address: string): Json {
+  return {
+    name: 'status',
+    address: socket(address),
+    ignore_global_conn_limit: true,
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.http_connection_manager',
+            typed_config: {
+              '@type': `${types}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+              stat_prefix: 'status',
+              route_config: {
+                virtual_hosts: [
+                  {
+                    name: 'status',
+                    domains: ['*'],
+                    routes: ['/ready', '/stats/prometheus'].map((path) => ({ match: { path, headers: [{ name: ':method', string_match: { exact: 'GET' } }] }, route: { cluster: 'envoy_admin' } })),
+                  },
+                ],
+              },
+              http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': `${types}.extensions.filters.http.router.v3.Router` } }],
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+function adminCluster(address: string): Json {
+  return { name: 'envoy_admin', type: 'STATIC', load_assignment: { cluster_name: 'envoy_admin', endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(address) } }] }] } };
+}
+
+function socket(address: string): Json {
+  const colon = address.lastIndexOf(':');
+  return { socket_address: { address: address.slice(0, colon).replace(/^\[|\]$/g, ''), port_value: Number(address.slice(colon + 1)) } };
+}

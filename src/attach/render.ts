@@ -1,0 +1,335 @@
+import { limits } from '../lib/limits.ts';
+import { pathShapes } from '../policy/providers.ts';
+import type { Provider } from '../policy/types.ts';
+import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
+import type { FilterRole, UsageMode } from '../extproc/types.ts';
+import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
+import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
+import { grpcService, requestFilter } from './ext-proc.ts';
+import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
+import { chainHeader, chainStyleHeader, clusterHeader, clusterName, mirrorHeader, sluiceClusterName, streamIdleTimeout, usageHeader } from './names.ts';
+import { signedOnly, signingFilters } from './signing.ts';
+import { answerFilters, answerLog } from './usage.ts';
+import type { ChainStyle } from './versions.ts';
+
+export interface EnvoyOptions {
+  readonly providers: readonly Provider[];
+  /** Providers that the policy has no more, for what is still under way to them: clusters without routes. */
+  readonly retired?: readonly Provider[];
+  /** Where Sluice listens: `unix:/path` or `host:port`. */
+  readonly sluice: string;
+  /** Where apps call: `host:port`. */
+  readonly listen: string;
+  /** Envoy's own admin: `host:port`; null for none. */
+  readonly admin: string | null;
+  /** 503 instead of passing when Sluice cannot be reached. */
+  readonly failClosed: boolean;
+  /** File with the CAs that providers' certificates are checked against. */
+  readonly caFile: string;
+  /** Where Envoy sends spans of its own, an OTLP collector (gRPC): `host:port`; null: nowhere. */
+  readonly otlp: string | null;
+  /** What this Envoy's version can do; see chainStyleOf. */
+  readonly chains: ChainStyle;
+  /** How Sluice learns of answers; see usageModeOf. */
+  readonly usage: UsageMode;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const http = 'type.googleapis.com/envoy.extensions';
+
+/** Asks for hedging, with which Envoy falls over an attempt that its filter wants replaced. */
+const hedgeHeader = 'x-envoy-hedge-on-per-try-timeout';
+
+/** A response header from the metadata that the request filter left; absent metadata adds no header. */
+function provenanceHeader(name: string, key: string): Json {
+  return { header: { key: name, value: `%DYNAMIC_METADATA(sluice:${key})%` }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+/**
+ * Envoy's bootstrap for a standalone gateway: one listener, Sluice's two filters, a cluster a provider. Plain objects;
+ * print them as YAML or JSON.
+ */
+export function renderEnvoy(options: EnvoyOptions): Json {
+  const { providers } = options;
+  const reached = [...providers, ...(options.retired ?? [])];
+  const byHosts = options.chains === 'hosts';
+  return {
+    ...(byHosts ? internalListeners : {}),
+    ...(options.admin === null ? {} : { admin: { address: socket(options.admin) } }),
+    static_resources: {
+      listeners: [
+        {
+          name: 'llm_egress',
+          address: socket(options.listen),
+          per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
+          filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] }],
+        },
+        ...(byHosts ? hostListeners(reached) : []),
+      ],
+      clusters: [sluiceCluster(options.sluice), ...(options.otlp === null ? [] : [collectorCluster(options.otlp)]), ...reached.flatMap((provider) => clustersOf(provider, options)), ...(byHosts ? hostChainClusters(reached, providerBreakers, grpcService) : [])],
+    },
+  };
+}
+
+function connectionManager(options: EnvoyOptions): Json {
+  return {
+    '@type': `${http}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+    stat_prefix: 'llm_egress',
+    codec_type: 'AUTO',
+    stream_idle_timeout: streamIdleTimeout,
+    request_headers_timeout: '30s',
+    // Ends when the last byte has gone on: the model's time is not in it.
+    request_timeout: seconds(limits.requestMs),
+    use_remote_address: true,
+    upgrade_configs: [{ upgrade_type: 'websocket' }],
+    access_log: [answerLog(options.usage)],
+    ...(options.otlp === null ? {} : { tracing: tracing() }),
+    early_header_mutation_extensions: [earlyMutation(options)],
+    http_filters: [
+      ...answerFilters(options.usage),
+      { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options.failClosed) },
+      { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
+    ],
+    route_config: { name: 'llm_egress', virtual_hosts: virtualHosts(options) },
+  };
+}
+
+/** Headers that lead a request through Envoy: Sluice's and Envoy's own to set. */
+export const reservedHeaders = [clusterHeader, chainHeader, mirrorHeader, shadowHeader, retryHeader, hedgeHeader, chainStyleHeader, usageHeader] as const;
+
+/** Takes them away from clients, before any filter or route sees the request. */
+export function earlyMutation({ chains, usage }: Pick<EnvoyOptions, 'chains' | 'usage'>, more: readonly string[] = []): Json {
+  const set = (key: string, value: string): Json => ({ append: { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } });
+  return {
+    name: 'envoy.http.early_header_mutation.header_mutation',
+    typed_config: {
+      '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
+      mutations: [
+        ...[...reservedHeaders, ...more].map((remove) => ({ remove })),
+        ...(chains === 'groups' ? [] : [set(chainStyleHeader, chains)]),
+        ...(usage === 'observe' ? [] : [set(usageHeader, usage)]),
+      ],
+    },
+  };
+}
+
+/** Envoy's span of a request, and one for each call upstream, Sluice among them: it hears of its own and goes on from there. */
+function tracing(): Json {
+  return {
+    spawn_upstream_span: true,
+    provider: {
+      name: 'envoy.tracers.opentelemetry',
+      typed_config: { '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig', grpc_service: { envoy_grpc: { cluster_name: 'otlp' }, timeout: '1s' }, service_name: 'envoy' },
+    },
+  };
+}
+
+/** What apps tell Sluice is nobody else's business. */
+export const privateHeaders = ['x-sluice-workspace', 'x-sluice-user-tier', 'x-sluice-quality', 'x-sluice-task', 'x-sluice-session', 'x-sluice-user', 'x-sluice-cache', 'x-sluice-route'];
+
+/** Switches both filters off on a route. */
+const withoutSluice: Json = Object.fromEntries(
+  ['sluice_request', 'sluice_response'].map((name) => [
+    `envoy.filters.http.ext_proc.${name}`,
+    { '@type': `${http}.filters.http.ext_proc.v3.ExtProcPerRoute`, disabled: true },
+  ]),
+);
+
+/** What every virtual host of providers tells apps. */
+export function provenanceHeaders(): Json[] {
+  return [
+    provenanceHeader('x-sluice-decision', 'id'),
+    provenanceHeader('x-sluice-model', 'model'),
+    provenanceHeader('x-sluice-requested-model', 'requested_model'),
+    provenanceHeader('x-sluice-tier', 'tier'),
+    provenanceHeader('x-sluice-reason', 'reason'),
+    provenanceHeader('x-sluice-attempts', 'attempts'),
+    provenanceHeader('x-sluice-arm', 'arm'),
+    provenanceHeader('x-sluice-cache', 'cache'),
+    provenanceHeader('x-sluice-cache-entry', 'cache_entry'),
+  ];
+}
+
+function virtualHosts({ providers, chains, usage }: EnvoyOptions): Json[] {
+  const onlyOurs = [...privateHeaders, ...(chains === 'groups' ? [] : [chainStyleHeader]), ...(usage === 'observe' ? [] : [usageHeader])];
+  // Older versions cannot say whose a copy is.
+  const mirrors = chains === 'groups' ? { request_mirror_policies: mirrorPolicies } : {};
+  const chained = { groups: () => [chainRoute(providers)], hosts: hostChainRoutes, none: () => [] }[chains]();
+  const headers = provenanceHeaders();
+  const hosts = providers
+    .filter((provider) => provider.hosts.length > 0)
+    .map((provider) => ({
+      name: `host_${provider.name}`,
+      domains: provider.hosts.flatMap((host) => [host, `${host}:*`]),
+      response_headers_to_add: headers,
+      request_headers_to_remove: onlyOurs,
+      response_headers_to_remove: [retryHeader],
+      ...mirrors,
+      routes: [...chained, ...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
+    }));
+  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: onlyOurs, response_headers_to_remove: [retryHeader], ...mirrors, routes: [...chained, ...gatewayRoutes(providers)] }];
+}
+
+function gatewayRoutes(providers: readonly Provider[]): Json[] {
+  const routes: Json[] = [...chosenByHeader(providers)];
+  for (const provider of providers) {
+    if (provider.pathPrefix !== null) routes.push(...both(provider, { prefix: `${provider.pathPrefix}/` }, provider.pathPrefix));
+  }
+  for (const { family, regex } of pathShapes) {
+    const provider = providers.find((candidate) => candidate.family === family);
+    if (provider !== undefined) routes.push(...both(provider, { safe_regex: { regex } }, ''));
+  }
+  routes.push({
+    match: { prefix: '/' },
+    direct_response: { status: 404, body: { inline_string: '{"error":{"message":"No provider is known for this host and path.","type":"not_found"}}' } },
+    response_headers_to_add: [{ header: { key: 'content-type', value: 'application/json' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
+  });
+  return routes;
+}
+
+/** A provider that Sluice chose over the path's own. The header cannot come from a client: it is removed before the filters. */
+export function chosenByHeader(providers: readonly Provider[]): Json[] {
+  const chosen = providers.map((provider) => ({
+    match: { prefix: '/', headers: [{ name: clusterHeader, string_match: { exact: clusterName(provider.name) } }] },
+    route: action(provider, provider.pathPrefix ?? ''),
+    request_headers_to_remove: [clusterHeader],
+  }));
+  // Chosen, and not here: no other provider may get what is meant for it.
+  const missing = {
+    match: { prefix: '/', headers: [{ name: clusterHeader, present_match: true }] },
+    direct_response: { status: 503, body: { inline_string: '{"error":{"message":"This Envoy has no route to the provider that the policy chose; its config is older than the policy.","type":"server_error"}}' } },
+    response_headers_to_add: [{ header: { key: 'content-type', value: 'application/json' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
+  };
+  return [...chosen, missing];
+}
+
+/** A provider's route, and before it the same for WebSockets, which hang with an external processor. */
+export function both(provider: Provider, match: Json, prefix: string): Json[] {
+  const upgrade = { name: 'upgrade', string_match: { exact: 'websocket', ignore_case: true } };
+  return [
+    { match: { ...match, headers: [upgrade] }, route: action(provider, prefix), typed_per_filter_config: withoutSluice },
+    { match, route: action(provider, prefix) },
+  ];
+}
+
+function action(provider: Provider, prefix: string): Json {
+  const rewrite = pathRewrite(provider, prefix);
+  // Retried only while no byte of the request has been sent: a provider that closes an idle connection costs nobody an error.
+  const retry_policy = { retry_on: 'connect-failure,refused-stream,reset-before-request', num_retries: 1 };
+  return {
+    cluster: clusterName(provider.name),
+    timeout: '0s',
+    idle_timeout: streamIdleTimeout,
+    auto_host_rewrite: true,
+    retry_policy,
+    ...(rewrite === null ? {} : { regex_rewrite: { pattern: { regex: rewrite.regex }, substitution: rewrite.substitution } }),
+  };
+}
+
+/** From the gateway's path to the provider's: `prefix` goes, the endpoint's own path comes. Null: it is the same. */
+export function pathRewrite(provider: Provider, prefix: string): { readonly regex: string; readonly substitution: string } | null {
+  const base = new URL(provider.endpoint).pathname.replace(/\/$/, '');
+  return prefix === '' && base === '' ? null : { regex: `^${escape(prefix)}/`, substitution: `${base}/` };
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** A provider's cluster for one attempt alone, and those for attempts of a chain, which have a filter of their own. */
+function clustersOf(provider: Provider, { caFile, chains }: Pick<EnvoyOptions, 'caFile' | 'chains'>): Json[] {
+  return clustersFor(provider, chains === 'groups' ? ['listener', 'gate', 'next', 'stream', 'shadow'] : ['listener'], caFile);
+}
+
+/** A provider's clusters for some roles; `sluice`: the cluster that leads to Sluice. */
+export function clustersFor(provider: Provider, roles: readonly FilterRole[], caFile: string, sluice = sluiceClusterName): Json[] {
+  return roles.map((role) => providerCluster(provider, role, caFile, sluice));
+}
+
+/** What requests run through in the provider's cluster: the attempt's filter, which may change them, and then what signs them. */
+function upstreamFilters(provider: Provider, role: FilterRole, sluice: string): Json {
+  const signing = provider.signing === null ? [] : signingFilters(provider.signing, new URL(provider.endpoint).hostname);
+  if (role !== 'listener') return { typed_extension_protocol_options: attemptFilter(role, grpcService(role, sluice), [], signing) };
+  return signing.length === 0 ? {} : { typed_extension_protocol_options: signedOnly(signing) };
+}
+
+/**
+ * Envoy resets a stream for each request, and takes more than 1,000 resets that wait for a peer to read for an attack: a Sluice that stands still for
+ * seconds would lose its connection with every request on it.
+ */
+const patientQueues = { max_outbound_control_frames: limits.grpcStreams, max_outbound_frames: 4 * limits.grpcStreams } as const;
+
+function http2(): Json {
+  return {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
+      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: limits.grpcStreams, ...patientQueues, initial_stream_window_size: 4 * 1024 * 1024, initial_connection_window_size: 64 * 1024 * 1024 } },
+    },
+  };
+}
+
+export function sluiceCluster(address: string): Json {
+  const unix = address.startsWith('unix:');
+  return {
+    name: 'sluice',
+    type: unix ? 'STATIC' : 'STRICT_DNS',
+    connect_timeout: '0.25s',
+    per_connection_buffer_limit_bytes: limits.grpcMessageBytes,
+    circuit_breakers: sluiceBreakers,
+    typed_extension_protocol_options: http2(),
+    load_assignment: endpoints('sluice', unix ? { pipe: { path: address.slice('unix:'.length) } } : socket(address)),
+  };
+}
+
+function collectorCluster(address: string): Json {
+  return { name: 'otlp', type: 'STRICT_DNS', connect_timeout: '1s', typed_extension_protocol_options: http2(), load_assignment: endpoints('otlp', socket(address)) };
+}
+
+/**
+ * How a provider's addresses are followed. A public one has many behind one name, a few of which each look-up gives: connections to those that
+ * are not in it stay, and a name that cannot be found for a while keeps its address. In a cluster a name stands for all its pods, and requests are spread over them.
+ */
+export function discovery({ protocol }: Pick<URL, 'protocol'>): 'LOGICAL_DNS' | 'STRICT_DNS' {
+  return protocol === 'https:' ? 'LOGICAL_DNS' : 'STRICT_DNS';
+}
+
+function providerCluster(provider: Provider, role: FilterRole, caFile: string, sluice: string): Json {
+  const url = new URL(provider.endpoint);
+  const tls = url.protocol === 'https:';
+  const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
+  const name = clusterName(provider.name, role);
+  return {
+    name,
+    ...(role === 'shadow' ? { alt_stat_name: `provider_${provider.name}_shadow` } : {}),
+    ...upstreamFilters(provider, role, sluice),
+    type: discovery(url),
+    dns_lookup_family: 'V4_PREFERRED',
+    connect_timeout: '5s',
+    per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
+    circuit_breakers: providerBreakers,
+    load_assignment: endpoints(name, { socket_address: { address: url.hostname, port_value: port } }, url.hostname),
+    ...(tls
+      ? {
+          transport_socket: {
+            name: 'envoy.transport_sockets.tls',
+            typed_config: {
+              '@type': `${http}.transport_sockets.tls.v3.UpstreamTlsContext`,
+              sni: url.hostname,
+              auto_sni_san_validation: true,
+              common_tls_context: { validation_context: { trusted_ca: { filename: caFile } } },
+            },
+          },
+        }
+      : {}),
+  };
+}
+
+function endpoints(cluster: string, address: Json, hostname?: string): Json {
+  return { cluster_name: cluster, endpoints: [{ lb_endpoints: [{ endpoint: { address, ...(hostname === undefined ? {} : { hostname }) } }] }] };
+}
+
+function socket(address: string): Json {
+  const colon = address.lastIndexOf(':');
+  return { socket_address: { address: address.slice(0, colon).replace(/^\[|\]$/g, ''), port_value: Number(address.slice(colon + 1)) } };
+}

@@ -1,0 +1,73 @@
+import type { Cost } from '../catalog/types.ts';
+import { readAnswer } from '../apis/index.ts';
+import type { Answer, AnswerHead } from '../apis/types.ts';
+import type { AnswerPass, AnswerRetry, HeaderMap } from '../extproc/types.ts';
+import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
+import { estimateSavings } from '../route/savings.ts';
+import type { ChainRun } from './chain-run.ts';
+import { outageTriggers } from './rescue.ts';
+
+/** What becomes of one attempt once it is known what went wrong with it, if anything. */
+export class AttemptVerdicts {
+  readonly #run: ChainRun;
+  readonly #target: TargetRef;
+
+  constructor(run: ChainRun, target: TargetRef) {
+    this.#run = run;
+    this.#target = target;
+  }
+
+  /** Passes the answer on, or has the next target try, by what went wrong and what the policy watches for. */
+  of(reason: FallbackTrigger | null, status: number, retryAfterMs: number | null, answer: (() => Answer) | null): AnswerPass | AnswerRetry {
+    const run = this.#run;
+    if (reason !== null && run.hasNext && this.#mayRetry(reason)) {
+      // No provider bills an answer that is an error.
+      const cost: Cost = status >= 400 ? { known: true, usd: 0 } : this.#cost(answer);
+      run.failed({ outcome: status >= 400 ? 'provider-error' : 'complete', status, reason, cost, retryAfterMs });
+      return { kind: 'retry', reason };
+    }
+    run.health(status >= 400 ? reason : null, retryAfterMs);
+    return { kind: 'pass' };
+  }
+
+  #mayRetry(reason: FallbackTrigger): boolean {
+    const { facts } = this.#run;
+    if (this.#run.nextRescues) return outageTriggers.has(reason);
+    if (!facts.fallback.triggers.has(reason)) return false;
+    // The app's own key was refused by its own provider: the gateway's keys are not there to make up for it.
+    if (reason === 'key-dead') return this.#target.provider !== facts.provider.name;
+    if (reason === 'context-window') return window(this.#run, this.#run.current + 1) > window(this.#run, this.#run.current);
+    return true;
+  }
+
+  #cost(answer: (() => Answer) | null): Cost {
+    return estimateSavings(this.#run.facts.generation, this.#target, this.#target, answer?.().usage ?? null).cost;
+  }
+}
+
+/** A whole answer's facts. */
+export function answerOf(head: AnswerHead, body: Buffer): Answer {
+  const reader = readAnswer(head);
+  reader.push(body);
+  return reader.end(true);
+}
+
+/** Context window of a chain's target, tokens; 0: not known. */
+function window({ facts }: ChainRun, index: number): number {
+  const target = facts.targets[index];
+  const provider = target === undefined ? undefined : facts.generation.providers.get(target.provider);
+  if (target === undefined || provider === undefined) return 0;
+  return facts.generation.catalog.lookup(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model)?.contextWindow ?? 0;
+}
+
+/** Milliseconds from `retry-after-ms` or `retry-after` (seconds or a date); null: not said. */
+export function retryAfter(headers: HeaderMap, now = Date.now()): number | null {
+  const ms = Number(headers.get('retry-after-ms') ?? NaN);
+  if (ms >= 0) return ms;
+  const text = headers.get('retry-after');
+  if (text === undefined) return null;
+  const seconds = Number(text);
+  if (seconds >= 0) return seconds * 1000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : Math.max(0, date - now);
+}

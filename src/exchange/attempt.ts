@@ -1,0 +1,102 @@
+import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
+import type { AnswerHead } from '../apis/types.ts';
+import type { AnswerPlan, Attempt, AttemptRequest, FilterRole, HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import type { Provider, TargetRef } from '../policy/types.ts';
+import { answerTriggers, judgeAnswer, judgeErrorBody, judgeStatus } from '../grades/check-answer.ts';
+import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
+import type { ChainRun } from './chain-run.ts';
+import type { Credentials } from './credentials.ts';
+import { OwnStream } from './relays.ts';
+
+/** One attempt of a chain at a target that speaks the app's own API. */
+export class TargetAttempt implements Attempt {
+  readonly #run: ChainRun;
+  readonly #target: TargetRef;
+  readonly #provider: Provider;
+  readonly #role: FilterRole;
+  readonly #credentials: Credentials;
+  readonly #verdicts: AttemptVerdicts;
+
+  constructor(run: ChainRun, target: TargetRef, role: FilterRole, credentials: Credentials) {
+    const provider = run.facts.generation.providers.get(target.provider);
+    if (provider === undefined) throw new Error(`no provider ${target.provider}`);
+    this.#run = run;
+    this.#target = target;
+    this.#provider = provider;
+    this.#role = role;
+    this.#credentials = credentials;
+    this.#verdicts = new AttemptVerdicts(run, target);
+  }
+
+  request(body: Buffer): AttemptRequest {
+    const { facts } = this.#run;
+    const read = readExchange(facts.recognition, body);
+    // It was read before it came here; only another filter could have changed it.
+    if (!read.ok) throw new Error(`the request cannot be read any more: ${read.reason}`);
+    const { exchange } = read;
+    const inPath = exchange.pathModel !== null;
+    const path = inPath ? rewritePath(facts.path, exchange, this.#target.model) : facts.path;
+    return {
+      kind: 'forward',
+      // Said even where it is as it was: the attempt before may have left another content-length.
+      body: inPath ? body : spliceRequest(body, exchange, { model: this.#target.model, askUsage: false }),
+      headers: this.#headers(path),
+      metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },
+    };
+  }
+
+  answer(headers: HeaderMap, endOfStream: boolean): AnswerPlan {
+    const run = this.#run;
+    const status = Number(headers.get(':status') ?? 0);
+    run.answered(status);
+    const retryAfterMs = retryAfter(headers);
+    const { fallback, stream } = run.facts;
+    const head: AnswerHead = {
+      api: run.facts.recognition.api,
+      status,
+      contentType: headers.get('content-type') ?? '',
+      contentEncoding: headers.get('content-encoding') ?? '',
+      usageNotAsked: stream && !run.facts.includeUsage,
+    };
+    if (status >= 400) {
+      const meaning = judgeStatus(status);
+      if (meaning !== 'look' || endOfStream) return this.#verdicts.of(meaning === 'look' ? null : meaning, status, retryAfterMs, null);
+      if (!run.hasNext) return this.#verdicts.of(null, status, retryAfterMs, null);
+      return { kind: 'whole', maxBytes: fallback.inspectBytes, judge: (body) => this.#verdicts.of(judgeErrorBody(body), status, retryAfterMs, null) };
+    }
+    const events = head.contentType.toLowerCase().startsWith('text/event-stream');
+    if (events && this.#role === 'stream' && fallback.triggers.has('stream-error')) {
+      const relay = new OwnStream(head, (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null));
+      return { kind: 'relay', relay };
+    }
+    if (events || endOfStream || !run.hasNext || !answerTriggers.some((trigger) => fallback.triggers.has(trigger)) || tooLarge(headers, fallback.inspectBytes)) {
+      return this.#verdicts.of(null, status, retryAfterMs, null);
+    }
+    return {
+      kind: 'whole',
+      maxBytes: fallback.inspectBytes,
+      judge: (body) => this.#verdicts.of(judgeAnswer(head.api, body, run.facts.expects, fallback.triggers), status, retryAfterMs, () => answerOf(head, body)),
+    };
+  }
+
+  /** Nothing to note: without headers the next attempt's beginning tells that this one was lost, and a client that left ends all of it. */
+  closed(): void {
+    return;
+  }
+
+  #headers(path: string): HeaderMutation {
+    const { facts } = this.#run;
+    const keys = this.#target.provider === facts.provider.name && this.#provider.signing === null ? this.#run.ownKeys() : this.#credentials.swap(this.#provider);
+    if (keys === null) throw new Error(`no credential for ${this.#target.provider}`);
+    return { set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, path)]], remove: keys.remove };
+  }
+}
+
+/** The path at a provider's endpoint, whose URL may have one of its own. */
+export function upstreamPath(provider: Provider, path: string): string {
+  return new URL(provider.endpoint).pathname.replace(/\/$/, '') + path;
+}
+
+function tooLarge(headers: HeaderMap, bytes: number): boolean {
+  return Number(headers.get('content-length') ?? 0) > bytes;
+}

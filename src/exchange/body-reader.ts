@@ -1,0 +1,122 @@
+import { Worker } from 'node:worker_threads';
+import { readExchange } from '../apis/index.ts';
+import type { BodyMember, ReadResult, Recognition } from '../apis/types.ts';
+import { limits } from '../lib/limits.ts';
+
+type Readable = Recognition & { readonly kind: 'readable' };
+
+/** A body that was read, and where it lies now: a thread's copy of a Buffer is another Buffer over the same memory. */
+export interface ReadBody {
+  readonly read: ReadResult;
+  readonly body: Buffer;
+  /** Top-level members, where they were asked for. */
+  readonly members: BodyMember[] | null;
+}
+
+/** To the thread. The body's memory goes with it. */
+export interface ReadJob {
+  readonly number: number;
+  readonly recognition: Readable;
+  readonly memory: ArrayBuffer;
+  readonly offset: number;
+  readonly length: number;
+  readonly members: boolean;
+}
+
+/** From the thread: that it has begun, and each body's memory as it comes back. */
+export type FromThread = { readonly kind: 'ready' } | ReadDone;
+
+export interface ReadDone {
+  readonly kind: 'read';
+  readonly number: number;
+  readonly read: ReadResult;
+  readonly memory: ArrayBuffer;
+  readonly members: BodyMember[] | null;
+}
+
+interface Waiting {
+  readonly job: ReadJob;
+  readonly resolve: (done: ReadBody) => void;
+}
+
+/**
+ * Reads bodies: small ones at once, large ones on a thread of its own, so that nobody waits behind them. The thread is started by the
+ * first large body, and until it has begun they are read at once, too. Memory is handed over and back, not copied; a body that does not
+ * come back passes unread.
+ */
+export class BodyReader {
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | null = null;
+  #ready = false;
+  #number = 0;
+  #closed = false;
+
+  /** The promise never rejects. Who waits for it must not use `body` any more: what comes back takes its place. */
+  read(recognition: Readable, body: Buffer, members: boolean): ReadBody | Promise<ReadBody> {
+    if (body.length < limits.inlineBodyBytes || this.#closed) return readHere(recognition, body, members);
+    const worker = (this.#worker ??= this.#start());
+    if (!this.#ready || this.#waiting.size >= limits.bodiesBeingRead) return readHere(recognition, body, members);
+    const memory = ownMemory(body);
+    const offset = memory === body.buffer ? body.byteOffset : 0;
+    const job: ReadJob = { number: ++this.#number, recognition, memory, offset, length: body.length, members };
+    return new Promise((resolve) => {
+      this.#waiting.set(job.number, { job, resolve });
+      worker.postMessage(job, [memory]);
+    });
+  }
+
+  /** What is being read passes unread. */
+  close(): void {
+    this.#closed = true;
+    const worker = this.#worker;
+    this.#worker = null;
+    void worker?.terminate();
+    this.#lose();
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./body-worker.ts', import.meta.url), { name: 'body-reader', execArgv: [], env: {} });
+    worker.unref();
+    worker.on('message', (message: FromThread) => {
+      if (message.kind === 'ready') {
+        this.#ready = this.#worker === worker;
+        return;
+      }
+      const { number, read, memory, members } = message;
+      const waiting = this.#waiting.get(number);
+      this.#waiting.delete(number);
+      waiting?.resolve({ read, body: Buffer.from(memory, waiting.job.offset, waiting.job.length), members });
+    });
+    const gone = (): void => {
+      if (this.#worker !== worker) return;
+      this.#worker = null;
+      this.#ready = false;
+      this.#lose();
+    };
+    worker.on('error', gone);
+    worker.on('exit', gone);
+    return worker;
+  }
+
+  #lose(): void {
+    const lost = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { resolve } of lost) resolve({ read: { ok: false, reason: 'internal-error' }, body: Buffer.alloc(0), members: null });
+  }
+}
+
+/** Reads a body on this thread. */
+export function readHere(recognition: Readable, body: Buffer, wanted: boolean): ReadBody {
+  const members: BodyMember[] | null = wanted ? [] : null;
+  return { read: readExchange(recognition, body, members), body, members };
+}
+
+/** How much more than a body its memory may hold to be its own: the rest of its message. */
+const messageRest = 1_024;
+
+/** Memory with nothing but this body in it: its own where a message was put together for it, else a copy's. */
+function ownMemory(body: Buffer): ArrayBuffer {
+  const { buffer } = body;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength - body.length <= messageRest) return buffer;
+  return new Uint8Array(body).buffer;
+}

@@ -1,0 +1,159 @@
+import { performance } from 'node:perf_hooks';
+import type { CacheHit, CacheQuery } from '../cache/cache.ts';
+import { readControls, type CacheControls } from '../cache/controls.ts';
+import { cacheKey, nearKey, partitionOf, type KeyInput } from '../cache/key.ts';
+import { canonicalQuestion } from '../cache/semantic/canonical.ts';
+import { idDigits, type WantedForm } from '../cache/types.ts';
+import { renderError } from '../apis/index.ts';
+import type { BodyMember, Exchange } from '../apis/types.ts';
+import type { BodyPlan, HeaderMap } from '../extproc/types.ts';
+import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { AnswerFacts as Ending } from '../record/record.ts';
+import type { CacheEntryFacts } from '../record/types.ts';
+import type { OpenExchange } from './open.ts';
+import { metadataOf, noAdmission, openExchange, type RequestContext } from './request.ts';
+
+/** What a request's headers say to the cache. */
+export interface CacheScope {
+  readonly partition: string;
+  readonly controls: CacheControls;
+}
+
+/** Null where the policy has no cache for this request. */
+export function cacheScope(headers: HeaderMap, generation: PolicyGeneration, section: PolicySection, path: string): CacheScope | null {
+  if (!section.cache.enabled || section.mode !== 'enabled') return null;
+  return { partition: partitionOf(headers, generation.workspaceHeaders, section.cache, path), controls: readControls(headers) };
+}
+
+/** Members of a body that tie the answer to something that the provider holds and changes. */
+const statefulMembers: ReadonlySet<string> = new Set(['conversation', 'background', 'container', 'cachedContent', 'cached_content']);
+
+/** The question to the cache; null when the answer to this request must not be shared. */
+export function cacheQuery(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): CacheQuery | null {
+  const { section, caller } = context;
+  const settings = section.cache;
+  if (exchange.operation === 'other' || exchange.n > settings.maxN || exchange.audioOutput) return null;
+  if (exchange.temperature !== null && exchange.temperature > settings.maxTemperature) return null;
+  if (members.some(({ key }) => statefulMembers.has(key))) return null;
+  return {
+    key: cacheKey(keyInput(context, scope, exchange, members, body)),
+    api: exchange.api,
+    operation: exchange.operation,
+    settings,
+    workspace: caller.workspace,
+    requestedModel: exchange.model,
+    tags: scope.controls.tags,
+    controls: scope.controls,
+    wanted: wantedForm(exchange, context.path),
+  };
+}
+
+/** What the keys of a request are made of. */
+export function keyInput(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): KeyInput {
+  const { section, caller, generation, provider } = context;
+  return {
+    exchange,
+    body,
+    members,
+    path: context.path,
+    provider: provider.name,
+    // Arms share no answers: a control that is answered by the treatment compares nothing.
+    policy: context.arm === null ? generation.hash : `${generation.hash} ${context.arm}`,
+    section: section.name,
+    caller,
+    bySession: section.cache.bySession,
+    routeOff: context.routeOff,
+    partition: scope.partition,
+  };
+}
+
+/** Gives the key under which the semantic cache finds the request; null where the policy has none, or the request is no question. */
+export function nearOf(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): (() => string | null) | null {
+  const { semantic } = context.section.cache;
+  // A prompt to complete, or to embed, is its letters.
+  if (semantic === null || exchange.question === null || exchange.operation !== 'generate' || exchange.api === 'openai-completions') return null;
+  return () => nearKey(keyInput(context, scope, exchange, members, body), canonicalQuestion(exchange.lastUser, semantic));
+}
+
+function wantedForm({ api, stream, includeUsage }: Exchange, path: string): WantedForm {
+  if (!stream) return { form: 'json', includeUsage: true };
+  const array = api === 'gemini-generate' && !/[?&]alt=sse(?:&|$)/.test(path);
+  return { form: array ? 'array' : 'sse', includeUsage: includeUsage === true };
+}
+
+/** A request that Sluice answers itself: the plan, and how its record closes. */
+export interface OwnAnswer {
+  readonly plan: BodyPlan;
+  readonly open: OpenExchange;
+  readonly ending: Ending;
+}
+
+/** An entry as records have it; `ms`: what it took this time. */
+export function factsOf({ entry, age }: CacheHit, ms: number): CacheEntryFacts {
+  return {
+    id: entry.key.slice(0, idDigits),
+    ageSeconds: age,
+    target: { provider: entry.provider, model: entry.model },
+    tier: entry.tier,
+    savedMs: entry.tookMs === null ? null : Math.max(0, entry.tookMs - ms),
+  };
+}
+
+/** The answer from the cache, as the caller asked for it. */
+export function hitAnswer(context: RequestContext, exchange: Exchange, hit: CacheHit, enteredAt: number): OwnAnswer {
+  const { entry, age, state, rendered } = hit;
+  const entryFacts = factsOf(hit, performance.now() - context.startedAt);
+  const open = openExchange(context, exchange, 'cached', null, null, { cache: state, cacheEntry: entryFacts, fill: null }, null, null, noAdmission, enteredAt);
+  return {
+    open,
+    plan: {
+      kind: 'respond',
+      status: 200,
+      contentType: rendered.contentType,
+      headers: [
+        ['x-sluice-decision', open.id],
+        ['x-sluice-model', entry.model],
+        ['x-sluice-requested-model', exchange.model],
+        ...(entry.tier === null ? [] : [['x-sluice-tier', entry.tier] as const]),
+        ['x-sluice-reason', 'cache'],
+        ['x-sluice-cache', state === 'coalesced' ? 'hit' : state],
+        ['x-sluice-cache-entry', entryFacts.id],
+        ['age', String(age)],
+      ],
+      body: rendered.body,
+      details: 'sluice_cache_hit',
+      metadata: metadataOf(open),
+    },
+    ending: {
+      outcome: 'complete',
+      status: 200,
+      answer: { usage: entry.usage, usageUnknown: entry.usage === null ? 'not-sent' : null, model: null, finishReason: entry.finishReason, complete: true, errorType: null },
+      firstByteMs: null,
+      firstTokenMs: null,
+      totalMs: performance.now() - context.startedAt,
+    },
+  };
+}
+
+/** 504, as HTTP has it for a caller that wants a cached answer or none. */
+export function notCachedAnswer(context: RequestContext, exchange: Exchange, enteredAt: number): OwnAnswer {
+  const status = 504;
+  const open = openExchange(context, exchange, 'cached', null, null, { cache: 'miss', cacheEntry: null, fill: null }, null, null, noAdmission, enteredAt);
+  const rendered = renderError(exchange.api, { status, code: 'not_cached', message: 'The cache holds no answer to this request, and only-if-cached was asked for.' });
+  return {
+    open,
+    plan: {
+      kind: 'respond',
+      status,
+      contentType: rendered.contentType,
+      headers: [
+        ['x-sluice-decision', open.id],
+        ['x-sluice-cache', 'miss'],
+      ],
+      body: rendered.body,
+      details: 'sluice_not_cached',
+      metadata: metadataOf(open),
+    },
+    ending: { outcome: 'not-cached', status, answer: null, firstByteMs: null, firstTokenMs: null, totalMs: performance.now() - context.startedAt },
+  };
+}

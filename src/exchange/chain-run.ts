@@ -1,0 +1,224 @@
+import { performance } from 'node:perf_hooks';
+import type { CacheHit } from '../cache/cache.ts';
+import type { Cost } from '../catalog/types.ts';
+import type { Answer, Exchange, Recognition } from '../apis/types.ts';
+import type { HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, Provider, TargetRef } from '../policy/types.ts';
+import type { ChainFacts as ChainFactsOfRecord } from '../record/record.ts';
+import { traceparentOf, type TraceFacts } from '../record/trace.ts';
+import type { AttemptRecord, OutcomeKind } from '../record/types.ts';
+import type { Expectation } from '../grades/check-answer.ts';
+import type { AttemptHealth, Cooldowns } from '../route/cooldowns.ts';
+import type { Pools } from '../route/pools.ts';
+import { apiHeaders } from '../apis/common/translate.ts';
+import { appKeyHeaders } from './credentials.ts';
+
+/** What every attempt of one exchange has in common. Holds no prompt text. */
+export interface ChainFacts {
+  readonly generation: PolicyGeneration;
+  /** The provider that the app called. */
+  readonly provider: Provider;
+  readonly fallback: FallbackPolicy;
+  readonly targets: readonly TargetRef[];
+  /** An old answer from the cache that the last target stands for; null: the last target is one. */
+  readonly rescue: CacheHit | null;
+  readonly recognition: Recognition & { readonly kind: 'readable' };
+  /** The app's own path at its provider. */
+  readonly path: string;
+  readonly stream: boolean;
+  readonly expects: Expectation;
+  readonly includeUsage: boolean;
+  /** Null while spans are off. */
+  readonly trace: TraceFacts | null;
+  /** The app's own key, to be put back when a later attempt goes to its own provider again. */
+  readonly appKeys: readonly (readonly [string, string])[];
+}
+
+/** What a chain leaves its targets' facts with. */
+export interface ChainServices {
+  readonly cooldowns: Cooldowns;
+  readonly pools: Pools;
+}
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  readonly outcome: OutcomeKind;
+  readonly status: number | null;
+  readonly reason: FallbackTrigger | null;
+  readonly cost: Cost;
+  readonly retryAfterMs: number | null;
+}
+
+/** One exchange's way along its chain: which attempt is on, and how the earlier ones ended. */
+export class ChainRun {
+  readonly facts: ChainFacts;
+  /** Attempts that ended and were followed by another. */
+  readonly ended: AttemptRecord[] = [];
+  /** The last attempt's answer as its own provider sent it, where it was translated. */
+  translated: Answer | null = null;
+  readonly #cooldowns: Cooldowns;
+  readonly #pools: Pools;
+  readonly #perTryMs: number | null;
+  #current = -1;
+  #startedAt = 0;
+  #dropped: readonly string[] = [];
+  /** The current attempt has got response headers. */
+  #answered = false;
+
+  constructor(facts: ChainFacts, { cooldowns, pools }: ChainServices, perTryMs: number | null) {
+    this.facts = facts;
+    this.#cooldowns = cooldowns;
+    this.#pools = pools;
+    this.#perTryMs = perTryMs;
+  }
+
+  /** Index of the attempt that is on; -1 before the first. */
+  get current(): number {
+    return this.#current;
+  }
+
+  /** The target that answers, as far as is known. */
+  get target(): TargetRef {
+    return this.facts.targets[Math.max(0, this.#current)]!;
+  }
+
+  /** The old answer, once it is its turn. */
+  get rescue(): CacheHit | null {
+    return this.#current >= 0 && !this.hasNext ? this.facts.rescue : null;
+  }
+
+  /** Whether what comes next is the old answer. */
+  get nextRescues(): boolean {
+    return this.facts.rescue !== null && this.#current + 2 === this.facts.targets.length;
+  }
+
+  /** Whether another target may answer instead of the current one. */
+  get hasNext(): boolean {
+    return this.#current + 1 < this.facts.targets.length;
+  }
+
+  /** The next target's turn; null when there is none. An attempt before it that never answered has failed without a word. */
+  begin(): TargetRef | null {
+    if (this.#current >= 0 && this.ended.length <= this.#current) this.lost();
+    const target = this.facts.targets[this.#current + 1];
+    if (target === undefined) return null;
+    this.#current++;
+    this.#startedAt = performance.now();
+    this.#answered = false;
+    this.#dropped = [];
+    this.translated = null;
+    if (this.rescue === null) this.#cooldowns.began(target, target.provider === this.facts.provider.name);
+    return target;
+  }
+
+  /** What the current attempt's translation left out, as the policy allows. */
+  dropped(paths: readonly string[]): void {
+    this.#dropped = paths;
+  }
+
+  /** Response headers came: an end without a word is out of the question. `status`: null where they are no provider's. */
+  answered(status: number | null): void {
+    this.#answered = true;
+    // How fast an error comes says nothing of answers.
+    if (status !== null && status < 400 && this.facts.fallback.pools.length > 0) this.#pools.measured(this.target, this.facts.stream, performance.now() - this.#startedAt);
+  }
+
+  /** The current attempt failed, and the next target is to answer. */
+  failed(end: AttemptEnd): void {
+    this.ended.push({ target: this.target, status: end.status, outcome: end.outcome, reason: end.reason, ms: performance.now() - this.#startedAt, cost: end.cost, dropped: this.#dropped });
+    this.health(end.reason, end.retryAfterMs);
+  }
+
+  /** The current attempt ended without response headers: reset, refused, or too late. `status`: of Envoy's own answer to the app; null: another attempt follows. */
+  lost(status: number | null = null, endedAt = performance.now()): void {
+    if (this.#answered) return;
+    const ms = Math.max(0, endedAt - this.#startedAt);
+    // Of the last attempt Envoy's own answer tells; of the others its timer, less what a busy processor may have seen the attempt begin late.
+    const timedOut = status === null ? this.#perTryMs !== null && ms >= this.#perTryMs * 0.9 - 5 : status === 504;
+    const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
+    // What a provider did with a request that it never answered is unknown, and so is what it bills.
+    this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped });
+    this.health(reason, null);
+  }
+
+  /** How it came out, for the record. `status`: of the answer that went to the app, if only Envoy's own; null: none did. `endedAt`: by performance.now(). */
+  outcome(status: number | null, endedAt: number): ChainFactsOfRecord {
+    if (status !== null) this.lost(status, endedAt);
+    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: Math.max(0, endedAt - this.#startedAt), lastDropped: this.#dropped };
+  }
+
+  /** Tells the target's health how its attempt ended; null: well. */
+  health(reason: FallbackTrigger | null, retryAfterMs: number | null): void {
+    const { target } = this;
+    const ownKey = target.provider === this.facts.provider.name;
+    const end = (health: AttemptHealth): void => this.#cooldowns.ended(target, health, ownKey);
+    switch (reason) {
+      case null:
+        end({ kind: 'ok' });
+        return;
+      case 'rate-limit':
+      case 'overloaded':
+        end({ kind: 'limited', retryAfterMs });
+        return;
+      case 'key-dead':
+        // An app's own bad key says nothing of the target.
+        if (!ownKey) end({ kind: 'key-dead' });
+        return;
+      case 'model-gone':
+        end({ kind: 'dead' });
+        return;
+      case 'connect':
+      case 'reset':
+      case 'timeout':
+      case 'server-error':
+      case 'stream-error':
+        end({ kind: 'failed' });
+        return;
+      case 'context-window':
+      case 'content-filter':
+      case 'refusal':
+      case 'empty':
+      case 'length':
+      case 'invalid-json':
+      case 'bad-tool-call':
+        // The request's own fault, or the model's: the target is well.
+        end({ kind: 'ok' });
+    }
+  }
+
+  /** The provider of this attempt hears of the span that stands for it. */
+  traceHeaders(): (readonly [string, string])[] {
+    const { trace } = this.facts;
+    return trace === null ? [] : [['traceparent', traceparentOf(trace, this.#current)]];
+  }
+
+  /** Header changes that put the app's own key back. */
+  ownKeys(): HeaderMutation {
+    const { appKeys } = this.facts;
+    return { set: appKeys, remove: ownHeaders.filter((name) => !appKeys.some(([own]) => own === name)) };
+  }
+}
+
+/** Headers that are for the app's own provider alone: its key, and what its API knows. */
+const ownHeaders: readonly string[] = [...appKeyHeaders, ...apiHeaders];
+
+/** The app's own key and API headers, as they came. */
+export function appKeysOf(headers: HeaderMap): (readonly [string, string])[] {
+  return ownHeaders.flatMap((name) => {
+    const value = headers.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+}
+
+/** Milliseconds that Envoy gives one attempt, and all of them; null: no limit. */
+export function timeoutsOf(fallback: FallbackPolicy, targets: number, exchange: Pick<Exchange, 'stream'>): { readonly perTryMs: number | null; readonly totalMs: number | null } {
+  const { attemptMs, firstByteMs, totalMs } = fallback;
+  if (!exchange.stream) return { perTryMs: least(attemptMs, totalMs), totalMs };
+  // Envoy's total time would cut a stream that runs: for streams the total is shared out among the attempts' beginnings.
+  return { perTryMs: least(least(firstByteMs, attemptMs), totalMs === null ? null : Math.floor(totalMs / targets)), totalMs: null };
+}
+
+function least(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  return b === null ? a : Math.min(a, b);
+}

@@ -1,0 +1,110 @@
+import { performance } from 'node:perf_hooks';
+import type { Budgets } from '../budgets/budgets.ts';
+import { limits } from '../lib/limits.ts';
+import type { TargetRef } from '../policy/types.ts';
+import { buildRecord, type AnswerFacts as Ending } from '../record/record.ts';
+import type { ExchangeRecord, RecordSink } from '../record/types.ts';
+import type { Sessions } from '../sessions/store.ts';
+import { cachedAfter } from '../sessions/warmth.ts';
+import { factsOf } from './cached.ts';
+import type { ChainRun } from './chain-run.ts';
+import type { Grader } from './grading.ts';
+import type { OpenExchange } from './open.ts';
+
+/** Who hears of an exchange that has ended. */
+export interface ClosingServices {
+  readonly sink: RecordSink;
+  readonly budgets: Pick<Budgets, 'settle'>;
+  /** Null: nothing is graded. */
+  readonly grader: Grader | null;
+  readonly sessions: Sessions | null;
+}
+
+/** Records that are written in one turn of the event loop, each in less than 0.1 ms. */
+const recordsATurn = 4;
+
+/** Ends exchanges: grades them, writes their record, and settles what budgets, cache and conversation hold for them. */
+export class Closing {
+  readonly #services: ClosingServices;
+  readonly #failed: (error: unknown) => void;
+  /** What has been answered and is not recorded yet. */
+  readonly #answered: (readonly [OpenExchange, Ending])[] = [];
+
+  /** `failed`: told of what went wrong with an exchange that was closed later. */
+  constructor(services: ClosingServices, failed: (error: unknown) => void) {
+    this.#services = services;
+    this.#failed = failed;
+  }
+
+  /** Throws what a service throws; the exchange holds nothing then. */
+  now(open: OpenExchange, ending: Ending): void {
+    let record: ExchangeRecord;
+    const { chain } = open;
+    const rescued = chain?.rescue ?? null;
+    try {
+      const ended = chain === null ? ending : withChain(open, ending, chain);
+      const quality = open.grading === null ? null : (this.#services.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
+      record = buildRecord(rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) }, { ...ended, quality });
+      if (open.reservation !== null) this.#services.budgets.settle(open.reservation, record);
+      this.#services.sink.record(record);
+    } catch (error) {
+      open.fill?.abandon();
+      open.grading?.copy?.drop();
+      throw error;
+    }
+    const served = record.attempts.at(-1)?.target;
+    if (rescued === null) this.#settleSession(open, record, served);
+    open.fill?.settle({
+      // The cache's own old answer is none to keep, and says nothing good of the provider.
+      outcome: rescued === null ? record.outcome : 'provider-error',
+      status: rescued === null ? record.status : null,
+      finishReason: record.finishReason,
+      usage: record.usage,
+      provider: served?.provider ?? record.provider ?? '',
+      model: served?.model ?? record.servedModel ?? '',
+      tier: record.decision?.tier ?? null,
+      rule: record.decision?.rule ?? null,
+      tookMs: record.timing.totalMs,
+    });
+  }
+
+  /** Once what waits in the same read has its answer: nobody need wait for a record. */
+  soon(open: OpenExchange, ending: Ending): void {
+    if (this.#answered.length === 0) setImmediate(() => this.#turn());
+    this.#answered.push([open, ending]);
+    if (this.#answered.length >= limits.unrecorded) this.flush();
+  }
+
+  /** Envoy's log tells of many exchanges at once: requests that come meanwhile do not wait for the records of all of them. */
+  #turn(): void {
+    this.flush(recordsATurn);
+    if (this.#answered.length > 0) setImmediate(() => this.#turn());
+  }
+
+  /** Writes the records of what waits, or of the first of them. */
+  flush(most = Infinity): void {
+    for (const [open, ending] of this.#answered.splice(0, most)) {
+      try {
+        this.now(open, ending);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+
+  /** The conversation's next turn is priced with what this answer left in its provider's prompt cache. */
+  #settleSession({ sessionIdleMs, decision, generation }: OpenExchange, { outcome, usage }: ExchangeRecord, served: TargetRef | undefined): void {
+    const { sessions } = this.#services;
+    const key = decision?.session?.key;
+    const provider = served === undefined ? undefined : generation.providers.get(served.provider);
+    if (sessions === null || sessionIdleMs === null || key === undefined || served === undefined || provider === undefined || outcome !== 'complete') return;
+    sessions.answered(key, served, usage === null ? { tokens: 0, ms: 0 } : cachedAfter(provider.family, usage), sessionIdleMs);
+  }
+}
+
+/** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
+function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun): Ending {
+  const { answer, status, totalMs } = ending;
+  // An end that Envoy's log tells is some moments past.
+  return { ...ending, answer: answer === null ? null : (chain.translated ?? answer), chain: chain.outcome(status, totalMs === null ? performance.now() : startedAt + totalMs) };
+}

@@ -1,0 +1,140 @@
+import { renderError } from '../apis/index.ts';
+import type { AnswerHead, ApiName, DialectFamily, Exchange } from '../apis/types.ts';
+import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import { limits } from '../lib/limits.ts';
+import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
+import { answerTriggers, judgeAnswer, judgeErrorBody, judgeStatus } from '../grades/check-answer.ts';
+import { entryOf } from '../route/capabilities.ts';
+import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../apis/common/translate.ts';
+import { upstreamPath } from './attempt.ts';
+import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
+import type { ChainRun } from './chain-run.ts';
+import type { Credentials } from './credentials.ts';
+import { TranslatedStream } from './relays.ts';
+
+/** The API that a family's chat models are called by. */
+const chatApi: Readonly<Partial<Record<DialectFamily, ApiName>>> = { openai: 'openai-chat', anthropic: 'anthropic-messages', gemini: 'gemini-generate' };
+
+/**
+ * Whether a request can be put to a model of another family's API with all that it says. Bodies up to limits.translationCheckBytes are
+ * translated to find out; larger ones are judged by their facts, and refused later if that was wrong.
+ */
+export function translatableTo(exchange: Exchange, body: Buffer, family: DialectFamily, model: string, drop: readonly string[]): boolean {
+  const to = chatApi[family];
+  if (to === undefined || !canTranslate(exchange.api, to, exchange, drop)) return false;
+  return body.length > limits.translationCheckBytes || translateRequest(exchange.api, to, body, { model, stream: exchange.stream, drop }).ok;
+}
+
+/** One attempt at a target that speaks another API than the app: requests and answers are translated. */
+export class CrossingAttempt implements Attempt {
+  readonly #run: ChainRun;
+  readonly #target: TargetRef;
+  readonly #provider: Provider;
+  readonly #api: ApiName;
+  readonly #id: string;
+  readonly #credentials: Credentials;
+  readonly #verdicts: AttemptVerdicts;
+
+  /** `id`: the decision's, from which ids are made that the provider leaves out. */
+  constructor(run: ChainRun, target: TargetRef, provider: Provider, id: string, credentials: Credentials) {
+    const api = chatApi[provider.family];
+    if (api === undefined) throw new Error(`requests are not translated for ${provider.family}`);
+    this.#run = run;
+    this.#target = target;
+    this.#provider = provider;
+    this.#api = api;
+    this.#id = id;
+    this.#credentials = credentials;
+    this.#verdicts = new AttemptVerdicts(run, target);
+  }
+
+  request(body: Buffer): AttemptRequest {
+    const { facts } = this.#run;
+    const translated = translateRequest(facts.recognition.api, this.#api, body, {
+      model: this.#target.model,
+      stream: facts.stream,
+      drop: facts.fallback.drop,
+      maxOutputTokens: entryOf(facts, this.#target)?.maxOutput ?? null,
+    });
+    if (!translated.ok) return this.#refuse(translated.unsupported.map(({ path, why }) => `${path} ${why}`).join('; '));
+    const keys = this.#credentials.swap(this.#provider);
+    if (keys === null) return this.#refuse(`the gateway has no key for ${this.#target.provider}`);
+    this.#run.dropped(translated.dropped);
+    return {
+      kind: 'forward',
+      body: translated.body,
+      headers: {
+        set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, translated.path)], ['content-type', 'application/json'], ...Object.entries(translated.headers)],
+        remove: [...keys.remove, ...apiHeaders.filter((name) => !Object.hasOwn(translated.headers, name))],
+      },
+      metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },
+    };
+  }
+
+  answer(headers: HeaderMap, endOfStream: boolean): AnswerPlan {
+    const run = this.#run;
+    const status = Number(headers.get(':status') ?? 0);
+    run.answered(status);
+    const retryAfterMs = retryAfter(headers);
+    const head: AnswerHead = { api: this.#api, status, contentType: headers.get('content-type') ?? '', contentEncoding: headers.get('content-encoding') ?? '', usageNotAsked: false };
+    if (status < 400 && head.contentType.toLowerCase().startsWith('text/event-stream')) return this.#stream(head, status, retryAfterMs);
+    const whole = (body: Buffer): AnswerPass | AnswerRetry => {
+      const verdict = this.#verdicts.of(this.#judge(status, head, body), status, retryAfterMs, () => answerOf(head, body));
+      return verdict.kind === 'retry' ? verdict : this.#translate(head, status, body);
+    };
+    return endOfStream ? whole(Buffer.alloc(0)) : { kind: 'whole', maxBytes: limits.answerBytes, judge: whole };
+  }
+
+  /** Nothing to note: see TargetAttempt. */
+  closed(): void {
+    return;
+  }
+
+  #judge(status: number, head: AnswerHead, body: Buffer): FallbackTrigger | null {
+    const { fallback, expects } = this.#run.facts;
+    if (status >= 400) {
+      const meaning = judgeStatus(status);
+      return meaning === 'look' ? judgeErrorBody(body) : meaning;
+    }
+    const looks = body.length <= fallback.inspectBytes && answerTriggers.some((trigger) => fallback.triggers.has(trigger));
+    return looks ? judgeAnswer(head.api, body, expects, fallback.triggers) : null;
+  }
+
+  #translate(head: AnswerHead, status: number, body: Buffer): AnswerPass {
+    const { facts } = this.#run;
+    this.#run.translated = answerOf(head, body);
+    const api = facts.recognition.api;
+    const translated = translateAnswer(this.#api, api, status, body, this.#options());
+    // An app that asked for a stream and gets an error gets it as its API sends errors then: as JSON.
+    return { kind: 'pass', headers: answerHeaders(translated.status, translated.contentType), body: translated.body };
+  }
+
+  #stream(head: AnswerHead, status: number, retryAfterMs: number | null): AnswerPlan {
+    const { facts } = this.#run;
+    const translator = new AnswerTranslator(this.#api, facts.recognition.api, this.#options());
+    const relay = new TranslatedStream(
+      head,
+      translator,
+      answerHeaders(status, translator.contentType),
+      (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null),
+      (answer) => (this.#run.translated = answer),
+    );
+    return { kind: 'relay', relay };
+  }
+
+  #options(): AnswerOptions {
+    const { facts } = this.#run;
+    const framing = facts.path.includes('alt=sse') ? 'sse' : 'json-array';
+    return { model: this.#target.model, id: this.#id, created: Math.floor(Date.now() / 1000), includeUsage: facts.includeUsage, framing };
+  }
+
+  #refuse(why: string): AttemptRequest {
+    const rendered = renderError(this.#run.facts.recognition.api, { status: 502, message: `The fallback ${this.#target.provider}/${this.#target.model} cannot take this request: ${why}`, code: 'fallback_not_translatable' });
+    return { kind: 'respond', status: 502, contentType: rendered.contentType, headers: [], body: rendered.body, details: 'sluice_not_translatable' };
+  }
+}
+
+/** The provider's own description of its body does not hold for the translated one. */
+function answerHeaders(status: number, contentType: string): HeaderMutation {
+  return { set: [[':status', String(status)], ['content-type', contentType]], remove: ['content-encoding', 'content-length', 'transfer-encoding'] };
+}

@@ -1,0 +1,68 @@
+import { emptyBudgets } from '../budgets/open.ts';
+import { ResponseCache } from '../cache/cache.ts';
+import type { HeaderMap } from '../extproc/types.ts';
+import { limits } from '../lib/limits.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
+import { Metrics } from '../record/metrics.ts';
+import type { ExchangeRecord } from '../record/types.ts';
+import { Cooldowns } from '../route/cooldowns.ts';
+import { Pools } from '../route/pools.ts';
+import { Admission } from './admission.ts';
+import type { Credentials } from './credentials.ts';
+import { Pipeline, type PipelineOptions } from './gateway.ts';
+
+export interface DryRun {
+  readonly generation: PolicyGeneration;
+  readonly credentials: Credentials;
+  /** The learned router; null: there is none. */
+  readonly router: PipelineOptions['router'];
+  /** As Envoy would hand them over, pseudo-headers included. */
+  readonly headers: HeaderMap;
+  readonly body: Buffer;
+}
+
+export interface DryRunResult {
+  /** Its outcome is `unobserved` or `blocked`: nothing was sent. Null: it would pass undecided. */
+  readonly record: ExchangeRecord | null;
+  /** Why it would pass undecided; empty when there is a record. */
+  readonly passed: string;
+}
+
+/** Runs one request through the server's own pipeline with an empty cache. Nothing is sent, counted or kept. */
+export async function dryRun({ generation, credentials, router, headers, body }: DryRun): Promise<DryRunResult> {
+  const records: ExchangeRecord[] = [];
+  let failed = false;
+  const cache = new ResponseCache({ memoryBytes: limits.cacheMemoryBytes });
+  const pipeline = new Pipeline({
+    cache,
+    policy: { current: () => generation },
+    credentials,
+    learner: null,
+    router,
+    sessions: null,
+    trials: null,
+    shadows: null,
+    pools: new Pools(),
+    budgets: emptyBudgets(),
+    admission: new Admission(0),
+    bodies: null,
+    grader: null,
+    feedback: null,
+    // Every target is taken to be well: what a server saw of them is its own.
+    cooldowns: new Cooldowns(),
+    sink: { record: (record) => records.push(record) },
+    metrics: new Metrics({ version: '', policy: () => generation, refused: () => false }),
+    log: { error: () => (failed = true), debug: () => undefined },
+  });
+  try {
+    const plan = pipeline.requestHeaders(headers, false);
+    const planned = plan.kind === 'read-body' ? await plan.exchange.body(body) : plan;
+    const { metadata } = planned.kind === 'wait' ? await planned.plan : planned;
+    pipeline.close();
+    const record = records[0] ?? null;
+    return { record, passed: record === null ? failed ? 'internal-error' : typeof metadata?.['reason'] === 'string' ? metadata['reason'] : 'unknown' : '' };
+  } finally {
+    pipeline.close();
+    cache.close();
+  }
+}

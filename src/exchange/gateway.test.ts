@@ -1,0 +1,333 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { emptyBudgets } from '../budgets/open.ts';
+import { ResponseCache } from '../cache/cache.ts';
+import { loadCatalog } from '../catalog/index.ts';
+import type { Catalog } from '../catalog/types.ts';
+import { openModel, type LiveModel } from '../router/model/live.ts';
+import type { BodyPlan, HeaderMap, RequestPlan } from '../extproc/types.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
+import { Metrics } from '../record/metrics.ts';
+import type { ExchangeRecord } from '../record/types.ts';
+import { Cooldowns } from '../route/cooldowns.ts';
+import { Pools } from '../route/pools.ts';
+import { explainRecord } from '../route/explain.ts';
+import { Admission } from './admission.ts';
+import { Credentials } from './credentials.ts';
+import { limits } from '../lib/limits.ts';
+import { BodyReader } from './body-reader.ts';
+import { Pipeline } from './gateway.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-pipeline-'));
+const keyFile = join(folder, 'key');
+let catalog: Catalog;
+let router: LiveModel;
+
+beforeAll(async () => {
+  catalog = await loadCatalog();
+  router = await openModel({ file: null, onChange: () => undefined, onError: () => undefined });
+  writeFileSync(keyFile, 'gateway-key\n');
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function headersOf(fields: Readonly<Record<string, string>>): HeaderMap {
+  return { get: (name) => fields[name], entries: () => Object.entries(fields) };
+}
+
+const chatHeaders = { ':method': 'POST', ':path': '/v1/chat/completions', ':authority': 'gateway', 'content-type': 'application/json', authorization: 'Bearer app-key' };
+const chatBody = (more = ''): string => `{"model":"gpt-5.1",${more}"messages":[{"role":"user","content":"What is a CDN?"}]}`;
+
+const candidates = 'candidates: {simple: [openai/gpt-5-nano], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1]}';
+
+interface Bench {
+  readonly pipeline: Pipeline;
+  readonly records: ExchangeRecord[];
+  readonly errors: object[];
+  readonly metrics: Metrics;
+  readonly generation: PolicyGeneration;
+}
+
+async function pipelineOf(policy: string, admission = new Admission(0), bodies: BodyReader | null = null): Promise<Bench> {
+  const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: policy }], { catalog });
+  if (generation === null) throw new Error(JSON.stringify(problems));
+  const credentials = new Credentials();
+  await credentials.refresh(generation);
+  const records: ExchangeRecord[] = [];
+  const errors: object[] = [];
+  const metrics = new Metrics({ version: 'test', policy: () => generation, refused: () => false });
+  const pipeline = new Pipeline({
+    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+    policy: { current: () => generation },
+    credentials,
+    cooldowns: new Cooldowns(),
+    trials: null,
+    pools: new Pools(),
+    shadows: null,
+    sessions: null,
+    grader: null,
+    feedback: null,
+    router,
+    budgets: emptyBudgets(),
+    learner: null,
+    sink: { record: (record) => records.push(record) },
+    metrics,
+    admission,
+    bodies,
+    log: { error: (fields) => errors.push(fields), debug: () => undefined },
+  });
+  return { pipeline, records, errors, metrics, generation };
+}
+
+function bodyOf(plan: RequestPlan, body: string): BodyPlan {
+  if (plan.kind !== 'read-body') throw new Error(`the body was not asked for: ${JSON.stringify(plan)}`);
+  const answer = plan.exchange.body(Buffer.from(body));
+  if (answer instanceof Promise || answer.kind === 'wait') throw new Error('nothing here has to wait');
+  return answer;
+}
+
+function forwarded(plan: BodyPlan): { body: string | undefined; headers: Readonly<Record<string, string>>; remove: readonly string[]; clear: boolean } {
+  if (plan.kind !== 'forward') throw new Error('not forwarded');
+  return { body: plan.body === undefined ? undefined : Buffer.concat([plan.body].flat()).toString(), headers: Object.fromEntries(plan.headers?.set ?? []), remove: plan.headers?.remove ?? [], clear: plan.clearRouteCache ?? false };
+}
+
+describe('the pipeline', () => {
+  it('asks for no body of what it cannot use, and counts why', async () => {
+    const { pipeline, metrics } = await pipelineOf(`version: 1\ndefaults: {${candidates}}\n`);
+    const kinds = [
+      { ...chatHeaders, ':path': '/healthz' },
+      { ...chatHeaders, 'content-type': 'multipart/form-data' },
+      { ...chatHeaders, 'content-encoding': 'gzip' },
+      { ...chatHeaders, 'content-length': String(64 * 1024 * 1024) },
+      { ...chatHeaders, ':method': 'GET', ':path': '/v1/responses', upgrade: 'websocket' },
+    ].map((headers) => pipeline.requestHeaders(headersOf(headers), false).kind);
+    expect(kinds).toEqual(['pass', 'pass', 'pass', 'pass', 'pass']);
+    const text = await metrics.registry.metrics();
+    for (const reason of ['not-json', 'encoded-body', 'too-large', 'upgrade']) expect(text).toMatch(new RegExp(`llm_proxy_passthrough_total\\{reason="${reason}"\\} 1`));
+    pipeline.close();
+  });
+
+  it('writes the record of an exchange whose answer never came, and says so', async () => {
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}}\n`);
+    bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody());
+    expect(pipeline.pending).toBe(1);
+    pipeline.close();
+    expect(records).toHaveLength(1);
+    expect(records[0]).toMatchObject({ outcome: 'unobserved', usageUnknown: 'not-observed', cost: { known: false } });
+  });
+
+  it('ignores an answer that it knows nothing of', async () => {
+    const { pipeline } = await pipelineOf('version: 1\n');
+    expect(pipeline.responseHeaders(headersOf({ ':status': '200' }), { id: 'somebody else’s' }, false)).toEqual({ kind: 'ignore' });
+    expect(pipeline.responseHeaders(headersOf({ ':status': '200' }), null, false)).toEqual({ kind: 'ignore' });
+    pipeline.close();
+  });
+
+  it('observes Bedrock, which it cannot rewrite', async () => {
+    const { pipeline, records } = await pipelineOf('version: 1\nproviders: {aws: {dialect: bedrock, endpoint: "https://bedrock-runtime.us-east-1.amazonaws.com"}}\n');
+    const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': '/model/anthropic.claude-3-haiku/converse' }), false);
+    if (plan.kind !== 'pass') throw new Error(plan.kind);
+    pipeline.responseHeaders(headersOf({ ':status': '200', 'content-type': 'application/json' }), plan.metadata ?? null, true);
+    pipeline.close();
+    expect(records[0]).toMatchObject({ kind: 'observed', api: 'bedrock', requestedModel: 'anthropic.claude-3-haiku', passReason: 'not-rewritable', usageUnknown: 'dialect', status: 200 });
+  });
+
+  it('changes nothing in shadow mode, and records what it would have done', async () => {
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {mode: shadow, ${candidates}}\n`);
+    expect(forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody())).body).toBeUndefined();
+    pipeline.close();
+    expect(records[0]).toMatchObject({ mode: 'shadow', servedModel: 'gpt-5.1', decision: { reason: 'shadow', wouldServe: { model: 'gpt-5-nano' } } });
+  });
+
+  it('reads nothing where the policy is off', async () => {
+    const { pipeline } = await pipelineOf('version: 1\nsections: [{name: quiet, match: {workspace: [quiet]}, mode: "off"}]\n');
+    expect(pipeline.requestHeaders(headersOf({ ...chatHeaders, 'x-sluice-workspace': 'quiet' }), false).kind).toBe('pass');
+    expect(pipeline.requestHeaders(headersOf(chatHeaders), false).kind).toBe('read-body');
+    pipeline.close();
+  });
+
+  it('adds stream_options where the policy asks for usage and the app said nothing', async () => {
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {streamUsage: ask, ${candidates}}\n`);
+    const ask = (more: string) => forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody(more))).body;
+    expect(ask('"stream":true,')).toBe(chatBody('"stream":true,').replace('{"model":"gpt-5.1"', '{"stream_options":{"include_usage":true},"model":"gpt-5-nano"'));
+    expect(ask('"stream":true,"stream_options":{"include_usage":false},')).not.toContain('true},"model');
+    expect(ask('')).not.toContain('stream_options');
+    pipeline.close();
+  });
+
+  it('rewrites a Gemini model in the path and leaves the query', async () => {
+    const { pipeline } = await pipelineOf('version: 1\ndefaults: {candidates: {simple: [google/gemini-2.5-flash-lite], standard: [google/gemini-2.5-flash], complex: [google/gemini-2.5-pro]}}\n');
+    const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': '/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse' }), false);
+    const { headers, clear, body } = forwarded(bodyOf(plan, '{"contents":[{"parts":[{"text":"What is DNS?"}]}]}'));
+    expect(headers[':path']).toBe('/v1beta/models/gemini-2.5-flash-lite:streamGenerateContent?alt=sse');
+    expect([clear, body]).toEqual([true, undefined]);
+    pipeline.close();
+  });
+
+  describe('crossing providers', () => {
+    const policy = (credential: string): string => `version: 1
+providers: {mistral: {${credential}}}
+sections: [{name: crossing, match: {provider: [openai]}, allowProviders: [mistral], candidates: {simple: [mistral/mistral-small-latest], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1]}}]
+`;
+
+    it("swaps the app's key for the gateway's own, so that it never reaches a stranger", async () => {
+      const { pipeline } = await pipelineOf(policy(`credentialFile: ${JSON.stringify(keyFile)}`));
+      const { body, headers, remove, clear } = forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody()));
+      expect(body).toContain('"model":"mistral-small-latest"');
+      expect(headers).toMatchObject({ authorization: 'Bearer gateway-key', 'x-sluice-cluster': 'provider_mistral', ':path': '/mistral/v1/chat/completions' });
+      expect(remove).toEqual(expect.arrayContaining(['x-api-key', 'api-key', 'x-goog-api-key']));
+      expect(clear).toBe(true);
+      pipeline.close();
+    });
+
+    it('stays at home when the key is missing', async () => {
+      const { pipeline, records } = await pipelineOf(policy(`credentialFile: ${JSON.stringify(join(folder, 'gone'))}`));
+      const { headers } = forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody()));
+      expect(headers['x-sluice-cluster']).toBeUndefined();
+      pipeline.close();
+      expect(records[0]?.decision?.candidates[0]).toMatchObject({ target: { provider: 'mistral' }, disqualified: 'no-credential' });
+    });
+  });
+
+  it('passes a request after an error of its own, counts it, and answers 503 only where the policy is fail-closed', async () => {
+    const plans = await Promise.all(
+      ['false', 'true'].map(async (failClosed) => {
+        const { pipeline, generation, errors, metrics } = await pipelineOf(`version: 1\ndefaults: {failClosed: ${failClosed}, ${candidates}}\n`);
+        const asked = pipeline.requestHeaders(headersOf(chatHeaders), false);
+        Object.defineProperty(generation, 'catalog', { get: () => { throw new Error('broken on purpose'); } });
+        const plan = bodyOf(asked, chatBody());
+        expect(errors).toHaveLength(1);
+        expect(await metrics.registry.getSingleMetricAsString('llm_proxy_fail_open_total')).toContain('internal-error');
+        return plan;
+      }),
+    );
+    expect(plans[0]).toEqual({ kind: 'forward' });
+    expect(plans[1]).toMatchObject({ kind: 'respond', status: 503 });
+  });
+});
+
+describe('a section with learned routing', () => {
+  const easy = 'The psychologist most associated with classical conditioning is\\nA. Freud\\nB. Pavlov\\nC. Skinner\\nD. Maslow';
+  const hard = 'Write a function to find the longest common subsequence of two strings.';
+  const pair = 'pair: {weak: mixtral-8x7b-instruct, strong: gpt-4-1106-preview}';
+  const chat = (content: string, more = ''): string => `{"model":"gpt-5.1",${more}"messages":[{"role":"user","content":"${content}"}]}`;
+
+  async function decided(learned: string, body: string, rest = ''): Promise<{ record: ExchangeRecord; sent: string | undefined }> {
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {learned: {weak: openai/gpt-5-nano, strong: [gpt-5.1], ${learned}}${rest}}\n`);
+    const { body: sent } = forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), body));
+    pipeline.close();
+    return { record: records[0]!, sent };
+  }
+
+  it('sends to the weak model what it is good enough for, and says why', async () => {
+    const { record, sent } = await decided(`maxQualityLoss: 4%, ${pair}`, chat(easy));
+    expect(sent).toContain('"model":"gpt-5-nano"');
+    expect(record).toMatchObject({ servedModel: 'gpt-5-nano', decision: { reason: 'learned', learned: { says: 'weak', acts: true, abstained: null, calibration: 'mixtral-8x7b-instruct > gpt-4-1106-preview', maxLoss: 0.04 } } });
+    const { learned } = record.decision!;
+    expect(learned!.gain).toBeLessThanOrEqual(learned!.threshold!);
+    const text = explainRecord(record);
+    expect(text).toContain('because     the learned router expects the cheaper model to do as well');
+    for (const { name } of learned!.influences) expect(text).toMatch(new RegExp(`[+-]\\d\\.\\d{3} {2}${name}\\n`));
+    // Nothing of the prompt but its hash is in the record.
+    expect(JSON.stringify(record)).not.toContain('Pavlov');
+  });
+
+  it('keeps the requested model for what needs it, for a promise that nothing keeps, and for what it has never seen', async () => {
+    const outcomes = await Promise.all([
+      decided(`maxQualityLoss: 3%, ${pair}`, chat(hard)),
+      decided('maxQualityLoss: 1%, pair: {weak: mistral-7b-instruct-v0.3, strong: llama-3.1-nemotron-51b-instruct}', chat(easy)),
+      decided(`maxQualityLoss: 3%, ${pair}`, chat(easy, '"tools":[{"type":"function","function":{"name":"f"}}],')),
+      decided(`maxQualityLoss: 3%, ${pair}`, chat('Қазақстанның астанасы қай қала екенін айтыңыз')),
+    ]);
+    expect(outcomes.map(({ record, sent }) => [sent, record.servedModel, record.decision!.reason, record.decision!.learned!.abstained])).toEqual([
+      [undefined, 'gpt-5.1', 'kept-learned', null],
+      [undefined, 'gpt-5.1', 'kept-learned', null],
+      [undefined, 'gpt-5.1', 'kept-learned', 'tools'],
+      [undefined, 'gpt-5.1', 'kept-learned', 'words'],
+    ]);
+  });
+
+  it('only records what it would say of a pair without a calibration, unless the policy insists', async () => {
+    const shadow = await decided('maxQualityLoss: 3%', chat(easy), `, ${candidates.replace('gpt-5-nano', 'gpt-5-mini')}`);
+    expect(shadow.record).toMatchObject({ servedModel: 'gpt-5-mini', decision: { reason: 'tier', learned: { acts: false, calibration: null, threshold: null, says: 'strong' } } });
+    expect(explainRecord(shadow.record)).toContain('no calibration of this pair: only recorded');
+    const insisting = await decided('maxQualityLoss: 3%, uncalibrated: strictest', chat(easy));
+    expect(insisting.record).toMatchObject({ decision: { learned: { acts: true, calibration: null } } });
+    expect(insisting.record.decision!.learned!.threshold).not.toBeNull();
+  });
+
+  it('leaves alone what asks for other models', async () => {
+    const { record } = await decided(`maxQualityLoss: 3%, ${pair}`, chat(easy).replace('gpt-5.1', 'gpt-5-mini'));
+    expect(record.decision).toMatchObject({ reason: 'kept-tier-not-routed' });
+    expect(record.decision!.learned).toBeUndefined();
+  });
+});
+
+describe('a processor that is behind', () => {
+  /** Late from the start, as a fake clock has it. */
+  const behind = (): Admission => {
+    let now = 0;
+    const admission = new Admission(100, () => now);
+    now = 1_000;
+    admission.tick();
+    return admission;
+  };
+
+  it('lets new requests pass undecided, and counts them', async () => {
+    const { pipeline, metrics } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, behind());
+    expect(pipeline.requestHeaders(headersOf(chatHeaders), false)).toMatchObject({ kind: 'pass', metadata: { reason: 'overload' } });
+    expect(await metrics.registry.metrics()).toContain('llm_proxy_passthrough_total{reason="overload"} 1');
+  });
+
+  it.each(['failClosed: true', "sensitivity: [{ name: zeus, pattern: zeus, then: { block: 'No.' } }]"])('still decides where the policy says %s', async (setting) => {
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {${candidates}, ${setting}}`, behind());
+    expect(pipeline.requestHeaders(headersOf(chatHeaders), false).kind).toBe('read-body');
+  });
+
+  it('counts a request whose body is awaited once, however it ends', async () => {
+    const admission = new Admission();
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, admission);
+    const open = (): Extract<RequestPlan, { kind: 'read-body' }> => pipeline.requestHeaders(headersOf(chatHeaders), false) as never;
+    const [read, left] = [open(), open()];
+    expect(admission.open).toBe(2);
+    void read.exchange.body(Buffer.from(chatBody()));
+    read.exchange.aborted();
+    left.exchange.aborted();
+    left.exchange.aborted();
+    expect(admission.open).toBe(0);
+  });
+
+  it('decides a large body that another thread reads like any other, and nothing for a client that left meanwhile', async () => {
+    const bodies = new BodyReader();
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, new Admission(0), bodies);
+    const large = chatBody(`"user":"${'x'.repeat(limits.inlineBodyBytes)}",`);
+    const open = (): Extract<RequestPlan, { kind: 'read-body' }> => pipeline.requestHeaders(headersOf(chatHeaders), false) as never;
+    const here = forwarded(bodyOf(open(), large));
+    const elsewhere = await vi.waitFor(
+      () => {
+        const planned = open().exchange.body(Buffer.from(large));
+        if (!(planned instanceof Promise)) throw new Error('the thread has not begun');
+        return planned;
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+    if (elsewhere.kind === 'wait') throw new Error(elsewhere.kind);
+    expect(forwarded(elsewhere)).toEqual(here);
+    expect(here.body).toBe(large.replace('"gpt-5.1"', '"gpt-5-nano"'));
+
+    const leaving = open();
+    const dropped = leaving.exchange.body(Buffer.from(large));
+    leaving.exchange.aborted();
+    const before = pipeline.pending;
+    expect(await dropped).toEqual({ kind: 'forward' });
+    expect(pipeline.pending).toBe(before);
+
+    const unread = open().exchange.body(Buffer.from(large));
+    pipeline.close();
+    expect(await unread).toEqual({ kind: 'forward', metadata: { reason: 'internal-error' } });
+    expect(new Set(records.map(({ decision }) => decision?.served.model))).toEqual(new Set(['gpt-5-nano']));
+  });
+});

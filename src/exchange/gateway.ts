@@ -1,0 +1,484 @@
+import { performance } from 'node:perf_hooks';
+import type { Budgets } from '../budgets/budgets.ts';
+import type { LiveModel } from '../router/model/live.ts';
+import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
+import { recognise } from '../apis/index.ts';
+import { takesAsIs } from '../apis/translatable.ts';
+import type { Exchange, PassReason } from '../apis/types.ts';
+import { chainHost, chainStyleHeader, usageHeader } from '../attach/names.ts';
+import { usageModeOfHeader } from '../attach/usage.ts';
+import { chainStyleOfHeader, type ChainStyle } from '../attach/versions.ts';
+import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, LoggedExchange, RequestPlan, ResponsePlan, UsageMode } from '../extproc/types.ts';
+import { limits } from '../lib/limits.ts';
+import { feedbackPath, type FeedbackReply } from '../grades/request.ts';
+import type { OnlineLearner } from '../router/online/learner.ts';
+import type { PolicySection, PolicyStore } from '../policy/types.ts';
+import { uuidv7 } from '../record/id.ts';
+import type { Metrics } from '../record/metrics.ts';
+import type { AnswerFacts as Ending } from '../record/record.ts';
+import { beginTrace, traceparentOf, type TraceFacts } from '../record/trace.ts';
+import type { RecordSink } from '../record/types.ts';
+import type { Cooldowns } from '../route/cooldowns.ts';
+import { Admission } from './admission.ts';
+import type { Pools } from '../route/pools.ts';
+import { TargetAttempt } from './attempt.ts';
+import { readHere, type BodyReader, type ReadBody } from './body-reader.ts';
+import { callerOf, headOf } from './caller.ts';
+import { Closing } from './closing.ts';
+import { observedExchange } from './observed.ts';
+import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
+import { appKeysOf } from './chain-run.ts';
+import { CrossingAttempt } from './crossing-attempt.ts';
+import type { Credentials } from './credentials.ts';
+import type { Grader } from './grading.ts';
+import { loggedEnding, logMetadata } from './logged.ts';
+import type { OpenExchange } from './open.ts';
+import { PendingExchanges } from './pending.ts';
+import { processRequest, uncached, type CacheFacts, type RequestContext, type RequestResult } from './request.ts';
+import { sessionInHeaders, sessionKey } from '../sessions/key.ts';
+import type { Sessions } from '../sessions/store.ts';
+import type { SessionView } from '../sessions/types.ts';
+import type { Trials } from '../experiments/trials.ts';
+import { RescueAttempt } from './rescue.ts';
+import { AnswerObserver } from './response.ts';
+import type { Shadows } from './shadows.ts';
+
+export interface PipelineOptions {
+  readonly policy: Pick<PolicyStore, 'current'>;
+  readonly credentials: Credentials;
+  readonly cooldowns: Cooldowns;
+  readonly pools: Pools;
+  /** Whether Envoy can send to a provider; absent: to all of the policy's. */
+  readonly inEnvoy?: (provider: string) => boolean;
+  readonly router: Pick<LiveModel, 'current'> | null;
+  readonly learner: Pick<OnlineLearner, 'assess'> | null;
+  readonly sink: RecordSink;
+  readonly metrics: Metrics;
+  readonly cache: ResponseCache;
+  /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
+  readonly traceRatio?: number;
+  /** Null: nothing is mirrored. */
+  readonly shadows: Shadows | null;
+  /** Null: there are no experiments and no rollouts here. */
+  readonly trials: Trials | null;
+  /** Null: conversations are not kept together. */
+  readonly sessions: Sessions | null;
+  /** Null: nothing is graded, and feedback is not taken here. */
+  readonly grader: Grader | null;
+  readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
+  readonly budgets: Budgets;
+  readonly admission: Admission;
+  /** Null: bodies of any size are read at once. */
+  readonly bodies: BodyReader | null;
+  readonly log: { error(fields: object, message: string): void; debug(fields: object, message: string): void };
+}
+
+/** A plan that waits for a backend or for another request's answer. */
+interface WaitingPlan {
+  readonly kind: 'waiting';
+  readonly plan: Promise<BodyPlan | BodyWait> | BodyWait;
+  /** The client has gone. */
+  readonly leave: () => void;
+}
+
+/** How long a grade may take: an old decision is looked up in the ledger. */
+const feedbackMs = 5_000;
+
+const unobserved: Ending = { outcome: 'unobserved', status: null, answer: null, firstByteMs: null, firstTokenMs: null, totalMs: null };
+
+/**
+ * One request, in order: headers → recognise → body → read, look in the cache, classify, decide, rewrite → answer → record.
+ * Nothing here throws to Envoy: what goes wrong is a pass, counted.
+ */
+export class Pipeline implements Gateway, AttemptGateway {
+  readonly #options: PipelineOptions;
+  readonly #pending: PendingExchanges<OpenExchange>;
+  /** Those whose end Envoy's access log tells. */
+  readonly #logged: PendingExchanges<OpenExchange>;
+  readonly #sweeper: NodeJS.Timeout;
+  readonly #closing: Closing;
+  readonly #admission: Admission;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#admission = options.admission;
+    this.#closing = new Closing(options, (error) => this.#fail(error));
+    this.#pending = new PendingExchanges((open) => this.#closing.now(open, unobserved));
+    this.#logged = new PendingExchanges((open) => this.#closing.now(open, unobserved), { maxAgeMs: limits.loggedMs });
+    this.#sweeper = setInterval(() => {
+      this.#pending.sweep(performance.now());
+      this.#logged.sweep(performance.now());
+    }, 5_000);
+    this.#sweeper.unref();
+  }
+
+  /** Exchanges of whose answer nothing has come yet. */
+  get pending(): number {
+    return this.#pending.size + this.#logged.size;
+  }
+
+  awaitsLog(): boolean {
+    return this.#logged.size > 0;
+  }
+
+  /** Writes the records of what has ended; it happens by itself a turn later. */
+  flush(): void {
+    this.#closing.flush();
+  }
+
+  /** Writes the records of all that is still open. */
+  close(): void {
+    clearInterval(this.#sweeper);
+    this.#options.bodies?.close();
+    this.flush();
+    this.#admission.close();
+    this.#pending.clear();
+    this.#logged.clear();
+  }
+
+  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string): RequestPlan {
+    try {
+      return this.#headers(headers, endOfStream, traceparent);
+    } catch (error) {
+      this.#fail(error);
+      return { kind: 'pass' };
+    }
+  }
+
+  responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan {
+    const id = metadata?.['id'];
+    // Copies of what was to come by the log are sent by an Envoy whose config is half a new one.
+    const open = typeof id === 'string' ? (this.#pending.take(id) ?? this.#logged.take(id)) : undefined;
+    if (open === undefined) return { kind: 'ignore' };
+    const observer = new AnswerObserver(open, headers, (exchange, ending) => this.#closing.soon(exchange, ending));
+    if (!endOfStream) return { kind: 'read', observer };
+    observer.end(true, false);
+    return { kind: 'ignore' };
+  }
+
+  logged(entry: LoggedExchange): void {
+    const { id } = entry;
+    const open = this.#logged.take(id) ?? (entry.status === 0 ? this.#pending.take(id) : undefined);
+    if (open === undefined) return;
+    try {
+      this.#closing.soon(open, loggedEnding(open, entry));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null {
+    const id = metadata?.['id'];
+    if (role === 'shadow') return typeof id === 'string' ? (this.#options.shadows?.attempt(id) ?? null) : null;
+    const run = typeof id === 'string' ? (this.#pending.get(id) ?? this.#logged.get(id))?.chain : null;
+    if (run === null || run === undefined) return null;
+    // The request filter has begun an attempt of role gate itself.
+    const target = role === 'gate' ? run.target : run.begin();
+    if (run.rescue !== null && target !== null) {
+      run.answered(null);
+      return new RescueAttempt(run.rescue);
+    }
+    const { credentials } = this.#options;
+    const { generation, provider } = run.facts;
+    const other = target === null ? undefined : generation.providers.get(target.provider);
+    if (target === null || other === undefined) return null;
+    // Envoy passes over endpoints that it does not have: another target's request and key would go there.
+    if (host !== null && host !== chainHost(target.provider)) return null;
+    return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api) ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
+  }
+
+  #headers(headers: HeaderMap, endOfStream: boolean, traceparent: string | undefined): RequestPlan {
+    const startedAt = performance.now();
+    const generation = this.#options.policy.current();
+    const authority = headers.get(':authority') ?? headers.get('host') ?? '';
+    const gatewayPath = headers.get(':path') ?? '/';
+    const { feedback } = this.#options;
+    if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') return this.#feedback(feedback, callerOf(headers, generation).workspace);
+    const resolved = generation.resolveProvider(authority, gatewayPath);
+    if (resolved === null) return this.#pass('unknown-provider');
+    const { provider, path } = resolved;
+    const head = headOf(headers, path, authority);
+    const recognition = recognise(head, provider.family);
+    if (recognition.kind === 'pass') return this.#pass(recognition.reason);
+
+    const caller = callerOf(headers, generation);
+    const chainStyle = chainStyleOfHeader(headers.get(chainStyleHeader));
+    const usage = usageModeOfHeader(headers.get(usageHeader));
+    const section = sectionFor(generation.section(caller.workspace, provider.name), chainStyle);
+    const id = uuidv7();
+    if (section.mode === 'off') return this.#pass('policy-off');
+    if (recognition.kind === 'observed') {
+      const trace = this.#trace(headers, traceparent);
+      this.#options.metrics.passthrough(recognition.reason);
+      const open = observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage });
+      this.#await(open, usage, startedAt);
+      return { kind: 'pass', metadata: { id, reason: recognition.reason, ...logMetadata(open) }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
+    }
+    if (endOfStream) return this.#pass('no-body');
+    if (!this.#admission.admits() && mayPass(section)) return this.#pass('overload');
+    const context: RequestContext = {
+      id,
+      startedAt,
+      wallTime: caller.now,
+      generation,
+      provider,
+      section,
+      caller,
+      recognition,
+      prefix: gatewayPath.slice(0, gatewayPath.length - path.length),
+      path,
+      trace: this.#trace(headers, traceparent),
+      routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
+      cache: cacheScope(headers, generation, section, path),
+      arm: null,
+      forced: null,
+      shadow: null,
+      sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders(headers, section.sessions?.headers ?? []),
+      chainStyle,
+      usage,
+      appKeys: section.fallback === null && generation.experiments.length === 0 ? [] : appKeysOf(headers),
+    };
+    let leave: (() => void) | null = null;
+    let awaited = true;
+    this.#admission.entered();
+    return {
+      kind: 'read-body',
+      exchange: {
+        body: (bytes) => {
+          awaited = false;
+          this.#admission.left();
+          const planned = this.#body(context, bytes);
+          if (planned.kind !== 'waiting') return planned;
+          leave = planned.leave;
+          return planned.plan;
+        },
+        // Nothing was decided: there is nothing to record.
+        aborted: () => {
+          if (awaited) this.#admission.left();
+          awaited = false;
+          leave?.();
+        },
+      },
+    };
+  }
+
+  /** An app's grade of an answer: taken here, so that apps need to know no other address than the gateway's. */
+  #feedback(take: NonNullable<PipelineOptions['feedback']>, workspace: string): RequestPlan {
+    const answer = async (bytes: Buffer): Promise<BodyPlan> => {
+      const { status, body } = await take(bytes, workspace).catch((error: unknown) => {
+        this.#options.log.error({ err: error }, 'feedback could not be taken');
+        return { status: 503, body: { error: { code: 'unavailable', message: 'Feedback cannot be taken right now.' } } };
+      });
+      return { kind: 'respond', status, contentType: 'application/json', headers: [], body: Buffer.from(`${JSON.stringify(body)}\n`), details: 'sluice_feedback' };
+    };
+    return { kind: 'read-body', exchange: { body: (bytes) => ({ kind: 'wait', ms: feedbackMs, plan: answer(bytes) }), aborted: () => undefined } };
+  }
+
+  #body(context: RequestContext, bytes: Buffer): BodyPlan | WaitingPlan {
+    const enteredAt = performance.now();
+    if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
+    // The body has waited its turn as the headers did; Envoy may have given the request up.
+    if (!this.#admission.admits() && mayPass(context.section)) return this.#passBody('overload');
+    const { bodies } = this.#options;
+    const read = bodies === null ? readHere(context.recognition, bytes, context.cache !== null) : bodies.read(context.recognition, bytes, context.cache !== null);
+    let left = false;
+    let leave = (): void => undefined;
+    const planned = read instanceof Promise ? read.then((here) => this.#resumed(context, here, enteredAt, () => left, (waiting) => (leave = waiting.leave))) : this.#read(context, read, enteredAt, () => left);
+    if (!(planned instanceof Promise)) return planned;
+    return {
+      kind: 'waiting',
+      plan: planned,
+      leave: () => {
+        left = true;
+        leave();
+      },
+    };
+  }
+
+  /** Goes on with a body that was read on another thread, unless the client has left by then. */
+  #resumed(context: RequestContext, here: ReadBody, enteredAt: number, gone: () => boolean, wait: (waiting: WaitingPlan) => void): BodyPlan | BodyWait | Promise<BodyPlan | BodyWait> {
+    if (gone()) return { kind: 'forward' };
+    const planned = this.#read(context, here, enteredAt, gone);
+    if (planned instanceof Promise || planned.kind !== 'waiting') return planned;
+    wait(planned);
+    return planned.plan;
+  }
+
+  #read(came: RequestContext, { read, body: bytes, members }: ReadBody, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
+    let context = came;
+    try {
+      if (!read.ok) return this.#passBody(read.reason);
+      const { exchange } = read;
+      context = this.#inArms(came, exchange, bytes);
+      if (context.cache === null || members === null) return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
+      const query = cacheQuery(context, context.cache, exchange, members, bytes);
+      if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt, gone);
+      const lookedAt = context.trace === null ? 0 : performance.now();
+      const found = this.#options.cache.lookup(query, nearOf(context, context.cache, exchange, members, bytes));
+      context.trace?.steps.push({ name: 'cache', startMs: lookedAt - context.startedAt, endMs: performance.now() - context.startedAt });
+      return found.kind === 'pending' || found.kind === 'asking' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt, gone);
+    } catch (error) {
+      return this.#failed(context, error);
+    }
+  }
+
+  /** The same request with the policy and the arms that rollouts and experiments put it in. */
+  #inArms(context: RequestContext, exchange: Exchange, bytes: Buffer): RequestContext {
+    const { trials } = this.#options;
+    const { id, caller, provider, section, routeOff } = context;
+    if (trials === null || routeOff || exchange.operation !== 'generate' || section.mode !== 'enabled' || !trials.active(context.generation)) return context;
+    const session = sessionKey(caller.workspace, context.sessionName, exchange, bytes)?.key ?? null;
+    const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, context.generation);
+    if (assigned === null) return context;
+    const { generation, forced, shadow, arm } = assigned;
+    return { ...context, generation, provider: generation.providers.get(provider.name) ?? provider, section: assigned.section ?? generation.section(caller.workspace, provider.name), forced, shadow, arm };
+  }
+
+  /** Goes on when the cache has spoken, unless the client has left by then. */
+  #wait(context: RequestContext, exchange: Exchange, bytes: Buffer, pending: PendingLookup | AskingLookup): WaitingPlan {
+    let gone = false;
+    const answer = (found: Lookup): BodyPlan | Promise<BodyPlan> => {
+      const looked = context.trace?.steps.at(-1);
+      if (looked !== undefined) looked.endMs = performance.now() - context.startedAt;
+      if (gone) {
+        if (found.kind === 'miss') found.fill?.abandon();
+        return { kind: 'forward' };
+      }
+      try {
+        return this.#found(context, exchange, bytes, found, performance.now(), () => gone);
+      } catch (error) {
+        return this.#failed(context, error);
+      }
+    };
+    const wait = ({ ms, result }: PendingLookup): BodyWait => ({ kind: 'wait', ms, plan: result.then(answer) });
+    const leave = (): void => {
+      gone = true;
+      pending.leave();
+    };
+    const plan = pending.kind === 'pending' ? wait(pending) : pending.result.then((found) => (found.kind === 'pending' ? wait(found) : answer(found)));
+    return { kind: 'waiting', plan, leave };
+  }
+
+  #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
+    if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill, rescue: found.rescue }, enteredAt, gone);
+    const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(context, exchange, found, enteredAt) : notCachedAnswer(context, exchange, enteredAt);
+    this.#closing.soon(open, ending);
+    return plan;
+  }
+
+  /** Looks the conversation up where there is one: at once, or in a Redis. */
+  #decide(context: RequestContext, exchange: Exchange, bytes: Buffer, cache: CacheFacts, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
+    const { sessions } = this.#options;
+    const { section, caller } = context;
+    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
+    const key = sessionKey(caller.workspace, context.sessionName, exchange, bytes);
+    if (key === null) return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
+    const found = sessions.find(key.key);
+    if (!(found instanceof Promise)) return this.#plan(context, exchange, bytes, { ...key, state: found }, cache, enteredAt, gone);
+    const ownMs = performance.now() - enteredAt;
+    return found.then((state) => {
+      if (gone()) {
+        cache.fill?.abandon();
+        return { kind: 'forward' };
+      }
+      try {
+        return this.#plan(context, exchange, bytes, { ...key, state }, cache, performance.now() - ownMs, gone);
+      } catch (error) {
+        return this.#failed(context, error);
+      }
+    });
+  }
+
+  #plan(context: RequestContext, exchange: Exchange, bytes: Buffer, session: SessionView | null, cache: CacheFacts, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
+    try {
+      const result = processRequest(context, exchange, bytes, this.#options, session, cache, enteredAt);
+      return result instanceof Promise ? this.#deciding(context, result, cache, gone) : this.#decided(context, result);
+    } catch (error) {
+      // Others may wait for this answer, and it will not come through here.
+      cache.fill?.abandon();
+      throw error;
+    }
+  }
+
+  #decided({ trace, usage }: RequestContext, { plan, open }: RequestResult): BodyPlan {
+    if (plan.kind === 'respond') this.#closing.now(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
+    else this.#await(open, usage, performance.now());
+    return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
+  }
+
+  #await(open: OpenExchange, usage: UsageMode, now: number): void {
+    this.#options.metrics.answerSource(usage, open.answerBy);
+    (open.answerBy === 'copies' ? this.#pending : this.#logged).add(open.id, open, now);
+  }
+
+  /** Goes on when the budgets have spoken, unless the client has left by then. */
+  #deciding(context: RequestContext, result: Promise<RequestResult>, cache: CacheFacts, gone: () => boolean): Promise<BodyPlan> {
+    return result
+      .then((decided): BodyPlan => {
+        if (!gone()) return this.#decided(context, decided);
+        const { reservation } = decided.open;
+        if (reservation !== null) this.#options.budgets.release(reservation);
+        cache.fill?.abandon();
+        return { kind: 'forward' };
+      })
+      .catch((error: unknown) => {
+        cache.fill?.abandon();
+        return this.#failed(context, error);
+      });
+  }
+
+  #failed(context: RequestContext, error: unknown): BodyPlan {
+    this.#fail(error);
+    if (!context.section.failClosed) return { kind: 'forward' };
+    return {
+      kind: 'respond',
+      status: 503,
+      contentType: 'application/json',
+      headers: [],
+      body: Buffer.from('{"error":{"message":"The routing policy cannot be applied right now.","type":"server_error"}}'),
+      details: 'sluice_fail_closed',
+    };
+  }
+
+  /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */
+  #trace(headers: HeaderMap, traceparent: string | undefined): TraceFacts | null {
+    const { traceRatio } = this.#options;
+    return traceRatio === undefined ? null : beginTrace(traceparent ?? headers.get('traceparent'), traceRatio);
+  }
+
+  #pass(reason: PassReason): RequestPlan {
+    this.#passing(reason);
+    return { kind: 'pass', metadata: { reason } };
+  }
+
+  #passBody(reason: PassReason): BodyPlan {
+    this.#passing(reason);
+    return { kind: 'forward', metadata: { reason } };
+  }
+
+  #passing(reason: PassReason): void {
+    this.#options.metrics.passthrough(reason);
+    this.#options.log.debug({ reason }, 'a request passed undecided');
+  }
+
+  #fail(error: unknown): void {
+    this.#options.metrics.passthrough('internal-error');
+    this.#options.metrics.failOpen('internal-error');
+    this.#options.log.error({ err: error }, 'a request passed undecided after an internal error');
+  }
+}
+
+/** The provider hears of the span that stands for its call. */
+function withTrace(headers: HeaderMutation | undefined, trace: TraceFacts): HeaderMutation {
+  return { set: [...(headers?.set ?? []), ['traceparent', traceparentOf(trace, 0)]], remove: headers?.remove ?? [] };
+}
+
+/** An Envoy that cannot carry out chains gets none. */
+function sectionFor(section: PolicySection, chainStyle: ChainStyle): PolicySection {
+  return chainStyle === 'none' && section.fallback !== null ? { ...section, fallback: null } : section;
+}
+
+/** Whether a section's requests may go on undecided while Sluice is behind: not where the policy says that some must never leave, or that nothing leaves undecided. */
+function mayPass({ failClosed, sensitivity }: PolicySection): boolean {
+  return !failClosed && sensitivity.length === 0;
+}

@@ -1,0 +1,136 @@
+import { readAnswer } from '../apis/index.ts';
+import { usageFromTotals } from '../apis/reported-usage.ts';
+import type { Answer, AnswerHead, ApiName, Exchange, UsageUnknown } from '../apis/types.ts';
+import type { CollectedAnswer, LoggedExchange, ReportedUsage, UsageMode } from '../extproc/types.ts';
+import { limits } from '../lib/limits.ts';
+import type { AnswerFacts as Ending } from '../record/record.ts';
+import type { OpenExchange } from './open.ts';
+import { outcomeOf } from './response.ts';
+
+/** By what an exchange's answer reaches Sluice. Closed list: a metric label. */
+export type AnswerSource = 'copies' | 'collected' | 'protocol-manager';
+
+/** What Envoy's AI Protocol Manager reads. */
+const managed: ReadonlySet<ApiName> = new Set(['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate']);
+
+/** The longer lifetime of Anthropic's prompt cache, as requests ask for it. */
+const oneHour: Buffer = Buffer.from('"1h"');
+
+/**
+ * By what an answer is to be read. Copies it is wherever something needs all of the answer: the cache, a grade of its content; and, with the protocol
+ * manager, wherever that would not tell all that a price depends on.
+ */
+export function answerSource(usage: UsageMode, { api, fill, grading }: Pick<OpenExchange, 'api' | 'fill' | 'grading'>, asked: Pick<Exchange, 'audioInputs' | 'audioOutput'> | null, body: Buffer | null): AnswerSource {
+  if (usage === 'observe' || fill !== null || (grading !== null && (grading.copy !== null || grading.judge !== null))) return 'copies';
+  if (usage === 'collect') return 'collected';
+  if (api !== null && !managed.has(api)) return 'copies';
+  if (asked !== null && (asked.audioInputs > 0 || asked.audioOutput)) return 'copies';
+  return api === 'anthropic-messages' && body?.includes(oneHour) === true ? 'copies' : 'protocol-manager';
+}
+
+/** How many bytes of a stream's end hold its last events: some APIs repeat the whole answer in them. */
+function tailBytes(api: ApiName | null): number {
+  return api === 'openai-responses' || api === 'gemini-generate' ? limits.sseEventBytes : limits.collectedTailBytes;
+}
+
+/** Tells Envoy to log an exchange whose answer is read from its log. */
+export function logMetadata({ answerBy, api }: Pick<OpenExchange, 'answerBy' | 'api'>): Readonly<Record<string, string>> {
+  return answerBy === 'copies' ? {} : { answer: 'log', ...(answerBy === 'collected' ? { answer_tail: String(tailBytes(api)) } : {}) };
+}
+
+/** How an exchange ended whose answer was read from Envoy's access log. */
+export function loggedEnding(open: OpenExchange, entry: LoggedExchange): Ending {
+  const { status, cutBy, firstByteMs, totalMs } = entry;
+  if (status === 0) return { outcome: 'client-gone', status: null, answer: null, firstByteMs: null, firstTokenMs: null, totalMs };
+  const whole = entry.collected === null ? cutBy === null : entry.collected.whole;
+  const read = readLogged(open, entry, whole);
+  return {
+    outcome: outcomeOf(status, read.answer, whole, cutBy === 'client'),
+    status,
+    answer: read.answer,
+    firstByteMs,
+    // The script's clock has milliseconds, and so may be behind.
+    firstTokenMs: open.stream && read.firstTokenMs !== null ? Math.max(read.firstTokenMs, firstByteMs ?? 0) : null,
+    totalMs,
+  };
+}
+
+interface Read {
+  readonly answer: Answer | null;
+  readonly firstTokenMs: number | null;
+}
+
+const unread: Read = { answer: null, firstTokenMs: null };
+
+/** A stream that was cut before its first chunks were all there. */
+const nothing: CollectedAnswer = { body: null, large: false, head: null, times: '', tail: null, gap: false, whole: false };
+
+function readLogged(open: OpenExchange, entry: LoggedExchange, whole: boolean): Read {
+  const { api } = open;
+  if (api === null) return unread;
+  if (open.answerBy === 'protocol-manager') return { answer: reportedAnswer(headOf(open, api, entry), entry.usage, whole), firstTokenMs: null };
+  // Whole and not collected: whatever answered stood before the collector.
+  return entry.collected === null && whole ? unread : readCollected(headOf(open, api, entry), entry.collected ?? nothing, entry.startedAt);
+}
+
+function headOf({ usageNotAsked }: OpenExchange, api: ApiName, { status, contentType, contentEncoding }: LoggedExchange): AnswerHead {
+  return { api, status, contentType, contentEncoding, usageNotAsked };
+}
+
+function readCollected(head: AnswerHead, collected: CollectedAnswer, startedAt: number): Read {
+  if (collected.large) return { answer: { ...blank, usageUnknown: head.status >= 400 ? 'error-status' : 'too-large', complete: true, errorType: errorOf(head.status) }, firstTokenMs: null };
+  const reader = readAnswer(head);
+  let firstTokenMs: number | null = null;
+  if (collected.body !== null) reader.push(collected.body);
+  const first = collected.gap ? wholeEvents(collected.head) : collected.head;
+  let from = 0;
+  // The chunks again as they came: one of them held the first token.
+  for (const pair of first === null ? [] : collected.times.split(',')) {
+    const [length, at] = pair.split(':').map(Number);
+    const to = from + (length ?? 0);
+    if (reader.push(first!.subarray(from, to)) && at !== undefined && at > 0) firstTokenMs = Math.max(0, at - startedAt);
+    from = to;
+  }
+  if (collected.tail !== null) reader.push(collected.gap ? fromNextEvent(collected.tail) : collected.tail);
+  return { answer: reader.end(collected.whole), firstTokenMs };
+}
+
+const blankLines = ['\n\n', '\r\n\r\n'] as const;
+
+/** Up to the last event that is all there. */
+function wholeEvents(head: Buffer | null): Buffer | null {
+  return head === null ? null : head.subarray(0, Math.max(...blankLines.map((line) => (head.lastIndexOf(line) < 0 ? 0 : head.lastIndexOf(line) + line.length))));
+}
+
+/** From the first event on whose beginning is there. */
+function fromNextEvent(tail: Buffer): Buffer {
+  const starts = blankLines.flatMap((line) => (tail.indexOf(line) < 0 ? [] : [tail.indexOf(line) + line.length]));
+  return tail.subarray(starts.length === 0 ? tail.length : Math.min(...starts));
+}
+
+const blank: Answer = { usage: null, usageUnknown: null, model: null, finishReason: null, complete: false, errorType: null };
+
+function errorOf(status: number): string | null {
+  return status >= 400 ? `http_${status}` : null;
+}
+
+/** What the AI Protocol Manager said of an answer. How it finished and whether a stream came to its own end it does not say. */
+function reportedAnswer(head: AnswerHead, reported: ReportedUsage | null, whole: boolean): Answer {
+  const { input, output } = reported ?? { input: null, output: null };
+  const usage = reported?.complete === true && whole && input !== null && output !== null ? usageFromTotals(head.api, { ...reported, input, output }) : null;
+  return {
+    ...blank,
+    usage,
+    usageUnknown: usage === null ? whyUnknown(head, reported, whole) : null,
+    model: reported?.model ?? null,
+    complete: whole,
+    errorType: errorOf(head.status),
+  };
+}
+
+function whyUnknown(head: AnswerHead, reported: ReportedUsage | null, whole: boolean): UsageUnknown {
+  if (head.status >= 400) return 'error-status';
+  if (!whole) return 'cut';
+  if (reported === null) return head.usageNotAsked ? 'stream-not-asked' : 'not-sent';
+  return reported.complete ? 'unreadable' : 'partial';
+}

@@ -1,0 +1,29 @@
+import type { Reservation } from '../budgets/budgets.ts';
+import type { Fill } from '../cache/fill.ts';
+import type { RequestFacts } from '../record/record.ts';
+import type { ChainRun } from './chain-run.ts';
+import type { OpenGrading } from './grading.ts';
+import type { AnswerSource } from './logged.ts';
+
+/**
+ * An exchange whose answer has not ended. Holds facts only, no prompt text and no body, so that a slow answer costs a
+ * few hundred bytes, and what the cache collects of it.
+ */
+export interface OpenExchange extends RequestFacts {
+  /** performance.now() at the request's headers. */
+  readonly startedAt: number;
+  /** An OpenAI-shaped stream whose app did not ask for usage. */
+  readonly usageNotAsked: boolean;
+  /** Takes the answer for the cache; null where nothing is to be kept. */
+  readonly fill: Fill | null;
+  /** Set when other targets may answer if the first one fails. */
+  readonly chain: ChainRun | null;
+  /** Milliseconds for which the request's conversation is remembered; null: it has none, or is not kept together. */
+  readonly sessionIdleMs: number | null;
+  /** What is kept to grade the answer; null: it is not graded. */
+  readonly grading: OpenGrading | null;
+  /** By what its answer reaches Sluice. */
+  readonly answerBy: AnswerSource;
+  /** What budgets have set aside for it; null: nothing. */
+  readonly reservation: Reservation | null;
+}

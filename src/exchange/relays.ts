@@ -1,0 +1,110 @@
+import { readAnswer } from '../apis/index.ts';
+import { SseSplitter } from '../apis/scan/sse.ts';
+import type { Answer, AnswerHead, AnswerReader } from '../apis/types.ts';
+import type { AnswerPass, AnswerRetry, HeaderMutation, RelayStep, StreamRelay } from '../extproc/types.ts';
+import { isErrorEvent } from '../grades/check-answer.ts';
+import { renderStreamError, type AnswerTranslator } from '../apis/common/translate.ts';
+
+/** What becomes of a stream whose first event has come; `failed`: it is an error. */
+export type FirstEventVerdict = (failed: boolean) => AnswerPass | AnswerRetry;
+
+const nothing: Buffer = Buffer.alloc(0);
+
+/** Tells when the first event of a stream is there, and whether it is an error. */
+class FirstEvent {
+  readonly #splitter: SseSplitter;
+  #data: string | null = null;
+
+  constructor() {
+    this.#splitter = new SseSplitter((data) => (this.#data ??= data.toString('utf8')));
+  }
+
+  /** Whether it is here, or too large to be waited for. */
+  push(bytes: Buffer): boolean {
+    this.#splitter.push(bytes);
+    return this.#data !== null || this.#splitter.skipped > 0;
+  }
+
+  get failed(): boolean {
+    return this.#data !== null && isErrorEvent(this.#data);
+  }
+}
+
+/** A stream in the app's own API: held until its first event, then as it comes; an end without its terminal event is said. */
+export class OwnStream implements StreamRelay {
+  readonly #api: AnswerHead['api'];
+  readonly #verdict: FirstEventVerdict;
+  readonly #reader: AnswerReader;
+  readonly #first = new FirstEvent();
+  #held: Buffer[] | null = [];
+
+  constructor(head: AnswerHead, verdict: FirstEventVerdict) {
+    this.#api = head.api;
+    this.#verdict = verdict;
+    this.#reader = readAnswer(head);
+  }
+
+  push(bytes: Buffer): RelayStep {
+    this.#reader.push(bytes);
+    if (this.#held === null) return { kind: 'go', bytes };
+    this.#held.push(Buffer.from(bytes));
+    return this.#first.push(bytes) ? this.#open() : { kind: 'hold' };
+  }
+
+  end(): RelayStep {
+    const answer = this.#reader.end(true);
+    const notice = answer.complete || answer.errorType !== null ? nothing : renderStreamError(this.#api, 'The provider ended the stream before its answer was whole.');
+    if (this.#held === null) return { kind: 'go', bytes: notice };
+    const step = this.#open();
+    return step.kind === 'go' ? { ...step, bytes: Buffer.concat([step.bytes, notice]) } : step;
+  }
+
+  #open(): RelayStep {
+    const plan = this.#verdict(this.#first.failed);
+    if (plan.kind === 'retry') return plan;
+    const bytes = Buffer.concat(this.#held ?? []);
+    this.#held = null;
+    return { kind: 'go', bytes };
+  }
+}
+
+/** A stream in another API, translated as it comes. Its usage is read from what the provider sent. */
+export class TranslatedStream implements StreamRelay {
+  readonly #translator: AnswerTranslator;
+  readonly #headers: HeaderMutation;
+  readonly #verdict: FirstEventVerdict;
+  readonly #reader: AnswerReader;
+  readonly #done: (answer: Answer) => void;
+  readonly #first = new FirstEvent();
+  #held: Buffer[] | null = [];
+
+  constructor(head: AnswerHead, translator: AnswerTranslator, headers: HeaderMutation, verdict: FirstEventVerdict, done: (answer: Answer) => void) {
+    this.#translator = translator;
+    this.#headers = headers;
+    this.#verdict = verdict;
+    this.#reader = readAnswer(head);
+    this.#done = done;
+  }
+
+  push(bytes: Buffer): RelayStep {
+    this.#reader.push(bytes);
+    if (this.#held === null) return { kind: 'go', bytes: this.#translator.push(bytes) };
+    this.#held.push(Buffer.from(bytes));
+    return this.#first.push(bytes) ? this.#open() : { kind: 'hold' };
+  }
+
+  end(): RelayStep {
+    this.#done(this.#reader.end(true));
+    if (this.#held === null) return { kind: 'go', bytes: this.#translator.end(true) };
+    const step = this.#open();
+    return step.kind === 'go' ? { ...step, bytes: Buffer.concat([step.bytes, this.#translator.end(true)]) } : step;
+  }
+
+  #open(): RelayStep {
+    const plan = this.#verdict(this.#first.failed);
+    if (plan.kind === 'retry') return plan;
+    const bytes = Buffer.concat((this.#held ?? []).map((held) => this.#translator.push(held)));
+    this.#held = null;
+    return { kind: 'go', bytes, headers: this.#headers };
+  }
+}

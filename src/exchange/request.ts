@@ -1,0 +1,426 @@
+import { createHash } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import type { Admission, Budgets } from '../budgets/budgets.ts';
+import { userHash } from '../budgets/user.ts';
+import type { CacheHit } from '../cache/cache.ts';
+import { idDigits } from '../cache/types.ts';
+import { textFeatures, type TextFeatures } from '../classify/features.ts';
+import { classifyRequest } from '../classify/index.ts';
+import type { LiveModel } from '../router/model/live.ts';
+import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
+import { renderError, rewritePath, spliceRequest } from '../apis/index.ts';
+import type { Verdict } from '../classify/types.ts';
+import type { DialectFamily, Exchange, PassReason, Recognition } from '../apis/types.ts';
+import { clusterHeader, clusterName } from '../attach/names.ts';
+import type { ChainStyle } from '../attach/versions.ts';
+import type { OnlineLearner, RouterView } from '../router/online/learner.ts';
+import type { LearningMark } from '../router/online/types.ts';
+import type { Body, BodyPlan, HeaderMutation, SluiceMetadata, UsageMode } from '../extproc/types.ts';
+import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
+import type { TraceFacts } from '../record/trace.ts';
+import type { ExchangeRecord } from '../record/types.ts';
+import type { Cooldowns } from '../route/cooldowns.ts';
+import type { Pools } from '../route/pools.ts';
+import { decide } from '../route/decide.ts';
+import type { DecideInput, Decision, Forced } from '../route/types.ts';
+import type { Shadowed } from '../experiments/trials.ts';
+import type { Sessions } from '../sessions/store.ts';
+import type { Shadows } from './shadows.ts';
+import type { SessionView } from '../sessions/types.ts';
+import { upstreamPath } from './attempt.ts';
+import type { CacheScope } from './cached.ts';
+import { planChain, type ChainPlan } from './chain-plan.ts';
+import type { ChainRun } from './chain-run.ts';
+import { translatableTo } from './crossing-attempt.ts';
+import type { Credentials } from './credentials.ts';
+import type { Grader } from './grading.ts';
+import { answerSource, logMetadata } from './logged.ts';
+import type { OpenExchange } from './open.ts';
+
+/** What the headers of a request settled, before its body came. */
+export interface RequestContext {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly wallTime: number;
+  readonly generation: PolicyGeneration;
+  readonly provider: Provider;
+  readonly section: PolicySection;
+  readonly caller: CallerContext;
+  readonly recognition: Recognition & { readonly kind: 'readable' };
+  /** What stands before the provider's own path on the gateway (its prefix), kept when a path is rewritten. */
+  readonly prefix: string;
+  /** The provider's path. */
+  readonly path: string;
+  /** The caller switched routing off for this request: it is read and accounted for, never changed. */
+  readonly routeOff: boolean;
+  /** Null while spans are off. */
+  readonly trace: TraceFacts | null;
+  /** Null where answers are not cached. */
+  readonly cache: CacheScope | null;
+  /** How Envoy is told the targets of a chain. */
+  readonly chainStyle: ChainStyle;
+  /** How this Envoy tells of answers. */
+  readonly usage: UsageMode;
+  /** The app's own key headers, where a chain may have to put them back; else empty. */
+  readonly appKeys: readonly (readonly [string, string])[];
+  /** What experiments make of it; null: nothing. */
+  readonly arm: string | null;
+  readonly forced: Forced | null;
+  readonly shadow: Shadowed | null;
+  /** The conversation's name in the headers; null: none says it, or nobody asks. */
+  readonly sessionName: string | null;
+}
+
+/** What requests share beyond their policy. */
+export interface RequestServices {
+  readonly credentials: Credentials;
+  readonly cooldowns: Cooldowns;
+  readonly pools: Pools;
+  /** See DecideInput. */
+  readonly inEnvoy?: (provider: string) => boolean;
+  /** The learned router; null: sections that ask for it route by tiers alone. */
+  readonly router: Pick<LiveModel, 'current'> | null;
+  /** Null: nothing is mirrored. */
+  readonly shadows: Shadows | null;
+  /** Null: conversations are not kept together. */
+  readonly sessions: Sessions | null;
+  /** What is learnt from grades; null: nothing. */
+  readonly learner: Pick<OnlineLearner, 'assess'> | null;
+  /** Null: nothing is graded. */
+  readonly grader: Grader | null;
+  readonly budgets: Budgets;
+}
+
+/** What the cache had to say about a request. */
+export type CacheFacts = Pick<OpenExchange, 'cache' | 'cacheEntry' | 'fill'> & {
+  /** An old answer that may serve if the provider fails. */
+  readonly rescue?: CacheHit | null;
+};
+
+/** For a request that the cache was not asked about. */
+export const uncached: CacheFacts = { cache: 'off', cacheEntry: null, fill: null };
+
+export interface RequestResult {
+  readonly plan: BodyPlan;
+  /** Its record waits for the answer, or is closed at once when Sluice answers itself. */
+  readonly open: OpenExchange;
+}
+
+/**
+ * Classifies, decides and rewrites one request that was read. Pure but for the clock that measures its own time since
+ * `enteredAt`, and for budgets, which are asked where there are any: at once in memory, else the result has to wait.
+ */
+export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, session: SessionView | null, cache: CacheFacts, enteredAt: number): RequestResult | Promise<RequestResult> {
+  const { budgets } = services;
+  const counted = context.generation.budgets.length > 0;
+  if (context.routeOff && !counted) return forwardUntouched(context, exchange, body, cache, noAdmission, enteredAt);
+  const { trace, startedAt, section } = context;
+  const classifyAt = trace === null ? 0 : performance.now();
+  const input = decideInput(context, exchange, body, services, session);
+  const { verdict, learned } = input;
+  const decideAt = trace === null ? 0 : performance.now();
+  const finish = (decision: Decision, admission: Pick<Admission, 'facts' | 'reservation'>): RequestResult => {
+    try {
+      if (context.routeOff && decision.action !== 'block') return forwardUntouched(context, exchange, body, cache, admission, enteredAt);
+      const chain = planChain(context, exchange, body, decision, services, cache.rescue ?? null);
+      const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
+      const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, admission, enteredAt, body);
+      trace?.steps.push(
+        { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
+        { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
+      );
+      if (decision.action === 'block') return { plan: blockPlan(context, decision, open), open };
+      const plan = rewritePlan(context, exchange, body, decision, open, services.credentials, chain);
+      const mirrored = context.shadow === null ? null : (services.shadows?.begin(context, context.shadow, input, body, decision) ?? null);
+      return { plan: mirrored === null ? plan : withHeader(plan, mirrored), open };
+    } catch (error) {
+      if (admission.reservation !== null) budgets.release(admission.reservation);
+      throw error;
+    }
+  };
+  const decision = decide(input);
+  if (session !== null && section.sessions !== null) {
+    services.sessions?.turn(session.key, { tier: verdict.tier, strong: learned?.acts === true && learned.says === 'strong' }, session.state, section.sessions.idleMs);
+  }
+  if (!counted) return finish(decision, noAdmission);
+  const admission = budgets.admit({
+    id: context.id,
+    input,
+    decision,
+    user: userOf(context.caller, exchange),
+    enforce: context.section.mode === 'enabled',
+    cheaper: context.routeOff ? null : (tier, budget) => decide({ ...input, cheaper: { tier, budget } }),
+  });
+  return admission instanceof Promise ? admission.then((admitted) => finish(admitted.decision, admitted)) : finish(admission.decision, admission);
+}
+
+function withHeader(plan: BodyPlan, header: readonly [string, string]): BodyPlan {
+  return plan.kind === 'forward' ? { ...plan, headers: { set: [...(plan.headers?.set ?? []), header], remove: plan.headers?.remove ?? [] } } : plan;
+}
+
+/** Who it is for: as a header says, which the gateway's own side may have set, else as the app's body does. */
+function userOf(caller: CallerContext, exchange: Exchange): string | null {
+  return caller.user ?? (exchange.user === null ? null : userHash(exchange.user));
+}
+
+/** Of a request that no budget is about. */
+export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: [], reservation: null };
+
+function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, inEnvoy, pools }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
+  const { generation, provider, section, caller } = context;
+  const features = textFeatures(exchange.lastUser);
+  const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
+  const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
+  const learned = asked ? judge(router.current(), exchange, features, section.learned.weak.model, section.learned) : null;
+  return {
+    exchange,
+    verdict: classifyRequest(exchange, section.thresholds, features),
+    session,
+    forced: context.forced,
+    learned,
+    learning: learn(context, exchange, features, learned, learner),
+    caller,
+    provider,
+    // Switched off for this request: what it asks for is what it gets, as in shadow mode.
+    section: context.routeOff && section.mode === 'enabled' ? { ...section, mode: 'shadow' } : section,
+    generation,
+    hasCredential: (name) => credentials.has(name),
+    // Where chains are endpoints of one cluster, no filter of a provider's own can sign.
+    inEnvoy: context.chainStyle === 'hosts' && anySigned(generation) ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false : inEnvoy,
+    pools,
+    cooling: (target) => cooldowns.cooling(target, target.provider === provider.name),
+    canTranslate: translatableFrom(exchange, body, section),
+    ...(overBudget === null ? {} : { overBudget }),
+  };
+}
+
+function anySigned({ providers }: PolicyGeneration): boolean {
+  for (const { signing } of providers.values()) if (signing !== null) return true;
+  return false;
+}
+
+function forwardUntouched(context: RequestContext, exchange: Exchange, body: Buffer, cache: CacheFacts, admission: Pick<Admission, 'facts' | 'reservation'>, enteredAt: number): RequestResult {
+  const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, admission, enteredAt, body);
+  return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
+}
+
+/** What grades say of the request's template; null where nothing is learnt from them. */
+function learn({ section, caller, provider, wallTime }: RequestContext, exchange: Exchange, features: TextFeatures, learned: LearnedVerdict | null, learner: RequestServices['learner']): LearningMark | null {
+  if (section.learning === null || learner === null || exchange.operation !== 'generate') return null;
+  let view: RouterView | null = null;
+  if (learned !== null && section.learned !== null) {
+    const { weak } = section.learned;
+    view = { pair: { weak: `${weak.provider}/${weak.model}`, strong: `${provider.name}/${exchange.model}` }, gain: learned.gain, uncertainty: learned.uncertainty, maxLoss: learned.maxLoss, known: learned.abstained === null, fixed: learned.acts && learned.says === 'weak', calibrated: learned.calibration !== null };
+  }
+  return learner.assess(caller.workspace, exchange, features.tokens, view, section.learning, wallTime);
+}
+
+/** Asked once per target that a chain could cross to: what an API takes depends on the model. */
+function translatableFrom(exchange: Exchange, body: Buffer, { fallback }: PolicySection): (target: TargetRef, family: DialectFamily) => boolean {
+  const known = new Map<string, boolean>();
+  return ({ provider, model }, family) => {
+    const key = `${provider}/${model}`;
+    let can = known.get(key);
+    if (can === undefined) known.set(key, (can = fallback !== null && translatableTo(exchange, body, family, model, fallback.drop)));
+    return can;
+  };
+}
+
+/** Answers that Sluice reads come uncompressed: decoding every stream would cost more than the bytes it saves. */
+const readableAnswer: HeaderMutation = { set: [['accept-encoding', 'identity']], remove: [] };
+
+function rewritePlan(
+  context: RequestContext,
+  exchange: Exchange,
+  body: Buffer,
+  decision: Decision,
+  open: OpenExchange,
+  credentials: Credentials,
+  chain: ChainPlan | null,
+): BodyPlan {
+  const { generation } = context;
+  // An attempt that makes its own request of it finds it as the app sent it.
+  const routes = decision.action === 'route' && chain?.firstIsReady !== false;
+  const changesModel = routes && decision.served.model !== decision.requested.model;
+  const askUsage = asksForUsage(context, exchange);
+  const set: (readonly [string, string])[] = [...readableAnswer.set];
+  const remove: string[] = [];
+  let path = context.path;
+  let newBody: Body = body;
+  if (exchange.pathModel !== null) {
+    if (changesModel) path = rewritePath(path, exchange, decision.served.model);
+  }
+  if ((changesModel && exchange.pathModel === null) || askUsage) {
+    newBody = spliceRequest(body, exchange, {
+      ...(changesModel && exchange.pathModel === null ? { model: decision.served.model } : {}),
+      askUsage,
+    });
+  }
+  let prefix = context.prefix;
+  let servedBy = context.provider;
+  if (routes && decision.served.provider !== context.provider.name) {
+    const target = generation.providers.get(decision.served.provider);
+    const keys = target === undefined ? null : credentials.swap(target);
+    // decide() chose this provider because its key was there; without one the app's key would leave for a stranger.
+    if (target === undefined || keys === null) throw new Error(`no credential for ${decision.served.provider}`);
+    prefix = target.pathPrefix ?? '';
+    servedBy = target;
+    set.push(...keys.set);
+    if (chain === null) set.push([clusterHeader, clusterName(target.name)]);
+    remove.push(...keys.remove);
+  }
+  if (chain !== null) set.push(...chain.headers);
+  // The chains' route rewrites no path: it does not know whose turn it is.
+  const gatewayPath = chain === null ? prefix + path : upstreamPath(servedBy, path);
+  if (gatewayPath !== context.prefix + context.path) set.push([':path', gatewayPath]);
+  return {
+    kind: 'forward',
+    ...(newBody === body ? {} : { body: newBody }),
+    headers: { set, remove },
+    // Envoy chose its route before the path or the cluster header changed.
+    ...(set.length > readableAnswer.set.length ? { clearRouteCache: true } : {}),
+    metadata: chain === null ? metadataOf(open) : { ...metadataOf(open), ...chain.metadata },
+  };
+}
+
+/** Only these streams leave their usage out unless they are asked for it. */
+function saysUsageOnRequest({ api, stream }: Exchange): boolean {
+  return stream && (api === 'openai-chat' || api === 'openai-completions');
+}
+
+function asksForUsage({ section, routeOff }: RequestContext, exchange: Exchange): boolean {
+  return section.mode === 'enabled' && section.streamUsage === 'ask' && !routeOff && exchange.includeUsage === null && saysUsageOnRequest(exchange);
+}
+
+function blockPlan(context: RequestContext, decision: Decision, open: OpenExchange): BodyPlan {
+  const block: NonNullable<Decision['block']> = decision.block ?? { status: 403, message: 'This request is not allowed by policy.' };
+  const { retryAfterSeconds } = block;
+  const rendered = renderError(context.recognition.api, { ...block, code: retryAfterSeconds === undefined ? 'blocked_by_policy' : 'insufficient_quota' });
+  return {
+    kind: 'respond',
+    status: block.status,
+    contentType: rendered.contentType,
+    headers: [
+      ['x-sluice-decision', open.id],
+      ['x-sluice-reason', decision.reason],
+      ['x-sluice-tier', decision.tier],
+      ['x-sluice-requested-model', decision.requested.model],
+      ...(retryAfterSeconds === undefined ? [] : retryHeaders(retryAfterSeconds)),
+    ],
+    body: rendered.body,
+    details: retryAfterSeconds === undefined ? 'sluice_blocked_by_policy' : 'sluice_over_budget',
+    metadata: metadataOf(open),
+  };
+}
+
+/** Longest wait that is worth it for an app's request, in seconds; the official SDKs draw the line there, too. */
+const worthWaiting = 60;
+
+/** When to come back. The official SDKs of OpenAI and Anthropic would otherwise try again after a second of their own choice. */
+function retryHeaders(seconds: number): (readonly [string, string])[] {
+  return [['retry-after', String(seconds)], ...(seconds > worthWaiting ? [['x-should-retry', 'false'] as const] : [])];
+}
+
+/** The facts of an exchange, as its record will hold them. `body`: of a request that goes on to a provider. */
+export function openExchange(
+  context: RequestContext,
+  exchange: Exchange,
+  kind: ExchangeRecord['kind'],
+  passReason: PassReason | null,
+  decided: { readonly verdict: OpenExchange['verdict']; readonly decision: Decision } | null,
+  cache: CacheFacts,
+  chain: ChainRun | null,
+  grading: OpenExchange['grading'],
+  admission: Pick<Admission, 'facts' | 'reservation'>,
+  enteredAt: number,
+  body: Buffer | null = null,
+): OpenExchange {
+  const { fill } = cache;
+  return {
+    kind,
+    id: context.id,
+    startedAt: context.startedAt,
+    wallTime: context.wallTime,
+    generation: context.generation,
+    workspace: context.caller.workspace,
+    user: userOf(context.caller, exchange),
+    caller: { userTier: context.caller.userTier, quality: context.caller.quality, task: context.caller.task },
+    budgets: admission.facts,
+    reservation: admission.reservation,
+    provider: context.provider.name,
+    api: exchange.api,
+    operation: exchange.operation,
+    stream: exchange.stream,
+    passReason,
+    requestedModel: exchange.model,
+    verdict: decided?.verdict ?? null,
+    decision: decided?.decision ?? null,
+    section: context.section.name,
+    mode: context.section.mode,
+    request: {
+      bytes: exchange.bodyBytes,
+      estimatedTokens: exchange.promptTokens,
+      messages: exchange.messages,
+      tools: exchange.tools,
+      images: exchange.images,
+      ...capture(exchange, context.section),
+      asks: {
+        userTurns: exchange.userTurns,
+        userUnits: exchange.lastUser.length,
+        maxOutputTokens: exchange.maxOutputTokens,
+        answers: exchange.n,
+        jsonOutput: exchange.jsonOutput,
+        audioInputs: exchange.audioInputs,
+        audioOutput: exchange.audioOutput,
+        files: exchange.files,
+        reasoning: exchange.reasoning,
+      },
+    },
+    arm: context.arm,
+    cache: cache.cache,
+    cacheEntry: cache.cacheEntry,
+    trace: context.trace,
+    fill,
+    chain,
+    grading,
+    answerBy: body === null ? 'copies' : answerSource(context.usage, { api: exchange.api, fill, grading }, exchange, body),
+    sessionIdleMs: decided?.decision.session === undefined ? null : (context.section.sessions?.idleMs ?? null),
+    usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
+    overheadMs: performance.now() - enteredAt,
+  };
+}
+
+function capture(exchange: Exchange, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {
+  switch (section.promptCapture.kind) {
+    case 'none':
+      return { promptHash: null, promptStart: null };
+    case 'hash':
+      return { promptHash: hash(exchange.lastUser), promptStart: null };
+    case 'truncate':
+      // Copied through a Buffer so that a short start does not keep the whole text alive.
+      return { promptHash: hash(exchange.lastUser), promptStart: Buffer.from(exchange.lastUser.slice(0, section.promptCapture.units)).toString() };
+  }
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** What Envoy keeps for the response headers, the access log, and the second filter. */
+export function metadataOf(open: OpenExchange): SluiceMetadata {
+  const { decision } = open;
+  const metadata: Record<string, string> = { id: open.id, reason: decision?.reason ?? open.passReason ?? '' };
+  if (open.requestedModel !== null) {
+    metadata['requested_model'] = open.requestedModel;
+    metadata['model'] = decision?.served.model ?? open.requestedModel;
+  }
+  if (open.fill !== null) metadata['cache_entry'] = open.fill.request.key.slice(0, idDigits);
+  if (open.cache !== 'off') metadata['cache'] = open.cache;
+  Object.assign(metadata, logMetadata(open));
+  if (decision !== null) {
+    metadata['tier'] = decision.tier;
+    if (open.arm !== null) metadata['arm'] = open.arm;
+    metadata['attempts'] = '1';
+  }
+  return metadata;
+}

@@ -1,0 +1,68 @@
+import { performance } from 'node:perf_hooks';
+import { readAnswer } from '../apis/index.ts';
+import type { Answer, AnswerReader } from '../apis/types.ts';
+import type { HeaderMap, ResponseObserver } from '../extproc/types.ts';
+import type { AnswerFacts as Ending } from '../record/record.ts';
+import type { OutcomeKind } from '../record/types.ts';
+import type { OpenExchange } from './open.ts';
+
+/** Reads one answer from copies of its chunks and tells `done` once. */
+export class AnswerObserver implements ResponseObserver {
+  readonly #open: OpenExchange;
+  readonly #status: number;
+  readonly #reader: AnswerReader | null;
+  readonly #firstByteMs: number;
+  readonly #done: (open: OpenExchange, ending: Ending) => void;
+  #firstTokenMs: number | null = null;
+  #ended = false;
+
+  constructor(open: OpenExchange, headers: HeaderMap, done: (open: OpenExchange, ending: Ending) => void) {
+    this.#open = open;
+    this.#done = done;
+    this.#status = Number(headers.get(':status') ?? 0);
+    this.#firstByteMs = performance.now() - open.startedAt;
+    open.fill?.head(this.#status, (headers.get('content-type') ?? '').toLowerCase(), (headers.get('content-encoding') ?? '').toLowerCase());
+    open.grading?.copy?.head(this.#status, (headers.get('content-type') ?? '').toLowerCase(), (headers.get('content-encoding') ?? '').toLowerCase());
+    this.#reader =
+      open.api === null
+        ? null
+        : readAnswer({
+            api: open.api,
+            status: this.#status,
+            contentType: headers.get('content-type') ?? '',
+            contentEncoding: headers.get('content-encoding') ?? '',
+            usageNotAsked: open.usageNotAsked,
+          });
+  }
+
+  chunk(bytes: Buffer): void {
+    this.#open.fill?.push(bytes);
+    this.#open.grading?.copy?.push(bytes);
+    if (this.#reader?.push(bytes) === true) this.#firstTokenMs = performance.now() - this.#open.startedAt;
+  }
+
+  end(whole: boolean, cancelled: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (whole) this.#open.fill?.complete();
+    const answer = this.#reader?.end(whole) ?? null;
+    this.#done(this.#open, {
+      outcome: outcomeOf(this.#status, answer, whole, cancelled),
+      status: this.#status,
+      answer,
+      firstByteMs: this.#firstByteMs,
+      firstTokenMs: this.#open.stream ? this.#firstTokenMs : null,
+      totalMs: performance.now() - this.#open.startedAt,
+    });
+  }
+}
+
+/** By what was seen of an answer. `whole`: it ended as HTTP wants it; `cancelled`: the client ended it. */
+export function outcomeOf(status: number, answer: Answer | null, whole: boolean, cancelled: boolean): OutcomeKind {
+  if (status >= 400 || (answer !== null && answer.errorType !== null)) return 'provider-error';
+  // A terminal event that was seen is a whole answer, whoever closed the connection afterwards.
+  if (answer?.complete === true) return 'complete';
+  if (cancelled) return 'client-gone';
+  if (!whole || (answer !== null && !answer.complete)) return 'cut';
+  return 'complete';
+}

@@ -1,0 +1,226 @@
+import { performance } from 'node:perf_hooks';
+import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
+import type { AnswerHead, Recognition } from '../apis/types.ts';
+import { clusterName, mirrorHeader } from '../attach/names.ts';
+import type { Shadowed } from '../experiments/trials.ts';
+import { shadowHeader } from '../extproc/attempt-session.ts';
+import type { AnswerPlan, Attempt, AttemptRequest, HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import { limits } from '../lib/limits.ts';
+import type { Provider, TargetRef } from '../policy/types.ts';
+import { uuidv7 } from '../record/id.ts';
+import { buildRecord, type AnswerFacts, type RequestFacts } from '../record/record.ts';
+import type { RecordSink } from '../record/types.ts';
+import { disqualify, entryOf, catalogModel } from '../route/capabilities.ts';
+import { expectedAnswerTokens, expectedOutputTokens } from '../route/estimate.ts';
+import type { DecideInput, Decision } from '../route/types.ts';
+import { upstreamPath } from './attempt.ts';
+import { answerOf } from './attempt-verdicts.ts';
+import type { Credentials } from './credentials.ts';
+import type { Grader, OpenGrading } from './grading.ts';
+import { PendingExchanges } from './pending.ts';
+import type { RequestContext } from './request.ts';
+
+/** What became of a request that was drawn. Closed list: a metric label. */
+export type ShadowResult = 'sent' | 'answered' | 'lost' | 'envoy' | 'sensitive' | 'cannot' | 'unknown-price' | 'budget' | 'busy' | 'no-key';
+
+export interface ShadowsOptions {
+  readonly credentials: Credentials;
+  readonly grader: Grader;
+  readonly sink: RecordSink;
+  readonly onResult: (experiment: string, result: ShadowResult) => void;
+  readonly now?: () => number;
+}
+
+/** A copy that is on its way. */
+interface OpenShadow {
+  readonly facts: RequestFacts;
+  readonly shadowOf: string;
+  readonly experiment: string;
+  readonly target: TargetRef;
+  readonly provider: Provider;
+  readonly recognition: Recognition & { readonly kind: 'readable' };
+  /** The app's own path at its provider. */
+  readonly path: string;
+  readonly keys: HeaderMutation;
+  readonly grading: OpenGrading;
+  readonly startedAt: number;
+  /** US dollars that were set aside. */
+  readonly reserved: number;
+}
+
+const dayMs = 86_400_000;
+
+/**
+ * Copies of requests for other models: Envoy makes and sends them, after the original and without waiting; a filter in the other model's
+ * cluster puts its name and key in, and reads its answer. Nobody gets that answer.
+ */
+export class Shadows {
+  readonly #options: ShadowsOptions;
+  readonly #now: () => number;
+  readonly #open: PendingExchanges<OpenShadow>;
+  readonly #sweeper: NodeJS.Timeout;
+  #day = 0;
+  /** US dollars by experiment, of today. */
+  readonly #spent = new Map<string, number>();
+
+  constructor(options: ShadowsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#open = new PendingExchanges((shadow) => this.#lost(shadow), { max: limits.shadows, maxAgeMs: limits.shadowMs });
+    this.#sweeper = setInterval(() => this.#open.sweep(performance.now()), 5_000);
+    this.#sweeper.unref();
+  }
+
+  /** The header that has Envoy send a copy; null: it gets none. */
+  begin(context: RequestContext, { experiment, target, maxUsdPerDay }: Shadowed, input: DecideInput, body: Buffer, decision: Decision): readonly [string, string] | null {
+    const { generation, recognition, path, id } = context;
+    const { exchange, verdict } = input;
+    const provider = generation.providers.get(target.provider);
+    const refuse = (result: ShadowResult): null => {
+      this.#options.onResult(experiment, result);
+      return null;
+    };
+    // An Envoy before 1.40 cannot say whose a copy is.
+    if (context.chainStyle !== 'groups') return refuse('envoy');
+    // What a pattern calls sensitive is shown to nobody else.
+    if (decision.reason === 'sensitivity') return refuse('sensitive');
+    if (provider === undefined || disqualify(input, target, entryOf(input, target), expectedAnswerTokens(exchange, verdict)) !== null) return refuse('cannot');
+    const estimate = generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, expectedOutputTokens(exchange, verdict));
+    if (!estimate.known) return refuse('unknown-price');
+    if (this.#spentToday(experiment) + estimate.usd > maxUsdPerDay) return refuse('budget');
+    if (this.#open.size >= limits.shadows) return refuse('busy');
+    const keys = this.#keys(context, target, provider);
+    if (keys === null) return refuse('no-key');
+    const requested: RequestFacts = {
+      kind: 'shadow',
+      id: uuidv7(),
+      wallTime: context.wallTime,
+      generation,
+      workspace: context.caller.workspace,
+      user: context.caller.user,
+      caller: { userTier: context.caller.userTier, quality: context.caller.quality, task: context.caller.task },
+      budgets: [],
+      provider: target.provider,
+      api: exchange.api,
+      operation: exchange.operation,
+      stream: exchange.stream,
+      passReason: null,
+      requestedModel: target.model,
+      verdict,
+      decision: null,
+      section: context.section.name,
+      mode: context.section.mode,
+      request: { bytes: exchange.bodyBytes, estimatedTokens: exchange.promptTokens, messages: exchange.messages, tools: exchange.tools, images: exchange.images, promptHash: null, promptStart: null, asks: null },
+      arm: `${experiment}:treatment`,
+      cache: 'off',
+      cacheEntry: null,
+      trace: null,
+      overheadMs: 0,
+    };
+    this.#spend(experiment, estimate.usd);
+    this.#open.add(id, { facts: requested, shadowOf: id, experiment, target, provider, recognition, path, keys, grading: this.#options.grader.shadow(context, exchange, body), startedAt: performance.now(), reserved: estimate.usd }, performance.now());
+    this.#options.onResult(experiment, 'sent');
+    return [mirrorHeader, clusterName(provider.name, 'shadow')];
+  }
+
+  /** The copy of a decision's request has come to its provider's cluster; null: nothing is known of it. */
+  attempt(id: string): Attempt | null {
+    const shadow = this.#open.take(id);
+    return shadow === undefined ? null : new ShadowAttempt(shadow, (ending) => (ending === null ? this.#lost(shadow) : this.#ended(shadow, ending)));
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+    this.#open.clear();
+  }
+
+  #ended(shadow: OpenShadow, ending: AnswerFacts): void {
+    const { facts, experiment, grading, reserved } = shadow;
+    const quality = this.#options.grader.end(facts.id, grading, facts.generation, ending);
+    const record = buildRecord(facts, { ...ending, quality });
+    // Set aside before, settled now; of an answer whose cost nobody knows the estimate stays.
+    if (record.cost.known) this.#spend(experiment, record.cost.usd - reserved);
+    this.#options.sink.record({ ...record, shadowOf: shadow.shadowOf });
+    this.#options.onResult(experiment, 'answered');
+  }
+
+  #lost({ experiment, grading }: OpenShadow): void {
+    grading.copy?.drop();
+    this.#options.onResult(experiment, 'lost');
+  }
+
+  /** The target's key: the gateway's own, or the app's where it is the app's own provider. The copy may carry another provider's. */
+  #keys({ provider: own, appKeys }: RequestContext, target: TargetRef, provider: Provider): HeaderMutation | null {
+    const swapped = this.#options.credentials.swap(provider);
+    if (swapped !== null) return swapped;
+    return target.provider === own.name ? { set: appKeys, remove: [] } : null;
+  }
+
+  #spentToday(experiment: string): number {
+    const day = Math.floor(this.#now() / dayMs);
+    if (day !== this.#day) {
+      this.#day = day;
+      this.#spent.clear();
+    }
+    return this.#spent.get(experiment) ?? 0;
+  }
+
+  #spend(experiment: string, usd: number): void {
+    this.#spent.set(experiment, this.#spentToday(experiment) + usd);
+  }
+}
+
+class ShadowAttempt implements Attempt {
+  readonly #shadow: OpenShadow;
+  readonly #end: (ending: AnswerFacts | null) => void;
+  #ended = false;
+
+  constructor(shadow: OpenShadow, end: (ending: AnswerFacts | null) => void) {
+    this.#shadow = shadow;
+    this.#end = end;
+  }
+
+  request(body: Buffer): AttemptRequest {
+    const { recognition, target, provider, path, keys } = this.#shadow;
+    const read = readExchange(recognition, body);
+    // It was read before it came here; only another filter could have changed it.
+    if (!read.ok) throw new Error(`the copy cannot be read any more: ${read.reason}`);
+    const { exchange } = read;
+    const inPath = exchange.pathModel !== null;
+    const own = inPath ? rewritePath(path, exchange, target.model) : path;
+    return {
+      kind: 'forward',
+      body: inPath ? body : spliceRequest(body, exchange, { model: target.model, askUsage: exchange.stream && exchange.includeUsage === null && (exchange.api === 'openai-chat' || exchange.api === 'openai-completions') }),
+      headers: {
+        set: [...keys.set, [':path', upstreamPath(provider, own)], [':authority', new URL(provider.endpoint).hostname]],
+        remove: [...keys.remove, shadowHeader, mirrorHeader],
+      },
+      metadata: {},
+    };
+  }
+
+  answer(headers: HeaderMap, endOfStream: boolean): AnswerPlan {
+    const { recognition, grading, startedAt } = this.#shadow;
+    const status = Number(headers.get(':status') ?? 0);
+    const firstByteMs = performance.now() - startedAt;
+    const head: AnswerHead = { api: recognition.api, status, contentType: headers.get('content-type') ?? '', contentEncoding: headers.get('content-encoding') ?? '', usageNotAsked: false };
+    grading.copy?.head(status, head.contentType.toLowerCase(), head.contentEncoding.toLowerCase());
+    const close = (body: Buffer): { readonly kind: 'pass' } => {
+      grading.copy?.push(body);
+      const answer = answerOf(head, body);
+      this.#finish({ outcome: status >= 400 || answer.errorType !== null ? 'provider-error' : answer.complete ? 'complete' : 'cut', status, answer, firstByteMs, firstTokenMs: null, totalMs: performance.now() - startedAt });
+      return { kind: 'pass' };
+    };
+    return endOfStream ? close(Buffer.alloc(0)) : { kind: 'whole', maxBytes: limits.answerBytes, judge: close };
+  }
+
+  closed(): void {
+    this.#finish(null);
+  }
+
+  #finish(ending: AnswerFacts | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#end(ending);
+  }
+}

@@ -1,0 +1,127 @@
+import { limits } from '../lib/limits.ts';
+import { Newest } from '../lib/newest.ts';
+import type { ExchangeRecord, RecordSink } from '../record/types.ts';
+import type { Grade, GradedDecision, GradeSink, GradeSource } from './types.ts';
+
+/** What became of a grade. Closed list: a metric label. */
+export type GradeResult = 'accepted' | 'unknown';
+
+interface Entry {
+  readonly about: GradedDecision;
+  grades: readonly Grade[];
+}
+
+export interface GradeBookOptions {
+  /** Decisions that are not remembered any more; null where there is no ledger. */
+  readonly find: ((id: string) => Promise<ExchangeRecord | null>) | null;
+  readonly sinks: readonly GradeSink[];
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * The decisions that may still be graded, bounded, and their grades. A decision is remembered when its exchange is over; older ones are
+ * looked up in the ledger. One grade a source: a later one takes the place of the earlier.
+ */
+export class GradeBook implements RecordSink {
+  readonly #options: GradeBookOptions;
+  readonly #entries = new Newest<Entry>(limits.gradedDecisions);
+
+  constructor(options: GradeBookOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  record(record: ExchangeRecord): void {
+    const about = gradable(record);
+    if (about === null) return;
+    this.#remember(about);
+    if (record.quality !== null) this.#take(record.id, record.quality.score, 'checks');
+    for (const { reason, target } of record.attempts.slice(0, -1)) {
+      // The answer that came in the end is another model's: this one's was not good enough.
+      if (reason !== null && answerFaults.has(reason)) this.#tell({ decision: record.id, time: new Date().toISOString(), score: 0, source: 'escalation' }, { ...about, ...target });
+    }
+  }
+
+  /** `workspace`: only of this one; null: of any. */
+  async grade(id: string, score: number, source: GradeSource, workspace: string | null): Promise<GradeResult> {
+    if (!this.#entries.has(id)) {
+      const record = (await this.#options.find?.(id)) ?? null;
+      const about = record === null || record.id !== id ? null : gradable(record);
+      if (about === null) return 'unknown';
+      this.#remember(about);
+    }
+    const { about } = this.#entries.get(id)!;
+    if (workspace !== null && workspace !== about.workspace) return 'unknown';
+    return this.#take(id, score, source);
+  }
+
+  /** A grade by Sluice itself; nothing where the decision is forgotten. */
+  own(id: string, score: number, source: GradeSource): void {
+    if (this.#entries.has(id)) this.#take(id, score, source);
+  }
+
+  grades(id: string): readonly Grade[] {
+    return this.#entries.get(id)?.grades ?? [];
+  }
+
+  #remember(about: GradedDecision): void {
+    this.#entries.set(about.id, { about, grades: [] });
+  }
+
+  #take(id: string, score: number, source: GradeSource): GradeResult {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return 'unknown';
+    const others = entry.grades.filter((grade) => grade.source !== source);
+    const grade: Grade = { decision: id, time: new Date().toISOString(), score, source };
+    entry.grades = [...others, grade];
+    this.#tell(grade, entry.about);
+    return 'accepted';
+  }
+
+  #tell(grade: Grade, about: GradedDecision): void {
+    for (const sink of this.#options.sinks) {
+      try {
+        sink.observe(grade, about);
+      } catch (error) {
+        this.#options.onError(error);
+      }
+    }
+  }
+}
+
+/** One grade a source, the newest; in the order of their first grades. */
+export function newestBySource(grades: readonly Grade[]): readonly Grade[] {
+  const bySource = new Map<GradeSource, Grade>();
+  for (const grade of grades) {
+    const before = bySource.get(grade.source);
+    if (before === undefined || before.time <= grade.time) bySource.set(grade.source, grade);
+  }
+  return [...bySource.values()];
+}
+
+/** Reasons for the next attempt that lie in the answer. */
+const answerFaults: ReadonlySet<string> = new Set(['refusal', 'empty', 'length', 'invalid-json', 'bad-tool-call']);
+
+/** What a grade of this exchange would be about; null: no model answered it here. */
+function gradable(record: ExchangeRecord): GradedDecision | null {
+  const { decision } = record;
+  const target = record.attempts.at(-1)?.target;
+  const tier = decision?.tier ?? (record.kind === 'shadow' ? record.verdict?.tier : undefined);
+  if (tier === undefined || target === undefined || record.operation !== 'generate') return null;
+  return {
+    id: record.id,
+    workspace: record.workspace,
+    tier,
+    provider: target.provider,
+    model: target.model,
+    requestedProvider: decision?.requested.provider ?? target.provider,
+    requestedModel: decision?.requested.model ?? target.model,
+    policy: record.policy.hash,
+    arm: record.arm,
+    session: decision?.session?.key ?? null,
+    learning: decision?.learning ?? null,
+  };
+}

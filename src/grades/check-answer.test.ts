@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { fallbackTriggers, type FallbackTrigger } from '../policy/types.ts';
+import type { ApiName } from '../apis/types.ts';
+import { requestedSchema } from '../apis/common/json-schema.ts';
+import { isErrorEvent, judgeAnswer, judgeErrorBody, judgeStatus, type Expectation } from './check-answer.ts';
+
+const all: ReadonlySet<FallbackTrigger> = new Set(fallbackTriggers);
+const anything: Expectation = { jsonOutput: 'none', schema: null };
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+const chat = (message: object, finish_reason = 'stop'): Buffer => json({ choices: [{ message, finish_reason }] });
+
+describe('an error status', () => {
+  it.each<readonly [number, ReturnType<typeof judgeStatus>]>([
+    [400, 'look'],
+    [413, 'look'],
+    [422, null],
+    [401, 'key-dead'],
+    [403, 'key-dead'],
+    [404, 'model-gone'],
+    [410, 'model-gone'],
+    [408, 'timeout'],
+    [429, 'rate-limit'],
+    [500, 'server-error'],
+    [503, 'server-error'],
+    [529, 'overloaded'],
+  ])('%i is %s', (status, trigger) => {
+    expect(judgeStatus(status)).toBe(trigger);
+  });
+
+  it.each<readonly [string, unknown, FallbackTrigger | null]>([
+    ['OpenAI, too long', { error: { message: "This model's maximum context length is 128000 tokens.", type: 'invalid_request_error', code: 'context_length_exceeded' } }, 'context-window'],
+    ['Anthropic, too long', { type: 'error', error: { type: 'invalid_request_error', message: 'prompt is too long: 210000 tokens > 200000 maximum' } }, 'context-window'],
+    ['Gemini, too long', { error: { code: 400, message: 'The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).', status: 'INVALID_ARGUMENT' } }, 'context-window'],
+    ['Azure, filtered', { error: { code: 'content_filter', message: 'The response was filtered', innererror: { code: 'ResponsibleAIPolicyViolation' } } }, 'content-filter'],
+    ['DeepSeek, no such model', { error: { message: 'Model Not Exist', type: 'invalid_request_error' } }, 'model-gone'],
+    ['the app’s own mistake', { error: { message: "Invalid value for 'temperature'", type: 'invalid_request_error', code: 'invalid_value' } }, null],
+    ['no error object', 'nonsense', null],
+  ])('400 of %s', (_who, body, trigger) => {
+    expect(judgeErrorBody(json(body))).toBe(trigger);
+  });
+});
+
+describe('a whole answer', () => {
+  it.each<readonly [string, ApiName, Buffer, FallbackTrigger | null]>([
+    ['text', 'openai-chat', chat({ content: 'Hello' }), null],
+    ['nothing', 'openai-chat', chat({ content: '' }), 'empty'],
+    ['white space', 'openai-chat', chat({ content: ' \n' }), 'empty'],
+    ['a tool call', 'openai-chat', chat({ content: null, tool_calls: [{ function: { name: 'f', arguments: '{"a":1}' } }] }, 'tool_calls'), null],
+    ['a broken tool call', 'openai-chat', chat({ content: null, tool_calls: [{ function: { name: 'f', arguments: '{"a":' } }] }, 'tool_calls'), 'bad-tool-call'],
+    ['a refusal', 'openai-chat', chat({ content: null, refusal: 'I cannot.' }), 'refusal'],
+    ['filtered', 'openai-chat', chat({ content: '' }, 'content_filter'), 'content-filter'],
+    ['cut off', 'openai-chat', chat({ content: 'Once upon' }, 'length'), 'length'],
+    ['no JSON at all', 'openai-chat', Buffer.from('<html>'), 'server-error'],
+    ['text', 'openai-completions', json({ choices: [{ text: 'Hi', finish_reason: 'stop' }] }), null],
+    ['text', 'openai-responses', json({ output: [{ type: 'message', content: [{ type: 'output_text', text: 'Hi' }] }] }), null],
+    ['a refusal', 'openai-responses', json({ output: [{ type: 'message', content: [{ type: 'refusal', refusal: 'No' }] }] }), 'refusal'],
+    ['cut off', 'openai-responses', json({ output: [{ type: 'message', content: [{ type: 'output_text', text: 'H' }] }], incomplete_details: { reason: 'max_output_tokens' } }), 'length'],
+    ['a broken call', 'openai-responses', json({ output: [{ type: 'function_call', arguments: '{' }] }), 'bad-tool-call'],
+    ['text', 'anthropic-messages', json({ content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn' }), null],
+    ['a tool call', 'anthropic-messages', json({ content: [{ type: 'tool_use', input: {} }], stop_reason: 'tool_use' }), null],
+    ['a refusal', 'anthropic-messages', json({ content: [], stop_reason: 'refusal' }), 'refusal'],
+    ['cut off', 'anthropic-messages', json({ content: [{ type: 'text', text: 'H' }], stop_reason: 'max_tokens' }), 'length'],
+    ['nothing', 'anthropic-messages', json({ content: [], stop_reason: 'end_turn' }), 'empty'],
+    ['text', 'gemini-generate', json({ candidates: [{ content: { parts: [{ text: 'Hi' }] }, finishReason: 'STOP' }] }), null],
+    ['a tool call', 'gemini-generate', json({ candidates: [{ content: { parts: [{ functionCall: { name: 'f' } }] } }] }), null],
+    ['filtered', 'gemini-generate', json({ candidates: [{ finishReason: 'SAFETY' }] }), 'content-filter'],
+    ['blocked', 'gemini-generate', json({ promptFeedback: { blockReason: 'PROHIBITED_CONTENT' } }), 'content-filter'],
+    ['thoughts alone', 'gemini-generate', json({ candidates: [{ content: { parts: [{ text: 'hm', thought: true }] }, finishReason: 'STOP' }] }), 'empty'],
+    ['another shape', 'openai-chat', json({ object: 'list' }), null],
+  ])('%s of %s', (_what, api, body, trigger) => {
+    expect(judgeAnswer(api, body, anything, all)).toBe(trigger);
+    expect(judgeAnswer(api, body, anything, new Set())).toBeNull();
+  });
+
+  it('is held to the JSON that was asked for', () => {
+    const schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'], additionalProperties: false };
+    const judge = (content: string, expects: Expectation) => judgeAnswer('openai-chat', chat({ content }), expects, all);
+    expect(judge('Sure! {"n":1}', { jsonOutput: 'object', schema: null })).toBe('invalid-json');
+    expect(judge('{"n":"x"}', { jsonOutput: 'object', schema: null })).toBeNull();
+    expect(judge('{"n":1}', { jsonOutput: 'schema', schema })).toBeNull();
+    expect(judge('{"n":"x"}', { jsonOutput: 'schema', schema })).toBe('invalid-json');
+    // A schema that nobody can compile judges nothing.
+    expect(judge('{"n":"x"}', { jsonOutput: 'schema', schema: { type: 'nonsense' } })).toBeNull();
+  });
+});
+
+it('finds the schema where each API has it', () => {
+  const schema = { type: 'object' };
+  expect(requestedSchema('openai-chat', json({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }))).toEqual(schema);
+  expect(requestedSchema('openai-responses', json({ text: { format: { type: 'json_schema', schema } } }))).toEqual(schema);
+  expect(requestedSchema('gemini-generate', json({ generationConfig: { responseJsonSchema: schema } }))).toEqual(schema);
+  expect(requestedSchema('anthropic-messages', json({ output_config: { format: { type: 'json_schema', schema } } }))).toEqual(schema);
+  expect(requestedSchema('openai-chat', json({}))).toBeNull();
+  expect(requestedSchema('openai-chat', Buffer.from('{'))).toBeNull();
+});
+
+it('knows an error when a stream begins with one', () => {
+  expect(isErrorEvent('{"error":{"message":"overloaded"}}')).toBe(true);
+  expect(isErrorEvent('{"type":"error","error":{"type":"overloaded_error"}}')).toBe(true);
+  expect(isErrorEvent('{"type":"response.failed","response":{}}')).toBe(true);
+  expect(isErrorEvent('{"choices":[],"error":null}')).toBe(false);
+  expect(isErrorEvent('[DONE]')).toBe(false);
+});

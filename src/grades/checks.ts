@@ -1,0 +1,137 @@
+import { renderAnswer } from '../apis/common/replay.ts';
+import type { ApiName, Exchange, Usage } from '../apis/types.ts';
+import { limits } from '../lib/limits.ts';
+import type { FallbackTrigger } from '../policy/types.ts';
+import { viewAnswer, type AnswerView } from '../apis/common/answer-view.ts';
+import { requestedSchema } from '../apis/common/json-schema.ts';
+import { judgeAnswer, type Expectation } from './check-answer.ts';
+
+/** What can be wrong with an answer by its form. Closed list. */
+export type CheckFault = 'refusal' | 'content-filter' | 'length' | 'empty' | 'bad-tool-call' | 'invalid-json';
+
+/** What the checks of an answer came to. */
+export interface QualityCheck {
+  /** 1: nothing is wrong; 0: something is. */
+  readonly score: number;
+  readonly fault: CheckFault | null;
+  /** `whole`: the answer's text was looked into; `ending`: only how it ended. */
+  readonly depth: 'whole' | 'ending';
+}
+
+/** An app that allows fewer output tokens than this means to cut the answer off. */
+const cutOnPurpose = 256;
+
+const watched: ReadonlySet<FallbackTrigger> = new Set(['content-filter', 'refusal', 'length', 'empty', 'bad-tool-call', 'invalid-json']);
+
+const endings: Readonly<Record<string, CheckFault>> = {
+  length: 'length',
+  max_tokens: 'length',
+  model_context_window_exceeded: 'length',
+  incomplete: 'length',
+  refusal: 'refusal',
+  content_filter: 'content-filter',
+  safety: 'content-filter',
+  recitation: 'content-filter',
+  blocklist: 'content-filter',
+  prohibited_content: 'content-filter',
+  spii: 'content-filter',
+};
+
+/** What is wrong by the reason with which an answer ended. */
+export function checkEnding(finishReason: string | null, maxOutputTokens: number | null): QualityCheck {
+  const fault = endings[finishReason?.toLowerCase() ?? ''] ?? null;
+  const meant = fault === 'length' && maxOutputTokens !== null && maxOutputTokens < cutOnPurpose;
+  return result(meant ? null : fault, 'ending');
+}
+
+/** The room that all copies of answers take together. */
+let held = 0;
+
+/** Keeps a copy of one answer, bounded, to look into it when it is whole. */
+export class AnswerCopy {
+  readonly #api: ApiName;
+  readonly #expects: Expectation;
+  readonly #maxOutputTokens: number | null;
+  #chunks: Buffer[] | null = [];
+  #bytes = 0;
+  #events = false;
+
+  /** Reads the schema out of the request where there is one: that parses its body. */
+  constructor(exchange: Pick<Exchange, 'api' | 'jsonOutput' | 'maxOutputTokens'>, body: Buffer) {
+    this.#api = exchange.api;
+    this.#maxOutputTokens = exchange.maxOutputTokens;
+    this.#expects = { jsonOutput: exchange.jsonOutput, schema: exchange.jsonOutput === 'schema' && body.length <= limits.gradedAnswerBytes ? requestedSchema(exchange.api, body) : null };
+  }
+
+  head(status: number, contentType: string, contentEncoding: string): void {
+    this.#events = contentType.startsWith('text/event-stream');
+    if (status !== 200 || (contentEncoding !== '' && contentEncoding !== 'identity')) this.drop();
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#chunks === null) return;
+    if (this.#bytes + bytes.length > limits.gradedAnswerBytes || held + bytes.length > limits.gradedAnswersBytes) {
+      this.drop();
+      return;
+    }
+    this.#bytes += bytes.length;
+    held += bytes.length;
+    this.#chunks.push(Buffer.from(bytes));
+  }
+
+  /** To be called once when the exchange is over. Null: there is nothing whole to look into. */
+  take(usage: Usage | null): WholeAnswer | null {
+    const chunks = this.#chunks;
+    this.drop();
+    if (chunks === null || chunks.length === 0) return null;
+    const copied = Buffer.concat(chunks);
+    const body = this.#events ? fromStream(this.#api, copied, usage) : copied;
+    return body === null ? null : { api: this.#api, body, expects: this.#expects, maxOutputTokens: this.#maxOutputTokens };
+  }
+
+  drop(): void {
+    held -= this.#bytes;
+    this.#bytes = 0;
+    this.#chunks = null;
+  }
+}
+
+export interface WholeAnswer {
+  readonly api: ApiName;
+  /** One JSON object, as the API answers without streaming. */
+  readonly body: Buffer;
+  readonly expects: Expectation;
+  readonly maxOutputTokens: number | null;
+}
+
+/** What is wrong with a whole answer. Null: it cannot be read. */
+export function checkWhole(answer: WholeAnswer): QualityCheck | null {
+  if (viewOf(answer) === null) return null;
+  const fault = judgeAnswer(answer.api, answer.body, answer.expects, watched) as CheckFault | null;
+  const meant = fault === 'length' && answer.maxOutputTokens !== null && answer.maxOutputTokens < cutOnPurpose;
+  return result(meant ? null : fault, 'whole');
+}
+
+/** The text of a whole answer and what it calls; null: it cannot be read. */
+export function viewOf({ api, body }: Pick<WholeAnswer, 'api' | 'body'>): AnswerView | null {
+  try {
+    return viewAnswer(api, JSON.parse(body.toString('utf8')));
+  } catch {
+    return null;
+  }
+}
+
+function result(fault: CheckFault | null, depth: QualityCheck['depth']): QualityCheck {
+  return { score: fault === null ? 1 : 0, fault, depth };
+}
+
+/** Tokens that nobody counted: only the text is wanted. */
+const anyUsage: Usage = {
+  convention: { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' },
+  input: 0, cachedRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0, totalInput: 0, totalOutput: 0, raw: '{}',
+};
+
+/** The answer that a stream spells; null when it cannot be put together. */
+function fromStream(api: ApiName, body: Buffer, usage: Usage | null): Buffer | null {
+  return renderAnswer({ api, form: 'sse', body, usage: usage ?? anyUsage }, { form: 'json', includeUsage: true })?.body ?? null;
+}

@@ -1,0 +1,19 @@
+import type { Operation } from '../apis/types.ts';
+import type { ExchangeRecord } from './types.ts';
+
+/** Names of OpenTelemetry's semantic conventions for generative AI. */
+const operationNames: Readonly<Record<Operation, string>> = { generate: 'chat', embed: 'embeddings', count: 'count_tokens', other: 'other' };
+
+const providerNames: Readonly<Record<string, string>> = { google: 'gcp.gemini', azure: 'azure.ai.openai', bedrock: 'aws.bedrock', mistral: 'mistral_ai' };
+
+/** `gen_ai.operation.name` of an exchange. */
+export function operationOf({ api, operation }: Pick<ExchangeRecord, 'api' | 'operation'>): string {
+  if (api === 'gemini-generate' && operation === 'generate') return 'generate_content';
+  if (api === 'openai-completions') return 'text_completion';
+  return operationNames[operation];
+}
+
+/** `gen_ai.provider.name` of a provider of the policy: the convention's name where it has one, else its own. */
+export function providerNameOf(provider: string): string {
+  return providerNames[provider] ?? provider;
+}

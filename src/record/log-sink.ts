@@ -1,0 +1,126 @@
+import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
+import type { GradeSink } from '../grades/types.ts';
+import { BatchedLines } from './batched.ts';
+import { recordJson } from './record-json.ts';
+import { Repeats } from './repeats.ts';
+import type { ExchangeRecord, RecordSink } from './types.ts';
+
+export interface LogOptions {
+  /** pino's levels, or `silent`. */
+  readonly level: string;
+  /** File to append to, or `-` for stdout. */
+  readonly path: string;
+}
+
+export interface LogOutput {
+  readonly logger: Logger;
+  /** Where the logger writes its lines. */
+  readonly destination: DestinationStream;
+  /** Writes out what is buffered; call it before the process ends. */
+  flush(): void;
+}
+
+/** Longest time that a batch of lines waits for others, in ms. */
+const flushMs = 100;
+
+/** A logger whose writes never block: lines are gathered and written in the background. */
+export function openLog(options: LogOptions): LogOutput {
+  const file = pino.destination({
+    dest: options.path === '-' ? 1 : options.path,
+    sync: false,
+    mkdir: true,
+    // Lines beyond this many bytes of backlog are dropped: a full disk must not fill the memory.
+    maxLength: 64 * 1024 * 1024,
+    // More than a batch, so that what is handed on to be flushed is not on its way already.
+    minLength: 256 * 1024,
+    maxWrite: 512 * 1024,
+    periodicFlush: flushMs,
+  });
+  const destination = new BatchedLines(file);
+  const logger = createLogger(options.level, destination);
+  return {
+    logger,
+    destination,
+    flush: () => {
+      try {
+        file.flushSync();
+        destination.flush();
+        file.flushSync();
+      } catch {
+        // Not open yet, or gone: there is nowhere left to write to.
+      }
+    },
+  };
+}
+
+/** Levels that a log may have, from the most to the least that is said. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** pino's number of `warn`: from there on a message that comes again and again is held back. */
+const warn = 40;
+
+/** The process's JSON lines: level names, ISO time, no host and process id. Its `level` may be set at any time. */
+export function createLogger(level: string, destination: DestinationStream): Logger {
+  const repeats = new Repeats();
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: errorFields },
+      hooks: {
+        logMethod(args, method, number) {
+          const message: unknown = args[1];
+          if (number < warn || typeof message !== 'string') {
+            method.apply(this, args);
+            return;
+          }
+          const held = repeats.held(message, Date.now());
+          if (held === null) return;
+          if (held > 0) args[0] = { ...(args[0] as object), held };
+          method.apply(this, args);
+        },
+      },
+    },
+    destination,
+  );
+}
+
+/** An error's fields. What a parser says quotes what it parsed, which may be a prompt: of that only the place is kept. */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof SyntaxError)) return error instanceof Error ? stdSerializers.err(error) : error;
+  return { type: error.name, stack: (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line)).join('\n') };
+}
+
+/**
+ * One JSON line per record, `msg` is `exchange`, the record under `record`. A record holds no key, and of a prompt only
+ * what the policy allowed when it was captured. Of exchanges that went well only `share` (0 to 1) is written; below 1 it stands in
+ * the line, too.
+ */
+export function logSink({ logger, destination }: Pick<LogOutput, 'logger' | 'destination'>, share = 1): RecordSink {
+  const most = share * 0x1_0000_0000;
+  const tail = share < 1 ? `,"share":${share},"msg":"exchange"}\n` : ',"msg":"exchange"}\n';
+  return {
+    record(record: ExchangeRecord): void {
+      // The id's own random end decides, so that the same exchanges are picked wherever this is asked.
+      if (share < 1 && record.outcome === 'complete' && Number.parseInt(record.id.slice(-8), 16) >= most) return;
+      if (!logger.isLevelEnabled('info')) return;
+      try {
+        // The logger's own line, around JSON that is there already.
+        destination.write(`{"level":"info"${pino.stdTimeFunctions.isoTime()},"record":${recordJson(record)}${tail}`);
+      } catch {
+        // The log may fail (closed, full); the request it tells of must not.
+      }
+    },
+  };
+}
+
+/** Grades as log lines, but for those that are in the record anyway. */
+export function gradeLog(logger: Logger): GradeSink {
+  return {
+    observe(grade): void {
+      if (grade.source !== 'checks') logger.info({ grade }, 'grade');
+    },
+  };
+}

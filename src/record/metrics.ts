@@ -1,0 +1,442 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { BudgetFigures } from '../budgets/view.ts';
+import { limits } from '../lib/limits.ts';
+import type { PassReason } from '../apis/types.ts';
+import type { UsageMode } from '../extproc/types.ts';
+import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
+import type { AnswerSource } from '../exchange/logged.ts';
+import type { LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { TargetState } from '../route/cooldowns.ts';
+import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
+import { BoundedLabels, none, other } from './labels.ts';
+import { metricTable, type MetricSpec } from './metric-table.ts';
+import { count, Tally, type TallyCell } from './tally.ts';
+import type { AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
+
+export interface MetricsOptions {
+  /** Sluice's version. */
+  readonly version: string;
+  readonly policy: () => PolicyGeneration;
+  /** Whether the newest edit of the policy is refused. */
+  readonly refused: () => boolean;
+}
+
+/** Counted since the start; `waiting` is now. */
+export interface LedgerFigures {
+  readonly written: number;
+  readonly dropped: number;
+  readonly failures: number;
+  readonly waiting: number;
+}
+
+/** Counted elsewhere. */
+const mirrored: ReadonlySet<string> = new Set([metricTable.spans.name, metricTable.ledgerRecords.name, metricTable.ledgerFailures.name]);
+
+const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
+
+/** The children of one model and provider, bound once. */
+interface ModelSeries {
+  readonly cost: TallyCell;
+  readonly input: TallyCell;
+  readonly output: TallyCell;
+  readonly cached: TallyCell;
+  readonly cacheWrite: TallyCell;
+  readonly reasoning: TallyCell;
+  readonly latency: Histogram.Internal<string>;
+  readonly firstToken: Histogram.Internal<string>;
+}
+
+/** The children of one requested model. */
+interface BaselineSeries {
+  readonly baseline: TallyCell;
+  readonly savings: TallyCell;
+  readonly extra: TallyCell;
+}
+
+/** Why an attempt failed by its provider's doing; null: it did not, or nobody knows. `asked`: whose key the app sent along. */
+function attemptFailure({ reason, status, outcome, target }: AttemptRecord, asked: string | null): string | null {
+  if (reason !== null) return reason;
+  if (status === 429) return 'rate-limit';
+  if (status !== null && status >= 500) return 'server-error';
+  if ((status === 401 || status === 403) && target.provider !== asked) return 'key-dead';
+  return outcome === 'cut' ? 'cut' : null;
+}
+
+/** All of Sluice's Prometheus metrics in a registry of their own. No method throws for what a request holds. */
+export class Metrics implements RecordSink, GradeSink {
+  readonly registry = new Registry();
+  readonly #labels: BoundedLabels;
+  readonly #tallies = new Map<MetricSpec, Tally>();
+  readonly #latency = this.#histogram(metricTable.latency);
+  readonly #firstToken = this.#histogram(metricTable.firstToken);
+  readonly #age = this.#histogram(metricTable.cacheAge);
+  readonly #overhead = this.#histogram(metricTable.overhead);
+  readonly #genAi = new GenAiMetrics(this.registry);
+  readonly #modelSeries = new Map<string, ModelSeries>();
+  readonly #baselineSeries = new Map<string, BaselineSeries>();
+  /** Series of all tallies together. */
+  #series = 0;
+  #pending: () => number = () => 0;
+  #ledger: () => LedgerFigures = () => noLedger;
+  #cooling: () => readonly { readonly target: TargetRef; readonly state: TargetState }[] = () => [];
+  #spans: () => { readonly exported: number; readonly dropped: number } = () => ({ exported: 0, dropped: 0 });
+
+  constructor(options: MetricsOptions) {
+    this.#labels = new BoundedLabels(options.policy);
+    for (const spec of Object.values(metricTable)) {
+      if (spec.type === 'counter' && !mirrored.has(spec.name)) this.#tallies.set(spec, new Tally(spec, this.registry));
+    }
+    this.#gauge(metricTable.pending, () => this.#pending());
+    this.#gauge(metricTable.ledgerWaiting, () => this.#ledger().waiting);
+    this.#mirror(metricTable.ledgerRecords, (counter) => {
+      counter.inc({ result: 'written' }, this.#ledger().written);
+      counter.inc({ result: 'dropped' }, this.#ledger().dropped);
+    });
+    this.#mirror(metricTable.spans, (counter) => {
+      counter.inc({ result: 'exported' }, this.#spans().exported);
+      counter.inc({ result: 'dropped' }, this.#spans().dropped);
+    });
+    this.#mirror(metricTable.ledgerFailures, (counter) => counter.inc(this.#ledger().failures));
+    this.#gauge(metricTable.policyGeneration, () => options.policy().number);
+    this.#gauge(metricTable.policyLoaded, () => options.policy().loadedAt / 1000);
+    this.#gauge(metricTable.policyRefused, () => (options.refused() ? 1 : 0));
+    this.#labelled(metricTable.cooling, (gauge) => {
+      for (const { target, state } of this.#cooling()) gauge.labels(this.#labels.provider(target.provider), this.#labels.target(target.provider, target.model)).set(state === 'cooling' ? 1 : 0.5);
+    });
+    this.#info(metricTable.catalog, () => [options.policy().catalog.version, options.policy().catalog.date]);
+    this.#info(metricTable.build, () => [options.version, process.version]);
+  }
+
+  /** Where the number of pending exchanges is read at each scrape. */
+  watchPending(pending: () => number): void {
+    this.#pending = pending;
+  }
+
+  /** The policy's ConfigMaps, read at each scrape. */
+  watchPolicySources(source: Pick<LivePolicyStore, 'sources'>): void {
+    this.#labelled(metricTable.policyConfigMaps, (gauge) => {
+      const states = source.sources().map(({ state }) => state);
+      for (const state of ['in-force', 'last-good', 'left-out'] as const) gauge.labels(state).set(states.filter((each) => each === state).length);
+    });
+  }
+
+  /** Whether the policy's source answers. */
+  watchPolicyConnection(connected: () => boolean): void {
+    this.#gauge(metricTable.policyConnected, () => (connected() ? 1 : 0));
+  }
+
+  /** Where the ledger's counts are read at each scrape. */
+  watchLedger(figures: () => LedgerFigures): void {
+    this.#ledger = figures;
+  }
+
+  /** Where resting targets are read at each scrape. */
+  watchCooldowns(states: () => readonly { readonly target: TargetRef; readonly state: TargetState }[]): void {
+    this.#cooling = states;
+  }
+
+  /** Where the counts of spans are read at each scrape. */
+  watchSpans(counts: () => { readonly exported: number; readonly dropped: number }): void {
+    this.#spans = counts;
+  }
+
+  /** `experiment` and `result` must come from closed lists: the policy's, and the caller's. */
+  shadowed(experiment: string, result: string): void {
+    this.#inc(metricTable.shadows, [experiment, result]);
+  }
+
+  /** `event` and `cause` must come from closed lists of the caller's. */
+  rolloutEvent(event: string, cause: string | null): void {
+    this.#inc(metricTable.rolloutEvents, [event, cause ?? none]);
+  }
+
+  /** Where the new policy's share and the evidence of running comparisons (0 to 1, 1: an alarm) are read at each scrape. */
+  watchTrials(share: () => number, evidence: () => readonly { readonly experiment: string; readonly metric: string; readonly level: number }[]): void {
+    this.#gauge(metricTable.rolloutShare, share);
+    this.#labelled(metricTable.experimentEvidence, (gauge) => {
+      for (const { experiment, metric, level } of evidence()) gauge.labels(experiment, metric).set(level);
+    });
+  }
+
+  /** Where the number of remembered conversations is read at each scrape. */
+  watchSessions(size: () => number): void {
+    this.#gauge(metricTable.sessions, size);
+  }
+
+  observe({ score, source }: Grade, { tier, provider, model, requestedModel }: GradedDecision): void {
+    const labels = [source, tier, this.#labels.model(provider, model, model !== requestedModel)];
+    this.#inc(metricTable.grades, labels);
+    this.#inc(metricTable.gradeScores, labels, score);
+  }
+
+  /** Both must come from closed lists of the caller's. */
+  feedback(source: string, result: string): void {
+    this.#inc(metricTable.feedback, [source, result]);
+  }
+
+  /** `result` must come from a closed list of the caller's. */
+  judged(result: string, usd: number | null): void {
+    this.#inc(metricTable.judged, [result]);
+    if (usd !== null) this.#inc(metricTable.judgeCost, [], usd);
+  }
+
+  /** By what an answer will be read, of an Envoy that tells of answers in this way. */
+  answerSource(envoy: UsageMode, source: AnswerSource): void {
+    this.#inc(metricTable.answerSources, [envoy, source]);
+  }
+
+  passthrough(reason: PassReason): void {
+    this.#inc(metricTable.passthrough, [reason]);
+  }
+
+  /** `reason` must come from a closed list of the caller's. */
+  failOpen(reason: string): void {
+    this.#inc(metricTable.failOpen, [reason]);
+  }
+
+  /** `kind` must come from a closed list of the caller's. */
+  protocolEvent(kind: string): void {
+    this.#inc(metricTable.protocolEvents, [kind]);
+  }
+
+  /** `result` must come from a closed list of the caller's. */
+  cacheStore(result: string): void {
+    this.#inc(metricTable.cacheStores, [result]);
+  }
+
+  /** `kind` must come from a closed list of the caller's. */
+  cacheBackendProblem(kind: string): void {
+    this.#inc(metricTable.cacheBackendProblems, [kind]);
+  }
+
+  /** `budget` is the policy's. */
+  budgetAction(budget: string, action: string): void {
+    this.#inc(metricTable.budgetActions, [budget, action]);
+  }
+
+  /** `budget` is the policy's. */
+  budgetMessage(budget: string, result: string): void {
+    this.#inc(metricTable.budgetMessages, [budget, result]);
+  }
+
+  /** `kind` must come from a closed list of the caller's. */
+  budgetBackendProblem(kind: string): void {
+    this.#inc(metricTable.budgetBackendProblems, [kind]);
+  }
+
+  /** Where budgets are read at each scrape. */
+  watchBudgets(figures: () => readonly BudgetFigures[]): void {
+    const columns: readonly (readonly [MetricSpec, (figure: BudgetFigures) => number])[] = [
+      [metricTable.budgetLimit, ({ limitUsd }) => limitUsd],
+      [metricTable.budgetSpent, ({ spentUsd }) => spentUsd],
+      [metricTable.budgetUsed, ({ used }) => used],
+      [metricTable.budgetElapsed, ({ elapsed }) => elapsed],
+      [metricTable.budgetCounters, ({ counters }) => counters],
+    ];
+    for (const [spec, read] of columns) {
+      this.#labelled(spec, (gauge) => {
+        for (const figure of figures()) gauge.labels(figure.budget).set(read(figure));
+      });
+    }
+  }
+
+  /** Cool-downs could not be told to, or asked of, other replicas. */
+  cooldownSharingProblem(): void {
+    this.#inc(metricTable.cooldownSharingProblems, []);
+  }
+
+  /** Where the cache's state is read at each scrape. */
+  watchCache(stats: () => { readonly entries: number; readonly bytes: number; readonly evictions: number; readonly waiting: number; readonly redis: string }): void {
+    this.#gauge(metricTable.cacheEntries, () => stats().entries);
+    this.#gauge(metricTable.cacheBytes, () => stats().bytes);
+    this.#gauge(metricTable.cacheEvictions, () => stats().evictions);
+    this.#gauge(metricTable.cacheBackendUp, () => (stats().redis === 'up' ? 1 : 0));
+    this.#gauge(metricTable.cacheWaiting, () => stats().waiting);
+  }
+
+  record(record: ExchangeRecord): void {
+    const { decision, timing } = record;
+    const answeredBy = record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider;
+    const servedBy = this.#labels.provider(answeredBy);
+    const model = this.#labels.model(answeredBy, record.servedModel, record.servedModel !== record.requestedModel);
+    const requested = this.#labels.model(record.provider, record.requestedModel, false);
+    const tier = decision?.tier ?? record.cacheEntry?.tier ?? none;
+    const reason = decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : none);
+
+    this.#inc(metricTable.requests, [model, servedBy, record.api ?? none, tier, reason, record.cacheEntry === null ? 'false' : 'true', record.outcome]);
+    if (decision !== null) this.#inc(metricTable.routes, [tier, reason, requested, model]);
+    this.#chain(record, tier);
+    if (record.arm !== null) for (const label of record.arm.split(',')) this.#inc(metricTable.experiments, [label.slice(0, label.lastIndexOf(':')), label.slice(label.lastIndexOf(':') + 1), record.outcome]);
+    if (decision?.session !== undefined) this.#inc(metricTable.sessionTurns, [decision.session.keptForCache ? 'kept-for-cache' : decision.session.raised ? 'raised' : 'none']);
+    this.#attempts(record, tier);
+    const workspace = this.#labels.workspace(record.workspace);
+    this.#inc(metricTable.workspaceRequests, [workspace]);
+    this.#overhead.observe(timing.overheadMs / 1000);
+
+    if (record.cache !== 'off') this.#inc(metricTable.cache, [record.cache]);
+    const series = this.#seriesOf(model, servedBy);
+    if (record.cacheEntry !== null) this.#cached(record, record.cacheEntry);
+    else this.#answered(record, series);
+    this.#genAi.record(record, (at) => this.#attemptLabels(record, at));
+    if (record.cost.known) {
+      count(series.cost, record.cost.usd);
+      this.#inc(metricTable.workspaceCost, [workspace], record.cost.usd);
+    } else {
+      this.#inc(metricTable.costUnknown, [record.cost.reason]);
+    }
+    if (record.savings.known && record.baseline.known) {
+      const baseline = this.#baselineOf(requested, this.#labels.provider(record.provider));
+      count(baseline.baseline, record.baseline.usd);
+      if (record.savings.usd > 0) count(baseline.savings, record.savings.usd);
+      if (record.savings.usd < 0) count(baseline.extra, -record.savings.usd);
+    }
+  }
+
+  /** What was asked for may be invented, in a chain too; all else the policy names. */
+  #attemptLabels({ attempts, requestedModel }: ExchangeRecord, at: number): AttemptLabels {
+    const { provider = null, model = null } = attempts[at]?.target ?? {};
+    return { provider: this.#labels.provider(provider), model: this.#labels.model(provider, model, model !== requestedModel) };
+  }
+
+  /** What a model answered. */
+  #answered({ timing, usage, usageUnknown }: ExchangeRecord, series: ModelSeries): void {
+    if (timing.totalMs !== null) series.latency.observe(timing.totalMs / 1000);
+    if (timing.firstTokenMs !== null) series.firstToken.observe(timing.firstTokenMs / 1000);
+    if (usage === null) {
+      this.#inc(metricTable.usageUnknown, [usageUnknown ?? 'not-observed']);
+    } else {
+      count(series.input, usage.totalInput);
+      count(series.output, usage.totalOutput);
+      if (usage.cachedRead > 0) count(series.cached, usage.cachedRead);
+      if (usage.cacheWrite5m + usage.cacheWrite1h > 0) count(series.cacheWrite, usage.cacheWrite5m + usage.cacheWrite1h);
+      if (usage.reasoning > 0) count(series.reasoning, usage.reasoning);
+    }
+  }
+
+  /** What the cache answered: no model took time or tokens for it. */
+  #cached(record: ExchangeRecord, entry: CacheEntryFacts): void {
+    this.#age.observe(entry.ageSeconds);
+    if (entry.savedMs !== null) this.#inc(metricTable.cacheSavedSeconds, [], entry.savedMs / 1_000);
+    if (record.savings.known && record.savings.usd > 0) this.#inc(metricTable.cacheSavedCost, [], record.savings.usd);
+  }
+
+  /** Who was asked, and who failed by their own doing. What was not observed is neither. */
+  #attempts(record: ExchangeRecord, tier: string): void {
+    const { attempts } = record;
+    if (attempts.length > 1) this.#inc(metricTable.retried, [tier]);
+    for (const attempt of attempts) {
+      const provider = this.#labels.provider(attempt.target.provider);
+      const reason = attemptFailure(attempt, record.provider);
+      this.#inc(metricTable.attempts, [provider]);
+      if (reason === null) continue;
+      this.#inc(metricTable.attemptFailures, [provider, reason]);
+      if (attempt === attempts.at(-1)) this.#inc(metricTable.unanswered, [tier]);
+    }
+  }
+
+  #chain(record: ExchangeRecord, tier: string): void {
+    const { attempts, decision } = record;
+    if (attempts.length === 0 || decision === null || decision.chain.length < 2) return;
+    const name = (at: number): string => this.#attemptLabels(record, at).model;
+    for (let at = 0; at + 1 < attempts.length; at++) this.#inc(metricTable.fallbacks, [name(at), name(at + 1), attempts[at]?.reason ?? none]);
+    const last = attempts.at(-1);
+    // Without a reason it was answered, or refused for the app's own mistake.
+    if (attempts.length === decision.chain.length && last !== undefined && (last.reason !== null || (last.status ?? 0) >= 500 || last.status === 429)) {
+      this.#inc(metricTable.fallbackExhausted, [tier, last.reason ?? (last.status === 429 ? 'rate-limit' : 'server-error')]);
+    }
+  }
+
+  #seriesOf(model: string, provider: string): ModelSeries {
+    const key = `${provider} ${model}`;
+    let series = this.#modelSeries.get(key);
+    if (series === undefined) {
+      series = {
+        cost: this.#tally(metricTable.cost).begin([model, provider]),
+        input: this.#tally(metricTable.inputTokens).begin([model]),
+        output: this.#tally(metricTable.outputTokens).begin([model]),
+        cached: this.#tally(metricTable.cachedTokens).begin([model]),
+        cacheWrite: this.#tally(metricTable.cacheWriteTokens).begin([model]),
+        reasoning: this.#tally(metricTable.reasoningTokens).begin([model]),
+        latency: this.#latency.labels(model, provider),
+        firstToken: this.#firstToken.labels(model, provider),
+      };
+      this.#modelSeries.set(key, series);
+    }
+    return series;
+  }
+
+  #baselineOf(model: string, provider: string): BaselineSeries {
+    const key = `${provider} ${model}`;
+    let series = this.#baselineSeries.get(key);
+    if (series === undefined) {
+      series = {
+        baseline: this.#tally(metricTable.baselineCost).begin([model, provider]),
+        savings: this.#tally(metricTable.savings).begin([model, provider]),
+        extra: this.#tally(metricTable.extraCost).begin([model, provider]),
+      };
+      // Both exist from the start: in PromQL a sum minus a series that is not there is nothing at all.
+      count(series.savings, 0);
+      count(series.extra, 0);
+      this.#baselineSeries.set(key, series);
+    }
+    return series;
+  }
+
+  /** Every value comes from a bounded list, but their product may be large: beyond the bound a combination is all `other`. */
+  #inc(spec: MetricSpec, values: readonly string[], by = 1): void {
+    const tally = this.#tally(spec);
+    let cell = tally.find(values);
+    if (cell === undefined) {
+      const bounded = this.#series < limits.metricSeries;
+      cell = tally.begin(bounded ? values : values.map(() => other));
+      if (bounded) this.#series++;
+    }
+    count(cell, by);
+  }
+
+  #tally(spec: MetricSpec): Tally {
+    const tally = this.#tallies.get(spec);
+    if (tally === undefined) throw new Error(`${spec.name} is not a counter of the metric table`);
+    return tally;
+  }
+
+  #histogram(spec: MetricSpec): Histogram {
+    return new Histogram({ name: spec.name, help: spec.help, labelNames: [...spec.labels], buckets: [...(spec.buckets ?? [])], registers: [this.registry] });
+  }
+
+  #gauge(spec: MetricSpec, read: () => number): void {
+    const gauge: Gauge = new Gauge({ name: spec.name, help: spec.help, registers: [this.registry], collect: () => gauge.set(read()) });
+  }
+
+  /** A counter that is counted elsewhere and copied at each scrape. */
+  #mirror(spec: MetricSpec, copy: (counter: Counter) => void): void {
+    const counter: Counter = new Counter({
+      name: spec.name,
+      help: spec.help,
+      labelNames: [...spec.labels],
+      registers: [this.registry],
+      collect: () => {
+        counter.reset();
+        copy(counter);
+      },
+    });
+  }
+
+  /** A gauge whose series are made anew at each scrape. */
+  #labelled(spec: MetricSpec, fill: (gauge: Gauge) => void): void {
+    const gauge: Gauge = new Gauge({
+      name: spec.name,
+      help: spec.help,
+      labelNames: [...spec.labels],
+      registers: [this.registry],
+      collect: () => {
+        gauge.reset();
+        fill(gauge);
+      },
+    });
+  }
+
+  #info(spec: MetricSpec, read: () => readonly string[]): void {
+    this.#labelled(spec, (gauge) => gauge.labels(...read()).set(1));
+  }
+}

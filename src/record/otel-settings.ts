@@ -1,0 +1,28 @@
+import { SluiceError } from '../lib/errors.ts';
+
+/**
+ * Whether the environment asks for spans, by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT or
+ * OTEL_EXPORTER_OTLP_TRACES_ENDPOINT. They also say protocol, headers, time-outs, certificates and resource.
+ */
+export function spansAskedFor(env: NodeJS.ProcessEnv): boolean {
+  if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return false;
+  return [env['OTEL_EXPORTER_OTLP_ENDPOINT'], env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']].some((value) => value !== undefined && value !== '');
+}
+
+/** Share of the traces that begin here, 0 to 1, from OTEL_TRACES_SAMPLER and its argument. Throws SluiceError SLUICE_OTEL_SETTING. */
+export function samplingRatio(env: NodeJS.ProcessEnv): number {
+  const sampler = env['OTEL_TRACES_SAMPLER'] ?? 'parentbased_always_on';
+  switch (sampler) {
+    case 'parentbased_always_on':
+      return 1;
+    case 'parentbased_always_off':
+      return 0;
+    case 'parentbased_traceidratio': {
+      const ratio = Number(env['OTEL_TRACES_SAMPLER_ARG'] ?? '1');
+      if (ratio >= 0 && ratio <= 1) return ratio;
+      throw new SluiceError('SLUICE_OTEL_SETTING', `${env['OTEL_TRACES_SAMPLER_ARG']!} is no number from 0 to 1.`, { where: 'OTEL_TRACES_SAMPLER_ARG' });
+    }
+    default:
+      throw new SluiceError('SLUICE_OTEL_SETTING', `${sampler} is none of parentbased_always_on, parentbased_always_off, parentbased_traceidratio.`, { where: 'OTEL_TRACES_SAMPLER' });
+  }
+}

@@ -1,0 +1,84 @@
+import { limits } from '../lib/limits.ts';
+import type { Cost } from '../catalog/types.ts';
+import { Newest } from '../lib/newest.ts';
+import { figuresOf, type RecentFigures } from './recent-figures.ts';
+import type { ExchangeRecord, RecordSink } from './types.ts';
+
+export interface RecentFilter {
+  /** Newest first, at most this many. */
+  readonly limit: number;
+  readonly workspace?: string | undefined;
+  /** Matches the requested or the served model. */
+  readonly model?: string | undefined;
+}
+
+/** Sum of known US dollars beside the number of exchanges that it does and does not hold. */
+export interface DollarTotal {
+  usd: number;
+  known: number;
+  unknown: number;
+}
+
+/** Since the process started. */
+export interface SavingsTotals {
+  readonly since: string;
+  readonly exchanges: number;
+  readonly cost: Readonly<DollarTotal>;
+  readonly baseline: Readonly<DollarTotal>;
+  readonly savings: Readonly<DollarTotal>;
+}
+
+/** The last records, in memory, and the running totals. */
+export class RecentRecords implements RecordSink {
+  readonly #since = new Date().toISOString();
+  readonly #byId: Newest<ExchangeRecord>;
+  #exchanges = 0;
+  readonly #cost: DollarTotal = { usd: 0, known: 0, unknown: 0 };
+  readonly #baseline: DollarTotal = { usd: 0, known: 0, unknown: 0 };
+  readonly #savings: DollarTotal = { usd: 0, known: 0, unknown: 0 };
+
+  constructor(max: number = limits.recentDecisions) {
+    this.#byId = new Newest(max);
+  }
+
+  record(record: ExchangeRecord): void {
+    this.#byId.set(record.id, record);
+    this.#exchanges++;
+    add(this.#cost, record.cost);
+    add(this.#baseline, record.baseline);
+    add(this.#savings, record.savings);
+  }
+
+  get(id: string): ExchangeRecord | null {
+    return this.#byId.get(id) ?? null;
+  }
+
+  list(filter: RecentFilter): ExchangeRecord[] {
+    const found: ExchangeRecord[] = [];
+    for (const record of [...this.#byId.values()].reverse()) {
+      if (found.length >= filter.limit) break;
+      if (filter.workspace !== undefined && record.workspace !== filter.workspace) continue;
+      if (filter.model !== undefined && record.requestedModel !== filter.model && record.servedModel !== filter.model) continue;
+      found.push(record);
+    }
+    return found;
+  }
+
+  /** Figures of the records that are held. */
+  figures(): RecentFigures {
+    return figuresOf([...this.#byId.values()]);
+  }
+
+  totals(): SavingsTotals {
+    return { since: this.#since, exchanges: this.#exchanges, cost: { ...this.#cost }, baseline: { ...this.#baseline }, savings: { ...this.#savings } };
+  }
+}
+
+function add(total: DollarTotal, cost: Cost): void {
+  if (cost.known) {
+    total.usd += cost.usd;
+    total.known++;
+  } else {
+    total.unknown++;
+  }
+}

@@ -1,0 +1,150 @@
+import type { Cost } from '../catalog/types.ts';
+import type { Answer } from '../apis/types.ts';
+import type { QualityCheck } from '../grades/checks.ts';
+import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
+import { difference, estimateSavings, type Savings } from '../route/savings.ts';
+import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
+
+/** What was known when the request was decided. */
+export interface RequestFacts
+  extends Pick<
+    ExchangeRecord,
+    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'arm' | 'trace'
+  > {
+  /** Milliseconds since the epoch at the request's headers. */
+  readonly wallTime: number;
+  readonly generation: PolicyGeneration;
+  readonly overheadMs: number;
+}
+
+/** How the exchange ended. Times in ms since the request's headers. */
+export interface AnswerFacts {
+  readonly outcome: OutcomeKind;
+  readonly status: number | null;
+  /** Null when no answer was read. */
+  readonly answer: Answer | null;
+  readonly firstByteMs: number | null;
+  readonly firstTokenMs: number | null;
+  readonly totalMs: number | null;
+  /** What the chain came to, where there was one. */
+  readonly chain?: ChainFacts;
+  readonly quality?: QualityCheck | null;
+}
+
+export interface ChainFacts {
+  /** The target of the last attempt. */
+  readonly served: TargetRef;
+  /** Attempts that failed, in order; with `exhausted` the last one too. */
+  readonly failed: readonly AttemptRecord[];
+  /** No attempt was answered: all are in `failed`. */
+  readonly exhausted: boolean;
+  /** Milliseconds of the last attempt. */
+  readonly lastMs: number;
+  readonly lastDropped: readonly string[];
+}
+
+const free: Cost = { known: true, usd: 0 };
+
+/** Closes an exchange: prices its usage and puts everything that explains it in one object. Called once per exchange. */
+export function buildRecord(request: RequestFacts, ending: AnswerFacts): ExchangeRecord {
+  const { generation, decision } = request;
+  const { answer, outcome } = ending;
+  const requested = decision?.requested ?? targetOf(request.provider, request.requestedModel);
+  const { chain } = ending;
+  const refused = outcome === 'blocked' || outcome === 'not-cached';
+  const served = refused ? null : (request.cacheEntry?.target ?? chain?.served ?? decision?.served ?? requested);
+  const usage = answer?.usage ?? null;
+  const answered = withError(price(generation, requested, served, refused, request.cacheEntry !== null, usage), ending);
+  const priced = chain === undefined ? answered : withFailed(answered, chain);
+  return {
+    kind: request.kind,
+    id: request.id,
+    time: new Date(request.wallTime).toISOString(),
+    workspace: request.workspace,
+    user: request.user,
+    caller: request.caller,
+    provider: request.provider,
+    api: request.api,
+    operation: request.operation,
+    stream: request.stream,
+    passReason: request.passReason,
+    requestedModel: request.requestedModel,
+    servedModel: served?.model ?? null,
+    answeredModel: answer?.model ?? null,
+    verdict: request.verdict,
+    decision,
+    section: request.section,
+    mode: request.mode,
+    policy: { number: generation.number, hash: generation.hash, resourceVersion: generation.resourceVersion },
+    catalogVersion: generation.catalog.version,
+    request: request.request,
+    outcome,
+    status: ending.status,
+    finishReason: answer?.finishReason ?? null,
+    errorType: answer?.errorType ?? null,
+    quality: ending.quality ?? null,
+    usage,
+    usageUnknown: usage === null ? (answer?.usageUnknown ?? 'not-observed') : null,
+    cost: priced.cost,
+    baseline: priced.baseline,
+    savings: priced.savings,
+    // An answer from the cache is no attempt; those that failed before it are.
+    attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost) : [...(chain?.failed ?? [])],
+    cache: request.cache,
+    cacheEntry: request.cacheEntry,
+    arm: request.arm,
+    trace: request.trace,
+    budgets: request.budgets,
+    timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
+  };
+}
+
+function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost): AttemptRecord[] {
+  if (served === null) return [];
+  const { chain, outcome, status } = ending;
+  if (chain?.exhausted === true) return [...chain.failed];
+  return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost, dropped: chain?.lastDropped ?? [] }];
+}
+
+/**
+ * No provider bills an answer that is an error. A 5xx may be Envoy's own, after a request that the provider did work on: only a chain
+ * knows that it was not. What would have been saved stays unknown.
+ */
+function withError(priced: Savings, { outcome, status, chain }: AnswerFacts): Savings {
+  const unbilled = outcome === 'provider-error' && !priced.cost.known && status !== null && status >= 400 && (status < 500 || chain?.exhausted === false);
+  return unbilled ? { ...priced, cost: free } : priced;
+}
+
+/** Failed attempts cost what they cost, and the app's answer has to pay for them. */
+function withFailed(answered: Savings, chain: ChainFacts): Savings {
+  let usd = 0;
+  let unknown: Cost | null = null;
+  for (const { cost } of chain.failed) {
+    if (cost.known) usd += cost.usd;
+    else unknown ??= cost;
+  }
+  if (chain.exhausted) return { ...answered, cost: unknown ?? { known: true, usd }, savings: { known: false, reason: 'usage' } };
+  if (unknown !== null || !answered.cost.known) {
+    const cost = answered.cost.known ? unknown! : answered.cost;
+    return { ...answered, cost, savings: cost };
+  }
+  const cost: Cost = { known: true, usd: answered.cost.usd + usd };
+  return { ...answered, cost, savings: difference(answered.baseline, cost) };
+}
+
+function targetOf(provider: string | null, model: string | null): TargetRef | null {
+  return provider === null || model === null ? null : { provider, model };
+}
+
+function price(generation: PolicyGeneration, requested: TargetRef | null, served: TargetRef | null, refused: boolean, cached: boolean, usage: Answer['usage']): Savings {
+  const baseline: Cost = { known: false, reason: 'usage' };
+  // A refused request never left: it cost nothing, and what it would have cost nobody knows.
+  if (refused) return { cost: free, baseline, savings: difference(baseline, free) };
+  if (requested === null || served === null) {
+    const unknown: Cost = { known: false, reason: usage === null ? 'usage' : 'model' };
+    return { cost: unknown, baseline: unknown, savings: unknown };
+  }
+  const savings = estimateSavings(generation, requested, served, usage);
+  // A cached answer costs nothing, and saves what the requested model would have cost.
+  return cached ? { cost: free, baseline: savings.baseline, savings: difference(savings.baseline, free) } : savings;
+}

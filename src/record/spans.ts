@@ -1,0 +1,162 @@
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, type Attributes, type Context, type HrTime, type Tracer } from '@opentelemetry/api';
+import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
+import { OTLPTraceExporter as HttpExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { defaultResource, detectResources, resourceAttributesEnvDetector, resourceFromAttributes, serviceNameEnvDetector } from '@opentelemetry/resources';
+import { AlwaysOnSampler, BatchSpanProcessor, TracerProvider, type IdGenerator, type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
+import { samplingRatio } from './otel-settings.ts';
+import { attemptAttributes, attemptName, exchangeAttributes } from './span-attributes.ts';
+import type { TraceFacts } from './trace.ts';
+import type { ExchangeRecord, RecordSink } from './types.ts';
+
+/** Spans since the start. */
+export interface SpanCounts {
+  readonly exported: number;
+  /** Because the collector did not take them, or took them too slowly. */
+  readonly dropped: number;
+}
+
+/** Spans as the environment asks for them. Throws SluiceError SLUICE_OTEL_SETTING. */
+export function openSpans(env: NodeJS.ProcessEnv, version: string): { readonly sink: SpanSink; readonly ratio: number } {
+  return { ratio: samplingRatio(env), sink: new SpanSink(env, version) };
+}
+
+/** Counts what the collector took and what it did not. */
+class CountingExporter implements SpanExporter {
+  readonly #inner: SpanExporter;
+  exported = 0;
+  failed = 0;
+
+  constructor(inner: SpanExporter) {
+    this.#inner = inner;
+  }
+
+  export(spans: ReadableSpan[], done: Parameters<SpanExporter['export']>[1]): void {
+    this.#inner.export(spans, (result) => {
+      if (result.error === undefined) this.exported += spans.length;
+      else this.failed += spans.length;
+      done(result);
+    });
+  }
+
+  shutdown(): Promise<void> {
+    return this.#inner.shutdown();
+  }
+}
+
+/** Ids were chosen when the request came, so that the provider could hear of them; the SDK asks for them here. */
+class PresetIds implements IdGenerator {
+  traceId = '';
+  spanId = '';
+
+  generateTraceId(): string {
+    return this.traceId;
+  }
+
+  generateSpanId(): string {
+    return this.spanId;
+  }
+}
+
+/** Makes spans of records, after the fact and from nothing else, and sends them to an OTLP collector in batches. */
+export class SpanSink implements RecordSink {
+  readonly #exporter: CountingExporter;
+  readonly #provider: TracerProvider;
+  readonly #tracer: Tracer;
+  readonly #ids = new PresetIds();
+  readonly #withContent: boolean;
+  #ended = 0;
+  #dropped = 0;
+
+  /** Settings come from OpenTelemetry's variables in `env`, of which the exporters read most themselves. */
+  constructor(env: NodeJS.ProcessEnv, version: string) {
+    const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf';
+    if (protocol !== 'grpc' && protocol !== 'http/protobuf') throw new SluiceError('SLUICE_OTEL_SETTING', `${protocol} is neither grpc nor http/protobuf.`, { where: 'OTEL_EXPORTER_OTLP_PROTOCOL' });
+    this.#exporter = new CountingExporter(protocol === 'grpc' ? new GrpcExporter() : new HttpExporter());
+    this.#withContent = env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT']?.toLowerCase() === 'true';
+    const named = env['OTEL_SERVICE_NAME'] === undefined ? { 'service.name': 'sluice' } : {};
+    this.#provider = new TracerProvider({
+      // Whether a request is sampled was settled when it came.
+      sampler: new AlwaysOnSampler(),
+      idGenerator: this.#ids,
+      resource: defaultResource().merge(resourceFromAttributes({ ...named, 'service.version': version })).merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] })),
+      spanProcessors: [new BatchSpanProcessor({ exporter: this.#exporter, maxQueueSize: limits.spanQueue * 2, maxExportBatchSize: 512, scheduledDelayMillis: 1_000, exportTimeoutMillis: 10_000 })],
+    });
+    this.#tracer = this.#provider.getTracer('sluice', version);
+  }
+
+  get counts(): SpanCounts {
+    return { exported: this.#exporter.exported, dropped: this.#dropped + this.#exporter.failed };
+  }
+
+  record(record: ExchangeRecord): void {
+    const { trace: facts } = record;
+    if (facts?.sampled !== true) return;
+    // The SDK's own queue drops without a word; this bound is below it, and counts.
+    if (this.#ended - this.#exporter.exported - this.#exporter.failed >= limits.spanQueue) {
+      this.#dropped++;
+      return;
+    }
+    const at = clockFrom(Date.parse(record.time));
+    const parent = remote(facts, facts.parentId);
+    const total = record.timing.totalMs ?? record.timing.overheadMs;
+    const own = this.#start(facts, facts.spanId, 'sluice', parent, at(0), SpanKind.SERVER, exchangeAttributes(record));
+    const within = trace.setSpan(ROOT_CONTEXT, own);
+    for (const step of facts.steps) {
+      this.#start(facts, null, `sluice.${step.name}`, within, at(step.startMs), SpanKind.INTERNAL, {}).end(at(step.endMs));
+      this.#ended++;
+    }
+    // One follows the other: the first begins when Sluice is done, the last ends with the exchange.
+    let begin = record.timing.overheadMs;
+    record.attempts.forEach((attempt, index) => {
+      const last = index === record.attempts.length - 1;
+      // Its provider heard of this id.
+      const span = this.#start(facts, facts.attemptIds[index] ?? null, attemptName(record, attempt), within, at(begin), SpanKind.CLIENT, attemptAttributes(record, attempt, last, this.#withContent));
+      if (attempt.outcome !== 'complete') span.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? attempt.outcome });
+      const end = last ? Math.max(begin, total) : begin + (attempt.ms ?? 0);
+      span.end(at(end));
+      begin = end;
+      this.#ended++;
+    });
+    const { firstByteMs, firstTokenMs } = record.timing;
+    if (record.stream && firstByteMs !== null && record.attempts.length > 0) {
+      const stream = this.#start(facts, null, 'sluice.stream', within, at(firstByteMs), SpanKind.INTERNAL, {});
+      if (firstTokenMs !== null) stream.addEvent('gen_ai.first_token', {}, at(firstTokenMs));
+      stream.end(at(Math.max(firstByteMs, total)));
+      this.#ended++;
+    }
+    if (record.outcome === 'provider-error' || record.outcome === 'cut') own.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? record.outcome });
+    own.end(at(total));
+    this.#ended++;
+  }
+
+  /** Sends what waits, for at most as long as one export may take. */
+  async close(): Promise<void> {
+    await this.#provider.shutdown().catch(() => undefined);
+  }
+
+  #start(facts: TraceFacts, id: string | null, name: string, parent: Context, startTime: HrTime, kind: SpanKind, attributes: Attributes): ReturnType<Tracer['startSpan']> {
+    this.#ids.traceId = facts.traceId;
+    this.#ids.spanId = id ?? freshId();
+    return this.#tracer.startSpan(name, { startTime, kind, attributes }, parent);
+  }
+}
+
+/** A context in which the caller's span is the parent; the root when there is none. */
+function remote(facts: TraceFacts, parentId: string | null): Context {
+  if (parentId === null) return ROOT_CONTEXT;
+  return trace.setSpanContext(ROOT_CONTEXT, { traceId: facts.traceId, spanId: parentId, traceFlags: TraceFlags.SAMPLED, isRemote: true });
+}
+
+/** Times in ms since a moment (ms since the epoch) as the SDK takes them, in seconds and nanoseconds. */
+function clockFrom(wall: number): (ms: number) => HrTime {
+  return (ms) => {
+    const seconds = Math.floor((wall + ms) / 1000);
+    return [seconds, Math.round((wall - seconds * 1000 + ms) * 1e6)];
+  };
+}
+
+function freshId(): string {
+  return Array.from({ length: 4 }, () => Math.floor(Math.random() * 0x1_0000).toString(16).padStart(4, '0')).join('');
+}

@@ -1,0 +1,151 @@
+import type { BudgetFacts } from '../budgets/types.ts';
+import type { Cost } from '../catalog/types.ts';
+import type { Verdict } from '../classify/types.ts';
+import type { ApiName, JsonOutput, Operation, PassReason, Usage, UsageUnknown } from '../apis/types.ts';
+import type { QualityCheck } from '../grades/checks.ts';
+import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
+import type { Decision } from '../route/types.ts';
+import type { TraceFacts } from './trace.ts';
+
+/** How an exchange ended. Closed list: a metric label. */
+export type OutcomeKind =
+  | 'complete'
+  /** The stream ended without its terminal event, or was reset by the provider. */
+  | 'cut'
+  /** The client went away before the end. */
+  | 'client-gone'
+  /** The provider answered with 4xx or 5xx, or an error event. */
+  | 'provider-error'
+  /** Sluice answered: the policy blocked it. */
+  | 'blocked'
+  /** Sluice answered: only a cached answer was wanted, and there was none. */
+  | 'not-cached'
+  /** No response phase reached Sluice. */
+  | 'unobserved';
+
+/**
+ * What the cache did. Closed list: a metric label. `hit`, `stale` (past its time), `coalesced` (waited for an identical request), `semantic` (the answer to another question that asks the same): it answered.
+ * `miss`: it had nothing; `bypass`: it was not asked, as the caller or the policy wants; `off`: there is none here.
+ */
+export type CacheState = 'off' | 'bypass' | 'miss' | 'hit' | 'stale' | 'coalesced' | 'semantic';
+
+export interface CacheEntryFacts {
+  readonly id: string;
+  readonly ageSeconds: number;
+  /** Who gave the answer when it was fetched. */
+  readonly target: TargetRef;
+  readonly tier: string | null;
+  /** How much longer the provider took then; null when that is unknown. */
+  readonly savedMs: number | null;
+}
+
+/** What a decision needs to know of a request beside its size: enough to decide it anew for another policy. */
+export interface RequestAsks {
+  readonly userTurns: number;
+  /** UTF-16 units of the last user text. */
+  readonly userUnits: number;
+  readonly maxOutputTokens: number | null;
+  /** Answers asked for at once. */
+  readonly answers: number;
+  readonly jsonOutput: JsonOutput;
+  readonly audioInputs: number;
+  readonly audioOutput: boolean;
+  readonly files: number;
+  readonly reasoning: string | null;
+}
+
+export interface AttemptRecord {
+  readonly target: TargetRef;
+  /** Null when no response headers came. */
+  readonly status: number | null;
+  readonly outcome: OutcomeKind;
+  /** Why the next target was tried; null for the attempt whose answer the app got. */
+  readonly reason: FallbackTrigger | null;
+  readonly ms: number | null;
+  readonly cost: Cost;
+  /** Parameters that its translation left out, as the policy allows. */
+  readonly dropped: readonly string[];
+}
+
+/** One request's record: everything that explains it a month later. Sinks get this object and nothing else. */
+export interface ExchangeRecord {
+  /** `shadow`: a copy of a request, whose answer nobody got. `cached`: Sluice answered, or said that it could not, before anything was decided. */
+  readonly kind: 'decision' | 'observed' | 'pass' | 'cached' | 'shadow';
+  /** Of kind shadow: the decision whose request was copied. */
+  readonly shadowOf?: string;
+  /** UUIDv7, Sluice's own; never the client's. */
+  readonly id: string;
+  /** ISO 8601 with ms. */
+  readonly time: string;
+  readonly workspace: string;
+  /** The user's hash (src/budgets/user.ts); null: the request named none. */
+  readonly user: string | null;
+  readonly provider: string | null;
+  readonly api: ApiName | null;
+  readonly operation: Operation;
+  readonly stream: boolean;
+  /** Set for kinds observed and pass. */
+  readonly passReason: PassReason | null;
+  readonly requestedModel: string | null;
+  readonly servedModel: string | null;
+  /** As the provider's answer names it. */
+  readonly answeredModel: string | null;
+  readonly verdict: Verdict | null;
+  readonly decision: Decision | null;
+  readonly section: string | null;
+  readonly mode: 'enabled' | 'shadow' | 'off';
+  readonly policy: { readonly number: number; readonly hash: string; readonly resourceVersion: string | null };
+  readonly catalogVersion: string;
+  readonly request: {
+    readonly bytes: number;
+    readonly estimatedTokens: number | null;
+    readonly messages: number | null;
+    readonly tools: number | null;
+    readonly images: number | null;
+    /** SHA-256 of the last user text, hex, first 16 digits; null when capture is none. */
+    readonly promptHash: string | null;
+    /** Only where the policy asks for it. */
+    readonly promptStart: string | null;
+    /** What the request needs of a model; null: it was not read. */
+    readonly asks: RequestAsks | null;
+  };
+  /** What the caller said of itself, as overrides read it; null: nothing was read. */
+  readonly caller: { readonly userTier: string | null; readonly quality: string | null; readonly task: string | null } | null;
+  readonly outcome: OutcomeKind;
+  readonly status: number | null;
+  readonly finishReason: string | null;
+  readonly errorType: string | null;
+  /** What checks of the answer's form came to; null: there was no whole answer of a model. */
+  readonly quality: QualityCheck | null;
+  readonly usage: Usage | null;
+  readonly usageUnknown: UsageUnknown | null;
+  readonly cost: Cost;
+  /** What the requested model would have cost for the same usage. */
+  readonly baseline: Cost;
+  /** baseline - cost; known only when both are. */
+  readonly savings: Cost;
+  readonly attempts: readonly AttemptRecord[];
+  readonly cache: CacheState;
+  /** The answer that was served from the cache; null when none was. */
+  readonly cacheEntry: CacheEntryFacts | null;
+  /** Experiment arms, `name:control` or `name:treatment`, joined by commas; null: it takes part in none. */
+  readonly arm: string | null;
+  /** Null while spans are off. */
+  readonly trace: TraceFacts | null;
+  /** The budgets that were asked about it, and what they did. */
+  readonly budgets: readonly BudgetFacts[];
+  readonly timing: {
+    /** Sluice's own time on the request path: scan, classify, decide, rewrite. */
+    readonly overheadMs: number;
+    /** From the request's headers to the response's headers. */
+    readonly firstByteMs: number | null;
+    /** To the first output token of a stream. */
+    readonly firstTokenMs: number | null;
+    readonly totalMs: number | null;
+  };
+}
+
+/** Gets every record once, when the exchange is over. Must not throw and must not block. */
+export interface RecordSink {
+  record(record: ExchangeRecord): void;
+}

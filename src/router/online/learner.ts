@@ -1,0 +1,139 @@
+import type { Exchange } from '../../apis/types.ts';
+import { limits } from '../../lib/limits.ts';
+import type { BeliefSettings } from './beliefs.ts';
+import { PairRouter, spreadOf, type RouterFacts } from './router.ts';
+import { beliefSettings, defaultLearning, type LearningSettings, type UpgradeSettings } from './settings.ts';
+import { exportState, importState, summaryOf, type LearningState, type LearningSummary } from './state.ts';
+import { nearHash, templateOf } from './template.ts';
+import type { Arm, Grade, LearningMark, LearningPair } from './types.ts';
+import { Upgrades, type Upgrade } from './upgrades.ts';
+
+/** What the learned router said of a request, as far as learning needs it. */
+export interface RouterView extends RouterFacts {
+  readonly pair: LearningPair;
+  readonly maxLoss: number;
+}
+
+/** What a grade did. `frozen` and `foreign` (an answer of neither model, or of no weight) teach nothing about the pair. */
+export type Observed = 'learnt' | 'changed' | 'frozen' | 'foreign';
+
+/**
+ * Learns from grades what the models of a pair are worth on each template of a workspace, and which requests to upgrade. In memory; bounded; nothing
+ * here waits for anything.
+ */
+export class OnlineLearner {
+  readonly #routers = new Map<string, { readonly workspace: string; readonly pair: LearningPair; readonly router: PairRouter }>();
+  readonly #upgrades = new Upgrades(limits.learningUpgrades);
+  readonly #settings: BeliefSettings;
+  readonly #random: () => number;
+  #frozen = false;
+  #grades = 0;
+
+  /** `random`: draws the lots. */
+  constructor(settings: BeliefSettings = beliefSettings, random: () => number = Math.random) {
+    this.#settings = settings;
+    this.#random = random;
+  }
+
+  /** True: grades change nothing; what was learnt stays in use. */
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen;
+  }
+
+  /** Grades that were learnt from, those of forgotten workspaces included. */
+  get grades(): number {
+    return this.#grades;
+  }
+
+  /** Upgrades in force. */
+  upgrades(now: number): Upgrade[] {
+    return this.#upgrades.list(now);
+  }
+
+  /** What learning says of a request. `view`: null where the section routes between no pair, or the router was not asked. */
+  assess(workspace: string, exchange: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, tokens: readonly string[], view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
+    return this.assessTemplate(workspace, templateOf(exchange, tokens), nearHash(tokens), view, settings, now);
+  }
+
+  /** The same, of a request whose template and hash are known. */
+  assessTemplate(workspace: string, template: string, near: string, view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
+    const upgrade = settings.upgradeScope === 'none' ? null : this.#upgrades.find(workspace, template, near, now);
+    const forced = upgrade === null ? null : ({ says: 'strong', why: 'upgrade' } as const);
+    if (view === null) return { template, near, pair: null, gain: null, uncertainty: null, expected: null, spread: null, threshold: null, says: null, why: 'prior', ...forced };
+    const choice = this.#routerOf(workspace, view.pair).choose(template, view, { ...settings, maxLoss: view.maxLoss }, this.#random());
+    return { template, near, pair: view.pair, gain: view.gain, uncertainty: view.uncertainty, ...choice, ...forced };
+  }
+
+  /**
+   * Learns from one grade, wherever it comes from. A low one upgrades requests like it at once; a score of either model of the pair moves what
+   * is believed of its template. The same grade twice counts twice.
+   */
+  observe(grade: Grade, settings: UpgradeSettings = defaultLearning): Observed {
+    if (this.#frozen) return 'frozen';
+    const { mark, workspace, score, weight, time } = grade;
+    const arm = armOf(grade);
+    if (grade.model !== grade.requested && score < settings.upgradeBelow && settings.upgradeScope !== 'none') {
+      const near = settings.upgradeScope === 'template' ? null : mark.near;
+      this.#upgrades.add({ workspace, template: mark.template, near, until: time + settings.upgradeMs, decisionId: grade.decisionId });
+    }
+    if (arm === null || mark.pair === null || mark.gain === null || mark.uncertainty === null || weight === 0) return 'foreign';
+    const router = this.#routerOf(workspace, mark.pair);
+    this.#grades++;
+    const changed = router.beliefs.observe(mark.template, spreadOf(mark.uncertainty), arm, mark.gain, score, grade.against ?? null, weight, time);
+    router.changed();
+    return changed ? 'changed' : 'learnt';
+  }
+
+  /** All that was learnt, as plain data. */
+  state(now: number): LearningState {
+    return exportState([...this.#routers.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
+  }
+
+  /** The same for people: by pair and template, in scores. */
+  summary(now: number): LearningSummary {
+    return summaryOf([...this.#routers.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
+  }
+
+  /** Takes the place of all that was learnt. */
+  restore(state: LearningState): void {
+    this.reset(null);
+    this.#frozen = state.frozen;
+    this.#grades = state.grades;
+    for (const upgrade of state.upgrades) this.#upgrades.add(upgrade);
+    for (const { workspace, pair, templates } of importState(state)) {
+      const router = new PairRouter(this.#settings, limits.learningTemplates, templates);
+      this.#routers.set(keyOf(workspace, pair), { workspace, pair, router });
+    }
+  }
+
+  /** Forgets what was learnt of a workspace; null: all. */
+  reset(workspace: string | null): void {
+    for (const [key, one] of this.#routers) if (workspace === null || one.workspace === workspace) this.#routers.delete(key);
+    this.#upgrades.clear(workspace);
+    if (workspace === null) this.#grades = 0;
+  }
+
+  #routerOf(workspace: string, pair: LearningPair): PairRouter {
+    const key = keyOf(workspace, pair);
+    let one = this.#routers.get(key);
+    if (one === undefined) {
+      if (this.#routers.size >= limits.learningPairs) this.#routers.delete(this.#routers.keys().next().value ?? '');
+      this.#routers.set(key, (one = { workspace, pair, router: new PairRouter(this.#settings, limits.learningTemplates) }));
+    }
+    return one.router;
+  }
+}
+
+/** Which model of the pair answered; null: neither. */
+function armOf({ mark: { pair }, model }: Grade): Arm | null {
+  if (pair === null) return null;
+  return model === pair.weak ? 'weak' : model === pair.strong ? 'strong' : null;
+}
+
+function keyOf(workspace: string, { weak, strong }: LearningPair): string {
+  return `${workspace}\n${weak}\n${strong}`;
+}

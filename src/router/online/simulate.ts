@@ -1,0 +1,161 @@
+import { seeded, shuffled } from '../training/random.ts';
+import { OnlineLearner } from './learner.ts';
+import { defaultLearning } from './settings.ts';
+
+/** A labelled row with the router's gain, as a request of a template. */
+export interface SimulatedRow {
+  readonly template: string;
+  readonly gain: number;
+  readonly uncertainty: number;
+  /** The router does not know this kind: it would take the strong model. */
+  readonly abstain: boolean;
+  readonly weak: number;
+  readonly strong: number;
+}
+
+export interface SimulationOptions {
+  readonly seeds: number;
+  readonly requests: number;
+  /** Requests before anything is measured. */
+  readonly warmup: number;
+  /** Share of the requests whose answers are graded. */
+  readonly graded: number;
+  /** Only the answer that was served is graded, or both models' for the same request. */
+  readonly grades: 'served' | 'both';
+  /** Promised to both routers. */
+  readonly maxLoss: number;
+  /** What counts as kept. */
+  readonly keptLoss: number;
+  /** The static router sends gains up to this to the weak model. */
+  readonly threshold: number;
+  /** Templates at a time; how often each is drawn falls with 1/rank. */
+  readonly templates: number;
+  /** In the middle of the stream other templates take the place of all. */
+  readonly shift: boolean;
+}
+
+export interface SeedResult {
+  readonly seed: number;
+  /** After the warm-up. Loss is relative to always-strong. */
+  readonly learner: { readonly weakShare: number; readonly loss: number };
+  readonly fixed: { readonly weakShare: number; readonly loss: number };
+  /** Of the static router at the highest threshold that keeps `keptLoss` on this very stream, if its own does not. */
+  readonly fixedKept: number;
+  /** Largest loss over any 500 requests in a row, of the learner. */
+  readonly worstWindow: number;
+  /** Of those windows, the share within 4%. */
+  readonly windowsKept: number;
+  readonly graded: number;
+}
+
+const window = 500;
+const windowLoss = 0.04;
+const pair = { weak: 'weak', strong: 'strong' };
+
+/** Streams labelled rows as traffic of templates through the learner and through the static router. Deterministic by seed. */
+export function simulate(rows: readonly SimulatedRow[], options: SimulationOptions): SeedResult[] {
+  const byTemplate = new Map<string, SimulatedRow[]>();
+  for (const row of rows) {
+    const list = byTemplate.get(row.template);
+    if (list === undefined) byTemplate.set(row.template, [row]);
+    else list.push(row);
+  }
+  return Array.from({ length: options.seeds }, (_, at) => one([...byTemplate.values()], options, at + 1));
+}
+
+interface Totals {
+  weak: number;
+  lost: number;
+}
+
+function one(templates: readonly (readonly SimulatedRow[])[], options: SimulationOptions, seed: number): SeedResult {
+  const { requests, warmup, graded, grades, maxLoss, keptLoss, threshold, shift } = options;
+  const random = seeded(seed * 7_919);
+  const learner = new OnlineLearner(undefined, seeded(seed * 104_729));
+  const order = shuffled(templates, random);
+  const count = Math.min(options.templates, Math.floor(order.length / (shift ? 2 : 1)));
+  const before = drawer(order.slice(0, count), random);
+  const after = shift ? drawer(order.slice(count, 2 * count), random) : before;
+  const settings = { ...defaultLearning, upgradeScope: 'none', probeShare: grades === 'served' ? graded : 0 } as const;
+  const learnt: Totals = { weak: 0, lost: 0 };
+  const fixed: Totals = { weak: 0, lost: 0 };
+  const lost: number[] = [];
+  const best: number[] = [];
+  const measured: SimulatedRow[] = [];
+  let strong = 0;
+  let gradedRequests = 0;
+  for (let i = 0; i < requests; i++) {
+    const row = (shift && i >= requests / 2 ? after : before)();
+    const fixedWeak = !row.abstain && row.gain <= threshold;
+    const mark = learner.assessTemplate('simulated', row.template, '0'.repeat(16), { pair, gain: row.gain, uncertainty: row.uncertainty, known: !row.abstain, fixed: fixedWeak, calibrated: true, maxLoss }, settings, i);
+    const arm = mark.says ?? (fixedWeak ? 'weak' : 'strong');
+    if (grades === 'served' ? mark.why === 'probe' : random() < graded) {
+      gradedRequests++;
+      const other = arm === 'weak' ? row.strong : row.weak;
+      learner.observe({ decisionId: String(i), workspace: 'simulated', mark, model: pair[arm], requested: pair.strong, score: row[arm], against: grades === 'both' ? other : null, source: 'judge', weight: 1, time: i }, settings);
+    }
+    const gain = row.strong - row.weak;
+    lost.push(arm === 'weak' ? gain : 0);
+    best.push(row.strong);
+    if (i < warmup) continue;
+    measured.push(row);
+    strong += row.strong;
+    if (arm === 'weak') add(learnt, gain);
+    if (fixedWeak) add(fixed, gain);
+  }
+  const size = measured.length;
+  const result = ({ weak, lost: all }: Totals): { weakShare: number; loss: number } => ({ weakShare: weak / size, loss: all / strong });
+  const windows = windowLosses(lost, best);
+  return {
+    seed,
+    learner: result(learnt),
+    fixed: result(fixed),
+    fixedKept: result(fixed).loss <= keptLoss ? result(fixed).weakShare : highestKept(measured, keptLoss, threshold),
+    worstWindow: Math.max(...windows),
+    windowsKept: windows.filter((loss) => loss <= windowLoss).length / windows.length,
+    graded: gradedRequests / requests,
+  };
+}
+
+function add(totals: Totals, gain: number): void {
+  totals.weak++;
+  totals.lost += gain;
+}
+
+/** Draws rows of templates; the first is drawn most, the n-th 1/n as often. */
+function drawer(templates: readonly (readonly SimulatedRow[])[], random: () => number): () => SimulatedRow {
+  const total = templates.reduce((sum, _, at) => sum + 1 / (at + 1), 0);
+  return () => {
+    let left = random() * total;
+    let at = 0;
+    while (at < templates.length - 1 && (left -= 1 / (at + 1)) > 0) at++;
+    const rows = templates[at]!;
+    return rows[Math.floor(random() * rows.length)]!;
+  };
+}
+
+/** Loss over every `window` requests in a row. */
+function windowLosses(lost: readonly number[], best: readonly number[]): number[] {
+  const losses: number[] = [];
+  let sum = 0;
+  let all = 0;
+  for (let i = 0; i < lost.length; i++) {
+    sum += lost[i]! - (i >= window ? lost[i - window]! : 0);
+    all += best[i]! - (i >= window ? best[i - window]! : 0);
+    if (i >= window - 1) losses.push(all === 0 ? 0 : sum / all);
+  }
+  return losses;
+}
+
+/** Largest share on the weak model of a threshold up to `most` that keeps the loss on these rows. */
+function highestKept(rows: readonly SimulatedRow[], loss: number, most: number): number {
+  const order = rows.filter(({ gain, abstain }) => !abstain && gain <= most).sort((a, b) => a.gain - b.gain);
+  const strong = rows.reduce((sum, row) => sum + row.strong, 0);
+  let lost = 0;
+  let best = 0;
+  for (const [at, row] of order.entries()) {
+    lost += row.strong - row.weak;
+    if (lost <= loss * strong) best = (at + 1) / rows.length;
+  }
+  return best;
+}

@@ -1,0 +1,33 @@
+import type { Grade as FeedbackGrade, GradedDecision, GradeSink, GradeSource } from '../../grades/types.ts';
+import type { LearningHub } from './hub.ts';
+import type { LearningSettings } from './settings.ts';
+
+/**
+ * How much a grade counts for what is believed of the models. Checks, repeated questions and escalations only tell of what went wrong: counted
+ * alone they would make every model look bad, so they only upgrade.
+ */
+const weights: Readonly<Record<GradeSource, number>> = { app: 1, user: 1, reviewer: 1, judge: 1, checks: 0, regenerate: 0, escalation: 0 };
+
+/** Hands grades to learning. `settingsOf`: those of the section that decided, as they are now; null: nothing is learnt there any more. */
+export function learningSink(hub: Pick<LearningHub, 'publish'>, settingsOf: (workspace: string, provider: string) => LearningSettings | null): GradeSink {
+  return {
+    observe({ decision, score, source, time }: FeedbackGrade, about: GradedDecision): void {
+      if (about.learning === null) return;
+      const settings = settingsOf(about.workspace, about.requestedProvider);
+      if (settings === null) return;
+      const grade = {
+        decisionId: decision,
+        workspace: about.workspace,
+        mark: about.learning,
+        model: `${about.provider}/${about.model}`,
+        requested: `${about.requestedProvider}/${about.requestedModel}`,
+        score,
+        source,
+        weight: weights[source],
+        time: Date.parse(time),
+      };
+      const { upgradeBelow, upgradeMs, upgradeScope } = settings;
+      hub.publish({ kind: 'grade', grade, settings: { upgradeBelow, upgradeMs, upgradeScope } });
+    },
+  };
+}

@@ -1,0 +1,179 @@
+import { boost, forestAt, meanForest, type Forest } from './boost.ts';
+import { groupFolds } from './folds.ts';
+import { linearAt, linearsAt, logistic, ridge, ridges, type Linear, type Linears } from './linear.ts';
+import { plainTopics } from '../model/grams.ts';
+import { familiarityOf, tfidf, vocabulary, type FeatureMatrix, type Vocabulary } from './matrix.ts';
+import type { LabelledRow } from './rows.ts';
+
+export type ModelKind = 'gain' | 'classic';
+
+export interface FitSettings {
+  readonly kind: ModelKind;
+  readonly seed: number;
+  /** Penalty of the words' ridge. */
+  readonly penalty: number;
+  /** Share of a row's own outcome in what is learnt; the rest is the mean of its task, which is less noisy. */
+  readonly ownShare: number;
+  /** Rows' worth of the overall mean in a task's mean. */
+  readonly taskPrior: number;
+  /** Kinds of work, the most frequent ones, whose words the trees see. */
+  readonly topics: number;
+  /** Share of the trees in the raw score. */
+  readonly treeShare: number;
+  readonly forests: number;
+  readonly trees: number;
+  readonly depth: number;
+  /** How much of what a tree finds is taken. */
+  readonly rate: number;
+}
+
+export const gainSettings: Omit<FitSettings, 'seed'> = { kind: 'gain', penalty: 1, ownShare: 0.5, taskPrior: 20, topics: 9, treeShare: 0.85, forests: 3, trees: 300, depth: 3, rate: 0.035 };
+
+/** The classic: TF-IDF of 1- and 2-grams, logistic regression on "the weak model is right". scikit-learn's C = 1. */
+export const classicSettings: Omit<FitSettings, 'seed'> = { ...gainSettings, kind: 'classic', topics: 0, treeShare: 0, forests: 0, trees: 0, depth: 0 };
+
+/** A model before it is calibrated. */
+export interface FittedParts {
+  readonly vocabulary: Vocabulary;
+  readonly linear: Linear;
+  readonly topics: Topics;
+  readonly forest: Forest | null;
+}
+
+/** Linear functions of the words that trees look at: the gain, both models' scores, and which kind of work it is. */
+export interface Topics extends Linears {
+  readonly names: readonly string[];
+}
+
+/** A raw score and what it is made of, for one row of the matrix. */
+export interface RawScore {
+  readonly raw: number;
+  readonly words: number;
+  readonly trees: number;
+  readonly familiarity: number;
+  /** How well it fits one of the kinds of work that are known; without topics, the familiarity. */
+  readonly certainty: number;
+}
+
+/** What is learnt of each row: its gain, mixed with the mean gain of its task. */
+function softTargets(rows: readonly LabelledRow[], chosen: Int32Array, { ownShare, taskPrior }: FitSettings): Float64Array {
+  const gains = Float64Array.from(rows, ({ weak, strong }) => strong - weak);
+  let mean = 0;
+  const tasks = new Map<string, { sum: number; rows: number }>();
+  for (const row of chosen) {
+    mean += gains[row]! / chosen.length;
+    const key = taskKey(rows[row]!);
+    if (key === null) continue;
+    const task = tasks.get(key) ?? { sum: 0, rows: 0 };
+    task.sum += gains[row]!;
+    task.rows++;
+    tasks.set(key, task);
+  }
+  return gains.map((gain, row) => {
+    const key = taskKey(rows[row]!);
+    const task = key === null ? undefined : tasks.get(key);
+    return task === undefined ? gain : ownShare * gain + (1 - ownShare) * ((task.sum + taskPrior * mean) / (task.rows + taskPrior));
+  });
+}
+
+function taskKey({ source, task }: LabelledRow): string | null {
+  return task === null ? null : `${source}\n${task}`;
+}
+
+const noTopics: Topics = { count: 0, weight: new Float64Array(0), bias: new Float64Array(0), names: [] };
+
+/** Parts that the rows are cut into so that trees see topics of rows that these were not learnt from; and steps of the solver. */
+const topicFolds = 4;
+const topicSteps = 12;
+
+/**
+ * Learns the topics from all chosen rows, and gives their columns for the trees to learn from: there each row has what was learnt without its
+ * group, else trees would trust words as they never can again.
+ */
+function learnTopics(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen: Int32Array, targets: Float64Array, values: Float64Array, settings: FitSettings): { readonly topics: Topics; readonly columns: readonly Float64Array[] } {
+  if (settings.topics === 0 || settings.forests === 0) return { topics: noTopics, columns: [] };
+  const kinds = largest(Array.from(chosen, (row) => kindOf(rows[row]!)), settings.topics);
+  const names = ['words: gain', 'words: weak score', 'words: strong score', ...kinds.map((kind) => `words: ${kind.slice(0, 64)}`)];
+  const goals = [targets, Float64Array.from(rows, ({ weak }) => weak), Float64Array.from(rows, ({ strong }) => strong), ...kinds.map((kind) => Float64Array.from(rows, (row) => (kindOf(row) === kind ? 1 : 0)))];
+  const columns = names.map(() => new Float64Array(matrix.rows));
+  const folds = groupFolds(rows, topicFolds, settings.seed);
+  for (let fold = 0; fold < topicFolds; fold++) {
+    const kept = chosen.filter((row) => folds.of[row] !== fold);
+    const held = chosen.filter((row) => folds.of[row] === fold);
+    if (kept.length === 0) continue;
+    const partValues = tfidf(matrix, vocabulary(matrix, kept));
+    const part = ridges(matrix, partValues, kept, goals, settings.penalty, null, topicSteps);
+    for (const [k, column] of topicColumns(matrix, { ...part, names }, partValues, held).entries()) for (const row of held) columns[k]![row] = column[row]!;
+  }
+  return { topics: { ...ridges(matrix, values, chosen, goals, settings.penalty, null, topicSteps), names }, columns };
+}
+
+/** A column a topic, filled for the given rows. */
+function topicColumns(matrix: FeatureMatrix, topics: Topics, values: Float64Array, rows: Int32Array): Float64Array[] {
+  const columns = topics.names.map(() => new Float64Array(matrix.rows));
+  const out = new Float64Array(topics.count);
+  for (const row of rows) {
+    linearsAt(topics, matrix, values, row, out);
+    for (let k = 0; k < topics.count; k++) columns[k]![row] = out[k]!;
+  }
+  return columns;
+}
+
+function kindOf({ category, task, source }: LabelledRow): string {
+  return category ?? task ?? source;
+}
+
+/** The most frequent names, at most `most`; none when there is but one. */
+function largest(names: readonly string[], most: number): string[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  if (counts.size < 2) return [];
+  return [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1)).slice(0, most);
+}
+
+/** Learns from the chosen rows. Deterministic by the settings. */
+export function fit(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen: Int32Array, settings: FitSettings): FittedParts {
+  const words = vocabulary(matrix, chosen);
+  const values = tfidf(matrix, words);
+  if (settings.kind === 'classic') {
+    // The linear part predicts the log odds of "the weak model fails", so that higher means the strong one is needed more.
+    const fails = Float64Array.from(rows, ({ weak }) => 1 - weak);
+    return { vocabulary: words, linear: logistic(matrix, values, chosen, fails, settings.penalty), topics: noTopics, forest: null };
+  }
+  const targets = softTargets(rows, chosen, settings);
+  const linear = ridge(matrix, values, chosen, targets, settings.penalty);
+  const { topics, columns } = learnTopics(matrix, rows, chosen, targets, values, settings);
+  // A hundredth of the rows: fewer say little about a mean, more would leave nothing to split where rows are few.
+  const leaf = Math.max(20, Math.min(60, Math.round(chosen.length / 100)));
+  const forests: Forest[] = [];
+  for (let at = 0; at < settings.forests; at++) {
+    forests.push(
+      boost([...matrix.columns, ...columns], chosen, targets, {
+        trees: settings.trees,
+        depth: settings.depth,
+        rate: settings.rate,
+        leaf,
+        shrink: leaf / 2,
+        rowShare: 0.6,
+        featureShare: 0.3,
+        seed: settings.seed * 1000 + at,
+      }),
+    );
+  }
+  return { vocabulary: words, linear, topics, forest: forests.length === 0 ? null : meanForest(forests) };
+}
+
+/** Raw scores of the chosen rows, as the finished model gives them (its tables are rounded; this is not). */
+export function rawScores(parts: FittedParts, matrix: FeatureMatrix, chosen: Int32Array, settings: FitSettings): RawScore[] {
+  const values = tfidf(matrix, parts.vocabulary);
+  const columns = [...matrix.columns, ...topicColumns(matrix, parts.topics, values, chosen)];
+  return Array.from(chosen, (row) => {
+    const words = linearAt(parts.linear, matrix, values, row);
+    const trees = parts.forest === null ? words : forestAt(parts.forest, columns, row);
+    const raw = settings.kind === 'classic' ? 1 / (1 + Math.exp(-words)) : (1 - settings.treeShare) * words + settings.treeShare * trees;
+    const familiarity = familiarityOf(matrix, row, parts.vocabulary);
+    let certainty = parts.topics.count > plainTopics ? 0 : familiarity;
+    for (let k = plainTopics; k < parts.topics.count; k++) certainty = Math.max(certainty, columns[matrix.columns.length + k]![row]!);
+    return { raw, words, trees, familiarity, certainty };
+  });
+}
