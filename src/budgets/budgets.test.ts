@@ -301,6 +301,15 @@ describe.skipIf(redisBinary === null)('replicas with a Redis', () => {
     await expect.poll(async () => (await admit(replica, generation)).decision.action, { timeout: 5_000 }).toBe('block');
   }, 20_000);
 
+  it.each([-20, 20])('keep what was spent where their clocks and that of Redis are %i years apart', async (years) => {
+    const at = noon + years * 365 * 86_400_000;
+    const generation = policyOf('[{name: team, period: day, usd: 0.02, hard: {}}]');
+    const [first, second] = await Promise.all([1, 2].map(async () => bench(await redisStore())));
+    for (const replica of [first!, second!]) replica.at = at;
+    first!.budgets.settle(held(await admit(first!, generation)), ended('red', attempt('gpt-large', usd(0.015))));
+    await expect.poll(async () => (await admit(second!, generation)).decision.action, { timeout: 5_000 }).toBe('block');
+  });
+
   it('count what a replica that died had on its way as spent', async () => {
     const store = await redisStore();
     const [charge] = held(await admit(bench(store), policyOf('[{name: team, period: day, usd: 1, hard: {}}]'))).charges;

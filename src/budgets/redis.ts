@@ -26,7 +26,7 @@ const clearedAtOnce = 1_000;
 /**
  * All charges or none, in one step. A counter is a hash (spent, reserved, what was told) and a sorted set of reservations by
  * the end of their lease; amounts are whole numbers and handed to HINCRBY as text, which Lua's doubles cannot spoil.
- * KEYS: hash, leases, index a counter. ARGV: now, lease's end, request, then amount, ceiling (-1: none), expiry, member of the index a counter.
+ * KEYS: hash, leases, index a counter. ARGV: now, lease's end, request, then amount, ceiling (-1: none), ms to live, member of the index a counter.
  */
 const reserveScript = script(`
 local n = #KEYS / 3
@@ -47,20 +47,20 @@ end
 local reply = {'1'}
 for i = 1, n do
   local hash, leases, index = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
-  local amount, expiry = ARGV[4 * i], ARGV[4 * i + 2]
+  local amount, life = ARGV[4 * i], ARGV[4 * i + 2]
   redis.call('HINCRBY', hash, 'reserved', amount)
   redis.call('ZADD', leases, ARGV[2], ARGV[3] .. ' ' .. amount)
   redis.call('SADD', index, ARGV[4 * i + 3])
-  redis.call('PEXPIREAT', hash, expiry)
-  redis.call('PEXPIREAT', leases, expiry)
-  redis.call('PEXPIREAT', index, expiry)
+  redis.call('PEXPIRE', hash, life)
+  redis.call('PEXPIRE', leases, life)
+  redis.call('PEXPIRE', index, life)
   local found = redis.call('HMGET', hash, 'spent', 'reserved')
   reply[#reply + 1] = found[1] or '0'
   reply[#reply + 1] = found[2] or '0'
 end
 return reply`);
 
-/** KEYS: hash, leases, index. ARGV: lease's member or '', reserved, spent, expiry, member of the index, then percent and amount of each threshold. */
+/** KEYS: hash, leases, index. ARGV: lease's member or '', reserved, spent, ms to live, member of the index, then percent and amount of each threshold. */
 const settleScript = script(`
 if ARGV[1] ~= '' then
   if redis.call('ZREM', KEYS[2], ARGV[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'reserved', '-' .. ARGV[2])
@@ -68,8 +68,8 @@ if ARGV[1] ~= '' then
 end
 local spent = redis.call('HINCRBY', KEYS[1], 'spent', ARGV[3])
 redis.call('SADD', KEYS[3], ARGV[5])
-redis.call('PEXPIREAT', KEYS[1], ARGV[4])
-redis.call('PEXPIREAT', KEYS[3], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[3], ARGV[4])
 local found = redis.call('HMGET', KEYS[1], 'spent', 'reserved')
 local reply = {found[1], found[2] or '0'}
 for i = 6, #ARGV, 2 do
@@ -124,7 +124,7 @@ export class RedisBudgetStore implements BudgetStore {
     const reply = this.#eval(
       reserveScript,
       charges.flatMap(({ counter }) => [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)]),
-      [String(now), String(now + leaseMs), id, ...charges.flatMap(({ counter, amount, ceiling }) => [String(amount), ceiling === Infinity ? '-1' : String(ceiling), String(counter.end + afterMs), JSON.stringify(counter.values)])],
+      [String(now), String(now + leaseMs), id, ...charges.flatMap(({ counter, amount, ceiling }) => [String(amount), ceiling === Infinity ? '-1' : String(ceiling), String(lifeMs(counter, now)), JSON.stringify(counter.values)])],
     );
     const texts = await inTime(reply, this.#options.deadlineMs, this.#breaker, this.#options.onProblem);
     if (texts === failed) {
@@ -159,7 +159,7 @@ export class RedisBudgetStore implements BudgetStore {
             reserved === 0 ? '' : `${id} ${reserved}`,
             String(reserved),
             String(spent),
-            String(counter.end + afterMs),
+            String(lifeMs(counter, this.#now())),
             JSON.stringify(counter.values),
             ...thresholds.flatMap(([percent, amount]) => [String(percent), String(amount)]),
           ]);
@@ -243,6 +243,11 @@ export class RedisBudgetStore implements BudgetStore {
   async #eval(what: Script, keys: readonly string[], args: readonly string[]): Promise<string[]> {
     return (await runScript(this.#client, 'call', what, keys, args)) as string[];
   }
+}
+
+/** How long Redis keeps a counter, in ms from now. A duration, so that a Redis whose clock differs from this machine's loses no budget. */
+function lifeMs({ end }: Counter, now: number): number {
+  return Math.max(end - now, 0) + afterMs;
 }
 
 function stateOf(spent: string | undefined, reserved: string | undefined): CounterState {

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
 import { openDatabase, type Db } from '../ledger/database.ts';
+import { fileOrOff } from './file-flag.ts';
 import { openReader, type LedgerReader } from '../ledger/reader.ts';
 import { LedgerWriter, type Whose } from '../ledger/store.ts';
 import { isPostgres, type LedgerTarget } from '../ledger/target.ts';
@@ -17,9 +18,11 @@ export function defaultBudgets(): string {
   return join(dirname(defaultLedger()), 'budgets.json');
 }
 
-/** The ledger that a command is about: what the flag says, else the environment, else where serve keeps it. */
+/** The ledger that a command is about: what the flag says, else the environment, else where serve keeps it. Throws SluiceError where it is switched off. */
 export function ledgerTarget(place: string | undefined): LedgerTarget {
-  return { place: place ?? process.env['SLUICE_LEDGER'] ?? defaultLedger(), passwordFile: process.env['SLUICE_LEDGER_PASSWORD_FILE'] ?? null };
+  const named = fileOrOff('--ledger', place ?? process.env['SLUICE_LEDGER'] ?? defaultLedger());
+  if (named === null) throw new SluiceError('SLUICE_LEDGER_UNUSABLE', 'the ledger is switched off.', { where: place === undefined ? 'SLUICE_LEDGER' : '--ledger', fix: "Name the ledger's file or database by --ledger." });
+  return { place: named, passwordFile: process.env['SLUICE_LEDGER_PASSWORD_FILE'] ?? null };
 }
 
 /** Asks the ledger that a command reads. Throws SluiceError. */

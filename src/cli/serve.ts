@@ -7,6 +7,7 @@ import { limits } from '../lib/limits.ts';
 import { logLevels } from '../record/log-sink.ts';
 import { defaultBudgets, defaultLedger } from './open-ledger.ts';
 import type { SluiceOptions } from '../app/start.ts';
+import { fileAlways, fileOrOff } from './file-flag.ts';
 import { readToken } from './read-token.ts';
 
 interface ServeFlags {
@@ -156,7 +157,7 @@ export function registerServe(program: Command): void {
         policyUrl,
         catalog: flags.catalog ?? null,
         model: flags.model ?? null,
-        learningState: flags.learningState ?? null,
+        learningState: flags.learningState === undefined ? null : fileOrOff('--learning-state', flags.learningState),
         catalogSource: flags.catalogSource ?? null,
         catalogIntervalMs: hours * 3_600_000,
         envoy: envoyFiles(flags),
@@ -168,15 +169,15 @@ export function registerServe(program: Command): void {
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
         cacheRedis: flags.cacheRedis === undefined ? null : { url: flags.cacheRedis, passwordFile: flags.cacheRedisPasswordFile ?? null, caFile: flags.cacheRedisCa ?? null, deadlineMs },
         budgets: {
-          file: flags.budgets === 'off' ? null : (flags.budgets ?? defaultBudgets()),
+          file: fileOrOff('--budgets', flags.budgets ?? defaultBudgets()),
           required: flags.budgets !== undefined,
           redis: flags.budgetsRedis === undefined ? null : { url: flags.budgetsRedis, passwordFile: flags.budgetsRedisPasswordFile ?? null, caFile: flags.budgetsRedisCa ?? null, deadlineMs: budgetsMs },
         },
-        state: flags.state ?? null,
-        log: flags.log,
+        state: flags.state === undefined ? null : fileOrOff('--state', flags.state),
+        log: fileAlways('--log', flags.log, 'Give the path of a file, or - for stdout. --log-share 0 keeps the log to what went wrong.'),
         logLevel: flags.logLevel,
         logShare,
-        ledger: { file: flags.ledger === 'off' ? null : (flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, passwordFile: flags.ledgerPasswordFile ?? null, retentionDays: retention, keyFile: flags.ledgerKey ?? null },
+        ledger: { file: fileOrOff('--ledger', flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, passwordFile: flags.ledgerPasswordFile ?? null, retentionDays: retention, keyFile: flags.ledgerKey ?? null },
       });
       let closing = false;
       const stop = (): void => {
