@@ -176,7 +176,7 @@ describe('a real client through a real Envoy', () => {
       .withResponse();
     expect(data.model).toBe('gpt-5.1');
     expect(simulator.received.at(-1)?.headers['x-sluice-workspace']).toBeUndefined();
-    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ kind: 'observed', workspace: 'team-a', passReason: 'route-off', cost: { known: true } });
+    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ kind: 'decision', workspace: 'team-a', decision: { action: 'keep', reason: 'route-off' }, cost: { known: true } });
   });
 
   it('records a cut stream as cut', async () => {

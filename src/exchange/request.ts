@@ -51,7 +51,7 @@ export interface RequestContext {
   readonly prefix: string;
   /** The provider's path. */
   readonly path: string;
-  /** The caller switched routing off for this request: it is read and accounted for, never changed. */
+  /** The caller keeps its model: the request is decided by what no caller can switch off, and changed by nothing else. */
   readonly routeOff: boolean;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
@@ -113,7 +113,6 @@ export interface RequestResult {
 export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, session: SessionView | null, cache: CacheFacts, enteredAt: number): RequestResult | Promise<RequestResult> {
   const { budgets } = services;
   const counted = context.generation.budgets.length > 0;
-  if (context.routeOff && !counted) return forwardUntouched(context, exchange, body, cache, noAdmission, enteredAt);
   const { trace, startedAt, section } = context;
   const classifyAt = trace === null ? 0 : performance.now();
   const input = decideInput(context, exchange, body, services, session);
@@ -121,8 +120,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
   const decideAt = trace === null ? 0 : performance.now();
   const finish = (decision: Decision, admission: Pick<Admission, 'facts' | 'reservation'>): RequestResult => {
     try {
-      if (context.routeOff && decision.action !== 'block') return forwardUntouched(context, exchange, body, cache, admission, enteredAt);
-      const chain = planChain(context, exchange, body, decision, services, cache.rescue ?? null);
+      const chain = planChain(context, exchange, body, decision, services, context.routeOff ? null : (cache.rescue ?? null));
       const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
       const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, admission, enteredAt, body);
       trace?.steps.push(
@@ -181,8 +179,8 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     learning: learn(context, exchange, features, learned, learner),
     caller,
     provider,
-    // Switched off for this request: what it asks for is what it gets, as in shadow mode.
-    section: context.routeOff && section.mode === 'enabled' ? { ...section, mode: 'shadow' } : section,
+    section,
+    keepModel: context.routeOff,
     generation,
     hasCredential: (name) => credentials.has(name),
     // Where chains are endpoints of one cluster, no filter of a provider's own can sign.
@@ -197,11 +195,6 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
 function anySigned({ providers }: PolicyGeneration): boolean {
   for (const { signing } of providers.values()) if (signing !== null) return true;
   return false;
-}
-
-function forwardUntouched(context: RequestContext, exchange: Exchange, body: Buffer, cache: CacheFacts, admission: Pick<Admission, 'facts' | 'reservation'>, enteredAt: number): RequestResult {
-  const open = openExchange(context, exchange, 'observed', 'route-off', null, cache, null, null, admission, enteredAt, body);
-  return { plan: { kind: 'forward', headers: readableAnswer, metadata: metadataOf(open) }, open };
 }
 
 /** What grades say of the request's template; null where nothing is learnt from them. */

@@ -1,5 +1,6 @@
 import type { Exchange } from '../apis/types.ts';
 import type { OverrideDocument } from './schema.ts';
+import { bareModelName, modelSpellings } from './model-names.ts';
 import type { RuleInput } from './types.ts';
 
 type When = OverrideDocument['when'];
@@ -7,20 +8,36 @@ type Time = NonNullable<When['time']>;
 
 const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 
-/** An override's conditions as one test. Throws RangeError for a time zone that does not exist. */
-export function compileConditions(when: When): (input: RuleInput) => boolean {
+/**
+ * An override's conditions as one test. `blocks`: it refuses requests, so a model has to be met under any of its names, and a task
+ * whatever the caller calls it. Throws RangeError for a time zone that does not exist.
+ */
+export function compileConditions(when: When, blocks = false): (input: RuleInput) => boolean {
   const tests: ((input: RuleInput) => boolean)[] = [];
   const { quality, userTier, model, task, modality, time } = when;
   if (quality !== undefined) tests.push(oneOf(quality, ({ caller }) => caller.quality));
   if (userTier !== undefined) tests.push(oneOf(userTier, ({ caller }) => caller.userTier));
   if (model !== undefined) {
-    const models = new Set(model);
-    tests.push(({ exchange }) => models.has(exchange.model));
+    tests.push(blocks ? bannedModel(model) : requestedModel(new Set(model)));
   }
-  if (task !== undefined) tests.push(oneOf(task, ({ caller, verdict }) => caller.task ?? verdict.task));
+  if (task !== undefined) {
+    const said = oneOf(task, ({ caller, verdict }) => caller.task ?? verdict.task);
+    const classified = oneOf(task, ({ verdict }) => verdict.task);
+    tests.push(blocks ? (input) => said(input) || classified(input) : said);
+  }
   if (modality !== undefined) tests.push((input) => modality.some((kind) => carries(kind, input)));
   if (time !== undefined) tests.push(timeTest(time));
   return (input) => tests.every((test) => test(input));
+}
+
+function requestedModel(models: ReadonlySet<string>): (input: RuleInput) => boolean {
+  return ({ exchange }) => models.has(exchange.model);
+}
+
+function bannedModel(models: readonly string[]): (input: RuleInput) => boolean {
+  const banned = new Set(models.map(bareModelName));
+  const bans = (name: string): boolean => modelSpellings(name).some((spelling) => banned.has(spelling));
+  return ({ exchange, knownAs }) => bans(exchange.model) || knownAs?.some(bans) === true;
 }
 
 function oneOf(values: readonly string[], read: (input: RuleInput) => string | null): (input: RuleInput) => boolean {

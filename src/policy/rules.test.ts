@@ -148,3 +148,31 @@ describe('the provider of a request', () => {
     expect(generation.resolveProvider('gw', path)).toBeNull();
   });
 });
+
+describe('bans of models', () => {
+  const bans = (model: string, ...banned: string[]): boolean => compileConditions({ model: banned }, true)(ruleInput({ exchange: { model } }));
+  test.each(['gpt-4.1', 'GPT-4.1', ' gpt-4.1 ', 'gpt-4.1\u200b', 'ｇｐｔ-4.1', 'openai/gpt-4.1', 'models/gpt-4.1/', 'gpt-4.1-2025-04-14', 'gpt-4.1-latest', 'ft:gpt-4.1-2025-04-14:acme::id', 'GPT-4.1@20250414'])('%s is gpt-4.1', (model) => {
+    expect(bans(model, 'gpt-4.1')).toBe(true);
+    expect(bans(model, 'openai/GPT-4.1')).toBe(true);
+  });
+  test.each(['gpt-4.1-mini', 'gpt-4', 'gpt-4.10', 'my-gpt-4.1', 'gpt-4.1/other'])('%s is another model', (model) => {
+    expect(bans(model, 'gpt-4.1')).toBe(false);
+  });
+  test('one version is not all versions', () => {
+    expect(bans('claude-sonnet-4-5-20250929', 'claude-sonnet-4-5')).toBe(true);
+    expect(bans('us.anthropic.claude-sonnet-4-5-20250929-v1:0', 'claude-sonnet-4-5')).toBe(true);
+    expect(bans('claude-sonnet-4-5', 'claude-sonnet-4-5-20250929')).toBe(false);
+    expect(bans('claude-sonnet-4-5-20250101', 'claude-sonnet-4-5-20250929')).toBe(false);
+  });
+  test("a deployment goes by its model's name", () => {
+    expect(compileConditions({ model: ['gpt-4.1'] }, true)({ ...ruleInput({ exchange: { model: 'prod' } }), knownAs: ['gpt-4.1'] })).toBe(true);
+  });
+  test('a task is met whatever the caller calls it', () => {
+    const blocks = compileConditions({ task: ['code'] }, true);
+    expect(blocks(ruleInput({ verdict: { task: 'code' }, caller: { task: 'question' } }))).toBe(true);
+    expect(compileConditions({ task: ['code'] })(ruleInput({ verdict: { task: 'code' }, caller: { task: 'question' } }))).toBe(false);
+  });
+  test.each([["caller.quality == 'high'", true], ["caller.task == 'x'", true], ["caller['session'] == 'x'", true], ["caller.userTier == 'gold'", false], ["request.model == 'caller.quality'", true]] as const)('%s depends on what callers say: %s', (source, hinted) => {
+    expect(compileExpression(source, new Set(), () => undefined)).toMatchObject({ ok: true, hinted });
+  });
+});

@@ -100,7 +100,7 @@ function viewOf(input: RuleInput, readable: ReadonlySet<string>): object {
 }
 
 export type CompiledExpression =
-  | { readonly ok: true; readonly matches: (input: RuleInput) => boolean; readonly constant: boolean | null }
+  | { readonly ok: true; readonly matches: (input: RuleInput) => boolean; readonly constant: boolean | null; readonly hinted: boolean }
   /** `offset` is where in the expression, in UTF-16 units. */
   | { readonly ok: false; readonly message: string; readonly offset: number };
 
@@ -191,6 +191,7 @@ export function compileExpression(source: string, headers: ReadonlySet<string>, 
   return {
     ok: true,
     constant: constantOf(run),
+    hinted: /\bcaller\s*(?:\.\s*\??\s*(?:quality|task|session)\b|\[)/.test(source),
     matches(input) {
       try {
         return run(viewOf(input, headers)) === true;

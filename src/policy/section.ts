@@ -243,14 +243,15 @@ export class SectionCompiler {
       if (time !== undefined && time.from === time.to) this.#say('error', 'unreachable', place, [at, 'when', 'time'], `from and to are both ${time.from}, so this is never true`, 'For the whole day leave time out or give days with from 00:00 to 23:59.');
       let matches: CompiledRule['matches'];
       try {
-        matches = compileConditions(document.when);
+        matches = compileConditions(document.when, document.then.block !== undefined);
       } catch {
         const zones = Intl.supportedValuesOf('timeZone');
         this.#say('error', 'time-zone', place, [at, 'when', 'time', 'zone'], `there is no time zone ${time?.zone ?? ''}`, didYouMean(time?.zone ?? '', zones, 'Use an IANA name such as Europe/Berlin.'));
         return [];
       }
       const then = this.#directive(document.then, place, [at, 'then'], reach);
-      return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), matches, then }];
+      const hinted = document.when.quality !== undefined || document.when.task !== undefined;
+      return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), hinted, matches, then }];
     });
   }
 
@@ -274,7 +275,7 @@ export class SectionCompiler {
       if (expression.constant === false) this.#say('error', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true`, 'Remove it.');
       if (expression.constant === true) always ??= document.name;
       const then = this.#directive(document.then, place, [at, 'then'], reach);
-      return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, matches: expression.matches, then }];
+      return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, hinted: expression.hinted, matches: expression.matches, then }];
     });
   }
 

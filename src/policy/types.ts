@@ -161,12 +161,16 @@ export interface RuleInput {
   readonly verdict: Verdict;
   readonly caller: CallerContext;
   readonly provider: string;
+  /** Other names of the requested model: that of an Azure deployment's model, and the catalog's. Absent: none is known. */
+  readonly knownAs?: readonly string[];
 }
 
 export interface CompiledRule {
   readonly name: string;
   /** Where the record says it came from. */
   readonly kind: 'override' | 'rule';
+  /** Its condition reads what any caller may say of a request (quality, task, session). */
+  readonly hinted: boolean;
   /** For people: the condition as the policy wrote it. */
   readonly source: string;
   /** Never throws: an evaluation error counts as no match and is reported through `onError` of the compiler. */

@@ -300,3 +300,34 @@ describe('for any request and policy', () => {
     );
   });
 });
+
+describe('what a caller says', () => {
+  const ban = rule('override', 'ban', { kind: 'block', message: 'no' });
+  const hinted = (then: Directive): typeof ban => ({ ...rule('override', 'hint', then), hinted: true });
+  const off = (section: Parameters<typeof input>[0] & object): ReturnType<typeof decide> => decide({ ...input(section), keepModel: true });
+
+  it('keeps its model with route off, unless a block or a secure model stands against it', () => {
+    expect(brief(off({}))).toEqual(['keep', 'dear', 'route-off', null]);
+    expect(brief(off({ section: { overrides: [rule('override', 'move', toModel('small'))] } }))).toEqual(['keep', 'dear', 'route-off', null]);
+    expect(brief(off({ section: { overrides: [ban] } }))).toEqual(['block', 'dear', 'blocked', 'ban']);
+    expect(brief(off({ section: { overrides: [rule('override', 'move', toModel('small'))], rules: [rule('rule', 'ban', { kind: 'block', message: 'no' })] } }))).toEqual(['block', 'dear', 'blocked', 'ban']);
+    expect(brief(off({ section: { overrides: [rule('override', 'stay', { kind: 'keep' }), ban] } }))).toEqual(['keep', 'dear', 'route-off', null]);
+    expect(brief(off({ section: { sensitivity: [{ name: 'secret', matches: () => true, then: toModel('small') }] } }))).toEqual(['route', 'small', 'sensitivity', 'secret']);
+    expect(brief(off({ section: { sensitivity: [{ name: 'secret', matches: () => true, then: { kind: 'block', message: 'no' } }] } }))).toEqual(['block', 'dear', 'blocked', 'secret']);
+  });
+
+  it('lifts no block with a rule that depends on it', () => {
+    for (const then of [toModel('small'), { kind: 'keep' }, { kind: 'tier', tier: 'simple' }] as const) {
+      expect(brief(decide(input({ section: { overrides: [hinted(then), ban] } })))).toEqual(['block', 'dear', 'blocked', 'ban']);
+      expect(brief(decide(input({ section: { overrides: [hinted(then)], rules: [rule('rule', 'ban', { kind: 'block', message: 'no' })] } })))).toEqual(['block', 'dear', 'blocked', 'ban']);
+    }
+    expect(brief(decide(input({ section: { overrides: [hinted(toModel('small')), rule('override', 'stay', { kind: 'keep' }), ban] } })))).toEqual(['route', 'small', 'override', 'hint']);
+    expect(brief(decide(input({ section: { overrides: [rule('override', 'move', toModel('small')), ban] } })))).toEqual(['route', 'small', 'override', 'move']);
+  });
+
+  it('lifts no block by a pinned model or by one that the catalog lacks', () => {
+    const rules = [rule('rule', 'ban', { kind: 'block', message: 'no' })];
+    expect(brief(decide(input({ section: { pinned: new Set(['dear']), rules } })))).toEqual(['block', 'dear', 'blocked', 'ban']);
+    expect(brief(decide(input({ exchange: { model: 'nobody-knows' }, section: { rules } })))).toEqual(['block', 'nobody-knows', 'blocked', 'ban']);
+  });
+});

@@ -66,9 +66,9 @@ class Decider {
   constructor(input: DecideInput) {
     const { exchange, verdict, caller, provider } = input;
     this.#input = input;
-    this.#ruleInput = { exchange, verdict, caller, provider: provider.name };
     this.#requested = { provider: provider.name, model: exchange.model };
     this.#requestedEntry = entryOf(input, this.#requested);
+    this.#ruleInput = { exchange, verdict, caller, provider: provider.name, knownAs: [catalogModel(provider, exchange.model), ...(this.#requestedEntry === null ? [] : [this.#requestedEntry.model])] };
     this.#answerTokens = expectedAnswerTokens(exchange, verdict);
     this.#outputTokens = expectedOutputTokens(exchange, verdict);
     this.#baseline = this.#estimate(this.#requested);
@@ -136,15 +136,16 @@ class Decider {
   }
 
   #choose(): Choice {
-    const { exchange, section } = this.#input;
+    const { exchange, section, keepModel } = this.#input;
     const needed = this.#needed();
     return (
       this.#sensitivity() ??
-      (section.pinned.has(exchange.model) ? this.#keep('pinned') : null) ??
-      this.#rules(section.overrides) ??
+      (keepModel === true ? this.#unlessBlocked('route-off') : null) ??
+      (section.pinned.has(exchange.model) ? this.#unlessBlocked('pinned') : null) ??
+      this.#rules('overrides') ??
       // A model that the catalog does not know cannot be compared: only an override, which asks nothing about it, moves it.
-      (exchange.operation === 'generate' && this.#requestedEntry === null && section.unknownModel === 'keep' ? this.#keep('kept-unknown-model') : null) ??
-      this.#rules(section.rules) ??
+      (exchange.operation === 'generate' && this.#requestedEntry === null && section.unknownModel === 'keep' ? this.#unlessBlocked('kept-unknown-model') : null) ??
+      this.#rules('rules') ??
       (exchange.operation !== 'generate' ? this.#keep('kept-operation') : null) ??
       this.#forced() ??
       this.#learned() ??
@@ -157,7 +158,7 @@ class Decider {
   /** What a budget that is nearly used up makes of a choice. Sensitive data stays where it must go, and a pinned model what it is. */
   #cheaper(choice: Choice): Choice {
     const { cheaper, exchange } = this.#input;
-    if (cheaper === undefined || choice.action === 'block' || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'pinned') return choice;
+    if (cheaper === undefined || choice.action === 'block' || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'pinned' || choice.reason === 'route-off') return choice;
     const estimate = this.#estimate(choice.target);
     const before = this.#reports.filter(({ chosen }) => chosen);
     const other = this.#table(cheaper.tier, true, 'budget', cheaper.budget);
@@ -172,7 +173,7 @@ class Decider {
     const { section, exchange, cooling } = this.#input;
     const { fallback } = section;
     // Sensitive data goes to its secure model or nowhere.
-    if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity') return [choice.target];
+    if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'route-off') return [choice.target];
     const reports = new Map<string, MutableReport>();
     const report = (target: TargetRef): MutableReport => {
       const key = `${target.provider}/${target.model}`;
@@ -266,11 +267,29 @@ class Decider {
     return null;
   }
 
-  #rules(rules: DecideInput['section']['rules']): Choice | null {
-    for (const rule of rules) {
+  #rules(list: 'overrides' | 'rules'): Choice | null {
+    for (const [at, rule] of this.#input.section[list].entries()) {
       if (!this.#applies(rule.then) || !rule.matches(this.#ruleInput)) continue;
       const choice = this.#follow(rule.then, rule.kind, rule.name);
-      if (choice !== null) return choice;
+      if (choice === null) continue;
+      // Callers say these headers as they like: a rule that depends on one lifts no block that comes after it.
+      return (rule.hinted && choice.action !== 'block' ? this.#blocked(list, at + 1) : null) ?? choice;
+    }
+    return null;
+  }
+
+  /** Keeps the requested model, which no caller can do against a block. */
+  #unlessBlocked(reason: DecisionReason): Choice {
+    return this.#blocked('overrides', 0) ?? this.#keep(reason);
+  }
+
+  /** The first block from a place in the overrides or rules on. Only a `keep` of the policy's own stands before one. */
+  #blocked(list: 'overrides' | 'rules', from: number): Choice | null {
+    const { section } = this.#input;
+    for (const rule of [...section[list].slice(from), ...(list === 'overrides' ? section.rules : [])]) {
+      const { then } = rule;
+      if ((then.kind !== 'block' && then.kind !== 'keep') || (then.kind === 'keep' && rule.hinted) || !rule.matches(this.#ruleInput)) continue;
+      return then.kind === 'block' ? this.#block(rule.name, then.message) : null;
     }
     return null;
   }

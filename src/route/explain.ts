@@ -31,6 +31,7 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   'cooling-down': 'the chosen model rests after failures, so its first fallback takes its place',
   budget: 'a budget is nearly used up, so a cheaper tier answers',
   'over-budget': 'a budget is used up',
+  'route-off': 'the caller keeps its model (x-sluice-route: off), which no block, secure model or budget forbids',
   shadow: 'the section is in shadow mode: nothing is changed',
   blocked: 'the policy refuses this request',
 };

@@ -29,6 +29,7 @@ export type DecisionReason =
   | 'cooling-down'
   | 'budget'
   | 'over-budget'
+  | 'route-off'
   | 'shadow'
   | 'blocked';
 
@@ -82,6 +83,8 @@ export interface DecideInput {
   readonly learned?: LearnedVerdict | null;
   /** What was learnt from grades; absent where nothing is. */
   readonly learning?: LearningMark | null;
+  /** The caller wants its own model (`x-sluice-route: off`): blocks, secure models and budgets hold all the same. Absent: false. */
+  readonly keepModel?: boolean;
   readonly caller: CallerContext;
   readonly provider: Provider;
   readonly section: PolicySection;

@@ -118,7 +118,7 @@ export function verdict(facts: Partial<Verdict> = {}): Verdict {
 }
 
 export function rule(kind: 'override' | 'rule', name: string, then: Directive, matches = true): CompiledRule {
-  return { kind, name, source: 'always', then, matches: () => matches };
+  return { kind, name, source: 'always', hinted: false, then, matches: () => matches };
 }
 
 const caller: CallerContext = { workspace: 'red', userTier: null, quality: null, task: null, session: null, user: null, headers: new Map(), now: 1_700_000_000_000 };
