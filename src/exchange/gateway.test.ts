@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -235,24 +235,45 @@ describe('a section with learned routing', () => {
     expect(JSON.stringify(record)).not.toContain('Pavlov');
   });
 
-  it('keeps the requested model for what needs it, for a promise that nothing keeps, and for what it has never seen', async () => {
+  it('gives no verdict on what another pair needs the strong model for, under a promise that nothing keeps, and on what it has never seen', async () => {
     const outcomes = await Promise.all([
       decided(`maxQualityLoss: 3%, ${pair}`, chat(hard)),
       decided('maxQualityLoss: 1%, pair: {weak: mistral-7b-instruct-v0.3, strong: llama-3.1-nemotron-51b-instruct}', chat(easy)),
       decided(`maxQualityLoss: 3%, ${pair}`, chat(easy, '"tools":[{"type":"function","function":{"name":"f"}}],')),
       decided(`maxQualityLoss: 3%, ${pair}`, chat('Қазақстанның астанасы қай қала екенін айтыңыз')),
     ]);
-    expect(outcomes.map(({ record, sent }) => [sent, record.servedModel, record.decision!.reason, record.decision!.learned!.abstained])).toEqual([
-      [undefined, 'gpt-5.1', 'kept-learned', null],
-      [undefined, 'gpt-5.1', 'kept-learned', null],
-      [undefined, 'gpt-5.1', 'kept-learned', 'tools'],
-      [undefined, 'gpt-5.1', 'kept-learned', 'words'],
+    expect(outcomes.map(({ record, sent }) => [sent, record.servedModel, record.decision!.reason, record.decision!.learned!.says, record.decision!.learned!.abstained])).toEqual([
+      [undefined, 'gpt-5.1', 'kept-tier-not-routed', null, null],
+      [undefined, 'gpt-5.1', 'kept-tier-not-routed', null, null],
+      [undefined, 'gpt-5.1', 'kept-tier-not-routed', null, 'tools'],
+      [undefined, 'gpt-5.1', 'kept-tier-not-routed', null, 'words'],
     ]);
+  });
+
+  it('as the page shows it, never costs more than the tiers alone, and moves whatever they move', async () => {
+    const [, example = ''] = /```yaml\n(version: 1[\s\S]*?)```/.exec(readFileSync(new URL('../../docs/learned-routing.md', import.meta.url), 'utf8')) ?? [];
+    const tiers = `  ${candidates}\n  tiers: [simple, standard, complex]\n`;
+    const prompts = [
+      easy, hard, 'Hi', 'thanks, that helps!', 'What is the capital of Peru?', 'Design a globally distributed database with strict serialisability.',
+      'Translate to French: the invoice is due on Friday.', 'Summarise: we met on Monday, moved the launch to May and hired two people.', 'Prove that the square root of 2 is irrational.',
+      'A baker sells 12 loaves at $3 each and pays $9 for flour. How much is left?', 'Schreibe eine kurze Absage an einen Bewerber.', 'Give me ten names for a bakery.',
+      'Which gas do plants take in?\\nA. Oxygen\\nB. Carbon dioxide\\nC. Helium\\nD. Neon', 'Is this review positive? The food was cold and the waiter rude.',
+    ];
+    const costs = async (policy: string): Promise<readonly { readonly usd: number; readonly reason: string }[]> => {
+      const { pipeline, records } = await pipelineOf(policy);
+      for (const prompt of prompts) forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chat(prompt)));
+      pipeline.close();
+      return records.map(({ decision }) => ({ usd: decision!.estimate.known ? decision!.estimate.usd : Infinity, reason: decision!.reason }));
+    };
+    const alone = await costs(`version: 1\ndefaults:\n${tiers}`);
+    const added = await costs(`${example}${tiers}`);
+    expect(alone.filter(({ reason }) => reason === 'tier').length).toBeGreaterThan(prompts.length / 2);
+    for (const [at, { usd }] of added.entries()) expect(usd, prompts[at]).toBeLessThanOrEqual(alone[at]!.usd);
   });
 
   it('only records what it would say of a pair without a calibration, unless the policy insists', async () => {
     const shadow = await decided('maxQualityLoss: 3%', chat(easy), `, ${candidates.replace('gpt-5-nano', 'gpt-5-mini')}`);
-    expect(shadow.record).toMatchObject({ servedModel: 'gpt-5-mini', decision: { reason: 'tier', learned: { acts: false, calibration: null, threshold: null, says: 'strong' } } });
+    expect(shadow.record).toMatchObject({ servedModel: 'gpt-5-mini', decision: { reason: 'tier', learned: { acts: false, calibration: null, threshold: null, says: null } } });
     expect(explainRecord(shadow.record)).toContain('no calibration of this pair: only recorded');
     const insisting = await decided('maxQualityLoss: 3%, uncalibrated: strictest', chat(easy));
     expect(insisting.record).toMatchObject({ decision: { learned: { acts: true, calibration: null } } });

@@ -235,8 +235,8 @@ class Decider {
   }
 
   /**
-   * The weak model where grades, or else the learned router, say that it is enough; else the requested one, which is the stronger. After a
-   * low grade the requested one, whatever else would have been taken.
+   * The weak model where grades, or else the learned router, say that it is enough; the requested one where they say that it is needed. Without a
+   * verdict null: the decision table is asked. After a low grade the requested one, whatever else would have been taken.
    */
   #learned(): Choice | null {
     const { section, learned, learning, verdict, session } = this.#input;
@@ -244,14 +244,29 @@ class Decider {
     if (section.learned === null || learned == null) return null;
     const says = learning?.says ?? (learned.acts ? learned.says : null);
     if (says === null) return null;
-    // An earlier turn needed the stronger model: this one, "yes, do it", reads as an easy one and is not.
-    if (says === 'weak' && (session?.state?.strong === true || this.#needed() !== verdict.tier)) return this.#keep('kept-session');
     if (says === 'strong') return this.#keep('kept-learned');
+    // An earlier turn needed the stronger model: this one, "yes, do it", reads as an easy one and is not.
+    if (session?.state?.strong === true) return this.#keep('kept-session');
+    if (this.#needed() !== verdict.tier) return null;
     const report = this.#report(section.learned.weak, verdict.tier);
     report.disqualified ??= this.#priceFault(report, false);
-    if (report.disqualified !== null) return this.#keep('kept-learned');
+    if (report.disqualified !== null || this.#own(report.target)) return null;
+    const cheaper = this.#cheaperByTable(report, verdict.tier);
+    if (cheaper !== null) return cheaper;
     report.chosen = true;
-    return this.#own(report.target) ? this.#keep('kept-learned') : this.#take(report.target, 'learned', null, verdict.tier);
+    return this.#take(report.target, 'learned', null, verdict.tier);
+  }
+
+  /** What the table would take, if that costs less than the weak model: learning never takes away what the table saves. */
+  #cheaperByTable(weak: CandidateReport, tier: Tier): Choice | null {
+    const { section } = this.#input;
+    if (!section.routedTiers.has(tier)) return null;
+    const from = this.#reports.length;
+    const choice = this.#table(tier, section.upgrades === 'allow', 'tier', null);
+    if (choice?.action === 'route' && usd(this.#estimate(choice.target)) < usd(weak.estimate)) return choice;
+    this.#reports.length = from;
+    this.#keptForCache = false;
+    return null;
   }
 
   #sensitivity(): Choice | null {

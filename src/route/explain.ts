@@ -26,7 +26,7 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   experiment: 'an experiment forces it for its share of the requests',
   'kept-session': 'an earlier turn of the conversation needed the stronger model',
   'kept-upgraded': 'an answer to a request like this one got a low grade, so the requested model stays for a while',
-  'kept-learned': 'the learned router takes the requested model to be needed, or does not know this kind of request',
+  'kept-learned': 'grades or the learned router say that the requested model is needed',
   default: "no candidate qualified, so the policy's default answered",
   'cooling-down': 'the chosen model rests after failures, so its first fallback takes its place',
   budget: 'a budget is nearly used up, so a cheaper tier answers',
@@ -129,12 +129,12 @@ function verdictLines({ verdict }: ExchangeRecord): string[] {
   return lines;
 }
 
-const unlikes: Readonly<Record<Unlike, string>> = { words: 'it does not know the words', tools: 'it has not seen tools', media: 'it reads text only', conversation: 'it has not seen conversations' };
+const unlikes: Readonly<Record<Unlike, string>> = { words: 'it does not know the words', kind: 'it was calibrated on other kinds of work', language: 'it knows English only', tools: 'it has not seen tools', media: 'it reads text only', conversation: 'it has not seen conversations' };
 
 function learnedLines(learned: LearnedVerdict): string[] {
   const limit = learned.threshold === null ? 'no threshold keeps the promise' : `threshold ${learned.threshold.toFixed(3)}`;
   const from = learned.calibration === null ? (learned.acts ? 'the strictest of all pairs' : 'no calibration of this pair: only recorded') : `calibrated on ${learned.calibration}`;
-  const lines = ['', `Learned router ${learned.model}: gain of the stronger model ${learned.gain.toFixed(3)} ± ${learned.uncertainty.toFixed(3)}, so the ${learned.says} model`];
+  const lines = ['', `Learned router ${learned.model}: gain of the stronger model ${learned.gain.toFixed(3)} ± ${learned.uncertainty.toFixed(3)}, ${learned.says === null ? 'no verdict' : `so the ${learned.says} model`}`];
   lines.push(`  ${limit} for ${(learned.maxLoss * 100).toFixed(1)}% loss (${from}); it knows ${(learned.familiarity * 100).toFixed(0)}% of the words`);
   if (learned.abstained !== null) lines.push(`  abstained: ${unlikes[learned.abstained]}`);
   for (const { name, share } of learned.influences) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name}`);

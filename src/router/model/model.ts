@@ -63,6 +63,7 @@ export class RouterModel {
       uncertainty: Math.sqrt(error * error + apart * apart),
       abstain,
       familiarity,
+      known,
     };
   }
 

@@ -10,6 +10,8 @@ export interface Prediction {
   readonly abstain: boolean;
   /** Share of the prompt's words that the model knows, 0..1. */
   readonly familiarity: number;
+  /** How well the prompt fits one of the kinds of work among the training rows, 0 (not at all) to 1. */
+  readonly known: number;
 }
 
 /** One feature's share of a prediction. */
