@@ -129,8 +129,21 @@ export interface Exchange {
   readonly user: string | null;
   /** Bytes of the first text of the first user message; null: there is none. */
   readonly opening: Span | null;
+  /** Parameters that not every model takes, in the body's order, at most limits.parameters; see src/apis/parameters. */
+  readonly parameters: readonly Parameter[];
+  /** The quoted name of the body's one limit on the answer (`max_tokens` or `max_completion_tokens` of OpenAI's chat); null: none, or not to be renamed. */
+  readonly limitKey: Span | null;
   /** Byte offset just after the body's opening brace (where a member can be inserted). */
   readonly bodyOpen: number;
+}
+
+/** Null: an object, a list, or a text longer than limits.parameterUnits. */
+export type ParameterValue = string | number | boolean | null;
+
+/** One parameter of a request: its path in the API's own words, as `temperature`, `reasoning.effort`, `tools.web_search`. */
+export interface Parameter {
+  readonly name: string;
+  readonly value: ParameterValue;
 }
 
 /** A top-level member of a body and where its value stands. */

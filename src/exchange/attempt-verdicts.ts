@@ -5,6 +5,7 @@ import type { AnswerPass, AnswerRetry, HeaderMap } from '../extproc/types.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { estimateSavings } from '../route/savings.ts';
 import type { ChainRun } from './chain-run.ts';
+import { judgeErrorBody, refusedIn } from '../grades/check-answer.ts';
 import { outageTriggers } from './rescue.ts';
 
 /** What becomes of one attempt once it is known what went wrong with it, if anything. */
@@ -30,8 +31,25 @@ export class AttemptVerdicts {
     return { kind: 'pass' };
   }
 
+  /** What an error's body says of this attempt. A parameter that the chosen model refuses is learnt. */
+  error(body: Buffer): FallbackTrigger | null {
+    const said = judgeErrorBody(body);
+    if (said !== 'unsupported-parameter') return said;
+    if (this.#asked()) return null;
+    const parameter = refusedIn(body, this.#run.facts.parameters);
+    if (parameter !== null) this.#run.refused(parameter);
+    return said;
+  }
+
+  /** Whether this is the model that the app asked for: what it refuses is the app's to know. */
+  #asked(): boolean {
+    const { requested } = this.#run.facts;
+    return requested.provider === this.#target.provider && requested.model === this.#target.model;
+  }
+
   #mayRetry(reason: FallbackTrigger): boolean {
     const { facts } = this.#run;
+    if (reason === 'unsupported-parameter') return !this.#asked() && !this.#run.nextRescues;
     if (this.#run.nextRescues) return outageTriggers.has(reason);
     if (!facts.fallback.triggers.has(reason)) return false;
     // The app's own key was refused by its own provider: the gateway's keys are not there to make up for it.

@@ -2,7 +2,9 @@ import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
 import type { AnswerHead } from '../apis/types.ts';
 import type { AnswerPlan, Attempt, AttemptRequest, FilterRole, HeaderMap, HeaderMutation } from '../extproc/types.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
-import { answerTriggers, judgeAnswer, judgeErrorBody, judgeStatus } from '../grades/check-answer.ts';
+import { adaptedLimit } from '../apis/parameters/index.ts';
+import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
+import { limitNameAt } from './adapt.ts';
 import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
 import type { Credentials } from './credentials.ts';
@@ -34,12 +36,14 @@ export class TargetAttempt implements Attempt {
     // It was read before it came here; only another filter could have changed it.
     if (!read.ok) throw new Error(`the request cannot be read any more: ${read.reason}`);
     const { exchange } = read;
+    const limitName = limitNameAt(facts.generation, this.#target, exchange);
+    if (limitName !== null) this.#run.adapted([adaptedLimit(limitName)]);
     const inPath = exchange.pathModel !== null;
     const path = inPath ? rewritePath(facts.path, exchange, this.#target.model) : facts.path;
     return {
       kind: 'forward',
       // Said even where it is as it was: the attempt before may have left another content-length.
-      body: inPath ? body : spliceRequest(body, exchange, { model: this.#target.model, askUsage: false }),
+      body: inPath ? body : spliceRequest(body, exchange, { model: this.#target.model, ...(limitName === null ? {} : { limitName }), askUsage: false }),
       headers: this.#headers(path),
       metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },
     };
@@ -62,7 +66,7 @@ export class TargetAttempt implements Attempt {
       const meaning = judgeStatus(status);
       if (meaning !== 'look' || endOfStream) return this.#verdicts.of(meaning === 'look' ? null : meaning, status, retryAfterMs, null);
       if (!run.hasNext) return this.#verdicts.of(null, status, retryAfterMs, null);
-      return { kind: 'whole', maxBytes: fallback.inspectBytes, judge: (body) => this.#verdicts.of(judgeErrorBody(body), status, retryAfterMs, null) };
+      return { kind: 'whole', maxBytes: fallback.inspectBytes, judge: (body) => this.#verdicts.of(this.#verdicts.error(body), status, retryAfterMs, null) };
     }
     const events = head.contentType.toLowerCase().startsWith('text/event-stream');
     if (events && this.#role === 'stream' && fallback.triggers.has('stream-error')) {

@@ -1,4 +1,5 @@
 import type { CacheHit } from '../cache/cache.ts';
+import { limits } from '../lib/limits.ts';
 import { takesAsIs } from '../apis/translatable.ts';
 import type { Exchange } from '../apis/types.ts';
 import { attemptClusterKey, chainHeader, chainHosts, clusterName } from '../attach/names.ts';
@@ -6,6 +7,7 @@ import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { requestedSchema } from '../apis/common/json-schema.ts';
 import type { Decision } from '../route/types.ts';
+import { limitNameAt } from './adapt.ts';
 import { ChainRun, timeoutsOf, type ChainFacts, type ChainServices } from './chain-run.ts';
 import type { RequestContext } from './request.ts';
 
@@ -32,12 +34,16 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
   const [first] = decision.chain;
   // Who gave the old answer must still be there, to stand for the attempt in Envoy's eyes; and it takes an Envoy that knows chains of groups.
   const rescue = old !== null && context.chainStyle === 'groups' && generation.providers.has(old.entry.provider) ? old : null;
-  const { fallback } = section;
-  const targets = rescue === null ? decision.chain : [...decision.chain, { provider: rescue.entry.provider, model: rescue.entry.model }];
+  const own = mayBeRefused(context, exchange, decision);
+  const fallback = section.fallback ?? (own ? refusalsOnly : null);
+  const tried = own ? [...decision.chain, decision.requested] : decision.chain;
+  const targets = rescue === null ? tried : [...tried, { provider: rescue.entry.provider, model: rescue.entry.model }];
   if (fallback === null || first === undefined || (targets.length < 2 && !crosses(context, exchange, first))) return null;
   const facts: ChainFacts = {
     generation,
     provider,
+    requested: decision.requested,
+    parameters: exchange.parameters.map(({ name }) => name),
     fallback,
     targets,
     rescue,
@@ -54,7 +60,7 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
   };
   const { perTryMs, totalMs } = timeoutsOf(fallback, targets.length, exchange);
   const run = new ChainRun(facts, services, perTryMs);
-  const roles = rolesOf(context, fallback, exchange, decision.chain);
+  const roles = rolesOf(context, fallback, exchange, tried);
   if (rescue !== null) roles.push('next');
   const [firstRole] = roles;
   const firstIsReady = firstRole === 'gate';
@@ -95,7 +101,20 @@ function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
   const across = crosses(context, exchange, target);
   if (exchange.stream && (across || fallback.triggers.has('stream-error'))) return 'stream';
-  return index === 0 && !across ? 'gate' : 'next';
+  // Later attempts start from the request as the app sent it: what one model wants renamed is not for the next.
+  return index === 0 && !across && limitNameAt(context.generation, target, exchange) === null ? 'gate' : 'next';
+}
+
+/** For a section without fallback: nothing is tried again but what a model of Sluice's choice refused to take. */
+const refusalsOnly: FallbackPolicy = { triggers: new Set(), escalate: false, tierChains: { simple: [], standard: [], complex: [] }, modelChains: new Map(), pools: [], attempts: 2, attemptMs: null, firstByteMs: null, totalMs: null, maxUsd: null, drop: [], inspectBytes: limits.refusalBytes };
+
+/** Reasons for which the model that the app asked for may take over: no rule and no policy said that it must not. */
+const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier', 'learned', 'experiment', 'default', 'budget']);
+
+/** Whether a model of Sluice's choice may refuse a parameter that the requested one takes, and that one may answer then. */
+function mayBeRefused({ chainStyle }: RequestContext, exchange: Exchange, { action, reason, chain, requested }: Decision): boolean {
+  if (action !== 'route' || !open.has(reason) || exchange.parameters.length === 0 || chainStyle === 'none') return false;
+  return chain.length < limits.fallbackAttempts && !chain.some(({ provider, model }) => provider === requested.provider && model === requested.model);
 }
 
 /** Whether a target's requests and answers have to be translated. */

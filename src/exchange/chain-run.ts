@@ -11,6 +11,8 @@ import type { Expectation } from '../grades/check-answer.ts';
 import type { AttemptHealth, Cooldowns } from '../route/cooldowns.ts';
 import type { Pools } from '../route/pools.ts';
 import { apiHeaders } from '../apis/common/translate.ts';
+import type { LearntRefusals } from '../apis/parameters/index.ts';
+import { catalogModel } from '../route/capabilities.ts';
 import { appKeyHeaders } from './credentials.ts';
 
 /** What every attempt of one exchange has in common. Holds no prompt text. */
@@ -18,6 +20,10 @@ export interface ChainFacts {
   readonly generation: PolicyGeneration;
   /** The provider that the app called. */
   readonly provider: Provider;
+  /** What the app asked for. */
+  readonly requested: TargetRef;
+  /** Names of the request's parameters that not every model takes. */
+  readonly parameters: readonly string[];
   readonly fallback: FallbackPolicy;
   readonly targets: readonly TargetRef[];
   /** An old answer from the cache that the last target stands for; null: the last target is one. */
@@ -38,6 +44,8 @@ export interface ChainFacts {
 export interface ChainServices {
   readonly cooldowns: Cooldowns;
   readonly pools: Pools;
+  /** What models refused in this process; absent: nobody remembers. */
+  readonly refusals?: LearntRefusals;
 }
 
 /** How an attempt ended. */
@@ -58,17 +66,20 @@ export class ChainRun {
   translated: Answer | null = null;
   readonly #cooldowns: Cooldowns;
   readonly #pools: Pools;
+  readonly #refusals: LearntRefusals | undefined;
   readonly #perTryMs: number | null;
   #current = -1;
   #startedAt = 0;
   #dropped: readonly string[] = [];
+  #adapted: readonly string[] = [];
   /** The current attempt has got response headers. */
   #answered = false;
 
-  constructor(facts: ChainFacts, { cooldowns, pools }: ChainServices, perTryMs: number | null) {
+  constructor(facts: ChainFacts, { cooldowns, pools, refusals }: ChainServices, perTryMs: number | null) {
     this.facts = facts;
     this.#cooldowns = cooldowns;
     this.#pools = pools;
+    this.#refusals = refusals;
     this.#perTryMs = perTryMs;
   }
 
@@ -106,6 +117,7 @@ export class ChainRun {
     this.#startedAt = performance.now();
     this.#answered = false;
     this.#dropped = [];
+    this.#adapted = [];
     this.translated = null;
     if (this.rescue === null) this.#cooldowns.began(target, target.provider === this.facts.provider.name);
     return target;
@@ -114,6 +126,18 @@ export class ChainRun {
   /** What the current attempt's translation left out, as the policy allows. */
   dropped(paths: readonly string[]): void {
     this.#dropped = paths;
+  }
+
+  /** What the current attempt says in its target's own words. */
+  adapted(changes: readonly string[]): void {
+    this.#adapted = changes;
+  }
+
+  /** The current target refused a parameter: it is not offered one like it again by this process. */
+  refused(parameter: string): void {
+    const { target } = this;
+    const provider = this.facts.generation.providers.get(target.provider);
+    if (provider !== undefined) this.#refusals?.learn(provider.catalogProvider, catalogModel(provider, target.model), parameter);
   }
 
   /** Response headers came: an end without a word is out of the question. `status`: null where they are no provider's. */
@@ -125,7 +149,7 @@ export class ChainRun {
 
   /** The current attempt failed, and the next target is to answer. */
   failed(end: AttemptEnd): void {
-    this.ended.push({ target: this.target, status: end.status, outcome: end.outcome, reason: end.reason, ms: performance.now() - this.#startedAt, cost: end.cost, dropped: this.#dropped });
+    this.ended.push({ target: this.target, status: end.status, outcome: end.outcome, reason: end.reason, ms: performance.now() - this.#startedAt, cost: end.cost, dropped: this.#dropped, ...adaptedOf(this.#adapted) });
     this.health(end.reason, end.retryAfterMs);
   }
 
@@ -137,14 +161,14 @@ export class ChainRun {
     const timedOut = status === null ? this.#perTryMs !== null && ms >= this.#perTryMs * 0.9 - 5 : status === 504;
     const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
     // What a provider did with a request that it never answered is unknown, and so is what it bills.
-    this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped });
+    this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped, ...adaptedOf(this.#adapted) });
     this.health(reason, null);
   }
 
   /** How it came out, for the record. `status`: of the answer that went to the app, if only Envoy's own; null: none did. `endedAt`: by performance.now(). */
   outcome(status: number | null, endedAt: number): ChainFactsOfRecord {
     if (status !== null) this.lost(status, endedAt);
-    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: Math.max(0, endedAt - this.#startedAt), lastDropped: this.#dropped };
+    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: Math.max(0, endedAt - this.#startedAt), lastDropped: this.#dropped, lastAdapted: this.#adapted };
   }
 
   /** Tells the target's health how its attempt ended; null: well. */
@@ -181,6 +205,7 @@ export class ChainRun {
       case 'length':
       case 'invalid-json':
       case 'bad-tool-call':
+      case 'unsupported-parameter':
         // The request's own fault, or the model's: the target is well.
         end({ kind: 'ok' });
     }
@@ -197,6 +222,10 @@ export class ChainRun {
     const { appKeys } = this.facts;
     return { set: appKeys, remove: ownHeaders.filter((name) => !appKeys.some(([own]) => own === name)) };
   }
+}
+
+function adaptedOf(adapted: readonly string[]): { readonly adapted?: readonly string[] } {
+  return adapted.length === 0 ? {} : { adapted };
 }
 
 /** Headers that are for the app's own provider alone: its key, and what its API knows. */

@@ -3,7 +3,7 @@ import type { AnswerHead, ApiName, DialectFamily, Exchange } from '../apis/types
 import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, HeaderMap, HeaderMutation } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
-import { answerTriggers, judgeAnswer, judgeErrorBody, judgeStatus } from '../grades/check-answer.ts';
+import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
 import { entryOf } from '../route/capabilities.ts';
 import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../apis/common/translate.ts';
 import { upstreamPath } from './attempt.ts';
@@ -94,7 +94,7 @@ export class CrossingAttempt implements Attempt {
     const { fallback, expects } = this.#run.facts;
     if (status >= 400) {
       const meaning = judgeStatus(status);
-      return meaning === 'look' ? judgeErrorBody(body) : meaning;
+      return meaning === 'look' ? this.#verdicts.error(body) : meaning;
     }
     const looks = body.length <= fallback.inspectBytes && answerTriggers.some((trigger) => fallback.triggers.has(trigger));
     return looks ? judgeAnswer(head.api, body, expects, fallback.triggers) : null;

@@ -15,6 +15,7 @@ import type { ExchangeRecord } from '../record/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { Pools } from '../route/pools.ts';
 import { explainRecord } from '../route/explain.ts';
+import { chainStyleHeader } from '../attach/names.ts';
 import { Admission } from './admission.ts';
 import { Credentials } from './credentials.ts';
 import { limits } from '../lib/limits.ts';
@@ -350,5 +351,55 @@ describe('a processor that is behind', () => {
     pipeline.close();
     expect(await unread).toEqual({ kind: 'forward', metadata: { reason: 'internal-error' } });
     expect(new Set(records.map(({ decision }) => decision?.served.model))).toEqual(new Set(['gpt-5-nano']));
+  });
+});
+
+describe('a parameter that a chosen model refuses', () => {
+  const policy = `version: 1\ndefaults: {${candidates}}\n`;
+  const withChains = { ...chatHeaders, [chainStyleHeader]: 'groups' };
+  /** Its table entry is gone on purpose: what the model refuses is what nobody knew. */
+  const body = chatBody('"odd_setting":1,');
+
+  function refusal(bench: Bench): { readonly kind: string } {
+    const plan = bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), body);
+    expect(forwarded(plan).headers['x-envoy-retry-on']).toBe('retriable-headers');
+    const attempt = bench.pipeline.attempt('gate', plan.metadata ?? null, null);
+    const answer = attempt?.answer(headersOf({ ':status': '400', 'content-type': 'application/json' }), false);
+    if (answer?.kind !== 'whole') throw new Error('the error was not read');
+    return answer.judge(Buffer.from('{"error":{"message":"Unknown parameter: \'odd_setting\'.","param":"odd_setting","code":"unknown_parameter"}}'));
+  }
+
+  it('has the requested model answer once, in a section without fallback too, and is not tried again', async () => {
+    const bench = await pipelineOf(policy);
+    expect(refusal(bench)).toEqual({ kind: 'retry', reason: 'unsupported-parameter' });
+    const next = bench.pipeline.requestHeaders(headersOf(withChains), false);
+    const second = forwarded(bodyOf(next, body));
+    expect(second.body === undefined ? body : second.body).not.toContain('gpt-5-nano');
+    bench.pipeline.close();
+    expect(bench.records[0]!.attempts[0]).toMatchObject({ target: { model: 'gpt-5-nano' }, status: 400, reason: 'unsupported-parameter' });
+    expect(bench.records[1]!.decision!.candidates[0]).toMatchObject({ disqualified: 'parameter', refused: 'odd_setting' });
+    expect(explainRecord(bench.records[1]!)).toContain('it refuses a parameter of the request (odd_setting)');
+  });
+
+  it('makes no chain of a request that has none, nor where a rule chose the model', async () => {
+    const bench = await pipelineOf(policy.replace('defaults: {', 'defaults: {overrides: [{name: small, when: {model: [gpt-5.1]}, then: {model: openai/gpt-5-nano}}], '));
+    expect(forwarded(bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), body)).headers['x-envoy-retry-on']).toBeUndefined();
+    bench.pipeline.close();
+    const plain = await pipelineOf(policy);
+    expect(forwarded(bodyOf(plain.pipeline.requestHeaders(headersOf(withChains), false), chatBody())).headers['x-envoy-retry-on']).toBeUndefined();
+    plain.pipeline.close();
+  });
+
+  it('writes the limit on the answer in the chosen model’s words, and records that', async () => {
+    const bench = await pipelineOf(policy.replace('defaults: {', 'defaults: {fallback: {tiers: {simple: [openai/gpt-4.1-nano]}}, '));
+    const plan = bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), chatBody('"max_tokens":50,'));
+    // Each attempt makes its own request of what the app sent.
+    expect(forwarded(plan).body).toBeUndefined();
+    const attempt = bench.pipeline.attempt('next', plan.metadata ?? null, null)!;
+    const made = attempt.request(Buffer.from(chatBody('"max_tokens":50,')));
+    if (made.kind !== 'forward' || made.body === undefined) throw new Error('not forwarded');
+    expect(Buffer.concat([made.body].flat()).toString()).toContain('"max_completion_tokens":50');
+    bench.pipeline.close();
+    expect(bench.records[0]!.attempts.at(-1)).toMatchObject({ adapted: ['max_tokens → max_completion_tokens'] });
   });
 });

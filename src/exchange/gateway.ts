@@ -3,6 +3,7 @@ import type { Budgets } from '../budgets/budgets.ts';
 import type { LiveModel } from '../router/model/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { recognise } from '../apis/index.ts';
+import { LearntRefusals } from '../apis/parameters/index.ts';
 import { takesAsIs } from '../apis/translatable.ts';
 import type { Exchange, PassReason } from '../apis/types.ts';
 import { chainHost, chainStyleHeader, usageHeader } from '../attach/names.ts';
@@ -67,6 +68,8 @@ export interface PipelineOptions {
   readonly grader: Grader | null;
   readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
   readonly budgets: Budgets;
+  /** What models refused in this process; absent: the pipeline remembers by itself. */
+  readonly refusals?: LearntRefusals;
   readonly admission: Admission;
   /** Null: bodies of any size are read at once. */
   readonly bodies: BodyReader | null;
@@ -100,7 +103,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   readonly #admission: Admission;
 
   constructor(options: PipelineOptions) {
-    this.#options = options;
+    this.#options = { ...options, refusals: options.refusals ?? new LearntRefusals() };
     this.#admission = options.admission;
     this.#closing = new Closing(options, (error) => this.#fail(error));
     this.#pending = new PendingExchanges((open) => this.#closing.now(open, unobserved));
@@ -236,7 +239,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders(headers, section.sessions?.headers ?? []),
       chainStyle,
       usage,
-      appKeys: section.fallback === null && generation.experiments.length === 0 ? [] : appKeysOf(headers),
+      appKeys: chainStyle === 'none' ? [] : appKeysOf(headers),
     };
     let leave: (() => void) | null = null;
     let awaited = true;

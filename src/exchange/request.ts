@@ -9,6 +9,7 @@ import { classifyRequest } from '../classify/index.ts';
 import type { LiveModel } from '../router/model/live.ts';
 import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
 import { renderError, rewritePath, spliceRequest } from '../apis/index.ts';
+import { adaptedLimit, type LearntRefusals } from '../apis/parameters/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../apis/types.ts';
 import { clusterHeader, clusterName } from '../attach/names.ts';
@@ -29,6 +30,7 @@ import type { Shadows } from './shadows.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
 import type { CacheScope } from './cached.ts';
+import { limitNameAt } from './adapt.ts';
 import { planChain, type ChainPlan } from './chain-plan.ts';
 import type { ChainRun } from './chain-run.ts';
 import { translatableTo } from './crossing-attempt.ts';
@@ -89,6 +91,8 @@ export interface RequestServices {
   /** Null: nothing is graded. */
   readonly grader: Grader | null;
   readonly budgets: Budgets;
+  /** What models refused in this process. */
+  readonly refusals?: LearntRefusals;
 }
 
 /** What the cache had to say about a request. */
@@ -164,7 +168,7 @@ function userOf(caller: CallerContext, exchange: Exchange): string | null {
 /** Of a request that no budget is about. */
 export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: [], reservation: null };
 
-function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, inEnvoy, pools }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
+function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
   const { generation, provider, section, caller } = context;
   const features = textFeatures(exchange.lastUser);
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
@@ -186,6 +190,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     // Where chains are endpoints of one cluster, no filter of a provider's own can sign.
     inEnvoy: context.chainStyle === 'hosts' && anySigned(generation) ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false : inEnvoy,
     pools,
+    ...(refusals === undefined ? {} : { refusals: (name, model) => refusals.of(name, model) }),
     cooling: (target) => cooldowns.cooling(target, target.provider === provider.name),
     canTranslate: translatableFrom(exchange, body, section),
     ...(overBudget === null ? {} : { overBudget }),
@@ -238,14 +243,16 @@ function rewritePlan(
   const askUsage = asksForUsage(context, exchange);
   const set: (readonly [string, string])[] = [...readableAnswer.set];
   const remove: string[] = [];
+  const limitName = routes ? limitNameAt(generation, decision.served, exchange) : null;
   let path = context.path;
   let newBody: Body = body;
   if (exchange.pathModel !== null) {
     if (changesModel) path = rewritePath(path, exchange, decision.served.model);
   }
-  if ((changesModel && exchange.pathModel === null) || askUsage) {
+  if ((changesModel && exchange.pathModel === null) || askUsage || limitName !== null) {
     newBody = spliceRequest(body, exchange, {
       ...(changesModel && exchange.pathModel === null ? { model: decision.served.model } : {}),
+      ...(limitName === null ? {} : { limitName }),
       askUsage,
     });
   }
@@ -367,9 +374,11 @@ export function openExchange(
         audioOutput: exchange.audioOutput,
         files: exchange.files,
         reasoning: exchange.reasoning,
+        ...(exchange.parameters.length === 0 ? {} : { parameters: exchange.parameters.map(({ name, value }) => [name, value] as const) }),
       },
     },
     arm: context.arm,
+    adapted: adaptedBy(context.generation, exchange, decided?.decision ?? null),
     cache: cache.cache,
     cacheEntry: cache.cacheEntry,
     trace: context.trace,
@@ -381,6 +390,15 @@ export function openExchange(
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - enteredAt,
   };
+}
+
+const unadapted: readonly string[] = [];
+
+/** What the rewrite for the chosen target wrote in that model's own words. */
+function adaptedBy(generation: PolicyGeneration, exchange: Exchange, decision: Decision | null): readonly string[] {
+  if (decision?.action !== 'route') return unadapted;
+  const name = limitNameAt(generation, decision.served, exchange);
+  return name === null ? unadapted : [adaptedLimit(name)];
 }
 
 function capture(exchange: Exchange, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {

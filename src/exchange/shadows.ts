@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
+import { limitNameFor } from '../apis/parameters/index.ts';
 import type { AnswerHead, Recognition } from '../apis/types.ts';
 import { clusterName, mirrorHeader } from '../attach/names.ts';
 import type { Shadowed } from '../experiments/trials.ts';
@@ -187,10 +188,11 @@ class ShadowAttempt implements Attempt {
     if (!read.ok) throw new Error(`the copy cannot be read any more: ${read.reason}`);
     const { exchange } = read;
     const inPath = exchange.pathModel !== null;
+    const limitName = limitNameFor(exchange, provider.catalogProvider, catalogModel(provider, target.model));
     const own = inPath ? rewritePath(path, exchange, target.model) : path;
     return {
       kind: 'forward',
-      body: inPath ? body : spliceRequest(body, exchange, { model: target.model, askUsage: exchange.stream && exchange.includeUsage === null && (exchange.api === 'openai-chat' || exchange.api === 'openai-completions') }),
+      body: inPath ? body : spliceRequest(body, exchange, { model: target.model, ...(limitName === null ? {} : { limitName }), askUsage: exchange.stream && exchange.includeUsage === null && (exchange.api === 'openai-chat' || exchange.api === 'openai-completions') }),
       headers: {
         set: [...keys.set, [':path', upstreamPath(provider, own)], [':authority', new URL(provider.endpoint).hostname]],
         remove: [...keys.remove, shadowHeader, mirrorHeader],

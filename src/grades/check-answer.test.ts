@@ -13,7 +13,7 @@ describe('an error status', () => {
   it.each<readonly [number, ReturnType<typeof judgeStatus>]>([
     [400, 'look'],
     [413, 'look'],
-    [422, null],
+    [422, 'look'],
     [401, 'key-dead'],
     [403, 'key-dead'],
     [404, 'model-gone'],

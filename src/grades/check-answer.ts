@@ -1,4 +1,5 @@
 import type { ApiName, JsonOutput } from '../apis/types.ts';
+import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
 import { viewAnswer } from '../apis/common/answer-view.ts';
 import { matchesSchema } from '../apis/common/json-schema.ts';
@@ -18,6 +19,9 @@ const goneCodes: ReadonlySet<string> = new Set(['model_not_found', 'DeploymentNo
 const goneMessage = /model (not exist|.{0,80}(does not exist|not found|is not supported|has been (deprecated|retired)))/i;
 const goneStatuses: ReadonlySet<number> = new Set([404, 405, 409, 410]);
 
+const unsupportedCodes: ReadonlySet<string> = new Set(['unsupported_parameter', 'unsupported_value', 'unknown_parameter', 'extra_forbidden']);
+const unsupportedMessage = /unsupported (parameter|value)|not supported (with|by|for|on) this model|does not support (this value|this parameter|the parameter|tool type|image|prefill|assistant message prefill|programmatic)|extra inputs are not permitted|extra_forbidden|unrecognized request argument|unknown (name|field|parameter) "|is not enabled for (this model|models\/)|(adaptive|enabled)" is not supported|does not match any of the expected tags/i;
+
 /** What an error answer means, by its status alone; `look`: only its body tells. Null: the app's own mistake. */
 export function judgeStatus(status: number): FallbackTrigger | 'look' | null {
   if (status === 401 || status === 403) return 'key-dead';
@@ -26,7 +30,7 @@ export function judgeStatus(status: number): FallbackTrigger | 'look' | null {
   if (status === 429) return 'rate-limit';
   if (status === 529) return 'overloaded';
   if (status >= 500) return 'server-error';
-  return status === 400 || status === 413 ? 'look' : null;
+  return status === 400 || status === 413 || status === 422 ? 'look' : null;
 }
 
 /** What a 400 or 413 means. Null: the app's own mistake, which no other model would answer differently. */
@@ -34,8 +38,19 @@ export function judgeErrorBody(body: Buffer): FallbackTrigger | null {
   const { codes, message } = errorOf(body);
   if (codes.some((code) => contextCodes.has(code)) || contextMessage.test(message)) return 'context-window';
   if (codes.some((code) => filterCodes.has(code))) return 'content-filter';
+  if (codes.some((code) => unsupportedCodes.has(code)) || unsupportedMessage.test(message)) return 'unsupported-parameter';
   if (codes.some((code) => goneCodes.has(code)) || goneMessage.test(message)) return 'model-gone';
   return null;
+}
+
+/** Which of a request's parameters an error names; null: none of them. */
+export function refusedIn(body: Buffer, parameters: readonly string[]): string | null {
+  const text = body.toString('utf8', 0, limits.refusalBytes);
+  const { param } = errorOf(body);
+  const named = parameters.find((name) => name === param);
+  if (named !== undefined) return named;
+  // As a word of its own, the longest first: `top_logprobs` is not `logprobs`.
+  return [...parameters].sort((a, b) => b.length - a.length).find((name) => new RegExp(`(?<![\\w.])${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w])`).test(text)) ?? null;
 }
 
 /** The first thing that is wrong with a whole 200, of those that the policy watches for. Null: nothing is. */
@@ -100,7 +115,7 @@ function isJson(text: string): boolean {
 }
 
 /** Codes and types of an error in any API's shape, and its message. */
-function errorOf(body: Buffer): { readonly codes: readonly string[]; readonly message: string } {
+function errorOf(body: Buffer): { readonly codes: readonly string[]; readonly message: string; readonly param: string | null } {
   try {
     const parsed: unknown = JSON.parse(body.toString('utf8'));
     const outer = (Array.isArray(parsed) ? parsed[0] : parsed) as { readonly error?: unknown; readonly message?: unknown } | null;
@@ -108,8 +123,15 @@ function errorOf(body: Buffer): { readonly codes: readonly string[]; readonly me
     const inner = error?.['innererror'] as Readonly<Record<string, unknown>> | undefined;
     const codes = [error?.['code'], error?.['type'], error?.['status'], inner?.['code']].filter((code) => typeof code === 'string');
     const message = typeof outer?.error === 'string' ? outer.error : error?.['message'];
-    return { codes, message: typeof message === 'string' ? message : '' };
+    const param = error?.['param'];
+    return { codes, message: typeof message === 'string' ? message : details(outer), param: typeof param === 'string' ? param : null };
   } catch {
-    return { codes: [], message: '' };
+    return { codes: [], message: '', param: null };
   }
+}
+
+/** Servers built on FastAPI, Mistral's and vLLM's among them, say what is wrong in a list. */
+function details(outer: object | null): string {
+  const { detail } = (outer ?? {}) as { readonly detail?: unknown };
+  return detail === undefined ? '' : JSON.stringify(detail).slice(0, limits.refusalBytes);
 }

@@ -38,6 +38,14 @@ export const limits = {
   modelBytes: 256,
   /** Text kept per Exchange part (system, last user turn) for classification, in UTF-16 units; the rest is counted only. */
   textUnits: 32 * 1024,
+  /** Parameters of a request that are noted beside those that every model takes, and the longest text of one, in UTF-16 units. */
+  parameters: 64,
+  parameterUnits: 64,
+  /** Error bodies that are read for the parameter which a model refuses, in bytes. */
+  refusalBytes: 64 * 1024,
+  /** Models of which this process remembers what they refused, and parameters of each. */
+  refusingModels: 1_024,
+  refusedParameters: 32,
   /** Tools whose names are kept. */
   toolNames: 64,
   /** JSON answers are held for reading up to this size, in bytes; usage of larger ones is unknown and counted. */

@@ -91,6 +91,7 @@ export const alerts: readonly Alert[] = [
   { name: 'SluicePolicyRefused', severity: 'warning', expr: 'max by (namespace) (llm_proxy_policy_refused) == 1', for: '5m', summary: 'The newest edit of a policy is refused and the last good one holds.' },
   { name: 'SluicePolicySourceLost', severity: 'warning', expr: 'min by (namespace) (llm_proxy_policy_source_connected) == 0', for: '5m', summary: 'Policies cannot be watched; edits do not reach Sluice.' },
   { name: 'SluiceCatalogsDiffer', severity: 'info', expr: 'count by (namespace) (count by (namespace, version) (llm_proxy_catalog_info)) > 1', for: '30m', summary: 'Replicas price requests by different catalogs.' },
+  { name: 'SluiceParameterRefused', severity: 'warning', expr: 'sum by (namespace, from) (increase(llm_proxy_fallback_total{reason="unsupported-parameter"}[30m])) > 0', summary: '{{ $labels.from }} refused a parameter that Sluice took it to know; the requested model answered.' },
   { name: 'SluiceCostUnknown', severity: 'info', expr: `${rate('llm_proxy_cost_unknown_total', '30m')} > 0.05 * ${rate('llm_proxy_request_total', '30m')}`, for: '30m', summary: 'More than 5% of the requests have no known cost.' },
   {
     name: 'SluiceBudgetBurn',

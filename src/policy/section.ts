@@ -201,6 +201,7 @@ export class SectionCompiler {
         this.#checkKey(target, place, [tier, at], reach);
       }
       this.#targets.checkTier(tier, result[tier], place);
+      this.#targets.checkParameters(tier, result[tier], place);
     }
     return result;
   }

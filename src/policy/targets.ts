@@ -1,9 +1,12 @@
+import { askedModel, differences, familyOfDialect } from '../apis/parameters/index.ts';
 import type { Catalog, ModelEntry } from '../catalog/types.ts';
 import type { Tier } from '../classify/types.ts';
 import { translatable } from '../apis/translatable.ts';
 import { didYouMean, nearest } from './nearest.ts';
 import type { Place, Reporter } from './reporter.ts';
 import type { Provider, TargetRef } from './types.ts';
+
+const mostNamed = 5;
 
 /** The provider whose traffic is compiled for, and the others that it may reach. */
 export interface Reach {
@@ -103,6 +106,21 @@ export class Targets {
       for (const { provider, model } of lacking) {
         this.#reporter.say('warning', 'capability', place, [tier], `${provider}/${model} is not known to have ${capability}; requests that need it skip this candidate`, 'That is fine if it is meant; otherwise state it under catalog.overrides.');
       }
+    }
+  }
+
+  /** Says which parameters some of a tier's candidates take and others refuse: requests with them have fewer to choose from. */
+  checkParameters(tier: Tier, targets: readonly TargetRef[], place: Place): void {
+    const models = targets.flatMap((target) => {
+      const provider = this.#providers.get(target.provider);
+      const family = provider === undefined ? null : familyOfDialect(provider.family);
+      return provider === undefined || family === null ? [] : [{ target, family, asked: askedModel(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model) }];
+    });
+    for (const { target, family, asked } of models) {
+      const refused = differences(family, asked, models.filter((other) => other.family === family && other.target !== target).map((other) => other.asked));
+      if (refused.length === 0) continue;
+      const names = `${refused.slice(0, mostNamed).join(', ')}${refused.length > mostNamed ? ` and ${refused.length - mostNamed} more` : ''}`;
+      this.#reporter.say('warning', 'parameters', place, [tier], `${target.provider}/${target.model} refuses ${names}, which another candidate of ${tier} takes; requests that say so skip this candidate`, 'That is fine if it is meant; docs/parameters.md has the table.');
     }
   }
 

@@ -65,7 +65,8 @@ export const fallbackTriggers = [
   'bad-tool-call',
   'stream-error',
 ] as const;
-export type FallbackTrigger = (typeof fallbackTriggers)[number];
+/** `unsupported-parameter`, not for policies to name: a model that Sluice chose refused a parameter, and the one that the app asked for is to answer. */
+export type FallbackTrigger = (typeof fallbackTriggers)[number] | 'unsupported-parameter';
 
 export const poolPicks = ['weighted', 'round-robin', 'least-latency', 'sticky'] as const;
 export type PoolPick = (typeof poolPicks)[number];

@@ -15,6 +15,8 @@ export interface RequestFacts
   readonly wallTime: number;
   readonly generation: PolicyGeneration;
   readonly overheadMs: number;
+  /** What the rewrite for the chosen target said in its own words. */
+  readonly adapted?: readonly string[];
 }
 
 /** How the exchange ended. Times in ms since the request's headers. */
@@ -41,6 +43,7 @@ export interface ChainFacts {
   /** Milliseconds of the last attempt. */
   readonly lastMs: number;
   readonly lastDropped: readonly string[];
+  readonly lastAdapted: readonly string[];
 }
 
 const free: Cost = { known: true, usd: 0 };
@@ -89,7 +92,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     baseline: priced.baseline,
     savings: priced.savings,
     // An answer from the cache is no attempt; those that failed before it are.
-    attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost) : [...(chain?.failed ?? [])],
+    attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
     cache: request.cache,
     cacheEntry: request.cacheEntry,
     arm: request.arm,
@@ -99,11 +102,12 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   };
 }
 
-function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost): AttemptRecord[] {
+function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, rewritten: readonly string[]): AttemptRecord[] {
   if (served === null) return [];
   const { chain, outcome, status } = ending;
   if (chain?.exhausted === true) return [...chain.failed];
-  return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost, dropped: chain?.lastDropped ?? [] }];
+  const adapted = chain === undefined || chain.lastAdapted.length === 0 ? rewritten : chain.lastAdapted;
+  return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost, dropped: chain?.lastDropped ?? [], ...(adapted.length === 0 ? {} : { adapted }) }];
 }
 
 /**

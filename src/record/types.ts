@@ -1,7 +1,7 @@
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { Verdict } from '../classify/types.ts';
-import type { ApiName, JsonOutput, Operation, PassReason, Usage, UsageUnknown } from '../apis/types.ts';
+import type { ApiName, JsonOutput, Operation, ParameterValue, PassReason, Usage, UsageUnknown } from '../apis/types.ts';
 import type { QualityCheck } from '../grades/checks.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
@@ -52,6 +52,8 @@ export interface RequestAsks {
   readonly audioOutput: boolean;
   readonly files: number;
   readonly reasoning: string | null;
+  /** Parameters that not every model takes, with their values; absent: there are none. */
+  readonly parameters?: readonly (readonly [string, ParameterValue])[];
 }
 
 export interface AttemptRecord {
@@ -65,6 +67,8 @@ export interface AttemptRecord {
   readonly cost: Cost;
   /** Parameters that its translation left out, as the policy allows. */
   readonly dropped: readonly string[];
+  /** What was written in the target's own words, `max_tokens → max_completion_tokens`; absent: nothing. */
+  readonly adapted?: readonly string[];
 }
 
 /** One request's record: everything that explains it a month later. Sinks get this object and nothing else. */

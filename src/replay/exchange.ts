@@ -62,6 +62,8 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
     session: null,
     user: null,
     opening: null,
+    parameters: (asks.parameters ?? []).map(([name, value]) => ({ name, value })),
+    limitKey: null,
     bodyOpen: 0,
   };
   return {

@@ -11,7 +11,7 @@ import { IntervalSum, type Interval } from './interval.ts';
 
 /** Faults that a request's needs bring about; the rest is prices, keys and health. */
 const capabilityFaults: ReadonlySet<Disqualification> = new Set<Disqualification>([
-  'context-window', 'max-output', 'vision', 'tools', 'json-object', 'json-schema', 'audio-input', 'audio-output', 'files', 'reasoning', 'mode', 'unknown-model', 'dialect', 'not-translatable',
+  'context-window', 'max-output', 'vision', 'tools', 'json-object', 'json-schema', 'audio-input', 'audio-output', 'files', 'reasoning', 'parameter', 'mode', 'unknown-model', 'dialect', 'not-translatable',
 ]);
 
 export interface Move {

@@ -1,4 +1,5 @@
 import type { ModelEntry, ModelMode } from '../catalog/types.ts';
+import { refusedParameter } from '../apis/parameters/index.ts';
 import { takesAsIs, translatable } from '../apis/translatable.ts';
 import type { ApiName, Exchange } from '../apis/types.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
@@ -34,7 +35,17 @@ export function entryOf(input: Pick<DecideInput, 'generation'>, target: TargetRe
  * `answerTokens`: output tokens expected of one answer. `chained`: the target is a fallback, which may speak another API.
  */
 export function disqualify(input: DecideInput, target: TargetRef, entry: ModelEntry | null, answerTokens: number, chained = false): Disqualification | null {
-  return unreachable(input, target, chained) ?? (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens));
+  return unreachable(input, target, chained) ?? (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens)) ?? (refusedBy(input, target) === null ? null : 'parameter');
+}
+
+/** The parameter of the request that a target refuses, where it gets the request in the app's own words; null: none. */
+export function refusedBy(input: DecideInput, target: TargetRef): string | null {
+  const { exchange, generation, provider, refusals } = input;
+  if (exchange.parameters.length === 0) return null;
+  const other = generation.providers.get(target.provider);
+  if (other === undefined || (other !== provider && !takesAsIs(other, provider.family, exchange.api))) return null;
+  const model = catalogModel(other, target.model);
+  return refusedParameter(exchange, other.catalogProvider, model, refusals?.(other.catalogProvider, model));
 }
 
 function unreachable(input: DecideInput, target: TargetRef, chained: boolean): Disqualification | null {

@@ -3,7 +3,7 @@ import { tiers, type Tier } from '../classify/types.ts';
 import { higher } from '../sessions/store.ts';
 import type { SessionFacts } from '../sessions/types.ts';
 import type { Directive, FallbackPolicy, RuleInput, TargetRef } from '../policy/types.ts';
-import { catalogModel, disqualify, entryOf } from './capabilities.ts';
+import { catalogModel, disqualify, entryOf, refusedBy } from './capabilities.ts';
 import { chainAfter, tieredReasons } from './chain.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
 import { PoolView, type Pooled } from './pool-view.ts';
@@ -401,11 +401,13 @@ class Decider {
   }
 
   #judge(target: TargetRef, tier: Tier, chained: boolean): MutableReport {
+    const disqualified = this.#own(target) ? null : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, chained) ?? (this.#input.overBudget?.(target, tier) === true ? 'over-budget' : null));
     return {
       target,
       tier,
       estimate: this.#estimate(target),
-      disqualified: this.#own(target) ? null : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, chained) ?? (this.#input.overBudget?.(target, tier) === true ? 'over-budget' : null)),
+      disqualified,
+      ...(disqualified === 'parameter' ? { refused: refusedBy(this.#input, target) ?? '' } : {}),
       chosen: false,
     };
   }

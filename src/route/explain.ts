@@ -48,6 +48,7 @@ const faults: Readonly<Record<Disqualification, string>> = {
   'audio-output': 'it speaks no audio',
   files: 'it reads no files',
   reasoning: 'it takes no reasoning setting',
+  parameter: 'it refuses a parameter of the request',
   mode: 'this API cannot call it',
   'provider-not-allowed': 'the policy does not allow its provider here',
   dialect: 'its provider speaks another API',
@@ -163,7 +164,7 @@ function decisionLines(decision: Decision): string[] {
     target(candidate.target),
     candidate.tier,
     money(candidate.estimate),
-    candidate.disqualified === null ? (candidate.chosen ? 'chosen' : 'can do it, not chosen') : `no: ${faults[candidate.disqualified]}`,
+    candidate.disqualified === null ? (candidate.chosen ? 'chosen' : 'can do it, not chosen') : `no: ${faults[candidate.disqualified]}${candidate.refused === undefined ? '' : ` (${candidate.refused})`}`,
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
   return [

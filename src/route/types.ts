@@ -46,6 +46,7 @@ export type Disqualification =
   | 'audio-output'
   | 'files'
   | 'reasoning'
+  | 'parameter'
   | 'mode'
   | 'provider-not-allowed'
   | 'dialect'
@@ -63,6 +64,8 @@ export interface CandidateReport {
   readonly estimate: Cost;
   /** Null when it qualifies. */
   readonly disqualified: Disqualification | null;
+  /** The parameter that it refuses; set exactly with `parameter`. */
+  readonly refused?: string;
   readonly chosen: boolean;
 }
 
@@ -99,6 +102,8 @@ export interface DecideInput {
   readonly pools?: Pick<Pools, 'order'>;
   /** Whether this request can be put to a target that speaks the API of another family. Absent: to none. */
   readonly canTranslate?: (target: TargetRef, family: DialectFamily) => boolean;
+  /** What a model, by the catalog's provider, was seen to refuse. Absent: nothing. */
+  readonly refusals?: (provider: string, model: string) => ReadonlySet<string> | null;
   /** Whether a model's own budget is used up. Absent: none is. */
   readonly overBudget?: (target: TargetRef, tier: Tier) => boolean;
   /** A budget wants this tier's candidates, if that is cheaper and nothing forbids it. */

@@ -106,7 +106,7 @@ export function exchange(facts: Partial<Exchange> = {}): Exchange {
   return {
     api: 'openai-chat', operation: 'generate', model: 'dear', modelSpans: [], pathModel: null, stream: false, bodyBytes: 100, system: '', lastUser: 'hello', question: null, context: '',
     textTruncated: false, textBytes: 5, promptTokens: 100, messages: 1, userTurns: 1, lastIsToolResult: false, tools: 0, toolNames: [], images: 0, audioInputs: 0, files: 0,
-    audioOutput: false, jsonOutput: 'none', maxOutputTokens: null, temperature: null, n: 1, reasoning: null, includeUsage: null, session: null, user: null, opening: null, bodyOpen: 1, ...facts,
+    audioOutput: false, jsonOutput: 'none', maxOutputTokens: null, temperature: null, n: 1, reasoning: null, includeUsage: null, session: null, user: null, opening: null, parameters: [], limitKey: null, bodyOpen: 1, ...facts,
   };
 }
 

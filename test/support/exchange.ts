@@ -36,6 +36,8 @@ export function exchangeOf(facts: Partial<Exchange> & { readonly lastUser: strin
     includeUsage: null,
     session: null,
     user: null, opening: null,
+    parameters: [],
+    limitKey: null,
     bodyOpen: 1,
     ...facts,
   };

@@ -13,6 +13,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       return;
     case 'messages':
       readMessages(cursor, draft);
+      readPlaces(draft);
       return;
     case 'system': {
       const turn: Turn = { role: 'system', spans: [] };
@@ -21,6 +22,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       return;
     }
     case 'tools':
+      draft.ownTools = 'custom';
       readTools(cursor, draft);
       return;
     case 'max_tokens':
@@ -28,15 +30,23 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       return;
     case 'temperature':
       draft.temperature = cursor.numberOrNull();
+      draft.parameter(key, draft.temperature);
       return;
     case 'metadata':
       draft.readMetadata(cursor);
       return;
     case 'thinking':
       draft.reasoning = memberOf(cursor, 'type');
+      if (draft.reasoning !== null) draft.parameter('thinking.type', draft.reasoning);
+      return;
+    case 'tool_choice':
+      draft.parameter('tool_choice', memberOf(cursor, 'type'));
       return;
     case 'output_format':
       if (memberOf(cursor, 'type') === 'json_schema') draft.jsonOutput = 'schema';
+      return;
+    case 'stop_sequences':
+      cursor.skip();
       return;
     case 'output_config':
       if (!cursor.isObject()) {
@@ -44,11 +54,32 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
         return;
       }
       cursor.object((option) => {
-        if (option === 'format' && memberOf(cursor, 'type') === 'json_schema') draft.jsonOutput = 'schema';
-        else if (option !== 'format') cursor.skip();
+        if (option !== 'format') draft.readParameter(cursor, `output_config.${option}`);
+        else if (memberOf(cursor, 'type') === 'json_schema') draft.jsonOutput = 'schema';
       });
       return;
+    case 'context_management':
+      readEdits(cursor, draft);
+      return;
     default:
-      cursor.skip();
+      draft.readParameter(cursor, key);
   }
+}
+
+/** What is said by the places of messages: an answer that is begun, and system messages between turns. */
+function readPlaces(draft: Draft): void {
+  if (draft.turns.at(-1)?.role === 'assistant') draft.parameter('messages.prefill', true);
+  // The system prompt itself, where it came before, stands at the front.
+  if (draft.turns.some(({ role }, at) => role === 'system' && at > 0)) draft.parameter('messages.system', true);
+}
+
+function readEdits(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  cursor.object((key) => {
+    if (key === 'edits' && cursor.isArray()) cursor.array(() => draft.parameter(`context_management.${memberOf(cursor, 'type') ?? ''}`, true));
+    else cursor.skip();
+  });
 }

@@ -70,8 +70,16 @@ export function roleOf(name: string | null): Role {
   }
 }
 
-/** Reads an array of `{role, content}` messages. A user message that only carries tool results is a tool's turn. */
-export function readMessages(cursor: JsonCursor, draft: Draft): void {
+/** Notes an item of the Responses API that not every model takes: what a model thought before. */
+export function noteInput(draft: Draft, type: string): void {
+  if (type === 'reasoning') draft.parameter('input.reasoning', true);
+}
+
+/**
+ * Reads an array of `{role, content}` messages. A user message that only carries tool results is a tool's turn. `noted`: hears of the type of
+ * each item that has one.
+ */
+export function readMessages(cursor: JsonCursor, draft: Draft, noted?: (draft: Draft, type: string) => void): void {
   if (!cursor.isArray()) {
     cursor.skip();
     return;
@@ -91,6 +99,7 @@ export function readMessages(cursor: JsonCursor, draft: Draft): void {
         const type = cursor.stringOrNull();
         if (type === 'function_call_output') turn.role = 'tool';
         else if (type === 'function_call' || type === 'reasoning') turn.role = 'assistant';
+        if (type !== null) noted?.(draft, type);
       } else if (key === 'output' && cursor.isString()) draft.text(cursor, turn);
       else cursor.skip();
     });
@@ -105,20 +114,25 @@ export function readTools(cursor: JsonCursor, draft: Draft): void {
     cursor.skip();
     return;
   }
-  cursor.array(() => draft.tool(cursor, toolName));
+  cursor.array(() => draft.tool(cursor, () => readTool(cursor, draft)));
 }
 
-function toolName(cursor: JsonCursor): string | null {
+/** A tool of another type than the app's own functions is one that the provider runs, or knows by itself. */
+function readTool(cursor: JsonCursor, draft: Draft): string | null {
   if (!cursor.isObject()) {
     cursor.skip();
     return null;
   }
   let name: string | null = null;
+  let type: string | null = null;
   cursor.object((key) => {
     if (key === 'name') name = cursor.stringOrNull() ?? name;
-    else if (key === 'function') name = toolName(cursor) ?? name;
+    else if (key === 'type') type = cursor.stringOrNull();
+    else if (key === 'function') name = memberOf(cursor, 'name') ?? name;
     else cursor.skip();
   });
+  // Anthropic's own functions may say `custom`; OpenAI's custom tools are another kind.
+  if (type !== null && type !== 'function' && !(type === 'custom' && draft.ownTools === 'custom')) draft.parameter(`tools.${type as string}`, true);
   return name;
 }
 

@@ -4,6 +4,10 @@
  */
 
 export interface AnthropicTraits {
+  /** 47 for version 4.7; null: no Claude whose name says it. */
+  readonly version: number | null;
+  /** `opus`, `sonnet`, `haiku` …; empty where the name does not say it. */
+  readonly family: string;
   /** temperature, top_p and top_k: gone since Opus 4.7 and the fifth generation. */
   readonly sampling: boolean;
   /** temperature together with top_p: refused since Claude 4.1. */
@@ -33,8 +37,8 @@ export function anthropicTraits(model: string): AnthropicTraits {
     const own = model.includes('claude');
     // Other models behind Anthropic's API take what the API took first; an unknown Claude is taken for the newest.
     return own
-      ? { sampling: false, bothSamplers: false, prefill: false, forcedTool: false, systemTurns: false, schemaOutput: true, thinking: 'always', effort: 'high', maxTokens: 8_192 }
-      : { sampling: true, bothSamplers: true, prefill: true, forcedTool: true, systemTurns: false, schemaOutput: false, thinking: 'none', effort: 'none', maxTokens: 8_192 };
+      ? { version: null, family: '', sampling: false, bothSamplers: false, prefill: false, forcedTool: false, systemTurns: false, schemaOutput: true, thinking: 'always', effort: 'high', maxTokens: 8_192 }
+      : { version: null, family: '', sampling: true, bothSamplers: true, prefill: true, forcedTool: true, systemTurns: false, schemaOutput: false, thinking: 'none', effort: 'none', maxTokens: 8_192 };
   }
   const family = match[1] ?? match[6] ?? '';
   // 47 is version 4.7: whole numbers compare exactly.
@@ -45,6 +49,8 @@ export function anthropicTraits(model: string): AnthropicTraits {
   const thinking = always ? 'always' : version >= 50 ? 'on' : family !== 'haiku' && version >= 46 ? 'adaptive' : version >= 37 ? 'budget' : 'none';
   const effort = newest || version >= 50 || (opus && version >= 47) ? 'xhigh' : family !== 'haiku' && version >= 46 ? 'max' : opus && version >= 45 ? 'high' : 'none';
   return {
+    version,
+    family,
     sampling: !newest && version < (opus ? 47 : 50),
     bothSamplers: version < 41,
     prefill: version < 46,
@@ -58,30 +64,58 @@ export function anthropicTraits(model: string): AnthropicTraits {
 }
 
 export interface OpenAiTraits {
+  /** 41 for gpt-4.1; 0: no model of the GPT series. */
+  readonly version: number;
+  /** `mini`, `nano`, `pro`, `codex`, `chat` and others that follow the version; empty: the model itself. */
+  readonly kind: string;
+  /** A model whose name OpenAI gave. */
+  readonly own: boolean;
+  /** Of the series o1, o3, o4. */
+  readonly series: boolean;
   /** Thinks before it answers: reasoning_effort is taken; sampling, penalties and stop are not. */
   readonly reasoning: boolean;
   /** Takes reasoning_effort `none`, which turns thinking off (and then takes sampling). */
   readonly reasoningOff: boolean;
   /** Takes reasoning_effort `xhigh`. */
   readonly xhigh: boolean;
+  /** Values of reasoning_effort that it takes. */
+  readonly efforts: readonly string[];
   /** The limit is called max_completion_tokens; compatible providers keep to max_tokens. */
   readonly completionLimit: boolean;
 }
 
+/** From the models' pages and the guides to reasoning and to each generation; see docs/parameters.md. */
 export function openaiTraits(model: string): OpenAiTraits {
-  const gpt = /(?:^|\/)gpt-(\d+)(?:\.(\d+))?/.exec(model);
+  const gpt = /(?:^|\/)gpt-(\d+)(?:\.(\d+))?(o)?(?:-(.*))?/.exec(model);
   const version = gpt === null ? 0 : Number(gpt[1]) * 10 + Number(gpt[2] ?? 0);
+  const kind = (gpt?.[4] ?? '').replace(/-?\d{4}-\d{2}-\d{2}$|-?\d{4}$|-?preview$/, '');
   const chat = /-chat(?:-|$)/.test(model);
   const series = /(?:^|\/)o\d/.test(model);
+  const reasoning = series || (version >= 50 && !chat);
   return {
-    reasoning: series || (version >= 50 && !chat),
-    reasoningOff: version >= 51 && !chat,
-    xhigh: version >= 52 && !chat,
+    version,
+    kind,
+    own: gpt !== null || series || /(?:^|\/)(?:chatgpt-|codex-|computer-use-)/.test(model),
+    series,
+    reasoning,
+    reasoningOff: version >= 51 && !chat && !/^(?:pro|codex)/.test(kind),
+    xhigh: (version >= 52 && !chat) || kind === 'codex-max',
+    efforts: reasoning ? efforts(model, version, kind, series) : [],
     completionLimit: series || gpt !== null || /(?:^|\/)chatgpt-/.test(model),
   };
 }
 
+function efforts(model: string, version: number, kind: string, series: boolean): readonly string[] {
+  if (series) return /o1-(?:mini|preview)/.test(model) ? [] : ['low', 'medium', 'high'];
+  if (/^pro/.test(kind)) return version < 52 ? ['high'] : ['medium', 'high', 'xhigh'];
+  if (/^codex/.test(kind)) return version >= 52 || kind === 'codex-max' ? ['low', 'medium', 'high', 'xhigh'] : ['low', 'medium', 'high'];
+  if (version < 51) return ['minimal', 'low', 'medium', 'high'];
+  return version < 52 ? ['none', 'low', 'medium', 'high'] : ['none', 'low', 'medium', 'high', 'xhigh'];
+}
+
 export interface GeminiTraits {
+  /** 25 for Gemini 2.5; 0: no Gemini whose name says it. */
+  readonly version: number;
   /** `level`: thinkingConfig.thinkingLevel; `budget`: thinkingBudget; `none`: does not think. */
   readonly thinking: 'level' | 'budget' | 'none';
   /** Thinking can be turned off with a budget of 0. */
@@ -96,6 +130,7 @@ export function geminiTraits(model: string): GeminiTraits {
   const match = /gemini-(\d+)(?:\.(\d+))?/.exec(model);
   const version = match === null ? 0 : Number(match[1]) * 10 + Number(match[2] ?? 0);
   return {
+    version,
     thinking: version >= 30 ? 'level' : version >= 25 ? 'budget' : 'none',
     thinkingOff: version >= 25 && version < 30 && model.includes('flash'),
     signatures: version >= 30,

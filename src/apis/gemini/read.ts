@@ -21,9 +21,22 @@ export function geminiGenerate(cursor: JsonCursor, draft: Draft, key: string): v
     case 'generation_config':
       readConfig(cursor, draft);
       return;
-    default:
+    case 'toolConfig':
+    case 'tool_config':
+    case 'safetySettings':
+    case 'safety_settings':
+    case 'labels':
+    case 'model':
       cursor.skip();
+      return;
+    default:
+      draft.readParameter(cursor, camel(key));
   }
+}
+
+/** Google takes both spellings; parameters are noted in one. */
+function camel(key: string): string {
+  return key.includes('_') ? key.replaceAll(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase()) : key;
 }
 
 function readTurn(cursor: JsonCursor, draft: Draft, role: Turn['role']): void {
@@ -115,12 +128,18 @@ function readTool(cursor: JsonCursor, draft: Draft): void {
         }),
       );
     } else {
+      draft.parameter(`tools.${camel(key)}`, true);
       draft.tool(cursor, () => {
         cursor.skip();
         return key;
       });
     }
   });
+}
+
+function readModality(draft: Draft, modality: string | undefined): void {
+  if (modality === 'AUDIO') draft.audioOutput = true;
+  else if (modality !== undefined && modality !== 'TEXT') draft.parameter('responseModalities', modality);
 }
 
 function readConfig(cursor: JsonCursor, draft: Draft): void {
@@ -156,16 +175,26 @@ function readConfig(cursor: JsonCursor, draft: Draft): void {
         return;
       case 'responseModalities':
       case 'response_modalities':
-        if (cursor.isArray()) cursor.array(() => (draft.audioOutput ||= cursor.stringOrNull()?.toUpperCase() === 'AUDIO'));
+        if (cursor.isArray()) cursor.array(() => readModality(draft, cursor.stringOrNull()?.toUpperCase()));
         else cursor.skip();
         return;
       case 'thinkingConfig':
       case 'thinking_config':
         draft.reasoning = 'thinking';
+        if (cursor.isObject()) cursor.object((option) => draft.readParameter(cursor, `thinkingConfig.${camel(option)}`));
+        else cursor.skip();
+        return;
+      case 'topP':
+      case 'top_p':
+      case 'topK':
+      case 'top_k':
+      case 'seed':
+      case 'stopSequences':
+      case 'stop_sequences':
         cursor.skip();
         return;
       default:
-        cursor.skip();
+        draft.readParameter(cursor, camel(key));
     }
   });
   if (schema) draft.jsonOutput = 'schema';

@@ -1,5 +1,5 @@
 import { limits } from '../../lib/limits.ts';
-import type { ApiName, Exchange, JsonOutput, Operation, PassReason, Span } from '../types.ts';
+import type { ApiName, Exchange, JsonOutput, Operation, Parameter, ParameterValue, PassReason, Span } from '../types.ts';
 import type { JsonCursor } from './scan.ts';
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
@@ -40,6 +40,35 @@ export class Draft {
   includeUsage: boolean | null = null;
   session: string | null = null;
   user: string | null = null;
+  readonly parameters: Parameter[] = [];
+  /** The type that the API gives to the app's own functions. */
+  ownTools: 'function' | 'custom' = 'function';
+  limitKey: Span | null = null;
+  #limits = 0;
+
+  /** Notes a parameter that not every model takes; beyond the bound, that there are more. */
+  parameter(name: string, value: ParameterValue): void {
+    const { parameters } = this;
+    if (parameters.length < limits.parameters - 1) parameters.push({ name, value: typeof value === 'string' && value.length > limits.parameterUnits ? null : value });
+    else if (parameters.length < limits.parameters) parameters.push(moreParameters);
+  }
+
+  /** Reads the next value as a parameter's. */
+  readParameter(cursor: JsonCursor, name: string): void {
+    const value = scalar(cursor);
+    if (value !== undefined) this.parameter(name, value);
+  }
+
+  /** Reads a limit on the answer whose name differs between models; `key` is the member whose value comes next. */
+  readLimit(cursor: JsonCursor, key: string): void {
+    const name = Buffer.from(`"${key}"`);
+    const start = cursor.bytes.lastIndexOf(name, cursor.at - 1);
+    const end = start + name.length;
+    // An escaped name, or two limits, is left to the model that was asked for.
+    this.limitKey = this.#limits++ === 0 && start >= 0 && cursor.at - end <= mostGap && cursor.bytes.toString('latin1', end, cursor.at).trim() === ':' ? { start, end } : null;
+    this.maxOutputTokens = cursor.numberOrNull() ?? this.maxOutputTokens;
+    this.parameter(key, this.maxOutputTokens);
+  }
 
   /** Reads the value of a top-level `model` member. */
   readModel(cursor: JsonCursor): void {
@@ -161,6 +190,8 @@ export class Draft {
       session: this.session,
       user: this.user,
       opening: this.#opening(),
+      parameters: this.parameters,
+      limitKey: this.limitKey,
       bodyOpen,
     };
   }
@@ -184,6 +215,32 @@ export class Draft {
     return Math.ceil(
       ascii / 4 + this.highBytes / 3 + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens,
     );
+  }
+}
+
+/** Bytes between a member's name and its value, colon and white space: more than anybody writes. */
+const mostGap = 64;
+
+/** Stands for what is beyond the bound: no other model is known to take it. */
+const moreParameters: Parameter = { name: '…', value: null };
+
+/** A value that is no object and no list; null: it is one; undefined: it is `null`, which says nothing. */
+function scalar(cursor: JsonCursor): ParameterValue | undefined {
+  switch (cursor.peek()) {
+    case 0x22:
+      return cursor.string();
+    case 0x5b:
+    case 0x7b:
+      cursor.skip();
+      return null;
+    case 0x74:
+    case 0x66:
+      return cursor.booleanOrNull();
+    case 0x6e:
+      cursor.skip();
+      return undefined;
+    default:
+      return cursor.numberOrNull();
   }
 }
 

@@ -1,8 +1,10 @@
-import type { Exchange } from '../types.ts';
+import type { Exchange, Span } from '../types.ts';
 
 export interface SpliceChanges {
   /** The new model; absent = as it is. */
   readonly model?: string;
+  /** The name of the limit on the answer (`max_tokens`, `max_completion_tokens`); absent = as it is. */
+  readonly limitName?: string;
   /** Adds `stream_options.include_usage` as the first member. Only where the body has no stream_options. */
   readonly askUsage: boolean;
 }
@@ -13,17 +15,24 @@ const includeUsage = Buffer.from('"stream_options":{"include_usage":true},');
 export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer[] {
   const pieces: Buffer[] = [];
   let from = 0;
-  if (changes.askUsage) {
-    pieces.push(body.subarray(0, exchange.bodyOpen), includeUsage);
-    from = exchange.bodyOpen;
-  }
+  const put = (span: Span, value: Buffer): void => {
+    pieces.push(body.subarray(from, span.start), value);
+    from = span.end;
+  };
+  if (changes.askUsage) put({ start: exchange.bodyOpen, end: exchange.bodyOpen }, includeUsage);
+  let limit = changes.limitName === undefined ? null : exchange.limitKey;
+  const putLimit = (): void => {
+    if (limit !== null) put(limit, Buffer.from(JSON.stringify(changes.limitName)));
+    limit = null;
+  };
   if (changes.model !== undefined) {
     const value = Buffer.from(JSON.stringify(changes.model));
     for (const span of exchange.modelSpans) {
-      pieces.push(body.subarray(from, span.start), value);
-      from = span.end;
+      if (limit !== null && limit.start < span.start) putLimit();
+      put(span, value);
     }
   }
+  putLimit();
   pieces.push(body.subarray(from));
   return pieces;
 }

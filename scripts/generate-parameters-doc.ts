@@ -1,0 +1,27 @@
+import { writeFileSync } from 'node:fs';
+import { parameterRules, type ParameterFamily } from '../src/apis/parameters/index.ts';
+
+const titles: Readonly<Record<ParameterFamily, string>> = { openai: 'OpenAI’s API, and those that are compatible with it', anthropic: 'Anthropic’s API', gemini: 'Gemini’s API' };
+
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+
+const tables = (['openai', 'anthropic', 'gemini'] as const).map((family) => {
+  const rows = parameterRules.filter((rule) => rule.family === family).map(({ parameters, values, models, source }) => `| ${parameters.map((name) => `\`${name}\``).join(', ')} | ${cell(values)} | ${cell(models)} | ${cell(source)} |`);
+  return `## ${titles[family]}\n\n| Parameter | Values refused | Models | Source |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+});
+
+const page = `<!-- Generated from src/apis/parameters by \`npm run docs:generate\`. -->
+# Parameters that models refuse
+
+A provider answers 400 to a parameter that a model does not take. Sluice never lets routing cause that:
+
+- **A model that refuses a parameter of the request is no candidate** for it (\`parameter\` in \`explain\`, with its name). The model that the app asked for is never checked.
+- **What only has another name is renamed**: \`max_tokens\` becomes \`max_completion_tokens\` for OpenAI's models that think, and the other way round for Mistral. The attempt's \`adapted\` says so.
+- **If a chosen model refuses a parameter all the same**, the requested model answers, once, also in a section without \`fallback\`. The attempt ends with \`unsupported-parameter\`, \`llm_proxy_fallback_total{reason="unsupported-parameter"}\` counts it, [SluiceParameterRefused](runbooks/SluiceParameterRefused.md) warns, and this process does not offer the model such a request again. It does not happen where a rule, an override or a sensitivity pattern chose the model, nor with an Envoy that cannot carry out chains.
+- **\`sluice validate\` warns** where the candidates of a tier differ in what they take.
+
+\`tools.TYPE\` stands for a tool that is no function of the app's own, \`messages.prefill\` for an answer that is begun. A name that ends in \`*\` stands for all that begin so. A model that no line is about is taken to accept a parameter.
+
+${tables.join('\n')}`;
+
+writeFileSync(new URL('../docs/parameters.md', import.meta.url), page);
