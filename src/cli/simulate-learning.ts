@@ -12,7 +12,7 @@ import { whole } from './train.ts';
 
 interface SimulateFlags {
   readonly model?: string;
-  readonly leaveOut?: 'group' | 'task';
+  readonly leaveOut?: 'group' | 'task' | 'source';
   readonly seeds: string;
   readonly requests: string;
   readonly warmup: string;
@@ -35,7 +35,7 @@ export function registerSimulateLearning(program: Command): void {
     .argument('<rows>', 'labelled rows: JSON lines with prompt, weak_score, strong_score, task; plain or gzipped')
     .description('streams labelled rows as traffic, each task a template, through learning and through the router alone')
     .option('--model <file>', 'model file (default: the one that comes with Sluice)')
-    .addOption(new Option('--leave-out <what>', 'train on these rows, and score each by a model that did not see its group or task').choices(['group', 'task']))
+    .addOption(new Option('--leave-out <what>', 'train on these rows, and score each by a model that did not see its group, task or source').choices(['group', 'task', 'source']))
     .option('--seeds <number>', 'streams', '10')
     .option('--requests <number>', 'of each stream', '6000')
     .option('--warmup <number>', 'requests before anything is measured', '2000')
@@ -76,12 +76,12 @@ async function scored(rows: readonly LabelledRow[], file: string): Promise<{ row
   return { rows: rows.map((row) => ({ ...model.predict(row.prompt), template: templateOf(row), weak: row.weak, strong: row.strong })), pairs: model.header.pairs };
 }
 
-function leftOut(data: Parameters<typeof train>[0], what: 'group' | 'task'): { rows: SimulatedRow[]; pairs: readonly PairCalibration[] } {
+function leftOut(data: Parameters<typeof train>[0], what: 'group' | 'task' | 'source'): { rows: SimulatedRow[]; pairs: readonly PairCalibration[] } {
   const trained = train(data, { settings: { ...gainSettings, seed: 1 }, name: 'simulation', trainedWith: 'simulate-learning', folds: 5, progress: (message) => process.stderr.write(`${message}\n`) });
-  const scores = what === 'group' ? trained.home : trained.away;
+  const scores = what === 'group' ? trained.home : what === 'task' ? trained.away : trained.newSources;
   const { errorHome, errorAway } = trained.header.calibration;
   const uncertainty = what === 'group' ? errorHome : errorAway;
-  if (scores === null) throw new SluiceError('SLUICE_ROWS_INVALID', 'The rows name too few tasks to leave one out.', { where: '--leave-out' });
+  if (scores === null) throw new SluiceError('SLUICE_ROWS_INVALID', `The rows name too few ${what}s to leave one out.`, { where: '--leave-out' });
   return { rows: data.rows.map((row, at) => ({ gain: scores[at]!.score, uncertainty, abstain: false, template: templateOf(row), weak: row.weak, strong: row.strong })), pairs: trained.header.pairs };
 }
 

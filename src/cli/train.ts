@@ -7,6 +7,7 @@ import { report, type Report, type ReportRow } from '../router/training/report.t
 import { reportHtml } from '../router/training/report-html.ts';
 import { reportText } from '../router/training/report-text.ts';
 import { readLabelled, type LabelledRow } from '../router/training/rows.ts';
+import { openCheckpoint } from '../router/training/checkpoint.ts';
 import { train } from '../router/training/train.ts';
 import { writeText } from './write-text.ts';
 import type { RouterModel } from '../router/model/model.ts';
@@ -54,8 +55,11 @@ async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
   }
   const test = flags.test === undefined ? null : await readLabelled(flags.test);
   const started = Date.now();
+  const settings = { ...(flags.kind === 'classic' ? classicSettings : gainSettings), seed };
+  const checkpoint = openCheckpoint(`${flags.out}.checkpoint`, JSON.stringify({ rows: data.sha256, settings, folds, version }));
   const trained = train(data, {
-    settings: { ...(flags.kind === 'classic' ? classicSettings : gainSettings), seed },
+    settings,
+    checkpoint,
     name: flags.name ?? flags.out,
     trainedWith: `sluice ${version}, --kind ${flags.kind} --seed ${seed} --folds ${folds}`,
     folds,
@@ -64,8 +68,10 @@ async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
     },
   });
   await writeModel(flags.out, trained.bytes);
+  checkpoint.remove();
   const reports = [report('Other questions of the same tasks (cross-validation by group)', rowsOf(data.rows, trained.home), null)];
   if (trained.away !== null) reports.push(report('Tasks that were left out (cross-validation by task)', rowsOf(data.rows, trained.away), null));
+  if (trained.newSources !== null) reports.push(report('Sources that were left out (cross-validation by source)', rowsOf(data.rows, trained.newSources), null));
   if (test !== null) reports.push(testReport(decodeModel(trained.bytes, flags.out), test.rows, flags.kind));
   if (flags.html !== undefined) await writeText(flags.html, reportHtml(`Router model ${trained.header.card.name}`, reports, trained.header.card));
   process.stdout.write(`${reports.map(reportText).join('\n')}\n${flags.out}: ${trained.bytes.length} bytes\n`);

@@ -35,6 +35,10 @@ const headerSchema = z.strictObject({
   depth: z.int().min(0).max(8),
   treeBase: z.number(),
   treeShare: z.number().min(0).max(1),
+  leaning: z
+    .strictObject({ from: z.number(), to: z.number() })
+    .refine(({ from, to }) => to > from, 'to lies above from')
+    .optional(),
   calibration: z
     .strictObject({
       raw: curve,
@@ -68,6 +72,7 @@ const headerSchema = z.strictObject({
     sources: z.array(z.strictObject({ source: z.string(), rows: z.int(), licence: z.string(), weakModel: z.string(), strongModel: z.string() })),
     home: figures,
     away: figures.nullable(),
+    newSources: figures.extend({ lowest: z.number() }).nullable().optional(),
     limits: z.array(z.string()),
   }),
 });

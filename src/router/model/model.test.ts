@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { SluiceError } from '../../lib/errors.ts';
-import { fit, gainSettings, classicSettings, rawScores, type FitSettings } from '../training/fit.ts';
+import { fit, gainSettings, classicSettings, rawScores, type FitSettings, type RawScore } from '../training/fit.ts';
 import { featureMatrix } from '../training/matrix.ts';
 import { seeded } from '../training/random.ts';
 import type { LabelledRow } from '../training/rows.ts';
@@ -37,6 +37,19 @@ describe('a trained model', () => {
   test('is the same, byte for byte, for the same rows and seed', () => {
     expect(trainSmall(small).bytes.equals(trained.bytes)).toBe(true);
     expect(trainSmall({ ...small, seed: 6 }).bytes.equals(trained.bytes)).toBe(false);
+  });
+
+  test('goes on from the folds that an interrupted run had finished, to the same bytes', () => {
+    const kept = new Map<string, readonly RawScore[]>();
+    const store = { get: (fold: string) => kept.get(fold) ?? null, put: (fold: string, scores: readonly RawScore[]) => void kept.set(fold, scores) };
+    const options = { settings: small, name: 'small', trainedWith: 'test', folds: 2, checkpoint: store };
+    let folds = 0;
+    const crash = (): void => {
+      if (++folds === 2) throw new Error('crash');
+    };
+    expect(() => train({ rows, sha256: 'x' }, { ...options, progress: (message) => (message.includes('fold') ? crash() : undefined) })).toThrow('crash');
+    expect(kept.size).toBe(2);
+    expect(train({ rows, sha256: 'x' }, { ...options, progress: () => undefined }).bytes.equals(trained.bytes)).toBe(true);
   });
 
   test('predicts from its file what it predicted in training', () => {

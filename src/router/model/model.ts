@@ -1,7 +1,7 @@
 import { calibrated, knownness } from './calibration.ts';
 import { fillTreeFeatures, textFeatures, treeFeatures, type TextFeatures } from './features.ts';
 import { damped, Grams, mostTopics, plainTopics } from './grams.ts';
-import type { Influence, ModelHeader, Prediction } from './types.ts';
+import { treeShareAt, type Influence, type ModelHeader, type Prediction } from './types.ts';
 
 /** The numbers of a model, as they stand in its file. */
 export interface ModelTables {
@@ -44,14 +44,14 @@ export class RouterModel {
     const { header } = this;
     const words = this.#words(features);
     const familiarity = grams.words === 0 ? 0 : grams.known / grams.words;
-    let certainty = 0;
-    for (let k = plainTopics; k < header.topics.length; k++) certainty = Math.max(certainty, numbers[treeFeatures.length + k]!);
+    const certainty = this.#certainty();
     let trees = 0;
     if (header.trees > 0) {
       fillTreeFeatures(text, features, grams.distinct, numbers);
       trees = this.#trees();
     }
-    const { calibration, treeShare } = header;
+    const { calibration } = header;
+    const treeShare = treeShareAt(header.treeShare, header.leaning, certainty);
     const raw = header.kind === 'classic' ? 1 / (1 + Math.exp(-words)) : (1 - treeShare) * words + treeShare * trees;
     const known = knownness(calibration, header.topics.length > plainTopics ? certainty : familiarity);
     const apart = header.trees > 0 ? (words - trees) * calibration.errorDisagreement : 0;
@@ -73,8 +73,10 @@ export class RouterModel {
    */
   influences(text: string, most: number, features: TextFeatures = textFeatures(text)): Influence[] {
     const { header, tables } = this;
-    const share = header.kind === 'classic' ? 1 : 1 - header.treeShare;
-    const list: Influence[] = [{ name: 'words', share: (this.#words(features) - header.bias) * share }];
+    const words = this.#words(features);
+    const treeShare = treeShareAt(header.treeShare, header.leaning, this.#certainty());
+    const share = header.kind === 'classic' ? 1 : 1 - treeShare;
+    const list: Influence[] = [{ name: 'words', share: (words - header.bias) * share }];
     if (header.trees > 0) {
       fillTreeFeatures(text, features, grams.distinct, numbers);
       const sums = new Float64Array(this.#names.length);
@@ -89,7 +91,7 @@ export class RouterModel {
           node = next;
         }
       }
-      for (const [at, sum] of sums.entries()) if (sum !== 0) list.push({ name: this.#names[at]!, share: sum * header.treeShare });
+      for (const [at, sum] of sums.entries()) if (sum !== 0) list.push({ name: this.#names[at]!, share: sum * treeShare });
     }
     return list.sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1)).slice(0, most);
   }
@@ -118,6 +120,13 @@ export class RouterModel {
     for (let k = 0; k < count; k++) numbers[treeFeatures.length + k] = topics[k]!.bias + topicSums[k]! * scale * topics[k]!.step;
     // idfStep scales value and norm alike, so it falls out of the quotient.
     return idfStep === 0 ? bias : bias + sum * scale * weightStep;
+  }
+
+  /** How well the text fits one of the kinds of work; 0 without topics. The topics are in `numbers`. */
+  #certainty(): number {
+    let certainty = 0;
+    for (let k = plainTopics; k < this.header.topics.length; k++) certainty = Math.max(certainty, numbers[treeFeatures.length + k]!);
+    return certainty;
   }
 
   #trees(): number {

@@ -48,6 +48,8 @@ export interface ModelCard {
   readonly home: CardFigures;
   /** Tasks that were left out whole; null where the rows name fewer than four. */
   readonly away: CardFigures | null;
+  /** Sources that were left out whole, which also brings other models; `lowest`: APGR of the worst source of 200 rows or more. Null where the rows name fewer than two. */
+  readonly newSources?: (CardFigures & { readonly lowest: number }) | null | undefined;
   readonly limits: readonly string[];
 }
 
@@ -73,6 +75,18 @@ export interface PairCalibration {
   readonly points: readonly PairPoint[];
 }
 
+/** Between which certainties the score moves from words to trees. */
+export interface Leaning {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Share of the trees in the raw score of a prompt that fits a kind of work with this certainty. */
+export function treeShareAt(treeShare: number, leaning: Leaning | undefined, certainty: number): number {
+  if (leaning === undefined) return treeShare;
+  return treeShare * Math.min(1, Math.max(0, (certainty - leaning.from) / (leaning.to - leaning.from)));
+}
+
 /** The part of a model file that is read by people and tools. */
 export interface ModelHeader {
   readonly format: 2;
@@ -93,6 +107,11 @@ export interface ModelHeader {
   /** What the trees start from, and their share of the raw score. */
   readonly treeBase: number;
   readonly treeShare: number;
+  /**
+   * Certainty of the kind of work at which trees begin to count, and at which they have their whole share: layout tells something about known kinds alone. Absent:
+   * they always have it.
+   */
+  readonly leaning?: Leaning | undefined;
   readonly calibration: CalibrationTable;
   readonly pairs: readonly PairCalibration[];
   readonly card: ModelCard;

@@ -3,6 +3,7 @@ import { groupFolds } from './folds.ts';
 import { linearAt, linearsAt, logistic, ridge, ridges, type Linear, type Linears } from './linear.ts';
 import { plainTopics } from '../model/grams.ts';
 import { familiarityOf, tfidf, vocabulary, type FeatureMatrix, type Vocabulary } from './matrix.ts';
+import { treeShareAt, type Leaning } from '../model/types.ts';
 import type { LabelledRow } from './rows.ts';
 
 export type ModelKind = 'gain' | 'classic';
@@ -20,6 +21,11 @@ export interface FitSettings {
   readonly topics: number;
   /** Share of the trees in the raw score. */
   readonly treeShare: number;
+  /** Certainty of the kind of work between which the score moves from words to trees. */
+  readonly leaning: Leaning;
+  /** Share of "the weak model fails" in the words' score, and gain per unit of its log odds. It says more than the gain does about kinds that were never seen. */
+  readonly failShare: number;
+  readonly gainPerLogit: number;
   readonly forests: number;
   readonly trees: number;
   readonly depth: number;
@@ -27,7 +33,7 @@ export interface FitSettings {
   readonly rate: number;
 }
 
-export const gainSettings: Omit<FitSettings, 'seed'> = { kind: 'gain', penalty: 1, ownShare: 0.5, taskPrior: 20, topics: 9, treeShare: 0.85, forests: 3, trees: 300, depth: 3, rate: 0.035 };
+export const gainSettings: Omit<FitSettings, 'seed'> = { kind: 'gain', penalty: 1, ownShare: 0.5, taskPrior: 20, topics: 9, treeShare: 0.85, leaning: { from: 0.3, to: 0.6 }, failShare: 2 / 3, gainPerLogit: 0.16, forests: 3, trees: 300, depth: 3, rate: 0.035 };
 
 /** The classic: TF-IDF of 1- and 2-grams, logistic regression on "the weak model is right". scikit-learn's C = 1. */
 export const classicSettings: Omit<FitSettings, 'seed'> = { ...gainSettings, kind: 'classic', topics: 0, treeShare: 0, forests: 0, trees: 0, depth: 0 };
@@ -131,6 +137,23 @@ function largest(names: readonly string[], most: number): string[] {
   return [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1)).slice(0, most);
 }
 
+/** The words' score: ridge regression on the gain, mixed with the log odds that the weak model fails, brought to the same mean and unit. */
+function wordsScore(matrix: FeatureMatrix, values: Float64Array, rows: readonly LabelledRow[], chosen: Int32Array, targets: Float64Array, { penalty, failShare, gainPerLogit }: FitSettings): Linear {
+  const gain = ridge(matrix, values, chosen, targets, penalty);
+  if (failShare === 0) return gain;
+  const fails = logistic(matrix, values, chosen, Float64Array.from(rows, ({ weak }) => 1 - weak), penalty);
+  let logit = 0;
+  let mean = 0;
+  for (const row of chosen) {
+    logit += linearAt(fails, matrix, values, row) / chosen.length;
+    mean += targets[row]! / chosen.length;
+  }
+  return {
+    weight: gain.weight.map((weight, bucket) => (1 - failShare) * weight + failShare * gainPerLogit * fails.weight[bucket]!),
+    bias: (1 - failShare) * gain.bias + failShare * (mean + gainPerLogit * (fails.bias - logit)),
+  };
+}
+
 /** Learns from the chosen rows. Deterministic by the settings. */
 export function fit(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen: Int32Array, settings: FitSettings): FittedParts {
   const words = vocabulary(matrix, chosen);
@@ -141,7 +164,7 @@ export function fit(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen:
     return { vocabulary: words, linear: logistic(matrix, values, chosen, fails, settings.penalty), topics: noTopics, forest: null };
   }
   const targets = softTargets(rows, chosen, settings);
-  const linear = ridge(matrix, values, chosen, targets, settings.penalty);
+  const linear = wordsScore(matrix, values, rows, chosen, targets, settings);
   const { topics, columns } = learnTopics(matrix, rows, chosen, targets, values, settings);
   // A hundredth of the rows: fewer say little about a mean, more would leave nothing to split where rows are few.
   const leaf = Math.max(20, Math.min(60, Math.round(chosen.length / 100)));
@@ -163,6 +186,11 @@ export function fit(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen:
   return { vocabulary: words, linear, topics, forest: forests.length === 0 ? null : meanForest(forests) };
 }
 
+/** Without kinds of work nothing tells which prompts are known: the trees keep their share. */
+export function leaningOf({ topics, forest }: FittedParts, { leaning }: FitSettings): Leaning | undefined {
+  return forest !== null && topics.count > plainTopics ? leaning : undefined;
+}
+
 /** Raw scores of the chosen rows, as the finished model gives them (its tables are rounded; this is not). */
 export function rawScores(parts: FittedParts, matrix: FeatureMatrix, chosen: Int32Array, settings: FitSettings): RawScore[] {
   const values = tfidf(matrix, parts.vocabulary);
@@ -170,10 +198,12 @@ export function rawScores(parts: FittedParts, matrix: FeatureMatrix, chosen: Int
   return Array.from(chosen, (row) => {
     const words = linearAt(parts.linear, matrix, values, row);
     const trees = parts.forest === null ? words : forestAt(parts.forest, columns, row);
-    const raw = settings.kind === 'classic' ? 1 / (1 + Math.exp(-words)) : (1 - settings.treeShare) * words + settings.treeShare * trees;
     const familiarity = familiarityOf(matrix, row, parts.vocabulary);
-    let certainty = parts.topics.count > plainTopics ? 0 : familiarity;
-    for (let k = plainTopics; k < parts.topics.count; k++) certainty = Math.max(certainty, columns[matrix.columns.length + k]![row]!);
+    let fits = 0;
+    for (let k = plainTopics; k < parts.topics.count; k++) fits = Math.max(fits, columns[matrix.columns.length + k]![row]!);
+    const share = treeShareAt(settings.treeShare, leaningOf(parts, settings), fits);
+    const raw = settings.kind === 'classic' ? 1 / (1 + Math.exp(-words)) : (1 - share) * words + share * trees;
+    const certainty = parts.topics.count > plainTopics ? fits : familiarity;
     return { raw, words, trees, familiarity, certainty };
   });
 }

@@ -18,6 +18,12 @@ export function taskFolds(rows: readonly LabelledRow[], count: number, seed: num
   return tasks.size < 4 ? null : dealt(rows, taskOf, Math.min(count, tasks.size), seed);
 }
 
+/** A fold a source; null when the rows name fewer than two. */
+export function sourceFolds(rows: readonly LabelledRow[], most: number, seed: number): Folds | null {
+  const sources = new Set(rows.map(({ source }) => source));
+  return sources.size < 2 ? null : dealt(rows, ({ source }) => source, Math.min(most, sources.size), seed);
+}
+
 function taskOf({ source, task }: LabelledRow): string {
   return `${source}\n${task ?? ''}`;
 }

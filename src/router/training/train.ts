@@ -5,8 +5,8 @@ import type { CalibrationTable } from '../model/calibration.ts';
 import { calibrated, knownness } from '../model/calibration.ts';
 import type { ModelTables } from '../model/model.ts';
 import type { CardFigures, CardSource, ModelHeader } from '../model/types.ts';
-import { fit, rawScores, type FitSettings, type FittedParts, type RawScore } from './fit.ts';
-import { groupFolds, taskFolds, type Folds } from './folds.ts';
+import { fit, leaningOf, rawScores, type FitSettings, type FittedParts, type RawScore } from './fit.ts';
+import { groupFolds, sourceFolds, taskFolds, type Folds } from './folds.ts';
 import { risingCurve, valueAt, type RisingCurve } from './isotonic.ts';
 import { featureMatrix, type FeatureMatrix } from './matrix.ts';
 import { apgr, atLoss, atThreshold, calibrationError, type Scored } from './metrics.ts';
@@ -20,6 +20,15 @@ export interface TrainOptions {
   readonly trainedWith: string;
   readonly folds: number;
   readonly progress: (message: string) => void;
+  /** What an interrupted run of the same rows and settings has finished; absent: every fold is learnt. */
+  readonly checkpoint?: FoldStore | undefined;
+}
+
+/** Keeps the left-out scores of finished folds, so that a run which was interrupted goes on from the last one. */
+export interface FoldStore {
+  /** Scores of a fold's rows, in their order; null: not finished. */
+  get(fold: string): readonly RawScore[] | null;
+  put(fold: string, scores: readonly RawScore[]): void;
 }
 
 export interface Trained {
@@ -29,6 +38,8 @@ export interface Trained {
   readonly home: readonly Scored[];
   /** The same, while its whole task was left out; null when the rows name too few tasks. */
   readonly away: readonly Scored[] | null;
+  /** The same, while its whole source was left out; null when the rows name fewer than two. */
+  readonly newSources: readonly Scored[] | null;
 }
 
 /** Left-out scores of all rows, in their order. */
@@ -37,9 +48,11 @@ function crossValidate(matrix: FeatureMatrix, rows: readonly LabelledRow[], fold
   for (let fold = 0; fold < folds.count; fold++) {
     const all = Int32Array.from(rows.keys());
     const held = all.filter((row) => folds.of[row] === fold);
-    const kept = all.filter((row) => folds.of[row] !== fold);
-    const parts = fit(matrix, rows, kept, options.settings);
-    for (const [at, score] of rawScores(parts, matrix, held, options.settings).entries()) scores[held[at]!] = score;
+    const name = `${title} ${fold}`;
+    const known = options.checkpoint?.get(name);
+    const found = known?.length === held.length ? known : rawScores(fit(matrix, rows, all.filter((row) => folds.of[row] !== fold), options.settings), matrix, held, options.settings);
+    if (found !== known) options.checkpoint?.put(name, found);
+    for (const [at, score] of found.entries()) scores[held[at]!] = score;
     options.progress(`${title}: fold ${fold + 1} of ${folds.count}`);
   }
   return scores;
@@ -59,12 +72,16 @@ export function train(data: LabelledData, options: TrainOptions): Trained {
   const home = crossValidate(matrix, rows, groupFolds(rows, options.folds, settings.seed), options, 'cross-validation by group');
   const byTask = taskFolds(rows, options.folds + 3, settings.seed);
   const away = byTask === null ? null : crossValidate(matrix, rows, byTask, options, 'cross-validation by task');
+  const bySource = sourceFolds(rows, options.folds + 3, settings.seed);
+  const sources = bySource === null ? null : crossValidate(matrix, rows, bySource, options, 'cross-validation by source');
   const table = calibrate(rows, home, away);
+  const sourceRows = sources === null ? null : scoredBy(table, rows, sources);
   const homeRows = scoredBy(table, rows, home);
   const awayRows = away === null ? null : scoredBy(table, rows, away);
   progress('learning from all rows');
   const parts = fit(matrix, rows, Int32Array.from(rows.keys()), settings);
   const { tables, idfStep, weightStep, topics } = rounded(parts);
+  const leaning = leaningOf(parts, settings);
   const header: ModelHeader = {
     format: 2,
     kind: settings.kind,
@@ -78,6 +95,7 @@ export function train(data: LabelledData, options: TrainOptions): Trained {
     depth: parts.forest?.depth ?? 0,
     treeBase: parts.forest?.base ?? 0,
     treeShare: parts.forest === null ? 0 : settings.treeShare,
+    ...(leaning === undefined ? {} : { leaning }),
     calibration: table,
     pairs: calibratePairs(rows.map((row, at) => ({ ...homeRows[at]!, group: row.group, weakModel: row.weakModel, strongModel: row.strongModel }))),
     card: {
@@ -88,10 +106,11 @@ export function train(data: LabelledData, options: TrainOptions): Trained {
       sources: sourcesOf(rows),
       home: figures(homeRows),
       away: awayRows === null ? null : figures(awayRows),
+      newSources: sourceRows === null ? null : { ...figures(sourceRows), lowest: lowestSource(rows, sourceRows) },
       limits: limitsOf(settings, awayRows !== null),
     },
   };
-  return { bytes: encodeModel(header, tables), header, home: homeRows, away: awayRows };
+  return { bytes: encodeModel(header, tables), header, home: homeRows, away: awayRows, newSources: sourceRows };
 }
 
 /** Bins of the curve among known prompts; each is pulled to the mean by a little. */
@@ -199,6 +218,21 @@ function figures(rows: readonly Scored[]): CardFigures {
   return { apgr: Number.isNaN(value) ? 0.5 : value, ece: calibrationError(rows), weakShareAt1: atLoss(rows, 0.01).weakShare, weakShareAt3: atLoss(rows, 0.03).weakShare };
 }
 
+/** Fewest rows of a source whose APGR is more than chance. */
+const sourceRowsLeast = 200;
+
+/** APGR of the worst source of enough rows; 0.5 where none has them. */
+function lowestSource(rows: readonly LabelledRow[], scored: readonly Scored[]): number {
+  const bySource = new Map<string, Scored[]>();
+  for (const [at, { source }] of rows.entries()) {
+    const list = bySource.get(source);
+    if (list === undefined) bySource.set(source, [scored[at]!]);
+    else list.push(scored[at]!);
+  }
+  const values = [...bySource.values()].filter((part) => part.length >= sourceRowsLeast).map((part) => apgr(part)).filter((value) => !Number.isNaN(value));
+  return values.length === 0 ? 0.5 : Math.min(...values);
+}
+
 function sourcesOf(rows: readonly LabelledRow[]): CardSource[] {
   const sources = new Map<string, CardSource & { rows: number }>();
   for (const { source, licence, weakModel, strongModel } of rows) {
@@ -212,7 +246,7 @@ function sourcesOf(rows: readonly LabelledRow[]): CardSource[] {
 function limitsOf({ kind }: FitSettings, hasAway: boolean): string[] {
   return [
     'Gain is measured between the pairs of models under sources; another pair has another gap, and needs its own calibration.',
-    ...(hasAway ? ['The figures under away leave whole tasks out; traffic of other kinds can be worse still.'] : ['The rows name too few tasks to tell what unknown ones would do.']),
+    ...(hasAway ? ['The figures under away leave whole tasks out, those under newSources whole sources; traffic of other kinds can be worse still.'] : ['The rows name too few tasks to tell what unknown ones would do.']),
     ...(kind === 'classic' ? ['The score is the chance that the weak model fails, which is not the gain: where both fail, the strong one does not help.'] : []),
     'Only the prompt is read, its first 1500 and last 500 characters: no system prompt, tools or earlier turns.',
   ];
