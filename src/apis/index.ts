@@ -7,7 +7,7 @@ import { JsonCursor, ScanError } from './scan/scan.ts';
 import type { ApiName, BodyMember, PassReason, ReadResult, Recognition } from './types.ts';
 
 export { readAnswer } from './answer.ts';
-export { recognise } from './recognise.ts';
+export { canonicalPath, recognise } from './recognise.ts';
 export { renderError } from './render-error.ts';
 export { rewritePath, spliceRequest } from './scan/splice.ts';
 

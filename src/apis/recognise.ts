@@ -1,6 +1,7 @@
 import { limits } from '../lib/limits.ts';
 import type { ApiName, DialectFamily, Operation, PassReason, Recognition, RequestHead, Span } from './types.ts';
 
+/** An API and what a call of it is for. */
 interface OpenAiApi {
   readonly api: ApiName;
   readonly operation: Operation;
@@ -15,40 +16,67 @@ const openaiApis: readonly (readonly [string, OpenAiApi])[] = [
 ];
 
 /** LLM APIs that are known and never rewritten: what they do is not a prompt, or their body is no JSON. */
-const observedPaths = /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|cachedContents|tunedModels|interactions|async-invoke|guardrail)(?:[/:]|$)/;
+const observedPaths = /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|cachedContents|tunedModels|interactions|async-invoke|guardrail)(?:[/:]|$)/i;
 
-const azureDeployment = /^\/openai\/deployments\/([^/]+)(\/.*)$/;
-const geminiCall = /\/models\/([^/:]+):(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)$/;
-const bedrockCall = /^\/model\/([^/]+)\/(?:invoke|invoke-with-response-stream|converse|converse-stream)$/;
+const azureDeployment = /^\/openai\/deployments\/([^/]+)(\/.*)$/i;
+const geminiCall = /\/models\/([^/:]+):(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)$/i;
+const bedrockCall = /^\/model\/([^/]+)\/(?:invoke|invoke-with-response-stream|converse|converse-stream)$/i;
+
+/** Segments after these name a model: what is escaped in one belongs to its name. */
+const beforeModel: ReadonlySet<string> = new Set(['model', 'models', 'deployments', 'tunedModels', 'endpoints']);
+const escapedVerb = /%3a(?=[a-z]+$)/i;
 
 /**
- * What a request is by its path, method and headers. `head.path` has no gateway prefix any more.
- * Never throws; unknown paths pass.
+ * The path as providers and proxies take it that are not strict: single slashes, none at the end, dots resolved, nothing escaped that need not be. The
+ * query stays. The same text where nothing was to be done.
  */
-export function recognise(head: RequestHead, family: DialectFamily): Recognition {
+export function canonicalPath(raw: string): string {
+  const query = raw.indexOf('?');
+  const path = query === -1 ? raw : raw.slice(0, query);
+  if (!/%|\/\/|\/\.{1,2}(?:\/|$)|.\/$/.test(path)) return raw;
+  const segments: string[] = [];
+  const take = (segment: string): void => {
+    if (segment === '' || segment === '.') return;
+    if (segment === '..') segments.pop();
+    else segments.push(segment);
+  };
+  for (const segment of path.split('/')) {
+    if (!segment.includes('%')) take(segment);
+    else if (beforeModel.has(segments.at(-1) ?? '')) take(segment.replace(escapedVerb, ':'));
+    else for (const part of (decoded(segment) ?? segment).split('/')) take(part);
+  }
+  return `/${segments.join('/')}${query === -1 ? '' : raw.slice(query)}`;
+}
+
+/**
+ * What a request is by its path, method and headers. `head.path` has no gateway prefix any more. `lenient`: a body is to be read whatever its
+ * headers say of it. Never throws; unknown paths pass.
+ */
+export function recognise(head: RequestHead, family: DialectFamily, lenient = false): Recognition {
   if (head.upgrade) return pass('upgrade');
   const query = head.path.indexOf('?');
   const path = query === -1 ? head.path : head.path.slice(0, query);
   switch (family) {
     case 'openai':
-      return openai(head, path, null);
+      return openai(head, path, null, lenient);
     case 'azure-openai': {
       const deployment = azureDeployment.exec(path);
-      if (deployment === null) return openai(head, path, null);
+      if (deployment === null) return openai(head, path, null, lenient);
       const start = '/openai/deployments/'.length;
-      return openai(head, deployment[2]!, { start, end: start + deployment[1]!.length });
+      return openai(head, deployment[2]!, { start, end: start + deployment[1]!.length }, lenient);
     }
     case 'anthropic':
-      if (path.endsWith('/messages')) return readable(head, 'anthropic-messages', 'generate', null, null);
-      if (path.endsWith('/messages/count_tokens')) return readable(head, 'anthropic-count-tokens', 'count', null, null);
+      if (/\/messages$/i.test(path)) return readable(head, { api: 'anthropic-messages', operation: 'generate' }, null, null, lenient);
+      if (/\/messages\/count_tokens$/i.test(path)) return readable(head, { api: 'anthropic-count-tokens', operation: 'count' }, null, null, lenient);
       return known(path, null);
     case 'gemini': {
       const call = geminiCall.exec(path);
       if (call === null) return known(path, null);
       const start = path.length - call[2]!.length - 1 - call[1]!.length;
       const span = { start, end: start + call[1]!.length };
-      if (call[2] === 'generateContent' || call[2] === 'streamGenerateContent') {
-        return readable(head, 'gemini-generate', 'generate', span, call[2] === 'streamGenerateContent');
+      const verb = call[2]!.toLowerCase();
+      if (verb === 'generatecontent' || verb === 'streamgeneratecontent') {
+        return readable(head, { api: 'gemini-generate', operation: 'generate' }, span, verb === 'streamgeneratecontent', lenient);
       }
       return { kind: 'observed', api: 'other-llm', model: decoded(call[1]!), reason: 'not-rewritable' };
     }
@@ -60,20 +88,21 @@ export function recognise(head: RequestHead, family: DialectFamily): Recognition
   }
 }
 
-function openai(head: RequestHead, path: string, modelSpan: Span | null): Recognition {
-  for (const [suffix, { api, operation }] of openaiApis) {
-    if (path.endsWith(suffix)) return readable(head, api, operation, modelSpan, null);
+function openai(head: RequestHead, path: string, modelSpan: Span | null, lenient: boolean): Recognition {
+  const lower = path.toLowerCase();
+  for (const [suffix, api] of openaiApis) {
+    if (lower.endsWith(suffix)) return readable(head, api, modelSpan, null, lenient);
   }
   return known(path, modelSpan === null ? null : decoded(head.path.slice(modelSpan.start, modelSpan.end)));
 }
 
-function readable(head: RequestHead, api: ApiName, operation: Operation, modelSpan: Span | null, stream: boolean | null): Recognition {
+function readable(head: RequestHead, { api, operation }: OpenAiApi, modelSpan: Span | null, stream: boolean | null, lenient: boolean): Recognition {
   if (head.method !== 'POST') {
     // Listing or fetching stored answers lives on the same paths.
     return head.method === 'GET' || head.method === 'DELETE' ? { kind: 'observed', api: 'other-llm', model: null, reason: 'method' } : pass('method');
   }
-  if (head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity') return pass('encoded-body');
-  if (!isJson(head.contentType)) return pass('not-json');
+  if (!lenient && head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity') return pass('encoded-body');
+  if (!lenient && !isJson(head.contentType)) return pass('not-json');
   if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes) return pass('too-large');
   if (head.contentLength === 0) return pass('no-body');
   if (modelSpan === null) return { kind: 'readable', api, operation, pathModel: null, stream };

@@ -35,6 +35,8 @@ export type PassReason =
   | 'policy-off'
   | 'draining'
   | 'overload'
+  | 'unread'
+  | 'ambiguous-provider'
   | 'internal-error';
 
 /** Half-open range [start, end) of byte offsets in a body (or of UTF-16 offsets in a path). */

@@ -13,7 +13,7 @@ afterAll(() => reader.close());
 function elsewhere(body: () => Buffer): Promise<ReadBody> {
   return vi.waitFor(
     () => {
-      const read = reader.read(chat, body(), true);
+      const read = reader.read(chat, body(), { members: true, patterns: [] });
       if (!(read instanceof Promise)) throw new Error('the thread has not begun');
       return read;
     },
@@ -24,7 +24,7 @@ function elsewhere(body: () => Buffer): Promise<ReadBody> {
 describe('the reader of bodies', () => {
   it('reads small ones at once', () => {
     const body = bodyOf(100);
-    expect(reader.read(chat, body, true)).toEqual(readHere(chat, body, true));
+    expect(reader.read(chat, body, { members: true, patterns: [] })).toEqual(readHere(chat, body, { members: true, patterns: [] }));
   });
 
   it.each([
@@ -34,7 +34,7 @@ describe('the reader of bodies', () => {
     ['a part of a message', (): Buffer => Buffer.concat([Buffer.alloc(20), bodyOf(limits.inlineBodyBytes), Buffer.alloc(9)]).subarray(20, -9)],
     ['a part of something larger', (): Buffer => Buffer.concat([Buffer.alloc(50_000), bodyOf(limits.inlineBodyBytes)]).subarray(50_000)],
   ])('reads %s on its thread as it would here, and gives the same bytes back', async (_, body) => {
-    const here = readHere(chat, body(), true);
+    const here = readHere(chat, body(), { members: true, patterns: [] });
     const there = await elsewhere(body);
     expect(there.read).toEqual(here.read);
     expect(there.members).toEqual(here.members);
@@ -45,7 +45,7 @@ describe('the reader of bodies', () => {
     await elsewhere(() => bodyOf(limits.inlineBodyBytes));
     const own = bodyOf(limits.inlineBodyBytes);
     const shared = Buffer.concat([Buffer.alloc(50_000, 'y'), own]);
-    const both = [reader.read(chat, own, false), reader.read(chat, shared.subarray(50_000), false)];
+    const both = [reader.read(chat, own, { members: false, patterns: [] }), reader.read(chat, shared.subarray(50_000), { members: false, patterns: [] })];
     expect([own.length, shared.length]).toEqual([0, 50_000 + bodyOf(limits.inlineBodyBytes).length]);
     for (const each of both) expect((await each).read.ok).toBe(true);
     expect(shared.subarray(0, 50_000).equals(Buffer.alloc(50_000, 'y'))).toBe(true);
@@ -53,7 +53,7 @@ describe('the reader of bodies', () => {
 
   it('holds a bounded number of bodies on the way', async () => {
     await elsewhere(() => bodyOf(limits.inlineBodyBytes));
-    const read = Array.from({ length: limits.bodiesBeingRead + 3 }, () => reader.read(chat, bodyOf(limits.inlineBodyBytes), false));
+    const read = Array.from({ length: limits.bodiesBeingRead + 3 }, () => reader.read(chat, bodyOf(limits.inlineBodyBytes), { members: false, patterns: [] }));
     expect(read.filter((each) => !(each instanceof Promise))).toHaveLength(3);
     for (const each of read) expect((await each).read.ok).toBe(true);
   });

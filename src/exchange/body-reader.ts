@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { readExchange } from '../apis/index.ts';
 import type { BodyMember, ReadResult, Recognition } from '../apis/types.ts';
+import { inspectJson, type Inspection, type SensitivePattern } from '../apis/inspect/patterns.ts';
 import { limits } from '../lib/limits.ts';
 
 type Readable = Recognition & { readonly kind: 'readable' };
@@ -11,6 +12,15 @@ export interface ReadBody {
   readonly body: Buffer;
   /** Top-level members, where they were asked for. */
   readonly members: BodyMember[] | null;
+  /** What patterns for sensitive data found; null: there are none, or the body is no JSON. */
+  readonly inspection: Inspection | null;
+}
+
+/** What is wanted of a body. */
+export interface ReadWish {
+  readonly members: boolean;
+  /** Looked for in all its texts. Bodies that may not pass unread wait for the thread. */
+  readonly patterns: readonly SensitivePattern[];
 }
 
 /** To the thread. The body's memory goes with it. */
@@ -20,7 +30,7 @@ export interface ReadJob {
   readonly memory: ArrayBuffer;
   readonly offset: number;
   readonly length: number;
-  readonly members: boolean;
+  readonly wish: ReadWish;
 }
 
 /** From the thread: that it has begun, and each body's memory as it comes back. */
@@ -32,6 +42,7 @@ export interface ReadDone {
   readonly read: ReadResult;
   readonly memory: ArrayBuffer;
   readonly members: BodyMember[] | null;
+  readonly inspection: Inspection | null;
 }
 
 interface Waiting {
@@ -52,13 +63,14 @@ export class BodyReader {
   #closed = false;
 
   /** The promise never rejects. Who waits for it must not use `body` any more: what comes back takes its place. */
-  read(recognition: Readable, body: Buffer, members: boolean): ReadBody | Promise<ReadBody> {
-    if (body.length < limits.inlineBodyBytes || this.#closed) return readHere(recognition, body, members);
+  read(recognition: Readable, body: Buffer, wish: ReadWish): ReadBody | Promise<ReadBody> {
+    if (body.length < limits.inlineBodyBytes || this.#closed) return readHere(recognition, body, wish);
     const worker = (this.#worker ??= this.#start());
-    if (!this.#ready || this.#waiting.size >= limits.bodiesBeingRead) return readHere(recognition, body, members);
+    if (this.#waiting.size >= limits.bodiesBeingRead) return wish.patterns.length > 0 ? { ...lost, read: { ok: false, reason: 'overload' } } : readHere(recognition, body, wish);
+    if (!this.#ready && wish.patterns.length === 0) return readHere(recognition, body, wish);
     const memory = ownMemory(body);
     const offset = memory === body.buffer ? body.byteOffset : 0;
-    const job: ReadJob = { number: ++this.#number, recognition, memory, offset, length: body.length, members };
+    const job: ReadJob = { number: ++this.#number, recognition, memory, offset, length: body.length, wish };
     return new Promise((resolve) => {
       this.#waiting.set(job.number, { job, resolve });
       worker.postMessage(job, [memory]);
@@ -82,10 +94,10 @@ export class BodyReader {
         this.#ready = this.#worker === worker;
         return;
       }
-      const { number, read, memory, members } = message;
+      const { number, read, memory, members, inspection } = message;
       const waiting = this.#waiting.get(number);
       this.#waiting.delete(number);
-      waiting?.resolve({ read, body: Buffer.from(memory, waiting.job.offset, waiting.job.length), members });
+      waiting?.resolve({ read, body: Buffer.from(memory, waiting.job.offset, waiting.job.length), members, inspection });
     });
     const gone = (): void => {
       if (this.#worker !== worker) return;
@@ -99,16 +111,19 @@ export class BodyReader {
   }
 
   #lose(): void {
-    const lost = [...this.#waiting.values()];
+    const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { resolve } of lost) resolve({ read: { ok: false, reason: 'internal-error' }, body: Buffer.alloc(0), members: null });
+    for (const { resolve } of waiting) resolve(lost);
   }
 }
 
+const lost: ReadBody = { read: { ok: false, reason: 'internal-error' }, body: Buffer.alloc(0), members: null, inspection: null };
+
 /** Reads a body on this thread. */
-export function readHere(recognition: Readable, body: Buffer, wanted: boolean): ReadBody {
-  const members: BodyMember[] | null = wanted ? [] : null;
-  return { read: readExchange(recognition, body, members), body, members };
+export function readHere(recognition: Readable, body: Buffer, wish: ReadWish): ReadBody {
+  const members: BodyMember[] | null = wish.members ? [] : null;
+  const read = readExchange(recognition, body, members);
+  return { read, body, members, inspection: read.ok && wish.patterns.length > 0 ? inspectJson(body, wish.patterns) : null };
 }
 
 /** How much more than a body its memory may hold to be its own: the rest of its message. */

@@ -5,8 +5,8 @@ import { readHere, type FromThread, type ReadJob } from './body-reader.ts';
 const port = parentPort;
 if (port === null) throw new Error('this file runs as a worker thread');
 
-port.on('message', ({ number, recognition, memory, offset, length, members: wanted }: ReadJob) => {
-  const { read, members } = readHere(recognition, Buffer.from(memory, offset, length), wanted);
-  port.postMessage({ kind: 'read', number, read, memory, members } satisfies FromThread, [memory]);
+port.on('message', ({ number, recognition, memory, offset, length, wish }: ReadJob) => {
+  const { read, members, inspection } = readHere(recognition, Buffer.from(memory, offset, length), wish);
+  port.postMessage({ kind: 'read', number, read, memory, members, inspection } satisfies FromThread, [memory]);
 });
 port.postMessage({ kind: 'ready' } satisfies FromThread);

@@ -2,10 +2,11 @@ import { performance } from 'node:perf_hooks';
 import type { Budgets } from '../budgets/budgets.ts';
 import type { LiveModel } from '../router/model/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
-import { recognise } from '../apis/index.ts';
 import { LearntRefusals } from '../apis/parameters/index.ts';
+import { inspectJson, inspectPlain } from '../apis/inspect/patterns.ts';
+import { canonicalPath, recognise } from '../apis/index.ts';
 import { takesAsIs } from '../apis/translatable.ts';
-import type { Exchange, PassReason } from '../apis/types.ts';
+import type { ApiName, Exchange, PassReason, Recognition, RequestHead } from '../apis/types.ts';
 import { chainHost, chainStyleHeader, usageHeader } from '../attach/names.ts';
 import { usageModeOfHeader } from '../attach/usage.ts';
 import { chainStyleOfHeader, type ChainStyle } from '../attach/versions.ts';
@@ -25,17 +26,19 @@ import type { Pools } from '../route/pools.ts';
 import { TargetAttempt } from './attempt.ts';
 import { readHere, type BodyReader, type ReadBody } from './body-reader.ts';
 import { callerOf, headOf } from './caller.ts';
+import { errorApi, isClosed, refusal } from './closed.ts';
 import { Closing } from './closing.ts';
-import { observedExchange } from './observed.ts';
+import { observedExchange, type ObservedRequest } from './observed.ts';
 import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
 import { appKeysOf } from './chain-run.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
+import { decodeBody, withoutMark } from './decode.ts';
 import type { Grader } from './grading.ts';
 import { loggedEnding, logMetadata } from './logged.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
-import { processRequest, uncached, type CacheFacts, type RequestContext, type RequestResult } from './request.ts';
+import { holdsSensitive, processRequest, uncached, type CacheFacts, type RequestContext, type RequestResult } from './request.ts';
 import { sessionInHeaders, sessionKey } from '../sessions/key.ts';
 import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
@@ -75,6 +78,9 @@ export interface PipelineOptions {
   readonly bodies: BodyReader | null;
   readonly log: { error(fields: object, message: string): void; debug(fields: object, message: string): void };
 }
+
+/** What the headers settled of a request that may be refused. */
+type RefusedRequest = Omit<ObservedRequest, 'recognition' | 'section'> & { readonly section: PolicySection };
 
 /** A plan that waits for a backend or for another request's answer. */
 interface WaitingPlan {
@@ -144,7 +150,8 @@ export class Pipeline implements Gateway, AttemptGateway {
       return this.#headers(headers, endOfStream, traceparent);
     } catch (error) {
       this.#fail(error);
-      return { kind: 'pass' };
+      // Whose request it was is not known here: one that must not pass undecided may be among them.
+      return this.#options.policy.current().hasClosedSections ? refusal('internal-error', 'openai-chat', null) : { kind: 'pass' };
     }
   }
 
@@ -194,31 +201,26 @@ export class Pipeline implements Gateway, AttemptGateway {
     const startedAt = performance.now();
     const generation = this.#options.policy.current();
     const authority = headers.get(':authority') ?? headers.get('host') ?? '';
-    const gatewayPath = headers.get(':path') ?? '/';
+    const gatewayPath = canonicalPath(headers.get(':path') ?? '/');
     const { feedback } = this.#options;
     if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') return this.#feedback(feedback, callerOf(headers, generation).workspace);
     const resolved = generation.resolveProvider(authority, gatewayPath);
     if (resolved === null) return this.#pass('unknown-provider');
     const { provider, path } = resolved;
     const head = headOf(headers, path, authority);
-    const recognition = recognise(head, provider.family);
-    if (recognition.kind === 'pass') return this.#pass(recognition.reason);
-
     const caller = callerOf(headers, generation);
     const chainStyle = chainStyleOfHeader(headers.get(chainStyleHeader));
     const usage = usageModeOfHeader(headers.get(usageHeader));
     const section = sectionFor(generation.section(caller.workspace, provider.name), chainStyle);
     const id = uuidv7();
-    if (section.mode === 'off') return this.#pass('policy-off');
-    if (recognition.kind === 'observed') {
-      const trace = this.#trace(headers, traceparent);
-      this.#options.metrics.passthrough(recognition.reason);
-      const open = observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage });
-      this.#await(open, usage, startedAt);
-      return { kind: 'pass', metadata: { id, reason: recognition.reason, ...logMetadata(open) }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
-    }
-    if (endOfStream) return this.#pass('no-body');
-    if (!this.#admission.admits() && mayPass(section)) return this.#pass('overload');
+    const closed = isClosed(section);
+    const recognition = recognise(head, provider.family, closed);
+    if (section.mode === 'off') return this.#pass(recognition.kind === 'pass' ? recognition.reason : 'policy-off');
+    const trace = this.#trace(headers, traceparent);
+    const refused = { id, startedAt, generation, provider, caller, section, trace, usage };
+    if (recognition.kind !== 'readable') return this.#unrewritable(refused, head, recognition, endOfStream);
+    if (endOfStream) return closed ? this.#refuse(refused, recognition, 'no-body') : this.#pass('no-body');
+    if (!this.#admission.admits()) return closed ? this.#refuse(refused, recognition, 'overload') : this.#pass('overload');
     const context: RequestContext = {
       id,
       startedAt,
@@ -230,7 +232,9 @@ export class Pipeline implements Gateway, AttemptGateway {
       recognition,
       prefix: gatewayPath.slice(0, gatewayPath.length - path.length),
       path,
-      trace: this.#trace(headers, traceparent),
+      trace,
+      inspection: null,
+      replaced: false,
       routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
       cache: cacheScope(headers, generation, section, path),
       arm: null,
@@ -250,7 +254,7 @@ export class Pipeline implements Gateway, AttemptGateway {
         body: (bytes) => {
           awaited = false;
           this.#admission.left();
-          const planned = this.#body(context, bytes);
+          const planned = this.#body(context, bytes, refused, closed ? head.contentEncoding : '');
           if (planned.kind !== 'waiting') return planned;
           leave = planned.leave;
           return planned.plan;
@@ -277,20 +281,29 @@ export class Pipeline implements Gateway, AttemptGateway {
     return { kind: 'read-body', exchange: { body: (bytes) => ({ kind: 'wait', ms: feedbackMs, plan: answer(bytes) }), aborted: () => undefined } };
   }
 
-  #body(context: RequestContext, bytes: Buffer): BodyPlan | WaitingPlan {
+  /** `encoding`: what has to be taken off the body before it can be read. */
+  #body(came: RequestContext, sent: Buffer, request: RefusedRequest, encoding: string): BodyPlan | WaitingPlan {
     const enteredAt = performance.now();
-    if (bytes.length > limits.requestBodyBytes) return this.#passBody('too-large');
+    const { recognition, section } = came;
+    if (sent.length > limits.requestBodyBytes) return this.#unread(came, 'too-large');
     // The body has waited its turn as the headers did; Envoy may have given the request up.
-    if (!this.#admission.admits() && mayPass(context.section)) return this.#passBody('overload');
+    if (!this.#admission.admits()) return this.#unread(came, 'overload');
+    const decoded = encoding === '' ? sent : decodeBody(sent, encoding);
+    if (decoded === null) return this.#refuse(request, recognition, 'encoded-body');
+    const bytes = isClosed(section) ? withoutMark(decoded) : decoded;
+    const context = bytes === sent ? came : { ...came, replaced: true };
     const { bodies } = this.#options;
-    const read = bodies === null ? readHere(context.recognition, bytes, context.cache !== null) : bodies.read(context.recognition, bytes, context.cache !== null);
+    const wish = { members: context.cache !== null, patterns: section.sensitivity.map(({ pattern }) => pattern) };
+    const read = bodies === null ? readHere(recognition, bytes, wish) : bodies.read(recognition, bytes, wish);
     let left = false;
     let leave = (): void => undefined;
     const planned = read instanceof Promise ? read.then((here) => this.#resumed(context, here, enteredAt, () => left, (waiting) => (leave = waiting.leave))) : this.#read(context, read, enteredAt, () => left);
     if (!(planned instanceof Promise)) return planned;
+    // A large body on its thread may take longer than Envoy waits by itself, and so may what comes after it.
+    const plan = planned.then((ready) => (ready.kind === 'wait' ? ready.plan : ready));
     return {
       kind: 'waiting',
-      plan: planned,
+      plan: read instanceof Promise ? { kind: 'wait', ms: Math.min(limits.bodyWaitMs, limits.bodyReadMs + section.cache.coalesce * 1_000), plan } : planned,
       leave: () => {
         left = true;
         leave();
@@ -307,13 +320,16 @@ export class Pipeline implements Gateway, AttemptGateway {
     return planned.plan;
   }
 
-  #read(came: RequestContext, { read, body: bytes, members }: ReadBody, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
+  #read(before: RequestContext, { read, body: bytes, members, inspection }: ReadBody, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
+    const came = inspection === null ? before : { ...before, inspection };
     let context = came;
     try {
-      if (!read.ok) return this.#passBody(read.reason);
+      if (!read.ok) return this.#unread(came, read.reason);
       const { exchange } = read;
       context = this.#inArms(came, exchange, bytes);
-      if (context.cache === null || members === null) return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
+      if (context.inspection?.unread === true && !holdsSensitive(context) && isClosed(context.section)) return this.#unread(context, 'unread');
+      // An answer to what holds sensitive data is kept nowhere.
+      if (context.cache === null || members === null || holdsSensitive(context)) return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
       const query = cacheQuery(context, context.cache, exchange, members, bytes);
       if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt, gone);
       const lookedAt = context.trace === null ? 0 : performance.now();
@@ -334,7 +350,9 @@ export class Pipeline implements Gateway, AttemptGateway {
     const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, context.generation);
     if (assigned === null) return context;
     const { generation, forced, shadow, arm } = assigned;
-    return { ...context, generation, provider: generation.providers.get(provider.name) ?? provider, section: assigned.section ?? generation.section(caller.workspace, provider.name), forced, shadow, arm };
+    const inArm = assigned.section ?? generation.section(caller.workspace, provider.name);
+    const inspection = inArm.sensitivity === section.sensitivity ? context.inspection : inspectJson(bytes, inArm.sensitivity.map(({ pattern }) => pattern));
+    return { ...context, generation, provider: generation.providers.get(provider.name) ?? provider, section: inArm, inspection, forced, shadow, arm };
   }
 
   /** Goes on when the cache has spoken, unless the client has left by then. */
@@ -432,15 +450,72 @@ export class Pipeline implements Gateway, AttemptGateway {
 
   #failed(context: RequestContext, error: unknown): BodyPlan {
     this.#fail(error);
-    if (!context.section.failClosed) return { kind: 'forward' };
-    return {
-      kind: 'respond',
-      status: 503,
-      contentType: 'application/json',
-      headers: [],
-      body: Buffer.from('{"error":{"message":"The routing policy cannot be applied right now.","type":"server_error"}}'),
-      details: 'sluice_fail_closed',
-    };
+    if (!isClosed(context.section)) return { kind: 'forward' };
+    try {
+      return this.#refuse(context, context.recognition, 'internal-error');
+    } catch (again) {
+      // The record cannot be made either: what counts is that nothing leaves.
+      this.#fail(again);
+      return refusal('internal-error', errorApi(context.recognition, context.provider.family), context.id);
+    }
+  }
+
+  /** What is known by its path and never rewritten, or not known: it passes, but for what a closed section must have read. */
+  #unrewritable(request: RefusedRequest, head: RequestHead, recognition: Exclude<Recognition, { readonly kind: 'readable' }>, endOfStream: boolean): RequestPlan {
+    const { section } = request;
+    const { reason } = recognition;
+    if (reason === 'upgrade' && section.websockets === 'refuse' && section.mode === 'enabled') return this.#refuse(request, recognition, reason);
+    const known: Recognition & { readonly kind: 'observed' } = recognition.kind === 'observed' ? recognition : { kind: 'observed', api: 'other-llm', model: null, reason };
+    if (recognition.kind === 'pass' && !isClosed(section) && reason !== 'upgrade') return this.#pass(reason);
+    if (!isClosed(section) || endOfStream || reason === 'upgrade') return this.#observe(request, known);
+    if (recognition.kind === 'pass' && reason !== 'method') return this.#refuse(request, recognition, reason);
+    if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes) return this.#refuse(request, recognition, 'too-large');
+    if (!this.#admission.admits()) return this.#refuse(request, recognition, 'overload');
+    return { kind: 'read-body', exchange: { body: (bytes) => this.#inspected(request, head, known, bytes), aborted: () => undefined } };
+  }
+
+  /** A body that is not rewritten, of a section whose patterns must not be found in it. */
+  #inspected(request: RefusedRequest, head: RequestHead, known: Recognition & { readonly kind: 'observed' }, sent: Buffer): BodyPlan {
+    const { section } = request;
+    if (sent.length > limits.requestBodyBytes) return this.#refuse(request, known, 'too-large');
+    const bytes = decodeBody(sent, head.contentEncoding);
+    if (bytes === null) return this.#refuse(request, known, 'encoded-body');
+    const patterns = section.sensitivity.map(({ pattern }) => pattern);
+    const body = withoutMark(bytes);
+    const { matched, unread } = inspectJson(body, patterns) ?? inspectPlain(body, patterns);
+    const found = section.sensitivity.find((_rule, at) => matched[at]);
+    if (found !== undefined) {
+      // Its secure model is reached by generation alone.
+      const message = found.then.kind === 'block' ? found.then.message : `This request holds ${found.name}, and the model for sensitive data cannot take it.`;
+      return this.#refuse(request, known, 'not-rewritable', message);
+    }
+    if (unread) return this.#refuse(request, known, 'unread');
+    const plan = this.#observe(request, known);
+    return { kind: 'forward', ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }), ...(plan.headers === undefined ? {} : { headers: plan.headers }) };
+  }
+
+  #observe(request: RefusedRequest, recognition: Recognition & { readonly kind: 'observed' }): RequestPlan & { readonly kind: 'pass' } {
+    const { id, trace, usage, startedAt } = request;
+    this.#options.metrics.passthrough(recognition.reason);
+    const open = observedExchange({ ...request, recognition });
+    this.#await(open, usage, startedAt);
+    return { kind: 'pass', metadata: { id, reason: recognition.reason, ...logMetadata(open) }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
+  }
+
+  /** Refuses what a closed section cannot read or decide, and records that. `message`: in place of the reason's own. */
+  #refuse(request: RefusedRequest, recognition: Recognition, reason: PassReason, message?: string): BodyPlan & { readonly kind: 'respond' } {
+    const api: ApiName = recognition.kind === 'pass' ? 'other-llm' : recognition.api;
+    const model = recognition.kind === 'observed' ? recognition.model : recognition.kind === 'readable' ? (recognition.pathModel?.model ?? null) : null;
+    const open = observedExchange({ ...request, recognition: { kind: 'observed', api, model, reason } });
+    const plan = refusal(reason, errorApi(recognition, request.provider.family), open.id, message);
+    this.#options.metrics.refused(reason);
+    this.#closing.now(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
+    return plan;
+  }
+
+  /** What cannot be read passes, but for closed sections. */
+  #unread(context: RequestContext, reason: PassReason): BodyPlan {
+    return isClosed(context.section) ? this.#refuse(context, context.recognition, reason) : this.#passBody(reason);
   }
 
   /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */
@@ -479,9 +554,4 @@ function withTrace(headers: HeaderMutation | undefined, trace: TraceFacts): Head
 /** An Envoy that cannot carry out chains gets none. */
 function sectionFor(section: PolicySection, chainStyle: ChainStyle): PolicySection {
   return chainStyle === 'none' && section.fallback !== null ? { ...section, fallback: null } : section;
-}
-
-/** Whether a section's requests may go on undecided while Sluice is behind: not where the policy says that some must never leave, or that nothing leaves undecided. */
-function mayPass({ failClosed, sensitivity }: PolicySection): boolean {
-  return !failClosed && sensitivity.length === 0;
 }

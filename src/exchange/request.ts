@@ -8,6 +8,7 @@ import { textFeatures, type TextFeatures } from '../classify/features.ts';
 import { classifyRequest } from '../classify/index.ts';
 import type { LiveModel } from '../router/model/live.ts';
 import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
+import type { Inspection } from '../apis/inspect/patterns.ts';
 import { renderError, rewritePath, spliceRequest } from '../apis/index.ts';
 import { adaptedLimit, type LearntRefusals } from '../apis/parameters/index.ts';
 import type { Verdict } from '../classify/types.ts';
@@ -55,6 +56,10 @@ export interface RequestContext {
   readonly path: string;
   /** The caller keeps its model: the request is decided by what no caller can switch off, and changed by nothing else. */
   readonly routeOff: boolean;
+  /** What its patterns for sensitive data found in the body; null: it has none, or the body has not come yet. */
+  readonly inspection: Inspection | null;
+  /** The body is not as it came (decoded, without its mark): it goes on as it was read. */
+  readonly replaced: boolean;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
   /** Null where answers are not cached. */
@@ -185,6 +190,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     provider,
     section,
     keepModel: context.routeOff,
+    ...(context.inspection === null ? {} : { sensitive: context.inspection.matched }),
     generation,
     hasCredential: (name) => credentials.has(name),
     // Where chains are endpoints of one cluster, no filter of a provider's own can sign.
@@ -242,8 +248,9 @@ function rewritePlan(
   const changesModel = routes && decision.served.model !== decision.requested.model;
   const askUsage = asksForUsage(context, exchange);
   const set: (readonly [string, string])[] = [...readableAnswer.set];
-  const remove: string[] = [];
   const limitName = routes ? limitNameAt(generation, decision.served, exchange) : null;
+  const remove: string[] = context.replaced ? ['content-encoding'] : [];
+  if (context.replaced) set.push(['content-type', 'application/json']);
   let path = context.path;
   let newBody: Body = body;
   if (exchange.pathModel !== null) {
@@ -275,7 +282,7 @@ function rewritePlan(
   if (gatewayPath !== context.prefix + context.path) set.push([':path', gatewayPath]);
   return {
     kind: 'forward',
-    ...(newBody === body ? {} : { body: newBody }),
+    ...(newBody === body && !context.replaced ? {} : { body: newBody }),
     headers: { set, remove },
     // Envoy chose its route before the path or the cluster header changed.
     ...(set.length > readableAnswer.set.length ? { clearRouteCache: true } : {}),
@@ -363,7 +370,7 @@ export function openExchange(
       messages: exchange.messages,
       tools: exchange.tools,
       images: exchange.images,
-      ...capture(exchange, context.section),
+      ...(holdsSensitive(context) ? { promptHash: null, promptStart: null } : capture(exchange, context.section)),
       asks: {
         userTurns: exchange.userTurns,
         userUnits: exchange.lastUser.length,
@@ -399,6 +406,11 @@ function adaptedBy(generation: PolicyGeneration, exchange: Exchange, decision: D
   if (decision?.action !== 'route') return unadapted;
   const name = limitNameAt(generation, decision.served, exchange);
   return name === null ? unadapted : [adaptedLimit(name)];
+}
+
+/** Nothing is kept of a text in which a pattern for sensitive data was found. */
+export function holdsSensitive({ inspection }: Pick<RequestContext, 'inspection'>): boolean {
+  return inspection?.matched.includes(true) === true;
 }
 
 function capture(exchange: Exchange, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {

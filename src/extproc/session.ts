@@ -111,6 +111,10 @@ export class Session implements StreamHandler {
         });
         this.#stream.end();
         return;
+      case 'respond':
+        this.#state = idle;
+        this.#answerBody(plan);
+        return;
       case 'read-body':
         this.#state = { at: 'awaiting-body', exchange: plan.exchange };
         this.#stream.send(wantsBody);

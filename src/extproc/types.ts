@@ -186,6 +186,8 @@ export interface Gateway {
 export type RequestPlan =
   /** Let it go on as it is; the stream is ended after the reply. */
   | { readonly kind: 'pass'; readonly headers?: HeaderMutation; readonly metadata?: SluiceMetadata }
+  /** Answered at once, without a body. */
+  | (BodyPlan & { readonly kind: 'respond' })
   /** Ask Envoy for the buffered body. */
   | { readonly kind: 'read-body'; readonly exchange: RequestExchange };
 

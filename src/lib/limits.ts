@@ -46,6 +46,10 @@ export const limits = {
   /** Models of which this process remembers what they refused, and parameters of each. */
   refusingModels: 1_024,
   refusedParameters: 32,
+  /** Text of one body that sensitivity patterns look through, in UTF-16 units; a longer one counts as not read. */
+  inspectedUnits: 8 * 1024 * 1024,
+  /** How long a large body may take to be read on its own thread, in ms: Envoy is asked for it. */
+  bodyReadMs: 20_000,
   /** Tools whose names are kept. */
   toolNames: 64,
   /** JSON answers are held for reading up to this size, in bytes; usage of larger ones is unknown and counted. */

@@ -177,6 +177,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     ...budgets,
     workspaces: workspaces?.known ?? [],
     hasChains: [...compiled.values()].some(({ fallback }) => fallback !== null),
+    hasClosedSections: [...compiled.values()].some(({ failClosed, sensitivity, mode }) => mode === 'enabled' && (failClosed || sensitivity.length > 0)),
     resolveProvider: providerResolver(providers),
     section(workspace, provider) {
       const key = `${workspace}\n${provider}`;

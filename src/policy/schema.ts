@@ -59,6 +59,8 @@ const sensitivity = z.strictObject({
   name,
   pattern: z.string().min(1).max(2000).describe('A regular expression in RE2 syntax, matched in linear time'),
   ignoreCase: z.boolean().optional().describe('Whether A and a are the same'),
+  fold: z.boolean().optional().describe('Also look in the text with full-width and other compatibility forms (NFKC) folded and invisible characters left out; true by default'),
+  base64: z.boolean().optional().describe('Also look in what base64 inside the text says; false by default'),
   then: z
     .strictObject({ model: model.optional().describe('Only this model may take it; when it cannot, the request is refused'), block: z.string().min(1).max(500).optional().describe('Refuse with this message') })
     .refine((value) => (value.model === undefined) !== (value.block === undefined), 'say exactly one of model, block')
@@ -195,6 +197,7 @@ const settings = {
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
   fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
   streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say'),
+  websockets: z.enum(['allow', 'refuse']).optional().describe('Whether WebSockets (Realtime, Responses, Gemini Live), which are not read, may pass; refused by default where failClosed or a sensitivity pattern holds'),
   cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
   sessions: sessions.optional().describe('Conversations; see docs/sessions.md'),
   grading: grading.optional().describe('What is said of answers without being asked; see docs/feedback.md'),

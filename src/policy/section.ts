@@ -11,7 +11,8 @@ import { celAdvice } from './cel-advice.ts';
 import { didYouMean } from './nearest.ts';
 import { compileSessions } from './sessions.ts';
 import { Reporter, type Place } from './reporter.ts';
-import { compileExpression, compilePattern, type CompiledExpression, type CompiledPattern } from './rules.ts';
+import { compileExpression, patternFault, type CompiledExpression } from './rules.ts';
+import type { SensitivePattern } from '../apis/inspect/patterns.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
@@ -40,7 +41,7 @@ export class SectionCompiler {
   /** Tiers that are routed and have no candidate, and for which providers' traffic. */
   readonly #bareTiers = new Map<string, { readonly place: Place; readonly tier: Tier; readonly names: Set<string> }>();
   readonly #expressions = new Map<string, CompiledExpression>();
-  readonly #patterns = new Map<string, CompiledPattern>();
+  readonly #patterns = new Map<string, string | null>();
   /** Every model's name, once a hint needs them. */
   #models: ReadonlySet<string> | null = null;
 
@@ -101,6 +102,7 @@ export class SectionCompiler {
       unknownModel: settings.unknownModel ?? 'keep',
       defaultTarget: target,
       fallback: compileFallback(settings.fallback, (text, path) => this.#chained(text, place('fallback'), path, reach)),
+      websockets: settings.websockets ?? (settings.failClosed === true || (settings.sensitivity ?? []).length > 0 ? 'refuse' : 'allow'),
       streamUsage: settings.streamUsage ?? 'leave',
       cache: this.#cache(settings, place('cache')),
       sessions: compileSessions(settings.sessions),
@@ -294,26 +296,26 @@ export class SectionCompiler {
     return expression;
   }
 
-  #pattern(source: string, ignoreCase: boolean): CompiledPattern {
-    const key = `${ignoreCase}\n${source}`;
-    let pattern = this.#patterns.get(key);
-    if (pattern === undefined) this.#patterns.set(key, (pattern = compilePattern(source, ignoreCase)));
-    return pattern;
+  #patternFault(source: string): string | null {
+    let fault = this.#patterns.get(source);
+    if (fault === undefined) this.#patterns.set(source, (fault = patternFault(source)));
+    return fault;
   }
 
   #sensitivity(settings: SettingsDocument, place: Place, reach: Reach): SensitivityRule[] {
     return (settings.sensitivity ?? []).flatMap((document, at) => {
       this.#checkName(settings.sensitivity ?? [], document.name, place, at);
-      const pattern = this.#pattern(document.pattern, document.ignoreCase ?? false);
-      if (!pattern.ok) {
-        this.#say('error', 'regex', place, [at, 'pattern'], `not a regular expression in RE2 syntax: ${pattern.message}`, 'Look-around and back-references do not exist there; write it without.');
+      const fault = this.#patternFault(document.pattern);
+      if (fault !== null) {
+        this.#say('error', 'regex', place, [at, 'pattern'], `not a regular expression in RE2 syntax: ${fault}`, 'Look-around and back-references do not exist there; write it without.');
         return [];
       }
-      if (document.then.block !== undefined) return [{ name: document.name, matches: pattern.matches, then: { kind: 'block', message: document.then.block } }];
+      const pattern: SensitivePattern = { source: document.pattern, ignoreCase: document.ignoreCase ?? false, fold: document.fold ?? true, base64: document.base64 ?? false };
+      if (document.then.block !== undefined) return [{ name: document.name, pattern, then: { kind: 'block', message: document.then.block } }];
       const target = this.#targets.resolve(document.then.model ?? '', place, [at, 'then', 'model'], reach);
       // A secure model that this provider's traffic cannot reach must not turn into "let it through".
       const then: SensitivityRule['then'] = target === null ? { kind: 'block', message: `This prompt holds ${document.name} and no secure model can take it.` } : { kind: 'model', target };
-      return [{ name: document.name, matches: pattern.matches, then }];
+      return [{ name: document.name, pattern, then }];
     });
   }
 }

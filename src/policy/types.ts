@@ -4,6 +4,7 @@ import type { Budget, Webhook } from '../budgets/types.ts';
 import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
+import type { SensitivePattern } from '../apis/inspect/patterns.ts';
 import type { DialectFamily, Exchange } from '../apis/types.ts';
 import type { PolicyExperiment, RolloutPolicy } from '../experiments/types.ts';
 import type { PolicyFile } from './source-map.ts';
@@ -181,8 +182,8 @@ export interface CompiledRule {
 
 export interface SensitivityRule {
   readonly name: string;
-  /** Linear time. Tests system, context and last user text. */
-  matches(exchange: Exchange): boolean;
+  /** What is looked for in all texts of the body. */
+  readonly pattern: SensitivePattern;
   readonly then: Directive & { readonly kind: 'model' | 'block' };
 }
 
@@ -211,6 +212,8 @@ export interface PolicySection {
   /** Null: nothing is learnt from grades. */
   readonly learning: LearningSettings | null;
   readonly sensitivity: readonly SensitivityRule[];
+  /** Whether WebSockets, which nobody reads, may pass. */
+  readonly websockets: 'allow' | 'refuse';
   /** Models that an app pins by asking for them: never rewritten. */
   readonly pinned: ReadonlySet<string>;
   /** Other providers this section may send to; empty = never crosses. */
@@ -265,6 +268,8 @@ export interface PolicyGeneration {
   readonly webhooks: ReadonlyMap<string, Webhook>;
   /** Whether any section says what happens when a target fails. */
   readonly hasChains: boolean;
+  /** Whether any section lets nothing pass unread or undecided. */
+  readonly hasClosedSections: boolean;
   /** Which provider a request is for, from its authority and path, and the path without the provider's prefix. */
   resolveProvider(authority: string, path: string): { readonly provider: Provider; readonly path: string } | null;
   /** The most specific section for the pair; there always is one. */

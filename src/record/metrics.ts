@@ -189,6 +189,11 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.passthrough, [reason]);
   }
 
+  /** A request that could not be read or decided, where the policy lets none such pass. */
+  refused(reason: PassReason): void {
+    this.#inc(metricTable.refused, [reason]);
+  }
+
   /** `reason` must come from a closed list of the caller's. */
   failOpen(reason: string): void {
     this.#inc(metricTable.failOpen, [reason]);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import { answer, generation, input, model, record, ref, standardModels, usage } from '../../test/support/decision.ts';
+import { answer, anyText, generation, input, model, record, ref, standardModels, usage } from '../../test/support/decision.ts';
 import type { ExchangeRecord } from './types.ts';
 import { limits } from '../lib/limits.ts';
 import { explainRecord } from '../route/explain.ts';
@@ -76,7 +76,7 @@ describe('the record', () => {
   });
 
   it('costs nothing and saves an unknown sum when it was blocked', () => {
-    const secret = { name: 'iban', matches: () => true, then: { kind: 'block', message: 'no' } as const };
+    const secret = { name: 'iban', pattern: anyText, then: { kind: 'block', message: 'no' } as const };
     expect(record(input({ section: { sensitivity: [secret] } }), { outcome: 'blocked', status: 403, answer: null })).toMatchObject({
       servedModel: null, attempts: [], cost: { known: true, usd: 0 }, baseline: { known: false }, savings: { known: false, reason: 'usage' },
     });

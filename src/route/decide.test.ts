@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { generation, input, model, openai, provider, ref, rule, standardModels } from '../../test/support/decision.ts';
+import { anyText, generation, input, model, openai, provider, ref, rule, standardModels } from '../../test/support/decision.ts';
 import { tiers } from '../classify/types.ts';
 import type { Exchange } from '../apis/types.ts';
 import type { Directive } from '../policy/types.ts';
@@ -77,19 +77,19 @@ describe('the decision table', () => {
 
 describe('what stands above the table', () => {
   it('blocks before anything else, with the name of the pattern', () => {
-    const secret = { name: 'iban', matches: () => true, then: { kind: 'block', message: 'no bank data' } as const };
+    const secret = { name: 'iban', pattern: anyText, then: { kind: 'block', message: 'no bank data' } as const };
     const decision = decide(input({ section: { sensitivity: [secret], pinned: new Set(['dear']) } }));
     expect(brief(decision)).toEqual(['block', 'dear', 'blocked', 'iban']);
     expect([decision.chain, decision.block]).toEqual([[], { status: 403, message: 'no bank data' }]);
   });
 
   it('sends sensitive data to the secure model, however dear', () => {
-    const secret = { name: 'iban', matches: () => true, then: toModel('large') };
+    const secret = { name: 'iban', pattern: anyText, then: toModel('large') };
     expect(brief(decide(input({ exchange: { model: 'small' }, section: { sensitivity: [secret] } })))).toEqual(['route', 'large', 'sensitivity', 'iban']);
   });
 
   it('blocks sensitive data that the secure model cannot take, rather than sending it elsewhere', () => {
-    const secret = { name: 'iban', matches: () => true, then: toModel('mistral/other') };
+    const secret = { name: 'iban', pattern: anyText, then: toModel('mistral/other') };
     const decision = decide(input({ section: { sensitivity: [secret] } }));
     expect(decision.action).toBe('block');
     expect(decision.block!.message).toContain('provider-not-allowed');
@@ -153,7 +153,7 @@ describe('shadow mode', () => {
   });
 
   it('does not block', () => {
-    const secret = { name: 'iban', matches: () => true, then: { kind: 'block', message: 'no' } as const };
+    const secret = { name: 'iban', pattern: anyText, then: { kind: 'block', message: 'no' } as const };
     const decision = decide(input({ section: { mode: 'shadow', sensitivity: [secret] } }));
     expect([decision.action, decision.block, decision.wouldServe, decision.shadowReason, decision.rule]).toEqual(['keep', null, null, 'blocked', 'iban']);
     expect(decision.chain).toEqual([ref('dear')]);
@@ -312,8 +312,8 @@ describe('what a caller says', () => {
     expect(brief(off({ section: { overrides: [ban] } }))).toEqual(['block', 'dear', 'blocked', 'ban']);
     expect(brief(off({ section: { overrides: [rule('override', 'move', toModel('small'))], rules: [rule('rule', 'ban', { kind: 'block', message: 'no' })] } }))).toEqual(['block', 'dear', 'blocked', 'ban']);
     expect(brief(off({ section: { overrides: [rule('override', 'stay', { kind: 'keep' }), ban] } }))).toEqual(['keep', 'dear', 'route-off', null]);
-    expect(brief(off({ section: { sensitivity: [{ name: 'secret', matches: () => true, then: toModel('small') }] } }))).toEqual(['route', 'small', 'sensitivity', 'secret']);
-    expect(brief(off({ section: { sensitivity: [{ name: 'secret', matches: () => true, then: { kind: 'block', message: 'no' } }] } }))).toEqual(['block', 'dear', 'blocked', 'secret']);
+    expect(brief(off({ section: { sensitivity: [{ name: 'secret', pattern: anyText, then: toModel('small') }] } }))).toEqual(['route', 'small', 'sensitivity', 'secret']);
+    expect(brief(off({ section: { sensitivity: [{ name: 'secret', pattern: anyText, then: { kind: 'block', message: 'no' } }] } }))).toEqual(['block', 'dear', 'blocked', 'secret']);
   });
 
   it('lifts no block with a rule that depends on it', () => {

@@ -270,9 +270,9 @@ class Decider {
   }
 
   #sensitivity(): Choice | null {
-    const { exchange, section, verdict } = this.#input;
-    for (const rule of section.sensitivity) {
-      if (!rule.matches(exchange)) continue;
+    const { sensitive, section, verdict } = this.#input;
+    for (const [at, rule] of section.sensitivity.entries()) {
+      if (sensitive?.[at] !== true) continue;
       if (rule.then.kind === 'block') return this.#block(rule.name, rule.then.message);
       const target = this.#explicit(rule.then.target, verdict.tier);
       if (target !== null) return this.#take(target, 'sensitivity', rule.name, verdict.tier);

@@ -86,6 +86,8 @@ export interface DecideInput {
   readonly learned?: LearnedVerdict | null;
   /** What was learnt from grades; absent where nothing is. */
   readonly learning?: LearningMark | null;
+  /** For each sensitivity rule of the section: whether its pattern was found in the body. Absent: none was. */
+  readonly sensitive?: readonly boolean[];
   /** The caller wants its own model (`x-sluice-route: off`): blocks, secure models and budgets hold all the same. Absent: false. */
   readonly keepModel?: boolean;
   readonly caller: CallerContext;

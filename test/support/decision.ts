@@ -2,6 +2,7 @@ import { ModelCatalog } from '../../src/catalog/catalog.ts';
 import type { Capabilities, Catalog, ModelEntry } from '../../src/catalog/types.ts';
 import { defaultThresholds, type Verdict } from '../../src/classify/types.ts';
 import type { Answer, Exchange, Usage } from '../../src/apis/types.ts';
+import type { SensitivePattern } from '../../src/apis/inspect/patterns.ts';
 import { compileCache } from '../../src/policy/cache.ts';
 import type { CallerContext, CompiledRule, Directive, PolicyGeneration, PolicySection, Provider, TargetRef } from '../../src/policy/types.ts';
 import { buildRecord, type AnswerFacts, type RequestFacts } from '../../src/record/record.ts';
@@ -58,6 +59,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     overrides: [],
     rules: [],
     sensitivity: [],
+    websockets: 'allow',
     pinned: new Set(),
     allowProviders: new Set(),
     upgrades: 'never',
@@ -96,6 +98,7 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     webhooks: new Map(),
     workspaces: ['red'],
     hasChains: false,
+    hasClosedSections: false,
     resolveProvider: (_authority, path) => ({ provider: openai, path }),
     section: () => own,
     ...rest,
@@ -121,11 +124,15 @@ export function rule(kind: 'override' | 'rule', name: string, then: Directive, m
   return { kind, name, source: 'always', hinted: false, then, matches: () => matches };
 }
 
+/** A pattern; in tests every sensitivity rule is found. */
+export const anyText: SensitivePattern = { source: '', ignoreCase: false, fold: true, base64: false };
+
 const caller: CallerContext = { workspace: 'red', userTier: null, quality: null, task: null, session: null, user: null, headers: new Map(), now: 1_700_000_000_000 };
 
 export function input(facts: { readonly exchange?: Partial<Exchange>; readonly verdict?: Partial<Verdict>; readonly section?: Partial<PolicySection>; readonly generation?: PolicyGeneration; readonly provider?: Provider; readonly hasCredential?: (name: string) => boolean } = {}): DecideInput {
   return {
     exchange: exchange(facts.exchange),
+    sensitive: facts.section?.sensitivity?.map(() => true) ?? [],
     verdict: verdict(facts.verdict),
     caller,
     provider: facts.provider ?? openai,

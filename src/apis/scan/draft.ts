@@ -72,18 +72,20 @@ export class Draft {
 
   /** Reads the value of a top-level `model` member. */
   readModel(cursor: JsonCursor): void {
+    cursor.peek();
+    const start = cursor.at;
+    // The last one counts, as parsers have it; all are rewritten.
     if (!cursor.isString()) {
       cursor.skip();
+      this.modelSpans.push({ start, end: cursor.at });
       this.modelUnreadable = true;
       return;
     }
     const token = cursor.stringToken();
-    if (token.end - token.start > limits.modelBytes || token.end === token.start) {
-      this.modelUnreadable = true;
-      return;
-    }
     const span = { start: token.start - 1, end: token.end + 1 };
     this.modelSpans.push(span);
+    this.modelUnreadable = token.end - token.start > limits.modelBytes || token.end === token.start;
+    if (this.modelUnreadable) return;
     this.model = JSON.parse(cursor.bytes.toString('utf8', span.start, span.end)) as string;
   }
 

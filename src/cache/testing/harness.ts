@@ -70,6 +70,8 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     recognition,
     prefix: '',
     path,
+    inspection: null,
+    replaced: false,
     routeOff: options.routeOff ?? false,
     trace: null,
     cache: scope,

@@ -1,0 +1,224 @@
+import { isUtf8 } from 'node:buffer';
+import { limits } from '../../lib/limits.ts';
+import { JsonCursor } from '../scan/scan.ts';
+
+/** All that a model or a tool would read of a body, and whether something of it cannot be read here. */
+export interface BodyTexts {
+  readonly text: string;
+  /** More text than limits.inspectedUnits, or texts given as token numbers. */
+  readonly unread: boolean;
+}
+
+/** Members that hold what an app or a tool made up: their names and numbers are read, too. */
+const freeForm: ReadonlySet<string> = new Set([
+  'args', 'arguments', 'response', 'parameters', 'parametersJsonSchema', 'parameters_json_schema', 'input_schema', 'inputSchema', 'schema', 'json_schema', 'responseSchema', 'response_schema',
+  'responseJsonSchema', 'response_json_schema', 'properties', 'variables', 'output', 'json', 'structuredContent',
+]);
+
+/** Members whose value names something for the provider, unless it is a text after all. */
+const names: ReadonlySet<string> = new Set([
+  'id', 'call_id', 'tool_call_id', 'tool_use_id', 'toolUseId', 'model', 'role', 'type', 'user', 'user_id', 'safety_identifier', 'prompt_cache_key', 'signature', 'encrypted_content', 'previous_response_id',
+  'thoughtSignature', 'thought_signature', 'service_tier', 'file_id', 'format', 'detail', 'status', 'object', 'cachedContent', 'cached_content', 'mimeType', 'mime_type', 'media_type', 'container', 'conversation',
+]);
+const nameLike = /^[\w.:/=+@#~-]*$/;
+
+/** Members that hold a file's bytes. */
+const fileData: ReadonlySet<string> = new Set(['data', 'bytes', 'file_data', 'fileData', 'bytesBase64Encoded', 'imageBytes', 'videoBytes']);
+const mediaType = /^(?:image|audio|video|font)\/|^application\/(?:pdf|zip|gzip)/i;
+const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*),/;
+const base64Text = /^[A-Za-z0-9+/_-]+={0,2}$/;
+
+/** JSON written into strings of JSON is followed so deep. */
+const nestedJson = 3;
+
+/** What was learnt of an object while it was read. */
+interface Part {
+  text: string | null;
+  mime: string | null;
+  data: string | null;
+}
+
+/** Collects every text of a JSON body: values, and names and numbers where tools make them up. */
+class TextWalk {
+  readonly #parts: string[] = [];
+  readonly #runs: string[] = [];
+  readonly #nesting: number;
+  #left: number;
+  unread = false;
+
+  constructor(left: number, nesting: number) {
+    this.#left = left;
+    this.#nesting = nesting;
+  }
+
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Runs of text parts that stand beside each other come at the end once more, joined as a model reads them. */
+  join(): string {
+    return [...this.#parts, ...this.#runs].join('\n');
+  }
+
+  body(cursor: JsonCursor): void {
+    this.#value(cursor, '', true, false);
+    cursor.finish();
+  }
+
+  /** JSON that a string holds: all of it is some tool's. */
+  nested(cursor: JsonCursor): void {
+    this.#value(cursor, '', false, true);
+    cursor.finish();
+  }
+
+  add(text: string): void {
+    if (text === '') return;
+    this.#left -= text.length;
+    if (this.#left < 0) this.unread = true;
+    else this.#parts.push(text);
+  }
+
+  #value(cursor: JsonCursor, key: string, top: boolean, free: boolean): string | null {
+    if (cursor.isString()) return this.#string(cursor.string(), key, free);
+    if (cursor.isObject()) return this.#object(cursor, key, top, free).text;
+    if (cursor.isArray()) {
+      this.#array(cursor, key, free);
+      return null;
+    }
+    const raw = cursor.raw();
+    const digit = raw[0] ?? 0;
+    if (free && (digit === 0x2d || (digit >= 0x30 && digit <= 0x39))) this.add(raw.toString('latin1'));
+    return null;
+  }
+
+  #object(cursor: JsonCursor, inside: string, top: boolean, free: boolean): Part {
+    const part: Part = { text: null, mime: null, data: null };
+    cursor.object((key) => {
+      if (free) this.add(key);
+      else if (key === 'metadata') {
+        cursor.skip();
+        return;
+      }
+      const inner = free || freeForm.has(key) || (key === 'input' && !top);
+      if (!cursor.isString()) {
+        this.#value(cursor, key, false, inner);
+        return;
+      }
+      const value = cursor.string();
+      if (!free && fileData.has(key)) {
+        part.data = value;
+        return;
+      }
+      if (key === 'mimeType' || key === 'mime_type' || key === 'media_type') part.mime = value;
+      this.#string(value, key, inner);
+      if (key === 'text' || key === 'content') part.text = value;
+    });
+    if (part.data !== null) this.#file(part.data, inside === 'input_audio' ? 'audio/' : part.mime);
+    return part;
+  }
+
+  #array(cursor: JsonCursor, key: string, free: boolean): void {
+    let run: string[] = [];
+    const flush = (): void => {
+      const joined = run.length > 1 ? run.join('') : '';
+      run = [];
+      if (joined === '') return;
+      this.#left -= joined.length;
+      if (this.#left < 0) this.unread = true;
+      else this.#runs.push(joined);
+    };
+    cursor.array(() => {
+      const number = cursor.peek();
+      // Texts as the tokenizer's numbers: what they say is not known here.
+      if (!free && (key === 'prompt' || key === 'input') && number >= 0x30 && number <= 0x39) this.unread = true;
+      const text = this.#value(cursor, key, false, free);
+      if (text === null) flush();
+      else run.push(text);
+    });
+    flush();
+  }
+
+  #string(value: string, key: string, free: boolean): string {
+    if (!free && names.has(key) && nameLike.test(value)) return value;
+    const url = value.startsWith('data:') ? dataUrl.exec(value) : null;
+    if (url === null) this.#text(value);
+    else this.#dataUrl(value, url);
+    return value;
+  }
+
+  #text(value: string): void {
+    this.add(value);
+    if (this.#nesting >= nestedJson || !value.includes('\\') || !/^\s*[[{"]/.test(value)) return;
+    const inner = new TextWalk(this.#left, this.#nesting + 1);
+    try {
+      inner.nested(new JsonCursor(Buffer.from(value)));
+    } catch {
+      return;
+    }
+    this.add(inner.join());
+    this.unread ||= inner.unread;
+  }
+
+  #dataUrl(value: string, [head, mime = '', options = '']: RegExpExecArray): void {
+    if (mediaType.test(mime)) return;
+    const rest = value.slice(head.length);
+    if (options.includes('base64')) this.#base64(rest);
+    else this.add(percentDecoded(rest));
+  }
+
+  /** A file's bytes: what says that it is text, or does not say what it is, is read as text. */
+  #file(data: string, mime: string | null): void {
+    const url = data.startsWith('data:') ? dataUrl.exec(data) : null;
+    if (url !== null) this.#dataUrl(data, url);
+    else if (mime !== null && mediaType.test(mime)) return;
+    else if (base64Text.test(data)) this.#base64(data);
+    else this.#text(data);
+  }
+
+  #base64(data: string): void {
+    const text = textOf(Buffer.from(data, 'base64'));
+    if (text !== null) this.add(text);
+    // It may be a text without spaces.
+    this.add(data);
+  }
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Bytes as text, where they are text: UTF-8, or UTF-16 by its mark or its zeros. Null: something else. */
+export function textOf(bytes: Buffer): string | null {
+  if (bytes.length >= 4 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] !== 0 && bytes[1] === 0 && bytes[3] === 0))) return bytes.toString('utf16le');
+  if (bytes.length >= 4 && bytes.length % 2 === 0 && ((bytes[0] === 0xfe && bytes[1] === 0xff) || (bytes[0] === 0 && bytes[1] !== 0 && bytes[2] === 0))) return Buffer.from(bytes).swap16().toString('utf16le');
+  return isUtf8(bytes) ? bytes.toString('utf8') : null;
+}
+
+/** Every text of a JSON body. Null: it is no JSON that the scanner reads. Linear in the body. */
+export function jsonTexts(body: Buffer): BodyTexts | null {
+  const walk = new TextWalk(limits.inspectedUnits, 0);
+  try {
+    walk.body(new JsonCursor(body));
+  } catch {
+    return null;
+  }
+  return { text: walk.join(), unread: walk.unread };
+}
+
+/** A body that is no JSON (a form, lines of JSON, plain text): itself, and what the lines of JSON in it say. */
+export function plainTexts(body: Buffer): BodyTexts {
+  const text = textOf(body) ?? body.toString('latin1');
+  if (text.length > limits.inspectedUnits) return { text: '', unread: true };
+  const walk = new TextWalk(limits.inspectedUnits, 0);
+  walk.add(text);
+  for (const line of text.split('\n')) {
+    if (!/^\s*[[{]/.test(line)) continue;
+    const found = jsonTexts(Buffer.from(line));
+    if (found !== null) walk.add(found.text);
+  }
+  return { text: walk.join(), unread: walk.unread };
+}

@@ -1,0 +1,58 @@
+import { renderError } from '../apis/index.ts';
+import type { ApiName, DialectFamily, PassReason, Recognition } from '../apis/types.ts';
+import type { BodyPlan } from '../extproc/types.ts';
+import type { PolicySection } from '../policy/types.ts';
+
+/**
+ * Whether what cannot be read or decided is refused: where the policy says so, and where it has patterns for data that must not leave.
+ */
+export function isClosed({ failClosed, sensitivity, mode }: Pick<PolicySection, 'failClosed' | 'sensitivity' | 'mode'>): boolean {
+  return mode === 'enabled' && (failClosed || sensitivity.length > 0);
+}
+
+/** What an app is told of a request that is refused since it cannot be read or decided. */
+const refusals: Readonly<Record<PassReason, readonly [status: number, message: string]>> = {
+  'unknown-path': [404, 'The policy lets only requests pass that it can read, and this path is not one that it knows.'],
+  'unknown-provider': [404, 'No provider is known for this host and path.'],
+  'ambiguous-provider': [400, "More than one provider has this path, and the request's headers do not say which is meant. Call it by the provider's path prefix on this gateway or by its host name, or send the headers of its SDK."],
+  method: [405, 'The policy lets only requests pass that it can read: use POST here.'],
+  'not-json': [415, 'The policy lets only requests pass that it can read: send the body as application/json.'],
+  'encoded-body': [415, 'The policy lets only requests pass that it can read: this content-encoding cannot be decoded. Send gzip, deflate, br, zstd or none.'],
+  upgrade: [403, 'The policy lets only requests pass that it can read: WebSockets are not allowed here.'],
+  'too-large': [413, 'The policy lets only requests pass that it can read: this body is larger than the gateway reads.'],
+  'no-body': [400, 'The policy lets only requests pass that it can read: this one has no body.'],
+  'invalid-json': [400, 'The policy lets only requests pass that it can read: the body is not valid JSON in UTF-8.'],
+  'too-deep': [400, 'The policy lets only requests pass that it can read: the body is nested too deeply.'],
+  'no-model': [400, 'The policy lets only requests pass that it can read: the body names no model.'],
+  'model-unreadable': [400, 'The policy lets only requests pass that it can read: the model is not a name.'],
+  unread: [413, 'The policy lets only requests pass that it can read: this body holds more text than is read, or text as token numbers.'],
+  'not-rewritable': [403, 'The policy lets only requests pass that it can decide.'],
+  'route-off': [403, 'The policy lets only requests pass that it can decide.'],
+  'policy-off': [503, 'The routing policy cannot be applied right now.'],
+  draining: [503, 'The routing policy cannot be applied right now.'],
+  overload: [503, 'The gateway is overloaded, and the policy lets no request pass undecided. Try again later.'],
+  'internal-error': [503, 'The routing policy cannot be applied right now.'],
+};
+
+const dialects: Readonly<Record<DialectFamily, ApiName>> = { openai: 'openai-chat', 'azure-openai': 'openai-chat', anthropic: 'anthropic-messages', gemini: 'gemini-generate', bedrock: 'bedrock' };
+
+/** The API in whose words an app of a provider is answered. */
+export function errorApi(recognition: Recognition, family: DialectFamily): ApiName {
+  return recognition.kind === 'readable' ? recognition.api : dialects[family];
+}
+
+/** The answer to a request that is refused for `reason`; `id`: of its record, null: it has none; `own`: the policy's message. */
+export function refusal(reason: PassReason, api: ApiName, id: string | null, own?: string): BodyPlan & { readonly kind: 'respond' } {
+  const [status, general] = refusals[reason];
+  const message = own ?? general;
+  const rendered = renderError(api, { status, message, code: own === undefined ? `unreadable_${reason.replaceAll('-', '_')}` : 'blocked_by_policy' });
+  return {
+    kind: 'respond',
+    status,
+    contentType: rendered.contentType,
+    headers: [...(id === null ? [] : [['x-sluice-decision', id] as const]), ['x-sluice-reason', reason], ...(status === 503 ? [['retry-after', '1'] as const] : [])],
+    body: rendered.body,
+    details: 'sluice_fail_closed',
+    metadata: { ...(id === null ? {} : { id }), reason },
+  };
+}

@@ -1,0 +1,48 @@
+import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { limits } from '../lib/limits.ts';
+
+/** Encodings on top of each other that are taken off. */
+const layers = 3;
+
+function decodeOne(body: Buffer, encoding: string): Buffer | null {
+  const bound = { maxOutputLength: limits.requestBodyBytes };
+  switch (encoding) {
+    case 'gzip':
+    case 'x-gzip':
+      return gunzipSync(body, bound);
+    case 'deflate':
+      // RFC 9110 means zlib's format; some clients send the bare one.
+      return (body[0]! & 0x0f) === 8 ? inflateSync(body, bound) : inflateRawSync(body, bound);
+    case 'br':
+      return brotliDecompressSync(body, bound);
+    case 'zstd':
+      return zstdDecompressSync(body, bound);
+    default:
+      return null;
+  }
+}
+
+/**
+ * A body without its content-encoding: gzip, deflate, br, zstd, up to three of them. Null: it cannot be decoded, or is larger than
+ * limits.requestBodyBytes then.
+ */
+export function decodeBody(body: Buffer, contentEncoding: string): Buffer | null {
+  const encodings = contentEncoding.toLowerCase().split(',').map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity');
+  if (encodings.length > layers) return null;
+  let decoded = body;
+  try {
+    for (const encoding of encodings.reverse()) {
+      const next = decoded.length === 0 ? null : decodeOne(decoded, encoding);
+      if (next === null) return null;
+      decoded = next;
+    }
+  } catch {
+    return null;
+  }
+  return decoded;
+}
+
+/** The body without a UTF-8 byte order mark. */
+export function withoutMark(body: Buffer): Buffer {
+  return body.length >= 3 && body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
+}
