@@ -1,7 +1,8 @@
 import type { Cost } from '../catalog/types.ts';
 import { readAnswer } from '../apis/index.ts';
 import type { Answer, AnswerHead } from '../apis/types.ts';
-import type { AnswerPass, AnswerRetry, HeaderMap } from '../extproc/types.ts';
+import { renderFailure } from '../apis/common/failure.ts';
+import type { AnswerPass, AnswerRetry, HeaderMap, HeaderMutation } from '../extproc/types.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { estimateSavings } from '../route/savings.ts';
 import type { ChainRun } from './chain-run.ts';
@@ -27,8 +28,16 @@ export class AttemptVerdicts {
       run.failed({ outcome: status >= 400 ? 'provider-error' : 'complete', status, reason, cost, retryAfterMs });
       return { kind: 'retry', reason };
     }
-    run.health(status >= 400 ? reason : null, retryAfterMs);
+    run.passed(reason, retryAfterMs);
     return { kind: 'pass' };
+  }
+
+  /** What the app gets in place of a refusal of the gateway's own key, which it would take for its own; null: the key was the app's. */
+  keyRefused(): AnswerPass | null {
+    const { provider, recognition } = this.#run.facts;
+    if (this.#target.provider === provider.name) return null;
+    const { status, contentType, body } = renderFailure(recognition.api, { kind: 'server', status: 502, message: `The gateway's own access to ${this.#target.provider} was refused; the operator has to look at its key.` });
+    return { kind: 'pass', headers: answerHeaders(status, contentType), body };
   }
 
   /** What an error's body says of this attempt. A parameter that the chosen model refuses is learnt. */
@@ -50,6 +59,7 @@ export class AttemptVerdicts {
   #mayRetry(reason: FallbackTrigger): boolean {
     const { facts } = this.#run;
     if (reason === 'unsupported-parameter') return !this.#asked() && !this.#run.nextRescues;
+    if (this.#run.nextIsSpare) return false;
     if (this.#run.nextRescues) return outageTriggers.has(reason);
     if (!facts.fallback.triggers.has(reason)) return false;
     // The app's own key was refused by its own provider: the gateway's keys are not there to make up for it.
@@ -61,6 +71,11 @@ export class AttemptVerdicts {
   #cost(answer: (() => Answer) | null): Cost {
     return estimateSavings(this.#run.facts.generation, this.#target, this.#target, answer?.().usage ?? null).cost;
   }
+}
+
+/** The provider's own description of its body does not hold for another one. */
+export function answerHeaders(status: number, contentType: string): HeaderMutation {
+  return { set: [[':status', String(status)], ['content-type', contentType]], remove: ['content-encoding', 'content-length', 'transfer-encoding'] };
 }
 
 /** A whole answer's facts. */

@@ -1,7 +1,8 @@
 import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
 import type { AnswerHead } from '../apis/types.ts';
-import type { AnswerPlan, Attempt, AttemptRequest, FilterRole, HeaderMap, HeaderMutation } from '../extproc/types.ts';
-import type { Provider, TargetRef } from '../policy/types.ts';
+import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, FilterRole, HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import { limits } from '../lib/limits.ts';
+import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
 import { adaptedLimit } from '../apis/parameters/index.ts';
 import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
 import { limitNameAt } from './adapt.ts';
@@ -63,17 +64,14 @@ export class TargetAttempt implements Attempt {
       usageNotAsked: stream && !run.facts.includeUsage,
     };
     if (status >= 400) {
-      const meaning = judgeStatus(status);
-      if (meaning !== 'look' || endOfStream) return this.#verdicts.of(meaning === 'look' ? null : meaning, status, retryAfterMs, null);
-      if (!run.hasNext) return this.#verdicts.of(null, status, retryAfterMs, null);
-      return { kind: 'whole', maxBytes: fallback.inspectBytes, judge: (body) => this.#verdicts.of(this.#verdicts.error(body), status, retryAfterMs, null) };
+      return this.#error(status, endOfStream, retryAfterMs);
     }
     const events = head.contentType.toLowerCase().startsWith('text/event-stream');
     if (events && this.#role === 'stream' && fallback.triggers.has('stream-error')) {
-      const relay = new OwnStream(head, (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null));
+      const relay = new OwnStream(head, (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null), run.hasNext);
       return { kind: 'relay', relay };
     }
-    if (events || endOfStream || !run.hasNext || !answerTriggers.some((trigger) => fallback.triggers.has(trigger)) || tooLarge(headers, fallback.inspectBytes)) {
+    if (events || endOfStream || !run.hasNext || !this.#looksInto(headers)) {
       return this.#verdicts.of(null, status, retryAfterMs, null);
     }
     return {
@@ -81,6 +79,29 @@ export class TargetAttempt implements Attempt {
       maxBytes: fallback.inspectBytes,
       judge: (body) => this.#verdicts.of(judgeAnswer(head.api, body, run.facts.expects, fallback.triggers), status, retryAfterMs, () => answerOf(head, body)),
     };
+  }
+
+  #error(status: number, endOfStream: boolean, retryAfterMs: number | null): AnswerPlan {
+    const run = this.#run;
+    const maxBytes = run.facts.fallback.inspectBytes;
+    const said = judgeStatus(status);
+    const ownKey = this.#target.provider === run.facts.provider.name;
+    const answer = (reason: FallbackTrigger | null): AnswerPass | AnswerRetry => {
+      const verdict = this.#verdicts.of(reason, status, retryAfterMs, null);
+      return verdict.kind === 'retry' || reason !== 'key-dead' ? verdict : (this.#verdicts.keyRefused() ?? verdict);
+    };
+    if (said === 'look') return endOfStream || (ownKey && !run.hasNext) ? answer(null) : { kind: 'whole', maxBytes, judge: (body) => answer(this.#verdicts.error(body)) };
+    const verdict = answer(said);
+    // Another body than the provider's takes its place once that is there.
+    return verdict.kind === 'pass' && verdict.body !== undefined && !endOfStream ? { kind: 'whole', maxBytes, judge: () => verdict } : verdict;
+  }
+
+  /** Whether a whole 200 is looked into: where the policy asks for that, or because it is as short as an error that came with the wrong status. */
+  #looksInto(headers: HeaderMap): boolean {
+    const { inspectBytes, triggers } = this.#run.facts.fallback;
+    const bytes = Number(headers.get('content-length') ?? NaN);
+    if (bytes > inspectBytes) return false;
+    return answerTriggers.some((trigger) => triggers.has(trigger)) || (triggers.has('server-error') && bytes <= limits.errorAnswerBytes);
   }
 
   /** Nothing to note: without headers the next attempt's beginning tells that this one was lost, and a client that left ends all of it. */
@@ -99,8 +120,4 @@ export class TargetAttempt implements Attempt {
 /** The path at a provider's endpoint, whose URL may have one of its own. */
 export function upstreamPath(provider: Provider, path: string): string {
   return new URL(provider.endpoint).pathname.replace(/\/$/, '') + path;
-}
-
-function tooLarge(headers: HeaderMap, bytes: number): boolean {
-  return Number(headers.get('content-length') ?? 0) > bytes;
 }

@@ -46,6 +46,7 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     parameters: exchange.parameters.map(({ name }) => name),
     fallback,
     targets,
+    spare: own,
     rescue,
     recognition: context.recognition,
     path: context.path,

@@ -26,6 +26,8 @@ export interface ChainFacts {
   readonly parameters: readonly string[];
   readonly fallback: FallbackPolicy;
   readonly targets: readonly TargetRef[];
+  /** Whether the last target, before an old answer, is there for parameters that the chosen models refuse, and for nothing else. */
+  readonly spare: boolean;
   /** An old answer from the cache that the last target stands for; null: the last target is one. */
   readonly rescue: CacheHit | null;
   readonly recognition: Recognition & { readonly kind: 'readable' };
@@ -72,8 +74,10 @@ export class ChainRun {
   #startedAt = 0;
   #dropped: readonly string[] = [];
   #adapted: readonly string[] = [];
-  /** The current attempt has got response headers. */
-  #answered = false;
+  /** Status of the current attempt's response headers; null: none came yet. */
+  #status: number | null = null;
+  /** It is known what became of the current attempt: its answer goes to the app, or another target is to answer. */
+  #settled = false;
 
   constructor(facts: ChainFacts, { cooldowns, pools, refusals }: ChainServices, perTryMs: number | null) {
     this.facts = facts;
@@ -103,19 +107,26 @@ export class ChainRun {
     return this.facts.rescue !== null && this.#current + 2 === this.facts.targets.length;
   }
 
+  /** Whether what comes next answers refused parameters only. */
+  get nextIsSpare(): boolean {
+    const { spare, rescue, targets } = this.facts;
+    return spare && this.#current + 2 === targets.length - (rescue === null ? 0 : 1);
+  }
+
   /** Whether another target may answer instead of the current one. */
   get hasNext(): boolean {
     return this.#current + 1 < this.facts.targets.length;
   }
 
-  /** The next target's turn; null when there is none. An attempt before it that never answered has failed without a word. */
+  /** The next target's turn; null when there is none. An attempt before it whose end nobody told was lost: it never answered, or broke off, or stalled. */
   begin(): TargetRef | null {
     if (this.#current >= 0 && this.ended.length <= this.#current) this.lost();
     const target = this.facts.targets[this.#current + 1];
     if (target === undefined) return null;
     this.#current++;
     this.#startedAt = performance.now();
-    this.#answered = false;
+    this.#status = null;
+    this.#settled = false;
     this.#dropped = [];
     this.#adapted = [];
     this.translated = null;
@@ -140,35 +151,50 @@ export class ChainRun {
     if (provider !== undefined) this.#refusals?.learn(provider.catalogProvider, catalogModel(provider, target.model), parameter);
   }
 
-  /** Response headers came: an end without a word is out of the question. `status`: null where they are no provider's. */
+  /** Response headers came. `status`: null where they are no provider's. */
   answered(status: number | null): void {
-    this.#answered = true;
+    this.#status = status;
+    if (status === null) this.#settled = true;
     // How fast an error comes says nothing of answers.
     if (status !== null && status < 400 && this.facts.fallback.pools.length > 0) this.#pools.measured(this.target, this.facts.stream, performance.now() - this.#startedAt);
   }
 
   /** The current attempt failed, and the next target is to answer. */
   failed(end: AttemptEnd): void {
+    this.#settled = true;
     this.ended.push({ target: this.target, status: end.status, outcome: end.outcome, reason: end.reason, ms: performance.now() - this.#startedAt, cost: end.cost, dropped: this.#dropped, ...adaptedOf(this.#adapted) });
     this.health(end.reason, end.retryAfterMs);
   }
 
-  /** The current attempt ended without response headers: reset, refused, or too late. `status`: of Envoy's own answer to the app; null: another attempt follows. */
+  /** The current attempt's answer goes to the app. `reason`: what is wrong with it; null: nothing. */
+  passed(reason: FallbackTrigger | null, retryAfterMs: number | null): void {
+    this.#settled = true;
+    this.health(reason, retryAfterMs);
+  }
+
+  /** The answer that was going to the app broke off. */
+  broke(): void {
+    if (this.#settled && this.rescue === null) this.health('reset', null);
+  }
+
+  /** The current attempt ended without an answer that could be judged: reset, refused, stalled, or too late. `status`: of Envoy's own answer to the app; null: another attempt follows. */
   lost(status: number | null = null, endedAt = performance.now()): void {
-    if (this.#answered) return;
+    if (this.#settled || this.rescue !== null) return;
+    this.#settled = true;
     const ms = Math.max(0, endedAt - this.#startedAt);
     // Of the last attempt Envoy's own answer tells; of the others its timer, less what a busy processor may have seen the attempt begin late.
     const timedOut = status === null ? this.#perTryMs !== null && ms >= this.#perTryMs * 0.9 - 5 : status === 504;
     const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
     // What a provider did with a request that it never answered is unknown, and so is what it bills.
-    this.ended.push({ target: this.target, status: null, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped, ...adaptedOf(this.#adapted) });
+    this.ended.push({ target: this.target, status: this.#status, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped, ...adaptedOf(this.#adapted) });
     this.health(reason, null);
   }
 
   /** How it came out, for the record. `status`: of the answer that went to the app, if only Envoy's own; null: none did. `endedAt`: by performance.now(). */
   outcome(status: number | null, endedAt: number): ChainFactsOfRecord {
-    if (status !== null) this.lost(status, endedAt);
-    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: Math.max(0, endedAt - this.#startedAt), lastDropped: this.#dropped, lastAdapted: this.#adapted };
+    // Below that, what the app got is the provider's own.
+    if (status !== null && status >= 500) this.lost(status, endedAt);
+    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: Math.max(0, endedAt - this.#startedAt), lastDropped: this.#dropped, lastAdapted: this.#adapted, lastStatus: this.#status };
   }
 
   /** Tells the target's health how its attempt ended; null: well. */

@@ -104,6 +104,7 @@ export class Closing {
 
 /** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
 function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun): Ending {
+  if (ending.outcome === 'cut') chain.broke();
   const { answer, status, totalMs } = ending;
   // An end that Envoy's log tells is some moments past.
   return { ...ending, answer: answer === null ? null : (chain.translated ?? answer), chain: chain.outcome(status, totalMs === null ? performance.now() : startedAt + totalMs) };

@@ -1,13 +1,13 @@
 import { renderError } from '../apis/index.ts';
 import type { AnswerHead, ApiName, DialectFamily, Exchange } from '../apis/types.ts';
-import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, HeaderMap } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
 import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
 import { entryOf } from '../route/capabilities.ts';
 import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../apis/common/translate.ts';
 import { upstreamPath } from './attempt.ts';
-import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
+import { answerHeaders, answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
 import type { Credentials } from './credentials.ts';
 import { TranslatedStream } from './relays.ts';
@@ -79,8 +79,13 @@ export class CrossingAttempt implements Attempt {
     const head: AnswerHead = { api: this.#api, status, contentType: headers.get('content-type') ?? '', contentEncoding: headers.get('content-encoding') ?? '', usageNotAsked: false };
     if (status < 400 && head.contentType.toLowerCase().startsWith('text/event-stream')) return this.#stream(head, status, retryAfterMs);
     const whole = (body: Buffer): AnswerPass | AnswerRetry => {
-      const verdict = this.#verdicts.of(this.#judge(status, head, body), status, retryAfterMs, () => answerOf(head, body));
-      return verdict.kind === 'retry' ? verdict : this.#translate(head, status, body);
+      const reason = this.#judge(status, head, body);
+      const verdict = this.#verdicts.of(reason, status, retryAfterMs, () => answerOf(head, body));
+      if (verdict.kind === 'retry') return verdict;
+      const refused = reason === 'key-dead' ? this.#verdicts.keyRefused() : null;
+      if (refused === null) return this.#translate(head, status, body);
+      this.#run.translated = answerOf(head, body);
+      return refused;
     };
     return endOfStream ? whole(Buffer.alloc(0)) : { kind: 'whole', maxBytes: limits.answerBytes, judge: whole };
   }
@@ -96,7 +101,7 @@ export class CrossingAttempt implements Attempt {
       const meaning = judgeStatus(status);
       return meaning === 'look' ? this.#verdicts.error(body) : meaning;
     }
-    const looks = body.length <= fallback.inspectBytes && answerTriggers.some((trigger) => fallback.triggers.has(trigger));
+    const looks = body.length <= fallback.inspectBytes && (fallback.triggers.has('server-error') || answerTriggers.some((trigger) => fallback.triggers.has(trigger)));
     return looks ? judgeAnswer(head.api, body, expects, fallback.triggers) : null;
   }
 
@@ -118,6 +123,7 @@ export class CrossingAttempt implements Attempt {
       answerHeaders(status, translator.contentType),
       (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null),
       (answer) => (this.#run.translated = answer),
+      this.#run.hasNext,
     );
     return { kind: 'relay', relay };
   }
@@ -132,9 +138,4 @@ export class CrossingAttempt implements Attempt {
     const rendered = renderError(this.#run.facts.recognition.api, { status: 502, message: `The fallback ${this.#target.provider}/${this.#target.model} cannot take this request: ${why}`, code: 'fallback_not_translatable' });
     return { kind: 'respond', status: 502, contentType: rendered.contentType, headers: [], body: rendered.body, details: 'sluice_not_translatable' };
   }
-}
-
-/** The provider's own description of its body does not hold for the translated one. */
-function answerHeaders(status: number, contentType: string): HeaderMutation {
-  return { set: [[':status', String(status)], ['content-type', contentType]], remove: ['content-encoding', 'content-length', 'transfer-encoding'] };
 }

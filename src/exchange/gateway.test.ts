@@ -8,7 +8,7 @@ import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { openModel, type LiveModel } from '../router/model/live.ts';
-import type { BodyPlan, HeaderMap, RequestPlan } from '../extproc/types.ts';
+import type { Attempt, BodyPlan, HeaderMap, RequestPlan } from '../extproc/types.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
@@ -513,5 +513,52 @@ describe('a section with a pattern for sensitive data, or that is fail-closed', 
   it('lets a WebSocket pass where the policy allows it, and records it', async () => {
     const [kind, record] = await answer(`websockets: allow, ${block}`, { ':method': 'GET', upgrade: 'websocket', ':path': '/v1/realtime' }, '');
     expect([kind, record?.passReason]).toEqual(['pass', 'upgrade']);
+  });
+});
+
+describe('every attempt counts', () => {
+  const policy = `version: 1\ndefaults: {${candidates}, tiers: [], fallback: {models: {gpt-5.1: [openai/gpt-4.1]}, on: [reset, timeout, server-error, stream-error, empty]}}\n`;
+  const streamed = chatBody('"stream":true,');
+
+  async function begun(body: string, role: 'gate' | 'stream') {
+    const bench = await pipelineOf(policy);
+    const plan = bodyOf(bench.pipeline.requestHeaders(headersOf({ ...chatHeaders, [chainStyleHeader]: 'groups' }), false), body);
+    const next = (): Attempt => {
+      const attempt = bench.pipeline.attempt(role, plan.metadata ?? null, null);
+      if (attempt === null) throw new Error('unknown');
+      return attempt;
+    };
+    const answered = (status: string): void => {
+      const read = bench.pipeline.responseHeaders(headersOf({ ':status': status, 'content-type': 'text/plain' }), plan.metadata ?? null, false);
+      if (read.kind === 'read') read.observer.end(true, false);
+      bench.pipeline.close();
+    };
+    return { bench, next, answered };
+  }
+
+  it.each([['sent headers and then nothing', []], ['sent comments and never an event', [': wait\n\n', ': wait\n\n']]])('also one that %s', async (_what, sent) => {
+    const { bench, next, answered } = await begun(streamed, 'stream');
+    const first = next();
+    first.request(Buffer.from(streamed));
+    const plan = first.answer(headersOf({ ':status': '200', 'content-type': 'text/event-stream' }), false);
+    if (plan.kind !== 'relay') throw new Error('not relayed');
+    for (const bytes of sent) expect(plan.relay.push(Buffer.from(bytes))).toEqual({ kind: 'hold' });
+    const second = next();
+    second.request(Buffer.from(streamed));
+    second.answer(headersOf({ ':status': '400', 'content-type': 'application/json' }), true);
+    answered('400');
+    expect(bench.records[0]!.attempts.map(({ status, outcome, reason }) => ({ status, outcome, reason }))).toEqual([{ status: 200, outcome: 'cut', reason: 'reset' }, { status: 400, outcome: 'provider-error', reason: null }]);
+    expect(bench.records[0]!.cost).toEqual({ known: false, reason: 'attempt' });
+  });
+
+  it('holds no comments of the last one, whose answer nobody else could give', async () => {
+    const { bench, next } = await begun(streamed, 'stream');
+    next();
+    const last = next();
+    last.request(Buffer.from(streamed));
+    const plan = last.answer(headersOf({ ':status': '200', 'content-type': 'text/event-stream' }), false);
+    if (plan.kind !== 'relay') throw new Error('not relayed');
+    expect(plan.relay.push(Buffer.from(': wait\n\n'))).toEqual({ kind: 'go', bytes: Buffer.from(': wait\n\n') });
+    bench.pipeline.close();
   });
 });

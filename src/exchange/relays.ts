@@ -33,12 +33,15 @@ class FirstEvent {
 /** A stream in the app's own API: held until its first event, then as it comes; an end without its terminal event is said. */
 export class OwnStream implements StreamRelay {
   readonly #api: AnswerHead['api'];
+  readonly #holds: boolean;
   readonly #verdict: FirstEventVerdict;
   readonly #reader: AnswerReader;
   readonly #first = new FirstEvent();
   #held: Buffer[] | null = [];
 
-  constructor(head: AnswerHead, verdict: FirstEventVerdict) {
+  /** `holds`: another target may answer, so that the first event is waited for; comments that keep the connection open are none. */
+  constructor(head: AnswerHead, verdict: FirstEventVerdict, holds: boolean) {
+    this.#holds = holds;
     this.#api = head.api;
     this.#verdict = verdict;
     this.#reader = readAnswer(head);
@@ -48,7 +51,7 @@ export class OwnStream implements StreamRelay {
     this.#reader.push(bytes);
     if (this.#held === null) return { kind: 'go', bytes };
     this.#held.push(Buffer.from(bytes));
-    return this.#first.push(bytes) ? this.#open() : { kind: 'hold' };
+    return this.#first.push(bytes) || !this.#holds ? this.#open() : { kind: 'hold' };
   }
 
   end(): RelayStep {
@@ -71,6 +74,7 @@ export class OwnStream implements StreamRelay {
 /** A stream in another API, translated as it comes. Its usage is read from what the provider sent. */
 export class TranslatedStream implements StreamRelay {
   readonly #translator: AnswerTranslator;
+  readonly #holds: boolean;
   readonly #headers: HeaderMutation;
   readonly #verdict: FirstEventVerdict;
   readonly #reader: AnswerReader;
@@ -78,7 +82,8 @@ export class TranslatedStream implements StreamRelay {
   readonly #first = new FirstEvent();
   #held: Buffer[] | null = [];
 
-  constructor(head: AnswerHead, translator: AnswerTranslator, headers: HeaderMutation, verdict: FirstEventVerdict, done: (answer: Answer) => void) {
+  constructor(head: AnswerHead, translator: AnswerTranslator, headers: HeaderMutation, verdict: FirstEventVerdict, done: (answer: Answer) => void, holds: boolean) {
+    this.#holds = holds;
     this.#translator = translator;
     this.#headers = headers;
     this.#verdict = verdict;
@@ -90,7 +95,7 @@ export class TranslatedStream implements StreamRelay {
     this.#reader.push(bytes);
     if (this.#held === null) return { kind: 'go', bytes: this.#translator.push(bytes) };
     this.#held.push(Buffer.from(bytes));
-    return this.#first.push(bytes) ? this.#open() : { kind: 'hold' };
+    return this.#first.push(bytes) || !this.#holds ? this.#open() : { kind: 'hold' };
   }
 
   end(): RelayStep {

@@ -1,6 +1,7 @@
 import type { ApiName, JsonOutput } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
+import { errorInAnswer, meaningOf, readSaid } from '../apis/common/error-words.ts';
 import { viewAnswer } from '../apis/common/answer-view.ts';
 import { matchesSchema } from '../apis/common/json-schema.ts';
 
@@ -11,20 +12,12 @@ export interface Expectation {
   readonly schema: object | null;
 }
 
-/** Error codes, types and messages by which providers say one thing. Facts from their documentation; messages as a last resort. */
-const contextCodes: ReadonlySet<string> = new Set(['context_length_exceeded', 'string_above_max_length']);
-const contextMessage = /context (length|window)|maximum context|prompt is too long|too many (input |total )?tokens|exceeds? the (maximum|max) (number of )?(input )?tokens|input token count|input is too long/i;
-const filterCodes: ReadonlySet<string> = new Set(['content_filter', 'content_policy_violation', 'ResponsibleAIPolicyViolation']);
-const goneCodes: ReadonlySet<string> = new Set(['model_not_found', 'DeploymentNotFound', 'model_not_exist']);
-const goneMessage = /model (not exist|.{0,80}(does not exist|not found|is not supported|has been (deprecated|retired)))/i;
 const goneStatuses: ReadonlySet<number> = new Set([404, 405, 409, 410]);
-
-const unsupportedCodes: ReadonlySet<string> = new Set(['unsupported_parameter', 'unsupported_value', 'unknown_parameter', 'extra_forbidden']);
-const unsupportedMessage = /unsupported (parameter|value)|not supported (with|by|for|on) this model|does not support (this value|this parameter|the parameter|tool type|image|prefill|assistant message prefill|programmatic)|extra inputs are not permitted|extra_forbidden|unrecognized request argument|unknown (name|field|parameter) "|is not enabled for (this model|models\/)|(adaptive|enabled)" is not supported|does not match any of the expected tags/i;
 
 /** What an error answer means, by its status alone; `look`: only its body tells. Null: the app's own mistake. */
 export function judgeStatus(status: number): FallbackTrigger | 'look' | null {
-  if (status === 401 || status === 403) return 'key-dead';
+  // 402: the account behind the key has no money left.
+  if (status === 401 || status === 402 || status === 403) return 'key-dead';
   if (goneStatuses.has(status)) return 'model-gone';
   if (status === 408) return 'timeout';
   if (status === 429) return 'rate-limit';
@@ -33,20 +26,19 @@ export function judgeStatus(status: number): FallbackTrigger | 'look' | null {
   return status === 400 || status === 413 || status === 422 ? 'look' : null;
 }
 
-/** What a 400 or 413 means. Null: the app's own mistake, which no other model would answer differently. */
+/** What only the body of a 400 tells; its status already says that the server is well. */
+const byBody: ReadonlySet<FallbackTrigger> = new Set<FallbackTrigger>(['context-window', 'content-filter', 'model-gone', 'key-dead', 'unsupported-parameter']);
+
+/** What a 400, 413 or 422 means. Null: the app's own mistake, which no other model would answer differently. */
 export function judgeErrorBody(body: Buffer): FallbackTrigger | null {
-  const { codes, message } = errorOf(body);
-  if (codes.some((code) => contextCodes.has(code)) || contextMessage.test(message)) return 'context-window';
-  if (codes.some((code) => filterCodes.has(code))) return 'content-filter';
-  if (codes.some((code) => unsupportedCodes.has(code)) || unsupportedMessage.test(message)) return 'unsupported-parameter';
-  if (codes.some((code) => goneCodes.has(code)) || goneMessage.test(message)) return 'model-gone';
-  return null;
+  const meaning = meaningOf(readSaid(body));
+  return meaning !== null && byBody.has(meaning) ? meaning : null;
 }
 
 /** Which of a request's parameters an error names; null: none of them. */
 export function refusedIn(body: Buffer, parameters: readonly string[]): string | null {
   const text = body.toString('utf8', 0, limits.refusalBytes);
-  const { param } = errorOf(body);
+  const { param } = readSaid(body);
   const named = parameters.find((name) => name === param);
   if (named !== undefined) return named;
   // As a word of its own, the longest first: `top_logprobs` is not `logprobs`.
@@ -62,6 +54,8 @@ export function judgeAnswer(api: ApiName, body: Buffer, expects: Expectation, wa
     // Not an answer in any API: a proxy's page, or cut off on its way.
     return watched.has('server-error') ? 'server-error' : null;
   }
+  const error = errorInAnswer(parsed);
+  if (error !== null) return watched.has(error) ? error : watched.has('server-error') ? 'server-error' : null;
   const view = viewAnswer(api, parsed);
   if (view === null) return null;
   const wrong = (trigger: FallbackTrigger, is: boolean): FallbackTrigger | null => (is && watched.has(trigger) ? trigger : null);
@@ -92,7 +86,7 @@ export function isErrorEvent(data: string): boolean {
 
 /** Whether an error event, or an error body, says that the provider has too much to do. */
 export function saysOverloaded(body: Buffer): boolean {
-  return errorOf(body).codes.includes('overloaded_error');
+  return meaningOf(readSaid(body)) === 'overloaded';
 }
 
 function fits(text: string, { jsonOutput, schema }: Expectation): boolean {
@@ -112,26 +106,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Codes and types of an error in any API's shape, and its message. */
-function errorOf(body: Buffer): { readonly codes: readonly string[]; readonly message: string; readonly param: string | null } {
-  try {
-    const parsed: unknown = JSON.parse(body.toString('utf8'));
-    const outer = (Array.isArray(parsed) ? parsed[0] : parsed) as { readonly error?: unknown; readonly message?: unknown } | null;
-    const error = (typeof outer?.error === 'object' && outer.error !== null ? outer.error : outer) as Readonly<Record<string, unknown>> | null;
-    const inner = error?.['innererror'] as Readonly<Record<string, unknown>> | undefined;
-    const codes = [error?.['code'], error?.['type'], error?.['status'], inner?.['code']].filter((code) => typeof code === 'string');
-    const message = typeof outer?.error === 'string' ? outer.error : error?.['message'];
-    const param = error?.['param'];
-    return { codes, message: typeof message === 'string' ? message : details(outer), param: typeof param === 'string' ? param : null };
-  } catch {
-    return { codes: [], message: '', param: null };
-  }
-}
-
-/** Servers built on FastAPI, Mistral's and vLLM's among them, say what is wrong in a list. */
-function details(outer: object | null): string {
-  const { detail } = (outer ?? {}) as { readonly detail?: unknown };
-  return detail === undefined ? '' : JSON.stringify(detail).slice(0, limits.refusalBytes);
 }

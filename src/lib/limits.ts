@@ -41,6 +41,8 @@ export const limits = {
   /** Parameters of a request that are noted beside those that every model takes, and the longest text of one, in UTF-16 units. */
   parameters: 64,
   parameterUnits: 64,
+  /** Whole answers with status 200 up to this size may be errors, and are looked into where a server's error starts a fallback; bytes. */
+  errorAnswerBytes: 2 * 1024,
   /** Error bodies that are read for the parameter which a model refuses, in bytes. */
   refusalBytes: 64 * 1024,
   /** Models of which this process remembers what they refused, and parameters of each. */

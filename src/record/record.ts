@@ -44,6 +44,8 @@ export interface ChainFacts {
   readonly lastMs: number;
   readonly lastDropped: readonly string[];
   readonly lastAdapted: readonly string[];
+  /** Status that the last attempt's provider answered with itself; null: it did not. */
+  readonly lastStatus: number | null;
 }
 
 const free: Cost = { known: true, usd: 0 };
@@ -115,7 +117,9 @@ function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, r
  * knows that it was not. What would have been saved stays unknown.
  */
 function withError(priced: Savings, { outcome, status, chain }: AnswerFacts): Savings {
-  const unbilled = outcome === 'provider-error' && !priced.cost.known && status !== null && status >= 400 && (status < 500 || chain?.exhausted === false);
+  // What the app got may be Sluice's own answer, in place of one that could not be read.
+  const own = chain?.lastStatus ?? status;
+  const unbilled = outcome === 'provider-error' && !priced.cost.known && own !== null && own >= 400 && (own < 500 || chain?.exhausted === false);
   return unbilled ? { ...priced, cost: free } : priced;
 }
 

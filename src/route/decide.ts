@@ -168,7 +168,7 @@ class Decider {
     return gain ? other : choice;
   }
 
-  /** The chosen target and its fallbacks, without those that rest unless all do. */
+  /** The chosen target and its fallbacks, those that rest behind the others. */
   #chain(choice: Choice): readonly TargetRef[] {
     const { section, exchange, cooling } = this.#input;
     const { fallback } = section;
@@ -201,13 +201,14 @@ class Decider {
     const chain = [first, ...after.map((target) => (this.#own(target) ? this.#requested : target))];
     if (cooling === undefined) return chain;
     const awake = chain.filter((target) => !cooling(target));
-    if (awake.length === 0) return chain;
+    if (awake.length === 0 || awake.length === chain.length) return chain;
     for (const target of chain) {
       if (awake.includes(target)) continue;
       const resting = reports.get(`${target.provider}/${target.model}`) ?? this.#reports.find(({ chosen }) => chosen);
       if (resting !== undefined) resting.disqualified = 'cooling-down';
     }
-    return awake;
+    // Who rests comes last: when all others fail, it is better asked than nobody.
+    return [...awake, ...chain.filter((target) => !awake.includes(target))];
   }
 
   /** What an experiment wants; where that model cannot do the job, the request is decided as any other. */

@@ -1,5 +1,6 @@
 import { renderError } from '../render-error.ts';
 import type { ApiName } from '../types.ts';
+import { meaningOf, type ErrorMeaning } from './error-words.ts';
 import { isObject, member, numberOf, parseBody, text } from './json.ts';
 import type { Json } from './json.ts';
 
@@ -91,8 +92,8 @@ const codes: Readonly<Record<FailureKind, string>> = {
   timeout: 'timeout',
 };
 
-/** The providers' words for a prompt that is too long; they share a status and a type with every other mistake. */
-const tooLong = /maximum context length|context window|prompt is too long|input token count .{0,40}exceeds|context_length_exceeded|exceed context limit/i;
+/** What the words of an error make of a kind that says nothing. */
+const meant: Readonly<Partial<Record<ErrorMeaning, FailureKind>>> = { 'context-window': 'context-length', 'content-filter': 'content-filter', 'model-gone': 'not-found', 'key-dead': 'auth' };
 
 export function failureOf(kind: FailureKind, message: string): Failure {
   return { kind, status: statuses[kind], message };
@@ -118,7 +119,10 @@ export function readError(error: Json | undefined, status: number | null): Failu
   const found = names.map((name) => (name === null ? undefined : named[name])).find((kind) => kind !== undefined);
   const known = status ?? (own !== null && own >= 400 && own < 600 ? own : null) ?? (found === undefined ? 500 : statuses[found]);
   let kind: FailureKind = found ?? kinds[known] ?? (known >= 500 ? 'server' : 'invalid');
-  if (message !== null && known < 500 && (kind === 'invalid' || kind === 'too-large') && tooLong.test(message)) kind = 'context-length';
+  if (message !== null && known < 500 && (kind === 'invalid' || kind === 'too-large')) {
+    const meaning = meaningOf({ codes: names.filter((name) => name !== null), message, param: null, status: null });
+    kind = (meaning === null ? undefined : meant[meaning]) ?? kind;
+  }
   return { kind, status: known, message: message ?? `The provider answered ${known}${isObject(error) ? '' : ' without a readable error'}.` };
 }
 

@@ -1,0 +1,149 @@
+import { limits } from '../../lib/limits.ts';
+
+/** What an error means for the question who else could answer. Closed list. */
+export type ErrorMeaning = 'context-window' | 'content-filter' | 'model-gone' | 'key-dead' | 'unsupported-parameter' | 'rate-limit' | 'overloaded' | 'server-error';
+
+/** What an error says, in any API's shape. */
+export interface SaidError {
+  /** Codes, types and statuses. */
+  readonly codes: readonly string[];
+  readonly message: string;
+  /** The parameter that it names; null: none. */
+  readonly param: string | null;
+  /** An HTTP status that it holds as a number; null: none. */
+  readonly status: number | null;
+}
+
+/** Codes by which providers say one thing. From their documentation and from what they were seen to answer. */
+const codes: Readonly<Record<string, ErrorMeaning>> = {
+  context_length_exceeded: 'context-window',
+  string_above_max_length: 'context-window',
+  exceed_context_size_error: 'context-window',
+  content_filter: 'content-filter',
+  content_policy_violation: 'content-filter',
+  ResponsibleAIPolicyViolation: 'content-filter',
+  model_not_found: 'model-gone',
+  DeploymentNotFound: 'model-gone',
+  model_not_exist: 'model-gone',
+  invalid_model: 'model-gone',
+  model_decommissioned: 'model-gone',
+  unsupported_model: 'model-gone',
+  API_KEY_INVALID: 'key-dead',
+  API_KEY_SERVICE_BLOCKED: 'key-dead',
+  invalid_api_key: 'key-dead',
+  account_deactivated: 'key-dead',
+  billing_not_active: 'key-dead',
+  billing_error: 'key-dead',
+  authentication_error: 'key-dead',
+  insufficient_balance: 'key-dead',
+  unsupported_parameter: 'unsupported-parameter',
+  unsupported_value: 'unsupported-parameter',
+  unknown_parameter: 'unsupported-parameter',
+  extra_forbidden: 'unsupported-parameter',
+  rate_limit_error: 'rate-limit',
+  rate_limit_exceeded: 'rate-limit',
+  insufficient_quota: 'rate-limit',
+  RESOURCE_EXHAUSTED: 'rate-limit',
+  overloaded_error: 'overloaded',
+  overloaded: 'overloaded',
+  UNAVAILABLE: 'overloaded',
+  service_unavailable: 'overloaded',
+  api_error: 'server-error',
+  server_error: 'server-error',
+  internal_server_error: 'server-error',
+  INTERNAL: 'server-error',
+};
+
+/** The same in words, for servers that have no code for it; the first that fits counts. */
+const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
+  [
+    'context-window',
+    new RegExp(
+      [
+        String.raw`context.?(?:length|window|size|limit)`,
+        String.raw`maximum (?:context|prompt|input|model|sequence) (?:length|size)`,
+        String.raw`max(?:imum)?[_ ]?(?:input|num|sequence|model)[_ ]?(?:tokens|len(?:gth)?)`,
+        String.raw`(?:prompt|input|message|request)s? (?:is|are|was) too (?:long|large)`,
+        String.raw`prompt too long`,
+        String.raw`too many (?:input |total )?tokens`,
+        String.raw`input token count`,
+        String.raw`exceed(?:s|ed)? (?:the |your )?(?:maximum|max|model)(?: number of)? (?:allowed )?(?:input |total )?(?:tokens?|length)`,
+        String.raw`tokens.? \+ .?max_(?:new_)?tokens.? must be`,
+        String.raw`must have less than \d+ tokens`,
+        String.raw`prompt exceeds max(?:imum)? length`,
+        String.raw`range of input length should be`,
+        String.raw`reduce the length of (?:the|your) (?:messages|prompt|input|completion)`,
+        String.raw`prompt length .{0,40}exceeds`,
+        String.raw`(?:input|prompt).{0,60}longer than the (?:maximum )?model`,
+        String.raw`sum of prompt length.{0,120}exceed`,
+      ].join('|'),
+      'i',
+    ),
+  ],
+  ['key-dead', /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|api[ _]?key (?:not valid|expired|not found|is invalid|was reported as leaked)|(?:invalid|incorrect|expired) api[ _]?key|enable billing|billing (?:is|has been) (?:disabled|not (?:active|enabled))|account (?:has been|is) (?:deactivated|suspended|disabled)/i],
+  [
+    'unsupported-parameter',
+    /unsupported (?:parameter|value)|not supported (?:with|by|for|on) this model|does not support (?:this value|this parameter|the parameter|tool type|image|prefill|assistant message prefill|programmatic)|extra inputs are not permitted|extraneous key|unrecognized request argument|unknown (?:name|field|parameter) ["'`]|is not enabled for (?:this model|models\/)|(?:adaptive|enabled)["'`] is not supported|does not match any of the expected tags/i,
+  ],
+  ['model-gone', /model (?:not exist|.{0,80}(?:does not exist|not found|is not supported|has been (?:deprecated|retired|decommissioned)|is not available))|(?:invalid|unknown|no such) model\b|model identifier is invalid|on-demand throughput isn.t supported/i],
+  ['content-filter', /content management policy|safety system|content policy/i],
+  ['overloaded', /\boverloaded\b|temporarily at capacity|no capacity|server is busy/i],
+];
+
+/** What an error means, by its codes and else by its words; null: the app's own mistake, or nothing that is known. */
+export function meaningOf({ codes: said, message }: SaidError): ErrorMeaning | null {
+  for (const code of said) {
+    // A type that stands for every mistake says less than the message.
+    if (Object.hasOwn(codes, code) && !vague.has(code)) return codes[code]!;
+  }
+  for (const [meaning, pattern] of words) if (pattern.test(message)) return meaning;
+  const known = said.find((code) => Object.hasOwn(codes, code));
+  return known === undefined ? null : codes[known]!;
+}
+
+const vague: ReadonlySet<string> = new Set(['unsupported_value', 'api_error', 'server_error', 'INTERNAL']);
+
+/** Reads an error body. Whatever it is, something comes back. */
+export function readSaid(body: Buffer): SaidError {
+  try {
+    return saidBy(JSON.parse(body.toString('utf8')));
+  } catch {
+    return nothing;
+  }
+}
+
+const nothing: SaidError = { codes: [], message: '', param: null, status: null };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The same of what was parsed. */
+export function saidBy(parsed: unknown): SaidError {
+  const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
+  const error = typeof outer['error'] === 'object' && outer['error'] !== null ? fields(outer['error']) : outer;
+  const details = Array.isArray(error['details']) ? (error['details'] as readonly unknown[]).map((detail) => fields(detail)['reason']) : [];
+  const found = [error['code'], error['type'], error['status'], fields(error['innererror'])['code'], ...details].filter((code) => typeof code === 'string');
+  const message = [typeof outer['error'] === 'string' ? outer['error'] : error['message'], outer['message'], outer['Message']].find((text) => typeof text === 'string');
+  const number = [error['code'], error['status']].find((value) => typeof value === 'number' && value >= 400 && value < 600);
+  return { codes: found, message: (message ?? listed(outer)).slice(0, limits.refusalBytes), param: typeof error['param'] === 'string' ? error['param'] : null, status: (number as number | undefined) ?? null };
+}
+
+/** Servers built on FastAPI, Mistral's and vLLM's among them, say what is wrong in a list. */
+function listed({ detail }: Fields): string {
+  return detail === undefined ? '' : typeof detail === 'string' ? detail : JSON.stringify(detail);
+}
+
+function fields(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+}
+
+/** What an error that came with a 200 means; null: there is none in it. */
+export function errorInAnswer(parsed: unknown): ErrorMeaning | null {
+  const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
+  const { error } = outer;
+  const failed = (typeof error === 'object' && error !== null) || (typeof error === 'string' && error !== '') || outer['type'] === 'error' || outer['object'] === 'error';
+  if (!failed) return null;
+  const said = saidBy(parsed);
+  if (said.status === 429) return 'rate-limit';
+  if (said.status === 529) return 'overloaded';
+  return meaningOf(said) ?? 'server-error';
+}
