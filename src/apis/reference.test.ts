@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runs } from '../../test/support/fuzz.ts';
 import { readExchange, spliceRequest } from './index.ts';
+import { limits } from '../lib/limits.ts';
 import type { ApiName, Exchange, Recognition } from './types.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -93,6 +94,11 @@ const body = fc
   )
   .chain((made) => fc.shuffledSubarray(Object.keys(made), { minLength: Object.keys(made).length }).map((keys) => Object.fromEntries(keys.map((key) => [key, made[key as keyof typeof made]])) as { [key: string]: Json }));
 
+/** What a number of tokens that a request asks for counts as. */
+function counted(asked: number): number | null {
+  return asked > 0 ? Math.min(limits.outputTokens, Math.ceil(asked)) : null;
+}
+
 function exchangeOf(api: ApiName, bytes: Buffer): Exchange {
   const recognition: Recognition & { kind: 'readable' } = { kind: 'readable', api, operation: 'generate', pathModel: null, stream: null };
   const read = readExchange(recognition, bytes);
@@ -116,7 +122,7 @@ function chatFacts(parsed: { readonly [key: string]: Json }): Partial<Exchange> 
     includeUsage: parsed['stream_options'] === undefined ? null : (parsed['stream_options'] as { include_usage: boolean }).include_usage,
     temperature: (parsed['temperature'] as number | undefined) ?? null,
     n: (parsed['n'] as number | undefined) ?? 1,
-    maxOutputTokens: (parsed['max_tokens'] as number | undefined) ?? null,
+    maxOutputTokens: counted((parsed['max_tokens'] as number | undefined) ?? 0),
     reasoning: (parsed['reasoning_effort'] as string | undefined) ?? null,
     jsonOutput: format === 'json_schema' ? 'schema' : format === 'json_object' ? 'object' : 'none',
     messages: messages.filter(({ role }) => kind(role) !== 'system').length,
@@ -158,7 +164,7 @@ describe('the scanner against JSON.parse', () => {
         const last = turns.findLastIndex(([role]) => role === 'user');
         expect(exchangeOf('anthropic-messages', Buffer.from(new Writer(written).write(made)))).toMatchObject({
           model: name,
-          maxOutputTokens: most,
+          maxOutputTokens: counted(most),
           system: system ?? '',
           lastUser: turns[last]?.[1] ?? '',
           context: turns.flatMap(([, said], at) => (at === last ? [] : [said])).join('\n'),

@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ import { Budgets, type Admission, type BudgetEvent, type Reservation } from './b
 import { BudgetFile } from './file.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { RedisBudgetStore } from './redis.ts';
-import { nano, type BudgetStore } from './types.ts';
+import { nano, nanoUsd, type BudgetStore } from './types.ts';
 import { budgetFigures, viewBudgets } from './view.ts';
 
 const noon = Date.UTC(2026, 10, 21, 12);
@@ -343,12 +343,27 @@ describe('a process’s budgets on disk', () => {
     expect(errors).toEqual([]);
   });
 
-  it('are not begun at zero by accident', () => {
-    for (const text of ['{"version":1,"counters":[{"id":1}]}', 'half of a fi', '{}']) {
+  it('of a damaged file are set aside and said, and what can be read goes on', async () => {
+    const good = { id: 'team 0 []', budget: 'team', values: [], start: 0, end: 1, spent: 5, told: [] };
+    const texts = [`{"version":1,"counters":[{"id":1},${JSON.stringify(good)},${JSON.stringify({ ...good, spent: null })},${JSON.stringify({ ...good, spent: -1 })}]}`, 'half of a fi', '{}', 'null'];
+    mkdirSync(dirname(path), { recursive: true });
+    for (const text of texts) {
       writeFileSync(path, text);
-      expect(() => new BudgetFile(path, new MemoryBudgetStore(), () => undefined)).toThrow(expect.objectContaining({ code: 'SLUICE_BUDGETS_FILE' }));
-      expect(readFileSync(path, 'utf8')).toBe(text);
+      const errors: { readonly code?: string; readonly where?: string }[] = [];
+      const store = new MemoryBudgetStore();
+      await new BudgetFile(path, store, (error) => errors.push(error as object)).close();
+      expect(errors).toMatchObject([{ code: 'SLUICE_BUDGETS_DAMAGED' }]);
+      expect(readFileSync(errors[0]!.where!, 'utf8')).toBe(text);
+      expect(existsSync(path)).toBe(false);
+      expect(store.snapshot()).toEqual(text === texts[0] ? [good] : []);
     }
+  });
+
+  it('take no amount that is no number', () => {
+    const store = new MemoryBudgetStore();
+    const counter = { id: 'a', budget: 'a', values: [], start: 0, end: 1 };
+    for (const amount of [NaN, -1, -Infinity]) expect(store.reserve('x', [{ counter, amount, ceiling: Infinity }])).toMatchObject({ ok: false, state: { spent: 0, reserved: 0 } });
+    expect([NaN, -1, -1e308, 1e308, Infinity, 1e-9].map(nanoUsd)).toEqual([0, 0, 0, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 1]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
@@ -19,12 +19,14 @@ export class BudgetFile {
   /** It was told that writing fails. */
   #told = false;
 
-  /** Reads what is there. Throws SluiceError when the file is none of ours: spending must not begin at zero by accident. */
+  /** Reads what is there. A damaged file is set aside and said, and counters that it still tells are kept. Throws SluiceError when it may not be read. */
   constructor(path: string, store: MemoryBudgetStore, onError: (error: unknown) => void) {
     this.#path = path;
     this.#store = store;
     this.#onError = onError;
-    store.restore(read(path));
+    const { counters, damage } = read(path);
+    if (damage !== null) onError(new SluiceError('SLUICE_BUDGETS_DAMAGED', damage, { where: setAside(path) }));
+    store.restore(counters);
     this.#written = store.changes;
     this.#timer = setInterval(() => {
       if (!this.#busy && this.#written !== store.changes) this.#writing = this.#write();
@@ -56,26 +58,45 @@ export class BudgetFile {
   }
 }
 
-function read(path: string): SavedCounter[] {
+interface Saved {
+  readonly counters: readonly SavedCounter[];
+  /** What is wrong with the file; null: nothing. */
+  readonly damage: string | null;
+}
+
+function read(path: string): Saved {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { counters: [], damage: null };
     throw new SluiceError('SLUICE_BUDGETS_FILE', error instanceof Error ? error.message : String(error), { where: path, cause: error });
   }
   try {
-    const saved = JSON.parse(text) as { readonly version?: unknown; readonly counters?: unknown };
-    if (saved.version === 1 && Array.isArray(saved.counters) && saved.counters.every(isCounter)) return saved.counters;
+    const saved = JSON.parse(text) as { readonly version?: unknown; readonly counters?: unknown } | null;
+    if (saved?.version !== 1 || !Array.isArray(saved.counters)) return { counters: [], damage: 'it holds something else than budgets' };
+    const counters = saved.counters.filter(isCounter);
+    const lost = saved.counters.length - counters.length;
+    return { counters, damage: lost === 0 ? null : `${lost} of its ${saved.counters.length} counters cannot be read` };
+  } catch (error) {
+    return { counters: [], damage: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Moves a damaged file out of the way; what it said is kept for people. Returns where it is. */
+function setAside(path: string): string {
+  const aside = `${path}.damaged-${Date.now()}`;
+  try {
+    renameSync(path, aside);
   } catch (error) {
     throw new SluiceError('SLUICE_BUDGETS_FILE', error instanceof Error ? error.message : String(error), { where: path, cause: error });
   }
-  throw new SluiceError('SLUICE_BUDGETS_FILE', 'it holds something else than budgets.', { where: path });
+  return aside;
 }
 
 function isCounter(value: unknown): value is SavedCounter {
   if (typeof value !== 'object' || value === null) return false;
   const { id, budget, values, start, end, spent, told } = value as Partial<Record<keyof SavedCounter, unknown>>;
   const texts = (list: unknown): boolean => Array.isArray(list) && list.every((one) => typeof one === 'string');
-  return typeof id === 'string' && typeof budget === 'string' && texts(values) && texts(told) && [start, end, spent].every((number) => typeof number === 'number' && Number.isFinite(number));
+  return typeof id === 'string' && typeof budget === 'string' && texts(values) && texts(told) && [start, end, spent].every((number) => typeof number === 'number' && Number.isFinite(number) && number >= 0);
 }

@@ -40,7 +40,8 @@ export class MemoryBudgetStore implements BudgetStore {
     const cells = charges.map(({ counter }) => this.#cell(counter));
     for (const [at, { amount, ceiling }] of charges.entries()) {
       const { spent, reserved } = cells[at]!;
-      if (spent + reserved + amount > ceiling) return { ok: false, failed: at, state: { spent, reserved } };
+      // Written so that what is no number never fits.
+      if (!(amount >= 0 && spent + reserved + amount <= ceiling)) return { ok: false, failed: at, state: { spent, reserved } };
     }
     this.#changes++;
     return {

@@ -10,9 +10,10 @@ export type NanoUsd = number;
 
 export const nano = 1e9;
 
-/** Rounded up: what is spent is never less than what is counted. */
+/** Rounded up: what is spent is never less than what is counted. Finite and not negative, whatever came. */
 export function nanoUsd(usd: number): NanoUsd {
-  return Math.ceil(usd * nano - 1e-6);
+  const whole = Math.ceil(usd * nano - 1e-6);
+  return whole > 0 ? Math.min(whole, Number.MAX_SAFE_INTEGER) : 0;
 }
 
 /** One budget of the policy, compiled. */

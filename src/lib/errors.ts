@@ -43,6 +43,7 @@ export const errorCodes = {
   // Spans
   SLUICE_OTEL_SETTING: "Correct the variable, or leave it out; docs/tracing.md lists those that are read.",
   // Budgets
+  SLUICE_BUDGETS_DAMAGED: 'The file with the budgets of an earlier run was damaged and is set aside; what it did not tell begins at zero. Compare with the ledger (`sluice ledger`), and lower the budget if need be.',
   SLUICE_BUDGETS_FILE: 'The file with the budgets of an earlier run cannot be read. Correct its permissions, or move it away to begin at zero.',
   // Ledger
   SLUICE_LEDGER_UNUSABLE: 'The ledger cannot be opened. Check the path, its permissions and the disk, or name another with --ledger (`off`: none).',

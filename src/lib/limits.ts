@@ -36,6 +36,9 @@ export const limits = {
   jsonDepth: 512,
   /** Longest `model` value that is read, in bytes; a longer one makes the body unreadable, so it passes untouched. */
   modelBytes: 256,
+  /** Most output tokens and answers that a request is taken to ask for; it may write what it likes. */
+  outputTokens: 100_000_000,
+  answersAsked: 1_024,
   /** Text kept per Exchange part (system, last user turn) for classification, in UTF-16 units; the rest is counted only. */
   textUnits: 32 * 1024,
   /** Parameters of a request that are noted beside those that every model takes, and the longest text of one, in UTF-16 units. */

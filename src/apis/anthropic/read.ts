@@ -1,4 +1,5 @@
 import { memberOf, readContent, readMessages, readTools } from '../common/content.ts';
+import { limits } from '../../lib/limits.ts';
 import type { Draft, Turn } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
@@ -26,7 +27,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       readTools(cursor, draft);
       return;
     case 'max_tokens':
-      draft.maxOutputTokens = cursor.numberOrNull();
+      draft.maxOutputTokens = cursor.countOrNull(limits.outputTokens);
       return;
     case 'temperature':
       draft.temperature = cursor.numberOrNull();

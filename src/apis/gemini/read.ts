@@ -1,4 +1,5 @@
 import { roleOf } from '../common/content.ts';
+import { limits } from '../../lib/limits.ts';
 import type { Draft, Turn } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
@@ -153,14 +154,14 @@ function readConfig(cursor: JsonCursor, draft: Draft): void {
     switch (key) {
       case 'maxOutputTokens':
       case 'max_output_tokens':
-        draft.maxOutputTokens = cursor.numberOrNull();
+        draft.maxOutputTokens = cursor.countOrNull(limits.outputTokens);
         return;
       case 'temperature':
         draft.temperature = cursor.numberOrNull();
         return;
       case 'candidateCount':
       case 'candidate_count':
-        draft.n = cursor.numberOrNull() ?? 1;
+        draft.n = cursor.countOrNull(limits.answersAsked) ?? 1;
         return;
       case 'responseMimeType':
       case 'response_mime_type':

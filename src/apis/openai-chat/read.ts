@@ -1,4 +1,5 @@
 import { memberOf, noteInput, readContent, readMessages, readTools } from '../common/content.ts';
+import { limits } from '../../lib/limits.ts';
 import type { Draft, Turn } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 import type { JsonOutput } from '../types.ts';
@@ -32,14 +33,14 @@ function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
       draft.parameter(key, draft.temperature);
       return true;
     case 'n':
-      draft.n = cursor.numberOrNull() ?? 1;
+      draft.n = cursor.countOrNull(limits.answersAsked) ?? 1;
       return true;
     case 'max_tokens':
     case 'max_completion_tokens':
       draft.readLimit(cursor, key);
       return true;
     case 'max_output_tokens':
-      draft.maxOutputTokens = cursor.numberOrNull() ?? draft.maxOutputTokens;
+      draft.maxOutputTokens = cursor.countOrNull(limits.outputTokens) ?? draft.maxOutputTokens;
       return true;
     case 'user':
     case 'safety_identifier':

@@ -66,7 +66,7 @@ export class Draft {
     const end = start + name.length;
     // An escaped name, or two limits, is left to the model that was asked for.
     this.limitKey = this.#limits++ === 0 && start >= 0 && cursor.at - end <= mostGap && cursor.bytes.toString('latin1', end, cursor.at).trim() === ':' ? { start, end } : null;
-    this.maxOutputTokens = cursor.numberOrNull() ?? this.maxOutputTokens;
+    this.maxOutputTokens = cursor.countOrNull(limits.outputTokens) ?? this.maxOutputTokens;
     this.parameter(key, this.maxOutputTokens);
   }
 

@@ -194,6 +194,19 @@ export class JsonCursor {
     return Number.isFinite(value) ? value : null;
   }
 
+  /**
+   * A number of something that is asked for: whole, at least 1, at most `most` (a larger one counts as that); null after skipping anything
+   * else. What it is written as stays the provider's business; what is reckoned with here is sound.
+   */
+  countOrNull(most: number): number | null {
+    const start = this.peek();
+    const from = this.at;
+    const value = this.numberOrNull();
+    if (value !== null) return value > 0 ? Math.min(most, Math.ceil(value)) : null;
+    // Too large for a number, as 1e999 is.
+    return start >= 0x30 && start <= 0x39 && this.at > from ? most : null;
+  }
+
   /** A boolean, or null after skipping anything else. */
   booleanOrNull(): boolean | null {
     const byte = this.peek();
