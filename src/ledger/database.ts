@@ -2,29 +2,45 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { SluiceError } from '../lib/errors.ts';
-import { columnNames, columnTypes } from './types.ts';
+import { columnNames, columnTypes, joinColumns } from './types.ts';
 
 export type Db = Database.Database;
 
 /** Version of the tables, in SQLite's user_version. */
-const version = 2;
+const version = 3;
 
 const sqliteTypes = { text: 'TEXT', whole: 'INTEGER', real: 'REAL' } as const;
 
 /** What the roll-ups group by, beside the time. */
 export const rollupKeys = ['workspace', 'requested_model', 'provider', 'model', 'tier', 'reason', 'outcome', 'cache'] as const;
 
-/** What the roll-ups add up. `*_known` and `*_unknown` count exchanges; an unknown amount is in no sum. */
+/**
+ * What the roll-ups add up. `*_known` and `*_unknown` count exchanges; an unknown amount is in no sum. `compared_cost` is the cost of
+ * the exchanges whose savings are known: `compared_cost + savings` is what they would have cost.
+ */
 export const rollupSums = [
-  'n', 'retried', 'cost', 'cost_known', 'cost_unknown', 'baseline', 'baseline_known', 'savings', 'savings_known', 'savings_unknown', 'input', 'output', 'usage_unknown',
+  'n', 'retried', 'cost', 'cost_known', 'cost_unknown', 'baseline', 'baseline_known', 'savings', 'savings_known', 'savings_unknown', 'input', 'output', 'usage_unknown', 'compared_cost',
 ] as const;
+
+export type RollupSum = (typeof rollupSums)[number];
+
+/** Sums of US dollars; the others are whole numbers. */
+export const moneySums: ReadonlySet<RollupSum> = new Set<RollupSum>(['cost', 'baseline', 'savings', 'compared_cost']);
 
 const rollup = (name: string): string => `
 CREATE TABLE ${name} (
   at INTEGER NOT NULL, ${rollupKeys.map((key) => `${key} TEXT NOT NULL`).join(', ')},
-  ${rollupSums.map((sum) => `${sum} ${['cost', 'baseline', 'savings'].includes(sum) ? 'REAL' : 'INTEGER'} NOT NULL`).join(', ')},
+  ${rollupSums.map((sum) => `${sum} ${moneySums.has(sum) ? 'REAL' : 'INTEGER'} NOT NULL`).join(', ')},
   PRIMARY KEY (at, ${rollupKeys.join(', ')})
 ) WITHOUT ROWID;`;
+
+/** Sums of exchanges whose rows are gone, an hour a row, and where they stand: the chain names `root`, so that they outlive the rows (sums.ts). */
+const settledTables = `
+CREATE TABLE settled (at INTEGER PRIMARY KEY, body TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE TABLE settled_head (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), n INTEGER NOT NULL, root TEXT NOT NULL, since INTEGER NOT NULL);
+`;
+
+const joinIndexes = joinColumns.map((name) => `CREATE INDEX entries_${name} ON entries (${name}) WHERE ${name} IS NOT NULL;`).join('\n');
 
 const tables = `
 CREATE TABLE writers (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, host TEXT NOT NULL, pid INTEGER NOT NULL, started INTEGER NOT NULL, closed INTEGER);
@@ -37,10 +53,12 @@ CREATE TABLE entries (
 CREATE INDEX entries_at ON entries (at);
 CREATE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
 CREATE INDEX entries_user ON entries ("user") WHERE "user" IS NOT NULL;
+${joinIndexes}
 CREATE TABLE pruned (writer TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE checkpoints (writer TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL, at TEXT NOT NULL, signature TEXT, PRIMARY KEY (writer, seq));
 ${rollup('by_hour')}
 ${rollup('by_day')}
+${settledTables}
 `;
 
 /** What version 1 lacks. Its rows keep their hashes: columns stand in none. */
@@ -48,6 +66,17 @@ const fromFirst = `
 ALTER TABLE entries ADD COLUMN "user" TEXT;
 CREATE INDEX entries_user ON entries ("user") WHERE "user" IS NOT NULL;
 `;
+
+/** What version 2 lacks. Where a baseline was known and the cost was not, the row says so, as long as there is one. */
+const fromSecond = `${joinColumns.map((name) => `ALTER TABLE entries ADD COLUMN ${name} TEXT;`).join('\n')}
+${joinIndexes}
+${['by_hour', 'by_day'].map((table) => `
+ALTER TABLE ${table} ADD COLUMN compared_cost REAL NOT NULL DEFAULT 0;
+UPDATE ${table} SET compared_cost = baseline - savings - coalesce((SELECT sum(e.baseline) FROM entries e WHERE e.kind = 'exchange' AND e.savings IS NULL AND e.baseline IS NOT NULL
+  AND e.at >= ${table}.at AND e.at < ${table}.at + ${table === 'by_hour' ? 3_600_000 : 86_400_000} AND ${rollupKeys.map((key) => `coalesce(e.${key}, 'none') = ${table}.${key}`).join(' AND ')}), 0)
+  WHERE savings_known > 0;
+`).join('')}
+${settledTables}`;
 
 /**
  * Opens a ledger, makes its tables when it is new, and brings those of an earlier version up to date. `readonly` opens an existing one only. Throws SluiceError
@@ -69,13 +98,14 @@ export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
       db.transaction((created: Db) => {
         const before = created.pragma('user_version', { simple: true });
         if (before === 0) created.exec(tables);
-        else if (before === 1) created.exec(fromFirst);
+        else if (before === 1) created.exec(fromFirst + fromSecond);
+        else if (before === 2) created.exec(fromSecond);
         else return;
         created.pragma(`user_version = ${version}`);
       }).immediate(db);
     }
     const found = db.pragma('user_version', { simple: true });
-    if (found !== version) throw new Error(`its tables have version ${String(found)}, this Sluice reads version ${version}${found === 1 ? '; a server of this version brings them up to date when it opens the file' : ''}`);
+    if (found !== version) throw new Error(`its tables have version ${String(found)}, this Sluice reads version ${version}${found === 1 || found === 2 ? '; a server of this version brings them up to date when it opens the file' : ''}`);
     return db;
   } catch (error) {
     db?.close();

@@ -14,7 +14,7 @@ import { Ledger } from './ledger.ts';
 import { findDecisions, findGrades, findRecord, savingsReport } from './query.ts';
 import { Rollups } from './rollup.ts';
 import { LedgerWriter } from './store.ts';
-import { columnsOf, type Checkpoint } from './types.ts';
+import { columnsOf, joinColumns, type Checkpoint } from './types.ts';
 import { verifyLedger, type VerifyResult } from './verify.ts';
 
 const dayMs = 86_400_000;
@@ -119,14 +119,14 @@ describe('the chain', () => {
     const first = filled(10);
     const checkpoint = first.checkpoint(null);
     db.exec(`DELETE FROM checkpoints; DELETE FROM entries WHERE seq > 8`);
-    expect(faults()).toEqual(['rollup -']);
+    expect(faults()).toEqual(['rollup -', 'rollup -']);
     expect(faults([checkpoint])).toContain('missing 11');
   });
 
   it('finds a whole chain that is gone', () => {
     filled(10).close();
     new LedgerWriter(db, { version: '1' }).close();
-    db.exec('DELETE FROM by_hour; DELETE FROM entries WHERE writer = 1; DELETE FROM writers WHERE n = 1');
+    db.exec('DELETE FROM by_hour; DELETE FROM by_day; DELETE FROM entries WHERE writer = 1; DELETE FROM writers WHERE n = 1');
     expect(faults()).toEqual(['missing 12']);
   });
 
@@ -135,9 +135,25 @@ describe('the chain', () => {
     const writer = filled(4);
     const signed = writer.checkpoint(privateKey);
     expect(verifyLedger(db, { publicKey, checkpoints: [] }).ok).toBe(true);
-    expect(verifyLedger(db, { publicKey: generateKeyPairSync('ed25519').publicKey, checkpoints: [] }).faults).toMatchObject([{ kind: 'signature' }]);
+    expect(verifyLedger(db, { publicKey: generateKeyPairSync('ed25519').publicKey, checkpoints: [] }).faults).toMatchObject([{ kind: 'signature', seq: 5 }, { kind: 'signature', message: 'no signature covers rows 1 to 5' }]);
     expect(verifyLedger(db, { publicKey, checkpoints: [{ ...signed, hash: '00' }] }).faults.map(({ kind }) => kind)).toEqual(['checkpoint', 'signature']);
-    expect(verifyLedger(db, { publicKey, checkpoints: [signCheckpoint({ ...signed }, null)] }).faults).toMatchObject([{ kind: 'signature' }]);
+    // One without a signature covers nothing, and is no fault.
+    expect(verifyLedger(db, { publicKey, checkpoints: [signCheckpoint({ ...signed }, null)] }).ok).toBe(true);
+    writer.close();
+    expect(verifyLedger(db, { publicKey, checkpoints: [] }).faults).toMatchObject([{ kind: 'signature', seq: 6, message: 'no signature covers the row' }]);
+    // A later writer's first row names where this chain ends: its signature covers both.
+    new LedgerWriter(db, { version: '1' }).checkpoint(privateKey);
+    expect(verifyLedger(db, { publicKey, checkpoints: [] })).toMatchObject({ ok: true, unsigned: 0 });
+  });
+
+  it('waits for the signature of a running writer, and for that of no other', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now });
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const writer = filled(4);
+    writer.checkpoint(privateKey);
+    writer.append([line(sample(now))]);
+    expect(verifyLedger(db, { publicKey, checkpoints: [], now: now + 60_000 })).toMatchObject({ ok: true, unsigned: 1 });
+    expect(verifyLedger(db, { publicKey, checkpoints: [], now: now + 10 * 60_000 }).faults).toMatchObject([{ kind: 'signature', seq: 6 }]);
   });
 
   it('writes nothing of a batch that fails, and goes on after it', () => {
@@ -177,7 +193,7 @@ describe('erasing', () => {
     expect(lines.map(({ group, exchanges }) => [...group, exchanges])).toEqual([['erased', 6], ['blue', 1]]);
     // The erasure is on record: without its row the same ledger does not hold.
     db.exec(`UPDATE entries SET salt = NULL, body = NULL WHERE kind = 'erase'`);
-    expect(faults().filter((fault) => fault.startsWith('erased-unexplained'))).toHaveLength(7);
+    expect(faults().filter((fault) => fault.startsWith('erased-unexplained'))).toHaveLength(8);
   });
 });
 
@@ -204,7 +220,8 @@ describe('erasing a user', () => {
   it('works in a ledger of the first version, whose rows still hold', () => {
     filled(3).close();
     // As the first version made it.
-    db.exec('DROP INDEX entries_user; ALTER TABLE entries DROP COLUMN "user"; PRAGMA user_version = 1');
+    for (const name of joinColumns) db.exec(`DROP INDEX entries_${name}; ALTER TABLE entries DROP COLUMN ${name}`);
+    db.exec('DROP INDEX entries_user; ALTER TABLE entries DROP COLUMN "user"; DROP TABLE settled; DROP TABLE settled_head; ALTER TABLE by_hour DROP COLUMN compared_cost; ALTER TABLE by_day DROP COLUMN compared_cost; PRAGMA user_version = 1');
     db.close();
     expect(() => openDatabase(file, 'readonly')).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_UNUSABLE', message: expect.stringContaining('brings them up to date') as string }) as Error);
     db = openDatabase(file, 'write');
@@ -227,7 +244,7 @@ describe('retention', () => {
     writer.prune({ rowsMs: 20 * dayMs, rollupsMs: 400 * dayMs }, end);
     writer.prune({ rowsMs: 10 * dayMs, rollupsMs: 10 * dayMs }, end);
     expect(verify().faults).toEqual([]);
-    expect(savingsReport(db, { from: now - dayMs, to: end, by: [], limit: 1 }).total.exchanges).toBe(9);
+    expect(savingsReport(db, { from: now - dayMs, to: end, by: [], limit: 1 }).total.exchanges).toBe(10);
     db.exec(`DELETE FROM entries WHERE seq = (SELECT min(seq) FROM entries)`);
     expect(verify().ok).toBe(false);
   });

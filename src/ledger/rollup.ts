@@ -1,17 +1,22 @@
 import { limits } from '../lib/limits.ts';
-import { rollupKeys, rollupSums, type Db } from './database.ts';
+import { rollupKeys, rollupSums, type Db, type RollupSum } from './database.ts';
 import type { LedgerColumns } from './types.ts';
 
-type Table = 'by_hour' | 'by_day';
-type Sums = Record<(typeof rollupSums)[number], number>;
+export type Table = 'by_hour' | 'by_day';
+export type Sums = Record<RollupSum, number>;
 type Keys = readonly string[];
 
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
+/** Keys whose values callers choose: beyond the bound of one bucket they are all `other`. */
+export const boundedKeys: ReadonlySet<string> = new Set(['workspace', 'requested_model', 'model']);
 
-/** Stands for a value that is absent; for workspaces and models beyond the bound. */
-const none = 'none';
-const other = 'other';
+export const hourMs = 3_600_000;
+export const dayMs = 24 * hourMs;
+
+export const zeroSums = (): Sums => Object.fromEntries(rollupSums.map((sum) => [sum, 0])) as Sums;
+
+/** A value that is absent; and workspaces and models beyond the bound. */
+export const none = 'none';
+export const other = 'other';
 
 interface Cell {
   readonly at: number;
@@ -42,7 +47,7 @@ export class RollupCells {
       const id = `${bucket} ${keys.join('\u0000')}`;
       let cell = table.cells.get(id);
       if (cell === undefined) {
-        cell = { at: bucket, keys, sums: Object.fromEntries(rollupSums.map((sum) => [sum, 0])) as Sums };
+        cell = { at: bucket, keys, sums: zeroSums() };
         table.cells.set(id, cell);
       }
       addTo(cell.sums, columns);
@@ -68,7 +73,7 @@ export class RollupCells {
       known.add(id);
       return keys;
     }
-    return keys.map((value, index) => (['workspace', 'requested_model', 'model'].includes(rollupKeys[index]!) ? other : value));
+    return keys.map((value, index) => (boundedKeys.has(rollupKeys[index]!) ? other : value));
   }
 }
 
@@ -106,7 +111,8 @@ export class Rollups {
   }
 }
 
-function addTo(sums: Sums, columns: LedgerColumns): void {
+/** Adds one exchange to sums. */
+export function addTo(sums: Sums, columns: LedgerColumns): void {
   sums.n++;
   if (columns.attempts > 1) sums.retried++;
   if (columns.cost === null) {
@@ -124,6 +130,7 @@ function addTo(sums: Sums, columns: LedgerColumns): void {
   } else {
     sums.savings += columns.savings;
     sums.savings_known++;
+    sums.compared_cost += columns.cost ?? 0;
   }
   if (columns.input === null) sums.usage_unknown++;
   sums.input += columns.input ?? 0;

@@ -5,7 +5,8 @@ import type { ExchangeRecord } from '../record/types.ts';
 import { uuidv7 } from '../record/id.ts';
 import { contentHash, genesis, rowHash, signCheckpoint } from './chain.ts';
 import type { Db } from './database.ts';
-import { Rollups } from './rollup.ts';
+import { dayMs, Rollups } from './rollup.ts';
+import { erasedName, HourSums, settle, settledAtOpen, settledHead } from './sums.ts';
 import { columnNames, columnsOf, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
 
 const saltBytes = 16;
@@ -39,6 +40,8 @@ export class LedgerWriter {
   readonly #n: number;
   readonly #rollups: Rollups;
   readonly #insert: Statement;
+  /** What this chain's rows say of the others' ends. */
+  readonly #said = new Map<string, number>();
   #seq = 0;
   #hash: Buffer;
 
@@ -55,12 +58,11 @@ export class LedgerWriter {
     const now = Date.now();
     this.#n = db.transaction(() => {
       const unclosed = db.prepare<[string], { n: number; id: string; pid: number }>('SELECT n, id, pid FROM writers WHERE host = ? AND closed IS NULL').all(host);
-      const heads = db
-        .prepare<[], { writer: string; seq: number; hash: Buffer }>('SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN entries e ON e.writer = w.n AND e.seq = (SELECT max(seq) FROM entries WHERE writer = w.n)')
-        .all()
-        .map(({ writer, seq, hash }) => ({ writer, seq, hash: hash.toString('hex') }));
+      const heads = this.#heads();
+      const { settled, adopted } = settledAtOpen(db);
+      for (const { writer, seq } of heads) this.#said.set(writer, seq);
       const n = Number(db.prepare('INSERT INTO writers (id, host, pid, started) VALUES (?, ?, ?, ?)').run(this.id, host, process.pid, now).lastInsertRowid);
-      this.#append(n, 'open', now, null, JSON.stringify({ writer: this.id, host, pid: process.pid, version: options.version, heads } satisfies OpenEntry));
+      this.#append(n, 'open', now, null, JSON.stringify({ writer: this.id, host, pid: process.pid, version: options.version, heads, settled, ...(adopted > 0 ? { adopted } : {}) } satisfies OpenEntry));
       for (const gone of unclosed) {
         if (alive(gone.pid) && gone.pid !== process.pid) continue;
         const last = db.prepare<[number], { seq: number; at: number }>('SELECT seq, at FROM entries WHERE writer = ? ORDER BY seq DESC LIMIT 1').get(gone.n);
@@ -120,30 +122,34 @@ export class LedgerWriter {
   erase(whose: Whose, reason: string): number {
     let erased = 0;
     // Grades first: they are found by their exchanges.
-    for (const condition of eraseConditions(whose)) erased += this.#eraseWhere(condition, 'workspace' in whose ? whose.workspace : whose.user, reason);
-    if (erased > 0 && 'workspace' in whose) this.#atomic(() => this.#renameInRollups(whose.workspace));
+    for (const condition of eraseConditions(whose)) erased += this.#eraseWhere(condition, whose, reason);
+    if ('workspace' in whose) this.#atomic(() => this.#renameInRollups(whose.workspace, reason));
     // What was deleted must not stay readable in free pages and the write-ahead log.
     this.#db.exec('VACUUM');
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
     return erased;
   }
 
-  #eraseWhere(condition: string, value: string, reason: string): number {
+  #eraseWhere(condition: string, whose: Whose, reason: string): number {
     let erased = 0;
-    const select = this.#db.prepare<[string, number], { n: number; id: string; seq: number }>(`SELECT e.writer AS n, w.id, e.seq FROM entries e JOIN writers w ON w.n = e.writer WHERE ${condition} LIMIT ?`);
+    const whole = 'workspace' in whose;
+    const value = whole ? whose.workspace : whose.user;
+    const select = this.#db.prepare<[string, number], DoomedRow>(`SELECT e.*, e.writer AS n, w.id AS chain FROM entries e JOIN writers w ON w.n = e.writer WHERE e.body IS NOT NULL AND ${condition} LIMIT ?`);
     const clear = this.#db.prepare(`UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} WHERE writer = ? AND seq = ?`);
     for (;;) {
       const done = this.#atomic(() => {
         const rows = select.all(value, chunk);
         if (rows.length === 0) return 0;
         const byWriter = new Map<string, number[]>();
-        for (const { n, id, seq } of rows) {
+        for (const { n, chain, seq } of rows) {
           clear.run(n, seq);
-          const seqs = byWriter.get(id);
-          if (seqs === undefined) byWriter.set(id, [seq]);
+          const seqs = byWriter.get(chain);
+          if (seqs === undefined) byWriter.set(chain, [seq]);
           else seqs.push(seq);
         }
-        const entry: EraseEntry = { reason, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) };
+        // What they add to the sums stays known, under the name that the sums get.
+        const settled = settle(this.#db, { sums: sumsOf(rows, whole) });
+        const entry: EraseEntry = { reason, settled, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) };
         this.#append(this.#n, 'erase', Date.now(), null, JSON.stringify(entry));
         return rows.length;
       });
@@ -162,7 +168,7 @@ export class LedgerWriter {
     const oldest = now - retention.rowsMs;
     // Said again by every run: the rows that said it first grow old, too.
     const before = this.#db.prepare<[], ChainHead>('SELECT p.writer, p.seq, p.hash FROM pruned p').all();
-    if (before.length > 0) this.#atomic(() => this.#append(this.#n, 'prune', now, null, JSON.stringify({ removed: before } satisfies PruneEntry)));
+    this.#atomic(() => this.#sayAgain(before, oldestSums(now, retention), now));
     for (const writer of this.#db.prepare<[], { n: number; id: string }>('SELECT n, id FROM writers').all()) {
       for (;;) {
         // A chain is cut from its beginning only, up to the first row that is young enough.
@@ -174,20 +180,43 @@ export class LedgerWriter {
         removed += this.#atomic(() => this.#cut(writer, last, now));
       }
     }
-    for (const table of ['by_hour', 'by_day']) this.#db.prepare(`DELETE FROM ${table} WHERE at < ?`).run(now - retention.rollupsMs);
     return removed;
   }
 
+  /** The row that says where chains and sums stand, so that the rows which said it first may go; none where nothing is to be said. */
+  #sayAgain(removed: readonly ChainHead[], since: number, now: number): void {
+    const tables = ['by_hour', 'by_day', 'settled'];
+    const old = tables.some((table) => this.#db.prepare<[number], number>(`SELECT 1 FROM ${table} WHERE at < ? LIMIT 1`).pluck().get(since) !== undefined);
+    // Of the other writers' chains too: a signature of this one then covers them.
+    const heads = this.#heads().filter(({ writer, seq }) => writer !== this.id && this.#said.get(writer) !== seq);
+    if (removed.length === 0 && heads.length === 0 && !old) return;
+    for (const { writer, seq } of heads) this.#said.set(writer, seq);
+    if (old) for (const table of ['by_hour', 'by_day']) this.#db.prepare(`DELETE FROM ${table} WHERE at < ?`).run(since);
+    const settled = old ? settle(this.#db, { since }) : (settledHead(this.#db) ?? undefined);
+    this.#append(this.#n, 'prune', now, null, JSON.stringify({ removed, ...(settled === undefined ? {} : { settled }), heads } satisfies PruneEntry));
+  }
+
   #cut(writer: { readonly n: number; readonly id: string }, last: { readonly seq: number; readonly hash: Buffer }, now: number): number {
+    const rows = this.#db.prepare<[number, number], DoomedRow>('SELECT * FROM entries WHERE writer = ? AND seq <= ?').all(writer.n, last.seq);
+    const settled = settle(this.#db, { sums: sumsOf(rows, false) });
     const { changes } = this.#db.prepare('DELETE FROM entries WHERE writer = ? AND seq <= ?').run(writer.n, last.seq);
     const head: ChainHead = { writer: writer.id, seq: last.seq, hash: last.hash.toString('hex') };
     this.#db.prepare('INSERT OR REPLACE INTO pruned (writer, seq, hash) VALUES (?, ?, ?)').run(head.writer, head.seq, head.hash);
     this.#db.prepare('DELETE FROM checkpoints WHERE writer = ? AND seq <= ?').run(head.writer, head.seq);
-    this.#append(this.#n, 'prune', now, null, JSON.stringify({ removed: [head] } satisfies PruneEntry));
+    this.#append(this.#n, 'prune', now, null, JSON.stringify({ removed: [head], settled } satisfies PruneEntry));
     return changes;
   }
 
-  #renameInRollups(workspace: string): void {
+  /** Where every chain stands. */
+  #heads(): ChainHead[] {
+    return this.#db
+      .prepare<[], { writer: string; seq: number; hash: Buffer }>('SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN entries e ON e.writer = w.n AND e.seq = (SELECT max(seq) FROM entries WHERE writer = w.n)')
+      .all()
+      .map(({ writer, seq, hash }) => ({ writer, seq, hash: hash.toString('hex') }));
+  }
+
+  #renameInRollups(workspace: string, reason: string): void {
+    this.#append(this.#n, 'erase', Date.now(), null, JSON.stringify({ reason, settled: settle(this.#db, { erased: workspace }), rows: [] } satisfies EraseEntry));
     for (const table of ['by_hour', 'by_day']) {
       const columns = (this.#db.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name);
       const keys = columns.slice(0, columns.indexOf('n'));
@@ -225,6 +254,22 @@ export class LedgerWriter {
     this.#seq = seq;
     this.#hash = hash;
   }
+}
+
+/** A row that is about to lose its content, or to go. */
+export type DoomedRow = LedgerColumns & { readonly kind: EntryKind; readonly at: number; readonly seq: number; readonly n: number; readonly chain: string; readonly body: string | null };
+
+/** What exchanges among these rows add to the roll-ups; `erased`: under that name instead of their workspace's. Rows without content are settled already. */
+export function sumsOf(rows: readonly DoomedRow[], erased: boolean): HourSums {
+  const sums = new HourSums();
+  for (const row of rows) if (row.kind === 'exchange' && row.body !== null) sums.add(row.at, row, erased ? erasedName : null);
+  return sums;
+}
+
+/** Sums are kept by whole days: those of hours and of days then end at the same moment. */
+export function oldestSums(now: number, { rollupsMs }: Retention): number {
+  const oldest = now - rollupsMs;
+  return Math.max(0, oldest - (oldest % dayMs));
 }
 
 function alive(pid: number): boolean {

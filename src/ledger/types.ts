@@ -37,12 +37,16 @@ export interface LedgerColumns {
   readonly overhead: number;
   readonly ttft: number | null;
   readonly latency: number | null;
+  /** The provider's id of its answer, the app's of its request, and the trace. Null in rows of before there were these columns. */
+  readonly response_id: string | null;
+  readonly request_id: string | null;
+  readonly trace: string | null;
 }
 
 /** Names of the columns in the order in which they are stored. */
 export const columnNames = [
   'id', 'workspace', 'user', 'api', 'requested_provider', 'requested_model', 'provider', 'model', 'tier', 'reason', 'rule', 'outcome', 'status', 'cache', 'policy', 'attempts',
-  'cost', 'baseline', 'savings', 'unknown', 'input', 'output', 'score', 'overhead', 'ttft', 'latency',
+  'cost', 'baseline', 'savings', 'unknown', 'input', 'output', 'score', 'overhead', 'ttft', 'latency', 'response_id', 'request_id', 'trace',
 ] as const satisfies readonly (keyof LedgerColumns)[];
 
 const whole: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>(['status', 'attempts', 'input', 'output']);
@@ -50,6 +54,9 @@ const real: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>(['co
 
 /** What a database keeps a column as. */
 export const columnTypes = Object.fromEntries(columnNames.map((name) => [name, whole.has(name) ? 'whole' : real.has(name) ? 'real' : 'text'])) as Readonly<Record<keyof LedgerColumns, 'text' | 'whole' | 'real'>>;
+
+/** Columns by which other systems' ids find a record; each has an index. */
+export const joinColumns = ['response_id', 'request_id', 'trace'] as const satisfies readonly (keyof LedgerColumns)[];
 
 /** The columns of a record; pure, so that `verify` can derive them again and find an altered one. */
 export function columnsOf(record: ExchangeRecord): LedgerColumns {
@@ -82,6 +89,10 @@ export function columnsOf(record: ExchangeRecord): LedgerColumns {
     overhead: timing.overheadMs,
     ttft: timing.firstTokenMs,
     latency: timing.totalMs,
+    response_id: record.responseId ?? null,
+    request_id: record.requestId ?? null,
+    // Earlier records have a trace and no column for it: they are told apart by a field that they lack.
+    trace: record.requestId === undefined ? null : (record.trace?.traceId ?? null),
   };
 }
 
@@ -104,6 +115,10 @@ export interface OpenEntry {
   readonly version: string;
   /** Where the other writers' chains stood: a chain that is cut or gone altogether is missed here. */
   readonly heads: readonly ChainHead[];
+  /** Absent in entries of earlier versions. */
+  readonly settled?: SettledHead;
+  /** Hours whose sums were taken over from a ledger that did not tie them to its chain: nothing shows that they are right. */
+  readonly adopted?: number;
 }
 
 export interface ChainHead {
@@ -118,15 +133,30 @@ export type GapEntry =
   | { readonly cause: 'overload'; readonly dropped: number }
   | { readonly cause: 'killed'; readonly writer: string; readonly afterSeq: number; readonly lastAt: string };
 
+/** Where the sums of exchanges without rows stand after this entry. Changes are counted from 1, without a gap. */
+export interface SettledHead {
+  readonly n: number;
+  /** SHA-256 of all of them, hex. */
+  readonly root: string;
+  /** Sums of hours before were removed because they were old; ms since the epoch. */
+  readonly since: number;
+}
+
 /** Rows whose content was erased: by writer, sequence numbers. */
 export interface EraseEntry {
   readonly reason: string;
+  /** Absent in entries of earlier versions. */
+  readonly settled?: SettledHead;
   readonly rows: readonly { readonly writer: string; readonly seqs: readonly number[] }[];
 }
 
 /** The last rows that were removed because they were old: at their hashes the chains' rests go on. */
 export interface PruneEntry {
   readonly removed: readonly ChainHead[];
+  /** Absent in entries of earlier versions. */
+  readonly settled?: SettledHead;
+  /** Where other writers' chains stood, as in `OpenEntry`: a signature after this entry covers them too. */
+  readonly heads?: readonly ChainHead[];
 }
 
 /** The end of a chain at one moment, signed where there is a key. */

@@ -1,10 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import type { ExchangeRecord } from '../record/types.ts';
-import { contentHash, genesis, rowHash, signatureHolds } from './chain.ts';
+import { contentHash, genesis, rowHash } from './chain.ts';
 import type { Db } from './database.ts';
 import { columnNames, columnsOf, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
+import { verifyCoverage, type ChainRead } from './verify-coverage.ts';
+import { verifySums, type SettledSaid } from './verify-sums.ts';
 
-export type FaultKind = 'altered' | 'missing' | 'broken-chain' | 'erased-unexplained' | 'checkpoint' | 'signature' | 'rollup';
+export type FaultKind = 'altered' | 'missing' | 'broken-chain' | 'erased-unexplained' | 'checkpoint' | 'signature' | 'rollup' | 'settled' | 'writer' | 'schema';
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -20,6 +22,8 @@ export interface VerifyResult {
   readonly writers: number;
   readonly erased: number;
   readonly checkpoints: number;
+  /** Rows of running writers that wait for their next signed checkpoint; null: signatures were not looked at. */
+  readonly unsigned: number | null;
   /** Records that are known to be missing; no fault of the ledger. */
   readonly gaps: readonly string[];
   /** At most `maxFaults`. */
@@ -28,10 +32,20 @@ export interface VerifyResult {
 }
 
 export interface VerifyOptions {
-  /** Checks signatures of checkpoints; null: signatures are not looked at. */
+  /** Rows that no signature of this key covers are faults; null: signatures are not looked at. */
   readonly publicKey: KeyObject | null;
   /** Checkpoints that were kept elsewhere (the log): they also find a chain whose end was cut off. */
   readonly checkpoints: readonly Checkpoint[];
+  /** Ms since the epoch; default: now. */
+  readonly now?: number;
+}
+
+interface WriterRow {
+  readonly n: number;
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly closed: number | null;
 }
 
 interface Row extends LedgerColumns {
@@ -48,7 +62,8 @@ const maxFaults = 100;
 
 /**
  * Reads a whole ledger and says what does not hold: rows that were altered, that are missing, or in another order; erased
- * rows that no entry names; checkpoints that the chain does not pass; roll-ups that are not the sum of their rows.
+ * rows that no entry names; checkpoints that the chain does not pass; roll-ups that are not the sum of their rows, key by key; with a key, rows
+ * that no signature covers.
  */
 export function verifyLedger(db: Db, options: VerifyOptions): VerifyResult {
   return db.transaction(() => new Verifier(db, options).run())();
@@ -67,6 +82,13 @@ class Verifier {
   /** What other rows and checkpoints say that a chain must pass through. */
   readonly #passes: (ChainHead & { readonly from: string })[] = [];
   readonly #heads = new Map<string, ReadonlyMap<number, string>>();
+  /** What a chain's rows say of others' ends, by its writer. */
+  readonly #said = new Map<string, { seq: number; head: ChainHead }[]>();
+  readonly #settled: SettledSaid[] = [];
+  readonly #read: ChainRead[] = [];
+  /** Closed chains without a last row, and where others say that a writer was killed. */
+  readonly #unclosed: { readonly writer: string; readonly seq: number }[] = [];
+  readonly #killed = new Map<string, number>();
 
   constructor(db: Db, options: VerifyOptions) {
     this.#db = db;
@@ -74,22 +96,35 @@ class Verifier {
   }
 
   run(): VerifyResult {
-    const checkpoints = [...this.#db.prepare<[], Checkpoint>('SELECT writer, seq, hash, at, signature FROM checkpoints ORDER BY writer, seq').all(), ...this.#options.checkpoints];
+    this.#schema();
+    const held = this.#db.prepare<[], Checkpoint>('SELECT writer, seq, hash, at, signature FROM checkpoints ORDER BY writer, seq').all();
+    const checkpoints = [...held, ...this.#options.checkpoints];
     for (const checkpoint of checkpoints) this.#passes.push({ ...checkpoint, from: 'a checkpoint' });
     const pruned = this.#prunedHeads();
-    const writers = this.#db.prepare<[], { n: number; id: string; closed: number | null }>('SELECT n, id, closed FROM writers ORDER BY n').all();
+    this.#prunedTable(pruned);
+    this.#keptCheckpoints(pruned, held);
+    const writers = this.#db.prepare<[], WriterRow>('SELECT n, id, host, pid, closed FROM writers ORDER BY n').all();
+    this.#foreignRows(writers);
     // Heads of chains may be named by rows of later writers: they are gathered first.
-    for (const body of this.#db.prepare<[], string | null>(`SELECT body FROM entries WHERE kind = 'open'`).pluck().iterate()) {
-      for (const head of (parsed(body) as Partial<OpenEntry> | null)?.heads ?? []) this.#passes.push({ ...head, from: "a later writer's first row" });
+    for (const { id, seq, kind, body } of this.#db.prepare<[], { id: string; seq: number; kind: EntryKind; body: string | null }>(`SELECT w.id, e.seq, e.kind, e.body FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('open', 'prune', 'erase')`).iterate()) {
+      const entry = parsed(body) as Partial<OpenEntry & PruneEntry & EraseEntry> | null;
+      if (entry?.settled !== undefined) this.#settled.push({ writer: id, seq, settled: entry.settled });
+      for (const head of entry?.heads ?? []) {
+        this.#passes.push({ ...head, from: kind === 'open' ? "a later writer's first row" : "a row of another writer's chain" });
+        add(this.#said, id, { seq, head });
+      }
     }
     for (const writer of writers) this.#chain(writer, pruned.get(writer.id) ?? null);
     this.#passThrough(pruned);
     this.#erasures();
-    this.#signatures(checkpoints);
-    this.#rollups();
+    // A closed chain ends with its last row, or another writer saw it end without.
+    for (const { writer, seq } of this.#unclosed) if (this.#killed.get(writer) !== seq) this.#fault('missing', writer, seq + 1, 'the writer closed its chain, and its last row is missing');
+    const { publicKey } = this.#options;
+    const unsigned = publicKey === null ? null : verifyCoverage(this.#read, { checkpoints, publicKey, now: this.#options.now ?? Date.now() }, (writer, seq, message) => this.#fault('signature', writer, seq, message));
+    verifySums(this.#db, this.#settled, (kind, message) => this.#fault(kind, '', null, message));
     let erased = 0;
     for (const seqs of this.#empty.values()) erased += seqs.size;
-    return { ok: this.#faultCount === 0, rows: this.#rows, writers: writers.length, erased, checkpoints: checkpoints.length, gaps: this.#gaps, faults: this.#faults, faultCount: this.#faultCount };
+    return { ok: this.#faultCount === 0, rows: this.#rows, writers: writers.length, erased, checkpoints: checkpoints.length, unsigned, gaps: this.#gaps, faults: this.#faults, faultCount: this.#faultCount };
   }
 
   /** Where each chain was cut because its rows were old, as rows of the ledger say. */
@@ -101,17 +136,25 @@ class Verifier {
     return heads;
   }
 
-  #chain({ n, id, closed }: { readonly n: number; readonly id: string; readonly closed: number | null }, pruned: ChainHead | null): void {
+  /** Rows of a writer that nobody registered belong to no chain. */
+  #foreignRows(writers: readonly WriterRow[]): void {
+    const known = new Set(writers.map(({ n }) => n));
+    for (const n of this.#db.prepare<[], number>('SELECT DISTINCT writer FROM entries').pluck().all()) if (!known.has(n)) this.#fault('writer', '', null, `there are rows of writer number ${n}, whom the ledger does not know`);
+  }
+
+  #chain(writer: WriterRow, pruned: ChainHead | null): void {
+    const { n, id, closed } = writer;
     let previous = pruned === null ? genesis(id) : Buffer.from(pruned.hash, 'hex');
     let expected = (pruned?.seq ?? 0) + 1;
     const wanted = new Map<number, string>();
-    for (const { writer, seq } of this.#passes) if (writer === id) wanted.set(seq, '');
+    for (const pass of this.#passes) if (pass.writer === id) wanted.set(pass.seq, '');
     let lastKind: EntryKind | null = null;
     let last = 0;
     for (const row of this.#db.prepare<[number], Row>('SELECT * FROM entries WHERE writer = ? ORDER BY seq').iterate(n)) {
       this.#rows++;
       if (row.seq !== expected) this.#fault('missing', id, expected, row.seq === expected + 1 ? `row ${expected} is missing` : `rows ${expected} to ${row.seq - 1} are missing`);
       else if (!rowHash(previous, row.seq, row.kind, row.at, row.content).equals(row.hash)) this.#fault('broken-chain', id, row.seq, 'the row does not follow from the row before it: one of them was altered or moved');
+      if (row.kind === 'open' && (row.seq !== 1 || !opens(row.body, writer))) this.#fault('writer', id, row.seq, 'the writer is registered with another id, host or process than its first row says');
       this.#content(id, row);
       if (wanted.has(row.seq)) wanted.set(row.seq, row.hash.toString('hex'));
       previous = row.hash;
@@ -120,12 +163,17 @@ class Verifier {
       last = row.seq;
     }
     this.#heads.set(id, wanted);
+    this.#read.push({
+      writer: id, closed: closed !== null, first: (pruned?.seq ?? 0) + 1, last, hashes: wanted, heads: this.#said.get(id) ?? [],
+      oldestAfter: (seq) => this.#db.prepare<[number, number], number | null>('SELECT min(at) FROM entries WHERE writer = ? AND seq >= ?').pluck().get(n, seq) ?? 0,
+    });
+    if (closed !== null && lastKind !== 'close' && lastKind !== null) this.#unclosed.push({ writer: id, seq: last });
     if (closed === null && lastKind !== 'close' && lastKind !== null) this.#gaps.push(`writer ${id} is running, or ended without closing: after row ${last} up to a second of records may be missing`);
   }
 
   #content(id: string, row: Row): void {
     if (row.body === null || row.salt === null) {
-      add(this.#empty, id, row.seq);
+      addSeq(this.#empty, id, row.seq);
       if (columnNames.some((name) => row[name] !== null)) this.#fault('altered', id, row.seq, 'the row has no content and still has columns');
       return;
     }
@@ -150,9 +198,13 @@ class Verifier {
         this.#gap(id, row.seq, JSON.parse(row.body) as GapEntry);
         break;
       case 'erase':
-        for (const { writer, seqs } of (JSON.parse(row.body) as EraseEntry).rows) for (const seq of seqs) add(this.#erased, writer, seq);
+        for (const { writer, seqs } of (JSON.parse(row.body) as EraseEntry).rows) for (const seq of seqs) addSeq(this.#erased, writer, seq);
         break;
-      case 'open':
+      case 'open': {
+        const { adopted } = JSON.parse(row.body) as OpenEntry;
+        if (adopted !== undefined) this.#gaps.push(`writer ${id} took over sums of ${adopted} hours from an earlier version, which did not tie them to the chain: nothing shows that these are right`);
+        break;
+      }
       case 'close':
       case 'prune':
         break;
@@ -160,6 +212,7 @@ class Verifier {
   }
 
   #gap(id: string, seq: number, gap: GapEntry): void {
+    if (gap.cause === 'killed') this.#killed.set(gap.writer, gap.afterSeq);
     this.#gaps.push(
       gap.cause === 'overload'
         ? `writer ${id} dropped ${gap.dropped} records before row ${seq}: more came than could be written`
@@ -182,29 +235,25 @@ class Verifier {
     }
   }
 
-  #signatures(checkpoints: readonly Checkpoint[]): void {
-    const { publicKey } = this.#options;
-    if (publicKey === null) return;
-    for (const checkpoint of checkpoints) {
-      if (!signatureHolds(checkpoint, publicKey)) this.#fault('signature', checkpoint.writer, checkpoint.seq, checkpoint.signature === null ? 'the checkpoint is not signed' : 'the signature is not of this key');
+  /** What triggers or views would show need not be what is stored. */
+  #schema(): void {
+    for (const { type, name } of this.#db.prepare<[], { type: string; name: string }>(`SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')`).all()) this.#fault('schema', '', null, `a ${type} that is not Sluice's is in the file: ${name}`);
+  }
+
+  /** The table of cut chains says what rows of the ledger say. */
+  #prunedTable(pruned: ReadonlyMap<string, ChainHead>): void {
+    const table = new Map(this.#db.prepare<[], ChainHead>('SELECT writer, seq, hash FROM pruned').all().map((head) => [head.writer, head]));
+    for (const writer of new Set([...table.keys(), ...pruned.keys()])) {
+      const [has, should] = [table.get(writer), pruned.get(writer)];
+      if (has?.seq !== should?.seq || has?.hash !== should?.hash) this.#fault('missing', writer, has?.seq ?? should?.seq ?? null, 'where the chain was cut is not what a row of the ledger says');
     }
   }
 
-  /** Hours that are wholly there; sums of dollars may differ by rounding. */
-  #rollups(): void {
-    const oldest = this.#db.prepare<[], number | null>(`SELECT max(first) FROM (SELECT min(at) AS first FROM entries WHERE kind = 'exchange' AND writer IN (SELECT n FROM writers JOIN pruned ON pruned.writer = writers.id) GROUP BY writer)`).pluck().get() ?? 0;
-    const from = oldest === 0 ? 0 : oldest - (oldest % 3_600_000) + 3_600_000;
-    const rows = this.#db.prepare<[number], { hour: number; n: number; cost: number; savings: number; gone: number }>(
-      `SELECT at - at % 3600000 AS hour, count(*) AS n, coalesce(sum(cost), 0) AS cost, coalesce(sum(savings), 0) AS savings, sum(body IS NULL) AS gone FROM entries WHERE kind = 'exchange' AND at >= ? GROUP BY hour`,
-    ).all(from);
-    const sums = new Map(
-      this.#db.prepare<[number], { at: number; n: number; cost: number; savings: number }>('SELECT at, sum(n) AS n, sum(cost) AS cost, sum(savings) AS savings FROM by_hour WHERE at >= ? GROUP BY at').all(from).map((sum) => [sum.at, sum]),
-    );
-    for (const row of rows) {
-      const sum = sums.get(row.hour) ?? { n: 0, cost: 0, savings: 0 };
-      const hour = new Date(row.hour).toISOString();
-      if (sum.n !== row.n) this.#fault('rollup', '', null, `the roll-up of ${hour} counts ${sum.n} exchanges, the rows are ${row.n}`);
-      else if (row.gone === 0 && (!near(sum.cost, row.cost) || !near(sum.savings, row.savings))) this.#fault('rollup', '', null, `the roll-up of ${hour} is not the sum of its rows`);
+  /** Checkpoints of the log that the ledger should hold as well. */
+  #keptCheckpoints(pruned: ReadonlyMap<string, ChainHead>, held: readonly Checkpoint[]): void {
+    const there = new Set(held.map(({ writer, seq }) => `${writer} ${seq}`));
+    for (const { writer, seq } of this.#options.checkpoints) {
+      if (seq > (pruned.get(writer)?.seq ?? 0) && !there.has(`${writer} ${seq}`)) this.#fault('checkpoint', writer, seq, 'the log has a checkpoint here that the ledger lacks');
     }
   }
 
@@ -214,11 +263,19 @@ class Verifier {
   }
 }
 
-function near(a: number, b: number): boolean {
-  return Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b));
+/** Whether a writer's first row is of the writer as it is registered. */
+function opens(body: string | null, { id, host, pid }: WriterRow): boolean {
+  const entry = parsed(body) as Partial<OpenEntry> | null;
+  return entry?.writer === id && entry.host === host && entry.pid === pid;
 }
 
-function add(map: Map<string, Set<number>>, writer: string, seq: number): void {
+function add<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const values = map.get(key);
+  if (values === undefined) map.set(key, [value]);
+  else values.push(value);
+}
+
+function addSeq(map: Map<string, Set<number>>, writer: string, seq: number): void {
   const seqs = map.get(writer);
   if (seqs === undefined) map.set(writer, new Set([seq]));
   else seqs.add(seq);

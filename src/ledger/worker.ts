@@ -138,6 +138,8 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     void finish();
   });
   say({ kind: 'ready', writer: writer.id });
+  // The first row names where other chains ended: signed at once, it covers what a killed writer could not sign.
+  void inTurn(checkpoint);
   void inTurn(prune);
 }
 

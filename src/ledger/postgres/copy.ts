@@ -28,6 +28,8 @@ export async function withCopy<T>(target: LedgerTarget, from: number | null, wor
     if (from === null) {
       await copyTable(client, db, 'pruned', ['writer', 'seq', 'hash']);
       await copyTable(client, db, 'checkpoints', ['writer', 'seq', 'hash', 'at', 'signature']);
+      await copyTable(client, db, 'settled', ['at', 'body', 'hash']);
+      await copyTable(client, db, 'settled_head', ['only_one', 'n', 'root', 'since']);
       for (const table of ['by_hour', 'by_day']) await copyTable(client, db, table, ['at', ...rollupKeys, ...rollupSums]);
     }
     await client.query('COMMIT');

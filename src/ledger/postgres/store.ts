@@ -3,12 +3,13 @@ import { hostname } from 'node:os';
 import { uuidv7 } from '../../record/id.ts';
 import type { ExchangeRecord } from '../../record/types.ts';
 import { contentHash, genesis, rowHash, signCheckpoint } from '../chain.ts';
-import { rollupKeys, rollupSums } from '../database.ts';
+import { moneySums, rollupKeys, rollupSums } from '../database.ts';
 import { RollupCells } from '../rollup.ts';
-import { eraseConditions, type Retention, type Whose } from '../store.ts';
+import { eraseConditions, oldestSums, sumsOf, type DoomedRow, type Retention, type Whose } from '../store.ts';
 import type { LedgerTarget } from '../target.ts';
 import { columnNames, columnsOf, columnTypes, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from '../types.ts';
 import { numbered, type PgClient } from './connect.ts';
+import { settle, settledAtOpen, settledHead } from './settle.ts';
 import { locks, openPostgres } from './tables.ts';
 
 const saltBytes = 16;
@@ -37,7 +38,7 @@ const insertSql = `INSERT INTO entries (writer, seq, kind, at, ${columnNames.map
   SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], ${columnNames.map((name, at) => `$${5 + at}::${pgArrays[columnTypes[name]]}`).join(', ')}, ${['bytea[]', 'text[]', 'bytea[]', 'bytea[]'].map((type, at) => `$${5 + columnNames.length + at}::${type}`).join(', ')})`;
 
 const upsertSql = (table: string): string => `INSERT INTO ${table} (at, ${rollupKeys.join(', ')}, ${rollupSums.join(', ')})
-  SELECT * FROM unnest($1::bigint[], ${rollupKeys.map((_key, at) => `$${2 + at}::text[]`).join(', ')}, ${rollupSums.map((sum, at) => `$${2 + rollupKeys.length + at}::${['cost', 'baseline', 'savings'].includes(sum) ? 'double precision[]' : 'bigint[]'}`).join(', ')})
+  SELECT * FROM unnest($1::bigint[], ${rollupKeys.map((_key, at) => `$${2 + at}::text[]`).join(', ')}, ${rollupSums.map((sum, at) => `$${2 + rollupKeys.length + at}::${moneySums.has(sum) ? 'double precision[]' : 'bigint[]'}`).join(', ')})
   ON CONFLICT (at, ${rollupKeys.join(', ')}) DO UPDATE SET ${rollupSums.map((sum) => `${sum} = ${table}.${sum} + excluded.${sum}`).join(', ')}`;
 
 /**
@@ -49,6 +50,8 @@ export class PostgresWriter {
   readonly #target: LedgerTarget;
   readonly #cells = new RollupCells(() => new Set());
   #client: PgClient | null;
+  /** What this chain's rows say of the others' ends. */
+  readonly #said = new Map<string, number>();
   #n = 0;
   #seq = 0;
   #hash: Buffer;
@@ -79,12 +82,13 @@ export class PostgresWriter {
     const now = Date.now();
     await this.#atomic(async () => {
       const { rows: unclosed } = await client.query<{ n: number; id: string }>('SELECT n, id FROM writers WHERE closed IS NULL ORDER BY n');
-      const { rows: ends } = await client.query<{ writer: string; seq: number; hash: Buffer }>('SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN LATERAL (SELECT seq, hash FROM entries WHERE writer = w.n ORDER BY seq DESC LIMIT 1) e ON true');
-      const heads = ends.map(({ writer, seq, hash }) => ({ writer, seq, hash: hash.toString('hex') }));
+      const heads = await headsOf(client);
+      for (const { writer, seq } of heads) this.#said.set(writer, seq);
+      const { settled, adopted } = await settledAtOpen(client);
       const { rows } = await client.query<{ n: number }>('INSERT INTO writers (id, host, pid, started) VALUES ($1, $2, $3, $4) RETURNING n', [this.id, hostname(), process.pid, now]);
       this.#n = rows[0]!.n;
       await client.query('SELECT pg_advisory_lock($1, $2)', [locks.writers, this.#n]);
-      this.#append('open', now, null, JSON.stringify({ writer: this.id, host: hostname(), pid: process.pid, version, heads } satisfies OpenEntry));
+      this.#append('open', now, null, JSON.stringify({ writer: this.id, host: hostname(), pid: process.pid, version, heads, settled, ...(adopted > 0 ? { adopted } : {}) } satisfies OpenEntry));
       for (const gone of unclosed) {
         // A living writer holds its lock, wherever it runs.
         const { rows: got } = await client.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS free', [locks.writers, gone.n]);
@@ -146,19 +150,25 @@ export class PostgresWriter {
     for (const condition of eraseConditions(whose)) {
       for (;;) {
         const done = await this.#atomic(async (client) => {
-          const { rows } = await client.query<{ n: number; id: string; seq: number }>(numbered(`SELECT e.writer AS n, w.id, e.seq FROM entries e JOIN writers w ON w.n = e.writer WHERE ${condition} LIMIT ${chunk}`), [value]);
+          const { rows } = await client.query<DoomedRow>(numbered(`SELECT e.*, e.writer AS n, w.id AS chain FROM entries e JOIN writers w ON w.n = e.writer WHERE e.body IS NOT NULL AND ${condition} LIMIT ${chunk}`), [value]);
           if (rows.length === 0) return 0;
+          const settled = await settle(client, { sums: sumsOf(rows, 'workspace' in whose) });
           await client.query(`UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} FROM unnest($1::int[], $2::bigint[]) AS gone (writer, seq) WHERE entries.writer = gone.writer AND entries.seq = gone.seq`, [rows.map(({ n }) => n), rows.map(({ seq }) => seq)]);
           const byWriter = new Map<string, number[]>();
-          for (const { id, seq } of rows) byWriter.set(id, [...(byWriter.get(id) ?? []), seq]);
-          this.#append('erase', Date.now(), null, JSON.stringify({ reason, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) } satisfies EraseEntry));
+          for (const { chain, seq } of rows) byWriter.set(chain, [...(byWriter.get(chain) ?? []), seq]);
+          this.#append('erase', Date.now(), null, JSON.stringify({ reason, settled, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) } satisfies EraseEntry));
           return rows.length;
         });
         if (done === 0) break;
         erased += done;
       }
     }
-    if (erased > 0 && 'workspace' in whose) await this.#atomic((client) => renameInRollups(client, whose.workspace));
+    if ('workspace' in whose) {
+      await this.#atomic(async (client) => {
+        await renameInRollups(client, whose.workspace);
+        this.#append('erase', Date.now(), null, JSON.stringify({ reason, settled: await settle(client, { erased: whose.workspace }), rows: [] } satisfies EraseEntry));
+      });
+    }
     // Rows that were replaced stay in the table's pages until they are vacuumed.
     await (await this.#connected()).query('VACUUM entries');
     return erased;
@@ -179,8 +189,7 @@ export class PostgresWriter {
   async #pruned(client: PgClient, retention: Retention, now: number): Promise<number> {
     let removed = 0;
     const { rows: before } = await client.query<ChainHead>('SELECT writer, seq, hash FROM pruned');
-    // Said again by every run: the rows that said it first grow old, too.
-    if (before.length > 0) await this.#atomic(() => this.#append('prune', now, null, JSON.stringify({ removed: before } satisfies PruneEntry)));
+    await this.#atomic((inside) => this.#sayAgain(inside, { removed: before, since: oldestSums(now, retention), now }));
     const { rows: writers } = await client.query<{ n: number; id: string }>('SELECT n, id FROM writers ORDER BY n');
     for (const writer of writers) {
       for (;;) {
@@ -191,17 +200,30 @@ export class PostgresWriter {
         const [last] = rows;
         if (last === undefined) break;
         removed += await this.#atomic(async () => {
+          const { rows: doomed } = await client.query<DoomedRow>('SELECT * FROM entries WHERE writer = $1 AND seq <= $2', [writer.n, last.seq]);
+          const settled = await settle(client, { sums: sumsOf(doomed, false) });
           const { rowCount } = await client.query('DELETE FROM entries WHERE writer = $1 AND seq <= $2', [writer.n, last.seq]);
           const head: ChainHead = { writer: writer.id, seq: last.seq, hash: last.hash.toString('hex') };
           await client.query('INSERT INTO pruned (writer, seq, hash) VALUES ($1, $2, $3) ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, hash = excluded.hash', [head.writer, head.seq, head.hash]);
           await client.query('DELETE FROM checkpoints WHERE writer = $1 AND seq <= $2', [head.writer, head.seq]);
-          this.#append('prune', now, null, JSON.stringify({ removed: [head] } satisfies PruneEntry));
+          this.#append('prune', now, null, JSON.stringify({ removed: [head], settled } satisfies PruneEntry));
           return rowCount ?? 0;
         });
       }
     }
-    for (const table of ['by_hour', 'by_day']) await client.query(`DELETE FROM ${table} WHERE at < $1`, [now - retention.rollupsMs]);
     return removed;
+  }
+
+  /** As in SQLite: said again by every run, since the rows that said it first grow old, too. */
+  async #sayAgain(client: PgClient, { removed, since, now }: { readonly removed: readonly ChainHead[]; readonly since: number; readonly now: number }): Promise<void> {
+    const { rows } = await client.query<{ old: boolean }>(`SELECT ${['by_hour', 'by_day', 'settled'].map((table) => `EXISTS (SELECT 1 FROM ${table} WHERE at < $1)`).join(' OR ')} AS old`, [since]);
+    const old = rows[0]?.old === true;
+    const heads = (await headsOf(client)).filter(({ writer, seq }) => writer !== this.id && this.#said.get(writer) !== seq);
+    if (removed.length === 0 && heads.length === 0 && !old) return;
+    for (const { writer, seq } of heads) this.#said.set(writer, seq);
+    if (old) for (const table of ['by_hour', 'by_day']) await client.query(`DELETE FROM ${table} WHERE at < $1`, [since]);
+    const settled = old ? await settle(client, { since }) : ((await settledHead(client)) ?? undefined);
+    this.#append('prune', now, null, JSON.stringify({ removed, ...(settled === undefined ? {} : { settled }), heads } satisfies PruneEntry));
   }
 
   #append(kind: EntryKind, at: number, columns: Partial<LedgerColumns> | null, body: string): void {
@@ -286,6 +308,12 @@ export class PostgresWriter {
     this.#client = client;
     return client;
   }
+}
+
+/** Where every chain stands. */
+async function headsOf(client: PgClient): Promise<ChainHead[]> {
+  const { rows } = await client.query<{ writer: string; seq: number; hash: Buffer }>('SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN LATERAL (SELECT seq, hash FROM entries WHERE writer = w.n ORDER BY seq DESC LIMIT 1) e ON true');
+  return rows.map(({ writer, seq, hash }) => ({ writer, seq, hash: hash.toString('hex') }));
 }
 
 async function renameInRollups(client: PgClient, workspace: string): Promise<void> {

@@ -1,10 +1,10 @@
-import { rollupKeys, rollupSums } from '../database.ts';
-import { columnNames, columnTypes } from '../types.ts';
+import { moneySums, rollupKeys, rollupSums } from '../database.ts';
+import { columnNames, columnTypes, joinColumns } from '../types.ts';
 import { connect, unusable, type PgClient } from './connect.ts';
 import type { LedgerTarget } from '../target.ts';
 
 /** Version of the tables. */
-const version = 1;
+const version = 2;
 
 /** Advisory locks of ours: making tables, pruning, and one for each living writer. */
 export const locks = { schema: 0x51_c1_0001, prune: 0x51_c1_0002, writers: 0x51_c1_0003 } as const;
@@ -14,9 +14,29 @@ const pgTypes = { text: 'TEXT', whole: 'BIGINT', real: 'DOUBLE PRECISION' } as c
 const rollup = (name: string): string => `
 CREATE TABLE ${name} (
   at BIGINT NOT NULL, ${rollupKeys.map((key) => `${key} TEXT NOT NULL`).join(', ')},
-  ${rollupSums.map((sum) => `${sum} ${['cost', 'baseline', 'savings'].includes(sum) ? 'DOUBLE PRECISION' : 'BIGINT'} NOT NULL`).join(', ')},
+  ${rollupSums.map((sum) => `${sum} ${moneySums.has(sum) ? 'DOUBLE PRECISION' : 'BIGINT'} NOT NULL`).join(', ')},
   PRIMARY KEY (at, ${rollupKeys.join(', ')})
 );`;
+
+const settledTables = `
+CREATE TABLE settled (at BIGINT PRIMARY KEY, body TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE TABLE settled_head (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), n BIGINT NOT NULL, root TEXT NOT NULL, since BIGINT NOT NULL);
+`;
+
+const joinIndexes = joinColumns.map((name) => `CREATE INDEX entries_${name} ON entries (${name}) WHERE ${name} IS NOT NULL;`).join('\n');
+
+/** What version 1 lacks; as in SQLite. */
+const fromFirst = `${joinColumns.map((name) => `ALTER TABLE entries ADD COLUMN ${name} TEXT;`).join('\n')}
+${joinIndexes}
+${['by_hour', 'by_day'].map((table) => `
+ALTER TABLE ${table} ADD COLUMN compared_cost DOUBLE PRECISION NOT NULL DEFAULT 0;
+UPDATE ${table} SET compared_cost = baseline - savings - coalesce((SELECT sum(e.baseline) FROM entries e WHERE e.kind = 'exchange' AND e.savings IS NULL AND e.baseline IS NOT NULL
+  AND e.at >= ${table}.at AND e.at < ${table}.at + ${table === 'by_hour' ? 3_600_000 : 86_400_000} AND ${rollupKeys.map((key) => `coalesce(e.${key}, 'none') = ${table}.${key}`).join(' AND ')}), 0)
+  WHERE savings_known > 0;
+`).join('')}
+${settledTables}
+UPDATE ledger_version SET version = ${version};
+`;
 
 /**
  * The same as in SQLite (src/ledger/database.ts), so that a copy of one can be read as the other. Rows of a few KB stay whole and
@@ -37,8 +57,10 @@ CREATE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
 CREATE INDEX entries_user ON entries ("user") WHERE "user" IS NOT NULL;
 CREATE TABLE pruned (writer TEXT PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE checkpoints (writer TEXT NOT NULL, seq BIGINT NOT NULL, hash TEXT NOT NULL, at TEXT NOT NULL, signature TEXT, PRIMARY KEY (writer, seq));
+${joinIndexes}
 ${rollup('by_hour')}
 ${rollup('by_day')}
+${settledTables}
 `;
 
 /** Connects, and makes the tables in `write` mode where there are none. Throws SluiceError when they are of another version. */
@@ -50,6 +72,7 @@ export async function openPostgres(target: LedgerTarget, mode: 'write' | 'readon
       await client.query('SELECT pg_advisory_xact_lock($1)', [locks.schema]);
       const { rows } = await client.query<{ found: string | null }>(`SELECT to_regclass('ledger_version')::text AS found`);
       if (rows[0]?.found === null) await client.query(tables);
+      else if ((await client.query<{ version: number }>('SELECT version FROM ledger_version')).rows[0]?.version === 1) await client.query(fromFirst);
       await client.query('COMMIT');
     }
     const { rows } = await client.query<{ version: number }>('SELECT version FROM ledger_version');
