@@ -16,7 +16,7 @@ const openaiApis: readonly (readonly [string, OpenAiApi])[] = [
 ];
 
 /** LLM APIs that are known and never rewritten: what they do is not a prompt, or their body is no JSON. */
-const observedPaths = /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|cachedContents|tunedModels|interactions|async-invoke|guardrail)(?:[/:]|$)/i;
+const observedPaths = /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|chat\/completions|skills|organizations?|chatkit|cachedContents|corpora|fileSearchStores|generatedFiles|auth_tokens|operations|openai|agents|sessions|environments|memory_stores|vaults|tunedModels|interactions|projects|async-invoke|guardrail)(?:[/:]|$)/i;
 
 const azureDeployment = /^\/openai\/deployments\/([^/]+)(\/.*)$/i;
 const geminiCall = /\/models\/([^/:]+):(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)$/i;

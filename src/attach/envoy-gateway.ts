@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import { pathShapes } from '../policy/providers.ts';
+import { pathShapes, type Sign } from '../policy/provider-paths.ts';
 import type { Provider } from '../policy/types.ts';
 import { gatewayProviderBreakers, gatewaySluiceBreakers, seconds } from './breakers.ts';
 import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
@@ -91,6 +91,7 @@ interface Rule {
   readonly provider: Provider;
   readonly path: Json;
   readonly prefix: string | null;
+  readonly sign?: Sign;
 }
 
 /** A route for each provider's own names, and those for everything else by path; each again for WebSockets, without Sluice. */
@@ -98,9 +99,9 @@ function httpRoutes(options: EnvoyGatewayOptions): RouteManifest[] {
   const { providers } = options;
   const byPath: Rule[] = [
     ...providers.flatMap((provider) => (provider.pathPrefix === null ? [] : [{ provider, path: { type: 'PathPrefix', value: provider.pathPrefix }, prefix: provider.pathPrefix }])),
-    ...pathShapes.flatMap(({ family, regex }) => {
+    ...pathShapes.flatMap(({ family, regex, sign }) => {
       const provider = providers.find((candidate) => candidate.family === family);
-      return provider === undefined ? [] : [{ provider, path: { type: 'RegularExpression', value: regex }, prefix: null }];
+      return provider === undefined ? [] : [{ provider, path: { type: 'RegularExpression', value: regex }, prefix: null, ...(sign === undefined ? {} : { sign }) }];
     }),
   ];
   const groups: { readonly name: string; readonly hostnames: readonly string[]; readonly rules: readonly Rule[] }[] = providers
@@ -121,9 +122,10 @@ function httpRoutes(options: EnvoyGatewayOptions): RouteManifest[] {
   );
 }
 
-function httpRule({ provider, path, prefix }: Rule, upgrade: boolean): Json {
+function httpRule({ provider, path, prefix, sign }: Rule, upgrade: boolean): Json {
+  const headers = [...(upgrade ? [{ type: 'RegularExpression', name: 'upgrade', value: '(?i)websocket' }] : []), ...(sign !== undefined && 'header' in sign ? [{ type: 'RegularExpression', name: sign.header, value: sign.regex ?? '.+' }] : [])];
   return {
-    matches: [{ path, ...(upgrade ? { headers: [{ type: 'RegularExpression', name: 'upgrade', value: '(?i)websocket' }] } : {}) }],
+    matches: [{ path, ...(headers.length === 0 ? {} : { headers }), ...(sign !== undefined && 'query' in sign ? { queryParams: [{ type: 'RegularExpression', name: sign.query, value: '.*' }] } : {}) }],
     filters: [{ type: 'ExtensionRef', extensionRef: { group: 'gateway.envoyproxy.io', kind: 'HTTPRouteFilter', name: filterOf(provider, prefix) } }],
     timeouts: { request: '0s' },
     backendRefs: [{ group: 'gateway.envoyproxy.io', kind: 'Backend', name: `sluice-${provider.name}` }],

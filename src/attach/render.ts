@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import { pathShapes } from '../policy/providers.ts';
+import { pathShapes, type Sign } from '../policy/provider-paths.ts';
 import type { Provider } from '../policy/types.ts';
 import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
 import type { FilterRole, UsageMode } from '../extproc/types.ts';
@@ -82,6 +82,10 @@ function connectionManager(options: EnvoyOptions): Json {
     // Ends when the last byte has gone on: the model's time is not in it.
     request_timeout: seconds(limits.requestMs),
     use_remote_address: true,
+    // What Sluice recognises is what is routed and sent. Escaped slashes stay: names of models hold some.
+    normalize_path: true,
+    merge_slashes: true,
+    path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
     upgrade_configs: [{ upgrade_type: 'websocket' }],
     access_log: [answerLog(options.usage)],
     ...(options.otlp === null ? {} : { tracing: tracing() }),
@@ -128,13 +132,10 @@ function tracing(): Json {
 /** What apps tell Sluice is nobody else's business. */
 export const privateHeaders = ['x-sluice-workspace', 'x-sluice-user-tier', 'x-sluice-quality', 'x-sluice-task', 'x-sluice-session', 'x-sluice-user', 'x-sluice-cache', 'x-sluice-route'];
 
-/** Switches both filters off on a route. */
-const withoutSluice: Json = Object.fromEntries(
-  ['sluice_request', 'sluice_response'].map((name) => [
-    `envoy.filters.http.ext_proc.${name}`,
-    { '@type': `${http}.filters.http.ext_proc.v3.ExtProcPerRoute`, disabled: true },
-  ]),
-);
+/** Switches the copies of answers off on a route. */
+const withoutCopies: Json = {
+  'envoy.filters.http.ext_proc.sluice_response': { '@type': `${http}.filters.http.ext_proc.v3.ExtProcPerRoute`, disabled: true },
+};
 
 /** What every virtual host of providers tells apps. */
 export function provenanceHeaders(): Json[] {
@@ -176,9 +177,9 @@ function gatewayRoutes(providers: readonly Provider[]): Json[] {
   for (const provider of providers) {
     if (provider.pathPrefix !== null) routes.push(...both(provider, { prefix: `${provider.pathPrefix}/` }, provider.pathPrefix));
   }
-  for (const { family, regex } of pathShapes) {
+  for (const { family, regex, sign } of pathShapes) {
     const provider = providers.find((candidate) => candidate.family === family);
-    if (provider !== undefined) routes.push(...both(provider, { safe_regex: { regex } }, ''));
+    if (provider !== undefined) routes.push(...both(provider, { safe_regex: { regex }, ...(sign === undefined ? {} : signMatch(sign)) }, ''));
   }
   routes.push({
     match: { prefix: '/' },
@@ -186,6 +187,12 @@ function gatewayRoutes(providers: readonly Provider[]): Json[] {
     response_headers_to_add: [{ header: { key: 'content-type', value: 'application/json' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
   });
   return routes;
+}
+
+/** A sign of a request's head as Envoy's routes match it. */
+function signMatch(sign: Sign): Json {
+  if ('query' in sign) return { query_parameters: [{ name: sign.query, present_match: true }] };
+  return { headers: [{ name: sign.header, ...(sign.regex === undefined ? { present_match: true } : { string_match: { safe_regex: { regex: sign.regex } } }) }] };
 }
 
 /** A provider that Sluice chose over the path's own. The header cannot come from a client: it is removed before the filters. */
@@ -204,13 +211,17 @@ export function chosenByHeader(providers: readonly Provider[]): Json[] {
   return [...chosen, missing];
 }
 
-/** A provider's route, and before it the same for WebSockets, which hang with an external processor. */
+/** A provider's route, and before it the same for WebSockets: Sluice sees their headers, and nobody copies what they say. */
 export function both(provider: Provider, match: Json, prefix: string): Json[] {
   const upgrade = { name: 'upgrade', string_match: { exact: 'websocket', ignore_case: true } };
   return [
-    { match: { ...match, headers: [upgrade] }, route: action(provider, prefix), typed_per_filter_config: withoutSluice },
+    { match: { ...match, headers: [upgrade, ...headersOf(match)] }, route: action(provider, prefix), typed_per_filter_config: withoutCopies },
     { match, route: action(provider, prefix) },
   ];
+}
+
+function headersOf({ headers }: Json): readonly unknown[] {
+  return Array.isArray(headers) ? headers : [];
 }
 
 function action(provider: Provider, prefix: string): Json {

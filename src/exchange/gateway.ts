@@ -204,7 +204,8 @@ export class Pipeline implements Gateway, AttemptGateway {
     const gatewayPath = canonicalPath(headers.get(':path') ?? '/');
     const { feedback } = this.#options;
     if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') return this.#feedback(feedback, callerOf(headers, generation).workspace);
-    const resolved = generation.resolveProvider(authority, gatewayPath);
+    const resolved = generation.resolveProvider(authority, gatewayPath, headers);
+    if (resolved === 'ambiguous') return this.#ambiguous(gatewayPath);
     if (resolved === null) return this.#pass('unknown-provider');
     const { provider, path } = resolved;
     const head = headOf(headers, path, authority);
@@ -267,6 +268,13 @@ export class Pipeline implements Gateway, AttemptGateway {
         },
       },
     };
+  }
+
+  /** Nobody guesses with somebody's key. */
+  #ambiguous(path: string): RequestPlan {
+    this.#options.metrics.refused('ambiguous-provider');
+    this.#options.log.debug({ path: path.replace(/\?.*$/, '') }, 'more than one provider may be meant');
+    return refusal('ambiguous-provider', 'openai-chat', null);
   }
 
   /** An app's grade of an answer: taken here, so that apps need to know no other address than the gateway's. */
@@ -498,7 +506,9 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { id, trace, usage, startedAt } = request;
     this.#options.metrics.passthrough(recognition.reason);
     const open = observedExchange({ ...request, recognition });
-    this.#await(open, usage, startedAt);
+    // What goes through a WebSocket is not seen.
+    if (recognition.reason === 'upgrade') this.#closing.now(open, unobserved);
+    else this.#await(open, usage, startedAt);
     return { kind: 'pass', metadata: { id, reason: recognition.reason, ...logMetadata(open) }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
   }
 

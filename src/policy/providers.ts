@@ -1,3 +1,4 @@
+import { familyOf, type HeadView } from './provider-paths.ts';
 import type { ProviderDocument } from './schema.ts';
 import type { AwsSigning, Provider } from './types.ts';
 
@@ -40,19 +41,11 @@ export function isDefaultProvider(name: string): boolean {
   return Object.hasOwn(defaults, name);
 }
 
-/** How a path alone says its dialect, when neither host nor prefix does. In this order; Envoy's routes use the same table. */
-export const pathShapes = [
-  { family: 'anthropic', regex: '/v1/messages(/.*)?' },
-  { family: 'gemini', regex: '/(v1|v1beta|v1alpha)/(models/[^/]+:.*|cachedContents.*|files.*)' },
-  { family: 'azure-openai', regex: '/openai/deployments/.*' },
-  { family: 'bedrock', regex: '/model/.*' },
-  { family: 'openai', regex: '/v1/.*' },
-] as const;
+/** Which provider a request is for, and its path there; `ambiguous`: more than one may be meant. */
+export type Resolved = { readonly provider: Provider; readonly path: string } | 'ambiguous' | null;
 
-const shapes = pathShapes.map(({ family, regex }) => ({ family, pattern: new RegExp(`^${regex}$`) }));
-
-/** Answers which provider a request is for: by host, by path prefix, then by the path's shape. */
-export function providerResolver(providers: ReadonlyMap<string, Provider>): (authority: string, path: string) => { provider: Provider; path: string } | null {
+/** Answers which provider a request is for: by host, by path prefix, then by the path's shape and the request's head. */
+export function providerResolver(providers: ReadonlyMap<string, Provider>): (authority: string, path: string, head?: HeadView) => Resolved {
   const byHost = new Map<string, Provider>();
   const byPrefix = new Map<string, Provider>();
   const byFamily = new Map<string, Provider>();
@@ -61,7 +54,7 @@ export function providerResolver(providers: ReadonlyMap<string, Provider>): (aut
     if (provider.pathPrefix !== null) byPrefix.set(provider.pathPrefix, provider);
     if (!byFamily.has(provider.family)) byFamily.set(provider.family, provider);
   }
-  return (authority, path) => {
+  return (authority, path, head) => {
     const host = byHost.get(authority.toLowerCase()) ?? byHost.get(authority.toLowerCase().replace(/:\d+$/, ''));
     if (host !== undefined) return { provider: host, path };
     const slash = path.indexOf('/', 1);
@@ -69,12 +62,8 @@ export function providerResolver(providers: ReadonlyMap<string, Provider>): (aut
       const prefixed = byPrefix.get(path.slice(0, slash));
       if (prefixed !== undefined) return { provider: prefixed, path: path.slice(slash) };
     }
-    const query = path.indexOf('?');
-    const plain = query === -1 ? path : path.slice(0, query);
-    for (const { family, pattern } of shapes) {
-      const provider = byFamily.get(family);
-      if (provider !== undefined && pattern.test(plain)) return { provider, path };
-    }
-    return null;
+    const family = familyOf(path, head, (wanted) => byFamily.has(wanted));
+    if (family === null || family === 'ambiguous') return family;
+    return { provider: byFamily.get(family)!, path };
   };
 }

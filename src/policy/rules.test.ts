@@ -128,6 +128,52 @@ describe('the provider of a request', () => {
   test.each(['/', '/healthz', '/local', '/model/x/invoke', ''])('%s is nobody’s', (path) => {
     expect(generation.resolveProvider('gw', path)).toBeNull();
   });
+
+  const sdk = {
+    openai: { authorization: 'Bearer sk-proj-1' },
+    anthropic: { 'x-api-key': 'sk-ant-1', 'anthropic-version': '2023-06-01' },
+    claude: { authorization: 'Bearer sk-ant-oat-1', 'anthropic-version': '2023-06-01' },
+    google: { 'x-goog-api-key': 'AIza1' },
+    googleOauth: { authorization: 'Bearer ya29.x' },
+    azure: { 'api-key': '1' },
+    dummy: { authorization: 'Bearer app-key' },
+    none: {},
+  } as const;
+  const said = (path: string, head: Readonly<Record<string, string>>): string | null => {
+    const resolved = generation.resolveProvider('gw', path, { get: (name) => head[name] });
+    return resolved === null || resolved === 'ambiguous' ? resolved : resolved.provider.name;
+  };
+
+  /** The paths of the official SDKs' methods: openai 6, @anthropic-ai/sdk, @google/genai. */
+  const openaiPaths = ['chat/completions', 'chat/completions/c/messages', 'completions', 'responses', 'responses/r', 'responses/r/cancel', 'responses/r/input_items', 'responses/compact', 'responses/input_tokens', 'embeddings', 'files', 'files/f', 'files/f/content', 'images/generations', 'images/edits', 'images/variations', 'audio/speech', 'audio/transcriptions', 'audio/translations', 'moderations', 'models', 'models/m', 'fine_tuning/jobs', 'fine_tuning/jobs/j/events', 'fine_tuning/alpha/graders/run', 'vector_stores', 'vector_stores/v/files', 'vector_stores/v/search', 'batches', 'batches/b/cancel', 'uploads', 'uploads/u/parts', 'conversations', 'conversations/c/items', 'containers', 'containers/c/files', 'evals', 'evals/e/runs', 'realtime/client_secrets', 'realtime/calls', 'realtime', 'videos', 'videos/v/content', 'assistants', 'threads', 'threads/t/messages', 'threads/runs', 'chatkit/sessions', 'skills', 'skills/s/versions', 'organization/usage/completions'];
+  const anthropicPaths = ['messages', 'messages/count_tokens', 'messages/batches', 'messages/batches/b/results', 'complete', 'models', 'models/m', 'files', 'files/f/content', 'skills', 'skills/s/versions', 'organizations/me', 'organizations/usage_report/messages'];
+  const googlePaths = ['/v1beta/models', '/v1/models', '/v1/models/m', '/v1beta/models/m:generateContent', '/v1beta/models/m:streamGenerateContent?alt=sse', '/v1beta/models/m:embedContent', '/v1beta/models/m:batchEmbedContents', '/v1beta/models/m:countTokens', '/v1beta/models/m:predict', '/v1beta/models/m:predictLongRunning', '/v1beta/models/m:asyncBatchEmbedContent', '/v1beta/models/m:batchGenerateContent', '/v1beta/models/m/operations/o', '/v1beta/files', '/v1beta/files/f', '/v1beta/files/f:download?alt=media', '/upload/v1beta/files', '/download/v1beta/files/f:download', '/v1beta/cachedContents', '/v1beta/batches', '/v1beta/batches/b:cancel', '/v1/batches', '/v1/files', '/v1beta/tunedModels', '/v1beta/fileSearchStores', '/v1beta/fileSearchStores/s/documents', '/upload/v1beta/fileSearchStores/s:uploadToFileSearchStore', '/v1beta/operations/o', '/v1alpha/auth_tokens', '/v1beta/interactions', '/v1/interactions', '/v1beta/openai/chat/completions', '/v1beta1/projects/p/locations/l/publishers/google/models/m:generateContent', '/v1/projects/p/locations/l/publishers/google/models/m:generateContent', '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=1', '/v1beta/models/gemini-x%3AgenerateContent'];
+  const azurePaths = ['/openai/deployments/d/chat/completions?api-version=1', '/openai/v1/chat/completions', '/openai/v1/responses', '/openai/v1/files', '/openai/models', '/openai/realtime'];
+
+  test('each path of the official SDKs is its own provider’s', () => {
+    for (const path of openaiPaths) for (const head of [sdk.openai, sdk.dummy, sdk.none]) expect([path, said(`/v1/${path}`, head)]).toEqual([path, 'openai']);
+    for (const path of anthropicPaths) for (const head of [sdk.anthropic, sdk.claude]) expect([path, said(`/v1/${path}`, head)]).toEqual([path, 'anthropic']);
+    for (const path of googlePaths) for (const head of [sdk.google, sdk.googleOauth]) expect([path, said(path, head)]).toEqual([path, 'google']);
+    for (const path of ['/v1beta/models', '/v1/models', '/v1/files']) expect(said(`${path}?key=AIza1`, {})).toBe('google');
+    for (const path of azurePaths) for (const head of [sdk.azure, sdk.openai]) expect([path, said(path, head)]).toEqual([path, 'az']);
+    expect(said('/v1/chat/completions', { authorization: 'Bearer sk-ant-api03-1' })).toBe('anthropic');
+  });
+
+  test('nobody guesses with somebody’s key', () => {
+    for (const path of ['/v1/models', '/v1/files', '/v1/batches', '/v1/skills']) {
+      expect(said(path, { ...sdk.anthropic, ...sdk.google })).toBe('ambiguous');
+      expect(said(path, { ...sdk.openai, ...sdk.google })).toBe('ambiguous');
+      expect(said(path, { ...sdk.openai, 'anthropic-version': '1' })).toBe('ambiguous');
+      expect(said(path, { 'x-api-key': 'k' })).toBe('ambiguous');
+      expect(said(`${path}?key=1`, sdk.anthropic)).toBe('ambiguous');
+      expect(said(path, sdk.azure)).toBe('az');
+    }
+    expect(said('/v1/chat/completions', { 'x-api-key': 'k' })).toBe('ambiguous');
+    for (const head of [sdk.google, sdk.azure]) expect(said('/v1/chat/completions', { ...sdk.openai, ...head })).toBe('ambiguous');
+    const without = compiled('version: 1');
+    expect(without.resolveProvider('gw', '/v1/models', { get: (name) => ({ 'api-key': '1' })[name] })).toBe('ambiguous');
+    expect(without.resolveProvider('gw', '/openai/v1/models')).toBeNull();
+  });
 });
 
 describe('bans of models', () => {

@@ -7,6 +7,8 @@ import type { Catalog } from '../catalog/types.ts';
 import type { SensitivePattern } from '../apis/inspect/patterns.ts';
 import type { DialectFamily, Exchange } from '../apis/types.ts';
 import type { PolicyExperiment, RolloutPolicy } from '../experiments/types.ts';
+import type { HeadView } from './provider-paths.ts';
+import type { Resolved } from './providers.ts';
 import type { PolicyFile } from './source-map.ts';
 
 export type Mode = 'enabled' | 'shadow' | 'off';
@@ -270,8 +272,8 @@ export interface PolicyGeneration {
   readonly hasChains: boolean;
   /** Whether any section lets nothing pass unread or undecided. */
   readonly hasClosedSections: boolean;
-  /** Which provider a request is for, from its authority and path, and the path without the provider's prefix. */
-  resolveProvider(authority: string, path: string): { readonly provider: Provider; readonly path: string } | null;
+  /** Which provider a request is for, from its authority, path and headers, and the path without the provider's prefix. */
+  resolveProvider(authority: string, path: string, head?: HeadView): Resolved;
   /** The most specific section for the pair; there always is one. */
   section(workspace: string, provider: string): PolicySection;
 }
