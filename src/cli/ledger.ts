@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Option, type Command } from 'commander';
@@ -21,16 +21,16 @@ export function registerLedger(program: Command): void {
   const ledger = program.command('ledger').description('check, export or erase what the ledger holds');
   ledger
     .command('verify')
-    .description('check the whole ledger: exit 0 when it holds what was written, 1 when a row was altered, removed or moved')
+    .description('check the whole ledger, its sums too: exit 0 when it holds what was written, 1 when anything was altered, removed or moved')
     .option('--ledger <file>', where)
-    .option('--public-key <file>', 'PEM of the Ed25519 public key that checkpoints are signed with')
+    .option('--public-key <file>', 'PEM of the Ed25519 public key that checkpoints are signed with: rows that no signature covers are faults')
     .option('--log <file>', 'a log of the server: its checkpoints also find an end that was cut off')
     .option('--json', 'print the result as JSON')
     .action(async (flags: { readonly ledger?: string; readonly publicKey?: string; readonly log?: string; readonly json?: boolean }) => {
-      const options = { publicKey: flags.publicKey === undefined ? null : publicKey(flags.publicKey), checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log) };
+      const options = { publicKey: flags.publicKey === undefined ? null : keyIn(flags.publicKey, createPublicKey), checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log) };
       const result = await withRows(flags.ledger, null, (db) => verifyLedger(db, options));
       process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
-      if (!result.ok) throw new SluiceError('SLUICE_LEDGER_BROKEN', `${result.faultCount} faults in ${result.rows} rows.`, flags.ledger === undefined ? {} : { where: shownPlace(flags.ledger) });
+      if (!result.ok) throw new SluiceError('SLUICE_LEDGER_BROKEN', `${counted(result.faultCount, 'fault')} in ${counted(result.rows, 'row')}.`, flags.ledger === undefined ? {} : { where: shownPlace(flags.ledger) });
     });
   ledger
     .command('export')
@@ -59,10 +59,11 @@ export function registerLedger(program: Command): void {
     .option('--user-hash <hash>', 'the same, as records hold it')
     .requiredOption('--reason <text>', 'stands in the ledger')
     .option('--ledger <file>', where)
+    .option('--ledger-key <file>', 'PEM of the Ed25519 private key that signs what this adds (default: the running server signs it within the hour)')
     .action(async (flags: EraseFlags) => {
       const whose = whoseOf(flags);
-      const erased = await eraseIn(flags.ledger, whose, flags.reason);
-      process.stdout.write(`${erased} rows of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`);
+      const erased = await eraseIn(flags.ledger, { whose, reason: flags.reason, key: flags.ledgerKey === undefined ? null : keyIn(flags.ledgerKey, createPrivateKey) });
+      process.stdout.write(`${counted(erased, 'row')} of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`);
     });
 }
 
@@ -72,6 +73,7 @@ interface EraseFlags {
   readonly userHash?: string;
   readonly reason: string;
   readonly ledger?: string;
+  readonly ledgerKey?: string;
 }
 
 function whoseOf({ workspace, user, userHash: hash }: EraseFlags): Whose {
@@ -82,9 +84,9 @@ function whoseOf({ workspace, user, userHash: hash }: EraseFlags): Whose {
   return whose;
 }
 
-function publicKey(file: string): KeyObject {
+function keyIn(file: string, read: (pem: Buffer) => KeyObject): KeyObject {
   try {
-    return createPublicKey(readFileSync(file));
+    return read(readFileSync(file));
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
@@ -119,7 +121,7 @@ function resultText(result: VerifyResult): string {
     ...result.faults.map(({ kind, writer, seq, message }) => `✗ ${kind}${writer === '' ? '' : ` ${writer}`}${seq === null ? '' : ` row ${seq}`}: ${message}`),
     ...(result.faultCount > result.faults.length ? [`✗ and ${result.faultCount - result.faults.length} more`] : []),
     ...result.gaps.map((gap) => `· ${gap}`),
-    `${counted(result.rows, 'row')} of ${counted(result.writers, 'writer')}, ${result.erased} of them erased, ${counted(result.checkpoints, 'checkpoint')}: ${result.ok ? 'everything holds' : counted(result.faultCount, 'fault')}.`,
+    `${counted(result.rows, 'row')} of ${counted(result.writers, 'writer')}, ${result.erased} of them erased, ${counted(result.checkpoints, 'checkpoint')}${result.unsigned === null || result.unsigned === 0 ? '' : `, ${result.unsigned} not yet signed`}: ${result.ok ? 'everything holds' : counted(result.faultCount, 'fault')}.`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -47,14 +48,15 @@ export async function withRows<T>(place: string | undefined, from: number | null
   }
 }
 
-/** Erases in the ledger. Throws SluiceError. */
-export async function eraseIn(place: string | undefined, whose: Whose, reason: string): Promise<number> {
+/** Erases in the ledger; a key signs the rows that say so. Throws SluiceError. */
+export async function eraseIn(place: string | undefined, { whose, reason, key }: { readonly whose: Whose; readonly reason: string; readonly key: KeyObject | null }): Promise<number> {
   const target = ledgerTarget(place);
   if (isPostgres(target.place)) {
     const writer = await (await import('../ledger/postgres/store.ts')).PostgresWriter.open(target, { version: 'erase' });
     try {
       const count = await writer.erase(whose, reason);
       await writer.close();
+      if (key !== null) await writer.checkpoint(key);
       return count;
     } finally {
       await writer.end();
@@ -67,6 +69,7 @@ export async function eraseIn(place: string | undefined, whose: Whose, reason: s
     const writer = new LedgerWriter(db, { version: 'erase' });
     const count = writer.erase(whose, reason);
     writer.close();
+    if (key !== null) writer.checkpoint(key);
     return count;
   } finally {
     db.close();

@@ -181,27 +181,36 @@ class Verifier {
       this.#fault('altered', id, row.seq, 'the content is not what was written');
       return;
     }
+    try {
+      this.#entry(id, row, row.body);
+    } catch {
+      this.#fault('altered', id, row.seq, `the content is not that of a row of kind ${row.kind}`);
+    }
+  }
+
+  /** What the row's content says, held against its columns. Throws on content of another kind. */
+  #entry(id: string, row: Row, body: string): void {
     switch (row.kind) {
       case 'exchange': {
-        const columns = columnsOf(JSON.parse(row.body) as ExchangeRecord);
+        const columns = columnsOf(JSON.parse(body) as ExchangeRecord);
         const differs = columnNames.find((name) => row[name] !== columns[name]);
         if (differs !== undefined) this.#fault('altered', id, row.seq, `column ${differs} is not what the record says`);
         break;
       }
       case 'grade': {
-        const columns: Partial<LedgerColumns> = gradeColumns(JSON.parse(row.body) as GradeEntry);
+        const columns: Partial<LedgerColumns> = gradeColumns(JSON.parse(body) as GradeEntry);
         const differs = columnNames.find((name) => row[name] !== (columns[name] ?? null));
         if (differs !== undefined) this.#fault('altered', id, row.seq, `column ${differs} is not what the grade says`);
         break;
       }
       case 'gap':
-        this.#gap(id, row.seq, JSON.parse(row.body) as GapEntry);
+        this.#gap(id, row.seq, JSON.parse(body) as GapEntry);
         break;
       case 'erase':
-        for (const { writer, seqs } of (JSON.parse(row.body) as EraseEntry).rows) for (const seq of seqs) addSeq(this.#erased, writer, seq);
+        for (const { writer, seqs } of (JSON.parse(body) as EraseEntry).rows) for (const seq of seqs) addSeq(this.#erased, writer, seq);
         break;
       case 'open': {
-        const { adopted } = JSON.parse(row.body) as OpenEntry;
+        const { adopted } = JSON.parse(body) as OpenEntry;
         if (adopted !== undefined) this.#gaps.push(`writer ${id} took over sums of ${adopted} hours from an earlier version, which did not tie them to the chain: nothing shows that these are right`);
         break;
       }
