@@ -23,10 +23,15 @@ const ignoredMembers: ReadonlySet<string> = new Set([
 /** Headers of apps that choose an API version, a beta feature, or an account. */
 const shapingHeaders = ['anthropic-version', 'anthropic-beta', 'openai-beta', 'openai-organization', 'openai-project'];
 
-const credentialHeaders = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie'];
+const credentialHeaders = [
+  'authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-goog-user-project', 'ocp-apim-subscription-key', 'x-amz-security-token', 'cookie', 'x-auth-token', 'x-access-token',
+];
+/** What an app or a proxy of its own calls its key. */
+const credentialName = /(?:^|-)(?:auth(?:orization)?|api-?key|key|token|secret|credential|session-id|subscription-key)$/;
 
 /** Query parameters that only say how the answer is carried, or hold a key (which counts as a credential). */
-const carriageParameters: ReadonlySet<string> = new Set(['alt', 'key', 'access_token']);
+const queryKeys = ['key', 'api_key', 'api-key', 'apikey', 'access_token', 'subscription-key'] as const;
+const carriageParameters: ReadonlySet<string> = new Set(['alt', ...queryKeys]);
 
 /**
  * What keeps requests of different callers apart, taken from the request's headers: a JSON text that two requests share
@@ -37,17 +42,22 @@ export function partitionOf(headers: HeaderMap, workspaceHeaders: readonly strin
   const secret = settings.share === 'credential';
   if (secret) for (const name of credentialHeaders) wanted.add(name);
   const found: (readonly [string, string])[] = [];
-  for (const [name, value] of headers.entries()) if (wanted.has(name)) found.push([name, value]);
+  for (const [name, value] of headers.entries()) if (wanted.has(name) || (secret && credentialName.test(name))) found.push([name, signedAs(name, value)]);
   // A stable sort: values of one name stay in their order.
   found.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return JSON.stringify([found, secret ? keysInQuery(path) : []]);
+}
+
+/** A signature is another one each time; who has signed is not. */
+function signedAs(name: string, value: string): string {
+  return name === 'authorization' && value.startsWith('AWS4-HMAC-SHA256') ? (/Credential=([^/,]+)/.exec(value)?.[1] ?? value) : value;
 }
 
 function keysInQuery(path: string): string[] {
   const at = path.indexOf('?');
   if (at === -1) return [];
   const query = new URLSearchParams(path.slice(at));
-  return [...query.getAll('key'), ...query.getAll('access_token')];
+  return [...queryKeys].flatMap((name) => query.getAll(name));
 }
 
 export interface KeyInput {

@@ -8,6 +8,7 @@ import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer
 import { limitNameAt } from './adapt.ts';
 import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
+import { crossingPath } from './crossing-headers.ts';
 import type { Credentials } from './credentials.ts';
 import { OwnStream } from './relays.ts';
 
@@ -111,9 +112,11 @@ export class TargetAttempt implements Attempt {
 
   #headers(path: string): HeaderMutation {
     const { facts } = this.#run;
-    const keys = this.#target.provider === facts.provider.name && this.#provider.signing === null ? this.#run.ownKeys() : this.#credentials.swap(this.#provider);
-    if (keys === null) throw new Error(`no credential for ${this.#target.provider}`);
-    return { set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, path)]], remove: keys.remove };
+    const own = this.#target.provider === facts.provider.name && this.#provider.signing === null;
+    const swapped = own ? null : this.#credentials.swap(this.#provider);
+    if (!own && swapped === null) throw new Error(`no credential for ${this.#target.provider}`);
+    const keys = swapped === null ? this.#run.ownKeys() : this.#run.strangeKeys(swapped);
+    return { set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, own ? path : crossingPath(path))]], remove: keys.remove };
   }
 }
 

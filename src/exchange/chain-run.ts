@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { CacheHit } from '../cache/cache.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { Answer, Exchange, Recognition } from '../apis/types.ts';
-import type { HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import type { HeaderMutation } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, Provider, TargetRef } from '../policy/types.ts';
 import type { ChainFacts as ChainFactsOfRecord } from '../record/record.ts';
 import { traceparentOf, type TraceFacts } from '../record/trace.ts';
@@ -14,6 +14,7 @@ import { apiHeaders } from '../apis/common/translate.ts';
 import type { LearntRefusals } from '../apis/parameters/index.ts';
 import { catalogModel } from '../route/capabilities.ts';
 import { appKeyHeaders } from './credentials.ts';
+import { removedNames } from './crossing-headers.ts';
 
 /** What every attempt of one exchange has in common. Holds no prompt text. */
 export interface ChainFacts {
@@ -39,7 +40,7 @@ export interface ChainFacts {
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
   /** The app's own key, to be put back when a later attempt goes to its own provider again. */
-  readonly appKeys: readonly (readonly [string, string])[];
+  readonly ownHeaders: readonly (readonly [string, string])[];
 }
 
 /** What a chain leaves its targets' facts with. */
@@ -243,26 +244,21 @@ export class ChainRun {
     return trace === null ? [] : [['traceparent', traceparentOf(trace, this.#current)]];
   }
 
-  /** Header changes that put the app's own key back. */
+  /** Header changes that put back what is the app's own, and take away what an attempt before it brought. */
   ownKeys(): HeaderMutation {
-    const { appKeys } = this.facts;
-    return { set: appKeys, remove: ownHeaders.filter((name) => !appKeys.some(([own]) => own === name)) };
+    const { ownHeaders } = this.facts;
+    const own = new Set(ownHeaders.map(([name]) => name));
+    return { set: ownHeaders, remove: [...appKeyHeaders, ...apiHeaders].filter((name) => !own.has(name)) };
+  }
+
+  /** Header changes for another provider than the app's, whose key is in `keys`. `more`: names of what is the API's alone. */
+  strangeKeys(keys: HeaderMutation, more: readonly string[] = []): HeaderMutation {
+    return { set: keys.set, remove: removedNames(this.facts.ownHeaders, [...keys.remove, ...more], keys.set) };
   }
 }
 
 function adaptedOf(adapted: readonly string[]): { readonly adapted?: readonly string[] } {
   return adapted.length === 0 ? {} : { adapted };
-}
-
-/** Headers that are for the app's own provider alone: its key, and what its API knows. */
-const ownHeaders: readonly string[] = [...appKeyHeaders, ...apiHeaders];
-
-/** The app's own key and API headers, as they came. */
-export function appKeysOf(headers: HeaderMap): (readonly [string, string])[] {
-  return ownHeaders.flatMap((name) => {
-    const value = headers.get(name);
-    return value === undefined ? [] : [[name, value] as const];
-  });
 }
 
 /** Milliseconds that Envoy gives one attempt, and all of them; null: no limit. */

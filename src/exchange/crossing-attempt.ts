@@ -65,7 +65,7 @@ export class CrossingAttempt implements Attempt {
       body: translated.body,
       headers: {
         set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, translated.path)], ['content-type', 'application/json'], ...Object.entries(translated.headers)],
-        remove: [...keys.remove, ...apiHeaders.filter((name) => !Object.hasOwn(translated.headers, name))],
+        remove: this.#run.strangeKeys(keys, apiHeaders).remove.filter((name) => !Object.hasOwn(translated.headers, name)),
       },
       metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },
     };

@@ -30,7 +30,7 @@ import { errorApi, isClosed, refusal } from './closed.ts';
 import { Closing } from './closing.ts';
 import { observedExchange, type ObservedRequest } from './observed.ts';
 import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
-import { appKeysOf } from './chain-run.ts';
+import { ownHeadersOf } from './crossing-headers.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
 import type { Credentials } from './credentials.ts';
 import { decodeBody, withoutMark } from './decode.ts';
@@ -244,7 +244,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders(headers, section.sessions?.headers ?? []),
       chainStyle,
       usage,
-      appKeys: chainStyle === 'none' ? [] : appKeysOf(headers),
+      ownHeaders: ownHeadersOf(headers),
     };
     let leave: (() => void) | null = null;
     let awaited = true;

@@ -30,6 +30,7 @@ import type { Sessions } from '../sessions/store.ts';
 import type { Shadows } from './shadows.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
+import { crossingPath, removedNames } from './crossing-headers.ts';
 import type { CacheScope } from './cached.ts';
 import { limitNameAt } from './adapt.ts';
 import { planChain, type ChainPlan } from './chain-plan.ts';
@@ -68,8 +69,8 @@ export interface RequestContext {
   readonly chainStyle: ChainStyle;
   /** How this Envoy tells of answers. */
   readonly usage: UsageMode;
-  /** The app's own key headers, where a chain may have to put them back; else empty. */
-  readonly appKeys: readonly (readonly [string, string])[];
+  /** Headers that are for the app's own provider and API alone, its keys among them. */
+  readonly ownHeaders: readonly (readonly [string, string])[];
   /** What experiments make of it; null: nothing. */
   readonly arm: string | null;
   readonly forced: Forced | null;
@@ -274,7 +275,8 @@ function rewritePlan(
     servedBy = target;
     set.push(...keys.set);
     if (chain === null) set.push([clusterHeader, clusterName(target.name)]);
-    remove.push(...keys.remove);
+    remove.push(...removedNames(context.ownHeaders, keys.remove, keys.set));
+    path = crossingPath(path);
   }
   if (chain !== null) set.push(...chain.headers);
   // The chains' route rewrites no path: it does not know whose turn it is.

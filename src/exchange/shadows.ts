@@ -16,6 +16,7 @@ import { expectedAnswerTokens, expectedOutputTokens } from '../route/estimate.ts
 import type { DecideInput, Decision } from '../route/types.ts';
 import { upstreamPath } from './attempt.ts';
 import { answerOf } from './attempt-verdicts.ts';
+import { crossingPath, removedNames } from './crossing-headers.ts';
 import type { Credentials } from './credentials.ts';
 import type { Grader, OpenGrading } from './grading.ts';
 import { PendingExchanges } from './pending.ts';
@@ -39,6 +40,8 @@ interface OpenShadow {
   readonly experiment: string;
   readonly target: TargetRef;
   readonly provider: Provider;
+  /** The provider that the app called. */
+  readonly own: string;
   readonly recognition: Recognition & { readonly kind: 'readable' };
   /** The app's own path at its provider. */
   readonly path: string;
@@ -119,7 +122,7 @@ export class Shadows {
       overheadMs: 0,
     };
     this.#spend(experiment, estimate.usd);
-    this.#open.add(id, { facts: requested, shadowOf: id, experiment, target, provider, recognition, path, keys, grading: this.#options.grader.shadow(context, exchange, body), startedAt: performance.now(), reserved: estimate.usd }, performance.now());
+    this.#open.add(id, { facts: requested, shadowOf: id, experiment, target, provider, own: context.provider.name, recognition, path, keys, grading: this.#options.grader.shadow(context, exchange, body), startedAt: performance.now(), reserved: estimate.usd }, performance.now());
     this.#options.onResult(experiment, 'sent');
     return [mirrorHeader, clusterName(provider.name, 'shadow')];
   }
@@ -151,10 +154,10 @@ export class Shadows {
   }
 
   /** The target's key: the gateway's own, or the app's where it is the app's own provider. The copy may carry another provider's. */
-  #keys({ provider: own, appKeys }: RequestContext, target: TargetRef, provider: Provider): HeaderMutation | null {
+  #keys({ provider: own, ownHeaders }: RequestContext, target: TargetRef, provider: Provider): HeaderMutation | null {
     const swapped = this.#options.credentials.swap(provider);
-    if (swapped !== null) return swapped;
-    return target.provider === own.name ? { set: appKeys, remove: [] } : null;
+    if (target.provider === own.name) return swapped ?? { set: ownHeaders, remove: [] };
+    return swapped === null ? null : { set: swapped.set, remove: removedNames(ownHeaders, swapped.remove, swapped.set) };
   }
 
   #spentToday(experiment: string): number {
@@ -190,11 +193,12 @@ class ShadowAttempt implements Attempt {
     const inPath = exchange.pathModel !== null;
     const limitName = limitNameFor(exchange, provider.catalogProvider, catalogModel(provider, target.model));
     const own = inPath ? rewritePath(path, exchange, target.model) : path;
+    const sent = provider.name === this.#shadow.own ? own : crossingPath(own);
     return {
       kind: 'forward',
       body: inPath ? body : spliceRequest(body, exchange, { model: target.model, ...(limitName === null ? {} : { limitName }), askUsage: exchange.stream && exchange.includeUsage === null && (exchange.api === 'openai-chat' || exchange.api === 'openai-completions') }),
       headers: {
-        set: [...keys.set, [':path', upstreamPath(provider, own)], [':authority', new URL(provider.endpoint).hostname]],
+        set: [...keys.set, [':path', upstreamPath(provider, sent)], [':authority', new URL(provider.endpoint).hostname]],
         remove: [...keys.remove, shadowHeader, mirrorHeader],
       },
       metadata: {},

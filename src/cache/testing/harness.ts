@@ -77,7 +77,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     cache: scope,
     chainStyle: 'groups',
     usage: 'observe',
-    appKeys: [],
+    ownHeaders: [],
     arm: null,
     forced: null,
     shadow: null,
