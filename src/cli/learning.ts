@@ -65,7 +65,7 @@ function render({ frozen, grades, pairs, upgrades }: LearningSummary): string {
   const lines = [`${grades} grades were learnt from${frozen ? '; frozen: no more are' : ''}`];
   for (const { workspace, pair, seen, threshold, level, newTemplate, templates } of pairs) {
     lines.push('', `${workspace}: ${pair.weak} for ${pair.strong}`);
-    lines.push(`  threshold ${threshold === null ? 'none' : threshold.toFixed(3)} over ${seen} requests; the strong model scores ${plusMinus(level)}; a new template gains ${plusMinus(newTemplate)} beyond the router`);
+    lines.push(`  threshold ${threshold === null ? 'none' : threshold.toFixed(3)} over ${seen} requests; the strong model scores ${level.toFixed(3)}; a new template gains ${plusMinus(newTemplate)} beyond the router`);
     const rows = templates.map((one) => [one.template, String(one.grades), plusMinus(one.deviation), String(one.changes), one.lastGrade.slice(0, 19)]);
     lines.push(...alignColumns(['template', 'grades', 'beyond the router', 'changes', 'last grade'], rows, new Set([1, 3])).split('\n').map((line) => `  ${line}`));
   }

@@ -179,14 +179,15 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
   const features = textFeatures(exchange.lastUser);
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
   const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
+  const verdict = classifyRequest(exchange, section.thresholds, features);
   const learned = asked ? judge(router.current(), exchange, features, section.learned.weak.model, section.learned) : null;
   return {
     exchange,
-    verdict: classifyRequest(exchange, section.thresholds, features),
+    verdict,
     session,
     forced: context.forced,
     learned,
-    learning: learn(context, exchange, features, learned, learner),
+    learning: learn(context, exchange, { features, kind: verdict.task }, learned, learner),
     caller,
     provider,
     section,
@@ -210,14 +211,14 @@ function anySigned({ providers }: PolicyGeneration): boolean {
 }
 
 /** What grades say of the request's template; null where nothing is learnt from them. */
-function learn({ section, caller, provider, wallTime }: RequestContext, exchange: Exchange, features: TextFeatures, learned: LearnedVerdict | null, learner: RequestServices['learner']): LearningMark | null {
+function learn({ section, caller, provider, wallTime }: RequestContext, exchange: Exchange, { features, kind }: { readonly features: TextFeatures; readonly kind: string }, learned: LearnedVerdict | null, learner: RequestServices['learner']): LearningMark | null {
   if (section.learning === null || learner === null || exchange.operation !== 'generate') return null;
   let view: RouterView | null = null;
   if (learned !== null && section.learned !== null) {
     const { weak } = section.learned;
     view = { pair: { weak: `${weak.provider}/${weak.model}`, strong: `${provider.name}/${exchange.model}` }, gain: learned.gain, uncertainty: learned.uncertainty, maxLoss: learned.maxLoss, known: learned.abstained === null, fixed: learned.acts && learned.says === 'weak', calibrated: learned.calibration !== null };
   }
-  return learner.assess(caller.workspace, exchange, features.tokens, view, section.learning, wallTime);
+  return learner.assess(caller.workspace, exchange, { tokens: features.tokens, kind }, view, section.learning, wallTime);
 }
 
 /** Asked once per target that a chain could cross to: what an API takes depends on the model. */

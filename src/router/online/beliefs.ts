@@ -1,41 +1,17 @@
+import { addPair, addStrong, addWeak, emptySums, evidenceOf, noiseOf, scale, type Evidence, type Spreads, type Sums } from './evidence.ts';
+import { estimateSpreads, type BeliefSettings } from './spreads.ts';
 import type { Arm } from './types.ts';
 
-/**
- * What is believed of one workspace's traffic between one pair of models. A template has two unknowns: the level of the strong model's
- * scores, and by how much the true gain differs from the router's. Both are Gaussian; those of a new template are drawn around the workspace's,
- * so it borrows from all others. With the spreads below given, all of it is exact.
- */
-export interface BeliefSettings {
-  /** Variance of one grade around what is expected. */
-  readonly noise: number;
-  /** Variance of the difference between both models' grades for one request. */
-  readonly pairNoise: number;
-  /** Before any grade: the strong model's level in a workspace, its standard error, and how far templates lie apart. */
-  readonly level: number;
-  readonly levelError: number;
-  readonly levelSpread: number;
-  /** Standard error of the difference between true and predicted gain in the mean of a workspace. */
-  readonly gainError: number;
-  /** After so many ms a grade counts half. */
-  readonly halfLifeMs: number;
-}
-
-/** Precision (3 numbers of a symmetric matrix) and information of the two unknowns, from grades alone; and how many grades. */
-export interface Sums {
-  aa: number;
-  ad: number;
-  dd: number;
-  a: number;
-  d: number;
-  grades: number;
-}
+export type { BeliefSettings } from './spreads.ts';
 
 /** One template's state; plain data, as it is exported. */
 export interface TemplateState {
   readonly sums: Sums;
   /** Grades since the last time that things went as expected, and how far they fell short: a change-point test. */
   readonly recent: Sums;
-  /** Standard error of the router's gain for this template, beside the workspace's: before any grade. */
+  /** The kind of work, a level between templates and the pair. */
+  readonly kind: string;
+  /** Standard error of the router's gain for this template before any grade. */
   readonly spread: number;
   shortfall: number;
   /** ms since 1970 of the last grade. */
@@ -44,66 +20,182 @@ export interface TemplateState {
   changes: number;
 }
 
-/** Mean and standard error of a template's gain beyond the router's. */
+/** A template, known or not: its name, its kind, and the router's standard error there. */
+export interface TemplateKey {
+  readonly template: string;
+  readonly kind: string;
+  readonly spread: number;
+}
+
+/** One graded request. `against`: what the other model got for the same request, or null. `weight`: 0..1. `time`: ms since 1970. */
+export interface Observation {
+  readonly arm: Arm;
+  /** The router's gain. */
+  readonly gain: number;
+  readonly score: number;
+  readonly against: number | null;
+  readonly weight: number;
+  readonly time: number;
+}
+
+/** A mean and its standard error. */
 export interface Deviation {
   readonly mean: number;
   readonly error: number;
 }
 
+/** Requests of a template in a window. */
+export interface Counted extends TemplateKey {
+  count: number;
+  /** Σ of the router's gains. */
+  gain: number;
+}
+
 /** Fall short by so much in standard deviations of a grade (less `slack` each) and the template has changed. */
-const alarmAt = 5;
+const alarmAt = 8;
 const slack = 0.4;
+/** One grade counts for at most so many: where two models hardly ever disagree, a single disagreement is no change. */
+const mostShort = 2;
 
-export const emptySums = (): Sums => ({ aa: 0, ad: 0, dd: 0, a: 0, d: 0, grades: 0 });
+/** A grade for every so many templates waits for the next solution. */
+const templatesPerGrade = 100;
 
+/** A template's gain beyond slope × r: own mean and variance, and how far the pair's and its kind's means move it. */
+interface Posterior {
+  readonly mean: number;
+  readonly own: number;
+  readonly byKind: number;
+}
+
+/** A kind's mean given all grades: of its own variance `own`, and `byPair` of the pair's. */
+interface KindPosterior {
+  readonly mean: number;
+  readonly own: number;
+  readonly byPair: number;
+}
+
+interface Solved {
+  readonly spreads: Spreads;
+  readonly evidence: ReadonlyMap<string, Evidence>;
+  readonly kinds: ReadonlyMap<string, KindPosterior>;
+  readonly pairMean: number;
+  readonly pairVariance: number;
+  readonly grades: number;
+}
+
+/**
+ * What is believed of one workspace's traffic between one pair of models: how much the stronger one gains on each template beyond what the router says. A
+ * template is drawn around its kind of work, a kind around the pair; all Gaussian, with spreads that are estimated from the grades. So a new template borrows from
+ * those of its kind, and a new kind from the pair.
+ */
 export class Beliefs {
   readonly settings: BeliefSettings;
   readonly templates: Map<string, TemplateState>;
   readonly #most: number;
-  /** Precision of a template's level around the workspace's. */
-  readonly #spreadA: number;
-  /** Sum of what the templates say about the workspace; null: to be summed anew. */
-  #workspace: Solved | null = null;
+  #solved: Solved | null = null;
+  /** Grades that the solution does not know. */
+  #unsolved = 0;
 
-  /** `most`: templates that are kept; the one that was graded longest ago goes first. */
+  /** `most`: templates that are kept; the one that was graded longest ago is dropped first. */
   constructor(settings: BeliefSettings, most: number, templates: Map<string, TemplateState> = new Map()) {
     this.settings = settings;
     this.#most = most;
     this.templates = templates;
-    this.#spreadA = 1 / settings.levelSpread ** 2;
+  }
+
+  /** Learns from one grade. True when the template turned out to have changed. */
+  observe(key: TemplateKey, { arm, gain, score, against, weight, time }: Observation): boolean {
+    const before = this.expected(key, gain);
+    const { spreads } = this.#solve();
+    const state = this.#stateOf(key, time);
+    const kept = 0.5 ** (Math.max(0, time - state.time) / this.settings.halfLifeMs);
+    for (const sums of [state.sums, state.recent]) {
+      scale(sums, kept);
+      sums.grades++;
+      if (against !== null) addPair(sums, arm === 'weak' ? against - score : score - against, gain, weight);
+      if (arm === 'strong' || against !== null) addStrong(sums, arm === 'strong' ? score : against!, weight);
+      else addWeak(sums, score, gain, weight);
+    }
+    state.time = Math.max(state.time, time);
+    this.#unsolved++;
+    // Only a gain that grows can break the promise.
+    if (arm === 'strong' && against === null) return false;
+    const difference = against === null ? spreads.level - score : arm === 'weak' ? against - score : score - against;
+    const noise = against === null ? this.settings.noise + spreads.levelVariance : Math.max(spreads.pairNoise, noiseOf(state.sums, spreads.slope, spreads.pairNoise));
+    return this.#tested(state, weight * (Math.min(mostShort, (difference - before.mean) / Math.sqrt(noise)) - slack));
+  }
+
+  /** Grades that count: those before a change of their template do not. */
+  get grades(): number {
+    return this.#solve().grades;
+  }
+
+  /** Grades of one template. */
+  gradesOf(template: string): number {
+    return this.templates.get(template)?.sums.grades ?? 0;
+  }
+
+  /** Expected gain of a request whose gain the router takes to be `gain`, and its standard error. */
+  expected(key: TemplateKey, gain: number): Deviation {
+    const solved = this.#solve();
+    const { mean, own, byKind } = this.#posterior(solved, key);
+    const kind = kindOf(solved, key.kind);
+    const variance = own + byKind * byKind * (kind.own + kind.byPair * kind.byPair * solved.pairVariance);
+    return { mean: solved.spreads.slope * gain + mean, error: Math.sqrt(variance) };
+  }
+
+  /** Expected level of the strong model. */
+  level(): number {
+    return this.#solve().spreads.level;
+  }
+
+  /** The spreads that the grades say. */
+  spreads(): Spreads {
+    return this.#solve().spreads;
+  }
+
+  /** What a new template's gain is expected to be beyond the router's. */
+  pair(): Deviation {
+    const { pairMean, pairVariance } = this.#solve();
+    return { mean: pairMean, error: Math.sqrt(pairVariance) };
   }
 
   /**
-   * Learns that `arm` got `score` where the router expected `gain` with a standard error of `spread`; `against`: what the other model got for the same request, or null. True when
-   * the template turned out to have changed.
+   * Mean and standard error of the gain of all counted requests together: errors of templates of a kind, and of kinds, go together. A template on which the weak model
+   * seems the better one counts by what is left beyond its error: what may be luck pays for no loss elsewhere.
    */
-  observe(template: string, spread: number, arm: Arm, gain: number, score: number, against: number | null, weight: number, time: number): boolean {
-    const before = this.#posterior(template, spread);
-    const { noise, pairNoise } = this.settings;
-    const state = this.templates.get(template) ?? { sums: emptySums(), recent: emptySums(), spread, shortfall: 0, time, changes: 0 };
+  total(counts: Iterable<Counted>): Deviation {
+    const solved = this.#solve();
+    let mean = 0;
+    let own = 0;
+    const byKind = new Map<string, number>();
+    for (const key of counts) {
+      const one = this.#posterior(solved, key);
+      const gain = solved.spreads.slope * key.gain + key.count * one.mean;
+      mean += gain > 0 ? gain : Math.min(0, gain + key.count * Math.sqrt(one.own));
+      own += key.count * key.count * one.own;
+      byKind.set(key.kind, (byKind.get(key.kind) ?? 0) + key.count * one.byKind);
+    }
+    let shared = 0;
+    for (const [name, count] of byKind) {
+      const kind = kindOf(solved, name);
+      own += count * count * kind.own;
+      shared += count * kind.byPair;
+    }
+    return { mean, error: Math.sqrt(own + shared * shared * solved.pairVariance) };
+  }
+
+  #stateOf({ template, kind, spread }: TemplateKey, time: number): TemplateState {
+    const state = this.templates.get(template) ?? { sums: emptySums(), recent: emptySums(), kind, spread, shortfall: 0, time, changes: 0 };
     this.templates.delete(template);
     this.templates.set(template, state);
     if (this.templates.size > this.#most) this.templates.delete(this.templates.keys().next().value ?? '');
-    const kept = 0.5 ** (Math.max(0, time - state.time) / this.settings.halfLifeMs);
-    scale(state.sums, kept);
-    scale(state.recent, kept);
-    state.time = Math.max(state.time, time);
-    this.#workspace = null;
-    let short: number;
-    if (against === null) {
-      for (const sums of [state.sums, state.recent]) addScore(sums, arm, gain, score, weight / noise);
-      // Only the weak model's scores can break the promise by falling.
-      if (arm === 'strong') return false;
-      short = (clamped(before.level - gain - before.mean) - score) / Math.sqrt(noise);
-    } else {
-      const [weak, strong] = arm === 'weak' ? [score, against] : [against, score];
-      for (const sums of [state.sums, state.recent]) {
-        addScore(sums, 'strong', gain, strong, weight / noise);
-        addGain(sums, strong - weak - gain, weight / pairNoise);
-      }
-      short = (strong - weak - gain - before.mean) / Math.sqrt(pairNoise);
-    }
-    state.shortfall = Math.max(0, state.shortfall + weight * (short - slack));
+    return state;
+  }
+
+  /** CUSUM: after a change only the grades since it began count. */
+  #tested(state: TemplateState, short: number): boolean {
+    state.shortfall = Math.max(0, state.shortfall + short);
     if (state.shortfall === 0) Object.assign(state.recent, emptySums());
     if (state.shortfall < alarmAt) return false;
     Object.assign(state.sums, state.recent);
@@ -113,137 +205,57 @@ export class Beliefs {
     return true;
   }
 
-  /** Grades that count: those before a change of their template do not. */
-  get grades(): number {
-    return this.#solve().grades;
+  #posterior(solved: Solved, { template, kind, spread }: TemplateKey): Posterior {
+    const above = kindOf(solved, this.templates.get(template)?.kind ?? kind).mean;
+    const evidence = solved.evidence.get(template);
+    const between = solved.spreads.template > 0 ? solved.spreads.template ** 2 : spread * spread;
+    if (evidence === undefined || evidence.variance === Infinity) return { mean: above, own: between, byKind: 1 };
+    const byKind = evidence.variance / (evidence.variance + between);
+    return { mean: byKind * above + (1 - byKind) * evidence.estimate, own: byKind * between, byKind };
   }
 
-  /** What is expected of a template's gain beyond the router's; for one without grades, what the workspace says, and the router's own `spread`. */
-  deviation(template: string, spread: number): Deviation {
-    const { mean, variance } = this.#posterior(template, spread);
-    return { mean, error: Math.sqrt(variance) };
-  }
-
-  /** Expected level of the strong model in the workspace, and its standard error. */
-  level(): Deviation {
-    const { a, vaa } = this.#solve();
-    return { mean: a, error: Math.sqrt(vaa) };
-  }
-
-  /**
-   * Mean and standard error of Σ count × (gain beyond the router's) over templates. Their errors go together as far as they come from the
-   * workspace.
-   */
-  total(counts: ReadonlyMap<string, { readonly count: number; readonly spread: number }>): Deviation {
-    const workspace = this.#solve();
-    let mean = 0;
-    let own = 0;
-    let towardsA = 0;
-    let towardsD = 0;
-    for (const [template, { count, spread }] of counts) {
-      const one = this.#posterior(template, spread);
-      mean += count * one.mean;
-      own += count * count * one.own;
-      towardsA += count * one.byA;
-      towardsD += count * one.byD;
-    }
-    const shared = towardsA * towardsA * workspace.vaa + 2 * towardsA * towardsD * workspace.vad + towardsD * towardsD * workspace.vdd;
-    return { mean, error: Math.sqrt(own + shared) };
-  }
-
-  /** A template's unknowns given all grades. `own`: variance beside the workspace's; `byA`, `byD`: how far the workspace's two move the deviation. */
-  #posterior(template: string, spread: number): { readonly level: number; readonly mean: number; readonly variance: number; readonly own: number; readonly byA: number; readonly byD: number } {
-    const w = this.#solve();
-    const state = this.templates.get(template);
-    if (state === undefined) {
-      const own = spread * spread;
-      return { level: w.a, mean: w.d, variance: own + w.vdd, own, byA: 0, byD: 1 };
-    }
-    const { sums } = state;
-    const spreadD = state.spread ** -2;
-    const c = inverse(this.#spreadA + sums.aa, sums.ad, spreadD + sums.dd);
-    const a = this.#spreadA * w.a + sums.a;
-    const d = spreadD * w.d + sums.d;
-    const byA = c.ad * this.#spreadA;
-    const byD = c.dd * spreadD;
-    return {
-      level: c.aa * a + c.ad * d,
-      mean: c.ad * a + c.dd * d,
-      variance: c.dd + byA * byA * w.vaa + 2 * byA * byD * w.vad + byD * byD * w.vdd,
-      own: c.dd,
-      byA,
-      byD,
-    };
-  }
-
-  /** The workspace's unknowns given all grades: each template counts as far as its own grades and the spread of templates let it. */
   #solve(): Solved {
-    if (this.#workspace !== null) return this.#workspace;
-    const { level, levelError, gainError } = this.settings;
-    let aa = 1 / levelError ** 2;
-    let ad = 0;
-    let dd = 1 / gainError ** 2;
-    let a = level * aa;
-    let d = 0;
+    // With many templates one grade moves little: not every one is worth a new solution.
+    if (this.#solved !== null && this.#unsolved <= Math.floor(this.templates.size / templatesPerGrade)) return this.#solved;
+    this.#unsolved = 0;
+    const states = [...this.templates.values()];
+    const { settings } = this;
+    // A router that does not know the kind is as far off in the mean of a pair as it is on a template.
+    const pairError = states.length === 0 ? settings.kindSpread : states.reduce((sum, { spread }) => sum + spread, 0) / states.length;
+    const spreads = estimateSpreads(states, settings, pairError);
+    const evidence = new Map<string, Evidence>();
+    const byKind = new Map<string, { precision: number; information: number }>();
     let grades = 0;
-    for (const { sums, spread } of this.templates.values()) {
-      const spreadD = spread ** -2;
-      const c = inverse(this.#spreadA + sums.aa, sums.ad, spreadD + sums.dd);
+    for (const [template, { sums, kind }] of this.templates) {
+      const one = evidenceOf(sums, spreads, settings.noise);
+      evidence.set(template, one);
       grades += sums.grades;
-      // With S the templates' precision around the workspace: S − S (S + Λ)⁻¹ S of precision, S (S + Λ)⁻¹ η of information.
-      aa += this.#spreadA - this.#spreadA * c.aa * this.#spreadA;
-      ad -= this.#spreadA * c.ad * spreadD;
-      dd += spreadD - spreadD * c.dd * spreadD;
-      a += this.#spreadA * (c.aa * sums.a + c.ad * sums.d);
-      d += spreadD * (c.ad * sums.a + c.dd * sums.d);
+      if (one.variance === Infinity) continue;
+      const weight = 1 / (one.variance + spreads.template ** 2);
+      const found = byKind.get(kind) ?? { precision: 0, information: 0 };
+      found.precision += weight;
+      found.information += weight * one.estimate;
+      byKind.set(kind, found);
     }
-    const v = inverse(aa, ad, dd);
-    return (this.#workspace = { grades, a: v.aa * a + v.ad * d, d: v.ad * a + v.dd * d, vaa: v.aa, vad: v.ad, vdd: v.dd });
+    const between = spreads.kind ** 2;
+    let precision = 1 / pairError ** 2;
+    let information = 0;
+    for (const found of byKind.values()) {
+      const weight = 1 / (1 / found.precision + between);
+      precision += weight;
+      information += (weight * found.information) / found.precision;
+    }
+    const pairMean = information / precision;
+    const kinds = new Map<string, KindPosterior>();
+    for (const [name, found] of byKind) {
+      const variance = 1 / found.precision;
+      const byPair = variance / (variance + between);
+      kinds.set(name, { mean: byPair * pairMean + (1 - byPair) * found.information * variance, own: byPair * between, byPair });
+    }
+    return (this.#solved = { spreads, evidence, kinds, pairMean, pairVariance: 1 / precision, grades });
   }
 }
 
-interface Solved {
-  readonly grades: number;
-  readonly a: number;
-  readonly d: number;
-  readonly vaa: number;
-  readonly vad: number;
-  readonly vdd: number;
-}
-
-/** A strong answer's score is the level; a weak one's is the level less the router's gain and the deviation. */
-function addScore(sums: Sums, arm: Arm, gain: number, score: number, precision: number): void {
-  sums.grades++;
-  sums.aa += precision;
-  if (arm === 'strong') {
-    sums.a += precision * score;
-    return;
-  }
-  sums.ad -= precision;
-  sums.dd += precision;
-  sums.a += precision * (score + gain);
-  sums.d -= precision * (score + gain);
-}
-
-/** Both models' scores of one request: their difference is the gain. */
-function addGain(sums: Sums, deviation: number, precision: number): void {
-  sums.dd += precision;
-  sums.d += precision * deviation;
-}
-
-function clamped(score: number): number {
-  return Math.min(1, Math.max(0, score));
-}
-
-function scale(sums: Sums, by: number): void {
-  sums.aa *= by;
-  sums.ad *= by;
-  sums.dd *= by;
-  sums.a *= by;
-  sums.d *= by;
-}
-
-function inverse(aa: number, ad: number, dd: number): { readonly aa: number; readonly ad: number; readonly dd: number } {
-  const size = aa * dd - ad * ad;
-  return { aa: dd / size, ad: -ad / size, dd: aa / size };
+function kindOf({ kinds, pairMean, spreads }: Solved, kind: string): KindPosterior {
+  return kinds.get(kind) ?? { mean: pairMean, own: spreads.kind ** 2, byPair: 1 };
 }

@@ -37,6 +37,15 @@ test('what was learnt outlives the process', async () => {
   await second.hub.close();
 });
 
+test('of a file of the earlier format upgrades are kept, and beliefs begin again', async () => {
+  const file = join(folder, 'earlier.json');
+  const upgrade = { workspace: 'w', template: 't', near: null, until: 9_000, decisionId: 'd' };
+  writeFileSync(file, JSON.stringify({ cursor: '7-0', state: { format: 1, frozen: true, grades: 3, pairs: [{ workspace: 'w', pair: { weak: 'a', strong: 'b' }, templates: [] }], upgrades: [upgrade] } }));
+  const { hub, learner } = await open(file);
+  expect(learner.state(1_000)).toEqual({ format: 2, frozen: true, grades: 0, pairs: [], upgrades: [upgrade] });
+  await hub.close();
+});
+
 test('a damaged file stops the start and is left alone; a folder that cannot be written is told', async () => {
   const file = join(folder, 'damaged.json');
   writeFileSync(file, '{"cursor":"0","state":{}}');

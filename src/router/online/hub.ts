@@ -9,7 +9,7 @@ const pair = z.strictObject({ weak: z.string(), strong: z.string() });
 const gradeSchema = z.object({
   decisionId: z.string(),
   workspace: z.string(),
-  mark: z.object({ template: z.string(), near: z.string(), pair: pair.nullable(), gain: z.number().nullable(), uncertainty: z.number().nullable(), expected: z.number().nullable(), spread: z.number().nullable(), threshold: z.number().nullable(), says: z.enum(['weak', 'strong']).nullable(), why: z.enum(['upgrade', 'probe', 'grades', 'prior']) }),
+  mark: z.object({ template: z.string(), near: z.string(), pair: pair.nullable(), gain: z.number().nullable(), uncertainty: z.number().nullable(), expected: z.number().nullable(), spread: z.number().nullable(), threshold: z.number().nullable(), says: z.enum(['weak', 'strong']).nullable(), kind: z.string().max(64).optional(), worth: z.number().optional(), why: z.enum(['upgrade', 'probe', 'grades', 'prior']) }),
   model: z.string(),
   requested: z.string(),
   score: z.number().min(0).max(1),
@@ -49,6 +49,12 @@ export interface HubOptions {
 }
 
 const fileSchema = z.strictObject({ cursor: z.string(), state: stateSchema });
+
+/**
+ * A file of the format before this one. Its sums say too little to go on from: upgrades are kept, beliefs begin again, from all grades that the shared stream still
+ * has.
+ */
+const earlierSchema = z.object({ state: stateSchema.extend({ format: z.literal(1), pairs: z.array(z.unknown()) }) });
 
 /** Brings events to the learner, alone or with other replicas, and keeps what was learnt in a file. */
 export class LearningHub {
@@ -135,7 +141,9 @@ async function readState(file: string): Promise<{ readonly cursor: string; reado
   }
   if (text.length > limits.learningStateUnits) throw new SluiceError('SLUICE_LEARNING_STATE', 'The file is larger than any that Sluice writes.', { where: file });
   try {
-    return fileSchema.parse(JSON.parse(text));
+    const json: unknown = JSON.parse(text);
+    const earlier = earlierSchema.safeParse(json);
+    return earlier.success ? { cursor: '0', state: { ...earlier.data.state, format: 2, grades: 0, pairs: [] } } : fileSchema.parse(json);
   } catch (error) {
     throw new SluiceError('SLUICE_LEARNING_STATE', 'The file holds no state of learning of this version.', { where: file, cause: error });
   }

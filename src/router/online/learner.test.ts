@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { seeded } from '../training/random.ts';
 import { Beliefs } from './beliefs.ts';
+import { noiseOf } from './evidence.ts';
 import { OnlineLearner } from './learner.ts';
 import { beliefSettings, defaultLearning, type LearningSettings } from './settings.ts';
 import { stateSchema } from './state.ts';
@@ -10,12 +11,16 @@ import type { LearningMark } from './types.ts';
 const pair = { weak: 'openai/small', strong: 'openai/large' };
 const words = (text: string): string[] => text.toLowerCase().split(/\s+/);
 
-test('beliefs are those of the joint Gaussian of a workspace, its templates and their grades', () => {
+test('beliefs are those of the joint Gaussian of a pair, its kinds, its templates and their grades', () => {
   const random = seeded(3);
-  const gainSpreads = [0.1, 0.2, 0.05];
   const beliefs = new Beliefs({ ...beliefSettings, halfLifeMs: Infinity }, 100);
-  // Unknowns: the workspace's level and deviation, then a pair for each of three templates. Information form, dense.
-  const size = 8;
+  const keys = [0, 1, 2, 3].map((at) => ({ template: `t${at}`, kind: at < 3 ? 'sums' : 'notes', spread: 0.1 }));
+  const grades = Array.from({ length: 90 }, (_, i) => ({ at: [0, 1, 0, 3, 2, 0][i % 6]!, gain: 0.3 * random(), strong: random() < 0.8 ? 1 : 0, weak: random() < 0.6 ? 1 : 0 }));
+  for (const { at, gain, strong, weak } of grades) beliefs.observe(keys[at]!, { arm: 'strong', gain, score: strong, against: weak, weight: 1, time: 0 });
+  const { slope, pairNoise, template, kind } = beliefs.spreads();
+  expect(template).toBeGreaterThan(0);
+  // Unknowns: the pair's mean, two kinds', four templates'. Information form, dense.
+  const size = 7;
   const precision = Array.from({ length: size }, () => new Array<number>(size).fill(0));
   const information = new Array<number>(size).fill(0);
   const tie = (row: readonly number[], value: number, weight: number): void => {
@@ -25,41 +30,45 @@ test('beliefs are those of the joint Gaussian of a workspace, its templates and 
     }
   };
   const unit = (...ones: [number, number][]): number[] => Array.from({ length: size }, (_, at) => ones.find(([i]) => i === at)?.[1] ?? 0);
-  const { level, levelError, gainError, levelSpread, noise, pairNoise } = beliefSettings;
-  tie(unit([0, 1]), level, 1 / levelError ** 2);
-  tie(unit([1, 1]), 0, 1 / gainError ** 2);
-  for (const template of [0, 1, 2]) {
-    tie(unit([0, -1], [2 + 2 * template, 1]), 0, 1 / levelSpread ** 2);
-    tie(unit([1, -1], [3 + 2 * template, 1]), 0, 1 / gainSpreads[template]! ** 2);
-  }
-  for (let i = 0; i < 40; i++) {
-    const template = i % 3 === 0 ? 0 : i % 7 === 0 ? 2 : 1;
-    const arm = random() < 0.5 ? 'weak' : 'strong';
-    const gain = 0.3 * random();
-    const score = random();
-    const weight = 0.5 + random() / 2;
-    const against = i % 4 === 0 ? random() : null;
-    beliefs.observe(`t${template}`, gainSpreads[template]!, arm, gain, score, against, weight, 0);
-    if (against !== null) {
-      const [weak, strong] = arm === 'weak' ? [score, against] : [against, score];
-      tie(unit([2 + 2 * template, 1]), strong, weight / noise);
-      tie(unit([3 + 2 * template, 1]), strong - weak - gain, weight / pairNoise);
-    } else if (arm === 'strong') tie(unit([2 + 2 * template, 1]), score, weight / noise);
-    else tie(unit([2 + 2 * template, 1], [3 + 2 * template, -1]), score + gain, weight / noise);
-  }
+  tie(unit([0, 1]), 0, 1 / 0.1 ** 2);
+  for (const at of [0, 1]) tie(unit([0, -1], [1 + at, 1]), 0, 1 / kind ** 2);
+  for (const at of [0, 1, 2, 3]) tie(unit([at < 3 ? 1 : 2, -1], [3 + at, 1]), 0, 1 / template ** 2);
+  for (const { at, gain, strong, weak } of grades) tie(unit([3 + at, 1]), strong - weak - slope * gain, 1 / noiseOf(beliefs.templates.get(`t${at}`)!.sums, slope, pairNoise));
   const covariance = inverted(precision);
   const mean = covariance.map((row) => row.reduce((sum, value, i) => sum + value * information[i]!, 0));
-  for (const template of [0, 1, 2]) {
-    const at = 3 + 2 * template;
-    expect(beliefs.deviation(`t${template}`, 1).mean).toBeCloseTo(mean[at]!, 9);
-    expect(beliefs.deviation(`t${template}`, 1).error).toBeCloseTo(Math.sqrt(covariance[at]![at]!), 9);
+  for (const at of [0, 1, 2, 3]) {
+    expect(beliefs.expected(keys[at]!, 0.2).mean).toBeCloseTo(0.2 * slope + mean[3 + at]!, 9);
+    expect(beliefs.expected(keys[at]!, 0.2).error).toBeCloseTo(Math.sqrt(covariance[3 + at]![3 + at]!), 9);
   }
-  expect(beliefs.deviation('new', 0.3).mean).toBeCloseTo(mean[1]!, 9);
-  expect(beliefs.deviation('new', 0.3).error).toBeCloseTo(Math.sqrt(covariance[1]![1]! + 0.3 ** 2), 9);
-  const counts = new Map([['t0', { count: 10, spread: 1 }], ['t1', { count: 5, spread: 1 }], ['t2', { count: 2, spread: 1 }]]);
-  const weights = unit([3, 10], [5, 5], [7, 2]);
+  const fresh = beliefs.expected({ template: 'new', kind: 'sums', spread: 0.1 }, 0);
+  expect(fresh.mean).toBeCloseTo(mean[1]!, 9);
+  expect(fresh.error).toBeCloseTo(Math.sqrt(covariance[1]![1]! + template ** 2), 9);
+  expect(beliefs.expected({ template: 'new', kind: 'other', spread: 0.1 }, 0).mean).toBeCloseTo(mean[0]!, 9);
+  const weights = unit([3, 10], [4, 5], [6, 2]);
   const variance = weights.reduce((sum, a, i) => sum + a * weights.reduce((inner, b, j) => inner + b * covariance[i]![j]!, 0), 0);
-  expect(beliefs.total(counts).error).toBeCloseTo(Math.sqrt(variance), 9);
+  expect(beliefs.total([{ ...keys[0]!, count: 10, gain: 1 }, { ...keys[1]!, count: 5, gain: 1 }, { ...keys[3]!, count: 2, gain: 1 }]).error).toBeCloseTo(Math.sqrt(variance), 9);
+});
+
+test('spreads are estimated from the grades: templates that differ are told from templates that do not', () => {
+  const spreadOf = (gains: readonly number[]): number => {
+    const random = seeded(5);
+    const beliefs = new Beliefs(beliefSettings, 100);
+    for (let i = 0; i < 1_200; i++) {
+      const at = i % gains.length;
+      beliefs.observe({ template: `t${at}`, kind: '', spread: 0.1 }, { arm: 'strong', gain: 0.1, score: 1, against: random() < gains[at]! ? 0 : 1, weight: 1, time: 0 });
+    }
+    return beliefs.spreads().template;
+  };
+  expect(spreadOf([0.2, 0.2, 0.2, 0.2, 0.2, 0.2])).toBeLessThan(0.08);
+  expect(spreadOf([0, 0.5, 0.1, 0.4, 0, 0.5])).toBeGreaterThan(0.12);
+});
+
+test('what may be luck pays for no loss elsewhere', () => {
+  const beliefs = new Beliefs(beliefSettings, 100);
+  const lucky = { template: 'lucky', kind: '', spread: 0.1 };
+  for (let i = 0; i < 8; i++) beliefs.observe(lucky, { arm: 'strong', gain: 0, score: i === 0 ? 0 : 1, against: 1, weight: 1, time: 0 });
+  expect(beliefs.expected(lucky, 0).mean).toBeLessThan(0);
+  expect(beliefs.total([{ ...lucky, count: 100, gain: 0 }]).mean).toBe(0);
 });
 
 /** Gauss–Jordan. */
@@ -83,7 +92,7 @@ test('a router that has not seen the kind, or a pair without calibration, waits 
   const says = (view: { readonly known: boolean; readonly calibrated: boolean }, graded: number): (string | null)[] => {
     const learner = new OnlineLearner(undefined, seeded(1));
     const given = { decisionId: 'd', workspace: 'w', model: pair.weak, requested: pair.strong, score: 1, source: 'judge', weight: 1, time: 0 };
-    const all = { pair, gain: 0.02, uncertainty: 0.1, maxLoss: 0.1, fixed: false, ...view };
+    const all = { pair, gain: 0.02, uncertainty: 0.02, maxLoss: 0.2, fixed: false, ...view };
     for (let i = 0; i < graded; i++) learner.observe({ ...given, mark: learner.assessTemplate('w', 't', '0'.repeat(16), all, settings, 0), against: 1 });
     return Array.from({ length: 300 }, () => learner.assessTemplate('w', 't', '0'.repeat(16), all, settings, 0).says).slice(-1);
   };
@@ -159,13 +168,26 @@ test('a frozen learner learns nothing; a reset one knows nothing', () => {
   expect(learner.upgrades(1)).toEqual([]);
 });
 
-test('templates go by system prompt and tools, digits aside; without them by the opening words', () => {
-  const of = (system: string, toolNames: string[], text: string): string => templateOf({ system, toolNames, tools: toolNames.length }, words(text));
-  expect(of('Today is 2026-11-20. Be brief.', [], 'a')).toBe(of('Today is 2026-11-21. Be brief.', [], 'b'));
-  expect(of('Be brief.', ['search', 'mail'], 'a')).toBe(of('Be brief.', ['mail', 'search'], 'b'));
-  expect(of('Be brief.', ['search'], 'a')).not.toBe(of('Be brief.', [], 'a'));
-  expect(of('', [], 'classify this ticket by its urgency 1234 please')).toBe(of('', [], 'classify this ticket by its urgency 99 now'));
-  expect(of('', [], 'classify this ticket')).not.toBe(of('', [], 'translate this ticket'));
+test('templates go by system prompt and tools, without names, dates, ids, quotes and context; without both by the kind of work', () => {
+  const of = (system: string, toolNames: string[] = [], kind = 'question'): string => templateOf({ system, toolNames, tools: toolNames.length }, kind);
+  const same = [
+    ['Today is 2026-11-20. Be brief.', 'Today is 2026-11-21. Be brief.'],
+    ['Today is Monday, 3 March 2026. Be brief.', 'Today is Friday, 14 August 2026. Be brief.'],
+    ['The customer is Ann Lee', 'The customer is Bob Ray'],
+    ['Ann Lee is the customer. Be kind.', 'Maria de Souza is the customer. Be kind.'.replace('de ', 'De ')],
+    ['You help the user ann.lee@example.com with ticket ABC-1234.', 'You help the user bob@example.org with ticket XY-9.'],
+    ['Summarise the mail: "Dear all, we moved." Two lines.', 'Summarise the mail: "Hello team, lunch is at one." Two lines.'],
+    ['Answer from the document.\n<document>Peas are green.</document>', 'Answer from the document.\n<document>Snow is cold. And white.</document>'],
+    ['Answer from the context.\n\nContext:\nPeas are green.\nSo are limes.\n\nRules:\nBe brief.', 'Answer from the context.\n\nContext:\nSnow is white.\n\nRules:\nBe brief.'],
+    ['Session 7f3a9c21-aa: help with billing.', 'Session 00b1c2d3-ff: help with billing.'],
+  ];
+  for (const [a, b] of same) expect(of(a!), a).toBe(of(b!));
+  const others = ['Be brief.', 'Be kind.', 'Translate into French.', 'Summarise the mail in two lines.', 'You are a lawyer.', 'You are a nurse. Be brief.'];
+  expect(new Set(others.map((one) => of(one))).size).toBe(others.length);
+  expect(of('Be brief.', ['search', 'mail'])).toBe(of('Be brief.', ['mail', 'search']));
+  expect(of('Be brief.', ['search'])).not.toBe(of('Be brief.'));
+  expect(of('', [], 'code')).toBe(of('', [], 'code'));
+  expect(of('', [], 'code')).not.toBe(of('', [], 'summary'));
 });
 
 test('texts that differ in a word differ in few bits, others in about half', () => {

@@ -9,9 +9,17 @@ import type { Arm, Grade, LearningMark, LearningPair } from './types.ts';
 import { Upgrades, type Upgrade } from './upgrades.ts';
 
 /** What the learned router said of a request, as far as learning needs it. */
-export interface RouterView extends RouterFacts {
+export interface RouterView extends Omit<RouterFacts, 'kind'> {
+  /** The kind of work, by the text; absent: not known. */
+  readonly kind?: string;
   readonly pair: LearningPair;
   readonly maxLoss: number;
+}
+
+/** What the text says. `tokens`: lower-case words of the last user turn; `kind`: the kind of work. */
+export interface TextFacts {
+  readonly tokens: readonly string[];
+  readonly kind: string;
 }
 
 /** What a grade did. `frozen` and `foreign` (an answer of neither model, or of no weight) teach nothing about the pair. */
@@ -55,8 +63,8 @@ export class OnlineLearner {
   }
 
   /** What learning says of a request. `view`: null where the section routes between no pair, or the router was not asked. */
-  assess(workspace: string, exchange: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, tokens: readonly string[], view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
-    return this.assessTemplate(workspace, templateOf(exchange, tokens), nearHash(tokens), view, settings, now);
+  assess(workspace: string, exchange: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, { tokens, kind }: TextFacts, view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
+    return this.assessTemplate(workspace, templateOf(exchange, kind), nearHash(tokens), view === null ? null : { ...view, kind }, settings, now);
   }
 
   /** The same, of a request whose template and hash are known. */
@@ -64,8 +72,8 @@ export class OnlineLearner {
     const upgrade = settings.upgradeScope === 'none' ? null : this.#upgrades.find(workspace, template, near, now);
     const forced = upgrade === null ? null : ({ says: 'strong', why: 'upgrade' } as const);
     if (view === null) return { template, near, pair: null, gain: null, uncertainty: null, expected: null, spread: null, threshold: null, says: null, why: 'prior', ...forced };
-    const choice = this.#routerOf(workspace, view.pair).choose(template, view, { ...settings, maxLoss: view.maxLoss }, this.#random());
-    return { template, near, pair: view.pair, gain: view.gain, uncertainty: view.uncertainty, ...choice, ...forced };
+    const choice = this.#routerOf(workspace, view.pair).choose(template, { ...view, kind: view.kind ?? '' }, { ...settings, maxLoss: view.maxLoss }, this.#random());
+    return { template, near, pair: view.pair, gain: view.gain, uncertainty: view.uncertainty, kind: view.kind ?? '', ...choice, ...forced };
   }
 
   /**
@@ -83,7 +91,8 @@ export class OnlineLearner {
     if (arm === null || mark.pair === null || mark.gain === null || mark.uncertainty === null || weight === 0) return 'foreign';
     const router = this.#routerOf(workspace, mark.pair);
     this.#grades++;
-    const changed = router.beliefs.observe(mark.template, spreadOf(mark.uncertainty), arm, mark.gain, score, grade.against ?? null, weight, time);
+    const key = { template: mark.template, kind: mark.kind ?? '', spread: spreadOf(mark.uncertainty) };
+    const changed = router.beliefs.observe(key, { arm, gain: mark.gain, score, against: grade.against ?? null, weight, time });
     router.changed();
     return changed ? 'changed' : 'learnt';
   }

@@ -1,4 +1,4 @@
-import { Beliefs, type BeliefSettings, type Deviation, type TemplateState } from './beliefs.ts';
+import { Beliefs, type BeliefSettings, type Counted, type Deviation, type TemplateKey, type TemplateState } from './beliefs.ts';
 import type { Arm, LearningMark } from './types.ts';
 
 /** How one pair of models in one workspace is routed by what was learnt. */
@@ -16,8 +16,10 @@ const windowSize = 1_024;
 const windowLeast = 128;
 /** Requests between two computations, and after a grade. */
 const everyRequests = 64;
-/** The bound on the expected loss, in its standard errors: 84% one-sided. Every grade that is not there yet widens it; 95% would leave most of what can be saved. */
-const z = 1;
+/** Shares at which the bound on the loss is computed. */
+const steps = 48;
+/** The bound on the expected loss, in its standard errors: 86% one-sided. Every grade that is not there yet widens it; 95% would leave most of what can be saved. */
+const z = 1.1;
 /** How far an uncertain template is held back among others of the same expected gain, in its standard errors. */
 const caution = 0.3;
 
@@ -28,11 +30,16 @@ export function spreadOf(uncertainty: number): number {
   return Math.max(leastSpread, uncertainty);
 }
 
-/** Grades of a template that stand in for a router that has not seen its kind. */
+/** Grades of a template that stand in for a router that has not seen its kind; and that can say that the strong model is needed. */
 const floorGrades = 20;
+const verdictGrades = 10;
 
 /** Grades that stand in for a calibration of the pair. */
 const calibrationGrades = 100;
+
+/** Bounds of what a request is worth grading, against the mean. */
+const leastWorth = 0.25;
+const mostWorth = 4;
 
 /** What the router says of a request. */
 export interface RouterFacts {
@@ -46,14 +53,12 @@ export interface RouterFacts {
   readonly fixed: boolean;
   /** Whether outcomes of this pair of models were measured. */
   readonly calibrated: boolean;
+  /** The kind of work. */
+  readonly kind: string;
 }
 
-interface Seen {
-  readonly template: string;
+interface Seen extends TemplateKey {
   readonly gain: number;
-  readonly spread: number;
-  /** The calibration alone sends it to the weak model. */
-  readonly fixed: boolean;
 }
 
 /** What was chosen for one request, and why. */
@@ -63,12 +68,14 @@ export interface Choice {
   readonly threshold: number | null;
   readonly says: Arm | null;
   readonly why: LearningMark['why'];
+  /** How much a grade of this request would tell, against the mean request: above 1, more. */
+  readonly worth: number;
 }
 
 /**
  * Routes one pair of models in one workspace by one threshold on the expected gain: the highest at which the loss over the last requests, by the
- * grades of their templates, keeps the promise. What the calibration sends to the weak model counts as expected, all else with a standard error on top,
- * which every grade narrows. Some requests are drawn by lot and go to the model that would not have had them, as far as the budget for that reaches.
+ * grades of their templates, keeps the promise with a standard error on top. Every grade narrows that. Some requests are drawn by lot and go to the model that would
+ * not have had them, as far as the budget for that reaches.
  */
 export class PairRouter {
   readonly beliefs: Beliefs;
@@ -79,6 +86,8 @@ export class PairRouter {
   #stale = true;
   /** Expected loss that probes may still cost, in scores. */
   #budget = 0;
+  /** Running mean of what a grade would tell. */
+  #meanTold = 0;
 
   constructor(settings: BeliefSettings, mostTemplates: number, templates?: Map<string, TemplateState>) {
     this.beliefs = new Beliefs(settings, mostTemplates, templates);
@@ -100,69 +109,82 @@ export class PairRouter {
   }
 
   /** `draw`: a number from 0 to below 1. Remembers the request. */
-  choose(template: string, { gain, uncertainty, known, fixed, calibrated }: RouterFacts, settings: RoutingSettings, draw: number): Choice {
-    const spread = spreadOf(uncertainty);
-    const seen: Seen = { template, gain, spread, fixed };
+  choose(template: string, facts: RouterFacts, settings: RoutingSettings, draw: number): Choice {
+    const { gain, known, fixed, calibrated, kind } = facts;
+    const key: Seen = { template, kind, gain, spread: spreadOf(facts.uncertainty) };
+    this.#remember(key, settings);
+    const { mean: expected, error } = this.beliefs.expected(key, gain);
+    const level = this.beliefs.level();
+    const worth = this.#worth(expected, error, settings.maxLoss * level);
+    const told = { expected, spread: error, threshold: this.#threshold, worth };
+    this.#budget = Math.min(this.#budget + settings.maxLoss * settings.riskShare * level, 50 * settings.maxLoss * level);
+    const early = this.#ring.length < windowLeast || (!calibrated && this.beliefs.grades < calibrationGrades);
+    const probed = draw < settings.probeShare * worth;
+    if (early && !probed) return { ...told, says: null, why: 'prior' };
+    const says = early ? null : this.#verdict(key, expected + caution * error, known, fixed);
+    if (!probed) return { ...told, says, why: says === null ? 'prior' : 'grades' };
+    // Half of the lots go to each model, so that either one's scores are known.
+    const probe: Arm = draw < (settings.probeShare * worth) / 2 ? 'weak' : 'strong';
+    if (probe === 'weak' && says !== 'weak') {
+      const cost = Math.max(0, expected + error);
+      if (cost > this.#budget) return { ...told, says, why: 'probe' };
+      this.#budget -= cost;
+    }
+    return { ...told, says: probe, why: 'probe' };
+  }
+
+  /** Null where nothing but the router's guess speaks for the strong model: that is no verdict. */
+  #verdict({ template }: Seen, index: number, known: boolean, fixed: boolean): Arm | null {
+    const grades = this.beliefs.gradesOf(template);
+    if ((fixed || known || grades >= floorGrades) && this.#threshold !== null && index <= this.#threshold) return 'weak';
+    return fixed || grades >= verdictGrades ? 'strong' : null;
+  }
+
+  #remember(seen: Seen, { maxLoss, probeShare, riskShare }: RoutingSettings): void {
     if (this.#ring.length < windowSize) this.#ring.push(seen);
     else this.#ring[this.#next] = seen;
     this.#next = (this.#next + 1) % windowSize;
     this.#sinceComputed++;
-    if (this.#sinceComputed >= everyRequests || (this.#stale && this.#sinceComputed >= everyRequests / 8)) {
-      this.#compute(settings.maxLoss * (settings.probeShare === 0 ? 1 : 1 - settings.riskShare));
-      this.#sinceComputed = 0;
-      this.#stale = false;
-    }
-    const { mean, error } = this.beliefs.deviation(template, spread);
-    const expected = gain + mean;
-    const facts = { expected, spread: error, threshold: this.#threshold };
-    const level = this.beliefs.level().mean;
-    this.#budget = Math.min(this.#budget + settings.maxLoss * settings.riskShare * level, 50 * settings.maxLoss * level);
-    const early = this.#ring.length < windowLeast || (!calibrated && this.beliefs.grades < calibrationGrades);
-    if (early && draw >= settings.probeShare) return { ...facts, says: null, why: 'prior' };
-    const trusted = known || (this.beliefs.templates.get(template)?.sums.grades ?? 0) >= floorGrades;
-    const says: Arm | null = early ? null : (fixed || trusted) && this.#threshold !== null && indexOf(expected, error, fixed) <= this.#threshold ? 'weak' : 'strong';
-    if (draw >= settings.probeShare) return { ...facts, says, why: 'grades' };
-    // Half of the lots go to each model, so that either one's scores are known.
-    const probe: Arm = draw < settings.probeShare / 2 ? 'weak' : 'strong';
-    if (probe === 'weak' && says !== 'weak') {
-      const cost = Math.max(0, expected + error);
-      if (cost > this.#budget) return { ...facts, says, why: 'probe' };
-      this.#budget -= cost;
-    }
-    return { ...facts, says: probe, why: 'probe' };
+    if (this.#sinceComputed < everyRequests && !(this.#stale && this.#sinceComputed >= everyRequests / 8)) return;
+    this.#compute(maxLoss * (probeShare === 0 ? 1 : 1 - riskShare));
+    this.#sinceComputed = 0;
+    this.#stale = false;
   }
 
-  /** The threshold anew, over the window. */
+  /** What a grade may change is worth most: an uncertain gain close to the threshold. */
+  #worth(expected: number, error: number, allowed: number): number {
+    const apart = (expected - (this.#threshold ?? allowed)) / error;
+    const told = error * Math.exp(-0.5 * apart * apart);
+    this.#meanTold += (told - this.#meanTold) / Math.min(256, Math.max(1, this.#ring.length));
+    return this.#meanTold === 0 ? 1 : Math.min(mostWorth, Math.max(leastWorth, told / this.#meanTold));
+  }
+
+  /** The threshold, over the window. */
   #compute(maxLoss: number): void {
     const beliefs = new Map<string, Deviation>();
-    const ranked = this.#ring.map(({ template, gain, spread, fixed }) => {
-      let one = beliefs.get(template);
-      if (one === undefined) beliefs.set(template, (one = this.beliefs.deviation(template, spread)));
-      const expected = gain + one.mean;
-      return { template, spread, fixed, expected, index: indexOf(expected, one.error, fixed) };
+    const slope = this.beliefs.spreads().slope;
+    const ranked = this.#ring.map((seen) => {
+      let one = beliefs.get(seen.template);
+      if (one === undefined) beliefs.set(seen.template, (one = this.beliefs.expected(seen, 0)));
+      return { seen, index: slope * seen.gain + one.mean + caution * one.error };
     });
     ranked.sort((a, b) => a.index - b.index);
-    const allowed = maxLoss * Math.max(0.05, this.beliefs.level().mean) * ranked.length;
+    const allowed = maxLoss * Math.max(0.05, this.beliefs.level()) * ranked.length;
     // The bound is computed at some shares only, and the first that fails ends the search.
-    const step = Math.ceil(ranked.length / 64);
-    const counts = new Map<string, { count: number; readonly spread: number }>();
-    let loss = 0;
+    const step = Math.ceil(ranked.length / steps);
+    const counts = new Map<string, Counted>();
     this.#threshold = null;
-    for (const [at, { template, spread, fixed, expected, index }] of ranked.entries()) {
-      loss += expected;
-      if (!fixed) {
-        const counted = counts.get(template);
-        if (counted === undefined) counts.set(template, { count: 1, spread });
-        else counted.count++;
+    for (const [at, { seen, index }] of ranked.entries()) {
+      const counted = counts.get(seen.template);
+      if (counted === undefined) counts.set(seen.template, { ...seen, count: 1 });
+      else {
+        counted.count++;
+        counted.gain += seen.gain;
       }
       if ((at + 1) % step !== 0 && at + 1 < ranked.length) continue;
-      if (loss + z * this.beliefs.total(counts).error > allowed) break;
+      const { mean, error } = this.beliefs.total(counts.values());
+      if (mean + z * error > allowed) break;
       this.#threshold = index;
     }
   }
-}
-
-/** Place of a request among others. Where the calibration has its own bound, no other is laid on top. */
-function indexOf(expected: number, error: number, fixed: boolean): number {
-  return fixed ? expected : expected + caution * error;
 }

@@ -5,6 +5,8 @@ import { defaultLearning } from './settings.ts';
 /** A labelled row with the router's gain, as a request of a template. */
 export interface SimulatedRow {
   readonly template: string;
+  /** The kind of work, by the text; absent: not known. */
+  readonly kind?: string;
   readonly gain: number;
   readonly uncertainty: number;
   /** The router does not know this kind: it would take the strong model. */
@@ -87,9 +89,9 @@ function one(templates: readonly (readonly SimulatedRow[])[], options: Simulatio
   for (let i = 0; i < requests; i++) {
     const row = (shift && i >= requests / 2 ? after : before)();
     const fixedWeak = !row.abstain && row.gain <= threshold;
-    const mark = learner.assessTemplate('simulated', row.template, '0'.repeat(16), { pair, gain: row.gain, uncertainty: row.uncertainty, known: !row.abstain, fixed: fixedWeak, calibrated: true, maxLoss }, settings, i);
+    const mark = learner.assessTemplate('simulated', row.template, '0'.repeat(16), { pair, gain: row.gain, uncertainty: row.uncertainty, known: !row.abstain, fixed: fixedWeak, calibrated: true, kind: row.kind ?? '', maxLoss }, settings, i);
     const arm = mark.says ?? (fixedWeak ? 'weak' : 'strong');
-    if (grades === 'served' ? mark.why === 'probe' : random() < graded) {
+    if (grades === 'served' ? mark.why === 'probe' : random() < graded * (mark.worth ?? 1)) {
       gradedRequests++;
       const other = arm === 'weak' ? row.strong : row.weak;
       learner.observe({ decisionId: String(i), workspace: 'simulated', mark, model: pair[arm], requested: pair.strong, score: row[arm], against: grades === 'both' ? other : null, source: 'judge', weight: 1, time: i }, settings);

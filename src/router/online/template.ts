@@ -1,18 +1,79 @@
 import { createHash } from 'node:crypto';
 import type { Exchange } from '../../apis/types.ts';
 
-/** Words that name the template of a text without system prompt and tools. */
-const openingWords = 6;
+/** Units of a system prompt that are looked at: its beginning, where instructions stand, and its end. */
+const headUnits = 8_000;
+const tailUnits = 2_000;
+
+/** Hashes of the system prompts that were seen last: apps send the same ones again and again. */
+const mostCached = 256;
+const cached = new Map<string, string>();
 
 /**
- * Names the template of a request by 16 hex digits: a hash of its system prompt and tools, as apps send the same ones again and again. Without both,
- * of its first words. Digits do not count, so dates and numbers do not make a new template. `tokens`: lower-case words of the last user turn.
+ * Names the template of a request by 16 hex digits: a hash of what its system prompt and tools have in common with those of other requests of the same app. Names, dates,
+ * numbers, ids, addresses, quoted material and context do not count. Without both, of the kind of work.
  */
-export function templateOf({ system, toolNames, tools }: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, tokens: readonly string[]): string {
-  const hash = createHash('sha256');
-  if (system !== '' || tools > 0) hash.update('system\n').update(system.replace(/\d+/g, '#')).update('\ntools\n').update([...toolNames].sort().join('\n'));
-  else hash.update('opening\n').update(tokens.slice(0, openingWords).map((token) => (/^\d/.test(token) ? '#' : token)).join(' '));
-  return hash.digest('hex').slice(0, 16);
+export function templateOf({ system, toolNames, tools }: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, kind: string): string {
+  if (system === '' && tools === 0) return hashed(`kind\n${kind}`);
+  if (tools > 0) return hashed(`system\n${skeletonHash(system)}\ntools\n${[...toolNames].sort().join('\n')}`);
+  return skeletonHash(system);
+}
+
+function skeletonHash(system: string): string {
+  const part = system.length > headUnits + tailUnits ? system.slice(0, headUnits) + system.slice(-tailUnits) : system;
+  let found = cached.get(part);
+  if (found === undefined) {
+    if (cached.size >= mostCached) cached.delete(cached.keys().next().value ?? '');
+    cached.set(part, (found = hashed(skeletonOf(part))));
+  }
+  return found;
+}
+
+function hashed(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** Fenced, tagged and quoted material: what an app pastes into its instructions. Each alternative is linear. */
+const pasted = /```[\s\S]*?```|"""[\s\S]*?"""|<([a-z][\w-]{0,40})>[\s\S]{0,8000}?<\/\1>|"[^"\n]{2,2000}"|“[^”\n]{2,2000}”|'(?<=[\s(:]')[^'\n]{2,2000}'(?=[\s.,;:!?)]|$)|`[^`\n]{2,2000}`/gi;
+
+/** A heading that context follows, up to the next heading. */
+const contextHeading = /^\W{0,4}(?:context|documents?|sources?|passages?|background|search results|retrieved \w+|knowledge(?: base)?|(?:chat |conversation )?history|memor(?:y|ies)|user (?:profile|data|info(?:rmation)?)|customer (?:profile|data|record))\W{0,4}(?::|$)/i;
+const anyHeading = /^(?:#{1,6}\s|[A-Z][\w ]{0,40}:(?:\s|$))/;
+
+const address = /\b(?:https?:\/\/|www\.)\S+|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+/gi;
+/** A word with a digit in it, and what hangs on it: dates, times, amounts, versions, ids. */
+const numbered = /[\p{L}\p{N}_#$€£-]*\p{N}[\p{L}\p{N}_.,:/%+-]*/gu;
+const calendar = /\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?(?=\s*#)|(?<=#(?:st|nd|rd|th)?\s+)(?:january|february|march|april|may|june|july|august|september|october|november|december)\b/gi;
+/** Names: a capitalised word within a sentence with those that follow, or two capitalised words anywhere. */
+const names = /(?<=[^.!?:\n\s][ ])\p{Lu}[\p{Ll}'’-]+(?:[ ]\p{Lu}[\p{L}'’.-]*)*|\p{Lu}[\p{Ll}'’-]+(?:[ ]\p{Lu}[\p{L}'’-]+)+/gu;
+
+/** What is left of a system prompt when all that differs between two requests of one app is taken out. */
+export function skeletonOf(system: string): string {
+  return withoutContext(system.replace(pasted, '"'))
+    .replace(address, '@')
+    .replace(numbered, '#')
+    .replace(calendar, '#')
+    .replace(names, '@')
+    .replace(/[#@"](?:[\s,;/&-]*(?:and\s+)?[#@"])*/g, '@')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .toLowerCase();
+}
+
+function withoutContext(text: string): string {
+  const kept: string[] = [];
+  let inside = false;
+  for (const line of text.split('\n')) {
+    const trimmed = line.trimStart();
+    if (contextHeading.test(trimmed)) {
+      inside = true;
+      kept.push('"');
+      continue;
+    }
+    if (inside && anyHeading.test(trimmed)) inside = false;
+    if (!inside) kept.push(line);
+  }
+  return kept.join('\n');
 }
 
 /**

@@ -19,6 +19,10 @@ export interface LearningMark {
   readonly gain: number | null;
   /** Standard error of that, by the router. */
   readonly uncertainty: number | null;
+  /** The kind of work, by the text; absent where it is not known. */
+  readonly kind?: string | undefined;
+  /** How much a grade would tell, against the mean request; absent without a pair. */
+  readonly worth?: number | undefined;
   /** What is expected after the grades so far, and its standard error; null without a pair. */
   readonly expected: number | null;
   readonly spread: number | null;

@@ -1,0 +1,161 @@
+import { evidenceOf, type Spreads, type Sums } from './evidence.ts';
+
+/** What is assumed before any grade. Variances and standard deviations are in scores, 0 to 1. */
+export interface BeliefSettings {
+  /** Variance of one grade around what is expected. */
+  readonly noise: number;
+  /** Variance of the difference between both models' grades for one request, before grades tell. */
+  readonly pairNoise: number;
+  /** Before any grade: the strong model's level in a workspace, its standard error, and how far templates lie apart. */
+  readonly level: number;
+  readonly levelError: number;
+  readonly levelSpread: number;
+  /** The slope of the true difference on the router's gain among requests of a template, and its standard error. */
+  readonly slope: number;
+  readonly slopeError: number;
+  /** How far kinds of work lie apart beyond the router's gain. */
+  readonly kindSpread: number;
+  /** After so many ms a grade counts half. */
+  readonly halfLifeMs: number;
+}
+
+/** A template as estimation sees it. */
+export interface Graded {
+  readonly sums: Sums;
+  /** The router's own standard error there. */
+  readonly spread: number;
+  readonly kind: string;
+}
+
+/** Grades' worth of the settings in the pair's noise. */
+const noisePrior = 20;
+/** The candidates for a spread, in multiples of what is assumed; and the standard deviation of its logarithm before grades tell. */
+const multiples = [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 3];
+const logSpread = 0.8;
+/** Templates that spreads are estimated from at most: those with the latest grades. */
+const mostTemplates = 2_000;
+
+/**
+ * Estimates the spreads of one pair from its grades (empirical Bayes): noise and slope within templates, the spreads of templates and kinds by their marginal
+ * likelihood over a grid, each drawn to what is assumed. `pairError`: standard error of the pair's mean gain beyond the router's before any grade.
+ */
+export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings, pairError: number): Spreads {
+  const templates = all.slice(-mostTemplates);
+  const { level, levelVariance } = levelOf(templates, settings);
+  const { slope, pairNoise } = within(templates, settings);
+  const fixed = { slope, pairNoise, level, levelVariance };
+  let spread = 0;
+  for (const one of templates) spread += one.spread / templates.length;
+  if (templates.length === 0) return { ...fixed, template: 0, kind: settings.kindSpread };
+  const found = templates
+    .map(({ sums, kind }) => ({ kind, ...evidenceOf(sums, { ...fixed, template: spread, kind: settings.kindSpread }, settings.noise) }))
+    .filter(({ variance }) => variance < Infinity);
+  let total = 0;
+  let template = 0;
+  let kind = 0;
+  let best = -Infinity;
+  const scored: { readonly log: number; readonly t: number; readonly k: number }[] = [];
+  for (const byTemplate of multiples) {
+    for (const byKind of [0.25, 0.5, 1, 2]) {
+      const t = byTemplate * spread;
+      const k = byKind * settings.kindSpread;
+      const log = marginal(found, t * t, k * k, pairError * pairError) - (Math.log(byTemplate) ** 2 + Math.log(byKind) ** 2) / (2 * logSpread ** 2);
+      best = Math.max(best, log);
+      scored.push({ log, t, k });
+    }
+  }
+  for (const { log, t, k } of scored) {
+    const weight = Math.exp(log - best);
+    total += weight;
+    template += weight * t * t;
+    kind += weight * k * k;
+  }
+  return { ...fixed, template: Math.sqrt(template / total), kind: Math.sqrt(kind / total) };
+}
+
+/** The strong model's level: every template's mean counts as far as its own noise and the spread of templates let it. */
+function levelOf(templates: readonly Graded[], { level, levelError, levelSpread, noise }: BeliefSettings): { readonly level: number; readonly levelVariance: number } {
+  let precision = 1 / levelError ** 2;
+  let information = level * precision;
+  for (const { sums: { s0, s1 } } of templates) {
+    if (s0 === 0) continue;
+    const weight = 1 / (noise / s0 + levelSpread ** 2);
+    precision += weight;
+    information += (weight * s1) / s0;
+  }
+  return { level: information / precision, levelVariance: levelSpread ** 2 + 1 / precision };
+}
+
+/** Slope and noise from the differences around each template's own mean. */
+function within(templates: readonly Graded[], { slope, slopeError, pairNoise }: BeliefSettings): { readonly slope: number; readonly pairNoise: number } {
+  let xx = 0;
+  let xr = 0;
+  let rr = 0;
+  let free = 0;
+  for (const { sums: { p0, px, pr, pxx, pxr, prr } } of templates) {
+    if (p0 <= 1) continue;
+    xx += pxx - (px * px) / p0;
+    xr += pxr - (px * pr) / p0;
+    rr += prr - (pr * pr) / p0;
+    free += p0 - 1;
+  }
+  const noise = (Math.max(0, xx) + noisePrior * pairNoise) / (free + noisePrior);
+  const drawn = noise / slopeError ** 2;
+  const fitted = Math.min(1.5, Math.max(0, (xr + drawn * slope) / (rr + drawn)));
+  const left = Math.max(0, xx - 2 * fitted * xr + fitted * fitted * rr);
+  return { slope: fitted, pairNoise: (left + noisePrior * pairNoise) / (free + noisePrior) };
+}
+
+interface Found {
+  readonly kind: string;
+  readonly estimate: number;
+  readonly variance: number;
+}
+
+/** Logarithm of the chance of these estimates, constants aside, under templates around kinds around the pair around 0. */
+function marginal(found: readonly Found[], template: number, kind: number, pair: number): number {
+  const kinds = new Map<string, Combined>();
+  for (const { kind: name, estimate, variance } of found) {
+    let one = kinds.get(name);
+    if (one === undefined) kinds.set(name, (one = new Combined()));
+    one.add(estimate, variance + template);
+  }
+  const top = new Combined();
+  let log = 0;
+  for (const one of kinds.values()) {
+    log += one.log();
+    top.add(one.mean, one.variance + kind);
+  }
+  if (kinds.size === 0) return 0;
+  log += top.log();
+  const variance = top.variance + pair;
+  return log - 0.5 * Math.log(variance) - (0.5 * top.mean * top.mean) / variance;
+}
+
+/** Gaussian estimates of one number, brought together. */
+class Combined {
+  #precision = 0;
+  #information = 0;
+  #square = 0;
+  #logs = 0;
+
+  add(estimate: number, variance: number): void {
+    this.#precision += 1 / variance;
+    this.#information += estimate / variance;
+    this.#square += (estimate * estimate) / variance;
+    this.#logs += Math.log(variance);
+  }
+
+  get mean(): number {
+    return this.#information / this.#precision;
+  }
+
+  get variance(): number {
+    return 1 / this.#precision;
+  }
+
+  /** What they say beside their mean: how well they agree. */
+  log(): number {
+    return -0.5 * this.#logs - 0.5 * (this.#square - this.#information * this.mean) - 0.5 * Math.log(this.#precision);
+  }
+}
