@@ -193,9 +193,16 @@ export interface Usage {
   readonly totalInput: number;
   /** All output classes together. */
   readonly totalOutput: number;
+  /** The service tier that the answer was billed in; absent: the standard one. */
+  readonly service?: ServiceTier;
+  /** What is billed beyond these classes, or not known to be in them, by the provider's own names; absent: nothing. The cost is then known only at least. */
+  readonly beyond?: readonly string[];
   /** The provider's usage object(s) as they came, JSON text, bounded by limits.rawUsageBytes. */
   readonly raw: string;
 }
+
+/** Tiers with token prices of their own. */
+export type ServiceTier = 'flex' | 'priority' | 'batch';
 
 /** Why usage is unknown. Closed list. */
 export type UsageUnknown =

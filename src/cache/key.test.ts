@@ -43,10 +43,9 @@ describe('two requests that share an answer', () => {
       key({ ...chat, seed: 1 }),
       key({ ...chat, tools: [] }),
       key({ ...chat, unheardOf: null }),
-      // Composed and decomposed, and an escape for the same letter: other bytes, another request.
+      // Composed and decomposed: other letters, another request.
       key('{"model":"gpt-large","messages":[{"role":"user","content":"\u00e9"}]}'),
       key('{"model":"gpt-large","messages":[{"role":"user","content":"e\u0301"}]}'),
-      key('{"model":"gpt-large","messages":[{"role":"user","content":"\\u00e9"}]}'),
       // Parsers disagree on which of two members counts.
       key('{"model":"gpt-large","messages":[],"messages":[{"role":"user","content":"a"}]}'),
       key('{"model":"gpt-large","messages":[{"role":"user","content":"a"}],"messages":[]}'),
@@ -165,5 +164,45 @@ describe('a request whose answer must not be shared', () => {
     ['work in the background', { background: true }],
   ])('%s', (_name, more) => {
     expect(queryOf(generation, JSON.stringify({ ...chat, ...more }))).toBeNull();
+  });
+});
+
+describe('one form of a request', () => {
+  it('numbers and the order of members at any depth do not matter', () => {
+    const text = (temperature: string, parameters: string): string => `{"model":"gpt-large","temperature":${temperature},"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":${parameters}}}]}`;
+    const same = key(text('0.7', '{"type":"object","properties":{"a":{"minimum":1}}}'));
+    expect(key(text('0.70', '{"properties":{"a":{"minimum":1.0}},"type":"object"}'))).toBe(same);
+    expect(key(text('7e-1', '{"type":"object","properties":{"a":{"minimum":1}}}'))).toBe(same);
+    expect(key(text('0.7', '{"type":"object","properties":{"a":{"minimum":2}}}'))).not.toBe(same);
+  });
+
+  it('numbers that JavaScript would change, the order of lists, and members that stand twice do', () => {
+    const seeded = (seed: string): string => `{"model":"gpt-large","seed":${seed},"messages":[]}`;
+    expect(key(seeded('12345678901234567890'))).not.toBe(key(seeded('12345678901234567891')));
+    expect(key({ ...chat, stop: ['a', 'b'] })).not.toBe(key({ ...chat, stop: ['b', 'a'] }));
+    expect(key('{"model":"gpt-large","messages":[{"role":"user","content":"x","content":"y"}]}')).not.toBe(key('{"model":"gpt-large","messages":[{"role":"user","content":"y"}]}'));
+  });
+});
+
+describe('a request whose answer hangs on what lives elsewhere', () => {
+  const cached = (body: object, options: Parameters<typeof queryOf>[3] = {}): boolean => queryOf(generation, JSON.stringify({ model: 'gpt-large', input: 'x', ...body }), [], options) !== null;
+  const responses = { path: '/v1/responses' };
+
+  it.each([
+    [{ tools: [{ type: 'file_search', vector_store_ids: ['v'] }] }],
+    [{ tools: [{ type: 'mcp', server_url: 'https://x' }] }],
+    [{ tools: [{ type: 'web_search' }] }],
+    [{ tools: [{ type: 'code_interpreter', container: { type: 'auto' } }] }],
+    [{ previous_response_id: 'resp_1' }],
+    [{ prompt: { id: 'pmpt_1' } }],
+  ])('is not cached: %j', (body) => expect(cached(body, responses)).toBe(false));
+
+  it.each([[{ tools: [{ type: 'function', name: 'f' }] }], [{ prompt: { id: 'pmpt_1', version: '2' } }]])('and others are: %j', (body) => expect(cached(body, responses)).toBe(true));
+
+  it('in the other APIs', () => {
+    expect(cached({ messages: [], web_search_options: {} })).toBe(false);
+    const google = { path: '/v1beta/models/gemini-x:generateContent' };
+    expect(cached({ contents: [{ parts: [{ text: 'x' }] }], tools: [{ googleSearch: {} }] }, google)).toBe(false);
+    expect(cached({ contents: [{ parts: [{ text: 'x' }] }], tools: [{ functionDeclarations: [{ name: 'f' }] }] }, google)).toBe(true);
   });
 });

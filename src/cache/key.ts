@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { BodyMember, Exchange, Span } from '../apis/types.ts';
+import { isList, isNumber, isObject, parseJson, writeJson, type Json } from '../apis/common/json.ts';
+import { limits } from '../lib/limits.ts';
 import type { HeaderMap } from '../extproc/types.ts';
 import type { CallerContext } from '../policy/types.ts';
 import type { CacheSettings } from './types.ts';
 
 /** Changes when the meaning of a key does, so that no old entry is found under it. */
-const keyVersion = 'sluice-cache-1';
-const nearVersion = 'sluice-cache-near-2';
+const keyVersion = 'sluice-cache-2';
+const nearVersion = 'sluice-cache-near-3';
 
 /** Top-level members that say who asks, how the answer is carried, or where it is billed; they do not shape the answer. */
 const ignoredMembers: ReadonlySet<string> = new Set([
@@ -104,9 +106,9 @@ function keyOf(input: KeyInput, version: string, replaced: Replacement | null): 
   const { exchange, body, caller } = input;
   const kept = input.members.filter(({ key }) => !ignoredMembers.has(key)).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start));
   const values = kept.map(({ start, end, spaced }) => {
-    if (replaced === null || replaced.start < start || replaced.end > end) return spaced ? withoutSpaces(body, start, end) : body.subarray(start, end);
+    if (replaced === null || replaced.start < start || replaced.end > end) return canonical(body, start, end, spaced);
     const value = Buffer.concat([body.subarray(start, replaced.start), replaced.text, body.subarray(replaced.end, end)]);
-    return spaced ? withoutSpaces(value, 0, value.length) : value;
+    return canonical(value, 0, value.length, spaced);
   });
   const head = JSON.stringify([
     version,
@@ -140,6 +142,56 @@ function pathOf(path: string): string {
   return rest.length === 0 ? bare : `${bare}?${JSON.stringify(rest)}`;
 }
 
+/**
+ * A value's bytes as all ways to write it have them in common: without white space, and, where the value is no text and not long, with its numbers
+ * in one form and the members of its objects in the order of their names.
+ */
+function canonical(body: Buffer, start: number, end: number, spaced: boolean): Buffer {
+  const first = body[start];
+  if (first !== quote && end - start <= limits.canonicalBytes) {
+    const parsed = parseJson(body.toString('utf8', start, end));
+    // An object that has a member twice means what its reader takes it to mean.
+    if (parsed !== undefined && membersIn(parsed) === colonsIn(body, start, end)) return Buffer.from(writeJson(ordered(parsed)));
+  }
+  return spaced ? withoutSpaces(body, start, end) : body.subarray(start, end);
+}
+
+function membersIn(value: Json): number {
+  if (isList(value)) return value.reduce((sum: number, inner) => sum + membersIn(inner), 0);
+  if (!isObject(value)) return 0;
+  return Object.values(value).reduce((sum: number, inner) => sum + 1 + membersIn(inner ?? null), 0);
+}
+
+/** Colons between names and values: one a member that was written. */
+function colonsIn(body: Buffer, start: number, end: number): number {
+  let found = 0;
+  for (let at = start; at < end; ) {
+    const byte = body[at]!;
+    if (byte === colon) found++;
+    at = byte === quote ? afterString(body, at) : at + 1;
+  }
+  return found;
+}
+
+/** The most digits that a JavaScript number always keeps. */
+const exactDigits = 15;
+
+function ordered(value: Json): Json {
+  if (isList(value)) return value.map(ordered);
+  if (isObject(value)) {
+    const sorted = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    // Without a prototype, so that no name is special.
+    const made = Object.create(null) as Record<string, Json>;
+    for (const [name, inner] of sorted) made[name] = ordered(inner ?? null);
+    return made;
+  }
+  if (!isNumber(value) || typeof value === 'number') return value;
+  // 0.70 is 0.7; what a JavaScript number would change stays as it was written.
+  const digits = value.rawJSON.replace(/e.*$/i, '').replaceAll(/[^0-9]/g, '').replace(/^0+/, '');
+  const number = Number(value.rawJSON);
+  return digits.length <= exactDigits && Number.isFinite(number) ? number : value;
+}
+
 /** A JSON value's bytes without the white space between its tokens. The value has been checked by the scanner. */
 function withoutSpaces(body: Buffer, start: number, end: number): Buffer {
   const out = Buffer.allocUnsafe(end - start);
@@ -159,6 +211,7 @@ function withoutSpaces(body: Buffer, start: number, end: number): Buffer {
 }
 
 const quote = 0x22;
+const colon = 0x3a;
 const backslash = 0x5c;
 
 /** Just behind the string that begins at `start`: at the first quote with an even number of backslashes before it. */

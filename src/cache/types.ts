@@ -16,6 +16,8 @@ export interface CacheSettings {
   readonly maxTemperature: number;
   /** Requests for more answers are not cached. */
   readonly maxN: number;
+  /** Requests whose answer hangs on what lives elsewhere: not cached, or cached all the same. */
+  readonly external: 'bypass' | 'cache';
   /** Larger answers are not kept, in bytes. */
   readonly maxAnswerBytes: number;
   readonly finish: ReadonlySet<FinishClass>;

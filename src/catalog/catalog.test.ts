@@ -156,7 +156,7 @@ describe('the embedded catalog', () => {
 
   it('has no price with more than six decimals, so that sums are exact', () => {
     const models = catalog.providers().flatMap((provider) => catalog.models(provider));
-    const prices = models.flatMap(({ prices: { tiers, ...rest } }) => [rest, ...tiers].flatMap((each) => Object.values(each) as (number | null)[]));
+    const prices = models.flatMap(({ prices: { tiers, services = [], ...rest } }) => [rest, ...tiers, ...services.map(({ input, output, cachedRead, cacheWrite5m, cacheWrite1h }) => ({ input, output, cachedRead, cacheWrite5m, cacheWrite1h }))].flatMap((each) => Object.values(each) as (number | null)[]));
     expect(prices.filter((price) => price !== null && Number(price.toFixed(6)) !== price)).toEqual([]);
   });
 

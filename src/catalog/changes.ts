@@ -37,8 +37,9 @@ function suspicious({ from, to }: PriceChange): boolean {
 }
 
 /** Every stated price of a model by its name in a PriceChange. */
-function pricesByField({ tiers, ...plain }: Prices): Map<string, number | null> {
+function pricesByField({ tiers, services, ...plain }: Prices): Map<string, number | null> {
   const all = new Map<string, number | null>(Object.entries(plain));
+  for (const { tier, ...service } of services ?? []) for (const [field, price] of Object.entries(service)) all.set(`${tier}.${field}`, price);
   for (const { aboveTokens, ...tier } of tiers) for (const [field, price] of Object.entries(tier)) all.set(`above${aboveTokens}.${field}`, price);
   return all;
 }

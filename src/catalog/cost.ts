@@ -1,4 +1,4 @@
-import type { Usage } from '../apis/types.ts';
+import type { ServiceTier, Usage } from '../apis/types.ts';
 import type { Cost, Prices, TokenPrices } from './types.ts';
 
 const unknownPrice: Cost = { known: false, reason: 'price' };
@@ -29,10 +29,12 @@ function merge(base: TokenPrices, tier: TokenPrices): TokenPrices {
 
 /**
  * US dollars for a usage: a plain sum over its disjoint classes. A class without tokens needs no price; a class with
- * tokens and without a price makes the whole cost unknown. Reasoning without a price of its own is billed as output.
+ * tokens and without a price makes the whole cost unknown. Reasoning without a price of its own is billed as output. What is billed beyond the
+ * classes makes it known at least.
  */
 export function costOf(prices: Prices, usage: Usage): Cost {
-  const price = pricesFor(prices, usage.totalInput);
+  const price = usage.service === undefined ? pricesFor(prices, usage.totalInput) : servicePrices(prices, usage.service, usage.totalInput);
+  if (price === null) return unknownPrice;
   const classes: readonly (readonly [number, number | null])[] = [
     [usage.input, price.input],
     [usage.cachedRead, price.cachedRead],
@@ -49,8 +51,17 @@ export function costOf(prices: Prices, usage: Usage): Cost {
     if (perMillion === null) return unknownPrice;
     micros += count * perMillion;
   }
-  return { known: true, usd: dollars(micros) };
+  return usage.beyond === undefined ? { known: true, usd: dollars(micros) } : { known: false, reason: 'beyond', atLeastUsd: dollars(micros) };
 }
+
+/** The prices of a service tier; null: the source does not state them, or not for a prompt of this length. */
+function servicePrices(prices: Prices, service: ServiceTier, totalInput: number): TokenPrices | null {
+  if (prices.tiers.some(({ aboveTokens }) => totalInput > aboveTokens)) return null;
+  if (service === 'batch') return { ...noPrices, input: prices.batchInput, output: prices.batchOutput };
+  return prices.services?.find(({ tier }) => tier === service) ?? null;
+}
+
+const noPrices: TokenPrices = { input: null, output: null, cachedRead: null, cacheWrite5m: null, cacheWrite1h: null, reasoning: null, audioInput: null, audioOutput: null };
 
 /** US dollars for tokens that are expected; `cachedTokens` of the prompt's at the price of a cache read, where that is known. */
 export function estimateOf(prices: Prices, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {

@@ -82,8 +82,18 @@ function prices(row: Row): Prices {
     batchOutput: perMillion(row['output_cost_per_token_batches']),
     imageInput: plain(row['input_cost_per_image']),
     imageOutput: plain(row['output_cost_per_image']),
+    ...services(row),
     tiers: longContext(row),
   };
+}
+
+/** Tiers that the list has prices for. */
+function services(row: Row): Pick<Prices, 'services'> {
+  const found = (['flex', 'priority'] as const).flatMap((tier) => {
+    const priced = tokenPrices(row, `_${tier}`);
+    return priced.input === null && priced.output === null ? [] : [{ tier, ...priced }];
+  });
+  return found.length === 0 ? {} : { services: found };
 }
 
 function plain(value: unknown): number | null {

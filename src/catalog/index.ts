@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { ModelCatalog } from './catalog.ts';
 import { catalogSchema, type CatalogFile } from './schema.ts';
-import type { Catalog } from './types.ts';
+import type { Catalog, ModelEntry } from './types.ts';
 
 export { catalogOverridesSchema, type CatalogOverrides } from './schema.ts';
 export { withOverrides } from './overrides.ts';
@@ -47,9 +47,15 @@ export async function loadCatalog(file?: string): Promise<Catalog> {
   return catalogOf(await readCatalogFile(file ?? embeddedCatalog));
 }
 
-/** A catalog over a file's models. */
+/** A catalog over a file's models. A version that does not end with the hash of its models gets that: a file may be edited and keep its version. */
 export function catalogOf({ version, date, models }: CatalogFile): Catalog {
-  return new ModelCatalog(version, date, models);
+  const hash = hashOf(models);
+  return new ModelCatalog(version.endsWith(hash) ? version : `${version}+${hash}`, date, models);
+}
+
+/** What tells two lists of models apart. */
+export function hashOf(models: readonly ModelEntry[]): string {
+  return createHash('sha256').update(JSON.stringify(models)).digest('hex').slice(0, 8);
 }
 
 /** The text of a catalog file: one model a line, so that a change of prices reads well in a diff. */

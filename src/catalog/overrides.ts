@@ -43,12 +43,14 @@ export function withOverrides(base: Catalog, overrides: CatalogOverrides): Catal
       const entry = listed.find((candidate) => candidate.model === model);
       const { mode, contextWindow, maxOutput, capabilities, ...prices } = facts;
       const stated = { ...(prices.output === undefined ? {} : { reasoning: null }), ...defined(prices) };
-      const before = entry?.prices ?? noPrices;
+      // A tier's own price says nothing once the policy has named another one.
+      const { services, ...before } = entry?.prices ?? noPrices;
+      const kept = services === undefined || Object.keys(stated).length > 0 ? {} : { services };
       changed.push({
         provider,
         model,
         mode: mode ?? entry?.mode ?? 'chat',
-        prices: { ...before, ...stated, tiers: before.tiers.map((tier) => ({ ...tier, ...stated })) },
+        prices: { ...before, ...kept, ...stated, tiers: before.tiers.map((tier) => ({ ...tier, ...stated })) },
         contextWindow: contextWindow === undefined ? (entry?.contextWindow ?? null) : contextWindow,
         maxOutput: maxOutput === undefined ? (entry?.maxOutput ?? null) : maxOutput,
         capabilities: { ...(entry?.capabilities ?? noCapabilities), ...defined(capabilities ?? {}) },

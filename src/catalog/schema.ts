@@ -40,6 +40,7 @@ export const modelSchema = z.strictObject({
     batchOutput: price,
     imageInput: price,
     imageOutput: price,
+    services: z.array(z.strictObject({ tier: z.enum(['flex', 'priority']), ...tokenPrices })).optional(),
     tiers: z.array(z.strictObject({ aboveTokens: z.int().positive(), ...tokenPrices })),
   }),
   contextWindow: count,

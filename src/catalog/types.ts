@@ -19,6 +19,8 @@ export interface Prices extends TokenPrices {
   /** US dollars per image in the input/output where the provider prices so. */
   readonly imageInput: number | null;
   readonly imageOutput: number | null;
+  /** Prices of service tiers, where the source states them; absent: it states none. */
+  readonly services?: readonly ({ readonly tier: 'flex' | 'priority' } & TokenPrices)[] | undefined;
   /** Prices that hold for the whole request once its total input is above `aboveTokens`; ascending. */
   readonly tiers: readonly ({ readonly aboveTokens: number } & TokenPrices)[];
 }
@@ -48,13 +50,17 @@ export interface ModelEntry {
   readonly capabilities: Capabilities;
 }
 
-/** `attempt`: one of several attempts may have cost something that nobody knows. */
-export type CostUnknown = 'model' | 'price' | 'usage' | 'attempt';
+/**
+ * `attempt`: one of several attempts may have cost something that nobody knows. `beyond`: more than the tokens is billed, or something that nobody
+ * knows was counted.
+ */
+export type CostUnknown = 'model' | 'price' | 'usage' | 'attempt' | 'beyond';
 
 /** US dollars, or why it is not known. */
 export type Cost =
   | { readonly known: true; readonly usd: number }
-  | { readonly known: false; readonly reason: CostUnknown };
+  /** `atLeastUsd`: what the part costs that is known; absent: not even that. */
+  | { readonly known: false; readonly reason: CostUnknown; readonly atLeastUsd?: number };
 
 export interface Catalog {
   /** Content version, e.g. date plus short hash; in every record. */

@@ -5,7 +5,7 @@ import { cacheKey, nearKey, partitionOf, type KeyInput } from '../cache/key.ts';
 import { canonicalQuestion } from '../cache/semantic/canonical.ts';
 import { idDigits, type WantedForm } from '../cache/types.ts';
 import { renderError } from '../apis/index.ts';
-import type { BodyMember, Exchange } from '../apis/types.ts';
+import type { ApiName, BodyMember, Exchange } from '../apis/types.ts';
 import type { BodyPlan, HeaderMap } from '../extproc/types.ts';
 import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
 import type { AnswerFacts as Ending } from '../record/record.ts';
@@ -26,7 +26,22 @@ export function cacheScope(headers: HeaderMap, generation: PolicyGeneration, sec
 }
 
 /** Members of a body that tie the answer to something that the provider holds and changes. */
-const statefulMembers: ReadonlySet<string> = new Set(['conversation', 'background', 'container', 'cachedContent', 'cached_content']);
+const statefulMembers: ReadonlySet<string> = new Set(['conversation', 'background', 'container', 'cachedContent', 'cached_content', 'previous_response_id', 'mcp_servers', 'web_search_options']);
+
+/** Tools of a provider's own design that the app carries out itself: the answer only asks for them. */
+const appTools = /^tools\.(?:custom$|function|bash_|text_editor_|memory_|computer|local_shell$|shell$|apply_patch$)/;
+
+/** Whether the provider does more for the request than answer it: it looks things up, runs code, or acts elsewhere. */
+function actsElsewhere({ api, parameters }: Exchange, members: readonly BodyMember[], body: Buffer): boolean {
+  if (parameters.some(({ name }) => name.startsWith('tools.') && !appTools.test(name))) return true;
+  return api === 'openai-responses' && members.some((member) => member.key === 'prompt' && !versioned(body, member));
+}
+
+/** A stored prompt without a version is whatever its owner makes of it next. */
+function versioned(body: Buffer, { start, end }: BodyMember): boolean {
+  const prompt: unknown = JSON.parse(body.toString('utf8', start, end));
+  return prompt === null || typeof (prompt as { readonly version?: unknown }).version === 'string';
+}
 
 /** The question to the cache; null when the answer to this request must not be shared. */
 export function cacheQuery(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): CacheQuery | null {
@@ -34,7 +49,7 @@ export function cacheQuery(context: RequestContext, scope: CacheScope, exchange:
   const settings = section.cache;
   if (exchange.operation === 'other' || exchange.n > settings.maxN || exchange.audioOutput) return null;
   if (exchange.temperature !== null && exchange.temperature > settings.maxTemperature) return null;
-  if (members.some(({ key }) => statefulMembers.has(key))) return null;
+  if (settings.external === 'bypass' && (members.some(({ key }) => statefulMembers.has(key)) || actsElsewhere(exchange, members, body))) return null;
   return {
     key: cacheKey(keyInput(context, scope, exchange, members, body)),
     api: exchange.api,
@@ -119,6 +134,7 @@ export function hitAnswer(context: RequestContext, exchange: Exchange, hit: Cach
         ['x-sluice-cache', state === 'coalesced' ? 'hit' : state],
         ['x-sluice-cache-entry', entryFacts.id],
         ['age', String(age)],
+        ...requestIdOf(exchange.api, open.id),
       ],
       body: rendered.body,
       details: 'sluice_cache_hit',
@@ -133,6 +149,12 @@ export function hitAnswer(context: RequestContext, exchange: Exchange, hit: Cach
       totalMs: performance.now() - context.startedAt,
     },
   };
+}
+
+/** The id of the answer as the API's SDKs read it. */
+function requestIdOf(api: ApiName, id: string): readonly (readonly [string, string])[] {
+  if (api.startsWith('openai-')) return [['x-request-id', id]];
+  return api.startsWith('anthropic-') ? [['request-id', id]] : [];
 }
 
 /** 504, as HTTP has it for a caller that wants a cached answer or none. */

@@ -46,6 +46,8 @@ export const limits = {
   parameterUnits: 64,
   /** Whole answers with status 200 up to this size may be errors, and are looked into where a server's error starts a fallback; bytes. */
   errorAnswerBytes: 2 * 1024,
+  /** Parts of a request that are brought into one form for the cache's key, in bytes; longer ones are compared as they were written. */
+  canonicalBytes: 16 * 1024,
   /** Error bodies that are read for the parameter which a model refuses, in bytes. */
   refusalBytes: 64 * 1024,
   /** Models of which this process remembers what they refused, and parameters of each. */

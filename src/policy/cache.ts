@@ -15,6 +15,7 @@ export function compileCache({ cache, rules }: SettingsDocument): CacheSettings 
     partitionHeaders: (cache?.partitionHeaders ?? []).map((name) => name.toLowerCase()),
     maxTemperature: cache?.maxTemperature ?? 1,
     maxN: cache?.maxN ?? 1,
+    external: cache?.external ?? 'bypass',
     maxAnswerBytes: cache?.maxAnswerBytes ?? 1024 * 1024,
     finish: new Set(cache?.finish ?? ['stop', 'tools']),
     staleWhileRevalidate: cache?.staleWhileRevalidate ?? 0,

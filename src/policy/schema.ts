@@ -83,6 +83,7 @@ const cache = z.strictObject({
   partitionHeaders: names.optional().describe('More request headers whose values must agree for an answer to be shared'),
   maxTemperature: z.number().min(0).max(2).optional().describe('Requests with a higher temperature are not cached; one that says none is'),
   maxN: z.int().min(1).max(16).optional().describe('Requests for more answers at once are not cached'),
+  external: z.enum(['bypass', 'cache']).optional().describe('Requests whose answer hangs on what lives elsewhere, or that act there: web search, file search, remote MCP, code interpreters, kept conversations, stored prompts without a version. bypass: they are not cached'),
   maxAnswerBytes: z.int().min(1).max(limits.answerBytes).optional().describe('Larger answers are not kept'),
   finish: z.array(z.enum(['stop', 'tools', 'length'])).min(1).optional().describe('How an answer must have ended to be kept'),
   staleWhileRevalidate: seconds.optional().describe('Seconds past its time in which an answer serves while another request fetches a new one'),

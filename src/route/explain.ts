@@ -66,6 +66,7 @@ const unknowns: Readonly<Record<string, string>> = {
   price: 'the catalog lacks a price that is needed',
   usage: 'the token usage is unknown',
   attempt: 'a failed attempt may have cost something',
+  beyond: 'more than its tokens is billed, or something that is not known was counted',
 };
 
 /** A record as a person reads it: plain text, several lines, ends with a newline. */
@@ -245,7 +246,7 @@ function target({ provider, model }: TargetRef): string {
 
 /** Eight decimals: a short prompt on a small model costs millionths of a dollar. */
 function money(cost: Cost): string {
-  if (!cost.known) return `unknown: ${unknowns[cost.reason] ?? cost.reason}`;
+  if (!cost.known) return `${cost.atLeastUsd === undefined ? 'unknown' : `at least $${cost.atLeastUsd}`}: ${unknowns[cost.reason] ?? cost.reason}`;
   return `${cost.usd < 0 ? '-' : ''}$${Math.abs(cost.usd).toFixed(8)}`;
 }
 

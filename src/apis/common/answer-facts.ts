@@ -1,6 +1,7 @@
 import { limits } from '../../lib/limits.ts';
 import { JsonCursor, ScanError } from '../scan/scan.ts';
-import type { ApiName } from '../types.ts';
+import type { ApiName, ServiceTier } from '../types.ts';
+import { serviceOf } from '../usage.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -13,6 +14,16 @@ export class AnswerFacts {
   errorType: string | null = null;
   terminal = false;
   token = false;
+  service: ServiceTier | null = null;
+  /** Tools that the provider ran and bills by the call. */
+  readonly fees = new Set<string>();
+
+  addService(name: unknown): void {
+    if (typeof name !== 'string') return;
+    this.service = serviceOf(name) ?? this.service;
+    // Bought ahead, at a price of its own.
+    if (name === 'scale') this.fees.add('service_tier scale');
+  }
 
   /** Merges: Anthropic counts its input in the first event and its output in the last. */
   addUsage(usage: unknown): void {
@@ -47,8 +58,11 @@ function text(value: unknown): string | null {
 }
 
 const usageWord = Buffer.from('"usage');
-const finishWords: readonly Buffer[] = ['"finish_reason":"', '"finish_reason": "', '"finishReason"', '"error"', '"type":"error', '"type": "error'].map((word) => Buffer.from(word));
+const finishWords: readonly Buffer[] = ['"groundingMetadata"', '"finish_reason":"', '"finish_reason": "', '"finishReason"', '"error"', '"type":"error', '"type": "error'].map((word) => Buffer.from(word));
 const done = Buffer.from('[DONE]');
+
+/** Items of a response that stand for a tool which OpenAI bills by the call. */
+const paidCalls: ReadonlySet<string> = new Set(['web_search_call', 'file_search_call', 'code_interpreter_call', 'image_generation_call']);
 
 /** Takes one event of a stream. Most events are text only and are let by without being parsed. */
 export function readEvent(api: ApiName, data: Buffer, facts: AnswerFacts): void {
@@ -98,6 +112,7 @@ function mayMatter(api: ApiName, data: Buffer): boolean {
 function openaiChunk(event: Fields, facts: AnswerFacts): void {
   facts.model = text(event['model']) ?? facts.model;
   facts.addUsage(event['usage']);
+  facts.addService(event['service_tier']);
   facts.addError(event['error']);
   if (!Array.isArray(event['choices'])) return;
   for (const choice of event['choices'] as unknown[]) {
@@ -121,12 +136,18 @@ function responsesEvent(event: Fields, facts: AnswerFacts): void {
   if (isObject(response)) {
     facts.model = text(response['model']) ?? facts.model;
     facts.addUsage(response['usage']);
+    facts.addService(response['service_tier']);
+    if (Array.isArray(response['output'])) for (const item of response['output'] as unknown[]) if (isObject(item)) addCall(item['type'], facts);
     if (type === 'response.failed') facts.addError(response['error'] ?? {});
     if (type === 'response.completed' || type === 'response.incomplete' || type === 'response.failed') {
       facts.terminal = true;
       facts.finishReason = text(response['status']);
     }
   }
+}
+
+function addCall(type: unknown, facts: AnswerFacts): void {
+  if (typeof type === 'string' && paidCalls.has(type)) facts.fees.add(type);
 }
 
 function anthropicEvent(event: Fields, facts: AnswerFacts): void {
@@ -161,6 +182,7 @@ function geminiChunk(event: Fields, facts: AnswerFacts): void {
   for (const candidate of event['candidates'] as unknown[]) {
     if (!isObject(candidate)) continue;
     if (isObject(candidate['content'])) facts.token = true;
+    if (isObject(candidate['groundingMetadata'])) facts.fees.add('grounding');
     const finish = text(candidate['finishReason']);
     if (finish !== null) {
       facts.finishReason = finish;
@@ -183,6 +205,12 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
         case 'model':
         case 'modelVersion':
           facts.model = text(cursor.stringOrNull()) ?? facts.model;
+          return;
+        case 'service_tier':
+          facts.addService(cursor.stringOrNull());
+          return;
+        case 'output':
+          outputOf(cursor, facts);
           return;
         case 'stop_reason':
         case 'status':
@@ -211,6 +239,24 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
   }
 }
 
+/** The items of a response: what kinds they are. */
+function outputOf(cursor: JsonCursor, facts: AnswerFacts): void {
+  if (!cursor.isArray()) {
+    cursor.skip();
+    return;
+  }
+  cursor.array(() => {
+    if (!cursor.isObject()) {
+      cursor.skip();
+      return;
+    }
+    cursor.object((key) => {
+      if (key === 'type') addCall(cursor.stringOrNull(), facts);
+      else cursor.skip();
+    });
+  });
+}
+
 function finishOf(cursor: JsonCursor, facts: AnswerFacts): void {
   if (!cursor.isArray()) {
     cursor.skip();
@@ -223,6 +269,10 @@ function finishOf(cursor: JsonCursor, facts: AnswerFacts): void {
     }
     cursor.object((key) => {
       if (key === 'finish_reason' || key === 'finishReason') facts.finishReason = cursor.stringOrNull() ?? facts.finishReason;
+      else if (key === 'groundingMetadata') {
+        if (cursor.isObject()) facts.fees.add('grounding');
+        cursor.skip();
+      }
       else cursor.skip();
     });
   });

@@ -48,7 +48,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
   const start = path.lastIndexOf('/') + 1;
   const recognition = {
     kind: 'readable' as const,
-    api: gemini ? ('gemini-generate' as const) : ('openai-chat' as const),
+    api: gemini ? ('gemini-generate' as const) : path.endsWith('/responses') ? ('openai-responses' as const) : ('openai-chat' as const),
     operation: 'generate' as const,
     pathModel: gemini ? { model: path.slice(start, path.indexOf(':')), span: { start, end: path.indexOf(':') } } : null,
     stream: gemini ? path.includes(':streamGenerateContent') : null,
