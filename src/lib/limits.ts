@@ -179,6 +179,8 @@ export const limits = {
   logRepeatMs: 10_000,
   /** Warnings and errors that are told apart for that. */
   logMessages: 200,
+  /** What one rule may cost for one request at most, in letters that it looks at: about 10 ms. */
+  ruleCost: 8_000_000,
   /** Compiled patterns of rules' `matches` calls that are kept. */
   rulePatterns: 1_000,
   /** Templates whose grades are learnt from, per workspace and pair of models; the one that was graded longest ago goes first. */

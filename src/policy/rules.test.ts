@@ -47,6 +47,32 @@ describe('expressions', () => {
     expect(performance.now() - begin).toBeLessThan(1_000);
   });
 
+  test.each([
+    "request.lastUser.split('').exists(a, request.lastUser.split('').exists(b, a != b && false))",
+    "request.toolNames.exists(a, request.toolNames.exists(b, request.toolNames.exists(c, a + b + c == 'x')))",
+    "request.toolNames.map(a, request.lastUser + request.system).exists(t, t.contains('x') || t.split('').exists(u, u == 'y'))",
+    "cel.bind(words, request.lastUser.split(' '), words.all(a, words.exists(b, b == a)))",
+    "request.lastUser.split(' ').exists(w, request.system.contains(w))",
+  ])('%s could take too long, and is refused', (source) => {
+    expect(compileExpression(source, new Set(), () => undefined)).toMatchObject({ ok: false, message: expect.stringContaining('too long') as string });
+  });
+
+  test.each([
+    "request.lastUser.split(' ').exists(word, word.lowerAscii() == 'zeus')",
+    "request.lastUser.split(' ').filter(word, word.startsWith('@')).map(word, word.size()).exists(n, n > 20)",
+    "request.toolNames.exists(name, request.lastUser.contains(name))",
+    "request.toolNames.exists(a, request.toolNames.exists(b, a != b && a.startsWith(b)))",
+    "['a', 'b', 'c'].exists(word, request.lastUser.matches('(?i)x') || request.system.contains(word))",
+  ])('%s is cheap enough, and takes little time with the longest prompt', (source) => {
+    const long = 'ab '.repeat(limits.textUnits / 3);
+    const expression = compileExpression(source, new Set(), () => undefined);
+    if (!expression.ok) throw new Error(expression.message);
+    const input = ruleInput({ exchange: { lastUser: long, system: long, toolNames: Array.from({ length: limits.toolNames }, (_, at) => `${'t'.repeat(200)}${at}`) } });
+    const begin = performance.now();
+    expression.matches(input);
+    expect(performance.now() - begin).toBeLessThan(1_000);
+  });
+
   test('the pattern of matches must be written out', () => {
     const expression = compileExpression('request.model.matches(request.lastUser)', new Set(), () => undefined);
     expect(expression).toMatchObject({ ok: false, offset: 22 });

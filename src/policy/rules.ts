@@ -1,6 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 import { limits } from '../lib/limits.ts';
+import { expressionCost } from './cel-cost.ts';
 import type { RuleInput } from './types.ts';
 
 /** What a rule sees. Types are CEL's; docs/policy.md lists the meaning of each field. */
@@ -184,8 +185,11 @@ export function compileExpression(source: string, headers: ReadonlySet<string>, 
   if (check.type !== 'bool') return { ok: false, message: `the expression gives ${check.type ?? 'something else'}, not bool`, offset: 0 };
   const hidden = unreadableHeader(source, headers);
   if (hidden !== null) return { ok: false, message: `rules cannot read the header ${hidden.name}: it is not in workspaces.ruleHeaders, where names are lower case`, offset: hidden.offset };
-  const linear = linearise(source, environment.parse(source).ast);
+  const tree = environment.parse(source).ast;
+  const linear = linearise(source, tree);
   if (!linear.ok) return linear;
+  const cost = expressionCost(tree);
+  if (cost > limits.ruleCost) return { ok: false, message: `a long prompt could make this take too long: it may look at ${Math.ceil(cost / 1e6)} million letters, and ${limits.ruleCost / 1e6} million are allowed`, offset: 0 };
   const run = environment.parse(linear.source);
   return {
     ok: true,
