@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { parseWhere, parseWindow } from '../ledger/query.ts';
 import { limits } from '../lib/limits.ts';
 import type { RecentRecords } from '../record/recent.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { explainRecord } from '../route/explain.ts';
 import { failure, json, type Answer } from './answer.ts';
 
@@ -24,12 +25,22 @@ export async function decisions({ recent, ledger }: Records, query: URLSearchPar
   if (limit === null) return badLimit(limits.recentDecisions);
   const where = query.getAll('where');
   const window = query.get('window');
-  if (where.length === 0 && window === null) {
+  const id = query.get('id');
+  if (id !== null && (id === '' || id.length > limits.joinIdUnits)) return failure(400, 'bad-id', `id must have 1 to ${limits.joinIdUnits} characters.`);
+  if (id !== null && ledger === null) {
+    const own = recent.get(id);
+    return json(200, { decisions: (own === null ? recent.joined(id) : [own]).slice(0, limit) });
+  }
+  if (where.length === 0 && window === null && id === null) {
     return json(200, { decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }) });
   }
   if (ledger === null) return noLedger();
   for (const condition of where) parseWhere(condition);
-  return json(200, { decisions: await ledger.decisions({ where, from: window === null ? null : Date.now() - parseWindow(window), limit }) });
+  return json(200, { decisions: await ledger.decisions({ where, id, from: window === null ? null : Date.now() - parseWindow(window), limit }) });
+}
+
+function theOnly(found: readonly ExchangeRecord[]): ExchangeRecord | null {
+  return found.length === 1 ? found[0]! : null;
 }
 
 /** The limit that is asked for; null: it is none from 1 to `most`. */
@@ -49,7 +60,7 @@ function noLedger(): Answer {
 
 /** GET /decisions/{id}. */
 export async function decision({ recent, ledger, grades }: Records, id: string, format: string | null): Promise<Answer> {
-  const record = recent.get(id) ?? (await ledger?.find(id)) ?? null;
+  const record = recent.get(id) ?? (await ledger?.find(id)) ?? theOnly(recent.joined(id));
   if (record === null) return failure(404, 'no-decision', `This id is not among the last ${limits.recentDecisions} decisions of this process, and in no ledger of it. Look it up in the log: sluice explain ID --log FILE`);
   const known = await grades(record.id);
   if (format === null || format === 'json') return json(200, known.length === 0 ? record : { ...record, grades: known });

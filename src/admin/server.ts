@@ -142,7 +142,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, { ...options.cache.stats(), exchanges: await byResult(options.registry, metricTable.cache.name) });
     default:
       if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
-      if (url.pathname.startsWith('/decisions/')) return decision(options, url.pathname.slice('/decisions/'.length), url.searchParams.get('format'));
+      if (url.pathname.startsWith('/decisions/')) return decision(options, plainName(url.pathname.slice('/decisions/'.length)) ?? '', url.searchParams.get('format'));
       return pageFile(url.pathname);
   }
 }

@@ -40,6 +40,7 @@ function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: 
     usage: final ? usage : null,
     usageUnknown,
     model: facts.model,
+    id: facts.id,
     finishReason: facts.finishReason,
     complete,
     errorType: facts.errorType ?? (head.status >= 400 ? `http_${head.status}` : null),

@@ -225,6 +225,8 @@ export interface Answer {
   readonly usageUnknown: UsageUnknown | null;
   /** The model the provider says it used; null when it does not say. */
   readonly model: string | null;
+  /** The provider's own id of the answer; absent or null when it gives none. */
+  readonly id?: string | null;
   readonly finishReason: string | null;
   /** For streams: whether the terminal event was seen. For JSON: whether the body was whole. */
   readonly complete: boolean;

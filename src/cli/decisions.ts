@@ -9,6 +9,7 @@ import { withReader } from './open-ledger.ts';
 
 interface DecisionsFlags {
   readonly where: readonly string[];
+  readonly id?: string;
   readonly window?: string;
   readonly limit: string;
   readonly ledger?: string;
@@ -22,6 +23,7 @@ export function registerDecisions(program: Command): void {
     .command('decisions')
     .description('list decisions of the ledger, newest first')
     .option('--where <condition>', 'e.g. tier=simple, cost>0.01, workspace~team-, cost=unknown; may be given more than once', (value: string, all: readonly string[]) => [...all, value], [])
+    .option('--id <id>', "only those with this id: Sluice's or its beginning, the provider's of its answer, the app's of its request, or the trace's")
     .option('--window <time>', 'how far back: 90m, 24h, 30d (default: all)')
     .option('--limit <n>', 'at most this many', '50')
     .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
@@ -37,11 +39,11 @@ export function registerDecisions(program: Command): void {
 
 async function find(flags: DecisionsFlags, limit: number): Promise<readonly ExchangeRecord[]> {
   if (flags.admin !== undefined) {
-    const query = new URLSearchParams([...flags.where.map((condition): [string, string] => ['where', condition]), ['window', flags.window ?? '9999d'], ['limit', String(limit)]]);
+    const query = new URLSearchParams([...flags.where.map((condition): [string, string] => ['where', condition]), ['window', flags.window ?? '9999d'], ['limit', String(limit)], ...(flags.id === undefined ? [] : [['id', flags.id] satisfies [string, string]])]);
     return ((await askAdmin(flags.admin, '/decisions', { query })) as { readonly decisions: readonly ExchangeRecord[] }).decisions;
   }
   const from = flags.window === undefined ? null : Date.now() - parseWindow(flags.window);
-  return withReader(flags.ledger, (ledger) => ledger.decisions({ where: flags.where, from, limit }));
+  return withReader(flags.ledger, (ledger) => ledger.decisions({ where: flags.where, id: flags.id ?? null, from, limit }));
 }
 
 function decisionsTable(records: readonly ExchangeRecord[]): string {

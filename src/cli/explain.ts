@@ -36,7 +36,7 @@ const pathByApi: Readonly<Record<string, string>> = {
 export function registerExplain(program: Command): void {
   program
     .command('explain')
-    .argument('[id]', 'a decision id, or as much of its beginning as no other has')
+    .argument('[id]', "a decision id, or as much of its beginning as no other has; or the provider's id of the answer, the app's of the request, or a trace's")
     .description('say why a request went where it went: a past one by its id, or a request file by the current policy')
     .option('--log <file>', "look in the server's log")
     .option('--ledger <file>', "look in the server's ledger")

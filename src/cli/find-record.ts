@@ -34,11 +34,12 @@ export async function findInLog(file: string, id: string): Promise<ExchangeRecor
   try {
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
       // Parsing every line of a long log would take minutes; the id is in the few that matter.
-      if (!line.includes(needle)) continue;
+      if (!line.includes(needle) && !line.includes(id)) continue;
       const record = recordIn(line);
-      if (record === null || !record.id.startsWith(needle)) continue;
+      const joined = record !== null && (record.responseId === id || record.requestId === id || record.traceId === id);
+      if (record === null || !(joined || record.id.startsWith(needle))) continue;
       if (record.id === needle) return record;
-      if (found !== null && found.id !== record.id) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found.id} and ${record.id} both begin with ${needle}.`, { where: file });
+      if (found !== null && found.id !== record.id) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found.id} and ${record.id} both begin with ${needle}, or have it as another's id.`, { where: file });
       found = record;
     }
   } catch (error) {

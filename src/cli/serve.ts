@@ -42,6 +42,7 @@ interface ServeFlags {
   readonly egressImage?: string;
   readonly listen: string;
   readonly maxDelay: string;
+  readonly requestIdHeader: string;
   readonly admin: string;
   readonly cacheMemory: string;
   readonly cacheRedis?: string;
@@ -117,6 +118,7 @@ export function registerServe(program: Command): void {
     .option('--budgets-redis-password-file <file>', 'its password')
     .option('--budgets-redis-ca <file>', "CAs that its certificate is checked against (default: the system's)")
     .option('--budgets-redis-deadline <ms>', 'longest wait for it; then the request goes on', '50')
+    .option('--request-id-header <name>', "request header with the app's own id of a request, which then finds the decision; off: none", process.env['SLUICE_REQUEST_ID_HEADER'] ?? 'x-client-request-id')
     .option('--max-delay <ms>', 'how late the event loop may be before new requests pass undecided; 0: never mind', process.env['SLUICE_MAX_DELAY'] ?? String(limits.eventLoopLateMs))
     .option('--state <file>', 'where rollouts and stopped experiments survive a restart', process.env['SLUICE_STATE'])
     .option('--log <path>', 'where the JSON lines go: a file, or - for stdout', '-')
@@ -164,6 +166,7 @@ export function registerServe(program: Command): void {
         webhook: webhooks(flags),
         listen: flags.listen,
         maxDelayMs,
+        requestIdHeader: requestIdHeaderOf(flags.requestIdHeader),
         admin: flags.admin,
         adminToken: flags.adminToken === undefined ? null : readToken(flags.adminToken),
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
@@ -188,6 +191,13 @@ export function registerServe(program: Command): void {
       process.on('SIGTERM', stop);
       process.on('SIGINT', stop);
     });
+}
+
+/** Null: none is wanted. Throws SluiceError. */
+function requestIdHeaderOf(name: string): string | null {
+  if (name === 'off') return null;
+  if (!/^[a-zA-Z0-9-]{1,64}$/.test(name)) throw new SluiceError('SLUICE_CLI_USAGE', `${name} is no name of a header.`, { where: '--request-id-header' });
+  return name.toLowerCase();
 }
 
 function webhooks(flags: ServeFlags): SluiceOptions['webhook'] {

@@ -2,6 +2,7 @@ import { userHash } from '../budgets/user.ts';
 import type { RequestHead } from '../apis/types.ts';
 import type { HeaderMap } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
+import { traceIdOf } from '../record/trace.ts';
 import type { CallerContext, PolicyGeneration } from '../policy/types.ts';
 
 /** What a request's line and headers say of it. */
@@ -19,8 +20,8 @@ export function headOf(headers: HeaderMap, path: string, authority: string): Req
   };
 }
 
-/** Who is asking, by the headers that the policy names. */
-export function callerOf(headers: HeaderMap, generation: PolicyGeneration): CallerContext {
+/** Who is asking, by the headers that the policy names. `requestIdHeader`: the header with the app's own id of the request. */
+export function callerOf(headers: HeaderMap, generation: PolicyGeneration, requestIdHeader: string | null = null): CallerContext {
   let workspace = '';
   for (const name of generation.workspaceHeaders) {
     workspace = headers.get(name) ?? '';
@@ -39,6 +40,8 @@ export function callerOf(headers: HeaderMap, generation: PolicyGeneration): Call
     session: headers.get('x-sluice-session') ?? null,
     user: userOf(headers, generation),
     headers: readable,
+    requestId: requestIdHeader === null ? null : (headers.get(requestIdHeader)?.slice(0, limits.joinIdUnits) ?? null),
+    traceId: traceIdOf(headers.get('traceparent')),
     now: Date.now(),
   };
 }

@@ -59,6 +59,8 @@ export interface PipelineOptions {
   readonly sink: RecordSink;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;
+  /** The request header with the app's own id; absent: it is not recorded. */
+  readonly requestIdHeader?: string;
   /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
   readonly traceRatio?: number;
   /** Null: nothing is mirrored. */
@@ -209,7 +211,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (resolved === null) return this.#pass('unknown-provider');
     const { provider, path } = resolved;
     const head = headOf(headers, path, authority);
-    const caller = callerOf(headers, generation);
+    const caller = callerOf(headers, generation, this.#options.requestIdHeader ?? null);
     const chainStyle = chainStyleOfHeader(headers.get(chainStyleHeader));
     const usage = usageModeOfHeader(headers.get(usageHeader));
     const section = sectionFor(generation.section(caller.workspace, provider.name), chainStyle);

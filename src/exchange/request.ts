@@ -354,6 +354,8 @@ export function openExchange(
     generation: context.generation,
     workspace: context.caller.workspace,
     user: userOf(context.caller, exchange),
+    requestId: context.caller.requestId ?? null,
+    traceId: context.caller.traceId ?? null,
     caller: { userTier: context.caller.userTier, quality: context.caller.quality, task: context.caller.task },
     budgets: admission.facts,
     reservation: admission.reservation,

@@ -274,6 +274,29 @@ describe('questions', () => {
     for (const wrong of ['cost', 'nonsense=1', 'cost>much', 'tier>simple', '__proto__=1', 'cost=']) expect(() => find(wrong)).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_WHERE' }));
   });
 
+  it('finds a decision by the ids of other systems', () => {
+    const writer = new LedgerWriter(db, { version: '1' });
+    const one = sample(now, { responseId: 'chatcmpl-1', requestId: 'order-7', traceId: 'a'.repeat(32) });
+    const two = sample(now + 1, { responseId: 'msg_2', requestId: 'order-8', traceId: 'a'.repeat(32) });
+    writer.append([one, two].map(line));
+    expect(findRecord(db, 'chatcmpl-1')?.id).toBe(one.id);
+    expect(findRecord(db, 'order-8')?.id).toBe(two.id);
+    expect(findRecord(db, 'order-9')).toBeNull();
+    expect(() => findRecord(db, 'a'.repeat(32))).toThrow(/is the id of several/);
+    expect(findDecisions(db, { where: [], id: 'a'.repeat(32), from: null, limit: 10 }).map(({ id }) => id)).toEqual([two.id, one.id]);
+    expect(findDecisions(db, { where: [], id: one.id.slice(0, 35), from: null, limit: 10 })).toHaveLength(1);
+    expect(findDecisions(db, { where: ['request_id=order-7'], from: null, limit: 10 })).toHaveLength(1);
+    expect(verify()).toMatchObject({ ok: true });
+  });
+
+  it('names the provider that answered, and none where nobody was asked', () => {
+    const record = sample(now, { traceId: null });
+    const attempt = { ...record.attempts[0]!, target: { provider: 'elsewhere', model: 'm' } };
+    expect(columnsOf({ ...record, attempts: [...record.attempts, attempt] }).provider).toBe('elsewhere');
+    expect(columnsOf({ ...record, attempts: [], outcome: 'blocked', servedModel: null }).provider).toBeNull();
+    expect(columnsOf({ ...sample(now), traceId: undefined, attempts: [attempt] } as unknown as typeof record).provider).toBe('openai');
+  });
+
   it('sums savings by keys, with what is unknown, from the first whole hour', () => {
     const writer = new LedgerWriter(db, { version: '1' });
     const money = (usd: number) => ({ known: true, usd }) as const;

@@ -2,7 +2,7 @@ import { SluiceError } from '../lib/errors.ts';
 import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { rollupKeys, type Db } from './database.ts';
-import type { GradeEntry, LedgerColumns } from './types.ts';
+import { joinColumns, type GradeEntry, type LedgerColumns } from './types.ts';
 
 /** What `--where` may name, and how its value is read. */
 const fields: Readonly<Record<string, { readonly column: keyof LedgerColumns; readonly kind: 'text' | 'number' }>> = {
@@ -32,6 +32,9 @@ const fields: Readonly<Record<string, { readonly column: keyof LedgerColumns; re
   overhead: { column: 'overhead', kind: 'number' },
   ttft: { column: 'ttft', kind: 'number' },
   latency: { column: 'latency', kind: 'number' },
+  response_id: { column: 'response_id', kind: 'text' },
+  request_id: { column: 'request_id', kind: 'text' },
+  trace: { column: 'trace', kind: 'text' },
 };
 
 export const whereFields = Object.keys(fields);
@@ -86,6 +89,8 @@ export function parseWindow(text: string): number {
 
 export interface DecisionsQuery {
   readonly where: readonly string[];
+  /** Only exchanges with this id: Sluice's own or its beginning, the provider's, the app's, or the trace's. */
+  readonly id?: string | null;
   /** Ms since the epoch, half-open; null: unbounded. */
   readonly from: number | null;
   readonly limit: number;
@@ -94,8 +99,11 @@ export interface DecisionsQuery {
 /** The question for records, newest first. Throws SluiceError for a condition that cannot be read. */
 export function decisionsSql(query: DecisionsQuery, dialect: SqlDialect = sqliteDialect): Where {
   const conditions = query.where.map((text) => parseWhere(text, dialect));
-  const sql = [`kind = 'exchange'`, 'body IS NOT NULL', ...(query.from === null ? [] : ['at >= ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
-  return { sql: `SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`, values: [...(query.from === null ? [] : [query.from]), ...conditions.flatMap((condition) => condition.values), query.limit] };
+  const asked = query.id ?? null;
+  const low = asked === null ? null : idPrefix(asked);
+  const ids = asked === null ? null : { sql: `(${[...(low === null ? [] : ['(id >= ? AND id < ?)']), ...joinColumns.map((name) => `${name} = ?`)].join(' OR ')})`, values: [...(low === null ? [] : [low, `${low}g`]), ...joinColumns.map(() => asked)] };
+  const sql = [`kind = 'exchange'`, ...(ids === null ? [] : [ids.sql]), 'body IS NOT NULL', ...(query.from === null ? [] : ['at >= ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
+  return { sql: `SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`, values: [...(ids?.values ?? []), ...(query.from === null ? [] : [query.from]), ...conditions.flatMap((condition) => condition.values), query.limit] };
 }
 
 /** Records, newest first. Throws SluiceError for a condition that cannot be read. */
@@ -108,10 +116,23 @@ export function findDecisions(db: Db, query: DecisionsQuery): ExchangeRecord[] {
     .map((body) => JSON.parse(body) as ExchangeRecord);
 }
 
-/** The record with an id, or the only one whose id begins so. Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS. */
+/**
+ * The record with an id, or the only one whose id begins so; else the only one that a provider, an app or a trace knows by it.
+ * Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS.
+ */
 export function findRecord(db: Db, id: string): ExchangeRecord | null {
   const low = idPrefix(id);
-  return low === null ? null : theOne(low, db.prepare<[string, string], { id: string; body: string }>(recordSql).all(low, `${low}g`));
+  const own = low === null ? null : theOne(low, db.prepare<[string, string], { id: string; body: string }>(recordSql).all(low, `${low}g`));
+  return own ?? theJoined(id, db.prepare<string[], { id: string; body: string }>(joinedSql).all(...joinColumns.map(() => id)));
+}
+
+/** One value a column: an id of another system. */
+export const joinedSql = `SELECT id, body FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND (${joinColumns.map((name) => `${name} = ?`).join(' OR ')}) ORDER BY at DESC LIMIT 2`;
+
+/** Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS: an app may send one id with several requests, and a trace may hold many. */
+export function theJoined(id: string, found: readonly { readonly id: string; readonly body: string }[]): ExchangeRecord | null {
+  if (found.length > 1) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${id} is the id of several, ${found[0]!.id} and ${found[1]!.id} among them.`, { fix: 'List them with `sluice decisions --id ID`, and give one of theirs.' });
+  return found[0] === undefined ? null : (JSON.parse(found[0].body) as ExchangeRecord);
 }
 
 /** Two values: the id's beginning, and what comes after all that begin so. */

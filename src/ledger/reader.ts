@@ -1,9 +1,9 @@
 import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { openDatabase } from './database.ts';
-import { decisionsSql, findDecisions, findGrades, findRecord, gradesSql, idPrefix, recordSql, savingsPlan, savingsReport, theOne, type DecisionsQuery, type SavingsBucket, type SavingsGroup, type SavingsQuery, type SavingsReport } from './query.ts';
+import { decisionsSql, findDecisions, findGrades, findRecord, gradesSql, idPrefix, joinedSql, recordSql, savingsPlan, savingsReport, theJoined, theOne, type DecisionsQuery, type SavingsBucket, type SavingsGroup, type SavingsQuery, type SavingsReport } from './query.ts';
 import { isPostgres, type LedgerTarget } from './target.ts';
-import type { GradeEntry } from './types.ts';
+import { joinColumns, type GradeEntry } from './types.ts';
 
 /** Questions to a ledger, wherever it is. Methods reject with SluiceError. */
 export interface LedgerReader {
@@ -55,7 +55,8 @@ async function openPostgresReader(target: LedgerTarget): Promise<LedgerReader> {
     },
     async record(id) {
       const low = idPrefix(id);
-      return low === null ? null : theOne(low, await ask<{ id: string; body: string }>(recordSql, [low, `${low}g`]));
+      const own = low === null ? null : theOne(low, await ask<{ id: string; body: string }>(recordSql, [low, `${low}g`]));
+      return own ?? theJoined(id, await ask<{ id: string; body: string }>(joinedSql, joinColumns.map(() => id)));
     },
     grades: async (id) => (await ask<{ body: string }>(gradesSql, [id])).map(({ body }) => (JSON.parse(body) as GradeEntry).grade),
     async savings(query) {

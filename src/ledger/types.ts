@@ -69,7 +69,7 @@ export function columnsOf(record: ExchangeRecord): LedgerColumns {
     api: record.api,
     requested_provider: record.provider,
     requested_model: record.requestedModel,
-    provider: decision?.served.provider ?? record.provider,
+    provider: providerOf(record),
     model: record.servedModel,
     tier: decision?.tier ?? null,
     reason: decision?.reason ?? record.passReason,
@@ -91,9 +91,17 @@ export function columnsOf(record: ExchangeRecord): LedgerColumns {
     latency: timing.totalMs,
     response_id: record.responseId ?? null,
     request_id: record.requestId ?? null,
-    // Earlier records have a trace and no column for it: they are told apart by a field that they lack.
-    trace: record.requestId === undefined ? null : (record.trace?.traceId ?? null),
+    trace: record.traceId ?? null,
   };
+}
+
+/** Who answered, or was asked last; null: nobody was. */
+function providerOf(record: ExchangeRecord): string | null {
+  const chosen = record.decision?.served.provider ?? record.provider;
+  // Columns of rows that are written are never changed: earlier versions named the provider that was chosen, whoever answered.
+  if (record.traceId === undefined) return chosen;
+  if (record.outcome === 'blocked' || record.outcome === 'not-cached') return null;
+  return record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? chosen;
 }
 
 /** A grade with the workspace of the decision that it is about. */

@@ -157,6 +157,9 @@ export interface CallerContext {
   readonly headers: ReadonlyMap<string, string>;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** The app's own id of the request, and its trace, for the record alone. */
+  readonly requestId?: string | null;
+  readonly traceId?: string | null;
 }
 
 /** What overrides and rules look at. */

@@ -53,6 +53,11 @@ export class RecentRecords implements RecordSink {
     return this.#byId.get(id) ?? null;
   }
 
+  /** By an id of another system: the provider's of its answer, the app's of its request, or a trace's. The newest first. */
+  joined(id: string): ExchangeRecord[] {
+    return [...this.#byId.values()].filter(({ responseId, requestId, traceId }) => responseId === id || requestId === id || traceId === id).reverse();
+  }
+
   list(filter: RecentFilter): ExchangeRecord[] {
     const found: ExchangeRecord[] = [];
     for (const record of [...this.#byId.values()].reverse()) {

@@ -9,7 +9,7 @@ import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 export interface RequestFacts
   extends Pick<
     ExchangeRecord,
-    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'arm' | 'trace'
+    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'arm' | 'trace' | 'requestId' | 'traceId'
   > {
   /** Milliseconds since the epoch at the request's headers. */
   readonly wallTime: number;
@@ -64,6 +64,9 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   return {
     kind: request.kind,
     id: request.id,
+    responseId: answer?.id ?? null,
+    requestId: request.requestId ?? null,
+    traceId: request.trace?.traceId ?? request.traceId ?? null,
     time: new Date(request.wallTime).toISOString(),
     workspace: request.workspace,
     user: request.user,

@@ -48,6 +48,11 @@ export function beginTrace(header: string | undefined, ratio: number): TraceFact
   };
 }
 
+/** The trace of a traceparent header; null: there is none, or it cannot be read. */
+export function traceIdOf(header: string | undefined): string | null {
+  return header === undefined ? null : (traceparent.exec(header.trim())?.[1] ?? null);
+}
+
 /** The traceparent header that the provider of an attempt gets, counted from 0. */
 export function traceparentOf({ traceId, attemptIds, sampled }: TraceFacts, attempt: number): string {
   const id = (attemptIds[attempt] ??= randomHex(8));

@@ -79,10 +79,12 @@ export interface ExchangeRecord {
   readonly shadowOf?: string;
   /** UUIDv7, Sluice's own; never the client's. */
   readonly id: string;
-  /** The provider's own id of the answer that the app got (the body's `id`, `responseId`, or its request id header); null: none was seen. Absent in records of earlier versions. */
+  /** The provider's own id of the answer that the app got (`id`, `responseId` in its body); null: none was seen. Absent in records of earlier versions. */
   readonly responseId?: string | null;
-  /** The app's own id of the request, by a header that the policy or the server names; null: it sent none. Absent in records of earlier versions. */
+  /** The app's own id of the request, from the header that `serve --request-id-header` names; null: it sent none. Absent in records of earlier versions. */
   readonly requestId?: string | null;
+  /** The trace that the request belongs to, by its traceparent header or begun here, hex; null: none. Absent in records of earlier versions. */
+  readonly traceId?: string | null;
   /** ISO 8601 with ms. */
   readonly time: string;
   readonly workspace: string;

@@ -61,3 +61,15 @@ it('shows what callers named as text: no escape sequence, no line of their own',
   expect(text).toContain('asked for   a\\u{1b}[2J\\u{a}Cost $0 at openai\n');
   expect(text).toContain('workspace w\\u{d}\\u{a}forged');
 });
+
+it('tells the story of all attempts, and who answered in the end', () => {
+  const { attempts } = record();
+  const failed = { ...attempts[0]!, target: ref('middle'), status: 429, outcome: 'provider-error', reason: 'rate-limit', ms: 12, cost: { known: true, usd: 0 } } as const;
+  const text = explainRecord(record(input(), {}, { requestId: 'app-7', traceId: 'abc' }));
+  expect(text).not.toContain('Attempts');
+  expect(text).toContain('Known elsewhere as request app-7, trace abc\n');
+  const fellBack = explainRecord({ ...record(), attempts: [failed, attempts[0]!] });
+  expect(fellBack).toContain('chosen      openai/small\n  served by   openai/small, attempt 2 of 2\n');
+  expect(fellBack).toMatch(/Attempts\n {2}1 {2}openai\/middle {2}status 429 {2}12.0 ms {2}\$0.0+ +a rate limit of the provider was reached \(rate-limit\)\n {2}2 {2}openai\/small .* the app got its answer\n/);
+  expect(explainRecord({ ...record(), attempts: [failed], outcome: 'provider-error', status: 429 })).toContain('served by   nobody: every attempt failed\n');
+});

@@ -4,7 +4,7 @@ import type { LearnedVerdict, Unlike } from '../router/model/verdict.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { CheckFault } from '../grades/checks.ts';
 import type { Grade } from '../grades/types.ts';
-import type { TargetRef } from '../policy/types.ts';
+import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import type { SessionFacts } from '../sessions/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { printableTexts } from '../record/printable.ts';
@@ -82,6 +82,7 @@ function textOf(record: ExchangeRecord, grades: readonly Grade[]): string {
     ...(record.decision?.learning === undefined ? [] : learningLines(record.decision.learning)),
     ...(record.decision === null ? [] : decisionLines(record.decision)),
     ...budgetLines(record),
+    ...attemptLines(record),
     ...answerLines(record),
     ...gradeLines(record, grades),
     ...moneyLines(record),
@@ -99,7 +100,7 @@ function heading(record: ExchangeRecord): string[] {
   if (cacheEntry !== null) return [...lines, `  from cache  ${record.cache}, entry ${cacheEntry.id}, ${cacheEntry.ageSeconds} s old, fetched from ${target(cacheEntry.target)}`];
   if (record.outcome === 'not-cached') return [...lines, '  refused     only a cached answer was wanted, and there was none'];
   if (decision === null) return lines;
-  lines.push(decision.action === 'block' ? `  refused     ${decision.block?.message ?? ''}` : `  served by   ${target(decision.served)}`);
+  lines.push(...servedLines(record, decision));
   lines.push(`  because     ${reasons[decision.reason]}${decision.rule === null ? '' : ` ("${decision.rule}")`}`);
   if (decision.pool !== undefined) lines.push(`  pool        ${decision.pool.pool} (${decision.pool.pick}): ${decision.pool.order.map((one) => `${target(one.target)}${one.latencyMs === null ? '' : ` ${Math.round(one.latencyMs)} ms`}${one.weight === 1 ? '' : `, weight ${one.weight}`}`).join('; ')}`);
   if (decision.chain.length > 1) lines.push(`  if it fails ${decision.chain.slice(1).map(target).join(', then ')}`);
@@ -109,6 +110,51 @@ function heading(record: ExchangeRecord): string[] {
     lines.push(`  if enabled  ${would}: ${reasons[decision.shadowReason]}`);
   }
   return lines;
+}
+
+/** Who answered: after a fallback not who was chosen. */
+function servedLines({ attempts, servedModel, outcome }: ExchangeRecord, decision: Decision): string[] {
+  if (decision.action === 'block') return [`  refused     ${decision.block?.message ?? ''}`];
+  const last = attempts.at(-1);
+  if (attempts.length === 0 && servedModel === null) return [`  served by   nobody (${outcome}); ${target(decision.served)} was chosen`];
+  if (last === undefined || (attempts.length === 1 && last.reason === null)) return [`  served by   ${target(last?.target ?? decision.served)}`];
+  const answered = last.reason === null ? target(last.target) : 'nobody: every attempt failed';
+  return [`  chosen      ${target(decision.served)}`, `  served by   ${answered}${last.reason === null ? `, attempt ${attempts.length} of ${attempts.length}` : ''}`];
+}
+
+const triggers: Readonly<Record<FallbackTrigger, string>> = {
+  connect: 'no connection could be made',
+  reset: 'the connection was cut',
+  timeout: 'no answer came in time',
+  'server-error': 'the provider failed',
+  'rate-limit': 'a rate limit of the provider was reached',
+  overloaded: 'the provider is overloaded',
+  'model-gone': 'the provider does not know the model',
+  'key-dead': 'the provider refused the key',
+  'context-window': 'the request is too long for the model',
+  'content-filter': "the provider's content filter stopped it",
+  refusal: 'the model refused',
+  empty: 'the answer was empty',
+  length: 'the answer was cut off at the token limit',
+  'invalid-json': 'the answer was not the JSON that was asked for',
+  'bad-tool-call': 'a tool call had arguments that are no JSON',
+  'stream-error': 'the stream began with an error',
+  'unsupported-parameter': 'the model refused a parameter of the request',
+};
+
+/** The story of all attempts, where there was more to tell than one that went well. */
+function attemptLines({ attempts }: ExchangeRecord): string[] {
+  if (attempts.length === 0 || (attempts.length === 1 && attempts[0]!.reason === null && attempts[0]!.dropped.length === 0)) return [];
+  const rows = attempts.map(({ target: of, status, outcome, reason, ms: took, cost, dropped }, at) => [
+    `${at + 1}`,
+    target(of),
+    status === null ? 'no answer' : `status ${status}`,
+    ms(took),
+    money(cost),
+    `${reason === null ? (outcome === 'complete' ? 'the app got its answer' : `the app got its answer: ${outcome}`) : `${triggers[reason] ?? reason} (${reason})`}${dropped.length === 0 ? '' : `; left out ${dropped.join(', ')}`}`,
+  ]);
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return ['', 'Attempts', ...rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`)];
 }
 
 const namedBy: Readonly<Record<SessionFacts['source'], string>> = { header: 'a header', body: 'the body', opening: 'its first message' };
@@ -236,8 +282,15 @@ function originLines(record: ExchangeRecord): string[] {
     '',
     `Policy generation ${record.policy.number} (${record.policy.hash}${version}), section ${record.section ?? 'none'}, ${record.mode}; workspace ${record.workspace}${typeof record.user === 'string' ? `, user ${record.user}` : ''}`,
     `Price catalog ${record.catalogVersion}`,
+    ...idLines(record),
     ...(record.arm === null || record.arm === undefined ? [] : [`Experiments: ${record.arm.split(',').join(', ')}`]),
   ];
+}
+
+/** By what other systems know it. */
+function idLines({ responseId, requestId, traceId }: ExchangeRecord): string[] {
+  const ids = [['answer', responseId], ['request', requestId], ['trace', traceId]].flatMap(([what, id]) => (typeof id === 'string' ? [`${what!} ${id}`] : []));
+  return ids.length === 0 ? [] : [`Known elsewhere as ${ids.join(', ')}`];
 }
 
 function target({ provider, model }: TargetRef): string {

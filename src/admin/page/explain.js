@@ -51,7 +51,7 @@ function pills({ verdict, decision, cacheEntry, attempts, outcome, status, strea
   );
 }
 
-function facts({ id, time, workspace, section, policy, cost, baseline, savings, usage, usageUnknown, timing, cache, arm }) {
+function facts({ id, responseId, requestId, traceId, time, workspace, section, policy, cost, baseline, savings, usage, usageUnknown, timing, cache, arm }) {
   const lines = [
     ['Cost', costText(cost)],
     ['At the requested model', costText(baseline)],
@@ -66,8 +66,9 @@ function facts({ id, time, workspace, section, policy, cost, baseline, savings, 
     ...(arm === null ? [] : [['Experiment arm', arm]]),
     ['Time (UTC)', time.slice(0, 19).replace('T', ' ')],
     ['Id', id],
+    ...[["The provider's id", responseId], ["The app's id", requestId], ['Trace', traceId]].filter(([, value]) => typeof value === 'string'),
   ];
-  return element('dl', { class: 'facts' }, ...lines.map(([name, value]) => element('div', name === 'Policy' || name === 'Id' ? { class: 'long' } : {}, element('dt', {}, name), element('dd', {}, value))));
+  return element('dl', { class: 'facts' }, ...lines.map(([name, value]) => element('div', ['Policy', 'Id', "The provider's id", "The app's id", 'Trace'].includes(name) ? { class: 'long' } : {}, element('dt', {}, name), element('dd', {}, value))));
 }
 
 /** Each signal's share of the score, from the middle: to the left simpler, to the right harder. */

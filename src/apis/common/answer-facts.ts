@@ -10,6 +10,8 @@ export class AnswerFacts {
   usage: Record<string, unknown> | null = null;
   rawUsage = '';
   model: string | null = null;
+  /** The provider's own id of the answer. */
+  id: string | null = null;
   finishReason: string | null = null;
   errorType: string | null = null;
   terminal = false;
@@ -110,6 +112,7 @@ function mayMatter(api: ApiName, data: Buffer): boolean {
 }
 
 function openaiChunk(event: Fields, facts: AnswerFacts): void {
+  facts.id ??= text(event['id']);
   facts.model = text(event['model']) ?? facts.model;
   facts.addUsage(event['usage']);
   facts.addService(event['service_tier']);
@@ -134,6 +137,7 @@ function responsesEvent(event: Fields, facts: AnswerFacts): void {
   if (type === 'error') facts.addError({ type: event['code'] ?? 'error' });
   const response = event['response'];
   if (isObject(response)) {
+    facts.id ??= text(response['id']);
     facts.model = text(response['model']) ?? facts.model;
     facts.addUsage(response['usage']);
     facts.addService(response['service_tier']);
@@ -154,6 +158,7 @@ function anthropicEvent(event: Fields, facts: AnswerFacts): void {
   switch (event['type']) {
     case 'message_start':
       if (isObject(event['message'])) {
+        facts.id ??= text(event['message']['id']);
         facts.model = text(event['message']['model']) ?? facts.model;
         facts.addUsage(event['message']['usage']);
       }
@@ -175,6 +180,7 @@ function anthropicEvent(event: Fields, facts: AnswerFacts): void {
 }
 
 function geminiChunk(event: Fields, facts: AnswerFacts): void {
+  facts.id ??= text(event['responseId']);
   facts.model = text(event['modelVersion']) ?? facts.model;
   facts.addUsage(event['usageMetadata']);
   facts.addError(event['error']);
@@ -201,6 +207,10 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
         case 'usage':
         case 'usageMetadata':
           facts.addUsage(JSON.parse(cursor.raw().toString('utf8')));
+          return;
+        case 'id':
+        case 'responseId':
+          facts.id = text(cursor.stringOrNull()) ?? facts.id;
           return;
         case 'model':
         case 'modelVersion':
