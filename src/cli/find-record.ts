@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { linesOf } from '../lib/lines.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { Grade } from '../grades/types.ts';
 import { shownPlace } from '../ledger/target.ts';
@@ -32,7 +32,7 @@ export async function findInLog(file: string, id: string): Promise<ExchangeRecor
   const needle = id.toLowerCase();
   let found: ExchangeRecord | null = null;
   try {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    for await (const line of linesOf(createReadStream(file))) {
       // Parsing every line of a long log would take minutes; the id is in the few that matter.
       if (!line.includes(needle) && !line.includes(id)) continue;
       const record = recordIn(line);

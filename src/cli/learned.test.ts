@@ -62,8 +62,9 @@ describe('train', () => {
   test('reports every router, every source and other gaps, as text and as one HTML page', () => {
     for (const name of ['this router', 'longer is harder', 'keyword rule', 'random', 'oracle', 'sums', 'colours', 'gap']) expect(trainOutput).toContain(`| ${name} |`);
     expect(trainOutput).toContain('Tasks that were left out');
+    expect(trainOutput).toContain('Sources that were left out');
     const html = readFileSync(join(folder, 'report.html'), 'utf8');
-    expect(html.match(/<svg/g)).toHaveLength(9);
+    expect(html.match(/<svg/g)).toHaveLength(12);
     expect(html).toContain('CC0-1.0');
     expect(html).not.toMatch(/<script|(?:src|href)=/);
   });

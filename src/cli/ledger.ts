@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { Option, type Command } from 'commander';
+import { linesOf } from '../lib/lines.ts';
 import { userHash } from '../budgets/user.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { ExportFormat } from '../ledger/export.ts';
@@ -96,7 +96,7 @@ function keyIn(file: string, read: (pem: Buffer) => KeyObject): KeyObject {
 async function checkpointsIn(file: string): Promise<Checkpoint[]> {
   const found: Checkpoint[] = [];
   try {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    for await (const line of linesOf(createReadStream(file))) {
       if (!line.includes('"ledger checkpoint"')) continue;
       const checkpoint = checkpointIn(line);
       if (checkpoint !== null) found.push(checkpoint);

@@ -1,9 +1,9 @@
 import { open as openFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { linesOf } from '../lib/lines.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { parseLine } from '../router/training/rows.ts';
@@ -33,7 +33,7 @@ async function scoreCommand(file: string, flags: ScoreFlags): Promise<void> {
   const model = await readModel(flags.model ?? defaultModelFile);
   const where = file === '-' ? 'stdin' : file;
   let at = 0;
-  for await (const line of createInterface({ input: await open(file), crlfDelay: Infinity })) {
+  for await (const line of linesOf(await open(file))) {
     at++;
     if (line.trim() === '') continue;
     const parsed = rowSchema.safeParse(parseLine(line, `${where}:${at}`));

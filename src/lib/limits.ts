@@ -191,6 +191,8 @@ export const limits = {
   learningPairs: 1_000,
   /** Grades in the Redis that replicas share; older ones go. */
   learningEvents: 100_000,
+  /** UTF-16 units of a line in a file of JSON lines. */
+  lineUnits: 64 * 1024 * 1024,
   /** What was learnt, as a file, in UTF-16 units. */
   learningStateUnits: 256 * 1024 * 1024,
   /** Templates with upgrades after low grades. */

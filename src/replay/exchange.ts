@@ -1,6 +1,6 @@
 import { retier } from '../classify/index.ts';
 import type { Exchange } from '../apis/types.ts';
-import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { CompiledRule, PolicyGeneration, PolicySection } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { DecideInput } from '../route/types.ts';
 
@@ -12,7 +12,10 @@ export type Approximation = 'text' | 'headers' | 'session';
 
 export interface Rebuilt {
   readonly input: DecideInput;
-  readonly approximations: readonly Approximation[];
+  /** Complete once the input was decided: a rule that was asked and cannot be answered adds to it. */
+  readonly approximations: ReadonlySet<Approximation>;
+  /** Names of the rules that were asked and that the record cannot answer. */
+  readonly unknownRules: ReadonlySet<string>;
 }
 
 /** A record's request, put to another policy. Records hold no prompts: what only those would tell is approximated, and said. */
@@ -27,6 +30,12 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
   if (provider === undefined) return 'unknown-provider';
   const section = generation.section(record.workspace, providerName);
   if (section.mode === 'off') return 'policy-off';
+  const approximations = approximationsOf(section, record);
+  const unknownRules = new Set<string>();
+  const rules = section.rules.map((rule) => answerable(rule, record, asks.userUnits, (name) => {
+    approximations.add('text');
+    unknownRules.add(name);
+  }));
   const promptTokens = record.request.estimatedTokens ?? 0;
   const exchange: Exchange = {
     api,
@@ -73,23 +82,40 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
       ...(decision.learned === undefined || section.learned === null ? {} : { learned: decision.learned }),
       caller: { workspace: record.workspace, ...caller, session: null, user: (record as Partial<ExchangeRecord>).user ?? null, headers: new Map(), now: Date.parse(record.time) },
       provider,
-      section,
+      section: { ...section, rules },
       generation,
       // Whether a request could be put to another API was found out when it was decided; the policy's chains are taken at their word.
       canTranslate: () => true,
     },
-    approximations: approximationsOf(section, record),
+    approximations,
+    unknownRules,
   };
 }
 
-const textWords = /\brequest\.(?:lastUser|system|toolNames)\b/;
+const userText = /\brequest\.lastUser\b/;
+const otherText = /\brequest\.(?:system|toolNames)\b/;
+
+/**
+ * A rule over text that the record does not hold whole is unknown: never a match, whatever an empty text would say to it (a negated `contains` holds for that).
+ */
+function answerable(rule: CompiledRule, { request: { promptStart } }: ExchangeRecord, userUnits: number, unknown: (name: string) => void): CompiledRule {
+  const whole = promptStart !== null && promptStart.length >= userUnits;
+  if (!otherText.test(rule.source) && (whole || !userText.test(rule.source))) return rule;
+  return {
+    ...rule,
+    matches: () => {
+      unknown(rule.name);
+      return false;
+    },
+  };
+}
+
 const headerWords = /\bcaller\.(?:headers|session)\b/;
 
-function approximationsOf(section: PolicySection, record: ExchangeRecord): Approximation[] {
-  const found: Approximation[] = [];
-  const rules = section.rules.map(({ source }) => source);
-  if (record.request.promptStart === null && (section.sensitivity.length > 0 || rules.some((source) => textWords.test(source)))) found.push('text');
-  if (rules.some((source) => headerWords.test(source))) found.push('headers');
-  if (section.sessions !== null) found.push('session');
+function approximationsOf(section: PolicySection, record: ExchangeRecord): Set<Approximation> {
+  const found = new Set<Approximation>();
+  if (record.request.promptStart === null && section.sensitivity.length > 0) found.add('text');
+  if (section.rules.some(({ source }) => headerWords.test(source))) found.add('headers');
+  if (section.sessions !== null) found.add('session');
   return found;
 }

@@ -97,6 +97,19 @@ describe('a replay', () => {
     expect(replay([moved], old, old)).toMatchObject({ moved: 0, against: old.hash });
   });
 
+  it('takes a rule over text that it cannot know for no match, also a negated one, and counts the requests that reached it', () => {
+    const keep = (when: string, first = ''): PolicyGeneration => policyOf(`${tiers}, rules: [${first}{name: text, when: '${when}', then: {keep: true}}]`);
+    for (const when of ['!request.lastUser.contains("x")', 'request.system == ""', '!("search" in request.toolNames)']) {
+      expect(replay([recorded(), recorded()], keep(when)), when).toMatchObject({ moved: 0, unknownRules: { text: 2 }, approximated: { text: 2 } });
+    }
+    expect(replay([recorded()], keep('request.images == 0'))).toMatchObject({ moved: 1, unknownRules: {}, approximated: {} });
+    expect(replay([recorded()], keep('!request.lastUser.contains("x")', '{name: first, when: "request.images == 0", then: {keep: true}}, '))).toMatchObject({ moved: 1, unknownRules: {} });
+    const held = recorded();
+    const told = { ...held, request: { ...held.request, promptStart: 'a whole prompt', asks: { ...held.request.asks!, userUnits: 14 } } };
+    expect(replay([told], keep('!request.lastUser.contains("x")'))).toMatchObject({ moved: 1, unknownRules: {} });
+    expect(replay([{ ...told, request: { ...told.request, promptStart: 'a whole' } }], keep('!request.lastUser.contains("x")'))).toMatchObject({ moved: 0, unknownRules: { text: 1 } });
+  });
+
   it('leaves out what cannot be decided anew, and says what hangs on text', () => {
     const older = recorded();
     const { asks, ...request } = older.request;
@@ -106,6 +119,7 @@ describe('a replay', () => {
     const report = replay(records, sensitive);
     expect(report).toMatchObject({ read: 5, replayed: 1, skipped: { 'older-record': 1, 'from-cache': 1, 'not-decided': 1, 'unknown-provider': 1 }, approximated: { text: 1 } });
     expect(replayText(report)).toContain('1 hang on the prompt');
+    expect(replayText(report)).toContain('rule words is unknown for 1 requests');
     // What a pattern decided, the same pattern decides again.
     const blocked = recorded({ lastUser: 'a secret' }, {}, sensitive);
     expect(replay([blocked], sensitive)).toMatchObject({ moved: 0, noLongerRefused: 0 });

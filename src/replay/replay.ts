@@ -54,6 +54,8 @@ export interface ReplayReport {
   readonly unable: { readonly before: number; readonly after: number };
   /** Requests whose decision may hang on what records do not hold. */
   readonly approximated: Readonly<Partial<Record<Approximation, number>>>;
+  /** Rules over text that requests reached and that their records cannot answer, by name: they counted as no match. */
+  readonly unknownRules: Readonly<Record<string, number>>;
 }
 
 const refused = 'refused';
@@ -65,6 +67,7 @@ export class Replay {
   readonly #skipped: Partial<Record<Unreplayable, number>> = {};
   readonly #approximated: Partial<Record<Approximation, number>> = {};
   readonly #capabilities: Partial<Record<Disqualification, number>> = {};
+  readonly #unknownRules = new Map<string, number>();
   readonly #reasons = new Map<string, { before: number; after: number }>();
   readonly #moves = new Map<string, { from: string; to: string; requests: number }>();
   readonly #difference = new IntervalSum();
@@ -90,10 +93,11 @@ export class Replay {
     const before = this.#decidedBefore(record);
     if (typeof before === 'string') return bump(this.#skipped, before);
     this.#replayed++;
-    for (const approximation of rebuilt.approximations) bump(this.#approximated, approximation);
     // Only the prompt says whether it is sensitive: a pattern that the policy still has decides as it did.
     const carried = record.decision !== null && bySensitivity(record.decision) && rebuilt.input.section.sensitivity.some(({ name }) => name === record.decision?.rule);
     const after = carried ? before : decide(rebuilt.input);
+    for (const approximation of rebuilt.approximations) bump(this.#approximated, approximation);
+    for (const name of rebuilt.unknownRules) this.#unknownRules.set(name, (this.#unknownRules.get(name) ?? 0) + 1);
     this.#compare(record, before, after);
   }
 
@@ -122,6 +126,7 @@ export class Replay {
       capabilities: this.#capabilities,
       unable: { ...this.#unable },
       approximated: this.#approximated,
+      unknownRules: Object.fromEntries(this.#unknownRules),
     };
   }
 

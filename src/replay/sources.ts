@@ -1,5 +1,5 @@
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { linesOf } from '../lib/lines.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { decisionsSql } from '../ledger/query.ts';
 import { openDatabase, type Db } from '../ledger/database.ts';
@@ -42,7 +42,7 @@ export function* recordsIn(db: Db, { from, where, limit }: Omit<SourceOptions, '
 async function* fromLines({ file, from, limit }: SourceOptions): AsyncGenerator<ExchangeRecord> {
   let count = 0;
   try {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    for await (const line of linesOf(createReadStream(file))) {
       const record = recordIn(line);
       if (record === null || (from !== null && Date.parse(record.time) < from)) continue;
       yield record;

@@ -11,7 +11,7 @@ const skippedWords: Readonly<Record<Unreplayable, string>> = {
 };
 
 const approximationWords: Readonly<Record<Approximation, string>> = {
-  text: 'the prompt, which records do not hold: patterns decide as they did, rules over the text match nothing',
+  text: 'the prompt, which records do not hold: patterns decide as they did, rules over the text are unknown and count as no match',
   headers: 'request headers or the session, which records do not hold',
   session: 'the conversation: each request is decided by itself',
 };
@@ -23,6 +23,7 @@ export function replayText(report: ReplayReport): string {
     `${report.replayed} of ${report.read} records decided anew by policy ${report.policy}, held against ${report.against === 'recorded' ? 'what was recorded' : `policy ${report.against}`}.`,
     ...Object.entries(report.skipped).map(([why, count]) => `· ${count} left out: they ${skippedWords[why as Unreplayable]}`),
     ...Object.entries(report.approximated).map(([what, count]) => `· ${count} hang on ${approximationWords[what as Approximation]}`),
+    ...Object.entries(report.unknownRules).map(([name, count]) => `· rule ${name} is unknown for ${count} requests that reached it`),
     '',
     `Moved: ${report.moved} requests (${percent(share(report.moved, report.replayed))})`,
   ];

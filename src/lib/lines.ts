@@ -1,0 +1,28 @@
+import { StringDecoder } from 'node:string_decoder';
+import { limits } from './limits.ts';
+
+/**
+ * The lines of a stream of bytes in UTF-8, ended by LF or CRLF and by nothing else: JSON may hold U+2028 and U+2029 within a string, where `node:readline` would cut it. A line of
+ * more than `limits.lineUnits` units is left out, as it is none that Sluice writes. Throws what the stream throws.
+ */
+export async function* linesOf(stream: AsyncIterable<Buffer | string>): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  let skipping = false;
+  for await (const chunk of stream) {
+    const parts = (typeof chunk === 'string' ? chunk : decoder.write(chunk)).split('\n');
+    for (const [at, part] of parts.entries()) {
+      if (!skipping) rest += part;
+      if (rest.length > limits.lineUnits) {
+        skipping = true;
+        rest = '';
+      }
+      if (at === parts.length - 1) break;
+      yield skipping ? '' : rest.endsWith('\r') ? rest.slice(0, -1) : rest;
+      rest = '';
+      skipping = false;
+    }
+  }
+  rest += decoder.end();
+  if (rest !== '' && !skipping) yield rest;
+}
