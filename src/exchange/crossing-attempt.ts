@@ -19,10 +19,10 @@ const chatApi: Readonly<Partial<Record<DialectFamily, ApiName>>> = { openai: 'op
  * Whether a request can be put to a model of another family's API with all that it says. Bodies up to limits.translationCheckBytes are
  * translated to find out; larger ones are judged by their facts, and refused later if that was wrong.
  */
-export function translatableTo(exchange: Exchange, body: Buffer, family: DialectFamily, model: string, drop: readonly string[]): boolean {
+export function translatableTo(exchange: Exchange, body: Buffer, family: DialectFamily, model: string, drop: readonly string[], provider?: string): boolean {
   const to = chatApi[family];
   if (to === undefined || !canTranslate(exchange.api, to, exchange, drop)) return false;
-  return body.length > limits.translationCheckBytes || translateRequest(exchange.api, to, body, { model, stream: exchange.stream, drop }).ok;
+  return body.length > limits.translationCheckBytes || translateRequest(exchange.api, to, body, { model, stream: exchange.stream, drop, ...(provider === undefined ? {} : { provider }) }).ok;
 }
 
 /** One attempt at a target that speaks another API than the app: requests and answers are translated. */
@@ -34,6 +34,7 @@ export class CrossingAttempt implements Attempt {
   readonly #id: string;
   readonly #credentials: Credentials;
   readonly #verdicts: AttemptVerdicts;
+  #names: ReadonlyMap<string, string> = new Map();
 
   /** `id`: the decision's, from which ids are made that the provider leaves out. */
   constructor(run: ChainRun, target: TargetRef, provider: Provider, id: string, credentials: Credentials) {
@@ -54,12 +55,14 @@ export class CrossingAttempt implements Attempt {
       model: this.#target.model,
       stream: facts.stream,
       drop: facts.fallback.drop,
+      provider: this.#provider.catalogProvider,
       maxOutputTokens: entryOf(facts, this.#target)?.maxOutput ?? null,
     });
     if (!translated.ok) return this.#refuse(translated.unsupported.map(({ path, why }) => `${path} ${why}`).join('; '));
     const keys = this.#credentials.swap(this.#provider);
     if (keys === null) return this.#refuse(`the gateway has no key for ${this.#target.provider}`);
     this.#run.dropped(translated.dropped);
+    this.#names = translated.names;
     return {
       kind: 'forward',
       body: translated.body,
@@ -131,7 +134,7 @@ export class CrossingAttempt implements Attempt {
   #options(): AnswerOptions {
     const { facts } = this.#run;
     const framing = facts.path.includes('alt=sse') ? 'sse' : 'json-array';
-    return { model: this.#target.model, id: this.#id, created: Math.floor(Date.now() / 1000), includeUsage: facts.includeUsage, framing };
+    return { model: this.#target.model, id: this.#id, created: Math.floor(Date.now() / 1000), includeUsage: facts.includeUsage, framing, names: this.#names };
   }
 
   #refuse(why: string): AttemptRequest {

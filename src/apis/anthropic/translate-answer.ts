@@ -132,7 +132,7 @@ const idOf = (start: AnswerStart, context: AnswerContext): string => (start.id?.
 /** Writes a whole message. */
 export function writeAnthropicAnswer(answer: WholeAnswer, context: AnswerContext): JsonObject {
   const content = answer.blocks.map((block): JsonObject => {
-    if (block.kind !== 'call') return { type: 'text', text: block.text, citations: null };
+    if (block.kind !== 'call') return { type: 'text', text: block.text };
     return { type: 'tool_use', id: block.id, name: block.name, input: parseJson(block.args === '' ? '{}' : block.args) ?? {}, caller: { type: 'direct' } };
   });
   return {
@@ -177,7 +177,7 @@ export class AnthropicEncoder extends StreamEncoder {
   open(block: BlockStart): void {
     this.#block = block;
     this.#index++;
-    const content: JsonObject = block.kind === 'call' ? { type: 'tool_use', id: block.id, name: block.name, input: {}, caller: { type: 'direct' } } : { type: 'text', text: '', citations: null };
+    const content: JsonObject = block.kind === 'call' ? { type: 'tool_use', id: block.id, name: block.name, input: {}, caller: { type: 'direct' } } : { type: 'text', text: '' };
     this.#event({ type: 'content_block_start', index: this.#index, content_block: content });
   }
 

@@ -2,8 +2,10 @@ import type { Conversation, Part, ResultPart, Source, ToolDefinition, Turn, Writ
 import { anthropicIds, fitId } from '../common/ids.ts';
 import { parseJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
-import type { Losses } from '../common/losses.ts';
+import { Losses } from '../common/losses.ts';
 import { mimeOfUrl } from '../common/media.ts';
+import { fitsStrict } from '../common/schema.ts';
+import { outputSchema, toolSchema } from '../common/target-schema.ts';
 import { anthropicTraits } from '../common/models.ts';
 import type { AnthropicTraits } from '../common/models.ts';
 import { writeAnthropicThinking } from './translate-thinking.ts';
@@ -18,7 +20,7 @@ export function writeAnthropic(conversation: Conversation, options: WriteOptions
   for (const setting of [conversation.frequencyPenalty, conversation.presencePenalty, conversation.seed, conversation.verbosity]) {
     if (setting !== null) losses.lose(setting.at, none);
   }
-  const tools = writeTools(conversation);
+  const tools = writeTools(conversation, losses);
   const forced = conversation.toolChoice !== null && (conversation.toolChoice.kind === 'any' || conversation.toolChoice.kind === 'tool' || (conversation.toolChoice.kind === 'allowed' && conversation.toolChoice.required));
   const thinking = writeAnthropicThinking(conversation, traits, maxTokens, forced, losses);
   const format = writeFormat(conversation, traits, losses);
@@ -41,7 +43,7 @@ export function writeAnthropic(conversation: Conversation, options: WriteOptions
 }
 
 function writeSystem(conversation: Conversation): JsonObject {
-  const parts = conversation.system.filter((part) => part.text !== '');
+  const parts = conversation.system.filter((part) => part.text.trim() !== '');
   if (parts.length === 0) return {};
   return { system: parts.length === 1 ? parts[0]!.text : parts.map((part) => ({ type: 'text', text: part.text })) };
 }
@@ -78,18 +80,27 @@ function writeFormat(conversation: Conversation, traits: AnthropicTraits, losses
     return {};
   }
   if (output.description !== null) losses.lose(`${output.at}.description`, none);
-  return { format: { type: 'json_schema', schema: output.schema } };
+  return { format: { type: 'json_schema', schema: outputSchema(output.schema, 'anthropic-output', output.at, output.strict !== false, losses) } };
 }
 
-function writeTools(conversation: Conversation): readonly JsonObject[] {
+function writeTools(conversation: Conversation, losses: Losses): readonly JsonObject[] {
   const { tools, toolChoice } = conversation;
   const offered = toolChoice?.kind === 'allowed' ? tools.filter((tool) => toolChoice.names.includes(tool.name)) : tools;
   return offered.map((tool: ToolDefinition) => ({
     name: tool.name,
     ...(tool.description === null ? {} : { description: tool.description }),
-    input_schema: tool.schema ?? { type: 'object', properties: {} },
-    ...(tool.strict ? { strict: true } : {}),
+    input_schema: toolSchema(tool.schema, 'anthropic-tool', tool.at, losses),
+    ...(tool.strict && keepsToStrict(tool, losses) ? { strict: true } : {}),
   }));
+}
+
+/** Whether Anthropic takes a tool's schema in its strict mode, which knows a part of JSON Schema only. */
+function keepsToStrict(tool: ToolDefinition, losses: Losses): boolean {
+  const tried = new Losses([]);
+  outputSchema(tool.schema ?? { type: 'object', properties: {} }, 'anthropic-output', tool.at, true, tried);
+  if (tried.unsupported.length === 0 && fitsStrict(tool.schema)) return true;
+  losses.lose(`${tool.at}.strict`, 'Anthropic keeps to a part of JSON Schema only, and this goes beyond');
+  return false;
 }
 
 function writeToolChoice(conversation: Conversation, traits: AnthropicTraits, tools: boolean, losses: Losses): JsonObject {
@@ -139,7 +150,8 @@ function writePart(part: Part, losses: Losses): readonly JsonObject[] {
   switch (part.kind) {
     case 'text':
     case 'refusal':
-      return part.text === '' ? [] : [{ type: 'text', text: part.text }];
+      // Anthropic refuses texts of white space alone; they say nothing.
+      return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text }];
     case 'image':
       if (part.detail !== null) losses.lose(`${part.at}.detail`, 'Anthropic has no such parameter');
       if (part.source.kind === 'base64' && !pictures.has(part.source.mime)) {

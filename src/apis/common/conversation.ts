@@ -140,6 +140,8 @@ export interface WriteOptions {
   readonly defaultMaxTokens: number | null;
   /** The most that the model can say, tokens; Infinity when unknown. */
   readonly maxOutputTokens: number;
+  /** The catalog's name of the provider; null: not known. */
+  readonly provider: string | null;
 }
 
 export interface Written {

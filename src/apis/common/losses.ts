@@ -39,6 +39,15 @@ export const neutralDrops: readonly string[] = [
   'messages[].reasoning_content',
   'messages[].reasoning_details',
   'extra_content',
+  // What coding agents send along: how context is kept, who they are, and settings of style that only their own models have.
+  'context_management',
+  'client_metadata',
+  'thread',
+  'verbosity',
+  'topP',
+  'top_p',
+  'topK',
+  'top_k',
 ];
 
 /** Thrown inside this folder only: the request is not what its API takes, so there is nothing to translate. */
@@ -69,6 +78,11 @@ export class Losses {
     }
     this.refuse(path, why);
     return false;
+  }
+
+  /** Something that was left out and that nothing hangs on. */
+  note(path: string): void {
+    if (this.#dropped.size < limits.translationLosses) this.#dropped.add(general(path));
   }
 
   /** What no policy can drop, because the request would mean something else without it. */

@@ -21,6 +21,7 @@ export class Sequencer implements AnswerSink {
   readonly #encoder: AnswerEncoder;
   readonly #ids: IdRule;
   readonly #seed: string;
+  readonly #names: ReadonlyMap<string, string>;
   /** Blocks that are not written to their end; the first is open. */
   readonly #open: Block[] = [];
   readonly #calls = new Map<string, Block>();
@@ -34,8 +35,9 @@ export class Sequencer implements AnswerSink {
   #stopSequence: string | null = null;
   #over = false;
 
-  /** `seed`: unique to the answer; ids of calls that have none are made from it. */
-  constructor(encoder: AnswerEncoder, ids: IdRule, seed: string) {
+  /** `seed`: unique to the answer; ids of calls that have none are made from it. `names`: the app's names of tools by the provider's. */
+  constructor(encoder: AnswerEncoder, ids: IdRule, seed: string, names: ReadonlyMap<string, string> = new Map()) {
+    this.#names = names;
     this.#encoder = encoder;
     this.#ids = ids;
     this.#seed = seed;
@@ -81,7 +83,7 @@ export class Sequencer implements AnswerSink {
     this.callEnd(key);
     const number = this.#callCount++;
     const fitting = id === null || id === '' ? madeId(this.#ids.prefix, `${this.#seed}:${number}`) : fitId(id, this.#ids);
-    this.#calls.set(key, this.#begin({ kind: 'call', id: fitting, name }));
+    this.#calls.set(key, this.#begin({ kind: 'call', id: fitting, name: this.#names.get(name) ?? name }));
   }
 
   callArgs(key: string, json: string): void {

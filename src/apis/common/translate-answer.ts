@@ -28,6 +28,8 @@ export interface AnswerOptions {
   readonly includeUsage?: boolean;
   /** Gemini streams: `json-array` where the caller's path had no `alt=sse`. */
   readonly framing?: StreamFraming;
+  /** The app's names of tools by those that the provider knows; absent: they are the same. */
+  readonly names?: ReadonlyMap<string, string>;
 }
 
 export interface TranslatedAnswer {
@@ -88,7 +90,7 @@ export function translateAnswer(from: ApiName, to: ApiName, status: number, body
   if (isObject(error)) return failed(to, readError(error, null));
   const caller = callers[to];
   const collector = new Collector();
-  const sequencer = new Sequencer(collector, caller.ids, options.id);
+  const sequencer = new Sequencer(collector, caller.ids, options.id, options.names);
   try {
     providers[from].read(parsed, sequencer);
     const { answer } = collector;
@@ -131,7 +133,7 @@ export class AnswerTranslator {
     const framing = to === 'gemini-generate' ? (options.framing ?? 'sse') : 'sse';
     this.contentType = framing === 'sse' ? 'text/event-stream' : 'application/json';
     this.#encoder = callers[to].encoder(contextOf(options), framing);
-    this.#sequencer = new Sequencer(this.#encoder, callers[to].ids, options.id);
+    this.#sequencer = new Sequencer(this.#encoder, callers[to].ids, options.id, options.names);
     this.#decoder = providers[from].decoder(this.#sequencer);
     this.#splitter = new SseSplitter((data) => this.#event(data));
   }

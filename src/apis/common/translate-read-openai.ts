@@ -1,5 +1,5 @@
 import type { Conversation, Effort, Output, Reasoning, ToolChoice, ToolDefinition } from './conversation.ts';
-import { isObject } from './json.ts';
+import { isObject, member } from './json.ts';
 import type { Json } from './json.ts';
 import { Malformed } from './losses.ts';
 import type { Losses } from './losses.ts';
@@ -43,15 +43,21 @@ export function outputOf(type: string | null, format: Members | null, at: string
   }
 }
 
+/** Tools that OpenAI runs and that an agent with functions of its own can do without. */
+const besides: ReadonlySet<string> = new Set(['web_search', 'web_search_preview', 'image_generation']);
+
 /** The functions among the tools; others exist at OpenAI only. `read` takes one tool's members. */
 export function functionsOf(tools: readonly Json[], losses: Losses, read: (tool: Members) => Omit<ToolDefinition, 'at'>): readonly ToolDefinition[] {
   const functions: ToolDefinition[] = [];
+  const own = tools.some((tool) => member(tool, 'type') === 'function');
   for (const [index, value] of tools.entries()) {
     const at = `tools[${index}]`;
     const tool = new Members(value, at, losses);
     const type = tool.string('type');
     if (type !== 'function') {
-      losses.lose(at, `tools of the type ${type ?? '(none)'} exist at OpenAI only`);
+      // An agent has its own functions still; what the provider runs for it beside them is a convenience.
+      if (own && type !== null && besides.has(type)) losses.note(`tools.${type}`);
+      else losses.lose(at, `tools of the type ${type ?? '(none)'} exist at OpenAI only`);
       continue;
     }
     functions.push({ ...read(tool), at });

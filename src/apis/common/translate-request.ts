@@ -1,4 +1,5 @@
 import type { ApiName, Exchange } from '../types.ts';
+import { fitToolNames } from './tool-names.ts';
 import type { Conversation, WriteOptions, Written } from './conversation.ts';
 import { parseBody, writeJson } from './json.ts';
 import type { Json } from './json.ts';
@@ -28,6 +29,8 @@ export interface TranslateOptions {
   readonly defaultMaxTokens?: number | null;
   /** The most that the target's model can say (the catalog's limit), tokens: a higher limit of the caller's, which it would refuse, is brought down to it. */
   readonly maxOutputTokens?: number | null;
+  /** The catalog's name of the provider: some take less than their API has; absent: not known. */
+  readonly provider?: string;
 }
 
 export type TranslatedRequest =
@@ -40,6 +43,8 @@ export type TranslatedRequest =
       readonly headers: Readonly<Record<string, string>>;
       /** Paths of what was left out, as `drop` allows. */
       readonly dropped: readonly string[];
+      /** The app's names of tools by those that the target got in their place; empty: they are the same. */
+      readonly names: ReadonlyMap<string, string>;
     }
   | { readonly ok: false; readonly unsupported: readonly Unsupported[] };
 
@@ -95,10 +100,11 @@ export function translateRequest(from: ApiName, to: ApiName, body: Buffer, optio
     const conversation = readers[from](parsed, losses);
     const most = options.maxOutputTokens ?? Infinity;
     const fitting = conversation.maxTokens !== null && conversation.maxTokens > most ? { ...conversation, maxTokens: most } : conversation;
-    const written = writers[to](fitting, { model: options.model, stream: options.stream, defaultMaxTokens: options.defaultMaxTokens ?? null, maxOutputTokens: most }, losses);
+    const { conversation: named, names } = fitToolNames(fitting, to);
+    const written = writers[to](named, { model: options.model, stream: options.stream, defaultMaxTokens: options.defaultMaxTokens ?? null, maxOutputTokens: most, provider: options.provider ?? null }, losses);
     const { unsupported } = losses;
     if (unsupported.length > 0) return { ok: false, unsupported };
-    return { ok: true, body: Buffer.from(writeJson(written.body)), path: written.path, headers: headers[to], dropped: losses.dropped };
+    return { ok: true, body: Buffer.from(writeJson(written.body)), path: written.path, headers: headers[to], dropped: losses.dropped, names };
   } catch (error) {
     if (error instanceof Malformed) return refusal(error.path, error.message);
     // The stack's end: nested deeper than a writer can follow.

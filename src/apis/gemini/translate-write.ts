@@ -3,6 +3,7 @@ import { parseJson } from '../common/json.ts';
 import type { JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
 import { mimeOfUrl } from '../common/media.ts';
+import { outputSchema, toolSchema } from '../common/target-schema.ts';
 import { foreignSignature, geminiTraits } from '../common/models.ts';
 import type { GeminiTraits } from '../common/models.ts';
 import { effortBudgets, effortOfBudget } from '../anthropic/translate-thinking.ts';
@@ -21,7 +22,7 @@ export function writeGemini(conversation: Conversation, options: WriteOptions, l
   const body: JsonObject = {
     ...(system.length === 0 ? {} : { systemInstruction: { parts: system.map((part) => ({ text: part.text })) } }),
     contents: writeContents(conversation.turns, traits, losses),
-    ...writeTools(conversation),
+    ...writeTools(conversation, losses),
     ...(Object.keys(config).length === 0 ? {} : { generationConfig: config }),
   };
   const method = options.stream ? 'streamGenerateContent?alt=sse' : 'generateContent';
@@ -44,7 +45,7 @@ function writeConfig(conversation: Conversation, model: string, traits: GeminiTr
     ...(seed === null ? {} : { seed: seed.value }),
     ...(stop.values.length === 0 || stop.values.length > mostStops ? {} : { stopSequences: stop.values }),
     ...(output.kind === 'text' ? {} : { responseMimeType: 'application/json' }),
-    ...(output.kind === 'schema' ? { responseJsonSchema: output.schema } : {}),
+    ...(output.kind === 'schema' ? { responseJsonSchema: outputSchema(output.schema, 'gemini-output', output.at, output.strict !== false, losses) } : {}),
     ...(thinking === null ? {} : { thinkingConfig: thinking }),
   };
 }
@@ -72,13 +73,13 @@ function writeThinking(conversation: Conversation, model: string, traits: Gemini
   return { thinkingLevel: effort === 'medium' && !model.includes('gemini-3-pro') ? 'MEDIUM' : 'HIGH' };
 }
 
-function writeTools(conversation: Conversation): JsonObject {
+function writeTools(conversation: Conversation, losses: Losses): JsonObject {
   const { tools, toolChoice } = conversation;
   if (tools.length === 0) return {};
   const functionDeclarations = tools.map((tool) => ({
     name: tool.name,
     ...(tool.description === null ? {} : { description: tool.description }),
-    ...(tool.schema === null ? {} : { parametersJsonSchema: tool.schema }),
+    ...(tool.schema === null ? {} : { parametersJsonSchema: toolSchema(tool.schema, 'gemini-tool', tool.at, losses) }),
   }));
   const calling = writeCalling(conversation, tools.some((tool) => tool.strict));
   return { tools: [{ functionDeclarations }], ...(calling === null || (toolChoice === null && calling['mode'] === 'AUTO') ? {} : { toolConfig: { functionCallingConfig: calling } }) };

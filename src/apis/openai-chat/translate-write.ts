@@ -3,13 +3,14 @@ import { fitId, openaiIds } from '../common/ids.ts';
 import type { Json, JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
 import { urlOfSource } from '../common/media.ts';
+import { refusedParameter } from '../parameters/index.ts';
 import { openaiTraits } from '../common/models.ts';
 import type { OpenAiTraits } from '../common/models.ts';
 import { fitsStrict } from '../common/schema.ts';
+import { outputSchema, toolSchema } from '../common/target-schema.ts';
 import { effortOfBudget } from '../anthropic/translate-thinking.ts';
 
 const none = 'OpenAI has no such parameter';
-const toolName = /^[a-zA-Z0-9_-]{1,64}$/;
 /** OpenAI takes up to four. */
 const mostStops = 4;
 const longestUser = 64;
@@ -36,7 +37,22 @@ export function writeOpenAiChat(conversation: Conversation, options: WriteOption
     // Usage is what the caller's dialect always sends; here a stream has to be asked for it.
     ...(options.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
   };
-  return { body, path: '/v1/chat/completions' };
+  return { body: asTaken(body, conversation, options, losses), path: '/v1/chat/completions' };
+}
+
+/** The body without what this provider, or its model, refuses. */
+function asTaken(body: JsonObject, conversation: Conversation, { provider, model }: WriteOptions, losses: Losses): JsonObject {
+  if (provider === null) return body;
+  const { temperature, topP, frequencyPenalty, presencePenalty, seed, stop, verbosity, user, parallelCalls, reasoning } = conversation;
+  const places: Readonly<Record<string, string | undefined>> = { temperature: temperature?.at, top_p: topP?.at, frequency_penalty: frequencyPenalty?.at, presence_penalty: presencePenalty?.at, seed: seed?.at, stop: stop.at, verbosity: verbosity?.at, user: user?.at, parallel_tool_calls: parallelCalls?.at, reasoning_effort: reasoning?.at };
+  const taken = Object.entries(body).filter(([name, value]) => {
+    if (!Object.hasOwn(places, name)) return true;
+    const scalar = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
+    if (refusedParameter({ api: 'openai-chat', parameters: [{ name, value: scalar }], limitKey: null }, provider, model) === null) return true;
+    losses.lose(places[name] ?? name, 'the model’s provider refuses it');
+    return false;
+  });
+  return Object.fromEntries(taken);
 }
 
 function writeSampling(conversation: Conversation, thinks: boolean, losses: Losses): JsonObject {
@@ -65,7 +81,7 @@ function writeFormat(conversation: Conversation, losses: Losses): JsonObject {
   const schema: JsonObject = {
     name: output.name ?? 'answer',
     ...(output.description === null ? {} : { description: output.description }),
-    schema: output.schema,
+    schema: outputSchema(output.schema, 'openai-output', output.at, strict, losses),
     strict,
   };
   return { response_format: { type: 'json_schema', json_schema: schema } };
@@ -95,7 +111,6 @@ function effortName(effort: Effort, traits: OpenAiTraits): string {
 }
 
 function writeTool(tool: ToolDefinition, losses: Losses): JsonObject {
-  if (!toolName.test(tool.name)) losses.refuse(`${tool.at}.name`, 'OpenAI takes names of up to 64 letters, digits, _ and -');
   const strict = tool.strict && fitsStrict(tool.schema);
   if (tool.strict && !strict) losses.lose(`${tool.at}.strict`, 'OpenAI keeps to a part of JSON Schema only, and this goes beyond');
   return {
@@ -103,7 +118,7 @@ function writeTool(tool: ToolDefinition, losses: Losses): JsonObject {
     function: {
       name: tool.name,
       ...(tool.description === null ? {} : { description: tool.description }),
-      ...(tool.schema === null ? {} : { parameters: tool.schema }),
+      ...(tool.schema === null ? {} : { parameters: toolSchema(tool.schema, 'openai-tool', tool.at, losses) }),
       ...(strict ? { strict: true } : {}),
     },
   };

@@ -1,0 +1,155 @@
+import { isList, isObject, numberOf } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Losses } from './losses.ts';
+
+/** Where a schema is going: as arguments of a tool, or as the form of the answer that the provider keeps to. */
+export type SchemaUse = 'openai-tool' | 'anthropic-tool' | 'gemini-tool' | 'openai-output' | 'anthropic-output' | 'gemini-output';
+
+/** What one use of JSON Schema takes. From the providers' pages on structured outputs and function calling. */
+interface SchemaRules {
+  readonly name: string;
+  /** Keywords that bound a value and are not known here. */
+  readonly unknown: ReadonlySet<string>;
+  /** Objects must say that they have no other members. */
+  readonly closed: boolean;
+  /** Schemas must not contain themselves. */
+  readonly flat: boolean;
+  /** The longest minItems that is known. */
+  readonly minItems: number;
+}
+
+const none: ReadonlySet<string> = new Set();
+const anthropicUnknown: ReadonlySet<string> = new Set(['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'maxItems', 'uniqueItems', 'contains', 'minContains', 'maxContains', 'minProperties', 'maxProperties', 'patternProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'prefixItems', 'unevaluatedProperties', 'unevaluatedItems']);
+const geminiUnknown: ReadonlySet<string> = new Set(['exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'pattern', 'uniqueItems', 'contains', 'minContains', 'maxContains', 'minProperties', 'maxProperties', 'patternProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'unevaluatedProperties', 'unevaluatedItems', 'allOf']);
+
+const rules: Readonly<Record<SchemaUse, SchemaRules>> = {
+  'openai-tool': { name: 'OpenAI', unknown: none, closed: false, flat: false, minItems: Infinity },
+  'anthropic-tool': { name: 'Anthropic', unknown: none, closed: false, flat: false, minItems: Infinity },
+  'gemini-tool': { name: 'Gemini', unknown: none, closed: false, flat: false, minItems: Infinity },
+  'openai-output': { name: 'OpenAI', unknown: none, closed: false, flat: false, minItems: Infinity },
+  'anthropic-output': { name: 'Anthropic', unknown: anthropicUnknown, closed: true, flat: true, minItems: 1 },
+  'gemini-output': { name: 'Gemini', unknown: geminiUnknown, closed: false, flat: false, minItems: Infinity },
+};
+
+/** Members whose values are schemas by name, schemas, and lists of schemas. */
+const maps = ['properties', '$defs', 'definitions'] as const;
+const singles = ['items', 'additionalProperties', 'not', 'if', 'then', 'else', 'contains', 'propertyNames'] as const;
+const lists = ['anyOf', 'oneOf', 'allOf', 'prefixItems'] as const;
+
+/** What an adaptation hangs on. `kept`: the caller was promised that the answer keeps to the schema; else it is a hint. */
+interface Adaptation {
+  readonly rules: SchemaRules;
+  readonly at: string;
+  readonly kept: boolean;
+  readonly losses: Losses;
+}
+
+/**
+ * The schema as its target takes it: what says the same in other words is rewritten; a bound that the target does not know is lost where the caller
+ * was promised to have it kept, and left out and noted where it is a hint.
+ */
+export function outputSchema(schema: Json, use: SchemaUse, at: string, kept: boolean, losses: Losses): Json {
+  const adaptation: Adaptation = { rules: rules[use], at: `${at}.schema`, kept, losses };
+  if (!isObject(schema)) {
+    losses.refuse(adaptation.at, 'is no JSON Schema of an object');
+    return schema;
+  }
+  if (adaptation.rules.flat && recursive(schema)) losses.refuse(adaptation.at, `contains itself, which ${adaptation.rules.name} does not take`);
+  const adapted = node(schema, adaptation);
+  return adapted;
+}
+
+/** Keywords that no API takes at the root of a tool's arguments. */
+const rootUnions = ['anyOf', 'oneOf', 'allOf', 'enum', 'not'] as const;
+
+/** The schema of a tool's arguments: always one of an object that names its members. */
+export function toolSchema(schema: Json | null, use: SchemaUse, at: string, losses: Losses): JsonObject {
+  if (schema === null) return { type: 'object', properties: {} };
+  if (!isObject(schema)) {
+    losses.refuse(`${at}.parameters`, 'is no JSON Schema of an object');
+    return { type: 'object', properties: {} };
+  }
+  const types = isList(schema['type']) ? schema['type'] : [schema['type']];
+  const union = rootUnions.find((keyword) => Object.hasOwn(schema, keyword));
+  if (union !== undefined && use !== 'gemini-tool') losses.refuse(`${at}.parameters.${union}`, `stands at the root, where ${rules[use].name} takes an object alone`);
+  if (schema['type'] !== undefined && schema['type'] !== null && !types.includes('object')) losses.refuse(`${at}.parameters.type`, 'is not that of an object');
+  const adapted = node(schema, { rules: rules[use], at: `${at}.parameters`, kept: false, losses }) as JsonObject;
+  return { ...adapted, type: 'object', ...(isObject(adapted['properties']) ? {} : { properties: {} }) };
+}
+
+function node(value: Json | undefined, adaptation: Adaptation): Json {
+  // `true` allows everything, as the empty schema does; `false` has no other way to be said.
+  if (value === true) return {};
+  if (!isObject(value)) return value ?? {};
+  const out: Record<string, Json> = {};
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === undefined || key === '$schema' || key === 'nullable') continue;
+    if (adaptation.rules.unknown.has(key) || (key === 'minItems' && (numberOf(inner) ?? 0) > adaptation.rules.minItems)) leave(key, adaptation);
+    else out[key] = inner;
+  }
+  if (value['nullable'] === true) nullable(out);
+  for (const key of maps) if (isObject(out[key])) out[key] = Object.fromEntries(Object.entries(out[key]).map(([name, inner]) => [name, node(inner, adaptation)]));
+  for (const key of singles) if (out[key] !== undefined && typeof out[key] !== 'boolean') out[key] = node(out[key], adaptation);
+  for (const key of lists) if (isList(out[key])) out[key] = out[key].map((inner) => node(inner, adaptation));
+  if (adaptation.rules.closed) close(out, adaptation);
+  const types = typesOf(out);
+  // Some servers refuse a list that does not say of what.
+  if (types.includes('array') && out['items'] === undefined && out['prefixItems'] === undefined) out['items'] = adaptation.rules.closed ? { type: 'string' } : {};
+  if (types.includes('array') && isObject(value) && value['items'] === undefined && adaptation.rules.closed) leave('items', adaptation);
+  // An alternative of which exactly one holds is one of which any does, for whoever writes an answer.
+  if (out['oneOf'] !== undefined && out['anyOf'] === undefined && (adaptation.rules.unknown.size > 0)) {
+    out['anyOf'] = out['oneOf'];
+    delete out['oneOf'];
+  }
+  if (out['const'] !== undefined && adaptation.rules.name === 'Gemini' && typeof out['const'] === 'string') {
+    out['enum'] = [out['const']];
+    delete out['const'];
+  }
+  return out;
+}
+
+function leave(key: string, { at, kept, losses, rules: { name } }: Adaptation): void {
+  if (kept) losses.lose(`${at}.${key}`, `${name} does not keep answers to it; dropped, answers may break it`);
+  else losses.note(`${at}.${key}`);
+}
+
+/** An object that names its members gets no others; one whose members have any name cannot be said. */
+function close(out: Record<string, Json>, { at, losses, rules: { name } }: Adaptation): void {
+  if (!typesOf(out).includes('object') && !isObject(out['properties'])) return;
+  const open = out['additionalProperties'];
+  if (isObject(open) || !isObject(out['properties'])) losses.refuse(`${at}.additionalProperties`, `members of any name are nothing that ${name} keeps answers to`);
+  out['additionalProperties'] = false;
+}
+
+function typesOf(schema: JsonObject): readonly Json[] {
+  const { type } = schema;
+  return isList(type) ? type : type === undefined ? [] : [type];
+}
+
+function nullable(out: Record<string, Json>): void {
+  const types = typesOf(out);
+  if (types.length > 0 && !types.includes('null')) out['type'] = [...types, 'null'];
+  if (isList(out['enum']) && !out['enum'].includes(null)) out['enum'] = [...out['enum'], null];
+}
+
+/** Whether a definition leads back to itself, or to the root. */
+function recursive(root: JsonObject): boolean {
+  const defined = new Map<string, Json>();
+  for (const group of ['$defs', 'definitions'] as const) {
+    const found = root[group];
+    if (isObject(found)) for (const [name, inner] of Object.entries(found)) defined.set(`#/${group}/${name}`, inner ?? null);
+  }
+  const done = new Set<string>();
+  const visit = (value: Json | undefined, path: ReadonlySet<string>): boolean => {
+    if (isList(value)) return value.some((inner) => visit(inner, path));
+    if (!isObject(value)) return false;
+    const ref = value['$ref'];
+    if (typeof ref === 'string') {
+      if (ref === '#' || path.has(ref)) return true;
+      if (!done.has(ref) && visit(defined.get(ref), new Set([...path, ref]))) return true;
+      done.add(ref);
+    }
+    return Object.entries(value).some(([key, inner]) => key !== '$defs' && key !== 'definitions' && visit(inner, path));
+  };
+  return visit(root, new Set()) || [...defined].some(([name, inner]) => visit(inner, new Set([name])));
+}
