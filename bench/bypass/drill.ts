@@ -1,0 +1,98 @@
+import { request } from 'node:http';
+import { Stack } from '../../src/demo/stack.ts';
+import { ScriptedProvider } from '../../test/support/scripted-provider.ts';
+import { allowed, bannedModel, waysAroundBlock, waysAroundBudget, type Way } from './ways.ts';
+
+/** What became of one try. `through`: a provider got it; `unrecorded`: one did, and no record tells of it. */
+export interface Tried {
+  readonly way: Way;
+  readonly status: number;
+  readonly through: boolean;
+  readonly recorded: boolean;
+}
+
+export interface DrillResult {
+  readonly block: readonly Tried[];
+  readonly budget: readonly Tried[];
+  /** Requests that nothing forbids: all must get through. */
+  readonly allowed: readonly Tried[];
+}
+
+const policy = `version: 1
+budgets: [ { name: spent, match: { workspace: [spent] }, period: month, usd: 0.000001, unknown: refuse, hard: {} } ]
+defaults: { failClosed: true, tiers: [] }
+sections:
+  - name: dlp
+    match: { workspace: [dlp] }
+    sensitivity: [ { name: zeus, pattern: 'project zeus', ignoreCase: true, base64: true, then: { block: 'This prompt names a confidential project.' } } ]
+    overrides: [ { name: ban, when: { model: [${bannedModel}] }, then: { block: 'Not this model.' } } ]
+`;
+
+/** Tries every way on a real Envoy in front of a real Sluice. */
+export async function bypassDrill(): Promise<DrillResult> {
+  const provider = new ScriptedProvider();
+  const stack = new Stack({ policy, endpoint: await provider.listen(), failClosed: true });
+  try {
+    await stack.start();
+    const tryAll = async (ways: readonly Way[], workspace: string): Promise<Tried[]> => {
+      const tried: Tried[] = [];
+      for (const way of ways) tried.push(await tryOne(stack, provider, way, workspace));
+      return tried;
+    };
+    return { block: await tryAll(waysAroundBlock(), 'dlp'), budget: await tryAll(waysAroundBudget(), 'spent'), allowed: await tryAll(allowed(), 'dlp') };
+  } finally {
+    await stack.stop();
+    await provider.close();
+  }
+}
+
+async function tryOne(stack: Stack, provider: ScriptedProvider, way: Way, workspace: string): Promise<Tried> {
+  const before = provider.got.length;
+  const { status, id } = await send(stack.url, way, workspace);
+  const through = provider.got.length > before || status === 101;
+  const recorded = id !== null && (await isRecorded(`${stack.adminUrl}/decisions/${id}`, through));
+  return { way, status, through, recorded };
+}
+
+/** Whether there is a record; that of an answered request is written when its answer has ended. */
+async function isRecorded(url: string, answered: boolean): Promise<boolean> {
+  for (let tries = answered ? 40 : 1; tries > 0; tries--) {
+    if ((await fetch(url)).status === 200) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+}
+
+/** Sends it as it stands; status 0: the connection ended without an answer. */
+function send(url: string, { path, method = 'POST', headers = {}, body }: Way, workspace: string): Promise<{ readonly status: number; readonly id: string | null }> {
+  const { port } = new URL(url);
+  const chunked = Object.hasOwn(headers, 'transfer-encoding');
+  const all = { 'content-type': 'application/json', authorization: 'Bearer app-key', 'x-sluice-workspace': workspace, ...(chunked || body.length === 0 ? {} : { 'content-length': String(Buffer.byteLength(body)) }), ...headers };
+  const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== '').map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]));
+  return new Promise((resolve) => {
+    const sent = request({ host: '127.0.0.1', port: Number(port), path, method, headers: given, agent: false });
+    const over = (status: number, id: string | null): void => {
+      resolve({ status, id });
+      sent.destroy();
+    };
+    sent.on('response', (response) => {
+      const id = response.headers['x-sluice-decision'];
+      response.resume();
+      response.on('close', () => over(response.statusCode ?? 0, typeof id === 'string' ? id : null));
+    });
+    sent.on('upgrade', () => over(101, null));
+    sent.on('error', () => over(0, null));
+    sent.setTimeout(20_000, () => over(0, null));
+    sent.end(body);
+  });
+}
+
+/** The table of docs/security.md: kinds of ways, how many were tried, and what became of them. */
+export function tableOf(tried: readonly Tried[]): string {
+  const kinds = [...new Set(tried.map(({ way }) => way.kind))];
+  const row = (kind: string, of: readonly Tried[]): string => {
+    const by = (low: number, high: number): number => of.filter(({ status, through }) => !through && status >= low && status < high).length;
+    return `| ${kind} | ${of.length} | ${of.filter(({ through }) => through).length} | ${by(400, 500)} | ${by(500, 600)} | ${of.filter(({ through, recorded }) => through && !recorded).length} |`;
+  };
+  return ['| way | tried | got through | refused (4xx) | refused (5xx) | left without a record |', '|---|---|---|---|---|---|', ...kinds.map((kind) => row(kind, tried.filter(({ way }) => way.kind === kind))), row('all', tried)].join('\n');
+}
