@@ -68,8 +68,13 @@ export class TargetAttempt implements Attempt {
       return this.#error(status, endOfStream, retryAfterMs);
     }
     const events = head.contentType.toLowerCase().startsWith('text/event-stream');
-    if (events && this.#role === 'stream' && fallback.triggers.has('stream-error')) {
-      const relay = new OwnStream(head, (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null), run.hasNext);
+    const watches = fallback.triggers.has('stream-error');
+    if (events && this.#role === 'stream' && (watches || run.facts.stripUsage)) {
+      const relay = new OwnStream(head, (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null), {
+        holds: watches && run.hasNext,
+        notices: watches,
+        strips: run.facts.stripUsage ? (answer) => (run.translated = answer) : null,
+      });
       return { kind: 'relay', relay };
     }
     if (events || endOfStream || !run.hasNext || !this.#looksInto(headers)) {

@@ -7,7 +7,7 @@ import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { requestedSchema } from '../apis/common/json-schema.ts';
 import type { Decision } from '../route/types.ts';
-import { limitNameAt } from './adapt.ts';
+import { asksForUsage, limitNameAt } from './adapt.ts';
 import { ChainRun, timeoutsOf, type ChainFacts, type ChainServices } from './chain-run.ts';
 import type { RequestContext } from './request.ts';
 
@@ -35,10 +35,11 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
   // Who gave the old answer must still be there, to stand for the attempt in Envoy's eyes; and it takes an Envoy that knows chains of groups.
   const rescue = old !== null && context.chainStyle === 'groups' && generation.providers.has(old.entry.provider) ? old : null;
   const own = mayBeRefused(context, exchange, decision);
-  const fallback = section.fallback ?? (own ? refusalsOnly : null);
+  const stripUsage = strips(context, exchange);
+  const fallback = section.fallback ?? (own || stripUsage ? refusalsOnly : null);
   const tried = own ? [...decision.chain, decision.requested] : decision.chain;
   const targets = rescue === null ? tried : [...tried, { provider: rescue.entry.provider, model: rescue.entry.model }];
-  if (fallback === null || first === undefined || (targets.length < 2 && !crosses(context, exchange, first))) return null;
+  if (fallback === null || first === undefined || (targets.length < 2 && !stripUsage && !crosses(context, exchange, first))) return null;
   const facts: ChainFacts = {
     generation,
     provider,
@@ -52,6 +53,7 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     path: context.path,
     stream: exchange.stream,
     includeUsage: exchange.includeUsage === true,
+    stripUsage,
     expects: {
       jsonOutput: exchange.jsonOutput,
       schema: exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes ? requestedSchema(exchange.api, body) : null,
@@ -101,9 +103,14 @@ function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 
 function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
   const across = crosses(context, exchange, target);
-  if (exchange.stream && (across || fallback.triggers.has('stream-error'))) return 'stream';
+  if (exchange.stream && (across || fallback.triggers.has('stream-error') || strips(context, exchange))) return 'stream';
   // Later attempts start from the request as the app sent it: what one model wants renamed is not for the next.
   return index === 0 && !across && limitNameAt(context.generation, target, exchange) === null ? 'gate' : 'next';
+}
+
+/** Whether the chunk that the policy asked for has to be taken out again; it takes an Envoy that can have Sluice do that. */
+function strips(context: RequestContext, exchange: Exchange): boolean {
+  return context.chainStyle !== 'none' && asksForUsage(context, exchange);
 }
 
 /** For a section without fallback: nothing is tried again but what a model of Sluice's choice refused to take. */

@@ -37,6 +37,8 @@ export interface ChainFacts {
   readonly stream: boolean;
   readonly expects: Expectation;
   readonly includeUsage: boolean;
+  /** Whether the app's streams must lose the chunk that only counts tokens: the policy asked for it, the app did not. */
+  readonly stripUsage: boolean;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
   /** The app's own key, to be put back when a later attempt goes to its own provider again. */

@@ -159,7 +159,7 @@ describe('the pipeline', () => {
 
   it('adds stream_options where the policy asks for usage and the app said nothing', async () => {
     const { pipeline } = await pipelineOf(`version: 1\ndefaults: {streamUsage: ask, ${candidates}}\n`);
-    const ask = (more: string) => forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody(more))).body;
+    const ask = (more: string) => forwarded(bodyOf(pipeline.requestHeaders(headersOf({ ...chatHeaders, [chainStyleHeader]: 'none' }), false), chatBody(more))).body;
     expect(ask('"stream":true,')).toBe(chatBody('"stream":true,').replace('{"model":"gpt-5.1"', '{"stream_options":{"include_usage":true},"model":"gpt-5-nano"'));
     expect(ask('"stream":true,"stream_options":{"include_usage":false},')).not.toContain('true},"model');
     expect(ask('')).not.toContain('stream_options');

@@ -1,4 +1,5 @@
 import { readAnswer } from '../apis/index.ts';
+import { UsageChunkFilter } from '../apis/scan/usage-chunk.ts';
 import { SseSplitter } from '../apis/scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader } from '../apis/types.ts';
 import type { AnswerPass, AnswerRetry, HeaderMutation, RelayStep, StreamRelay } from '../extproc/types.ts';
@@ -30,18 +31,33 @@ class FirstEvent {
   }
 }
 
+/** What is done with a stream in the app's own API. */
+export interface OwnStreamOptions {
+  /** Another target may answer, so that the first event is waited for; comments that keep the connection open are none. */
+  readonly holds: boolean;
+  /** An end without the terminal event is said to the app. */
+  readonly notices: boolean;
+  /** The chunk that only counts tokens is taken out; who hears what the provider's own stream said. Null: it stays. */
+  readonly strips: ((answer: Answer) => void) | null;
+}
+
 /** A stream in the app's own API: held until its first event, then as it comes; an end without its terminal event is said. */
 export class OwnStream implements StreamRelay {
   readonly #api: AnswerHead['api'];
   readonly #holds: boolean;
+  readonly #notices: boolean;
+  readonly #strips: ((answer: Answer) => void) | null;
+  readonly #filter: UsageChunkFilter | null;
   readonly #verdict: FirstEventVerdict;
   readonly #reader: AnswerReader;
   readonly #first = new FirstEvent();
   #held: Buffer[] | null = [];
 
-  /** `holds`: another target may answer, so that the first event is waited for; comments that keep the connection open are none. */
-  constructor(head: AnswerHead, verdict: FirstEventVerdict, holds: boolean) {
+  constructor(head: AnswerHead, verdict: FirstEventVerdict, { holds, notices, strips }: OwnStreamOptions) {
     this.#holds = holds;
+    this.#notices = notices;
+    this.#strips = strips;
+    this.#filter = strips === null ? null : new UsageChunkFilter();
     this.#api = head.api;
     this.#verdict = verdict;
     this.#reader = readAnswer(head);
@@ -49,17 +65,22 @@ export class OwnStream implements StreamRelay {
 
   push(bytes: Buffer): RelayStep {
     this.#reader.push(bytes);
-    if (this.#held === null) return { kind: 'go', bytes };
+    if (this.#held === null) return { kind: 'go', bytes: this.#filter?.push(bytes) ?? bytes };
     this.#held.push(Buffer.from(bytes));
     return this.#first.push(bytes) || !this.#holds ? this.#open() : { kind: 'hold' };
   }
 
   end(): RelayStep {
     const answer = this.#reader.end(true);
-    const notice = answer.complete || answer.errorType !== null ? nothing : renderStreamError(this.#api, 'The provider ended the stream before its answer was whole.');
-    if (this.#held === null) return { kind: 'go', bytes: notice };
+    this.#strips?.(answer);
+    const said = answer.complete || answer.errorType !== null || !this.#notices ? nothing : renderStreamError(this.#api, 'The provider ended the stream before its answer was whole.');
+    if (this.#held === null) return { kind: 'go', bytes: this.#last(said) };
     const step = this.#open();
-    return step.kind === 'go' ? { ...step, bytes: Buffer.concat([step.bytes, notice]) } : step;
+    return step.kind === 'go' ? { ...step, bytes: Buffer.concat([step.bytes, this.#last(said)]) } : step;
+  }
+
+  #last(notice: Buffer): Buffer {
+    return this.#filter === null ? notice : Buffer.concat([this.#filter.end(), notice]);
   }
 
   #open(): RelayStep {
@@ -67,7 +88,7 @@ export class OwnStream implements StreamRelay {
     if (plan.kind === 'retry') return plan;
     const bytes = Buffer.concat(this.#held ?? []);
     this.#held = null;
-    return { kind: 'go', bytes };
+    return { kind: 'go', bytes: this.#filter?.push(bytes) ?? bytes };
   }
 }
 

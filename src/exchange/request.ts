@@ -32,7 +32,7 @@ import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
 import { crossingPath, removedNames } from './crossing-headers.ts';
 import type { CacheScope } from './cached.ts';
-import { limitNameAt } from './adapt.ts';
+import { asksForUsage, limitNameAt, saysUsageOnRequest } from './adapt.ts';
 import { planChain, type ChainPlan } from './chain-plan.ts';
 import type { ChainRun } from './chain-run.ts';
 import { translatableTo } from './crossing-attempt.ts';
@@ -291,15 +291,6 @@ function rewritePlan(
     ...(set.length > readableAnswer.set.length ? { clearRouteCache: true } : {}),
     metadata: chain === null ? metadataOf(open) : { ...metadataOf(open), ...chain.metadata },
   };
-}
-
-/** Only these streams leave their usage out unless they are asked for it. */
-function saysUsageOnRequest({ api, stream }: Exchange): boolean {
-  return stream && (api === 'openai-chat' || api === 'openai-completions');
-}
-
-function asksForUsage({ section, routeOff }: RequestContext, exchange: Exchange): boolean {
-  return section.mode === 'enabled' && section.streamUsage === 'ask' && !routeOff && exchange.includeUsage === null && saysUsageOnRequest(exchange);
 }
 
 function blockPlan(context: RequestContext, decision: Decision, open: OpenExchange): BodyPlan {

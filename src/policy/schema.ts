@@ -197,7 +197,7 @@ const settings = {
   unknownModel: z.enum(['keep', 'route']).optional().describe('What to do with a requested model that the catalog does not know'),
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
   fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
-  streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say'),
+  streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for'),
   websockets: z.enum(['allow', 'refuse']).optional().describe('Whether WebSockets (Realtime, Responses, Gemini Live), which are not read, may pass; refused by default where failClosed or a sensitivity pattern holds'),
   cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
   sessions: sessions.optional().describe('Conversations; see docs/sessions.md'),
