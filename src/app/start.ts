@@ -17,6 +17,7 @@ import { RolloutPolicies } from '../experiments/policies.ts';
 import { Trials } from '../experiments/trials.ts';
 import { GradeBook, newestBySource } from '../grades/book.ts';
 import { LearningHub } from '../router/online/hub.ts';
+import { OutputTokens } from '../router/output/tokens.ts';
 import { OnlineLearner } from '../router/online/learner.ts';
 import { learningSink } from '../router/online/sink.ts';
 import { Judge } from '../grades/judge.ts';
@@ -262,7 +263,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }), ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, outputs: new OutputTokens(), trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }), ...(spans === null ? {} : { traceRatio: spans.ratio }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.

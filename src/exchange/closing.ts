@@ -8,6 +8,7 @@ import type { Sessions } from '../sessions/store.ts';
 import { cachedAfter } from '../sessions/warmth.ts';
 import { factsOf } from './cached.ts';
 import type { ChainRun } from './chain-run.ts';
+import type { OutputTokens } from '../router/output/tokens.ts';
 import type { Grader } from './grading.ts';
 import type { OpenExchange } from './open.ts';
 
@@ -18,6 +19,8 @@ export interface ClosingServices {
   /** Null: nothing is graded. */
   readonly grader: Grader | null;
   readonly sessions: Sessions | null;
+  /** What is learnt of the length of answers; absent: nothing. */
+  readonly outputs?: OutputTokens;
 }
 
 /** Records that are written in one turn of the event loop, each in less than 0.1 ms. */
@@ -53,6 +56,7 @@ export class Closing {
       throw error;
     }
     const served = record.attempts.at(-1)?.target;
+    if (rescued === null && open.output !== null && served !== undefined) learnOutput(this.#services.outputs, open.output, served, record);
     if (rescued === null) this.#settleSession(open, record, served);
     open.fill?.settle({
       // The cache's own old answer is none to keep, and says nothing good of the provider.
@@ -108,4 +112,11 @@ function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun)
   const { answer, status, totalMs } = ending;
   // An end that Envoy's log tells is some moments past.
   return { ...ending, answer: answer === null ? null : (chain.translated ?? answer), chain: chain.outcome(status, totalMs === null ? performance.now() : startedAt + totalMs) };
+}
+
+/** Only whole answers say how long one is; of several at once each counts as their mean. */
+function learnOutput(outputs: OutputTokens | undefined, { key, assumed }: NonNullable<OpenExchange['output']>, { provider, model }: TargetRef, { outcome, status, usage, request }: ExchangeRecord): void {
+  if (outputs === undefined || usage === null || outcome !== 'complete' || status !== 200) return;
+  const answers = Math.max(1, request.asks?.answers ?? 1);
+  outputs.observe(`${provider}/${model}`, key, assumed, usage.totalOutput / answers, usage.reasoning / answers);
 }

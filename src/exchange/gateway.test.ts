@@ -7,6 +7,7 @@ import { emptyBudgets } from '../budgets/open.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
+import { OutputTokens } from '../router/output/tokens.ts';
 import { openModel, type LiveModel } from '../router/model/live.ts';
 import type { Attempt, BodyPlan, HeaderMap, RequestPlan } from '../extproc/types.ts';
 import { compilePolicy } from '../policy/compile.ts';
@@ -75,6 +76,7 @@ async function pipelineOf(policy: string, admission = new Admission(0), bodies: 
     router,
     budgets: emptyBudgets(),
     learner: null,
+    outputs: new OutputTokens(),
     sink: { record: (record) => records.push(record) },
     metrics,
     admission,
@@ -215,6 +217,28 @@ sections: [{name: crossing, match: {provider: [openai]}, allowProviders: [mistra
     expect(plans[0]).toEqual({ kind: 'forward' });
     expect(plans[1]).toMatchObject({ kind: 'respond', status: 503 });
   });
+});
+
+it('learns from answers how many output tokens a model takes, and reckons with that', async () => {
+  const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}, tiers: [simple, standard, complex]}\n`);
+  const usage = '{"prompt_tokens":20,"completion_tokens":1500,"total_tokens":1520,"completion_tokens_details":{"reasoning_tokens":1400}}';
+  const answer = `{"id":"x","object":"chat.completion","model":"gpt-5-nano","choices":[{"index":0,"message":{"role":"assistant","content":"A network."},"finish_reason":"stop"}],"usage":${usage}}`;
+  for (let i = 0; i < 20; i++) {
+    const plan = bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody());
+    const read = pipeline.responseHeaders(headersOf({ ':status': '200', 'content-type': 'application/json' }), plan.metadata ?? null, false);
+    if (read.kind === 'read') {
+      read.observer.chunk(Buffer.from(answer));
+      read.observer.end(true, false);
+    }
+    await vi.waitFor(() => expect(records).toHaveLength(i + 1));
+  }
+  const tokens = (at: number): number | undefined => records[at]!.decision!.candidates.find(({ target }) => target.model === 'gpt-5-nano')?.outputTokens;
+  expect(tokens(0)).toBeUndefined();
+  expect(tokens(19)).toBeGreaterThan(1_000);
+  expect(records[19]!.decision!.assumedOutputTokens).toBe(tokens(19));
+  // Nothing was learnt of the requested model: the task's assumption stands in.
+  expect(records[19]!.decision!.baselineOutputTokens).toBe(records[0]!.decision!.assumedOutputTokens);
+  pipeline.close();
 });
 
 describe('a section with learned routing', () => {

@@ -13,6 +13,7 @@ import { chainStyleOfHeader, type ChainStyle } from '../attach/versions.ts';
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, LoggedExchange, RequestPlan, ResponsePlan, UsageMode } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import { feedbackPath, type FeedbackReply } from '../grades/request.ts';
+import type { OutputTokens } from '../router/output/tokens.ts';
 import type { OnlineLearner } from '../router/online/learner.ts';
 import type { PolicySection, PolicyStore } from '../policy/types.ts';
 import { uuidv7 } from '../record/id.ts';
@@ -52,6 +53,8 @@ export interface PipelineOptions {
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
   readonly pools: Pools;
+  /** What is learnt of the length of answers; absent: nothing. */
+  readonly outputs?: OutputTokens;
   /** Whether Envoy can send to a provider; absent: to all of the policy's. */
   readonly inEnvoy?: (provider: string) => boolean;
   readonly router: Pick<LiveModel, 'current'> | null;

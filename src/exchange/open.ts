@@ -1,3 +1,4 @@
+import type { OutputKey } from '../router/output/tokens.ts';
 import type { Reservation } from '../budgets/budgets.ts';
 import type { Fill } from '../cache/fill.ts';
 import type { RequestFacts } from '../record/record.ts';
@@ -24,6 +25,8 @@ export interface OpenExchange extends RequestFacts {
   readonly grading: OpenGrading | null;
   /** By what its answer reaches Sluice. */
   readonly answerBy: AnswerSource;
+  /** What the length of its answer teaches, and what was assumed of its task; null: nothing is learnt. */
+  readonly output: { readonly key: OutputKey; readonly assumed: number } | null;
   /** What budgets have set aside for it; null: nothing. */
   readonly reservation: Reservation | null;
 }

@@ -15,6 +15,8 @@ import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../apis/types.ts';
 import { clusterHeader, clusterName } from '../attach/names.ts';
 import type { ChainStyle } from '../attach/versions.ts';
+import type { OutputTokens } from '../router/output/tokens.ts';
+import { templateOf } from '../router/online/template.ts';
 import type { OnlineLearner, RouterView } from '../router/online/learner.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { Body, BodyPlan, HeaderMutation, SluiceMetadata, UsageMode } from '../extproc/types.ts';
@@ -24,6 +26,7 @@ import type { ExchangeRecord } from '../record/types.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
 import type { Pools } from '../route/pools.ts';
 import { decide } from '../route/decide.ts';
+import { expectedAnswerTokens } from '../route/estimate.ts';
 import type { DecideInput, Decision, Forced } from '../route/types.ts';
 import type { Shadowed } from '../experiments/trials.ts';
 import type { Sessions } from '../sessions/store.ts';
@@ -94,6 +97,8 @@ export interface RequestServices {
   readonly sessions: Sessions | null;
   /** What is learnt from grades; null: nothing. */
   readonly learner: Pick<OnlineLearner, 'assess'> | null;
+  /** What is learnt of the length of answers; absent: nothing. */
+  readonly outputs?: OutputTokens;
   /** Null: nothing is graded. */
   readonly grader: Grader | null;
   readonly budgets: Budgets;
@@ -132,7 +137,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     try {
       const chain = planChain(context, exchange, body, decision, services, context.routeOff ? null : (cache.rescue ?? null));
       const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
-      const open = openExchange(context, exchange, 'decision', null, { verdict, decision }, cache, chain?.run ?? null, grading, admission, enteredAt, body);
+      const open = openExchange(context, exchange, 'decision', null, { verdict, decision, ...(input.outputKey === undefined ? {} : { output: { key: input.outputKey, assumed: expectedAnswerTokens(exchange, verdict) } }) }, cache, chain?.run ?? null, grading, admission, enteredAt, body);
       trace?.steps.push(
         { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
         { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
@@ -174,7 +179,7 @@ function userOf(caller: CallerContext, exchange: Exchange): string | null {
 /** Of a request that no budget is about. */
 export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: [], reservation: null };
 
-function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
+function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, outputs, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
   const { generation, provider, section, caller } = context;
   const features = textFeatures(exchange.lastUser);
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
@@ -187,6 +192,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     session,
     forced: context.forced,
     learned,
+    ...outputsOf(exchange, verdict.task, outputs),
     learning: learn(context, exchange, { features, kind: verdict.task }, learned, learner),
     caller,
     provider,
@@ -203,6 +209,13 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     canTranslate: translatableFrom(exchange, body, section, generation),
     ...(overBudget === null ? {} : { overBudget }),
   };
+}
+
+/** How long answers of each target are, by the request's template; nothing where that is not learnt. */
+function outputsOf(exchange: Exchange, kind: string, outputs: OutputTokens | undefined): Pick<DecideInput, 'outputTokens' | 'outputKey'> {
+  if (outputs === undefined || exchange.operation !== 'generate') return {};
+  const outputKey = { template: templateOf(exchange, kind), kind, units: exchange.lastUser.length };
+  return { outputKey, outputTokens: ({ provider, model }, assumed) => outputs.expected(`${provider}/${model}`, outputKey, assumed)?.tokens ?? null };
 }
 
 function anySigned({ providers }: PolicyGeneration): boolean {
@@ -328,7 +341,7 @@ export function openExchange(
   exchange: Exchange,
   kind: ExchangeRecord['kind'],
   passReason: PassReason | null,
-  decided: { readonly verdict: OpenExchange['verdict']; readonly decision: Decision } | null,
+  decided: { readonly verdict: OpenExchange['verdict']; readonly decision: Decision; readonly output?: OpenExchange['output'] } | null,
   cache: CacheFacts,
   chain: ChainRun | null,
   grading: OpenExchange['grading'],
@@ -358,6 +371,7 @@ export function openExchange(
     requestedModel: exchange.model,
     verdict: decided?.verdict ?? null,
     decision: decided?.decision ?? null,
+    output: decided?.output ?? null,
     section: context.section.name,
     mode: context.section.mode,
     request: {

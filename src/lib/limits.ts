@@ -195,6 +195,8 @@ export const limits = {
   lineUnits: 64 * 1024 * 1024,
   /** What was learnt, as a file, in UTF-16 units. */
   learningStateUnits: 256 * 1024 * 1024,
+  /** Models, their kinds of work and their templates whose output tokens are learnt. */
+  outputLevels: 30_000,
   /** Templates with upgrades after low grades. */
   learningUpgrades: 10_000,
 } as const;

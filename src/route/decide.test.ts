@@ -23,6 +23,19 @@ describe('the decision table', () => {
     expect(decision.baselineEstimate).toEqual({ known: true, usd: 0.008 });
   });
 
+  it('reckons with the output tokens that each model was seen to take, within the limit of the app', () => {
+    const given = input({ section: { candidates: { simple: [ref('small'), ref('middle')], standard: [], complex: [] } } });
+    // Thoughts make the model of the lower price the dearer one.
+    const learnt = { ...given, outputTokens: ({ model: name }: { readonly model: string }) => (name === 'small' ? 4_000 : name === 'middle' ? 40.4 : null) };
+    const decision = decide(learnt);
+    expect(brief(decision)).toEqual(['route', 'middle', 'tier', null]);
+    expect(decision.candidates.map(({ target, outputTokens }) => [target.model, outputTokens])).toEqual([['small', 4_000], ['middle', 40]]);
+    expect([decision.assumedOutputTokens, decision.baselineOutputTokens]).toEqual([40, 300]);
+    const limited = decide({ ...learnt, exchange: { ...given.exchange, maxOutputTokens: 30, n: 2 } });
+    expect(limited.candidates.map(({ outputTokens }) => outputTokens)).toEqual([undefined, undefined]);
+    expect(limited.assumedOutputTokens).toBe(60);
+  });
+
   it("settles equal prices by the policy's order", () => {
     const models = [...standardModels, model('openai', 'twin', 1)];
     const decision = decide(input({ generation: generation({ models }), section: { candidates: { simple: [ref('twin'), ref('small')], standard: [], complex: [] } } }));

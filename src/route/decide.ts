@@ -57,6 +57,7 @@ class Decider {
   readonly #answerTokens: number;
   readonly #outputTokens: number;
   readonly #baseline: Cost;
+  readonly #outputs = new Map<TargetRef, number>();
   readonly #reports: MutableReport[] = [];
   /** What a pool took in place of the chosen target, or that itself; null: no pool was asked. */
   #picked: TargetRef | null = null;
@@ -95,7 +96,8 @@ class Decider {
       candidates: this.#reports,
       wouldServe: null,
       block: choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
-      assumedOutputTokens: this.#outputTokens,
+      assumedOutputTokens: this.#outputFor(served),
+      ...(this.#outputFor(this.#requested) === this.#outputFor(served) ? {} : { baselineOutputTokens: this.#outputFor(this.#requested) }),
       estimate: this.#estimate(served),
       baselineEstimate: this.#baseline,
     };
@@ -407,6 +409,7 @@ class Decider {
       target,
       tier,
       estimate: this.#estimate(target),
+      ...(this.#outputFor(target) === this.#outputTokens ? {} : { outputTokens: this.#outputFor(target) }),
       disqualified,
       ...(disqualified === 'parameter' ? { refused: refusedBy(this.#input, target) ?? '' } : {}),
       chosen: false,
@@ -424,7 +427,23 @@ class Decider {
     const { generation, exchange } = this.#input;
     const provider = generation.providers.get(target.provider);
     if (provider === undefined) return { known: false, reason: 'model' };
-    return generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, this.#outputTokens, cachedTokens);
+    return generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, this.#outputFor(target), cachedTokens);
+  }
+
+  /** Output tokens of the whole call that a target is reckoned to take: as learnt, within the app's own limit, else those of the task. */
+  #outputFor(target: TargetRef): number {
+    if (this.#input.outputTokens === undefined) return this.#outputTokens;
+    let known = this.#outputs.get(target);
+    if (known === undefined) this.#outputs.set(target, (known = this.#learntOutput(target)));
+    return known;
+  }
+
+  #learntOutput(target: TargetRef): number {
+    const { exchange, outputTokens } = this.#input;
+    const learnt = this.#answerTokens === 0 ? null : (outputTokens?.(target, this.#answerTokens) ?? null);
+    if (learnt === null) return this.#outputTokens;
+    const limited = exchange.maxOutputTokens === null ? learnt : Math.min(learnt, exchange.maxOutputTokens);
+    return Math.max(1, Math.round(limited)) * Math.max(1, exchange.n);
   }
 
   #take(target: TargetRef, reason: DecisionReason, rule: string | null, tier: Tier): Choice {

@@ -210,7 +210,7 @@ function decisionLines(decision: Decision): string[] {
     candidate.chosen ? '*' : ' ',
     target(candidate.target),
     candidate.tier,
-    money(candidate.estimate),
+    candidate.outputTokens === undefined ? money(candidate.estimate) : `${money(candidate.estimate)} (${candidate.outputTokens} tokens)`,
     candidate.disqualified === null ? (candidate.chosen ? 'chosen' : 'can do it, not chosen') : `no: ${faults[candidate.disqualified]}${candidate.refused === undefined ? '' : ` (${candidate.refused})`}`,
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));

@@ -1,5 +1,6 @@
 import type { Cost } from '../catalog/types.ts';
 import type { LearnedVerdict } from '../router/model/verdict.ts';
+import type { OutputKey } from '../router/output/tokens.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange } from '../apis/types.ts';
@@ -62,6 +63,8 @@ export interface CandidateReport {
   readonly target: TargetRef;
   readonly tier: Tier;
   readonly estimate: Cost;
+  /** Output tokens that the estimate assumes, where they were learnt for this target; absent: those of the task. */
+  readonly outputTokens?: number;
   /** Null when it qualifies. */
   readonly disqualified: Disqualification | null;
   /** The parameter that it refuses; set exactly with `parameter`. */
@@ -82,6 +85,10 @@ export interface DecideInput {
   readonly forced?: Forced | null;
   /** The request's conversation; absent or null: it has none, or the policy keeps none together. */
   readonly session?: SessionView | null;
+  /** Output tokens of one answer of a target, as learnt; null: nothing is known of it. Absent: nothing is learnt, and all targets are assumed to take the same. */
+  readonly outputTokens?: (target: TargetRef, assumed: number) => number | null;
+  /** What the length of the answer hangs on; absent where it is not learnt. */
+  readonly outputKey?: OutputKey;
   /** What the learned router said; absent where the section does not ask it. */
   readonly learned?: LearnedVerdict | null;
   /** What was learnt from grades; absent where nothing is. */
@@ -137,8 +144,10 @@ export interface Decision {
   /** In shadow mode: the reason that an enabled section would have given (`blocked`: it would have refused the request). */
   readonly shadowReason?: DecisionReason;
   readonly block: { readonly status: number; readonly message: string; readonly retryAfterSeconds?: number } | null;
-  /** Expected output tokens that the estimates assume. */
+  /** Output tokens that the estimate of the served target assumes. */
   readonly assumedOutputTokens: number;
+  /** Those that the estimate of the requested model assumes; absent: the same. */
+  readonly baselineOutputTokens?: number;
   readonly estimate: Cost;
   readonly baselineEstimate: Cost;
 }
