@@ -94,7 +94,7 @@ async function main(count: number): Promise<DecisionTimes> {
   }
   pipeline.close();
   await ledger.close();
-  log.flush();
+  await log.flush();
   rmSync(folder, { recursive: true, force: true });
   const of = (values: number[]): { p50: number; p99: number } => {
     values.sort((a, b) => a - b);

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
 import { MemoryBudgetStore } from '../budgets/memory.ts';
@@ -58,6 +59,14 @@ const get = async (path: string, init: RequestInit = {}) => {
 const json = async (path: string) => JSON.parse((await get(path)).text) as Record<string, unknown>;
 
 describe('the admin server', () => {
+  it('answers probes while many clients have connected and say nothing', async () => {
+    const { hostname, port } = new URL(base);
+    const silent = Array.from({ length: 300 }, () => connect(Number(port), hostname).on('error', () => undefined));
+    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    expect((await get('/healthz')).status).toBe(200);
+    for (const socket of silent) socket.destroy();
+  });
+
   it('says what the cache did, by kind', async () => {
     metrics.record({ ...record(), cache: 'semantic' });
     expect(await json('/cache')).toMatchObject({ entries: 0, redis: 'none', exchanges: { semantic: 1 } });

@@ -20,6 +20,7 @@ import { logLevels } from '../record/log-sink.ts';
 import { failure, json, type Answer } from './answer.ts';
 import { isRebound, refusalOf } from './guard.ts';
 import { contentPolicy, pageAsset } from './page.ts';
+import { IdleConnections } from './idle-connections.ts';
 import { badLimit, decision, decisions, limitOf, savings, type Records } from './queries.ts';
 import { tryRequest } from './try.ts';
 
@@ -53,10 +54,13 @@ export interface Admin {
  * on loopback or a cluster-internal port; what is more than reading is guarded (guard.ts).
  */
 export function createAdmin(options: AdminOptions): Admin {
-  const server = createServer((request, response) => {
+  const idle = new IdleConnections(maxConnections);
+  const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => {
+    idle.busy(request.socket);
+    response.once('close', () => idle.free(request.socket));
     void respond(options, request, response);
   });
-  server.maxConnections = 256;
+  server.on('connection', (socket) => idle.add(socket));
   server.requestTimeout = 10_000;
   server.headersTimeout = 5_000;
   return {
@@ -75,6 +79,9 @@ export function createAdmin(options: AdminOptions): Admin {
       }),
   };
 }
+
+/** Open connections of the admin server. */
+const maxConnections = 256;
 
 /** What probes and scrapers ask for, under whatever name. */
 const open: ReadonlySet<string> = new Set(['/metrics', '/healthz', '/readyz']);

@@ -42,6 +42,7 @@ import { HttpPolicyStore } from '../policy/http-store.ts';
 import { PairPolicyStore } from '../policy/pair-store.ts';
 import { FilePolicyStore } from '../policy/store.ts';
 import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
+import { checkListen, hostAndPort } from '../lib/address.ts';
 import { fanout } from '../record/fanout.ts';
 import { gradeLog, logSink, openLog } from '../record/log-sink.ts';
 import { Metrics } from '../record/metrics.ts';
@@ -130,6 +131,10 @@ const credentialRefreshMs = 5_000;
 /** Builds and starts one Sluice. Everything is wired here, and nowhere else. Throws SluiceError on what cannot start. */
 export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  // What cannot be listened on is said before anything is opened.
+  checkListen(options.listen, '--listen');
+  const adminAt = hostAndPort(options.admin, '--admin');
+  if (options.webhook !== null) hostAndPort(options.webhook.listen, '--webhook');
   const log = openLog({ level: options.logLevel, path: options.log });
   const { logger } = log;
   const prices = await openCatalog({
@@ -173,6 +178,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   policy.onChange(({ number, hash }) => logger.info({ generation: number, hash }, 'policy changed'));
   policy.onRefusal((problems) => logger.error({ problems }, 'policy edit refused; the last good one stays'));
 
+  metrics.watchLog(() => log.counts());
   if (configMaps !== null) metrics.watchPolicySources(configMaps);
   const connections = [configMaps, whole, pairs].filter((source) => source !== null);
   if (connections.length > 0) metrics.watchPolicyConnection(() => connections.every(({ connected }) => connected));
@@ -296,8 +302,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       await ledger?.close();
       throw error;
     });
-  const colon = options.admin.lastIndexOf(':');
-  const adminUrl = `http://${await orEnd(admin.listen(options.admin.slice(0, colon), Number(options.admin.slice(colon + 1))))}`;
+  const adminUrl = `http://${await orEnd(admin.listen(adminAt.host, adminAt.port))}`;
   const address = await orEnd(transport.listen(options.listen, {
     process: (stream, role, traceparent) =>
       role === 'listener'
@@ -347,7 +352,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       await ledger?.close();
       await spans?.sink.close();
       logger.info('stopped');
-      log.flush();
+      await log.flush();
     },
   };
 }

@@ -153,7 +153,7 @@ export function registerServe(program: Command): void {
       const logShare = Number(flags.logShare);
       if (!(logShare >= 0 && logShare <= 1)) throw new SluiceError('SLUICE_CLI_USAGE', 'the share is no number from 0 to 1.', { where: '--log-share' });
       const { startSluice } = await import('../app/start.ts');
-      const sluice = await startSluice({
+      const sluice = await orExit(startSluice({
         policy: flags.policy ?? null,
         policyConfigMaps: configMaps,
         policyUrl,
@@ -181,7 +181,7 @@ export function registerServe(program: Command): void {
         logLevel: flags.logLevel,
         logShare,
         ledger: { file: fileOrOff('--ledger', flags.ledger ?? defaultLedger()), required: flags.ledger !== undefined, passwordFile: flags.ledgerPasswordFile ?? null, retentionDays: retention, keyFile: flags.ledgerKey ?? null },
-      });
+      }));
       let closing = false;
       const stop = (): void => {
         if (closing) return;
@@ -191,6 +191,16 @@ export function registerServe(program: Command): void {
       process.on('SIGTERM', stop);
       process.on('SIGINT', stop);
     });
+}
+
+/** A start that failed ends the process, whatever it had opened: nothing may look as if it served. */
+async function orExit<T>(start: Promise<T>): Promise<T> {
+  try {
+    return await start;
+  } catch (error) {
+    process.stderr.write(error instanceof SluiceError ? `${error.render()}\n` : `SLUICE_INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  }
 }
 
 /** Null: none is wanted. Throws SluiceError. */

@@ -1,6 +1,6 @@
 import { rmSync, chmodSync } from 'node:fs';
 import http2 from 'node:http2';
-import { Server, ServerCredentials, status, type ServerDuplexStream, type ServerReadableStream, type ServiceDefinition } from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status, type ServerDuplexStream, type ServerReadableStream, type ServiceDefinition } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
@@ -10,6 +10,9 @@ import { roleHeader, roleOf } from './roles.ts';
 import { clearStaleSocket, resetAllowance, socketPath } from './socket.ts';
 import type { ProcStream, Reply, Services, Transport } from './types.ts';
 import { WireError } from './wire.ts';
+
+/** Time between two looks, during a drain, at what is still open, in ms. */
+const lookMs = 20;
 
 const serviceName = 'envoy.service.ext_proc.v3.ExternalProcessor';
 
@@ -50,8 +53,13 @@ export class GrpcTransport implements Transport {
   /** Ends each of Envoy's open logs. */
   readonly #logs = new Set<() => void>();
   #socket: string | null = null;
+  #services: Services | null = null;
+  /** Requests and attempts that are being processed. */
+  #calls = 0;
 
   constructor() {
+    // Its own lines on stderr are no JSON; what fails is thrown or counted.
+    setLogVerbosity(logVerbosity.NONE);
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.grpcMessageBytes,
       'grpc.max_send_message_length': limits.grpcMessageBytes,
@@ -60,6 +68,7 @@ export class GrpcTransport implements Transport {
   }
 
   async listen(address: string, services: Services): Promise<string> {
+    this.#services = services;
     this.#server.addService(service, { Process: (call: Call) => this.#process(call, services) });
     this.#server.addService(accessLog, {
       StreamAccessLogs: (call: AccessLogCall, done: (error: null, reply: Buffer) => void) => this.#accessLog(call, services, () => done(null, Buffer.alloc(0))),
@@ -85,8 +94,11 @@ export class GrpcTransport implements Transport {
 
   async drain(graceMs: number): Promise<void> {
     this.#setHealth('NOT_SERVING');
-    // Envoy's logs never end of themselves, and go on at the replica that its requests go to from now on.
-    for (const end of this.#logs) end();
+    // Envoy's logs never end of themselves: they end when nothing is open of which they would tell.
+    const told = setInterval(() => {
+      if (this.#calls > 0 || this.#services?.awaitsLog() === true) return;
+      for (const end of this.#logs) end();
+    }, lookMs);
     await new Promise<void>((resolve) => {
       const cut = setTimeout(() => {
         this.#server.forceShutdown();
@@ -97,6 +109,7 @@ export class GrpcTransport implements Transport {
         resolve();
       });
     });
+    clearInterval(told);
     if (this.#socket !== null) rmSync(this.#socket, { force: true });
   }
 
@@ -135,10 +148,12 @@ export class GrpcTransport implements Transport {
       },
     };
     const handler = services.process(stream, roleOf(call.metadata.get(roleHeader)[0]?.toString()), call.metadata.get('traceparent')[0]?.toString());
+    this.#calls++;
     let told = false;
     const close = (cancelled: boolean): void => {
       if (told) return;
       told = true;
+      this.#calls--;
       handler.closed(cancelled);
     };
     call.on('data', (bytes: Buffer) => {

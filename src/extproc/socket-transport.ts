@@ -18,6 +18,9 @@ const processPath = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
 const checkPath = '/grpc.health.v1.Health/Check';
 const watchPath = '/grpc.health.v1.Health/Watch';
 
+/** Time between two looks, during a drain, at what is still open, in ms. */
+const lookMs = 20;
+
 const status = { ok: '0', invalidArgument: '3', unimplemented: '12' } as const;
 type Status = keyof typeof status;
 
@@ -45,6 +48,8 @@ export class SocketTransport implements Transport {
   readonly #logs = new Set<AccessLogCall>();
   #services: Services | null = null;
   #draining = false;
+  /** Requests and attempts that are being processed: Envoy's log may have to tell of them yet. */
+  #calls = 0;
   #server: Server | null = null;
   #serving = false;
   #socket: string | null = null;
@@ -89,6 +94,7 @@ export class SocketTransport implements Transport {
     }
     const server = this.#server;
     if (server !== null) {
+      let looks: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         const cut = setTimeout(() => {
           for (const connection of this.#connections) connection.destroy();
@@ -100,7 +106,9 @@ export class SocketTransport implements Transport {
         for (const connection of this.#connections) connection.drain();
         this.#draining = true;
         this.#endLogs();
+        looks = setInterval(() => this.#endLogs(), lookMs);
       });
+      clearInterval(looks);
     }
     if (this.#socket !== null) rmSync(this.#socket, { force: true });
   }
@@ -113,7 +121,7 @@ export class SocketTransport implements Transport {
 
   /** Envoy's logs never end of themselves: a drain ends them when there is nothing more to hear. */
   #endLogs(): void {
-    if (!this.#draining || this.#services?.awaitsLog() !== false) return;
+    if (!this.#draining || this.#calls > 0 || this.#services?.awaitsLog() !== false) return;
     for (const call of this.#logs) call.end();
     this.#logs.clear();
   }
@@ -121,7 +129,8 @@ export class SocketTransport implements Transport {
   #accept(stream: Http2Stream, headers: readonly Header[], services: Services): StreamOwner {
     switch (headers.find(([name]) => name === ':path')?.[1]) {
       case processPath:
-        return new ProcessCall(stream, services, headers);
+        this.#calls++;
+        return new ProcessCall(stream, services, headers, () => this.#calls--);
       case accessLogPath:
         return this.#log(stream, services);
       case checkPath:
@@ -157,9 +166,13 @@ class ProcessCall implements StreamOwner, ProcStream {
   readonly #services: Services;
   readonly #handler: StreamHandler;
   readonly #reader = new FrameReader(limits.grpcMessageBytes);
+  readonly #over: () => void;
   #responded = false;
+  #told = false;
 
-  constructor(stream: Http2Stream, services: Services, headers: readonly Header[]) {
+  /** `over`: called once when the stream is closed. */
+  constructor(stream: Http2Stream, services: Services, headers: readonly Header[], over: () => void) {
+    this.#over = over;
     this.#stream = stream;
     this.#services = services;
     const value = (header: string): string | undefined => headers.find(([name]) => name === header)?.[1];
@@ -205,6 +218,13 @@ class ProcessCall implements StreamOwner, ProcStream {
   closed(cancelled: boolean): void {
     this.#handler.closed(cancelled);
     if (!cancelled) this.end();
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#over();
   }
 
   #refuse(): void {
@@ -214,6 +234,7 @@ class ProcessCall implements StreamOwner, ProcStream {
   }
 
   #end(how: Status): void {
+    this.#tell();
     if (this.#responded) this.#stream.trailers(trailerBlock[how]);
     else this.#stream.respond(endBlock[how], true);
   }

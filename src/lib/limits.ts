@@ -36,6 +36,8 @@ export const limits = {
   jsonDepth: 512,
   /** Longest `model` value that is read, in bytes; a longer one makes the body unreadable, so it passes untouched. */
   modelBytes: 256,
+  /** Bytes of log lines that wait to be written; beyond them lines are dropped and counted. */
+  logBacklogBytes: 16 * 1024 * 1024,
   /** UTF-16 units of an app's own request id that are kept. */
   joinIdUnits: 200,
   /** Most output tokens and answers that a request is taken to ask for; it may write what it likes. */

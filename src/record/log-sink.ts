@@ -1,6 +1,9 @@
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import type { GradeSink } from '../grades/types.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 import { BatchedLines } from './batched.ts';
+import { LineWriter, type LogCounts } from './line-writer.ts';
 import { recordJson } from './record-json.ts';
 import { Repeats } from './repeats.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
@@ -16,39 +19,29 @@ export interface LogOutput {
   readonly logger: Logger;
   /** Where the logger writes its lines. */
   readonly destination: DestinationStream;
-  /** Writes out what is buffered; call it before the process ends. */
-  flush(): void;
+  /** Writes out what is buffered, for half a second at most; await it before the process ends. */
+  flush(): Promise<void>;
+  /** Lines that could not be written. */
+  counts(): LogCounts;
 }
 
-/** Longest time that a batch of lines waits for others, in ms. */
-const flushMs = 100;
-
-/** A logger whose writes never block: lines are gathered and written in the background. */
+/** A logger whose writes never block: lines are gathered and written in the background. Throws SluiceError SLUICE_FILE_UNWRITABLE. */
 export function openLog(options: LogOptions): LogOutput {
-  const file = pino.destination({
-    dest: options.path === '-' ? 1 : options.path,
-    sync: false,
-    mkdir: true,
-    // Lines beyond this many bytes of backlog are dropped: a full disk must not fill the memory.
-    maxLength: 64 * 1024 * 1024,
-    // More than a batch, so that what is handed on to be flushed is not on its way already.
-    minLength: 256 * 1024,
-    maxWrite: 512 * 1024,
-    periodicFlush: flushMs,
-  });
+  let file: LineWriter;
+  try {
+    file = new LineWriter(options.path, limits.logBacklogBytes);
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNWRITABLE', error instanceof Error ? error.message : String(error), { where: options.path, cause: error });
+  }
   const destination = new BatchedLines(file);
   const logger = createLogger(options.level, destination);
   return {
     logger,
     destination,
+    counts: () => file.counts,
     flush: () => {
-      try {
-        file.flushSync();
-        destination.flush();
-        file.flushSync();
-      } catch {
-        // Not open yet, or gone: there is nowhere left to write to.
-      }
+      destination.flush();
+      return file.flush();
     },
   };
 }

@@ -85,6 +85,7 @@ export const metricTable = {
   protocolEvents: { name: 'llm_proxy_protocol_events_total', type: 'counter', labels: ['kind'], help: "Unexpected turns of Envoy's protocol." },
   pending: { name: 'llm_proxy_pending_exchanges', type: 'gauge', labels: [], help: 'Decided exchanges of whose answer nothing has come yet.' },
   spans: { name: 'llm_proxy_spans_total', type: 'counter', labels: ['result'], help: 'Spans for the collector: `exported`, or `dropped` because it did not take them or took them too slowly.' },
+  logDropped: { name: 'llm_proxy_log_dropped_lines_total', type: 'counter', labels: [], help: 'Lines of the log that could not be written and were dropped: a full disk, a reader that does not read, a closed pipe.' },
   ledgerRecords: { name: 'llm_proxy_ledger_records_total', type: 'counter', labels: ['result'], help: 'Records for the ledger: `written` to disk, or `dropped` because more came than could be written.' },
   ledgerFailures: { name: 'llm_proxy_ledger_failures_total', type: 'counter', labels: [], help: 'Writes of the ledger that failed; they are tried again each second.' },
   ledgerWaiting: { name: 'llm_proxy_ledger_waiting_records', type: 'gauge', labels: [], help: 'Records that were handed to the ledger and are not yet on disk.' },

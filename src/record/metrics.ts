@@ -9,6 +9,7 @@ import type { LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/typ
 import type { TargetState } from '../route/cooldowns.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
+import type { LogCounts } from './line-writer.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
 import { count, Tally, type TallyCell } from './tally.ts';
 import type { AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
@@ -30,7 +31,7 @@ export interface LedgerFigures {
 }
 
 /** Counted elsewhere. */
-const mirrored: ReadonlySet<string> = new Set([metricTable.spans.name, metricTable.ledgerRecords.name, metricTable.ledgerFailures.name]);
+const mirrored: ReadonlySet<string> = new Set([metricTable.spans.name, metricTable.ledgerRecords.name, metricTable.ledgerFailures.name, metricTable.logDropped.name]);
 
 const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
 
@@ -78,6 +79,7 @@ export class Metrics implements RecordSink, GradeSink {
   #series = 0;
   #pending: () => number = () => 0;
   #ledger: () => LedgerFigures = () => noLedger;
+  #log: () => LogCounts = () => ({ dropped: 0 });
   #cooling: () => readonly { readonly target: TargetRef; readonly state: TargetState }[] = () => [];
   #spans: () => { readonly exported: number; readonly dropped: number } = () => ({ exported: 0, dropped: 0 });
 
@@ -96,6 +98,7 @@ export class Metrics implements RecordSink, GradeSink {
       counter.inc({ result: 'exported' }, this.#spans().exported);
       counter.inc({ result: 'dropped' }, this.#spans().dropped);
     });
+    this.#mirror(metricTable.logDropped, (counter) => counter.inc(this.#log().dropped));
     this.#mirror(metricTable.ledgerFailures, (counter) => counter.inc(this.#ledger().failures));
     this.#gauge(metricTable.policyGeneration, () => options.policy().number);
     this.#gauge(metricTable.policyLoaded, () => options.policy().loadedAt / 1000);
@@ -123,6 +126,11 @@ export class Metrics implements RecordSink, GradeSink {
   /** Whether the policy's source answers. */
   watchPolicyConnection(connected: () => boolean): void {
     this.#gauge(metricTable.policyConnected, () => (connected() ? 1 : 0));
+  }
+
+  /** Where the counts of the log are read at each scrape. */
+  watchLog(counts: () => LogCounts): void {
+    this.#log = counts;
   }
 
   /** Where the ledger's counts are read at each scrape. */

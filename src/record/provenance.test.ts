@@ -222,7 +222,7 @@ describe('the sinks', () => {
       logSink(log).record(record());
       await vi.waitFor(() => expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ msg: 'exchange', record: record() }), { timeout: 5_000 });
       logSink(log).record(record());
-      log.flush();
+      await log.flush();
       expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(2);
     } finally {
       rmSync(folder, { recursive: true });

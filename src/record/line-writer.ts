@@ -1,0 +1,110 @@
+import { mkdirSync, openSync, write } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DestinationStream } from 'pino';
+
+/** Time after which a write that failed is tried again, in ms. */
+const retryMs = 100;
+
+/** Longest time that the end of the process waits for the log, in ms. */
+const lastMs = 500;
+
+/** Time between two looks at what waits, in ms. */
+const lookMs = 2;
+
+/** Bytes that are handed to one write. */
+const pieceBytes = 512 * 1024;
+
+/** Lines since the start that were not written. */
+export interface LogCounts {
+  readonly dropped: number;
+}
+
+/**
+ * Appends lines to a file or to stdout, one write at a time, without ever waiting for it. What cannot be written (a full disk, a reader
+ * that does not read, a closed pipe) waits up to a bound of bytes; beyond it lines are dropped and counted.
+ */
+export class LineWriter implements DestinationStream {
+  readonly #fd: number;
+  readonly #maxBytes: number;
+  #waiting: Buffer[] = [];
+  #bytes = 0;
+  #writing = false;
+  #retry: NodeJS.Timeout | null = null;
+  #dropped = 0;
+  /** Nobody reads any more. */
+  #gone = false;
+
+  /** `path`: a file, whose folder is made, or `-` for stdout. Throws what opening throws. */
+  constructor(path: string, maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    if (path !== '-') mkdirSync(dirname(path), { recursive: true });
+    this.#fd = path === '-' ? 1 : openSync(path, 'a', 0o640);
+  }
+
+  get counts(): LogCounts {
+    return { dropped: this.#dropped };
+  }
+
+  /** `lines`: one or more, each ended by a newline. */
+  write(lines: string): void {
+    const bytes = Buffer.from(lines);
+    if (this.#gone || this.#bytes + bytes.length > this.#maxBytes) {
+      this.#drop(bytes);
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#bytes += bytes.length;
+    if (!this.#writing && this.#retry === null) this.#next();
+  }
+
+  /** Resolves when all is written that waits, and after half a second in any case. */
+  async flush(): Promise<void> {
+    const until = performance.now() + lastMs;
+    while (this.#waiting.length > 0 && !this.#gone && performance.now() < until) await sleep(lookMs);
+  }
+
+  #next(): void {
+    if (this.#waiting.length === 0 || this.#gone) return;
+    if (this.#waiting.length > 1 && this.#waiting[0]!.length < pieceBytes) this.#gather();
+    this.#writing = true;
+    write(this.#fd, this.#waiting[0]!, (error, bytes) => {
+      this.#writing = false;
+      if (error === null) {
+        this.#wrote(bytes);
+        this.#next();
+        return;
+      }
+      if (error.code === 'EPIPE' || error.code === 'EBADF') {
+        this.#gone = true;
+        for (const waiting of this.#waiting) this.#drop(waiting);
+        this.#waiting = [];
+        this.#bytes = 0;
+        return;
+      }
+      this.#retry = setTimeout(() => {
+        this.#retry = null;
+        this.#next();
+      }, retryMs);
+      this.#retry.unref();
+    });
+  }
+
+  #gather(): void {
+    let count = 0;
+    let size = 0;
+    while (count < this.#waiting.length && size < pieceBytes) size += this.#waiting[count++]!.length;
+    this.#waiting.splice(0, count, Buffer.concat(this.#waiting.slice(0, count), size));
+  }
+
+  #wrote(bytes: number): void {
+    const first = this.#waiting[0]!;
+    this.#bytes -= bytes;
+    if (bytes >= first.length) this.#waiting.shift();
+    else this.#waiting[0] = first.subarray(bytes);
+  }
+
+  #drop(bytes: Buffer): void {
+    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) this.#dropped++;
+  }
+}
