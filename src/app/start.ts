@@ -46,7 +46,7 @@ import { checkListen, hostAndPort } from '../lib/address.ts';
 import { fanout } from '../record/fanout.ts';
 import { gradeLog, logSink, openLog } from '../record/log-sink.ts';
 import { Metrics } from '../record/metrics.ts';
-import { spansAskedFor } from '../record/otel-settings.ts';
+import { samplesByParent, spansAskedFor } from '../record/otel-settings.ts';
 import { RecentRecords } from '../record/recent.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { Pools } from '../route/pools.ts';
@@ -269,7 +269,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, outputs: new OutputTokens(), trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }), ...(spans === null ? {} : { traceRatio: spans.ratio }) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, outputs: new OutputTokens(), trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }), ...(spans === null ? {} : { traceRatio: spans.ratio, traceByParent: samplesByParent(process.env) }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.

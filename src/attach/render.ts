@@ -77,6 +77,8 @@ function connectionManager(options: EnvoyOptions): Json {
     '@type': `${http}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: 'llm_egress',
     codec_type: 'AUTO',
+    // Proxies in front speak it by default, nginx among them.
+    http_protocol_options: { accept_http_10: true },
     stream_idle_timeout: streamIdleTimeout,
     request_headers_timeout: '30s',
     // Ends when the last byte has gone on: the model's time is not in it.

@@ -51,7 +51,7 @@ function decisionsTable(records: readonly ExchangeRecord[]): string {
     record.time.replace('T', ' ').slice(0, 19),
     record.id,
     record.workspace,
-    record.requestedModel ?? '–',
+    record.requestedModel ?? (record.call === undefined ? '–' : `${record.call.method} ${record.call.about ?? record.call.path}`),
     record.servedModel ?? '–',
     record.decision?.tier ?? '–',
     record.decision?.reason ?? record.passReason ?? '–',

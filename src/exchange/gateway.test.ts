@@ -586,3 +586,18 @@ describe('every attempt counts', () => {
     bench.pipeline.close();
   });
 });
+
+describe('traffic that is not decided', () => {
+  it.each([
+    [{ ':method': 'GET', ':path': '/v1/models?limit=2' }, { method: 'GET', path: '/v1/models', about: 'models', reads: true }, { known: true, usd: 0 }],
+    [{ ':method': 'POST', ':path': '/v1/images/generations' }, { method: 'POST', path: '/v1/images/generations', about: 'images', reads: false }, { known: false, reason: 'model' }],
+  ])('has a name, and a listing costs nothing: %j', async (line, call, cost) => {
+    const { pipeline, records } = await pipelineOf('version: 1\n');
+    pipeline.requestHeaders(headersOf({ ...chatHeaders, ...line }), line[':method'] === 'GET');
+    pipeline.close();
+    expect(records[0]).toMatchObject({ kind: 'observed', call });
+    if (cost.known) expect(records[0]!.cost).toEqual(cost);
+    else expect(records[0]!.cost.known).toBe(false);
+    expect(explainRecord(records[0]!)).toContain(`called      ${call.method} ${call.path} (${call.about})`);
+  });
+});

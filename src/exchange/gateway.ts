@@ -66,6 +66,8 @@ export interface PipelineOptions {
   readonly requestIdHeader?: string;
   /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
   readonly traceRatio?: number;
+  /** A caller's own decision to sample is kept; absent: it is. */
+  readonly traceByParent?: boolean;
   /** Null: nothing is mirrored. */
   readonly shadows: Shadows | null;
   /** Null: there are no experiments and no rollouts here. */
@@ -223,7 +225,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const recognition = recognise(head, provider.family, closed);
     if (section.mode === 'off') return this.#pass(recognition.kind === 'pass' ? recognition.reason : 'policy-off');
     const trace = this.#trace(headers, traceparent);
-    const refused = { id, startedAt, generation, provider, caller, section, trace, usage };
+    const refused = { id, startedAt, generation, provider, caller, section, trace, usage, method: head.method, path };
     if (recognition.kind !== 'readable') return this.#unrewritable(refused, head, recognition, endOfStream);
     if (endOfStream) return closed ? this.#refuse(refused, recognition, 'no-body') : this.#pass('no-body');
     if (!this.#admission.admits()) return closed ? this.#refuse(refused, recognition, 'overload') : this.#pass('overload');
@@ -535,8 +537,8 @@ export class Pipeline implements Gateway, AttemptGateway {
 
   /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */
   #trace(headers: HeaderMap, traceparent: string | undefined): TraceFacts | null {
-    const { traceRatio } = this.#options;
-    return traceRatio === undefined ? null : beginTrace(traceparent ?? headers.get('traceparent'), traceRatio);
+    const { traceRatio, traceByParent } = this.#options;
+    return traceRatio === undefined ? null : beginTrace(traceparent ?? headers.get('traceparent'), traceRatio, traceByParent);
   }
 
   #pass(reason: PassReason): RequestPlan {

@@ -3,6 +3,7 @@ import type { UsageMode } from '../extproc/types.ts';
 import type { Recognition } from '../apis/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 import type { TraceFacts } from '../record/trace.ts';
+import { callOf } from './call.ts';
 import { answerSource } from './logged.ts';
 import type { OpenExchange } from './open.ts';
 import { uncached } from './request.ts';
@@ -18,10 +19,14 @@ export interface ObservedRequest {
   readonly section: Pick<PolicySection, 'name' | 'mode'>;
   readonly trace: TraceFacts | null;
   readonly usage: UsageMode;
+  /** Absent: POST, which all calls are that can be decided. */
+  readonly method?: string;
+  /** The provider's path with its query. */
+  readonly path: string;
 }
 
 /** Its exchange: its answer's status and time will be recorded. */
-export function observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage }: ObservedRequest): OpenExchange {
+export function observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage, method = 'POST', path }: ObservedRequest): OpenExchange {
   return {
     kind: 'observed',
     id,
@@ -40,6 +45,7 @@ export function observedExchange({ id, startedAt, generation, provider, caller, 
     operation: 'other',
     stream: false,
     passReason: recognition.reason,
+    call: callOf(method, path, recognition.reason),
     requestedModel: recognition.model,
     verdict: null,
     decision: null,

@@ -52,6 +52,8 @@ export const limits = {
   errorAnswerBytes: 2 * 1024,
   /** Parts of a request that are brought into one form for the cache's key, in bytes; longer ones are compared as they were written. */
   canonicalBytes: 16 * 1024,
+  /** Longest path of a call that is not decided, as records keep it, in UTF-16 units. */
+  callPathUnits: 256,
   /** Error bodies that are read for the parameter which a model refuses, in bytes. */
   refusalBytes: 64 * 1024,
   /** Models of which this process remembers what they refused, and parameters of each. */

@@ -9,20 +9,28 @@ export function spansAskedFor(env: NodeJS.ProcessEnv): boolean {
   return [env['OTEL_EXPORTER_OTLP_ENDPOINT'], env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']].some((value) => value !== undefined && value !== '');
 }
 
+/** Whether a trace that the caller began is sampled as the caller decided; else the share below holds for all. */
+export function samplesByParent(env: NodeJS.ProcessEnv): boolean {
+  return !/^(?:always_on|always_off|traceidratio)$/.test(env['OTEL_TRACES_SAMPLER'] ?? '');
+}
+
 /** Share of the traces that begin here, 0 to 1, from OTEL_TRACES_SAMPLER and its argument. Throws SluiceError SLUICE_OTEL_SETTING. */
 export function samplingRatio(env: NodeJS.ProcessEnv): number {
   const sampler = env['OTEL_TRACES_SAMPLER'] ?? 'parentbased_always_on';
   switch (sampler) {
+    case 'always_on':
     case 'parentbased_always_on':
       return 1;
+    case 'always_off':
     case 'parentbased_always_off':
       return 0;
+    case 'traceidratio':
     case 'parentbased_traceidratio': {
       const ratio = Number(env['OTEL_TRACES_SAMPLER_ARG'] ?? '1');
       if (ratio >= 0 && ratio <= 1) return ratio;
       throw new SluiceError('SLUICE_OTEL_SETTING', `${env['OTEL_TRACES_SAMPLER_ARG']!} is no number from 0 to 1.`, { where: 'OTEL_TRACES_SAMPLER_ARG' });
     }
     default:
-      throw new SluiceError('SLUICE_OTEL_SETTING', `${sampler} is none of parentbased_always_on, parentbased_always_off, parentbased_traceidratio.`, { where: 'OTEL_TRACES_SAMPLER' });
+      throw new SluiceError('SLUICE_OTEL_SETTING', `${sampler} is none of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio.`, { where: 'OTEL_TRACES_SAMPLER' });
   }
 }

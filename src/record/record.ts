@@ -17,6 +17,7 @@ export interface RequestFacts
   readonly overheadMs: number;
   /** What the rewrite for the chosen target said in its own words. */
   readonly adapted?: readonly string[];
+  readonly call?: NonNullable<ExchangeRecord['call']>;
 }
 
 /** How the exchange ended. Times in ms since the request's headers. */
@@ -50,6 +51,9 @@ export interface ChainFacts {
 
 const free: Cost = { known: true, usd: 0 };
 
+/** A call that only lists or fetches: it costs nothing, and nothing was saved by it. */
+const reading: Savings = { cost: free, baseline: free, savings: free };
+
 /** Closes an exchange: prices its usage and puts everything that explains it in one object. Called once per exchange. */
 export function buildRecord(request: RequestFacts, ending: AnswerFacts): ExchangeRecord {
   const { generation, decision } = request;
@@ -59,7 +63,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   const refused = outcome === 'blocked' || outcome === 'not-cached';
   const served = refused ? null : (request.cacheEntry?.target ?? chain?.served ?? decision?.served ?? requested);
   const usage = answer?.usage ?? null;
-  const answered = withError(price(generation, requested, served, refused, request.cacheEntry !== null, usage), ending);
+  const answered = request.call?.reads === true ? reading : withError(price(generation, requested, served, refused, request.cacheEntry !== null, usage), ending);
   const priced = chain === undefined ? answered : withFailed(answered, chain);
   return {
     kind: request.kind,
@@ -76,6 +80,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     operation: request.operation,
     stream: request.stream,
     passReason: request.passReason,
+    ...(request.call === undefined ? {} : { call: request.call }),
     requestedModel: request.requestedModel,
     servedModel: served?.model ?? null,
     answeredModel: answer?.model ?? null,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { samplingRatio, spansAskedFor } from './otel-settings.ts';
+import { samplesByParent, samplingRatio, spansAskedFor } from './otel-settings.ts';
 import { beginTrace, traceparentOf } from './trace.ts';
 
 const given = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -42,6 +42,10 @@ describe('the environment', () => {
     expect(samplingRatio({})).toBe(1);
     expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' })).toBe(0.1);
     expect(() => samplingRatio({ OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '2' })).toThrow(expect.objectContaining({ code: 'SLUICE_OTEL_SETTING' }));
+    expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'always_on' })).toBe(1);
+    expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'always_off' })).toBe(0);
+    expect([samplesByParent({}), samplesByParent({ OTEL_TRACES_SAMPLER: 'traceidratio' })]).toEqual([true, false]);
+    expect(beginTrace('00-ffffffffffffffffffffffffffffffff-0123456789abcdef-01', 0.5, false).sampled).toBe(false);
     expect(() => samplingRatio({ OTEL_TRACES_SAMPLER: 'jaeger_remote' })).toThrow(expect.objectContaining({ code: 'SLUICE_OTEL_SETTING' }));
   });
 });

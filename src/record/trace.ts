@@ -26,26 +26,29 @@ const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-
 
 /**
  * Joins the caller's trace, or begins one. A caller's decision to sample is kept; of traces that begin here `ratio` (0 to 1)
- * is sampled.
+ * is sampled. `byParent` false: that holds for all traces.
  */
-export function beginTrace(header: string | undefined, ratio: number): TraceFacts {
+export function beginTrace(header: string | undefined, ratio: number, byParent = true): TraceFacts {
   const found = header === undefined ? null : traceparent.exec(header.trim());
   const own = randomHex(8);
   const attemptIds = [randomHex(8)];
   if (found === null) {
     const traceId = randomHex(16);
-    // As the SDK's ratio sampler: the id itself decides, so that all parties agree.
-    const sampled = Number.parseInt(traceId.slice(0, 8), 16) < ratio * 0x1_0000_0000;
-    return { traceId, parentId: null, spanId: own, attemptIds, sampled, steps: [] };
+    return { traceId, parentId: null, spanId: own, attemptIds, sampled: drawn(traceId, ratio), steps: [] };
   }
   return {
     traceId: found[1]!,
     parentId: found[2]!,
     spanId: own,
     attemptIds,
-    sampled: (Number.parseInt(found[3]!, 16) & 1) === 1,
+    sampled: byParent ? (Number.parseInt(found[3]!, 16) & 1) === 1 : drawn(found[1]!, ratio),
     steps: [],
   };
+}
+
+/** As the SDK's ratio sampler: the id itself decides, so that all parties agree. */
+function drawn(traceId: string, ratio: number): boolean {
+  return Number.parseInt(traceId.slice(0, 8), 16) < ratio * 0x1_0000_0000;
 }
 
 /** The trace of a traceparent header; null: there is none, or it cannot be read. */

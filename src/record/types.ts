@@ -96,6 +96,8 @@ export interface ExchangeRecord {
   readonly stream: boolean;
   /** Set for kinds observed and pass. */
   readonly passReason: PassReason | null;
+  /** What it was for; only of kinds observed and pass. */
+  readonly call?: { readonly method: string; readonly path: string; readonly about: string | null; readonly reads: boolean };
   readonly requestedModel: string | null;
   readonly servedModel: string | null;
   /** As the provider's answer names it. */

@@ -95,7 +95,7 @@ function heading(record: ExchangeRecord): string[] {
   const { decision } = record;
   const lines = [`Decision ${record.id} at ${record.time}`, `  asked for   ${record.requestedModel ?? 'no model'}${record.provider === null ? '' : ` at ${record.provider}`}`];
   if (record.shadowOf !== undefined) return [...lines, `  a copy of   ${record.shadowOf}: its answer was graded and thrown away`];
-  if (record.passReason !== null) return [...lines, `  passed on untouched: ${record.passReason}`];
+  if (record.passReason !== null) return [...lines, ...(record.call === undefined ? [] : [`  called      ${record.call.method} ${record.call.path}${record.call.about === null ? '' : ` (${record.call.about})`}`]), `  passed on untouched: ${record.passReason}`];
   const { cacheEntry } = record;
   if (cacheEntry !== null) return [...lines, `  from cache  ${record.cache}, entry ${cacheEntry.id}, ${cacheEntry.ageSeconds} s old, fetched from ${target(cacheEntry.target)}`];
   if (record.outcome === 'not-cached') return [...lines, '  refused     only a cached answer was wanted, and there was none'];
