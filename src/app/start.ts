@@ -218,11 +218,15 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onError: (err) => logger.error({ err }, 'a grade sink failed'),
   });
   const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(log, options.logShare)], (err) => logger.error({ err }, 'a record sink failed'));
-  const credentials = new Credentials();
-  await credentials.refresh(policy.reachable());
-  const rereadKeys = setInterval(() => void credentials.refresh(policy.reachable()), credentialRefreshMs);
+  const credentials = new Credentials((file, problem) => {
+    metrics.keyProblem(problem);
+    logger.error({ file, problem }, 'a key of the gateway does not serve: limited or refused by its provider, or its file holds none');
+  });
+  const refreshKeys = (): Promise<void> => credentials.refresh({ ...policy.reachable(), keyFiles: policy.current().keyFiles });
+  await refreshKeys();
+  const rereadKeys = setInterval(() => void refreshKeys(), credentialRefreshMs);
   rereadKeys.unref();
-  policy.onChange(() => void credentials.refresh(policy.reachable()));
+  policy.onChange(() => void refreshKeys());
 
   const remote =
     options.cacheRedis === null

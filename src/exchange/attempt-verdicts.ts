@@ -35,7 +35,7 @@ export class AttemptVerdicts {
   /** What the app gets in place of a refusal of the gateway's own key, which it would take for its own; null: the key was the app's. */
   keyRefused(): AnswerPass | null {
     const { provider, recognition } = this.#run.facts;
-    if (this.#target.provider === provider.name) return null;
+    if (this.#target.provider === provider.name && !this.#run.gatewayKeys) return null;
     const { status, contentType, body } = renderFailure(recognition.api, { kind: 'server', status: 502, message: `The gateway's own access to ${this.#target.provider} was refused; the operator has to look at its key.` });
     return { kind: 'pass', headers: answerHeaders(status, contentType), body };
   }
@@ -63,7 +63,7 @@ export class AttemptVerdicts {
     if (this.#run.nextRescues) return outageTriggers.has(reason);
     if (!facts.fallback.triggers.has(reason)) return false;
     // The app's own key was refused by its own provider: the gateway's keys are not there to make up for it.
-    if (reason === 'key-dead') return this.#target.provider !== facts.provider.name;
+    if (reason === 'key-dead') return this.#target.provider !== facts.provider.name || this.#run.gatewayKeys;
     if (reason === 'context-window') return window(this.#run, this.#run.current + 1) > window(this.#run, this.#run.current);
     return true;
   }

@@ -8,7 +8,7 @@ import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer
 import { limitNameAt } from './adapt.ts';
 import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
-import { crossingPath } from './crossing-headers.ts';
+import { crossingPath, withoutKeys } from './crossing-headers.ts';
 import type { Credentials } from './credentials.ts';
 import { OwnStream } from './relays.ts';
 
@@ -56,6 +56,7 @@ export class TargetAttempt implements Attempt {
     const status = Number(headers.get(':status') ?? 0);
     run.answered(status);
     const retryAfterMs = retryAfter(headers);
+    this.#credentials.answered(run.keyFile, status, retryAfterMs);
     const { fallback, stream } = run.facts;
     const head: AnswerHead = {
       api: run.facts.recognition.api,
@@ -117,11 +118,13 @@ export class TargetAttempt implements Attempt {
 
   #headers(path: string): HeaderMutation {
     const { facts } = this.#run;
-    const own = this.#target.provider === facts.provider.name && this.#provider.signing === null;
-    const swapped = own ? null : this.#credentials.swap(this.#provider);
+    const atOwn = this.#target.provider === facts.provider.name;
+    const own = atOwn && this.#provider.signing === null && !this.#run.gatewayKeys;
+    const swapped = own ? null : this.#credentials.swap(this.#provider, facts.scope);
+    this.#run.keyFile = swapped?.file ?? null;
     if (!own && swapped === null) throw new Error(`no credential for ${this.#target.provider}`);
     const keys = swapped === null ? this.#run.ownKeys() : this.#run.strangeKeys(swapped);
-    return { set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, own ? path : crossingPath(path))]], remove: keys.remove };
+    return { set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, own ? path : atOwn ? withoutKeys(path) : crossingPath(path))]], remove: keys.remove };
   }
 }
 

@@ -59,6 +59,7 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
       schema: exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes ? requestedSchema(exchange.api, body) : null,
     },
     trace: context.trace,
+    scope: section,
     ownHeaders: context.ownHeaders,
   };
   const { perTryMs, totalMs } = timeoutsOf(fallback, targets.length, exchange);

@@ -3,7 +3,7 @@ import type { CacheHit } from '../cache/cache.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { Answer, Exchange, Recognition } from '../apis/types.ts';
 import type { HeaderMutation } from '../extproc/types.ts';
-import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, Provider, TargetRef } from '../policy/types.ts';
+import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 import type { ChainFacts as ChainFactsOfRecord } from '../record/record.ts';
 import { traceparentOf, type TraceFacts } from '../record/trace.ts';
 import type { AttemptRecord, OutcomeKind } from '../record/types.ts';
@@ -42,6 +42,8 @@ export interface ChainFacts {
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
   /** The app's own key, to be put back when a later attempt goes to its own provider again. */
+  /** Whose keys the attempts carry. */
+  readonly scope: Pick<PolicySection, 'credentials' | 'keys' | 'mode'>;
   readonly ownHeaders: readonly (readonly [string, string])[];
 }
 
@@ -69,6 +71,8 @@ export class ChainRun {
   readonly ended: AttemptRecord[] = [];
   /** The last attempt's answer as its own provider sent it, where it was translated. */
   translated: Answer | null = null;
+  /** The file of the gateway's key that the current attempt carries; null: the app's own, or a signature. */
+  keyFile: string | null = null;
   readonly #cooldowns: Cooldowns;
   readonly #pools: Pools;
   readonly #refusals: LearntRefusals | undefined;
@@ -244,6 +248,12 @@ export class ChainRun {
   traceHeaders(): (readonly [string, string])[] {
     const { trace } = this.facts;
     return trace === null ? [] : [['traceparent', traceparentOf(trace, this.#current)]];
+  }
+
+  /** Whether an attempt at the app's own provider carries the gateway's key as well. */
+  get gatewayKeys(): boolean {
+    const { credentials, mode } = this.facts.scope;
+    return credentials === 'gateway' && mode === 'enabled';
   }
 
   /** Header changes that put back what is the app's own, and take away what an attempt before it brought. */

@@ -15,6 +15,7 @@ const refusals: Readonly<Record<PassReason, readonly [status: number, message: s
   'unknown-path': [404, 'The policy lets only requests pass that it can read, and this path is not one that it knows.'],
   'unknown-provider': [404, 'No provider is known for this host and path.'],
   'ambiguous-provider': [400, "More than one provider has this path, and the request's headers do not say which is meant. Call it by the provider's path prefix on this gateway or by its host name, or send the headers of its SDK."],
+  'no-gateway-key': [503, 'The gateway has no key for this provider; the operator has to look at its key files.'],
   method: [405, 'The policy lets only requests pass that it can read: use POST here.'],
   'not-json': [415, 'The policy lets only requests pass that it can read: send the body as application/json.'],
   'encoded-body': [415, 'The policy lets only requests pass that it can read: this content-encoding cannot be decoded. Send gzip, deflate, br, zstd or none.'],

@@ -10,11 +10,13 @@ import { factsOf } from './cached.ts';
 import type { ChainRun } from './chain-run.ts';
 import type { OutputTokens } from '../router/output/tokens.ts';
 import type { Grader } from './grading.ts';
+import type { Credentials } from './credentials.ts';
 import type { OpenExchange } from './open.ts';
 
 /** Who hears of an exchange that has ended. */
 export interface ClosingServices {
   readonly sink: RecordSink;
+  readonly credentials: Pick<Credentials, 'answered'>;
   readonly budgets: Pick<Budgets, 'settle'>;
   /** Null: nothing is graded. */
   readonly grader: Grader | null;
@@ -55,6 +57,7 @@ export class Closing {
       open.grading?.copy?.drop();
       throw error;
     }
+    if (chain === null && ending.status !== null) this.#services.credentials.answered(open.keyFile, ending.status, null);
     const served = record.attempts.at(-1)?.target;
     if (rescued === null && open.output !== null && served !== undefined) learnOutput(this.#services.outputs, open.output, served, record);
     if (rescued === null) this.#settleSession(open, record, served);

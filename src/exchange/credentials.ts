@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { DialectFamily } from '../apis/types.ts';
 import type { HeaderMutation } from '../extproc/types.ts';
-import type { PolicyGeneration, Provider } from '../policy/types.ts';
+import type { PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 
 /** Headers that carry an app's own key, in every dialect: none of them may reach another provider. */
 export const appKeyHeaders = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-amz-security-token', 'x-amz-date', 'x-amz-content-sha256'] as const;
@@ -22,38 +22,106 @@ function keyHeader(family: DialectFamily, key: string): readonly [string, string
   }
 }
 
+/** How long a key rests that was limited, unless its provider says for how long, and one that was refused, in ms. */
+const limitedMs = 20_000;
+const refusedMs = 300_000;
+const longestRestMs = 3_600_000;
+
+/** Whose keys a request may use. */
+export type KeyScope = Pick<PolicySection, 'keys'>;
+
+/** Header changes that carry a key of the gateway's own. */
+export interface OwnKey extends HeaderMutation {
+  /** Where the key is from; null: Envoy signs. */
+  readonly file: string | null;
+}
+
+/** What was seen of a key: `limited` by its provider, `refused`, or its file holds `none`. */
+export type KeyProblem = 'limited' | 'refused' | 'none';
+
 /**
  * The gateway's own keys, from the files that the policy names (mounted Secrets). Reread every `refresh()`, so that a
- * rotated Secret needs no restart. A key lives here and in the header that carries it, and nowhere else.
+ * rotated Secret needs no restart. A key lives here and in the header that carries it, and nowhere else. Several keys of one provider take
+ * turns; one that is limited or refused rests, until its time is over or its file changes.
  */
 export class Credentials {
+  /** By file. */
   readonly #keys = new Map<string, string>();
-  #signed: ReadonlySet<string> = new Set();
+  readonly #resting = new Map<string, number>();
+  readonly #onProblem: (file: string, problem: KeyProblem) => void;
+  readonly #now: () => number;
+  #providers: ReadonlyMap<string, Provider> = new Map();
+  #turn = 0;
 
-  /** Reads every provider's file again. A file that cannot be read or is empty takes its key away. */
-  async refresh(generation: Pick<PolicyGeneration, 'providers'>): Promise<void> {
-    this.#signed = new Set([...generation.providers.values()].filter(({ signing }) => signing !== null).map(({ name }) => name));
+  /** `onProblem`: told once, until the key is well again or another. `now`: milliseconds. */
+  constructor(onProblem: (file: string, problem: KeyProblem) => void = () => undefined, now: () => number = Date.now) {
+    this.#onProblem = onProblem;
+    this.#now = now;
+  }
+
+  /** Reads every file again. One that cannot be read or is empty takes its key away. */
+  async refresh({ providers, keyFiles = [] }: Pick<PolicyGeneration, 'providers'> & { readonly keyFiles?: readonly string[] }): Promise<void> {
+    this.#providers = providers;
+    const files = new Set([...[...providers.values()].flatMap(filesOf), ...keyFiles]);
+    for (const file of this.#keys.keys()) if (!files.has(file)) this.#keys.delete(file);
     await Promise.all(
-      [...generation.providers.values()].map(async (provider) => {
-        const key = provider.credential === null ? '' : await readKey(provider.credential.file);
-        if (key === '') this.#keys.delete(provider.name);
-        else this.#keys.set(provider.name, key);
+      [...files].map(async (file) => {
+        const key = await readKey(file);
+        const before = this.#keys.get(file);
+        if (key !== before) this.#resting.delete(file);
+        if (key !== '') this.#keys.set(file, key);
+        else if (this.#keys.delete(file)) this.#onProblem(file, 'none');
       }),
     );
   }
 
-  has(provider: string): boolean {
-    return this.#keys.has(provider) || this.#signed.has(provider);
+  /** Whether there is a key for a provider, the section's own first. */
+  has(provider: string, scope?: KeyScope): boolean {
+    const known = this.#providers.get(provider);
+    return known !== undefined && (known.signing !== null || this.#files(known, scope).some((file) => this.#keys.has(file)));
   }
 
-  /** Header changes for a request that leaves for `provider` instead of the one the app called; null when there is no key. Where Envoy signs there is none to set. */
-  swap(provider: Provider): HeaderMutation | null {
-    if (provider.signing !== null) return { set: [], remove: appKeyHeaders };
-    const key = this.#keys.get(provider.name);
+  /** Header changes for a request that leaves with a key of the gateway's; null when there is none. Where Envoy signs there is none to set. */
+  swap(provider: Provider, scope?: KeyScope): OwnKey | null {
+    if (provider.signing !== null) return { set: [], remove: appKeyHeaders, file: null };
+    const file = this.#pick(this.#files(provider, scope).filter((one) => this.#keys.has(one)));
+    const key = file === null ? undefined : this.#keys.get(file);
     if (key === undefined) return null;
     const own = provider.credential?.type === 'bearer' ? (['authorization', `Bearer ${key}`] as const) : keyHeader(provider.family, key);
-    return { set: [own], remove: appKeyHeaders.filter((name) => name !== own[0]) };
+    return { set: [own], remove: appKeyHeaders.filter((name) => name !== own[0]), file };
   }
+
+  /** Tells how a provider took a key. `retryAfterMs`: as it said; null: it did not. */
+  answered(file: string | null, status: number, retryAfterMs: number | null): void {
+    if (file === null) return;
+    const problem: KeyProblem | null = status === 429 ? 'limited' : status === 401 ? 'refused' : null;
+    if (problem === null) {
+      if (status < 400 && this.#resting.size > 0) this.#resting.delete(file);
+      return;
+    }
+    const now = this.#now();
+    const rests = (this.#resting.get(file) ?? 0) > now;
+    this.#resting.set(file, now + Math.min(longestRestMs, retryAfterMs ?? (problem === 'limited' ? limitedMs : refusedMs)));
+    if (!rests) this.#onProblem(file, problem);
+  }
+
+  #files(provider: Provider, scope: KeyScope | undefined): readonly string[] {
+    return scope?.keys.get(provider.name) ?? filesOf(provider);
+  }
+
+  /** The next one that does not rest; where all do, the one that rests for the shortest time. */
+  #pick(files: readonly string[]): string | null {
+    if (files.length < 2) return files[0] ?? null;
+    const now = this.#now();
+    this.#turn = (this.#turn + 1) % 1_000_000;
+    const turned = files.map((_file, at) => files[(at + this.#turn) % files.length]!);
+    const rest = (file: string): number => Math.max(0, (this.#resting.get(file) ?? 0) - now);
+    return turned.reduce((best, file) => (rest(file) < rest(best) ? file : best));
+  }
+}
+
+function filesOf({ credential }: Provider): readonly string[] {
+  return credential === null ? [] : credential.more === undefined ? [credential.file] : [credential.file, ...credential.more];
 }
 
 async function readKey(file: string): Promise<string> {

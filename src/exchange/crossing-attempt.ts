@@ -59,7 +59,8 @@ export class CrossingAttempt implements Attempt {
       maxOutputTokens: entryOf(facts, this.#target)?.maxOutput ?? null,
     });
     if (!translated.ok) return this.#refuse(translated.unsupported.map(({ path, why }) => `${path} ${why}`).join('; '));
-    const keys = this.#credentials.swap(this.#provider);
+    const keys = this.#credentials.swap(this.#provider, facts.scope);
+    this.#run.keyFile = keys?.file ?? null;
     if (keys === null) return this.#refuse(`the gateway has no key for ${this.#target.provider}`);
     this.#run.dropped(translated.dropped);
     this.#names = translated.names;
@@ -79,6 +80,7 @@ export class CrossingAttempt implements Attempt {
     const status = Number(headers.get(':status') ?? 0);
     run.answered(status);
     const retryAfterMs = retryAfter(headers);
+    this.#credentials.answered(run.keyFile, status, retryAfterMs);
     const head: AnswerHead = { api: this.#api, status, contentType: headers.get('content-type') ?? '', contentEncoding: headers.get('content-encoding') ?? '', usageNotAsked: false };
     if (status < 400 && head.contentType.toLowerCase().startsWith('text/event-stream')) return this.#stream(head, status, retryAfterMs);
     const whole = (body: Buffer): AnswerPass | AnswerRetry => {

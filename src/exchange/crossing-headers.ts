@@ -29,6 +29,16 @@ export function removedNames(own: readonly (readonly [string, string])[], more: 
   return [...new Set([...more, ...own.flatMap(([name]) => (ofTheApi.has(name) ? [] : [name]))])].filter((name) => !kept.has(name));
 }
 
+/** The path for the app's own provider where the gateway's key goes along: without keys in its query. */
+export function withoutKeys(path: string): string {
+  const mark = path.indexOf('?');
+  if (mark === -1) return path;
+  const parts = path.slice(mark + 1).split('&');
+  const kept = parts.filter((part) => !/^(?:key|api[-_]?key|access_token|subscription-key)$/i.test(part.split('=', 1)[0]!));
+  if (kept.length === parts.length) return path;
+  return kept.length === 0 ? path.slice(0, mark) : `${path.slice(0, mark)}?${kept.join('&')}`;
+}
+
 /** The path for another provider: without the query's keys and whatever else is the app's own. */
 export function crossingPath(path: string): string {
   const mark = path.indexOf('?');

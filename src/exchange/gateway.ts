@@ -31,9 +31,9 @@ import { errorApi, isClosed, refusal } from './closed.ts';
 import { Closing } from './closing.ts';
 import { observedExchange, type ObservedRequest } from './observed.ts';
 import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
-import { ownHeadersOf } from './crossing-headers.ts';
+import { ownHeadersOf, removedNames, withoutKeys } from './crossing-headers.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credentials, OwnKey } from './credentials.ts';
 import { decodeBody, withoutMark } from './decode.ts';
 import type { Grader } from './grading.ts';
 import { loggedEnding, logMetadata } from './logged.ts';
@@ -87,7 +87,7 @@ export interface PipelineOptions {
 }
 
 /** What the headers settled of a request that may be refused. */
-type RefusedRequest = Omit<ObservedRequest, 'recognition' | 'section'> & { readonly section: PolicySection };
+type RefusedRequest = Omit<ObservedRequest, 'recognition' | 'section'> & { readonly section: PolicySection; readonly headers: HeaderMap | null; readonly sentPath?: string };
 
 /** A plan that waits for a backend or for another request's answer. */
 interface WaitingPlan {
@@ -225,10 +225,11 @@ export class Pipeline implements Gateway, AttemptGateway {
     const recognition = recognise(head, provider.family, closed);
     if (section.mode === 'off') return this.#pass(recognition.kind === 'pass' ? recognition.reason : 'policy-off');
     const trace = this.#trace(headers, traceparent);
-    const refused = { id, startedAt, generation, provider, caller, section, trace, usage, method: head.method, path };
+    const refused = { id, startedAt, generation, provider, caller, section, trace, usage, method: head.method, path, headers, sentPath: gatewayPath };
+    if (section.credentials === 'gateway' && section.mode === 'enabled' && !this.#options.credentials.has(provider.name, section)) return this.#refuse(refused, recognition, 'no-gateway-key');
     if (recognition.kind !== 'readable') return this.#unrewritable(refused, head, recognition, endOfStream);
-    if (endOfStream) return closed ? this.#refuse(refused, recognition, 'no-body') : this.#pass('no-body');
-    if (!this.#admission.admits()) return closed ? this.#refuse(refused, recognition, 'overload') : this.#pass('overload');
+    if (endOfStream) return closed ? this.#refuse(refused, recognition, 'no-body') : this.#passKeyed(refused, 'no-body');
+    if (!this.#admission.admits()) return closed ? this.#refuse(refused, recognition, 'overload') : this.#passKeyed(refused, 'overload');
     const context: RequestContext = {
       id,
       startedAt,
@@ -252,6 +253,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       chainStyle,
       usage,
       ownHeaders: ownHeadersOf(headers),
+      headers: section.credentials === 'gateway' ? headers : null,
     };
     let leave: (() => void) | null = null;
     let awaited = true;
@@ -465,7 +467,8 @@ export class Pipeline implements Gateway, AttemptGateway {
 
   #failed(context: RequestContext, error: unknown): BodyPlan {
     this.#fail(error);
-    if (!isClosed(context.section)) return { kind: 'forward' };
+    // What the app sent in the key's place must not leave either.
+    if (!isClosed(context.section) && context.section.credentials !== 'gateway') return { kind: 'forward' };
     try {
       return this.#refuse(context, context.recognition, 'internal-error');
     } catch (again) {
@@ -481,7 +484,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { reason } = recognition;
     if (reason === 'upgrade' && section.websockets === 'refuse' && section.mode === 'enabled') return this.#refuse(request, recognition, reason);
     const known: Recognition & { readonly kind: 'observed' } = recognition.kind === 'observed' ? recognition : { kind: 'observed', api: 'other-llm', model: null, reason };
-    if (recognition.kind === 'pass' && !isClosed(section) && reason !== 'upgrade') return this.#pass(reason);
+    if (recognition.kind === 'pass' && !isClosed(section) && reason !== 'upgrade') return this.#passKeyed(request, reason);
     if (!isClosed(section) || endOfStream || reason === 'upgrade') return this.#observe(request, known);
     if (recognition.kind === 'pass' && reason !== 'method') return this.#refuse(request, recognition, reason);
     if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes) return this.#refuse(request, recognition, 'too-large');
@@ -513,10 +516,29 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { id, trace, usage, startedAt } = request;
     this.#options.metrics.passthrough(recognition.reason);
     const open = observedExchange({ ...request, recognition });
+    const keys = this.#gatewayKey(request);
+    open.keyFile = keys?.file ?? null;
     // What goes through a WebSocket is not seen.
     if (recognition.reason === 'upgrade') this.#closing.now(open, unobserved);
     else this.#await(open, usage, startedAt);
-    return { kind: 'pass', metadata: { id, reason: recognition.reason, ...logMetadata(open) }, ...(trace === null ? {} : { headers: withTrace(undefined, trace) }) };
+    return { kind: 'pass', metadata: { id, reason: recognition.reason, ...logMetadata(open) }, ...(trace === null ? (keys === null ? {} : { headers: keys }) : { headers: withTrace(keys ?? undefined, trace) }) };
+  }
+
+  /** Header changes that put the gateway's key in place of whatever the app sent to its own provider; null: the app's own goes. */
+  #gatewayKey({ section, provider, headers, sentPath }: Pick<RefusedRequest, 'section' | 'provider' | 'headers' | 'sentPath'>): OwnKey | null {
+    if (section.credentials !== 'gateway' || section.mode !== 'enabled' || headers === null) return null;
+    const key = this.#options.credentials.swap(provider, section);
+    // It was there a moment ago.
+    if (key === null) throw new Error(`no credential for ${provider.name}`);
+    const sent = withoutKeys(sentPath ?? '');
+    return { set: [...key.set, ...(sentPath === undefined || sent === sentPath ? [] : [[':path', sent] as const])], remove: removedNames(ownHeadersOf(headers), key.remove, key.set), file: key.file };
+  }
+
+  /** Passes undecided; where the policy says so, with the gateway's key. */
+  #passKeyed(request: RefusedRequest, reason: PassReason): RequestPlan {
+    const keys = this.#gatewayKey(request);
+    const plan = this.#pass(reason);
+    return keys === null || plan.kind !== 'pass' ? plan : { ...plan, headers: keys };
   }
 
   /** Refuses what a closed section cannot read or decide, and records that. `message`: in place of the reason's own. */
@@ -532,7 +554,10 @@ export class Pipeline implements Gateway, AttemptGateway {
 
   /** What cannot be read passes, but for closed sections. */
   #unread(context: RequestContext, reason: PassReason): BodyPlan {
-    return isClosed(context.section) ? this.#refuse(context, context.recognition, reason) : this.#passBody(reason);
+    if (isClosed(context.section)) return this.#refuse(context, context.recognition, reason);
+    const plan = this.#passBody(reason);
+    const keys = this.#gatewayKey({ ...context, sentPath: context.prefix + context.path });
+    return keys === null || plan.kind !== 'forward' ? plan : { ...plan, headers: keys };
   }
 
   /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */

@@ -23,6 +23,8 @@ export interface OpenExchange extends RequestFacts {
   readonly sessionIdleMs: number | null;
   /** What is kept to grade the answer; null: it is not graded. */
   readonly grading: OpenGrading | null;
+  /** The file of the gateway's key that it left with; null: the app's own, or a signature. */
+  keyFile: string | null;
   /** By what its answer reaches Sluice. */
   readonly answerBy: AnswerSource;
   /** What the length of its answer teaches, and what was assumed of its task; null: nothing is learnt. */

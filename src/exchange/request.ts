@@ -19,7 +19,7 @@ import type { OutputTokens } from '../router/output/tokens.ts';
 import { templateOf } from '../router/online/template.ts';
 import type { OnlineLearner, RouterView } from '../router/online/learner.ts';
 import type { LearningMark } from '../router/online/types.ts';
-import type { Body, BodyPlan, HeaderMutation, SluiceMetadata, UsageMode } from '../extproc/types.ts';
+import type { Body, BodyPlan, HeaderMap, HeaderMutation, SluiceMetadata, UsageMode } from '../extproc/types.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 import type { TraceFacts } from '../record/trace.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -33,7 +33,7 @@ import type { Sessions } from '../sessions/store.ts';
 import type { Shadows } from './shadows.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
-import { crossingPath, removedNames } from './crossing-headers.ts';
+import { crossingPath, removedNames, withoutKeys } from './crossing-headers.ts';
 import type { CacheScope } from './cached.ts';
 import { asksForUsage, limitNameAt, saysUsageOnRequest } from './adapt.ts';
 import { planChain, type ChainPlan } from './chain-plan.ts';
@@ -73,6 +73,8 @@ export interface RequestContext {
   /** How this Envoy tells of answers. */
   readonly usage: UsageMode;
   /** Headers that are for the app's own provider and API alone, its keys among them. */
+  /** All headers as they came, where the gateway's key takes the place of the app's; else null. */
+  readonly headers: HeaderMap | null;
   readonly ownHeaders: readonly (readonly [string, string])[];
   /** What experiments make of it; null: nothing. */
   readonly arm: string | null;
@@ -200,7 +202,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     keepModel: context.routeOff,
     ...(context.inspection === null ? {} : { sensitive: context.inspection.matched }),
     generation,
-    hasCredential: (name) => credentials.has(name),
+    hasCredential: (name) => credentials.has(name, section),
     // Where chains are endpoints of one cluster, no filter of a provider's own can sign.
     inEnvoy: context.chainStyle === 'hosts' && anySigned(generation) ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false : inEnvoy,
     pools,
@@ -282,7 +284,7 @@ function rewritePlan(
   let servedBy = context.provider;
   if (routes && decision.served.provider !== context.provider.name) {
     const target = generation.providers.get(decision.served.provider);
-    const keys = target === undefined ? null : credentials.swap(target);
+    const keys = target === undefined ? null : credentials.swap(target, context.section);
     // decide() chose this provider because its key was there; without one the app's key would leave for a stranger.
     if (target === undefined || keys === null) throw new Error(`no credential for ${decision.served.provider}`);
     prefix = target.pathPrefix ?? '';
@@ -291,7 +293,17 @@ function rewritePlan(
     if (chain === null) set.push([clusterHeader, clusterName(target.name)]);
     remove.push(...removedNames(context.ownHeaders, keys.remove, keys.set));
     path = crossingPath(path);
+    open.keyFile = keys.file;
+  } else if (context.section.credentials === 'gateway' && context.section.mode === 'enabled') {
+    const keys = credentials.swap(context.provider, context.section);
+    // It was there when the headers came; what the app sent must not leave in its place.
+    if (keys === null) throw new Error(`no credential for ${context.provider.name}`);
+    set.push(...keys.set);
+    remove.push(...removedNames(context.ownHeaders, keys.remove, keys.set));
+    path = withoutKeys(path);
+    open.keyFile = keys.file;
   }
+  if (chain !== null) chain.run.keyFile = open.keyFile;
   if (chain !== null) set.push(...chain.headers);
   // The chains' route rewrites no path: it does not know whose turn it is.
   const gatewayPath = chain === null ? prefix + path : upstreamPath(servedBy, path);
@@ -394,6 +406,7 @@ export function openExchange(
         ...(exchange.parameters.length === 0 ? {} : { parameters: exchange.parameters.map(({ name, value }) => [name, value] as const) }),
       },
     },
+    keyFile: null,
     arm: context.arm,
     adapted: adaptedBy(context.generation, exchange, decided?.decision ?? null),
     cache: cache.cache,

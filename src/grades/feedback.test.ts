@@ -150,7 +150,7 @@ describe('the judge', () => {
     const own = generation({ providers: new Map([['openai', provider('openai', { endpoint })]]) });
     const results: (readonly [JudgeResult, number | null])[] = [];
     const scores: number[] = [];
-    const judge = new Judge({ credentials: { swap: () => ({ set: [['authorization', 'Bearer k']], remove: [] }) }, onGrade: (_id, score) => scores.push(score), onResult: (result, usd) => results.push([result, usd]) });
+    const judge = new Judge({ credentials: { swap: () => ({ set: [['authorization', 'Bearer k']], remove: [], file: null }) }, onGrade: (_id, score) => scores.push(score), onResult: (result, usd) => results.push([result, usd]) });
     for (let i = 0; i < calls; i++) {
       judge.offer(id, { target: ref('large'), share: 1, maxUsdPerDay: 1, timeoutMs: 2_000, ...policy }, own, { system: 's', context: '', lastUser: 'What is 1 + 1?' }, { text: '2', toolArguments: [], refused: false, filtered: false, cutOff: false });
     }

@@ -177,7 +177,8 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     ...budgets,
     workspaces: workspaces?.known ?? [],
     hasChains: [...compiled.values()].some(({ fallback }) => fallback !== null),
-    hasClosedSections: [...compiled.values()].some(({ failClosed, sensitivity, mode }) => mode === 'enabled' && (failClosed || sensitivity.length > 0)),
+    keyFiles: [...new Set([...compiled.values()].flatMap(({ keys }) => [...keys.values()].flat()))],
+    hasClosedSections: [...compiled.values()].some(({ failClosed, sensitivity, mode, credentials }) => mode === 'enabled' && (failClosed || sensitivity.length > 0 || credentials === 'gateway')),
     resolveProvider: providerResolver(providers),
     section(workspace, provider) {
       const key = `${workspace}\n${provider}`;

@@ -16,7 +16,7 @@ export function checkProviders({ source, document }: LoadedFile, earlier: Readon
     if (!isDefaultProvider(name) && (provider.dialect === undefined || provider.endpoint === undefined)) {
       problems.push(source.problem('error', 'missing', path, `provider ${name} needs a dialect and an endpoint`, 'Add both; only the built-in providers bring their own.'));
     }
-    if (provider.signing !== undefined && provider.credentialFile !== undefined) {
+    if (provider.signing !== undefined && (provider.credentialFile !== undefined || provider.credentialFiles !== undefined)) {
       problems.push(source.problem('error', 'contradiction', [...path, 'credentialFile'], `requests to ${name} are signed: a key would have no place`, 'Keep one of signing and credentialFile.'));
     }
     if (provider.pathPrefix !== undefined && reserved.has(provider.pathPrefix)) {

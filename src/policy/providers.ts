@@ -25,11 +25,16 @@ export function mergeProviders(own: Readonly<Record<string, ProviderDocument>>):
       catalogProvider: document.catalog ?? (document.dialect === 'azure-openai' ? 'azure' : document.dialect === 'bedrock' ? 'amazon' : name),
       responses: document.responses ?? (name === 'openai' || document.catalog === 'openai' || document.dialect === 'azure-openai'),
       deployments: new Map(Object.entries(document.deployments ?? {})),
-      credential: document.credentialFile === undefined ? null : { file: document.credentialFile, type: document.credentialType ?? 'key' },
+      credential: credentialOf(document),
       signing: document.signing === undefined ? null : signingOf(document.signing.aws),
     });
   }
   return merged;
+}
+
+function credentialOf({ credentialFile, credentialFiles, credentialType }: ProviderDocument): Provider['credential'] {
+  const [file, ...more] = [...(credentialFile === undefined ? [] : [credentialFile]), ...(credentialFiles ?? [])];
+  return file === undefined ? null : { file, ...(more.length === 0 ? {} : { more }), type: credentialType ?? 'key' };
 }
 
 function signingOf({ service, region, credentialsFile, profile }: NonNullable<ProviderDocument['signing']>['aws']): AwsSigning {

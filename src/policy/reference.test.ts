@@ -32,7 +32,7 @@ test('the JSON Schema accepts and refuses as the schema does', () => {
 test('the examples of docs/policy.md are good policies', async () => {
   const catalog = await loadCatalog();
   const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1]!);
-  expect(examples).toHaveLength(3);
+  expect(examples).toHaveLength(4);
   for (const text of examples) {
     const { generation, problems } = compilePolicy([{ name: 'example.yaml', text }], { catalog });
     expect(problems.filter(({ level }) => level === 'error')).toEqual([]);

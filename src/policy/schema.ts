@@ -198,6 +198,8 @@ const settings = {
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
   fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
   streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for'),
+  credentials: z.enum(['app', 'gateway']).optional().describe('Whose key requests to the app’s own provider carry: gateway puts in the gateway’s, whatever the app sends; app by default'),
+  keys: z.record(name, z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)])).optional().describe('Files with the gateway’s keys for this section alone, by provider; in place of the provider’s own'),
   websockets: z.enum(['allow', 'refuse']).optional().describe('Whether WebSockets (Realtime, Responses, Gemini Live), which are not read, may pass; refused by default where failClosed or a sensitivity pattern holds'),
   cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
   sessions: sessions.optional().describe('Conversations; see docs/sessions.md'),
@@ -252,6 +254,7 @@ const provider = z.strictObject({
   deployments: z.record(z.string(), z.string()).optional().describe('Azure: deployment → model'),
   responses: z.boolean().optional().describe('It has OpenAI’s Responses API; a fallback that has none gets such requests as chat completions'),
   credentialFile: z.string().optional().describe('File with the gateway’s own key, needed to be reached from another provider’s traffic'),
+  credentialFiles: z.array(z.string().min(1)).min(1).max(16).optional().describe('More keys of the gateway’s own: they share the load, and one that is limited or refused rests'),
   credentialType: z.enum(['key', 'bearer']).optional().describe('How that key is sent: key (the default) as the dialect has it, bearer as an OAuth token, such as one of Entra ID for Azure'),
   signing: z
     .strictObject({

@@ -102,6 +102,8 @@ export class SectionCompiler {
       unknownModel: settings.unknownModel ?? 'keep',
       defaultTarget: target,
       fallback: compileFallback(settings.fallback, (text, path) => this.#chained(text, place('fallback'), path, reach)),
+      credentials: settings.credentials ?? 'app',
+      keys: this.#keys(settings, document.match?.provider === undefined ? null : provider, place),
       websockets: settings.websockets ?? (settings.failClosed === true || (settings.sensitivity ?? []).length > 0 ? 'refuse' : 'allow'),
       streamUsage: settings.streamUsage ?? 'leave',
       cache: this.#cache(settings, place('cache')),
@@ -114,6 +116,19 @@ export class SectionCompiler {
             ? { kind: 'truncate', units: settings.prompts.units ?? 256 }
             : { kind: settings.prompts.capture },
     };
+  }
+
+  /** The section's own keys. `named`: the provider, where the section names its providers: with `credentials: gateway` each of them needs a key. */
+  #keys({ keys, credentials }: SettingsDocument, named: Provider | null, place: (key: string) => Place): ReadonlyMap<string, readonly string[]> {
+    const { providers } = this.#context;
+    for (const name of Object.keys(keys ?? {})) {
+      if (!providers.has(name)) this.#say('error', 'unknown-provider', place('keys'), [name], `there is no provider ${name}`, didYouMean(name, providers.keys(), `Known: ${[...providers.keys()].join(', ')}.`));
+    }
+    if (credentials === 'gateway') {
+      const has = (one: Provider): boolean => one.credential !== null || one.signing !== null || Object.hasOwn(keys ?? {}, one.name);
+      if (named === null ? ![...providers.values()].some(has) : !has(named)) this.#say('error', 'no-credential', place('credentials'), [], `the gateway has no key for ${named === null ? 'any provider' : named.name}: such requests would all be refused`, 'Set credentialFile at the provider, or keys in this section.');
+    }
+    return new Map(Object.entries(keys ?? {}).map(([name, files]) => [name, typeof files === 'string' ? [files] : files]));
   }
 
   /** A model that an experiment names, for one provider's traffic. */

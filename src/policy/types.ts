@@ -30,7 +30,7 @@ export interface Provider {
   /** Has OpenAI's Responses API. */
   readonly responses: boolean;
   /** The gateway's own key for this provider, read from a file; needed to be reached from another provider's traffic. */
-  readonly credential: { readonly file: string; readonly type: 'key' | 'bearer' } | null;
+  readonly credential: { readonly file: string; readonly more?: readonly string[]; readonly type: 'key' | 'bearer' } | null;
   /** Envoy signs requests to it instead of a key; null: it does not. */
   readonly signing: AwsSigning | null;
 }
@@ -217,6 +217,10 @@ export interface PolicySection {
   /** Null: nothing is learnt from grades. */
   readonly learning: LearningSettings | null;
   readonly sensitivity: readonly SensitivityRule[];
+  /** Whose key goes to the app's own provider. */
+  readonly credentials: 'app' | 'gateway';
+  /** Files with this section's own keys, by provider. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
   /** Whether WebSockets, which nobody reads, may pass. */
   readonly websockets: 'allow' | 'refuse';
   /** Models that an app pins by asking for them: never rewritten. */
@@ -273,7 +277,9 @@ export interface PolicyGeneration {
   readonly webhooks: ReadonlyMap<string, Webhook>;
   /** Whether any section says what happens when a target fails. */
   readonly hasChains: boolean;
-  /** Whether any section lets nothing pass unread or undecided. */
+  /** Files with keys of single sections. */
+  readonly keyFiles: readonly string[];
+  /** Whether any section lets nothing pass unread, undecided or with the app's own key. */
   readonly hasClosedSections: boolean;
   /** Which provider a request is for, from its authority, path and headers, and the path without the provider's prefix. */
   resolveProvider(authority: string, path: string, head?: HeadView): Resolved;

@@ -197,6 +197,11 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.passthrough, [reason]);
   }
 
+  /** A key of the gateway's own does not serve. `kind` must come from a closed list of the caller's. */
+  keyProblem(kind: string): void {
+    this.#inc(metricTable.keyProblems, [kind]);
+  }
+
   /** A request that could not be read or decided, where the policy lets none such pass. */
   refused(reason: PassReason): void {
     this.#inc(metricTable.refused, [reason]);

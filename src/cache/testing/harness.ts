@@ -78,6 +78,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     chainStyle: 'groups',
     usage: 'observe',
     ownHeaders: [],
+    headers: null,
     arm: null,
     forced: null,
     shadow: null,
