@@ -39,6 +39,7 @@ import { Shadows } from '../exchange/shadows.ts';
 import { PolicyHistory } from '../policy/history.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { HttpPolicyStore } from '../policy/http-store.ts';
+import { KeptPolicy } from '../policy/kept.ts';
 import { PairPolicyStore } from '../policy/pair-store.ts';
 import { FilePolicyStore } from '../policy/store.ts';
 import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
@@ -62,6 +63,8 @@ export interface SluiceOptions {
    * of the policy that the other settings name.
    */
   readonly policyUrl: { readonly url: string; readonly pairs: boolean; readonly ttlMs: number; readonly tokenFile: string | null } | null;
+  /** Where the last good policy is kept for a start that cannot read one; null: nowhere. */
+  readonly policyKept: string | null;
   /** The request header with the app's own id, lower case; null: it is not recorded. */
   readonly requestIdHeader: string | null;
   /** Catalog file; null: the embedded one. */
@@ -153,10 +156,12 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
   };
   const onSourceError = (what: string, failure: string): void => logger.error({ failure }, what);
+  const keptAs = (source: string): KeptPolicy | null => (options.policyKept === null ? null : new KeptPolicy(options.policyKept, source, (err) => logger.warn({ err, file: options.policyKept }, 'the policy in force could not be kept for the next start')));
   const shared = { catalog: prices.catalog, onRuleError, onSourceError };
-  const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, shared);
-  const whole = options.policyUrl === null || options.policyUrl.pairs ? null : await HttpPolicyStore.open({ ...options.policyUrl, ...shared });
-  const base: LivePolicyStore = configMaps ?? whole ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), watch: options.policy !== null, ...shared });
+  const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, { ...shared, kept: keptAs(`configmaps ${options.policyConfigMaps.namespaces.join(',')} ${options.policyConfigMaps.labelSelector}`) });
+  const whole = options.policyUrl === null || options.policyUrl.pairs ? null : await HttpPolicyStore.open({ ...options.policyUrl, ...shared, kept: keptAs(`url ${options.policyUrl.url}`) });
+  const base: LivePolicyStore & { readonly keptSince: string | null } = configMaps ?? whole ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), watch: options.policy !== null, ...shared, kept: options.policy === null ? null : keptAs(`path ${options.policy}`) });
+  if (base.keptSince !== null) logger.error({ keptSince: base.keptSince, hash: base.current().hash, problems: base.lastRefusal()?.problems ?? [] }, 'the policy cannot be read: the last good one of an earlier run is in force');
   const pairs = options.policyUrl?.pairs === true ? new PairPolicyStore({ ...options.policyUrl, base, ...shared }) : null;
   const source: LivePolicyStore = pairs ?? base;
   const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
@@ -298,7 +303,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     router,
     token: options.adminToken,
     log: logger,
-    ready: () => ready,
+    // Without a policy, and without knowing that there is none, requests would go where no policy would send them.
+    ready: () => ready && (configMaps?.known ?? whole?.known ?? true),
   });
   // A start that fails leaves no writer in the ledger that seems to have been killed.
   const orEnd = <T>(step: Promise<T>): Promise<T> =>
@@ -362,7 +368,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
 }
 
 /** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
-async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError'>): Promise<ConfigMapPolicyStore> {
+async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>): Promise<ConfigMapPolicyStore> {
   const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([import('../kubernetes/policy-store.ts'), import('../kubernetes/client.ts')]);
   return ConfigMapPolicyStore.open({ config: loadKubeConfig(), namespaces: from.namespaces, labelSelector: from.labelSelector, ...shared });
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { EnvoyFilesOptions } from '../attach/files.ts';
 import { usageChoices, usageModeOf, type UsageChoice } from '../attach/usage.ts';
@@ -43,6 +45,7 @@ interface ServeFlags {
   readonly listen: string;
   readonly maxDelay: string;
   readonly requestIdHeader: string;
+  readonly policyKept?: string;
   readonly admin: string;
   readonly cacheMemory: string;
   readonly cacheRedis?: string;
@@ -82,6 +85,7 @@ export function registerServe(program: Command): void {
     .option('--policy-url <url>', 'the policy is at this URL; with {workspace} and {provider} in it: the part of each pair is', process.env['SLUICE_POLICY_URL'])
     .option('--policy-ttl <seconds>', 'with --policy-url: how long an answer holds that does not say', '60')
     .option('--policy-token-file <file>', 'with --policy-url: a bearer token for it')
+    .option('--policy-kept <file>', "where the last good policy is kept; a start that cannot read its policy uses it; off: nowhere (default: beside the budgets)", process.env['SLUICE_POLICY_KEPT'])
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
     .option('--model <file>', "learned router's model, swapped when the file is (default: the one that comes with Sluice)", process.env['SLUICE_MODEL'])
     .option('--learning-state <file>', 'keeps what was learnt from grades over restarts (default: it is forgotten)', process.env['SLUICE_LEARNING_STATE'])
@@ -166,6 +170,7 @@ export function registerServe(program: Command): void {
         webhook: webhooks(flags),
         listen: flags.listen,
         maxDelayMs,
+        policyKept: flags.policyKept === 'off' ? null : (flags.policyKept ?? defaultKept(flags)),
         requestIdHeader: requestIdHeaderOf(flags.requestIdHeader),
         admin: flags.admin,
         adminToken: flags.adminToken === undefined ? null : readToken(flags.adminToken),
@@ -191,6 +196,12 @@ export function registerServe(program: Command): void {
       process.on('SIGTERM', stop);
       process.on('SIGINT', stop);
     });
+}
+
+/** One file a source: servers of one machine may have different policies. */
+function defaultKept({ policy, policyUrl, policyConfigmaps }: ServeFlags): string {
+  const source = createHash('sha256').update(JSON.stringify([policy, policyUrl, policyConfigmaps])).digest('hex').slice(0, 12);
+  return join(dirname(defaultBudgets()), `policy-${source}.json`);
 }
 
 /** A start that failed ends the process, whatever it had opened: nothing may look as if it served. */

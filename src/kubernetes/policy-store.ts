@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../lib/limits.ts';
 import { compilePolicy, type CompileResult } from '../policy/compile.ts';
 import { PolicyFeed } from '../policy/feed.ts';
+import type { KeptPolicy } from '../policy/kept.ts';
 import type { PolicyFile } from '../policy/source-map.ts';
 import type { PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
 import { compose, configMapId, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
@@ -25,6 +26,8 @@ export interface ConfigMapPolicyOptions {
   readonly labelSelector: string;
   readonly catalog: Catalog;
   readonly onRuleError: (rule: string, error: unknown) => void;
+  /** The last good policy on disk, in force until the first list is answered; null: none is kept. */
+  readonly kept?: KeptPolicy | null;
   /** The API server could not be reached or refused something; what is in force stays. */
   readonly onSourceError: (what: string, failure: string) => void;
 }
@@ -81,8 +84,24 @@ export class ConfigMapPolicyStore extends PolicyFeed {
       store.#watch.start();
     });
     store.#firstList = null;
-    if (!store.#watch.synced) options.onSourceError('started without a policy', `no list of ConfigMaps within ${firstListMs / 1000} s`);
+    if (!store.#watch.synced) {
+      store.#restore();
+      options.onSourceError(store.keptSince === null ? 'started without a policy' : `started with the policy of ${store.keptSince}`, `no list of ConfigMaps within ${firstListMs / 1000} s`);
+    }
     return store;
+  }
+
+  /** Whether the ConfigMaps, or that there are none, were ever heard of: from the API server, or in an earlier run. */
+  get known(): boolean {
+    return this.#watch.synced || this.keptSince !== null;
+  }
+
+  #restore(): void {
+    const kept = this.#options.kept?.load() ?? null;
+    const generation = kept === null ? null : this.#compile(kept.files, this.inForce.number + 1).generation;
+    if (kept === null || generation === null) return;
+    this.keptSince = kept.savedAt;
+    this.publish(generation);
   }
 
   override sources(): readonly PolicySourceState[] {
@@ -139,8 +158,12 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   #take(composed: Composed, generation: PolicyGeneration, force: boolean): void {
     this.#configMaps = composed.inForce;
     // A label or an annotation was edited: the same policy needs no new generation.
-    if (!force && generation.hash === this.inForce.hash) return;
+    if (!force && generation.hash === this.inForce.hash) {
+      this.#options.kept?.save(generation);
+      return;
+    }
     this.publish({ ...generation, resourceVersion: newestVersion(composed.inForce.values()) });
+    this.#options.kept?.save(generation);
   }
 
   /** When nothing is taken, a ConfigMap is as good as the version of it that stays in force. */

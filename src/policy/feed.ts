@@ -5,6 +5,8 @@ import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } fr
 export abstract class PolicyFeed implements LivePolicyStore {
   /** Set by the constructor of each store. */
   protected inForce!: PolicyGeneration;
+  /** When the policy of an earlier run, with which this one began, was kept (ISO 8601); null: its source gave one. */
+  keptSince: string | null = null;
   protected refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
   readonly #changed = new Set<(generation: PolicyGeneration) => void>();
   readonly #refused = new Set<(problems: readonly Problem[]) => void>();

@@ -2,12 +2,15 @@ import type { Catalog } from '../catalog/types.ts';
 import { compilePolicy } from './compile.ts';
 import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
 import { PolicyFeed } from './feed.ts';
+import type { KeptPolicy } from './kept.ts';
 import { plainProblem } from './load.ts';
 
 export interface HttpPolicyOptions extends HttpSource {
   readonly url: string;
   readonly catalog: Catalog;
   readonly onRuleError: (rule: string, error: unknown) => void;
+  /** The last good policy on disk, in force until the backend answers; null: none is kept. */
+  readonly kept?: KeptPolicy | null;
   /** The backend could not be read; what is in force stays. Told once until it can be read again. */
   readonly onSourceError: (what: string, failure: string) => void;
 }
@@ -28,6 +31,7 @@ export class HttpPolicyStore extends PolicyFeed {
   #good = nothingRead;
   #timer: NodeJS.Timeout | null = null;
   #connected = false;
+  #answered = false;
   #told = false;
 
   private constructor(options: HttpPolicyOptions) {
@@ -47,7 +51,24 @@ export class HttpPolicyStore extends PolicyFeed {
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([store.#refresh(), new Promise((resolve) => (timer = setTimeout(resolve, firstAnswerMs)))]);
     clearTimeout(timer);
+    if (!store.#answered) store.#restore();
     return store;
+  }
+
+  /** Whether a policy, or that there is none, was ever heard of: from the backend, or in an earlier run. */
+  get known(): boolean {
+    return this.#answered || this.keptSince !== null;
+  }
+
+  #restore(): void {
+    const kept = this.#options.kept?.load() ?? null;
+    const text = kept?.files[0]?.text;
+    if (kept === null || text === undefined) return;
+    const { generation } = this.#compile(text, this.inForce.number + 1);
+    if (generation === null) return;
+    this.#good = text;
+    this.keptSince = kept.savedAt;
+    this.publish(generation);
   }
 
   /** Whether the backend answered the last time. */
@@ -78,6 +99,7 @@ export class HttpPolicyStore extends PolicyFeed {
     this.#timer = setTimeout(() => void this.#refresh(), this.#document.freshMs);
     this.#timer.unref();
     this.#connected = fetched.kind === 'text' || fetched.kind === 'same';
+    this.#answered ||= this.#connected;
     if (fetched.kind === 'text') this.#apply(fetched.text);
     if (this.#connected) this.#told = false;
     else if (!this.#told) {
@@ -100,5 +122,6 @@ export class HttpPolicyStore extends PolicyFeed {
     this.#good = text;
     this.refusal = null;
     this.publish(generation);
+    this.#options.kept?.save(generation);
   }
 }

@@ -6,6 +6,7 @@ import { SluiceError } from '../lib/errors.ts';
 import { compilePolicy, type CompileResult } from './compile.ts';
 import { PolicyFeed } from './feed.ts';
 import { policySignature, readPolicyFiles } from './source.ts';
+import type { KeptPolicy } from './kept.ts';
 import type { PolicyFile } from './source-map.ts';
 import type { PolicyGeneration, Problem } from './types.ts';
 
@@ -16,6 +17,8 @@ export interface FilePolicyOptions {
   readonly onRuleError?: (rule: string, error: unknown) => void;
   /** Follow edits. */
   readonly watch: boolean;
+  /** The last good policy on disk, for a start that finds a bad one or none; absent or null: such a start fails. */
+  readonly kept?: KeptPolicy | null;
 }
 
 /** Edits that no event tells of (network file systems, a subPath's parent) are found by looking this often, in ms. */
@@ -45,12 +48,27 @@ export class FilePolicyStore extends PolicyFeed {
     this.#options = options;
     this.#catalog = options.catalog;
     this.#signature = policySignature(options.path);
-    const files = readPolicyFiles(options.path);
-    this.#good = files;
-    this.#seen = fingerprint(files);
-    const { generation, problems } = this.#compile(files, 1);
-    if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems)}\n`, { where: options.path });
-    this.inForce = generation;
+    let files: readonly PolicyFile[] | null = null;
+    try {
+      files = readPolicyFiles(options.path);
+      const { generation, problems } = this.#compile(files, 1);
+      if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems)}\n`, { where: options.path });
+      this.#good = files;
+      this.#seen = fingerprint(files);
+      this.inForce = generation;
+      options.kept?.save(generation);
+    } catch (error) {
+      const kept = options.kept?.load() ?? null;
+      const before = kept === null ? null : this.#compile(kept.files, 1).generation;
+      if (kept === null || before === null) throw error;
+      this.#good = kept.files;
+      this.#seen = files === null ? unreadableState : fingerprint(files);
+      this.inForce = before;
+      this.keptSince = kept.savedAt;
+      this.refuse(files === null ? [unreadable(options.path, error)] : this.#compile(files, 1).problems);
+    }
+    const { kept } = options;
+    if (kept !== undefined && kept !== null) this.onChange((generation) => kept.save(generation));
     if (options.watch) this.#watch();
   }
 

@@ -25,6 +25,7 @@
     {{- /* Both survive the container, not the pod. */}}
     - --budgets=/run/sluice/budgets.json
     - --state=/run/sluice/state.json
+    - --policy-kept=/run/sluice/policy.json
     - --cache-memory={{ int64 .Values.cache.memoryMegabytes }}
     - --log-level={{ .Values.logLevel }}
     - --ledger={{ if .Values.ledger.enabled }}/var/lib/sluice/ledger.db{{ else }}off{{ end }}
