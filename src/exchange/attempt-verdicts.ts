@@ -69,7 +69,7 @@ export class AttemptVerdicts {
   }
 
   #cost(answer: (() => Answer) | null): Cost {
-    return estimateSavings(this.#run.facts.generation, this.#target, this.#target, answer?.().usage ?? null).cost;
+    return estimateSavings(this.#run.facts.generation, { target: this.#target, typical: null }, this.#target, answer?.().usage ?? null).cost;
   }
 }
 

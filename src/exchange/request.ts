@@ -217,7 +217,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
 function outputsOf(exchange: Exchange, kind: string, outputs: OutputTokens | undefined): Pick<DecideInput, 'outputTokens' | 'outputKey'> {
   if (outputs === undefined || exchange.operation !== 'generate') return {};
   const outputKey = { template: templateOf(exchange, kind), kind, units: exchange.lastUser.length };
-  return { outputKey, outputTokens: ({ provider, model }, assumed) => outputs.expected(`${provider}/${model}`, outputKey, assumed)?.tokens ?? null };
+  return { outputKey, outputTokens: ({ provider, model }, assumed) => outputs.expected(`${provider}/${model}`, outputKey, assumed) };
 }
 
 function anySigned({ providers }: PolicyGeneration): boolean {

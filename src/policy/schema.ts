@@ -195,6 +195,7 @@ const settings = {
   allowProviders: names.optional().describe('Other providers that requests may be sent to'),
   upgrades: z.enum(['never', 'allow']).optional().describe('Whether the decision table may choose a costlier model than was asked for'),
   unknownModel: z.enum(['keep', 'route']).optional().describe('What to do with a requested model that the catalog does not know'),
+  baseline: model.optional().describe('Savings are counted against this model, whatever was requested; by default against the requested one'),
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
   fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
   streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for'),

@@ -101,6 +101,7 @@ export class SectionCompiler {
       upgrades: settings.upgrades ?? 'never',
       unknownModel: settings.unknownModel ?? 'keep',
       defaultTarget: target,
+      baseline: settings.baseline === undefined ? null : this.#targets.resolve(settings.baseline, place('baseline'), [], { provider, allow: new Set(this.#context.providers.keys()) }),
       fallback: compileFallback(settings.fallback, (text, path) => this.#chained(text, place('fallback'), path, reach)),
       credentials: settings.credentials ?? 'app',
       keys: this.#keys(settings, document.match?.provider === undefined ? null : provider, place),

@@ -233,6 +233,8 @@ export interface PolicySection {
   readonly unknownModel: 'keep' | 'route';
   /** Used when no candidate of any tier qualifies; null = the requested model. */
   readonly defaultTarget: TargetRef | null;
+  /** What savings are counted against; null: the requested model. */
+  readonly baseline: TargetRef | null;
   /** `ask`: add stream_options.include_usage to OpenAI-shaped streams that do not say; `leave`: never touch. */
   readonly streamUsage: 'ask' | 'leave';
   readonly cache: CacheSettings;

@@ -42,19 +42,27 @@ describe('the decision id', () => {
 
 describe('the savings', () => {
   it('are what the requested model would have cost less what the served one costs, for the same usage', () => {
-    expect(estimateSavings(policy, ref('dear'), ref('small'), usage(1_000, 500))).toEqual({ cost: { known: true, usd: 0.0015 }, baseline: { known: true, usd: 0.03 }, savings: { known: true, usd: 0.0285 } });
+    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), usage(1_000, 500))).toMatchObject({ cost: { known: true, usd: 0.0015 }, baseline: { known: true, usd: 0.03 }, savings: { known: true, usd: 0.0285 } });
   });
 
   it('are negative when the served model is the costlier one', () => {
-    expect(estimateSavings(policy, ref('small'), ref('dear'), usage(1_000, 500)).savings).toEqual({ known: true, usd: -0.0285 });
+    expect(estimateSavings(policy, { target: ref('small'), typical: null }, ref('dear'), usage(1_000, 500)).savings).toEqual({ known: true, usd: -0.0285 });
+    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), usage(1_000, 500)).basis).toEqual({ target: 'openai/dear', tokens: 'same', low: null, high: null });
+    // The requested model answers in 200 tokens where the served one took 500: 1,200 tokens at 20 dollars a million, not 1,500.
+    const typical = estimateSavings(policy, { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0.5 } }, ref('small'), usage(1_000, 500));
+    expect(typical).toMatchObject({ cost: { usd: 0.0015 }, baseline: { known: true, usd: 0.024 }, savings: { known: true, usd: 0.0225 }, basis: { target: 'openai/dear', tokens: 'typical' } });
+    expect(typical.basis.low!).toBeGreaterThan(0.02);
+    expect(typical.basis.low!).toBeLessThan(0.024);
+    expect(typical.basis.high!).toBeGreaterThan(0.026);
+    expect(estimateSavings(policy, { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0 } }, ref('small'), null).basis).toEqual({ target: 'openai/dear', tokens: 'typical', low: null, high: null });
   });
 
   it('are unknown, with the reason, when either side is', () => {
     const unknown = (reason: string) => ({ known: false, reason });
-    expect(estimateSavings(policy, ref('dear'), ref('small'), null)).toEqual({ cost: unknown('usage'), baseline: unknown('usage'), savings: unknown('usage') });
-    expect(estimateSavings(policy, ref('ft:mine'), ref('small'), usage(1, 1))).toMatchObject({ cost: { known: true }, baseline: unknown('model'), savings: unknown('model') });
+    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), null)).toMatchObject({ cost: unknown('usage'), baseline: unknown('usage'), savings: unknown('usage') });
+    expect(estimateSavings(policy, { target: ref('ft:mine'), typical: null }, ref('small'), usage(1, 1))).toMatchObject({ cost: { known: true }, baseline: unknown('model'), savings: unknown('model') });
     const priceless = generation({ models: [...standardModels, model('openai', 'secret', null)] });
-    expect(estimateSavings(priceless, ref('small'), ref('secret'), usage(1, 1))).toMatchObject({ cost: unknown('price'), savings: unknown('price') });
+    expect(estimateSavings(priceless, { target: ref('small'), typical: null }, ref('secret'), usage(1, 1))).toMatchObject({ cost: unknown('price'), savings: unknown('price') });
   });
 });
 

@@ -2,7 +2,8 @@ import type { Cost } from '../catalog/types.ts';
 import type { Answer } from '../apis/types.ts';
 import type { QualityCheck } from '../grades/checks.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
-import { difference, estimateSavings, type Savings } from '../route/savings.ts';
+import { difference, estimateSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
+import type { Baseline } from '../route/types.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 
 /** What was known when the request was decided. */
@@ -63,7 +64,8 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   const refused = outcome === 'blocked' || outcome === 'not-cached';
   const served = refused ? null : (request.cacheEntry?.target ?? chain?.served ?? decision?.served ?? requested);
   const usage = answer?.usage ?? null;
-  const answered = request.call?.reads === true ? reading : withError(price(generation, requested, served, refused, request.cacheEntry !== null, usage), ending);
+  const against = decision?.baseline ?? (requested === null ? null : { target: requested, typical: null });
+  const answered: Priced = request.call?.reads === true ? reading : withError(price(generation, against, served, refused, request.cacheEntry !== null, usage, request.request.asks?.answers ?? 1), ending);
   const priced = chain === undefined ? answered : withFailed(answered, chain);
   return {
     kind: request.kind,
@@ -101,6 +103,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     cost: priced.cost,
     baseline: priced.baseline,
     savings: priced.savings,
+    ...(priced.basis === undefined || decision?.baseline === undefined ? {} : { baselineBasis: priced.basis }),
     // An answer from the cache is no attempt; those that failed before it are.
     attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
     cache: request.cache,
@@ -124,7 +127,7 @@ function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, r
  * No provider bills an answer that is an error. A 5xx may be Envoy's own, after a request that the provider did work on: only a chain
  * knows that it was not. What would have been saved stays unknown.
  */
-function withError(priced: Savings, { outcome, status, chain }: AnswerFacts): Savings {
+function withError(priced: Priced, { outcome, status, chain }: AnswerFacts): Priced {
   // What the app got may be Sluice's own answer, in place of one that could not be read.
   const own = chain?.lastStatus ?? status;
   const unbilled = outcome === 'provider-error' && !priced.cost.known && own !== null && own >= 400 && (own < 500 || chain?.exhausted === false);
@@ -132,7 +135,7 @@ function withError(priced: Savings, { outcome, status, chain }: AnswerFacts): Sa
 }
 
 /** Failed attempts cost what they cost, and the app's answer has to pay for them. */
-function withFailed(answered: Savings, chain: ChainFacts): Savings {
+function withFailed(answered: Priced, chain: ChainFacts): Priced {
   let usd = 0;
   let unknown: Cost | null = null;
   for (const { cost } of chain.failed) {
@@ -148,19 +151,22 @@ function withFailed(answered: Savings, chain: ChainFacts): Savings {
   return { ...answered, cost, savings: difference(answered.baseline, cost) };
 }
 
+/** What a call cost, what it is held against, and how that was reckoned; absent: it was not. */
+type Priced = Savings & { readonly basis?: BaselineBasis };
+
 function targetOf(provider: string | null, model: string | null): TargetRef | null {
   return provider === null || model === null ? null : { provider, model };
 }
 
-function price(generation: PolicyGeneration, requested: TargetRef | null, served: TargetRef | null, refused: boolean, cached: boolean, usage: Answer['usage']): Savings {
+function price(generation: PolicyGeneration, against: Baseline | null, served: TargetRef | null, refused: boolean, cached: boolean, usage: Answer['usage'], answers: number): Priced {
   const baseline: Cost = { known: false, reason: 'usage' };
   // A refused request never left: it cost nothing, and what it would have cost nobody knows.
   if (refused) return { cost: free, baseline, savings: difference(baseline, free) };
-  if (requested === null || served === null) {
+  if (against === null || served === null) {
     const unknown: Cost = { known: false, reason: usage === null ? 'usage' : 'model' };
     return { cost: unknown, baseline: unknown, savings: unknown };
   }
-  const savings = estimateSavings(generation, requested, served, usage);
+  const savings = estimateSavings(generation, against, served, usage, answers);
   // A cached answer costs nothing, and saves what the requested model would have cost.
-  return cached ? { cost: free, baseline: savings.baseline, savings: difference(savings.baseline, free) } : savings;
+  return cached ? { ...savings, cost: free, savings: difference(savings.baseline, free) } : savings;
 }

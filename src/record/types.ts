@@ -1,3 +1,4 @@
+import type { BaselineBasis } from '../route/savings.ts';
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { Verdict } from '../classify/types.ts';
@@ -136,6 +137,8 @@ export interface ExchangeRecord {
   readonly baseline: Cost;
   /** baseline - cost; known only when both are. */
   readonly savings: Cost;
+  /** How the baseline was reckoned; absent: the requested model, with the tokens of the answer that was served. */
+  readonly baselineBasis?: BaselineBasis;
   readonly attempts: readonly AttemptRecord[];
   readonly cache: CacheState;
   /** The answer that was served from the cache; null when none was. */

@@ -26,11 +26,17 @@ describe('the decision table', () => {
   it('reckons with the output tokens that each model was seen to take, within the limit of the app', () => {
     const given = input({ section: { candidates: { simple: [ref('small'), ref('middle')], standard: [], complex: [] } } });
     // Thoughts make the model of the lower price the dearer one.
-    const learnt = { ...given, outputTokens: ({ model: name }: { readonly model: string }) => (name === 'small' ? 4_000 : name === 'middle' ? 40.4 : null) };
+    const learnt = { ...given, outputTokens: ({ model: name }: { readonly model: string }) => (name === 'dear' ? null : { tokens: name === 'small' ? 4_000 : 40.4, spread: 0.3, reasoning: 0, answers: 50 }) };
     const decision = decide(learnt);
     expect(brief(decision)).toEqual(['route', 'middle', 'tier', null]);
     expect(decision.candidates.map(({ target, outputTokens }) => [target.model, outputTokens])).toEqual([['small', 4_000], ['middle', 40]]);
     expect([decision.assumedOutputTokens, decision.baselineOutputTokens]).toEqual([40, 300]);
+    // Savings are held against what the baseline's model takes itself, once enough of its answers are known.
+    expect(decision.baseline).toBeUndefined();
+    const known = { ...learnt, outputTokens: () => ({ tokens: 90, spread: 0.4, reasoning: 0.2, answers: 20 }) };
+    expect(decide(known).baseline).toEqual({ target: ref('dear'), typical: { tokens: 90, spread: 0.4, reasoning: 0.2 } });
+    expect(decide({ ...known, outputTokens: () => ({ tokens: 90, spread: 0.4, reasoning: 0.2, answers: 19 }) }).baseline).toBeUndefined();
+    expect(decide({ ...given, section: { ...given.section, baseline: ref('large') } }).baseline).toEqual({ target: ref('large'), typical: null });
     const limited = decide({ ...learnt, exchange: { ...given.exchange, maxOutputTokens: 30, n: 2 } });
     expect(limited.candidates.map(({ outputTokens }) => outputTokens)).toEqual([undefined, undefined]);
     expect(limited.assumedOutputTokens).toBe(60);

@@ -8,7 +8,7 @@ import { chainAfter, tieredReasons } from './chain.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
 import { PoolView, type Pooled } from './pool-view.ts';
 import type { PoolChoice } from './pools.ts';
-import type { CandidateReport, DecideInput, Decision, DecisionReason, Disqualification } from './types.ts';
+import type { Baseline, CandidateReport, DecideInput, Decision, DecisionReason, Disqualification } from './types.ts';
 
 /** Where a step of the order ended; null from a step means that it has nothing to say. */
 interface Choice {
@@ -23,6 +23,9 @@ interface Choice {
 }
 
 type MutableReport = { -readonly [K in keyof CandidateReport]: CandidateReport[K] };
+
+/** Answers of a template by a model that say what it typically takes there. */
+const typicalAnswers = 20;
 
 /** Status of an answer that the policy refuses. */
 const blockedStatus = 403;
@@ -79,6 +82,7 @@ class Decider {
     const choice = this.#cheaper(this.#choose());
     const chain = choice.action === 'block' ? [] : this.#chain(choice);
     const served = chain[0] ?? this.#requested;
+    const baseline = this.#baselineOf(served);
     // The chosen one rests: its first fallback takes its place.
     const moved = choice.action !== 'block' && served !== (this.#picked ?? choice.target);
     return {
@@ -94,6 +98,7 @@ class Decider {
       ...(this.#input.learned == null ? {} : { learned: this.#input.learned }),
       ...(this.#input.learning == null ? {} : { learning: this.#input.learning }),
       candidates: this.#reports,
+      ...(baseline === null ? {} : { baseline }),
       wouldServe: null,
       block: choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
       assumedOutputTokens: this.#outputFor(served),
@@ -440,10 +445,20 @@ class Decider {
 
   #learntOutput(target: TargetRef): number {
     const { exchange, outputTokens } = this.#input;
-    const learnt = this.#answerTokens === 0 ? null : (outputTokens?.(target, this.#answerTokens) ?? null);
+    const learnt = this.#answerTokens === 0 ? null : (outputTokens?.(target, this.#answerTokens)?.tokens ?? null);
     if (learnt === null) return this.#outputTokens;
     const limited = exchange.maxOutputTokens === null ? learnt : Math.min(learnt, exchange.maxOutputTokens);
     return Math.max(1, Math.round(limited)) * Math.max(1, exchange.n);
+  }
+
+  /** What savings are counted against, by the policy and by what is known of that model's own answers; null: the requested model, same tokens. */
+  #baselineOf(served: TargetRef): Baseline | null {
+    const { section, outputTokens, exchange } = this.#input;
+    const target = section.baseline ?? this.#requested;
+    // What the model itself answered needs no guess.
+    const learnt = this.#answerTokens === 0 || same(target, served) ? null : (outputTokens?.(target, this.#answerTokens) ?? null);
+    const typical = learnt === null || learnt.answers < typicalAnswers ? null : { tokens: Math.min(learnt.tokens, exchange.maxOutputTokens ?? Infinity), spread: learnt.spread, reasoning: learnt.reasoning };
+    return typical === null && section.baseline === null ? null : { target, typical };
   }
 
   #take(target: TargetRef, reason: DecisionReason, rule: string | null, tier: Tier): Choice {

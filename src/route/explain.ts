@@ -272,8 +272,10 @@ function gradeLines({ quality }: ExchangeRecord, grades: readonly Grade[]): stri
   return lines;
 }
 
-function moneyLines({ cost, baseline, savings }: ExchangeRecord): string[] {
-  return ['', `Cost ${money(cost)}`, `  requested model, same usage: ${money(baseline)}`, `  saved: ${money(savings)}`];
+function moneyLines({ cost, baseline, savings, baselineBasis: basis }: ExchangeRecord): string[] {
+  const against = basis === undefined ? 'requested model, same usage' : `${basis.target}, ${basis.tokens === 'same' ? 'same usage' : 'the tokens that it typically takes'}`;
+  const between = basis === undefined || basis.low === null || basis.high === null ? '' : ` (90% between $${basis.low.toFixed(8)} and $${basis.high.toFixed(8)})`;
+  return ['', `Cost ${money(cost)}`, `  ${against}: ${money(baseline)}${between}`, `  saved: ${money(savings)}`];
 }
 
 function originLines(record: ExchangeRecord): string[] {

@@ -1,5 +1,6 @@
 import type { Cost } from '../catalog/types.ts';
 import type { Usage } from '../apis/types.ts';
+import type { Baseline } from './types.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
 import { catalogModel } from './capabilities.ts';
 
@@ -12,14 +13,44 @@ export interface Savings {
   readonly savings: Cost;
 }
 
+/** How a baseline was reckoned, as the record says it. */
+export interface BaselineBasis {
+  /** `provider/model`. */
+  readonly target: string;
+  /** `typical`: the output tokens that this model takes for the template; `same`: those of the answer that was served. */
+  readonly tokens: 'typical' | 'same';
+  /** US dollars between which the baseline of this one call lies with 90%, by the spread of that model's answers; null with `same`, or where it is unknown. */
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** z of a two-sided 90% interval. */
+const z90 = 1.645;
+
 /**
  * Prices one call in US dollars. The model that was sent is priced; what the provider calls it in its answer is only
- * recorded. The baseline assumes that the requested model had used the same tokens. Without usage all three are unknown.
+ * recorded. The baseline takes the tokens that its model typically takes for the template where that is known, else it assumes
+ * the same tokens; `basis` says which. Without usage all are unknown.
  */
-export function estimateSavings(generation: Pick<PolicyGeneration, 'catalog' | 'providers'>, requested: TargetRef, served: TargetRef, usage: Usage | null): Savings {
+export function estimateSavings(generation: Pick<PolicyGeneration, 'catalog' | 'providers'>, against: Baseline, served: TargetRef, usage: Usage | null, answers = 1): Savings & { readonly basis: BaselineBasis } {
+  const { target, typical } = against;
   const cost = costOf(generation, served, usage);
-  const baseline = costOf(generation, requested, usage);
-  return { cost, baseline, savings: difference(baseline, cost) };
+  const at = (tokens: number): Cost => costOf(generation, target, usage === null || typical === null ? usage : withOutput(usage, tokens * answers, typical.reasoning));
+  const baseline = at(typical?.tokens ?? 0);
+  const bound = (z: number): number | null => {
+    if (typical === null) return null;
+    // The mean of a lognormal lies above its median: the interval is around the median.
+    const one = at(typical.tokens * Math.exp(z * typical.spread - typical.spread ** 2 / 2));
+    return one.known ? one.usd : null;
+  };
+  return { cost, baseline, savings: difference(baseline, cost), basis: { target: `${target.provider}/${target.model}`, tokens: typical === null ? 'same' : 'typical', low: bound(-z90), high: bound(z90) } };
+}
+
+/** The same call with another length of its answer. */
+function withOutput(usage: Usage, tokens: number, reasoning: number): Usage {
+  const thought = Math.round(tokens * reasoning);
+  const output = Math.max(0, Math.round(tokens) - thought);
+  return { ...usage, output, reasoning: thought, audioOutput: 0, totalOutput: output + thought };
 }
 
 /** baseline − cost, rounded at 1e-12 dollars as the prices are; the first unknown of cost and baseline otherwise. */

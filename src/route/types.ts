@@ -1,6 +1,6 @@
 import type { Cost } from '../catalog/types.ts';
 import type { LearnedVerdict } from '../router/model/verdict.ts';
-import type { OutputKey } from '../router/output/tokens.ts';
+import type { ExpectedOutput, OutputKey } from '../router/output/tokens.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange } from '../apis/types.ts';
@@ -86,7 +86,7 @@ export interface DecideInput {
   /** The request's conversation; absent or null: it has none, or the policy keeps none together. */
   readonly session?: SessionView | null;
   /** Output tokens of one answer of a target, as learnt; null: nothing is known of it. Absent: nothing is learnt, and all targets are assumed to take the same. */
-  readonly outputTokens?: (target: TargetRef, assumed: number) => number | null;
+  readonly outputTokens?: (target: TargetRef, assumed: number) => ExpectedOutput | null;
   /** What the length of the answer hangs on; absent where it is not learnt. */
   readonly outputKey?: OutputKey;
   /** What the learned router said; absent where the section does not ask it. */
@@ -119,6 +119,13 @@ export interface DecideInput {
   readonly cheaper?: { readonly tier: Tier; readonly budget: string };
 }
 
+/** What savings are counted against. */
+export interface Baseline {
+  readonly target: TargetRef;
+  /** Output tokens that it typically takes for the template, for one answer; null: too few answers are known, the served answer's tokens stand in. */
+  readonly typical: { readonly tokens: number; readonly spread: number; readonly reasoning: number } | null;
+}
+
 export interface Decision {
   readonly action: 'route' | 'keep' | 'block';
   readonly requested: TargetRef;
@@ -148,6 +155,8 @@ export interface Decision {
   readonly assumedOutputTokens: number;
   /** Those that the estimate of the requested model assumes; absent: the same. */
   readonly baselineOutputTokens?: number;
+  /** What savings are counted against, where that is more than the requested model with the tokens of the answer; absent: that. */
+  readonly baseline?: Baseline;
   readonly estimate: Cost;
   readonly baselineEstimate: Cost;
 }

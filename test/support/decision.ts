@@ -67,6 +67,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     upgrades: 'never',
     unknownModel: 'keep',
     defaultTarget: null,
+    baseline: null,
     streamUsage: 'leave',
     cache: compileCache({}),
     fallback: null,
