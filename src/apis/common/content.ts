@@ -47,10 +47,28 @@ function readPart(cursor: JsonCursor, draft: Draft, turn: Turn, seen: Set<string
       draft.text(cursor, turn);
     } else if (key === 'content') {
       readContent(cursor, draft, turn, seen);
+    } else if (key === 'source' && cursor.isObject()) {
+      readSource(cursor, draft);
     } else {
       cursor.skip();
     }
   });
+}
+
+/** Anthropic's source of a document: plain text is read word for word, all else is counted flat. */
+function readSource(cursor: JsonCursor, draft: Draft): void {
+  let type: string | null = null;
+  let bytes = 0;
+  cursor.object((key) => {
+    if (key === 'type') type = cursor.stringOrNull();
+    else {
+      cursor.peek();
+      const start = cursor.at;
+      cursor.skip();
+      if (key === 'data' || key === 'content') bytes += cursor.at - start;
+    }
+  });
+  if (type === 'text' || type === 'content') draft.toolBytes += bytes;
 }
 
 /** A role as the providers spell it. */

@@ -82,13 +82,25 @@ function readPart(cursor: JsonCursor, draft: Draft, turn: Turn): boolean {
       case 'functionResponse':
       case 'function_response':
         result = true;
-        cursor.skip();
+        readAnswered(cursor, draft);
         return;
       default:
         cursor.skip();
     }
   });
   return result;
+}
+
+/** What a tool answered; pictures beside it are no words. */
+function readAnswered(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  cursor.object((key) => {
+    if (key === 'response') draft.readAside(cursor);
+    else cursor.skip();
+  });
 }
 
 function readMedia(cursor: JsonCursor, draft: Draft): void {

@@ -97,6 +97,14 @@ export class Draft {
     this.highBytes += cursor.highBytes;
   }
 
+  /** Passes a value that the model reads in full though it is no text of a turn: what a tool answered, a document in plain text. */
+  readAside(cursor: JsonCursor): void {
+    cursor.peek();
+    const start = cursor.at;
+    cursor.skip();
+    this.toolBytes += cursor.at - start;
+  }
+
   /** Reads a string that names the conversation; a better name stands. */
   readSession(cursor: JsonCursor): void {
     const name = cursor.stringOrNull();
