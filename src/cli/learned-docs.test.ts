@@ -26,7 +26,7 @@ test('every command and flag on the page exists', () => {
 
 test('the figures on the page are those of the shipped model', async () => {
   const { card } = (await readModel(defaultModelFile)).header;
-  for (const figures of [card.home, card.away!]) {
+  for (const figures of [card.home, card.away!, card.newSources!]) {
     expect(page).toContain(`| ${figures.apgr.toFixed(3)} | ${figures.ece.toFixed(3)} | ${(figures.weakShareAt1 * 100).toFixed(1)}% | ${(figures.weakShareAt3 * 100).toFixed(1)}% |`);
   }
   for (const { rows } of card.sources) expect(page).toContain(` ${rows.toLocaleString('en-US')} |`);

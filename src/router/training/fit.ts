@@ -33,7 +33,7 @@ export interface FitSettings {
   readonly rate: number;
 }
 
-export const gainSettings: Omit<FitSettings, 'seed'> = { kind: 'gain', penalty: 1, ownShare: 0.5, taskPrior: 20, topics: 9, treeShare: 0.85, leaning: { from: 0.3, to: 0.6 }, failShare: 2 / 3, gainPerLogit: 0.16, forests: 3, trees: 300, depth: 3, rate: 0.035 };
+export const gainSettings: Omit<FitSettings, 'seed'> = { kind: 'gain', penalty: 1, ownShare: 0.5, taskPrior: 20, topics: 9, treeShare: 0.85, leaning: { from: 0.25, to: 0.55 }, failShare: 2 / 3, gainPerLogit: 0.16, forests: 3, trees: 300, depth: 3, rate: 0.035 };
 
 /** The classic: TF-IDF of 1- and 2-grams, logistic regression on "the weak model is right". scikit-learn's C = 1. */
 export const classicSettings: Omit<FitSettings, 'seed'> = { ...gainSettings, kind: 'classic', topics: 0, treeShare: 0, forests: 0, trees: 0, depth: 0 };
