@@ -126,6 +126,8 @@ export interface Exchange {
   readonly reasoning: string | null;
   /** For OpenAI-shaped streams: whether stream_options.include_usage is true; null when stream_options is absent. */
   readonly includeUsage: boolean | null;
+  /** The value of the last `stream_options`, where it does not ask for usage; absent: there is none. */
+  readonly streamOptions?: Span | null;
   /** The conversation's name where the body gives one (prompt_cache_key, conversation, metadata); null: it does not. */
   readonly session: string | null;
   /** The user as the body names one (user, safety_identifier, metadata.user_id); null: it does not. */

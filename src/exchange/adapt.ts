@@ -16,5 +16,6 @@ export function saysUsageOnRequest({ api, stream }: Pick<Exchange, 'api' | 'stre
 
 /** Whether the policy has the stream say its usage though the app did not ask. */
 export function asksForUsage({ section, routeOff }: { readonly section: Pick<PolicySection, 'mode' | 'streamUsage'>; readonly routeOff: boolean }, exchange: Pick<Exchange, 'api' | 'stream' | 'includeUsage'>): boolean {
-  return section.mode === 'enabled' && section.streamUsage === 'ask' && !routeOff && exchange.includeUsage === null && saysUsageOnRequest(exchange);
+  if (section.mode !== 'enabled' || section.streamUsage === 'leave' || !saysUsageOnRequest(exchange)) return false;
+  return section.streamUsage === 'enforce' ? exchange.includeUsage !== true : !routeOff && exchange.includeUsage === null;
 }

@@ -198,7 +198,7 @@ const settings = {
   baseline: model.optional().describe('Savings are counted against this model, whatever was requested; by default against the requested one'),
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
   fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
-  streamUsage: z.enum(['ask', 'leave']).optional().describe('ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for'),
+  streamUsage: z.enum(['ask', 'enforce', 'leave']).optional().describe('enforce: as ask, and also where the app says that it wants none or switches routing off, so that budgets count all; ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for'),
   credentials: z.enum(['app', 'gateway']).optional().describe('Whose key requests to the app’s own provider carry: gateway puts in the gateway’s, whatever the app sends; app by default'),
   keys: z.record(name, z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)])).optional().describe('Files with the gateway’s keys for this section alone, by provider; in place of the provider’s own'),
   websockets: z.enum(['allow', 'refuse']).optional().describe('Whether WebSockets (Realtime, Responses, Gemini Live), which are not read, may pass; refused by default where failClosed or a sensitivity pattern holds'),

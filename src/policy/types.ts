@@ -236,7 +236,7 @@ export interface PolicySection {
   /** What savings are counted against; null: the requested model. */
   readonly baseline: TargetRef | null;
   /** `ask`: add stream_options.include_usage to OpenAI-shaped streams that do not say; `leave`: never touch. */
-  readonly streamUsage: 'ask' | 'leave';
+  readonly streamUsage: 'ask' | 'enforce' | 'leave';
   readonly cache: CacheSettings;
   /** Null: one attempt, whatever becomes of it. */
   readonly fallback: FallbackPolicy | null;

@@ -19,6 +19,8 @@ function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
       return true;
     case 'stream_options':
       draft.includeUsage = false;
+      cursor.peek();
+      draft.streamOptions = { start: cursor.at, end: cursor.at };
       if (cursor.isObject()) {
         cursor.object((option) => {
           if (option === 'include_usage') draft.includeUsage = cursor.booleanOrNull() === true;
@@ -27,6 +29,7 @@ function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
       } else {
         cursor.skip();
       }
+      draft.streamOptions = { start: draft.streamOptions.start, end: cursor.at };
       return true;
     case 'temperature':
       draft.temperature = cursor.numberOrNull();

@@ -38,6 +38,7 @@ export class Draft {
   n = 1;
   reasoning: string | null = null;
   includeUsage: boolean | null = null;
+  streamOptions: Span | null = null;
   session: string | null = null;
   user: string | null = null;
   readonly parameters: Parameter[] = [];
@@ -197,6 +198,7 @@ export class Draft {
       n: this.n,
       reasoning: this.reasoning,
       includeUsage: this.includeUsage,
+      ...(this.includeUsage === false && this.streamOptions !== null ? { streamOptions: this.streamOptions } : {}),
       session: this.session,
       user: this.user,
       opening: this.#opening(),

@@ -150,3 +150,14 @@ describe('bodies that cannot be read', () => {
     );
   });
 });
+
+it.each([
+  ['{"stream":true,"stream_options":{"include_usage":false},"model":"a"}', '{"stream":true,"stream_options":{"include_usage":true},"model":"b"}'],
+  ['{"model":"a","stream_options": null ,"stream":true}', '{"model":"b","stream_options": {"include_usage":true} ,"stream":true}'],
+  ['{"model":"a","stream":true}', '{"stream_options":{"include_usage":true},"model":"b","stream":true}'],
+])('usage is asked for in %s, whatever its stream_options say', (text, wanted) => {
+  const body = Buffer.from(text);
+  const read = readExchange({ kind: 'readable', api: 'openai-chat', operation: 'generate', pathModel: null, stream: null }, body);
+  if (!read.ok) throw new Error(read.reason);
+  expect(Buffer.concat(spliceRequest(body, read.exchange, { model: 'b', askUsage: true })).toString()).toBe(wanted);
+});

@@ -5,34 +5,29 @@ export interface SpliceChanges {
   readonly model?: string;
   /** The name of the limit on the answer (`max_tokens`, `max_completion_tokens`); absent = as it is. */
   readonly limitName?: string;
-  /** Adds `stream_options.include_usage` as the first member. Only where the body has no stream_options. */
+  /** Adds `stream_options.include_usage` as the first member, or in place of stream_options that do not ask for it. */
   readonly askUsage: boolean;
 }
 
+const askingOptions = Buffer.from('{"include_usage":true}');
 const includeUsage = Buffer.from('"stream_options":{"include_usage":true},');
 
 /** The body with the changes, in pieces; every other byte is as it came, and lies where it was. The body must be the one that was read. */
 export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer[] {
-  const pieces: Buffer[] = [];
-  let from = 0;
-  const put = (span: Span, value: Buffer): void => {
-    pieces.push(body.subarray(from, span.start), value);
-    from = span.end;
-  };
-  if (changes.askUsage) put({ start: exchange.bodyOpen, end: exchange.bodyOpen }, includeUsage);
-  let limit = changes.limitName === undefined ? null : exchange.limitKey;
-  const putLimit = (): void => {
-    if (limit !== null) put(limit, Buffer.from(JSON.stringify(changes.limitName)));
-    limit = null;
-  };
+  const edits: (readonly [Span, Buffer])[] = [];
+  if (changes.askUsage) edits.push(exchange.streamOptions == null ? [{ start: exchange.bodyOpen, end: exchange.bodyOpen }, includeUsage] : [exchange.streamOptions, askingOptions]);
+  if (changes.limitName !== undefined && exchange.limitKey !== null) edits.push([exchange.limitKey, Buffer.from(JSON.stringify(changes.limitName))]);
   if (changes.model !== undefined) {
     const value = Buffer.from(JSON.stringify(changes.model));
-    for (const span of exchange.modelSpans) {
-      if (limit !== null && limit.start < span.start) putLimit();
-      put(span, value);
-    }
+    for (const span of exchange.modelSpans) edits.push([span, value]);
   }
-  putLimit();
+  edits.sort(([a], [b]) => a.start - b.start);
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (const [span, value] of edits) {
+    pieces.push(body.subarray(from, span.start), value);
+    from = span.end;
+  }
   pieces.push(body.subarray(from));
   return pieces;
 }
