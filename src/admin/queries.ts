@@ -1,6 +1,6 @@
 import type { Grade } from '../grades/types.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { parseWhere, parseWindow } from '../ledger/query.ts';
+import { parsePeriod, parseWhere, parseWindow } from '../ledger/query.ts';
 import { limits } from '../lib/limits.ts';
 import type { RecentRecords } from '../record/recent.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -68,16 +68,17 @@ export async function decision({ recent, ledger, grades }: Records, id: string, 
   return failure(400, 'bad-format', 'format must be json or text.');
 }
 
-/** GET /savings. Without a window: since the process started, from memory. With one: from the ledger. */
+/** GET /savings. Without parameters: since the process started, from memory. With any: from the ledger, of a window, a month or a range. */
 export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
-  const window = query.get('window');
-  if (window !== null) {
+  const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'limit'].includes(name));
+  if (unknown !== undefined) return failure(400, 'bad-parameter', `There is no parameter ${unknown.slice(0, 64)}: window, month, from, to, by and limit are known.`);
+  if (query.size > 0) {
     if (ledger === null) return noLedger();
     const limit = limitOf(query, limits.ledgerAnswers);
     if (limit === null) return badLimit(limits.ledgerAnswers);
-    const to = Date.now();
+    const { from, to } = parsePeriod({ window: query.get('window'), month: query.get('month'), from: query.get('from'), to: query.get('to') }, Date.now());
     const by = (query.get('by') ?? '').split(',').filter((key) => key !== '');
-    return json(200, await ledger.savings({ from: to - parseWindow(window), to, by, limit }));
+    return json(200, await ledger.savings({ from, to, by, limit }));
   }
   const totals = recent.totals();
   const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null => (known + unknown === 0 ? null : unknown / (known + unknown));

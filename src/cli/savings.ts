@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
-import { parseWindow, savingsKeys, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
+import { parsePeriod, savingsKeys, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
 import { limits } from '../lib/limits.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from './columns.ts';
 import { withReader } from './open-ledger.ts';
 
 interface SavingsFlags {
-  readonly window: string;
+  readonly window?: string;
+  readonly month?: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly by?: string;
   readonly ledger?: string;
   readonly admin?: string;
@@ -18,25 +21,37 @@ export function registerSavings(program: Command): void {
   program
     .command('savings')
     .description('what routing saved, and for which share that is unknown')
-    .option('--window <time>', 'how far back: 24h, 30d; begins on a whole hour', '30d')
+    .option('--window <time>', 'how far back: 24h, 30d; begins on a whole hour (default: 30d)')
+    .option('--month <month>', 'a calendar month, UTC: 2026-10')
+    .option('--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z')
+    .option('--to <time>', 'up to this day or time, which is not in it (default: now)')
     .option('--by <keys>', `group by ${savingsKeys.join(', ')}; several with commas`)
     .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
     .option('--admin <url>', 'ask a running server instead')
     .option('--json', 'print the report as JSON')
     .action(async (flags: SavingsFlags) => {
       const report = await reportFor(flags);
-      process.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : savingsText(report, flags.window));
+      process.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : savingsText(report, periodName(flags)));
     });
 }
 
 async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
   const by = (flags.by ?? '').split(',').filter((key) => key !== '');
   if (flags.admin !== undefined) {
-    return (await askAdmin(flags.admin, '/savings', { query: new URLSearchParams({ window: flags.window, by: by.join(','), limit: String(limits.ledgerAnswers) }) })) as SavingsReport;
+    return (await askAdmin(flags.admin, '/savings', { query: new URLSearchParams({ ...spanOf(flags), by: by.join(','), limit: String(limits.ledgerAnswers) }) })) as SavingsReport;
   }
-  const to = Date.now();
-  const from = to - parseWindow(flags.window);
+  const { from, to } = parsePeriod(flags, Date.now());
   return withReader(flags.ledger, (ledger) => ledger.savings({ from, to, by, limit: limits.ledgerAnswers }));
+}
+
+/** The flags that name a time, as the admin server takes them. */
+function spanOf({ window, month, from, to }: SavingsFlags): Record<string, string> {
+  const said = Object.entries({ window, month, from, to }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return said.length === 0 ? { window: '30d' } : Object.fromEntries(said);
+}
+
+function periodName({ window, month, from, to }: SavingsFlags): string {
+  return month ?? (from === undefined ? (window ?? '30d') : `${from} to ${to ?? 'now'}`);
 }
 
 /** The report as people read it. A sum of nothing but unknowns is `?`, not nothing. */
@@ -49,10 +64,11 @@ export function savingsText(report: SavingsReport, window: string): string {
     `  saved     ${savedText(total)}${shareOf(total)}`,
     `  cost      ${costOf(total)}`,
     `  baseline  ${baselineOf(total)}`,
+    ...(total.apart === 0 ? [] : [`  apart     ${dollars(total.apart)} spent on exchanges without a baseline: in none of the others`]),
     `  unknown   ${percent(report.unknownShare)} of ${total.exchanges} exchanges: their price or usage is not known, and they are in no sum`,
   ].join('\n');
   if (report.by.length === 0) return `${text}\n`;
-  const head = [...report.by, 'exchanges', 'cost', 'baseline', 'saved', '', 'unknown'];
+  const head = [...report.by, 'exchanges', 'cost', 'baseline', 'saved', '', 'apart', 'unknown'];
   const first = report.by.length;
   const rows = report.lines.map((line) => [
     ...line.group,
@@ -61,9 +77,10 @@ export function savingsText(report: SavingsReport, window: string): string {
     baselineOf(line),
     savedText(line),
     shareOf(line).trim(),
+    line.apart === 0 ? '–' : dollars(line.apart),
     percent(line.exchanges === 0 ? null : line.savingsUnknown / line.exchanges),
   ]);
-  return `${text}\n\n${alignColumns(head, rows, new Set([0, 1, 2, 3, 4, 5].map((column) => first + column)))}\n`;
+  return `${text}\n\n${alignColumns(head, rows, new Set([0, 1, 2, 3, 4, 5, 6].map((column) => first + column)))}\n`;
 }
 
 function costOf({ cost, costUnknown, exchanges }: SavingsLine): string {

@@ -310,7 +310,7 @@ describe('questions', () => {
       ].map(line),
     );
     const report = savingsReport(db, { from: now - 30 * dayMs, to: now + 1, by: ['workspace', 'tier'], limit: 10 });
-    expect(report).toMatchObject({ from: '2026-05-16T12:00:00.000Z', unknownShare: 1 / 3, total: { exchanges: 3, cost: 3.5, baseline: 7, savings: 4, savingsUnknown: 1, costUnknown: 0, usageUnknown: 1 } });
+    expect(report).toMatchObject({ from: '2026-05-16T12:00:00.000Z', unknownShare: 1 / 3, total: { exchanges: 3, cost: 3, apart: 0.5, baseline: 7, savings: 4, savingsUnknown: 1, costUnknown: 0, usageUnknown: 1 } });
     expect(report.lines).toMatchObject([{ group: ['red', 'simple'], exchanges: 2, savings: 4 }, { group: ['blue', 'simple'], exchanges: 1, savings: 0, savingsUnknown: 1 }]);
     expect(report.trend.map(({ at, savings }) => [at.slice(0, 10), savings])).toEqual([['2026-06-10', 0], ['2026-06-12', 1], ['2026-06-15', 3]]);
     expect(savingsReport(db, { from: now - 3_600_000, to: now + 1, by: [], limit: 1 }).total).toMatchObject({ exchanges: 1, savings: 3 });

@@ -79,6 +79,39 @@ export function parseWhere(text: string, dialect: SqlDialect = sqliteDialect): W
   return { sql: `${column} ${operator} ${dialect.number}`, values: [number] };
 }
 
+/** A time that is asked about; ms since the epoch, half-open. */
+export interface Period {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * A window back from now, a calendar month (`2026-10`, UTC), or a range (`2026-10-01`, `2026-10-01T12:00Z`; a day as `to` is not in it).
+ * Nothing said: 30 days. Throws SluiceError SLUICE_LEDGER_WINDOW.
+ */
+export function parsePeriod({ window, month, from, to }: { readonly window?: string | null; readonly month?: string | null; readonly from?: string | null; readonly to?: string | null }, now: number): Period {
+  const said = (text: string | null | undefined): text is string => text !== undefined && text !== null;
+  if ([said(window), said(month), said(from) || said(to)].filter(Boolean).length > 1) throw new SluiceError('SLUICE_LEDGER_WINDOW', 'a window, a month and a range exclude each other.', { where: '--window, --month, --from' });
+  if (said(month)) {
+    const found = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(month);
+    if (found === null) throw new SluiceError('SLUICE_LEDGER_WINDOW', `"${month}" is no month.`, { where: '--month', fix: 'Write 2026-10.' });
+    return { from: Date.UTC(Number(found[1]), Number(found[2]) - 1), to: Date.UTC(Number(found[1]), Number(found[2])) };
+  }
+  if (!said(from) && !said(to)) return { from: now - parseWindow(window ?? '30d'), to: now };
+  if (!said(from)) throw new SluiceError('SLUICE_LEDGER_WINDOW', 'a range begins somewhere.', { where: '--from', fix: 'Give --from as well.' });
+  const period = { from: momentOf(from, '--from'), to: said(to) ? momentOf(to, '--to') : now };
+  if (period.to <= period.from) throw new SluiceError('SLUICE_LEDGER_WINDOW', 'the range ends before it begins.', { where: '--from, --to', fix: 'Swap them.' });
+  return period;
+}
+
+/** A day or a time of ISO 8601; without a zone it is UTC. */
+function momentOf(text: string, where: string): number {
+  const found = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
+  const at = found === null ? NaN : Date.parse(found[1] === undefined || found[4] !== undefined ? text : `${text}Z`);
+  if (Number.isNaN(at)) throw new SluiceError('SLUICE_LEDGER_WINDOW', `"${text}" is no time.`, { where, fix: 'Write 2026-10-01, or 2026-10-01T12:00Z.' });
+  return at;
+}
+
 /** `90m`, `24h`, `30d` in ms. Throws SluiceError SLUICE_LEDGER_WINDOW. */
 export function parseWindow(text: string): number {
   const match = /^(\d{1,5})([mhd])$/.exec(text);
@@ -173,7 +206,10 @@ export interface SavingsLine {
   readonly exchanges: number;
   /** Exchanges that took more than one attempt. */
   readonly retried: number;
+  /** Of the exchanges whose savings are known: baseline - cost = savings. */
   readonly cost: number;
+  /** Known cost of exchanges without a baseline: in neither of the others. What was spent is cost + apart. */
+  readonly apart: number;
   readonly costUnknown: number;
   readonly baseline: number;
   readonly savings: number;
@@ -201,10 +237,10 @@ export interface SavingsReport {
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
-const sumsSql = `sum(n) AS exchanges, sum(retried) AS retried, sum(cost) AS cost, sum(cost_unknown) AS "costUnknown", sum(baseline) AS baseline, sum(savings) AS savings,
+const sumsSql = `sum(n) AS exchanges, sum(retried) AS retried, sum(compared_cost) AS cost, sum(cost) - sum(compared_cost) AS apart, sum(cost_unknown) AS "costUnknown", sum(compared_cost) + sum(savings) AS baseline, sum(savings) AS savings,
   sum(savings_unknown) AS "savingsUnknown", sum(input) AS input, sum(output) AS output, sum(usage_unknown) AS "usageUnknown"`;
 
-const empty: Omit<SavingsLine, 'group'> = { exchanges: 0, retried: 0, cost: 0, costUnknown: 0, baseline: 0, savings: 0, savingsUnknown: 0, input: 0, output: 0, usageUnknown: 0 };
+const empty: Omit<SavingsLine, 'group'> = { exchanges: 0, retried: 0, cost: 0, apart: 0, costUnknown: 0, baseline: 0, savings: 0, savingsUnknown: 0, input: 0, output: 0, usageUnknown: 0 };
 
 export interface SavingsQuery {
   readonly from: number;
@@ -231,7 +267,7 @@ export function savingsPlan(query: SavingsQuery): { readonly lines: Where | null
   const keys = by.map((key) => `"${key}"`).join(', ');
   const fine = query.to - from <= 3 * dayMs;
   return {
-    lines: by.length === 0 ? null : { sql: `SELECT ${keys}, ${sumsSql} FROM ${source} GROUP BY ${keys} ORDER BY cost DESC, exchanges DESC LIMIT ?`, values: [...range, query.limit] },
+    lines: by.length === 0 ? null : { sql: `SELECT ${keys}, ${sumsSql} FROM ${source} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC LIMIT ?`, values: [...range, query.limit] },
     trend: {
       sql: `SELECT ${fine ? 'at' : `at - at % ${dayMs}`} AS bucket, ${sumsSql} FROM ${fine ? '(SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums' : source} GROUP BY bucket ORDER BY bucket`,
       values: fine ? [from, query.to] : range,
@@ -244,7 +280,7 @@ export function savingsPlan(query: SavingsQuery): { readonly lines: Where | null
         to: new Date(query.to).toISOString(),
         by,
         currency: 'USD',
-        total: { group: [], ...total },
+        total: { group: [], ...onlySums(total) },
         unknownShare: total.exchanges === 0 ? null : total.savingsUnknown / total.exchanges,
         lines: lines.map((line) => ({ group: by.map((key) => line[key]), ...onlySums(line) })),
         trend: trend.map((line) => ({ at: new Date(line.bucket).toISOString(), ...onlySums(line) })),
@@ -260,5 +296,7 @@ export function savingsReport(db: Db, query: SavingsQuery): SavingsReport {
 }
 
 function onlySums(line: { [K in keyof typeof empty]: number }): Omit<SavingsLine, 'group'> {
-  return Object.fromEntries(Object.keys(empty).map((key) => [key, line[key as keyof typeof empty]])) as unknown as Omit<SavingsLine, 'group'>;
+  const sums = Object.fromEntries(Object.keys(empty).map((key) => [key, line[key as keyof typeof empty]])) as unknown as Omit<SavingsLine, 'group'>;
+  // A difference of two sums of dollars: what is left by rounding is nothing.
+  return Math.abs(sums.apart) < 1e-9 ? { ...sums, apart: 0 } : sums;
 }

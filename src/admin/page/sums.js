@@ -64,20 +64,20 @@ function cards({ total, unknownShare }, window) {
   say('saved-share', total.baseline > 0 ? `${percent(total.savings / total.baseline)} of ${dollars(total.baseline)} that the requested models would have cost` : 'Nothing to compare with in this window');
   say('saved-note', total.exchanges === 0 ? `Last ${window}` : `Last ${window}. ${percent(unknownShare)} of the exchanges are in no sum: their price or usage is unknown.`);
   say('cost', dollars(total.cost));
-  say('cost-note', `of ${exchangesText(total.exchanges - total.costUnknown)} whose cost is known`);
+  say('cost-note', `of ${exchangesText(total.exchanges - total.savingsUnknown)} with a baseline${total.apart === 0 ? '' : `; ${dollars(total.apart)} more without one`}`);
   say('unknown', percent(unknownShare));
   say('exchanges', count(total.exchanges));
   say('exchanges-note', `${count(total.retried)} took more than one attempt`);
 }
 
 function money(id, { lines, total }) {
-  const most = Math.max(0, ...lines.map(({ cost }) => cost));
+  const most = Math.max(0, ...lines.map(({ cost, apart }) => cost + apart));
   const rest = lines.slice(shownLines);
-  const row = (name, { cost, savings, costUnknown, exchanges }) => ({ name, share: most === 0 ? 0 : cost / most, value: costUnknown === exchanges ? 'unknown' : dollars(cost), ...(savings > 0 ? { more: `saved ${dollars(savings)}` } : {}) });
+  const row = (name, { cost: compared, apart, savings, costUnknown, exchanges }, cost = compared + apart) => ({ name, share: most === 0 ? 0 : cost / most, value: costUnknown === exchanges ? 'unknown' : dollars(cost), ...(savings > 0 ? { more: `saved ${dollars(savings)}` } : {}) });
   const sum = (key) => rest.reduce((all, line) => all + line[key], 0);
   bars(id, [
     ...lines.slice(0, shownLines).map((line) => row(line.group[0], line)),
-    ...(rest.length === 0 ? [] : [row(`${count(rest.length)} more`, { cost: sum('cost'), savings: sum('savings'), costUnknown: sum('costUnknown'), exchanges: sum('exchanges') })]),
+    ...(rest.length === 0 ? [] : [row(`${count(rest.length)} more`, { cost: sum('cost'), apart: sum('apart'), savings: sum('savings'), costUnknown: sum('costUnknown'), exchanges: sum('exchanges') })]),
     ...(total.costUnknown === 0 ? [] : [{ name: 'cost unknown', share: 0, value: exchangesText(total.costUnknown) }]),
   ]);
 }
