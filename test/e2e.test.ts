@@ -13,6 +13,7 @@ providers:
   azure: { dialect: azure-openai, endpoint: "${endpoint}", hosts: [acme.openai.azure.com], deployments: { big: gpt-5.1, small: gpt-5-nano } }
 sections:
   - { name: azure, match: { provider: [azure] }, candidates: { simple: [small], standard: [big], complex: [big] } }
+  - { name: open, match: { workspace: [open] }, sensitivity: [] }
 defaults:
   candidates:
     simple: [openai/gpt-5-nano, anthropic/claude-haiku-4-5, google/gemini-2.5-flash-lite]
@@ -189,27 +190,45 @@ describe('a real client through a real Envoy', () => {
     expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ outcome: 'cut', usageUnknown: 'cut' });
   });
 
-  it.each([
-    ['invalid JSON', 'application/json', '{"model":"gpt-5.1",'],
-    ['a lone surrogate', 'application/json', '{"model":"gpt-5.1","messages":[{"content":"\\ud800"}]}'],
-    ['deep nesting', 'application/json', `{"model":"gpt-5.1","x":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
-    ['a huge model', 'application/json', `{"model":"${'m'.repeat(5_000_000)}"}`],
-    ['multipart', 'multipart/form-data; boundary=x', '--x--'],
-    ['plain text', 'text/plain', 'hello'],
-  ])('passes %s on untouched', async (_name, type, body) => {
-    const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': type }, body });
+  const unreadable: readonly (readonly [what: string, type: string, body: string, refusal: number])[] = [
+    ['invalid JSON', 'application/json', '{"model":"gpt-5.1",', 400],
+    ['a lone surrogate', 'application/json', '{"model":"gpt-5.1","messages":[{"content":"\\ud800"}]}', 400],
+    ['deep nesting', 'application/json', `{"model":"gpt-5.1","x":${'['.repeat(10_000)}${']'.repeat(10_000)}}`, 400],
+    ['a huge model', 'application/json', `{"model":"${'m'.repeat(5_000_000)}"}`, 400],
+    ['multipart', 'multipart/form-data; boundary=x', '--x--', 400],
+    ['plain text', 'text/plain', 'hello', 400],
+  ];
+  const send = (workspace: string, type: string, body: string): Promise<Response> =>
+    fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': type, 'x-sluice-workspace': workspace }, body });
+
+  it.each(unreadable)('passes %s on untouched', async (_name, type, body) => {
+    const response = await send('open', type, body);
     expect(response.status).toBe(200);
     await response.arrayBuffer();
     expect(simulator.received.at(-1)?.body.equals(Buffer.from(body))).toBe(true);
   });
 
-  it('serves a body of 20 MB, and passes one of 40 MB on', async () => {
-    const large = (bytes: number) => JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'a'.repeat(bytes) }] });
-    const fits = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: large(20_000_000) });
+  it.each(unreadable)('refuses %s where a pattern looks for data that may not leave', async (_name, type, body, refusal) => {
+    const before = simulator.received.length;
+    const response = await send('team-a', type, body);
+    expect(response.status).toBe(refusal);
+    expect(await response.json()).toMatchObject({ error: { code: expect.stringMatching(/^unreadable_/) as string } });
+    expect(simulator.received.length).toBe(before);
+  });
+
+  it('serves a body of 20 MB, and passes one of 40 MB on; where a pattern looks for data, it refuses both', async () => {
+    const large = (workspace: string, bytes: number) => send(workspace, 'application/json', JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'a'.repeat(bytes) }] }));
+    const fits = await large('open', 20_000_000);
     expect(fits.status).toBe(200);
+    await fits.arrayBuffer();
     expect(simulator.received.at(-1)!.body.length).toBeGreaterThan(20_000_000);
-    const larger = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: large(40_000_000) });
+    const larger = await large('open', 40_000_000);
     expect(larger.status).toBe(200);
+    await larger.arrayBuffer();
+    expect(simulator.received.at(-1)!.body.length).toBeGreaterThan(40_000_000);
+    const before = simulator.received.length;
+    for (const bytes of [20_000_000, 40_000_000]) expect((await large('team-a', bytes)).status).toBe(413);
+    expect(simulator.received.length).toBe(before);
   });
 
   it('follows an edit of the policy, and keeps the last good one', async () => {

@@ -395,8 +395,8 @@ describe('budgets in a policy', () => {
   it('a cheaper tier moves no sensitive and no pinned request', () => {
     const generation = compiled(`version: 1\n${routed.replace('{candidates', '{pinned: [gpt-middle], sensitivity: [{name: ids, pattern: "secret", then: {model: gpt-large}}], candidates')}`);
     const cheaper = { tier: 'simple' as const, budget: 'team' };
-    const of = (facts: Parameters<typeof exchange>[0]) => decide({ ...inputOf(generation, {}), exchange: exchange({ model: 'gpt-large', ...facts }), cheaper });
-    expect(of({ lastUser: 'a secret' })).toMatchObject({ reason: 'sensitivity', served: { model: 'gpt-large' } });
+    const of = (facts: Parameters<typeof exchange>[0], sensitive = false) => decide({ ...inputOf(generation, {}), sensitive: [sensitive], exchange: exchange({ model: 'gpt-large', ...facts }), cheaper });
+    expect(of({ lastUser: 'a secret' }, true)).toMatchObject({ reason: 'sensitivity', served: { model: 'gpt-large' } });
     expect(of({ model: 'gpt-middle' })).toMatchObject({ reason: 'pinned', served: { model: 'gpt-middle' } });
     const moved = of({});
     expect(moved).toMatchObject({ reason: 'budget', rule: 'team', served: { model: 'gpt-small' }, tier: 'simple' });
