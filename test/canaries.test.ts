@@ -65,6 +65,8 @@ providers:
   openai: { endpoint: "${endpoint}" }
   google: { endpoint: "${endpoint}" }
   anthropic: { endpoint: "${endpoint}", credentialFile: "${join(keys, 'anthropic')}" }
+sections:
+  - { name: open, match: { workspace: [aviary-open] }, sensitivity: [] }
 defaults:
   allowProviders: [anthropic]
   candidates: { simple: [openai/gpt-5-nano], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1] }
@@ -88,14 +90,19 @@ afterAll(async () => {
   rmSync(keys, { recursive: true, force: true });
 });
 
+/** The key that an app sends, in the header of the SDK that calls such a path: two of them would contradict each other. */
+function keyOf(path: string): Record<string, string> {
+  if (path.startsWith('/v1/messages')) return { 'x-api-key': canary('app api key') };
+  if (path.startsWith('/v1beta/')) return { 'x-goog-api-key': canary('app google key') };
+  return { authorization: `Bearer ${canary('app key')}` };
+}
+
 async function send(path: string, body: unknown, headers: Record<string, string> = {}): Promise<string> {
   const response = await fetch(stack.url + path, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      authorization: `Bearer ${canary('app key')}`,
-      'x-api-key': canary('app api key'),
-      'x-goog-api-key': canary('app google key'),
+      ...keyOf(path),
       cookie: `id=${canary('cookie')}`,
       'x-sluice-session': canary('session'),
       'x-sluice-workspace': 'aviary',
@@ -121,6 +128,18 @@ const chat = (prompt: string, more: object = {}): object => ({
   ...more,
 });
 
+/** What Sluice cannot read, or knows no path for. */
+async function unreadable(headers: Record<string, string>): Promise<string[]> {
+  return [
+    await send('/v1/chat/completions', `{"model":"gpt-5.1","messages":[{"role":"user","content":"${canary('broken json')}`, headers),
+    await send('/v1/chat/completions', canary('no json'), headers),
+    await send('/v1/chat/completions', { model: { name: canary('model of a wrong kind') }, messages: canary('messages of a wrong kind') }, headers),
+    await send('/v1/chat/completions', `{"model":"gpt-5.1","messages":${'['.repeat(600)}"${canary('deep')}"${']'.repeat(600)}}`, headers),
+    await send(`/v1/files/${canary('path')}?token=${canary('query')}`, { anything: canary('other body') }, headers),
+    await send('/v1/audio/transcriptions', `--x\r\n\r\n${canary('upload')}\r\n--x--`, { ...headers, 'content-type': 'multipart/form-data; boundary=x' }),
+  ];
+}
+
 /** Everything that an app may send, well formed and not. Returns what it got. */
 async function traffic(): Promise<string[]> {
   const image = `data:image/png;base64,${canary('image')}`;
@@ -137,12 +156,10 @@ async function traffic(): Promise<string[]> {
     await send('/v1/messages', { model: 'claude-sonnet-4-6', max_tokens: 9, system: canary('system'), messages: [{ role: 'user', content: canary('message') }] }, { 'anthropic-version': '2023-06-01' }),
     await send(`/v1beta/models/gemini-2.5-pro:generateContent?key=${canary('key in the address')}`, { contents: [{ role: 'user', parts: [{ text: canary('contents') }] }], systemInstruction: { parts: [{ text: canary('system instruction') }] } }),
     await send('/v1/embeddings', { model: 'text-embedding-3-small', input: canary('embedded') }),
-    await send('/v1/chat/completions', `{"model":"gpt-5.1","messages":[{"role":"user","content":"${canary('broken json')}`),
-    await send('/v1/chat/completions', canary('no json')),
-    await send('/v1/chat/completions', { model: { name: canary('model of a wrong kind') }, messages: canary('messages of a wrong kind') }),
-    await send('/v1/chat/completions', `{"model":"gpt-5.1","messages":${'['.repeat(600)}"${canary('deep')}"${']'.repeat(600)}}`),
-    await send(`/v1/files/${canary('path')}?token=${canary('query')}`, { anything: canary('other body') }),
-    await send('/v1/audio/transcriptions', `--x\r\n\r\n${canary('upload')}\r\n--x--`, { 'content-type': 'multipart/form-data; boundary=x' }),
+    await send('/v1/models/m', chat('keys of three providers'), { 'x-api-key': canary('app api key'), 'x-goog-api-key': canary('app google key'), 'anthropic-version': '2023-06-01' }),
+    // What cannot be read is refused where a pattern looks for data, and passes elsewhere.
+    ...(await unreadable({})),
+    ...(await unreadable({ 'x-sluice-workspace': 'aviary-open' })),
     await send('/v1/feedback', { decision: canary('feedback') }),
     await send('/v1/chat/completions', chat('What is a CDN?'), { 'x-sluice-route': 'off', 'x-sluice-cache': canary('cache control') }),
     await send('/v1/chat/completions', chat('What is a CDN?'), { traceparent: canary('traceparent') }),
@@ -159,7 +176,7 @@ describe('secrets and prompts', () => {
     // They did go where they were meant to go.
     expect(got[0]).toContain(canary('answer'));
     const sent = provider.got.map(({ path, headers, body }) => `${path} ${JSON.stringify(headers)} ${body}`).join('\n');
-    for (const name of ['prompt', 'crossing prompt', 'app key', 'provider key', 'cookie', 'tool arguments', 'key in the address', 'image', 'upload', 'query', 'deep', 'broken json']) expect(sent.includes(canary(name)), name).toBe(true);
+    for (const name of ['prompt', 'crossing prompt', 'app key', 'app api key', 'app google key', 'provider key', 'cookie', 'tool arguments', 'key in the address', 'image', 'upload', 'query', 'deep', 'broken json']) expect(sent.includes(canary(name)), name).toBe(true);
 
     await expect.poll(async () => ((JSON.parse(await admin('/decisions?limit=100')) as { decisions: unknown[] }).decisions.length), { timeout: 10_000 }).toBeGreaterThanOrEqual(14);
     await admin('/try', { method: 'POST', headers: { authorization: `Bearer ${canary('admin token')}` }, body: JSON.stringify({ body: JSON.stringify(chat('tried')), policy: [{ name: 'p', text: `version: 1\nproviders: { openai: { key: ${canary('edited policy')} } }` }] }) });
