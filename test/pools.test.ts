@@ -110,7 +110,9 @@ describe('a chain of which only a target in another API is awake', () => {
     providers.openai.behaviour = status(429, { error: { message: 'slow down' } }, { 'retry-after': '60' });
     expect((await ask('across')).record.attempts.map(({ target }) => target.provider)).toEqual(['openai', 'anthropic']);
     const asked = await ask('across');
-    expect(asked.record.decision).toMatchObject({ reason: 'cooling-down', chain: [{ provider: 'anthropic' }] });
+    expect(asked.record.decision).toMatchObject({ reason: 'cooling-down', chain: [{ provider: 'anthropic' }, { provider: 'openai' }] });
+    // Who rests stands last, and is not asked where another one answers.
+    expect(asked.record.attempts.map(({ target }) => target.provider)).toEqual(['anthropic']);
     expect(asked.status).toBe(200);
     expect(JSON.parse(asked.text)).toMatchObject({ object: 'chat.completion' });
     expect(providers.anthropic.got.map(({ path }) => path)).toEqual(['/v1/messages', '/v1/messages']);
