@@ -1,110 +1,116 @@
 import type { Exchange } from '../apis/types.ts';
-import { featureNames, textFeatures, type FeatureName, type TextFeatures } from './features.ts';
 import { languageOf } from './language.ts';
-import { domainOf, taskOf } from './task.ts';
-import { defaultThresholds, type Signal, type Tier, type TierThresholds, type Verdict } from './types.ts';
-import { baseScore, confirmationUnits, requestWeights, textWeights, unsureMargin } from './weights.ts';
+import { textModel } from './text/file.ts';
+import { textFields, textTasks } from './text/heads.ts';
+import type { Nudge, TextModel, TextVerdict } from './text/model.ts';
+import { requestWeights } from './weights.ts';
+import { countTokens, countUnspaced, wordClasses } from './words.ts';
+import { defaultThresholds, shownFrom, type Domain, type Signal, type TaskType, type Tier, type TierThresholds, type Verdict } from './types.ts';
 
-/** Signals that say how much text there is, not what it asks for. */
-const sizeOnly: ReadonlySet<string> = new Set(['base', 'length', 'longText', 'listItems']);
+export interface ClassifyOptions {
+  readonly thresholds?: TierThresholds;
+  /** Labelled prompts of a team that move what is near them. */
+  readonly examples?: TaughtExamples | null;
+  /** The model; the one that comes with Sluice by default. */
+  readonly model?: TextModel;
+}
 
-/** Word classes that make a system prompt heavy: it says what kind of work every turn is. */
-const heavy: ReadonlySet<FeatureName> = new Set<FeatureName>(['prove', 'derive', 'design', 'implement', 'scale', 'plan', 'review', 'expertDomain', 'steps']);
+/** What a policy's examples say of one prompt: they change the outputs, and then tell which of them did. */
+export interface TaughtExamples {
+  readonly nudge: Nudge;
+  /** The example that moved the last prompt most, and how alike they are (0 to 1); null: none was near. */
+  nearest(): { readonly name: string; readonly likeness: number } | null;
+}
 
 /**
- * Tier and score of a request, from its text and its shape. Deterministic; linear in limits.textUnits. Every signal's share
- * is in the verdict: the shares add up to the unclamped score. Unsure means the safer tier. `features`: those of the last user turn, where
- * they are known already.
+ * Tier, score, task and domain of a request. The ask is judged: the last user message, under its system prompt; a short answer ("yes, do it") and a
+ * tool's result are judged with the turns before them. Deterministic; linear in the part of the text that is read. The shares of the signals add up
+ * to the score before it is cut to 0..1. Throws SluiceError where the model that comes with Sluice cannot be read.
  */
-export function classifyRequest(exchange: Exchange, thresholds: TierThresholds = defaultThresholds, features: TextFeatures = textFeatures(exchange.lastUser)): Verdict {
-  const signals: Signal[] = [{ name: 'base', value: true, share: baseScore }];
-  textSignals(features, signals);
-  const stated: TextFeatures[] = [features];
-  if (exchange.system !== '') {
-    const system = textFeatures(exchange.system);
-    heavySignals('system', system, stated, signals);
-    stated.push(system);
-  }
-  if (continues(exchange, features)) {
-    if (!exchange.lastIsToolResult) signals.push({ name: 'continuation', value: true, share: requestWeights.continuation });
-    if (exchange.context !== '') heavySignals('context', textFeatures(exchange.context), stated, signals);
-  }
+export function classifyRequest(exchange: Exchange, { thresholds = defaultThresholds, examples = null, model = textModel() }: ClassifyOptions = {}): Verdict {
+  const nudge = examples?.nudge ?? null;
+  let earlier = continues(exchange) ? model.read(exchange.context, exchange.system, nudge).score : 0;
+  const text = model.read(exchange.lastUser, exchange.system, nudge);
+  if (exchange.userTurns > 1 && isShort(exchange) && confirms(model.grams.text.words)) earlier = Math.max(earlier, thresholds.simple.score);
+  const signals: Signal[] = [{ name: 'text', value: hundredths(text.level), share: text.score }];
+  const near = examples?.nearest() ?? null;
+  if (near !== null) signals.push({ name: `example ${near.name}`, value: hundredths(near.likeness), share: 0 });
+  if (earlier > text.score) signals.push({ name: 'context', value: true, share: earlier - text.score });
   requestSignals(exchange, signals);
-
   let sum = 0;
   for (const signal of signals) sum += signal.share;
   const score = Math.round(Math.min(1, Math.max(0, sum)) * 1e4) / 1e4;
-  const tokens = exchange.promptTokens;
-  const plain = tierOf(score, tokens, thresholds);
-  const evidence = signals.some(({ name }) => !sizeOnly.has(name));
-  const careful = tierOf(score + (evidence ? unsureMargin.withEvidence : unsureMargin.sizeOnly), tokens, thresholds);
-  const nearest = Math.min(Math.abs(score - thresholds.simple.score), Math.abs(score - thresholds.standard.score));
-  const confidence = Math.min(1, 0.5 + nearest * 2.5) * (evidence ? 1 : 0.8);
   return {
-    tier: careful,
+    ...tierBy(score, exchange.promptTokens, thresholds),
     score,
-    confidence: Math.round(confidence * 100) / 100,
-    unsure: careful !== plain,
-    task: taskOf(exchange, features),
-    domain: domainOf(features),
-    language: languageOf(exchange.lastUser, features.tokens),
+    confidence: confidenceOf(score, text, thresholds),
+    task: taskOf(exchange, text),
+    tasks: shown(textTasks, text.tasks),
+    domain: text.field,
+    domains: shown(textFields, text.fields),
+    level: hundredths(text.level),
+    language: languageOf(exchange.lastUser, model.grams.text.words),
     signals,
   };
 }
 
 /** The tier that other thresholds give a verdict: its score and signals stay what they are. */
-export function retier(verdict: Pick<Verdict, 'score' | 'signals'>, tokens: number, thresholds: TierThresholds): Pick<Verdict, 'tier' | 'unsure'> {
-  const evidence = verdict.signals.some(({ name }) => !sizeOnly.has(name));
-  const tier = tierOf(verdict.score + (evidence ? unsureMargin.withEvidence : unsureMargin.sizeOnly), tokens, thresholds);
-  return { tier, unsure: tier !== tierOf(verdict.score, tokens, thresholds) };
+export function retier(verdict: Pick<Verdict, 'score'>, tokens: number, thresholds: TierThresholds): Pick<Verdict, 'tier' | 'unsure'> {
+  return tierBy(verdict.score, tokens, thresholds);
 }
 
-/** The decision table: both the score and the size must be below a tier's limits. */
+function tierBy(score: number, tokens: number, thresholds: TierThresholds): Pick<Verdict, 'tier' | 'unsure'> {
+  const tier = tierOf(score + thresholds.margin, tokens, thresholds);
+  return { tier, unsure: thresholds.margin > 0 && tier !== tierOf(score, tokens, thresholds) };
+}
+
+/** Both the score and the size must be below a tier's limits. */
 function tierOf(score: number, tokens: number, { simple, standard }: TierThresholds): Tier {
   if (score < simple.score && tokens < simple.tokens) return 'simple';
   if (score < standard.score && tokens < standard.tokens) return 'standard';
   return 'complex';
 }
 
-function textSignals(features: TextFeatures, signals: Signal[]): void {
-  for (let i = 0; i < featureNames.length; i++) {
-    const name = featureNames[i]!;
-    const share = textWeights[name] * features.values[i]!;
-    if (share !== 0) signals.push({ name, value: shown(name, features), share });
-  }
+/** Distance to the nearest threshold, less where the model does not know the words. */
+function confidenceOf(score: number, { familiarity }: TextVerdict, { simple, standard }: TierThresholds): number {
+  const nearest = Math.min(Math.abs(score - simple.score), Math.abs(score - standard.score));
+  return hundredths(Math.min(1, 0.5 + nearest * 2.5) * (0.7 + 0.3 * Math.min(1, familiarity * 1.5)));
 }
 
-function shown(name: FeatureName, { seen, words, values }: TextFeatures): number {
-  switch (name) {
-    case 'length':
-    case 'longText':
-      return seen.units;
-    case 'questions':
-      return seen.questions;
-    case 'listItems':
-      return seen.listItems;
-    case 'codeFence':
-      return seen.codeFences;
-    case 'constraints':
-      return words.constraint ?? 0;
-    default:
-      return name in words ? (words[name as keyof typeof words] ?? 0) : Math.round(values[featureNames.indexOf(name)]! * 100) / 100;
-  }
+function taskOf(exchange: Exchange, text: TextVerdict): TaskType {
+  if (exchange.lastIsToolResult || (exchange.tools > 0 && exchange.userTurns > 1)) return 'agent';
+  return exchange.lastUser.trim() === '' ? 'unknown' : text.task;
 }
 
-/** A short "yes, do it" or a tool's result: the work was stated in earlier turns. */
-function continues(exchange: Exchange, { words, seen }: TextFeatures): boolean {
-  if (exchange.lastIsToolResult) return true;
-  return exchange.userTurns > 1 && words.confirm !== undefined && seen.units <= confirmationUnits;
+function shown<N extends string>(names: readonly N[], values: Float64Array): Partial<Record<N, number>> {
+  const found: Partial<Record<N, number>> = {};
+  for (let at = 0; at < names.length; at++) if (values[at]! >= shownFrom) found[names[at]!] = hundredths(values[at]!);
+  return found;
 }
 
-/** Heavy classes of the system prompt or of earlier turns. A class counts once: what was `stated` already is not said again. */
-function heavySignals(from: 'system' | 'context', text: TextFeatures, stated: readonly TextFeatures[], signals: Signal[]): void {
-  for (let i = 0; i < featureNames.length; i++) {
-    const name = featureNames[i]!;
-    if (!heavy.has(name) || text.values[i] === 0 || stated.some(({ values }) => values[i]! > 0)) continue;
-    signals.push({ name: `${from}.${name}`, value: true, share: textWeights[name] * text.values[i]! * requestWeights.systemShare });
-  }
+const hundredths = (value: number): number => Math.round(value * 100) / 100;
+
+/** Longest last message that is judged with the turns before it, in UTF-16 units: "yes, do it", "make it shorter". */
+const shortTurn = 60;
+
+/** The work was stated in earlier turns: a tool's result, or a short answer in a conversation. */
+function continues({ lastIsToolResult, userTurns, lastUser, context }: Exchange): boolean {
+  return context !== '' && (lastIsToolResult || (userTurns > 1 && isShort({ lastUser })));
+}
+
+function isShort({ lastUser }: Pick<Exchange, 'lastUser'>): boolean {
+  return lastUser.length <= shortTurn;
+}
+
+const confirmation = wordClasses.indexOf('confirm');
+const hits = new Uint8Array(wordClasses.length);
+
+/** "Yes, do it": work that was stated before, of which nobody knows that it is simple. */
+function confirms(words: readonly string[]): boolean {
+  hits.fill(0);
+  countTokens(words, hits);
+  for (const word of words) countUnspaced(word, hits);
+  return hits[confirmation]! > 0;
 }
 
 function requestSignals(exchange: Exchange, signals: Signal[]): void {
@@ -119,7 +125,6 @@ function requestSignals(exchange: Exchange, signals: Signal[]): void {
   counted('audio', exchange.audioInputs, requestWeights.audio);
   counted('files', exchange.files, requestWeights.file);
   if (exchange.jsonOutput === 'schema') add('jsonSchema', true, requestWeights.jsonSchema);
-  if (exchange.jsonOutput === 'object') add('jsonObject', true, requestWeights.jsonObject);
   if (exchange.userTurns > 1) add('depth', exchange.userTurns, Math.min(requestWeights.depth.most, requestWeights.depth.each * (exchange.userTurns - 1)));
   if (exchange.lastIsToolResult) add('toolResult', true, requestWeights.toolResult);
   if (exchange.reasoning !== null) add('reasoning', exchange.reasoning, reasoningShare(exchange.reasoning));
@@ -142,3 +147,6 @@ function reasoningShare(effort: string): number {
       return requestWeights.reasoning.high;
   }
 }
+
+/** Domains where a wrong answer harms, for policies that keep them on strong models. */
+export const delicateDomains: readonly Domain[] = ['medical', 'legal', 'finance'];

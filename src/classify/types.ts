@@ -1,22 +1,18 @@
+import { textFields, textTasks, type TextField, type TextTask } from './text/heads.ts';
+
 export type Tier = 'simple' | 'standard' | 'complex';
 
 export const tiers: readonly Tier[] = ['simple', 'standard', 'complex'];
 
-/** What kind of work the prompt asks for. Closed list: it is a label and a rule variable. */
-export type TaskType =
-  | 'classification'
-  | 'extraction'
-  | 'translation'
-  | 'summary'
-  | 'rewrite'
-  | 'question'
-  | 'open-ended'
-  | 'code'
-  | 'maths'
-  | 'agent'
-  | 'unknown';
+/** What kind of work the prompt asks for. Closed list: it is a label and a rule variable. `agent`: the last message is a tool's result. */
+export type TaskType = TextTask | 'agent' | 'unknown';
 
-export type Domain = 'general' | 'medical' | 'legal' | 'finance' | 'code' | 'maths';
+export const taskTypes: readonly TaskType[] = [...textTasks, 'agent', 'unknown'];
+
+/** The field of knowledge that the prompt is about. Closed list. */
+export type Domain = TextField;
+
+export const domains: readonly Domain[] = textFields;
 
 /** One signal's share of the score. `share` sums (with the base) to the unclamped score. */
 export interface Signal {
@@ -31,23 +27,38 @@ export interface Verdict {
   readonly tier: Tier;
   /** 0 (simple) to 1 (complex). */
   readonly score: number;
-  /** 0..1: how sure the classifier is; below its limit the safer tier is taken and `unsure` is true. */
+  /** 0..1: how sure the classifier is of the tier. */
   readonly confidence: number;
+  /** The score lies within the policy's margin below a threshold, and the safer tier was taken. */
   readonly unsure: boolean;
   readonly task: TaskType;
+  /** Probability of each task that has at least `shownFrom`; they are of the text alone. Absent in records of earlier versions. */
+  readonly tasks?: Readonly<Partial<Record<TaskType, number>>>;
   readonly domain: Domain;
+  /** The same for domains; each on its own, since a prompt may belong to several. */
+  readonly domains?: Readonly<Partial<Record<Domain, number>>>;
+  /** Expected level of knowledge and reasoning that a good answer needs, 1 (everyday) to 5 (expert). Absent in records of earlier versions. */
+  readonly level?: number;
   /** BCP-47 primary tag of the prompt's main language, `und` when undetermined. */
   readonly language: string;
   readonly signals: readonly Signal[];
 }
 
-/** Score and token thresholds of the decision table: simple below both of the first, standard below both of the second, else complex. */
+/** Smallest probability that a verdict names. */
+export const shownFrom = 0.05;
+
+/**
+ * The decision table: simple below both of the first limits, standard below both of the second, else complex. Tokens are those of the whole prompt;
+ * Infinity: size does not decide. A score within `margin` below a limit takes the tier above.
+ */
 export interface TierThresholds {
   readonly simple: { readonly score: number; readonly tokens: number };
   readonly standard: { readonly score: number; readonly tokens: number };
+  readonly margin: number;
 }
 
 export const defaultThresholds: TierThresholds = {
-  simple: { score: 0.3, tokens: 500 },
-  standard: { score: 0.6, tokens: 2000 },
+  simple: { score: 0.3, tokens: Infinity },
+  standard: { score: 0.6, tokens: Infinity },
+  margin: 0,
 };

@@ -1,3 +1,5 @@
+import { Lexicon, type Concept } from './lexicon.ts';
+
 /**
  * What words say about the work, by class and language. Spaced scripts match whole words (a trailing `*` matches any
  * ending); Chinese, Japanese and Korean match anywhere. All lower case.
@@ -107,111 +109,13 @@ const unspaced: Words = {
 /** Classes by number, for tables. */
 export const wordClasses = Object.keys(spaced) as WordClass[];
 
-interface Phrase {
-  /** Tokens after the first. */
-  readonly rest: readonly string[];
-  readonly class: number;
-}
+/** The classes as concepts. */
+export const wordConcepts: readonly Concept[] = wordClasses.map((name) => ({ name, words: spaced[name].split(/[|,]/).map((word) => word.trim()), unspaced: unspaced[name].split(',') }));
 
-interface Prefix {
-  readonly text: string;
-  readonly class: number;
-}
-
-/** What begins with one token: classes of the word alone, and phrases. */
-interface Begun {
-  readonly classes: number[];
-  readonly phrases: Phrase[];
-}
-
-/** Words and phrases by their (first) token; prefix words (`diagnos*`) by their first two UTF-16 units. */
-const byToken = new Map<string, Begun>();
-const prefixes = new Map<number, Prefix[]>();
-const unspacedClasses = new Map<string, number[]>();
-
-for (const [number, name] of wordClasses.entries()) {
-  for (const entry of spaced[name].split(/[|,]/).map((word) => word.trim())) {
-    const stem = entry.endsWith('*');
-    const tokens = (stem ? entry.slice(0, -1) : entry).match(/[\p{L}\p{M}\p{N}_]+/gu) ?? [];
-    const first = tokens[0];
-    if (first === undefined) continue;
-    if (stem && tokens.length === 1) push(prefixes, prefixKey(first), { text: first, class: number });
-    else if (tokens.length === 1) begun(first).classes.push(number);
-    else begun(first).phrases.push({ rest: tokens.slice(1), class: number });
-  }
-  for (const word of unspaced[name].split(',')) push(unspacedClasses, word, number);
-}
-
-function begun(token: string): Begun {
-  const known = byToken.get(token);
-  if (known !== undefined) return known;
-  const made: Begun = { classes: [], phrases: [] };
-  byToken.set(token, made);
-  return made;
-}
-
-function prefixKey(token: string): number {
-  return (token.charCodeAt(0) << 16) | token.charCodeAt(1);
-}
-
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
-}
-
-interface UnspacedWord {
-  readonly text: string;
-  readonly classes: readonly number[];
-}
-
-/** By first UTF-16 unit; longer first, so that a shorter word never hides a longer one that it begins. */
-const unspacedByUnit = new Map<number, UnspacedWord[]>();
-for (const [text, classes] of unspacedClasses) push(unspacedByUnit, text.charCodeAt(0), { text, classes });
-for (const list of unspacedByUnit.values()) list.sort((one, other) => other.text.length - one.text.length);
-
-/** No word of these lists begins below the kana. */
-const firstUnspacedUnit = 0x3040;
-
-/** How often a class is counted at most. */
-const mostHits = 5;
+const lexicon = new Lexicon(wordConcepts);
 
 /** Adds the hits of lower-case tokens to `hits`, one number a class. Linear in the tokens. */
-export function countTokens(tokens: readonly string[], hits: Uint8Array): void {
-  for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i]!;
-    const entry = byToken.get(token);
-    if (entry !== undefined) {
-      for (const number of entry.classes) hit(hits, number);
-      for (const phrase of entry.phrases) if (follows(tokens, i + 1, phrase.rest)) hit(hits, phrase.class);
-    }
-    if (token.length < 3) continue;
-    const stems = prefixes.get(prefixKey(token));
-    if (stems !== undefined) for (const stem of stems) if (token.startsWith(stem.text)) hit(hits, stem.class);
-  }
-}
+export const countTokens = (tokens: readonly string[], hits: Uint8Array): void => lexicon.countTokens(tokens, hits);
 
 /** Adds the hits of Chinese, Japanese and Korean words, which do not end at spaces. */
-export function countUnspaced(text: string, hits: Uint8Array): void {
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit < firstUnspacedUnit) continue;
-    const begun = unspacedByUnit.get(unit);
-    if (begun === undefined) continue;
-    for (const word of begun) {
-      if (!text.startsWith(word.text, at)) continue;
-      for (const number of word.classes) hit(hits, number);
-      at += word.text.length - 1;
-      break;
-    }
-  }
-}
-
-function follows(tokens: readonly string[], at: number, rest: readonly string[]): boolean {
-  for (let i = 0; i < rest.length; i++) if (tokens[at + i] !== rest[i]) return false;
-  return true;
-}
-
-function hit(hits: Uint8Array, number: number): void {
-  if (hits[number]! < mostHits) hits[number]!++;
-}
+export const countUnspaced = (text: string, hits: Uint8Array): void => lexicon.countUnspaced(text, hits);

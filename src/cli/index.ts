@@ -5,6 +5,7 @@ import { registerBudgets } from './budgets.ts';
 import { registerCache } from './cache.ts';
 import { registerCaBundle } from './ca-bundle.ts';
 import { registerCatalog } from './catalog.ts';
+import { registerClassify } from './classify.ts';
 import { registerDemo } from './demo.ts';
 import { registerDrain } from './drain.ts';
 import { registerEvaluate } from './evaluate.ts';
@@ -51,6 +52,7 @@ for (const register of [
   registerCaBundle,
   registerTrain,
   registerTrials,
+  registerClassify,
   registerScore,
   registerEvaluate,
   registerSimulateLearning,

@@ -1,12 +1,11 @@
-import { open as openFile } from 'node:fs/promises';
 import { once } from 'node:events';
-import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { linesOf } from '../lib/lines.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { parseLine } from '../router/training/rows.ts';
+import { openLines } from './open-lines.ts';
 
 interface ScoreFlags {
   readonly model?: string;
@@ -33,7 +32,7 @@ async function scoreCommand(file: string, flags: ScoreFlags): Promise<void> {
   const model = await readModel(flags.model ?? defaultModelFile);
   const where = file === '-' ? 'stdin' : file;
   let at = 0;
-  for await (const line of linesOf(await open(file))) {
+  for await (const line of linesOf(await openLines(file))) {
     at++;
     if (line.trim() === '') continue;
     const parsed = rowSchema.safeParse(parseLine(line, `${where}:${at}`));
@@ -51,17 +50,6 @@ async function scoreCommand(file: string, flags: ScoreFlags): Promise<void> {
       ...(flags.explain === true ? { familiarity: rounded(familiarity), influences: model.influences(prompt, 8).map(({ name, share }) => ({ name, share: rounded(share) })) } : {}),
     };
     if (!process.stdout.write(`${JSON.stringify(answer)}\n`)) await once(process.stdout, 'drain');
-  }
-}
-
-async function open(file: string): Promise<NodeJS.ReadableStream> {
-  if (file === '-') return process.stdin;
-  try {
-    const handle = await openFile(file);
-    const raw = handle.createReadStream();
-    return file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
-  } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
 }
 

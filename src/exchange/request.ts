@@ -183,11 +183,11 @@ export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: []
 
 function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, outputs, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
   const { generation, provider, section, caller } = context;
-  const features = textFeatures(exchange.lastUser);
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
   const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
-  const verdict = classifyRequest(exchange, section.thresholds, features);
-  const learned = asked ? judge(router.current(), exchange, features, section.learned.weak.model, section.learned) : null;
+  const verdict = classifyRequest(exchange, section.classifier);
+  const features = asked || section.learning !== null ? textFeatures(exchange.lastUser) : null;
+  const learned = asked ? judge(router.current(), exchange, features!, section.learned.weak.model, section.learned) : null;
   return {
     exchange,
     verdict,
@@ -226,8 +226,8 @@ function anySigned({ providers }: PolicyGeneration): boolean {
 }
 
 /** What grades say of the request's template; null where nothing is learnt from them. */
-function learn({ section, caller, provider, wallTime }: RequestContext, exchange: Exchange, { features, kind }: { readonly features: TextFeatures; readonly kind: string }, learned: LearnedVerdict | null, learner: RequestServices['learner']): LearningMark | null {
-  if (section.learning === null || learner === null || exchange.operation !== 'generate') return null;
+function learn({ section, caller, provider, wallTime }: RequestContext, exchange: Exchange, { features, kind }: { readonly features: TextFeatures | null; readonly kind: string }, learned: LearnedVerdict | null, learner: RequestServices['learner']): LearningMark | null {
+  if (section.learning === null || learner === null || features === null || exchange.operation !== 'generate') return null;
   let view: RouterView | null = null;
   if (learned !== null && section.learned !== null) {
     const { weak } = section.learned;

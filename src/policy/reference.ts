@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { domains, taskTypes } from '../classify/types.ts';
 import { ruleVariables } from './rules.ts';
 import { policySchema } from './schema.ts';
 
@@ -36,12 +37,18 @@ const variableMeanings: Readonly<Record<string, string>> = {
   'request.reasoning': 'The reasoning effort as given; empty when absent',
   'request.system': 'System prompt; its first 32 Ki characters',
   'request.lastUser': 'Text of the last user message; its first 32 Ki characters',
+  'request.words': 'Words of the last user message',
+  'request.askTokens': 'Estimated tokens of the last user message; promptTokens has those of the whole request',
+  'verdict.level': 'Expected level of knowledge that a good answer needs, 1 (everyday) to 5 (expert)',
+  'verdict.tasks': "Probability of each task: verdict.tasks['code'] > 0.4; 0 below 0.05",
+  'verdict.domains': 'The same for domains; each on its own, since a prompt may belong to several',
+  'verdict.signals': "Share of the score by signal: 'tools' in verdict.signals",
   'verdict.tier': 'simple, standard or complex',
   'verdict.score': '0 (simple) to 1 (complex)',
   'verdict.confidence': '0 to 1',
-  'verdict.unsure': 'Whether the safer tier was taken for want of confidence',
-  'verdict.task': 'classification, extraction, translation, summary, rewrite, question, open-ended, code, maths, agent or unknown',
-  'verdict.domain': 'general, medical, legal, finance, code or maths',
+  'verdict.unsure': 'Whether the score lies within the margin below a threshold, so that the safer tier was taken',
+  'verdict.task': taskTypes.join(', '),
+  'verdict.domain': domains.join(', '),
   'verdict.language': 'Language tag of the prompt; und when undetermined',
   'caller.workspace': 'The workspace',
   'caller.userTier': 'The x-sluice-user-tier header, lower case; empty when absent',

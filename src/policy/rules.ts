@@ -2,6 +2,8 @@ import { Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 import { limits } from '../lib/limits.ts';
 import { expressionCost } from './cel-cost.ts';
+import { valueFault } from './rule-values.ts';
+import { domains, taskTypes } from '../classify/types.ts';
 import type { RuleInput } from './types.ts';
 
 /** What a rule sees. Types are CEL's; docs/policy.md lists the meaning of each field. */
@@ -24,8 +26,22 @@ export const ruleVariables = {
     reasoning: 'string',
     system: 'string',
     lastUser: 'string',
+    words: 'int',
+    askTokens: 'int',
   },
-  verdict: { tier: 'string', score: 'double', confidence: 'double', unsure: 'bool', task: 'string', domain: 'string', language: 'string' },
+  verdict: {
+    tier: 'string',
+    score: 'double',
+    level: 'double',
+    confidence: 'double',
+    unsure: 'bool',
+    task: 'string',
+    tasks: 'map<string, double>',
+    domain: 'string',
+    domains: 'map<string, double>',
+    language: 'string',
+    signals: 'map<string, double>',
+  },
   caller: { workspace: 'string', userTier: 'string', quality: 'string', task: 'string', session: 'string', headers: 'map<string, string>' },
 } as const;
 
@@ -75,15 +91,23 @@ function viewOf(input: RuleInput, readable: ReadonlySet<string>): object {
       reasoning: exchange.reasoning ?? '',
       system: exchange.system,
       lastUser: exchange.lastUser,
+      get words() {
+        return BigInt(wordsOf(exchange.lastUser));
+      },
+      askTokens: BigInt(Math.ceil(exchange.lastUser.length / 4)),
     },
     verdict: {
       tier: verdict.tier,
       score: verdict.score,
       confidence: verdict.confidence,
       unsure: verdict.unsure,
+      level: verdict.level ?? 0,
       task: verdict.task,
+      tasks: mapOf(taskTypes, verdict.tasks),
       domain: verdict.domain,
+      domains: mapOf(domains, verdict.domains),
       language: verdict.language,
+      signals: new Map(verdict.signals.map(({ name, share }) => [name, share])),
     },
     caller: {
       workspace: caller.workspace,
@@ -99,10 +123,20 @@ function viewOf(input: RuleInput, readable: ReadonlySet<string>): object {
   return view;
 }
 
+/** Every name has a value, so that a rule need not ask whether it is there. */
+function mapOf(names: readonly string[], values: Readonly<Record<string, number>> = {}): Map<string, number> {
+  return new Map(names.map((name) => [name, values[name] ?? 0]));
+}
+
+/** Words of a text: runs of letters and digits; a Chinese or Japanese character counts as one. */
+function wordsOf(text: string): number {
+  return text.match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]*[\p{L}\p{N}][^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]*/gu)?.length ?? 0;
+}
+
 export type CompiledExpression =
   | { readonly ok: true; readonly matches: (input: RuleInput) => boolean; readonly constant: boolean | null; readonly hinted: boolean }
   /** `offset` is where in the expression, in UTF-16 units. */
-  | { readonly ok: false; readonly message: string; readonly offset: number };
+  | { readonly ok: false; readonly message: string; readonly offset: number; readonly fix?: string };
 
 interface Node {
   readonly op: string;
@@ -186,6 +220,8 @@ export function compileExpression(source: string, headers: ReadonlySet<string>, 
   const hidden = unreadableHeader(source, headers);
   if (hidden !== null) return { ok: false, message: `rules cannot read the header ${hidden.name}: it is not in workspaces.ruleHeaders, where names are lower case`, offset: hidden.offset };
   const tree = environment.parse(source).ast;
+  const fault = valueFault(tree);
+  if (fault !== null) return { ok: false, ...fault };
   const linear = linearise(source, tree);
   if (!linear.ok) return linear;
   const cost = expressionCost(tree);

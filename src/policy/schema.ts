@@ -69,7 +69,7 @@ const sensitivity = z.strictObject({
 
 const threshold = z.strictObject({
   score: z.number().min(0).max(1).describe('Scores below this'),
-  tokens: z.int().positive().describe('Estimated prompt tokens below this'),
+  tokens: z.int().positive().optional().describe('Estimated prompt tokens below this; absent: size does not decide'),
 });
 
 const seconds = z.int().min(0).max(30 * 24 * 3_600);
@@ -181,7 +181,7 @@ const settings = {
   mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
   tiers: z.array(tier).optional().describe('Tiers that are routed; requests of other tiers keep their model'),
-  thresholds: z.strictObject({ simple: threshold.describe('simple: below both'), standard: threshold.describe('standard: below both; anything else is complex') }).optional().describe('The decision table'),
+  thresholds: z.strictObject({ simple: threshold.describe('simple: below both'), standard: threshold.describe('standard: below both; anything else is complex'), margin: z.number().min(0).max(1).optional().describe('A score that lies this close below a limit takes the tier above; 0 by default') }).optional().describe('The decision table'),
   candidates: z
     .strictObject({ simple: z.array(model).optional().describe('For simple prompts'), standard: z.array(model).optional().describe('For standard prompts'), complex: z.array(model).optional().describe('For complex prompts; `best` takes the first that can do the job') })
     .optional()

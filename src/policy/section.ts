@@ -1,7 +1,8 @@
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
-import { defaultThresholds, tiers, type Tier } from '../classify/types.ts';
+import { tiers, type Tier } from '../classify/types.ts';
 import { compileCache } from './cache.ts';
+import { compileClassifier } from './classifier.ts';
 import { compileConditions, covers } from './conditions.ts';
 import type { Overlay } from './experiments.ts';
 import { compileFallback } from './fallback.ts';
@@ -89,7 +90,7 @@ export class SectionCompiler {
       mode: settings.mode ?? 'enabled',
       failClosed: settings.failClosed ?? false,
       routedTiers: mine ? routed : new Set(),
-      thresholds: settings.thresholds ?? defaultThresholds,
+      classifier: compileClassifier(settings),
       candidates,
       overrides,
       rules,
@@ -288,7 +289,7 @@ export class SectionCompiler {
       this.#checkRepeated(seen, document.when.replace(/\s+/g, ' ').trim(), document.name, place, at);
       const expression = this.#expression(document.name, document.when);
       if (!expression.ok) {
-        this.#reporter.sayInside('error', 'cel', place, [at, 'when'], expression.offset, `${expression.message} (at character ${expression.offset + 1})`, celAdvice(document.when, expression.message, expression.offset));
+        this.#reporter.sayInside('error', 'cel', place, [at, 'when'], expression.offset, `${expression.message} (at character ${expression.offset + 1})`, expression.fix ?? celAdvice(document.when, expression.message, expression.offset));
         return [];
       }
       if (expression.constant === false) this.#say('error', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true`, 'Remove it.');

@@ -1,7 +1,7 @@
 import type { LearningSettings } from '../router/online/settings.ts';
 import type { LearnedSettings } from '../router/model/verdict.ts';
 import type { Budget, Webhook } from '../budgets/types.ts';
-import type { Tier, TaskType, TierThresholds, Verdict } from '../classify/types.ts';
+import type { Tier, TaskType, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { SensitivePattern } from '../apis/inspect/patterns.ts';
@@ -9,6 +9,7 @@ import type { DialectFamily, Exchange } from '../apis/types.ts';
 import type { PolicyExperiment, RolloutPolicy } from '../experiments/types.ts';
 import type { HeadView } from './provider-paths.ts';
 import type { Resolved } from './providers.ts';
+import type { SectionClassifier } from './classifier.ts';
 import type { PolicyFile } from './source-map.ts';
 
 export type Mode = 'enabled' | 'shadow' | 'off';
@@ -207,7 +208,8 @@ export interface PolicySection {
   readonly failClosed: boolean;
   /** Tiers that are routed; requests of other tiers keep their model. */
   readonly routedTiers: ReadonlySet<Tier>;
-  readonly thresholds: TierThresholds;
+  /** The decision table, and what the policy teaches the classifier. */
+  readonly classifier: SectionClassifier;
   /** Candidates by tier, in the order the policy lists them. */
   readonly candidates: Readonly<Record<Tier, readonly TargetRef[]>>;
   readonly overrides: readonly CompiledRule[];

@@ -78,7 +78,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
   return {
     input: {
       exchange,
-      verdict: { ...verdict, ...retier(verdict, promptTokens, section.thresholds) },
+      verdict: { ...verdict, ...retier(verdict, promptTokens, section.classifier.thresholds) },
       ...(decision.learned === undefined || section.learned === null ? {} : { learned: decision.learned }),
       caller: { workspace: record.workspace, ...caller, session: null, user: (record as Partial<ExchangeRecord>).user ?? null, headers: new Map(), now: Date.parse(record.time) },
       provider,

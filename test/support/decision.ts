@@ -54,7 +54,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     mode: 'enabled',
     failClosed: false,
     routedTiers: new Set(['simple', 'standard', 'complex']),
-    thresholds: defaultThresholds,
+    classifier: { thresholds: defaultThresholds, examples: null },
     candidates: { simple: [ref('small')], standard: [ref('middle')], complex: [ref('large')] },
     overrides: [],
     rules: [],

@@ -1,0 +1,129 @@
+/** A concept and the words that name it, whatever their language. */
+export interface Concept {
+  readonly name: string;
+  /** Whole words and phrases, lower case; a trailing `*` matches any ending of the last word. */
+  readonly words: readonly string[];
+  /** For scripts without spaces: found anywhere in a run of letters. */
+  readonly unspaced: readonly string[];
+}
+
+interface Phrase {
+  /** Tokens after the first. */
+  readonly rest: readonly string[];
+  /** The last of them is the beginning of a word. */
+  readonly stem: boolean;
+  readonly class: number;
+}
+
+interface Prefix {
+  readonly text: string;
+  readonly class: number;
+}
+
+/** What begins with one token: classes of the word alone, and phrases. */
+interface Begun {
+  readonly classes: number[];
+  readonly phrases: Phrase[];
+}
+
+interface UnspacedWord {
+  readonly text: string;
+  readonly classes: readonly number[];
+}
+
+/** No word of scripts without spaces begins below the kana. */
+const firstUnspacedUnit = 0x3040;
+
+/** How often a concept is counted at most. */
+const mostHits = 5;
+
+/** Finds the concepts that words name. Its tables are made once; finding is linear in the text. */
+export class Lexicon {
+  readonly names: readonly string[];
+  /** Words and phrases by their (first) token; prefix words (`diagnos*`) by their first two UTF-16 units. */
+  readonly #byToken = new Map<string, Begun>();
+  readonly #prefixes = new Map<number, Prefix[]>();
+  /** By first UTF-16 unit; longer first, so that a shorter word never hides a longer one that it begins. */
+  readonly #unspaced = new Map<number, UnspacedWord[]>();
+
+  constructor(concepts: readonly Concept[]) {
+    this.names = concepts.map(({ name }) => name);
+    const unspaced = new Map<string, number[]>();
+    for (const [number, { words, unspaced: runs }] of concepts.entries()) {
+      for (const entry of words) this.#enter(entry, number);
+      for (const word of runs) push(unspaced, word, number);
+    }
+    for (const [text, classes] of unspaced) push(this.#unspaced, text.charCodeAt(0), { text, classes });
+    for (const list of this.#unspaced.values()) list.sort((one, other) => other.text.length - one.text.length);
+  }
+
+  #enter(entry: string, number: number): void {
+    const stem = entry.endsWith('*');
+    const tokens = (stem ? entry.slice(0, -1) : entry).match(/[\p{L}\p{M}\p{N}_]+/gu) ?? [];
+    const [first] = tokens;
+    if (first === undefined) return;
+    if (stem && tokens.length === 1) push(this.#prefixes, prefixKey(first), { text: first, class: number });
+    else if (tokens.length === 1) this.#begun(first).classes.push(number);
+    else this.#begun(first).phrases.push({ rest: tokens.slice(1), stem, class: number });
+  }
+
+  #begun(token: string): Begun {
+    let begun = this.#byToken.get(token);
+    if (begun === undefined) this.#byToken.set(token, (begun = { classes: [], phrases: [] }));
+    return begun;
+  }
+
+  /** Adds the hits of lower-case tokens to `hits`, one number a concept. Linear in the tokens. */
+  countTokens(tokens: readonly string[], hits: Uint8Array): void {
+    for (let i = 0; i < tokens.length; i++) {
+      const token = tokens[i]!;
+      const entry = this.#byToken.get(token);
+      if (entry !== undefined) {
+        for (const number of entry.classes) hit(hits, number);
+        for (const phrase of entry.phrases) if (follows(tokens, i + 1, phrase)) hit(hits, phrase.class);
+      }
+      if (token.length < 3) continue;
+      const stems = this.#prefixes.get(prefixKey(token));
+      if (stems !== undefined) for (const stem of stems) if (token.startsWith(stem.text)) hit(hits, stem.class);
+    }
+  }
+
+  /** Adds the hits of Chinese, Japanese and Korean words, which do not end at spaces. */
+  countUnspaced(text: string, hits: Uint8Array): void {
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit < firstUnspacedUnit) continue;
+      const begun = this.#unspaced.get(unit);
+      if (begun === undefined) continue;
+      for (const word of begun) {
+        if (!text.startsWith(word.text, at)) continue;
+        for (const number of word.classes) hit(hits, number);
+        at += word.text.length - 1;
+        break;
+      }
+    }
+  }
+}
+
+function prefixKey(token: string): number {
+  return (token.charCodeAt(0) << 16) | token.charCodeAt(1);
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+function follows(tokens: readonly string[], at: number, { rest, stem }: Phrase): boolean {
+  const last = rest.length - 1;
+  for (let i = 0; i <= last; i++) {
+    const token = tokens[at + i];
+    if (token === undefined || (stem && i === last ? !token.startsWith(rest[i]!) : token !== rest[i])) return false;
+  }
+  return true;
+}
+
+function hit(hits: Uint8Array, number: number): void {
+  if (hits[number]! < mostHits) hits[number]!++;
+}

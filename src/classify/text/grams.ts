@@ -1,0 +1,189 @@
+import { concepts } from './concepts.ts';
+import { TextWords, zone } from './scan.ts';
+
+/** Most distinct n-grams of one prompt. */
+const mostGrams = 4_096;
+const slots = 1 << 13;
+
+/** Kinds of n-grams: each is hashed into a space of its own and weighs in proportion to how many of its kind there are. */
+export const kind = { ask: 0, letters: 1, material: 2, shape: 3, system: 4, lexicon: 5 } as const;
+export const kinds = 6;
+
+/** Characters of an n-gram of letters. */
+const shortest = 3;
+const longest = 5;
+/** Most n-grams of letters. */
+const mostLetters = 600;
+/** Most words of the material around an ask. */
+const mostMaterial = 100;
+/** First words of an ask that are read on their own. */
+const firstWords = 5;
+/** Words of a system prompt that are read. */
+const systemWords = 160;
+
+const salt = { word: 0x1b873593, pair: 0x2545f491, first: 0x3c6ef372, last: 0x4f1bbcdc, letters: 0x5be0cd19, material: 0x6a09e667, shape: 0x7f4a7c15, system: 0x8f1bbcdc, lexicon: 0x510e527f, triple: 0x9b05688c };
+
+/** Mixes a 32-bit state so that close inputs fall far apart: the finaliser of MurmurHash3. */
+function mix(state: number): number {
+  let h = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** FNV-1a over UTF-16 units. A number is hashed by its length alone: its value says nothing of the next prompt. */
+function hashWord(word: string): number {
+  const first = word.charCodeAt(0);
+  if (first >= 0x30 && first <= 0x39) return 0x1e3779b9 + Math.min(6, word.length);
+  let h = 0x811c9dc5;
+  for (let i = 0; i < word.length; i++) h = Math.imul(h ^ word.charCodeAt(i), 0x01000193);
+  return h;
+}
+
+/** Distinct hashed n-grams of one prompt. Reused from prompt to prompt: counting allocates nothing but the words. */
+export class PromptGrams {
+  readonly hashes = new Uint32Array(mostGrams);
+  readonly kinds = new Uint8Array(mostGrams);
+  size = 0;
+  /** How many distinct n-grams there are of each kind. */
+  readonly counts = new Int32Array(kinds);
+  readonly text = new TextWords();
+  readonly #system = new TextWords();
+  readonly #slot = new Int32Array(slots).fill(-1);
+  readonly #used: number[] = [];
+  readonly #hits = new Uint8Array(concepts.names.length);
+  readonly #ask: string[] = [];
+
+  /** Reads a prompt: what the user asks, and the system prompt that it stands under ('' without one). */
+  read(user: string, system: string): this {
+    for (const at of this.#used) this.#slot[at] = -1;
+    this.#used.length = 0;
+    this.size = 0;
+    this.counts.fill(0);
+    this.text.read(user);
+    this.#words();
+    this.#shape();
+    this.#lexicon();
+    if (system !== '') this.#systemWords(system);
+    return this;
+  }
+
+  #words(): void {
+    const { words, zones } = this.text;
+    let before = 0;
+    let beforeThat = 0;
+    let asks = 0;
+    for (let at = 0; at < words.length; at++) {
+      const word = words[at]!;
+      const hash = hashWord(word);
+      if (isUnspaced(word)) {
+        this.#unspaced(word, zones[at] === zone.ask, asks === 0);
+        if (zones[at] === zone.ask) asks++;
+        before = beforeThat = 0;
+        continue;
+      }
+      if (zones[at] === zone.ask) {
+        this.#add(hash ^ salt.word, kind.ask);
+        if (before !== 0) this.#add(Math.imul(before, 0x01000193) ^ hash ^ salt.pair, kind.ask);
+        if (asks < 3) this.#add(Math.imul(hash, asks + 3) ^ salt.first, kind.ask);
+        if (asks === 2 && beforeThat !== 0) this.#add(Math.imul(Math.imul(beforeThat, 31) ^ before, 0x01000193) ^ hash ^ salt.triple, kind.ask);
+        if (at >= words.length - 2) this.#add(hash ^ salt.last, kind.ask);
+        this.#letters(word);
+        asks++;
+      } else if (this.counts[kind.material]! < mostMaterial) this.#add(hash ^ salt.material, kind.material);
+      beforeThat = before;
+      before = zones[at] === zone.ask ? hash : 0;
+    }
+  }
+
+  /** Two to three characters at a time, for scripts without spaces and for Korean, whose words carry endings. */
+  #unspaced(word: string, ask: boolean, first: boolean): void {
+    for (let at = 0; at < word.length; at++) {
+      let hash = 0x811c9dc5;
+      for (let size = 1; size <= 3 && at + size <= word.length; size++) {
+        hash = Math.imul(hash ^ word.charCodeAt(at + size - 1), 0x01000193);
+        if (ask) {
+          this.#add(hash ^ salt.word, kind.ask);
+          if (at === 0 && first && size > 1) this.#add(hash ^ salt.first, kind.ask);
+        } else if (size === 2) this.#add(hash ^ salt.material, kind.material);
+      }
+    }
+  }
+
+  #letters(word: string): void {
+    const first = word.charCodeAt(0);
+    if ((first >= 0x30 && first <= 0x39) || this.counts[kind.letters]! > mostLetters) return;
+    const last = word.length;
+    // Position -1 stands for the word's beginning, `last` for its end. Longer n-grams go on from shorter ones.
+    for (let at = -1; at + shortest <= last + 1; at++) {
+      let hash = salt.letters;
+      for (let i = at; i < at + longest && i <= last; i++) {
+        hash = Math.imul(hash ^ (i === -1 || i === last ? 0x20 : word.charCodeAt(i)), 0x01000193);
+        if (i - at + 1 >= shortest) this.#add(hash, kind.letters);
+      }
+    }
+  }
+
+  /** Signs and sizes, each as one of a few steps. */
+  #shape(): void {
+    const { signs, units, askUnits, words } = this.text;
+    const step = (name: number, value: number): void => this.#add(Math.imul(name * 64 + Math.min(12, Math.ceil(Math.log2(1 + value))), 0x9e3779b1) ^ salt.shape, kind.shape);
+    step(1, units / 12);
+    step(2, askUnits / 12);
+    step(3, signs.questions);
+    step(4, signs.codeFences);
+    step(5, signs.codeLines);
+    step(6, signs.formal);
+    step(7, signs.digits / 2);
+    step(8, signs.lines);
+    step(9, words.length === 0 ? 0 : (16 * signs.digits) / words.length);
+  }
+
+  /** Concepts that the ask's words name, whatever the language: what is learnt in one of them helps in all. */
+  #lexicon(): void {
+    const { words, zones } = this.text;
+    const ask = this.#ask;
+    ask.length = 0;
+    for (let at = 0; at < words.length; at++) if (zones[at] === zone.ask) ask.push(words[at]!);
+    this.#concepts(ask, 1);
+    // What the first words name is the ask more often than what later ones do.
+    ask.length = Math.min(ask.length, firstWords);
+    this.#concepts(ask, 2);
+  }
+
+  #concepts(words: readonly string[], place: number): void {
+    const hits = this.#hits.fill(0);
+    concepts.countTokens(words, hits);
+    if (this.text.signs.cjk > 0) for (const word of words) if (isUnspaced(word)) concepts.countUnspaced(word, hits);
+    for (let at = 0; at < hits.length; at++) if (hits[at]! > 0) this.#add(Math.imul(at * 4 + place, 0x9e3779b1) ^ salt.lexicon, kind.lexicon);
+  }
+
+  #systemWords(system: string): void {
+    const { words } = this.#system.read(system);
+    this.#add(salt.system, kind.system);
+    for (let at = 0; at < words.length && at < systemWords; at++) {
+      const word = words[at]!;
+      if (!isUnspaced(word)) this.#add(hashWord(word) ^ salt.system, kind.system);
+      else for (let i = 0; i + 1 < word.length; i++) this.#add(Math.imul(word.charCodeAt(i), 0x01000193) ^ word.charCodeAt(i + 1) ^ salt.system, kind.system);
+    }
+  }
+
+  #add(state: number, of: number): void {
+    const hash = mix(state);
+    let at = hash & (slots - 1);
+    while (this.#slot[at] !== -1) {
+      if (this.hashes[this.#slot[at]!] === hash) return;
+      at = (at + 1) & (slots - 1);
+    }
+    if (this.size === mostGrams) return;
+    this.#slot[at] = this.size;
+    this.#used.push(at);
+    this.hashes[this.size] = hash;
+    this.kinds[this.size++] = of;
+    this.counts[of]!++;
+  }
+}
+
+function isUnspaced(word: string): boolean {
+  const unit = word.charCodeAt(0);
+  return (unit >= 0x3040 && unit <= 0x30ff) || (unit >= 0x3400 && unit <= 0x9fff) || (unit >= 0xac00 && unit <= 0xd7af);
+}

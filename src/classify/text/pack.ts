@@ -1,0 +1,84 @@
+import { head, outputs, textFields, textTasks } from './heads.ts';
+import type { ScoreCurve, TextModelCard, TextModelHeader, TextModelTables } from './model.ts';
+import type { TextWeights } from './train.ts';
+
+/** Steps of an inverse document frequency. */
+export const idfSteps = 16;
+
+/** Weights as whole numbers from -127 to 127, a step an output, rows in rising order of their hashes. Rows without any weight are left out. */
+export function packWeights({ rows, weights, idf }: TextWeights): { readonly tables: TextModelTables; readonly steps: number[] } {
+  const steps = Array.from({ length: outputs }, (_, k) => stepOf(weights, k));
+  const kept = [...rows].filter(([, row]) => steps.some((step, k) => Math.abs(weights[row * outputs + k]!) >= step / 2)).sort(([a], [b]) => a - b);
+  const tables = { hashes: new Uint32Array(kept.length), idf: new Uint8Array(kept.length), weights: new Int8Array(kept.length * outputs) };
+  for (const [at, [hash, row]] of kept.entries()) {
+    tables.hashes[at] = hash;
+    tables.idf[at] = Math.max(1, Math.min(255, Math.round(idf[row]! * idfSteps)));
+    for (let k = 0; k < outputs; k++) tables.weights[at * outputs + k] = Math.max(-127, Math.min(127, Math.round(weights[row * outputs + k]! / steps[k]!)));
+  }
+  return { tables, steps };
+}
+
+/** One weight in ten thousand is cut rather than that all are coarse. */
+function stepOf(weights: Float32Array, output: number): number {
+  const sizes = new Float32Array(weights.length / outputs);
+  for (let row = 0; row < sizes.length; row++) sizes[row] = Math.abs(weights[row * outputs + output]!);
+  sizes.sort();
+  return Math.max(1e-6, sizes[Math.floor((sizes.length - 1) * 0.9999)]! / 127);
+}
+
+/** Out-of-fold outputs of a row, and what its labels are. */
+export interface Judged {
+  readonly z: Float64Array;
+  readonly task: number | null;
+  /** 1 to 5. */
+  readonly level: number | null;
+  /** 0 to 2. */
+  readonly tier: number | null;
+  /** Whether each field is the row's. */
+  readonly fields: readonly boolean[] | null;
+}
+
+/** The divisor of a head's outputs that makes its probabilities fit best what was seen: the least loss of those tried. */
+export function temperatures(judged: readonly Judged[]): TextModelHeader['temperature'] {
+  const tried = Array.from({ length: 25 }, (_, i) => 0.4 * 1.1 ** i);
+  const least = (loss: (row: Judged, temperature: number) => number): number =>
+    tried.map((t) => [judged.reduce((sum, row) => sum + loss(row, t), 0), t] as const).reduce((best, one) => (one[0] < best[0] ? one : best))[1];
+  return {
+    task: least(({ z, task }, t) => (task === null ? 0 : surprise(z, head.task, textTasks.length, task, t))),
+    tier: least(({ z, tier }, t) => (tier === null ? 0 : surprise(z, head.tier, 3, tier, t))),
+    field: least(({ z, fields }, t) => (fields === null ? 0 : textFields.reduce((sum, _, k) => sum + Math.log1p(Math.exp((fields[k] === true ? -1 : 1) * (z[head.field + k]! / t))), 0))),
+  };
+}
+
+function surprise(z: Float64Array, from: number, count: number, truth: number, temperature: number): number {
+  let sum = 0;
+  for (let k = 0; k < count; k++) sum += Math.exp((z[from + k]! - z[from + truth]!) / temperature);
+  return Math.log(sum);
+}
+
+export interface PackOptions {
+  readonly temperature: TextModelHeader['temperature'];
+  readonly score: ScoreCurve;
+  readonly card: TextModelCard;
+}
+
+/** Header and tables of a model file. */
+export function packModel(trained: TextWeights, { temperature, score, card }: PackOptions): { readonly header: TextModelHeader; readonly tables: TextModelTables } {
+  const { tables, steps } = packWeights(trained);
+  const round = (value: number): number => Number(value.toPrecision(6));
+  return {
+    header: {
+      format: 1,
+      tasks: textTasks,
+      fields: textFields,
+      rows: tables.hashes.length,
+      steps: steps.map(round),
+      bias: [...trained.bias].map(round),
+      kindScale: trained.kindScale,
+      temperature: { task: round(temperature.task), field: round(temperature.field), tier: round(temperature.tier) },
+      score,
+      card,
+    },
+    tables,
+  };
+}

@@ -1,0 +1,260 @@
+import { PromptGrams } from './grams.ts';
+import { head, outputs, textFields, textTasks, type TextField, type TextTask } from './heads.ts';
+
+/** A labelled prompt. What is null is not known and trains nothing. */
+export interface TextRow {
+  readonly prompt: string;
+  readonly system: string;
+  readonly task: TextTask | null;
+  readonly fields: readonly TextField[] | null;
+  /** 1 to 5. */
+  readonly level: number | null;
+  /** 0 simple, 1 standard, 2 complex. */
+  readonly tier: number | null;
+  /** Whose rows leave together when the model is tried on what it has not seen. */
+  readonly group: string;
+  readonly weight: number;
+}
+
+export interface TrainOptions {
+  readonly epochs: number;
+  readonly rate: number;
+  /** Pull of every weight to zero, a step. */
+  readonly decay: number;
+  /** Share of n-grams that a step leaves out. */
+  readonly dropout: number;
+  /** An n-gram counts when this many prompts have it. */
+  readonly least: number;
+  /** Most n-grams that the model keeps. */
+  readonly most: number;
+  readonly kindScale: readonly number[];
+  readonly tierWeight: number;
+  /** How far rare tasks weigh more: 0 not at all, 1 as much as frequent ones together. */
+  readonly balance: number;
+  /** Of the level's ridge: its pull to zero, and the weight of each kind of n-gram. Strong and with little of a prompt's shape: that is what holds elsewhere. */
+  readonly ridge: { readonly pull: number; readonly kindScale: readonly number[] };
+}
+
+export const defaultTraining: TrainOptions = { epochs: 10, rate: 0.15, decay: 1e-5, dropout: 0.3, least: 2, most: 110_000, kindScale: [3, 3, 1.5, 1.5, 2, 2.5], tierWeight: 1, balance: 0.5, ridge: { pull: 2.5, kindScale: [1, 1, 0.4, 0.12, 0.5, 0.5] } };
+
+/** Weights before they are packed: a row of `outputs` numbers an n-gram, then the biases. */
+export interface TextWeights {
+  readonly rows: ReadonlyMap<number, number>;
+  /** Inverse document frequency of each row, 1 in the mean. */
+  readonly idf: Float32Array;
+  readonly weights: Float32Array;
+  readonly bias: Float32Array;
+  /** Mean level of the rows, which the level's output is a distance from. */
+  readonly meanLevel: number;
+  readonly kindScale: readonly number[];
+}
+
+interface Example {
+  readonly at: Int32Array;
+  readonly x: Float32Array;
+  readonly row: TextRow;
+}
+
+/** Numbers that look random and are the same in every run (mulberry32). */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** Hashed n-grams of one row: their hashes and kinds, once for all trainings. */
+export interface Hashed {
+  readonly hashes: Uint32Array;
+  readonly kinds: Uint8Array;
+  readonly counts: Int32Array;
+}
+
+export function hashRows(rows: readonly TextRow[]): Hashed[] {
+  const grams = new PromptGrams();
+  return rows.map(({ prompt, system }) => {
+    grams.read(prompt, system);
+    return { hashes: grams.hashes.slice(0, grams.size), kinds: grams.kinds.slice(0, grams.size), counts: grams.counts.slice() };
+  });
+}
+
+/** n-grams that enough rows have, each with its place and its inverse document frequency. */
+function vocabulary(hashed: readonly Hashed[], { least, most }: TrainOptions): { rows: Map<number, number>; idf: Float32Array } {
+  const seen = new Map<number, number>();
+  for (const { hashes } of hashed) for (const hash of hashes) seen.set(hash, (seen.get(hash) ?? 0) + 1);
+  const kept = [...seen].filter(([, count]) => count >= least).sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, most);
+  const idf = new Float32Array(kept.length);
+  kept.forEach(([, count], at) => (idf[at] = Math.log((1 + hashed.length) / (1 + count)) + 1));
+  const scale = idf.reduce((sum, value) => sum + value, 0) / idf.length;
+  for (let at = 0; at < idf.length; at++) idf[at]! /= scale;
+  return { rows: new Map(kept.map(([hash], at) => [hash, at])), idf };
+}
+
+function exampleOf({ hashes, kinds, counts }: Hashed, row: TextRow, rows: ReadonlyMap<number, number>, idf: Float32Array, kindScale: readonly number[]): Example {
+  const at: number[] = [];
+  const x: number[] = [];
+  for (let i = 0; i < hashes.length; i++) {
+    const place = rows.get(hashes[i]!);
+    if (place === undefined) continue;
+    at.push(place);
+    x.push((idf[place]! * kindScale[kinds[i]!]!) / Math.sqrt(counts[kinds[i]!]!));
+  }
+  return { at: Int32Array.from(at), x: Float32Array.from(x), row };
+}
+
+/** Trains all heads at once by AdaGrad on their own losses. Deterministic: the same rows and options give the same weights. */
+export function trainText(rows: readonly TextRow[], hashed: readonly Hashed[], options: TrainOptions = defaultTraining): TextWeights {
+  const { rows: places, idf } = vocabulary(hashed, options);
+  const examples = rows.map((row, i) => exampleOf(hashed[i]!, row, places, idf, options.kindScale));
+  const weights = new Float32Array(places.size * outputs);
+  const squares = new Float32Array(places.size * outputs).fill(1e-3);
+  const bias = new Float32Array(outputs);
+  const random = randomOf(7);
+  const taskWeight = balance(rows, options.balance);
+  const order = examples.map((_, i) => i);
+  const z = new Float64Array(outputs);
+  const gradient = new Float64Array(outputs);
+  for (let epoch = 0; epoch < options.epochs; epoch++) {
+    shuffle(order, random);
+    const rate = options.rate * (1 - epoch / options.epochs) + 0.01;
+    for (const i of order) {
+      const { at, x, row } = examples[i]!;
+      const keep = new Uint8Array(at.length);
+      z.set(bias);
+      for (let j = 0; j < at.length; j++) {
+        if (random() < options.dropout) continue;
+        keep[j] = 1;
+        const value = x[j]! / (1 - options.dropout);
+        const base = at[j]! * outputs;
+        for (let k = 0; k < outputs; k++) z[k]! += value * weights[base + k]!;
+      }
+      gradients(z, row, gradient, options);
+      if (row.task !== null) for (let k = 0; k < textTasks.length; k++) gradient[k]! *= taskWeight[textTasks.indexOf(row.task)]!;
+      for (let k = 0; k < outputs; k++) if (k !== head.level) bias[k]! -= 0.02 * rate * gradient[k]!;
+      for (let j = 0; j < at.length; j++) {
+        if (keep[j] === 0) continue;
+        const value = x[j]! / (1 - options.dropout);
+        const base = at[j]! * outputs;
+        for (let k = 0; k < outputs; k++) {
+          if (gradient[k] === 0) continue;
+          const g = gradient[k]! * value + options.decay * weights[base + k]!;
+          squares[base + k]! += g * g;
+          weights[base + k]! -= (rate * g) / Math.sqrt(squares[base + k]!);
+        }
+      }
+    }
+  }
+  for (const [, place] of places) for (let k = 0; k < outputs; k++) weights[place * outputs + k]! *= idf[place]!;
+  const meanLevel = ridgeLevel({ rows, hashed, places, idf, options, weights });
+  return { rows: places, idf, weights, bias, meanLevel, kindScale: options.kindScale };
+}
+
+function balance(rows: readonly TextRow[], power: number): number[] {
+  const counts = textTasks.map((task) => rows.reduce((sum, row) => sum + (row.task === task ? 1 : 0), 0));
+  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return counts.map((count) => (count === 0 ? 1 : (mean / count) ** power));
+}
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** Slope of each head's loss at the outputs `z`. */
+function gradients(z: Float64Array, row: TextRow, out: Float64Array, { tierWeight }: TrainOptions): void {
+  out.fill(0);
+  if (row.task !== null) softmaxGradient(z, head.task, textTasks.length, textTasks.indexOf(row.task), row.weight, out);
+  if (row.fields !== null) for (let k = 0; k < textFields.length; k++) out[head.field + k] = row.weight * (sigmoid(z[head.field + k]!) - (row.fields.includes(textFields[k]!) ? 1 : 0));
+  if (row.tier !== null) softmaxGradient(z, head.tier, 3, row.tier, tierWeight * row.weight, out);
+}
+
+function softmaxGradient(z: Float64Array, from: number, count: number, truth: number, weight: number, out: Float64Array): void {
+  let most = -Infinity;
+  for (let k = 0; k < count; k++) most = Math.max(most, z[from + k]!);
+  let sum = 0;
+  for (let k = 0; k < count; k++) sum += out[from + k] = Math.exp(z[from + k]! - most);
+  for (let k = 0; k < count; k++) out[from + k] = weight * (out[from + k]! / sum - (k === truth ? 1 : 0));
+}
+
+function shuffle(order: number[], random: () => number): void {
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+}
+
+/** The outputs of unpacked weights for one row's n-grams. */
+export function outputsOf({ rows, weights, bias, kindScale }: TextWeights, { hashes, kinds, counts }: Hashed): Float64Array {
+  const z = Float64Array.from(bias);
+  for (let i = 0; i < hashes.length; i++) {
+    const place = rows.get(hashes[i]!);
+    if (place === undefined) continue;
+    const value = kindScale[kinds[i]!]! / Math.sqrt(counts[kinds[i]!]!);
+    for (let k = 0; k < outputs; k++) z[k]! += value * weights[place * outputs + k]!;
+  }
+  return z;
+}
+
+interface RidgeInput {
+  readonly rows: readonly TextRow[];
+  readonly hashed: readonly Hashed[];
+  readonly places: ReadonlyMap<number, number>;
+  readonly idf: Float32Array;
+  readonly options: TrainOptions;
+  readonly weights: Float32Array;
+}
+
+/**
+ * Puts the level's weights to those of a ridge regression on levels 1 to 5, by conjugate gradients. The level's output is
+ * then the expected level less the rows' mean, which is returned.
+ */
+function ridgeLevel({ rows, hashed, places, idf, options, weights }: RidgeInput): number {
+  const labelled = rows.map((_, i) => i).filter((i) => rows[i]!.level !== null);
+  const scale = options.ridge.kindScale;
+  const x = labelled.map((i) => exampleOf(hashed[i]!, rows[i]!, places, idf, scale));
+  const mean = labelled.reduce((sum, i) => sum + rows[i]!.level!, 0) / Math.max(1, labelled.length);
+  const wanted = new Float64Array(places.size);
+  x.forEach(({ at, x: values, row }) => at.forEach((place, j) => (wanted[place]! += values[j]! * (row.level! - mean))));
+  const solution = conjugateGradients(x, wanted, options.ridge.pull);
+  const kindOf = new Map<number, number>();
+  for (const { hashes, kinds } of hashed) hashes.forEach((hash, i) => kindOf.set(hash, kinds[i]!));
+  // At run time an n-gram counts with the scale of the other heads.
+  for (const [hash, place] of places) {
+    const kind = kindOf.get(hash)!;
+    weights[place * outputs + head.level] = (solution[place]! * idf[place]! * scale[kind]!) / options.kindScale[kind]!;
+  }
+  return mean;
+}
+
+/** Solves (XᵀX + pull) w = wanted. */
+function conjugateGradients(x: readonly Example[], wanted: Float64Array, pull: number): Float64Array {
+  const n = wanted.length;
+  const w = new Float64Array(n);
+  const rest = wanted.slice();
+  const way = wanted.slice();
+  let size = dot(rest, rest);
+  for (let turn = 0; turn < 40 && size > 1e-6; turn++) {
+    const image = new Float64Array(n);
+    for (const { at, x: values } of x) {
+      let sum = 0;
+      for (let j = 0; j < at.length; j++) sum += values[j]! * way[at[j]!]!;
+      for (let j = 0; j < at.length; j++) image[at[j]!]! += sum * values[j]!;
+    }
+    for (let k = 0; k < n; k++) image[k]! += pull * way[k]!;
+    const step = size / dot(way, image);
+    for (let k = 0; k < n; k++) {
+      w[k]! += step * way[k]!;
+      rest[k]! -= step * image[k]!;
+    }
+    const next = dot(rest, rest);
+    for (let k = 0; k < n; k++) way[k] = rest[k]! + (next / size) * way[k]!;
+    size = next;
+  }
+  return w;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!;
+  return sum;
+}

@@ -1,0 +1,83 @@
+import { domains, taskTypes, tiers } from '../classify/types.ts';
+import { didYouMean } from './nearest.ts';
+
+/** Variables that only ever hold these texts. */
+const closed: Readonly<Record<string, readonly string[]>> = {
+  'verdict.tier': tiers,
+  'verdict.task': taskTypes,
+  'verdict.domain': domains,
+  'request.operation': ['generate', 'embed', 'count', 'other'],
+  'request.jsonOutput': ['none', 'object', 'schema'],
+};
+
+/** Other words that people use for a value. */
+const synonyms: Readonly<Record<string, string>> = { coding: 'code', programming: 'code', math: 'maths', mathematics: 'maths', summarization: 'summary', summarisation: 'summary', creative: 'writing', 'open-ended': 'writing', easy: 'simple', medium: 'standard', hard: 'complex', reasoning: 'complex', health: 'medical', law: 'legal', financial: 'finance', rewriting: 'rewrite', general_knowledge: 'general' };
+
+/** Variables from 0 to 1. */
+const shares: ReadonlySet<string> = new Set(['verdict.score', 'verdict.confidence']);
+
+export interface ValueFault {
+  readonly message: string;
+  readonly fix: string;
+  /** UTF-16 units into the expression. */
+  readonly offset: number;
+}
+
+interface Node {
+  readonly op: string;
+  readonly args: unknown;
+  readonly start: number;
+}
+
+const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && 'op' in value && 'start' in value;
+
+/** `verdict.task` of a member access on a variable; null for anything else. */
+function variableOf(value: unknown): string | null {
+  if (!isNode(value) || value.op !== '.' || !Array.isArray(value.args)) return null;
+  const [of, name] = value.args as [unknown, unknown];
+  return isNode(of) && of.op === 'id' && typeof name === 'string' ? `${String(of.args)}.${name}` : null;
+}
+
+/** The first comparison of a rule with a value that its variable never has, so that the rule could not be what was meant; null: there is none. */
+export function valueFault(tree: unknown): ValueFault | null {
+  if (Array.isArray(tree)) {
+    for (const part of tree) {
+      const fault = valueFault(part);
+      if (fault !== null) return fault;
+    }
+    return null;
+  }
+  if (!isNode(tree)) return null;
+  return (Array.isArray(tree.args) ? compared(tree.op, tree.args as unknown[]) : null) ?? valueFault(tree.args);
+}
+
+function compared(op: string, args: readonly unknown[]): ValueFault | null {
+  const [left, right] = args;
+  const variable = variableOf(left) ?? variableOf(right);
+  if (variable === null) return null;
+  const other = variableOf(left) === null ? left : right;
+  if (op === 'in' && isNode(other) && other.op === 'list' && Array.isArray(other.args)) {
+    for (const item of other.args as unknown[]) {
+      const fault = textFault(variable, item);
+      if (fault !== null) return fault;
+    }
+    return null;
+  }
+  if (op === '==' || op === '!=') return textFault(variable, other);
+  return ['<', '<=', '>', '>='].includes(op) ? shareFault(variable, other) : null;
+}
+
+function textFault(variable: string, value: unknown): ValueFault | null {
+  const known = closed[variable];
+  if (known === undefined || !isNode(value) || value.op !== 'value' || typeof value.args !== 'string' || known.includes(value.args)) return null;
+  const meant = synonyms[value.args.toLowerCase()];
+  const fix = meant !== undefined && known.includes(meant) ? `Did you mean ${meant}?` : didYouMean(value.args, known, `Known: ${known.join(', ')}.`);
+  return { message: `${variable} is never '${value.args}'`, fix, offset: value.start };
+}
+
+function shareFault(variable: string, value: unknown): ValueFault | null {
+  if (!shares.has(variable) || !isNode(value) || value.op !== 'value') return null;
+  const number = typeof value.args === 'bigint' ? Number(value.args) : value.args;
+  if (typeof number !== 'number' || (number >= 0 && number <= 1)) return null;
+  return { message: `${variable} is from 0 to 1, never ${number}`, fix: 'Write a number from 0 to 1.', offset: value.start };
+}
