@@ -85,10 +85,15 @@ function familyOf(path: string): DialectFamily {
   return /\/messages(?:\/count_tokens)?$/.test(path) ? 'anthropic' : 'openai';
 }
 
-function requestOf({ prompt, system, id: _id, expected_tier: _tier, task: _task, domain: _domain, ...rest }: Row): { readonly path: string; readonly body: object } {
+/** Members of a row that are not a request's. */
+const ownMembers: ReadonlySet<string> = new Set(['id', 'prompt', 'system', 'expected_tier', 'task', 'domain', 'path']);
+
+function requestOf(row: Row): { readonly path: string; readonly body: object } {
+  const { prompt, system } = row;
+  const rest: Record<string, unknown> = Object.fromEntries(Object.entries(row).filter(([name]) => !ownMembers.has(name)));
   const nested = rest['request'] ?? rest['body'];
   const body: Record<string, unknown> = typeof nested === 'object' && nested !== null ? { ...nested } : rest;
-  const named = typeof rest['path'] === 'string' ? rest['path'] : null;
+  const named = typeof row['path'] === 'string' ? row['path'] : null;
   const model = { model: 'any', ...body };
   if ('contents' in body) return { path: named ?? '/v1beta/models/any:generateContent', body };
   if ('messages' in body) return { path: named ?? (system !== undefined || 'system' in body ? '/v1/messages' : '/v1/chat/completions'), body: system === undefined ? model : { ...model, system } };

@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const bin = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
+
+/** Runs the command on lines of stdin. */
+function classify(rows: readonly object[], ...args: string[]): Promise<{ code: number; lines: Record<string, unknown>[]; said: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(bin, ['classify', '-', ...args], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), lines: stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>), said: stderr });
+    });
+    child.stdin!.end(rows.map((row) => JSON.stringify(row)).join('\n'));
+  });
+}
+
+const sum = 'What is 2 + 2?';
+const proof = 'Prove that every finite division ring is commutative.';
+
+describe('sluice classify', () => {
+  it('judges prompts and requests of each API alike, in order, with the ids that rows have', async () => {
+    const { code, lines } = await classify([
+      { prompt: proof },
+      { id: 'b', messages: [{ role: 'user', content: proof }] },
+      { id: 'c', system: 'Be kind.', messages: [{ role: 'user', content: [{ type: 'text', text: sum }] }], max_tokens: 5 },
+      { id: 'd', contents: [{ role: 'user', parts: [{ text: proof }] }] },
+      { id: 'e', request: { input: proof, model: 'm' } },
+    ]);
+    expect(code).toBe(0);
+    expect(lines.map(({ id }) => id)).toEqual([1, 'b', 'c', 'd', 'e']);
+    expect(lines.map(({ tier }) => tier)).toEqual(['complex', 'complex', 'simple', 'complex', 'complex']);
+    expect(Object.keys(lines[0]!)).toEqual(['id', 'tier', 'score', 'task', 'domain', 'language', 'confidence']);
+    expect(lines[1]).toEqual({ ...lines[0], id: 'b' });
+  }, 60_000);
+
+  it('compares with the labels that rows have, and fails below the share', async () => {
+    const rows = [{ prompt: sum, expected_tier: 'simple' }, { prompt: proof, expected_tier: 'simple', task: 'maths' }];
+    const [half, all] = await Promise.all([classify(rows, '--check', '0.5'), classify(rows, '--check', '0.9')]);
+    expect(half).toMatchObject({ code: 0, said: 'tier: 1 of 2 right (50.0%)\ntask: 1 of 1 right (100.0%)\n' });
+    expect(all.code).toBe(1);
+    expect(all.said).toContain('SLUICE_CLASSIFY_BELOW');
+    expect(all.lines).toHaveLength(2);
+  }, 60_000);
+
+  it('says what is wrong with a row and where', async () => {
+    const { code, said } = await classify([{ prompt: sum }, { nothing: 1 }]);
+    expect(code).toBe(1);
+    expect(said).toContain('stdin:2');
+    expect((await classify([{ prompt: sum, task: 'coding' }], '--check')).said).toContain('stdin:1');
+    expect((await classify([{ prompt: sum }], '--check', '7')).code).toBe(2);
+  }, 60_000);
+});
