@@ -63,6 +63,10 @@ export const limits = {
   inspectedUnits: 8 * 1024 * 1024,
   /** How long a large body may take to be read on its own thread, in ms: Envoy is asked for it. */
   bodyReadMs: 20_000,
+  /** Bytes of a request's text, and of its tool definitions, that the token estimate reads; of more it takes samples. */
+  tokenSampleBytes: 16 * 1024,
+  /** Tool definitions and tool results that the token estimate reads; more of them count as those did. */
+  tokenAsides: 1_024,
   /** Tools whose names are kept. */
   toolNames: 64,
   /** JSON answers are held for reading up to this size, in bytes; usage of larger ones is unknown and counted. */

@@ -58,17 +58,21 @@ function readPart(cursor: JsonCursor, draft: Draft, turn: Turn, seen: Set<string
 /** Anthropic's source of a document: plain text is read word for word, all else is counted flat. */
 function readSource(cursor: JsonCursor, draft: Draft): void {
   let type: string | null = null;
-  let bytes = 0;
+  // Of several the last one counts, as parsers have it.
+  let from = 0;
+  let to = 0;
   cursor.object((key) => {
     if (key === 'type') type = cursor.stringOrNull();
     else {
       cursor.peek();
       const start = cursor.at;
       cursor.skip();
-      if (key === 'data' || key === 'content') bytes += cursor.at - start;
+      if (key !== 'data' && key !== 'content') return;
+      from = start;
+      to = cursor.at;
     }
   });
-  if (type === 'text' || type === 'content') draft.toolBytes += bytes;
+  if (type === 'text' || type === 'content') draft.aside(from, to);
 }
 
 /** A role as the providers spell it. */

@@ -1,5 +1,6 @@
 import { limits } from '../../lib/limits.ts';
 import type { ApiName, Exchange, JsonOutput, Operation, Parameter, ParameterValue, PassReason, Span } from '../types.ts';
+import { textTokens } from './estimate.ts';
 import type { JsonCursor } from './scan.ts';
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
@@ -24,9 +25,10 @@ export class Draft {
   stream = false;
   readonly turns: Turn[] = [];
   textBytes = 0;
-  highBytes = 0;
   tools = 0;
-  toolBytes = 0;
+  #asideBytes = 0;
+  /** Where tool definitions and other texts outside turns stand, laid out as the spans of a turn, up to the bound. */
+  readonly #asides: number[] = [];
   readonly toolNames: string[] = [];
   images = 0;
   audioInputs = 0;
@@ -95,7 +97,6 @@ export class Draft {
     const token = cursor.stringToken();
     turn.spans.push(token.start, token.end, token.escaped ? 1 : 0);
     this.textBytes += token.end - token.start;
-    this.highBytes += cursor.highBytes;
   }
 
   /** Passes a value that the model reads in full though it is no text of a turn: what a tool answered, a document in plain text. */
@@ -103,7 +104,13 @@ export class Draft {
     cursor.peek();
     const start = cursor.at;
     cursor.skip();
-    this.toolBytes += cursor.at - start;
+    this.aside(start, cursor.at);
+  }
+
+  /** Notes bytes that were passed and that the model reads in full. */
+  aside(start: number, end: number): void {
+    this.#asideBytes += end - start;
+    if (this.#asides.length < 3 * limits.tokenAsides) this.#asides.push(start, end, 1);
   }
 
   /** Reads a string that names the conversation; a better name stands. */
@@ -144,7 +151,7 @@ export class Draft {
     const start = cursor.at;
     const name = nameOf(cursor);
     this.tools++;
-    this.toolBytes += cursor.at - start;
+    this.aside(start, cursor.at);
     if (name !== null && this.toolNames.length < limits.toolNames) this.toolNames.push(name);
   }
 
@@ -182,7 +189,7 @@ export class Draft {
       context: context.join(),
       textTruncated: system.truncated || user.truncated || context.truncated,
       textBytes: this.textBytes,
-      promptTokens: this.#tokens(),
+      promptTokens: this.#tokens(body),
       messages,
       userTurns,
       lastIsToolResult: this.turns.at(-1)?.role === 'tool',
@@ -221,12 +228,10 @@ export class Draft {
     return first === undefined ? null : { start: first.spans[0]!, end: first.spans[1]! };
   }
 
-  /** ASCII text at 4 bytes a token, other scripts at 3 (one CJK character), definitions as ASCII, media flat. */
-  #tokens(): number {
-    const ascii = this.textBytes - this.highBytes + this.toolBytes;
-    return Math.ceil(
-      ascii / 4 + this.highBytes / 3 + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens,
-    );
+  /** Texts and definitions as a tokenizer would cut them; messages and media flat. */
+  #tokens(body: Buffer): number {
+    const texts = textTokens(body, this.turns, this.textBytes) + textTokens(body, [{ spans: this.#asides }], this.#asideBytes);
+    return Math.ceil(texts + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens);
   }
 }
 

@@ -45,7 +45,7 @@ export class JsonCursor {
   at = 0;
   /** Runs of white space that were passed between tokens. */
   gaps = 0;
-  /** Bytes above 0x7f in the last string token: what the token estimate needs to know. */
+  /** Bytes above 0x7f in the last string token. */
   highBytes = 0;
   readonly #token: StringToken = { start: 0, end: 0, escaped: false };
   readonly #view: DataView;

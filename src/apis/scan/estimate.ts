@@ -1,0 +1,38 @@
+import { limits } from '../../lib/limits.ts';
+import { TokenCounter } from './tokens.ts';
+
+/** Reading is synchronous, so all requests share it. */
+const counter = new TokenCounter();
+
+/** A long text is read in windows of so many bytes at even distances. */
+const windowBytes = 1_024;
+
+/**
+ * Estimated tokens of `bytes` bytes of text that stand in the body at `spans` ([start, end, escaped] a part). Up to
+ * `limits.tokenSampleBytes` all of it is read; of more, windows that add up to about as much.
+ */
+export function textTokens(body: Uint8Array, parts: readonly { readonly spans: readonly number[] }[], bytes: number): number {
+  if (bytes === 0) return 0;
+  const period = bytes <= limits.tokenSampleBytes ? Infinity : windowBytes * Math.ceil(bytes / limits.tokenSampleBytes);
+  const width = period === Infinity ? Infinity : windowBytes;
+  counter.reset();
+  let read = 0;
+  // Parts count as one text laid end to end: each begins so far behind the beginning of a window.
+  let behind = 0;
+  for (const { spans } of parts) {
+    for (let i = 0; i < spans.length; i += 3) {
+      const start = spans[i]!;
+      const end = spans[i + 1]!;
+      for (let at = start - behind; at < end; at += period) {
+        const from = Math.max(start, at);
+        const to = Math.min(end, at + width);
+        if (from >= to) continue;
+        counter.add(body, from, to);
+        read += to - from;
+      }
+      behind += end - start;
+      if (behind >= period) behind %= period;
+    }
+  }
+  return read === 0 ? 0 : (counter.tokens() * bytes) / read;
+}
