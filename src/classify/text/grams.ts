@@ -49,14 +49,14 @@ export class PromptGrams {
   readonly text = new TextWords();
   readonly #system = new TextWords();
   readonly #slot = new Int32Array(slots).fill(-1);
-  readonly #used: number[] = [];
+  /** The slot that each n-gram is in. */
+  readonly #used = new Int32Array(mostGrams);
   readonly #hits = new Uint8Array(concepts.names.length);
   readonly #ask: string[] = [];
 
   /** Reads a prompt: what the user asks, and the system prompt that it stands under ('' without one). */
   read(user: string, system: string): this {
-    for (const at of this.#used) this.#slot[at] = -1;
-    this.#used.length = 0;
+    for (let i = 0; i < this.size; i++) this.#slot[this.#used[i]!] = -1;
     this.size = 0;
     this.counts.fill(0);
     this.text.read(user);
@@ -176,7 +176,7 @@ export class PromptGrams {
     }
     if (this.size === mostGrams) return;
     this.#slot[at] = this.size;
-    this.#used.push(at);
+    this.#used[this.size] = at;
     this.hashes[this.size] = hash;
     this.kinds[this.size++] = of;
     this.counts[of]!++;
