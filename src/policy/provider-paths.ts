@@ -32,6 +32,8 @@ const geminiOwn = [
   '/v1/(publishers|tunedModels)(/.*)?',
 ];
 const anyV1 = '/v1/.*';
+/** Paths that OpenAI's dialect alone has; Google serves that dialect under /v1beta/openai. */
+const openaiOwn = /^\/v1\/(?:chat\/completions|completions|responses|embeddings|moderations|images|audio|realtime)(?:\/|$)/;
 
 function signed(family: SignedFamily): PathShape[] {
   return signs[family].map((sign) => ({ family, regex: anyV1, sign, shared: true }));
@@ -92,6 +94,8 @@ export function familyOf(path: string, head: HeadView = none, has: (family: Dial
     if (!has(family)) return shared || sign !== null ? 'ambiguous' : null;
     const said = signTests.filter(({ tests }) => tests.some((test) => test(head, query))).map((one) => one.family);
     if (shared && said.length > 1) return 'ambiguous';
+    // A bearer whose form tells nothing may be any provider's: beside a key of Google's on such a path, one of the two would go to the wrong one.
+    if (family === 'gemini' && openaiOwn.test(plain) && head.get('authorization') !== undefined) return 'ambiguous';
     // A key in a header that this API does not read is another provider's.
     if (family === 'openai' && head.get('authorization') === undefined && (said.some((one) => one !== 'openai') || head.get('x-api-key') !== undefined)) return 'ambiguous';
     return family;

@@ -191,6 +191,7 @@ describe('the provider of a request', () => {
       expect(said(path, { ...sdk.openai, ...sdk.google })).toBe('ambiguous');
       expect(said(path, { ...sdk.openai, 'anthropic-version': '1' })).toBe('ambiguous');
       expect(said(path, { 'x-api-key': 'k' })).toBe('ambiguous');
+      expect(said('/v1/chat/completions', { authorization: 'Bearer gateway-issued', 'x-goog-api-key': 'k' })).toBe('ambiguous');
       expect(said(`${path}?key=1`, sdk.anthropic)).toBe('ambiguous');
       expect(said(path, sdk.azure)).toBe('az');
     }
