@@ -71,7 +71,7 @@ it('knows a conversation of the Anthropic SDK by its header', async () => {
   };
   const [one, two] = [await ask(hard, 's1'), await ask('yes, do it', 's1')];
   expect([one.decision?.tier, two.decision?.tier]).toEqual(['complex', 'complex']);
-  expect((await ask('yes, do it', 's2')).decision?.tier).toBe('standard');
+  expect((await ask('yes, do it', 's2')).decision?.tier).toBe('simple');
 });
 
 it('does not throw a long prompt’s cache away for a model that is cheaper without it', async () => {

@@ -29,11 +29,14 @@ export interface TaughtExamples {
  */
 export function classifyRequest(exchange: Exchange, { thresholds = defaultThresholds, examples = null, model = textModel() }: ClassifyOptions = {}): Verdict {
   const nudge = examples?.nudge ?? null;
-  let earlier = continues(exchange) ? model.read(exchange.context, exchange.system, nudge).score : 0;
   const text = model.read(exchange.lastUser, exchange.system, nudge);
-  if (exchange.userTurns > 1 && isShort(exchange) && confirms(model.grams.text.words)) earlier = Math.max(earlier, thresholds.simple.score);
-  const signals: Signal[] = [{ name: 'text', value: hundredths(text.level), share: text.score }];
+  const confirmed = exchange.userTurns > 1 && exchange.lastUser.length <= shortTurn && confirms(model.grams.text.words);
+  const language = languageOf(exchange.lastUser, model.grams.text.words);
+  const judged = { ...text, tasks: shown(textTasks, text.tasks), fields: shown(textFields, text.fields) };
+  let earlier = confirmed ? thresholds.simple.score : 0;
+  if (exchange.context !== '' && (confirmed || exchange.lastIsToolResult)) earlier = Math.max(earlier, model.read(exchange.context, exchange.system).score);
   const near = examples?.nearest() ?? null;
+  const signals: Signal[] = [{ name: 'text', value: hundredths(text.level), share: text.score }];
   if (near !== null) signals.push({ name: `example ${near.name}`, value: hundredths(near.likeness), share: 0 });
   if (earlier > text.score) signals.push({ name: 'context', value: true, share: earlier - text.score });
   requestSignals(exchange, signals);
@@ -45,11 +48,11 @@ export function classifyRequest(exchange: Exchange, { thresholds = defaultThresh
     score,
     confidence: confidenceOf(score, text, thresholds),
     task: taskOf(exchange, text),
-    tasks: shown(textTasks, text.tasks),
+    tasks: judged.tasks,
     domain: text.field,
-    domains: shown(textFields, text.fields),
+    domains: judged.fields,
     level: hundredths(text.level),
-    language: languageOf(exchange.lastUser, model.grams.text.words),
+    language,
     signals,
   };
 }
@@ -90,17 +93,8 @@ function shown<N extends string>(names: readonly N[], values: Float64Array): Par
 
 const hundredths = (value: number): number => Math.round(value * 100) / 100;
 
-/** Longest last message that is judged with the turns before it, in UTF-16 units: "yes, do it", "make it shorter". */
+/** Longest last message that is read as a confirmation, in UTF-16 units. */
 const shortTurn = 60;
-
-/** The work was stated in earlier turns: a tool's result, or a short answer in a conversation. */
-function continues({ lastIsToolResult, userTurns, lastUser, context }: Exchange): boolean {
-  return context !== '' && (lastIsToolResult || (userTurns > 1 && isShort({ lastUser })));
-}
-
-function isShort({ lastUser }: Pick<Exchange, 'lastUser'>): boolean {
-  return lastUser.length <= shortTurn;
-}
 
 const confirmation = wordClasses.indexOf('confirm');
 const hits = new Uint8Array(wordClasses.length);
