@@ -32,7 +32,9 @@ export function classifyRequest(exchange: Exchange, { thresholds = defaultThresh
   const text = model.read(exchange.lastUser, exchange.system, nudge);
   const confirmed = exchange.userTurns > 1 && exchange.lastUser.length <= shortTurn && confirms(model.grams.text.words);
   const language = languageOf(exchange.lastUser, model.grams.text.words);
-  const judged = { ...text, tasks: shown(textTasks, text.tasks), fields: shown(textFields, text.fields) };
+  // Taken before the model reads anything else: its tables are reused.
+  const tasks = shown(textTasks, text.tasks);
+  const domains = shown(textFields, text.fields);
   let earlier = confirmed ? thresholds.simple.score : 0;
   if (exchange.context !== '' && (confirmed || exchange.lastIsToolResult)) earlier = Math.max(earlier, model.read(exchange.context, exchange.system).score);
   const near = examples?.nearest() ?? null;
@@ -48,9 +50,9 @@ export function classifyRequest(exchange: Exchange, { thresholds = defaultThresh
     score,
     confidence: confidenceOf(score, text, thresholds),
     task: taskOf(exchange, text),
-    tasks: judged.tasks,
+    tasks,
     domain: text.field,
-    domains: judged.fields,
+    domains,
     level: hundredths(text.level),
     language,
     signals,
