@@ -2,7 +2,7 @@ import type { FilterRole, UsageMode } from '../extproc/types.ts';
 import { roleHeader } from '../extproc/roles.ts';
 import { limits } from '../lib/limits.ts';
 import { seconds } from './breakers.ts';
-import { sluiceClusterName } from './names.ts';
+import { claimNamespaces, sluiceClusterName } from './names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -36,7 +36,7 @@ export function requestFilter(failClosed: boolean, cluster = sluiceClusterName):
       response_trailer_mode: 'SKIP',
     },
     mutation_rules: { allow_all_routing: true, allow_envoy: true },
-    metadata_options: { receiving_namespaces: { untyped: ['sluice'] } },
+    metadata_options: { receiving_namespaces: { untyped: ['sluice'] }, forwarding_namespaces: { untyped: claimNamespaces } },
   };
 }
 

@@ -56,3 +56,6 @@ export function attemptClusterKey(attempt: number): string {
 
 /** Models think for minutes before the first byte; routes' own timeouts are off for the same reason. */
 export const streamIdleTimeout = '900s';
+
+/** Namespaces of Envoy's dynamic metadata that Sluice's request filter is sent: what filters before it know of the caller. */
+export const claimNamespaces: readonly string[] = ['envoy.filters.http.jwt_authn', 'envoy.filters.http.ext_authz'];

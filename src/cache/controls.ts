@@ -23,7 +23,7 @@ const nothing: CacheControls = { noStore: false, noCache: false, maxAge: null, o
  * Reads a caller's wishes. `x-sluice-cache` takes the same words and `off` (= no-store), `refresh` (= no-cache), `exact`, `tag=NAME`. Unknown
  * words are let be, as HTTP wants it; a max-age that is no number counts as 0, the careful reading.
  */
-export function readControls(headers: HeaderMap): CacheControls {
+export function readControls(headers: Pick<HeaderMap, 'get'>): CacheControls {
   const standard = headers.get('cache-control');
   const own = headers.get('x-sluice-cache');
   if (standard === undefined && own === undefined) return nothing;

@@ -10,6 +10,7 @@ import type { BodyPlan, HeaderMap } from '../extproc/types.ts';
 import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
 import type { AnswerFacts as Ending } from '../record/record.ts';
 import type { CacheEntryFacts } from '../record/types.ts';
+import type { Claims } from './claims.ts';
 import type { OpenExchange } from './open.ts';
 import { metadataOf, noAdmission, openExchange, type RequestContext } from './request.ts';
 
@@ -19,11 +20,16 @@ export interface CacheScope {
   readonly controls: CacheControls;
 }
 
-/** Null where the policy has no cache for this request. */
-export function cacheScope(headers: HeaderMap, generation: PolicyGeneration, section: PolicySection, path: string): CacheScope | null {
+/** Null where the policy has no cache for this request. `workspace`: as the policy believes it. */
+export function cacheScope(headers: HeaderMap, { workspaceHeaders, callers }: PolicyGeneration, section: PolicySection, path: string, { claims, workspace }: { readonly claims: Claims; readonly workspace: string }): CacheScope | null {
   if (!section.cache.enabled || section.mode !== 'enabled') return null;
-  return { partition: partitionOf(headers, generation.workspaceHeaders, section.cache, path), controls: readControls(headers) };
+  const partition = partitionOf(headers, workspaceHeaders, section.cache, path);
+  const controls = readControls({ get: (name) => (name === 'x-sluice-cache' ? claims.said('cache', cacheHeaders) : claims.believes('cache') ? headers.get(name) : undefined) });
+  // Who says the workspace of another caller does not share its answers.
+  return { partition: callers === null ? partition : JSON.stringify([partition, workspace]), controls };
 }
+
+const cacheHeaders = ['x-sluice-cache'];
 
 /** Members of a body that tie the answer to something that the provider holds and changes. */
 const statefulMembers: ReadonlySet<string> = new Set(['conversation', 'background', 'container', 'cachedContent', 'cached_content', 'previous_response_id', 'mcp_servers', 'web_search_options']);

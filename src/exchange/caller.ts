@@ -4,6 +4,7 @@ import type { HeaderMap } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import { traceIdOf } from '../record/trace.ts';
 import type { CallerContext, PolicyGeneration } from '../policy/types.ts';
+import type { Claims } from './claims.ts';
 
 /** What a request's line and headers say of it. */
 export function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {
@@ -20,38 +21,45 @@ export function headOf(headers: HeaderMap, path: string, authority: string): Req
   };
 }
 
-/** Who is asking, by the headers that the policy names. `requestIdHeader`: the header with the app's own id of the request. */
-export function callerOf(headers: HeaderMap, generation: PolicyGeneration, requestIdHeader: string | null = null): CallerContext {
-  let workspace = '';
-  for (const name of generation.workspaceHeaders) {
-    workspace = headers.get(name) ?? '';
-    if (workspace !== '') break;
-  }
-  const readable = new Map<string, string>();
-  for (const name of generation.ruleHeaders) {
-    const value = headers.get(name);
-    if (value !== undefined) readable.set(name, value);
-  }
+const routeHeaders = ['x-sluice-route'];
+const userTierHeaders = ['x-sluice-user-tier'];
+const qualityHeaders = ['x-sluice-quality'];
+const taskHeaders = ['x-sluice-task'];
+const sessionHeaders = ['x-sluice-session'];
+
+/** Who is asking, by what Envoy knows and by the headers that the policy names. `requestIdHeader`: the header with the app's own id of the request. */
+export function callerOf(headers: HeaderMap, generation: PolicyGeneration, claims: Claims, requestIdHeader: string | null = null): CallerContext {
+  const workspace = (claims.is('workspaceIs') ?? claims.said('workspace', generation.workspaceHeaders) ?? 'default').slice(0, limits.workspaceUnits);
+  claims.inWorkspace(workspace);
+  const user = claims.is('userIs') ?? claims.said('user', generation.userHeaders);
   return {
-    workspace: workspace === '' ? 'default' : workspace.slice(0, limits.workspaceUnits),
-    userTier: lower(headers.get('x-sluice-user-tier')),
-    quality: lower(headers.get('x-sluice-quality')),
-    task: lower(headers.get('x-sluice-task')),
-    session: headers.get('x-sluice-session') ?? null,
-    user: userOf(headers, generation),
-    headers: readable,
+    workspace: workspace === '' ? 'default' : workspace,
+    trust: claims,
+    userTier: lower(claims.is('userTierIs') ?? claims.said('user-tier', userTierHeaders)),
+    quality: lower(claims.said('quality', qualityHeaders)),
+    task: lower(claims.said('task', taskHeaders)),
+    session: claims.said('session', sessionHeaders) ?? null,
+    user: user === undefined ? null : userHash(user),
+    headers: readableOf(headers, generation.ruleHeaders),
     requestId: requestIdHeader === null ? null : (headers.get(requestIdHeader)?.slice(0, limits.joinIdUnits) ?? null),
     traceId: traceIdOf(headers.get('traceparent')),
     now: Date.now(),
   };
 }
 
-function userOf(headers: HeaderMap, { userHeaders }: PolicyGeneration): string | null {
-  for (const name of userHeaders) {
-    const user = headers.get(name);
-    if (user !== undefined && user !== '') return userHash(user);
+/** Whether the caller wants its own model, and is believed. */
+export function keepsModel(claims: Claims): boolean {
+  return claims.said('route', routeHeaders)?.toLowerCase() === 'off';
+}
+
+/** Those that rules may read; one that came twice says nothing. */
+function readableOf(headers: HeaderMap, names: readonly string[]): ReadonlyMap<string, string> {
+  const readable = new Map<string, string>();
+  for (const name of names) {
+    const value = headers.get(name);
+    if (value !== undefined && headers.repeated?.(name) !== true) readable.set(name, value);
   }
-  return null;
+  return readable;
 }
 
 function lower(value: string | undefined): string | null {

@@ -10,7 +10,7 @@ import type { ApiName, Exchange, PassReason, Recognition, RequestHead } from '..
 import { chainHost, chainStyleHeader, usageHeader } from '../attach/names.ts';
 import { usageModeOfHeader } from '../attach/usage.ts';
 import { chainStyleOfHeader, type ChainStyle } from '../attach/versions.ts';
-import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, LoggedExchange, RequestPlan, ResponsePlan, UsageMode } from '../extproc/types.ts';
+import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, KnownOfCaller, LoggedExchange, RequestPlan, ResponsePlan, UsageMode } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import { feedbackPath, type FeedbackReply } from '../grades/request.ts';
 import type { OutputTokens } from '../router/output/tokens.ts';
@@ -26,7 +26,8 @@ import { Admission } from './admission.ts';
 import type { Pools } from '../route/pools.ts';
 import { TargetAttempt } from './attempt.ts';
 import { readHere, type BodyReader, type ReadBody } from './body-reader.ts';
-import { callerOf, headOf } from './caller.ts';
+import { callerOf, headOf, keepsModel } from './caller.ts';
+import { Claims } from './claims.ts';
 import { errorApi, isClosed, refusal } from './closed.ts';
 import { Closing } from './closing.ts';
 import { observedExchange, type ObservedRequest } from './observed.ts';
@@ -152,9 +153,9 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#logged.clear();
   }
 
-  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string): RequestPlan {
+  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller): RequestPlan {
     try {
-      return this.#headers(headers, endOfStream, traceparent);
+      return this.#headers(headers, endOfStream, traceparent, known);
     } catch (error) {
       this.#fail(error);
       // Whose request it was is not known here: one that must not pass undecided may be among them.
@@ -204,19 +205,20 @@ export class Pipeline implements Gateway, AttemptGateway {
     return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api) ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
   }
 
-  #headers(headers: HeaderMap, endOfStream: boolean, traceparent: string | undefined): RequestPlan {
+  #headers(headers: HeaderMap, endOfStream: boolean, traceparent: string | undefined, known: KnownOfCaller | undefined): RequestPlan {
     const startedAt = performance.now();
     const generation = this.#options.policy.current();
     const authority = headers.get(':authority') ?? headers.get('host') ?? '';
     const gatewayPath = canonicalPath(headers.get(':path') ?? '/');
     const { feedback } = this.#options;
-    if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') return this.#feedback(feedback, callerOf(headers, generation).workspace);
+    if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') return this.#feedback(feedback, callerOf(headers, generation, new Claims(headers, generation.callers, known)).workspace);
     const resolved = generation.resolveProvider(authority, gatewayPath, headers);
     if (resolved === 'ambiguous') return this.#ambiguous(gatewayPath);
     if (resolved === null) return this.#pass('unknown-provider');
     const { provider, path } = resolved;
     const head = headOf(headers, path, authority);
-    const caller = callerOf(headers, generation, this.#options.requestIdHeader ?? null);
+    const claims = new Claims(headers, generation.callers, known);
+    const caller = callerOf(headers, generation, claims, this.#options.requestIdHeader ?? null);
     const chainStyle = chainStyleOfHeader(headers.get(chainStyleHeader));
     const usage = usageModeOfHeader(headers.get(usageHeader));
     const section = sectionFor(generation.section(caller.workspace, provider.name), chainStyle);
@@ -244,17 +246,18 @@ export class Pipeline implements Gateway, AttemptGateway {
       trace,
       inspection: null,
       replaced: false,
-      routeOff: headers.get('x-sluice-route')?.toLowerCase() === 'off',
-      cache: cacheScope(headers, generation, section, path),
+      routeOff: keepsModel(claims),
+      cache: cacheScope(headers, generation, section, path, { claims, workspace: caller.workspace }),
       arm: null,
       forced: null,
       shadow: null,
-      sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders(headers, section.sessions?.headers ?? []),
+      sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders((names) => claims.said('session', names), section.sessions?.headers ?? []),
       chainStyle,
       usage,
       ownHeaders: ownHeadersOf(headers),
       headers: section.credentials === 'gateway' ? headers : null,
     };
+    for (const { claim, why } of claims.ignored) this.#options.metrics.claimIgnored(claim, why);
     let leave: (() => void) | null = null;
     let awaited = true;
     this.#admission.entered();
@@ -363,7 +366,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { trials } = this.#options;
     const { id, caller, provider, section, routeOff } = context;
     if (trials === null || routeOff || exchange.operation !== 'generate' || section.mode !== 'enabled' || !trials.active(context.generation)) return context;
-    const session = sessionKey(caller.workspace, context.sessionName, exchange, bytes)?.key ?? null;
+    const session = sessionKey(caller.workspace, context.sessionName, exchange, bytes, caller.trust?.believesBody('session'))?.key ?? null;
     const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, context.generation);
     if (assigned === null) return context;
     const { generation, forced, shadow, arm } = assigned;
@@ -409,7 +412,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { sessions } = this.#options;
     const { section, caller } = context;
     if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
-    const key = sessionKey(caller.workspace, context.sessionName, exchange, bytes);
+    const key = sessionKey(caller.workspace, context.sessionName, exchange, bytes, caller.trust?.believesBody('session'));
     if (key === null) return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
     const found = sessions.find(key.key);
     if (!(found instanceof Promise)) return this.#plan(context, exchange, bytes, { ...key, state: found }, cache, enteredAt, gone);

@@ -173,9 +173,21 @@ function withHeader(plan: BodyPlan, header: readonly [string, string]): BodyPlan
   return plan.kind === 'forward' ? { ...plan, headers: { set: [...(plan.headers?.set ?? []), header], remove: plan.headers?.remove ?? [] } } : plan;
 }
 
+/** What a record says of a caller: what it said and what of it counted. */
+export function callerFacts({ userTier, quality, task, trust }: CallerContext): NonNullable<ExchangeRecord['caller']> {
+  return {
+    userTier,
+    quality,
+    task,
+    ...(trust?.identity == null ? {} : { identity: trust.identity }),
+    ...(trust?.rule == null ? {} : { trusted: trust.rule }),
+    ...(trust === undefined || trust.ignored.length === 0 ? {} : { ignored: trust.ignored }),
+  };
+}
+
 /** Who it is for: as a header says, which the gateway's own side may have set, else as the app's body does. */
 function userOf(caller: CallerContext, exchange: Exchange): string | null {
-  return caller.user ?? (exchange.user === null ? null : userHash(exchange.user));
+  return caller.user ?? (exchange.user === null || caller.trust?.believesBody('user') === false ? null : userHash(exchange.user));
 }
 
 /** Of a request that no budget is about. */
@@ -372,7 +384,7 @@ export function openExchange(
     user: userOf(context.caller, exchange),
     requestId: context.caller.requestId ?? null,
     traceId: context.caller.traceId ?? null,
-    caller: { userTier: context.caller.userTier, quality: context.caller.quality, task: context.caller.task },
+    caller: callerFacts(context.caller),
     budgets: admission.facts,
     reservation: admission.reservation,
     provider: context.provider.name,

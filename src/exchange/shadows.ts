@@ -20,7 +20,7 @@ import { crossingPath, removedNames } from './crossing-headers.ts';
 import type { Credentials } from './credentials.ts';
 import type { Grader, OpenGrading } from './grading.ts';
 import { PendingExchanges } from './pending.ts';
-import type { RequestContext } from './request.ts';
+import { callerFacts, type RequestContext } from './request.ts';
 
 /** What became of a request that was drawn. Closed list: a metric label. */
 export type ShadowResult = 'sent' | 'answered' | 'lost' | 'envoy' | 'sensitive' | 'cannot' | 'unknown-price' | 'budget' | 'busy' | 'no-key';
@@ -102,7 +102,7 @@ export class Shadows {
       generation,
       workspace: context.caller.workspace,
       user: context.caller.user,
-      caller: { userTier: context.caller.userTier, quality: context.caller.quality, task: context.caller.task },
+      caller: callerFacts(context.caller),
       budgets: [],
       provider: target.provider,
       api: exchange.api,

@@ -1,5 +1,5 @@
 import { headerText } from './header-text.ts';
-import type { Body, HeaderMap, HeaderMutation, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
+import type { Body, HeaderMap, HeaderMutation, KnownOfCaller, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
 import { bytesField, doubleField, encodeParts, encodePieces, messageField, stringField, varintField, WireError, WireReader, type Part } from './wire.ts';
 
 /** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */
@@ -29,6 +29,17 @@ class WireHeaders implements HeaderMap {
     const spans = this.#spans;
     for (let at = 0; at < spans.length; at += spansAHeader) if (spans[at + 1]! - spans[at]! === name.length && this.#isName(name, spans[at]!)) return this.#value(at);
     return undefined;
+  }
+
+  repeated(name: string): boolean {
+    const spans = this.#spans;
+    let seen = false;
+    for (let at = 0; at < spans.length; at += spansAHeader) {
+      if (spans[at + 1]! - spans[at]! !== name.length || !this.#isName(name, spans[at]!)) continue;
+      if (seen) return true;
+      seen = true;
+    }
+    return false;
   }
 
   *entries(): Iterable<readonly [string, string]> {
@@ -75,6 +86,7 @@ export function decodeRequest(bytes: Buffer): ProcessingRequest {
   let phase: Phase | null = null;
   let metadata: ProcessingRequest['metadata'] = null;
   let observability = false;
+  let known: KnownOfCaller | undefined;
   while (reader.next()) {
     switch (reader.field) {
       case 2:
@@ -98,7 +110,9 @@ export function decodeRequest(bytes: Buffer): ProcessingRequest {
         phase = { kind: 'response-trailers' };
         break;
       case 8:
-        metadata = decodeMetadata(reader.message()) ?? metadata;
+        reader.pass();
+        metadata = decodeMetadata(new WireReader(bytes, reader.from, reader.to)) ?? metadata;
+        if (reader.to > reader.from) known = knownIn(bytes.subarray(reader.from, reader.to));
         break;
       case 10:
         observability = reader.number() !== 0;
@@ -108,7 +122,7 @@ export function decodeRequest(bytes: Buffer): ProcessingRequest {
     }
   }
   if (phase === null) throw new WireError('no phase in the request');
-  return { phase, metadata, observability };
+  return known === undefined ? { phase, metadata, observability } : { phase, metadata, observability, known };
 }
 
 function decodeHeaders(bytes: Buffer, reader: WireReader): { headers: HeaderMap; endOfStream: boolean } {
@@ -135,8 +149,19 @@ function decodeBody(reader: WireReader): { body: Buffer; endOfStream: boolean } 
   return { body, endOfStream };
 }
 
-/** envoy.config.core.v3.Metadata: only Sluice's own namespace is decoded; null when it is not there. Throws WireError. */
-export function decodeMetadata(reader: WireReader): Record<string, unknown> | null {
+/** What filters before Sluice's left: read when the policy asks for it. Metadata that cannot be read says nothing. */
+function knownIn(bytes: Buffer): KnownOfCaller {
+  return (namespace) => {
+    try {
+      return decodeMetadata(new WireReader(bytes), namespace);
+    } catch {
+      return null;
+    }
+  };
+}
+
+/** envoy.config.core.v3.Metadata: only one namespace is decoded, by default Sluice's own; null when it is not there. Throws WireError. */
+export function decodeMetadata(reader: WireReader, namespace = metadataNamespace): Record<string, unknown> | null {
   let found: Record<string, unknown> | null = null;
   while (reader.next()) {
     if (reader.field !== 1) {
@@ -151,7 +176,7 @@ export function decodeMetadata(reader: WireReader): Record<string, unknown> | nu
       else if (entry.field === 2) value = entry.message();
       else entry.skip();
     }
-    if (key === metadataNamespace && value !== null) found = decodeStruct(value, 0);
+    if (key === namespace && value !== null) found = decodeStruct(value, 0);
   }
   return found;
 }
@@ -193,12 +218,24 @@ function decodeValue(reader: WireReader, depth: number): unknown {
       case 5:
         value = decodeStruct(reader.message(), depth);
         break;
+      case 6:
+        value = decodeList(reader.message(), depth + 1);
+        break;
       default:
         reader.skip();
         value = null;
     }
   }
   return value;
+}
+
+function decodeList(reader: WireReader, depth: number): unknown[] {
+  const values: unknown[] = [];
+  while (reader.next()) {
+    if (reader.field === 1) values.push(decodeValue(reader.message(), depth));
+    else reader.skip();
+  }
+  return values;
 }
 
 /** ProcessingResponse fields of the replies, by the phase they answer. */

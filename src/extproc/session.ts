@@ -52,7 +52,7 @@ export class Session implements StreamHandler {
     try {
       switch (phase.kind) {
         case 'request-headers':
-          this.#requestHeaders(phase, request.observability);
+          this.#requestHeaders(phase, request);
           return;
         case 'request-body':
           this.#requestBody(phase, request.observability);
@@ -94,12 +94,12 @@ export class Session implements StreamHandler {
     }
   }
 
-  #requestHeaders(phase: Phase & { kind: 'request-headers' }, observability: boolean): void {
+  #requestHeaders(phase: Phase & { kind: 'request-headers' }, { observability, known }: ProcessingRequest): void {
     if (this.#state.at !== 'start' || observability) {
       this.#unexpected(phase, observability);
       return;
     }
-    const plan = this.#gateway.requestHeaders(phase.headers, phase.endOfStream, this.#traceparent);
+    const plan = this.#gateway.requestHeaders(phase.headers, phase.endOfStream, this.#traceparent, known);
     switch (plan.kind) {
       case 'pass':
         this.#state = idle;

@@ -4,6 +4,8 @@
 export interface HeaderMap {
   /** First value or undefined. */
   get(name: string): string | undefined;
+  /** Whether there is more than one header of this name. Absent: never. */
+  repeated?(name: string): boolean;
   /** All pairs in order. */
   entries(): Iterable<readonly [string, string]>;
 }
@@ -16,9 +18,14 @@ export type Phase =
   | { readonly kind: 'response-body'; readonly body: Buffer; readonly endOfStream: boolean }
   | { readonly kind: 'response-trailers' };
 
+/** Dynamic metadata of one of Envoy's filters, as plain JSON values; null when none came. Decoded when it is asked for. */
+export type KnownOfCaller = (namespace: string) => Readonly<Record<string, unknown>> | null;
+
 /** One decoded ProcessingRequest. */
 export interface ProcessingRequest {
   readonly phase: Phase;
+  /** What filters before Sluice's know of the caller; absent: Envoy sent no metadata. */
+  readonly known?: KnownOfCaller;
   /** metadata_context.filter_metadata of the namespaces that Envoy forwards, as plain JSON values; null when none came. */
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly observability: boolean;
@@ -175,8 +182,8 @@ export interface Transport {
  * No method may throw (an error inside is a pass, counted), and all but `RequestExchange.body` are synchronous.
  */
 export interface Gateway {
-  /** Called once per request. `traceparent`: Envoy's, where Envoy traces. */
-  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string): RequestPlan;
+  /** Called once per request. `traceparent`: Envoy's, where Envoy traces. `known`: what Envoy's own filters know of the caller. */
+  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller): RequestPlan;
   /** Called once per observed response, with the `sluice` metadata that the request side left (null: none). */
   responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan;
   /** An exchange is over: the client went away before any response headers, or its answer was not to be observed. */

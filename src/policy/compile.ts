@@ -4,6 +4,7 @@ import { withOverrides, type CatalogOverrides } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../lib/limits.ts';
 import { compileBudgets } from './budgets.ts';
+import { compileCallers } from './callers.ts';
 import { compileExperiments, compileRollout } from './experiments.ts';
 import { loadFile, plainProblem, type LoadedFile } from './load.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
@@ -158,6 +159,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
   compiler.finish();
   checkCovered(sections, problems);
   const budgets = compileBudgets(loaded, catalog, problems);
+  const callers = compileCallers(loaded, problems);
   const cache = new Map<string, PolicySection>();
   // Without folders: the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
   const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
@@ -175,6 +177,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     userHeaders: (workspaces?.userHeaders ?? ['x-sluice-user']).map((header) => header.toLowerCase()),
     ruleHeaders,
     ...budgets,
+    callers,
     workspaces: workspaces?.known ?? [],
     hasChains: [...compiled.values()].some(({ fallback }) => fallback !== null),
     keyFiles: [...new Set([...compiled.values()].flatMap(({ keys }) => [...keys.values()].flat()))],

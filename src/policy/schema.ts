@@ -303,6 +303,64 @@ const budget = z.strictObject({
   unknown: z.union([z.literal('refuse'), z.number().positive().max(1_000)]).optional().describe('Dollars that a request of unknown price counts with, or refuse; 0.05 by default'),
 });
 
+const belief = z.enum(['all', 'trusted', 'gateway', 'nobody']);
+const callerValues = z.array(z.string().min(1).max(512)).min(1).max(1_000);
+const template = z.string().min(1).max(128);
+
+const callerSigns = {
+  header: z.record(z.string().min(1).max(128), callerValues).optional().describe('Values of headers that apps cannot set, since something before Sluice does'),
+  principal: callerValues.optional().describe('A URI, DNS name or subject of the client certificate, as x-forwarded-client-cert has it; or a prefix that ends in *'),
+  namespace: callerValues.optional().describe('The Kubernetes namespace in its SPIFFE id; or a prefix that ends in *'),
+  claims: z.record(z.string().min(1).max(256), callerValues).optional().describe('Values in the dynamic metadata of Envoy’s JWT and external authorization filters, by path'),
+};
+
+const oneSign = 'say at least one condition';
+const anySign = (value: object): boolean => Object.values(value).some((part) => part !== undefined);
+
+const callers = z.strictObject({
+  believe: z
+    .strictObject({
+      route: belief.optional().describe('x-sluice-route: off'),
+      quality: belief.optional().describe('x-sluice-quality'),
+      task: belief.optional().describe('x-sluice-task'),
+      session: belief.optional().describe('x-sluice-session, the other headers that name a conversation, and its name in the body'),
+      cache: belief.optional().describe('x-sluice-cache, cache-control'),
+      user: belief.optional().describe('The headers of workspaces.userHeaders, and the user in the body'),
+      userTier: belief.optional().describe('x-sluice-user-tier'),
+      workspace: belief.optional().describe('The headers of workspaces.headers'),
+    })
+    .optional()
+    .describe('Of whom each thing that a caller can say is believed; all by default. trusted: of callers that trust lists; gateway: of all, since something before Sluice sets the header and takes away what apps send; nobody'),
+  identify: z
+    .array(
+      z
+        .strictObject({
+          name,
+          when: z.strictObject(callerSigns).refine(anySign, oneSign).describe('All conditions must hold'),
+          workspace: template.optional().describe('Its workspace, whatever it says'),
+          user: template.optional().describe('Its user, whatever it says; only a hash is kept'),
+          userTier: template.optional().describe('Its user tier, whatever it says'),
+        })
+        .refine(({ workspace, user, userTier }) => workspace !== undefined || user !== undefined || userTier !== undefined, 'say at least one of workspace, user, userTier'),
+    )
+    .max(100)
+    .optional()
+    .describe('Who callers are, by what Envoy knows of them; the first that holds. {namespace}, {principal} and {claims.PATH} are filled in'),
+  trust: z
+    .array(
+      z.strictObject({
+        name,
+        when: z
+          .strictObject({ workspace: callerValues.optional().describe('Names, or prefixes that end in *, of workspaces that somebody vouches for'), ...callerSigns })
+          .refine(anySign, oneSign)
+          .describe('All conditions must hold'),
+      }),
+    )
+    .max(100)
+    .optional()
+    .describe('Callers whose word counts; one that holds is enough'),
+});
+
 const webhook = z
   .strictObject({
     url: z.url({ protocol: /^https?$/ }).optional().describe('Where messages are posted'),
@@ -325,6 +383,7 @@ export const policySchema = z.strictObject({
     })
     .optional()
     .describe('Who is asking'),
+  callers: callers.optional().describe('Who may say what; see docs/callers.md'),
   budgets: z.array(budget).max(limits.budgets).optional().describe('Money that may be spent; see docs/budgets.md'),
   webhooks: z.record(name, webhook).optional().describe('Where budgets tell people, by name'),
   experiments: z.array(experiment).max(20).optional().describe('A/B and shadow experiments; see docs/experiments.md'),
@@ -354,6 +413,7 @@ export type LearningDocument = z.infer<typeof learning>;
 export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type BudgetDocument = z.infer<typeof budget>;
+export type CallersDocument = z.infer<typeof callers>;
 export type WebhookDocument = z.infer<typeof webhook>;
 export type PoolDocument = z.infer<typeof pool>;
 export type OverrideDocument = z.infer<typeof override>;

@@ -141,9 +141,68 @@ export type Directive =
   | { readonly kind: 'keep' }
   | { readonly kind: 'block'; readonly message: string };
 
+/** What a caller may say of a request by headers. Closed list: a metric label. */
+export const callerClaims = ['route', 'quality', 'task', 'session', 'cache', 'user', 'user-tier', 'workspace'] as const;
+export type CallerClaim = (typeof callerClaims)[number];
+
+/** Of whom a claim is believed. `gateway`: of all, since something before Sluice sets it and takes away what apps send. */
+export type Belief = 'all' | 'trusted' | 'gateway' | 'nobody';
+
+export type TextTest = (text: string) => boolean;
+
+/** What callers are known by. All conditions that are not null (or empty) must hold. */
+export interface CallerSigns {
+  readonly principal: TextTest | null;
+  readonly namespace: TextTest | null;
+  readonly headers: readonly { readonly name: string; readonly values: ReadonlySet<string> }[];
+  readonly claims: readonly { readonly path: string; readonly values: ReadonlySet<string> }[];
+}
+
+/** Who a caller is, whatever it says: texts with placeholders; null: what it says counts. */
+export interface IdentityRule extends CallerSigns {
+  readonly name: string;
+  readonly workspaceIs: string | null;
+  readonly userIs: string | null;
+  readonly userTierIs: string | null;
+}
+
+/** Whose word counts. */
+export interface TrustRule extends CallerSigns {
+  readonly name: string;
+  /** Asked only of a workspace that somebody vouches for. */
+  readonly workspace: TextTest | null;
+}
+
+export interface CallersPolicy {
+  readonly believe: Readonly<Record<CallerClaim, Belief>>;
+  readonly identify: readonly IdentityRule[];
+  readonly trust: readonly TrustRule[];
+}
+
+/** A claim that was made and does not count: its header came twice, or its caller is not believed. */
+export interface IgnoredClaim {
+  readonly claim: CallerClaim;
+  readonly why: 'doubled' | 'untrusted';
+}
+
+/** How far a caller is believed. */
+export interface CallerTrust {
+  /** The rules that say who it is and that its word counts; null: none does. */
+  readonly identity: string | null;
+  readonly rule: string | null;
+  /** Whether somebody else than the caller says its workspace. */
+  readonly workspaceVouched: boolean;
+  /** Complete once the request's headers have been read. */
+  readonly ignored: readonly IgnoredClaim[];
+  /** Whether what the caller says in its body counts for this claim. */
+  believesBody(claim: CallerClaim): boolean;
+}
+
 /** Facts about the caller, from headers and the clock; part of every rule's view. */
 export interface CallerContext {
   readonly workspace: string;
+  /** Absent: nothing was asked; it is believed. */
+  readonly trust?: CallerTrust;
   /** x-sluice-user-tier, lower case; null when absent. */
   readonly userTier: string | null;
   /** x-sluice-quality, lower case; null when absent. */
@@ -273,6 +332,8 @@ export interface PolicyGeneration {
   readonly userHeaders: readonly string[];
   /** Headers that rules may read; lower case. */
   readonly ruleHeaders: readonly string[];
+  /** Who is believed; null: everybody. */
+  readonly callers: CallersPolicy | null;
   /** Workspaces that metrics may name; others are counted as `other`. */
   readonly workspaces: readonly string[];
   /** Empty: nothing is counted. */

@@ -5,7 +5,7 @@ import type { PassReason } from '../apis/types.ts';
 import type { UsageMode } from '../extproc/types.ts';
 import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
 import type { AnswerSource } from '../exchange/logged.ts';
-import type { LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { CallerClaim, IgnoredClaim, LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { TargetState } from '../route/cooldowns.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
@@ -203,6 +203,11 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   /** A request that could not be read or decided, where the policy lets none such pass. */
+  /** A caller said something that did not count. */
+  claimIgnored(claim: CallerClaim, why: IgnoredClaim['why']): void {
+    this.#inc(metricTable.claimsIgnored, [claim, why]);
+  }
+
   refused(reason: PassReason): void {
     this.#inc(metricTable.refused, [reason]);
   }

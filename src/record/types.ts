@@ -4,7 +4,7 @@ import type { Cost } from '../catalog/types.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { ApiName, JsonOutput, Operation, ParameterValue, PassReason, Usage, UsageUnknown } from '../apis/types.ts';
 import type { QualityCheck } from '../grades/checks.ts';
-import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
+import type { FallbackTrigger, IgnoredClaim, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
 import type { TraceFacts } from './trace.ts';
 
@@ -55,6 +55,19 @@ export interface RequestAsks {
   readonly reasoning: string | null;
   /** Parameters that not every model takes, with their values; absent: there are none. */
   readonly parameters?: readonly (readonly [string, ParameterValue])[];
+}
+
+/** What a caller said, as far as it counted. */
+export interface CallerFacts {
+  readonly userTier: string | null;
+  readonly quality: string | null;
+  readonly task: string | null;
+  /** The rule of `callers.identify` that says who it is; absent: none does. */
+  readonly identity?: string;
+  /** The rule of `callers.trust` by which its word counts; absent: none does. */
+  readonly trusted?: string;
+  /** What it said that did not count; absent: all counted. */
+  readonly ignored?: readonly IgnoredClaim[];
 }
 
 export interface AttemptRecord {
@@ -123,7 +136,7 @@ export interface ExchangeRecord {
     readonly asks: RequestAsks | null;
   };
   /** What the caller said of itself, as overrides read it; null: nothing was read. */
-  readonly caller: { readonly userTier: string | null; readonly quality: string | null; readonly task: string | null } | null;
+  readonly caller: CallerFacts | null;
   readonly outcome: OutcomeKind;
   readonly status: number | null;
   readonly finishReason: string | null;

@@ -4,7 +4,7 @@ import type { LearnedVerdict, Unlike } from '../router/model/verdict.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { CheckFault } from '../grades/checks.ts';
 import type { Grade } from '../grades/types.ts';
-import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
+import type { FallbackTrigger, IgnoredClaim, TargetRef } from '../policy/types.ts';
 import type { SessionFacts } from '../sessions/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { printableTexts } from '../record/printable.ts';
@@ -102,6 +102,7 @@ function heading(record: ExchangeRecord): string[] {
   if (decision === null) return lines;
   lines.push(...servedLines(record, decision));
   lines.push(`  because     ${reasons[decision.reason]}${decision.rule === null ? '' : ` ("${decision.rule}")`}`);
+  lines.push(...callerLines(record));
   if (decision.pool !== undefined) lines.push(`  pool        ${decision.pool.pool} (${decision.pool.pick}): ${decision.pool.order.map((one) => `${target(one.target)}${one.latencyMs === null ? '' : ` ${Math.round(one.latencyMs)} ms`}${one.weight === 1 ? '' : `, weight ${one.weight}`}`).join('; ')}`);
   if (decision.chain.length > 1) lines.push(`  if it fails ${decision.chain.slice(1).map(target).join(', then ')}`);
   if (decision.session !== undefined) lines.push(...sessionLines(decision.session));
@@ -110,6 +111,20 @@ function heading(record: ExchangeRecord): string[] {
     lines.push(`  if enabled  ${would}: ${reasons[decision.shadowReason]}`);
   }
   return lines;
+}
+
+const ignoredWhy: Readonly<Record<IgnoredClaim['why'], string>> = { doubled: 'its header came twice', untrusted: 'the policy does not believe this caller' };
+
+/** Who vouched for the caller, and what it said in vain. */
+function callerLines({ caller }: ExchangeRecord): string[] {
+  if (caller?.identity === undefined && caller?.trusted === undefined && caller?.ignored === undefined) return [];
+  const { identity, trusted, ignored = [] } = caller;
+  const parts = [
+    ...(identity === undefined ? [] : [`known by "${identity}"`]),
+    ...(trusted === undefined ? [] : [`trusted by "${trusted}"`]),
+    ...ignored.map(({ claim, why }) => `${claim} does not count: ${ignoredWhy[why]}`),
+  ];
+  return [`  caller      ${parts.join('; ')}`];
 }
 
 /** Who answered: after a fallback not who was chosen. */

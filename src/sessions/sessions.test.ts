@@ -48,10 +48,10 @@ describe('a conversation', () => {
   });
 
   it('is known by a header before all', () => {
-    const headers = (fields: Readonly<Record<string, string>>) => ({ get: (name: string) => fields[name], entries: () => Object.entries(fields) });
-    expect(sessionInHeaders(headers({ 'x-session-id': 'b', 'x-sluice-session': 'a' }), [])).toBe('a');
-    expect(sessionInHeaders(headers({ 'x-thread': 'c', 'x-sluice-session': 'a' }), ['x-thread'])).toBe('c');
-    expect(sessionInHeaders(headers({}), [])).toBeNull();
+    const said = (fields: Readonly<Record<string, string>>) => (names: readonly string[]) => names.map((name) => fields[name]).find((value) => value !== undefined);
+    expect(sessionInHeaders(said({ 'x-session-id': 'b', 'x-sluice-session': 'a' }), [])).toBe('a');
+    expect(sessionInHeaders(said({ 'x-thread': 'c', 'x-sluice-session': 'a' }), ['x-thread'])).toBe('c');
+    expect(sessionInHeaders(said({}), [])).toBeNull();
     expect(keyOf({ ...chat(user('One.')), prompt_cache_key: 'x' }, 'openai-chat', 'red', 'a')).toBe(keyOf(chat(user('Two.')), 'openai-chat', 'red', 'a'));
     // A plain user id is nobody's conversation.
     expect(keyOf({ ...chat(user('One.')), metadata: { user_id: 'u1' } }, 'anthropic-messages')).toMatch(/^opening/);

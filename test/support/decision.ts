@@ -99,6 +99,7 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     userHeaders: ['x-sluice-user'],
     budgets: [],
     webhooks: new Map(),
+    callers: null,
     workspaces: ['red'],
     hasChains: false,
     hasClosedSections: false,

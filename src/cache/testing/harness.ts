@@ -2,6 +2,7 @@ import { readExchange } from '../../apis/index.ts';
 import type { BodyMember } from '../../apis/types.ts';
 import type { HeaderMap } from '../../extproc/types.ts';
 import type { RequestContext } from '../../exchange/request.ts';
+import { Claims } from '../../exchange/claims.ts';
 import { cacheQuery, cacheScope, keyInput, nearOf } from '../../exchange/cached.ts';
 import type { PolicyGeneration } from '../../policy/types.ts';
 import type { CacheQuery } from '../cache.ts';
@@ -57,7 +58,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
   const bytes = Buffer.from(body);
   const read = readExchange(recognition, bytes, members);
   if (!read.ok) throw new Error(read.reason);
-  const scope = cacheScope(headers, generation, section, path);
+  const scope = cacheScope(headers, generation, section, path, { claims: new Claims(headers, generation.callers), workspace });
   if (scope === null) throw new Error('the policy has no cache');
   const context: RequestContext = {
     id: 'id',

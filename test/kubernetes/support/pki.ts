@@ -20,11 +20,11 @@ export class TestAuthority {
     this.#openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', this.path(`${name}.key`));
   }
 
-  /** Writes NAME.key and NAME.crt. `names`: subject alternative names such as `DNS:localhost`; none makes a client's. */
-  certify(name: string, subject: string, names: readonly string[] = []): void {
+  /** Writes NAME.key and NAME.crt. `names`: subject alternative names such as `DNS:localhost`; without any it is a client's, unless `usage` says otherwise. */
+  certify(name: string, subject: string, names: readonly string[] = [], usage = names.length === 0 ? 'clientAuth' : 'serverAuth'): void {
     this.key(name);
     this.#openssl('req', '-new', '-key', this.path(`${name}.key`), '-subj', subject, '-out', this.path(`${name}.csr`));
-    writeFileSync(this.path(`${name}.ext`), names.length === 0 ? 'extendedKeyUsage=clientAuth\n' : `subjectAltName=${names.join(',')}\nextendedKeyUsage=serverAuth\n`);
+    writeFileSync(this.path(`${name}.ext`), `${names.length === 0 ? '' : `subjectAltName=${names.join(',')}\n`}extendedKeyUsage=${usage}\n`);
     this.#openssl('x509', '-req', '-in', this.path(`${name}.csr`), '-CA', this.path('ca.crt'), '-CAkey', this.path('ca.key'), '-CAcreateserial', '-days', '30', '-sha256', '-extfile', this.path(`${name}.ext`), '-out', this.path(`${name}.crt`));
   }
 

@@ -1,0 +1,140 @@
+import { claimNamespaces } from '../attach/names.ts';
+import type { HeaderMap, KnownOfCaller } from '../extproc/types.ts';
+import type { CallerClaim, CallersPolicy, CallerSigns, CallerTrust, IdentityRule, IgnoredClaim, TrustRule } from '../policy/types.ts';
+import { principalOf, type Principal } from './principal.ts';
+
+const principalHeader = 'x-forwarded-client-cert';
+
+/**
+ * What a caller says of its request in headers, as far as it is believed. A header that came twice is believed of nobody: what reads it after Sluice
+ * may take the other value.
+ */
+export class Claims implements CallerTrust {
+  readonly #headers: HeaderMap;
+  readonly #policy: CallersPolicy | null;
+  readonly #known: KnownOfCaller | undefined;
+  #principal: Principal | null | undefined;
+  #identity: IdentityRule | null = null;
+  #trusted: TrustRule | null = null;
+  readonly ignored: IgnoredClaim[] = [];
+
+  constructor(headers: HeaderMap, policy: CallersPolicy | null, known?: KnownOfCaller) {
+    this.#headers = headers;
+    this.#policy = policy;
+    this.#known = known;
+    if (policy === null) return;
+    this.#identity = policy.identify.find((rule) => this.#holds(rule)) ?? null;
+    this.#trusted = policy.trust.find((rule) => rule.workspace === null && this.#holds(rule)) ?? null;
+  }
+
+  get identity(): string | null {
+    return this.#identity?.name ?? null;
+  }
+
+  get rule(): string | null {
+    return this.#trusted?.name ?? null;
+  }
+
+  get workspaceVouched(): boolean {
+    if (this.#policy === null) return false;
+    const { workspace } = this.#policy.believe;
+    return workspace === 'gateway' || workspace === 'trusted' || workspace === 'nobody' || this.is('workspaceIs') !== null;
+  }
+
+  /** Whose workspace it is decides whether it is trusted: to be called once that is known. */
+  inWorkspace(workspace: string): void {
+    if (this.#policy === null || this.#trusted !== null || !(this.#policy.believe.workspace === 'gateway' || this.is('workspaceIs') !== null)) return;
+    this.#trusted = this.#policy.trust.find((rule) => rule.workspace?.(workspace) === true && this.#holds(rule)) ?? null;
+  }
+
+  /** Who it is, whatever it says; null: nobody but itself says so. */
+  is(what: 'workspaceIs' | 'userIs' | 'userTierIs'): string | null {
+    const template = this.#identity?.[what] ?? null;
+    if (template === null) return null;
+    let missing = false;
+    const text = template.replaceAll(/\{([^{}]*)\}/g, (_, name: string) => {
+      const value = this.#fact(name);
+      missing ||= value === null;
+      return value ?? '';
+    });
+    return missing ? null : text;
+  }
+
+  believes(claim: CallerClaim): boolean {
+    if (this.#policy === null) return true;
+    const belief = this.#policy.believe[claim];
+    return belief === 'all' || belief === 'gateway' || (belief === 'trusted' && this.#trusted !== null);
+  }
+
+  /** Nothing before Sluice looks into bodies: there only the caller itself speaks. */
+  believesBody(claim: CallerClaim): boolean {
+    return this.believes(claim) && this.#policy?.believe[claim] !== 'gateway';
+  }
+
+  /** The first of these headers that says something; undefined: none does, or what it says does not count. */
+  said(claim: CallerClaim, names: readonly string[]): string | undefined {
+    for (const name of names) {
+      const value = this.#headers.get(name);
+      if (value === undefined || value === '') continue;
+      if (!this.believes(claim)) return this.#ignore(claim, 'untrusted');
+      return this.#headers.repeated?.(name) === true ? this.#ignore(claim, 'doubled') : value;
+    }
+    return undefined;
+  }
+
+  #ignore(claim: CallerClaim, why: IgnoredClaim['why']): undefined {
+    if (!this.ignored.some((one) => one.claim === claim)) this.ignored.push({ claim, why });
+    return undefined;
+  }
+
+  #holds({ principal, namespace, headers, claims }: CallerSigns): boolean {
+    if (principal !== null && this.#who()?.names.some(principal) !== true) return false;
+    if (namespace !== null) {
+      const own = this.#who()?.namespace ?? null;
+      if (own === null || !namespace(own)) return false;
+    }
+    for (const { name, values } of headers) {
+      const value = this.#headers.get(name);
+      if (value === undefined || !values.has(value) || this.#headers.repeated?.(name) === true) return false;
+    }
+    return claims.every(({ path, values }) => this.#claim(path).some((value) => values.has(value)));
+  }
+
+  #who(): Principal | null {
+    if (this.#principal !== undefined) return this.#principal;
+    const header = this.#headers.repeated?.(principalHeader) === true ? undefined : this.#headers.get(principalHeader);
+    return (this.#principal = header === undefined ? null : principalOf(header));
+  }
+
+  #fact(name: string): string | null {
+    if (name === 'namespace') return this.#who()?.namespace ?? null;
+    if (name === 'principal') return this.#who()?.names[0] ?? null;
+    return this.#claim(name.slice('claims.'.length))[0] ?? null;
+  }
+
+  /** The values of a claim as texts; several where it is a list, none where there is no such claim. */
+  #claim(path: string): readonly string[] {
+    for (const namespace of claimNamespaces) {
+      const found = valueAt(this.#known?.(namespace) ?? null, path);
+      if (found !== undefined) return Array.isArray(found) ? found.flatMap(textOf) : textOf(found);
+    }
+    return [];
+  }
+}
+
+/** The member that a path of names joined by dots leads to. Names may hold dots themselves, as URLs do: the longest one that is there counts first. */
+function valueAt(node: unknown, path: string): unknown {
+  if (typeof node !== 'object' || node === null || Array.isArray(node)) return undefined;
+  const members = node as Readonly<Record<string, unknown>>;
+  if (Object.hasOwn(members, path)) return members[path];
+  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
+    const name = path.slice(0, dot);
+    const found = Object.hasOwn(members, name) ? valueAt(members[name], path.slice(dot + 1)) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function textOf(value: unknown): string[] {
+  return typeof value === 'string' ? [value] : typeof value === 'number' || typeof value === 'boolean' ? [String(value)] : [];
+}
