@@ -1,3 +1,4 @@
+import { Session } from 'node:inspector/promises';
 import { createServer } from 'node:net';
 import { GCProfiler, getHeapStatistics } from 'node:v8';
 
@@ -18,7 +19,13 @@ export interface Usage {
   readonly collections: number;
 }
 
-export type Question = 'usage' | 'collect' | { readonly reference: string };
+export type Question = 'usage' | 'collect' | 'sample' | 'sampled' | { readonly reference: string };
+
+/** One function's own allocations while they were sampled, and its way there, outermost first. */
+export interface Allocations {
+  readonly bytes: number;
+  readonly path: readonly string[];
+}
 
 let profiler = new GCProfiler();
 profiler.start();
@@ -40,6 +47,29 @@ async function collected(): Promise<Usage> {
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   return usage();
+}
+
+const inspector = new Session();
+/** Bytes between two samples, in the mean: small, so that a few hundred exchanges tell. */
+const samplingInterval = 128;
+
+/** Samples what is allocated from here on, be it collected or not. */
+async function sample(): Promise<void> {
+  inspector.connect();
+  await inspector.post('HeapProfiler.startSampling', { samplingInterval, includeObjectsCollectedByMajorGC: true, includeObjectsCollectedByMinorGC: true });
+}
+
+async function sampled(): Promise<Allocations[]> {
+  const { profile } = await inspector.post('HeapProfiler.stopSampling');
+  inspector.disconnect();
+  const found: Allocations[] = [];
+  const walk = ({ callFrame, selfSize, children }: typeof profile.head, above: readonly string[]): void => {
+    const path = [...above, `${callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName} ${callFrame.url.replace(/^.*\/(?=(src|node_modules)\/)/, '')}:${callFrame.lineNumber + 1}`];
+    if (selfSize > 0) found.push({ bytes: selfSize, path });
+    for (const child of children) walk(child, path);
+  };
+  walk(profile.head, []);
+  return found;
 }
 
 /** Four bytes of length, a JSON body; it is parsed and answered with as many bytes as the number of its members needs. */
@@ -71,5 +101,7 @@ process.on('message', (question: Question) => {
   const answer = (value: unknown): void => void process.send?.(value);
   if (question === 'usage') answer(usage());
   else if (question === 'collect') void collected().then(answer);
+  else if (question === 'sample') void sample().then(() => answer(null));
+  else if (question === 'sampled') void sampled().then(answer);
   else serveReference(question.reference, () => answer(null));
 });

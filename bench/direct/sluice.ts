@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from '../processes.ts';
-import type { Question, Usage } from './probe.ts';
+import type { Allocations, Question, Usage } from './probe.ts';
 
 const probe = fileURLToPath(new URL('probe.ts', import.meta.url));
 
@@ -64,6 +64,13 @@ export class ProbedSluice {
     return this.#ask('collect') as Promise<Usage>;
   }
 
+  /** What the functions of the main thread allocate while `work` runs. */
+  async allocations(work: () => Promise<unknown>): Promise<Allocations[]> {
+    await this.#ask('sample');
+    await work();
+    return this.#ask('sampled') as Promise<Allocations[]>;
+  }
+
   /** `count` rounds of the reference workload with `body`, one after the other: parsed and measured in Sluice's own process. */
   async reference(body: Buffer, count: number): Promise<void> {
     let socket = this.#referenceSocket;
@@ -96,7 +103,7 @@ export class ProbedSluice {
 
   #ask(question: Question): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const gone = (): void => reject(new Error('Sluice ended'));
+      const gone = (): void => reject(new Error(`Sluice ended:\n${readFileSync(join(this.folder, 'errors'), 'utf8').slice(-2_000)}`));
       this.#child.once('exit', gone);
       this.#child.once('message', (answer) => {
         this.#child.off('exit', gone);
