@@ -1,5 +1,5 @@
 import { usageHeader } from '../../src/attach/names.ts';
-import { bytesField, encodeParts, messageField, stringField, varintField, type Part } from '../../src/extproc/wire.ts';
+import { bytesField, encodeParts, messageField, stringField, varintField, type Part } from './parts.ts';
 
 /** What Envoy 1.40 sends for one JSON request and its answer, field by field as it was captured on the socket. */
 

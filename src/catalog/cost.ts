@@ -35,23 +35,21 @@ function merge(base: TokenPrices, tier: TokenPrices): TokenPrices {
 export function costOf(prices: Prices, usage: Usage): Cost {
   const price = usage.service === undefined ? pricesFor(prices, usage.totalInput) : servicePrices(prices, usage.service, usage.totalInput);
   if (price === null) return unknownPrice;
-  const classes: readonly (readonly [number, number | null])[] = [
-    [usage.input, price.input],
-    [usage.cachedRead, price.cachedRead],
-    [usage.cacheWrite5m, price.cacheWrite5m],
-    [usage.cacheWrite1h, price.cacheWrite1h],
-    [usage.audioInput, price.audioInput],
-    [usage.output, price.output],
-    [usage.reasoning, price.reasoning ?? price.output],
-    [usage.audioOutput, price.audioOutput],
-  ];
-  let micros = 0;
-  for (const [count, perMillion] of classes) {
-    if (count === 0) continue;
-    if (perMillion === null) return unknownPrice;
-    micros += count * perMillion;
-  }
+  let micros = classMicros(usage.input, price.input);
+  micros += classMicros(usage.cachedRead, price.cachedRead);
+  micros += classMicros(usage.cacheWrite5m, price.cacheWrite5m);
+  micros += classMicros(usage.cacheWrite1h, price.cacheWrite1h);
+  micros += classMicros(usage.audioInput, price.audioInput);
+  micros += classMicros(usage.output, price.output);
+  micros += classMicros(usage.reasoning, price.reasoning ?? price.output);
+  micros += classMicros(usage.audioOutput, price.audioOutput);
+  if (Number.isNaN(micros)) return unknownPrice;
   return usage.beyond === undefined ? { known: true, usd: dollars(micros) } : { known: false, reason: 'beyond', atLeastUsd: dollars(micros) };
+}
+
+/** Millionths of a dollar for the tokens of one class; NaN: it has some, and no price. */
+function classMicros(count: number, perMillion: number | null): number {
+  return count === 0 ? 0 : perMillion === null ? NaN : count * perMillion;
 }
 
 /** The prices of a service tier; null: the source does not state them, or not for a prompt of this length. */

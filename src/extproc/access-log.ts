@@ -21,27 +21,37 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  */
 export function decodeAccessLog(bytes: Buffer): LoggedExchange[] {
   const found: LoggedExchange[] = [];
-  // StreamAccessLogsMessage.http_logs, its log_entry.
-  for (const logs of fieldsOf(new WireReader(bytes), 2)) {
-    for (const entry of fieldsOf(logs, 1)) {
-      const logged = decodeEntry(entry);
-      if (logged !== null) found.push(logged);
-    }
+  const reader = new WireReader(bytes);
+  while (reader.next()) {
+    // StreamAccessLogsMessage.http_logs
+    if (reader.field === 2) decodeEntries(reader, found);
+    else reader.skip();
   }
   return found;
+}
+
+function decodeEntries(reader: WireReader, found: LoggedExchange[]): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    const logged = reader.field === 1 ? decodeEntry(reader) : reader.skip();
+    if (logged) found.push(logged);
+  }
+  reader.leave(outer);
 }
 
 interface Draft extends Omit<Mutable<LoggedExchange>, 'id'> {
   id: string | null;
 }
 
-function decodeEntry(entry: WireReader): LoggedExchange | null {
+function decodeEntry(reader: WireReader): LoggedExchange | null {
   const draft: Draft = { id: null, status: 0, cutBy: null, contentType: '', contentEncoding: '', startedAt: 0, firstByteMs: null, totalMs: null, collected: null, usage: null };
-  while (entry.next()) {
-    if (entry.field === 1) decodeCommon(entry.message(), draft);
-    else if (entry.field === 4) decodeResponse(entry.message(), draft);
-    else entry.skip();
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.field === 1) decodeCommon(reader, draft);
+    else if (reader.field === 4) decodeResponse(reader, draft);
+    else reader.skip();
   }
+  reader.leave(outer);
   return hasId(draft) ? draft : null;
 }
 
@@ -49,128 +59,182 @@ function hasId(draft: Draft): draft is Draft & { readonly id: string } {
   return draft.id !== null;
 }
 
-function decodeCommon(common: WireReader, draft: Draft): void {
-  while (common.next()) {
-    switch (common.field) {
+function decodeCommon(reader: WireReader, draft: Draft): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    switch (reader.field) {
       case 5:
-        draft.startedAt = milliseconds(common.message());
+        draft.startedAt = milliseconds(reader);
         break;
       case 9:
-        draft.firstByteMs = milliseconds(common.message());
+        draft.firstByteMs = milliseconds(reader);
         break;
       case 16:
-        draft.cutBy = decodeFlags(common.message());
+        draft.cutBy = decodeFlags(reader);
         break;
       case 17:
-        decodeMetadata(common.message(), draft);
+        decodeMetadata(reader, draft);
         break;
       case 23:
-        draft.totalMs = milliseconds(common.message());
+        draft.totalMs = milliseconds(reader);
         break;
       default:
-        common.skip();
+        reader.skip();
     }
   }
+  reader.leave(outer);
 }
 
 /** A Timestamp or a Duration. */
 function milliseconds(reader: WireReader): number {
   let seconds = 0;
   let nanos = 0;
+  const outer = reader.enter();
   while (reader.next()) {
     if (reader.field === 1) seconds = reader.number();
     else if (reader.field === 2) nanos = reader.number();
     else reader.skip();
   }
+  reader.leave(outer);
   return seconds * 1_000 + nanos / 1e6;
 }
 
-function decodeFlags(flags: WireReader): LoggedExchange['cutBy'] {
+function decodeFlags(reader: WireReader): LoggedExchange['cutBy'] {
   let by: LoggedExchange['cutBy'] = null;
-  while (flags.next()) {
-    if (cutByClient.has(flags.field)) by = flags.number() !== 0 ? 'client' : by;
-    else if (cutByOther.has(flags.field)) by = flags.number() !== 0 ? (by ?? 'other') : by;
-    else flags.skip();
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (cutByClient.has(reader.field)) by = reader.number() !== 0 ? 'client' : by;
+    else if (cutByOther.has(reader.field)) by = reader.number() !== 0 ? (by ?? 'other') : by;
+    else reader.skip();
   }
+  reader.leave(outer);
   return by;
 }
 
-function decodeMetadata(metadata: WireReader, draft: Draft): void {
-  while (metadata.next()) {
+const ownKey: Buffer = Buffer.from(metadataNamespace);
+const collectedKey: Buffer = Buffer.from(collectedNamespace);
+const usageKey: Buffer = Buffer.from(usageNamespace);
+
+function decodeMetadata(reader: WireReader, draft: Draft): void {
+  const outer = reader.enter();
+  while (reader.next()) {
     // filter_metadata and typed_filter_metadata, both maps.
-    if (metadata.field !== 1 && metadata.field !== 2) {
-      metadata.skip();
-      continue;
-    }
-    const typed = metadata.field === 2;
-    const { key, value } = mapEntry(metadata.message());
-    if (value === null) continue;
-    if (typed) {
-      if (key === usageNamespace) for (const message of fieldsOf(value, 2)) draft.usage = decodeUsage(message);
-    } else if (key === metadataNamespace) draft.id = decodeId(value);
-    else if (key === collectedNamespace) draft.collected = decodeCollected(value);
+    if (reader.field === 1 || reader.field === 2) decodeNamespace(reader, reader.field === 2, draft);
+    else reader.skip();
   }
+  reader.leave(outer);
+}
+
+/** An entry of one of the two maps. Its key comes first, as protobuf's writers have it; an entry that is otherwise is nobody's. */
+function decodeNamespace(reader: WireReader, typed: boolean, draft: Draft): void {
+  const outer = reader.enter();
+  let [own, collected, usage] = [false, false, false];
+  while (reader.next()) {
+    if (reader.field === 1) {
+      reader.pass();
+      own = !typed && reader.passed(ownKey);
+      collected = !typed && reader.passed(collectedKey);
+      usage = typed && reader.passed(usageKey);
+    } else if (reader.field !== 2) reader.skip();
+    else if (own) draft.id = decodeId(reader);
+    else if (collected) draft.collected = decodeCollected(reader);
+    else if (usage) decodeAny(reader, draft);
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+/** A google.protobuf.Any; the namespace says what it holds. */
+function decodeAny(reader: WireReader, draft: Draft): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.field === 2) draft.usage = decodeUsage(reader.message());
+    else reader.skip();
+  }
+  reader.leave(outer);
 }
 
 const idKey: Buffer = Buffer.from('id');
 
 /** The string `id` of a Struct; what else is in it is for others. */
-function decodeId(struct: WireReader): string | null {
-  for (const entry of fieldsOf(struct, 1)) {
-    let found = false;
-    let value: WireReader | null = null;
-    while (entry.next()) {
-      if (entry.field === 1) found = entry.is(idKey);
-      else if (entry.field === 2) value = entry.message();
-      else entry.skip();
-    }
-    if (found && value !== null) return decodeString(value);
+function decodeId(reader: WireReader): string | null {
+  let id: string | null = null;
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.field === 1) id = decodeIfId(reader) ?? id;
+    else reader.skip();
   }
-  return null;
+  reader.leave(outer);
+  return id;
+}
+
+/** The value of a Struct's entry whose key is `id`; null: it is another one. */
+function decodeIfId(reader: WireReader): string | null {
+  let id: string | null = null;
+  const outer = reader.enter();
+  let found = false;
+  while (reader.next()) {
+    if (reader.field === 1) {
+      reader.pass();
+      found = reader.passed(idKey);
+    } else if (reader.field === 2 && found) id = decodeString(reader);
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return id;
 }
 
 /** The string of a google.protobuf.Value; null: it is none. */
-function decodeString(value: WireReader): string | null {
+function decodeString(reader: WireReader): string | null {
   let text: string | null = null;
-  while (value.next()) {
-    if (value.field === 3) text = value.string();
-    else value.skip();
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.field === 3) text = reader.string();
+    else reader.skip();
   }
+  reader.leave(outer);
   return text;
 }
 
-function mapEntry(entry: WireReader): { readonly key: string; readonly value: WireReader | null } {
-  let key = '';
-  let value: WireReader | null = null;
-  while (entry.next()) {
-    if (entry.field === 1) key = entry.string();
-    else if (entry.field === 2) value = entry.message();
-    else entry.skip();
-  }
-  return { key, value };
-}
-
 /** The Struct that the collector's script writes. Its strings are an answer's bytes, so none is made a string of ours. */
-function decodeCollected(struct: WireReader): CollectedAnswer {
+function decodeCollected(reader: WireReader): CollectedAnswer {
   const collected: Mutable<CollectedAnswer> = { body: null, large: false, head: null, times: '', tail: null, gap: false, whole: false };
-  for (const entry of fieldsOf(struct, 1)) {
-    const { key, value } = mapEntry(entry);
-    if (value === null) continue;
-    let bytes: Buffer | null = null;
-    let flag = false;
-    while (value.next()) {
-      if (value.field === 3) bytes = value.bytes();
-      else if (value.field === 4) flag = value.number() !== 0;
-      else value.skip();
-    }
-    if (key === 'body' || key === 'head' || key === 'tail') collected[key] = bytes;
-    else if (key === 'encoded') collected.body = bytes === null ? null : Buffer.from(bytes.toString('latin1'), 'base64');
-    else if (key === 'times') collected.times = bytes?.toString('latin1') ?? '';
-    else if (key === 'large' || key === 'gap' || key === 'whole') collected[key] = flag;
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.field === 1) decodeCollectedEntry(reader, collected);
+    else reader.skip();
   }
+  reader.leave(outer);
   // These are there only at an answer's end.
   if (collected.body !== null || collected.large) collected.whole = true;
   return collected;
+}
+
+function decodeCollectedEntry(reader: WireReader, collected: Mutable<CollectedAnswer>): void {
+  const outer = reader.enter();
+  let key = '';
+  while (reader.next()) {
+    if (reader.field === 1) key = reader.string();
+    else if (reader.field === 2) decodeCollectedValue(reader, key, collected);
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+function decodeCollectedValue(reader: WireReader, key: string, collected: Mutable<CollectedAnswer>): void {
+  const outer = reader.enter();
+  let bytes: Buffer | null = null;
+  let flag = false;
+  while (reader.next()) {
+    if (reader.field === 3) bytes = reader.bytes();
+    else if (reader.field === 4) flag = reader.number() !== 0;
+    else reader.skip();
+  }
+  reader.leave(outer);
+  if (key === 'body' || key === 'head' || key === 'tail') collected[key] = bytes;
+  else if (key === 'encoded') collected.body = bytes === null ? null : Buffer.from(bytes.toString('latin1'), 'base64');
+  else if (key === 'times') collected.times = bytes?.toString('latin1') ?? '';
+  else if (key === 'large' || key === 'gap' || key === 'whole') collected[key] = flag;
 }
 
 /** envoy.data.ai.v3.TokenUsage. */
@@ -182,22 +246,22 @@ function decodeUsage(message: WireReader): ReportedUsage {
         usage.model = message.string();
         break;
       case 3:
-        usage.input = count(message.message());
+        usage.input = count(message);
         break;
       case 4:
-        usage.output = count(message.message());
+        usage.output = count(message);
         break;
       case 6: {
         const details = message.message();
         while (details.next()) {
-          if (details.field === 1) usage.cachedRead = count(details.message());
-          else if (details.field === 2) usage.cacheWrite = count(details.message());
+          if (details.field === 1) usage.cachedRead = count(details);
+          else if (details.field === 2) usage.cacheWrite = count(details);
           else details.skip();
         }
         break;
       }
       case 7:
-        for (const reasoning of fieldsOf(message.message(), 1)) usage.reasoning = count(reasoning);
+        usage.reasoning = firstCount(message);
         break;
       case 9:
         usage.complete = message.number() === 1;
@@ -210,36 +274,54 @@ function decodeUsage(message: WireReader): ReportedUsage {
 }
 
 /** A UInt64Value. */
-function count(wrapper: WireReader): number {
+function count(reader: WireReader): number {
   let value = 0;
-  while (wrapper.next()) {
-    if (wrapper.field === 1) value = wrapper.number();
-    else wrapper.skip();
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.field === 1) value = reader.number();
+    else reader.skip();
   }
+  reader.leave(outer);
   return value;
 }
 
-/** The headers that the log adds are in response_headers. */
-function decodeResponse(response: WireReader, draft: Draft): void {
-  while (response.next()) {
-    if (response.field === 1) draft.status = count(response.message());
-    else if (response.field === 4) {
-      const header = response.message();
-      let [key, value] = ['', ''];
-      while (header.next()) {
-        if (header.field === 1) key = header.string();
-        else if (header.field === 2) value = header.string();
-        else header.skip();
-      }
-      if (key === 'content-type') draft.contentType = value;
-      else if (key === 'content-encoding') draft.contentEncoding = value;
-    } else response.skip();
-  }
-}
+const typeKey: Buffer = Buffer.from('content-type');
+const encodingKey: Buffer = Buffer.from('content-encoding');
 
-function* fieldsOf(reader: WireReader, field: number): Iterable<WireReader> {
+/** The headers that the log adds are in response_headers. */
+function decodeResponse(reader: WireReader, draft: Draft): void {
+  const outer = reader.enter();
   while (reader.next()) {
-    if (reader.field === field) yield reader.message();
+    if (reader.field === 1) draft.status = count(reader);
+    else if (reader.field === 4) decodeResponseHeader(reader, draft);
     else reader.skip();
   }
+  reader.leave(outer);
+}
+
+function decodeResponseHeader(reader: WireReader, draft: Draft): void {
+  const outer = reader.enter();
+  let [type, encoding] = [false, false];
+  while (reader.next()) {
+    if (reader.field === 1) {
+      reader.pass();
+      type = reader.passed(typeKey);
+      encoding = reader.passed(encodingKey);
+    } else if (reader.field === 2 && type) draft.contentType = reader.string();
+    else if (reader.field === 2 && encoding) draft.contentEncoding = reader.string();
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+/** A message whose field 1 is a count. */
+function firstCount(reader: WireReader): number {
+  let value = 0;
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.field === 1) value = count(reader);
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return value;
 }

@@ -1,6 +1,6 @@
 import { headerText } from './header-text.ts';
 import type { Body, HeaderMap, HeaderMutation, KnownOfCaller, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
-import { bytesField, doubleField, encodeParts, encodePieces, messageField, stringField, varintField, WireError, WireReader, type Part } from './wire.ts';
+import { WireError, WireReader, WireWriter } from './wire.ts';
 
 /** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */
 export const metadataNamespace = 'sluice';
@@ -8,34 +8,44 @@ export const metadataNamespace = 'sluice';
 /** How deep a metadata Struct is followed. Sluice's own is flat. */
 const structDepth = 8;
 
-/** Places a header takes among the spans: its name, its value, and whether that is UTF-8. */
-const spansAHeader = 5;
-
-/** Headers over the message's own bytes: few of them are ever asked for. */
+/**
+ * Headers over the message's own bytes, which are walked through for each that is asked for: few are, and a walk takes less than a table of them would.
+ */
 class WireHeaders implements HeaderMap {
   readonly #bytes: Buffer;
-  readonly #spans: number[] = [];
+  readonly #from: number;
+  readonly #to: number;
+  /** Where the walk stands: the next header, and the name and value of this one. */
+  #at = 0;
+  #name = 0;
+  #nameEnd = 0;
+  #value = 0;
+  #valueEnd = 0;
+  #utf8 = false;
 
-  /** `reader` stands before a HeaderMap; null: there is none. Throws WireError on a malformed one. */
-  constructor(bytes: Buffer, reader: WireReader | null) {
+  /** Bytes `from` to `to` are a HeaderMap. Throws WireError on a malformed one. */
+  constructor(bytes: Buffer, from: number, to: number) {
     this.#bytes = bytes;
-    while (reader?.next() === true) {
-      if (reader.field === 1) this.#read(reader.message());
+    this.#from = from;
+    this.#to = to;
+    const reader = new WireReader(bytes, from, to);
+    while (reader.next()) {
+      if (reader.field === 1) checkHeader(reader);
       else reader.skip();
     }
   }
 
   get(name: string): string | undefined {
-    const spans = this.#spans;
-    for (let at = 0; at < spans.length; at += spansAHeader) if (spans[at + 1]! - spans[at]! === name.length && this.#isName(name, spans[at]!)) return this.#value(at);
+    this.#at = this.#from;
+    while (this.#next()) if (this.#nameEnd - this.#name === name.length && this.#isName(name)) return this.#text();
     return undefined;
   }
 
   repeated(name: string): boolean {
-    const spans = this.#spans;
     let seen = false;
-    for (let at = 0; at < spans.length; at += spansAHeader) {
-      if (spans[at + 1]! - spans[at]! !== name.length || !this.#isName(name, spans[at]!)) continue;
+    this.#at = this.#from;
+    while (this.#next()) {
+      if (this.#nameEnd - this.#name !== name.length || !this.#isName(name)) continue;
       if (seen) return true;
       seen = true;
     }
@@ -43,41 +53,89 @@ class WireHeaders implements HeaderMap {
   }
 
   *entries(): Iterable<readonly [string, string]> {
-    const spans = this.#spans;
-    for (let at = 0; at < spans.length; at += spansAHeader) yield [this.#bytes.toString('latin1', spans[at], spans[at + 1]), this.#value(at)];
-  }
-
-  #read(header: WireReader): void {
-    const spans = this.#spans;
-    const at = spans.length;
-    spans.push(0, 0, 0, 0, 0);
-    while (header.next()) {
-      if (header.field === 1) {
-        header.pass();
-        spans[at] = header.from;
-        spans[at + 1] = header.to;
-      } else if (header.field === 2 || header.field === 3) {
-        // `value` and `raw_value`: Envoy sends one of the two.
-        header.pass();
-        spans[at + 2] = header.from;
-        spans[at + 3] = header.to;
-        spans[at + 4] = header.field === 2 ? 1 : 0;
-      } else {
-        header.skip();
-      }
+    for (let at = this.#from; ; at = this.#at) {
+      this.#at = at;
+      if (!this.#next()) return;
+      const next = this.#at;
+      yield [this.#bytes.toString('latin1', this.#name, this.#nameEnd), this.#text()];
+      this.#at = next;
     }
   }
 
-  #isName(name: string, from: number): boolean {
+  /** Moves to the next header. The bytes have been checked: there is no field in them that cannot be passed over. */
+  #next(): boolean {
+    while (this.#at < this.#to) {
+      const tag = this.#varint();
+      if (tag !== headerTag) {
+        this.#pass(tag);
+        continue;
+      }
+      const end = this.#varint() + this.#at;
+      this.#name = this.#nameEnd = this.#value = this.#valueEnd = 0;
+      while (this.#at < end) {
+        const part = this.#varint();
+        if (part === nameTag) {
+          this.#nameEnd = this.#varint() + this.#at;
+          this.#name = this.#at;
+          this.#at = this.#nameEnd;
+        } else if (part === valueTag || part === rawValueTag) {
+          // Envoy sends one of the two.
+          this.#valueEnd = this.#varint() + this.#at;
+          this.#value = this.#at;
+          this.#at = this.#valueEnd;
+          this.#utf8 = part === valueTag;
+        } else this.#pass(part);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  #varint(): number {
+    let result = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.#bytes[this.#at++]!;
+      if (shift < 32) result |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return result >>> 0;
+    }
+  }
+
+  #pass(tag: number): void {
+    const type = tag & 7;
+    if (type === 0) this.#varint();
+    else if (type === 1) this.#at += 8;
+    else if (type === 5) this.#at += 4;
+    else {
+      const length = this.#varint();
+      this.#at += length;
+    }
+  }
+
+  #isName(name: string): boolean {
     const bytes = this.#bytes;
-    for (let i = 0; i < name.length; i++) if (bytes[from + i] !== name.charCodeAt(i)) return false;
+    for (let i = 0; i < name.length; i++) if (bytes[this.#name + i] !== name.charCodeAt(i)) return false;
     return true;
   }
 
-  #value(at: number): string {
-    const spans = this.#spans;
-    return this.#bytes.toString(spans[at + 4] === 1 ? 'utf8' : 'latin1', spans[at + 2], spans[at + 3]);
+  #text(): string {
+    return this.#bytes.toString(this.#utf8 ? 'utf8' : 'latin1', this.#value, this.#valueEnd);
   }
+}
+
+/** Tags of HeaderMap.headers and of HeaderValue's key, value and raw_value, all of them bytes with their length. */
+const headerTag = (1 << 3) | 2;
+const nameTag = (1 << 3) | 2;
+const valueTag = (2 << 3) | 2;
+const rawValueTag = (3 << 3) | 2;
+
+/** Reads a header for its form alone. Throws WireError. */
+function checkHeader(reader: WireReader): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.field <= 3) reader.pass();
+    else reader.skip();
+  }
+  reader.leave(outer);
 }
 
 /** Decodes one ProcessingRequest. Bodies are views of `bytes`. Throws WireError on malformed bytes or a missing phase. */
@@ -90,16 +148,16 @@ export function decodeRequest(bytes: Buffer): ProcessingRequest {
   while (reader.next()) {
     switch (reader.field) {
       case 2:
-        phase = { kind: 'request-headers', ...decodeHeaders(bytes, reader.message()) };
+        phase = decodeHeaders('request-headers', bytes, reader);
         break;
       case 3:
-        phase = { kind: 'response-headers', ...decodeHeaders(bytes, reader.message()) };
+        phase = decodeHeaders('response-headers', bytes, reader);
         break;
       case 4:
-        phase = { kind: 'request-body', ...decodeBody(reader.message()) };
+        phase = decodeBody('request-body', reader);
         break;
       case 5:
-        phase = { kind: 'response-body', ...decodeBody(reader.message()) };
+        phase = decodeBody('response-body', reader);
         break;
       case 6:
         reader.skip();
@@ -111,8 +169,9 @@ export function decodeRequest(bytes: Buffer): ProcessingRequest {
         break;
       case 8:
         reader.pass();
+        if (reader.to === reader.from) break;
         metadata = decodeMetadata(new WireReader(bytes, reader.from, reader.to)) ?? metadata;
-        if (reader.to > reader.from) known = knownIn(bytes.subarray(reader.from, reader.to));
+        known = knownIn(bytes.subarray(reader.from, reader.to));
         break;
       case 10:
         observability = reader.number() !== 0;
@@ -125,28 +184,34 @@ export function decodeRequest(bytes: Buffer): ProcessingRequest {
   return known === undefined ? { phase, metadata, observability } : { phase, metadata, observability, known };
 }
 
-function decodeHeaders(bytes: Buffer, reader: WireReader): { headers: HeaderMap; endOfStream: boolean } {
+function decodeHeaders(kind: 'request-headers' | 'response-headers', bytes: Buffer, reader: WireReader): Phase {
   let headers: HeaderMap | null = null;
   let endOfStream = false;
+  const outer = reader.enter();
   while (reader.next()) {
-    if (reader.field === 1) headers = new WireHeaders(bytes, reader.message());
-    else if (reader.field === 3) endOfStream = reader.number() !== 0;
+    if (reader.field === 1) {
+      reader.pass();
+      headers = new WireHeaders(bytes, reader.from, reader.to);
+    } else if (reader.field === 3) endOfStream = reader.number() !== 0;
     else reader.skip();
   }
-  return { headers: headers ?? new WireHeaders(bytes, null), endOfStream };
+  reader.leave(outer);
+  return { kind, headers: headers ?? new WireHeaders(bytes, 0, 0), endOfStream };
 }
 
 const emptyBody: Buffer = Buffer.alloc(0);
 
-function decodeBody(reader: WireReader): { body: Buffer; endOfStream: boolean } {
+function decodeBody(kind: 'request-body' | 'response-body', reader: WireReader): Phase {
   let body = emptyBody;
   let endOfStream = false;
+  const outer = reader.enter();
   while (reader.next()) {
     if (reader.field === 1) body = reader.bytes();
     else if (reader.field === 2) endOfStream = reader.number() !== 0;
     else reader.skip();
   }
-  return { body, endOfStream };
+  reader.leave(outer);
+  return { kind, body, endOfStream };
 }
 
 /** What filters before Sluice's left: read when the policy asks for it. Metadata that cannot be read says nothing. */
@@ -161,7 +226,7 @@ function knownIn(bytes: Buffer): KnownOfCaller {
 }
 
 /** envoy.config.core.v3.Metadata: only one namespace is decoded, by default Sluice's own; null when it is not there. Throws WireError. */
-export function decodeMetadata(reader: WireReader, namespace = metadataNamespace): Record<string, unknown> | null {
+function decodeMetadata(reader: WireReader, namespace = metadataNamespace): Record<string, unknown> | null {
   let found: Record<string, unknown> | null = null;
   while (reader.next()) {
     if (reader.field !== 1) {
@@ -253,91 +318,148 @@ const bodyModes = { NONE: 0, BUFFERED: 2 } as const;
 const send = 1;
 const skip = 2;
 
+/** One for all replies: each is written in one go. */
+const writer = new WireWriter();
+
 /** Encodes one ProcessingResponse. */
 export function encodeReply(reply: Reply): Buffer {
-  return encodeParts(replyParts(reply));
+  const pieces = encodeReplyPieces(reply, 0);
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
 
 /** The same behind `lead` bytes that the caller fills, in pieces: a large body is one of them, as it is. */
 export function encodeReplyPieces(reply: Reply, lead: number): Buffer[] {
-  return encodePieces(replyParts(reply), lead);
+  writer.begin();
+  writeReply(reply);
+  return writer.finish(lead);
+}
+
+/** Last field first, as the writer wants it. */
+function writeReply(reply: Reply): void {
+  switch (reply.kind) {
+    case 'wait':
+      writer.varint(2, (reply.ms % 1_000) * 1_000_000);
+      writer.varint(1, Math.floor(reply.ms / 1_000));
+      writer.message(10, 0);
+      return;
+    case 'chunk':
+      if (reply.endOfStream) writer.varint(2, 1);
+      writer.bytes(1, reply.body);
+      for (const field of [3, 3, 1, replyField['response-body']]) writer.message(field, 0);
+      return;
+    case 'immediate':
+      writeMetadata(reply.metadata);
+      writeImmediate(reply, writer.length);
+      return;
+    case 'continue':
+      writeMetadata(reply.metadata);
+      if (reply.phase === 'request-trailers' || reply.phase === 'response-trailers') writer.message(replyField[reply.phase], writer.length);
+      else writeContinue(reply, writer.length);
+  }
+}
+
+function writeImmediate(reply: Reply & { readonly kind: 'immediate' }, end: number): void {
+  writer.string(5, reply.details);
+  writer.bytes(3, reply.body);
+  writeHeaders(reply.headers, undefined);
+  const status = writer.length;
+  writer.varint(1, reply.status);
+  writer.message(1, status);
+  writer.message(7, end);
+}
+
+function writeContinue(reply: Reply & { readonly kind: 'continue' }, begin: number): void {
+  const { requestBodyMode, responseBodyMode } = reply;
+  if (requestBodyMode !== undefined || responseBodyMode !== undefined) {
+    // Every mode is said: a field left out would fall back to the protocol's default, not to the filter's.
+    writer.varint(6, skip);
+    writer.varint(5, skip);
+    writer.varint(4, bodyModes[responseBodyMode ?? 'NONE']);
+    writer.varint(3, bodyModes[requestBodyMode ?? 'NONE']);
+    writer.varint(2, reply.phase === 'request-headers' && reply.expectResponse === true ? send : skip);
+    writer.varint(1, send);
+    writer.message(9, begin);
+  }
+  const end = writer.length;
+  if (reply.clearRouteCache === true) writer.varint(5, 1);
+  if (reply.body !== undefined) {
+    const mutation = writer.length;
+    writer.bytes(1, reply.body);
+    writer.message(3, mutation);
+  }
+  if (reply.headers !== undefined || reply.body !== undefined) writeHeaders(reply.headers, reply.body);
+  if (writer.length > end) writer.message(1, end);
+  writer.message(replyField[reply.phase], end);
 }
 
 /** A replaced body brings its content-length along: Envoy answers 500 without it. */
-function replyParts(reply: Reply): Part[] {
-  const parts: Part[] = [];
-  if (reply.kind === 'wait') return [messageField(10, [varintField(1, Math.floor(reply.ms / 1_000)), varintField(2, (reply.ms % 1_000) * 1_000_000)])];
-  if (reply.kind === 'immediate') {
-    parts.push(
-      messageField(7, [
-        messageField(1, [varintField(1, reply.status)]),
-        headerMutation(2, reply.headers),
-        bytesField(3, reply.body),
-        stringField(5, reply.details),
-      ]),
-    );
-  } else if (reply.kind === 'chunk') {
-    const streamed = messageField(3, [bytesField(1, reply.body), ...(reply.endOfStream ? [varintField(2, 1)] : [])]);
-    parts.push(messageField(replyField['response-body'], [messageField(1, [messageField(3, [streamed])])]));
-    return parts;
-  } else if (reply.phase === 'request-trailers' || reply.phase === 'response-trailers') {
-    parts.push(messageField(replyField[reply.phase], []));
-  } else {
-    const common: Part[] = [];
-    const headers = withLength(reply.headers, reply.body);
-    if (headers !== undefined) common.push(headerMutation(2, headers));
-    if (reply.body !== undefined) common.push(messageField(3, [bytesField(1, reply.body)]));
-    if (reply.clearRouteCache === true) common.push(varintField(5, 1));
-    parts.push(messageField(replyField[reply.phase], common.length === 0 ? [] : [messageField(1, common)]));
-    const { requestBodyMode, responseBodyMode } = reply;
-    if (requestBodyMode !== undefined || responseBodyMode !== undefined) {
-      // Every mode is said: a field left out would fall back to the protocol's default, not to the filter's.
-      const responseHeaders = reply.phase === 'request-headers' && reply.expectResponse === true ? send : skip;
-      parts.push(
-        messageField(9, [
-          varintField(1, send),
-          varintField(2, responseHeaders),
-          varintField(3, bodyModes[requestBodyMode ?? 'NONE']),
-          varintField(4, bodyModes[responseBodyMode ?? 'NONE']),
-          varintField(5, skip),
-          varintField(6, skip),
-        ]),
-      );
-    }
+function writeHeaders(mutation: HeaderMutation | undefined, body: Body | undefined): void {
+  const end = writer.length;
+  if (mutation !== undefined) for (let at = mutation.remove.length - 1; at >= 0; at--) writer.string(2, mutation.remove[at]!);
+  if (body !== undefined) writeHeader('content-length', String(lengthOf(body)));
+  if (mutation !== undefined) for (let at = mutation.set.length - 1; at >= 0; at--) writeHeader(mutation.set[at]![0], headerText(mutation.set[at]![1]));
+  writer.message(2, end);
+}
+
+function lengthOf(body: Body): number {
+  if (Buffer.isBuffer(body)) return body.length;
+  let length = 0;
+  for (const piece of body) length += piece.length;
+  return length;
+}
+
+/** `value` is ASCII. */
+function writeHeader(name: string, value: string): void {
+  const end = writer.length;
+  writer.varint(3, overwriteIfExistsOrAdd);
+  const pair = writer.length;
+  writer.string(3, value);
+  writer.string(1, name);
+  writer.message(1, pair);
+  writer.message(1, end);
+}
+
+function writeMetadata(metadata: SluiceMetadata | undefined): void {
+  if (metadata === undefined) return;
+  const end = writer.length;
+  writeStruct(metadata);
+  writer.message(5, end);
+  endEntry(metadataNamespace, end);
+  writer.message(8, end);
+}
+
+function writeStruct(metadata: SluiceMetadata): void {
+  const keys = Object.keys(metadata);
+  for (let at = keys.length - 1; at >= 0; at--) {
+    const end = writer.length;
+    writeValue(metadata[keys[at]!]!);
+    endEntry(keys[at]!, end);
   }
-  if (reply.metadata !== undefined) parts.push(messageField(8, [structEntry(metadataNamespace, messageField(5, structFields(reply.metadata)))]));
-  return parts;
 }
 
-function withLength(headers: HeaderMutation | undefined, body: Body | undefined): HeaderMutation | undefined {
-  if (body === undefined) return headers;
-  const length = Buffer.isBuffer(body) ? body.length : body.reduce((sum, piece) => sum + piece.length, 0);
-  return { set: [...(headers?.set ?? []), ['content-length', String(length)]], remove: headers?.remove ?? [] };
+/** A map's entry whose value has been written since `end`. */
+function endEntry(key: string, end: number): void {
+  writer.message(2, end);
+  writer.string(1, key);
+  writer.message(1, end);
 }
 
-function headerMutation(field: number, mutation: HeaderMutation): Part {
-  return messageField(field, [
-    ...mutation.set.map(([name, value]) =>
-      messageField(1, [messageField(1, [stringField(1, name), bytesField(3, Buffer.from(headerText(value), 'latin1'))]), varintField(3, overwriteIfExistsOrAdd)]),
-    ),
-    ...mutation.remove.map((name) => stringField(2, name)),
-  ]);
-}
-
-function structFields(metadata: SluiceMetadata): Part[] {
-  return Object.entries(metadata).map(([key, value]) => structEntry(key, valueField(value)));
-}
-
-function structEntry(key: string, value: Part): Part {
-  return messageField(1, [stringField(1, key), messageField(2, [value])]);
-}
-
-function valueField(value: MetadataValue): Part {
-  if (typeof value === 'string') return stringField(3, headerText(value));
-  if (typeof value === 'number') return doubleField(2, value);
-  if (typeof value === 'boolean') return varintField(4, value ? 1 : 0);
-  if (isList(value)) return messageField(6, value.map((item) => messageField(1, [valueField(item)])));
-  return messageField(5, structFields(value));
+function writeValue(value: MetadataValue): void {
+  if (typeof value === 'string') writer.string(3, headerText(value));
+  else if (typeof value === 'number') writer.double(2, value);
+  else if (typeof value === 'boolean') writer.varint(4, value ? 1 : 0);
+  else {
+    const end = writer.length;
+    if (!isList(value)) writeStruct(value);
+    else {
+      for (let at = value.length - 1; at >= 0; at--) {
+        const item = writer.length;
+        writeValue(value[at]!);
+        writer.message(1, item);
+      }
+    }
+    writer.message(isList(value) ? 6 : 5, end);
+  }
 }
 
 /** Array.isArray does not narrow a readonly array. */

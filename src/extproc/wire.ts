@@ -7,7 +7,7 @@ export class WireError extends Error {
 /** Reads one message's fields from a slice of a Buffer. Throws WireError on anything malformed. */
 export class WireReader {
   readonly #bytes: Buffer;
-  readonly #end: number;
+  #end: number;
   #at: number;
   /** Field number and wire type of the field that `next` found. */
   field = 0;
@@ -76,11 +76,27 @@ export class WireReader {
     return this.#bytes.toString('utf8', at, at + length);
   }
 
-  /** Whether the bytes of a length-delimited field are these; none of them is copied. */
-  is(expected: Buffer): boolean {
+  /** Whether the field that was passed last holds these bytes; none of them is copied. */
+  passed(expected: Buffer): boolean {
+    if (this.to - this.from !== expected.length) return false;
+    for (let at = 0; at < expected.length; at++) if (this.#bytes[this.from + at] !== expected[at]) return false;
+    return true;
+  }
+
+  /** Goes into an embedded message: `next` finds its fields until `leave` is given what this returns. */
+  enter(): number {
     const length = this.#length();
     const at = this.#take(length);
-    return length === expected.length && this.#bytes.compare(expected, 0, length, at, at + length) === 0;
+    const outer = this.#end;
+    this.#at = at;
+    this.#end = at + length;
+    return outer;
+  }
+
+  /** Goes on behind an embedded message, however much of it was read. */
+  leave(outer: number): void {
+    this.#at = this.#end;
+    this.#end = outer;
   }
 
   /** A reader over an embedded message. */
@@ -126,142 +142,150 @@ export class WireReader {
   }
 }
 
-/** Bytes that are not copied into a message but stand between two of its parts: where, and which. */
+/** Bytes that are not copied into a message but stand between two of its parts: how much of the message comes after them, and which. */
 interface Cut {
-  readonly at: number;
+  readonly after: number;
   readonly bytes: Uint8Array;
-}
-
-/** A message part: bytes that are ready, or a nested list with its length known. */
-export interface Part {
-  readonly size: number;
-  /** Of these, how many are left out where `cuts` is given. */
-  readonly large: number;
-  write(target: Buffer, at: number, cuts?: Cut[]): number;
 }
 
 /** From here on bytes are not worth a copy. */
 const largeBytes = 16_384;
+const firstBytes = 4_096;
+const shortString = 64;
 
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value >>> 7; rest !== 0; rest >>>= 7) size++;
-  return size;
-}
+/**
+ * Writes one message from its end to its beginning, into memory that serves message after message: when a length has to be written, what it
+ * counts is there already, and nothing is made but the message itself. Fields are given last one first.
+ */
+export class WireWriter {
+  #target: Buffer = Buffer.allocUnsafeSlow(firstBytes);
+  #at = firstBytes;
+  /** Bytes of the cuts so far. */
+  #cutBytes = 0;
+  #cuts: Cut[] = [];
 
-function putVarint(target: Buffer, at: number, value: number): number {
-  let rest = value;
-  while (rest >= 0x80) {
-    target[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#target.length - this.#at + this.#cutBytes;
   }
-  target[at++] = rest;
-  return at;
-}
 
-/** A varint field. */
-export function varintField(field: number, value: number): Part {
-  const tag = field << 3;
-  return {
-    size: varintSize(tag) + varintSize(value),
-    large: 0,
-    write: (target, at) => putVarint(target, putVarint(target, at, tag), value),
-  };
-}
-
-/** A double field. */
-export function doubleField(field: number, value: number): Part {
-  const tag = (field << 3) | 1;
-  return { size: varintSize(tag) + 8, large: 0, write: (target, at) => target.writeDoubleLE(value, putVarint(target, at, tag)) };
-}
-
-/** A bytes field, of one piece or of some that follow each other; each is copied at the end, once or not at all. */
-export function bytesField(field: number, value: Uint8Array | readonly Uint8Array[]): Part {
-  const tag = (field << 3) | 2;
-  const pieces = value instanceof Uint8Array ? [value] : value;
-  let length = 0;
-  let large = 0;
-  for (const piece of pieces) {
-    length += piece.length;
-    if (piece.length >= largeBytes) large += piece.length;
+  /** A varint field. */
+  varint(field: number, value: number): void {
+    this.#number(value);
+    this.#number(field << 3);
   }
-  return {
-    size: varintSize(tag) + varintSize(length) + length,
-    large,
-    write(target, at, cuts) {
-      let next = putVarint(target, putVarint(target, at, tag), length);
-      for (const piece of pieces) {
-        if (cuts !== undefined && piece.length >= largeBytes) {
-          cuts.push({ at: next, bytes: piece });
-          continue;
-        }
-        target.set(piece, next);
-        next += piece.length;
+
+  /** A double field. */
+  double(field: number, value: number): void {
+    const at = this.#room(8);
+    this.#target.writeDoubleLE(value, at);
+    this.#number((field << 3) | 1);
+  }
+
+  /** A bytes field, of one piece or of some that follow each other; each is copied at the end, once or not at all. */
+  bytes(field: number, value: Uint8Array | readonly Uint8Array[]): void {
+    const end = this.length;
+    if (value instanceof Uint8Array) this.#piece(value);
+    else for (let at = value.length - 1; at >= 0; at--) this.#piece(value[at]!);
+    this.message(field, end);
+  }
+
+  /** A string field in UTF-8. */
+  string(field: number, value: string): void {
+    const end = this.length;
+    if (value.length > shortString || !this.#ascii(value)) {
+      const from = this.#room(3 * value.length);
+      const to = from + 3 * value.length;
+      const bytes = this.#target.write(value, from, 3 * value.length, 'utf8');
+      this.#target.copyWithin(to - bytes, from, from + bytes);
+      this.#at = to - bytes;
+    }
+    this.message(field, end);
+  }
+
+  /** Makes all that was written since `end` (the length then) an embedded message. */
+  message(field: number, end: number): void {
+    this.#number(this.length - end);
+    this.#number((field << 3) | 2);
+  }
+
+  /** Begins a message; whatever became of the one before. */
+  begin(): void {
+    this.#at = this.#target.length;
+    this.#cutBytes = 0;
+    if (this.#cuts.length > 0) this.#cuts = [];
+  }
+
+  /** The message behind `lead` bytes that the caller fills, in pieces of which large ones are the fields' own. */
+  finish(lead = 0): Buffer[] {
+    const target = this.#target;
+    const own = Buffer.allocUnsafe(lead + target.length - this.#at);
+    target.copy(own, lead, this.#at);
+    return this.#cuts.length === 0 ? [own] : piecesOf(own, this.#cuts, lead + this.length);
+  }
+
+  /** A short string unit by unit, which is cheaper than a call to write it; false, and nothing is written, when it is not ASCII. */
+  #ascii(value: string): boolean {
+    const from = this.#room(value.length);
+    const target = this.#target;
+    for (let at = value.length - 1; at >= 0; at--) {
+      const unit = value.charCodeAt(at);
+      if (unit >= 0x80) {
+        this.#at = from + value.length;
+        return false;
       }
-      return next;
-    },
-  };
-}
-
-/** A string field in UTF-8. */
-export function stringField(field: number, value: string): Part {
-  const tag = (field << 3) | 2;
-  const length = Buffer.byteLength(value);
-  return {
-    size: varintSize(tag) + varintSize(length) + length,
-    large: 0,
-    write(target, at) {
-      const start = putVarint(target, putVarint(target, at, tag), length);
-      return start + target.write(value, start, length, 'utf8');
-    },
-  };
-}
-
-/** An embedded message of parts. */
-export function messageField(field: number, parts: readonly Part[]): Part {
-  const tag = (field << 3) | 2;
-  let length = 0;
-  let large = 0;
-  for (const part of parts) {
-    length += part.size;
-    large += part.large;
+      target[from + at] = unit;
+    }
+    return true;
   }
-  return {
-    size: varintSize(tag) + varintSize(length) + length,
-    large,
-    write(target, at, cuts) {
-      let next = putVarint(target, putVarint(target, at, tag), length);
-      for (const part of parts) next = part.write(target, next, cuts);
-      return next;
-    },
-  };
+
+  #piece(bytes: Uint8Array): void {
+    if (bytes.length >= largeBytes) {
+      this.#cuts.push({ after: this.length, bytes });
+      this.#cutBytes += bytes.length;
+      return;
+    }
+    const at = this.#room(bytes.length);
+    this.#target.set(bytes, at);
+  }
+
+  #number(value: number): void {
+    let size = 1;
+    for (let rest = value >>> 7; rest !== 0; rest >>>= 7) size++;
+    let at = this.#room(size);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#target[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#target[at] = rest;
+  }
+
+  /** Takes so many bytes before those that are written; where they begin. */
+  #room(bytes: number): number {
+    if (bytes > this.#at) {
+      const before = this.#target;
+      const held = before.length - this.#at;
+      this.#target = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(held + bytes)));
+      before.copy(this.#target, this.#target.length - held, this.#at);
+      this.#at = this.#target.length - held;
+    }
+    return (this.#at -= bytes);
+  }
 }
 
-/** All parts as one message's bytes, behind `lead` bytes that the caller fills. */
-export function encodeParts(parts: readonly Part[], lead = 0): Buffer {
-  let size = lead;
-  for (const part of parts) size += part.size;
-  const target = Buffer.allocUnsafe(size);
-  let at = lead;
-  for (const part of parts) at = part.write(target, at);
-  return target;
-}
-
-/** The same bytes in pieces, of which large ones are the fields' own: nothing large is copied. */
-export function encodePieces(parts: readonly Part[], lead = 0): Buffer[] {
-  let size = lead;
-  for (const part of parts) size += part.size - part.large;
-  const target = Buffer.allocUnsafe(size);
-  const cuts: Cut[] = [];
-  let at = lead;
-  for (const part of parts) at = part.write(target, at, cuts);
-  if (cuts.length === 0) return [target];
+/** The cuts, last one first, between the parts of `own` that stand around them; `all` bytes in the end. */
+function piecesOf(own: Buffer, cuts: readonly Cut[], all: number): Buffer[] {
   const pieces: Buffer[] = [];
   let from = 0;
-  for (const { at: cut, bytes } of cuts) {
-    pieces.push(target.subarray(from, cut), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-    from = cut;
+  let at = 0;
+  for (let index = cuts.length - 1; index >= 0; index--) {
+    const { after, bytes } = cuts[index]!;
+    const before = all - after - bytes.length - at;
+    pieces.push(own.subarray(from, from + before), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    from += before;
+    at += before + bytes.length;
   }
-  if (from < size) pieces.push(target.subarray(from));
+  if (from < own.length) pieces.push(own.subarray(from));
   return pieces;
 }
