@@ -36,6 +36,7 @@ export type PassReason =
   | 'draining'
   | 'overload'
   | 'unread'
+  | 'unmasked'
   | 'no-gateway-key'
   | 'ambiguous-provider'
   | 'internal-error';

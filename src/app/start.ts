@@ -94,6 +94,8 @@ export interface SluiceOptions {
   readonly admin: string;
   /** Needed for what is more than reading; null: such requests must come from this machine. */
   readonly adminToken: string | null;
+  /** What tokens for masked data are made with; null: a key of this process's own. */
+  readonly maskKey: string | null;
   /** Bound of the answers that are cached in memory. */
   readonly cacheMemoryBytes: number;
   /** A Redis behind the memory; null: none. */
@@ -179,6 +181,11 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     },
     onError: (err) => logger.error({ err, file: options.state }, 'the state of rollouts cannot be kept'),
   });
+  const sayMaskKey = ({ hasMasks }: PolicyGeneration): void => {
+    if (hasMasks && options.maskKey === null) logger.warn('the policy masks data and there is no --mask-key: tokens change with each start and differ between replicas');
+  };
+  sayMaskKey(policy.current());
+  policy.onChange(sayMaskKey);
   policy.onChange(() => failedRules.clear());
   policy.onChange(({ number, hash }) => logger.info({ generation: number, hash }, 'policy changed'));
   policy.onRefusal((problems) => logger.error({ problems }, 'policy edit refused; the last good one stays'));
@@ -278,7 +285,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, outputs: new OutputTokens(), trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }), ...(spans === null ? {} : { traceRatio: spans.ratio, traceByParent: samplesByParent(process.env) }) });
+  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, outputs: new OutputTokens(), trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(options.maskKey === null ? {} : { maskKey: Buffer.from(options.maskKey) }), ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }), ...(spans === null ? {} : { traceRatio: spans.ratio, traceByParent: samplesByParent(process.env) }) });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.

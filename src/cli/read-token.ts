@@ -4,14 +4,14 @@ import { SluiceError } from '../lib/errors.ts';
 /** Shortest token that is taken, in characters. */
 const least = 16;
 
-/** The admin token in a file. Throws SluiceError when it cannot be read or is too short to be one. */
-export function readToken(file: string): string {
+/** The admin token, or another secret, in a file. Throws SluiceError when it cannot be read or is too short to be one. */
+export function readToken(file: string, what = 'token'): string {
   let token: string;
   try {
     token = readFileSync(file, 'utf8').trim();
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
-  if (token.length < least) throw new SluiceError('SLUICE_CLI_USAGE', 'the token has less than 16 characters.', { where: file });
+  if (token.length < least) throw new SluiceError('SLUICE_CLI_USAGE', `the ${what} has less than 16 characters.`, { where: file });
   return token;
 }

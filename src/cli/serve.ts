@@ -63,6 +63,7 @@ interface ServeFlags {
   readonly logShare: string;
   readonly grace: string;
   readonly adminToken?: string;
+  readonly maskKey?: string;
   readonly ledger?: string;
   readonly ledgerPasswordFile?: string;
   readonly ledgerRetention: string;
@@ -112,6 +113,7 @@ export function registerServe(program: Command): void {
     .option('--egress-image <image>', "with --egress-hosts: this image, which writes the pods' bundle of CAs")
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
     .option('--admin-token <file>', 'file with a token that is needed for what is more than reading (default: such requests must come from this machine)')
+    .option('--mask-key <file>', 'file with the secret that tokens for masked data are made with; replicas share it (default: one of this process, other tokens after each start)', process.env['SLUICE_MASK_KEY'])
     .option('--cache-memory <megabytes>', 'answers that are cached in memory, where the policy caches', String(limits.cacheMemoryBytes / megabyte))
     .option('--cache-redis <url>', 'a Redis that replicas share, behind the memory and for cool-downs: redis://, rediss://, redis-sentinel:// or redis-cluster://', process.env['SLUICE_CACHE_REDIS'])
     .option('--cache-redis-password-file <file>', 'its password')
@@ -174,6 +176,7 @@ export function registerServe(program: Command): void {
         requestIdHeader: requestIdHeaderOf(flags.requestIdHeader),
         admin: flags.admin,
         adminToken: flags.adminToken === undefined ? null : readToken(flags.adminToken),
+        maskKey: flags.maskKey === undefined ? null : readToken(flags.maskKey, 'key'),
         cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
         cacheRedis: flags.cacheRedis === undefined ? null : { url: flags.cacheRedis, passwordFile: flags.cacheRedisPasswordFile ?? null, caFile: flags.cacheRedisCa ?? null, deadlineMs },
         budgets: {

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { readExchange } from '../apis/index.ts';
 import type { BodyMember, ReadResult, Recognition } from '../apis/types.ts';
 import { inspectJson, type Inspection, type SensitivePattern } from '../apis/inspect/patterns.ts';
+import { maskJson, type Masking, type MaskWish } from '../apis/mask/mask.ts';
 import { limits } from '../lib/limits.ts';
 
 type Readable = Recognition & { readonly kind: 'readable' };
@@ -14,6 +15,14 @@ export interface ReadBody {
   readonly members: BodyMember[] | null;
   /** What patterns for sensitive data found; null: there are none, or the body is no JSON. */
   readonly inspection: Inspection | null;
+  /** The body with tokens for what was found, where that is wanted and something was; `failed`: not all of it could be masked. */
+  readonly masked: MaskedBody | 'failed' | null;
+}
+
+/** A body whose sensitive data is masked, read as it is now. */
+export interface MaskedBody extends Masking {
+  readonly read: ReadResult;
+  readonly members: BodyMember[] | null;
 }
 
 /** What is wanted of a body. */
@@ -21,6 +30,8 @@ export interface ReadWish {
   readonly members: boolean;
   /** Looked for in all its texts. Bodies that may not pass unread wait for the thread. */
   readonly patterns: readonly SensitivePattern[];
+  /** How what is found is masked; absent: nothing is. */
+  readonly mask?: Omit<MaskWish, 'patterns'>;
 }
 
 /** To the thread. The body's memory goes with it. */
@@ -43,6 +54,7 @@ export interface ReadDone {
   readonly memory: ArrayBuffer;
   readonly members: BodyMember[] | null;
   readonly inspection: Inspection | null;
+  readonly masked: MaskedBody | 'failed' | null;
 }
 
 interface Waiting {
@@ -94,10 +106,10 @@ export class BodyReader {
         this.#ready = this.#worker === worker;
         return;
       }
-      const { number, read, memory, members, inspection } = message;
+      const { number, read, memory, members, inspection, masked } = message;
       const waiting = this.#waiting.get(number);
       this.#waiting.delete(number);
-      waiting?.resolve({ read, body: Buffer.from(memory, waiting.job.offset, waiting.job.length), members, inspection });
+      waiting?.resolve({ read, body: Buffer.from(memory, waiting.job.offset, waiting.job.length), members, inspection, masked: fromThread(masked) });
     });
     const gone = (): void => {
       if (this.#worker !== worker) return;
@@ -117,13 +129,28 @@ export class BodyReader {
   }
 }
 
-const lost: ReadBody = { read: { ok: false, reason: 'internal-error' }, body: Buffer.alloc(0), members: null, inspection: null };
+const lost: ReadBody = { read: { ok: false, reason: 'internal-error' }, body: Buffer.alloc(0), members: null, inspection: null, masked: null };
 
 /** Reads a body on this thread. */
 export function readHere(recognition: Readable, body: Buffer, wish: ReadWish): ReadBody {
   const members: BodyMember[] | null = wish.members ? [] : null;
   const read = readExchange(recognition, body, members);
-  return { read, body, members, inspection: read.ok && wish.patterns.length > 0 ? inspectJson(body, wish.patterns) : null };
+  const inspection = read.ok && wish.patterns.length > 0 ? inspectJson(body, wish.patterns) : null;
+  return { read, body, members, inspection, masked: inspection === null ? null : maskHere(recognition, body, wish, inspection) };
+}
+
+/** Masks what was found in a body, and reads it again. Null: none of the rules that mask found anything. */
+export function maskHere(recognition: Readable, body: Buffer, { mask, patterns, members: wanted }: ReadWish, { matched }: Inspection): MaskedBody | 'failed' | null {
+  if (mask?.rules.some((rule, at) => rule !== null && matched[at] === true) !== true) return null;
+  const masking = maskJson(body, { ...mask, patterns });
+  if (masking === null) return 'failed';
+  const members: BodyMember[] | null = wanted ? [] : null;
+  return { ...masking, members, read: readExchange(recognition, masking.body, members) };
+}
+
+/** A thread's copy of a Buffer is bytes only. */
+function fromThread(masked: ReadBody['masked']): ReadBody['masked'] {
+  return masked === null || masked === 'failed' ? masked : { ...masked, body: Buffer.from(masked.body.buffer, masked.body.byteOffset, masked.body.byteLength) };
 }
 
 /** How much more than a body its memory may hold to be its own: the rest of its message. */

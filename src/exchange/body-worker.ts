@@ -6,7 +6,7 @@ const port = parentPort;
 if (port === null) throw new Error('this file runs as a worker thread');
 
 port.on('message', ({ number, recognition, memory, offset, length, wish }: ReadJob) => {
-  const { read, members, inspection } = readHere(recognition, Buffer.from(memory, offset, length), wish);
-  port.postMessage({ kind: 'read', number, read, memory, members, inspection } satisfies FromThread, [memory]);
+  const { read, members, inspection, masked } = readHere(recognition, Buffer.from(memory, offset, length), wish);
+  port.postMessage({ kind: 'read', number, read, memory, members, inspection, masked } satisfies FromThread, [memory]);
 });
 port.postMessage({ kind: 'ready' } satisfies FromThread);

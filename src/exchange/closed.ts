@@ -27,6 +27,7 @@ const refusals: Readonly<Record<PassReason, readonly [status: number, message: s
   'no-model': [400, 'The policy lets only requests pass that it can read: the body names no model.'],
   'model-unreadable': [400, 'The policy lets only requests pass that it can read: the model is not a name.'],
   unread: [413, 'The policy lets only requests pass that it can read: this body holds more text than is read, or text as token numbers.'],
+  unmasked: [403, 'The policy masks some data, and this request holds it where it cannot be masked.'],
   'not-rewritable': [403, 'The policy lets only requests pass that it can decide.'],
   'route-off': [403, 'The policy lets only requests pass that it can decide.'],
   'policy-off': [503, 'The routing policy cannot be applied right now.'],

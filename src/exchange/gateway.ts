@@ -4,6 +4,7 @@ import type { LiveModel } from '../router/model/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
 import { LearntRefusals } from '../apis/parameters/index.ts';
 import { inspectJson, inspectPlain } from '../apis/inspect/patterns.ts';
+import { maskJson, maskPlain } from '../apis/mask/mask.ts';
 import { canonicalPath, recognise } from '../apis/index.ts';
 import { takesAsIs } from '../apis/translatable.ts';
 import type { ApiName, Exchange, PassReason, Recognition, RequestHead } from '../apis/types.ts';
@@ -12,6 +13,7 @@ import { usageModeOfHeader } from '../attach/usage.ts';
 import { chainStyleOfHeader, type ChainStyle } from '../attach/versions.ts';
 import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, KnownOfCaller, LoggedExchange, RequestPlan, ResponsePlan, UsageMode } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
+import { MaskKeys, maskWish, rulesMasked } from './masking.ts';
 import { feedbackPath, type FeedbackReply } from '../grades/request.ts';
 import type { OutputTokens } from '../router/output/tokens.ts';
 import type { OnlineLearner } from '../router/online/learner.ts';
@@ -25,7 +27,7 @@ import type { Cooldowns } from '../route/cooldowns.ts';
 import { Admission } from './admission.ts';
 import type { Pools } from '../route/pools.ts';
 import { TargetAttempt } from './attempt.ts';
-import { readHere, type BodyReader, type ReadBody } from './body-reader.ts';
+import { maskHere, readHere, type BodyReader, type MaskedBody, type ReadBody, type ReadWish } from './body-reader.ts';
 import { callerOf, headOf, keepsModel } from './caller.ts';
 import { Claims } from './claims.ts';
 import { errorApi, isClosed, refusal } from './closed.ts';
@@ -40,7 +42,7 @@ import type { Grader } from './grading.ts';
 import { loggedEnding, logMetadata } from './logged.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
-import { holdsSensitive, processRequest, uncached, type CacheFacts, type RequestContext, type RequestResult } from './request.ts';
+import { blocksSensitive, decidesSensitive, processRequest, uncached, type CacheFacts, type RequestContext, type RequestResult } from './request.ts';
 import { sessionInHeaders, sessionKey } from '../sessions/key.ts';
 import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
@@ -79,6 +81,8 @@ export interface PipelineOptions {
   readonly grader: Grader | null;
   readonly feedback: ((body: Buffer, workspace: string) => Promise<FeedbackReply>) | null;
   readonly budgets: Budgets;
+  /** What tokens for masked data are made with; absent: a key of this process's own. */
+  readonly maskKey?: Buffer;
   /** What models refused in this process; absent: the pipeline remembers by itself. */
   readonly refusals?: LearntRefusals;
   readonly admission: Admission;
@@ -115,10 +119,12 @@ export class Pipeline implements Gateway, AttemptGateway {
   readonly #sweeper: NodeJS.Timeout;
   readonly #closing: Closing;
   readonly #admission: Admission;
+  readonly #maskKeys: MaskKeys;
 
   constructor(options: PipelineOptions) {
     this.#options = { ...options, refusals: options.refusals ?? new LearntRefusals() };
     this.#admission = options.admission;
+    this.#maskKeys = new MaskKeys(options.maskKey);
     this.#closing = new Closing(options, (error) => this.#fail(error));
     this.#pending = new PendingExchanges((open) => this.#closing.now(open, unobserved));
     this.#logged = new PendingExchanges((open) => this.#closing.now(open, unobserved), { maxAgeMs: limits.loggedMs });
@@ -245,6 +251,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       path,
       trace,
       inspection: null,
+      masked: null,
       replaced: false,
       routeOff: keepsModel(claims),
       cache: cacheScope(headers, generation, section, path, { claims, workspace: caller.workspace }),
@@ -313,7 +320,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const bytes = isClosed(section) ? withoutMark(decoded) : decoded;
     const context = bytes === sent ? came : { ...came, replaced: true };
     const { bodies } = this.#options;
-    const wish = { members: context.cache !== null, patterns: section.sensitivity.map(({ pattern }) => pattern) };
+    const wish = this.#wish(context);
     const read = bodies === null ? readHere(recognition, bytes, wish) : bodies.read(recognition, bytes, wish);
     let left = false;
     let leave = (): void => undefined;
@@ -340,16 +347,28 @@ export class Pipeline implements Gateway, AttemptGateway {
     return planned.plan;
   }
 
-  #read(before: RequestContext, { read, body: bytes, members, inspection }: ReadBody, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
+  /** What is wanted of a body: as little as the section needs. */
+  #wish({ section, caller, cache }: Pick<RequestContext, 'section' | 'caller' | 'cache'>): ReadWish {
+    const patterns = section.sensitivity.map(({ pattern }) => pattern);
+    const mask = maskWish(section, caller.workspace, this.#maskKeys);
+    return { members: cache !== null, patterns, ...(mask === null ? {} : { mask }) };
+  }
+
+  #read(before: RequestContext, here: ReadBody, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> | WaitingPlan {
+    const { read, inspection } = here;
     const came = inspection === null ? before : { ...before, inspection };
     let context = came;
     try {
       if (!read.ok) return this.#unread(came, read.reason);
-      const { exchange } = read;
-      context = this.#inArms(came, exchange, bytes);
-      if (context.inspection?.unread === true && !holdsSensitive(context) && isClosed(context.section)) return this.#unread(context, 'unread');
-      // An answer to what holds sensitive data is kept nowhere.
-      if (context.cache === null || members === null || holdsSensitive(context)) return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
+      context = this.#inArms(came, read.exchange, here.body);
+      if (context.inspection?.unread === true && !decidesSensitive(context) && isClosed(context.section)) return this.#unread(context, 'unread');
+      const masked = this.#masked(context, before, here);
+      if (masked === 'failed') return this.#unmasked(context);
+      const { body: bytes, members } = masked ?? here;
+      const { exchange } = masked?.read ?? read;
+      if (masked !== null) context = { ...context, replaced: true, masked: { rules: rulesMasked(context.section, masked.counts), restored: new Map(masked.restored) } };
+      // An answer to what holds sensitive data is kept nowhere; one that only knows tokens may be.
+      if (context.cache === null || members === null || decidesSensitive(context) || (context.masked?.restored.size ?? 0) > 0) return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
       const query = cacheQuery(context, context.cache, exchange, members, bytes);
       if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt, gone);
       const lookedAt = context.trace === null ? 0 : performance.now();
@@ -359,6 +378,22 @@ export class Pipeline implements Gateway, AttemptGateway {
     } catch (error) {
       return this.#failed(context, error);
     }
+  }
+
+  /** The request's body with tokens for its sensitive data; null: there is none to mask. `before`: as it was read, in no arm yet. */
+  #masked(context: RequestContext, before: RequestContext, here: ReadBody): (MaskedBody & { readonly read: { readonly ok: true } }) | 'failed' | null {
+    const same = context.section.sensitivity === before.section.sensitivity;
+    const masked = same || context.inspection === null ? here.masked : maskHere(context.recognition, here.body, this.#wish(context), context.inspection);
+    if (masked === null || masked === 'failed') return masked === null || blocksSensitive(context) ? null : masked;
+    const { read } = masked;
+    return read.ok ? { ...masked, read } : 'failed';
+  }
+
+  /** What must be masked and cannot be does not leave. */
+  #unmasked(context: RequestContext): BodyPlan {
+    const { section, inspection, recognition } = context;
+    const rule = section.sensitivity.find(({ then }, at) => then.kind === 'mask' && inspection?.matched[at] === true);
+    return this.#refuse(context, recognition, 'unmasked', rule?.then.kind === 'mask' ? rule.then.message : undefined);
   }
 
   /** The same request with the policy and the arms that rollouts and experiments put it in. */
@@ -503,14 +538,23 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (bytes === null) return this.#refuse(request, known, 'encoded-body');
     const patterns = section.sensitivity.map(({ pattern }) => pattern);
     const body = withoutMark(bytes);
-    const { matched, unread } = inspectJson(body, patterns) ?? inspectPlain(body, patterns);
-    const found = section.sensitivity.find((_rule, at) => matched[at]);
+    const inJson = inspectJson(body, patterns);
+    const { matched, unread } = inJson ?? inspectPlain(body, patterns);
+    const found = section.sensitivity.find(({ then }, at) => matched[at] && then.kind !== 'mask');
     if (found !== undefined) {
       // Its secure model is reached by generation alone.
       const message = found.then.kind === 'block' ? found.then.message : `This request holds ${found.name}, and the model for sensitive data cannot take it.`;
       return this.#refuse(request, known, 'not-rewritable', message);
     }
     if (unread) return this.#refuse(request, known, 'unread');
+    const mask = maskWish(section, request.caller.workspace, this.#maskKeys);
+    const first = mask === null ? undefined : section.sensitivity.find(({ then }, at) => matched[at] && then.kind === 'mask');
+    if (mask !== null && first !== undefined) {
+      const masking = (inJson === null ? maskPlain : maskJson)(body, { ...mask, patterns });
+      if (masking === null) return this.#refuse(request, known, 'unmasked', first.then.kind === 'mask' ? first.then.message : undefined);
+      const { headers, metadata } = this.#observe({ ...request, maskedRules: rulesMasked(section, masking.counts) }, known);
+      return { kind: 'forward', body: masking.body, headers: { set: headers?.set ?? [], remove: [...(headers?.remove ?? []), ...(bytes === sent ? [] : ['content-encoding'])] }, ...(metadata === undefined ? {} : { metadata }) };
+    }
     const plan = this.#observe(request, known);
     return { kind: 'forward', ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }), ...(plan.headers === undefined ? {} : { headers: plan.headers }) };
   }

@@ -21,12 +21,14 @@ export interface ObservedRequest {
   readonly usage: UsageMode;
   /** Absent: POST, which all calls are that can be decided. */
   readonly method?: string;
+  /** Absent: nothing was masked. */
+  readonly maskedRules?: NonNullable<OpenExchange['masked']>;
   /** The provider's path with its query. */
   readonly path: string;
 }
 
 /** Its exchange: its answer's status and time will be recorded. */
-export function observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage, method = 'POST', path }: ObservedRequest): OpenExchange {
+export function observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage, method = 'POST', path, maskedRules }: ObservedRequest): OpenExchange {
   return {
     kind: 'observed',
     id,
@@ -52,6 +54,7 @@ export function observedExchange({ id, startedAt, generation, provider, caller, 
     section: section.name,
     mode: section.mode,
     request: { bytes: 0, estimatedTokens: null, messages: null, tools: null, images: null, promptHash: null, promptStart: null, asks: null },
+    ...(maskedRules === undefined ? {} : { masked: maskedRules }),
     usageNotAsked: false,
     keyFile: null,
     ...uncached,

@@ -62,7 +62,9 @@ export interface RequestContext {
   readonly routeOff: boolean;
   /** What its patterns for sensitive data found in the body; null: it has none, or the body has not come yet. */
   readonly inspection: Inspection | null;
-  /** The body is not as it came (decoded, without its mark): it goes on as it was read. */
+  /** What its body's tokens stand for; null: nothing was masked. */
+  readonly masked: MaskFacts | null;
+  /** The body is not as it came (decoded, without its mark, masked): it goes on as it was read. */
   readonly replaced: boolean;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
@@ -82,6 +84,13 @@ export interface RequestContext {
   readonly shadow: Shadowed | null;
   /** The conversation's name in the headers; null: none says it, or nobody asks. */
   readonly sessionName: string | null;
+}
+
+/** What was masked in a body. */
+export interface MaskFacts {
+  readonly rules: NonNullable<ExchangeRecord['masked']>;
+  /** Tokens that the answer gets back, and what they stand for. Never kept beyond the answer. */
+  readonly restored: ReadonlyMap<string, string>;
 }
 
 /** What requests share beyond their policy. */
@@ -423,6 +432,7 @@ export function openExchange(
     adapted: adaptedBy(context.generation, exchange, decided?.decision ?? null),
     cache: cache.cache,
     cacheEntry: cache.cacheEntry,
+    ...(context.masked === null ? {} : { masked: context.masked.rules }),
     trace: context.trace,
     fill,
     chain,
@@ -446,6 +456,16 @@ function adaptedBy(generation: PolicyGeneration, exchange: Exchange, decision: D
 /** Nothing is kept of a text in which a pattern for sensitive data was found. */
 export function holdsSensitive({ inspection }: Pick<RequestContext, 'inspection'>): boolean {
   return inspection?.matched.includes(true) === true;
+}
+
+/** Whether a pattern was found whose rule does more than mask. */
+export function decidesSensitive({ inspection, section }: Pick<RequestContext, 'inspection' | 'section'>): boolean {
+  return inspection?.matched.some((found, at) => found && section.masks?.[at] == null) === true;
+}
+
+/** Whether the first of such rules refuses the request. */
+export function blocksSensitive({ inspection, section }: Pick<RequestContext, 'inspection' | 'section'>): boolean {
+  return section.sensitivity.find(({ then }, at) => then.kind !== 'mask' && inspection?.matched[at] === true)?.then.kind === 'block';
 }
 
 function capture(exchange: Exchange, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {

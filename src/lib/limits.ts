@@ -61,6 +61,8 @@ export const limits = {
   refusedParameters: 32,
   /** Text of one body that sensitivity patterns look through, in UTF-16 units; a longer one counts as not read. */
   inspectedUnits: 8 * 1024 * 1024,
+  /** Matches of one body that are masked; a body with more of them is refused. */
+  maskedMatches: 20_000,
   /** How long a large body may take to be read on its own thread, in ms: Envoy is asked for it. */
   bodyReadMs: 20_000,
   /** Bytes of a request's text, and of its tool definitions, that the token estimate reads; of more it takes samples. */

@@ -101,6 +101,8 @@ describe('mistakes are found where they are', () => {
     ['an expression that is no condition', `${good}  rules: [{name: a, when: request.model, then: {keep: true}}]\n`, ['cel 7:27 defaults.rules[0].when']],
     ['a header that rules may not read', `${good}  rules:\n    - name: a\n      when: caller.headers['x-team'] == 'a'\n      then: {keep: true}\n`, ['cel 9:13 defaults.rules[0].when']],
     ['a bad regular expression in a rule', `${good}  rules:\n    - name: a\n      when: request.lastUser.matches('(')\n      then: {keep: true}\n`, ['cel 9:38 defaults.rules[0].when']],
+    ['a mask of nothing', `${good}  sensitivity: [{name: a, pattern: 'x*', then: {mask: true}}]\n`, ['mask 7:36 defaults.sensitivity[0].pattern']],
+    ['a mask beside a model', `${good}  sensitivity: [{name: a, pattern: 'x', then: {mask: true, model: gpt-5.1}}]\n`, ['schema 7:41 defaults.sensitivity[0].then']],
     ['a bad regular expression', `${good}  sensitivity: [{name: a, pattern: '(?=x)', then: {block: no}}]\n`, ['regex 7:36 defaults.sensitivity[0].pattern']],
     ['a rule after one that is always true', `${good}  rules:\n    - {name: a, when: '1 == 1 || request.stream', then: {keep: true}}\n    - {name: b, when: request.stream, then: {tier: simple}}\n`, ['unreachable 9:7 defaults.rules[1]']],
     ['a rule that is never true', `${good}  rules:\n    - {name: a, when: 1 > 2, then: {keep: true}}\n`, ['unreachable 8:23 defaults.rules[0].when']],

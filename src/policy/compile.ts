@@ -180,6 +180,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     callers,
     workspaces: workspaces?.known ?? [],
     hasChains: [...compiled.values()].some(({ fallback }) => fallback !== null),
+    hasMasks: [...compiled.values()].some(({ masks, mode }) => masks !== null && mode === 'enabled'),
     keyFiles: [...new Set([...compiled.values()].flatMap(({ keys }) => [...keys.values()].flat()))],
     hasClosedSections: [...compiled.values()].some(({ failClosed, sensitivity, mode, credentials }) => mode === 'enabled' && (failClosed || sensitivity.length > 0 || credentials === 'gateway')),
     resolveProvider: providerResolver(providers),

@@ -62,9 +62,13 @@ const sensitivity = z.strictObject({
   fold: z.boolean().optional().describe('Also look in the text with full-width and other compatibility forms (NFKC) folded and invisible characters left out; true by default'),
   base64: z.boolean().optional().describe('Also look in what base64 inside the text says; false by default'),
   then: z
-    .strictObject({ model: model.optional().describe('Only this model may take it; when it cannot, the request is refused'), block: z.string().min(1).max(500).optional().describe('Refuse with this message') })
-    .refine((value) => (value.model === undefined) !== (value.block === undefined), 'say exactly one of model, block')
-    .describe('What happens; exactly one of these'),
+    .strictObject({
+      model: model.optional().describe('Only this model may take it; when it cannot, the request is refused'),
+      block: z.string().min(1).max(500).optional().describe('Refuse with this message; with mask: where it cannot be masked'),
+      mask: z.literal(true).optional().describe('Replace what is found by a token before the request leaves; where that cannot be done, the request is refused'),
+    })
+    .refine((value) => [value.model, value.mask ?? value.block].filter((part) => part !== undefined).length === 1, 'say exactly one of model, mask, block')
+    .describe('What happens; exactly one of model, mask, block'),
 });
 
 const threshold = z.strictObject({

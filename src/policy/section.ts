@@ -13,7 +13,8 @@ import { didYouMean } from './nearest.ts';
 import { compileSessions } from './sessions.ts';
 import { Reporter, type Place } from './reporter.ts';
 import { compileExpression, patternFault, type CompiledExpression } from './rules.ts';
-import type { SensitivePattern } from '../apis/inspect/patterns.ts';
+import { sensitiveExpression, type SensitivePattern } from '../apis/inspect/patterns.ts';
+import { labelOf, Tokens, type MaskRule } from '../apis/mask/tokens.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
@@ -84,6 +85,7 @@ export class SectionCompiler {
     this.#checkPrompts(settings, place('prompts'));
     const overrides = this.#overrides(settings, place('overrides'), reach);
     const rules = this.#rules(settings, place('rules'), reach);
+    const sensitivity = this.#sensitivity(settings, place('sensitivity'), reach);
     const target = settings.default === undefined ? null : this.#targets.resolve(settings.default, place('default'), [], reach);
     return {
       name: document.name,
@@ -96,7 +98,8 @@ export class SectionCompiler {
       rules,
       learned: this.#learned(settings, place('learned'), reach),
       learning: compileLearning(settings.learning),
-      sensitivity: this.#sensitivity(settings, place('sensitivity'), reach),
+      sensitivity: sensitivity.map(({ rule }) => rule),
+      masks: sensitivity.some(({ mask }) => mask !== null) ? sensitivity.map(({ mask }) => mask) : null,
       pinned: new Set(settings.pinned ?? []),
       allowProviders: allow,
       upgrades: settings.upgrades ?? 'never',
@@ -319,8 +322,8 @@ export class SectionCompiler {
     return fault;
   }
 
-  #sensitivity(settings: SettingsDocument, place: Place, reach: Reach): SensitivityRule[] {
-    return (settings.sensitivity ?? []).flatMap((document, at) => {
+  #sensitivity(settings: SettingsDocument, place: Place, reach: Reach): { readonly rule: SensitivityRule; readonly mask: MaskRule | null }[] {
+    return (settings.sensitivity ?? []).flatMap((document, at): { rule: SensitivityRule; mask: MaskRule | null }[] => {
       this.#checkName(settings.sensitivity ?? [], document.name, place, at);
       const fault = this.#patternFault(document.pattern);
       if (fault !== null) {
@@ -328,11 +331,27 @@ export class SectionCompiler {
         return [];
       }
       const pattern: SensitivePattern = { source: document.pattern, ignoreCase: document.ignoreCase ?? false, fold: document.fold ?? true, base64: document.base64 ?? false };
-      if (document.then.block !== undefined) return [{ name: document.name, pattern, then: { kind: 'block', message: document.then.block } }];
+      if (document.then.mask === true) {
+        this.#checkMask(pattern, document.name, place, [at, 'pattern']);
+        const message = document.then.block ?? `This request holds ${document.name} where it cannot be masked.`;
+        return [{ rule: { name: document.name, pattern, then: { kind: 'mask', message } }, mask: { label: labelOf(document.name), restore: false } }];
+      }
+      if (document.then.block !== undefined) return [{ rule: { name: document.name, pattern, then: { kind: 'block', message: document.then.block } }, mask: null }];
       const target = this.#targets.resolve(document.then.model ?? '', place, [at, 'then', 'model'], reach);
       // A secure model that this provider's traffic cannot reach must not turn into "let it through".
       const then: SensitivityRule['then'] = target === null ? { kind: 'block', message: `This prompt holds ${document.name} and no secure model can take it.` } : { kind: 'model', target };
-      return [{ name: document.name, pattern, then }];
+      return [{ rule: { name: document.name, pattern, then }, mask: null }];
     });
+  }
+
+  /** A pattern that finds nothing's place, or the tokens themselves, would mask without an end. */
+  #checkMask(pattern: SensitivePattern, name: string, place: Place, path: readonly PropertyKey[]): void {
+    const expression = sensitiveExpression(pattern);
+    if (expression.test('')) {
+      this.#say('error', 'mask', place, path, `${name} matches an empty text, which cannot be masked`, 'Write a pattern that needs at least one character.');
+      return;
+    }
+    const token = new Tokens('').of({ label: labelOf(name), restore: false }, name);
+    if (expression.test(token)) this.#say('warning', 'mask', place, path, `${name} also matches its own tokens, such as ${token}`, 'Make the pattern narrower: a text around a token may be masked once more.');
   }
 }

@@ -4,6 +4,7 @@ import type { Budget, Webhook } from '../budgets/types.ts';
 import type { Tier, TaskType, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
+import type { MaskRule } from '../apis/mask/tokens.ts';
 import type { SensitivePattern } from '../apis/inspect/patterns.ts';
 import type { DialectFamily, Exchange } from '../apis/types.ts';
 import type { PolicyExperiment, RolloutPolicy } from '../experiments/types.ts';
@@ -245,11 +246,17 @@ export interface CompiledRule {
   readonly then: Directive;
 }
 
+/** What a pattern finds is replaced by tokens. `message`: where it cannot be. */
+export interface MaskDirective {
+  readonly kind: 'mask';
+  readonly message: string;
+}
+
 export interface SensitivityRule {
   readonly name: string;
   /** What is looked for in all texts of the body. */
   readonly pattern: SensitivePattern;
-  readonly then: Directive & { readonly kind: 'model' | 'block' };
+  readonly then: (Directive & { readonly kind: 'model' | 'block' }) | MaskDirective;
 }
 
 /** Routing by predicted gain. */
@@ -278,6 +285,8 @@ export interface PolicySection {
   /** Null: nothing is learnt from grades. */
   readonly learning: LearningSettings | null;
   readonly sensitivity: readonly SensitivityRule[];
+  /** How each of these rules masks, null: it does not; null as a whole: none does. */
+  readonly masks: readonly (MaskRule | null)[] | null;
   /** Whose key goes to the app's own provider. */
   readonly credentials: 'app' | 'gateway';
   /** Files with this section's own keys, by provider. */
@@ -342,6 +351,8 @@ export interface PolicyGeneration {
   readonly webhooks: ReadonlyMap<string, Webhook>;
   /** Whether any section says what happens when a target fails. */
   readonly hasChains: boolean;
+  /** Whether any section masks sensitive data. */
+  readonly hasMasks: boolean;
   /** Files with keys of single sections. */
   readonly keyFiles: readonly string[];
   /** Whether any section lets nothing pass unread, undecided or with the app's own key. */

@@ -82,6 +82,7 @@ export const metricTable = {
   answerSources: { name: 'llm_proxy_answer_source_total', type: 'counter', labels: ['envoy', 'source'], help: "Requests that went on to a provider, by how their Envoy tells of answers (`observe`, `collect`, `protocol-manager`; see envoy.md) and by what this answer is read from: `copies`, `collected` or `protocol-manager`." },
   keyProblems: { name: 'llm_proxy_gateway_key_problem_total', type: 'counter', labels: ['kind'], help: "Keys of the gateway's own that began to rest: `limited` or `refused` by their provider, or `none` in their file. Alert on `refused` and `none`." },
   claimsIgnored: { name: 'llm_proxy_caller_claim_ignored_total', type: 'counter', labels: ['claim', 'why'], help: 'Things that callers said of their requests and that did not count: `untrusted` by the policy, or in a header that came twice (`doubled`).' },
+  masked: { name: 'llm_proxy_masked_total', type: 'counter', labels: ['rule'], help: 'Matches of sensitivity patterns that were replaced by tokens, by the rule.' },
   refused: { name: 'llm_proxy_refused_total', type: 'counter', labels: ['reason'], help: 'Requests that were refused because they could not be read or decided, where failClosed or a sensitivity pattern holds.' },
   failOpen: { name: 'llm_proxy_fail_open_total', type: 'counter', labels: ['reason'], help: 'Requests that went on undecided because Sluice failed. Alert on any.' },
   protocolEvents: { name: 'llm_proxy_protocol_events_total', type: 'counter', labels: ['kind'], help: "Unexpected turns of Envoy's protocol." },

@@ -279,6 +279,7 @@ export class Metrics implements RecordSink, GradeSink {
 
   record(record: ExchangeRecord): void {
     const { decision, timing } = record;
+    for (const { rule, matches } of record.masked ?? []) this.#inc(metricTable.masked, [rule], matches);
     const answeredBy = record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider;
     const servedBy = this.#labels.provider(answeredBy);
     const model = this.#labels.model(answeredBy, record.servedModel, record.servedModel !== record.requestedModel);

@@ -18,6 +18,7 @@ export interface RequestFacts
   readonly overheadMs: number;
   /** What the rewrite for the chosen target said in its own words. */
   readonly adapted?: readonly string[];
+  readonly masked?: NonNullable<ExchangeRecord['masked']>;
   readonly call?: NonNullable<ExchangeRecord['call']>;
 }
 
@@ -110,6 +111,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     cacheEntry: request.cacheEntry,
     arm: request.arm,
     trace: request.trace,
+    ...(request.masked === undefined ? {} : { masked: request.masked }),
     budgets: request.budgets,
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };

@@ -160,6 +160,8 @@ export interface ExchangeRecord {
   readonly arm: string | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
+  /** How many matches of which sensitivity rules were replaced by tokens; absent: none. */
+  readonly masked?: readonly { readonly rule: string; readonly matches: number }[];
   /** The budgets that were asked about it, and what they did. */
   readonly budgets: readonly BudgetFacts[];
   readonly timing: {

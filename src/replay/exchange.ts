@@ -114,7 +114,7 @@ const headerWords = /\bcaller\.(?:headers|session)\b/;
 
 function approximationsOf(section: PolicySection, record: ExchangeRecord): Set<Approximation> {
   const found = new Set<Approximation>();
-  if (record.request.promptStart === null && section.sensitivity.length > 0) found.add('text');
+  if (record.request.promptStart === null && section.sensitivity.some(({ then }) => then.kind !== 'mask')) found.add('text');
   if (section.rules.some(({ source }) => headerWords.test(source))) found.add('headers');
   if (section.sessions !== null) found.add('session');
   return found;

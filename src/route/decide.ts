@@ -280,7 +280,7 @@ class Decider {
   #sensitivity(): Choice | null {
     const { sensitive, section, verdict } = this.#input;
     for (const [at, rule] of section.sensitivity.entries()) {
-      if (sensitive?.[at] !== true) continue;
+      if (sensitive?.[at] !== true || rule.then.kind === 'mask') continue;
       if (rule.then.kind === 'block') return this.#block(rule.name, rule.then.message);
       const target = this.#explicit(rule.then.target, verdict.tier);
       if (target !== null) return this.#take(target, 'sensitivity', rule.name, verdict.tier);

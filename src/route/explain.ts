@@ -78,6 +78,7 @@ function textOf(record: ExchangeRecord, grades: readonly Grade[]): string {
   return [
     ...heading(record),
     ...verdictLines(record),
+    ...maskLines(record),
     ...(record.decision?.learned === undefined ? [] : learnedLines(record.decision.learned)),
     ...(record.decision?.learning === undefined ? [] : learningLines(record.decision.learning)),
     ...(record.decision === null ? [] : decisionLines(record.decision)),
@@ -190,6 +191,10 @@ function verdictLines({ verdict }: ExchangeRecord): string[] {
   const signals = verdict.signals.filter(({ share }) => share !== 0).sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1));
   for (const { name, value, share } of signals) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name} = ${value}`);
   return lines;
+}
+
+function maskLines({ masked }: ExchangeRecord): string[] {
+  return masked === undefined ? [] : ['', `Masked: ${masked.map(({ rule, matches }) => `${matches} of ${rule}`).join(', ')}`];
 }
 
 const unlikes: Readonly<Record<Unlike, string>> = { words: 'it does not know the words', kind: 'it was calibrated on other kinds of work', language: 'it knows English only', tools: 'it has not seen tools', media: 'it reads text only', conversation: 'it has not seen conversations' };

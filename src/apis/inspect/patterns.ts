@@ -64,7 +64,8 @@ export function inspectPlain(body: Buffer, patterns: readonly SensitivePattern[]
   return inspectTexts(plainTexts(body), patterns);
 }
 
-function inspectTexts({ text, unread }: BodyTexts, patterns: readonly SensitivePattern[]): Inspection {
+/** Looks for all patterns in texts that were read. */
+export function inspectTexts({ text, unread }: BodyTexts, patterns: readonly SensitivePattern[]): Inspection {
   let foldedText: string | null = null;
   let decoded: string | null = null;
   const matched = patterns.map((pattern) => {

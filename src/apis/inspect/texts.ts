@@ -10,26 +10,26 @@ export interface BodyTexts {
 }
 
 /** Members that hold what an app or a tool made up: their names and numbers are read, too. */
-const freeForm: ReadonlySet<string> = new Set([
+export const freeForm: ReadonlySet<string> = new Set([
   'args', 'arguments', 'response', 'parameters', 'parametersJsonSchema', 'parameters_json_schema', 'input_schema', 'inputSchema', 'schema', 'json_schema', 'responseSchema', 'response_schema',
   'responseJsonSchema', 'response_json_schema', 'properties', 'variables', 'output', 'json', 'structuredContent',
 ]);
 
 /** Members whose value names something for the provider, unless it is a text after all. */
-const names: ReadonlySet<string> = new Set([
+export const names: ReadonlySet<string> = new Set([
   'id', 'call_id', 'tool_call_id', 'tool_use_id', 'toolUseId', 'model', 'role', 'type', 'user', 'user_id', 'safety_identifier', 'prompt_cache_key', 'signature', 'encrypted_content', 'previous_response_id',
   'thoughtSignature', 'thought_signature', 'service_tier', 'file_id', 'format', 'detail', 'status', 'object', 'cachedContent', 'cached_content', 'mimeType', 'mime_type', 'media_type', 'container', 'conversation',
 ]);
-const nameLike = /^[\w.:/=+@#~-]*$/;
+export const nameLike = /^[\w.:/=+@#~-]*$/;
 
 /** Members that hold a file's bytes. */
-const fileData: ReadonlySet<string> = new Set(['data', 'bytes', 'file_data', 'fileData', 'bytesBase64Encoded', 'imageBytes', 'videoBytes']);
-const mediaType = /^(?:image|audio|video|font)\/|^application\/(?:pdf|zip|gzip)/i;
-const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*),/;
-const base64Text = /^[A-Za-z0-9+/_-]+={0,2}$/;
+export const fileData: ReadonlySet<string> = new Set(['data', 'bytes', 'file_data', 'fileData', 'bytesBase64Encoded', 'imageBytes', 'videoBytes']);
+export const mediaType = /^(?:image|audio|video|font)\/|^application\/(?:pdf|zip|gzip)/i;
+export const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*),/;
+export const base64Text = /^[A-Za-z0-9+/_-]+={0,2}$/;
 
 /** JSON written into strings of JSON is followed so deep. */
-const nestedJson = 3;
+export const nestedJson = 3;
 
 /** What was learnt of an object while it was read. */
 interface Part {

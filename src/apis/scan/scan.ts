@@ -170,6 +170,11 @@ export class JsonCursor {
     return (((word - 0x20202020) | ((word ^ 0x22222222) - 0x01010101) | ((word ^ 0x5c5c5c5c) - 0x01010101) | word) & 0x80808080) !== 0;
   }
 
+  /** The string that was passed last: within `object`, before the value is read, the member's name. Reused by the next one. */
+  get lastString(): StringToken {
+    return this.#token;
+  }
+
   /** A string's value. Meant for short ones: keys, roles, enumerations. */
   string(): string {
     const token = this.stringToken();

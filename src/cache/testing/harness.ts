@@ -72,6 +72,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     prefix: '',
     path,
     inspection: null,
+    masked: null,
     replaced: false,
     routeOff: options.routeOff ?? false,
     trace: null,

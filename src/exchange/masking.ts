@@ -1,0 +1,36 @@
+import type { MaskWish } from '../apis/mask/mask.ts';
+import { ownMaskKey, workspaceKey } from '../apis/mask/tokens.ts';
+import { limits } from '../lib/limits.ts';
+import type { PolicySection } from '../policy/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
+
+/** The keys that workspaces' tokens are made with, all from one. */
+export class MaskKeys {
+  readonly #master: Buffer;
+  readonly #keys = new Map<string, string>();
+
+  /** Absent: a key of this process's own, so that its tokens are others after the next start. */
+  constructor(master: Buffer = ownMaskKey()) {
+    this.#master = master;
+  }
+
+  of(workspace: string): string {
+    let key = this.#keys.get(workspace);
+    if (key === undefined) {
+      key = workspaceKey(this.#master, workspace);
+      // Callers invent workspace names.
+      if (this.#keys.size < limits.labelValues * 10) this.#keys.set(workspace, key);
+    }
+    return key;
+  }
+}
+
+/** How a section masks; null: it does not. */
+export function maskWish({ masks, mode }: Pick<PolicySection, 'masks' | 'mode'>, workspace: string, keys: MaskKeys): Omit<MaskWish, 'patterns'> | null {
+  return masks === null || mode !== 'enabled' ? null : { key: keys.of(workspace), rules: masks };
+}
+
+/** What was masked, for the record. */
+export function rulesMasked({ sensitivity }: Pick<PolicySection, 'sensitivity'>, counts: readonly number[]): NonNullable<ExchangeRecord['masked']> {
+  return counts.flatMap((matches, at) => (matches > 0 ? [{ rule: sensitivity[at]?.name ?? '', matches }] : []));
+}
