@@ -5,7 +5,7 @@ import { textFields, textTasks } from './text/heads.ts';
 import type { Nudge, TextModel, TextVerdict } from './text/model.ts';
 import { requestWeights } from './weights.ts';
 import { countTokens, countUnspaced, wordClasses } from './words.ts';
-import { defaultThresholds, shownFrom, type Domain, type Signal, type TaskType, type Tier, type TierThresholds, type Verdict } from './types.ts';
+import { defaultThresholds, shownFrom, taskTypes, type Domain, type Signal, type TaskType, type Tier, type TierThresholds, type Verdict } from './types.ts';
 
 export interface ClassifyOptions {
   readonly thresholds?: TierThresholds;
@@ -57,6 +57,13 @@ export function classifyRequest(exchange: Exchange, { thresholds = defaultThresh
     language,
     signals,
   };
+}
+
+const sayable: ReadonlySet<string> = new Set(taskTypes.filter((task) => task !== 'unknown'));
+
+/** A verdict with the task that a caller says, who is believed. Null, or a word that names no task: as it was. */
+export function withSaidTask(verdict: Verdict, said: string | null): Verdict {
+  return said === null || !sayable.has(said) ? verdict : { ...verdict, task: said as TaskType, classifiedTask: verdict.task };
 }
 
 /** The tier that other thresholds give a verdict: its score and signals stay what they are. */

@@ -32,6 +32,8 @@ export interface Verdict {
   /** The score lies within the policy's margin below a threshold, and the safer tier was taken. */
   readonly unsure: boolean;
   readonly task: TaskType;
+  /** The task as classified, where the caller said the one above; absent: nobody did. */
+  readonly classifiedTask?: TaskType;
   /** Probability of each task that has at least `shownFrom`; they are of the text alone. Absent in records of earlier versions. */
   readonly tasks?: Readonly<Partial<Record<TaskType, number>>>;
   readonly domain: Domain;

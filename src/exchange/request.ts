@@ -5,7 +5,7 @@ import { userHash } from '../budgets/user.ts';
 import type { CacheHit } from '../cache/cache.ts';
 import { idDigits } from '../cache/types.ts';
 import { textFeatures, type TextFeatures } from '../classify/features.ts';
-import { classifyRequest } from '../classify/index.ts';
+import { classifyRequest, withSaidTask } from '../classify/index.ts';
 import type { LiveModel } from '../router/model/live.ts';
 import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
 import type { Inspection } from '../apis/inspect/patterns.ts';
@@ -206,7 +206,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
   const { generation, provider, section, caller } = context;
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
   const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
-  const verdict = classifyRequest(exchange, section.classifier);
+  const verdict = withSaidTask(classifyRequest(exchange, section.classifier), caller.task);
   const features = asked || section.learning !== null ? textFeatures(exchange.lastUser) : null;
   const learned = asked ? judge(router.current(), exchange, features!, section.learned.weak.model, section.learned) : null;
   return {
@@ -215,7 +215,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     session,
     forced: context.forced,
     learned,
-    ...outputsOf(exchange, verdict.task, outputs),
+    ...outputsOf(exchange, verdict.classifiedTask ?? verdict.task, outputs),
     learning: learn(context, exchange, { features, kind: verdict.task }, learned, learner),
     caller,
     provider,

@@ -22,7 +22,7 @@ export function compileConditions(when: When, blocks = false): (input: RuleInput
   }
   if (task !== undefined) {
     const said = oneOf(task, ({ caller, verdict }) => caller.task ?? verdict.task);
-    const classified = oneOf(task, ({ verdict }) => verdict.task);
+    const classified = oneOf(task, ({ verdict }) => verdict.classifiedTask ?? verdict.task);
     tests.push(blocks ? (input) => said(input) || classified(input) : said);
   }
   if (modality !== undefined) tests.push((input) => modality.some((kind) => carries(kind, input)));
@@ -54,7 +54,7 @@ function carries(kind: NonNullable<When['modality']>[number], { exchange, verdic
     audio: ({ audioInputs, audioOutput }) => audioInputs > 0 || audioOutput,
     files: ({ files }) => files > 0,
     tools: ({ tools }) => tools > 0,
-    code: () => verdict.task === 'code' || verdict.domain === 'code',
+    code: () => (verdict.classifiedTask ?? verdict.task) === 'code' || verdict.domain === 'code',
   };
   return read[kind](exchange);
 }

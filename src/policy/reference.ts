@@ -47,7 +47,7 @@ const variableMeanings: Readonly<Record<string, string>> = {
   'verdict.score': '0 (simple) to 1 (complex)',
   'verdict.confidence': '0 to 1',
   'verdict.unsure': 'Whether the score lies within the margin below a threshold, so that the safer tier was taken',
-  'verdict.task': taskTypes.join(', '),
+  'verdict.task': `${taskTypes.join(', ')}; as the caller said it where it is believed, else as classified`,
   'verdict.domain': domains.join(', '),
   'verdict.language': 'Language tag of the prompt; und when undetermined',
   'caller.workspace': 'The workspace',

@@ -134,7 +134,7 @@ function wordsOf(text: string): number {
 }
 
 export type CompiledExpression =
-  | { readonly ok: true; readonly matches: (input: RuleInput) => boolean; readonly constant: boolean | null; readonly hinted: boolean }
+  | { readonly ok: true; readonly matches: (input: RuleInput) => boolean; readonly constant: boolean | null; readonly hinted: boolean; readonly readsTask: boolean }
   /** `offset` is where in the expression, in UTF-16 units. */
   | { readonly ok: false; readonly message: string; readonly offset: number; readonly fix?: string };
 
@@ -230,6 +230,7 @@ export function compileExpression(source: string, headers: ReadonlySet<string>, 
   return {
     ok: true,
     constant: constantOf(run),
+    readsTask: /\bverdict\s*(?:\.\s*\??\s*task\b|\[)/.test(source),
     hinted: /\bcaller\s*(?:\.\s*\??\s*(?:quality|task|session)\b|\[)/.test(source),
     matches(input) {
       try {

@@ -274,7 +274,7 @@ export class SectionCompiler {
       }
       const then = this.#directive(document.then, place, [at, 'then'], reach);
       const hinted = document.when.quality !== undefined || document.when.task !== undefined;
-      return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), hinted, matches, then }];
+      return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), hinted, readsTask: document.when.task !== undefined, matches, then }];
     });
   }
 
@@ -298,7 +298,7 @@ export class SectionCompiler {
       if (expression.constant === false) this.#say('error', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true`, 'Remove it.');
       if (expression.constant === true) always ??= document.name;
       const then = this.#directive(document.then, place, [at, 'then'], reach);
-      return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, hinted: expression.hinted, matches: expression.matches, then }];
+      return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, hinted: expression.hinted, readsTask: expression.readsTask, matches: expression.matches, then }];
     });
   }
 

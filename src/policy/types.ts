@@ -239,6 +239,8 @@ export interface CompiledRule {
   readonly kind: 'override' | 'rule';
   /** Its condition reads what any caller may say of a request (quality, task, session). */
   readonly hinted: boolean;
+  /** It reads the verdict's task, which a caller may have said. */
+  readonly readsTask: boolean;
   /** For people: the condition as the policy wrote it. */
   readonly source: string;
   /** Never throws: an evaluation error counts as no match and is reported through `onError` of the compiler. */

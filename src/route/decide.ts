@@ -2,7 +2,7 @@ import type { Cost, ModelEntry } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import { higher } from '../sessions/store.ts';
 import type { SessionFacts } from '../sessions/types.ts';
-import type { Directive, FallbackPolicy, RuleInput, TargetRef } from '../policy/types.ts';
+import type { CompiledRule, Directive, FallbackPolicy, RuleInput, TargetRef } from '../policy/types.ts';
 import { catalogModel, disqualify, entryOf, refusedBy } from './capabilities.ts';
 import { chainAfter, tieredReasons } from './chain.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
@@ -55,6 +55,8 @@ export function decide(input: DecideInput): Decision {
 class Decider {
   readonly #input: DecideInput;
   readonly #ruleInput: RuleInput;
+  /** The same with the task as classified, where the caller says another one; null: it does not. */
+  readonly #classified: RuleInput | null;
   readonly #requested: TargetRef;
   readonly #requestedEntry: ModelEntry | null;
   readonly #answerTokens: number;
@@ -73,6 +75,8 @@ class Decider {
     this.#requested = { provider: provider.name, model: exchange.model };
     this.#requestedEntry = entryOf(input, this.#requested);
     this.#ruleInput = { exchange, verdict, caller, provider: provider.name, knownAs: [catalogModel(provider, exchange.model), ...(this.#requestedEntry === null ? [] : [this.#requestedEntry.model])] };
+    const { classifiedTask } = verdict;
+    this.#classified = classifiedTask === undefined || classifiedTask === verdict.task ? null : { ...this.#ruleInput, verdict: { ...verdict, task: classifiedTask } };
     this.#answerTokens = expectedAnswerTokens(exchange, verdict);
     this.#outputTokens = expectedOutputTokens(exchange, verdict);
     this.#baseline = this.#estimate(this.#requested);
@@ -292,13 +296,23 @@ class Decider {
 
   #rules(list: 'overrides' | 'rules'): Choice | null {
     for (const [at, rule] of this.#input.section[list].entries()) {
-      if (!this.#applies(rule.then) || !rule.matches(this.#ruleInput)) continue;
+      if (!this.#applies(rule.then) || !this.#matches(rule)) continue;
       const choice = this.#follow(rule.then, rule.kind, rule.name);
       if (choice === null) continue;
       // Callers say these headers as they like: a rule that depends on one lifts no block that comes after it.
-      return (rule.hinted && choice.action !== 'block' ? this.#blocked(list, at + 1) : null) ?? choice;
+      return (this.#hinted(rule) && choice.action !== 'block' ? this.#blocked(list, at + 1) : null) ?? choice;
     }
     return null;
+  }
+
+  /** A block holds for the task as classified too, whatever the caller calls it. */
+  #matches(rule: CompiledRule): boolean {
+    return rule.matches(this.#ruleInput) || (this.#classified !== null && rule.then.kind === 'block' && rule.matches(this.#classified));
+  }
+
+  /** Whether what the caller says may be why a rule matches. */
+  #hinted(rule: CompiledRule): boolean {
+    return rule.hinted || (rule.readsTask && this.#classified !== null);
   }
 
   /** Keeps the requested model, which no caller can do against a block. */
@@ -311,7 +325,7 @@ class Decider {
     const { section } = this.#input;
     for (const rule of [...section[list].slice(from), ...(list === 'overrides' ? section.rules : [])]) {
       const { then } = rule;
-      if ((then.kind !== 'block' && then.kind !== 'keep') || (then.kind === 'keep' && rule.hinted) || !rule.matches(this.#ruleInput)) continue;
+      if ((then.kind !== 'block' && then.kind !== 'keep') || (then.kind === 'keep' && this.#hinted(rule)) || !this.#matches(rule)) continue;
       return then.kind === 'block' ? this.#block(rule.name, then.message) : null;
     }
     return null;

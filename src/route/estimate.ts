@@ -34,7 +34,8 @@ const unitsPerToken = 4;
  */
 export function expectedAnswerTokens(exchange: Exchange, verdict: Verdict): number {
   if (exchange.operation !== 'generate') return 0;
-  const byTask = expectedByTask[verdict.task];
+  // What a caller says must not make room in a budget.
+  const byTask = expectedByTask[verdict.classifiedTask ?? verdict.task];
   const expected = byTask === 'echo' ? Math.min(echo.most, Math.max(echo.least, Math.ceil(exchange.lastUser.length / unitsPerToken))) : byTask;
   return exchange.maxOutputTokens === null ? expected : Math.min(expected, exchange.maxOutputTokens);
 }

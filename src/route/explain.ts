@@ -186,7 +186,7 @@ function verdictLines({ verdict }: ExchangeRecord): string[] {
   const lines = [
     '',
     `Verdict: ${verdict.tier}, score ${verdict.score.toFixed(3)}, confidence ${verdict.confidence.toFixed(2)}${verdict.unsure ? ' (unsure: the safer tier was taken)' : ''}`,
-    `  task ${verdict.task}, domain ${verdict.domain}, language ${verdict.language}`,
+    `  task ${verdict.task}${verdict.classifiedTask === undefined ? '' : ` (the caller said so; classified as ${verdict.classifiedTask})`}, domain ${verdict.domain}, language ${verdict.language}`,
   ];
   const signals = verdict.signals.filter(({ share }) => share !== 0).sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1));
   for (const { name, value, share } of signals) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name} = ${value}`);

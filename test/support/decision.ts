@@ -128,7 +128,7 @@ export function verdict(facts: Partial<Verdict> = {}): Verdict {
 }
 
 export function rule(kind: 'override' | 'rule', name: string, then: Directive, matches = true): CompiledRule {
-  return { kind, name, source: 'always', hinted: false, then, matches: () => matches };
+  return { kind, name, source: 'always', hinted: false, readsTask: false, then, matches: () => matches };
 }
 
 /** A pattern; in tests every sensitivity rule is found. */
