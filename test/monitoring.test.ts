@@ -92,6 +92,8 @@ webhooks: { ops: { url: "${hook}" } }
 budgets:
   - { name: told, period: day, usd: 0.0001, soft: { at: [1], notify: [ops] } }
   - { name: none-left, match: { workspace: [poor] }, period: day, usd: 0.0000001, hard: {} }
+limits:
+  - { name: one-a-day, match: { workspace: [cached] }, requests: { day: 1 } }
 `;
 
 describe.skipIf(prometheusBinary === null)('a real Prometheus that scrapes a real run', () => {
@@ -118,6 +120,7 @@ describe.skipIf(prometheusBinary === null)('a real Prometheus that scrapes a rea
         await ask('cached', 'What is DNS?');
         await ask('cached', 'What is DNS?');
         await ask('poor', 'What is DNS?');
+        await ask('cached', 'What is IP?');
         await ask('team-a', 'Count to three.', { stream: true });
         await fetch(`${stack.url}/v1/files`).then((response) => response.text());
         provider.behaviour = (got, response, answer) => (got.model === 'gpt-4.1-nano' ? resets : well)(got, response, answer);

@@ -7,6 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAdmin, type Admin } from '../src/admin/server.ts';
 import { MemoryBudgetStore } from '../src/budgets/memory.ts';
+import { rateCounter } from '../src/budgets/rate-charges.ts';
 import { nano } from '../src/budgets/types.ts';
 import { ResponseCache } from '../src/cache/cache.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
@@ -73,6 +74,11 @@ beforeAll(async () => {
   const budgets = new MemoryBudgetStore();
   const { start, end } = budget!.calendar.at(now);
   budgets.settle('one', [{ counter: { id: 'one', budget: budget!.name, start, end, values: ['research'] }, reserved: 0, spent: 31 * nano, thresholds: [] }]);
+  const [limit] = current.rateLimits;
+  for (const measure of limit!.measures) {
+    const counter = rateCounter(limit!, measure, { workspace: 'research', user: null, target: { provider: 'openai', model: 'gpt-5.1' }, tier: 'simple' }, now);
+    for (let request = 0; request < 8; request++) budgets.reserve(`request-${request}`, [{ counter, amount: 1, ceiling: Infinity }]);
+  }
   url = await serve(ledger, recent, history, null, trialsOf(records), budgets);
   bareUrl = await serve(null, few, new PolicyHistory(), token, noTrials(current), new MemoryBudgetStore());
   browser = await launch();
@@ -160,6 +166,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(await page.locator('#arms tbody tr').count()).toBe(2);
     expect(await page.locator('#experiments').textContent()).toMatch(/^nano-for-support running 50\.0% .*Evidence of harm/);
     expect(await page.locator('#budgets').textContent()).toMatch(/^research-month: research .*of \$40\.00 a month/);
+    expect(await page.locator('#limits').textContent()).toMatch(/^each-team: research reached8 of 8 at once/);
     expect(await page.locator('#own-time').textContent()).toMatch(/ µs$/);
     // A chart that was drawn is not all of one colour.
     for (const id of ['trend', 'tiers']) expect(await page.evaluate(`new Set(document.getElementById('${id}').getContext('2d').getImageData(0, 0, 600, 260).data).size`)).toBeGreaterThan(8);

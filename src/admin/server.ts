@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BudgetStore } from '../budgets/types.ts';
+import { viewLimits } from '../budgets/rate-view.ts';
 import { viewBudgets } from '../budgets/view.ts';
 import { inspectEntry, purgeFilterOf } from '../cache/admin.ts';
 import type { ResponseCache } from '../cache/cache.ts';
@@ -132,6 +133,8 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, policy(options.policyStore));
     case '/budgets':
       return budgets(options, url.searchParams);
+    case '/limits':
+      return rateLimits(options, url.searchParams);
     case '/rollout':
       return json(200, options.trials.rollout());
     case '/experiments':
@@ -178,7 +181,7 @@ function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): ((
 
 async function pageFile(path: string): Promise<Answer> {
   const asset = await pageAsset(path);
-  return asset === null ? failure(404, 'not-found', 'Known paths: / (the page), /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.') : { status: 200, ...asset };
+  return asset === null ? failure(404, 'not-found', 'Known paths: / (the page), /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /limits, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.') : { status: 200, ...asset };
 }
 
 /** Read up to a little more than feedback may have, so that what is too large is said to be so. */
@@ -250,6 +253,15 @@ async function budgets({ policyStore, budgets: store }: AdminOptions, query: URL
   const budget = query.get('budget');
   if (budget !== null && !generation.budgets.some(({ name }) => name === budget)) return failure(404, 'no-budget', `The policy in force has no budget ${budget.slice(0, 64)}.`);
   return json(200, await viewBudgets(generation, store, { budget, limit, now: Date.now() }));
+}
+
+async function rateLimits({ policyStore, budgets: store }: AdminOptions, query: URLSearchParams): Promise<Answer> {
+  const rows = limitOf(query, limits.budgetAnswers);
+  if (rows === null) return badLimit(limits.budgetAnswers);
+  const generation = policyStore.current();
+  const limit = query.get('name');
+  if (limit !== null && !generation.rateLimits.some(({ name }) => name === limit)) return failure(404, 'no-limit', `The policy in force has no rate limit ${limit.slice(0, 64)}.`);
+  return json(200, await viewLimits(generation, store, { limit, rows, now: Date.now() }));
 }
 
 async function purge(cache: ResponseCache, query: URLSearchParams): Promise<Answer> {

@@ -8,6 +8,7 @@ import type { ApiName, BodyMember, PassReason, ReadResult, Recognition } from '.
 
 export { readAnswer } from './answer.ts';
 export { canonicalPath, recognise } from './recognise.ts';
+export { limitHeaders } from './limit-headers.ts';
 export { renderError } from './render-error.ts';
 export { rewritePath, spliceRequest } from './scan/splice.ts';
 

@@ -5,6 +5,10 @@ export interface ErrorFacts {
   readonly message: string;
   /** A short machine-readable code of Sluice's own. */
   readonly code: string;
+  /** OpenAI's `type`, where it is another than the status says. */
+  readonly type?: string;
+  /** When to come back, in seconds; Google says it in the body. */
+  readonly retryAfterSeconds?: number;
 }
 
 const googleStatus: Readonly<Record<number, string>> = {
@@ -37,13 +41,20 @@ export function renderError(api: ApiName, facts: ErrorFacts): { readonly content
   return { contentType: 'application/json', body: Buffer.from(JSON.stringify(shape(api, facts))) };
 }
 
-function shape(api: ApiName, { status, message, code }: ErrorFacts): object {
+function shape(api: ApiName, { status, message, code, type, retryAfterSeconds }: ErrorFacts): object {
   switch (api) {
     case 'anthropic-messages':
     case 'anthropic-count-tokens':
       return { type: 'error', error: { type: anthropicType[status] ?? 'api_error', message } };
     case 'gemini-generate':
-      return { error: { code: status, message, status: googleStatus[status] ?? 'UNKNOWN' } };
+      return {
+        error: {
+          code: status,
+          message,
+          status: googleStatus[status] ?? 'UNKNOWN',
+          ...(retryAfterSeconds === undefined ? {} : { details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${retryAfterSeconds}s` }] }),
+        },
+      };
     case 'bedrock':
       return { message };
     case 'openai-chat':
@@ -51,6 +62,6 @@ function shape(api: ApiName, { status, message, code }: ErrorFacts): object {
     case 'openai-responses':
     case 'openai-embeddings':
     case 'other-llm':
-      return { error: { message, type: status >= 500 ? 'server_error' : status === 429 ? code : 'invalid_request_error', param: null, code } };
+      return { error: { message, type: type ?? (status >= 500 ? 'server_error' : status === 429 ? code : 'invalid_request_error'), param: null, code } };
   }
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { createAdmin } from '../admin/server.ts';
 import { openBudgets, type BudgetSettings } from '../budgets/open.ts';
+import { limitFigures } from '../budgets/rate-view.ts';
 import { budgetFigures } from '../budgets/view.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import type { RedisOptions } from '../cache/redis/index.ts';
@@ -273,6 +274,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const files = options.envoy === null ? null : new EnvoyFiles(options.envoy, (err) => logger.error({ err }, "Envoy's config not written; the last one stays"));
   const kept = await openBudgets(options.budgets, {
     action: (budget, action) => metrics.budgetAction(budget, action),
+    limit: (limit, kind, action) => metrics.limitAction(limit, kind, action),
     message: (budget, result, error) => {
       metrics.budgetMessage(budget, result);
       if (error !== null) logger.error({ budget, error }, 'a webhook did not take a message about a budget');
@@ -283,6 +285,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   });
   const { budgets } = kept;
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
+  metrics.watchLimits(() => limitFigures(policy.current(), budgets.store, Date.now()));
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
   const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, outputs: new OutputTokens(), trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(options.maskKey === null ? {} : { maskKey: Buffer.from(options.maskKey) }), ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }), ...(spans === null ? {} : { traceRatio: spans.ratio, traceByParent: samplesByParent(process.env) }) });

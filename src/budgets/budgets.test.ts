@@ -35,7 +35,7 @@ function bench(store: BudgetStore): Bench {
   const events: BudgetEvent[] = [];
   const actions: string[] = [];
   const made = { budgets: null as unknown as Budgets, events, actions, at: noon };
-  made.budgets = new Budgets({ store, now: () => made.at, onEvent: (event) => events.push(event), onAction: (budget, action) => actions.push(`${budget} ${action}`) });
+  made.budgets = new Budgets({ store, now: () => made.at, onEvent: (event) => events.push(event), onAction: (budget, action) => actions.push(`${budget} ${action}`), onLimit: () => undefined });
   return made;
 }
 
@@ -71,7 +71,7 @@ function admit({ budgets }: Bench, generation: PolicyGeneration, what: Asked = {
 
 const usd = (amount: number): Cost => ({ known: true, usd: amount });
 const attempt = (model: string, cost: Cost, status: number | null = 200): AttemptRecord => ({ target: { provider: 'openai', model }, status, outcome: 'complete', reason: null, ms: 1, cost, dropped: [] });
-const ended = (workspace: string, ...attempts: AttemptRecord[]): Parameters<Budgets['settle']>[1] => ({ workspace, attempts });
+const ended = (workspace: string, ...attempts: AttemptRecord[]): Parameters<Budgets['settle']>[1] => ({ workspace, attempts, usage: null });
 const held = ({ reservation }: Admission): Reservation => {
   if (reservation === null) throw new Error('nothing is reserved');
   return reservation;

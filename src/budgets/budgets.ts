@@ -2,6 +2,10 @@ import type { Tier } from '../classify/types.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { DecideInput, Decision } from '../route/types.ts';
+import { matchesServed, valuesFor, type Served } from './match.ts';
+import { rateCounter, ratePlans, rateSpent, type RatePlan } from './rate-charges.ts';
+import { limitAnswer } from './rate-refusal.ts';
+import type { LimitFacts, LimitRefusal, RateKind } from './rate-types.ts';
 import { counterId, nano, nanoUsd, type Budget, type BudgetFacts, type BudgetKey, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type NanoUsd, type ReserveResult, type Settlement } from './types.ts';
 
 /** Something that people are told once a period. */
@@ -20,6 +24,8 @@ export interface BudgetsOptions {
   readonly onEvent: (event: BudgetEvent, generation: PolicyGeneration) => void;
   /** A request was moved or refused, or an amount was assumed; for counting. */
   readonly onAction: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
+  /** A request was beyond a rate limit; for counting. */
+  readonly onLimit: (limit: string, kind: RateKind, action: 'over' | 'refused') => void;
   readonly now?: () => number;
 }
 
@@ -38,7 +44,10 @@ export interface AdmitRequest {
 export interface Admission {
   readonly decision: Decision;
   readonly facts: readonly BudgetFacts[];
+  readonly limits: readonly LimitFacts[];
   readonly reservation: Reservation | null;
+  /** What its answer says where a rate limit refused it; else null. */
+  readonly refusal: LimitRefusal | null;
 }
 
 /** What is set aside for one request, until it is settled. */
@@ -56,15 +65,20 @@ export interface Reservation {
 /** Seconds after which to try again where only requests on their way hold the rest of a budget. */
 const busySeconds = 5;
 
-interface Plan {
+interface BudgetPlan {
+  readonly kind: 'budget';
   readonly budget: Budget;
   readonly charge: Charge;
 }
 
+type Plan = BudgetPlan | RatePlan;
+
+const nothing: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };
+
 /**
- * Budgets in money. Before a request goes on, what it is expected to cost is reserved in all of its budgets at once; after
- * it, that gives way to what it did cost. So a budget is never overrun by more than what the requests on their way cost
- * beyond their estimates.
+ * Budgets in money, and rate limits. Before a request goes on, what it is expected to cost and use is reserved in all of
+ * them at once; after it, that gives way to what it did cost and use. So none is overrun by more than what the requests on
+ * their way cost beyond their estimates.
  */
 export class Budgets {
   readonly #options: BudgetsOptions;
@@ -83,29 +97,33 @@ export class Budgets {
   admit(request: AdmitRequest): Admission | Promise<Admission> {
     const { decision, input } = request;
     // Counting tokens costs nothing, and a refused request goes nowhere.
-    if (decision.action === 'block' || input.exchange.operation === 'count' || input.generation.budgets.length === 0) return { decision, facts: [], reservation: null };
+    if (decision.action === 'block' || input.exchange.operation === 'count' || (input.generation.budgets.length === 0 && input.generation.rateLimits.length === 0)) return { decision, ...nothing };
     const plans = this.#plans(request, decision, request.enforce && request.cheaper !== null ? 'before-cheaper' : 'full');
-    if (plans.length === 0) return { decision, facts: [], reservation: null };
-    const unpriced = request.enforce ? plans.find(({ budget, charge }) => budget.unknown === null && Number.isNaN(charge.amount)) : undefined;
+    if (plans.length === 0) return { decision, ...nothing };
+    const unpriced = request.enforce ? unpricedOf(plans) : undefined;
     if (unpriced !== undefined) return this.#refuse(request, decision, unpriced, null);
     return then(this.#reserve(request, plans), (result) => {
       if (result === null || result.ok) return this.#admitted(request, decision, plans, result, null);
-      return this.#cheaper(request, plans[result.failed]!, result.state);
+      const failed = plans[result.failed]!;
+      return failed.kind === 'limit' ? this.#limited(decision, failed, plans, result.state) : this.#cheaper(request, failed, result.state);
     });
   }
 
   /** The first try did not fit: a cheaper tier, else the rest of the budget, else no. */
-  #cheaper(request: AdmitRequest, full: Plan, state: CounterState): Admission | Promise<Admission> {
+  #cheaper(request: AdmitRequest, full: BudgetPlan, state: CounterState): Admission | Promise<Admission> {
     const { decision } = request;
     const tier = full.budget.hard?.cheaper ?? null;
     const moved = tier === null || request.cheaper === null ? null : request.cheaper(tier, full.budget.name);
     const next = moved !== null && moved.reason === 'budget' ? moved : decision;
     if (moved === null) return this.#refuse(request, decision, full, state);
     const plans = this.#plans(request, next, 'full');
-    const unpriced = plans.find(({ budget, charge }) => budget.unknown === null && Number.isNaN(charge.amount));
+    const unpriced = unpricedOf(plans);
     if (unpriced !== undefined) return this.#refuse(request, decision, unpriced, null);
     return then(this.#reserve(request, plans), (result) => {
-      if (result !== null && !result.ok) return this.#refuse(request, decision, plans[result.failed]!, result.state);
+      if (result !== null && !result.ok) {
+        const failed = plans[result.failed]!;
+        return failed.kind === 'limit' ? this.#limited(decision, failed, plans, result.state) : this.#refuse(request, decision, failed, result.state);
+      }
       if (next === decision) return this.#admitted(request, decision, plans, result, null);
       this.#options.onAction(full.budget.name, 'cheaper');
       this.#tell({ kind: 'cheaper', budget: full.budget, counter: full.charge.counter, percent: null, state }, request.input.generation);
@@ -114,7 +132,7 @@ export class Budgets {
   }
 
   /** Exchanges what was reserved for what it did cost. Called once a reservation. */
-  settle(reservation: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace'>): void {
+  settle(reservation: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage'>): void {
     const { generation, charges, held, id } = reservation;
     const settlements: Settlement[] = [];
     const open = new Map(charges.map((charge) => [charge.counter.id, charge]));
@@ -140,8 +158,36 @@ export class Budgets {
         settlements.push({ counter, reserved: held ? (charge?.amount ?? 0) : 0, spent: nanos, thresholds });
       }
     }
+    this.#settleLimits(reservation, record, open, settlements);
     if (held) for (const { counter, amount } of open.values()) settlements.push({ counter, reserved: amount, spent: 0, thresholds: [] });
     void then(this.#options.store.settle(id, settlements), (crossings) => this.#crossed(crossings, generation));
+  }
+
+  /** The same in requests and tokens. A place among concurrent requests stays in `open`, and so is given back. */
+  #settleLimits({ generation, user, tier, at, held, charges }: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage'>, open: Map<string, Charge>, settlements: Settlement[]): void {
+    const last = record.attempts.at(-1);
+    for (const limit of generation.rateLimits) {
+      for (const measure of limit.measures) {
+        if (measure.kind === 'concurrent') continue;
+        const reserved = charges.find(({ counter }) => counter.budget === measure.counters)?.amount ?? 0;
+        const spent = new Map<string, { readonly counter: Counter; amount: number }>();
+        for (const attempt of record.attempts) {
+          const of: Served = { workspace: record.workspace, user, target: attempt.target, tier };
+          if (!matchesServed(limit, of)) continue;
+          const counter = rateCounter(limit, measure, of, at);
+          const amount = rateSpent(measure.kind, attempt, attempt === last ? record.usage : null, reserved);
+          const entry = spent.get(counter.id);
+          if (entry === undefined) spent.set(counter.id, { counter, amount });
+          // Attempts of a chain are one request.
+          else if (measure.kind === 'tokens') entry.amount += amount;
+        }
+        for (const { counter, amount } of spent.values()) {
+          const charge = open.get(counter.id);
+          open.delete(counter.id);
+          settlements.push({ counter, reserved: held ? (charge?.amount ?? 0) : 0, spent: amount, thresholds: [] });
+        }
+      }
+    }
   }
 
   /** Gives everything back: the request never left. */
@@ -162,6 +208,24 @@ export class Budgets {
       });
   }
 
+  /** The same for rate limits. Null where none asks for the model. */
+  overLimit(generation: PolicyGeneration, caller: { readonly workspace: string; readonly user: string | null }): ((target: TargetRef, tier: Tier) => boolean) | null {
+    const byModel = generation.rateLimits.filter((limit) => !limit.soft && (limit.models !== null || limit.per.includes('model')));
+    if (byModel.length === 0) return null;
+    const now = this.#now();
+    return (target, tier) => {
+      const of = { ...caller, target, tier };
+      return byModel.some(
+        (limit) =>
+          matchesServed(limit, of) &&
+          limit.measures.some((measure) => {
+            const state = this.#options.store.peek(rateCounter(limit, measure, of, now).id);
+            return state !== null && state.spent + state.reserved >= measure.max;
+          }),
+      );
+    };
+  }
+
   #crossed(crossings: readonly Crossing[], generation: PolicyGeneration): void {
     for (const { counter, percent, state } of crossings) {
       const budget = generation.budgets.find(({ name }) => name === counter.budget);
@@ -176,40 +240,60 @@ export class Budgets {
   #plans({ input, user, enforce }: AdmitRequest, decision: Decision, until: 'before-cheaper' | 'full'): Plan[] {
     const { generation, caller } = input;
     const now = this.#now();
-    return generation.budgets.flatMap((budget) => {
-      const counter = this.#counter(budget, { workspace: caller.workspace, user, target: decision.served, tier: decision.tier }, now);
+    const of: Served = { workspace: caller.workspace, user, target: decision.served, tier: decision.tier };
+    const plans: Plan[] = generation.budgets.flatMap((budget) => {
+      const counter = this.#counter(budget, of, now);
       if (counter === null) return [];
       const amount = decision.estimate.known ? nanoUsd(decision.estimate.usd) : (budget.unknown ?? (enforce ? NaN : 0));
       const ceiling = !enforce || budget.hard === null ? Infinity : until === 'before-cheaper' && budget.hard.cheaper !== null ? budget.hard.cheaperAt : budget.limit;
-      return [{ budget, charge: { counter, amount, ceiling } }];
+      return [{ kind: 'budget' as const, budget, charge: { counter, amount, ceiling } }];
     });
+    if (generation.rateLimits.length > 0) plans.push(...ratePlans(generation.rateLimits, input, of, enforce, now));
+    return plans;
   }
 
   /** Null: the budget is not about this. */
-  #counter(budget: Budget, of: { readonly workspace: string; readonly user: string | null; readonly target: TargetRef; readonly tier: Tier }, now: number): Counter | null {
-    const { provider, model } = of.target;
-    if (budget.tiers !== null && !budget.tiers.has(of.tier)) return null;
-    if (budget.models !== null && !budget.models.has(model) && !budget.models.has(`${provider}/${model}`)) return null;
-    if (!budget.matchesWorkspace(of.workspace)) return null;
+  #counter(budget: Budget, of: Served, now: number): Counter | null {
+    if (!matchesServed(budget, of)) return null;
     const { start, end } = budget.calendar.at(now);
-    const read: Readonly<Record<BudgetKey, string>> = { workspace: of.workspace, user: of.user ?? 'none', model: `${provider}/${model}`, tier: of.tier };
-    const values = budget.per.map((key) => read[key]);
+    const values = valuesFor(budget.per, of);
     return { id: counterId(budget.name, start, values), budget: budget.name, values, start, end };
   }
 
   #admitted(request: AdmitRequest, decision: Decision, plans: readonly Plan[], result: (ReserveResult & { readonly ok: true }) | null, cheaper: BudgetFacts | null): Admission {
+    const facts: BudgetFacts[] = cheaper === null ? [] : [cheaper];
+    const limits: LimitFacts[] = [];
+    for (const [at, plan] of plans.entries()) {
+      const state = result?.states[at] ?? null;
+      const { charge } = plan;
+      const reserved = result === null ? null : charge.amount;
+      if (plan.kind === 'budget') {
+        facts.push(factsOf(plan.budget, charge.counter, result === null ? 'uncounted' : 'counted', reserved, state));
+        continue;
+      }
+      const over = state !== null && state.spent + state.reserved > plan.measure.max;
+      if (over) this.#options.onLimit(plan.limit.name, plan.measure.kind, 'over');
+      limits.push(limitFacts(plan, result === null ? 'uncounted' : over ? 'over' : 'counted', reserved, state));
+    }
     return {
       decision,
-      facts: [
-        ...(cheaper === null ? [] : [cheaper]),
-        ...plans.map(({ budget, charge }, at) => factsOf(budget, charge.counter, result === null ? 'uncounted' : 'counted', result === null ? null : charge.amount, result?.states[at] ?? null)),
-      ],
+      facts,
+      limits,
       reservation: { id: request.id, generation: request.input.generation, user: request.user, tier: decision.tier, at: this.#now(), charges: plans.map(({ charge }) => charge), held: result !== null },
+      refusal: null,
     };
   }
 
+  /** A rate limit says no: what is used comes back with its next window. */
+  #limited(decision: Decision, failed: RatePlan, plans: readonly Plan[], state: CounterState): Admission {
+    const { limit, measure } = failed;
+    this.#options.onLimit(limit.name, measure.kind, 'refused');
+    const { message, retryAfterSeconds, refusal } = limitAnswer(failed, state, plans.filter((plan) => plan.kind === 'limit'), this.#options.store, this.#now());
+    return { decision: blocked(decision, 'over-limit', limit.name, { status: 429, message, retryAfterSeconds }), facts: [], limits: [limitFacts(failed, 'refused', null, state)], reservation: null, refusal };
+  }
+
   /** `state` null: not the amount is the reason, but that nobody knows it. */
-  #refuse({ input }: AdmitRequest, decision: Decision, { budget, charge }: Plan, state: CounterState | null): Admission {
+  #refuse({ input }: AdmitRequest, decision: Decision, { budget, charge }: BudgetPlan, state: CounterState | null): Admission {
     const { counter } = charge;
     this.#options.onAction(budget.name, 'refused');
     this.#tell({ kind: 'refused', budget, counter, percent: null, state: state ?? this.#options.store.peek(counter.id) ?? { spent: 0, reserved: 0 } }, input.generation);
@@ -219,17 +303,11 @@ export class Budgets {
     const retryAfter = spentUp ? Math.max(1, Math.ceil((counter.end - this.#now()) / 1000)) : busySeconds;
     const why = state === null ? `The price of ${decision.served.model} is unknown, and the budget ${budget.name} takes no such requests.` : spentUp ? `The budget ${budget.name} is used up until ${until}.` : `Requests on their way hold the rest of the budget ${budget.name}.`;
     return {
-      decision: {
-        ...decision,
-        action: 'block',
-        served: decision.requested,
-        chain: [],
-        reason: 'over-budget',
-        rule: budget.name,
-        block: { status: 429, message: budget.hard?.message ?? why, retryAfterSeconds: retryAfter },
-      },
+      decision: blocked(decision, 'over-budget', budget.name, { status: 429, message: budget.hard?.message ?? why, retryAfterSeconds: retryAfter }),
       facts: [factsOf(budget, counter, 'refused', null, state)],
+      limits: [],
       reservation: null,
+      refusal: null,
     };
   }
 
@@ -238,6 +316,20 @@ export class Budgets {
       if (first) this.#options.onEvent(event, generation);
     });
   }
+}
+
+/** The decision that refuses a request. */
+function blocked(decision: Decision, reason: 'over-budget' | 'over-limit', rule: string, block: NonNullable<Decision['block']>): Decision {
+  return { ...decision, action: 'block', served: decision.requested, chain: [], reason, rule, block };
+}
+
+/** The first budget that takes no requests of unknown price. */
+function unpricedOf(plans: readonly Plan[]): BudgetPlan | undefined {
+  return plans.find((plan): plan is BudgetPlan => plan.kind === 'budget' && plan.budget.unknown === null && Number.isNaN(plan.charge.amount));
+}
+
+function limitFacts({ limit, measure, charge }: RatePlan, action: LimitFacts['action'], reserved: number | null, state: CounterState | null): LimitFacts {
+  return { limit: limit.name, kind: measure.kind, period: measure.period, of: valuesOf(limit, charge.counter), action, reserved, used: state === null ? null : state.spent + state.reserved, max: measure.max };
 }
 
 function factsOf(budget: Budget, counter: Counter, action: BudgetFacts['action'], reserved: NanoUsd | null, state: CounterState | null): BudgetFacts {

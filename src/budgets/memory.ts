@@ -7,6 +7,8 @@ interface Cell {
   reserved: number;
   /** Thresholds and events that were told. */
   readonly told: Set<string>;
+  /** Of concurrent requests: when each place was taken, the oldest first; null: it holds amounts. */
+  readonly places: Map<string, number> | null;
 }
 
 /** A counter as it is kept on disk. */
@@ -36,10 +38,10 @@ export class MemoryBudgetStore implements BudgetStore {
     return this.#changes;
   }
 
-  reserve(_id: string, charges: readonly Charge[]): ReserveResult {
+  reserve(id: string, charges: readonly Charge[]): ReserveResult {
     const cells = charges.map(({ counter }) => this.#cell(counter));
     for (const [at, { amount, ceiling }] of charges.entries()) {
-      const { spent, reserved } = cells[at]!;
+      const { spent, reserved } = this.#free(cells[at]!);
       // Written so that what is no number never fits.
       if (!(amount >= 0 && spent + reserved + amount <= ceiling)) return { ok: false, failed: at, state: { spent, reserved } };
     }
@@ -48,16 +50,21 @@ export class MemoryBudgetStore implements BudgetStore {
       ok: true,
       states: charges.map(({ amount }, at) => {
         const cell = cells[at]!;
-        cell.reserved += amount;
+        if (cell.places === null) cell.reserved += amount;
+        else cell.reserved = cell.places.set(id, this.#now()).size;
         return { spent: cell.spent, reserved: cell.reserved };
       }),
     };
   }
 
-  settle(_id: string, settlements: readonly Settlement[]): Crossing[] {
+  settle(id: string, settlements: readonly Settlement[]): Crossing[] {
     const crossings: Crossing[] = [];
     this.#changes++;
     for (const { counter, reserved, spent, thresholds } of settlements) {
+      if (counter.concurrent === true) {
+        this.#leave(counter, id);
+        continue;
+      }
       const cell = this.#cell(counter);
       cell.reserved = Math.max(0, cell.reserved - reserved);
       cell.spent += spent;
@@ -79,25 +86,26 @@ export class MemoryBudgetStore implements BudgetStore {
   }
 
   peek(id: string): CounterState | null {
-    return this.#cells.get(id) ?? null;
+    const cell = this.#cells.get(id);
+    return cell === undefined ? null : this.#free(cell);
   }
 
   *seen(): Iterable<readonly [Counter, CounterState]> {
     const now = this.#now();
-    for (const cell of this.#cells.values()) if (cell.counter.end > now) yield [cell.counter, cell];
+    for (const cell of this.#cells.values()) if (cell.counter.end > now) yield [cell.counter, this.#free(cell)];
   }
 
   list(budget: string, start: number): Promise<(readonly [Counter, CounterState])[]> {
-    return Promise.resolve([...this.#cells.values()].filter(({ counter }) => counter.budget === budget && counter.start === start).map((cell) => [cell.counter, cell] as const));
+    return Promise.resolve([...this.#cells.values()].filter(({ counter }) => counter.budget === budget && counter.start === start).map((cell) => [cell.counter, this.#free(cell)] as const));
   }
 
-  /** What a later process goes on from. What is on its way counts as spent: if this process ends now, nobody will know better. */
+  /** What a later process goes on from. What is on its way counts as spent: if this process ends now, nobody will know better. Requests that run now are none of its. */
   snapshot(): SavedCounter[] {
-    return [...this.#cells.values()].map(({ counter, spent, reserved, told }) => ({ ...counter, spent: spent + reserved, told: [...told] }));
+    return [...this.#cells.values()].filter(({ places }) => places === null).map(({ counter, spent, reserved, told }) => ({ ...counter, spent: spent + reserved, told: [...told] }));
   }
 
   restore(saved: readonly SavedCounter[]): void {
-    for (const { spent, told, ...counter } of saved) this.#cells.set(counter.id, { counter, spent, reserved: 0, told: new Set(told) });
+    for (const { spent, told, ...counter } of saved) this.#cells.set(counter.id, { counter, spent, reserved: 0, told: new Set(told), places: null });
   }
 
   close(): Promise<void> {
@@ -109,11 +117,33 @@ export class MemoryBudgetStore implements BudgetStore {
     if (known !== undefined) return known;
     this.#sweep();
     // Users are whoever callers say: beyond the bound those that are new share one counter of their budget, for the rest of its period.
-    const shared = `${wanted.budget} ${wanted.start} other`;
+    const shared = sharedId(wanted);
     const counter = wanted.values.length === 0 || (this.#cells.size < limits.budgetCounters && !this.#cells.has(shared)) ? wanted : { ...wanted, id: shared, values: wanted.values.map(() => 'other') };
     let cell = this.#cells.get(counter.id);
-    if (cell === undefined) this.#cells.set(counter.id, (cell = { counter, spent: 0, reserved: 0, told: new Set() }));
+    if (cell === undefined) this.#cells.set(counter.id, (cell = { counter, spent: 0, reserved: 0, told: new Set(), places: counter.concurrent === true ? new Map() : null }));
     return cell;
+  }
+
+  /** Takes back places whose requests nobody has told the end of, in time. */
+  #free(cell: Cell): Cell {
+    if (cell.places === null) return cell;
+    const before = this.#now() - limits.slotMs;
+    for (const [id, since] of cell.places) {
+      if (since > before) break;
+      cell.places.delete(id);
+    }
+    cell.reserved = cell.places.size;
+    return cell;
+  }
+
+  /** A request has ended. A counter that is empty is not kept: users come and go. */
+  #leave(counter: Counter, id: string): void {
+    for (const name of [counter.id, sharedId(counter)]) {
+      const cell = this.#cells.get(name);
+      if (cell?.places?.delete(id) !== true) continue;
+      cell.reserved = cell.places.size;
+      if (cell.reserved === 0) this.#cells.delete(name);
+    }
   }
 
   /** At most once a minute: counters whose period is over for good. */
@@ -121,6 +151,11 @@ export class MemoryBudgetStore implements BudgetStore {
     const now = this.#now();
     if (now - this.#sweptAt < 60_000) return;
     this.#sweptAt = now;
-    for (const [id, { counter }] of this.#cells) if (counter.end + afterMs < now) this.#cells.delete(id);
+    for (const [id, { counter }] of this.#cells) if (counter.end + (counter.keepMs ?? afterMs) < now) this.#cells.delete(id);
   }
+}
+
+/** The counter of those that are beyond the bound. */
+function sharedId({ budget, start }: Counter): string {
+  return `${budget} ${start} other`;
 }

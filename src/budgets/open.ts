@@ -5,6 +5,7 @@ import { Budgets } from './budgets.ts';
 import { BudgetFile } from './file.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { Notifier } from './notify.ts';
+import type { RateKind } from './rate-types.ts';
 import type { BudgetBackendProblem } from './redis.ts';
 import type { BudgetStore } from './types.ts';
 
@@ -20,6 +21,7 @@ export interface BudgetSettings {
 /** What is counted and logged. */
 export interface BudgetTold {
   readonly action: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
+  readonly limit: (limit: string, kind: RateKind, action: 'over' | 'refused') => void;
   readonly message: (budget: string, result: 'sent' | 'failed' | 'dropped', error: string | null) => void;
   readonly backendProblem: (problem: BudgetBackendProblem) => void;
   readonly event: (fields: { readonly budget: string; readonly event: string; readonly percent: number | null }) => void;
@@ -38,6 +40,7 @@ export async function openBudgets(settings: BudgetSettings, told: BudgetTold): P
   const budgets = new Budgets({
     store,
     onAction: told.action,
+    onLimit: told.limit,
     onEvent: (event, generation: PolicyGeneration) => {
       told.event({ budget: event.budget.name, event: event.kind, percent: event.percent });
       notifier.send(event, generation.webhooks);
@@ -72,5 +75,5 @@ async function openStore({ file, required, redis }: BudgetSettings, told: Budget
 
 /** Budgets of a process that nothing is counted in: each request finds them empty. */
 export function emptyBudgets(): Budgets {
-  return new Budgets({ store: new MemoryBudgetStore(), onAction: () => undefined, onEvent: () => undefined });
+  return new Budgets({ store: new MemoryBudgetStore(), onAction: () => undefined, onLimit: () => undefined, onEvent: () => undefined });
 }

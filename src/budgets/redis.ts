@@ -26,39 +26,74 @@ const clearedAtOnce = 1_000;
 /**
  * All charges or none, in one step. A counter is a hash (spent, reserved, what was told) and a sorted set of reservations by
  * the end of their lease; amounts are whole numbers and handed to HINCRBY as text, which Lua's doubles cannot spoil.
- * KEYS: hash, leases, index a counter. ARGV: now, lease's end, request, then amount, ceiling (-1: none), ms to live, member of the index a counter.
+ * A counter of concurrent requests is its leases alone, by the clock of Redis: replicas' clocks differ by more than such a lease takes.
+ * KEYS: hash, leases, index a counter. ARGV: now, lease's end, request, then amount, ceiling (-1: none), ms to live, member of the index, ms of a place's lease or '' a counter.
  */
 const reserveScript = script(`
 local n = #KEYS / 3
-local states = {}
+local time
 for i = 1, n do
   local hash, leases = KEYS[3 * i - 2], KEYS[3 * i - 1]
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', ARGV[1], 'LIMIT', 0, ${clearedAtOnce})) do
-    local amount = string.match(member, ' (%d+)$')
-    redis.call('HINCRBY', hash, 'reserved', '-' .. amount)
-    redis.call('HINCRBY', hash, 'spent', amount)
-    redis.call('ZREM', leases, member)
+  local spent, reserved
+  if ARGV[5 * i + 3] ~= '' then
+    if not time then
+      local clock = redis.call('TIME')
+      time = clock[1] * 1000 + math.floor(clock[2] / 1000)
+    end
+    redis.call('ZREMRANGEBYSCORE', leases, '-inf', time)
+    spent, reserved = '0', tostring(redis.call('ZCARD', leases))
+  else
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', ARGV[1], 'LIMIT', 0, ${clearedAtOnce})) do
+      local amount = string.match(member, ' (%d+)$')
+      redis.call('HINCRBY', hash, 'reserved', '-' .. amount)
+      redis.call('HINCRBY', hash, 'spent', amount)
+      redis.call('ZREM', leases, member)
+    end
+    local found = redis.call('HMGET', hash, 'spent', 'reserved')
+    spent, reserved = found[1] or '0', found[2] or '0'
   end
-  local found = redis.call('HMGET', hash, 'spent', 'reserved')
-  local spent, reserved = found[1] or '0', found[2] or '0'
-  local amount, ceiling = tonumber(ARGV[4 * i]), tonumber(ARGV[4 * i + 1])
+  local amount, ceiling = tonumber(ARGV[5 * i - 1]), tonumber(ARGV[5 * i])
   if ceiling >= 0 and tonumber(spent) + tonumber(reserved) + amount > ceiling then return {'0', tostring(i - 1), spent, reserved} end
 end
 local reply = {'1'}
 for i = 1, n do
   local hash, leases, index = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
-  local amount, life = ARGV[4 * i], ARGV[4 * i + 2]
-  redis.call('HINCRBY', hash, 'reserved', amount)
-  redis.call('ZADD', leases, ARGV[2], ARGV[3] .. ' ' .. amount)
-  redis.call('SADD', index, ARGV[4 * i + 3])
-  redis.call('PEXPIRE', hash, life)
-  redis.call('PEXPIRE', leases, life)
+  local amount, life, lease = ARGV[5 * i - 1], ARGV[5 * i + 1], ARGV[5 * i + 3]
+  redis.call('SADD', index, ARGV[5 * i + 2])
   redis.call('PEXPIRE', index, life)
-  local found = redis.call('HMGET', hash, 'spent', 'reserved')
-  reply[#reply + 1] = found[1] or '0'
-  reply[#reply + 1] = found[2] or '0'
+  if lease ~= '' then
+    redis.call('ZADD', leases, time + lease, ARGV[3])
+    redis.call('PEXPIRE', leases, lease)
+    reply[#reply + 1] = '0'
+    reply[#reply + 1] = tostring(redis.call('ZCARD', leases))
+  else
+    redis.call('HINCRBY', hash, 'reserved', amount)
+    redis.call('ZADD', leases, ARGV[2], ARGV[3] .. ' ' .. amount)
+    redis.call('PEXPIRE', hash, life)
+    redis.call('PEXPIRE', leases, life)
+    local found = redis.call('HMGET', hash, 'spent', 'reserved')
+    reply[#reply + 1] = found[1] or '0'
+    reply[#reply + 1] = found[2] or '0'
+  end
 end
 return reply`);
+
+/** KEYS: leases, index. ARGV: request, member of the index. Gives a place among concurrent requests back. */
+const leaveScript = script(`
+redis.call('ZREM', KEYS[1], ARGV[1])
+local left = redis.call('ZCARD', KEYS[1])
+if left == 0 then redis.call('SREM', KEYS[2], ARGV[2]) end
+return {'0', tostring(left)}`);
+
+/** KEYS: leases, index. ARGV: ms of a lease, member of the index, its ms to live, then requests. A Redis that has forgotten them learns of them again. */
+const renewScript = script(`
+local clock = redis.call('TIME')
+local ends = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
+for i = 4, #ARGV do redis.call('ZADD', KEYS[1], ends, ARGV[i]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('SADD', KEYS[2], ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return {tostring(redis.call('ZCARD', KEYS[1]))}`);
 
 /** KEYS: hash, leases, index. ARGV: lease's member or '', reserved, spent, ms to live, member of the index, then percent and amount of each threshold. */
 const settleScript = script(`
@@ -83,6 +118,13 @@ const hashKey = (id: string): string => `${tag}:c:${id}`;
 const leaseKey = (id: string): string => `${tag}:l:${id}`;
 const indexKey = (budget: string, start: number): string => `${tag}:i:${budget} ${start}`;
 
+/** The places among concurrent requests that this process holds in one counter, the oldest first. */
+interface Places {
+  readonly counter: Counter;
+  /** Milliseconds since the epoch when each was taken, by request. */
+  readonly since: Map<string, number>;
+}
+
 interface Seen {
   readonly counter: Counter;
   readonly state: CounterState;
@@ -100,6 +142,8 @@ export class RedisBudgetStore implements BudgetStore {
   readonly #now: () => number;
   readonly #seen = new Map<string, Seen>();
   readonly #owed = new Map<string, { readonly settlement: Settlement; spent: number }>();
+  readonly #places = new Map<string, Places>();
+  #renewal: NodeJS.Timeout | null = null;
 
   constructor(options: RedisBudgetOptions) {
     this.#options = options;
@@ -124,7 +168,7 @@ export class RedisBudgetStore implements BudgetStore {
     const reply = this.#eval(
       reserveScript,
       charges.flatMap(({ counter }) => [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)]),
-      [String(now), String(now + leaseMs), id, ...charges.flatMap(({ counter, amount, ceiling }) => [String(amount), ceiling === Infinity ? '-1' : String(ceiling), String(lifeMs(counter, now)), JSON.stringify(counter.values)])],
+      [String(now), String(now + leaseMs), id, ...charges.flatMap(({ counter, amount, ceiling }) => [String(amount), ceiling === Infinity ? '-1' : String(ceiling), String(lifeMs(counter, now)), JSON.stringify(counter.values), counter.concurrent === true ? String(limits.slotLeaseMs) : ''])],
     );
     const texts = await inTime(reply, this.#options.deadlineMs, this.#breaker, this.#options.onProblem);
     if (texts === failed) {
@@ -146,6 +190,7 @@ export class RedisBudgetStore implements BudgetStore {
       return { ok: false, failed: refused, state };
     }
     const states = charges.map(({ counter }, at) => this.#note(counter, stateOf(rest[2 * at], rest[2 * at + 1])));
+    for (const { counter } of charges) if (counter.concurrent === true) this.#hold(counter, id, now);
     return { ok: true, states };
   }
 
@@ -153,6 +198,7 @@ export class RedisBudgetStore implements BudgetStore {
     const crossings = await Promise.all(
       settlements.map(async (settlement) => {
         const { counter, reserved, spent, thresholds } = settlement;
+        if (counter.concurrent === true) return this.#leave(counter, id);
         try {
           if (this.#client.status !== 'ready') throw new Error('not connected');
           const [nowSpent, nowReserved, ...percents] = await this.#eval(settleScript, [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)], [
@@ -193,7 +239,7 @@ export class RedisBudgetStore implements BudgetStore {
   }
 
   /** Of all replicas. What Redis does not answer is what this one has seen. */
-  async list(budget: string, start: number): Promise<(readonly [Counter, CounterState])[]> {
+  async list(budget: string, start: number, concurrent = false): Promise<(readonly [Counter, CounterState])[]> {
     const own = [...this.#seen.values()].filter(({ counter }) => counter.budget === budget && counter.start === start);
     const [first] = own;
     try {
@@ -202,6 +248,7 @@ export class RedisBudgetStore implements BudgetStore {
         members.map(async (member) => {
           const values = JSON.parse(member) as string[];
           const counter: Counter = { ...(first?.counter ?? { budget, start, end: start }), values, id: counterId(budget, start, values) };
+          if (concurrent) return [counter, { spent: 0, reserved: await this.#client.zcount(leaseKey(counter.id), this.#now(), '+inf') }] as const;
           const [spent, reserved] = await this.#client.hmget(hashKey(counter.id), 'spent', 'reserved');
           return [counter, stateOf(spent ?? '0', reserved ?? '0')] as const;
         }),
@@ -212,8 +259,55 @@ export class RedisBudgetStore implements BudgetStore {
   }
 
   close(): Promise<void> {
+    if (this.#renewal !== null) clearInterval(this.#renewal);
     this.#client.disconnect();
     return Promise.resolve();
+  }
+
+  #hold(counter: Counter, id: string, now: number): void {
+    let places = this.#places.get(counter.id);
+    if (places === undefined) this.#places.set(counter.id, (places = { counter, since: new Map() }));
+    places.since.set(id, now);
+    if (this.#renewal !== null) return;
+    this.#renewal = setInterval(() => this.#renew(), limits.slotLeaseMs / 3);
+    this.#renewal.unref();
+  }
+
+  /** A place that cannot be given back is free when its lease ends. */
+  async #leave(counter: Counter, id: string): Promise<readonly Crossing[]> {
+    const places = this.#places.get(counter.id);
+    places?.since.delete(id);
+    if (places?.since.size === 0) this.#places.delete(counter.id);
+    try {
+      if (this.#client.status !== 'ready') throw new Error('not connected');
+      const [spent, reserved] = await this.#eval(leaveScript, [leaseKey(counter.id), indexKey(counter.budget, counter.start)], [id, JSON.stringify(counter.values)]);
+      this.#note(counter, stateOf(spent, reserved));
+    } catch {
+      this.#options.onProblem('settle-failed');
+    }
+    return [];
+  }
+
+  /** Requests go on for longer than a lease. */
+  #renew(): void {
+    const now = this.#now();
+    for (const [key, { counter, since }] of this.#places) {
+      for (const [id, at] of since) {
+        // Nobody has told its end: it gives way.
+        if (now - at < limits.slotMs) break;
+        since.delete(id);
+      }
+      if (since.size === 0) this.#places.delete(key);
+      else if (this.#client.status === 'ready') {
+        this.#eval(renewScript, [leaseKey(counter.id), indexKey(counter.budget, counter.start)], [String(limits.slotLeaseMs), JSON.stringify(counter.values), String(lifeMs(counter, now)), ...since.keys()]).then(
+          ([reserved]) => this.#note(counter, stateOf('0', reserved)),
+          () => this.#options.onProblem('error'),
+        );
+      }
+    }
+    if (this.#places.size > 0 || this.#renewal === null) return;
+    clearInterval(this.#renewal);
+    this.#renewal = null;
   }
 
   #note(counter: Counter, state: CounterState): CounterState {
@@ -246,8 +340,8 @@ export class RedisBudgetStore implements BudgetStore {
 }
 
 /** How long Redis keeps a counter, in ms from now. A duration, so that a Redis whose clock differs from this machine's loses no budget. */
-function lifeMs({ end }: Counter, now: number): number {
-  return Math.max(end - now, 0) + afterMs;
+function lifeMs({ end, concurrent, keepMs }: Counter, now: number): number {
+  return concurrent === true ? afterMs : Math.max(end - now, 0) + (keepMs ?? afterMs);
 }
 
 function stateOf(spent: string | undefined, reserved: string | undefined): CounterState {

@@ -56,6 +56,10 @@ export interface Counter {
   /** Milliseconds since the epoch. */
   readonly start: number;
   readonly end: number;
+  /** It holds what is on its way and nothing else: a place in it is a lease, which its holder renews. Absent: false. */
+  readonly concurrent?: true;
+  /** How long it outlives its period, in ms; absent: for as long as a request may take. */
+  readonly keepMs?: number;
 }
 
 /** The name of a counter, the same in every replica. */
@@ -63,7 +67,7 @@ export function counterId(budget: string, start: number, values: readonly string
   return `${budget} ${start} ${JSON.stringify(values)}`;
 }
 
-/** What a counter holds. `reserved`: for requests that are on their way. */
+/** What a counter holds: billionths of a dollar, or requests or tokens of a rate limit. `reserved`: for requests that are on their way. */
 export interface CounterState {
   readonly spent: NanoUsd;
   readonly reserved: NanoUsd;
@@ -109,8 +113,8 @@ export interface BudgetStore {
   peek(id: string): CounterState | null;
   /** The counters of this replica's present periods, as last seen. */
   seen(): Iterable<readonly [Counter, CounterState]>;
-  /** A budget's counters of the period that begins at `start`; of all replicas, where they share. */
-  list(budget: string, start: number): Promise<readonly (readonly [Counter, CounterState])[]>;
+  /** A budget's counters of the period that begins at `start`, or those of a limit of concurrent requests; of all replicas, where they share. */
+  list(budget: string, start: number, concurrent?: boolean): Promise<readonly (readonly [Counter, CounterState])[]>;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
 import { registerBudgets } from './budgets.ts';
+import { registerLimits } from './limits.ts';
 import { registerCache } from './cache.ts';
 import { registerCaBundle } from './ca-bundle.ts';
 import { registerCatalog } from './catalog.ts';
@@ -46,6 +47,7 @@ for (const register of [
   registerCatalog,
   registerCache,
   registerBudgets,
+  registerLimits,
   registerReplay,
   registerRender,
   registerDrain,

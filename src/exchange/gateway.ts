@@ -270,6 +270,8 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#admission.entered();
     return {
       kind: 'read-body',
+      // A client that leaves while its request is decided must give its place back: Envoy tells of those that have a name.
+      ...(generation.limitsConcurrent ? { metadata: { id } } : {}),
       exchange: {
         body: (bytes) => {
           awaited = false;

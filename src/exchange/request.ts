@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Admission, Budgets } from '../budgets/budgets.ts';
+import type { LimitRefusal } from '../budgets/rate-types.ts';
 import { userHash } from '../budgets/user.ts';
 import type { CacheHit } from '../cache/cache.ts';
 import { idDigits } from '../cache/types.ts';
@@ -9,7 +10,7 @@ import { classifyRequest, withSaidTask } from '../classify/index.ts';
 import type { LiveModel } from '../router/model/live.ts';
 import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
 import type { Inspection } from '../apis/inspect/patterns.ts';
-import { renderError, rewritePath, spliceRequest } from '../apis/index.ts';
+import { limitHeaders, renderError, rewritePath, spliceRequest } from '../apis/index.ts';
 import { adaptedLimit, type LearntRefusals } from '../apis/parameters/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../apis/types.ts';
@@ -138,13 +139,13 @@ export interface RequestResult {
  */
 export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, session: SessionView | null, cache: CacheFacts, enteredAt: number): RequestResult | Promise<RequestResult> {
   const { budgets } = services;
-  const counted = context.generation.budgets.length > 0;
+  const counted = context.generation.budgets.length > 0 || context.generation.rateLimits.length > 0;
   const { trace, startedAt, section } = context;
   const classifyAt = trace === null ? 0 : performance.now();
   const input = decideInput(context, exchange, body, services, session);
   const { verdict, learned } = input;
   const decideAt = trace === null ? 0 : performance.now();
-  const finish = (decision: Decision, admission: Pick<Admission, 'facts' | 'reservation'>): RequestResult => {
+  const finish = (decision: Decision, admission: Omit<Admission, 'decision'>): RequestResult => {
     try {
       const chain = planChain(context, exchange, body, decision, services, context.routeOff ? null : (cache.rescue ?? null));
       const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
@@ -153,7 +154,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
         { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
         { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
       );
-      if (decision.action === 'block') return { plan: blockPlan(context, decision, open), open };
+      if (decision.action === 'block') return { plan: blockPlan(context, decision, open, admission.refusal), open };
       const plan = rewritePlan(context, exchange, body, decision, open, services.credentials, chain);
       const mirrored = context.shadow === null ? null : (services.shadows?.begin(context, context.shadow, input, body, decision) ?? null);
       return { plan: mirrored === null ? plan : withHeader(plan, mirrored), open };
@@ -200,12 +201,13 @@ function userOf(caller: CallerContext, exchange: Exchange): string | null {
 }
 
 /** Of a request that no budget is about. */
-export const noAdmission: Pick<Admission, 'facts' | 'reservation'> = { facts: [], reservation: null };
+export const noAdmission: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };
 
 function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, outputs, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
   const { generation, provider, section, caller } = context;
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
   const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
+  const overLimit = generation.rateLimits.length === 0 ? null : budgets.overLimit(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
   const verdict = withSaidTask(classifyRequest(exchange, section.classifier), caller.task);
   const features = asked || section.learning !== null ? textFeatures(exchange.lastUser) : null;
   const learned = asked ? judge(router.current(), exchange, features!, section.learned.weak.model, section.learned) : null;
@@ -231,6 +233,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     cooling: (target) => cooldowns.cooling(target, target.provider === provider.name),
     canTranslate: translatableFrom(exchange, body, section, generation),
     ...(overBudget === null ? {} : { overBudget }),
+    ...(overLimit === null ? {} : { overLimit }),
   };
 }
 
@@ -339,10 +342,13 @@ function rewritePlan(
   };
 }
 
-function blockPlan(context: RequestContext, decision: Decision, open: OpenExchange): BodyPlan {
+function blockPlan(context: RequestContext, decision: Decision, open: OpenExchange, refusal: LimitRefusal | null): BodyPlan {
   const block: NonNullable<Decision['block']> = decision.block ?? { status: 403, message: 'This request is not allowed by policy.' };
   const { retryAfterSeconds } = block;
-  const rendered = renderError(context.recognition.api, { ...block, code: retryAfterSeconds === undefined ? 'blocked_by_policy' : 'insufficient_quota' });
+  const code = refusal !== null ? 'rate_limit_exceeded' : retryAfterSeconds === undefined ? 'blocked_by_policy' : 'insufficient_quota';
+  // OpenAI's type says what ran out.
+  const type = refusal === null ? {} : { type: refusal.kind === 'tokens' ? 'tokens' : 'requests' };
+  const rendered = renderError(context.recognition.api, { ...block, code, ...type });
   return {
     kind: 'respond',
     status: block.status,
@@ -352,10 +358,11 @@ function blockPlan(context: RequestContext, decision: Decision, open: OpenExchan
       ['x-sluice-reason', decision.reason],
       ['x-sluice-tier', decision.tier],
       ['x-sluice-requested-model', decision.requested.model],
-      ...(retryAfterSeconds === undefined ? [] : retryHeaders(retryAfterSeconds)),
+      ...(retryAfterSeconds === undefined ? [] : retryHeaders(retryAfterSeconds, refusal?.mayRetry !== false)),
+      ...(refusal === null ? [] : limitHeaders(context.recognition.api, refusal.readings, refusal.now)),
     ],
     body: rendered.body,
-    details: retryAfterSeconds === undefined ? 'sluice_blocked_by_policy' : 'sluice_over_budget',
+    details: refusal !== null ? 'sluice_over_limit' : retryAfterSeconds === undefined ? 'sluice_blocked_by_policy' : 'sluice_over_budget',
     metadata: metadataOf(open),
   };
 }
@@ -364,8 +371,8 @@ function blockPlan(context: RequestContext, decision: Decision, open: OpenExchan
 const worthWaiting = 60;
 
 /** When to come back. The official SDKs of OpenAI and Anthropic would otherwise try again after a second of their own choice. */
-function retryHeaders(seconds: number): (readonly [string, string])[] {
-  return [['retry-after', String(seconds)], ...(seconds > worthWaiting ? [['x-should-retry', 'false'] as const] : [])];
+function retryHeaders(seconds: number, useful: boolean): (readonly [string, string])[] {
+  return [['retry-after', String(seconds)], ...(seconds > worthWaiting || !useful ? [['x-should-retry', 'false'] as const] : [])];
 }
 
 /** The facts of an exchange, as its record will hold them. `body`: of a request that goes on to a provider. */
@@ -378,7 +385,7 @@ export function openExchange(
   cache: CacheFacts,
   chain: ChainRun | null,
   grading: OpenExchange['grading'],
-  admission: Pick<Admission, 'facts' | 'reservation'>,
+  admission: Pick<Admission, 'facts' | 'limits' | 'reservation'>,
   enteredAt: number,
   body: Buffer | null = null,
 ): OpenExchange {
@@ -395,6 +402,7 @@ export function openExchange(
     traceId: context.caller.traceId ?? null,
     caller: callerFacts(context.caller),
     budgets: admission.facts,
+    ...(admission.limits.length === 0 ? {} : { limits: admission.limits }),
     reservation: admission.reservation,
     provider: context.provider.name,
     api: exchange.api,

@@ -25,7 +25,7 @@ const waitMarginMs = 500;
 const idle: State = { at: 'idle' };
 
 /** The first answer to all that is read: the same each time, so that a transport may have its bytes ready. */
-export const wantsBody: Reply = { kind: 'continue', phase: 'request-headers', requestBodyMode: 'BUFFERED' };
+export const wantsBody: Reply & { readonly kind: 'continue' } = { kind: 'continue', phase: 'request-headers', requestBodyMode: 'BUFFERED' };
 
 /**
  * One ext_proc stream. The request filter's stream carries a request's headers and, if asked for, its body, and is ended
@@ -117,7 +117,7 @@ export class Session implements StreamHandler {
         return;
       case 'read-body':
         this.#state = { at: 'awaiting-body', exchange: plan.exchange };
-        this.#stream.send(wantsBody);
+        this.#stream.send(plan.metadata === undefined ? wantsBody : { ...wantsBody, metadata: plan.metadata });
         return;
     }
   }

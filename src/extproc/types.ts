@@ -195,8 +195,8 @@ export type RequestPlan =
   | { readonly kind: 'pass'; readonly headers?: HeaderMutation; readonly metadata?: SluiceMetadata }
   /** Answered at once, without a body. */
   | (BodyPlan & { readonly kind: 'respond' })
-  /** Ask Envoy for the buffered body. */
-  | { readonly kind: 'read-body'; readonly exchange: RequestExchange };
+  /** Ask Envoy for the buffered body. `metadata`: what its log is to know of a request whose client leaves before the body's answer. */
+  | { readonly kind: 'read-body'; readonly exchange: RequestExchange; readonly metadata?: SluiceMetadata };
 
 export interface RequestExchange {
   /**

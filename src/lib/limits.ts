@@ -122,6 +122,12 @@ export const limits = {
   budgetMessages: 1_000,
   /** Budgets that a policy may have: each request is held against all of them. */
   budgets: 200,
+  /** Rate limits that a policy may have. */
+  rateLimits: 200,
+  /** Longest time for which a request holds its place among concurrent ones, in ms: of one whose end nobody tells. */
+  slotMs: 30 * 60 * 1000,
+  /** How long such a place in Redis outlives the process that holds it, in ms; it is renewed three times in that. */
+  slotLeaseMs: 30_000,
   /** Counters that one question to the budgets gives. */
   budgetAnswers: 10_000,
   /** Pairs of targets that a replay lists. */

@@ -102,7 +102,8 @@ export const alerts: readonly Alert[] = [
     summary: 'Budget {{ $labels.budget }} will be used up well before its period ends.',
   },
   { name: 'SluiceBudgetUsedUp', severity: 'warning', expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_actions_total{action="refused"}[10m])) > 0', summary: 'Budget {{ $labels.budget }} is used up: requests are refused.' },
-  { name: 'SluiceBudgetsUncounted', severity: 'warning', expr: `${perNamespace('increase(llm_proxy_budget_backend_problem_total[10m])')} > 0`, for: '5m', summary: 'The Redis behind the budgets does not answer: requests go on and budgets may be overrun.' },
+  { name: 'SluiceRateLimited', severity: 'info', expr: 'sum by (namespace, limit) (increase(llm_proxy_limit_actions_total{action="refused"}[10m])) > 0', for: '10m', summary: 'Rate limit {{ $labels.limit }} has refused requests for ten minutes.' },
+  { name: 'SluiceBudgetsUncounted', severity: 'warning', expr: `${perNamespace('increase(llm_proxy_budget_backend_problem_total[10m])')} > 0`, for: '5m', summary: 'The Redis behind budgets and rate limits does not answer: requests go on, and both may be overrun.' },
   { name: 'SluiceBudgetMessagesLost', severity: 'info', expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_messages_total{result!="sent"}[1h])) > 0', summary: 'A webhook did not take messages about budget {{ $labels.budget }}.' },
   {
     name: 'SluiceProviderDown',

@@ -47,6 +47,8 @@ const costAndRouting: Dashboard = {
     { title: 'Cost or usage unknown', unit: 'reqps', queries: [[rate('llm_proxy_cost_unknown_total', 'reason'), 'cost: {{reason}}'], [rate('llm_proxy_usage_unknown_total', 'reason'), 'usage: {{reason}}']] },
     { title: 'Budgets: how much is used', unit: 'percentunit', queries: [[most('llm_proxy_budget_used_ratio', 'budget'), '{{budget}}']] },
     { title: 'Budgets: requests moved and refused', unit: 'reqps', queries: [[rate('llm_proxy_budget_actions_total', 'budget, action'), '{{budget}}: {{action}}']] },
+    { title: 'Rate limits: how much is used', unit: 'percentunit', queries: [[most('llm_proxy_limit_used_ratio', 'limit, kind'), '{{limit}}: {{kind}}']] },
+    { title: 'Rate limits: requests refused, and beyond it', unit: 'reqps', queries: [[rate('llm_proxy_limit_actions_total', 'limit, kind, action'), '{{limit}}, {{kind}}: {{action}}']] },
   ],
 };
 

@@ -3,6 +3,7 @@ import { nanoUsd, type Budget, type Webhook } from '../budgets/types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';
+import { checkServed, servedOf } from './served-match.ts';
 import type { BudgetDocument, WebhookDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import type { PolicyGeneration, Problem } from './types.ts';
@@ -43,9 +44,7 @@ function budgetOf(document: BudgetDocument, calendar: Calendar): Budget {
   const limit = nanoUsd(usd);
   return {
     name,
-    matchesWorkspace: workspaceTest(match?.workspace),
-    models: match?.model === undefined ? null : new Set(match.model),
-    tiers: match?.tier === undefined ? null : new Set(match.tier),
+    ...servedOf(match),
     per: per ?? [],
     period,
     calendar,
@@ -57,27 +56,13 @@ function budgetOf(document: BudgetDocument, calendar: Calendar): Budget {
   };
 }
 
-function workspaceTest(patterns: readonly string[] | undefined): (workspace: string) => boolean {
-  if (patterns === undefined) return () => true;
-  const exact = new Set(patterns);
-  const prefixes = patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
-  return (workspace) => exact.has(workspace) || prefixes.some((prefix) => workspace.startsWith(prefix));
-}
-
 function check(budget: BudgetDocument, source: SourceFile, at: readonly PropertyKey[], webhooks: ReadonlyMap<string, Webhook>, catalog: Catalog, problems: Problem[]): void {
   for (const [index, name] of (budget.soft?.notify ?? []).entries()) {
     if (!webhooks.has(name)) problems.push(source.problem('error', 'unknown-webhook', [...at, 'soft', 'notify', index], `there is no webhook ${name}`, didYouMean(name, webhooks.keys(), 'Write it down under webhooks.')));
   }
-  for (const [index, pattern] of (budget.match?.workspace ?? []).entries()) {
-    if (pattern.slice(0, -1).includes('*')) problems.push(source.problem('error', 'unreachable', [...at, 'match', 'workspace', index], `${pattern} matches no workspace: * stands for the rest only at the end`, 'Write a prefix and *, or the names.'));
-  }
   if (budget.unknown === 'refuse' && budget.hard === undefined) problems.push(source.problem('error', 'no-effect', [...at, 'unknown'], 'a budget without hard refuses nothing', 'Add hard, or give dollars.'));
   if (budget.hard?.cheaperAt !== undefined && budget.hard.cheaper === undefined) problems.push(source.problem('warning', 'no-effect', [...at, 'hard', 'cheaperAt'], 'cheaperAt does nothing without cheaper', 'Remove it, or name the cheaper tier.'));
-  for (const [index, model] of (budget.match?.model ?? []).entries()) {
-    const name = model.slice(model.indexOf('/') + 1);
-    if (catalog.providers().some((provider) => catalog.lookup(provider, name) !== null || catalog.lookup(provider, model) !== null)) continue;
-    problems.push(source.problem('warning', 'unknown-model', [...at, 'match', 'model', index], `the catalog knows no model ${model}`, 'Check that requests are served by it under this name.'));
-  }
+  checkServed(budget.match, source, at, catalog, problems);
 }
 
 function calendarOf({ period, zone }: BudgetDocument, source: SourceFile, at: readonly PropertyKey[], problems: Problem[]): Calendar | null {

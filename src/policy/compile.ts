@@ -7,6 +7,7 @@ import { compileBudgets } from './budgets.ts';
 import { compileCallers } from './callers.ts';
 import { compileExperiments, compileRollout } from './experiments.ts';
 import { loadFile, plainProblem, type LoadedFile } from './load.ts';
+import { compileRateLimits } from './rate-limits.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
 import { checkCovered, checkMatch, sectionFinder, type PlacedSection } from './match.ts';
 import { checkCatalogOverrides, checkProviders } from './provider-checks.ts';
@@ -160,6 +161,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
   checkCovered(sections, problems);
   const budgets = compileBudgets(loaded, catalog, problems);
   const callers = compileCallers(loaded, problems);
+  const rateLimits = compileRateLimits(loaded, catalog, problems);
   const cache = new Map<string, PolicySection>();
   // Without folders: the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
   const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
@@ -178,6 +180,8 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     ruleHeaders,
     ...budgets,
     callers,
+    rateLimits,
+    limitsConcurrent: rateLimits.some(({ measures }) => measures.some(({ kind }) => kind === 'concurrent')),
     workspaces: workspaces?.known ?? [],
     hasChains: [...compiled.values()].some(({ fallback }) => fallback !== null),
     hasMasks: [...compiled.values()].some(({ masks, mode }) => masks !== null && mode === 'enabled'),

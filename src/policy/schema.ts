@@ -278,16 +278,18 @@ const provider = z.strictObject({
 
 const percent = z.number().positive().max(100);
 
+const servedMatch = z
+  .strictObject({
+    workspace: names.optional().describe('Names, or prefixes that end in *'),
+    model: names.optional().describe('Models that are served, as model or provider/model'),
+    tier: z.array(tier).min(1).optional().describe('Tiers'),
+  })
+  .optional()
+  .describe('Absent parts match all');
+
 const budget = z.strictObject({
   name,
-  match: z
-    .strictObject({
-      workspace: names.optional().describe('Names, or prefixes that end in *'),
-      model: names.optional().describe('Models that are served, as model or provider/model'),
-      tier: z.array(tier).min(1).optional().describe('Tiers'),
-    })
-    .optional()
-    .describe('Absent parts match all'),
+  match: servedMatch,
   per: z.array(z.enum(budgetKeys)).min(1).optional().describe('The same amount for each workspace, user, model or tier; otherwise one for all that matches'),
   period: z.enum(periodKinds).describe('When it begins anew; weeks begin on Monday'),
   zone: z.string().optional().describe('IANA time zone of the calendar; UTC by default'),
@@ -364,6 +366,23 @@ const callers = z.strictObject({
     .optional()
     .describe('Callers whose word counts; one that holds is enough'),
 });
+const rateMax = z.int().min(1).max(1_000_000_000_000);
+const rateWindows = z
+  .strictObject({ minute: rateMax.optional().describe('In a minute'), hour: rateMax.optional().describe('In an hour'), day: rateMax.optional().describe('In a day of UTC') })
+  .refine((value) => Object.values(value).some((part) => part !== undefined), 'say at least one of minute, hour, day');
+
+const rateLimit = z
+  .strictObject({
+    name,
+    match: servedMatch,
+    per: z.array(z.enum(budgetKeys)).min(1).optional().describe('The same limit for each workspace, user, model or tier; otherwise one for all that matches'),
+    requests: rateWindows.optional().describe('Requests'),
+    tokens: rateWindows.optional().describe('Tokens of prompts and answers together'),
+    concurrent: z.int().min(1).max(1_000_000).optional().describe('Requests that are on their way at the same time'),
+    mode: z.enum(['hard', 'soft']).optional().describe('soft: what is beyond the limit is counted and goes on; hard by default'),
+    message: z.string().min(1).max(500).optional().describe('What a refused request is told'),
+  })
+  .refine(({ requests, tokens, concurrent }) => requests !== undefined || tokens !== undefined || concurrent !== undefined, 'say at least one of requests, tokens, concurrent');
 
 const webhook = z
   .strictObject({
@@ -389,6 +408,7 @@ export const policySchema = z.strictObject({
     .describe('Who is asking'),
   callers: callers.optional().describe('Who may say what; see docs/callers.md'),
   budgets: z.array(budget).max(limits.budgets).optional().describe('Money that may be spent; see docs/budgets.md'),
+  limits: z.array(rateLimit).max(limits.rateLimits).optional().describe('Rate limits: requests, tokens, requests at once; see docs/rate-limits.md'),
   webhooks: z.record(name, webhook).optional().describe('Where budgets tell people, by name'),
   experiments: z.array(experiment).max(20).optional().describe('A/B and shadow experiments; see docs/experiments.md'),
   rollout: rollout.optional().describe('How this policy takes the place of the one before it; absent: at once'),
@@ -418,6 +438,8 @@ export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type BudgetDocument = z.infer<typeof budget>;
 export type CallersDocument = z.infer<typeof callers>;
+export type RateLimitDocument = z.infer<typeof rateLimit>;
+export type ServedMatchDocument = z.infer<typeof servedMatch>;
 export type WebhookDocument = z.infer<typeof webhook>;
 export type PoolDocument = z.infer<typeof pool>;
 export type OverrideDocument = z.infer<typeof override>;

@@ -1,5 +1,6 @@
 import type { LearningSettings } from '../router/online/settings.ts';
 import type { LearnedSettings } from '../router/model/verdict.ts';
+import type { RateLimit } from '../budgets/rate-types.ts';
 import type { Budget, Webhook } from '../budgets/types.ts';
 import type { Tier, TaskType, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
@@ -349,6 +350,10 @@ export interface PolicyGeneration {
   readonly workspaces: readonly string[];
   /** Empty: nothing is counted. */
   readonly budgets: readonly Budget[];
+  /** Empty: nothing is counted. */
+  readonly rateLimits: readonly RateLimit[];
+  /** Whether any of them limits requests at the same time. */
+  readonly limitsConcurrent: boolean;
   /** Where budgets tell people. */
   readonly webhooks: ReadonlyMap<string, Webhook>;
   /** Whether any section says what happens when a target fails. */

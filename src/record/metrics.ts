@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { LimitFigures } from '../budgets/rate-view.ts';
 import type { BudgetFigures } from '../budgets/view.ts';
 import { limits } from '../lib/limits.ts';
 import type { PassReason } from '../apis/types.ts';
@@ -235,6 +236,18 @@ export class Metrics implements RecordSink, GradeSink {
   /** `budget` is the policy's. */
   budgetAction(budget: string, action: string): void {
     this.#inc(metricTable.budgetActions, [budget, action]);
+  }
+
+  /** `limit` is the policy's, `kind` and `action` come from closed lists. */
+  limitAction(limit: string, kind: string, action: string): void {
+    this.#inc(metricTable.limitActions, [limit, kind, action]);
+  }
+
+  /** Where rate limits are read at each scrape. */
+  watchLimits(figures: () => readonly LimitFigures[]): void {
+    this.#labelled(metricTable.limitUsed, (gauge) => {
+      for (const { limit, kind, used } of figures()) gauge.labels(limit, kind).set(used);
+    });
   }
 
   /** `budget` is the policy's. */

@@ -10,7 +10,7 @@ import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 export interface RequestFacts
   extends Pick<
     ExchangeRecord,
-    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'arm' | 'trace' | 'requestId' | 'traceId'
+    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'limits' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'arm' | 'trace' | 'requestId' | 'traceId'
   > {
   /** Milliseconds since the epoch at the request's headers. */
   readonly wallTime: number;
@@ -113,6 +113,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     trace: request.trace,
     ...(request.masked === undefined ? {} : { masked: request.masked }),
     budgets: request.budgets,
+    ...(request.limits === undefined ? {} : { limits: request.limits }),
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };
 }

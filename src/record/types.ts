@@ -1,4 +1,5 @@
 import type { BaselineBasis } from '../route/savings.ts';
+import type { LimitFacts } from '../budgets/rate-types.ts';
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { Verdict } from '../classify/types.ts';
@@ -164,6 +165,8 @@ export interface ExchangeRecord {
   readonly masked?: readonly { readonly rule: string; readonly matches: number }[];
   /** The budgets that were asked about it, and what they did. */
   readonly budgets: readonly BudgetFacts[];
+  /** The rate limits that were asked about it, and what they did; absent: none was. */
+  readonly limits?: readonly LimitFacts[];
   readonly timing: {
     /** Sluice's own time on the request path: scan, classify, decide, rewrite. */
     readonly overheadMs: number;

@@ -422,8 +422,13 @@ class Decider {
     return report;
   }
 
+  #usedUp(target: TargetRef, tier: Tier): Disqualification | null {
+    if (this.#input.overBudget?.(target, tier) === true) return 'over-budget';
+    return this.#input.overLimit?.(target, tier) === true ? 'over-limit' : null;
+  }
+
   #judge(target: TargetRef, tier: Tier, chained: boolean): MutableReport {
-    const disqualified = this.#own(target) ? null : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, chained) ?? (this.#input.overBudget?.(target, tier) === true ? 'over-budget' : null));
+    const disqualified = this.#own(target) ? null : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, chained) ?? this.#usedUp(target, tier));
     return {
       target,
       tier,

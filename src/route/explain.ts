@@ -1,3 +1,5 @@
+import { rateWords } from '../budgets/rate-refusal.ts';
+import type { LimitFacts } from '../budgets/rate-types.ts';
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { LearnedVerdict, Unlike } from '../router/model/verdict.ts';
@@ -31,7 +33,8 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   'cooling-down': 'the chosen model rests after failures, so its first fallback takes its place',
   budget: 'a budget is nearly used up, so a cheaper tier answers',
   'over-budget': 'a budget is used up',
-  'route-off': 'the caller keeps its model (x-sluice-route: off), which no block, secure model or budget forbids',
+  'over-limit': 'a rate limit is reached',
+  'route-off': 'the caller keeps its model (x-sluice-route: off), which no block, secure model, budget or rate limit forbids',
   shadow: 'the section is in shadow mode: nothing is changed',
   blocked: 'the policy refuses this request',
 };
@@ -55,6 +58,7 @@ const faults: Readonly<Record<Disqualification, string>> = {
   'not-translatable': 'its API has no place for something in this request',
   'cooling-down': 'it rests after failures',
   'over-budget': 'its budget is used up',
+  'over-limit': 'its rate limit is reached',
   'no-credential': 'the gateway has no key for its provider',
   'not-in-envoy': 'Envoy has not taken its provider from the new policy yet',
   'costlier-than-requested': 'it costs more than the requested model',
@@ -83,6 +87,7 @@ function textOf(record: ExchangeRecord, grades: readonly Grade[]): string {
     ...(record.decision?.learning === undefined ? [] : learningLines(record.decision.learning)),
     ...(record.decision === null ? [] : decisionLines(record.decision)),
     ...budgetLines(record),
+    ...limitLines(record),
     ...attemptLines(record),
     ...answerLines(record),
     ...gradeLines(record, grades),
@@ -259,6 +264,26 @@ function budgetLines(record: ExchangeRecord): string[] {
     ...budgets.map(({ budget, of, action, reserved, used, limit }) => {
       const values = Object.entries(of).map(([key, value]) => ` ${key} ${value}`);
       return `  ${budget}${values.length === 0 ? '' : ` for${values.join(',')}`}: ${budgetActions[action]}; used ${used === null ? 'unknown' : usd(used)} of ${usd(limit)}${reserved === null ? '' : `, ${usd(reserved)} set aside for this request`}`;
+    }),
+  ];
+}
+
+const limitActions: Readonly<Record<LimitFacts['action'], string>> = {
+  counted: 'counted',
+  over: 'beyond the limit, and let go on',
+  refused: 'refused the request',
+  uncounted: 'could not be asked; the request went on',
+};
+
+function limitLines({ limits = [] }: ExchangeRecord): string[] {
+  if (limits.length === 0) return [];
+  return [
+    '',
+    'Rate limits',
+    ...limits.map((facts) => {
+      const { limit, of, action, reserved, used } = facts;
+      const values = Object.entries(of).map(([key, value]) => ` ${key} ${value}`);
+      return `  ${limit}${values.length === 0 ? '' : ` for${values.join(',')}`}, ${rateWords(facts)}: ${limitActions[action]}; ${used ?? 'unknown'} used${reserved === null ? '' : `, ${reserved} set aside for this request`}`;
     }),
   ];
 }

@@ -30,6 +30,7 @@ export type DecisionReason =
   | 'cooling-down'
   | 'budget'
   | 'over-budget'
+  | 'over-limit'
   | 'route-off'
   | 'shadow'
   | 'blocked';
@@ -56,6 +57,7 @@ export type Disqualification =
   | 'not-translatable'
   | 'cooling-down'
   | 'over-budget'
+  | 'over-limit'
   | 'costlier-than-requested'
   | 'unknown-price';
 
@@ -115,6 +117,8 @@ export interface DecideInput {
   readonly refusals?: (provider: string, model: string) => ReadonlySet<string> | null;
   /** Whether a model's own budget is used up. Absent: none is. */
   readonly overBudget?: (target: TargetRef, tier: Tier) => boolean;
+  /** Whether a model's own rate limit is reached. Absent: none is. */
+  readonly overLimit?: (target: TargetRef, tier: Tier) => boolean;
   /** A budget wants this tier's candidates, if that is cheaper and nothing forbids it. */
   readonly cheaper?: { readonly tier: Tier; readonly budget: string };
 }

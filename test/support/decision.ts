@@ -99,6 +99,8 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     ruleHeaders: [],
     userHeaders: ['x-sluice-user'],
     budgets: [],
+    rateLimits: [],
+    limitsConcurrent: false,
     webhooks: new Map(),
     callers: null,
     workspaces: ['red'],

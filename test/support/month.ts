@@ -21,6 +21,8 @@ experiments:
   - { name: nano-for-support, kind: ab, share: 50%, model: openai/gpt-5-nano }
 budgets:
   - { name: research-month, match: { workspace: [research] }, per: [workspace], period: month, usd: 40 }
+limits:
+  - { name: each-team, per: [workspace], tokens: { day: 2000000 }, concurrent: 8 }
 sections:
   - name: openai
     match: { provider: [openai] }

@@ -7,7 +7,7 @@ import { recent } from '/page/recent.js';
 import { every } from '/page/server.js';
 import { sums } from '/page/sums.js';
 import { startTheme } from '/page/theme.js';
-import { budgets, trials } from '/page/trials.js';
+import { budgets, limits, trials } from '/page/trials.js';
 import { startTry } from '/page/try.js';
 
 const liveMs = 2_000;
@@ -29,4 +29,5 @@ every(policyMs, policy, failed);
 every(policyMs, recent, failed);
 every(policyMs, trials, failed);
 every(policyMs, budgets, failed);
+every(policyMs, limits, failed);
 every(sumsMs, sums, failed);

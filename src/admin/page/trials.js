@@ -54,3 +54,18 @@ export async function budgets() {
   };
   by('budgets').replaceChildren(element('ul', { class: 'bars' }, ...found.map(line)));
 }
+
+/** What is used of each rate limit, the fullest first. */
+export async function limits() {
+  const { limits: found } = await ask('/limits?limit=6');
+  by('limits-card').hidden = found.length === 0;
+  const shown = JSON.stringify(found);
+  if (by('limits').dataset.shown === shown) return;
+  by('limits').dataset.shown = shown;
+  const line = ({ limit, of, kind, period, used, max, ratio, mode, state }) => {
+    const whose = Object.values(of).join(', ');
+    const what = period === null ? 'at once' : `${kind} a ${period}`;
+    return element('li', { '--share': `${Math.max(0.5, Math.min(100, ratio * 100))}%` }, element('span', {}, `${limit}${whose === '' ? '' : `: ${whose}`} `, ...(state === 'ok' ? [] : [pill(mode === 'soft' ? 'beyond' : 'reached', mode === 'soft' ? 'complex' : 'bad')])), element('span', { class: 'value' }, count(used), ' ', element('small', {}, `of ${count(max)} ${what}`)));
+  };
+  by('limits').replaceChildren(element('ul', { class: 'bars' }, ...found.map(line)));
+}

@@ -1,0 +1,40 @@
+import type { Tier } from '../classify/types.ts';
+import type { TargetRef } from '../policy/types.ts';
+import type { BudgetKey } from './types.ts';
+
+/** What serves a request, and whose it is. */
+export interface Served {
+  readonly workspace: string;
+  readonly user: string | null;
+  readonly target: TargetRef;
+  readonly tier: Tier;
+}
+
+/** What a budget or a rate limit is about. */
+export interface ServedMatch {
+  readonly matchesWorkspace: (workspace: string) => boolean;
+  readonly models: ReadonlySet<string> | null;
+  readonly tiers: ReadonlySet<Tier> | null;
+}
+
+export function matchesServed({ tiers, models, matchesWorkspace }: ServedMatch, { tier, target: { provider, model }, workspace }: Served): boolean {
+  if (tiers !== null && !tiers.has(tier)) return false;
+  if (models !== null && !models.has(model) && !models.has(`${provider}/${model}`)) return false;
+  return matchesWorkspace(workspace);
+}
+
+/** The values that a counter is kept for, in the order of `per`. */
+export function valuesFor(per: readonly BudgetKey[], { workspace, user, target, tier }: Served): string[] {
+  return per.map((key) => {
+    switch (key) {
+      case 'workspace':
+        return workspace;
+      case 'user':
+        return user ?? 'none';
+      case 'model':
+        return `${target.provider}/${target.model}`;
+      case 'tier':
+        return tier;
+    }
+  });
+}

@@ -1,0 +1,53 @@
+import type { Usage } from '../apis/types.ts';
+import type { AttemptRecord } from '../record/types.ts';
+import { expectedOutputTokens } from '../route/estimate.ts';
+import type { DecideInput } from '../route/types.ts';
+import { matchesServed, valuesFor, type Served } from './match.ts';
+import type { RateKind, RateLimit, RateMeasure } from './rate-types.ts';
+import { counterId, type Charge, type Counter } from './types.ts';
+
+/** How long the counters of a window outlive it, in ms: settlements that come later change nothing that anybody asks. */
+const afterWindowMs = 60_000;
+
+export interface RatePlan {
+  readonly kind: 'limit';
+  readonly limit: RateLimit;
+  readonly measure: RateMeasure;
+  readonly charge: Charge;
+}
+
+/** The counter of one number of a rate limit. */
+export function rateCounter(limit: RateLimit, measure: RateMeasure, of: Served, now: number): Counter {
+  const values = valuesFor(limit.per, of);
+  const { counters: budget, windowMs } = measure;
+  if (measure.kind === 'concurrent') return { id: counterId(budget, 0, values), budget, values, start: 0, end: Infinity, concurrent: true };
+  const start = Math.floor(now / windowMs) * windowMs;
+  return { id: counterId(budget, start, values), budget, values, start, end: start + windowMs, keepMs: afterWindowMs };
+}
+
+/** What a request sets aside in the rate limits that are about it. `enforce` false: nothing is refused. */
+export function ratePlans(rateLimits: readonly RateLimit[], input: Pick<DecideInput, 'exchange' | 'verdict'>, of: Served, enforce: boolean, now: number): RatePlan[] {
+  const plans: RatePlan[] = [];
+  for (const limit of rateLimits) {
+    if (!matchesServed(limit, of)) continue;
+    for (const measure of limit.measures) {
+      const amount = measure.kind === 'tokens' ? expectedTokens(input) : 1;
+      plans.push({ kind: 'limit', limit, measure, charge: { counter: rateCounter(limit, measure, of, now), amount, ceiling: enforce && !limit.soft ? measure.max : Infinity } });
+    }
+  }
+  return plans;
+}
+
+/** Tokens of the prompt, and those that the answer is assumed to have. */
+function expectedTokens({ exchange, verdict }: Pick<DecideInput, 'exchange' | 'verdict'>): number {
+  return Math.ceil(Math.max(0, exchange.promptTokens) + expectedOutputTokens(exchange, verdict));
+}
+
+/** What one attempt used of a number. `usage`: of the answer that the app got; null: unknown, or this attempt's is another. */
+export function rateSpent(kind: RateKind, { status, cost }: AttemptRecord, usage: Usage | null, reserved: number): number {
+  if (kind === 'requests') return 1;
+  if (kind === 'concurrent') return 0;
+  if (usage !== null) return usage.totalInput + usage.totalOutput;
+  // As for budgets: what is unknown counts as was assumed, and an error costs nothing.
+  return cost.known || (status !== null && status >= 400) ? 0 : reserved;
+}
