@@ -1,16 +1,14 @@
 import { writeFileSync } from 'node:fs';
-import { parameterRules, type ParameterFamily } from '../src/apis/parameters/index.ts';
-
-const titles: Readonly<Record<ParameterFamily, string>> = { openai: 'OpenAI’s API, and those that are compatible with it', anthropic: 'Anthropic’s API', gemini: 'Gemini’s API' };
+import { parameterTables } from '../src/apis/parameters.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
-const tables = (['openai', 'anthropic', 'gemini'] as const).map((family) => {
-  const rows = parameterRules.filter((rule) => rule.family === family).map(({ parameters, values, models, source }) => `| ${parameters.map((name) => `\`${name}\``).join(', ')} | ${cell(values)} | ${cell(models)} | ${cell(source)} |`);
-  return `## ${titles[family]}\n\n| Parameter | Values refused | Models | Source |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+const tables = parameterTables.map(({ title, rules }) => {
+  const rows = rules.map(({ parameters, values, models, source }) => `| ${parameters.map((name) => `\`${name}\``).join(', ')} | ${cell(values)} | ${cell(models)} | ${cell(source)} |`);
+  return `## ${title}\n\n| Parameter | Values refused | Models | Source |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 });
 
-const page = `<!-- Generated from src/apis/parameters by \`npm run docs:generate\`. -->
+const page = `<!-- Generated from src/apis by \`npm run docs:generate\`. -->
 # Parameters that models refuse
 
 A provider answers 400 to a parameter that a model does not take. Sluice never lets routing cause that:

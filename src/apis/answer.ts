@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { limits } from '../lib/limits.ts';
 import { AnswerFacts, readBody, readEvent } from './common/answer-facts.ts';
+import { apis } from './registry.ts';
 import { JsonArraySplitter } from './scan/json-stream.ts';
 import { SseSplitter } from './scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader, UsageUnknown } from './types.ts';
@@ -29,7 +30,7 @@ function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: 
   const final = usage !== null && complete;
   let usageUnknown: UsageUnknown | null = null;
   if (!final) {
-    if (head.api === 'bedrock' || head.api === 'other-llm' || head.api === 'anthropic-count-tokens') usageUnknown = 'dialect';
+    if (apis[head.api].answer.usage === null) usageUnknown = 'dialect';
     else if (head.status >= 400) usageUnknown = 'error-status';
     else if (why !== null) usageUnknown = why;
     else if (!complete) usageUnknown = 'cut';
@@ -54,7 +55,8 @@ class SseReader implements AnswerReader {
 
   constructor(head: AnswerHead) {
     this.#head = head;
-    this.#splitter = new SseSplitter((data) => readEvent(head.api, data, this.#facts));
+    const { events } = apis[head.api].answer;
+    this.#splitter = new SseSplitter((data) => readEvent(events, data, this.#facts));
   }
 
   push(chunk: Uint8Array): boolean {
@@ -89,8 +91,9 @@ class JsonReader implements AnswerReader {
     const first = this.#started ? undefined : bytes.find((byte) => byte > 0x20);
     if (first !== undefined) {
       this.#started = true;
-      if (first === 0x5b && this.#head.api === 'gemini-generate') {
-        this.#array = new JsonArraySplitter((element) => readEvent(this.#head.api, element, this.#facts));
+      if (first === 0x5b && apis[this.#head.api].answer.arrayStreams) {
+        const { events } = apis[this.#head.api].answer;
+        this.#array = new JsonArraySplitter((element) => readEvent(events, element, this.#facts));
       }
     }
     if (this.#array !== null) {

@@ -1,28 +1,14 @@
 import { isUtf8 } from 'node:buffer';
-import { anthropicMessages } from './anthropic/read.ts';
+import { apis } from './registry.ts';
 import { Draft } from './scan/draft.ts';
-import { geminiGenerate } from './gemini/read.ts';
-import { openaiChat, openaiPrompt, openaiResponses } from './openai-chat/read.ts';
 import { JsonCursor, ScanError } from './scan/scan.ts';
-import type { ApiName, BodyMember, PassReason, ReadResult, Recognition } from './types.ts';
+import type { BodyMember, PassReason, ReadResult, Recognition } from './types.ts';
 
 export { readAnswer } from './answer.ts';
-export { canonicalPath, recognise } from './recognise.ts';
+export { renderError } from './errors.ts';
+export { canonicalPath, recognise, recogniseByPath } from './recognise.ts';
 export { limitHeaders } from './limit-headers.ts';
-export { renderError } from './render-error.ts';
 export { rewritePath, spliceRequest } from './scan/splice.ts';
-
-type MemberReader = (cursor: JsonCursor, draft: Draft, key: string) => void;
-
-const readers: Readonly<Record<Exclude<ApiName, 'bedrock' | 'other-llm'>, MemberReader>> = {
-  'openai-chat': openaiChat,
-  'openai-completions': openaiPrompt,
-  'openai-responses': openaiResponses,
-  'openai-embeddings': openaiPrompt,
-  'anthropic-messages': anthropicMessages,
-  'anthropic-count-tokens': anthropicMessages,
-  'gemini-generate': geminiGenerate,
-};
 
 /**
  * Reads a whole body in one scan. Never throws: a body that cannot be read is a reason to let it pass. Where `members` is given, each
@@ -30,10 +16,10 @@ const readers: Readonly<Record<Exclude<ApiName, 'bedrock' | 'other-llm'>, Member
  */
 export function readExchange(recognition: Recognition & { readonly kind: 'readable' }, body: Buffer, members: BodyMember[] | null = null): ReadResult {
   const { api, operation, pathModel } = recognition;
-  if (api === 'bedrock' || api === 'other-llm') return { ok: false, reason: 'not-rewritable' };
+  const reader = apis[api].request.member;
+  if (reader === null) return { ok: false, reason: 'not-rewritable' };
   if (body.length === 0) return { ok: false, reason: 'no-body' };
   if (!isUtf8(body)) return { ok: false, reason: 'invalid-json' };
-  const reader = readers[api];
   const draft = new Draft();
   const cursor = new JsonCursor(body);
   try {

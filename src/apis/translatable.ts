@@ -1,11 +1,9 @@
+import { apis, dialects } from './registry.ts';
 import type { ApiName, DialectFamily } from './types.ts';
 
-/** Families between which requests and answers are translated. Azure names deployments in its paths and Bedrock signs its requests: neither is crossed to. */
-const families: ReadonlySet<DialectFamily> = new Set(['openai', 'anthropic', 'gemini']);
-
-/** Whether a request that came in one family's API can be put to a model of another's. */
+/** Whether a request that came in one family's API can be put to a model of another's. Azure names deployments in its paths and Bedrock signs its requests: neither is crossed to. */
 export function translatable(from: DialectFamily, to: DialectFamily): boolean {
-  return families.has(from) && families.has(to);
+  return dialects[from].chatApi !== null && dialects[to].chatApi !== null;
 }
 
 /**
@@ -13,5 +11,5 @@ export function translatable(from: DialectFamily, to: DialectFamily): boolean {
  * Responses API; `responses` says whether this one does.
  */
 export function takesAsIs(provider: { readonly family: DialectFamily; readonly responses: boolean }, from: DialectFamily, api: ApiName): boolean {
-  return provider.family === from && (api !== 'openai-responses' || provider.responses);
+  return provider.family === from && (provider.responses || apis[api].request.everywhere);
 }

@@ -1,20 +1,9 @@
-/** The API families whose requests Sluice reads. One file in this folder each. */
-export type ApiName =
-  | 'openai-chat'
-  | 'openai-completions'
-  | 'openai-responses'
-  | 'openai-embeddings'
-  | 'anthropic-messages'
-  | 'anthropic-count-tokens'
-  | 'gemini-generate'
-  | 'bedrock'
-  | 'other-llm';
+import type { ApiName } from './names.ts';
+
+export type { ApiName, DialectFamily } from './names.ts';
 
 /** What a request is for. Only `generate` is routed by tier; the rest changes model only where a rule names one. */
 export type Operation = 'generate' | 'embed' | 'count' | 'other';
-
-/** The wire format a provider speaks; a provider in a policy names one. */
-export type DialectFamily = 'openai' | 'azure-openai' | 'anthropic' | 'gemini' | 'bedrock';
 
 /** Why a request goes on as the app sent it, without a decision. Closed list: it is a metric label. */
 export type PassReason =

@@ -5,7 +5,7 @@ import { Flight } from './flight.ts';
 import { MemoryStore, type MemoryStats } from './memory.ts';
 import { Outages } from './outages.ts';
 import type { RemoteAnswer, RemoteStore } from './remote.ts';
-import { renderAnswer, type Rendered } from '../apis/common/replay.ts';
+import { renderAnswer, type Rendered } from '../apis/replay.ts';
 import type { CacheEntry, PurgeFilter, WantedForm } from './types.ts';
 
 export interface CacheQuery extends FillRequest {

@@ -1,3 +1,4 @@
+import { apis } from '../apis/registry.ts';
 import type { ApiName, Operation, Usage } from '../apis/types.ts';
 import type { OutcomeKind } from '../record/types.ts';
 import type { AnswerForm, CacheEntry, CacheSettings, FinishClass } from './types.ts';
@@ -158,7 +159,7 @@ export class Fill {
       key: request.key,
       near: this.#near,
       api: request.api,
-      form: this.#form === 'json' && request.api === 'gemini-generate' && body.find((byte) => byte > 0x20) === 0x5b ? 'array' : this.#form,
+      form: this.#form === 'json' && apis[request.api].answer.arrayStreams && body.find((byte) => byte > 0x20) === 0x5b ? 'array' : this.#form,
       body,
       storedAt: this.#owner.now(),
       ttlMs: ttl * 1_000,

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { readExchange, recognise } from '../apis/index.ts';
-import type { DialectFamily, Exchange } from '../apis/types.ts';
+import { readExchange, recogniseByPath } from '../apis/index.ts';
+import type { Exchange } from '../apis/types.ts';
 import { classifyRequest } from '../classify/index.ts';
 import { domains, taskTypes, tiers, type Verdict } from '../classify/types.ts';
 import { SluiceError } from '../lib/errors.ts';
@@ -74,15 +74,10 @@ function rowOf(line: string, where: string, labelled: boolean): Row {
 function exchangeOf(row: Row, where: string): Exchange {
   const { path, body } = requestOf(row);
   const bytes = Buffer.from(JSON.stringify(body));
-  const recognition = recognise({ method: 'POST', path, authority: '', contentType: 'application/json', contentEncoding: '', contentLength: bytes.length, upgrade: false }, familyOf(path));
+  const recognition = recogniseByPath({ method: 'POST', path, authority: '', contentType: 'application/json', contentEncoding: '', contentLength: bytes.length, upgrade: false });
   const read = recognition.kind === 'readable' ? readExchange(recognition, bytes) : null;
   if (read?.ok === true) return read.exchange;
   throw new SluiceError('SLUICE_ROWS_INVALID', 'this row is neither a prompt nor a request that Sluice reads.', { where, fix: 'Rows have "prompt", or are bodies of requests: "messages", "input" or "contents".' });
-}
-
-function familyOf(path: string): DialectFamily {
-  if (/:(?:generateContent|streamGenerateContent|countTokens)$/.test(path)) return 'gemini';
-  return /\/messages(?:\/count_tokens)?$/.test(path) ? 'anthropic' : 'openai';
 }
 
 /** Members of a row that are not a request's. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { apis } from '../apis/registry.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { isPostgres } from '../ledger/target.ts';
 import { explainRecord } from '../route/explain.ts';
@@ -23,14 +24,7 @@ interface ExplainFlags {
 }
 
 /** Where the APIs whose path does not name a model are called. */
-const pathByApi: Readonly<Record<string, string>> = {
-  'openai-chat': '/v1/chat/completions',
-  'openai-completions': '/v1/completions',
-  'openai-responses': '/v1/responses',
-  'openai-embeddings': '/v1/embeddings',
-  'anthropic-messages': '/v1/messages',
-  'anthropic-count-tokens': '/v1/messages/count_tokens',
-};
+const pathByApi: ReadonlyMap<string, string> = new Map(Object.values(apis).flatMap(({ name, request: { path } }) => (path === null ? [] : [[name, path]])));
 
 /** `sluice explain`: why a request went where it went. Prints text, or the record with --json. */
 export function registerExplain(program: Command): void {
@@ -45,7 +39,7 @@ export function registerExplain(program: Command): void {
     .option('--policy <path>', 'policy file or folder (default: the embedded policy)', process.env['SLUICE_POLICY'])
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
     .option('--model <file>', "with --request: learned router's model (default: the one that comes with Sluice)", process.env['SLUICE_MODEL'])
-    .option('--api <api>', `with --request: the API that is called: ${Object.keys(pathByApi).join(', ')}`)
+    .option('--api <api>', `with --request: the API that is called: ${[...pathByApi.keys()].join(', ')}`)
     .option('--path <path>', 'with --request: the path on the gateway (default: /v1/chat/completions, or that of --api)')
     .option('--host <name>', 'with --request: the authority', 'localhost')
     .option('--header <name=value>', 'with --request: a header; may be given more than once', collect, [])
@@ -83,7 +77,7 @@ async function find(id: string): Promise<GradedRecord> {
 }
 
 function pathOf(api: string): string {
-  const path = pathByApi[api];
-  if (path === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `${api} has no path of its own.`, { where: '--api', fix: `Give --path, or one of ${Object.keys(pathByApi).join(', ')}.` });
+  const path = pathByApi.get(api);
+  if (path === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `${api} has no path of its own.`, { where: '--api', fix: `Give --path, or one of ${[...pathByApi.keys()].join(', ')}.` });
   return path;
 }

@@ -1,4 +1,5 @@
-import { limitNameFor } from '../apis/parameters/index.ts';
+import { limitNameFor } from '../apis/parameters.ts';
+import { apis } from '../apis/registry.ts';
 import type { Exchange } from '../apis/types.ts';
 import type { PolicyGeneration, PolicySection, TargetRef } from '../policy/types.ts';
 import { catalogModel } from '../route/capabilities.ts';
@@ -11,7 +12,7 @@ export function limitNameAt({ providers }: Pick<PolicyGeneration, 'providers'>, 
 
 /** Only these streams leave their usage out unless they are asked for it. */
 export function saysUsageOnRequest({ api, stream }: Pick<Exchange, 'api' | 'stream'>): boolean {
-  return stream && (api === 'openai-chat' || api === 'openai-completions');
+  return stream && apis[api].answer.usageEvent !== null;
 }
 
 /** Whether the policy has the stream say its usage though the app did not ask. */

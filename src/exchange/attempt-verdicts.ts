@@ -1,7 +1,7 @@
 import type { Cost } from '../catalog/types.ts';
 import { readAnswer } from '../apis/index.ts';
 import type { Answer, AnswerHead } from '../apis/types.ts';
-import { renderFailure } from '../apis/common/failure.ts';
+import { renderFailure } from '../apis/errors.ts';
 import type { AnswerPass, AnswerRetry, HeaderMap, HeaderMutation } from '../extproc/types.ts';
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { estimateSavings } from '../route/savings.ts';

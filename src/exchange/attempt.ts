@@ -3,7 +3,7 @@ import type { AnswerHead } from '../apis/types.ts';
 import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, FilterRole, HeaderMap, HeaderMutation } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
-import { adaptedLimit } from '../apis/parameters/index.ts';
+import { adaptedLimit } from '../apis/parameters.ts';
 import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
 import { limitNameAt } from './adapt.ts';
 import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';

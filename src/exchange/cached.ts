@@ -5,6 +5,7 @@ import { cacheKey, nearKey, partitionOf, type KeyInput } from '../cache/key.ts';
 import { canonicalQuestion } from '../cache/semantic/canonical.ts';
 import { idDigits, type WantedForm } from '../cache/types.ts';
 import { renderError } from '../apis/index.ts';
+import { apis } from '../apis/registry.ts';
 import type { ApiName, BodyMember, Exchange } from '../apis/types.ts';
 import type { BodyPlan, HeaderMap } from '../extproc/types.ts';
 import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
@@ -40,13 +41,7 @@ const appTools = /^tools\.(?:custom$|function|bash_|text_editor_|memory_|compute
 /** Whether the provider does more for the request than answer it: it looks things up, runs code, or acts elsewhere. */
 function actsElsewhere({ api, parameters }: Exchange, members: readonly BodyMember[], body: Buffer): boolean {
   if (parameters.some(({ name }) => name.startsWith('tools.') && !appTools.test(name))) return true;
-  return api === 'openai-responses' && members.some((member) => member.key === 'prompt' && !versioned(body, member));
-}
-
-/** A stored prompt without a version is whatever its owner makes of it next. */
-function versioned(body: Buffer, { start, end }: BodyMember): boolean {
-  const prompt: unknown = JSON.parse(body.toString('utf8', start, end));
-  return prompt === null || typeof (prompt as { readonly version?: unknown }).version === 'string';
+  return apis[api].request.tied?.(members, body) === true;
 }
 
 /** The question to the cache; null when the answer to this request must not be shared. */
@@ -92,13 +87,13 @@ export function keyInput(context: RequestContext, scope: CacheScope, exchange: E
 export function nearOf(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): (() => string | null) | null {
   const { semantic } = context.section.cache;
   // A prompt to complete, or to embed, is its letters.
-  if (semantic === null || exchange.question === null || exchange.operation !== 'generate' || exchange.api === 'openai-completions') return null;
+  if (semantic === null || exchange.question === null || exchange.operation !== 'generate' || !apis[exchange.api].request.asks) return null;
   return () => nearKey(keyInput(context, scope, exchange, members, body), canonicalQuestion(exchange.lastUser, semantic));
 }
 
 function wantedForm({ api, stream, includeUsage }: Exchange, path: string): WantedForm {
   if (!stream) return { form: 'json', includeUsage: true };
-  const array = api === 'gemini-generate' && !/[?&]alt=sse(?:&|$)/.test(path);
+  const array = apis[api].answer.arrayStreams && !/[?&]alt=sse(?:&|$)/.test(path);
   return { form: array ? 'array' : 'sse', includeUsage: includeUsage === true };
 }
 
@@ -159,8 +154,8 @@ export function hitAnswer(context: RequestContext, exchange: Exchange, hit: Cach
 
 /** The id of the answer as the API's SDKs read it. */
 function requestIdOf(api: ApiName, id: string): readonly (readonly [string, string])[] {
-  if (api.startsWith('openai-')) return [['x-request-id', id]];
-  return api.startsWith('anthropic-') ? [['request-id', id]] : [];
+  const { idHeader } = apis[api].answer;
+  return idHeader === null ? [] : [[idHeader, id]];
 }
 
 /** 504, as HTTP has it for a caller that wants a cached answer or none. */

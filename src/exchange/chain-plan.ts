@@ -5,7 +5,7 @@ import type { Exchange } from '../apis/types.ts';
 import { attemptClusterKey, chainHeader, chainHosts, clusterName } from '../attach/names.ts';
 import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../policy/types.ts';
-import { requestedSchema } from '../apis/common/json-schema.ts';
+import { requestedSchema } from '../apis/requested-schema.ts';
 import type { Decision } from '../route/types.ts';
 import { asksForUsage, limitNameAt } from './adapt.ts';
 import { ChainRun, timeoutsOf, type ChainFacts, type ChainServices } from './chain-run.ts';

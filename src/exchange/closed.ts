@@ -1,4 +1,5 @@
 import { renderError } from '../apis/index.ts';
+import { dialects } from '../apis/registry.ts';
 import type { ApiName, DialectFamily, PassReason, Recognition } from '../apis/types.ts';
 import type { BodyPlan } from '../extproc/types.ts';
 import type { PolicySection } from '../policy/types.ts';
@@ -36,11 +37,9 @@ const refusals: Readonly<Record<PassReason, readonly [status: number, message: s
   'internal-error': [503, 'The routing policy cannot be applied right now.'],
 };
 
-const dialects: Readonly<Record<DialectFamily, ApiName>> = { openai: 'openai-chat', 'azure-openai': 'openai-chat', anthropic: 'anthropic-messages', gemini: 'gemini-generate', bedrock: 'bedrock' };
-
 /** The API in whose words an app of a provider is answered. */
 export function errorApi(recognition: Recognition, family: DialectFamily): ApiName {
-  return recognition.kind === 'readable' ? recognition.api : dialects[family];
+  return recognition.kind === 'readable' ? recognition.api : dialects[family].errorApi;
 }
 
 /** The answer to a request that is refused for `reason`; `id`: of its record, null: it has none; `own`: the policy's message. */

@@ -1,26 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import type { DialectFamily } from '../apis/types.ts';
+import { dialects } from '../apis/registry.ts';
 import type { HeaderMutation } from '../extproc/types.ts';
 import type { PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 
 /** Headers that carry an app's own key, in every dialect: none of them may reach another provider. */
-export const appKeyHeaders = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-amz-security-token', 'x-amz-date', 'x-amz-content-sha256'] as const;
-
-function keyHeader(family: DialectFamily, key: string): readonly [string, string] {
-  switch (family) {
-    case 'openai':
-      return ['authorization', `Bearer ${key}`];
-    case 'azure-openai':
-      return ['api-key', key];
-    case 'anthropic':
-      return ['x-api-key', key];
-    case 'gemini':
-      return ['x-goog-api-key', key];
-    case 'bedrock':
-      // Bedrock API keys are bearer tokens; signatures are Envoy's own business.
-      return ['authorization', `Bearer ${key}`];
-  }
-}
+export const appKeyHeaders: readonly string[] = [...new Set(Object.values(dialects).flatMap(({ keyHeaders }) => keyHeaders))];
 
 /** How long a key rests that was limited, unless its provider says for how long, and one that was refused, in ms. */
 const limitedMs = 20_000;
@@ -87,7 +71,7 @@ export class Credentials {
     const file = this.#pick(this.#files(provider, scope).filter((one) => this.#keys.has(one)));
     const key = file === null ? undefined : this.#keys.get(file);
     if (key === undefined) return null;
-    const own = provider.credential?.type === 'bearer' ? (['authorization', `Bearer ${key}`] as const) : keyHeader(provider.family, key);
+    const own = provider.credential?.type === 'bearer' ? (['authorization', `Bearer ${key}`] as const) : dialects[provider.family].keyHeader(key);
     return { set: [own], remove: appKeyHeaders.filter((name) => name !== own[0]), file };
   }
 

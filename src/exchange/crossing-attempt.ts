@@ -1,27 +1,25 @@
 import { renderError } from '../apis/index.ts';
+import { dialects } from '../apis/registry.ts';
 import type { AnswerHead, ApiName, DialectFamily, Exchange } from '../apis/types.ts';
 import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, HeaderMap } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
 import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
 import { entryOf } from '../route/capabilities.ts';
-import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../apis/common/translate.ts';
+import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../apis/translate.ts';
 import { upstreamPath } from './attempt.ts';
 import { answerHeaders, answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
 import type { Credentials } from './credentials.ts';
 import { TranslatedStream } from './relays.ts';
 
-/** The API that a family's chat models are called by. */
-const chatApi: Readonly<Partial<Record<DialectFamily, ApiName>>> = { openai: 'openai-chat', anthropic: 'anthropic-messages', gemini: 'gemini-generate' };
-
 /**
  * Whether a request can be put to a model of another family's API with all that it says. Bodies up to limits.translationCheckBytes are
  * translated to find out; larger ones are judged by their facts, and refused later if that was wrong.
  */
 export function translatableTo(exchange: Exchange, body: Buffer, family: DialectFamily, model: string, drop: readonly string[], provider?: string): boolean {
-  const to = chatApi[family];
-  if (to === undefined || !canTranslate(exchange.api, to, exchange, drop)) return false;
+  const to = dialects[family].chatApi;
+  if (to === null || !canTranslate(exchange.api, to, exchange, drop)) return false;
   return body.length > limits.translationCheckBytes || translateRequest(exchange.api, to, body, { model, stream: exchange.stream, drop, ...(provider === undefined ? {} : { provider }) }).ok;
 }
 
@@ -38,8 +36,8 @@ export class CrossingAttempt implements Attempt {
 
   /** `id`: the decision's, from which ids are made that the provider leaves out. */
   constructor(run: ChainRun, target: TargetRef, provider: Provider, id: string, credentials: Credentials) {
-    const api = chatApi[provider.family];
-    if (api === undefined) throw new Error(`requests are not translated for ${provider.family}`);
+    const api = dialects[provider.family].chatApi;
+    if (api === null) throw new Error(`requests are not translated for ${provider.family}`);
     this.#run = run;
     this.#target = target;
     this.#provider = provider;

@@ -1,3 +1,4 @@
+import { dialects } from '../apis/registry.ts';
 import type { HeaderMap } from '../extproc/types.ts';
 
 /**
@@ -9,7 +10,7 @@ const mayCross: ReadonlySet<string> = new Set([
   'transfer-encoding', 'upgrade', 'user-agent', 'x-request-id',
 ]);
 /** These another provider of the same API needs; a translated request brings its own. */
-const ofTheApi: ReadonlySet<string> = new Set(['anthropic-version', 'anthropic-beta', 'anthropic-dangerous-direct-browser-access', 'openai-beta']);
+const ofTheApi: ReadonlySet<string> = new Set(Object.values(dialects).flatMap(({ sharedHeaders }) => sharedHeaders));
 /** Envoy's and Sluice's own, which lead a request through Envoy, and which Envoy takes away before it leaves. */
 const internal = /^(?::|x-envoy-|x-sluice-|x-forwarded-(?:proto|for)$|x-b3-)/;
 

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Budgets } from '../budgets/budgets.ts';
 import type { LiveModel } from '../router/model/live.ts';
 import type { AskingLookup, Lookup, PendingLookup, ResponseCache } from '../cache/cache.ts';
-import { LearntRefusals } from '../apis/parameters/index.ts';
+import { LearntRefusals } from '../apis/parameters.ts';
 import { inspectJson, inspectPlain } from '../apis/inspect/patterns.ts';
 import { maskJson, maskPlain } from '../apis/mask/mask.ts';
 import { canonicalPath, recognise } from '../apis/index.ts';
@@ -165,7 +165,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     } catch (error) {
       this.#fail(error);
       // Whose request it was is not known here: one that must not pass undecided may be among them.
-      return this.#options.policy.current().hasClosedSections ? refusal('internal-error', 'openai-chat', null) : { kind: 'pass' };
+      return this.#options.policy.current().hasClosedSections ? refusal('internal-error', 'other-llm', null) : { kind: 'pass' };
     }
   }
 
@@ -295,7 +295,7 @@ export class Pipeline implements Gateway, AttemptGateway {
   #ambiguous(path: string): RequestPlan {
     this.#options.metrics.refused('ambiguous-provider');
     this.#options.log.debug({ path: path.replace(/\?.*$/, '') }, 'more than one provider may be meant');
-    return refusal('ambiguous-provider', 'openai-chat', null);
+    return refusal('ambiguous-provider', 'other-llm', null);
   }
 
   /** An app's grade of an answer: taken here, so that apps need to know no other address than the gateway's. */

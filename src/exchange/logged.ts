@@ -1,4 +1,5 @@
 import { readAnswer } from '../apis/index.ts';
+import { apis } from '../apis/registry.ts';
 import { usageFromTotals } from '../apis/reported-usage.ts';
 import type { Answer, AnswerHead, ApiName, Exchange, UsageUnknown } from '../apis/types.ts';
 import type { CollectedAnswer, LoggedExchange, ReportedUsage, UsageMode } from '../extproc/types.ts';
@@ -10,12 +11,6 @@ import { outcomeOf } from './response.ts';
 /** By what an exchange's answer reaches Sluice. Closed list: a metric label. */
 export type AnswerSource = 'copies' | 'collected' | 'protocol-manager';
 
-/** What Envoy's AI Protocol Manager reads. */
-const managed: ReadonlySet<ApiName> = new Set(['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate']);
-
-/** The longer lifetime of Anthropic's prompt cache, as requests ask for it. */
-const oneHour: Buffer = Buffer.from('"1h"');
-
 /**
  * By what an answer is to be read. Copies it is wherever something needs all of the answer: the cache, a grade of its content; and, with the protocol
  * manager, wherever that would not tell all that a price depends on.
@@ -23,14 +18,16 @@ const oneHour: Buffer = Buffer.from('"1h"');
 export function answerSource(usage: UsageMode, { api, fill, grading }: Pick<OpenExchange, 'api' | 'fill' | 'grading'>, asked: Pick<Exchange, 'audioInputs' | 'audioOutput'> | null, body: Buffer | null): AnswerSource {
   if (usage === 'observe' || fill !== null || (grading !== null && (grading.copy !== null || grading.judge !== null))) return 'copies';
   if (usage === 'collect') return 'collected';
-  if (api !== null && !managed.has(api)) return 'copies';
+  // What Envoy's AI Protocol Manager reads; no API, no answer.
+  const managed = api === null ? true : apis[api].answer.managed;
+  if (managed === false) return 'copies';
   if (asked !== null && (asked.audioInputs > 0 || asked.audioOutput)) return 'copies';
-  return api === 'anthropic-messages' && body?.includes(oneHour) === true ? 'copies' : 'protocol-manager';
+  return managed !== true && body?.includes(managed.unless) === true ? 'copies' : 'protocol-manager';
 }
 
 /** How many bytes of a stream's end hold its last events: some APIs repeat the whole answer in them. */
 function tailBytes(api: ApiName | null): number {
-  return api === 'openai-responses' || api === 'gemini-generate' ? limits.sseEventBytes : limits.collectedTailBytes;
+  return api !== null && apis[api].answer.longEnd ? limits.sseEventBytes : limits.collectedTailBytes;
 }
 
 /** Tells Envoy to log an exchange whose answer is read from its log. */

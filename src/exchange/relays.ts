@@ -1,10 +1,10 @@
 import { readAnswer } from '../apis/index.ts';
-import { UsageChunkFilter } from '../apis/scan/usage-chunk.ts';
+import { UsageChunkFilter } from '../apis/openai/usage-chunk.ts';
 import { SseSplitter } from '../apis/scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader } from '../apis/types.ts';
 import type { AnswerPass, AnswerRetry, HeaderMutation, RelayStep, StreamRelay } from '../extproc/types.ts';
 import { isErrorEvent } from '../grades/check-answer.ts';
-import { renderStreamError, type AnswerTranslator } from '../apis/common/translate.ts';
+import { renderStreamError, type AnswerTranslator } from '../apis/translate.ts';
 
 /** What becomes of a stream whose first event has come; `failed`: it is an error. */
 export type FirstEventVerdict = (failed: boolean) => AnswerPass | AnswerRetry;

@@ -11,7 +11,7 @@ import type { LiveModel } from '../router/model/live.ts';
 import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
 import type { Inspection } from '../apis/inspect/patterns.ts';
 import { limitHeaders, renderError, rewritePath, spliceRequest } from '../apis/index.ts';
-import { adaptedLimit, type LearntRefusals } from '../apis/parameters/index.ts';
+import { adaptedLimit, type LearntRefusals } from '../apis/parameters.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../apis/types.ts';
 import { clusterHeader, clusterName } from '../attach/names.ts';

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
+import { saysUsageOnRequest } from './adapt.ts';
 import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
-import { limitNameFor } from '../apis/parameters/index.ts';
+import { limitNameFor } from '../apis/parameters.ts';
 import type { AnswerHead, Recognition } from '../apis/types.ts';
 import { clusterName, mirrorHeader } from '../attach/names.ts';
 import type { Shadowed } from '../experiments/trials.ts';
@@ -196,7 +197,7 @@ class ShadowAttempt implements Attempt {
     const sent = provider.name === this.#shadow.own ? own : crossingPath(own);
     return {
       kind: 'forward',
-      body: inPath ? body : spliceRequest(body, exchange, { model: target.model, ...(limitName === null ? {} : { limitName }), askUsage: exchange.stream && exchange.includeUsage === null && (exchange.api === 'openai-chat' || exchange.api === 'openai-completions') }),
+      body: inPath ? body : spliceRequest(body, exchange, { model: target.model, ...(limitName === null ? {} : { limitName }), askUsage: exchange.includeUsage === null && saysUsageOnRequest(exchange) }),
       headers: {
         set: [...keys.set, [':path', upstreamPath(provider, sent)], [':authority', new URL(provider.endpoint).hostname]],
         remove: [...keys.remove, shadowHeader, mirrorHeader],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fallbackTriggers, type FallbackTrigger } from '../policy/types.ts';
 import type { ApiName } from '../apis/types.ts';
-import { requestedSchema } from '../apis/common/json-schema.ts';
+import { requestedSchema } from '../apis/requested-schema.ts';
 import { isErrorEvent, judgeAnswer, judgeErrorBody, judgeStatus, type Expectation } from './check-answer.ts';
 
 const all: ReadonlySet<FallbackTrigger> = new Set(fallbackTriggers);

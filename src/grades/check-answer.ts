@@ -2,7 +2,7 @@ import type { ApiName, JsonOutput } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
 import { errorInAnswer, meaningOf, readSaid } from '../apis/common/error-words.ts';
-import { viewAnswer } from '../apis/common/answer-view.ts';
+import { viewAnswer } from '../apis/view.ts';
 import { matchesSchema } from '../apis/common/json-schema.ts';
 
 /** What the request asked of the answer's form. */

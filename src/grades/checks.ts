@@ -1,9 +1,10 @@
-import { renderAnswer } from '../apis/common/replay.ts';
+import { renderAnswer } from '../apis/replay.ts';
 import type { ApiName, Exchange, Usage } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
-import { viewAnswer, type AnswerView } from '../apis/common/answer-view.ts';
-import { requestedSchema } from '../apis/common/json-schema.ts';
+import type { AnswerView } from '../apis/common/answer-view.ts';
+import { viewAnswer } from '../apis/view.ts';
+import { requestedSchema } from '../apis/requested-schema.ts';
 import { judgeAnswer, type Expectation } from './check-answer.ts';
 
 /** What can be wrong with an answer by its form. Closed list. */

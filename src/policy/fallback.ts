@@ -1,5 +1,5 @@
 import type { Tier } from '../classify/types.ts';
-import { neutralDrops } from '../apis/common/translate.ts';
+import { neutralDrops } from '../apis/translate.ts';
 import type { FallbackDocument, PoolDocument } from './schema.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetPool, TargetRef } from './types.ts';
 

@@ -1,29 +1,31 @@
+import { dialectNames, type DialectFamily } from '../apis/names.ts';
+import { dialects } from '../apis/registry.ts';
 import { familyOf, type HeadView } from './provider-paths.ts';
 import type { ProviderDocument } from './schema.ts';
 import type { AwsSigning, Provider } from './types.ts';
 
-/** Providers that exist without being written down. A policy may change any of them. */
-const defaults: Readonly<Record<string, ProviderDocument>> = {
-  openai: { dialect: 'openai', endpoint: 'https://api.openai.com', hosts: ['api.openai.com'], pathPrefix: '/openai-api' },
-  anthropic: { dialect: 'anthropic', endpoint: 'https://api.anthropic.com', hosts: ['api.anthropic.com'], pathPrefix: '/anthropic' },
-  google: { dialect: 'gemini', endpoint: 'https://generativelanguage.googleapis.com', hosts: ['generativelanguage.googleapis.com'], pathPrefix: '/google' },
-  mistral: { dialect: 'openai', endpoint: 'https://api.mistral.ai', hosts: ['api.mistral.ai'], pathPrefix: '/mistral' },
-  deepseek: { dialect: 'openai', endpoint: 'https://api.deepseek.com', hosts: ['api.deepseek.com'], pathPrefix: '/deepseek' },
-};
+const known = dialectNames.map((dialect) => Object.entries(dialects[dialect].providers).map(([name, { endpoint, hosts, pathPrefix }]): [string, ProviderDocument] => [name, { dialect, endpoint, hosts: [...hosts], pathPrefix }]));
+
+/** Providers that exist without being written down: those who made a wire format, then those who are compatible. A policy may change any of them. */
+const defaults: Readonly<Record<string, ProviderDocument>> = Object.fromEntries([...known.flatMap((all) => all.slice(0, 1)), ...known.flatMap((all) => all.slice(1))]);
+
+/** What a provider speaks that says nothing. */
+const defaultDialect: DialectFamily = 'openai';
 
 /** The default providers with a policy's own on top. */
 export function mergeProviders(own: Readonly<Record<string, ProviderDocument>>): Map<string, Provider> {
   const merged = new Map<string, Provider>();
   for (const name of new Set([...Object.keys(defaults), ...Object.keys(own)])) {
     const document = { ...(isDefaultProvider(name) ? defaults[name] : undefined), ...own[name] };
+    const family = document.dialect ?? defaultDialect;
     merged.set(name, {
       name,
-      family: document.dialect ?? 'openai',
+      family,
       endpoint: (document.endpoint ?? '').replace(/\/$/, ''),
       pathPrefix: document.pathPrefix ?? null,
       hosts: document.hosts ?? [],
-      catalogProvider: document.catalog ?? (document.dialect === 'azure-openai' ? 'azure' : document.dialect === 'bedrock' ? 'amazon' : name),
-      responses: document.responses ?? (name === 'openai' || document.catalog === 'openai' || document.dialect === 'azure-openai'),
+      catalogProvider: document.catalog ?? dialects[family].catalogProvider ?? name,
+      responses: document.responses ?? (name === 'openai' || document.catalog === 'openai' || dialects[family].deployments),
       deployments: new Map(Object.entries(document.deployments ?? {})),
       credential: credentialOf(document),
       signing: document.signing === undefined ? null : signingOf(document.signing.aws),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dialectNames } from '../apis/names.ts';
 import { periodKinds } from '../budgets/period.ts';
 import { budgetKeys } from '../budgets/types.ts';
 import { catalogOverridesSchema } from '../catalog/index.ts';
@@ -251,7 +252,7 @@ const rollout = z.strictObject({
 });
 
 const provider = z.strictObject({
-  dialect: z.enum(['openai', 'azure-openai', 'anthropic', 'gemini', 'bedrock']).optional().describe('The API that it speaks'),
+  dialect: z.enum(dialectNames).optional().describe('The API that it speaks'),
   endpoint: z.url({ protocol: /^https?$/ }).optional().describe('Where it is, e.g. https://api.openai.com'),
   pathPrefix: z.string().regex(/^\/[A-Za-z0-9._-]+$/).optional().describe('Path on the gateway that means this provider'),
   hosts: z.array(z.string().min(1)).optional().describe('Host names that mean this provider'),

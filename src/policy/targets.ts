@@ -1,4 +1,4 @@
-import { askedModel, differences, familyOfDialect } from '../apis/parameters/index.ts';
+import { askedModel, differences, tableOf } from '../apis/parameters.ts';
 import type { Catalog, ModelEntry } from '../catalog/types.ts';
 import type { Tier } from '../classify/types.ts';
 import { translatable } from '../apis/translatable.ts';
@@ -113,11 +113,11 @@ export class Targets {
   checkParameters(tier: Tier, targets: readonly TargetRef[], place: Place): void {
     const models = targets.flatMap((target) => {
       const provider = this.#providers.get(target.provider);
-      const family = provider === undefined ? null : familyOfDialect(provider.family);
-      return provider === undefined || family === null ? [] : [{ target, family, asked: askedModel(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model) }];
+      const table = provider === undefined ? null : tableOf(provider.family);
+      return provider === undefined || table === null ? [] : [{ target, table, asked: askedModel(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model) }];
     });
-    for (const { target, family, asked } of models) {
-      const refused = differences(family, asked, models.filter((other) => other.family === family && other.target !== target).map((other) => other.asked));
+    for (const { target, table, asked } of models) {
+      const refused = differences(table, asked, models.filter((other) => other.table === table && other.target !== target).map((other) => other.asked));
       if (refused.length === 0) continue;
       const names = `${refused.slice(0, mostNamed).join(', ')}${refused.length > mostNamed ? ` and ${refused.length - mostNamed} more` : ''}`;
       this.#reporter.say('warning', 'parameters', place, [tier], `${target.provider}/${target.model} refuses ${names}, which another candidate of ${tier} takes; requests that say so skip this candidate`, 'That is fine if it is meant; docs/parameters.md has the table.');

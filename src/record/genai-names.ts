@@ -1,3 +1,4 @@
+import { apis } from '../apis/registry.ts';
 import type { Operation } from '../apis/types.ts';
 import type { ExchangeRecord } from './types.ts';
 
@@ -8,9 +9,7 @@ const providerNames: Readonly<Record<string, string>> = { google: 'gcp.gemini', 
 
 /** `gen_ai.operation.name` of an exchange. */
 export function operationOf({ api, operation }: Pick<ExchangeRecord, 'api' | 'operation'>): string {
-  if (api === 'gemini-generate' && operation === 'generate') return 'generate_content';
-  if (api === 'openai-completions') return 'text_completion';
-  return operationNames[operation];
+  return (api === null ? undefined : apis[api]?.request.operationName) ?? operationNames[operation];
 }
 
 /** `gen_ai.provider.name` of a provider of the policy: the convention's name where it has one, else its own. */

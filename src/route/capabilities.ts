@@ -1,22 +1,10 @@
-import type { ModelEntry, ModelMode } from '../catalog/types.ts';
-import { refusedParameter } from '../apis/parameters/index.ts';
+import type { ModelEntry } from '../catalog/types.ts';
+import { refusedParameter } from '../apis/parameters.ts';
+import { apis, dialects } from '../apis/registry.ts';
 import { takesAsIs, translatable } from '../apis/translatable.ts';
-import type { ApiName, Exchange } from '../apis/types.ts';
+import type { Exchange } from '../apis/types.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
 import type { DecideInput, Disqualification } from './types.ts';
-
-/** What kinds of model an API can call. */
-const modesByApi: Readonly<Record<ApiName, readonly ModelMode[]>> = {
-  'openai-chat': ['chat'],
-  'openai-completions': ['completion'],
-  'openai-responses': ['chat', 'responses'],
-  'openai-embeddings': ['embedding'],
-  'anthropic-messages': ['chat'],
-  'anthropic-count-tokens': ['chat'],
-  'gemini-generate': ['chat'],
-  bedrock: [],
-  'other-llm': [],
-};
 
 /** The name under which the catalog lists a target's model: on Azure a deployment stands for a model. */
 export function catalogModel(provider: Provider, model: string): string {
@@ -61,13 +49,13 @@ function unreachable(input: DecideInput, target: TargetRef, chained: boolean): D
     if (!has) return 'no-credential';
     if (input.inEnvoy?.(target.provider) === false) return 'not-in-envoy';
   }
-  // Azure's URL names a deployment: a model without one cannot be called.
-  if (provider.family === 'azure-openai' && !provider.deployments.has(target.model)) return 'unknown-model';
+  // A URL that names a deployment: a model without one cannot be called.
+  if (dialects[provider.family].deployments && !provider.deployments.has(target.model)) return 'unknown-model';
   return null;
 }
 
 function incapable(exchange: Exchange, entry: ModelEntry, answerTokens: number): Disqualification | null {
-  if (!modesByApi[exchange.api].includes(entry.mode)) return 'mode';
+  if (!apis[exchange.api].request.modes.includes(entry.mode)) return 'mode';
   const room = exchange.operation === 'generate' ? (exchange.maxOutputTokens ?? answerTokens) : 0;
   if (entry.contextWindow === null || exchange.promptTokens + room > entry.contextWindow) return 'context-window';
   if (exchange.maxOutputTokens !== null && (entry.maxOutput === null || exchange.maxOutputTokens > entry.maxOutput)) return 'max-output';

@@ -6,7 +6,9 @@ import { failureOf, readError, streamFailure } from '../common/failure.ts';
 import type { Failure } from '../common/failure.ts';
 import { isObject, list, member, numberOf, parseJson, text, writeJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
-import { anthropicNoUsage, anthropicUsage, usageOf } from '../common/translate-usage.ts';
+import { usageOf } from '../common/translate-usage.ts';
+import { anthropicErrors } from './errors.ts';
+import { anthropicNoUsage, anthropicUsage, writeAnthropicUsage } from './usage.ts';
 
 const finishes: Readonly<Record<string, Finish>> = {
   end_turn: 'stop',
@@ -90,7 +92,7 @@ export class AnthropicDecoder {
   #addUsage(usage: Json | undefined): void {
     if (!isObject(usage)) return;
     for (const [key, value] of Object.entries(usage)) if (value !== null && value !== undefined) this.#usage[key] = value;
-    const read = usageOf('anthropic-messages', this.#usage);
+    const read = usageOf(anthropicUsage, this.#usage);
     if (read !== null) this.#sink.usage(read);
   }
 }
@@ -111,7 +113,7 @@ export function readAnthropicAnswer(value: Json, sink: AnswerSink): void {
     sink.callArgs(key, writeJson(member(block, 'input') ?? {}));
     sink.callEnd(key);
   }
-  const usage = usageOf('anthropic-messages', value['usage']);
+  const usage = usageOf(anthropicUsage, value['usage']);
   if (usage !== null) sink.usage(usage);
   readStop(value, sink);
   sink.end();
@@ -142,7 +144,7 @@ export function writeAnthropicAnswer(answer: WholeAnswer, context: AnswerContext
     model: answer.start.model ?? context.model,
     content,
     ...stopOf(answer, wordsOf(answer, 'refusal') ?? ''),
-    usage: answer.usage === null ? anthropicNoUsage : anthropicUsage(answer.usage),
+    usage: answer.usage === null ? anthropicNoUsage : writeAnthropicUsage(answer.usage),
   };
 }
 
@@ -193,12 +195,12 @@ export class AnthropicEncoder extends StreamEncoder {
   }
 
   finish(end: AnswerEnd): void {
-    this.#event({ type: 'message_delta', delta: stopOf(end, this.#refusal), usage: end.usage === null ? anthropicNoUsage : anthropicUsage(end.usage) });
+    this.#event({ type: 'message_delta', delta: stopOf(end, this.#refusal), usage: end.usage === null ? anthropicNoUsage : writeAnthropicUsage(end.usage) });
     this.#event({ type: 'message_stop' });
   }
 
   fail(failure: Failure): void {
-    this.write(streamFailure('anthropic-messages', failure).toString('utf8'));
+    this.write(streamFailure(anthropicErrors, failure).toString('utf8'));
   }
 
   #event(value: JsonObject & { readonly type: string }): void {

@@ -6,6 +6,7 @@ import { Losses } from '../common/losses.ts';
 import { mimeOfUrl } from '../common/media.ts';
 import { fitsStrict } from '../common/schema.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
+import { anthropicOutputSchema, anthropicToolSchema } from './schema.ts';
 import { anthropicTraits } from '../common/models.ts';
 import type { AnthropicTraits } from '../common/models.ts';
 import { writeAnthropicThinking } from './translate-thinking.ts';
@@ -80,7 +81,7 @@ function writeFormat(conversation: Conversation, traits: AnthropicTraits, losses
     return {};
   }
   if (output.description !== null) losses.lose(`${output.at}.description`, none);
-  return { format: { type: 'json_schema', schema: outputSchema(output.schema, 'anthropic-output', output.at, output.strict !== false, losses) } };
+  return { format: { type: 'json_schema', schema: outputSchema(output.schema, anthropicOutputSchema, output.at, output.strict !== false, losses) } };
 }
 
 function writeTools(conversation: Conversation, losses: Losses): readonly JsonObject[] {
@@ -89,7 +90,7 @@ function writeTools(conversation: Conversation, losses: Losses): readonly JsonOb
   return offered.map((tool: ToolDefinition) => ({
     name: tool.name,
     ...(tool.description === null ? {} : { description: tool.description }),
-    input_schema: toolSchema(tool.schema, 'anthropic-tool', tool.at, losses),
+    input_schema: toolSchema(tool.schema, anthropicToolSchema, tool.at, losses),
     ...(tool.strict && keepsToStrict(tool, losses) ? { strict: true } : {}),
   }));
 }
@@ -97,7 +98,7 @@ function writeTools(conversation: Conversation, losses: Losses): readonly JsonOb
 /** Whether Anthropic takes a tool's schema in its strict mode, which knows a part of JSON Schema only. */
 function keepsToStrict(tool: ToolDefinition, losses: Losses): boolean {
   const tried = new Losses([]);
-  outputSchema(tool.schema ?? { type: 'object', properties: {} }, 'anthropic-output', tool.at, true, tried);
+  outputSchema(tool.schema ?? { type: 'object', properties: {} }, anthropicOutputSchema, tool.at, true, tried);
   if (tried.unsupported.length === 0 && fitsStrict(tool.schema)) return true;
   losses.lose(`${tool.at}.strict`, 'Anthropic keeps to a part of JSON Schema only, and this goes beyond');
   return false;

@@ -1,5 +1,3 @@
-import { renderError } from '../render-error.ts';
-import type { ApiName } from '../types.ts';
 import { meaningOf, type ErrorMeaning } from './error-words.ts';
 import { isObject, member, numberOf, parseBody, text } from './json.ts';
 import type { Json } from './json.ts';
@@ -126,52 +124,62 @@ export function readError(error: Json | undefined, status: number | null): Failu
   return { kind, status: known, message: message ?? `The provider answered ${known}${isObject(error) ? '' : ' without a readable error'}.` };
 }
 
-/** The status that the caller's API has for a provider's: the two differ where a provider is overloaded. */
-export function translateStatus(to: ApiName, status: number): number {
-  if (to === 'anthropic-messages') return status === 503 ? 529 : status;
-  return status === 529 ? 503 : status;
-}
-
-/** The failure as the caller's API writes its errors. */
-export function renderFailure(to: ApiName, failure: Failure): { readonly status: number; readonly contentType: string; readonly body: Buffer } {
-  const status = translateStatus(to, failure.status);
-  return { status, ...renderError(to, { status, message: failure.message, code: codes[failure.kind] }) };
-}
-
-/**
- * An error event as the API that was called sends it inside a stream whose headers have long been sent, so that the app's SDK raises its
- * exception. To be followed by the stream's end and nothing else. `status`: what the error would have been as an answer; 502 by itself.
- */
-export function renderStreamError(api: ApiName, message: string, status = 502, framing: StreamFraming = 'sse'): Buffer {
-  return streamFailure(api, { kind: kinds[status] ?? (status >= 500 ? 'server' : 'invalid'), status, message }, framing);
+export interface ErrorFacts {
+  readonly status: number;
+  readonly message: string;
+  /** A short machine-readable code of Sluice's own. */
+  readonly code: string;
+  /** OpenAI's `type`, where it is another than the status says. */
+  readonly type?: string;
+  /** When to come back, in seconds; Google says it in the body. */
+  readonly retryAfterSeconds?: number;
 }
 
 /** How a stream is cut into events; `json-array` is Gemini's without `alt=sse`: an error follows at least one element. */
 export type StreamFraming = 'sse' | 'json-array';
 
-/** OpenAI's types have the members at the top, its servers send them below `error`, and its SDKs raise on the latter. */
-function responsesError(failure: Failure, body: Buffer, sequence: number): object {
-  const { error } = JSON.parse(body.toString('utf8')) as { readonly error: unknown };
-  return { type: 'error', sequence_number: sequence, code: codes[failure.kind], message: failure.message, param: null, error };
+/** How an API writes its errors. */
+export interface ApiErrors {
+  /** The body of an error answer. */
+  readonly body: (facts: ErrorFacts) => object;
+  /** An error inside a stream whose headers have long been sent. `data`: its body's text; `sequence` numbers the events where the API does. */
+  readonly event: (data: string, failure: Failure, framing: StreamFraming, sequence: number) => string;
+  /** The status that the API has for a provider's: they differ where a provider is overloaded. */
+  readonly status: (status: number) => number;
 }
 
-/** The same for a failure that was read; `sequence` numbers the events of a Responses stream. */
-export function streamFailure(api: ApiName, failure: Failure, framing: StreamFraming = 'sse', sequence = 0): Buffer {
-  const rendered = renderFailure(api, failure);
-  const data = rendered.body.toString('utf8');
-  switch (api) {
-    case 'anthropic-messages':
-    case 'anthropic-count-tokens':
-      return Buffer.from(`event: error\ndata: ${data}\n\n`);
-    case 'openai-responses':
-      return Buffer.from(`event: error\ndata: ${JSON.stringify(responsesError(failure, rendered.body, sequence))}\n\n`);
-    case 'gemini-generate':
-      return Buffer.from(framing === 'json-array' ? `,${data}]` : `data: ${data}\n\n`);
-    case 'openai-chat':
-    case 'openai-completions':
-    case 'openai-embeddings':
-    case 'bedrock':
-    case 'other-llm':
-      return Buffer.from(`data: ${data}\n\n`);
-  }
+/** Errors inside a stream that are an event without a name. */
+export const plainEvent: ApiErrors['event'] = (data) => `data: ${data}\n\n`;
+/** Most APIs know no 529. */
+export const plainStatus: ApiErrors['status'] = (status) => (status === 529 ? 503 : status);
+
+export interface RenderedError {
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+/** An error answer in the words of an API. */
+export function renderErrorWith(errors: ApiErrors, facts: ErrorFacts): RenderedError {
+  return { contentType: 'application/json', body: Buffer.from(JSON.stringify(errors.body(facts))) };
+}
+
+/** A failure as an API writes its errors. */
+export function renderFailure(errors: ApiErrors, failure: Failure): RenderedError & { readonly status: number } {
+  const status = errors.status(failure.status);
+  return { status, ...renderErrorWith(errors, { status, message: failure.message, code: codeOf(failure) }) };
+}
+
+/** OpenAI's code for a failure, or Sluice's own where OpenAI has none. */
+export function codeOf({ kind }: Failure): string {
+  return codes[kind];
+}
+
+/** A failure as an API sends it inside a stream; to be followed by the stream's end and nothing else. */
+export function streamFailure(errors: ApiErrors, failure: Failure, framing: StreamFraming = 'sse', sequence = 0): Buffer {
+  return Buffer.from(errors.event(renderFailure(errors, failure).body.toString('utf8'), failure, framing, sequence));
+}
+
+/** The kind of failure that a status stands for. */
+export function kindOf(status: number): FailureKind {
+  return kinds[status] ?? (status >= 500 ? 'server' : 'invalid');
 }

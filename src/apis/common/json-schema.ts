@@ -1,5 +1,4 @@
 import { Ajv2020, type AnySchemaObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import type { ApiName } from '../types.ts';
 import { limits } from '../../lib/limits.ts';
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false });
@@ -27,35 +26,5 @@ function compile(schema: object): ValidateFunction | null {
     return ajv.compile(anonymous);
   } catch {
     return null;
-  }
-}
-
-/**
- * The JSON Schema that a request asks its answer to follow; null when there is none, the API writes it in a form of its own
- * (Gemini's responseSchema), or the body is no JSON. Parses the whole body: for requests whose policy watches for it.
- */
-export function requestedSchema(api: ApiName, body: Buffer): object | null {
-  let request: unknown;
-  try {
-    request = JSON.parse(body.toString('utf8'));
-  } catch {
-    return null;
-  }
-  const at = (...path: readonly string[]): object | null => {
-    let value = request;
-    for (const name of path) value = typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : null;
-    return typeof value === 'object' ? value : null;
-  };
-  switch (api) {
-    case 'openai-chat':
-      return at('response_format', 'json_schema', 'schema');
-    case 'openai-responses':
-      return at('text', 'format', 'schema');
-    case 'anthropic-messages':
-      return at('output_config', 'format', 'schema') ?? at('output_format', 'schema');
-    case 'gemini-generate':
-      return at('generationConfig', 'responseJsonSchema');
-    default:
-      return null;
   }
 }

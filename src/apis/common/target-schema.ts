@@ -2,11 +2,9 @@ import { isList, isObject, numberOf } from './json.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Losses } from './losses.ts';
 
-/** Where a schema is going: as arguments of a tool, or as the form of the answer that the provider keeps to. */
-export type SchemaUse = 'openai-tool' | 'anthropic-tool' | 'gemini-tool' | 'openai-output' | 'anthropic-output' | 'gemini-output';
-
-/** What one use of JSON Schema takes. From the providers' pages on structured outputs and function calling. */
-interface SchemaRules {
+/** What one use of JSON Schema takes: as arguments of a tool, or as the form of the answer that the provider keeps to. From the providers' pages. */
+export interface SchemaRules {
+  /** Whose rules they are, for people. */
   readonly name: string;
   /** Keywords that bound a value and are not known here. */
   readonly unknown: ReadonlySet<string>;
@@ -16,20 +14,16 @@ interface SchemaRules {
   readonly flat: boolean;
   /** The longest minItems that is known. */
   readonly minItems: number;
+  /** Alternatives may stand at the root of a tool's arguments. */
+  readonly rootUnions: boolean;
+  /** A text that is the only one allowed is written as an enum. */
+  readonly constAsEnum: boolean;
 }
 
-const none: ReadonlySet<string> = new Set();
-const anthropicUnknown: ReadonlySet<string> = new Set(['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'maxItems', 'uniqueItems', 'contains', 'minContains', 'maxContains', 'minProperties', 'maxProperties', 'patternProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'prefixItems', 'unevaluatedProperties', 'unevaluatedItems']);
-const geminiUnknown: ReadonlySet<string> = new Set(['exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'pattern', 'uniqueItems', 'contains', 'minContains', 'maxContains', 'minProperties', 'maxProperties', 'patternProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'unevaluatedProperties', 'unevaluatedItems', 'allOf']);
-
-const rules: Readonly<Record<SchemaUse, SchemaRules>> = {
-  'openai-tool': { name: 'OpenAI', unknown: none, closed: false, flat: false, minItems: Infinity },
-  'anthropic-tool': { name: 'Anthropic', unknown: none, closed: false, flat: false, minItems: Infinity },
-  'gemini-tool': { name: 'Gemini', unknown: none, closed: false, flat: false, minItems: Infinity },
-  'openai-output': { name: 'OpenAI', unknown: none, closed: false, flat: false, minItems: Infinity },
-  'anthropic-output': { name: 'Anthropic', unknown: anthropicUnknown, closed: true, flat: true, minItems: 1 },
-  'gemini-output': { name: 'Gemini', unknown: geminiUnknown, closed: false, flat: false, minItems: Infinity },
-};
+/** Rules that let everything be. */
+export function anySchema(name: string): SchemaRules {
+  return { name, unknown: new Set(), closed: false, flat: false, minItems: Infinity, rootUnions: false, constAsEnum: false };
+}
 
 /** Members whose values are schemas by name, schemas, and lists of schemas. */
 const maps = ['properties', '$defs', 'definitions'] as const;
@@ -48,8 +42,8 @@ interface Adaptation {
  * The schema as its target takes it: what says the same in other words is rewritten; a bound that the target does not know is lost where the caller
  * was promised to have it kept, and left out and noted where it is a hint.
  */
-export function outputSchema(schema: Json, use: SchemaUse, at: string, kept: boolean, losses: Losses): Json {
-  const adaptation: Adaptation = { rules: rules[use], at: `${at}.schema`, kept, losses };
+export function outputSchema(schema: Json, rules: SchemaRules, at: string, kept: boolean, losses: Losses): Json {
+  const adaptation: Adaptation = { rules, at: `${at}.schema`, kept, losses };
   if (!isObject(schema)) {
     losses.refuse(adaptation.at, 'is no JSON Schema of an object');
     return schema;
@@ -63,7 +57,7 @@ export function outputSchema(schema: Json, use: SchemaUse, at: string, kept: boo
 const rootUnions = ['anyOf', 'oneOf', 'allOf', 'enum', 'not'] as const;
 
 /** The schema of a tool's arguments: always one of an object that names its members. */
-export function toolSchema(schema: Json | null, use: SchemaUse, at: string, losses: Losses): JsonObject {
+export function toolSchema(schema: Json | null, rules: SchemaRules, at: string, losses: Losses): JsonObject {
   if (schema === null) return { type: 'object', properties: {} };
   if (!isObject(schema)) {
     losses.refuse(`${at}.parameters`, 'is no JSON Schema of an object');
@@ -71,9 +65,9 @@ export function toolSchema(schema: Json | null, use: SchemaUse, at: string, loss
   }
   const types = isList(schema['type']) ? schema['type'] : [schema['type']];
   const union = rootUnions.find((keyword) => Object.hasOwn(schema, keyword));
-  if (union !== undefined && use !== 'gemini-tool') losses.refuse(`${at}.parameters.${union}`, `stands at the root, where ${rules[use].name} takes an object alone`);
+  if (union !== undefined && !rules.rootUnions) losses.refuse(`${at}.parameters.${union}`, `stands at the root, where ${rules.name} takes an object alone`);
   if (schema['type'] !== undefined && schema['type'] !== null && !types.includes('object')) losses.refuse(`${at}.parameters.type`, 'is not that of an object');
-  const adapted = node(schema, { rules: rules[use], at: `${at}.parameters`, kept: false, losses }) as JsonObject;
+  const adapted = node(schema, { rules, at: `${at}.parameters`, kept: false, losses }) as JsonObject;
   return { ...adapted, type: 'object', ...(isObject(adapted['properties']) ? {} : { properties: {} }) };
 }
 
@@ -101,7 +95,7 @@ function node(value: Json | undefined, adaptation: Adaptation): Json {
     out['anyOf'] = out['oneOf'];
     delete out['oneOf'];
   }
-  if (out['const'] !== undefined && adaptation.rules.name === 'Gemini' && typeof out['const'] === 'string') {
+  if (out['const'] !== undefined && adaptation.rules.constAsEnum && typeof out['const'] === 'string') {
     out['enum'] = [out['const']];
     delete out['const'];
   }

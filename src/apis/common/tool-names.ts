@@ -1,20 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Conversation, Part } from './conversation.ts';
-import type { TargetApi } from './translate-request.ts';
 
-interface NameRule {
+/** How an API's tools may be called; from its page on tools. */
+export interface NameRule {
   readonly first: RegExp;
   /** Everything that must not stand in a name. */
   readonly bad: RegExp;
   readonly length: number;
 }
 
-/** How each API's tools may be called; from its page on tools. */
-const nameRules: Readonly<Record<TargetApi, NameRule>> = {
-  'openai-chat': { first: /^[a-zA-Z0-9_-]/, bad: /[^a-zA-Z0-9_-]/g, length: 64 },
-  'anthropic-messages': { first: /^[a-zA-Z0-9_-]/, bad: /[^a-zA-Z0-9_-]/g, length: 64 },
-  'gemini-generate': { first: /^[a-zA-Z_]/, bad: /[^a-zA-Z0-9_.:-]/g, length: 64 },
-};
+/** Letters, digits, underscores and hyphens, at most 64. */
+export const plainNames: NameRule = { first: /^[a-zA-Z0-9_-]/, bad: /[^a-zA-Z0-9_-]/g, length: 64 };
 
 const digestDigits = 8;
 
@@ -25,8 +21,7 @@ export interface FittedNames {
 }
 
 /** Gives every tool a name that the target takes, everywhere in the conversation. No two tools get the same one. */
-export function fitToolNames(conversation: Conversation, to: TargetApi): FittedNames {
-  const rule = nameRules[to];
+export function fitToolNames(conversation: Conversation, rule: NameRule): FittedNames {
   const written = new Map<string, string>();
   const names = new Map<string, string>();
   const taken = new Set(conversation.tools.map(({ name }) => name));

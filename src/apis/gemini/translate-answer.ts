@@ -7,7 +7,9 @@ import type { Failure, StreamFraming } from '../common/failure.ts';
 import { isObject, list, member, numberOf, parseJson, text, writeJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
 import { foreignSignature } from '../common/models.ts';
-import { geminiUsage, usageOf } from '../common/translate-usage.ts';
+import { usageOf } from '../common/translate-usage.ts';
+import { geminiErrors } from './errors.ts';
+import { geminiUsage, writeGeminiUsage } from './usage.ts';
 
 const finishes: Readonly<Record<string, Finish>> = {
   STOP: 'stop',
@@ -40,7 +42,7 @@ export class GeminiDecoder {
       sink.fail(readError(error, null));
       return;
     }
-    const usage = usageOf('gemini-generate', member(value, 'usageMetadata'));
+    const usage = usageOf(geminiUsage, member(value, 'usageMetadata'));
     if (usage !== null) sink.usage(usage);
     const candidate = list(member(value, 'candidates')).find((one) => (numberOf(member(one, 'index')) ?? 0) === 0);
     const blocked = text(member(member(value, 'promptFeedback'), 'blockReason'));
@@ -111,7 +113,7 @@ function chunkOf(parts: readonly JsonObject[], start: AnswerStart, context: Answ
   };
   return {
     candidates: [candidate],
-    ...(end?.usage == null ? {} : { usageMetadata: geminiUsage(end.usage) }),
+    ...(end?.usage == null ? {} : { usageMetadata: writeGeminiUsage(end.usage) }),
     modelVersion: start.model ?? context.model,
     responseId: start.id ?? context.id,
   };
@@ -177,8 +179,8 @@ export class GeminiEncoder extends StreamEncoder {
   }
 
   fail(failure: Failure): void {
-    if (this.#framing === 'json-array' && this.#chunks === 0) this.write(`[${renderFailure('gemini-generate', failure).body.toString('utf8')}]`);
-    else this.write(streamFailure('gemini-generate', failure, this.#framing).toString('utf8'));
+    if (this.#framing === 'json-array' && this.#chunks === 0) this.write(`[${renderFailure(geminiErrors, failure).body.toString('utf8')}]`);
+    else this.write(streamFailure(geminiErrors, failure, this.#framing).toString('utf8'));
   }
 
   #chunk(parts: readonly JsonObject[], end: AnswerEnd | null): void {

@@ -4,6 +4,7 @@ import type { JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
 import { mimeOfUrl } from '../common/media.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
+import { geminiOutputSchema, geminiToolSchema } from './schema.ts';
 import { foreignSignature, geminiTraits } from '../common/models.ts';
 import type { GeminiTraits } from '../common/models.ts';
 import { effortBudgets, effortOfBudget } from '../anthropic/translate-thinking.ts';
@@ -45,7 +46,7 @@ function writeConfig(conversation: Conversation, model: string, traits: GeminiTr
     ...(seed === null ? {} : { seed: seed.value }),
     ...(stop.values.length === 0 || stop.values.length > mostStops ? {} : { stopSequences: stop.values }),
     ...(output.kind === 'text' ? {} : { responseMimeType: 'application/json' }),
-    ...(output.kind === 'schema' ? { responseJsonSchema: outputSchema(output.schema, 'gemini-output', output.at, output.strict !== false, losses) } : {}),
+    ...(output.kind === 'schema' ? { responseJsonSchema: outputSchema(output.schema, geminiOutputSchema, output.at, output.strict !== false, losses) } : {}),
     ...(thinking === null ? {} : { thinkingConfig: thinking }),
   };
 }
@@ -79,7 +80,7 @@ function writeTools(conversation: Conversation, losses: Losses): JsonObject {
   const functionDeclarations = tools.map((tool) => ({
     name: tool.name,
     ...(tool.description === null ? {} : { description: tool.description }),
-    ...(tool.schema === null ? {} : { parametersJsonSchema: toolSchema(tool.schema, 'gemini-tool', tool.at, losses) }),
+    ...(tool.schema === null ? {} : { parametersJsonSchema: toolSchema(tool.schema, geminiToolSchema, tool.at, losses) }),
   }));
   const calling = writeCalling(conversation, tools.some((tool) => tool.strict));
   return { tools: [{ functionDeclarations }], ...(calling === null || (toolChoice === null && calling['mode'] === 'AUTO') ? {} : { toolConfig: { functionCallingConfig: calling } }) };

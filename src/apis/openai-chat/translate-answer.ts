@@ -5,7 +5,9 @@ import { failureOf, readError, streamFailure } from '../common/failure.ts';
 import type { Failure } from '../common/failure.ts';
 import { isObject, list, member, numberOf, text, writeJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
-import { openaiChatUsage, usageOf } from '../common/translate-usage.ts';
+import { usageOf } from '../common/translate-usage.ts';
+import { openaiChatUsage, openaiUsage } from '../openai/usage.ts';
+import { openaiErrors } from '../openai/errors.ts';
 
 const finishes: Readonly<Record<string, Finish>> = {
   stop: 'stop',
@@ -33,7 +35,7 @@ export class OpenAiChatDecoder {
       sink.fail(readError(error, null));
       return;
     }
-    const usage = usageOf('openai-chat', member(value, 'usage'));
+    const usage = usageOf(openaiUsage, member(value, 'usage'));
     if (usage !== null) sink.usage(usage);
     const choice = list(member(value, 'choices')).find((one) => (numberOf(member(one, 'index')) ?? 0) === 0);
     if (choice === undefined) return;
@@ -161,7 +163,7 @@ export class OpenAiChatEncoder extends StreamEncoder {
   }
 
   fail(failure: Failure): void {
-    this.write(streamFailure('openai-chat', failure).toString('utf8'));
+    this.write(streamFailure(openaiErrors, failure).toString('utf8'));
   }
 
   #chunk(delta: JsonObject, finish: string | null): void {

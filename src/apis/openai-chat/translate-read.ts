@@ -6,7 +6,7 @@ import { Malformed } from '../common/losses.ts';
 import type { Losses } from '../common/losses.ts';
 import { sourceOfUrl } from '../common/media.ts';
 import { Members } from '../common/members.ts';
-import { effortOf, functionsOf, outputOf, toolChoiceOf, userOf } from '../common/translate-read-openai.ts';
+import { effortOf, functionsOf, outputOf, toolChoiceOf, userOf } from '../openai/translate-read.ts';
 
 const own = 'only OpenAI has it';
 

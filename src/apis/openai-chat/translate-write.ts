@@ -3,11 +3,13 @@ import { fitId, openaiIds } from '../common/ids.ts';
 import type { Json, JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
 import { urlOfSource } from '../common/media.ts';
-import { refusedParameter } from '../parameters/index.ts';
+import { askedModel, refusedIn } from '../common/parameters.ts';
+import { openaiParameters } from '../openai/parameters.ts';
 import { openaiTraits } from '../common/models.ts';
 import type { OpenAiTraits } from '../common/models.ts';
 import { fitsStrict } from '../common/schema.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
+import { openaiSchema } from '../openai/schema.ts';
 import { effortOfBudget } from '../anthropic/translate-thinking.ts';
 
 const none = 'OpenAI has no such parameter';
@@ -48,7 +50,7 @@ function asTaken(body: JsonObject, conversation: Conversation, { provider, model
   const taken = Object.entries(body).filter(([name, value]) => {
     if (!Object.hasOwn(places, name)) return true;
     const scalar = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
-    if (refusedParameter({ api: 'openai-chat', parameters: [{ name, value: scalar }], limitKey: null }, provider, model) === null) return true;
+    if (refusedIn(openaiParameters, { parameters: [{ name, value: scalar }], limitKey: null }, askedModel(provider, model)) === null) return true;
     losses.lose(places[name] ?? name, 'the model’s provider refuses it');
     return false;
   });
@@ -81,7 +83,7 @@ function writeFormat(conversation: Conversation, losses: Losses): JsonObject {
   const schema: JsonObject = {
     name: output.name ?? 'answer',
     ...(output.description === null ? {} : { description: output.description }),
-    schema: outputSchema(output.schema, 'openai-output', output.at, strict, losses),
+    schema: outputSchema(output.schema, openaiSchema, output.at, strict, losses),
     strict,
   };
   return { response_format: { type: 'json_schema', json_schema: schema } };
@@ -118,7 +120,7 @@ function writeTool(tool: ToolDefinition, losses: Losses): JsonObject {
     function: {
       name: tool.name,
       ...(tool.description === null ? {} : { description: tool.description }),
-      ...(tool.schema === null ? {} : { parameters: toolSchema(tool.schema, 'openai-tool', tool.at, losses) }),
+      ...(tool.schema === null ? {} : { parameters: toolSchema(tool.schema, openaiSchema, tool.at, losses) }),
       ...(strict ? { strict: true } : {}),
     },
   };

@@ -6,7 +6,8 @@ import { failureOf, streamFailure } from '../common/failure.ts';
 import type { Failure } from '../common/failure.ts';
 import { writeJson } from '../common/json.ts';
 import type { JsonObject } from '../common/json.ts';
-import { openaiResponsesUsage } from '../common/translate-usage.ts';
+import { openaiResponsesUsage } from '../openai/usage.ts';
+import { responsesErrors } from './errors.ts';
 
 const idOf = (start: AnswerStart, context: AnswerContext): string => `resp_${start.id ?? context.id}`;
 
@@ -161,7 +162,7 @@ export class OpenAiResponsesEncoder extends StreamEncoder {
   }
 
   fail(failure: Failure): void {
-    this.write(streamFailure('openai-responses', failure, 'sse', this.#sequence).toString('utf8'));
+    this.write(streamFailure(responsesErrors, failure, 'sse', this.#sequence).toString('utf8'));
   }
 
   #event(type: string, members: JsonObject): void {

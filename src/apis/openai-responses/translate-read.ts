@@ -3,7 +3,7 @@ import type { Conversation, Output, Reasoning, ToolDefinition } from '../common/
 import type { Json } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
 import { Members } from '../common/members.ts';
-import { effortOf, functionsOf, outputOf, toolChoiceOf, userOf } from '../common/translate-read-openai.ts';
+import { effortOf, functionsOf, outputOf, toolChoiceOf, userOf } from '../openai/translate-read.ts';
 import { readResponsesInput } from './translate-read-input.ts';
 import { fitsStrict } from '../common/schema.ts';
 

@@ -3,9 +3,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { recognise } from '../index.ts';
 import type { ApiName } from '../types.ts';
-import { AnswerTranslator, translateAnswer, translateRequest } from '../common/translate.ts';
-import type { TargetApi, TranslatedRequest } from '../common/translate.ts';
-import type { ProviderAnswer } from './fixtures.ts';
+import { AnswerTranslator, translateAnswer, translateRequest } from '../translate.ts';
+import type { TranslatedRequest } from '../translate.ts';
+import type { ProviderAnswer, TargetApi } from './fixtures.ts';
 
 export interface CrossingOptions {
   readonly to: TargetApi;

@@ -1,4 +1,6 @@
-import type { TargetApi } from '../common/translate-request.ts';
+/** The APIs that requests are translated to, and those that they are translated from. */
+export type TargetApi = 'openai-chat' | 'anthropic-messages' | 'gemini-generate';
+export type CallerApi = TargetApi | 'openai-responses';
 
 /** One provider's answer in the shape it has on the wire: JSON, or a stream's text. */
 export interface ProviderAnswer {

@@ -1,6 +1,6 @@
 import type { ApiName } from '../types.ts';
-import { translateRequest } from '../common/translate.ts';
-import type { TranslateOptions, TranslatedRequest } from '../common/translate.ts';
+import { translateRequest } from '../translate.ts';
+import type { TranslateOptions, TranslatedRequest } from '../translate.ts';
 
 export type Options = Partial<TranslateOptions> & { readonly model: string };
 

@@ -1,6 +1,8 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
+import { apiNames } from '../../apis/names.ts';
+import { apis } from '../../apis/registry.ts';
 import { limits } from '../../lib/limits.ts';
 import type { CacheEntry } from '../types.ts';
 
@@ -24,7 +26,7 @@ const usage = z.looseObject({ input: tokens, cachedRead: tokens, cacheWrite5m: t
 const facts = z.strictObject({
   key: z.string().regex(/^[0-9a-f]{64}$/),
   near: z.string().nullable(),
-  api: z.enum(['openai-chat', 'openai-completions', 'openai-responses', 'openai-embeddings', 'anthropic-messages', 'anthropic-count-tokens', 'gemini-generate']),
+  api: z.enum(apiNames.filter((name) => apis[name].request.member !== null)),
   form: z.enum(['json', 'sse', 'array']),
   storedAt: z.number(),
   ttlMs: z.number(),

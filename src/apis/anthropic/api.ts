@@ -1,0 +1,69 @@
+import type { Api } from '../api.ts';
+import { anthropicIds } from '../common/ids.ts';
+import { unreadAnswer } from '../common/opaque.ts';
+import { plainNames } from '../common/tool-names.ts';
+import { anthropicErrors } from './errors.ts';
+import { messageEvents } from './events.ts';
+import { anthropicParameters } from './parameters.ts';
+import { anthropicMessages as member } from './read.ts';
+import { messageFromStream, messageToStream } from './replay.ts';
+import { AnthropicDecoder, AnthropicEncoder, readAnthropicAnswer, writeAnthropicAnswer } from './translate-answer.ts';
+import { readAnthropic } from './translate-read.ts';
+import { writeAnthropic } from './translate-write.ts';
+import { anthropicUsage } from './usage.ts';
+import { viewMessage } from './view.ts';
+
+/** The longer lifetime of the prompt cache, as requests ask for it: the protocol manager does not tell its tokens apart. */
+const oneHour: Buffer = Buffer.from('"1h"');
+
+/** Anthropic's messages. */
+export const anthropicMessagesApi: Api = {
+  name: 'anthropic-messages',
+  request: {
+    member,
+    path: '/v1/messages',
+    modes: ['chat'],
+    everywhere: true,
+    operationName: null,
+    schemaAt: [
+      ['output_config', 'format', 'schema'],
+      ['output_format', 'schema'],
+    ],
+    asks: true,
+    tied: null,
+  },
+  answer: {
+    events: messageEvents,
+    usage: anthropicUsage,
+    view: viewMessage,
+    usageEvent: null,
+    arrayStreams: false,
+    longEnd: false,
+    managed: { unless: oneHour },
+    idHeader: 'request-id',
+    replay: { toStream: messageToStream, fromStream: messageFromStream },
+  },
+  errors: anthropicErrors,
+  parameters: anthropicParameters,
+  translation: {
+    caller: { read: readAnthropic, ids: anthropicIds, write: writeAnthropicAnswer, encoder: (context) => new AnthropicEncoder(context), objectArgs: true },
+    target: {
+      write: writeAnthropic,
+      headers: { 'anthropic-version': '2023-06-01' },
+      toolNames: plainNames,
+      takes: ({ audioInputs, jsonOutput }) => audioInputs === 0 && jsonOutput !== 'object',
+      read: readAnthropicAnswer,
+      decoder: (sink) => new AnthropicDecoder(sink),
+    },
+  },
+};
+
+/** Anthropic's count of a prompt's tokens: nothing that is billed. */
+export const anthropicCountApi: Api = {
+  name: 'anthropic-count-tokens',
+  request: { member, path: '/v1/messages/count_tokens', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [], asks: true, tied: null },
+  answer: { ...unreadAnswer, idHeader: 'request-id' },
+  errors: anthropicErrors,
+  parameters: null,
+  translation: { caller: null, target: null },
+};

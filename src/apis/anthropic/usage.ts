@@ -1,0 +1,85 @@
+import type { JsonObject } from '../common/json.ts';
+import { count, fields, named, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
+import type { Usage, UsageConvention } from '../types.ts';
+
+const convention: UsageConvention = { cachedRead: 'on-top', cacheWrite: 'on-top', reasoning: 'subset', audio: 'subset' };
+
+/** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
+const knownFields: ReadonlySet<string> = new Set(['input_tokens', 'output_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens', 'cache_creation', 'ephemeral_5m_input_tokens', 'ephemeral_1h_input_tokens', 'output_tokens_details', 'thinking_tokens', 'iterations', 'server_tool_use', 'service_tier', 'speed', 'inference_geo', 'total_tokens', 'prompt_tokens', 'completion_tokens']);
+
+function read(usage: UsageFields): UsageParts | null {
+  if (usage['input_tokens'] === undefined) return null;
+  const beyond: string[] = [];
+  const rounds = roundsOf(usage, beyond);
+  const counted = rounds.map(anthropicRound);
+  const sum = (of: (round: (typeof counted)[number]) => number): number => counted.reduce((all, round) => all + of(round), 0);
+  const cachedRead = sum((round) => round.cachedRead);
+  const cacheWrite5m = sum((round) => round.cacheWrite5m);
+  const cacheWrite1h = sum((round) => round.cacheWrite1h);
+  for (const [name, used] of Object.entries(fields(usage['server_tool_use']))) if (typeof used === 'number' && used > 0) beyond.push(name);
+  const { speed } = usage;
+  if (speed !== undefined && speed !== null && speed !== 'standard') beyond.push(`speed ${named(speed)}`);
+  if (!everywhere.has(usage['inference_geo'])) beyond.push(`inference_geo ${named(usage['inference_geo'])}`);
+  const tier = usage['service_tier'];
+  // What was bought ahead has a price of its own.
+  if (tier === 'priority') beyond.push('service_tier priority');
+  unknownFields(usage, knownFields, beyond);
+  return {
+    convention,
+    totalInput: sum((round) => round.input) + cachedRead + cacheWrite5m + cacheWrite1h,
+    cachedRead,
+    cacheWrite5m,
+    cacheWrite1h,
+    audioInput: 0,
+    totalOutput: sum((round) => round.output),
+    // Said by newer models only; where it is not, thoughts are in the output without a number of their own.
+    reasoning: count(fields(usage['output_tokens_details'])['thinking_tokens']),
+    audioOutput: 0,
+    service: tier === 'batch' ? 'batch' : null,
+    beyond,
+  };
+}
+
+/** Where inference ran at no extra price. */
+const everywhere: ReadonlySet<unknown> = new Set([undefined, null, '', 'global', 'not_available', 'default']);
+
+/** A request that compacted its context first was several: the totals leave the compaction out. */
+function roundsOf(usage: UsageFields, beyond: string[]): readonly UsageFields[] {
+  const rounds = Array.isArray(usage['iterations']) ? (usage['iterations'] as readonly unknown[]).map(fields) : [];
+  if (rounds.length === 0) return [usage];
+  const others = rounds.filter(({ type }) => type !== 'compaction' && type !== 'message');
+  // Another model's rounds have another model's price.
+  for (const { type } of others) beyond.push(`iterations ${named(type)}`);
+  return others.length > 0 ? [usage] : rounds;
+}
+
+function anthropicRound(round: UsageFields): { readonly input: number; readonly output: number; readonly cachedRead: number; readonly cacheWrite5m: number; readonly cacheWrite1h: number } {
+  const written = count(round['cache_creation_input_tokens']);
+  const split = fields(round['cache_creation']);
+  const cacheWrite1h = count(split['ephemeral_1h_input_tokens']);
+  return {
+    input: count(round['input_tokens']),
+    output: count(round['output_tokens']),
+    cachedRead: count(round['cache_read_input_tokens']),
+    // Without the split all of it was written with the default lifetime, five minutes.
+    cacheWrite5m: Math.max(written - cacheWrite1h, count(split['ephemeral_5m_input_tokens'])),
+    cacheWrite1h,
+  };
+}
+
+/** How Anthropic counts. */
+export const anthropicUsage: UsageReading = { convention, read };
+
+/** Anthropic: cached and written tokens are on top of the input. */
+export function writeAnthropicUsage(usage: Usage): JsonObject {
+  return {
+    input_tokens: usage.input + usage.audioInput,
+    cache_creation_input_tokens: usage.cacheWrite5m + usage.cacheWrite1h,
+    cache_read_input_tokens: usage.cachedRead,
+    output_tokens: usage.totalOutput,
+    ...(usage.reasoning === 0 ? {} : { output_tokens_details: { thinking_tokens: usage.reasoning } }),
+  };
+}
+
+/** Anthropic's messages cannot leave usage out; where the provider said nothing, this stands for it. */
+export const anthropicNoUsage: JsonObject = { input_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 0 };

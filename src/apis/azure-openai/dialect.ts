@@ -1,0 +1,26 @@
+import type { Dialect } from '../api.ts';
+import { openaiDialect, recogniseOpenAi } from '../openai/dialect.ts';
+
+const deployment = /^\/openai\/deployments\/([^/]+)(\/.*)$/i;
+const before = '/openai/deployments/'.length;
+
+/** OpenAI's APIs at Azure: paths may name a deployment, which stands for a model. Nothing is translated for it. */
+export const azureOpenAiDialect: Dialect = {
+  ...openaiDialect,
+  name: 'azure-openai',
+  recognise: (head, path, lenient) => {
+    const named = deployment.exec(path);
+    if (named === null) return recogniseOpenAi(head, path, null, lenient);
+    return recogniseOpenAi(head, named[2]!, { start: before, end: before + named[1]!.length }, lenient);
+  },
+  chatApi: null,
+  keyHeader: (key) => ['api-key', key],
+  keyHeaders: ['api-key'],
+  ownHeaders: [],
+  sharedHeaders: [],
+  providers: {},
+  catalogProvider: 'azure',
+  deployments: true,
+  signs: [{ header: 'api-key' }],
+  paths: ['/openai/.*'],
+};

@@ -1,0 +1,7 @@
+import type { AnswerSide, RequestSide } from '../api.ts';
+
+/** Requests that are not read. */
+export const unreadRequest: RequestSide = { member: null, path: null, modes: [], everywhere: true, operationName: null, schemaAt: [], asks: false, tied: null };
+
+/** Answers of which nothing is known. */
+export const unreadAnswer: AnswerSide = { events: null, usage: null, view: null, usageEvent: null, arrayStreams: false, longEnd: false, managed: false, idHeader: null, replay: null };

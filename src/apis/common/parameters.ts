@@ -1,0 +1,95 @@
+import { limits } from '../../lib/limits.ts';
+import type { Exchange, Parameter } from '../types.ts';
+import { anthropicTraits, geminiTraits, openaiTraits } from './models.ts';
+import type { AskedModel, LimitName, ParameterTable } from './parameter-types.ts';
+
+const asked = new Map<string, AskedModel>();
+
+/** A model as the table asks for it: what its name says is found out once. */
+export function askedModel(provider: string, model: string): AskedModel {
+  const key = `${provider}/${model}`;
+  let known = asked.get(key);
+  if (known === undefined) {
+    known = { provider, model, openai: openaiTraits(model), anthropic: anthropicTraits(model), gemini: geminiTraits(model) };
+    if (asked.size >= limits.refusingModels) asked.delete(asked.keys().next().value ?? '');
+    asked.set(key, known);
+  }
+  return known;
+}
+
+/** What apps send often enough to be worth a word beforehand. */
+const common: ReadonlySet<string> = new Set(['temperature', 'top_p', 'top_k', 'stop', 'presence_penalty', 'frequency_penalty', 'logprobs', 'logit_bias', 'messages.prefill', 'thinking.type', 'output_config.effort', 'thinkingConfig.thinkingLevel']);
+
+/** Common parameters that a model refuses and one of the others takes, by the table's own samples of each rule. */
+export function differences(table: ParameterTable, model: AskedModel, others: readonly AskedModel[]): readonly string[] {
+  const found = new Set<string>();
+  for (const rule of table.rules) {
+    for (const name of rule.parameters) {
+      if (!common.has(name)) continue;
+      const sample = { name, value: rule.sample };
+      if (rule.refuses(model, sample, [sample]) && others.some((other) => !refusesSample(table, other, sample))) found.add(name);
+    }
+  }
+  return [...found];
+}
+
+function refusesSample({ rules }: ParameterTable, model: AskedModel, sample: Parameter): boolean {
+  return rules.some((rule) => rule.parameters.some((pattern) => matches(pattern, sample.name)) && rule.refuses(model, sample, [sample]));
+}
+
+/** What is asked of a request. */
+export type AskedParameters = Pick<Exchange, 'parameters' | 'limitKey'>;
+
+/**
+ * The first parameter of a request that a model refuses, in the request's own API; null: none that is known. `learnt`: what the model has
+ * refused before in this process.
+ */
+export function refusedIn({ rules, limitName }: ParameterTable, { parameters, limitKey }: AskedParameters, target: AskedModel, learnt: ReadonlySet<string> | null | undefined = null): string | null {
+  const limit = limitName === null ? null : limitName(target);
+  for (const parameter of parameters) {
+    const { name } = parameter;
+    if (name === '…') return name;
+    const isLimit = name === 'max_tokens' || name === 'max_completion_tokens';
+    // Renamed where that can be done; see limitNameIn.
+    if (isLimit && limit !== null && name !== limit && limitKey === null) return name;
+    if (learnt?.has(name) === true && !(isLimit && limit !== null && name !== limit)) return name;
+    for (const rule of rules) if (rule.parameters.some((pattern) => matches(pattern, name)) && rule.refuses(target, parameter, parameters)) return name;
+  }
+  return null;
+}
+
+/** The name that the limit on the answer has to get for a model; null: it stays as it is. */
+export function limitNameIn({ limitName }: ParameterTable, { parameters, limitKey }: AskedParameters, target: AskedModel): LimitName | null {
+  if (limitKey === null || limitName === null) return null;
+  const wanted = limitName(target);
+  return wanted === null || parameters.some(({ name }) => name === wanted) ? null : wanted;
+}
+
+/** How such a change is written in records. */
+export function adaptedLimit(wanted: string): string {
+  return wanted === 'max_tokens' ? 'max_completion_tokens → max_tokens' : 'max_tokens → max_completion_tokens';
+}
+
+function matches(pattern: string, name: string): boolean {
+  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
+}
+
+/** What this process has seen models refuse, by provider and model. Bounded in both; the oldest model is forgotten first. */
+export class LearntRefusals {
+  readonly #models = new Map<string, Set<string>>();
+
+  of(provider: string, model: string): ReadonlySet<string> | null {
+    return this.#models.get(`${provider}/${model}`) ?? null;
+  }
+
+  /** `parameter`: as requests have it. */
+  learn(provider: string, model: string, parameter: string): void {
+    const key = `${provider}/${model}`;
+    let refused = this.#models.get(key);
+    if (refused === undefined) {
+      if (this.#models.size >= limits.refusingModels) this.#models.delete(this.#models.keys().next().value ?? '');
+      this.#models.set(key, (refused = new Set()));
+    }
+    if (refused.size < limits.refusedParameters) refused.add(parameter);
+  }
+}

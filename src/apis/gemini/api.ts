@@ -1,0 +1,43 @@
+import type { Api } from '../api.ts';
+import { geminiIds } from '../common/ids.ts';
+import { dataEvent } from '../common/replay-json.ts';
+import { geminiErrors } from './errors.ts';
+import { contentEvents } from './events.ts';
+import { geminiParameters } from './parameters.ts';
+import { geminiGenerate as member } from './read.ts';
+import { contentFromChunks } from './replay.ts';
+import { GeminiDecoder, GeminiEncoder, readGeminiAnswer, writeGeminiAnswer } from './translate-answer.ts';
+import { readGemini } from './translate-read.ts';
+import { writeGemini } from './translate-write.ts';
+import { geminiUsage } from './usage.ts';
+import { viewContent } from './view.ts';
+
+/** Gemini's generateContent and streamGenerateContent. */
+export const geminiGenerateApi: Api = {
+  name: 'gemini-generate',
+  request: { member, path: null, modes: ['chat'], everywhere: true, operationName: 'generate_content', schemaAt: [['generationConfig', 'responseJsonSchema']], asks: true, tied: null },
+  answer: {
+    events: contentEvents,
+    usage: geminiUsage,
+    view: viewContent,
+    usageEvent: null,
+    arrayStreams: true,
+    longEnd: true,
+    managed: true,
+    idHeader: null,
+    replay: { toStream: (answer) => [dataEvent(answer)], fromStream: contentFromChunks },
+  },
+  errors: geminiErrors,
+  parameters: geminiParameters,
+  translation: {
+    caller: { read: readGemini, ids: geminiIds, write: writeGeminiAnswer, encoder: (context, framing) => new GeminiEncoder(context, framing), objectArgs: true },
+    target: {
+      write: writeGemini,
+      headers: {},
+      toolNames: { first: /^[a-zA-Z_]/, bad: /[^a-zA-Z0-9_.:-]/g, length: 64 },
+      takes: () => true,
+      read: readGeminiAnswer,
+      decoder: (sink) => new GeminiDecoder(sink),
+    },
+  },
+};

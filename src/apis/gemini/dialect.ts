@@ -1,0 +1,44 @@
+import type { Dialect } from '../api.ts';
+import { shortMs } from '../common/prompt-cache.ts';
+import { decoded, known, readable } from '../common/recognition.ts';
+import type { Recognition, RequestHead } from '../types.ts';
+import { geminiParameters } from './parameters.ts';
+
+const call = /\/models\/([^/:]+):(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)$/i;
+
+function recognise(head: RequestHead, path: string, lenient: boolean): Recognition {
+  const found = call.exec(path);
+  if (found === null) return known(path, null);
+  const start = path.length - found[2]!.length - 1 - found[1]!.length;
+  const span = { start, end: start + found[1]!.length };
+  const verb = found[2]!.toLowerCase();
+  if (verb === 'generatecontent' || verb === 'streamgeneratecontent') {
+    return readable(head, { api: 'gemini-generate', operation: 'generate' }, span, verb === 'streamgeneratecontent', lenient);
+  }
+  return { kind: 'observed', api: 'other-llm', model: decoded(found[1]!), reason: 'not-rewritable' };
+}
+
+/** Google's API of Gemini. */
+export const geminiDialect: Dialect = {
+  name: 'gemini',
+  recognise,
+  errorApi: 'gemini-generate',
+  chatApi: 'gemini-generate',
+  keyHeader: (key) => ['x-goog-api-key', key],
+  keyHeaders: ['x-goog-api-key'],
+  ownHeaders: ['x-goog-api-client', 'x-goog-user-project'],
+  sharedHeaders: [],
+  cachedAfter: ({ cachedRead }) => ({ tokens: cachedRead, ms: shortMs }),
+  parameters: geminiParameters,
+  providers: { google: { endpoint: 'https://generativelanguage.googleapis.com', hosts: ['generativelanguage.googleapis.com'], pathPrefix: '/google' } },
+  catalogProvider: null,
+  deployments: false,
+  signs: [{ header: 'x-goog-api-key' }, { query: 'key' }, { header: 'x-goog-api-client' }, { header: 'authorization', regex: '(?i:bearer) +ya29\\..*' }],
+  paths: [
+    '/(v1alpha|v1beta[0-9]*|upload|download|resumable|ws)/.*',
+    '/v1/(models|files)/[^/]+(:|%3[aA]).*',
+    '/v1/(auth_tokens|cachedContents|corpora|fileSearchStores)(/.*)?',
+    '/v1/(generatedFiles|interactions|operations|projects)(/.*)?',
+    '/v1/(publishers|tunedModels)(/.*)?',
+  ],
+};

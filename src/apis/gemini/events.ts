@@ -1,0 +1,22 @@
+import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
+
+function event(chunk: Fields, facts: AnswerFacts): void {
+  facts.id ??= text(chunk['responseId']);
+  facts.model = text(chunk['modelVersion']) ?? facts.model;
+  facts.addUsage(chunk['usageMetadata']);
+  facts.addError(chunk['error']);
+  if (!Array.isArray(chunk['candidates'])) return;
+  for (const candidate of chunk['candidates'] as unknown[]) {
+    if (!isObject(candidate)) continue;
+    if (isObject(candidate['content'])) facts.token = true;
+    if (isObject(candidate['groundingMetadata'])) facts.fees.add('grounding');
+    const finish = text(candidate['finishReason']);
+    if (finish !== null) {
+      facts.finishReason = finish;
+      facts.terminal = true;
+    }
+  }
+}
+
+/** How the chunks of a stream of content are read. */
+export const contentEvents: EventReading = { event, words: wordsIn('"usage', '"groundingMetadata"', '"finishReason"', '"error"', '"type":"error', '"type": "error') };

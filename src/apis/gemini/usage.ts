@@ -1,0 +1,58 @@
+import type { JsonObject } from '../common/json.ts';
+import { count, fields, named, serviceOf, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
+import type { Usage, UsageConvention } from '../types.ts';
+
+const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'on-top', audio: 'subset' };
+
+/** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
+const knownFields: ReadonlySet<string> = new Set(['promptTokenCount', 'candidatesTokenCount', 'totalTokenCount', 'cachedContentTokenCount', 'thoughtsTokenCount', 'toolUsePromptTokenCount', 'promptTokensDetails', 'cacheTokensDetails', 'candidatesTokensDetails', 'toolUsePromptTokensDetails', 'responseTokenCount', 'responseTokensDetails', 'trafficType', 'serviceTier']);
+
+function read(usage: UsageFields): UsageParts | null {
+  if (usage['promptTokenCount'] === undefined) return null;
+  const reasoning = count(usage['thoughtsTokenCount']);
+  const prompt = count(usage['promptTokenCount']) + count(usage['toolUsePromptTokenCount']);
+  const cachedRead = count(usage['cachedContentTokenCount']);
+  const cachedAudio = modality(usage['cacheTokensDetails'], 'AUDIO');
+  const audioInput = modality(usage['promptTokensDetails'], 'AUDIO') + modality(usage['toolUsePromptTokensDetails'], 'AUDIO') - cachedAudio;
+  const beyond: string[] = [];
+  if (cachedAudio > 0) beyond.push('cached audio');
+  if (modality(usage['candidatesTokensDetails'], 'IMAGE') > 0) beyond.push('image output');
+  unknownFields(usage, knownFields, beyond);
+  return {
+    convention,
+    totalInput: prompt,
+    cachedRead,
+    cacheWrite5m: 0,
+    cacheWrite1h: 0,
+    audioInput: Math.min(Math.max(0, audioInput), Math.max(0, prompt - cachedRead)),
+    totalOutput: count(usage['candidatesTokenCount']) + reasoning,
+    reasoning,
+    audioOutput: modality(usage['candidatesTokensDetails'], 'AUDIO'),
+    service: serviceOf(named(usage['serviceTier'] ?? usage['trafficType'])),
+    beyond,
+  };
+}
+
+function modality(details: unknown, wanted: string): number {
+  if (!Array.isArray(details)) return 0;
+  let tokens = 0;
+  for (const detail of details as unknown[]) {
+    const entry = fields(detail);
+    if (entry['modality'] === wanted) tokens += count(entry['tokenCount']);
+  }
+  return tokens;
+}
+
+/** How Gemini counts. */
+export const geminiUsage: UsageReading = { convention, read };
+
+/** Gemini: cached tokens are inside the prompt, thoughts are on top of the candidates. */
+export function writeGeminiUsage(usage: Usage): JsonObject {
+  return {
+    promptTokenCount: usage.totalInput,
+    candidatesTokenCount: usage.totalOutput - usage.reasoning,
+    totalTokenCount: usage.totalInput + usage.totalOutput,
+    ...(usage.cachedRead === 0 ? {} : { cachedContentTokenCount: usage.cachedRead }),
+    ...(usage.reasoning === 0 ? {} : { thoughtsTokenCount: usage.reasoning }),
+  };
+}

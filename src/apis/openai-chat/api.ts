@@ -1,0 +1,27 @@
+import type { Api } from '../api.ts';
+import { openaiIds } from '../common/ids.ts';
+import { plainNames } from '../common/tool-names.ts';
+import { openaiErrors } from '../openai/errors.ts';
+import { openaiParameters } from '../openai/parameters.ts';
+import { isUsageEvent } from '../openai/usage-chunk.ts';
+import { openaiUsage } from '../openai/usage.ts';
+import { chatEvents } from './events.ts';
+import { openaiChat as member } from './read.ts';
+import { chatFromStream, chatToStream } from './replay.ts';
+import { OpenAiChatDecoder, OpenAiChatEncoder, readOpenAiChatAnswer, writeOpenAiChatAnswer } from './translate-answer.ts';
+import { readOpenAiChat } from './translate-read.ts';
+import { writeOpenAiChat } from './translate-write.ts';
+import { viewChat } from './view.ts';
+
+/** OpenAI's chat completions, and those of everybody who is compatible with them. */
+export const openaiChatApi: Api = {
+  name: 'openai-chat',
+  request: { member, path: '/v1/chat/completions', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [['response_format', 'json_schema', 'schema']], asks: true, tied: null },
+  answer: { events: chatEvents, usage: openaiUsage, view: viewChat, usageEvent: isUsageEvent, arrayStreams: false, longEnd: false, managed: true, idHeader: 'x-request-id', replay: { toStream: chatToStream, fromStream: chatFromStream } },
+  errors: openaiErrors,
+  parameters: openaiParameters,
+  translation: {
+    caller: { read: readOpenAiChat, ids: openaiIds, write: writeOpenAiChatAnswer, encoder: (context) => new OpenAiChatEncoder(context), objectArgs: false },
+    target: { write: writeOpenAiChat, headers: {}, toolNames: plainNames, takes: () => true, read: readOpenAiChatAnswer, decoder: (sink) => new OpenAiChatDecoder(sink) },
+  },
+};

@@ -1,0 +1,24 @@
+import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
+
+function event(chunk: Fields, facts: AnswerFacts): void {
+  facts.id ??= text(chunk['id']);
+  facts.model = text(chunk['model']) ?? facts.model;
+  facts.addUsage(chunk['usage']);
+  facts.addService(chunk['service_tier']);
+  facts.addError(chunk['error']);
+  if (!Array.isArray(chunk['choices'])) return;
+  for (const choice of chunk['choices'] as unknown[]) {
+    if (!isObject(choice)) continue;
+    const finish = text(choice['finish_reason']);
+    if (finish !== null) {
+      facts.finishReason = finish;
+      // [DONE] follows; some compatible providers leave it out.
+      facts.terminal = true;
+    }
+    const delta = isObject(choice['delta']) ? choice['delta'] : choice;
+    if (text(delta['content']) !== null || text(delta['text']) !== null || text(delta['reasoning_content']) !== null || Array.isArray(delta['tool_calls'])) facts.token = true;
+  }
+}
+
+/** How chunks of chat completions and of legacy completions are read. */
+export const chatEvents: EventReading = { event, words: wordsIn('"usage', '"finish_reason":"', '"finish_reason": "', '"error"', '"type":"error', '"type": "error') };

@@ -1,0 +1,28 @@
+import type { Api } from '../api.ts';
+import { openaiErrors } from '../openai/errors.ts';
+import { openaiPrompt as member } from '../openai/read.ts';
+import { isUsageEvent } from '../openai/usage-chunk.ts';
+import { openaiUsage } from '../openai/usage.ts';
+import { chatEvents } from '../openai-chat/events.ts';
+import { completionFromStream, completionToStream } from './replay.ts';
+import { viewCompletion } from './view.ts';
+
+/** OpenAI's legacy completions: a prompt is continued, letter by letter, and so is no question. */
+export const openaiCompletionsApi: Api = {
+  name: 'openai-completions',
+  request: { member, path: '/v1/completions', modes: ['completion'], everywhere: true, operationName: 'text_completion', schemaAt: [], asks: false, tied: null },
+  answer: {
+    events: chatEvents,
+    usage: openaiUsage,
+    view: viewCompletion,
+    usageEvent: isUsageEvent,
+    arrayStreams: false,
+    longEnd: false,
+    managed: false,
+    idHeader: 'x-request-id',
+    replay: { toStream: completionToStream, fromStream: completionFromStream },
+  },
+  errors: openaiErrors,
+  parameters: null,
+  translation: { caller: null, target: null },
+};

@@ -1,0 +1,15 @@
+import type { Api } from '../api.ts';
+import { unreadAnswer } from '../common/opaque.ts';
+import { openaiErrors } from '../openai/errors.ts';
+import { openaiPrompt as member } from '../openai/read.ts';
+import { openaiUsage } from '../openai/usage.ts';
+
+/** OpenAI's embeddings. */
+export const openaiEmbeddingsApi: Api = {
+  name: 'openai-embeddings',
+  request: { member, path: '/v1/embeddings', modes: ['embedding'], everywhere: true, operationName: null, schemaAt: [], asks: true, tied: null },
+  answer: { ...unreadAnswer, usage: openaiUsage, idHeader: 'x-request-id' },
+  errors: openaiErrors,
+  parameters: null,
+  translation: { caller: null, target: null },
+};

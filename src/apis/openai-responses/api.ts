@@ -1,0 +1,32 @@
+import type { Api } from '../api.ts';
+import { openaiIds } from '../common/ids.ts';
+import { openaiParameters } from '../openai/parameters.ts';
+import { openaiUsage } from '../openai/usage.ts';
+import type { BodyMember } from '../types.ts';
+import { responsesErrors } from './errors.ts';
+import { responsesEvents } from './events.ts';
+import { openaiResponses as member } from './read.ts';
+import { responseFromStream, responseToStream } from './replay.ts';
+import { OpenAiResponsesEncoder, writeOpenAiResponsesAnswer } from './translate-answer.ts';
+import { readOpenAiResponses } from './translate-read.ts';
+import { viewResponse } from './view.ts';
+
+/** A stored prompt without a version is whatever its owner makes of it next. */
+function versioned(body: Buffer, { start, end }: BodyMember): boolean {
+  const prompt: unknown = JSON.parse(body.toString('utf8', start, end));
+  return prompt === null || typeof (prompt as { readonly version?: unknown }).version === 'string';
+}
+
+function tied(members: readonly BodyMember[], body: Buffer): boolean {
+  return members.some((one) => one.key === 'prompt' && !versioned(body, one));
+}
+
+/** OpenAI's Responses API. Requests of it are translated; none is put in its words, since not every provider has it. */
+export const openaiResponsesApi: Api = {
+  name: 'openai-responses',
+  request: { member, path: '/v1/responses', modes: ['chat', 'responses'], everywhere: false, operationName: null, schemaAt: [['text', 'format', 'schema']], asks: true, tied },
+  answer: { events: responsesEvents, usage: openaiUsage, view: viewResponse, usageEvent: null, arrayStreams: false, longEnd: true, managed: true, idHeader: 'x-request-id', replay: { toStream: responseToStream, fromStream: responseFromStream } },
+  errors: responsesErrors,
+  parameters: openaiParameters,
+  translation: { caller: { read: readOpenAiResponses, ids: openaiIds, write: writeOpenAiResponsesAnswer, encoder: (context) => new OpenAiResponsesEncoder(context), objectArgs: false }, target: null },
+};

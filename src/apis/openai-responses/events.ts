@@ -1,0 +1,23 @@
+import { addCall, isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
+
+function event(said: Fields, facts: AnswerFacts): void {
+  const type = text(said['type']) ?? '';
+  if (type.endsWith('.delta')) facts.token = true;
+  if (type === 'error') facts.addError({ type: said['code'] ?? 'error' });
+  const response = said['response'];
+  if (isObject(response)) {
+    facts.id ??= text(response['id']);
+    facts.model = text(response['model']) ?? facts.model;
+    facts.addUsage(response['usage']);
+    facts.addService(response['service_tier']);
+    if (Array.isArray(response['output'])) for (const item of response['output'] as unknown[]) if (isObject(item)) addCall(item['type'], facts);
+    if (type === 'response.failed') facts.addError(response['error'] ?? {});
+    if (type === 'response.completed' || type === 'response.incomplete' || type === 'response.failed') {
+      facts.terminal = true;
+      facts.finishReason = text(response['status']);
+    }
+  }
+}
+
+/** How the events of a Responses stream are read. */
+export const responsesEvents: EventReading = { event, words: wordsIn('response.completed', 'response.failed', 'response.incomplete', '"error"') };

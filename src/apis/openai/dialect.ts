@@ -1,0 +1,53 @@
+import type { Dialect } from '../api.ts';
+import { decoded, known, readable, type ApiCall } from '../common/recognition.ts';
+import { shortMs } from '../common/prompt-cache.ts';
+import type { Recognition, RequestHead, Span, Usage } from '../types.ts';
+import { openaiParameters } from './parameters.ts';
+
+/** OpenAI's own paths, after any base such as /v1, /openai/v1 or /api/v3. */
+const calls: readonly (readonly [string, ApiCall])[] = [
+  ['/chat/completions', { api: 'openai-chat', operation: 'generate' }],
+  ['/completions', { api: 'openai-completions', operation: 'generate' }],
+  ['/responses', { api: 'openai-responses', operation: 'generate' }],
+  ['/embeddings', { api: 'openai-embeddings', operation: 'embed' }],
+];
+
+/** What a call of OpenAI's is. `modelSpan`: where the head's path names the model, as Azure's does. */
+export function recogniseOpenAi(head: RequestHead, path: string, modelSpan: Span | null, lenient: boolean): Recognition {
+  const lower = path.toLowerCase();
+  for (const [suffix, call] of calls) {
+    if (lower.endsWith(suffix)) return readable(head, call, modelSpan, null, lenient);
+  }
+  return known(path, modelSpan === null ? null : decoded(head.path.slice(modelSpan.start, modelSpan.end)));
+}
+
+/** OpenAI caches prompts of this many tokens and more by itself, in steps of the second number. */
+const automatic = { least: 1_024, step: 128 };
+
+function cachedAfter({ cachedRead, totalInput }: Usage): { readonly tokens: number; readonly ms: number } {
+  return { tokens: totalInput < automatic.least ? cachedRead : Math.floor(totalInput / automatic.step) * automatic.step, ms: shortMs };
+}
+
+/** What OpenAI's APIs have in common, and everybody who is compatible with them. */
+export const openaiDialect: Dialect = {
+  name: 'openai',
+  recognise: (head, path, lenient) => recogniseOpenAi(head, path, null, lenient),
+  errorApi: 'openai-chat',
+  chatApi: 'openai-chat',
+  keyHeader: (key) => ['authorization', `Bearer ${key}`],
+  keyHeaders: ['authorization'],
+  ownHeaders: ['openai-beta', 'openai-organization', 'openai-project'],
+  sharedHeaders: ['openai-beta'],
+  cachedAfter,
+  parameters: openaiParameters,
+  providers: {
+    openai: { endpoint: 'https://api.openai.com', hosts: ['api.openai.com'], pathPrefix: '/openai-api' },
+    mistral: { endpoint: 'https://api.mistral.ai', hosts: ['api.mistral.ai'], pathPrefix: '/mistral' },
+    deepseek: { endpoint: 'https://api.deepseek.com', hosts: ['api.deepseek.com'], pathPrefix: '/deepseek' },
+  },
+  catalogProvider: null,
+  deployments: false,
+  signs: [{ header: 'authorization', regex: '(?i:bearer) +sk-([^a].*|a([^n].*)?|an([^t].*)?|ant([^-].*)?)?' }, { header: 'openai-organization' }, { header: 'openai-project' }],
+  // Every other provider's /v1 looks the same.
+  paths: [],
+};

@@ -1,0 +1,89 @@
+import { readContent, readTools } from '../common/content.ts';
+import { limits } from '../../lib/limits.ts';
+import type { Draft, Turn } from '../scan/draft.ts';
+import type { JsonCursor } from '../scan/scan.ts';
+import type { JsonOutput } from '../types.ts';
+
+/** The form of the answer by the type of `response_format` and its like. */
+export function jsonOutputOf(type: string | null): JsonOutput {
+  return type === 'json_schema' ? 'schema' : type === 'json_object' ? 'object' : 'none';
+}
+
+/** Members that mean the same in every OpenAI API. True when the key was one of them. */
+export function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
+  switch (key) {
+    case 'model':
+      draft.readModel(cursor);
+      return true;
+    case 'stream':
+      draft.stream = cursor.booleanOrNull() === true;
+      return true;
+    case 'stream_options':
+      draft.includeUsage = false;
+      cursor.peek();
+      draft.streamOptions = { start: cursor.at, end: cursor.at };
+      if (cursor.isObject()) {
+        cursor.object((option) => {
+          if (option === 'include_usage') draft.includeUsage = cursor.booleanOrNull() === true;
+          else cursor.skip();
+        });
+      } else {
+        cursor.skip();
+      }
+      draft.streamOptions = { start: draft.streamOptions.start, end: cursor.at };
+      return true;
+    case 'temperature':
+      draft.temperature = cursor.numberOrNull();
+      draft.parameter(key, draft.temperature);
+      return true;
+    case 'n':
+      draft.n = cursor.countOrNull(limits.answersAsked) ?? 1;
+      return true;
+    case 'max_tokens':
+    case 'max_completion_tokens':
+      draft.readLimit(cursor, key);
+      return true;
+    case 'max_output_tokens':
+      draft.maxOutputTokens = cursor.countOrNull(limits.outputTokens) ?? draft.maxOutputTokens;
+      return true;
+    case 'user':
+    case 'safety_identifier':
+      draft.readUser(cursor);
+      draft.parameter(key, null);
+      return true;
+    case 'prompt_cache_key':
+      draft.readSession(cursor);
+      draft.parameter(key, null);
+      return true;
+    case 'metadata':
+      draft.readMetadata(cursor);
+      draft.parameter(key, null);
+      return true;
+    case 'tools':
+    case 'functions':
+      readTools(cursor, draft);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Reads the level of reasoning, which is a parameter by the name. */
+export function readEffort(cursor: JsonCursor, draft: Draft, name: string): void {
+  draft.reasoning = cursor.stringOrNull();
+  if (draft.reasoning !== null) draft.parameter(name, draft.reasoning);
+}
+
+/** Reads one member of a legacy completions body (`prompt`) or of an embeddings body (`input`). */
+export function openaiPrompt(cursor: JsonCursor, draft: Draft, key: string): void {
+  if (common(cursor, draft, key)) return;
+  if (key === 'prompt' || key === 'input') plainText(cursor, draft);
+  else cursor.skip();
+}
+
+/** Reads a text that stands by itself, as a turn of the user's. */
+export function plainText(cursor: JsonCursor, draft: Draft): void {
+  const turn: Turn = { role: 'user', spans: [] };
+  readContent(cursor, draft, turn, new Set());
+  draft.turns.push(turn);
+}

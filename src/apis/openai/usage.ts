@@ -1,0 +1,87 @@
+import type { JsonObject } from '../common/json.ts';
+import { count, fields, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
+import type { Usage, UsageConvention } from '../types.ts';
+
+const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' };
+
+/** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
+const knownFields: ReadonlySet<string> = new Set([
+  'prompt_tokens', 'input_tokens', 'completion_tokens', 'output_tokens', 'total_tokens', 'prompt_tokens_details', 'input_tokens_details', 'completion_tokens_details', 'output_tokens_details', 'input_token_details', 'output_token_details',
+  'cached_tokens', 'cache_write_tokens', 'cache_creation_tokens', 'cached_tokens_details', 'audio_tokens', 'text_tokens', 'image_tokens', 'video_tokens', 'reasoning_tokens', 'accepted_prediction_tokens', 'rejected_prediction_tokens',
+  'prompt_cache_hit_tokens', 'prompt_cache_miss_tokens', 'prompt_audio_seconds', 'cost_details', 'is_byok', 'reasoning_tokens_details', 'prompt_tokens_reasoning',
+]);
+
+/** Chat and completions say prompt/completion, Responses says input/output. Some compatible providers mix the names. */
+function read(usage: UsageFields): UsageParts | null {
+  if (usage['prompt_tokens'] === undefined && usage['input_tokens'] === undefined) return null;
+  const inputDetails = fields(usage['prompt_tokens_details'] ?? usage['input_tokens_details']);
+  const outputDetails = fields(usage['completion_tokens_details'] ?? usage['output_tokens_details']);
+  // Moonshot says it at the top, DeepSeek by its own name.
+  const cachedRead = count(inputDetails['cached_tokens'] ?? usage['prompt_cache_hit_tokens'] ?? usage['cached_tokens']);
+  const audio = count(inputDetails['audio_tokens']);
+  const cachedAudio = count(fields(inputDetails['cached_tokens_details'])['audio_tokens']);
+  const totalInput = count(usage['prompt_tokens'] ?? usage['input_tokens']);
+  const said = count(usage['completion_tokens'] ?? usage['output_tokens']);
+  const thoughts = count(outputDetails['reasoning_tokens']);
+  const beyond: string[] = [];
+  const outside = outsideOf(count(usage['total_tokens']), totalInput + said, thoughts);
+  if (outside === null) beyond.push('total_tokens');
+  if (cachedAudio > 0) beyond.push('cached audio');
+  unknownFields(usage, knownFields, beyond);
+  return {
+    convention: outside === null || outside === 0 ? convention : { ...convention, reasoning: 'on-top' },
+    totalInput,
+    cachedRead,
+    // OpenAI's own name is cache_write_tokens: a subset of the input, and priced for its newer models.
+    cacheWrite5m: count(inputDetails['cache_write_tokens']),
+    cacheWrite1h: 0,
+    // Cached audio is in both of OpenAI's subsets; no token is counted twice.
+    audioInput: Math.min(Math.max(0, audio - cachedAudio), Math.max(0, totalInput - cachedRead)),
+    totalOutput: said + (outside ?? 0),
+    reasoning: thoughts === 0 ? (outside ?? 0) : thoughts,
+    audioOutput: count(outputDetails['audio_tokens']),
+    service: null,
+    beyond,
+  };
+}
+
+/**
+ * Thoughts that a provider counts beside its completion: xAI names them and adds them in the total alone, Google's API in OpenAI's words adds
+ * them there without a name. Null: the total holds something else.
+ */
+function outsideOf(total: number, counted: number, thoughts: number): number | null {
+  // No total, or one that leaves out what was cached.
+  if (total <= counted) return 0;
+  const more = total - counted;
+  return thoughts === 0 || more === thoughts ? more : null;
+}
+
+/** How OpenAI's APIs count. */
+export const openaiUsage: UsageReading = { convention, read };
+
+/** OpenAI chat: cached, written, audio and reasoning tokens are inside their totals. */
+export function openaiChatUsage(usage: Usage): JsonObject {
+  return {
+    prompt_tokens: usage.totalInput,
+    completion_tokens: usage.totalOutput,
+    total_tokens: usage.totalInput + usage.totalOutput,
+    prompt_tokens_details: { cached_tokens: usage.cachedRead, audio_tokens: usage.audioInput, ...written(usage) },
+    completion_tokens_details: { reasoning_tokens: usage.reasoning, audio_tokens: usage.audioOutput, accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
+  };
+}
+
+function written(usage: Usage): JsonObject {
+  const tokens = usage.cacheWrite5m + usage.cacheWrite1h;
+  return tokens === 0 ? {} : { cache_write_tokens: tokens };
+}
+
+/** OpenAI responses: the same under other names. */
+export function openaiResponsesUsage(usage: Usage): JsonObject {
+  return {
+    input_tokens: usage.totalInput,
+    input_tokens_details: { cached_tokens: usage.cachedRead, cache_write_tokens: usage.cacheWrite5m + usage.cacheWrite1h },
+    output_tokens: usage.totalOutput,
+    output_tokens_details: { reasoning_tokens: usage.reasoning },
+    total_tokens: usage.totalInput + usage.totalOutput,
+  };
+}

@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { readExchange, spliceRequest } from './index.ts';
+import type { ApiName, Exchange, Recognition } from './types.ts';
+import { askedModel, differences, LearntRefusals, limitNameFor, refusedParameter, tableOf } from './parameters.ts';
+import { limits } from '../lib/limits.ts';
+
+function read(api: ApiName, body: object | string, pathModel: string | null = null): Exchange {
+  const recognition: Recognition & { kind: 'readable' } = { kind: 'readable', api, operation: 'generate', pathModel: pathModel === null ? null : { model: pathModel, span: { start: 0, end: pathModel.length } }, stream: null };
+  const result = readExchange(recognition, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
+  if (!result.ok) throw new Error(result.reason);
+  return result.exchange;
+}
+
+const chat = (body: object): Exchange => read('openai-chat', { model: 'm', messages: [{ role: 'user', content: 'x' }], ...body });
+const responses = (body: object): Exchange => read('openai-responses', { model: 'm', input: 'x', ...body });
+const messages = (body: object): Exchange => read('anthropic-messages', { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'x' }], ...body });
+const gemini = (body: object): Exchange => read('gemini-generate', { contents: [{ parts: [{ text: 'x' }] }], ...body }, 'm');
+
+describe('what OpenAI’s models refuse', () => {
+  it.each([
+    ['gpt-5-nano', { temperature: 0 }, 'temperature'],
+    ['gpt-5-nano', { temperature: 1, top_p: 1 }, null],
+    ['gpt-4.1-nano', { temperature: 0, top_p: 0.5, stop: ['a'], logprobs: true, presence_penalty: 1, seed: 3 }, null],
+    ['gpt-5-mini', { stop: 'END' }, 'stop'],
+    ['o4-mini', { frequency_penalty: 0.2 }, 'frequency_penalty'],
+    ['o4-mini', { frequency_penalty: 0 }, null],
+    ['o3', { parallel_tool_calls: false }, 'parallel_tool_calls'],
+    ['gpt-5-nano', { logprobs: true, top_logprobs: 2 }, 'logprobs'],
+    ['gpt-5-nano', { logprobs: false }, null],
+    ['gpt-5-nano', { logit_bias: { 1: 2 } }, 'logit_bias'],
+    ['gpt-5-nano', { prediction: { type: 'content', content: 'x' } }, 'prediction'],
+    ['gpt-4.1-mini', { prediction: { type: 'content', content: 'x' } }, null],
+    ['gpt-5-nano', { reasoning_effort: 'none' }, 'reasoning_effort'],
+    ['gpt-5-nano', { reasoning_effort: 'minimal' }, null],
+    ['gpt-5.1', { reasoning_effort: 'minimal' }, 'reasoning_effort'],
+    ['gpt-5.2', { reasoning_effort: 'xhigh' }, null],
+    ['gpt-5.1', { reasoning_effort: 'none', temperature: 0.2 }, null],
+    ['gpt-5.1', { reasoning_effort: 'low', temperature: 0.2 }, 'temperature'],
+    ['gpt-4.1', { reasoning_effort: 'low' }, 'reasoning_effort'],
+    ['gpt-4.1', { verbosity: 'low' }, 'verbosity'],
+    ['gpt-4.1', { service_tier: 'flex' }, 'service_tier'],
+    ['gpt-5-nano', { service_tier: 'flex' }, null],
+    ['gpt-5-nano', { service_tier: 'priority' }, 'service_tier'],
+    ['gpt-4.1', { service_tier: 'auto' }, null],
+    ['gpt-4.1', { web_search_options: {} }, 'web_search_options'],
+    ['gpt-4o-search-preview', { web_search_options: {} }, null],
+    ['gpt-5-mini', { prompt_cache_retention: '24h' }, 'prompt_cache_retention'],
+    ['gpt-4.1', { tools: [{ type: 'custom', custom: { name: 'x' } }] }, 'tools.custom'],
+    ['gpt-4.1', { tools: [{ type: 'function', function: { name: 'x' } }] }, null],
+  ])('%s, %j: %s', (model, body, refused) => expect(refusedParameter(chat(body), 'openai', model)).toBe(refused));
+
+  it.each([
+    ['gpt-4.1', { reasoning: { effort: 'low' } }, 'reasoning.effort'],
+    ['gpt-4.1', { reasoning: { summary: 'auto' } }, 'reasoning.summary'],
+    ['gpt-4.1', { include: ['reasoning.encrypted_content'] }, 'include.reasoning.encrypted_content'],
+    ['gpt-4.1', { input: [{ type: 'reasoning', id: 'rs' }, { role: 'user', content: 'x' }] }, 'input.reasoning'],
+    ['gpt-4.1', { text: { verbosity: 'high' } }, 'text.verbosity'],
+    ['gpt-4.1-nano', { tools: [{ type: 'web_search' }] }, 'tools.web_search'],
+    ['gpt-4.1-mini', { tools: [{ type: 'web_search' }] }, null],
+    ['gpt-5-nano', { tools: [{ type: 'web_search' }], reasoning: { effort: 'minimal' } }, 'tools.web_search'],
+    ['gpt-4.1-mini', { tools: [{ type: 'computer_use_preview' }] }, 'tools.computer_use_preview'],
+    ['gpt-5-nano', { tools: [{ type: 'image_generation' }, { type: 'code_interpreter' }, { type: 'mcp' }] }, null],
+    ['gpt-5-nano', { tools: [{ type: 'brand_new_tool' }] }, 'tools.brand_new_tool'],
+    ['gpt-5-nano', { max_output_tokens: 100 }, null],
+  ])('responses, %s, %j: %s', (model, body, refused) => expect(refusedParameter(responses(body), 'openai', model)).toBe(refused));
+
+  it('and those of providers that are compatible', () => {
+    expect(refusedParameter(chat({ seed: 1 }), 'mistral', 'mistral-small-latest')).toBe('seed');
+    expect(refusedParameter(chat({ temperature: 0.2, max_completion_tokens: 9 }), 'mistral', 'mistral-small-latest')).toBeNull();
+    expect(refusedParameter(chat({ stop: ['x'] }), 'xai', 'grok-4-fast-reasoning')).toBe('stop');
+    expect(refusedParameter(chat({ reasoning_effort: 'low' }), 'xai', 'grok-4')).toBe('reasoning_effort');
+    expect(refusedParameter(chat({ logprobs: true }), 'groq', 'llama-3.3-70b-versatile')).toBe('logprobs');
+    expect(refusedParameter(chat({ prediction: {} }), 'google', 'gemini-2.5-flash')).toBe('prediction');
+    expect(refusedParameter(chat({ temperature: 0.2, top_k: 3 }), 'vllm', 'qwen')).toBeNull();
+  });
+});
+
+describe('what Claude refuses', () => {
+  it.each([
+    ['claude-haiku-4-5', { thinking: { type: 'adaptive' } }, 'thinking.type'],
+    ['claude-sonnet-4-6', { thinking: { type: 'adaptive' }, output_config: { effort: 'max' } }, null],
+    ['claude-opus-4-7', { thinking: { type: 'enabled', budget_tokens: 2000 } }, 'thinking.type'],
+    ['claude-haiku-4-5', { thinking: { type: 'enabled', budget_tokens: 2000 } }, null],
+    ['claude-haiku-4-5', { output_config: { effort: 'low' } }, 'output_config.effort'],
+    ['claude-sonnet-4-6', { output_config: { effort: 'xhigh' } }, 'output_config.effort'],
+    ['claude-opus-4-7', { temperature: 0.3 }, 'temperature'],
+    ['claude-opus-4-7', { temperature: 1 }, null],
+    ['claude-sonnet-5', { top_k: 5 }, 'top_k'],
+    ['claude-haiku-4-5', { temperature: 0.3, top_p: 0.9 }, 'top_p'],
+    ['claude-haiku-4-5', { temperature: 0.3 }, null],
+    ['claude-sonnet-4-6', { messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: '{' }] }, 'messages.prefill'],
+    ['claude-haiku-4-5', { messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: '{' }] }, null],
+    ['claude-haiku-4-5', { messages: [{ role: 'user', content: 'x' }, { role: 'system', content: 's' }, { role: 'user', content: 'y' }] }, 'messages.system'],
+    ['claude-haiku-4-5', { system: 's' }, null],
+    ['claude-haiku-4-5', { tools: [{ type: 'web_search_20260209', name: 'web_search' }] }, 'tools.web_search_20260209'],
+    ['claude-haiku-4-5', { tools: [{ type: 'web_search_20250305', name: 'web_search' }, { type: 'custom', name: 'own', input_schema: {} }, { name: 'other', input_schema: {} }] }, null],
+    ['claude-haiku-4-5', { tools: [{ type: 'computer_20251124', name: 'computer' }] }, 'tools.computer_20251124'],
+    ['claude-haiku-4-5', { speed: 'fast' }, 'speed'],
+    ['claude-haiku-4-5', { context_management: { edits: [{ type: 'compact_20260112' }] } }, 'context_management.compact_20260112'],
+    ['claude-haiku-4-5', { context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } }, null],
+    ['claude-haiku-4-5', { inference_geo: 'us' }, 'inference_geo'],
+  ])('%s, %j: %s', (model, body, refused) => expect(refusedParameter(messages(body), 'anthropic', model)).toBe(refused));
+});
+
+describe('what Gemini refuses', () => {
+  it.each([
+    ['gemini-2.5-flash', { generationConfig: { thinkingConfig: { thinkingLevel: 'LOW' } } }, 'thinkingConfig.thinkingLevel'],
+    ['gemini-3.1-pro-preview', { generation_config: { thinking_config: { thinking_level: 'low' } } }, null],
+    ['gemini-2.5-pro', { generationConfig: { thinkingConfig: { thinkingBudget: 0 } } }, 'thinkingConfig.thinkingBudget'],
+    ['gemini-2.5-flash', { generationConfig: { thinkingConfig: { thinkingBudget: 0, includeThoughts: false } } }, null],
+    ['gemini-2.5-flash-lite', { generationConfig: { thinkingConfig: { thinkingBudget: 100 } } }, 'thinkingConfig.thinkingBudget'],
+    ['gemini-2.5-flash', { generationConfig: { thinkingConfig: { thinkingBudget: 30_000 } } }, 'thinkingConfig.thinkingBudget'],
+    ['gemini-2.5-flash', { tools: [{ computerUse: {} }] }, 'tools.computerUse'],
+    ['gemini-2.5-flash', { tools: [{ google_search: {} }] }, null],
+    ['gemini-2.0-flash', { tools: [{ urlContext: {} }] }, 'tools.urlContext'],
+    ['gemini-2.5-flash', { cachedContent: 'cachedContents/x' }, 'cachedContent'],
+    ['gemini-2.5-flash', { generationConfig: { presencePenalty: 0.5 } }, 'presencePenalty'],
+    ['gemini-2.5-flash', { generationConfig: { responseModalities: ['TEXT', 'IMAGE'] } }, 'responseModalities'],
+    ['gemini-2.5-flash', { generationConfig: { temperature: 0.1, topP: 0.5, topK: 3, stopSequences: ['x'], responseModalities: ['TEXT'] } }, null],
+  ])('%s, %j: %s', (model, body, refused) => expect(refusedParameter(gemini(body), 'google', model)).toBe(refused));
+});
+
+describe('a limit on the answer', () => {
+  it('gets the name that the model takes, and nothing else changes', () => {
+    const text = '{ "max_tokens" :\n100, "messages":[{"role":"user","content":"\\"max_tokens\\":1"}], "model":"gpt-4.1"}';
+    const exchange = read('openai-chat', text);
+    const limitName = limitNameFor(exchange, 'openai', 'gpt-5-nano');
+    expect(limitName).toBe('max_completion_tokens');
+    const spliced = Buffer.concat(spliceRequest(Buffer.from(text), exchange, { model: 'gpt-5-nano', limitName: limitName!, askUsage: true })).toString();
+    expect(spliced).toBe('{"stream_options":{"include_usage":true}, "max_completion_tokens" :\n100, "messages":[{"role":"user","content":"\\"max_tokens\\":1"}], "model":"gpt-5-nano"}');
+  });
+
+  it('is renamed wherever it stands beside the model', () => {
+    const text = '{"model":"a","max_completion_tokens":5,"model":"b","messages":[]}';
+    const exchange = read('openai-chat', text);
+    expect(Buffer.concat(spliceRequest(Buffer.from(text), exchange, { model: 'c', limitName: limitNameFor(exchange, 'mistral', 'x')!, askUsage: false })).toString()).toBe('{"model":"c","max_tokens":5,"model":"c","messages":[]}');
+  });
+
+  it('keeps its name where the model takes either, or has it already', () => {
+    expect(limitNameFor(chat({ max_tokens: 5 }), 'openai', 'gpt-4.1-nano')).toBeNull();
+    expect(limitNameFor(chat({ max_completion_tokens: 5 }), 'openai', 'gpt-5-nano')).toBeNull();
+    expect(limitNameFor(responses({ max_output_tokens: 5 }), 'openai', 'gpt-5-nano')).toBeNull();
+  });
+
+  it.each(['{"model":"a","max\\u005ftokens":5,"messages":[]}', '{"model":"a","max_tokens":5,"max_tokens":6,"messages":[]}', '{"model":"a","max_tokens":5,"max_completion_tokens":6,"messages":[]}'])('that cannot be renamed keeps the request where it is: %s', (text) => {
+    expect(refusedParameter(read('openai-chat', text), 'openai', 'gpt-5-nano')).toBe('max_tokens');
+  });
+});
+
+describe('what a process has learnt', () => {
+  it('is asked beside the table, and is bounded', () => {
+    const learnt = new LearntRefusals();
+    learnt.learn('openai', 'gpt-4.1-nano', 'seed');
+    expect(refusedParameter(chat({ seed: 1 }), 'openai', 'gpt-4.1-nano', learnt.of('openai', 'gpt-4.1-nano'))).toBe('seed');
+    expect(refusedParameter(chat({ seed: 1 }), 'openai', 'gpt-4.1-mini', learnt.of('openai', 'gpt-4.1-mini'))).toBeNull();
+    for (let i = 0; i < limits.refusingModels; i++) learnt.learn('openai', `m${i}`, 'seed');
+    expect(learnt.of('openai', 'gpt-4.1-nano')).toBeNull();
+  });
+
+  it('more parameters than are kept are nobody else’s', () => {
+    const many = Object.fromEntries(Array.from({ length: limits.parameters + 5 }, (_, at) => [`odd_${at}`, at]));
+    const exchange = chat(many);
+    expect(exchange.parameters).toHaveLength(limits.parameters);
+    expect(refusedParameter(exchange, 'openai', 'gpt-4.1-nano')).toBe('…');
+  });
+});
+
+it('candidates of one tier are compared by what they take', () => {
+  expect(differences(tableOf('openai')!, askedModel('openai', 'gpt-5-nano'), [askedModel('openai', 'gpt-4.1-nano')])).toEqual(expect.arrayContaining(['temperature', 'stop', 'logprobs']));
+  expect(differences(tableOf('openai')!, askedModel('openai', 'gpt-5-nano'), [askedModel('openai', 'gpt-5-mini')])).not.toContain('temperature');
+});
+
+describe('words that are no text of a turn', () => {
+  const long = 'lorem ipsum '.repeat(1_000);
+
+  it('are part of the prompt: what a tool answered, and documents in plain text', () => {
+    expect(gemini({ contents: [{ role: 'user', parts: [{ functionResponse: { name: 'f', response: { output: long } } }] }] }).promptTokens).toBeGreaterThan(1_900);
+    const document = (source: object): number => messages({ messages: [{ role: 'user', content: [{ type: 'document', source }, { type: 'text', text: 'sum it up' }] }] }).promptTokens;
+    expect(document({ type: 'text', media_type: 'text/plain', data: long })).toBeGreaterThan(1_900);
+    expect(document({ type: 'base64', media_type: 'application/pdf', data: long })).toBeLessThan(1_700);
+  });
+});

@@ -1,0 +1,37 @@
+import { anthropicCountApi, anthropicMessagesApi } from './anthropic/api.ts';
+import { anthropicDialect } from './anthropic/dialect.ts';
+import type { Api, Dialect } from './api.ts';
+import { azureOpenAiDialect } from './azure-openai/dialect.ts';
+import { bedrockApi } from './bedrock/api.ts';
+import { bedrockDialect } from './bedrock/dialect.ts';
+import { geminiGenerateApi } from './gemini/api.ts';
+import { geminiDialect } from './gemini/dialect.ts';
+import type { ApiName, DialectFamily } from './names.ts';
+import { openaiDialect } from './openai/dialect.ts';
+import { openaiChatApi } from './openai-chat/api.ts';
+import { openaiCompletionsApi } from './openai-completions/api.ts';
+import { openaiEmbeddingsApi } from './openai-embeddings/api.ts';
+import { openaiResponsesApi } from './openai-responses/api.ts';
+import { otherApi } from './other/api.ts';
+
+/** Every API that is known. */
+export const apis: Readonly<Record<ApiName, Api>> = {
+  'openai-chat': openaiChatApi,
+  'openai-completions': openaiCompletionsApi,
+  'openai-responses': openaiResponsesApi,
+  'openai-embeddings': openaiEmbeddingsApi,
+  'anthropic-messages': anthropicMessagesApi,
+  'anthropic-count-tokens': anthropicCountApi,
+  'gemini-generate': geminiGenerateApi,
+  bedrock: bedrockApi,
+  'other-llm': otherApi,
+};
+
+/** Every wire format that a provider may speak, in the order in which paths are matched against them: the most particular first. */
+export const dialects: Readonly<Record<DialectFamily, Dialect>> = {
+  anthropic: anthropicDialect,
+  gemini: geminiDialect,
+  'azure-openai': azureOpenAiDialect,
+  bedrock: bedrockDialect,
+  openai: openaiDialect,
+};

@@ -1,0 +1,85 @@
+import type { TranslationFacts } from './api.ts';
+import { parseBody, writeJson } from './common/json.ts';
+import { Losses, Malformed } from './common/losses.ts';
+import type { Unsupported } from './common/losses.ts';
+import { fitToolNames } from './common/tool-names.ts';
+import { apis, dialects } from './registry.ts';
+import type { ApiName } from './types.ts';
+
+export interface TranslateOptions {
+  /** The target's model. */
+  readonly model: string;
+  /** Whether the caller asked for a stream. */
+  readonly stream: boolean;
+  /** What may be left out, as paths in the caller's terms: `logit_bias`, `messages[].name`, `cache_control`. See neutralDrops. */
+  readonly drop: readonly string[];
+  /** max_tokens for an API that demands one (Anthropic) where the caller gives none, tokens; absent: a default by the model's name. */
+  readonly defaultMaxTokens?: number | null;
+  /** The most that the target's model can say (the catalog's limit), tokens: a higher limit of the caller's, which it would refuse, is brought down to it. */
+  readonly maxOutputTokens?: number | null;
+  /** The catalog's name of the provider: some take less than their API has; absent: not known. */
+  readonly provider?: string;
+}
+
+export type TranslatedRequest =
+  | {
+      readonly ok: true;
+      readonly body: Buffer;
+      /** The API's own path, without the provider's base: `/v1/chat/completions`, `/v1/messages`, `/v1beta/models/M:generateContent`. */
+      readonly path: string;
+      /** Headers that the target's API demands, lower case, beyond the content type and credentials. */
+      readonly headers: Readonly<Record<string, string>>;
+      /** Paths of what was left out, as `drop` allows. */
+      readonly dropped: readonly string[];
+      /** The app's names of tools by those that the target got in their place; empty: they are the same. */
+      readonly names: ReadonlyMap<string, string>;
+    }
+  | { readonly ok: false; readonly unsupported: readonly Unsupported[] };
+
+/** Request headers that belong to one API and must not reach another, lower case. Credentials are for the one who calls to replace. */
+export const apiHeaders: readonly string[] = [...new Set(Object.values(dialects).flatMap(({ ownHeaders }) => ownHeaders))];
+
+/**
+ * Whether a request of one API may become one of another, from what is known before its body is parsed: cheap enough for every decision.
+ * True is a may: translateRequest reads the whole body and has the last word. The same API on both sides needs no translation and is true.
+ */
+export function canTranslate(from: ApiName, to: ApiName, facts?: TranslationFacts, drop: readonly string[] = []): boolean {
+  if (from === to) return true;
+  const { target } = apis[to].translation;
+  if (apis[from].translation.caller === null || target === null) return false;
+  // What stands in the way may be on the list; only the body tells by which name.
+  if (facts === undefined || drop.length > 0) return true;
+  return facts.n <= 1 && !facts.audioOutput && target.takes(facts);
+}
+
+/**
+ * Writes a request of one API as a request of another. Never throws: a body that cannot be read, or that says something which the
+ * target has no place for and `drop` does not name, comes back as `unsupported`, each part with its reason.
+ */
+export function translateRequest(from: ApiName, to: ApiName, body: Buffer, options: TranslateOptions): TranslatedRequest {
+  const { caller } = apis[from].translation;
+  const { target } = apis[to].translation;
+  if (from === to || caller === null || target === null) return refusal('', `${from} is not translated to ${to}`);
+  const parsed = parseBody(body);
+  if (parsed === undefined) return refusal('', 'is no JSON, or nested too deeply');
+  const losses = new Losses(options.drop);
+  try {
+    const conversation = caller.read(parsed, losses);
+    const most = options.maxOutputTokens ?? Infinity;
+    const fitting = conversation.maxTokens !== null && conversation.maxTokens > most ? { ...conversation, maxTokens: most } : conversation;
+    const { conversation: named, names } = fitToolNames(fitting, target.toolNames);
+    const written = target.write(named, { model: options.model, stream: options.stream, defaultMaxTokens: options.defaultMaxTokens ?? null, maxOutputTokens: most, provider: options.provider ?? null }, losses);
+    const { unsupported } = losses;
+    if (unsupported.length > 0) return { ok: false, unsupported };
+    return { ok: true, body: Buffer.from(writeJson(written.body)), path: written.path, headers: target.headers, dropped: losses.dropped, names };
+  } catch (error) {
+    if (error instanceof Malformed) return refusal(error.path, error.message);
+    // The stack's end: nested deeper than a writer can follow.
+    if (error instanceof RangeError) return refusal('', 'is nested too deeply');
+    throw error;
+  }
+}
+
+function refusal(path: string, why: string): TranslatedRequest {
+  return { ok: false, unsupported: [{ path, why }] };
+}

@@ -1,0 +1,10 @@
+import { object, type AnswerView } from './common/answer-view.ts';
+import { apis } from './registry.ts';
+import type { ApiName } from './types.ts';
+
+/** The view of one parsed answer; null when it is not shaped as the API's answers are. */
+export function viewAnswer(api: ApiName, answer: unknown): AnswerView | null {
+  const body = object(answer);
+  const { view } = apis[api].answer;
+  return body === null || view === null ? null : view(body);
+}
