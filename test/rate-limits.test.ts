@@ -246,6 +246,21 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
   });
 });
 
+it.each(['collect', 'observe'] as const)('a place is free again when Envoy is gone with its requests (%s)', { timeout: 60_000 }, async (usage) => {
+  const stack = new Stack({ policy, endpoint, usage });
+  await stack.start();
+  try {
+    provider.behaviour = hangs;
+    const asked = failure(ask(stack, 'one'));
+    await expect.poll(() => placesOf(stack), { timeout: 5_000 }).toBe(1);
+    process.kill(stack.envoyPid, 'SIGKILL');
+    await asked;
+    await expect.poll(() => placesOf(stack), { timeout: 15_000 }).toBe(0);
+  } finally {
+    await stack.stop();
+  }
+});
+
 describe.skipIf(redisBinary === null)('rate limits in a Redis', () => {
   it('hold for apps behind an Envoy, and free the places of a Sluice that was killed', { timeout: 120_000 }, async () => {
     const redis = await TestRedis.start();

@@ -324,12 +324,13 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     });
   const adminUrl = `http://${await orEnd(admin.listen(adminAt.host, adminAt.port))}`;
   const address = await orEnd(transport.listen(options.listen, {
-    process: (stream, role, traceparent) =>
+    process: (stream, role, traceparent, peer) =>
       role === 'listener'
-        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent)
+        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent, peer)
         : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
     logged: (entry) => pipeline.logged(entry),
     awaitsLog: () => pipeline.awaitsLog(),
+    gone: (peer) => pipeline.gone(peer),
     decodeError: () => metrics.protocolEvent('decode-error'),
   }));
   const webhooks = options.webhook === null ? null : await orEnd(openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed')));

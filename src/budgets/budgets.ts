@@ -195,6 +195,12 @@ export class Budgets {
     if (reservation.held) void this.#options.store.settle(reservation.id, reservation.charges.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })));
   }
 
+  /** Gives the places among concurrent requests back; the rest waits for the settlement. */
+  leave({ held, id, charges }: Reservation): void {
+    const places = held ? charges.filter(({ counter }) => counter.concurrent === true) : [];
+    if (places.length > 0) void this.#options.store.settle(id, places.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })));
+  }
+
   /** Whether a model's own budget is used up, as far as is known here. Null where no budget asks for the model. */
   overBudget(generation: PolicyGeneration, caller: { readonly workspace: string; readonly user: string | null }): ((target: TargetRef, tier: Tier) => boolean) | null {
     const byModel = generation.budgets.filter((budget) => budget.hard !== null && (budget.models !== null || budget.per.includes('model')));

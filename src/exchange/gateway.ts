@@ -144,6 +144,13 @@ export class Pipeline implements Gateway, AttemptGateway {
     return this.#logged.size > 0;
   }
 
+  /** An Envoy is gone, and with it its requests: they give their places back. What else is known of them may yet come by its log. */
+  gone(peer: string): void {
+    for (const pending of [this.#pending, this.#logged]) {
+      for (const { reservation, peer: of } of pending.values()) if (of === peer && reservation !== null) this.#options.budgets.leave(reservation);
+    }
+  }
+
   /** Writes the records of what has ended; it happens by itself a turn later. */
   flush(): void {
     this.#closing.flush();
@@ -159,9 +166,9 @@ export class Pipeline implements Gateway, AttemptGateway {
     this.#logged.clear();
   }
 
-  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller): RequestPlan {
+  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller, peer?: string): RequestPlan {
     try {
-      return this.#headers(headers, endOfStream, traceparent, known);
+      return this.#headers(headers, endOfStream, traceparent, known, peer);
     } catch (error) {
       this.#fail(error);
       // Whose request it was is not known here: one that must not pass undecided may be among them.
@@ -211,7 +218,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api) ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
   }
 
-  #headers(headers: HeaderMap, endOfStream: boolean, traceparent: string | undefined, known: KnownOfCaller | undefined): RequestPlan {
+  #headers(headers: HeaderMap, endOfStream: boolean, traceparent: string | undefined, known: KnownOfCaller | undefined, peer: string | undefined): RequestPlan {
     const startedAt = performance.now();
     const generation = this.#options.policy.current();
     const authority = headers.get(':authority') ?? headers.get('host') ?? '';
@@ -261,6 +268,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders((names) => claims.said('session', names), section.sessions?.headers ?? []),
       chainStyle,
       usage,
+      peer,
       ownHeaders: ownHeadersOf(headers),
       headers: section.credentials === 'gateway' ? headers : null,
     };

@@ -31,4 +31,6 @@ export interface OpenExchange extends RequestFacts {
   readonly output: { readonly key: OutputKey; readonly assumed: number } | null;
   /** What budgets have set aside for it; null: nothing. */
   readonly reservation: Reservation | null;
+  /** Which Envoy it came through; absent: not known, or nothing is held for it. */
+  readonly peer?: string | undefined;
 }

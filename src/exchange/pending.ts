@@ -35,6 +35,11 @@ export class PendingExchanges<T> {
     return this.#entries.get(id)?.value;
   }
 
+  /** Those whose answer has not begun, the oldest first. */
+  *values(): Iterable<T> {
+    for (const { value } of this.#entries.values()) yield value;
+  }
+
   /** Removes and returns; undefined when it is unknown here (another process decided it, or it expired). */
   take(id: string): T | undefined {
     const entry = this.#entries.get(id);

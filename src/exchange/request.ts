@@ -75,6 +75,8 @@ export interface RequestContext {
   readonly chainStyle: ChainStyle;
   /** How this Envoy tells of answers. */
   readonly usage: UsageMode;
+  /** Which Envoy it came through; absent: not known. */
+  readonly peer?: string | undefined;
   /** Headers that are for the app's own provider and API alone, its keys among them. */
   /** All headers as they came, where the gateway's key takes the place of the app's; else null. */
   readonly headers: HeaderMap | null;
@@ -404,6 +406,7 @@ export function openExchange(
     budgets: admission.facts,
     ...(admission.limits.length === 0 ? {} : { limits: admission.limits }),
     reservation: admission.reservation,
+    peer: context.peer,
     provider: context.provider.name,
     api: exchange.api,
     operation: exchange.operation,

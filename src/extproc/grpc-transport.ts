@@ -6,6 +6,7 @@ import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { accessLogPath, decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReply } from './codec.ts';
+import { Peers } from './peers.ts';
 import { roleHeader, roleOf } from './roles.ts';
 import { clearStaleSocket, resetAllowance, socketPath } from './socket.ts';
 import type { ProcStream, Reply, Services, Transport } from './types.ts';
@@ -54,6 +55,7 @@ export class GrpcTransport implements Transport {
   readonly #logs = new Set<() => void>();
   #socket: string | null = null;
   #services: Services | null = null;
+  readonly #peers = new Peers((peer) => this.#services?.gone?.(peer));
   /** Requests and attempts that are being processed. */
   #calls = 0;
 
@@ -76,7 +78,7 @@ export class GrpcTransport implements Transport {
     this.#health.addToServer(this.#server);
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
-    const restore = allowResets();
+    const restore = allowResets(this.#peers);
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
         if (error !== null) reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error }));
@@ -110,6 +112,7 @@ export class GrpcTransport implements Transport {
       });
     });
     clearInterval(told);
+    this.#peers.close();
     if (this.#socket !== null) rmSync(this.#socket, { force: true });
   }
 
@@ -147,7 +150,7 @@ export class GrpcTransport implements Transport {
         call.end();
       },
     };
-    const handler = services.process(stream, roleOf(call.metadata.get(roleHeader)[0]?.toString()), call.metadata.get('traceparent')[0]?.toString());
+    const handler = services.process(stream, roleOf(call.metadata.get(roleHeader)[0]?.toString()), call.metadata.get('traceparent')[0]?.toString(), peerOf(call.getPeer()));
     this.#calls++;
     let told = false;
     const close = (cancelled: boolean): void => {
@@ -186,11 +189,26 @@ export class GrpcTransport implements Transport {
   }
 }
 
-/** grpc-js has no option for how many resets are taken: the server that it makes while it binds gets one. Returns what undoes it. */
-function allowResets(): () => void {
+/** The machine of an `address:port`; all of a Unix socket are one. */
+function peerOf(peer: string): string {
+  return peer.replace(/:\d+$/, '');
+}
+
+/**
+ * grpc-js has no option for how many resets are taken, and tells of no connections: the server that it makes while it binds gets one, and
+ * `peers` hear of its connections. Returns what undoes it.
+ */
+function allowResets(peers: Peers): () => void {
   const { createServer } = http2;
-  http2.createServer = ((options: http2.ServerOptions, listener?: never) =>
-    createServer({ ...options, ...resetAllowance }, listener)) as typeof createServer;
+  http2.createServer = ((options: http2.ServerOptions, listener?: never) => {
+    const server = createServer({ ...options, ...resetAllowance }, listener);
+    server.on('session', (session) => {
+      const peer = session.socket.remoteAddress ?? 'unknown';
+      peers.connected(peer);
+      session.on('close', () => peers.disconnected(peer));
+    });
+    return server;
+  }) as typeof createServer;
   return () => {
     http2.createServer = createServer;
   };

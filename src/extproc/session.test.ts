@@ -69,6 +69,8 @@ describe.each([
   let events: ProtocolEvent[];
   /** Entries of the access log that are expected. */
   let awaited: number;
+  /** Which Envoys asked, and which are gone. */
+  let peers: string[];
   let transport: Transport;
   let address: string;
   let envoy: ScriptedEnvoy;
@@ -79,9 +81,14 @@ describe.each([
     gateway = new NotingGateway();
     events = [];
     awaited = 0;
+    peers = [];
     transport = new Kind();
     address = await transport.listen(`unix:${join(folder, 's.sock')}`, {
-      process: (stream) => new Session(stream, gateway, (event) => events.push(event)),
+      process: (stream, _role, _traceparent, peer) => {
+        peers.push(peer);
+        return new Session(stream, gateway, (event) => events.push(event));
+      },
+      gone: (peer) => peers.push(`${peer} gone`),
       logged: (entry) => gateway.logged(entry),
       awaitsLog: () => awaited > gateway.notes.length,
       decodeError: () => events.push('decode-error'),
@@ -93,6 +100,25 @@ describe.each([
     envoy.close();
     await transport.drain(0);
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('tells when the last connection of an Envoy has been closed for a while', { timeout: 15_000 }, async () => {
+    const ask = async (one: ScriptedEnvoy): Promise<void> => {
+      const stream = one.open();
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      stream.cancel();
+    };
+    await ask(envoy);
+    const [peer] = peers;
+    envoy.close();
+    // It has come back before it counts as gone.
+    const again = new ScriptedEnvoy(address);
+    await ask(again);
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    expect(peers).toEqual([peer, peer]);
+    again.close();
+    await expect.poll(() => peers.at(-1), { timeout: 8_000 }).toBe(`${peer!} gone`);
   });
 
   describe('a request stream', () => {

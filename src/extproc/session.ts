@@ -37,14 +37,16 @@ export class Session implements StreamHandler {
   readonly #gateway: Gateway;
   readonly #onEvent: (event: ProtocolEvent) => void;
   readonly #traceparent: string | undefined;
+  readonly #peer: string | undefined;
   #state: State = { at: 'start' };
 
-  /** `traceparent`: of Envoy's span for this stream, where Envoy traces. */
-  constructor(stream: ProcStream, gateway: Gateway, onEvent: (event: ProtocolEvent) => void, traceparent?: string) {
+  /** `traceparent`: of Envoy's span for this stream, where Envoy traces. `peer`: which Envoy it is of. */
+  constructor(stream: ProcStream, gateway: Gateway, onEvent: (event: ProtocolEvent) => void, traceparent?: string, peer?: string) {
     this.#stream = stream;
     this.#gateway = gateway;
     this.#onEvent = onEvent;
     this.#traceparent = traceparent;
+    this.#peer = peer;
   }
 
   message(request: ProcessingRequest): void {
@@ -99,7 +101,7 @@ export class Session implements StreamHandler {
       this.#unexpected(phase, observability);
       return;
     }
-    const plan = this.#gateway.requestHeaders(phase.headers, phase.endOfStream, this.#traceparent, known);
+    const plan = this.#gateway.requestHeaders(phase.headers, phase.endOfStream, this.#traceparent, known, this.#peer);
     switch (plan.kind) {
       case 'pass':
         this.#state = idle;

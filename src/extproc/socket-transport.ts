@@ -10,6 +10,7 @@ import { encodeHeaders, type Header } from './h2/hpack.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
 import { wantsBody } from './session.ts';
 import { clearStaleSocket, socketPath } from './socket.ts';
+import { Peers } from './peers.ts';
 import { roleHeader, roleOf } from './roles.ts';
 import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler, Transport } from './types.ts';
 import { WireError } from './wire.ts';
@@ -33,6 +34,9 @@ const trailerBlock = Object.fromEntries(Object.entries(status).map(([name, code]
 /** Answer and end in one block, for calls that get no message. */
 const endBlock = Object.fromEntries(Object.entries(status).map(([name, code]) => [name, encodeHeaders([...answer, ['grpc-status', code]])])) as Record<Status, Buffer>;
 
+/** The socket is in one pod or on one machine: whoever connects is one Envoy. */
+const onePeer = 'socket';
+
 /** HealthCheckResponse{status}: 1 is SERVING, 2 is NOT_SERVING. */
 const healthReply = (serving: boolean): Buffer => frame(Buffer.from([0x08, serving ? 1 : 2]));
 
@@ -47,6 +51,7 @@ export class SocketTransport implements Transport {
   readonly #watchers = new Set<Http2Stream>();
   readonly #logs = new Set<AccessLogCall>();
   #services: Services | null = null;
+  #peers: Peers | null = null;
   #draining = false;
   /** Requests and attempts that are being processed: Envoy's log may have to tell of them yet. */
   #calls = 0;
@@ -56,15 +61,20 @@ export class SocketTransport implements Transport {
 
   async listen(address: string, services: Services): Promise<string> {
     this.#services = services;
+    const peers = new Peers((peer) => services.gone?.(peer));
+    this.#peers = peers;
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
     const server = createServer({ allowHalfOpen: false }, (socket) => {
       const connection: Http2Connection = new Http2Connection(
         socket,
         (stream, headers) => this.#accept(stream, headers, services),
-        () => this.#connections.delete(connection),
+        () => {
+          if (this.#connections.delete(connection)) peers.disconnected(onePeer);
+        },
       );
       this.#connections.add(connection);
+      peers.connected(onePeer);
     });
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
@@ -110,6 +120,7 @@ export class SocketTransport implements Transport {
       });
       clearInterval(looks);
     }
+    this.#peers?.close();
     if (this.#socket !== null) rmSync(this.#socket, { force: true });
   }
 
@@ -176,7 +187,7 @@ class ProcessCall implements StreamOwner, ProcStream {
     this.#stream = stream;
     this.#services = services;
     const value = (header: string): string | undefined => headers.find(([name]) => name === header)?.[1];
-    this.#handler = services.process(this, roleOf(value(roleHeader)), value('traceparent'));
+    this.#handler = services.process(this, roleOf(value(roleHeader)), value('traceparent'), onePeer);
   }
 
   send(reply: Reply): void {

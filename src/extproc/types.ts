@@ -159,8 +159,10 @@ export interface LoggedExchange {
 
 /** What a transport hands Envoy's calls to. */
 export interface Services {
-  /** A new ext_proc stream. `traceparent`: of Envoy's own span for it, where Envoy traces. */
-  process(stream: ProcStream, role: FilterRole, traceparent: string | undefined): StreamHandler;
+  /** A new ext_proc stream. `traceparent`: of Envoy's own span for it, where Envoy traces. `peer`: which Envoy it is of. */
+  process(stream: ProcStream, role: FilterRole, traceparent: string | undefined, peer: string): StreamHandler;
+  /** An Envoy has no connection any more: nothing more will be heard of its requests. Absent: nobody asks. */
+  gone?(peer: string): void;
   /** An entry of Envoy's access log: an exchange is over. */
   logged(entry: LoggedExchange): void;
   /** Whether such entries are still expected: a transport that drains keeps Envoy's log open for them. */
@@ -182,8 +184,8 @@ export interface Transport {
  * No method may throw (an error inside is a pass, counted), and all but `RequestExchange.body` are synchronous.
  */
 export interface Gateway {
-  /** Called once per request. `traceparent`: Envoy's, where Envoy traces. `known`: what Envoy's own filters know of the caller. */
-  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller): RequestPlan;
+  /** Called once per request. `traceparent`: Envoy's, where Envoy traces. `known`: what Envoy's own filters know of the caller. `peer`: which Envoy asks. */
+  requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller, peer?: string): RequestPlan;
   /** Called once per observed response, with the `sluice` metadata that the request side left (null: none). */
   responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan;
   /** An exchange is over: the client went away before any response headers, or its answer was not to be observed. */
