@@ -6,6 +6,7 @@ import { viewBudgets } from '../budgets/view.ts';
 import { inspectEntry, purgeFilterOf } from '../cache/admin.ts';
 import type { ResponseCache } from '../cache/cache.ts';
 import type { Registry } from 'prom-client';
+import type { SelfFacts } from '../doctor/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { TrialsAdmin } from '../experiments/admin.ts';
 import { feedbackPath, type FeedbackReply } from '../grades/request.ts';
@@ -40,6 +41,8 @@ export interface AdminOptions extends Records {
   /** Its level may be changed. */
   readonly log: { level: string };
   readonly feedback: (body: Buffer) => Promise<FeedbackReply>;
+  /** What `sluice doctor` asks; absent: it is not answered. */
+  readonly checks?: () => Promise<SelfFacts>;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
 }
@@ -125,6 +128,8 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, { status: 'ok' });
     case '/readyz':
       return options.ready() ? json(200, { status: 'ready' }) : failure(503, 'not-ready', 'Sluice is starting or draining.');
+    case '/checks':
+      return options.checks === undefined ? failure(404, 'not-found', 'This server tells nothing of itself.') : json(200, await options.checks());
     case '/decisions':
       return decisions(options, url.searchParams);
     case '/savings':
@@ -181,7 +186,7 @@ function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): ((
 
 async function pageFile(path: string): Promise<Answer> {
   const asset = await pageAsset(path);
-  return asset === null ? failure(404, 'not-found', 'Known paths: / (the page), /metrics, /healthz, /readyz, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /limits, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.') : { status: 200, ...asset };
+  return asset === null ? failure(404, 'not-found', 'Known paths: / (the page), /metrics, /healthz, /readyz, /checks, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /limits, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.') : { status: 200, ...asset };
 }
 
 /** Read up to a little more than feedback may have, so that what is too large is said to be so. */

@@ -53,6 +53,7 @@ import { RecentRecords } from '../record/recent.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { Pools } from '../route/pools.ts';
 import { Sessions } from '../sessions/store.ts';
+import { selfFacts } from './self-check.ts';
 
 export interface SluiceOptions {
   /** Policy file or folder; null: the embedded policy. */
@@ -297,6 +298,10 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   history.add(policy.current());
   policy.onChange((generation) => history.add(generation));
   let ready = false;
+  // Without a policy, and without knowing that there is none, requests would go where no policy would send them.
+  const isReady = (): boolean => ready && (configMaps?.known ?? whole?.known ?? true);
+  const first = policy.current().number;
+  let listensAt = options.listen;
   const admin = createAdmin({
     registry: metrics.registry,
     recent,
@@ -313,8 +318,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     router,
     token: options.adminToken,
     log: logger,
-    // Without a policy, and without knowing that there is none, requests would go where no policy would send them.
-    ready: () => ready && (configMaps?.known ?? whole?.known ?? true),
+    checks: () => selfFacts({ options, version, listen: () => listensAt, ready: isReady, policy, keptSince: () => (policy.current().number === first ? base.keptSince : null), credentials, ledger, cache, budgets: budgets.store }),
+    ready: isReady,
   });
   // A start that fails leaves no writer in the ledger that seems to have been killed.
   const orEnd = <T>(step: Promise<T>): Promise<T> =>
@@ -333,6 +338,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     gone: (peer) => pipeline.gone(peer),
     decodeError: () => metrics.protocolEvent('decode-error'),
   }));
+  listensAt = address;
   const webhooks = options.webhook === null ? null : await orEnd(openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed')));
   if (options.envoy !== null && files !== null) {
     const { chains } = options.envoy;

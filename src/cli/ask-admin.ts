@@ -40,10 +40,10 @@ export async function askAdmin(admin: string, path: string, { query, order, refu
   throw new SluiceError(refusal?.(response.status) ?? 'SLUICE_ADMIN_REFUSED', said.message, { where: admin, ...(order === undefined ? { fix: '' } : {}) });
 }
 
-/** The URL of an admin address; `host:port` will do. Throws SluiceError when it is none. */
-export function adminUrl(admin: string): URL {
+/** The URL of an admin address; `host:port` will do. `where`: the flag. Throws SluiceError when it is none. */
+export function adminUrl(admin: string, where = '--admin'): URL {
   const text = /^https?:\/\//i.test(admin) ? admin : `http://${admin}`;
-  if (!URL.canParse(text)) throw new SluiceError('SLUICE_CLI_USAGE', `${admin} is no address.`, { where: '--admin', fix: 'Write host:port, or http://host:port.' });
+  if (!URL.canParse(text)) throw new SluiceError('SLUICE_CLI_USAGE', `${admin} is no address.`, { where, fix: 'Write host:port, or http://host:port.' });
   return new URL(text);
 }
 

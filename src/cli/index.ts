@@ -8,6 +8,7 @@ import { registerCaBundle } from './ca-bundle.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerClassify } from './classify.ts';
 import { registerDemo } from './demo.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerDrain } from './drain.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerExplain } from './explain.ts';
@@ -37,6 +38,7 @@ const program = new Command('sluice')
 for (const register of [
   registerServe,
   registerStatus,
+  registerDoctor,
   registerDemo,
   registerValidate,
   registerExplain,

@@ -7,10 +7,12 @@ import { renderEnvoyGateway } from '../attach/envoy-gateway.ts';
 import { renderIstio, type IstioOptions } from '../attach/istio.ts';
 import { manifestsYaml, type AttachOptions } from '../attach/manifests.ts';
 import { renderEnvoy } from '../attach/render.ts';
+import { snippetYaml } from '../attach/snippet.ts';
 import { usageChoices, usageModeOf, type UsageChoice } from '../attach/usage.ts';
 import { chainStyleOf, chainWarning, defaultEnvoyVersion, envoyVersions } from '../attach/versions.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
+import { checkEnvoyFile } from './check-envoy.ts';
 import { writeText } from './write-text.ts';
 import { FilePolicyStore } from '../policy/store.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
@@ -36,6 +38,9 @@ interface EnvoyFlags extends RenderFlags {
   readonly envoyVersion: string;
   readonly usage: UsageChoice;
   readonly otlp?: string;
+  readonly snippet?: boolean;
+  readonly check?: string;
+  readonly json?: boolean;
 }
 
 interface IstioFlags extends MeshFlags {
@@ -63,14 +68,10 @@ export function registerRender(program: Command): void {
     .option('--otlp <host:port>', 'an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--envoy-version <version>', `the Envoy that it is for: ${envoyVersions.join(', ')}`, defaultEnvoyVersion)
     .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(usageChoices).default('auto'))
-    .action(async (flags: EnvoyFlags) => {
-      const generation = await policyOf(flags);
-      const chains = chainStyleOf(flags.envoyVersion);
-      const warning = chainWarning(chains, generation);
-      if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
-      const config = renderEnvoy({ ...shared(flags, generation), listen: flags.listen, admin: flags.admin, otlp: flags.otlp ?? null, chains, usage: usageModeOf(flags.usage, flags.envoyVersion, flags.sluice) });
-      await print(flags, `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`);
-    });
+    .option('--snippet', 'only what an envoy.yaml of your own needs, and where each part belongs')
+    .addOption(new Option('--check <file>', 'say what is missing or wrong in an envoy.yaml of your own (- for stdin); exit 1 on an error').conflicts(['snippet', 'out']))
+    .option('--json', 'with --check: print what was found as JSON')
+    .action(renderForEnvoy);
   common(render.command('istio'), defaultSluiceService, "host:port of Sluice's Service")
     .description("manifests that put Sluice into Istio's sidecars or egress gateway")
     .option('--namespace <name>', "the apps' namespace (sidecar) or the gateway's; Istio's root namespace means all apps", 'default')
@@ -97,6 +98,17 @@ export function registerRender(program: Command): void {
       const gateway = { name: flags.gateway, listener: flags.listener, className: flags.existingGateway === true ? null : flags.gatewayClass };
       await print(flags, manifestsYaml('envoy-gateway', generation.hash, renderEnvoyGateway({ ...shared(flags, generation), usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice), namespace: flags.namespace, gateway })));
     });
+}
+
+async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
+  const generation = await policyOf(flags);
+  const chains = chainStyleOf(flags.envoyVersion);
+  const warning = chainWarning(chains, generation);
+  if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
+  const options = { ...shared(flags, generation), listen: flags.listen, admin: flags.admin, otlp: flags.otlp ?? null, chains, usage: usageModeOf(flags.usage, flags.envoyVersion, flags.sluice) };
+  if (flags.check !== undefined) checkEnvoyFile(flags.check, options, flags.json === true);
+  else if (flags.snippet === true) await print(flags, snippetYaml(options, generation.hash));
+  else await print(flags, `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(renderEnvoy(options), { lineWidth: 0, aliasDuplicateObjects: false })}`);
 }
 
 function common(command: Command, sluice: string, where: string): Command {

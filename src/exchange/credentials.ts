@@ -35,6 +35,7 @@ export class Credentials {
   readonly #onProblem: (file: string, problem: KeyProblem) => void;
   readonly #now: () => number;
   #providers: ReadonlyMap<string, Provider> = new Map();
+  #asked: ReadonlySet<string> = new Set();
   #turn = 0;
 
   /** `onProblem`: told once, until the key is well again or another. `now`: milliseconds. */
@@ -47,6 +48,7 @@ export class Credentials {
   async refresh({ providers, keyFiles = [] }: Pick<PolicyGeneration, 'providers'> & { readonly keyFiles?: readonly string[] }): Promise<void> {
     this.#providers = providers;
     const files = new Set([...[...providers.values()].flatMap(filesOf), ...keyFiles]);
+    this.#asked = files;
     for (const file of this.#keys.keys()) if (!files.has(file)) this.#keys.delete(file);
     await Promise.all(
       [...files].map(async (file) => {
@@ -63,6 +65,15 @@ export class Credentials {
   has(provider: string, scope?: KeyScope): boolean {
     const known = this.#providers.get(provider);
     return known !== undefined && (known.signing !== null || this.#files(known, scope).some((file) => this.#keys.has(file)));
+  }
+
+  /** What is known of every key file: its providers (none: a section's own), and whether it holds no key or its key rests. */
+  files(): readonly { readonly file: string; readonly providers: readonly string[]; readonly problem: 'none' | 'resting' | null }[] {
+    return [...this.#asked].map((file) => ({
+      file,
+      providers: [...this.#providers.values()].filter((provider) => filesOf(provider).includes(file)).map(({ name }) => name),
+      problem: !this.#keys.has(file) ? 'none' : (this.#resting.get(file) ?? 0) > this.#now() ? 'resting' : null,
+    }));
   }
 
   /** Header changes for a request that leaves with a key of the gateway's; null when there is none. Where Envoy signs there is none to set. */

@@ -23,6 +23,7 @@ export const errorCodes = {
   SLUICE_NOT_STARTED: 'Read what it said last; it is quoted here.',
   SLUICE_DEMO_KEYS: 'Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or run the demo without --live.',
   SLUICE_ENVOY_FILES: 'Check that the folder of --envoy-config can be written.',
+  SLUICE_ENVOY_CONFIG: "Give the bootstrap that Envoy gets by -c, as YAML or JSON.",
   SLUICE_ENVOY_ADMIN: "Envoy's admin did not answer. Check --envoy-admin.",
   // Server
   SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',

@@ -1,0 +1,98 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { BudgetStore } from '../budgets/types.ts';
+import type { ResponseCache } from '../cache/cache.ts';
+import type { SelfFacts } from '../doctor/types.ts';
+import type { Credentials } from '../exchange/credentials.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { isPostgres, shownPlace } from '../ledger/target.ts';
+import type { LivePolicyStore } from '../policy/types.ts';
+import type { SluiceOptions } from './start.ts';
+
+/** What a running server is asked about itself. */
+export interface SelfCheckParts {
+  readonly options: SluiceOptions;
+  readonly version: string;
+  readonly listen: () => string;
+  readonly ready: () => boolean;
+  readonly policy: Pick<LivePolicyStore, 'current' | 'lastRefusal'>;
+  readonly keptSince: () => string | null;
+  readonly credentials: Credentials;
+  readonly ledger: Ledger | null;
+  readonly cache: ResponseCache;
+  readonly budgets: BudgetStore;
+}
+
+/** No decision has it: looking it up shows whether the ledger answers. */
+const nobody = '00000000-0000-7000-8000-000000000000';
+
+/** Longest wait for the ledger's answer, in ms. */
+const ledgerMs = 5_000;
+
+/** Gathers what `sluice doctor` wants to know from inside. Never rejects. */
+export async function selfFacts({ options, version, listen, ready, policy, keptSince, credentials, ledger, cache, budgets }: SelfCheckParts): Promise<SelfFacts> {
+  const generation = policy.current();
+  const { redis } = cache.stats();
+  return {
+    version,
+    ready: ready(),
+    listen: listen(),
+    envoyAdmin: options.envoy?.admin ?? null,
+    policy: {
+      hash: generation.hash,
+      embedded: options.policy === null && options.policyConfigMaps === null && options.policyUrl === null,
+      keptSince: keptSince(),
+      refused: policy.lastRefusal()?.problems ?? [],
+      modes: Object.fromEntries([...generation.providers.keys()].map((name) => [name, generation.section('', name).mode])),
+      failClosed: generation.section('', [...generation.providers.keys()][0] ?? '').failClosed,
+      providers: [...generation.providers.values()].map((provider) => ({ ...provider, deployments: undefined })),
+    },
+    keys: credentials.files(),
+    ledger: await ledgerFacts(options.ledger.file, ledger),
+    redis: [...(redis === 'none' ? [] : [{ use: 'cache' as const, up: redis === 'up' }]), ...(budgets.kind === 'redis' ? [{ use: 'budgets' as const, up: budgets.up }] : [])],
+    disks: await diskFacts(options),
+    certificates: await Promise.all(certificateFiles(options).map(certificateFacts)),
+    // Last: the caller compares it with the moment of the answer.
+    time: new Date().toISOString(),
+  };
+}
+
+async function ledgerFacts(place: string | null, ledger: Ledger | null): Promise<SelfFacts['ledger']> {
+  if (place === null) return null;
+  const shown = { place: shownPlace(place), postgres: isPostgres(place) };
+  if (ledger === null) return { ...shown, error: 'it could not be opened', failures: 0, dropped: 0, waiting: 0 };
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => (timer = setTimeout(() => resolve(`no answer within ${ledgerMs / 1_000} s`), ledgerMs)));
+  const error = await Promise.race([ledger.find(nobody).then(() => null, (reason: unknown) => (reason instanceof Error ? reason.message : String(reason))), late]);
+  clearTimeout(timer);
+  return { ...shown, error, ...ledger.counts };
+}
+
+/** The folders that this server writes to, each once. */
+async function diskFacts({ ledger, budgets, state, log, policyKept, learningState, envoy }: SluiceOptions): Promise<SelfFacts['disks']> {
+  const files = [ledger.file !== null && isPostgres(ledger.file) ? null : ledger.file, budgets.redis === null ? budgets.file : null, state, log === '-' ? null : log, policyKept, learningState];
+  const folders = new Set([...files.filter((file) => file !== null).map((file) => dirname(file)), ...(envoy === null ? [] : [envoy.folder])]);
+  return Promise.all(
+    [...folders].map(async (path) => {
+      try {
+        const { bavail, bsize } = await statfs(path);
+        return { path, freeBytes: bavail * bsize };
+      } catch {
+        return { path, freeBytes: null };
+      }
+    }),
+  );
+}
+
+function certificateFiles({ envoy, webhook }: SluiceOptions): string[] {
+  return [...(envoy?.tls == null ? [] : [join(envoy.tls.folder, 'tls.crt')]), ...(webhook === null ? [] : [join(webhook.tls, 'tls.crt')])];
+}
+
+async function certificateFacts(file: string): Promise<SelfFacts['certificates'][number]> {
+  try {
+    return { file, until: new X509Certificate(await readFile(file)).validToDate.toISOString() };
+  } catch {
+    return { file, until: null };
+  }
+}
