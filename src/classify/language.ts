@@ -23,6 +23,9 @@ for (const [number, [, words]] of common.entries()) {
   for (const word of words.split(' ')) tagsOf.set(word, [...(tagsOf.get(word) ?? []), number]);
 }
 
+/** Of each language, for the text that is looked at. */
+const hits = new Uint8Array(common.length);
+
 /** Tokens looked at: about as much text as the window. */
 const mostTokens = 80;
 
@@ -32,16 +35,16 @@ export function languageOf(text: string, tokens: readonly string[]): string {
     const part = text.slice(0, window);
     for (const [tag, script] of scripts) if (script.test(part)) return tag;
   }
-  const hits = new Uint8Array(common.length);
+  hits.fill(0);
   for (let i = 0; i < tokens.length && i < mostTokens; i++) {
     const tags = tagsOf.get(tokens[i]!);
     if (tags !== undefined) for (const number of tags) hits[number]!++;
   }
   let best = 'und';
   let most = 0;
-  for (const [number, [tag]] of common.entries()) {
+  for (let number = 0; number < common.length; number++) {
     if (hits[number]! <= most) continue;
-    best = tag;
+    best = common[number]![0];
     most = hits[number]!;
   }
   return best;

@@ -73,14 +73,14 @@ export class Lexicon {
     return begun;
   }
 
-  /** Adds the hits of lower-case tokens to `hits`, one number a concept. Linear in the tokens. */
-  countTokens(tokens: readonly string[], hits: Uint8Array): void {
-    for (let i = 0; i < tokens.length; i++) {
+  /** Adds the hits of lower-case tokens, the first `count` of them, to `hits`, one number a concept. Linear in the tokens. */
+  countTokens(tokens: readonly string[], hits: Uint8Array, count: number = tokens.length): void {
+    for (let i = 0; i < count; i++) {
       const token = tokens[i]!;
       const entry = this.#byToken.get(token);
       if (entry !== undefined) {
         for (const number of entry.classes) hit(hits, number);
-        for (const phrase of entry.phrases) if (follows(tokens, i + 1, phrase)) hit(hits, phrase.class);
+        for (const phrase of entry.phrases) if (follows(tokens, i + 1, count, phrase)) hit(hits, phrase.class);
       }
       if (token.length < 3) continue;
       const stems = this.#prefixes.get(prefixKey(token));
@@ -115,8 +115,9 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else list.push(value);
 }
 
-function follows(tokens: readonly string[], at: number, { rest, stem }: Phrase): boolean {
+function follows(tokens: readonly string[], at: number, count: number, { rest, stem }: Phrase): boolean {
   const last = rest.length - 1;
+  if (at + last >= count) return false;
   for (let i = 0; i <= last; i++) {
     const token = tokens[at + i];
     if (token === undefined || (stem && i === last ? !token.startsWith(rest[i]!) : token !== rest[i])) return false;

@@ -142,18 +142,17 @@ export class PromptGrams {
   #lexicon(): void {
     const { words, zones } = this.text;
     const ask = this.#ask;
-    ask.length = 0;
-    for (let at = 0; at < words.length; at++) if (zones[at] === zone.ask) ask.push(words[at]!);
-    this.#concepts(ask, 1);
+    let count = 0;
+    for (let at = 0; at < words.length; at++) if (zones[at] === zone.ask) ask[count++] = words[at]!;
+    this.#concepts(ask, count, 1);
     // What the first words name is the ask more often than what later ones do.
-    ask.length = Math.min(ask.length, firstWords);
-    this.#concepts(ask, 2);
+    this.#concepts(ask, Math.min(count, firstWords), 2);
   }
 
-  #concepts(words: readonly string[], place: number): void {
+  #concepts(words: readonly string[], count: number, place: number): void {
     const hits = this.#hits.fill(0);
-    concepts.countTokens(words, hits);
-    if (this.text.signs.cjk > 0) for (const word of words) if (isUnspaced(word)) concepts.countUnspaced(word, hits);
+    concepts.countTokens(words, hits, count);
+    if (this.text.signs.cjk > 0) for (let at = 0; at < count; at++) if (isUnspaced(words[at]!)) concepts.countUnspaced(words[at]!, hits);
     for (let at = 0; at < hits.length; at++) if (hits[at]! > 0) this.#add(Math.imul(at * 4 + place, 0x9e3779b1) ^ salt.lexicon, kind.lexicon);
   }
 

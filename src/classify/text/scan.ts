@@ -1,3 +1,5 @@
+import { InternedTexts } from '../../lib/interned.ts';
+
 /**
  * Cuts a prompt into what the text model reads: words of the ask and of the material around it, and counts of signs. One pass, no regular
  * expression. The ask is the first and the last paragraph, each bounded: people state a task before or after what they paste.
@@ -30,12 +32,17 @@ export interface Signs {
   cjk: number;
 }
 
+/** Words of all texts: most are frequent ones. */
+const interned = new InternedTexts();
+
 const newline = 0x0a;
 const space = 0x20;
 
 /** The words of one text, reused from text to text: nothing is allocated but the words themselves. */
 export class TextWords {
   readonly words: string[] = [];
+  /** Words that were found so far: the list is cut to its length at the end, so that its memory serves the next text. */
+  #count = 0;
   readonly zones = new Uint8Array(mostWords);
   readonly signs: Signs = { questions: 0, codeFences: 0, codeLines: 0, formal: 0, digits: 0, lines: 0, cjk: 0 };
   /** UTF-16 units of the whole text, read or not. */
@@ -48,7 +55,7 @@ export class TextWords {
     this.units = text.length;
     const part = excerpt(text).toLowerCase();
     const { words, signs, zones } = this;
-    words.length = 0;
+    this.#count = 0;
     signs.questions = signs.codeFences = signs.codeLines = signs.formal = signs.digits = signs.cjk = 0;
     signs.lines = 1;
     const head = firstEnd(part);
@@ -78,14 +85,17 @@ export class TextWords {
       if (unit === 0x60 && part.startsWith('```', at)) at += 2;
       last = unit;
     }
+    words.length = this.#count;
     zones.fill(zone.ask, words.length);
     return this;
   }
 
   #push(part: string, start: number, end: number, head: number, tail: number): -1 {
-    if (this.words.length < mostWords) {
-      this.zones[this.words.length] = start < head || start >= tail ? zone.ask : zone.material;
-      this.words.push(part.slice(start, end));
+    const at = this.#count;
+    if (at < mostWords) {
+      this.zones[at] = start < head || start >= tail ? zone.ask : zone.material;
+      this.words[at] = interned.slice(part, start, end);
+      this.#count++;
     }
     return -1;
   }
