@@ -60,7 +60,7 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     },
     trace: context.trace,
     scope: section,
-    ownHeaders: context.ownHeaders,
+    ownHeaders: context.ownHeaders.list,
   };
   const { perTryMs, totalMs } = timeoutsOf(fallback, targets.length, exchange);
   const run = new ChainRun(facts, services, perTryMs);

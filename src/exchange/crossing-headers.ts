@@ -24,6 +24,20 @@ export function ownHeadersOf(headers: HeaderMap): (readonly [string, string])[] 
   return own;
 }
 
+/** The same, read when somebody asks: most requests stay with their own provider. */
+export class OwnHeaders {
+  readonly #headers: HeaderMap;
+  #list: (readonly [string, string])[] | null = null;
+
+  constructor(headers: HeaderMap) {
+    this.#headers = headers;
+  }
+
+  get list(): readonly (readonly [string, string])[] {
+    return (this.#list ??= ownHeadersOf(this.#headers));
+  }
+}
+
 /** Names of headers to take away: `more` and those of `own`, but for what the API needs and what is set anew. */
 export function removedNames(own: readonly (readonly [string, string])[], more: readonly string[], set: readonly (readonly [string, string])[]): readonly string[] {
   const kept = new Set(set.map(([name]) => name));

@@ -34,7 +34,7 @@ import { errorApi, isClosed, refusal } from './closed.ts';
 import { Closing } from './closing.ts';
 import { observedExchange, type ObservedRequest } from './observed.ts';
 import { cacheQuery, cacheScope, hitAnswer, nearOf, notCachedAnswer } from './cached.ts';
-import { ownHeadersOf, removedNames, withoutKeys } from './crossing-headers.ts';
+import { OwnHeaders, ownHeadersOf, removedNames, withoutKeys } from './crossing-headers.ts';
 import { CrossingAttempt } from './crossing-attempt.ts';
 import type { Credentials, OwnKey } from './credentials.ts';
 import { decodeBody, withoutMark } from './decode.ts';
@@ -269,7 +269,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       chainStyle,
       usage,
       peer,
-      ownHeaders: ownHeadersOf(headers),
+      ownHeaders: new OwnHeaders(headers),
       headers: section.credentials === 'gateway' ? headers : null,
     };
     for (const { claim, why } of claims.ignored) this.#options.metrics.claimIgnored(claim, why);

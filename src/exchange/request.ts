@@ -34,7 +34,7 @@ import type { Sessions } from '../sessions/store.ts';
 import type { Shadows } from './shadows.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { upstreamPath } from './attempt.ts';
-import { crossingPath, removedNames, withoutKeys } from './crossing-headers.ts';
+import { crossingPath, removedNames, withoutKeys, type OwnHeaders } from './crossing-headers.ts';
 import type { CacheScope } from './cached.ts';
 import { asksForUsage, limitNameAt, saysUsageOnRequest } from './adapt.ts';
 import { planChain, type ChainPlan } from './chain-plan.ts';
@@ -80,7 +80,7 @@ export interface RequestContext {
   /** Headers that are for the app's own provider and API alone, its keys among them. */
   /** All headers as they came, where the gateway's key takes the place of the app's; else null. */
   readonly headers: HeaderMap | null;
-  readonly ownHeaders: readonly (readonly [string, string])[];
+  readonly ownHeaders: Pick<OwnHeaders, 'list'>;
   /** What experiments make of it; null: nothing. */
   readonly arm: string | null;
   readonly forced: Forced | null;
@@ -317,7 +317,7 @@ function rewritePlan(
     servedBy = target;
     set.push(...keys.set);
     if (chain === null) set.push([clusterHeader, clusterName(target.name)]);
-    remove.push(...removedNames(context.ownHeaders, keys.remove, keys.set));
+    remove.push(...removedNames(context.ownHeaders.list, keys.remove, keys.set));
     path = crossingPath(path);
     open.keyFile = keys.file;
   } else if (context.section.credentials === 'gateway' && context.section.mode === 'enabled') {
@@ -325,7 +325,7 @@ function rewritePlan(
     // It was there when the headers came; what the app sent must not leave in its place.
     if (keys === null) throw new Error(`no credential for ${context.provider.name}`);
     set.push(...keys.set);
-    remove.push(...removedNames(context.ownHeaders, keys.remove, keys.set));
+    remove.push(...removedNames(context.ownHeaders.list, keys.remove, keys.set));
     path = withoutKeys(path);
     open.keyFile = keys.file;
   }

@@ -155,7 +155,7 @@ export class Shadows {
   }
 
   /** The target's key: the gateway's own, or the app's where it is the app's own provider. The copy may carry another provider's. */
-  #keys({ provider: own, ownHeaders, section }: RequestContext, target: TargetRef, provider: Provider): HeaderMutation | null {
+  #keys({ provider: own, ownHeaders: { list: ownHeaders }, section }: RequestContext, target: TargetRef, provider: Provider): HeaderMutation | null {
     const swapped = this.#options.credentials.swap(provider, section);
     if (target.provider === own.name) return swapped ?? { set: ownHeaders, remove: [] };
     return swapped === null ? null : { set: swapped.set, remove: removedNames(ownHeaders, swapped.remove, swapped.set) };

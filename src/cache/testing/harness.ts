@@ -79,7 +79,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     cache: scope,
     chainStyle: 'groups',
     usage: 'observe',
-    ownHeaders: [],
+    ownHeaders: { list: [] },
     headers: null,
     arm: null,
     forced: null,
