@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { SluiceError, type ErrorCode } from '../lib/errors.ts';
 import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
+import { ByteLines } from '../lib/byte-lines.ts';
 import { limits } from '../lib/limits.ts';
 import { recordJson } from '../record/record-json.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
@@ -36,8 +37,8 @@ export interface LedgerCounts {
   readonly waiting: number;
 }
 
-/** A batch is handed to the writer's thread at this many characters, or after this long, in ms. */
-const batchCharacters = 64 * 1024;
+/** A batch is handed to the writer's thread at this many bytes, or after this long, in ms. */
+const batchBytes = 64 * 1024;
 const batchMs = 100;
 
 const minute = 60_000;
@@ -52,7 +53,7 @@ export class Ledger implements RecordSink, GradeSink {
   #reader: Worker | null = null;
   readonly #questions = new Map<number, { resolve(answer: unknown): void; reject(error: unknown): void }>();
   #nextQuestion = 1;
-  #lines = '';
+  readonly #lines = new ByteLines(2 * batchBytes);
   #count = 0;
   #timer: NodeJS.Timeout | null = null;
   #written = 0;
@@ -60,7 +61,7 @@ export class Ledger implements RecordSink, GradeSink {
   #droppedUntold = 0;
   #failures = 0;
   #waiting = 0;
-  #waitingCharacters = 0;
+  #waitingBytes = 0;
   #closed: (() => void) | null = null;
   #gone = false;
 
@@ -108,15 +109,16 @@ export class Ledger implements RecordSink, GradeSink {
   }
 
   #add(line: string): void {
-    if (this.#gone || this.#waitingCharacters + this.#lines.length > limits.ledgerQueueCharacters) {
+    if (this.#gone || this.#waitingBytes + this.#lines.length > limits.ledgerQueueBytes) {
       this.#dropped++;
       this.#droppedUntold++;
       return;
     }
-    this.#lines += `${line}\n`;
+    this.#lines.add(line);
+    this.#lines.add('\n');
     this.#count++;
     this.#waiting++;
-    if (this.#lines.length >= batchCharacters) this.#post();
+    if (this.#lines.length >= batchBytes) this.#post();
     else this.#timer ??= setTimeout(() => this.#post(), batchMs);
   }
 
@@ -152,9 +154,10 @@ export class Ledger implements RecordSink, GradeSink {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#count === 0 || this.#gone) return;
-    this.#waitingCharacters += this.#lines.length;
-    this.#writer.postMessage({ kind: 'append', lines: this.#lines, count: this.#count, dropped: this.#droppedUntold } satisfies WriterRequest);
-    this.#lines = '';
+    const lines = this.#lines.take();
+    this.#waitingBytes += lines.length;
+    // Handed over, not copied.
+    this.#writer.postMessage({ kind: 'append', lines, count: this.#count, dropped: this.#droppedUntold } satisfies WriterRequest, [lines.buffer]);
     this.#count = 0;
     this.#droppedUntold = 0;
   }
@@ -164,7 +167,7 @@ export class Ledger implements RecordSink, GradeSink {
       case 'written':
         this.#written += reply.count;
         this.#waiting -= reply.count;
-        this.#waitingCharacters -= reply.characters;
+        this.#waitingBytes -= reply.bytes;
         break;
       case 'failed':
         this.#failures++;
@@ -189,7 +192,7 @@ export class Ledger implements RecordSink, GradeSink {
     this.#failures++;
     this.#dropped += this.#waiting;
     this.#waiting = 0;
-    this.#lines = '';
+    this.#lines.take();
     this.#options.onError(message);
     this.#closed?.();
   }

@@ -17,14 +17,14 @@ export type LedgerWorkerData =
     }
   | { readonly role: 'reader'; readonly target: LedgerTarget };
 
-/** To the writer's thread. `lines` is JSON lines, each ended by a newline. */
-export type WriterRequest = { readonly kind: 'append'; readonly lines: string; readonly count: number; readonly dropped: number } | { readonly kind: 'close' };
+/** To the writer's thread. `lines` is JSON lines in UTF-8, each ended by a newline. */
+export type WriterRequest = { readonly kind: 'append'; readonly lines: Uint8Array<ArrayBuffer>; readonly count: number; readonly dropped: number } | { readonly kind: 'close' };
 
 /** From the writer's thread. */
 export type WriterReply =
   | { readonly kind: 'ready'; readonly writer: string }
   | { readonly kind: 'refused'; readonly message: string }
-  | { readonly kind: 'written'; readonly count: number; readonly characters: number }
+  | { readonly kind: 'written'; readonly count: number; readonly bytes: number }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint }
   | { readonly kind: 'pruned'; readonly rows: number }

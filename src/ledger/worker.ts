@@ -39,6 +39,11 @@ async function openWriter(target: LedgerTarget, version: string): Promise<{ read
   return { writer: new LedgerWriter(db, { version }), end: () => void db.close() };
 }
 
+function addLines({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>, lines: string[]): void {
+  const bytes = Buffer.from(buffer, byteOffset, length);
+  for (let from = 0, end = bytes.indexOf(10); end >= 0; from = end + 1, end = bytes.indexOf(10, from)) lines.push(bytes.toString('utf8', from, end));
+}
+
 type Batch = WriterRequest & { readonly kind: 'append' };
 
 async function write(options: LedgerWorkerData & { readonly role: 'writer' }): Promise<void> {
@@ -74,19 +79,19 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     }
     if (current.length === 0) return;
     let count = 0;
-    let characters = 0;
+    let bytes = 0;
     let dropped = 0;
     const lines: string[] = [];
     for (const batch of current) {
       count += batch.count;
-      characters += batch.lines.length;
+      bytes += batch.lines.length;
       dropped += batch.dropped;
-      for (const line of batch.lines.split('\n')) if (line !== '') lines.push(line);
+      addLines(batch.lines, lines);
     }
     try {
       await writer.append(lines, dropped);
       current = [];
-      say({ kind: 'written', count, characters });
+      say({ kind: 'written', count, bytes });
     } catch (error) {
       say({ kind: 'failed', message: messageOf(error) });
     }

@@ -108,8 +108,8 @@ export const limits = {
   priceListBytes: 32 * 1024 * 1024,
   /** Spans that wait for the collector; beyond it the spans of whole requests are dropped and counted. */
   spanQueue: 8_192,
-  /** Records that wait for the ledger's disk, in UTF-16 units of their JSON; beyond it they are dropped and the gap is written down. */
-  ledgerQueueCharacters: 64 * 1024 * 1024,
+  /** Records that wait for the ledger's disk, in bytes of their JSON; beyond it they are dropped and the gap is written down. */
+  ledgerQueueBytes: 64 * 1024 * 1024,
   /** Questions to the ledger that wait for an answer. */
   ledgerQuestions: 64,
   /** Combinations of workspace, models, tier, reason, outcome in one hour or day of the roll-ups; beyond it callers' own names are `other`. */

@@ -1,4 +1,5 @@
 import { Histogram, Registry } from 'prom-client';
+import { distributionOf, type Distribution } from './distribution.ts';
 import { operationOf, providerNameOf } from './genai-names.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
 import type { ExchangeRecord } from './types.ts';
@@ -18,7 +19,7 @@ export class GenAiMetrics {
   readonly #firstChunk: Histogram;
   readonly #tokens: Histogram;
   /** Series by metric and label values: prom-client would check and join the labels anew each time. */
-  readonly #children = new Map<Histogram, Map<string, Histogram.Internal<string>>>();
+  readonly #series = new Map<Histogram, Map<string, Map<string, Map<string, Map<string, Distribution>>>>>();
 
   constructor(registry: Registry) {
     // prom-client makes exemplars in registries of that format only; registry serves both.
@@ -35,36 +36,42 @@ export class GenAiMetrics {
   }
 
   /** `labelsOf` bounds what an attempt's target is called. */
-  record(record: ExchangeRecord, labelsOf: (attempt: number) => AttemptLabels): void {
+  record(record: ExchangeRecord, labelsOf: (record: ExchangeRecord, attempt: number) => AttemptLabels): void {
     const { attempts, trace, usage, timing } = record;
     const operation = operationOf(record);
-    let labels: Labels = {};
-    attempts.forEach((attempt, index) => {
-      const { provider, model } = labelsOf(index);
-      labels = { gen_ai_operation_name: operation, gen_ai_provider_name: providerNameOf(provider), gen_ai_request_model: model };
-      if (attempt.ms === null) return;
-      const exemplar = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[index] ?? trace.spanId } : null;
-      this.#observe(this.#duration, labels, 'error_type', attempt.outcome === 'complete' ? '' : attempt.outcome, attempt.ms / 1000, exemplar);
-    });
-    if (attempts.length === 0) return;
-    const exemplar = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[attempts.length - 1] ?? trace.spanId } : null;
-    if (timing.firstTokenMs !== null) this.#observe(this.#firstChunk, labels, null, '', timing.firstTokenMs / 1000, exemplar);
-    if (usage === null) return;
-    this.#observe(this.#tokens, labels, 'gen_ai_token_type', 'input', usage.totalInput, exemplar);
-    this.#observe(this.#tokens, labels, 'gen_ai_token_type', 'output', usage.totalOutput, exemplar);
+    const last = attempts.length - 1;
+    for (let at = 0; at <= last; at++) {
+      const attempt = attempts[at]!;
+      const labels = labelsOf(record, at);
+      const exemplar = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[at] ?? trace.spanId } : null;
+      if (attempt.ms !== null) this.#observe(this.#duration, operation, labels, 'error_type', attempt.outcome === 'complete' ? '' : attempt.outcome, attempt.ms / 1000, exemplar);
+      if (at < last) continue;
+      if (timing.firstTokenMs !== null) this.#observe(this.#firstChunk, operation, labels, null, '', timing.firstTokenMs / 1000, exemplar);
+      if (usage === null) continue;
+      this.#observe(this.#tokens, operation, labels, 'gen_ai_token_type', 'input', usage.totalInput, exemplar);
+      this.#observe(this.#tokens, operation, labels, 'gen_ai_token_type', 'output', usage.totalOutput, exemplar);
+    }
   }
 
   /** `own`: the metric's own label, beside those that all have; null: it has none. */
-  #observe(metric: Histogram, labels: Labels, own: string | null, value: string, observed: number, exemplar: Exemplar | null): void {
+  #observe(metric: Histogram, operation: string, { provider, model }: AttemptLabels, own: string | null, value: string, observed: number, exemplar: Exemplar | null): void {
     if (exemplar !== null) {
-      metric.observe({ labels: own === null ? labels : { ...labels, [own]: value }, value: observed, exemplarLabels: exemplar });
+      metric.observe({ labels: labelsOf(operation, provider, model, own, value), value: observed, exemplarLabels: exemplar });
       return;
     }
-    let children = this.#children.get(metric);
-    if (children === undefined) this.#children.set(metric, (children = new Map<string, Histogram.Internal<string>>()));
-    const key = `${labels['gen_ai_operation_name'] ?? ''} ${labels['gen_ai_provider_name'] ?? ''} ${labels['gen_ai_request_model'] ?? ''} ${value}`;
-    let child = children.get(key);
-    if (child === undefined) children.set(key, (child = metric.labels(own === null ? labels : { ...labels, [own]: value })));
+    const series = inner(inner(inner(inner(this.#series, metric), operation), provider), model);
+    let child = series.get(value);
+    if (child === undefined) series.set(value, (child = distributionOf(metric, labelsOf(operation, provider, model, own, value))));
     child.observe(observed);
   }
+}
+
+function inner<K, V>(map: Map<K, Map<string, V>>, key: K): Map<string, V> {
+  let found = map.get(key);
+  if (found === undefined) map.set(key, (found = new Map<string, V>()));
+  return found;
+}
+
+function labelsOf(operation: string, provider: string, model: string, own: string | null, value: string): Labels {
+  return { gen_ai_operation_name: operation, gen_ai_provider_name: providerNameOf(provider), gen_ai_request_model: model, ...(own === null ? {} : { [own]: value }) };
 }

@@ -1,7 +1,6 @@
 import { mkdirSync, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DestinationStream } from 'pino';
 
 /** Time after which a write that failed is tried again, in ms. */
 const retryMs = 100;
@@ -24,7 +23,7 @@ export interface LogCounts {
  * Appends lines to a file or to stdout, one write at a time, without ever waiting for it. What cannot be written (a full disk, a reader
  * that does not read, a closed pipe) waits up to a bound of bytes; beyond it lines are dropped and counted.
  */
-export class LineWriter implements DestinationStream {
+export class LineWriter {
   readonly #fd: number;
   readonly #maxBytes: number;
   #waiting: Buffer[] = [];
@@ -47,8 +46,8 @@ export class LineWriter implements DestinationStream {
   }
 
   /** `lines`: one or more, each ended by a newline. */
-  write(lines: string): void {
-    const bytes = Buffer.from(lines);
+  write(lines: string | Buffer): void {
+    const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines;
     if (this.#gone || this.#bytes + bytes.length > this.#maxBytes) {
       this.#drop(bytes);
       return;

@@ -18,7 +18,7 @@ export interface LogOptions {
 export interface LogOutput {
   readonly logger: Logger;
   /** Where the logger writes its lines. */
-  readonly destination: DestinationStream;
+  readonly destination: DestinationStream & { writeParts?(begin: string, middle: string, end: string): void };
   /** Writes out what is buffered, for half a second at most; await it before the process ends. */
   flush(): Promise<void>;
   /** Lines that could not be written. */
@@ -101,7 +101,9 @@ export function logSink({ logger, destination }: Pick<LogOutput, 'logger' | 'des
       if (!logger.isLevelEnabled('info')) return;
       try {
         // The logger's own line, around JSON that is there already.
-        destination.write(`{"level":"info"${pino.stdTimeFunctions.isoTime()},"record":${recordJson(record)}${tail}`);
+        const begin = `{"level":"info"${pino.stdTimeFunctions.isoTime()},"record":`;
+        if (destination.writeParts === undefined) destination.write(begin + recordJson(record) + tail);
+        else destination.writeParts(begin, recordJson(record), tail);
       } catch {
         // The log may fail (closed, full); the request it tells of must not.
       }

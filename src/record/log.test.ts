@@ -81,7 +81,7 @@ describe('the log', () => {
     vi.useFakeTimers();
     try {
       const writes: string[] = [];
-      const batched = new BatchedLines({ write: (text: string) => void writes.push(text) });
+      const batched = new BatchedLines({ write: (lines: Buffer) => void writes.push(lines.toString()) });
       for (let line = 0; line < 3; line++) batched.write(`${line}\n`);
       expect(writes).toEqual([]);
       vi.advanceTimersByTime(1_000);

@@ -12,6 +12,7 @@ import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
 import type { LogCounts } from './line-writer.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
+import { distributionOf, type Distribution } from './distribution.ts';
 import { count, Tally, type TallyCell } from './tally.ts';
 import type { AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
 
@@ -44,8 +45,8 @@ interface ModelSeries {
   readonly cached: TallyCell;
   readonly cacheWrite: TallyCell;
   readonly reasoning: TallyCell;
-  readonly latency: Histogram.Internal<string>;
-  readonly firstToken: Histogram.Internal<string>;
+  readonly latency: Distribution;
+  readonly firstToken: Distribution;
 }
 
 /** The children of one requested model. */
@@ -72,10 +73,10 @@ export class Metrics implements RecordSink, GradeSink {
   readonly #latency = this.#histogram(metricTable.latency);
   readonly #firstToken = this.#histogram(metricTable.firstToken);
   readonly #age = this.#histogram(metricTable.cacheAge);
-  readonly #overhead = this.#histogram(metricTable.overhead);
+  readonly #overhead = distributionOf(this.#histogram(metricTable.overhead), {});
   readonly #genAi = new GenAiMetrics(this.registry);
-  readonly #modelSeries = new Map<string, ModelSeries>();
-  readonly #baselineSeries = new Map<string, BaselineSeries>();
+  readonly #modelSeries = new Map<string, Map<string, ModelSeries>>();
+  readonly #baselineSeries = new Map<string, Map<string, BaselineSeries>>();
   /** Series of all tallies together. */
   #series = 0;
   #pending: () => number = () => 0;
@@ -151,12 +152,12 @@ export class Metrics implements RecordSink, GradeSink {
 
   /** `experiment` and `result` must come from closed lists: the policy's, and the caller's. */
   shadowed(experiment: string, result: string): void {
-    this.#inc(metricTable.shadows, [experiment, result]);
+    this.#inc(metricTable.shadows, experiment, result);
   }
 
   /** `event` and `cause` must come from closed lists of the caller's. */
   rolloutEvent(event: string, cause: string | null): void {
-    this.#inc(metricTable.rolloutEvents, [event, cause ?? none]);
+    this.#inc(metricTable.rolloutEvents, event, cause ?? none);
   }
 
   /** Where the new policy's share and the evidence of running comparisons (0 to 1, 1: an alarm) are read at each scrape. */
@@ -173,69 +174,69 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   observe({ score, source }: Grade, { tier, provider, model, requestedModel }: GradedDecision): void {
-    const labels = [source, tier, this.#labels.model(provider, model, model !== requestedModel)];
-    this.#inc(metricTable.grades, labels);
-    this.#inc(metricTable.gradeScores, labels, score);
+    const label = this.#labels.model(provider, model, model !== requestedModel);
+    this.#inc(metricTable.grades, source, tier, label);
+    this.#add(metricTable.gradeScores, score, source, tier, label);
   }
 
   /** Both must come from closed lists of the caller's. */
   feedback(source: string, result: string): void {
-    this.#inc(metricTable.feedback, [source, result]);
+    this.#inc(metricTable.feedback, source, result);
   }
 
   /** `result` must come from a closed list of the caller's. */
   judged(result: string, usd: number | null): void {
-    this.#inc(metricTable.judged, [result]);
-    if (usd !== null) this.#inc(metricTable.judgeCost, [], usd);
+    this.#inc(metricTable.judged, result);
+    if (usd !== null) this.#add(metricTable.judgeCost, usd);
   }
 
   /** By what an answer will be read, of an Envoy that tells of answers in this way. */
   answerSource(envoy: UsageMode, source: AnswerSource): void {
-    this.#inc(metricTable.answerSources, [envoy, source]);
+    this.#inc(metricTable.answerSources, envoy, source);
   }
 
   passthrough(reason: PassReason): void {
-    this.#inc(metricTable.passthrough, [reason]);
+    this.#inc(metricTable.passthrough, reason);
   }
 
   /** A key of the gateway's own does not serve. `kind` must come from a closed list of the caller's. */
   keyProblem(kind: string): void {
-    this.#inc(metricTable.keyProblems, [kind]);
+    this.#inc(metricTable.keyProblems, kind);
   }
 
   /** A request that could not be read or decided, where the policy lets none such pass. */
   /** A caller said something that did not count. */
   claimIgnored(claim: CallerClaim, why: IgnoredClaim['why']): void {
-    this.#inc(metricTable.claimsIgnored, [claim, why]);
+    this.#inc(metricTable.claimsIgnored, claim, why);
   }
 
   refused(reason: PassReason): void {
-    this.#inc(metricTable.refused, [reason]);
+    this.#inc(metricTable.refused, reason);
   }
 
   /** `reason` must come from a closed list of the caller's. */
   failOpen(reason: string): void {
-    this.#inc(metricTable.failOpen, [reason]);
+    this.#inc(metricTable.failOpen, reason);
   }
 
   /** `kind` must come from a closed list of the caller's. */
   protocolEvent(kind: string): void {
-    this.#inc(metricTable.protocolEvents, [kind]);
+    this.#inc(metricTable.protocolEvents, kind);
   }
 
   /** `result` must come from a closed list of the caller's. */
   cacheStore(result: string): void {
-    this.#inc(metricTable.cacheStores, [result]);
+    this.#inc(metricTable.cacheStores, result);
   }
 
   /** `kind` must come from a closed list of the caller's. */
   cacheBackendProblem(kind: string): void {
-    this.#inc(metricTable.cacheBackendProblems, [kind]);
+    this.#inc(metricTable.cacheBackendProblems, kind);
   }
 
   /** `budget` is the policy's. */
   budgetAction(budget: string, action: string): void {
-    this.#inc(metricTable.budgetActions, [budget, action]);
+    this.#inc(metricTable.budgetActions, budget, action);
   }
 
   /** `limit` is the policy's, `kind` and `action` come from closed lists. */
@@ -252,12 +253,12 @@ export class Metrics implements RecordSink, GradeSink {
 
   /** `budget` is the policy's. */
   budgetMessage(budget: string, result: string): void {
-    this.#inc(metricTable.budgetMessages, [budget, result]);
+    this.#inc(metricTable.budgetMessages, budget, result);
   }
 
   /** `kind` must come from a closed list of the caller's. */
   budgetBackendProblem(kind: string): void {
-    this.#inc(metricTable.budgetBackendProblems, [kind]);
+    this.#inc(metricTable.budgetBackendProblems, kind);
   }
 
   /** Where budgets are read at each scrape. */
@@ -278,7 +279,7 @@ export class Metrics implements RecordSink, GradeSink {
 
   /** Cool-downs could not be told to, or asked of, other replicas. */
   cooldownSharingProblem(): void {
-    this.#inc(metricTable.cooldownSharingProblems, []);
+    this.#inc(metricTable.cooldownSharingProblems);
   }
 
   /** Where the cache's state is read at each scrape. */
@@ -300,26 +301,26 @@ export class Metrics implements RecordSink, GradeSink {
     const tier = decision?.tier ?? record.cacheEntry?.tier ?? none;
     const reason = decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : none);
 
-    this.#inc(metricTable.requests, [model, servedBy, record.api ?? none, tier, reason, record.cacheEntry === null ? 'false' : 'true', record.outcome]);
-    if (decision !== null) this.#inc(metricTable.routes, [tier, reason, requested, model]);
+    this.#inc(metricTable.requests, model, servedBy, record.api ?? none, tier, reason, record.cacheEntry === null ? 'false' : 'true', record.outcome);
+    if (decision !== null) this.#inc(metricTable.routes, tier, reason, requested, model);
     this.#chain(record, tier);
-    if (record.arm !== null) for (const label of record.arm.split(',')) this.#inc(metricTable.experiments, [label.slice(0, label.lastIndexOf(':')), label.slice(label.lastIndexOf(':') + 1), record.outcome]);
-    if (decision?.session !== undefined) this.#inc(metricTable.sessionTurns, [decision.session.keptForCache ? 'kept-for-cache' : decision.session.raised ? 'raised' : 'none']);
+    if (record.arm !== null) for (const label of record.arm.split(',')) this.#inc(metricTable.experiments, label.slice(0, label.lastIndexOf(':')), label.slice(label.lastIndexOf(':') + 1), record.outcome);
+    if (decision?.session !== undefined) this.#inc(metricTable.sessionTurns, decision.session.keptForCache ? 'kept-for-cache' : decision.session.raised ? 'raised' : 'none');
     this.#attempts(record, tier);
     const workspace = this.#labels.workspace(record.workspace);
-    this.#inc(metricTable.workspaceRequests, [workspace]);
+    this.#inc(metricTable.workspaceRequests, workspace);
     this.#overhead.observe(timing.overheadMs / 1000);
 
-    if (record.cache !== 'off') this.#inc(metricTable.cache, [record.cache]);
+    if (record.cache !== 'off') this.#inc(metricTable.cache, record.cache);
     const series = this.#seriesOf(model, servedBy);
     if (record.cacheEntry !== null) this.#cached(record, record.cacheEntry);
     else this.#answered(record, series);
-    this.#genAi.record(record, (at) => this.#attemptLabels(record, at));
+    this.#genAi.record(record, this.#labelsOf);
     if (record.cost.known) {
       count(series.cost, record.cost.usd);
-      this.#inc(metricTable.workspaceCost, [workspace], record.cost.usd);
+      this.#add(metricTable.workspaceCost, record.cost.usd, workspace);
     } else {
-      this.#inc(metricTable.costUnknown, [record.cost.reason]);
+      this.#inc(metricTable.costUnknown, record.cost.reason);
     }
     if (record.savings.known && record.baseline.known) {
       const baseline = this.#baselineOf(requested, this.#labels.provider(record.provider));
@@ -328,6 +329,8 @@ export class Metrics implements RecordSink, GradeSink {
       if (record.savings.usd < 0) count(baseline.extra, -record.savings.usd);
     }
   }
+
+  readonly #labelsOf = (record: ExchangeRecord, at: number): AttemptLabels => this.#attemptLabels(record, at);
 
   /** What was asked for may be invented, in a chain too; all else the policy names. */
   #attemptLabels({ attempts, requestedModel }: ExchangeRecord, at: number): AttemptLabels {
@@ -340,7 +343,7 @@ export class Metrics implements RecordSink, GradeSink {
     if (timing.totalMs !== null) series.latency.observe(timing.totalMs / 1000);
     if (timing.firstTokenMs !== null) series.firstToken.observe(timing.firstTokenMs / 1000);
     if (usage === null) {
-      this.#inc(metricTable.usageUnknown, [usageUnknown ?? 'not-observed']);
+      this.#inc(metricTable.usageUnknown, usageUnknown ?? 'not-observed');
     } else {
       count(series.input, usage.totalInput);
       count(series.output, usage.totalOutput);
@@ -353,21 +356,21 @@ export class Metrics implements RecordSink, GradeSink {
   /** What the cache answered: no model took time or tokens for it. */
   #cached(record: ExchangeRecord, entry: CacheEntryFacts): void {
     this.#age.observe(entry.ageSeconds);
-    if (entry.savedMs !== null) this.#inc(metricTable.cacheSavedSeconds, [], entry.savedMs / 1_000);
-    if (record.savings.known && record.savings.usd > 0) this.#inc(metricTable.cacheSavedCost, [], record.savings.usd);
+    if (entry.savedMs !== null) this.#add(metricTable.cacheSavedSeconds, entry.savedMs / 1_000);
+    if (record.savings.known && record.savings.usd > 0) this.#add(metricTable.cacheSavedCost, record.savings.usd);
   }
 
   /** Who was asked, and who failed by their own doing. What was not observed is neither. */
   #attempts(record: ExchangeRecord, tier: string): void {
     const { attempts } = record;
-    if (attempts.length > 1) this.#inc(metricTable.retried, [tier]);
+    if (attempts.length > 1) this.#inc(metricTable.retried, tier);
     for (const attempt of attempts) {
       const provider = this.#labels.provider(attempt.target.provider);
       const reason = attemptFailure(attempt, record.provider);
-      this.#inc(metricTable.attempts, [provider]);
+      this.#inc(metricTable.attempts, provider);
       if (reason === null) continue;
-      this.#inc(metricTable.attemptFailures, [provider, reason]);
-      if (attempt === attempts.at(-1)) this.#inc(metricTable.unanswered, [tier]);
+      this.#inc(metricTable.attemptFailures, provider, reason);
+      if (attempt === attempts.at(-1)) this.#inc(metricTable.unanswered, tier);
     }
   }
 
@@ -375,17 +378,16 @@ export class Metrics implements RecordSink, GradeSink {
     const { attempts, decision } = record;
     if (attempts.length === 0 || decision === null || decision.chain.length < 2) return;
     const name = (at: number): string => this.#attemptLabels(record, at).model;
-    for (let at = 0; at + 1 < attempts.length; at++) this.#inc(metricTable.fallbacks, [name(at), name(at + 1), attempts[at]?.reason ?? none]);
+    for (let at = 0; at + 1 < attempts.length; at++) this.#inc(metricTable.fallbacks, name(at), name(at + 1), attempts[at]?.reason ?? none);
     const last = attempts.at(-1);
     // Without a reason it was answered, or refused for the app's own mistake.
     if (attempts.length === decision.chain.length && last !== undefined && (last.reason !== null || (last.status ?? 0) >= 500 || last.status === 429)) {
-      this.#inc(metricTable.fallbackExhausted, [tier, last.reason ?? (last.status === 429 ? 'rate-limit' : 'server-error')]);
+      this.#inc(metricTable.fallbackExhausted, tier, last.reason ?? (last.status === 429 ? 'rate-limit' : 'server-error'));
     }
   }
 
   #seriesOf(model: string, provider: string): ModelSeries {
-    const key = `${provider} ${model}`;
-    let series = this.#modelSeries.get(key);
+    let series = this.#modelSeries.get(provider)?.get(model);
     if (series === undefined) {
       series = {
         cost: this.#tally(metricTable.cost).begin([model, provider]),
@@ -394,17 +396,16 @@ export class Metrics implements RecordSink, GradeSink {
         cached: this.#tally(metricTable.cachedTokens).begin([model]),
         cacheWrite: this.#tally(metricTable.cacheWriteTokens).begin([model]),
         reasoning: this.#tally(metricTable.reasoningTokens).begin([model]),
-        latency: this.#latency.labels(model, provider),
-        firstToken: this.#firstToken.labels(model, provider),
+        latency: distributionOf(this.#latency, { model, provider }),
+        firstToken: distributionOf(this.#firstToken, { model, provider }),
       };
-      this.#modelSeries.set(key, series);
+      keep(this.#modelSeries, provider, model, series);
     }
     return series;
   }
 
   #baselineOf(model: string, provider: string): BaselineSeries {
-    const key = `${provider} ${model}`;
-    let series = this.#baselineSeries.get(key);
+    let series = this.#baselineSeries.get(provider)?.get(model);
     if (series === undefined) {
       series = {
         baseline: this.#tally(metricTable.baselineCost).begin([model, provider]),
@@ -414,21 +415,25 @@ export class Metrics implements RecordSink, GradeSink {
       // Both exist from the start: in PromQL a sum minus a series that is not there is nothing at all.
       count(series.savings, 0);
       count(series.extra, 0);
-      this.#baselineSeries.set(key, series);
+      keep(this.#baselineSeries, provider, model, series);
     }
     return series;
   }
 
-  /** Every value comes from a bounded list, but their product may be large: beyond the bound a combination is all `other`. */
-  #inc(spec: MetricSpec, values: readonly string[], by = 1): void {
+  #inc(spec: MetricSpec, a?: string, b?: string, c?: string, d?: string, e?: string, f?: string, g?: string): void {
+    this.#add(spec, 1, a, b, c, d, e, f, g);
+  }
+
+  /** Every value comes from a bounded list, but their product may be large: beyond the bound a combination is all `other`. Label by label, so that no list is made. */
+  #add(spec: MetricSpec, by: number, a?: string, b?: string, c?: string, d?: string, e?: string, f?: string, g?: string): void {
     const tally = this.#tally(spec);
-    let cell = tally.find(values);
-    if (cell === undefined) {
-      const bounded = this.#series < limits.metricSeries;
-      cell = tally.begin(bounded ? values : values.map(() => other));
-      if (bounded) this.#series++;
-    }
-    count(cell, by);
+    count(tally.find(a, b, c, d, e, f, g) ?? this.#begin(tally, [a, b, c, d, e, f, g].filter((value) => value !== undefined)), by);
+  }
+
+  #begin(tally: Tally, values: readonly string[]): TallyCell {
+    if (this.#series >= limits.metricSeries) return tally.begin(values.map(() => other));
+    this.#series++;
+    return tally.begin(values);
   }
 
   #tally(spec: MetricSpec): Tally {
@@ -476,4 +481,10 @@ export class Metrics implements RecordSink, GradeSink {
   #info(spec: MetricSpec, read: () => readonly string[]): void {
     this.#labelled(spec, (gauge) => gauge.labels(...read()).set(1));
   }
+}
+
+function keep<T>(series: Map<string, Map<string, T>>, provider: string, model: string, one: T): void {
+  const models = series.get(provider);
+  if (models === undefined) series.set(provider, new Map([[model, one]]));
+  else models.set(model, one);
 }

@@ -8,35 +8,59 @@ export interface TallyCell {
   counted: boolean;
 }
 
+type Child = TallyCell & { readonly child: Counter.Internal };
+
+/** By one label's value after the other. */
+type Cells = Map<string, Cells | Child>;
+
+/** Most labels of a counter. */
+export type TallyLabels = readonly [a?: string, b?: string, c?: string, d?: string, e?: string, f?: string, g?: string];
+
 /**
  * A counter whose counts are kept beside prom-client and told to it when somebody reads: prom-client puts a series' labels together at
  * each increment, which costs a request more than all its counting.
  */
 export class Tally {
   readonly #counter: Counter;
-  readonly #cells = new Map<string, TallyCell & { readonly child: Counter.Internal }>();
+  readonly #cells: Cells = new Map();
+  readonly #all: Child[] = [];
+  readonly #labels: number;
 
   constructor(spec: MetricSpec, registry: Registry) {
+    this.#labels = spec.labels.length;
     this.#counter = new Counter({ name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [registry], collect: () => this.#tell() });
   }
 
-  /** A series that is there; undefined: these labels have none yet. */
-  find(values: readonly string[]): TallyCell | undefined {
-    return this.#cells.get(keyOf(values));
+  /** A series that is there; undefined: these labels have none yet. Makes nothing: neither a list of the labels nor a key. */
+  find(a = '', b = '', c = '', d = '', e = '', f = '', g = ''): TallyCell | undefined {
+    let at: Cells | Child | undefined = this.#cells.get(a);
+    if (this.#labels > 1) at = (at as Cells | undefined)?.get(b);
+    if (this.#labels > 2) at = (at as Cells | undefined)?.get(c);
+    if (this.#labels > 3) at = (at as Cells | undefined)?.get(d);
+    if (this.#labels > 4) at = (at as Cells | undefined)?.get(e);
+    if (this.#labels > 5) at = (at as Cells | undefined)?.get(f);
+    if (this.#labels > 6) at = (at as Cells | undefined)?.get(g);
+    return at as Child | undefined;
   }
 
   /** The cell of a series, which is shown once something is counted in it. */
   begin(values: readonly string[]): TallyCell {
-    const known = this.find(values);
+    const known = this.find(...(values as TallyLabels));
     if (known !== undefined) return known;
-    const child = this.#counter.labels(...values);
-    const cell = { waiting: 0, counted: false, child };
-    this.#cells.set(keyOf(values), cell);
+    const cell = { waiting: 0, counted: false, child: this.#counter.labels(...values) };
+    let cells = this.#cells;
+    for (const value of values.slice(0, -1)) {
+      let inner = cells.get(value) as Cells | undefined;
+      if (inner === undefined) cells.set(value, (inner = new Map()));
+      cells = inner;
+    }
+    cells.set(values.at(-1) ?? '', cell);
+    this.#all.push(cell);
     return cell;
   }
 
   #tell(): void {
-    for (const cell of this.#cells.values()) {
+    for (const cell of this.#all) {
       if (!cell.counted) continue;
       cell.child.inc(cell.waiting);
       cell.waiting = 0;
@@ -50,8 +74,4 @@ export function count(cell: TallyCell, by = 1): void {
   if (!(by >= 0 && by < Infinity)) throw new RangeError(`a counter cannot count ${by}`);
   cell.waiting += by;
   cell.counted = true;
-}
-
-function keyOf(values: readonly string[]): string {
-  return values.length === 1 ? values[0]! : values.join(' ');
 }
