@@ -241,7 +241,7 @@ export class Metrics implements RecordSink, GradeSink {
 
   /** `limit` is the policy's, `kind` and `action` come from closed lists. */
   limitAction(limit: string, kind: string, action: string): void {
-    this.#inc(metricTable.limitActions, [limit, kind, action]);
+    this.#inc(metricTable.limitActions, limit, kind, action);
   }
 
   /** Where rate limits are read at each scrape. */
@@ -293,7 +293,7 @@ export class Metrics implements RecordSink, GradeSink {
 
   record(record: ExchangeRecord): void {
     const { decision, timing } = record;
-    for (const { rule, matches } of record.masked ?? []) this.#inc(metricTable.masked, [rule], matches);
+    for (const { rule, matches } of record.masked ?? []) this.#add(metricTable.masked, matches, rule);
     const answeredBy = record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider;
     const servedBy = this.#labels.provider(answeredBy);
     const model = this.#labels.model(answeredBy, record.servedModel, record.servedModel !== record.requestedModel);
