@@ -124,3 +124,15 @@ describe('evaluate', () => {
     expect((await command('evaluate', data, '--scores', scores, '--model', model)).code).toBe(2);
   });
 });
+
+test('simulate-learning streams rows of several models, and names what has no price', async () => {
+  const rows = join(folder, 'outcomes.jsonl');
+  const row = (at: number): object => ({ id: `r${at}`, dataset: at % 2 === 0 ? 'sums' : 'colours', prompt: labelled[at % labelled.length]!.prompt, scores: { 'gpt-4o-2024-08-06': 1, 'gpt-4o-mini-2024-07-18': at % 2 === 0 ? 1 : 0, 'made-up': 1 }, output_chars: { 'gpt-4o-2024-08-06': 400, 'gpt-4o-mini-2024-07-18': 400, 'made-up': 4 } });
+  writeFileSync(rows, Array.from({ length: 120 }, (_, at) => JSON.stringify(row(at))).join('\n'));
+  const { code, stdout } = await command('simulate-learning', rows, '--leave-out', 'group', '--seeds', '1', '--requests', '1000', '--warmup', '500');
+  expect(code).toBe(0);
+  expect(stdout).toContain('always gpt-4o-2024-08-06 = 100% cost');
+  expect(stdout).toContain('Left out (no price, or thoughts that the rows do not count): made-up.');
+  expect(stdout).toMatch(/2 models, public outcomes alone \| \d+\.\d% .*(yes|no) \|/);
+  expect(await command('simulate-learning', rows, '--requested', 'made-up')).toMatchObject({ code: 2 });
+});

@@ -8,6 +8,8 @@ import { percent } from '../router/training/report-text.ts';
 import { readLabelled, type LabelledRow } from '../router/training/rows.ts';
 import { train } from '../router/training/train.ts';
 import { simulate, type SeedResult, type SimulatedRow } from '../router/online/simulate.ts';
+import { holdsOutcomes } from '../router/quality/outcomes.ts';
+import { simulateCompareCommand } from './simulate-compare.ts';
 import { whole } from './train.ts';
 
 interface SimulateFlags {
@@ -23,6 +25,10 @@ interface SimulateFlags {
   readonly templates: string;
   readonly shift?: true;
   readonly json?: true;
+  readonly quality?: string;
+  readonly requested: string;
+  readonly models?: string;
+  readonly prices?: string;
 }
 
 /** Learner's share on the weak model over the static router's that counts as worth it. */
@@ -32,7 +38,7 @@ const worth = 1.4;
 export function registerSimulateLearning(program: Command): void {
   program
     .command('simulate-learning')
-    .argument('<rows>', 'labelled rows: JSON lines with prompt, weak_score, strong_score, task; plain or gzipped')
+    .argument('<rows>', 'labelled rows: JSON lines with prompt, weak_score, strong_score, task, or with prompt, scores {model: 0..1}, output_chars {model: n}, dataset; plain or gzipped')
     .description('streams labelled rows as traffic, each task a template, through learning and through the router alone')
     .option('--model <file>', 'model file (default: the one that comes with Sluice)')
     .addOption(new Option('--leave-out <what>', 'train on these rows, and score each by a model that did not see its group, task or source').choices(['group', 'task', 'source']))
@@ -45,12 +51,17 @@ export function registerSimulateLearning(program: Command): void {
     .option('--kept <share>', 'realised loss that counts as kept', '0.03')
     .option('--templates <number>', 'at a time; how often each is drawn falls with 1/rank', '10')
     .option('--shift', 'in the middle of the stream other templates take the place of all')
+    .option('--quality <file>', 'rows of several models: quality model (default: the one that comes with Sluice); --leave-out group: of the other half of the rows')
+    .option('--requested <model>', 'rows of several models: what apps ask for', 'gpt-4o')
+    .option('--models <list>', 'rows of several models: which are compared, the requested one among them (default: all that have a price)')
+    .option('--prices <file>', 'rows of several models: JSON {model: {input, output}} in US dollars per million tokens (default: list prices)')
     .option('--json', 'print the figures as JSON')
     .action(simulateCommand);
 }
 
 async function simulateCommand(file: string, flags: SimulateFlags): Promise<void> {
   if (flags.model !== undefined && flags.leaveOut !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'a model is given or trained, not both.', { where: '--leave-out' });
+  if (await holdsOutcomes(file)) return severalModels(file, flags);
   const data = await readLabelled(file);
   const { rows, pairs } = flags.leaveOut === undefined ? await scored(data.rows, flags.model ?? defaultModelFile) : leftOut(data, flags.leaveOut);
   const maxLoss = share(flags.loss, '--loss');
@@ -69,6 +80,24 @@ async function simulateCommand(file: string, flags: SimulateFlags): Promise<void
     shift: flags.shift === true,
   });
   process.stdout.write(flags.json === true ? `${JSON.stringify({ threshold, results })}\n` : render(results, threshold, keptLoss));
+}
+
+function severalModels(file: string, flags: SimulateFlags): Promise<void> {
+  if (flags.leaveOut !== undefined && flags.leaveOut !== 'group') throw new SluiceError('SLUICE_CLI_USAGE', 'of rows with several models only groups can be left out.', { where: '--leave-out' });
+  return simulateCompareCommand(file, {
+    ...(flags.quality === undefined ? {} : { quality: flags.quality }),
+    ...(flags.models === undefined ? {} : { models: flags.models }),
+    ...(flags.prices === undefined ? {} : { prices: flags.prices }),
+    leaveOut: flags.leaveOut === 'group',
+    requested: flags.requested,
+    seeds: whole(flags.seeds, '--seeds', 1, 1_000),
+    requests: whole(flags.requests, '--requests', 1_000, 1_000_000),
+    warmup: whole(flags.warmup, '--warmup', 0, 999_000),
+    graded: share(flags.graded, '--graded'),
+    grades: flags.grades,
+    maxLoss: share(flags.loss, '--loss'),
+    json: flags.json === true,
+  });
 }
 
 async function scored(rows: readonly LabelledRow[], file: string): Promise<{ rows: SimulatedRow[]; pairs: readonly PairCalibration[] }> {

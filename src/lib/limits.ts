@@ -205,6 +205,8 @@ export const limits = {
   learningTemplates: 10_000,
   /** Workspaces and pairs of models that are learnt about. */
   learningPairs: 1_000,
+  /** Candidates of one requested model in one workspace whose grades are kept. */
+  comparedModels: 64,
   /** Grades in the Redis that replicas share; older ones go. */
   learningEvents: 100_000,
   /** UTF-16 units of a line in a file of JSON lines. */

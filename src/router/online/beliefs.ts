@@ -135,6 +135,12 @@ export class Beliefs {
     return this.templates.get(template)?.sums.grades ?? 0;
   }
 
+  /** Grades of one template that say something of the weaker model, alone or beside the stronger one's. */
+  pairedOf(template: string): number {
+    const sums = this.templates.get(template)?.sums;
+    return sums === undefined ? 0 : sums.w0 + sums.p0;
+  }
+
   /** Expected gain of a request whose gain the router takes to be `gain`, and its standard error. */
   expected(key: TemplateKey, gain: number): Deviation {
     const solved = this.#solve();
@@ -208,7 +214,7 @@ export class Beliefs {
   #posterior(solved: Solved, { template, kind, spread }: TemplateKey): Posterior {
     const above = kindOf(solved, this.templates.get(template)?.kind ?? kind).mean;
     const evidence = solved.evidence.get(template);
-    const between = solved.spreads.template > 0 ? solved.spreads.template ** 2 : spread * spread;
+    const between = solved.spreads.template > 0 ? solved.spreads.template ** 2 : spread * spread * (this.settings.split?.template ?? 1);
     if (evidence === undefined || evidence.variance === Infinity) return { mean: above, own: between, byKind: 1 };
     const byKind = evidence.variance / (evidence.variance + between);
     return { mean: byKind * above + (1 - byKind) * evidence.estimate, own: byKind * between, byKind };
@@ -221,17 +227,18 @@ export class Beliefs {
     const states = [...this.templates.values()];
     const { settings } = this;
     // A router that does not know the kind is as far off in the mean of a pair as it is on a template.
-    const pairError = states.length === 0 ? settings.kindSpread : states.reduce((sum, { spread }) => sum + spread, 0) / states.length;
+    const meanSpread = states.length === 0 ? settings.kindSpread : states.reduce((sum, { spread }) => sum + spread, 0) / states.length;
+    const pairError = meanSpread * Math.sqrt(settings.split?.pair ?? 1);
     const spreads = estimateSpreads(states, settings, pairError);
     const evidence = new Map<string, Evidence>();
     const byKind = new Map<string, { precision: number; information: number }>();
     let grades = 0;
-    for (const [template, { sums, kind }] of this.templates) {
+    for (const [template, { sums, kind, spread }] of this.templates) {
       const one = evidenceOf(sums, spreads, settings.noise);
       evidence.set(template, one);
       grades += sums.grades;
       if (one.variance === Infinity) continue;
-      const weight = 1 / (one.variance + spreads.template ** 2);
+      const weight = 1 / (one.variance + (settings.split === undefined ? spreads.template ** 2 : spread * spread * settings.split.template));
       const found = byKind.get(kind) ?? { precision: 0, information: 0 };
       found.precision += weight;
       found.information += weight * one.estimate;

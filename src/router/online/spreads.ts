@@ -17,6 +17,11 @@ export interface BeliefSettings {
   readonly kindSpread: number;
   /** After so many ms a grade counts half. */
   readonly halfLifeMs: number;
+  /**
+   * Where given, a template's own standard error is the truth about its spread, not a guess to be estimated: these shares of its square are its own, its kind's and the
+   * pair's. So a grade never makes anything less certain.
+   */
+  readonly split?: { readonly template: number; readonly kind: number; readonly pair: number };
 }
 
 /** A template as estimation sees it. */
@@ -43,6 +48,7 @@ export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings
   const templates = all.slice(-mostTemplates);
   const { level, levelVariance } = levelOf(templates, settings);
   const { slope, pairNoise } = within(templates, settings);
+  if (settings.split !== undefined) return { slope: settings.slope, pairNoise, level, levelVariance, template: 0, kind: pairError * Math.sqrt(settings.split.kind / settings.split.pair) };
   const fixed = { slope, pairNoise, level, levelVariance };
   let spread = 0;
   for (const one of templates) spread += one.spread / templates.length;

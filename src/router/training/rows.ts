@@ -88,7 +88,8 @@ export function parseLine(line: string, where: string): unknown {
   }
 }
 
-async function readMaybeGzip(file: string): Promise<{ readonly text: string; readonly sha256: string }> {
+/** A file as text, gunzipped where it is gzipped, and the SHA-256 of its bytes. Throws SLUICE_FILE_UNREADABLE. */
+export async function readMaybeGzip(file: string): Promise<{ readonly text: string; readonly sha256: string }> {
   try {
     const bytes = await readFile(file);
     const gzipped = bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;

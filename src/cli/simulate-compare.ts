@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { loadCatalog } from '../catalog/index.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { simulateCompare, type CompareOptions, type CompareResult, type ModelPrice } from '../router/candidates/simulate.ts';
+import { decodeQuality, readQuality } from '../router/quality/file.ts';
+import { listPrice, reasons } from '../router/quality/list-prices.ts';
+import { canonicalName } from '../router/quality/names.ts';
+import { readOutcomes, type OutcomeData, type OutcomeRow } from '../router/quality/outcomes.ts';
+import type { QualityModel } from '../router/quality/model.ts';
+import { trainQuality } from '../router/quality/train.ts';
+import { percent } from '../router/training/report-text.ts';
+
+/** What `simulate-learning` was told, as far as rows of several models need it. Numbers are checked. */
+export interface CompareFlags {
+  readonly quality?: string;
+  readonly leaveOut: boolean;
+  readonly requested: string;
+  readonly models?: string;
+  readonly prices?: string;
+  readonly seeds: number;
+  readonly requests: number;
+  readonly warmup: number;
+  readonly graded: number;
+  readonly grades: 'served' | 'both';
+  readonly maxLoss: number;
+  readonly json: boolean;
+}
+
+/** A measurement: who is compared, with or without grades, and what the goal is. */
+interface Case {
+  readonly name: string;
+  readonly models: readonly string[];
+  readonly graded: number;
+  /** Reached: at most this cost against always the requested model, or at least this share on other models. */
+  readonly goal: { readonly kind: 'cost' | 'share'; readonly value: number };
+}
+
+interface Measured extends Case {
+  readonly results: readonly CompareResult[];
+}
+
+const pricesSchema = z.record(z.string(), z.strictObject({ input: z.number().min(0), output: z.number().min(0) }));
+
+/** Streams rows of several models' outcomes through the comparison of candidates, and prints what came of it, goal by goal. */
+export async function simulateCompareCommand(file: string, flags: CompareFlags): Promise<void> {
+  const data = await readOutcomes(file);
+  const prices = await pricesOf(data, flags);
+  const requested = named(flags.requested, [...prices.keys()]);
+  const small = [...prices.keys()].find((model) => canonicalName(model, true) === `${canonicalName(requested, true)}-mini`);
+  const several = [...prices.keys()];
+  const cases: Case[] = [
+    { name: `${several.length} models, public outcomes alone`, models: several, graded: 0, goal: { kind: 'cost', value: 0.55 } },
+    { name: `${several.length} models, ${percent(flags.graded)} graded`, models: several, graded: flags.graded, goal: { kind: 'cost', value: 0.42 } },
+    ...(small === undefined ? [] : ([{ name: `${small} for ${requested}, ${percent(flags.graded)} graded`, models: [requested, small], graded: flags.graded, goal: { kind: 'share', value: 0.45 } }] as const)),
+  ];
+  const sets = flags.leaveOut ? halves(data) : [{ rows: data.rows, quality: readQuality(flags.quality) }];
+  const measured = cases.map((one): Measured => ({ ...one, results: sets.flatMap(({ rows, quality }) => simulateCompare(rows, optionsOf(one, flags, { prices, requested, quality }))) }));
+  const unpriced = data.models.filter((model) => !prices.has(model));
+  process.stdout.write(flags.json ? `${JSON.stringify({ requested, unpriced, cases: measured.map(plain) })}\n` : render(measured, { requested, unpriced, flags, rows: data.rows.length, strangers: several.filter((model) => sets.every(({ quality }) => quality.indexOf(model) === -1)) }));
+}
+
+function optionsOf({ models, graded }: Case, { seeds, requests, warmup, grades, maxLoss }: CompareFlags, { prices, requested, quality }: { readonly prices: ReadonlyMap<string, ModelPrice>; readonly requested: string; readonly quality: QualityModel }): CompareOptions {
+  return { quality, prices: new Map(models.map((model) => [model, prices.get(model)!])), requested, objective: { kind: 'loss', maxLoss }, seeds, requests, warmup, graded, grades };
+}
+
+/** Prices of the rows' models: of --prices, else list prices. A model that thinks is left out where rows do not count the tokens of its thoughts. */
+async function pricesOf(data: OutcomeData, { prices: file, models }: CompareFlags): Promise<Map<string, ModelPrice>> {
+  const given = file === undefined ? {} : await readPrices(file);
+  const wanted = models === undefined ? data.models : models.split(',').map((model) => named(model.trim(), data.models));
+  const catalog = await loadCatalog();
+  const found = new Map<string, ModelPrice>();
+  for (const model of wanted) {
+    const price = given[model] ?? (models === undefined && reasons(model) ? null : listPrice(model, catalog));
+    if (price !== null) found.set(model, price);
+  }
+  return found;
+}
+
+async function readPrices(file: string): Promise<Readonly<Record<string, ModelPrice>>> {
+  try {
+    return pricesSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+}
+
+/** One of the rows' models by its name, with or without its date; the newest of several. Throws SLUICE_CLI_USAGE. */
+function named(model: string, among: readonly string[]): string {
+  const exact = among.find((one) => one === model) ?? among.find((one) => canonicalName(one) === canonicalName(model));
+  const found = exact ?? among.filter((one) => canonicalName(one, true) === canonicalName(model, true)).sort().at(-1);
+  if (found === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `the rows have no model ${model} with a price: ${among.join(', ')}.`, { where: '--requested' });
+  return found;
+}
+
+/** Each half of the rows, by a hash of their names, with a quality model of the other half. */
+function halves(data: OutcomeData): { readonly rows: readonly OutcomeRow[]; readonly quality: QualityModel }[] {
+  const halfOf = ({ id }: OutcomeRow): number => createHash('sha256').update(id).digest()[0]! & 1;
+  return [0, 1].map((half) => {
+    const { bytes } = trainQuality({ ...data, rows: data.rows.filter((row) => halfOf(row) !== half) }, { name: 'simulation', trainedWith: 'simulate-learning', seed: 1, folds: 5 });
+    return { rows: data.rows.filter((row) => halfOf(row) === half), quality: decodeQuality(bytes, 'simulation') };
+  });
+}
+
+interface Figures {
+  readonly cost: number;
+  readonly loss: number;
+  readonly worstStream: number;
+  readonly worstWindow: number;
+  readonly elsewhere: number;
+  readonly kept: number;
+}
+
+function figuresOf(results: readonly CompareResult[], maxLoss: number, requested: string): Figures {
+  const mean = (of: (result: CompareResult) => number): number => results.reduce((sum, result) => sum + of(result), 0) / results.length;
+  return {
+    cost: mean(({ cost }) => cost),
+    loss: mean(({ loss }) => loss),
+    worstStream: Math.max(...results.map(({ loss }) => loss)),
+    worstWindow: Math.max(...results.map(({ worstWindow }) => worstWindow)),
+    elsewhere: 1 - mean(({ shares }) => shares.get(requested) ?? 0),
+    kept: results.filter(({ loss }) => loss <= maxLoss + 0.01).length,
+  };
+}
+
+function plain({ results, ...rest }: Measured): object {
+  return { ...rest, results: results.map(({ shares, ...result }) => ({ ...result, shares: Object.fromEntries(shares) })) };
+}
+
+interface About {
+  readonly requested: string;
+  readonly unpriced: readonly string[];
+  readonly strangers: readonly string[];
+  readonly flags: CompareFlags;
+  readonly rows: number;
+}
+
+function render(measured: readonly Measured[], { requested, unpriced, strangers, flags, rows }: About): string {
+  const { seeds, requests, warmup, maxLoss } = flags;
+  const lines = [
+    `${rows} rows; always ${requested} = 100% cost. At most ${percent(maxLoss)} loss promised. ${seeds} streams of ${requests} requests${flags.leaveOut ? ' of each half' : ''}, measured after ${warmup}.`,
+    ...(unpriced.length === 0 ? [] : [`Left out (no price, or thoughts that the rows do not count): ${unpriced.join(', ')}.`]),
+    ...(strangers.length === 0 ? [] : [`Without public outcomes, known by grades alone: ${strangers.join(', ')}.`]),
+    '',
+    '| compared | cost | on other models | loss | worst stream | within 1 point of the promise | worst 500 in a row | goal | reached |',
+    '|---|---|---|---|---|---|---|---|---|',
+    ...measured.map(({ name, results, goal }) => {
+      const { cost, loss, worstStream, worstWindow, elsewhere, kept } = figuresOf(results, maxLoss, requested);
+      const reached = loss <= maxLoss && (goal.kind === 'cost' ? cost <= goal.value : elsewhere >= goal.value);
+      return `| ${name} | ${percent(cost)} | ${percent(elsewhere)} | ${percent(loss)} | ${percent(worstStream)} | ${kept} of ${results.length} | ${percent(worstWindow)} | ${goal.kind === 'cost' ? `cost ≤ ${percent(goal.value)}` : `others ≥ ${percent(goal.value)}`}, loss ≤ ${percent(maxLoss)} | ${reached ? 'yes' : 'no'} |`;
+    }),
+    '',
+    ...measured.map(({ name, results }) => `${name}: ${sharesOf(results)}`),
+    '',
+  ];
+  return lines.join('\n');
+}
+
+const mostNamed = 6;
+
+function sharesOf(results: readonly CompareResult[]): string {
+  const sums = new Map<string, number>();
+  for (const { shares } of results) for (const [model, share] of shares) sums.set(model, (sums.get(model) ?? 0) + share / results.length);
+  return [...sums].sort((a, b) => b[1] - a[1]).slice(0, mostNamed).map(([model, share]) => `${model} ${percent(share)}`).join(', ');
+}

@@ -1,0 +1,146 @@
+import { textFeatures } from '../../classify/features.ts';
+import { OutputTokens } from '../output/tokens.ts';
+import type { OutcomeRow } from '../quality/outcomes.ts';
+import type { QualityModel } from '../quality/model.ts';
+import { seeded } from '../training/random.ts';
+import { pickCandidate } from './pick.ts';
+import { CandidateRouter, type CompareSettings } from './router.ts';
+import type { CandidatePrior, ComparedRequest, Objective } from './types.ts';
+
+/** US dollars per million tokens. */
+export interface ModelPrice {
+  readonly input: number;
+  readonly output: number;
+}
+
+export interface CompareOptions {
+  readonly quality: QualityModel;
+  /** Prices of the models that are compared, the requested one among them. */
+  readonly prices: ReadonlyMap<string, ModelPrice>;
+  readonly requested: string;
+  readonly objective: Objective;
+  readonly seeds: number;
+  readonly requests: number;
+  /** Requests before anything is measured. */
+  readonly warmup: number;
+  /** Share of the requests whose answers are graded; 0: none, public outcomes alone decide. */
+  readonly graded: number;
+  /** `both`: of the answer that was served and of the requested model's; where that is the same, of a candidate worth trying. `served`: of that alone. */
+  readonly grades: 'served' | 'both';
+}
+
+/** What one stream came to, after the warm-up. */
+export interface CompareResult {
+  readonly seed: number;
+  /** Against always the requested model. */
+  readonly cost: number;
+  readonly loss: number;
+  /** Largest loss of any 500 requests in a row. */
+  readonly worstWindow: number;
+  /** Share of the requests by model. */
+  readonly shares: ReadonlyMap<string, number>;
+  readonly graded: number;
+}
+
+/** A row, ready to be drawn: what is expected of it never changes. */
+interface Prepared {
+  readonly request: ComparedRequest;
+  readonly row: OutcomeRow;
+  readonly promptTokens: number;
+  /** Output tokens that public rows say, by candidate, then the requested one; null: they do not. */
+  readonly tokens: readonly (number | null)[];
+}
+
+const charactersPerToken = 4;
+const windowSize = 500;
+/** Output tokens that are assumed where nothing is known. */
+const assumedTokens = 300;
+
+/** Streams rows as traffic, each drawn with the same chance, through the comparison. Deterministic by seed. The data set of a row stands for its template. */
+export function simulateCompare(rows: readonly OutcomeRow[], options: CompareOptions): CompareResult[] {
+  const { quality, prices, requested } = options;
+  const models = [...prices.keys()].filter((model) => model !== requested);
+  const strong = quality.indexOf(requested);
+  const prepared = rows.map((row): Prepared => {
+    const view = quality.view(textFeatures(row.prompt).tokens);
+    const candidates = models.map((model): CandidatePrior => ({ model, ...quality.gain(view, quality.indexOf(model), strong) }));
+    return {
+      row,
+      request: { template: row.kind, kind: row.kind, known: view.known >= 0.5 && strong !== -1, candidates: candidates.map((one) => one) },
+      promptTokens: Math.ceil(row.prompt.length / charactersPerToken),
+      tokens: [...models, requested].map((model) => quality.tokens(view, quality.indexOf(model))),
+    };
+  });
+  return Array.from({ length: options.seeds }, (_, at) => stream(prepared, models, options, at + 1));
+}
+
+function stream(rows: readonly Prepared[], models: readonly string[], options: CompareOptions, seed: number): CompareResult {
+  const { prices, requested, objective, requests, warmup, graded, grades } = options;
+  const random = seeded(seed * 7_919);
+  const lots = seeded(seed * 104_729);
+  const router = new CandidateRouter();
+  const outputs = new OutputTokens();
+  const settings: CompareSettings = { objective, probeShare: grades === 'served' ? graded : 0, riskShare: 0.15 };
+  const shares = new Map<string, number>();
+  const losses: number[] = [];
+  const bests: number[] = [];
+  let gradedRequests = 0;
+  let spent = 0;
+  let baseline = 0;
+  let lost = 0;
+  let best = 0;
+  for (let i = 0; i < requests; i++) {
+    const { row, request, promptTokens, tokens } = rows[Math.floor(random() * rows.length)]!;
+    const key = { template: request.template, kind: request.kind, units: row.prompt.length };
+    const estimate = (model: string, at: number): number => {
+      const { input, output } = prices.get(model)!;
+      const assumed = tokens[at] ?? assumedTokens;
+      return (promptTokens * input + (outputs.expected(model, key, assumed)?.tokens ?? assumed) * output) / 1e6;
+    };
+    const usd = models.map(estimate);
+    const requestedUsd = estimate(requested, models.length);
+    // As by default in a policy: nothing costlier than what was asked for.
+    for (let at = 0; at < usd.length; at++) if (usd[at]! > requestedUsd) usd[at] = NaN;
+    const views = router.views(request);
+    const probe = settings.probeShare === 0 ? null : router.probe(views, settings, lots(), lots);
+    const picked = probe ?? pickCandidate({ objective, usdPerScore: router.price, level: router.level, requestedUsd, candidates: views, usd });
+    router.remember(request, requestedUsd, usd, settings);
+    const model = picked === -1 ? requested : models[picked]!;
+    const score = row.scores.get(model)!;
+    const strong = row.scores.get(requested)!;
+    outputs.observe(model, key, tokens[picked === -1 ? models.length : picked] ?? assumedTokens, row.outputTokens.get(model) ?? assumedTokens, 0);
+    if (grades === 'served' ? probe !== null || (picked === -1 && lots() < graded / 2) : graded > 0 && random() < graded) {
+      gradedRequests++;
+      const other = picked === -1 && grades === 'both' ? router.worthTrying(views, lots) : picked;
+      const prior = other === null || other === -1 ? null : request.candidates[other]!;
+      const own = prior === null ? strong : row.scores.get(prior.model)!;
+      router.observe(request, prior, { score: own, against: prior !== null && grades === 'both' ? strong : null, weight: 1, time: i, others: request.candidates });
+    }
+    losses.push(strong - score);
+    bests.push(strong);
+    if (i < warmup) continue;
+    shares.set(model, (shares.get(model) ?? 0) + 1 / (requests - warmup));
+    spent += paid(row, model, promptTokens, prices);
+    baseline += paid(row, requested, promptTokens, prices);
+    lost += strong - score;
+    best += strong;
+  }
+  return { seed, cost: spent / baseline, loss: lost / best, worstWindow: worst(losses, bests), shares, graded: gradedRequests / requests };
+}
+
+function paid(row: OutcomeRow, model: string, promptTokens: number, prices: CompareOptions['prices']): number {
+  const { input, output } = prices.get(model)!;
+  return (promptTokens * input + (row.outputTokens.get(model) ?? assumedTokens) * output) / 1e6;
+}
+
+function worst(losses: readonly number[], bests: readonly number[]): number {
+  let lost = 0;
+  let best = 0;
+  let most = -Infinity;
+  for (let i = 0; i < losses.length; i++) {
+    lost += losses[i]! - (i >= windowSize ? losses[i - windowSize]! : 0);
+    best += bests[i]! - (i >= windowSize ? bests[i - windowSize]! : 0);
+    if (i >= windowSize - 1 && best > 0) most = Math.max(most, lost / best);
+  }
+  return most;
+}

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { z } from 'zod';
+import { SluiceError } from '../../lib/errors.ts';
+import { limits } from '../../lib/limits.ts';
+import { gramBuckets } from '../model/grams.ts';
+import { mostFunctions, QualityModel, type QualityTables } from './model.ts';
+import type { QualityHeader } from './types.ts';
+
+/** The quality model that comes with Sluice; docs/candidates.md has its card. */
+export const defaultQualityFile = fileURLToPath(new URL('../../../models/quality-1.model', import.meta.url));
+
+/** A file is the magic, the header's length in bytes (32 bits, little-endian), the header as JSON, then idf and weights, deflated. */
+const magic = Buffer.from('SLUICEQUALITY1\n');
+
+const headerSchema = z
+  .strictObject({
+    format: z.literal(1),
+    idfStep: z.number(),
+    kinds: z.array(z.strictObject({ name: z.string().max(128), rows: z.int().min(1) })).min(1),
+    functions: z.array(z.strictObject({ step: z.number(), bias: z.number() })).max(mostFunctions),
+    models: z.array(z.strictObject({ name: z.string().max(256), means: z.array(z.number()), loadings: z.array(z.number()), tokens: z.array(z.number().min(0)).nullable() })).min(1).max(512),
+    apart: z.array(z.array(z.number().min(0))),
+    unknownBelow: z.number(),
+    knownAbove: z.number(),
+    card: z.strictObject({
+      name: z.string(),
+      trainedWith: z.string(),
+      rows: z.int(),
+      dataSha256: z.string(),
+      sources: z.array(z.strictObject({ source: z.string(), rows: z.int(), licence: z.string() })),
+      explained: z.number(),
+      limits: z.array(z.string()),
+    }),
+  })
+  .refine(({ kinds, functions, models }) => models.every(({ means, loadings, tokens }) => means.length === kinds.length && (tokens === null || tokens.length === kinds.length) && loadings.length === functions.length - kinds.length), 'a mean a kind and a loading a factor')
+  .refine(({ kinds, models, apart }) => apart.length === kinds.length && apart.every((list) => list.length === (models.length * (models.length - 1)) / 2), 'a difference a pair of models and kind')
+  .refine(({ knownAbove, unknownBelow }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow');
+
+/** The bytes of a quality model's file; the same model gives the same bytes. */
+export function encodeQuality(header: QualityHeader, { idf, weight }: QualityTables): Buffer {
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(json.length);
+  return Buffer.concat([magic, length, json, deflateRawSync(Buffer.concat([idf, Buffer.from(weight.buffer, weight.byteOffset, weight.byteLength)]), { level: 9 })]);
+}
+
+/** Reads a quality model's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, on anything that is not a whole model of this format. */
+export function decodeQuality(bytes: Buffer, where: string): QualityModel {
+  const bad = (message: string): SluiceError => new SluiceError('SLUICE_MODEL_INVALID', message, { where });
+  if (!bytes.subarray(0, magic.length).equals(magic)) throw bad('This is no quality model of Sluice, or one of another version.');
+  const from = magic.length + 4;
+  const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
+  if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
+  const header = headerOf(bytes.toString('utf8', from, from + headerBytes), bad);
+  const total = gramBuckets * (1 + header.functions.length);
+  let unpacked: Buffer | null = null;
+  try {
+    unpacked = inflateRawSync(bytes.subarray(from + headerBytes), { maxOutputLength: total + 1 });
+  } catch {
+    // Told below, as for any other wrong size.
+  }
+  if (unpacked?.length !== total) throw bad(`The tables are damaged, or are not the ${total} bytes that the header asks for.`);
+  const idf = Uint8Array.from(unpacked.subarray(0, gramBuckets));
+  const weight = Int8Array.from(unpacked.subarray(gramBuckets), (byte) => (byte << 24) >> 24);
+  return new QualityModel(header, { idf, weight }, createHash('sha256').update(bytes).digest('hex').slice(0, 16));
+}
+
+function headerOf(text: string, bad: (message: string) => SluiceError): QualityHeader {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw bad('The header is not JSON.');
+  }
+  const parsed = headerSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw bad(`The header does not fit: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
+}
+
+/** Reads a quality model from a file. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
+export function readQuality(file: string = defaultQualityFile): QualityModel {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+  if (bytes.length > limits.modelFileBytes) throw new SluiceError('SLUICE_MODEL_INVALID', `The file has ${bytes.length} bytes, more than the ${limits.modelFileBytes} that are read.`, { where: file });
+  return decodeQuality(bytes, file);
+}
