@@ -6,6 +6,7 @@ import type { StreamEncoder } from './common/encoder.ts';
 import type { ApiErrors, StreamFraming } from './common/failure.ts';
 import type { IdRule } from './common/ids.ts';
 import type { Json, JsonObject } from './common/json.ts';
+import type { LimitHeaders } from './common/limit-headers.ts';
 import type { Losses } from './common/losses.ts';
 import type { ParameterTable } from './common/parameter-types.ts';
 import type { Fields } from './common/replay-json.ts';
@@ -74,6 +75,8 @@ export interface AnswerSide {
   readonly managed: boolean | { readonly unless: Buffer };
   /** The header in which its SDKs look for an answer's id; null: none. */
   readonly idHeader: string | null;
+  /** The headers in which its apps look for what is left of a rate limit. */
+  readonly limitHeaders: LimitHeaders;
   /** Null: cached answers are given only in the form that they came in. */
   readonly replay: Replay | null;
 }

@@ -4,6 +4,7 @@ import { unreadAnswer } from '../common/opaque.ts';
 import { plainNames } from '../common/tool-names.ts';
 import { anthropicErrors } from './errors.ts';
 import { messageEvents } from './events.ts';
+import { anthropicLimitHeaders } from './limit-headers.ts';
 import { anthropicParameters } from './parameters.ts';
 import { anthropicMessages as member } from './read.ts';
 import { messageFromStream, messageToStream } from './replay.ts';
@@ -41,6 +42,7 @@ export const anthropicMessagesApi: Api = {
     longEnd: false,
     managed: { unless: oneHour },
     idHeader: 'request-id',
+    limitHeaders: anthropicLimitHeaders,
     replay: { toStream: messageToStream, fromStream: messageFromStream },
   },
   errors: anthropicErrors,
@@ -62,7 +64,7 @@ export const anthropicMessagesApi: Api = {
 export const anthropicCountApi: Api = {
   name: 'anthropic-count-tokens',
   request: { member, path: '/v1/messages/count_tokens', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [], asks: true, tied: null },
-  answer: { ...unreadAnswer, idHeader: 'request-id' },
+  answer: { ...unreadAnswer, idHeader: 'request-id', limitHeaders: anthropicLimitHeaders },
   errors: anthropicErrors,
   parameters: null,
   translation: { caller: null, target: null },

@@ -1,4 +1,5 @@
 import type { Api } from '../api.ts';
+import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { geminiIds } from '../common/ids.ts';
 import { dataEvent } from '../common/replay-json.ts';
 import { geminiErrors } from './errors.ts';
@@ -25,6 +26,7 @@ export const geminiGenerateApi: Api = {
     longEnd: true,
     managed: true,
     idHeader: null,
+    limitHeaders: plainLimitHeaders,
     replay: { toStream: (answer) => [dataEvent(answer)], fromStream: contentFromChunks },
   },
   errors: geminiErrors,

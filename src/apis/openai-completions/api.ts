@@ -1,4 +1,5 @@
 import type { Api } from '../api.ts';
+import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { openaiErrors } from '../openai/errors.ts';
 import { openaiPrompt as member } from '../openai/read.ts';
 import { isUsageEvent } from '../openai/usage-chunk.ts';
@@ -20,6 +21,7 @@ export const openaiCompletionsApi: Api = {
     longEnd: false,
     managed: false,
     idHeader: 'x-request-id',
+    limitHeaders: plainLimitHeaders,
     replay: { toStream: completionToStream, fromStream: completionFromStream },
   },
   errors: openaiErrors,
