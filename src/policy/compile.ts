@@ -16,6 +16,7 @@ import { findSecrets } from './secrets.ts';
 import { SectionCompiler } from './section.ts';
 import type { PolicyFile } from './source-map.ts';
 import type { PolicyGeneration, PolicySection, Problem } from './types.ts';
+import { checkVouched } from './vouched.ts';
 
 export interface CompileOptions {
   readonly catalog: Catalog;
@@ -162,6 +163,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
   const budgets = compileBudgets(loaded, catalog, problems);
   const callers = compileCallers(loaded, problems);
   const rateLimits = compileRateLimits(loaded, catalog, problems);
+  if (options.partOf === undefined) checkVouched(loaded, problems);
   const cache = new Map<string, PolicySection>();
   // Without folders: the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
   const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
