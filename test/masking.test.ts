@@ -8,7 +8,7 @@ import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
+import { events, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
 
 const keys = mkdtempSync(join(tmpdir(), 'sluice-masking-'));
 const providers = { openai: new ScriptedProvider(), anthropic: new ScriptedProvider(), google: new ScriptedProvider() };
@@ -37,6 +37,14 @@ defaults:
 sections:
   - { name: cached, match: { workspace: [cached] }, cache: { mode: on, ttl: 3600 } }
   - { name: chained, match: { workspace: [chained] }, fallback: { models: { gpt-4.1: [openai/gpt-4.1-nano, anthropic/claude-haiku-4-5, google/gemini-2.5-flash-lite] }, attempts: 4, on: [server-error, overloaded] } }
+  - name: restored
+    match: { workspace: [restored] }
+    cache: { mode: on, ttl: 3600 }
+    sensitivity: &restored [{ name: email, pattern: '[\\w.+-]+@[\\w-]+\\.\\w+', then: { mask: true, restore: true } }, { name: word, pattern: 'so-called "\\w+"', then: { mask: true, restore: true } }]
+  - name: crossed
+    match: { workspace: [crossed] }
+    fallback: { models: { gpt-4.1: [anthropic/claude-haiku-4-5] }, on: [server-error] }
+    sensitivity: *restored
   - { name: shadow, match: { workspace: [shadow] }, mode: shadow }
 `;
   stack = new Stack({ policy, endpoint: null, serve: ['--mask-key', join(keys, 'mask')] });
@@ -182,6 +190,147 @@ describe('what cannot be masked', () => {
   });
 });
 
+describe('an answer with restore: true', () => {
+  const word = 'so-called "Apollo"';
+  const question = `Who is ${address}, ${word}?`;
+  /** The tokens of the request, and a text that says them in pieces. */
+  const heard = (body: string): readonly [email: string, word: string] => [emailToken.exec(body)?.[0] ?? '', /\[WORD_\w{10}\]/.exec(body)?.[0] ?? ''];
+  const pieces = (text: string): readonly string[] => text.match(/[^]{1,5}/g) ?? [];
+  const sse = (data: object, name?: string): string => `${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
+  const usage = { prompt_tokens: 9, completion_tokens: 9, total_tokens: 18 };
+  const wanted = `That is ${address}, ${word}.`;
+  const say = ([email, second]: readonly [string, string]): string => `That is ${email}, ${second}.`;
+  const args = ([email, second]: readonly [string, string]): string => JSON.stringify({ to: email, note: second });
+  const chat: Behaviour = (request, response, answer) => {
+    const tokens = heard(request.body);
+    const call = { id: 'call_1', type: 'function', function: { name: 'send', arguments: args(tokens) } };
+    if (!request.body.includes('"stream":true')) return says({ id: 'c', object: 'chat.completion', model: 'gpt-4.1', choices: [{ index: 0, message: { role: 'assistant', content: say(tokens), tool_calls: [call] }, finish_reason: 'tool_calls' }], usage })(request, response, answer);
+    const chunk = (delta: object, finish_reason: string | null = null): string => sse({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'gpt-4.1', choices: [{ index: 0, delta, finish_reason }] });
+    const stream = [
+      chunk({ role: 'assistant', content: '' }),
+      ...pieces(say(tokens)).map((content) => chunk({ content })),
+      chunk({ tool_calls: [{ index: 0, ...call, function: { name: 'send', arguments: '' } }] }),
+      ...pieces(args(tokens)).map((text) => chunk({ tool_calls: [{ index: 0, function: { arguments: text } }] })),
+      chunk({}, 'tool_calls'),
+      sse({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'gpt-4.1', choices: [], usage }),
+      'data: [DONE]\n\n',
+    ].join('');
+    // Cut anywhere, within events and letters.
+    return events(stream.match(/[^]{1,97}/g) ?? [])(request, response, answer);
+  };
+  const messages: Behaviour = (request, response, answer) => {
+    const tokens = heard(request.body);
+    const message = { id: 'm', type: 'message', role: 'assistant', model: 'claude-haiku-4-5', stop_reason: null, usage: { input_tokens: 9, output_tokens: 9 } };
+    const tool = { type: 'tool_use', id: 'toolu_1', name: 'send' };
+    if (!request.body.includes('"stream":true')) return says({ ...message, stop_reason: 'tool_use', content: [{ type: 'text', text: say(tokens) }, { ...tool, input: JSON.parse(args(tokens)) as object }] })(request, response, answer);
+    return events([
+      sse({ type: 'message_start', message: { ...message, content: [] } }, 'message_start'),
+      sse({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }, 'content_block_start'),
+      ...pieces(say(tokens)).map((text) => sse({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } }, 'content_block_delta')),
+      sse({ type: 'content_block_stop', index: 0 }, 'content_block_stop'),
+      sse({ type: 'content_block_start', index: 1, content_block: { ...tool, input: {} } }, 'content_block_start'),
+      ...pieces(args(tokens)).map((partial_json) => sse({ type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json } }, 'content_block_delta')),
+      sse({ type: 'content_block_stop', index: 1 }, 'content_block_stop'),
+      sse({ type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 9 } }, 'message_delta'),
+      sse({ type: 'message_stop' }, 'message_stop'),
+    ])(request, response, answer);
+  };
+  const gemini: Behaviour = (request, response, answer) => {
+    const tokens = heard(request.body);
+    const part = (parts: readonly object[], more: object = {}): object => ({ candidates: [{ index: 0, content: { role: 'model', parts }, ...more }], usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 9, totalTokenCount: 18 }, modelVersion: 'gemini-2.5-flash' });
+    const call = { functionCall: { name: 'send', args: JSON.parse(args(tokens)) as object } };
+    if (!request.path.includes('streamGenerateContent')) return says(part([{ text: say(tokens) }, call], { finishReason: 'STOP' }))(request, response, answer);
+    return events([...pieces(say(tokens)).map((text) => sse(part([{ text }]))), sse(part([call], { finishReason: 'STOP' }))])(request, response, answer);
+  };
+  const noted = { to: address, note: word };
+
+  it('has the originals: OpenAI chat, streamed or not', async () => {
+    providers.openai.behaviour = chat;
+    const { openai } = apps('restored');
+    const whole = await openai.chat.completions.create(ask(question));
+    expect(got('openai')).not.toMatch(/canary|Apollo/);
+    expect(whole.choices[0]!.message.content).toBe(wanted);
+    const { message } = (await openai.chat.completions.stream({ ...ask(question), stream: true }).finalChatCompletion()).choices[0]!;
+    for (const one of [whole.choices[0]!.message, message]) {
+      expect(one.content).toBe(wanted);
+      expect(one.tool_calls?.map((call) => (call.type === 'function' ? (JSON.parse(call.function.arguments) as object) : call))).toEqual([noted]);
+    }
+  });
+
+  it('has the originals: OpenAI Responses, streamed or not', async () => {
+    const { openai } = apps('restored');
+    const output = (tokens: readonly [string, string]): object[] => [{ id: 'msg_1', type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_text', text: say(tokens), annotations: [] }] }];
+    const body = (tokens: readonly [string, string], done: boolean): object => ({ id: 'r', object: 'response', created_at: 1, model: 'gpt-4.1', status: done ? 'completed' : 'in_progress', output: done ? output(tokens) : [], usage: { input_tokens: 9, output_tokens: 9, total_tokens: 18, input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } } });
+    providers.openai.behaviour = (request, response, answer) => {
+      const tokens = heard(request.body);
+      if (!request.body.includes('"stream":true')) return says(body(tokens, true))(request, response, answer);
+      const at = { item_id: 'msg_1', output_index: 0, content_index: 0 };
+      const event = (data: { readonly type: string }): string => sse(data, data.type);
+      return events([
+        event({ type: 'response.created', ...{ response: body(tokens, false) } }),
+        event({ type: 'response.output_item.added', ...{ output_index: 0, item: { ...output(tokens)[0], content: [] } } }),
+        event({ type: 'response.content_part.added', ...at, ...{ part: { type: 'output_text', text: '', annotations: [] } } }),
+        ...pieces(say(tokens)).map((delta) => event({ type: 'response.output_text.delta', ...at, ...{ delta } })),
+        event({ type: 'response.output_text.done', ...at, ...{ text: say(tokens) } }),
+        event({ type: 'response.output_item.done', ...{ output_index: 0, item: output(tokens)[0] } }),
+        event({ type: 'response.completed', ...{ response: body(tokens, true) } }),
+      ])(request, response, answer);
+    };
+    expect((await openai.responses.create({ model: 'gpt-4.1', input: question })).output_text).toBe(wanted);
+    let said = '';
+    for await (const event of await openai.responses.create({ model: 'gpt-4.1', input: question, stream: true })) {
+      if (event.type === 'response.output_text.delta') said += event.delta;
+      if (event.type === 'response.completed') expect(JSON.stringify(event.response.output)).toContain(address);
+    }
+    expect(said).toBe(wanted);
+  });
+
+  it('has the originals: Anthropic, streamed or not', async () => {
+    providers.anthropic.behaviour = messages;
+    const { anthropic } = apps('restored');
+    const params = { model: 'claude-haiku-4-5', max_tokens: 100, messages: [{ role: 'user' as const, content: question }] };
+    for (const { content } of [await anthropic.messages.create(params), await anthropic.messages.stream(params).finalMessage()]) {
+      expect(content).toMatchObject([{ type: 'text', text: wanted }, { type: 'tool_use', input: noted }]);
+    }
+    expect(got('anthropic')).not.toMatch(/canary|Apollo/);
+  });
+
+  it('has the originals: Gemini, streamed or not', async () => {
+    providers.google.behaviour = gemini;
+    const { google } = apps('restored');
+    const whole = await google.models.generateContent({ model: 'gemini-2.5-flash', contents: question });
+    expect([whole.text, whole.functionCalls?.[0]?.args]).toEqual([wanted, noted]);
+    let said = '';
+    for await (const { text, functionCalls } of await google.models.generateContentStream({ model: 'gemini-2.5-flash', contents: question })) {
+      said += text ?? '';
+      if (functionCalls !== undefined) expect(functionCalls[0]?.args).toEqual(noted);
+    }
+    expect(said).toBe(wanted);
+    expect(got('google')).not.toMatch(/canary|Apollo/);
+  });
+
+  it('has the originals from another provider’s API, streamed or not', async () => {
+    providers.openai.behaviour = status(500);
+    providers.anthropic.behaviour = messages;
+    const { openai } = apps('crossed');
+    const whole = (await openai.chat.completions.create(ask(question))).choices[0]!.message;
+    const streamed = (await openai.chat.completions.stream({ ...ask(question), stream: true }).finalChatCompletion()).choices[0]!.message;
+    for (const one of [whole, streamed]) {
+      expect(one.content).toBe(wanted);
+      expect(one.tool_calls?.map((call) => (call.type === 'function' ? (JSON.parse(call.function.arguments) as object) : call))).toEqual([noted]);
+    }
+    expect(got('anthropic')).not.toMatch(/canary|Apollo/);
+  });
+
+  it('is not kept in the cache', async () => {
+    providers.openai.behaviour = chat;
+    const call = async (): Promise<string | null | undefined> => (await apps('restored').openai.chat.completions.create(ask(question))).choices[0]?.message.content;
+    expect([await call(), await call()]).toEqual([wanted, wanted]);
+    expect(providers.openai.got).toHaveLength(2);
+    expect((await records())[0]).toMatchObject({ cache: 'off', outcome: 'complete', usage: { totalOutput: 9 }, masked: [{ rule: 'email', matches: 1 }, { rule: 'word', matches: 1 }] });
+  });
+});
+
 describe('what was masked', () => {
   it('is counted, and explained', async () => {
     const before = await metric('email');
@@ -205,10 +354,10 @@ describe('what was masked', () => {
   });
 
   it('is kept nowhere', async () => {
-    expect(JSON.stringify(await records())).not.toMatch(/canary|4111111111111111/);
+    expect(JSON.stringify(await records())).not.toMatch(/canary|Apollo|4111111111111111/);
     const files = readdirSync(stack.folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && /ledger|sluice\.log|budgets/.test(entry.name));
     expect(files.length).toBeGreaterThan(1);
-    for (const { parentPath, name } of files) expect(readFileSync(join(parentPath, name)).toString('latin1'), name).not.toMatch(/canary|4111111111111111/);
+    for (const { parentPath, name } of files) expect(readFileSync(join(parentPath, name)).toString('latin1'), name).not.toMatch(/canary|Apollo|4111111111111111/);
   });
 });
 

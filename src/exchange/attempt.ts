@@ -3,6 +3,7 @@ import type { AnswerHead } from '../apis/types.ts';
 import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, FilterRole, HeaderMap, HeaderMutation } from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
+import { restoreJson, type Restoring } from '../apis/mask/restore.ts';
 import { adaptedLimit } from '../apis/parameters.ts';
 import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
 import { limitNameAt } from './adapt.ts';
@@ -10,7 +11,7 @@ import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
 import { crossingPath, withoutKeys } from './crossing-headers.ts';
 import type { Credentials } from './credentials.ts';
-import { OwnStream } from './relays.ts';
+import { OwnStream, RestoredStream, withoutLength } from './relays.ts';
 
 /** One attempt of a chain at a target that speaks the app's own API. */
 export class TargetAttempt implements Attempt {
@@ -70,14 +71,16 @@ export class TargetAttempt implements Attempt {
     }
     const events = head.contentType.toLowerCase().startsWith('text/event-stream');
     const watches = fallback.triggers.has('stream-error');
-    if (events && this.#role === 'stream' && (watches || run.facts.stripUsage)) {
+    const { restoring } = run.facts;
+    if (events && this.#role === 'stream' && (watches || run.facts.stripUsage || restoring !== null)) {
       const relay = new OwnStream(head, (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null), {
         holds: watches && run.hasNext,
         notices: watches,
         strips: run.facts.stripUsage ? (answer) => (run.translated = answer) : null,
       });
-      return { kind: 'relay', relay };
+      return { kind: 'relay', relay: restoring === null ? relay : new RestoredStream(relay, restoring, true) };
     }
+    if (restoring !== null && !events && !endOfStream) return this.#restored(restoring, head, headers, retryAfterMs);
     if (events || endOfStream || !run.hasNext || !this.#looksInto(headers)) {
       return this.#verdicts.of(null, status, retryAfterMs, null);
     }
@@ -86,6 +89,18 @@ export class TargetAttempt implements Attempt {
       maxBytes: fallback.inspectBytes,
       judge: (body) => this.#verdicts.of(judgeAnswer(head.api, body, run.facts.expects, fallback.triggers), status, retryAfterMs, () => answerOf(head, body)),
     };
+  }
+
+  /** A whole answer whose tokens are put back as what they stood for. */
+  #restored(restoring: Restoring, head: AnswerHead, headers: HeaderMap, retryAfterMs: number | null): AnswerPlan {
+    const { fallback, expects } = this.#run.facts;
+    const looks = this.#run.hasNext && this.#looksInto(headers);
+    const judge = (body: Buffer): AnswerPass | AnswerRetry => {
+      const reason = looks && body.length <= fallback.inspectBytes ? judgeAnswer(head.api, body, expects, fallback.triggers) : null;
+      const verdict = this.#verdicts.of(reason, head.status, retryAfterMs, () => answerOf(head, body));
+      return verdict.kind === 'retry' ? verdict : { ...verdict, headers: withoutLength(verdict.headers), body: restoreJson(body, restoring) };
+    };
+    return { kind: 'whole', maxBytes: limits.answerBytes, judge };
   }
 
   #error(status: number, endOfStream: boolean, retryAfterMs: number | null): AnswerPlan {

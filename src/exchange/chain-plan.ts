@@ -1,6 +1,7 @@
 import type { CacheHit } from '../cache/cache.ts';
 import { limits } from '../lib/limits.ts';
 import { takesAsIs } from '../apis/translatable.ts';
+import type { Restoring } from '../apis/mask/restore.ts';
 import type { Exchange } from '../apis/types.ts';
 import { attemptClusterKey, chainHeader, chainHosts, clusterName } from '../attach/names.ts';
 import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
@@ -36,10 +37,11 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
   const rescue = old !== null && context.chainStyle === 'groups' && generation.providers.has(old.entry.provider) ? old : null;
   const own = mayBeRefused(context, exchange, decision);
   const stripUsage = strips(context, exchange);
-  const fallback = section.fallback ?? (own || stripUsage ? refusalsOnly : null);
+  const restoring = restoringOf(context, exchange);
+  const fallback = section.fallback ?? (own || stripUsage || restoring !== null ? refusalsOnly : null);
   const tried = own ? [...decision.chain, decision.requested] : decision.chain;
   const targets = rescue === null ? tried : [...tried, { provider: rescue.entry.provider, model: rescue.entry.model }];
-  if (fallback === null || first === undefined || (targets.length < 2 && !stripUsage && !crosses(context, exchange, first))) return null;
+  if (fallback === null || first === undefined || (targets.length < 2 && !stripUsage && restoring === null && !crosses(context, exchange, first))) return null;
   const facts: ChainFacts = {
     generation,
     provider,
@@ -54,6 +56,7 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     stream: exchange.stream,
     includeUsage: exchange.includeUsage === true,
     stripUsage,
+    restoring,
     expects: {
       jsonOutput: exchange.jsonOutput,
       schema: exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes ? requestedSchema(exchange.api, body) : null,
@@ -104,7 +107,7 @@ function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 
 function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
   const across = crosses(context, exchange, target);
-  if (exchange.stream && (across || fallback.triggers.has('stream-error') || strips(context, exchange))) return 'stream';
+  if (exchange.stream && (across || fallback.triggers.has('stream-error') || strips(context, exchange) || restoringOf(context, exchange) !== null)) return 'stream';
   // Later attempts start from the request as the app sent it: what one model wants renamed is not for the next.
   return index === 0 && !across && limitNameAt(context.generation, target, exchange) === null ? 'gate' : 'next';
 }
@@ -112,6 +115,12 @@ function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 /** Whether the chunk that the policy asked for has to be taken out again; it takes an Envoy that can have Sluice do that. */
 function strips(context: RequestContext, exchange: Exchange): boolean {
   return context.chainStyle !== 'none' && asksForUsage(context, exchange);
+}
+
+/** What the answer gets back in place of tokens; null: nothing, or this Envoy cannot have Sluice do that. */
+function restoringOf({ masked, chainStyle }: RequestContext, { api, operation, jsonOutput }: Exchange): Restoring | null {
+  if (masked === null || masked.restored.size === 0 || operation !== 'generate' || chainStyle === 'none') return null;
+  return { api, originals: masked.restored, jsonOutput: jsonOutput !== 'none' };
 }
 
 /** For a section without fallback: nothing is tried again but what a model of Sluice's choice refused to take. */

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { CacheHit } from '../cache/cache.ts';
 import type { Cost } from '../catalog/types.ts';
+import type { Restoring } from '../apis/mask/restore.ts';
 import type { Answer, Exchange, Recognition } from '../apis/types.ts';
 import type { HeaderMutation } from '../extproc/types.ts';
 import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
@@ -39,6 +40,8 @@ export interface ChainFacts {
   readonly includeUsage: boolean;
   /** Whether the app's streams must lose the chunk that only counts tokens: the policy asked for it, the app did not. */
   readonly stripUsage: boolean;
+  /** What the app's answer gets back in place of tokens; null: nothing. Held for as long as the attempts run. */
+  readonly restoring: Restoring | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
   /** The app's own key, to be put back when a later attempt goes to its own provider again. */

@@ -10,8 +10,9 @@ import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateR
 import { upstreamPath } from './attempt.ts';
 import { answerHeaders, answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
+import { restoreJson } from '../apis/mask/restore.ts';
 import type { Credentials } from './credentials.ts';
-import { TranslatedStream } from './relays.ts';
+import { RestoredStream, TranslatedStream } from './relays.ts';
 
 /**
  * Whether a request can be put to a model of another family's API with all that it says. Bodies up to limits.translationCheckBytes are
@@ -114,7 +115,7 @@ export class CrossingAttempt implements Attempt {
     const api = facts.recognition.api;
     const translated = translateAnswer(this.#api, api, status, body, this.#options());
     // An app that asked for a stream and gets an error gets it as its API sends errors then: as JSON.
-    return { kind: 'pass', headers: answerHeaders(translated.status, translated.contentType), body: translated.body };
+    return { kind: 'pass', headers: answerHeaders(translated.status, translated.contentType), body: facts.restoring === null ? translated.body : restoreJson(translated.body, facts.restoring) };
   }
 
   #stream(head: AnswerHead, status: number, retryAfterMs: number | null): AnswerPlan {
@@ -128,7 +129,7 @@ export class CrossingAttempt implements Attempt {
       (answer) => (this.#run.translated = answer),
       this.#run.hasNext,
     );
-    return { kind: 'relay', relay };
+    return { kind: 'relay', relay: facts.restoring === null ? relay : new RestoredStream(relay, facts.restoring, translator.contentType.startsWith('text/event-stream')) };
   }
 
   #options(): AnswerOptions {

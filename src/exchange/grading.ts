@@ -33,11 +33,12 @@ export class Grader {
   }
 
   /** What to keep of a request that was decided. Null: its answer is none that a model could do well or badly. */
-  begin({ id, section, caller }: Pick<RequestContext, 'id' | 'section' | 'caller'>, exchange: Exchange, body: Buffer, decision: Decision | null): OpenGrading | null {
+  begin({ id, section, caller, masked }: Pick<RequestContext, 'id' | 'section' | 'caller' | 'masked'>, exchange: Exchange, body: Buffer, decision: Decision | null): OpenGrading | null {
     if (exchange.operation !== 'generate' || decision?.action === 'block') return null;
     const { maxOutputTokens } = exchange;
     const { grading } = section;
-    if (grading === null) return { maxOutputTokens, copy: null, judge: null };
+    // An answer with originals in it is kept nowhere.
+    if (grading === null || (masked !== null && masked.restored.size > 0)) return { maxOutputTokens, copy: null, judge: null };
     if (grading.regenerate && !exchange.lastIsToolResult) {
       const before = this.#regenerates.asks(questionKey(caller.workspace, exchange), id, performance.now());
       if (before !== null) this.#grading.book.own(before, regenerateScore, 'regenerate');

@@ -1,5 +1,6 @@
 import { readAnswer } from '../apis/index.ts';
 import { UsageChunkFilter } from '../apis/openai/usage-chunk.ts';
+import { streamRestorer, type Restoring, type StreamRestorer } from '../apis/mask/restore.ts';
 import { SseSplitter } from '../apis/scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader } from '../apis/types.ts';
 import type { AnswerPass, AnswerRetry, HeaderMutation, RelayStep, StreamRelay } from '../extproc/types.ts';
@@ -90,6 +91,32 @@ export class OwnStream implements StreamRelay {
     this.#held = null;
     return { kind: 'go', bytes: this.#filter?.push(bytes) ?? bytes };
   }
+}
+
+/** A stream whose tokens are put back as what they stood for. */
+export class RestoredStream implements StreamRelay {
+  readonly #relay: StreamRelay;
+  readonly #restorer: StreamRestorer;
+
+  constructor(relay: StreamRelay, restoring: Restoring, events: boolean) {
+    this.#relay = relay;
+    this.#restorer = streamRestorer(restoring, events);
+  }
+
+  push(bytes: Buffer): RelayStep {
+    const step = this.#relay.push(bytes);
+    return step.kind === 'go' ? { ...step, bytes: this.#restorer.push(step.bytes), headers: withoutLength(step.headers) } : step;
+  }
+
+  end(): RelayStep {
+    const step = this.#relay.end();
+    return step.kind === 'go' ? { ...step, bytes: Buffer.concat([this.#restorer.push(step.bytes), this.#restorer.end()]), headers: withoutLength(step.headers) } : step;
+  }
+}
+
+/** The provider's length of its body does not hold for another one. */
+export function withoutLength(headers: HeaderMutation | undefined): HeaderMutation {
+  return { set: headers?.set ?? [], remove: [...(headers?.remove ?? []), 'content-length'] };
 }
 
 /** A stream in another API, translated as it comes. Its usage is read from what the provider sent. */

@@ -67,7 +67,9 @@ const sensitivity = z.strictObject({
       model: model.optional().describe('Only this model may take it; when it cannot, the request is refused'),
       block: z.string().min(1).max(500).optional().describe('Refuse with this message; with mask: where it cannot be masked'),
       mask: z.literal(true).optional().describe('Replace what is found by a token before the request leaves; where that cannot be done, the request is refused'),
+      restore: z.boolean().optional().describe('With mask: put the originals back into the answer; false by default'),
     })
+    .refine((value) => value.restore === undefined || value.mask === true, 'restore goes with mask')
     .refine((value) => [value.model, value.mask ?? value.block].filter((part) => part !== undefined).length === 1, 'say exactly one of model, mask, block')
     .describe('What happens; exactly one of model, mask, block'),
 });

@@ -334,7 +334,7 @@ export class SectionCompiler {
       if (document.then.mask === true) {
         this.#checkMask(pattern, document.name, place, [at, 'pattern']);
         const message = document.then.block ?? `This request holds ${document.name} where it cannot be masked.`;
-        return [{ rule: { name: document.name, pattern, then: { kind: 'mask', message } }, mask: { label: labelOf(document.name), restore: false } }];
+        return [{ rule: { name: document.name, pattern, then: { kind: 'mask', message } }, mask: { label: labelOf(document.name), restore: document.then.restore === true } }];
       }
       if (document.then.block !== undefined) return [{ rule: { name: document.name, pattern, then: { kind: 'block', message: document.then.block } }, mask: null }];
       const target = this.#targets.resolve(document.then.model ?? '', place, [at, 'then', 'model'], reach);

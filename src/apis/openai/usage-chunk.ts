@@ -42,7 +42,7 @@ export class UsageChunkFilter {
 }
 
 /** Just behind the blank line that ends the event which begins at `from`; -1: it is not whole. */
-function eventEnd(bytes: Buffer, from: number): number {
+export function eventEnd(bytes: Buffer, from: number): number {
   for (let at = bytes.indexOf(newline, from); at !== -1; at = bytes.indexOf(newline, at + 1)) {
     const next = bytes[at + 1];
     if (next === newline) return at + 2;
