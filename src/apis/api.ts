@@ -3,6 +3,7 @@ import type { EventReading } from './common/answer-facts.ts';
 import type { ViewReader } from './common/answer-view.ts';
 import type { Conversation, WriteOptions, Written } from './common/conversation.ts';
 import type { StreamEncoder } from './common/encoder.ts';
+import type { DeltaReading } from './common/deltas.ts';
 import type { ApiErrors, StreamFraming } from './common/failure.ts';
 import type { IdRule } from './common/ids.ts';
 import type { Json, JsonObject } from './common/json.ts';
@@ -61,6 +62,8 @@ export interface RequestSide {
 export interface AnswerSide {
   /** Null: it has no streams that are read. */
   readonly events: EventReading | null;
+  /** What its streams' events say piece by piece; null: nothing. */
+  readonly deltas: DeltaReading | null;
   /** Null: its answers name no tokens that are billed. */
   readonly usage: UsageReading | null;
   /** Null: its answers are nothing that can be graded. */

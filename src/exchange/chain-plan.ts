@@ -1,5 +1,6 @@
 import type { CacheHit } from '../cache/cache.ts';
 import { limits } from '../lib/limits.ts';
+import { apis } from '../apis/registry.ts';
 import { takesAsIs } from '../apis/translatable.ts';
 import type { Restoring } from '../apis/mask/restore.ts';
 import type { Exchange } from '../apis/types.ts';
@@ -120,7 +121,7 @@ function strips(context: RequestContext, exchange: Exchange): boolean {
 /** What the answer gets back in place of tokens; null: nothing, or this Envoy cannot have Sluice do that. */
 function restoringOf({ masked, chainStyle }: RequestContext, { api, operation, jsonOutput }: Exchange): Restoring | null {
   if (masked === null || masked.restored.size === 0 || operation !== 'generate' || chainStyle === 'none') return null;
-  return { api, originals: masked.restored, jsonOutput: jsonOutput !== 'none' };
+  return { reading: apis[api].answer.deltas, originals: masked.restored, jsonOutput: jsonOutput !== 'none' };
 }
 
 /** For a section without fallback: nothing is tried again but what a model of Sluice's choice refused to take. */

@@ -2,6 +2,7 @@ import type { Api } from '../api.ts';
 import { anthropicIds } from '../common/ids.ts';
 import { unreadAnswer } from '../common/opaque.ts';
 import { plainNames } from '../common/tool-names.ts';
+import { messageDeltas } from './deltas.ts';
 import { anthropicErrors } from './errors.ts';
 import { messageEvents } from './events.ts';
 import { anthropicLimitHeaders } from './limit-headers.ts';
@@ -35,6 +36,7 @@ export const anthropicMessagesApi: Api = {
   },
   answer: {
     events: messageEvents,
+    deltas: messageDeltas,
     usage: anthropicUsage,
     view: viewMessage,
     usageEvent: null,

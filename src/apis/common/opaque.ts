@@ -5,4 +5,4 @@ import { plainLimitHeaders } from './limit-headers.ts';
 export const unreadRequest: RequestSide = { member: null, path: null, modes: [], everywhere: true, operationName: null, schemaAt: [], asks: false, tied: null };
 
 /** Answers of which nothing is known. */
-export const unreadAnswer: AnswerSide = { events: null, usage: null, view: null, usageEvent: null, arrayStreams: false, longEnd: false, managed: false, idHeader: null, limitHeaders: plainLimitHeaders, replay: null };
+export const unreadAnswer: AnswerSide = { events: null, deltas: null, usage: null, view: null, usageEvent: null, arrayStreams: false, longEnd: false, managed: false, idHeader: null, limitHeaders: plainLimitHeaders, replay: null };

@@ -2,6 +2,7 @@ import type { Api } from '../api.ts';
 import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { geminiIds } from '../common/ids.ts';
 import { dataEvent } from '../common/replay-json.ts';
+import { contentDeltas } from './deltas.ts';
 import { geminiErrors } from './errors.ts';
 import { contentEvents } from './events.ts';
 import { geminiParameters } from './parameters.ts';
@@ -19,6 +20,7 @@ export const geminiGenerateApi: Api = {
   request: { member, path: null, modes: ['chat'], everywhere: true, operationName: 'generate_content', schemaAt: [['generationConfig', 'responseJsonSchema']], asks: true, tied: null },
   answer: {
     events: contentEvents,
+    deltas: contentDeltas,
     usage: geminiUsage,
     view: viewContent,
     usageEvent: null,

@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
-import type { ApiName } from '../types.ts';
+import { apis } from '../registry.ts';
+import type { ApiName } from '../names.ts';
 import { restoreJson, streamRestorer } from './restore.ts';
 
 const token = '[EMAIL_1a2b3c4d5e]';
@@ -97,7 +98,7 @@ const forms: Readonly<Record<string, Form>> = {
 };
 
 function restore({ api }: Form, events: readonly string[], size: number): string {
-  const restorer = streamRestorer({ api, originals, jsonOutput: false }, true);
+  const restorer = streamRestorer({ reading: apis[api].answer.deltas, originals, jsonOutput: false }, true);
   const bytes = Buffer.from(events.join(''));
   const out: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += size) out.push(restorer.push(bytes.subarray(at, at + size)));
@@ -154,7 +155,7 @@ describe('a stream', () => {
   });
 
   it('is held whole where it is no stream of events', () => {
-    const restorer = streamRestorer({ api: 'gemini-generate', originals, jsonOutput: false }, false);
+    const restorer = streamRestorer({ reading: null, originals, jsonOutput: false }, false);
     const array = JSON.stringify([{ candidates: [{ content: { parts: [{ text: `to ${token}` }] } }] }]);
     expect([restorer.push(Buffer.from(array.slice(0, 50))).toString(), restorer.push(Buffer.from(array.slice(50))).toString(), restorer.end().toString()]).toEqual(['', '', array.replace(token, original)]);
   });

@@ -1,15 +1,14 @@
 import { limits } from '../../lib/limits.ts';
+import { isObject, noDeltas, type Delta, type DeltaReading } from '../common/deltas.ts';
 import { JsonCursor, type StringToken } from '../scan/scan.ts';
 import { eventEnd } from '../openai/usage-chunk.ts';
-import type { ApiName } from '../types.ts';
-import { deltasOf, type Delta } from './deltas.ts';
 import { applied, byteEdits, type ByteEdit, type TextEdit } from './places.ts';
 import { anyToken } from './tokens.ts';
 
 /** What an answer gets back. */
 export interface Restoring {
-  /** The API that the app speaks. */
-  readonly api: ApiName;
+  /** How the API that the app speaks says a text in pieces; null: it has no streams. */
+  readonly reading: DeltaReading | null;
   /** What each token stands for. */
   readonly originals: ReadonlyMap<string, string>;
   /** The model's text is JSON, as the app asked. */
@@ -200,7 +199,8 @@ class EventRestorer implements StreamRestorer {
     } catch {
       return [...this.#flush(() => true), event];
     }
-    const { deltas, ends } = deltasOf(this.#restoring, parsed);
+    const { reading, jsonOutput } = this.#restoring;
+    const { deltas, ends } = reading !== null && isObject(parsed) ? reading(parsed, jsonOutput) : noDeltas;
     const replaced = new Map<string, string>();
     const last = new Map<string, string>();
     for (const delta of deltas) {

@@ -2,6 +2,7 @@ import type { Api } from '../api.ts';
 import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { openaiIds } from '../common/ids.ts';
 import { plainNames } from '../common/tool-names.ts';
+import { choiceDeltas } from '../openai/deltas.ts';
 import { openaiErrors } from '../openai/errors.ts';
 import { openaiParameters } from '../openai/parameters.ts';
 import { isUsageEvent } from '../openai/usage-chunk.ts';
@@ -18,7 +19,7 @@ import { viewChat } from './view.ts';
 export const openaiChatApi: Api = {
   name: 'openai-chat',
   request: { member, path: '/v1/chat/completions', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [['response_format', 'json_schema', 'schema']], asks: true, tied: null },
-  answer: { events: chatEvents, usage: openaiUsage, view: viewChat, usageEvent: isUsageEvent, arrayStreams: false, longEnd: false, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: chatToStream, fromStream: chatFromStream } },
+  answer: { events: chatEvents, deltas: choiceDeltas, usage: openaiUsage, view: viewChat, usageEvent: isUsageEvent, arrayStreams: false, longEnd: false, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: chatToStream, fromStream: chatFromStream } },
   errors: openaiErrors,
   parameters: openaiParameters,
   translation: {

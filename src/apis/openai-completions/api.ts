@@ -1,5 +1,6 @@
 import type { Api } from '../api.ts';
 import { plainLimitHeaders } from '../common/limit-headers.ts';
+import { choiceDeltas } from '../openai/deltas.ts';
 import { openaiErrors } from '../openai/errors.ts';
 import { openaiPrompt as member } from '../openai/read.ts';
 import { isUsageEvent } from '../openai/usage-chunk.ts';
@@ -14,6 +15,7 @@ export const openaiCompletionsApi: Api = {
   request: { member, path: '/v1/completions', modes: ['completion'], everywhere: true, operationName: 'text_completion', schemaAt: [], asks: false, tied: null },
   answer: {
     events: chatEvents,
+    deltas: choiceDeltas,
     usage: openaiUsage,
     view: viewCompletion,
     usageEvent: isUsageEvent,

@@ -4,6 +4,7 @@ import { openaiIds } from '../common/ids.ts';
 import { openaiParameters } from '../openai/parameters.ts';
 import { openaiUsage } from '../openai/usage.ts';
 import type { BodyMember } from '../types.ts';
+import { responseDeltas } from './deltas.ts';
 import { responsesErrors } from './errors.ts';
 import { responsesEvents } from './events.ts';
 import { openaiResponses as member } from './read.ts';
@@ -26,7 +27,7 @@ function tied(members: readonly BodyMember[], body: Buffer): boolean {
 export const openaiResponsesApi: Api = {
   name: 'openai-responses',
   request: { member, path: '/v1/responses', modes: ['chat', 'responses'], everywhere: false, operationName: null, schemaAt: [['text', 'format', 'schema']], asks: true, tied },
-  answer: { events: responsesEvents, usage: openaiUsage, view: viewResponse, usageEvent: null, arrayStreams: false, longEnd: true, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: responseToStream, fromStream: responseFromStream } },
+  answer: { events: responsesEvents, deltas: responseDeltas, usage: openaiUsage, view: viewResponse, usageEvent: null, arrayStreams: false, longEnd: true, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: responseToStream, fromStream: responseFromStream } },
   errors: responsesErrors,
   parameters: openaiParameters,
   translation: { caller: { read: readOpenAiResponses, ids: openaiIds, write: writeOpenAiResponsesAnswer, encoder: (context) => new OpenAiResponsesEncoder(context), objectArgs: false }, target: null },
