@@ -15,6 +15,7 @@ import type { PolicyDocument, ProviderDocument, SectionDocument, SettingsDocumen
 import { findSecrets } from './secrets.ts';
 import { SectionCompiler } from './section.ts';
 import type { PolicyFile } from './source-map.ts';
+import { checkWorkspaceNames } from './warnings.ts';
 import type { PolicyGeneration, PolicySection, Problem } from './types.ts';
 import { checkVouched } from './vouched.ts';
 
@@ -160,6 +161,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
   const rollout = compileRollout(loaded, problems);
   compiler.finish();
   checkCovered(sections, problems);
+  checkWorkspaceNames(loaded, problems);
   const budgets = compileBudgets(loaded, catalog, problems);
   const callers = compileCallers(loaded, problems);
   const rateLimits = compileRateLimits(loaded, catalog, problems);

@@ -4,6 +4,7 @@ import { didYouMean } from './nearest.ts';
 import { isDefaultProvider } from './providers.ts';
 import type { ProviderDocument } from './schema.ts';
 import type { Problem, Provider } from './types.ts';
+import { checkKeyFile, checkPrices } from './warnings.ts';
 
 /** First segments of the providers' own paths: as a prefix they would take requests that name no provider. */
 const reserved = new Set(['/v1', '/v1beta', '/v1alpha', '/openai', '/model']);
@@ -19,6 +20,9 @@ export function checkProviders({ source, document }: LoadedFile, earlier: Readon
     if (provider.signing !== undefined && (provider.credentialFile !== undefined || provider.credentialFiles !== undefined)) {
       problems.push(source.problem('error', 'contradiction', [...path, 'credentialFile'], `requests to ${name} are signed: a key would have no place`, 'Keep one of signing and credentialFile.'));
     }
+    for (const [at, file] of [...(provider.credentialFile === undefined ? [] : [['credentialFile', provider.credentialFile] as const]), ...(provider.credentialFiles ?? []).map((one, index) => [index, one] as const)]) {
+      checkKeyFile(file, (_path, message, fix) => problems.push(source.problem('warning', 'key-file', [...path, ...(typeof at === 'number' ? ['credentialFiles', at] : [at])], message, fix)));
+    }
     if (provider.pathPrefix !== undefined && reserved.has(provider.pathPrefix)) {
       problems.push(source.problem('error', 'path-prefix', [...path, 'pathPrefix'], `${provider.pathPrefix} is the beginning of providers' own paths`, `Choose another, such as /${name}-api.`));
     }
@@ -32,7 +36,10 @@ export function checkProviders({ source, document }: LoadedFile, earlier: Readon
 export function checkCatalogOverrides(loaded: readonly LoadedFile[], providers: ReadonlyMap<string, Provider>, catalog: Catalog, base: Catalog, problems: Problem[]): void {
   const used = new Set([...providers.values()].map(({ catalogProvider }) => catalogProvider));
   for (const { source, document } of loaded) {
-    for (const name of Object.keys(document.catalog?.overrides ?? {})) {
+    for (const [name, models] of Object.entries(document.catalog?.overrides ?? {})) {
+      for (const [model, facts] of Object.entries(models)) {
+        checkPrices(facts, base.models(name).find((entry) => entry.model === model) ?? null, (path, message, fix) => problems.push(source.problem('warning', 'price', ['catalog', 'overrides', name, model, ...path], message, fix)));
+      }
       if (used.has(name) || base.providers().includes(name)) continue;
       const known = [...new Set([...used, ...base.providers()])];
       problems.push(source.problem('error', 'unknown-provider', ['catalog', 'overrides', name], `no provider's models are listed under ${name}`, didYouMean(name, known, `Known: ${known.join(', ')}.`)));

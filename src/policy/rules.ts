@@ -2,6 +2,7 @@ import { Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 import { limits } from '../lib/limits.ts';
 import { expressionCost } from './cel-cost.ts';
+import { neverTrue } from './never.ts';
 import { valueFault } from './rule-values.ts';
 import { domains, taskTypes } from '../classify/types.ts';
 import type { RuleInput } from './types.ts';
@@ -134,7 +135,8 @@ function wordsOf(text: string): number {
 }
 
 export type CompiledExpression =
-  | { readonly ok: true; readonly matches: (input: RuleInput) => boolean; readonly constant: boolean | null; readonly hinted: boolean; readonly readsTask: boolean }
+  /** `never`: why no request matches; null: some may. */
+  | { readonly ok: true; readonly matches: (input: RuleInput) => boolean; readonly constant: boolean | null; readonly never: string | null; readonly hinted: boolean; readonly readsTask: boolean }
   /** `offset` is where in the expression, in UTF-16 units. */
   | { readonly ok: false; readonly message: string; readonly offset: number; readonly fix?: string };
 
@@ -230,6 +232,7 @@ export function compileExpression(source: string, headers: ReadonlySet<string>, 
   return {
     ok: true,
     constant: constantOf(run),
+    never: neverTrue(source, tree),
     readsTask: /\bverdict\s*(?:\.\s*\??\s*task\b|\[)/.test(source),
     hinted: /\bcaller\s*(?:\.\s*\??\s*(?:quality|task|session)\b|\[)/.test(source),
     matches(input) {

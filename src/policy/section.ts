@@ -18,6 +18,7 @@ import { labelOf, Tokens, type MaskRule } from '../apis/mask/tokens.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
+import { checkIdle, checkKeyFile, checkThresholds, checkTierPrices, emptyMatch, matchesEverything, SecureModels } from './warnings.ts';
 import type { CompiledRule, Directive, PolicySection, Problem, Provider, SensitivityRule, TargetRef } from './types.ts';
 
 export interface SectionContext {
@@ -37,6 +38,7 @@ export class SectionCompiler {
   readonly #context: SectionContext;
   readonly #reporter: Reporter;
   readonly #targets: Targets;
+  readonly #secure = new SecureModels();
   /** Sections that say what is routed, and whether any provider's traffic can be: a list may be for one of them only. */
   readonly #routable = new Map<string, { readonly place: Place; any: boolean }>();
 
@@ -44,6 +46,7 @@ export class SectionCompiler {
   readonly #bareTiers = new Map<string, { readonly place: Place; readonly tier: Tier; readonly names: Set<string> }>();
   readonly #expressions = new Map<string, CompiledExpression>();
   readonly #patterns = new Map<string, string | null>();
+  readonly #everywhere = new Map<string, boolean>();
   /** Every model's name, once a hint needs them. */
   #models: ReadonlySet<string> | null = null;
 
@@ -81,6 +84,7 @@ export class SectionCompiler {
       routable.any ||= mine;
       this.#routable.set(key, routable);
     }
+    this.#warn(settings, candidates, place);
     for (const [at, model] of (settings.pinned ?? []).entries()) this.#checkNamed(model, place('pinned'), [at]);
     this.#checkPrompts(settings, place('prompts'));
     const overrides = this.#overrides(settings, place('overrides'), reach);
@@ -123,6 +127,15 @@ export class SectionCompiler {
     };
   }
 
+  /** What does nothing, or the opposite of what it looks like. */
+  #warn(settings: SettingsDocument, candidates: PolicySection['candidates'], place: (key: string) => Place): void {
+    const say = (code: string, key: string) => (path: readonly PropertyKey[], message: string, fix: string): void => this.#say('warning', code, place(key), path, message, fix);
+    checkIdle(settings, say('no-effect', 'mode'));
+    checkThresholds(settings, say('no-effect', 'thresholds'));
+    checkTierPrices(candidates, (target) => this.#targets.entry(target), say('tier-prices', 'candidates'));
+    for (const [name, files] of Object.entries(settings.keys ?? {})) for (const file of [files].flat()) checkKeyFile(file, (path, message, fix) => this.#say('warning', 'key-file', place('keys'), [name, ...path], message, fix));
+  }
+
   /** The section's own keys. `named`: the provider, where the section names its providers: with `credentials: gateway` each of them needs a key. */
   #keys({ keys, credentials }: SettingsDocument, named: Provider | null, place: (key: string) => Place): ReadonlyMap<string, readonly string[]> {
     const { providers } = this.#context;
@@ -147,6 +160,7 @@ export class SectionCompiler {
   /** To be called once, after all sections: says what no provider's traffic can use. */
   finish(): void {
     this.#targets.finish();
+    this.#secure.finish(this.#reporter);
     for (const { place, tier, names } of this.#bareTiers.values()) {
       this.#say('error', 'no-candidates', place, [], `tier ${tier} is routed for ${[...names].join(', ')} and has no candidate`, `List models under candidates.${tier}, or leave ${tier} out of tiers.`);
     }
@@ -229,9 +243,14 @@ export class SectionCompiler {
   }
 
   /** Traffic of another provider carries that one's key: the gateway needs its own. */
-  #checkKey(target: TargetRef, place: Place, path: readonly PropertyKey[], { provider }: Reach): void {
+  #hasKey(target: TargetRef, { provider }: Reach): boolean {
     const other = this.#context.providers.get(target.provider);
-    if (target.provider === provider.name || other?.credential !== null || other.signing !== null) return;
+    return target.provider === provider.name || other?.credential !== null || other.signing !== null;
+  }
+
+  #checkKey(target: TargetRef, place: Place, path: readonly PropertyKey[], reach: Reach): void {
+    if (this.#hasKey(target, reach)) return;
+    const { provider } = reach;
     this.#say('warning', 'no-credential', place, path, `requests for ${provider.name} cannot go to ${target.provider}/${target.model}: the gateway has no key for ${target.provider}`, `Set providers.${target.provider}.credentialFile.`);
   }
 
@@ -273,6 +292,8 @@ export class SectionCompiler {
         return [];
       }
       const then = this.#directive(document.then, place, [at, 'then'], reach);
+      // What a request carries is asked of prompts only.
+      if (document.when.modality !== undefined && then?.kind === 'model') this.#targets.checkCandidate(then.target, place, [at, 'then', 'model']);
       const hinted = document.when.quality !== undefined || document.when.task !== undefined;
       return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), hinted, readsTask: document.when.task !== undefined, matches, then }];
     });
@@ -296,6 +317,9 @@ export class SectionCompiler {
         return [];
       }
       if (expression.constant === false) this.#say('error', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true`, 'Remove it.');
+      else if (expression.never !== null) this.#say('warning', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true: ${expression.never}`, 'Correct the condition, or remove the rule.');
+      const every = emptyMatch(document.when);
+      if (every !== null) this.#reporter.sayInside('warning', 'matches-everything', place, [at, 'when'], every.offset, `every text matches ${every.pattern}`, 'Correct the pattern, or leave it out.');
       if (expression.constant === true) always ??= document.name;
       const then = this.#directive(document.then, place, [at, 'then'], reach);
       return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, hinted: expression.hinted, readsTask: expression.readsTask, matches: expression.matches, then }];
@@ -316,6 +340,12 @@ export class SectionCompiler {
     return expression;
   }
 
+  #everything(source: string): boolean {
+    let every = this.#everywhere.get(source);
+    if (every === undefined) this.#everywhere.set(source, (every = matchesEverything(source)));
+    return every;
+  }
+
   #patternFault(source: string): string | null {
     let fault = this.#patterns.get(source);
     if (fault === undefined) this.#patterns.set(source, (fault = patternFault(source)));
@@ -330,6 +360,7 @@ export class SectionCompiler {
         this.#say('error', 'regex', place, [at, 'pattern'], `not a regular expression in RE2 syntax: ${fault}`, 'Look-around and back-references do not exist there; write it without.');
         return [];
       }
+      if (document.then.mask !== true && this.#everything(document.pattern)) this.#say('warning', 'matches-everything', place, [at, 'pattern'], `every prompt matches ${document.name}`, 'Correct the pattern: a part that may be empty is found everywhere.');
       const pattern: SensitivePattern = { source: document.pattern, ignoreCase: document.ignoreCase ?? false, fold: document.fold ?? true, base64: document.base64 ?? false };
       if (document.then.mask === true) {
         this.#checkMask(pattern, document.name, place, [at, 'pattern']);
@@ -338,6 +369,7 @@ export class SectionCompiler {
       }
       if (document.then.block !== undefined) return [{ rule: { name: document.name, pattern, then: { kind: 'block', message: document.then.block } }, mask: null }];
       const target = this.#targets.resolve(document.then.model ?? '', place, [at, 'then', 'model'], reach);
+      if ((settings.mode ?? 'enabled') !== 'off') this.#secure.note(place, [at, 'then', 'model'], { rule: document.name, model: document.then.model ?? '', provider: reach.provider.name, reached: target !== null && this.#hasKey(target, reach) });
       // A secure model that this provider's traffic cannot reach must not turn into "let it through".
       const then: SensitivityRule['then'] = target === null ? { kind: 'block', message: `This prompt holds ${document.name} and no secure model can take it.` } : { kind: 'model', target };
       return [{ rule: { name: document.name, pattern, then }, mask: null }];

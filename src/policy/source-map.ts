@@ -35,7 +35,7 @@ export class SourceFile {
         file: this.file.name,
         ...this.#position(pos[0]),
         path: '',
-        message: key === undefined ? lowerFirst(message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '')).replace(/\.$/, '') : `${key} stands here twice`,
+        message: code === 'MULTIPLE_DOCS' ? 'a second YAML document begins here (---)' : key === undefined ? lowerFirst(message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '')).replace(/\.$/, '') : `${key} stands here twice`,
         fix: yamlFixes[code] ?? 'Correct the YAML here or in the line above.',
       };
     });
@@ -110,6 +110,7 @@ const yamlFixes: Readonly<Partial<Record<ErrorCode, string>>> = {
   DUPLICATE_KEY: 'Keep one of them.',
   BLOCK_AS_IMPLICIT_KEY: 'Put a text that holds ": " in quotes, and indent the keys of one map alike.',
   MULTILINE_IMPLICIT_KEY: 'Put a text that holds ": " in quotes, and indent the keys of one map alike.',
+  MULTIPLE_DOCS: 'Keep one document a file; a folder may hold several files.',
   BAD_INDENT: 'Indent the keys of one map, and the entries of one list, alike.',
 };
 

@@ -64,12 +64,14 @@ export class Targets {
     }
     const key = this.#key(place, path);
     const owner = this.#providers.get(target.provider)!;
-    if (owner !== provider && !allow.has(owner.name)) {
-      this.#leave(key, place, path, 'cross-provider', `${text} is a model of ${owner.name}, and no traffic of this section may go there`, `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`);
+    // The API first: to allow a provider whose API is another one would only bring the next message.
+    if (owner.family !== provider.family && !(translate === true && translatable(provider.family, owner.family))) {
+      const instead = translate !== true && translatable(provider.family, owner.family) ? ` Chains are translated: fallback may name it, with ${owner.name} in allowProviders.` : '';
+      this.#leave(key, place, path, 'dialect', `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated here`, `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.${instead}`);
       return null;
     }
-    if (owner.family !== provider.family && !(translate === true && translatable(provider.family, owner.family))) {
-      this.#leave(key, place, path, 'dialect', `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated`, `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.`);
+    if (owner !== provider && !allow.has(owner.name)) {
+      this.#leave(key, place, path, 'cross-provider', `${text} is a model of ${owner.name}, and no traffic of this section may go there`, `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`);
       return null;
     }
     this.#used.add(key);
@@ -155,7 +157,8 @@ export class Targets {
   }
 
   #leave(key: string, place: Place, path: readonly PropertyKey[], code: string, message: string, fix: string): void {
-    if (!this.#unused.has(key)) this.#unused.set(key, { place, path, code, message, fix });
+    // Where some traffic speaks the model's API, a permission is all that it lacks.
+    if (!this.#unused.has(key) || (code === 'cross-provider' && this.#unused.get(key)!.code === 'dialect')) this.#unused.set(key, { place, path, code, message, fix });
   }
 
   #key(place: Place, path: readonly PropertyKey[]): string {

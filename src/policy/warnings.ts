@@ -1,0 +1,136 @@
+import { RE2JS } from 're2js';
+import type { ModelEntry } from '../catalog/types.ts';
+import { tiers, type Tier } from '../classify/types.ts';
+import type { LoadedFile } from './load.ts';
+import { nearest } from './nearest.ts';
+import type { Place, Reporter } from './reporter.ts';
+import type { SettingsDocument } from './schema.ts';
+import type { Problem, TargetRef } from './types.ts';
+
+/** Says something at a path below a place of the policy. */
+type Say = (path: readonly PropertyKey[], message: string, fix: string) => void;
+
+/** Texts that have nothing in common: a pattern that is in all of them is in every prompt. */
+const unlike = ['a', '7', 'Ω', '. '];
+
+/** Whether a pattern is found in whatever somebody writes. `source` is one of RE2's. */
+export function matchesEverything(source: string): boolean {
+  const pattern = RE2JS.compile(source);
+  return pattern.test('') || unlike.every((text) => pattern.test(text));
+}
+
+/** Patterns of `matches` calls in a rule's expression. */
+const matchesCall = /\.matches\(\s*r?(["'])((?:\\.|(?!\1).)*)\1\s*\)/g;
+
+/** A pattern in a rule's expression that every text matches; null: there is none. `offset`: UTF-16 units. */
+export function emptyMatch(source: string): { readonly pattern: string; readonly offset: number } | null {
+  for (const { 2: pattern, index } of source.matchAll(matchesCall)) {
+    try {
+      if (matchesEverything(pattern!)) return { pattern: pattern!, offset: index };
+    } catch {
+      // What is no pattern is said elsewhere.
+    }
+  }
+  return null;
+}
+
+/** Says so where a section wants routing and names nothing that could route. */
+export function checkIdle(settings: SettingsDocument, say: Say): void {
+  const { mode, candidates, overrides, rules, sensitivity, learned, fallback, cache, default: standard } = settings;
+  if (mode !== 'enabled' || standard !== undefined || learned !== undefined || fallback !== undefined || cache !== undefined) return;
+  if (tiers.some((tier) => (candidates?.[tier] ?? []).length > 0) || [overrides, rules, sensitivity].some((list) => (list ?? []).length > 0)) return;
+  say([], 'mode is enabled, and nothing says where requests go: all keep their model', 'List models under candidates.');
+}
+
+/** Says so where no prompt can be of a tier. */
+export function checkThresholds({ thresholds }: SettingsDocument, say: Say): void {
+  if (thresholds === undefined) return;
+  const { simple, standard } = thresholds;
+  if (standard.score > simple.score || (standard.tokens ?? Infinity) > (simple.tokens ?? Infinity)) return;
+  say(['standard', 'score'], `no prompt is standard: standard ends at ${standard.score}, and simple at ${simple.score}`, 'Let standard end above simple.');
+}
+
+/** Prompts of the usual shape: four tokens in for one out. */
+function priceOf(entry: ModelEntry | null): number | null {
+  const { input = null, output = null } = entry?.prices ?? {};
+  return input === null || output === null ? null : input * 4 + output;
+}
+
+/** Says so where a lower tier costs more than a higher one. */
+export function checkTierPrices(candidates: Readonly<Record<Tier, readonly TargetRef[]>>, entryOf: (target: TargetRef) => ModelEntry | null, say: Say): void {
+  const cheapest = tiers.map((tier) => candidates[tier].map((target) => ({ target, price: priceOf(entryOf(target)) })).reduce<{ readonly target: TargetRef; readonly price: number } | null>((best, { target, price }) => (price !== null && (best === null || price < best.price) ? { target, price } : best), null));
+  for (const [low, tier] of tiers.entries()) {
+    const own = cheapest[low] ?? null;
+    const above = cheapest.findIndex((other, high) => high > low && own !== null && other !== null && other.price < own.price);
+    if (own === null || above < 0) continue;
+    say([tier], `the cheapest candidate of ${tier}, ${own.target.model}, costs more than ${cheapest[above]!.target.model} of ${tiers[above]!}`, `Swap them, or list ${cheapest[above]!.target.model} under ${tier} as well.`);
+    return;
+  }
+}
+
+/** Prices of an override that are so far from the catalog's that another unit was meant. */
+const farOff = 50;
+
+/** Says so where a price of the policy is in another unit than dollars per million tokens. */
+export function checkPrices(facts: object, entry: ModelEntry | null, say: Say): void {
+  for (const [name, stated] of Object.entries(facts)) {
+    const listed = (entry?.prices as Readonly<Record<string, unknown>> | undefined)?.[name];
+    if (typeof stated !== 'number' || typeof listed !== 'number' || stated <= 0 || listed <= 0) continue;
+    const times = stated / listed;
+    if (times < farOff && times > 1 / farOff) continue;
+    say([name], `${stated} is ${times > 1 ? `${Math.round(times).toLocaleString('en-US')} times` : `one ${Math.round(1 / times).toLocaleString('en-US')}th of`} the catalog's ${listed}`, 'Prices are US dollars for a million tokens.');
+  }
+}
+
+/** Says so where a file of a key is written as other products write secrets. */
+export function checkKeyFile(file: string, say: Say): void {
+  const foreign = /^(?:os\.environ\b|env[:.]|secret[:.]|vault[:.]|aws[:.]|arn:|gcp[:.]|\$|\{\{|%\w+%)/i.test(file) || /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(file);
+  if (foreign) say([], `${file} is no path: here stands the file that holds the key, and variables are not replaced`, 'Write the key into a file (a mounted Secret) and name that.');
+}
+
+/** Names of workspaces that are nearly those that the policy knows. */
+export function checkWorkspaceNames(loaded: readonly LoadedFile[], problems: Problem[]): void {
+  const known = new Set(loaded.flatMap(({ document }) => document.workspaces?.known ?? []));
+  if (known.size === 0) return;
+  for (const { source, document } of loaded) {
+    const named: [readonly PropertyKey[], readonly string[] | undefined][] = [
+      ...(document.sections ?? []).map((section, at): [PropertyKey[], readonly string[] | undefined] => [['sections', at, 'match', 'workspace'], section.match?.workspace]),
+      ...(document.budgets ?? []).map((budget, at): [PropertyKey[], readonly string[] | undefined] => [['budgets', at, 'match', 'workspace'], budget.match?.workspace]),
+    ];
+    for (const [path, names] of named) {
+      for (const [at, name] of (names ?? []).entries()) {
+        if (name.endsWith('*') || known.has(name)) continue;
+        const [likely] = nearest(name, known, 1);
+        if (likely !== undefined && !isSibling(name, likely)) problems.push(source.problem('warning', 'unknown-workspace', [...path, at], `workspaces.known has no ${name}`, `Did you mean ${likely}? Otherwise add it there.`));
+      }
+    }
+  }
+}
+
+/** `team-a` and `team-b`, `app1` and `app2`: others of a kind, no slips of the pen. */
+function isSibling(a: string, b: string): boolean {
+  const stem = (name: string): string => name.replace(/(?:[-_.:/]?[a-z]|\d+)$/i, '');
+  return stem(a) === stem(b) && stem(a) !== a;
+}
+
+/** Secure models that some traffic of their section cannot reach: there every match is refused. */
+export class SecureModels {
+  readonly #found = new Map<string, { readonly place: Place; readonly path: readonly PropertyKey[]; readonly rule: string; readonly model: string; readonly out: Set<string>; any: boolean }>();
+
+  /** `reached`: whether requests for `provider` may go there. */
+  note(place: Place, path: readonly PropertyKey[], { rule, model, provider, reached }: { readonly rule: string; readonly model: string; readonly provider: string; readonly reached: boolean }): void {
+    const key = [place.source.file.name, ...place.base, ...path].join('\n');
+    const found = this.#found.get(key) ?? { place, path, rule, model, out: new Set<string>(), any: false };
+    this.#found.set(key, found);
+    if (reached) found.any = true;
+    else found.out.add(provider);
+  }
+
+  finish(reporter: Reporter): void {
+    for (const { place, path, rule, model, out, any } of this.#found.values()) {
+      if (out.size === 0) continue;
+      const whose = any ? `requests for ${[...out].join(', ')}` : 'all requests';
+      reporter.say('warning', 'secure-model', place, path, `${whose} that ${rule} matches are refused with 403: they cannot reach ${model}`, 'Its provider needs a place in allowProviders, a key (credentialFile) and the same API; else name another model in a section for those, or say block.');
+    }
+  }
+}
