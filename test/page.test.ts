@@ -76,7 +76,7 @@ beforeAll(async () => {
   budgets.settle('one', [{ counter: { id: 'one', budget: budget!.name, start, end, values: ['research'] }, reserved: 0, spent: 31 * nano, thresholds: [] }]);
   const [limit] = current.rateLimits;
   for (const measure of limit!.measures) {
-    const counter = rateCounter(limit!, measure, { workspace: 'research', user: null, target: { provider: 'openai', model: 'gpt-5.1' }, tier: 'simple' }, now);
+    const counter = rateCounter(limit!, measure, { workspace: 'research', countedAs: 'research', user: null, target: { provider: 'openai', model: 'gpt-5.1' }, tier: 'simple' }, now);
     for (let request = 0; request < 8; request++) budgets.reserve(`request-${request}`, [{ counter, amount: 1, ceiling: Infinity }]);
   }
   url = await serve(ledger, recent, history, null, trialsOf(records), budgets);

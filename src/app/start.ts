@@ -276,6 +276,10 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const kept = await openBudgets(options.budgets, {
     action: (budget, action) => metrics.budgetAction(budget, action),
     limit: (limit, kind, action) => metrics.limitAction(limit, kind, action),
+    shared: () => {
+      metrics.sharedWorkspace();
+      logger.warn({}, 'more workspaces than are counted apart: name them in the policy, or have somebody vouch for them');
+    },
     message: (budget, result, error) => {
       metrics.budgetMessage(budget, result);
       if (error !== null) logger.error({ budget, error }, 'a webhook did not take a message about a budget');
@@ -286,6 +290,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   });
   const { budgets } = kept;
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
+  metrics.watchUnnamedWorkspaces(() => budgets.unnamedWorkspaces);
   metrics.watchLimits(() => limitFigures(policy.current(), budgets.store, Date.now()));
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });

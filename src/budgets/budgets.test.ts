@@ -369,7 +369,7 @@ describe('a process’s budgets on disk', () => {
 
 describe('budgets in a policy', () => {
   it('are checked', () => {
-    const problems = (budgets: string, more = ''): string[] => compile(`version: 1\n${more}budgets: ${budgets}\n`).problems.map(short);
+    const problems = (budgets: string, more = ''): string[] => compile(`version: 1\ncallers: {believe: {workspace: gateway, user: gateway}}\n${more}budgets: ${budgets}\n`).problems.map(short);
     expect(problems('[{name: a, period: day, usd: 1}, {name: a, period: day, usd: 1}]')).toEqual([expect.stringContaining('twice')]);
     expect(problems('[{name: a, period: day, usd: 1, soft: {notify: [opps]}}]', 'webhooks: {ops: {url: "https://example.test/x"}}\n')).toEqual([expect.stringContaining('unknown-webhook')]);
     expect(problems('[{name: a, period: day, usd: 1, zone: Europe/Berln}]')).toEqual([expect.stringContaining('time-zone')]);

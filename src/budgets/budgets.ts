@@ -1,11 +1,12 @@
 import type { Tier } from '../classify/types.ts';
-import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { CallerContext, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { DecideInput, Decision } from '../route/types.ts';
 import { matchesServed, valuesFor, type Served } from './match.ts';
 import { rateCounter, ratePlans, rateSpent, type RatePlan } from './rate-charges.ts';
 import { limitAnswer } from './rate-refusal.ts';
 import type { LimitFacts, LimitRefusal, RateKind } from './rate-types.ts';
+import { otherWorkspaces, UnnamedWorkspaces } from './unnamed.ts';
 import { counterId, nano, nanoUsd, type Budget, type BudgetFacts, type BudgetKey, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type NanoUsd, type ReserveResult, type Settlement } from './types.ts';
 
 /** Something that people are told once a period. */
@@ -26,6 +27,8 @@ export interface BudgetsOptions {
   readonly onAction: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
   /** A request was beyond a rate limit; for counting. */
   readonly onLimit: (limit: string, kind: RateKind, action: 'over' | 'refused') => void;
+  /** A request of a workspace beyond the bound of those that are counted apart; for counting. */
+  readonly onShared?: () => void;
   readonly now?: () => number;
 }
 
@@ -54,6 +57,8 @@ export interface Admission {
 export interface Reservation {
   readonly id: string;
   readonly generation: PolicyGeneration;
+  /** See Served. */
+  readonly countedAs: string;
   readonly user: string | null;
   readonly tier: Tier;
   readonly at: number;
@@ -61,6 +66,9 @@ export interface Reservation {
   /** False: the store could not be asked. */
   readonly held: boolean;
 }
+
+/** Whose request it is. */
+type Asking = Pick<CallerContext, 'workspace' | 'trust'> & { readonly user: string | null };
 
 /** Seconds after which to try again where only requests on their way hold the rest of a budget. */
 const busySeconds = 5;
@@ -83,10 +91,17 @@ const nothing: Omit<Admission, 'decision'> = { facts: [], limits: [], reservatio
 export class Budgets {
   readonly #options: BudgetsOptions;
   readonly #now: () => number;
+  readonly #unnamed: UnnamedWorkspaces;
 
   constructor(options: BudgetsOptions) {
     this.#options = options;
+    this.#unnamed = new UnnamedWorkspaces();
     this.#now = options.now ?? Date.now;
+  }
+
+  /** Workspaces that no policy names and nobody vouches for, and that are counted apart. */
+  get unnamedWorkspaces(): number {
+    return this.#unnamed.size;
   }
 
   get store(): BudgetStore {
@@ -140,7 +155,7 @@ export class Budgets {
       // An attempt at another model belongs to that model's counter.
       const spent = new Map<string, { readonly counter: Counter; nanos: NanoUsd }>();
       for (const { target, cost, status } of record.attempts) {
-        const counter = this.#counter(budget, { workspace: record.workspace, user: reservation.user, target, tier: reservation.tier }, reservation.at);
+        const counter = this.#counter(budget, { workspace: record.workspace, countedAs: reservation.countedAs, user: reservation.user, target, tier: reservation.tier }, reservation.at);
         if (counter === null) continue;
         let entry = spent.get(counter.id);
         if (entry === undefined) spent.set(counter.id, (entry = { counter, nanos: 0 }));
@@ -164,7 +179,7 @@ export class Budgets {
   }
 
   /** The same in requests and tokens. A place among concurrent requests stays in `open`, and so is given back. */
-  #settleLimits({ generation, user, tier, at, held, charges }: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage'>, open: Map<string, Charge>, settlements: Settlement[]): void {
+  #settleLimits({ generation, countedAs, user, tier, at, held, charges }: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage'>, open: Map<string, Charge>, settlements: Settlement[]): void {
     const last = record.attempts.at(-1);
     for (const limit of generation.rateLimits) {
       for (const measure of limit.measures) {
@@ -172,7 +187,7 @@ export class Budgets {
         const reserved = charges.find(({ counter }) => counter.budget === measure.counters)?.amount ?? 0;
         const spent = new Map<string, { readonly counter: Counter; amount: number }>();
         for (const attempt of record.attempts) {
-          const of: Served = { workspace: record.workspace, user, target: attempt.target, tier };
+          const of: Served = { workspace: record.workspace, countedAs, user, target: attempt.target, tier };
           if (!matchesServed(limit, of)) continue;
           const counter = rateCounter(limit, measure, of, at);
           const amount = rateSpent(measure.kind, attempt, attempt === last ? record.usage : null, reserved);
@@ -202,25 +217,29 @@ export class Budgets {
   }
 
   /** Whether a model's own budget is used up, as far as is known here. Null where no budget asks for the model. */
-  overBudget(generation: PolicyGeneration, caller: { readonly workspace: string; readonly user: string | null }): ((target: TargetRef, tier: Tier) => boolean) | null {
+  overBudget(generation: PolicyGeneration, caller: Asking): ((target: TargetRef, tier: Tier) => boolean) | null {
     const byModel = generation.budgets.filter((budget) => budget.hard !== null && (budget.models !== null || budget.per.includes('model')));
     if (byModel.length === 0) return null;
     const now = this.#now();
+    const { workspace, user } = caller;
+    const countedAs = this.#unnamed.countedAs(caller, generation);
     return (target, tier) =>
       byModel.some((budget) => {
-        const counter = this.#counter(budget, { ...caller, target, tier }, now);
+        const counter = this.#counter(budget, { workspace, user, countedAs, target, tier }, now);
         const state = counter === null ? null : this.#options.store.peek(counter.id);
         return state !== null && state.spent + state.reserved >= budget.limit;
       });
   }
 
   /** The same for rate limits. Null where none asks for the model. */
-  overLimit(generation: PolicyGeneration, caller: { readonly workspace: string; readonly user: string | null }): ((target: TargetRef, tier: Tier) => boolean) | null {
+  overLimit(generation: PolicyGeneration, caller: Asking): ((target: TargetRef, tier: Tier) => boolean) | null {
     const byModel = generation.rateLimits.filter((limit) => !limit.soft && (limit.models !== null || limit.per.includes('model')));
     if (byModel.length === 0) return null;
     const now = this.#now();
+    const { workspace, user } = caller;
+    const countedAs = this.#unnamed.countedAs(caller, generation);
     return (target, tier) => {
-      const of = { ...caller, target, tier };
+      const of: Served = { workspace, user, countedAs, target, tier };
       return byModel.some(
         (limit) =>
           matchesServed(limit, of) &&
@@ -246,7 +265,7 @@ export class Budgets {
   #plans({ input, user, enforce }: AdmitRequest, decision: Decision, until: 'before-cheaper' | 'full'): Plan[] {
     const { generation, caller } = input;
     const now = this.#now();
-    const of: Served = { workspace: caller.workspace, user, target: decision.served, tier: decision.tier };
+    const of: Served = { workspace: caller.workspace, countedAs: this.#unnamed.countedAs(caller, generation), user, target: decision.served, tier: decision.tier };
     const plans: Plan[] = generation.budgets.flatMap((budget) => {
       const counter = this.#counter(budget, of, now);
       if (counter === null) return [];
@@ -268,6 +287,9 @@ export class Budgets {
 
   #admitted(request: AdmitRequest, decision: Decision, plans: readonly Plan[], result: (ReserveResult & { readonly ok: true }) | null, cheaper: BudgetFacts | null): Admission {
     const facts: BudgetFacts[] = cheaper === null ? [] : [cheaper];
+    const { caller, generation } = request.input;
+    const countedAs = this.#unnamed.countedAs(caller, generation);
+    if (countedAs === otherWorkspaces && caller.workspace !== otherWorkspaces) this.#options.onShared?.();
     const limits: LimitFacts[] = [];
     for (const [at, plan] of plans.entries()) {
       const state = result?.states[at] ?? null;
@@ -285,7 +307,7 @@ export class Budgets {
       decision,
       facts,
       limits,
-      reservation: { id: request.id, generation: request.input.generation, user: request.user, tier: decision.tier, at: this.#now(), charges: plans.map(({ charge }) => charge), held: result !== null },
+      reservation: { id: request.id, generation: request.input.generation, countedAs, user: request.user, tier: decision.tier, at: this.#now(), charges: plans.map(({ charge }) => charge), held: result !== null },
       refusal: null,
     };
   }

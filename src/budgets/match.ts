@@ -5,6 +5,8 @@ import type { BudgetKey } from './types.ts';
 /** What serves a request, and whose it is. */
 export interface Served {
   readonly workspace: string;
+  /** The name that its own counters go by. */
+  readonly countedAs: string;
   readonly user: string | null;
   readonly target: TargetRef;
   readonly tier: Tier;
@@ -24,11 +26,11 @@ export function matchesServed({ tiers, models, matchesWorkspace }: ServedMatch, 
 }
 
 /** The values that a counter is kept for, in the order of `per`. */
-export function valuesFor(per: readonly BudgetKey[], { workspace, user, target, tier }: Served): string[] {
+export function valuesFor(per: readonly BudgetKey[], { countedAs, user, target, tier }: Served): string[] {
   return per.map((key) => {
     switch (key) {
       case 'workspace':
-        return workspace;
+        return countedAs;
       case 'user':
         return user ?? 'none';
       case 'model':

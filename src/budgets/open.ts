@@ -22,6 +22,7 @@ export interface BudgetSettings {
 export interface BudgetTold {
   readonly action: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
   readonly limit: (limit: string, kind: RateKind, action: 'over' | 'refused') => void;
+  readonly shared: () => void;
   readonly message: (budget: string, result: 'sent' | 'failed' | 'dropped', error: string | null) => void;
   readonly backendProblem: (problem: BudgetBackendProblem) => void;
   readonly event: (fields: { readonly budget: string; readonly event: string; readonly percent: number | null }) => void;
@@ -41,6 +42,7 @@ export async function openBudgets(settings: BudgetSettings, told: BudgetTold): P
     store,
     onAction: told.action,
     onLimit: told.limit,
+    onShared: told.shared,
     onEvent: (event, generation: PolicyGeneration) => {
       told.event({ budget: event.budget.name, event: event.kind, percent: event.percent });
       notifier.send(event, generation.webhooks);

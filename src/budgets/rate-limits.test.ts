@@ -343,7 +343,7 @@ describe('places among concurrent requests in memory', () => {
 });
 
 describe('the policy’s rate limits', () => {
-  const problems = (text: string): string[] => compile(`version: 1\nlimits: ${text}\n`).problems.map(({ message }) => message);
+  const problems = (text: string): string[] => compile(`version: 1\ncallers: {believe: {workspace: gateway, user: gateway}}\nlimits: ${text}\n`).problems.map(({ message }) => message);
 
   it('are checked: names, matches, and numbers that others make idle', () => {
     expect(problems('[{name: a, requests: {minute: 1}}, {name: a, requests: {minute: 1}}]')).toEqual([expect.stringContaining('another rate limit called a')]);

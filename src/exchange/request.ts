@@ -208,8 +208,8 @@ export const noAdmission: Omit<Admission, 'decision'> = { facts: [], limits: [],
 function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, outputs, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
   const { generation, provider, section, caller } = context;
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
-  const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
-  const overLimit = generation.rateLimits.length === 0 ? null : budgets.overLimit(generation, { workspace: caller.workspace, user: userOf(caller, exchange) });
+  const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange), ...(caller.trust === undefined ? {} : { trust: caller.trust }) });
+  const overLimit = generation.rateLimits.length === 0 ? null : budgets.overLimit(generation, { workspace: caller.workspace, user: userOf(caller, exchange), ...(caller.trust === undefined ? {} : { trust: caller.trust }) });
   const verdict = withSaidTask(classifyRequest(exchange, section.classifier), caller.task);
   const features = asked || section.learning !== null ? textFeatures(exchange.lastUser) : null;
   const learned = asked ? judge(router.current(), exchange, features!, section.learned.weak.model, section.learned) : null;

@@ -118,6 +118,8 @@ export const limits = {
   ledgerAnswers: 10_000,
   /** Counters of budgets that one process keeps; beyond it users and others that are new share one a budget. */
   budgetCounters: 100_000,
+  /** Workspaces that no policy names and nobody vouches for which one process counts apart in budgets and rate limits by workspace; beyond it they share one. */
+  unnamedWorkspaces: 1_000,
   /** Messages about budgets that wait for a webhook; beyond it they are dropped. */
   budgetMessages: 1_000,
   /** Budgets that a policy may have: each request is held against all of them. */

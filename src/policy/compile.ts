@@ -184,6 +184,7 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     ruleHeaders,
     ...budgets,
     callers,
+    namedWorkspaces: namedWorkspaces(loaded, workspaces?.known ?? []),
     rateLimits,
     limitsConcurrent: rateLimits.some(({ measures }) => measures.some(({ kind }) => kind === 'concurrent')),
     workspaces: workspaces?.known ?? [],
@@ -202,4 +203,12 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
       return section;
     },
   };
+}
+
+/** Workspaces that are named whole anywhere; null where nothing is counted by workspace. */
+function namedWorkspaces(loaded: readonly LoadedFile[], known: readonly string[]): ReadonlySet<string> | null {
+  const counting = loaded.flatMap(({ document }) => [...(document.budgets ?? []), ...(document.limits ?? [])]);
+  if (!counting.some(({ per }) => per?.includes('workspace') === true)) return null;
+  const matches = [...counting, ...loaded.flatMap(({ document }) => document.sections ?? [])].flatMap(({ match }) => match?.workspace ?? []);
+  return new Set(['default', ...known, ...matches.filter((name) => !name.endsWith('*'))]);
 }

@@ -348,6 +348,8 @@ export interface PolicyGeneration {
   readonly callers: CallersPolicy | null;
   /** Workspaces that metrics may name; others are counted as `other`. */
   readonly workspaces: readonly string[];
+  /** Workspaces that the policy names whole; null: nothing is counted by workspace. */
+  readonly namedWorkspaces: ReadonlySet<string> | null;
   /** Empty: nothing is counted. */
   readonly budgets: readonly Budget[];
   /** Empty: nothing is counted. */

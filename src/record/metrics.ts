@@ -244,6 +244,16 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.limitActions, limit, kind, action);
   }
 
+  /** A request of a workspace beyond those that are counted apart. */
+  sharedWorkspace(): void {
+    this.#inc(metricTable.sharedWorkspaces);
+  }
+
+  /** Where the number of workspaces that are counted apart without being named is read. */
+  watchUnnamedWorkspaces(count: () => number): void {
+    this.#gauge(metricTable.unnamedWorkspaces, count);
+  }
+
   /** Where rate limits are read at each scrape. */
   watchLimits(figures: () => readonly LimitFigures[]): void {
     this.#labelled(metricTable.limitUsed, (gauge) => {

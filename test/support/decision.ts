@@ -103,6 +103,7 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     limitsConcurrent: false,
     webhooks: new Map(),
     callers: null,
+    namedWorkspaces: null,
     workspaces: ['red'],
     hasChains: false,
     hasClosedSections: false,
