@@ -8,6 +8,7 @@ import { budgetFigures } from '../budgets/view.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import type { RedisOptions } from '../cache/redis/index.ts';
 import { openCatalog } from '../catalog/live.ts';
+import { shippedQuality } from '../router/quality/file.ts';
 import { openModel } from '../router/model/live.ts';
 import { EnvoyFiles, type EnvoyFilesOptions } from '../attach/files.ts';
 import { chainWarning } from '../attach/versions.ts';
@@ -252,6 +253,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
         });
   const cache: ResponseCache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, remote, onStore: (result) => metrics.cacheStore(result) });
   metrics.watchCache(() => cache.stats());
+  // Read before requests come: the first that compares models is not to wait for it.
+  shippedQuality();
   const router = await openModel({
     file: options.model,
     onChange: (model) => logger.info({ model: model.version, name: model.header.card.name }, 'learned router changed'),

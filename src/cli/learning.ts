@@ -60,7 +60,7 @@ export function registerLearning(program: Command): void {
     });
 }
 
-function render({ frozen, grades, pairs, upgrades }: LearningSummary): string {
+function render({ frozen, grades, compared, pairs, upgrades }: LearningSummary): string {
   const plusMinus = ({ mean, error }: { readonly mean: number; readonly error: number }): string => `${mean.toFixed(3)} ± ${error.toFixed(3)}`;
   const lines = [`${grades} grades were learnt from${frozen ? '; frozen: no more are' : ''}`];
   for (const { workspace, pair, seen, threshold, level, newTemplate, templates } of pairs) {
@@ -68,6 +68,12 @@ function render({ frozen, grades, pairs, upgrades }: LearningSummary): string {
     lines.push(`  threshold ${threshold === null ? 'none' : threshold.toFixed(3)} over ${seen} requests; the strong model scores ${level.toFixed(3)}; a new template gains ${plusMinus(newTemplate)} beyond the router`);
     const rows = templates.map((one) => [one.template, String(one.grades), plusMinus(one.deviation), String(one.changes), one.lastGrade.slice(0, 19)]);
     lines.push(...alignColumns(['template', 'grades', 'beyond the router', 'changes', 'last grade'], rows, new Set([1, 3])).split('\n').map((line) => `  ${line}`));
+  }
+  for (const { workspace, requested, seen, usdPerPoint, level, models } of compared) {
+    lines.push('', `${workspace}: candidates for ${requested}`);
+    lines.push(`  ${usdPerPoint === null ? 'no price of quality yet' : `a point of quality is worth $${usdPerPoint.toPrecision(3)}`} over ${seen} requests; the requested model scores ${level.toFixed(3)}`);
+    const rows = models.map(({ model, grades: count, beyondOutcomes }) => [model, String(count), plusMinus(beyondOutcomes)]);
+    if (rows.length > 0) lines.push(...alignColumns(['candidate', 'grades', 'falls short beyond what outcomes say'], rows, new Set([1])).split('\n').map((line) => `  ${line}`));
   }
   lines.push('', `Upgrades in force: ${upgrades.length}`);
   for (const { workspace, template, near, until, decisionId } of upgrades.slice(0, 100)) {

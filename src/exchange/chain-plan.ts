@@ -128,7 +128,7 @@ function restoringOf({ masked, chainStyle }: RequestContext, { api, operation, j
 const refusalsOnly: FallbackPolicy = { triggers: new Set(), escalate: false, tierChains: { simple: [], standard: [], complex: [] }, modelChains: new Map(), pools: [], attempts: 2, attemptMs: null, firstByteMs: null, totalMs: null, maxUsd: null, drop: [], inspectBytes: limits.refusalBytes };
 
 /** Reasons for which the model that the app asked for may take over: no rule and no policy said that it must not. */
-const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier', 'learned', 'experiment', 'default', 'budget']);
+const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier', 'learned', 'models', 'experiment', 'default', 'budget']);
 
 /** Whether a model of Sluice's choice may refuse a parameter that the requested one takes, and that one may answer then. */
 function mayBeRefused({ chainStyle }: RequestContext, exchange: Exchange, { action, reason, chain, requested }: Decision): boolean {

@@ -61,7 +61,7 @@ export interface PipelineOptions {
   /** Whether Envoy can send to a provider; absent: to all of the policy's. */
   readonly inEnvoy?: (provider: string) => boolean;
   readonly router: Pick<LiveModel, 'current'> | null;
-  readonly learner: Pick<OnlineLearner, 'assess'> | null;
+  readonly learner: Pick<OnlineLearner, 'assess' | 'compare' | 'remember'> | null;
   readonly sink: RecordSink;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;

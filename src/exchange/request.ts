@@ -1,3 +1,4 @@
+import { compareModels, compares, rememberModels, type Compared } from './compare-models.ts';
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Admission, Budgets } from '../budgets/budgets.ts';
@@ -110,7 +111,7 @@ export interface RequestServices {
   /** Null: conversations are not kept together. */
   readonly sessions: Sessions | null;
   /** What is learnt from grades; null: nothing. */
-  readonly learner: Pick<OnlineLearner, 'assess'> | null;
+  readonly learner: Pick<OnlineLearner, 'assess' | 'compare' | 'remember'> | null;
   /** What is learnt of the length of answers; absent: nothing. */
   readonly outputs?: OutputTokens;
   /** Null: nothing is graded. */
@@ -166,6 +167,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     }
   };
   const decision = decide(input);
+  if (input.compared !== undefined && services.learner !== null) rememberModels(input.compared, decision, context.caller.workspace, services.learner);
   if (session !== null && section.sessions !== null) {
     services.sessions?.turn(session.key, { tier: verdict.tier, strong: learned?.acts === true && learned.says === 'strong' }, session.state, section.sessions.idleMs);
   }
@@ -205,22 +207,27 @@ function userOf(caller: CallerContext, exchange: Exchange): string | null {
 /** Of a request that no budget is about. */
 export const noAdmission: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };
 
-function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, outputs, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict } {
+function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, outputs, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict; readonly compared?: Compared } {
   const { generation, provider, section, caller } = context;
   const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
   const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange), ...(caller.trust === undefined ? {} : { trust: caller.trust }) });
   const overLimit = generation.rateLimits.length === 0 ? null : budgets.overLimit(generation, { workspace: caller.workspace, user: userOf(caller, exchange), ...(caller.trust === undefined ? {} : { trust: caller.trust }) });
   const verdict = withSaidTask(classifyRequest(exchange, section.classifier), caller.task);
-  const features = asked || section.learning !== null ? textFeatures(exchange.lastUser) : null;
+  const several = compares(section, exchange);
+  const features = asked || several || section.learning !== null ? textFeatures(exchange.lastUser) : null;
   const learned = asked ? judge(router.current(), exchange, features!, section.learned.weak.model, section.learned) : null;
+  const output = outputsOf(exchange, verdict.classifiedTask ?? verdict.task, outputs);
+  const compared = several ? compareModels(context, exchange, { verdict, features: features!, template: output.outputKey?.template ?? templateOf(exchange, verdict.task), learner }) : null;
+  const learning = learn(context, exchange, { features, kind: verdict.task }, learned, learner);
   return {
     exchange,
     verdict,
     session,
     forced: context.forced,
     learned,
-    ...outputsOf(exchange, verdict.classifiedTask ?? verdict.task, outputs),
-    learning: learn(context, exchange, { features, kind: verdict.task }, learned, learner),
+    ...(compared === null ? {} : { models: compared.verdict, compared }),
+    ...output,
+    learning: compared === null || learning === null ? learning : withModels(learning, compared),
     caller,
     provider,
     section,
@@ -237,6 +244,11 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     ...(overBudget === null ? {} : { overBudget }),
     ...(overLimit === null ? {} : { overLimit }),
   };
+}
+
+/** What was expected of each, so that a grade of the answer can be learnt from. Drawn by lot, it is the first to be graded. */
+function withModels(learning: LearningMark, { verdict, request: { known, candidates }, requested }: Compared): LearningMark {
+  return { ...learning, models: { requested, known, candidates }, ...(verdict.probe === null || learning.why === 'upgrade' ? {} : { why: 'probe' }) };
 }
 
 /** How long answers of each target are, by the request's template; nothing where that is not learnt. */

@@ -1,6 +1,7 @@
 import { defaultLearning, type LearningSettings } from '../router/online/settings.ts';
-import type { LearnedDocument, LearningDocument } from './schema.ts';
-import type { LearnedPolicy, TargetRef } from './types.ts';
+import type { Objective } from '../router/candidates/types.ts';
+import type { LearnedDocument, LearningDocument, ModelsDocument } from './schema.ts';
+import type { LearnedPolicy, ModelsPolicy, TargetRef } from './types.ts';
 
 /** Defaults filled in. Null when the section has no learned routing, or this provider's traffic cannot reach the weak model. */
 export function compileLearned(document: LearnedDocument | undefined, resolve: (text: string) => TargetRef | null): LearnedPolicy | null {
@@ -13,6 +14,19 @@ export function compileLearned(document: LearnedDocument | undefined, resolve: (
 /** `2%` or 0.02. */
 export function share(value: string | number): number {
   return typeof value === 'number' ? value : Number(value.slice(0, -1)) / 100;
+}
+
+/** Null when the section compares nothing, or this provider's traffic cannot reach any of the list. `resolve`: a model of the list, by its place. */
+export function compileModels(document: ModelsDocument | undefined, resolve: (text: string, at: number) => TargetRef | null): ModelsPolicy | null {
+  if (document === undefined) return null;
+  const list = document.list?.map(resolve).filter((target) => target !== null) ?? null;
+  return list?.length === 0 ? null : { list, for: new Set(document.for), objective: objectiveOf(document) };
+}
+
+function objectiveOf({ maxQualityLoss, maxCost, usdPerPoint }: ModelsDocument): Objective {
+  if (maxQualityLoss !== undefined) return { kind: 'loss', maxLoss: share(maxQualityLoss) };
+  // The schema sees to it that one of the three is there. A point is a hundredth of a score of 1.
+  return maxCost === undefined ? { kind: 'price', usd: (usdPerPoint ?? 0) * 100 } : { kind: 'cost', maxShare: share(maxCost) };
 }
 
 /** Defaults filled in; null where nothing is learnt from grades. */

@@ -142,6 +142,22 @@ const learned = z.strictObject({
   uncalibrated: z.enum(['shadow', 'strictest']).optional().describe('Without a calibration of the pair: shadow only records; strictest takes the lowest threshold of all pairs'),
 });
 
+const models = z
+  .strictObject({
+    list: z.array(model).min(1).max(32).optional().describe('What is compared; the candidates of the request’s tier by default'),
+    for: names.describe('Requested models that these may stand in for'),
+    maxQualityLoss: z
+      .union([z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'a share as 2%'), z.number().min(0).max(0.5)])
+      .optional()
+      .describe('The cheapest, within this expected loss of quality against always using the requested model, e.g. 2%'),
+    maxCost: z
+      .union([z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'a share as 40%'), z.number().min(0.01).max(1)])
+      .optional()
+      .describe('The best, within this share of what always using the requested model would cost, e.g. 40%'),
+    usdPerPoint: z.number().positive().max(1_000).optional().describe('US dollars that a point of quality (a hundredth of a whole good answer) of one request is worth'),
+  })
+  .refine((value) => [value.maxQualityLoss, value.maxCost, value.usdPerPoint].filter((part) => part !== undefined).length === 1, 'say exactly one of maxQualityLoss, maxCost, usdPerPoint');
+
 const share = z
   .union([z.string().regex(/^(100|\d{1,2}(\.\d+)?)%$/, 'a share such as 5%'), z.number().min(0).max(1)])
   .describe('A share: 5% or 0.05');
@@ -196,6 +212,7 @@ const settings = {
   overrides: z.array(override).optional().describe('Hard choices, first match wins, before the rules'),
   rules: z.array(rule).optional().describe('CEL rules, first match wins, before the decision table'),
   learned: learned.optional().describe('Routing by predicted gain, before the decision table; see docs/learned-routing.md'),
+  models: models.optional().describe('Several models compared by expected quality and cost, before the decision table; see docs/candidates.md'),
   learning: learning.optional().describe('Learns from grades, by template; see docs/learning.md'),
   sensitivity: z.array(sensitivity).optional().describe('Patterns in the prompt that send it to a secure model or stop it'),
   pinned: names.optional().describe('Requested models that are never changed'),
@@ -433,6 +450,7 @@ export type SectionDocument = NonNullable<PolicyDocument['sections']>[number];
 export type SettingsDocument = NonNullable<PolicyDocument['defaults']>;
 export type DirectiveDocument = z.infer<typeof directive>;
 export type LearnedDocument = z.infer<typeof learned>;
+export type ModelsDocument = z.infer<typeof models>;
 export type ExperimentDocument = z.infer<typeof experiment>;
 export type RolloutDocument = z.infer<typeof rollout>;
 export type SessionsDocument = z.infer<typeof sessions>;

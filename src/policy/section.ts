@@ -7,7 +7,7 @@ import { compileConditions, covers } from './conditions.ts';
 import type { Overlay } from './experiments.ts';
 import { compileFallback } from './fallback.ts';
 import { compileGrading } from './grading.ts';
-import { compileLearned, compileLearning } from './learned.ts';
+import { compileLearned, compileLearning, compileModels } from './learned.ts';
 import { celAdvice } from './cel-advice.ts';
 import { didYouMean } from './nearest.ts';
 import { compileSessions } from './sessions.ts';
@@ -101,6 +101,7 @@ export class SectionCompiler {
       overrides,
       rules,
       learned: this.#learned(settings, place('learned'), reach),
+      models: this.#modelsOf(settings, place('models'), reach),
       learning: compileLearning(settings.learning),
       sensitivity: sensitivity.map(({ rule }) => rule),
       masks: sensitivity.some(({ mask }) => mask !== null) ? sensitivity.map(({ mask }) => mask) : null,
@@ -183,6 +184,17 @@ export class SectionCompiler {
   #learned(settings: SettingsDocument, place: Place, reach: Reach): PolicySection['learned'] {
     for (const [at, model] of (settings.learned?.strong ?? []).entries()) this.#checkNamed(model, place, ['strong', at]);
     return compileLearned(settings.learned, (text) => this.#targets.resolve(text, place, ['weak'], reach));
+  }
+
+  #modelsOf(settings: SettingsDocument, place: Place, reach: Reach): PolicySection['models'] {
+    for (const [at, model] of (settings.models?.for ?? []).entries()) this.#checkNamed(model, place, ['for', at]);
+    return compileModels(settings.models, (text, at) => {
+      const target = this.#targets.resolve(text, place, ['list', at], reach);
+      if (target === null) return null;
+      this.#targets.checkCandidate(target, place, ['list', at]);
+      this.#checkKey(target, place, ['list', at], reach);
+      return target;
+    });
   }
 
   /** Apps may ask for models that the catalog lacks, so this is a warning. */

@@ -1,4 +1,5 @@
 import type { LearningSettings } from '../router/online/settings.ts';
+import type { Objective } from '../router/candidates/types.ts';
 import type { LearnedSettings } from '../router/model/verdict.ts';
 import type { RateLimit } from '../budgets/rate-types.ts';
 import type { Budget, Webhook } from '../budgets/types.ts';
@@ -269,6 +270,15 @@ export interface LearnedPolicy extends LearnedSettings {
   readonly strong: ReadonlySet<string>;
 }
 
+/** Several models that are compared by expected quality and cost. */
+export interface ModelsPolicy {
+  /** Null: the candidates of the request's tier. */
+  readonly list: readonly TargetRef[] | null;
+  /** Requested models that they may stand in for. */
+  readonly for: ReadonlySet<string>;
+  readonly objective: Objective;
+}
+
 /** The policy for one workspace and provider, defaults filled in. */
 export interface PolicySection {
   /** Name in the policy, for the record. */
@@ -285,6 +295,8 @@ export interface PolicySection {
   readonly rules: readonly CompiledRule[];
   /** Null: prompts are routed by rules and tiers alone. */
   readonly learned: LearnedPolicy | null;
+  /** Null: several candidates are compared by price alone. */
+  readonly models: ModelsPolicy | null;
   /** Null: nothing is learnt from grades. */
   readonly learning: LearningSettings | null;
   readonly sensitivity: readonly SensitivityRule[];

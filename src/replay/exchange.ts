@@ -1,3 +1,4 @@
+import type { ModelsVerdict } from '../router/candidates/types.ts';
 import { retier } from '../classify/index.ts';
 import type { Exchange } from '../apis/types.ts';
 import type { CompiledRule, PolicyGeneration, PolicySection } from '../policy/types.ts';
@@ -79,6 +80,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
     input: {
       exchange,
       verdict: { ...verdict, ...retier(verdict, promptTokens, section.classifier.thresholds) },
+      ...(decision.models === undefined || !replays(decision.models, section, record) ? {} : { models: decision.models }),
       ...(decision.learned === undefined || section.learned === null ? {} : { learned: decision.learned }),
       caller: { workspace: record.workspace, ...caller, session: null, user: (record as Partial<ExchangeRecord>).user ?? null, headers: new Map(), now: Date.parse(record.time) },
       provider,
@@ -90,6 +92,13 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
     approximations,
     unknownRules,
   };
+}
+
+/** Whether a section compares the same models for this request as the record did; else nothing is known of its candidates. */
+function replays({ candidates }: ModelsVerdict, { models, candidates: tiered }: PolicySection, { requestedModel, verdict }: ExchangeRecord): boolean {
+  if (models === null || verdict === null || requestedModel === null || !models.for.has(requestedModel)) return false;
+  const targets = models.list ?? tiered[verdict.tier];
+  return targets.length === candidates.length && targets.every(({ provider, model }, at) => candidates[at]!.model === `${provider}/${model}`);
 }
 
 const userText = /\brequest\.lastUser\b/;

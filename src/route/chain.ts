@@ -22,7 +22,7 @@ export interface ChainInput {
 }
 
 /** Reasons that say which tier was wanted, so that its chain and the escalation make sense. */
-export const tieredReasons: ReadonlySet<Decision['reason']> = new Set(['tier', 'kept-cheapest', 'override', 'rule', 'default']);
+export const tieredReasons: ReadonlySet<Decision['reason']> = new Set(['tier', 'models', 'kept-cheapest', 'override', 'rule', 'default']);
 
 /** The targets after the first, in the order in which they are tried. All of them can do the job and are affordable together. */
 export function chainAfter(input: ChainInput): TargetRef[] {

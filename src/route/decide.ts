@@ -7,6 +7,7 @@ import { catalogModel, disqualify, entryOf, refusedBy } from './capabilities.ts'
 import { chainAfter, tieredReasons } from './chain.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
 import { PoolView, type Pooled } from './pool-view.ts';
+import { pickCandidate } from '../router/candidates/pick.ts';
 import type { PoolChoice } from './pools.ts';
 import type { Baseline, CandidateReport, DecideInput, Decision, DecisionReason, Disqualification } from './types.ts';
 
@@ -100,6 +101,7 @@ class Decider {
       ...(this.#pool === null || moved ? {} : { pool: this.#pool }),
       ...this.#sessionFacts(),
       ...(this.#input.learned == null ? {} : { learned: this.#input.learned }),
+      ...(this.#input.models == null ? {} : { models: this.#input.models }),
       ...(this.#input.learning == null ? {} : { learning: this.#input.learning }),
       candidates: this.#reports,
       ...(baseline === null ? {} : { baseline }),
@@ -159,6 +161,7 @@ class Decider {
       this.#rules('rules') ??
       (exchange.operation !== 'generate' ? this.#keep('kept-operation') : null) ??
       this.#forced() ??
+      this.#models() ??
       this.#learned() ??
       (section.routedTiers.has(needed) ? this.#table(needed, section.upgrades === 'allow', 'tier', null) : this.#keep('kept-tier-not-routed')) ??
       this.#default() ??
@@ -267,6 +270,33 @@ class Decider {
     if (cheaper !== null) return cheaper;
     report.chosen = true;
     return this.#take(report.target, 'learned', null, verdict.tier);
+  }
+
+  /** Of several models the one that costs least for what its expected quality is worth. Null where neither public outcomes nor grades say enough: the next step is asked. */
+  #models(): Choice | null {
+    const { models, verdict, session, learning } = this.#input;
+    if (models == null || learning?.why === 'upgrade' || !models.candidates.some(({ usable }) => usable)) return null;
+    // A turn that needs more than it says is judged by the tiers: what it asks for stands in earlier turns.
+    if (session?.state?.strong === true || this.#needed() !== verdict.tier) return null;
+    const reports = this.#compared().map((target) => {
+      const report = this.#report(target, verdict.tier);
+      report.disqualified ??= this.#priceFault(report, this.#input.section.upgrades === 'allow');
+      return report;
+    });
+    const usdOf = reports.map(({ target, disqualified, estimate }) => (disqualified !== null || this.#own(target) || !estimate.known ? NaN : estimate.usd));
+    const { objective, usdPerScore, level, candidates, probe } = models;
+    const tried = probe !== null && !Number.isNaN(usdOf[probe]!) ? probe : null;
+    const at = tried ?? pickCandidate({ objective, usdPerScore, level, requestedUsd: this.#baseline.known ? this.#baseline.usd : NaN, candidates, usd: usdOf });
+    const report = reports[at];
+    if (report === undefined) return this.#keep('kept-models');
+    report.chosen = true;
+    return this.#take(report.target, 'models', null, verdict.tier);
+  }
+
+  /** The targets that are compared, in the order of the verdict. */
+  #compared(): readonly TargetRef[] {
+    const { section, verdict } = this.#input;
+    return section.models?.list ?? section.candidates[verdict.tier];
   }
 
   /** What the table would take, if that costs less than the weak model: learning never takes away what the table saves. */

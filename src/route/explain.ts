@@ -2,6 +2,7 @@ import { rateWords } from '../budgets/rate-refusal.ts';
 import type { LimitFacts } from '../budgets/rate-types.ts';
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
+import type { ModelsVerdict } from '../router/candidates/types.ts';
 import type { LearnedVerdict, Unlike } from '../router/model/verdict.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { CheckFault } from '../grades/checks.ts';
@@ -25,6 +26,8 @@ const reasons: Readonly<Record<DecisionReason, string>> = {
   'kept-operation': 'only generation is routed by tier',
   'kept-by-rule': 'a rule of the policy keeps the requested model',
   learned: 'the learned router expects the cheaper model to do as well, within the promised loss',
+  models: 'of several models it costs least for what its expected quality is worth',
+  'kept-models': 'of several models none is expected to be good enough for what it saves',
   experiment: 'an experiment forces it for its share of the requests',
   'kept-session': 'an earlier turn of the conversation needed the stronger model',
   'kept-upgraded': 'an answer to a request like this one got a low grade, so the requested model stays for a while',
@@ -83,6 +86,7 @@ function textOf(record: ExchangeRecord, grades: readonly Grade[]): string {
     ...heading(record),
     ...verdictLines(record),
     ...maskLines(record),
+    ...(record.decision?.models === undefined ? [] : modelsLines(record.decision.models)),
     ...(record.decision?.learned === undefined ? [] : learnedLines(record.decision.learned)),
     ...(record.decision?.learning === undefined ? [] : learningLines(record.decision.learning)),
     ...(record.decision === null ? [] : decisionLines(record.decision)),
@@ -211,6 +215,19 @@ function learnedLines(learned: LearnedVerdict): string[] {
   lines.push(`  ${limit} for ${(learned.maxLoss * 100).toFixed(1)}% loss (${from}); it knows ${(learned.familiarity * 100).toFixed(0)}% of the words`);
   if (learned.abstained !== null) lines.push(`  abstained: ${unlikes[learned.abstained]}`);
   for (const { name, share } of learned.influences) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name}`);
+  return lines;
+}
+
+const objectives = (objective: ModelsVerdict['objective']): string =>
+  objective.kind === 'loss' ? `the cheapest within ${(objective.maxLoss * 100).toFixed(1)}% loss` : objective.kind === 'cost' ? `the best within ${(objective.maxShare * 100).toFixed(0)}% of the cost` : `a point of quality is worth $${(objective.usd / 100).toPrecision(3)}`;
+
+function modelsLines({ model, objective, usdPerScore, candidates, probe }: ModelsVerdict): string[] {
+  const price = usdPerScore === null ? 'too little traffic for a price of quality: held for this request alone' : `over the last requests a point of quality is worth $${(usdPerScore / 100).toPrecision(3)}`;
+  const lines = ['', `Models compared by quality model ${model}: ${objectives(objective)}; ${price}`];
+  for (const [at, one] of candidates.entries()) {
+    const known = one.usable ? '' : '; neither public outcomes nor grades enough: not taken';
+    lines.push(`  ${one.model}: the requested model gains ${one.expected.toFixed(3)} ± ${one.spread.toFixed(3)} (${one.gain.toFixed(3)} before ${Math.round(one.grades)} grades)${known}${at === probe ? '; drawn by lot' : ''}`);
+  }
   return lines;
 }
 

@@ -1,4 +1,5 @@
 import type { Cost } from '../catalog/types.ts';
+import type { ModelsVerdict } from '../router/candidates/types.ts';
 import type { LearnedVerdict } from '../router/model/verdict.ts';
 import type { ExpectedOutput, OutputKey } from '../router/output/tokens.ts';
 import type { LearningMark } from '../router/online/types.ts';
@@ -22,6 +23,8 @@ export type DecisionReason =
   | 'kept-operation'
   | 'kept-by-rule'
   | 'learned'
+  | 'models'
+  | 'kept-models'
   | 'kept-learned'
   | 'experiment'
   | 'kept-session'
@@ -93,6 +96,8 @@ export interface DecideInput {
   readonly outputKey?: OutputKey;
   /** What the learned router said; absent where the section does not ask it. */
   readonly learned?: LearnedVerdict | null;
+  /** What several models are compared by; absent where the section compares none, or not for this model. */
+  readonly models?: ModelsVerdict | null;
   /** What was learnt from grades; absent where nothing is. */
   readonly learning?: LearningMark | null;
   /** For each sensitivity rule of the section: whether its pattern was found in the body. Absent: none was. */
@@ -147,6 +152,8 @@ export interface Decision {
   readonly session?: SessionFacts;
   /** What the learned router said, also where it did not decide; absent where it was not asked. */
   readonly learned?: LearnedVerdict;
+  /** What several models were compared by; absent where none were. */
+  readonly models?: ModelsVerdict;
   /** What was learnt from grades; absent where nothing is. Grades of the answer come back with it. */
   readonly learning?: LearningMark;
   readonly candidates: readonly CandidateReport[];

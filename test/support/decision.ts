@@ -75,6 +75,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     grading: null,
     sessions: null,
     learned: null,
+    models: null,
     learning: null,
     promptCapture: { kind: 'hash' },
     ...facts,

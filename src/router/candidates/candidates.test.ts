@@ -63,7 +63,7 @@ describe('the quality model', () => {
 });
 
 describe('one request', () => {
-  const view = (expected: number, usable = true): CandidateView => ({ model: 'p/m', gain: expected, error: 0, expected, spread: 0.01, grades: 0, usable });
+  const view = (expected: number, usable = true): CandidateView => ({ model: 'p/m', gain: expected, error: 0, measured: true, expected, spread: 0.01, grades: 0, usable });
   const base = { usdPerScore: null, level: 0.9, requestedUsd: 1, candidates: [view(0.001), view(0.3)], usd: [0.5, 0.1] };
 
   test('goes to the cheapest candidate that keeps the promise by itself while no price of quality is known', () => {
@@ -116,7 +116,7 @@ describe('a stream', () => {
 
 test('a grade never makes a candidate less certain', () => {
   const router = new CandidateRouter();
-  const request = { template: 't', kind: 'k', known: true, candidates: [{ model: 'p/m', gain: 0.02, error: 0.03 }] };
+  const request = { template: 't', kind: 'k', known: true, candidates: [{ model: 'p/m', gain: 0.02, error: 0.03, measured: true }] };
   const before = router.views(request)[0]!.spread;
   for (let i = 0; i < 30; i++) router.observe(request, request.candidates[0]!, { score: i % 3 === 0 ? 0 : 1, against: 1, weight: 1, time: i, others: [] });
   const after = router.views(request)[0]!;

@@ -136,10 +136,10 @@ export class CandidateRouter {
   #viewOf({ template, kind, known }: ComparedRequest, prior: CandidatePrior): CandidateView {
     const beliefs = this.beliefs.get(prior.model);
     const error = Math.max(leastError, prior.error);
-    if (beliefs === undefined) return { ...prior, expected: prior.gain, spread: error, grades: 0, usable: known };
+    if (beliefs === undefined) return { ...prior, expected: prior.gain, spread: error, grades: 0, usable: known && prior.measured };
     const grades = beliefs.pairedOf(template);
     const { mean, error: spread } = beliefs.expected({ template, kind, spread: error }, prior.gain);
-    return { ...prior, expected: mean, spread, grades, usable: known || grades >= enoughGrades };
+    return { ...prior, expected: mean, spread, grades, usable: (known && prior.measured) || grades >= enoughGrades };
   }
 
   #beliefsOf(model: string): Beliefs {

@@ -63,10 +63,10 @@ export function simulateCompare(rows: readonly OutcomeRow[], options: CompareOpt
   const strong = quality.indexOf(requested);
   const prepared = rows.map((row): Prepared => {
     const view = quality.view(textFeatures(row.prompt).tokens);
-    const candidates = models.map((model): CandidatePrior => ({ model, ...quality.gain(view, quality.indexOf(model), strong) }));
+    const candidates = models.map((model): CandidatePrior => ({ model, ...quality.gain(view, quality.indexOf(model), strong), measured: strong !== -1 && quality.indexOf(model) !== -1 }));
     return {
       row,
-      request: { template: row.kind, kind: row.kind, known: view.known >= 0.5 && strong !== -1, candidates: candidates.map((one) => one) },
+      request: { template: row.kind, kind: row.kind, known: view.known >= 0.5, candidates },
       promptTokens: Math.ceil(row.prompt.length / charactersPerToken),
       tokens: [...models, requested].map((model) => quality.tokens(view, quality.indexOf(model))),
     };

@@ -14,6 +14,8 @@ export interface CandidatePrior {
   /** What the requested model is expected to gain over it, -1..1, and the standard error. */
   readonly gain: number;
   readonly error: number;
+  /** Public outcomes say so; false: assumed, and only grades can tell. */
+  readonly measured: boolean;
 }
 
 /** One request, as candidates are compared for it. */
@@ -21,7 +23,7 @@ export interface ComparedRequest {
   readonly template: string;
   /** The kind of work. */
   readonly kind: string;
-  /** Whether public outcomes say what the models do with requests like it. */
+  /** Whether public outcomes are about requests like it. */
   readonly known: boolean;
   readonly candidates: readonly CandidatePrior[];
 }

@@ -94,7 +94,7 @@ function foreign(text: string, { tokens }: TextFeatures): boolean {
 }
 
 /** The model reads one text. What is asked with tools, media or earlier turns it has never seen. */
-function unlike({ tools, images, audioInputs, files, userTurns, lastIsToolResult }: Exchange): Unlike | null {
+export function unlike({ tools, images, audioInputs, files, userTurns, lastIsToolResult }: Exchange): Unlike | null {
   if (tools > 0 || lastIsToolResult) return 'tools';
   if (images > 0 || audioInputs > 0 || files > 0) return 'media';
   return userTurns > 1 ? 'conversation' : null;

@@ -9,7 +9,7 @@ const pair = z.strictObject({ weak: z.string(), strong: z.string() });
 const gradeSchema = z.object({
   decisionId: z.string(),
   workspace: z.string(),
-  mark: z.object({ template: z.string(), near: z.string(), pair: pair.nullable(), gain: z.number().nullable(), uncertainty: z.number().nullable(), expected: z.number().nullable(), spread: z.number().nullable(), threshold: z.number().nullable(), says: z.enum(['weak', 'strong']).nullable(), kind: z.string().max(64).optional(), worth: z.number().optional(), why: z.enum(['upgrade', 'probe', 'grades', 'prior']) }),
+  mark: z.object({ template: z.string(), near: z.string(), pair: pair.nullable(), gain: z.number().nullable(), uncertainty: z.number().nullable(), expected: z.number().nullable(), spread: z.number().nullable(), threshold: z.number().nullable(), says: z.enum(['weak', 'strong']).nullable(), kind: z.string().max(64).optional(), models: z.object({ requested: z.string(), known: z.boolean(), candidates: z.array(z.object({ model: z.string(), gain: z.number(), error: z.number(), measured: z.boolean() }).readonly()).max(64).readonly() }).optional(), worth: z.number().optional(), why: z.enum(['upgrade', 'probe', 'grades', 'prior']) }),
   model: z.string(),
   requested: z.string(),
   score: z.number().min(0).max(1),

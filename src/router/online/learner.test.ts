@@ -197,3 +197,22 @@ test('texts that differ in a word differ in few bits, others in about half', () 
   expect(bitsApart(nearHash(text), nearHash(words('please write a function that adds two numbers and returns their sum in python')))).toBeGreaterThan(18);
   expect(bitsApart('0000000000000000', 'ffffffffffffffff')).toBe(64);
 });
+
+test('grades of several candidates are learnt, kept over a restart and forgotten with their workspace', () => {
+  const learner = new OnlineLearner();
+  const candidates = [{ model: 'p/small', gain: 0.1, error: 0.15, measured: false }];
+  const request = { template: 't', kind: 'k', known: false, candidates };
+  const settings = { model: 'v', objective: { kind: 'loss', maxLoss: 0.05 }, probeShare: 0, riskShare: 0 } as const;
+  const mark = { template: 't', near: '0'.repeat(16), pair: null, gain: null, uncertainty: null, expected: null, spread: null, threshold: null, says: null, why: 'prior', kind: 'k', models: { requested: 'p/large', known: false, candidates } } as const;
+  expect(learner.compare('w', 'p/large', request, settings).candidates[0]?.usable).toBe(false);
+  for (let i = 0; i < 60; i++) learner.observe({ decisionId: String(i), workspace: 'w', mark, model: 'p/small', requested: 'p/large', score: 0.9, against: 0.9, source: 'judge', weight: 1, time: i });
+  const learnt = learner.compare('w', 'p/large', request, settings).candidates[0]!;
+  expect(learnt.usable).toBe(true);
+  expect(learnt.expected).toBeLessThan(0.03);
+  const again = new OnlineLearner();
+  again.restore(JSON.parse(JSON.stringify(learner.state(60))) as ReturnType<typeof learner.state>);
+  expect(again.compare('w', 'p/large', request, settings).candidates[0]?.expected).toBeCloseTo(learnt.expected, 6);
+  expect(again.summary(60).compared[0]?.models).toMatchObject([{ model: 'p/small', grades: 60 }]);
+  again.reset('w');
+  expect(again.compare('w', 'p/large', request, settings).candidates[0]?.usable).toBe(false);
+});

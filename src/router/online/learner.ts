@@ -1,9 +1,11 @@
 import type { Exchange } from '../../apis/types.ts';
 import { limits } from '../../lib/limits.ts';
 import type { BeliefSettings } from './beliefs.ts';
+import { CandidateRouter, type CompareSettings } from '../candidates/router.ts';
+import type { ComparedRequest, Dollars, ModelsVerdict } from '../candidates/types.ts';
 import { PairRouter, spreadOf, type RouterFacts } from './router.ts';
 import { beliefSettings, defaultLearning, type LearningSettings, type UpgradeSettings } from './settings.ts';
-import { exportState, importState, summaryOf, type LearningState, type LearningSummary } from './state.ts';
+import { exportState, importState, summaryOf, templatesOf, type LearningState, type LearningSummary } from './state.ts';
 import { nearHash, templateOf } from './template.ts';
 import type { Arm, Grade, LearningMark, LearningPair } from './types.ts';
 import { Upgrades, type Upgrade } from './upgrades.ts';
@@ -31,6 +33,7 @@ export type Observed = 'learnt' | 'changed' | 'frozen' | 'foreign';
  */
 export class OnlineLearner {
   readonly #routers = new Map<string, { readonly workspace: string; readonly pair: LearningPair; readonly router: PairRouter }>();
+  readonly #compared = new Map<string, { readonly workspace: string; readonly requested: string; readonly router: CandidateRouter }>();
   readonly #upgrades = new Upgrades(limits.learningUpgrades);
   readonly #settings: BeliefSettings;
   readonly #random: () => number;
@@ -76,6 +79,18 @@ export class OnlineLearner {
     return { template, near, pair: view.pair, gain: view.gain, uncertainty: view.uncertainty, kind: view.kind ?? '', ...choice, ...forced };
   }
 
+  /** What several models are compared by for one request of `requested` (`provider/model`). `model`: version of the quality model that the priors are from. */
+  compare(workspace: string, requested: string, request: ComparedRequest, { model, ...settings }: CompareSettings & { readonly model: string }): ModelsVerdict {
+    const router = this.#comparedOf(workspace, requested);
+    const candidates = router.views(request);
+    return { model, objective: settings.objective, usdPerScore: router.price, level: router.level, candidates, probe: settings.probeShare === 0 ? null : router.probe(candidates, settings, this.#random(), this.#random) };
+  }
+
+  /** Remembers what each would have cost, so that the price of quality follows the traffic. */
+  remember(workspace: string, requested: string, seen: { readonly request: ComparedRequest; readonly requestedUsd: Dollars; readonly usd: readonly Dollars[] }, settings: CompareSettings): void {
+    this.#comparedOf(workspace, requested).remember(seen.request, seen.requestedUsd, seen.usd, settings);
+  }
+
   /**
    * Learns from one grade, wherever it comes from. A low one upgrades requests like it at once; a score of either model of the pair moves what
    * is believed of its template. The same grade twice counts twice.
@@ -88,6 +103,7 @@ export class OnlineLearner {
       const near = settings.upgradeScope === 'template' ? null : mark.near;
       this.#upgrades.add({ workspace, template: mark.template, near, until: time + settings.upgradeMs, decisionId: grade.decisionId });
     }
+    if (mark.models !== undefined && weight > 0) this.#observeCompared(grade);
     if (arm === null || mark.pair === null || mark.gain === null || mark.uncertainty === null || weight === 0) return 'foreign';
     const router = this.#routerOf(workspace, mark.pair);
     this.#grades++;
@@ -99,12 +115,12 @@ export class OnlineLearner {
 
   /** All that was learnt, as plain data. */
   state(now: number): LearningState {
-    return exportState([...this.#routers.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
+    return exportState([...this.#routers.values()], [...this.#compared.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
   }
 
   /** The same for people: by pair and template, in scores. */
   summary(now: number): LearningSummary {
-    return summaryOf([...this.#routers.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
+    return summaryOf([...this.#routers.values()], [...this.#compared.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
   }
 
   /** Takes the place of all that was learnt. */
@@ -117,13 +133,37 @@ export class OnlineLearner {
       const router = new PairRouter(this.#settings, limits.learningTemplates, templates);
       this.#routers.set(keyOf(workspace, pair), { workspace, pair, router });
     }
+    for (const { workspace, requested, models } of state.compared ?? []) {
+      const kept = new Map(models.map(({ model, templates }) => [model, templatesOf(templates)]));
+      this.#compared.set(`${workspace}\n${requested}`, { workspace, requested, router: new CandidateRouter(kept) });
+    }
   }
 
   /** Forgets what was learnt of a workspace; null: all. */
   reset(workspace: string | null): void {
     for (const [key, one] of this.#routers) if (workspace === null || one.workspace === workspace) this.#routers.delete(key);
+    for (const [key, one] of this.#compared) if (workspace === null || one.workspace === workspace) this.#compared.delete(key);
     this.#upgrades.clear(workspace);
     if (workspace === null) this.#grades = 0;
+  }
+
+  #observeCompared({ workspace, mark, model, score, against, weight, time }: Grade): void {
+    if (mark.models === undefined) return;
+    const { requested, candidates } = mark.models;
+    const prior = candidates.find((candidate) => candidate.model === model) ?? null;
+    if (prior === null && model !== requested) return;
+    if (mark.pair === null) this.#grades++;
+    this.#comparedOf(workspace, requested).observe({ template: mark.template, kind: mark.kind ?? '' }, prior, { score, against: prior === null ? null : (against ?? null), weight, time, others: candidates });
+  }
+
+  #comparedOf(workspace: string, requested: string): CandidateRouter {
+    const key = `${workspace}\n${requested}`;
+    let one = this.#compared.get(key);
+    if (one === undefined) {
+      if (this.#compared.size >= limits.learningPairs) this.#compared.delete(this.#compared.keys().next().value ?? '');
+      this.#compared.set(key, (one = { workspace, requested, router: new CandidateRouter() }));
+    }
+    return one.router;
   }
 
   #routerOf(workspace: string, pair: LearningPair): PairRouter {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Deviation, TemplateState } from './beliefs.ts';
 import type { Spreads } from './evidence.ts';
+import type { CandidateRouter } from '../candidates/router.ts';
 import type { PairRouter } from './router.ts';
 import type { LearningPair } from './types.ts';
 import type { Upgrade } from './upgrades.ts';
@@ -8,6 +9,8 @@ import type { Upgrade } from './upgrades.ts';
 const number = z.number();
 const sums = z.strictObject({ s0: number, s1: number, w0: number, w1: number, wr: number, p0: number, px: number, pr: number, pxx: number, pxr: number, prr: number, grades: z.int() });
 const pair = z.strictObject({ weak: z.string(), strong: z.string() });
+
+const templates = z.array(z.strictObject({ template: z.string(), kind: z.string().max(64), sums, recent: sums, spread: z.number().positive(), shortfall: z.number(), time: z.number(), changes: z.int() }));
 
 /** What was learnt, as it is exported, kept on disk and read back. */
 export const stateSchema = z.strictObject({
@@ -18,9 +21,11 @@ export const stateSchema = z.strictObject({
     z.strictObject({
       workspace: z.string(),
       pair,
-      templates: z.array(z.strictObject({ template: z.string(), kind: z.string().max(64), sums, recent: sums, spread: z.number().positive(), shortfall: z.number(), time: z.number(), changes: z.int() })),
+      templates,
     }),
   ),
+  /** Several models that are compared, by the requested one. Absent: none are. */
+  compared: z.array(z.strictObject({ workspace: z.string(), requested: z.string(), models: z.array(z.strictObject({ model: z.string(), templates })) })).optional(),
   upgrades: z.array(z.strictObject({ workspace: z.string(), template: z.string(), near: z.string().nullable(), until: z.number(), decisionId: z.string() })),
 });
 
@@ -34,6 +39,18 @@ export interface LearningSummary {
   readonly frozen: boolean;
   readonly grades: number;
   readonly upgrades: readonly Upgrade[];
+  /** Several models that are compared, by the requested one. */
+  readonly compared: readonly {
+    readonly workspace: string;
+    readonly requested: string;
+    /** Requests that the price of quality is computed over, in this process; and that price, in US dollars a point. */
+    readonly seen: number;
+    readonly usdPerPoint: number | null;
+    /** Expected score of the requested model. */
+    readonly level: number;
+    /** By how much the requested model is expected to gain beyond what public outcomes say. */
+    readonly models: readonly { readonly model: string; readonly grades: number; readonly beyondOutcomes: Deviation }[];
+  }[];
   readonly pairs: readonly {
     readonly workspace: string;
     readonly pair: LearningPair;
@@ -50,11 +67,19 @@ export interface LearningSummary {
   }[];
 }
 
-export function summaryOf(routers: readonly Routed[], upgrades: readonly Upgrade[], frozen: boolean, grades: number): LearningSummary {
+export function summaryOf(routers: readonly Routed[], compared: readonly Compared[], upgrades: readonly Upgrade[], frozen: boolean, grades: number): LearningSummary {
   return {
     frozen,
     grades,
     upgrades,
+    compared: compared.map(({ workspace, requested, router }) => ({
+      workspace,
+      requested,
+      seen: router.seen,
+      usdPerPoint: router.price === null ? null : router.price / 100,
+      level: router.level,
+      models: [...router.beliefs].map(([model, beliefs]) => ({ model, grades: beliefs.grades, beyondOutcomes: beliefs.pair() })),
+    })),
     pairs: routers.map(({ workspace, pair, router }) => ({
       workspace,
       pair,
@@ -71,13 +96,19 @@ export function summaryOf(routers: readonly Routed[], upgrades: readonly Upgrade
   };
 }
 
+interface Compared {
+  readonly workspace: string;
+  readonly requested: string;
+  readonly router: CandidateRouter;
+}
+
 interface Routed {
   readonly workspace: string;
   readonly pair: LearningPair;
   readonly router: PairRouter;
 }
 
-export function exportState(routers: readonly Routed[], upgrades: readonly Upgrade[], frozen: boolean, grades: number): LearningState {
+export function exportState(routers: readonly Routed[], compared: readonly Compared[], upgrades: readonly Upgrade[], frozen: boolean, grades: number): LearningState {
   return {
     format: 2,
     frozen,
@@ -85,8 +116,9 @@ export function exportState(routers: readonly Routed[], upgrades: readonly Upgra
     pairs: routers.map(({ workspace, pair, router }) => ({
       workspace,
       pair,
-      templates: [...router.beliefs.templates].map(([template, { sums, recent, kind, spread, shortfall, time, changes }]) => ({ template, kind, sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes })),
+      templates: plainTemplates(router.beliefs.templates),
     })),
+    ...(compared.length === 0 ? {} : { compared: compared.map(({ workspace, requested, router }) => ({ workspace, requested, models: [...router.beliefs].map(([model, beliefs]) => ({ model, templates: plainTemplates(beliefs.templates) })) })) }),
     upgrades: upgrades.map((upgrade) => ({ ...upgrade })),
   };
 }
@@ -96,6 +128,17 @@ export function importState(state: LearningState): { readonly workspace: string;
   return state.pairs.map(({ workspace, pair, templates }) => ({
     workspace,
     pair,
-    templates: new Map(templates.map(({ template, kind, sums, recent, spread, shortfall, time, changes }) => [template, { kind, sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes }])),
+    templates: templatesOf(templates),
   }));
+}
+
+type PlainTemplate = LearningState['pairs'][number]['templates'][number];
+
+function plainTemplates(templates: ReadonlyMap<string, TemplateState>): PlainTemplate[] {
+  return [...templates].map(([template, { sums, recent, kind, spread, shortfall, time, changes }]) => ({ template, kind, sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes }));
+}
+
+/** Exported templates, ready to be learnt on. */
+export function templatesOf(templates: readonly PlainTemplate[]): Map<string, TemplateState> {
+  return new Map(templates.map(({ template, kind, sums, recent, spread, shortfall, time, changes }) => [template, { kind, sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes }]));
 }

@@ -1,3 +1,5 @@
+import type { CandidatePrior } from '../candidates/types.ts';
+
 /** Who answers: the cheaper model of a pair or the requested one. */
 export type Arm = 'weak' | 'strong';
 
@@ -21,6 +23,8 @@ export interface LearningMark {
   readonly uncertainty: number | null;
   /** The kind of work, by the text; absent where it is not known. */
   readonly kind?: string | undefined;
+  /** Several models that were compared: what was expected of each before any grade. Absent: none were. */
+  readonly models?: { readonly requested: string; readonly known: boolean; readonly candidates: readonly CandidatePrior[] } | undefined;
   /** How much a grade would tell, against the mean request; absent without a pair. */
   readonly worth?: number | undefined;
   /** What is expected after the grades so far, and its standard error; null without a pair. */

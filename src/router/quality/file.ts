@@ -81,6 +81,13 @@ function headerOf(text: string, bad: (message: string) => SluiceError): QualityH
   throw bad(`The header does not fit: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
 }
 
+let shipped: QualityModel | null = null;
+
+/** The quality model that comes with Sluice, read once. Throws SluiceError where it is missing or damaged. */
+export function shippedQuality(): QualityModel {
+  return (shipped ??= readQuality());
+}
+
 /** Reads a quality model from a file. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
 export function readQuality(file: string = defaultQualityFile): QualityModel {
   let bytes: Buffer;
