@@ -142,6 +142,39 @@ describe('answers told in three ways', () => {
     expect(told(collect)).toEqual(told(observe));
   });
 
+  it('estimates what went by of a stream whose client left before its end', async () => {
+    const words = Array.from({ length: 300 }, (_, index) => ` word${index % 10}, yes`);
+    const sent = async (content: string): Promise<Record<Mode, ExchangeRecord>> =>
+      inEach(async (url) => {
+        const gone = new AbortController();
+        const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...askStream, messages: [{ role: 'user', content }] }), signal: gone.signal });
+        let text = '';
+        for await (const piece of response.body!) {
+          text += Buffer.from(piece).toString();
+          if (text.split('delta').length > words.length) break;
+        }
+        gone.abort();
+      });
+    provider.behaviour = async (_got, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (const word of words) response.write(chunk(word));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      response.destroy();
+    };
+    const records = await sent('Say many words.');
+    for (const mode of modes) {
+      const { cost, seen, usage: unknown } = records[mode];
+      expect([unknown, cost.known, mode]).toEqual([null, false, mode]);
+      // Five tokens a word, as the tokenizer has it; the protocol manager knows bytes only.
+      const [least, most] = mode === 'protocol-manager' ? [200, 3_000] : [1_100, 1_900];
+      expect(seen?.output, mode).toBeGreaterThan(least);
+      expect(seen?.output, mode).toBeLessThan(most);
+      expect(seen?.input, mode).toBeGreaterThan(5);
+      // gpt-5.1: 10 dollars a million output tokens.
+      expect(cost.known ? 0 : cost.atLeastUsd, mode).toBeGreaterThanOrEqual((seen!.output * 10) / 1e6);
+    }
+  });
+
   it('knows when a client left, and that it had all when it left after the last event', async () => {
     const open: Behaviour = async (_got, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });

@@ -2,6 +2,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { limits } from '../lib/limits.ts';
 import { AnswerFacts, readBody, readEvent } from './common/answer-facts.ts';
 import { apis } from './registry.ts';
+import { seenOf } from './seen.ts';
 import { JsonArraySplitter } from './scan/json-stream.ts';
 import { SseSplitter } from './scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader, UsageUnknown } from './types.ts';
@@ -24,7 +25,7 @@ function asBuffer(chunk: Uint8Array): Buffer {
 }
 
 /** `why` says what stood in the way, if something did; otherwise the facts themselves tell. */
-function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: UsageUnknown | null): Answer {
+function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: UsageUnknown | null, stream = false): Answer {
   const usage = facts.usage === null ? null : readUsage(head.api, facts.usage, facts.rawUsage, { service: facts.service, beyond: [...facts.fees] });
   // A stream's usage counts only when it is final: a cut one has said a part at most.
   const final = usage !== null && complete;
@@ -40,6 +41,7 @@ function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: 
   return {
     usage: final ? usage : null,
     usageUnknown,
+    ...(stream && !final && head.status < 400 && facts.errorType === null ? { seen: seenOf(head.api, facts, usage) } : {}),
     model: facts.model,
     id: facts.id,
     finishReason: facts.finishReason,
@@ -68,7 +70,7 @@ class SseReader implements AnswerReader {
   end(whole: boolean): Answer {
     if (whole) this.#splitter.end();
     const { terminal, usage } = this.#facts;
-    return answerOf(this.#head, this.#facts, terminal, terminal && usage === null && this.#splitter.skipped > 0 ? 'too-large' : null);
+    return answerOf(this.#head, this.#facts, terminal, terminal && usage === null && this.#splitter.skipped > 0 ? 'too-large' : null, true);
   }
 }
 
@@ -106,7 +108,7 @@ class JsonReader implements AnswerReader {
   }
 
   end(whole: boolean): Answer {
-    if (this.#array !== null) return answerOf(this.#head, this.#facts, this.#facts.terminal && this.#array.closed, null);
+    if (this.#array !== null) return answerOf(this.#head, this.#facts, this.#facts.terminal && this.#array.closed, null, true);
     if (this.#tooLarge) return answerOf(this.#head, this.#facts, whole, 'too-large');
     if (!whole) return answerOf(this.#head, this.#facts, false, null);
     const readable = this.#held > 0 && readBody(this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks), this.#facts);

@@ -212,10 +212,22 @@ export type UsageUnknown =
   | 'dialect';
 
 /** What an answer said, once it ended. */
+/** What went by of a stream whose usage is not known. */
+export interface SeenAnswer {
+  /** Estimated tokens of its texts. */
+  readonly output: number;
+  /** Bytes of its events that were seen. */
+  readonly bytes: number;
+  /** What it said of its usage before its end; null: nothing. */
+  readonly said: Usage | null;
+}
+
 export interface Answer {
   readonly usage: Usage | null;
   /** Set exactly when usage is null. */
   readonly usageUnknown: UsageUnknown | null;
+  /** Absent: the usage is known, or it was no stream. */
+  readonly seen?: SeenAnswer;
   /** The model the provider says it used; null when it does not say. */
   readonly model: string | null;
   /** The provider's own id of the answer; absent or null when it gives none. */

@@ -200,7 +200,10 @@ describe.each(stores)('a budget in %s', (kind, open) => {
     // An error answer is billed by nobody; what came before the answer counts with its answer.
     expect(await spent({}, attempt('gpt-large', { known: false, reason: 'usage' }, 500))).toBe(0);
     expect(await spent({}, attempt('gpt-large', { known: false, reason: 'attempt' }, null), attempt('gpt-small', usd(0.001)))).toBe(0.011);
-    expect(made.actions).toEqual(Array(3).fill('team assumed'));
+    // What went by of a stream that was cut counts where it is more than what was set aside.
+    expect(await spent({}, attempt('gpt-large', { known: false, reason: 'usage', atLeastUsd: 0.07 }))).toBe(0.07);
+    expect(await spent({}, attempt('gpt-large', { known: false, reason: 'usage', atLeastUsd: 0.002 }))).toBe(0.01);
+    expect(made.actions).toEqual(Array(5).fill('team assumed'));
     const strict = policyOf('[{name: team, period: day, usd: 1, unknown: refuse, hard: {}}]');
     expect((await admit(made, strict, { model: 'gpt-unpriced' })).decision).toMatchObject({ action: 'block', block: { status: 429 } });
     expect((await admit(made, strict)).decision.action).toBe('keep');

@@ -3,7 +3,7 @@ import type { CallerContext, PolicyGeneration, TargetRef } from '../policy/types
 import type { ExchangeRecord } from '../record/types.ts';
 import type { DecideInput, Decision } from '../route/types.ts';
 import { matchesServed, valuesFor, type Served } from './match.ts';
-import { rateCounter, ratePlans, rateSpent, type RatePlan } from './rate-charges.ts';
+import { rateCounter, ratePlans, rateSpent, unseen, type RatePlan } from './rate-charges.ts';
 import { limitAnswer } from './rate-refusal.ts';
 import type { LimitFacts, LimitRefusal, RateKind } from './rate-types.ts';
 import { otherWorkspaces, UnnamedWorkspaces } from './unnamed.ts';
@@ -147,7 +147,7 @@ export class Budgets {
   }
 
   /** Exchanges what was reserved for what it did cost. Called once a reservation. */
-  settle(reservation: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage'>): void {
+  settle(reservation: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen'>): void {
     const { generation, charges, held, id } = reservation;
     const settlements: Settlement[] = [];
     const open = new Map(charges.map((charge) => [charge.counter.id, charge]));
@@ -162,7 +162,9 @@ export class Budgets {
         if (cost.known) {
           entry.nanos += nanoUsd(cost.usd);
         } else if (status === null || status < 400) {
-          entry.nanos += charges.find((charge) => charge.counter.budget === budget.name)?.amount ?? budget.unknown ?? 0;
+          const assumed = charges.find((charge) => charge.counter.budget === budget.name)?.amount ?? budget.unknown ?? 0;
+          // What went by of a stream that was cut may be more than what was assumed.
+          entry.nanos += Math.max(assumed, cost.atLeastUsd === undefined ? 0 : nanoUsd(cost.atLeastUsd));
           this.#options.onAction(budget.name, 'assumed');
         }
       }
@@ -179,7 +181,7 @@ export class Budgets {
   }
 
   /** The same in requests and tokens. A place among concurrent requests stays in `open`, and so is given back. */
-  #settleLimits({ generation, countedAs, user, tier, at, held, charges }: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage'>, open: Map<string, Charge>, settlements: Settlement[]): void {
+  #settleLimits({ generation, countedAs, user, tier, at, held, charges }: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen'>, open: Map<string, Charge>, settlements: Settlement[]): void {
     const last = record.attempts.at(-1);
     for (const limit of generation.rateLimits) {
       for (const measure of limit.measures) {
@@ -190,7 +192,7 @@ export class Budgets {
           const of: Served = { workspace: record.workspace, countedAs, user, target: attempt.target, tier };
           if (!matchesServed(limit, of)) continue;
           const counter = rateCounter(limit, measure, of, at);
-          const amount = rateSpent(measure.kind, attempt, attempt === last ? record.usage : null, reserved);
+          const amount = rateSpent(measure.kind, attempt, attempt === last ? record : unseen, reserved);
           const entry = spent.get(counter.id);
           if (entry === undefined) spent.set(counter.id, { counter, amount });
           // Attempts of a chain are one request.

@@ -1,5 +1,4 @@
-import type { Usage } from '../apis/types.ts';
-import type { AttemptRecord } from '../record/types.ts';
+import type { AttemptRecord, ExchangeRecord } from '../record/types.ts';
 import { expectedOutputTokens } from '../route/estimate.ts';
 import type { DecideInput } from '../route/types.ts';
 import { matchesServed, valuesFor, type Served } from './match.ts';
@@ -43,11 +42,14 @@ function expectedTokens({ exchange, verdict }: Pick<DecideInput, 'exchange' | 'v
   return Math.ceil(Math.max(0, exchange.promptTokens) + expectedOutputTokens(exchange, verdict));
 }
 
-/** What one attempt used of a number. `usage`: of the answer that the app got; null: unknown, or this attempt's is another. */
-export function rateSpent(kind: RateKind, { status, cost }: AttemptRecord, usage: Usage | null, reserved: number): number {
+/** What is known of the tokens of an attempt whose answer the app did not get. */
+export const unseen: Pick<ExchangeRecord, 'usage' | 'seen'> = { usage: null };
+
+/** What one attempt used of a number. `usage`, `seen`: of its answer. */
+export function rateSpent(kind: RateKind, { status, cost }: AttemptRecord, { usage, seen }: Pick<ExchangeRecord, 'usage' | 'seen'>, reserved: number): number {
   if (kind === 'requests') return 1;
   if (kind === 'concurrent') return 0;
   if (usage !== null) return usage.totalInput + usage.totalOutput;
   // As for budgets: what is unknown counts as was assumed, and an error costs nothing.
-  return cost.known || (status !== null && status >= 400) ? 0 : reserved;
+  return cost.known || (status !== null && status >= 400) ? 0 : Math.max(reserved, seen === undefined ? 0 : seen.input + seen.output);
 }

@@ -49,7 +49,7 @@ describe('by what an answer is read', () => {
 describe("an ending by the protocol manager's word", () => {
   const open = { ...plain, api: 'anthropic-messages', answerBy: 'protocol-manager', stream: true, usageNotAsked: false } as unknown as OpenExchange;
   const reported: ReportedUsage = { model: 'm', input: 100, output: 50, cachedRead: 30, cacheWrite: 10, reasoning: 20, complete: true };
-  const entry: LoggedExchange = { id: 'a', status: 200, cutBy: null, contentType: 'text/event-stream', contentEncoding: '', startedAt: 0, firstByteMs: 5, totalMs: 9, collected: null, usage: reported };
+  const entry: LoggedExchange = { id: 'a', status: 200, cutBy: null, contentType: 'text/event-stream', contentEncoding: '', startedAt: 0, firstByteMs: 5, totalMs: 9, bodyBytes: 4_000, collected: null, usage: reported };
 
   it('counts each token once, and knows no finish reason and no first token', () => {
     const { outcome, answer, firstTokenMs, firstByteMs, totalMs } = loggedEnding(open, entry);
@@ -67,5 +67,10 @@ describe("an ending by the protocol manager's word", () => {
     ['an error', { status: 529, usage: null }, 'error-status', 'provider-error'],
   ])('leaves usage unknown where it tells of %s', (_name, facts, why, outcome) => {
     expect(loggedEnding(open, { ...entry, ...facts })).toMatchObject({ outcome, answer: { usage: null, usageUnknown: why } });
+  });
+
+  it('guesses what went by of a stream that was cut by its bytes', () => {
+    expect(loggedEnding(open, { ...entry, cutBy: 'client' }).answer?.seen).toEqual({ output: 20, bytes: 4_000, said: null });
+    expect(loggedEnding(open, { ...entry, status: 500, cutBy: 'client' }).answer?.seen).toBeUndefined();
   });
 });

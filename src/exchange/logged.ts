@@ -65,16 +65,16 @@ const nothing: CollectedAnswer = { body: null, large: false, head: null, times: 
 function readLogged(open: OpenExchange, entry: LoggedExchange, whole: boolean): Read {
   const { api } = open;
   if (api === null) return unread;
-  if (open.answerBy === 'protocol-manager') return { answer: reportedAnswer(headOf(open, api, entry), entry.usage, whole), firstTokenMs: null };
+  if (open.answerBy === 'protocol-manager') return { answer: reportedAnswer(open, headOf(open, api, entry), entry, whole), firstTokenMs: null };
   // Whole and not collected: whatever answered stood before the collector.
-  return entry.collected === null && whole ? unread : readCollected(headOf(open, api, entry), entry.collected ?? nothing, entry.startedAt);
+  return entry.collected === null && whole ? unread : readCollected(headOf(open, api, entry), entry.collected ?? nothing, entry);
 }
 
 function headOf({ usageNotAsked }: OpenExchange, api: ApiName, { status, contentType, contentEncoding }: LoggedExchange): AnswerHead {
   return { api, status, contentType, contentEncoding, usageNotAsked };
 }
 
-function readCollected(head: AnswerHead, collected: CollectedAnswer, startedAt: number): Read {
+function readCollected(head: AnswerHead, collected: CollectedAnswer, { startedAt, bodyBytes }: LoggedExchange): Read {
   if (collected.large) return { answer: { ...blank, usageUnknown: head.status >= 400 ? 'error-status' : 'too-large', complete: true, errorType: errorOf(head.status) }, firstTokenMs: null };
   const reader = readAnswer(head);
   let firstTokenMs: number | null = null;
@@ -89,7 +89,13 @@ function readCollected(head: AnswerHead, collected: CollectedAnswer, startedAt: 
     from = to;
   }
   if (collected.tail !== null) reader.push(collected.gap ? fromNextEvent(collected.tail) : collected.tail);
-  return { answer: reader.end(collected.whole), firstTokenMs };
+  return { answer: scaled(reader.end(collected.whole), bodyBytes, (collected.head?.length ?? 0) + (collected.tail?.length ?? 0)), firstTokenMs };
+}
+
+/** What was seen of a part of a stream, for all of it that went to the client. */
+function scaled(answer: Answer, bodyBytes: number, read: number): Answer {
+  const { seen } = answer;
+  return seen === undefined || read === 0 || bodyBytes <= read ? answer : { ...answer, seen: { ...seen, output: Math.ceil((seen.output * bodyBytes) / read), bytes: bodyBytes } };
 }
 
 const blankLines = ['\n\n', '\r\n\r\n'] as const;
@@ -111,14 +117,18 @@ function errorOf(status: number): string | null {
   return status >= 400 ? `http_${status}` : null;
 }
 
+/** Bytes that a token takes in a stream, about: the protocol manager says nothing of a stream that is cut. */
+const streamedTokenBytes = 200;
+
 /** What the AI Protocol Manager said of an answer. How it finished and whether a stream came to its own end it does not say. */
-function reportedAnswer(head: AnswerHead, reported: ReportedUsage | null, whole: boolean): Answer {
+function reportedAnswer({ stream }: OpenExchange, head: AnswerHead, { usage: reported, bodyBytes }: LoggedExchange, whole: boolean): Answer {
   const { input, output } = reported ?? { input: null, output: null };
   const usage = reported?.complete === true && whole && input !== null && output !== null ? usageFromTotals(head.api, { ...reported, input, output }) : null;
   return {
     ...blank,
     usage,
     usageUnknown: usage === null ? whyUnknown(head, reported, whole) : null,
+    ...(usage === null && stream && head.status < 400 ? { seen: { output: Math.ceil(bodyBytes / streamedTokenBytes), bytes: bodyBytes, said: null } } : {}),
     model: reported?.model ?? null,
     complete: whole,
     errorType: errorOf(head.status),

@@ -24,7 +24,7 @@ const whole: Message = {
       },
     },
   },
-  response: { response_code: { value: 200 }, response_headers: { 'content-type': 'text/event-stream', 'content-encoding': 'identity' } },
+  response: { response_code: { value: 200 }, response_body_bytes: 1234, response_headers: { 'content-type': 'text/event-stream', 'content-encoding': 'identity' } },
 };
 
 describe("an entry of Envoy's access log", () => {
@@ -32,6 +32,7 @@ describe("an entry of Envoy's access log", () => {
     expect(decodeAccessLog(encodeAccessLog([whole]))).toEqual([
       {
         id: 'a',
+        bodyBytes: 1234,
         status: 200,
         cutBy: 'client',
         contentType: 'text/event-stream',

@@ -44,7 +44,7 @@ interface Draft extends Omit<Mutable<LoggedExchange>, 'id'> {
 }
 
 function decodeEntry(reader: WireReader): LoggedExchange | null {
-  const draft: Draft = { id: null, status: 0, cutBy: null, contentType: '', contentEncoding: '', startedAt: 0, firstByteMs: null, totalMs: null, collected: null, usage: null };
+  const draft: Draft = { id: null, status: 0, cutBy: null, contentType: '', contentEncoding: '', startedAt: 0, firstByteMs: null, totalMs: null, bodyBytes: 0, collected: null, usage: null };
   const outer = reader.enter();
   while (reader.next()) {
     if (reader.field === 1) decodeCommon(reader, draft);
@@ -293,6 +293,7 @@ function decodeResponse(reader: WireReader, draft: Draft): void {
   const outer = reader.enter();
   while (reader.next()) {
     if (reader.field === 1) draft.status = count(reader);
+    else if (reader.field === 3) draft.bodyBytes = reader.number();
     else if (reader.field === 4) decodeResponseHeader(reader, draft);
     else reader.skip();
   }

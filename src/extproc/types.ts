@@ -153,6 +153,8 @@ export interface LoggedExchange {
   readonly startedAt: number;
   readonly firstByteMs: number | null;
   readonly totalMs: number | null;
+  /** Bytes of the body that went to the client. */
+  readonly bodyBytes: number;
   readonly collected: CollectedAnswer | null;
   readonly usage: ReportedUsage | null;
 }

@@ -75,6 +75,9 @@ export const limits = {
   answerBytes: 8 * 1024 * 1024,
   /** One SSE event's data that is held while incomplete, in bytes; longer events are skipped, never parsed. */
   sseEventBytes: 1024 * 1024,
+  /** First events of a stream that are kept to say how much went by if it is cut, and their bytes. */
+  sampledEvents: 16,
+  sampledEventBytes: 2 * 1024,
   /** Parts of a request that a translation could not carry, as many as are named; the rest is the same again, or hopeless. */
   translationLosses: 32,
   /** Longest name of such a part, in UTF-16 units. */

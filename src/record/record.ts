@@ -1,8 +1,9 @@
 import type { Cost } from '../catalog/types.ts';
-import type { Answer } from '../apis/types.ts';
+import { usageSeen } from '../apis/seen.ts';
+import type { Answer, Usage } from '../apis/types.ts';
 import type { QualityCheck } from '../grades/checks.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
-import { difference, estimateSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
+import { costOf, difference, estimateSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
 import type { Baseline } from '../route/types.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 
@@ -65,8 +66,9 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   const refused = outcome === 'blocked' || outcome === 'not-cached';
   const served = refused ? null : (request.cacheEntry?.target ?? chain?.served ?? decision?.served ?? requested);
   const usage = answer?.usage ?? null;
+  const seen = usage === null && answer?.seen !== undefined && request.cacheEntry === null ? usageSeen(answer.seen, request.request.estimatedTokens ?? 0) : null;
   const against = decision?.baseline ?? (requested === null ? null : { target: requested, typical: null });
-  const answered: Priced = request.call?.reads === true ? reading : withError(price(generation, against, served, refused, request.cacheEntry !== null, usage, request.request.asks?.answers ?? 1), ending);
+  const answered: Priced = request.call?.reads === true ? reading : withError(atLeast(price(generation, against, served, refused, request.cacheEntry !== null, usage, request.request.asks?.answers ?? 1), generation, served, seen), ending);
   const priced = chain === undefined ? answered : withFailed(answered, chain);
   return {
     kind: request.kind,
@@ -101,6 +103,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     quality: ending.quality ?? null,
     usage,
     usageUnknown: usage === null ? (answer?.usageUnknown ?? 'not-observed') : null,
+    ...(seen === null ? {} : { seen: { input: seen.totalInput, output: seen.totalOutput } }),
     cost: priced.cost,
     baseline: priced.baseline,
     savings: priced.savings,
@@ -124,6 +127,13 @@ function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, r
   if (chain?.exhausted === true) return [...chain.failed];
   const adapted = chain === undefined || chain.lastAdapted.length === 0 ? rewritten : chain.lastAdapted;
   return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost, dropped: chain?.lastDropped ?? [], ...(adapted.length === 0 ? {} : { adapted }) }];
+}
+
+/** A cost that is unknown, with what the tokens cost that were seen. */
+function atLeast(priced: Priced, generation: PolicyGeneration, served: TargetRef | null, seen: Usage | null): Priced {
+  if (seen === null || served === null || priced.cost.known || priced.cost.reason !== 'usage') return priced;
+  const cost = costOf(generation, served, seen);
+  return cost.known ? { ...priced, cost: { ...priced.cost, atLeastUsd: cost.usd } } : priced;
 }
 
 /**

@@ -146,6 +146,8 @@ export interface ExchangeRecord {
   readonly quality: QualityCheck | null;
   readonly usage: Usage | null;
   readonly usageUnknown: UsageUnknown | null;
+  /** Where the usage of a stream is unknown: tokens that went by, estimated. Absent: nothing was seen. */
+  readonly seen?: { readonly input: number; readonly output: number };
   readonly cost: Cost;
   /** What the requested model would have cost for the same usage. */
   readonly baseline: Cost;

@@ -311,7 +311,7 @@ function answerLines(record: ExchangeRecord): string[] {
   const lines = ['', `Answer: ${record.outcome}${record.status === null ? '' : `, status ${record.status}`}${record.errorType === null ? '' : `, error ${record.errorType}`}${said}`];
   lines.push(
     usage === null
-      ? `  tokens      unknown (${record.usageUnknown ?? 'not-observed'})`
+      ? `  tokens      unknown (${record.usageUnknown ?? 'not-observed'})${record.seen === undefined ? '' : `, at least about ${record.seen.input} in, ${record.seen.output} out`}`
       : `  tokens      ${usage.totalInput} in (${usage.cachedRead} cached, ${usage.cacheWrite5m + usage.cacheWrite1h} cache write), ${usage.totalOutput} out (${usage.reasoning} reasoning)`,
   );
   lines.push(`  time        ${ms(timing.totalMs)} in all, first byte ${ms(timing.firstByteMs)}, first token ${ms(timing.firstTokenMs)}, Sluice's own ${timing.overheadMs.toFixed(3)} ms`);

@@ -60,7 +60,8 @@ export function difference(baseline: Cost, cost: Cost): Cost {
   return { known: true, usd: Math.round((baseline.usd - cost.usd) * 1e12) / 1e12 };
 }
 
-function costOf({ catalog, providers }: Pick<PolicyGeneration, 'catalog' | 'providers'>, target: TargetRef, usage: Usage | null): Cost {
+/** What a usage costs at a target. */
+export function costOf({ catalog, providers }: Pick<PolicyGeneration, 'catalog' | 'providers'>, target: TargetRef, usage: Usage | null): Cost {
   if (usage === null) return { known: false, reason: 'usage' };
   const provider = providers.get(target.provider);
   if (provider === undefined) return { known: false, reason: 'model' };

@@ -17,8 +17,22 @@ export class AnswerFacts {
   terminal = false;
   token = false;
   service: ServiceTier | null = null;
+  /** Bytes of all events of a stream. */
+  eventBytes = 0;
+  /** Its first small events, one behind the other, and where each ends; null: none came. Memory of its own, so that a slow stream keeps nothing else alive. */
+  sample: Buffer | null = null;
+  readonly sampleEnds: number[] = [];
   /** Tools that the provider ran and bills by the call. */
   readonly fees = new Set<string>();
+
+  addEvent(data: Buffer): void {
+    this.eventBytes += data.length;
+    const from = this.sampleEnds.at(-1) ?? 0;
+    if (this.sampleEnds.length >= limits.sampledEvents || from + data.length > limits.sampledEventBytes) return;
+    this.sample ??= Buffer.allocUnsafeSlow(limits.sampledEventBytes);
+    data.copy(this.sample, from);
+    this.sampleEnds.push(from + data.length);
+  }
 
   addService(name: unknown): void {
     if (typeof name !== 'string') return;
@@ -81,6 +95,7 @@ export function readEvent(reading: EventReading | null, data: Buffer, facts: Ans
     facts.terminal = true;
     return;
   }
+  facts.addEvent(data);
   if (reading === null || (facts.token && facts.model !== null && !reading.words.some((word) => data.includes(word)))) return;
   let event: unknown;
   try {
