@@ -1,5 +1,5 @@
 #!/bin/sh
-# image/rootfs.sh OUT: the image's file system: Node, the C library, public CAs, Sluice and the packages that it runs on; no shell, no
+# image/rootfs.sh OUT: the image's file system: Node, the C library, public CAs and Sluice as `npm run build` makes it; no shell, no
 # package manager. Run in the repository, with node and npm on PATH. NODE_BINARY: another Node than the one on PATH.
 set -eu
 out=${1:?usage: image/rootfs.sh OUT}
@@ -8,22 +8,21 @@ node=${NODE_BINARY:-$(command -v node)}
 case $node in *.bin/*) node=$(readlink -f "$node") ;; esac
 
 mkdir -p "$out/app" "$out/usr/local/bin" "$out/etc/ssl/certs" "$out/tmp" "$out/run/sluice"
-cd "$out/app"
-cp "$here/package.json" "$here/package-lock.json" .
-[ -f "$here/.npmrc" ] && cp "$here/.npmrc" .
-npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+cd "$here"
+[ -d node_modules/rolldown ] || npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 
-# What runs is kept: no TypeScript, which Node does not run there, no maps, no other machines' binaries.
+# Built by the image's own Node: V8 takes the code that is made then from no other.
+"$node" scripts/build.ts --out "$out/app" >&2
+
+# The one package that is not bundled, for this machine alone.
 arch=$("$node" -p 'process.platform + "-" + process.arch')
-find node_modules -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' -o -name '*.md' -o -name '*.markdown' -o -name '*.tsbuildinfo' \) -delete
+mkdir "$out/app/node_modules"
+cp -R node_modules/better-sqlite3 "$out/app/node_modules/"
+cd "$out/app"
+rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/src node_modules/better-sqlite3/build
 find node_modules -path '*/prebuilds/*' -type f ! -name "$arch.node" -delete
-rm -rf node_modules/.bin node_modules/.package-lock.json node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
 
-"$node" "$here/image/sbom.ts" . > sbom.spdx.json
-rm -f package-lock.json .npmrc
-
-for part in src bin schema proto models; do [ -e "$here/$part" ] && cp -R "$here/$part" .; done
-find src -name '*.test.ts' -delete
+"$node" "$here/image/sbom.ts" "$here" . > sbom.spdx.json
 find . -type d -empty -delete
 
 cp "$node" "$out/usr/local/bin/node"

@@ -1,4 +1,4 @@
-/** `node image/sbom.ts FOLDER > sbom.spdx.json`: the packages that are installed in a folder as SPDX 2.3. The same packages give the same bytes. */
+/** `node image/sbom.ts REPOSITORY [BUILT] > sbom.spdx.json`: the packages of a built program, bundled or installed beside it, as SPDX 2.3; without BUILT those that are installed in the repository. The same packages give the same bytes. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,12 +9,14 @@ interface LockEntry {
 }
 
 const folder = process.argv[2] ?? '.';
+const built = process.argv[3] ?? folder;
+const bundled = new Set(existsSync(join(built, 'bundled.json')) ? (JSON.parse(readFileSync(join(built, 'bundled.json'), 'utf8')) as readonly string[]) : []);
 const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
 const { packages } = read('package-lock.json') as { readonly packages: Readonly<Record<string, LockEntry>> };
 const { name, version } = read('package.json') as { readonly name: string; readonly version: string };
 
 const entries = Object.entries(packages)
-  .filter(([path]) => path !== '' && existsSync(join(folder, path, 'package.json')))
+  .filter(([path]) => path !== '' && (bundled.has(path) || existsSync(join(built, path, 'package.json'))))
   .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length), ...entry }));
 const all = [{ name, version }, { name: 'node', version: process.versions.node, license: 'MIT' }, ...entries] as readonly (LockEntry & { readonly name: string })[];
 const spdxId = (index: number): string => `SPDXRef-Package-${index}`;

@@ -11,19 +11,15 @@ it('the image has the Node that the project is developed on', () => {
   expect(/^ARG BASE=\S+\/node:([\d.]+)-/m.exec(read('Containerfile'))?.[1]).toBe(packageJson.devDependencies['node']);
 });
 
-it('the image takes folders that exist', () => {
-  const parts = /^for part in ([^;]*); do/m.exec(read('image/rootfs.sh'))?.[1]?.split(' ') ?? [];
-  expect(parts).toContain('src');
-  expect(parts.filter((part) => !existsSync(`${repository}${part}`))).toEqual([]);
-});
-
-it('the image has every file that the program reads beside its code', () => {
-  const read = execFileSync('grep', ['-rhoE', "new URL\\('(\\.\\./)+[^']+', import.meta.url\\)", `${repository}src`, '--include=*.ts', '--exclude=*.test.ts'], { encoding: 'utf8' });
-  const folders = [...read.matchAll(/'(?:\.\.\/)+([^/']+)/g)].map(([, name]) => name!);
-  expect(folders).toContain('models');
-  const shipped = /^for part in ([^;]*); do/m.exec(readFileSync(`${repository}image/rootfs.sh`, 'utf8'))![1]!.split(' ');
-  // package.json comes with the packages; .tools is looked into only where Envoy is started, which is not in the image.
-  expect(folders.filter((name) => ![...shipped, 'package.json', '.tools', 'cli'].includes(name))).toEqual([]);
+it('the package takes files that exist, and every file that the program reads beside its code', () => {
+  const assets = [...(/^const assets = \[(.*)\];$/m.exec(read('scripts/build.ts'))?.[1] ?? '').matchAll(/'([^']+)'/g)].map(([, path]) => path!);
+  expect(assets).toContain('models');
+  expect(assets.filter((path) => !existsSync(`${repository}${path}`))).toEqual([]);
+  const named = execFileSync('grep', ['-rHoE', "new URL\\('\\.[^']+', import.meta.url\\)", 'src', '--include=*.ts', '--exclude=*.test.ts', '--exclude-dir=testing'], { cwd: repository, encoding: 'utf8' });
+  const files = named.trim().split('\n').map((line) => new URL(/'([^']+)'/.exec(line)![1]!, `file:///${line.slice(0, line.indexOf(':'))}`).pathname.slice(1));
+  expect(files).toContain('models/text-1.model');
+  // package.json is made; .tools is looked into in the repository alone; code is bundled.
+  expect(files.filter((file) => !file.endsWith('.ts') && file !== 'package.json' && !file.startsWith('.tools/') && !assets.some((asset) => `${file}/`.startsWith(`${asset}/`)))).toEqual([]);
 });
 
 it('the list of packages names each dependency with its version and checksum, the same each time', () => {

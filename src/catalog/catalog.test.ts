@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelCatalog } from './catalog.ts';
 import { importLiteLLM } from './import.ts';
-import { catalogOverridesSchema, embeddedCatalog, formatCatalog, loadCatalog, readCatalogFile, withOverrides, writeCatalogFile } from './index.ts';
+import { catalogOverridesSchema, embeddedCatalog, formatCatalog, loadCatalog, parseCatalog, readCatalogFile, withOverrides, writeCatalogFile } from './index.ts';
 import { smallList } from './testing/list.ts';
 import type { Catalog } from './types.ts';
 
@@ -115,6 +116,8 @@ describe('the embedded catalog', () => {
 
   it('names its source and the licence of its facts', async () => {
     expect((await readCatalogFile(embeddedCatalog)).source).toMatch(/LiteLLM \d.*MIT/);
+    // Its form is not checked when it is read.
+    expect(parseCatalog(readFileSync(embeddedCatalog, 'utf8'), 'embedded').models.length).toBeGreaterThan(1_000);
     expect(catalog.version.startsWith(catalog.date)).toBe(true);
   });
 

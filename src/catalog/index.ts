@@ -10,7 +10,7 @@ export { catalogOverridesSchema, type CatalogOverrides } from './schema.ts';
 export { withOverrides } from './overrides.ts';
 
 /** The catalog that comes with Sluice. */
-export const embeddedCatalog = new URL('./data/catalog.json', import.meta.url);
+export const embeddedCatalog: URL = new URL('./data/catalog.json', import.meta.url);
 
 /** Reads and checks a catalog file. Throws SluiceError with the first thing that is wrong. */
 export async function readCatalogFile(file: string | URL): Promise<CatalogFile> {
@@ -21,6 +21,8 @@ export async function readCatalogFile(file: string | URL): Promise<CatalogFile> 
   } catch (error) {
     throw unreadable(file.toString(), error);
   }
+  // Its own form is checked when it is made and by the tests: it takes a third of the start.
+  if (file === embeddedCatalog) return JSON.parse(text) as CatalogFile;
   return parseCatalog(text, file.toString());
 }
 

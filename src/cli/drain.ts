@@ -32,5 +32,6 @@ async function drain(flags: DrainFlags): Promise<void> {
 // The chart's preStop hook runs this file alone: to load the whole program takes a busy node seconds, of which the drain has few.
 if (process.argv[1] === import.meta.filename) {
   const { values } = parseArgs({ options: { seconds: { type: 'string', default: defaults.seconds } } });
-  await drain({ ...defaults, seconds: values.seconds });
+  // No await here: the package's bundles are no ES modules.
+  void drain({ ...defaults, seconds: values.seconds });
 }

@@ -71,9 +71,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
-try {
-  await program.parseAsync();
-} catch (error) {
+// No await here: the package's bundles are no ES modules.
+program.parseAsync().catch(failed);
+
+function failed(error: unknown): void {
   if (error instanceof CommanderError) {
     // commander has printed its own message; 2 is the shell's usual code for wrong usage.
     process.exitCode = error.exitCode === 0 ? 0 : 2;

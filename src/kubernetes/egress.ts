@@ -53,7 +53,7 @@ function bundleContainer({ image, ca }: NonNullable<EgressOptions['names']>): ob
   return {
     name: volumeName,
     image,
-    command: ['/usr/local/bin/node', '/app/src/cli/index.ts', 'ca-bundle', '--out', bundle],
+    command: ['/usr/local/bin/node', '/app/sluice.cjs', 'ca-bundle', '--out', bundle],
     env: [{ name: 'SLUICE_CA_PEM', value: ca }],
     volumeMounts: [{ name: volumeName, mountPath: bundleFolder }],
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },

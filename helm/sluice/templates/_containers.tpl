@@ -115,7 +115,7 @@
     preStop:
       {{- if $gateway }}
       exec:
-        command: [/usr/local/bin/node, /app/src/cli/drain.ts, "--seconds={{ int64 .Values.drainSeconds }}"]
+        command: [/usr/local/bin/node, /app/drain.cjs, "--seconds={{ int64 .Values.drainSeconds }}"]
       {{- else }}
       sleep:
         seconds: 5

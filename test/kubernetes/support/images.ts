@@ -34,7 +34,7 @@ export class TestImages {
   }
 
   sluice(rootfs: string, file = 'sluice.tar'): Promise<string> {
-    return this.pack('docker.io/library/sluice:0.1.0', rootfs, file, '/usr/local/bin/node', '/app/src/cli/index.ts');
+    return this.pack('docker.io/library/sluice:0.1.0', rootfs, file, '/usr/local/bin/node', '/app/sluice.cjs');
   }
 
   /** localhost/app:test: what a team runs, the same Node with OpenAI's SDK and no Sluice. `script` is what it does. */

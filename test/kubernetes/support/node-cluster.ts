@@ -36,9 +36,9 @@ print(json.dumps({'base': os.environ.get('OPENAI_BASE_URL'), 'model': raw.parse(
 /** The provider's end: answers at port 8080; at 8081 it is down, and says so with status 500. */
 const providers = `
 import { createServer } from 'node:http';
-import { ProviderSimulator } from '/app/src/demo/simulator.ts';
+import simulator from '/app/simulator.cjs';
 createServer((request, response) => { request.resume(); response.writeHead(500, { 'content-type': 'application/json' }); response.end('{"error":{"message":"down","type":"server_error"}}'); }).listen(8081, '0.0.0.0');
-await new ProviderSimulator({ eventMs: 50 }).listen(8080, '0.0.0.0');
+await new simulator.ProviderSimulator({ eventMs: 50 }).listen(8080, '0.0.0.0');
 `;
 
 /** A cluster with a real node, Sluice's image and those of two apps on it, and the provider simulator as `simulator.apps`. */
@@ -56,9 +56,8 @@ export class NodeCluster {
   /** `more`: archives of further images. */
   async start(more: (images: TestImages, rootfs: string) => readonly Promise<string>[]): Promise<void> {
     // Twice, to see that both are the same.
-    const [rootfs, again] = await Promise.all([this.#images.rootfs('rootfs'), this.#images.rootfs('again')]);
+    const [rootfs] = await Promise.all([this.#images.rootfs('rootfs'), this.#images.rootfs('again')]);
     const archives = await Promise.all([this.#images.sluice(rootfs), this.#images.app(rootfs, app), this.#images.python(rootfs, pythonApp), this.#images.envoy(rootfs), ...more(this.#images, rootfs)]);
-    await this.#images.sluice(again, 'again.tar');
     const machine = await TestMachine.start();
     this.#machine = machine;
     this.#cluster = new TestCluster(machine);

@@ -1,0 +1,51 @@
+'use strict';
+// What each program of the package begins with: loads a bundle's files with the code that V8 made of them when the package was built. Where another
+// version or other flags of V8 run, that code is refused, and the file is compiled as any other is.
+const { readFileSync, writeFileSync, renameSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { dirname, join } = require('node:path');
+const { constants, Script } = require('node:vm');
+const { getEnvironmentData, setEnvironmentData } = require('node:worker_threads');
+
+/** @type {Map<string, { exports: unknown }>} */
+const modules = new Map();
+/** @type {Map<string, Script>} */
+const scripts = new Map();
+const external = createRequire(__filename);
+/** Set while the package is built: the code is written beside its source, again and again as more of it has run. */
+const recording = process.env['SLUICE_RECORD_CODE'] !== undefined || getEnvironmentData('record-code') === true;
+// Threads get no environment of the process.
+if (recording) setEnvironmentData('record-code', true);
+
+/** @param {string} file */
+function load(file) {
+  const known = modules.get(file);
+  if (known !== undefined) return known.exports;
+  // ASCII throughout, as the build makes it: V8 keeps it as one byte a character.
+  const source = readFileSync(file, 'latin1');
+  let cachedData;
+  try {
+    cachedData = recording ? undefined : readFileSync(`${file}.code`);
+  } catch {
+    // Built without it.
+  }
+  const script = new Script(source, { filename: file, cachedData, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+  if (recording) scripts.set(file, script);
+  const loaded = { exports: {} };
+  modules.set(file, loaded);
+  const here = dirname(file);
+  script.runInThisContext().call(loaded.exports, loaded.exports, (/** @type {string} */ name) => (name.startsWith('.') ? load(join(here, name)) : external(name)), loaded, file, here);
+  return loaded.exports;
+}
+
+function record() {
+  for (const [file, script] of scripts) {
+    writeFileSync(`${file}.code.new`, script.createCachedData());
+    renameSync(`${file}.code.new`, `${file}.code`);
+  }
+}
+
+if (recording) setInterval(record, 500).unref();
+
+/** Runs the bundle of this name. */
+exports.run = (/** @type {string} */ name) => load(join(__dirname, 'code', name, `${name}.cjs`));
