@@ -38,7 +38,9 @@ export const geminiDialect: Dialect = {
     '/(v1alpha|v1beta[0-9]*|upload|download|resumable|ws)/.*',
     '/v1/(models|files)/[^/]+(:|%3[aA]).*',
     '/v1/(auth_tokens|cachedContents|corpora|fileSearchStores)(/.*)?',
-    '/v1/(generatedFiles|interactions|operations|projects)(/.*)?',
+    '/v1/(generatedFiles|interactions|operations)(/.*)?',
+    // OpenAI has projects, too.
+    '/v1/projects/[^/]+/locations(/.*)?',
     '/v1/(publishers|tunedModels)(/.*)?',
   ],
 };
