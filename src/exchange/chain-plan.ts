@@ -39,10 +39,11 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
   const own = mayBeRefused(context, exchange, decision);
   const stripUsage = strips(context, exchange);
   const restoring = restoringOf(context, exchange);
-  const fallback = section.fallback ?? (own || stripUsage || restoring !== null ? refusalsOnly : null);
+  const across = first !== undefined && crosses(context, exchange, first);
+  const fallback = section.fallback ?? (own || stripUsage || restoring !== null || across ? refusalsOnly : null);
   const tried = own ? [...decision.chain, decision.requested] : decision.chain;
   const targets = rescue === null ? tried : [...tried, { provider: rescue.entry.provider, model: rescue.entry.model }];
-  if (fallback === null || first === undefined || (targets.length < 2 && !stripUsage && restoring === null && !crosses(context, exchange, first))) return null;
+  if (fallback === null || first === undefined || (targets.length < 2 && !stripUsage && restoring === null && !across)) return null;
   const facts: ChainFacts = {
     generation,
     provider,
@@ -124,7 +125,7 @@ function restoringOf({ masked, chainStyle }: RequestContext, { api, operation, j
   return { reading: apis[api].answer.deltas, originals: masked.restored, jsonOutput: jsonOutput !== 'none' };
 }
 
-/** For a section without fallback: nothing is tried again but what a model of Sluice's choice refused to take. */
+/** For a section without fallback: nothing is tried again but what a model of Sluice's choice refused to take; a first target of another API is translated all the same. */
 const refusalsOnly: FallbackPolicy = { triggers: new Set(), escalate: false, tierChains: { simple: [], standard: [], complex: [] }, modelChains: new Map(), pools: [], attempts: 2, attemptMs: null, firstByteMs: null, totalMs: null, maxUsd: null, drop: [], inspectBytes: limits.refusalBytes };
 
 /** Reasons for which the model that the app asked for may take over: no rule and no policy said that it must not. */

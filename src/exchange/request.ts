@@ -240,7 +240,7 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     pools,
     ...(refusals === undefined ? {} : { refusals: (name, model) => refusals.of(name, model) }),
     cooling: (target) => cooldowns.cooling(target, target.provider === provider.name),
-    canTranslate: translatableFrom(exchange, body, section, generation),
+    canTranslate: translatableFrom(context, exchange, body),
     ...(overBudget === null ? {} : { overBudget }),
     ...(overLimit === null ? {} : { overLimit }),
   };
@@ -275,12 +275,12 @@ function learn({ section, caller, provider, wallTime }: RequestContext, exchange
 }
 
 /** Asked once per target that a chain could cross to: what an API takes depends on the model. */
-function translatableFrom(exchange: Exchange, body: Buffer, { fallback }: PolicySection, { providers }: PolicyGeneration): (target: TargetRef, family: DialectFamily) => boolean {
+function translatableFrom({ section: { fallback }, generation: { providers }, chainStyle }: RequestContext, exchange: Exchange, body: Buffer): (target: TargetRef, family: DialectFamily) => boolean {
   const known = new Map<string, boolean>();
   return ({ provider, model }, family) => {
     const key = `${provider}/${model}`;
     let can = known.get(key);
-    if (can === undefined) known.set(key, (can = fallback !== null && translatableTo(exchange, body, family, model, fallback.drop, providers.get(provider)?.catalogProvider)));
+    if (can === undefined) known.set(key, (can = chainStyle !== 'none' && translatableTo(exchange, body, family, model, fallback?.drop ?? [], providers.get(provider)?.catalogProvider)));
     return can;
   };
 }

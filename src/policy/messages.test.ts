@@ -31,7 +31,7 @@ it('of a model that is misspelt, not that its tier lacks one', () => {
 
 it('a tier without candidates is said once for all providers', () => {
   expect(said('version: 1\nproviders: { deepseek: { credentialFile: /k } }\ndefaults:\n  allowProviders: [deepseek]\n  tiers: [simple, standard]\n  candidates: { simple: [deepseek/deepseek-chat] }\n').filter((text) => text.includes('no-candidates'))).toEqual([
-    '6 no-candidates: tier standard is routed for openai, mistral, deepseek and has no candidate. List models under candidates.standard, or leave standard out of tiers.',
+    '6 no-candidates: tier standard is routed for openai, anthropic, google, mistral, deepseek and has no candidate. List models under candidates.standard, or leave standard out of tiers.',
   ]);
 });
 

@@ -217,6 +217,7 @@ const settings = {
   sensitivity: z.array(sensitivity).optional().describe('Patterns in the prompt that send it to a secure model or stop it'),
   pinned: names.optional().describe('Requested models that are never changed'),
   allowProviders: names.optional().describe('Other providers that requests may be sent to'),
+  otherApis: z.enum(['where-needed', 'always']).optional().describe('Candidates that speak another API than the request, which is translated for them: where-needed (the default): in tiers that have none of the request’s own; always: beside those. Their provider must be in allowProviders'),
   upgrades: z.enum(['never', 'allow']).optional().describe('Whether the decision table may choose a costlier model than was asked for'),
   unknownModel: z.enum(['keep', 'route']).optional().describe('What to do with a requested model that the catalog does not know'),
   baseline: model.optional().describe('Savings are counted against this model, whatever was requested; by default against the requested one'),

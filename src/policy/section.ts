@@ -189,7 +189,7 @@ export class SectionCompiler {
   #modelsOf(settings: SettingsDocument, place: Place, reach: Reach): PolicySection['models'] {
     for (const [at, model] of (settings.models?.for ?? []).entries()) this.#checkNamed(model, place, ['for', at]);
     return compileModels(settings.models, (text, at) => {
-      const target = this.#targets.resolve(text, place, ['list', at], reach);
+      const target = this.#targets.resolve(text, place, ['list', at], { ...reach, translate: true });
       if (target === null) return null;
       this.#targets.checkCandidate(target, place, ['list', at]);
       this.#checkKey(target, place, ['list', at], reach);
@@ -237,21 +237,32 @@ export class SectionCompiler {
   #candidates(settings: SettingsDocument, place: Place, reach: Reach): Record<Tier, readonly TargetRef[]> {
     const result = { simple: [] as TargetRef[], standard: [] as TargetRef[], complex: [] as TargetRef[] };
     for (const tier of tiers) {
-      for (const [at, text] of (settings.candidates?.[tier] ?? []).entries()) {
-        const target = this.#targets.resolve(text, place, [tier, at], reach);
-        if (target === null) continue;
-        if (result[tier].some(({ provider, model }) => provider === target.provider && model === target.model)) {
-          this.#say('warning', 'twice', place, [tier, at], `${text} is listed twice`, 'Remove one.');
-          continue;
-        }
-        result[tier].push(target);
-        this.#targets.checkCandidate(target, place, [tier, at]);
-        this.#checkKey(target, place, [tier, at], reach);
-      }
+      this.#listed(settings, tier, place, reach, result[tier]);
+      // A list may hold models of several providers, each for its own traffic: those of another API are for traffic that has none of its own there, or where the policy says so.
+      if (settings.otherApis === 'always' || result[tier].length === 0) this.#listed(settings, tier, place, { ...reach, translate: true }, result[tier]);
       this.#targets.checkTier(tier, result[tier], place);
       this.#targets.checkParameters(tier, result[tier], place);
     }
     return result;
+  }
+
+  /** Adds a tier's candidates that this traffic can use, in the policy's order; with `translate` those of another API as well. */
+  #listed(settings: SettingsDocument, tier: Tier, place: Place, reach: Reach, into: TargetRef[]): void {
+    const before = reach.translate === true ? [...into] : [];
+    if (reach.translate === true) into.length = 0;
+    for (const [at, text] of (settings.candidates?.[tier] ?? []).entries()) {
+      const target = this.#targets.resolve(text, place, [tier, at], reach);
+      if (target === null) continue;
+      if (into.some((other) => sameTarget(other, target))) {
+        if (before.length === 0) this.#say('warning', 'twice', place, [tier, at], `${text} is listed twice`, 'Remove one.');
+        continue;
+      }
+      into.push(target);
+      // Said already when the traffic's own API was looked for.
+      if (before.some((other) => sameTarget(other, target))) continue;
+      this.#targets.checkCandidate(target, place, [tier, at]);
+      this.#checkKey(target, place, [tier, at], reach);
+    }
   }
 
   /** Traffic of another provider carries that one's key: the gateway needs its own. */
@@ -398,4 +409,8 @@ export class SectionCompiler {
     const token = new Tokens('').of({ label: labelOf(name), restore: false }, name);
     if (expression.test(token)) this.#say('warning', 'mask', place, path, `${name} also matches its own tokens, such as ${token}`, 'Make the pattern narrower: a text around a token may be masked once more.');
   }
+}
+
+function sameTarget(a: TargetRef, b: TargetRef): boolean {
+  return a.provider === b.provider && a.model === b.model;
 }

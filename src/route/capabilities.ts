@@ -17,13 +17,23 @@ export function entryOf(input: Pick<DecideInput, 'generation'>, target: TargetRe
   return provider === undefined ? null : input.generation.catalog.lookup(provider.catalogProvider, catalogModel(provider, target.model));
 }
 
+export type Crossing = 'no' | 'later' | 'checked';
+
 /**
  * Why a target cannot take this request, or null when it can. A fact that the catalog does not state counts against the
  * target. Prices are not looked at, and the requested model is never asked: the app chose it.
- * `answerTokens`: output tokens expected of one answer. `chained`: the target is a fallback, which may speak another API.
+ * `answerTokens`: output tokens expected of one answer. `crossing`: whether it may speak another API than the request, so that that is translated; `later`: it may,
+ * and whether nothing of the request would be lost is asked apart, see untranslatable().
  */
-export function disqualify(input: DecideInput, target: TargetRef, entry: ModelEntry | null, answerTokens: number, chained = false): Disqualification | null {
-  return unreachable(input, target, chained) ?? (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens)) ?? (refusedBy(input, target) === null ? null : 'parameter');
+export function disqualify(input: DecideInput, target: TargetRef, entry: ModelEntry | null, answerTokens: number, crossing: Crossing = 'no'): Disqualification | null {
+  return unreachable(input, target, crossing) ?? (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens)) ?? (refusedBy(input, target) === null ? null : 'parameter');
+}
+
+/** Whether a target that speaks another API cannot take all that the request says. Costly: its body is translated to find out. */
+export function untranslatable(input: DecideInput, target: TargetRef): boolean {
+  const provider = input.generation.providers.get(target.provider);
+  if (provider === undefined || target.provider === input.provider.name || takesAsIs(provider, input.provider.family, input.exchange.api)) return false;
+  return input.canTranslate?.(target, provider.family) !== true;
 }
 
 /** The parameter of the request that a target refuses, where it gets the request in the app's own words; null: none. */
@@ -36,14 +46,14 @@ export function refusedBy(input: DecideInput, target: TargetRef): string | null 
   return refusedParameter(exchange, other.catalogProvider, model, refusals?.(other.catalogProvider, model));
 }
 
-function unreachable(input: DecideInput, target: TargetRef, chained: boolean): Disqualification | null {
+function unreachable(input: DecideInput, target: TargetRef, crossing: Crossing): Disqualification | null {
   const provider = input.generation.providers.get(target.provider);
   if (provider === undefined) return 'provider-not-allowed';
   if (target.provider !== input.provider.name) {
     if (!input.section.allowProviders.has(target.provider)) return 'provider-not-allowed';
     if (!takesAsIs(provider, input.provider.family, input.exchange.api)) {
-      if (!chained || !translatable(input.provider.family, provider.family)) return 'dialect';
-      if (input.canTranslate?.(target, provider.family) !== true) return 'not-translatable';
+      if (crossing === 'no' || !translatable(input.provider.family, provider.family)) return 'dialect';
+      if (crossing === 'checked' && untranslatable(input, target)) return 'not-translatable';
     }
     const has = input.hasCredential === undefined ? provider.credential !== null || provider.signing !== null : input.hasCredential(target.provider);
     if (!has) return 'no-credential';

@@ -216,7 +216,8 @@ describe('what a model must be able to do', () => {
     expect(at('mistral/other', [])).toBe('provider-not-allowed');
     expect(at('mistral/other', ['mistral'])).toBeNull();
     expect(at('mistral/other', ['mistral'], () => false)).toBe('no-credential');
-    expect(at('anthropic/claude', ['anthropic'])).toBe('dialect');
+    // Nothing says that the request can be translated.
+    expect(at('anthropic/claude', ['anthropic'])).toBe('not-translatable');
     expect(at('nobody/x', ['nobody'])).toBe('provider-not-allowed');
   });
 

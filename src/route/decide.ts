@@ -3,10 +3,11 @@ import { tiers, type Tier } from '../classify/types.ts';
 import { higher } from '../sessions/store.ts';
 import type { SessionFacts } from '../sessions/types.ts';
 import type { CompiledRule, Directive, FallbackPolicy, RuleInput, TargetRef } from '../policy/types.ts';
-import { catalogModel, disqualify, entryOf, refusedBy } from './capabilities.ts';
+import { catalogModel, disqualify, entryOf, refusedBy, untranslatable, type Crossing } from './capabilities.ts';
 import { chainAfter, tieredReasons } from './chain.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
 import { PoolView, type Pooled } from './pool-view.ts';
+import type { ModelsVerdict } from '../router/candidates/types.ts';
 import { pickCandidate } from '../router/candidates/pick.ts';
 import type { PoolChoice } from './pools.ts';
 import type { Baseline, CandidateReport, DecideInput, Decision, DecisionReason, Disqualification } from './types.ts';
@@ -192,7 +193,7 @@ class Decider {
     const report = (target: TargetRef): MutableReport => {
       const key = `${target.provider}/${target.model}`;
       let known = reports.get(key);
-      if (known === undefined) reports.set(key, (known = this.#judge(target, choice.tier, true)));
+      if (known === undefined) reports.set(key, (known = this.#judge(target, choice.tier, 'checked')));
       return known;
     };
     const pools = this.#pools(fallback, (target) => same(target, choice.target) || report(target).disqualified === null);
@@ -279,18 +280,26 @@ class Decider {
     // A turn that needs more than it says is judged by the tiers: what it asks for stands in earlier turns.
     if (session?.state?.strong === true || this.#needed() !== verdict.tier) return null;
     const reports = this.#compared().map((target) => {
-      const report = this.#report(target, verdict.tier);
+      const report = this.#report(target, verdict.tier, 'later');
       report.disqualified ??= this.#priceFault(report, this.#input.section.upgrades === 'allow');
       return report;
     });
-    const usdOf = reports.map(({ target, disqualified, estimate }) => (disqualified !== null || this.#own(target) || !estimate.known ? NaN : estimate.usd));
-    const { objective, usdPerScore, level, candidates, probe } = models;
-    const tried = probe !== null && !Number.isNaN(usdOf[probe]!) ? probe : null;
-    const at = tried ?? pickCandidate({ objective, usdPerScore, level, requestedUsd: this.#baseline.known ? this.#baseline.usd : NaN, candidates, usd: usdOf });
-    const report = reports[at];
-    if (report === undefined) return this.#keep('kept-models');
+    const report = this.#bestOf(reports, models);
+    if (report === null) return this.#keep('kept-models');
     report.chosen = true;
     return this.#take(report.target, 'models', null, verdict.tier);
+  }
+
+  /** The one of the compared that takes the request; null: the requested model. */
+  #bestOf(reports: readonly MutableReport[], { objective, usdPerScore, level, candidates, probe }: ModelsVerdict): MutableReport | null {
+    const usdOf = reports.map(({ target, disqualified, estimate }) => (disqualified !== null || this.#own(target) || !estimate.known ? NaN : estimate.usd));
+    for (;;) {
+      const tried = probe !== null && !Number.isNaN(usdOf[probe]!) ? probe : null;
+      const at = tried ?? pickCandidate({ objective, usdPerScore, level, requestedUsd: this.#baseline.known ? this.#baseline.usd : NaN, candidates, usd: usdOf });
+      const report = reports[at];
+      if (report === undefined || this.#translates(report)) return report ?? null;
+      usdOf[at] = NaN;
+    }
   }
 
   /** The targets that are compared, in the order of the verdict. */
@@ -390,11 +399,11 @@ class Decider {
       let best: MutableReport | null = null;
       let tooCostly = false;
       for (const target of this.#input.section.candidates[tier]) {
-        const report = this.#report(target, tier);
+        const report = this.#report(target, tier, 'later');
         report.disqualified ??= this.#priceFault(report, upgrade);
         if (report.disqualified === 'costlier-than-requested') tooCostly = true;
-        if (report.disqualified !== null) continue;
-        if (best === null || usd(report.estimate) < usd(best.estimate)) best = report;
+        if (report.disqualified !== null || (best !== null && usd(report.estimate) >= usd(best.estimate))) continue;
+        if (this.#translates(report)) best = report;
       }
       if (best !== null) {
         best.chosen = true;
@@ -406,6 +415,13 @@ class Decider {
       if (tooCostly) return { ...this.#keep('kept-cheapest'), tier };
     }
     return null;
+  }
+
+  /** Whether a candidate can be put this request in its own API, if that is another one; asked of those alone that would be taken. */
+  #translates(report: MutableReport): boolean {
+    if (this.#input.exchange.operation === 'generate' && !untranslatable(this.#input, report.target)) return true;
+    report.disqualified = 'not-translatable';
+    return false;
   }
 
   /** Whether another candidate of the tier would have been taken had nothing been cached at the chosen one. */
@@ -446,8 +462,8 @@ class Decider {
     return this.#own(target) ? this.#requested : target;
   }
 
-  #report(target: TargetRef, tier: Tier): MutableReport {
-    const report = this.#judge(target, tier, false);
+  #report(target: TargetRef, tier: Tier, crossing: Crossing = 'no'): MutableReport {
+    const report = this.#judge(target, tier, crossing);
     this.#reports.push(report);
     return report;
   }
@@ -457,8 +473,8 @@ class Decider {
     return this.#input.overLimit?.(target, tier) === true ? 'over-limit' : null;
   }
 
-  #judge(target: TargetRef, tier: Tier, chained: boolean): MutableReport {
-    const disqualified = this.#own(target) ? null : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, chained) ?? this.#usedUp(target, tier));
+  #judge(target: TargetRef, tier: Tier, crossing: Crossing): MutableReport {
+    const disqualified = this.#own(target) ? null : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, crossing) ?? this.#usedUp(target, tier));
     return {
       target,
       tier,
