@@ -13,6 +13,7 @@ const policy = `
 version: 1
 defaults:
   candidates: { simple: [gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] }
+  rules: [{ name: no, when: caller.workspace == 'banned', then: { block: Not this team. } }]
 sections:
   - { name: openai, match: { provider: [openai] } }
 `;
@@ -67,6 +68,13 @@ describe('the ledger of a running stack', () => {
     expect(savings.out).toMatch(/^red +gpt-5-nano +simple +2 /m);
     expect((await sluice('savings', '--admin', stack.adminUrl, '--window', '30d', '--by', 'workspace,model,tier')).out).toBe(savings.out);
 
+    const byRule = await sluice('savings', '--ledger', stack.ledgerFile, '--by', 'section,rule', '--where', 'workspace=red', '--csv');
+    expect(byRule.out).toMatch(/^section,rule,exchanges,cost,[^\n]*\nopenai,none,2,/);
+    expect((await sluice('savings', '--admin', stack.adminUrl, '--by', 'section,rule', '--where', 'workspace=red', '--csv')).out).toBe(byRule.out);
+    const table = await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'section=openai', '--csv');
+    expect(table.out.split('\n')[0]).toMatch(/^time,id,workspace,.*,cached_read,.*,attempts_json$/);
+    expect((await sluice('decisions', '--ledger', stack.ledgerFile, '--month', '2001-01')).out.trim().split('\n')).toHaveLength(1);
+
     const listed = await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'workspace=red', '--where', 'savings>0', '--json');
     const records = listed.out.trim().split('\n').map((text) => JSON.parse(text) as ExchangeRecord);
     expect(records).toHaveLength(2);
@@ -83,6 +91,12 @@ describe('the ledger of a running stack', () => {
     expect([verified.code, verified.out]).toEqual([0, expect.stringMatching(/2 of them erased, .*: everything holds/)]);
     expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toMatch(/^llm_proxy_ledger_records_total\{result="written"\} 3$/m);
   }, 120_000);
+
+  it('names no model for a request that it refuses', async () => {
+    const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-sluice-workspace': 'banned' }, body: JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'Hello' }] }) });
+    await response.text();
+    expect([response.status, response.headers.get('x-sluice-reason'), response.headers.get('x-sluice-requested-model'), response.headers.get('x-sluice-model')]).toEqual([403, 'blocked', 'gpt-5.1', null]);
+  });
 
   it('says what is wrong with a question, and where there is none', async () => {
     expect(await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'colour=red')).toMatchObject({ code: 1, err: expect.stringMatching(/^SLUICE_LEDGER_WHERE/) as string });

@@ -1,6 +1,6 @@
 import type { Grade } from '../grades/types.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { parsePeriod, parseWhere, parseWindow } from '../ledger/query.ts';
+import { parsePeriod, parseWhere } from '../ledger/query.ts';
 import { limits } from '../lib/limits.ts';
 import type { RecentRecords } from '../record/recent.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -24,19 +24,21 @@ export async function decisions({ recent, ledger }: Records, query: URLSearchPar
   const limit = limitOf(query, limits.recentDecisions);
   if (limit === null) return badLimit(limits.recentDecisions);
   const where = query.getAll('where');
-  const window = query.get('window');
+  const span = { window: query.get('window'), month: query.get('month'), from: query.get('from'), to: query.get('to') };
+  const spanned = Object.values(span).some((value) => value !== null);
   const id = query.get('id');
   if (id !== null && (id === '' || id.length > limits.joinIdUnits)) return failure(400, 'bad-id', `id must have 1 to ${limits.joinIdUnits} characters.`);
   if (id !== null && ledger === null) {
     const own = recent.get(id);
     return json(200, { decisions: (own === null ? recent.joined(id) : [own]).slice(0, limit) });
   }
-  if (where.length === 0 && window === null && id === null) {
+  if (where.length === 0 && !spanned && id === null) {
     return json(200, { decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }) });
   }
   if (ledger === null) return noLedger();
   for (const condition of where) parseWhere(condition);
-  return json(200, { decisions: await ledger.decisions({ where, id, from: window === null ? null : Date.now() - parseWindow(window), limit }) });
+  const { from, to } = spanned ? parsePeriod(span, Date.now()) : { from: null, to: null };
+  return json(200, { decisions: await ledger.decisions({ where, id, from, to, limit }) });
 }
 
 function theOnly(found: readonly ExchangeRecord[]): ExchangeRecord | null {
@@ -70,15 +72,15 @@ export async function decision({ recent, ledger, grades }: Records, id: string, 
 
 /** GET /savings. Without parameters: since the process started, from memory. With any: from the ledger, of a window, a month or a range. */
 export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
-  const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'limit'].includes(name));
-  if (unknown !== undefined) return failure(400, 'bad-parameter', `There is no parameter ${unknown.slice(0, 64)}: window, month, from, to, by and limit are known.`);
+  const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'where', 'limit'].includes(name));
+  if (unknown !== undefined) return failure(400, 'bad-parameter', `There is no parameter ${unknown.slice(0, 64)}: window, month, from, to, by, where and limit are known.`);
   if (query.size > 0) {
     if (ledger === null) return noLedger();
     const limit = limitOf(query, limits.ledgerAnswers);
     if (limit === null) return badLimit(limits.ledgerAnswers);
     const { from, to } = parsePeriod({ window: query.get('window'), month: query.get('month'), from: query.get('from'), to: query.get('to') }, Date.now());
     const by = (query.get('by') ?? '').split(',').filter((key) => key !== '');
-    return json(200, await ledger.savings({ from, to, by, limit }));
+    return json(200, await ledger.savings({ from, to, by, where: query.getAll('where'), limit }));
   }
   const totals = recent.totals();
   const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null => (known + unknown === 0 ? null : unknown / (known + unknown));

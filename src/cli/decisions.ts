@@ -1,6 +1,8 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
-import { parseWindow } from '../ledger/query.ts';
+import { exportColumns, exportValues } from '../ledger/export-fields.ts';
+import { parsePeriod } from '../ledger/query.ts';
+import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { askAdmin } from './ask-admin.ts';
@@ -11,6 +13,10 @@ interface DecisionsFlags {
   readonly where: readonly string[];
   readonly id?: string;
   readonly window?: string;
+  readonly month?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly csv?: boolean;
   readonly limit: string;
   readonly ledger?: string;
   readonly admin?: string;
@@ -25,25 +31,38 @@ export function registerDecisions(program: Command): void {
     .option('--where <condition>', 'e.g. tier=simple, cost>0.01, workspace~team-, cost=unknown; may be given more than once', (value: string, all: readonly string[]) => [...all, value], [])
     .option('--id <id>', "only those with this id: Sluice's or its beginning, the provider's of its answer, the app's of its request, or the trace's")
     .option('--window <time>', 'how far back: 90m, 24h, 30d (default: all)')
+    .option('--month <month>', 'a calendar month, UTC: 2026-10')
+    .option('--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z')
+    .option('--to <time>', 'up to this day or time, which is not in it (default: now)')
     .option('--limit <n>', 'at most this many', '50')
     .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
     .option('--admin <url>', 'ask a running server instead')
-    .option('--json', 'print records as JSON lines')
+    .addOption(new Option('--json', 'print records as JSON lines').conflicts('csv'))
+    .option('--csv', 'print the fields of `ledger export --format csv`')
     .action(async (flags: DecisionsFlags) => {
       const limit = Number(flags.limit);
       if (!Number.isInteger(limit) || limit < 1 || limit > limits.ledgerAnswers) throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from 1 to ${limits.ledgerAnswers} is asked for.`, { where: '--limit' });
       const records = await find(flags, limit);
-      process.stdout.write(flags.json === true ? records.map((record) => `${JSON.stringify(record)}\n`).join('') : `${decisionsTable(records)}\n`);
+      process.stdout.write(flags.csv === true ? csvText(['time', ...exportColumns], records.map((record) => [record.time, ...exportValues(record)])) : flags.json === true ? records.map((record) => `${JSON.stringify(record)}\n`).join('') : `${decisionsTable(records)}\n`);
     });
 }
 
 async function find(flags: DecisionsFlags, limit: number): Promise<readonly ExchangeRecord[]> {
   if (flags.admin !== undefined) {
-    const query = new URLSearchParams([...flags.where.map((condition): [string, string] => ['where', condition]), ['window', flags.window ?? '9999d'], ['limit', String(limit)], ...(flags.id === undefined ? [] : [['id', flags.id] satisfies [string, string]])]);
+    const query = new URLSearchParams([...flags.where.map((condition): [string, string] => ['where', condition]), ...spanOf(flags), ['limit', String(limit)], ...(flags.id === undefined ? [] : [['id', flags.id] satisfies [string, string]])]);
     return ((await askAdmin(flags.admin, '/decisions', { query })) as { readonly decisions: readonly ExchangeRecord[] }).decisions;
   }
-  const from = flags.window === undefined ? null : Date.now() - parseWindow(flags.window);
-  return withReader(flags.ledger, (ledger) => ledger.decisions({ where: flags.where, id: flags.id ?? null, from, limit }));
+  const { from, to } = spanOf(flags).some(([, value]) => value === everything) ? { from: null, to: null } : parsePeriod(flags, Date.now());
+  return withReader(flags.ledger, (ledger) => ledger.decisions({ where: flags.where, id: flags.id ?? null, from, to, limit }));
+}
+
+/** A window that holds all. */
+const everything = '9999d';
+
+/** The flags that name a time, as the admin server takes them; without any: all. */
+function spanOf({ window, month, from, to }: DecisionsFlags): [string, string][] {
+  const said = Object.entries({ window, month, from, to }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return said.length === 0 ? [['window', everything]] : said;
 }
 
 function decisionsTable(records: readonly ExchangeRecord[]): string {

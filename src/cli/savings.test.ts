@@ -4,7 +4,7 @@ import { dollars } from './columns.ts';
 import { savingsText } from './savings.ts';
 
 const line = (group: string[], more: Partial<SavingsLine>): SavingsLine => ({ group, exchanges: 1, retried: 0, cost: 0, apart: 0, costUnknown: 0, baseline: 0, savings: 0, savingsUnknown: 0, input: 0, output: 0, usageUnknown: 0, ...more });
-const report = (total: Partial<SavingsLine>, lines: SavingsLine[]): SavingsReport => ({ from: '2026-01-01T00:00:00.000Z', to: '2026-01-02T00:00:00.000Z', by: ['model'], currency: 'USD', total: line([], total), unknownShare: 0.5, trend: [], lines });
+const report = (total: Partial<SavingsLine>, lines: SavingsLine[]): SavingsReport => ({ from: '2026-01-01T00:00:00.000Z', to: '2026-01-02T00:00:00.000Z', by: ['model'], where: [], basis: 'sums', currency: 'USD', total: line([], total), unknownShare: 0.5, trend: [], lines });
 const cells = (text: string, name: string): string[] => text.split('\n').find((row) => row.startsWith(name))!.trim().split(/ {2,}/);
 
 it('a group of which nothing is known shows no figure, and one of blocked requests the cost that is known', () => {

@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { parsePeriod, savingsKeys, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
+import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from './columns.ts';
@@ -11,6 +12,8 @@ interface SavingsFlags {
   readonly from?: string;
   readonly to?: string;
   readonly by?: string;
+  readonly where: readonly string[];
+  readonly csv?: boolean;
   readonly ledger?: string;
   readonly admin?: string;
   readonly json?: boolean;
@@ -26,22 +29,24 @@ export function registerSavings(program: Command): void {
     .option('--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z')
     .option('--to <time>', 'up to this day or time, which is not in it (default: now)')
     .option('--by <keys>', `group by ${savingsKeys.join(', ')}; several with commas`)
+    .option('--where <condition>', 'only exchanges that meet it, as decisions takes them: user=…, rule=…, arm~…; may be given more than once', (value: string, all: readonly string[]) => [...all, value], [])
     .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
     .option('--admin <url>', 'ask a running server instead')
-    .option('--json', 'print the report as JSON')
+    .addOption(new Option('--json', 'print the report as JSON').conflicts('csv'))
+    .option('--csv', 'print its lines, or with no --by its days, as CSV')
     .action(async (flags: SavingsFlags) => {
       const report = await reportFor(flags);
-      process.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : savingsText(report, periodName(flags)));
+      process.stdout.write(flags.csv === true ? savingsCsv(report) : flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : savingsText(report, periodName(flags)));
     });
 }
 
 async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
   const by = (flags.by ?? '').split(',').filter((key) => key !== '');
   if (flags.admin !== undefined) {
-    return (await askAdmin(flags.admin, '/savings', { query: new URLSearchParams({ ...spanOf(flags), by: by.join(','), limit: String(limits.ledgerAnswers) }) })) as SavingsReport;
+    return (await askAdmin(flags.admin, '/savings', { query: new URLSearchParams([...Object.entries({ ...spanOf(flags), by: by.join(','), limit: String(limits.ledgerAnswers) }), ...flags.where.map((condition): [string, string] => ['where', condition])]) })) as SavingsReport;
   }
   const { from, to } = parsePeriod(flags, Date.now());
-  return withReader(flags.ledger, (ledger) => ledger.savings({ from, to, by, limit: limits.ledgerAnswers }));
+  return withReader(flags.ledger, (ledger) => ledger.savings({ from, to, by, where: flags.where, limit: limits.ledgerAnswers }));
 }
 
 /** The flags that name a time, as the admin server takes them. */
@@ -58,13 +63,14 @@ function periodName({ window, month, from, to }: SavingsFlags): string {
 export function savingsText(report: SavingsReport, window: string): string {
   const { total } = report;
   const title = `AI cost saved by routing (${window}, since ${report.from.slice(0, 16).replace('T', ' ')} UTC)`;
-  if (total.exchanges === 0) return `${title}\n  no exchanges in this window\n`;
+  if (total.exchanges === 0) return `${title}\n  no exchanges in this window${report.basis === 'rows' ? ' among the records that are kept' : ''}\n`;
   const text = [
     title,
     `  saved     ${savedText(total)}${shareOf(total)}`,
     `  cost      ${costOf(total)}`,
     `  baseline  ${baselineOf(total)}`,
     ...(total.apart === 0 ? [] : [`  apart     ${dollars(total.apart)} spent on exchanges without a baseline: in none of the others`]),
+    ...(report.basis === 'rows' ? ['  from      records: those that are too old for the ledger, or were erased, are not in it'] : []),
     `  unknown   ${percent(report.unknownShare)} of ${total.exchanges} exchanges: their price or usage is not known, and they are in no sum`,
   ].join('\n');
   if (report.by.length === 0) return `${text}\n`;
@@ -81,6 +87,15 @@ export function savingsText(report: SavingsReport, window: string): string {
     percent(line.exchanges === 0 ? null : line.savingsUnknown / line.exchanges),
   ]);
   return `${text}\n\n${alignColumns(head, rows, new Set([0, 1, 2, 3, 4, 5, 6].map((column) => first + column)))}\n`;
+}
+
+const sums = ['exchanges', 'cost', 'baseline', 'savings', 'savingsUnknown', 'apart', 'costUnknown', 'input', 'output', 'usageUnknown', 'retried'] as const;
+
+/** One row a group, or a day where nothing is grouped by. */
+export function savingsCsv(report: SavingsReport): string {
+  const grouped = report.by.length > 0;
+  const rows = grouped ? report.lines.map((line) => [...line.group, ...sums.map((name) => line[name])]) : report.trend.map((line) => [line.at, ...sums.map((name) => line[name])]);
+  return csvText([...(grouped ? report.by : ['time']), ...sums], rows);
 }
 
 function costOf({ cost, costUnknown, exchanges }: SavingsLine): string {

@@ -13,7 +13,7 @@ import type { AnswerFacts as Ending } from '../record/record.ts';
 import type { CacheEntryFacts } from '../record/types.ts';
 import type { Claims } from './claims.ts';
 import type { OpenExchange } from './open.ts';
-import { metadataOf, noAdmission, openExchange, type RequestContext } from './request.ts';
+import { metadataOf, noAdmission, openExchange, refusedMetadata, type RequestContext } from './request.ts';
 
 /** What a request's headers say to the cache. */
 export interface CacheScope {
@@ -175,7 +175,7 @@ export function notCachedAnswer(context: RequestContext, exchange: Exchange, ent
       ],
       body: rendered.body,
       details: 'sluice_not_cached',
-      metadata: metadataOf(open),
+      metadata: refusedMetadata(open),
     },
     ending: { outcome: 'not-cached', status, answer: null, firstByteMs: null, firstTokenMs: null, totalMs: performance.now() - context.startedAt },
   };

@@ -46,6 +46,7 @@ export class Closing {
     let record: ExchangeRecord;
     const { chain } = open;
     const rescued = chain?.rescue ?? null;
+    if (chain !== null) open.keyFile = chain.keyFile;
     try {
       const ended = chain === null ? ending : withChain(open, ending, chain);
       const quality = open.grading === null ? null : (this.#services.grader?.end(open.id, open.grading, open.generation, ended) ?? null);

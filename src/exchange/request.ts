@@ -377,7 +377,7 @@ function blockPlan(context: RequestContext, decision: Decision, open: OpenExchan
     ],
     body: rendered.body,
     details: refusal !== null ? 'sluice_over_limit' : retryAfterSeconds === undefined ? 'sluice_blocked_by_policy' : 'sluice_over_budget',
-    metadata: metadataOf(open),
+    metadata: refusedMetadata(open),
   };
 }
 
@@ -508,6 +508,11 @@ function hash(text: string): string {
 }
 
 /** What Envoy keeps for the response headers, the access log, and the second filter. */
+/** The metadata of a request that Sluice refuses: no model was called, so none is named. */
+export function refusedMetadata(open: OpenExchange): SluiceMetadata {
+  return Object.fromEntries(Object.entries(metadataOf(open)).filter(([name]) => name !== 'model'));
+}
+
 export function metadataOf(open: OpenExchange): SluiceMetadata {
   const { decision } = open;
   const metadata: Record<string, string> = { id: open.id, reason: decision?.reason ?? open.passReason ?? '' };

@@ -3,11 +3,16 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import type { Db } from './database.ts';
-import { columnNames } from './types.ts';
+import { csvValue as csv } from '../lib/csv.ts';
+import type { ExchangeRecord } from '../record/types.ts';
+import { exportColumns, exportValues, isNumber } from './export-fields.ts';
 
 export type ExportFormat = 'jsonl' | 'csv' | 'parquet';
 
-type Row = Readonly<Record<string, string | number | null>> & { readonly at: number; readonly body: string };
+interface Row {
+  readonly at: number;
+  readonly body: string;
+}
 
 /** About how much is written at once, in UTF-16 units. */
 const pieceUnits = 64 * 1024;
@@ -21,7 +26,7 @@ const groupRows = 10_000;
  */
 export async function exportLedger(db: Db, options: { readonly format: ExportFormat; readonly file: string; readonly from: number; readonly to: number }): Promise<number> {
   const rows = db
-    .prepare<[number, number], Row>(`SELECT at, body, ${columnNames.map((name) => `"${name}"`).join(', ')} FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ? ORDER BY at`)
+    .prepare<[number, number], Row>(`SELECT at, body FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ? ORDER BY at`)
     .iterate(options.from, options.to);
   try {
     return await written(options, rows);
@@ -36,7 +41,7 @@ async function written(options: { readonly format: ExportFormat; readonly file: 
     case 'jsonl':
       return writeLines(options.file, null, rows, ({ body }) => `{"provenance_records":{"routing_decision":${body}}}`);
     case 'csv':
-      return writeLines(options.file, ['time', ...columnNames].join(','), rows, (row) => [csv(new Date(row.at).toISOString()), ...columnNames.map((name) => csv(row[name] ?? null))].join(','));
+      return writeLines(options.file, ['time', ...exportColumns].join(','), rows, (row) => [csv(new Date(row.at).toISOString()), ...valuesOf(row).map(csv)].join(','));
     case 'parquet':
       return writeParquet(options.file, rows);
   }
@@ -60,34 +65,28 @@ async function writeLines(file: string, head: string | null, rows: Iterable<Row>
   return count;
 }
 
-/** RFC 4180. A text that a spreadsheet would take for a formula is led by an apostrophe. */
-function csv(value: string | number | null): string {
-  if (value === null) return '';
-  if (typeof value === 'number') return String(value);
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+function valuesOf({ body }: Row): (string | number | null)[] {
+  return exportValues(JSON.parse(body) as ExchangeRecord);
 }
-
-const numbers = new Set<string>(['status', 'attempts', 'cost', 'baseline', 'savings', 'input', 'output', 'score', 'overhead', 'ttft', 'latency']);
 
 async function writeParquet(file: string, rows: Iterable<Row>): Promise<number> {
   const writer = new ParquetWriter({
     writer: fileWriter(file),
     schema: [
-      { name: 'root', num_children: columnNames.length + 1 },
+      { name: 'root', num_children: exportColumns.length + 1 },
       { name: 'time', type: 'INT64', converted_type: 'TIMESTAMP_MILLIS', repetition_type: 'REQUIRED' },
-      ...columnNames.map((name) => (numbers.has(name) ? { name, type: 'DOUBLE' as const, repetition_type: 'OPTIONAL' as const } : { name, type: 'BYTE_ARRAY' as const, converted_type: 'UTF8' as const, repetition_type: 'OPTIONAL' as const })),
+      ...exportColumns.map((name) => (isNumber(name) ? { name, type: 'DOUBLE' as const, repetition_type: 'OPTIONAL' as const } : { name, type: 'BYTE_ARRAY' as const, converted_type: 'UTF8' as const, repetition_type: 'OPTIONAL' as const })),
     ],
   });
-  let group: Row[] = [];
+  let group: { readonly at: number; readonly values: readonly (string | number | null)[] }[] = [];
   let count = 0;
   const flush = async (): Promise<void> => {
     if (group.length === 0) return;
-    await writer.write({ columnData: [{ name: 'time', data: group.map(({ at }) => new Date(at)) }, ...columnNames.map((name) => ({ name, data: group.map((row) => row[name] ?? null) }))] });
+    await writer.write({ columnData: [{ name: 'time', data: group.map(({ at }) => new Date(at)) }, ...exportColumns.map((name, index) => ({ name, data: group.map(({ values }) => values[index] ?? null) }))] });
     group = [];
   };
   for (const row of rows) {
-    group.push(row);
+    group.push({ at: row.at, values: valuesOf(row) });
     count++;
     if (group.length >= groupRows) await flush();
   }

@@ -6,7 +6,7 @@ import { limits } from '../lib/limits.ts';
 import { recordJson } from '../record/record-json.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
-import type { DecisionsQuery, SavingsReport } from './query.ts';
+import type { DecisionsQuery, SavingsQuery, SavingsReport } from './query.ts';
 import type { Retention } from './store.ts';
 import { shownPlace, type LedgerTarget } from './target.ts';
 import type { Checkpoint, GradeEntry } from './types.ts';
@@ -134,7 +134,7 @@ export class Ledger implements RecordSink, GradeSink {
     return this.#ask({ kind: 'grades', id }) as Promise<Grade[]>;
   }
 
-  savings(query: { readonly from: number; readonly to: number; readonly by: readonly string[]; readonly limit: number }): Promise<SavingsReport> {
+  savings(query: SavingsQuery): Promise<SavingsReport> {
     return this.#ask({ kind: 'savings', ...query }) as Promise<SavingsReport>;
   }
 

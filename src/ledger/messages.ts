@@ -35,7 +35,7 @@ export type LedgerQuestion =
   | { readonly kind: 'decisions'; readonly query: DecisionsQuery }
   | { readonly kind: 'record'; readonly id: string }
   | { readonly kind: 'grades'; readonly id: string }
-  | { readonly kind: 'savings'; readonly from: number; readonly to: number; readonly by: readonly string[]; readonly limit: number };
+  | { readonly kind: 'savings'; readonly from: number; readonly to: number; readonly by: readonly string[]; readonly where?: readonly string[]; readonly limit: number };
 
 export interface ReaderRequest {
   readonly id: number;

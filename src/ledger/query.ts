@@ -2,82 +2,10 @@ import { SluiceError } from '../lib/errors.ts';
 import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { rollupKeys, type Db } from './database.ts';
-import { joinColumns, type GradeEntry, type LedgerColumns } from './types.ts';
+import { fieldSql, parseWhere, rowKeys, sqliteDialect, type SqlDialect, type Where } from './fields.ts';
+import { joinColumns, type GradeEntry } from './types.ts';
 
-/** What `--where` may name, and how its value is read. */
-const fields: Readonly<Record<string, { readonly column: keyof LedgerColumns; readonly kind: 'text' | 'number' }>> = {
-  id: { column: 'id', kind: 'text' },
-  workspace: { column: 'workspace', kind: 'text' },
-  user: { column: 'user', kind: 'text' },
-  api: { column: 'api', kind: 'text' },
-  requested_provider: { column: 'requested_provider', kind: 'text' },
-  requested_model: { column: 'requested_model', kind: 'text' },
-  provider: { column: 'provider', kind: 'text' },
-  model: { column: 'model', kind: 'text' },
-  tier: { column: 'tier', kind: 'text' },
-  reason: { column: 'reason', kind: 'text' },
-  rule: { column: 'rule', kind: 'text' },
-  outcome: { column: 'outcome', kind: 'text' },
-  cache: { column: 'cache', kind: 'text' },
-  policy: { column: 'policy', kind: 'text' },
-  unknown: { column: 'unknown', kind: 'text' },
-  status: { column: 'status', kind: 'number' },
-  attempts: { column: 'attempts', kind: 'number' },
-  cost: { column: 'cost', kind: 'number' },
-  baseline: { column: 'baseline', kind: 'number' },
-  savings: { column: 'savings', kind: 'number' },
-  input: { column: 'input', kind: 'number' },
-  output: { column: 'output', kind: 'number' },
-  score: { column: 'score', kind: 'number' },
-  overhead: { column: 'overhead', kind: 'number' },
-  ttft: { column: 'ttft', kind: 'number' },
-  latency: { column: 'latency', kind: 'number' },
-  response_id: { column: 'response_id', kind: 'text' },
-  request_id: { column: 'request_id', kind: 'text' },
-  trace: { column: 'trace', kind: 'text' },
-};
-
-export const whereFields = Object.keys(fields);
-
-export interface Where {
-  readonly sql: string;
-  readonly values: readonly (string | number)[];
-}
-
-/** How a database says what SQL leaves open. */
-export interface SqlDialect {
-  /** Also for NULL. */
-  readonly isNot: string;
-  readonly is: string;
-  /** Whether a column holds the text `?`, whatever the case. */
-  readonly holds: (column: string) => string;
-  /** A number to be compared with. */
-  readonly number: string;
-}
-
-const sqliteDialect: SqlDialect = { is: 'IS', isNot: 'IS NOT', holds: (column) => `instr(lower(${column}), lower(?)) > 0`, number: '?' };
-
-/**
- * One condition as people write it: `tier=simple`, `cost>0.01`, `model!=gpt-5.1`, `workspace~team-` (holds the text),
- * `cost=unknown`. Throws SluiceError SLUICE_LEDGER_WHERE.
- */
-export function parseWhere(text: string, dialect: SqlDialect = sqliteDialect): Where {
-  const match = /^\s*([a-z_]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*?)\s*$/.exec(text);
-  const field = match === null ? undefined : Object.hasOwn(fields, match[1]!) ? fields[match[1]!] : undefined;
-  if (match === null) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}" is no condition.`, { where: '--where' });
-  if (field === undefined) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}": there is no field ${match[1]!}.`, { where: '--where', fix: `Known: ${Object.keys(fields).join(', ')}.` });
-  const [, , operator, value] = match as unknown as [string, string, string, string];
-  const column = `"${field.column}"`;
-  if (field.kind === 'text') {
-    if (operator === '~') return { sql: dialect.holds(column), values: [value] };
-    if (operator === '=' || operator === '!=') return { sql: value === 'none' ? `${column} IS ${operator === '=' ? '' : 'NOT '}NULL` : `${column} ${operator === '=' ? dialect.is : dialect.isNot} ?`, values: value === 'none' ? [] : [value] };
-    throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}": ${match[1]!} is a text; it is compared with =, != or ~.`, { where: '--where' });
-  }
-  if (value === 'unknown' && (operator === '=' || operator === '!=')) return { sql: `${column} IS ${operator === '=' ? '' : 'NOT '}NULL`, values: [] };
-  const number = Number(value);
-  if (value === '' || !Number.isFinite(number) || operator === '~') throw new SluiceError('SLUICE_LEDGER_WHERE', `"${text}": ${match[1]!} is a number, or unknown.`, { where: '--where' });
-  return { sql: `${column} ${operator} ${dialect.number}`, values: [number] };
-}
+export { parseWhere, whereFields, type SqlDialect, type Where } from './fields.ts';
 
 /** A time that is asked about; ms since the epoch, half-open. */
 export interface Period {
@@ -126,6 +54,7 @@ export interface DecisionsQuery {
   readonly id?: string | null;
   /** Ms since the epoch, half-open; null: unbounded. */
   readonly from: number | null;
+  readonly to?: number | null;
   readonly limit: number;
 }
 
@@ -135,8 +64,8 @@ export function decisionsSql(query: DecisionsQuery, dialect: SqlDialect = sqlite
   const asked = query.id ?? null;
   const low = asked === null ? null : idPrefix(asked);
   const ids = asked === null ? null : { sql: `(${[...(low === null ? [] : ['(id >= ? AND id < ?)']), ...joinColumns.map((name) => `${name} = ?`)].join(' OR ')})`, values: [...(low === null ? [] : [low, `${low}g`]), ...joinColumns.map(() => asked)] };
-  const sql = [`kind = 'exchange'`, ...(ids === null ? [] : [ids.sql]), 'body IS NOT NULL', ...(query.from === null ? [] : ['at >= ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
-  return { sql: `SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`, values: [...(ids?.values ?? []), ...(query.from === null ? [] : [query.from]), ...conditions.flatMap((condition) => condition.values), query.limit] };
+  const sql = [`kind = 'exchange'`, ...(ids === null ? [] : [ids.sql]), 'body IS NOT NULL', ...(query.from === null ? [] : ['at >= ?']), ...(query.to == null ? [] : ['at < ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
+  return { sql: `SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`, values: [...(ids?.values ?? []), ...(query.from === null ? [] : [query.from]), ...(query.to == null ? [] : [query.to]), ...conditions.flatMap((condition) => condition.values), query.limit] };
 }
 
 /** Records, newest first. Throws SluiceError for a condition that cannot be read. */
@@ -196,7 +125,8 @@ export function findGrades(db: Db, id: string): Grade[] {
     .map((body) => (JSON.parse(body) as GradeEntry).grade);
 }
 
-export const savingsKeys = rollupKeys;
+/** By the first ones sums are kept; by the others savings come from rows, as far back as there are rows. */
+export const savingsKeys = [...rollupKeys, ...rowKeys] as const;
 export type SavingsKey = (typeof savingsKeys)[number];
 
 /** Sums of known US dollars, and how many exchanges they do and do not hold. */
@@ -224,6 +154,10 @@ export interface SavingsReport {
   readonly from: string;
   readonly to: string;
   readonly by: readonly SavingsKey[];
+  /** Conditions that exchanges had to meet. */
+  readonly where: readonly string[];
+  /** `rows`: only of records that the ledger still holds, not of those that are too old or were erased. */
+  readonly basis: 'sums' | 'rows';
   readonly currency: 'USD';
   readonly total: SavingsLine;
   /** 0..1: exchanges whose savings are unknown; null when there are none at all. */
@@ -246,6 +180,7 @@ export interface SavingsQuery {
   readonly from: number;
   readonly to: number;
   readonly by: readonly string[];
+  readonly where?: readonly string[];
   readonly limit: number;
 }
 
@@ -253,37 +188,62 @@ type Sums = { [K in keyof typeof empty]: number };
 export type SavingsGroup = Sums & Record<SavingsKey, string>;
 export type SavingsBucket = Sums & { readonly bucket: number };
 
-/** The two questions behind a report, and how their answers make it. `lines` null: no groups are asked for. Throws SluiceError for an unknown key. */
-export function savingsPlan(query: SavingsQuery): { readonly lines: Where | null; readonly trend: Where; readonly report: (lines: readonly SavingsGroup[], trend: readonly SavingsBucket[]) => SavingsReport } {
+/** Whether an answer can only come from rows: sums do not know what is asked for. */
+export function rowsOnly(by: readonly string[], where: readonly string[]): boolean {
+  return where.length > 0 || by.some((key) => !(rollupKeys as readonly string[]).includes(key));
+}
+
+/** Exchanges as sums of one each, with what is grouped by; as roll-ups hold them. */
+function rowSource(by: readonly SavingsKey[], { from, to }: Period, where: readonly string[], dialect: SqlDialect): Where {
+  const conditions = where.map((text) => parseWhere(text, dialect));
+  const keys = by.map((key) => `coalesce(${fieldSql(key, dialect)}, 'none') AS "${key}", `).join('');
+  const known = (column: string): string => `CASE WHEN ${column} IS NULL THEN 1 ELSE 0 END`;
+  return {
+    sql: `(SELECT at, ${keys}1 AS n, CASE WHEN attempts > 1 THEN 1 ELSE 0 END AS retried, coalesce(cost, 0) AS cost, CASE WHEN savings IS NULL THEN 0 ELSE coalesce(cost, 0) END AS compared_cost, ${known('cost')} AS cost_unknown, coalesce(savings, 0) AS savings,
+  ${known('savings')} AS savings_unknown, coalesce(input, 0) AS input, coalesce(output, 0) AS output, ${known('input')} AS usage_unknown FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ?${conditions.map(({ sql }) => ` AND ${sql}`).join('')}) AS sums`,
+    values: [from, to, ...conditions.flatMap(({ values }) => values)],
+  };
+}
+
+/** Hours up to the first midnight, whole days from there on. */
+function sumSource({ from, to }: Period): Where {
+  const midnight = Math.ceil(from / dayMs) * dayMs;
+  return { sql: `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ?) AS sums`, values: [from, Math.min(midnight, to), midnight, to] };
+}
+
+/** The two questions behind a report, and how their answers make it. `lines` null: no groups are asked for. Throws SluiceError for an unknown key or condition. */
+export function savingsPlan(query: SavingsQuery, dialect: SqlDialect = sqliteDialect): { readonly lines: Where | null; readonly trend: Where; readonly report: (lines: readonly SavingsGroup[], trend: readonly SavingsBucket[]) => SavingsReport } {
   const by = query.by.map((key) => {
     if (!(savingsKeys as readonly string[]).includes(key)) throw new SluiceError('SLUICE_LEDGER_GROUP', `"${key}" is no key.`, { where: '--by', fix: `Known keys: ${savingsKeys.join(', ')}.` });
     return key as SavingsKey;
   });
-  const from = query.from - (query.from % hourMs);
-  const midnight = Math.ceil(from / dayMs) * dayMs;
-  // Hours up to the first midnight, whole days from there on.
-  const source = `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ?) AS sums`;
-  const range = [from, Math.min(midnight, query.to), midnight, query.to];
-  const keys = by.map((key) => `"${key}"`).join(', ');
+  const where = query.where ?? [];
+  const rows = rowsOnly(by, where);
+  // Sums begin on whole hours; rows have their own times.
+  const from = rows ? query.from : query.from - (query.from % hourMs);
+  const period = { from, to: query.to };
   const fine = query.to - from <= 3 * dayMs;
+  const source = rows ? rowSource(by, period, where, dialect) : sumSource(period);
+  const trend = rows ? rowSource([], period, where, dialect) : fine ? { sql: '(SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums', values: [from, query.to] } : source;
+  const bucket = `at - at % ${fine ? hourMs : dayMs}`;
+  const keys = by.map((key) => `"${key}"`).join(', ');
   return {
-    lines: by.length === 0 ? null : { sql: `SELECT ${keys}, ${sumsSql} FROM ${source} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC LIMIT ?`, values: [...range, query.limit] },
-    trend: {
-      sql: `SELECT ${fine ? 'at' : `at - at % ${dayMs}`} AS bucket, ${sumsSql} FROM ${fine ? '(SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums' : source} GROUP BY bucket ORDER BY bucket`,
-      values: fine ? [from, query.to] : range,
-    },
-    report: (lines, trend) => {
+    lines: by.length === 0 ? null : { sql: `SELECT ${keys}, ${sumsSql} FROM ${source.sql} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC LIMIT ?`, values: [...source.values, query.limit] },
+    trend: { sql: `SELECT ${bucket} AS bucket, ${sumsSql} FROM ${trend.sql} GROUP BY bucket ORDER BY bucket`, values: trend.values },
+    report: (lines, buckets) => {
       // A window's total is the sum of its trend: one pass over the roll-ups less.
-      const total = trend.reduce<Sums>((sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]])) as Sums, empty);
+      const total = buckets.reduce<Sums>((sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]])) as Sums, empty);
       return {
         from: new Date(from).toISOString(),
         to: new Date(query.to).toISOString(),
         by,
+        where,
+        basis: rows ? 'rows' : 'sums',
         currency: 'USD',
         total: { group: [], ...onlySums(total) },
         unknownShare: total.exchanges === 0 ? null : total.savingsUnknown / total.exchanges,
         lines: lines.map((line) => ({ group: by.map((key) => line[key]), ...onlySums(line) })),
-        trend: trend.map((line) => ({ at: new Date(line.bucket).toISOString(), ...onlySums(line) })),
+        trend: buckets.map((line) => ({ at: new Date(line.bucket).toISOString(), ...onlySums(line) })),
       };
     },
   };

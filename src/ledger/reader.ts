@@ -60,7 +60,7 @@ async function openPostgresReader(target: LedgerTarget): Promise<LedgerReader> {
     },
     grades: async (id) => (await ask<{ body: string }>(gradesSql, [id])).map(({ body }) => (JSON.parse(body) as GradeEntry).grade),
     async savings(query) {
-      const { lines, trend, report } = savingsPlan(query);
+      const { lines, trend, report } = savingsPlan(query, postgresDialect);
       const groups = lines === null ? [] : await ask<SavingsGroup>(lines.sql, lines.values);
       return report(groups, await ask<SavingsBucket>(trend.sql, trend.values));
     },

@@ -304,7 +304,9 @@ export class Metrics implements RecordSink, GradeSink {
   record(record: ExchangeRecord): void {
     const { decision, timing } = record;
     for (const { rule, matches } of record.masked ?? []) this.#add(metricTable.masked, matches, rule);
-    const answeredBy = record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider;
+    // A request that Sluice refused was answered by nobody: no provider, no model, no latency of one.
+    const refused = record.outcome === 'blocked' || record.outcome === 'not-cached';
+    const answeredBy = refused ? null : (record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider);
     const servedBy = this.#labels.provider(answeredBy);
     const model = this.#labels.model(answeredBy, record.servedModel, record.servedModel !== record.requestedModel);
     const requested = this.#labels.model(record.provider, record.requestedModel, false);
@@ -324,7 +326,7 @@ export class Metrics implements RecordSink, GradeSink {
     if (record.cache !== 'off') this.#inc(metricTable.cache, record.cache);
     const series = this.#seriesOf(model, servedBy);
     if (record.cacheEntry !== null) this.#cached(record, record.cacheEntry);
-    else this.#answered(record, series);
+    else if (!refused) this.#answered(record, series);
     this.#genAi.record(record, this.#labelsOf);
     if (record.cost.known) {
       count(series.cost, record.cost.usd);

@@ -23,7 +23,10 @@ export interface DollarTotal {
 export interface SavingsTotals {
   readonly since: string;
   readonly exchanges: number;
+  /** Of exchanges with known savings: baseline - cost = savings. `known` and `unknown` count all. */
   readonly cost: Readonly<DollarTotal>;
+  /** Known cost of exchanges whose savings are not: in none of the others. */
+  readonly apart: { readonly usd: number; readonly exchanges: number };
   readonly baseline: Readonly<DollarTotal>;
   readonly savings: Readonly<DollarTotal>;
 }
@@ -37,6 +40,8 @@ export class RecentRecords implements RecordSink {
   readonly #baseline: DollarTotal = { usd: 0, known: 0, unknown: 0 };
   readonly #savings: DollarTotal = { usd: 0, known: 0, unknown: 0 };
 
+  readonly #apart = { usd: 0, exchanges: 0 };
+
   constructor(max: number = limits.recentDecisions) {
     this.#byId = new Newest(max);
   }
@@ -44,9 +49,14 @@ export class RecentRecords implements RecordSink {
   record(record: ExchangeRecord): void {
     this.#byId.set(record.id, record);
     this.#exchanges++;
-    add(this.#cost, record.cost);
-    add(this.#baseline, record.baseline);
-    add(this.#savings, record.savings);
+    const { cost, baseline, savings } = record;
+    const compared = savings.known;
+    add(this.#cost, cost, compared);
+    add(this.#baseline, baseline, compared);
+    add(this.#savings, savings, compared);
+    if (compared || !cost.known) return;
+    this.#apart.usd += cost.usd;
+    this.#apart.exchanges++;
   }
 
   get(id: string): ExchangeRecord | null {
@@ -75,13 +85,14 @@ export class RecentRecords implements RecordSink {
   }
 
   totals(): SavingsTotals {
-    return { since: this.#since, exchanges: this.#exchanges, cost: { ...this.#cost }, baseline: { ...this.#baseline }, savings: { ...this.#savings } };
+    return { since: this.#since, exchanges: this.#exchanges, cost: { ...this.#cost }, apart: { ...this.#apart }, baseline: { ...this.#baseline }, savings: { ...this.#savings } };
   }
 }
 
-function add(total: DollarTotal, cost: Cost): void {
+/** `compared`: it has a baseline, so that its dollars are in the sums. */
+function add(total: DollarTotal, cost: Cost, compared: boolean): void {
   if (cost.known) {
-    total.usd += cost.usd;
+    if (compared) total.usd += cost.usd;
     total.known++;
   } else {
     total.unknown++;

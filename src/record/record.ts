@@ -21,6 +21,8 @@ export interface RequestFacts
   readonly adapted?: readonly string[];
   readonly masked?: NonNullable<ExchangeRecord['masked']>;
   readonly call?: NonNullable<ExchangeRecord['call']>;
+  readonly keyFile?: string | null;
+  readonly output?: { readonly key: { readonly template: string } } | null;
 }
 
 /** How the exchange ended. Times in ms since the request's headers. */
@@ -110,6 +112,8 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     ...(priced.basis === undefined || decision?.baseline === undefined ? {} : { baselineBasis: priced.basis }),
     // An answer from the cache is no attempt; those that failed before it are.
     attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
+    ...(refused || request.keyFile == null || request.cacheEntry !== null ? {} : { key: request.keyFile }),
+    ...(request.output == null ? {} : { template: request.output.key.template }),
     cache: request.cache,
     cacheEntry: request.cacheEntry,
     arm: request.arm,

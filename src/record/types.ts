@@ -156,6 +156,10 @@ export interface ExchangeRecord {
   /** How the baseline was reckoned; absent: the requested model, with the tokens of the answer that was served. */
   readonly baselineBasis?: BaselineBasis;
   readonly attempts: readonly AttemptRecord[];
+  /** The file of the gateway's key that it left with last; absent: the app's own, a signature, or nothing left. */
+  readonly key?: string;
+  /** Requests of one shape have one (src/router/online/template.ts); absent: it was not reckoned. */
+  readonly template?: string;
   readonly cache: CacheState;
   /** The answer that was served from the cache; null when none was. */
   readonly cacheEntry: CacheEntryFacts | null;

@@ -112,7 +112,7 @@ async function withoutLedger() {
   say('saved-share', totals.baseline.usd > 0 ? `${percent(totals.savings.usd / totals.baseline.usd)} of ${dollars(totals.baseline.usd)} that the requested models would have cost` : '');
   say('saved-note', `Since ${totals.since.slice(0, 19).replace('T', ' ')} UTC. ${percent(totals.unknownShare.savings)} of the exchanges are in no sum: their price or usage is unknown.`);
   say('cost', dollars(totals.cost.usd));
-  say('cost-note', `of ${exchangesText(totals.cost.known)} whose cost is known`);
+  say('cost-note', `of ${exchangesText(totals.savings.known)} whose savings are known${totals.apart.usd > 0 ? `, and ${dollars(totals.apart.usd)} on others` : ''}`);
   say('unknown', percent(totals.unknownShare.savings));
   say('exchanges', count(totals.exchanges));
   for (const id of groups) bars(id, [], 'This needs a ledger.');

@@ -18,6 +18,7 @@ export const postgresDialect: SqlDialect = {
   isNot: 'IS DISTINCT FROM',
   holds: (column) => `position(lower(?) in lower(${column})) > 0`,
   number: '?::double precision',
+  inside: (path) => `(body::json #>> '{${path.join(',')}}')`,
 };
 
 /** Values are numbered in PostgreSQL. */
