@@ -16,7 +16,7 @@ type Agent = (base: string) => Promise<string>;
 
 const parameters = { type: 'object', properties: { id: { type: 'integer' } }, required: ['id'], additionalProperties: false };
 
-const agents: Readonly<Record<CallerApi, Agent>> = {
+const agents: Readonly<Record<Exclude<CallerApi, 'cohere-chat'>, Agent>> = {
   'openai-chat': async (base) => {
     const client = new OpenAI({ baseURL: `${base}/v1`, apiKey: 'none', maxRetries: 0 });
     const tools = [{ type: 'function' as const, function: { name: 'look_up', parameters, strict: true } }];
@@ -58,14 +58,17 @@ const agents: Readonly<Record<CallerApi, Agent>> = {
   },
 };
 
-const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-haiku-4-5', 'gemini-generate': 'gemini-3.1-pro-preview' };
+const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-haiku-4-5', 'gemini-generate': 'gemini-3.1-pro-preview', 'cohere-chat': 'command-a-03-2025' };
+
+function calledMessages(body: Record<string, unknown>): unknown {
+  const messages = body['messages'] as { tool_calls?: { id: string; function: { name: string } }[]; tool_call_id?: string; content: string }[];
+  return messages.flatMap((message) => message.tool_calls ?? []).map((call) => [call.function.name, messages.find((message) => message.tool_call_id === call.id)?.content]);
+}
 
 /** The names of the calls and what answers them, in order, as each provider gets to read them. */
 const pairsOf: Readonly<Record<TargetApi, (body: Record<string, unknown>) => unknown>> = {
-  'openai-chat': (body) => {
-    const messages = body['messages'] as { tool_calls?: { id: string; function: { name: string } }[]; tool_call_id?: string; content: string }[];
-    return messages.flatMap((message) => message.tool_calls ?? []).map((call) => [call.function.name, messages.find((message) => message.tool_call_id === call.id)?.content]);
-  },
+  'openai-chat': calledMessages,
+  'cohere-chat': calledMessages,
   'anthropic-messages': (body) => {
     const blocks = (body['messages'] as { content: string | Record<string, string>[] }[]).flatMap((message) => (typeof message.content === 'string' ? [] : message.content));
     return blocks.filter((block) => block['type'] === 'tool_use').map((call) => [call['name'], blocks.find((block) => block['tool_use_id'] === call['id'])?.['content']]);
@@ -76,7 +79,7 @@ const pairsOf: Readonly<Record<TargetApi, (body: Record<string, unknown>) => unk
   },
 };
 
-const pairs = (Object.keys(agents) as CallerApi[]).flatMap((from) => (Object.keys(models) as TargetApi[]).flatMap((to) => (from === to ? [] : [{ from, to }])));
+const pairs = (Object.keys(agents) as (keyof typeof agents)[]).flatMap((from) => (Object.keys(models) as TargetApi[]).flatMap((to) => (from === to ? [] : [{ from, to }])));
 
 describe.each(pairs)('an agent with the SDK of $from, served by $to', ({ from, to }) => {
   let asked = 0;

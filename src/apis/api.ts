@@ -1,3 +1,4 @@
+import type { FinishClass } from '../cache/types.ts';
 import type { ModelMode } from '../catalog/types.ts';
 import type { EventReading } from './common/answer-facts.ts';
 import type { ViewReader } from './common/answer-view.ts';
@@ -68,6 +69,8 @@ export interface AnswerSide {
   readonly usage: UsageReading | null;
   /** Null: its answers are nothing that can be graded. */
   readonly view: ViewReader | null;
+  /** What an answer's own word for its end means to the cache, in small letters; a word that is not here is no good end. */
+  readonly finishes: ReadonlyMap<string, FinishClass>;
   /** Streams leave their usage out unless `stream_options.include_usage` asks for it: says whether an event is there for usage alone. Null: they always say it. */
   readonly usageEvent: ((event: Fields) => boolean) | null;
   /** Streams are a JSON array unless the path says `alt=sse`. */

@@ -7,11 +7,12 @@ export const apiNames = [
   'anthropic-messages',
   'anthropic-count-tokens',
   'gemini-generate',
+  'cohere-chat',
   'bedrock',
   'other-llm',
 ] as const;
 export type ApiName = (typeof apiNames)[number];
 
 /** The wire formats that a provider may speak; a provider in a policy names one. */
-export const dialectNames = ['openai', 'azure-openai', 'anthropic', 'gemini', 'bedrock'] as const;
+export const dialectNames = ['openai', 'azure-openai', 'anthropic', 'gemini', 'cohere', 'bedrock'] as const;
 export type DialectFamily = (typeof dialectNames)[number];

@@ -4,6 +4,8 @@ import type { Api, Dialect } from './api.ts';
 import { azureOpenAiDialect } from './azure-openai/dialect.ts';
 import { bedrockApi } from './bedrock/api.ts';
 import { bedrockDialect } from './bedrock/dialect.ts';
+import { cohereChatApi } from './cohere/api.ts';
+import { cohereDialect } from './cohere/dialect.ts';
 import { geminiGenerateApi } from './gemini/api.ts';
 import { geminiDialect } from './gemini/dialect.ts';
 import type { ApiName, DialectFamily } from './names.ts';
@@ -23,6 +25,7 @@ export const apis: Readonly<Record<ApiName, Api>> = {
   'anthropic-messages': anthropicMessagesApi,
   'anthropic-count-tokens': anthropicCountApi,
   'gemini-generate': geminiGenerateApi,
+  'cohere-chat': cohereChatApi,
   bedrock: bedrockApi,
   'other-llm': otherApi,
 };
@@ -31,6 +34,7 @@ export const apis: Readonly<Record<ApiName, Api>> = {
 export const dialects: Readonly<Record<DialectFamily, Dialect>> = {
   anthropic: anthropicDialect,
   gemini: geminiDialect,
+  cohere: cohereDialect,
   'azure-openai': azureOpenAiDialect,
   bedrock: bedrockDialect,
   openai: openaiDialect,

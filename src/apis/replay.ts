@@ -1,6 +1,6 @@
 import type { AnswerForm, CachedUsage, CacheEntry, WantedForm } from '../cache/types.ts';
 import type { AnswerSide } from './api.ts';
-import { CannotConvert, dataEvent, fields, list, type Fields } from './common/replay-json.ts';
+import { CannotConvert, dataEvent, fields, list, parsed, type Fields } from './common/replay-json.ts';
 import { withZeroUsage } from './common/replay-zero-usage.ts';
 import { apis } from './registry.ts';
 import { SseSplitter } from './scan/sse.ts';
@@ -39,7 +39,7 @@ function bodyFor({ api, form, body, usage }: Pick<CacheEntry, 'api' | 'form' | '
   }
   if (usage === null || replay === null) return null;
   if (form === 'json') return wanted.form === 'sse' ? joined(replay.toStream(object(body), wanted.includeUsage)) : json([object(body)]);
-  const events = form === 'sse' ? eventsOf(body) : list(JSON.parse(body.toString('utf8'))).map(fields);
+  const events = form === 'sse' ? eventsOf(body) : list(parsed(body.toString('utf8'))).map(fields);
   switch (wanted.form) {
     case 'json':
       return json(replay.fromStream(events));
@@ -52,14 +52,14 @@ function bodyFor({ api, form, body, usage }: Pick<CacheEntry, 'api' | 'form' | '
 
 /** A stream for a caller who did not ask for usage: an event that says nothing else is none that such callers expect. */
 function withoutUsage(body: Buffer, usageEvent: NonNullable<AnswerSide['usageEvent']>): Buffer {
-  const kept = rawEvents(body).filter((data) => !(data.includes('"usage"') && usageEvent(fields(JSON.parse(data)))));
+  const kept = rawEvents(body).filter((data) => !(data.includes('"usage"') && usageEvent(fields(parsed(data)))));
   return joined(kept.map((data) => `data: ${data}\n\n`));
 }
 
 function eventsOf(body: Buffer): Fields[] {
   return rawEvents(body)
     .filter((data) => data !== '[DONE]')
-    .map((data) => fields(JSON.parse(data)));
+    .map((data) => fields(parsed(data)));
 }
 
 function rawEvents(body: Buffer): string[] {
@@ -72,7 +72,7 @@ function rawEvents(body: Buffer): string[] {
 }
 
 function object(body: Buffer): Fields {
-  return fields(JSON.parse(body.toString('utf8')));
+  return fields(parsed(body.toString('utf8')));
 }
 
 function joined(events: readonly string[]): Buffer {

@@ -3,11 +3,10 @@ import { limits } from '../lib/limits.ts';
 import { AnswerTranslator, renderStreamError, translateAnswer } from './translate.ts';
 import type { CallerApi, TargetApi } from './testing/fixtures.ts';
 import { foreignSignature } from './common/models.ts';
-import { answerOf, bigArgs } from './testing/fixtures.ts';
+import { answerOf, bigArgs, targetApis } from './testing/fixtures.ts';
 
-const apis: readonly TargetApi[] = ['openai-chat', 'anthropic-messages', 'gemini-generate'];
-const callers: readonly CallerApi[] = [...apis, 'openai-responses'];
-const pairs = apis.flatMap((from) => callers.flatMap((to) => (from === to ? [] : [{ from, to }])));
+const callers: readonly CallerApi[] = [...targetApis, 'openai-responses'];
+const pairs = targetApis.flatMap((from) => callers.flatMap((to) => (from === to ? [] : [{ from, to }])));
 const options = { model: 'm', id: 'decision-1', created: 1_770_000_001, includeUsage: true } as const;
 
 function translate(from: TargetApi, to: CallerApi, text: string, whole = true): string {

@@ -1,7 +1,7 @@
 import { apis } from '../apis/registry.ts';
 import type { ApiName, Operation, Usage } from '../apis/types.ts';
 import type { OutcomeKind } from '../record/types.ts';
-import type { AnswerForm, CacheEntry, CacheSettings, FinishClass } from './types.ts';
+import type { AnswerForm, CacheEntry, CacheSettings } from './types.ts';
 
 /** What became of an answer that the cache was offered. Closed list: a metric label. */
 export type StoreResult = 'stored' | 'status' | 'incomplete' | 'finish' | 'encoded' | 'too-large' | 'busy' | 'no-time' | 'abandoned';
@@ -39,18 +39,6 @@ export interface FillOwner {
   settled(fill: Fill, entry: CacheEntry | null, result: StoreResult, ending: FillEnding | null): void;
   now(): number;
 }
-
-const finishClasses: ReadonlyMap<string, FinishClass> = new Map<string, FinishClass>([
-  ['stop', 'stop'],
-  ['end_turn', 'stop'],
-  ['stop_sequence', 'stop'],
-  ['completed', 'stop'],
-  ['tool_calls', 'tools'],
-  ['function_call', 'tools'],
-  ['tool_use', 'tools'],
-  ['length', 'length'],
-  ['max_tokens', 'length'],
-]);
 
 /** One answer on its way into the cache: collects its bytes while they pass, and is kept only when all of it was good. */
 export class Fill {
@@ -137,7 +125,7 @@ export class Fill {
     if (outcome !== 'complete' || !this.#whole || this.#bytes === 0) return 'incomplete';
     // Embeddings and counts do not say how they ended: they are whole or they are not.
     if (this.request.operation !== 'generate') return null;
-    const finish = finishClasses.get(finishReason?.toLowerCase() ?? '');
+    const finish = apis[this.request.api].answer.finishes.get(finishReason?.toLowerCase() ?? '');
     return finish !== undefined && this.request.settings.finish.has(finish) ? null : 'finish';
   }
 

@@ -1,5 +1,6 @@
 import { anthropicSimulation } from '../apis/anthropic/simulator.ts';
 import { json, type Fields, type SimulatedAnswer, type SimulatedCall, type Simulation } from '../apis/common/simulation.ts';
+import { cohereSimulation } from '../apis/cohere/simulator.ts';
 import { geminiSimulation } from '../apis/gemini/simulator.ts';
 import type { DialectFamily } from '../apis/names.ts';
 import { openaiSimulation } from '../apis/openai/simulator.ts';
@@ -18,6 +19,7 @@ interface Received {
 const simulations: Readonly<Record<DialectFamily, Simulation | null>> = {
   anthropic: anthropicSimulation,
   gemini: geminiSimulation,
+  cohere: cohereSimulation,
   openai: openaiSimulation,
   'azure-openai': null,
   bedrock: null,

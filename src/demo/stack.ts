@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { nodeFlags } from '../cli/node-flags.ts';
 import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
+import { dialects } from '../apis/registry.ts';
 import { requireEnvoy } from '../attach/binary.ts';
 import { renderEnvoy } from '../attach/render.ts';
 import { usageModeOf, type UsageChoice } from '../attach/usage.ts';
@@ -82,7 +83,7 @@ export class Stack {
     writeFileSync(join(this.policyFolder, 'policy.yaml'), text);
     const { endpoint } = this.#options;
     if (endpoint === null) return;
-    const names = ['openai', 'anthropic', 'google', 'mistral', 'deepseek'];
+    const names = Object.values(dialects).flatMap(({ providers }) => Object.keys(providers));
     writeFileSync(join(this.policyFolder, 'zz-endpoints.yaml'), stringify({ version: 1, providers: Object.fromEntries(names.map((name) => [name, { endpoint }])) }));
   }
 

@@ -1,4 +1,5 @@
 import type { Api } from '../api.ts';
+import { commonFinishes } from '../common/finishes.ts';
 import { anthropicIds } from '../common/ids.ts';
 import { unreadAnswer } from '../common/opaque.ts';
 import { plainNames } from '../common/tool-names.ts';
@@ -39,6 +40,7 @@ export const anthropicMessagesApi: Api = {
     deltas: messageDeltas,
     usage: anthropicUsage,
     view: viewMessage,
+    finishes: commonFinishes,
     usageEvent: null,
     arrayStreams: false,
     longEnd: false,

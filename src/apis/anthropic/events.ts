@@ -26,4 +26,4 @@ function event(said: Fields, facts: AnswerFacts): void {
 }
 
 /** How the events of a Messages stream are read. */
-export const messageEvents: EventReading = { event, words: wordsIn('message_delta', 'message_stop', '"error"') };
+export const messageEvents: EventReading = { event, saysModel: true, words: wordsIn('message_delta', 'message_stop', '"error"') };

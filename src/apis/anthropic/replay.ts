@@ -1,4 +1,4 @@
-import { CannotConvert, fields, indexOf, inOrder, isFields, list, namedEvent, text, without, type Fields, type Mutable } from '../common/replay-json.ts';
+import { CannotConvert, fields, indexOf, inOrder, isFields, list, namedEvent, parsed, text, without, type Fields, type Mutable } from '../common/replay-json.ts';
 
 /** A message as the stream that would have carried it. */
 export function messageToStream(message: Fields): string[] {
@@ -72,7 +72,7 @@ export function messageFromStream(events: readonly Fields[]): Fields {
     }
   }
   if (message === null) throw new CannotConvert('no start');
-  for (const [index, input] of inputs) blocks.get(index)!['input'] = input === '' ? {} : (JSON.parse(input) as unknown);
+  for (const [index, input] of inputs) blocks.get(index)!['input'] = input === '' ? {} : parsed(input);
   return { ...message, content: inOrder(blocks), usage };
 }
 

@@ -78,7 +78,9 @@ export function text(value: unknown): string | null {
 export interface EventReading {
   /** Takes one parsed event. */
   readonly event: (event: Fields, facts: AnswerFacts) => void;
-  /** Once a token and the model are known, an event without any of these words is let by unparsed. */
+  /** Whether events name the model. */
+  readonly saysModel: boolean;
+  /** Once a token and the model (where events name it) are known, an event without any of these words is let by unparsed. */
   readonly words: readonly Buffer[];
 }
 
@@ -96,7 +98,7 @@ export function readEvent(reading: EventReading | null, data: Buffer, facts: Ans
     return;
   }
   facts.addEvent(data);
-  if (reading === null || (facts.token && facts.model !== null && !reading.words.some((word) => data.includes(word)))) return;
+  if (reading === null || (facts.token && (facts.model !== null || !reading.saysModel) && !reading.words.some((word) => data.includes(word)))) return;
   let event: unknown;
   try {
     event = JSON.parse(data.toString('utf8'));
@@ -139,6 +141,7 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
           outputOf(cursor, facts);
           return;
         case 'stop_reason':
+        case 'finish_reason':
         case 'status':
           facts.finishReason = text(cursor.stringOrNull()) ?? facts.finishReason;
           return;

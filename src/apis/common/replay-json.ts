@@ -1,3 +1,5 @@
+import { isObject, parseJson } from './json.ts';
+
 export type Fields = Readonly<Record<string, unknown>>;
 export type Mutable = Record<string, unknown>;
 
@@ -5,7 +7,7 @@ export type Mutable = Record<string, unknown>;
 export class CannotConvert extends Error {}
 
 export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject(value);
 }
 
 /** The object, or CannotConvert. */
@@ -47,4 +49,11 @@ export function inOrder<T>(parts: ReadonlyMap<number, T>): T[] {
     if (part === undefined) throw new CannotConvert('a part is missing');
     return part;
   });
+}
+
+/** Parses JSON without changing any number, or throws CannotConvert. */
+export function parsed(text: string): unknown {
+  const value = parseJson(text);
+  if (value === undefined) throw new CannotConvert('no JSON');
+  return value;
 }

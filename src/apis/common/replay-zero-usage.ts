@@ -1,5 +1,6 @@
 import type { AnswerForm } from '../../cache/types.ts';
-import { isFields } from './replay-json.ts';
+import { isNumber } from './json.ts';
+import { isFields, parsed } from './replay-json.ts';
 
 /** Where the providers keep usage: in an answer, and in what their events hold of one. */
 const usageNames = new Set(['usage', 'usageMetadata']);
@@ -15,7 +16,7 @@ export function withZeroUsage(body: Buffer, form: AnswerForm): Buffer {
 }
 
 function zeroedText(json: string): string {
-  return JSON.stringify(zeroed(JSON.parse(json)));
+  return JSON.stringify(zeroed(parsed(json)));
 }
 
 function zeroed(value: unknown): unknown {
@@ -25,7 +26,7 @@ function zeroed(value: unknown): unknown {
 }
 
 function zeroes(value: unknown): unknown {
-  if (typeof value === 'number') return 0;
+  if (isNumber(value)) return 0;
   if (Array.isArray(value)) return value.map(zeroes);
   return isFields(value) ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, zeroes(member)])) : value;
 }

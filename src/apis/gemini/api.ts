@@ -1,4 +1,5 @@
 import type { Api } from '../api.ts';
+import { commonFinishes } from '../common/finishes.ts';
 import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { geminiIds } from '../common/ids.ts';
 import { dataEvent } from '../common/replay-json.ts';
@@ -23,6 +24,7 @@ export const geminiGenerateApi: Api = {
     deltas: contentDeltas,
     usage: geminiUsage,
     view: viewContent,
+    finishes: commonFinishes,
     usageEvent: null,
     arrayStreams: true,
     longEnd: true,

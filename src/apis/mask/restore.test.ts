@@ -90,6 +90,24 @@ const forms: Readonly<Record<string, Form>> = {
     at: ['delta', 'partial_json'],
     type: 'content_block_delta',
   },
+  'Cohere text': {
+    api: 'cohere-chat',
+    events: (pieces) => [
+      data({ type: 'content-start', index: 0, delta: { message: { content: { type: 'text', text: '' } } } }, 'content-start'),
+      ...pieces.map((text) => data({ type: 'content-delta', index: 0, delta: { message: { content: { text } } } }, 'content-delta')),
+      data({ type: 'content-end', index: 0 }, 'content-end'),
+      data({ type: 'message-end', delta: { finish_reason: 'COMPLETE' } }, 'message-end'),
+    ],
+    at: ['delta', 'message', 'content', 'text'],
+    type: 'content-delta',
+  },
+  'Cohere arguments': {
+    api: 'cohere-chat',
+    json: true,
+    events: (pieces) => [...pieces.map((text) => data({ type: 'tool-call-delta', index: 0, delta: { message: { tool_calls: { function: { arguments: text } } } } }, 'tool-call-delta')), data({ type: 'tool-call-end', index: 0 }, 'tool-call-end')],
+    at: ['delta', 'message', 'tool_calls', 'function', 'arguments'],
+    type: 'tool-call-delta',
+  },
   Gemini: {
     api: 'gemini-generate',
     events: (pieces) => pieces.map((text, at) => data({ candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] }, ...(at === pieces.length - 1 ? { finishReason: 'STOP' } : {}) }], usageMetadata: {} }).replaceAll('\n', '\r\n')),

@@ -1,4 +1,5 @@
 import type { Api } from '../api.ts';
+import { commonFinishes } from '../common/finishes.ts';
 import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { openaiIds } from '../common/ids.ts';
 import { plainNames } from '../common/tool-names.ts';
@@ -19,7 +20,7 @@ import { viewChat } from './view.ts';
 export const openaiChatApi: Api = {
   name: 'openai-chat',
   request: { member, path: '/v1/chat/completions', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [['response_format', 'json_schema', 'schema']], asks: true, tied: null },
-  answer: { events: chatEvents, deltas: choiceDeltas, usage: openaiUsage, view: viewChat, usageEvent: isUsageEvent, arrayStreams: false, longEnd: false, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: chatToStream, fromStream: chatFromStream } },
+  answer: { events: chatEvents, deltas: choiceDeltas, usage: openaiUsage, view: viewChat, finishes: commonFinishes, usageEvent: isUsageEvent, arrayStreams: false, longEnd: false, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: chatToStream, fromStream: chatFromStream } },
   errors: openaiErrors,
   parameters: openaiParameters,
   translation: {

@@ -21,4 +21,4 @@ function event(chunk: Fields, facts: AnswerFacts): void {
 }
 
 /** How chunks of chat completions and of legacy completions are read. */
-export const chatEvents: EventReading = { event, words: wordsIn('"usage', '"finish_reason":"', '"finish_reason": "', '"error"', '"type":"error', '"type": "error') };
+export const chatEvents: EventReading = { event, saysModel: true, words: wordsIn('"usage', '"finish_reason":"', '"finish_reason": "', '"error"', '"type":"error', '"type": "error') };

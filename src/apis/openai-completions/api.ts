@@ -1,4 +1,5 @@
 import type { Api } from '../api.ts';
+import { commonFinishes } from '../common/finishes.ts';
 import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { choiceDeltas } from '../openai/deltas.ts';
 import { openaiErrors } from '../openai/errors.ts';
@@ -18,6 +19,7 @@ export const openaiCompletionsApi: Api = {
     deltas: choiceDeltas,
     usage: openaiUsage,
     view: viewCompletion,
+    finishes: commonFinishes,
     usageEvent: isUsageEvent,
     arrayStreams: false,
     longEnd: false,

@@ -1,4 +1,5 @@
 import type { Api } from '../api.ts';
+import { commonFinishes } from '../common/finishes.ts';
 import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { openaiIds } from '../common/ids.ts';
 import { openaiParameters } from '../openai/parameters.ts';
@@ -27,7 +28,7 @@ function tied(members: readonly BodyMember[], body: Buffer): boolean {
 export const openaiResponsesApi: Api = {
   name: 'openai-responses',
   request: { member, path: '/v1/responses', modes: ['chat', 'responses'], everywhere: false, operationName: null, schemaAt: [['text', 'format', 'schema']], asks: true, tied },
-  answer: { events: responsesEvents, deltas: responseDeltas, usage: openaiUsage, view: viewResponse, usageEvent: null, arrayStreams: false, longEnd: true, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: responseToStream, fromStream: responseFromStream } },
+  answer: { events: responsesEvents, deltas: responseDeltas, usage: openaiUsage, view: viewResponse, finishes: commonFinishes, usageEvent: null, arrayStreams: false, longEnd: true, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: responseToStream, fromStream: responseFromStream } },
   errors: responsesErrors,
   parameters: openaiParameters,
   translation: { caller: { read: readOpenAiResponses, ids: openaiIds, write: writeOpenAiResponsesAnswer, encoder: (context) => new OpenAiResponsesEncoder(context), objectArgs: false }, target: null },

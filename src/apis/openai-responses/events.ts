@@ -20,4 +20,4 @@ function event(said: Fields, facts: AnswerFacts): void {
 }
 
 /** How the events of a Responses stream are read. */
-export const responsesEvents: EventReading = { event, words: wordsIn('response.completed', 'response.failed', 'response.incomplete', '"error"') };
+export const responsesEvents: EventReading = { event, saysModel: true, words: wordsIn('response.completed', 'response.failed', 'response.incomplete', '"error"') };

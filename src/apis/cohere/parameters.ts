@@ -1,0 +1,21 @@
+import type { AskedModel, ParameterRule, ParameterTable } from '../common/parameter-types.ts';
+
+const reference = 'Cohere: Chat API reference, v2';
+
+/** Whether a model thinks before it answers: their names say so. */
+export function thinks(model: string): boolean {
+  return /reasoning/.test(model);
+}
+
+/** The first models of Command R, whose names have no date or one before August 2024. */
+const first = ({ model }: AskedModel): boolean => /^command-r(?:-plus)?(?:-0[34]-2024)?$/.test(model);
+
+const rules: readonly ParameterRule[] = [
+  { parameters: ['thinking.type'], values: '`enabled`', models: 'all but the reasoning ones', source: reference, sample: 'enabled', refuses: ({ model }, { value }) => value === 'enabled' && model.startsWith('command') && !thinks(model) },
+  { parameters: ['tool_choice'], values: 'all', models: 'before Command R7B', source: reference, sample: 'REQUIRED', refuses: ({ model }) => /^command-r(?:-plus)?(?:-\d\d-2024)?$/.test(model) },
+  { parameters: ['safety_mode'], values: 'all', models: 'before August 2024', source: reference, sample: 'STRICT', refuses: first },
+  { parameters: ['safety_mode'], values: '`OFF`', models: 'Command R7B and later', source: reference, sample: 'OFF', refuses: ({ model }, { value }) => value === 'OFF' && /^command-(?:r7b|a)/.test(model) },
+];
+
+/** What Cohere's models refuse. */
+export const cohereParameters: ParameterTable = { title: 'Cohere’s API', rules, limitName: null };

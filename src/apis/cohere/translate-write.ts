@@ -1,0 +1,153 @@
+import { effortBudgets } from '../anthropic/translate-thinking.ts';
+import type { Conversation, Part, ResultPart, Setting, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
+import { fitId, openaiIds } from '../common/ids.ts';
+import type { Json, JsonObject } from '../common/json.ts';
+import type { Losses } from '../common/losses.ts';
+import { urlOfSource } from '../common/media.ts';
+import { anySchema, outputSchema, toolSchema, type SchemaRules } from '../common/target-schema.ts';
+import { thinks } from './parameters.ts';
+
+/** From the page on structured outputs: bounds that an answer is not kept to. */
+const unknown: ReadonlySet<string> = new Set(['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'minItems', 'maxItems', 'uniqueItems', 'contains', 'minProperties', 'maxProperties', 'patternProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'unevaluatedProperties', 'unevaluatedItems', 'prefixItems']);
+const toolRules: SchemaRules = anySchema('Cohere');
+const outputRules: SchemaRules = { ...toolRules, unknown };
+
+const mostStops = 5;
+const mostK = 500;
+
+/** Writes a conversation as the body of POST /v2/chat. */
+export function writeCohere(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
+  const { maxTokens, seed, stop, verbosity, user, parallelCalls } = conversation;
+  if (stop.values.length > mostStops) losses.lose(stop.at, `Cohere takes ${mostStops} stop sequences`);
+  if (verbosity !== null) losses.lose(verbosity.at, 'Cohere has no such setting');
+  if (user !== null) losses.lose(user.at, 'Cohere has no name of the user');
+  if (parallelCalls?.value === false) losses.lose(parallelCalls.at, 'Cohere cannot be kept to one call a turn');
+  const body: JsonObject = {
+    model: options.model,
+    messages: writeMessages(conversation, losses),
+    ...writeTools(conversation, losses),
+    ...(maxTokens === null ? {} : { max_tokens: maxTokens }),
+    ...writeSampling(conversation, losses),
+    ...(seed === null ? {} : { seed: seed.value }),
+    ...(stop.values.length === 0 ? {} : { stop_sequences: stop.values.slice(0, mostStops) }),
+    ...writeFormat(conversation, losses),
+    ...writeThinking(conversation, options.model, losses),
+    stream: options.stream,
+  };
+  return { body, path: '/v2/chat' };
+}
+
+function writeSampling({ temperature, topP, topK, frequencyPenalty, presencePenalty }: Conversation, losses: Losses): JsonObject {
+  const penalty = (setting: Setting | null): number | null => {
+    if (setting === null || (setting.value >= 0 && setting.value <= 1)) return setting?.value ?? null;
+    losses.lose(setting.at, 'Cohere takes penalties from 0 to 1');
+    return null;
+  };
+  const values: Readonly<Record<string, number | null>> = {
+    temperature: temperature?.value ?? null,
+    // The nearest that it takes to all or none of the tokens.
+    p: topP === null ? null : Math.min(0.99, Math.max(0.01, topP.value)),
+    k: topK === null ? null : Math.min(mostK, topK.value),
+    frequency_penalty: penalty(frequencyPenalty),
+    presence_penalty: penalty(presencePenalty),
+  };
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+}
+
+function writeFormat({ output, tools }: Conversation, losses: Losses): JsonObject {
+  if (output.kind === 'text') return {};
+  if (tools.length > 0) {
+    losses.lose(output.at, 'Cohere takes tools or a form of the answer, not both');
+    return {};
+  }
+  if (output.kind === 'json') return { response_format: { type: 'json_object' } };
+  return { response_format: { type: 'json_object', json_schema: outputSchema(output.schema, outputRules, output.at, output.strict !== false, losses) } };
+}
+
+function writeThinking({ reasoning }: Conversation, model: string, losses: Losses): JsonObject {
+  if (reasoning === null) return {};
+  if (reasoning.kind === 'off') return thinks(model) ? { thinking: { type: 'disabled' } } : {};
+  if (!thinks(model)) {
+    losses.lose(reasoning.at, 'the model does not think');
+    return {};
+  }
+  return { thinking: { type: 'enabled', token_budget: reasoning.kind === 'budget' ? reasoning.tokens : effortBudgets[reasoning.effort] } };
+}
+
+/** A choice of some tools is said by leaving the others out. */
+function writeTools({ tools, toolChoice }: Conversation, losses: Losses): JsonObject {
+  const chosen = toolChoice?.kind === 'tool' ? [toolChoice.name] : toolChoice?.kind === 'allowed' ? toolChoice.names : null;
+  const offered = chosen === null ? tools : tools.filter(({ name }) => chosen.includes(name));
+  if (offered.length === 0) return {};
+  const strict = offered.every((tool) => tool.strict);
+  if (!strict) for (const tool of offered) if (tool.strict) losses.lose(`${tool.at}.strict`, 'Cohere checks the arguments of all tools or of none');
+  const required = toolChoice?.kind === 'any' || toolChoice?.kind === 'tool' || (toolChoice?.kind === 'allowed' && toolChoice.required);
+  return {
+    tools: offered.map((tool) => writeTool(tool, losses)),
+    ...(strict ? { strict_tools: true } : {}),
+    ...(required ? { tool_choice: 'REQUIRED' } : toolChoice?.kind === 'none' ? { tool_choice: 'NONE' } : {}),
+  };
+}
+
+function writeTool({ name, description, schema, at }: ToolDefinition, losses: Losses): JsonObject {
+  return { type: 'function', function: { name, ...(description === null ? {} : { description }), parameters: toolSchema(schema, toolRules, at, losses) } };
+}
+
+function writeMessages({ system, turns }: Conversation, losses: Losses): readonly JsonObject[] {
+  const words = system.map(({ text }) => text).filter((text) => text !== '');
+  const first = words.length === 0 ? [] : [{ role: 'system', content: words.join('\n\n') }];
+  return [...first, ...turns.flatMap((turn) => (turn.role === 'assistant' ? [writeAssistant(turn, losses)] : writeTurn(turn, losses)))];
+}
+
+function writeTurn(turn: Turn, losses: Losses): readonly JsonObject[] {
+  const results = turn.parts.filter((part) => part.kind === 'result').map((part) => writeResult(part, losses));
+  const content = turn.parts.filter((part) => part.kind !== 'result').flatMap((part) => writePart(part, losses));
+  if (content.length === 0) return results.length > 0 ? results : [{ role: turn.role, content: '' }];
+  return [...results, { role: turn.role, content: content.length === 1 && content[0]!['type'] === 'text' ? (content[0]!['text'] ?? '') : content }];
+}
+
+function writeAssistant(turn: Turn, losses: Losses): JsonObject {
+  const calls: JsonObject[] = [];
+  const words: string[] = [];
+  for (const part of turn.parts) {
+    if (part.kind === 'call') calls.push({ id: fitId(part.id, openaiIds), type: 'function', function: { name: part.name, arguments: part.args } });
+    else if (part.kind === 'text' || part.kind === 'refusal') words.push(part.text);
+    else if (part.kind !== 'result') losses.lose(part.at, 'Cohere takes nothing but words in messages of the assistant');
+  }
+  if (calls.length === 0) return { role: 'assistant', content: words.join('\n\n') };
+  // What is said beside calls is the plan that they follow.
+  return { role: 'assistant', ...(words.length === 0 ? {} : { tool_plan: words.join('\n\n') }), tool_calls: calls };
+}
+
+function writeResult(part: ResultPart, losses: Losses): JsonObject {
+  const words: string[] = [];
+  for (const inner of part.parts) {
+    if (inner.kind === 'text') words.push(inner.text);
+    else if (inner.kind === 'document' && inner.source.kind === 'text') words.push(inner.source.text);
+    else losses.lose('at' in inner ? inner.at : part.at, "Cohere takes nothing but words as a tool's result");
+  }
+  if (part.isError) losses.lose(`${part.at}.is_error`, "Cohere has no mark for a tool's failure; dropped, its text is sent as a result");
+  const content: Json = words.length === 1 ? words[0]! : words.map((text) => ({ type: 'text', text }));
+  return { role: 'tool', tool_call_id: fitId(part.id, openaiIds), content };
+}
+
+function writePart(part: Part, losses: Losses): readonly JsonObject[] {
+  switch (part.kind) {
+    case 'text':
+    case 'refusal':
+      return [{ type: 'text', text: part.text }];
+    case 'image':
+      return [{ type: 'image_url', image_url: { url: urlOfSource(part.source), ...(part.detail === null ? {} : { detail: part.detail }) } }];
+    case 'document':
+      if (part.source.kind === 'text') return [{ type: 'text', text: part.title === null ? part.source.text : `${part.title}\n\n${part.source.text}` }];
+      losses.lose(part.at, 'Cohere takes documents as text');
+      return [];
+    case 'audio':
+      losses.lose(part.at, 'Cohere takes no sound');
+      return [];
+    case 'call':
+    case 'result':
+      losses.lose(part.at, 'stands in a turn where Cohere has no place for it');
+      return [];
+  }
+}
