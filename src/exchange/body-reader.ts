@@ -76,7 +76,7 @@ export class BodyReader {
 
   /** The promise never rejects. Who waits for it must not use `body` any more: what comes back takes its place. */
   read(recognition: Readable, body: Buffer, wish: ReadWish): ReadBody | Promise<ReadBody> {
-    if (body.length < limits.inlineBodyBytes || this.#closed) return readHere(recognition, body, wish);
+    if (body.length < (wish.mask === undefined ? limits.inlineBodyBytes : limits.inlineMaskedBytes) || this.#closed) return readHere(recognition, body, wish);
     const worker = (this.#worker ??= this.#start());
     if (this.#waiting.size >= limits.bodiesBeingRead) return wish.patterns.length > 0 ? { ...lost, read: { ok: false, reason: 'overload' } } : readHere(recognition, body, wish);
     if (!this.#ready && wish.patterns.length === 0) return readHere(recognition, body, wish);

@@ -89,6 +89,8 @@ export const limits = {
   /** Bodies of this size and more are read on a thread of their own, in bytes, and so many at a time; beyond it they are read at once. */
   inlineBodyBytes: 512 * 1024,
   bodiesBeingRead: 256,
+  /** The same where what is found may have to be masked, which takes longer. */
+  inlineMaskedBytes: 32 * 1024,
   /** Requests whose body is awaited; above it they pass undecided. */
   openBodies: 20_000,
   /** How late a timer may be before new requests pass undecided, in ms: half of what Envoy waits for an answer. */

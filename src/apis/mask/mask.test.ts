@@ -70,6 +70,15 @@ it('masks what is written in other ways: escaped, full-width, with invisible cha
   );
 });
 
+it('finds matches of any length, wherever they are in a long text', () => {
+  const long: SensitivePattern = { ...email, source: 'BEGIN [a-z ]+ END' };
+  for (const [before, inside] of [[0, 100], [900, 300], [1_000, 20], [1_015, 2_000], [5_000, 20_000], [768, 400]] as const) {
+    const secret = `BEGIN ${'a b'.repeat(inside / 2)} END`;
+    const masked = mask({ input: `${'😀 '.repeat(before / 3)}${secret} and ${secret}.` }, wish('one', [long]))!;
+    expect([masked.counts[0], masked.restored[0]![1]]).toEqual([2, secret]);
+  }
+});
+
 it('leaves tokens of earlier answers', () => {
   const loose: SensitivePattern = { ...email, source: '[A-Z_]{5,}' };
   expect(text(mask({ input: `${token} AAAAAA` }, wish('one', [loose])))).toMatch(new RegExp(String.raw`^\{"input":"${token.replace('[', String.raw`\[`)} \[EMAIL_\w{10}\]"\}$`));

@@ -3,7 +3,8 @@ import { limits } from '../../lib/limits.ts';
 import { inspectTexts, sensitiveExpression, type SensitivePattern } from '../inspect/patterns.ts';
 import { jsonTexts, nestedJson, plainTexts, type BodyTexts } from '../inspect/texts.ts';
 import { JsonCursor } from '../scan/scan.ts';
-import { foldedText } from './folding.ts';
+import { foldedText, type FoldedText } from './folding.ts';
+import { eachMatch } from './matches.ts';
 import { applied, appliedText, byteEdits, placesOf, type ByteEdit, type Place, type TextEdit } from './places.ts';
 import { anyToken, Tokens, type MaskRule } from './tokens.ts';
 
@@ -26,10 +27,12 @@ export interface Masking {
 
 /** Replaces what the patterns find in all texts of a JSON body; every other byte stays. Null: not all of it can be replaced, or it is no JSON. */
 export function maskJson(body: Buffer, wish: MaskWish): Masking | null {
-  const masker = new Masker(wish);
+  const mask = (whole: boolean): Masking | null => {
+    const masker = new Masker(wish, whole);
+    return masker.finish(body, masker.json(new JsonCursor(body), false, 0), jsonTexts);
+  };
   try {
-    const edits = masker.json(new JsonCursor(body), false, 0);
-    return masker.finish(body, edits, jsonTexts);
+    return mask(false) ?? mask(true);
   } catch {
     return null;
   }
@@ -38,11 +41,14 @@ export function maskJson(body: Buffer, wish: MaskWish): Masking | null {
 /** The same in a body of any other kind that is text. */
 export function maskPlain(body: Buffer, wish: MaskWish): Masking | null {
   if (!isUtf8(body) || body.includes(0)) return null;
-  const masker = new Masker(wish);
   const text = body.toString('utf8');
   const place: Place = { start: 0, end: body.length, escaped: false, number: false, text };
-  const edits = byteEdits(body, place, masker.plain(text)).map((edit) => ({ ...edit, bytes: JSON.parse(`"${edit.bytes}"`) as string }));
-  return masker.finish(body, edits, plainTexts);
+  const mask = (whole: boolean): Masking | null => {
+    const masker = new Masker(wish, whole);
+    const edits = byteEdits(body, place, masker.plain(text)).map((edit) => ({ ...edit, bytes: JSON.parse(`"${edit.bytes}"`) as string }));
+    return masker.finish(body, edits, plainTexts);
+  };
+  return mask(false) ?? mask(true);
 }
 
 /** Stands for a token where patterns are looked for: no pattern is meant for it. */
@@ -60,12 +66,16 @@ class Masker {
   readonly #tokens: Tokens;
   /** Patterns that mask, and their index. */
   readonly #masking: readonly (readonly [SensitivePattern, number])[];
+  readonly #whole: boolean;
+  #folded: { readonly of: string; readonly text: FoldedText | null } | null = null;
   #matches = 0;
   /** Something was found that cannot be replaced. */
   #failed = false;
 
-  constructor(wish: MaskWish) {
+  /** `whole`: also matches that are too long for windows. */
+  constructor(wish: MaskWish, whole: boolean) {
     this.#wish = wish;
+    this.#whole = whole;
     this.#tokens = new Tokens(wish.key);
     this.#masking = wish.patterns.map((pattern, at) => [pattern, at] as const).filter(([, at]) => wish.rules[at] !== null);
   }
@@ -153,7 +163,7 @@ class Masker {
     const found: Found[] = [];
     for (const [pattern, rule] of this.#masking) {
       this.#matchesOf(pattern, text, (start, end) => found.push({ start, end, rule }));
-      const other = pattern.fold ? foldedText(text) : null;
+      const other = pattern.fold ? this.#foldedOf(text) : null;
       if (other !== null) this.#matchesOf(pattern, other.text, (start, end) => found.push({ start: other.starts[start]!, end: other.ends[end - 1]!, rule }));
     }
     if (found.length < 2) return found;
@@ -167,18 +177,19 @@ class Masker {
     return merged;
   }
 
+  /** Asked for each pattern of the same text. */
+  #foldedOf(text: string): FoldedText | null {
+    if (this.#folded?.of !== text) this.#folded = { of: text, text: foldedText(text) };
+    return this.#folded.text;
+  }
+
   #matchesOf(pattern: SensitivePattern, text: string, add: (start: number, end: number) => void): void {
-    const matcher = sensitiveExpression(pattern).matcher(text);
     let tokens: readonly (readonly [number, number])[] | null = null;
-    while (matcher.find()) {
-      const start = matcher.start();
-      const end = matcher.end();
-      if (end === start) continue;
+    eachMatch(sensitiveExpression(pattern), text, this.#whole, (start, end) => {
       tokens ??= tokensIn(text);
       // What an earlier answer brought is masked already.
-      if (tokens.some(([from, to]) => from <= start && end <= to)) continue;
-      add(start, end);
-    }
+      if (!tokens.some(([from, to]) => from <= start && end <= to)) add(start, end);
+    });
   }
 
   /** What is found only across parts that a model reads as one text: the first part gets the token, the others lose their share. */
