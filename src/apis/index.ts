@@ -44,3 +44,6 @@ function readMember(cursor: JsonCursor, members: BodyMember[], key: string, read
   read();
   members.push({ key, start, end: cursor.at, spaced: cursor.gaps !== gaps });
 }
+export { shapeEdits } from './shape/edits.ts';
+export { planShape } from './shape/plan.ts';
+export type { Shape, ShapeChange, ShapePlan } from './shape/types.ts';

@@ -65,7 +65,7 @@ function admit({ budgets }: Bench, generation: PolicyGeneration, what: Asked = {
     decision: decide(decided),
     user: what.user ?? null,
     enforce: what.enforce ?? true,
-    cheaper: what.routeOff === true ? null : (tier, budget) => decide({ ...decided, cheaper: { tier, budget } }),
+    cheaper: what.routeOff === true ? null : (cheaper) => decide({ ...decided, cheaper }),
   });
 }
 
@@ -150,6 +150,17 @@ describe.each(stores)('a budget in %s', (kind, open) => {
     expect((await admit(made, generation, { routeOff: true, tokens: 2_000 })).decision).toMatchObject({ action: 'block' });
     for (let i = 0; i < 20; i++) await admit(made, generation);
     expect((await admit(made, generation)).decision).toMatchObject({ action: 'block', reason: 'over-budget' });
+  });
+
+  it('caps what requests ask for before it refuses them, with or without a cheaper tier', async () => {
+    const generation = policyOf('[{name: team, period: day, usd: 0.03, hard: {shape: {maxOutputTokens: 100}, cheaperAt: 50}}]');
+    const caps: unknown[] = [];
+    for (let i = 0; i < 4; i++) {
+      const { decision, facts } = await admit(made, generation);
+      caps.push([decision.action, decision.shape?.by, facts.map(({ action }) => action)]);
+    }
+    expect(caps).toEqual([['keep', undefined, ['counted']], ['keep', ['budget team'], ['cheaper', 'counted']], ['keep', ['budget team'], ['cheaper', 'counted']], ['block', undefined, ['refused']]]);
+    expect(made.actions).toEqual(['team cheaper', 'team cheaper', 'team refused']);
   });
 
   it('keeps callers apart where it says so, and counts only what it is about', async () => {
@@ -397,7 +408,7 @@ describe('budgets in a policy', () => {
 
   it('a cheaper tier moves no sensitive and no pinned request', () => {
     const generation = compiled(`version: 1\n${routed.replace('{candidates', '{pinned: [gpt-middle], sensitivity: [{name: ids, pattern: "secret", then: {model: gpt-large}}], candidates')}`);
-    const cheaper = { tier: 'simple' as const, budget: 'team' };
+    const cheaper = { tier: 'simple' as const, shape: null, budget: 'team' };
     const of = (facts: Parameters<typeof exchange>[0], sensitive = false) => decide({ ...inputOf(generation, {}), sensitive: [sensitive], exchange: exchange({ model: 'gpt-large', ...facts }), cheaper });
     expect(of({ lastUser: 'a secret' }, true)).toMatchObject({ reason: 'sensitivity', served: { model: 'gpt-large' } });
     expect(of({ model: 'gpt-middle' })).toMatchObject({ reason: 'pinned', served: { model: 'gpt-middle' } });

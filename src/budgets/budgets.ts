@@ -1,7 +1,7 @@
 import type { Tier } from '../classify/types.ts';
 import type { CallerContext, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
-import type { DecideInput, Decision } from '../route/types.ts';
+import type { BudgetStep, DecideInput, Decision } from '../route/types.ts';
 import { matchesServed, valuesFor, type Served } from './match.ts';
 import { rateCounter, ratePlans, rateSpent, unseen, type RatePlan } from './rate-charges.ts';
 import { limitAnswer } from './rate-refusal.ts';
@@ -39,8 +39,8 @@ export interface AdmitRequest {
   readonly user: string | null;
   /** False: whatever the budgets say, the request goes on as decided, and is counted. */
   readonly enforce: boolean;
-  /** The decision for a cheaper tier, for the sake of a budget; null: the request must stay as it is. */
-  readonly cheaper: ((tier: Tier, budget: string) => Decision) | null;
+  /** The decision for a budget's step; null: the request must stay as it is. */
+  readonly cheaper: ((step: BudgetStep) => Decision) | null;
 }
 
 /** What became of a request at its budgets. */
@@ -127,9 +127,9 @@ export class Budgets {
   /** The first try did not fit: a cheaper tier, else the rest of the budget, else no. */
   #cheaper(request: AdmitRequest, full: BudgetPlan, state: CounterState): Admission | Promise<Admission> {
     const { decision } = request;
-    const tier = full.budget.hard?.cheaper ?? null;
-    const moved = tier === null || request.cheaper === null ? null : request.cheaper(tier, full.budget.name);
-    const next = moved !== null && moved.reason === 'budget' ? moved : decision;
+    const { cheaper: tier = null, shape = null } = full.budget.hard ?? {};
+    const moved = (tier === null && shape === null) || request.cheaper === null ? null : request.cheaper({ tier, shape, budget: full.budget.name });
+    const next = moved !== null && (moved.reason === 'budget' || (moved.shape?.changes.length ?? 0) > (decision.shape?.changes.length ?? 0)) ? moved : decision;
     if (moved === null) return this.#refuse(request, decision, full, state);
     const plans = this.#plans(request, next, 'full');
     const unpriced = unpricedOf(plans);
@@ -272,7 +272,7 @@ export class Budgets {
       const counter = this.#counter(budget, of, now);
       if (counter === null) return [];
       const amount = decision.estimate.known ? nanoUsd(decision.estimate.usd) : (budget.unknown ?? (enforce ? NaN : 0));
-      const ceiling = !enforce || budget.hard === null ? Infinity : until === 'before-cheaper' && budget.hard.cheaper !== null ? budget.hard.cheaperAt : budget.limit;
+      const ceiling = !enforce || budget.hard === null ? Infinity : until === 'before-cheaper' && (budget.hard.cheaper !== null || budget.hard.shape !== null) ? budget.hard.cheaperAt : budget.limit;
       return [{ kind: 'budget' as const, budget, charge: { counter, amount, ceiling } }];
     });
     if (generation.rateLimits.length > 0) plans.push(...ratePlans(generation.rateLimits, input, of, enforce, now));

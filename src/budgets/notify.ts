@@ -95,7 +95,7 @@ export function slack(event: BudgetEvent): object {
   const until = `Its ${budget.period} ends <!date^${Math.floor(counter.end / 1000)}^{date_short_pretty} {time}|${new Date(counter.end).toISOString()}>.`;
   const what = {
     threshold: `:warning: Budget *${name}* has passed ${percent ?? 0}%: ${usd(state.spent)} of ${usd(budget.limit)}. ${until}`,
-    cheaper: `:arrow_down: Budget *${name}* is nearly used up: requests go to the ${budget.hard?.cheaper ?? ''} tier. ${usd(state.spent + state.reserved)} of ${usd(budget.limit)}. ${until}`,
+    cheaper: `:arrow_down: Budget *${name}* is nearly used up: ${[...(budget.hard?.cheaper == null ? [] : [`requests go to the ${budget.hard.cheaper} tier`]), ...(budget.hard?.shape == null ? [] : ['what they ask for is capped'])].join(', ')}. ${usd(state.spent + state.reserved)} of ${usd(budget.limit)}. ${until}`,
     refused: `:no_entry: Budget *${name}* is used up: requests are refused. ${usd(state.spent + state.reserved)} of ${usd(budget.limit)}. ${until}`,
   }[event.kind];
   return { text: what };

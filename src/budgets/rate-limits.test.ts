@@ -52,7 +52,7 @@ function inputOf(generation: PolicyGeneration, { model = 'gpt-large', tier = 'co
 
 async function admit({ budgets }: Bench, generation: PolicyGeneration, what: Asked = {}): Promise<Admission> {
   const decided = inputOf(generation, what);
-  return budgets.admit({ id: `request-${++asked}`, input: decided, decision: decide(decided), user: what.user ?? null, enforce: what.enforce ?? true, cheaper: (tier, budget) => decide({ ...decided, cheaper: { tier, budget } }) });
+  return budgets.admit({ id: `request-${++asked}`, input: decided, decision: decide(decided), user: what.user ?? null, enforce: what.enforce ?? true, cheaper: (cheaper) => decide({ ...decided, cheaper }) });
 }
 
 const attempt = (model: string, status: number | null = 200, known = true): AttemptRecord => ({ target: { provider: 'openai', model }, status, outcome: 'complete', reason: null, ms: 1, cost: known ? { known: true, usd: 0 } : { known: false, reason: 'usage' }, dropped: [] });

@@ -1,3 +1,4 @@
+import type { Shape } from '../apis/shape/types.ts';
 import type { Tier } from '../classify/types.ts';
 import type { Calendar, PeriodKind } from './period.ts';
 
@@ -33,7 +34,7 @@ export interface Budget {
   /** Names of webhooks. */
   readonly notify: readonly string[];
   /** Null: nothing is ever changed or refused for this budget. */
-  readonly hard: { readonly cheaper: Tier | null; readonly cheaperAt: NanoUsd; readonly message: string | null } | null;
+  readonly hard: { readonly cheaper: Tier | null; readonly shape: Shape | null; readonly cheaperAt: NanoUsd; readonly message: string | null } | null;
   /** What a request of unknown price counts with; null: it is refused. */
   readonly unknown: NanoUsd | null;
 }
@@ -123,7 +124,7 @@ export interface BudgetFacts {
   readonly budget: string;
   /** The values that it is kept for, by key. */
   readonly of: Readonly<Partial<Record<BudgetKey, string>>>;
-  /** `counted`; `cheaper`: it made the request go to a cheaper tier; `refused`: it stopped it; `uncounted`: its store could not be asked. */
+  /** `counted`; `cheaper`: it made the request go to a cheaper tier, or capped what it asks for; `refused`: it stopped it; `uncounted`: its store could not be asked. */
   readonly action: 'counted' | 'cheaper' | 'refused' | 'uncounted';
   /** Set aside when the request was decided; null: nothing was. */
   readonly reserved: number | null;

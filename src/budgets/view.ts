@@ -37,7 +37,7 @@ export async function viewBudgets(generation: Pick<PolicyGeneration, 'budgets'>,
 function amounts(budget: Budget, { spent, reserved }: CounterState): Pick<BudgetView, 'limitUsd' | 'spentUsd' | 'reservedUsd' | 'used' | 'state'> {
   const { limit, hard, soft } = budget;
   const used = spent + reserved;
-  const state = used >= limit ? 'used-up' : hard !== null && hard.cheaper !== null && used >= hard.cheaperAt ? 'cheaper' : soft.some((percent) => spent * 100 >= limit * percent) ? 'soft' : 'ok';
+  const state = used >= limit ? 'used-up' : hard !== null && (hard.cheaper !== null || hard.shape !== null) && used >= hard.cheaperAt ? 'cheaper' : soft.some((percent) => spent * 100 >= limit * percent) ? 'soft' : 'ok';
   return { limitUsd: limit / nano, spentUsd: spent / nano, reservedUsd: reserved / nano, used: used / limit, state };
 }
 

@@ -119,7 +119,9 @@ function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun)
 }
 
 /** Only whole answers say how long one is; of several at once each counts as their mean. */
-function learnOutput(outputs: OutputTokens | undefined, { key, assumed }: NonNullable<OpenExchange['output']>, { provider, model }: TargetRef, { outcome, status, usage, request }: ExchangeRecord): void {
+function learnOutput(outputs: OutputTokens | undefined, { key, assumed }: NonNullable<OpenExchange['output']>, { provider, model }: TargetRef, { outcome, status, usage, request, shapeSavings }: ExchangeRecord): void {
+  // How long an answer is that was capped says nothing of others.
+  if (shapeSavings !== undefined) return;
   if (outputs === undefined || usage === null || outcome !== 'complete' || status !== 200) return;
   const answers = Math.max(1, request.asks?.answers ?? 1);
   outputs.observe(`${provider}/${model}`, key, assumed, usage.totalOutput / answers, usage.reasoning / answers);

@@ -11,7 +11,7 @@ import { classifyRequest, withSaidTask } from '../classify/index.ts';
 import type { LiveModel } from '../router/model/live.ts';
 import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
 import type { Inspection } from '../apis/inspect/patterns.ts';
-import { limitHeaders, renderError, rewritePath, spliceRequest } from '../apis/index.ts';
+import { limitHeaders, renderError, rewritePath, shapeEdits, spliceRequest } from '../apis/index.ts';
 import { adaptedLimit, type LearntRefusals } from '../apis/parameters.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { DialectFamily, Exchange, PassReason, Recognition } from '../apis/types.ts';
@@ -178,7 +178,7 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     decision,
     user: userOf(context.caller, exchange),
     enforce: context.section.mode === 'enabled',
-    cheaper: context.routeOff ? null : (tier, budget) => decide({ ...input, cheaper: { tier, budget } }),
+    cheaper: context.routeOff ? null : (cheaper) => decide({ ...input, cheaper }),
   });
   return admission instanceof Promise ? admission.then((admitted) => finish(admitted.decision, admitted)) : finish(admission.decision, admission);
 }
@@ -311,11 +311,13 @@ function rewritePlan(
   if (exchange.pathModel !== null) {
     if (changesModel) path = rewritePath(path, exchange, decision.served.model);
   }
-  if ((changesModel && exchange.pathModel === null) || askUsage || limitName !== null) {
+  const shaped = context.section.mode === 'enabled' ? (decision.shape?.changes ?? []) : [];
+  if ((changesModel && exchange.pathModel === null) || askUsage || limitName !== null || shaped.length > 0) {
     newBody = spliceRequest(body, exchange, {
       ...(changesModel && exchange.pathModel === null ? { model: decision.served.model } : {}),
       ...(limitName === null ? {} : { limitName }),
       askUsage,
+      ...(shaped.length === 0 ? {} : { edits: shapeEdits(body, exchange.api, shaped) }),
     });
   }
   let prefix = context.prefix;

@@ -3,6 +3,7 @@ import { nanoUsd, type Budget, type Webhook } from '../budgets/types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';
+import { compileShape } from './shape.ts';
 import { checkServed, servedOf } from './served-match.ts';
 import type { BudgetDocument, WebhookDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
@@ -51,7 +52,7 @@ function budgetOf(document: BudgetDocument, calendar: Calendar): Budget {
     limit,
     soft: [...new Set(soft?.at ?? defaultSoft)].sort((a, b) => a - b),
     notify: soft?.notify ?? [],
-    hard: hard === undefined ? null : { cheaper: hard.cheaper ?? null, cheaperAt: Math.floor((limit * (hard.cheaperAt ?? defaultCheaperAt)) / 100), message: hard.message ?? null },
+    hard: hard === undefined ? null : { cheaper: hard.cheaper ?? null, shape: compileShape(hard.shape), cheaperAt: Math.floor((limit * (hard.cheaperAt ?? defaultCheaperAt)) / 100), message: hard.message ?? null },
     unknown: unknown === 'refuse' ? null : nanoUsd(unknown ?? defaultUnknown),
   };
 }
@@ -61,7 +62,7 @@ function check(budget: BudgetDocument, source: SourceFile, at: readonly Property
     if (!webhooks.has(name)) problems.push(source.problem('error', 'unknown-webhook', [...at, 'soft', 'notify', index], `there is no webhook ${name}`, didYouMean(name, webhooks.keys(), 'Write it down under webhooks.')));
   }
   if (budget.unknown === 'refuse' && budget.hard === undefined) problems.push(source.problem('error', 'no-effect', [...at, 'unknown'], 'a budget without hard refuses nothing', 'Add hard, or give dollars.'));
-  if (budget.hard?.cheaperAt !== undefined && budget.hard.cheaper === undefined) problems.push(source.problem('warning', 'no-effect', [...at, 'hard', 'cheaperAt'], 'cheaperAt does nothing without cheaper', 'Remove it, or name the cheaper tier.'));
+  if (budget.hard?.cheaperAt !== undefined && budget.hard.cheaper === undefined && budget.hard.shape === undefined) problems.push(source.problem('warning', 'no-effect', [...at, 'hard', 'cheaperAt'], 'cheaperAt does nothing without cheaper or shape', 'Remove it, or name the cheaper tier.'));
   checkServed(budget.match, source, at, catalog, problems);
 }
 

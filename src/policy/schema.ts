@@ -3,6 +3,7 @@ import { dialectNames } from '../apis/names.ts';
 import { periodKinds } from '../budgets/period.ts';
 import { budgetKeys } from '../budgets/types.ts';
 import { catalogOverridesSchema } from '../catalog/index.ts';
+import { shapeEfforts } from '../apis/shape/types.ts';
 import { limits } from '../lib/limits.ts';
 import { fallbackTriggers, poolPicks } from './types.ts';
 
@@ -10,6 +11,20 @@ const tier = z.enum(['simple', 'standard', 'complex']);
 const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes').max(63).describe('Stands in records and problems');
 const model = z.string().min(1).max(256).describe('A model of the section’s provider, or provider/model');
 const names = z.array(z.string().min(1).max(128)).min(1);
+
+const shape = z
+  .strictObject({
+    maxOutputTokens: z.int().min(16).max(limits.outputTokens).optional().describe('Most output tokens'),
+    reasoning: z.enum(shapeEfforts).optional().describe('Most reasoning effort; where an API counts tokens instead, as many as translations take for it'),
+    thinkingTokens: z.int().min(1).max(limits.outputTokens).optional().describe('Most tokens to think with, where the API takes such a number (Anthropic, Gemini)'),
+    serviceTier: z.enum(['flex']).optional().describe('flex: the cheaper, slower tier, where the model has one'),
+  })
+  .refine((value) => Object.values(value).some((part) => part !== undefined), 'say at least one of maxOutputTokens, reasoning, thinkingTokens, serviceTier');
+
+/** How many things a directive says of the target. */
+function targetsIn({ tier: one, model: two, best, keep, block }: { readonly [K in 'tier' | 'model' | 'best' | 'keep' | 'block']?: unknown }): number {
+  return [one, two, best, keep, block].filter((part) => part !== undefined).length;
+}
 
 const directive = z
   .strictObject({
@@ -19,10 +34,12 @@ const directive = z
     keep: z.literal(true).optional().describe('Leave the app’s own model'),
     block: z.string().min(1).max(500).optional().describe('Refuse with this message, in the dialect of the API that was called'),
     fallback: z.array(model).min(1).optional().describe('Targets that answer when the one above fails; with tier, model or best'),
+    shape: shape.optional().describe('Caps what the request asks for; alone, it leaves the target to what comes after. See docs/shaping.md'),
   })
-  .refine((value) => Object.entries(value).filter(([key, part]) => key !== 'fallback' && part !== undefined).length === 1, 'say exactly one of tier, model, best, keep, block')
-  .refine((value) => value.fallback === undefined || (value.keep === undefined && value.block === undefined), 'fallback goes with tier, model or best')
-  .describe('What happens; exactly one of these');
+  .refine((value) => targetsIn(value) === 1 || (targetsIn(value) === 0 && value.shape !== undefined && value.fallback === undefined), 'say exactly one of tier, model, best, keep, block')
+  .refine(({ block, shape: shaped }) => block === undefined || shaped === undefined, 'shape does nothing with block')
+  .refine((value) => value.fallback === undefined || value.tier !== undefined || value.model !== undefined || value.best !== undefined, 'fallback goes with tier, model or best')
+  .describe('What happens; exactly one of tier, model, best, keep, block, and shape beside it or alone');
 
 const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time as HH:MM');
 
@@ -209,6 +226,10 @@ const settings = {
     .strictObject({ simple: z.array(model).optional().describe('For simple prompts'), standard: z.array(model).optional().describe('For standard prompts'), complex: z.array(model).optional().describe('For complex prompts; `best` takes the first that can do the job') })
     .optional()
     .describe('Models by tier; the cheapest that can do the job is taken'),
+  shape: z
+    .strictObject({ simple: shape.optional().describe('Of requests of the simple tier'), standard: shape.optional().describe('Of the standard tier'), complex: shape.optional().describe('Of the complex tier') })
+    .optional()
+    .describe('Caps what requests ask for, by the tier that answers; see docs/shaping.md'),
   overrides: z.array(override).optional().describe('Hard choices, first match wins, before the rules'),
   rules: z.array(rule).optional().describe('CEL rules, first match wins, before the decision table'),
   learned: learned.optional().describe('Routing by predicted gain, before the decision table; see docs/learned-routing.md'),
@@ -322,7 +343,8 @@ const budget = z.strictObject({
   hard: z
     .strictObject({
       cheaper: tier.optional().describe('Before requests are refused, they go to this tier’s candidates'),
-      cheaperAt: percent.optional().describe('Percent from which they do; 90 by default'),
+      shape: shape.optional().describe('Before requests are refused, what they ask for is capped; see docs/shaping.md'),
+      cheaperAt: percent.optional().describe('Percent from which both happen; 90 by default'),
       message: z.string().min(1).max(500).optional().describe('What a refused request is told'),
     })
     .optional()
@@ -461,6 +483,7 @@ export type FallbackDocument = z.infer<typeof fallback>;
 export type BudgetDocument = z.infer<typeof budget>;
 export type CallersDocument = z.infer<typeof callers>;
 export type RateLimitDocument = z.infer<typeof rateLimit>;
+export type ShapeDocument = z.infer<typeof shape>;
 export type ServedMatchDocument = z.infer<typeof servedMatch>;
 export type WebhookDocument = z.infer<typeof webhook>;
 export type PoolDocument = z.infer<typeof pool>;

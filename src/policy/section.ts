@@ -15,6 +15,7 @@ import { Reporter, type Place } from './reporter.ts';
 import { compileExpression, patternFault, type CompiledExpression } from './rules.ts';
 import { sensitiveExpression, type SensitivePattern } from '../apis/inspect/patterns.ts';
 import { labelOf, Tokens, type MaskRule } from '../apis/mask/tokens.ts';
+import { compileShape } from './shape.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
@@ -98,6 +99,7 @@ export class SectionCompiler {
       routedTiers: mine ? routed : new Set(),
       classifier: compileClassifier(settings),
       candidates,
+      shapes: settings.shape === undefined ? null : { simple: compileShape(settings.shape.simple), standard: compileShape(settings.shape.standard), complex: compileShape(settings.shape.complex) },
       overrides,
       rules,
       learned: this.#learned(settings, place('learned'), reach),
@@ -283,6 +285,7 @@ export class SectionCompiler {
     if (document.tier !== undefined) return { kind: 'tier', tier: document.tier, ...fallback };
     if (document.best === true) return { kind: 'best', ...fallback };
     if (document.keep === true) return { kind: 'keep' };
+    if (onlyShapes(document)) return { kind: 'shape' };
     if (document.block !== undefined) return { kind: 'block', message: document.block };
     const target = this.#targets.resolve(document.model ?? '', place, [...path, 'model'], reach);
     return target === null ? null : { kind: 'model', target, ...fallback };
@@ -300,7 +303,7 @@ export class SectionCompiler {
   #overrides(settings: SettingsDocument, place: Place, reach: Reach): CompiledRule[] {
     const listed = settings.overrides ?? [];
     return listed.flatMap((document, at) => {
-      const earlier = listed.slice(0, at).find((other) => covers(other.when, document.when));
+      const earlier = listed.slice(0, at).find((other) => !onlyShapes(other.then) && covers(other.when, document.when));
       if (earlier !== undefined) this.#say('error', 'unreachable', place, [at], `${document.name} is never reached: ${earlier.name} before it matches whenever it does`, 'Put the narrower one first, or remove one.');
       this.#checkName(listed, document.name, place, at);
       for (const [index, model] of (document.when.model ?? []).entries()) this.#checkNamed(model, place, [at, 'when', 'model', index]);
@@ -318,7 +321,7 @@ export class SectionCompiler {
       // What a request carries is asked of prompts only.
       if (document.when.modality !== undefined && then?.kind === 'model') this.#targets.checkCandidate(then.target, place, [at, 'then', 'model']);
       const hinted = document.when.quality !== undefined || document.when.task !== undefined;
-      return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), hinted, readsTask: document.when.task !== undefined, matches, then }];
+      return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), hinted, readsTask: document.when.task !== undefined, matches, then, shape: compileShape(document.then.shape) }];
     });
   }
 
@@ -333,7 +336,7 @@ export class SectionCompiler {
     return (settings.rules ?? []).flatMap((document, at) => {
       if (always !== null) this.#say('error', 'unreachable', place, [at], `rule ${document.name} is never reached: rule ${always} before it is always true`, `Move it before ${always}, or remove it.`);
       this.#checkName(settings.rules ?? [], document.name, place, at);
-      this.#checkRepeated(seen, document.when.replace(/\s+/g, ' ').trim(), document.name, place, at);
+      if (!onlyShapes(document.then)) this.#checkRepeated(seen, document.when.replace(/\s+/g, ' ').trim(), document.name, place, at);
       const expression = this.#expression(document.name, document.when);
       if (!expression.ok) {
         this.#reporter.sayInside('error', 'cel', place, [at, 'when'], expression.offset, `${expression.message} (at character ${expression.offset + 1})`, expression.fix ?? celAdvice(document.when, expression.message, expression.offset));
@@ -343,9 +346,9 @@ export class SectionCompiler {
       else if (expression.never !== null) this.#say('warning', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true: ${expression.never}`, 'Correct the condition, or remove the rule.');
       const every = emptyMatch(document.when);
       if (every !== null) this.#reporter.sayInside('warning', 'matches-everything', place, [at, 'when'], every.offset, `every text matches ${every.pattern}`, 'Correct the pattern, or leave it out.');
-      if (expression.constant === true) always ??= document.name;
+      if (expression.constant === true && !onlyShapes(document.then)) always ??= document.name;
       const then = this.#directive(document.then, place, [at, 'then'], reach);
-      return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, hinted: expression.hinted, readsTask: expression.readsTask, matches: expression.matches, then }];
+      return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, hinted: expression.hinted, readsTask: expression.readsTask, matches: expression.matches, then, shape: compileShape(document.then.shape) }];
     });
   }
 
@@ -413,4 +416,9 @@ export class SectionCompiler {
 
 function sameTarget(a: TargetRef, b: TargetRef): boolean {
   return a.provider === b.provider && a.model === b.model;
+}
+
+/** Whether a rule leaves the target to those after it. */
+function onlyShapes({ shape, tier, model, best, keep, block }: DirectiveDocument): boolean {
+  return shape !== undefined && [tier, model, best, keep, block].every((part) => part === undefined);
 }

@@ -6,6 +6,7 @@ import type { Budget, Webhook } from '../budgets/types.ts';
 import type { Tier, TaskType, Verdict } from '../classify/types.ts';
 import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
+import type { Shape } from '../apis/shape/types.ts';
 import type { MaskRule } from '../apis/mask/tokens.ts';
 import type { SensitivePattern } from '../apis/inspect/patterns.ts';
 import type { DialectFamily, Exchange } from '../apis/types.ts';
@@ -142,6 +143,8 @@ export type Directive =
   | { readonly kind: 'best'; readonly fallback?: readonly TargetRef[] }
   /** The app's own model, untouched. */
   | { readonly kind: 'keep' }
+  /** Its shape alone: the target is left to what comes after. */
+  | { readonly kind: 'shape' }
   | { readonly kind: 'block'; readonly message: string };
 
 /** What a caller may say of a request by headers. Closed list: a metric label. */
@@ -248,6 +251,8 @@ export interface CompiledRule {
   /** Never throws: an evaluation error counts as no match and is reported through `onError` of the compiler. */
   matches(input: RuleInput): boolean;
   readonly then: Directive;
+  /** Caps what the request asks for; null: nothing. */
+  readonly shape: Shape | null;
 }
 
 /** What a pattern finds is replaced by tokens. `message`: where it cannot be. */
@@ -291,6 +296,8 @@ export interface PolicySection {
   readonly classifier: SectionClassifier;
   /** Candidates by tier, in the order the policy lists them. */
   readonly candidates: Readonly<Record<Tier, readonly TargetRef[]>>;
+  /** Caps what requests ask for, by the tier that answers; null: by none. */
+  readonly shapes: Readonly<Record<Tier, Shape | null>> | null;
   readonly overrides: readonly CompiledRule[];
   readonly rules: readonly CompiledRule[];
   /** Null: prompts are routed by rules and tiers alone. */

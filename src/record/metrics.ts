@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LimitFigures } from '../budgets/rate-view.ts';
 import type { BudgetFigures } from '../budgets/view.ts';
 import { limits } from '../lib/limits.ts';
+import type { ShapePlan } from '../apis/shape/types.ts';
 import type { PassReason } from '../apis/types.ts';
 import type { UsageMode } from '../extproc/types.ts';
 import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
@@ -334,6 +335,7 @@ export class Metrics implements RecordSink, GradeSink {
     } else {
       this.#inc(metricTable.costUnknown, record.cost.reason);
     }
+    if (decision?.shape !== undefined && record.mode === 'enabled') this.#shaped(record, decision.shape, model, servedBy);
     if (record.savings.known && record.baseline.known) {
       const baseline = this.#baselineOf(requested, this.#labels.provider(record.provider));
       count(baseline.baseline, record.baseline.usd);
@@ -343,6 +345,12 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   readonly #labelsOf = (record: ExchangeRecord, at: number): AttemptLabels => this.#attemptLabels(record, at);
+
+  #shaped({ shapeSavings }: ExchangeRecord, { changes, left }: ShapePlan, model: string, provider: string): void {
+    for (const part of new Set(changes.map((change) => change.part))) this.#inc(metricTable.shaped, part, 'changed');
+    for (const { part, why } of left) this.#inc(metricTable.shaped, part, why);
+    if (shapeSavings?.known === true && shapeSavings.usd > 0) this.#add(metricTable.shapeSavings, shapeSavings.usd, model, provider);
+  }
 
   /** What was asked for may be invented, in a chain too; all else the policy names. */
   #attemptLabels({ attempts, requestedModel }: ExchangeRecord, at: number): AttemptLabels {

@@ -199,6 +199,8 @@ describe('the metrics', () => {
     metrics.watchBudgets(() => []);
     metrics.watchCache(() => ({ entries: 0, bytes: 0, evictions: 0, waiting: 0, redis: 'none' }));
     metrics.watchSessions(() => 0);
+    metrics.watchLimits(() => []);
+    metrics.watchUnnamedWorkspaces(() => 0);
     metrics.watchTrials(() => 0, () => []);
     const registered = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name);
     expect(registered.sort()).toEqual(Object.values(metricTable).map(({ name }) => name).sort());

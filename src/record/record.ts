@@ -3,7 +3,7 @@ import { usageSeen } from '../apis/seen.ts';
 import type { Answer, Usage } from '../apis/types.ts';
 import type { QualityCheck } from '../grades/checks.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
-import { costOf, difference, estimateSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
+import { costOf, difference, estimateSavings, shapeSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
 import type { Baseline } from '../route/types.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 
@@ -109,6 +109,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     cost: priced.cost,
     baseline: priced.baseline,
     savings: priced.savings,
+    ...shapedBy(request, served, usage, ending),
     ...(priced.basis === undefined || decision?.baseline === undefined ? {} : { baselineBasis: priced.basis }),
     // An answer from the cache is no attempt; those that failed before it are.
     attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
@@ -123,6 +124,13 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     ...(request.limits === undefined ? {} : { limits: request.limits }),
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };
+}
+
+/** Only answers that came say what a shape saved. */
+function shapedBy({ decision, generation, mode, cacheEntry }: RequestFacts, served: TargetRef | null, usage: Usage | null, { status }: AnswerFacts): Pick<ExchangeRecord, 'shapeSavings'> {
+  const shape = decision?.shape;
+  if (shape === undefined || shape.changes.length === 0 || mode !== 'enabled' || served === null || cacheEntry !== null || status === null || status >= 400) return {};
+  return { shapeSavings: shapeSavings(generation, shape, served, usage) };
 }
 
 function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, rewritten: readonly string[]): AttemptRecord[] {

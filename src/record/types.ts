@@ -153,6 +153,8 @@ export interface ExchangeRecord {
   readonly baseline: Cost;
   /** baseline - cost; known only when both are. */
   readonly savings: Cost;
+  /** What the policy's shape is reckoned to have saved, US dollars; in none of the sums above. Absent: it changed nothing. */
+  readonly shapeSavings?: Cost;
   /** How the baseline was reckoned; absent: the requested model, with the tokens of the answer that was served. */
   readonly baselineBasis?: BaselineBasis;
   readonly attempts: readonly AttemptRecord[];

@@ -1,3 +1,6 @@
+import { planShape } from '../apis/shape/plan.ts';
+import { strictest, type Shape } from '../apis/shape/types.ts';
+import { takesAsIs } from '../apis/translatable.ts';
 import type { Cost, ModelEntry } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import { higher } from '../sessions/store.ts';
@@ -10,7 +13,7 @@ import { PoolView, type Pooled } from './pool-view.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
 import { pickCandidate } from '../router/candidates/pick.ts';
 import type { PoolChoice } from './pools.ts';
-import type { Baseline, CandidateReport, DecideInput, Decision, DecisionReason, Disqualification } from './types.ts';
+import type { Baseline, CandidateReport, DecideInput, Decision, DecisionReason, Disqualification, ShapeFacts } from './types.ts';
 
 /** Where a step of the order ended; null from a step means that it has nothing to say. */
 interface Choice {
@@ -70,6 +73,10 @@ class Decider {
   #picked: TargetRef | null = null;
   #pool: PoolChoice | null = null;
   #keptForCache = false;
+  /** What rules ask for beside or in place of a target, each with its name. */
+  readonly #shapes: (readonly [by: string, shape: Shape])[] = [];
+  /** Output tokens of the whole call that its shape lets through. */
+  #most = Infinity;
 
   constructor(input: DecideInput) {
     const { exchange, verdict, caller, provider } = input;
@@ -88,7 +95,9 @@ class Decider {
     const choice = this.#cheaper(this.#choose());
     const chain = choice.action === 'block' ? [] : this.#chain(choice);
     const served = chain[0] ?? this.#requested;
-    const baseline = this.#baselineOf(served);
+    const shape = choice.action === 'block' ? null : this.#shape(choice, chain);
+    const baseline = this.#baselineOf(served, shape);
+    const assumed = Math.min(this.#outputFor(served), this.#most);
     // The chosen one rests: its first fallback takes its place.
     const moved = choice.action !== 'block' && served !== (this.#picked ?? choice.target);
     return {
@@ -108,8 +117,9 @@ class Decider {
       ...(baseline === null ? {} : { baseline }),
       wouldServe: null,
       block: choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
-      assumedOutputTokens: this.#outputFor(served),
-      ...(this.#outputFor(this.#requested) === this.#outputFor(served) ? {} : { baselineOutputTokens: this.#outputFor(this.#requested) }),
+      ...(shape === null ? {} : { shape }),
+      assumedOutputTokens: assumed,
+      ...(this.#outputFor(this.#requested) === assumed ? {} : { baselineOutputTokens: this.#outputFor(this.#requested) }),
       estimate: this.#estimate(served),
       baselineEstimate: this.#baseline,
     };
@@ -173,7 +183,7 @@ class Decider {
   /** What a budget that is nearly used up makes of a choice. Sensitive data stays where it must go, and a pinned model what it is. */
   #cheaper(choice: Choice): Choice {
     const { cheaper, exchange } = this.#input;
-    if (cheaper === undefined || choice.action === 'block' || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'pinned' || choice.reason === 'route-off') return choice;
+    if (cheaper === undefined || cheaper.tier === null || choice.action === 'block' || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'pinned' || choice.reason === 'route-off') return choice;
     const estimate = this.#estimate(choice.target);
     const before = this.#reports.filter(({ chosen }) => chosen);
     const other = this.#table(cheaper.tier, true, 'budget', cheaper.budget);
@@ -181,6 +191,30 @@ class Decider {
     // One of the reports is the chosen one.
     for (const report of gain ? before : this.#reports) report.chosen = gain ? false : before.includes(report);
     return gain ? other : choice;
+  }
+
+  #wantsShape({ kind, name, shape }: CompiledRule): void {
+    if (shape !== null) this.#shapes.push([`${kind} ${name}`, shape]);
+  }
+
+  /** What becomes of the request's own parameters; null: the policy caps nothing here, or the request is to stay as it is. */
+  #shape(choice: Choice, chain: readonly TargetRef[]): ShapeFacts | null {
+    const { section, cheaper, exchange, generation, provider } = this.#input;
+    if (exchange.operation !== 'generate' || choice.reason === 'route-off' || choice.reason === 'pinned') return null;
+    const wanted = [...this.#shapes];
+    const byTier = section.shapes?.[choice.tier] ?? null;
+    if (byTier !== null) wanted.push([`tier ${choice.tier}`, byTier]);
+    if (cheaper !== undefined && cheaper.shape !== null) wanted.push([`budget ${cheaper.budget}`, cheaper.shape]);
+    if (wanted.length === 0) return null;
+    const own = chain.flatMap((target) => {
+      const other = generation.providers.get(target.provider);
+      return other !== undefined && (other === provider || takesAsIs(other, provider.family, exchange.api)) ? [{ provider: other.catalogProvider, model: catalogModel(other, target.model) }] : [];
+    });
+    const shape = strictest(wanted.map(([, one]) => one));
+    const plan = planShape(exchange, shape, own, own.length < chain.length);
+    const unshapedOutputTokens = this.#outputFor(chain[0] ?? this.#requested);
+    if (plan.changes.some(({ part }) => part === 'maxOutputTokens')) this.#most = (shape.maxOutputTokens ?? Infinity) * Math.max(1, exchange.n);
+    return { by: wanted.map(([by]) => by), ...plan, unshapedOutputTokens };
   }
 
   /** The chosen target and its fallbacks, those that rest behind the others. */
@@ -336,8 +370,13 @@ class Decider {
   #rules(list: 'overrides' | 'rules'): Choice | null {
     for (const [at, rule] of this.#input.section[list].entries()) {
       if (!this.#applies(rule.then) || !this.#matches(rule)) continue;
+      if (rule.then.kind === 'shape') {
+        this.#wantsShape(rule);
+        continue;
+      }
       const choice = this.#follow(rule.then, rule.kind, rule.name);
       if (choice === null) continue;
+      this.#wantsShape(rule);
       // Callers say these headers as they like: a rule that depends on one lifts no block that comes after it.
       return (this.#hinted(rule) && choice.action !== 'block' ? this.#blocked(list, at + 1) : null) ?? choice;
     }
@@ -372,7 +411,7 @@ class Decider {
 
   /** Tiers say nothing about embeddings and token counts: there only a rule that names a model, keeps or blocks counts. */
   #applies(directive: Directive): boolean {
-    return this.#input.exchange.operation === 'generate' || (directive.kind !== 'tier' && directive.kind !== 'best');
+    return this.#input.exchange.operation === 'generate' || (directive.kind !== 'tier' && directive.kind !== 'best' && directive.kind !== 'shape');
   }
 
   #follow(directive: Directive, reason: 'override' | 'rule', rule: string): Choice | null {
@@ -382,6 +421,8 @@ class Decider {
         return this.#block(rule, directive.message);
       case 'keep':
         return { ...this.#keep('kept-by-rule'), rule };
+      case 'shape':
+        return null;
       case 'model': {
         const target = this.#explicit(directive.target, verdict.tier);
         return target === null ? null : withFallback(this.#take(target, reason, rule, verdict.tier), directive.fallback);
@@ -497,7 +538,7 @@ class Decider {
     const { generation, exchange } = this.#input;
     const provider = generation.providers.get(target.provider);
     if (provider === undefined) return { known: false, reason: 'model' };
-    return generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, this.#outputFor(target), cachedTokens);
+    return generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, Math.min(this.#outputFor(target), this.#most), cachedTokens);
   }
 
   /** Output tokens of the whole call that a target is reckoned to take: as learnt, within the app's own limit, else those of the task. */
@@ -517,11 +558,12 @@ class Decider {
   }
 
   /** What savings are counted against, by the policy and by what is known of that model's own answers; null: the requested model, same tokens. */
-  #baselineOf(served: TargetRef): Baseline | null {
+  #baselineOf(served: TargetRef, shape: ShapeFacts | null): Baseline | null {
     const { section, outputTokens, exchange } = this.#input;
     const target = section.baseline ?? this.#requested;
     // What the model itself answered needs no guess.
-    const learnt = this.#answerTokens === 0 || same(target, served) ? null : (outputTokens?.(target, this.#answerTokens) ?? null);
+    // What a shape saves is counted apart: the same tokens for both.
+    const learnt = this.#answerTokens === 0 || same(target, served) || (shape !== null && shape.changes.length > 0) ? null : (outputTokens?.(target, this.#answerTokens) ?? null);
     const typical = learnt === null || learnt.answers < typicalAnswers ? null : { tokens: Math.min(learnt.tokens, exchange.maxOutputTokens ?? Infinity), spread: learnt.spread, reasoning: learnt.reasoning };
     return typical === null && section.baseline === null ? null : { target, typical };
   }

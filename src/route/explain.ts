@@ -1,3 +1,4 @@
+import type { ShapeLeft } from '../apis/shape/types.ts';
 import { rateWords } from '../budgets/rate-refusal.ts';
 import type { LimitFacts } from '../budgets/rate-types.ts';
 import type { BudgetFacts } from '../budgets/types.ts';
@@ -92,6 +93,7 @@ function textOf(record: ExchangeRecord, grades: readonly Grade[]): string {
     ...(record.decision === null ? [] : decisionLines(record.decision)),
     ...budgetLines(record),
     ...limitLines(record),
+    ...shapeLines(record),
     ...attemptLines(record),
     ...answerLines(record),
     ...gradeLines(record, grades),
@@ -302,6 +304,25 @@ function limitLines({ limits = [] }: ExchangeRecord): string[] {
       const values = Object.entries(of).map(([key, value]) => ` ${key} ${value}`);
       return `  ${limit}${values.length === 0 ? '' : ` for${values.join(',')}`}, ${rateWords(facts)}: ${limitActions[action]}; ${used ?? 'unknown'} used${reserved === null ? '' : `, ${reserved} set aside for this request`}`;
     }),
+  ];
+}
+
+const leftAlone: Readonly<Record<ShapeLeft, string>> = {
+  'not-taken': 'a model that may answer does not take it',
+  'no-place': 'the API has no place for it here',
+  'not-said': 'the app does not ask for it',
+};
+
+function shapeLines({ decision, mode, shapeSavings }: ExchangeRecord): string[] {
+  const shape = decision?.shape;
+  if (shape === undefined) return [];
+  return [
+    '',
+    `Shape, by ${shape.by.join(', ')}${mode === 'enabled' ? '' : ' (shadow mode: nothing was changed)'}`,
+    ...shape.changes.map(({ path, from, to }) => `  ${path}: ${from ?? 'not said'} → ${to}`),
+    ...shape.left.map(({ part, why }) => `  ${part} is left alone: ${leftAlone[why]}`),
+    ...(shape.changes.length + shape.left.length === 0 ? ['  nothing to cap: the app asks for no more'] : []),
+    ...(shapeSavings === undefined ? [] : [`  saved about ${money(shapeSavings)}, counted apart from what routing saved`]),
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { Cost } from '../catalog/types.ts';
 import type { Usage } from '../apis/types.ts';
-import type { Baseline } from './types.ts';
+import type { Baseline, ShapeFacts } from './types.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
 import { catalogModel } from './capabilities.ts';
 
@@ -44,6 +44,19 @@ export function estimateSavings(generation: Pick<PolicyGeneration, 'catalog' | '
     return one.known ? one.usd : null;
   };
   return { cost, baseline, savings: difference(baseline, cost), basis: { target: `${target.provider}/${target.model}`, tokens: typical === null ? 'same' : 'typical', low: bound(-z90), high: bound(z90) } };
+}
+
+/**
+ * What a shape saved, in US dollars: the served model's price of the answer that it was reckoned to give without it, in the standard service
+ * tier where the shape chose another one, less its price of the answer that came. An estimate; unknown where a price or the usage is.
+ */
+export function shapeSavings(generation: Pick<PolicyGeneration, 'catalog' | 'providers'>, { changes, unshapedOutputTokens }: ShapeFacts, served: TargetRef, usage: Usage | null): Cost {
+  if (usage === null) return { known: false, reason: 'usage' };
+  const shorter = changes.some(({ part }) => part !== 'serviceTier');
+  const tokens = shorter ? Math.max(usage.totalOutput, unshapedOutputTokens) : usage.totalOutput;
+  const before: { -readonly [K in keyof Usage]: Usage[K] } = { ...(tokens === usage.totalOutput ? usage : withOutput(usage, tokens, usage.totalOutput === 0 ? 0 : usage.reasoning / usage.totalOutput)) };
+  if (changes.some(({ part }) => part === 'serviceTier')) delete before.service;
+  return difference(costOf(generation, served, before), costOf(generation, served, usage));
 }
 
 /** The same call with another length of its answer. */

@@ -1,3 +1,4 @@
+import type { Shape, ShapePlan } from '../apis/shape/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
 import type { LearnedVerdict } from '../router/model/verdict.ts';
@@ -124,8 +125,25 @@ export interface DecideInput {
   readonly overBudget?: (target: TargetRef, tier: Tier) => boolean;
   /** Whether a model's own rate limit is reached. Absent: none is. */
   readonly overLimit?: (target: TargetRef, tier: Tier) => boolean;
-  /** A budget wants this tier's candidates, if that is cheaper and nothing forbids it. */
-  readonly cheaper?: { readonly tier: Tier; readonly budget: string };
+  /** What a budget wants that is nearly used up. */
+  readonly cheaper?: BudgetStep;
+}
+
+/** What happens before a budget refuses. */
+export interface BudgetStep {
+  readonly budget: string;
+  /** This tier's candidates, if that is cheaper and nothing forbids it; null: no other. */
+  readonly tier: Tier | null;
+  /** Caps what the request asks for; null: nothing. */
+  readonly shape: Shape | null;
+}
+
+/** What the policy made of the request's own parameters. */
+export interface ShapeFacts extends ShapePlan {
+  /** Names of the rules, tiers and budgets that asked for it: `rule short`, `tier simple`, `budget team`. */
+  readonly by: readonly string[];
+  /** Output tokens that the answer was reckoned to take without it. */
+  readonly unshapedOutputTokens: number;
 }
 
 /** What savings are counted against. */
@@ -162,6 +180,8 @@ export interface Decision {
   /** In shadow mode: the reason that an enabled section would have given (`blocked`: it would have refused the request). */
   readonly shadowReason?: DecisionReason;
   readonly block: { readonly status: number; readonly message: string; readonly retryAfterSeconds?: number } | null;
+  /** What was capped, and what was left alone; absent: the policy caps nothing here. In shadow mode nothing is changed. */
+  readonly shape?: ShapeFacts;
   /** Output tokens that the estimate of the served target assumes. */
   readonly assumedOutputTokens: number;
   /** Those that the estimate of the requested model assumes; absent: the same. */

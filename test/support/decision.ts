@@ -69,6 +69,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     unknownModel: 'keep',
     defaultTarget: null,
     baseline: null,
+    shapes: null,
     streamUsage: 'leave',
     cache: compileCache({}),
     fallback: null,
@@ -132,7 +133,7 @@ export function verdict(facts: Partial<Verdict> = {}): Verdict {
 }
 
 export function rule(kind: 'override' | 'rule', name: string, then: Directive, matches = true): CompiledRule {
-  return { kind, name, source: 'always', hinted: false, readsTask: false, then, matches: () => matches };
+  return { kind, name, source: 'always', hinted: false, readsTask: false, shape: null, then, matches: () => matches };
 }
 
 /** A pattern; in tests every sensitivity rule is found. */

@@ -37,8 +37,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       draft.readMetadata(cursor);
       return;
     case 'thinking':
-      draft.reasoning = memberOf(cursor, 'type');
-      if (draft.reasoning !== null) draft.parameter('thinking.type', draft.reasoning);
+      readThinking(cursor, draft);
       return;
     case 'tool_choice':
       draft.parameter('tool_choice', memberOf(cursor, 'type'));
@@ -65,6 +64,21 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
     default:
       draft.readParameter(cursor, key);
   }
+}
+
+function readThinking(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  let budget: number | null = null;
+  cursor.object((key) => {
+    if (key === 'type') draft.reasoning = cursor.stringOrNull();
+    else if (key === 'budget_tokens') budget = cursor.numberOrNull();
+    else cursor.skip();
+  });
+  if (draft.reasoning !== null) draft.parameter('thinking.type', draft.reasoning);
+  if (budget !== null) draft.parameter('thinking.budget_tokens', budget);
 }
 
 /** What is said by the places of messages: an answer that is begun, and system messages between turns. */

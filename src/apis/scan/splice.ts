@@ -7,6 +7,8 @@ export interface SpliceChanges {
   readonly limitName?: string;
   /** Adds `stream_options.include_usage` as the first member, or in place of stream_options that do not ask for it. */
   readonly askUsage: boolean;
+  /** More changes of bytes, none of them in the places of those above; absent: none. */
+  readonly edits?: readonly (readonly [Span, Buffer])[];
 }
 
 const askingOptions = Buffer.from('{"include_usage":true}');
@@ -14,7 +16,7 @@ const includeUsage = Buffer.from('"stream_options":{"include_usage":true},');
 
 /** The body with the changes, in pieces; every other byte is as it came, and lies where it was. The body must be the one that was read. */
 export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer[] {
-  const edits: (readonly [Span, Buffer])[] = [];
+  const edits: (readonly [Span, Buffer])[] = changes.edits === undefined ? [] : [...changes.edits];
   if (changes.askUsage) edits.push(exchange.streamOptions == null ? [{ start: exchange.bodyOpen, end: exchange.bodyOpen }, includeUsage] : [exchange.streamOptions, askingOptions]);
   if (changes.limitName !== undefined && exchange.limitKey !== null) edits.push([exchange.limitKey, Buffer.from(JSON.stringify(changes.limitName))]);
   if (changes.model !== undefined) {

@@ -1,0 +1,62 @@
+import { JsonCursor } from '../scan/scan.ts';
+import type { ApiName, Span } from '../types.ts';
+import type { ShapeChange } from './types.ts';
+
+/** The places of one member: its values, and the objects where it can be added. */
+interface Found {
+  readonly values: Span[];
+  /** The deepest object on the way that is there, the last one: where its members begin, whether it has any, and how many names of the path lead to it. */
+  parent: { readonly at: number; readonly empty: boolean; readonly depth: number };
+}
+
+/** Byte changes of a body, which must be the one that was read. Values that are there are replaced, wherever they are said; else they are added. */
+export function shapeEdits(body: Buffer, api: ApiName, changes: readonly ShapeChange[]): (readonly [Span, Buffer])[] {
+  return changes.flatMap(({ path, to }): (readonly [Span, Buffer])[] => {
+    const names = path.split('.');
+    const { values, parent } = find(body, names.map((name) => (api === 'gemini-generate' ? [name, snake(name)] : [name])));
+    const value = JSON.stringify(to);
+    // A number that is no more, and was no limit that could be read, is for the provider to refuse.
+    if (values.length > 0) return values.filter(({ start, end }) => typeof to === 'string' || !isAtMost(body.toString('latin1', start, end), to)).map((span) => [span, Buffer.from(value)] as const);
+    const missing = names.slice(parent.depth);
+    const member = missing.reduceRight((inner, name) => (inner === '' ? `${JSON.stringify(name)}:${value}` : `${JSON.stringify(name)}:{${inner}}`), '');
+    return [[{ start: parent.at, end: parent.at }, Buffer.from(parent.empty ? member : `${member},`)]];
+  });
+}
+
+function isAtMost(text: string, most: number): boolean {
+  // -1 leaves a thinking budget to the model.
+  return /^-?\d/.test(text) && text !== '-1' && Number(text) <= most;
+}
+
+function find(body: Buffer, path: readonly (readonly string[])[]): Found {
+  const found: Found = { values: [], parent: { at: 0, empty: true, depth: 0 } };
+  const cursor = new JsonCursor(body);
+  const walk = (depth: number): void => {
+    cursor.peek();
+    const at = cursor.at + 1;
+    let empty = true;
+    cursor.object((key) => {
+      empty = false;
+      if (path[depth]?.includes(key) !== true) {
+        cursor.skip();
+      } else if (depth === path.length - 1) {
+        cursor.peek();
+        const start = cursor.at;
+        cursor.skip();
+        found.values.push({ start, end: cursor.at });
+      } else if (cursor.isObject()) {
+        walk(depth + 1);
+      } else {
+        cursor.skip();
+      }
+    });
+    if (depth >= found.parent.depth) found.parent = { at, empty, depth };
+  };
+  walk(0);
+  return found;
+}
+
+/** Gemini's API takes its names in this form, too. */
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,66 @@
+import type { ApiName } from '../types.ts';
+import type { Asked } from './asked.ts';
+
+/** Providers that have a flex tier under this name. */
+const flexProviders: ReadonlySet<string> = new Set(['openai', 'groq']);
+
+/** OpenAI's words, by API. */
+const words: Readonly<Partial<Record<ApiName, { readonly limit: string; readonly effort: string | null }>>> = {
+  'openai-chat': { limit: 'max_completion_tokens', effort: 'reasoning_effort' },
+  'openai-completions': { limit: 'max_tokens', effort: null },
+  'openai-responses': { limit: 'max_output_tokens', effort: 'reasoning.effort' },
+};
+
+/** Shapes a request in OpenAI's APIs. */
+export function shapeOpenai(asked: Asked): void {
+  const { shape, exchange } = asked;
+  const { limit, effort } = words[exchange.api] ?? { limit: 'max_tokens', effort: null };
+  if (shape.maxOutputTokens !== null) capOutput(asked, limit, shape.maxOutputTokens);
+  if (shape.reasoning !== null) capEffort(asked, effort);
+  if (shape.thinkingTokens !== null) asked.leave('thinkingTokens', 'no-place');
+  if (shape.serviceTier !== null) preferFlex(asked);
+}
+
+function capOutput(asked: Asked, limit: string, most: number): void {
+  const { exchange, models } = asked;
+  if (exchange.maxOutputTokens !== null && exchange.maxOutputTokens <= most && exchange.api !== 'openai-chat') return;
+  // Without a limit such a prompt is answered with 16 tokens.
+  if (exchange.api === 'openai-completions' && exchange.maxOutputTokens === null) {
+    asked.leave('maxOutputTokens', 'not-said');
+    return;
+  }
+  // A chat may name its limit in either way, or in both.
+  const present = exchange.api === 'openai-chat' ? exchange.parameters.filter(({ name }) => name === 'max_tokens' || name === 'max_completion_tokens') : [];
+  for (const { name, value } of present) if (typeof value !== 'number' || value > most) asked.change('maxOutputTokens', name, most, value);
+  if (present.length > 0) return;
+  // Compatible providers keep to the old name; where a chain needs another one its attempt renames it.
+  const own = exchange.api !== 'openai-chat' || models.every(({ provider }) => provider === 'openai' || provider === 'azure' || provider === 'azure-openai');
+  asked.change('maxOutputTokens', own ? limit : 'max_tokens', most, exchange.maxOutputTokens);
+}
+
+function capEffort(asked: Asked, name: string | null): void {
+  if (name === null) {
+    asked.leave('reasoning', 'no-place');
+    return;
+  }
+  const said = asked.said(name);
+  // Models that think by themselves think with medium effort; later ones not at all.
+  const own = asked.models.length > 0 && asked.models.every(({ openai }) => openai.own && openai.reasoning && (openai.series || openai.version === 50)) ? 'medium' : null;
+  const from = typeof said === 'string' ? said : own;
+  if (from === null || (typeof said !== 'string' && asked.translated)) {
+    asked.leave('reasoning', asked.models.every(({ openai }) => openai.own && !openai.reasoning) ? 'not-taken' : 'not-said');
+    return;
+  }
+  if (!asked.above(from)) return;
+  const to = asked.effort(name, from);
+  if (to === null) asked.leave('reasoning', 'not-taken');
+  else asked.change('reasoning', name, to, said ?? null);
+}
+
+function preferFlex(asked: Asked): void {
+  const said = asked.said('service_tier');
+  if (said === 'flex' || said === 'batch') return;
+  const takes = asked.exchange.api !== 'openai-completions' && !asked.translated && asked.models.length > 0 && asked.models.every(({ provider }) => flexProviders.has(provider)) && asked.taken('service_tier', 'flex');
+  if (takes) asked.change('serviceTier', 'service_tier', 'flex', said ?? null);
+  else asked.leave('serviceTier', 'not-taken');
+}
