@@ -60,7 +60,7 @@ export interface SluiceOptions {
   /** Policy file or folder; null: the embedded policy. */
   readonly policy: string | null;
   /** The policy is in ConfigMaps instead: namespaces in order of precedence, none: all. Null: it is not. */
-  readonly policyConfigMaps: { readonly namespaces: readonly string[]; readonly labelSelector: string } | null;
+  readonly policyConfigMaps: { readonly namespaces: readonly string[]; readonly labelSelector: string; /** Those that may write everything; null: the first one, or of all the one that Sluice runs in. */ readonly trusted: readonly string[] | null } | null;
   /**
    * The policy is at a URL; null: it is not. `pairs`: the URL names `{workspace}` or `{provider}` and is asked for each pair, on top
    * of the policy that the other settings name.
@@ -395,7 +395,9 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
 /** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
 async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>): Promise<ConfigMapPolicyStore> {
   const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([import('../kubernetes/policy-store.ts'), import('../kubernetes/client.ts')]);
-  return ConfigMapPolicyStore.open({ config: loadKubeConfig(), namespaces: from.namespaces, labelSelector: from.labelSelector, ...shared });
+  const config = loadKubeConfig();
+  const trusted = from.trusted ?? [from.namespaces[0] ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'];
+  return ConfigMapPolicyStore.open({ config, namespaces: from.namespaces, trusted, labelSelector: from.labelSelector, ...shared });
 }
 
 const dayMs = 86_400_000;

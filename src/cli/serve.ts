@@ -15,6 +15,7 @@ import { readToken } from './read-token.ts';
 interface ServeFlags {
   readonly policy?: string;
   readonly policyConfigmaps?: string;
+  readonly policyTrusted?: string;
   readonly policySelector: string;
   readonly policyUrl?: string;
   readonly policyTtl: string;
@@ -82,6 +83,7 @@ export function registerServe(program: Command): void {
     .description("run the external processor for Envoy's ext_proc filters")
     .option('--policy <path>', 'policy file, or folder of a mounted ConfigMap (default: the embedded policy)', process.env['SLUICE_POLICY'])
     .option('--policy-configmaps <namespaces>', 'the policy is in labelled ConfigMaps of these namespaces: a,b or *; earlier ones take precedence', process.env['SLUICE_POLICY_CONFIGMAPS'])
+    .option('--policy-trusted <namespaces>', 'of these, those whose ConfigMaps may write everything; others may write what policy.delegations says. The first one by default, of * the one that Sluice runs in', process.env['SLUICE_POLICY_TRUSTED'])
     .option('--policy-selector <labels>', 'which ConfigMaps', process.env['SLUICE_POLICY_SELECTOR'] ?? 'sluice.dev/policy=true')
     .option('--policy-url <url>', 'the policy is at this URL; with {workspace} and {provider} in it: the part of each pair is', process.env['SLUICE_POLICY_URL'])
     .option('--policy-ttl <seconds>', 'with --policy-url: how long an answer holds that does not say', '60')
@@ -142,7 +144,7 @@ export function registerServe(program: Command): void {
       const retention = Number(flags.ledgerRetention);
       if (!(retention > 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the retention is no number of days above 0.', { where: '--ledger-retention' });
       if (!(grace >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the grace is no number of seconds.', { where: '--grace' });
-      const configMaps = flags.policyConfigmaps === undefined ? null : { namespaces: namespacesOf(flags.policyConfigmaps), labelSelector: flags.policySelector };
+      const configMaps = flags.policyConfigmaps === undefined ? null : { namespaces: namespacesOf(flags.policyConfigmaps), labelSelector: flags.policySelector, trusted: flags.policyTrusted === undefined ? null : namespacesOf(flags.policyTrusted, '--policy-trusted') };
       if (configMaps !== null && flags.policy !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'a policy is in files or in ConfigMaps, not in both.', { where: '--policy-configmaps' });
       const policyUrl = policyUrlOf(flags);
       if (policyUrl?.pairs === false && (configMaps !== null || flags.policy !== undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'a whole policy is at a URL, in files or in ConfigMaps, not in two of them.', { where: '--policy-url' });
@@ -267,9 +269,9 @@ function policyUrlOf({ policyUrl, policyTtl, policyTokenFile }: ServeFlags): Slu
 }
 
 /** Namespaces of `a,b`; none of `*`, which is all of them. */
-function namespacesOf(text: string): string[] {
+function namespacesOf(text: string, flag = '--policy-configmaps'): string[] {
   const names = text.split(',').map((name) => name.trim());
-  if (names.length === 1 && names[0] === '*') return [];
+  if (flag === '--policy-configmaps' && names.length === 1 && names[0] === '*') return [];
   if (names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) return names;
-  throw new SluiceError('SLUICE_CLI_USAGE', `${text} is no list of namespaces.`, { where: '--policy-configmaps', fix: 'Write a,b or *.' });
+  throw new SluiceError('SLUICE_CLI_USAGE', `${text} is no list of namespaces.`, { where: flag, fix: flag === '--policy-configmaps' ? 'Write a,b or *.' : 'Write a,b.' });
 }

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
-import { compilePolicy } from '../policy/compile.ts';
+import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
+import type { PolicyFile } from '../policy/source-map.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
 import type { Problem } from '../policy/types.ts';
@@ -10,6 +11,7 @@ interface ValidateFlags {
   readonly format: 'text' | 'json' | 'github';
   readonly strict?: boolean;
   readonly catalog?: string;
+  readonly trusted?: string;
 }
 
 /** `sluice validate`: exit 0 when the policy would be taken, 1 when it would be refused, 2 for wrong usage. */
@@ -21,14 +23,21 @@ export function registerValidate(program: Command): void {
     .addOption(new Option('--format <format>', 'how problems are printed; github: workflow annotations').choices(['text', 'json', 'github']).default('text'))
     .option('--strict', 'warnings are errors')
     .option('--catalog <file>', 'another catalog than the embedded one')
+    .option('--trusted <namespaces>', 'namespaces whose ConfigMaps may write everything, as serve --policy-trusted has them; by default those of the manifests that hold delegations')
     .action(async (paths: string[], flags: ValidateFlags) => {
       const catalog = await loadCatalog(flags.catalog);
       const files = paths.flatMap(readPolicyFiles);
-      const { generation, problems } = compilePolicy(files, { catalog });
+      const { generation, problems } = compilePolicy(files, { catalog, ...trustedOf(files, flags.trusted) });
       const bad = generation === null || (flags.strict === true && problems.length > 0);
       process.stdout.write(render(flags.format, problems, bad, files.length));
       process.exitCode = bad ? 1 : 0;
     });
+}
+
+/** Nothing is checked where no manifest holds delegations and no flag says who is trusted. */
+function trustedOf(files: readonly PolicyFile[], flag: string | undefined): Pick<CompileOptions, 'trusted'> {
+  const names = flag?.split(',').map((name) => name.trim()) ?? files.flatMap(({ namespace, text }) => (namespace !== undefined && /^(["']?)delegations\1\s*:/m.test(text) ? [namespace] : []));
+  return flag === undefined && names.length === 0 ? {} : { trusted: (namespace) => names.includes(namespace) };
 }
 
 function render(format: ValidateFlags['format'], problems: readonly Problem[], bad: boolean, files: number): string {

@@ -1,4 +1,5 @@
 import type { CompileResult } from '../policy/compile.ts';
+import { notDelegated, type Trusted } from '../policy/delegations.ts';
 import { plainProblem } from '../policy/load.ts';
 import type { PolicyFile } from '../policy/source-map.ts';
 import type { PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
@@ -20,6 +21,8 @@ export interface ComposeOptions {
   readonly configMaps: readonly PolicyConfigMap[];
   /** Namespaces in order of precedence; those that are not in it come after them. */
   readonly namespaces: readonly string[];
+  /** Namespaces that come before all others. Absent: none does. */
+  readonly trusted?: Trusted;
   /** The version of each ConfigMap that is in force now, by `configMapId`. */
   readonly inForce: ReadonlyMap<string, PolicyConfigMap>;
   /** Source bytes that one policy may have. */
@@ -44,6 +47,9 @@ export function configMapId({ namespace, name }: Pick<PolicyConfigMap, 'namespac
 /** What a ConfigMap is told that loses to an earlier one. */
 export const conflictCodes: ReadonlySet<string> = new Set(['twice', 'unreachable']);
 
+/** For these a ConfigMap is left out, and holds no other's edit up. */
+const yieldingCodes: ReadonlySet<string> = new Set([...conflictCodes, notDelegated]);
+
 /** Those keys of a ConfigMap that are policy files. */
 export function policyKeys(data: Readonly<Record<string, string>> | null | undefined): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => /\.ya?ml$/.test(key)));
@@ -61,7 +67,7 @@ interface Step {
  * and left out when it has none; the others are taken all the same.
  */
 export function compose(options: ComposeOptions): Composed {
-  const steps: Step[] = inOrder(options.configMaps, options.namespaces).map((configMap) => ({ configMap, use: configMap, problems: [] }));
+  const steps: Step[] = inOrder(options).map((configMap) => ({ configMap, use: configMap, problems: [] }));
   boundBytes(steps, options.maxBytes);
   for (;;) {
     const { generation, problems } = options.compile(filesOf(steps));
@@ -76,17 +82,18 @@ export function compose(options: ComposeOptions): Composed {
       if (step.problems.length === 0) step.problems = own;
       const good = options.inForce.get(configMapId(step.configMap));
       if (good !== undefined && step.use !== null && !sameText(good, step.use)) step.use = good;
-      else if (good !== undefined && !own.some(({ code }) => conflictCodes.has(code))) lost = true;
+      else if (good !== undefined && !own.some(({ code }) => yieldingCodes.has(code))) lost = true;
       else step.use = null;
     }
     if (lost) return result(null, steps, problems);
   }
 }
 
-function inOrder(configMaps: readonly PolicyConfigMap[], namespaces: readonly string[]): PolicyConfigMap[] {
+function inOrder({ configMaps, namespaces, trusted }: ComposeOptions): PolicyConfigMap[] {
   const rank = (namespace: string): number => {
     const index = namespaces.indexOf(namespace);
-    return index === -1 ? namespaces.length : index;
+    // Names that a team took first must not keep a trusted namespace's policy out.
+    return (index === -1 ? namespaces.length : index) + (trusted?.(namespace) === false ? namespaces.length + 1 : 0);
   };
   return [...configMaps].sort((a, b) => rank(a.namespace) - rank(b.namespace) || a.created - b.created || compareText(configMapId(a), configMapId(b)));
 }
@@ -114,8 +121,8 @@ function filesOf(steps: readonly Step[]): PolicyFile[] {
     if (use === null) return [];
     const keys = Object.keys(use.data).sort(compareText);
     // Compiled as an empty file, so that the missing policy is a problem like any other.
-    if (keys.length === 0) return [{ name: `${configMapId(use)}#policy.yaml`, text: '' }];
-    return keys.map((key) => ({ name: `${configMapId(use)}#${key}`, text: use.data[key] ?? '' }));
+    if (keys.length === 0) return [{ name: `${configMapId(use)}#policy.yaml`, text: '', namespace: use.namespace }];
+    return keys.map((key) => ({ name: `${configMapId(use)}#${key}`, text: use.data[key] ?? '', namespace: use.namespace }));
   });
 }
 

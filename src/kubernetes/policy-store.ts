@@ -23,6 +23,8 @@ export interface ConfigMapPolicyOptions {
   readonly config: KubeConfig;
   /** Namespaces in order of precedence; empty: all. */
   readonly namespaces: readonly string[];
+  /** Namespaces whose ConfigMaps may write everything, `delegations` too. */
+  readonly trusted: readonly string[];
   readonly labelSelector: string;
   readonly catalog: Catalog;
   readonly onRuleError: (rule: string, error: unknown) => void;
@@ -134,7 +136,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   }
 
   #compile(files: readonly PolicyFile[], number: number): CompileResult {
-    return compilePolicy(files, { catalog: this.#catalog, number, inOrder: true, onRuleError: this.#options.onRuleError });
+    return compilePolicy(files, { catalog: this.#catalog, number, inOrder: true, trusted: (namespace) => this.#options.trusted.includes(namespace), onRuleError: this.#options.onRuleError });
   }
 
   #apply(force: boolean): void {
@@ -149,6 +151,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     return compose({
       configMaps,
       namespaces: this.#options.namespaces,
+      trusted: (namespace) => this.#options.trusted.includes(namespace),
       inForce: this.#configMaps,
       maxBytes: limits.policyBytes,
       compile: (files) => this.#compile(files.length === 0 ? nothingWritten : files, number),

@@ -9,6 +9,7 @@ import { compileExperiments, compileRollout } from './experiments.ts';
 import { loadFile, plainProblem, type LoadedFile } from './load.ts';
 import { compileRateLimits } from './rate-limits.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
+import { checkDelegations, type Trusted } from './delegations.ts';
 import { checkCovered, checkMatch, sectionFinder, type PlacedSection } from './match.ts';
 import { checkCatalogOverrides, checkProviders } from './provider-checks.ts';
 import type { PolicyDocument, ProviderDocument, SectionDocument, SettingsDocument } from './schema.ts';
@@ -26,6 +27,8 @@ export interface CompileOptions {
   readonly now?: number;
   /** The files are a part of this policy: they may hold `defaults` and `sections`, and everything else is its. */
   readonly partOf?: Pick<PolicyGeneration, 'providers' | 'ruleHeaders'>;
+  /** Namespaces whose files may write everything; those of others are held against `delegations`. Absent: all may. */
+  readonly trusted?: Trusted;
   /** The files come in their order of precedence; otherwise they are sorted by name. */
   readonly inOrder?: boolean;
   /** Told of every CEL expression that failed while it was evaluated. */
@@ -55,6 +58,8 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
   if (sorted.length === 0) problems.push(plainProblem('', 'empty', 'there is no policy here', 'Write at least `version: 1`.'));
   // What one file lacks would look wrong in the others: settings are checked once every file can be read.
   if (loaded.length < sorted.length || sorted.length === 0) return { generation: null, problems: shown(problems, sorted) };
+  // What a team may not write must not look like a mistake of others.
+  if (options.trusted !== undefined && !checkDelegations(loaded, options.trusted, problems)) return { generation: null, problems: shown(problems, sorted) };
   const generation = build(loaded, sorted, options, problems);
   return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems: shown(problems, sorted) };
 }

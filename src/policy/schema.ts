@@ -435,6 +435,13 @@ const webhook = z
   })
   .refine((value) => (value.url === undefined) !== (value.urlFile === undefined), 'say exactly one of url, urlFile');
 
+const settingNames = Object.keys(settings) as (keyof typeof settings)[];
+
+const delegation = z.strictObject({
+  workspaces: names.describe('Its own workspaces: names, or prefixes that end in *'),
+  may: z.array(z.enum(settingNames)).min(1).optional().describe('Settings that its sections may write, in place of the usual ones, which lift nothing that the defaults forbid and spend no key of the gateway'),
+});
+
 /** The policy as people write it. `schema/policy.schema.json` and the reference in docs/policy.md are made from it. */
 export const policySchema = z.strictObject({
   version: z.literal(1).describe('Version of this format'),
@@ -450,6 +457,7 @@ export const policySchema = z.strictObject({
     .optional()
     .describe('Who is asking'),
   callers: callers.optional().describe('Who may say what; see docs/callers.md'),
+  delegations: z.record(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a Kubernetes namespace'), delegation).optional().describe('Namespaces whose ConfigMaps may write sections for their own workspaces; see docs/kubernetes.md'),
   budgets: z.array(budget).max(limits.budgets).optional().describe('Money that may be spent; see docs/budgets.md'),
   limits: z.array(rateLimit).max(limits.rateLimits).optional().describe('Rate limits: requests, tokens, requests at once; see docs/rate-limits.md'),
   webhooks: z.record(name, webhook).optional().describe('Where budgets tell people, by name'),
@@ -481,6 +489,7 @@ export type LearningDocument = z.infer<typeof learning>;
 export type GradingDocument = z.infer<typeof grading>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type BudgetDocument = z.infer<typeof budget>;
+export type DelegationDocument = z.infer<typeof delegation>;
 export type CallersDocument = z.infer<typeof callers>;
 export type RateLimitDocument = z.infer<typeof rateLimit>;
 export type ShapeDocument = z.infer<typeof shape>;

@@ -4,6 +4,8 @@ import type { Problem, ProblemLevel } from './types.ts';
 export interface PolicyFile {
   readonly name: string;
   readonly text: string;
+  /** The Kubernetes namespace of the ConfigMap that it is from; absent: it is from none, or nobody asks. */
+  readonly namespace?: string;
   /** Lines before `text` in the file that people see (a ConfigMap's key inside its manifest). */
   readonly lineOffset?: number;
   readonly columnOffset?: number;

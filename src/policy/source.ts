@@ -39,16 +39,19 @@ function expand(file: PolicyFile): PolicyFile[] {
     if (!('contents' in document) || !isMap(document.contents) || String(document.contents.get('kind', false)) !== 'ConfigMap') continue;
     const data = document.contents.get('data');
     if (!isMap(data)) continue;
+    const metadata = document.contents.get('metadata');
+    const namespace: unknown = isMap(metadata) ? metadata.get('namespace') : undefined;
+    const own = typeof namespace === 'string' ? { namespace } : {};
     for (const { key, value } of data.items) {
       if (!isScalar(key) || !isScalar(value) || typeof value.value !== 'string' || !/\.ya?ml$/.test(String(key.value))) continue;
       const { line, col } = lines.linePos(value.range?.[0] ?? 0);
       if (value.type !== 'BLOCK_LITERAL') {
-        files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, at: { line, column: col } });
+        files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, ...own, at: { line, column: col } });
         continue;
       }
       // A block scalar's text begins on the line after its `|`.
       const indent = /\n( +)\S/.exec(file.text.slice(value.range?.[0] ?? 0))?.[1]?.length ?? 0;
-      files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, lineOffset: line, columnOffset: indent });
+      files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, ...own, lineOffset: line, columnOffset: indent });
     }
   }
   return files;

@@ -54,7 +54,7 @@ describe('validate warns of what harms or does nothing', () => {
     ['one way of an or', rule('request.promptTokens < 0 || request.stream')],
     ['what is not said', rule('!(request.promptTokens > 10 && request.promptTokens < 5)')],
     ['other things', rule('request.tools > 10 && request.images < 5')],
-    ['siblings of a known workspace', `version: 1\nworkspaces: { known: [team-a, app1] }\ndefaults: { ${candidates} }\nsections: [{ name: a, match: { workspace: [team-b, app2, other] }, mode: shadow }]\n`],
+    ['siblings of a known workspace', `version: 1\ncallers: { believe: { workspace: gateway } }\nworkspaces: { known: [team-a, app1] }\ndefaults: { ${candidates} }\nsections: [{ name: a, match: { workspace: [team-b, app2, other] }, mode: shadow }]\n`],
     ['a discount', 'version: 1\ncatalog: { overrides: { openai: { gpt-5-nano: { input: 0.005, output: 0 } } } }\ndefaults: { mode: off }\n'],
     ['a path', 'version: 1\nproviders: { openai: { credentialFile: /run/secrets/OPENAI_API_KEY } }\ndefaults: { mode: off }\n'],
     ['a cache alone', 'version: 1\ndefaults: { mode: enabled, cache: { mode: on } }\n'],

@@ -105,11 +105,26 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
   });
 
   it('joins the ConfigMaps of its namespaces, and of two that conflict the one of the first namespace holds', async () => {
-    await apply(configMap('team-a', 'team', 'version: 1\nsections:\n  - name: team-a\n    match: { workspace: [team-a] }\n    mode: off\n') + configMap('team-a', 'usurper', routed('gpt-5-mini')));
+    await apply(configMap('platform', 'teams', 'version: 1\ndelegations:\n  team-a: { workspaces: [team-a], may: [mode] }\n'));
+    await apply(configMap('team-a', 'team', 'version: 1\nsections:\n  - name: team-a\n    match: { workspace: [team-a] }\n    mode: off\n') + configMap('team-a', 'usurper', 'version: 1\nsections:\n  - name: team-a\n    match: { workspace: [team-a] }\n    mode: enabled\n'));
     await until(async () => (await ask('team-a')).model === null && (await ask()).model === 'gpt-4.1-nano', 'the section');
     await until(async () => (await events('team-a')).items.some(({ reason, involvedObject }) => reason === 'PolicyConflict' && involvedObject.name === 'usurper'), 'the Event');
-    expect((await policy()).sources).toMatchObject([{ id: 'platform/base', state: 'in-force' }, { id: 'team-a/team', state: 'in-force' }, { id: 'team-a/usurper', state: 'left-out' }]);
+    expect((await policy()).sources).toMatchObject([{ id: 'platform/base', state: 'in-force' }, { id: 'platform/teams', state: 'in-force' }, { id: 'team-a/team', state: 'in-force' }, { id: 'team-a/usurper', state: 'left-out' }]);
     await cluster.kubectl('delete', 'configmap', 'usurper', 'team', '--namespace', 'team-a');
+    await until(async () => (await policy()).sources.length === 2, 'the removal');
+  });
+
+  it('lets a team take no traffic of another team, and no provider', async () => {
+    const thief = (text: string): string => configMap('team-a', 'thief', `version: 1\n${text}`);
+    for (const text of ['sections:\n  - name: thief\n    match: { workspace: [team-b] }\n    mode: off\n', 'providers:\n  openai: { endpoint: "http://127.0.0.1:9" }\n', 'defaults:\n  mode: off\n']) {
+      await apply(thief(text));
+      await until(async () => (await policy()).sources.some(({ id, state }) => id === 'team-a/thief' && state === 'left-out'), 'the refusal');
+      expect((await ask('team-b')).model).toBe('gpt-4.1-nano');
+      await cluster.kubectl('delete', 'configmap', 'thief', '--namespace', 'team-a');
+      await until(async () => (await policy()).sources.length === 2, 'the removal');
+    }
+    expect((await events('team-a')).items.filter(({ reason, message }) => reason === 'PolicyRefused' && message.includes('not-delegated'))).toHaveLength(3);
+    await cluster.kubectl('delete', 'configmap', 'teams', '--namespace', 'platform');
     await until(async () => (await policy()).sources.length === 1, 'the removal');
   });
 

@@ -8,6 +8,9 @@
     {{- if include "sluice.watches" . }}
     - --policy-configmaps={{ include "sluice.policyNamespaces" . }}
     - --policy-selector={{ .Values.policy.selector }}
+    {{- if or .Values.policy.namespaces .Values.policy.allNamespaces }}
+    - --policy-trusted={{ concat (list .Release.Namespace) .Values.policy.trusted | uniq | join "," }}
+    {{- end }}
     {{- end }}
     {{- if .Values.policy.mounted }}
     - --policy=/etc/sluice/policy

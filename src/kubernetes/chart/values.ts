@@ -65,6 +65,7 @@ export const chartValues = z.strictObject({
     .strictObject({
       inline: z.string().default('').describe("A policy as text; the chart makes a labelled ConfigMap of it. Empty: you write ConfigMaps yourself"),
       namespaces: z.array(z.string()).default([]).describe("Namespaces whose labelled ConfigMaps are the policy, in order of precedence; the release's own is always first"),
+      trusted: z.array(z.string()).default([]).describe("Those of them whose ConfigMaps may write everything, beside the release's own; others write what policy.delegations lets them"),
       allNamespaces: flag(false, 'Watch all namespaces; needs a ClusterRole'),
       selector: z.string().default('sluice.dev/policy=true').describe('Label selector of those ConfigMaps'),
       mounted: z.string().default('').describe('A ConfigMap of the release’s namespace that is mounted and read as files, in place of those that are watched: no rights at the API server, edits take up to a minute'),
