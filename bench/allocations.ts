@@ -29,7 +29,8 @@ try {
     const from = flags.under === undefined ? 0 : path.findIndex((name) => name.startsWith(flags.under!));
     if (from < 0) continue;
     all += bytes;
-    const last = path.at(-1)!;
+    // What V8's and Node's own functions allocate is their caller's.
+    const last = path.findLast((name) => name.includes(' src/') || name.includes(' node_modules/')) ?? path.at(-1)!;
     own.set(last, (own.get(last) ?? 0) + bytes);
     for (const name of new Set(path.slice(from))) whole.set(name, (whole.get(name) ?? 0) + bytes);
   }

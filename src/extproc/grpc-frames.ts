@@ -17,6 +17,7 @@ export function fillPrefix(pieces: readonly Buffer[]): void {
 }
 
 const none: Buffer = Buffer.alloc(0);
+const noPieces: Buffer[] = [];
 
 /** From this size on a message is put together where it will lie, as its bytes come, so that nothing holds on to what was read. */
 const assembledBytes = 65_536;
@@ -24,7 +25,7 @@ const assembledBytes = 65_536;
 /** Cuts a byte stream into messages. Holds at most one unfinished message. */
 export class FrameReader {
   readonly #max: number;
-  #pieces: Buffer[] = [];
+  #pieces: Buffer[] = noPieces;
   #held = 0;
   /** Bytes needed before the next step: the prefix, then the prefix and its message. */
   #need = prefixBytes;
@@ -41,6 +42,14 @@ export class FrameReader {
 
   /** The messages that `bytes` completes; null when the stream is no gRPC, is compressed, or exceeds the bound. */
   push(bytes: Buffer): Buffer[] | null {
+    // Most frames are one whole message, behind which nothing waits.
+    if (this.#held === 0 && this.#large === null && bytes.length >= prefixBytes && bytes[0] === 0) {
+      const length = bytes.readUInt32BE(1);
+      if (length === bytes.length - prefixBytes && length <= this.#max) {
+        this.copied = false;
+        return [bytes.subarray(prefixBytes)];
+      }
+    }
     const messages: Buffer[] = [];
     this.copied = true;
     let rest = bytes;
@@ -54,7 +63,8 @@ export class FrameReader {
         rest = rest.subarray(taken);
       }
       if (rest.length > 0) {
-        this.#pieces.push(rest);
+        if (this.#pieces === noPieces) this.#pieces = [rest];
+        else this.#pieces.push(rest);
         this.#held += rest.length;
         rest = none;
       }
@@ -87,7 +97,7 @@ export class FrameReader {
 
   /** Begins the next message with what is left over. */
   #clear(rest: Buffer): void {
-    this.#pieces = rest.length === 0 ? [] : [rest];
+    this.#pieces = rest.length === 0 ? noPieces : [rest];
     this.#held = rest.length;
     this.#need = prefixBytes;
   }

@@ -61,6 +61,23 @@ function signTest(sign: Sign): (head: HeadView, query: string) => boolean {
 const compiled: readonly CompiledShape[] = pathShapes.map(({ family, regex, sign, shared }) => ({ family, path: new RegExp(`^(?:${regex})$`), sign: sign === undefined ? null : signTest(sign), shared: shared === true }));
 const signTests = all.map(({ name, signs }) => ({ family: name, tests: signs.map(signTest) }));
 
+/** How many families' signs a request carries, and whether one of them is another's than the usual one's. The same object each time. */
+function signsOf(head: HeadView, query: string): typeof signsSeen {
+  signsSeen.families = 0;
+  signsSeen.other = false;
+  for (const { family, tests } of signTests) {
+    for (const test of tests) {
+      if (!test(head, query)) continue;
+      signsSeen.families++;
+      if (family !== usual) signsSeen.other = true;
+      break;
+    }
+  }
+  return signsSeen;
+}
+
+const signsSeen = { families: 0, other: false };
+
 /** Whose API a request's path and head say; `ambiguous`: they contradict each other, or leave it open whose key it carries; null: nobody's. `has`: whether there is a provider of a family. */
 export function familyOf(path: string, head: HeadView = none, has: (family: DialectFamily) => boolean = () => true): DialectFamily | 'ambiguous' | null {
   const mark = path.indexOf('?');
@@ -69,12 +86,12 @@ export function familyOf(path: string, head: HeadView = none, has: (family: Dial
   for (const { family, path: shape, sign, shared } of compiled) {
     if (!shape.test(plain) || (sign !== null && !sign(head, query))) continue;
     if (!has(family)) return shared || sign !== null ? 'ambiguous' : null;
-    const said = signTests.filter(({ tests }) => tests.some((test) => test(head, query))).map((one) => one.family);
-    if (shared && said.length > 1) return 'ambiguous';
+    const said = signsOf(head, query);
+    if (shared && said.families > 1) return 'ambiguous';
     // A bearer whose form tells nothing may be any provider's: beside a key of Google's on such a path, one of the two would go to the wrong one.
     if (family === 'gemini' && openaiOwn.test(plain) && head.get('authorization') !== undefined) return 'ambiguous';
     // A key in a header that this API does not read is another provider's.
-    if (family === usual && head.get('authorization') === undefined && (said.some((one) => one !== usual) || head.get('x-api-key') !== undefined)) return 'ambiguous';
+    if (family === usual && head.get('authorization') === undefined && (said.other || head.get('x-api-key') !== undefined)) return 'ambiguous';
     return family;
   }
   return null;

@@ -4,7 +4,9 @@ import { randomFillSync } from 'node:crypto';
 const pool = new Uint8Array(8 * 512);
 let poolAt = pool.length;
 
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const digits = '0123456789abcdef';
+/** The id that is being made. */
+const text: Buffer = Buffer.from('00000000-0000-0000-0000-000000000000');
 
 let lastMs = 0;
 let counter = 0;
@@ -30,12 +32,24 @@ export function uuidv7(now: number = Date.now()): string {
   }
   const high = Math.floor(lastMs / 0x1_0000_0000);
   const low = lastMs >>> 0;
-  return (
-    hex[(high >>> 8) & 0xff]! + hex[high & 0xff]! + hex[low >>> 24]! + hex[(low >>> 16) & 0xff]! + '-' +
-    hex[(low >>> 8) & 0xff]! + hex[low & 0xff]! + '-' +
-    hex[0x70 | (counter >>> 8)]! + hex[counter & 0xff]! + '-' +
-    hex[0x80 | (pool[at + 2]! & 0x3f)]! + hex[pool[at + 3]!]! + '-' +
-    hex[pool[at + 4]!]! + hex[pool[at + 5]!]! + hex[pool[at + 6]!]! + hex[pool[at + 7]!]! +
-    hex[pool[at]! ^ 0xa5]! + hex[pool[at + 1]! ^ 0x5a]!
-  );
+  put(0, high >>> 8);
+  put(2, high);
+  put(4, low >>> 24);
+  put(6, low >>> 16);
+  put(9, low >>> 8);
+  put(11, low);
+  put(14, 0x70 | (counter >>> 8));
+  put(16, counter);
+  put(19, 0x80 | (pool[at + 2]! & 0x3f));
+  put(21, pool[at + 3]!);
+  for (let index = 0; index < 4; index++) put(24 + 2 * index, pool[at + 4 + index]!);
+  put(32, pool[at]! ^ 0xa5);
+  put(34, pool[at + 1]! ^ 0x5a);
+  return text.toString('latin1');
+}
+
+/** Writes a byte's two digits; put together piece by piece an id would be a dozen strings. */
+function put(at: number, byte: number): void {
+  text[at] = digits.charCodeAt((byte >>> 4) & 0xf);
+  text[at + 1] = digits.charCodeAt(byte & 0xf);
 }

@@ -46,7 +46,11 @@ export class AnswerFacts {
     if (typeof usage !== 'object' || usage === null) return;
     const raw = JSON.stringify(usage);
     this.rawUsage = this.rawUsage === '' ? raw : `${this.rawUsage}\n${raw}`.slice(-limits.rawUsageBytes);
-    const merged = this.usage ?? {};
+    if (this.usage === null) {
+      this.usage = usage as Fields;
+      return;
+    }
+    const merged = this.usage;
     // null in a later event means "not said again", not "none".
     for (const [key, value] of Object.entries(usage)) if (value !== null || !(key in merged)) merged[key] = value;
     this.usage = merged;

@@ -97,6 +97,9 @@ export function noteInput(draft: Draft, type: string): void {
   if (type === 'reasoning') draft.parameter('input.reasoning', true);
 }
 
+/** Types of the parts of the message that is being read: reading is synchronous, so all requests share it. */
+const seenTypes = new Set<string>();
+
 /**
  * Reads an array of `{role, content}` messages. A user message that only carries tool results is a tool's turn. `noted`: hears of the type of
  * each item that has one.
@@ -112,7 +115,8 @@ export function readMessages(cursor: JsonCursor, draft: Draft, noted?: (draft: D
       return;
     }
     const turn: Turn = { role: 'user', spans: [] };
-    const seen = new Set<string>();
+    seenTypes.clear();
+    const seen = seenTypes;
     cursor.object((key) => {
       if (key === 'role') turn.role = roleOf(cursor.stringOrNull());
       else if (key === 'content') readContent(cursor, draft, turn, seen);

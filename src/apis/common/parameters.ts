@@ -53,7 +53,7 @@ export function refusedIn({ rules, limitName }: ParameterTable, { parameters, li
     // Renamed where that can be done; see limitNameIn.
     if (isLimit && limit !== null && name !== limit && limitKey === null) return name;
     if (learnt?.has(name) === true && !(isLimit && limit !== null && name !== limit)) return name;
-    for (const rule of rules) if (rule.parameters.some((pattern) => matches(pattern, name)) && rule.refuses(target, parameter, parameters)) return name;
+    for (const rule of rules) if (isOf(rule.parameters, name) && rule.refuses(target, parameter, parameters)) return name;
   }
   return null;
 }
@@ -70,8 +70,17 @@ export function adaptedLimit(wanted: string): string {
   return wanted === 'max_tokens' ? 'max_completion_tokens → max_tokens' : 'max_tokens → max_completion_tokens';
 }
 
+function isOf(patterns: readonly string[], name: string): boolean {
+  for (const pattern of patterns) if (matches(pattern, name)) return true;
+  return false;
+}
+
+/** A pattern that ends in `*` is a beginning. */
 function matches(pattern: string, name: string): boolean {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
+  const last = pattern.length - 1;
+  if (pattern.charCodeAt(last) !== 0x2a) return pattern === name;
+  for (let at = 0; at < last; at++) if (pattern.charCodeAt(at) !== name.charCodeAt(at)) return false;
+  return true;
 }
 
 /** What this process has seen models refuse, by provider and model. Bounded in both; the oldest model is forgotten first. */

@@ -19,6 +19,7 @@ export interface Billed {
   readonly beyond: readonly string[];
 }
 
+const nothing: readonly string[] = [];
 const plain: Billed = { service: null, beyond: [] };
 
 class Unreadable extends Error {}
@@ -45,7 +46,7 @@ export function readUsageWith(reading: UsageReading, usage: unknown, raw: string
     const read = reading.read(usage as UsageFields);
     if (read === null) return null;
     const service = billed.service ?? read.service;
-    const beyond = [...new Set([...read.beyond, ...billed.beyond])];
+    const beyond = read.beyond.length + billed.beyond.length === 0 ? nothing : [...new Set([...read.beyond, ...billed.beyond])];
     const { convention, totalInput, cachedRead, cacheWrite5m, cacheWrite1h, audioInput, totalOutput, reasoning, audioOutput } = read;
     const input = totalInput - cachedRead - cacheWrite5m - cacheWrite1h - audioInput;
     const output = totalOutput - reasoning - audioOutput;
@@ -77,12 +78,21 @@ const harmless = /time|latency|duration|_ms$|cost|ticks|throughput|per_second/i;
 
 /** Fields that nobody knows and that count something: they may be billed. */
 export function unknownFields(usage: UsageFields, known: ReadonlySet<string>, found: string[]): void {
-  for (const [name, value] of Object.entries(usage)) {
+  for (const name in usage) {
     if (found.length >= mostBeyond) return;
+    const value = usage[name];
     if (known.has(name) || harmless.test(name)) {
       if (name.endsWith('_details')) unknownFields(fields(value), known, found);
-    } else if ((typeof value === 'number' && value > 0) || (typeof value === 'object' && value !== null && Object.values(value).some((inner) => typeof inner === 'number' && inner > 0))) found.push(name.slice(0, mostName));
+    } else if ((typeof value === 'number' && value > 0) || (typeof value === 'object' && value !== null && countsSomething(value as UsageFields))) found.push(name.slice(0, mostName));
   }
+}
+
+function countsSomething(value: UsageFields): boolean {
+  for (const name in value) {
+    const inner = value[name];
+    if (typeof inner === 'number' && inner > 0) return true;
+  }
+  return false;
 }
 
 const mostBeyond = 8;

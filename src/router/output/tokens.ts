@@ -44,47 +44,102 @@ const memory = 500;
 /** A lognormal's mean lies above its median by this much at most, whatever the spread. */
 const mostSkew = 0.5;
 
-const empty = (): Sums => ({ n: 0, e: 0, ee: 0, u: 0, uu: 0, eu: 0, tokens: 0, reasoning: 0 });
+/** A level's sums, in the line of all levels: what was seen last stands at its end. */
+interface Level extends Sums {
+  older: Level | null;
+  newer: Level | null;
+  /** Takes it out of its model. */
+  readonly forget: () => void;
+}
+
+/** What is known of one model: in all, by kind, by template. */
+interface ModelLevels {
+  all: Level | undefined;
+  readonly kinds: Map<string, Level>;
+  readonly templates: Map<string, Level>;
+}
+
+const empty = (forget: () => void): Level => ({ n: 0, e: 0, ee: 0, u: 0, uu: 0, eu: 0, tokens: 0, reasoning: 0, older: null, newer: null, forget });
 
 /**
  * Learns from answers how many output tokens a model takes, by template, then by kind of work, then in all: each level starts from the one above, the first from what is
  * assumed of the task. Within a template the length of the user's text may tell. In memory; bounded: what was seen longest ago is dropped first.
  */
 export class OutputTokens {
-  readonly #levels = new Map<string, Sums>();
+  readonly #models = new Map<string, ModelLevels>();
+  #oldest: Level | null = null;
+  #newest: Level | null = null;
+  #size = 0;
 
   /** `assumed`: what the task was taken to need; `tokens`: what one answer took, `reasoning` of them for thoughts. */
   observe(model: string, key: OutputKey, assumed: number, tokens: number, reasoning: number): void {
     if (tokens <= 0 || assumed <= 0) return;
+    let levels = this.#models.get(model);
+    if (levels === undefined) this.#models.set(model, (levels = { all: undefined, kinds: new Map(), templates: new Map() }));
     const e = Math.log(tokens / assumed);
     const u = Math.log(1 + key.units);
-    for (const level of levelsOf(model, key)) {
-      const sums = this.#levels.get(level) ?? empty();
-      // Moved to the end: what was seen last is dropped last.
-      this.#levels.delete(level);
-      this.#levels.set(level, sums);
-      const kept = sums.n >= memory ? 1 - 1 / memory : 1;
-      sums.n = sums.n * kept + 1;
-      sums.e = sums.e * kept + e;
-      sums.ee = sums.ee * kept + e * e;
-      sums.u = sums.u * kept + u;
-      sums.uu = sums.uu * kept + u * u;
-      sums.eu = sums.eu * kept + e * u;
-      sums.tokens = sums.tokens * kept + tokens;
-      sums.reasoning = sums.reasoning * kept + reasoning;
+    this.#add(levels.all ?? this.#begin(model, levels, null, key), e, u, tokens, reasoning);
+    this.#add(levels.kinds.get(key.kind) ?? this.#begin(model, levels, 'kinds', key), e, u, tokens, reasoning);
+    this.#add(levels.templates.get(key.template) ?? this.#begin(model, levels, 'templates', key), e, u, tokens, reasoning);
+    while (this.#size > limits.outputLevels && this.#oldest !== null) {
+      const level = this.#oldest;
+      this.#unlink(level);
+      level.forget();
     }
-    while (this.#levels.size > limits.outputLevels) this.#levels.delete(this.#levels.keys().next().value ?? '');
+  }
+
+  #begin(model: string, levels: ModelLevels, of: 'kinds' | 'templates' | null, { kind, template }: OutputKey): Level {
+    const name = of === 'kinds' ? kind : template;
+    const level = empty(() => {
+      if (of === null) levels.all = undefined;
+      else levels[of].delete(name);
+      if (levels.all === undefined && levels.kinds.size + levels.templates.size === 0) this.#models.delete(model);
+    });
+    if (of === null) levels.all = level;
+    else levels[of].set(name, level);
+    return level;
+  }
+
+  #add(sums: Level, e: number, u: number, tokens: number, reasoning: number): void {
+    // Moved to the end: what was seen last is dropped last.
+    if (sums !== this.#newest) {
+      if (sums.n > 0) this.#unlink(sums);
+      sums.older = this.#newest;
+      if (this.#newest !== null) this.#newest.newer = sums;
+      this.#newest = sums;
+      this.#oldest ??= sums;
+      this.#size++;
+    }
+    const kept = sums.n >= memory ? 1 - 1 / memory : 1;
+    sums.n = sums.n * kept + 1;
+    sums.e = sums.e * kept + e;
+    sums.ee = sums.ee * kept + e * e;
+    sums.u = sums.u * kept + u;
+    sums.uu = sums.uu * kept + u * u;
+    sums.eu = sums.eu * kept + e * u;
+    sums.tokens = sums.tokens * kept + tokens;
+    sums.reasoning = sums.reasoning * kept + reasoning;
+  }
+
+  #unlink(level: Level): void {
+    if (level.older === null) this.#oldest = level.newer;
+    else level.older.newer = level.newer;
+    if (level.newer === null) this.#newest = level.older;
+    else level.newer.older = level.older;
+    level.older = level.newer = null;
+    this.#size--;
   }
 
   /** What one answer of `model` is expected to take; null while nothing is known of the model: then `assumed` is all there is. */
   expected(model: string, key: OutputKey, assumed: number): ExpectedOutput | null {
-    const levels = levelsOf(model, key);
+    const levels = this.#models.get(model);
+    if (levels?.all === undefined) return null;
     let mean = 0;
     let variance = assumedSpread ** 2;
     let reasoning = 0;
-    let last: Sums | undefined;
-    for (const level of levels) {
-      last = this.#levels.get(level);
+    let last: Level | undefined;
+    for (let depth = 0; depth < 3; depth++) {
+      last = depth === 0 ? levels.all : depth === 1 ? levels.kinds.get(key.kind) : levels.templates.get(key.template);
       if (last === undefined) continue;
       const { n, e, ee, tokens } = last;
       const own = Math.max(0, ee / n - (e / n) ** 2);
@@ -92,14 +147,13 @@ export class OutputTokens {
       variance = (spreadPrior * variance + n * own) / (spreadPrior + n);
       reasoning = (meanPrior * reasoning + n * (last.reasoning / tokens)) / (meanPrior + n);
     }
-    if (!this.#levels.has(levels[0])) return null;
     const byLength = last === undefined ? 0 : slopeOf(last) * (Math.log(1 + key.units) - last.u / last.n);
     return { tokens: assumed * Math.exp(mean + byLength + Math.min(mostSkew, variance / 2)), spread: Math.sqrt(variance), reasoning, answers: last === undefined ? 0 : Math.round(last.n) };
   }
 
   /** Levels that something is known of. */
   get size(): number {
-    return this.#levels.size;
+    return this.#size;
   }
 }
 
@@ -107,9 +161,4 @@ export class OutputTokens {
 function slopeOf({ n, e, u, uu, eu }: Sums): number {
   const spread = Math.max(0, uu - (u * u) / n);
   return Math.min(1.5, Math.max(-1.5, (eu - (e * u) / n) / (spread + slopePrior)));
-}
-
-/** From the widest level to the narrowest. */
-function levelsOf(model: string, { template, kind }: OutputKey): readonly [string, string, string] {
-  return [model, `${model}\nkind\n${kind}`, `${model}\ntemplate\n${template}`];
 }
