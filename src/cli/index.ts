@@ -15,6 +15,7 @@ import { registerExplain } from './explain.ts';
 import { registerDecisions } from './decisions.ts';
 import { registerLearning } from './learning.ts';
 import { registerLedger } from './ledger.ts';
+import { registerCompare } from './compare.ts';
 import { registerReplay } from './replay.ts';
 import { registerRender } from './render.ts';
 import { registerSavings } from './savings.ts';
@@ -50,6 +51,7 @@ for (const register of [
   registerCache,
   registerBudgets,
   registerLimits,
+  registerCompare,
   registerReplay,
   registerRender,
   registerDrain,

@@ -36,7 +36,7 @@ export function compares({ models }: PolicySection, exchange: Exchange): boolean
 }
 
 /** What is expected of the candidates of one request. Null: there is none to compare. */
-export function compareModels({ section, caller, provider, generation }: RequestContext, exchange: Exchange, { verdict, features, template, learner }: CompareInput): Compared | null {
+export function compareModels({ section, caller, provider, generation }: Pick<RequestContext, 'section' | 'caller' | 'provider' | 'generation'>, exchange: Exchange, { verdict, features, template, learner }: CompareInput): Compared | null {
   if (section.models === null) return null;
   const targets = section.models.list ?? section.candidates[verdict.tier];
   if (targets.length === 0) return null;
@@ -67,7 +67,7 @@ function verdictOf(learner: CompareInput['learner'], workspace: string, requeste
 }
 
 /** Remembers a decision for the price of quality, after the request has gone on: computing it takes longer than a decision may. */
-export function rememberModels({ request, targets, requested, settings }: Compared, { candidates, baselineEstimate }: Decision, workspace: string, learner: Pick<OnlineLearner, 'remember'>): void {
+export function rememberModels({ request, targets, requested, settings }: Compared, { candidates, baselineEstimate }: Decision, workspace: string, learner: Pick<OnlineLearner, 'remember'>, defer: (work: () => void) => void = setImmediate): void {
   if (!baselineEstimate.known) return;
   let found = false;
   const usd = targets.map(({ provider, model }) => {
@@ -79,5 +79,5 @@ export function rememberModels({ request, targets, requested, settings }: Compar
   // An earlier step decided: nobody was compared.
   if (!found) return;
   const requestedUsd = baselineEstimate.usd;
-  setImmediate(() => learner.remember(workspace, requested, { request, requestedUsd, usd }, settings));
+  defer(() => learner.remember(workspace, requested, { request, requestedUsd, usd }, settings));
 }

@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { loadCatalog } from '../catalog/index.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { isPostgres } from '../ledger/target.ts';
+import { parseWindow } from '../ledger/query.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import { readPolicyFiles } from '../policy/source.ts';
+import { renderProblems } from '../policy/store.ts';
+import type { PolicyFile } from '../policy/source-map.ts';
+import { PolicyRun, type PolicyFigures } from '../replay/comparison.ts';
+import { holdsPrompts, promptsOf } from '../replay/prompts.ts';
+import { recordsIn, recordsOf } from '../replay/sources.ts';
+import { strategies } from '../replay/strategies.ts';
+import { defaultModelFile, readModel } from '../router/model/file.ts';
+import { alignColumns } from './columns.ts';
+import { ledgerTarget, withRows } from './open-ledger.ts';
+import { whole } from './train.ts';
+
+interface CompareFlags {
+  readonly on: string;
+  readonly strategies?: true;
+  readonly requested: string;
+  readonly small: string;
+  readonly middle: string;
+  readonly window?: string;
+  readonly limit: string;
+  readonly catalog?: string;
+  readonly json?: true;
+}
+
+/** `sluice compare POLICY… --on SOURCE`: one table of what several policies make of the same traffic. */
+export function registerCompare(program: Command): void {
+  program
+    .command('compare')
+    .argument('[policies...]', 'policies: files, or folders')
+    .description('one table over the same traffic: models, cost, savings, expected loss, cache hits and fallbacks of several policies')
+    .requiredOption('--on <source>', 'ledger, postgres://…, a ledger, a log or an export; or prompts: JSON lines with prompt or messages, or a folder such as data/prompts')
+    .option('--strategies', 'the classic ladder too: naive, token-based, tiers, learned, with fallback, segmented with cache')
+    .option('--requested <model>', 'what prompts ask for that name no model; the large model of the ladder', 'gpt-5.1')
+    .option('--middle <model>', 'of the ladder', 'gpt-5-mini')
+    .option('--small <model>', 'of the ladder', 'gpt-5-nano')
+    .option('--window <time>', 'records: how far back: 90m, 24h, 30d (default: all)')
+    .option('--limit <n>', 'at most this many requests', '1000000')
+    .option('--catalog <file>', 'price catalog (default: the embedded one)')
+    .option('--json', 'print the figures as JSON')
+    .action(compareCommand);
+}
+
+async function compareCommand(policies: readonly string[], flags: CompareFlags): Promise<void> {
+  const named: { readonly name: string; readonly files: readonly PolicyFile[] }[] = policies.map((path) => ({ name: basename(path), files: readPolicyFiles(path) }));
+  if (flags.strategies === true) for (const { name, policy } of strategies({ small: flags.small, middle: flags.middle, large: flags.requested })) named.push({ name, files: [{ name, text: policy }] });
+  if (named.length === 0) throw new SluiceError('SLUICE_CLI_USAGE', 'name a policy, or say --strategies.', { where: 'POLICY' });
+  const catalog = await loadCatalog(flags.catalog);
+  const router = await readModel(defaultModelFile);
+  const runs = named.map(({ name, files }) => {
+    const { generation, problems } = compilePolicy(files, { catalog });
+    if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, { where: name });
+    return new PolicyRun(name, generation, router);
+  });
+  const estimated = await feed(runs, flags);
+  const figures = runs.map((run) => run.figures());
+  process.stdout.write(flags.json === true ? `${JSON.stringify({ estimated, policies: figures }, null, 2)}\n` : render(figures, estimated));
+}
+
+/** Gives every run the same traffic. True: its costs are estimates, for nobody answered it. */
+async function feed(runs: readonly PolicyRun[], { on, requested, window, limit }: CompareFlags): Promise<boolean> {
+  const most = whole(limit, '--limit', 1, 100_000_000);
+  const file = on === 'ledger' && !existsSync('ledger') ? ledgerTarget(undefined).place : on;
+  const chosen = { from: window === undefined ? null : Date.now() - parseWindow(window), where: [], limit: most };
+  if (isPostgres(file)) {
+    await withRows(file, chosen.from ?? 0, (db) => {
+      for (const record of recordsIn(db, chosen)) for (const run of runs) run.addRecord(record);
+    });
+    return false;
+  }
+  if (await holdsPrompts(file)) {
+    const prompts = await promptsOf(file, requested);
+    // Spread over the whole: folders hold one kind of prompt after the other.
+    const count = Math.min(most, prompts.length);
+    for (let at = 0; at < count; at++) for (const run of runs) run.addPrompt(prompts[Math.floor((at * prompts.length) / count)]!, 0);
+    return true;
+  }
+  for await (const record of recordsOf({ file, ...chosen })) for (const run of runs) run.addRecord(record);
+  return false;
+}
+
+const mostNamed = 3;
+
+function render(figures: readonly PolicyFigures[], estimated: boolean): string {
+  const share = (part: number, of: number): string => (of === 0 ? '–' : `${((100 * part) / of).toFixed(1)}%`);
+  const rows = figures.map((one) => {
+    const { requests, models, savings, baselineUsd } = one;
+    const interval = savings === null || baselineUsd === 0 ? '–' : `${share(savings.sum, baselineUsd)} (${share(savings.low, baselineUsd)} to ${share(savings.high, baselineUsd)})`;
+    const loss = one.moved === 0 ? '0' : one.lossKnown === 0 ? 'not known' : `${(100 * one.expectedLoss).toFixed(2)} (known of ${share(one.lossKnown, one.moved)})`;
+    return [
+      one.name,
+      String(requests),
+      models.slice(0, mostNamed).map(([model, count]) => `${model.slice(model.indexOf('/') + 1)} ${share(count, requests)}`).join(', ') || '–',
+      `$${one.costUsd.toFixed(2)}`,
+      interval,
+      share(one.moved, requests),
+      loss,
+      share(one.cached, requests),
+      share(one.chained, requests),
+      one.failed === 0 ? '–' : `${one.rescued} of ${one.failed}`,
+    ];
+  });
+  const { skipped = 0, unpriced = 0 } = figures[0] ?? {};
+  const notes = [
+    estimated ? 'Nobody answered these prompts: costs are estimates, by what answers of each task usually take.' : 'Costs are those of the recorded tokens; records hold no prompts, so what only these would tell is not decided anew.',
+    'Savings are against the requested model, with the interval in which they lie with 95% as if the requests were drawn anew. Loss is the mean in points of those requests that moved and whose quality public outcomes, grades or a calibration of the learned router know.',
+    ...(skipped === 0 ? [] : [`${skipped} records could not be decided anew.`]),
+    ...(unpriced === 0 ? [] : [`${unpriced} requests have no known price.`]),
+  ];
+  return `${alignColumns(['policy', 'requests', 'models', 'cost', 'saved', 'moved', 'expected loss', 'exact repeats', 'with fallback', 'failures with another target'], rows, new Set([1, 3]))}\n\n${notes.join('\n')}\n`;
+}
