@@ -20,8 +20,9 @@ const deepest = 8;
 const jsonBegin = /^\s*[[{"]/;
 const nothing: Buffer = Buffer.alloc(0);
 
-/** A whole JSON answer with its originals; every other byte stays. As it came where it is no JSON. */
+/** A whole JSON answer with its originals; every other byte stays. As it came where it is no JSON, or larger than limits.answerBytes. */
 export function restoreJson(body: Buffer, { originals }: Pick<Restoring, 'originals'>): Buffer {
+  if (body.length > limits.answerBytes) return body;
   try {
     const edits = new Restorer(originals).edits(body, 0);
     return edits.length === 0 ? body : applied(body, edits);
