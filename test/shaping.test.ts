@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
@@ -13,17 +15,25 @@ import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
 const provider = new ScriptedProvider();
 let stack: Stack;
 
-const policy = `
+const folder = mkdtempSync(join(tmpdir(), 'shaping-'));
+writeFileSync(join(folder, 'key'), 'sk-gateway');
+
+const policyFor = (endpoint: string): string => `
 version: 1
 defaults:
   tiers: []
   candidates: { simple: [openai/gpt-5-nano], standard: [openai/gpt-5-mini], complex: [openai/gpt-5] }
   rules:
-    - { name: short, when: 'caller.workspace == "short" || caller.workspace == "chained"', then: { shape: { maxOutputTokens: 800, reasoning: low } } }
+    - { name: short, when: 'caller.workspace in ["short", "chained", "crossing"]', then: { shape: { maxOutputTokens: 800, reasoning: low } } }
     - { name: moved, when: 'caller.workspace == "short" && request.stream', then: { model: openai/gpt-5-mini, shape: { maxOutputTokens: 500 } } }
     - { name: thrifty, when: 'caller.workspace == "flexible"', then: { keep: true, shape: { serviceTier: flex } } }
     - { name: loose, when: 'caller.workspace == "loose"', then: { shape: { maxOutputTokens: 5000 } } }
+providers:
+  openai: { endpoint: "${endpoint}" }
+  anthropic: { endpoint: "${endpoint}", credentialFile: ${join(folder, 'key')} }
+  google: { endpoint: "${endpoint}" }
 sections:
+  - { name: crossing, match: { workspace: [crossing] }, allowProviders: [anthropic], fallback: { models: { gpt-5: [anthropic/claude-opus-4-6] } } }
   - { name: chained, match: { workspace: [chained] }, fallback: { models: { gpt-5: [openai/gpt-5-mini] } } }
   - { name: by-tier, match: { workspace: [by-tier] }, tiers: [simple, standard, complex], shape: { simple: { maxOutputTokens: 200 } } }
   - { name: watched, match: { workspace: [watched] }, mode: shadow, shape: { simple: { maxOutputTokens: 200 }, standard: { maxOutputTokens: 200 }, complex: { maxOutputTokens: 200 } } }
@@ -32,7 +42,7 @@ budgets:
 `;
 
 beforeAll(async () => {
-  stack = new Stack({ policy, endpoint: await provider.listen() });
+  stack = new Stack({ policy: policyFor(await provider.listen()), endpoint: null });
   await stack.start();
 });
 afterEach(() => {
@@ -41,6 +51,7 @@ afterEach(() => {
 afterAll(async () => {
   await stack.stop();
   await provider.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 const messages = [{ role: 'user' as const, content: 'What is a CDN?' }];
@@ -101,6 +112,15 @@ describe('a rule that shapes', () => {
     provider.behaviour = (got, response, answer) => (got.model === 'gpt-5' ? status(500) : well)(got, response, answer);
     await openai('chained').chat.completions.create({ model: 'gpt-5', max_completion_tokens: 4_000, messages });
     expect(lastBody()).toMatchObject({ model: 'gpt-5-mini', max_completion_tokens: 800, reasoning_effort: 'low' });
+  });
+
+  it('holds for a target of another API, in its words', async () => {
+    provider.behaviour = (got, response, answer) => (got.model === 'gpt-5' ? status(500) : well)(got, response, answer);
+    const { response } = await openai('crossing').chat.completions.create({ model: 'gpt-5', max_completion_tokens: 4_000, reasoning_effort: 'high', messages }).withResponse();
+    // Its own limit has room to think, as translations give it.
+    expect(lastBody()).toMatchObject({ model: 'claude-opus-4-6', output_config: { effort: 'low' } });
+    expect(Number(lastBody()['max_tokens'])).toBeLessThan(4_000);
+    expect((await record(response)).attempts.map(({ target }) => target.model)).toEqual(['gpt-5', 'claude-opus-4-6']);
   });
 
   it('changes nothing for a caller that keeps its model', async () => {
