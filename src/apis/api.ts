@@ -18,6 +18,7 @@ import type { UsageReading } from './common/usage.ts';
 import type { ApiName, DialectFamily } from './names.ts';
 import type { Draft } from './scan/draft.ts';
 import type { JsonCursor } from './scan/scan.ts';
+import type { Asked } from './shape/asked.ts';
 import type { BodyMember, Exchange, Recognition, RequestHead, Usage } from './types.ts';
 
 /** Reads one top-level member of a request's body into the draft: the cursor stands before its value, and after it when done. */
@@ -53,6 +54,8 @@ export interface RequestSide {
   readonly operationName: string | null;
   /** Where a request holds the JSON Schema that its answer has to follow, as members' names from outside in; the first that is there counts. */
   readonly schemaAt: readonly (readonly string[])[];
+  /** Writes what a policy caps in its own words; null: nothing can be capped. */
+  readonly shape: ((asked: Asked) => void) | null;
   /** Whether its prompts are questions, which may be matched by their meaning. */
   readonly asks: boolean;
   /** Whether the answer hangs on something that the provider holds and changes, beyond what every API's members say; null: never. */

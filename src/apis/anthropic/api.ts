@@ -15,6 +15,7 @@ import { readAnthropic } from './translate-read.ts';
 import { writeAnthropic } from './translate-write.ts';
 import { anthropicUsage } from './usage.ts';
 import { viewMessage } from './view.ts';
+import { shapeAnthropic } from './shape.ts';
 
 /** The longer lifetime of the prompt cache, as requests ask for it: the protocol manager does not tell its tokens apart. */
 const oneHour: Buffer = Buffer.from('"1h"');
@@ -32,6 +33,7 @@ export const anthropicMessagesApi: Api = {
       ['output_config', 'format', 'schema'],
       ['output_format', 'schema'],
     ],
+    shape: shapeAnthropic,
     asks: true,
     tied: null,
   },
@@ -67,7 +69,7 @@ export const anthropicMessagesApi: Api = {
 /** Anthropic's count of a prompt's tokens: nothing that is billed. */
 export const anthropicCountApi: Api = {
   name: 'anthropic-count-tokens',
-  request: { member, path: '/v1/messages/count_tokens', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [], asks: true, tied: null },
+  request: { member, path: '/v1/messages/count_tokens', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [], shape: null, asks: true, tied: null },
   answer: { ...unreadAnswer, idHeader: 'request-id', limitHeaders: anthropicLimitHeaders },
   errors: anthropicErrors,
   parameters: null,

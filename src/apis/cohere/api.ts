@@ -10,6 +10,7 @@ import { cohereChat as member } from './read.ts';
 import { CohereDecoder, CohereEncoder, readCohereAnswer, writeCohereAnswer } from './translate-answer.ts';
 import { readCohere } from './translate-read.ts';
 import { writeCohere } from './translate-write.ts';
+import { shapeCohere } from './shape.ts';
 
 /** Cohere's chat, version 2. */
 export const cohereChatApi: Api = {
@@ -24,6 +25,7 @@ export const cohereChatApi: Api = {
       ['response_format', 'json_schema'],
       ['response_format', 'schema'],
     ],
+    shape: shapeCohere,
     asks: true,
     // Documents and connectors come with the request.
     tied: null,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runs } from '../../../test/support/fuzz.ts';
 import { readAnswer, readExchange, recognise, spliceRequest } from '../index.ts';
+import { planShape } from '../shape/plan.ts';
 import { chatBody } from '../testing/arbitrary.ts';
 import { refused, translate } from '../testing/requests.ts';
 import { canTranslate, renderStreamError } from '../translate.ts';
@@ -67,6 +68,12 @@ describe('usage', () => {
     reader.push(Buffer.from('event: content-delta\ndata: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"a"}}}}\n\n'));
     expect(reader.end(false)).toMatchObject({ usage: null, usageUnknown: 'cut' });
   });
+});
+
+it('a policy caps the limit on its answer, and nothing else', () => {
+  const { changes, left } = planShape(read(request), { maxOutputTokens: 100, reasoning: 'low', thinkingTokens: null, serviceTier: null }, [{ provider: 'cohere', model: request.model }], false);
+  expect(changes).toEqual([{ part: 'maxOutputTokens', path: 'max_tokens', from: 300, to: 100 }]);
+  expect(left).toEqual([{ part: 'reasoning', why: 'no-place' }]);
 });
 
 it('an error inside a stream is its end', () => {

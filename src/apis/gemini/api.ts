@@ -14,11 +14,12 @@ import { readGemini } from './translate-read.ts';
 import { writeGemini } from './translate-write.ts';
 import { geminiUsage } from './usage.ts';
 import { viewContent } from './view.ts';
+import { shapeGemini } from './shape.ts';
 
 /** Gemini's generateContent and streamGenerateContent. */
 export const geminiGenerateApi: Api = {
   name: 'gemini-generate',
-  request: { member, path: null, modes: ['chat'], everywhere: true, operationName: 'generate_content', schemaAt: [['generationConfig', 'responseJsonSchema']], asks: true, tied: null },
+  request: { member, path: null, modes: ['chat'], everywhere: true, operationName: 'generate_content', schemaAt: [['generationConfig', 'responseJsonSchema']], shape: shapeGemini, asks: true, tied: null },
   answer: {
     events: contentEvents,
     deltas: contentDeltas,

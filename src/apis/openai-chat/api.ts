@@ -15,11 +15,12 @@ import { OpenAiChatDecoder, OpenAiChatEncoder, readOpenAiChatAnswer, writeOpenAi
 import { readOpenAiChat } from './translate-read.ts';
 import { writeOpenAiChat } from './translate-write.ts';
 import { viewChat } from './view.ts';
+import { shapeOpenai } from '../openai/shape.ts';
 
 /** OpenAI's chat completions, and those of everybody who is compatible with them. */
 export const openaiChatApi: Api = {
   name: 'openai-chat',
-  request: { member, path: '/v1/chat/completions', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [['response_format', 'json_schema', 'schema']], asks: true, tied: null },
+  request: { member, path: '/v1/chat/completions', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [['response_format', 'json_schema', 'schema']], shape: shapeOpenai, asks: true, tied: null },
   answer: { events: chatEvents, deltas: choiceDeltas, usage: openaiUsage, view: viewChat, finishes: commonFinishes, usageEvent: isUsageEvent, arrayStreams: false, longEnd: false, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: chatToStream, fromStream: chatFromStream } },
   errors: openaiErrors,
   parameters: openaiParameters,

@@ -9,11 +9,12 @@ import { openaiUsage } from '../openai/usage.ts';
 import { chatEvents } from '../openai-chat/events.ts';
 import { completionFromStream, completionToStream } from './replay.ts';
 import { viewCompletion } from './view.ts';
+import { shapeOpenai } from '../openai/shape.ts';
 
 /** OpenAI's legacy completions: a prompt is continued, letter by letter, and so is no question. */
 export const openaiCompletionsApi: Api = {
   name: 'openai-completions',
-  request: { member, path: '/v1/completions', modes: ['completion'], everywhere: true, operationName: 'text_completion', schemaAt: [], asks: false, tied: null },
+  request: { member, path: '/v1/completions', modes: ['completion'], everywhere: true, operationName: 'text_completion', schemaAt: [], shape: shapeOpenai, asks: false, tied: null },
   answer: {
     events: chatEvents,
     deltas: choiceDeltas,

@@ -13,6 +13,7 @@ import { responseFromStream, responseToStream } from './replay.ts';
 import { OpenAiResponsesEncoder, writeOpenAiResponsesAnswer } from './translate-answer.ts';
 import { readOpenAiResponses } from './translate-read.ts';
 import { viewResponse } from './view.ts';
+import { shapeOpenai } from '../openai/shape.ts';
 
 /** A stored prompt without a version is whatever its owner makes of it next. */
 function versioned(body: Buffer, { start, end }: BodyMember): boolean {
@@ -27,7 +28,7 @@ function tied(members: readonly BodyMember[], body: Buffer): boolean {
 /** OpenAI's Responses API. Requests of it are translated; none is put in its words, since not every provider has it. */
 export const openaiResponsesApi: Api = {
   name: 'openai-responses',
-  request: { member, path: '/v1/responses', modes: ['chat', 'responses'], everywhere: false, operationName: null, schemaAt: [['text', 'format', 'schema']], asks: true, tied },
+  request: { member, path: '/v1/responses', modes: ['chat', 'responses'], everywhere: false, operationName: null, schemaAt: [['text', 'format', 'schema']], shape: shapeOpenai, asks: true, tied },
   answer: { events: responsesEvents, deltas: responseDeltas, usage: openaiUsage, view: viewResponse, finishes: commonFinishes, usageEvent: null, arrayStreams: false, longEnd: true, managed: true, idHeader: 'x-request-id', limitHeaders: plainLimitHeaders, replay: { toStream: responseToStream, fromStream: responseFromStream } },
   errors: responsesErrors,
   parameters: openaiParameters,

@@ -1,5 +1,5 @@
-import type { Asked } from './asked.ts';
-import { effortTokens } from './types.ts';
+import type { Asked } from '../shape/asked.ts';
+import { effortTokens } from '../shape/types.ts';
 
 const levelName = 'thinkingConfig.thinkingLevel';
 const budgetName = 'thinkingConfig.thinkingBudget';

@@ -1,5 +1,5 @@
 import type { ApiName } from '../types.ts';
-import type { Asked } from './asked.ts';
+import type { Asked } from '../shape/asked.ts';
 
 /** Providers that have a flex tier under this name. */
 const flexProviders: ReadonlySet<string> = new Set(['openai', 'groq']);

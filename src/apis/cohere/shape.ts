@@ -1,0 +1,9 @@
+import type { Asked } from '../shape/asked.ts';
+
+/** Shapes a chat: its limit alone. Thinking has no levels here, and the service no tiers. */
+export function shapeCohere(asked: Asked): void {
+  const { shape, exchange } = asked;
+  const most = shape.maxOutputTokens;
+  if (most !== null && (exchange.maxOutputTokens === null || exchange.maxOutputTokens > most)) asked.change('maxOutputTokens', 'max_tokens', most, exchange.maxOutputTokens);
+  for (const part of ['reasoning', 'thinkingTokens', 'serviceTier'] as const) if (shape[part] !== null) asked.leave(part, 'no-place');
+}
