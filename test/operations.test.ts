@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,19 @@ describe('the ledger of a running stack', () => {
     const table = await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'section=openai', '--csv');
     expect(table.out.split('\n')[0]).toMatch(/^time,id,workspace,.*,cached_read,.*,attempts_json$/);
     expect((await sluice('decisions', '--ledger', stack.ledgerFile, '--month', '2001-01')).out.trim().split('\n')).toHaveLength(1);
+
+    const report = await sluice('report', '--ledger', stack.ledgerFile, '--csv');
+    expect(report.out).toMatch(/^team,exchanges,spent_usd,[^\n]*\nred,2,[^\n]*,1,1\nblue,1,0,0,0,0,0\n$/);
+    expect((await sluice('report', '--ledger', stack.ledgerFile, '--html')).out).toMatch(/<th scope="row">red<\/th><td>2<\/td>/);
+    // Days around now: a midnight may pass while this runs.
+    const days = [-1, 0, 1].map((day) => new Date(Date.now() + day * 86_400_000).toISOString().slice(0, 10));
+    const [served] = (JSON.parse((await sluice('savings', '--ledger', stack.ledgerFile, '--by', 'model', '--json')).out) as { lines: { group: string[]; input: number; output: number }[] }).lines.filter(({ group }) => group[0] === 'gpt-5-nano');
+    const bill = join(stack.folder, 'bill.csv');
+    const billed = (input: number): void => writeFileSync(bill, `start_time_iso,start_time,model,num_model_requests,input_tokens,output_tokens\n${days.map((day, at) => `${day}T00:00:00Z,,gpt-5-nano-2025-08-07,2,${at === 1 ? input : 0},${at === 1 ? served!.output : 0}\n`).join('')}`);
+    billed(served!.input);
+    expect((await sluice('reconcile', '--bill', bill, '--ledger', stack.ledgerFile)).out).toMatch(/^gpt-5-nano .* agrees$/m);
+    billed(served!.input * 10);
+    expect(await sluice('reconcile', '--bill', bill, '--ledger', stack.ledgerFile)).toMatchObject({ code: 1, out: expect.stringMatching(/^gpt-5-nano .* more billed/m) as string });
 
     const listed = await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'workspace=red', '--where', 'savings>0', '--json');
     const records = listed.out.trim().split('\n').map((text) => JSON.parse(text) as ExchangeRecord);

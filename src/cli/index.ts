@@ -16,6 +16,8 @@ import { registerDecisions } from './decisions.ts';
 import { registerLearning } from './learning.ts';
 import { registerLedger } from './ledger.ts';
 import { registerCompare } from './compare.ts';
+import { registerReconcile } from './reconcile.ts';
+import { registerReport } from './report.ts';
 import { registerReplay } from './replay.ts';
 import { registerRender } from './render.ts';
 import { registerSavings } from './savings.ts';
@@ -45,6 +47,8 @@ for (const register of [
   registerExplain,
   registerDecisions,
   registerSavings,
+  registerReport,
+  registerReconcile,
   registerLedger,
   registerLearning,
   registerCatalog,
