@@ -336,6 +336,7 @@ export class Metrics implements RecordSink, GradeSink {
       this.#inc(metricTable.costUnknown, record.cost.reason);
     }
     if (decision?.shape !== undefined && record.mode === 'enabled') this.#shaped(record, decision.shape, model, servedBy);
+    if (record.shadowSavings?.known === true && decision?.wouldServe != null) this.#wouldSave(record.shadowSavings.usd, decision.wouldServe);
     if (record.savings.known && record.baseline.known) {
       const baseline = this.#baselineOf(requested, this.#labels.provider(record.provider));
       count(baseline.baseline, record.baseline.usd);
@@ -345,6 +346,11 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   readonly #labelsOf = (record: ExchangeRecord, at: number): AttemptLabels => this.#attemptLabels(record, at);
+
+  /** Targets that a policy would serve are its own, so they may be labels. */
+  #wouldSave(usd: number, { provider, model }: TargetRef): void {
+    this.#add(usd < 0 ? metricTable.shadowExtra : metricTable.shadowSavings, Math.abs(usd), this.#labels.model(provider, model, true), this.#labels.provider(provider));
+  }
 
   #shaped({ shapeSavings }: ExchangeRecord, { changes, left }: ShapePlan, model: string, provider: string): void {
     for (const part of new Set(changes.map((change) => change.part))) this.#inc(metricTable.shaped, part, 'changed');

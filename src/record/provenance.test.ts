@@ -40,6 +40,22 @@ describe('the decision id', () => {
   });
 });
 
+describe('shadow mode', () => {
+  it('says what would have been saved: in the record, in a metric and in the running totals, apart from what was', async () => {
+    const shadowed = record(input({ section: { mode: 'shadow' } }));
+    expect(shadowed).toMatchObject({ savings: { known: true, usd: 0 }, shadowSavings: { known: true, usd: 0.0285 } });
+    expect(explainRecord(shadowed)).toContain('would save  $0.0285');
+    const metrics = newMetrics();
+    metrics.record(shadowed);
+    expect(await samples(metrics, metricTable.shadowSavings.name)).toEqual([expect.stringMatching(/model="small".* 0\.0285$/)]);
+    const recent = new RecentRecords();
+    recent.record(shadowed);
+    recent.record(record());
+    expect(recent.totals()).toMatchObject({ shadow: { usd: 0.0285, known: 1, unknown: 0 }, savings: { usd: 0.0285 } });
+    expect(record()).not.toHaveProperty('shadowSavings');
+  });
+});
+
 describe('the savings', () => {
   it('are what the requested model would have cost less what the served one costs, for the same usage', () => {
     expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), usage(1_000, 500))).toMatchObject({ cost: { known: true, usd: 0.0015 }, baseline: { known: true, usd: 0.03 }, savings: { known: true, usd: 0.0285 } });

@@ -29,6 +29,8 @@ export interface SavingsTotals {
   readonly apart: { readonly usd: number; readonly exchanges: number };
   readonly baseline: Readonly<DollarTotal>;
   readonly savings: Readonly<DollarTotal>;
+  /** What sections in shadow mode would have saved, of the requests that they would have sent elsewhere; in none of the others. */
+  readonly shadow: Readonly<DollarTotal>;
 }
 
 /** The last records, in memory, and the running totals. */
@@ -40,6 +42,7 @@ export class RecentRecords implements RecordSink {
   readonly #baseline: DollarTotal = { usd: 0, known: 0, unknown: 0 };
   readonly #savings: DollarTotal = { usd: 0, known: 0, unknown: 0 };
 
+  readonly #shadow: DollarTotal = { usd: 0, known: 0, unknown: 0 };
   readonly #apart = { usd: 0, exchanges: 0 };
 
   constructor(max: number = limits.recentDecisions) {
@@ -54,6 +57,7 @@ export class RecentRecords implements RecordSink {
     add(this.#cost, cost, compared);
     add(this.#baseline, baseline, compared);
     add(this.#savings, savings, compared);
+    if (record.shadowSavings !== undefined) add(this.#shadow, record.shadowSavings, true);
     if (compared || !cost.known) return;
     this.#apart.usd += cost.usd;
     this.#apart.exchanges++;
@@ -85,7 +89,7 @@ export class RecentRecords implements RecordSink {
   }
 
   totals(): SavingsTotals {
-    return { since: this.#since, exchanges: this.#exchanges, cost: { ...this.#cost }, apart: { ...this.#apart }, baseline: { ...this.#baseline }, savings: { ...this.#savings } };
+    return { since: this.#since, exchanges: this.#exchanges, cost: { ...this.#cost }, apart: { ...this.#apart }, baseline: { ...this.#baseline }, savings: { ...this.#savings }, shadow: { ...this.#shadow } };
   }
 }
 

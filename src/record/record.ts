@@ -110,6 +110,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     baseline: priced.baseline,
     savings: priced.savings,
     ...shapedBy(request, served, usage, ending),
+    ...shadowedBy(request, usage),
     ...(priced.basis === undefined || decision?.baseline === undefined ? {} : { baselineBasis: priced.basis }),
     // An answer from the cache is no attempt; those that failed before it are.
     attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
@@ -131,6 +132,13 @@ function shapedBy({ decision, generation, mode, cacheEntry }: RequestFacts, serv
   const shape = decision?.shape;
   if (shape === undefined || shape.changes.length === 0 || mode !== 'enabled' || served === null || cacheEntry !== null || status === null || status >= 400) return {};
   return { shapeSavings: shapeSavings(generation, shape, served, usage) };
+}
+
+/** What the choice that shadow mode did not carry out would have saved. */
+function shadowedBy({ decision, generation, cacheEntry }: RequestFacts, usage: Usage | null): Pick<ExchangeRecord, 'shadowSavings'> {
+  const would = decision?.wouldServe ?? null;
+  if (decision === null || would === null || cacheEntry !== null || (would.provider === decision.requested.provider && would.model === decision.requested.model)) return {};
+  return { shadowSavings: difference(costOf(generation, decision.requested, usage), costOf(generation, would, usage)) };
 }
 
 function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, rewritten: readonly string[]): AttemptRecord[] {

@@ -155,6 +155,8 @@ export interface ExchangeRecord {
   readonly savings: Cost;
   /** What the policy's shape is reckoned to have saved, US dollars; in none of the sums above. Absent: it changed nothing. */
   readonly shapeSavings?: Cost;
+  /** In shadow mode: what the model that would have been served would have saved for the same usage, US dollars, negative where it costs more; in none of the sums above. Absent: nothing would have changed. */
+  readonly shadowSavings?: Cost;
   /** How the baseline was reckoned; absent: the requested model, with the tokens of the answer that was served. */
   readonly baselineBasis?: BaselineBasis;
   readonly attempts: readonly AttemptRecord[];

@@ -121,6 +121,7 @@ function heading(record: ExchangeRecord): string[] {
   if (decision.shadowReason !== undefined) {
     const would = decision.wouldServe === null ? 'it would have been refused' : `it would have been served by ${target(decision.wouldServe)}`;
     lines.push(`  if enabled  ${would}: ${reasons[decision.shadowReason]}`);
+    if (record.shadowSavings !== undefined) lines.push(`  would save  ${money(record.shadowSavings)} for the same tokens`);
   }
   return lines;
 }

@@ -86,7 +86,7 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
     fallbacks: sum(metricTable.fallbacks),
     exhausted: sum(metricTable.fallbackExhausted),
     cooling: samples.filter(({ name }) => name === metricTable.cooling.name).map(({ labels }) => `${labels['provider'] ?? ''}/${labels['model'] ?? ''}`),
-    savings: { since: savings.since, cost: savings.cost, apart: (savings as Partial<SavingsTotals>).apart ?? { usd: 0, exchanges: 0 }, baseline: savings.baseline, savings: savings.savings },
+    savings: { since: savings.since, cost: savings.cost, apart: (savings as Partial<SavingsTotals>).apart ?? { usd: 0, exchanges: 0 }, baseline: savings.baseline, savings: savings.savings, shadow: (savings as Partial<SavingsTotals>).shadow ?? { usd: 0, known: 0, unknown: 0 } },
     sources,
     // What the cache answered or the policy refused used no tokens.
     usage: { answers: sum(metricTable.requests, (labels) => labels['cache_hit'] !== 'true' && labels['outcome'] !== 'blocked' && labels['outcome'] !== 'not-cached'), unknown },

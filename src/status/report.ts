@@ -28,11 +28,13 @@ function sums(asked: readonly ReplicaFacts[]): string[] {
   for (const { usage } of asked) for (const [reason, count] of Object.entries(usage.unknown)) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
   const unknown = [...reasons.values()].reduce((sum, count) => sum + count, 0);
   const [savings, baseline] = [total((facts) => facts.savings.savings.usd), total((facts) => facts.savings.baseline.usd)];
+  const shadow = total((facts) => facts.savings.shadow.usd);
   const apart = total((facts) => facts.savings.apart.usd);
   const unpriced = total((facts) => facts.savings.savings.unknown);
   const priced = total((facts) => facts.savings.savings.known);
   return [
     `saved   ${dollars(savings)}${baseline > 0 ? ` (${percent(savings / baseline)} of what was asked for)` : ''} since the replicas started; unknown for ${unpriced} of ${priced + unpriced} exchanges`,
+    ...(shadow === 0 ? [] : [`shadow  ${dollars(shadow)} more would have been saved by sections in shadow mode`]),
     `cost    ${dollars(total((facts) => facts.savings.cost.usd))}${apart > 0 ? `, and ${dollars(apart)} on exchanges without a baseline` : ''}`,
     ...sourceLines(asked),
     `usage   as providers told it for ${percent(answers === 0 ? null : (answers - unknown) / answers)} of ${answers} answers${unknown === 0 ? '' : `; unknown: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(', ')}`}`,

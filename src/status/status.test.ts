@@ -12,7 +12,7 @@ const facts: ReplicaFacts = {
   fallbacks: 12,
   exhausted: 1,
   cooling: ['openai/gpt-5.1'],
-  savings: { apart: { usd: 0, exchanges: 0 }, since: '2026-01-01T00:00:00.000Z', cost: { usd: 2, known: 150, unknown: 50 }, baseline: { usd: 10, known: 150, unknown: 50 }, savings: { usd: 8, known: 150, unknown: 50 } },
+  savings: { apart: { usd: 0, exchanges: 0 }, since: '2026-01-01T00:00:00.000Z', cost: { usd: 2, known: 150, unknown: 50 }, baseline: { usd: 10, known: 150, unknown: 50 }, savings: { usd: 8, known: 150, unknown: 50 }, shadow: { usd: 0, known: 0, unknown: 0 } },
   sources: { collect: { collected: 170, copies: 10 } },
   usage: { answers: 180, unknown: { 'not-asked': 8, cut: 1 } },
 };

@@ -12,8 +12,9 @@ export const chosenWindow = () => document.querySelector('input[name=window]:che
 export async function sums() {
   const window = chosenWindow();
   let reports;
+  let live;
   try {
-    reports = await Promise.all(keys.map((key) => ask(`/savings?window=${window}&by=${key}&limit=500`)));
+    [live, ...reports] = await Promise.all([ask('/savings'), ...keys.map((key) => ask(`/savings?window=${window}&by=${key}&limit=500`))]);
   } catch (error) {
     if (error.code !== 'no-ledger') throw error;
     await withoutLedger();
@@ -23,6 +24,7 @@ export async function sums() {
   const [model, workspace, tier, reason, outcome, cache, move] = reports;
   by('notice').hidden = true;
   cards(model, window);
+  shadowNote(live);
   drawTrend(model, window === '1h' || window === '24h');
   money('by-model', model);
   money('by-workspace', workspace);
@@ -58,6 +60,12 @@ const reasonNames = {
   blocked: 'refused by policy',
   none: 'from the cache, or not decided',
 };
+
+/** What sections in shadow mode would have saved, on the card of what was. */
+function shadowNote({ shadow, since }) {
+  if (shadow === undefined || shadow.known === 0) return;
+  say('saved-note', `${by('saved-note').textContent} Shadow mode would have saved ${dollars(shadow.usd)} more since ${since.slice(0, 16).replace('T', ' ')}.`);
+}
 
 function cards({ total, unknownShare }, window) {
   say('saved', dollars(total.savings));
@@ -111,6 +119,7 @@ async function withoutLedger() {
   say('saved', dollars(totals.savings.usd));
   say('saved-share', totals.baseline.usd > 0 ? `${percent(totals.savings.usd / totals.baseline.usd)} of ${dollars(totals.baseline.usd)} that the requested models would have cost` : '');
   say('saved-note', `Since ${totals.since.slice(0, 19).replace('T', ' ')} UTC. ${percent(totals.unknownShare.savings)} of the exchanges are in no sum: their price or usage is unknown.`);
+  shadowNote(totals);
   say('cost', dollars(totals.cost.usd));
   say('cost-note', `of ${exchangesText(totals.savings.known)} whose savings are known${totals.apart.usd > 0 ? `, and ${dollars(totals.apart.usd)} on others` : ''}`);
   say('unknown', percent(totals.unknownShare.savings));
