@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../../lib/errors.ts';
 import { levels, textFields, textTasks, type TextField, type TextTask } from './heads.ts';
@@ -75,4 +76,41 @@ export function readCorpus(folder: string): LabelledPrompt[] {
         .sort()
         .flatMap((file) => parseBatch(readFileSync(join(folder, language, file), 'utf8'), `${language}/${file}`, language)),
     );
+}
+
+/** What a second reader said of a prompt without seeing the first labels. */
+export type SecondLabels = Pick<LabelledPrompt, 'task' | 'fields' | 'level' | 'tier'>;
+
+/** Names a prompt in the file of second labels: the first 12 hexadecimal digits of the SHA-256 of system prompt and prompt. */
+export function promptKey({ system, prompt }: Pick<LabelledPrompt, 'system' | 'prompt'>): string {
+  return createHash('sha256').update(`${system}\n${prompt}`).digest('hex').slice(0, 12);
+}
+
+/** Second labels by `promptKey`; lines are `key task|field[,field]|level|tier`. Empty where the folder has none. Throws SluiceError SLUICE_ROWS_INVALID, naming the line. */
+export function readSecond(folder: string): ReadonlyMap<string, SecondLabels> {
+  const file = join(folder, secondFile);
+  if (!existsSync(file)) return new Map();
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return new Map(lines.flatMap((line, at) => (line === '' || line.startsWith('#') ? [] : [[line.slice(0, 12), labelsOf(line.slice(13), `${secondFile}:${at + 1}`)] as const])));
+}
+
+const secondFile = 'second.txt';
+
+/** Weight of each of a prompt's two opinions. */
+const eachOpinion = 0.6;
+
+/**
+ * Rows to train with: a prompt with two opinions trains tasks, fields and tiers with both, at about half the weight each, and its level is their mean.
+ * `at` is the place of each row's prompt in `prompts`.
+ */
+export function withOpinions(prompts: readonly LabelledPrompt[], second: ReadonlyMap<string, SecondLabels>): { readonly rows: TextRow[]; readonly at: number[] } {
+  const rows: TextRow[] = [];
+  const at: number[] = [];
+  for (const [place, prompt] of prompts.entries()) {
+    const other = second.get(promptKey(prompt));
+    if (other === undefined) rows.push(prompt);
+    else rows.push({ ...prompt, weight: eachOpinion, level: (prompt.level + other.level) / 2 }, { ...prompt, ...other, weight: eachOpinion, level: null });
+    while (at.length < rows.length) at.push(place);
+  }
+  return { rows, at };
 }
