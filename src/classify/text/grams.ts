@@ -6,8 +6,8 @@ const mostGrams = 4_096;
 const slots = 1 << 13;
 
 /** Kinds of n-grams: each is hashed into a space of its own and weighs in proportion to how many of its kind there are. */
-export const kind = { ask: 0, letters: 1, material: 2, shape: 3, system: 4, lexicon: 5 } as const;
-export const kinds = 6;
+export const kind = { ask: 0, letters: 1, material: 2, shape: 3, system: 4, lexicon: 5, apart: 6 } as const;
+export const kinds = 7;
 
 /** Characters of an n-gram of letters. */
 const shortest = 3;
@@ -18,10 +18,12 @@ const mostLetters = 600;
 const mostMaterial = 100;
 /** First words of an ask that are read on their own. */
 const firstWords = 5;
+/** Words of an ask's beginning that are also read two at a time with others between them: the verb, and what it is about. */
+const apartWords = 8;
 /** Words of a system prompt that are read. */
 const systemWords = 160;
 
-const salt = { word: 0x1b873593, pair: 0x2545f491, first: 0x3c6ef372, last: 0x4f1bbcdc, letters: 0x5be0cd19, material: 0x6a09e667, shape: 0x7f4a7c15, system: 0x8f1bbcdc, lexicon: 0x510e527f, triple: 0x9b05688c };
+const salt = { word: 0x1b873593, pair: 0x2545f491, first: 0x3c6ef372, last: 0x4f1bbcdc, letters: 0x5be0cd19, material: 0x6a09e667, shape: 0x7f4a7c15, system: 0x8f1bbcdc, lexicon: 0x510e527f, triple: 0x9b05688c, apart: 0x3b9aca07 };
 
 /** Mixes a 32-bit state so that close inputs fall far apart: the finaliser of MurmurHash3. */
 function mix(state: number): number {
@@ -39,6 +41,11 @@ function hashWord(word: string): number {
   return h;
 }
 
+/** The hash that a word of the ask has on its own. */
+export function askHash(word: string): number {
+  return mix(hashWord(word) ^ salt.word);
+}
+
 /** Distinct hashed n-grams of one prompt. Reused from prompt to prompt: counting allocates nothing but the words. */
 export class PromptGrams {
   readonly hashes = new Uint32Array(mostGrams);
@@ -53,6 +60,8 @@ export class PromptGrams {
   readonly #used = new Int32Array(mostGrams);
   readonly #hits = new Uint8Array(concepts.names.length);
   readonly #ask: string[] = [];
+  /** Hashes of the ask's first words. */
+  readonly #first = new Int32Array(apartWords);
 
   /** Reads a prompt: what the user asks, and the system prompt that it stands under ('' without one). */
   read(user: string, system: string): this {
@@ -77,6 +86,7 @@ export class PromptGrams {
       const hash = hashWord(word);
       if (isUnspaced(word)) {
         this.#unspaced(word, zones[at] === zone.ask, asks === 0);
+        if (zones[at] === zone.ask && asks < apartWords) this.#first[asks] = 0;
         if (zones[at] === zone.ask) asks++;
         before = beforeThat = 0;
         continue;
@@ -87,12 +97,19 @@ export class PromptGrams {
         if (asks < 3) this.#add(Math.imul(hash, asks + 3) ^ salt.first, kind.ask);
         if (asks === 2 && beforeThat !== 0) this.#add(Math.imul(Math.imul(beforeThat, 31) ^ before, 0x01000193) ^ hash ^ salt.triple, kind.ask);
         if (at >= words.length - 2) this.#add(hash ^ salt.last, kind.ask);
+        if (asks < apartWords) this.#apart(hash, asks);
         this.#letters(word);
         asks++;
       } else if (this.counts[kind.material]! < mostMaterial) this.#add(hash ^ salt.material, kind.material);
       beforeThat = before;
       before = zones[at] === zone.ask ? hash : 0;
     }
+  }
+
+  /** Pairs of the ask's first words that do not stand side by side, in their order. */
+  #apart(hash: number, place: number): void {
+    for (let at = 0; at + 1 < place; at++) if (this.#first[at] !== 0) this.#add(Math.imul(this.#first[at]!, 0x01000193) ^ hash ^ salt.apart, kind.apart);
+    this.#first[place] = hash;
   }
 
   /** Two to three characters at a time, for scripts without spaces and for Korean, whose words carry endings. */

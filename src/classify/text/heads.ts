@@ -9,6 +9,11 @@ export type TextField = (typeof textFields)[number];
 /** Levels of knowledge and reasoning that a good answer needs, 1 (everyday) to 5 (expert). */
 export const levels = 5;
 
-/** Where each head's outputs begin. The level is one number, its distance from the mean; the tier is one of simple, standard, complex. */
-export const head = { task: 0, field: textTasks.length, level: textTasks.length + textFields.length, tier: textTasks.length + textFields.length + 1 } as const;
-export const outputs = head.tier + 3;
+const firstOfLevel = textTasks.length + textFields.length;
+
+/**
+ * Where each head's outputs begin. The level is one number, its distance from the mean; the tier is one of simple, standard, complex; `house` says whether a
+ * prompt is worded as those of the public set of tiers, whose opinion of a tier is its own.
+ */
+export const head = { task: 0, field: textTasks.length, level: firstOfLevel, tier: firstOfLevel + 1, house: firstOfLevel + 4 } as const;
+export const outputs = head.house + 1;

@@ -3,7 +3,7 @@ import { kind, kinds, PromptGrams } from './grams.ts';
 
 /** What a model file says beside its weights. */
 export interface TextModelHeader {
-  readonly format: 1;
+  readonly format: 2;
   readonly tasks: readonly string[];
   readonly fields: readonly string[];
   /** n-grams that have weights. */
@@ -20,21 +20,25 @@ export interface TextModelHeader {
 }
 
 /**
- * How the score comes about. The level's output becomes a level, 1 to 5, by `mean` and `slope`. The more sure the tier's head is, the more of the score is
- * the expected tier and the less is the level. Routine tasks take away from it. The sum goes through a curve of straight pieces, so that the default
- * thresholds stand where the cuts between tiers are best.
+ * How the score comes about. The level's output becomes a level, 1 to 5, by `mean` and `slope`. Where the tier's head is sure, the level only says where within
+ * that tier the prompt stands; it is trusted sooner on prompts worded as those of the public set of tiers. Routine tasks take away from the sum. At last the
+ * sum goes through a curve of straight pieces, so that the default thresholds stand where the cuts between tiers are.
  */
 export interface ScoreCurve {
   readonly mean: number;
   readonly slope: number;
-  /** What standard counts for, where simple is 0 and complex is 1. */
-  readonly standard: number;
-  /** Least share of the tier's head, and how steeply it rises with its probability. */
-  readonly least: number;
+  /** Where the tiers simple and standard end before the curve. */
+  readonly cuts: readonly [number, number];
+  /** How steeply the share of the tier's head rises with its probability. */
   readonly power: number;
-  /** What a routine task takes away at most, and the most that its score is, where the tier's head does not say complex. */
+  /** The same on prompts worded as the public set, and where and how fast the head that tells them begins to count. */
+  readonly house: { readonly power: number; readonly bias: number; readonly steep: number };
+  /** What a routine task takes away at most; from which probability on it cannot be complex, unless the tier's head is surer of that than `routineUnless`. */
   readonly routine: number;
-  readonly routineMost: number;
+  readonly routineFrom: number;
+  readonly routineUnless: number;
+  /** What a medical, legal or financial prompt adds at most. */
+  readonly delicate: number;
   readonly from: readonly number[];
   readonly to: readonly number[];
 }
@@ -82,8 +86,10 @@ export class TextModel {
   /** First half of the SHA-256 of the file, in hex. */
   readonly version: string;
   readonly grams = new PromptGrams();
+  /** Hash table of rows: in each slot the row plus 1 in the bits of `#low`, and above them the hash's own; 0: nothing. */
   readonly #slots: Int32Array;
   readonly #mask: number;
+  readonly #low: number;
   readonly #sums = Array.from({ length: kinds }, () => new Int32Array(outputs));
   readonly #z = new Float64Array(outputs);
   readonly #tasks = new Float64Array(textTasks.length);
@@ -92,23 +98,31 @@ export class TextModel {
 
   constructor(header: TextModelHeader, tables: TextModelTables, version: string) {
     this.header = header;
-    this.tables = tables;
     this.version = version;
-    const size = 2 ** Math.ceil(Math.log2(2.5 * header.rows + 2));
-    this.#mask = size - 1;
-    this.#slots = new Int32Array(size).fill(-1);
+    this.tables = byFrequency(tables);
+    this.#mask = 2 ** Math.ceil(Math.log2(2 * header.rows + 2)) - 1;
+    this.#low = 2 ** Math.ceil(Math.log2(header.rows + 2)) - 1;
+    this.#slots = new Int32Array(this.#mask + 1);
     for (let row = 0; row < header.rows; row++) {
-      let at = tables.hashes[row]! & this.#mask;
-      while (this.#slots[at] !== -1) at = (at + 1) & this.#mask;
-      this.#slots[at] = row;
+      const hash = this.tables.hashes[row]!;
+      let at = hash & this.#mask;
+      while (this.#slots[at] !== 0) at = (at + 1) & this.#mask;
+      this.#slots[at] = (hash & ~this.#low) | (row + 1);
     }
   }
 
   /** The row of an n-gram's hash; -1: the model does not know it. */
   rowOf(hash: number): number {
     const { hashes } = this.tables;
+    const slots = this.#slots;
+    const low = this.#low;
     let at = hash & this.#mask;
-    for (let row = this.#slots[at]!; row !== -1; row = this.#slots[(at = (at + 1) & this.#mask)]!) if (hashes[row] === hash) return row;
+    for (let entry = slots[at]!; entry !== 0; entry = slots[(at = (at + 1) & this.#mask)]!) {
+      // The upper bits of the hash stand in the slot: most of what is not known is told without a look at the table.
+      if (((entry ^ hash) & ~low) !== 0) continue;
+      const row = (entry & low) - 1;
+      if (hashes[row] === hash) return row;
+    }
     return -1;
   }
 
@@ -137,7 +151,7 @@ export class TextModel {
       fields: this.#fields,
       level,
       tiers: this.#tiers,
-      score: scoreOf(curve, level, this.#tiers, routineOf(this.#tasks)),
+      score: along(curve.from, curve.to, rawScore(curve, { level, tiers: this.#tiers, house: z[head.house]!, delicate: delicateOf(this.#fields), routine: routineOf(this.#tasks) })),
       familiarity: asked === 0 ? 0 : known / asked,
     };
   }
@@ -161,6 +175,18 @@ export class TextModel {
   }
 }
 
+/** The tables with frequent n-grams first: what most prompts need lies close together in the processor's cache. */
+function byFrequency({ hashes, idf, weights }: TextModelTables): TextModelTables {
+  const order = Uint32Array.from(hashes.keys()).sort((a, b) => idf[a]! - idf[b]! || a - b);
+  const sorted = { hashes: new Uint32Array(hashes.length), idf: new Uint8Array(idf.length), weights: new Int8Array(weights.length) };
+  for (const [at, row] of order.entries()) {
+    sorted.hashes[at] = hashes[row]!;
+    sorted.idf[at] = idf[row]!;
+    sorted.weights.set(weights.subarray(row * outputs, (row + 1) * outputs), at * outputs);
+  }
+  return sorted;
+}
+
 /** Level, 1 to 5, that an output stands for. */
 export function levelOf(output: number, { mean, slope }: Pick<ScoreCurve, 'mean' | 'slope'>): number {
   return Math.min(levels, Math.max(1, mean + slope * output));
@@ -171,18 +197,35 @@ export function routineOf(tasks: ArrayLike<number>): number {
   return tasks[0]! + tasks[1]! + tasks[2]! + tasks[3]! + tasks[4]!;
 }
 
-/** The score, 0 to 1, of a level, the probabilities of the tiers, and the probability that the task is routine. */
-export function scoreOf(curve: ScoreCurve, level: number, tiers: ArrayLike<number>, routine: number): number {
-  return along(curve.from, curve.to, rawScore(curve, level, tiers, routine));
+/** Probability that the prompt is of a field where a wrong answer harms: medical, legal and finance come first among the fields. */
+export function delicateOf(fields: ArrayLike<number>): number {
+  return Math.max(fields[0]!, fields[1]!, fields[2]!);
 }
 
-/** The same before the curve. */
-export function rawScore({ standard, least, power, routine: away, routineMost }: Omit<ScoreCurve, 'from' | 'to'>, level: number, tiers: ArrayLike<number>, routine: number): number {
-  const surest = Math.max(tiers[0]!, tiers[1]!, tiers[2]!);
-  const sure = least + (1 - least) * Math.max(0, 1.5 * surest - 0.5) ** power;
-  const plain = sure * (standard * tiers[1]! + tiers[2]!) + (1 - sure) * ((level - 1) / (levels - 1));
-  const less = plain - away * Math.max(0, 2 * routine - 1) * (1 - tiers[2]!);
-  return routine >= 0.5 && tiers[2]! < 0.6 ? Math.min(less, routineMost) : less;
+/** What a score is made of: a level, 1 to 5; probabilities of the tiers; the output that tells the public set's wording; probabilities of a delicate field and of a routine task. */
+export interface ScoreParts {
+  readonly level: number;
+  readonly tiers: ArrayLike<number>;
+  readonly house: number;
+  readonly delicate: number;
+  readonly routine: number;
+}
+
+/** The score before the curve. */
+export function rawScore(curve: Omit<ScoreCurve, 'from' | 'to'>, { level, tiers, house, delicate, routine }: ScoreParts): number {
+  const [simple, standard] = curve.cuts;
+  const height = (level - 1) / (levels - 1);
+  // Squares: a tier that is likely but not sure must not lift what is more likely over its cut.
+  const [a, b, c] = [tiers[0]! ** 2, tiers[1]! ** 2, tiers[2]! ** 2];
+  const place = 0.1 + 0.75 * height;
+  const within = (a * simple * place + b * (simple + (standard - simple) * place) + c * (standard + (1 - standard) * place)) / (a + b + c);
+  const surest = Math.max(0, 1.5 * Math.max(tiers[0]!, tiers[1]!, tiers[2]!) - 0.5);
+  const known = sigmoid((house + curve.house.bias) * curve.house.steep);
+  const sure = Math.max(surest ** curve.power, known * surest ** curve.house.power);
+  // In a delicate field it is harm that makes a prompt complex, which its level does not tell; what is surely simple stays so.
+  const harm = curve.delicate * Math.max(0, 2 * delicate - 1) * (1 - tiers[0]! + 1.5 * tiers[2]!) * (1 - known);
+  const sum = harm + sure * within + (1 - sure) * height - (1 - known) * curve.routine * Math.max(0, 2 * routine - 1) * (1 - tiers[2]!);
+  return routine >= curve.routineFrom && tiers[2]! < curve.routineUnless && known < 0.5 ? Math.min(sum, standard - 0.01) : sum;
 }
 
 /** The height at `x` of straight pieces between points; level beyond the first and the last. */

@@ -5,10 +5,20 @@ import type { TextWeights } from './train.ts';
 /** Steps of an inverse document frequency. */
 export const idfSteps = 16;
 
-/** Weights as whole numbers from -127 to 127, a step an output, rows in rising order of their hashes. Rows without any weight are left out. */
-export function packWeights({ rows, weights, idf }: TextWeights): { readonly tables: TextModelTables; readonly steps: number[] } {
+/** Most rows of a model: what keeps its file under 3 MB. */
+export const mostRows = 108_000;
+
+/** Weights as whole numbers from -127 to 127, a step an output, rows in rising order of their hashes. Only the rows that matter most are kept. */
+export function packWeights({ rows, weights, idf, counts }: TextWeights, most: number = mostRows): { readonly tables: TextModelTables; readonly steps: number[] } {
   const steps = Array.from({ length: outputs }, (_, k) => stepOf(weights, k));
-  const kept = [...rows].filter(([, row]) => steps.some((step, k) => Math.abs(weights[row * outputs + k]!) >= step / 2)).sort(([a], [b]) => a - b);
+  // How far a row moves all outputs, in steps, over the prompts that have it.
+  const worth = (row: number): number => {
+    let sum = 0;
+    for (let k = 0; k < outputs; k++) sum += (weights[row * outputs + k]! / steps[k]!) ** 2;
+    return sum * counts[row]!;
+  };
+  const byWorth = [...rows].map(([hash, row]) => [hash, row, worth(row)] as const).sort((a, b) => b[2] - a[2] || a[0] - b[0]);
+  const kept = byWorth.slice(0, most).sort(([a], [b]) => a - b);
   const tables = { hashes: new Uint32Array(kept.length), idf: new Uint8Array(kept.length), weights: new Int8Array(kept.length * outputs) };
   for (const [at, [hash, row]] of kept.entries()) {
     tables.hashes[at] = hash;
@@ -68,7 +78,7 @@ export function packModel(trained: TextWeights, { temperature, score, card }: Pa
   const round = (value: number): number => Number(value.toPrecision(6));
   return {
     header: {
-      format: 1,
+      format: 2,
       tasks: textTasks,
       fields: textFields,
       rows: tables.hashes.length,

@@ -38,7 +38,7 @@ const unlabelled = { system: '', task: null, fields: null, level: null, tier: nu
 export function tierRows(folder: string, split: 'train' | 'held-out'): TextRow[] {
   return read<{ prompt: string; expected_tier: string; split: string }>(join(folder, 'tiers.jsonl.gz'))
     .filter((row) => (row.split === 'train') === (split === 'train'))
-    .map(({ prompt, expected_tier }) => ({ ...unlabelled, prompt, tier: tierOf[expected_tier] ?? null, group: 'tiers', weight: 0.5 }));
+    .map(({ prompt, expected_tier }) => ({ ...unlabelled, prompt, tier: tierOf[expected_tier] ?? null, house: true, group: 'tiers', weight: 0.5 }));
 }
 
 /** Questions whose subject tells the field, without their options. */

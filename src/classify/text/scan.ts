@@ -66,7 +66,7 @@ export class TextWords {
     let last = newline;
     for (let at = 0; at <= part.length; at++) {
       const unit = at === part.length ? newline : part.charCodeAt(at);
-      const kind = isWord(unit) ? (isCjk(unit) ? 2 : 1) : 0;
+      const kind = unit < 0x80 ? asciiKinds[unit]! : isWord(unit) ? (isCjk(unit) ? 2 : 1) : 0;
       if (kind !== 0) {
         if (start !== -1 && cjk !== (kind === 2)) start = this.#push(part, start, at, head, tail);
         if (start === -1) start = at;
@@ -152,6 +152,9 @@ function isWord(unit: number): boolean {
   if (unit >= 0xff00 && unit <= 0xff65) return (unit >= 0xff10 && unit <= 0xff19) || (unit >= 0xff21 && unit <= 0xff3a) || (unit >= 0xff41 && unit <= 0xff5a);
   return unit !== 0xd7 && unit !== 0xf7 && unit !== 0x61f && unit !== 0x60c && unit !== 0x964;
 }
+
+/** 1 for the units below 0x80 that belong to words. */
+const asciiKinds = Uint8Array.from({ length: 0x80 }, (_, unit) => (isWord(unit) ? 1 : 0));
 
 function isCjk(unit: number): boolean {
   return (unit >= 0x3040 && unit <= 0x30ff) || (unit >= 0x3400 && unit <= 0x9fff) || (unit >= 0xac00 && unit <= 0xd7af);

@@ -1,5 +1,8 @@
 import { PromptGrams } from './grams.ts';
 import { head, outputs, textFields, textTasks, type TextField, type TextTask } from './heads.ts';
+import { ridgeLevel } from './ridge.ts';
+import { zone } from './scan.ts';
+import type { WordVectors } from './vectors.ts';
 
 /** A labelled prompt. What is null is not known and trains nothing. */
 export interface TextRow {
@@ -11,6 +14,8 @@ export interface TextRow {
   readonly level: number | null;
   /** 0 simple, 1 standard, 2 complex. */
   readonly tier: number | null;
+  /** Whether the row is of the public set of tiers. */
+  readonly house?: boolean;
   /** Whose rows leave together when the model is tried on what it has not seen. */
   readonly group: string;
   readonly weight: number;
@@ -35,13 +40,15 @@ export interface TrainOptions {
   readonly ridge: { readonly pull: number; readonly kindScale: readonly number[] };
 }
 
-export const defaultTraining: TrainOptions = { epochs: 10, rate: 0.15, decay: 1e-5, dropout: 0.3, least: 2, most: 110_000, kindScale: [3, 3, 1.5, 1.5, 2, 2.5], tierWeight: 1, balance: 0.5, ridge: { pull: 2.5, kindScale: [1, 1, 0.4, 0.12, 0.5, 0.5] } };
+export const defaultTraining: TrainOptions = { epochs: 10, rate: 0.15, decay: 1e-5, dropout: 0.3, least: 2, most: 110_000, kindScale: [3, 3, 1.5, 1.5, 2, 2.5, 2], tierWeight: 1, balance: 0.5, ridge: { pull: 2.5, kindScale: [1, 1, 0.4, 0.12, 0.5, 0.5, 0.3] } };
 
 /** Weights before they are packed: a row of `outputs` numbers an n-gram, then the biases. */
 export interface TextWeights {
   readonly rows: ReadonlyMap<number, number>;
   /** Inverse document frequency of each row, 1 in the mean. */
   readonly idf: Float32Array;
+  /** Prompts that have each row's n-gram; few for what only the word vectors know. */
+  readonly counts: Uint32Array;
   readonly weights: Float32Array;
   readonly bias: Float32Array;
   /** Mean level of the rows, which the level's output is a distance from. */
@@ -49,7 +56,8 @@ export interface TextWeights {
   readonly kindScale: readonly number[];
 }
 
-interface Example {
+/** A row's n-grams that have weights, and what each counts. */
+export interface Example {
   readonly at: Int32Array;
   readonly x: Float32Array;
   readonly row: TextRow;
@@ -71,18 +79,22 @@ export interface Hashed {
   readonly hashes: Uint32Array;
   readonly kinds: Uint8Array;
   readonly counts: Int32Array;
+  /** Places of the ask's words among the word vectors, each once; empty where none were given. */
+  readonly words: Int32Array;
 }
 
-export function hashRows(rows: readonly TextRow[]): Hashed[] {
+export function hashRows(rows: readonly Pick<TextRow, 'prompt' | 'system'>[], vectors: WordVectors | null = null): Hashed[] {
   const grams = new PromptGrams();
   return rows.map(({ prompt, system }) => {
     grams.read(prompt, system);
-    return { hashes: grams.hashes.slice(0, grams.size), kinds: grams.kinds.slice(0, grams.size), counts: grams.counts.slice() };
+    const { words, zones } = grams.text;
+    const places = vectors === null ? [] : words.filter((_, at) => zones[at] === zone.ask).map((word) => vectors.placeOf.get(word) ?? -1);
+    return { hashes: grams.hashes.slice(0, grams.size), kinds: grams.kinds.slice(0, grams.size), counts: grams.counts.slice(), words: Int32Array.from(new Set(places.filter((place) => place !== -1))) };
   });
 }
 
 /** n-grams that enough rows have, each with its place and its inverse document frequency. */
-function vocabulary(hashed: readonly Hashed[], { least, most }: TrainOptions): { rows: Map<number, number>; idf: Float32Array } {
+function vocabulary(hashed: readonly Hashed[], { least, most }: TrainOptions): { rows: Map<number, number>; idf: Float32Array; counts: Uint32Array } {
   const seen = new Map<number, number>();
   for (const { hashes } of hashed) for (const hash of hashes) seen.set(hash, (seen.get(hash) ?? 0) + 1);
   const kept = [...seen].filter(([, count]) => count >= least).sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, most);
@@ -90,10 +102,10 @@ function vocabulary(hashed: readonly Hashed[], { least, most }: TrainOptions): {
   kept.forEach(([, count], at) => (idf[at] = Math.log((1 + hashed.length) / (1 + count)) + 1));
   const scale = idf.reduce((sum, value) => sum + value, 0) / idf.length;
   for (let at = 0; at < idf.length; at++) idf[at]! /= scale;
-  return { rows: new Map(kept.map(([hash], at) => [hash, at])), idf };
+  return { rows: new Map(kept.map(([hash], at) => [hash, at])), idf, counts: Uint32Array.from(kept, ([, count]) => count) };
 }
 
-function exampleOf({ hashes, kinds, counts }: Hashed, row: TextRow, rows: ReadonlyMap<number, number>, idf: Float32Array, kindScale: readonly number[]): Example {
+export function exampleOf({ hashes, kinds, counts }: Hashed, row: TextRow, rows: ReadonlyMap<number, number>, idf: Float32Array, kindScale: readonly number[]): Example {
   const at: number[] = [];
   const x: number[] = [];
   for (let i = 0; i < hashes.length; i++) {
@@ -107,7 +119,7 @@ function exampleOf({ hashes, kinds, counts }: Hashed, row: TextRow, rows: Readon
 
 /** Trains all heads at once by AdaGrad on their own losses. Deterministic: the same rows and options give the same weights. */
 export function trainText(rows: readonly TextRow[], hashed: readonly Hashed[], options: TrainOptions = defaultTraining): TextWeights {
-  const { rows: places, idf } = vocabulary(hashed, options);
+  const { rows: places, idf, counts } = vocabulary(hashed, options);
   const examples = rows.map((row, i) => exampleOf(hashed[i]!, row, places, idf, options.kindScale));
   const weights = new Float32Array(places.size * outputs);
   const squares = new Float32Array(places.size * outputs).fill(1e-3);
@@ -149,7 +161,7 @@ export function trainText(rows: readonly TextRow[], hashed: readonly Hashed[], o
   }
   for (const [, place] of places) for (let k = 0; k < outputs; k++) weights[place * outputs + k]! *= idf[place]!;
   const meanLevel = ridgeLevel({ rows, hashed, places, idf, options, weights });
-  return { rows: places, idf, weights, bias, meanLevel, kindScale: options.kindScale };
+  return { rows: places, idf, counts, weights, bias, meanLevel, kindScale: options.kindScale };
 }
 
 function balance(rows: readonly TextRow[], power: number): number[] {
@@ -166,6 +178,7 @@ function gradients(z: Float64Array, row: TextRow, out: Float64Array, { tierWeigh
   if (row.task !== null) softmaxGradient(z, head.task, textTasks.length, textTasks.indexOf(row.task), row.weight, out);
   if (row.fields !== null) for (let k = 0; k < textFields.length; k++) out[head.field + k] = row.weight * (sigmoid(z[head.field + k]!) - (row.fields.includes(textFields[k]!) ? 1 : 0));
   if (row.tier !== null) softmaxGradient(z, head.tier, 3, row.tier, tierWeight * row.weight, out);
+  out[head.house] = row.weight * (sigmoid(z[head.house]!) - (row.house === true ? 1 : 0));
 }
 
 function softmaxGradient(z: Float64Array, from: number, count: number, truth: number, weight: number, out: Float64Array): void {
@@ -193,68 +206,4 @@ export function outputsOf({ rows, weights, bias, kindScale }: TextWeights, { has
     for (let k = 0; k < outputs; k++) z[k]! += value * weights[place * outputs + k]!;
   }
   return z;
-}
-
-interface RidgeInput {
-  readonly rows: readonly TextRow[];
-  readonly hashed: readonly Hashed[];
-  readonly places: ReadonlyMap<number, number>;
-  readonly idf: Float32Array;
-  readonly options: TrainOptions;
-  readonly weights: Float32Array;
-}
-
-/**
- * Puts the level's weights to those of a ridge regression on levels 1 to 5, by conjugate gradients. The level's output is
- * then the expected level less the rows' mean, which is returned.
- */
-function ridgeLevel({ rows, hashed, places, idf, options, weights }: RidgeInput): number {
-  const labelled = rows.map((_, i) => i).filter((i) => rows[i]!.level !== null);
-  const scale = options.ridge.kindScale;
-  const x = labelled.map((i) => exampleOf(hashed[i]!, rows[i]!, places, idf, scale));
-  const mean = labelled.reduce((sum, i) => sum + rows[i]!.level!, 0) / Math.max(1, labelled.length);
-  const wanted = new Float64Array(places.size);
-  x.forEach(({ at, x: values, row }) => at.forEach((place, j) => (wanted[place]! += values[j]! * (row.level! - mean))));
-  const solution = conjugateGradients(x, wanted, options.ridge.pull);
-  const kindOf = new Map<number, number>();
-  for (const { hashes, kinds } of hashed) hashes.forEach((hash, i) => kindOf.set(hash, kinds[i]!));
-  // At run time an n-gram counts with the scale of the other heads.
-  for (const [hash, place] of places) {
-    const kind = kindOf.get(hash)!;
-    weights[place * outputs + head.level] = (solution[place]! * idf[place]! * scale[kind]!) / options.kindScale[kind]!;
-  }
-  return mean;
-}
-
-/** Solves (XᵀX + pull) w = wanted. */
-function conjugateGradients(x: readonly Example[], wanted: Float64Array, pull: number): Float64Array {
-  const n = wanted.length;
-  const w = new Float64Array(n);
-  const rest = wanted.slice();
-  const way = wanted.slice();
-  let size = dot(rest, rest);
-  for (let turn = 0; turn < 40 && size > 1e-6; turn++) {
-    const image = new Float64Array(n);
-    for (const { at, x: values } of x) {
-      let sum = 0;
-      for (let j = 0; j < at.length; j++) sum += values[j]! * way[at[j]!]!;
-      for (let j = 0; j < at.length; j++) image[at[j]!]! += sum * values[j]!;
-    }
-    for (let k = 0; k < n; k++) image[k]! += pull * way[k]!;
-    const step = size / dot(way, image);
-    for (let k = 0; k < n; k++) {
-      w[k]! += step * way[k]!;
-      rest[k]! -= step * image[k]!;
-    }
-    const next = dot(rest, rest);
-    for (let k = 0; k < n; k++) way[k] = rest[k]! + (next / size) * way[k]!;
-    size = next;
-  }
-  return w;
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!;
-  return sum;
 }

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { foldVectors } from './fold.ts';
+import { head, textFields } from './heads.ts';
+import { hashRows, outputsOf, trainText, type TextRow } from './train.ts';
+import type { WordVectors } from './vectors.ts';
+
+/** Vectors of two numbers: the first stands for medicine, the second for the kitchen. */
+const near = { heart: [1, 0], lung: [0.9, 0.1], kidney: [0.95, 0.05], soup: [0, 1], bread: [0.1, 0.9], cake: [0.05, 0.95] };
+const words = Object.keys(near);
+const vectors: WordVectors = { size: 2, words, numbers: Float32Array.from(Object.values(near).flat()), placeOf: new Map(words.map((word, at) => [word, at])) };
+
+const row = (prompt: string, field: 'medical' | 'culture', level: number): TextRow => ({ prompt, system: '', task: 'question', fields: [field], level, tier: null, group: prompt, weight: 1 });
+const rows = Array.from({ length: 10 }, () => [row('my heart and lung', 'medical', 5), row('soup and bread', 'culture', 1)]).flat();
+
+describe('word vectors folded into the weights', () => {
+  const hashed = hashRows(rows, vectors);
+  const plain = trainText(rows, hashed);
+  const folded = foldVectors(plain, { rows, hashed, vectors }, { level: 1, field: 1, pull: { level: 0.01, field: 0.01 }, most: 6 });
+  const [unseen, other] = hashRows([{ prompt: 'kidney', system: '' }, { prompt: 'cake', system: '' }], vectors);
+  const medical = head.field + textFields.indexOf('medical');
+
+  it('give words that no prompt has the field and the level of their neighbours', () => {
+    const [kidney, cake] = [outputsOf(folded, unseen!), outputsOf(folded, other!)];
+    expect(kidney[medical]!).toBeGreaterThan(cake[medical]! + 0.5);
+    expect(kidney[head.level]!).toBeGreaterThan(cake[head.level]! + 0.2);
+    // Without the vectors both words say nothing of the field.
+    expect(Math.abs(outputsOf(plain, unseen!)[medical]! - outputsOf(plain, other!)[medical]!)).toBeLessThan(0.2);
+  });
+
+  it('leave the other heads and the rows that were there as they are', () => {
+    expect(outputsOf(folded, hashed[0]!).slice(0, head.field)).toEqual(outputsOf(plain, hashed[0]!).slice(0, head.field));
+    expect([...plain.rows].every(([hash, place]) => folded.rows.get(hash) === place)).toBe(true);
+  });
+});

@@ -1,0 +1,152 @@
+import { askHash, kind } from './grams.ts';
+import { head, outputs, textFields } from './heads.ts';
+import type { Hashed, TextRow, TextWeights } from './train.ts';
+import { rarityOf, type WordVectors } from './vectors.ts';
+
+/**
+ * What the word vectors add. A linear model over the mean vector of an ask's words is a sum over its words, so it can be folded into the words' own weights:
+ * words that no training prompt has get weights from their neighbours, and a prompt costs nothing more.
+ */
+export interface FoldOptions {
+  /** Share of the vectors' level and fields in what is added to the weights. */
+  readonly level: number;
+  readonly field: number;
+  /** Pull to zero of the vectors' weights. */
+  readonly pull: { readonly level: number; readonly field: number };
+  /** Words, most frequent first, that get a row of their own where they have none. */
+  readonly most: number;
+}
+
+export const defaultFold: FoldOptions = { level: 1, field: 0.7, pull: { level: 300, field: 3 }, most: 25_000 };
+
+/** What a word that no training prompt has counts for when rows are chosen. */
+const unseen = 2;
+
+/** Rounds of a logistic regression's Newton steps. */
+const rounds = 6;
+
+/** `trained` with the vectors folded in. Rows without any word that has a vector change nothing. */
+export function foldVectors(trained: TextWeights, input: { readonly rows: readonly TextRow[]; readonly hashed: readonly Hashed[]; readonly vectors: WordVectors }, options: FoldOptions = defaultFold): TextWeights {
+  const { rows, hashed, vectors } = input;
+  const used = rows.map((_, at) => at).filter((at) => hashed[at]!.words.length > 1);
+  const x = used.map((at) => meanVector(hashed[at]!, vectors));
+  const withLevel = used.map((at, i) => [rows[at]!.level, i] as const).filter(([level]) => level !== null);
+  const level = ridge(withLevel.map(([, i]) => x[i]!), withLevel.map(([value]) => value! - trained.meanLevel), options.pull.level);
+  const withFields = used.map((at, i) => [rows[at]!, i] as const).filter(([{ fields }]) => fields !== null);
+  const fieldX = withFields.map(([, i]) => x[i]!);
+  const weights = withFields.map(([{ weight }]) => weight);
+  const fields = textFields.map((field) => logistic(fieldX, withFields.map(([row]) => (row.fields!.includes(field) ? 1 : 0)), { weights, pull: options.pull.field }));
+  return widened(trained, vectors, options, (place, add) => {
+    const worth = rarityOf(place);
+    const dot = (beta: Float64Array): number => {
+      let sum = 0;
+      for (let k = 0; k < vectors.size; k++) sum += beta[k]! * vectors.numbers[place * vectors.size + k]!;
+      return worth * sum;
+    };
+    add(head.level, options.level * dot(level));
+    fields.forEach((beta, k) => add(head.field + k, options.field * dot(beta)));
+  });
+}
+
+/** Sum of the vectors of an ask's words, each as rare as it is worth, over the root of the ask's n-grams: what a weight of the ask is multiplied with. */
+function meanVector({ words, counts }: Hashed, { size, numbers }: WordVectors): Float64Array {
+  const sum = new Float64Array(size);
+  const scale = 1 / Math.sqrt(Math.max(1, counts[kind.ask]!));
+  for (const place of words) {
+    const worth = rarityOf(place) * scale;
+    for (let k = 0; k < size; k++) sum[k]! += worth * numbers[place * size + k]!;
+  }
+  return sum;
+}
+
+/** Copies the weights, with a row for each of the most frequent words, and lets `of` add to each word's outputs. */
+function widened(trained: TextWeights, { words }: WordVectors, { most }: FoldOptions, of: (place: number, add: (output: number, value: number) => void) => void): TextWeights {
+  const rows = new Map(trained.rows);
+  for (const word of words.slice(0, most)) if (isWord(word) && !rows.has(askHash(word))) rows.set(askHash(word), rows.size);
+  const weights = new Float32Array(rows.size * outputs);
+  weights.set(trained.weights);
+  const idf = new Float32Array(rows.size).fill(Math.max(...trained.idf));
+  idf.set(trained.idf);
+  const counts = new Uint32Array(rows.size).fill(unseen);
+  counts.set(trained.counts);
+  const scale = trained.kindScale[kind.ask]!;
+  for (const [place, word] of words.entries()) {
+    const row = isWord(word) ? rows.get(askHash(word)) : undefined;
+    if (row !== undefined) of(place, (output, value) => (weights[row * outputs + output]! += value / scale));
+  }
+  return { ...trained, rows, idf, counts, weights };
+}
+
+function isWord(word: string): boolean {
+  return /^[a-z]+$/.test(word);
+}
+
+/** Solves (XᵀX + pull) b = Xᵀy. */
+function ridge(x: readonly Float64Array[], y: readonly number[], pull: number): Float64Array {
+  const size = x[0]?.length ?? 0;
+  const normal = new Normal(size, pull);
+  x.forEach((row, at) => normal.add(row, 1, y[at]!));
+  return normal.solve();
+}
+
+/** Logistic regression without an intercept, by Newton's steps. */
+function logistic(x: readonly Float64Array[], y: readonly number[], { weights, pull }: { readonly weights: readonly number[]; readonly pull: number }): Float64Array {
+  const size = x[0]?.length ?? 0;
+  let beta: Float64Array = new Float64Array(size);
+  for (let round = 0; round < rounds; round++) {
+    const normal = new Normal(size, pull);
+    x.forEach((row, at) => {
+      let z = 0;
+      for (let k = 0; k < size; k++) z += beta[k]! * row[k]!;
+      const p = 1 / (1 + Math.exp(-z));
+      const spread = Math.max(1e-3, p * (1 - p));
+      normal.add(row, weights[at]! * spread, z + (y[at]! - p) / spread);
+    });
+    beta = normal.solve();
+  }
+  return beta;
+}
+
+/** Normal equations of a weighted least-squares fit, solved by elimination. */
+class Normal {
+  readonly #rows: Float64Array[];
+  readonly #size: number;
+
+  constructor(size: number, pull: number) {
+    this.#size = size;
+    this.#rows = Array.from({ length: size }, (_, at) => {
+      const row = new Float64Array(size + 1);
+      row[at] = pull;
+      return row;
+    });
+  }
+
+  add(x: Float64Array, weight: number, y: number): void {
+    for (let p = 0; p < this.#size; p++) {
+      const value = weight * x[p]!;
+      if (value === 0) continue;
+      const row = this.#rows[p]!;
+      for (let q = p; q < this.#size; q++) row[q]! += value * x[q]!;
+      row[this.#size]! += value * y;
+    }
+  }
+
+  /** The matrix is symmetric and positive: no row has to change places. */
+  solve(): Float64Array {
+    const rows = this.#rows;
+    const size = this.#size;
+    for (let p = 0; p < size; p++) for (let q = 0; q < p; q++) rows[p]![q] = rows[q]![p]!;
+    for (let p = 0; p < size; p++)
+      for (let q = p + 1; q < size; q++) {
+        const factor = rows[q]![p]! / rows[p]![p]!;
+        if (factor !== 0) for (let k = p; k <= size; k++) rows[q]![k]! -= factor * rows[p]![k]!;
+      }
+    const solution = new Float64Array(size);
+    for (let p = size - 1; p >= 0; p--) {
+      let rest = rows[p]![size]!;
+      for (let q = p + 1; q < size; q++) rest -= rows[p]![q]! * solution[q]!;
+      solution[p] = rest / rows[p]![p]!;
+    }
+    return solution;
+  }
+}
