@@ -5,8 +5,42 @@ import type { Problem } from './types.ts';
 /** Of which namespaces the files may write everything. Files that are of no namespace may. */
 export type Trusted = (namespace: string) => boolean;
 
-/** What a team may write for its own workspaces unless its delegation says otherwise: nothing that lifts what the defaults forbid, and nothing that spends the gateway's keys. */
-const usualSettings: ReadonlySet<keyof SettingsDocument> = new Set(['tiers', 'thresholds', 'candidates', 'learned', 'learning', 'pinned', 'upgrades', 'unknownModel', 'baseline', 'default', 'fallback', 'cache', 'sessions']);
+/**
+ * Of each setting: whether a team may write it for its own workspaces unless its delegation says otherwise. `guarded`: it could lift what the defaults
+ * forbid, since it replaces theirs as a whole, or it spends the gateway's keys.
+ */
+const settingKinds: Readonly<Record<keyof SettingsDocument, 'usual' | 'guarded'>> = {
+  mode: 'guarded',
+  failClosed: 'guarded',
+  tiers: 'usual',
+  thresholds: 'usual',
+  candidates: 'usual',
+  shape: 'guarded',
+  overrides: 'guarded',
+  rules: 'guarded',
+  learned: 'usual',
+  models: 'usual',
+  learning: 'usual',
+  sensitivity: 'guarded',
+  pinned: 'usual',
+  allowProviders: 'guarded',
+  otherApis: 'usual',
+  upgrades: 'usual',
+  unknownModel: 'usual',
+  baseline: 'usual',
+  default: 'usual',
+  fallback: 'usual',
+  streamUsage: 'guarded',
+  credentials: 'guarded',
+  keys: 'guarded',
+  websockets: 'guarded',
+  cache: 'usual',
+  sessions: 'usual',
+  grading: 'guarded',
+  prompts: 'guarded',
+};
+
+const usualSettings: ReadonlySet<string> = new Set(Object.entries(settingKinds).filter(([, kind]) => kind === 'usual').map(([key]) => key));
 
 const delegatedKeys: ReadonlySet<string> = new Set(['version', 'sections']);
 
@@ -62,7 +96,7 @@ function checkFile({ source, document }: LoadedFile, delegation: DelegationDocum
 
 /** Settings of a section that a team may not replace. */
 function guarded(section: SectionDocument): string[] {
-  return Object.keys(section).filter((key) => key !== 'name' && key !== 'match' && !usualSettings.has(key as keyof SettingsDocument));
+  return Object.keys(section).filter((key) => key !== 'name' && key !== 'match' && !usualSettings.has(key));
 }
 
 /** Whether all that a pattern matches is matched by another: each is a name, or a prefix that ends in `*`. */
