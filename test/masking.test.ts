@@ -322,12 +322,12 @@ describe('an answer with restore: true', () => {
     expect(got('anthropic')).not.toMatch(/canary|Apollo/);
   });
 
-  it.each([3, 20])('has the originals in %i MB, or its tokens where it is too large to be held', async (megabytes) => {
+  it.each([3, 7, 20])('has the originals in %i MB, or its tokens where it is too large to be held', async (megabytes) => {
     const filler = 'x'.repeat(megabytes * 1_000_000);
     providers.openai.behaviour = (request, response, answer) => says({ id: 'c', object: 'chat.completion', model: 'gpt-4.1', choices: [{ index: 0, message: { role: 'assistant', content: say(heard(request.body)) + filler }, finish_reason: 'stop' }], usage })(request, response, answer);
     const { content } = (await apps('restored').openai.chat.completions.create(ask(question))).choices[0]!.message;
     expect(content?.slice(-filler.length)).toBe(filler);
-    if (megabytes === 3) expect(content?.slice(0, -filler.length)).toBe(wanted);
+    if (megabytes < 8) expect(content?.slice(0, -filler.length)).toBe(wanted);
     else expect(content?.slice(0, -filler.length)).toMatch(/^That is \[EMAIL_/);
   });
 

@@ -98,7 +98,9 @@ export class TargetAttempt implements Attempt {
     const judge = (body: Buffer): AnswerPass | AnswerRetry => {
       const reason = looks && body.length <= fallback.inspectBytes ? judgeAnswer(head.api, body, expects, fallback.triggers) : null;
       const verdict = this.#verdicts.of(reason, head.status, retryAfterMs, () => answerOf(head, body));
-      return verdict.kind === 'retry' ? verdict : { ...verdict, headers: withoutLength(verdict.headers), body: restoreJson(body, restoring) };
+      if (verdict.kind === 'retry') return verdict;
+      const restored = restoreJson(body, restoring);
+      return restored === body ? verdict : { ...verdict, headers: withoutLength(verdict.headers), body: restored };
     };
     return { kind: 'whole', maxBytes: limits.answerBytes, judge };
   }

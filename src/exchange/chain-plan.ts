@@ -109,7 +109,9 @@ function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 
 function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
   const across = crosses(context, exchange, target);
-  if (exchange.stream && (across || fallback.triggers.has('stream-error') || strips(context, exchange) || restoringOf(context, exchange) !== null)) return 'stream';
+  // Also whole answers: an Envoy that holds and replaces several megabytes breaks down.
+  if (restoringOf(context, exchange) !== null) return 'stream';
+  if (exchange.stream && (across || fallback.triggers.has('stream-error') || strips(context, exchange))) return 'stream';
   // Later attempts start from the request as the app sent it: what one model wants renamed is not for the next.
   return index === 0 && !across && limitNameAt(context.generation, target, exchange) === null ? 'gate' : 'next';
 }
