@@ -94,6 +94,17 @@ export function mergeModels(
   return { models, changes: { added, removed: [...before.keys()], changed, held } };
 }
 
+/** The prices that entries state, on top of all that is known: models that they do not name keep theirs. */
+function onTopOf(models: readonly ModelEntry[], entries: readonly ModelEntry[]): ModelEntry[] {
+  const all = new Map(models.map((model) => [idOf(model), model]));
+  for (const entry of entries) {
+    const known = all.get(idOf(entry));
+    const stated = Object.fromEntries(Object.entries(entry.prices).filter(([, price]) => typeof price === 'number'));
+    all.set(idOf(entry), known === undefined ? entry : { ...known, prices: { ...known.prices, ...stated }, contextWindow: entry.contextWindow ?? known.contextWindow, maxOutput: entry.maxOutput ?? known.maxOutput });
+  }
+  return [...all.values()].sort((a, b) => (a.provider < b.provider ? -1 : a.provider > b.provider ? 1 : a.model < b.model ? -1 : 1));
+}
+
 export interface ImportOptions {
   /** ISO date of the facts. */
   readonly date: string;
@@ -116,10 +127,10 @@ export interface ImportReport extends CatalogChanges {
  * Throws SLUICE_CATALOG_INVALID for a list without a known model, or one that lacks more than half of the models.
  */
 export function importList(base: CatalogFile, json: unknown, options: ImportOptions): { readonly file: CatalogFile; readonly report: ImportReport } {
-  const { entries, skipped, problems } = importLiteLLM(json);
+  const { entries, skipped, problems, pricesOnly } = importLiteLLM(json);
   const fix = 'Check that it is LiteLLM’s price list, whole.';
   if (entries.length === 0) throw new SluiceError('SLUICE_CATALOG_INVALID', 'The list holds no model that Sluice knows.', { where: options.source, fix });
-  const { models, changes } = mergeModels(base.models, entries, options.accepts);
+  const { models, changes } = mergeModels(base.models, pricesOnly ? onTopOf(base.models, entries) : entries, options.accepts);
   if (changes.removed.length > base.models.length * lostShare && !options.acceptLoss) {
     const message = `The list lacks ${changes.removed.length} of the catalog’s ${base.models.length} models.`;
     throw new SluiceError('SLUICE_CATALOG_INVALID', message, { where: options.source, fix: `${fix} \`--accept-all\` takes it over.` });

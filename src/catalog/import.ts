@@ -1,4 +1,5 @@
 import { limits } from '../lib/limits.ts';
+import { rowsPerThousand } from './per-thousand.ts';
 import type { Capabilities, ModelEntry, ModelMode, Prices, TokenPrices } from './types.ts';
 
 /** Sluice's provider name by the list's `litellm_provider`. Providers that are not named here are left out. */
@@ -166,17 +167,21 @@ export interface ImportResult {
   /** Rows of other kinds (images, speech, rerank), of providers that Sluice does not name, and of price variants that are no model id. */
   readonly skipped: number;
   readonly problems: readonly ImportProblem[];
+  /** The file has prices and little else: what it does not state is no fact. */
+  readonly pricesOnly: boolean;
 }
 
 /**
- * Reads LiteLLM's public price list: a JSON object, model id → facts, prices in US dollars per token. What the list does
+ * Reads LiteLLM's public price list (a JSON object, model id → facts, prices in US dollars per token), or a price file in dollars per
+ * thousand tokens (provider → model → `input_cost_per_1k_tokens`). What the list does
  * not state is null; a stated 0 is 0. Throws nothing: what cannot be read is left out and named in `problems`.
  */
 export function importLiteLLM(list: unknown): ImportResult {
   const found = new Map<string, { readonly entry: ModelEntry; readonly row: Row }>();
   const problems: ImportProblem[] = [];
   let skipped = 0;
-  const rows = typeof list === 'object' && list !== null && !Array.isArray(list) ? Object.entries(list) : [];
+  const thousands = rowsPerThousand(list);
+  const rows = thousands !== null ? Object.entries(thousands) : typeof list === 'object' && list !== null && !Array.isArray(list) ? Object.entries(list) : [];
   for (const [id, value] of rows) {
     const row = typeof value === 'object' && value !== null ? (value as Row) : {};
     const provider = providers.get(String(row['litellm_provider']));
@@ -185,7 +190,7 @@ export function importLiteLLM(list: unknown): ImportResult {
       skipped++;
       continue;
     }
-    const model = stripPrefix(provider, id);
+    const model = stripPrefix(provider, thousands === null ? id : id.slice(id.indexOf('/') + 1));
     // OpenAI's and Bedrock's model ids have no slash; the list puts regions, commitments and sandboxes before one.
     if (model.includes('/') && (provider === 'openai' || provider === 'amazon')) {
       skipped++;
@@ -211,7 +216,7 @@ export function importLiteLLM(list: unknown): ImportResult {
   }
   for (const { entry, row } of found.values()) problems.push(...problemsOf(entry, row));
   const entries = [...found.values()].map(({ entry }) => entry).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model));
-  return { entries, skipped, problems };
+  return { entries, skipped, problems, pricesOnly: thousands !== null };
 }
 
 /** Control characters: they would break logs and reports. */
