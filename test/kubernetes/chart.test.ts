@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { valuesPage, valuesSchema, valuesYaml } from '../../src/kubernetes/chart/files.ts';
 import { chart, helm, template, type Values } from './support/helm.ts';
 import { missing } from './support/tools.ts';
@@ -98,6 +98,23 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     for (const part of ['--policy-configmaps=llm', '--policy-url=https://policies.example/{workspace}/{provider}', 'kind: Role\n', 'api-access']) expect(rendered).toContain(part);
   });
 
+  it.each<[string, Values, boolean]>([
+    ['beside an Envoy that goes on without it', {}, false],
+    ['beside an Envoy that refuses without it', { policy: { failClosed: true } }, true],
+    ['in pods of its own, which Envoys call', { shape: 'extension' }, true],
+    ["in the app's pod", sidecar, false],
+    ["in the app's pod, whose Envoy refuses without it", { ...sidecar, policy: { failClosed: true } }, true],
+  ])('asks Sluice for readiness only where requests need it: %s', async (_name, values, asked) => {
+    const objects = parseAllDocuments(await template(values)).map((document) => document.toJS() as Rendered);
+    const put = objects.find(({ kind, data }) => kind === 'ConfigMap' && data?.['sidecar.yaml'] !== undefined)?.data?.['sidecar.yaml'];
+    const containers = put === undefined ? podOf(objects) : (parse(put) as PodSpec);
+    const sluice = [...(containers.initContainers ?? []), ...containers.containers].find(({ name }) => name === 'sluice')!;
+    expect(sluice).toMatchObject({ startupProbe: { httpGet: { path: '/readyz' } }, livenessProbe: { httpGet: { path: '/healthz' } } });
+    expect(sluice.readinessProbe !== undefined).toBe(asked);
+    const envoy = [...(containers.initContainers ?? []), ...containers.containers].find(({ name }) => name === 'envoy');
+    if (envoy !== undefined) expect(envoy.readinessProbe).toBeDefined();
+  });
+
   it('gives no container more than it needs, and holds no secret', async () => {
     for (const values of [everything, { ...everything, shape: 'extension' }]) {
       const objects = parseAllDocuments(await template(values)).map((document) => document.toJS() as { kind?: string; spec?: { template?: { spec: PodSpec } } });
@@ -106,12 +123,22 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
       expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } });
       for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
         expect(container).toMatchObject({ securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }, resources: { requests: {}, limits: {} } });
-        expect(container.readinessProbe).toBeDefined();
+        expect(container.livenessProbe).toBeDefined();
         expect(container.volumeMounts?.some(({ name }) => name === 'api-access')).toBe(container.name === 'sluice');
       }
     }
   });
 });
+
+interface Rendered {
+  readonly kind?: string;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: { readonly template?: { readonly spec: PodSpec } };
+}
+
+function podOf(objects: readonly Rendered[]): PodSpec {
+  return objects.find(({ kind }) => kind === 'Deployment')!.spec!.template!.spec;
+}
 
 interface PodSpec {
   readonly initContainers?: readonly Container[];
@@ -120,6 +147,8 @@ interface PodSpec {
 
 interface Container {
   readonly name: string;
+  readonly startupProbe?: object;
   readonly readinessProbe?: object;
+  readonly livenessProbe?: object;
   readonly volumeMounts?: readonly { readonly name: string }[];
 }

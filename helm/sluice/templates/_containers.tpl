@@ -99,6 +99,8 @@
     periodSeconds: 1
     timeoutSeconds: 5
     failureThreshold: 60
+  {{- /* Beside an Envoy that lets requests pass without Sluice, a Sluice that does not answer is no reason to take that Envoy out of the Service, or the app's pod out of the app's. */}}
+  {{- if or (not $gateway) .Values.policy.failClosed }}
   {{- /* Late answers of a busy node are no reason to send everything to other pods, which are as busy. */}}
   readinessProbe:
     httpGet:
@@ -106,6 +108,7 @@
       port: admin
     periodSeconds: 5
     timeoutSeconds: 5
+  {{- end }}
   livenessProbe:
     httpGet:
       path: /healthz

@@ -67,6 +67,7 @@ export const chartValues = z.strictObject({
       namespaces: z.array(z.string()).default([]).describe("Namespaces whose labelled ConfigMaps are the policy, in order of precedence; the release's own is always first"),
       trusted: z.array(z.string()).default([]).describe("Those of them whose ConfigMaps may write everything, beside the release's own; others write what policy.delegations lets them"),
       allNamespaces: flag(false, 'Watch all namespaces; needs a ClusterRole'),
+      failClosed: flag(false, 'The policy has failClosed: a pod whose Sluice does not answer takes no requests. Otherwise Envoy goes on without Sluice, and only start-up and liveness of the sluice container are probed'),
       selector: z.string().default('sluice.dev/policy=true').describe('Label selector of those ConfigMaps'),
       mounted: z.string().default('').describe('A ConfigMap of the release’s namespace that is mounted and read as files, in place of those that are watched: no rights at the API server, edits take up to a minute'),
       url: z
