@@ -49,9 +49,9 @@ describe('tiers', () => {
     expect(facts('请翻译这句话')).toMatchObject({ language: 'zh', task: 'translation' });
   });
 
-  it('judges the ask: size decides only where the policy says so', () => {
+  it('judges the ask: size decides only of very long prompts, or where the policy says so', () => {
     const long = (tokens: number, thresholds: TierThresholds = defaultThresholds) => classifyRequest(exchangeOf({ lastUser: 'What is this?', promptTokens: tokens }), { thresholds }).tier;
-    expect([long(100), long(100_000)]).toEqual(['simple', 'simple']);
+    expect([long(100), long(39_999), long(40_000), long(80_000)]).toEqual(['simple', 'simple', 'standard', 'complex']);
     const sized = { simple: { score: 0.3, tokens: 500 }, standard: { score: 0.6, tokens: 2_000 }, margin: 0 };
     expect([499, 500, 1_999, 2_000].map((tokens) => long(tokens, sized))).toEqual(['simple', 'standard', 'standard', 'complex']);
   });

@@ -59,8 +59,9 @@ export interface TierThresholds {
   readonly margin: number;
 }
 
+/** By default size makes a tier only where a prompt is so long that small models lose its thread; a policy may set other limits. */
 export const defaultThresholds: TierThresholds = {
-  simple: { score: 0.3, tokens: Infinity },
-  standard: { score: 0.6, tokens: Infinity },
+  simple: { score: 0.3, tokens: 40_000 },
+  standard: { score: 0.6, tokens: 80_000 },
   margin: 0,
 };
