@@ -1,8 +1,9 @@
 import type { Exchange } from '../apis/types.ts';
 import { languageOf } from './language.ts';
+import type { Examples } from './text/examples.ts';
 import { textModel } from './text/file.ts';
 import { textFields, textTasks } from './text/heads.ts';
-import type { Nudge, TextModel, TextVerdict } from './text/model.ts';
+import type { TextModel, TextVerdict } from './text/model.ts';
 import { requestWeights } from './weights.ts';
 import { countTokens, countUnspaced, wordClasses } from './words.ts';
 import { defaultThresholds, shownFrom, taskTypes, type Domain, type Signal, type TaskType, type Tier, type TierThresholds, type Verdict } from './types.ts';
@@ -16,11 +17,7 @@ export interface ClassifyOptions {
 }
 
 /** What a policy's examples say of one prompt: they change the outputs, and then tell which of them did. */
-export interface TaughtExamples {
-  readonly nudge: Nudge;
-  /** The example that moved the last prompt most, and how alike they are (0 to 1); null: none was near. */
-  nearest(): { readonly name: string; readonly likeness: number } | null;
-}
+export type TaughtExamples = Pick<Examples, 'nudge' | 'near' | 'tier'>;
 
 /**
  * Tier, score, task and domain of a request. The ask is judged: the last user message, under its system prompt; a short answer ("yes, do it") and a
@@ -28,8 +25,7 @@ export interface TaughtExamples {
  * to the score before it is cut to 0..1. Throws SluiceError where the model that comes with Sluice cannot be read.
  */
 export function classifyRequest(exchange: Exchange, { thresholds = defaultThresholds, examples = null, model = textModel() }: ClassifyOptions = {}): Verdict {
-  const nudge = examples?.nudge ?? null;
-  const text = model.read(exchange.lastUser, exchange.system, nudge);
+  const text = model.read(exchange.lastUser, exchange.system, examples?.nudge ?? null);
   const confirmed = exchange.userTurns > 1 && exchange.lastUser.length <= shortTurn && confirms(model.grams.text.words);
   const language = languageOf(exchange.lastUser, model.grams.text.words);
   // Taken before the model reads anything else: its tables are reused.
@@ -37,10 +33,9 @@ export function classifyRequest(exchange: Exchange, { thresholds = defaultThresh
   const domains = shown(textFields, text.fields);
   let earlier = confirmed ? thresholds.simple.score : 0;
   if (exchange.context !== '' && (confirmed || exchange.lastIsToolResult)) earlier = Math.max(earlier, model.read(exchange.context, exchange.system).score);
-  const near = examples?.nearest() ?? null;
   const signals: Signal[] = [{ name: 'text', value: hundredths(text.level), share: text.score }];
-  if (near !== null) signals.push({ name: `example ${near.name}`, value: hundredths(near.likeness), share: 0 });
-  if (earlier > text.score) signals.push({ name: 'context', value: true, share: earlier - text.score });
+  const own = examples === null ? text.score : text.score + taughtShare(examples, text.score, thresholds, signals);
+  if (earlier > own) signals.push({ name: 'context', value: true, share: earlier - own });
   requestSignals(exchange, signals);
   let sum = 0;
   for (const signal of signals) sum += signal.share;
@@ -81,6 +76,22 @@ function tierOf(score: number, tokens: number, { simple, standard }: TierThresho
   if (score < simple.score && tokens < simple.tokens) return 'simple';
   if (score < standard.score && tokens < standard.tokens) return 'standard';
   return 'complex';
+}
+
+/** Adds a signal for each example that moved the prompt. Returns how far the one that says a tier moves the score. */
+function taughtShare({ near, tier }: TaughtExamples, score: number, thresholds: TierThresholds, signals: Signal[]): number {
+  const moved = tier === null ? 0 : tier.strength * (within(tier.tier, score, thresholds) - score);
+  for (const { name, likeness } of near) signals.push({ name: `example ${name}`, value: hundredths(likeness), share: name === tier?.name ? moved : 0 });
+  return moved;
+}
+
+/** The score nearest to this one that is clearly of a tier, whatever the margin. */
+function within(tier: Tier, score: number, { simple, standard, margin }: TierThresholds): number {
+  const from = tier === 'simple' ? 0 : tier === 'standard' ? simple.score : standard.score;
+  const to = tier === 'simple' ? simple.score : tier === 'standard' ? standard.score : 1;
+  const inset = 0.2 * (to - from);
+  const low = from + inset;
+  return Math.min(Math.max(score, low), Math.max(from, to - inset - (tier === 'complex' ? 0 : margin)));
 }
 
 /** Distance to the nearest threshold, less where the model does not know the words. */

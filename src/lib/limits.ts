@@ -143,6 +143,9 @@ export const limits = {
   modelFileBytes: 4 * 1024 * 1024,
   /** Policy source text, all files together, in bytes. */
   policyBytes: 1024 * 1024,
+  /** Labelled prompts that a section may teach the classifier, and the longest of them, in UTF-16 units. */
+  classifierExamples: 500,
+  examplePromptUnits: 8_000,
   /** ConfigMaps that make one policy; those beyond it are not read. */
   policyConfigMaps: 1_000,
   /** Pairs of workspace and provider whose policy a backend is asked for; those beyond it go by the policy that they belong to. */

@@ -1,4 +1,6 @@
 import type { TaughtExamples } from '../classify/index.ts';
+import { Examples } from '../classify/text/examples.ts';
+import { textModel } from '../classify/text/file.ts';
 import { defaultThresholds, type TierThresholds } from '../classify/types.ts';
 import type { SettingsDocument } from './schema.ts';
 
@@ -9,9 +11,35 @@ export interface SectionClassifier {
   readonly examples: TaughtExamples | null;
 }
 
-/** A section's decision table, with the defaults for what it does not say. */
-export function compileClassifier({ thresholds }: Pick<SettingsDocument, 'thresholds'>): SectionClassifier {
-  return { thresholds: thresholds === undefined ? defaultThresholds : tableOf(thresholds), examples: null };
+/** A section's decision table, with the defaults for what it does not say, and its examples. */
+export function compileClassifier({ thresholds, classifier }: Pick<SettingsDocument, 'thresholds' | 'classifier'>): SectionClassifier {
+  return { thresholds: thresholds === undefined ? defaultThresholds : tableOf(thresholds), examples: classifier?.examples === undefined ? null : examplesOf(classifier.examples) };
+}
+
+type ExampleDocuments = NonNullable<NonNullable<SettingsDocument['classifier']>['examples']>;
+
+/** A list serves the sections of every provider; it is read once. */
+const compiled = new WeakMap<ExampleDocuments, Examples>();
+
+function examplesOf(documents: ExampleDocuments): Examples {
+  let examples = compiled.get(documents);
+  if (examples === undefined) compiled.set(documents, (examples = new Examples(textModel(), documents.map((document, at) => ({ ...document, name: document.name ?? String(at + 1) })))));
+  return examples;
+}
+
+/** Says which examples do nothing, or contradict another one. */
+export function checkExamples(documents: ExampleDocuments, say: (path: readonly PropertyKey[], message: string, fix: string) => void): void {
+  const prompts = new Map<string, number>();
+  const names = new Set<string>();
+  for (const [at, { name, prompt }] of documents.entries()) {
+    const text = prompt.trim().toLowerCase();
+    const earlier = prompts.get(text);
+    if (earlier !== undefined) say([at, 'prompt'], `example ${earlier + 1} has the same prompt`, 'Keep one of them, with all its labels.');
+    else prompts.set(text, at);
+    const shown = name ?? String(at + 1);
+    if (names.has(shown)) say(name === undefined ? [at] : [at, 'name'], `there is another example called ${shown}`, 'Give each its own name.');
+    names.add(shown);
+  }
 }
 
 function tableOf({ simple, standard, margin = 0 }: NonNullable<SettingsDocument['thresholds']>): TierThresholds {

@@ -14,6 +14,7 @@ const settingKinds: Readonly<Record<keyof SettingsDocument, 'usual' | 'guarded'>
   failClosed: 'guarded',
   tiers: 'usual',
   thresholds: 'usual',
+  classifier: 'guarded',
   candidates: 'usual',
   shape: 'guarded',
   overrides: 'guarded',

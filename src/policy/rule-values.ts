@@ -1,4 +1,5 @@
 import { domains, taskTypes, tiers } from '../classify/types.ts';
+import { meantLabel } from './labels.ts';
 import { didYouMean } from './nearest.ts';
 
 /** Variables that only ever hold these texts. */
@@ -10,8 +11,6 @@ const closed: Readonly<Record<string, readonly string[]>> = {
   'request.jsonOutput': ['none', 'object', 'schema'],
 };
 
-/** Other words that people use for a value. */
-const synonyms: Readonly<Record<string, string>> = { coding: 'code', programming: 'code', math: 'maths', mathematics: 'maths', summarization: 'summary', summarisation: 'summary', creative: 'writing', 'open-ended': 'writing', easy: 'simple', medium: 'standard', hard: 'complex', reasoning: 'complex', health: 'medical', law: 'legal', financial: 'finance', rewriting: 'rewrite', general_knowledge: 'general' };
 
 /** Variables from 0 to 1. */
 const shares: ReadonlySet<string> = new Set(['verdict.score', 'verdict.confidence']);
@@ -70,8 +69,8 @@ function compared(op: string, args: readonly unknown[]): ValueFault | null {
 function textFault(variable: string, value: unknown): ValueFault | null {
   const known = closed[variable];
   if (known === undefined || !isNode(value) || value.op !== 'value' || typeof value.args !== 'string' || known.includes(value.args)) return null;
-  const meant = synonyms[value.args.toLowerCase()];
-  const fix = meant !== undefined && known.includes(meant) ? `Did you mean ${meant}?` : didYouMean(value.args, known, `Known: ${known.join(', ')}.`);
+  const meant = meantLabel(value.args, known);
+  const fix = meant !== null ? `Did you mean ${meant}?` : didYouMean(value.args, known, `Known: ${known.join(', ')}.`);
   return { message: `${variable} is never '${value.args}'`, fix, offset: value.start };
 }
 

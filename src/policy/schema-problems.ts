@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { meantLabel } from './labels.ts';
 import { didYouMean, nearest } from './nearest.ts';
 import { policySchema } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
@@ -59,7 +60,7 @@ function likelyValue(value: unknown, values: readonly (string | number | bigint 
   const names = values.map(String);
   if (value === true || value === 'on') return names.includes('on') ? 'Write on.' : names.includes('enabled') ? 'Write enabled.' : null;
   if (value === false) return names.includes('off') ? 'Write off.' : null;
-  const [likely] = typeof value === 'string' ? nearest(value, names, 1) : [];
+  const likely = typeof value === 'string' ? (meantLabel(value, names) ?? nearest(value, names, 1)[0]) : undefined;
   return likely === undefined ? null : `Did you mean ${likely}?`;
 }
 

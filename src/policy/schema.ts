@@ -4,6 +4,7 @@ import { periodKinds } from '../budgets/period.ts';
 import { budgetKeys } from '../budgets/types.ts';
 import { catalogOverridesSchema } from '../catalog/index.ts';
 import { shapeEfforts } from '../apis/shape/types.ts';
+import { levels, textFields, textTasks } from '../classify/text/heads.ts';
 import { limits } from '../lib/limits.ts';
 import { fallbackTriggers, poolPicks } from './types.ts';
 
@@ -94,6 +95,21 @@ const sensitivity = z.strictObject({
 const threshold = z.strictObject({
   score: z.number().min(0).max(1).describe('Scores below this'),
   tokens: z.int().positive().optional().describe('Estimated prompt tokens below this; absent: size does not decide'),
+});
+
+const example = z
+  .strictObject({
+    name: name.optional().describe('Stands in records as `example NAME`; its place in the list by default'),
+    prompt: z.string().trim().min(1).max(limits.examplePromptUnits).describe('What the user asks, without the system prompt'),
+    task: z.enum(textTasks).optional().describe('Its task'),
+    domain: z.enum(textFields).optional().describe('Its domain'),
+    tier: tier.optional().describe('Its tier'),
+    level: z.number().min(1).max(levels).optional().describe('Its level, 1 (everyday) to 5 (expert)'),
+  })
+  .refine(({ task, domain, tier: of, level }) => [task, domain, of, level].some((label) => label !== undefined), 'say at least one of task, domain, tier, level');
+
+const classifier = z.strictObject({
+  examples: z.array(example).max(limits.classifierExamples).optional().describe('Labelled prompts: those that are worded like one move towards its labels'),
 });
 
 const seconds = z.int().min(0).max(30 * 24 * 3_600);
@@ -222,6 +238,7 @@ const settings = {
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
   tiers: z.array(tier).optional().describe('Tiers that are routed; requests of other tiers keep their model'),
   thresholds: z.strictObject({ simple: threshold.describe('simple: below both'), standard: threshold.describe('standard: below both; anything else is complex'), margin: z.number().min(0).max(1).optional().describe('A score that lies this close below a limit takes the tier above; 0 by default') }).optional().describe('The decision table'),
+  classifier: classifier.optional().describe('What the policy teaches the classifier; see docs/classifier.md'),
   candidates: z
     .strictObject({ simple: z.array(model).optional().describe('For simple prompts'), standard: z.array(model).optional().describe('For standard prompts'), complex: z.array(model).optional().describe('For complex prompts; `best` takes the first that can do the job') })
     .optional()

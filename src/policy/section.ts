@@ -2,7 +2,7 @@ import type { CacheSettings } from '../cache/types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import { compileCache } from './cache.ts';
-import { compileClassifier } from './classifier.ts';
+import { checkExamples, compileClassifier } from './classifier.ts';
 import { compileConditions, covers } from './conditions.ts';
 import type { Overlay } from './experiments.ts';
 import { compileFallback } from './fallback.ts';
@@ -135,6 +135,7 @@ export class SectionCompiler {
     const say = (code: string, key: string) => (path: readonly PropertyKey[], message: string, fix: string): void => this.#say('warning', code, place(key), path, message, fix);
     checkIdle(settings, say('no-effect', 'mode'));
     checkThresholds(settings, say('no-effect', 'thresholds'));
+    checkExamples(settings.classifier?.examples ?? [], (path, message, fix) => this.#say('error', 'twice', place('classifier'), ['examples', ...path], message, fix));
     checkTierPrices(candidates, (target) => this.#targets.entry(target), say('tier-prices', 'candidates'));
     for (const [name, files] of Object.entries(settings.keys ?? {})) for (const file of [files].flat()) checkKeyFile(file, (path, message, fix) => this.#say('warning', 'key-file', place('keys'), [name, ...path], message, fix));
   }

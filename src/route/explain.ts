@@ -200,7 +200,7 @@ function verdictLines({ verdict }: ExchangeRecord): string[] {
     `Verdict: ${verdict.tier}, score ${verdict.score.toFixed(3)}, confidence ${verdict.confidence.toFixed(2)}${verdict.unsure ? ' (unsure: the safer tier was taken)' : ''}`,
     `  task ${verdict.task}${verdict.classifiedTask === undefined ? '' : ` (the caller said so; classified as ${verdict.classifiedTask})`}, domain ${verdict.domain}, language ${verdict.language}`,
   ];
-  const signals = verdict.signals.filter(({ share }) => share !== 0).sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1));
+  const signals = verdict.signals.filter(({ name, share }) => share !== 0 || name.startsWith('example ')).sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1));
   for (const { name, value, share } of signals) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name} = ${value}`);
   return lines;
 }

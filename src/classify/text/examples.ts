@@ -1,0 +1,191 @@
+import type { Domain, Tier } from '../types.ts';
+import { kind, type PromptGrams } from './grams.ts';
+import { head, levels, textFields, textTasks, type TextTask } from './heads.ts';
+import type { TextModel } from './model.ts';
+
+/** A prompt that a team labelled: at least one of task, domain, tier and level. */
+export interface LabelledExample {
+  readonly name: string;
+  readonly prompt: string;
+  readonly task?: TextTask | undefined;
+  readonly domain?: Domain | undefined;
+  readonly tier?: Tier | undefined;
+  /** 1 (everyday) to 5 (expert). */
+  readonly level?: number | undefined;
+}
+
+/** An example that moved a prompt. */
+export interface NearExample {
+  readonly name: string;
+  /** 0 to 1; 1: the same words in the same order. */
+  readonly likeness: number;
+}
+
+/** A tier that an example says, and how far the score moves towards it: 0 to 1. */
+export interface TaughtTier {
+  readonly name: string;
+  readonly tier: Tier;
+  readonly strength: number;
+}
+
+/** Likeness up to which an example does nothing, and from which on it decides. */
+const likeFrom = 0.25;
+const likeTo = 0.65;
+
+/** What an n-gram weighs that the model does not know, in units of the model's inverse document frequency: pairs of words mostly, and names. */
+const unknownWeight = 0.6;
+
+/** How far a taught output stands above the others, in units of its head's temperature. */
+const lead = 2;
+
+/**
+ * Examples of a team: near prompts move towards their labels. Likeness is the cosine of the n-grams of both asks, weighted by how rare they are. Of each label
+ * the nearest example that says it counts. Deterministic; its time is linear in the n-grams of the prompt and the examples that share them; it allocates
+ * only for prompts that an example moves. What it says is valid until the next prompt is read.
+ */
+export class Examples {
+  readonly #examples: readonly LabelledExample[];
+  readonly #model: TextModel;
+  /** Open addressing from an n-gram's hash to its place among the distinct ones plus 1. */
+  readonly #slots: Int32Array;
+  readonly #hashes: Uint32Array;
+  /** The examples that hold each n-gram lie from its start to the next one's. */
+  readonly #starts: Int32Array;
+  readonly #holders: Int32Array;
+  /** One over the length of each example's vector. */
+  readonly #scales: Float64Array;
+  readonly #likeness: Float64Array;
+  readonly #near: NearExample[] = [];
+  #tier: TaughtTier | null = null;
+
+  constructor(model: TextModel, examples: readonly LabelledExample[]) {
+    this.#model = model;
+    this.#examples = examples;
+    this.#scales = new Float64Array(examples.length);
+    this.#likeness = new Float64Array(examples.length);
+    const held = new Map<number, number[]>();
+    for (const [at, { prompt }] of examples.entries()) {
+      const { hashes, kinds, size } = model.grams.read(prompt, '');
+      let sum = 0;
+      for (let i = 0; i < size; i++) {
+        if (kinds[i] !== kind.ask) continue;
+        const weight = this.#weightOf(hashes[i]!);
+        sum += weight * weight;
+        const holders = held.get(hashes[i]!);
+        if (holders === undefined) held.set(hashes[i]!, [at]);
+        else holders.push(at);
+      }
+      this.#scales[at] = sum === 0 ? 0 : 1 / Math.sqrt(sum);
+    }
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * held.size + 2)));
+    this.#hashes = Uint32Array.from(held.keys());
+    this.#starts = new Int32Array(held.size + 1);
+    this.#holders = Int32Array.from([...held.values()].flat());
+    let start = 0;
+    for (const [at, holders] of [...held.values()].entries()) {
+      this.#starts[at + 1] = start += holders.length;
+      let slot = this.#hashes[at]! & (this.#slots.length - 1);
+      while (this.#slots[slot] !== 0) slot = (slot + 1) & (this.#slots.length - 1);
+      this.#slots[slot] = at + 1;
+    }
+  }
+
+  /** The examples that moved the last prompt, the nearest first. */
+  get near(): readonly NearExample[] {
+    return this.#near;
+  }
+
+  /** The tier that they say of the last prompt; null: none. */
+  get tier(): TaughtTier | null {
+    return this.#tier;
+  }
+
+  /** Moves the outputs of the model for a prompt. */
+  readonly nudge = (grams: PromptGrams, outputs: Float64Array): void => {
+    this.#near.length = 0;
+    this.#tier = null;
+    if (!this.#compare(grams)) return;
+    const moved = new Set<number>();
+    const nearest = (label: 'task' | 'domain' | 'tier' | 'level'): { readonly example: LabelledExample; readonly strength: number } | null => {
+      const at = this.#nearest(label);
+      if (at === -1) return null;
+      moved.add(at);
+      return { example: this.#examples[at]!, strength: strengthOf(this.#likeness[at]!) };
+    };
+    const [task, domain, level, tier] = [nearest('task'), nearest('domain'), nearest('level'), nearest('tier')];
+    const { temperature, score } = this.#model.header;
+    if (task !== null) teachTask(outputs, textTasks.indexOf(task.example.task!), task.strength, temperature.task);
+    if (domain !== null) teachDomain(outputs, textFields.indexOf(domain.example.domain!), domain.strength, temperature.field);
+    if (level !== null) outputs[head.level]! += level.strength * ((Math.min(levels, level.example.level!) - score.mean) / score.slope - outputs[head.level]!);
+    if (tier !== null) this.#tier = { name: tier.example.name, tier: tier.example.tier!, strength: tier.strength };
+    for (const at of moved) this.#near.push({ name: this.#examples[at]!.name, likeness: this.#likeness[at]! });
+    this.#near.sort((a, b) => b.likeness - a.likeness);
+  };
+
+  /** Writes down how alike the prompt and each example are. False: none is near. */
+  #compare(grams: PromptGrams): boolean {
+    const likeness = this.#likeness.fill(0);
+    const { hashes, kinds, size } = grams;
+    let sum = 0;
+    for (let i = 0; i < size; i++) {
+      if (kinds[i] !== kind.ask) continue;
+      const weight = this.#weightOf(hashes[i]!);
+      sum += weight * weight;
+      const place = this.#placeOf(hashes[i]!);
+      if (place === -1) continue;
+      for (let at = this.#starts[place]!; at < this.#starts[place + 1]!; at++) likeness[this.#holders[at]!]! += weight * weight;
+    }
+    if (sum === 0) return false;
+    const scale = 1 / Math.sqrt(sum);
+    let any = false;
+    for (let at = 0; at < likeness.length; at++) {
+      likeness[at]! *= scale * this.#scales[at]!;
+      any ||= likeness[at]! > likeFrom;
+    }
+    return any;
+  }
+
+  /** The nearest example that says a label, the first of those that are as near; -1: none is near. */
+  #nearest(label: 'task' | 'domain' | 'tier' | 'level'): number {
+    let best = -1;
+    for (let at = 0; at < this.#examples.length; at++) {
+      const like = this.#likeness[at]!;
+      if (like > likeFrom && this.#examples[at]![label] !== undefined && (best === -1 || like > this.#likeness[best]!)) best = at;
+    }
+    return best;
+  }
+
+  #weightOf(hash: number): number {
+    const row = this.#model.rowOf(hash);
+    return row === -1 ? unknownWeight : this.#model.tables.idf[row]! / 16;
+  }
+
+  #placeOf(hash: number): number {
+    const mask = this.#slots.length - 1;
+    let at = hash & mask;
+    for (let entry = this.#slots[at]!; entry !== 0; entry = this.#slots[(at = (at + 1) & mask)]!) if (this.#hashes[entry - 1] === hash) return entry - 1;
+    return -1;
+  }
+}
+
+/** How far an example moves a prompt, 0 to 1. */
+function strengthOf(likeness: number): number {
+  return Math.min(1, Math.max(0, (likeness - likeFrom) / (likeTo - likeFrom)));
+}
+
+/** Raises one task over the others. */
+function teachTask(outputs: Float64Array, task: number, strength: number, temperature: number): void {
+  let most = -Infinity;
+  for (let k = 0; k < textTasks.length; k++) if (k !== task) most = Math.max(most, outputs[head.task + k]!);
+  const at = head.task + task;
+  outputs[at]! += strength * Math.max(0, most + lead * temperature - outputs[at]!);
+}
+
+/** Makes one domain likely and the others unlikely: each has a probability of its own. */
+function teachDomain(outputs: Float64Array, domain: number, strength: number, temperature: number): void {
+  for (let k = 0; k < textFields.length; k++) {
+    const at = head.field + k;
+    const aim = k === domain ? Math.max(outputs[at]!, lead * temperature) : Math.min(outputs[at]!, -lead * temperature);
+    outputs[at]! += strength * (aim - outputs[at]!);
+  }
+}
