@@ -43,6 +43,7 @@ it.each([
   ['nothing', 'Known: request, verdict, caller, provider.'],
   ["verdict.domain = 'legal'", 'Compare with ==.'],
   ["verdict.task == 'coding'", "verdict.task is never 'coding'"],
+  [String.raw`request.lastUser.matches('\bwhy')`, 'a backspace'],
   ["verdict.task == 'coding'", 'Did you mean code?'],
   ["verdict.task in ['code', 'tranlation']", 'Did you mean translation?'],
   ["verdict.tier == 'easy'", 'Did you mean simple?'],

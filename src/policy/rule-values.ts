@@ -47,7 +47,14 @@ export function valueFault(tree: unknown): ValueFault | null {
     return null;
   }
   if (!isNode(tree)) return null;
-  return (Array.isArray(tree.args) ? compared(tree.op, tree.args as unknown[]) : null) ?? valueFault(tree.args);
+  return (Array.isArray(tree.args) ? (compared(tree.op, tree.args as unknown[]) ?? patternFault(tree.op, tree.args as unknown[])) : null) ?? valueFault(tree.args);
+}
+
+/** `\b` in a plain text is a backspace, which no prompt has: a pattern with it never matches. */
+function patternFault(op: string, args: readonly unknown[]): ValueFault | null {
+  const [pattern] = op === 'rcall' && args[0] === 'matches' && Array.isArray(args[2]) ? (args[2] as unknown[]) : [];
+  if (!isNode(pattern) || pattern.op !== 'value' || typeof pattern.args !== 'string' || !/[\b\v\f]/.test(pattern.args)) return null;
+  return { message: 'this pattern holds a control character: in a plain text \\b is a backspace', fix: "Write the pattern as r'…', in which a backslash is a backslash.", offset: pattern.start };
 }
 
 function compared(op: string, args: readonly unknown[]): ValueFault | null {
