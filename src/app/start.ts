@@ -195,6 +195,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
 
   metrics.watchLog(() => log.counts());
   if (configMaps !== null) metrics.watchPolicySources(configMaps);
+  watchNoPolicy(configMaps ?? whole, metrics, logger);
   const connections = [configMaps, whole, pairs].filter((source) => source !== null);
   if (connections.length > 0) metrics.watchPolicyConnection(() => connections.every(({ connected }) => connected));
   const recent = new RecentRecords();
@@ -392,6 +393,19 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   };
 }
 
+/** Says when a source has no policy at all, at the start and later. */
+function watchNoPolicy(store: ConfigMapPolicyStore | HttpPolicyStore | null, metrics: Metrics, logger: Logger): void {
+  if (store === null) return;
+  metrics.watchNoPolicy(() => store.none);
+  let told = false;
+  const say = (): void => {
+    if (store.none && !told) logger.warn('there is no policy: requests pass as their apps sent them');
+    told = store.none;
+  };
+  say();
+  store.onChange(say);
+}
+
 /** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
 async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>): Promise<ConfigMapPolicyStore> {
   const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([import('../kubernetes/policy-store.ts'), import('../kubernetes/client.ts')]);
@@ -441,7 +455,7 @@ async function openWebhooks({ listen, tls, egress, sidecar }: NonNullable<Sluice
     listen,
     tls,
     sidecar,
-    policy: policy === null ? null : { preview: (configMap) => policy.preview(configMap), effect: (after) => effectOf(recent, policy.current(), after, Date.now()) },
+    policy: policy === null ? null : { policies: policy, effect: (after) => effectOf(recent, policy.current(), after, Date.now()) },
     // Read when it is handed out: the CA may be renewed as the certificate is.
     egress: egress === null ? null : { ...egress, names: names === null ? null : { hosts: names.hosts, image: names.image, get ca() { return readFileSync(names.caFile, 'utf8'); } } },
     onError,

@@ -7,6 +7,10 @@ const reviewSchema = z.looseObject({
     operation: z.string(),
     namespace: z.string().default(''),
     object: z.looseObject({}).nullish(),
+    oldObject: z.looseObject({}).nullish(),
+    /** Nothing will be written, whatever is answered. */
+    dryRun: z.boolean().nullish(),
+    userInfo: z.looseObject({ username: z.string().optional() }).optional(),
   }),
 });
 

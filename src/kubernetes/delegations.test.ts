@@ -125,7 +125,7 @@ describe('the webhook', () => {
       return { accepted: generation !== null && own?.state === 'in-force', problems: own?.problems ?? [], generation };
     };
     const ask = (text: string): Promise<AdmissionAnswer> =>
-      validatePolicy({ uid: 'u', operation: 'CREATE', namespace: 'team-a', object: { metadata: { name: 'mine', namespace: 'team-a' }, data: { 'policy.yaml': `version: 1\n${text}` } } }, { preview, effect: () => Promise.resolve([]) });
+      validatePolicy({ uid: 'u', operation: 'CREATE', namespace: 'team-a', object: { metadata: { name: 'mine', namespace: 'team-a' }, data: { 'policy.yaml': `version: 1\n${text}` } } }, { policies: { preview, previewRemoval: () => expect.unreachable(), selects: () => true, leaves: () => undefined }, effect: () => Promise.resolve([]) });
     expect(await ask(section('s', 'search'))).toEqual({ allowed: true, warnings: [] });
     expect(await ask(section('s', 'shop'))).toEqual({ allowed: false, message: 'Sluice refuses this policy:\npolicy.yaml:2:42 error not-delegated at sections[0].match.workspace[0]: shop is no workspace of the namespace team-a. It may write sections for search, search-*.' });
   });

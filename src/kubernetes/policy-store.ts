@@ -8,6 +8,7 @@ import type { PolicyFile } from '../policy/source-map.ts';
 import type { PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
 import { compose, configMapId, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
 import { PolicyEvents } from './events.ts';
+import { meetsSelector } from './label-selector.ts';
 import { ConfigMapWatch } from './watch.ts';
 
 /** What would become of a ConfigMap. */
@@ -17,6 +18,14 @@ export interface PolicyPreview {
   readonly problems: readonly Problem[];
   /** The policy that would be in force; null when it would not come into force. */
   readonly generation: PolicyGeneration | null;
+}
+
+/** What would be left without a ConfigMap. */
+export interface RemovalPreview extends Omit<PolicyPreview, 'accepted'> {
+  /** False: it is not in force, so that nothing changes. */
+  readonly changes: boolean;
+  /** There is a policy now, and there would be none. */
+  readonly endsPolicy: boolean;
 }
 
 export interface ConfigMapPolicyOptions {
@@ -37,6 +46,14 @@ export interface ConfigMapPolicyOptions {
 /** In force while there is no ConfigMap: requests are read and accounted for, and none is changed. */
 const nothingWritten: readonly PolicyFile[] = [{ name: 'no-configmap.yaml', text: 'version: 1\ndefaults:\n  mode: off\n' }];
 
+/** Whether a generation is made of no ConfigMap. */
+function isNothing({ files }: PolicyGeneration): boolean {
+  return files.every(({ name }) => name === nothingWritten[0]!.name);
+}
+
+/** How long an admitted removal counts as done before the watch shows it, in ms. */
+const leavingMs = 2_000;
+
 /** How long a start waits for the first list before it goes on with no policy, in ms. */
 const firstListMs = 5_000;
 
@@ -52,6 +69,8 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   /** Refusals that were told, so that another ConfigMap's edit does not tell them again. */
   #told = new Set<string>();
   #firstList: (() => void) | null = null;
+  /** ConfigMaps whose removal was admitted, and until when that counts (performance.now()). */
+  readonly #leaving = new Map<string, number>();
 
   private constructor(options: ConfigMapPolicyOptions) {
     super();
@@ -120,15 +139,42 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     this.#apply(true);
   }
 
-  /** What a ConfigMap would come to if it were written now. Changes nothing. */
+  override get none(): boolean {
+    return isNothing(this.inForce);
+  }
+
+  /** Whether a ConfigMap with these labels belongs to the policy. */
+  selects(labels: Readonly<Record<string, string>>): boolean {
+    return meetsSelector(this.#options.labelSelector, labels) ?? true;
+  }
+
+  /** What a ConfigMap would come to if it were written now. Changes nothing that requests see. */
   preview(configMap: PolicyConfigMap): PolicyPreview {
     const id = configMapId(configMap);
-    const others = this.#seen.filter((each) => configMapId(each) !== id);
-    const { generation, sources } = this.#compose([...others, configMap]);
+    this.#leaving.delete(id);
+    const { generation, sources } = this.#compose([...this.#without(id), configMap]);
     const own = sources.find((source) => source.id === id);
     // Another one that would break is named too: its words say what it misses.
     const problems = generation === null ? sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')) : (own?.problems ?? []);
     return { accepted: generation !== null && own?.state === 'in-force', problems, generation };
+  }
+
+  /** What would be left if a ConfigMap were deleted, or lost its label. Changes nothing. */
+  previewRemoval(configMap: PolicyConfigMap): RemovalPreview {
+    const id = configMapId(configMap);
+    const { generation, sources } = this.#compose(this.#without(id));
+    return { changes: this.#configMaps.has(id), problems: sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')), generation, endsPolicy: generation !== null && isNothing(generation) && !this.none };
+  }
+
+  /** A removal was admitted: the next preview counts it as done, although the watch may not show it yet. */
+  leaves(configMap: PolicyConfigMap): void {
+    this.#leaving.set(configMapId(configMap), performance.now() + leavingMs);
+  }
+
+  #without(id: string): readonly PolicyConfigMap[] {
+    const now = performance.now();
+    for (const [left, until] of this.#leaving) if (until < now) this.#leaving.delete(left);
+    return this.#seen.filter((each) => configMapId(each) !== id && !this.#leaving.has(configMapId(each)));
   }
 
   async close(): Promise<void> {

@@ -3,26 +3,73 @@ import { renderProblems } from '../policy/store.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 import { configMapId, policyKeys, type PolicyConfigMap } from './compose.ts';
-import type { PolicyPreview } from './policy-store.ts';
+import type { ConfigMapPolicyStore } from './policy-store.ts';
 
+const texts = z.record(z.string(), z.string()).nullish();
 const configMapSchema = z.looseObject({
-  metadata: z.looseObject({ name: z.string().optional(), namespace: z.string().optional(), uid: z.string().optional(), resourceVersion: z.string().optional(), creationTimestamp: z.string().nullish() }).optional(),
-  data: z.record(z.string(), z.string()).nullish(),
+  metadata: z.looseObject({ name: z.string().optional(), namespace: z.string().optional(), uid: z.string().optional(), resourceVersion: z.string().optional(), creationTimestamp: z.string().nullish(), labels: texts, annotations: texts }).optional(),
+  data: texts,
 });
+type ConfigMap = z.infer<typeof configMapSchema>;
 
 export interface PolicyChecks {
-  readonly preview: (configMap: PolicyConfigMap) => PolicyPreview;
+  readonly policies: Pick<ConfigMapPolicyStore, 'preview' | 'previewRemoval' | 'selects' | 'leaves'>;
   /** What a policy would have changed of recent requests, a line each. */
   readonly effect: (after: PolicyGeneration) => Promise<readonly string[]>;
 }
 
-/** Refuses a ConfigMap that would not come into force beside those that there are, in the words of `sluice validate`; else says what it would change. */
-export async function validatePolicy({ object, namespace }: AdmissionRequest, { preview, effect }: PolicyChecks): Promise<AdmissionAnswer> {
+/** On a ConfigMap, with the value `true`: it may be removed although it is the last policy. */
+const allowed = 'sluice.dev/allow-no-policy';
+
+/** It empties a namespace that is being deleted; a refusal would keep that namespace for ever. */
+const namespaceController = 'system:serviceaccount:kube-system:namespace-controller';
+
+const noPolicy = 'without a policy every request passes as its app sent it: no routing, budgets, rate limits or blocks';
+
+/**
+ * Refuses a ConfigMap that would not come into force beside those that there are, in the words of `sluice validate`, and the removal of the last policy;
+ * else says what the edit or the removal (a deletion, or a label that is taken off) would change.
+ */
+export async function validatePolicy(request: AdmissionRequest, checks: PolicyChecks): Promise<AdmissionAnswer> {
+  const old = read(request.oldObject);
+  if (request.operation === 'DELETE') return old === null ? { allowed: true } : removal(request, old, null, checks);
+  const now = read(request.object);
+  if (now === null) return { allowed: true };
+  if (!checks.policies.selects(now.metadata?.labels ?? {})) return old === null ? { allowed: true } : removal(request, old, now, checks);
+  const configMap = policyOf(now, request.namespace);
+  const { accepted, problems, generation } = checks.policies.preview(configMap);
+  // The name is what was typed; only the key is news.
+  const lines = renderProblems(problems).replaceAll(`${configMapId(configMap)}#`, '').split('\n').filter((line) => line !== '');
+  if (!accepted) return { allowed: false, message: `Sluice refuses this policy:\n${lines.join('\n')}` };
+  return { allowed: true, warnings: generation === null ? lines : [...lines, ...(await checks.effect(generation))] };
+}
+
+/** `now`: the ConfigMap without its label; null: it is deleted. */
+async function removal(request: AdmissionRequest, old: ConfigMap, now: ConfigMap | null, { policies, effect }: PolicyChecks): Promise<AdmissionAnswer> {
+  const configMap = policyOf(old, request.namespace);
+  const { generation, problems, changes, endsPolicy } = policies.previewRemoval(configMap);
+  if (!changes) return { allowed: true };
+  if (generation === null) return { allowed: true, warnings: ['others need this policy: it stays in force until they are corrected', ...renderProblems(problems).split('\n').filter((line) => line !== '')] };
+  const lines = await effect(generation);
+  const answer: AdmissionAnswer = endsPolicy ? lastRemoval(request, configMap, [old, now], lines) : { allowed: true, warnings: lines };
+  if (answer.allowed && request.dryRun !== true) policies.leaves(configMap);
+  return answer;
+}
+
+function lastRemoval({ userInfo }: AdmissionRequest, { name, namespace }: PolicyConfigMap, versions: readonly (ConfigMap | null)[], effect: readonly string[]): AdmissionAnswer {
+  const may = userInfo?.username === namespaceController || versions.some((version) => version?.metadata?.annotations?.[allowed] === 'true');
+  if (may) return { allowed: true, warnings: [`this removes the last policy: ${noPolicy}`, ...effect] };
+  return { allowed: false, message: [`Sluice refuses to remove the last policy: ${noPolicy}.`, ...effect, `To allow it: kubectl annotate configmap ${name} --namespace ${namespace} ${allowed}=true`].join('\n') };
+}
+
+function read(object: unknown): ConfigMap | null {
   const parsed = configMapSchema.safeParse(object);
-  if (!parsed.success) return { allowed: true };
-  const { metadata, data } = parsed.data;
+  return parsed.success ? parsed.data : null;
+}
+
+function policyOf({ metadata, data }: ConfigMap, namespace: string): PolicyConfigMap {
   const created = metadata?.creationTimestamp ?? null;
-  const configMap = {
+  return {
     name: metadata?.name ?? '',
     namespace: metadata?.namespace ?? namespace,
     uid: metadata?.uid ?? '',
@@ -30,9 +77,4 @@ export async function validatePolicy({ object, namespace }: AdmissionRequest, { 
     created: created === null ? Date.now() : Date.parse(created),
     data: policyKeys(data),
   };
-  const { accepted, problems, generation } = preview(configMap);
-  // The name is what was typed; only the key is news.
-  const lines = renderProblems(problems).replaceAll(`${configMapId(configMap)}#`, '').split('\n').filter((line) => line !== '');
-  if (!accepted) return { allowed: false, message: `Sluice refuses this policy:\n${lines.join('\n')}` };
-  return { allowed: true, warnings: generation === null ? lines : [...lines, ...(await effect(generation))] };
 }

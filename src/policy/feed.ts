@@ -29,6 +29,11 @@ export abstract class PolicyFeed implements LivePolicyStore {
     return () => this.#refused.delete(listener);
   }
 
+  /** The source has no policy: requests pass as they came. */
+  get none(): boolean {
+    return false;
+  }
+
   sources(): readonly PolicySourceState[] {
     return [];
   }

@@ -76,6 +76,10 @@ export class HttpPolicyStore extends PolicyFeed {
     return this.#connected;
   }
 
+  override get none(): boolean {
+    return this.#good === nothingRead;
+  }
+
   setCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
     const { generation, problems } = this.#compile(this.#good, this.inForce.number + 1);

@@ -103,6 +103,7 @@ export const metricTable = {
   policyGeneration: { name: 'llm_proxy_policy_generation', type: 'gauge', labels: [], help: 'Number of the policy generation in force; counts up from 1 in a process.' },
   policyLoaded: { name: 'llm_proxy_policy_loaded_timestamp_seconds', type: 'gauge', labels: [], help: 'Unix time at which the generation in force was loaded; its age is time() minus this.' },
   policyRefused: { name: 'llm_proxy_policy_refused', type: 'gauge', labels: [], help: '1 while the newest edit of the policy is refused and the last good one holds, else 0.' },
+  policyNone: { name: 'llm_proxy_policy_none', type: 'gauge', labels: [], help: '1 while the source has no policy at all: requests pass as their apps sent them. Only with --policy-configmaps and --policy-url.' },
   policyConfigMaps: { name: 'llm_proxy_policy_configmaps', type: 'gauge', labels: ['state'], help: 'ConfigMaps of the policy: in-force, last-good (the newest edit is refused) or left-out. Only with --policy-configmaps.' },
   policyConnected: { name: 'llm_proxy_policy_source_connected', type: 'gauge', labels: [], help: "1 while the policy's source answers: its ConfigMaps are being watched, the backend of --policy-url can be read. Only with these." },
   catalog: { name: 'llm_proxy_catalog_info', type: 'gauge', labels: ['version', 'date'], help: 'Always 1; the price catalog in force is in the labels.' },

@@ -126,6 +126,11 @@ export class Metrics implements RecordSink, GradeSink {
     });
   }
 
+  /** Whether there is no policy. */
+  watchNoPolicy(none: () => boolean): void {
+    this.#gauge(metricTable.policyNone, () => (none() ? 1 : 0));
+  }
+
   /** Whether the policy's source answers. */
   watchPolicyConnection(connected: () => boolean): void {
     this.#gauge(metricTable.policyConnected, () => (connected() ? 1 : 0));

@@ -22,6 +22,8 @@ export interface ReplicaFacts {
     readonly ageSeconds: number;
     /** The newest edit is refused; an older version holds. */
     readonly refused: boolean;
+    /** Its source has no policy at all. */
+    readonly none: boolean;
     readonly catalog: string;
     /** ConfigMaps that are not in force as they are written. */
     readonly notInForce: readonly string[];
@@ -78,6 +80,7 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
       resourceVersion: policy.resourceVersion,
       ageSeconds: policy.ageSeconds,
       refused: policy.lastRefusal !== null,
+      none: sum(metricTable.policyNone) > 0,
       catalog: policy.catalog.version,
       notInForce: policy.sources.filter(({ state }) => state !== 'in-force').map(({ id, state }) => `${id} (${state})`),
     },

@@ -70,6 +70,7 @@ function notesOn(wanted: number | null, ready: number, replicas: readonly Replic
     const { policy, failOpen } = replica.facts;
     policies.add(`${policy.hash} ${policy.catalog}`);
     if (policy.refused) notes.push(`${replica.name} refuses the newest policy; GET /policy on its admin port says why`);
+    if (policy.none) notes.push(`${replica.name} has no policy: requests pass as their apps sent them`);
     if (policy.notInForce.length > 0) notes.push(`${replica.name}: not in force as written: ${policy.notInForce.join(', ')}`);
     if (failOpen > 0) notes.push(`${replica.name} let ${failOpen} requests pass undecided`);
   }

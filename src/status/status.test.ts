@@ -6,7 +6,7 @@ import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
 
 const facts: ReplicaFacts = {
   version: '1.2.3',
-  policy: { number: 4, hash: '0123456789abcdef', resourceVersion: '812', ageSeconds: 7_300, refused: true, catalog: 'c', notInForce: ['a/b (last-good)'] },
+  policy: { number: 4, hash: '0123456789abcdef', resourceVersion: '812', ageSeconds: 7_300, refused: true, none: true, catalog: 'c', notInForce: ['a/b (last-good)'] },
   exchanges: 200,
   failOpen: 3,
   fallbacks: 12,
@@ -32,7 +32,7 @@ describe('the status of a release', () => {
   it('has a line a replica, sums of those that answered, and what needs a look', () => {
     const replicas: ReplicaStatus[] = [
       { name: 'sluice-a', ready: true, state: 'asked', facts },
-      { name: 'sluice-b', ready: true, state: 'asked', facts: { ...facts, policy: { ...facts.policy, hash: 'fedcba9876543210', refused: false, notInForce: [] }, failOpen: 0, cooling: [] } },
+      { name: 'sluice-b', ready: true, state: 'asked', facts: { ...facts, policy: { ...facts.policy, hash: 'fedcba9876543210', refused: false, none: false, notInForce: [] }, failOpen: 0, cooling: [] } },
       { name: 'sluice-c', ready: false, state: 'unknown', why: 'no answer within 10 s' },
     ];
     expect(statusText('release rel in llm of prod', 3, replicas)).toBe(`release rel in llm of prod: 2 of 3 replicas ready
@@ -49,6 +49,7 @@ usage   as providers told it for 95.0% of 360 answers; unknown: 16 not-asked, 2 
 
 ! 1 of 3 replicas are not ready
 ! sluice-a refuses the newest policy; GET /policy on its admin port says why
+! sluice-a has no policy: requests pass as their apps sent them
 ! sluice-a: not in force as written: a/b (last-good)
 ! sluice-a let 3 requests pass undecided
 ! sluice-c did not answer, its figures are in no sum: no answer within 10 s

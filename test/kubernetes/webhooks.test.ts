@@ -15,6 +15,9 @@ import { missing } from './support/tools.ts';
 const absent = missing('testkube', 'helm');
 const run = promisify(execFile);
 
+/** The command line with both of its outputs; never rejects. */
+const cli = (...args: readonly string[]): Promise<{ readonly stdout: string }> => run(process.execPath, [entry, ...args]).catch((error: unknown) => error as { readonly stdout: string });
+
 interface WebhookConfiguration {
   readonly webhooks: { readonly clientConfig: { readonly service: { readonly path: string } } }[];
 }
@@ -117,6 +120,46 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
     const said = await cluster.applied(edited, '--dry-run=server');
     expect(said).toMatch(/^Warning: effect: 100% of the last 4 requests of this replica would move from openai\/gpt-5-nano to openai\/gpt-5-mini\.$/m);
     expect(said).toMatch(/^Warning: effect: about \+\$0\.\d+ in all by the usage of 4 requests\.$/m);
+  });
+
+  /** kubectl with both of its outputs; never rejects. */
+  const kubectl = async (...args: readonly string[]): Promise<{ readonly ok: boolean; readonly output: string }> =>
+    run(join(cluster.folder, 'kubectl'), ['--kubeconfig', cluster.kubeconfig, '--namespace', 'llm', ...args]).then(
+      ({ stdout, stderr }) => ({ ok: true, output: stdout + stderr }),
+      (error: unknown) => ({ ok: false, output: (error as { readonly stderr: string }).stderr }),
+    );
+
+  it('say what a removal changes, and refuse that of the last policy until an annotation allows it', async () => {
+    const last = 'rel-sluice-policy';
+    const metric = async (): Promise<string | undefined> => /^llm_proxy_policy_none (\S+)$/m.exec(await (await fetch(`${release.adminUrl}/metrics`)).text())?.[1];
+    const passes = /effect: 100% of the last 4 requests of this replica would pass without a decision\./;
+    // In one breath: the second is judged before the watch has shown that the first is gone.
+    await cluster.applied(labelled('one-more', section('one-more')));
+    const gone = await kubectl('delete', 'configmap', 'team', 'pinned', 'one-more');
+    expect(gone.ok, gone.output).toBe(true);
+    expect(gone.output).toMatch(/^Warning: effect: none of the last 4 requests of this replica would go elsewhere\.$/m);
+    const removals: readonly (readonly string[])[] = [['delete', 'configmap', last], ['delete', 'configmap', last, '--dry-run=server'], ['delete', 'configmaps', '--selector', 'sluice.dev/policy=true'], ['label', 'configmap', last, 'sluice.dev/policy-'], ['label', 'configmap', last, '--overwrite', 'sluice.dev/policy=no']];
+    for (const args of removals) {
+      const { ok, output } = await kubectl(...args);
+      expect(ok, args.join(' ')).toBe(false);
+      expect(output).toContain('Sluice refuses to remove the last policy: without a policy every request passes as its app sent it');
+      expect(output).toMatch(passes);
+      expect(output).toContain(`To allow it: kubectl annotate configmap ${last} --namespace llm sluice.dev/allow-no-policy=true`);
+    }
+    expect(await metric()).toBe('0');
+    const kept = await cluster.kubectl('get', 'configmap', last, '--namespace', 'llm', '--output', 'json');
+    expect((await kubectl('annotate', 'configmap', last, 'sluice.dev/allow-no-policy=true')).ok).toBe(true);
+    const { ok, output } = await kubectl('label', 'configmap', last, 'sluice.dev/policy-');
+    expect(ok, output).toBe(true);
+    expect(output).toMatch(/^Warning: this removes the last policy: without a policy every request passes/m);
+    expect(output).toMatch(passes);
+    await until(async () => (await metric()) === '1', 'the metric');
+    expect((await cli('status', '--admin', release.adminUrl)).stdout).toMatch(/^! \S+ has no policy: requests pass as their apps sent them$/m);
+    // A ConfigMap without the label is no business of the webhook.
+    expect((await kubectl('delete', 'configmap', last)).output).not.toContain('Warning');
+    const { metadata, data } = JSON.parse(kept) as { readonly metadata: { readonly name: string; readonly labels: object }; readonly data: object };
+    await cluster.applied(stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: metadata.name, namespace: 'llm', labels: metadata.labels }, data }));
+    await until(async () => (await metric()) === '0', 'the policy');
   });
 
   it('are passed over while no Sluice answers', async () => {

@@ -45,6 +45,10 @@ export class LocalRelease {
     return `http://127.0.0.1:${this.#ports[0]!}`;
   }
 
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.#ports[2]!}`;
+  }
+
   get tlsPort(): number {
     return this.#ports[4]!;
   }

@@ -1,0 +1,16 @@
+/**
+ * Whether labels meet a selector made of `a=b`, `a==b`, `a!=b`, `a` and `!a`, joined by commas, as Kubernetes reads them.
+ * Null: the selector has another form, such as `a in (b)`.
+ */
+export function meetsSelector(selector: string, labels: Readonly<Record<string, string>>): boolean | null {
+  let meets = true;
+  for (const part of selector.split(',')) {
+    const found = /^\s*(!?)\s*([\w./-]+)\s*(?:(==|=|!=)\s*([\w.-]*))?\s*$/.exec(part);
+    if (found === null) return null;
+    const [, not, key = '', operator, value] = found;
+    const has = Object.hasOwn(labels, key);
+    if (operator === undefined) meets &&= has === (not === '');
+    else meets &&= (has && labels[key] === value) === (operator !== '!=');
+  }
+  return meets;
+}
