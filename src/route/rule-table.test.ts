@@ -38,7 +38,8 @@ describe('the rule table in docs/classifier.md', () => {
     const all = (await promptsOf(join(root, 'data/prompts'), 'gpt-5.1')).filter(({ exchange }) => !/[\u3040-\u9fff]/.test(exchange.lastUser));
     const provider = generation.providers.get('openai')!;
     const section = generation.section('default', provider.name);
-    const callers: readonly Caller[] = [{ userTier: null, quality: null }, { userTier: 'free', quality: null }, { userTier: 'premium', quality: null }, { userTier: null, quality: 'high' }];
+    const nobody: Caller = { userTier: null, quality: null };
+    const callers: readonly Caller[] = [nobody, nobody, nobody, { userTier: 'free', quality: null }, { userTier: 'premium', quality: null }, { userTier: null, quality: 'high' }];
     const others: string[] = [];
     const tiers = new Map<Tier, number>();
     for (let at = 0; at < 1_000; at++) {
