@@ -13,6 +13,7 @@ import { registerDrain } from './drain.ts';
 import { registerEvaluate } from './evaluate.ts';
 import { registerExplain } from './explain.ts';
 import { registerDecisions } from './decisions.ts';
+import { registerLabel } from './label.ts';
 import { registerLearning } from './learning.ts';
 import { registerLedger } from './ledger.ts';
 import { registerCompare } from './compare.ts';
@@ -63,6 +64,7 @@ for (const register of [
   registerTrain,
   registerTrials,
   registerClassify,
+  registerLabel,
   registerScore,
   registerEvaluate,
   registerSimulateLearning,
