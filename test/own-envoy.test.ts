@@ -153,6 +153,7 @@ const others: readonly Break[] = [
   ['attempts that go out without Sluice', (config) => (filterOf(config, 'envoy.filters.http.ext_proc.sluice_next', 'provider_openai_next')['typed_config'].failure_mode_allow = true), /^error: an attempt goes out when Sluice cannot be reached/],
   ['attempts that are seen in part', (config) => (filterOf(config, 'envoy.filters.http.ext_proc.sluice_stream', 'provider_openai_stream')['typed_config'].processing_mode.response_body_mode = 'STREAMED'), /^error: an attempt is not followed as Sluice needs it \(response_body_mode: STREAMED instead of FULL_DUPLEX_STREAMED\)/],
   ['few requests at a time', (config) => delete clusterOf(config, 'sluice')['circuit_breakers'], /^warning: beyond 1024 requests at a time requests pass undecided/],
+  ['little that may wait for Sluice', (config) => delete clusterOf(config, 'sluice')['per_connection_buffer_limit_bytes'], /^warning: a provider's answer of more than 1024 KiB that Sluice looks into as a whole can end Envoy/],
 ];
 
 describe('the check of an envoy.yaml', () => {

@@ -162,7 +162,7 @@ function backendTraffic(options: EnvoyGatewayOptions, routes: readonly string[])
 
 /** Says which routes Sluice stands in and where it is. Both filters ask for nothing until the patches say what. */
 function extensionPolicy(options: EnvoyGatewayOptions, routes: readonly string[]): Manifest {
-  const settings = { backendRefs: [{ group: 'gateway.envoyproxy.io', kind: 'Backend', name: 'sluice', port: Number(options.sluice.slice(options.sluice.lastIndexOf(':') + 1)) }], backendSettings: { circuitBreaker: gatewaySluiceBreakers, connection: { bufferLimit: String(limits.grpcMessageBytes) } } };
+  const settings = { backendRefs: [{ group: 'gateway.envoyproxy.io', kind: 'Backend', name: 'sluice', port: Number(options.sluice.slice(options.sluice.lastIndexOf(':') + 1)) }], backendSettings: { circuitBreaker: gatewaySluiceBreakers, connection: { bufferLimit: String(limits.envoyUnsentBytes) }, http2: { initialStreamWindowSize: String(limits.envoyUnsentBytes) } } };
   return object(envoyGateway, 'EnvoyExtensionPolicy', 'sluice', options, {
     targetRefs: routes.map((name) => target('HTTPRoute', name)),
     extProc: [

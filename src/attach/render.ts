@@ -277,7 +277,7 @@ function http2(): Json {
   return {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
       '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
-      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: limits.grpcStreams, ...patientQueues, initial_stream_window_size: 4 * 1024 * 1024, initial_connection_window_size: 64 * 1024 * 1024 } },
+      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: limits.grpcStreams, ...patientQueues, initial_stream_window_size: limits.envoyUnsentBytes, initial_connection_window_size: 64 * 1024 * 1024 } },
     },
   };
 }
@@ -288,7 +288,7 @@ export function sluiceCluster(address: string): Json {
     name: 'sluice',
     type: unix ? 'STATIC' : 'STRICT_DNS',
     connect_timeout: '0.25s',
-    per_connection_buffer_limit_bytes: limits.grpcMessageBytes,
+    per_connection_buffer_limit_bytes: limits.envoyUnsentBytes,
     circuit_breakers: sluiceBreakers,
     typed_extension_protocol_options: http2(),
     load_assignment: endpoints('sluice', unix ? { pipe: { path: address.slice('unix:'.length) } } : socket(address)),

@@ -7,6 +7,11 @@ export const limits = {
   requestBodyBytes: 32 * 1024 * 1024,
   /** gRPC messages: a whole buffered body plus room for headers and metadata, in bytes. */
   grpcMessageBytes: 34 * 1024 * 1024,
+  /**
+   * What Envoy may have waiting for Sluice on one stream and on one connection (one a worker), in bytes: Envoy 1.40 ends with a segmentation fault
+   * where a provider's filter is above it with a whole answer. So it is far above what is under way, and bounds what a Sluice that hangs costs.
+   */
+  envoyUnsentBytes: 1024 * 1024 * 1024,
   /** Requests that one Envoy may have under way to a provider: rendered circuit breakers; beyond it apps get 503. */
   envoyRequests: 50_000,
   /** Streams that Envoy may have open to Sluice, and the breakers of its cluster: four for each of these requests. */

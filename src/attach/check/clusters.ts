@@ -1,3 +1,4 @@
+import { limits } from '../../lib/limits.ts';
 import { sluiceClusterName } from '../names.ts';
 import { at, listOf, msOf, objectOf, textOf, type Json, type Path, type Placed } from './config.ts';
 import type { Findings } from './findings.ts';
@@ -41,7 +42,14 @@ export function checkSluiceCluster(findings: Findings, name: string): void {
   const http = objectOf(at(found.value, 'typed_extension_protocol_options', options));
   const http2 = at(http, 'explicit_http_config', 'http2_protocol_options') ?? found.value['http2_protocol_options'];
   if (http2 === undefined) findings.error(found.path, `the cluster ${name} does not speak HTTP/2, and gRPC needs it: nothing is decided.`, 'Add typed_extension_protocol_options of the snippet.');
+  else checkUnsent(findings, found, http2);
   checkBreakers(findings, found, 'requests pass undecided');
+}
+
+/** What waits for Sluice must not meet a watermark: where it does, Envoy ends with a segmentation fault. */
+function checkUnsent(findings: Findings, { value, path }: Placed, http2: unknown): void {
+  const lowest = Math.min(Number(value['per_connection_buffer_limit_bytes'] ?? 1024 * 1024), Number(at(http2, 'initial_stream_window_size') ?? 16 * 1024 * 1024));
+  if (lowest < limits.envoyUnsentBytes) findings.warning(path, `a provider's answer of more than ${Math.floor(lowest / 1024)} KiB that Sluice looks into as a whole can end Envoy with a segmentation fault (per_connection_buffer_limit_bytes, initial_stream_window_size of ${textOf(value['name'])}).`, 'Take per_connection_buffer_limit_bytes and http2_protocol_options of the snippet.');
 }
 
 function checkBreakers(findings: Findings, { value, path }: Placed, then: string): void {
