@@ -55,9 +55,9 @@ describe('sluice label', () => {
   }, 60_000);
 
   it('takes the beginnings of prompts from records, and leaves out records without', async () => {
-    write([{ id: 'r1', request: { messages: 1, promptHash: 'ab', promptStart: 'What is 2 + 2?' } }, { id: 'r2', request: { messages: 1, promptHash: 'cd', promptStart: null } }]);
-    expect((await label('')).out).toContain('1 records keep no prompt');
-    expect(written()).toMatchObject([{ id: 'r1', prompt: 'What is 2 + 2?', expected_tier: 'simple' }]);
+    write([{ level: 'info', msg: 'started' }, { level: 'info', msg: 'exchange', record: { id: 'r0', request: { messages: 1, promptHash: 'aa', promptStart: 'Hi' } } }, { id: 'r1', request: { messages: 1, promptHash: 'ab', promptStart: 'What is 2 + 2?' } }, { id: 'r2', request: { messages: 1, promptHash: 'cd', promptStart: null } }, { msg: 'mine', prompt: 'Hello' }]);
+    expect((await label('', '', '')).out).toContain('1 records keep no prompt');
+    expect(written()).toMatchObject([{ id: 'r0', prompt: 'Hi' }, { id: 'r1', prompt: 'What is 2 + 2?', expected_tier: 'simple' }, { prompt: 'Hello' }]);
   }, 60_000);
 
   it('refuses what it cannot read, and never overwrites a file that it did not write', async () => {

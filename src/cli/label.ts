@@ -172,6 +172,7 @@ async function readItems(file: string): Promise<{ readonly items: readonly Item[
       without++;
       continue;
     }
+    if (plain === '') continue;
     const row = rowOf(plain, where, false);
     const exchange = exchangeOf(row, where);
     const id = row.id ?? at;
@@ -183,11 +184,17 @@ async function readItems(file: string): Promise<{ readonly items: readonly Item[
   return { items, without };
 }
 
-/** A record of the log as a row with its prompt; null: it keeps none. Other rows as they are. */
+/** Keys of rows that are prompts or requests, and no lines of a log. */
+const promptKeys = ['prompt', 'messages', 'input', 'contents', 'request', 'body'] as const;
+
+/** A record, as `/decisions` has it or in a line of the log, as a row with its prompt. Null: it keeps none; '': another line of the log. Other rows as they are. */
 function promptOfRecord(line: string, where: string): string | null {
-  const value = parseLine(line, where);
+  const value: unknown = parseLine(line, where);
   if (typeof value !== 'object' || value === null) return line;
-  const { id, request } = value as { readonly id?: unknown; readonly request?: { readonly promptStart?: unknown; readonly promptHash?: unknown } | null };
+  const { msg, record } = value as { readonly msg?: unknown; readonly record?: unknown };
+  const logged = typeof msg === 'string' && !promptKeys.some((key) => key in value);
+  if (logged && (typeof record !== 'object' || record === null)) return '';
+  const { id, request } = (logged ? record : value) as { readonly id?: unknown; readonly request?: { readonly promptStart?: unknown } | null };
   if (typeof request !== 'object' || request === null || !('promptHash' in request)) return line;
   return typeof request.promptStart === 'string' ? JSON.stringify({ id, prompt: request.promptStart }) : null;
 }
