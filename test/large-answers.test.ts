@@ -28,6 +28,7 @@ sections:
     match: { workspace: [crossed] }
     candidates: { simple: [anthropic/claude-haiku-4-5], standard: [anthropic/claude-haiku-4-5], complex: [anthropic/claude-haiku-4-5] }
   - { name: next, match: { workspace: [next] }, fallback: { models: { gpt-4.1: [openai/gpt-4.1-mini] }, on: [server-error, empty, invalid-json, refusal, context-window] } }
+experiments: [{ name: copies, kind: shadow, match: { workspace: [copied] }, share: 100%, model: openai/gpt-5-mini, maxUsdPerDay: 100 }]
 `;
   stack = new Stack({ policy, endpoint: null });
   await stack.start();
@@ -117,6 +118,15 @@ it.each(sizes)('a later attempt’s answer of %i MB is looked into and comes as 
   const text = filler(megabytes);
   openai.behaviour = (got, response, answer) => (got.model === 'gpt-4.1' ? status(503) : chunked(chat(text)))(got, response, answer);
   expect((await said(await ask('next'))) === text).toBe(true);
+  await lives();
+});
+
+it.each(sizes)('a copy’s answer of %i MB is read and goes to nobody', async (megabytes) => {
+  openai.behaviour = (got, response, answer) => chunked(chat(got.model === 'gpt-5-mini' ? filler(megabytes) : 'short'))(got, response, answer);
+  expect(await said(await ask('copied'))).toBe('short');
+  await expect.poll(() => openai.got.map(({ model }) => model), { timeout: 5_000 }).toContain('gpt-5-mini');
+  const ended = async (): Promise<number> => ((await fetch(`${stack.adminUrl}/decisions?limit=20`).then((response) => response.json())) as { decisions: { kind: string }[] }).decisions.filter(({ kind }) => kind === 'shadow').length;
+  await expect.poll(ended, { timeout: 5_000 }).toBe(sizes.indexOf(megabytes) + 1);
   await lives();
 });
 
