@@ -431,6 +431,8 @@ async function openLedger(settings: LedgerSettings, version: string, logger: Log
       signingKey: settings.keyFile === null ? null : readSigningKey(settings.keyFile),
       onCheckpoint: (checkpoint) => logger.info({ checkpoint }, 'ledger checkpoint'),
       onError: (message) => logger.error({ err: message, file: shownPlace(file) }, 'the ledger could not be written; it is tried again'),
+      onBack: () => logger.info({ file: shownPlace(file) }, 'the ledger is there; what waited is being written'),
+      onRemade: () => logger.error({ file: shownPlace(file) }, 'the ledger file was removed or replaced; a new one was made, which holds nothing of the old one'),
       onPruned: (rows) => logger.info({ rows, retentionDays: settings.retentionDays }, 'old records left the ledger'),
     });
   } catch (error) {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -381,6 +381,37 @@ describe('a running ledger', () => {
     await ledger.close();
     expect(verify()).toMatchObject({ ok: true, rows: 3 });
   });
+
+  it('notices that its file was removed or moved, says so, and goes on in a new one', async () => {
+    const own = join(folder, 'own.db');
+    let remade = 0;
+    const ledger = await Ledger.open({ file: own, version: '1', retention: forever, signingKey: null, onCheckpoint: () => undefined, onError: (message) => expect.fail(message), onRemade: () => remade++ });
+    const ids = async (): Promise<string[]> => (await ledger.decisions({ where: [], from: null, limit: 10 })).map(({ id }) => id);
+    const [first, second, third] = [sample(now), sample(now + 1), sample(now + 2)];
+    ledger.record(first);
+    await expect.poll(() => ledger.counts.written, { timeout: 10_000 }).toBe(1);
+    expect(await ids()).toEqual([first.id]);
+    renameSync(own, join(folder, 'moved.db'));
+    ledger.record(second);
+    await expect.poll(() => ledger.counts.written, { timeout: 10_000 }).toBe(2);
+    expect([remade, ledger.counts.failures]).toEqual([1, 1]);
+    await expect.poll(() => ids().catch(() => []), { timeout: 10_000 }).toEqual([second.id]);
+    // Without a record to write it is noticed as well.
+    for (const end of ['', '-wal', '-shm']) rmSync(`${own}${end}`, { force: true });
+    await expect.poll(() => remade, { timeout: 10_000 }).toBe(2);
+    ledger.record(third);
+    await expect.poll(() => ledger.counts.written, { timeout: 10_000 }).toBe(3);
+    await ledger.close();
+    const held = (name: string): string[] => {
+      const opened = openDatabase(join(folder, name), 'readonly');
+      try {
+        return opened.prepare<[], string>("SELECT id FROM entries WHERE kind = 'exchange' ORDER BY seq").pluck().all();
+      } finally {
+        opened.close();
+      }
+    };
+    expect([held('moved.db'), held('own.db')]).toEqual([[first.id], [third.id]]);
+  }, 60_000);
 
   it('says which file is no ledger', async () => {
     const bad = join(folder, 'bad.db');

@@ -26,6 +26,10 @@ export interface LedgerOptions {
   /** A write failed and will be tried again, or the ledger's thread is gone. */
   readonly onError: (message: string) => void;
   readonly onPruned?: (rows: number) => void;
+  /** A database that was away at the start is there: what waited is being written. */
+  readonly onBack?: () => void;
+  /** The file was removed or replaced, and a new one was made; what it held is gone. */
+  readonly onRemade?: () => void;
 }
 
 /** Counted since the start. */
@@ -65,22 +69,25 @@ export class Ledger implements RecordSink, GradeSink {
   #closed: (() => void) | null = null;
   #gone = false;
 
-  /** Opens the file and starts its writer. Rejects with SLUICE_LEDGER_UNUSABLE. */
+  /** Opens the file or database and starts its writer. Rejects with SLUICE_LEDGER_UNUSABLE, but not where a database cannot be reached: then records wait. */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const data: LedgerWorkerData = {
       role: 'writer', target: targetOf(options), version: options.version, retention: options.retention, signingKey: options.signingKey, checkpointMs: options.checkpointMs ?? minute, pruneMs: 60 * minute,
     };
     const worker = startWorker(data);
-    await new Promise<void>((resolve, reject) => {
+    const away = await new Promise<string | null>((resolve, reject) => {
       const fail = (message: string): void => reject(new SluiceError('SLUICE_LEDGER_UNUSABLE', message, { where: shownPlace(options.file) }));
       worker.once('error', (error: Error) => fail(error.message));
       worker.once('message', (reply: WriterReply) => {
-        if (reply.kind === 'ready') resolve();
+        if (reply.kind === 'ready') resolve(null);
+        else if (reply.kind === 'away') resolve(reply.message);
         else fail(reply.kind === 'refused' ? reply.message : reply.kind);
       });
     });
     worker.removeAllListeners('error');
-    return new Ledger(options, worker);
+    const ledger = new Ledger(options, worker);
+    if (away !== null) ledger.#failed(away);
+    return ledger;
   }
 
   private constructor(options: LedgerOptions, writer: Worker) {
@@ -170,8 +177,7 @@ export class Ledger implements RecordSink, GradeSink {
         this.#waitingBytes -= reply.bytes;
         break;
       case 'failed':
-        this.#failures++;
-        this.#options.onError(reply.message);
+        this.#failed(reply.message);
         break;
       case 'checkpoint':
         this.#options.onCheckpoint(reply.checkpoint);
@@ -180,10 +186,24 @@ export class Ledger implements RecordSink, GradeSink {
         this.#options.onPruned?.(reply.rows);
         break;
       case 'ready':
+        this.#options.onBack?.();
+        break;
+      case 'remade':
+        this.#failures++;
+        this.#options.onRemade?.();
+        // It still has the old file; the next question starts another.
+        void this.#reader?.terminate();
+        break;
+      case 'away':
       case 'refused':
       case 'closed':
         break;
     }
+  }
+
+  #failed(message: string): void {
+    this.#failures++;
+    this.#options.onError(message);
   }
 
   #lost(message: string): void {

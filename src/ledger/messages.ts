@@ -22,7 +22,11 @@ export type WriterRequest = { readonly kind: 'append'; readonly lines: Uint8Arra
 
 /** From the writer's thread. */
 export type WriterReply =
-  | { readonly kind: 'ready'; readonly writer: string }
+  | { readonly kind: 'ready' }
+  /** The file was gone; there is a new one. */
+  | { readonly kind: 'remade' }
+  /** The database cannot be reached at the start; `ready` comes later. */
+  | { readonly kind: 'away'; readonly message: string }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'written'; readonly count: number; readonly bytes: number }
   | { readonly kind: 'failed'; readonly message: string }

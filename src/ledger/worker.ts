@@ -1,15 +1,18 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { SluiceError } from '../lib/errors.ts';
 import { openDatabase } from './database.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import { openReader, type LedgerReader } from './reader.ts';
-import { LedgerWriter, type Retention } from './store.ts';
+import { isAway, ReopeningWriter, type OpenedWriter } from './reopening-writer.ts';
+import { LedgerWriter } from './store.ts';
 import { isPostgres, type LedgerTarget } from './target.ts';
-import type { Checkpoint } from './types.ts';
 
 /** A failed write is tried again after this long, in ms: the disk may have room again. */
 const retryMs = 1_000;
+
+/** How often a ledger without records to write is looked at: whether its database is back, or its file is gone. In ms. */
+const lookMs = 2_000;
 
 const port = parentPort;
 const data = workerData as LedgerWorkerData;
@@ -18,17 +21,7 @@ if (port === null) throw new Error('this file runs as a worker thread');
 if (data.role === 'writer') void write(data);
 else read(data.target);
 
-/** A writer of a file answers at once, one of a database later. */
-interface Writer {
-  readonly id: string;
-  readonly seq: number;
-  append(lines: readonly string[], dropped: number): void | Promise<void>;
-  checkpoint(key: KeyObject | null): Checkpoint | Promise<Checkpoint>;
-  prune(retention: Retention): number | Promise<number>;
-  close(): void | Promise<void>;
-}
-
-async function openWriter(target: LedgerTarget, version: string): Promise<{ readonly writer: Writer; readonly end: () => void | Promise<void> }> {
+async function openWriter(target: LedgerTarget, version: string): Promise<OpenedWriter> {
   if (isPostgres(target.place)) {
     // Loaded where it is used.
     const { PostgresWriter } = await import('./postgres/store.ts');
@@ -36,7 +29,15 @@ async function openWriter(target: LedgerTarget, version: string): Promise<{ read
     return { writer, end: () => writer.end() };
   }
   const db = openDatabase(target.place, 'write');
-  return { writer: new LedgerWriter(db, { version }), end: () => void db.close() };
+  const end = (): void => {
+    try {
+      // Closing does not do this for a file that was moved: its last rows would be missing from it.
+      db.pragma('wal_checkpoint(TRUNCATE)');
+    } finally {
+      db.close();
+    }
+  };
+  return { writer: new LedgerWriter(db, { version }), end };
 }
 
 function addLines({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>, lines: string[]): void {
@@ -48,14 +49,18 @@ type Batch = WriterRequest & { readonly kind: 'append' };
 
 async function write(options: LedgerWorkerData & { readonly role: 'writer' }): Promise<void> {
   const say = (reply: WriterReply): void => port!.postMessage(reply);
-  let opened: Awaited<ReturnType<typeof openWriter>>;
-  try {
-    opened = await openWriter(options.target, options.version);
-  } catch (error) {
-    say({ kind: 'refused', message: messageOf(error) });
-    return;
-  }
-  const { writer, end } = opened;
+  const { place } = options.target;
+  const ledger = new ReopeningWriter({
+    open: () => openWriter(options.target, options.version),
+    file: isPostgres(place) ? null : place,
+    onOpen: (remade) => {
+      checkpointAt = 0;
+      say({ kind: remade ? 'remade' : 'ready' });
+      // The first row names where other chains ended: signed at once, it covers what a killed writer could not sign.
+      void inTurn(checkpoint);
+      void inTurn(prune);
+    },
+  });
   const key = options.signingKey === null ? null : createPrivateKey(options.signingKey);
   let waiting: Batch[] = [];
   /** What a transaction was tried with: tried again, it is the same. */
@@ -89,7 +94,7 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
       addLines(batch.lines, lines);
     }
     try {
-      await writer.append(lines, dropped);
+      await (await ledger.reach()).append(lines, dropped);
       current = [];
       say({ kind: 'written', count, bytes });
     } catch (error) {
@@ -108,15 +113,21 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     scheduled = current.length > 0 ? setTimeout(next, retryMs) : setImmediate(next);
   };
   const checkpoint = async (): Promise<void> => {
-    if (writer.seq === checkpointAt) return;
+    if (ledger.seq === checkpointAt) return;
+    const writer = await ledger.reach();
     say({ kind: 'checkpoint', checkpoint: await writer.checkpoint(key) });
     checkpointAt = writer.seq;
   };
   const prune = async (): Promise<void> => {
-    const rows = await writer.prune(options.retention);
+    if (!ledger.open) return;
+    const rows = await (await ledger.reach()).prune(options.retention);
     if (rows > 0) say({ kind: 'pruned', rows });
   };
-  const timers = [setInterval(() => void inTurn(checkpoint), options.checkpointMs), setInterval(() => void inTurn(prune), options.pruneMs)];
+  const look = async (): Promise<void> => {
+    // What fails here is told when there is something to write.
+    await ledger.reach().catch(() => undefined);
+  };
+  const timers = [setInterval(() => void inTurn(look), lookMs), setInterval(() => void inTurn(checkpoint), options.checkpointMs), setInterval(() => void inTurn(prune), options.pruneMs)];
   let finishing = false;
   const finish = async (): Promise<void> => {
     if (finishing) return;
@@ -125,12 +136,23 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     // Once for what failed before, once for what came since.
     await inTurn(drain);
     await inTurn(drain);
-    await inTurn(() => writer.close());
+    if (ledger.open) await inTurn(async () => (await ledger.reach()).close());
     await inTurn(checkpoint);
-    await inTurn(end);
+    await inTurn(() => ledger.end());
     say({ kind: 'closed' });
     port!.close();
   };
+  let refused = false;
+  await inTurn(async () => {
+    await ledger.reach().catch((error: unknown) => {
+      refused = !isPostgres(place) || !isAway(error);
+      say({ kind: refused ? 'refused' : 'away', message: messageOf(error) });
+    });
+  });
+  if (refused) {
+    for (const timer of timers) clearInterval(timer);
+    return;
+  }
   port!.on('message', (request: WriterRequest) => {
     if (request.kind === 'append') waiting.push(request);
     else closing = true;
@@ -142,10 +164,6 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     clearImmediate(scheduled as NodeJS.Immediate | undefined ?? undefined);
     void finish();
   });
-  say({ kind: 'ready', writer: writer.id });
-  // The first row names where other chains ended: signed at once, it covers what a killed writer could not sign.
-  void inTurn(checkpoint);
-  void inTurn(prune);
 }
 
 function read(target: LedgerTarget): void {

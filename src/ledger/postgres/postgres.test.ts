@@ -203,6 +203,27 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     expect(await verify()).toMatchObject({ ok: true });
   });
 
+  it('that is away at the start holds nothing up: records wait until it is there; one that refuses is said at once', async () => {
+    await postgres.stop('fast');
+    const [errors, back]: [string[], string[]] = [[], []];
+    const open = (file: string): Promise<Ledger> => Ledger.open({ file, version: 'test', retention: { rowsMs: 40 * dayMs, rollupsMs: 400 * dayMs }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => errors.push(message), onBack: () => back.push('back') });
+    const ledger = await open(postgres.url);
+    expect(errors).toEqual([expect.stringContaining('ECONNREFUSED')]);
+    expect(ledger.counts).toMatchObject({ failures: 1, waiting: 0 });
+    const records = [0, 1].map((at) => sample(Date.now() + at));
+    for (const record of records) ledger.record(record);
+    await expect.poll(() => ledger.counts.failures, { timeout: 10_000 }).toBeGreaterThan(1);
+    expect([ledger.counts.waiting, ledger.counts.written, back]).toEqual([2, 0, []]);
+    await postgres.restart();
+    await expect.poll(() => ledger.counts.written, { timeout: 15_000 }).toBe(2);
+    expect(back).toEqual(['back']);
+    expect((await ledger.find(records[1]!.id))?.id).toBe(records[1]!.id);
+    await ledger.close();
+    expect(ledger.counts).toMatchObject({ dropped: 0, waiting: 0 });
+    expect(await verify()).toMatchObject({ ok: true, gaps: [] });
+    await expect(open(postgres.url.replace(/postgres$/, 'no-such-database'))).rejects.toThrow(/no-such-database.*does not exist/);
+  }, 30_000);
+
   it('serves a server: records, questions, an outage that loses nothing, and the commands', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-pg-'));
     const errors: string[] = [];
