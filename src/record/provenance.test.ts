@@ -217,6 +217,7 @@ describe('the metrics', () => {
     metrics.watchSessions(() => 0);
     metrics.watchLimits(() => []);
     metrics.watchUnnamedWorkspaces(() => 0);
+    metrics.watchNoPolicy(() => false);
     metrics.watchTrials(() => 0, () => []);
     const registered = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name);
     expect(registered.sort()).toEqual(Object.values(metricTable).map(({ name }) => name).sort());
