@@ -25,6 +25,8 @@ const native = ['better-sqlite3'];
 /** What the program reads beside its code, by its place in the repository. */
 const assets = ['LICENSE', 'README.md', 'models', 'schema', 'src/policy/default-policy.yaml', 'src/catalog/data', 'src/admin/page', 'src/classify/text/concepts', 'src/demo/policy.yaml'];
 const chart = 'node_modules/chart.js/dist/chart.umd.min.js';
+/** What grpc-health-check reads two folders above its code, which is two folders above a bundle's too. */
+const health = 'node_modules/grpc-health-check/proto';
 
 /** Modules keep their places in the package's eyes: what they read stands where it does in the repository. */
 function places(name: string): Plugin {
@@ -85,6 +87,7 @@ function writePackage(): void {
   for (const asset of assets) cpSync(join(root, asset), join(out, asset), { recursive: true });
   mkdirSync(join(out, 'vendor'), { recursive: true });
   cpSync(join(root, chart), join(out, 'vendor/chart.umd.min.js'));
+  cpSync(join(root, health), join(out, 'proto'), { recursive: true });
   mkdirSync(join(out, 'bin'), { recursive: true });
   cpSync(join(root, 'bin/sluice'), join(out, 'bin/sluice'));
   cpSync(join(root, 'scripts/build/load.cjs'), join(out, 'load.cjs'));

@@ -1,3 +1,5 @@
+import { credentials, loadPackageDefinition, type ChannelCredentials, type Client } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -92,6 +94,19 @@ describe('the built package', { timeout: 120_000 }, () => {
     const { stdout } = await run(sluice, ['ledger', 'verify', '--ledger', ledger], { env });
     // The first row and the last are the writer's own.
     expect(stdout).toMatch(/^8 rows .* everything holds/);
+  });
+
+  it('serves over TCP too, with the health service that Kubernetes and Envoy ask', async () => {
+    const [port, admin] = await freePorts(2);
+    const child = spawn(sluice, ['serve', '--listen', `127.0.0.1:${port!}`, '--admin', `127.0.0.1:${admin!}`, '--log', join(folder, 'tcp-log'), '--ledger', 'off', '--budgets', 'off', '--policy-kept', 'off', '--grace', '1'], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+    children.push(child);
+    await until(async () => (await fetch(`http://127.0.0.1:${admin!}/readyz`).catch(() => null))?.ok === true);
+    const definition = loadPackageDefinition(loadSync('health/v1/health.proto', { includeDirs: [join(repository, 'node_modules/grpc-health-check/proto')] })) as unknown as { readonly grpc: { readonly health: { readonly v1: { readonly Health: new (address: string, credentials: ChannelCredentials) => Client & { Check(request: object, done: (error: Error | null, answer?: { readonly status: number }) => void): void } } } } };
+    const client = new definition.grpc.health.v1.Health(`127.0.0.1:${port!}`, credentials.createInsecure());
+    expect(await new Promise((resolve, reject) => client.Check({ service: '' }, (error, answer) => (error === null ? resolve(answer?.status) : reject(error))))).toBe(1);
+    client.close();
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('exit', resolve));
   });
 
   it.skipIf(envoy === null)('runs the demo', async () => {
