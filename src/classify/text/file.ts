@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import { z } from 'zod';
 import { SluiceError } from '../../lib/errors.ts';
-import { limits } from '../../lib/limits.ts';
+import { modelBytes, modelHeader } from '../../lib/model-file.ts';
 import { kinds } from './grams.ts';
 import { outputs, textFields, textTasks } from './heads.ts';
 import { TextModel, type TextModelHeader, type TextModelTables } from './model.ts';
@@ -68,7 +67,7 @@ export function decodeTextModel(bytes: Buffer, where: string): TextModel {
   if (!bytes.subarray(0, magic.length).equals(magic)) throw bad('This is not a text model of Sluice, or one of another version.');
   const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
   if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
-  const header = headerOf(bytes.toString('utf8', from, from + headerBytes), bad);
+  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), headerSchema, bad);
   if (header.tasks.join() !== textTasks.join() || header.fields.join() !== textFields.join()) throw bad('The model was trained for other tasks or fields than this version of Sluice has.');
   const sizes = [4 * header.rows, header.rows, outputs * header.rows] as const;
   const total = sizes[0] + sizes[1] + sizes[2];
@@ -89,19 +88,6 @@ export function decodeTextModel(bytes: Buffer, where: string): TextModel {
   );
 }
 
-function headerOf(text: string, bad: (message: string) => SluiceError): TextModelHeader {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw bad('The header is not JSON.');
-  }
-  const parsed = headerSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw bad(`The header does not fit: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
-}
-
 let shipped: TextModel | null = null;
 
 /** The text model that comes with Sluice, read once a process. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
@@ -111,12 +97,5 @@ export function textModel(): TextModel {
 
 /** Reads a text model from a file. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
 export function readTextModel(file: string): TextModel {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
-  }
-  if (bytes.length > limits.modelFileBytes) throw new SluiceError('SLUICE_MODEL_INVALID', `The file has ${bytes.length} bytes, more than the ${limits.modelFileBytes} that are read.`, { where: file });
-  return decodeTextModel(bytes, file);
+  return decodeTextModel(modelBytes(file), file);
 }

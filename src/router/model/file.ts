@@ -5,6 +5,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
 import { SluiceError } from '../../lib/errors.ts';
 import { limits } from '../../lib/limits.ts';
+import { modelHeader } from '../../lib/model-file.ts';
 import { treeFeatures } from './features.ts';
 import { gramBuckets, mostTopics, wordBits } from './grams.ts';
 import { RouterModel, type ModelTables } from './model.ts';
@@ -94,7 +95,7 @@ export function decodeModel(bytes: Buffer, where: string): RouterModel {
   const from = magic.length + 4;
   const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
   if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
-  const header = readHeader(bytes.toString('utf8', from, from + headerBytes), bad);
+  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), headerSchema, bad);
   const wanted = [...treeFeatures, ...header.topics.map(({ name }) => name)];
   if (header.trees > 0 && (header.features.length !== wanted.length || header.features.some((name, at) => name !== wanted[at]))) {
     throw bad('The model was trained on other features than this version of Sluice computes.');
@@ -135,19 +136,6 @@ function unpack(packed: Buffer, most: number): Buffer | null {
   } catch {
     return null;
   }
-}
-
-function readHeader(text: string, bad: (message: string) => SluiceError): ModelHeader {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw bad('The header is not JSON.');
-  }
-  const parsed = headerSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw bad(`The header does not fit: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
 }
 
 /** Reads a model from a file. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
 import { SluiceError } from '../../lib/errors.ts';
-import { limits } from '../../lib/limits.ts';
+import { modelBytes, modelHeader } from '../../lib/model-file.ts';
 import { gramBuckets } from '../model/grams.ts';
 import { mostFunctions, QualityModel, type QualityTables } from './model.ts';
 import type { QualityHeader } from './types.ts';
@@ -54,7 +53,7 @@ export function decodeQuality(bytes: Buffer, where: string): QualityModel {
   const from = magic.length + 4;
   const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
   if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
-  const header = headerOf(bytes.toString('utf8', from, from + headerBytes), bad);
+  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), headerSchema, bad);
   const total = gramBuckets * (1 + header.functions.length);
   let unpacked: Buffer | null = null;
   try {
@@ -68,19 +67,6 @@ export function decodeQuality(bytes: Buffer, where: string): QualityModel {
   return new QualityModel(header, { idf, weight }, createHash('sha256').update(bytes).digest('hex').slice(0, 16));
 }
 
-function headerOf(text: string, bad: (message: string) => SluiceError): QualityHeader {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw bad('The header is not JSON.');
-  }
-  const parsed = headerSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw bad(`The header does not fit: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
-}
-
 let shipped: QualityModel | null = null;
 
 /** The quality model that comes with Sluice, read once. Throws SluiceError where it is missing or damaged. */
@@ -90,12 +76,5 @@ export function shippedQuality(): QualityModel {
 
 /** Reads a quality model from a file. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
 export function readQuality(file: string = defaultQualityFile): QualityModel {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
-  }
-  if (bytes.length > limits.modelFileBytes) throw new SluiceError('SLUICE_MODEL_INVALID', `The file has ${bytes.length} bytes, more than the ${limits.modelFileBytes} that are read.`, { where: file });
-  return decodeQuality(bytes, file);
+  return decodeQuality(modelBytes(file), file);
 }

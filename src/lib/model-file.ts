@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import type { z } from 'zod';
+import { SluiceError } from './errors.ts';
+import { limits } from './limits.ts';
+
+/** The header of a model file, read as JSON and held against its schema. Throws what `bad` makes of a message. */
+export function modelHeader<T>(text: string, schema: z.ZodType<T>, bad: (message: string) => SluiceError): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw bad('The header is not JSON.');
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw bad(`The header does not fit: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
+}
+
+/** The bytes of a model file. Throws SLUICE_FILE_UNREADABLE, or SLUICE_MODEL_INVALID for one that is too large. */
+export function modelBytes(file: string): Buffer {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  }
+  if (bytes.length > limits.modelFileBytes) throw new SluiceError('SLUICE_MODEL_INVALID', `The file has ${bytes.length} bytes, more than the ${limits.modelFileBytes} that are read.`, { where: file });
+  return bytes;
+}
