@@ -8,7 +8,13 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       'no-console': 'error',
-      'no-restricted-syntax': ['error', { selector: "CallExpression[callee.object.name='logger'] > TemplateLiteral", message: 'A log message is a fixed text; what differs goes into its fields.' }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "CallExpression[callee.object.name='logger'] > TemplateLiteral",
+          message: 'A log message is a fixed text; what differs goes into its fields.',
+        },
+      ],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
       // The hot path indexes arrays within checked bounds; an assertion there costs nothing at run time.

@@ -11,11 +11,23 @@ import { tableText } from './report.ts';
  * Which functions allocate what a request allocates, by V8's sampling profiler, with the default policy. Sampling itself changes a
  * little of it: the guard has the exact sum. Usage: node bench/allocations.ts [--bytes N] [--top N] [--under FUNCTION] [--checkout FOLDER]
  */
-const { values: flags } = parseArgs({ options: { bytes: { type: 'string', default: '1024' }, count: { type: 'string', default: '2000' }, top: { type: 'string', default: '40' }, under: { type: 'string' }, checkout: { type: 'string', default: root } } });
+const { values: flags } = parseArgs({
+  options: {
+    bytes: { type: 'string', default: '1024' },
+    count: { type: 'string', default: '2000' },
+    top: { type: 'string', default: '40' },
+    under: { type: 'string' },
+    checkout: { type: 'string', default: root },
+  },
+});
 const count = Number(flags.count);
 const warm = 3_000;
 
-const sluice = await ProbedSluice.start({ policy: readFileSync(join(flags.checkout, 'src/policy/default-policy.yaml'), 'utf8'), checkout: flags.checkout, node: ['--max-semi-space-size=64'] });
+const sluice = await ProbedSluice.start({
+  policy: readFileSync(join(flags.checkout, 'src/policy/default-policy.yaml'), 'utf8'),
+  checkout: flags.checkout,
+  node: ['--max-semi-space-size=64'],
+});
 try {
   const driver = await Driver.connect(sluice.socket);
   const plan = new ExchangePlan(numberedBody(Number(flags.bytes)));
@@ -35,7 +47,13 @@ try {
     for (const name of new Set(path.slice(from))) whole.set(name, (whole.get(name) ?? 0) + bytes);
   }
   const table = (title: string, sums: ReadonlyMap<string, number>): string =>
-    tableText({ header: [title, 'bytes a request'], rows: [...sums].sort((a, b) => b[1] - a[1]).slice(0, Number(flags.top)).map(([name, bytes]) => [name, String(Math.round(bytes / count))]) });
+    tableText({
+      header: [title, 'bytes a request'],
+      rows: [...sums]
+        .sort((a, b) => b[1] - a[1])
+        .slice(0, Number(flags.top))
+        .map(([name, bytes]) => [name, String(Math.round(bytes / count))]),
+    });
   process.stdout.write(`${Math.round(all / count)} bytes a request\n\n${table('own', own)}\n${table('with what it calls', whole)}\n`);
 } finally {
   await sluice.stop();

@@ -6,9 +6,12 @@ const { block, budget, allowed } = await bypassDrill();
 const stopped = allowed.filter(({ through, recorded }) => !through || !recorded);
 for (const { way, status } of stopped) process.stdout.write(`should have passed: ${way.what} (${status})\n`);
 const failed = (tried: readonly Tried[]): readonly Tried[] => tried.filter(({ through }) => through);
-for (const { way, status, recorded } of [...failed(block), ...failed(budget)]) process.stdout.write(`got through: ${way.kind}: ${way.what} (${status}${recorded ? '' : ', not recorded'})\n`);
+for (const { way, status, recorded } of [...failed(block), ...failed(budget)])
+  process.stdout.write(`got through: ${way.kind}: ${way.what} (${status}${recorded ? '' : ', not recorded'})\n`);
 const page = new URL('../docs/security.md', import.meta.url);
 const text = `Around a block (a pattern, or a banned model):\n\n${tableOf(block)}\n\nAround a hard budget that is used up:\n\n${tableOf(budget)}\n`;
 process.stdout.write(`${text}\n`);
-if (process.argv.includes('--write')) writeFileSync(page, readFileSync(page, 'utf8').replace(/(<!-- bypass -->\n)[\s\S]*(<!-- \/bypass -->)/, `$1${text}$2`));
-process.exitCode = failed(block).length + failed(budget).length + stopped.length === 0 && block.length >= 150 && budget.length >= 40 ? 0 : 1;
+if (process.argv.includes('--write'))
+  writeFileSync(page, readFileSync(page, 'utf8').replace(/(<!-- bypass -->\n)[\s\S]*(<!-- \/bypass -->)/, `$1${text}$2`));
+process.exitCode =
+  failed(block).length + failed(budget).length + stopped.length === 0 && block.length >= 150 && budget.length >= 40 ? 0 : 1;

@@ -20,7 +20,13 @@ import { addedRatio, show, spread } from './report.ts';
  * What a hit in memory takes through Envoy, against Envoy's own direct response behind the smallest processor there is, and what the
  * key takes. Usage: `npm run bench:cache [-- --rounds 9 --seconds 4 --rate 300]`
  */
-const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '9' }, seconds: { type: 'string', default: '4' }, rate: { type: 'string', default: '300' } } });
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    seconds: { type: 'string', default: '4' },
+    rate: { type: 'string', default: '300' },
+  },
+});
 const rounds = Number(flags.rounds);
 const seconds = Number(flags.seconds);
 const rate = Number(flags.rate);
@@ -55,10 +61,20 @@ async function keys(): Promise<void> {
     process.stdout.write(`key of ${what}: ${microseconds(() => cacheKey(input), 2_000).toFixed(1)} µs\n`);
   }
   const question = 'What is the difference between a CDN and a cache, and which one do I want for a site?';
-  process.stdout.write(`form of a question of ${question.length} characters for the semantic cache: ${microseconds(() => canonicalQuestion(question, 'strict'), 5_000).toFixed(1)} µs\n`);
+  process.stdout.write(
+    `form of a question of ${question.length} characters for the semantic cache: ${microseconds(() => canonicalQuestion(question, 'strict'), 5_000).toFixed(1)} µs\n`,
+  );
 }
 
-type Config = { static_resources: { listeners: { filter_chains: { filters: { typed_config: { http_filters: { name: string; typed_config: Record<string, unknown> }[]; route_config: unknown } }[] }[] }[] } };
+type Config = {
+  static_resources: {
+    listeners: {
+      filter_chains: {
+        filters: { typed_config: { http_filters: { name: string; typed_config: Record<string, unknown> }[]; route_config: unknown } }[];
+      }[];
+    }[];
+  };
+};
 
 /** Sluice's rendered config with the no-op in its place, and a direct response in place of all routes. */
 function directConfig(text: string, sluice: string, noop: string, ports: readonly [string, string][]): string {
@@ -70,7 +86,16 @@ function directConfig(text: string, sluice: string, noop: string, ports: readonl
   const filter = manager.http_filters.find(({ name }) => name.includes('sluice_request'))!;
   // The no-op cannot ask for the body, so its filter always sends it: the same phases as Sluice's.
   filter.typed_config['processing_mode'] = { ...(filter.typed_config['processing_mode'] as object), request_body_mode: 'BUFFERED' };
-  manager.route_config = { name: 'direct', virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'x'.repeat(answerBytes) } } }] }] };
+  manager.route_config = {
+    name: 'direct',
+    virtual_hosts: [
+      {
+        name: 'all',
+        domains: ['*'],
+        routes: [{ match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'x'.repeat(answerBytes) } } }],
+      },
+    ],
+  };
   return JSON.stringify(config);
 }
 
@@ -86,7 +111,14 @@ async function medianOf(url: string, seconds: number): Promise<number> {
 /** A chat completion of `answerBytes`. */
 function providerAnswer(): string {
   const of = (content: string): string =>
-    JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: 'gpt-5-nano', choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }], usage: { prompt_tokens: 250, completion_tokens: 200, total_tokens: 450 } });
+    JSON.stringify({
+      id: 'chatcmpl-1',
+      object: 'chat.completion',
+      created: 1,
+      model: 'gpt-5-nano',
+      choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 250, completion_tokens: 200, total_tokens: 450 },
+    });
   return of('x'.repeat(answerBytes - of('').length));
 }
 
@@ -103,7 +135,8 @@ async function hits(): Promise<void> {
   await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
   const stack = new Stack({ policy, endpoint: `http://127.0.0.1:${(provider.address() as AddressInfo).port}` });
   const children: ChildProcess[] = [];
-  const start = (command: string, args: readonly string[]): void => void children.push(spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd: root }));
+  const start = (command: string, args: readonly string[]): void =>
+    void children.push(spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd: root }));
   try {
     await stack.start();
     const noopSocket = join(stack.folder, 'noop.sock');
@@ -114,19 +147,38 @@ async function hits(): Promise<void> {
     const portOf = (url: string): string => new URL(url).port;
     const text = readFileSync(join(stack.folder, 'envoy.json'), 'utf8');
     const file = join(stack.folder, 'direct.json');
-    writeFileSync(file, directConfig(text, join(stack.folder, 'sluice.sock'), noopSocket, [[portOf(stack.url), String(listen)], [portOf(stack.envoyAdminUrl), String(admin)]]));
+    writeFileSync(
+      file,
+      directConfig(text, join(stack.folder, 'sluice.sock'), noopSocket, [
+        [portOf(stack.url), String(listen)],
+        [portOf(stack.envoyAdminUrl), String(admin)],
+      ]),
+    );
     start(await requireEnvoy(), ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'error']);
-    for (let tries = 0; tries < 200 && !(await fetch(`http://127.0.0.1:${admin}/ready`).then((response) => response.ok, () => false)); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+    for (
+      let tries = 0;
+      tries < 200 &&
+      !(await fetch(`http://127.0.0.1:${admin}/ready`).then(
+        (response) => response.ok,
+        () => false,
+      ));
+      tries++
+    )
+      await new Promise((resolve) => setTimeout(resolve, 50));
 
     const ours = `${stack.url}/v1/chat/completions`;
     const floor = `http://127.0.0.1:${listen}/v1/chat/completions`;
-    const ask = (): Promise<Response> => fetch(ours, { method: 'POST', headers: { 'content-type': 'application/json' }, body: new Uint8Array(chatBody(requestBytes, false)) });
+    const ask = (): Promise<Response> =>
+      fetch(ours, { method: 'POST', headers: { 'content-type': 'application/json' }, body: new Uint8Array(chatBody(requestBytes, false)) });
     await ask().then((response) => response.arrayBuffer());
     for (const url of [floor, ours]) await medianOf(url, seconds);
     const answered = await hitsCounted(stack);
     const samples: Record<'floor' | 'ours', number[]> = { floor: [], ours: [] };
     for (let round = 0; round < rounds; round++) {
-      const turns = [() => medianOf(floor, seconds).then((ms) => samples.floor.push(ms)), () => medianOf(ours, seconds).then((ms) => samples.ours.push(ms))];
+      const turns = [
+        () => medianOf(floor, seconds).then((ms) => samples.floor.push(ms)),
+        () => medianOf(ours, seconds).then((ms) => samples.ours.push(ms)),
+      ];
       for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
     }
     const counted = (await hitsCounted(stack)) - answered;
@@ -134,10 +186,20 @@ async function hits(): Promise<void> {
     // On a machine that has no time Envoy lets a request pass; its time is then the provider's.
     if (counted < asked * 0.98) throw new Error(`only ${counted} of ${asked} requests were hits`);
     const answer = await ask().then((response) => response.text());
-    process.stdout.write(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; no-op in ${existsSync(goNoop) ? 'Go' : 'Node'}; ${rounds} rounds of ${seconds} s at ${rate}/s each, medians (lowest–highest); ${counted} of ${asked} were hits\n`);
+    process.stdout.write(
+      `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; no-op in ${existsSync(goNoop) ? 'Go' : 'Node'}; ${rounds} rounds of ${seconds} s at ${rate}/s each, medians (lowest–highest); ${counted} of ${asked} were hits\n`,
+    );
     process.stdout.write(`direct response of ${answerBytes} bytes behind the no-op: ${show(spread(samples.floor), 3)} ms\n`);
     process.stdout.write(`hit in memory of ${answer.length} bytes: ${show(spread(samples.ours), 3)} ms\n`);
-    process.stdout.write(`ratio: ${show(addedRatio(samples.floor.map(() => 0), samples.floor, samples.ours))}\n`);
+    process.stdout.write(
+      `ratio: ${show(
+        addedRatio(
+          samples.floor.map(() => 0),
+          samples.floor,
+          samples.ours,
+        ),
+      )}\n`,
+    );
   } finally {
     for (const child of children) child.kill('SIGKILL');
     await stack.stop();

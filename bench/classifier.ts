@@ -72,7 +72,9 @@ export function measureTiers(rows: readonly TierRow[], classify: Classifier): Ti
 
 /** Mean share of the gap between the models that is kept, over all shares of strong calls; 0.5 is random. */
 export function apgr(rows: readonly OutcomeRow[], score: (prompt: string, index: number) => number): number {
-  const order = rows.map((row, index) => ({ gain: row.strong_score - row.weak_score, score: score(row.prompt, index) })).sort((a, b) => b.score - a.score);
+  const order = rows
+    .map((row, index) => ({ gain: row.strong_score - row.weak_score, score: score(row.prompt, index) }))
+    .sort((a, b) => b.score - a.score);
   const gap = order.reduce((sum, { gain }) => sum + gain, 0);
   let kept = 0;
   let area = 0;
@@ -84,7 +86,10 @@ export function apgr(rows: readonly OutcomeRow[], score: (prompt: string, index:
 }
 
 /** Loss against always-strong, relative, when some go to the weak model. */
-export function outcome(rows: readonly OutcomeRow[], weak: (prompt: string) => boolean): { readonly weakShare: number; readonly loss: number } {
+export function outcome(
+  rows: readonly OutcomeRow[],
+  weak: (prompt: string) => boolean,
+): { readonly weakShare: number; readonly loss: number } {
   let sent = 0;
   let got = 0;
   let best = 0;
@@ -183,15 +188,27 @@ function report(dir: string): string {
       lines.push(`| ${title} | ${ranking.toFixed(2)} | ${percent(weakShare)} | ${percent(loss)} |`);
     };
     row('Sluice', apgr(rows, ourScore), (prompt) => ours(prompt) === 'simple');
-    row('keyword rule', apgr(rows, (prompt) => tiers.indexOf(byKeyword(prompt))), (prompt) => byKeyword(prompt) === 'simple');
-    row('length rule', apgr(rows, (prompt) => prompt.length), (prompt) => byLength(prompt) === 'simple');
+    row(
+      'keyword rule',
+      apgr(rows, (prompt) => tiers.indexOf(byKeyword(prompt))),
+      (prompt) => byKeyword(prompt) === 'simple',
+    );
+    row(
+      'length rule',
+      apgr(rows, (prompt) => prompt.length),
+      (prompt) => byLength(prompt) === 'simple',
+    );
     row('random', apgr(rows, random), () => random() % 2 === 0);
     row('always weak', 0.5, () => true);
     row('always strong', 0.5, () => false);
   }
   lines.push('', `Time of one classification, Node ${process.versions.node}, one thread:`, '', '| text | p50 | p99 |', '|---|---|---|');
   const sample = all.map(({ prompt }) => prompt).join('\n');
-  for (const [name, units] of [['200 B', 200], ['2 KB', 2_048], ['32 KB', 32_768]] as const) {
+  for (const [name, units] of [
+    ['200 B', 200],
+    ['2 KB', 2_048],
+    ['32 KB', 32_768],
+  ] as const) {
     const { p50, p99 } = speed(sample, units);
     lines.push(`| ${name} | ${p50.toFixed(1)} µs | ${p99.toFixed(1)} µs |`);
   }

@@ -35,8 +35,19 @@ const warm = 2_000;
 async function main(count: number): Promise<DecisionTimes> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-decision-'));
   const log = openLog({ level: 'info', path: join(folder, 'log') });
-  const ledger = await Ledger.open({ file: join(folder, 'ledger.db'), passwordFile: null, version: 'bench', retention: { rowsMs: 1e9, rollupsMs: 1e9 }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => process.stderr.write(`${message}\n`), onPruned: () => undefined });
-  const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: readFileSync(defaultPolicyFile, 'utf8') }], { catalog: await loadCatalog() });
+  const ledger = await Ledger.open({
+    file: join(folder, 'ledger.db'),
+    passwordFile: null,
+    version: 'bench',
+    retention: { rowsMs: 1e9, rollupsMs: 1e9 },
+    signingKey: null,
+    onCheckpoint: () => undefined,
+    onError: (message) => process.stderr.write(`${message}\n`),
+    onPruned: () => undefined,
+  });
+  const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: readFileSync(defaultPolicyFile, 'utf8') }], {
+    catalog: await loadCatalog(),
+  });
   if (generation === null) throw new Error(JSON.stringify(problems));
   const metrics = new Metrics({ version: 'bench', policy: () => generation, refused: () => false });
   const credentials = new Credentials();
@@ -56,7 +67,12 @@ async function main(count: number): Promise<DecisionTimes> {
     router: await openModel({ file: null, onChange: () => undefined, onError: () => undefined }),
     budgets: emptyBudgets(),
     learner: null,
-    sink: fanout([{ record: (record) => (records += record.outcome === 'complete' ? 1 : 0) }, metrics, new RecentRecords(), ledger, logSink(log, 1)], (error) => { throw error; }),
+    sink: fanout(
+      [{ record: (record) => (records += record.outcome === 'complete' ? 1 : 0) }, metrics, new RecentRecords(), ledger, logSink(log, 1)],
+      (error) => {
+        throw error;
+      },
+    ),
     metrics,
     admission: new Admission(0),
     bodies: null,

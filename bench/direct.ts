@@ -47,8 +47,26 @@ async function serve(root: string, name: string): Promise<Served> {
   mkdirSync(policy, { recursive: true });
   writeFileSync(join(policy, 'policy.yaml'), readFileSync(join(root, 'src/policy/default-policy.yaml')));
   const socket = join(own, 'sluice.sock');
-  const command = flags.node === '' ? [join(root, 'bin/sluice')] : [process.execPath, ...flags.node.split(' '), join(root, 'src/cli/index.ts')];
-  const child = spawn(command[0]!, [...command.slice(1), 'serve', '--policy', policy, '--listen', `unix:${socket}`, '--admin', '127.0.0.1:0', '--log', join(own, 'sluice.log'), '--ledger', join(own, 'ledger.db')], { stdio: ['ignore', 'ignore', 'inherit'], cwd: flags.node === '' ? root : process.cwd() });
+  const command =
+    flags.node === '' ? [join(root, 'bin/sluice')] : [process.execPath, ...flags.node.split(' '), join(root, 'src/cli/index.ts')];
+  const child = spawn(
+    command[0]!,
+    [
+      ...command.slice(1),
+      'serve',
+      '--policy',
+      policy,
+      '--listen',
+      `unix:${socket}`,
+      '--admin',
+      '127.0.0.1:0',
+      '--log',
+      join(own, 'sluice.log'),
+      '--ledger',
+      join(own, 'ledger.db'),
+    ],
+    { stdio: ['ignore', 'ignore', 'inherit'], cwd: flags.node === '' ? root : process.cwd() },
+  );
   children.push(child);
   for (let tries = 0; tries < 200 && !existsSync(socket); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
   return { pid: child.pid!, client: await Driver.connect(socket) };
@@ -84,7 +102,15 @@ async function drive({ pid, client }: Served, plan: ExchangePlan, side: number, 
   // The ledger's thread is a little behind.
   await new Promise((resolve) => setTimeout(resolve, 400));
   times.sort((a, b) => a - b);
-  return { rate: times.length / seconds, cpu: (cpuOf(pid) - cpu) / times.length, mainCpu: (threadCpuOf(pid, pid) - mainCpu) / times.length, p50: quantile(times, 0.5), p99: quantile(times, 0.99), memory: memoryOf(pid) / kilobyte, undecided };
+  return {
+    rate: times.length / seconds,
+    cpu: (cpuOf(pid) - cpu) / times.length,
+    mainCpu: (threadCpuOf(pid, pid) - mainCpu) / times.length,
+    p50: quantile(times, 0.5),
+    p99: quantile(times, 0.99),
+    memory: memoryOf(pid) / kilobyte,
+    undecided,
+  };
 }
 
 function spread(values: readonly number[], digits: number): string {

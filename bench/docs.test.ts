@@ -11,7 +11,9 @@ const taken: Taken = { how: 'a quiet machine', command: 'npm run bench', tables:
 describe('the pages with the bench’s figures', () => {
   it('take a result between its marks and leave all else', () => {
     const page = 'before\n<!-- bench:one -->\nold\n<!-- /bench -->\nbetween\n<!-- bench:two -->\nkept\n<!-- /bench -->\n';
-    expect(filled(page, { one: taken })).toBe('before\n<!-- bench:one -->\n\n`npm run bench`; a quiet machine\n\n| x |\n| --- |\n| 1 |\n\n<!-- /bench -->\nbetween\n<!-- bench:two -->\nkept\n<!-- /bench -->\n');
+    expect(filled(page, { one: taken })).toBe(
+      'before\n<!-- bench:one -->\n\n`npm run bench`; a quiet machine\n\n| x |\n| --- |\n| 1 |\n\n<!-- /bench -->\nbetween\n<!-- bench:two -->\nkept\n<!-- /bench -->\n',
+    );
   });
 
   it.each(pages)('%s says what was published', (page) => {
@@ -20,7 +22,9 @@ describe('the pages with the bench’s figures', () => {
   });
 
   it('have a place for every result', () => {
-    const places = pages.flatMap((page) => [...readFileSync(join(root, page), 'utf8').matchAll(/<!-- bench:([\w-]+) -->/g)].map(([, id]) => id));
+    const places = pages.flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/<!-- bench:([\w-]+) -->/g)].map(([, id]) => id),
+    );
     expect(Object.keys(published).filter((id) => !places.includes(id))).toEqual([]);
   });
 });

@@ -14,7 +14,10 @@ import type { DrillResult } from './endurance/types.ts';
 
 /** What the gateway is put through, and what has to hold. Usage: npm run drill:endurance -- [NAME…] [--seconds N] [--scale 0.1] [--json FILE] */
 const drills = [kill, pause, disk, clock, edits, flaps, loris, overload, soak];
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { seconds: { type: 'string' }, scale: { type: 'string', default: '1' }, json: { type: 'string' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string' }, scale: { type: 'string', default: '1' }, json: { type: 'string' } },
+});
 const unknown = positionals.filter((name) => !drills.some((drill) => drill.name === name));
 if (unknown.length > 0) {
   process.stderr.write(`no drill is called ${unknown.join(', ')}; there are ${drills.map(({ name }) => name).join(', ')}\n`);
@@ -27,7 +30,9 @@ const results: DrillResult[] = [];
 for (const drill of drills.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
   const say = (line: string): void => void process.stderr.write(`· ${drill.name}: ${line}\n`);
   say('begins');
-  const result = await drill.run({ seconds: values.seconds === undefined ? null : Number(values.seconds), scale: Number(values.scale), say }).catch((error: unknown) => broken(drill.name, error));
+  const result = await drill
+    .run({ seconds: values.seconds === undefined ? null : Number(values.seconds), scale: Number(values.scale), say })
+    .catch((error: unknown) => broken(drill.name, error));
   results.push(result);
   process.stdout.write(`${markdown(result)}\n`);
 }
@@ -40,7 +45,21 @@ process.exit(failed === 0 ? 0 : 1);
 
 /** A drill that could not be carried out is one that does not hold. */
 function broken(name: string, error: unknown): DrillResult {
-  return { name, did: 'It could not be carried out', checks: [{ what: 'the drill', seen: error instanceof Error ? error.message.replaceAll(/\s+/g, ' ') : String(error), rule: 'runs', ok: false, timing: false }], facts: {}, skipped: null };
+  return {
+    name,
+    did: 'It could not be carried out',
+    checks: [
+      {
+        what: 'the drill',
+        seen: error instanceof Error ? error.message.replaceAll(/\s+/g, ' ') : String(error),
+        rule: 'runs',
+        ok: false,
+        timing: false,
+      },
+    ],
+    facts: {},
+    skipped: null,
+  };
 }
 
 function markdown({ name, did, checks, facts, skipped }: DrillResult): string {

@@ -38,7 +38,23 @@ const traffic: Readonly<Record<string, (at: number) => string>> = {
 };
 
 const entryOf = (key: string): CacheEntry => ({
-  key, near: null, api: 'openai-chat', form: 'json', body: Buffer.alloc(bodyBytes), storedAt: 0, ttlMs: 3_600_000, keepMs: 3_600_000, workspace: '', provider: '', model: '', requestedModel: '', tier: null, tags: [], usage: null, finishReason: null, tookMs: null,
+  key,
+  near: null,
+  api: 'openai-chat',
+  form: 'json',
+  body: Buffer.alloc(bodyBytes),
+  storedAt: 0,
+  ttlMs: 3_600_000,
+  keepMs: 3_600_000,
+  workspace: '',
+  provider: '',
+  model: '',
+  requestedModel: '',
+  tier: null,
+  tags: [],
+  usage: null,
+  finishReason: null,
+  tookMs: null,
 });
 
 process.stdout.write(`| traffic (room for ${capacity} answers, ${asked} requests) | least recently used | the memory |\n|---|---|---|\n`);

@@ -15,8 +15,18 @@ const kinds = [
   { title: 'streamed, crossing', stream: true, crossing: true },
 ] as const;
 
-const outcomes: Readonly<Record<Cell['expected'], string>> = { next: 'next target answers', first: 'arrives as it came', error: 'error to the app' };
-const costs: Readonly<Record<Cell['cost'], string>> = { second: 'the answer’s', both: 'both answers’', first: 'the answer’s', nothing: 'nothing', unknown: 'unknown' };
+const outcomes: Readonly<Record<Cell['expected'], string>> = {
+  next: 'next target answers',
+  first: 'arrives as it came',
+  error: 'error to the app',
+};
+const costs: Readonly<Record<Cell['cost'], string>> = {
+  second: 'the answer’s',
+  both: 'both answers’',
+  first: 'the answer’s',
+  nothing: 'nothing',
+  unknown: 'unknown',
+};
 
 function cellText(played: readonly { readonly cell: Cell; readonly wrong: readonly string[] }[]): string {
   const [one] = played;
@@ -38,12 +48,16 @@ try {
     const wrong = await drill.play(cell);
     if (wrong.length > 0) {
       failed++;
-      process.stderr.write(`✗ ${cell.name}, ${cell.family}, ${cell.stream ? 'streamed' : 'whole'}, ${cell.crossing ? 'crossing' : 'same API'}: ${wrong.join('; ')}\n`);
+      process.stderr.write(
+        `✗ ${cell.name}, ${cell.family}, ${cell.stream ? 'streamed' : 'whole'}, ${cell.crossing ? 'crossing' : 'same API'}: ${wrong.join('; ')}\n`,
+      );
     }
     played.push({ cell, wrong });
   }
   const rows = [...new Set(cells.map(({ name }) => name))].map((name) => {
-    const texts = kinds.map(({ stream, crossing }) => cellText(played.filter(({ cell }) => cell.name === name && cell.stream === stream && cell.crossing === crossing)));
+    const texts = kinds.map(({ stream, crossing }) =>
+      cellText(played.filter(({ cell }) => cell.name === name && cell.stream === stream && cell.crossing === crossing)),
+    );
     return `| ${name} | ${texts.join(' | ')} |`;
   });
   const times = await drill.ownTime();

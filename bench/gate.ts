@@ -6,7 +6,13 @@ import { quantile } from './load.ts';
 import { cpuOf, load, root } from './processes.ts';
 
 /** What a chain costs a first attempt that succeeds: the same traffic with a fallback and without, in turns. Usage: npm run bench:gate */
-const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '7' }, seconds: { type: 'string', default: '4' }, rate: { type: 'string', default: '500' } } });
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    seconds: { type: 'string', default: '4' },
+    rate: { type: 'string', default: '500' },
+  },
+});
 const kinds = ['without', 'with', 'with, answers looked into'] as const;
 type Kind = (typeof kinds)[number];
 const workspaceOf: Readonly<Record<Kind, string>> = { without: 'plain', with: 'chained', 'with, answers looked into': 'judged' };
@@ -24,21 +30,33 @@ sections:
 
 /** Exchanges that Envoy's filters have begun with Sluice; those whose messages are only copies are not waited for and not counted. */
 async function exchanges(admin: string): Promise<number> {
-  const { stats } = (await fetch(`${admin}/stats?format=json&filter=ext_proc.*streams_started`).then((response) => response.json())) as { readonly stats: readonly { readonly name: string; readonly value: number }[] };
+  const { stats } = (await fetch(`${admin}/stats?format=json&filter=ext_proc.*streams_started`).then((response) => response.json())) as {
+    readonly stats: readonly { readonly name: string; readonly value: number }[];
+  };
   return stats.filter(({ name }) => !name.includes('response')).reduce((sum, { value }) => sum + value, 0);
 }
 
 const upstream = spawn(process.execPath, [`${root}bench/upstream.ts`], { stdio: ['ignore', 'pipe', 'inherit'] });
-const port = Number(await new Promise<string>((resolve) => upstream.stdout.once('data', (data: Buffer) => resolve(data.toString().trim()))));
+const port = Number(
+  await new Promise<string>((resolve) => upstream.stdout.once('data', (data: Buffer) => resolve(data.toString().trim()))),
+);
 const stack = new Stack({ policy: policy(`http://127.0.0.1:${port}`), endpoint: null });
 try {
   await stack.start();
-  const samples: Record<Kind, { p50: number[]; p99: number[]; envoy: number[]; sluice: number[]; streams: number[]; failed: number }> = Object.fromEntries(kinds.map((kind) => [kind, { p50: [], p99: [], envoy: [], sluice: [], streams: [], failed: 0 }])) as never;
+  const samples: Record<Kind, { p50: number[]; p99: number[]; envoy: number[]; sluice: number[]; streams: number[]; failed: number }> =
+    Object.fromEntries(kinds.map((kind) => [kind, { p50: [], p99: [], envoy: [], sluice: [], streams: [], failed: 0 }])) as never;
   for (let round = -1; round < Number(flags.rounds); round++) {
     for (let turn = 0; turn < kinds.length; turn++) {
       const kind = kinds[(turn + round + 1) % kinds.length]!;
       const before = { envoy: cpuOf(stack.envoyPid), sluice: cpuOf(stack.sluicePid), streams: await exchanges(stack.envoyAdminUrl) };
-      const result = await load({ url: `${stack.url}/v1/chat/completions`, rate: Number(flags.rate), seconds: Number(flags.seconds), bodyBytes: 1_024, sse: false, headers: { 'x-sluice-workspace': workspaceOf[kind] } });
+      const result = await load({
+        url: `${stack.url}/v1/chat/completions`,
+        rate: Number(flags.rate),
+        seconds: Number(flags.seconds),
+        bodyBytes: 1_024,
+        sse: false,
+        headers: { 'x-sluice-workspace': workspaceOf[kind] },
+      });
       if (round === -1) continue;
       const of = samples[kind];
       of.p50.push(result.p50);

@@ -9,14 +9,18 @@ import { root } from './processes.ts';
  * Fails when a request allocates more, or costs more CPU, than the baseline that is kept with the code, by more than a stated
  * share. No time is judged. Usage: npm run bench:guard [-- --write-baseline] [-- --checkout FOLDER]
  */
-const { values: flags } = parseArgs({ options: { 'write-baseline': { type: 'boolean', default: false }, checkout: { type: 'string', default: root } } });
+const { values: flags } = parseArgs({
+  options: { 'write-baseline': { type: 'boolean', default: false }, checkout: { type: 'string', default: root } },
+});
 const file = join(root, 'bench/results/baseline.json');
 const tries = 3;
 
 async function main(): Promise<boolean> {
   if (flags['write-baseline']) {
     const runs = [await measure(flags.checkout), await measure(flags.checkout), await measure(flags.checkout)];
-    const figures: Figures = Object.fromEntries(Object.keys(runs[0]!).map((name) => [name, runs.map((run) => run[name]!).sort((a, b) => a - b)[1]!]));
+    const figures: Figures = Object.fromEntries(
+      Object.keys(runs[0]!).map((name) => [name, runs.map((run) => run[name]!).sort((a, b) => a - b)[1]!]),
+    );
     writeFileSync(file, `${JSON.stringify({ node: process.version, arch: process.arch, figures }, null, 1)}\n`);
     process.stdout.write(`${file}:\n${JSON.stringify(figures, null, 1)}\n`);
     return true;
@@ -24,7 +28,9 @@ async function main(): Promise<boolean> {
   const baseline = JSON.parse(readFileSync(file, 'utf8')) as { readonly node: string; readonly arch: string; readonly figures: Figures };
   if (baseline.node !== process.version || baseline.arch !== process.arch) {
     // Another architecture is somebody's laptop; another Node is a change of this project's, which brings a baseline of its own.
-    process.stdout.write(`The baseline is of Node ${baseline.node} on ${baseline.arch}, this is ${process.version} on ${process.arch}: \`npm run bench:guard -- --write-baseline\` makes one for it.\n`);
+    process.stdout.write(
+      `The baseline is of Node ${baseline.node} on ${baseline.arch}, this is ${process.version} on ${process.arch}: \`npm run bench:guard -- --write-baseline\` makes one for it.\n`,
+    );
     return baseline.node === process.version;
   }
   // What is too much once may be the machine's doing; what is too much each time is ours. The least of all tries counts.

@@ -33,7 +33,8 @@ if (!(rounds >= 1 && seconds > 0)) throw new Error('--rounds and --seconds are n
 
 const named = parts.filter(({ id }) => id === flags.only);
 const wanted = named.length > 0 ? named : parts.filter(({ titles }) => titles.some((title) => title.includes(flags.only)));
-if (wanted.length === 0) throw new Error(`--only: nothing holds "${flags.only}"; there are ${parts.flatMap(({ id, titles }) => [id, ...titles]).join('; ')}`);
+if (wanted.length === 0)
+  throw new Error(`--only: nothing holds "${flags.only}"; there are ${parts.flatMap(({ id, titles }) => [id, ...titles]).join('; ')}`);
 
 const results: Record<string, Taken> = {};
 for (const part of wanted) {
@@ -48,7 +49,12 @@ for (const part of wanted) {
 
 mkdirSync(flags.out, { recursive: true });
 writeFileSync(join(flags.out, 'latest.json'), `${JSON.stringify(results, null, 1)}\n`);
-writeFileSync(join(flags.out, 'latest.md'), Object.values(results).map((taken) => `${takenText(taken)}\n`).join('\n'));
+writeFileSync(
+  join(flags.out, 'latest.md'),
+  Object.values(results)
+    .map((taken) => `${takenText(taken)}\n`)
+    .join('\n'),
+);
 if (flags['write-docs']) {
   const kept = join(root, 'bench/results/published.json');
   const published = { ...(JSON.parse(readFileSync(kept, 'utf8')) as Record<string, Taken>), ...results };

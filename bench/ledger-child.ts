@@ -10,7 +10,11 @@ const [, , file, rate, template] = process.argv as unknown as [string, string, s
 const record = JSON.parse(template) as ExchangeRecord;
 const day = 86_400_000;
 const ledger = await Ledger.open({
-  file, version: 'drill', retention: { rowsMs: 400 * day, rollupsMs: 400 * day }, signingKey: null, onCheckpoint: () => undefined,
+  file,
+  version: 'drill',
+  retention: { rowsMs: 400 * day, rollupsMs: 400 * day },
+  signingKey: null,
+  onCheckpoint: () => undefined,
   onError: (message) => process.stderr.write(`${message}\n`),
 });
 process.stdout.write('ready\n');

@@ -17,7 +17,12 @@ export interface DrillResult {
 }
 
 /** Starts a writing process and kills it with SIGKILL at some moment, `kills` times on one ledger; then looks at what is left. */
-export async function killDrill(options: { readonly file: string; readonly kills: number; readonly rate: number; readonly record: ExchangeRecord }): Promise<DrillResult> {
+export async function killDrill(options: {
+  readonly file: string;
+  readonly kills: number;
+  readonly rate: number;
+  readonly record: ExchangeRecord;
+}): Promise<DrillResult> {
   const promised: { readonly pid: number; readonly written: number }[] = [];
   for (let kill = 0; kill < options.kills; kill++) promised.push(await killOne(options, kill));
   const db = openDatabase(options.file, 'readonly');
@@ -35,7 +40,10 @@ export async function killDrill(options: { readonly file: string; readonly kills
   }
 }
 
-function killOne({ file, rate, record }: { readonly file: string; readonly rate: number; readonly record: ExchangeRecord }, kill: number): Promise<{ readonly pid: number; readonly written: number }> {
+function killOne(
+  { file, rate, record }: { readonly file: string; readonly rate: number; readonly record: ExchangeRecord },
+  kill: number,
+): Promise<{ readonly pid: number; readonly written: number }> {
   return new Promise((resolve, reject) => {
     const running = spawn(process.execPath, [child, file, String(rate), JSON.stringify(record)], { stdio: ['ignore', 'pipe', 'inherit'] });
     let written = 0;

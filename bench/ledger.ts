@@ -24,7 +24,9 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const template = sampleRecord();
 const fresh = (): ExchangeRecord => ({ ...template, id: uuidv7(), time: new Date().toISOString() });
 
-say(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}; a record is ${JSON.stringify(template).length} bytes of JSON\n`);
+say(
+  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}; a record is ${JSON.stringify(template).length} bytes of JSON\n`,
+);
 try {
   await sustained(join(folder, 'sustained.db'));
   if (postgresFolder !== null) await inPostgres();
@@ -38,7 +40,14 @@ try {
 async function sustained(file: string): Promise<void> {
   const idle = await paced(() => undefined);
   const errors: string[] = [];
-  const ledger = await Ledger.open({ file, version: 'bench', retention: { rowsMs: 400 * day, rollupsMs: 400 * day }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => errors.push(message) });
+  const ledger = await Ledger.open({
+    file,
+    version: 'bench',
+    retention: { rowsMs: 400 * day, rollupsMs: 400 * day },
+    signingKey: null,
+    onCheckpoint: () => undefined,
+    onError: (message) => errors.push(message),
+  });
   let most = 0;
   const kept = await paced((record) => {
     ledger.record(record);
@@ -47,17 +56,23 @@ async function sustained(file: string): Promise<void> {
   const { dropped } = ledger.counts;
   const closing = performance.now();
   await ledger.close();
-  say(`${rate}/s for ${seconds} s: ${kept.records} records, ${ledger.counts.written} on disk, ${dropped} dropped, ${errors.length} failures, at most ${most} waiting; the last of them on disk ${Math.round(performance.now() - closing)} ms after the end`);
+  say(
+    `${rate}/s for ${seconds} s: ${kept.records} records, ${ledger.counts.written} on disk, ${dropped} dropped, ${errors.length} failures, at most ${most} waiting; the last of them on disk ${Math.round(performance.now() - closing)} ms after the end`,
+  );
   say(`  on the request path: ${((kept.inSinkMs * 1000) / kept.records).toFixed(1)} µs a record`);
   say(`  event loop delay p50 / p99, ms: without ${idle.p50} / ${idle.p99}, with ${kept.p50} / ${kept.p99}`);
-  say(`  CPU of the process, all threads: without ${idle.cpu}%, with ${kept.cpu}% of one core${isPostgres(file) ? '' : `; ${Math.round(statSync(file).size / kept.records)} bytes a record on disk`}`);
+  say(
+    `  CPU of the process, all threads: without ${idle.cpu}%, with ${kept.cpu}% of one core${isPostgres(file) ? '' : `; ${Math.round(statSync(file).size / kept.records)} bytes a record on disk`}`,
+  );
   const from = performance.now();
   const check = (db: Db): VerifyResult => verifyLedger(db, { publicKey: null, checkpoints: [] });
   const { ok, rows } = isPostgres(file) ? await withCopy({ place: file, passwordFile: null }, null, check) : inFile(file, check);
   say(`  verify: ${ok ? 'holds' : 'BROKEN'}, ${rows} rows in ${Math.round(performance.now() - from)} ms`);
 }
 
-async function paced(sink: (record: ExchangeRecord) => void): Promise<{ records: number; inSinkMs: number; p50: string; p99: string; cpu: string }> {
+async function paced(
+  sink: (record: ExchangeRecord) => void,
+): Promise<{ records: number; inSinkMs: number; p50: string; p99: string; cpu: string }> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const cpu = process.cpuUsage();
@@ -78,7 +93,13 @@ async function paced(sink: (record: ExchangeRecord) => void): Promise<{ records:
   delay.disable();
   const { user, system } = process.cpuUsage(cpu);
   const ms = (ns: number): string => (ns / 1e6).toFixed(2);
-  return { records, inSinkMs, p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), cpu: (((user + system) / 1000 / (performance.now() - begin)) * 100).toFixed(0) };
+  return {
+    records,
+    inSinkMs,
+    p50: ms(delay.percentile(50)),
+    p99: ms(delay.percentile(99)),
+    cpu: (((user + system) / 1000 / (performance.now() - begin)) * 100).toFixed(0),
+  };
 }
 
 function inFile<T>(file: string, work: (db: Db) => T): T {
@@ -108,13 +129,31 @@ function month(): void {
   const perDay = 2_000;
   const each = Math.ceil(100e6 / 31 / perDay);
   db.transaction(() => {
-    for (const [table, ms, buckets] of [['by_day', day, 31], ['by_hour', 3_600_000, 31 * 24]] as const) {
-      const insert = db.prepare(`INSERT INTO ${table} (at, ${rollupKeys.join(', ')}, ${rollupSums.join(', ')}) VALUES (${Array(1 + rollupKeys.length + rollupSums.length).fill('?').join(', ')})`);
+    for (const [table, ms, buckets] of [
+      ['by_day', day, 31],
+      ['by_hour', 3_600_000, 31 * 24],
+    ] as const) {
+      const insert = db.prepare(
+        `INSERT INTO ${table} (at, ${rollupKeys.join(', ')}, ${rollupSums.join(', ')}) VALUES (${Array(
+          1 + rollupKeys.length + rollupSums.length,
+        )
+          .fill('?')
+          .join(', ')})`,
+      );
       const combinations = table === 'by_day' ? perDay : 200;
       for (let bucket = 0; bucket < buckets; bucket++) {
         const at = (Math.floor(now / ms) - bucket) * ms;
         for (let i = 0; i < combinations; i++) {
-          const keys = [`team-${i % 50}`, `asked-${i % 5}`, 'openai', `served-${i % 4}`, ['simple', 'standard', 'complex'][i % 3], `reason-${i}`, 'complete', 'off'];
+          const keys = [
+            `team-${i % 50}`,
+            `asked-${i % 5}`,
+            'openai',
+            `served-${i % 4}`,
+            ['simple', 'standard', 'complex'][i % 3],
+            `reason-${i}`,
+            'complete',
+            'off',
+          ];
           insert.run(at, ...keys, each, 0, each * 0.001, each, 0, each * 0.003, each, each * 0.002, each, 0, each * 100, each * 300, 0);
         }
       }
@@ -129,12 +168,16 @@ function month(): void {
       times.push(performance.now() - from);
     }
     times.sort((a, b) => a - b);
-    say(`30 days over ${(exchanges / 1e6).toFixed(0)} M exchanges, total and trend${by.length === 0 ? '' : `, and by ${by.join(', ')}`}: median ${times[10]!.toFixed(0)} ms, slowest ${times.at(-1)!.toFixed(0)} ms of ${times.length}`);
+    say(
+      `30 days over ${(exchanges / 1e6).toFixed(0)} M exchanges, total and trend${by.length === 0 ? '' : `, and by ${by.join(', ')}`}: median ${times[10]!.toFixed(0)} ms, slowest ${times.at(-1)!.toFixed(0)} ms of ${times.length}`,
+    );
   }
   db.close();
 }
 
 async function drill(): Promise<void> {
   const { acknowledged, lost, verify } = await killDrill({ file: join(folder, 'drill.db'), kills, rate, record: template });
-  say(`${kills} × kill -9 at ${rate}/s: ${acknowledged} records acknowledged, ${lost} of them lost; ${verify.rows} rows, verify ${verify.ok ? 'holds' : 'BROKEN'}, ${verify.gaps.length} gaps shown`);
+  say(
+    `${kills} × kill -9 at ${rate}/s: ${acknowledged} records acknowledged, ${lost} of them lost; ${verify.rows} rows, verify ${verify.ok ? 'holds' : 'BROKEN'}, ${verify.gaps.length} gaps shown`,
+  );
 }

@@ -50,7 +50,12 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 async function run(plan: LoadPlan): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   const body = chatBody(plan.bodyBytes, plan.sse);
-  const headers = { 'content-type': 'application/json', 'content-length': body.length, ...(plan.sse ? { 'x-bench-sse': '1' } : {}), ...plan.headers };
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    ...(plan.sse ? { 'x-bench-sse': '1' } : {}),
+    ...plan.headers,
+  };
   const latencies: number[] = [];
   const chunks: number[] = [];
   let failed = 0;
@@ -90,7 +95,14 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   agent.destroy();
   latencies.sort((a, b) => a - b);
   chunks.sort((a, b) => a - b);
-  return { sent, failed: failed + open, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), perSecond: latencies.length / took, chunkUs: chunks.length === 0 ? null : quantile(chunks, 0.5) };
+  return {
+    sent,
+    failed: failed + open,
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
+    perSecond: latencies.length / took,
+    chunkUs: chunks.length === 0 ? null : quantile(chunks, 0.5),
+  };
 }
 
 async function atRate({ rate, seconds, burst = 1 }: LoadPlan, begin: number, fire: (due: number) => void): Promise<void> {

@@ -14,7 +14,13 @@ import { inTurns } from './parts/types.ts';
  * Usage: npm run bench:peers [-- --rounds 5 --seconds 6 --write-docs --note "…"]
  */
 const { values: flags } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '6' }, quick: { type: 'boolean', default: false }, 'write-docs': { type: 'boolean', default: false }, note: { type: 'string', default: '' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '6' },
+    quick: { type: 'boolean', default: false },
+    'write-docs': { type: 'boolean', default: false },
+    note: { type: 'string', default: '' },
+  },
 });
 const rounds = flags.quick ? 1 : Number(flags.rounds);
 const seconds = flags.quick ? 2 : Number(flags.seconds);
@@ -71,7 +77,8 @@ async function main(): Promise<void> {
           const { url, processorPid } = places[one];
           const before = processorPid === null ? 0 : cpuOf(processorPid);
           const { sent, p50, p99, failed } = await load({ url, rate, seconds, bodyBytes: 1_024, sse: false, headers });
-          if (round >= 0) samples.get(one)!.push({ p50, p99, failed, cpu: processorPid === null ? 0 : (cpuOf(processorPid) - before) / sent });
+          if (round >= 0)
+            samples.get(one)!.push({ p50, p99, failed, cpu: processorPid === null ? 0 : (cpuOf(processorPid) - before) / sent });
         }
       }
       atRate.set(rate, samples);
@@ -84,7 +91,15 @@ async function main(): Promise<void> {
         const before = { envoy: cpuOf(envoyPid), own: processorPid === null ? 0 : cpuOf(processorPid) };
         const { sent, perSecond, failed } = await load({ url, rate: 0, seconds, bodyBytes: 1_024, sse: false, closedLoop, headers });
         if (round < 0) continue;
-        loops.get(who)!.push({ perSecond, failed, cpu: processorPid === null ? 0 : (cpuOf(processorPid) - before.own) / sent, envoyCpu: (cpuOf(envoyPid) - before.envoy) / sent, memory: residentMb(places[who]) });
+        loops
+          .get(who)!
+          .push({
+            perSecond,
+            failed,
+            cpu: processorPid === null ? 0 : (cpuOf(processorPid) - before.own) / sent,
+            envoyCpu: (cpuOf(envoyPid) - before.envoy) / sent,
+            memory: residentMb(places[who]),
+          });
       }
     }
     publish({

@@ -35,7 +35,9 @@ export function load(plan: LoadPlan): Promise<LoadResult> {
     const child = spawn(process.execPath, [`${root}bench/load.ts`, JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.on('data', (data: Buffer) => (text += data.toString()));
-    child.once('exit', (code) => (code === 0 ? resolve(JSON.parse(text) as LoadResult) : reject(new Error(`the load generator ended with ${code ?? 'a signal'}`))));
+    child.once('exit', (code) =>
+      code === 0 ? resolve(JSON.parse(text) as LoadResult) : reject(new Error(`the load generator ended with ${code ?? 'a signal'}`)),
+    );
   });
 }
 
@@ -58,7 +60,13 @@ export class Children {
   /** Waits for `http://…` to answer. Throws after a minute. */
   async untilReady(url: string): Promise<void> {
     for (let tries = 0; tries < 1_200; tries++) {
-      if (await fetch(url).then((response) => response.ok, () => false)) return;
+      if (
+        await fetch(url).then(
+          (response) => response.ok,
+          () => false,
+        )
+      )
+        return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error(`${url} did not become ready`);

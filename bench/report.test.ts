@@ -30,12 +30,25 @@ describe('the bench’s arithmetic', () => {
   });
 
   it('says of each goal whether its median is there', () => {
-    const goal = (bound: Goal['bound'], limit: number): Goal => ({ what: 'speed', measured: spread([1, 2, 6]), digits: 1, unit: 'ms', bound, limit });
-    expect([goal('at most', 2), goal('at most', 1.9), goal('at least', 2), goal('at least', 15_000)].map(reached)).toEqual([true, false, true, false]);
-    expect(tableText(goalsTable([goal('at most', 2), goal('at least', 15_000)])).split('\n').slice(2)).toEqual([
-      '| speed | ≤ 2 ms | 2.0 (1.0–6.0) ms | reached |',
-      '| speed | ≥ 15,000 ms | 2.0 (1.0–6.0) ms | **not reached** |',
+    const goal = (bound: Goal['bound'], limit: number): Goal => ({
+      what: 'speed',
+      measured: spread([1, 2, 6]),
+      digits: 1,
+      unit: 'ms',
+      bound,
+      limit,
+    });
+    expect([goal('at most', 2), goal('at most', 1.9), goal('at least', 2), goal('at least', 15_000)].map(reached)).toEqual([
+      true,
+      false,
+      true,
+      false,
     ]);
+    expect(
+      tableText(goalsTable([goal('at most', 2), goal('at least', 15_000)]))
+        .split('\n')
+        .slice(2),
+    ).toEqual(['| speed | ≤ 2 ms | 2.0 (1.0–6.0) ms | reached |', '| speed | ≥ 15,000 ms | 2.0 (1.0–6.0) ms | **not reached** |']);
   });
 
   it.each([1_024, 32_768])('makes bodies of %i bytes that are JSON', (bytes) => {

@@ -17,7 +17,9 @@ export function spread(values: readonly number[]): Spread {
  * which the lesser one added nothing say nothing; NaN when those are half of them or more.
  */
 export function addedRatio(base: readonly number[], floor: readonly number[], ours: readonly number[]): Spread {
-  const told = ours.map((value, round) => ({ over: value - base[round]!, under: floor[round]! - base[round]! })).filter(({ under }) => under > 0);
+  const told = ours
+    .map((value, round) => ({ over: value - base[round]!, under: floor[round]! - base[round]! }))
+    .filter(({ under }) => under > 0);
   return told.length * 2 <= ours.length ? unknown : spread(told.map(({ over, under }) => over / under));
 }
 
@@ -65,7 +67,8 @@ export interface Taken extends Outcome {
 }
 
 /** Whether a goal's median is there; false when nothing could be told. */
-export const reached = ({ measured, bound, limit }: Goal): boolean => (bound === 'at most' ? measured.median <= limit : measured.median >= limit);
+export const reached = ({ measured, bound, limit }: Goal): boolean =>
+  bound === 'at most' ? measured.median <= limit : measured.median >= limit;
 
 /** A Markdown table. */
 export function tableText({ header, rows }: Table): string {
@@ -82,7 +85,12 @@ const verdict = (goal: Goal): string => (Number.isNaN(goal.measured.median) ? '?
 export function goalsTable(goals: readonly Goal[]): Table {
   return {
     header: ['', 'goal', 'measured', ''],
-    rows: goals.map((goal) => [goal.what, `${signs[goal.bound]} ${amount(numeral(goal.limit), goal.unit)}`, Number.isNaN(goal.measured.median) ? show(goal.measured) : amount(show(goal.measured, goal.digits), goal.unit), verdict(goal)]),
+    rows: goals.map((goal) => [
+      goal.what,
+      `${signs[goal.bound]} ${amount(numeral(goal.limit), goal.unit)}`,
+      Number.isNaN(goal.measured.median) ? show(goal.measured) : amount(show(goal.measured, goal.digits), goal.unit),
+      verdict(goal),
+    ]),
   };
 }
 

@@ -7,7 +7,8 @@ import { exchangeOf } from '../test/support/exchange.ts';
 const model = await readModel(defaultModelFile);
 const sample = Array.from(
   { length: 400 },
-  (_, i) => `Question ${i}: a ${i % 7 === 0 ? 'train' : 'merchant'} leaves at ${i % 24}:00 and travels ${17 * i} km; which statement about its ${i % 3 === 0 ? 'average speed' : 'ledger'} is not true, and why?\nA. it rose\nB. it fell by ${i}%\nC. neither\n`,
+  (_, i) =>
+    `Question ${i}: a ${i % 7 === 0 ? 'train' : 'merchant'} leaves at ${i % 24}:00 and travels ${17 * i} km; which statement about its ${i % 3 === 0 ? 'average speed' : 'ledger'} is not true, and why?\nA. it rose\nB. it fell by ${i}%\nC. neither\n`,
 ).join('\n');
 
 function time(run: (at: number) => void): { readonly p50: number; readonly p99: number } {
@@ -23,7 +24,11 @@ function time(run: (at: number) => void): { readonly p50: number; readonly p99: 
 }
 
 const lines = [`Node ${process.versions.node}, one thread`, '', '| text | what | p50 | p99 |', '|---|---|---|---|'];
-for (const [name, units] of [['200 B', 200], ['2 KB', 2_048], ['32 KB', 32_768]] as const) {
+for (const [name, units] of [
+  ['200 B', 200],
+  ['2 KB', 2_048],
+  ['32 KB', 32_768],
+] as const) {
   const texts = Array.from({ length: 64 }, (_, at) => sample.slice((at * 211) % Math.max(1, sample.length - units)).slice(0, units));
   const features = texts.map((text) => textFeatures(text));
   const exchanges = texts.map((text) => exchangeOf({ lastUser: text }));

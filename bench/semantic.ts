@@ -39,11 +39,20 @@ export function rates(pairs: readonly Pair[], same: (a: string, b: string) => bo
 
 function counted(pairs: readonly Pair[], serves: (pair: Pair) => boolean): Rates {
   const hits = pairs.filter(serves);
-  return { pairs: pairs.length, same: pairs.filter(({ label }) => label === 1).length, hits: hits.length, falseHits: hits.filter(({ label }) => label === 0).length };
+  return {
+    pairs: pairs.length,
+    same: pairs.filter(({ label }) => label === 1).length,
+    hits: hits.length,
+    falseHits: hits.filter(({ label }) => label === 0).length,
+  };
 }
 
 /** Words that say how a question is asked rather than what it is about. */
-const asking = new Set('a an the is are was were be do does did can could will would should i we you my our your me us it this that to of in on for at by with and or as so any some what which how why who when where not no'.split(' '));
+const asking = new Set(
+  'a an the is are was were be do does did can could will would should i we you my our your me us it this that to of in on for at by with and or as so any some what which how why who when where not no'.split(
+    ' ',
+  ),
+);
 
 /** The same words of content, whatever their order: no guard on numbers, capitals, negation, direction, quotations or symbols. */
 export function sameWords(a: string, b: string): boolean {
@@ -65,7 +74,11 @@ export function servedAlike(a: string, b: string, match: SemanticMatch = 'strict
 
 /** The same text but for white space at its ends, case and closing punctuation: no judgement is needed to serve it. */
 export function identical(a: string, b: string): boolean {
-  const plain = (text: string): string => text.trim().replace(/[?.!\s]+$/, '').toLowerCase();
+  const plain = (text: string): string =>
+    text
+      .trim()
+      .replace(/[?.!\s]+$/, '')
+      .toLowerCase();
   return plain(a) === plain(b);
 }
 
@@ -130,7 +143,8 @@ export function outOfFold(pairs: readonly Pair[], rate = 0.005): Rates {
     const outside = pairs.filter((pair) => !inside(pair));
     const found = served.map((those) => ({ those, ...counted(outside, (pair) => those.has(pair)) }));
     // Where no choice keeps the rate the strictest is what is left.
-    const { those: best } = found.filter(({ hits: of, falseHits }) => falseHits <= of * rate).sort((one, other) => other.hits - one.hits)[0] ?? found.at(-1)!;
+    const { those: best } =
+      found.filter(({ hits: of, falseHits }) => falseHits <= of * rate).sort((one, other) => other.hits - one.hits)[0] ?? found.at(-1)!;
     hits.push(...pairs.filter((pair) => inside(pair) && best.has(pair)));
   }
   const right = new Set(hits);
@@ -143,20 +157,29 @@ export function report(pairs: readonly Pair[]): string {
   const differing = pairs.filter(({ a, b }) => !identical(a, b));
   const strict = (of: readonly Pair[]): Rates => rates(of, (a, b) => servedAlike(a, b));
   const rows: [string, Rates][] = [
-    ...[0.7, 0.8, 0.9, 0.95].map((threshold): [string, Rates] => [`before the guards: similarity ≥ ${threshold}`, rates(pairs, (a, b) => similarity(a, b) >= threshold)]),
+    ...[0.7, 0.8, 0.9, 0.95].map((threshold): [string, Rates] => [
+      `before the guards: similarity ≥ ${threshold}`,
+      rates(pairs, (a, b) => similarity(a, b) >= threshold),
+    ]),
     ['before the guards: the same words', rates(pairs, sameWords)],
     ['`strict`', strict(pairs)],
     ['… of the half that was read for its rules', strict(pairs.filter(wasRead))],
     ['… of the other half', strict(pairs.filter((pair) => !wasRead(pair)))],
     ['… out of fold', outOfFold(pairs)],
     ['… without pairs of the same text', strict(differing)],
-    ...choices.map((choice): [string, Rates] => [choice === 99 ? '… without what asks nearly the same' : `… with what asks nearly the same from ${choice} words of content on`, rates(pairs, (a, b) => servedAlike(a, b, 'strict', choice))]),
+    ...choices.map((choice): [string, Rates] => [
+      choice === 99 ? '… without what asks nearly the same' : `… with what asks nearly the same from ${choice} words of content on`,
+      rates(pairs, (a, b) => servedAlike(a, b, 'strict', choice)),
+    ]),
     ['`wide`', rates(pairs, (a, b) => servedAlike(a, b, 'wide'))],
   ];
   return [
     '| rule | pairs | same | hits | hit rate | of the same ones | false hits | of the hits | at most (95%) |',
     '|---|---|---|---|---|---|---|---|---|',
-    ...rows.map(([name, r]) => `| ${name} | ${r.pairs} | ${r.same} | ${r.hits} | ${percent(r.hits / r.pairs)} | ${percent((r.hits - r.falseHits) / r.same)} | ${r.falseHits} | ${percent(r.hits === 0 ? 0 : r.falseHits / r.hits)} | ${percent(upperBound(r))} |`),
+    ...rows.map(
+      ([name, r]) =>
+        `| ${name} | ${r.pairs} | ${r.same} | ${r.hits} | ${percent(r.hits / r.pairs)} | ${percent((r.hits - r.falseHits) / r.same)} | ${r.falseHits} | ${percent(r.hits === 0 ? 0 : r.falseHits / r.hits)} | ${percent(upperBound(r))} |`,
+    ),
     '',
   ].join('\n');
 }
@@ -183,7 +206,8 @@ if (import.meta.main) {
     process.stdout.write(report(pairs));
     process.stdout.write(`form of a question: ${costOf(pairs).toFixed(1)} µs\n`);
     for (const match of ['strict', 'wide'] as const) {
-      for (const { a, b } of pairs.filter((pair) => pair.label === 0 && servedAlike(pair.a, pair.b, match))) process.stdout.write(`false hit of ${match}: ${a} | ${b}${identical(a, b) ? ' (the same text)' : ''}\n`);
+      for (const { a, b } of pairs.filter((pair) => pair.label === 0 && servedAlike(pair.a, pair.b, match)))
+        process.stdout.write(`false hit of ${match}: ${a} | ${b}${identical(a, b) ? ' (the same text)' : ''}\n`);
     }
   }
 }

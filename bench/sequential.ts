@@ -58,12 +58,66 @@ const tides = (request: number): number => 0.75 + 0.2 * Math.sin(request / 300);
 
 const level = 0.05;
 const nothing: readonly Case[] = [
-  { what: 'right or wrong, 80% right', draw: binary, control: flat(0.8), drop: 0, share: 0.5, requests: 20_000, falseAlarm: level, horizon: 1_000 },
-  { what: 'right or wrong, 50% right', draw: binary, control: flat(0.5), drop: 0, share: 0.5, requests: 20_000, falseAlarm: level, horizon: 1_000 },
-  { what: 'right or wrong, 95% right', draw: binary, control: flat(0.95), drop: 0, share: 0.5, requests: 20_000, falseAlarm: level, horizon: 1_000 },
-  { what: 'scores around 0.80', draw: graded, control: flat(0.8), drop: 0, share: 0.5, requests: 20_000, falseAlarm: level, horizon: 1_000 },
-  { what: 'right or wrong, 55–95% by the hour', draw: binary, control: tides, drop: 0, share: 0.5, requests: 20_000, falseAlarm: level, horizon: 1_000 },
-  { what: 'right or wrong, 80% right, canary of 10%', draw: binary, control: flat(0.8), drop: 0, share: 0.1, requests: 20_000, falseAlarm: level, horizon: 1_000 },
+  {
+    what: 'right or wrong, 80% right',
+    draw: binary,
+    control: flat(0.8),
+    drop: 0,
+    share: 0.5,
+    requests: 20_000,
+    falseAlarm: level,
+    horizon: 1_000,
+  },
+  {
+    what: 'right or wrong, 50% right',
+    draw: binary,
+    control: flat(0.5),
+    drop: 0,
+    share: 0.5,
+    requests: 20_000,
+    falseAlarm: level,
+    horizon: 1_000,
+  },
+  {
+    what: 'right or wrong, 95% right',
+    draw: binary,
+    control: flat(0.95),
+    drop: 0,
+    share: 0.5,
+    requests: 20_000,
+    falseAlarm: level,
+    horizon: 1_000,
+  },
+  {
+    what: 'scores around 0.80',
+    draw: graded,
+    control: flat(0.8),
+    drop: 0,
+    share: 0.5,
+    requests: 20_000,
+    falseAlarm: level,
+    horizon: 1_000,
+  },
+  {
+    what: 'right or wrong, 55–95% by the hour',
+    draw: binary,
+    control: tides,
+    drop: 0,
+    share: 0.5,
+    requests: 20_000,
+    falseAlarm: level,
+    horizon: 1_000,
+  },
+  {
+    what: 'right or wrong, 80% right, canary of 10%',
+    draw: binary,
+    control: flat(0.8),
+    drop: 0,
+    share: 0.1,
+    requests: 20_000,
+    falseAlarm: level,
+    horizon: 1_000,
+  },
 ];
 const dropped = nothing.slice(0, 5).map((one): Case => ({ ...one, drop: 0.05, requests: 2_000 }));
 const guarded: readonly Case[] = dropped.map((one) => ({ ...one, requests: 4_000, falseAlarm: 0.6 * level, horizon: 2_000 }));
@@ -82,7 +136,10 @@ function once({ draw, control, drop, share, requests, falseAlarm }: Case): numbe
       arm.sum += value;
       arm.squares += value * value;
     }
-    const [a, b] = arms.map(({ n, sum, squares }) => ({ mean: sum / n, error: (squares / n - (sum / n) ** 2) / n })) as [{ mean: number; error: number }, { mean: number; error: number }];
+    const [a, b] = arms.map(({ n, sum, squares }) => ({ mean: sum / n, error: (squares / n - (sum / n) ** 2) / n })) as [
+      { mean: number; error: number },
+      { mean: number; error: number },
+    ];
     if ((a.mean - b.mean) / Math.sqrt(a.error + b.error) > normalQuantile(1 - falseAlarm)) found++;
   }
   return found / runs;
@@ -93,7 +150,14 @@ function table(title: string, cases: readonly Case[]): string[] {
     const { alarms, medianRequests } = simulate(one);
     return `| ${one.what} | ${one.requests} | ${one.horizon} | ${(100 * alarms).toFixed(1)}% | ${medianRequests === null ? '–' : medianRequests} |`;
   });
-  return [title, '', '| quality | requests of both arms | horizon, pairs | alarms | median requests to one |', '|---|---|---|---|---|', ...rows, ''];
+  return [
+    title,
+    '',
+    '| quality | requests of both arms | horizon, pairs | alarms | median requests to one |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+  ];
 }
 
 process.stdout.write(
@@ -102,7 +166,10 @@ process.stdout.write(
     '',
     ...table('No difference, false alarms allowed: 5%', nothing),
     ...table('Drop of 5 points, false alarms allowed: 5%', dropped),
-    `A test that may look only once, after all requests, finds the first two in ${dropped.slice(0, 2).map((one) => `${(100 * once(one)).toFixed(0)}%`).join(' and ')}.`,
+    `A test that may look only once, after all requests, finds the first two in ${dropped
+      .slice(0, 2)
+      .map((one) => `${(100 * once(one)).toFixed(0)}%`)
+      .join(' and ')}.`,
     '',
     ...table("Drop of 5 points, as a rollout tests quality (3% of its 5% of false alarms), 2,000 requests of the treatment's", guarded),
   ].join('\n'),

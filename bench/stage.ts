@@ -48,11 +48,14 @@ export const hasGo = (): boolean => existsSync(binary('noop'));
 
 const isSluice = (variant: Variant): boolean => variant === 'before' || variant.startsWith('sluice');
 
-const usageOf = (variant: Variant): UsageMode => (variant === 'sluice' || variant === 'before' ? 'collect' : variant === 'sluice, protocol-manager' ? 'protocol-manager' : 'observe');
+const usageOf = (variant: Variant): UsageMode =>
+  variant === 'sluice' || variant === 'before' ? 'collect' : variant === 'sluice, protocol-manager' ? 'protocol-manager' : 'observe';
 
 /** Sluice's own rendered config, with its filters taken out or turned to another processor. */
 function configFor(variant: Variant, config: Config): Config {
-  const copy = structuredClone(config) as { static_resources: { listeners: { filter_chains: { filters: { typed_config: Filters }[] }[] }[] } };
+  const copy = structuredClone(config) as {
+    static_resources: { listeners: { filter_chains: { filters: { typed_config: Filters }[] }[] }[] };
+  };
   const manager = copy.static_resources.listeners[0]!.filter_chains[0]!.filters[0]!.typed_config;
   if (isSluice(variant)) return copy;
   if (variant === 'none') {
@@ -82,7 +85,10 @@ function stripRoutes(value: unknown): void {
 
 const policyFiles = (policy: string, endpoint: string): { readonly name: string; readonly text: string }[] => [
   { name: 'policy.yaml', text: policy },
-  { name: 'zz.yaml', text: `version: 1\nproviders: {openai: {endpoint: "${endpoint}"}, anthropic: {endpoint: "${endpoint}"}, google: {endpoint: "${endpoint}"}}\n` },
+  {
+    name: 'zz.yaml',
+    text: `version: 1\nproviders: {openai: {endpoint: "${endpoint}"}, anthropic: {endpoint: "${endpoint}"}, google: {endpoint: "${endpoint}"}}\n`,
+  },
 ];
 
 /** One fake provider, the processors, and an Envoy (one worker) for each variant. */
@@ -134,7 +140,10 @@ export class Stage {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async #open(variants: readonly Variant[], { policy = readFileSync(defaultPolicyFile, 'utf8'), checkouts = {} }: StageOptions): Promise<void> {
+  async #open(
+    variants: readonly Variant[],
+    { policy = readFileSync(defaultPolicyFile, 'utf8'), checkouts = {} }: StageOptions,
+  ): Promise<void> {
     this.#upstreamPort = await this.children.startUpstream();
     const endpoint = `http://127.0.0.1:${this.#upstreamPort}`;
     this.#policy = policy;
@@ -146,26 +155,55 @@ export class Stage {
     for (const variant of variants) this.#places.set(variant, await this.#startEnvoy(variant, endpoint, started[variant] ?? null));
   }
 
-  async #startEnvoy(variant: Variant, endpoint: string, processor: { readonly socket: string; readonly pid: number } | null): Promise<Place> {
+  async #startEnvoy(
+    variant: Variant,
+    endpoint: string,
+    processor: { readonly socket: string; readonly pid: number } | null,
+  ): Promise<Place> {
     const { generation, problems } = compilePolicy(policyFiles(this.#policy, endpoint), { catalog: await loadCatalog() });
     if (generation === null) throw new Error(JSON.stringify(problems));
     const [listenPort, adminPort] = await freePorts(2);
     const listen = `127.0.0.1:${listenPort!}`;
     const admin = `127.0.0.1:${adminPort!}`;
     // Each Sluice beside the Envoy that its own sources are for.
-    const render = await rendererOf((variant === 'before' ? this.#checkouts.before : variant === 'sluice' ? this.#checkouts.sluice : undefined) ?? root);
-    const config = render({ providers: [...generation.providers.values()], sluice: `unix:${processor?.socket ?? join(this.folder, 'nobody')}`, listen, admin, failClosed: true, caFile: '/etc/ssl/certs/ca-certificates.crt', otlp: null, chains: 'groups', usage: usageOf(variant) });
+    const render = await rendererOf(
+      (variant === 'before' ? this.#checkouts.before : variant === 'sluice' ? this.#checkouts.sluice : undefined) ?? root,
+    );
+    const config = render({
+      providers: [...generation.providers.values()],
+      sluice: `unix:${processor?.socket ?? join(this.folder, 'nobody')}`,
+      listen,
+      admin,
+      failClosed: true,
+      caFile: '/etc/ssl/certs/ca-certificates.crt',
+      otlp: null,
+      chains: 'groups',
+      usage: usageOf(variant),
+    });
     const file = join(this.folder, `${listenPort!}.json`);
     writeFileSync(file, JSON.stringify(configFor(variant, config)));
-    const child = this.children.start(await requireEnvoy(), ['-c', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'error']);
+    const child = this.children.start(await requireEnvoy(), [
+      '-c',
+      file,
+      '--use-dynamic-base-id',
+      '--concurrency',
+      '1',
+      '--log-level',
+      'error',
+    ]);
     await this.children.untilReady(`http://${admin}/ready`);
     return { url: `http://${listen}/v1/chat/completions`, envoyPid: child.pid!, processorPid: processor?.pid ?? null };
   }
 
-  async #processors(variants: readonly Variant[], policyFolder: string): Promise<Partial<Record<Variant, { readonly socket: string; readonly pid: number }>>> {
+  async #processors(
+    variants: readonly Variant[],
+    policyFolder: string,
+  ): Promise<Partial<Record<Variant, { readonly socket: string; readonly pid: number }>>> {
     const go = (name: string, more: readonly string[]): { socket: string; pid: number } => {
       const socket = join(this.folder, `${name}.sock`);
-      const child = hasGo() ? this.children.start(binary('noop'), [socket, ...more]) : this.children.start(process.execPath, [join(root, 'bench/noop/noop.ts'), socket]);
+      const child = hasGo()
+        ? this.children.start(binary('noop'), [socket, ...more])
+        : this.children.start(process.execPath, [join(root, 'bench/noop/noop.ts'), socket]);
       return { socket, pid: child.pid! };
     };
     const started: Partial<Record<Variant, { readonly socket: string; readonly pid: number }>> = {};
@@ -188,7 +226,21 @@ export class Stage {
     const own = join(this.folder, name);
     mkdirSync(own);
     const socket = join(own, 'sluice.sock');
-    const child = this.children.start(join(checkout, 'bin/sluice'), ['serve', '--policy', policyFolder, '--listen', `unix:${socket}`, '--admin', '127.0.0.1:0', '--log', join(own, 'log'), '--ledger', join(own, 'ledger.db'), '--budgets', join(own, 'budgets.json')]);
+    const child = this.children.start(join(checkout, 'bin/sluice'), [
+      'serve',
+      '--policy',
+      policyFolder,
+      '--listen',
+      `unix:${socket}`,
+      '--admin',
+      '127.0.0.1:0',
+      '--log',
+      join(own, 'log'),
+      '--ledger',
+      join(own, 'ledger.db'),
+      '--budgets',
+      join(own, 'budgets.json'),
+    ]);
     return { socket, pid: child.pid! };
   }
 }

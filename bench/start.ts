@@ -37,14 +37,44 @@ async function run(program: string): Promise<Run> {
   execFileSync(process.execPath, [program, '--version'], { stdio: 'ignore' });
   const version = performance.now() - began;
   const at = performance.now();
-  const child = spawn(process.execPath, [...nodeFlags, program, 'serve', '--listen', `unix:${join(folder, 's.sock')}`, '--admin', `127.0.0.1:${admin!}`, '--log', join(folder, 'log'), '--ledger', join(folder, 'ledger.db'), '--budgets', join(folder, 'budgets.json'), '--policy-kept', 'off'], { stdio: 'ignore' });
+  const child = spawn(
+    process.execPath,
+    [
+      ...nodeFlags,
+      program,
+      'serve',
+      '--listen',
+      `unix:${join(folder, 's.sock')}`,
+      '--admin',
+      `127.0.0.1:${admin!}`,
+      '--log',
+      join(folder, 'log'),
+      '--ledger',
+      join(folder, 'ledger.db'),
+      '--budgets',
+      join(folder, 'budgets.json'),
+      '--policy-kept',
+      'off',
+    ],
+    { stdio: 'ignore' },
+  );
   try {
-    while (!(await fetch(`http://127.0.0.1:${admin!}/readyz`).then(({ ok }) => ok, () => false))) await sleep(2);
+    while (
+      !(await fetch(`http://127.0.0.1:${admin!}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ))
+    )
+      await sleep(2);
     const readyMs = performance.now() - at;
-    const [user, system] = readFileSync(`/proc/${child.pid!}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13).map(Number);
+    const [user, system] = readFileSync(`/proc/${child.pid!}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+      .slice(11, 13)
+      .map(Number);
     await sleep(Number(flags.seconds) * 1_000);
     const kb = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid!}/status`, 'utf8'))?.[1]);
-    return { readyMs, cpuMs: 1_000 / ticks * (user! + system!), version, mb: kb / 1_024 };
+    return { readyMs, cpuMs: (1_000 / ticks) * (user! + system!), version, mb: kb / 1_024 };
   } finally {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
@@ -62,6 +92,12 @@ const show = (values: readonly number[]): string => {
 process.stdout.write(
   tableText({
     header: ['', 'start to ready, ms', 'CPU until then, ms', 'sluice --version, ms', 'resident memory, idle, MB'],
-    rows: [...runs].map(([name, found]) => [name, show(found.map(({ readyMs }) => readyMs)), show(found.map(({ cpuMs }) => cpuMs)), show(found.map(({ version }) => version)), show(found.map(({ mb }) => mb))]),
+    rows: [...runs].map(([name, found]) => [
+      name,
+      show(found.map(({ readyMs }) => readyMs)),
+      show(found.map(({ cpuMs }) => cpuMs)),
+      show(found.map(({ version }) => version)),
+      show(found.map(({ mb }) => mb)),
+    ]),
   }),
 );

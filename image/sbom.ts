@@ -10,7 +10,9 @@ interface LockEntry {
 
 const folder = process.argv[2] ?? '.';
 const built = process.argv[3] ?? folder;
-const bundled = new Set(existsSync(join(built, 'bundled.json')) ? (JSON.parse(readFileSync(join(built, 'bundled.json'), 'utf8')) as readonly string[]) : []);
+const bundled = new Set(
+  existsSync(join(built, 'bundled.json')) ? (JSON.parse(readFileSync(join(built, 'bundled.json'), 'utf8')) as readonly string[]) : [],
+);
 const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
 const { packages } = read('package-lock.json') as { readonly packages: Readonly<Record<string, LockEntry>> };
 const { name, version } = read('package.json') as { readonly name: string; readonly version: string };
@@ -18,7 +20,9 @@ const { name, version } = read('package.json') as { readonly name: string; reado
 const entries = Object.entries(packages)
   .filter(([path]) => path !== '' && (bundled.has(path) || existsSync(join(built, path, 'package.json'))))
   .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length), ...entry }));
-const all = [{ name, version }, { name: 'node', version: process.versions.node, license: 'MIT' }, ...entries] as readonly (LockEntry & { readonly name: string })[];
+const all = [{ name, version }, { name: 'node', version: process.versions.node, license: 'MIT' }, ...entries] as readonly (LockEntry & {
+  readonly name: string;
+})[];
 const spdxId = (index: number): string => `SPDXRef-Package-${index}`;
 
 const document = {
@@ -36,9 +40,23 @@ const document = {
     downloadLocation: 'NOASSERTION',
     filesAnalyzed: false,
     licenseDeclared: entry.license ?? 'NOASSERTION',
-    ...(index < 2 ? {} : { externalRefs: [{ referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: `pkg:npm/${entry.name.replace('@', '%40')}@${entry.version ?? ''}` }] }),
-    ...(entry.integrity?.startsWith('sha512-') === true ? { checksums: [{ algorithm: 'SHA512', checksumValue: Buffer.from(entry.integrity.slice(7), 'base64').toString('hex') }] } : {}),
+    ...(index < 2
+      ? {}
+      : {
+          externalRefs: [
+            {
+              referenceCategory: 'PACKAGE-MANAGER',
+              referenceType: 'purl',
+              referenceLocator: `pkg:npm/${entry.name.replace('@', '%40')}@${entry.version ?? ''}`,
+            },
+          ],
+        }),
+    ...(entry.integrity?.startsWith('sha512-') === true
+      ? { checksums: [{ algorithm: 'SHA512', checksumValue: Buffer.from(entry.integrity.slice(7), 'base64').toString('hex') }] }
+      : {}),
   })),
-  relationships: all.slice(1).map((_, index) => ({ spdxElementId: spdxId(0), relationshipType: 'DEPENDS_ON', relatedSpdxElement: spdxId(index + 1) })),
+  relationships: all
+    .slice(1)
+    .map((_, index) => ({ spdxElementId: spdxId(0), relationshipType: 'DEPENDS_ON', relatedSpdxElement: spdxId(index + 1) })),
 };
 process.stdout.write(`${JSON.stringify(document, null, 1)}\n`);

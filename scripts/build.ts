@@ -13,7 +13,13 @@ const root = join(import.meta.dirname, '..');
 const out = flags.out ?? join(root, 'dist');
 
 /** Bundles by name: a thread's has all it needs in it, so that what V8 made of a file is one thread's. */
-const bundles = { sluice: 'src/cli/index.ts', drain: 'src/cli/drain.ts', 'ledger-worker': 'src/ledger/worker.ts', 'body-worker': 'src/exchange/body-worker.ts', simulator: 'src/demo/simulator.ts' } as const;
+const bundles = {
+  sluice: 'src/cli/index.ts',
+  drain: 'src/cli/drain.ts',
+  'ledger-worker': 'src/ledger/worker.ts',
+  'body-worker': 'src/exchange/body-worker.ts',
+  simulator: 'src/demo/simulator.ts',
+} as const;
 /** Files that start them, by the module that names them. */
 const workers: readonly (readonly [string, string])[] = [
   [`new URL('./worker.ts', import.meta.url)`, 'ledger-worker.cjs'],
@@ -23,7 +29,17 @@ const workers: readonly (readonly [string, string])[] = [
 /** Native code, which cannot be bundled: the package's only dependency. */
 const native = ['better-sqlite3'];
 /** What the program reads beside its code, by its place in the repository. */
-const assets = ['LICENSE', 'README.md', 'models', 'schema', 'src/policy/default-policy.yaml', 'src/catalog/data', 'src/admin/page', 'src/classify/text/concepts', 'src/demo/policy.yaml'];
+const assets = [
+  'LICENSE',
+  'README.md',
+  'models',
+  'schema',
+  'src/policy/default-policy.yaml',
+  'src/catalog/data',
+  'src/admin/page',
+  'src/classify/text/concepts',
+  'src/demo/policy.yaml',
+];
 const chart = 'node_modules/chart.js/dist/chart.umd.min.js';
 /** What grpc-health-check reads two folders above its code, which is two folders above a bundle's too. */
 const health = 'node_modules/grpc-health-check/proto';
@@ -38,7 +54,9 @@ function places(name: string): Plugin {
       if (!path.startsWith('src/') || !code.includes('import.meta')) return null;
       let changed = code;
       for (const [from, file] of workers) changed = changed.replaceAll(from, up(file));
-      changed = changed.replaceAll(`import.meta.resolve('chart.js')`, `${up('vendor/chart.js')}.href`).replaceAll('import.meta.filename', name === 'drain' ? 'process.argv[1]' : `''`);
+      changed = changed
+        .replaceAll(`import.meta.resolve('chart.js')`, `${up('vendor/chart.js')}.href`)
+        .replaceAll('import.meta.filename', name === 'drain' ? 'process.argv[1]' : `''`);
       return changed.replaceAll('import.meta.url', `${up(path)}.href`);
     },
   };
@@ -58,19 +76,38 @@ const taken: Plugin = {
 const ascii = (code: string): string => code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 async function bundle(name: keyof typeof bundles): Promise<void> {
-  const built = await rolldown({ input: { [name]: join(root, bundles[name]) }, platform: 'node', external: [...native, /^node:/], plugins: [places(name), taken], logLevel: 'warn' });
-  const { output } = await built.generate({ format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name]-[hash].cjs', minify: true, keepNames: true, comments: false });
+  const built = await rolldown({
+    input: { [name]: join(root, bundles[name]) },
+    platform: 'node',
+    external: [...native, /^node:/],
+    plugins: [places(name), taken],
+    logLevel: 'warn',
+  });
+  const { output } = await built.generate({
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name]-[hash].cjs',
+    minify: true,
+    keepNames: true,
+    comments: false,
+  });
   await built.close();
   const folder = join(out, 'code', name);
   mkdirSync(folder, { recursive: true });
-  for (const file of output) if (file.type === 'chunk') writeFileSync(join(folder, file.fileName), `(function(exports,require,module,__filename,__dirname){${ascii(file.code)}\n})`);
+  for (const file of output)
+    if (file.type === 'chunk')
+      writeFileSync(join(folder, file.fileName), `(function(exports,require,module,__filename,__dirname){${ascii(file.code)}\n})`);
   writeFileSync(join(out, `${name}.cjs`), `module.exports = require('./load.cjs').run('${name}');\n`);
 }
 
 function licences(): string {
   const texts = [...packages, 'node_modules/chart.js'].sort().map((path) => {
     const folder = join(root, path);
-    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { readonly name: string; readonly version: string; readonly license?: string };
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      readonly name: string;
+      readonly version: string;
+      readonly license?: string;
+    };
     const file = readdirSync(folder).find((each) => /^(licen[cs]e|copying)/i.test(each));
     return `${name} ${version} (${license ?? 'see below'})\n\n${file === undefined ? '' : readFileSync(join(folder, file), 'utf8').trim()}\n`;
   });
@@ -78,9 +115,20 @@ function licences(): string {
 }
 
 function writePackage(): void {
-  const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly [key: string]: unknown; readonly dependencies: Readonly<Record<string, string>> };
+  const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    readonly [key: string]: unknown;
+    readonly dependencies: Readonly<Record<string, string>>;
+  };
   const { name, version, license, description } = own;
-  const manifest = { name, version, license, description, bin: { sluice: 'bin/sluice' }, engines: { node: '>=24' }, dependencies: Object.fromEntries(native.map((each) => [each, own.dependencies[each]])) };
+  const manifest = {
+    name,
+    version,
+    license,
+    description,
+    bin: { sluice: 'bin/sluice' },
+    engines: { node: '>=24' },
+    dependencies: Object.fromEntries(native.map((each) => [each, own.dependencies[each]])),
+  };
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   writeFileSync(join(out, 'bundled.json'), `${JSON.stringify([...packages, 'node_modules/chart.js'].sort(), null, 1)}\n`);
   writeFileSync(join(out, 'THIRD-PARTY-LICENSES.txt'), licences());

@@ -4,7 +4,10 @@ import { parameterTables } from '../src/apis/parameters.ts';
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 const tables = parameterTables.map(({ title, rules }) => {
-  const rows = rules.map(({ parameters, values, models, source }) => `| ${parameters.map((name) => `\`${name}\``).join(', ')} | ${cell(values)} | ${cell(models)} | ${cell(source)} |`);
+  const rows = rules.map(
+    ({ parameters, values, models, source }) =>
+      `| ${parameters.map((name) => `\`${name}\``).join(', ')} | ${cell(values)} | ${cell(models)} | ${cell(source)} |`,
+  );
   return `## ${title}\n\n| Parameter | Values refused | Models | Source |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 });
 

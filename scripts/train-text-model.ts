@@ -17,7 +17,9 @@ import { readVectors } from '../src/classify/text/vectors.ts';
  * there, and what the card says was measured there. Then all rows train what is written. What ships was trained with both.
  * Usage: node scripts/train-text-model.ts [--public DIR] [--vectors FILE] [--out FILE]
  */
-const { values: flags } = parseArgs({ options: { public: { type: 'string' }, vectors: { type: 'string' }, out: { type: 'string', default: textModelFile } } });
+const { values: flags } = parseArgs({
+  options: { public: { type: 'string' }, vectors: { type: 'string' }, out: { type: 'string', default: textModelFile } },
+});
 
 const folder = join(import.meta.dirname, '..', 'data', 'prompts');
 const corpus = readCorpus(folder);
@@ -29,7 +31,16 @@ const corpusGrams = hashRows(corpus, vectors);
 const hashed: readonly Hashed[] = [...opinions.at.map((at) => corpusGrams[at]!), ...hashRows(publicRows, vectors)];
 
 /** How the parts make the score. Chosen on labelled prompts of other sources and on the batches left out, for all languages and fields at once. */
-const shape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = { slope: 1.2, cuts: [0.42, 0.57], power: 120, house: { power: 0.5, bias: 2, steep: 2 }, routine: 0.25, routineFrom: 0.3, routineUnless: 0.9, delicate: 0.25 };
+const shape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
+  slope: 1.2,
+  cuts: [0.42, 0.57],
+  power: 120,
+  house: { power: 0.5, bias: 2, steep: 2 },
+  routine: 0.25,
+  routineFrom: 0.3,
+  routineUnless: 0.9,
+  delicate: 0.25,
+};
 
 if (vectors !== null) say('word vectors read');
 const random = randomOf(11);
@@ -37,7 +48,9 @@ const folds = new Map([...new Set(rows.map(({ group }) => group))].map((group) =
 const left = rows.map(({ group, house }, at) => (house === true ? at % 3 === 0 : at < opinions.rows.length && folds.get(group) === 0));
 const pick = <T>(list: readonly T[], out: boolean): T[] => list.filter((_, at) => left[at] === out);
 
-say(`${rows.length} rows of ${corpus.length} prompts of our own and ${publicRows.length} public ones; ${pick(rows, true).length} left out first`);
+say(
+  `${rows.length} rows of ${corpus.length} prompts of our own and ${publicRows.length} public ones; ${pick(rows, true).length} left out first`,
+);
 const partial = train(pick(rows, false), pick(hashed, false));
 const judged = pick(rows, true).map((row, at) => judgedOf(row, partial, pick(hashed, true)[at]!));
 // The tier's head alone is read by how sure it is; its own scale was the curve's.
@@ -82,7 +95,8 @@ function judgedOf(row: TextRow, weights: TextWeights, grams: Hashed): Judged {
 /** Shares and rank correlations on the batches left out. */
 function measure(all: readonly Judged[], labels: readonly TextRow[]): Record<string, number> {
   const own = all.filter((_, at) => labels[at]!.level !== null);
-  const share = (list: readonly Judged[], right: (row: Judged) => boolean): number => Math.round((1000 * list.filter(right).length) / Math.max(1, list.length)) / 1000;
+  const share = (list: readonly Judged[], right: (row: Judged) => boolean): number =>
+    Math.round((1000 * list.filter(right).length) / Math.max(1, list.length)) / 1000;
   const tierRight = ({ z, tier }: Judged): boolean => highest(z, head.tier, 3) === tier;
   const scores = own.map(({ z }) => {
     const softmax = (from: number, count: number, t: number): number[] => {
@@ -91,14 +105,29 @@ function measure(all: readonly Judged[], labels: readonly TextRow[]): Record<str
       return e.map((value) => value / sum);
     };
     const level = levelOf(z[head.level]!, { mean: partial.meanLevel, slope: shape.slope });
-    return rawScore({ mean: partial.meanLevel, ...shape }, { level, tiers: softmax(head.tier, 3, temperature.tier), house: z[head.house]!, delicate: delicateOf(textFields.map((_, k) => 1 / (1 + Math.exp(-z[head.field + k]! / temperature.field)))), routine: routineOf(softmax(head.task, textTasks.length, temperature.task)) });
+    return rawScore(
+      { mean: partial.meanLevel, ...shape },
+      {
+        level,
+        tiers: softmax(head.tier, 3, temperature.tier),
+        house: z[head.house]!,
+        delicate: delicateOf(textFields.map((_, k) => 1 / (1 + Math.exp(-z[head.field + k]! / temperature.field)))),
+        routine: routineOf(softmax(head.task, textTasks.length, temperature.task)),
+      },
+    );
   });
   return {
     rowsLeftOut: own.length,
     taskAccuracy: share(own, ({ z, task }) => highest(z, head.task, textTasks.length) === task),
     fieldAccuracy: share(own, ({ z, fields }) => fields![highest(z, head.field, textFields.length)]!),
-    tierAccuracy: share(own.filter(({ tier }) => tier !== null), tierRight),
-    publicTierAccuracy: share(all.filter((_, at) => labels[at]!.house === true), tierRight),
+    tierAccuracy: share(
+      own.filter(({ tier }) => tier !== null),
+      tierRight,
+    ),
+    publicTierAccuracy: share(
+      all.filter((_, at) => labels[at]!.house === true),
+      tierRight,
+    ),
     levelRankCorrelation: Math.round(1000 * correlation(ranks(scores), ranks(own.map(({ level }) => level!)))) / 1000,
   };
 }
@@ -113,7 +142,7 @@ function highest(z: Float64Array, from: number, count: number): number {
 function ranks(values: readonly number[]): number[] {
   const order = values.map((_, at) => at).sort((a, b) => values[a]! - values[b]!);
   const out = new Array<number>(values.length);
-  for (let from = 0; from < order.length; ) {
+  for (let from = 0; from < order.length;) {
     let to = from;
     while (to + 1 < order.length && values[order[to + 1]!] === values[order[from]!]) to++;
     for (let at = from; at <= to; at++) out[order[at]!] = (from + to) / 2;
@@ -135,8 +164,16 @@ function correlation(a: readonly number[], b: readonly number[]): number {
 }
 
 function sourcesOf(all: readonly TextRow[]): { name: string; rows: number; licence: string }[] {
-  const licences: Readonly<Record<string, readonly [string, string]>> = { tiers: ['CommonstackAI/UncommonRoute, tiers', 'MIT'], mmlu: ['lm-sys/RouteLLM, MMLU subjects', 'Apache-2.0, questions MIT'], gsm8k: ['lm-sys/RouteLLM, GSM8K', 'Apache-2.0, questions MIT'] };
+  const licences: Readonly<Record<string, readonly [string, string]>> = {
+    tiers: ['CommonstackAI/UncommonRoute, tiers', 'MIT'],
+    mmlu: ['lm-sys/RouteLLM, MMLU subjects', 'Apache-2.0, questions MIT'],
+    gsm8k: ['lm-sys/RouteLLM, GSM8K', 'Apache-2.0, questions MIT'],
+  };
   const counts = new Map<string, number>();
   for (const { group } of all) counts.set(group in licences ? group : 'own', (counts.get(group in licences ? group : 'own') ?? 0) + 1);
-  return [...counts].map(([group, count]) => ({ name: licences[group]?.[0] ?? 'data/prompts', rows: count, licence: licences[group]?.[1] ?? 'Apache-2.0' }));
+  return [...counts].map(([group, count]) => ({
+    name: licences[group]?.[0] ?? 'data/prompts',
+    rows: count,
+    licence: licences[group]?.[1] ?? 'Apache-2.0',
+  }));
 }

@@ -59,10 +59,18 @@ async function ask(workspace: string): Promise<Record<string, number>> {
         seen[what] = (seen[what] ?? 0) + 1;
         resolve();
       };
-      const call = request(`${stack.url}/v1/chat/completions`, { method: 'POST', agent, headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace } }, (response) => {
-        response.resume();
-        response.once('end', () => done(`${response.statusCode} at attempt ${String(response.headers['x-sluice-attempts'])}`));
-      });
+      const call = request(
+        `${stack.url}/v1/chat/completions`,
+        {
+          method: 'POST',
+          agent,
+          headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace },
+        },
+        (response) => {
+          response.resume();
+          response.once('end', () => done(`${response.statusCode} at attempt ${String(response.headers['x-sluice-attempts'])}`));
+        },
+      );
       call.once('error', (error) => done(error.message));
       call.end('{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}');
     });

@@ -65,7 +65,8 @@ afterAll(async () => {
   await new Promise((resolve) => hooks.close(resolve));
 });
 
-const openai = (workspace: string): OpenAI => new OpenAI({ apiKey: 'test', baseURL: `${stack.url}/v1`, defaultHeaders: { 'x-sluice-workspace': workspace } });
+const openai = (workspace: string): OpenAI =>
+  new OpenAI({ apiKey: 'test', baseURL: `${stack.url}/v1`, defaultHeaders: { 'x-sluice-workspace': workspace } });
 
 interface Asked {
   readonly status: number;
@@ -73,29 +74,51 @@ interface Asked {
   readonly record: ExchangeRecord;
 }
 
-async function ask(workspace: string, headers: Readonly<Record<string, string>> = {}, content = 'What is a CDN?', at = stack): Promise<Asked> {
+async function ask(
+  workspace: string,
+  headers: Readonly<Record<string, string>> = {},
+  content = 'What is a CDN?',
+  at = stack,
+): Promise<Asked> {
   const response = await fetch(`${at.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace, ...headers },
     body: JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content }] }),
   });
   await response.text();
-  return { status: response.status, headers: response.headers, record: await recordOf(at.adminUrl, response.headers.get('x-sluice-decision')) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    record: await recordOf(at.adminUrl, response.headers.get('x-sluice-decision')),
+  };
 }
 
 const spentOf = async (budget: string): Promise<Record<string, number>> => {
-  const { budgets } = (await fetch(`${stack.adminUrl}/budgets?budget=${budget}`).then((response) => response.json())) as { budgets: { of: Record<string, string>; spentUsd: number; reservedUsd: number }[] };
+  const { budgets } = (await fetch(`${stack.adminUrl}/budgets?budget=${budget}`).then((response) => response.json())) as {
+    budgets: { of: Record<string, string>; spentUsd: number; reservedUsd: number }[];
+  };
   return Object.fromEntries(budgets.map(({ of, spentUsd, reservedUsd }) => [Object.values(of).join(), spentUsd + reservedUsd]));
 };
 
 describe('a budget that is used up', () => {
   it('is each official SDK’s own rate-limit error, once, with the time until it begins anew', async () => {
     const before = provider.got.length;
-    const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => 'answered', (error: unknown) => error);
+    const failure = (work: Promise<unknown>): Promise<unknown> =>
+      work.then(
+        () => 'answered',
+        (error: unknown) => error,
+      );
 
-    const fromOpenai = await failure(openai('poor').chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }));
+    const fromOpenai = await failure(
+      openai('poor').chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }),
+    );
     expect(fromOpenai).toBeInstanceOf(OpenAI.RateLimitError);
-    expect(fromOpenai).toMatchObject({ status: 429, code: 'insufficient_quota', type: 'insufficient_quota', message: expect.stringContaining('The budget poor is used up until') as string });
+    expect(fromOpenai).toMatchObject({
+      status: 429,
+      code: 'insufficient_quota',
+      type: 'insufficient_quota',
+      message: expect.stringContaining('The budget poor is used up until') as string,
+    });
     const headers = (fromOpenai as InstanceType<typeof OpenAI.RateLimitError>).headers;
     const untilMonthEnds = (Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth() + 1, 1) - Date.now()) / 1000;
     expect(Math.abs(Number(headers.get('retry-after')) - untilMonthEnds)).toBeLessThan(60);
@@ -104,7 +127,9 @@ describe('a budget that is used up', () => {
     expect(streamed).toBeInstanceOf(OpenAI.RateLimitError);
 
     const anthropic = new Anthropic({ apiKey: 'test', baseURL: stack.url, defaultHeaders: { 'x-sluice-workspace': 'poor' } });
-    const fromAnthropic = await failure(anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 100, messages: [{ role: 'user', content: 'What is a CDN?' }] }));
+    const fromAnthropic = await failure(
+      anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 100, messages: [{ role: 'user', content: 'What is a CDN?' }] }),
+    );
     expect(fromAnthropic).toBeInstanceOf(Anthropic.RateLimitError);
     expect(fromAnthropic).toMatchObject({ status: 429, error: { type: 'error', error: { type: 'rate_limit_error' } } });
 
@@ -123,7 +148,13 @@ describe('a budget that is used up', () => {
   it('is in the record and its explanation', async () => {
     const { status: code, headers, record } = await ask('poor', { 'x-sluice-user': 'ann@example.test' });
     expect([code, headers.get('x-sluice-reason')]).toEqual([429, 'over-budget']);
-    expect(record).toMatchObject({ outcome: 'blocked', cost: { known: true, usd: 0 }, user: expect.stringMatching(/^[0-9a-f]{16}$/) as string, decision: { action: 'block', reason: 'over-budget', rule: 'poor' }, budgets: [{ budget: 'poor', action: 'refused', limit: 0.000001 }] });
+    expect(record).toMatchObject({
+      outcome: 'blocked',
+      cost: { known: true, usd: 0 },
+      user: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+      decision: { action: 'block', reason: 'over-budget', rule: 'poor' },
+      budgets: [{ budget: 'poor', action: 'refused', limit: 0.000001 }],
+    });
     const text = await fetch(`${stack.adminUrl}/decisions/${record.id}?format=text`).then((response) => response.text());
     expect(text).toContain('because     a budget is used up ("poor")');
     expect(text).toMatch(/poor: refused the request; used \$0\.0+ of \$0\.00000100/);
@@ -138,14 +169,26 @@ describe('a budget that is used up', () => {
 
 describe('a budget in use', () => {
   it('moves requests to a cheaper tier before it refuses any', async () => {
-    expect((await ask('squeezed')).record).toMatchObject({ servedModel: 'gpt-5-nano', decision: { action: 'route', reason: 'budget', rule: 'squeezed', tier: 'simple' }, budgets: [{ budget: 'squeezed', action: 'cheaper' }, { budget: 'squeezed', action: 'counted' }] });
+    expect((await ask('squeezed')).record).toMatchObject({
+      servedModel: 'gpt-5-nano',
+      decision: { action: 'route', reason: 'budget', rule: 'squeezed', tier: 'simple' },
+      budgets: [
+        { budget: 'squeezed', action: 'cheaper' },
+        { budget: 'squeezed', action: 'counted' },
+      ],
+    });
   });
 
   it('counts what a chain cost, where a failed attempt is free and the next one is not', async () => {
     provider.behaviour = (got, response, answer) => (got.model === 'gpt-5.1' ? status(500) : well)(got, response, answer);
     const { record } = await ask('chained');
     provider.behaviour = well;
-    expect(record).toMatchObject({ servedModel: 'gpt-5-mini', outcome: 'complete', cost: { known: true }, budgets: [{ budget: 'accounts', of: { workspace: 'chained' }, action: 'counted' }] });
+    expect(record).toMatchObject({
+      servedModel: 'gpt-5-mini',
+      outcome: 'complete',
+      cost: { known: true },
+      budgets: [{ budget: 'accounts', of: { workspace: 'chained' }, action: 'counted' }],
+    });
     const cost = record.cost.known ? record.cost.usd : NaN;
     expect(cost).toBeGreaterThan(0);
     expect((await spentOf('accounts'))['chained']).toBeCloseTo(cost, 8);
@@ -164,15 +207,25 @@ describe('a budget in use', () => {
     for (let i = 0; i < 4; i++) await ask('told', { 'x-sluice-user': 'ann@example.test' });
     await expect.poll(() => messages.length, { timeout: 5_000 }).toBe(2);
     const json = JSON.parse(messages.find(({ path }) => path === '/json')!.body) as Record<string, unknown>;
-    expect(json).toMatchObject({ event: 'threshold', budget: 'told', percent: 1, of: { user: expect.stringMatching(/^[0-9a-f]{16}$/) as string }, limitUsd: 0.01 });
-    expect(JSON.parse(messages.find(({ path }) => path === '/slack')!.body)).toMatchObject({ text: expect.stringContaining('has passed 1%') as string });
+    expect(json).toMatchObject({
+      event: 'threshold',
+      budget: 'told',
+      percent: 1,
+      of: { user: expect.stringMatching(/^[0-9a-f]{16}$/) as string },
+      limitUsd: 0.01,
+    });
+    expect(JSON.parse(messages.find(({ path }) => path === '/slack')!.body)).toMatchObject({
+      text: expect.stringContaining('has passed 1%') as string,
+    });
     const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
     expect(metrics).toContain('llm_proxy_budget_messages_total{budget="told",result="sent"} 2');
   });
 
   it('knows users by what apps say of them in the body, and believes a header first', async () => {
     const record = async (client: OpenAI, extra: object, headers: Readonly<Record<string, string>> = {}): Promise<string | null> => {
-      const { response } = await client.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }], ...extra }, { headers }).withResponse();
+      const { response } = await client.chat.completions
+        .create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }], ...extra }, { headers })
+        .withResponse();
       const url = `${stack.adminUrl}/decisions/${response.headers.get('x-sluice-decision') ?? ''}`;
       await expect.poll(async () => (await fetch(url)).status, { timeout: 5_000 }).toBe(200);
       return ((await fetch(url).then((answer) => answer.json())) as { user: string | null }).user;
@@ -183,13 +236,20 @@ describe('a budget in use', () => {
     expect(await record(client, { user: 'ann' }, { 'x-sluice-user': 'bob' })).toBe(userHash('bob'));
     expect(await record(client, {})).toBeNull();
     const anthropic = new Anthropic({ apiKey: 'test', baseURL: stack.url, defaultHeaders: { 'x-sluice-workspace': 'told' } });
-    for (const user_id of ['carl', 'carl_session_1', 'carl__session_2']) await anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 50, metadata: { user_id }, messages: [{ role: 'user', content: 'What is a CDN?' }] });
+    for (const user_id of ['carl', 'carl_session_1', 'carl__session_2'])
+      await anthropic.messages.create({
+        model: 'claude-sonnet-4-6',
+        max_tokens: 50,
+        metadata: { user_id },
+        messages: [{ role: 'user', content: 'What is a CDN?' }],
+      });
     expect(Object.keys(await spentOf('told'))).toContain(userHash('carl'));
     expect(Object.keys(await spentOf('told'))).toHaveLength(2);
   });
 
   it('is shown by command, and outlives the process', { timeout: 60_000 }, async () => {
-    const run = async (...args: string[]): Promise<string> => (await promisify(execFile)(process.execPath, [cli, 'budgets', '--admin', stack.adminUrl, ...args])).stdout;
+    const run = async (...args: string[]): Promise<string> =>
+      (await promisify(execFile)(process.execPath, [cli, 'budgets', '--admin', stack.adminUrl, ...args])).stdout;
     const before = await spentOf('accounts');
     await stack.stopSluice('SIGTERM');
     await stack.startSluice();
@@ -209,7 +269,11 @@ describe('a budget in use', () => {
 describe.skipIf(redisBinary === null)('budgets in a Redis', () => {
   it('hold for apps behind an Envoy; when it dies their requests go on, counted', async () => {
     const redis = await TestRedis.start();
-    const shared = new Stack({ policy: 'version: 1\nbudgets: [{ name: team, period: day, usd: 0.004, hard: {} }]\n', endpoint, serve: ['--budgets-redis', redis.url, '--budgets-redis-deadline', '400'] });
+    const shared = new Stack({
+      policy: 'version: 1\nbudgets: [{ name: team, period: day, usd: 0.004, hard: {} }]\n',
+      endpoint,
+      serve: ['--budgets-redis', redis.url, '--budgets-redis-deadline', '400'],
+    });
     await shared.start();
     try {
       const statuses: number[] = [];
@@ -218,7 +282,10 @@ describe.skipIf(redisBinary === null)('budgets in a Redis', () => {
       expect(statuses[0]).toBe(200);
       await redis.stop();
       const { status: code, record } = await ask('any', {}, undefined, shared);
-      expect([code, record.budgets]).toEqual([200, [{ budget: 'team', of: {}, action: 'uncounted', reserved: null, used: null, limit: 0.004 }]]);
+      expect([code, record.budgets]).toEqual([
+        200,
+        [{ budget: 'team', of: {}, action: 'uncounted', reserved: null, used: null, limit: 0.004 }],
+      ]);
       const metrics = await fetch(`${shared.adminUrl}/metrics`).then((response) => response.text());
       const { stdout } = await promisify(execFile)(process.execPath, [cli, 'budgets', '--admin', shared.adminUrl]);
       expect(stdout).toMatch(/\nRedis does not answer: this is what this replica saw last/);

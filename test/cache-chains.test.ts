@@ -24,9 +24,14 @@ beforeAll(async () => {
     writeFileSync(join(keys, name), `key-of-${name}`);
     lines.push(`  ${name}: { endpoint: "${await providers[name].listen()}", credentialFile: "${join(keys, name)}" }`);
   }
-  const sections = families.map((name) => `  - { name: to-${name}, match: { workspace: [${name}] }, cache: { mode: on }, fallback: { tiers: { simple: [${name}/${small[name]}] }, on: [server-error], drop: [neutral] } }`);
+  const sections = families.map(
+    (name) =>
+      `  - { name: to-${name}, match: { workspace: [${name}] }, cache: { mode: on }, fallback: { tiers: { simple: [${name}/${small[name]}] }, on: [server-error], drop: [neutral] } }`,
+  );
   sections.push('  - { name: alone, match: { workspace: [alone] }, cache: { mode: on, ttl: 1, staleIfError: 600 }, fallback: {} }');
-  sections.push('  - { name: old, match: { workspace: [old] }, cache: { mode: on, ttl: 1, staleIfError: 600 }, fallback: { tiers: { simple: [anthropic/claude-haiku-4-5] }, on: [server-error] } }');
+  sections.push(
+    '  - { name: old, match: { workspace: [old] }, cache: { mode: on, ttl: 1, staleIfError: 600 }, fallback: { tiers: { simple: [anthropic/claude-haiku-4-5] }, on: [server-error] } }',
+  );
   const policy = `
 version: 1
 providers:
@@ -70,29 +75,46 @@ const question = 'What is a CDN?';
 /** The same question by each family's SDK, streamed or not. */
 const apps: Readonly<Record<Family, (target: Family, stream: boolean) => Promise<Got>>> = {
   openai: async (target, stream) => {
-    const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': target } });
+    const client = new OpenAI({
+      apiKey: 'sk-app',
+      baseURL: `${stack.url}/v1`,
+      maxRetries: 0,
+      defaultHeaders: { 'x-sluice-workspace': target },
+    });
     const body = { model: 'gpt-4.1', messages: [{ role: 'user' as const, content: question }] };
-    const answer = stream ? await client.chat.completions.stream({ ...body, stream_options: { include_usage: true } }).finalChatCompletion() : await client.chat.completions.create(body);
+    const answer = stream
+      ? await client.chat.completions.stream({ ...body, stream_options: { include_usage: true } }).finalChatCompletion()
+      : await client.chat.completions.create(body);
     return { text: answer.choices[0]?.message.content ?? '', input: answer.usage?.prompt_tokens, output: answer.usage?.completion_tokens };
   },
   anthropic: async (target, stream) => {
     const client = new Anthropic({ apiKey: 'sk-app', baseURL: stack.url, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': target } });
     const body = { model: 'claude-sonnet-4-6', max_tokens: 200, messages: [{ role: 'user' as const, content: question }] };
     const { content, usage } = stream ? await client.messages.stream(body).finalMessage() : await client.messages.create(body);
-    return { text: content.map((block) => (block.type === 'text' ? block.text : '')).join(''), input: usage.input_tokens, output: usage.output_tokens };
+    return {
+      text: content.map((block) => (block.type === 'text' ? block.text : '')).join(''),
+      input: usage.input_tokens,
+      output: usage.output_tokens,
+    };
   },
   google: async (target, stream) => {
     const client = new GoogleGenAI({ apiKey: 'sk-app', httpOptions: { baseUrl: stack.url, headers: { 'x-sluice-workspace': target } } });
     const body = { model: 'gemini-2.5-pro', contents: question };
     let got: Got = { text: '', input: undefined, output: undefined };
     const chunks = stream ? await client.models.generateContentStream(body) : [await client.models.generateContent(body)];
-    for await (const { text = '', usageMetadata } of chunks) got = { text: got.text + text, input: usageMetadata?.promptTokenCount ?? got.input, output: usageMetadata?.candidatesTokenCount ?? got.output };
+    for await (const { text = '', usageMetadata } of chunks)
+      got = {
+        text: got.text + text,
+        input: usageMetadata?.promptTokenCount ?? got.input,
+        output: usageMetadata?.candidatesTokenCount ?? got.output,
+      };
     return got;
   },
 };
 
 async function decisions(): Promise<ExchangeRecord[]> {
-  return ((await fetch(`${stack.adminUrl}/decisions?limit=100`).then((response) => response.json())) as { decisions: ExchangeRecord[] }).decisions;
+  return ((await fetch(`${stack.adminUrl}/decisions?limit=100`).then((response) => response.json())) as { decisions: ExchangeRecord[] })
+    .decisions;
 }
 
 /** This test's records, newest first. */
@@ -102,10 +124,16 @@ async function records(count: number): Promise<ExchangeRecord[]> {
 }
 
 async function kept(): Promise<void> {
-  await expect.poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries, { timeout: 5_000 }).toBe(1);
+  await expect
+    .poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries, {
+      timeout: 5_000,
+    })
+    .toBe(1);
 }
 
-const ways = families.flatMap((from) => families.filter((to) => to !== from).flatMap((to) => [false, true].map((stream) => [from, to, stream] as const)));
+const ways = families.flatMap((from) =>
+  families.filter((to) => to !== from).flatMap((to) => [false, true].map((stream) => [from, to, stream] as const)),
+);
 
 describe('an answer that a chain fetched from another API', () => {
   it.each(ways)('is kept as the app of %s got it from %s (streamed: %s), and serves it in both forms', async (from, to, stream) => {
@@ -118,8 +146,19 @@ describe('an answer that a chain fetched from another API', () => {
     expect([same, other]).toEqual([first, first]);
     expect([providers[from].got.length, providers[to].got.length]).toEqual([1, 1]);
     const [third, second, paid] = await records(3);
-    for (const record of [second, third]) expect(record).toMatchObject({ kind: 'cached', cache: 'hit', servedModel: small[to], cacheEntry: { target: { provider: to, model: small[to] } }, cost: { known: true, usd: 0 }, attempts: [] });
-    expect(paid?.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([[from, 'server-error'], [to, null]]);
+    for (const record of [second, third])
+      expect(record).toMatchObject({
+        kind: 'cached',
+        cache: 'hit',
+        servedModel: small[to],
+        cacheEntry: { target: { provider: to, model: small[to] } },
+        cost: { known: true, usd: 0 },
+        attempts: [],
+      });
+    expect(paid?.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([
+      [from, 'server-error'],
+      [to, null],
+    ]);
     expect(second?.usage).toEqual(paid?.usage);
   });
 });
@@ -132,12 +171,25 @@ describe('an old answer where the provider fails', () => {
   });
 
   const post = (workspace: string, prompt: string): Promise<Response> =>
-    fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace }, body: JSON.stringify({ model: 'gpt-4.1', messages: [{ role: 'user', content: prompt }] }) });
+    fetch(`${stack.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace },
+      body: JSON.stringify({ model: 'gpt-4.1', messages: [{ role: 'user', content: prompt }] }),
+    });
 
   const alone = { 'content-type': 'application/json', 'x-sluice-workspace': 'alone' };
   const claude = (content: string): Promise<Response> =>
-    fetch(`${stack.url}/v1/messages`, { method: 'POST', headers: { ...alone, 'x-api-key': 'app', 'anthropic-version': '2023-06-01' }, body: JSON.stringify({ model: 'claude-sonnet-4-6', max_tokens: 100, messages: [{ role: 'user', content }] }) });
-  const gemini = (text: string): Promise<Response> => fetch(`${stack.url}/v1beta/models/gemini-2.5-pro:generateContent`, { method: 'POST', headers: { ...alone, 'x-goog-api-key': 'app' }, body: JSON.stringify({ contents: [{ parts: [{ text }] }] }) });
+    fetch(`${stack.url}/v1/messages`, {
+      method: 'POST',
+      headers: { ...alone, 'x-api-key': 'app', 'anthropic-version': '2023-06-01' },
+      body: JSON.stringify({ model: 'claude-sonnet-4-6', max_tokens: 100, messages: [{ role: 'user', content }] }),
+    });
+  const gemini = (text: string): Promise<Response> =>
+    fetch(`${stack.url}/v1beta/models/gemini-2.5-pro:generateContent`, {
+      method: 'POST',
+      headers: { ...alone, 'x-goog-api-key': 'app' },
+      body: JSON.stringify({ contents: [{ parts: [{ text }] }] }),
+    });
 
   async function aged(workspace: string, prompt: string): Promise<string> {
     const text = await post(workspace, prompt).then((response) => response.text());
@@ -150,7 +202,11 @@ describe('an old answer where the provider fails', () => {
     await aged('old', 'What is a mesh?');
     providers.openai.behaviour = status(500);
     const other = await post('old', 'What is a mesh?');
-    expect([other.status, other.headers.get('x-sluice-cache'), other.headers.get('x-sluice-model')]).toEqual([200, 'miss', 'claude-haiku-4-5']);
+    expect([other.status, other.headers.get('x-sluice-cache'), other.headers.get('x-sluice-model')]).toEqual([
+      200,
+      'miss',
+      'claude-haiku-4-5',
+    ]);
     await other.text();
     // Both are counted before the next test counts its own.
     await records(2);
@@ -164,7 +220,10 @@ describe('an old answer where the provider fails', () => {
     expect([met.status, met.headers.get('x-sluice-cache'), await met.text()]).toEqual([200, 'stale', text]);
     const [record] = await records(2);
     expect(record).toMatchObject({ cache: 'stale', outcome: 'complete', cacheEntry: { target: { provider: 'openai' } } });
-    expect(record?.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([['openai', 'server-error'], ['anthropic', 'overloaded']]);
+    expect(record?.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([
+      ['openai', 'server-error'],
+      ['anthropic', 'overloaded'],
+    ]);
   });
 
   it('bridges connections that break', async () => {
@@ -176,7 +235,12 @@ describe('an old answer where the provider fails', () => {
     expect([met.status, met.headers.get('x-sluice-cache'), await met.text()]).toEqual([200, 'stale', text]);
     const [record] = await records(2);
     // What a provider did with a request that it never answered is unknown, and so is what it bills.
-    expect(record).toMatchObject({ kind: 'decision', cache: 'stale', attempts: [{ status: null, reason: 'reset' }], cost: { known: false } });
+    expect(record).toMatchObject({
+      kind: 'decision',
+      cache: 'stale',
+      attempts: [{ status: null, reason: 'reset' }],
+      cost: { known: false },
+    });
   });
 
   it('bridges a provider that is not there from the second request on', async () => {

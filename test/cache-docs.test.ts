@@ -16,7 +16,22 @@ describe('docs/cache.md', () => {
 
   it('names the defaults', () => {
     const { ttl, maxN, maxTemperature, maxAnswerBytes, coalesce, enabled, finish } = compileCache({});
-    expect({ ttl, maxN, maxTemperature, maxAnswerBytes, coalesce, enabled, finish: [...finish] }).toEqual({ ttl: 3_600, maxN: 1, maxTemperature: 1, maxAnswerBytes: 1024 * 1024, coalesce: 30, enabled: false, finish: ['stop', 'tools'] });
-    for (const said of ['3600 is the default', '`maxN` answers at once (1)', '`maxTemperature` (1)', '`maxAnswerBytes` (1 MiB)', '`coalesce` seconds (30;']) expect(page).toContain(said);
+    expect({ ttl, maxN, maxTemperature, maxAnswerBytes, coalesce, enabled, finish: [...finish] }).toEqual({
+      ttl: 3_600,
+      maxN: 1,
+      maxTemperature: 1,
+      maxAnswerBytes: 1024 * 1024,
+      coalesce: 30,
+      enabled: false,
+      finish: ['stop', 'tools'],
+    });
+    for (const said of [
+      '3600 is the default',
+      '`maxN` answers at once (1)',
+      '`maxTemperature` (1)',
+      '`maxAnswerBytes` (1 MiB)',
+      '`coalesce` seconds (30;',
+    ])
+      expect(page).toContain(said);
   });
 });

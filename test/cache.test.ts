@@ -54,7 +54,11 @@ beforeEach(() => {
 
 /** The answer's copy reaches Sluice beside the answer: a repeat may come before it is kept. */
 async function kept(count: number): Promise<void> {
-  await expect.poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries, { timeout: 5_000 }).toBeGreaterThanOrEqual(count);
+  await expect
+    .poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries, {
+      timeout: 5_000,
+    })
+    .toBeGreaterThanOrEqual(count);
 }
 
 async function entries(): Promise<number> {
@@ -63,10 +67,15 @@ async function entries(): Promise<number> {
 
 const recordOf = (id: string | null): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
-const chat = (content: string, more: object = {}): string => JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content }], ...more });
+const chat = (content: string, more: object = {}): string =>
+  JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content }], ...more });
 
 function post(body: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
-  return fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', ...headers }, body });
+  return fetch(`${stack.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', ...headers },
+    body,
+  });
 }
 
 /** Asks and keeps the answer. */
@@ -94,7 +103,15 @@ describe('a repeated request through a real Envoy', () => {
     expect(simulator.received).toHaveLength(1);
     const paid = await recordOf(first.headers.get('x-sluice-decision'));
     const record = await recordOf(second.headers.get('x-sluice-decision'));
-    expect(record).toMatchObject({ kind: 'cached', cache: 'hit', servedModel: 'gpt-5-nano', outcome: 'complete', cost: { known: true, usd: 0 }, attempts: [], usage: paid.usage });
+    expect(record).toMatchObject({
+      kind: 'cached',
+      cache: 'hit',
+      servedModel: 'gpt-5-nano',
+      outcome: 'complete',
+      cost: { known: true, usd: 0 },
+      attempts: [],
+      usage: paid.usage,
+    });
     expect(record.savings).toEqual(paid.baseline);
   });
 
@@ -103,7 +120,9 @@ describe('a repeated request through a real Envoy', () => {
     const before = await entries();
     const plain = await openai.chat.completions.create({ model: 'gpt-5.1', messages });
     await kept(before + 1);
-    const { data, response } = await openai.chat.completions.create({ model: 'gpt-5.1', messages, stream: true, stream_options: { include_usage: true } }).withResponse();
+    const { data, response } = await openai.chat.completions
+      .create({ model: 'gpt-5.1', messages, stream: true, stream_options: { include_usage: true } })
+      .withResponse();
     let text = '';
     let usage: unknown;
     for await (const chunk of data) {
@@ -114,7 +133,9 @@ describe('a repeated request through a real Envoy', () => {
     expect([text, usage]).toEqual([plain.choices[0]?.message.content, plain.usage]);
 
     const others = [{ role: 'user' as const, content: fresh() }];
-    const streamed = await openai.chat.completions.stream({ model: 'gpt-5.1', messages: others, stream_options: { include_usage: true } }).finalChatCompletion();
+    const streamed = await openai.chat.completions
+      .stream({ model: 'gpt-5.1', messages: others, stream_options: { include_usage: true } })
+      .finalChatCompletion();
     await kept(before + 2);
     const again = await openai.chat.completions.create({ model: 'gpt-5.1', messages: others }).withResponse();
     expect(again.response.headers.get('x-sluice-cache')).toBe('hit');
@@ -130,7 +151,12 @@ describe('a repeated request through a real Envoy', () => {
   });
 
   it('names no tokens where the policy wants it so, and records those of the first answer', async () => {
-    const free = new OpenAI({ apiKey: 'sk-test', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': 'free' } });
+    const free = new OpenAI({
+      apiKey: 'sk-test',
+      baseURL: `${stack.url}/v1`,
+      maxRetries: 0,
+      defaultHeaders: { 'x-sluice-workspace': 'free' },
+    });
     const messages = [{ role: 'user' as const, content: fresh() }];
     const before = await entries();
     const first = await free.chat.completions.create({ model: 'gpt-5.1', messages });
@@ -138,13 +164,19 @@ describe('a repeated request through a real Envoy', () => {
     const { data, response } = await free.chat.completions.create({ model: 'gpt-5.1', messages }).withResponse();
     expect(data.usage).toMatchObject({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 });
     expect(data.choices).toEqual(first.choices);
-    const streamed = await free.chat.completions.stream({ model: 'gpt-5.1', messages, stream_options: { include_usage: true } }).finalChatCompletion();
+    const streamed = await free.chat.completions
+      .stream({ model: 'gpt-5.1', messages, stream_options: { include_usage: true } })
+      .finalChatCompletion();
     expect(streamed.usage?.total_tokens).toBe(0);
     expect((await recordOf(response.headers.get('x-sluice-decision'))).usage).toMatchObject({ totalInput: first.usage?.prompt_tokens });
   });
 
   it('serves tool calls in both forms', async () => {
-    const request = { model: 'gpt-5.1', messages: [{ role: 'user' as const, content: fresh() }], tools: [{ type: 'function' as const, function: { name: 'find', parameters: {} } }] };
+    const request = {
+      model: 'gpt-5.1',
+      messages: [{ role: 'user' as const, content: fresh() }],
+      tools: [{ type: 'function' as const, function: { name: 'find', parameters: {} } }],
+    };
     const before = await entries();
     const plain = await openai.chat.completions.create(request);
     await kept(before + 1);
@@ -162,7 +194,8 @@ describe('a repeated request through a real Envoy', () => {
     expect(streamed.output_text).toBe(plain.output_text);
     const other = fresh();
     let live = '';
-    for await (const event of await openai.responses.create({ model: 'gpt-5.1', input: other, stream: true })) if (event.type === 'response.output_text.delta') live += event.delta;
+    for await (const event of await openai.responses.create({ model: 'gpt-5.1', input: other, stream: true }))
+      if (event.type === 'response.output_text.delta') live += event.delta;
     await kept(before + 2);
     const again = await openai.responses.create({ model: 'gpt-5.1', input: other });
     expect(again.output_text).toBe(live);
@@ -171,7 +204,12 @@ describe('a repeated request through a real Envoy', () => {
 
   it('serves the Anthropic SDK both ways, tools included', async () => {
     const before = await entries();
-    const request = (content: string, tools: Anthropic.Tool[] = []) => ({ model: 'claude-sonnet-4-6', max_tokens: 100, messages: [{ role: 'user' as const, content }], ...(tools.length === 0 ? {} : { tools }) });
+    const request = (content: string, tools: Anthropic.Tool[] = []) => ({
+      model: 'claude-sonnet-4-6',
+      max_tokens: 100,
+      messages: [{ role: 'user' as const, content }],
+      ...(tools.length === 0 ? {} : { tools }),
+    });
     const one = request(fresh());
     const plain = await anthropic.messages.create(one);
     await kept(before + 1);
@@ -199,7 +237,8 @@ describe('a repeated request through a real Envoy', () => {
     expect(text).toBe(plain.text);
     const other = fresh();
     let live = '';
-    for await (const chunk of await google.models.generateContentStream({ model: 'gemini-2.5-pro', contents: other })) live += chunk.text ?? '';
+    for await (const chunk of await google.models.generateContentStream({ model: 'gemini-2.5-pro', contents: other }))
+      live += chunk.text ?? '';
     await kept(before + 2);
     const again = await google.models.generateContent({ model: 'gemini-2.5-pro', contents: other });
     expect(again.text).toBe(live);
@@ -221,7 +260,12 @@ describe('the partition', () => {
   it('keeps callers with another key, workspace or account apart, and shares where the policy says so', async () => {
     const body = chat(fresh());
     await ask(body);
-    const others: Readonly<Record<string, string>>[] = [{ authorization: 'Bearer sk-other' }, { 'x-sluice-workspace': 'other' }, { 'openai-organization': 'other' }, { 'x-sluice-quality': 'high' }];
+    const others: Readonly<Record<string, string>>[] = [
+      { authorization: 'Bearer sk-other' },
+      { 'x-sluice-workspace': 'other' },
+      { 'openai-organization': 'other' },
+      { 'x-sluice-quality': 'high' },
+    ];
     for (const headers of others) {
       const response = await post(body, headers);
       await response.arrayBuffer();
@@ -252,8 +296,15 @@ describe('what a caller may say', () => {
     const body = chat(fresh());
     const first = await ask(body, { 'x-sluice-cache': 'tag=release-12' });
     const id = first.headers.get('x-sluice-cache-entry')!;
-    expect(await fetch(`${stack.adminUrl}/cache/entries/${id}`).then((response) => response.json())).toMatchObject({ id, tags: ['release-12'], model: 'gpt-5-nano', fresh: true });
-    expect(await fetch(`${stack.adminUrl}/cache/entries?tag=release-12`, { method: 'DELETE' }).then((response) => response.json())).toEqual({ purged: { memory: 1, redis: null } });
+    expect(await fetch(`${stack.adminUrl}/cache/entries/${id}`).then((response) => response.json())).toMatchObject({
+      id,
+      tags: ['release-12'],
+      model: 'gpt-5-nano',
+      fresh: true,
+    });
+    expect(await fetch(`${stack.adminUrl}/cache/entries?tag=release-12`, { method: 'DELETE' }).then((response) => response.json())).toEqual(
+      { purged: { memory: 1, redis: null } },
+    );
     expect((await fetch(`${stack.adminUrl}/cache/entries/${id}`)).status).toBe(404);
     expect((await fetch(`${stack.adminUrl}/cache/entries?worskpace=a`, { method: 'DELETE' })).status).toBe(400);
     expect((await fetch(`${stack.adminUrl}/cache/entries`, { method: 'DELETE' })).status).toBe(400);
@@ -261,13 +312,16 @@ describe('what a caller may say', () => {
 });
 
 describe('the command line', () => {
-  const sluice = (...args: string[]): string => execFileSync(process.execPath, ['src/cli/index.ts', 'cache', ...args, '--admin', stack.adminUrl], { encoding: 'utf8', stdio: 'pipe' });
+  const sluice = (...args: string[]): string =>
+    execFileSync(process.execPath, ['src/cli/index.ts', 'cache', ...args, '--admin', stack.adminUrl], { encoding: 'utf8', stdio: 'pipe' });
 
   it('shows and empties the cache of a running server', async () => {
     const first = await ask(chat(fresh()), { 'x-sluice-workspace': 'purged' });
     const id = first.headers.get('x-sluice-cache-entry')!;
     expect(JSON.parse(sluice('stats', '--json'))).toMatchObject({ waiting: 0, maxBytes: 128 * 1024 * 1024 });
-    expect(sluice('stats')).toMatch(/^memory {5}\d+ entries, 0\.\d of 128\.0 MiB, \d+ evicted for room\nredis {6}none\n.*\nexchanges .*\d+ miss/);
+    expect(sluice('stats')).toMatch(
+      /^memory {5}\d+ entries, 0\.\d of 128\.0 MiB, \d+ evicted for room\nredis {6}none\n.*\nexchanges .*\d+ miss/,
+    );
     expect(JSON.parse(sluice('inspect', id))).toMatchObject({ workspace: 'purged', provider: 'openai', finishReason: 'stop' });
     expect(JSON.parse(sluice('purge', '--workspace', 'purged'))).toEqual({ purged: { memory: 1, redis: null } });
     expect(() => sluice('inspect', id)).toThrow(/SLUICE_CACHE_UNKNOWN/);
@@ -284,7 +338,9 @@ describe('answers that are no good', () => {
       [chat(fresh()), { 'x-sim-cut': '1' }],
     ];
     for (const [body, headers] of cases) {
-      await post(body, headers).then((response) => response.text()).catch(() => '');
+      await post(body, headers)
+        .then((response) => response.text())
+        .catch(() => '');
       const again = await post(body);
       await again.text();
       expect(state(again)).toBe('miss');
@@ -301,7 +357,14 @@ describe('answers that are no good', () => {
     const met = await post(body, { ...brief, 'x-sim-status': '503' });
     expect([met.status, state(met), await met.text()]).toEqual([200, 'stale', text]);
     expect(Number(met.headers.get('age'))).toBeGreaterThanOrEqual(1);
-    expect(await recordOf(met.headers.get('x-sluice-decision'))).toMatchObject({ kind: 'decision', cache: 'stale', outcome: 'complete', cost: { known: true, usd: 0 }, cacheEntry: { tier: 'simple' }, attempts: [{ status: 503, reason: 'server-error' }] });
+    expect(await recordOf(met.headers.get('x-sluice-decision'))).toMatchObject({
+      kind: 'decision',
+      cache: 'stale',
+      outcome: 'complete',
+      cost: { known: true, usd: 0 },
+      cacheEntry: { tier: 'simple' },
+      attempts: [{ status: 503, reason: 'server-error' }],
+    });
     const bridged = await post(body, { ...brief, 'x-sim-status': '503' });
     expect([bridged.status, state(bridged)]).toEqual([200, 'stale']);
     expect(await bridged.text()).toBe(text);
@@ -356,7 +419,12 @@ describe('identical requests in flight', () => {
     simulator.received.length = 0;
     const other = chat(fresh());
     const abort = new AbortController();
-    const gone = fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', signal: abort.signal, headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', 'x-sim-delay': '5000' }, body: other }).catch(() => null);
+    const gone = fetch(`${stack.url}/v1/chat/completions`, {
+      method: 'POST',
+      signal: abort.signal,
+      headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', 'x-sim-delay': '5000' },
+      body: other,
+    }).catch(() => null);
     await expect.poll(() => simulator.received.length).toBe(1);
     const follower = post(other);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -375,7 +443,11 @@ describe('a question that asks the same', () => {
     expect([akin.status, state(akin)]).toEqual([200, 'semantic']);
     expect(akin.headers.get('x-sluice-cache-entry')).toBe(first.headers.get('x-sluice-cache-entry'));
     expect(await akin.text()).toContain('data: [DONE]');
-    expect(await recordOf(akin.headers.get('x-sluice-decision'))).toMatchObject({ kind: 'cached', cache: 'semantic', cost: { known: true, usd: 0 } });
+    expect(await recordOf(akin.headers.get('x-sluice-decision'))).toMatchObject({
+      kind: 'cached',
+      cache: 'semantic',
+      cost: { known: true, usd: 0 },
+    });
     expect(state(await post(chat(`What is the job of CDN ${number + 1000}?`), near))).toBe('miss');
     expect(state(await post(chat(`what is a job of CDN ${number}`), { ...near, 'x-sluice-cache': 'exact' }))).toBe('miss');
     const other = chat(fresh());

@@ -48,7 +48,10 @@ function secured(config: object): object {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
-      common_tls_context: { tls_certificates: [{ certificate_chain: file('gateway.crt'), private_key: file('gateway.key') }], validation_context: { trusted_ca: file('ca.crt') } },
+      common_tls_context: {
+        tls_certificates: [{ certificate_chain: file('gateway.crt'), private_key: file('gateway.key') }],
+        validation_context: { trusted_ca: file('ca.crt') },
+      },
     },
   };
   const manager = chain.filters[0]!.typed_config;
@@ -58,8 +61,20 @@ function secured(config: object): object {
     name: 'envoy.filters.http.jwt_authn',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication',
-      providers: { acme: { issuer: 'https://login.acme.example', from_headers: [{ name: 'x-jwt' }], local_jwks: { inline_string: JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), alg: 'ES256', kid: 'k' }] }) }, payload_in_metadata: 'payload' } },
-      rules: [{ match: { prefix: '/' }, requires: { requires_any: { requirements: [{ provider_name: 'acme' }, { allow_missing_or_failed: {} }] } } }],
+      providers: {
+        acme: {
+          issuer: 'https://login.acme.example',
+          from_headers: [{ name: 'x-jwt' }],
+          local_jwks: { inline_string: JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), alg: 'ES256', kid: 'k' }] }) },
+          payload_in_metadata: 'payload',
+        },
+      },
+      rules: [
+        {
+          match: { prefix: '/' },
+          requires: { requires_any: { requirements: [{ provider_name: 'acme' }, { allow_missing_or_failed: {} }] } },
+        },
+      ],
     },
   });
   return copy;
@@ -107,7 +122,12 @@ function jwt(claims: object, key = privateKey): string {
   return `${head}.${sign('sha256', Buffer.from(head), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }
 
-const brief = ({ workspace, user, caller, decision }: ExchangeRecord) => ({ workspace, user: user !== null, reason: decision?.reason ?? null, ...caller });
+const brief = ({ workspace, user, caller, decision }: ExchangeRecord) => ({
+  workspace,
+  user: user !== null,
+  reason: decision?.reason ?? null,
+  ...caller,
+});
 const nobody = { workspace: 'default', user: false, reason: 'tier', userTier: null, quality: null, task: null };
 const lies = { 'x-sluice-workspace': 'red', 'x-sluice-user': 'ann', 'x-sluice-user-tier': 'premium', 'x-sluice-route': 'off' };
 const ignored = ['workspace', 'user', 'user-tier', 'route'].map((claim) => ({ claim, why: 'untrusted' }));
@@ -121,9 +141,26 @@ describe('callers at an Envoy that knows them', () => {
   });
 
   it('believes a principal that the policy trusts, unless it says things twice', async () => {
-    expect(brief(await ask(lies, 'batch'))).toEqual({ ...nobody, workspace: 'red', user: true, userTier: 'premium', reason: 'route-off', trusted: 'batch' });
+    expect(brief(await ask(lies, 'batch'))).toEqual({
+      ...nobody,
+      workspace: 'red',
+      user: true,
+      userTier: 'premium',
+      reason: 'route-off',
+      trusted: 'batch',
+    });
     const twice = await ask({ ...lies, 'x-sluice-workspace': ['red', 'blue'], 'x-sluice-route': ['off', 'off'] }, 'batch');
-    expect(brief(twice)).toEqual({ ...nobody, user: true, userTier: 'premium', reason: 'kept-by-rule', trusted: 'batch', ignored: [{ claim: 'workspace', why: 'doubled' }, { claim: 'route', why: 'doubled' }] });
+    expect(brief(twice)).toEqual({
+      ...nobody,
+      user: true,
+      userTier: 'premium',
+      reason: 'kept-by-rule',
+      trusted: 'batch',
+      ignored: [
+        { claim: 'workspace', why: 'doubled' },
+        { claim: 'route', why: 'doubled' },
+      ],
+    });
   });
 
   it('knows a workspace by its namespace, whatever it says', async () => {
@@ -132,13 +169,25 @@ describe('callers at an Envoy that knows them', () => {
 
   it('knows who a checked JWT is of, and nobody by one that is not', async () => {
     const claims = { iss: 'https://login.acme.example', tenant: 'acme', sub: 'bob', tier: 'premium' };
-    expect(brief(await ask({ ...lies, 'x-jwt': jwt(claims) }))).toEqual({ ...nobody, workspace: 'acme', user: true, userTier: 'premium', reason: 'kept-by-rule', identity: 'people', ignored: [{ claim: 'route', why: 'untrusted' }] });
+    expect(brief(await ask({ ...lies, 'x-jwt': jwt(claims) }))).toEqual({
+      ...nobody,
+      workspace: 'acme',
+      user: true,
+      userTier: 'premium',
+      reason: 'kept-by-rule',
+      identity: 'people',
+      ignored: [{ claim: 'route', why: 'untrusted' }],
+    });
     const forger = createPrivateKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }));
     expect(brief(await ask({ ...lies, 'x-jwt': jwt(claims, forger) }))).toEqual({ ...nobody, ignored });
   });
 
   it('believes who has a header that something before it sets, once', async () => {
-    expect(brief(await ask({ ...lies, 'x-inner': 'yes' }))).toMatchObject({ workspace: 'red', reason: 'route-off', trusted: 'inner-gateway' });
+    expect(brief(await ask({ ...lies, 'x-inner': 'yes' }))).toMatchObject({
+      workspace: 'red',
+      reason: 'route-off',
+      trusted: 'inner-gateway',
+    });
     expect(brief(await ask({ ...lies, 'x-inner': ['yes', 'yes'] }))).toEqual({ ...nobody, ignored });
   });
 

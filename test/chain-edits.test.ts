@@ -30,7 +30,9 @@ describe.skipIf(envoy === null)('edits of the policy while chains run', () => {
 
   /** Targets after the first; one of `late` brings that provider with it. */
   function write(targets: readonly string[]): void {
-    const more = targets.some((target) => target.startsWith('late/')) ? `\n  late: { dialect: openai, endpoint: "${endpoints.late}", catalog: openai, credentialFile: "${join(folder, 'key')}" }` : '';
+    const more = targets.some((target) => target.startsWith('late/'))
+      ? `\n  late: { dialect: openai, endpoint: "${endpoints.late}", catalog: openai, credentialFile: "${join(folder, 'key')}" }`
+      : '';
     const text = `
 version: 1
 providers:
@@ -45,7 +47,13 @@ defaults:
 
   async function ready(address: string, log: string): Promise<void> {
     for (let tries = 0; tries < 400; tries++) {
-      if (await fetch(address).then((response) => response.ok, () => false)) return;
+      if (
+        await fetch(address).then(
+          (response) => response.ok,
+          () => false,
+        )
+      )
+        return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error(readFileSync(join(folder, log), 'utf8').slice(-2_000));
@@ -64,9 +72,34 @@ defaults:
     write(['openai/gpt-4.1-mini']);
     const [listen, envoyAdmin, admin] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`) as [string, string, string];
     url = `http://${listen}`;
-    start('sluice.log', process.execPath, [entry, 'serve', '--policy', join(folder, 'policy'), '--listen', `unix:${join(folder, 'sluice.sock')}`, '--admin', admin, '--ledger', 'off', '--envoy-config', join(folder, 'envoy'), '--envoy-listen', listen, '--envoy-admin', envoyAdmin]);
+    start('sluice.log', process.execPath, [
+      entry,
+      'serve',
+      '--policy',
+      join(folder, 'policy'),
+      '--listen',
+      `unix:${join(folder, 'sluice.sock')}`,
+      '--admin',
+      admin,
+      '--ledger',
+      'off',
+      '--envoy-config',
+      join(folder, 'envoy'),
+      '--envoy-listen',
+      listen,
+      '--envoy-admin',
+      envoyAdmin,
+    ]);
     await ready(`http://${admin}/readyz`, 'sluice.log');
-    start('envoy.log', envoy!, ['-c', join(folder, 'envoy', 'bootstrap.json'), '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'warning']);
+    start('envoy.log', envoy!, [
+      '-c',
+      join(folder, 'envoy', 'bootstrap.json'),
+      '--use-dynamic-base-id',
+      '--concurrency',
+      '2',
+      '--log-level',
+      'warning',
+    ]);
     await ready(`http://${envoyAdmin}/ready`, 'envoy.log');
   });
 
@@ -77,7 +110,12 @@ defaults:
   });
 
   it('bring a new provider into the chains of a running Envoy and take it out again, and no request fails', async () => {
-    const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${url}/v1`, maxRetries: 0, defaultHeaders: { 'content-type': 'application/json' } });
+    const client = new OpenAI({
+      apiKey: 'sk-app',
+      baseURL: `${url}/v1`,
+      maxRetries: 0,
+      defaultHeaders: { 'content-type': 'application/json' },
+    });
     let stop = false;
     let sent = 0;
     let current = '';
@@ -86,7 +124,9 @@ defaults:
       while (!stop) {
         sent++;
         try {
-          const { response } = await client.chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+          const { response } = await client.chat.completions
+            .create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is a CDN?' }] })
+            .withResponse();
           current = response.headers.get('x-sluice-model') ?? '';
         } catch (error) {
           failures.push(String(error));

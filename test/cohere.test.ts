@@ -19,7 +19,8 @@ const small = 'command-r7b-12-2024';
 
 beforeAll(async () => {
   for (const name of ['openai', 'cohere']) writeFileSync(join(keys, name), `key-of-${name}`);
-  const able = 'contextWindow: 128000, maxOutput: 4000, mode: chat, capabilities: { tools: true, jsonObject: true, jsonSchema: true, vision: true }';
+  const able =
+    'contextWindow: 128000, maxOutput: 4000, mode: chat, capabilities: { tools: true, jsonObject: true, jsonSchema: true, vision: true }';
   const policy = `
 version: 1
 providers:
@@ -66,8 +67,16 @@ const recorded =
 
 const question = { model: large, messages: [{ role: 'user', content: 'What is a CDN?' }] };
 
-async function chat(more: object = {}, workspace = 'plain', path = '/cohere/v2/chat'): Promise<{ readonly body: string; readonly record: ExchangeRecord; readonly headers: Headers }> {
-  const response = await fetch(`${stack.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer app', 'x-sluice-workspace': workspace }, body: JSON.stringify({ ...question, ...more }) });
+async function chat(
+  more: object = {},
+  workspace = 'plain',
+  path = '/cohere/v2/chat',
+): Promise<{ readonly body: string; readonly record: ExchangeRecord; readonly headers: Headers }> {
+  const response = await fetch(`${stack.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer app', 'x-sluice-workspace': workspace },
+    body: JSON.stringify({ ...question, ...more }),
+  });
   const body = await response.text();
   return { body, headers: response.headers, record: await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision')) };
 }
@@ -77,7 +86,15 @@ describe('an app of Cohere', () => {
     cohere.behaviour = recorded('text');
     const { body, record } = await chat({ stream });
     expect(body).toBe(answerOf('cohere-chat', 'text', stream).body);
-    expect(record).toMatchObject({ api: 'cohere-chat', outcome: 'complete', requestedModel: large, servedModel: small, finishReason: 'COMPLETE', usage: { totalInput: counted.input, totalOutput: counted.output }, cost: { known: true } });
+    expect(record).toMatchObject({
+      api: 'cohere-chat',
+      outcome: 'complete',
+      requestedModel: large,
+      servedModel: small,
+      finishReason: 'COMPLETE',
+      usage: { totalInput: counted.input, totalOutput: counted.output },
+      cost: { known: true },
+    });
     expect(JSON.parse(cohere.got[0]!.body)).toEqual({ ...question, model: small, stream });
     expect(cohere.got[0]!.path).toBe('/v2/chat');
   });
@@ -113,12 +130,22 @@ describe('an app of Cohere', () => {
 
 describe('an app of OpenAI', () => {
   const client = (): OpenAI => new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0 });
-  const body = { model: 'gpt-4.1', messages: [{ role: 'system' as const, content: 'Be brief.' }, { role: 'user' as const, content: 'What is a CDN?' }] };
+  const body = {
+    model: 'gpt-4.1',
+    messages: [
+      { role: 'system' as const, content: 'Be brief.' },
+      { role: 'user' as const, content: 'What is a CDN?' },
+    ],
+  };
 
   it.each([false, true])('is answered by Cohere where its provider fails (streamed: %s)', async (stream) => {
     openai.behaviour = status(503);
     cohere.behaviour = recorded('text');
-    const answer = stream ? await client().chat.completions.stream({ ...body, stream: true, stream_options: { include_usage: true } }).finalChatCompletion() : await client().chat.completions.create(body);
+    const answer = stream
+      ? await client()
+          .chat.completions.stream({ ...body, stream: true, stream_options: { include_usage: true } })
+          .finalChatCompletion()
+      : await client().chat.completions.create(body);
     expect(answer.choices[0]?.message.content).toBe(words.join(''));
     expect(answer.usage).toMatchObject({ prompt_tokens: counted.input, completion_tokens: counted.output });
     expect(cohere.got[0]!.headers.authorization).toBe('Bearer key-of-cohere');
@@ -129,9 +156,14 @@ describe('an app of OpenAI', () => {
   it('calls tools', async () => {
     openai.behaviour = status(503);
     cohere.behaviour = recorded('calls');
-    const tools = [{ type: 'function' as const, function: { name: 'look_up', parameters: { type: 'object', properties: { id: { type: 'integer' } } } } }];
+    const tools = [
+      { type: 'function' as const, function: { name: 'look_up', parameters: { type: 'object', properties: { id: { type: 'integer' } } } } },
+    ];
     const { choices } = await client().chat.completions.create({ ...body, tools });
     expect(choices[0]?.finish_reason).toBe('tool_calls');
-    expect(choices[0]?.message.tool_calls?.map((call) => (call.type === 'function' ? call.function.name : ''))).toEqual(['look_up', 'no_arguments']);
+    expect(choices[0]?.message.tool_calls?.map((call) => (call.type === 'function' ? call.function.name : ''))).toEqual([
+      'look_up',
+      'no_arguments',
+    ]);
   });
 });

@@ -19,14 +19,21 @@ const open: Replica[] = [];
 function replica(url: string): Replica {
   let ahead = 0;
   let problems = 0;
-  const share = new RedisCooldowns({ url, passwordFile: null, caFile: null, onChange: (which, change) => cooldowns.heard(which, change), onProblem: () => problems++ });
+  const share = new RedisCooldowns({
+    url,
+    passwordFile: null,
+    caFile: null,
+    onChange: (which, change) => cooldowns.heard(which, change),
+    onProblem: () => problems++,
+  });
   const cooldowns: Cooldowns = new Cooldowns(() => performance.now() + ahead, share);
   const made = { cooldowns, share, problems: () => problems, pass: (ms: number) => void (ahead += ms) };
   open.push(made);
   return made;
 }
 
-const states = ({ cooldowns }: Replica): string[] => cooldowns.states().map(({ target: { provider, model }, state }) => `${provider}/${model} ${state}`);
+const states = ({ cooldowns }: Replica): string[] =>
+  cooldowns.states().map(({ target: { provider, model }, state }) => `${provider}/${model} ${state}`);
 const soon = { timeout: 10_000, interval: 20 };
 
 describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
@@ -94,7 +101,17 @@ describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
   it('need no more rights than the cache page lists', async () => {
     const page = readFileSync(new URL('../docs/cache.md', import.meta.url), 'utf8');
     const commands = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(' ') ?? [];
-    const guarded = await TestRedis.start((port) => [...plain(port), '--user', 'sluice', 'on', '>secret', '~sluice:*', '&sluice:*', '-@all', ...commands.map((command) => `+${command}`)]);
+    const guarded = await TestRedis.start((port) => [
+      ...plain(port),
+      '--user',
+      'sluice',
+      'on',
+      '>secret',
+      '~sluice:*',
+      '&sluice:*',
+      '-@all',
+      ...commands.map((command) => `+${command}`),
+    ]);
     try {
       const url = `redis://sluice:secret@127.0.0.1:${guarded.port}`;
       const [first, second] = [replica(url), replica(url)];
@@ -115,11 +132,18 @@ describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
 
   it('believe nothing that no replica has said', async () => {
     const one = replica(redis.url);
-    const strange = (): ReturnType<Cooldowns['states']> => one.cooldowns.states().filter(({ target: { provider } }) => provider.startsWith('p'));
+    const strange = (): ReturnType<Cooldowns['states']> =>
+      one.cooldowns.states().filter(({ target: { provider } }) => provider.startsWith('p'));
     const { Redis } = await import('ioredis');
     const client = new Redis(redis.url);
     try {
-      for (const text of ['no json', '{"provider":1}', '{"from":"x","provider":"p","model":"m","ms":-5,"lastMs":1}', JSON.stringify({ from: 'x', provider: 'p'.repeat(600), model: 'm', ms: 1e9, lastMs: 1 })]) await client.publish('sluice:cooldown', text);
+      for (const text of [
+        'no json',
+        '{"provider":1}',
+        '{"from":"x","provider":"p","model":"m","ms":-5,"lastMs":1}',
+        JSON.stringify({ from: 'x', provider: 'p'.repeat(600), model: 'm', ms: 1e9, lastMs: 1 }),
+      ])
+        await client.publish('sluice:cooldown', text);
       await expect
         .poll(async () => {
           await client.publish('sluice:cooldown', JSON.stringify({ from: 'x', provider: 'p', model: 'm', ms: 1e12, lastMs: 1 }));

@@ -15,7 +15,8 @@ let stack: Stack;
 
 beforeAll(async () => {
   writeFileSync(join(keys, 'google'), 'key-of-google');
-  const candidates = 'candidates: { simple: [google/gemini-2.5-flash-lite], standard: [google/gemini-2.5-flash-lite], complex: [google/gemini-2.5-flash-lite] }';
+  const candidates =
+    'candidates: { simple: [google/gemini-2.5-flash-lite], standard: [google/gemini-2.5-flash-lite], complex: [google/gemini-2.5-flash-lite] }';
   const policy = `
 version: 1
 providers:
@@ -53,19 +54,26 @@ it('a candidate of another API takes the first attempt, translated, with its own
   expect(google.got[0]?.headers['x-goog-api-key']).toBe('key-of-google');
   expect(google.got[0]?.headers['authorization']).toBeUndefined();
   const record = await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision') ?? '');
-  expect([record.decision?.served.provider, record.servedModel, record.decision?.reason]).toEqual(['google', 'gemini-2.5-flash-lite', 'tier']);
+  expect([record.decision?.served.provider, record.servedModel, record.decision?.reason]).toEqual([
+    'google',
+    'gemini-2.5-flash-lite',
+    'tier',
+  ]);
   expect(record.cost?.known).toBe(true);
 });
 
 it('streams are translated as well', async () => {
   let text = '';
-  for await (const chunk of await client().chat.completions.create({ ...question, stream: true })) text += chunk.choices[0]?.delta.content ?? '';
+  for await (const chunk of await client().chat.completions.create({ ...question, stream: true }))
+    text += chunk.choices[0]?.delta.content ?? '';
   expect(text).not.toBe('');
   expect([openai.got.length, google.got.length]).toEqual([0, 1]);
 });
 
 it('a request of which something would be lost keeps its model', async () => {
-  const { response } = await client().chat.completions.create({ ...question, logit_bias: { 50256: -100 } }).withResponse();
+  const { response } = await client()
+    .chat.completions.create({ ...question, logit_bias: { 50256: -100 } })
+    .withResponse();
   expect([openai.got.length, google.got.length]).toEqual([1, 0]);
   const record = await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision') ?? '');
   expect(record.decision?.candidates[0]?.disqualified).toBe('not-translatable');

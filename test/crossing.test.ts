@@ -33,8 +33,13 @@ beforeAll(async () => {
   }
   writeFileSync(join(keys, 'mistral'), 'key-of-mistral');
   lines.push(`  mistral: { endpoint: "${await mistral.listen()}", credentialFile: "${join(keys, 'mistral')}" }`);
-  const sections = families.map((name) => `  - { name: to-${name}, match: { workspace: [${name}] }, fallback: { tiers: { simple: [${name}/${models[name].small}] }, on: [server-error, rate-limit, empty, stream-error], drop: [neutral, seed] } }`);
-  sections.push('  - { name: to-mistral, match: { workspace: [mistral] }, fallback: { tiers: { simple: [mistral/mistral-large-latest] } } }');
+  const sections = families.map(
+    (name) =>
+      `  - { name: to-${name}, match: { workspace: [${name}] }, fallback: { tiers: { simple: [${name}/${models[name].small}] }, on: [server-error, rate-limit, empty, stream-error], drop: [neutral, seed] } }`,
+  );
+  sections.push(
+    '  - { name: to-mistral, match: { workspace: [mistral] }, fallback: { tiers: { simple: [mistral/mistral-large-latest] } } }',
+  );
   const policy = `
 version: 1
 providers:
@@ -77,7 +82,9 @@ const recordOf = (id: string): Promise<ExchangeRecord> => recordAt(stack.adminUr
 
 async function lastRecord(): Promise<ExchangeRecord> {
   await new Promise((resolve) => setTimeout(resolve, 100));
-  const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+  const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as {
+    decisions: ExchangeRecord[];
+  };
   return decisions[0]!;
 }
 
@@ -93,24 +100,52 @@ const question = 'What is a CDN?';
 
 const apps: Readonly<Record<Family, Ask>> = {
   openai: async (target, stream) => {
-    const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': target } });
-    const body = { model: models.openai.asked, messages: [{ role: 'system' as const, content: 'Be brief.' }, { role: 'user' as const, content: question }] };
+    const client = new OpenAI({
+      apiKey: 'sk-app',
+      baseURL: `${stack.url}/v1`,
+      maxRetries: 0,
+      defaultHeaders: { 'x-sluice-workspace': target },
+    });
+    const body = {
+      model: models.openai.asked,
+      messages: [
+        { role: 'system' as const, content: 'Be brief.' },
+        { role: 'user' as const, content: question },
+      ],
+    };
     if (!stream) {
       const answer = await client.chat.completions.create(body);
-      return { text: answer.choices[0]?.message.content ?? '', input: answer.usage?.prompt_tokens ?? -1, output: answer.usage?.completion_tokens ?? -1 };
+      return {
+        text: answer.choices[0]?.message.content ?? '',
+        input: answer.usage?.prompt_tokens ?? -1,
+        output: answer.usage?.completion_tokens ?? -1,
+      };
     }
     let got: Got = { text: '', input: -1, output: -1 };
     for await (const chunk of await client.chat.completions.create({ ...body, stream: true, stream_options: { include_usage: true } })) {
-      got = { text: got.text + (chunk.choices[0]?.delta.content ?? ''), input: chunk.usage?.prompt_tokens ?? got.input, output: chunk.usage?.completion_tokens ?? got.output };
+      got = {
+        text: got.text + (chunk.choices[0]?.delta.content ?? ''),
+        input: chunk.usage?.prompt_tokens ?? got.input,
+        output: chunk.usage?.completion_tokens ?? got.output,
+      };
     }
     return got;
   },
   anthropic: async (target, stream) => {
     const client = new Anthropic({ apiKey: 'sk-app', baseURL: stack.url, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': target } });
-    const body = { model: models.anthropic.asked, max_tokens: 200, system: 'Be brief.', messages: [{ role: 'user' as const, content: question }] };
+    const body = {
+      model: models.anthropic.asked,
+      max_tokens: 200,
+      system: 'Be brief.',
+      messages: [{ role: 'user' as const, content: question }],
+    };
     const answer = stream ? await client.messages.stream(body).finalMessage() : await client.messages.create(body);
     const { input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens } = answer.usage;
-    return { text: answer.content.map((block) => (block.type === 'text' ? block.text : '')).join(''), input: input_tokens + (cache_read_input_tokens ?? 0) + (cache_creation_input_tokens ?? 0), output: output_tokens };
+    return {
+      text: answer.content.map((block) => (block.type === 'text' ? block.text : '')).join(''),
+      input: input_tokens + (cache_read_input_tokens ?? 0) + (cache_creation_input_tokens ?? 0),
+      output: output_tokens,
+    };
   },
   google: async (target, stream) => {
     const client = new GoogleGenAI({ apiKey: 'sk-app', httpOptions: { baseUrl: stack.url, headers: { 'x-sluice-workspace': target } } });
@@ -119,13 +154,19 @@ const apps: Readonly<Record<Family, Ask>> = {
     const chunks = stream ? await client.models.generateContentStream(body) : [await client.models.generateContent(body)];
     for await (const chunk of chunks) {
       const usage = chunk.usageMetadata;
-      got = { text: got.text + (chunk.text ?? ''), input: usage?.promptTokenCount ?? got.input, output: usage?.candidatesTokenCount === undefined ? got.output : usage.candidatesTokenCount + (usage.thoughtsTokenCount ?? 0) };
+      got = {
+        text: got.text + (chunk.text ?? ''),
+        input: usage?.promptTokenCount ?? got.input,
+        output: usage?.candidatesTokenCount === undefined ? got.output : usage.candidatesTokenCount + (usage.thoughtsTokenCount ?? 0),
+      };
     }
     return got;
   },
 };
 
-const pairs = families.flatMap((from) => families.filter((to) => to !== from).flatMap((to) => [false, true].map((stream) => [from, to, stream] as const)));
+const pairs = families.flatMap((from) =>
+  families.filter((to) => to !== from).flatMap((to) => [false, true].map((stream) => [from, to, stream] as const)),
+);
 
 describe('a chain across dialects', () => {
   it.each(pairs)('answers an app of %s from %s (streamed: %s)', async (from, to, stream) => {
@@ -133,8 +174,16 @@ describe('a chain across dialects', () => {
     const got = await apps[from](to, stream);
     expect(got.text).toContain('plausible');
     const record = await lastRecord();
-    expect(record).toMatchObject({ outcome: 'complete', requestedModel: models[from].asked, servedModel: models[to].small, provider: from });
-    expect(record.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([[from, 'server-error'], [to, null]]);
+    expect(record).toMatchObject({
+      outcome: 'complete',
+      requestedModel: models[from].asked,
+      servedModel: models[to].small,
+      provider: from,
+    });
+    expect(record.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([
+      [from, 'server-error'],
+      [to, null],
+    ]);
     // The tokens are those that the target's own provider counted, whatever the app was told in its own terms.
     expect(got).toMatchObject({ input: record.usage!.totalInput, output: record.usage!.totalOutput });
     expect(record.cost.known).toBe(true);
@@ -146,32 +195,58 @@ describe('a chain across dialects', () => {
     expect(request.body).toContain('Be brief.');
   });
 
-  it.each((['anthropic', 'google', 'mistral'] as const).flatMap((to) => [false, true].map((stream) => [to, stream] as const)))('answers an app of the Responses API from %s (streamed: %s)', async (to, stream) => {
-    providers.openai.behaviour = status(503);
-    const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': to } });
-    const body = { model: models.openai.asked, instructions: 'Be brief.', input: question, store: false, max_output_tokens: 300 };
-    const answer = stream ? await client.responses.stream({ ...body, stream: true }).finalResponse() : await client.responses.create(body);
-    expect(answer.output_text).toContain('plausible');
-    expect(answer.status).toBe('completed');
-    const record = await lastRecord();
-    expect(record).toMatchObject({ api: 'openai-responses', outcome: 'complete', provider: 'openai', cost: { known: true } });
-    expect(record.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([['openai', 'server-error'], [to, null]]);
-    expect(answer.usage).toMatchObject({ input_tokens: record.usage!.totalInput, output_tokens: record.usage!.totalOutput });
-    const request = (to === 'mistral' ? mistral : providers[to]).got[0]!;
-    expect(request.path).toMatch(to === 'mistral' ? /^\/v1\/chat\/completions$/ : to === 'anthropic' ? /^\/v1\/messages$/ : /enerateContent/);
-    expect(JSON.stringify(request.headers)).not.toContain('sk-app');
-  });
+  it.each((['anthropic', 'google', 'mistral'] as const).flatMap((to) => [false, true].map((stream) => [to, stream] as const)))(
+    'answers an app of the Responses API from %s (streamed: %s)',
+    async (to, stream) => {
+      providers.openai.behaviour = status(503);
+      const client = new OpenAI({
+        apiKey: 'sk-app',
+        baseURL: `${stack.url}/v1`,
+        maxRetries: 0,
+        defaultHeaders: { 'x-sluice-workspace': to },
+      });
+      const body = { model: models.openai.asked, instructions: 'Be brief.', input: question, store: false, max_output_tokens: 300 };
+      const answer = stream
+        ? await client.responses.stream({ ...body, stream: true }).finalResponse()
+        : await client.responses.create(body);
+      expect(answer.output_text).toContain('plausible');
+      expect(answer.status).toBe('completed');
+      const record = await lastRecord();
+      expect(record).toMatchObject({ api: 'openai-responses', outcome: 'complete', provider: 'openai', cost: { known: true } });
+      expect(record.attempts.map(({ target, reason }) => [target.provider, reason])).toEqual([
+        ['openai', 'server-error'],
+        [to, null],
+      ]);
+      expect(answer.usage).toMatchObject({ input_tokens: record.usage!.totalInput, output_tokens: record.usage!.totalOutput });
+      const request = (to === 'mistral' ? mistral : providers[to]).got[0]!;
+      expect(request.path).toMatch(
+        to === 'mistral' ? /^\/v1\/chat\/completions$/ : to === 'anthropic' ? /^\/v1\/messages$/ : /enerateContent/,
+      );
+      expect(JSON.stringify(request.headers)).not.toContain('sk-app');
+    },
+  );
 
   it('leaves out a target when the conversation is kept at the app’s own provider', async () => {
     providers.openai.behaviour = status(503);
-    const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': 'anthropic' } });
-    await expect(client.responses.create({ model: models.openai.asked, input: question, previous_response_id: 'resp_1' })).rejects.toThrow(OpenAI.InternalServerError);
+    const client = new OpenAI({
+      apiKey: 'sk-app',
+      baseURL: `${stack.url}/v1`,
+      maxRetries: 0,
+      defaultHeaders: { 'x-sluice-workspace': 'anthropic' },
+    });
+    await expect(client.responses.create({ model: models.openai.asked, input: question, previous_response_id: 'resp_1' })).rejects.toThrow(
+      OpenAI.InternalServerError,
+    );
     expect((await lastRecord()).attempts).toHaveLength(1);
     expect(providers.anthropic.got).toEqual([]);
   });
 
   it('writes an error of the last target as the app’s own API would', async () => {
-    const limited: Behaviour = status(429, { type: 'error', error: { type: 'rate_limit_error', message: 'slow down, please' } }, { 'retry-after': '3' });
+    const limited: Behaviour = status(
+      429,
+      { type: 'error', error: { type: 'rate_limit_error', message: 'slow down, please' } },
+      { 'retry-after': '3' },
+    );
     providers.openai.behaviour = status(500);
     providers.anthropic.behaviour = limited;
     await expect(apps.openai('anthropic', false)).rejects.toThrow(OpenAI.RateLimitError);
@@ -203,14 +278,20 @@ describe('a chain across dialects', () => {
   });
 
   it('turns away from a stream of another API that begins with an error', async () => {
-    providers.anthropic.behaviour = events(['event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n']);
+    providers.anthropic.behaviour = events([
+      'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n',
+    ]);
     const got = await apps.anthropic('google', true);
     expect(got.text).toContain('plausible');
     expect((await lastRecord()).attempts.map(({ reason }) => reason)).toEqual(['stream-error', null]);
   });
 
   it('looks into answers of every API, and pays for those that it throws away', async () => {
-    providers.google.behaviour = says({ candidates: [{ content: { parts: [] }, finishReason: 'STOP' }], usageMetadata: { promptTokenCount: 1_000_000, candidatesTokenCount: 0, totalTokenCount: 1_000_000 }, modelVersion: 'gemini-2.5-flash-lite' });
+    providers.google.behaviour = says({
+      candidates: [{ content: { parts: [] }, finishReason: 'STOP' }],
+      usageMetadata: { promptTokenCount: 1_000_000, candidatesTokenCount: 0, totalTokenCount: 1_000_000 },
+      modelVersion: 'gemini-2.5-flash-lite',
+    });
     expect((await apps.google('openai', false)).text).toContain('plausible');
     const record = await lastRecord();
     // gemini-2.5-flash-lite: $0.10 a million input tokens.

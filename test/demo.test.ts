@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest';
 const entry = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
 
 /** Processes whose command line names this folder's demo parts, by their parent being gone or the demo. */
-function run(args: readonly string[]): { readonly done: Promise<{ code: number | null; out: string; err: string }>; readonly child: ReturnType<typeof spawn> } {
+function run(args: readonly string[]): {
+  readonly done: Promise<{ code: number | null; out: string; err: string }>;
+  readonly child: ReturnType<typeof spawn>;
+} {
   const child = spawn(process.execPath, [entry, 'demo', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   let err = '';

@@ -6,11 +6,20 @@ import { describe, expect, it } from 'vitest';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 function pages(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? pages(join(folder, entry.name)) : entry.name.endsWith('.md') ? [join(folder, entry.name)] : []));
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? pages(join(folder, entry.name)) : entry.name.endsWith('.md') ? [join(folder, entry.name)] : [],
+  );
 }
 
 const all = ['README.md', ...pages('docs')];
-const linksOf = (page: string): string[] => [...readFileSync(join(root, page), 'utf8').replace(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!).filter((target) => !/^[a-z]+:/.test(target));
+const linksOf = (page: string): string[] =>
+  [
+    ...readFileSync(join(root, page), 'utf8')
+      .replace(/```[\s\S]*?```/g, '')
+      .matchAll(/\]\(([^)\s]+)\)/g),
+  ]
+    .map(([, target]) => target!)
+    .filter((target) => !/^[a-z]+:/.test(target));
 
 describe('the documentation', () => {
   it('links to pages and headings that exist', () => {
@@ -21,7 +30,12 @@ describe('the documentation', () => {
         const target = path === '' ? page : relative(root, join(root, dirname(page), path));
         if (!existsSync(join(root, target))) broken.push(`${page}: ${link}`);
         else if (anchor !== undefined && target.endsWith('.md')) {
-          const headings = [...readFileSync(join(root, target), 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, text]) => text!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'));
+          const headings = [...readFileSync(join(root, target), 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, text]) =>
+            text!
+              .toLowerCase()
+              .replace(/[^\p{L}\p{N} _-]/gu, '')
+              .replaceAll(' ', '-'),
+          );
           if (!headings.includes(anchor)) broken.push(`${page}: ${link}`);
         }
       }
@@ -30,16 +44,27 @@ describe('the documentation', () => {
   });
 
   it('has every page in its index, or in that of its folder', () => {
-    const indexed = new Set(['docs/README.md', 'docs/runbooks/README.md', 'docs/adr/README.md'].flatMap((index) => linksOf(index).map((link) => relative(root, join(root, dirname(index), link)))));
+    const indexed = new Set(
+      ['docs/README.md', 'docs/runbooks/README.md', 'docs/adr/README.md'].flatMap((index) =>
+        linksOf(index).map((link) => relative(root, join(root, dirname(index), link))),
+      ),
+    );
     expect(all.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md' && !indexed.has(page))).toEqual([]);
   });
 
   it('quotes in its runbooks what the log does say', () => {
-    const sources = (folder: string): string => readdirSync(join(root, folder), { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts')).map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8')).join('\n');
+    const sources = (folder: string): string =>
+      readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+        .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
+        .join('\n');
     const code = sources('src');
     const quoted = pages('docs/runbooks').flatMap((page) =>
       [...readFileSync(join(root, page), 'utf8').matchAll(/^- The log[^\n]*/gm)].flatMap(([line]) =>
-        [...line.matchAll(/`([^`]+)`/g)].map(([, text]) => ({ page, text: /"msg":"([^"]+)"/.exec(text!)?.[1] ?? /startswith\("([^"]+)"\)/.exec(text!)?.[1] ?? text! })),
+        [...line.matchAll(/`([^`]+)`/g)].map(([, text]) => ({
+          page,
+          text: /"msg":"([^"]+)"/.exec(text!)?.[1] ?? /startswith\("([^"]+)"\)/.exec(text!)?.[1] ?? text!,
+        })),
       ),
     );
     expect(quoted.length).toBeGreaterThan(4);

@@ -50,8 +50,13 @@ const recordOf = (id: string): Promise<ExchangeRecord> => recordAt(stack.adminUr
 
 describe('a real client through a real Envoy', () => {
   it('has its OpenAI model rewritten, every other byte kept, and the answer accounted for exactly', async () => {
-    const body = '{"messages":[{"role":"user","content":"What is a CDN? \\u00e9 {\\"model\\":\\"x\\"}"}],  "seed":12345678901234567890, "model" : "gpt-5.1","metadata":{"model":"mine"}}';
-    const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test' }, body });
+    const body =
+      '{"messages":[{"role":"user","content":"What is a CDN? \\u00e9 {\\"model\\":\\"x\\"}"}],  "seed":12345678901234567890, "model" : "gpt-5.1","metadata":{"model":"mine"}}';
+    const response = await fetch(`${stack.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test' },
+      body,
+    });
     expect(response.status).toBe(200);
     await response.json();
     expect(simulator.received.at(-1)?.body.toString()).toBe(body.replace('"gpt-5.1"', '"gpt-5-nano"'));
@@ -59,16 +64,30 @@ describe('a real client through a real Envoy', () => {
     expect(response.headers.get('x-sluice-requested-model')).toBe('gpt-5.1');
     expect(response.headers.get('x-sluice-tier')).toBe('simple');
     const record = await recordOf(response.headers.get('x-sluice-decision')!);
-    expect(record).toMatchObject({ requestedModel: 'gpt-5.1', servedModel: 'gpt-5-nano', answeredModel: 'gpt-5-nano', outcome: 'complete', status: 200 });
+    expect(record).toMatchObject({
+      requestedModel: 'gpt-5.1',
+      servedModel: 'gpt-5-nano',
+      answeredModel: 'gpt-5-nano',
+      outcome: 'complete',
+      status: 200,
+    });
     const { usage } = record;
     // gpt-5-nano: $0.05 and $0.40 a million; gpt-5.1: $1.25 and $10.
     expect(record.cost).toEqual({ known: true, usd: expect.closeTo((usage!.input * 0.05 + usage!.totalOutput * 0.4) / 1e6, 12) as number });
-    expect(record.baseline).toEqual({ known: true, usd: expect.closeTo((usage!.input * 1.25 + usage!.totalOutput * 10) / 1e6, 12) as number });
+    expect(record.baseline).toEqual({
+      known: true,
+      usd: expect.closeTo((usage!.input * 1.25 + usage!.totalOutput * 10) / 1e6, 12) as number,
+    });
   });
 
   it('reads the usage of an OpenAI stream', async () => {
     const { data, response } = await openai.chat.completions
-      .create({ model: 'gpt-5.1', stream: true, stream_options: { include_usage: true }, messages: [{ role: 'user', content: 'What is DNS?' }] })
+      .create({
+        model: 'gpt-5.1',
+        stream: true,
+        stream_options: { include_usage: true },
+        messages: [{ role: 'user', content: 'What is DNS?' }],
+      })
       .withResponse();
     let last = 0;
     for await (const chunk of data) last = chunk.usage?.total_tokens ?? last;
@@ -79,10 +98,17 @@ describe('a real client through a real Envoy', () => {
   });
 
   it('says that usage is unknown when a stream was not asked for it', async () => {
-    const { data, response } = await openai.chat.completions.create({ model: 'gpt-5.1', stream: true, messages: [{ role: 'user', content: 'What is DNS?' }] }).withResponse();
+    const { data, response } = await openai.chat.completions
+      .create({ model: 'gpt-5.1', stream: true, messages: [{ role: 'user', content: 'What is DNS?' }] })
+      .withResponse();
     for await (const chunk of data) expect(chunk.model).toBe('gpt-5-nano');
     const record = await recordOf(response.headers.get('x-sluice-decision')!);
-    expect(record).toMatchObject({ outcome: 'complete', usage: null, usageUnknown: 'stream-not-asked', cost: { known: false, reason: 'usage' } });
+    expect(record).toMatchObject({
+      outcome: 'complete',
+      usage: null,
+      usageUnknown: 'stream-not-asked',
+      cost: { known: false, reason: 'usage' },
+    });
   });
 
   it('serves the Responses API, streamed, and embeddings without touching their model', async () => {
@@ -90,23 +116,45 @@ describe('a real client through a real Envoy', () => {
     const types: string[] = [];
     for await (const event of data) types.push(event.type);
     expect(types.at(-1)).toBe('response.completed');
-    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ api: 'openai-responses', servedModel: 'gpt-5-nano', outcome: 'complete' });
+    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({
+      api: 'openai-responses',
+      servedModel: 'gpt-5-nano',
+      outcome: 'complete',
+    });
     const embedded = await openai.embeddings.create({ model: 'text-embedding-3-small', input: 'hello' }).withResponse();
     expect(embedded.data.model).toBe('text-embedding-3-small');
-    expect(await recordOf(embedded.response.headers.get('x-sluice-decision')!)).toMatchObject({ operation: 'embed', decision: { reason: 'kept-operation' }, cost: { known: true } });
+    expect(await recordOf(embedded.response.headers.get('x-sluice-decision')!)).toMatchObject({
+      operation: 'embed',
+      decision: { reason: 'kept-operation' },
+      cost: { known: true },
+    });
   });
 
   it('serves Anthropic, plain and streamed, with cache writes priced', async () => {
     const plain = await anthropic.messages
-      .create({ model: 'claude-sonnet-4-6', max_tokens: 100, system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }], messages: [{ role: 'user', content: 'What is a CDN?' }] })
+      .create({
+        model: 'claude-sonnet-4-6',
+        max_tokens: 100,
+        system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }],
+        messages: [{ role: 'user', content: 'What is a CDN?' }],
+      })
       .withResponse();
     expect(plain.data.model).toBe('claude-haiku-4-5');
     const record = await recordOf(plain.response.headers.get('x-sluice-decision')!);
-    expect(record.usage).toMatchObject({ cacheWrite5m: plain.data.usage.cache_creation_input_tokens, input: plain.data.usage.input_tokens });
+    expect(record.usage).toMatchObject({
+      cacheWrite5m: plain.data.usage.cache_creation_input_tokens,
+      input: plain.data.usage.input_tokens,
+    });
     expect(record.cost.known).toBe(true);
-    const streamed = await anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 100, stream: true, messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+    const streamed = await anthropic.messages
+      .create({ model: 'claude-sonnet-4-6', max_tokens: 100, stream: true, messages: [{ role: 'user', content: 'What is a CDN?' }] })
+      .withResponse();
     for await (const event of streamed.data) expect(event.type).toBeTypeOf('string');
-    expect(await recordOf(streamed.response.headers.get('x-sluice-decision')!)).toMatchObject({ outcome: 'complete', finishReason: 'end_turn', servedModel: 'claude-haiku-4-5' });
+    expect(await recordOf(streamed.response.headers.get('x-sluice-decision')!)).toMatchObject({
+      outcome: 'complete',
+      finishReason: 'end_turn',
+      servedModel: 'claude-haiku-4-5',
+    });
   });
 
   it('serves Gemini, whose model is in the path', async () => {
@@ -118,7 +166,9 @@ describe('a real client through a real Envoy', () => {
     for await (const chunk of stream) tokens = chunk.usageMetadata?.totalTokenCount ?? tokens;
     // The SDK does not show a stream's headers, so its record is the one that says so; records come in the order in which Envoy tells of their ends.
     const streamed = async (): Promise<ExchangeRecord | undefined> =>
-      ((await fetch(`${stack.adminUrl}/decisions?limit=20`).then((response) => response.json())) as { decisions: ExchangeRecord[] }).decisions.find(({ api, stream: wanted }) => api === 'gemini-generate' && wanted);
+      (
+        (await fetch(`${stack.adminUrl}/decisions?limit=20`).then((response) => response.json())) as { decisions: ExchangeRecord[] }
+      ).decisions.find(({ api, stream: wanted }) => api === 'gemini-generate' && wanted);
     await expect.poll(streamed, { timeout: 10_000 }).toMatchObject({ servedModel: 'gemini-2.5-flash-lite' });
     const { usage } = (await streamed())!;
     expect(usage!.totalInput + usage!.totalOutput).toBe(tokens);
@@ -126,13 +176,24 @@ describe('a real client through a real Envoy', () => {
 
   it('serves Azure, whose deployment is in the path', async () => {
     const azure = new AzureOpenAI({ endpoint: stack.url, apiKey: 'test', apiVersion: '2024-10-21', deployment: 'big', maxRetries: 0 });
-    const { data, response } = await azure.chat.completions.create({ model: 'big', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+    const { data, response } = await azure.chat.completions
+      .create({ model: 'big', messages: [{ role: 'user', content: 'What is a CDN?' }] })
+      .withResponse();
     expect(data.choices[0]?.message.content).not.toBe('');
     expect(simulator.received.at(-1)?.path).toBe('/openai/deployments/small/chat/completions?api-version=2024-10-21');
-    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ provider: 'azure', requestedModel: 'big', servedModel: 'small', outcome: 'complete', cost: { known: true } });
+    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({
+      provider: 'azure',
+      requestedModel: 'big',
+      servedModel: 'small',
+      outcome: 'complete',
+      cost: { known: true },
+    });
   });
 
-  it.each([['What is a CDN?', 200], ['My number is 078-05-1120.', 403]])('lets no name of a model become a header or an answer of its own: %s', async (content, status) => {
+  it.each([
+    ['What is a CDN?', 200],
+    ['My number is 078-05-1120.', 403],
+  ])('lets no name of a model become a header or an answer of its own: %s', async (content, status) => {
     const response = await fetch(`${stack.url}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -140,12 +201,20 @@ describe('a real client through a real Envoy', () => {
     });
     await response.text();
     const named = 'gpt%0D%0Aset-cookie: a=b%0D%0A%0D%0AHTTP/1.1 200 OK %00%C3%A9';
-    expect([response.status, response.headers.get('set-cookie'), response.headers.get('x-sluice-requested-model')]).toEqual([status, null, named]);
-    expect((await recordOf(response.headers.get('x-sluice-decision')!)).requestedModel).toBe('gpt\r\nset-cookie: a=b\r\n\r\nHTTP/1.1 200 OK \u0000é');
+    expect([response.status, response.headers.get('set-cookie'), response.headers.get('x-sluice-requested-model')]).toEqual([
+      status,
+      null,
+      named,
+    ]);
+    expect((await recordOf(response.headers.get('x-sluice-decision')!)).requestedModel).toBe(
+      'gpt\r\nset-cookie: a=b\r\n\r\nHTTP/1.1 200 OK \u0000é',
+    );
   });
 
   it('notices a client that leaves before its answer began, and lets go of what it held', async () => {
-    const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+    const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as {
+      decisions: ExchangeRecord[];
+    };
     const before = decisions[0]?.id;
     const controller = new AbortController();
     const asked = fetch(`${stack.url}/v1/chat/completions`, {
@@ -154,30 +223,45 @@ describe('a real client through a real Envoy', () => {
       headers: { 'content-type': 'application/json', 'x-sim-delay': '60000' },
       body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is a CDN?"}]}',
     });
-    const pending = async () => /^llm_proxy_pending_exchanges (\d+)$/m.exec(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()))?.[1];
+    const pending = async () =>
+      /^llm_proxy_pending_exchanges (\d+)$/m.exec(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()))?.[1];
     await expect.poll(pending).toBe('1');
     controller.abort();
     await expect(asked).rejects.toThrow();
     await expect.poll(pending, { timeout: 5_000 }).toBe('0');
-    const after = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+    const after = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as {
+      decisions: ExchangeRecord[];
+    };
     expect(after.decisions[0]?.id).not.toBe(before);
     expect(after.decisions[0]).toMatchObject({ outcome: 'client-gone', status: null, usage: null, cost: { known: false } });
   });
 
   it('stops a sensitive prompt with an error that the SDK knows, and nothing leaves', async () => {
     const before = simulator.received.length;
-    await expect(openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'My number is 123-45-6789.' }] })).rejects.toThrow(OpenAI.PermissionDeniedError);
-    await expect(anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 9, messages: [{ role: 'user', content: 'It is 123-45-6789' }] })).rejects.toThrow(Anthropic.PermissionDeniedError);
+    await expect(
+      openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'My number is 123-45-6789.' }] }),
+    ).rejects.toThrow(OpenAI.PermissionDeniedError);
+    await expect(
+      anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 9, messages: [{ role: 'user', content: 'It is 123-45-6789' }] }),
+    ).rejects.toThrow(Anthropic.PermissionDeniedError);
     expect(simulator.received.length).toBe(before);
   });
 
   it('obeys x-sluice-route: off and still accounts for the call', async () => {
     const { data, response } = await openai.chat.completions
-      .create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }, { headers: { 'x-sluice-route': 'off', 'x-sluice-workspace': 'team-a' } })
+      .create(
+        { model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] },
+        { headers: { 'x-sluice-route': 'off', 'x-sluice-workspace': 'team-a' } },
+      )
       .withResponse();
     expect(data.model).toBe('gpt-5.1');
     expect(simulator.received.at(-1)?.headers['x-sluice-workspace']).toBeUndefined();
-    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({ kind: 'decision', workspace: 'team-a', decision: { action: 'keep', reason: 'route-off' }, cost: { known: true } });
+    expect(await recordOf(response.headers.get('x-sluice-decision')!)).toMatchObject({
+      kind: 'decision',
+      workspace: 'team-a',
+      decision: { action: 'keep', reason: 'route-off' },
+      cost: { known: true },
+    });
   });
 
   it('records a cut stream as cut', async () => {
@@ -217,7 +301,8 @@ describe('a real client through a real Envoy', () => {
   });
 
   it('serves a body of 20 MB, and passes one of 40 MB on; where a pattern looks for data, it refuses both', async () => {
-    const large = (workspace: string, bytes: number) => send(workspace, 'application/json', JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'a'.repeat(bytes) }] }));
+    const large = (workspace: string, bytes: number) =>
+      send(workspace, 'application/json', JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'a'.repeat(bytes) }] }));
     const fits = await large('open', 20_000_000);
     expect(fits.status).toBe(200);
     await fits.arrayBuffer();
@@ -233,7 +318,11 @@ describe('a real client through a real Envoy', () => {
 
   it('follows an edit of the policy, and keeps the last good one', async () => {
     const ask = async () => {
-      const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+      const response = await fetch(`${stack.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}',
+      });
       await response.arrayBuffer();
       return response.headers.get('x-sluice-model');
     };
@@ -255,7 +344,11 @@ describe('a real client through a real Envoy', () => {
     let going = true;
     const client = async (): Promise<void> => {
       while (going) {
-        const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+        const response = await fetch(`${stack.url}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}',
+        });
         await response.arrayBuffer();
         statuses.push(response.status);
         routed.push(response.headers.get('x-sluice-model'));

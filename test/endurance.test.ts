@@ -20,6 +20,9 @@ describe('a gateway that has everything on', () => {
     const said: string[] = [];
     const { checks, facts, skipped } = await drill.run({ seconds: null, scale, say: (line) => said.push(line) });
     if (skipped !== null) context.skip(skipped);
-    expect(checks.filter(({ ok, timing }) => !ok && !timing), JSON.stringify({ facts, said })).toEqual([]);
+    expect(
+      checks.filter(({ ok, timing }) => !ok && !timing),
+      JSON.stringify({ facts, said }),
+    ).toEqual([]);
   });
 });

@@ -63,7 +63,10 @@ describe.each(versions)('Envoy %s', (version) => {
 
   const body = { model: 'gpt-4.1', messages: [{ role: 'user' as const, content: 'What is a CDN?' }] };
 
-  async function ask(behaviour: Behaviour, extra: object = {}): Promise<{ text: string; served: (string | null)[]; record: ExchangeRecord }> {
+  async function ask(
+    behaviour: Behaviour,
+    extra: object = {},
+  ): Promise<{ text: string; served: (string | null)[]; record: ExchangeRecord }> {
     openai.behaviour = behaviour;
     openai.got.length = anthropic.got.length = 0;
     const { data, response } = await client.chat.completions.create({ ...body, ...extra, stream: false }).withResponse();
@@ -80,11 +83,17 @@ describe.each(versions)('Envoy %s', (version) => {
   }
 
   async function seen(response: Response): Promise<{ served: (string | null)[]; record: ExchangeRecord }> {
-    return { served: [response.headers.get('x-sluice-model'), response.headers.get('x-sluice-attempts')], record: await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision')) };
+    return {
+      served: [response.headers.get('x-sluice-model'), response.headers.get('x-sluice-attempts')],
+      record: await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision')),
+    };
   }
 
   const ends = (record: ExchangeRecord): unknown[] => record.attempts.map(({ target, reason }) => [target.model, reason]);
-  const internal = (headers: object): string[] => Object.keys(headers).filter((name) => name.startsWith('x-sluice') || name.startsWith('x-envoy-retry') || name.startsWith('x-envoy-max'));
+  const internal = (headers: object): string[] =>
+    Object.keys(headers).filter(
+      (name) => name.startsWith('x-sluice') || name.startsWith('x-envoy-retry') || name.startsWith('x-envoy-max'),
+    );
 
   it('routes a request, whole and streamed, and tells the provider nothing of it', async () => {
     const whole = await ask(well);
@@ -101,7 +110,10 @@ describe.each(versions)('Envoy %s', (version) => {
   it.runIf(chains)('goes on with another model of the same provider, whole and streamed', async () => {
     for (const asked of [await ask(onlyNano(status(500))), await askStream(onlyNano(status(500)))]) {
       expect(asked.served).toEqual(['gpt-4.1-mini', '2']);
-      expect(ends(asked.record)).toEqual([['gpt-4.1-nano', 'server-error'], ['gpt-4.1-mini', null]]);
+      expect(ends(asked.record)).toEqual([
+        ['gpt-4.1-nano', 'server-error'],
+        ['gpt-4.1-mini', null],
+      ]);
       expect(asked.text).toContain('plausible');
     }
     expect(openai.got.map(({ headers }) => headers.authorization)).toEqual(['Bearer sk-app', 'Bearer sk-app']);
@@ -111,31 +123,59 @@ describe.each(versions)('Envoy %s', (version) => {
   it.runIf(chains)('goes on in another dialect, whole and streamed, with that provider’s key', async () => {
     for (const asked of [await ask(status(503)), await askStream(status(503))]) {
       expect(asked.served).toEqual(['claude-haiku-4-5', '3']);
-      expect(ends(asked.record)).toEqual([['gpt-4.1-nano', 'server-error'], ['gpt-4.1-mini', 'server-error'], ['claude-haiku-4-5', null]]);
+      expect(ends(asked.record)).toEqual([
+        ['gpt-4.1-nano', 'server-error'],
+        ['gpt-4.1-mini', 'server-error'],
+        ['claude-haiku-4-5', null],
+      ]);
       expect(asked.text).toContain('plausible');
-      expect(anthropic.got.map(({ path, headers }) => [path, headers['x-api-key'], headers.authorization])).toEqual([['/v1/messages', 'key-of-anthropic', undefined]]);
+      expect(anthropic.got.map(({ path, headers }) => [path, headers['x-api-key'], headers.authorization])).toEqual([
+        ['/v1/messages', 'key-of-anthropic', undefined],
+      ]);
       expect(internal(anthropic.got[0]!.headers)).toEqual([]);
     }
   });
 
   it.runIf(chains)('turns away from an answer that is not what was asked for', async () => {
-    const prose = says({ model: 'gpt-4.1-nano', choices: [{ index: 0, message: { role: 'assistant', content: 'Sure!' }, finish_reason: 'stop' }], usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } });
+    const prose = says({
+      model: 'gpt-4.1-nano',
+      choices: [{ index: 0, message: { role: 'assistant', content: 'Sure!' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+    });
     const asked = await ask(onlyNano(prose), { response_format: { type: 'json_object' } });
-    expect(ends(asked.record)).toEqual([['gpt-4.1-nano', 'invalid-json'], ['gpt-4.1-mini', null]]);
+    expect(ends(asked.record)).toEqual([
+      ['gpt-4.1-nano', 'invalid-json'],
+      ['gpt-4.1-mini', null],
+    ]);
     expect(asked.record.attempts[0]?.cost).toMatchObject({ known: true });
   });
 
   it.runIf(chains)('goes on after a provider that resets', async () => {
     const asked = await ask(onlyNano((_got, response) => void response.destroy()));
-    expect(ends(asked.record)).toEqual([['gpt-4.1-nano', 'reset'], ['gpt-4.1-mini', null]]);
+    expect(ends(asked.record)).toEqual([
+      ['gpt-4.1-nano', 'reset'],
+      ['gpt-4.1-mini', null],
+    ]);
   });
 
   it.runIf(chains)('never shows a provider what is meant for one that this Envoy does not know yet', async () => {
-    const late = policy.replace('\ndefaults:', `\n  late: { dialect: openai, endpoint: "${endpoint}", catalog: openai, credentialFile: "${join(keys, 'anthropic')}" }\ndefaults:`).replace('[openai/gpt-4.1-mini, anthropic', '[late/gpt-4.1, anthropic').replace('[anthropic]', '[anthropic, late]');
+    const late = policy
+      .replace(
+        '\ndefaults:',
+        `\n  late: { dialect: openai, endpoint: "${endpoint}", catalog: openai, credentialFile: "${join(keys, 'anthropic')}" }\ndefaults:`,
+      )
+      .replace('[openai/gpt-4.1-mini, anthropic', '[late/gpt-4.1, anthropic')
+      .replace('[anthropic]', '[anthropic, late]');
     stack.writePolicy(late);
-    await expect.poll(async () => ((await (await fetch(`${stack.adminUrl}/policy`)).json()) as { number: number }).number, { timeout: 10_000 }).toBe(2);
+    await expect
+      .poll(async () => ((await (await fetch(`${stack.adminUrl}/policy`)).json()) as { number: number }).number, { timeout: 10_000 })
+      .toBe(2);
     // Until its key has been read it is no target at all.
-    const answered = (): Promise<unknown> => ask(onlyNano(status(500))).then(() => 200, (error: unknown) => (error instanceof OpenAI.APIError ? (error.status as unknown) : error));
+    const answered = (): Promise<unknown> =>
+      ask(onlyNano(status(500))).then(
+        () => 200,
+        (error: unknown) => (error instanceof OpenAI.APIError ? (error.status as unknown) : error),
+      );
     await expect.poll(answered, { timeout: 10_000, interval: 200 }).toBe(503);
     expect(anthropic.got).toEqual([]);
     expect(openai.got.map(({ model }) => model)).toEqual(['gpt-4.1-nano']);
@@ -153,10 +193,19 @@ describe.each(versions)('Envoy %s', (version) => {
 describe('sluice render envoy --envoy-version', () => {
   async function render(version: string): Promise<{ stdout: string; stderr: string }> {
     writeFileSync(join(keys, 'policy.yaml'), policy);
-    return run(process.execPath, ['src/cli/index.ts', 'render', 'envoy', '--policy', join(keys, 'policy.yaml'), '--envoy-version', version], { cwd: root, maxBuffer: 16 * 1024 * 1024 });
+    return run(
+      process.execPath,
+      ['src/cli/index.ts', 'render', 'envoy', '--policy', join(keys, 'policy.yaml'), '--envoy-version', version],
+      { cwd: root, maxBuffer: 16 * 1024 * 1024 },
+    );
   }
 
-  it.each([['1.38', ''], ['v1.40.0', ''], ['1.41', ''], ['1.36.2', 'one attempt']])('writes config for %s', async (version, warning) => {
+  it.each([
+    ['1.38', ''],
+    ['v1.40.0', ''],
+    ['1.41', ''],
+    ['1.36.2', 'one attempt'],
+  ])('writes config for %s', async (version, warning) => {
     const { stdout, stderr } = await render(version);
     expect(stdout).toContain('llm_egress');
     expect(stderr).toContain(warning);

@@ -60,9 +60,12 @@ async function ask(session: string): Promise<Answered> {
   return { arm: headers.get('x-sluice-arm'), model: headers.get('x-sluice-model'), id: headers.get('x-sluice-decision') ?? '' };
 }
 
-const rollout = async (): Promise<RolloutStatus> => (await fetch(`${stack.adminUrl}/rollout`).then((response) => response.json())) as RolloutStatus;
-const policyHash = async (): Promise<string> => ((await fetch(`${stack.adminUrl}/policy`).then((response) => response.json())) as { hash: string }).hash;
-const sluice = async (...args: string[]): Promise<string> => (await run(process.execPath, [cli, ...args, '--admin', stack.adminUrl])).stdout;
+const rollout = async (): Promise<RolloutStatus> =>
+  (await fetch(`${stack.adminUrl}/rollout`).then((response) => response.json())) as RolloutStatus;
+const policyHash = async (): Promise<string> =>
+  ((await fetch(`${stack.adminUrl}/policy`).then((response) => response.json())) as { hash: string }).hash;
+const sluice = async (...args: string[]): Promise<string> =>
+  (await run(process.execPath, [cli, ...args, '--admin', stack.adminUrl])).stdout;
 const asks = async (count: number, name: string): Promise<Answered[]> => {
   const answers: Answered[] = [];
   for (let i = 0; i < count; i++) answers.push(await ask(`${name}${i}`));
@@ -75,9 +78,13 @@ it('splits conversations between two models, says so in the header, the record a
   stack.writePolicy(ab);
   await expect.poll(policyHash, { timeout: 5_000 }).not.toBe(before);
   const answers = await asks(16, 'a');
-  expect(new Set(answers.map(({ arm, model }) => `${arm ?? ''} ${model ?? ''}`))).toEqual(new Set(['strong:control gpt-5-nano', 'strong:treatment gpt-5-mini']));
+  expect(new Set(answers.map(({ arm, model }) => `${arm ?? ''} ${model ?? ''}`))).toEqual(
+    new Set(['strong:control gpt-5-nano', 'strong:treatment gpt-5-mini']),
+  );
   // The same conversation stays in its arm, also as the OpenAI SDK asks.
-  const sdk = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'And what is a PoP?' }] }, { headers: { 'x-sluice-session': 'a0' } }).withResponse();
+  const sdk = await openai.chat.completions
+    .create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'And what is a PoP?' }] }, { headers: { 'x-sluice-session': 'a0' } })
+    .withResponse();
   expect(sdk.response.headers.get('x-sluice-arm')).toBe(answers[0]?.arm);
   const again = await asks(16, 'a');
   expect(again.map(({ arm }) => arm)).toEqual(answers.map(({ arm }) => arm));
@@ -103,15 +110,25 @@ it('rolls a policy out while its answers are good, and back at a word', async ()
   await expect.poll(async () => (await rollout()).candidate?.share, { timeout: 5_000 }).toBe(0.5);
   const arms: Answered[] = [];
   // Which half a conversation is in depends on the policy's hash, and that on this run's ports.
-  for (let i = 0; i < 60 && !(arms.some(({ arm }) => arm === 'rollout:treatment') && arms.some(({ arm }) => arm?.startsWith('rollout:control') === true)); i++) arms.push(await ask(`r${i}`));
+  for (
+    let i = 0;
+    i < 60 && !(arms.some(({ arm }) => arm === 'rollout:treatment') && arms.some(({ arm }) => arm?.startsWith('rollout:control') === true));
+    i++
+  )
+    arms.push(await ask(`r${i}`));
   expect(arms.filter(({ arm }) => arm === 'rollout:control,strong:control').every(({ model }) => model === 'gpt-5-nano')).toBe(true);
   expect(new Set(arms.filter(({ arm }) => arm === 'rollout:treatment').map(({ model }) => model))).toEqual(new Set(['gpt-5-mini']));
   expect(await sluice('rollout')).toMatch(/rolling out {2}[0-9a-f]{16}, 50% of the requests \(stage 1 of 1\)|kept /);
   let more = 0;
-  await expect.poll(async () => {
-    await asks(4, `more${more++}-`);
-    return (await rollout()).candidate;
-  }, { timeout: 20_000 }).toBeNull();
+  await expect
+    .poll(
+      async () => {
+        await asks(4, `more${more++}-`);
+        return (await rollout()).candidate;
+      },
+      { timeout: 20_000 },
+    )
+    .toBeNull();
   const promoted = await rollout();
   expect(promoted).toMatchObject({ kept: { policy: before } });
   expect([await ask('any').then(({ model }) => model), await policyHash()]).toEqual(['gpt-5-mini', promoted.stable]);
@@ -128,12 +145,19 @@ it('takes a policy back by itself when its model fails', async () => {
   await expect.poll(async () => (await rollout()).candidate?.share, { timeout: 5_000 }).toBe(0.5);
   const failing = (await rollout()).candidate!.policy;
   let more = 0;
-  await expect.poll(async () => {
-    await asks(10, `f${more++}-`);
-    return (await rollout()).rolledBack.includes(failing);
-  }, { timeout: 30_000 }).toBe(true);
+  await expect
+    .poll(
+      async () => {
+        await asks(10, `f${more++}-`);
+        return (await rollout()).rolledBack.includes(failing);
+      },
+      { timeout: 30_000 },
+    )
+    .toBe(true);
   expect(await policyHash()).toBe(before);
-  expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toContain('llm_proxy_rollout_event_total{event="rolled-back",cause="errors"} 1');
+  expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toContain(
+    'llm_proxy_rollout_event_total{event="rolled-back",cause="errors"} 1',
+  );
 }, 60_000);
 
 it('mirrors requests to another model, whose answers are graded and go to nobody', async () => {
@@ -141,27 +165,57 @@ it('mirrors requests to another model, whose answers are graded and go to nobody
   stack.writePolicy(old('experiments: [{ name: copies, kind: shadow, share: 100%, model: openai/gpt-5-mini, maxUsdPerDay: 1 }]'));
   await expect.poll(async () => (await sluice('experiments')).includes('copies: shadow, 100%, running'), { timeout: 5_000 }).toBe(true);
   provider.got.length = 0;
-  const { data, response } = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
-  expect([data.model, response.headers.get('x-sluice-model'), response.headers.get('x-sluice-arm')]).toEqual(['gpt-5-nano', 'gpt-5-nano', 'copies:control']);
+  const { data, response } = await openai.chat.completions
+    .create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] })
+    .withResponse();
+  expect([data.model, response.headers.get('x-sluice-model'), response.headers.get('x-sluice-arm')]).toEqual([
+    'gpt-5-nano',
+    'gpt-5-nano',
+    'copies:control',
+  ]);
   await expect.poll(() => provider.got.map(({ model }) => model), { timeout: 5_000 }).toEqual(['gpt-5-nano', 'gpt-5-mini']);
   const [original, copy] = provider.got as [Got, Got];
   expect(copy.body.replace('gpt-5-mini', 'gpt-5-nano')).toBe(original.body);
   expect([copy.path, copy.headers.authorization, copy.headers.host]).toEqual([original.path, 'Bearer sk-test', original.headers.host]);
   // Of Sluice's own a provider sees the name of the copy's cluster, which says nothing.
-  expect([original, copy].map(({ headers }) => Object.keys(headers).filter((name) => name.startsWith('x-sluice')))).toEqual([['x-sluice-mirror'], []]);
+  expect([original, copy].map(({ headers }) => Object.keys(headers).filter((name) => name.startsWith('x-sluice')))).toEqual([
+    ['x-sluice-mirror'],
+    [],
+  ]);
   expect(original.headers['x-sluice-mirror']).toMatch(/^copy_[0-9a-f]{8}$/);
-  const records = async (): Promise<readonly ExchangeRecord[]> => ((await fetch(`${stack.adminUrl}/decisions?limit=20`).then((found) => found.json())) as { readonly decisions: readonly ExchangeRecord[] }).decisions;
+  const records = async (): Promise<readonly ExchangeRecord[]> =>
+    (
+      (await fetch(`${stack.adminUrl}/decisions?limit=20`).then((found) => found.json())) as {
+        readonly decisions: readonly ExchangeRecord[];
+      }
+    ).decisions;
   const id = response.headers.get('x-sluice-decision');
   await expect.poll(async () => (await records()).some(({ shadowOf }) => shadowOf === id), { timeout: 5_000 }).toBe(true);
   const record = (await records()).find(({ shadowOf }) => shadowOf === id)!;
-  expect(record).toMatchObject({ kind: 'shadow', arm: 'copies:treatment', servedModel: 'gpt-5-mini', outcome: 'complete', status: 200, quality: { score: 1, depth: 'whole' }, savings: { known: true, usd: 0 } });
+  expect(record).toMatchObject({
+    kind: 'shadow',
+    arm: 'copies:treatment',
+    servedModel: 'gpt-5-mini',
+    outcome: 'complete',
+    status: 200,
+    quality: { score: 1, depth: 'whole' },
+    savings: { known: true, usd: 0 },
+  });
   expect(record.cost.known && record.cost.usd > 0).toBe(true);
 
   // A stream is copied as one; the client hears nothing of it.
   provider.got.length = 0;
-  const stream = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a PoP?' }], stream: true }).withResponse();
+  const stream = await openai.chat.completions
+    .create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a PoP?' }], stream: true })
+    .withResponse();
   for await (const chunk of stream.data) expect(chunk.model).toBe('gpt-5-nano');
-  await expect.poll(async () => (await records()).find(({ shadowOf }) => shadowOf === stream.response.headers.get('x-sluice-decision'))?.usage?.totalOutput ?? 0, { timeout: 5_000 }).toBeGreaterThan(0);
+  await expect
+    .poll(
+      async () =>
+        (await records()).find(({ shadowOf }) => shadowOf === stream.response.headers.get('x-sluice-decision'))?.usage?.totalOutput ?? 0,
+      { timeout: 5_000 },
+    )
+    .toBeGreaterThan(0);
   expect(provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano', 'gpt-5-mini']);
   expect(await sluice('experiments', 'stop', '*')).toContain('stopped');
   provider.got.length = 0;
@@ -176,7 +230,9 @@ it('mirrors no more than a day may cost', async () => {
   provider.got.length = 0;
   await ask('one');
   expect(provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano']);
-  expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toContain('llm_proxy_shadow_total{experiment="dear",result="budget"} 1');
+  expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toContain(
+    'llm_proxy_shadow_total{experiment="dear",result="budget"} 1',
+  );
 });
 
 it('docs/experiments.md shows policies that are good', async () => {

@@ -18,7 +18,11 @@ afterAll(async () => {
 describe('a fail-closed gateway', () => {
   it('answers 503 while Sluice is gone, sends nothing on, and serves again when it is back', async () => {
     const ask = async (): Promise<number> => {
-      const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+      const response = await fetch(`${stack.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}',
+      });
       await response.arrayBuffer();
       return response.status;
     };

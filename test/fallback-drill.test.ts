@@ -7,7 +7,11 @@ beforeAll(() => drill.start());
 afterAll(() => drill.stop());
 
 describe.each([...new Set(cells.map(({ name }) => name))])('%s', (name) => {
-  it.each(cells.filter((cell) => cell.name === name).map((cell) => [cell.family, cell.stream ? 'streamed' : 'whole', cell.crossing ? 'crossing' : 'same API', cell] as const))('%s, %s, %s', async (_family, _stream, _to, cell) => {
+  it.each(
+    cells
+      .filter((cell) => cell.name === name)
+      .map((cell) => [cell.family, cell.stream ? 'streamed' : 'whole', cell.crossing ? 'crossing' : 'same API', cell] as const),
+  )('%s, %s, %s', async (_family, _stream, _to, cell) => {
     expect(await drill.play(cell)).toEqual([]);
   });
 });

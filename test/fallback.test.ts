@@ -104,11 +104,25 @@ async function ask(workspace = 'team', extra: object = {}): Promise<Asked> {
 
 const recordOf = (id: string): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
-const served = ({ response }: Asked) => [response.status, response.headers.get('x-sluice-model'), response.headers.get('x-sluice-attempts')];
+const served = ({ response }: Asked) => [
+  response.status,
+  response.headers.get('x-sluice-model'),
+  response.headers.get('x-sluice-attempts'),
+];
 const ends = ({ record }: Asked) => record.attempts.map(({ target, reason }) => [target.model, reason]);
 
-const tooLong = { error: { message: "This model's maximum context length is 1047576 tokens.", type: 'invalid_request_error', code: 'context_length_exceeded' } };
-const chat = (message: object, finish_reason = 'stop') => ({ model: 'gpt-4.1-nano', choices: [{ index: 0, message: { role: 'assistant', ...message }, finish_reason }], usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } });
+const tooLong = {
+  error: {
+    message: "This model's maximum context length is 1047576 tokens.",
+    type: 'invalid_request_error',
+    code: 'context_length_exceeded',
+  },
+};
+const chat = (message: object, finish_reason = 'stop') => ({
+  model: 'gpt-4.1-nano',
+  choices: [{ index: 0, message: { role: 'assistant', ...message }, finish_reason }],
+  usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+});
 
 describe('a chain', () => {
   it('leaves a first attempt that succeeds as it is', async () => {
@@ -118,7 +132,11 @@ describe('a chain', () => {
     expect(ends(asked)).toEqual([['gpt-4.1-nano', null]]);
     expect(asked.response.headers.get('x-sluice-retry')).toBeNull();
     // What Envoy was told is nobody else's business.
-    expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice') || name.startsWith('x-envoy-retry') || name.startsWith('x-envoy-max'))).toEqual([]);
+    expect(
+      Object.keys(openai.got[0]!.headers).filter(
+        (name) => name.startsWith('x-sluice') || name.startsWith('x-envoy-retry') || name.startsWith('x-envoy-max'),
+      ),
+    ).toEqual([]);
     expect(openai.got[0]!.path).toBe('/v1/chat/completions');
   });
 
@@ -136,7 +154,10 @@ describe('a chain', () => {
       if (stream && ['rate-limit', 'overloaded', 'model-gone'].includes(reason)) await restart();
       const asked = await ask('team', { stream });
       expect(served(asked)).toEqual([200, 'gpt-4.1-mini', '2']);
-      expect(ends(asked)).toEqual([['gpt-4.1-nano', reason], ['gpt-4.1-mini', null]]);
+      expect(ends(asked)).toEqual([
+        ['gpt-4.1-nano', reason],
+        ['gpt-4.1-mini', null],
+      ]);
       expect(asked.record).toMatchObject({ outcome: 'complete', servedModel: 'gpt-4.1-mini', requestedModel: 'gpt-4.1' });
       expect(asked.text).toContain('simulator');
       // Nobody knows what a request without an answer cost.
@@ -150,7 +171,12 @@ describe('a chain', () => {
     mistral.behaviour = status(503);
     const asked = await ask();
     expect(served(asked)).toEqual([200, 'deepseek-chat', '4']);
-    expect(ends(asked)).toEqual([['gpt-4.1-nano', 'server-error'], ['gpt-4.1-mini', 'server-error'], ['mistral-large-latest', 'server-error'], ['deepseek-chat', null]]);
+    expect(ends(asked)).toEqual([
+      ['gpt-4.1-nano', 'server-error'],
+      ['gpt-4.1-mini', 'server-error'],
+      ['mistral-large-latest', 'server-error'],
+      ['deepseek-chat', null],
+    ]);
     expect(openai.got.map(({ headers }) => headers.authorization)).toEqual(['Bearer sk-app', 'Bearer sk-app']);
     expect(mistral.got.map(({ headers }) => headers.authorization)).toEqual(['Bearer key-of-mistral']);
     expect(deepseek.got.map(({ headers }) => headers.authorization)).toEqual(['Bearer key-of-deepseek']);
@@ -195,7 +221,12 @@ describe('a chain', () => {
     openai.behaviour = status(500);
     mistral.behaviour = status(401);
     const asked = await ask();
-    expect(ends(asked)).toEqual([['gpt-4.1-nano', 'server-error'], ['gpt-4.1-mini', 'server-error'], ['mistral-large-latest', 'key-dead'], ['deepseek-chat', null]]);
+    expect(ends(asked)).toEqual([
+      ['gpt-4.1-nano', 'server-error'],
+      ['gpt-4.1-mini', 'server-error'],
+      ['mistral-large-latest', 'key-dead'],
+      ['deepseek-chat', null],
+    ]);
     const again = await ask();
     expect(again.record.attempts.map(({ target }) => target.model)).not.toContain('mistral-large-latest');
     const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
@@ -229,19 +260,38 @@ describe('a chain', () => {
     [
       'JSON of another shape',
       says(chat({ content: '{"a":1}' })),
-      { response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'object', properties: { answer: { type: 'string' } }, required: ['answer'] } } } },
+      {
+        response_format: {
+          type: 'json_schema',
+          json_schema: { name: 'x', schema: { type: 'object', properties: { answer: { type: 'string' } }, required: ['answer'] } },
+        },
+      },
       'invalid-json',
     ],
-    ['a broken tool call', says(chat({ content: null, tool_calls: [{ id: '1', type: 'function', function: { name: 'f', arguments: '{"a":' } }] }, 'tool_calls')), {}, 'bad-tool-call'],
+    [
+      'a broken tool call',
+      says(chat({ content: null, tool_calls: [{ id: '1', type: 'function', function: { name: 'f', arguments: '{"a":' } }] }, 'tool_calls')),
+      {},
+      'bad-tool-call',
+    ],
   ])('looks into answers where it is told to: %s', async (_what, behaviour, extra, reason) => {
     openai.behaviour = nanoFails(behaviour);
     const asked = await ask('strict', extra);
     expect(served(asked)).toEqual([200, 'gpt-4.1-mini', '2']);
-    expect(ends(asked)).toEqual([['gpt-4.1-nano', reason], ['gpt-4.1-mini', null]]);
+    expect(ends(asked)).toEqual([
+      ['gpt-4.1-nano', reason],
+      ['gpt-4.1-mini', null],
+    ]);
     // gpt-4.1-nano: $0.10 and $0.40 a million; its answer was thrown away and paid for.
     expect(asked.record.attempts[0]?.cost).toEqual({ known: true, usd: expect.closeTo((10 * 0.1 + 5 * 0.4) / 1e6, 12) as number });
     const { usage, cost } = asked.record;
-    expect(cost).toEqual({ known: true, usd: expect.closeTo((10 * 0.1 + 5 * 0.4 + usage!.input * 0.4 + usage!.cachedRead * 0.1 + usage!.totalOutput * 1.6) / 1e6, 12) as number });
+    expect(cost).toEqual({
+      known: true,
+      usd: expect.closeTo(
+        (10 * 0.1 + 5 * 0.4 + usage!.input * 0.4 + usage!.cachedRead * 0.1 + usage!.totalOutput * 1.6) / 1e6,
+        12,
+      ) as number,
+    });
     // The same answer is good enough for a section that does not look.
     expect(served(await ask('narrow', extra))).toEqual([200, 'gpt-4.1-nano', '1']);
   });
@@ -259,7 +309,10 @@ describe('a chain', () => {
     openai.behaviour = nanoFails(events([broken]));
     const asked = await ask('strict', { stream: true });
     expect(served(asked)).toEqual([200, 'gpt-4.1-mini', '2']);
-    expect(ends(asked)).toEqual([['gpt-4.1-nano', 'stream-error'], ['gpt-4.1-mini', null]]);
+    expect(ends(asked)).toEqual([
+      ['gpt-4.1-nano', 'stream-error'],
+      ['gpt-4.1-mini', null],
+    ]);
     expect(asked.text).not.toContain('overloaded');
     expect(asked.text.trimEnd().endsWith('data: [DONE]')).toBe(true);
     openai.behaviour = nanoFails(events(['data: {"choices":[{"delta":{"content":"Once"}}]}\n\n', broken], true));
@@ -272,10 +325,16 @@ describe('a chain', () => {
   it('is what the official SDK sees as one call', async () => {
     openai.behaviour = nanoFails(status(503));
     const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0 });
-    const { data, response } = await client.chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is DNS?' }] }).withResponse();
+    const { data, response } = await client.chat.completions
+      .create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is DNS?' }] })
+      .withResponse();
     expect(data.model).toBe('gpt-4.1-mini');
     expect(response.headers.get('x-sluice-attempts')).toBe('2');
-    const stream = await client.chat.completions.create({ model: 'gpt-4.1', stream: true, messages: [{ role: 'user', content: 'What is DNS?' }] });
+    const stream = await client.chat.completions.create({
+      model: 'gpt-4.1',
+      stream: true,
+      messages: [{ role: 'user', content: 'What is DNS?' }],
+    });
     let text = '';
     for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
     expect(text).toContain('simulator');

@@ -46,7 +46,12 @@ type Graded = ExchangeRecord & { readonly grades?: readonly Grade[] };
 const graded = (id: string, until?: (record: Graded) => boolean): Promise<Graded> => recordOf<Graded>(stack.adminUrl, id, until);
 
 async function ask(workspace: string, more: object = {}): Promise<string> {
-  const { response } = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }], ...more }, { headers: { 'x-sluice-workspace': workspace } }).withResponse();
+  const { response } = await openai.chat.completions
+    .create(
+      { model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }], ...more },
+      { headers: { 'x-sluice-workspace': workspace } },
+    )
+    .withResponse();
   return response.headers.get('x-sluice-decision') ?? '';
 }
 
@@ -63,7 +68,9 @@ it('takes an app’s grade through the gateway, by the id in the response header
   expect([response.status, await response.json()]).toEqual([202, { decision, score: 0, source: 'user', result: 'accepted' }]);
   const record = await graded(decision, ({ grades }) => grades?.some(({ source }) => source === 'user') === true);
   expect(record.grades?.find(({ source }) => source === 'user')).toMatchObject({ decision, score: 0 });
-  expect(await fetch(`${stack.adminUrl}/decisions/${decision}?format=text`).then((text) => text.text())).toContain('graded      0.00 by user at ');
+  expect(await fetch(`${stack.adminUrl}/decisions/${decision}?format=text`).then((text) => text.text())).toContain(
+    'graded      0.00 by user at ',
+  );
   const metrics = await fetch(`${stack.adminUrl}/metrics`).then((text) => text.text());
   expect(metrics).toContain('llm_proxy_feedback_total{source="user",result="accepted"} 1');
   expect(metrics).toContain('llm_proxy_grade_total{source="user",tier="simple",model="gpt-5-nano"} 1');
@@ -79,24 +86,52 @@ it('takes grades on the admin address, also of decisions from before a restart',
   await stack.stopSluice('SIGTERM');
   await stack.startSluice();
   expect((await post(stack.adminUrl, { decision, score: 0.8 })).status).toBe(202);
-  expect((await graded(decision)).grades?.map(({ source, score }) => [source, score])).toEqual([['reviewer', 0.4], ['app', 0.8]]);
-  expect((await fetch(`${stack.adminUrl}/v1/feedback`, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{}' })).status).toBe(415);
+  expect((await graded(decision)).grades?.map(({ source, score }) => [source, score])).toEqual([
+    ['reviewer', 0.4],
+    ['app', 0.8],
+  ]);
+  expect(
+    (await fetch(`${stack.adminUrl}/v1/feedback`, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{}' })).status,
+  ).toBe(415);
 });
 
 it('finds an answer that breaks the schema that was asked for, also in a stream', async () => {
-  const response_format = { type: 'json_schema', json_schema: { name: 'n', schema: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } } };
-  provider.behaviour = says({ id: 'x', model: 'gpt-5-nano', choices: [{ index: 0, message: { role: 'assistant', content: '{"n":"one"}' }, finish_reason: 'stop' }], usage: { prompt_tokens: 9, completion_tokens: 4 } });
+  const response_format = {
+    type: 'json_schema',
+    json_schema: { name: 'n', schema: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } },
+  };
+  provider.behaviour = says({
+    id: 'x',
+    model: 'gpt-5-nano',
+    choices: [{ index: 0, message: { role: 'assistant', content: '{"n":"one"}' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 9, completion_tokens: 4 },
+  });
   expect((await graded(await ask('red', { response_format }))).quality).toEqual({ score: 0, fault: 'invalid-json', depth: 'whole' });
   // The simulator's answers have other members.
   provider.behaviour = well;
-  const stream = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is n?' }], response_format: response_format as never, stream: true, stream_options: { include_usage: true } }).withResponse();
+  const stream = await openai.chat.completions
+    .create({
+      model: 'gpt-5.1',
+      messages: [{ role: 'user', content: 'What is n?' }],
+      response_format: response_format as never,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    .withResponse();
   for await (const chunk of stream.data) expect(chunk.id).not.toBe('');
-  expect((await graded(stream.response.headers.get('x-sluice-decision') ?? '')).quality).toEqual({ score: 0, fault: 'invalid-json', depth: 'whole' });
+  expect((await graded(stream.response.headers.get('x-sluice-decision') ?? '')).quality).toEqual({
+    score: 0,
+    fault: 'invalid-json',
+    depth: 'whole',
+  });
 });
 
 it('asks the judge beside the traffic, with the gateway’s key', async () => {
   provider.behaviour = well;
-  judge.behaviour = says({ choices: [{ index: 0, message: { role: 'assistant', content: '{"score": 3}' }, finish_reason: 'stop' }], usage: { prompt_tokens: 200, completion_tokens: 8 } });
+  judge.behaviour = says({
+    choices: [{ index: 0, message: { role: 'assistant', content: '{"score": 3}' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 200, completion_tokens: 8 },
+  });
   const decision = await ask('judged');
   const record = await graded(decision, ({ grades }) => grades?.some(({ source }) => source === 'judge') === true);
   expect(record.grades?.find(({ source }) => source === 'judge')).toMatchObject({ score: 0.3 });

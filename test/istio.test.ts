@@ -17,20 +17,24 @@ import { ServedSluice } from './support/serve.ts';
 const envoy = await findEnvoy();
 const cli = fileURLToPath(new URL('../bin/sluice', import.meta.url));
 const render = (...args: readonly string[]): Manifest[] =>
-  parseAllDocuments(execFileSync(cli, ['render', 'istio', ...args], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 })).map((document) => document.toJS() as Manifest);
+  parseAllDocuments(execFileSync(cli, ['render', 'istio', ...args], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 })).map(
+    (document) => document.toJS() as Manifest,
+  );
 
-describe.skipIf(envoy === null).each(['observe', 'collect'])("Istio's proxy with the rendered EnvoyFilters, which tells of answers by %s", (usage) => {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-istio-'));
-  const openai = new ScriptedProvider();
-  const mistral = new ScriptedProvider();
-  const other = new ScriptedProvider();
-  const sluice = new ServedSluice(folder);
-  let call: typeof fetch;
-  let proxy: ChildProcess | null = null;
+describe.skipIf(envoy === null).each(['observe', 'collect'])(
+  "Istio's proxy with the rendered EnvoyFilters, which tells of answers by %s",
+  (usage) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-istio-'));
+    const openai = new ScriptedProvider();
+    const mistral = new ScriptedProvider();
+    const other = new ScriptedProvider();
+    const sluice = new ServedSluice(folder);
+    let call: typeof fetch;
+    let proxy: ChildProcess | null = null;
 
-  beforeAll(async () => {
-    writeFileSync(join(folder, 'key'), 'key-of-mistral');
-    const policy = `
+    beforeAll(async () => {
+      writeFileSync(join(folder, 'key'), 'key-of-mistral');
+      const policy = `
 version: 1
 providers:
   openai: { endpoint: "${await openai.listen()}" }
@@ -47,105 +51,146 @@ sections:
     tiers: [simple]
     candidates: { simple: [mistral/mistral-large-latest] }
 `;
-    await sluice.start(policy);
-    const [listen, admin] = await freePorts(2);
-    const otherPort = Number(new URL(await other.listen()).port);
-    const manifests = render('--policy', sluice.policyFolder, '--sluice', `127.0.0.1:${sluice.port}`, '--usage', usage);
-    const file = join(folder, 'envoy.json');
-    writeFileSync(file, JSON.stringify(sidecarConfig(manifests, listen!, admin!, { 'other.example': otherPort })));
-    call = fetchVia(listen!);
-    proxy = spawn(envoy!, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'off'], { stdio: 'ignore' });
-    for (let tries = 0; tries < 400 && (await fetch(`http://127.0.0.1:${admin!}/ready`).catch(() => null))?.status !== 200; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-    // A cold start on a busy machine can be too slow for Envoy's patience.
-    for (let tries = 0; tries < 100 && (await ask('any')).response.headers.get('x-sluice-model') === null; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-  }, 60_000);
+      await sluice.start(policy);
+      const [listen, admin] = await freePorts(2);
+      const otherPort = Number(new URL(await other.listen()).port);
+      const manifests = render('--policy', sluice.policyFolder, '--sluice', `127.0.0.1:${sluice.port}`, '--usage', usage);
+      const file = join(folder, 'envoy.json');
+      writeFileSync(file, JSON.stringify(sidecarConfig(manifests, listen!, admin!, { 'other.example': otherPort })));
+      call = fetchVia(listen!);
+      proxy = spawn(envoy!, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'off'], { stdio: 'ignore' });
+      for (let tries = 0; tries < 400 && (await fetch(`http://127.0.0.1:${admin!}/ready`).catch(() => null))?.status !== 200; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      // A cold start on a busy machine can be too slow for Envoy's patience.
+      for (let tries = 0; tries < 100 && (await ask('any')).response.headers.get('x-sluice-model') === null; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }, 60_000);
 
-  afterAll(async () => {
-    proxy?.kill('SIGKILL');
-    await sluice.stop();
-    await Promise.all([openai.close(), mistral.close(), other.close()]);
-    rmSync(folder, { recursive: true, force: true });
-  });
+    afterAll(async () => {
+      proxy?.kill('SIGKILL');
+      await sluice.stop();
+      await Promise.all([openai.close(), mistral.close(), other.close()]);
+      rmSync(folder, { recursive: true, force: true });
+    });
 
-  beforeEach(() => {
-    for (const provider of [openai, mistral, other]) {
-      provider.got.length = 0;
-      provider.behaviour = well;
-    }
-  });
+    beforeEach(() => {
+      for (const provider of [openai, mistral, other]) {
+        provider.got.length = 0;
+        provider.behaviour = well;
+      }
+    });
 
-  const clientOf = (workspace: string): OpenAI => new OpenAI({ apiKey: 'sk-app', baseURL: 'http://api.openai.com/v1', fetch: call, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': workspace } });
-  const ask = (workspace: string, content = 'What is a CDN?') => clientOf(workspace).chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content }] }).withResponse();
+    const clientOf = (workspace: string): OpenAI =>
+      new OpenAI({
+        apiKey: 'sk-app',
+        baseURL: 'http://api.openai.com/v1',
+        fetch: call,
+        maxRetries: 0,
+        defaultHeaders: { 'x-sluice-workspace': workspace },
+      });
+    const ask = (workspace: string, content = 'What is a CDN?') =>
+      clientOf(workspace)
+        .chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content }] })
+        .withResponse();
 
-  it.each([[[]], [['--attach', 'egress-gateway', '--namespace', 'istio-system']]])('is taken by Envoy: %j', (args) => {
-    const file = join(folder, 'validate.json');
-    writeFileSync(file, JSON.stringify(sidecarConfig(render(...args, '--usage', usage), 1, 2, {})));
-    expect(execFileSync(envoy!, ['--mode', 'validate', '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] }).toString()).toContain('OK');
-  });
+    it.each([[[]], [['--attach', 'egress-gateway', '--namespace', 'istio-system']]])('is taken by Envoy: %j', (args) => {
+      const file = join(folder, 'validate.json');
+      writeFileSync(file, JSON.stringify(sidecarConfig(render(...args, '--usage', usage), 1, 2, {})));
+      expect(execFileSync(envoy!, ['--mode', 'validate', '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] }).toString()).toContain('OK');
+    });
 
-  it('has no message without a type, for which istiod drops a whole patch', () => {
-    expect(untyped({ config: {} }, 'patch')).toEqual(['patch.config']);
-    for (const args of [[], ['--attach', 'egress-gateway', '--namespace', 'istio-system']]) expect(render(...args).filter(({ kind }) => kind === 'EnvoyFilter').flatMap(({ spec }) => untyped(spec, 'spec'))).toEqual([]);
-  });
+    it('has no message without a type, for which istiod drops a whole patch', () => {
+      expect(untyped({ config: {} }, 'patch')).toEqual(['patch.config']);
+      for (const args of [[], ['--attach', 'egress-gateway', '--namespace', 'istio-system']])
+        expect(
+          render(...args)
+            .filter(({ kind }) => kind === 'EnvoyFilter')
+            .flatMap(({ spec }) => untyped(spec, 'spec')),
+        ).toEqual([]);
+    });
 
-  it("routes an official SDK's call and records it", async () => {
-    const { data, response } = await ask('any');
-    expect([data.model, response.headers.get('x-sluice-model'), response.headers.get('x-sluice-tier')]).toEqual(['gpt-4.1-nano', 'gpt-4.1-nano', 'simple']);
-    expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({ requestedModel: 'gpt-4.1', servedModel: 'gpt-4.1-nano', outcome: 'complete', cost: { known: true } });
-    expect(openai.got).toMatchObject([{ path: '/v1/chat/completions', model: 'gpt-4.1-nano', headers: { authorization: 'Bearer sk-app' } }]);
-    expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
-  });
+    it("routes an official SDK's call and records it", async () => {
+      const { data, response } = await ask('any');
+      expect([data.model, response.headers.get('x-sluice-model'), response.headers.get('x-sluice-tier')]).toEqual([
+        'gpt-4.1-nano',
+        'gpt-4.1-nano',
+        'simple',
+      ]);
+      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({
+        requestedModel: 'gpt-4.1',
+        servedModel: 'gpt-4.1-nano',
+        outcome: 'complete',
+        cost: { known: true },
+      });
+      expect(openai.got).toMatchObject([
+        { path: '/v1/chat/completions', model: 'gpt-4.1-nano', headers: { authorization: 'Bearer sk-app' } },
+      ]);
+      expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
+    });
 
-  it('sends it to another provider with that one’s key and path', async () => {
-    const { response } = await ask('crossing');
-    expect(response.headers.get('x-sluice-model')).toBe('mistral-large-latest');
-    expect(mistral.got).toMatchObject([{ path: '/base/v1/chat/completions', headers: { authorization: 'Bearer key-of-mistral' } }]);
-    expect(openai.got).toEqual([]);
-  });
+    it('sends it to another provider with that one’s key and path', async () => {
+      const { response } = await ask('crossing');
+      expect(response.headers.get('x-sluice-model')).toBe('mistral-large-latest');
+      expect(mistral.got).toMatchObject([{ path: '/base/v1/chat/completions', headers: { authorization: 'Bearer key-of-mistral' } }]);
+      expect(openai.got).toEqual([]);
+    });
 
-  it.each([['small', 0], ['larger than the listener’s buffer', 400_000]])('falls back along a chain, each target with its own key: %s', async (_what, spaces) => {
-    openai.behaviour = status(500);
-    const { data, response } = await ask('chained', `What is a CDN? ${' '.repeat(spaces)}`);
-    expect([data.model, response.headers.get('x-sluice-attempts')]).toEqual(['mistral-large-latest', '3']);
-    expect(openai.got.map(({ model, headers }) => [model, headers.authorization])).toEqual([['gpt-4.1-nano', 'Bearer sk-app'], ['gpt-4.1-mini', 'Bearer sk-app']]);
-    expect(mistral.got.map(({ path, headers }) => [path, headers.authorization])).toEqual([['/base/v1/chat/completions', 'Bearer key-of-mistral']]);
-    expect((await sluice.record(response.headers.get('x-sluice-decision'))).attempts).toHaveLength(3);
-  });
+    it.each([
+      ['small', 0],
+      ['larger than the listener’s buffer', 400_000],
+    ])('falls back along a chain, each target with its own key: %s', async (_what, spaces) => {
+      openai.behaviour = status(500);
+      const { data, response } = await ask('chained', `What is a CDN? ${' '.repeat(spaces)}`);
+      expect([data.model, response.headers.get('x-sluice-attempts')]).toEqual(['mistral-large-latest', '3']);
+      expect(openai.got.map(({ model, headers }) => [model, headers.authorization])).toEqual([
+        ['gpt-4.1-nano', 'Bearer sk-app'],
+        ['gpt-4.1-mini', 'Bearer sk-app'],
+      ]);
+      expect(mistral.got.map(({ path, headers }) => [path, headers.authorization])).toEqual([
+        ['/base/v1/chat/completions', 'Bearer key-of-mistral'],
+      ]);
+      expect((await sluice.record(response.headers.get('x-sluice-decision'))).attempts).toHaveLength(3);
+    });
 
-  it('gives the app the last error when no target is left', async () => {
-    openai.behaviour = status(500);
-    mistral.behaviour = status(418, { error: { message: 'the last word' } });
-    await expect(ask('chained')).rejects.toThrow(/418.*the last word/);
-  });
+    it('gives the app the last error when no target is left', async () => {
+      openai.behaviour = status(500);
+      mistral.behaviour = status(418, { error: { message: 'the last word' } });
+      await expect(ask('chained')).rejects.toThrow(/418.*the last word/);
+    });
 
-  it('obeys no header of a client that leads a request elsewhere', async () => {
-    const forged = { 'x-sluice-cluster': 'provider_mistral', 'x-sluice-chain': '1', 'x-envoy-attempt-count': '1', 'x-sluice-retry': '1' };
-    const response = await call('http://api.openai.com/v1/models', { headers: forged });
-    expect(openai.got).toHaveLength(1);
-    expect(mistral.got).toEqual([]);
-    expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
-    await response.arrayBuffer();
-  });
+    it('obeys no header of a client that leads a request elsewhere', async () => {
+      const forged = { 'x-sluice-cluster': 'provider_mistral', 'x-sluice-chain': '1', 'x-envoy-attempt-count': '1', 'x-sluice-retry': '1' };
+      const response = await call('http://api.openai.com/v1/models', { headers: forged });
+      expect(openai.got).toHaveLength(1);
+      expect(mistral.got).toEqual([]);
+      expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
+      await response.arrayBuffer();
+    });
 
-  it('reads answers as it was rendered to', async () => {
-    const metrics = await fetch(`${sluice.adminUrl}/metrics`).then((response) => response.text());
-    const read = [...metrics.matchAll(/^llm_proxy_answer_source_total\{(.*?)\}/gm)].map(([, labels]) => labels);
-    expect(read).toEqual([usage === 'collect' ? 'envoy="collect",source="collected"' : 'envoy="observe",source="copies"']);
-  });
+    it('reads answers as it was rendered to', async () => {
+      const metrics = await fetch(`${sluice.adminUrl}/metrics`).then((response) => response.text());
+      const read = [...metrics.matchAll(/^llm_proxy_answer_source_total\{(.*?)\}/gm)].map(([, labels]) => labels);
+      expect(read).toEqual([usage === 'collect' ? 'envoy="collect",source="collected"' : 'envoy="observe",source="copies"']);
+    });
 
-  it('leaves other hosts alone', async () => {
-    const response = await call('http://other.example/v1/chat/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}' });
-    expect([...response.headers.keys()].filter((name) => name.startsWith('x-sluice'))).toEqual([]);
-    expect(other.got).toMatchObject([{ model: 'gpt-4.1' }]);
-    await response.arrayBuffer();
-  });
+    it('leaves other hosts alone', async () => {
+      const response = await call('http://other.example/v1/chat/completions', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}',
+      });
+      expect([...response.headers.keys()].filter((name) => name.startsWith('x-sluice'))).toEqual([]);
+      expect(other.got).toMatchObject([{ model: 'gpt-4.1' }]);
+      await response.arrayBuffer();
+    });
 
-  it('lets requests pass when Sluice is gone', async () => {
-    await sluice.stop();
-    const { data } = await ask('any');
-    expect(data.model).toBe('gpt-4.1');
-  });
-});
+    it('lets requests pass when Sluice is gone', async () => {
+      await sluice.stop();
+      const { data } = await ask('any');
+      expect(data.model).toBe('gpt-4.1');
+    });
+  },
+);
 
 /** Paths of messages that may be of any type and do not say of which. */
 function untyped(value: unknown, path: string): string[] {

@@ -48,8 +48,23 @@ beforeEach(() => {
 });
 
 const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
-const chat = (content: string): unknown => ({ id: 'c', object: 'chat.completion', model: 'gpt-4.1', choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }], usage });
-const message = (text: string): unknown => ({ id: 'm', type: 'message', role: 'assistant', model: 'claude-haiku-4-5', content: [{ type: 'text', text }], stop_reason: 'end_turn', stop_sequence: null, usage: { input_tokens: 1, output_tokens: 1 } });
+const chat = (content: string): unknown => ({
+  id: 'c',
+  object: 'chat.completion',
+  model: 'gpt-4.1',
+  choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+  usage,
+});
+const message = (text: string): unknown => ({
+  id: 'm',
+  type: 'message',
+  role: 'assistant',
+  model: 'claude-haiku-4-5',
+  content: [{ type: 'text', text }],
+  stop_reason: 'end_turn',
+  stop_sequence: null,
+  usage: { input_tokens: 1, output_tokens: 1 },
+});
 /** An answer whose length its headers do not say, as most large ones come. */
 const chunked =
   (body: unknown, code = 200): Behaviour =>
@@ -89,7 +104,10 @@ it.each(sizes)('an answer of %i MB in another API is translated', async (megabyt
   expect(response.status).toBe(200);
   expect((await said(response)) === text).toBe(true);
   await lives();
-  expect(await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision'))).toMatchObject({ outcome: 'complete', servedModel: 'claude-haiku-4-5' });
+  expect(await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision'))).toMatchObject({
+    outcome: 'complete',
+    servedModel: 'claude-haiku-4-5',
+  });
 });
 
 it.each(sizes)('an error of %i MB in another API is translated', async (megabytes) => {
@@ -122,10 +140,14 @@ it.each(sizes)('a later attempt’s answer of %i MB is looked into and comes as 
 });
 
 it.each(sizes)('a copy’s answer of %i MB is read and goes to nobody', async (megabytes) => {
-  openai.behaviour = (got, response, answer) => chunked(chat(got.model === 'gpt-5-mini' ? filler(megabytes) : 'short'))(got, response, answer);
+  openai.behaviour = (got, response, answer) =>
+    chunked(chat(got.model === 'gpt-5-mini' ? filler(megabytes) : 'short'))(got, response, answer);
   expect(await said(await ask('copied'))).toBe('short');
   await expect.poll(() => openai.got.map(({ model }) => model), { timeout: 5_000 }).toContain('gpt-5-mini');
-  const ended = async (): Promise<number> => ((await fetch(`${stack.adminUrl}/decisions?limit=20`).then((response) => response.json())) as { decisions: { kind: string }[] }).decisions.filter(({ kind }) => kind === 'shadow').length;
+  const ended = async (): Promise<number> =>
+    (
+      (await fetch(`${stack.adminUrl}/decisions?limit=20`).then((response) => response.json())) as { decisions: { kind: string }[] }
+    ).decisions.filter(({ kind }) => kind === 'shadow').length;
   await expect.poll(ended, { timeout: 5_000 }).toBe(sizes.indexOf(megabytes) + 1);
   await lives();
 });

@@ -37,7 +37,15 @@ defaults:
   });
 
   const ask = async (content: string): Promise<ExchangeRecord> => {
-    const { response } = await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'system', content: 'You help buyers.' }, { role: 'user', content }] }).withResponse();
+    const { response } = await openai.chat.completions
+      .create({
+        model: 'gpt-5.1',
+        messages: [
+          { role: 'system', content: 'You help buyers.' },
+          { role: 'user', content },
+        ],
+      })
+      .withResponse();
     return recordOf(stack.adminUrl, response.headers.get('x-sluice-decision'));
   };
 
@@ -45,7 +53,11 @@ defaults:
     const question = 'Which of these two blenders is quieter at full speed when it crushes ice, and by how many decibels?';
     const first = await ask(question);
     expect([first.servedModel, first.decision?.learning?.why]).toEqual(['gpt-5-nano', 'prior']);
-    const graded = await fetch(`${stack.url}/v1/feedback`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ decision: first.id, thumbs: 'down', source: 'user' }) });
+    const graded = await fetch(`${stack.url}/v1/feedback`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ decision: first.id, thumbs: 'down', source: 'user' }),
+    });
     expect(graded.status).toBe(202);
     const again = await ask(question.replace('quieter', 'louder'));
     expect([again.servedModel, again.decision?.reason, again.decision?.learning?.why]).toEqual(['gpt-5.1', 'kept-upgraded', 'upgrade']);
@@ -70,7 +82,9 @@ describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const replica = async (file: string | null): Promise<{ readonly hub: LearningHub; readonly learner: OnlineLearner; readonly errors: unknown[] }> => {
+  const replica = async (
+    file: string | null,
+  ): Promise<{ readonly hub: LearningHub; readonly learner: OnlineLearner; readonly errors: unknown[] }> => {
     const errors: unknown[] = [];
     const learner = new OnlineLearner();
     const stream = openLearningStream({ url: redis.url, passwordFile: null, caFile: null }, (error) => errors.push(error));
@@ -83,7 +97,18 @@ describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
     grade: {
       decisionId: 'd',
       workspace: 'w',
-      mark: { template: 't', near: '0'.repeat(16), pair: { weak: 'p/small', strong: 'p/large' }, gain: 0.1, uncertainty: 0.1, expected: 0.1, spread: 0.1, threshold: null, says: 'weak', why: 'grades' },
+      mark: {
+        template: 't',
+        near: '0'.repeat(16),
+        pair: { weak: 'p/small', strong: 'p/large' },
+        gain: 0.1,
+        uncertainty: 0.1,
+        expected: 0.1,
+        spread: 0.1,
+        threshold: null,
+        says: 'weak',
+        why: 'grades',
+      },
       model: 'p/small',
       requested: 'p/large',
       score,

@@ -76,11 +76,17 @@ const apps = (workspace = 'default') => {
   };
 };
 const got = (name: (typeof names)[number]): string => providers[name].got.at(-1)?.body ?? 'nothing came';
-const ask = (text: string, more: object = {}): OpenAI.ChatCompletionCreateParamsNonStreaming => ({ model: 'gpt-4.1', messages: [{ role: 'user', content: text }], ...more });
+const ask = (text: string, more: object = {}): OpenAI.ChatCompletionCreateParamsNonStreaming => ({
+  model: 'gpt-4.1',
+  messages: [{ role: 'user', content: text }],
+  ...more,
+});
 
 async function records(): Promise<readonly ExchangeRecord[]> {
   await new Promise((resolve) => setTimeout(resolve, 150));
-  const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=100`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+  const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=100`).then((response) => response.json())) as {
+    decisions: ExchangeRecord[];
+  };
   return decisions;
 }
 
@@ -100,15 +106,28 @@ describe('what a rule masks leaves as a token', () => {
     const tokens = new Set<string>();
     await openai.chat.completions.create(ask(`Write to ${address}, please.`));
     tokens.add(masked(got('openai'), 'Write to ', ', please.'));
-    for await (const chunk of await openai.chat.completions.create({ ...ask(`Write to ${address}, please.`), stream: true })) expect(chunk).toBeTypeOf('object');
+    for await (const chunk of await openai.chat.completions.create({ ...ask(`Write to ${address}, please.`), stream: true }))
+      expect(chunk).toBeTypeOf('object');
     tokens.add(masked(got('openai'), 'Write to ', ', please.'));
-    await openai.responses.create({ model: 'gpt-4.1', instructions: `You are ${address}.`, input: [{ role: 'user', content: 'Who are you?' }] });
+    await openai.responses.create({
+      model: 'gpt-4.1',
+      instructions: `You are ${address}.`,
+      input: [{ role: 'user', content: 'Who are you?' }],
+    });
     tokens.add(masked(got('openai'), 'You are ', '."'));
     await openai.embeddings.create({ model: 'text-embedding-3-small', input: ['a', `to ${address}`] });
     tokens.add(masked(got('openai'), '"to ', '"'));
-    await anthropic.messages.create({ model: 'claude-haiku-4-5', max_tokens: 10, system: `You are ${address}.`, messages: [{ role: 'user', content: 'Who are you?' }] });
+    await anthropic.messages.create({
+      model: 'claude-haiku-4-5',
+      max_tokens: 10,
+      system: `You are ${address}.`,
+      messages: [{ role: 'user', content: 'Who are you?' }],
+    });
     tokens.add(masked(got('anthropic'), 'You are ', '."'));
-    await google.models.generateContent({ model: 'gemini-2.5-flash', contents: [{ role: 'user', parts: [{ text: 'Who?' }, createPartFromFunctionResponse('call_1', 'f', { who: address })] }] });
+    await google.models.generateContent({
+      model: 'gemini-2.5-flash',
+      contents: [{ role: 'user', parts: [{ text: 'Who?' }, createPartFromFunctionResponse('call_1', 'f', { who: address })] }],
+    });
     tokens.add(masked(got('google'), '"who":"', '"'));
     expect(tokens.size).toBe(1);
     await apps('elsewhere').openai.chat.completions.create(ask(`Write to ${address}, please.`));
@@ -120,19 +139,35 @@ describe('what a rule masks leaves as a token', () => {
       ask('', {
         messages: [
           { role: 'user', content: 'Pay.' },
-          { role: 'assistant', tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'pay', arguments: `{"card":${card},"to":"${address}"}` } }] },
+          {
+            role: 'assistant',
+            tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'pay', arguments: `{"card":${card},"to":"${address}"}` } }],
+          },
           { role: 'tool', tool_call_id: 'call_1', content: `{"paid":"${address}"}` },
         ],
       }),
     );
-    const { messages } = JSON.parse(got('openai')) as { messages: { content: string; tool_calls?: { function: { arguments: string } }[] }[] };
-    expect(JSON.parse(messages[1]!.tool_calls![0]!.function.arguments)).toEqual({ card: expect.stringMatching(/^\[CARD_\w{10}\]$/) as string, to: expect.stringMatching(emailToken) as string });
+    const { messages } = JSON.parse(got('openai')) as {
+      messages: { content: string; tool_calls?: { function: { arguments: string } }[] }[];
+    };
+    expect(JSON.parse(messages[1]!.tool_calls![0]!.function.arguments)).toEqual({
+      card: expect.stringMatching(/^\[CARD_\w{10}\]$/) as string,
+      to: expect.stringMatching(emailToken) as string,
+    });
     expect(messages[2]!.content).toMatch(/^\{"paid":"\[EMAIL_\w{10}\]"\}$/);
   });
 
   it('and every other byte is as it came, whatever the caller says', async () => {
-    const body = (value: string): string => `{ "model" : "gpt-4.1","seed":12345678901234567890, "messages":[{"role":"user","content":"\\u0041 ${value} é"}] }`;
-    const post = async (headers: object = {}): Promise<number> => (await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', ...headers }, body: body(address) })).status;
+    const body = (value: string): string =>
+      `{ "model" : "gpt-4.1","seed":12345678901234567890, "messages":[{"role":"user","content":"\\u0041 ${value} é"}] }`;
+    const post = async (headers: object = {}): Promise<number> =>
+      (
+        await fetch(`${stack.url}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', ...headers },
+          body: body(address),
+        })
+      ).status;
     for (const headers of [{}, { 'x-sluice-route': 'off' }]) {
       expect(await post(headers)).toBe(200);
       expect(got('openai')).toBe(body(emailToken.exec(got('openai'))?.[0] ?? ''));
@@ -159,9 +194,16 @@ describe('what a rule masks leaves as a token', () => {
 
   it('in files and batches', async () => {
     const { openai, anthropic } = apps();
-    await openai.files.create({ purpose: 'batch', file: await toFile(Buffer.from(`{"custom_id":"1","body":{"messages":[{"role":"user","content":"to ${address}"}]}}\n`), 'batch.jsonl') });
+    await openai.files.create({
+      purpose: 'batch',
+      file: await toFile(Buffer.from(`{"custom_id":"1","body":{"messages":[{"role":"user","content":"to ${address}"}]}}\n`), 'batch.jsonl'),
+    });
     masked(got('openai'), '"to ', '"');
-    await anthropic.messages.batches.create({ requests: [{ custom_id: '1', params: { model: 'claude-haiku-4-5', max_tokens: 10, messages: [{ role: 'user', content: `to ${address}` }] } }] });
+    await anthropic.messages.batches.create({
+      requests: [
+        { custom_id: '1', params: { model: 'claude-haiku-4-5', max_tokens: 10, messages: [{ role: 'user', content: `to ${address}` }] } },
+      ],
+    });
     masked(got('anthropic'), '"to ', '"');
   });
 });
@@ -173,7 +215,10 @@ describe('what cannot be masked', () => {
     ['a file in base64, in the rule’s words', card, 'No cards here.'],
   ])('is refused: %s', async (_name, value, message) => {
     const file = { type: 'file', file: { filename: 'a.txt', file_data: inBase64(`It is ${value}.`) } } as const;
-    await expect(apps().openai.chat.completions.create(ask('', { messages: [{ role: 'user', content: [file] }] }))).rejects.toMatchObject({ status: 403, message: expect.stringContaining(message) as string });
+    await expect(apps().openai.chat.completions.create(ask('', { messages: [{ role: 'user', content: [file] }] }))).rejects.toMatchObject({
+      status: 403,
+      message: expect.stringContaining(message) as string,
+    });
     expect(providers.openai.got).toEqual([]);
     expect((await records()).find(({ outcome }) => outcome === 'blocked')).toMatchObject({ passReason: 'unmasked' });
   });
@@ -185,7 +230,10 @@ describe('what cannot be masked', () => {
   });
 
   it('does not matter where another rule refuses the request', async () => {
-    await expect(apps().openai.chat.completions.create(ask(`${address} works on project zeus`))).rejects.toMatchObject({ status: 403, message: expect.stringContaining('Not that one.') as string });
+    await expect(apps().openai.chat.completions.create(ask(`${address} works on project zeus`))).rejects.toMatchObject({
+      status: 403,
+      message: expect.stringContaining('Not that one.') as string,
+    });
     expect(providers.openai.got).toEqual([]);
   });
 });
@@ -194,7 +242,10 @@ describe('an answer with restore: true', () => {
   const word = 'so-called "Apollo"';
   const question = `Who is ${address}, ${word}?`;
   /** The tokens of the request, and a text that says them in pieces. */
-  const heard = (body: string): readonly [email: string, word: string] => [emailToken.exec(body)?.[0] ?? '', /\[WORD_\w{10}\]/.exec(body)?.[0] ?? ''];
+  const heard = (body: string): readonly [email: string, word: string] => [
+    emailToken.exec(body)?.[0] ?? '',
+    /\[WORD_\w{10}\]/.exec(body)?.[0] ?? '',
+  ];
   const pieces = (text: string): readonly string[] => text.match(/[^]{1,5}/g) ?? [];
   const sse = (data: object, name?: string): string => `${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
   const usage = { prompt_tokens: 9, completion_tokens: 9, total_tokens: 18 };
@@ -204,8 +255,16 @@ describe('an answer with restore: true', () => {
   const chat: Behaviour = (request, response, answer) => {
     const tokens = heard(request.body);
     const call = { id: 'call_1', type: 'function', function: { name: 'send', arguments: args(tokens) } };
-    if (!request.body.includes('"stream":true')) return says({ id: 'c', object: 'chat.completion', model: 'gpt-4.1', choices: [{ index: 0, message: { role: 'assistant', content: say(tokens), tool_calls: [call] }, finish_reason: 'tool_calls' }], usage })(request, response, answer);
-    const chunk = (delta: object, finish_reason: string | null = null): string => sse({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'gpt-4.1', choices: [{ index: 0, delta, finish_reason }] });
+    if (!request.body.includes('"stream":true'))
+      return says({
+        id: 'c',
+        object: 'chat.completion',
+        model: 'gpt-4.1',
+        choices: [{ index: 0, message: { role: 'assistant', content: say(tokens), tool_calls: [call] }, finish_reason: 'tool_calls' }],
+        usage,
+      })(request, response, answer);
+    const chunk = (delta: object, finish_reason: string | null = null): string =>
+      sse({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'gpt-4.1', choices: [{ index: 0, delta, finish_reason }] });
     const stream = [
       chunk({ role: 'assistant', content: '' }),
       ...pieces(say(tokens)).map((content) => chunk({ content })),
@@ -220,16 +279,35 @@ describe('an answer with restore: true', () => {
   };
   const messages: Behaviour = (request, response, answer) => {
     const tokens = heard(request.body);
-    const message = { id: 'm', type: 'message', role: 'assistant', model: 'claude-haiku-4-5', stop_reason: null, usage: { input_tokens: 9, output_tokens: 9 } };
+    const message = {
+      id: 'm',
+      type: 'message',
+      role: 'assistant',
+      model: 'claude-haiku-4-5',
+      stop_reason: null,
+      usage: { input_tokens: 9, output_tokens: 9 },
+    };
     const tool = { type: 'tool_use', id: 'toolu_1', name: 'send' };
-    if (!request.body.includes('"stream":true')) return says({ ...message, stop_reason: 'tool_use', content: [{ type: 'text', text: say(tokens) }, { ...tool, input: JSON.parse(args(tokens)) as object }] })(request, response, answer);
+    if (!request.body.includes('"stream":true'))
+      return says({
+        ...message,
+        stop_reason: 'tool_use',
+        content: [
+          { type: 'text', text: say(tokens) },
+          { ...tool, input: JSON.parse(args(tokens)) as object },
+        ],
+      })(request, response, answer);
     return events([
       sse({ type: 'message_start', message: { ...message, content: [] } }, 'message_start'),
       sse({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }, 'content_block_start'),
-      ...pieces(say(tokens)).map((text) => sse({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } }, 'content_block_delta')),
+      ...pieces(say(tokens)).map((text) =>
+        sse({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } }, 'content_block_delta'),
+      ),
       sse({ type: 'content_block_stop', index: 0 }, 'content_block_stop'),
       sse({ type: 'content_block_start', index: 1, content_block: { ...tool, input: {} } }, 'content_block_start'),
-      ...pieces(args(tokens)).map((partial_json) => sse({ type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json } }, 'content_block_delta')),
+      ...pieces(args(tokens)).map((partial_json) =>
+        sse({ type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json } }, 'content_block_delta'),
+      ),
       sse({ type: 'content_block_stop', index: 1 }, 'content_block_stop'),
       sse({ type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 9 } }, 'message_delta'),
       sse({ type: 'message_stop' }, 'message_stop'),
@@ -237,10 +315,19 @@ describe('an answer with restore: true', () => {
   };
   const gemini: Behaviour = (request, response, answer) => {
     const tokens = heard(request.body);
-    const part = (parts: readonly object[], more: object = {}): object => ({ candidates: [{ index: 0, content: { role: 'model', parts }, ...more }], usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 9, totalTokenCount: 18 }, modelVersion: 'gemini-2.5-flash' });
+    const part = (parts: readonly object[], more: object = {}): object => ({
+      candidates: [{ index: 0, content: { role: 'model', parts }, ...more }],
+      usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 9, totalTokenCount: 18 },
+      modelVersion: 'gemini-2.5-flash',
+    });
     const call = { functionCall: { name: 'send', args: JSON.parse(args(tokens)) as object } };
-    if (!request.path.includes('streamGenerateContent')) return says(part([{ text: say(tokens) }, call], { finishReason: 'STOP' }))(request, response, answer);
-    return events([...pieces(say(tokens)).map((text) => sse(part([{ text }]))), sse(part([call], { finishReason: 'STOP' }))])(request, response, answer);
+    if (!request.path.includes('streamGenerateContent'))
+      return says(part([{ text: say(tokens) }, call], { finishReason: 'STOP' }))(request, response, answer);
+    return events([...pieces(say(tokens)).map((text) => sse(part([{ text }]))), sse(part([call], { finishReason: 'STOP' }))])(
+      request,
+      response,
+      answer,
+    );
   };
   const noted = { to: address, note: word };
 
@@ -253,14 +340,38 @@ describe('an answer with restore: true', () => {
     const { message } = (await openai.chat.completions.stream({ ...ask(question), stream: true }).finalChatCompletion()).choices[0]!;
     for (const one of [whole.choices[0]!.message, message]) {
       expect(one.content).toBe(wanted);
-      expect(one.tool_calls?.map((call) => (call.type === 'function' ? (JSON.parse(call.function.arguments) as object) : call))).toEqual([noted]);
+      expect(one.tool_calls?.map((call) => (call.type === 'function' ? (JSON.parse(call.function.arguments) as object) : call))).toEqual([
+        noted,
+      ]);
     }
   });
 
   it('has the originals: OpenAI Responses, streamed or not', async () => {
     const { openai } = apps('restored');
-    const output = (tokens: readonly [string, string]): object[] => [{ id: 'msg_1', type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_text', text: say(tokens), annotations: [] }] }];
-    const body = (tokens: readonly [string, string], done: boolean): object => ({ id: 'r', object: 'response', created_at: 1, model: 'gpt-4.1', status: done ? 'completed' : 'in_progress', output: done ? output(tokens) : [], usage: { input_tokens: 9, output_tokens: 9, total_tokens: 18, input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } } });
+    const output = (tokens: readonly [string, string]): object[] => [
+      {
+        id: 'msg_1',
+        type: 'message',
+        role: 'assistant',
+        status: 'completed',
+        content: [{ type: 'output_text', text: say(tokens), annotations: [] }],
+      },
+    ];
+    const body = (tokens: readonly [string, string], done: boolean): object => ({
+      id: 'r',
+      object: 'response',
+      created_at: 1,
+      model: 'gpt-4.1',
+      status: done ? 'completed' : 'in_progress',
+      output: done ? output(tokens) : [],
+      usage: {
+        input_tokens: 9,
+        output_tokens: 9,
+        total_tokens: 18,
+        input_tokens_details: { cached_tokens: 0 },
+        output_tokens_details: { reasoning_tokens: 0 },
+      },
+    });
     providers.openai.behaviour = (request, response, answer) => {
       const tokens = heard(request.body);
       if (!request.body.includes('"stream":true')) return says(body(tokens, true))(request, response, answer);
@@ -290,7 +401,10 @@ describe('an answer with restore: true', () => {
     const { anthropic } = apps('restored');
     const params = { model: 'claude-haiku-4-5', max_tokens: 100, messages: [{ role: 'user' as const, content: question }] };
     for (const { content } of [await anthropic.messages.create(params), await anthropic.messages.stream(params).finalMessage()]) {
-      expect(content).toMatchObject([{ type: 'text', text: wanted }, { type: 'tool_use', input: noted }]);
+      expect(content).toMatchObject([
+        { type: 'text', text: wanted },
+        { type: 'tool_use', input: noted },
+      ]);
     }
     expect(got('anthropic')).not.toMatch(/canary|Apollo/);
   });
@@ -301,7 +415,10 @@ describe('an answer with restore: true', () => {
     const whole = await google.models.generateContent({ model: 'gemini-2.5-flash', contents: question });
     expect([whole.text, whole.functionCalls?.[0]?.args]).toEqual([wanted, noted]);
     let said = '';
-    for await (const { text, functionCalls } of await google.models.generateContentStream({ model: 'gemini-2.5-flash', contents: question })) {
+    for await (const { text, functionCalls } of await google.models.generateContentStream({
+      model: 'gemini-2.5-flash',
+      contents: question,
+    })) {
       said += text ?? '';
       if (functionCalls !== undefined) expect(functionCalls[0]?.args).toEqual(noted);
     }
@@ -317,14 +434,23 @@ describe('an answer with restore: true', () => {
     const streamed = (await openai.chat.completions.stream({ ...ask(question), stream: true }).finalChatCompletion()).choices[0]!.message;
     for (const one of [whole, streamed]) {
       expect(one.content).toBe(wanted);
-      expect(one.tool_calls?.map((call) => (call.type === 'function' ? (JSON.parse(call.function.arguments) as object) : call))).toEqual([noted]);
+      expect(one.tool_calls?.map((call) => (call.type === 'function' ? (JSON.parse(call.function.arguments) as object) : call))).toEqual([
+        noted,
+      ]);
     }
     expect(got('anthropic')).not.toMatch(/canary|Apollo/);
   });
 
   it.each([3, 7, 20])('has the originals in %i MB, or its tokens where it is too large to be held', async (megabytes) => {
     const filler = 'x'.repeat(megabytes * 1_000_000);
-    providers.openai.behaviour = (request, response, answer) => says({ id: 'c', object: 'chat.completion', model: 'gpt-4.1', choices: [{ index: 0, message: { role: 'assistant', content: say(heard(request.body)) + filler }, finish_reason: 'stop' }], usage })(request, response, answer);
+    providers.openai.behaviour = (request, response, answer) =>
+      says({
+        id: 'c',
+        object: 'chat.completion',
+        model: 'gpt-4.1',
+        choices: [{ index: 0, message: { role: 'assistant', content: say(heard(request.body)) + filler }, finish_reason: 'stop' }],
+        usage,
+      })(request, response, answer);
     const { content } = (await apps('restored').openai.chat.completions.create(ask(question))).choices[0]!.message;
     expect(content?.slice(-filler.length)).toBe(filler);
     if (megabytes < 8) expect(content?.slice(0, -filler.length)).toBe(wanted);
@@ -333,10 +459,19 @@ describe('an answer with restore: true', () => {
 
   it('is not kept in the cache', async () => {
     providers.openai.behaviour = chat;
-    const call = async (): Promise<string | null | undefined> => (await apps('restored').openai.chat.completions.create(ask(question))).choices[0]?.message.content;
+    const call = async (): Promise<string | null | undefined> =>
+      (await apps('restored').openai.chat.completions.create(ask(question))).choices[0]?.message.content;
     expect([await call(), await call()]).toEqual([wanted, wanted]);
     expect(providers.openai.got).toHaveLength(2);
-    expect((await records())[0]).toMatchObject({ cache: 'off', outcome: 'complete', usage: { totalOutput: 9 }, masked: [{ rule: 'email', matches: 1 }, { rule: 'word', matches: 1 }] });
+    expect((await records())[0]).toMatchObject({
+      cache: 'off',
+      outcome: 'complete',
+      usage: { totalOutput: 9 },
+      masked: [
+        { rule: 'email', matches: 1 },
+        { rule: 'word', matches: 1 },
+      ],
+    });
   });
 });
 
@@ -352,7 +487,12 @@ describe('what was masked', () => {
   });
 
   it('shares answers in the cache under its tokens', async () => {
-    const call = async (): Promise<string | null> => (await apps('cached').openai.chat.completions.create(ask(`Who is ${address}?`)).withResponse()).response.headers.get('x-sluice-cache');
+    const call = async (): Promise<string | null> =>
+      (
+        await apps('cached')
+          .openai.chat.completions.create(ask(`Who is ${address}?`))
+          .withResponse()
+      ).response.headers.get('x-sluice-cache');
     expect([await call(), await call()]).toEqual(['miss', 'hit']);
     expect(providers.openai.got).toHaveLength(1);
   });
@@ -364,9 +504,12 @@ describe('what was masked', () => {
 
   it('is kept nowhere', async () => {
     expect(JSON.stringify(await records())).not.toMatch(/canary|Apollo|4111111111111111/);
-    const files = readdirSync(stack.folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && /ledger|sluice\.log|budgets/.test(entry.name));
+    const files = readdirSync(stack.folder, { recursive: true, withFileTypes: true }).filter(
+      (entry) => entry.isFile() && /ledger|sluice\.log|budgets/.test(entry.name),
+    );
     expect(files.length).toBeGreaterThan(1);
-    for (const { parentPath, name } of files) expect(readFileSync(join(parentPath, name)).toString('latin1'), name).not.toMatch(/canary|Apollo|4111111111111111/);
+    for (const { parentPath, name } of files)
+      expect(readFileSync(join(parentPath, name)).toString('latin1'), name).not.toMatch(/canary|Apollo|4111111111111111/);
   });
 });
 

@@ -23,18 +23,24 @@ describe('what is deployed beside Sluice', () => {
       expect(read(`deploy/grafana/dashboards/${dashboard.name}.json`)).toBe(dashboardJson(dashboard));
       expect(read(`helm/sluice/files/dashboards/${dashboard.name}.json`)).toBe(dashboardJson(dashboard));
     }
-    for (const folder of ['deploy/grafana/dashboards', 'helm/sluice/files/dashboards']) expect(readdirSync(new URL(`../${folder}`, import.meta.url)).sort()).toEqual(dashboards.map(({ name }) => `${name}.json`).sort());
+    for (const folder of ['deploy/grafana/dashboards', 'helm/sluice/files/dashboards'])
+      expect(readdirSync(new URL(`../${folder}`, import.meta.url)).sort()).toEqual(dashboards.map(({ name }) => `${name}.json`).sort());
   });
 
   it('asks only for metrics and labels that exist', () => {
     const specs = new Map(Object.values(metricTable as Readonly<Record<string, MetricSpec>>).map((spec) => [spec.name, spec]));
     const wrong: string[] = [];
-    const queries = [...dashboards.flatMap(({ panels }) => panels.flatMap((panel) => panel.queries.map(([query]) => query))), ...(parse(rulesYaml()) as { groups: { rules: { expr: string }[] }[] }).groups.flatMap(({ rules }) => rules.map(({ expr }) => expr))];
+    const queries = [
+      ...dashboards.flatMap(({ panels }) => panels.flatMap((panel) => panel.queries.map(([query]) => query))),
+      ...(parse(rulesYaml()) as { groups: { rules: { expr: string }[] }[] }).groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)),
+    ];
     for (const query of queries) {
       for (const [, name, , matchers = ''] of query.matchAll(/\b((?:llm_proxy|gen_ai)_\w+)(\{([^}]*)\})?/g)) {
         const spec = specs.get(name!.replace(/_(?:bucket|count|sum)$/, '')) ?? specs.get(name!);
         if (spec === undefined) wrong.push(name!);
-        else for (const [, label] of matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)) if (!['namespace', 'le', ...spec.labels].includes(label!)) wrong.push(`${name!}{${label!}}`);
+        else
+          for (const [, label] of matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g))
+            if (!['namespace', 'le', ...spec.labels].includes(label!)) wrong.push(`${name!}{${label!}}`);
       }
     }
     expect(queries.length).toBeGreaterThan(80);
@@ -55,16 +61,27 @@ describe('what is deployed beside Sluice', () => {
 
   it('has for every alert a case in which it fires and one in which it does not', () => {
     type Case = { readonly alertname: string; readonly exp_alerts: readonly object[] };
-    const cases = ['tests.yaml', 'tests-week.yaml'].flatMap((file) => (parse(read(`deploy/prometheus/${file}`)) as { tests: { alert_rule_test: Case[] }[] }).tests.flatMap(({ alert_rule_test: list }) => list));
+    const cases = ['tests.yaml', 'tests-week.yaml'].flatMap((file) =>
+      (parse(read(`deploy/prometheus/${file}`)) as { tests: { alert_rule_test: Case[] }[] }).tests.flatMap(
+        ({ alert_rule_test: list }) => list,
+      ),
+    );
     for (const name of names) {
-      expect(cases.some(({ alertname, exp_alerts: expected }) => alertname === name && expected.length > 0), `${name} fires`).toBe(true);
-      expect(cases.some(({ alertname, exp_alerts: expected }) => alertname === name && expected.length === 0), `${name} is quiet`).toBe(true);
+      expect(
+        cases.some(({ alertname, exp_alerts: expected }) => alertname === name && expected.length > 0),
+        `${name} fires`,
+      ).toBe(true);
+      expect(
+        cases.some(({ alertname, exp_alerts: expected }) => alertname === name && expected.length === 0),
+        `${name} is quiet`,
+      ).toBe(true);
     }
   });
 });
 
 describe.skipIf(promtool === null)('the rules, by promtool', () => {
-  const run = async (...args: string[]): Promise<string> => (await promisify(execFile)(promtool!, args, { cwd: new URL('../deploy/prometheus', import.meta.url) })).stdout;
+  const run = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)(promtool!, args, { cwd: new URL('../deploy/prometheus', import.meta.url) })).stdout;
 
   it('are good, and so is the configuration that loads them', async () => {
     expect(await run('check', 'rules', 'sluice.rules.yaml')).toContain('SUCCESS');
@@ -107,16 +124,30 @@ describe.skipIf(prometheusBinary === null)('a real Prometheus that scrapes a rea
     try {
       await stack.start();
       // Recordings are made each minute; here nobody waits so long.
-      await prometheus.start({ sluice: { address: new URL(stack.adminUrl).host, path: '/metrics' }, envoy: { address: new URL(stack.envoyAdminUrl).host, path: '/stats/prometheus' } }, rulesYaml().replaceAll('interval: 1m', 'interval: 1s'));
+      await prometheus.start(
+        {
+          sluice: { address: new URL(stack.adminUrl).host, path: '/metrics' },
+          envoy: { address: new URL(stack.envoyAdminUrl).host, path: '/stats/prometheus' },
+        },
+        rulesYaml().replaceAll('interval: 1m', 'interval: 1s'),
+      );
       const ask = async (workspace: string, content: string, extra: object = {}): Promise<Response> => {
-        const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace }, body: JSON.stringify({ model: 'gpt-4.1', messages: [{ role: 'user', content }], ...extra }) });
+        const response = await fetch(`${stack.url}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace },
+          body: JSON.stringify({ model: 'gpt-4.1', messages: [{ role: 'user', content }], ...extra }),
+        });
         await response.text().catch(() => '');
         return response;
       };
       const round = async (): Promise<void> => {
         provider.behaviour = well;
         const decision = (await ask('team-a', 'What is a CDN?')).headers.get('x-sluice-decision');
-        await fetch(`${stack.url}/v1/feedback`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-sluice-workspace': 'team-a' }, body: JSON.stringify({ decision, score: 0.8 }) }).then((response) => response.text());
+        await fetch(`${stack.url}/v1/feedback`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-sluice-workspace': 'team-a' },
+          body: JSON.stringify({ decision, score: 0.8 }),
+        }).then((response) => response.text());
         await ask('cached', 'What is DNS?');
         await ask('cached', 'What is DNS?');
         await ask('poor', 'What is DNS?');
@@ -140,7 +171,8 @@ describe.skipIf(prometheusBinary === null)('a real Prometheus that scrapes a rea
       provider.behaviour = hangs;
       await new Promise((resolve) => setTimeout(resolve, 3_500));
 
-      const fill = (expr: string): string => expr.replaceAll('$__rate_interval', '30s').replaceAll('$__range', '60s').replaceAll('$namespace', '.*');
+      const fill = (expr: string): string =>
+        expr.replaceAll('$__rate_interval', '30s').replaceAll('$__range', '60s').replaceAll('$namespace', '.*');
       const empty: string[] = [];
       for (const { title, panels } of dashboards) {
         for (const panel of panels) {

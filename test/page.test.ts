@@ -39,11 +39,29 @@ let url: string;
 let bareUrl: string;
 let recent: RecentRecords;
 
-async function serve(withLedger: Ledger | null, held: RecentRecords, history: PolicyHistory, adminToken: string | null, trials: TrialsAdmin, budgets: MemoryBudgetStore): Promise<string> {
+async function serve(
+  withLedger: Ledger | null,
+  held: RecentRecords,
+  history: PolicyHistory,
+  adminToken: string | null,
+  trials: TrialsAdmin,
+  budgets: MemoryBudgetStore,
+): Promise<string> {
   const admin = createAdmin({
-      learning: { learner: new OnlineLearner(), publish: () => undefined },
+    learning: { learner: new OnlineLearner(), publish: () => undefined },
     registry: new Metrics({ version: '1', policy: () => current, refused: () => false }).registry,
-    recent: held, ledger: withLedger, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials, feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets,
+    recent: held,
+    ledger: withLedger,
+    history,
+    credentials: new Credentials(),
+    router: null,
+    log: { level: 'info' },
+    grades: () => Promise.resolve([]),
+    trials,
+    feedback: () => Promise.resolve({ status: 202, body: {} }),
+    token: adminToken,
+    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+    budgets,
     policyStore: { current: () => current, lastRefusal: () => null, sources: () => [] },
     ready: () => true,
   });
@@ -61,7 +79,14 @@ beforeAll(async () => {
   current = monthGeneration(catalog, monthPolicy, 2, now - 2 * day);
   history.add(current);
   records = await month(current, 1_200, now);
-  ledger = await Ledger.open({ file: join(folder, 'ledger.db'), version: '1', retention: { rowsMs: 400 * day, rollupsMs: 400 * day }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => expect.fail(message) });
+  ledger = await Ledger.open({
+    file: join(folder, 'ledger.db'),
+    version: '1',
+    retention: { rowsMs: 400 * day, rollupsMs: 400 * day },
+    signingKey: null,
+    onCheckpoint: () => undefined,
+    onError: (message) => expect.fail(message),
+  });
   recent = new RecentRecords();
   const few = new RecentRecords();
   for (const record of records) {
@@ -73,10 +98,17 @@ beforeAll(async () => {
   const [budget] = current.budgets;
   const budgets = new MemoryBudgetStore();
   const { start, end } = budget!.calendar.at(now);
-  budgets.settle('one', [{ counter: { id: 'one', budget: budget!.name, start, end, values: ['research'] }, reserved: 0, spent: 31 * nano, thresholds: [] }]);
+  budgets.settle('one', [
+    { counter: { id: 'one', budget: budget!.name, start, end, values: ['research'] }, reserved: 0, spent: 31 * nano, thresholds: [] },
+  ]);
   const [limit] = current.rateLimits;
   for (const measure of limit!.measures) {
-    const counter = rateCounter(limit!, measure, { workspace: 'research', countedAs: 'research', user: null, target: { provider: 'openai', model: 'gpt-5.1' }, tier: 'simple' }, now);
+    const counter = rateCounter(
+      limit!,
+      measure,
+      { workspace: 'research', countedAs: 'research', user: null, target: { provider: 'openai', model: 'gpt-5.1' }, tier: 'simple' },
+      now,
+    );
     for (let request = 0; request < 8; request++) budgets.reserve(`request-${request}`, [{ counter, amount: 1, ceiling: Infinity }]);
   }
   url = await serve(ledger, recent, history, null, trialsOf(records), budgets);
@@ -122,19 +154,27 @@ async function open(at: string, size: Size): Promise<{ page: Page; complaints: s
 
 /** Waits for an expression to hold. (Playwright's own way evaluates in the page, which the page's policy forbids.) */
 async function until(page: Page, expression: string): Promise<void> {
-  await vi.waitFor(async () => expect(await page.evaluate(`Boolean(${expression})`), expression).toBe(true), { timeout: 15_000, interval: 50 });
+  await vi.waitFor(async () => expect(await page.evaluate(`Boolean(${expression})`), expression).toBe(true), {
+    timeout: 15_000,
+    interval: 50,
+  });
 }
 
 async function filled(page: Page): Promise<void> {
-  await until(page, `document.querySelectorAll('#by-tier li').length > 0 && document.querySelectorAll('#decisions tbody tr').length === 20
-    && document.querySelectorAll('#latency tbody tr').length === 4 && document.querySelectorAll('#generations details').length === 2`);
+  await until(
+    page,
+    `document.querySelectorAll('#by-tier li').length > 0 && document.querySelectorAll('#decisions tbody tr').length === 20
+    && document.querySelectorAll('#latency tbody tr').length === 4 && document.querySelectorAll('#generations details').length === 2`,
+  );
 }
 
 /** What axe finds, by rule, with the places. */
 async function faults(page: Page): Promise<string[]> {
   // As a string to the devtools: the page's own policy lets no script in.
   await page.evaluate(axe);
-  return page.evaluate(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + ' ' + target + ': ' + failureSummary)))`);
+  return page.evaluate(
+    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + ' ' + target + ': ' + failureSummary)))`,
+  );
 }
 
 const shoot = async (page: Page, name: string, whole = true): Promise<void> => {
@@ -158,7 +198,9 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(await page.locator('#saved').textContent()).toBe(`$${saved.toFixed(2)}`);
     expect(await page.locator('#unknown').textContent()).toBe(`${(((records.length - known.length) / records.length) * 100).toFixed(1)}%`);
     expect(await page.locator('#exchanges').textContent()).toBe('1,200');
-    expect(await page.locator('#trend').getAttribute('aria-label')).toMatch(/^By day, \d{4}-\d{2}-\d{2} to \d{4}-\d{2}-\d{2}: cost \$[\d.]+, saved \$[\d.]+\./);
+    expect(await page.locator('#trend').getAttribute('aria-label')).toMatch(
+      /^By day, \d{4}-\d{2}-\d{2} to \d{4}-\d{2}-\d{2}: cost \$[\d.]+, saved \$[\d.]+\./,
+    );
     expect(await page.locator('#trend-table tbody tr').count()).toBeGreaterThan(28);
     expect(await page.locator('#by-workspace').textContent()).toContain('<b>mark</b>');
     expect(await page.locator('#by-workspace b').count()).toBe(0);
@@ -169,7 +211,10 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(await page.locator('#limits').textContent()).toMatch(/^each-team: research reached8 of 8 at once/);
     expect(await page.locator('#own-time').textContent()).toMatch(/ µs$/);
     // A chart that was drawn is not all of one colour.
-    for (const id of ['trend', 'tiers']) expect(await page.evaluate(`new Set(document.getElementById('${id}').getContext('2d').getImageData(0, 0, 600, 260).data).size`)).toBeGreaterThan(8);
+    for (const id of ['trend', 'tiers'])
+      expect(
+        await page.evaluate(`new Set(document.getElementById('${id}').getContext('2d').getImageData(0, 0, 600, 260).data).size`),
+      ).toBeGreaterThan(8);
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     await shoot(page, name);
     await shoot(page, `${name}-top`, false);
@@ -218,7 +263,10 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     recent.record({ ...last, id: '01990000-0000-7000-8000-000000000002', workspace: 'came-later' });
     await page.locator('#where').fill('tier=complex workspace=research');
     await page.keyboard.press('Enter');
-    await until(page, `document.getElementById('live-note').textContent === 'From the ledger: tier=complex, workspace=research.' && document.querySelectorAll('#decisions tbody tr').length > 0`);
+    await until(
+      page,
+      `document.getElementById('live-note').textContent === 'From the ledger: tier=complex, workspace=research.' && document.querySelectorAll('#decisions tbody tr').length > 0`,
+    );
     expect(new Set(await page.locator('#decisions .workspace').allTextContents())).toEqual(new Set(['research']));
     await page.locator('#where').fill('colour=red');
     await page.keyboard.press('Enter');
@@ -242,7 +290,8 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(await page.locator('#generations del').allTextContents()).toEqual(['-    simple: [gpt-5-mini]\n']);
     expect(await faults(page)).toEqual([]);
     await page.locator('#try').scrollIntoViewIfNeeded();
-    if (process.env['SLUICE_SCREENSHOTS'] !== undefined) await page.locator('#try').screenshot({ path: join(process.env['SLUICE_SCREENSHOTS'], 'try.png') });
+    if (process.env['SLUICE_SCREENSHOTS'] !== undefined)
+      await page.locator('#try').screenshot({ path: join(process.env['SLUICE_SCREENSHOTS'], 'try.png') });
     await page.locator('textarea[name=policy]').fill('version: 1\nnonsense: true\n');
     await page.locator('#try-form button[type=submit]').click();
     await until(page, `document.querySelector('#tried .verdict .bad') !== null`);

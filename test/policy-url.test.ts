@@ -14,7 +14,11 @@ describe('a policy backend, through a real Envoy', () => {
     const endpoint = await simulator.listen();
     const url = await backend.listen();
     backend.documents.set('/team-a/openai', routed('gpt-5-nano'));
-    stack = new Stack({ policy: routed('gpt-5-mini'), endpoint, serve: ['--policy-url', `${url}/{workspace}/{provider}`, '--policy-ttl', '1'] });
+    stack = new Stack({
+      policy: routed('gpt-5-mini'),
+      endpoint,
+      serve: ['--policy-url', `${url}/{workspace}/{provider}`, '--policy-ttl', '1'],
+    });
     await stack.start();
   });
 
@@ -24,12 +28,17 @@ describe('a policy backend, through a real Envoy', () => {
   });
 
   const ask = async (workspace: string): Promise<string | null> => {
-    const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+    const response = await fetch(`${stack.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace },
+      body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}',
+    });
     expect(response.status).toBe(200);
     await response.arrayBuffer();
     return response.headers.get('x-sluice-model');
   };
-  const metric = async (name: string): Promise<string | undefined> => new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${stack.adminUrl}/metrics`)).text())?.[1];
+  const metric = async (name: string): Promise<string | undefined> =>
+    new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${stack.adminUrl}/metrics`)).text())?.[1];
 
   it('is asked at the first request of a workspace, decides the next ones, and its edits follow', async () => {
     // A cold start on a busy machine can be too slow for Envoy's patience.
@@ -43,8 +52,12 @@ describe('a policy backend, through a real Envoy', () => {
 
   it('is shown as refused and as gone while what was good holds', async () => {
     backend.documents.set('/team-a/openai', `${routed('gpt-5-nano')}  mode: enabeld\n`);
-    await expect.poll(async () => [await ask('team-a'), await metric('llm_proxy_policy_refused')], { timeout: 10_000 }).toEqual(['gpt-4.1-nano', '1']);
+    await expect
+      .poll(async () => [await ask('team-a'), await metric('llm_proxy_policy_refused')], { timeout: 10_000 })
+      .toEqual(['gpt-4.1-nano', '1']);
     await backend.close();
-    await expect.poll(async () => [await ask('team-a'), await metric('llm_proxy_policy_source_connected')], { timeout: 10_000 }).toEqual(['gpt-4.1-nano', '0']);
+    await expect
+      .poll(async () => [await ask('team-a'), await metric('llm_proxy_policy_source_connected')], { timeout: 10_000 })
+      .toEqual(['gpt-4.1-nano', '0']);
   });
 });

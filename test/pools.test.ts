@@ -14,7 +14,8 @@ let stack: Stack;
 beforeAll(async () => {
   writeFileSync(join(folder, 'key'), 'key-of-the-gateway');
   const key = join(folder, 'key');
-  const pool = (pick: string, model = 'gpt-4.1-nano'): string => `fallback: { pools: [{ name: nano, pick: ${pick}, targets: [openai/${model}, twin/${model}] }] }`;
+  const pool = (pick: string, model = 'gpt-4.1-nano'): string =>
+    `fallback: { pools: [{ name: nano, pick: ${pick}, targets: [openai/${model}, twin/${model}] }] }`;
   const policy = `
 version: 1
 providers:
@@ -47,7 +48,10 @@ beforeEach(() => {
   }
 });
 
-async function ask(workspace: string, headers: Readonly<Record<string, string>> = {}): Promise<{ status: number; text: string; record: ExchangeRecord }> {
+async function ask(
+  workspace: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ status: number; text: string; record: ExchangeRecord }> {
   const response = await fetch(`${stack.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace, ...headers },
@@ -71,9 +75,14 @@ describe('a pool of equal targets', () => {
     providers.twin.behaviour = status(503);
     const asked = [await ask('in-turn'), await ask('in-turn')];
     expect(asked.map(({ status: code }) => code)).toEqual([200, 200]);
-    expect(asked.map(({ record }) => record.attempts.map(({ target, reason }) => [target.provider, reason])).sort((a, b) => a.length - b.length)).toEqual([
+    expect(
+      asked.map(({ record }) => record.attempts.map(({ target, reason }) => [target.provider, reason])).sort((a, b) => a.length - b.length),
+    ).toEqual([
       [['openai', null]],
-      [['twin', 'server-error'], ['openai', null]],
+      [
+        ['twin', 'server-error'],
+        ['openai', null],
+      ],
     ]);
     for (const { record } of asked) expect(record.decision).toMatchObject({ reason: 'tier', pool: { pool: 'nano', pick: 'round-robin' } });
   });

@@ -46,7 +46,13 @@ interface Reply {
   readonly id: string;
 }
 
-async function ask(at: Stack, workspace: string, extra: object = {}, headers: Readonly<Record<string, string>> = {}, signal?: AbortSignal): Promise<Reply> {
+async function ask(
+  at: Stack,
+  workspace: string,
+  extra: object = {},
+  headers: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
+): Promise<Reply> {
   const response = await fetch(`${at.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace, ...headers },
@@ -62,7 +68,11 @@ async function limitsOf(at: Stack, name: string): Promise<readonly LimitView[]> 
 }
 const placesOf = async (at: Stack): Promise<number> => (await limitsOf(at, 'one')).reduce((sum, { used }) => sum + used, 0);
 const metricsOf = (at: Stack): Promise<string> => fetch(`${at.adminUrl}/metrics`).then((response) => response.text());
-const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => 'answered', (error: unknown) => error);
+const failure = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'answered',
+    (error: unknown) => error,
+  );
 
 describe('a rate limit that is reached', () => {
   const stack = { at: null as unknown as Stack };
@@ -75,32 +85,57 @@ describe('a rate limit that is reached', () => {
   it('is each official SDK’s own rate-limit error with the headers that it reads', async () => {
     const { url } = stack.at;
     for (let i = 0; i < 2; i++) expect((await ask(stack.at, 'few')).status).toBe(200);
-    await expect.poll(async () => (await limitsOf(stack.at, 'few')).find(({ kind }) => kind === 'tokens')?.used, { timeout: 5_000 }).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (await limitsOf(stack.at, 'few')).find(({ kind }) => kind === 'tokens')?.used, { timeout: 5_000 })
+      .toBeGreaterThan(0);
     const before = provider.got.length;
-    const untilMidnight = (Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth(), new Date().getUTCDate() + 1) - Date.now()) / 1000;
+    const untilMidnight =
+      (Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth(), new Date().getUTCDate() + 1) - Date.now()) / 1000;
 
     const openai = new OpenAI({ apiKey: 'test', baseURL: `${url}/v1`, defaultHeaders: { 'x-sluice-workspace': 'few' } });
-    const fromOpenai = await failure(openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }));
+    const fromOpenai = await failure(
+      openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }),
+    );
     expect(fromOpenai).toBeInstanceOf(OpenAI.RateLimitError);
-    expect(fromOpenai).toMatchObject({ status: 429, code: 'rate_limit_exceeded', type: 'requests', message: expect.stringContaining('The rate limit few (2 requests a day) is reached') as string });
+    expect(fromOpenai).toMatchObject({
+      status: 429,
+      code: 'rate_limit_exceeded',
+      type: 'requests',
+      message: expect.stringContaining('The rate limit few (2 requests a day) is reached') as string,
+    });
     const { headers } = fromOpenai as InstanceType<typeof OpenAI.RateLimitError>;
     expect(Math.abs(Number(headers.get('retry-after')) - untilMidnight)).toBeLessThan(60);
-    expect(['x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests', 'x-ratelimit-limit-tokens', 'x-should-retry'].map((name) => headers.get(name))).toEqual(['2', '0', '100000', 'false']);
+    expect(
+      ['x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests', 'x-ratelimit-limit-tokens', 'x-should-retry'].map((name) =>
+        headers.get(name),
+      ),
+    ).toEqual(['2', '0', '100000', 'false']);
     expect(headers.get('x-ratelimit-reset-requests')).toMatch(/^(\d+h)?(\d+m)?\d+s$/);
     expect(Number(headers.get('x-ratelimit-remaining-tokens'))).toBeLessThan(100_000);
 
     const anthropic = new Anthropic({ apiKey: 'test', baseURL: url, defaultHeaders: { 'x-sluice-workspace': 'few' } });
-    const fromAnthropic = await failure(anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 100, messages: [{ role: 'user', content: 'What is a CDN?' }] }));
+    const fromAnthropic = await failure(
+      anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 100, messages: [{ role: 'user', content: 'What is a CDN?' }] }),
+    );
     expect(fromAnthropic).toBeInstanceOf(Anthropic.RateLimitError);
     expect(fromAnthropic).toMatchObject({ status: 429, error: { type: 'error', error: { type: 'rate_limit_error' } } });
     const read = (fromAnthropic as InstanceType<typeof Anthropic.RateLimitError>).headers;
-    expect([read.get('anthropic-ratelimit-requests-limit'), read.get('anthropic-ratelimit-requests-remaining'), read.get('x-ratelimit-limit-requests')]).toEqual(['2', '0', null]);
-    expect(Math.abs(Date.parse(read.get('anthropic-ratelimit-requests-reset') ?? '') - Date.now() - untilMidnight * 1000)).toBeLessThan(60_000);
+    expect([
+      read.get('anthropic-ratelimit-requests-limit'),
+      read.get('anthropic-ratelimit-requests-remaining'),
+      read.get('x-ratelimit-limit-requests'),
+    ]).toEqual(['2', '0', null]);
+    expect(Math.abs(Date.parse(read.get('anthropic-ratelimit-requests-reset') ?? '') - Date.now() - untilMidnight * 1000)).toBeLessThan(
+      60_000,
+    );
 
     const google = new GoogleGenAI({ apiKey: 'test', httpOptions: { baseUrl: url, headers: { 'x-sluice-workspace': 'few' } } });
     const fromGoogle = await failure(google.models.generateContent({ model: 'gemini-2.5-pro', contents: 'What is a CDN?' }));
     expect(fromGoogle).toBeInstanceOf(ApiError);
-    expect(fromGoogle).toMatchObject({ status: 429, message: expect.stringMatching(/RESOURCE_EXHAUSTED.*RetryInfo.*"retryDelay":"\d+s"/) as string });
+    expect(fromGoogle).toMatchObject({
+      status: 429,
+      message: expect.stringMatching(/RESOURCE_EXHAUSTED.*RetryInfo.*"retryDelay":"\d+s"/) as string,
+    });
 
     // A caller that keeps its model is refused like others; nothing reached a provider, and no SDK tried twice.
     expect((await ask(stack.at, 'few', {}, { 'x-sluice-route': 'off' })).status).toBe(429);
@@ -112,7 +147,12 @@ describe('a rate limit that is reached', () => {
     const openai = new OpenAI({ apiKey: 'test', baseURL: `${stack.at.url}/v1`, defaultHeaders: { 'x-sluice-workspace': 'no-tokens' } });
     const before = provider.got.length;
     const error = await failure(openai.responses.create({ model: 'gpt-5.1', input: 'What is a CDN?', stream: true }));
-    expect(error).toMatchObject({ status: 429, code: 'rate_limit_exceeded', type: 'tokens', message: expect.stringContaining('never allows this request') as string });
+    expect(error).toMatchObject({
+      status: 429,
+      code: 'rate_limit_exceeded',
+      type: 'tokens',
+      message: expect.stringContaining('never allows this request') as string,
+    });
     const { headers } = error as InstanceType<typeof OpenAI.RateLimitError>;
     expect([headers.get('x-ratelimit-remaining-tokens'), headers.get('x-should-retry')]).toEqual(['1', 'false']);
     expect(provider.got.length).toBe(before);
@@ -122,7 +162,12 @@ describe('a rate limit that is reached', () => {
     const { id, headers } = await ask(stack.at, 'few');
     expect(headers.get('x-sluice-reason')).toBe('over-limit');
     const record = await recordOf(stack.at.adminUrl, id);
-    expect(record).toMatchObject({ outcome: 'blocked', cost: { known: true, usd: 0 }, decision: { action: 'block', reason: 'over-limit', rule: 'few' }, limits: [{ limit: 'few', kind: 'requests', period: 'day', action: 'refused', used: 2, max: 2 }] });
+    expect(record).toMatchObject({
+      outcome: 'blocked',
+      cost: { known: true, usd: 0 },
+      decision: { action: 'block', reason: 'over-limit', rule: 'few' },
+      limits: [{ limit: 'few', kind: 'requests', period: 'day', action: 'refused', used: 2, max: 2 }],
+    });
     const text = await fetch(`${stack.at.adminUrl}/decisions/${id}?format=text`).then((response) => response.text());
     expect(text).toContain('few, 2 requests a day: refused the request; 2 used');
   });
@@ -135,7 +180,15 @@ describe('a rate limit that is reached', () => {
     expect((await ask(stack.at, 'cached')).headers.get('x-sluice-cache')).toBe('hit');
     const refused = await ask(stack.at, 'cached', { temperature: 0.3 });
     expect(refused.status).toBe(429);
-    expect((await limitsOf(stack.at, 'rest')).filter(({ kind }) => kind === 'requests').map(({ of, used }) => [of.workspace, used]).sort()).toEqual([['cached', 1], ['watched', 2]]);
+    expect(
+      (await limitsOf(stack.at, 'rest'))
+        .filter(({ kind }) => kind === 'requests')
+        .map(({ of, used }) => [of.workspace, used])
+        .sort(),
+    ).toEqual([
+      ['cached', 1],
+      ['watched', 2],
+    ]);
     const metrics = await metricsOf(stack.at);
     expect(metrics).toContain('llm_proxy_limit_actions_total{limit="soft",kind="requests",action="over"} 1');
     expect(metrics).toMatch(/^llm_proxy_limit_used_ratio\{limit="soft",kind="requests"\} 2$/m);
@@ -146,11 +199,14 @@ describe('a rate limit that is reached', () => {
     const record = await recordOf(stack.at.adminUrl, id);
     const taken = record.usage!.totalInput + record.usage!.totalOutput;
     expect(taken).toBeGreaterThan(0);
-    await expect.poll(async () => (await limitsOf(stack.at, 'rest')).find(({ of, kind }) => of.workspace === 'tokens' && kind === 'tokens')?.used).toBe(taken);
+    await expect
+      .poll(async () => (await limitsOf(stack.at, 'rest')).find(({ of, kind }) => of.workspace === 'tokens' && kind === 'tokens')?.used)
+      .toBe(taken);
   });
 
   it('is shown by command, and windows outlive the process', { timeout: 60_000 }, async () => {
-    const run = async (...args: string[]): Promise<string> => (await promisify(execFile)(process.execPath, [cli, 'limits', '--admin', stack.at.adminUrl, ...args])).stdout;
+    const run = async (...args: string[]): Promise<string> =>
+      (await promisify(execFile)(process.execPath, [cli, 'limits', '--admin', stack.at.adminUrl, ...args])).stdout;
     await stack.at.stopSluice('SIGTERM');
     await stack.at.startSluice();
     expect((await ask(stack.at, 'few')).status).toBe(429);
@@ -166,38 +222,60 @@ describe('a rate limit that is reached', () => {
 const ends: readonly (readonly [name: string, run: (at: Stack) => Promise<unknown>])[] = [
   ['its answer has come', (at) => ask(at, 'one')],
   ['its stream has ended', (at) => ask(at, 'one', { stream: true })],
-  ['its provider fails', async (at) => {
-    provider.behaviour = status(500);
-    await ask(at, 'one');
-  }],
-  ['its provider drops it', async (at) => {
-    provider.behaviour = resets;
-    await ask(at, 'one');
-  }],
-  ['its stream is cut', async (at) => {
-    provider.behaviour = events(['data: {"id":"1","object":"chat.completion.chunk","model":"gpt-5.1","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n'], true);
-    await failure(ask(at, 'one', { stream: true }));
-  }],
-  ['its client leaves before an answer', async (at) => {
-    provider.behaviour = hangs;
-    const leaving = new AbortController();
-    const asked = failure(ask(at, 'one', {}, {}, leaving.signal));
-    await expect.poll(() => placesOf(at), { timeout: 5_000 }).toBe(1);
-    leaving.abort();
-    await asked;
-  }],
-  ['its client leaves while it streams', async (at) => {
-    provider.behaviour = (_got, response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.write('data: {"id":"1","object":"chat.completion.chunk","model":"gpt-5.1","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n');
-    };
-    const leaving = new AbortController();
-    const asked = failure(ask(at, 'one', { stream: true }, {}, leaving.signal));
-    await expect.poll(() => placesOf(at), { timeout: 5_000 }).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    leaving.abort();
-    await asked;
-  }],
+  [
+    'its provider fails',
+    async (at) => {
+      provider.behaviour = status(500);
+      await ask(at, 'one');
+    },
+  ],
+  [
+    'its provider drops it',
+    async (at) => {
+      provider.behaviour = resets;
+      await ask(at, 'one');
+    },
+  ],
+  [
+    'its stream is cut',
+    async (at) => {
+      provider.behaviour = events(
+        [
+          'data: {"id":"1","object":"chat.completion.chunk","model":"gpt-5.1","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n',
+        ],
+        true,
+      );
+      await failure(ask(at, 'one', { stream: true }));
+    },
+  ],
+  [
+    'its client leaves before an answer',
+    async (at) => {
+      provider.behaviour = hangs;
+      const leaving = new AbortController();
+      const asked = failure(ask(at, 'one', {}, {}, leaving.signal));
+      await expect.poll(() => placesOf(at), { timeout: 5_000 }).toBe(1);
+      leaving.abort();
+      await asked;
+    },
+  ],
+  [
+    'its client leaves while it streams',
+    async (at) => {
+      provider.behaviour = (_got, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(
+          'data: {"id":"1","object":"chat.completion.chunk","model":"gpt-5.1","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n',
+        );
+      };
+      const leaving = new AbortController();
+      const asked = failure(ask(at, 'one', { stream: true }, {}, leaving.signal));
+      await expect.poll(() => placesOf(at), { timeout: 5_000 }).toBe(1);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      leaving.abort();
+      await asked;
+    },
+  ],
 ];
 
 describe.each(['collect', 'observe'] as const)('a place among concurrent requests, where Envoy tells of answers by %s', (usage) => {
@@ -236,9 +314,19 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
     };
     const first = ask(stack.at, 'one');
     await expect.poll(() => placesOf(stack.at), { timeout: 5_000 }).toBe(1);
-    const openai = new OpenAI({ apiKey: 'test', baseURL: `${stack.at.url}/v1`, defaultHeaders: { 'x-sluice-workspace': 'one' }, maxRetries: 5 });
+    const openai = new OpenAI({
+      apiKey: 'test',
+      baseURL: `${stack.at.url}/v1`,
+      defaultHeaders: { 'x-sluice-workspace': 'one' },
+      maxRetries: 5,
+    });
     const second = openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] });
-    await expect.poll(async () => /llm_proxy_limit_actions_total\{limit="one",kind="concurrent",action="refused"\} [1-9]/.test(await metricsOf(stack.at)), { timeout: 5_000 }).toBe(true);
+    await expect
+      .poll(
+        async () => /llm_proxy_limit_actions_total\{limit="one",kind="concurrent",action="refused"\} [1-9]/.test(await metricsOf(stack.at)),
+        { timeout: 5_000 },
+      )
+      .toBe(true);
     provider.behaviour = well;
     release();
     expect((await first).status).toBe(200);
@@ -246,20 +334,24 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
   });
 });
 
-it.each(['collect', 'observe'] as const)('a place is free again when Envoy is gone with its requests (%s)', { timeout: 60_000 }, async (usage) => {
-  const stack = new Stack({ policy, endpoint, usage });
-  await stack.start();
-  try {
-    provider.behaviour = hangs;
-    const asked = failure(ask(stack, 'one'));
-    await expect.poll(() => placesOf(stack), { timeout: 5_000 }).toBe(1);
-    process.kill(stack.envoyPid, 'SIGKILL');
-    await asked;
-    await expect.poll(() => placesOf(stack), { timeout: 15_000 }).toBe(0);
-  } finally {
-    await stack.stop();
-  }
-});
+it.each(['collect', 'observe'] as const)(
+  'a place is free again when Envoy is gone with its requests (%s)',
+  { timeout: 60_000 },
+  async (usage) => {
+    const stack = new Stack({ policy, endpoint, usage });
+    await stack.start();
+    try {
+      provider.behaviour = hangs;
+      const asked = failure(ask(stack, 'one'));
+      await expect.poll(() => placesOf(stack), { timeout: 5_000 }).toBe(1);
+      process.kill(stack.envoyPid, 'SIGKILL');
+      await asked;
+      await expect.poll(() => placesOf(stack), { timeout: 15_000 }).toBe(0);
+    } finally {
+      await stack.stop();
+    }
+  },
+);
 
 describe.skipIf(redisBinary === null)('rate limits in a Redis', () => {
   it('hold for apps behind an Envoy, and free the places of a Sluice that was killed', { timeout: 120_000 }, async () => {

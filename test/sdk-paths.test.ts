@@ -25,17 +25,33 @@ function callsOf(folder: string, base: string): readonly SdkCall[] {
     if (!entry.name.endsWith('.ts')) continue;
     const code = readFileSync(`${entry.parentPath}/${entry.name}`, 'utf8');
     const made = [...code.matchAll(/_client\s*\.\s*(get|post|put|patch|delete|getAPIList)\(/g)];
-    const read = [...code.matchAll(/_client\s*\.\s*(get|post|put|patch|delete|getAPIList)\(\s*(?:(?:path)?(['"`])([^'"`]+)\2|(batch\.results_url))/g)];
+    const read = [
+      ...code.matchAll(/_client\s*\.\s*(get|post|put|patch|delete|getAPIList)\(\s*(?:(?:path)?(['"`])([^'"`]+)\2|(batch\.results_url))/g),
+    ];
     // A call whose path is written in another way would be left out without a word.
     expect(read.length, entry.name).toBe(made.length);
-    for (const [, method, , path, elsewhere] of read) calls.push({ method: method === 'getAPIList' ? 'GET' : method!.toUpperCase(), path: elsewhere === undefined ? base + path!.replace(/\$\{[^}]*\}/g, 'x1') : given[elsewhere]! });
+    for (const [, method, , path, elsewhere] of read)
+      calls.push({
+        method: method === 'getAPIList' ? 'GET' : method!.toUpperCase(),
+        path: elsewhere === undefined ? base + path!.replace(/\$\{[^}]*\}/g, 'x1') : given[elsewhere]!,
+      });
   }
   return unique(calls);
 }
 
 /** What Gemini's SDK puts for a name, by where it comes from. */
 const googleNames: Readonly<Record<string, readonly string[]>> = {
-  name: ['models/x1', 'tunedModels/x1', 'files/x1', 'cachedContents/x1', 'batches/x1', 'operations/x1', 'models/x1/operations/x2', 'fileSearchStores/x1', 'fileSearchStores/x1/documents/x2'],
+  name: [
+    'models/x1',
+    'tunedModels/x1',
+    'files/x1',
+    'cachedContents/x1',
+    'batches/x1',
+    'operations/x1',
+    'models/x1/operations/x2',
+    'fileSearchStores/x1',
+    'fileSearchStores/x1/documents/x2',
+  ],
   operationName: ['models/x1/operations/x2', 'batches/x1', 'fileSearchStores/x1/operations/x2'],
   model: ['models/gemini-2.5-pro', 'tunedModels/x1'],
   models_url: ['models', 'tunedModels'],
@@ -70,7 +86,8 @@ function googleCalls(vertex: boolean): readonly SdkCall[] {
     const ofVertex = code.lastIndexOf('else {', index) < code.lastIndexOf('isVertexAI()', index);
     if (ofVertex !== vertex) continue;
     const method = /httpMethod: '(\w+)'/.exec(code.slice(index))![1]!;
-    for (const path of filled(template!, vertex ? vertexNames : googleNames)) calls.push({ method, path: path.startsWith('upload/') ? `/${path}` : base + path });
+    for (const path of filled(template!, vertex ? vertexNames : googleNames))
+      calls.push({ method, path: path.startsWith('upload/') ? `/${path}` : base + path });
   }
   if (!vertex) {
     for (const { 1: template, index } of code.matchAll(/pathToFunc\("([^"]+)"\)/g)) {
@@ -133,7 +150,11 @@ async function astray(to: Name, headers: Readonly<Record<string, string>>, calls
   const wrong: string[] = [];
   for (const { method, path } of calls) {
     for (const name of names) providers[name].got.length = 0;
-    const response = await fetch(stack.url + path, { method, headers: { ...headers, ...(method === 'GET' ? {} : { 'content-type': 'application/json' }) }, ...(method === 'GET' ? {} : { body: '{"model":"x1"}' }) });
+    const response = await fetch(stack.url + path, {
+      method,
+      headers: { ...headers, ...(method === 'GET' ? {} : { 'content-type': 'application/json' }) },
+      ...(method === 'GET' ? {} : { body: '{"model":"x1"}' }),
+    });
     await response.arrayBuffer();
     const came = names.flatMap((name) => providers[name].got.map((got) => `${name} ${got.path}`));
     if (came.join() !== `${to} ${path}`) wrong.push(`${method} ${path}: ${response.status} ${came.join()}`);
@@ -167,7 +188,13 @@ describe('every path of an official SDK, with the headers that it sends, reaches
     const headers = await googleHeaders({ apiKey: 'key' });
     expect(headers['x-goog-api-key']).toBe('key');
     expect(await astray('google', headers, calls)).toEqual([]);
-    expect(await astray('google', headers, calls.map(({ method, path }) => ({ method, path: path.replace('/v1beta/', '/v1/') })))).toEqual([]);
+    expect(
+      await astray(
+        'google',
+        headers,
+        calls.map(({ method, path }) => ({ method, path: path.replace('/v1beta/', '/v1/') })),
+      ),
+    ).toEqual([]);
   });
 
   it('Google, Vertex', { timeout: 60_000 }, async () => {

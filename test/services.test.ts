@@ -36,22 +36,38 @@ async function runs(sluice: readonly string[], envoy: readonly string[]): Promis
   for (const name of ['run', 'lib', 'etc']) mkdirSync(join(folder, name));
   const simulator = new ProviderSimulator();
   const endpoint = await simulator.listen();
-  writeFileSync(join(folder, 'etc/policy.yaml'), `version: 1\nproviders: { openai: { endpoint: "${endpoint}" } }\ndefaults: { candidates: { simple: [openai/gpt-5-nano], standard: [openai/gpt-5-nano], complex: [openai/gpt-5-nano] } }\n`);
+  writeFileSync(
+    join(folder, 'etc/policy.yaml'),
+    `version: 1\nproviders: { openai: { endpoint: "${endpoint}" } }\ndefaults: { candidates: { simple: [openai/gpt-5-nano], standard: [openai/gpt-5-nano], complex: [openai/gpt-5-nano] } }\n`,
+  );
   const [listen, envoyAdmin, admin] = await freePorts(3);
   const here = (text: string): string =>
-    text.replaceAll('/run/sluice', join(folder, 'run')).replaceAll('/var/lib/sluice', join(folder, 'lib')).replaceAll('/etc/sluice', join(folder, 'etc')).replaceAll(/(?:0\.0\.0\.0|127\.0\.0\.1):10000/g, `127.0.0.1:${listen!}`).replaceAll('127.0.0.1:9902', `127.0.0.1:${envoyAdmin!}`).replaceAll(/(?:0\.0\.0\.0|127\.0\.0\.1):9901/g, `127.0.0.1:${admin!}`);
+    text
+      .replaceAll('/run/sluice', join(folder, 'run'))
+      .replaceAll('/var/lib/sluice', join(folder, 'lib'))
+      .replaceAll('/etc/sluice', join(folder, 'etc'))
+      .replaceAll(/(?:0\.0\.0\.0|127\.0\.0\.1):10000/g, `127.0.0.1:${listen!}`)
+      .replaceAll('127.0.0.1:9902', `127.0.0.1:${envoyAdmin!}`)
+      .replaceAll(/(?:0\.0\.0\.0|127\.0\.0\.1):9901/g, `127.0.0.1:${admin!}`);
   const start = (command: string, args: readonly string[]): void => void children.push(spawn(command, args.map(here), { stdio: 'ignore' }));
   start(join(root, 'bin/sluice'), sluice);
   await expect.poll(() => existsSync(join(folder, 'run/envoy/bootstrap.json')), { timeout: 20_000 }).toBe(true);
   start(await requireEnvoy(), [...envoy, '--use-dynamic-base-id', '--concurrency', '1']);
   const ask = (): Promise<string | null> =>
-    fetch(`http://127.0.0.1:${listen!}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }) }).then(
+    fetch(`http://127.0.0.1:${listen!}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }),
+    }).then(
       (answer) => answer.headers.get('x-sluice-model'),
       () => null,
     );
   await expect.poll(ask, { timeout: 20_000, interval: 250 }).toBe('gpt-5-nano');
   const { out, code } = await sluiceBeside(['doctor', '--admin', `127.0.0.1:${admin!}`, '--json']);
-  expect([code, (JSON.parse(out) as { checks: { state: string }[] }).checks.filter(({ state }) => state === 'error' || state === 'skipped')]).toEqual([0, []]);
+  expect([
+    code,
+    (JSON.parse(out) as { checks: { state: string }[] }).checks.filter(({ state }) => state === 'error' || state === 'skipped'),
+  ]).toEqual([0, []]);
   await simulator.close();
 }
 
@@ -73,7 +89,10 @@ describe('the services in deploy/', () => {
     const files = ['sluice.service', 'sluice-envoy.service'].map((name) => {
       const file = join(folder, name);
       // The programs need not be where the units have them.
-      writeFileSync(file, deployed(`systemd/${name}`).replaceAll('/opt/sluice/bin/sluice', '/bin/true').replaceAll('/usr/local/bin/envoy', '/bin/true'));
+      writeFileSync(
+        file,
+        deployed(`systemd/${name}`).replaceAll('/opt/sluice/bin/sluice', '/bin/true').replaceAll('/usr/local/bin/envoy', '/bin/true'),
+      );
       return file;
     });
     const said = execFileSync('/bin/sh', ['-c', 'systemd-analyze verify "$@" 2>&1 || true', 'sh', ...files]).toString();

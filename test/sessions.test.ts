@@ -44,7 +44,8 @@ afterAll(async () => {
 
 const recordOf = (id: string | null): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
-const hard = 'Prove step by step that every continuous function on a compact metric space is uniformly continuous, and explain where compactness is needed, with a counterexample when it fails.';
+const hard =
+  'Prove step by step that every continuous function on a compact metric space is uniformly continuous, and explain where compactness is needed, with a counterexample when it fails.';
 
 it('keeps a later turn of a conversation at the tier that its question needed, by its first message alone', async () => {
   const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: hard }];
@@ -52,10 +53,14 @@ it('keeps a later turn of a conversation at the tier that its question needed, b
   const before = await recordOf(first.response.headers.get('x-sluice-decision'));
   expect(before.verdict?.tier).toBe('complex');
   messages.push({ role: 'assistant', content: 'Done. Anything else?' }, { role: 'user', content: 'What is a CDN?' });
-  const ask = (workspace: string) => openai.chat.completions.create({ model: 'gpt-5.1', messages }, { headers: { 'x-sluice-workspace': workspace } }).withResponse();
+  const ask = (workspace: string) =>
+    openai.chat.completions.create({ model: 'gpt-5.1', messages }, { headers: { 'x-sluice-workspace': workspace } }).withResponse();
   const second = await ask('default');
   const record = await recordOf(second.response.headers.get('x-sluice-decision'));
-  expect(record).toMatchObject({ servedModel: 'gpt-5.1', decision: { tier: 'complex', session: { source: 'opening', turn: 2, floor: 'complex', raised: true, last: { model: 'gpt-5.1' } } } });
+  expect(record).toMatchObject({
+    servedModel: 'gpt-5.1',
+    decision: { tier: 'complex', session: { source: 'opening', turn: 2, floor: 'complex', raised: true, last: { model: 'gpt-5.1' } } },
+  });
   expect(record.verdict?.tier).not.toBe('complex');
   const text = await fetch(`${stack.adminUrl}/decisions/${record.id}?format=text`).then((response) => response.text());
   expect(text).toMatch(/session {5}[0-9a-f]{16}, named by its first message, turn 2, not below complex \(this turn alone would be\)/);
@@ -66,7 +71,12 @@ it('keeps a later turn of a conversation at the tier that its question needed, b
 it('knows a conversation of the Anthropic SDK by its header', async () => {
   const anthropic = new Anthropic({ apiKey: 'test', baseURL: stack.url, maxRetries: 0 });
   const ask = async (content: string, session: string) => {
-    const { response } = await anthropic.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 500, messages: [{ role: 'user', content }] }, { headers: { 'x-sluice-session': session } }).withResponse();
+    const { response } = await anthropic.messages
+      .create(
+        { model: 'claude-sonnet-4-6', max_tokens: 500, messages: [{ role: 'user', content }] },
+        { headers: { 'x-sluice-session': session } },
+      )
+      .withResponse();
     return recordOf(response.headers.get('x-sluice-decision'));
   };
   const [one, two] = [await ask(hard, 's1'), await ask('yes, do it', 's1')];
@@ -75,15 +85,23 @@ it('knows a conversation of the Anthropic SDK by its header', async () => {
 });
 
 it('does not throw a long prompt’s cache away for a model that is cheaper without it', async () => {
-  const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'system', content: 'You answer briefly. '.repeat(1_500) }, { role: 'user', content: 'What is a CDN?' }];
+  const messages: OpenAI.ChatCompletionMessageParam[] = [
+    { role: 'system', content: 'You answer briefly. '.repeat(1_500) },
+    { role: 'user', content: 'What is a CDN?' },
+  ];
   const ask = async () => {
-    const { response } = await openai.chat.completions.create({ model: 'gpt-5.1', messages, max_completion_tokens: 64 }, { headers: { 'x-sluice-workspace': 'close' } }).withResponse();
+    const { response } = await openai.chat.completions
+      .create({ model: 'gpt-5.1', messages, max_completion_tokens: 64 }, { headers: { 'x-sluice-workspace': 'close' } })
+      .withResponse();
     return recordOf(response.headers.get('x-sluice-decision'));
   };
   expect((await ask()).servedModel).toBe('gpt-5-mini');
   messages.push({ role: 'assistant', content: 'A network of caches.' }, { role: 'user', content: 'What is a PoP?' });
   const second = await ask();
-  expect(second).toMatchObject({ servedModel: 'gpt-5-mini', decision: { reason: 'tier', session: { turn: 2, last: { model: 'gpt-5-mini' }, keptForCache: true } } });
+  expect(second).toMatchObject({
+    servedModel: 'gpt-5-mini',
+    decision: { reason: 'tier', session: { turn: 2, last: { model: 'gpt-5-mini' }, keptForCache: true } },
+  });
   expect(second.decision?.session?.cachedTokens).toBeGreaterThan(1_024);
 });
 

@@ -55,18 +55,24 @@ afterAll(async () => {
 });
 
 const messages = [{ role: 'user' as const, content: 'What is a CDN?' }];
-const openai = (workspace: string): OpenAI => new OpenAI({ apiKey: 'test', baseURL: `${stack.url}/v1`, defaultHeaders: { 'x-sluice-workspace': workspace } });
+const openai = (workspace: string): OpenAI =>
+  new OpenAI({ apiKey: 'test', baseURL: `${stack.url}/v1`, defaultHeaders: { 'x-sluice-workspace': workspace } });
 const lastBody = (): Record<string, unknown> => JSON.parse(provider.got.at(-1)!.body) as Record<string, unknown>;
 const record = (response: Response): Promise<ExchangeRecord> => recordOf(stack.adminUrl, response.headers.get('x-sluice-decision'));
 
 describe('a rule that shapes', () => {
   it('caps OpenAI’s chat, and the record and its explanation say so', async () => {
-    const { response } = await openai('short').chat.completions.create({ model: 'gpt-5', max_completion_tokens: 4_000, reasoning_effort: 'high', messages }).withResponse();
+    const { response } = await openai('short')
+      .chat.completions.create({ model: 'gpt-5', max_completion_tokens: 4_000, reasoning_effort: 'high', messages })
+      .withResponse();
     expect(lastBody()).toMatchObject({ model: 'gpt-5', max_completion_tokens: 800, reasoning_effort: 'low' });
     const kept = await record(response);
     expect(kept.decision?.shape).toMatchObject({
       by: ['rule short'],
-      changes: [{ part: 'maxOutputTokens', path: 'max_completion_tokens', from: 4_000, to: 800 }, { part: 'reasoning', path: 'reasoning_effort', from: 'high', to: 'low' }],
+      changes: [
+        { part: 'maxOutputTokens', path: 'max_completion_tokens', from: 4_000, to: 800 },
+        { part: 'reasoning', path: 'reasoning_effort', from: 'high', to: 'low' },
+      ],
       left: [],
     });
     expect(kept.shapeSavings).toMatchObject({ known: true });
@@ -83,11 +89,24 @@ describe('a rule that shapes', () => {
   });
 
   it('speaks the words of each API', async () => {
-    await openai('short').responses.create({ model: 'gpt-5', input: 'What is a CDN?', max_output_tokens: 4_000, reasoning: { effort: 'high' } });
+    await openai('short').responses.create({
+      model: 'gpt-5',
+      input: 'What is a CDN?',
+      max_output_tokens: 4_000,
+      reasoning: { effort: 'high' },
+    });
     expect(lastBody()).toMatchObject({ max_output_tokens: 800, reasoning: { effort: 'low' } });
-    await new Anthropic({ apiKey: 'test', baseURL: stack.url, defaultHeaders: { 'x-sluice-workspace': 'short' } }).messages.create({ model: 'claude-opus-4-6', max_tokens: 4_000, thinking: { type: 'adaptive' }, messages });
+    await new Anthropic({ apiKey: 'test', baseURL: stack.url, defaultHeaders: { 'x-sluice-workspace': 'short' } }).messages.create({
+      model: 'claude-opus-4-6',
+      max_tokens: 4_000,
+      thinking: { type: 'adaptive' },
+      messages,
+    });
     expect(lastBody()).toMatchObject({ max_tokens: 800, output_config: { effort: 'low' } });
-    await new GoogleGenAI({ apiKey: 'test', httpOptions: { baseUrl: stack.url, headers: { 'x-sluice-workspace': 'short' } } }).models.generateContent({ model: 'gemini-2.5-pro', contents: 'What is a CDN?', config: { maxOutputTokens: 4_000 } });
+    await new GoogleGenAI({
+      apiKey: 'test',
+      httpOptions: { baseUrl: stack.url, headers: { 'x-sluice-workspace': 'short' } },
+    }).models.generateContent({ model: 'gemini-2.5-pro', contents: 'What is a CDN?', config: { maxOutputTokens: 4_000 } });
     expect(lastBody()).toMatchObject({ generationConfig: { maxOutputTokens: 800, thinkingConfig: { thinkingBudget: 1_024 } } });
   });
 
@@ -116,7 +135,9 @@ describe('a rule that shapes', () => {
 
   it('holds for a target of another API, in its words', async () => {
     provider.behaviour = (got, response, answer) => (got.model === 'gpt-5' ? status(500) : well)(got, response, answer);
-    const { response } = await openai('crossing').chat.completions.create({ model: 'gpt-5', max_completion_tokens: 4_000, reasoning_effort: 'high', messages }).withResponse();
+    const { response } = await openai('crossing')
+      .chat.completions.create({ model: 'gpt-5', max_completion_tokens: 4_000, reasoning_effort: 'high', messages })
+      .withResponse();
     // Its own limit has room to think, as translations give it.
     expect(lastBody()).toMatchObject({ model: 'claude-opus-4-6', output_config: { effort: 'low' } });
     expect(Number(lastBody()['max_tokens'])).toBeLessThan(4_000);
@@ -145,7 +166,13 @@ it('a tier’s shape is that of the tier that answers, and shadow mode only reco
 it('a budget caps what requests ask for before it refuses them', async () => {
   const { response } = await openai('tight').chat.completions.create({ model: 'gpt-5', messages }).withResponse();
   expect(lastBody()).toMatchObject({ model: 'gpt-5', max_completion_tokens: 300 });
-  expect(await record(response)).toMatchObject({ decision: { shape: { by: ['budget tight'] } }, budgets: [{ budget: 'tight', action: 'cheaper' }, { budget: 'tight', action: 'counted' }] });
+  expect(await record(response)).toMatchObject({
+    decision: { shape: { by: ['budget tight'] } },
+    budgets: [
+      { budget: 'tight', action: 'cheaper' },
+      { budget: 'tight', action: 'counted' },
+    ],
+  });
 });
 
 it('docs/shaping.md shows a good policy', async () => {
@@ -153,5 +180,9 @@ it('docs/shaping.md shows a good policy', async () => {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text }], { catalog: await loadCatalog() });
   expect(problems).toEqual([]);
   const { rules, shapes } = generation!.section('default', 'openai');
-  expect([rules.map(({ shape }) => shape !== null), shapes?.simple?.maxOutputTokens, generation!.budgets[0]?.hard?.shape?.serviceTier]).toEqual([[true, true], 400, 'flex']);
+  expect([
+    rules.map(({ shape }) => shape !== null),
+    shapes?.simple?.maxOutputTokens,
+    generation!.budgets[0]?.hard?.shape?.serviceTier,
+  ]).toEqual([[true, true], 400, 'flex']);
 });

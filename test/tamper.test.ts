@@ -11,5 +11,10 @@ it('notices every kind of tampering with key and log, and none where there is no
   expect(report.seen.filter(({ noticed }) => !noticed.both).map(({ name }) => name)).toEqual([]);
   const page = readFileSync(join(root, 'docs/tamper-drill.md'), 'utf8');
   expect(page).toContain(tamperSummary(report));
-  for (const { name, noticed } of report.seen) expect(page).toContain(`| ${name} | ${Object.values(noticed).map((yes) => (yes ? 'noticed' : '–')).join(' | ')} |`);
+  for (const { name, noticed } of report.seen)
+    expect(page).toContain(
+      `| ${name} | ${Object.values(noticed)
+        .map((yes) => (yes ? 'noticed' : '–'))
+        .join(' | ')} |`,
+    );
 }, 60_000);

@@ -69,18 +69,36 @@ describe.each(['http/protobuf', 'grpc'] as const)('spans over %s', (protocol) =>
       OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
       OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true',
     });
-    const app = new TracerProvider({ resource: resourceFromAttributes({ 'service.name': 'app' }), spanProcessors: [new SimpleSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${endpoints.http}/v1/traces` }) })] });
+    const app = new TracerProvider({
+      resource: resourceFromAttributes({ 'service.name': 'app' }),
+      spanProcessors: [new SimpleSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${endpoints.http}/v1/traces` }) })],
+    });
     const calling = app.getTracer('app').startSpan('POST /ask');
     const { traceId, spanId } = calling.spanContext();
     const before = simulator.received.length;
-    const id = await ask(stack, { traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'vendor=1', 'x-sluice-workspace': 'red' }, { stream: true, stream_options: { include_usage: true } });
+    const id = await ask(
+      stack,
+      { traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'vendor=1', 'x-sluice-workspace': 'red' },
+      { stream: true, stream_options: { include_usage: true } },
+    );
     calling.end();
     await app.shutdown();
 
     const spans = await spansOf(traceId, 6);
     const own = spans['sluice']!;
     const call = spans['chat gpt-5-nano']!;
-    expect(Object.values(spans).map(({ name, service }) => `${service}: ${name}`).sort()).toEqual(['app: POST /ask', 'sluice: chat gpt-5-nano', 'sluice: sluice', 'sluice: sluice.classify', 'sluice: sluice.decide', 'sluice: sluice.stream']);
+    expect(
+      Object.values(spans)
+        .map(({ name, service }) => `${service}: ${name}`)
+        .sort(),
+    ).toEqual([
+      'app: POST /ask',
+      'sluice: chat gpt-5-nano',
+      'sluice: sluice',
+      'sluice: sluice.classify',
+      'sluice: sluice.decide',
+      'sluice: sluice.stream',
+    ]);
     expect(own.parentId).toBe(spanId);
     for (const name of ['sluice.classify', 'sluice.decide', 'sluice.stream', 'chat gpt-5-nano']) expect(spans[name]!.parentId).toBe(own.id);
     expect(simulator.received[before]!.headers['traceparent']).toBe(`00-${traceId}-${call.id}-01`);
@@ -91,20 +109,38 @@ describe.each(['http/protobuf', 'grpc'] as const)('spans over %s', (protocol) =>
     expect(own.kind).toBe(2);
     const record = (await fetch(`${stack.adminUrl}/decisions/${id}`).then((response) => response.json())) as ExchangeRecord;
     expect(call.attributes).toMatchObject({
-      'gen_ai.operation.name': 'chat', 'gen_ai.provider.name': 'openai', 'gen_ai.request.model': 'gpt-5-nano', 'gen_ai.response.model': 'gpt-5-nano', 'gen_ai.response.finish_reasons': ['stop'],
-      'gen_ai.usage.input_tokens': record.usage!.totalInput, 'gen_ai.usage.output_tokens': record.usage!.totalOutput, 'http.response.status_code': 200,
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.request.model': 'gpt-5-nano',
+      'gen_ai.response.model': 'gpt-5-nano',
+      'gen_ai.response.finish_reasons': ['stop'],
+      'gen_ai.usage.input_tokens': record.usage!.totalInput,
+      'gen_ai.usage.output_tokens': record.usage!.totalOutput,
+      'http.response.status_code': 200,
       'gen_ai.input.messages': '[{"role":"user","parts":[{"type":"text","content":"What is a CDN?"}]}]',
     });
     expect(own.attributes).toMatchObject({
-      'sluice.decision.id': id, 'sluice.workspace': 'red', 'sluice.requested.model': 'gpt-5.1', 'sluice.served.model': 'gpt-5-nano', 'sluice.tier': 'simple', 'sluice.reason': 'tier', 'sluice.outcome': 'complete',
-      'sluice.chain': ['openai/gpt-5-nano'], 'sluice.policy.hash': record.policy.hash, 'sluice.score': record.verdict!.score, 'sluice.cost.usd': (record.cost as { usd: number }).usd, 'sluice.cache': 'off',
+      'sluice.decision.id': id,
+      'sluice.workspace': 'red',
+      'sluice.requested.model': 'gpt-5.1',
+      'sluice.served.model': 'gpt-5-nano',
+      'sluice.tier': 'simple',
+      'sluice.reason': 'tier',
+      'sluice.outcome': 'complete',
+      'sluice.chain': ['openai/gpt-5-nano'],
+      'sluice.policy.hash': record.policy.hash,
+      'sluice.score': record.verdict!.score,
+      'sluice.cost.usd': (record.cost as { usd: number }).usd,
+      'sluice.cache': 'off',
     });
     for (const child of [spans['sluice.classify']!, spans['sluice.decide']!, spans['sluice.stream']!, call]) {
       expect(child.start).toBeGreaterThanOrEqual(own.start);
       expect(child.end).toBeLessThanOrEqual(own.end);
       expect(child.end).toBeGreaterThanOrEqual(child.start);
     }
-    await expect.poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toMatch(/^llm_proxy_spans_total\{result="exported"\} 5$/m);
+    await expect
+      .poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()))
+      .toMatch(/^llm_proxy_spans_total\{result="exported"\} 5$/m);
   });
 
   it('are not made of what the caller did not sample, whose trace goes on all the same', async () => {
@@ -135,17 +171,32 @@ describe('where Envoy traces too', () => {
       return receiver.spans.filter(({ traceId }) => traceId === own?.traceId);
     };
     // Envoy sends its spans every few seconds.
-    await expect.poll(() => all().filter(({ service, parentId }) => service === 'envoy' && parentId === '').length + all().filter(({ service }) => service === 'app').length, { timeout: 15_000 }).toBe(1);
-    await expect.poll(() => all().some(({ service, name }) => service === 'envoy' && name.startsWith('router')), { timeout: 15_000 }).toBe(true);
+    await expect
+      .poll(
+        () =>
+          all().filter(({ service, parentId }) => service === 'envoy' && parentId === '').length +
+          all().filter(({ service }) => service === 'app').length,
+        { timeout: 15_000 },
+      )
+      .toBe(1);
+    await expect
+      .poll(() => all().some(({ service, name }) => service === 'envoy' && name.startsWith('router')), { timeout: 15_000 })
+      .toBe(true);
     return all();
   };
 
   beforeAll(async () => {
-    stack = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoints.grpc, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, { otlp: endpoints.grpc.replace('http://', '') });
+    stack = await start(
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoints.grpc, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+      { otlp: endpoints.grpc.replace('http://', '') },
+    );
   });
 
   it('its span is between the app and Sluice, and the provider hears of the same trace', async () => {
-    const app = new TracerProvider({ resource: resourceFromAttributes({ 'service.name': 'app' }), spanProcessors: [new SimpleSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${endpoints.http}/v1/traces` }) })] });
+    const app = new TracerProvider({
+      resource: resourceFromAttributes({ 'service.name': 'app' }),
+      spanProcessors: [new SimpleSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${endpoints.http}/v1/traces` }) })],
+    });
     const calling = app.getTracer('app').startSpan('POST /ask');
     const { traceId, spanId } = calling.spanContext();
     const before = simulator.received.length;
@@ -188,10 +239,16 @@ it('each attempt of a chain has a span, and each provider hears of its own', asy
     // The content stays at home: nobody asked for it.
     expect(JSON.stringify(Object.values(spans).map(({ attributes }) => attributes))).not.toContain('CDN');
 
-    const open = await fetch(`${stack.adminUrl}/metrics`, { headers: { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5' } });
+    const open = await fetch(`${stack.adminUrl}/metrics`, {
+      headers: { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5' },
+    });
     expect(open.headers.get('content-type')).toContain('application/openmetrics-text');
     const text = await open.text();
-    const exemplar = (model: string, error: string): RegExp => new RegExp(`^gen_ai_client_operation_duration_seconds_bucket\\{le="[^"]+",gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="${model}",error_type="${error}"\\} 1 # \\{trace_id="${traceId}",span_id="([0-9a-f]{16})"\\} `, 'm');
+    const exemplar = (model: string, error: string): RegExp =>
+      new RegExp(
+        `^gen_ai_client_operation_duration_seconds_bucket\\{le="[^"]+",gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="${model}",error_type="${error}"\\} 1 # \\{trace_id="${traceId}",span_id="([0-9a-f]{16})"\\} `,
+        'm',
+      );
     expect(exemplar('gpt-5-nano', 'provider-error').exec(text)?.[1]).toBe(failed.id);
     expect(exemplar('gpt-5-mini', '').exec(text)?.[1]).toBe(answered.id);
     expect(text).toMatch(/^gen_ai_client_token_usage_count\{.*gen_ai_request_model="gpt-5-mini",gen_ai_token_type="output"\} 1$/m);
@@ -211,17 +268,22 @@ it.skipIf(tools === undefined)("OpenTelemetry's own collector takes them", async
   const folder = mkdtempSync(join(tmpdir(), 'sluice-otelcol-'));
   const [port] = await freePorts(1);
   const file = join(folder, 'spans.jsonl');
-  writeFileSync(join(folder, 'config.yaml'), `
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    `
 receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port!}" } } } }
 exporters: { file: { path: "${file}", flush_interval: 100ms } }
 service: { telemetry: { metrics: { level: none } }, pipelines: { traces: { receivers: [otlp], exporters: [file] } } }
-`);
+`,
+  );
   const collector = spawn(join(tools!, 'otelcol-test'), ['--config', join(folder, 'config.yaml')], { stdio: 'ignore' });
   try {
     const stack = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port!}`, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
     const traceId = 'd'.repeat(32);
     await ask(stack, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
-    await expect.poll(() => (existsSync(file) ? readFileSync(file, 'utf8').split(`"traceId":"${traceId}"`).length - 1 : 0), { timeout: 10_000 }).toBe(4);
+    await expect
+      .poll(() => (existsSync(file) ? readFileSync(file, 'utf8').split(`"traceId":"${traceId}"`).length - 1 : 0), { timeout: 10_000 })
+      .toBe(4);
   } finally {
     collector.kill();
     rmSync(folder, { recursive: true, force: true });
@@ -239,8 +301,14 @@ describe('spans', () => {
   });
 
   it('that no collector takes are dropped and counted, and no request notices', async () => {
-    const stack = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT: '300', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' });
+    const stack = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '300',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+    });
     expect(await ask(stack, {})).not.toBeNull();
-    await expect.poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()), { timeout: 15_000 }).toMatch(/^llm_proxy_spans_total\{result="dropped"\} 4$/m);
+    await expect
+      .poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()), { timeout: 15_000 })
+      .toMatch(/^llm_proxy_spans_total\{result="dropped"\} 4$/m);
   });
 });

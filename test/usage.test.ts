@@ -51,7 +51,9 @@ async function recordOf(stack: Stack, call: (url: string) => Promise<unknown>): 
 }
 
 async function newest(stack: Stack): Promise<ExchangeRecord | undefined> {
-  const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+  const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as {
+    decisions: ExchangeRecord[];
+  };
   return decisions[0];
 }
 
@@ -63,8 +65,28 @@ async function inEach(call: (url: string) => Promise<unknown>): Promise<Record<M
 }
 
 /** What a record says of its answer, times aside. */
-function told({ outcome, status: code, finishReason, errorType, answeredModel, usage, usageUnknown, cost, timing }: ExchangeRecord): object {
-  return { outcome, status: code, finishReason, errorType, answeredModel, usage, usageUnknown, cost, firstToken: timing.firstTokenMs !== null };
+function told({
+  outcome,
+  status: code,
+  finishReason,
+  errorType,
+  answeredModel,
+  usage,
+  usageUnknown,
+  cost,
+  timing,
+}: ExchangeRecord): object {
+  return {
+    outcome,
+    status: code,
+    finishReason,
+    errorType,
+    answeredModel,
+    usage,
+    usageUnknown,
+    cost,
+    firstToken: timing.firstTokenMs !== null,
+  };
 }
 
 /** The same without what the protocol manager does not know. */
@@ -73,7 +95,11 @@ function counted({ outcome, status: code, answeredModel, usage, usageUnknown, co
 }
 
 async function post(url: string, path: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<void> {
-  const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', ...headers }, body: JSON.stringify(body) });
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-test', ...headers },
+    body: JSON.stringify(body),
+  });
   await response.text().catch(() => '');
 }
 
@@ -92,12 +118,47 @@ const long = 'Tell me about networks. '.repeat(400);
 /** Calls of the official SDKs. */
 const calls: readonly (readonly [string, (url: string) => Promise<unknown>])[] = [
   ['OpenAI chat', (url) => openai(url).chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: long }] })],
-  ['OpenAI chat, streamed', async (url) => drained(await openai(url).chat.completions.create({ model: 'gpt-5.1', stream: true, stream_options: { include_usage: true }, messages: [{ role: 'user', content: long }] }))],
+  [
+    'OpenAI chat, streamed',
+    async (url) =>
+      drained(
+        await openai(url).chat.completions.create({
+          model: 'gpt-5.1',
+          stream: true,
+          stream_options: { include_usage: true },
+          messages: [{ role: 'user', content: long }],
+        }),
+      ),
+  ],
   ['OpenAI Responses', (url) => openai(url).responses.create({ model: 'gpt-5.1', input: long })],
-  ['OpenAI Responses, streamed', async (url) => drained(await openai(url).responses.create({ model: 'gpt-5.1', input: long, stream: true }))],
+  [
+    'OpenAI Responses, streamed',
+    async (url) => drained(await openai(url).responses.create({ model: 'gpt-5.1', input: long, stream: true })),
+  ],
   ['OpenAI embeddings', (url) => openai(url).embeddings.create({ model: 'text-embedding-3-small', input: 'hello' })],
-  ['Anthropic', (url) => anthropic(url).messages.create({ model: 'claude-sonnet-4-6', max_tokens: 100, system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }], messages: [{ role: 'user', content: long }] })],
-  ['Anthropic, streamed', async (url) => drained(await anthropic(url).messages.create({ model: 'claude-sonnet-4-6', max_tokens: 100, stream: true, system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }], messages: [{ role: 'user', content: long }] }))],
+  [
+    'Anthropic',
+    (url) =>
+      anthropic(url).messages.create({
+        model: 'claude-sonnet-4-6',
+        max_tokens: 100,
+        system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }],
+        messages: [{ role: 'user', content: long }],
+      }),
+  ],
+  [
+    'Anthropic, streamed',
+    async (url) =>
+      drained(
+        await anthropic(url).messages.create({
+          model: 'claude-sonnet-4-6',
+          max_tokens: 100,
+          stream: true,
+          system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }],
+          messages: [{ role: 'user', content: long }],
+        }),
+      ),
+  ],
   ['Gemini', (url) => google(url).models.generateContent({ model: 'gemini-2.5-pro', contents: long })],
   ['Gemini, streamed', async (url) => drained(await google(url).models.generateContentStream({ model: 'gemini-2.5-pro', contents: long }))],
 ];
@@ -111,8 +172,15 @@ describe('answers told in three ways', () => {
     expect(counted(manager)).toEqual(counted(observe));
   });
 
-  const chunk = (content: string, more: object = {}): string => `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'gpt-5.1', choices: [{ index: 0, delta: { content }, finish_reason: null }], ...more })}\n\n`;
-  const usage = { prompt_tokens: 1000, completion_tokens: 70, total_tokens: 1070, prompt_tokens_details: { cached_tokens: 512 }, completion_tokens_details: { reasoning_tokens: 64 } };
+  const chunk = (content: string, more: object = {}): string =>
+    `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'gpt-5.1', choices: [{ index: 0, delta: { content }, finish_reason: null }], ...more })}\n\n`;
+  const usage = {
+    prompt_tokens: 1000,
+    completion_tokens: 70,
+    total_tokens: 1070,
+    prompt_tokens_details: { cached_tokens: 512 },
+    completion_tokens_details: { reasoning_tokens: 64 },
+  };
   const last = `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'gpt-5.1', choices: [{ index: 0, delta: {}, finish_reason: 'length' }] })}\n\ndata: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'gpt-5.1', choices: [], usage })}\n\ndata: [DONE]\n\n`;
   const bytes =
     (body: Buffer, headers: Readonly<Record<string, string>>): Behaviour =>
@@ -120,18 +188,88 @@ describe('answers told in three ways', () => {
       response.writeHead(200, headers);
       response.end(body);
     };
-  const answer = (content: string): object => ({ id: 'c', object: 'chat.completion', model: 'gpt-5.1', choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }], usage });
-  const completed = { type: 'response.completed', response: { id: 'r', object: 'response', status: 'completed', model: 'gpt-5.1', instructions: 'é'.repeat(120_000), output: [], usage: { input_tokens: 900, input_tokens_details: { cached_tokens: 512 }, output_tokens: 80, output_tokens_details: { reasoning_tokens: 64 }, total_tokens: 980 } } };
+  const answer = (content: string): object => ({
+    id: 'c',
+    object: 'chat.completion',
+    model: 'gpt-5.1',
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+    usage,
+  });
+  const completed = {
+    type: 'response.completed',
+    response: {
+      id: 'r',
+      object: 'response',
+      status: 'completed',
+      model: 'gpt-5.1',
+      instructions: 'é'.repeat(120_000),
+      output: [],
+      usage: {
+        input_tokens: 900,
+        input_tokens_details: { cached_tokens: 512 },
+        output_tokens: 80,
+        output_tokens_details: { reasoning_tokens: 64 },
+        total_tokens: 980,
+      },
+    },
+  };
 
   it.each<readonly [string, Behaviour, string, object]>([
-    ['a stream too long to be collected whole, in pieces that cut characters', events([chunk('Grüße'), ...Array.from({ length: 60 }, (_, index) => chunk(`${index} ${'世界 🌍'.repeat(60)}`)), last].flatMap((event) => [Buffer.from(event).subarray(0, 101), Buffer.from(event).subarray(101)])), '/v1/chat/completions', askStream],
-    ['a last event that repeats the whole answer', events([`event: response.created\ndata: {"type":"response.created","response":{"id":"r","model":"gpt-5.1"}}\n\n`, ...Array.from({ length: 40 }, () => `event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"hello"}\n\n`), `event: response.completed\ndata: ${JSON.stringify(completed)}\n\n`]), '/v1/responses', { model: 'gpt-5.1', input: 'hi', stream: true }],
+    [
+      'a stream too long to be collected whole, in pieces that cut characters',
+      events(
+        [chunk('Grüße'), ...Array.from({ length: 60 }, (_, index) => chunk(`${index} ${'世界 🌍'.repeat(60)}`)), last].flatMap((event) => [
+          Buffer.from(event).subarray(0, 101),
+          Buffer.from(event).subarray(101),
+        ]),
+      ),
+      '/v1/chat/completions',
+      askStream,
+    ],
+    [
+      'a last event that repeats the whole answer',
+      events([
+        `event: response.created\ndata: {"type":"response.created","response":{"id":"r","model":"gpt-5.1"}}\n\n`,
+        ...Array.from(
+          { length: 40 },
+          () => `event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"hello"}\n\n`,
+        ),
+        `event: response.completed\ndata: ${JSON.stringify(completed)}\n\n`,
+      ]),
+      '/v1/responses',
+      { model: 'gpt-5.1', input: 'hi', stream: true },
+    ],
     ['a whole answer of megabytes', status(200, answer('é'.repeat(2_500_000))), '/v1/chat/completions', ask],
-    ['one that is compressed unasked', bytes(gzipSync(JSON.stringify(answer('hello'))), { 'content-type': 'application/json', 'content-encoding': 'gzip' }), '/v1/chat/completions', ask],
-    ['bytes that are no UTF-8', bytes(Buffer.from(JSON.stringify(answer('Gr\u00fc\u00dfe')), 'latin1'), { 'content-type': 'application/json' }), '/v1/chat/completions', ask],
-    ['an error of the provider', status(429, { error: { message: 'Slow down.', type: 'requests', code: 'rate_limit_exceeded' } }), '/v1/chat/completions', ask],
-    ['an error inside a stream', events([chunk('Hel'), 'data: {"error":{"message":"The machine caught fire.","type":"server_error"}}\n\n']), '/v1/chat/completions', askStream],
-    ['a stream that was not asked for its usage', events([chunk('Hello'), 'data: [DONE]\n\n']), '/v1/chat/completions', { ...ask, stream: true }],
+    [
+      'one that is compressed unasked',
+      bytes(gzipSync(JSON.stringify(answer('hello'))), { 'content-type': 'application/json', 'content-encoding': 'gzip' }),
+      '/v1/chat/completions',
+      ask,
+    ],
+    [
+      'bytes that are no UTF-8',
+      bytes(Buffer.from(JSON.stringify(answer('Gr\u00fc\u00dfe')), 'latin1'), { 'content-type': 'application/json' }),
+      '/v1/chat/completions',
+      ask,
+    ],
+    [
+      'an error of the provider',
+      status(429, { error: { message: 'Slow down.', type: 'requests', code: 'rate_limit_exceeded' } }),
+      '/v1/chat/completions',
+      ask,
+    ],
+    [
+      'an error inside a stream',
+      events([chunk('Hel'), 'data: {"error":{"message":"The machine caught fire.","type":"server_error"}}\n\n']),
+      '/v1/chat/completions',
+      askStream,
+    ],
+    [
+      'a stream that was not asked for its usage',
+      events([chunk('Hello'), 'data: [DONE]\n\n']),
+      '/v1/chat/completions',
+      { ...ask, stream: true },
+    ],
     ['a stream that its provider cuts', events([chunk('Hel'), chunk('lo')], true), '/v1/chat/completions', askStream],
     ['a stream that ends without its end', events([chunk('Hel'), chunk('lo')]), '/v1/chat/completions', askStream],
     ['an empty answer', bytes(Buffer.alloc(0), { 'content-type': 'application/json' }), '/v1/chat/completions', ask],
@@ -147,7 +285,12 @@ describe('answers told in three ways', () => {
     const sent = async (content: string): Promise<Record<Mode, ExchangeRecord>> =>
       inEach(async (url) => {
         const gone = new AbortController();
-        const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...askStream, messages: [{ role: 'user', content }] }), signal: gone.signal });
+        const response = await fetch(`${url}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ ...askStream, messages: [{ role: 'user', content }] }),
+          signal: gone.signal,
+        });
         let text = '';
         for await (const piece of response.body!) {
           text += Buffer.from(piece).toString();
@@ -183,16 +326,23 @@ describe('answers told in three ways', () => {
       if (_got.body.includes('to the end')) response.write(last);
     };
     provider.behaviour = open;
-    const leave = (content: string, after: string) => async (url: string): Promise<void> => {
-      const gone = new AbortController();
-      const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...askStream, messages: [{ role: 'user', content }] }), signal: gone.signal });
-      let text = '';
-      for await (const piece of response.body!) {
-        text += Buffer.from(piece).toString();
-        if (text.includes(after)) break;
-      }
-      gone.abort();
-    };
+    const leave =
+      (content: string, after: string) =>
+      async (url: string): Promise<void> => {
+        const gone = new AbortController();
+        const response = await fetch(`${url}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ ...askStream, messages: [{ role: 'user', content }] }),
+          signal: gone.signal,
+        });
+        let text = '';
+        for await (const piece of response.body!) {
+          text += Buffer.from(piece).toString();
+          if (text.includes(after)) break;
+        }
+        gone.abort();
+      };
     const early = await inEach(leave('leave early', 'Hello'));
     // Copies end alike whoever ends the answer; the log tells who it was.
     expect(early.observe.outcome).toMatch(/^(cut|client-gone)$/);

@@ -39,7 +39,11 @@ export async function bypassDrill(): Promise<DrillResult> {
       for (const way of ways) tried.push(await tryOne(stack, provider, way, workspace));
       return tried;
     };
-    return { block: await tryAll(waysAroundBlock(), 'dlp'), budget: await tryAll(waysAroundBudget(), 'spent'), allowed: await tryAll(allowed(), 'dlp') };
+    return {
+      block: await tryAll(waysAroundBlock(), 'dlp'),
+      budget: await tryAll(waysAroundBudget(), 'spent'),
+      allowed: await tryAll(allowed(), 'dlp'),
+    };
   } finally {
     await stack.stop();
     await provider.close();
@@ -64,11 +68,25 @@ async function isRecorded(url: string, answered: boolean): Promise<boolean> {
 }
 
 /** Sends it as it stands; status 0: the connection ended without an answer. */
-function send(url: string, { path, method = 'POST', headers = {}, body }: Way, workspace: string): Promise<{ readonly status: number; readonly id: string | null }> {
+function send(
+  url: string,
+  { path, method = 'POST', headers = {}, body }: Way,
+  workspace: string,
+): Promise<{ readonly status: number; readonly id: string | null }> {
   const { port } = new URL(url);
   const chunked = Object.hasOwn(headers, 'transfer-encoding');
-  const all = { 'content-type': 'application/json', authorization: 'Bearer app-key', 'x-sluice-workspace': workspace, ...(chunked || body.length === 0 ? {} : { 'content-length': String(Buffer.byteLength(body)) }), ...headers };
-  const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== '').map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]));
+  const all = {
+    'content-type': 'application/json',
+    authorization: 'Bearer app-key',
+    'x-sluice-workspace': workspace,
+    ...(chunked || body.length === 0 ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+    ...headers,
+  };
+  const given = Object.fromEntries(
+    Object.entries(all)
+      .filter(([, value]) => value !== '')
+      .map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
+  );
   return new Promise((resolve) => {
     const sent = request({ host: '127.0.0.1', port: Number(port), path, method, headers: given, agent: false });
     const over = (status: number, id: string | null): void => {
@@ -94,5 +112,15 @@ export function tableOf(tried: readonly Tried[]): string {
     const by = (low: number, high: number): number => of.filter(({ status, through }) => !through && status >= low && status < high).length;
     return `| ${kind} | ${of.length} | ${of.filter(({ through }) => through).length} | ${by(400, 500)} | ${by(500, 600)} | ${of.filter(({ through, recorded }) => through && !recorded).length} |`;
   };
-  return ['| way | tried | got through | refused (4xx) | refused (5xx) | left without a record |', '|---|---|---|---|---|---|', ...kinds.map((kind) => row(kind, tried.filter(({ way }) => way.kind === kind))), row('all', tried)].join('\n');
+  return [
+    '| way | tried | got through | refused (4xx) | refused (5xx) | left without a record |',
+    '|---|---|---|---|---|---|',
+    ...kinds.map((kind) =>
+      row(
+        kind,
+        tried.filter(({ way }) => way.kind === kind),
+      ),
+    ),
+    row('all', tried),
+  ].join('\n');
 }

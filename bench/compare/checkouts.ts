@@ -34,12 +34,20 @@ export async function betweenCheckouts(before: string, after: string, options: O
   if (driven.some(({ title }) => wants(title))) rows.push(...(await directly(at, options)));
   if (wants(allocated)) rows.push(...(await allocation(at, options)));
   if (throughEnvoy.some(({ title }) => wants(title))) rows.push(...(await withEnvoy(at, options)));
-  if (rows.length === 0) throw new Error(`--only: nothing holds "${options.only}"; there are ${[...driven, ...throughEnvoy].map(({ title }) => title).join('; ')}; ${allocated}`);
+  if (rows.length === 0)
+    throw new Error(
+      `--only: nothing holds "${options.only}"; there are ${[...driven, ...throughEnvoy].map(({ title }) => title).join('; ')}; ${allocated}`,
+    );
   return { header: ['', 'before', 'after', 'after ÷ before'], rows };
 }
 
 const ratio = ({ before, after }: Samples): Spread => spread(after.map((value, round) => value / before[round]!));
-const row = (what: string, samples: Samples, digits: number): string[] => [what, show(spread(samples.before), digits), show(spread(samples.after), digits), show(ratio(samples))];
+const row = (what: string, samples: Samples, digits: number): string[] => [
+  what,
+  show(spread(samples.before), digits),
+  show(spread(samples.after), digits),
+  show(ratio(samples)),
+];
 const none = (): Samples => ({ before: [], after: [] });
 
 async function directly(at: Record<Side, string>, { rounds, seconds, only, progress }: Omit<RunOptions, 'quick'>): Promise<string[][]> {
@@ -110,7 +118,15 @@ async function withEnvoy(at: Record<Side, string>, { rounds, seconds, only, prog
         }
       }
       const added = (of: readonly number[]): number[] => of.map((value, round) => value - p50.none[round]!);
-      rows.push([`${title}: added p50, ms`, show(spread(added(p50.before))), show(spread(added(p50.sluice))), show(addedRatio(p50.none, p50.before, p50.sluice))], row(`${title}: CPU of the process, µs a request`, cpu, 0));
+      rows.push(
+        [
+          `${title}: added p50, ms`,
+          show(spread(added(p50.before))),
+          show(spread(added(p50.sluice))),
+          show(addedRatio(p50.none, p50.before, p50.sluice)),
+        ],
+        row(`${title}: CPU of the process, µs a request`, cpu, 0),
+      );
       progress(title);
     }
     return rows;

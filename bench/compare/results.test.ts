@@ -3,7 +3,12 @@ import { spread, type Taken } from '../report.ts';
 import { betweenResults } from './results.ts';
 
 const result = (p50: readonly number[], what = 'p50'): Record<string, Taken> => ({
-  decision: { how: '', command: '', tables: [], goals: [{ what, measured: spread(p50), digits: 0, unit: 'µs', bound: 'at most', limit: 40 }] },
+  decision: {
+    how: '',
+    command: '',
+    tables: [],
+    goals: [{ what, measured: spread(p50), digits: 0, unit: 'µs', bound: 'at most', limit: 40 }],
+  },
 });
 
 it('sets the goals of two results beside each other', () => {

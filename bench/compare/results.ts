@@ -11,7 +11,14 @@ export function betweenResults(before: Readonly<Record<string, Taken>>, after: R
       if (old === undefined) return [];
       // The rounds were not taken side by side, so there is no range to their ratio.
       const ratio = goal.measured.median / old.measured.median;
-      return [[`${goal.what}${goal.unit === '' ? '' : `, ${goal.unit}`}`, show(old.measured, old.digits), show(goal.measured, goal.digits), Number.isFinite(ratio) ? ratio.toFixed(2) : '–']];
+      return [
+        [
+          `${goal.what}${goal.unit === '' ? '' : `, ${goal.unit}`}`,
+          show(old.measured, old.digits),
+          show(goal.measured, goal.digits),
+          Number.isFinite(ratio) ? ratio.toFixed(2) : '–',
+        ],
+      ];
     }),
   };
 }

@@ -12,13 +12,24 @@ it.each(['default-policy', 'everything'])('is taken for Envoy: every exchange is
   try {
     const driver = await Driver.connect(sluice.socket);
     const before = await sluice.usage();
-    for (const [bytes, count] of [[1_024, 30], [100_000, 5]] as const) {
+    for (const [bytes, count] of [
+      [1_024, 30],
+      [100_000, 5],
+    ] as const) {
       const results = await driver.run(new ExchangePlan(numberedBody(bytes)), count, 4);
       expect(results.filter(({ decided }) => decided)).toHaveLength(count);
     }
     expect((await sluice.usage()).cpu).toBeGreaterThan(before.cpu);
     driver.close();
-    await expect.poll(() => readFileSync(join(sluice.folder, 'log'), 'utf8').split('\n').filter((line) => line.includes('"outcome":"complete"')).length, { timeout: 10_000 }).toBe(35);
+    await expect
+      .poll(
+        () =>
+          readFileSync(join(sluice.folder, 'log'), 'utf8')
+            .split('\n')
+            .filter((line) => line.includes('"outcome":"complete"')).length,
+        { timeout: 10_000 },
+      )
+      .toBe(35);
   } finally {
     await sluice.stop();
   }

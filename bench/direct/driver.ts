@@ -18,8 +18,14 @@ const staticPair = Buffer.from([0x83, 0x86]);
 const staticEntries = 61;
 
 const literal = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]);
-const firstBlock = Buffer.concat([staticPair, ...callHeaders.flatMap(([name, value]) => [Buffer.from([0x40]), literal(name), literal(value)])]);
-const laterBlock = Buffer.concat([staticPair, Buffer.from(callHeaders.map((_, index) => 0x80 | (staticEntries + callHeaders.length - index)))]);
+const firstBlock = Buffer.concat([
+  staticPair,
+  ...callHeaders.flatMap(([name, value]) => [Buffer.from([0x40]), literal(name), literal(value)]),
+]);
+const laterBlock = Buffer.concat([
+  staticPair,
+  Buffer.from(callHeaders.map((_, index) => 0x80 | (staticEntries + callHeaders.length - index))),
+]);
 
 /** The same of the access log's call: its path enters no table. */
 const logBlock = Buffer.concat([staticPair, Buffer.from([0x04]), literal(accessLogPath), laterBlock.subarray(staticPair.length + 1)]);
@@ -127,7 +133,16 @@ export class Driver {
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
     socket.on('close', () => this.#failed?.(new Error('Sluice closed the connection')));
     socket.on('error', (error) => this.#failed?.(error));
-    socket.write(Buffer.concat([preface, settingsFrame([[setting.enablePush, 0], [setting.initialWindowSize, window]]), numbersFrame(frameType.windowUpdate, 0, window - 65_535)]));
+    socket.write(
+      Buffer.concat([
+        preface,
+        settingsFrame([
+          [setting.enablePush, 0],
+          [setting.initialWindowSize, window],
+        ]),
+        numbersFrame(frameType.windowUpdate, 0, window - 65_535),
+      ]),
+    );
   }
 
   static async connect(path: string): Promise<Driver> {
@@ -237,7 +252,8 @@ export class Driver {
       this.#socket.write(call.exchange.plan.body.fill(id, `#${String(this.#count++).padStart(countPlaceholder.length - 1, '0')}`));
       return;
     }
-    call.tail = payload.length >= tailBytes ? Buffer.from(payload.subarray(-tailBytes)) : Buffer.concat([call.tail, payload]).subarray(-tailBytes);
+    call.tail =
+      payload.length >= tailBytes ? Buffer.from(payload.subarray(-tailBytes)) : Buffer.concat([call.tail, payload]).subarray(-tailBytes);
   }
 
   #ended(id: number): void {
@@ -279,7 +295,8 @@ export class Driver {
       this.#socket.write(frameOf(frameType.headers, flag.endHeaders, this.#log, logBlock));
     }
     const message = grpcFrame(logMessage(Buffer.concat(this.#entries)));
-    for (let from = 0; from < message.length; from += maxFramePayload) this.#socket.write(frameOf(frameType.data, 0, this.#log, message.subarray(from, from + maxFramePayload)));
+    for (let from = 0; from < message.length; from += maxFramePayload)
+      this.#socket.write(frameOf(frameType.data, 0, this.#log, message.subarray(from, from + maxFramePayload)));
     this.#entries = [];
     this.#entriesBytes = 0;
   }

@@ -56,7 +56,11 @@ const samplingInterval = 128;
 /** Samples what is allocated from here on, be it collected or not. */
 async function sample(): Promise<void> {
   inspector.connect();
-  await inspector.post('HeapProfiler.startSampling', { samplingInterval, includeObjectsCollectedByMajorGC: true, includeObjectsCollectedByMinorGC: true });
+  await inspector.post('HeapProfiler.startSampling', {
+    samplingInterval,
+    includeObjectsCollectedByMajorGC: true,
+    includeObjectsCollectedByMinorGC: true,
+  });
 }
 
 async function sampled(): Promise<Allocations[]> {
@@ -64,7 +68,10 @@ async function sampled(): Promise<Allocations[]> {
   inspector.disconnect();
   const found: Allocations[] = [];
   const walk = ({ callFrame, selfSize, children }: typeof profile.head, above: readonly string[]): void => {
-    const path = [...above, `${callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName} ${callFrame.url.replace(/^.*\/(?=(src|node_modules)\/)/, '')}:${callFrame.lineNumber + 1}`];
+    const path = [
+      ...above,
+      `${callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName} ${callFrame.url.replace(/^.*\/(?=(src|node_modules)\/)/, '')}:${callFrame.lineNumber + 1}`,
+    ];
     if (selfSize > 0) found.push({ bytes: selfSize, path });
     for (const child of children) walk(child, path);
   };

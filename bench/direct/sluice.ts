@@ -30,7 +30,21 @@ export class ProbedSluice {
     const file = join(this.folder, 'policy.yaml');
     writeFileSync(file, policy);
     const errors = openSync(join(this.folder, 'errors'), 'a');
-    const serve = ['serve', '--policy', file, '--listen', `unix:${this.socket}`, '--admin', '127.0.0.1:0', '--log', join(this.folder, 'log'), '--ledger', join(this.folder, 'ledger.db'), '--budgets', join(this.folder, 'budgets.json')];
+    const serve = [
+      'serve',
+      '--policy',
+      file,
+      '--listen',
+      `unix:${this.socket}`,
+      '--admin',
+      '127.0.0.1:0',
+      '--log',
+      join(this.folder, 'log'),
+      '--ledger',
+      join(this.folder, 'ledger.db'),
+      '--budgets',
+      join(this.folder, 'budgets.json'),
+    ];
     const stdio: StdioOptions = ['ignore', 'ignore', errors, 'ipc'];
     this.#child =
       node === undefined

@@ -7,7 +7,9 @@ import { ask, chat, sum, Traffic } from './traffic.ts';
 import { Findings, skipped, sleep, type Drill } from './types.ts';
 
 /** Debian's libfaketime: `sh scripts/setup.sh faketime`. */
-const library = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`).find((file) => existsSync(file));
+const library = ['x86_64', 'aarch64']
+  .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
+  .find((file) => existsSync(file));
 
 const hour = 3_600;
 /** What the clock says in turn, in seconds beside the truth. */
@@ -26,7 +28,9 @@ export const clock: Drill = {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-clock-'));
     const file = join(folder, 'offset');
     writeFileSync(file, '+0');
-    const rig = await Rig.start({ env: { LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } });
+    const rig = await Rig.start({
+      env: { LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' },
+    });
     const { url, adminUrl } = rig.stack;
     const traffic = new Traffic({ url, rate: 50 }).start();
     const agent = new Agent({ keepAlive: true });
@@ -69,13 +73,28 @@ export const clock: Drill = {
       const held = await rig.ledger();
       const lost = traffic.seen.filter(({ id }) => id !== null && !held.times.has(id)).length;
       for (const [index, line] of seen.entries()) findings.fact(`jump ${index + 1}`, line);
-      findings.check('failed requests', `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`, '0', all.failed === 0);
+      findings.check(
+        'failed requests',
+        `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`,
+        '0',
+        all.failed === 0,
+      );
       findings.timing('undecided requests', String(all.undecided), '0', all.undecided === 0);
       findings.check('records with a negative duration, cost or count', held.odd, '0', held.odd === 0);
       findings.check('negative metrics', negative.length === 0 ? 'none' : [...new Set(negative)].join(', '), 'none', negative.length === 0);
       findings.check('decided requests without a record', lost, '0', lost === 0);
-      findings.check('an answer is fresh, an hour later it is not', `${fresh}, ${seen[0]!.split(',')[0]!.split('cache ')[1]!}`, 'hit, no hit', fresh === 'hit' && !seen[0]!.includes('cache hit'));
-      findings.check('spent in the day’s budget before, and each time that the clock came back', [before, ...returned].map((value) => value.toFixed(4)).join(', '), 'never less', returned.every((value, index) => value >= (index === 0 ? before : returned[index - 1]!)));
+      findings.check(
+        'an answer is fresh, an hour later it is not',
+        `${fresh}, ${seen[0]!.split(',')[0]!.split('cache ')[1]!}`,
+        'hit, no hit',
+        fresh === 'hit' && !seen[0]!.includes('cache hit'),
+      );
+      findings.check(
+        'spent in the day’s budget before, and each time that the clock came back',
+        [before, ...returned].map((value) => value.toFixed(4)).join(', '),
+        'never less',
+        returned.every((value, index) => value >= (index === 0 ? before : returned[index - 1]!)),
+      );
       findings.check('the ledger’s chain', held.holds ? 'holds' : 'broken', 'holds', held.holds);
       return findings.result(this.name, 'the wall clock jumps an hour forward, back, an hour back, back, 25 hours forward, back, at 50/s');
     } finally {

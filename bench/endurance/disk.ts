@@ -39,12 +39,35 @@ export const disk: Drill = {
         findings.fact('writes that failed', failures);
         findings.fact('records that waited for room', waited);
         findings.fact('p99 ms, all and after there was room', `${all.p99.toFixed(1)}, ${after.p99.toFixed(1)}`);
-        findings.check('the disk was full', full === null ? 'never' : `after ${(full / 1_000).toFixed(1)} s`, 'yes', full !== null && waited > 0);
-        findings.check('failed requests', `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`, '0', all.failed === 0);
-        findings.check('caught up when there was room', caughtUp === null ? 'never' : `after ${(caughtUp / 1_000).toFixed(1)} s`, 'yes', caughtUp !== null);
-        findings.check('decided requests without a record, and those counted as dropped', `${lost}, ${dropped}`, 'no more than counted', lost <= dropped);
+        findings.check(
+          'the disk was full',
+          full === null ? 'never' : `after ${(full / 1_000).toFixed(1)} s`,
+          'yes',
+          full !== null && waited > 0,
+        );
+        findings.check(
+          'failed requests',
+          `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`,
+          '0',
+          all.failed === 0,
+        );
+        findings.check(
+          'caught up when there was room',
+          caughtUp === null ? 'never' : `after ${(caughtUp / 1_000).toFixed(1)} s`,
+          'yes',
+          caughtUp !== null,
+        );
+        findings.check(
+          'decided requests without a record, and those counted as dropped',
+          `${lost}, ${dropped}`,
+          'no more than counted',
+          lost <= dropped,
+        );
         findings.check('the ledger’s chain', held.holds ? 'holds' : 'broken', 'holds', held.holds);
-        return findings.result(this.name, `the ledger on a file system of 2 MB at 200/s, made larger ${(10 * scale).toFixed(0)} s after it was full`);
+        return findings.result(
+          this.name,
+          `the ledger on a file system of 2 MB at 200/s, made larger ${(10 * scale).toFixed(0)} s after it was full`,
+        );
       } finally {
         await traffic.stop();
         await rig.stop();

@@ -17,7 +17,7 @@ export class TinyDns {
 
   async listen(): Promise<number> {
     await new Promise<void>((resolve) => this.#socket.bind(0, '127.0.0.1', resolve));
-    return (this.#socket.address()).port;
+    return this.#socket.address().port;
   }
 
   close(): void {

@@ -26,7 +26,10 @@ export const edits: Drill = {
         const generation = await rig.metric('llm_proxy_policy_generation');
         await until(async () => (await rig.metric('llm_proxy_policy_generation')) > generation, 400);
         samples.push(rig.sluice());
-        if ((edit + 1) % 1_000 === 0) say(`${edit + 1} edits, generation ${await rig.metric('llm_proxy_policy_generation')}, Sluice ${samples.at(-1)!.mb.toFixed(0)} MB`);
+        if ((edit + 1) % 1_000 === 0)
+          say(
+            `${edit + 1} edits, generation ${await rig.metric('llm_proxy_policy_generation')}, Sluice ${samples.at(-1)!.mb.toFixed(0)} MB`,
+          );
       }
       const wanted = last.split('/')[1]!;
       const won = await until(() => traffic.seen.at(-1)?.model === wanted, 5_000);
@@ -42,12 +45,32 @@ export const edits: Drill = {
       const [early, late] = [samples.slice(fifth, 2 * fifth), samples.slice(-fifth)];
       findings.fact('generations that were in force', generations);
       findings.fact('p99 ms', all.p99.toFixed(1));
-      findings.check('failed requests', `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`, '0', all.failed === 0);
+      findings.check(
+        'failed requests',
+        `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`,
+        '0',
+        all.failed === 0,
+      );
       findings.timing('undecided requests', String(all.undecided), '0', all.undecided === 0);
-      findings.check('the last edit decides', won === null ? 'no' : `yes, ${after.filter(({ model }) => model !== wanted).length} of ${after.length} afterwards by another`, 'yes, 0', won !== null && after.every(({ model }) => model === wanted));
+      findings.check(
+        'the last edit decides',
+        won === null ? 'no' : `yes, ${after.filter(({ model }) => model !== wanted).length} of ${after.length} afterwards by another`,
+        'yes, 0',
+        won !== null && after.every(({ model }) => model === wanted),
+      );
       findings.check('refused edits', refused, '0', refused === 0);
-      findings.timing('memory of Sluice, second and last fifth, MB', `${mean(early, 'mb').toFixed(0)} → ${mean(late, 'mb').toFixed(0)}`, 'at most 10% more', mean(late, 'mb') <= 1.1 * mean(early, 'mb'));
-      findings.timing('open descriptors', `${mean(early, 'fds').toFixed(1)} → ${mean(late, 'fds').toFixed(1)}`, 'at most 1 more', mean(late, 'fds') <= mean(early, 'fds') + 1);
+      findings.timing(
+        'memory of Sluice, second and last fifth, MB',
+        `${mean(early, 'mb').toFixed(0)} → ${mean(late, 'mb').toFixed(0)}`,
+        'at most 10% more',
+        mean(late, 'mb') <= 1.1 * mean(early, 'mb'),
+      );
+      findings.timing(
+        'open descriptors',
+        `${mean(early, 'fds').toFixed(1)} → ${mean(late, 'fds').toFixed(1)}`,
+        'at most 1 more',
+        mean(late, 'fds') <= mean(early, 'fds') + 1,
+      );
       return findings.result(this.name, `${many} edits of the policy in bursts of ${burst}, at 25 requests/s`);
     } finally {
       await traffic.stop();

@@ -7,7 +7,15 @@ import { sum, Traffic } from './traffic.ts';
 import { Findings, sleep, until, type Drill } from './types.ts';
 
 const usage = { prompt_tokens: 20, completion_tokens: 5, total_tokens: 25 };
-const whole = (model: string): string => JSON.stringify({ id: 'c', object: 'chat.completion', created: 1, model, choices: [{ index: 0, message: { role: 'assistant', content: 'An answer.' }, finish_reason: 'stop' }], usage });
+const whole = (model: string): string =>
+  JSON.stringify({
+    id: 'c',
+    object: 'chat.completion',
+    created: 1,
+    model,
+    choices: [{ index: 0, message: { role: 'assistant', content: 'An answer.' }, finish_reason: 'stop' }],
+    usage,
+  });
 
 /** A provider at one address that can be taken away and brought back. */
 class Provider {
@@ -63,7 +71,10 @@ function withDns(config: object, port: number): object {
     cluster.dns_refresh_rate = '1s';
     cluster.typed_dns_resolver_config = {
       name: 'envoy.network.dns_resolver.cares',
-      typed_config: { '@type': 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig', resolvers: [{ socket_address: { protocol: 'UDP', address: '127.0.0.1', port_value: port } }] },
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig',
+        resolvers: [{ socket_address: { protocol: 'UDP', address: '127.0.0.1', port_value: port } }],
+      },
     };
   }
   return copy;
@@ -76,7 +87,11 @@ export const flaps: Drill = {
     const findings = new Findings();
     const dns = new TinyDns('127.0.0.2');
     const nameServer = await dns.listen();
-    const [old, moved, second] = [new Provider('127.0.0.2', 'gpt-5-nano'), new Provider('127.0.0.3', 'gpt-5-nano'), new Provider('127.0.0.1', 'mistral-large-latest')];
+    const [old, moved, second] = [
+      new Provider('127.0.0.2', 'gpt-5-nano'),
+      new Provider('127.0.0.3', 'gpt-5-nano'),
+      new Provider('127.0.0.1', 'mistral-large-latest'),
+    ];
     const port = await old.up();
     const endpoints = { first: `http://first.provider.test:${port}`, second: `http://127.0.0.1:${await second.up()}` };
     const rig = await Rig.start({ endpoints, envoyConfig: (config) => withDns(config, nameServer), defaults: { cache: { mode: 'off' } } });
@@ -125,13 +140,26 @@ export const flaps: Drill = {
       const all = sum(traffic.seen);
       const held = await rig.ledger();
       const lost = traffic.seen.filter(({ id }) => id !== null && !held.times.has(id)).length;
-      findings.check('failed requests', `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`, '0', all.failed === 0);
+      findings.check(
+        'failed requests',
+        `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`,
+        '0',
+        all.failed === 0,
+      );
       findings.timing('undecided requests', String(all.undecided), '0', all.undecided === 0);
-      findings.check('serves again when it is up again, and when it has stopped flapping', `${isBack(returned)}, ${isBack(steady)}`, 'yes', returned !== null && steady !== null);
+      findings.check(
+        'serves again when it is up again, and when it has stopped flapping',
+        `${isBack(returned)}, ${isBack(steady)}`,
+        'yes',
+        returned !== null && steady !== null,
+      );
       findings.check('is found at its new address', isBack(followed), 'yes', followed !== null);
       findings.check('serves on while its name cannot be looked up', kept === null ? 'no' : 'yes', 'yes', kept !== null);
       findings.check('decided requests without a record', lost, '0', lost === 0);
-      return findings.result(this.name, 'at 80/s with a second provider to fall back to: the first refuses connections, flaps, moves to another address; its name is gone; the name server is silent');
+      return findings.result(
+        this.name,
+        'at 80/s with a second provider to fall back to: the first refuses connections, flaps, moves to another address; its name is gone; the name server is silent',
+      );
     } finally {
       await traffic.stop();
       await rig.stop();

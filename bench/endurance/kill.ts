@@ -35,12 +35,25 @@ export const kill: Drill = {
       const ids = new Set(traffic.seen.flatMap(({ id }) => (id === null ? [] : [id])));
       const twice = [...held.times.values()].filter((times) => times > 1).length;
       findings.fact('passed undecided', `${undecided} of ${requests}`);
-      findings.fact('from start to ready, ms: median, slowest', `${starts.sort((a, b) => a - b)[Math.floor(kills / 2)]!.toFixed(0)}, ${starts.at(-1)!.toFixed(0)}`);
+      findings.fact(
+        'from start to ready, ms: median, slowest',
+        `${starts.sort((a, b) => a - b)[Math.floor(kills / 2)]!.toFixed(0)}, ${starts.at(-1)!.toFixed(0)}`,
+      );
       findings.fact('decisions whose record died with its process', [...ids].filter((id) => !held.times.has(id)).length);
       findings.check('failed requests', `${failed} of ${requests}${problems === '' ? '' : ` (${problems})`}`, '0', failed === 0);
       findings.check('answers and failures are all that was sent', `${requests} of ${traffic.sent}`, 'all', requests === traffic.sent);
-      findings.check('records that were acknowledged, and records in the ledger', `${acknowledged}, ${held.times.size}`, 'no fewer', held.times.size >= acknowledged);
-      findings.check('records twice, and more records than requests', `${twice}, ${Math.max(0, held.times.size - requests)}`, '0, 0', twice === 0 && held.times.size <= requests);
+      findings.check(
+        'records that were acknowledged, and records in the ledger',
+        `${acknowledged}, ${held.times.size}`,
+        'no fewer',
+        held.times.size >= acknowledged,
+      );
+      findings.check(
+        'records twice, and more records than requests',
+        `${twice}, ${Math.max(0, held.times.size - requests)}`,
+        '0, 0',
+        twice === 0 && held.times.size <= requests,
+      );
       findings.check('the ledger’s chains', held.holds ? `hold, ${held.gaps} gaps named` : 'broken', 'hold', held.holds);
       findings.timing('first decision after ready, ms: slowest', Math.max(...back).toFixed(0), 'at most 2,000', Math.max(...back) <= 2_000);
       return findings.result(this.name, `${kills} × SIGKILL at 100/s, started again within 0.2 s`);

@@ -23,7 +23,11 @@ export const loris: Drill = {
       const socket = connect(port, '127.0.0.1');
       socket.on('error', () => undefined);
       sockets.push(socket);
-      return { socket, body, head: `POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${stream ? 'x-slow-reader: 1\r\n' : ''}\r\n` };
+      return {
+        socket,
+        body,
+        head: `POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${stream ? 'x-slow-reader: 1\r\n' : ''}\r\n`,
+      };
     };
     try {
       await sleep(2_000);
@@ -59,16 +63,45 @@ export const loris: Drill = {
       const [calm, busy] = [sum(traffic.between(quiet, calmEnd)), sum(traffic.between(begun, ended))];
       say(`${clients} + ${clients} slow clients, ${(got / 1_024).toFixed(0)} KB read by them`);
       const grown = during.sluice.mb - before.sluice.mb;
-      findings.fact('memory of Sluice before, during, after, MB', [before, during, after].map(({ sluice }) => sluice.mb.toFixed(0)).join(', '));
-      findings.fact('memory of Envoy before, during, after, MB', [before, during, after].map(({ envoy }) => envoy.mb.toFixed(0)).join(', '));
+      findings.fact(
+        'memory of Sluice before, during, after, MB',
+        [before, during, after].map(({ sluice }) => sluice.mb.toFixed(0)).join(', '),
+      );
+      findings.fact(
+        'memory of Envoy before, during, after, MB',
+        [before, during, after].map(({ envoy }) => envoy.mb.toFixed(0)).join(', '),
+      );
       findings.fact('KB read by the slow readers', (got / 1_024).toFixed(0));
       findings.fact('exchanges whose answer had not begun', waiting);
-      findings.check('failed requests of others', `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`, '0', all.failed === 0);
+      findings.check(
+        'failed requests of others',
+        `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`,
+        '0',
+        all.failed === 0,
+      );
       findings.timing('undecided requests of others', String(all.undecided), '0', all.undecided === 0);
-      findings.timing('Sluice’s memory a slow client, KB', ((grown * 1_024) / (2 * clients)).toFixed(1), 'at most 64', (grown * 1_024) / (2 * clients) <= 64);
-      findings.timing('p99 of others before and during, ms', `${calm.p99.toFixed(1)}, ${busy.p99.toFixed(1)}`, 'at most 2 × and 20 ms', busy.p99 <= 2 * calm.p99 + 20);
-      findings.check('Sluice’s descriptors before, during, after', [before, during, after].map(({ sluice }) => sluice.fds).join(', '), 'at most 5 more', during.sluice.fds <= before.sluice.fds + 5);
-      return findings.result(this.name, `${clients} clients that send a byte each 0.2 s and ${clients} that read 1 KB each 0.5 s of answers of 256 KB, for ${seconds} s beside 100/s of others`);
+      findings.timing(
+        'Sluice’s memory a slow client, KB',
+        ((grown * 1_024) / (2 * clients)).toFixed(1),
+        'at most 64',
+        (grown * 1_024) / (2 * clients) <= 64,
+      );
+      findings.timing(
+        'p99 of others before and during, ms',
+        `${calm.p99.toFixed(1)}, ${busy.p99.toFixed(1)}`,
+        'at most 2 × and 20 ms',
+        busy.p99 <= 2 * calm.p99 + 20,
+      );
+      findings.check(
+        'Sluice’s descriptors before, during, after',
+        [before, during, after].map(({ sluice }) => sluice.fds).join(', '),
+        'at most 5 more',
+        during.sluice.fds <= before.sluice.fds + 5,
+      );
+      return findings.result(
+        this.name,
+        `${clients} clients that send a byte each 0.2 s and ${clients} that read 1 KB each 0.5 s of answers of 256 KB, for ${seconds} s beside 100/s of others`,
+      );
     } finally {
       for (const timer of timers) clearInterval(timer);
       for (const socket of sockets) socket.destroy();

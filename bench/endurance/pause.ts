@@ -24,7 +24,11 @@ export const pause: Drill = {
       const settled = performance.now();
       await sleep(3_000);
       await traffic.stop();
-      const [before, during, after] = [sum(traffic.between(0, stopped)), sum(traffic.between(stopped, resumed)), sum(traffic.between(settled))];
+      const [before, during, after] = [
+        sum(traffic.between(0, stopped)),
+        sum(traffic.between(stopped, resumed)),
+        sum(traffic.between(settled)),
+      ];
       const all = sum(traffic.seen);
       const shed = await rig.metric('llm_proxy_passthrough_total', 'reason="overload"');
       const patience = await rig.envoyCounter('sluice_request.failure_mode_allowed');
@@ -35,13 +39,28 @@ export const pause: Drill = {
       findings.fact('p50, p99 ms during', `${during.p50.toFixed(0)}, ${during.p99.toFixed(0)}`);
       findings.fact('p50, p99 ms afterwards', `${after.p50.toFixed(1)}, ${after.p99.toFixed(1)}`);
       findings.fact('passed undecided', `${all.undecided} of ${all.requests}`);
-      findings.check('failed requests', `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`, '0', all.failed === 0);
-      findings.check('undecided requests, and those that Sluice (overload) and Envoy (its patience) counted', `${all.undecided}, ${shed} + ${patience}`, 'all counted', shed + patience >= all.undecided);
+      findings.check(
+        'failed requests',
+        `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`,
+        '0',
+        all.failed === 0,
+      );
+      findings.check(
+        'undecided requests, and those that Sluice (overload) and Envoy (its patience) counted',
+        `${all.undecided}, ${shed} + ${patience}`,
+        'all counted',
+        shed + patience >= all.undecided,
+      );
       findings.check('decided requests without a record', lost, '0', lost === 0);
       findings.check('connections to Sluice that Envoy broke', broken, '0', broken === 0);
       findings.check('decides again', decides === null ? 'never' : `after ${decides.toFixed(0)} ms`, 'yes', decides !== null);
       findings.timing('undecided afterwards', `${after.undecided} of ${after.requests}`, '0', after.undecided === 0);
-      findings.timing('p99 during, ms', during.p99.toFixed(0), `at most two messages’ patience (${2 * limits.messageMs}) and 500`, during.p99 <= 2 * limits.messageMs + 500);
+      findings.timing(
+        'p99 during, ms',
+        during.p99.toFixed(0),
+        `at most two messages’ patience (${2 * limits.messageMs}) and 500`,
+        during.p99 <= 2 * limits.messageMs + 500,
+      );
       return findings.result(this.name, `SIGSTOP for ${seconds} s at ${rate}/s`);
     } finally {
       // What is stopped does not end.

@@ -39,7 +39,13 @@ export class Rig {
     rmSync(this.#folder, { recursive: true, force: true });
   };
 
-  private constructor(options: RigOptions, folder: string, provider: ChildProcess | null, redis: TestRedis | null, endpoints: NonNullable<RigOptions['endpoints']>) {
+  private constructor(
+    options: RigOptions,
+    folder: string,
+    provider: ChildProcess | null,
+    redis: TestRedis | null,
+    endpoints: NonNullable<RigOptions['endpoints']>,
+  ) {
     this.#options = options;
     this.#folder = folder;
     this.#provider = provider;
@@ -60,8 +66,16 @@ export class Rig {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-endurance-'));
     writeFileSync(join(folder, 'key'), 'key-of-second');
     const redis = redisBinary === null ? null : await TestRedis.start();
-    const provider = options.endpoints === undefined ? spawn(process.execPath, [fileURLToPath(new URL(options.provider ?? './upstream.ts', new URL('../', import.meta.url)))], { stdio: ['ignore', 'pipe', 'inherit'] }) : null;
-    const port = provider === null ? '' : await new Promise<string>((resolve) => provider.stdout.once('data', (data: Buffer) => resolve(data.toString().trim())));
+    const provider =
+      options.endpoints === undefined
+        ? spawn(process.execPath, [fileURLToPath(new URL(options.provider ?? './upstream.ts', new URL('../', import.meta.url)))], {
+            stdio: ['ignore', 'pipe', 'inherit'],
+          })
+        : null;
+    const port =
+      provider === null
+        ? ''
+        : await new Promise<string>((resolve) => provider.stdout.once('data', (data: Buffer) => resolve(data.toString().trim())));
     const here = `http://127.0.0.1:${port}`;
     const rig = new Rig(options, folder, provider, redis, options.endpoints ?? { first: here, second: here });
     try {
@@ -83,7 +97,11 @@ export class Rig {
       defaults: {
         allowProviders: ['mistral'],
         candidates: { simple: [simple], standard: [simple], complex: [simple] },
-        fallback: { tiers: Object.fromEntries(['simple', 'standard', 'complex'].map((tier) => [tier, ['mistral/mistral-large-latest']])), attempts: 2, attemptSeconds: 10 },
+        fallback: {
+          tiers: Object.fromEntries(['simple', 'standard', 'complex'].map((tier) => [tier, ['mistral/mistral-large-latest']])),
+          attempts: 2,
+          attemptSeconds: 10,
+        },
         cache: { mode: 'on', ttl: 60 },
         sessions: {},
         ...this.#options.defaults,
@@ -99,7 +117,9 @@ export class Rig {
 
   /** The sum of Envoy's counters of this name. */
   async envoyCounter(name: string): Promise<number> {
-    const text = await fetch(`${this.stack.envoyAdminUrl}/stats?usedonly&filter=${encodeURIComponent(name)}`).then((response) => response.text());
+    const text = await fetch(`${this.stack.envoyAdminUrl}/stats?usedonly&filter=${encodeURIComponent(name)}`).then((response) =>
+      response.text(),
+    );
     return [...text.matchAll(/: (\d+)$/gm)].reduce((total, [, value]) => total + Number(value), 0);
   }
 
@@ -113,15 +133,28 @@ export class Rig {
   }
 
   /** Waits until nothing is on its way to the ledger, then ends Sluice and reads what is there. */
-  async ledger(file = this.stack.ledgerFile): Promise<{ readonly times: ReadonlyMap<string, number>; readonly holds: boolean; readonly gaps: number; readonly odd: number }> {
+  async ledger(
+    file = this.stack.ledgerFile,
+  ): Promise<{ readonly times: ReadonlyMap<string, number>; readonly holds: boolean; readonly gaps: number; readonly odd: number }> {
     if (this.stack.sluicePid > 0) {
-      await until(async () => (await this.metric('llm_proxy_ledger_waiting_records')) === 0 && (await this.metric('llm_proxy_pending_exchanges')) === 0, 15_000);
+      await until(
+        async () =>
+          (await this.metric('llm_proxy_ledger_waiting_records')) === 0 && (await this.metric('llm_proxy_pending_exchanges')) === 0,
+        15_000,
+      );
       await this.stack.stopSluice('SIGTERM');
     }
     const db = openDatabase(file, 'readonly');
     try {
-      const rows = db.prepare<[], { id: string; times: number }>(`SELECT id, count(*) AS times FROM entries WHERE kind = 'exchange' GROUP BY id`).all();
-      const odd = db.prepare<[], number>(`SELECT count(*) FROM entries WHERE kind = 'exchange' AND (cost < 0 OR latency < 0 OR ttft < 0 OR overhead < 0 OR input < 0 OR output < 0)`).pluck().get();
+      const rows = db
+        .prepare<[], { id: string; times: number }>(`SELECT id, count(*) AS times FROM entries WHERE kind = 'exchange' GROUP BY id`)
+        .all();
+      const odd = db
+        .prepare<[], number>(
+          `SELECT count(*) FROM entries WHERE kind = 'exchange' AND (cost < 0 OR latency < 0 OR ttft < 0 OR overhead < 0 OR input < 0 OR output < 0)`,
+        )
+        .pluck()
+        .get();
       const { ok, gaps } = verifyLedger(db, { publicKey: null, checkpoints: [] });
       return { times: new Map(rows.map(({ id, times }) => [id, times])), holds: ok, gaps: gaps.length, odd: odd ?? 0 };
     } finally {
@@ -145,6 +178,7 @@ function usage(pid: number): { readonly mb: number; readonly fds: number } {
 /** The sum of a Prometheus metric's series whose labels hold a text. */
 function sumOf(text: string, name: string, labels: string): number {
   let total = 0;
-  for (const [, held, value] of text.matchAll(new RegExp(`^${name}(\\{[^}]*\\})? (\\S+)$`, 'gm'))) if ((held ?? '').includes(labels)) total += Number(value);
+  for (const [, held, value] of text.matchAll(new RegExp(`^${name}(\\{[^}]*\\})? (\\S+)$`, 'gm')))
+    if ((held ?? '').includes(labels)) total += Number(value);
   return total;
 }

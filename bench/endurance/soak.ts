@@ -50,13 +50,31 @@ export const soak: Drill = {
       findings.fact('undecided', all.undecided);
       findings.fact('slowest answer, ms', all.slowest.toFixed(0));
       findings.fact('decided requests whose answer was not seen', unseen);
-      findings.check('failed requests', `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`, '0', all.failed === 0);
-      findings.check('decided requests without a record, and records in all', `${ids.filter((id) => !held.times.has(id)).length}, ${held.times.size}`, '0', ids.every((id) => held.times.has(id)));
+      findings.check(
+        'failed requests',
+        `${all.failed} of ${all.requests}${all.problems === '' ? '' : ` (${all.problems})`}`,
+        '0',
+        all.failed === 0,
+      );
+      findings.check(
+        'decided requests without a record, and records in all',
+        `${ids.filter((id) => !held.times.has(id)).length}, ${held.times.size}`,
+        '0',
+        ids.every((id) => held.times.has(id)),
+      );
       findings.timing('memory of Sluice after warm-up, MB', sluice.text, 'at most 5% more', sluice.ratio <= 1.05);
       findings.timing('memory of Envoy after warm-up, MB', envoy.text, 'at most 5% more', envoy.ratio <= 1.05);
       findings.timing('open descriptors of Sluice', fds.text, 'at most 5% more', fds.ratio <= 1.05);
-      findings.timing('p99 ms, first and last minute', `${first.p99.toFixed(1)}, ${last.p99.toFixed(1)}`, 'at most 1.2 ×', last.p99 <= 1.2 * first.p99);
-      return findings.result(this.name, `${rate}/s (70% of ${most.toFixed(0)}) for ${seconds} s, one in ten streamed, one in ten asked before`);
+      findings.timing(
+        'p99 ms, first and last minute',
+        `${first.p99.toFixed(1)}, ${last.p99.toFixed(1)}`,
+        'at most 1.2 ×',
+        last.p99 <= 1.2 * first.p99,
+      );
+      return findings.result(
+        this.name,
+        `${rate}/s (70% of ${most.toFixed(0)}) for ${seconds} s, one in ten streamed, one in ten asked before`,
+      );
     } finally {
       await rig.stop();
     }

@@ -36,15 +36,26 @@ export function chat(units: number, stream: boolean, repeated: boolean): string 
   const number = repeated ? asked++ % 50 : asked++;
   const question = `What is the answer to question ${repeated ? 'again' : 'new'} ${number} of ${process.pid}? `;
   const content = question + 'Say what the report has to say about it. '.repeat(Math.max(0, Math.ceil((units - question.length) / 41)));
-  return JSON.stringify({ model: 'gpt-5.1', temperature: 0.2, ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}), messages: [{ role: 'user', content }] });
+  return JSON.stringify({
+    model: 'gpt-5.1',
+    temperature: 0.2,
+    ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+    messages: [{ role: 'user', content }],
+  });
 }
 
 /** Asks once. */
 export function ask(url: string, agent: Agent, body: string, stream: boolean, due = performance.now()): Promise<Seen> {
   return new Promise((resolve) => {
     let answered: Pick<Seen, 'status' | 'id' | 'model'> = { status: 0, id: null, model: null };
-    const done = (problem: string | null): void => resolve({ due, ms: performance.now() - due, ...answered, status: problem === null ? answered.status : 0, problem });
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), authorization: 'Bearer sk-app', ...(stream ? { 'x-bench-sse': '1' } : {}) };
+    const done = (problem: string | null): void =>
+      resolve({ due, ms: performance.now() - due, ...answered, status: problem === null ? answered.status : 0, problem });
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      authorization: 'Bearer sk-app',
+      ...(stream ? { 'x-bench-sse': '1' } : {}),
+    };
     const call = request(`${url}/v1/chat/completions`, { method: 'POST', agent, headers }, (response) => {
       const header = (name: string): string | null => (typeof response.headers[name] === 'string' ? response.headers[name] : null);
       answered = { status: response.statusCode ?? 0, id: header('x-sluice-decision'), model: header('x-sluice-model') };
@@ -125,7 +136,10 @@ export interface Sums {
 }
 
 export function sum(seen: readonly Seen[]): Sums {
-  const times = seen.filter(({ problem }) => problem === null).map(({ ms }) => ms).sort((a, b) => a - b);
+  const times = seen
+    .filter(({ problem }) => problem === null)
+    .map(({ ms }) => ms)
+    .sort((a, b) => a - b);
   const problems = new Map<string, number>();
   for (const { problem } of seen) if (problem !== null) problems.set(problem, (problems.get(problem) ?? 0) + 1);
   return {
@@ -140,7 +154,10 @@ export function sum(seen: readonly Seen[]): Sums {
 }
 
 /** Requests a second that are answered when `clients` ask without a pause. */
-export async function capacity(url: string, options: { readonly clients: number; readonly seconds: number; readonly units?: number }): Promise<number> {
+export async function capacity(
+  url: string,
+  options: { readonly clients: number; readonly seconds: number; readonly units?: number },
+): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: options.clients });
   const deadline = performance.now() + options.seconds * 1_000;
   let answered = 0;

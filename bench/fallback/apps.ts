@@ -24,7 +24,9 @@ export const apps: Readonly<Record<Family, App>> = {
     const body = {
       model,
       messages: [{ role: 'user' as const, content: question }],
-      ...(asks === 'json' ? { response_format: { type: 'json_schema' as const, json_schema: { name: 'answer', strict: true, schema } } } : {}),
+      ...(asks === 'json'
+        ? { response_format: { type: 'json_schema' as const, json_schema: { name: 'answer', strict: true, schema } } }
+        : {}),
       ...(asks === 'tools' ? { tools: [{ type: 'function' as const, function: { name: 'look_up', parameters: tool } }] } : {}),
     };
     if (!stream) {
@@ -61,7 +63,8 @@ export const apps: Readonly<Record<Family, App>> = {
     };
     let got: Got = { text: '', output: null };
     const chunks = stream ? await client.models.generateContentStream(body) : [await client.models.generateContent(body)];
-    for await (const chunk of chunks) got = { text: got.text + (chunk.text ?? ''), output: chunk.usageMetadata?.candidatesTokenCount ?? got.output };
+    for await (const chunk of chunks)
+      got = { text: got.text + (chunk.text ?? ''), output: chunk.usageMetadata?.candidatesTokenCount ?? got.output };
     return got;
   },
 };

@@ -39,7 +39,8 @@ const modelOf: Readonly<Record<Family, string>> = { openai: 'gpt-4.1-mini', anth
 const dialectOf: Readonly<Record<Family, string>> = { openai: 'openai', anthropic: 'anthropic', google: 'gemini' };
 /** US dollars per million tokens. */
 const prices = { first: { input: 1, output: 2 }, second: { input: 3, output: 4 } } as const;
-const costOf = ({ input, output }: { readonly input: number; readonly output: number }): number => (counted.input * input + counted.output * output) / 1e6;
+const costOf = ({ input, output }: { readonly input: number; readonly output: number }): number =>
+  (counted.input * input + counted.output * output) / 1e6;
 export const attemptSeconds = 0.5;
 
 const capabilities = { tools: true, jsonObject: true, jsonSchema: true, vision: true };
@@ -59,13 +60,27 @@ const secondModel = ({ id, second }: Pick<Chain, 'id' | 'second'>): string => `$
 
 function chainOf(cell: Cell): Chain {
   const { id, family, crossing, first, narrowNext } = cell;
-  return { id: String(id), family, second: crossing ? crossingTo[family] : family, firstProvider: first === 'own' ? family : `${family}-${first}${first === 'other' ? `-${id}` : ''}`, narrowNext: narrowNext === true };
+  return {
+    id: String(id),
+    family,
+    second: crossing ? crossingTo[family] : family,
+    firstProvider: first === 'own' ? family : `${family}-${first}${first === 'other' ? `-${id}` : ''}`,
+    narrowNext: narrowNext === true,
+  };
 }
 
 /** Chains for timing: the first target fails or not, as often as is said. */
 function timedChains(repeats: number): Chain[] {
   return families.flatMap((family) =>
-    [family, crossingTo[family]].flatMap((second) => Array.from({ length: repeats }, (_, at) => ({ id: `t-${family}-${second}-${at}`, family, second, firstProvider: family, narrowNext: false }))),
+    [family, crossingTo[family]].flatMap((second) =>
+      Array.from({ length: repeats }, (_, at) => ({
+        id: `t-${family}-${second}-${at}`,
+        family,
+        second,
+        firstProvider: family,
+        narrowNext: false,
+      })),
+    ),
   );
 }
 
@@ -83,7 +98,11 @@ export interface OwnTime {
 /** A real Envoy and a real Sluice before three providers that do as they are told. */
 export class FallbackDrill {
   readonly #folder = mkdtempSync(join(tmpdir(), 'sluice-drill-'));
-  readonly #providers: Readonly<Record<Family, ScriptedProvider>> = { openai: new ScriptedProvider(), anthropic: new ScriptedProvider(), google: new ScriptedProvider() };
+  readonly #providers: Readonly<Record<Family, ScriptedProvider>> = {
+    openai: new ScriptedProvider(),
+    anthropic: new ScriptedProvider(),
+    google: new ScriptedProvider(),
+  };
   readonly #behaviours = new Map<string, Behaviour>();
   /** In the order of their coming, at whichever provider. */
   readonly #reached: Got[] = [];
@@ -106,7 +125,9 @@ export class FallbackDrill {
       };
       const endpoint = await provider.listen();
       // A dead key makes its whole provider rest: every cell has one of its own.
-      const others = cells.map(chainOf).flatMap(({ firstProvider }) => (firstProvider.startsWith(`${family}-other`) ? [[firstProvider, endpoint] as const] : []));
+      const others = cells
+        .map(chainOf)
+        .flatMap(({ firstProvider }) => (firstProvider.startsWith(`${family}-other`) ? [[firstProvider, endpoint] as const] : []));
       for (const [name, url] of [[family, endpoint], ...others, [`${family}-dead`, `http://127.0.0.1:${dead!}`]] as const) {
         const credentialFile = join(this.#folder, name);
         writeFileSync(credentialFile, `key-of-${name}`);
@@ -131,17 +152,33 @@ export class FallbackDrill {
     this.#behaviours.set(secondModel(chain), answer(chain.second, cell.stream, right));
     const wrong: string[] = [];
     const check = (what: string, seen: unknown, wanted: unknown): void => {
-      if (JSON.stringify(seen) !== JSON.stringify(wanted)) wrong.push(`${what}: ${JSON.stringify(seen)} instead of ${JSON.stringify(wanted)}`);
+      if (JSON.stringify(seen) !== JSON.stringify(wanted))
+        wrong.push(`${what}: ${JSON.stringify(seen)} instead of ${JSON.stringify(wanted)}`);
     };
-    const got = await apps[cell.family](this.#stack!.url, asked(chain.id), cell.stream, cell.asks).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+    const got = await apps[cell.family](this.#stack!.url, asked(chain.id), cell.stream, cell.asks).catch((error: unknown) =>
+      error instanceof Error ? error : new Error(String(error)),
+    );
     const record = await this.#record(chain, check);
     if (record === null) return wrong;
     check('an error', got instanceof Error, cell.expected === 'error');
     if (cell.expected === 'next' && !(got instanceof Error)) check('answer', got, { text: right, output: counted.output });
-    check('attempts', record.attempts.map(({ target, reason }) => [target.model, reason]), cell.expected === 'next' ? [[firstModel(chain), cell.reason], [secondModel(chain), null]] : [[firstModel(chain), null]]);
+    check(
+      'attempts',
+      record.attempts.map(({ target, reason }) => [target.model, reason]),
+      cell.expected === 'next'
+        ? [
+            [firstModel(chain), cell.reason],
+            [secondModel(chain), null],
+          ]
+        : [[firstModel(chain), null]],
+    );
     check('cost', record.cost.known ? Number(record.cost.usd.toFixed(9)) : null, costOfCell(cell.cost));
     const reached = this.#reached.filter(({ model }) => model === firstModel(chain) || model === secondModel(chain));
-    check('requests at providers', reached.map(({ model }) => model), [...(cell.first === 'dead' ? [] : [firstModel(chain)]), ...(cell.expected === 'next' ? [secondModel(chain)] : [])]);
+    check(
+      'requests at providers',
+      reached.map(({ model }) => model),
+      [...(cell.first === 'dead' ? [] : [firstModel(chain)]), ...(cell.expected === 'next' ? [secondModel(chain)] : [])],
+    );
     for (const { headers, model } of reached) {
       const own = (model === firstModel(chain) ? chain.firstProvider === cell.family : !cell.crossing) ? 'sk-app' : 'key-of-';
       const other = own === 'sk-app' ? 'key-of-' : 'sk-app';
@@ -187,21 +224,33 @@ export class FallbackDrill {
     const calls: Readonly<Record<Family, readonly [string, object]>> = {
       openai: ['/v1/chat/completions', { model, stream, messages, ...(stream ? { stream_options: { include_usage: true } } : {}) }],
       anthropic: ['/v1/messages', { model, stream, max_tokens: 100, messages }],
-      google: [`/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`, { contents: [{ role: 'user', parts: [{ text: 'What is a CDN?' }] }] }],
+      google: [
+        `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+        { contents: [{ role: 'user', parts: [{ text: 'What is a CDN?' }] }] },
+      ],
     };
     const [path, body] = calls[family];
     const begun = performance.now();
-    const response = await fetch(`${this.#stack!.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    const response = await fetch(`${this.#stack!.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
     const toHeaders = performance.now() - begun;
     const text = await response.text();
     const toEnd = performance.now() - begun;
-    if (!response.ok || response.headers.get('x-sluice-attempts') !== attempts) throw new Error(`the drill's timing got ${response.status} at attempt ${response.headers.get('x-sluice-attempts') ?? '?'}: ${text.slice(0, 200)}`);
+    if (!response.ok || response.headers.get('x-sluice-attempts') !== attempts)
+      throw new Error(
+        `the drill's timing got ${response.status} at attempt ${response.headers.get('x-sluice-attempts') ?? '?'}: ${text.slice(0, 200)}`,
+      );
     return stream ? toHeaders : toEnd;
   }
 
   async #record(chain: Chain, check: (what: string, seen: unknown, wanted: unknown) => void): Promise<ExchangeRecord | null> {
     for (let tries = 0; tries < 100; tries++) {
-      const { decisions } = (await fetch(`${this.#stack!.adminUrl}/decisions?model=${asked(chain.id)}&limit=5`).then((response) => response.json())) as { readonly decisions: readonly ExchangeRecord[] };
+      const { decisions } = (await fetch(`${this.#stack!.adminUrl}/decisions?model=${asked(chain.id)}&limit=5`).then((response) =>
+        response.json(),
+      )) as { readonly decisions: readonly ExchangeRecord[] };
       if (decisions.length > 0) {
         check('records', decisions.length, 1);
         return decisions[0]!;
@@ -218,7 +267,12 @@ export class FallbackDrill {
     for (const chain of chains) {
       models[chain.family][firstModel(chain)] = { ...prices.first, contextWindow: 100_000, maxOutput: 10_000, capabilities };
       models[chain.family][asked(chain.id)] = { ...prices.first, contextWindow: 100_000 };
-      models[chain.second][secondModel(chain)] = { ...prices.second, contextWindow: chain.narrowNext ? 100_000 : 200_000, maxOutput: 10_000, capabilities };
+      models[chain.second][secondModel(chain)] = {
+        ...prices.second,
+        contextWindow: chain.narrowNext ? 100_000 : 200_000,
+        maxOutput: 10_000,
+        capabilities,
+      };
     }
     return {
       version: 1,

@@ -140,10 +140,17 @@ export async function flapDrill({ clients, seconds, seed }: FlapOptions): Promis
           if (said[1] !== nonce) violate(`${nonce} got the answer to ${said[1]!}`);
           if (!chain.some(({ model }) => model === said[2])) violate(`${workspace} was answered by ${said[2]!}`);
           if (got.model !== said[2]) violate(`${nonce} was told ${got.model ?? 'nothing'} and answered by ${said[2]!}`);
-        } else if (stream && cutAtProvider.has(nonce) && !got.complete && `echo ${nonce} from`.startsWith(got.text.slice(0, `echo ${nonce} from`.length))) {
+        } else if (
+          stream &&
+          cutAtProvider.has(nonce) &&
+          !got.complete &&
+          `echo ${nonce} from`.startsWith(got.text.slice(0, `echo ${nonce} from`.length))
+        ) {
           report.cut++;
         } else {
-          violate(`${workspace}, ${stream ? 'streamed' : 'whole'}, ${nonce}: ${got.status} ${got.complete ? 'complete' : 'broken off'}: ${got.text.slice(0, 160)}`);
+          violate(
+            `${workspace}, ${stream ? 'streamed' : 'whole'}, ${nonce}: ${got.status} ${got.complete ? 'complete' : 'broken off'}: ${got.text.slice(0, 160)}`,
+          );
         }
       }
     };
@@ -160,7 +167,24 @@ export async function flapDrill({ clients, seconds, seed }: FlapOptions): Promis
 }
 
 /** How a target is for a quarter of a second. Well about half of the time. */
-const moods = ['well', 'well', 'well', 'well', 'well', 'well', '500', '503', '429', '529', 'reset', 'hang', 'empty', 'stream-error', 'cut', 'slow'] as const;
+const moods = [
+  'well',
+  'well',
+  'well',
+  'well',
+  'well',
+  'well',
+  '500',
+  '503',
+  '429',
+  '529',
+  'reset',
+  'hang',
+  'empty',
+  'stream-error',
+  'cut',
+  'slow',
+] as const;
 
 function behaviourOf(is: string, family: Family, stream: boolean, text: string): Behaviour {
   switch (is) {
@@ -214,7 +238,12 @@ async function ask(url: string, workspace: string, model: string, nonce: string,
     const response = await fetch(`${url}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: 'Bearer sk-app', 'x-sluice-workspace': workspace },
-      body: JSON.stringify({ model, stream, ...(stream ? { stream_options: { include_usage: true } } : {}), messages: [{ role: 'user', content: `What is ${nonce}?` }] }),
+      body: JSON.stringify({
+        model,
+        stream,
+        ...(stream ? { stream_options: { include_usage: true } } : {}),
+        messages: [{ role: 'user', content: `What is ${nonce}?` }],
+      }),
     });
     ({ status, headers } = response);
     const decoder = new TextDecoder();
@@ -224,12 +253,22 @@ async function ask(url: string, workspace: string, model: string, nonce: string,
   }
   const facts = { status, id: headers.get('x-sluice-decision'), model: headers.get('x-sluice-model') };
   if (!stream) {
-    const parsed = whole && status === 200 ? (JSON.parse(raw) as { readonly choices?: readonly { readonly message: { readonly content: string | null } }[] }) : null;
+    const parsed =
+      whole && status === 200
+        ? (JSON.parse(raw) as { readonly choices?: readonly { readonly message: { readonly content: string | null } }[] })
+        : null;
     return { ...facts, text: parsed?.choices?.[0]?.message.content ?? raw, complete: parsed?.choices !== undefined };
   }
-  const text = [...raw.matchAll(/^data: (\{.*\})$/gm)].map(([, json]) => (JSON.parse(json!) as { readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[] }).choices?.[0]?.delta?.content ?? '').join('');
+  const text = [...raw.matchAll(/^data: (\{.*\})$/gm)]
+    .map(
+      ([, json]) =>
+        (JSON.parse(json!) as { readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[] }).choices?.[0]
+          ?.delta?.content ?? '',
+    )
+    .join('');
   // An error event, a second answer glued on, or an end in the middle: all of them are not this.
-  const complete = whole && status === 200 && raw.trimEnd().endsWith('data: [DONE]') && raw.split('data: [DONE]').length === 2 && !raw.includes('"error"');
+  const complete =
+    whole && status === 200 && raw.trimEnd().endsWith('data: [DONE]') && raw.split('data: [DONE]').length === 2 && !raw.includes('"error"');
   return { ...facts, text: text === '' ? raw : text, complete };
 }
 
@@ -237,7 +276,9 @@ async function ask(url: string, workspace: string, model: string, nonce: string,
 function countRecords(file: string, ids: readonly string[], sent: number, violate: (what: string) => void): void {
   const db = openDatabase(file, 'readonly');
   try {
-    const held = db.prepare<[], { id: string; times: number }>(`SELECT id, count(*) AS times FROM entries WHERE kind = 'exchange' GROUP BY id`).all();
+    const held = db
+      .prepare<[], { id: string; times: number }>(`SELECT id, count(*) AS times FROM entries WHERE kind = 'exchange' GROUP BY id`)
+      .all();
     for (const { id, times } of held) if (times !== 1) violate(`${id} has ${times} records`);
     if (held.length !== sent) violate(`${sent} decided requests left ${held.length} records`);
     const known = new Set(held.map(({ id }) => id));
@@ -249,7 +290,13 @@ function countRecords(file: string, ids: readonly string[], sent: number, violat
 
 function policyOf(entries: Readonly<Record<string, object>>): object {
   const name = ({ provider, model }: Target): string => `${provider}/${model}`;
-  const facts = { input: 1, output: 2, contextWindow: 100_000, maxOutput: 10_000, capabilities: { tools: true, jsonObject: true, jsonSchema: true } };
+  const facts = {
+    input: 1,
+    output: 2,
+    contextWindow: 100_000,
+    maxOutput: 10_000,
+    capabilities: { tools: true, jsonObject: true, jsonSchema: true },
+  };
   const overrides: Record<string, Record<string, object>> = { openai: {}, mistral: {}, anthropic: {} };
   for (const group of all) {
     overrides['openai']![requested(group)] = facts;
@@ -259,7 +306,10 @@ function policyOf(entries: Readonly<Record<string, object>>): object {
     version: 1,
     providers: entries,
     catalog: { overrides },
-    defaults: { allowProviders: Object.keys(entries), candidates: { simple: [name(steady.mini)], standard: [name(steady.mini)], complex: [name(steady.mini)] } },
+    defaults: {
+      allowProviders: Object.keys(entries),
+      candidates: { simple: [name(steady.mini)], standard: [name(steady.mini)], complex: [name(steady.mini)] },
+    },
     sections: Object.entries(workspaces).map(([workspace, chainOf]) => ({
       name: workspace,
       match: { workspace: [workspace] },
@@ -267,7 +317,11 @@ function policyOf(entries: Readonly<Record<string, object>>): object {
         const [first, ...rest] = chainOf(group);
         return { name: `group-${group}`, when: { model: [requested(group)] }, then: { model: name(first!), fallback: rest.map(name) } };
       }),
-      fallback: { attempts: 4, attemptSeconds, on: ['connect', 'reset', 'timeout', 'server-error', 'rate-limit', 'overloaded', 'empty', 'stream-error'] },
+      fallback: {
+        attempts: 4,
+        attemptSeconds,
+        on: ['connect', 'reset', 'timeout', 'server-error', 'rate-limit', 'overloaded', 'empty', 'stream-error'],
+      },
     })),
   };
 }

@@ -17,7 +17,10 @@ describe('what a request may cost', () => {
   });
 
   it('says when the baseline can be lowered', () => {
-    expect(judge(baseline, { ...baseline, 'bytes of objects, 1 KB': 40_000 })).toMatchObject({ ok: true, text: expect.stringContaining('keeps it so') as string });
+    expect(judge(baseline, { ...baseline, 'bytes of objects, 1 KB': 40_000 })).toMatchObject({
+      ok: true,
+      text: expect.stringContaining('keeps it so') as string,
+    });
   });
 
   it('lets small figures differ by a page', () => {

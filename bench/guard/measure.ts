@@ -24,7 +24,8 @@ const side = 8;
 /** Body of the reference workload: its parsing costs about half of what a request does. */
 const referenceBytes = 32 * kb;
 
-const quantileOf = (values: readonly number[], share: number): number => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)]!;
+const quantileOf = (values: readonly number[], share: number): number =>
+  [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)]!;
 
 /** What a request allocates and costs in a checkout's Sluice, driven over its socket. Takes about half a minute. */
 export async function measure(checkout: string): Promise<Figures> {

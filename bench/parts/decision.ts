@@ -23,10 +23,29 @@ export const decision: Part = {
     const of = (step: 'decide' | 'record' | 'both', quantile: 'p50' | 'p99'): Spread => spread(found.map((times) => times[step][quantile]));
     progress(title);
     return {
-      tables: [{ header: [title, 'p50 µs', 'p99 µs'], rows: steps.map(([step, what]) => [what, show(of(step, 'p50'), 1), show(of(step, 'p99'), 1)]) }],
+      tables: [
+        {
+          header: [title, 'p50 µs', 'p99 µs'],
+          rows: steps.map(([step, what]) => [what, show(of(step, 'p50'), 1), show(of(step, 'p99'), 1)]),
+        },
+      ],
       goals: [
-        { what: 'classify, decide, record, 2 KB prompt: p50', measured: of('both', 'p50'), digits: 1, unit: 'µs', bound: 'at most', limit: 40 },
-        { what: 'classify, decide, record, 2 KB prompt: p99', measured: of('both', 'p99'), digits: 1, unit: 'µs', bound: 'at most', limit: 120 },
+        {
+          what: 'classify, decide, record, 2 KB prompt: p50',
+          measured: of('both', 'p50'),
+          digits: 1,
+          unit: 'µs',
+          bound: 'at most',
+          limit: 40,
+        },
+        {
+          what: 'classify, decide, record, 2 KB prompt: p99',
+          measured: of('both', 'p99'),
+          digits: 1,
+          unit: 'µs',
+          bound: 'at most',
+          limit: 120,
+        },
       ],
     };
   },
@@ -34,9 +53,13 @@ export const decision: Part = {
 
 function once(count: number): Promise<DecisionTimes> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeFlags, `${root}bench/decision.ts`, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [...nodeFlags, `${root}bench/decision.ts`, String(count)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let text = '';
     child.stdout.on('data', (data: Buffer) => (text += data.toString()));
-    child.once('exit', (code) => (code === 0 ? resolve(JSON.parse(text) as DecisionTimes) : reject(new Error(`the measurement ended with ${code ?? 'a signal'}`))));
+    child.once('exit', (code) =>
+      code === 0 ? resolve(JSON.parse(text) as DecisionTimes) : reject(new Error(`the measurement ended with ${code ?? 'a signal'}`)),
+    );
   });
 }

@@ -6,7 +6,13 @@ import { inTurns, type Part, type RunOptions } from './types.ts';
 const mb = 1_024 * 1_024;
 const kinds = [
   { title: '5 MB bodies, 4/s, beside 1 KB at 300/s', what: 'a 5 MB body', bodyBytes: 5 * mb, rate: 4, burst: 1 },
-  { title: '32 bodies of 1 MB at once, each second, beside 1 KB at 300/s', what: '32 concurrent 1 MB bodies', bodyBytes: mb, rate: 1, burst: 32 },
+  {
+    title: '32 bodies of 1 MB at once, each second, beside 1 KB at 300/s',
+    what: '32 concurrent 1 MB bodies',
+    bodyBytes: mb,
+    rate: 1,
+    burst: 32,
+  },
 ] as const;
 const variants: readonly Variant[] = ['none', 'noop', 'sluice'];
 
@@ -23,17 +29,31 @@ export const delay: Part = {
         const delays = await measure(stage, kind, options);
         const own = spread(delays.sluice.map((value, round) => value - delays.none[round]!));
         rows.push([kind.title, show(spread(delays.none)), show(spread(delays.noop)), show(spread(delays.sluice)), show(own)]);
-        goals.push({ what: `${kind.what}: added to others' p99 beyond Envoy's own`, measured: own, digits: 1, unit: 'ms', bound: 'at most', limit: 5 });
+        goals.push({
+          what: `${kind.what}: added to others' p99 beyond Envoy's own`,
+          measured: own,
+          digits: 1,
+          unit: 'ms',
+          bound: 'at most',
+          limit: 5,
+        });
         options.progress(kind.title);
       }
-      return { tables: [{ header: ["ms added to others' p99", 'Envoy alone', 'no-op', 'Sluice', "Sluice beyond Envoy's own"], rows }], goals };
+      return {
+        tables: [{ header: ["ms added to others' p99", 'Envoy alone', 'no-op', 'Sluice', "Sluice beyond Envoy's own"], rows }],
+        goals,
+      };
     } finally {
       stage.close();
     }
   },
 };
 
-async function measure(stage: Stage, { bodyBytes, rate, burst }: (typeof kinds)[number], { rounds, seconds }: RunOptions): Promise<Record<'none' | 'noop' | 'sluice', number[]>> {
+async function measure(
+  stage: Stage,
+  { bodyBytes, rate, burst }: (typeof kinds)[number],
+  { rounds, seconds }: RunOptions,
+): Promise<Record<'none' | 'noop' | 'sluice', number[]>> {
   const delays: Record<'none' | 'noop' | 'sluice', number[]> = { none: [], noop: [], sluice: [] };
   for (let round = -1; round < rounds; round++) {
     for (const variant of inTurns(['none', 'noop', 'sluice'] as const, round)) {

@@ -23,18 +23,30 @@ export const direct: Part = {
   async run(options) {
     const rows: string[][] = [];
     const goals: Goal[] = [];
-    const sluices = await Promise.all(policies.map(async (policy) => ({ ...policy, sluice: await ProbedSluice.start({ policy: policy.text }) })));
+    const sluices = await Promise.all(
+      policies.map(async (policy) => ({ ...policy, sluice: await ProbedSluice.start({ policy: policy.text }) })),
+    );
     try {
       for (const size of sizes.filter(({ title }) => title.includes(options.only))) {
         const found = await measure(sluices, size, options);
         for (const { name } of policies) {
           const { perCore, perMain, perSecond } = found.get(name)!;
           rows.push([size.title, name, show(perCore, 0), show(perMain, 0), show(perSecond, 0)]);
-          goals.push({ what: `${size.title}, ${name}: requests a second of CPU`, measured: perCore, digits: 0, unit: '', bound: 'at least', limit: size.goal });
+          goals.push({
+            what: `${size.title}, ${name}: requests a second of CPU`,
+            measured: perCore,
+            digits: 0,
+            unit: '',
+            bound: 'at least',
+            limit: size.goal,
+          });
         }
         options.progress(size.title);
       }
-      return { tables: [{ header: ['driven directly', '', 'requests a second of CPU', 'of the main thread alone', 'requests a second'], rows }], goals };
+      return {
+        tables: [{ header: ['driven directly', '', 'requests a second of CPU', 'of the main thread alone', 'requests a second'], rows }],
+        goals,
+      };
     } finally {
       for (const { sluice } of sluices) await sluice.stop();
     }
@@ -48,9 +60,15 @@ interface Found {
   readonly perSecond: Spread;
 }
 
-async function measure(sluices: readonly { readonly name: string; readonly sluice: ProbedSluice }[], { bytes, concurrency }: (typeof sizes)[number], { rounds, seconds }: RunOptions): Promise<Map<string, Found>> {
+async function measure(
+  sluices: readonly { readonly name: string; readonly sluice: ProbedSluice }[],
+  { bytes, concurrency }: (typeof sizes)[number],
+  { rounds, seconds }: RunOptions,
+): Promise<Map<string, Found>> {
   const plan = new ExchangePlan(numberedBody(bytes));
-  const samples = new Map(sluices.map(({ name }) => [name, { perCore: [] as number[], perMain: [] as number[], perSecond: [] as number[] }]));
+  const samples = new Map(
+    sluices.map(({ name }) => [name, { perCore: [] as number[], perMain: [] as number[], perSecond: [] as number[] }]),
+  );
   const drivers = new Map<ProbedSluice, Driver>();
   for (const { sluice } of sluices) drivers.set(sluice, await Driver.connect(sluice.socket));
   for (let round = -1; round < rounds; round++) {
@@ -75,5 +93,10 @@ async function measure(sluices: readonly { readonly name: string; readonly sluic
     }
   }
   for (const driver of drivers.values()) driver.close();
-  return new Map([...samples].map(([name, { perCore, perMain, perSecond }]) => [name, { perCore: spread(perCore), perMain: spread(perMain), perSecond: spread(perSecond) }]));
+  return new Map(
+    [...samples].map(([name, { perCore, perMain, perSecond }]) => [
+      name,
+      { perCore: spread(perCore), perMain: spread(perMain), perSecond: spread(perSecond) },
+    ]),
+  );
 }

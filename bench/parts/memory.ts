@@ -42,7 +42,16 @@ export const memory: Part = {
     }
     progress(`${idleTitle}, ${streamTitle}`);
     return {
-      tables: [{ header: ['resident memory', 'Sluice'], rows: [['idle', `${show(spread(idle), 0)} MB`], [`each of ${count.toLocaleString('en-US')} slow streams`, `${show(spread(stream), 1)} KiB`], ['afterwards', `${show(spread(afterwards), 0)} MB`]] }],
+      tables: [
+        {
+          header: ['resident memory', 'Sluice'],
+          rows: [
+            ['idle', `${show(spread(idle), 0)} MB`],
+            [`each of ${count.toLocaleString('en-US')} slow streams`, `${show(spread(stream), 1)} KiB`],
+            ['afterwards', `${show(spread(afterwards), 0)} MB`],
+          ],
+        },
+      ],
       goals: [
         { what: 'memory, idle', measured: spread(idle), digits: 0, unit: 'MB', bound: 'at most', limit: 90 },
         { what: 'memory of a slow stream', measured: spread(stream), digits: 1, unit: 'KiB', bound: 'at most', limit: 8 },
@@ -54,15 +63,20 @@ export const memory: Part = {
 /** `count` streams at once; resolves with how many were whole. */
 async function openStreams(url: string, count: number, gap: number): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: count });
-  const body = '{"model":"gpt-5.1","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"What is a CDN?"}]}';
+  const body =
+    '{"model":"gpt-5.1","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"What is a CDN?"}]}';
   const one = (): Promise<boolean> =>
     new Promise((resolve) => {
       let text = '';
-      const call = request(url, { method: 'POST', agent, headers: { 'content-type': 'application/json', 'x-bench-sse': '1', 'x-bench-gap': String(gap) } }, (response) => {
-        response.on('data', (data: Buffer) => (text = data.toString('latin1')));
-        response.once('end', () => resolve(response.statusCode === 200 && text.includes('[DONE]')));
-        response.once('error', () => resolve(false));
-      });
+      const call = request(
+        url,
+        { method: 'POST', agent, headers: { 'content-type': 'application/json', 'x-bench-sse': '1', 'x-bench-gap': String(gap) } },
+        (response) => {
+          response.on('data', (data: Buffer) => (text = data.toString('latin1')));
+          response.once('end', () => resolve(response.statusCode === 200 && text.includes('[DONE]')));
+          response.once('error', () => resolve(false));
+        },
+      );
       call.once('error', () => resolve(false));
       call.end(body);
     });

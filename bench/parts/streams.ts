@@ -26,7 +26,14 @@ export const streams: Part = {
         for (const variant of inTurns(variants, round)) {
           const { url, processorPid } = stage.place(variant);
           const before = processorPid === null ? 0 : cpuOf(processorPid);
-          const result = await load({ url, rate, seconds: round === -1 ? Math.min(2, seconds) : seconds, bodyBytes: 1_024, sse: true, headers: { 'x-bench-gap': String(gapMs) } });
+          const result = await load({
+            url,
+            rate,
+            seconds: round === -1 ? Math.min(2, seconds) : seconds,
+            bodyBytes: 1_024,
+            sse: true,
+            headers: { 'x-bench-gap': String(gapMs) },
+          });
           if (round === -1) continue;
           chunkUs.get(variant)!.push(result.chunkUs ?? NaN);
           cpu.get(variant)!.push(processorPid === null ? 0 : (cpuOf(processorPid) - before) / result.sent / 1_000);
@@ -35,15 +42,34 @@ export const streams: Part = {
       }
       progress(title);
       const added = (variant: Variant): Spread => spread(chunkUs.get(variant)!.map((value, round) => value - chunkUs.get('none')![round]!));
-      const names: Record<(typeof variants)[number], string> = { none: 'Envoy alone', 'noop+copy': 'no-op with copies', sluice: 'Sluice (`collect`, the default)', 'sluice, observe': 'Sluice (`observe`)', 'sluice, protocol-manager': 'Sluice (`protocol-manager`)' };
+      const names: Record<(typeof variants)[number], string> = {
+        none: 'Envoy alone',
+        'noop+copy': 'no-op with copies',
+        sluice: 'Sluice (`collect`, the default)',
+        'sluice, observe': 'Sluice (`observe`)',
+        'sluice, protocol-manager': 'Sluice (`protocol-manager`)',
+      };
       return {
         tables: [
           {
             header: [title, 'µs until a chunk is there', 'added µs a chunk', 'CPU ms a stream', 'failed'],
-            rows: variants.map((variant) => [names[variant], show(spread(chunkUs.get(variant)!), 0), variant === 'none' ? '' : show(added(variant), 0), variant === 'none' ? '' : show(spread(cpu.get(variant)!), 1), String(failed.get(variant) ?? 0)]),
+            rows: variants.map((variant) => [
+              names[variant],
+              show(spread(chunkUs.get(variant)!), 0),
+              variant === 'none' ? '' : show(added(variant), 0),
+              variant === 'none' ? '' : show(spread(cpu.get(variant)!), 1),
+              String(failed.get(variant) ?? 0),
+            ]),
           },
         ],
-        goals: waysOfSluice.map((way): Goal => ({ what: `time added to a chunk, ${names[way]}`, measured: added(way), digits: 0, unit: 'µs', bound: 'at most', limit: limits[way] })),
+        goals: waysOfSluice.map((way): Goal => ({
+          what: `time added to a chunk, ${names[way]}`,
+          measured: added(way),
+          digits: 0,
+          unit: 'µs',
+          bound: 'at most',
+          limit: limits[way],
+        })),
       };
     } finally {
       stage.close();

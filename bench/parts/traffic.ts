@@ -42,7 +42,9 @@ export const traffic: Part = {
   id: 'traffic',
   titles: scenarios.map(({ title }) => title),
   async run(options) {
-    const variants: readonly Variant[] = hasGo() ? ['none', 'noop', 'noop+copy', 'parse', 'sluice'] : ['none', 'noop', 'noop+copy', 'sluice'];
+    const variants: readonly Variant[] = hasGo()
+      ? ['none', 'noop', 'noop+copy', 'parse', 'sluice']
+      : ['none', 'noop', 'noop+copy', 'sluice'];
     const stage = await Stage.open([...variants, ...otherWays]);
     try {
       const rows: string[][] = [];
@@ -69,16 +71,24 @@ async function measure(stage: Stage, variants: readonly Variant[], scenario: Sce
     for (const variant of inTurns(variants, round)) {
       const { url, envoyPid, processorPid } = stage.place(variant);
       const before = { envoy: cpuOf(envoyPid), processor: processorPid === null ? 0 : cpuOf(processorPid) };
-      const result = await load({ url, rate: scenario.rate, seconds: round === -1 ? Math.min(2, seconds) : seconds, bodyBytes: scenario.bodyBytes, sse: false });
+      const result = await load({
+        url,
+        rate: scenario.rate,
+        seconds: round === -1 ? Math.min(2, seconds) : seconds,
+        bodyBytes: scenario.bodyBytes,
+        sse: false,
+      });
       // The first round warms up.
       if (round === -1) continue;
-      samples.get(variant)!.push({
-        p50: result.p50,
-        p99: result.p99,
-        failed: result.failed,
-        envoyCpu: (cpuOf(envoyPid) - before.envoy) / result.sent,
-        processorCpu: processorPid === null ? 0 : (cpuOf(processorPid) - before.processor) / result.sent,
-      });
+      samples
+        .get(variant)!
+        .push({
+          p50: result.p50,
+          p99: result.p99,
+          failed: result.failed,
+          envoyCpu: (cpuOf(envoyPid) - before.envoy) / result.sent,
+          processorCpu: processorPid === null ? 0 : (cpuOf(processorPid) - before.processor) / result.sent,
+        });
     }
   }
   return samples;
@@ -122,23 +132,55 @@ function row(title: string, samples: Samples): string[] {
 }
 
 const wayHeader = ['JSON', 'Sluice learns of answers by', 'adds to p50, ms', 'added p50, × no-op', 'CPU µs a request: Sluice', 'Envoy'];
-const wayNames = { sluice: '`collect`, the default', 'sluice, observe': '`observe`', 'sluice, protocol-manager': '`protocol-manager`' } as const;
+const wayNames = {
+  sluice: '`collect`, the default',
+  'sluice, observe': '`observe`',
+  'sluice, protocol-manager': '`protocol-manager`',
+} as const;
 
 function wayRows(title: string, samples: Samples): string[][] {
   return (['sluice', ...otherWays] as const).map((way) => {
     const of = (variant: Variant, key: keyof Sample): number[] => pick(samples, variant, key);
     const added = spread(of(way, 'p50').map((value, round) => value - of('none', 'p50')[round]!));
-    return [title, wayNames[way], show(added), show(addedRatio(of('none', 'p50'), of('noop', 'p50'), of(way, 'p50'))), show(spread(of(way, 'processorCpu')), 0), show(spread(of(way, 'envoyCpu')), 0)];
+    return [
+      title,
+      wayNames[way],
+      show(added),
+      show(addedRatio(of('none', 'p50'), of('noop', 'p50'), of(way, 'p50'))),
+      show(spread(of(way, 'processorCpu')), 0),
+      show(spread(of(way, 'envoyCpu')), 0),
+    ];
   });
 }
 
 function goalsOf({ title, bodyBytes, rate }: Scenario, samples: Samples): Goal[] {
   const of = (variant: Variant, key: keyof Sample): number[] => pick(samples, variant, key);
-  const p50 = (limit: number): Goal => ({ what: `${title}: added p50 to the no-op's`, measured: addedRatio(of('none', 'p50'), of('noop', 'p50'), of('sluice', 'p50')), digits: 2, unit: '×', bound: 'at most', limit });
+  const p50 = (limit: number): Goal => ({
+    what: `${title}: added p50 to the no-op's`,
+    measured: addedRatio(of('none', 'p50'), of('noop', 'p50'), of('sluice', 'p50')),
+    digits: 2,
+    unit: '×',
+    bound: 'at most',
+    limit,
+  });
   if (bodyBytes === 256 * kb) return [p50(1.25)];
   if (bodyBytes !== kb) return [];
-  const p99: Goal = { what: `${title}: added p99 to the no-op's`, measured: addedRatioOfMedians(of('none', 'p99'), of('noop', 'p99'), of('sluice', 'p99')), digits: 2, unit: '×', bound: 'at most', limit: 1.3 };
+  const p99: Goal = {
+    what: `${title}: added p99 to the no-op's`,
+    measured: addedRatioOfMedians(of('none', 'p99'), of('noop', 'p99'), of('sluice', 'p99')),
+    digits: 2,
+    unit: '×',
+    bound: 'at most',
+    limit: 1.3,
+  };
   if (rate !== 2_000) return [p50(1.15), p99];
-  const cpu = (what: string, than: Variant, limit: number): Goal => ({ what: `${title}: CPU to ${what}`, measured: ratios(of('sluice', 'processorCpu'), of(than, 'processorCpu')), digits: 2, unit: '×', bound: 'at most', limit });
+  const cpu = (what: string, than: Variant, limit: number): Goal => ({
+    what: `${title}: CPU to ${what}`,
+    measured: ratios(of('sluice', 'processorCpu'), of(than, 'processorCpu')),
+    digits: 2,
+    unit: '×',
+    bound: 'at most',
+    limit,
+  });
   return [p50(1.15), p99, cpu("the no-op's", 'noop', 1.3), ...(samples.has('parse') ? [cpu("a parsing Go processor's", 'parse', 1)] : [])];
 }

@@ -16,12 +16,30 @@ function installed(path: string): string {
 export async function startLiteLlm(stage: Stage, upstream: string): Promise<{ readonly port: number; readonly pid: number }> {
   const [port] = await freePorts(1);
   const config = join(stage.folder, 'litellm.json');
-  writeFileSync(config, JSON.stringify({ model_list: [{ model_name: 'gpt-5.1', litellm_params: { model: 'openai/gpt-5.1', api_base: upstream, api_key: 'sk-bench' } }], litellm_settings: { telemetry: false } }));
-  const child = stage.children.start(installed('litellm/bin/python'), [installed('litellm/bin/litellm'), '--config', config, '--host', '127.0.0.1', '--port', String(port!), '--num_workers', '1', '--telemetry', 'False'], {
-    LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: 'true',
-    LITELLM_LOCAL_MODEL_COST_MAP: 'True',
-    LITELLM_LOG: 'ERROR',
-  });
+  writeFileSync(
+    config,
+    JSON.stringify({
+      model_list: [{ model_name: 'gpt-5.1', litellm_params: { model: 'openai/gpt-5.1', api_base: upstream, api_key: 'sk-bench' } }],
+      litellm_settings: { telemetry: false },
+    }),
+  );
+  const child = stage.children.start(
+    installed('litellm/bin/python'),
+    [
+      installed('litellm/bin/litellm'),
+      '--config',
+      config,
+      '--host',
+      '127.0.0.1',
+      '--port',
+      String(port!),
+      '--num_workers',
+      '1',
+      '--telemetry',
+      'False',
+    ],
+    { LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: 'true', LITELLM_LOCAL_MODEL_COST_MAP: 'True', LITELLM_LOG: 'ERROR' },
+  );
   // Its log goes nowhere, but has to be read for it to go on.
   child.stdout?.resume();
   await stage.children.untilReady(`http://127.0.0.1:${port!}/health/liveliness`);
@@ -31,7 +49,11 @@ export async function startLiteLlm(stage: Stage, upstream: string): Promise<{ re
 /** Portkey's gateway; where a request goes stands in its headers. */
 export async function startPortkey(stage: Stage): Promise<{ readonly port: number; readonly pid: number }> {
   const [port] = await freePorts(1);
-  const child = stage.children.start(process.execPath, [installed('portkey/node_modules/@portkey-ai/gateway/build/start-server.js'), `--port=${port!}`, '--headless'], { NODE_ENV: 'production' });
+  const child = stage.children.start(
+    process.execPath,
+    [installed('portkey/node_modules/@portkey-ai/gateway/build/start-server.js'), `--port=${port!}`, '--headless'],
+    { NODE_ENV: 'production' },
+  );
   child.stdout?.resume();
   await stage.children.untilReady(`http://127.0.0.1:${port!}/`);
   return { port: port!, pid: child.pid! };

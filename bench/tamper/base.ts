@@ -77,6 +77,20 @@ function fill(writer: LedgerWriter, at: number): void {
 
 /** Three teams' exchanges of an hour, and a grade of one. */
 export function exchanges(at: number): string[] {
-  const records = ['blue', 'red', 'leaving', 'blue'].map((workspace, i) => sample(at + i * 60_000, { workspace, user: `${i}`.repeat(16), cost: known(0.25 * (i + 1)), baseline: known(1 + i), savings: known(1 + i - 0.25 * (i + 1)) }));
-  return [...records.map(line), JSON.stringify({ grade: { decision: records[0]!.id, time: new Date(at).toISOString(), score: 0.25, source: 'user' }, workspace: 'blue' })];
+  const records = ['blue', 'red', 'leaving', 'blue'].map((workspace, i) =>
+    sample(at + i * 60_000, {
+      workspace,
+      user: `${i}`.repeat(16),
+      cost: known(0.25 * (i + 1)),
+      baseline: known(1 + i),
+      savings: known(1 + i - 0.25 * (i + 1)),
+    }),
+  );
+  return [
+    ...records.map(line),
+    JSON.stringify({
+      grade: { decision: records[0]!.id, time: new Date(at).toISOString(), score: 0.25, source: 'user' },
+      workspace: 'blue',
+    }),
+  ];
 }

@@ -20,7 +20,10 @@ const free = { known: true, usd: 0 } as const;
 /** Writers: 1 closed, its oldest rows removed; 2 was killed; 3 erased, pruned and closed. */
 export const tamperings: readonly Tampering[] = [
   sql("a row's cost is lowered", `UPDATE entries SET cost = 0.01 WHERE writer = 2 AND seq = ${row}`),
-  sql("a row's baseline is raised", `UPDATE entries SET baseline = baseline * 10, savings = baseline * 10 - cost WHERE writer = 2 AND seq = ${row}`),
+  sql(
+    "a row's baseline is raised",
+    `UPDATE entries SET baseline = baseline * 10, savings = baseline * 10 - cost WHERE writer = 2 AND seq = ${row}`,
+  ),
   sql('a row is moved to another team', `UPDATE entries SET workspace = 'red' WHERE writer = 2 AND seq = 2`),
   sql('a row is moved to another user', `UPDATE entries SET "user" = '9999999999999999' WHERE writer = 2 AND seq = ${row}`),
   { name: "a record's text and columns are changed", work: (db) => rewrite(db, 2, row, (record) => ({ ...record, cost: free })) },
@@ -28,7 +31,10 @@ export const tamperings: readonly Tampering[] = [
     name: "a record is changed, and its row's hashes are made right",
     work: (db) => {
       rewrite(db, 2, row, (record) => ({ ...record, cost: free }));
-      const after = db.prepare<[], Buffer>(`SELECT hash FROM entries WHERE writer = 2 AND seq = ${row + 1}`).pluck().get();
+      const after = db
+        .prepare<[], Buffer>(`SELECT hash FROM entries WHERE writer = 2 AND seq = ${row + 1}`)
+        .pluck()
+        .get();
       rehash(db, 2, row);
       db.prepare(`UPDATE entries SET hash = ? WHERE writer = 2 AND seq = ${row + 1}`).run(after);
     },
@@ -56,18 +62,25 @@ export const tamperings: readonly Tampering[] = [
   {
     name: 'the last rows are removed, the writer is shown as running, and the sums are made right',
     work: (db) => {
-      db.exec('DELETE FROM entries WHERE writer = 3 AND seq > (SELECT min(c.seq) FROM checkpoints c JOIN writers w ON w.id = c.writer WHERE w.n = 3); DELETE FROM checkpoints WHERE rowid = (SELECT max(rowid) FROM checkpoints); UPDATE writers SET closed = NULL WHERE n = 3');
+      db.exec(
+        'DELETE FROM entries WHERE writer = 3 AND seq > (SELECT min(c.seq) FROM checkpoints c JOIN writers w ON w.id = c.writer WHERE w.n = 3); DELETE FROM checkpoints WHERE rowid = (SELECT max(rowid) FROM checkpoints); UPDATE writers SET closed = NULL WHERE n = 3',
+      );
       resum(db);
     },
   },
   {
     name: 'a whole chain is removed, and the sums are made right',
     work: (db) => {
-      db.exec('DELETE FROM entries WHERE writer = 2; DELETE FROM checkpoints WHERE writer = (SELECT id FROM writers WHERE n = 2); DELETE FROM writers WHERE n = 2');
+      db.exec(
+        'DELETE FROM entries WHERE writer = 2; DELETE FROM checkpoints WHERE writer = (SELECT id FROM writers WHERE n = 2); DELETE FROM writers WHERE n = 2',
+      );
       resum(db);
     },
   },
-  sql('two rows change places', `UPDATE entries SET seq = -1 WHERE writer = 2 AND seq = 3; UPDATE entries SET seq = 3 WHERE writer = 2 AND seq = 4; UPDATE entries SET seq = 4 WHERE writer = 2 AND seq = -1`),
+  sql(
+    'two rows change places',
+    `UPDATE entries SET seq = -1 WHERE writer = 2 AND seq = 3; UPDATE entries SET seq = 3 WHERE writer = 2 AND seq = 4; UPDATE entries SET seq = 4 WHERE writer = 2 AND seq = -1`,
+  ),
   {
     name: 'an exchange that never was is added to a killed chain, with hashes and sums right',
     work: (db) => {
@@ -86,38 +99,73 @@ export const tamperings: readonly Tampering[] = [
   },
   sql('the time of an exchange is moved by a day', `UPDATE entries SET at = at - ${dayMs} WHERE writer = 2 AND seq = ${row}`),
   sql('an exchange is shown as a grade', `UPDATE entries SET kind = 'grade' WHERE writer = 2 AND seq = ${row}`),
-  sql('a row is emptied as if it had been erased', `UPDATE entries SET salt = NULL, body = NULL, id = NULL, workspace = NULL, cost = NULL WHERE writer = 2 AND seq = ${row}`),
+  sql(
+    'a row is emptied as if it had been erased',
+    `UPDATE entries SET salt = NULL, body = NULL, id = NULL, workspace = NULL, cost = NULL WHERE writer = 2 AND seq = ${row}`,
+  ),
   {
     name: 'a row is emptied, and an erasure that never was is added',
     work: (db) => {
-      const columns = (db.pragma('table_info(entries)') as { name: string }[]).map(({ name }) => name).filter((name) => !['writer', 'seq', 'kind', 'at', 'content', 'hash'].includes(name));
+      const columns = (db.pragma('table_info(entries)') as { name: string }[])
+        .map(({ name }) => name)
+        .filter((name) => !['writer', 'seq', 'kind', 'at', 'content', 'hash'].includes(name));
       db.exec(`UPDATE entries SET ${columns.map((name) => `"${name}" = NULL`).join(', ')} WHERE writer = 2 AND seq = ${row}`);
       const id = db.prepare<[], string>('SELECT id FROM writers WHERE n = 2').pluck().get()!;
-      addRow(db, 3, { kind: 'erase', at: start + 10 * dayMs, body: JSON.stringify({ reason: 'asked for', rows: [{ writer: id, seqs: [row] }] }) });
+      addRow(db, 3, {
+        kind: 'erase',
+        at: start + 10 * dayMs,
+        body: JSON.stringify({ reason: 'asked for', rows: [{ writer: id, seqs: [row] }] }),
+      });
       resum(db);
     },
   },
   sql('the entry of an erasure is emptied', `UPDATE entries SET salt = NULL, body = NULL WHERE kind = 'erase'`),
   sql('the reason of an erasure is changed', `UPDATE entries SET body = replace(body, 'asked for', 'by law') WHERE kind = 'erase'`),
   sql("a grade's score is raised", `UPDATE entries SET body = replace(body, '0.25', '1') WHERE kind = 'grade' AND writer = 2`),
-  sql('a grade is moved to another decision', `UPDATE entries SET id = (SELECT id FROM entries WHERE writer = 2 AND seq = 3) WHERE kind = 'grade' AND writer = 2`),
-  sql('the number of dropped records is lowered', `UPDATE entries SET body = replace(body, '"dropped":7', '"dropped":1') WHERE kind = 'gap'`),
+  sql(
+    'a grade is moved to another decision',
+    `UPDATE entries SET id = (SELECT id FROM entries WHERE writer = 2 AND seq = 3) WHERE kind = 'grade' AND writer = 2`,
+  ),
+  sql(
+    'the number of dropped records is lowered',
+    `UPDATE entries SET body = replace(body, '"dropped":7', '"dropped":1') WHERE kind = 'gap'`,
+  ),
   sql('the entry of a killed writer is removed', `DELETE FROM entries WHERE writer = 3 AND kind = 'gap' AND body LIKE '%killed%'`),
   sql("hours' costs are doubled", 'UPDATE by_hour SET cost = cost * 2'),
   sql("days' costs are doubled", 'UPDATE by_day SET cost = cost * 2'),
   sql("hours' baselines are raised", 'UPDATE by_hour SET baseline = baseline + 1'),
-  sql("days' savings are raised, and what they would have cost with them", 'UPDATE by_day SET savings = savings + 5, baseline = baseline + 5'),
+  sql(
+    "days' savings are raised, and what they would have cost with them",
+    'UPDATE by_day SET savings = savings + 5, baseline = baseline + 5',
+  ),
   sql("days' compared costs are lowered", 'UPDATE by_day SET compared_cost = compared_cost / 2'),
-  sql("a team's sums are given to another", `UPDATE by_day SET workspace = 'green' WHERE workspace = 'blue'; UPDATE by_hour SET workspace = 'green' WHERE workspace = 'blue'`),
-  sql("a team's sums are hidden among others", `UPDATE by_day SET workspace = 'other', requested_model = 'other', model = 'other' WHERE workspace = 'blue'`),
+  sql(
+    "a team's sums are given to another",
+    `UPDATE by_day SET workspace = 'green' WHERE workspace = 'blue'; UPDATE by_hour SET workspace = 'green' WHERE workspace = 'blue'`,
+  ),
+  sql(
+    "a team's sums are hidden among others",
+    `UPDATE by_day SET workspace = 'other', requested_model = 'other', model = 'other' WHERE workspace = 'blue'`,
+  ),
   sql("a day's sums are removed", `DELETE FROM by_day WHERE at = (SELECT max(at) FROM by_day)`),
-  sql('sums of a day that never was are added', `INSERT INTO by_day SELECT at + ${20 * dayMs}, workspace, requested_model, provider, model, tier, reason, outcome, cache, n, retried, cost, cost_known, cost_unknown, baseline, baseline_known, savings, savings_known, savings_unknown, input, output, usage_unknown, compared_cost FROM by_day LIMIT 1`),
-  sql('sums whose rows are gone are raised', `UPDATE by_day SET savings = savings + 9 WHERE at = (SELECT min(at) FROM by_day); UPDATE by_hour SET savings = savings + 9 WHERE at = (SELECT min(at) FROM by_hour)`),
-  sql('sums whose rows are gone are removed', `DELETE FROM by_day WHERE at = (SELECT min(at) FROM by_day); DELETE FROM by_hour WHERE at = (SELECT min(at) FROM by_hour); DELETE FROM settled WHERE at = (SELECT min(at) FROM settled)`),
+  sql(
+    'sums of a day that never was are added',
+    `INSERT INTO by_day SELECT at + ${20 * dayMs}, workspace, requested_model, provider, model, tier, reason, outcome, cache, n, retried, cost, cost_known, cost_unknown, baseline, baseline_known, savings, savings_known, savings_unknown, input, output, usage_unknown, compared_cost FROM by_day LIMIT 1`,
+  ),
+  sql(
+    'sums whose rows are gone are raised',
+    `UPDATE by_day SET savings = savings + 9 WHERE at = (SELECT min(at) FROM by_day); UPDATE by_hour SET savings = savings + 9 WHERE at = (SELECT min(at) FROM by_hour)`,
+  ),
+  sql(
+    'sums whose rows are gone are removed',
+    `DELETE FROM by_day WHERE at = (SELECT min(at) FROM by_day); DELETE FROM by_hour WHERE at = (SELECT min(at) FROM by_hour); DELETE FROM settled WHERE at = (SELECT min(at) FROM settled)`,
+  ),
   {
     name: 'settled sums are changed, with their hashes, their head and the sums made right',
     work: (db) => {
-      db.exec(`DELETE FROM by_day WHERE at = (SELECT min(at) FROM by_day); DELETE FROM by_hour WHERE at = (SELECT min(at) FROM by_hour); DELETE FROM settled WHERE at = (SELECT min(at) FROM settled)`);
+      db.exec(
+        `DELETE FROM by_day WHERE at = (SELECT min(at) FROM by_day); DELETE FROM by_hour WHERE at = (SELECT min(at) FROM by_hour); DELETE FROM settled WHERE at = (SELECT min(at) FROM settled)`,
+      );
       resettle(db);
     },
   },
@@ -133,16 +181,19 @@ export const tamperings: readonly Tampering[] = [
       new LedgerWriter(db, { version: 'drill' }).checkpoint(privateKey);
     },
   },
-  sql('older rows are removed, and the table of cut chains is changed', `DELETE FROM entries WHERE writer = 1 AND seq < 25; UPDATE pruned SET seq = 24, hash = (SELECT hex(hash) FROM entries WHERE writer = 1 AND seq = 25)`),
+  sql(
+    'older rows are removed, and the table of cut chains is changed',
+    `DELETE FROM entries WHERE writer = 1 AND seq < 25; UPDATE pruned SET seq = 24, hash = (SELECT hex(hash) FROM entries WHERE writer = 1 AND seq = 25)`,
+  ),
   sql('the table of cut chains is emptied', 'DELETE FROM pruned'),
   sql('a writer is shown on another host', `UPDATE writers SET host = 'elsewhere' WHERE n = 2`),
   sql('a writer is removed from the list, and its rows stay', 'DELETE FROM writers WHERE n = 2'),
-  sql('a trigger changes what is written from now on', `CREATE TRIGGER quiet AFTER INSERT ON by_day BEGIN UPDATE by_day SET cost = 0 WHERE at = new.at; END`),
+  sql(
+    'a trigger changes what is written from now on',
+    `CREATE TRIGGER quiet AFTER INSERT ON by_day BEGIN UPDATE by_day SET cost = 0 WHERE at = new.at; END`,
+  ),
   sql('a view stands in the place of the sums', `ALTER TABLE by_day RENAME TO real_days; CREATE VIEW by_day AS SELECT * FROM real_days`),
-  {
-    name: 'the whole ledger is written anew, with all hashes and sums right',
-    work: (db) => forge(db, null),
-  },
+  { name: 'the whole ledger is written anew, with all hashes and sums right', work: (db) => forge(db, null) },
   {
     name: 'the whole ledger is written anew, and signed by another key',
     work: (db) => forge(db, generateKeyPairSync('ed25519').privateKey),
@@ -150,10 +201,14 @@ export const tamperings: readonly Tampering[] = [
 ];
 
 /** Puts a file in the place of the ledger; it is not changed by SQL. */
-export const replaced: readonly { readonly name: string; readonly work: (file: string, base: Base) => void }[] = [{ name: 'an older copy of the file is put in its place', work: (file, { old }) => copyFileSync(old, file) }];
+export const replaced: readonly { readonly name: string; readonly work: (file: string, base: Base) => void }[] = [
+  { name: 'an older copy of the file is put in its place', work: (file, { old }) => copyFileSync(old, file) },
+];
 
 function forge(db: Db, key: Parameters<LedgerWriter['checkpoint']>[0]): void {
-  db.exec('DELETE FROM entries; DELETE FROM writers; DELETE FROM checkpoints; DELETE FROM pruned; DELETE FROM by_hour; DELETE FROM by_day; DELETE FROM settled; DELETE FROM settled_head');
+  db.exec(
+    'DELETE FROM entries; DELETE FROM writers; DELETE FROM checkpoints; DELETE FROM pruned; DELETE FROM by_hour; DELETE FROM by_day; DELETE FROM settled; DELETE FROM settled_head',
+  );
   const writer = new LedgerWriter(db, { version: 'drill' });
   writer.append(exchanges(start));
   writer.close();

@@ -48,7 +48,11 @@ export function tamperDrill(): TamperReport {
         copyFileSync(base.file, file);
         work();
         const results = Object.fromEntries(helps.map((help) => [help, check(file, base, help)])) as Record<Help, VerifyResult>;
-        return { name, noticed: Object.fromEntries(helps.map((help) => [help, !results[help].ok])) as Record<Help, boolean>, says: results.both.faults[0]?.message ?? null };
+        return {
+          name,
+          noticed: Object.fromEntries(helps.map((help) => [help, !results[help].ok])) as Record<Help, boolean>,
+          says: results.both.faults[0]?.message ?? null,
+        };
       }),
     };
   } finally {
@@ -57,7 +61,11 @@ export function tamperDrill(): TamperReport {
 }
 
 function check(file: string, base: Base, help: Help): VerifyResult {
-  const options: VerifyOptions = { publicKey: help === 'key' || help === 'both' ? base.publicKey : null, checkpoints: help === 'log' || help === 'both' ? base.log : [], now: later };
+  const options: VerifyOptions = {
+    publicKey: help === 'key' || help === 'both' ? base.publicKey : null,
+    checkpoints: help === 'log' || help === 'both' ? base.log : [],
+    now: later,
+  };
   const db = openDatabase(file, 'readonly');
   try {
     return verifyLedger(db, options);
@@ -69,7 +77,13 @@ function check(file: string, base: Base, help: Help): VerifyResult {
 /** The table of the docs. */
 export function tamperTable({ seen }: TamperReport): string {
   const mark = (yes: boolean): string => (yes ? 'noticed' : '–');
-  return ['| tampering | verify alone | with the key | with the log | with both | it says |', '|---|---|---|---|---|---|', ...seen.map(({ name, noticed, says }) => `| ${name} | ${helps.map((help) => mark(noticed[help])).join(' | ')} | ${withoutIds(says ?? '–')} |`)].join('\n');
+  return [
+    '| tampering | verify alone | with the key | with the log | with both | it says |',
+    '|---|---|---|---|---|---|',
+    ...seen.map(
+      ({ name, noticed, says }) => `| ${name} | ${helps.map((help) => mark(noticed[help])).join(' | ')} | ${withoutIds(says ?? '–')} |`,
+    ),
+  ].join('\n');
 }
 
 /** Ids differ from run to run. */

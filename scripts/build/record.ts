@@ -23,10 +23,29 @@ export async function recordCode(out: string): Promise<void> {
   const lent = !existsSync(modules);
   // The native package, which is installed beside the built one later.
   if (lent) symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), modules);
-  const child = spawn(process.execPath, [...nodeFlags, join(out, 'sluice.cjs'), 'serve', '--listen', `unix:${socket}`, '--admin', '127.0.0.1:0', '--log', join(folder, 'log'), '--ledger', join(folder, 'ledger.db'), '--budgets', join(folder, 'budgets.json'), '--policy-kept', 'off', '--max-delay', '0'], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { PATH: process.env['PATH'], SLUICE_RECORD_CODE: '1' },
-  });
+  const child = spawn(
+    process.execPath,
+    [
+      ...nodeFlags,
+      join(out, 'sluice.cjs'),
+      'serve',
+      '--listen',
+      `unix:${socket}`,
+      '--admin',
+      '127.0.0.1:0',
+      '--log',
+      join(folder, 'log'),
+      '--ledger',
+      join(folder, 'ledger.db'),
+      '--budgets',
+      join(folder, 'budgets.json'),
+      '--policy-kept',
+      'off',
+      '--max-delay',
+      '0',
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'], env: { PATH: process.env['PATH'], SLUICE_RECORD_CODE: '1' } },
+  );
   try {
     const gone = new Promise<never>((_, reject) => child.once('exit', (code) => reject(new Error(`the built program ended with ${code}`))));
     gone.catch(() => undefined);
@@ -38,7 +57,8 @@ export async function recordCode(out: string): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
     if (lent) rmSync(modules);
   }
-  for (const name of ['sluice', 'ledger-worker', 'body-worker']) if (!readdirSync(join(out, 'code', name)).includes(`${name}.cjs.code`)) throw new Error(`no code was recorded for ${name}`);
+  for (const name of ['sluice', 'ledger-worker', 'body-worker'])
+    if (!readdirSync(join(out, 'code', name)).includes(`${name}.cjs.code`)) throw new Error(`no code was recorded for ${name}`);
 }
 
 async function drive(socket: string): Promise<void> {

@@ -14,10 +14,15 @@ const loopback = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1', 'localhost']);
 export function refusalOf(request: IncomingMessage, token: string | null): Refusal {
   if (token !== null) {
     const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-    return given !== undefined && same(given, token) ? null : { status: 401, code: 'token', message: 'This needs the admin token: authorization: Bearer …' };
+    return given !== undefined && same(given, token)
+      ? null
+      : { status: 401, code: 'token', message: 'This needs the admin token: authorization: Bearer …' };
   }
   const site = request.headers['sec-fetch-site'];
-  const near = loopback.has(request.socket.remoteAddress ?? '') && loopback.has(hostOf(request)) && (site === undefined || site === 'same-origin' || site === 'none');
+  const near =
+    loopback.has(request.socket.remoteAddress ?? '') &&
+    loopback.has(hostOf(request)) &&
+    (site === undefined || site === 'same-origin' || site === 'none');
   return near ? null : { status: 403, code: 'not-loopback', message: 'Without --admin-token this is for callers on this machine only.' };
 }
 

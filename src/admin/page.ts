@@ -11,14 +11,30 @@ const css = 'text/css; charset=utf-8';
 const script = 'text/javascript; charset=utf-8';
 const svg = 'image/svg+xml';
 
-const own = (name: string, type: string): readonly [string, Asset] => [`/page/${name}`, { type, url: new URL(`./page/${name}`, import.meta.url) }];
+const own = (name: string, type: string): readonly [string, Asset] => [
+  `/page/${name}`,
+  { type, url: new URL(`./page/${name}`, import.meta.url) },
+];
 
 /** Every file of the page. It needs no network but this server, so it works where there is none. */
 const assets: ReadonlyMap<string, Asset> = new Map([
   ['/', { type: html, url: new URL('./page/index.html', import.meta.url) }],
   own('icon.svg', svg),
   own('page.css', css),
-  ...['page.js', 'charts.js', 'decisions.js', 'explain.js', 'format.js', 'policy.js', 'recent.js', 'server.js', 'sums.js', 'theme.js', 'trials.js', 'try.js'].map((name) => own(name, script)),
+  ...[
+    'page.js',
+    'charts.js',
+    'decisions.js',
+    'explain.js',
+    'format.js',
+    'policy.js',
+    'recent.js',
+    'server.js',
+    'sums.js',
+    'theme.js',
+    'trials.js',
+    'try.js',
+  ].map((name) => own(name, script)),
   ['/page/chart.umd.min.js', { type: script, url: new URL('chart.umd.min.js', import.meta.resolve('chart.js')) }],
 ]);
 

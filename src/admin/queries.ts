@@ -27,13 +27,16 @@ export async function decisions({ recent, ledger }: Records, query: URLSearchPar
   const span = { window: query.get('window'), month: query.get('month'), from: query.get('from'), to: query.get('to') };
   const spanned = Object.values(span).some((value) => value !== null);
   const id = query.get('id');
-  if (id !== null && (id === '' || id.length > limits.joinIdUnits)) return failure(400, 'bad-id', `id must have 1 to ${limits.joinIdUnits} characters.`);
+  if (id !== null && (id === '' || id.length > limits.joinIdUnits))
+    return failure(400, 'bad-id', `id must have 1 to ${limits.joinIdUnits} characters.`);
   if (id !== null && ledger === null) {
     const own = recent.get(id);
     return json(200, { decisions: (own === null ? recent.joined(id) : [own]).slice(0, limit) });
   }
   if (where.length === 0 && !spanned && id === null) {
-    return json(200, { decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }) });
+    return json(200, {
+      decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }),
+    });
   }
   if (ledger === null) return noLedger();
   for (const condition of where) parseWhere(condition);
@@ -63,7 +66,12 @@ function noLedger(): Answer {
 /** GET /decisions/{id}. */
 export async function decision({ recent, ledger, grades }: Records, id: string, format: string | null): Promise<Answer> {
   const record = recent.get(id) ?? (await ledger?.find(id)) ?? theOnly(recent.joined(id));
-  if (record === null) return failure(404, 'no-decision', `This id is not among the last ${limits.recentDecisions} decisions of this process, and in no ledger of it. Look it up in the log: sluice explain ID --log FILE`);
+  if (record === null)
+    return failure(
+      404,
+      'no-decision',
+      `This id is not among the last ${limits.recentDecisions} decisions of this process, and in no ledger of it. Look it up in the log: sluice explain ID --log FILE`,
+    );
   const known = await grades(record.id);
   if (format === null || format === 'json') return json(200, known.length === 0 ? record : { ...record, grades: known });
   if (format === 'text') return { status: 200, type: 'text/plain; charset=utf-8', body: explainRecord(record, known) };
@@ -73,17 +81,29 @@ export async function decision({ recent, ledger, grades }: Records, id: string, 
 /** GET /savings. Without parameters: since the process started, from memory. With any: from the ledger, of a window, a month or a range. */
 export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
   const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'where', 'limit'].includes(name));
-  if (unknown !== undefined) return failure(400, 'bad-parameter', `There is no parameter ${unknown.slice(0, 64)}: window, month, from, to, by, where and limit are known.`);
+  if (unknown !== undefined)
+    return failure(
+      400,
+      'bad-parameter',
+      `There is no parameter ${unknown.slice(0, 64)}: window, month, from, to, by, where and limit are known.`,
+    );
   if (query.size > 0) {
     if (ledger === null) return noLedger();
     const limit = limitOf(query, limits.ledgerAnswers);
     if (limit === null) return badLimit(limits.ledgerAnswers);
-    const { from, to } = parsePeriod({ window: query.get('window'), month: query.get('month'), from: query.get('from'), to: query.get('to') }, Date.now());
+    const { from, to } = parsePeriod(
+      { window: query.get('window'), month: query.get('month'), from: query.get('from'), to: query.get('to') },
+      Date.now(),
+    );
     const by = (query.get('by') ?? '').split(',').filter((key) => key !== '');
     return json(200, await ledger.savings({ from, to, by, where: query.getAll('where'), limit }));
   }
   const totals = recent.totals();
-  const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null => (known + unknown === 0 ? null : unknown / (known + unknown));
-  return json(200, { ...totals, currency: 'USD', unknownShare: { cost: share(totals.cost), baseline: share(totals.baseline), savings: share(totals.savings) } });
+  const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null =>
+    known + unknown === 0 ? null : unknown / (known + unknown);
+  return json(200, {
+    ...totals,
+    currency: 'USD',
+    unknownShare: { cost: share(totals.cost), baseline: share(totals.baseline), savings: share(totals.savings) },
+  });
 }
-

@@ -31,7 +31,8 @@ beforeAll(async () => {
     registry: metrics.registry,
     recent,
     policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }), sources: () => [] },
-    cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
+    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+    budgets: new MemoryBudgetStore(),
     ledger: null,
     history: new PolicyHistory(),
     credentials: new Credentials(),
@@ -113,11 +114,21 @@ describe('the admin server', () => {
   });
 
   it('totals the savings', async () => {
-    expect(await json('/savings')).toMatchObject({ exchanges: 1, currency: 'USD', savings: { usd: 0.0285 }, unknownShare: { cost: 0, savings: 0 } });
+    expect(await json('/savings')).toMatchObject({
+      exchanges: 1,
+      currency: 'USD',
+      savings: { usd: 0.0285 },
+      unknownShare: { cost: 0, savings: 0 },
+    });
   });
 
   it('shows the policy in force and the last refusal', async () => {
-    expect(await json('/policy')).toMatchObject({ number: 3, hash: '0123456789abcdef', lastRefusal: { at: '2023-11-14T22:13:20.000Z', problems: [] }, catalog: { version: '2026-01-01-abc' } });
+    expect(await json('/policy')).toMatchObject({
+      number: 3,
+      hash: '0123456789abcdef',
+      lastRefusal: { at: '2023-11-14T22:13:20.000Z', problems: [] },
+      catalog: { version: '2026-01-01-abc' },
+    });
   });
 
   it.each([
@@ -140,11 +151,37 @@ describe('the admin server', () => {
   });
 
   it('shows, freezes and forgets what was learnt from grades', async () => {
-    const mark = { template: 't', near: '0'.repeat(16), pair: { weak: 'p/small', strong: 'p/large' }, gain: 0.1, uncertainty: 0.1, expected: 0.1, spread: 0.1, threshold: null, says: 'weak', why: 'probe' } as const;
-    const grade = { decisionId: 'd', workspace: 'red', mark, model: 'p/small', requested: 'p/large', score: 0.1, source: 'judge', weight: 1, time: Date.now() };
+    const mark = {
+      template: 't',
+      near: '0'.repeat(16),
+      pair: { weak: 'p/small', strong: 'p/large' },
+      gain: 0.1,
+      uncertainty: 0.1,
+      expected: 0.1,
+      spread: 0.1,
+      threshold: null,
+      says: 'weak',
+      why: 'probe',
+    } as const;
+    const grade = {
+      decisionId: 'd',
+      workspace: 'red',
+      mark,
+      model: 'p/small',
+      requested: 'p/large',
+      score: 0.1,
+      source: 'judge',
+      weight: 1,
+      time: Date.now(),
+    };
     const event = { kind: 'grade', grade, settings: { upgradeBelow: 0.3, upgradeMs: 60_000, upgradeScope: 'similar' } } as const;
     hub.publish(event);
-    expect(await json('/learning')).toMatchObject({ frozen: false, grades: 1, upgrades: [{ workspace: 'red', decisionId: 'd' }], pairs: [{ workspace: 'red', templates: [{ template: 't', grades: 1 }] }] });
+    expect(await json('/learning')).toMatchObject({
+      frozen: false,
+      grades: 1,
+      upgrades: [{ workspace: 'red', decisionId: 'd' }],
+      pairs: [{ workspace: 'red', templates: [{ template: 't', grades: 1 }] }],
+    });
     expect(await json('/learning/state')).toEqual(JSON.parse(JSON.stringify(learner.state(Date.now()))));
     expect((await get('/learning/frozen?frozen=true', { method: 'PUT' })).status).toBe(200);
     hub.publish(event);
@@ -164,11 +201,34 @@ describe('the admin server', () => {
   });
 
   it('tells what the last exchanges tell together', async () => {
-    expect(await json('/recent')).toMatchObject({ of: 1, since: record().time, fallbacks: [], arms: [], latency: { overhead: { count: 1, p50: record().timing.overheadMs } } });
+    expect(await json('/recent')).toMatchObject({
+      of: 1,
+      since: record().time,
+      fallbacks: [],
+      arms: [],
+      latency: { overhead: { count: 1, p50: record().timing.overheadMs } },
+    });
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({ registry: metrics.registry, recent, ledger: null, learning: { learner, publish: () => undefined }, history: new PolicyHistory(), credentials: new Credentials(), router: null, log: { level: 'info' }, token: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
+    const second = createAdmin({
+      registry: metrics.registry,
+      recent,
+      ledger: null,
+      learning: { learner, publish: () => undefined },
+      history: new PolicyHistory(),
+      credentials: new Credentials(),
+      router: null,
+      log: { level: 'info' },
+      token: null,
+      grades: () => Promise.resolve([]),
+      trials: noTrials(policy),
+      feedback: () => Promise.resolve({ status: 202, body: {} }),
+      policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] },
+      cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+      budgets: new MemoryBudgetStore(),
+      ready: () => true,
+    });
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

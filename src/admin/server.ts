@@ -70,7 +70,9 @@ export function createAdmin(options: AdminOptions): Admin {
   return {
     listen: (host, port) =>
       new Promise((resolve, reject) => {
-        server.once('error', (error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: `${host}:${port}`, cause: error })));
+        server.once('error', (error) =>
+          reject(new SluiceError('SLUICE_LISTEN', error.message, { where: `${host}:${port}`, cause: error })),
+        );
         server.listen(port, host, () => {
           const bound = server.address() as AddressInfo;
           resolve(`${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
@@ -95,7 +97,12 @@ async function respond(options: AdminOptions, request: IncomingMessage, response
   try {
     answer = await route(options, request);
   } catch (error) {
-    if (error instanceof SluiceError) answer = failure(error.code === 'SLUICE_INTERNAL' || error.code === 'SLUICE_LEDGER_UNUSABLE' ? 500 : error.code === 'SLUICE_LEDGER_BUSY' ? 503 : 400, error.code, error.advice);
+    if (error instanceof SluiceError)
+      answer = failure(
+        error.code === 'SLUICE_INTERNAL' || error.code === 'SLUICE_LEDGER_UNUSABLE' ? 500 : error.code === 'SLUICE_LEDGER_BUSY' ? 503 : 400,
+        error.code,
+        error.advice,
+      );
     else answer = failure(500, 'internal', 'The admin server failed at this request.');
   }
   response.writeHead(answer.status, {
@@ -114,13 +121,19 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   const target = request.url ?? '/';
   if (!URL.canParse(target, 'http://admin')) return failure(400, 'bad-request', 'The URL cannot be read.');
   const url = new URL(target, 'http://admin');
-  if (!open.has(url.pathname) && isRebound(request)) return failure(403, 'host', 'On a loopback address this is for callers by address or as localhost: send that as Host.');
+  if (!open.has(url.pathname) && isRebound(request))
+    return failure(403, 'host', 'On a loopback address this is for callers by address or as localhost: send that as Host.');
   const action = actionOf(options, request, url);
   if (action !== null) {
     const refusal = refusalOf(request, options.token);
     return refusal === null ? action() : failure(refusal.status, refusal.code, refusal.message);
   }
-  if (request.method !== 'GET' && request.method !== 'HEAD') return failure(405, 'method', 'Only GET and HEAD are answered here, DELETE for /cache/entries and /learning, PUT for /log and /learning/frozen, and POST for /try, /v1/feedback, rollouts and experiments.');
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return failure(
+      405,
+      'method',
+      'Only GET and HEAD are answered here, DELETE for /cache/entries and /learning, PUT for /log and /learning/frozen, and POST for /try, /v1/feedback, rollouts and experiments.',
+    );
   switch (url.pathname) {
     case '/metrics':
       return { status: 200, ...(await exposition(options.registry, request.headers.accept)) };
@@ -129,7 +142,9 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
     case '/readyz':
       return options.ready() ? json(200, { status: 'ready' }) : failure(503, 'not-ready', 'Sluice is starting or draining.');
     case '/checks':
-      return options.checks === undefined ? failure(404, 'not-found', 'This server tells nothing of itself.') : json(200, await options.checks());
+      return options.checks === undefined
+        ? failure(404, 'not-found', 'This server tells nothing of itself.')
+        : json(200, await options.checks());
     case '/decisions':
       return decisions(options, url.searchParams);
     case '/savings':
@@ -145,7 +160,10 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
     case '/experiments':
       return json(200, { experiments: options.trials.experiments() });
     case '/policy/generations':
-      return json(200, { generations: options.history.list(), files: options.policyStore.current().files.map(({ name, text }) => ({ name, text })) });
+      return json(200, {
+        generations: options.history.list(),
+        files: options.policyStore.current().files.map(({ name, text }) => ({ name, text })),
+      });
     case '/recent':
       return json(200, options.recent.figures());
     case '/log':
@@ -157,7 +175,8 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, { ...options.cache.stats(), exchanges: await byResult(options.registry, metricTable.cache.name) });
     default:
       if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
-      if (url.pathname.startsWith('/decisions/')) return decision(options, plainName(url.pathname.slice('/decisions/'.length)) ?? '', url.searchParams.get('format'));
+      if (url.pathname.startsWith('/decisions/'))
+        return decision(options, plainName(url.pathname.slice('/decisions/'.length)) ?? '', url.searchParams.get('format'));
       return pageFile(url.pathname);
   }
 }
@@ -186,7 +205,13 @@ function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): ((
 
 async function pageFile(path: string): Promise<Answer> {
   const asset = await pageAsset(path);
-  return asset === null ? failure(404, 'not-found', 'Known paths: / (the page), /metrics, /healthz, /readyz, /checks, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /limits, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.') : { status: 200, ...asset };
+  return asset === null
+    ? failure(
+        404,
+        'not-found',
+        'Known paths: / (the page), /metrics, /healthz, /readyz, /checks, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /limits, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.',
+      )
+    : { status: 200, ...asset };
 }
 
 /** Read up to a little more than feedback may have, so that what is too large is said to be so. */
@@ -214,13 +239,19 @@ function notJson(): Answer {
 
 /** What a POST to one of the trials' paths does; null: it is none of them. */
 function trialsOrder(trials: TrialsAdmin, path: string): (() => Answer) | null {
-  if (path === '/rollout/rollback') return () => (trials.rollback() ? json(200, trials.rollout()) : failure(409, 'no-rollback', 'No policy rolls out, and none from before is kept.'));
-  if (path === '/rollout/promote') return () => (trials.promote() ? json(200, trials.rollout()) : failure(409, 'no-rollout', 'No policy rolls out.'));
+  if (path === '/rollout/rollback')
+    return () =>
+      trials.rollback() ? json(200, trials.rollout()) : failure(409, 'no-rollback', 'No policy rolls out, and none from before is kept.');
+  if (path === '/rollout/promote')
+    return () => (trials.promote() ? json(200, trials.rollout()) : failure(409, 'no-rollout', 'No policy rolls out.'));
   const found = /^\/experiments\/([^/]+)\/(stop|start)$/.exec(path);
   if (found === null) return null;
   const name = plainName(found[1] ?? '');
   const verb = found[2];
-  return () => (name !== null && trials.order(name, verb === 'stop' ? 'stop' : 'start') ? json(200, { experiments: trials.experiments() }) : failure(404, 'no-experiment', 'The policy in force has no such experiment; * means all.'));
+  return () =>
+    name !== null && trials.order(name, verb === 'stop' ? 'stop' : 'start')
+      ? json(200, { experiments: trials.experiments() })
+      : failure(404, 'no-experiment', 'The policy in force has no such experiment; * means all.');
 }
 
 /** A part of a path as it was meant; null: its percent-encoding is broken. */
@@ -256,7 +287,8 @@ async function budgets({ policyStore, budgets: store }: AdminOptions, query: URL
   if (limit === null) return badLimit(limits.budgetAnswers);
   const generation = policyStore.current();
   const budget = query.get('budget');
-  if (budget !== null && !generation.budgets.some(({ name }) => name === budget)) return failure(404, 'no-budget', `The policy in force has no budget ${budget.slice(0, 64)}.`);
+  if (budget !== null && !generation.budgets.some(({ name }) => name === budget))
+    return failure(404, 'no-budget', `The policy in force has no budget ${budget.slice(0, 64)}.`);
   return json(200, await viewBudgets(generation, store, { budget, limit, now: Date.now() }));
 }
 
@@ -265,7 +297,8 @@ async function rateLimits({ policyStore, budgets: store }: AdminOptions, query: 
   if (rows === null) return badLimit(limits.budgetAnswers);
   const generation = policyStore.current();
   const limit = query.get('name');
-  if (limit !== null && !generation.rateLimits.some(({ name }) => name === limit)) return failure(404, 'no-limit', `The policy in force has no rate limit ${limit.slice(0, 64)}.`);
+  if (limit !== null && !generation.rateLimits.some(({ name }) => name === limit))
+    return failure(404, 'no-limit', `The policy in force has no rate limit ${limit.slice(0, 64)}.`);
   return json(200, await viewLimits(generation, store, { limit, rows, now: Date.now() }));
 }
 
@@ -286,7 +319,8 @@ async function entry(cache: ResponseCache, id: string): Promise<Answer> {
 }
 
 function logLevel(log: AdminOptions['log'], level: string | null): Answer {
-  if (level === null || !(logLevels as readonly string[]).includes(level)) return failure(400, 'bad-level', `level must be one of ${logLevels.join(', ')}.`);
+  if (level === null || !(logLevels as readonly string[]).includes(level))
+    return failure(400, 'bad-level', `level must be one of ${logLevels.join(', ')}.`);
   log.level = level;
   return json(200, { level });
 }

@@ -19,7 +19,9 @@ import type { TryResult } from './try.ts';
 const token = 'a-token-of-sixteen-or-more';
 const recent = new RecentRecords();
 /** An address of this machine that is not loopback. */
-const elsewhere = Object.values(networkInterfaces()).flat().find((found) => found !== undefined && !found.internal && found.family === 'IPv4')?.address;
+const elsewhere = Object.values(networkInterfaces())
+  .flat()
+  .find((found) => found !== undefined && !found.internal && found.family === 'IPv4')?.address;
 const admins: Admin[] = [];
 let catalog: Catalog;
 let policy: PolicyGeneration;
@@ -42,8 +44,20 @@ function adminWith(adminToken: string | null): Admin {
   return createAdmin({
     learning: { learner: new OnlineLearner(), publish: () => undefined },
     registry: new Metrics({ version: '1', policy: () => policy, refused: () => false }).registry,
-    recent, ledger: null, history, credentials: new Credentials(), router: null, log: { level: 'info' }, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), token: adminToken, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(),
-    policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, ready: () => true,
+    recent,
+    ledger: null,
+    history,
+    credentials: new Credentials(),
+    router: null,
+    log: { level: 'info' },
+    grades: () => Promise.resolve([]),
+    trials: noTrials(policy),
+    feedback: () => Promise.resolve({ status: 202, body: {} }),
+    token: adminToken,
+    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+    budgets: new MemoryBudgetStore(),
+    policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] },
+    ready: () => true,
   });
 }
 
@@ -58,12 +72,18 @@ afterAll(() => Promise.all(admins.map((admin) => admin.close())));
 const prompt = JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] });
 
 /** fetch() would not let the test say these headers. */
-function post(url: string, headers: Record<string, string>, body: object = { body: prompt }): Promise<{ status: number; json: TryResult & { readonly error?: { readonly code: string; readonly message: string } } }> {
+function post(
+  url: string,
+  headers: Record<string, string>,
+  body: object = { body: prompt },
+): Promise<{ status: number; json: TryResult & { readonly error?: { readonly code: string; readonly message: string } } }> {
   return new Promise((resolve, reject) => {
     const sent = request(`${url}/try`, { method: 'POST', headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, json: JSON.parse(Buffer.concat(chunks).toString()) as TryResult }));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, json: JSON.parse(Buffer.concat(chunks).toString()) as TryResult }),
+      );
     });
     sent.on('error', reject);
     sent.end(JSON.stringify(body));
@@ -73,7 +93,7 @@ function post(url: string, headers: Record<string, string>, body: object = { bod
 describe('what is more than reading', () => {
   it.each<[string, Record<string, string>, number]>([
     ['this machine', {}, 200],
-    ["the page in a browser", { 'sec-fetch-site': 'same-origin' }, 200],
+    ['the page in a browser', { 'sec-fetch-site': 'same-origin' }, 200],
     ["another site's page", { 'sec-fetch-site': 'cross-site' }, 403],
     ['a name that was bent to this address', { host: 'evil.example:9901' }, 403],
   ])('without a token is for %s alone', async (_who, headers, status) => {
@@ -101,24 +121,50 @@ describe('what is more than reading', () => {
     ['POST', '/experiments/%zz/start'],
   ])('so is %s %s', async (method, path) => {
     const status = (url: string, headers: Record<string, string>): Promise<number> =>
-      new Promise((resolve, reject) => request(url + path, { method, headers: { 'content-type': 'application/json', ...headers } }, (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject).end(method === 'POST' ? '{}' : undefined));
+      new Promise((resolve, reject) =>
+        request(url + path, { method, headers: { 'content-type': 'application/json', ...headers } }, (response) =>
+          resolve(response.resume().statusCode ?? 0),
+        )
+          .on('error', reject)
+          .end(method === 'POST' ? '{}' : undefined),
+      );
     expect(await status(guarded, {})).toBe(401);
     expect(await status(open, { 'sec-fetch-site': 'cross-site' })).toBe(403);
-    for (const allowed of [await status(guarded, { authorization: `Bearer ${token}` }), await status(open, {})]) expect([200, 202, 404, 409]).toContain(allowed);
+    for (const allowed of [await status(guarded, { authorization: `Bearer ${token}` }), await status(open, {})])
+      expect([200, 202, 404, 409]).toContain(allowed);
   });
 
-  it.skipIf(elsewhere === undefined)('without a token, a caller at an address of the network changes nothing, whatever Host it sends', async () => {
-    const admin = adminWith(null);
-    admins.push(admin);
-    const port = (await admin.listen('0.0.0.0', 0)).split(':')[1];
-    const ask = (path: string, method: string): Promise<number> =>
-      new Promise((resolve, reject) => request({ host: elsewhere, port, path, method, headers: { host: 'localhost', 'content-type': 'application/json' } }, (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject).end(method === 'POST' ? '{}' : undefined));
-    expect([await ask('/decisions', 'GET'), await ask('/rollout/rollback', 'POST'), await ask('/v1/feedback', 'POST'), await ask('/cache/entries?all=true', 'DELETE')]).toEqual([200, 403, 403, 403]);
-  });
+  it.skipIf(elsewhere === undefined)(
+    'without a token, a caller at an address of the network changes nothing, whatever Host it sends',
+    async () => {
+      const admin = adminWith(null);
+      admins.push(admin);
+      const port = (await admin.listen('0.0.0.0', 0)).split(':')[1];
+      const ask = (path: string, method: string): Promise<number> =>
+        new Promise((resolve, reject) =>
+          request({ host: elsewhere, port, path, method, headers: { host: 'localhost', 'content-type': 'application/json' } }, (response) =>
+            resolve(response.resume().statusCode ?? 0),
+          )
+            .on('error', reject)
+            .end(method === 'POST' ? '{}' : undefined),
+        );
+      expect([
+        await ask('/decisions', 'GET'),
+        await ask('/rollout/rollback', 'POST'),
+        await ask('/v1/feedback', 'POST'),
+        await ask('/cache/entries?all=true', 'DELETE'),
+      ]).toEqual([200, 403, 403, 403]);
+    },
+  );
 });
 
 it('a page under a name that was bent to this address reads nothing but figures and health', async () => {
-  const ask = (path: string, host: string): Promise<number> => new Promise((resolve, reject) => request(`${open}${path}`, { headers: { host } }, (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject).end());
+  const ask = (path: string, host: string): Promise<number> =>
+    new Promise((resolve, reject) =>
+      request(`${open}${path}`, { headers: { host } }, (response) => resolve(response.resume().statusCode ?? 0))
+        .on('error', reject)
+        .end(),
+    );
   expect(await ask('/decisions', 'evil.example:9901')).toBe(403);
   expect(await ask('/', 'evil.example')).toBe(403);
   for (const host of ['localhost:9901', '127.0.0.1', '[::1]:9901', 'LOCALHOST']) expect(await ask('/decisions', host)).toBe(200);
@@ -126,8 +172,12 @@ it('a page under a name that was bent to this address reads nothing but figures 
 });
 
 describe('a prompt that is tried', () => {
-  const served = (found: TryResult['running'] | null): string | null => (found?.kind === 'decided' ? found.record.servedModel : (found?.kind ?? null));
-  const edited = (from: string, to: string): object => ({ body: prompt, policy: [{ name: 'policy.yaml', text: monthPolicy.replace(from, to) }] });
+  const served = (found: TryResult['running'] | null): string | null =>
+    found?.kind === 'decided' ? found.record.servedModel : (found?.kind ?? null);
+  const edited = (from: string, to: string): object => ({
+    body: prompt,
+    policy: [{ name: 'policy.yaml', text: monthPolicy.replace(from, to) }],
+  });
 
   it('is decided by the policy in force and by an edited one, and kept nowhere', async () => {
     expect(served((await post(open, {})).json.running)).toBe('gpt-5-nano');
@@ -152,7 +202,10 @@ describe('a prompt that is tried', () => {
 });
 
 it('the generations come newest first, with what changed', async () => {
-  const { generations, files } = (await fetch(`${open}/policy/generations`).then((response) => response.json())) as { generations: { number: number; diffs: { file: string; patch: string }[] | null }[]; files: object[] };
+  const { generations, files } = (await fetch(`${open}/policy/generations`).then((response) => response.json())) as {
+    generations: { number: number; diffs: { file: string; patch: string }[] | null }[];
+    files: object[];
+  };
   expect(files).toEqual([{ name: 'policy.yaml', text: monthPolicy }]);
   expect(generations.map(({ number }) => number)).toEqual([3, 2, 1]);
   expect(generations.map(({ diffs }) => diffs?.length ?? null)).toEqual([0, 1, null]);

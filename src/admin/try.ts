@@ -51,7 +51,14 @@ export async function tryRequest(input: string, generation: PolicyGeneration, se
   if (!parsed.success) return z.prettifyError(parsed.error);
   const { policy, ...asked } = parsed.data;
   const body = Buffer.from(asked.body);
-  const headers = headerMap({ ...asked.headers, ':method': 'POST', ':path': asked.path, ':authority': asked.host, 'content-type': 'application/json', 'content-length': String(body.length) });
+  const headers = headerMap({
+    ...asked.headers,
+    ':method': 'POST',
+    ':path': asked.path,
+    ':authority': asked.host,
+    'content-type': 'application/json',
+    'content-length': String(body.length),
+  });
   const outcome = async (by: PolicyGeneration): Promise<TryOutcome> => {
     const { record, passed } = await dryRun({ generation: by, ...services, headers, body });
     return record === null ? { kind: 'passed', reason: passed } : { kind: 'decided', text: explainRecord(record), record };

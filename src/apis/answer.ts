@@ -26,7 +26,8 @@ function asBuffer(chunk: Uint8Array): Buffer {
 
 /** `why` says what stood in the way, if something did; otherwise the facts themselves tell. */
 function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: UsageUnknown | null, stream = false): Answer {
-  const usage = facts.usage === null ? null : readUsage(head.api, facts.usage, facts.rawUsage, { service: facts.service, beyond: [...facts.fees] });
+  const usage =
+    facts.usage === null ? null : readUsage(head.api, facts.usage, facts.rawUsage, { service: facts.service, beyond: [...facts.fees] });
   // A stream's usage counts only when it is final: a cut one has said a part at most.
   const final = usage !== null && complete;
   let usageUnknown: UsageUnknown | null = null;

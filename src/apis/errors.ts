@@ -1,4 +1,13 @@
-import { kindOf, renderErrorWith, renderFailure as renderWith, streamFailure, type ErrorFacts, type Failure, type RenderedError, type StreamFraming } from './common/failure.ts';
+import {
+  kindOf,
+  renderErrorWith,
+  renderFailure as renderWith,
+  streamFailure,
+  type ErrorFacts,
+  type Failure,
+  type RenderedError,
+  type StreamFraming,
+} from './common/failure.ts';
 import { apis } from './registry.ts';
 import type { ApiName } from './types.ts';
 

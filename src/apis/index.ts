@@ -14,7 +14,11 @@ export { rewritePath, spliceRequest } from './scan/splice.ts';
  * Reads a whole body in one scan. Never throws: a body that cannot be read is a reason to let it pass. Where `members` is given, each
  * top-level member is added to it, in the body's order.
  */
-export function readExchange(recognition: Recognition & { readonly kind: 'readable' }, body: Buffer, members: BodyMember[] | null = null): ReadResult {
+export function readExchange(
+  recognition: Recognition & { readonly kind: 'readable' },
+  body: Buffer,
+  members: BodyMember[] | null = null,
+): ReadResult {
   const { api, operation, pathModel } = recognition;
   const reader = apis[api].request.member;
   if (reader === null) return { ok: false, reason: 'not-rewritable' };

@@ -5,7 +5,13 @@ import { askedModel, differences, LearntRefusals, limitNameFor, refusedParameter
 import { limits } from '../lib/limits.ts';
 
 function read(api: ApiName, body: object | string, pathModel: string | null = null): Exchange {
-  const recognition: Recognition & { kind: 'readable' } = { kind: 'readable', api, operation: 'generate', pathModel: pathModel === null ? null : { model: pathModel, span: { start: 0, end: pathModel.length } }, stream: null };
+  const recognition: Recognition & { kind: 'readable' } = {
+    kind: 'readable',
+    api,
+    operation: 'generate',
+    pathModel: pathModel === null ? null : { model: pathModel, span: { start: 0, end: pathModel.length } },
+    stream: null,
+  };
   const result = readExchange(recognition, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
   if (!result.ok) throw new Error(result.reason);
   return result.exchange;
@@ -13,7 +19,8 @@ function read(api: ApiName, body: object | string, pathModel: string | null = nu
 
 const chat = (body: object): Exchange => read('openai-chat', { model: 'm', messages: [{ role: 'user', content: 'x' }], ...body });
 const responses = (body: object): Exchange => read('openai-responses', { model: 'm', input: 'x', ...body });
-const messages = (body: object): Exchange => read('anthropic-messages', { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'x' }], ...body });
+const messages = (body: object): Exchange =>
+  read('anthropic-messages', { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'x' }], ...body });
 const gemini = (body: object): Exchange => read('gemini-generate', { contents: [{ parts: [{ text: 'x' }] }], ...body }, 'm');
 
 describe('what OpenAI’s models refuse', () => {
@@ -53,7 +60,16 @@ describe('what OpenAI’s models refuse', () => {
     ['gpt-4.1', { reasoning: { effort: 'low' } }, 'reasoning.effort'],
     ['gpt-4.1', { reasoning: { summary: 'auto' } }, 'reasoning.summary'],
     ['gpt-4.1', { include: ['reasoning.encrypted_content'] }, 'include.reasoning.encrypted_content'],
-    ['gpt-4.1', { input: [{ type: 'reasoning', id: 'rs' }, { role: 'user', content: 'x' }] }, 'input.reasoning'],
+    [
+      'gpt-4.1',
+      {
+        input: [
+          { type: 'reasoning', id: 'rs' },
+          { role: 'user', content: 'x' },
+        ],
+      },
+      'input.reasoning',
+    ],
     ['gpt-4.1', { text: { verbosity: 'high' } }, 'text.verbosity'],
     ['gpt-4.1-nano', { tools: [{ type: 'web_search' }] }, 'tools.web_search'],
     ['gpt-4.1-mini', { tools: [{ type: 'web_search' }] }, null],
@@ -88,12 +104,50 @@ describe('what Claude refuses', () => {
     ['claude-sonnet-5', { top_k: 5 }, 'top_k'],
     ['claude-haiku-4-5', { temperature: 0.3, top_p: 0.9 }, 'top_p'],
     ['claude-haiku-4-5', { temperature: 0.3 }, null],
-    ['claude-sonnet-4-6', { messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: '{' }] }, 'messages.prefill'],
-    ['claude-haiku-4-5', { messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: '{' }] }, null],
-    ['claude-haiku-4-5', { messages: [{ role: 'user', content: 'x' }, { role: 'system', content: 's' }, { role: 'user', content: 'y' }] }, 'messages.system'],
+    [
+      'claude-sonnet-4-6',
+      {
+        messages: [
+          { role: 'user', content: 'x' },
+          { role: 'assistant', content: '{' },
+        ],
+      },
+      'messages.prefill',
+    ],
+    [
+      'claude-haiku-4-5',
+      {
+        messages: [
+          { role: 'user', content: 'x' },
+          { role: 'assistant', content: '{' },
+        ],
+      },
+      null,
+    ],
+    [
+      'claude-haiku-4-5',
+      {
+        messages: [
+          { role: 'user', content: 'x' },
+          { role: 'system', content: 's' },
+          { role: 'user', content: 'y' },
+        ],
+      },
+      'messages.system',
+    ],
     ['claude-haiku-4-5', { system: 's' }, null],
     ['claude-haiku-4-5', { tools: [{ type: 'web_search_20260209', name: 'web_search' }] }, 'tools.web_search_20260209'],
-    ['claude-haiku-4-5', { tools: [{ type: 'web_search_20250305', name: 'web_search' }, { type: 'custom', name: 'own', input_schema: {} }, { name: 'other', input_schema: {} }] }, null],
+    [
+      'claude-haiku-4-5',
+      {
+        tools: [
+          { type: 'web_search_20250305', name: 'web_search' },
+          { type: 'custom', name: 'own', input_schema: {} },
+          { name: 'other', input_schema: {} },
+        ],
+      },
+      null,
+    ],
     ['claude-haiku-4-5', { tools: [{ type: 'computer_20251124', name: 'computer' }] }, 'tools.computer_20251124'],
     ['claude-haiku-4-5', { speed: 'fast' }, 'speed'],
     ['claude-haiku-4-5', { context_management: { edits: [{ type: 'compact_20260112' }] } }, 'context_management.compact_20260112'],
@@ -116,7 +170,11 @@ describe('what Gemini refuses', () => {
     ['gemini-2.5-flash', { cachedContent: 'cachedContents/x' }, 'cachedContent'],
     ['gemini-2.5-flash', { generationConfig: { presencePenalty: 0.5 } }, 'presencePenalty'],
     ['gemini-2.5-flash', { generationConfig: { responseModalities: ['TEXT', 'IMAGE'] } }, 'responseModalities'],
-    ['gemini-2.5-flash', { generationConfig: { temperature: 0.1, topP: 0.5, topK: 3, stopSequences: ['x'], responseModalities: ['TEXT'] } }, null],
+    [
+      'gemini-2.5-flash',
+      { generationConfig: { temperature: 0.1, topP: 0.5, topK: 3, stopSequences: ['x'], responseModalities: ['TEXT'] } },
+      null,
+    ],
   ])('%s, %j: %s', (model, body, refused) => expect(refusedParameter(gemini(body), 'google', model)).toBe(refused));
 });
 
@@ -126,14 +184,22 @@ describe('a limit on the answer', () => {
     const exchange = read('openai-chat', text);
     const limitName = limitNameFor(exchange, 'openai', 'gpt-5-nano');
     expect(limitName).toBe('max_completion_tokens');
-    const spliced = Buffer.concat(spliceRequest(Buffer.from(text), exchange, { model: 'gpt-5-nano', limitName: limitName!, askUsage: true })).toString();
-    expect(spliced).toBe('{"stream_options":{"include_usage":true}, "max_completion_tokens" :\n100, "messages":[{"role":"user","content":"\\"max_tokens\\":1"}], "model":"gpt-5-nano"}');
+    const spliced = Buffer.concat(
+      spliceRequest(Buffer.from(text), exchange, { model: 'gpt-5-nano', limitName: limitName!, askUsage: true }),
+    ).toString();
+    expect(spliced).toBe(
+      '{"stream_options":{"include_usage":true}, "max_completion_tokens" :\n100, "messages":[{"role":"user","content":"\\"max_tokens\\":1"}], "model":"gpt-5-nano"}',
+    );
   });
 
   it('is renamed wherever it stands beside the model', () => {
     const text = '{"model":"a","max_completion_tokens":5,"model":"b","messages":[]}';
     const exchange = read('openai-chat', text);
-    expect(Buffer.concat(spliceRequest(Buffer.from(text), exchange, { model: 'c', limitName: limitNameFor(exchange, 'mistral', 'x')!, askUsage: false })).toString()).toBe('{"model":"c","max_tokens":5,"model":"c","messages":[]}');
+    expect(
+      Buffer.concat(
+        spliceRequest(Buffer.from(text), exchange, { model: 'c', limitName: limitNameFor(exchange, 'mistral', 'x')!, askUsage: false }),
+      ).toString(),
+    ).toBe('{"model":"c","max_tokens":5,"model":"c","messages":[]}');
   });
 
   it('keeps its name where the model takes either, or has it already', () => {
@@ -142,7 +208,11 @@ describe('a limit on the answer', () => {
     expect(limitNameFor(responses({ max_output_tokens: 5 }), 'openai', 'gpt-5-nano')).toBeNull();
   });
 
-  it.each(['{"model":"a","max\\u005ftokens":5,"messages":[]}', '{"model":"a","max_tokens":5,"max_tokens":6,"messages":[]}', '{"model":"a","max_tokens":5,"max_completion_tokens":6,"messages":[]}'])('that cannot be renamed keeps the request where it is: %s', (text) => {
+  it.each([
+    '{"model":"a","max\\u005ftokens":5,"messages":[]}',
+    '{"model":"a","max_tokens":5,"max_tokens":6,"messages":[]}',
+    '{"model":"a","max_tokens":5,"max_completion_tokens":6,"messages":[]}',
+  ])('that cannot be renamed keeps the request where it is: %s', (text) => {
     expect(refusedParameter(read('openai-chat', text), 'openai', 'gpt-5-nano')).toBe('max_tokens');
   });
 });
@@ -166,16 +236,33 @@ describe('what a process has learnt', () => {
 });
 
 it('candidates of one tier are compared by what they take', () => {
-  expect(differences(tableOf('openai')!, askedModel('openai', 'gpt-5-nano'), [askedModel('openai', 'gpt-4.1-nano')])).toEqual(expect.arrayContaining(['temperature', 'stop', 'logprobs']));
-  expect(differences(tableOf('openai')!, askedModel('openai', 'gpt-5-nano'), [askedModel('openai', 'gpt-5-mini')])).not.toContain('temperature');
+  expect(differences(tableOf('openai')!, askedModel('openai', 'gpt-5-nano'), [askedModel('openai', 'gpt-4.1-nano')])).toEqual(
+    expect.arrayContaining(['temperature', 'stop', 'logprobs']),
+  );
+  expect(differences(tableOf('openai')!, askedModel('openai', 'gpt-5-nano'), [askedModel('openai', 'gpt-5-mini')])).not.toContain(
+    'temperature',
+  );
 });
 
 describe('words that are no text of a turn', () => {
   const long = 'lorem ipsum '.repeat(1_000);
 
   it('are part of the prompt: what a tool answered, and documents in plain text', () => {
-    expect(gemini({ contents: [{ role: 'user', parts: [{ functionResponse: { name: 'f', response: { output: long } } }] }] }).promptTokens).toBeGreaterThan(1_900);
-    const document = (source: object): number => messages({ messages: [{ role: 'user', content: [{ type: 'document', source }, { type: 'text', text: 'sum it up' }] }] }).promptTokens;
+    expect(
+      gemini({ contents: [{ role: 'user', parts: [{ functionResponse: { name: 'f', response: { output: long } } }] }] }).promptTokens,
+    ).toBeGreaterThan(1_900);
+    const document = (source: object): number =>
+      messages({
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'document', source },
+              { type: 'text', text: 'sum it up' },
+            ],
+          },
+        ],
+      }).promptTokens;
     expect(document({ type: 'text', media_type: 'text/plain', data: long })).toBeGreaterThan(1_900);
     expect(document({ type: 'base64', media_type: 'application/pdf', data: long })).toBeLessThan(1_700);
   });

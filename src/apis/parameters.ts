@@ -22,7 +22,12 @@ export type Asking = AskedParameters & Pick<Exchange, 'api'>;
  * The first parameter of a request that a model refuses, in the request's own API; null: none that is known. `provider`: the catalog's name.
  * `learnt`: what the model has refused before in this process.
  */
-export function refusedParameter(asking: Asking, provider: string, model: string, learnt: ReadonlySet<string> | null | undefined = null): string | null {
+export function refusedParameter(
+  asking: Asking,
+  provider: string,
+  model: string,
+  learnt: ReadonlySet<string> | null | undefined = null,
+): string | null {
   if (asking.parameters.length === 0) return null;
   const table = apis[asking.api].parameters;
   return table === null ? null : refusedIn(table, asking, askedModel(provider, model), learnt);

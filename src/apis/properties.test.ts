@@ -6,7 +6,12 @@ import { chatBody, responsesBody, spoil } from './testing/arbitrary.ts';
 import { answerOf } from './testing/fixtures.ts';
 import { runs } from '../../test/support/fuzz.ts';
 
-const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-haiku-4-5', 'gemini-generate': 'gemini-2.5-flash', 'cohere-chat': 'command-a-03-2025' };
+const models: Readonly<Record<TargetApi, string>> = {
+  'openai-chat': 'gpt-4.1',
+  'anthropic-messages': 'claude-haiku-4-5',
+  'gemini-generate': 'gemini-2.5-flash',
+  'cohere-chat': 'command-a-03-2025',
+};
 const apis = Object.keys(models) as TargetApi[];
 const callers: readonly CallerApi[] = [...apis, 'openai-responses'];
 /** Who asks, and who answers. */
@@ -52,7 +57,16 @@ describe('bodies that are spoiled', () => {
   it.each(pairs)('%s to %s never throw', (from, to) => {
     fc.assert(
       fc.property(chatBody, fc.nat(), fc.jsonValue(), fc.boolean(), (chat, seed, by, stream) => {
-        const valid = from === 'openai-responses' ? Buffer.from(JSON.stringify(responsesBody(chat))) : from === 'openai-chat' ? Buffer.from(JSON.stringify(chat)) : cross('openai-chat', from, Buffer.from(JSON.stringify(from === 'cohere-chat' ? { ...chat, response_format: undefined } : chat)));
+        const valid =
+          from === 'openai-responses'
+            ? Buffer.from(JSON.stringify(responsesBody(chat)))
+            : from === 'openai-chat'
+              ? Buffer.from(JSON.stringify(chat))
+              : cross(
+                  'openai-chat',
+                  from,
+                  Buffer.from(JSON.stringify(from === 'cohere-chat' ? { ...chat, response_format: undefined } : chat)),
+                );
         const spoiled = Buffer.from(JSON.stringify(spoil(JSON.parse(valid.toString('utf8')), seed, by)));
         const result = translateRequest(from, to, spoiled, { model: models[to], stream, drop: [] });
         if (result.ok) JSON.parse(result.body.toString('utf8'));

@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { recognise } from './recognise.ts';
 import type { DialectFamily, RequestHead } from './types.ts';
 
-const head = (path: string, more: Partial<RequestHead> = {}): RequestHead => ({ method: 'POST', path, authority: 'gateway', contentType: 'application/json', contentEncoding: '', contentLength: null, upgrade: false, ...more });
+const head = (path: string, more: Partial<RequestHead> = {}): RequestHead => ({
+  method: 'POST',
+  path,
+  authority: 'gateway',
+  contentType: 'application/json',
+  contentEncoding: '',
+  contentLength: null,
+  upgrade: false,
+  ...more,
+});
 
 describe('paths', () => {
   it.each<[DialectFamily, string, string]>([
@@ -32,9 +41,18 @@ describe('paths', () => {
   });
 
   it('of Bedrock and of other LLM APIs are observed', () => {
-    expect(recognise(head('/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke'), 'bedrock')).toEqual({ kind: 'observed', api: 'bedrock', model: 'anthropic.claude-3-haiku-20240307-v1:0', reason: 'not-rewritable' });
-    for (const path of ['/v1/images/generations', '/v1/audio/speech', '/v1/batches', '/v1/models']) expect(recognise(head(path), 'openai')).toMatchObject({ kind: 'observed', reason: 'not-rewritable' });
-    expect(recognise(head('/v1beta/models/text-embedding-004:embedContent'), 'gemini')).toMatchObject({ kind: 'observed', model: 'text-embedding-004' });
+    expect(recognise(head('/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke'), 'bedrock')).toEqual({
+      kind: 'observed',
+      api: 'bedrock',
+      model: 'anthropic.claude-3-haiku-20240307-v1:0',
+      reason: 'not-rewritable',
+    });
+    for (const path of ['/v1/images/generations', '/v1/audio/speech', '/v1/batches', '/v1/models'])
+      expect(recognise(head(path), 'openai')).toMatchObject({ kind: 'observed', reason: 'not-rewritable' });
+    expect(recognise(head('/v1beta/models/text-embedding-004:embedContent'), 'gemini')).toMatchObject({
+      kind: 'observed',
+      model: 'text-embedding-004',
+    });
   });
 
   it.each<[string, Partial<RequestHead>, string]>([

@@ -10,7 +10,13 @@ import { viewAnswer } from './view.ts';
 
 function read(api: TargetApi, scenario: Scenario, stream: boolean): Answer {
   const { status, body } = answerOf(api, scenario, stream);
-  const reader = readAnswer({ api, status, contentType: stream ? 'text/event-stream' : 'application/json', contentEncoding: '', usageNotAsked: false });
+  const reader = readAnswer({
+    api,
+    status,
+    contentType: stream ? 'text/event-stream' : 'application/json',
+    contentEncoding: '',
+    usageNotAsked: false,
+  });
   for (const byte of Buffer.from(body)) reader.push(Uint8Array.of(byte));
   return reader.end(true);
 }
@@ -18,18 +24,24 @@ function read(api: TargetApi, scenario: Scenario, stream: boolean): Answer {
 /** Parsed, without what is null: that says nothing. */
 const saying = (json: string): unknown => JSON.parse(json, (_key, value: unknown) => value ?? undefined);
 /** Pieces of arguments put together. */
-const unescaped = (text: string): string => [text, ...text.matchAll(/"(?:partial_json|arguments)":\s*("(?:[^"\\]|\\.)*")/g)].map((piece) => (typeof piece === 'string' ? piece : (JSON.parse(piece[1]!) as string))).join('');
+const unescaped = (text: string): string =>
+  [text, ...text.matchAll(/"(?:partial_json|arguments)":\s*("(?:[^"\\]|\\.)*")/g)]
+    .map((piece) => (typeof piece === 'string' ? piece : (JSON.parse(piece[1]!) as string)))
+    .join('');
 const bigId = '12345678901234567890';
 
 const both = targetApis.flatMap((api) => [false, true].map((stream) => ({ api, stream, how: stream ? 'streamed' : 'whole' })));
 
 describe.each(both)('recorded answers of $api, $how', ({ api, stream }) => {
-  it.each((['text', 'calls', 'length', 'filter'] as const).filter((scenario) => isRecorded(api, scenario)))('are counted: %s', (scenario) => {
-    const answer = read(api, scenario, stream);
-    expect(answer).toMatchObject({ complete: true, errorType: null, usage: { totalInput: counted.input, totalOutput: counted.output } });
-    expect(answer.finishReason).not.toBeNull();
-    expect(answer.id).not.toBeNull();
-  });
+  it.each((['text', 'calls', 'length', 'filter'] as const).filter((scenario) => isRecorded(api, scenario)))(
+    'are counted: %s',
+    (scenario) => {
+      const answer = read(api, scenario, stream);
+      expect(answer).toMatchObject({ complete: true, errorType: null, usage: { totalInput: counted.input, totalOutput: counted.output } });
+      expect(answer.finishReason).not.toBeNull();
+      expect(answer.id).not.toBeNull();
+    },
+  );
 
   it.each(['text', 'calls'] as const)('change their form for the cache and stay what they are: %s', (scenario) => {
     const { body } = answerOf(api, scenario, stream);
@@ -38,7 +50,9 @@ describe.each(both)('recorded answers of $api, $how', ({ api, stream }) => {
     const to = stream ? 'json' : 'sse';
     const other = renderAnswer({ api, form: from, body: Buffer.from(body), usage }, { form: to, includeUsage: true })!;
     const whole = JSON.parse((stream ? other.body : Buffer.from(body)).toString('utf8')) as unknown;
-    expect(viewAnswer(api, whole)).toMatchObject(scenario === 'text' ? { text: words.join(''), toolArguments: [], cutOff: false } : { refused: false, filtered: false });
+    expect(viewAnswer(api, whole)).toMatchObject(
+      scenario === 'text' ? { text: words.join(''), toolArguments: [], cutOff: false } : { refused: false, filtered: false },
+    );
     const back = renderAnswer({ api, form: to, body: other.body, usage }, { form: from, includeUsage: true })!;
     if (!stream) expect(saying(back.body.toString('utf8'))).toEqual(saying(body));
     // Numbers that no JavaScript number holds.
@@ -53,7 +67,10 @@ describe.each(targetApis)('recorded answers of %s', (api) => {
   it('show their calls and where they were cut', () => {
     const view = (scenario: Scenario) => viewAnswer(api, JSON.parse(answerOf(api, scenario, false).body));
     expect(view('length')?.cutOff).toBe(true);
-    expect(view('calls')?.toolArguments.map((args) => args ?? bigArgs)).toEqual([bigArgs, view('calls')?.toolArguments[1] === null ? bigArgs : '{}']);
+    expect(view('calls')?.toolArguments.map((args) => args ?? bigArgs)).toEqual([
+      bigArgs,
+      view('calls')?.toolArguments[1] === null ? bigArgs : '{}',
+    ]);
   });
 
   it('say in their errors what they mean', () => {
@@ -64,7 +81,12 @@ describe.each(targetApis)('recorded answers of %s', (api) => {
   });
 
   it('have the members that the simulator makes up', () => {
-    const path = { 'openai-chat': '/v1/chat/completions', 'anthropic-messages': '/v1/messages', 'gemini-generate': '/v1beta/models/gemini-2.5-flash:generateContent', 'cohere-chat': '/v2/chat' }[api];
+    const path = {
+      'openai-chat': '/v1/chat/completions',
+      'anthropic-messages': '/v1/messages',
+      'gemini-generate': '/v1beta/models/gemini-2.5-flash:generateContent',
+      'cohere-chat': '/v2/chat',
+    }[api];
     const simulated = answerTo({ path, headers: {}, body: Buffer.from('{"model":"m"}') });
     const recorded = JSON.parse(answerOf(api, 'text', false).body) as object;
     expect(Object.keys(recorded)).toEqual(expect.arrayContaining(Object.keys(JSON.parse(simulated.body.toString('utf8')) as object)));
@@ -73,5 +95,9 @@ describe.each(targetApis)('recorded answers of %s', (api) => {
 });
 
 it('answers are recorded for every API that others are translated to', () => {
-  expect(Object.values(dialects).flatMap(({ chatApi }) => chatApi ?? []).sort()).toEqual([...targetApis].sort());
+  expect(
+    Object.values(dialects)
+      .flatMap(({ chatApi }) => chatApi ?? [])
+      .sort(),
+  ).toEqual([...targetApis].sort());
 });

@@ -42,13 +42,21 @@ class Writer {
   #string(text: string): string {
     const { escapes } = this.#style;
     let out = '';
-    for (const unit of JSON.stringify(text).slice(1, -1).split(/(\\(?:u.{4}|.)|[\ud800-\udbff][\udc00-\udfff])/)) {
+    for (const unit of JSON.stringify(text)
+      .slice(1, -1)
+      .split(/(\\(?:u.{4}|.)|[\ud800-\udbff][\udc00-\udfff])/)) {
       if (unit.startsWith('\\')) out += unit;
       else {
         for (let at = 0; at < unit.length; at++) {
           const pair = /^[\ud800-\udbff][\udc00-\udfff]/.test(unit.slice(at)) ? 2 : 1;
           const escaped = escapes.length > 0 && escapes[this.#escape++ % escapes.length] === 0;
-          for (let half = 0; half < pair; half++) out += escaped ? `\\u${unit.charCodeAt(at + half).toString(16).padStart(4, '0')}` : unit[at + half]!;
+          for (let half = 0; half < pair; half++)
+            out += escaped
+              ? `\\u${unit
+                  .charCodeAt(at + half)
+                  .toString(16)
+                  .padStart(4, '0')}`
+              : unit[at + half]!;
           at += pair - 1;
         }
       }
@@ -57,12 +65,27 @@ class Writer {
   }
 }
 
-const style = fc.record({ gaps: fc.array(fc.constantFrom('', ' ', '\n', '\r\n\t'), { maxLength: 5 }), escapes: fc.array(fc.nat(3), { maxLength: 7 }) });
-const text = fc.oneof(fc.string({ maxLength: 12, unit: 'grapheme' }), fc.constantFrom('', '"', '\\', '\\u0041', 'model', '{"model":"x"}', '漢字', '👩‍👩‍👧', '\u0001\u2028', 'a\nb'));
-const model = fc.string({ minLength: 1, maxLength: 30, unit: 'grapheme' }).filter((name) => Buffer.byteLength(new Writer({ gaps: [], escapes: [0] }).write(name)) < 250);
+const style = fc.record({
+  gaps: fc.array(fc.constantFrom('', ' ', '\n', '\r\n\t'), { maxLength: 5 }),
+  escapes: fc.array(fc.nat(3), { maxLength: 7 }),
+});
+const text = fc.oneof(
+  fc.string({ maxLength: 12, unit: 'grapheme' }),
+  fc.constantFrom('', '"', '\\', '\\u0041', 'model', '{"model":"x"}', '漢字', '👩‍👩‍👧', '\u0001\u2028', 'a\nb'),
+);
+const model = fc
+  .string({ minLength: 1, maxLength: 30, unit: 'grapheme' })
+  .filter((name) => Buffer.byteLength(new Writer({ gaps: [], escapes: [0] }).write(name)) < 250);
 // Node 24.21's own JSON.parse takes any key that begins with an escape for `\` when it has seen that one in the same place.
 const key = text.filter((name) => name !== '\\');
-const odd = fc.oneof(fc.constant(null), fc.boolean(), fc.double({ noNaN: true, noDefaultInfinity: true }), text, fc.array(text, { maxLength: 2 }), fc.dictionary(key, text, { maxKeys: 2 }));
+const odd = fc.oneof(
+  fc.constant(null),
+  fc.boolean(),
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  text,
+  fc.array(text, { maxLength: 2 }),
+  fc.dictionary(key, text, { maxKeys: 2 }),
+);
 const number = fc.oneof(fc.integer({ min: 0, max: 1e9 }), fc.constantFrom(0.2, 1e-7, 1e21));
 const part = fc.oneof(
   text.map((said) => ({ type: 'text', text: said })),
@@ -71,7 +94,14 @@ const part = fc.oneof(
   fc.constant({ type: 'input_audio', input_audio: {} }),
   fc.constant({ type: 'file', file: {} }),
 );
-const message = fc.record({ role: fc.constantFrom('system', 'developer', 'user', 'assistant', 'tool', 'user'), content: fc.oneof(text, fc.array(part, { maxLength: 4 }), fc.constant(null)), name: odd }, { requiredKeys: ['role', 'content'] });
+const message = fc.record(
+  {
+    role: fc.constantFrom('system', 'developer', 'user', 'assistant', 'tool', 'user'),
+    content: fc.oneof(text, fc.array(part, { maxLength: 4 }), fc.constant(null)),
+    name: odd,
+  },
+  { requiredKeys: ['role', 'content'] },
+);
 const named = fc.record({ type: fc.constant('function'), function: fc.record({ name: text, parameters: odd }) });
 const body = fc
   .record(
@@ -92,7 +122,11 @@ const body = fc
     },
     { requiredKeys: ['model', 'messages'] },
   )
-  .chain((made) => fc.shuffledSubarray(Object.keys(made), { minLength: Object.keys(made).length }).map((keys) => Object.fromEntries(keys.map((key) => [key, made[key as keyof typeof made]])) as { [key: string]: Json }));
+  .chain((made) =>
+    fc
+      .shuffledSubarray(Object.keys(made), { minLength: Object.keys(made).length })
+      .map((keys) => Object.fromEntries(keys.map((key) => [key, made[key as keyof typeof made]])) as { [key: string]: Json }),
+  );
 
 /** What a number of tokens that a request asks for counts as. */
 function counted(asked: number): number | null {
@@ -108,12 +142,22 @@ function exchangeOf(api: ApiName, bytes: Buffer): Exchange {
 
 /** What there is to know of a chat, from JSON.parse. */
 function chatFacts(parsed: { readonly [key: string]: Json }): Partial<Exchange> {
-  const messages = parsed['messages'] as { readonly role: string; readonly content: string | null | (string | { readonly type: string; readonly text?: string })[] }[];
-  const texts = (content: (typeof messages)[number]['content']): string[] => (typeof content === 'string' ? [content] : (content ?? []).flatMap((piece) => (typeof piece === 'string' ? [piece] : piece.type === 'text' ? [piece.text ?? ''] : [])));
+  const messages = parsed['messages'] as {
+    readonly role: string;
+    readonly content: string | null | (string | { readonly type: string; readonly text?: string })[];
+  }[];
+  const texts = (content: (typeof messages)[number]['content']): string[] =>
+    typeof content === 'string'
+      ? [content]
+      : (content ?? []).flatMap((piece) => (typeof piece === 'string' ? [piece] : piece.type === 'text' ? [piece.text ?? ''] : []));
   const kind = (role: string): string => ({ developer: 'system' })[role] ?? role;
   const last = messages.findLastIndex(({ role }) => role === 'user');
-  const joined = (of: (role: string, at: number) => boolean): string => messages.flatMap(({ role, content }, at) => (of(kind(role), at) ? texts(content) : [])).join('\n');
-  const counts = (type: string): number => messages.flatMap(({ content }) => (Array.isArray(content) ? content : [])).filter((piece) => typeof piece === 'object' && piece.type === type).length;
+  const joined = (of: (role: string, at: number) => boolean): string =>
+    messages.flatMap(({ role, content }, at) => (of(kind(role), at) ? texts(content) : [])).join('\n');
+  const counts = (type: string): number =>
+    messages
+      .flatMap(({ content }) => (Array.isArray(content) ? content : []))
+      .filter((piece) => typeof piece === 'object' && piece.type === type).length;
   const tools = (parsed['tools'] ?? []) as { readonly function: { readonly name: string } }[];
   const format = (parsed['response_format'] as { readonly type: string } | undefined)?.type;
   return {
@@ -142,7 +186,9 @@ function chatFacts(parsed: { readonly [key: string]: Json }): Partial<Exchange> 
 
 /** JSON.parse, with numbers as they were written. */
 function structure(bytes: Buffer): unknown {
-  return JSON.parse(bytes.toString(), (_key, value: unknown, context?: { readonly source?: string }) => (typeof value === 'number' ? { number: context?.source } : value));
+  return JSON.parse(bytes.toString(), (_key, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === 'number' ? { number: context?.source } : value,
+  );
 }
 
 describe('the scanner against JSON.parse', () => {
@@ -159,19 +205,33 @@ describe('the scanner against JSON.parse', () => {
 
   it('reads of a messages request of Anthropic’s what is there', () => {
     fc.assert(
-      fc.property(model, fc.array(fc.tuple(fc.constantFrom('user', 'assistant'), text), { maxLength: 5 }), fc.option(text, { nil: undefined }), fc.array(text, { maxLength: 3 }), number, style, (name, turns, system, tools, most, written) => {
-        const made: Json = { max_tokens: most, ...(system === undefined ? {} : { system: [{ type: 'text', text: system }] }), messages: turns.map(([role, content]) => ({ role, content })), tools: tools.map((tool) => ({ name: tool, input_schema: { name: 'x' } })), model: name };
-        const last = turns.findLastIndex(([role]) => role === 'user');
-        expect(exchangeOf('anthropic-messages', Buffer.from(new Writer(written).write(made)))).toMatchObject({
-          model: name,
-          maxOutputTokens: counted(most),
-          system: system ?? '',
-          lastUser: turns[last]?.[1] ?? '',
-          context: turns.flatMap(([, said], at) => (at === last ? [] : [said])).join('\n'),
-          messages: turns.length,
-          toolNames: tools,
-        });
-      }),
+      fc.property(
+        model,
+        fc.array(fc.tuple(fc.constantFrom('user', 'assistant'), text), { maxLength: 5 }),
+        fc.option(text, { nil: undefined }),
+        fc.array(text, { maxLength: 3 }),
+        number,
+        style,
+        (name, turns, system, tools, most, written) => {
+          const made: Json = {
+            max_tokens: most,
+            ...(system === undefined ? {} : { system: [{ type: 'text', text: system }] }),
+            messages: turns.map(([role, content]) => ({ role, content })),
+            tools: tools.map((tool) => ({ name: tool, input_schema: { name: 'x' } })),
+            model: name,
+          };
+          const last = turns.findLastIndex(([role]) => role === 'user');
+          expect(exchangeOf('anthropic-messages', Buffer.from(new Writer(written).write(made)))).toMatchObject({
+            model: name,
+            maxOutputTokens: counted(most),
+            system: system ?? '',
+            lastUser: turns[last]?.[1] ?? '',
+            context: turns.flatMap(([, said], at) => (at === last ? [] : [said])).join('\n'),
+            messages: turns.length,
+            toolNames: tools,
+          });
+        },
+      ),
       runs(300),
     );
   });
@@ -187,13 +247,21 @@ describe('the splice against JSON.parse', () => {
         const spliced = Buffer.concat(spliceRequest(bytes, exchange, { model: next, askUsage }));
         const before = structure(bytes) as Record<string, unknown>;
         expect(structure(spliced)).toEqual({ ...before, model: next, ...(askUsage ? { stream_options: { include_usage: true } } : {}) });
-        expect(Object.keys(structure(spliced) as object).filter((key) => !askUsage || key !== 'stream_options')).toEqual(Object.keys(before));
+        expect(Object.keys(structure(spliced) as object).filter((key) => !askUsage || key !== 'stream_options')).toEqual(
+          Object.keys(before),
+        );
         // Byte for byte: what stands before and behind the two places is the body's own.
         const [span] = exchange.modelSpans;
         const head = bytes.subarray(0, span!.start);
         const tail = bytes.subarray(span!.end);
         const wish = askUsage ? '"stream_options":{"include_usage":true},' : '';
-        const expected = Buffer.concat([head.subarray(0, exchange.bodyOpen), Buffer.from(wish), head.subarray(exchange.bodyOpen), Buffer.from(JSON.stringify(next)), tail]);
+        const expected = Buffer.concat([
+          head.subarray(0, exchange.bodyOpen),
+          Buffer.from(wish),
+          head.subarray(exchange.bodyOpen),
+          Buffer.from(JSON.stringify(next)),
+          tail,
+        ]);
         expect(spliced.equals(expected)).toBe(true);
       }),
       runs(600),

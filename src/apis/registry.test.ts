@@ -6,7 +6,14 @@ import { apis, dialects } from './registry.ts';
 const root = new URL('../../', import.meta.url);
 
 /** Files outside src/apis that may name an API: each says of its own choice which one it means, none tells APIs apart; in a price file gemini is a provider. */
-const mayName = new Set(['src/cli/explain.ts', 'src/exchange/gateway.ts', 'src/grades/judge.ts', 'src/demo/requests.ts', 'src/exchange/call.ts', 'src/catalog/per-thousand.ts']);
+const mayName = new Set([
+  'src/cli/explain.ts',
+  'src/exchange/gateway.ts',
+  'src/grades/judge.ts',
+  'src/demo/requests.ts',
+  'src/exchange/call.ts',
+  'src/catalog/per-thousand.ts',
+]);
 
 describe('the registry', () => {
   it('holds each API and each wire format under its own name', () => {
@@ -24,7 +31,9 @@ describe('the registry', () => {
 
   it('is where APIs are told apart: no other code names them', () => {
     const quoted = new RegExp(`'(?:${apiNames.join('|')})'`);
-    const files = globSync('src/**/*.ts', { cwd: root }).filter((file) => !/^src\/apis\/|\.test\.ts$|\/testing\//.test(file) && !mayName.has(file));
+    const files = globSync('src/**/*.ts', { cwd: root }).filter(
+      (file) => !/^src\/apis\/|\.test\.ts$|\/testing\//.test(file) && !mayName.has(file),
+    );
     expect(files.filter((file) => quoted.test(readFileSync(new URL(file, root), 'utf8')))).toEqual([]);
   });
 });

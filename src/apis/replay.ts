@@ -21,10 +21,16 @@ const contentTypes: Readonly<Record<AnswerForm, string>> = {
  * not; `usage` says what tokens it names. Null when something in it is not known well enough for that, or lacks the usage that the other form must carry: then
  * the provider has to be asked.
  */
-export function renderAnswer(entry: Pick<CacheEntry, 'api' | 'form' | 'body' | 'usage'>, wanted: WantedForm, usage: CachedUsage = 'original'): Rendered | null {
+export function renderAnswer(
+  entry: Pick<CacheEntry, 'api' | 'form' | 'body' | 'usage'>,
+  wanted: WantedForm,
+  usage: CachedUsage = 'original',
+): Rendered | null {
   try {
     const body = bodyFor(entry, wanted);
-    return body === null ? null : { contentType: contentTypes[wanted.form], body: usage === 'zero' ? withZeroUsage(body, wanted.form) : body };
+    return body === null
+      ? null
+      : { contentType: contentTypes[wanted.form], body: usage === 'zero' ? withZeroUsage(body, wanted.form) : body };
   } catch (error) {
     if (error instanceof CannotConvert || error instanceof SyntaxError) return null;
     throw error;

@@ -35,7 +35,10 @@ const openaiBody = {
     { role: 'tool', tool_call_id: 'call_2', content: 'noon' },
     { role: 'user', content: 'And?' },
   ],
-  tools: [{ type: 'function', function: { name: 'weather', description: 'The weather', parameters: schema } }, { type: 'function', function: { name: 'clock' } }],
+  tools: [
+    { type: 'function', function: { name: 'weather', description: 'The weather', parameters: schema } },
+    { type: 'function', function: { name: 'clock' } },
+  ],
   tool_choice: { type: 'function', function: { name: 'weather' } },
   max_completion_tokens: 512,
   temperature: 1.5,
@@ -52,10 +55,28 @@ const geminiBody = {
   contents: [
     {
       role: 'user',
-      parts: [{ text: 'What is this?' }, { inlineData: { mimeType: 'image/png', data: png } }, { fileData: { fileUri: 'https://example.org/cat.jpg?size=1', mimeType: 'image/jpeg' } }, { inlineData: { mimeType: 'audio/wav', data: 'AAAA' } }],
+      parts: [
+        { text: 'What is this?' },
+        { inlineData: { mimeType: 'image/png', data: png } },
+        { fileData: { fileUri: 'https://example.org/cat.jpg?size=1', mimeType: 'image/jpeg' } },
+        { inlineData: { mimeType: 'audio/wav', data: 'AAAA' } },
+      ],
     },
-    { role: 'model', parts: [{ text: 'I look.' }, { functionCall: { id: 'call_1', name: 'weather', args: { city: 'Rome' } } }, { functionCall: { id: 'call_2', name: 'clock', args: {} } }] },
-    { role: 'user', parts: [{ functionResponse: { id: 'call_1', name: 'weather', response: { output: 'sunny' } } }, { functionResponse: { id: 'call_2', name: 'clock', response: { output: 'noon' } } }] },
+    {
+      role: 'model',
+      parts: [
+        { text: 'I look.' },
+        { functionCall: { id: 'call_1', name: 'weather', args: { city: 'Rome' } } },
+        { functionCall: { id: 'call_2', name: 'clock', args: {} } },
+      ],
+    },
+    {
+      role: 'user',
+      parts: [
+        { functionResponse: { id: 'call_1', name: 'weather', response: { output: 'sunny' } } },
+        { functionResponse: { id: 'call_2', name: 'clock', response: { output: 'noon' } } },
+      ],
+    },
     { role: 'user', parts: [{ text: 'And?' }] },
   ],
   tools: [{ functionDeclarations: [{ name: 'weather', description: 'The weather', parametersJsonSchema: schema }, { name: 'clock' }] }],
@@ -79,12 +100,19 @@ describe('OpenAI chat to Gemini', () => {
   });
 
   it('says in the path which model, and whether it streams', () => {
-    expect(translated('openai-chat', 'gemini-generate', openaiBody, flash)).toMatchObject({ path: '/v1beta/models/gemini-2.5-flash:generateContent', headers: {} });
-    expect(translated('openai-chat', 'gemini-generate', openaiBody, { ...flash, stream: true })).toMatchObject({ path: '/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse' });
+    expect(translated('openai-chat', 'gemini-generate', openaiBody, flash)).toMatchObject({
+      path: '/v1beta/models/gemini-2.5-flash:generateContent',
+      headers: {},
+    });
+    expect(translated('openai-chat', 'gemini-generate', openaiBody, { ...flash, stream: true })).toMatchObject({
+      path: '/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse',
+    });
   });
 
   it('signs the first of parallel calls for models that demand a signature', () => {
-    const { contents } = translate('openai-chat', 'gemini-generate', openaiBody, gemini3) as { contents: { parts: Record<string, unknown>[] }[] };
+    const { contents } = translate('openai-chat', 'gemini-generate', openaiBody, gemini3) as {
+      contents: { parts: Record<string, unknown>[] }[];
+    };
     expect(contents[1]!.parts.map((part) => part['thoughtSignature'])).toEqual([undefined, foreignSignature, undefined]);
   });
 
@@ -92,9 +120,14 @@ describe('OpenAI chat to Gemini', () => {
     ['required', { mode: 'ANY' }],
     ['none', { mode: 'NONE' }],
     ['auto', { mode: 'AUTO' }],
-    [{ type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [{ type: 'function', function: { name: 'weather' } }] } }, { mode: 'ANY', allowedFunctionNames: ['weather'] }],
+    [
+      { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [{ type: 'function', function: { name: 'weather' } }] } },
+      { mode: 'ANY', allowedFunctionNames: ['weather'] },
+    ],
   ])('says which tool may be called: %j', (choice, config) => {
-    expect(translate('openai-chat', 'gemini-generate', { ...openaiBody, tool_choice: choice }, flash)['toolConfig']).toEqual({ functionCallingConfig: config });
+    expect(translate('openai-chat', 'gemini-generate', { ...openaiBody, tool_choice: choice }, flash)['toolConfig']).toEqual({
+      functionCallingConfig: config,
+    });
   });
 
   it.each([
@@ -105,7 +138,9 @@ describe('OpenAI chat to Gemini', () => {
     ['gemini-3.1-pro-preview', 'medium', { thinkingLevel: 'MEDIUM' }],
   ])('asks %s to think as hard as %s', (model, effort, expected) => {
     const body = { model: 'm', messages: [{ role: 'user', content: 'x' }], reasoning_effort: effort };
-    expect((translate('openai-chat', 'gemini-generate', body, { model })['generationConfig'] as Record<string, unknown>)['thinkingConfig']).toEqual(expected);
+    expect(
+      (translate('openai-chat', 'gemini-generate', body, { model })['generationConfig'] as Record<string, unknown>)['thinkingConfig'],
+    ).toEqual(expected);
   });
 
   it.each([
@@ -117,7 +152,9 @@ describe('OpenAI chat to Gemini', () => {
     ['gemini-2.5-flash', { verbosity: 'low' }, ['verbosity']],
     ['gemini-2.5-flash', { messages: [{ role: 'tool', tool_call_id: 'nowhere', content: 'x' }] }, ['messages[]']],
   ])('knows what %s does not take: %j', (model, extra, paths) => {
-    expect(refused('openai-chat', 'gemini-generate', { model: 'm', messages: [{ role: 'user', content: 'x' }], ...extra }, { model })).toEqual(paths);
+    expect(
+      refused('openai-chat', 'gemini-generate', { model: 'm', messages: [{ role: 'user', content: 'x' }], ...extra }, { model }),
+    ).toEqual(paths);
   });
 });
 
@@ -157,24 +194,42 @@ describe('Gemini to the others', () => {
               parameters: {
                 type: 'OBJECT',
                 propertyOrdering: ['when'],
-                properties: { when: { type: 'STRING', nullable: true, enum: ['now'] }, list: { type: 'ARRAY', minItems: '2', items: { anyOf: [{ type: 'NUMBER' }, { type: 'STRING' }] } } },
+                properties: {
+                  when: { type: 'STRING', nullable: true, enum: ['now'] },
+                  list: { type: 'ARRAY', minItems: '2', items: { anyOf: [{ type: 'NUMBER' }, { type: 'STRING' }] } },
+                },
               },
             },
           ],
         },
       ],
-      generation_config: { max_output_tokens: 9, response_mime_type: 'application/json', response_schema: { type: 'OBJECT', properties: {} } },
+      generation_config: {
+        max_output_tokens: 9,
+        response_mime_type: 'application/json',
+        response_schema: { type: 'OBJECT', properties: {} },
+      },
     };
     const result = translate('gemini-generate', 'anthropic-messages', body, haiku);
     expect(result).toMatchObject({
       system: 'Be brief.',
       max_tokens: 9,
-      messages: [{ role: 'user', content: [{ type: 'text', text: 'x' }, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }] }],
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'x' },
+            { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
+          ],
+        },
+      ],
       output_config: { format: { type: 'json_schema', schema: { type: 'object', properties: {} } } },
     });
     expect((result['tools'] as { input_schema: unknown }[])[0]!.input_schema).toEqual({
       type: 'object',
-      properties: { when: { type: ['string', 'null'], enum: ['now', null] }, list: { type: 'array', minItems: 2, items: { anyOf: [{ type: 'number' }, { type: 'string' }] } } },
+      properties: {
+        when: { type: ['string', 'null'], enum: ['now', null] },
+        list: { type: 'array', minItems: 2, items: { anyOf: [{ type: 'number' }, { type: 'string' }] } },
+      },
     });
   });
 
@@ -182,11 +237,27 @@ describe('Gemini to the others', () => {
     const body = {
       contents: [
         { role: 'user', parts: [{ text: 'x' }] },
-        { role: 'model', parts: [{ functionCall: { name: 'f', args: { n: 1 } } }, { functionCall: { name: 'g' } }, { functionCall: { name: 'f', args: { n: 2 } } }] },
-        { role: 'function', parts: [{ functionResponse: { name: 'f', response: { output: 'one' } } }, { functionResponse: { name: 'f', response: { n: 2 } } }, { functionResponse: { name: 'g', response: {} } }] },
+        {
+          role: 'model',
+          parts: [
+            { functionCall: { name: 'f', args: { n: 1 } } },
+            { functionCall: { name: 'g' } },
+            { functionCall: { name: 'f', args: { n: 2 } } },
+          ],
+        },
+        {
+          role: 'function',
+          parts: [
+            { functionResponse: { name: 'f', response: { output: 'one' } } },
+            { functionResponse: { name: 'f', response: { n: 2 } } },
+            { functionResponse: { name: 'g', response: {} } },
+          ],
+        },
       ],
     };
-    const { messages } = translate('gemini-generate', 'openai-chat', body, gpt) as { messages: { tool_calls?: { id: string }[]; tool_call_id?: string; content: string }[] };
+    const { messages } = translate('gemini-generate', 'openai-chat', body, gpt) as {
+      messages: { tool_calls?: { id: string }[]; tool_call_id?: string; content: string }[];
+    };
     const ids = messages[1]!.tool_calls!.map((call) => call.id);
     expect(new Set(ids).size).toBe(3);
     expect(messages.slice(2).map((message) => [message.tool_call_id, message.content])).toEqual([
@@ -203,7 +274,10 @@ describe('Gemini to the others', () => {
     [{ generationConfig: { responseMimeType: 'text/x.enum' } }, 'generationConfig.responseMimeType'],
     [{ generationConfig: { responseModalities: ['IMAGE'] } }, 'generationConfig.responseModalities'],
     [{ generationConfig: { topK: 3 } }, 'generationConfig.topK'],
-    [{ contents: [{ parts: [{ fileData: { fileUri: 'gs://bucket/x.png', mimeType: 'image/png' } }, { text: 'x' }] }] }, 'contents[].parts[]'],
+    [
+      { contents: [{ parts: [{ fileData: { fileUri: 'gs://bucket/x.png', mimeType: 'image/png' } }, { text: 'x' }] }] },
+      'contents[].parts[]',
+    ],
     [{ contents: [{ parts: [{ executableCode: {} }, { text: 'x' }] }] }, 'contents[].parts[].executableCode'],
   ])('refuses what OpenAI has not (%j), or drops it and says so', (extra, path) => {
     const body = { contents: [{ parts: [{ text: 'x' }] }], ...extra };
@@ -220,19 +294,33 @@ describe('Gemini to the others', () => {
     const body = (signature: string): object => ({
       contents: [
         { parts: [{ text: 'x' }] },
-        { role: 'model', parts: [{ text: 'Hm.', thought: true }, { functionCall: { id: 'a', name: 'f', args: {} }, thoughtSignature: signature }] },
+        {
+          role: 'model',
+          parts: [
+            { text: 'Hm.', thought: true },
+            { functionCall: { id: 'a', name: 'f', args: {} }, thoughtSignature: signature },
+          ],
+        },
         { parts: [{ functionResponse: { id: 'a', name: 'f', response: { output: 'y' } } }] },
       ],
     });
-    expect(refused('gemini-generate', 'openai-chat', body('c2ln'), gpt)).toEqual(['contents[].parts[].thoughts', 'contents[].parts[].thoughtSignature']);
+    expect(refused('gemini-generate', 'openai-chat', body('c2ln'), gpt)).toEqual([
+      'contents[].parts[].thoughts',
+      'contents[].parts[].thoughtSignature',
+    ]);
     expect(refused('gemini-generate', 'openai-chat', body('c2ln'), { ...gpt, drop: neutralDrops })).toEqual([]);
     expect(refused('gemini-generate', 'openai-chat', body(foreignSignature), gpt)).toEqual(['contents[].parts[].thoughts']);
   });
 
   it('says of a schema that OpenAI does not keep to', () => {
     const open = { type: 'object', properties: { a: { type: 'string' } } };
-    const body = { contents: [{ parts: [{ text: 'x' }] }], generationConfig: { responseMimeType: 'application/json', responseJsonSchema: open } };
+    const body = {
+      contents: [{ parts: [{ text: 'x' }] }],
+      generationConfig: { responseMimeType: 'application/json', responseJsonSchema: open },
+    };
     expect(refused('gemini-generate', 'openai-chat', body, gpt)).toEqual(['generationConfig.responseMimeType.schema']);
-    expect(translate('gemini-generate', 'openai-chat', body, { ...gpt, drop: ['generationConfig.responseMimeType'] })['response_format']).toEqual({ type: 'json_schema', json_schema: { name: 'answer', schema: open, strict: false } });
+    expect(
+      translate('gemini-generate', 'openai-chat', body, { ...gpt, drop: ['generationConfig.responseMimeType'] })['response_format'],
+    ).toEqual({ type: 'json_schema', json_schema: { name: 'answer', schema: open, strict: false } });
   });
 });

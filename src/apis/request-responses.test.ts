@@ -21,7 +21,13 @@ const body = {
         { type: 'input_file', filename: 'note.pdf', file_data: `data:application/pdf;base64,${png}` },
       ],
     },
-    { type: 'message', id: 'msg_1', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: 'I look.', annotations: [], logprobs: [] }] },
+    {
+      type: 'message',
+      id: 'msg_1',
+      status: 'completed',
+      role: 'assistant',
+      content: [{ type: 'output_text', text: 'I look.', annotations: [], logprobs: [] }],
+    },
     { type: 'function_call', id: 'fc_1', status: 'completed', call_id: 'call_1', name: 'weather', arguments: '{"city":"Rome"}' },
     { type: 'function_call', id: 'fc_2', call_id: 'call_2', name: 'weather', arguments: '{"city":"Oslo"}' },
     { type: 'function_call_output', call_id: 'call_1', output: 'sunny' },
@@ -84,7 +90,10 @@ describe('OpenAI responses to Anthropic', () => {
   });
 
   it('takes a plain text', () => {
-    expect(translate('openai-responses', 'openai-chat', { model: 'm', input: 'Hello' }, gpt)).toEqual({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'Hello' }] });
+    expect(translate('openai-responses', 'openai-chat', { model: 'm', input: 'Hello' }, gpt)).toEqual({
+      model: 'gpt-4.1',
+      messages: [{ role: 'user', content: 'Hello' }],
+    });
   });
 
   it.each([
@@ -92,10 +101,28 @@ describe('OpenAI responses to Anthropic', () => {
     [{ conversation: 'conv_1' }, 'conversation'],
     [{ prompt: { id: 'pmpt_1' } }, 'prompt'],
     [{ background: true }, 'background'],
-    [{ input: [{ type: 'item_reference', id: 'msg_1' }, { role: 'user', content: 'x' }] }, 'input[]'],
-    [{ input: [{ type: 'function_call', call_id: 'a', name: 'f', arguments: '[1]' }, { type: 'function_call_output', call_id: 'a', output: 'x' }] }, 'input[].arguments'],
+    [
+      {
+        input: [
+          { type: 'item_reference', id: 'msg_1' },
+          { role: 'user', content: 'x' },
+        ],
+      },
+      'input[]',
+    ],
+    [
+      {
+        input: [
+          { type: 'function_call', call_id: 'a', name: 'f', arguments: '[1]' },
+          { type: 'function_call_output', call_id: 'a', output: 'x' },
+        ],
+      },
+      'input[].arguments',
+    ],
   ])('never drops what is kept at OpenAI, or broken: %j', (extra, path) => {
-    expect(refused('openai-responses', 'openai-chat', { model: 'm', input: 'x', ...extra }, { ...gpt, drop: [path, 'input'] })).toEqual([path]);
+    expect(refused('openai-responses', 'openai-chat', { model: 'm', input: 'x', ...extra }, { ...gpt, drop: [path, 'input'] })).toEqual([
+      path,
+    ]);
   });
 
   it.each([
@@ -105,9 +132,38 @@ describe('OpenAI responses to Anthropic', () => {
     [{ tools: [{ type: 'web_search' }] }, 'tools[]'],
     [{ tool_choice: { type: 'file_search' } }, 'tool_choice'],
     [{ reasoning: { summary: 'auto' } }, 'reasoning.summary'],
-    [{ input: [{ type: 'web_search_call', id: 'ws_1' }, { role: 'user', content: 'x' }] }, 'input[]'],
-    [{ input: [{ type: 'reasoning', id: 'rs_1', summary: [] }, { role: 'user', content: 'x' }] }, 'input[].reasoning_items'],
-    [{ input: [{ role: 'user', content: [{ type: 'input_image', detail: 'auto', file_id: 'file_1' }, { type: 'input_text', text: 'x' }] }] }, 'input[].content[]'],
+    [
+      {
+        input: [
+          { type: 'web_search_call', id: 'ws_1' },
+          { role: 'user', content: 'x' },
+        ],
+      },
+      'input[]',
+    ],
+    [
+      {
+        input: [
+          { type: 'reasoning', id: 'rs_1', summary: [] },
+          { role: 'user', content: 'x' },
+        ],
+      },
+      'input[].reasoning_items',
+    ],
+    [
+      {
+        input: [
+          {
+            role: 'user',
+            content: [
+              { type: 'input_image', detail: 'auto', file_id: 'file_1' },
+              { type: 'input_text', text: 'x' },
+            ],
+          },
+        ],
+      },
+      'input[].content[]',
+    ],
   ])('refuses what no other API has (%j), or drops it and says so', (extra, path) => {
     const request = { model: 'm', input: 'x', ...extra };
     expect(refused('openai-responses', 'anthropic-messages', request, haiku)).toContain(path);
@@ -117,7 +173,12 @@ describe('OpenAI responses to Anthropic', () => {
   });
 
   it('leaves out at will what an agent sends back of its earlier thoughts', () => {
-    const request = { ...body, store: true, include: ['reasoning.encrypted_content'], input: [{ type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'x' }, ...body.input] };
+    const request = {
+      ...body,
+      store: true,
+      include: ['reasoning.encrypted_content'],
+      input: [{ type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'x' }, ...body.input],
+    };
     expect(refused('openai-responses', 'anthropic-messages', request, { ...haiku, drop: neutralDrops })).toEqual([]);
   });
 

@@ -94,7 +94,11 @@ describe('OpenAI chat to Anthropic', () => {
   });
 
   it('names its path and headers, and asks for the stream', () => {
-    const result = translateRequest('openai-chat', 'anthropic-messages', Buffer.from(JSON.stringify(openaiBody)), { ...haiku, stream: true, drop: [] });
+    const result = translateRequest('openai-chat', 'anthropic-messages', Buffer.from(JSON.stringify(openaiBody)), {
+      ...haiku,
+      stream: true,
+      drop: [],
+    });
     expect(result).toMatchObject({ ok: true, path: '/v1/messages', headers: { 'anthropic-version': '2023-06-01' }, dropped: [] });
     expect(result.ok && (JSON.parse(result.body.toString()) as { stream: boolean }).stream).toBe(true);
   });
@@ -106,7 +110,11 @@ describe('OpenAI chat to Anthropic', () => {
     const result = translateRequest('openai-chat', 'anthropic-messages', Buffer.from(body), { ...haiku, stream: false, drop: [] });
     expect(result.ok && result.body.toString()).toContain(`"input":${args}`);
     expect(result.ok && result.body.toString()).toContain(`"input_schema":${schema}`);
-    const back = translateRequest('anthropic-messages', 'openai-chat', result.ok ? result.body : Buffer.alloc(0), { ...gpt, stream: false, drop: [] });
+    const back = translateRequest('anthropic-messages', 'openai-chat', result.ok ? result.body : Buffer.alloc(0), {
+      ...gpt,
+      stream: false,
+      drop: [],
+    });
     expect(back.ok && back.body.toString()).toContain(`"arguments":${JSON.stringify(args)}`);
     expect(back.ok && back.body.toString()).toContain(`"parameters":${schema}`);
   });
@@ -120,9 +128,19 @@ describe('OpenAI chat to Anthropic', () => {
 
   it('brings a limit down to what the model can say', () => {
     const body = { model: 'm', max_tokens: 64_000, messages: [{ role: 'user', content: 'x' }] };
-    expect(translate('anthropic-messages', 'openai-chat', body, { model: 'gpt-4o', maxOutputTokens: 16_384 })['max_completion_tokens']).toBe(16_384);
-    expect(translate('anthropic-messages', 'openai-chat', { ...body, max_tokens: 9 }, { model: 'gpt-4o', maxOutputTokens: 16_384 })['max_completion_tokens']).toBe(9);
-    expect(translate('openai-chat', 'anthropic-messages', { model: 'm', messages: body.messages }, { ...haiku, maxOutputTokens: 5_000 })['max_tokens']).toBe(5_000);
+    expect(
+      translate('anthropic-messages', 'openai-chat', body, { model: 'gpt-4o', maxOutputTokens: 16_384 })['max_completion_tokens'],
+    ).toBe(16_384);
+    expect(
+      translate('anthropic-messages', 'openai-chat', { ...body, max_tokens: 9 }, { model: 'gpt-4o', maxOutputTokens: 16_384 })[
+        'max_completion_tokens'
+      ],
+    ).toBe(9);
+    expect(
+      translate('openai-chat', 'anthropic-messages', { model: 'm', messages: body.messages }, { ...haiku, maxOutputTokens: 5_000 })[
+        'max_tokens'
+      ],
+    ).toBe(5_000);
   });
 
   it.each([
@@ -139,37 +157,90 @@ describe('OpenAI chat to Anthropic', () => {
     [{ something_new: true }, 'something_new'],
     [{ tools: [{ type: 'custom', custom: { name: 'x' } }] }, 'tools[]'],
     [{ messages: [{ role: 'user', name: 'ann', content: 'x' }] }, 'messages[].name'],
-    [{ messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'AA==', format: 'wav' } }, { type: 'text', text: 'x' }] }] }, 'messages[].content[]'],
+    [
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'input_audio', input_audio: { data: 'AA==', format: 'wav' } },
+              { type: 'text', text: 'x' },
+            ],
+          },
+        ],
+      },
+      'messages[].content[]',
+    ],
   ])('refuses what Anthropic has not (%j), or drops it and says so', (extra, path) => {
     const body = { model: 'm', messages: [{ role: 'user', content: 'x' }], ...extra };
     expect(refused('openai-chat', 'anthropic-messages', body, haiku)).toEqual([path]);
-    const result = translateRequest('openai-chat', 'anthropic-messages', Buffer.from(JSON.stringify(body)), { ...haiku, stream: false, drop: [path] });
+    const result = translateRequest('openai-chat', 'anthropic-messages', Buffer.from(JSON.stringify(body)), {
+      ...haiku,
+      stream: false,
+      drop: [path],
+    });
     expect(result).toMatchObject({ ok: true, dropped: [path] });
   });
 
   it('takes values that say nothing as nothing', () => {
-    const body = { model: 'm', messages: [{ role: 'user', content: 'x' }], n: 1, logprobs: false, presence_penalty: 0, service_tier: 'auto', modalities: ['text'], seed: null, logit_bias: {}, stop: [] };
+    const body = {
+      model: 'm',
+      messages: [{ role: 'user', content: 'x' }],
+      n: 1,
+      logprobs: false,
+      presence_penalty: 0,
+      service_tier: 'auto',
+      modalities: ['text'],
+      seed: null,
+      logit_bias: {},
+      stop: [],
+    };
     expect(refused('openai-chat', 'anthropic-messages', body, haiku)).toEqual([]);
   });
 
   it('never drops what would change the conversation', () => {
-    const broken = { model: 'm', messages: [{ role: 'assistant', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{"a":' } }] }, { role: 'tool', tool_call_id: 'a', content: 'x' }] };
-    expect(refused('openai-chat', 'anthropic-messages', broken, { ...haiku, drop: ['messages'] })).toEqual(['messages[].tool_calls[].function.arguments']);
+    const broken = {
+      model: 'm',
+      messages: [
+        { role: 'assistant', tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{"a":' } }] },
+        { role: 'tool', tool_call_id: 'a', content: 'x' },
+      ],
+    };
+    expect(refused('openai-chat', 'anthropic-messages', broken, { ...haiku, drop: ['messages'] })).toEqual([
+      'messages[].tool_calls[].function.arguments',
+    ]);
   });
 
   it('makes ids that Anthropic takes, the same for call and result', () => {
     const id = 'call|with:odd/characters';
-    const body = { model: 'm', messages: [{ role: 'assistant', tool_calls: [{ id, type: 'function', function: { name: 'f', arguments: '{}' } }] }, { role: 'tool', tool_call_id: id, content: 'x' }] };
-    const { messages } = translate('openai-chat', 'anthropic-messages', body, haiku) as { messages: { content: Record<string, string>[] }[] };
+    const body = {
+      model: 'm',
+      messages: [
+        { role: 'assistant', tool_calls: [{ id, type: 'function', function: { name: 'f', arguments: '{}' } }] },
+        { role: 'tool', tool_call_id: id, content: 'x' },
+      ],
+    };
+    const { messages } = translate('openai-chat', 'anthropic-messages', body, haiku) as {
+      messages: { content: Record<string, string>[] }[];
+    };
     expect(messages[0]!.content[0]!['id']).toMatch(/^[a-zA-Z0-9_-]+$/);
     expect(messages[1]!.content[0]!['tool_use_id']).toBe(messages[0]!.content[0]!['id']);
   });
 
   it('sends a system message between the turns where the model takes one', () => {
-    const body = { model: 'm', messages: [{ role: 'user', content: 'x' }, { role: 'system', content: 'Now in French.' }] };
+    const body = {
+      model: 'm',
+      messages: [
+        { role: 'user', content: 'x' },
+        { role: 'system', content: 'Now in French.' },
+      ],
+    };
     expect(translate('openai-chat', 'anthropic-messages', body, { model: 'claude-opus-4-8' })['messages']).toEqual(body.messages);
     expect(refused('openai-chat', 'anthropic-messages', body, haiku)).toEqual(['messages[].role']);
-    expect(translate('openai-chat', 'anthropic-messages', body, { ...haiku, drop: ['messages[].role'] })['messages']).toEqual([body.messages[0], { role: 'user', content: 'Now in French.' }]);
+    expect(translate('openai-chat', 'anthropic-messages', body, { ...haiku, drop: ['messages[].role'] })['messages']).toEqual([
+      body.messages[0],
+      { role: 'user', content: 'Now in French.' },
+    ]);
   });
 
   it.each([
@@ -203,7 +274,11 @@ describe('Anthropic to OpenAI chat', () => {
     const expected = { ...openaiBody, model: 'gpt-4.1', stop: ['END'] } as Record<string, unknown>;
     for (const key of ['n', 'store', 'stream']) Reflect.deleteProperty(expected, key);
     const [, , user, assistant, first, , last] = openaiBody.messages;
-    const parts = (user!.content as Record<string, unknown>[]).map((part) => (part['type'] === 'image_url' && JSON.stringify(part).includes('example.org') ? { type: 'image_url', image_url: { url: 'https://example.org/cat.jpg' } } : part));
+    const parts = (user!.content as Record<string, unknown>[]).map((part) =>
+      part['type'] === 'image_url' && JSON.stringify(part).includes('example.org')
+        ? { type: 'image_url', image_url: { url: 'https://example.org/cat.jpg' } }
+        : part,
+    );
     const calls = [assistant!.tool_calls![0], { id: 'call_2', type: 'function', function: { name: 'weather', arguments: '{}' } }];
     expected['messages'] = [
       { role: 'system', content: 'Be brief.\n\nUse tools.' },
@@ -218,7 +293,10 @@ describe('Anthropic to OpenAI chat', () => {
 
   it('asks for the usage of a stream, which Anthropic always sends', () => {
     const body = { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'x' }] };
-    expect(translate('anthropic-messages', 'openai-chat', body, { ...gpt, stream: true })).toMatchObject({ stream: true, stream_options: { include_usage: true } });
+    expect(translate('anthropic-messages', 'openai-chat', body, { ...gpt, stream: true })).toMatchObject({
+      stream: true,
+      stream_options: { include_usage: true },
+    });
   });
 
   it('names the limit as the model wants it', () => {
@@ -231,8 +309,25 @@ describe('Anthropic to OpenAI chat', () => {
     [{ top_k: 5 }, 'top_k'],
     [{ tools: [{ type: 'bash_20250124', name: 'bash' }] }, 'tools[]'],
     [{ system: [{ type: 'text', text: 'x', cache_control: { type: 'ephemeral' } }] }, 'system[].cache_control'],
-    [{ messages: [{ role: 'assistant', content: [{ type: 'thinking', thinking: 'x', signature: 'y' }, { type: 'text', text: 'z' }] }, { role: 'user', content: 'x' }] }, 'messages[].content[].thinking_blocks'],
-    [{ messages: [{ role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: 'x', is_error: true }] }] }, 'messages[].content[].is_error'],
+    [
+      {
+        messages: [
+          {
+            role: 'assistant',
+            content: [
+              { type: 'thinking', thinking: 'x', signature: 'y' },
+              { type: 'text', text: 'z' },
+            ],
+          },
+          { role: 'user', content: 'x' },
+        ],
+      },
+      'messages[].content[].thinking_blocks',
+    ],
+    [
+      { messages: [{ role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: 'x', is_error: true }] }] },
+      'messages[].content[].is_error',
+    ],
     [{ mcp_servers: [] }, 'mcp_servers'],
   ])('refuses what OpenAI has not (%j), or drops it and says so', (extra, path) => {
     const body = { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'x' }], ...extra };
@@ -248,12 +343,26 @@ describe('Anthropic to OpenAI chat', () => {
       messages: [{ role: 'user', content: [{ type: 'text', text: 'x', cache_control: { type: 'ephemeral' } }] }],
       tools: [{ name: 'f', input_schema: { type: 'object' }, cache_control: { type: 'ephemeral' } }],
     };
-    const result = translateRequest('anthropic-messages', 'openai-chat', Buffer.from(JSON.stringify(body)), { ...gpt, stream: false, drop: neutralDrops });
-    expect(result).toMatchObject({ ok: true, dropped: ['system[].cache_control', 'messages[].content[].cache_control', 'tools[].cache_control'] });
+    const result = translateRequest('anthropic-messages', 'openai-chat', Buffer.from(JSON.stringify(body)), {
+      ...gpt,
+      stream: false,
+      drop: neutralDrops,
+    });
+    expect(result).toMatchObject({
+      ok: true,
+      dropped: ['system[].cache_control', 'messages[].content[].cache_control', 'tools[].cache_control'],
+    });
   });
 
   it('refuses to continue an answer that is begun', () => {
-    const body = { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: 'The answer is (' }] };
+    const body = {
+      model: 'm',
+      max_tokens: 9,
+      messages: [
+        { role: 'user', content: 'x' },
+        { role: 'assistant', content: 'The answer is (' },
+      ],
+    };
     expect(refused('anthropic-messages', 'openai-chat', body, { ...gpt, drop: ['messages'] })).toEqual(['messages[]']);
   });
 
@@ -270,7 +379,18 @@ describe('Anthropic to OpenAI chat', () => {
 });
 
 describe('what cannot be read', () => {
-  it.each(['', 'null', '[]', '{', '{"messages":7}', '{"messages":[]}', '{"messages":[{}]}', '{"messages":[{"role":"user","content":{}}]}', '\u0000', `{"messages":${'['.repeat(600)}${']'.repeat(600)}}`])('is refused, not thrown: %j', (body) => {
+  it.each([
+    '',
+    'null',
+    '[]',
+    '{',
+    '{"messages":7}',
+    '{"messages":[]}',
+    '{"messages":[{}]}',
+    '{"messages":[{"role":"user","content":{}}]}',
+    '\u0000',
+    `{"messages":${'['.repeat(600)}${']'.repeat(600)}}`,
+  ])('is refused, not thrown: %j', (body) => {
     expect(refused('openai-chat', 'anthropic-messages', body, haiku)).toHaveLength(1);
     expect(refused('anthropic-messages', 'openai-chat', body, gpt)).toHaveLength(1);
   });

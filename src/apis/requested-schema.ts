@@ -16,7 +16,8 @@ export function requestedSchema(api: ApiName, body: Buffer): object | null {
   }
   for (const place of places) {
     let value = request;
-    for (const name of place) value = typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : null;
+    for (const name of place)
+      value = typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : null;
     if (typeof value === 'object' && value !== null) return value;
   }
   return null;

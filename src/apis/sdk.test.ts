@@ -32,14 +32,20 @@ const openaiChat: Caller = {
   finishes: { text: 'stop', calls: 'tool_calls', length: 'length', filter: 'content_filter' },
   ask: async (base, stream) => {
     const client = new OpenAI({ baseURL: `${base}/v1`, apiKey: 'none', maxRetries: 0 });
-    const request = { model: 'gpt-4.1', messages: [{ role: 'user' as const, content: 'Hello' }], tools: [{ type: 'function' as const, function: { name: 'look_up', parameters: schema } }] };
+    const request = {
+      model: 'gpt-4.1',
+      messages: [{ role: 'user' as const, content: 'Hello' }],
+      tools: [{ type: 'function' as const, function: { name: 'look_up', parameters: schema } }],
+    };
     const completion = stream
       ? await client.chat.completions.stream({ ...request, stream_options: { include_usage: true } }).finalChatCompletion()
       : await client.chat.completions.create(request);
     const choice = completion.choices[0]!;
     return {
       text: choice.message.content ?? '',
-      calls: (choice.message.tool_calls ?? []).flatMap((call) => (call.type === 'function' ? [{ name: call.function.name, args: call.function.arguments }] : [])),
+      calls: (choice.message.tool_calls ?? []).flatMap((call) =>
+        call.type === 'function' ? [{ name: call.function.name, args: call.function.arguments }] : [],
+      ),
       finish: choice.finish_reason,
       input: completion.usage?.prompt_tokens ?? null,
       cached: completion.usage?.prompt_tokens_details?.cached_tokens ?? null,
@@ -52,11 +58,18 @@ const anthropicMessages: Caller = {
   finishes: { text: 'end_turn', calls: 'tool_use', length: 'max_tokens', filter: 'refusal' },
   ask: async (base, stream) => {
     const client = new Anthropic({ baseURL: base, apiKey: 'none', maxRetries: 0 });
-    const request = { model: 'claude-sonnet-5-5', max_tokens: 200, messages: [{ role: 'user' as const, content: 'Hello' }], tools: [{ name: 'look_up', input_schema: { ...schema, required: ['id'] } }] };
+    const request = {
+      model: 'claude-sonnet-5-5',
+      max_tokens: 200,
+      messages: [{ role: 'user' as const, content: 'Hello' }],
+      tools: [{ name: 'look_up', input_schema: { ...schema, required: ['id'] } }],
+    };
     const message = stream ? await client.messages.stream(request).finalMessage() : await client.messages.create(request);
     return {
       text: message.content.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join(''),
-      calls: message.content.flatMap((block) => (block.type === 'tool_use' ? [{ name: block.name, args: JSON.stringify(block.input) }] : [])),
+      calls: message.content.flatMap((block) =>
+        block.type === 'tool_use' ? [{ name: block.name, args: JSON.stringify(block.input) }] : [],
+      ),
       finish: message.stop_reason ?? '',
       input: message.usage.input_tokens + (message.usage.cache_read_input_tokens ?? 0) + (message.usage.cache_creation_input_tokens ?? 0),
       cached: message.usage.cache_read_input_tokens,
@@ -69,7 +82,11 @@ const gemini: Caller = {
   finishes: { text: 'STOP', calls: 'STOP', length: 'MAX_TOKENS', filter: 'SAFETY' },
   ask: async (base, stream) => {
     const client = new GoogleGenAI({ apiKey: 'none', httpOptions: { baseUrl: base } });
-    const request = { model: 'gemini-2.5-flash', contents: 'Hello', config: { tools: [{ functionDeclarations: [{ name: 'look_up', parametersJsonSchema: schema }] }] } };
+    const request = {
+      model: 'gemini-2.5-flash',
+      contents: 'Hello',
+      config: { tools: [{ functionDeclarations: [{ name: 'look_up', parametersJsonSchema: schema }] }] },
+    };
     const chunks: GenerateContentResponse[] = [];
     if (stream) for await (const chunk of await client.models.generateContentStream(request)) chunks.push(chunk);
     else chunks.push(await client.models.generateContent(request));
@@ -77,7 +94,9 @@ const gemini: Caller = {
     const last = chunks.at(-1);
     return {
       text: parts.map((part) => part.text ?? '').join(''),
-      calls: parts.flatMap((part) => (part.functionCall === undefined ? [] : [{ name: part.functionCall.name ?? '', args: JSON.stringify(part.functionCall.args) }])),
+      calls: parts.flatMap((part) =>
+        part.functionCall === undefined ? [] : [{ name: part.functionCall.name ?? '', args: JSON.stringify(part.functionCall.args) }],
+      ),
       finish: last?.candidates?.[0]?.finishReason ?? '',
       input: last?.usageMetadata?.promptTokenCount ?? null,
       cached: last?.usageMetadata?.cachedContentTokenCount ?? null,
@@ -90,7 +109,11 @@ const openaiResponses: Caller = {
   finishes: { text: 'completed', calls: 'completed', length: 'max_output_tokens', filter: 'content_filter' },
   ask: async (base, stream) => {
     const client = new OpenAI({ baseURL: `${base}/v1`, apiKey: 'none', maxRetries: 0 });
-    const request = { model: 'gpt-5.1', input: 'Hello', tools: [{ type: 'function' as const, name: 'look_up', parameters: schema, strict: false }] };
+    const request = {
+      model: 'gpt-5.1',
+      input: 'Hello',
+      tools: [{ type: 'function' as const, name: 'look_up', parameters: schema, strict: false }],
+    };
     const response = stream ? await client.responses.stream(request).finalResponse() : await client.responses.create(request);
     return {
       text: response.output_text,
@@ -103,10 +126,22 @@ const openaiResponses: Caller = {
   },
 };
 
-const callers = { 'openai-chat': openaiChat, 'anthropic-messages': anthropicMessages, 'gemini-generate': gemini, 'openai-responses': openaiResponses };
-const models: Readonly<Record<TargetApi, string>> = { 'openai-chat': 'gpt-4.1', 'anthropic-messages': 'claude-sonnet-4-5', 'gemini-generate': 'gemini-2.5-flash', 'cohere-chat': 'command-a-03-2025' };
+const callers = {
+  'openai-chat': openaiChat,
+  'anthropic-messages': anthropicMessages,
+  'gemini-generate': gemini,
+  'openai-responses': openaiResponses,
+};
+const models: Readonly<Record<TargetApi, string>> = {
+  'openai-chat': 'gpt-4.1',
+  'anthropic-messages': 'claude-sonnet-4-5',
+  'gemini-generate': 'gemini-2.5-flash',
+  'cohere-chat': 'command-a-03-2025',
+};
 
-const pairs = Object.keys(callers).flatMap((from) => Object.keys(models).flatMap((to) => (from === to ? [] : [[from as keyof typeof callers, to as TargetApi] as const])));
+const pairs = Object.keys(callers).flatMap((from) =>
+  Object.keys(models).flatMap((to) => (from === to ? [] : [[from as keyof typeof callers, to as TargetApi] as const])),
+);
 const ways = pairs.flatMap(([from, to]) => [false, true].map((stream) => ({ from, to, stream, how: stream ? 'streamed' : 'whole' })));
 
 describe.each(ways)('the SDK of $from, answered by $to, $how', ({ from, to, stream }) => {

@@ -40,7 +40,15 @@ const plain: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', rea
 
 /** What was seen as a usage: what the provider said of its input, else `prompt` tokens, and the output that went by. */
 export function usageSeen({ output, said }: SeenAnswer, prompt: number): Usage {
-  const input = said ?? { convention: plain, input: prompt, cachedRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, audioInput: 0, totalInput: prompt };
+  const input = said ?? {
+    convention: plain,
+    input: prompt,
+    cachedRead: 0,
+    cacheWrite5m: 0,
+    cacheWrite1h: 0,
+    audioInput: 0,
+    totalInput: prompt,
+  };
   const total = Math.max(output, said?.totalOutput ?? 0);
   return { ...input, output: total, reasoning: 0, audioOutput: 0, totalOutput: total, raw: '' };
 }

@@ -44,7 +44,9 @@ describe.each(pairs)('a stream of $from for $to', ({ from, to }) => {
       expect(text).toContain(`"args":${bigArgs}`);
       return;
     }
-    const pieces = [...text.matchAll(/"(?:partial_json|arguments|delta)":("(?:[^"\\]|\\.)*")/g)].map((match) => JSON.parse(match[1]!) as string).join('');
+    const pieces = [...text.matchAll(/"(?:partial_json|arguments|delta)":("(?:[^"\\]|\\.)*")/g)]
+      .map((match) => JSON.parse(match[1]!) as string)
+      .join('');
     expect(pieces).toContain(bigArgs);
     const { body } = translateAnswer(from, to, 200, Buffer.from(answerOf(from, 'calls', false).body), options);
     expect(body.toString('utf8').replaceAll('\\"', '"').replaceAll('\\\\"', '\\"')).toContain('"id":12345678901234567890,"ratio":1.0');
@@ -55,7 +57,11 @@ describe.each(pairs)('a stream of $from for $to', ({ from, to }) => {
     for (const at of [1, body.length >> 2, body.length >> 1]) {
       const text = translate(from, to, body.slice(0, at), false);
       const numbered = /"sequence_number":\d+/g;
-      expect(text.replaceAll(numbered, '').endsWith(renderStreamError(to, "The provider's stream was cut.").toString('utf8').replaceAll(numbered, ''))).toBe(true);
+      expect(
+        text
+          .replaceAll(numbered, '')
+          .endsWith(renderStreamError(to, "The provider's stream was cut.").toString('utf8').replaceAll(numbered, '')),
+      ).toBe(true);
     }
   });
 
@@ -78,13 +84,21 @@ describe.each(pairs)('a stream of $from for $to', ({ from, to }) => {
 
 describe("Anthropic's order of events", () => {
   it('is kept: blocks one after the other, then message_delta and message_stop', () => {
-    const types = events(translate('openai-chat', 'anthropic-messages', answerOf('openai-chat', 'calls', true).body)).map((event) => event['type']);
+    const types = events(translate('openai-chat', 'anthropic-messages', answerOf('openai-chat', 'calls', true).body)).map(
+      (event) => event['type'],
+    );
     const short = types.filter((type, index) => type !== types[index - 1]);
-    expect(short).toEqual(['message_start', ...Array.from({ length: 3 }, () => ['content_block_start', 'content_block_delta', 'content_block_stop']).flat(), 'message_delta', 'message_stop']);
+    expect(short).toEqual([
+      'message_start',
+      ...Array.from({ length: 3 }, () => ['content_block_start', 'content_block_delta', 'content_block_stop']).flat(),
+      'message_delta',
+      'message_stop',
+    ]);
   });
 
   it('is kept where OpenAI mixes the pieces of two calls', () => {
-    const call = (index: number, members: object): string => data({ choices: [{ index: 0, delta: { tool_calls: [{ index, ...members }] } }] });
+    const call = (index: number, members: object): string =>
+      data({ choices: [{ index: 0, delta: { tool_calls: [{ index, ...members }] } }] });
     const text = [
       call(0, { id: 'a', function: { name: 'f', arguments: '{"x":' } }),
       call(1, { id: 'b', function: { name: 'g', arguments: '{"y":' } }),
@@ -93,14 +107,30 @@ describe("Anthropic's order of events", () => {
       data({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }),
       'data: [DONE]\n\n',
     ].join('');
-    const seen = events(translate('openai-chat', 'anthropic-messages', text)).map((event) => ((event['delta'] as Record<string, unknown> | undefined)?.['partial_json'] ?? event['type']) as string);
-    expect(seen).toEqual(['message_start', 'content_block_start', '{"x":', '1}', 'content_block_stop', 'content_block_start', '{"y":2}', 'content_block_stop', 'message_delta', 'message_stop']);
+    const seen = events(translate('openai-chat', 'anthropic-messages', text)).map(
+      (event) => ((event['delta'] as Record<string, unknown> | undefined)?.['partial_json'] ?? event['type']) as string,
+    );
+    expect(seen).toEqual([
+      'message_start',
+      'content_block_start',
+      '{"x":',
+      '1}',
+      'content_block_stop',
+      'content_block_start',
+      '{"y":2}',
+      'content_block_stop',
+      'message_delta',
+      'message_stop',
+    ]);
   });
 
   it('tells calls apart that share an index but not an id', () => {
-    const call = (id: string): string => data({ choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id, function: { name: 'f', arguments: '{}' } }] } }] });
+    const call = (id: string): string =>
+      data({ choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id, function: { name: 'f', arguments: '{}' } }] } }] });
     const text = [call('a'), call('b'), data({ choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] })].join('');
-    const ids = events(translate('openai-chat', 'anthropic-messages', text)).flatMap((event) => ((event['content_block'] as Record<string, unknown> | undefined)?.['id'] ?? []) as string[]);
+    const ids = events(translate('openai-chat', 'anthropic-messages', text)).flatMap(
+      (event) => ((event['content_block'] as Record<string, unknown> | undefined)?.['id'] ?? []) as string[],
+    );
     expect(ids).toEqual(['a', 'b']);
   });
 });
@@ -124,14 +154,26 @@ describe('OpenAI chat', () => {
 
 describe('answers that cannot be said', () => {
   it('are errors: arguments that are no JSON, for an API that wants an object', () => {
-    const answer = { choices: [{ index: 0, message: { content: null, tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{"x":' } }] }, finish_reason: 'tool_calls' }] };
+    const answer = {
+      choices: [
+        {
+          index: 0,
+          message: { content: null, tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{"x":' } }] },
+          finish_reason: 'tool_calls',
+        },
+      ],
+    };
     const back = translateAnswer('openai-chat', 'anthropic-messages', 200, Buffer.from(JSON.stringify(answer)), options);
     expect(back).toMatchObject({ status: 502, failure: { kind: 'server' } });
     expect(JSON.parse(back.body.toString('utf8'))).toMatchObject({ type: 'error', error: { type: 'api_error' } });
   });
 
   it('are errors: HTML from a proxy, whatever its status', () => {
-    for (const [status, expected] of [[200, 502], [502, 502], [404, 404]] as const) {
+    for (const [status, expected] of [
+      [200, 502],
+      [502, 502],
+      [404, 404],
+    ] as const) {
       expect(translateAnswer('openai-chat', 'anthropic-messages', status, Buffer.from('<html>'), options).status).toBe(expected);
     }
   });
@@ -141,22 +183,39 @@ describe("Gemini's callers", () => {
   const calls = answerOf('anthropic-messages', 'calls', true).body;
 
   it('get one JSON array without alt=sse, closed in every case', () => {
-    for (const [body, whole] of [[calls, true], [calls.slice(0, calls.length >> 1), false], ['data: x\n\n', true]] as const) {
+    for (const [body, whole] of [
+      [calls, true],
+      [calls.slice(0, calls.length >> 1), false],
+      ['data: x\n\n', true],
+    ] as const) {
       const translator = new AnswerTranslator('anthropic-messages', 'gemini-generate', { ...options, framing: 'json-array' });
       expect(translator.contentType).toBe('application/json');
-      const chunks = JSON.parse(Buffer.concat([translator.push(Buffer.from(body)), translator.end(whole)]).toString('utf8')) as Record<string, unknown>[];
+      const chunks = JSON.parse(Buffer.concat([translator.push(Buffer.from(body)), translator.end(whole)]).toString('utf8')) as Record<
+        string,
+        unknown
+      >[];
       expect(chunks.length).toBeGreaterThan(0);
       expect('error' in chunks.at(-1)!).toBe(!whole || body !== calls);
     }
   });
 
   it('can send the calls back to Gemini, which demands a signature', () => {
-    const parts = events(translate('anthropic-messages', 'gemini-generate', calls)).flatMap((chunk) => (chunk as { candidates: { content: { parts: Record<string, unknown>[] } }[] }).candidates[0]!.content.parts);
+    const parts = events(translate('anthropic-messages', 'gemini-generate', calls)).flatMap(
+      (chunk) => (chunk as { candidates: { content: { parts: Record<string, unknown>[] } }[] }).candidates[0]!.content.parts,
+    );
     expect(parts.flatMap((part) => ('functionCall' in part ? [part['thoughtSignature']] : []))).toEqual([foreignSignature, undefined]);
   });
 
   it('get an error for arguments that are no JSON, and nothing after it', () => {
-    const call = { choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '{"x":' } }] }, finish_reason: 'tool_calls' }] };
+    const call = {
+      choices: [
+        {
+          index: 0,
+          delta: { tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '{"x":' } }] },
+          finish_reason: 'tool_calls',
+        },
+      ],
+    };
     const seen = events(translate('openai-chat', 'gemini-generate', `${data(call)}data: [DONE]\n\n`));
     expect(seen).toHaveLength(1);
     expect(seen[0]).toMatchObject({ error: { code: 502 } });
@@ -165,8 +224,13 @@ describe("Gemini's callers", () => {
 
 describe("Gemini's ends", () => {
   it('are a failure where its model made a broken call, and a filter where the prompt was blocked', () => {
-    const broken = { candidates: [{ content: { parts: [] }, finishReason: 'MALFORMED_FUNCTION_CALL', finishMessage: 'Malformed function call: f(' }] };
-    expect(translateAnswer('gemini-generate', 'openai-chat', 200, Buffer.from(JSON.stringify(broken)), options)).toMatchObject({ status: 500, failure: { message: 'Malformed function call: f(' } });
+    const broken = {
+      candidates: [{ content: { parts: [] }, finishReason: 'MALFORMED_FUNCTION_CALL', finishMessage: 'Malformed function call: f(' }],
+    };
+    expect(translateAnswer('gemini-generate', 'openai-chat', 200, Buffer.from(JSON.stringify(broken)), options)).toMatchObject({
+      status: 500,
+      failure: { message: 'Malformed function call: f(' },
+    });
     const blocked = { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, usageMetadata: { promptTokenCount: 3, totalTokenCount: 3 } };
     const { body } = translateAnswer('gemini-generate', 'openai-chat', 200, Buffer.from(JSON.stringify(blocked)), options);
     expect(JSON.parse(body.toString('utf8'))).toMatchObject({ choices: [{ finish_reason: 'content_filter', message: { content: null } }] });
@@ -180,7 +244,12 @@ describe("Responses' callers", () => {
     expect(seen.map((event) => event['sequence_number'])).toEqual(seen.map((_event, index) => index));
     const types = seen.map((event) => event['type'] as string);
     const short = types.filter((type, index) => type !== types[index - 1]);
-    const call = ['response.output_item.added', 'response.function_call_arguments.delta', 'response.function_call_arguments.done', 'response.output_item.done'];
+    const call = [
+      'response.output_item.added',
+      'response.function_call_arguments.delta',
+      'response.function_call_arguments.done',
+      'response.output_item.done',
+    ];
     expect(short).toEqual([
       'response.created',
       'response.in_progress',
@@ -195,12 +264,24 @@ describe("Responses' callers", () => {
       'response.completed',
     ]);
     const last = seen.at(-1) as { response: Record<string, unknown> };
-    const { body } = translateAnswer('anthropic-messages', 'openai-responses', 200, Buffer.from(answerOf('anthropic-messages', 'calls', false).body), options);
+    const { body } = translateAnswer(
+      'anthropic-messages',
+      'openai-responses',
+      200,
+      Buffer.from(answerOf('anthropic-messages', 'calls', false).body),
+      options,
+    );
     expect(last.response).toEqual(JSON.parse(body.toString('utf8')));
   });
 
   it('get an error with the number that follows', () => {
-    const cut = events(translate('anthropic-messages', 'openai-responses', answerOf('anthropic-messages', 'text', true).body.slice(0, 1_500), false));
-    expect(cut.at(-1)).toMatchObject({ type: 'error', sequence_number: cut.length - 1, error: { message: "The provider's stream was cut." } });
+    const cut = events(
+      translate('anthropic-messages', 'openai-responses', answerOf('anthropic-messages', 'text', true).body.slice(0, 1_500), false),
+    );
+    expect(cut.at(-1)).toMatchObject({
+      type: 'error',
+      sequence_number: cut.length - 1,
+      error: { message: "The provider's stream was cut." },
+    });
   });
 });

@@ -33,14 +33,38 @@ function reference(text: string, most: number): { readonly events: string[]; rea
 }
 
 describe('server-sent events', () => {
-  const small = fc.constantFrom('data: a', 'data:b', 'data', 'data:', 'data:  two', 'dat', 'dat: no', 'datax: no', 'Data: no', ': data: comment', ':', 'event: e', 'id', 'data: é漢👩‍👩‍👧', 'data: \ufeff', '\ufeffdata: no', '', '', '');
+  const small = fc.constantFrom(
+    'data: a',
+    'data:b',
+    'data',
+    'data:',
+    'data:  two',
+    'dat',
+    'dat: no',
+    'datax: no',
+    'Data: no',
+    ': data: comment',
+    ':',
+    'event: e',
+    'id',
+    'data: é漢👩‍👩‍👧',
+    'data: \ufeff',
+    '\ufeffdata: no',
+    '',
+    '',
+    '',
+  );
   const huge = fc.constantFrom('data: ', ': ', 'event: ', 'data:').map((prefix) => prefix + 'x'.repeat(300));
-  const lines = fc.array(fc.tuple(fc.oneof({ weight: 12, arbitrary: small }, { weight: 1, arbitrary: huge }), fc.constantFrom('\n', '\r\n', '\r')), { maxLength: 40 });
+  const lines = fc.array(
+    fc.tuple(fc.oneof({ weight: 12, arbitrary: small }, { weight: 1, arbitrary: huge }), fc.constantFrom('\n', '\r\n', '\r')),
+    { maxLength: 40 },
+  );
 
   it('are those of the standard, however they are cut and whatever is too long between them', () => {
     fc.assert(
       fc.property(fc.boolean(), lines, fc.boolean(), cuts, (bom, list, unended, places) => {
-        const text = (bom ? '\ufeff' : '') + list.map(([line, end], index) => line + (unended && index === list.length - 1 ? '' : end)).join('');
+        const text =
+          (bom ? '\ufeff' : '') + list.map(([line, end], index) => line + (unended && index === list.length - 1 ? '' : end)).join('');
         const most = 200;
         const events: string[] = [];
         const splitter = new SseSplitter((data) => events.push(data.toString()), most);
@@ -64,18 +88,30 @@ describe('an array of objects', () => {
   const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom('}', ']', '"', '\\', '[{', '漢'));
   // Node 24.21's own JSON.parse takes the key `"` for `\` when it has seen that one in the same place.
   const key = text.filter((name) => name !== '\\');
-  const element = fc.dictionary(key, fc.oneof(text, fc.integer(), fc.constant(null), fc.array(text, { maxLength: 3 }), fc.dictionary(key, text, { maxKeys: 2 })), { maxKeys: 4 });
+  const element = fc.dictionary(
+    key,
+    fc.oneof(text, fc.integer(), fc.constant(null), fc.array(text, { maxLength: 3 }), fc.dictionary(key, text, { maxKeys: 2 })),
+    { maxKeys: 4 },
+  );
 
   it('is split into what JSON.parse would give, however it is cut', () => {
     fc.assert(
-      fc.property(fc.array(element, { maxLength: 6 }), fc.constantFrom('', ' ', '\r\n'), fc.constantFrom(undefined, 1), cuts, (elements, space, indent, places) => {
-        const bytes = Buffer.from(`${space}[${elements.map((value) => space + JSON.stringify(value, null, indent)).join(`${space},`)}${space}]${space}`);
-        const got: unknown[] = [];
-        const splitter = new JsonArraySplitter((bytesOf) => got.push(JSON.parse(bytesOf.toString())));
-        for (const chunk of cut(bytes, places)) splitter.push(chunk);
-        expect(got).toEqual(elements.map((value) => JSON.parse(JSON.stringify(value)) as unknown));
-        expect(splitter.closed).toBe(true);
-      }),
+      fc.property(
+        fc.array(element, { maxLength: 6 }),
+        fc.constantFrom('', ' ', '\r\n'),
+        fc.constantFrom(undefined, 1),
+        cuts,
+        (elements, space, indent, places) => {
+          const bytes = Buffer.from(
+            `${space}[${elements.map((value) => space + JSON.stringify(value, null, indent)).join(`${space},`)}${space}]${space}`,
+          );
+          const got: unknown[] = [];
+          const splitter = new JsonArraySplitter((bytesOf) => got.push(JSON.parse(bytesOf.toString())));
+          for (const chunk of cut(bytes, places)) splitter.push(chunk);
+          expect(got).toEqual(elements.map((value) => JSON.parse(JSON.stringify(value)) as unknown));
+          expect(splitter.closed).toBe(true);
+        },
+      ),
       runs(500),
     );
   });
@@ -95,13 +131,28 @@ describe('an array of objects', () => {
   });
 
   it('is Gemini’s stream, however it is cut', () => {
-    const chunk = (text_: string, finishReason?: string): object => ({ candidates: [{ content: { parts: [{ text: text_ }] }, ...(finishReason === undefined ? {} : { finishReason }) }], usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 6 }, modelVersion: 'gemini-2.5-flash' });
+    const chunk = (text_: string, finishReason?: string): object => ({
+      candidates: [{ content: { parts: [{ text: text_ }] }, ...(finishReason === undefined ? {} : { finishReason }) }],
+      usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 6 },
+      modelVersion: 'gemini-2.5-flash',
+    });
     const bytes = Buffer.from(` \n[${JSON.stringify(chunk('a'))},\r\n${JSON.stringify(chunk('b]}"', 'STOP'))}]\n`);
     fc.assert(
       fc.property(cuts, (places) => {
-        const reader = readAnswer({ api: 'gemini-generate', status: 200, contentType: 'application/json', contentEncoding: '', usageNotAsked: false });
+        const reader = readAnswer({
+          api: 'gemini-generate',
+          status: 200,
+          contentType: 'application/json',
+          contentEncoding: '',
+          usageNotAsked: false,
+        });
         for (const piece of cut(bytes, places)) reader.push(piece);
-        expect(reader.end(true)).toMatchObject({ complete: true, finishReason: 'STOP', model: 'gemini-2.5-flash', usage: { totalInput: 10, totalOutput: 6 } });
+        expect(reader.end(true)).toMatchObject({
+          complete: true,
+          finishReason: 'STOP',
+          model: 'gemini-2.5-flash',
+          usage: { totalInput: 10, totalOutput: 6 },
+        });
       }),
       runs(200),
     );

@@ -10,6 +10,10 @@ export function translatable(from: DialectFamily, to: DialectFamily): boolean {
  * Whether a provider takes a request as the app sent it to a provider of the family `from`. Not every provider with OpenAI's API has the
  * Responses API; `responses` says whether this one does.
  */
-export function takesAsIs(provider: { readonly family: DialectFamily; readonly responses: boolean }, from: DialectFamily, api: ApiName): boolean {
+export function takesAsIs(
+  provider: { readonly family: DialectFamily; readonly responses: boolean },
+  from: DialectFamily,
+  api: ApiName,
+): boolean {
   return provider.family === from && (provider.responses || apis[api].request.everywhere);
 }

@@ -58,10 +58,18 @@ export function translateAnswer(from: ApiName, to: ApiName, status: number, body
     target.read(parsed, sequencer);
     const { answer } = collector;
     if (answer === null) return failed(to, collector.failure ?? unreadable("The provider's answer ended without a reason."));
-    if (caller.objectArgs && answer.blocks.some((block) => block.kind === 'call' && block.args !== '' && !isObject(parseJson(block.args)))) {
+    if (
+      caller.objectArgs &&
+      answer.blocks.some((block) => block.kind === 'call' && block.args !== '' && !isObject(parseJson(block.args)))
+    ) {
       return failed(to, unsayable);
     }
-    return { status, contentType: 'application/json', body: Buffer.from(writeJson(caller.write(answer, contextOf(options)))), failure: null };
+    return {
+      status,
+      contentType: 'application/json',
+      body: Buffer.from(writeJson(caller.write(answer, contextOf(options)))),
+      failure: null,
+    };
   } catch (thrown) {
     if (thrown instanceof RangeError) return failed(to, unreadable("The provider's answer is nested too deeply."));
     throw thrown;

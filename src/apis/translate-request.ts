@@ -68,10 +68,27 @@ export function translateRequest(from: ApiName, to: ApiName, body: Buffer, optio
     const most = options.maxOutputTokens ?? Infinity;
     const fitting = conversation.maxTokens !== null && conversation.maxTokens > most ? { ...conversation, maxTokens: most } : conversation;
     const { conversation: named, names } = fitToolNames(fitting, target.toolNames);
-    const written = target.write(named, { model: options.model, stream: options.stream, defaultMaxTokens: options.defaultMaxTokens ?? null, maxOutputTokens: most, provider: options.provider ?? null }, losses);
+    const written = target.write(
+      named,
+      {
+        model: options.model,
+        stream: options.stream,
+        defaultMaxTokens: options.defaultMaxTokens ?? null,
+        maxOutputTokens: most,
+        provider: options.provider ?? null,
+      },
+      losses,
+    );
     const { unsupported } = losses;
     if (unsupported.length > 0) return { ok: false, unsupported };
-    return { ok: true, body: Buffer.from(writeJson(written.body)), path: written.path, headers: target.headers, dropped: losses.dropped, names };
+    return {
+      ok: true,
+      body: Buffer.from(writeJson(written.body)),
+      path: written.path,
+      headers: target.headers,
+      dropped: losses.dropped,
+      names,
+    };
   } catch (error) {
     if (error instanceof Malformed) return refusal(error.path, error.message);
     // The stack's end: nested deeper than a writer can follow.

@@ -148,9 +148,7 @@ export interface BodyMember extends Span {
   readonly spaced: boolean;
 }
 
-export type ReadResult =
-  | { readonly ok: true; readonly exchange: Exchange }
-  | { readonly ok: false; readonly reason: PassReason };
+export type ReadResult = { readonly ok: true; readonly exchange: Exchange } | { readonly ok: false; readonly reason: PassReason };
 
 /**
  * How a provider counts: `subset` = the class is already inside the total, `on-top` = it must be added to it.

@@ -31,7 +31,18 @@ const nobody = '00000000-0000-7000-8000-000000000000';
 const ledgerMs = 5_000;
 
 /** Gathers what `sluice doctor` wants to know from inside. Never rejects. */
-export async function selfFacts({ options, version, listen, ready, policy, keptSince, credentials, ledger, cache, budgets }: SelfCheckParts): Promise<SelfFacts> {
+export async function selfFacts({
+  options,
+  version,
+  listen,
+  ready,
+  policy,
+  keptSince,
+  credentials,
+  ledger,
+  cache,
+  budgets,
+}: SelfCheckParts): Promise<SelfFacts> {
   const generation = policy.current();
   const { redis } = cache.stats();
   return {
@@ -50,7 +61,10 @@ export async function selfFacts({ options, version, listen, ready, policy, keptS
     },
     keys: credentials.files(),
     ledger: await ledgerFacts(options.ledger.file, ledger),
-    redis: [...(redis === 'none' ? [] : [{ use: 'cache' as const, up: redis === 'up' }]), ...(budgets.kind === 'redis' ? [{ use: 'budgets' as const, up: budgets.up }] : [])],
+    redis: [
+      ...(redis === 'none' ? [] : [{ use: 'cache' as const, up: redis === 'up' }]),
+      ...(budgets.kind === 'redis' ? [{ use: 'budgets' as const, up: budgets.up }] : []),
+    ],
     disks: await diskFacts(options),
     certificates: await Promise.all(certificateFiles(options).map(certificateFacts)),
     // Last: the caller compares it with the moment of the answer.
@@ -64,15 +78,31 @@ async function ledgerFacts(place: string | null, ledger: Ledger | null): Promise
   if (ledger === null) return { ...shown, error: 'it could not be opened', failures: 0, dropped: 0, waiting: 0 };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<string>((resolve) => (timer = setTimeout(() => resolve(`no answer within ${ledgerMs / 1_000} s`), ledgerMs)));
-  const error = await Promise.race([ledger.find(nobody).then(() => null, (reason: unknown) => (reason instanceof Error ? reason.message : String(reason))), late]);
+  const error = await Promise.race([
+    ledger.find(nobody).then(
+      () => null,
+      (reason: unknown) => (reason instanceof Error ? reason.message : String(reason)),
+    ),
+    late,
+  ]);
   clearTimeout(timer);
   return { ...shown, error, ...ledger.counts };
 }
 
 /** The folders that this server writes to, each once. */
 async function diskFacts({ ledger, budgets, state, log, policyKept, learningState, envoy }: SluiceOptions): Promise<SelfFacts['disks']> {
-  const files = [ledger.file !== null && isPostgres(ledger.file) ? null : ledger.file, budgets.redis === null ? budgets.file : null, state, log === '-' ? null : log, policyKept, learningState];
-  const folders = new Set([...files.filter((file) => file !== null).map((file) => dirname(file)), ...(envoy === null ? [] : [envoy.folder])]);
+  const files = [
+    ledger.file !== null && isPostgres(ledger.file) ? null : ledger.file,
+    budgets.redis === null ? budgets.file : null,
+    state,
+    log === '-' ? null : log,
+    policyKept,
+    learningState,
+  ];
+  const folders = new Set([
+    ...files.filter((file) => file !== null).map((file) => dirname(file)),
+    ...(envoy === null ? [] : [envoy.folder]),
+  ]);
   return Promise.all(
     [...folders].map(async (path) => {
       try {

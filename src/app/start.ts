@@ -60,7 +60,12 @@ export interface SluiceOptions {
   /** Policy file or folder; null: the embedded policy. */
   readonly policy: string | null;
   /** The policy is in ConfigMaps instead: namespaces in order of precedence, none: all. Null: it is not. */
-  readonly policyConfigMaps: { readonly namespaces: readonly string[]; readonly labelSelector: string; /** Those that may write everything; null: the first one, or of all the one that Sluice runs in. */ readonly trusted: readonly string[] | null } | null;
+  readonly policyConfigMaps: {
+    readonly namespaces: readonly string[];
+    readonly labelSelector: string;
+    /** Those that may write everything; null: the first one, or of all the one that Sluice runs in. */ readonly trusted:
+      readonly string[] | null;
+  } | null;
   /**
    * The policy is at a URL; null: it is not. `pairs`: the URL names `{workspace}` or `{provider}` and is asked for each pair, on top
    * of the policy that the other settings name.
@@ -85,7 +90,11 @@ export interface SluiceOptions {
     readonly tls: string;
     /** File with the containers of a gateway in the app's own pod; null: not offered. */
     readonly sidecar: string | null;
-    readonly egress: { readonly url: string; readonly service: string; readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null } | null;
+    readonly egress: {
+      readonly url: string;
+      readonly service: string;
+      readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null;
+    } | null;
   } | null;
   /** Envoy's config as files that follow the policy; null: Envoy is somebody else's. */
   readonly envoy: EnvoyFilesOptions | null;
@@ -150,7 +159,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     source: options.catalogSource,
     intervalMs: options.catalogIntervalMs,
     onChange: (catalog) => policy.setCatalog(catalog),
-    onReport: ({ added, removed, changed, held }) => logger.info({ added: added.length, removed: removed.length, changed, held }, 'price list imported'),
+    onReport: ({ added, removed, changed, held }) =>
+      logger.info({ added: added.length, removed: removed.length, changed, held }, 'price list imported'),
     onError: (err) => logger.error({ err }, 'price catalog not updated; the last good one stays'),
   });
   const failedRules = new Set<string>();
@@ -161,12 +171,38 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
   };
   const onSourceError = (what: string, failure: string): void => logger.error({ failure }, what);
-  const keptAs = (source: string): KeptPolicy | null => (options.policyKept === null ? null : new KeptPolicy(options.policyKept, source, (err) => logger.warn({ err, file: options.policyKept }, 'the policy in force could not be kept for the next start')));
+  const keptAs = (source: string): KeptPolicy | null =>
+    options.policyKept === null
+      ? null
+      : new KeptPolicy(options.policyKept, source, (err) =>
+          logger.warn({ err, file: options.policyKept }, 'the policy in force could not be kept for the next start'),
+        );
   const shared = { catalog: prices.catalog, onRuleError, onSourceError };
-  const configMaps = options.policyConfigMaps === null ? null : await openConfigMaps(options.policyConfigMaps, { ...shared, kept: keptAs(`configmaps ${options.policyConfigMaps.namespaces.join(',')} ${options.policyConfigMaps.labelSelector}`) });
-  const whole = options.policyUrl === null || options.policyUrl.pairs ? null : await HttpPolicyStore.open({ ...options.policyUrl, ...shared, kept: keptAs(`url ${options.policyUrl.url}`) });
-  const base: LivePolicyStore & { readonly keptSince: string | null } = configMaps ?? whole ?? new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), watch: options.policy !== null, ...shared, kept: options.policy === null ? null : keptAs(`path ${options.policy}`) });
-  if (base.keptSince !== null) logger.error({ keptSince: base.keptSince, hash: base.current().hash, problems: base.lastRefusal()?.problems ?? [] }, 'the policy cannot be read: the last good one of an earlier run is in force');
+  const configMaps =
+    options.policyConfigMaps === null
+      ? null
+      : await openConfigMaps(options.policyConfigMaps, {
+          ...shared,
+          kept: keptAs(`configmaps ${options.policyConfigMaps.namespaces.join(',')} ${options.policyConfigMaps.labelSelector}`),
+        });
+  const whole =
+    options.policyUrl === null || options.policyUrl.pairs
+      ? null
+      : await HttpPolicyStore.open({ ...options.policyUrl, ...shared, kept: keptAs(`url ${options.policyUrl.url}`) });
+  const base: LivePolicyStore & { readonly keptSince: string | null } =
+    configMaps ??
+    whole ??
+    new FilePolicyStore({
+      path: options.policy ?? fileURLToPath(defaultPolicyFile),
+      watch: options.policy !== null,
+      ...shared,
+      kept: options.policy === null ? null : keptAs(`path ${options.policy}`),
+    });
+  if (base.keptSince !== null)
+    logger.error(
+      { keptSince: base.keptSince, hash: base.current().hash, problems: base.lastRefusal()?.problems ?? [] },
+      'the policy cannot be read: the last good one of an earlier run is in force',
+    );
   const pairs = options.policyUrl?.pairs === true ? new PairPolicyStore({ ...options.policyUrl, base, ...shared }) : null;
   const source: LivePolicyStore = pairs ?? base;
   const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
@@ -185,7 +221,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onError: (err) => logger.error({ err, file: options.state }, 'the state of rollouts cannot be kept'),
   });
   const sayMaskKey = ({ hasMasks }: PolicyGeneration): void => {
-    if (hasMasks && options.maskKey === null) logger.warn('the policy masks data and there is no --mask-key: tokens change with each start and differ between replicas');
+    if (hasMasks && options.maskKey === null)
+      logger.warn('the policy masks data and there is no --mask-key: tokens change with each start and differ between replicas');
   };
   sayMaskKey(policy.current());
   policy.onChange(sayMaskKey);
@@ -205,7 +242,9 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const spans = spansAskedFor(process.env) ? (await import('../record/spans.ts')).openSpans(process.env, version) : null;
   if (spans !== null) metrics.watchSpans(() => spans.sink.counts);
   const sessions = new Sessions(
-    options.cacheRedis === null ? null : new (await import('../sessions/redis.ts')).RedisSessions(options.cacheRedis, () => metrics.cacheBackendProblem('session')),
+    options.cacheRedis === null
+      ? null
+      : new (await import('../sessions/redis.ts')).RedisSessions(options.cacheRedis, () => metrics.cacheBackendProblem('session')),
   );
   metrics.watchSessions(() => sessions.size);
   const trials = new Trials({
@@ -217,23 +256,53 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       logger.info({ experiment, by, change }, 'experiment changed');
     },
   });
-  if (options.cacheRedis !== null) fleet = new (await import('../experiments/fleet.ts')).Fleet({ ...options.cacheRedis, rollout: policy.rollout, trials, onProblem: () => metrics.cacheBackendProblem('fleet') });
+  if (options.cacheRedis !== null)
+    fleet = new (await import('../experiments/fleet.ts')).Fleet({
+      ...options.cacheRedis,
+      rollout: policy.rollout,
+      trials,
+      onProblem: () => metrics.cacheBackendProblem('fleet'),
+    });
   const seen = trialsAdmin(policy.rollout, trials, () => policy.current());
-  metrics.watchTrials(() => seen.rollout().candidate?.share ?? 0, () => evidenceOf(seen));
+  metrics.watchTrials(
+    () => seen.rollout().candidate?.share ?? 0,
+    () => evidenceOf(seen),
+  );
   const learner = new OnlineLearner();
   const onLearningError = (err: unknown, what: string): void => logger.error({ err }, what);
   const learning = await LearningHub.open({
     learner,
     file: options.learningState,
-    stream: options.cacheRedis === null ? null : (await import('../router/online/redis-stream.ts')).openLearningStream(options.cacheRedis, onLearningError),
+    stream:
+      options.cacheRedis === null
+        ? null
+        : (await import('../router/online/redis-stream.ts')).openLearningStream(options.cacheRedis, onLearningError),
     onError: onLearningError,
   });
   const book = new GradeBook({
     find: ledger === null ? null : (id) => ledger.find(id),
-    sinks: [metrics, sessions, trials, ...(ledger === null ? [] : [ledger]), gradeLog(logger), learningSink(learning, (workspace, provider) => policy.current().section(workspace, provider).learning)],
+    sinks: [
+      metrics,
+      sessions,
+      trials,
+      ...(ledger === null ? [] : [ledger]),
+      gradeLog(logger),
+      learningSink(learning, (workspace, provider) => policy.current().section(workspace, provider).learning),
+    ],
     onError: (err) => logger.error({ err }, 'a grade sink failed'),
   });
-  const sink = fanout([metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...(ledger === null ? [] : [ledger]), logSink(log, options.logShare)], (err) => logger.error({ err }, 'a record sink failed'));
+  const sink = fanout(
+    [
+      metrics,
+      recent,
+      book,
+      trials,
+      ...(spans === null ? [] : [spans.sink]),
+      ...(ledger === null ? [] : [ledger]),
+      logSink(log, options.logShare),
+    ],
+    (err) => logger.error({ err }, 'a record sink failed'),
+  );
   const credentials = new Credentials((file, problem) => {
     metrics.keyProblem(problem);
     logger.error({ file, problem }, 'a key of the gateway does not serve: limited or refused by its provider, or its file holds none');
@@ -252,7 +321,11 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
           onProblem: (problem) => metrics.cacheBackendProblem(problem),
           onPurge: (filter) => cache.forget(filter),
         });
-  const cache: ResponseCache = new ResponseCache({ memoryBytes: options.cacheMemoryBytes, remote, onStore: (result) => metrics.cacheStore(result) });
+  const cache: ResponseCache = new ResponseCache({
+    memoryBytes: options.cacheMemoryBytes,
+    remote,
+    onStore: (result) => metrics.cacheStore(result),
+  });
   metrics.watchCache(() => cache.stats());
   // Read before requests come: the first that compares models is not to wait for it.
   shippedQuality();
@@ -275,8 +348,12 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     onGrade: (decision, score) => book.own(decision, score, 'judge'),
     onResult: (result, usd) => metrics.judged(result, usd),
   });
-  const feedback = (body: Buffer, workspace: string | null): Promise<FeedbackReply> => takeFeedback(book, body, workspace, (source, result) => metrics.feedback(source, result));
-  const files = options.envoy === null ? null : new EnvoyFiles(options.envoy, (err) => logger.error({ err }, "Envoy's config not written; the last one stays"));
+  const feedback = (body: Buffer, workspace: string | null): Promise<FeedbackReply> =>
+    takeFeedback(book, body, workspace, (source, result) => metrics.feedback(source, result));
+  const files =
+    options.envoy === null
+      ? null
+      : new EnvoyFiles(options.envoy, (err) => logger.error({ err }, "Envoy's config not written; the last one stays"));
   const kept = await openBudgets(options.budgets, {
     action: (budget, action) => metrics.budgetAction(budget, action),
     limit: (limit, kind, action) => metrics.limitAction(limit, kind, action),
@@ -290,7 +367,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     },
     backendProblem: (problem) => metrics.budgetBackendProblem(problem),
     event: (fields) => logger.warn(fields, 'budget'),
-    fileError: (err) => logger.error({ err, file: options.budgets.file }, 'the budgets could not be kept on disk; a restart begins at what was kept last'),
+    fileError: (err) =>
+      logger.error({ err, file: options.budgets.file }, 'the budgets could not be kept on disk; a restart begins at what was kept last'),
   });
   const { budgets } = kept;
   metrics.watchBudgets(() => budgetFigures(policy.current(), budgets.store, Date.now()));
@@ -298,11 +376,36 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   metrics.watchLimits(() => limitFigures(policy.current(), budgets.store, Date.now()));
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
-  const pipeline = new Pipeline({ admission: new Admission(options.maxDelayMs), bodies: new BodyReader(), cache, budgets, policy, credentials, cooldowns, pools: new Pools(), ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }), router, learner, outputs: new OutputTokens(), trials, shadows, sessions, grader, feedback, sink, metrics, log: logger, ...(options.maskKey === null ? {} : { maskKey: Buffer.from(options.maskKey) }), ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }), ...(spans === null ? {} : { traceRatio: spans.ratio, traceByParent: samplesByParent(process.env) }) });
+  const pipeline = new Pipeline({
+    admission: new Admission(options.maxDelayMs),
+    bodies: new BodyReader(),
+    cache,
+    budgets,
+    policy,
+    credentials,
+    cooldowns,
+    pools: new Pools(),
+    ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }),
+    router,
+    learner,
+    outputs: new OutputTokens(),
+    trials,
+    shadows,
+    sessions,
+    grader,
+    feedback,
+    sink,
+    metrics,
+    log: logger,
+    ...(options.maskKey === null ? {} : { maskKey: Buffer.from(options.maskKey) }),
+    ...(options.requestIdHeader === null ? {} : { requestIdHeader: options.requestIdHeader }),
+    ...(spans === null ? {} : { traceRatio: spans.ratio, traceByParent: samplesByParent(process.env) }),
+  });
   metrics.watchPending(() => pipeline.pending);
   metrics.watchCooldowns(() => cooldowns.states());
   // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
-  const transport = socketPath(options.listen) === null ? new (await import('../extproc/grpc-transport.ts')).GrpcTransport() : new SocketTransport();
+  const transport =
+    socketPath(options.listen) === null ? new (await import('../extproc/grpc-transport.ts')).GrpcTransport() : new SocketTransport();
   const history = new PolicyHistory();
   history.add(policy.current());
   policy.onChange((generation) => history.add(generation));
@@ -327,7 +430,19 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     router,
     token: options.adminToken,
     log: logger,
-    checks: () => selfFacts({ options, version, listen: () => listensAt, ready: isReady, policy, keptSince: () => (policy.current().number === first ? base.keptSince : null), credentials, ledger, cache, budgets: budgets.store }),
+    checks: () =>
+      selfFacts({
+        options,
+        version,
+        listen: () => listensAt,
+        ready: isReady,
+        policy,
+        keptSince: () => (policy.current().number === first ? base.keptSince : null),
+        credentials,
+        ledger,
+        cache,
+        budgets: budgets.store,
+      }),
     ready: isReady,
   });
   // A start that fails leaves no writer in the ledger that seems to have been killed.
@@ -337,18 +452,23 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       throw error;
     });
   const adminUrl = `http://${await orEnd(admin.listen(adminAt.host, adminAt.port))}`;
-  const address = await orEnd(transport.listen(options.listen, {
-    process: (stream, role, traceparent, peer) =>
-      role === 'listener'
-        ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent, peer)
-        : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
-    logged: (entry) => pipeline.logged(entry),
-    awaitsLog: () => pipeline.awaitsLog(),
-    gone: (peer) => pipeline.gone(peer),
-    decodeError: () => metrics.protocolEvent('decode-error'),
-  }));
+  const address = await orEnd(
+    transport.listen(options.listen, {
+      process: (stream, role, traceparent, peer) =>
+        role === 'listener'
+          ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent, peer)
+          : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
+      logged: (entry) => pipeline.logged(entry),
+      awaitsLog: () => pipeline.awaitsLog(),
+      gone: (peer) => pipeline.gone(peer),
+      decodeError: () => metrics.protocolEvent('decode-error'),
+    }),
+  );
   listensAt = address;
-  const webhooks = options.webhook === null ? null : await orEnd(openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed')));
+  const webhooks =
+    options.webhook === null
+      ? null
+      : await orEnd(openWebhooks(options.webhook, configMaps, recent, (failure) => logger.error({ failure }, 'a webhook failed')));
   if (options.envoy !== null && files !== null) {
     const { chains } = options.envoy;
     const warnOfChains = (generation: PolicyGeneration): void => {
@@ -358,10 +478,25 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     warnOfChains(policy.current());
     policy.onChange(warnOfChains);
     await orEnd(files.write({ ...policy.current(), ...policy.reachable() }));
-    policy.onChange((generation) => void files.write({ ...generation, ...policy.reachable() }).catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")));
+    policy.onChange(
+      (generation) =>
+        void files
+          .write({ ...generation, ...policy.reachable() })
+          .catch((err: unknown) => logger.error({ err }, "Envoy's config not written; the last one stays")),
+    );
   }
   ready = true;
-  logger.info({ listen: address, admin: adminUrl, ...(webhooks === null ? {} : { webhook: webhooks.address }), version, policy: policy.current().hash, catalog: policy.current().catalog.version }, 'ready');
+  logger.info(
+    {
+      listen: address,
+      admin: adminUrl,
+      ...(webhooks === null ? {} : { webhook: webhooks.address }),
+      version,
+      policy: policy.current().hash,
+      catalog: policy.current().catalog.version,
+    },
+    'ready',
+  );
 
   return {
     address,
@@ -407,8 +542,14 @@ function watchNoPolicy(store: ConfigMapPolicyStore | HttpPolicyStore | null, met
 }
 
 /** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
-async function openConfigMaps(from: NonNullable<SluiceOptions['policyConfigMaps']>, shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>): Promise<ConfigMapPolicyStore> {
-  const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([import('../kubernetes/policy-store.ts'), import('../kubernetes/client.ts')]);
+async function openConfigMaps(
+  from: NonNullable<SluiceOptions['policyConfigMaps']>,
+  shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>,
+): Promise<ConfigMapPolicyStore> {
+  const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([
+    import('../kubernetes/policy-store.ts'),
+    import('../kubernetes/client.ts'),
+  ]);
   const config = loadKubeConfig();
   const trusted = from.trusted ?? [from.namespaces[0] ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'];
   return ConfigMapPolicyStore.open({ config, namespaces: from.namespaces, trusted, labelSelector: from.labelSelector, ...shared });
@@ -432,7 +573,11 @@ async function openLedger(settings: LedgerSettings, version: string, logger: Log
       onCheckpoint: (checkpoint) => logger.info({ checkpoint }, 'ledger checkpoint'),
       onError: (message) => logger.error({ err: message, file: shownPlace(file) }, 'the ledger could not be written; it is tried again'),
       onBack: () => logger.info({ file: shownPlace(file) }, 'the ledger is there; what waited is being written'),
-      onRemade: () => logger.error({ file: shownPlace(file) }, 'the ledger file was removed or replaced; a new one was made, which holds nothing of the old one'),
+      onRemade: () =>
+        logger.error(
+          { file: shownPlace(file) },
+          'the ledger file was removed or replaced; a new one was made, which holds nothing of the old one',
+        ),
       onPruned: (rows) => logger.info({ rows, retentionDays: settings.retentionDays }, 'old records left the ledger'),
     });
   } catch (error) {
@@ -450,8 +595,16 @@ function readSigningKey(file: string): string {
   }
 }
 
-async function openWebhooks({ listen, tls, egress, sidecar }: NonNullable<SluiceOptions['webhook']>, policy: ConfigMapPolicyStore | null, recent: RecentRecords, onError: (failure: string) => void): Promise<WebhookServer> {
-  const [{ startWebhooks }, { effectOf }] = await Promise.all([import('../kubernetes/webhook-server.ts'), import('../kubernetes/policy-effect.ts')]);
+async function openWebhooks(
+  { listen, tls, egress, sidecar }: NonNullable<SluiceOptions['webhook']>,
+  policy: ConfigMapPolicyStore | null,
+  recent: RecentRecords,
+  onError: (failure: string) => void,
+): Promise<WebhookServer> {
+  const [{ startWebhooks }, { effectOf }] = await Promise.all([
+    import('../kubernetes/webhook-server.ts'),
+    import('../kubernetes/policy-effect.ts'),
+  ]);
   const names = egress?.names ?? null;
   return startWebhooks({
     listen,
@@ -459,7 +612,22 @@ async function openWebhooks({ listen, tls, egress, sidecar }: NonNullable<Sluice
     sidecar,
     policy: policy === null ? null : { policies: policy, effect: (after) => effectOf(recent, policy.current(), after, Date.now()) },
     // Read when it is handed out: the CA may be renewed as the certificate is.
-    egress: egress === null ? null : { ...egress, names: names === null ? null : { hosts: names.hosts, image: names.image, get ca() { return readFileSync(names.caFile, 'utf8'); } } },
+    egress:
+      egress === null
+        ? null
+        : {
+            ...egress,
+            names:
+              names === null
+                ? null
+                : {
+                    hosts: names.hosts,
+                    image: names.image,
+                    get ca() {
+                      return readFileSync(names.caFile, 'utf8');
+                    },
+                  },
+          },
     onError,
   });
 }

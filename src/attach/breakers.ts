@@ -13,7 +13,9 @@ export const streamsOfRequest = 4;
  * attempts of a chain fail. Retries count until their answer begins, which takes a model seconds: a provider that is down must not exhaust them.
  */
 function breakers(most: number): Json {
-  return { thresholds: [{ priority: 'DEFAULT', max_connections: most, max_pending_requests: most, max_requests: most, max_retries: most }] };
+  return {
+    thresholds: [{ priority: 'DEFAULT', max_connections: most, max_pending_requests: most, max_requests: most, max_retries: most }],
+  };
 }
 
 export const providerBreakers: Json = breakers(limits.envoyRequests);

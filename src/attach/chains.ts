@@ -47,7 +47,13 @@ function priorityGroups(providers: readonly Provider[]): Json {
 }
 
 /** What Envoy's router understands of a chain's request: a copy has one attempt. */
-const chainHeaders = ['x-envoy-retry-on', 'x-envoy-max-retries', 'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-upstream-rq-timeout-ms', 'x-envoy-hedge-on-per-try-timeout'];
+const chainHeaders = [
+  'x-envoy-retry-on',
+  'x-envoy-max-retries',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-hedge-on-per-try-timeout',
+];
 
 /** Sends a copy of a request to the cluster that the request filter named, if it named one; the copy says whose it is. */
 export const mirrorPolicies: readonly Json[] = [
@@ -62,16 +68,47 @@ export const mirrorPolicies: readonly Json[] = [
 ];
 
 /** Ends every chain of filters in a cluster. */
-export const upstreamCodec: Json = { name: 'envoy.filters.http.upstream_codec', typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` } };
+export const upstreamCodec: Json = {
+  name: 'envoy.filters.http.upstream_codec',
+  typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` },
+};
 
 /** The filter that a chain's attempt runs through, in the provider's cluster; `before` and `after`: filters around it. */
 export function attemptFilter(role: FilterRole, grpcService: Json, before: readonly Json[] = [], after: readonly Json[] = []): Json {
   const modes = {
-    gate: { request_header_mode: 'SKIP', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
-    next: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
-    shadow: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'NONE', response_body_mode: 'NONE', request_trailer_mode: 'SKIP', response_trailer_mode: 'SKIP' },
+    gate: {
+      request_header_mode: 'SKIP',
+      response_header_mode: 'SEND',
+      request_body_mode: 'NONE',
+      response_body_mode: 'NONE',
+      request_trailer_mode: 'SKIP',
+      response_trailer_mode: 'SKIP',
+    },
+    next: {
+      request_header_mode: 'SEND',
+      response_header_mode: 'SEND',
+      request_body_mode: 'NONE',
+      response_body_mode: 'NONE',
+      request_trailer_mode: 'SKIP',
+      response_trailer_mode: 'SKIP',
+    },
+    shadow: {
+      request_header_mode: 'SEND',
+      response_header_mode: 'SEND',
+      request_body_mode: 'NONE',
+      response_body_mode: 'NONE',
+      request_trailer_mode: 'SKIP',
+      response_trailer_mode: 'SKIP',
+    },
     // A body that flows both ways has to be followed to its trailers.
-    stream: { request_header_mode: 'SEND', response_header_mode: 'SEND', request_body_mode: 'BUFFERED', response_body_mode: 'FULL_DUPLEX_STREAMED', request_trailer_mode: 'SKIP', response_trailer_mode: 'SEND' },
+    stream: {
+      request_header_mode: 'SEND',
+      response_header_mode: 'SEND',
+      request_body_mode: 'BUFFERED',
+      response_body_mode: 'FULL_DUPLEX_STREAMED',
+      request_trailer_mode: 'SKIP',
+      response_trailer_mode: 'SEND',
+    },
     listener: {},
   }[role];
   return {

@@ -7,7 +7,12 @@ import { deployFiles } from './deploy.ts';
 
 const root = new URL('../../', import.meta.url);
 const files = await deployFiles();
-const sluice = (...args: readonly string[]): string => execFileSync(fileURLToPath(new URL('bin/sluice', root)), args, { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024, stdio: ['ignore', 'pipe', 'pipe'] });
+const sluice = (...args: readonly string[]): string =>
+  execFileSync(fileURLToPath(new URL('bin/sluice', root)), args, {
+    encoding: 'utf8',
+    maxBuffer: 16 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 
 describe('the manifests in deploy/', () => {
   it.each([...files])('are as they are rendered now: %s', (path, text) => {

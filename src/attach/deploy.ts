@@ -15,10 +15,43 @@ export const defaultEgressService = 'istio-egressgateway.istio-system.svc.cluste
 /** The manifests in `deploy/`, by path: what `sluice render` prints for the embedded policy. */
 export async function deployFiles(): Promise<ReadonlyMap<string, string>> {
   const generation = new FilePolicyStore({ path: fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false }).current();
-  const shared = { providers: [...generation.providers.values()], sluice: defaultSluiceService, usage: 'observe' as const, failClosed: false, caFile: '/etc/ssl/certs/ca-certificates.crt' };
+  const shared = {
+    providers: [...generation.providers.values()],
+    sluice: defaultSluiceService,
+    usage: 'observe' as const,
+    failClosed: false,
+    caFile: '/etc/ssl/certs/ca-certificates.crt',
+  };
   return new Map([
-    ['deploy/istio/sidecar.yaml', manifestsYaml('istio', generation.hash, renderIstio({ ...shared, namespace: 'default', attach: 'sidecar', selector: {}, gatewayService: defaultEgressService }))],
-    ['deploy/istio/egress-gateway.yaml', manifestsYaml('istio', generation.hash, renderIstio({ ...shared, namespace: 'istio-system', attach: 'egress-gateway', selector: { istio: 'egressgateway' }, gatewayService: defaultEgressService }))],
-    ['deploy/envoy-gateway/sluice.yaml', manifestsYaml('envoy-gateway', generation.hash, renderEnvoyGateway({ ...shared, namespace: 'llm', gateway: { name: 'sluice', listener: 'http', className: 'eg' } }))],
+    [
+      'deploy/istio/sidecar.yaml',
+      manifestsYaml(
+        'istio',
+        generation.hash,
+        renderIstio({ ...shared, namespace: 'default', attach: 'sidecar', selector: {}, gatewayService: defaultEgressService }),
+      ),
+    ],
+    [
+      'deploy/istio/egress-gateway.yaml',
+      manifestsYaml(
+        'istio',
+        generation.hash,
+        renderIstio({
+          ...shared,
+          namespace: 'istio-system',
+          attach: 'egress-gateway',
+          selector: { istio: 'egressgateway' },
+          gatewayService: defaultEgressService,
+        }),
+      ),
+    ],
+    [
+      'deploy/envoy-gateway/sluice.yaml',
+      manifestsYaml(
+        'envoy-gateway',
+        generation.hash,
+        renderEnvoyGateway({ ...shared, namespace: 'llm', gateway: { name: 'sluice', listener: 'http', className: 'eg' } }),
+      ),
+    ],
   ]);
 }

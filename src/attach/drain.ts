@@ -13,7 +13,10 @@ const callMs = 2_000;
  * `mostMs`. An Envoy that is too busy to answer is asked again within that time: one that was never told cuts connections when it
  * goes. Resolves with the requests that are open at the end. Rejects with SLUICE_ENVOY_ADMIN when Envoy could not be told.
  */
-export async function drainEnvoy(admin: string, { leastMs, mostMs }: { readonly leastMs: number; readonly mostMs: number }): Promise<number> {
+export async function drainEnvoy(
+  admin: string,
+  { leastMs, mostMs }: { readonly leastMs: number; readonly mostMs: number },
+): Promise<number> {
   const start = performance.now();
   const ask = async (method: 'GET' | 'POST', path: string): Promise<string> => {
     for (;;) {
@@ -21,7 +24,8 @@ export async function drainEnvoy(admin: string, { leastMs, mostMs }: { readonly 
         return await call(method, admin, path);
       } catch (error) {
         const gone = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
-        if (gone || performance.now() - start >= mostMs) throw new SluiceError('SLUICE_ENVOY_ADMIN', `${reasonOf(error)}.`, { where: admin, cause: error });
+        if (gone || performance.now() - start >= mostMs)
+          throw new SluiceError('SLUICE_ENVOY_ADMIN', `${reasonOf(error)}.`, { where: admin, cause: error });
         await sleep(lookMs);
       }
     }

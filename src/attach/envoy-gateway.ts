@@ -33,8 +33,14 @@ export function renderEnvoyGateway(options: EnvoyGatewayOptions): Manifest[] {
     sluiceBackend(options),
     ...routes.map(({ manifest }) => manifest),
     clientTraffic(options),
-    backendTraffic(options, routes.map(({ manifest }) => manifest.metadata.name)),
-    extensionPolicy(options, routes.filter(({ upgrade }) => !upgrade).map(({ manifest }) => manifest.metadata.name)),
+    backendTraffic(
+      options,
+      routes.map(({ manifest }) => manifest.metadata.name),
+    ),
+    extensionPolicy(
+      options,
+      routes.filter(({ upgrade }) => !upgrade).map(({ manifest }) => manifest.metadata.name),
+    ),
     patchPolicy(options),
   ];
 }
@@ -44,7 +50,10 @@ function object(apiVersion: string, kind: string, name: string, { namespace }: E
 }
 
 function gateway(options: EnvoyGatewayOptions, gatewayClassName: string): Manifest {
-  return object(gatewayApi, 'Gateway', options.gateway.name, options, { gatewayClassName, listeners: [{ name: options.gateway.listener, protocol: 'HTTP', port: 80 }] });
+  return object(gatewayApi, 'Gateway', options.gateway.name, options, {
+    gatewayClassName,
+    listeners: [{ name: options.gateway.listener, protocol: 'HTTP', port: 80 }],
+  });
 }
 
 function backend(provider: Provider, options: EnvoyGatewayOptions): Manifest {
@@ -59,7 +68,10 @@ function backend(provider: Provider, options: EnvoyGatewayOptions): Manifest {
 /** By its name, not by its endpoints: the name leads to one address, and so both filters of a request to one replica. */
 function sluiceBackend(options: EnvoyGatewayOptions): Manifest {
   const colon = options.sluice.lastIndexOf(':');
-  return object(envoyGateway, 'Backend', 'sluice', options, { endpoints: [{ fqdn: { hostname: options.sluice.slice(0, colon), port: Number(options.sluice.slice(colon + 1)) } }], appProtocols: ['gateway.envoyproxy.io/h2c'] });
+  return object(envoyGateway, 'Backend', 'sluice', options, {
+    endpoints: [{ fqdn: { hostname: options.sluice.slice(0, colon), port: Number(options.sluice.slice(colon + 1)) } }],
+    appProtocols: ['gateway.envoyproxy.io/h2c'],
+  });
 }
 
 /** The provider's own host name and path, for requests with the gateway's prefix and for those without. */
@@ -71,7 +83,9 @@ function routeFilters(provider: Provider, options: EnvoyGatewayOptions): Manifes
       urlRewrite: {
         hostname: { type: 'Backend' },
         appendXForwardedHost: false,
-        ...(rewrite === null ? {} : { path: { type: 'ReplaceRegexMatch', replaceRegexMatch: { pattern: rewrite.regex, substitution: rewrite.substitution } } }),
+        ...(rewrite === null
+          ? {}
+          : { path: { type: 'ReplaceRegexMatch', replaceRegexMatch: { pattern: rewrite.regex, substitution: rewrite.substitution } } }),
       },
     });
   });
@@ -98,17 +112,31 @@ interface Rule {
 function httpRoutes(options: EnvoyGatewayOptions): RouteManifest[] {
   const { providers } = options;
   const byPath: Rule[] = [
-    ...providers.flatMap((provider) => (provider.pathPrefix === null ? [] : [{ provider, path: { type: 'PathPrefix', value: provider.pathPrefix }, prefix: provider.pathPrefix }])),
+    ...providers.flatMap((provider) =>
+      provider.pathPrefix === null
+        ? []
+        : [{ provider, path: { type: 'PathPrefix', value: provider.pathPrefix }, prefix: provider.pathPrefix }],
+    ),
     ...pathShapes.flatMap(({ family, regex, sign }) => {
       const provider = providers.find((candidate) => candidate.family === family);
-      return provider === undefined ? [] : [{ provider, path: { type: 'RegularExpression', value: regex }, prefix: null, ...(sign === undefined ? {} : { sign }) }];
+      return provider === undefined
+        ? []
+        : [{ provider, path: { type: 'RegularExpression', value: regex }, prefix: null, ...(sign === undefined ? {} : { sign }) }];
     }),
   ];
   const groups: { readonly name: string; readonly hostnames: readonly string[]; readonly rules: readonly Rule[] }[] = providers
     .filter(({ hosts }) => hosts.length > 0)
-    .map((provider) => ({ name: `sluice-host-${provider.name}`, hostnames: provider.hosts, rules: [{ provider, path: { type: 'PathPrefix', value: '/' }, prefix: null }] }));
+    .map((provider) => ({
+      name: `sluice-host-${provider.name}`,
+      hostnames: provider.hosts,
+      rules: [{ provider, path: { type: 'PathPrefix', value: '/' }, prefix: null }],
+    }));
   for (let from = 0; from < byPath.length; from += rulesPerRoute) {
-    groups.push({ name: `sluice-paths${from === 0 ? '' : `-${from / rulesPerRoute}`}`, hostnames: [], rules: byPath.slice(from, from + rulesPerRoute) });
+    groups.push({
+      name: `sluice-paths${from === 0 ? '' : `-${from / rulesPerRoute}`}`,
+      hostnames: [],
+      rules: byPath.slice(from, from + rulesPerRoute),
+    });
   }
   return groups.flatMap(({ name, hostnames, rules }) =>
     [false, true].map((upgrade) => ({
@@ -123,10 +151,21 @@ function httpRoutes(options: EnvoyGatewayOptions): RouteManifest[] {
 }
 
 function httpRule({ provider, path, prefix, sign }: Rule, upgrade: boolean): Json {
-  const headers = [...(upgrade ? [{ type: 'RegularExpression', name: 'upgrade', value: '(?i)websocket' }] : []), ...(sign !== undefined && 'header' in sign ? [{ type: 'RegularExpression', name: sign.header, value: sign.regex ?? '.+' }] : [])];
+  const headers = [
+    ...(upgrade ? [{ type: 'RegularExpression', name: 'upgrade', value: '(?i)websocket' }] : []),
+    ...(sign !== undefined && 'header' in sign ? [{ type: 'RegularExpression', name: sign.header, value: sign.regex ?? '.+' }] : []),
+  ];
   return {
-    matches: [{ path, ...(headers.length === 0 ? {} : { headers }), ...(sign !== undefined && 'query' in sign ? { queryParams: [{ type: 'RegularExpression', name: sign.query, value: '.*' }] } : {}) }],
-    filters: [{ type: 'ExtensionRef', extensionRef: { group: 'gateway.envoyproxy.io', kind: 'HTTPRouteFilter', name: filterOf(provider, prefix) } }],
+    matches: [
+      {
+        path,
+        ...(headers.length === 0 ? {} : { headers }),
+        ...(sign !== undefined && 'query' in sign ? { queryParams: [{ type: 'RegularExpression', name: sign.query, value: '.*' }] } : {}),
+      },
+    ],
+    filters: [
+      { type: 'ExtensionRef', extensionRef: { group: 'gateway.envoyproxy.io', kind: 'HTTPRouteFilter', name: filterOf(provider, prefix) } },
+    ],
     timeouts: { request: '0s' },
     backendRefs: [{ group: 'gateway.envoyproxy.io', kind: 'Backend', name: `sluice-${provider.name}` }],
   };
@@ -162,7 +201,21 @@ function backendTraffic(options: EnvoyGatewayOptions, routes: readonly string[])
 
 /** Says which routes Sluice stands in and where it is. Both filters ask for nothing until the patches say what. */
 function extensionPolicy(options: EnvoyGatewayOptions, routes: readonly string[]): Manifest {
-  const settings = { backendRefs: [{ group: 'gateway.envoyproxy.io', kind: 'Backend', name: 'sluice', port: Number(options.sluice.slice(options.sluice.lastIndexOf(':') + 1)) }], backendSettings: { circuitBreaker: gatewaySluiceBreakers, connection: { bufferLimit: String(limits.envoyUnsentBytes) }, http2: { initialStreamWindowSize: String(limits.envoyUnsentBytes) } } };
+  const settings = {
+    backendRefs: [
+      {
+        group: 'gateway.envoyproxy.io',
+        kind: 'Backend',
+        name: 'sluice',
+        port: Number(options.sluice.slice(options.sluice.lastIndexOf(':') + 1)),
+      },
+    ],
+    backendSettings: {
+      circuitBreaker: gatewaySluiceBreakers,
+      connection: { bufferLimit: String(limits.envoyUnsentBytes) },
+      http2: { initialStreamWindowSize: String(limits.envoyUnsentBytes) },
+    },
+  };
   return object(envoyGateway, 'EnvoyExtensionPolicy', 'sluice', options, {
     targetRefs: routes.map((name) => target('HTTPRoute', name)),
     extProc: [
@@ -174,28 +227,51 @@ function extensionPolicy(options: EnvoyGatewayOptions, routes: readonly string[]
 
 /** What no policy of Envoy Gateway's can say: the filters' details, chains, and the way to a provider other than the path's. */
 function patchPolicy(options: EnvoyGatewayOptions): Manifest {
-  const { gateway: { name, listener }, namespace } = options;
+  const {
+    gateway: { name, listener },
+    namespace,
+  } = options;
   const filter = (index: number): string => `envoyextensionpolicy/${namespace}/sluice/extproc/${index}`;
   const cluster = filter(1);
   const httpFilter = (filterName: string): string => `$..http_filters[?(@.name=='${filterName}')]`;
   const config = (index: number): string => `${httpFilter(`envoy.filters.http.ext_proc/${filter(index)}`)}.typed_config`;
-  const typed = (type: string, resource: string, operation: Json): Json => ({ type: `type.googleapis.com/envoy.config.${type}`, name: resource, operation });
+  const typed = (type: string, resource: string, operation: Json): Json => ({
+    type: `type.googleapis.com/envoy.config.${type}`,
+    name: resource,
+    operation,
+  });
   const resource = `${namespace}/${name}/${listener}`;
   const onListener = (operation: Json): Json => typed('listener.v3.Listener', resource, operation);
-  const onHosts = (path: string, value: unknown): Json => typed('route.v3.RouteConfiguration', resource, { op: 'add', jsonPath: '$.virtual_hosts[*]', path, value });
+  const onHosts = (path: string, value: unknown): Json =>
+    typed('route.v3.RouteConfiguration', resource, { op: 'add', jsonPath: '$.virtual_hosts[*]', path, value });
   return object(envoyGateway, 'EnvoyPatchPolicy', 'sluice', options, {
     targetRef: target('Gateway', name),
     type: 'JSONPatch',
     jsonPatches: [
-      ...options.providers.flatMap((provider) => decidedClusters(provider, options.caFile, cluster)).map((value) => typed('cluster.v3.Cluster', String(value['name']), { op: 'add', path: '', value })),
+      ...options.providers
+        .flatMap((provider) => decidedClusters(provider, options.caFile, cluster))
+        .map((value) => typed('cluster.v3.Cluster', String(value['name']), { op: 'add', path: '', value })),
       onListener({ op: 'replace', jsonPath: config(0), value: responseFilter(options.usage, cluster) }),
       onListener({ op: 'replace', jsonPath: config(1), value: requestFilter(options.failClosed, cluster) }),
-      ...answerFilters(options.usage, cluster).slice(0, -1).map((value) => onListener({ op: 'add', jsonPath: httpFilter('envoy.filters.http.router'), value })),
-      onListener({ op: 'add', jsonPath: httpFilter('envoy.filters.http.router'), value: { name: 'envoy.filters.http.set_filter_state.sluice', typed_config: attemptStates() } }),
-      onListener({ op: 'add', jsonPath: "$..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config.access_log", path: '/-', value: answerLog(options.usage, cluster) }),
+      ...answerFilters(options.usage, cluster)
+        .slice(0, -1)
+        .map((value) => onListener({ op: 'add', jsonPath: httpFilter('envoy.filters.http.router'), value })),
+      onListener({
+        op: 'add',
+        jsonPath: httpFilter('envoy.filters.http.router'),
+        value: { name: 'envoy.filters.http.set_filter_state.sluice', typed_config: attemptStates() },
+      }),
+      onListener({
+        op: 'add',
+        jsonPath: "$..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config.access_log",
+        path: '/-',
+        value: answerLog(options.usage, cluster),
+      }),
       ...Object.entries(hostSettings(options.usage)).map(([key, value]) => onHosts(`/${key}`, value)),
       // Each goes before those that are there: the last one is the first to be looked at.
-      ...decidedRoutes(options.providers).reverse().map((value) => onHosts('/routes/0', value)),
+      ...decidedRoutes(options.providers)
+        .reverse()
+        .map((value) => onHosts('/routes/0', value)),
     ],
   });
 }

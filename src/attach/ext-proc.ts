@@ -12,7 +12,11 @@ const http = 'type.googleapis.com/envoy.extensions';
 export function grpcService(role: FilterRole = 'listener', cluster = sluiceClusterName): Json {
   // Without one Envoy says the cluster's name, and HTTP/2 servers refuse one with slashes.
   const authority = cluster === sluiceClusterName ? {} : { authority: sluiceClusterName };
-  return { envoy_grpc: { cluster_name: cluster, ...authority }, timeout: '0s', ...(role === 'listener' ? {} : { initial_metadata: [{ key: roleHeader, value: role }] }) };
+  return {
+    envoy_grpc: { cluster_name: cluster, ...authority },
+    timeout: '0s',
+    ...(role === 'listener' ? {} : { initial_metadata: [{ key: roleHeader, value: role }] }),
+  };
 }
 
 /** Headers first; Sluice asks for the body of the requests that it can use. Envoy hears no more of it after its answer. */
@@ -75,8 +79,18 @@ const logged: Json = {
       { not_matcher: { single_predicate: { input: responseHeader(':status'), value_match: { exact: 'none' } } } },
       {
         single_predicate: {
-          input: { name: 'answer', typed_config: { '@type': `${http}.matching.common_inputs.network.v3.DynamicMetadataInput`, filter: 'sluice', path: [{ key: 'answer' }] } },
-          custom_match: { name: 'log', typed_config: { '@type': `${http}.matching.input_matchers.metadata.v3.Metadata`, value: { string_match: { exact: 'log' } } } },
+          input: {
+            name: 'answer',
+            typed_config: {
+              '@type': `${http}.matching.common_inputs.network.v3.DynamicMetadataInput`,
+              filter: 'sluice',
+              path: [{ key: 'answer' }],
+            },
+          },
+          custom_match: {
+            name: 'log',
+            typed_config: { '@type': `${http}.matching.input_matchers.metadata.v3.Metadata`, value: { string_match: { exact: 'log' } } },
+          },
         },
       },
     ],
@@ -84,7 +98,10 @@ const logged: Json = {
 };
 
 function responseHeader(name: string): Json {
-  return { name: 'header', typed_config: { '@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpResponseHeaderMatchInput', header_name: name } };
+  return {
+    name: 'header',
+    typed_config: { '@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpResponseHeaderMatchInput', header_name: name },
+  };
 }
 
 /** No copies of answers that a predicate fits. */

@@ -24,11 +24,34 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
   let ports: number[];
   const simulator = new ProviderSimulator({ eventMs: 30 });
 
-  const policy = (more = ''): PolicyGeneration => compiled(`version: 1\nproviders:\n  openai: { endpoint: "${endpoint}" }\n${more}defaults: { mode: off }\n`);
+  const policy = (more = ''): PolicyGeneration =>
+    compiled(`version: 1\nproviders:\n  openai: { endpoint: "${endpoint}" }\n${more}defaults: { mode: off }\n`);
 
   /** A new certificate for the providers' names, put in place as a mounted Secret's is. */
   function certify(name: string): void {
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', join(folder, 'next.key'), '-out', join(folder, 'next.crt'), '-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:api.openai.com', '-days', '3'], { stdio: 'pipe' });
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-keyout',
+        join(folder, 'next.key'),
+        '-out',
+        join(folder, 'next.crt'),
+        '-subj',
+        `/CN=${name}`,
+        '-addext',
+        'subjectAltName=DNS:api.openai.com',
+        '-days',
+        '3',
+      ],
+      { stdio: 'pipe' },
+    );
     for (const end of ['key', 'crt']) renameSync(join(folder, `next.${end}`), join(folder, 'tls', `tls.${end}`));
   }
 
@@ -39,10 +62,26 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
     endpoint = await simulator.listen();
     ports = await freePorts(4);
     const [listen, admin, status, tls] = ports.map((port) => `127.0.0.1:${port}`) as [string, string, string, string];
-    files = new EnvoyFiles({ folder: join(folder, 'envoy'), sluice: `unix:${folder}/none.sock`, listen, admin, caFile: '/etc/ssl/certs/ca-certificates.crt', status, otlp: null, chains: 'groups', usage: 'collect', tls: { listen: tls, folder: join(folder, 'tls') } });
+    files = new EnvoyFiles({
+      folder: join(folder, 'envoy'),
+      sluice: `unix:${folder}/none.sock`,
+      listen,
+      admin,
+      caFile: '/etc/ssl/certs/ca-certificates.crt',
+      status,
+      otlp: null,
+      chains: 'groups',
+      usage: 'collect',
+      tls: { listen: tls, folder: join(folder, 'tls') },
+    });
     await files.write(policy());
-    child = spawn(envoy!, ['-c', files.bootstrap, '--use-dynamic-base-id', '--concurrency', '1', '--drain-strategy', 'immediate', '--log-level', 'off'], { stdio: 'ignore' });
-    for (let tries = 0; tries < 300 && (await fetch(`http://${status}/ready`).catch(() => null))?.status !== 200; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+    child = spawn(
+      envoy!,
+      ['-c', files.bootstrap, '--use-dynamic-base-id', '--concurrency', '1', '--drain-strategy', 'immediate', '--log-level', 'off'],
+      { stdio: 'ignore' },
+    );
+    for (let tries = 0; tries < 300 && (await fetch(`http://${status}/ready`).catch(() => null))?.status !== 200; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
   });
 
   afterAll(async () => {
@@ -51,11 +90,16 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const post = (path: string, more: object = {}): Promise<Response> => fetch(`http://127.0.0.1:${ports[0]!}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...more }, body });
+  const post = (path: string, more: object = {}): Promise<Response> =>
+    fetch(`http://127.0.0.1:${ports[0]!}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...more }, body });
 
   it('serves a new provider without a restart, and cuts no stream for it', async () => {
     expect((await post('/local/v1/chat/completions')).status).toBe(404);
-    const stream = await fetch(`http://127.0.0.1:${ports[0]!}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: body.replace('{', '{"stream":true,') });
+    const stream = await fetch(`http://127.0.0.1:${ports[0]!}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: body.replace('{', '{"stream":true,'),
+    });
     await files.write(policy(`  local: { dialect: openai, endpoint: "${endpoint}", pathPrefix: /local, catalog: openai }\n`));
     await expect.poll(async () => (await post('/local/v1/chat/completions')).status, { timeout: 10_000 }).toBe(200);
     expect(await stream.text()).toContain('[DONE]');
@@ -66,17 +110,31 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
   it('answers for a provider under its own name, by a certificate that is renewed without a restart', async () => {
     const subject = (): Promise<string> =>
       new Promise((resolve, reject) => {
-        const socket: TLSSocket = connect({ port: ports[3]!, host: '127.0.0.1', servername: 'api.openai.com', rejectUnauthorized: false }, () => {
-          resolve(String(socket.getPeerCertificate().subject.CN));
-          socket.destroy();
-        });
+        const socket: TLSSocket = connect(
+          { port: ports[3]!, host: '127.0.0.1', servername: 'api.openai.com', rejectUnauthorized: false },
+          () => {
+            resolve(String(socket.getPeerCertificate().subject.CN));
+            socket.destroy();
+          },
+        );
         socket.on('error', reject);
       });
     const status = await new Promise((resolve, reject) => {
-      const call = request({ port: ports[3]!, host: '127.0.0.1', servername: 'api.openai.com', rejectUnauthorized: false, method: 'POST', path: '/v1/chat/completions', headers: { host: 'api.openai.com', 'content-type': 'application/json' } }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      });
+      const call = request(
+        {
+          port: ports[3]!,
+          host: '127.0.0.1',
+          servername: 'api.openai.com',
+          rejectUnauthorized: false,
+          method: 'POST',
+          path: '/v1/chat/completions',
+          headers: { host: 'api.openai.com', 'content-type': 'application/json' },
+        },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        },
+      );
       call.on('error', reject);
       call.end(body);
     });
@@ -87,13 +145,24 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
   });
 
   it('shows readiness and metrics, and nothing that changes Envoy', async () => {
-    const call = async (path: string, method = 'GET'): Promise<number> => (await fetch(`http://127.0.0.1:${ports[2]!}${path}`, { method })).status;
-    expect([await call('/ready'), await call('/stats/prometheus'), await call('/quitquitquit', 'POST'), await call('/ready', 'POST'), await call('/config_dump')]).toEqual([200, 200, 404, 404, 404]);
+    const call = async (path: string, method = 'GET'): Promise<number> =>
+      (await fetch(`http://127.0.0.1:${ports[2]!}${path}`, { method })).status;
+    expect([
+      await call('/ready'),
+      await call('/stats/prometheus'),
+      await call('/quitquitquit', 'POST'),
+      await call('/ready', 'POST'),
+      await call('/config_dump'),
+    ]).toEqual([200, 200, 404, 404, 404]);
   });
 
   it('drains: open streams go on to their end, connections close after their request', async () => {
     const admin = `127.0.0.1:${ports[1]!}`;
-    const stream = await fetch(`http://127.0.0.1:${ports[0]!}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: body.replace('{', '{"stream":true,') });
+    const stream = await fetch(`http://127.0.0.1:${ports[0]!}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: body.replace('{', '{"stream":true,'),
+    });
     expect(await drainEnvoy(admin, { leastMs: 0, mostMs: 0 })).toBe(1);
     expect((await post('/v1/chat/completions')).headers.get('connection')).toBe('close');
     expect(await stream.text()).toContain('[DONE]');
@@ -103,7 +172,18 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
 
   it('says which folder cannot be written', async () => {
     writeFileSync(join(folder, 'file'), '');
-    const broken = new EnvoyFiles({ folder: join(folder, 'file'), sluice: 'unix:/x', listen: '127.0.0.1:1', admin: '127.0.0.1:2', caFile: '/x', status: null, otlp: null, chains: 'groups', usage: 'collect', tls: null });
+    const broken = new EnvoyFiles({
+      folder: join(folder, 'file'),
+      sluice: 'unix:/x',
+      listen: '127.0.0.1:1',
+      admin: '127.0.0.1:2',
+      caFile: '/x',
+      status: null,
+      otlp: null,
+      chains: 'groups',
+      usage: 'collect',
+      tls: null,
+    });
     await expect(broken.write(policy())).rejects.toMatchObject({ code: 'SLUICE_ENVOY_FILES', where: join(folder, 'file') });
   });
 });

@@ -20,11 +20,20 @@ export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'ret
 type Json = Readonly<Record<string, unknown>>;
 
 interface Rendered {
-  readonly static_resources: { readonly listeners: readonly [ListenerJson, ...Json[]]; readonly clusters: readonly (Json & { readonly name: string })[] };
+  readonly static_resources: {
+    readonly listeners: readonly [ListenerJson, ...Json[]];
+    readonly clusters: readonly (Json & { readonly name: string })[];
+  };
 }
 
 interface ListenerJson extends Json {
-  readonly filter_chains: readonly [{ readonly filters: readonly [{ readonly name: string; readonly typed_config: Json & { readonly route_config: Json & { readonly name: string } } }] }];
+  readonly filter_chains: readonly [
+    {
+      readonly filters: readonly [
+        { readonly name: string; readonly typed_config: Json & { readonly route_config: Json & { readonly name: string } } },
+      ];
+    },
+  ];
 }
 
 const types = 'type.googleapis.com/envoy';
@@ -94,26 +103,45 @@ export class EnvoyFiles {
         this.#written.set(name, text);
       }
     } catch (error) {
-      throw new SluiceError('SLUICE_ENVOY_FILES', error instanceof Error ? error.message : String(error), { where: this.#options.folder, cause: error });
+      throw new SluiceError('SLUICE_ENVOY_FILES', error instanceof Error ? error.message : String(error), {
+        where: this.#options.folder,
+        cause: error,
+      });
     }
   }
 }
 
 /** The files by name, in the order in which Envoy must see them: what is referred to comes first. `retired`: providers that have clusters and no routes. */
-export function renderEnvoyFiles(options: EnvoyFilesOptions, generation: PolicyGeneration, retired: readonly Provider[] = []): Readonly<Record<string, Json>> {
+export function renderEnvoyFiles(
+  options: EnvoyFilesOptions,
+  generation: PolicyGeneration,
+  retired: readonly Provider[] = [],
+): Readonly<Record<string, Json>> {
   const providers = [...generation.providers.values()];
-  const config = renderEnvoy({ ...options, providers, retired, failClosed: generation.section('', providers[0]?.name ?? '').failClosed }) as unknown as Rendered;
+  const config = renderEnvoy({
+    ...options,
+    providers,
+    retired,
+    failClosed: generation.section('', providers[0]?.name ?? '').failClosed,
+  }) as unknown as Rendered;
   const { listeners, clusters } = config.static_resources;
   const routes = listeners[0].filter_chains[0].filters[0].typed_config.route_config;
   const [gateway, ...inner] = listeners;
   const dynamic = withRouteFile(gateway, options.folder);
   const tls = options.tls === null ? [] : [withTls(dynamic, options.tls.listen, options.folder)];
   return {
-    'bootstrap.json': bootstrap(options, clusters.filter(({ name }) => fixed.has(name))),
+    'bootstrap.json': bootstrap(
+      options,
+      clusters.filter(({ name }) => fixed.has(name)),
+    ),
     ...(options.tls === null ? {} : { 'certificate.json': discovery([certificate(options.tls.folder)]) }),
-    'clusters.json': discovery(clusters.filter(({ name }) => !fixed.has(name)).map((cluster) => ({ '@type': `${types}.config.cluster.v3.Cluster`, ...cluster }))),
+    'clusters.json': discovery(
+      clusters.filter(({ name }) => !fixed.has(name)).map((cluster) => ({ '@type': `${types}.config.cluster.v3.Cluster`, ...cluster })),
+    ),
     'routes.json': discovery([{ '@type': `${types}.config.route.v3.RouteConfiguration`, ...routes, name: routeName }]),
-    'listeners.json': discovery([dynamic, ...tls, ...inner].map((listener) => ({ '@type': `${types}.config.listener.v3.Listener`, ...listener }))),
+    'listeners.json': discovery(
+      [dynamic, ...tls, ...inner].map((listener) => ({ '@type': `${types}.config.listener.v3.Listener`, ...listener })),
+    ),
   };
 }
 
@@ -145,7 +173,20 @@ function withRouteFile(listener: ListenerJson, folder: string): ListenerJson {
   // What is undefined is not written.
   return {
     ...listener,
-    filter_chains: [{ filters: [{ ...filters[0], typed_config: { ...filters[0].typed_config, route_config: undefined, rds: { route_config_name: routeName, config_source: watched(folder, 'routes.json') } } }] }],
+    filter_chains: [
+      {
+        filters: [
+          {
+            ...filters[0],
+            typed_config: {
+              ...filters[0].typed_config,
+              route_config: undefined,
+              rds: { route_config_name: routeName, config_source: watched(folder, 'routes.json') },
+            },
+          },
+        ],
+      },
+    ],
   } as unknown as ListenerJson;
 }
 
@@ -179,7 +220,11 @@ function certificate(folder: string): Json {
   return {
     '@type': `${types}.extensions.transport_sockets.tls.v3.Secret`,
     name: secretName,
-    tls_certificate: { certificate_chain: { filename: join(folder, 'tls.crt') }, private_key: { filename: join(folder, 'tls.key') }, watched_directory: { path: folder } },
+    tls_certificate: {
+      certificate_chain: { filename: join(folder, 'tls.crt') },
+      private_key: { filename: join(folder, 'tls.key') },
+      watched_directory: { path: folder },
+    },
   };
 }
 
@@ -202,11 +247,16 @@ function statusListener(address: string): Json {
                   {
                     name: 'status',
                     domains: ['*'],
-                    routes: ['/ready', '/stats/prometheus'].map((path) => ({ match: { path, headers: [{ name: ':method', string_match: { exact: 'GET' } }] }, route: { cluster: 'envoy_admin' } })),
+                    routes: ['/ready', '/stats/prometheus'].map((path) => ({
+                      match: { path, headers: [{ name: ':method', string_match: { exact: 'GET' } }] },
+                      route: { cluster: 'envoy_admin' },
+                    })),
                   },
                 ],
               },
-              http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': `${types}.extensions.filters.http.router.v3.Router` } }],
+              http_filters: [
+                { name: 'envoy.filters.http.router', typed_config: { '@type': `${types}.extensions.filters.http.router.v3.Router` } },
+              ],
             },
           },
         ],
@@ -216,7 +266,11 @@ function statusListener(address: string): Json {
 }
 
 function adminCluster(address: string): Json {
-  return { name: 'envoy_admin', type: 'STATIC', load_assignment: { cluster_name: 'envoy_admin', endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(address) } }] }] } };
+  return {
+    name: 'envoy_admin',
+    type: 'STATIC',
+    load_assignment: { cluster_name: 'envoy_admin', endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(address) } }] }] },
+  };
 }
 
 function socket(address: string): Json {

@@ -21,7 +21,11 @@ export function hostChainRoutes(): Json[] {
       cluster: chainCluster(role),
       timeout: '0s',
       auto_host_rewrite: true,
-      retry_policy: { num_retries: 0, retriable_headers: [{ name: retryHeader, present_match: true }], retry_back_off: { base_interval: '0.001s', max_interval: '0.001s' } },
+      retry_policy: {
+        num_retries: 0,
+        retriable_headers: [{ name: retryHeader, present_match: true }],
+        retry_back_off: { base_interval: '0.001s', max_interval: '0.001s' },
+      },
     },
   }));
 }
@@ -44,7 +48,16 @@ export function hostChainClusters(providers: readonly Provider[], circuitBreaker
               '@type': `${http}.load_balancing_policies.override_host.v3.OverrideHost`,
               override_host_sources: [{ metadata: { key: 'sluice', path: [{ key: 'hosts' }] } }],
               // For endpoints that this Envoy does not have (yet): Sluice refuses the attempt when it sees where it would go.
-              fallback_policy: { policies: [{ typed_extension_config: { name: 'envoy.load_balancing_policies.round_robin', typed_config: { '@type': `${http}.load_balancing_policies.round_robin.v3.RoundRobin` } } }] },
+              fallback_policy: {
+                policies: [
+                  {
+                    typed_extension_config: {
+                      name: 'envoy.load_balancing_policies.round_robin',
+                      typed_config: { '@type': `${http}.load_balancing_policies.round_robin.v3.RoundRobin` },
+                    },
+                  },
+                ],
+              },
             },
           },
         },
@@ -55,7 +68,10 @@ export function hostChainClusters(providers: readonly Provider[], circuitBreaker
       endpoints: [
         {
           lb_endpoints: providers.map((provider) => ({
-            endpoint: { hostname: new URL(provider.endpoint).hostname, address: { envoy_internal_address: { server_listener_name: hostListener(provider.name) } } },
+            endpoint: {
+              hostname: new URL(provider.endpoint).hostname,
+              address: { envoy_internal_address: { server_listener_name: hostListener(provider.name) } },
+            },
           })),
         },
       ],
@@ -68,7 +84,11 @@ const sayHost: Json = {
   name: 'envoy.filters.http.header_mutation',
   typed_config: {
     '@type': `${http}.filters.http.header_mutation.v3.HeaderMutation`,
-    mutations: { request_mutations: [{ append: { header: { key: hostHeader, value: '%UPSTREAM_HOST%' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }] },
+    mutations: {
+      request_mutations: [
+        { append: { header: { key: hostHeader, value: '%UPSTREAM_HOST%' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } },
+      ],
+    },
   },
 };
 
@@ -82,7 +102,11 @@ export function hostListeners(providers: readonly Provider[]): Json[] {
         filters: [
           {
             name: 'envoy.filters.network.tcp_proxy',
-            typed_config: { '@type': `${http}.filters.network.tcp_proxy.v3.TcpProxy`, stat_prefix: hostListener(name), cluster: clusterName(name) },
+            typed_config: {
+              '@type': `${http}.filters.network.tcp_proxy.v3.TcpProxy`,
+              stat_prefix: hostListener(name),
+              cluster: clusterName(name),
+            },
           },
         ],
       },
@@ -92,5 +116,7 @@ export function hostListeners(providers: readonly Provider[]): Json[] {
 
 /** What the bootstrap needs for listeners inside Envoy. */
 export const internalListeners: Json = {
-  bootstrap_extensions: [{ name: 'envoy.bootstrap.internal_listener', typed_config: { '@type': `${http}.bootstrap.internal_listener.v3.InternalListener` } }],
+  bootstrap_extensions: [
+    { name: 'envoy.bootstrap.internal_listener', typed_config: { '@type': `${http}.bootstrap.internal_listener.v3.InternalListener` } },
+  ],
 };

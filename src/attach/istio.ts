@@ -46,7 +46,10 @@ function serviceEntry(provider: Provider, options: IstioOptions): Manifest {
     location: 'MESH_EXTERNAL',
     resolution: 'DNS',
     ...(provider.hosts.length === 1 && provider.hosts[0] === host ? {} : { endpoints: [{ address: host }] }),
-    ports: [{ number: port, name: 'http', protocol: 'HTTP', targetPort: real }, ...(tls ? [{ number: 443, name: 'tls', protocol: 'TLS' }] : [])],
+    ports: [
+      { number: port, name: 'http', protocol: 'HTTP', targetPort: real },
+      ...(tls ? [{ number: 443, name: 'tls', protocol: 'TLS' }] : []),
+    ],
   });
 }
 
@@ -67,12 +70,21 @@ function egress(providers: readonly Provider[], options: IstioOptions): Manifest
   return [
     object('Gateway', gateway, options, {
       selector: options.selector,
-      servers: [{ port: { number: port, name: 'https-sluice', protocol: 'HTTPS' }, hosts: providers.flatMap(({ hosts }) => hosts), tls: { mode: 'ISTIO_MUTUAL' } }],
+      servers: [
+        {
+          port: { number: port, name: 'https-sluice', protocol: 'HTTPS' },
+          hosts: providers.flatMap(({ hosts }) => hosts),
+          tls: { mode: 'ISTIO_MUTUAL' },
+        },
+      ],
     }),
     object('DestinationRule', gateway, options, {
       host: gatewayService,
       subsets: providers.flatMap(({ name, hosts }) =>
-        hosts.map((host, index) => ({ name: numbered(name, index), trafficPolicy: { portLevelSettings: [{ port: { number: port }, tls: { mode: 'ISTIO_MUTUAL', sni: host } }] } })),
+        hosts.map((host, index) => ({
+          name: numbered(name, index),
+          trafficPolicy: { portLevelSettings: [{ port: { number: port }, tls: { mode: 'ISTIO_MUTUAL', sni: host } }] },
+        })),
       ),
     }),
     ...providers.flatMap(({ name, hosts }) =>
@@ -82,7 +94,11 @@ function egress(providers: readonly Provider[], options: IstioOptions): Manifest
           gateways: ['mesh', gateway],
           http: [
             // The gateway tries again where that is safe; the way to it must not.
-            { match: [{ gateways: ['mesh'], port }], route: [{ destination: { host: gatewayService, subset: numbered(name, index), port: { number: port } } }], retries: { attempts: 0 } },
+            {
+              match: [{ gateways: ['mesh'], port }],
+              route: [{ destination: { host: gatewayService, subset: numbered(name, index), port: { number: port } } }],
+              retries: { attempts: 0 },
+            },
             { match: [{ gateways: [gateway], port }], route: [{ destination: { host, port: { number: port } } }] },
           ],
         }),
@@ -98,10 +114,7 @@ function numbered(provider: string, index: number): string {
 
 /** The listener's filters that are off for other hosts, in order. */
 function filtersOf({ usage, failClosed }: IstioOptions): readonly { readonly name: string; readonly typed_config: Json }[] {
-  return [
-    ...answerFilters(usage),
-    { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(failClosed) },
-  ];
+  return [...answerFilters(usage), { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(failClosed) }];
 }
 
 /**
@@ -113,7 +126,10 @@ function switchedOn({ typed_config }: { readonly typed_config: Json }): Json {
   switch (typed_config['@type']) {
     // The same matcher once more.
     case 'type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher':
-      return { '@type': 'type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute', xds_matcher: typed_config['xds_matcher'] };
+      return {
+        '@type': 'type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute',
+        xds_matcher: typed_config['xds_matcher'],
+      };
     case `${http}.ext_proc.v3.ExternalProcessor`:
       return { '@type': `${http}.ext_proc.v3.ExtProcPerRoute`, overrides: {} };
     case `${http}.lua.v3.Lua`:
@@ -127,17 +143,28 @@ function switchedOn({ typed_config }: { readonly typed_config: Json }): Json {
 function envoyFilters(reached: readonly Provider[], options: IstioOptions): Manifest[] {
   const context = options.attach === 'sidecar' ? 'SIDECAR_OUTBOUND' : 'GATEWAY';
   const filter = (name: string, configPatches: readonly Json[]): Manifest =>
-    object('EnvoyFilter', name, options, { ...(Object.keys(options.selector).length === 0 ? {} : { workloadSelector: { labels: options.selector } }), configPatches }, 'networking.istio.io/v1alpha3');
+    object(
+      'EnvoyFilter',
+      name,
+      options,
+      { ...(Object.keys(options.selector).length === 0 ? {} : { workloadSelector: { labels: options.selector } }), configPatches },
+      'networking.istio.io/v1alpha3',
+    );
   return [
     filter('sluice', sharedPatches(context, options)),
-    ...reached.flatMap((provider) => provider.hosts.map((host, index) => filter(numbered(provider.name, index), hostPatches(provider, host, context, options)))),
+    ...reached.flatMap((provider) =>
+      provider.hosts.map((host, index) => filter(numbered(provider.name, index), hostPatches(provider, host, context, options))),
+    ),
   ];
 }
 
 function sharedPatches(context: string, options: IstioOptions): Json[] {
   const manager = 'envoy.filters.network.http_connection_manager';
   const connections = { context, listener: { portNumber: port, filterChain: { filter: { name: manager } } } };
-  const beforeRouter = { context, listener: { portNumber: port, filterChain: { filter: { name: manager, subFilter: { name: 'envoy.filters.http.router' } } } } };
+  const beforeRouter = {
+    context,
+    listener: { portNumber: port, filterChain: { filter: { name: manager, subFilter: { name: 'envoy.filters.http.router' } } } },
+  };
   const clusters = [sluiceCluster(options.sluice), ...options.providers.flatMap((provider) => decidedClusters(provider, options.caFile))];
   return [
     ...clusters.map((value) => patch('CLUSTER', { context }, 'ADD', value)),
@@ -150,9 +177,14 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
       },
     }),
     // Off by default: other hosts on the same listener have nothing to do with them.
-    ...filtersOf(options).map(({ name, typed_config }) => patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name, disabled: true, typed_config })),
+    ...filtersOf(options).map(({ name, typed_config }) =>
+      patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name, disabled: true, typed_config }),
+    ),
     // Says what those left: nothing, where they are off.
-    patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name: 'envoy.filters.http.set_filter_state.sluice', typed_config: attemptStates() }),
+    patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', {
+      name: 'envoy.filters.http.set_filter_state.sluice',
+      typed_config: attemptStates(),
+    }),
   ];
 }
 

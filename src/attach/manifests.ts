@@ -46,10 +46,20 @@ function yaml(object: Manifest): string {
 }
 
 /** Where a provider's endpoint is. */
-export function endpointOf(provider: Provider): { readonly host: string; readonly port: number; readonly tls: boolean; readonly path: string } {
+export function endpointOf(provider: Provider): {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly path: string;
+} {
   const url = new URL(provider.endpoint);
   const tls = url.protocol === 'https:';
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), tls, path: url.pathname.replace(/\/$/, '') };
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (tls ? 443 : 80) : Number(url.port),
+    tls,
+    path: url.pathname.replace(/\/$/, ''),
+  };
 }
 
 export const managedLabels = { 'app.kubernetes.io/name': 'sluice', 'app.kubernetes.io/managed-by': 'sluice-render' } as const;

@@ -47,12 +47,22 @@ export function hostSettings(usage: UsageMode): Json {
  * match must lead nowhere: Envoy would stay with the last attempt's cluster, and the next target's key would go to it.
  */
 function attemptMatcher(providers: readonly Provider[]): Json {
-  const to = (cluster: string): Json => ({ action: { name: 'cluster', typed_config: { '@type': `${http}.router.cluster_specifiers.matcher.v3.ClusterAction`, cluster } } });
+  const to = (cluster: string): Json => ({
+    action: { name: 'cluster', typed_config: { '@type': `${http}.router.cluster_specifiers.matcher.v3.ClusterAction`, cluster } },
+  });
   const targets = (attempt: number): Json => {
     // A `gate` is a first attempt only.
-    const clusters = providers.flatMap(({ name }) => [...(attempt === 1 ? ['gate' as const] : []), 'next' as const, 'stream' as const].map((role) => clusterName(name, role)));
-    const input = { name: 'target', typed_config: { '@type': `${http}.matching.common_inputs.network.v3.FilterStateInput`, key: attemptState(attempt) } };
-    return { matcher_tree: { input, exact_match_map: { map: Object.fromEntries(clusters.map((cluster) => [cluster, to(cluster)])) } }, on_no_match: to(noCluster) };
+    const clusters = providers.flatMap(({ name }) =>
+      [...(attempt === 1 ? ['gate' as const] : []), 'next' as const, 'stream' as const].map((role) => clusterName(name, role)),
+    );
+    const input = {
+      name: 'target',
+      typed_config: { '@type': `${http}.matching.common_inputs.network.v3.FilterStateInput`, key: attemptState(attempt) },
+    };
+    return {
+      matcher_tree: { input, exact_match_map: { map: Object.fromEntries(clusters.map((cluster) => [cluster, to(cluster)])) } },
+      on_no_match: to(noCluster),
+    };
   };
   const later = Array.from({ length: attempts - 1 }, (_, index) => [String(index + 1), { matcher: targets(index + 2) }] as const);
   // Beyond the last attempt that a policy may have there is nothing.
@@ -63,7 +73,13 @@ function attemptMatcher(providers: readonly Provider[]): Json {
       '@type': `${http}.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier`,
       cluster_matcher: {
         matcher_tree: {
-          input: { name: 'attempt', typed_config: { '@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput', header_name: attemptCountHeader } },
+          input: {
+            name: 'attempt',
+            typed_config: {
+              '@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput',
+              header_name: attemptCountHeader,
+            },
+          },
           exact_match_map: { map: { ...Object.fromEntries(later), ...beyond } },
         },
         on_no_match: { matcher: targets(1) },
@@ -79,7 +95,10 @@ export function attemptStates(): Json {
     on_request_headers: Array.from({ length: attempts }, (_, index) => ({
       object_key: attemptState(index + 1),
       factory_key: 'envoy.string',
-      format_string: { omit_empty_values: true, text_format_source: { inline_string: `%DYNAMIC_METADATA(sluice:${attemptClusterKey(index + 1)})%` } },
+      format_string: {
+        omit_empty_values: true,
+        text_format_source: { inline_string: `%DYNAMIC_METADATA(sluice:${attemptClusterKey(index + 1)})%` },
+      },
       skip_if_empty: true,
     })),
   };

@@ -7,7 +7,16 @@ import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
 import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
 import { grpcService, requestFilter } from './ext-proc.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
-import { chainHeader, chainStyleHeader, clusterHeader, clusterName, mirrorHeader, sluiceClusterName, streamIdleTimeout, usageHeader } from './names.ts';
+import {
+  chainHeader,
+  chainStyleHeader,
+  clusterHeader,
+  clusterName,
+  mirrorHeader,
+  sluiceClusterName,
+  streamIdleTimeout,
+  usageHeader,
+} from './names.ts';
 import { signedOnly, signingFilters } from './signing.ts';
 import { answerFilters, answerLog } from './usage.ts';
 import type { ChainStyle } from './versions.ts';
@@ -63,11 +72,18 @@ export function renderEnvoy(options: EnvoyOptions): Json {
           name: 'llm_egress',
           address: socket(options.listen),
           per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
-          filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] }],
+          filter_chains: [
+            { filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] },
+          ],
         },
         ...(byHosts ? hostListeners(reached) : []),
       ],
-      clusters: [sluiceCluster(options.sluice), ...(options.otlp === null ? [] : [collectorCluster(options.otlp)]), ...reached.flatMap((provider) => clustersOf(provider, options)), ...(byHosts ? hostChainClusters(reached, providerBreakers, grpcService) : [])],
+      clusters: [
+        sluiceCluster(options.sluice),
+        ...(options.otlp === null ? [] : [collectorCluster(options.otlp)]),
+        ...reached.flatMap((provider) => clustersOf(provider, options)),
+        ...(byHosts ? hostChainClusters(reached, providerBreakers, grpcService) : []),
+      ],
     },
   };
 }
@@ -102,7 +118,16 @@ function connectionManager(options: EnvoyOptions): Json {
 }
 
 /** Headers that lead a request through Envoy: Sluice's and Envoy's own to set. */
-export const reservedHeaders = [clusterHeader, chainHeader, mirrorHeader, shadowHeader, retryHeader, hedgeHeader, chainStyleHeader, usageHeader] as const;
+export const reservedHeaders = [
+  clusterHeader,
+  chainHeader,
+  mirrorHeader,
+  shadowHeader,
+  retryHeader,
+  hedgeHeader,
+  chainStyleHeader,
+  usageHeader,
+] as const;
 
 /** Takes them away from clients, before any filter or route sees the request. */
 export function earlyMutation({ chains, usage }: Pick<EnvoyOptions, 'chains' | 'usage'>, more: readonly string[] = []): Json {
@@ -126,13 +151,26 @@ function tracing(): Json {
     spawn_upstream_span: true,
     provider: {
       name: 'envoy.tracers.opentelemetry',
-      typed_config: { '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig', grpc_service: { envoy_grpc: { cluster_name: 'otlp' }, timeout: '1s' }, service_name: 'envoy' },
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig',
+        grpc_service: { envoy_grpc: { cluster_name: 'otlp' }, timeout: '1s' },
+        service_name: 'envoy',
+      },
     },
   };
 }
 
 /** What apps tell Sluice is nobody else's business. */
-export const privateHeaders = ['x-sluice-workspace', 'x-sluice-user-tier', 'x-sluice-quality', 'x-sluice-task', 'x-sluice-session', 'x-sluice-user', 'x-sluice-cache', 'x-sluice-route'];
+export const privateHeaders = [
+  'x-sluice-workspace',
+  'x-sluice-user-tier',
+  'x-sluice-quality',
+  'x-sluice-task',
+  'x-sluice-session',
+  'x-sluice-user',
+  'x-sluice-cache',
+  'x-sluice-route',
+];
 
 /** Switches the copies of answers off on a route. */
 const withoutCopies: Json = {
@@ -171,7 +209,18 @@ function virtualHosts({ providers, chains, usage }: EnvoyOptions): Json[] {
       ...mirrors,
       routes: [...chained, ...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
     }));
-  return [...hosts, { name: 'gateway', domains: ['*'], response_headers_to_add: headers, request_headers_to_remove: onlyOurs, response_headers_to_remove: [retryHeader], ...mirrors, routes: [...chained, ...gatewayRoutes(providers)] }];
+  return [
+    ...hosts,
+    {
+      name: 'gateway',
+      domains: ['*'],
+      response_headers_to_add: headers,
+      request_headers_to_remove: onlyOurs,
+      response_headers_to_remove: [retryHeader],
+      ...mirrors,
+      routes: [...chained, ...gatewayRoutes(providers)],
+    },
+  ];
 }
 
 function gatewayRoutes(providers: readonly Provider[]): Json[] {
@@ -181,11 +230,15 @@ function gatewayRoutes(providers: readonly Provider[]): Json[] {
   }
   for (const { family, regex, sign } of pathShapes) {
     const provider = providers.find((candidate) => candidate.family === family);
-    if (provider !== undefined) routes.push(...both(provider, { safe_regex: { regex }, ...(sign === undefined ? {} : signMatch(sign)) }, ''));
+    if (provider !== undefined)
+      routes.push(...both(provider, { safe_regex: { regex }, ...(sign === undefined ? {} : signMatch(sign)) }, ''));
   }
   routes.push({
     match: { prefix: '/' },
-    direct_response: { status: 404, body: { inline_string: '{"error":{"message":"No provider is known for this host and path.","type":"not_found"}}' } },
+    direct_response: {
+      status: 404,
+      body: { inline_string: '{"error":{"message":"No provider is known for this host and path.","type":"not_found"}}' },
+    },
     response_headers_to_add: [{ header: { key: 'content-type', value: 'application/json' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
   });
   return routes;
@@ -194,7 +247,14 @@ function gatewayRoutes(providers: readonly Provider[]): Json[] {
 /** A sign of a request's head as Envoy's routes match it. */
 function signMatch(sign: Sign): Json {
   if ('query' in sign) return { query_parameters: [{ name: sign.query, present_match: true }] };
-  return { headers: [{ name: sign.header, ...(sign.regex === undefined ? { present_match: true } : { string_match: { safe_regex: { regex: sign.regex } } }) }] };
+  return {
+    headers: [
+      {
+        name: sign.header,
+        ...(sign.regex === undefined ? { present_match: true } : { string_match: { safe_regex: { regex: sign.regex } } }),
+      },
+    ],
+  };
 }
 
 /** A provider that Sluice chose over the path's own. The header cannot come from a client: it is removed before the filters. */
@@ -207,7 +267,13 @@ export function chosenByHeader(providers: readonly Provider[]): Json[] {
   // Chosen, and not here: no other provider may get what is meant for it.
   const missing = {
     match: { prefix: '/', headers: [{ name: clusterHeader, present_match: true }] },
-    direct_response: { status: 503, body: { inline_string: '{"error":{"message":"This Envoy has no route to the provider that the policy chose; its config is older than the policy.","type":"server_error"}}' } },
+    direct_response: {
+      status: 503,
+      body: {
+        inline_string:
+          '{"error":{"message":"This Envoy has no route to the provider that the policy chose; its config is older than the policy.","type":"server_error"}}',
+      },
+    },
     response_headers_to_add: [{ header: { key: 'content-type', value: 'application/json' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
   };
   return [...chosen, missing];
@@ -217,7 +283,11 @@ export function chosenByHeader(providers: readonly Provider[]): Json[] {
 export function both(provider: Provider, match: Json, prefix: string): Json[] {
   const upgrade = { name: 'upgrade', string_match: { exact: 'websocket', ignore_case: true } };
   return [
-    { match: { ...match, headers: [upgrade, ...headersOf(match)] }, route: action(provider, prefix), typed_per_filter_config: withoutCopies },
+    {
+      match: { ...match, headers: [upgrade, ...headersOf(match)] },
+      route: action(provider, prefix),
+      typed_per_filter_config: withoutCopies,
+    },
     { match, route: action(provider, prefix) },
   ];
 }
@@ -277,7 +347,14 @@ function http2(): Json {
   return {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
       '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
-      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: limits.grpcStreams, ...patientQueues, initial_stream_window_size: limits.envoyUnsentBytes, initial_connection_window_size: 64 * 1024 * 1024 } },
+      explicit_http_config: {
+        http2_protocol_options: {
+          max_concurrent_streams: limits.grpcStreams,
+          ...patientQueues,
+          initial_stream_window_size: limits.envoyUnsentBytes,
+          initial_connection_window_size: 64 * 1024 * 1024,
+        },
+      },
     },
   };
 }
@@ -296,7 +373,13 @@ export function sluiceCluster(address: string): Json {
 }
 
 function collectorCluster(address: string): Json {
-  return { name: 'otlp', type: 'STRICT_DNS', connect_timeout: '1s', typed_extension_protocol_options: http2(), load_assignment: endpoints('otlp', socket(address)) };
+  return {
+    name: 'otlp',
+    type: 'STRICT_DNS',
+    connect_timeout: '1s',
+    typed_extension_protocol_options: http2(),
+    load_assignment: endpoints('otlp', socket(address)),
+  };
 }
 
 /**
@@ -339,7 +422,10 @@ function providerCluster(provider: Provider, role: FilterRole, caFile: string, s
 }
 
 function endpoints(cluster: string, address: Json, hostname?: string): Json {
-  return { cluster_name: cluster, endpoints: [{ lb_endpoints: [{ endpoint: { address, ...(hostname === undefined ? {} : { hostname }) } }] }] };
+  return {
+    cluster_name: cluster,
+    endpoints: [{ lb_endpoints: [{ endpoint: { address, ...(hostname === undefined ? {} : { hostname }) } }] }],
+  };
 }
 
 function socket(address: string): Json {

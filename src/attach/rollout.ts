@@ -87,7 +87,11 @@ export class Rollout {
   async #shown(): Promise<((provider: string) => boolean) | null> {
     const byHosts = this.#options.chains === 'hosts';
     try {
-      const [clusters, routes, listeners] = await Promise.all([this.#get('/clusters'), this.#get('/config_dump?resource=dynamic_route_configs'), byHosts ? this.#get('/listeners') : '']);
+      const [clusters, routes, listeners] = await Promise.all([
+        this.#get('/clusters'),
+        this.#get('/config_dump?resource=dynamic_route_configs'),
+        byHosts ? this.#get('/listeners') : '',
+      ]);
       const has = (cluster: string): boolean => clusters.includes(`\n${cluster}::`) || clusters.startsWith(`${cluster}::`);
       return (name) => {
         if (!has(clusterName(name)) || !routes.includes(`"${clusterName(name)}"`)) return false;

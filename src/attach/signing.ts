@@ -14,15 +14,32 @@ export function signingFilters(aws: AwsSigning, host: string): Json[] {
   const provider =
     aws.file === null
       ? {}
-      : { credential_provider: { custom_credential_provider_chain: true, credentials_file_provider: { credentials_data_source: { filename: aws.file }, ...(aws.profile === null ? {} : { profile: aws.profile }) } } };
+      : {
+          credential_provider: {
+            custom_credential_provider_chain: true,
+            credentials_file_provider: {
+              credentials_data_source: { filename: aws.file },
+              ...(aws.profile === null ? {} : { profile: aws.profile }),
+            },
+          },
+        };
   return [
     {
       name: 'envoy.filters.http.header_mutation',
-      typed_config: { '@type': `${http}.filters.http.header_mutation.v3.HeaderMutation`, mutations: { request_mutations: appKeyHeaders.map((remove) => ({ remove })) } },
+      typed_config: {
+        '@type': `${http}.filters.http.header_mutation.v3.HeaderMutation`,
+        mutations: { request_mutations: appKeyHeaders.map((remove) => ({ remove })) },
+      },
     },
     {
       name: 'envoy.filters.http.aws_request_signing',
-      typed_config: { '@type': `${http}.filters.http.aws_request_signing.v3.AwsRequestSigning`, service_name: aws.service, region: aws.region, host_rewrite: host, ...provider },
+      typed_config: {
+        '@type': `${http}.filters.http.aws_request_signing.v3.AwsRequestSigning`,
+        service_name: aws.service,
+        region: aws.region,
+        host_rewrite: host,
+        ...provider,
+      },
     },
   ];
 }

@@ -23,7 +23,10 @@ const flushInterval = '0.05s';
  */
 export function usageModeOf(choice: UsageChoice, version: string, sluice: string): UsageMode {
   if (choice === 'protocol-manager' && minorOf(version) < 40) {
-    throw new SluiceError('SLUICE_CLI_USAGE', `Envoy ${version} has no AI Protocol Manager.`, { where: '--usage', fix: 'Say auto, collect or observe, or use Envoy 1.40.' });
+    throw new SluiceError('SLUICE_CLI_USAGE', `Envoy ${version} has no AI Protocol Manager.`, {
+      where: '--usage',
+      fix: 'Say auto, collect or observe, or use Envoy 1.40.',
+    });
   }
   if (choice !== 'auto') return choice;
   return sluice.startsWith('unix:') ? 'collect' : 'observe';
@@ -41,7 +44,13 @@ export function answerFilters(usage: UsageMode, cluster = sluiceClusterName): { 
     case 'observe':
       return [copies];
     case 'collect':
-      return [{ name: collectorName, typed_config: { '@type': `${http}.filters.http.lua.v3.Lua`, default_source_code: { inline_string: collectScript } } }, copies];
+      return [
+        {
+          name: collectorName,
+          typed_config: { '@type': `${http}.filters.http.lua.v3.Lua`, default_source_code: { inline_string: collectScript } },
+        },
+        copies,
+      ];
     case 'protocol-manager':
       return [{ name: protocolManagerName, typed_config: protocolManager() }, copies];
   }
@@ -54,7 +63,12 @@ const protocolManagerName = 'envoy.filters.http.ai_protocol_manager';
 function protocolManager(): Json {
   return {
     '@type': `${http}.filters.http.ai_protocol_manager.v3.AiProtocolManager`,
-    response_handling: { token_usage: { include_unconfigured_routes: true, limits: { max_sse_event_size: limits.sseEventBytes, max_json_body_size: limits.answerBytes } } },
+    response_handling: {
+      token_usage: {
+        include_unconfigured_routes: true,
+        limits: { max_sse_event_size: limits.sseEventBytes, max_json_body_size: limits.answerBytes },
+      },
+    },
   };
 }
 
@@ -65,12 +79,16 @@ function protocolManager(): Json {
 export function answerLog(usage: UsageMode, cluster = sluiceClusterName): Json {
   const unanswered = {
     and_filter: {
-      filters: [{ status_code_filter: { comparison: { op: 'LE', value: { default_value: 99, runtime_key: 'sluice.unanswered_status' } } } }, inMetadata('id', { present_match: true })],
+      filters: [
+        { status_code_filter: { comparison: { op: 'LE', value: { default_value: 99, runtime_key: 'sluice.unanswered_status' } } } },
+        inMetadata('id', { present_match: true }),
+      ],
     },
   };
   return {
     name: 'envoy.access_loggers.http_grpc',
-    filter: usage === 'observe' ? unanswered : { or_filter: { filters: [inMetadata('answer', { string_match: { exact: 'log' } }), unanswered] } },
+    filter:
+      usage === 'observe' ? unanswered : { or_filter: { filters: [inMetadata('answer', { string_match: { exact: 'log' } }), unanswered] } },
     typed_config: {
       '@type': `${http}.access_loggers.grpc.v3.HttpGrpcAccessLogConfig`,
       common_config: {

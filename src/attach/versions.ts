@@ -26,7 +26,10 @@ export function minorOf(version: string): number {
 export function chainStyleOf(version: string): ChainStyle {
   const minor = minorOf(version);
   if (minor < oldest) {
-    throw new SluiceError('SLUICE_CLI_USAGE', `${version} is no version of Envoy that Sluice has been tried on.`, { where: '--envoy-version', fix: `Say one of ${envoyVersions.join(', ')}; a newer one counts as ${defaultEnvoyVersion}.` });
+    throw new SluiceError('SLUICE_CLI_USAGE', `${version} is no version of Envoy that Sluice has been tried on.`, {
+      where: '--envoy-version',
+      fix: `Say one of ${envoyVersions.join(', ')}; a newer one counts as ${defaultEnvoyVersion}.`,
+    });
   }
   if (minor === oldest) return 'none';
   return minor < newest ? 'hosts' : 'groups';
@@ -39,5 +42,7 @@ export function chainStyleOfHeader(value: string | undefined): ChainStyle {
 
 /** What to tell a user whose policy has chains that their Envoy cannot carry out; null: nothing. */
 export function chainWarning(chains: ChainStyle, { hasChains }: Pick<PolicyGeneration, 'hasChains'>): string | null {
-  return chains === 'none' && hasChains ? 'the policy has fallback chains, which this version of Envoy cannot carry out: every request gets one attempt. Envoy 1.37 can.' : null;
+  return chains === 'none' && hasChains
+    ? 'the policy has fallback chains, which this version of Envoy cannot carry out: every request gets one attempt. Envoy 1.37 can.'
+    : null;
 }

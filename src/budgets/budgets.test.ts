@@ -35,7 +35,13 @@ function bench(store: BudgetStore): Bench {
   const events: BudgetEvent[] = [];
   const actions: string[] = [];
   const made = { budgets: null as unknown as Budgets, events, actions, at: noon };
-  made.budgets = new Budgets({ store, now: () => made.at, onEvent: (event) => events.push(event), onAction: (budget, action) => actions.push(`${budget} ${action}`), onLimit: () => undefined });
+  made.budgets = new Budgets({
+    store,
+    now: () => made.at,
+    onEvent: (event) => events.push(event),
+    onAction: (budget, action) => actions.push(`${budget} ${action}`),
+    onLimit: () => undefined,
+  });
   return made;
 }
 
@@ -51,9 +57,18 @@ interface Asked {
 
 let asked = 0;
 
-function inputOf(generation: PolicyGeneration, { model = 'gpt-large', tier = 'complex', workspace = 'red', tokens = 1_000 }: Asked): DecideInput {
+function inputOf(
+  generation: PolicyGeneration,
+  { model = 'gpt-large', tier = 'complex', workspace = 'red', tokens = 1_000 }: Asked,
+): DecideInput {
   const base = input({ generation, provider: generation.providers.get('openai') ?? provider('openai') });
-  return { ...base, exchange: exchange({ model, promptTokens: tokens, maxOutputTokens: 0 }), verdict: verdict({ tier }), section: generation.section(workspace, 'openai'), caller: { ...base.caller, workspace } };
+  return {
+    ...base,
+    exchange: exchange({ model, promptTokens: tokens, maxOutputTokens: 0 }),
+    verdict: verdict({ tier }),
+    section: generation.section(workspace, 'openai'),
+    caller: { ...base.caller, workspace },
+  };
 }
 
 /** gpt-large costs 10 dollars a million tokens: 1,000 prompt tokens are a cent. */
@@ -70,18 +85,40 @@ function admit({ budgets }: Bench, generation: PolicyGeneration, what: Asked = {
 }
 
 const usd = (amount: number): Cost => ({ known: true, usd: amount });
-const attempt = (model: string, cost: Cost, status: number | null = 200): AttemptRecord => ({ target: { provider: 'openai', model }, status, outcome: 'complete', reason: null, ms: 1, cost, dropped: [] });
+const attempt = (model: string, cost: Cost, status: number | null = 200): AttemptRecord => ({
+  target: { provider: 'openai', model },
+  status,
+  outcome: 'complete',
+  reason: null,
+  ms: 1,
+  cost,
+  dropped: [],
+});
 const ended = (workspace: string, ...attempts: AttemptRecord[]): Parameters<Budgets['settle']>[1] => ({ workspace, attempts, usage: null });
 const held = ({ reservation }: Admission): Reservation => {
   if (reservation === null) throw new Error('nothing is reserved');
   return reservation;
 };
-const left = async (store: BudgetStore, generation: PolicyGeneration, at = noon) => (await viewBudgets(generation, store, { budget: null, limit: 100, now: at })).budgets.map(({ budget, of, spentUsd, reservedUsd, state }) => [budget, Object.values(of).join('/'), Number(spentUsd.toFixed(6)), Number(reservedUsd.toFixed(6)), state]);
+const left = async (store: BudgetStore, generation: PolicyGeneration, at = noon) =>
+  (await viewBudgets(generation, store, { budget: null, limit: 100, now: at })).budgets.map(
+    ({ budget, of, spentUsd, reservedUsd, state }) => [
+      budget,
+      Object.values(of).join('/'),
+      Number(spentUsd.toFixed(6)),
+      Number(reservedUsd.toFixed(6)),
+      state,
+    ],
+  );
 
 const redis = { server: null as TestRedis | null, stores: [] as RedisBudgetStore[], problems: [] as string[] };
 
 async function redisStore(deadlineMs = 5_000): Promise<RedisBudgetStore> {
-  const store = new RedisBudgetStore({ client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }), deadlineMs, onProblem: (problem) => redis.problems.push(problem), now: () => noon });
+  const store = new RedisBudgetStore({
+    client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }),
+    deadlineMs,
+    onProblem: (problem) => redis.problems.push(problem),
+    now: () => noon,
+  });
   redis.stores.push(store);
   await expect.poll(async () => (await store.reserve('probe', []))?.ok, { timeout: 5_000 }).toBe(true);
   redis.problems.length = 0;
@@ -102,7 +139,10 @@ afterEach(async () => {
 });
 afterAll(() => redis.server?.stop());
 
-const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetStore])[] = [['memory', () => new MemoryBudgetStore(() => noon)], ...(redisBinary === null ? [] : [['Redis', () => redisStore()] as const])];
+const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetStore])[] = [
+  ['memory', () => new MemoryBudgetStore(() => noon)],
+  ...(redisBinary === null ? [] : [['Redis', () => redisStore()] as const]),
+];
 
 describe.each(stores)('a budget in %s', (kind, open) => {
   let made: Bench;
@@ -126,7 +166,12 @@ describe.each(stores)('a budget in %s', (kind, open) => {
     const first = await admit(made, generation);
     await admit(made, generation);
     // Two on their way hold all of it.
-    expect((await admit(made, generation)).decision).toMatchObject({ action: 'block', reason: 'over-budget', rule: 'team', block: { status: 429, retryAfterSeconds: 5 } });
+    expect((await admit(made, generation)).decision).toMatchObject({
+      action: 'block',
+      reason: 'over-budget',
+      rule: 'team',
+      block: { status: 429, retryAfterSeconds: 5 },
+    });
     made.budgets.settle(held(first), ended('red', attempt('gpt-large', usd(0.02))));
     await expect.poll(async () => (await admit(made, generation)).decision.block?.retryAfterSeconds).toBe(12 * 3600);
     expect((await admit(made, generation)).decision.block?.message).toBe('The budget team is used up until 2026-11-22T00:00:00.000Z.');
@@ -159,12 +204,19 @@ describe.each(stores)('a budget in %s', (kind, open) => {
       const { decision, facts } = await admit(made, generation);
       caps.push([decision.action, decision.shape?.by, facts.map(({ action }) => action)]);
     }
-    expect(caps).toEqual([['keep', undefined, ['counted']], ['keep', ['budget team'], ['cheaper', 'counted']], ['keep', ['budget team'], ['cheaper', 'counted']], ['block', undefined, ['refused']]]);
+    expect(caps).toEqual([
+      ['keep', undefined, ['counted']],
+      ['keep', ['budget team'], ['cheaper', 'counted']],
+      ['keep', ['budget team'], ['cheaper', 'counted']],
+      ['block', undefined, ['refused']],
+    ]);
     expect(made.actions).toEqual(['team cheaper', 'team cheaper', 'team refused']);
   });
 
   it('keeps callers apart where it says so, and counts only what it is about', async () => {
-    const generation = policyOf('[{name: people, match: {workspace: [red, "blue-*"]}, per: [workspace, user], period: week, usd: 0.015, hard: {}}, {name: large, match: {model: [gpt-large]}, period: day, usd: 1}, {name: hard-work, match: {tier: [complex]}, per: [tier], period: month, usd: 1}]');
+    const generation = policyOf(
+      '[{name: people, match: {workspace: [red, "blue-*"]}, per: [workspace, user], period: week, usd: 0.015, hard: {}}, {name: large, match: {model: [gpt-large]}, period: day, usd: 1}, {name: hard-work, match: {tier: [complex]}, per: [tier], period: month, usd: 1}]',
+    );
     const who = async (what: Asked): Promise<string> => (await admit(made, generation, what)).decision.action;
     expect(await who({ user: 'ann' })).toBe('keep');
     expect(await who({ user: 'ann' })).toBe('block');
@@ -222,8 +274,16 @@ describe.each(stores)('a budget in %s', (kind, open) => {
 
   it('books a fallback’s attempts where they belong', async () => {
     const generation = policyOf('[{name: each, per: [model], period: day, usd: 1}]');
-    made.budgets.settle(held(await admit(made, generation)), ended('red', attempt('gpt-large', usd(0.004)), attempt('gpt-small', usd(0.001))));
-    await expect.poll(async () => (await left(made.budgets.store, generation)).sort()).toEqual([['each', 'openai/gpt-large', 0.004, 0, 'ok'], ['each', 'openai/gpt-small', 0.001, 0, 'ok']]);
+    made.budgets.settle(
+      held(await admit(made, generation)),
+      ended('red', attempt('gpt-large', usd(0.004)), attempt('gpt-small', usd(0.001))),
+    );
+    await expect
+      .poll(async () => (await left(made.budgets.store, generation)).sort())
+      .toEqual([
+        ['each', 'openai/gpt-large', 0.004, 0, 'ok'],
+        ['each', 'openai/gpt-small', 0.001, 0, 'ok'],
+      ]);
   });
 
   it('gives back what never left, and asks nothing in shadow mode or of a token count', async () => {
@@ -234,12 +294,23 @@ describe.each(stores)('a budget in %s', (kind, open) => {
     expect(await left(made.budgets.store, generation)).toEqual([['team', '', 0, 0.03, 'used-up']]);
     const counting = inputOf(generation, {});
     const counted = { ...counting, exchange: { ...counting.exchange, operation: 'count' as const } };
-    expect(await made.budgets.admit({ id: 'count', input: counted, decision: decide(counted), user: null, enforce: true, cheaper: null })).toMatchObject({ facts: [], reservation: null });
+    expect(
+      await made.budgets.admit({ id: 'count', input: counted, decision: decide(counted), user: null, enforce: true, cheaper: null }),
+    ).toMatchObject({ facts: [], reservation: null });
   });
 
   it('is never overrun by more than the requests on their way cost beyond their estimates', async () => {
-    const generation = policyOf('[{name: team, period: day, usd: 0.1, hard: {}}, {name: mine, per: [user], period: day, usd: 0.04, hard: {cheaper: simple}}]');
-    const step = fc.oneof(fc.record({ kind: fc.constant('ask' as const), user: fc.constantFrom('ann', 'bob', 'eve'), tokens: fc.integer({ min: 1, max: 3_000 }) }), fc.record({ kind: fc.constant('end' as const), which: fc.nat(50), times: fc.double({ min: 0, max: 3, noNaN: true }) }));
+    const generation = policyOf(
+      '[{name: team, period: day, usd: 0.1, hard: {}}, {name: mine, per: [user], period: day, usd: 0.04, hard: {cheaper: simple}}]',
+    );
+    const step = fc.oneof(
+      fc.record({
+        kind: fc.constant('ask' as const),
+        user: fc.constantFrom('ann', 'bob', 'eve'),
+        tokens: fc.integer({ min: 1, max: 3_000 }),
+      }),
+      fc.record({ kind: fc.constant('end' as const), which: fc.nat(50), times: fc.double({ min: 0, max: 3, noNaN: true }) }),
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: kind === 'Redis' ? 60 : 150 }), async (steps) => {
         if (kind === 'Redis') await flush();
@@ -249,7 +320,9 @@ describe.each(stores)('a budget in %s', (kind, open) => {
         // Asked for at once, as many requests are.
         for (let from = 0; from < steps.length; from += 5) {
           const some = steps.slice(from, from + 5);
-          const admissions = await Promise.all(some.map(async (each) => (each.kind === 'ask' ? admit(own, generation, { user: each.user, tokens: each.tokens }) : null)));
+          const admissions = await Promise.all(
+            some.map(async (each) => (each.kind === 'ask' ? admit(own, generation, { user: each.user, tokens: each.tokens }) : null)),
+          );
           for (const [at, admission] of admissions.entries()) {
             const each = some[at]!;
             if (admission !== null && admission.reservation !== null && each.kind === 'ask') onTheirWay.push({ admission });
@@ -262,11 +335,16 @@ describe.each(stores)('a budget in %s', (kind, open) => {
             own.budgets.settle(held(over), ended('red', attempt(served.model, usd(reserved * each.times))));
           }
           const states = await left(own.budgets.store, generation);
-          for (const [name, , spent, reserved] of states) expect(Number(spent) + Number(reserved)).toBeLessThanOrEqual((name === 'team' ? 0.1 : 0.04) + beyond + 1e-5);
+          for (const [name, , spent, reserved] of states)
+            expect(Number(spent) + Number(reserved)).toBeLessThanOrEqual((name === 'team' ? 0.1 : 0.04) + beyond + 1e-5);
         }
         // Nothing stays set aside when all is over.
         for (const { admission } of onTheirWay) own.budgets.release(held(admission));
-        await expect.poll(async () => (await left(own.budgets.store, generation)).map(([, , , reserved]) => reserved).every((reserved) => reserved === 0)).toBe(true);
+        await expect
+          .poll(async () =>
+            (await left(own.budgets.store, generation)).map(([, , , reserved]) => reserved).every((reserved) => reserved === 0),
+          )
+          .toBe(true);
       }),
       { numRuns: kind === 'Redis' ? 8 : 60 },
     );
@@ -293,7 +371,8 @@ describe.skipIf(redisBinary === null)('replicas with a Redis', () => {
     const admissions = await Promise.all(Array.from({ length: 60 }, async (_, at) => admit(replicas[at % 3]!, generation)));
     expect(admissions.filter(({ reservation }) => reservation !== null)).toHaveLength(10);
     admissions.forEach((admission, at) => {
-      if (admission.reservation !== null) replicas[at % 3]!.budgets.settle(admission.reservation, ended('red', attempt('gpt-large', usd(0.01))));
+      if (admission.reservation !== null)
+        replicas[at % 3]!.budgets.settle(admission.reservation, ended('red', attempt('gpt-large', usd(0.01))));
     });
     await expect.poll(() => left(replicas[0]!.budgets.store, generation)).toEqual([['team', '', 0.1, 0, 'used-up']]);
     await expect.poll(() => replicas.flatMap(({ events }) => events.map(({ kind }) => kind)).sort()).toEqual(['refused', 'threshold']);
@@ -327,7 +406,12 @@ describe.skipIf(redisBinary === null)('replicas with a Redis', () => {
   it('count what a replica that died had on its way as spent', async () => {
     const store = await redisStore();
     const [charge] = held(await admit(bench(store), policyOf('[{name: team, period: day, usd: 1, hard: {}}]'))).charges;
-    const later = new RedisBudgetStore({ client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }), deadlineMs: 5_000, onProblem: () => undefined, now: () => noon + 2 * 3_600_000 });
+    const later = new RedisBudgetStore({
+      client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }),
+      deadlineMs: 5_000,
+      onProblem: () => undefined,
+      now: () => noon + 2 * 3_600_000,
+    });
     redis.stores.push(later);
     await expect.poll(async () => (await later.reserve('probe', []))?.ok, { timeout: 5_000 }).toBe(true);
     expect(await later.reserve('next', [charge!])).toMatchObject({ ok: true, states: [{ spent: 0.01 * nano, reserved: 0.01 * nano }] });
@@ -359,7 +443,12 @@ describe('a process’s budgets on disk', () => {
 
   it('of a damaged file are set aside and said, and what can be read goes on', async () => {
     const good = { id: 'team 0 []', budget: 'team', values: [], start: 0, end: 1, spent: 5, told: [] };
-    const texts = [`{"version":1,"counters":[{"id":1},${JSON.stringify(good)},${JSON.stringify({ ...good, spent: null })},${JSON.stringify({ ...good, spent: -1 })}]}`, 'half of a fi', '{}', 'null'];
+    const texts = [
+      `{"version":1,"counters":[{"id":1},${JSON.stringify(good)},${JSON.stringify({ ...good, spent: null })},${JSON.stringify({ ...good, spent: -1 })}]}`,
+      'half of a fi',
+      '{}',
+      'null',
+    ];
     mkdirSync(dirname(path), { recursive: true });
     for (const text of texts) {
       writeFileSync(path, text);
@@ -376,23 +465,33 @@ describe('a process’s budgets on disk', () => {
   it('take no amount that is no number', () => {
     const store = new MemoryBudgetStore();
     const counter = { id: 'a', budget: 'a', values: [], start: 0, end: 1 };
-    for (const amount of [NaN, -1, -Infinity]) expect(store.reserve('x', [{ counter, amount, ceiling: Infinity }])).toMatchObject({ ok: false, state: { spent: 0, reserved: 0 } });
+    for (const amount of [NaN, -1, -Infinity])
+      expect(store.reserve('x', [{ counter, amount, ceiling: Infinity }])).toMatchObject({ ok: false, state: { spent: 0, reserved: 0 } });
     expect([NaN, -1, -1e308, 1e308, Infinity, 1e-9].map(nanoUsd)).toEqual([0, 0, 0, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 1]);
   });
 });
 
 describe('budgets in a policy', () => {
   it('are checked', () => {
-    const problems = (budgets: string, more = ''): string[] => compile(`version: 1\ncallers: {believe: {workspace: gateway, user: gateway}}\n${more}budgets: ${budgets}\n`).problems.map(short);
+    const problems = (budgets: string, more = ''): string[] =>
+      compile(`version: 1\ncallers: {believe: {workspace: gateway, user: gateway}}\n${more}budgets: ${budgets}\n`).problems.map(short);
     expect(problems('[{name: a, period: day, usd: 1}, {name: a, period: day, usd: 1}]')).toEqual([expect.stringContaining('twice')]);
-    expect(problems('[{name: a, period: day, usd: 1, soft: {notify: [opps]}}]', 'webhooks: {ops: {url: "https://example.test/x"}}\n')).toEqual([expect.stringContaining('unknown-webhook')]);
+    expect(
+      problems('[{name: a, period: day, usd: 1, soft: {notify: [opps]}}]', 'webhooks: {ops: {url: "https://example.test/x"}}\n'),
+    ).toEqual([expect.stringContaining('unknown-webhook')]);
     expect(problems('[{name: a, period: day, usd: 1, zone: Europe/Berln}]')).toEqual([expect.stringContaining('time-zone')]);
     expect(problems('[{name: a, period: day, usd: 1, unknown: refuse}]')).toEqual([expect.stringContaining('no-effect')]);
     expect(problems('[{name: a, period: day, usd: 1, match: {workspace: ["a*b"]}}]')).toEqual([expect.stringContaining('unreachable')]);
     expect(problems('[{name: a, period: day, usd: 1, match: {model: [gpt-smal]}}]')).toEqual([expect.stringContaining('unknown-model')]);
     expect(problems('[{name: a, period: year, usd: 1}]')).toEqual([expect.stringContaining('budgets[0].period')]);
-    expect(problems('[]', 'webhooks: {ops: {url: "https://hooks.slack.com/services/T0000/B0000/abcdefghijkl"}}\n')).toEqual([expect.stringContaining('secret')]);
-    expect(problems('[{name: a, match: {model: [openai/gpt-small], tier: [simple], workspace: ["a-*"]}, per: [user], period: week, zone: Europe/Berlin, usd: 1, hard: {cheaper: simple}}]')).toEqual([]);
+    expect(problems('[]', 'webhooks: {ops: {url: "https://hooks.slack.com/services/T0000/B0000/abcdefghijkl"}}\n')).toEqual([
+      expect.stringContaining('secret'),
+    ]);
+    expect(
+      problems(
+        '[{name: a, match: {model: [openai/gpt-small], tier: [simple], workspace: ["a-*"]}, per: [user], period: week, zone: Europe/Berlin, usd: 1, hard: {cheaper: simple}}]',
+      ),
+    ).toEqual([]);
   });
 
   it('a model whose own budget is used up is left out of the choice', async () => {
@@ -407,9 +506,12 @@ describe('budgets in a policy', () => {
   });
 
   it('a cheaper tier moves no sensitive and no pinned request', () => {
-    const generation = compiled(`version: 1\n${routed.replace('{candidates', '{pinned: [gpt-middle], sensitivity: [{name: ids, pattern: "secret", then: {model: gpt-large}}], candidates')}`);
+    const generation = compiled(
+      `version: 1\n${routed.replace('{candidates', '{pinned: [gpt-middle], sensitivity: [{name: ids, pattern: "secret", then: {model: gpt-large}}], candidates')}`,
+    );
     const cheaper = { tier: 'simple' as const, shape: null, budget: 'team' };
-    const of = (facts: Parameters<typeof exchange>[0], sensitive = false) => decide({ ...inputOf(generation, {}), sensitive: [sensitive], exchange: exchange({ model: 'gpt-large', ...facts }), cheaper });
+    const of = (facts: Parameters<typeof exchange>[0], sensitive = false) =>
+      decide({ ...inputOf(generation, {}), sensitive: [sensitive], exchange: exchange({ model: 'gpt-large', ...facts }), cheaper });
     expect(of({ lastUser: 'a secret' }, true)).toMatchObject({ reason: 'sensitivity', served: { model: 'gpt-large' } });
     expect(of({ model: 'gpt-middle' })).toMatchObject({ reason: 'pinned', served: { model: 'gpt-middle' } });
     const moved = of({});
@@ -419,9 +521,14 @@ describe('budgets in a policy', () => {
 });
 
 it('figures name the fullest counter', async () => {
-  const generation = policyOf('[{name: mine, per: [user], period: day, usd: 0.1}, {name: idle, match: {workspace: [blue]}, period: day, usd: 5}]');
+  const generation = policyOf(
+    '[{name: mine, per: [user], period: day, usd: 0.1}, {name: idle, match: {workspace: [blue]}, period: day, usd: 5}]',
+  );
   const made = bench(new MemoryBudgetStore(() => noon));
   for (const user of ['ann', 'ann', 'bob']) await admit(made, generation, { user });
-  expect(budgetFigures(generation, made.budgets.store, noon)).toMatchObject([{ budget: 'mine', counters: 2, used: 0.2, elapsed: 0.5, limitUsd: 0.1 }, { budget: 'idle', counters: 0, used: 0, limitUsd: 5 }]);
+  expect(budgetFigures(generation, made.budgets.store, noon)).toMatchObject([
+    { budget: 'mine', counters: 2, used: 0.2, elapsed: 0.5, limitUsd: 0.1 },
+    { budget: 'idle', counters: 0, used: 0, limitUsd: 5 },
+  ]);
   expect(record().budgets).toEqual([]);
 });

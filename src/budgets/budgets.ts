@@ -7,7 +7,22 @@ import { rateCounter, ratePlans, rateSpent, unseen, type RatePlan } from './rate
 import { limitAnswer } from './rate-refusal.ts';
 import type { LimitFacts, LimitRefusal, RateKind } from './rate-types.ts';
 import { otherWorkspaces, UnnamedWorkspaces } from './unnamed.ts';
-import { counterId, nano, nanoUsd, type Budget, type BudgetFacts, type BudgetKey, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type NanoUsd, type ReserveResult, type Settlement } from './types.ts';
+import {
+  counterId,
+  nano,
+  nanoUsd,
+  type Budget,
+  type BudgetFacts,
+  type BudgetKey,
+  type BudgetStore,
+  type Charge,
+  type Counter,
+  type CounterState,
+  type Crossing,
+  type NanoUsd,
+  type ReserveResult,
+  type Settlement,
+} from './types.ts';
 
 /** Something that people are told once a period. */
 export interface BudgetEvent {
@@ -112,7 +127,12 @@ export class Budgets {
   admit(request: AdmitRequest): Admission | Promise<Admission> {
     const { decision, input } = request;
     // Counting tokens costs nothing, and a refused request goes nowhere.
-    if (decision.action === 'block' || input.exchange.operation === 'count' || (input.generation.budgets.length === 0 && input.generation.rateLimits.length === 0)) return { decision, ...nothing };
+    if (
+      decision.action === 'block' ||
+      input.exchange.operation === 'count' ||
+      (input.generation.budgets.length === 0 && input.generation.rateLimits.length === 0)
+    )
+      return { decision, ...nothing };
     const plans = this.#plans(request, decision, request.enforce && request.cheaper !== null ? 'before-cheaper' : 'full');
     if (plans.length === 0) return { decision, ...nothing };
     const unpriced = request.enforce ? unpricedOf(plans) : undefined;
@@ -128,8 +148,12 @@ export class Budgets {
   #cheaper(request: AdmitRequest, full: BudgetPlan, state: CounterState): Admission | Promise<Admission> {
     const { decision } = request;
     const { cheaper: tier = null, shape = null } = full.budget.hard ?? {};
-    const moved = (tier === null && shape === null) || request.cheaper === null ? null : request.cheaper({ tier, shape, budget: full.budget.name });
-    const next = moved !== null && (moved.reason === 'budget' || (moved.shape?.changes.length ?? 0) > (decision.shape?.changes.length ?? 0)) ? moved : decision;
+    const moved =
+      (tier === null && shape === null) || request.cheaper === null ? null : request.cheaper({ tier, shape, budget: full.budget.name });
+    const next =
+      moved !== null && (moved.reason === 'budget' || (moved.shape?.changes.length ?? 0) > (decision.shape?.changes.length ?? 0))
+        ? moved
+        : decision;
     if (moved === null) return this.#refuse(request, decision, full, state);
     const plans = this.#plans(request, next, 'full');
     const unpriced = unpricedOf(plans);
@@ -137,7 +161,9 @@ export class Budgets {
     return then(this.#reserve(request, plans), (result) => {
       if (result !== null && !result.ok) {
         const failed = plans[result.failed]!;
-        return failed.kind === 'limit' ? this.#limited(decision, failed, plans, result.state) : this.#refuse(request, decision, failed, result.state);
+        return failed.kind === 'limit'
+          ? this.#limited(decision, failed, plans, result.state)
+          : this.#refuse(request, decision, failed, result.state);
       }
       if (next === decision) return this.#admitted(request, decision, plans, result, null);
       this.#options.onAction(full.budget.name, 'cheaper');
@@ -155,7 +181,11 @@ export class Budgets {
       // An attempt at another model belongs to that model's counter.
       const spent = new Map<string, { readonly counter: Counter; nanos: NanoUsd }>();
       for (const { target, cost, status } of record.attempts) {
-        const counter = this.#counter(budget, { workspace: record.workspace, countedAs: reservation.countedAs, user: reservation.user, target, tier: reservation.tier }, reservation.at);
+        const counter = this.#counter(
+          budget,
+          { workspace: record.workspace, countedAs: reservation.countedAs, user: reservation.user, target, tier: reservation.tier },
+          reservation.at,
+        );
         if (counter === null) continue;
         let entry = spent.get(counter.id);
         if (entry === undefined) spent.set(counter.id, (entry = { counter, nanos: 0 }));
@@ -181,7 +211,12 @@ export class Budgets {
   }
 
   /** The same in requests and tokens. A place among concurrent requests stays in `open`, and so is given back. */
-  #settleLimits({ generation, countedAs, user, tier, at, held, charges }: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen'>, open: Map<string, Charge>, settlements: Settlement[]): void {
+  #settleLimits(
+    { generation, countedAs, user, tier, at, held, charges }: Reservation,
+    record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen'>,
+    open: Map<string, Charge>,
+    settlements: Settlement[],
+  ): void {
     const last = record.attempts.at(-1);
     for (const limit of generation.rateLimits) {
       for (const measure of limit.measures) {
@@ -209,13 +244,21 @@ export class Budgets {
 
   /** Gives everything back: the request never left. */
   release(reservation: Reservation): void {
-    if (reservation.held) void this.#options.store.settle(reservation.id, reservation.charges.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })));
+    if (reservation.held)
+      void this.#options.store.settle(
+        reservation.id,
+        reservation.charges.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })),
+      );
   }
 
   /** Gives the places among concurrent requests back; the rest waits for the settlement. */
   leave({ held, id, charges }: Reservation): void {
     const places = held ? charges.filter(({ counter }) => counter.concurrent === true) : [];
-    if (places.length > 0) void this.#options.store.settle(id, places.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })));
+    if (places.length > 0)
+      void this.#options.store.settle(
+        id,
+        places.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })),
+      );
   }
 
   /** Whether a model's own budget is used up, as far as is known here. Null where no budget asks for the model. */
@@ -261,18 +304,32 @@ export class Budgets {
   }
 
   #reserve(request: AdmitRequest, plans: readonly Plan[]): ReserveResult | null | Promise<ReserveResult | null> {
-    return this.#options.store.reserve(request.id, plans.map(({ charge }) => charge));
+    return this.#options.store.reserve(
+      request.id,
+      plans.map(({ charge }) => charge),
+    );
   }
 
   #plans({ input, user, enforce }: AdmitRequest, decision: Decision, until: 'before-cheaper' | 'full'): Plan[] {
     const { generation, caller } = input;
     const now = this.#now();
-    const of: Served = { workspace: caller.workspace, countedAs: this.#unnamed.countedAs(caller, generation), user, target: decision.served, tier: decision.tier };
+    const of: Served = {
+      workspace: caller.workspace,
+      countedAs: this.#unnamed.countedAs(caller, generation),
+      user,
+      target: decision.served,
+      tier: decision.tier,
+    };
     const plans: Plan[] = generation.budgets.flatMap((budget) => {
       const counter = this.#counter(budget, of, now);
       if (counter === null) return [];
       const amount = decision.estimate.known ? nanoUsd(decision.estimate.usd) : (budget.unknown ?? (enforce ? NaN : 0));
-      const ceiling = !enforce || budget.hard === null ? Infinity : until === 'before-cheaper' && (budget.hard.cheaper !== null || budget.hard.shape !== null) ? budget.hard.cheaperAt : budget.limit;
+      const ceiling =
+        !enforce || budget.hard === null
+          ? Infinity
+          : until === 'before-cheaper' && (budget.hard.cheaper !== null || budget.hard.shape !== null)
+            ? budget.hard.cheaperAt
+            : budget.limit;
       return [{ kind: 'budget' as const, budget, charge: { counter, amount, ceiling } }];
     });
     if (generation.rateLimits.length > 0) plans.push(...ratePlans(generation.rateLimits, input, of, enforce, now));
@@ -287,7 +344,13 @@ export class Budgets {
     return { id: counterId(budget.name, start, values), budget: budget.name, values, start, end };
   }
 
-  #admitted(request: AdmitRequest, decision: Decision, plans: readonly Plan[], result: (ReserveResult & { readonly ok: true }) | null, cheaper: BudgetFacts | null): Admission {
+  #admitted(
+    request: AdmitRequest,
+    decision: Decision,
+    plans: readonly Plan[],
+    result: (ReserveResult & { readonly ok: true }) | null,
+    cheaper: BudgetFacts | null,
+  ): Admission {
     const facts: BudgetFacts[] = cheaper === null ? [] : [cheaper];
     const { caller, generation } = request.input;
     const countedAs = this.#unnamed.countedAs(caller, generation);
@@ -309,7 +372,16 @@ export class Budgets {
       decision,
       facts,
       limits,
-      reservation: { id: request.id, generation: request.input.generation, countedAs, user: request.user, tier: decision.tier, at: this.#now(), charges: plans.map(({ charge }) => charge), held: result !== null },
+      reservation: {
+        id: request.id,
+        generation: request.input.generation,
+        countedAs,
+        user: request.user,
+        tier: decision.tier,
+        at: this.#now(),
+        charges: plans.map(({ charge }) => charge),
+        held: result !== null,
+      },
       refusal: null,
     };
   }
@@ -318,22 +390,52 @@ export class Budgets {
   #limited(decision: Decision, failed: RatePlan, plans: readonly Plan[], state: CounterState): Admission {
     const { limit, measure } = failed;
     this.#options.onLimit(limit.name, measure.kind, 'refused');
-    const { message, retryAfterSeconds, refusal } = limitAnswer(failed, state, plans.filter((plan) => plan.kind === 'limit'), this.#options.store, this.#now());
-    return { decision: blocked(decision, 'over-limit', limit.name, { status: 429, message, retryAfterSeconds }), facts: [], limits: [limitFacts(failed, 'refused', null, state)], reservation: null, refusal };
+    const { message, retryAfterSeconds, refusal } = limitAnswer(
+      failed,
+      state,
+      plans.filter((plan) => plan.kind === 'limit'),
+      this.#options.store,
+      this.#now(),
+    );
+    return {
+      decision: blocked(decision, 'over-limit', limit.name, { status: 429, message, retryAfterSeconds }),
+      facts: [],
+      limits: [limitFacts(failed, 'refused', null, state)],
+      reservation: null,
+      refusal,
+    };
   }
 
   /** `state` null: not the amount is the reason, but that nobody knows it. */
   #refuse({ input }: AdmitRequest, decision: Decision, { budget, charge }: BudgetPlan, state: CounterState | null): Admission {
     const { counter } = charge;
     this.#options.onAction(budget.name, 'refused');
-    this.#tell({ kind: 'refused', budget, counter, percent: null, state: state ?? this.#options.store.peek(counter.id) ?? { spent: 0, reserved: 0 } }, input.generation);
+    this.#tell(
+      {
+        kind: 'refused',
+        budget,
+        counter,
+        percent: null,
+        state: state ?? this.#options.store.peek(counter.id) ?? { spent: 0, reserved: 0 },
+      },
+      input.generation,
+    );
     const until = new Date(counter.end).toISOString();
     // Requests on their way may leave something over; what is spent comes back with the next period only.
     const spentUp = state === null || state.spent + charge.amount > charge.ceiling;
     const retryAfter = spentUp ? Math.max(1, Math.ceil((counter.end - this.#now()) / 1000)) : busySeconds;
-    const why = state === null ? `The price of ${decision.served.model} is unknown, and the budget ${budget.name} takes no such requests.` : spentUp ? `The budget ${budget.name} is used up until ${until}.` : `Requests on their way hold the rest of the budget ${budget.name}.`;
+    const why =
+      state === null
+        ? `The price of ${decision.served.model} is unknown, and the budget ${budget.name} takes no such requests.`
+        : spentUp
+          ? `The budget ${budget.name} is used up until ${until}.`
+          : `Requests on their way hold the rest of the budget ${budget.name}.`;
     return {
-      decision: blocked(decision, 'over-budget', budget.name, { status: 429, message: budget.hard?.message ?? why, retryAfterSeconds: retryAfter }),
+      decision: blocked(decision, 'over-budget', budget.name, {
+        status: 429,
+        message: budget.hard?.message ?? why,
+        retryAfterSeconds: retryAfter,
+      }),
       facts: [factsOf(budget, counter, 'refused', null, state)],
       limits: [],
       reservation: null,
@@ -355,14 +457,36 @@ function blocked(decision: Decision, reason: 'over-budget' | 'over-limit', rule:
 
 /** The first budget that takes no requests of unknown price. */
 function unpricedOf(plans: readonly Plan[]): BudgetPlan | undefined {
-  return plans.find((plan): plan is BudgetPlan => plan.kind === 'budget' && plan.budget.unknown === null && Number.isNaN(plan.charge.amount));
+  return plans.find(
+    (plan): plan is BudgetPlan => plan.kind === 'budget' && plan.budget.unknown === null && Number.isNaN(plan.charge.amount),
+  );
 }
 
-function limitFacts({ limit, measure, charge }: RatePlan, action: LimitFacts['action'], reserved: number | null, state: CounterState | null): LimitFacts {
-  return { limit: limit.name, kind: measure.kind, period: measure.period, of: valuesOf(limit, charge.counter), action, reserved, used: state === null ? null : state.spent + state.reserved, max: measure.max };
+function limitFacts(
+  { limit, measure, charge }: RatePlan,
+  action: LimitFacts['action'],
+  reserved: number | null,
+  state: CounterState | null,
+): LimitFacts {
+  return {
+    limit: limit.name,
+    kind: measure.kind,
+    period: measure.period,
+    of: valuesOf(limit, charge.counter),
+    action,
+    reserved,
+    used: state === null ? null : state.spent + state.reserved,
+    max: measure.max,
+  };
 }
 
-function factsOf(budget: Budget, counter: Counter, action: BudgetFacts['action'], reserved: NanoUsd | null, state: CounterState | null): BudgetFacts {
+function factsOf(
+  budget: Budget,
+  counter: Counter,
+  action: BudgetFacts['action'],
+  reserved: NanoUsd | null,
+  state: CounterState | null,
+): BudgetFacts {
   return {
     budget: budget.name,
     of: valuesOf(budget, counter),
@@ -382,4 +506,3 @@ export function valuesOf({ per }: Pick<Budget, 'per'>, { values }: Pick<Counter,
 function then<A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
-

@@ -98,5 +98,11 @@ function isCounter(value: unknown): value is SavedCounter {
   if (typeof value !== 'object' || value === null) return false;
   const { id, budget, values, start, end, spent, told } = value as Partial<Record<keyof SavedCounter, unknown>>;
   const texts = (list: unknown): boolean => Array.isArray(list) && list.every((one) => typeof one === 'string');
-  return typeof id === 'string' && typeof budget === 'string' && texts(values) && texts(told) && [start, end, spent].every((number) => typeof number === 'number' && Number.isFinite(number) && number >= 0);
+  return (
+    typeof id === 'string' &&
+    typeof budget === 'string' &&
+    texts(values) &&
+    texts(told) &&
+    [start, end, spent].every((number) => typeof number === 'number' && Number.isFinite(number) && number >= 0)
+  );
 }

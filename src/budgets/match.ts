@@ -19,7 +19,10 @@ export interface ServedMatch {
   readonly tiers: ReadonlySet<Tier> | null;
 }
 
-export function matchesServed({ tiers, models, matchesWorkspace }: ServedMatch, { tier, target: { provider, model }, workspace }: Served): boolean {
+export function matchesServed(
+  { tiers, models, matchesWorkspace }: ServedMatch,
+  { tier, target: { provider, model }, workspace }: Served,
+): boolean {
   if (tiers !== null && !tiers.has(tier)) return false;
   if (models !== null && !models.has(model) && !models.has(`${provider}/${model}`)) return false;
   return matchesWorkspace(workspace);

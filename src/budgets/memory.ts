@@ -96,16 +96,23 @@ export class MemoryBudgetStore implements BudgetStore {
   }
 
   list(budget: string, start: number): Promise<(readonly [Counter, CounterState])[]> {
-    return Promise.resolve([...this.#cells.values()].filter(({ counter }) => counter.budget === budget && counter.start === start).map((cell) => [cell.counter, this.#free(cell)] as const));
+    return Promise.resolve(
+      [...this.#cells.values()]
+        .filter(({ counter }) => counter.budget === budget && counter.start === start)
+        .map((cell) => [cell.counter, this.#free(cell)] as const),
+    );
   }
 
   /** What a later process goes on from. What is on its way counts as spent: if this process ends now, nobody will know better. Requests that run now are none of its. */
   snapshot(): SavedCounter[] {
-    return [...this.#cells.values()].filter(({ places }) => places === null).map(({ counter, spent, reserved, told }) => ({ ...counter, spent: spent + reserved, told: [...told] }));
+    return [...this.#cells.values()]
+      .filter(({ places }) => places === null)
+      .map(({ counter, spent, reserved, told }) => ({ ...counter, spent: spent + reserved, told: [...told] }));
   }
 
   restore(saved: readonly SavedCounter[]): void {
-    for (const { spent, told, ...counter } of saved) this.#cells.set(counter.id, { counter, spent, reserved: 0, told: new Set(told), places: null });
+    for (const { spent, told, ...counter } of saved)
+      this.#cells.set(counter.id, { counter, spent, reserved: 0, told: new Set(told), places: null });
   }
 
   close(): Promise<void> {
@@ -118,9 +125,16 @@ export class MemoryBudgetStore implements BudgetStore {
     this.#sweep();
     // Users are whoever callers say: beyond the bound those that are new share one counter of their budget, for the rest of its period.
     const shared = sharedId(wanted);
-    const counter = wanted.values.length === 0 || (this.#cells.size < limits.budgetCounters && !this.#cells.has(shared)) ? wanted : { ...wanted, id: shared, values: wanted.values.map(() => 'other') };
+    const counter =
+      wanted.values.length === 0 || (this.#cells.size < limits.budgetCounters && !this.#cells.has(shared))
+        ? wanted
+        : { ...wanted, id: shared, values: wanted.values.map(() => 'other') };
     let cell = this.#cells.get(counter.id);
-    if (cell === undefined) this.#cells.set(counter.id, (cell = { counter, spent: 0, reserved: 0, told: new Set(), places: counter.concurrent === true ? new Map() : null }));
+    if (cell === undefined)
+      this.#cells.set(
+        counter.id,
+        (cell = { counter, spent: 0, reserved: 0, told: new Set(), places: counter.concurrent === true ? new Map() : null }),
+      );
     return cell;
   }
 

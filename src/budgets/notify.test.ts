@@ -36,16 +36,35 @@ async function listen(...answers: number[]): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
 }
 
-function eventFor(webhook: string, facts: Partial<BudgetEvent> = {}): { event: BudgetEvent; webhooks: ReturnType<typeof compiled>['webhooks'] } {
-  const { budgets, webhooks } = compiled(`version: 1\nwebhooks: {ops: ${webhook}}\nbudgets: [{name: team, per: [user], period: day, usd: 10, soft: {notify: [ops]}, hard: {cheaper: simple}}]\n`);
+function eventFor(
+  webhook: string,
+  facts: Partial<BudgetEvent> = {},
+): { event: BudgetEvent; webhooks: ReturnType<typeof compiled>['webhooks'] } {
+  const { budgets, webhooks } = compiled(
+    `version: 1\nwebhooks: {ops: ${webhook}}\nbudgets: [{name: team, per: [user], period: day, usd: 10, soft: {notify: [ops]}, hard: {cheaper: simple}}]\n`,
+  );
   const [budget] = budgets;
   const { start, end } = budget!.calendar.at(Date.UTC(2026, 10, 21, 12));
-  return { webhooks, event: { kind: 'threshold', budget: budget!, counter: { id: 'team 1 ["<ann>"]', budget: 'team', values: ['<ann>'], start, end }, percent: 80, state: { spent: 8.25 * nano, reserved: nano }, ...facts } };
+  return {
+    webhooks,
+    event: {
+      kind: 'threshold',
+      budget: budget!,
+      counter: { id: 'team 1 ["<ann>"]', budget: 'team', values: ['<ann>'], start, end },
+      percent: 80,
+      state: { spent: 8.25 * nano, reserved: nano },
+      ...facts,
+    },
+  };
 }
 
 async function send(webhook: string, count = 1): Promise<(readonly [string, string | null])[]> {
   const results: (readonly [string, string | null])[] = [];
-  notifier = new Notifier({ onResult: (_budget, result, error) => results.push([result, error]), waits: [1, 1], now: () => Date.UTC(2026, 10, 21, 12) });
+  notifier = new Notifier({
+    onResult: (_budget, result, error) => results.push([result, error]),
+    waits: [1, 1],
+    now: () => Date.UTC(2026, 10, 21, 12),
+  });
   const { event, webhooks } = eventFor(webhook);
   for (let i = 0; i < count; i++) notifier.send(event, webhooks);
   await expect.poll(() => results.length).toBe(count);
@@ -58,9 +77,17 @@ describe('a message about a budget', () => {
     expect(await send(`{url: "${url}"}`)).toEqual([['sent', null]]);
     expect(got[0]!.headers['content-type']).toBe('application/json');
     expect(JSON.parse(got[0]!.body)).toEqual({
-      type: 'sluice.budget', event: 'threshold', budget: 'team', of: { user: '<ann>' }, percent: 80,
+      type: 'sluice.budget',
+      event: 'threshold',
+      budget: 'team',
+      of: { user: '<ann>' },
+      percent: 80,
       period: { kind: 'day', start: '2026-11-21T00:00:00.000Z', end: '2026-11-22T00:00:00.000Z' },
-      limitUsd: 10, spentUsd: 8.25, reservedUsd: 1, at: '2026-11-21T12:00:00.000Z', key: 'team 1 ["<ann>"] threshold 80',
+      limitUsd: 10,
+      spentUsd: 8.25,
+      reservedUsd: 1,
+      at: '2026-11-21T12:00:00.000Z',
+      key: 'team 1 ["<ann>"] threshold 80',
     });
   });
 
@@ -69,10 +96,20 @@ describe('a message about a budget', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'sluice-hook-')), 'url');
     writeFileSync(file, `${url}\n`);
     expect(await send(`{urlFile: "${file}", format: slack}`)).toEqual([['sent', null]]);
-    expect(JSON.parse(got[0]!.body)).toEqual({ text: ':warning: Budget *team (user &lt;ann&gt;)* has passed 80%: $8.25 of $10.00. Its day ends <!date^1795305600^{date_short_pretty} {time}|2026-11-22T00:00:00.000Z>.' });
-    const texts = (['cheaper', 'refused'] as const).map((kind) => (slack(eventFor('{url: "http://x.test/"}', { kind, percent: null }).event) as { text: string }).text);
-    expect(texts).toEqual([expect.stringContaining('requests go to the simple tier. $9.25 of $10.00'), expect.stringContaining('requests are refused')]);
-    expect(message(eventFor('{url: "http://x.test/"}', { kind: 'refused', percent: null }).event, 0)).toMatchObject({ event: 'refused', percent: null });
+    expect(JSON.parse(got[0]!.body)).toEqual({
+      text: ':warning: Budget *team (user &lt;ann&gt;)* has passed 80%: $8.25 of $10.00. Its day ends <!date^1795305600^{date_short_pretty} {time}|2026-11-22T00:00:00.000Z>.',
+    });
+    const texts = (['cheaper', 'refused'] as const).map(
+      (kind) => (slack(eventFor('{url: "http://x.test/"}', { kind, percent: null }).event) as { text: string }).text,
+    );
+    expect(texts).toEqual([
+      expect.stringContaining('requests go to the simple tier. $9.25 of $10.00'),
+      expect.stringContaining('requests are refused'),
+    ]);
+    expect(message(eventFor('{url: "http://x.test/"}', { kind: 'refused', percent: null }).event, 0)).toMatchObject({
+      event: 'refused',
+      percent: null,
+    });
     rmSync(file);
   });
 

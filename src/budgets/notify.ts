@@ -53,7 +53,13 @@ export class Notifier {
       if (this.#abort.signal.aborted) return 'stopped';
       try {
         const url = webhook.url ?? (await readFile(webhook.file ?? '', 'utf8')).trim();
-        const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body, redirect: 'error', signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(tryMs)]) });
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+          redirect: 'error',
+          signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(tryMs)]),
+        });
         await response.body?.cancel();
         if (response.ok) return null;
         error = `it answered ${response.status}`;
@@ -61,7 +67,10 @@ export class Notifier {
         if (response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429) return error;
       } catch (caught) {
         // The URL may be a secret: only what kind of failure it was.
-        error = caught instanceof Error ? `${caught.name}${caught.cause instanceof Error && 'code' in caught.cause ? ` ${String(caught.cause.code)}` : ''}` : 'failed';
+        error =
+          caught instanceof Error
+            ? `${caught.name}${caught.cause instanceof Error && 'code' in caught.cause ? ` ${String(caught.cause.code)}` : ''}`
+            : 'failed';
       }
     }
     return error;

@@ -58,11 +58,17 @@ export async function openBudgets(settings: BudgetSettings, told: BudgetTold): P
   };
 }
 
-async function openStore({ file, required, redis }: BudgetSettings, told: BudgetTold): Promise<{ readonly store: BudgetStore; readonly file: BudgetFile | null }> {
+async function openStore(
+  { file, required, redis }: BudgetSettings,
+  told: BudgetTold,
+): Promise<{ readonly store: BudgetStore; readonly file: BudgetFile | null }> {
   if (redis !== null) {
     // ioredis is loaded where it is used.
     const [{ redisClient }, { RedisBudgetStore }] = await Promise.all([import('../lib/redis/connect.ts'), import('./redis.ts')]);
-    return { store: new RedisBudgetStore({ client: redisClient(redis), deadlineMs: redis.deadlineMs, onProblem: told.backendProblem }), file: null };
+    return {
+      store: new RedisBudgetStore({ client: redisClient(redis), deadlineMs: redis.deadlineMs, onProblem: told.backendProblem }),
+      file: null,
+    };
   }
   const store = new MemoryBudgetStore();
   if (file === null) return { store, file: null };

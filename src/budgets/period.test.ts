@@ -2,8 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Calendar, periodKinds, type PeriodKind } from './period.ts';
 
-const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Pacific/Chatham', 'Africa/Cairo', 'America/Santiago', 'Pacific/Kiritimati', 'Pacific/Apia'];
-const local = (zone: string, at: number): string => new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit', weekday: 'short' }).format(at);
+const zones = [
+  'UTC',
+  'Europe/Berlin',
+  'America/New_York',
+  'Asia/Kolkata',
+  'Pacific/Chatham',
+  'Africa/Cairo',
+  'America/Santiago',
+  'Pacific/Kiritimati',
+  'Pacific/Apia',
+];
+const local = (zone: string, at: number): string =>
+  new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit', weekday: 'short' }).format(at);
 const period = (kind: PeriodKind, zone: string, at: string): string[] => {
   const { start, end } = new Calendar(kind, zone).at(Date.parse(at));
   return [new Date(start).toISOString(), new Date(end).toISOString()];
@@ -26,16 +37,21 @@ describe('a period', () => {
 
   it('holds its moment, touches the next one, and begins on a first day', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...periodKinds), fc.constantFrom(...zones), fc.integer({ min: Date.UTC(2015, 0), max: Date.UTC(2035, 0) }), (kind, zone, now) => {
-        const calendar = new Calendar(kind, zone);
-        const { start, end } = calendar.at(now);
-        expect(start <= now && now < end).toBe(true);
-        expect(new Calendar(kind, zone).at(end).start).toBe(end);
-        expect(calendar.at(end - 1)).toEqual({ start, end });
-        expect(local(zone, start)).not.toBe(local(zone, start - 1));
-        if (kind === 'week') expect(local(zone, start)).toContain('Mon');
-        if (kind === 'month') expect(local(zone, start)).toMatch(/-01\b/);
-      }),
+      fc.property(
+        fc.constantFrom(...periodKinds),
+        fc.constantFrom(...zones),
+        fc.integer({ min: Date.UTC(2015, 0), max: Date.UTC(2035, 0) }),
+        (kind, zone, now) => {
+          const calendar = new Calendar(kind, zone);
+          const { start, end } = calendar.at(now);
+          expect(start <= now && now < end).toBe(true);
+          expect(new Calendar(kind, zone).at(end).start).toBe(end);
+          expect(calendar.at(end - 1)).toEqual({ start, end });
+          expect(local(zone, start)).not.toBe(local(zone, start - 1));
+          if (kind === 'week') expect(local(zone, start)).toContain('Mon');
+          if (kind === 'month') expect(local(zone, start)).toMatch(/-01\b/);
+        },
+      ),
       { numRuns: 60 },
     );
   });

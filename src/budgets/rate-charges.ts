@@ -25,13 +25,24 @@ export function rateCounter(limit: RateLimit, measure: RateMeasure, of: Served, 
 }
 
 /** What a request sets aside in the rate limits that are about it. `enforce` false: nothing is refused. */
-export function ratePlans(rateLimits: readonly RateLimit[], input: Pick<DecideInput, 'exchange' | 'verdict'>, of: Served, enforce: boolean, now: number): RatePlan[] {
+export function ratePlans(
+  rateLimits: readonly RateLimit[],
+  input: Pick<DecideInput, 'exchange' | 'verdict'>,
+  of: Served,
+  enforce: boolean,
+  now: number,
+): RatePlan[] {
   const plans: RatePlan[] = [];
   for (const limit of rateLimits) {
     if (!matchesServed(limit, of)) continue;
     for (const measure of limit.measures) {
       const amount = measure.kind === 'tokens' ? expectedTokens(input) : 1;
-      plans.push({ kind: 'limit', limit, measure, charge: { counter: rateCounter(limit, measure, of, now), amount, ceiling: enforce && !limit.soft ? measure.max : Infinity } });
+      plans.push({
+        kind: 'limit',
+        limit,
+        measure,
+        charge: { counter: rateCounter(limit, measure, of, now), amount, ceiling: enforce && !limit.soft ? measure.max : Infinity },
+      });
     }
   }
   return plans;
@@ -46,7 +57,12 @@ function expectedTokens({ exchange, verdict }: Pick<DecideInput, 'exchange' | 'v
 export const unseen: Pick<ExchangeRecord, 'usage' | 'seen'> = { usage: null };
 
 /** What one attempt used of a number. `usage`, `seen`: of its answer. */
-export function rateSpent(kind: RateKind, { status, cost }: AttemptRecord, { usage, seen }: Pick<ExchangeRecord, 'usage' | 'seen'>, reserved: number): number {
+export function rateSpent(
+  kind: RateKind,
+  { status, cost }: AttemptRecord,
+  { usage, seen }: Pick<ExchangeRecord, 'usage' | 'seen'>,
+  reserved: number,
+): number {
   if (kind === 'requests') return 1;
   if (kind === 'concurrent') return 0;
   if (usage !== null) return usage.totalInput + usage.totalOutput;

@@ -30,7 +30,16 @@ const now = (): number => clock.at;
 
 function bench(store: BudgetStore): Bench {
   const actions: string[] = [];
-  return { actions, budgets: new Budgets({ store, now, onEvent: () => undefined, onAction: () => undefined, onLimit: (limit, kind, action) => actions.push(`${limit} ${kind} ${action}`) }) };
+  return {
+    actions,
+    budgets: new Budgets({
+      store,
+      now,
+      onEvent: () => undefined,
+      onAction: () => undefined,
+      onLimit: (limit, kind, action) => actions.push(`${limit} ${kind} ${action}`),
+    }),
+  };
 }
 
 interface Asked {
@@ -45,31 +54,71 @@ interface Asked {
 
 let asked = 0;
 
-function inputOf(generation: PolicyGeneration, { model = 'gpt-large', tier = 'complex', workspace = 'red', tokens = 100, answer = 0 }: Asked): DecideInput {
+function inputOf(
+  generation: PolicyGeneration,
+  { model = 'gpt-large', tier = 'complex', workspace = 'red', tokens = 100, answer = 0 }: Asked,
+): DecideInput {
   const base = input({ generation, provider: generation.providers.get('openai') ?? provider('openai') });
-  return { ...base, exchange: exchange({ model, promptTokens: tokens, maxOutputTokens: answer }), verdict: verdict({ tier }), section: generation.section(workspace, 'openai'), caller: { ...base.caller, workspace } };
+  return {
+    ...base,
+    exchange: exchange({ model, promptTokens: tokens, maxOutputTokens: answer }),
+    verdict: verdict({ tier }),
+    section: generation.section(workspace, 'openai'),
+    caller: { ...base.caller, workspace },
+  };
 }
 
 async function admit({ budgets }: Bench, generation: PolicyGeneration, what: Asked = {}): Promise<Admission> {
   const decided = inputOf(generation, what);
-  return budgets.admit({ id: `request-${++asked}`, input: decided, decision: decide(decided), user: what.user ?? null, enforce: what.enforce ?? true, cheaper: (cheaper) => decide({ ...decided, cheaper }) });
+  return budgets.admit({
+    id: `request-${++asked}`,
+    input: decided,
+    decision: decide(decided),
+    user: what.user ?? null,
+    enforce: what.enforce ?? true,
+    cheaper: (cheaper) => decide({ ...decided, cheaper }),
+  });
 }
 
-const attempt = (model: string, status: number | null = 200, known = true): AttemptRecord => ({ target: { provider: 'openai', model }, status, outcome: 'complete', reason: null, ms: 1, cost: known ? { known: true, usd: 0 } : { known: false, reason: 'usage' }, dropped: [] });
+const attempt = (model: string, status: number | null = 200, known = true): AttemptRecord => ({
+  target: { provider: 'openai', model },
+  status,
+  outcome: 'complete',
+  reason: null,
+  ms: 1,
+  cost: known ? { known: true, usd: 0 } : { known: false, reason: 'usage' },
+  dropped: [],
+});
 type Ended = Parameters<Budgets['settle']>[1];
-const ended = (used: Ended['usage'], ...attempts: AttemptRecord[]): Ended => ({ workspace: 'red', attempts: attempts.length === 0 ? [attempt('gpt-large')] : attempts, usage: used });
+const ended = (used: Ended['usage'], ...attempts: AttemptRecord[]): Ended => ({
+  workspace: 'red',
+  attempts: attempts.length === 0 ? [attempt('gpt-large')] : attempts,
+  usage: used,
+});
 const held = ({ reservation }: Admission): Reservation => {
   if (reservation === null) throw new Error('nothing is reserved');
   return reservation;
 };
 /** Used of each counter, those that nobody has used left out. */
 const used = async (store: BudgetStore, generation: PolicyGeneration): Promise<Record<string, number>> =>
-  Object.fromEntries((await viewLimits(generation, store, { limit: null, rows: 100, now: clock.at })).limits.filter((view) => view.used !== 0).map(({ limit, kind, period, of, used: amount }) => [[limit, kind, period, ...Object.values(of)].filter((part) => part !== null).join(' '), amount]));
+  Object.fromEntries(
+    (await viewLimits(generation, store, { limit: null, rows: 100, now: clock.at })).limits
+      .filter((view) => view.used !== 0)
+      .map(({ limit, kind, period, of, used: amount }) => [
+        [limit, kind, period, ...Object.values(of)].filter((part) => part !== null).join(' '),
+        amount,
+      ]),
+  );
 
 const redis = { server: null as TestRedis | null, stores: [] as RedisBudgetStore[], problems: [] as string[] };
 
 async function redisStore(): Promise<RedisBudgetStore> {
-  const store = new RedisBudgetStore({ client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }), deadlineMs: 5_000, onProblem: (problem) => redis.problems.push(problem), now });
+  const store = new RedisBudgetStore({
+    client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }),
+    deadlineMs: 5_000,
+    onProblem: (problem) => redis.problems.push(problem),
+    now,
+  });
   redis.stores.push(store);
   await expect.poll(async () => (await store.reserve('probe', []))?.ok, { timeout: 5_000 }).toBe(true);
   redis.problems.length = 0;
@@ -96,7 +145,10 @@ afterEach(async () => {
 });
 afterAll(() => redis.server?.stop());
 
-const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetStore])[] = [['memory', () => new MemoryBudgetStore(now)], ...(redisBinary === null ? [] : [['Redis', () => redisStore()] as const])];
+const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetStore])[] = [
+  ['memory', () => new MemoryBudgetStore(now)],
+  ...(redisBinary === null ? [] : [['Redis', () => redisStore()] as const]),
+];
 
 describe.each(stores)('a rate limit in %s', (kind, open) => {
   let made: Bench;
@@ -104,7 +156,8 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
     if (kind === 'Redis') await inRedis((client) => client.flushall());
     made = bench(await open());
   });
-  const settled = (generation: PolicyGeneration, what: Record<string, number>): Promise<void> => expect.poll(() => used(made.budgets.store, generation), { timeout: 5_000 }).toEqual(what);
+  const settled = (generation: PolicyGeneration, what: Record<string, number>): Promise<void> =>
+    expect.poll(() => used(made.budgets.store, generation), { timeout: 5_000 }).toEqual(what);
 
   it('takes so many requests a minute and refuses the next one until the minute is over', async () => {
     const generation = policyOf('[{name: team, requests: {minute: 2, day: 5}}]');
@@ -120,7 +173,13 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
     await admit(made, generation);
     const refused = await admit(made, generation);
     expect(refused).toMatchObject({
-      decision: { action: 'block', reason: 'over-limit', rule: 'team', chain: [], block: { status: 429, message: 'The rate limit team (2 requests a minute) is reached. Try again in 42 s.', retryAfterSeconds: 42 } },
+      decision: {
+        action: 'block',
+        reason: 'over-limit',
+        rule: 'team',
+        chain: [],
+        block: { status: 429, message: 'The rate limit team (2 requests a minute) is reached. Try again in 42 s.', retryAfterSeconds: 42 },
+      },
       limits: [{ limit: 'team', kind: 'requests', period: 'minute', action: 'refused', reserved: null, used: 2 }],
       reservation: null,
       refusal: { kind: 'requests', mayRetry: true, readings: [{ kind: 'requests', max: 2, remaining: 0, resetAt: noon + 60_000 }] },
@@ -147,19 +206,37 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
     await settled(generation, { 'team tokens minute': 450 });
     expect((await admit(made, generation, { tokens: 400 })).decision.action).toBe('keep');
     const never = await admit(made, generation, { tokens: 1001 });
-    expect(never.decision.block?.message).toBe('The rate limit team (1000 tokens a minute) never allows this request, which counts as 1001 tokens.');
+    expect(never.decision.block?.message).toBe(
+      'The rate limit team (1000 tokens a minute) never allows this request, which counts as 1001 tokens.',
+    );
     expect(never.refusal?.mayRetry).toBe(false);
   });
 
   it('counts unknown usage as it was estimated, errors as no tokens, and a chain as one request', async () => {
-    const generation = policyOf('[{name: each, per: [model], requests: {minute: 100}, tokens: {minute: 100000}}, {name: all, requests: {hour: 100}}]');
+    const generation = policyOf(
+      '[{name: each, per: [model], requests: {minute: 100}, tokens: {minute: 100000}}, {name: all, requests: {hour: 100}}]',
+    );
     const settle = async (end: Ended): Promise<void> => made.budgets.settle(held(await admit(made, generation)), end);
     await settle(ended(null, attempt('gpt-large', null, false)));
-    await settled(generation, { 'each requests minute openai/gpt-large': 1, 'each tokens minute openai/gpt-large': 100, 'all requests hour': 1 });
+    await settled(generation, {
+      'each requests minute openai/gpt-large': 1,
+      'each tokens minute openai/gpt-large': 100,
+      'all requests hour': 1,
+    });
     await settle(ended(null, attempt('gpt-large', 500, false)));
-    await settled(generation, { 'each requests minute openai/gpt-large': 2, 'each tokens minute openai/gpt-large': 100, 'all requests hour': 2 });
+    await settled(generation, {
+      'each requests minute openai/gpt-large': 2,
+      'each tokens minute openai/gpt-large': 100,
+      'all requests hour': 2,
+    });
     await settle(ended(usage(90, 10), attempt('gpt-large', 503, false), attempt('gpt-small')));
-    await settled(generation, { 'each requests minute openai/gpt-large': 3, 'each requests minute openai/gpt-small': 1, 'each tokens minute openai/gpt-large': 100, 'each tokens minute openai/gpt-small': 100, 'all requests hour': 3 });
+    await settled(generation, {
+      'each requests minute openai/gpt-large': 3,
+      'each requests minute openai/gpt-small': 1,
+      'each tokens minute openai/gpt-large': 100,
+      'each tokens minute openai/gpt-small': 100,
+      'all requests hour': 3,
+    });
   });
 
   it('gives places to so many requests at once, and takes each back when its request has ended', async () => {
@@ -168,7 +245,18 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
     const first = await admit(made, generation, mine);
     const second = await admit(made, generation, mine);
     const third = await admit(made, generation, mine);
-    expect(third).toMatchObject({ decision: { reason: 'over-limit', block: { status: 429, retryAfterSeconds: 1, message: 'The rate limit team (2 requests at once) is reached. Try again when one of them has ended.' } }, refusal: { kind: 'concurrent', readings: [] }, limits: [{ kind: 'concurrent', period: null, used: 2, max: 2 }] });
+    expect(third).toMatchObject({
+      decision: {
+        reason: 'over-limit',
+        block: {
+          status: 429,
+          retryAfterSeconds: 1,
+          message: 'The rate limit team (2 requests at once) is reached. Try again when one of them has ended.',
+        },
+      },
+      refusal: { kind: 'concurrent', readings: [] },
+      limits: [{ kind: 'concurrent', period: null, used: 2, max: 2 }],
+    });
     expect((await admit(made, generation, { user: 'bob' })).decision.action).toBe('keep');
     made.budgets.settle(held(first), ended(usage(1, 1)));
     await settled(generation, { 'team concurrent ann': 1, 'team concurrent bob': 1 });
@@ -190,11 +278,19 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
   it('counts and refuses nothing where it is soft or the section only watches', async () => {
     const soft = policyOf('[{name: team, mode: soft, requests: {minute: 1}, concurrent: 1}]');
     await admit(made, soft);
-    expect(await admit(made, soft)).toMatchObject({ decision: { action: 'keep' }, limits: [{ kind: 'concurrent', action: 'over', used: 2 }, { kind: 'requests', action: 'over', used: 2, max: 1 }] });
+    expect(await admit(made, soft)).toMatchObject({
+      decision: { action: 'keep' },
+      limits: [
+        { kind: 'concurrent', action: 'over', used: 2 },
+        { kind: 'requests', action: 'over', used: 2, max: 1 },
+      ],
+    });
     expect(made.actions).toEqual(['team concurrent over', 'team requests over']);
     const hard = policyOf('[{name: watched, requests: {minute: 1}}]');
     for (let i = 0; i < 3; i++) expect((await admit(made, hard, { enforce: false })).decision.action).toBe('keep');
-    expect((await viewLimits(hard, made.budgets.store, { limit: null, rows: 9, now: noon })).limits).toMatchObject([{ used: 3, ratio: 3, state: 'reached', mode: 'hard', resetsAt: '2026-11-21T12:01:00.000Z' }]);
+    expect((await viewLimits(hard, made.budgets.store, { limit: null, rows: 9, now: noon })).limits).toMatchObject([
+      { used: 3, ratio: 3, state: 'reached', mode: 'hard', resetsAt: '2026-11-21T12:01:00.000Z' },
+    ]);
     expect(limitFigures(hard, made.budgets.store, noon)).toEqual([{ limit: 'watched', kind: 'requests', used: 3 }]);
   });
 
@@ -210,7 +306,9 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
   });
 
   it('keeps callers apart and counts only what it is about', async () => {
-    const generation = policyOf('[{name: people, match: {workspace: [red]}, per: [user], requests: {minute: 1}}, {name: large, match: {model: [openai/gpt-large]}, requests: {minute: 2}}, {name: hard-work, match: {tier: [complex]}, requests: {minute: 3}}]');
+    const generation = policyOf(
+      '[{name: people, match: {workspace: [red]}, per: [user], requests: {minute: 1}}, {name: large, match: {model: [openai/gpt-large]}, requests: {minute: 2}}, {name: hard-work, match: {tier: [complex]}, requests: {minute: 3}}]',
+    );
     const who = async (what: Asked): Promise<string | null> => (await admit(made, generation, what)).decision.rule;
     expect(await who({ user: 'ann' })).toBeNull();
     expect(await who({ user: 'ann' })).toBe('people');
@@ -231,8 +329,17 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
   });
 
   it('is never overrun, whatever comes at once', async () => {
-    const generation = policyOf('[{name: team, requests: {minute: 25}, tokens: {minute: 2000}, concurrent: 7}, {name: mine, per: [user], tokens: {minute: 800}, concurrent: 3}]');
-    const step = fc.oneof(fc.record({ kind: fc.constant('ask' as const), user: fc.constantFrom('ann', 'bob', 'eve'), tokens: fc.integer({ min: 1, max: 200 }) }), fc.record({ kind: fc.constant('end' as const), which: fc.nat(50), times: fc.integer({ min: 0, max: 2 }) }));
+    const generation = policyOf(
+      '[{name: team, requests: {minute: 25}, tokens: {minute: 2000}, concurrent: 7}, {name: mine, per: [user], tokens: {minute: 800}, concurrent: 3}]',
+    );
+    const step = fc.oneof(
+      fc.record({
+        kind: fc.constant('ask' as const),
+        user: fc.constantFrom('ann', 'bob', 'eve'),
+        tokens: fc.integer({ min: 1, max: 200 }),
+      }),
+      fc.record({ kind: fc.constant('end' as const), which: fc.nat(50), times: fc.integer({ min: 0, max: 2 }) }),
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: kind === 'Redis' ? 60 : 200 }), async (steps) => {
         if (kind === 'Redis') await inRedis((client) => client.flushall());
@@ -245,9 +352,12 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
           for (const [at, each] of some.entries()) {
             const admission = admissions[at];
             if (each.kind === 'ask') {
-              if (admission?.reservation !== null && admission !== null && admission !== undefined) onTheirWay.push({ admission, tokens: each.tokens });
+              if (admission?.reservation !== null && admission !== null && admission !== undefined)
+                onTheirWay.push({ admission, tokens: each.tokens });
             } else if (onTheirWay.length > 0) {
-              const [{ admission: over, tokens }] = onTheirWay.splice(each.which % onTheirWay.length, 1) as [{ admission: Admission; tokens: number }];
+              const [{ admission: over, tokens }] = onTheirWay.splice(each.which % onTheirWay.length, 1) as [
+                { admission: Admission; tokens: number },
+              ];
               beyond += Math.max(0, tokens * each.times - tokens);
               own.budgets.settle(held(over), ended(usage(tokens * each.times, 0)));
             }
@@ -257,7 +367,9 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
           expect(views.find(({ limit, kind: what }) => limit === 'team' && what === 'concurrent')?.used).toBeLessThanOrEqual(7);
         }
         for (const { admission } of onTheirWay) own.budgets.release(held(admission));
-        await expect.poll(async () => Object.keys(await used(own.budgets.store, generation)).filter((name) => name.includes('concurrent'))).toEqual([]);
+        await expect
+          .poll(async () => Object.keys(await used(own.budgets.store, generation)).filter((name) => name.includes('concurrent')))
+          .toEqual([]);
       }),
       { numRuns: kind === 'Redis' ? 8 : 60 },
     );
@@ -272,7 +384,8 @@ describe.skipIf(redisBinary === null)('replicas that share rate limits in a Redi
     const replicas = await Promise.all([1, 2, 3].map(async () => bench(await redisStore())));
     const admissions = await Promise.all(Array.from({ length: 60 }, (_, at) => admit(replicas[at % 3]!, generation)));
     expect(admissions.filter(({ reservation }) => reservation !== null)).toHaveLength(12);
-    for (const [at, { reservation }] of admissions.entries()) if (reservation !== null) replicas[at % 3]!.budgets.settle(reservation, ended(usage(1, 1)));
+    for (const [at, { reservation }] of admissions.entries())
+      if (reservation !== null) replicas[at % 3]!.budgets.settle(reservation, ended(usage(1, 1)));
     await expect.poll(() => used(replicas[0]!.budgets.store, generation)).toEqual({ 'team requests hour': 12 });
     const more = await Promise.all(Array.from({ length: 60 }, (_, at) => admit(replicas[at % 3]!, generation)));
     expect(more.filter(({ reservation }) => reservation !== null)).toHaveLength(8);
@@ -316,7 +429,9 @@ describe.skipIf(redisBinary === null)('replicas that share rate limits in a Redi
     const replica = bench(await redisStore());
     await redis.server!.stop();
     const admissions = await Promise.all([1, 2, 3].map(() => admit(replica, generation)));
-    expect(admissions.map(({ decision, limits: facts }) => [decision.action, facts.map(({ action }) => action)])).toEqual(Array(3).fill(['keep', ['uncounted', 'uncounted']]));
+    expect(admissions.map(({ decision, limits: facts }) => [decision.action, facts.map(({ action }) => action)])).toEqual(
+      Array(3).fill(['keep', ['uncounted', 'uncounted']]),
+    );
     for (const admission of admissions) replica.budgets.settle(held(admission), ended(usage(1, 1)));
     await redis.server!.restart();
     await expect.poll(async () => (await admit(replica, generation)).decision.reason, { timeout: 10_000 }).toBe('over-limit');
@@ -343,17 +458,34 @@ describe('places among concurrent requests in memory', () => {
 });
 
 describe('the policy’s rate limits', () => {
-  const problems = (text: string): string[] => compile(`version: 1\ncallers: {believe: {workspace: gateway, user: gateway}}\nlimits: ${text}\n`).problems.map(({ message }) => message);
+  const problems = (text: string): string[] =>
+    compile(`version: 1\ncallers: {believe: {workspace: gateway, user: gateway}}\nlimits: ${text}\n`).problems.map(
+      ({ message }) => message,
+    );
 
   it('are checked: names, matches, and numbers that others make idle', () => {
-    expect(problems('[{name: a, requests: {minute: 1}}, {name: a, requests: {minute: 1}}]')).toEqual([expect.stringContaining('another rate limit called a')]);
+    expect(problems('[{name: a, requests: {minute: 1}}, {name: a, requests: {minute: 1}}]')).toEqual([
+      expect.stringContaining('another rate limit called a'),
+    ]);
     expect(problems('[{name: a}]')).toEqual([expect.stringContaining('say at least one of requests, tokens, concurrent')]);
     expect(problems('[{name: a, requests: {}}]')).toEqual([expect.stringContaining('say at least one of minute, hour, day')]);
-    expect(problems('[{name: a, match: {workspace: ["*x"]}, requests: {minute: 1}}]')).toEqual([expect.stringContaining('matches no workspace')]);
-    expect(problems('[{name: a, match: {model: [no-such]}, requests: {minute: 1}}]')).toEqual([expect.stringContaining('the catalog knows no model no-such')]);
-    expect(problems('[{name: a, requests: {minute: 100, hour: 100, day: 5000}}]')).toEqual([expect.stringContaining('100 requests a minute are never reached: no more than 100 may come in a whole hour')]);
-    expect(problems('[{name: a, concurrent: 50, requests: {day: 20}}]')).toEqual([expect.stringContaining('50 requests at once are never reached')]);
+    expect(problems('[{name: a, match: {workspace: ["*x"]}, requests: {minute: 1}}]')).toEqual([
+      expect.stringContaining('matches no workspace'),
+    ]);
+    expect(problems('[{name: a, match: {model: [no-such]}, requests: {minute: 1}}]')).toEqual([
+      expect.stringContaining('the catalog knows no model no-such'),
+    ]);
+    expect(problems('[{name: a, requests: {minute: 100, hour: 100, day: 5000}}]')).toEqual([
+      expect.stringContaining('100 requests a minute are never reached: no more than 100 may come in a whole hour'),
+    ]);
+    expect(problems('[{name: a, concurrent: 50, requests: {day: 20}}]')).toEqual([
+      expect.stringContaining('50 requests at once are never reached'),
+    ]);
     expect(problems('[{name: a, mode: soft, message: "No.", requests: {day: 20}}]')).toEqual([expect.stringContaining('refuses nobody')]);
-    expect(problems('[{name: a, per: [user, model], requests: {minute: 10, hour: 100}, tokens: {day: 1000000}, concurrent: 3, message: "Slow down."}]')).toEqual([]);
+    expect(
+      problems(
+        '[{name: a, per: [user, model], requests: {minute: 10, hour: 100}, tokens: {day: 1000000}, concurrent: 3, message: "Slow down."}]',
+      ),
+    ).toEqual([]);
   });
 });

@@ -20,13 +20,27 @@ export interface LimitAnswer {
 }
 
 /** What an app is told whose request a rate limit refuses. `plans`: of all rate limits that were asked about it. */
-export function limitAnswer(failed: RatePlan, state: CounterState, plans: readonly RatePlan[], store: Pick<BudgetStore, 'peek'>, now: number): LimitAnswer {
+export function limitAnswer(
+  failed: RatePlan,
+  state: CounterState,
+  plans: readonly RatePlan[],
+  store: Pick<BudgetStore, 'peek'>,
+  now: number,
+): LimitAnswer {
   const { limit, measure, charge } = failed;
   const mayRetry = charge.amount <= measure.max;
   const retryAfterSeconds = retryAfter(failed, state, now);
   const name = `The rate limit ${limit.name} (${rateWords(measure)})`;
-  const why = !mayRetry ? `${name} never allows this request, which counts as ${charge.amount} tokens.` : measure.kind === 'concurrent' ? `${name} is reached. Try again when one of them has ended.` : `${name} is reached. Try again in ${retryAfterSeconds} s.`;
-  return { message: limit.message ?? why, retryAfterSeconds, refusal: { kind: measure.kind, readings: readings(failed, state, plans, store), mayRetry, now } };
+  const why = !mayRetry
+    ? `${name} never allows this request, which counts as ${charge.amount} tokens.`
+    : measure.kind === 'concurrent'
+      ? `${name} is reached. Try again when one of them has ended.`
+      : `${name} is reached. Try again in ${retryAfterSeconds} s.`;
+  return {
+    message: limit.message ?? why,
+    retryAfterSeconds,
+    refusal: { kind: measure.kind, readings: readings(failed, state, plans, store), mayRetry, now },
+  };
 }
 
 function retryAfter({ measure, charge }: RatePlan, { spent }: CounterState, now: number): number {

@@ -24,7 +24,11 @@ export interface LimitView {
 type Limited = Pick<PolicyGeneration, 'rateLimits'>;
 
 /** All counters of the present windows, the fullest first; limits that nobody has used yet stand with nothing used. */
-export async function viewLimits(generation: Limited, store: BudgetStore, options: { readonly limit: string | null; readonly rows: number; readonly now: number }): Promise<{ readonly store: string; readonly up: boolean; readonly counters: number; readonly limits: readonly LimitView[] }> {
+export async function viewLimits(
+  generation: Limited,
+  store: BudgetStore,
+  options: { readonly limit: string | null; readonly rows: number; readonly now: number },
+): Promise<{ readonly store: string; readonly up: boolean; readonly counters: number; readonly limits: readonly LimitView[] }> {
   const views: LimitView[] = [];
   for (const limit of generation.rateLimits) {
     if (options.limit !== null && limit.name !== options.limit) continue;
@@ -43,9 +47,26 @@ function windowStart({ windowMs }: RateMeasure, now: number): number {
   return windowMs === 0 ? 0 : Math.floor(now / windowMs) * windowMs;
 }
 
-function viewOf(limit: RateLimit, { kind, period, max, windowMs }: RateMeasure, of: LimitView['of'], { spent, reserved }: CounterState, start: number): LimitView {
+function viewOf(
+  limit: RateLimit,
+  { kind, period, max, windowMs }: RateMeasure,
+  of: LimitView['of'],
+  { spent, reserved }: CounterState,
+  start: number,
+): LimitView {
   const used = spent + reserved;
-  return { limit: limit.name, of, kind, period, max, used, ratio: used / max, mode: limit.soft ? 'soft' : 'hard', state: used >= max ? 'reached' : 'ok', resetsAt: period === null ? null : new Date(start + windowMs).toISOString() };
+  return {
+    limit: limit.name,
+    of,
+    kind,
+    period,
+    max,
+    used,
+    ratio: used / max,
+    mode: limit.soft ? 'soft' : 'hard',
+    state: used >= max ? 'reached' : 'ok',
+    resetsAt: period === null ? null : new Date(start + windowMs).toISOString(),
+  };
 }
 
 /** What metrics say of one kind of a rate limit: its fullest counter, of those that this replica has seen. */
@@ -57,9 +78,14 @@ export interface LimitFigures {
 
 export function limitFigures({ rateLimits }: Limited, store: BudgetStore, now: number): LimitFigures[] {
   if (rateLimits.length === 0) return [];
-  const byCounters = new Map(rateLimits.flatMap(({ name, measures }) => measures.map((measure) => [measure.counters, { limit: name, measure, start: windowStart(measure, now) }] as const)));
+  const byCounters = new Map(
+    rateLimits.flatMap(({ name, measures }) =>
+      measures.map((measure) => [measure.counters, { limit: name, measure, start: windowStart(measure, now) }] as const),
+    ),
+  );
   const figures = new Map<string, { limit: string; kind: RateKind; used: number }>();
-  for (const { name, measures } of rateLimits) for (const { kind } of measures) figures.set(`${name} ${kind}`, { limit: name, kind, used: 0 });
+  for (const { name, measures } of rateLimits)
+    for (const { kind } of measures) figures.set(`${name} ${kind}`, { limit: name, kind, used: 0 });
   for (const [counter, { spent, reserved }] of store.seen()) {
     const of = byCounters.get(counter.budget);
     const figure = of === undefined ? undefined : figures.get(`${of.limit} ${of.measure.kind}`);

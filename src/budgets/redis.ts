@@ -3,7 +3,16 @@ import type { RedisClient } from '../lib/redis/connect.ts';
 import { failed, inTime } from '../lib/redis/in-time.ts';
 import { runScript, script, type Script } from '../lib/redis/script.ts';
 import { limits } from '../lib/limits.ts';
-import { counterId, type BudgetStore, type Charge, type Counter, type CounterState, type Crossing, type ReserveResult, type Settlement } from './types.ts';
+import {
+  counterId,
+  type BudgetStore,
+  type Charge,
+  type Counter,
+  type CounterState,
+  type Crossing,
+  type ReserveResult,
+  type Settlement,
+} from './types.ts';
 
 /** What went wrong with the Redis behind the budgets. Closed list: a metric label. */
 export type BudgetBackendProblem = 'connection' | 'down' | 'timeout' | 'error' | 'settle-failed';
@@ -168,14 +177,29 @@ export class RedisBudgetStore implements BudgetStore {
     const reply = this.#eval(
       reserveScript,
       charges.flatMap(({ counter }) => [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)]),
-      [String(now), String(now + leaseMs), id, ...charges.flatMap(({ counter, amount, ceiling }) => [String(amount), ceiling === Infinity ? '-1' : String(ceiling), String(lifeMs(counter, now)), JSON.stringify(counter.values), counter.concurrent === true ? String(limits.slotLeaseMs) : ''])],
+      [
+        String(now),
+        String(now + leaseMs),
+        id,
+        ...charges.flatMap(({ counter, amount, ceiling }) => [
+          String(amount),
+          ceiling === Infinity ? '-1' : String(ceiling),
+          String(lifeMs(counter, now)),
+          JSON.stringify(counter.values),
+          counter.concurrent === true ? String(limits.slotLeaseMs) : '',
+        ]),
+      ],
     );
     const texts = await inTime(reply, this.#options.deadlineMs, this.#breaker, this.#options.onProblem);
     if (texts === failed) {
       // It may have been carried out all the same.
       reply.then(
         (late) => {
-          if (late[0] === '1') void this.settle(id, charges.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })));
+          if (late[0] === '1')
+            void this.settle(
+              id,
+              charges.map(({ counter, amount }) => ({ counter, reserved: amount, spent: 0, thresholds: [] })),
+            );
         },
         () => undefined,
       );
@@ -201,14 +225,18 @@ export class RedisBudgetStore implements BudgetStore {
         if (counter.concurrent === true) return this.#leave(counter, id);
         try {
           if (this.#client.status !== 'ready') throw new Error('not connected');
-          const [nowSpent, nowReserved, ...percents] = await this.#eval(settleScript, [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)], [
-            reserved === 0 ? '' : `${id} ${reserved}`,
-            String(reserved),
-            String(spent),
-            String(lifeMs(counter, this.#now())),
-            JSON.stringify(counter.values),
-            ...thresholds.flatMap(([percent, amount]) => [String(percent), String(amount)]),
-          ]);
+          const [nowSpent, nowReserved, ...percents] = await this.#eval(
+            settleScript,
+            [hashKey(counter.id), leaseKey(counter.id), indexKey(counter.budget, counter.start)],
+            [
+              reserved === 0 ? '' : `${id} ${reserved}`,
+              String(reserved),
+              String(spent),
+              String(lifeMs(counter, this.#now())),
+              JSON.stringify(counter.values),
+              ...thresholds.flatMap(([percent, amount]) => [String(percent), String(amount)]),
+            ],
+          );
           const state = this.#note(counter, stateOf(nowSpent, nowReserved));
           return percents.map((percent) => ({ counter, percent: Number(percent), state }));
         } catch {
@@ -248,7 +276,8 @@ export class RedisBudgetStore implements BudgetStore {
         members.map(async (member) => {
           const values = JSON.parse(member) as string[];
           const counter: Counter = { ...(first?.counter ?? { budget, start, end: start }), values, id: counterId(budget, start, values) };
-          if (concurrent) return [counter, { spent: 0, reserved: await this.#client.zcount(leaseKey(counter.id), this.#now(), '+inf') }] as const;
+          if (concurrent)
+            return [counter, { spent: 0, reserved: await this.#client.zcount(leaseKey(counter.id), this.#now(), '+inf') }] as const;
           const [spent, reserved] = await this.#client.hmget(hashKey(counter.id), 'spent', 'reserved');
           return [counter, stateOf(spent ?? '0', reserved ?? '0')] as const;
         }),
@@ -280,7 +309,11 @@ export class RedisBudgetStore implements BudgetStore {
     if (places?.since.size === 0) this.#places.delete(counter.id);
     try {
       if (this.#client.status !== 'ready') throw new Error('not connected');
-      const [spent, reserved] = await this.#eval(leaveScript, [leaseKey(counter.id), indexKey(counter.budget, counter.start)], [id, JSON.stringify(counter.values)]);
+      const [spent, reserved] = await this.#eval(
+        leaveScript,
+        [leaseKey(counter.id), indexKey(counter.budget, counter.start)],
+        [id, JSON.stringify(counter.values)],
+      );
       this.#note(counter, stateOf(spent, reserved));
     } catch {
       this.#options.onProblem('settle-failed');
@@ -299,7 +332,11 @@ export class RedisBudgetStore implements BudgetStore {
       }
       if (since.size === 0) this.#places.delete(key);
       else if (this.#client.status === 'ready') {
-        this.#eval(renewScript, [leaseKey(counter.id), indexKey(counter.budget, counter.start)], [String(limits.slotLeaseMs), JSON.stringify(counter.values), String(lifeMs(counter, now)), ...since.keys()]).then(
+        this.#eval(
+          renewScript,
+          [leaseKey(counter.id), indexKey(counter.budget, counter.start)],
+          [String(limits.slotLeaseMs), JSON.stringify(counter.values), String(lifeMs(counter, now)), ...since.keys()],
+        ).then(
           ([reserved]) => this.#note(counter, stateOf('0', reserved)),
           () => this.#options.onProblem('error'),
         );
@@ -325,13 +362,18 @@ export class RedisBudgetStore implements BudgetStore {
     const owed = this.#owed.get(settlement.counter.id);
     const more = settlement.spent - settlement.reserved;
     if (owed !== undefined) owed.spent += more;
-    else if (this.#owed.size < limits.budgetCounters) this.#owed.set(settlement.counter.id, { settlement: { ...settlement, reserved: 0 }, spent: more });
+    else if (this.#owed.size < limits.budgetCounters)
+      this.#owed.set(settlement.counter.id, { settlement: { ...settlement, reserved: 0 }, spent: more });
   }
 
   #pay(): void {
     const owed = [...this.#owed.values()];
     this.#owed.clear();
-    if (owed.length > 0) void this.settle('', owed.map(({ settlement, spent }) => ({ ...settlement, spent })));
+    if (owed.length > 0)
+      void this.settle(
+        '',
+        owed.map(({ settlement, spent }) => ({ ...settlement, spent })),
+      );
   }
 
   async #eval(what: Script, keys: readonly string[], args: readonly string[]): Promise<string[]> {

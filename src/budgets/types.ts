@@ -34,7 +34,12 @@ export interface Budget {
   /** Names of webhooks. */
   readonly notify: readonly string[];
   /** Null: nothing is ever changed or refused for this budget. */
-  readonly hard: { readonly cheaper: Tier | null; readonly shape: Shape | null; readonly cheaperAt: NanoUsd; readonly message: string | null } | null;
+  readonly hard: {
+    readonly cheaper: Tier | null;
+    readonly shape: Shape | null;
+    readonly cheaperAt: NanoUsd;
+    readonly message: string | null;
+  } | null;
   /** What a request of unknown price counts with; null: it is refused. */
   readonly unknown: NanoUsd | null;
 }
@@ -82,7 +87,9 @@ export interface Charge {
 }
 
 /** All charges or none. `failed`: index of the first charge that did not fit. */
-export type ReserveResult = { readonly ok: true; readonly states: readonly CounterState[] } | { readonly ok: false; readonly failed: number; readonly state: CounterState };
+export type ReserveResult =
+  | { readonly ok: true; readonly states: readonly CounterState[] }
+  | { readonly ok: false; readonly failed: number; readonly state: CounterState };
 
 export interface Settlement {
   readonly counter: Counter;

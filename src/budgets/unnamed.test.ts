@@ -17,14 +17,37 @@ budgets: [{ name: each, per: [workspace], period: day, usd: 0.015, hard: {} }]
 const generation = compiled(policy);
 const vouched: CallerTrust = { identity: null, rule: null, workspaceVouched: true, ignored: [], believesBody: () => true };
 
-function bench(): { readonly admit: (workspace: string, trust?: CallerTrust) => Admission; readonly budgets: Budgets; readonly shared: () => number } {
+function bench(): {
+  readonly admit: (workspace: string, trust?: CallerTrust) => Admission;
+  readonly budgets: Budgets;
+  readonly shared: () => number;
+} {
   let shared = 0;
   let asked = 0;
-  const budgets = new Budgets({ store: new MemoryBudgetStore(), onEvent: () => undefined, onAction: () => undefined, onLimit: () => undefined, onShared: () => shared++ });
+  const budgets = new Budgets({
+    store: new MemoryBudgetStore(),
+    onEvent: () => undefined,
+    onAction: () => undefined,
+    onLimit: () => undefined,
+    onShared: () => shared++,
+  });
   const admit = (workspace: string, trust?: CallerTrust): Admission => {
     const base = input({ generation, provider: generation.providers.get('openai') ?? provider('openai') });
-    const asking = { ...base, exchange: exchange({ model: 'gpt-large', promptTokens: 1_000, maxOutputTokens: 0 }), verdict: verdict({}), section: generation.section(workspace, 'openai'), caller: { ...base.caller, workspace, ...(trust === undefined ? {} : { trust }) } };
-    return budgets.admit({ id: String(asked++), input: asking, decision: decide(asking), user: null, enforce: true, cheaper: null }) as Admission;
+    const asking = {
+      ...base,
+      exchange: exchange({ model: 'gpt-large', promptTokens: 1_000, maxOutputTokens: 0 }),
+      verdict: verdict({}),
+      section: generation.section(workspace, 'openai'),
+      caller: { ...base.caller, workspace, ...(trust === undefined ? {} : { trust }) },
+    };
+    return budgets.admit({
+      id: String(asked++),
+      input: asking,
+      decision: decide(asking),
+      user: null,
+      enforce: true,
+      cheaper: null,
+    }) as Admission;
   };
   return { admit, budgets, shared: () => shared };
 }
@@ -34,14 +57,24 @@ const action = ({ decision }: Admission): string => decision.reason;
 describe('workspaces that nobody names', () => {
   it('have a budget each up to the bound, and share one beyond it', () => {
     const { admit, budgets, shared } = bench();
-    for (let at = 0; at < limits.unnamedWorkspaces; at++) expect(action(admit(at % 2 === 0 ? `made-up-${at}` : `team-${at}`))).not.toBe('over-budget');
+    for (let at = 0; at < limits.unnamedWorkspaces; at++)
+      expect(action(admit(at % 2 === 0 ? `made-up-${at}` : `team-${at}`))).not.toBe('over-budget');
     expect([budgets.unnamedWorkspaces, shared()]).toEqual([limits.unnamedWorkspaces, 0]);
     const first = admit('one-more');
     expect([action(first) === 'over-budget', first.facts[0]?.of]).toEqual([false, { workspace: 'other' }]);
-    expect(['two-more', 'team-more', 'one-more'].map((workspace) => action(admit(workspace)))).toEqual(['over-budget', 'over-budget', 'over-budget']);
+    expect(['two-more', 'team-more', 'one-more'].map((workspace) => action(admit(workspace)))).toEqual([
+      'over-budget',
+      'over-budget',
+      'over-budget',
+    ]);
     expect(budgets.unnamedWorkspaces).toBe(limits.unnamedWorkspaces);
     // Those that the policy names, those that somebody vouches for, and those that came before keep their own.
-    for (const [workspace, trust] of [['known'], ['named'], ['default'], ['from-a-certificate', vouched]] as const) expect([workspace, action(admit(workspace, trust)), action(admit(workspace, trust))]).toEqual([workspace, expect.not.stringMatching('over-budget'), 'over-budget']);
+    for (const [workspace, trust] of [['known'], ['named'], ['default'], ['from-a-certificate', vouched]] as const)
+      expect([workspace, action(admit(workspace, trust)), action(admit(workspace, trust))]).toEqual([
+        workspace,
+        expect.not.stringMatching('over-budget'),
+        'over-budget',
+      ]);
     expect(admit('made-up-0').facts[0]?.of).toEqual({ workspace: 'made-up-0' });
     expect(shared()).toBe(1);
   });
@@ -59,6 +92,9 @@ describe('workspaces that nobody names', () => {
     for (const workspace of ['a', 'b', 'c']) expect(unnamed.countedAs({ workspace }, { namedWorkspaces: null })).toBe(workspace);
     expect(unnamed.size).toBe(0);
     expect(compiled('version: 1\nbudgets: [{name: all, period: day, usd: 1}]\n').namedWorkspaces).toBeNull();
-    expect([...(compiled('version: 1\nlimits: [{name: l, per: [workspace], match: {workspace: [a, "b-*"]}, concurrent: 1}]\n').namedWorkspaces ?? [])]).toEqual(['default', 'a']);
+    expect([
+      ...(compiled('version: 1\nlimits: [{name: l, per: [workspace], match: {workspace: [a, "b-*"]}, concurrent: 1}]\n').namedWorkspaces ??
+        []),
+    ]).toEqual(['default', 'a']);
   });
 });

@@ -22,8 +22,12 @@ export class UnnamedWorkspaces {
   }
 
   /** The name under which budgets and rate limits by workspace count a caller. */
-  countedAs({ workspace, trust }: Pick<CallerContext, 'workspace' | 'trust'>, { namedWorkspaces }: Pick<PolicyGeneration, 'namedWorkspaces'>): string {
-    if (namedWorkspaces === null || namedWorkspaces.has(workspace) || trust?.workspaceVouched === true || this.#seen.has(workspace)) return workspace;
+  countedAs(
+    { workspace, trust }: Pick<CallerContext, 'workspace' | 'trust'>,
+    { namedWorkspaces }: Pick<PolicyGeneration, 'namedWorkspaces'>,
+  ): string {
+    if (namedWorkspaces === null || namedWorkspaces.has(workspace) || trust?.workspaceVouched === true || this.#seen.has(workspace))
+      return workspace;
     if (this.#seen.size >= this.#most) return otherWorkspaces;
     this.#seen.add(workspace);
     return workspace;

@@ -20,7 +20,11 @@ export interface BudgetView {
 }
 
 /** All counters of the present periods, the fullest first; budgets that nobody has used yet stand with nothing spent. */
-export async function viewBudgets(generation: Pick<PolicyGeneration, 'budgets'>, store: BudgetStore, options: { readonly budget: string | null; readonly limit: number; readonly now: number }): Promise<{ readonly store: string; readonly up: boolean; readonly counters: number; readonly budgets: readonly BudgetView[] }> {
+export async function viewBudgets(
+  generation: Pick<PolicyGeneration, 'budgets'>,
+  store: BudgetStore,
+  options: { readonly budget: string | null; readonly limit: number; readonly now: number },
+): Promise<{ readonly store: string; readonly up: boolean; readonly counters: number; readonly budgets: readonly BudgetView[] }> {
   const views: BudgetView[] = [];
   for (const budget of generation.budgets) {
     if (options.budget !== null && budget.name !== options.budget) continue;
@@ -28,16 +32,27 @@ export async function viewBudgets(generation: Pick<PolicyGeneration, 'budgets'>,
     const counters = await store.list(budget.name, start);
     const period = { period: budget.period, start: new Date(start).toISOString(), end: new Date(end).toISOString() };
     if (counters.length === 0) views.push({ budget: budget.name, of: {}, ...period, ...amounts(budget, { spent: 0, reserved: 0 }) });
-    for (const [counter, state] of counters) views.push({ budget: budget.name, of: valuesOf(budget, counter), ...period, ...amounts(budget, state) });
+    for (const [counter, state] of counters)
+      views.push({ budget: budget.name, of: valuesOf(budget, counter), ...period, ...amounts(budget, state) });
   }
   views.sort((a, b) => b.used - a.used || (a.budget < b.budget ? -1 : 1));
   return { store: store.kind, up: store.up, counters: views.length, budgets: views.slice(0, options.limit) };
 }
 
-function amounts(budget: Budget, { spent, reserved }: CounterState): Pick<BudgetView, 'limitUsd' | 'spentUsd' | 'reservedUsd' | 'used' | 'state'> {
+function amounts(
+  budget: Budget,
+  { spent, reserved }: CounterState,
+): Pick<BudgetView, 'limitUsd' | 'spentUsd' | 'reservedUsd' | 'used' | 'state'> {
   const { limit, hard, soft } = budget;
   const used = spent + reserved;
-  const state = used >= limit ? 'used-up' : hard !== null && (hard.cheaper !== null || hard.shape !== null) && used >= hard.cheaperAt ? 'cheaper' : soft.some((percent) => spent * 100 >= limit * percent) ? 'soft' : 'ok';
+  const state =
+    used >= limit
+      ? 'used-up'
+      : hard !== null && (hard.cheaper !== null || hard.shape !== null) && used >= hard.cheaperAt
+        ? 'cheaper'
+        : soft.some((percent) => spent * 100 >= limit * percent)
+          ? 'soft'
+          : 'ok';
   return { limitUsd: limit / nano, spentUsd: spent / nano, reservedUsd: reserved / nano, used: used / limit, state };
 }
 
@@ -57,7 +72,19 @@ export function budgetFigures(generation: Pick<PolicyGeneration, 'budgets'>, sto
   const figures = new Map<string, Sums>(
     generation.budgets.map((budget) => {
       const { start, end } = budget.calendar.at(now);
-      return [budget.name, { budget: budget.name, start, limit: budget.limit, limitUsd: budget.limit / nano, spentUsd: 0, used: 0, elapsed: (now - start) / (end - start), counters: 0 }] as const;
+      return [
+        budget.name,
+        {
+          budget: budget.name,
+          start,
+          limit: budget.limit,
+          limitUsd: budget.limit / nano,
+          spentUsd: 0,
+          used: 0,
+          elapsed: (now - start) / (end - start),
+          counters: 0,
+        },
+      ] as const;
     }),
   );
   for (const [counter, { spent, reserved }] of store.seen()) {

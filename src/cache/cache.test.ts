@@ -30,8 +30,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const json = (text: string): string => JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }] });
-const query = (prompt: string, pairs: Pairs = []): CacheQuery => queryOf(generation, JSON.stringify({ model: 'gpt-large', messages: [{ role: 'user', content: prompt }] }), pairs)!;
+const json = (text: string): string =>
+  JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }] });
+const query = (prompt: string, pairs: Pairs = []): CacheQuery =>
+  queryOf(generation, JSON.stringify({ model: 'gpt-large', messages: [{ role: 'user', content: prompt }] }), pairs)!;
 
 function now(found: Lookup | PendingLookup | AskingLookup): Lookup {
   if (found.kind === 'pending' || found.kind === 'asking') throw new Error('has to wait');
@@ -44,7 +46,8 @@ function fillOf(found: Lookup | PendingLookup | AskingLookup) {
   return lookup.fill;
 }
 
-const stateOf = (found: Lookup | PendingLookup | AskingLookup): string => (found.kind === 'hit' || found.kind === 'miss' ? found.state : found.kind);
+const stateOf = (found: Lookup | PendingLookup | AskingLookup): string =>
+  found.kind === 'hit' || found.kind === 'miss' ? found.state : found.kind;
 
 describe('freshness', () => {
   it('ends with its time; another request then fetches while others get the old answer', () => {
@@ -107,17 +110,25 @@ describe('what is kept', () => {
     ['an error inside a 200', (fill) => answer(fill, json('x'), { outcome: 'provider-error' }), 'incomplete'],
     ['too large a one', (fill) => answer(fill, json('x'.repeat(5_000))), 'too-large'],
     ['one that never came', (fill) => fill.settle({ ...goodEnding, outcome: 'unobserved', status: null }), 'abandoned'],
-    ['a compressed one', (fill) => {
-      fill.head(200, 'application/json', 'gzip');
-      fill.push(Buffer.from('x'));
-      fill.complete();
-      fill.settle(goodEnding);
-    }, 'encoded'],
-    ['one whose end nobody saw', (fill) => {
-      fill.head(200, 'text/event-stream', '');
-      fill.push(Buffer.from('data: {}\n\n'));
-      fill.settle(goodEnding);
-    }, 'incomplete'],
+    [
+      'a compressed one',
+      (fill) => {
+        fill.head(200, 'application/json', 'gzip');
+        fill.push(Buffer.from('x'));
+        fill.complete();
+        fill.settle(goodEnding);
+      },
+      'encoded',
+    ],
+    [
+      'one whose end nobody saw',
+      (fill) => {
+        fill.head(200, 'text/event-stream', '');
+        fill.push(Buffer.from('data: {}\n\n'));
+        fill.settle(goodEnding);
+      },
+      'incomplete',
+    ],
     ['one to which the policy gives no time', (fill) => answer(fill, json('x'), { tier: 'standard' }), 'no-time'],
   ])('%s', (_name, play, result) => {
     play(fillOf(cache.lookup(query('a'))));
@@ -243,7 +254,18 @@ describe('identical requests in flight', () => {
 describe('a purge', () => {
   it('removes what all its conditions name', () => {
     const put = (prompt: string, workspace: string, tag: string, model: string): void => {
-      answer(fillOf(cache.lookup(query(prompt, [['x-sluice-workspace', workspace], ['x-sluice-cache', `tag=${tag}`]]))), json(prompt), { model });
+      answer(
+        fillOf(
+          cache.lookup(
+            query(prompt, [
+              ['x-sluice-workspace', workspace],
+              ['x-sluice-cache', `tag=${tag}`],
+            ]),
+          ),
+        ),
+        json(prompt),
+        { model },
+      );
     };
     put('1', 'red', 'a', 'gpt-small');
     put('2', 'red', 'b', 'gpt-middle');

@@ -28,7 +28,12 @@ export type CacheHit = {
 export type Lookup =
   | CacheHit
   /** Ask the provider; `fill` takes the answer, null: nothing is to be kept. */
-  | { readonly kind: 'miss'; readonly state: 'miss' | 'bypass'; readonly fill: Fill | null; /** An old answer that may serve if the provider fails. */ readonly rescue: CacheHit | null }
+  | {
+      readonly kind: 'miss';
+      readonly state: 'miss' | 'bypass';
+      readonly fill: Fill | null;
+      /** An old answer that may serve if the provider fails. */ readonly rescue: CacheHit | null;
+    }
   /** The caller wanted a cached answer or none. */
   | { readonly kind: 'unsatisfied' };
 
@@ -168,7 +173,13 @@ export class ResponseCache implements FillOwner {
   }
 
   stats(): CacheStats {
-    return { ...this.#memory.stats(), redis: this.#remote === null ? 'none' : this.#remote.up ? 'up' : 'down', flights: this.#flights.size, waiting: this.#waiting, collecting: this.#collecting };
+    return {
+      ...this.#memory.stats(),
+      redis: this.#remote === null ? 'none' : this.#remote.up ? 'up' : 'down',
+      flights: this.#flights.size,
+      waiting: this.#waiting,
+      collecting: this.#collecting,
+    };
   }
 
   /** Lets everybody who waits go on alone. */
@@ -286,7 +297,14 @@ export class ResponseCache implements FillOwner {
         return hit;
       }
     }
-    return query.controls.onlyIfCached ? { kind: 'unsatisfied' } : { kind: 'miss', state: 'miss', fill, rescue: this.#rescue(query, answer.kind === 'entry' ? answer.entry : this.#memory.get(query.key)) };
+    return query.controls.onlyIfCached
+      ? { kind: 'unsatisfied' }
+      : {
+          kind: 'miss',
+          state: 'miss',
+          fill,
+          rescue: this.#rescue(query, answer.kind === 'entry' ? answer.entry : this.#memory.get(query.key)),
+        };
   }
 
   /** The answer was there all along: nothing is to be filled. */
@@ -321,7 +339,9 @@ export class ResponseCache implements FillOwner {
     if (!own && (!fresh || query.controls.exact)) return null;
     if (!fresh && !this.#mayServeStale(entry, query, ageMs, refreshing)) return null;
     const rendered = renderAnswer(entry, query.wanted, query.settings.usage);
-    return rendered === null ? null : { kind: 'hit', state: !own ? 'semantic' : fresh ? state : 'stale', entry, rendered, age: Math.floor(ageMs / 1_000) };
+    return rendered === null
+      ? null
+      : { kind: 'hit', state: !own ? 'semantic' : fresh ? state : 'stale', entry, rendered, age: Math.floor(ageMs / 1_000) };
   }
 
   #mayServeStale(entry: CacheEntry, { settings }: CacheQuery, ageMs: number, refreshing: boolean): boolean {
@@ -332,6 +352,7 @@ export class ResponseCache implements FillOwner {
 
   #noteHealth({ outcome, status, provider }: FillEnding): void {
     if (outcome === 'complete') this.#outages.note(provider, false, this.#now());
-    else if (outcome === 'cut' || (outcome === 'provider-error' && (status === null || status === 200 || status === 429 || status >= 500))) this.#outages.note(provider, true, this.#now());
+    else if (outcome === 'cut' || (outcome === 'provider-error' && (status === null || status === 200 || status === 429 || status >= 500)))
+      this.#outages.note(provider, true, this.#now());
   }
 }

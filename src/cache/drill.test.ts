@@ -3,7 +3,9 @@ import { compiled } from '../../test/support/policy.ts';
 import { ResponseCache, type AskingLookup, type CacheQuery, type PendingLookup, type Lookup } from './cache.ts';
 import { answer, nearKeyOf, queryOf, type Pairs } from './testing/harness.ts';
 
-const generation = compiled('version: 1\ndefaults: { cache: { mode: on, partitionHeaders: [x-tenant], coalesce: 60 } }\nsections: [{ name: shared, match: { workspace: [s*] }, cache: { mode: on, share: workspace, partitionHeaders: [x-tenant], coalesce: 60 } }]\n');
+const generation = compiled(
+  'version: 1\ndefaults: { cache: { mode: on, partitionHeaders: [x-tenant], coalesce: 60 } }\nsections: [{ name: shared, match: { workspace: [s*] }, cache: { mode: on, share: workspace, partitionHeaders: [x-tenant], coalesce: 60 } }]\n',
+);
 
 /** A generator of numbers 0 … n-1 that is the same on every run (LCG of Numerical Recipes). */
 function dice(seed: number): (n: number) => number {
@@ -18,11 +20,24 @@ const roll = dice(7);
 
 /** Callers that are made to be taken for each other: by case, white space, separators, long names, a name in another header's value. */
 const tricks: readonly ((n: number) => Pairs)[] = [
-  (n) => [['x-sluice-workspace', `w${n}`], ['authorization', `Bearer k${n}`]],
-  (n) => [['x-sluice-workspace', `W${n}`], ['authorization', `Bearer k${n}`]],
+  (n) => [
+    ['x-sluice-workspace', `w${n}`],
+    ['authorization', `Bearer k${n}`],
+  ],
+  (n) => [
+    ['x-sluice-workspace', `W${n}`],
+    ['authorization', `Bearer k${n}`],
+  ],
   (n) => [['x-sluice-workspace', `s${n}`]],
-  (n) => [['x-sluice-workspace', `s${n}`], ['x-tenant', 'a']],
-  (n) => [['x-sluice-workspace', `s${n}`], ['x-tenant', 'a'], ['x-tenant', `w${n}`]],
+  (n) => [
+    ['x-sluice-workspace', `s${n}`],
+    ['x-tenant', 'a'],
+  ],
+  (n) => [
+    ['x-sluice-workspace', `s${n}`],
+    ['x-tenant', 'a'],
+    ['x-tenant', `w${n}`],
+  ],
   (n) => [['x-sluice-workspace', `s${n}\u00e9`]],
   (n) => [['x-sluice-workspace', `s${n}e\u0301`]],
   (n) => [['x-sluice-workspace', `s${'x'.repeat(140)}${n}`]],
@@ -33,7 +48,16 @@ const callers = Array.from({ length: 50 }, (_, index) => tricks[index % tricks.l
 
 /** Prompts that look alike, and bodies that say the same in another order. */
 function bodyOf(prompt: number): { readonly body: string; readonly means: string } {
-  const texts = [`question ${prompt}`, `question  ${prompt}`, `Question ${prompt}`, `question ${prompt}\u200b`, `qu\u00e9stion ${prompt}`, `que\u0301stion ${prompt}`, `question ${prompt}","x":"`, `question \\u0030${prompt}`];
+  const texts = [
+    `question ${prompt}`,
+    `question  ${prompt}`,
+    `Question ${prompt}`,
+    `question ${prompt}\u200b`,
+    `qu\u00e9stion ${prompt}`,
+    `que\u0301stion ${prompt}`,
+    `question ${prompt}","x":"`,
+    `question \\u0030${prompt}`,
+  ];
   const content = texts[prompt % texts.length]!;
   const messages = [{ role: 'user', content }];
   const shapes = [
@@ -64,7 +88,9 @@ describe('50 callers with 1,000 prompts each, asked twice and at once', () => {
       } else if (found.kind === 'miss' && found.fill !== null) {
         const { fill } = found;
         seen.miss++;
-        leading.push(() => answer(fill, JSON.stringify({ choices: [{ index: 0, message: { content: owner }, finish_reason: 'stop' }] }), { usage: null }));
+        leading.push(() =>
+          answer(fill, JSON.stringify({ choices: [{ index: 0, message: { content: owner }, finish_reason: 'stop' }] }), { usage: null }),
+        );
       }
     };
     for (const { caller, prompt } of work) {
@@ -89,7 +115,9 @@ describe('50 callers with 1,000 prompts each, asked twice and at once', () => {
 
 describe('50 callers who ask the same in other words', () => {
   it('never get an answer to another question, nor one that was given to another caller', () => {
-    const semantic = compiled('version: 1\ndefaults: { cache: { mode: on, semantic: wide, partitionHeaders: [x-tenant] } }\nsections: [{ name: shared, match: { workspace: [s*] }, cache: { mode: on, semantic: wide, share: workspace, partitionHeaders: [x-tenant] } }]\n');
+    const semantic = compiled(
+      'version: 1\ndefaults: { cache: { mode: on, semantic: wide, partitionHeaders: [x-tenant] } }\nsections: [{ name: shared, match: { workspace: [s*] }, cache: { mode: on, semantic: wide, share: workspace, partitionHeaders: [x-tenant] } }]\n',
+    );
     const cache = new ResponseCache({ memoryBytes: 256 * 1024 * 1024 });
     // Each line asks one thing, as long as its number is the same; no two lines do.
     const ways: readonly ((n: number) => string)[][] = [

@@ -147,7 +147,8 @@ export class Fill {
       key: request.key,
       near: this.#near,
       api: request.api,
-      form: this.#form === 'json' && apis[request.api].answer.arrayStreams && body.find((byte) => byte > 0x20) === 0x5b ? 'array' : this.#form,
+      form:
+        this.#form === 'json' && apis[request.api].answer.arrayStreams && body.find((byte) => byte > 0x20) === 0x5b ? 'array' : this.#form,
       body,
       storedAt: this.#owner.now(),
       ttlMs: ttl * 1_000,

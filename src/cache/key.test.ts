@@ -16,7 +16,8 @@ sections:
   - { name: talks, match: { workspace: [talks] }, cache: { mode: on }, rules: [{ name: a, when: 'caller.session == "s"', then: { keep: true } }] }
 `);
 
-const key = (body: string | object, pairs: Pairs = [], options: Parameters<typeof queryOf>[3] = {}): string => queryOf(generation, typeof body === 'string' ? body : JSON.stringify(body), pairs, options)!.key;
+const key = (body: string | object, pairs: Pairs = [], options: Parameters<typeof queryOf>[3] = {}): string =>
+  queryOf(generation, typeof body === 'string' ? body : JSON.stringify(body), pairs, options)!.key;
 const chat = { model: 'gpt-large', messages: [{ role: 'user', content: 'Hi "there"' }] };
 
 describe('two requests that share an answer', () => {
@@ -28,7 +29,11 @@ describe('two requests that share an answer', () => {
     expect(key(` {"model" :"gpt-large",\n"messages":[ {"role":\t"user","content":"Hi \\"there\\""} ]} `)).toBe(same);
     expect(key({ ...chat, stream: true, stream_options: { include_usage: true }, user: 'u1', metadata: { a: 'b' } })).toBe(same);
     const body = { contents: [{ parts: [{ text: 'hi' }] }] };
-    const paths = ['/v1beta/models/gemini-x:generateContent', '/v1beta/models/gemini-x:streamGenerateContent?alt=sse', '/v1beta/models/gemini-x:streamGenerateContent'];
+    const paths = [
+      '/v1beta/models/gemini-x:generateContent',
+      '/v1beta/models/gemini-x:streamGenerateContent?alt=sse',
+      '/v1beta/models/gemini-x:streamGenerateContent',
+    ];
     expect(new Set(paths.map((path) => key(body, [], { path }))).size).toBe(1);
   });
 
@@ -51,25 +56,33 @@ describe('two requests that share an answer', () => {
       key('{"model":"gpt-large","messages":[{"role":"user","content":"a"}],"messages":[]}'),
       key(chat, [], { path: '/v1/chat/completions?api-version=2' }),
       key(chat, [], { routeOff: true }),
-      ...([
-        ['authorization', 'Bearer a'],
-        ['authorization', 'Bearer b'],
-        ['x-api-key', 'Bearer a'],
-        ['x-sluice-workspace', 'a'],
-        ['x-sluice-workspace', 'a '],
-        ['x-sluice-workspace', 'A'],
-        ['x-team', 'a'],
+      ...(
+        [
+          ['authorization', 'Bearer a'],
+          ['authorization', 'Bearer b'],
+          ['x-api-key', 'Bearer a'],
+          ['x-sluice-workspace', 'a'],
+          ['x-sluice-workspace', 'a '],
+          ['x-sluice-workspace', 'A'],
+          ['x-team', 'a'],
+          ['x-tenant', 'a'],
+          ['x-sluice-quality', 'high'],
+          ['x-sluice-user-tier', 'high'],
+          ['openai-organization', 'o'],
+          ['anthropic-beta', 'b'],
+          // Names that run together with their values, and values with the separators of JSON.
+          ['x-sluice-workspace', '","x-tenant","a'],
+          ['x-tenant', 'a"],["x-team","a'],
+        ] as const
+      ).map((pair) => key(chat, [pair])),
+      key(chat, [
         ['x-tenant', 'a'],
-        ['x-sluice-quality', 'high'],
-        ['x-sluice-user-tier', 'high'],
-        ['openai-organization', 'o'],
-        ['anthropic-beta', 'b'],
-        // Names that run together with their values, and values with the separators of JSON.
-        ['x-sluice-workspace', '","x-tenant","a'],
-        ['x-tenant', 'a"],["x-team","a'],
-      ] as const).map((pair) => key(chat, [pair])),
-      key(chat, [['x-tenant', 'a'], ['x-tenant', 'b']]),
-      key(chat, [['x-tenant', 'b'], ['x-tenant', 'a']]),
+        ['x-tenant', 'b'],
+      ]),
+      key(chat, [
+        ['x-tenant', 'b'],
+        ['x-tenant', 'a'],
+      ]),
       // Longer than what the record keeps of a workspace.
       key(chat, [['x-sluice-workspace', `${'w'.repeat(200)}1`]]),
       key(chat, [['x-sluice-workspace', `${'w'.repeat(200)}2`]]),
@@ -78,7 +91,11 @@ describe('two requests that share an answer', () => {
   });
 
   it('need the same key of their provider only where the policy does not share', () => {
-    const of = (workspace: string, token: string): string => key(chat, [['x-sluice-workspace', workspace], ['authorization', token]]);
+    const of = (workspace: string, token: string): string =>
+      key(chat, [
+        ['x-sluice-workspace', workspace],
+        ['authorization', token],
+      ]);
     expect(of('shared', 'a')).toBe(of('shared', 'b'));
     expect(of('mine', 'a')).not.toBe(of('mine', 'b'));
     const google = (query: string): string => key({ contents: [] }, [], { path: `/v1beta/models/gemini-x:generateContent?key=${query}` });
@@ -109,7 +126,12 @@ describe('two requests that share an answer', () => {
 
 describe('two requests that ask the same', () => {
   const near = (body: string | object, pairs: Pairs = [], path?: string): string | null =>
-    nearKeyOf(generation, typeof body === 'string' ? body : JSON.stringify(body), [['x-sluice-workspace', 'near'], ...pairs], path === undefined ? {} : { path });
+    nearKeyOf(
+      generation,
+      typeof body === 'string' ? body : JSON.stringify(body),
+      [['x-sluice-workspace', 'near'], ...pairs],
+      path === undefined ? {} : { path },
+    );
   const ask = (content: unknown, more: object = {}): object => ({ model: 'gpt-large', messages: [{ role: 'user', content }], ...more });
   const same = near(ask('What is the "CDN" of a site?'));
 
@@ -117,15 +139,29 @@ describe('two requests that ask the same', () => {
     expect(same).toMatch(/^[0-9a-f]{64}$/);
     expect(near(ask('what is a "CDN" of website'))).toBe(same);
     expect(near(JSON.stringify(ask('What is the "CDN" of a site?'), null, 2))).toBe(same);
-    expect(near('{"messages":[{"role":"user","content":"what is\\u0020the \\"CDN\\" of a site"}],"model":"gpt-large","stream":true}')).toBe(same);
+    expect(near('{"messages":[{"role":"user","content":"what is\\u0020the \\"CDN\\" of a site"}],"model":"gpt-large","stream":true}')).toBe(
+      same,
+    );
     expect(near(ask([{ type: 'text', text: 'What is a CDN?' }]))).toBe(near(ask([{ type: 'text', text: 'what is the CDN' }])));
-    const gemini = (text: string): string | null => near({ contents: [{ parts: [{ text }] }], systemInstruction: { parts: [{ text: 'Be brief.' }] } }, [], '/v1beta/models/gemini-x:generateContent');
+    const gemini = (text: string): string | null =>
+      near(
+        { contents: [{ parts: [{ text }] }], systemInstruction: { parts: [{ text: 'Be brief.' }] } },
+        [],
+        '/v1beta/models/gemini-x:generateContent',
+      );
     expect(gemini('What is a CDN?')).toBe(gemini('what is the CDN'));
     expect(gemini('What is a CDN?')).not.toBeNull();
   });
 
   it('must agree in everything else', () => {
-    const turns = (first: string): object => ({ model: 'gpt-large', messages: [{ role: 'user', content: first }, { role: 'assistant', content: 'Yes.' }, { role: 'user', content: 'What is the "CDN" of a site?' }] });
+    const turns = (first: string): object => ({
+      model: 'gpt-large',
+      messages: [
+        { role: 'user', content: first },
+        { role: 'assistant', content: 'Yes.' },
+        { role: 'user', content: 'What is the "CDN" of a site?' },
+      ],
+    });
     const keys = [
       same,
       near(ask('What is the "CDN" of a page?')),
@@ -134,8 +170,18 @@ describe('two requests that ask the same', () => {
       near(ask('What is the "CDN" of a site?', { temperature: 0 })),
       near(ask('What is the "CDN" of a site?', { tools: [] })),
       near(ask([{ type: 'text', text: 'What is the "CDN" of a site?' }])),
-      near(ask([{ type: 'text', text: 'What is the "CDN" of a site?' }, { type: 'image_url', image_url: { url: 'data:a' } }])),
-      near(ask([{ type: 'text', text: 'What is the "CDN" of a site?' }, { type: 'image_url', image_url: { url: 'data:b' } }])),
+      near(
+        ask([
+          { type: 'text', text: 'What is the "CDN" of a site?' },
+          { type: 'image_url', image_url: { url: 'data:a' } },
+        ]),
+      ),
+      near(
+        ask([
+          { type: 'text', text: 'What is the "CDN" of a site?' },
+          { type: 'image_url', image_url: { url: 'data:b' } },
+        ]),
+      ),
       near(turns('What is a site?')),
       near(turns('what is the site')),
       near(ask('What is the "CDN" of a site?'), [['authorization', 'Bearer a']]),
@@ -149,9 +195,32 @@ describe('two requests that ask the same', () => {
 
   it('are not looked for where the policy does not say so, or the last turn is no question alone', () => {
     expect(nearKeyOf(generation, JSON.stringify(ask('What is a CDN?')))).toBeNull();
-    expect(near(ask([{ type: 'text', text: 'What is a CDN?' }, { type: 'text', text: 'And why?' }]))).toBeNull();
-    expect(near({ model: 'gpt-large', messages: [{ role: 'user', content: 'What is a CDN?' }, { role: 'assistant', content: 'A CDN is' }] })).toBeNull();
-    expect(near({ model: 'gpt-large', messages: [{ role: 'user', content: 'What is a CDN?' }, { role: 'tool', tool_call_id: 'a', content: 'What is a CDN?' }] })).toBeNull();
+    expect(
+      near(
+        ask([
+          { type: 'text', text: 'What is a CDN?' },
+          { type: 'text', text: 'And why?' },
+        ]),
+      ),
+    ).toBeNull();
+    expect(
+      near({
+        model: 'gpt-large',
+        messages: [
+          { role: 'user', content: 'What is a CDN?' },
+          { role: 'assistant', content: 'A CDN is' },
+        ],
+      }),
+    ).toBeNull();
+    expect(
+      near({
+        model: 'gpt-large',
+        messages: [
+          { role: 'user', content: 'What is a CDN?' },
+          { role: 'tool', tool_call_id: 'a', content: 'What is a CDN?' },
+        ],
+      }),
+    ).toBeNull();
     expect(near(ask('What is this?\nfoo'))).toBeNull();
   });
 });
@@ -169,7 +238,8 @@ describe('a request whose answer must not be shared', () => {
 
 describe('one form of a request', () => {
   it('numbers and the order of members at any depth do not matter', () => {
-    const text = (temperature: string, parameters: string): string => `{"model":"gpt-large","temperature":${temperature},"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":${parameters}}}]}`;
+    const text = (temperature: string, parameters: string): string =>
+      `{"model":"gpt-large","temperature":${temperature},"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":${parameters}}}]}`;
     const same = key(text('0.7', '{"type":"object","properties":{"a":{"minimum":1}}}'));
     expect(key(text('0.70', '{"properties":{"a":{"minimum":1.0}},"type":"object"}'))).toBe(same);
     expect(key(text('7e-1', '{"type":"object","properties":{"a":{"minimum":1}}}'))).toBe(same);
@@ -180,12 +250,15 @@ describe('one form of a request', () => {
     const seeded = (seed: string): string => `{"model":"gpt-large","seed":${seed},"messages":[]}`;
     expect(key(seeded('12345678901234567890'))).not.toBe(key(seeded('12345678901234567891')));
     expect(key({ ...chat, stop: ['a', 'b'] })).not.toBe(key({ ...chat, stop: ['b', 'a'] }));
-    expect(key('{"model":"gpt-large","messages":[{"role":"user","content":"x","content":"y"}]}')).not.toBe(key('{"model":"gpt-large","messages":[{"role":"user","content":"y"}]}'));
+    expect(key('{"model":"gpt-large","messages":[{"role":"user","content":"x","content":"y"}]}')).not.toBe(
+      key('{"model":"gpt-large","messages":[{"role":"user","content":"y"}]}'),
+    );
   });
 });
 
 describe('a request whose answer hangs on what lives elsewhere', () => {
-  const cached = (body: object, options: Parameters<typeof queryOf>[3] = {}): boolean => queryOf(generation, JSON.stringify({ model: 'gpt-large', input: 'x', ...body }), [], options) !== null;
+  const cached = (body: object, options: Parameters<typeof queryOf>[3] = {}): boolean =>
+    queryOf(generation, JSON.stringify({ model: 'gpt-large', input: 'x', ...body }), [], options) !== null;
   const responses = { path: '/v1/responses' };
 
   it.each([
@@ -197,7 +270,9 @@ describe('a request whose answer hangs on what lives elsewhere', () => {
     [{ prompt: { id: 'pmpt_1' } }],
   ])('is not cached: %j', (body) => expect(cached(body, responses)).toBe(false));
 
-  it.each([[{ tools: [{ type: 'function', name: 'f' }] }], [{ prompt: { id: 'pmpt_1', version: '2' } }]])('and others are: %j', (body) => expect(cached(body, responses)).toBe(true));
+  it.each([[{ tools: [{ type: 'function', name: 'f' }] }], [{ prompt: { id: 'pmpt_1', version: '2' } }]])('and others are: %j', (body) =>
+    expect(cached(body, responses)).toBe(true),
+  );
 
   it('in the other APIs', () => {
     expect(cached({ messages: [], web_search_options: {} })).toBe(false);

@@ -26,7 +26,17 @@ const ignoredMembers: ReadonlySet<string> = new Set([
 const shapingHeaders = ['anthropic-version', 'anthropic-beta', 'openai-beta', 'openai-organization', 'openai-project'];
 
 const credentialHeaders = [
-  'authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-goog-user-project', 'ocp-apim-subscription-key', 'x-amz-security-token', 'cookie', 'x-auth-token', 'x-access-token',
+  'authorization',
+  'proxy-authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'x-goog-user-project',
+  'ocp-apim-subscription-key',
+  'x-amz-security-token',
+  'cookie',
+  'x-auth-token',
+  'x-access-token',
 ];
 /** What an app or a proxy of its own calls its key. */
 const credentialName = /(?:^|-)(?:auth(?:orization)?|api-?key|key|token|secret|credential|session-id|subscription-key)$/;
@@ -44,7 +54,8 @@ export function partitionOf(headers: HeaderMap, workspaceHeaders: readonly strin
   const secret = settings.share === 'credential';
   if (secret) for (const name of credentialHeaders) wanted.add(name);
   const found: (readonly [string, string])[] = [];
-  for (const [name, value] of headers.entries()) if (wanted.has(name) || (secret && credentialName.test(name))) found.push([name, signedAs(name, value)]);
+  for (const [name, value] of headers.entries())
+    if (wanted.has(name) || (secret && credentialName.test(name))) found.push([name, signedAs(name, value)]);
   // A stable sort: values of one name stay in their order.
   found.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return JSON.stringify([found, secret ? keysInQuery(path) : []]);
@@ -94,7 +105,9 @@ export function cacheKey(input: KeyInput): string {
  */
 export function nearKey(input: KeyInput, question: string | null): string | null {
   const { question: span } = input.exchange;
-  return question === null || span === null ? null : keyOf(input, nearVersion, { ...span, text: Buffer.from(JSON.stringify(question).slice(1, -1)) });
+  return question === null || span === null
+    ? null
+    : keyOf(input, nearVersion, { ...span, text: Buffer.from(JSON.stringify(question).slice(1, -1)) });
 }
 
 /** What stands in the body's place from `start` to `end`, inside a string. */
@@ -104,7 +117,9 @@ interface Replacement extends Span {
 
 function keyOf(input: KeyInput, version: string, replaced: Replacement | null): string {
   const { exchange, body, caller } = input;
-  const kept = input.members.filter(({ key }) => !ignoredMembers.has(key)).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start));
+  const kept = input.members
+    .filter(({ key }) => !ignoredMembers.has(key))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start));
   const values = kept.map(({ start, end, spaced }) => {
     if (replaced === null || replaced.start < start || replaced.end > end) return canonical(body, start, end, spaced);
     const value = Buffer.concat([body.subarray(start, replaced.start), replaced.text, body.subarray(replaced.end, end)]);
@@ -165,7 +180,7 @@ function membersIn(value: Json): number {
 /** Colons between names and values: one a member that was written. */
 function colonsIn(body: Buffer, start: number, end: number): number {
   let found = 0;
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const byte = body[at]!;
     if (byte === colon) found++;
     at = byte === quote ? afterString(body, at) : at + 1;
@@ -187,7 +202,10 @@ function ordered(value: Json): Json {
   }
   if (!isNumber(value) || typeof value === 'number') return value;
   // 0.70 is 0.7; what a JavaScript number would change stays as it was written.
-  const digits = value.rawJSON.replace(/e.*$/i, '').replaceAll(/[^0-9]/g, '').replace(/^0+/, '');
+  const digits = value.rawJSON
+    .replace(/e.*$/i, '')
+    .replaceAll(/[^0-9]/g, '')
+    .replace(/^0+/, '');
   const number = Number(value.rawJSON);
   return digits.length <= exactDigits && Number.isFinite(number) ? number : value;
 }
@@ -196,7 +214,7 @@ function ordered(value: Json): Json {
 function withoutSpaces(body: Buffer, start: number, end: number): Buffer {
   const out = Buffer.allocUnsafe(end - start);
   let length = 0;
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const byte = body[at]!;
     if (byte === quote) {
       const after = afterString(body, at);

@@ -6,7 +6,23 @@ import type { CacheEntry } from './types.ts';
 
 const keyOf = (name: string): string => createHash('sha256').update(name).digest('hex');
 const entryOf = (key: string, bytes = 1_000, near: string | null = null): CacheEntry => ({
-  key, near, api: 'openai-chat', form: 'json', body: Buffer.alloc(bytes), storedAt: 0, ttlMs: 1_000, keepMs: 1_000, workspace: 'w', provider: 'p', model: 'm', requestedModel: 'r', tier: null, tags: [], usage: null, finishReason: 'stop', tookMs: 1,
+  key,
+  near,
+  api: 'openai-chat',
+  form: 'json',
+  body: Buffer.alloc(bytes),
+  storedAt: 0,
+  ttlMs: 1_000,
+  keepMs: 1_000,
+  workspace: 'w',
+  provider: 'p',
+  model: 'm',
+  requestedModel: 'r',
+  tier: null,
+  tags: [],
+  usage: null,
+  finishReason: 'stop',
+  tookMs: 1,
 });
 
 /** Numbers 0 … n-1, the same on every run. */

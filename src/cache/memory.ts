@@ -131,7 +131,12 @@ export class MemoryStore {
 
   stats(): MemoryStats {
     const [window, main] = [this.#window, this.#main];
-    return { entries: window.size + main.size, bytes: window.calculatedSize + main.calculatedSize, maxBytes: this.#maxBytes, evictions: this.#evictions };
+    return {
+      entries: window.size + main.size,
+      bytes: window.calculatedSize + main.calculatedSize,
+      maxBytes: this.#maxBytes,
+      evictions: this.#evictions,
+    };
   }
 
   *#all(): Generator<CacheEntry> {

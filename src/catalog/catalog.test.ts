@@ -5,7 +5,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelCatalog } from './catalog.ts';
 import { importLiteLLM } from './import.ts';
-import { catalogOverridesSchema, embeddedCatalog, formatCatalog, loadCatalog, parseCatalog, readCatalogFile, withOverrides, writeCatalogFile } from './index.ts';
+import {
+  catalogOverridesSchema,
+  embeddedCatalog,
+  formatCatalog,
+  loadCatalog,
+  parseCatalog,
+  readCatalogFile,
+  withOverrides,
+  writeCatalogFile,
+} from './index.ts';
 import { smallList } from './testing/list.ts';
 import type { Catalog } from './types.ts';
 
@@ -74,7 +83,10 @@ describe('overrides', () => {
   });
 
   it('can make a price unknown', () => {
-    expect(withOverrides(small, { openai: { 'gpt-x': { input: null } } }).estimate('openai', 'gpt-x', 1, 1)).toEqual({ known: false, reason: 'price' });
+    expect(withOverrides(small, { openai: { 'gpt-x': { input: null } } }).estimate('openai', 'gpt-x', 1, 1)).toEqual({
+      known: false,
+      reason: 'price',
+    });
   });
 
   it('hold at every context length, while other prices keep their tiers', () => {
@@ -153,13 +165,31 @@ describe('the embedded catalog', () => {
   });
 
   it('prices Anthropic’s two cache lifetimes and Gemini’s long context', () => {
-    expect(catalog.lookup('anthropic', 'claude-sonnet-4-5')!.prices).toMatchObject({ cachedRead: 0.3, cacheWrite5m: 3.75, cacheWrite1h: 6 });
-    expect(catalog.lookup('google', 'gemini-2.5-pro')!.prices.tiers).toMatchObject([{ aboveTokens: 200_000, input: 2.5, output: 15, cachedRead: 0.25 }]);
+    expect(catalog.lookup('anthropic', 'claude-sonnet-4-5')!.prices).toMatchObject({
+      cachedRead: 0.3,
+      cacheWrite5m: 3.75,
+      cacheWrite1h: 6,
+    });
+    expect(catalog.lookup('google', 'gemini-2.5-pro')!.prices.tiers).toMatchObject([
+      { aboveTokens: 200_000, input: 2.5, output: 15, cachedRead: 0.25 },
+    ]);
   });
 
   it('has no price with more than six decimals, so that sums are exact', () => {
     const models = catalog.providers().flatMap((provider) => catalog.models(provider));
-    const prices = models.flatMap(({ prices: { tiers, services = [], ...rest } }) => [rest, ...tiers, ...services.map(({ input, output, cachedRead, cacheWrite5m, cacheWrite1h }) => ({ input, output, cachedRead, cacheWrite5m, cacheWrite1h }))].flatMap((each) => Object.values(each) as (number | null)[]));
+    const prices = models.flatMap(({ prices: { tiers, services = [], ...rest } }) =>
+      [
+        rest,
+        ...tiers,
+        ...services.map(({ input, output, cachedRead, cacheWrite5m, cacheWrite1h }) => ({
+          input,
+          output,
+          cachedRead,
+          cacheWrite5m,
+          cacheWrite1h,
+        })),
+      ].flatMap((each) => Object.values(each) as (number | null)[]),
+    );
     expect(prices.filter((price) => price !== null && Number(price.toFixed(6)) !== price)).toEqual([]);
   });
 
@@ -200,6 +230,8 @@ describe('catalog files', () => {
   it('are refused when they are missing, or cannot be written', async () => {
     const path = join(folder, 'nowhere', 'c.json');
     await expect(loadCatalog(path)).rejects.toMatchObject({ code: 'SLUICE_CATALOG_UNREADABLE' });
-    await expect(writeCatalogFile(path, { source: 's', version: 'v', date: '2026-01-01', models: [] })).rejects.toMatchObject({ code: 'SLUICE_FILE_UNWRITABLE' });
+    await expect(writeCatalogFile(path, { source: 's', version: 'v', date: '2026-01-01', models: [] })).rejects.toMatchObject({
+      code: 'SLUICE_FILE_UNWRITABLE',
+    });
   });
 });

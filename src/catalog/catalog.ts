@@ -59,6 +59,8 @@ export class ModelCatalog implements Catalog {
 
   estimate(provider: string, model: string, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {
     const entry = this.lookup(provider, model);
-    return entry === null ? unknownModel : estimateOf(entry.prices, promptTokens, entry.mode === 'embedding' ? 0 : outputTokens, cachedTokens);
+    return entry === null
+      ? unknownModel
+      : estimateOf(entry.prices, promptTokens, entry.mode === 'embedding' ? 0 : outputTokens, cachedTokens);
   }
 }

@@ -53,14 +53,25 @@ describe('importing on top of a catalog', () => {
 
   it('holds a price that was zero, and takes one that was unknown', () => {
     expect(importList(base, listWith('text-embedding-w', { output_cost_per_token: 1e-9 }), options).report.held).toHaveLength(1);
-    expect(importList(base, listWith('gpt-x', { cache_creation_input_token_cost: 1e-3 }), options).report).toMatchObject({ held: [], changed: [{ field: 'cacheWrite5m' }] });
+    expect(importList(base, listWith('gpt-x', { cache_creation_input_token_cost: 1e-3 }), options).report).toMatchObject({
+      held: [],
+      changed: [{ field: 'cacheWrite5m' }],
+    });
   });
 
   it('holds all prices of a model, and takes its other facts', () => {
-    const { file, report } = importList(base, listWith('gpt-x', { input_cost_per_token: 1, output_cost_per_token: 1.1e-5, max_input_tokens: 500_000 }), options);
+    const { file, report } = importList(
+      base,
+      listWith('gpt-x', { input_cost_per_token: 1, output_cost_per_token: 1.1e-5, max_input_tokens: 500_000 }),
+      options,
+    );
     // One dollar a token is above every bound, so it reads as unknown; a held move needs a price.
     expect(report.held).toEqual([]);
-    const jump = importList(base, listWith('gpt-x', { input_cost_per_token: 1e-3, output_cost_per_token: 1.1e-5, max_input_tokens: 500_000 }), options);
+    const jump = importList(
+      base,
+      listWith('gpt-x', { input_cost_per_token: 1e-3, output_cost_per_token: 1.1e-5, max_input_tokens: 500_000 }),
+      options,
+    );
     expect(jump.report.held.map(({ field, from, to }) => [field, from, to])).toEqual([
       ['input', 1.25, 1000],
       ['output', 10, 11],

@@ -39,8 +39,10 @@ function suspicious({ from, to }: PriceChange): boolean {
 /** Every stated price of a model by its name in a PriceChange. */
 function pricesByField({ tiers, services, ...plain }: Prices): Map<string, number | null> {
   const all = new Map<string, number | null>(Object.entries(plain));
-  for (const { tier, ...service } of services ?? []) for (const [field, price] of Object.entries(service)) all.set(`${tier}.${field}`, price);
-  for (const { aboveTokens, ...tier } of tiers) for (const [field, price] of Object.entries(tier)) all.set(`above${aboveTokens}.${field}`, price);
+  for (const { tier, ...service } of services ?? [])
+    for (const [field, price] of Object.entries(service)) all.set(`${tier}.${field}`, price);
+  for (const { aboveTokens, ...tier } of tiers)
+    for (const [field, price] of Object.entries(tier)) all.set(`above${aboveTokens}.${field}`, price);
   return all;
 }
 
@@ -100,7 +102,17 @@ function onTopOf(models: readonly ModelEntry[], entries: readonly ModelEntry[]):
   for (const entry of entries) {
     const known = all.get(idOf(entry));
     const stated = Object.fromEntries(Object.entries(entry.prices).filter(([, price]) => typeof price === 'number'));
-    all.set(idOf(entry), known === undefined ? entry : { ...known, prices: { ...known.prices, ...stated }, contextWindow: entry.contextWindow ?? known.contextWindow, maxOutput: entry.maxOutput ?? known.maxOutput });
+    all.set(
+      idOf(entry),
+      known === undefined
+        ? entry
+        : {
+            ...known,
+            prices: { ...known.prices, ...stated },
+            contextWindow: entry.contextWindow ?? known.contextWindow,
+            maxOutput: entry.maxOutput ?? known.maxOutput,
+          },
+    );
   }
   return [...all.values()].sort((a, b) => (a.provider < b.provider ? -1 : a.provider > b.provider ? 1 : a.model < b.model ? -1 : 1));
 }
@@ -126,10 +138,15 @@ export interface ImportReport extends CatalogChanges {
  * Reads a price list into a catalog file, on top of the one that is there. The version is the date and a hash of the models.
  * Throws SLUICE_CATALOG_INVALID for a list without a known model, or one that lacks more than half of the models.
  */
-export function importList(base: CatalogFile, json: unknown, options: ImportOptions): { readonly file: CatalogFile; readonly report: ImportReport } {
+export function importList(
+  base: CatalogFile,
+  json: unknown,
+  options: ImportOptions,
+): { readonly file: CatalogFile; readonly report: ImportReport } {
   const { entries, skipped, problems, pricesOnly } = importLiteLLM(json);
   const fix = 'Check that it is LiteLLM’s price list, whole.';
-  if (entries.length === 0) throw new SluiceError('SLUICE_CATALOG_INVALID', 'The list holds no model that Sluice knows.', { where: options.source, fix });
+  if (entries.length === 0)
+    throw new SluiceError('SLUICE_CATALOG_INVALID', 'The list holds no model that Sluice knows.', { where: options.source, fix });
   const { models, changes } = mergeModels(base.models, pricesOnly ? onTopOf(base.models, entries) : entries, options.accepts);
   if (changes.removed.length > base.models.length * lostShare && !options.acceptLoss) {
     const message = `The list lacks ${changes.removed.length} of the catalog’s ${base.models.length} models.`;

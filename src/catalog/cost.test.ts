@@ -9,7 +9,16 @@ const classes = ['input', 'cachedRead', 'cacheWrite5m', 'cacheWrite1h', 'audioIn
 type Counts = Partial<Record<(typeof classes)[number], number>>;
 
 function usage(counts: Counts): Usage {
-  const { input = 0, cachedRead = 0, cacheWrite5m = 0, cacheWrite1h = 0, audioInput = 0, output = 0, reasoning = 0, audioOutput = 0 } = counts;
+  const {
+    input = 0,
+    cachedRead = 0,
+    cacheWrite5m = 0,
+    cacheWrite1h = 0,
+    audioInput = 0,
+    output = 0,
+    reasoning = 0,
+    audioOutput = 0,
+  } = counts;
   return {
     convention,
     input,
@@ -26,17 +35,44 @@ function usage(counts: Counts): Usage {
   };
 }
 
-const none = { input: null, output: null, cachedRead: null, cacheWrite5m: null, cacheWrite1h: null, reasoning: null, audioInput: null, audioOutput: null };
+const none = {
+  input: null,
+  output: null,
+  cachedRead: null,
+  cacheWrite5m: null,
+  cacheWrite1h: null,
+  reasoning: null,
+  audioInput: null,
+  audioOutput: null,
+};
 
 function prices(some: Partial<Prices>): Prices {
   return { ...none, batchInput: null, batchOutput: null, imageInput: null, imageOutput: null, tiers: [], ...some };
 }
 
-const all = prices({ input: 3, output: 15, cachedRead: 0.3, cacheWrite5m: 3.75, cacheWrite1h: 6, reasoning: 12, audioInput: 40, audioOutput: 80 });
+const all = prices({
+  input: 3,
+  output: 15,
+  cachedRead: 0.3,
+  cacheWrite5m: 3.75,
+  cacheWrite1h: 6,
+  reasoning: 12,
+  audioInput: 40,
+  audioOutput: 80,
+});
 
 describe('cost', () => {
   it('is the plain sum over the classes, in dollars', () => {
-    const counted = usage({ input: 1_000_000, cachedRead: 1_000_000, cacheWrite5m: 1_000_000, cacheWrite1h: 1_000_000, audioInput: 1_000_000, output: 1_000_000, reasoning: 1_000_000, audioOutput: 1_000_000 });
+    const counted = usage({
+      input: 1_000_000,
+      cachedRead: 1_000_000,
+      cacheWrite5m: 1_000_000,
+      cacheWrite1h: 1_000_000,
+      audioInput: 1_000_000,
+      output: 1_000_000,
+      reasoning: 1_000_000,
+      audioOutput: 1_000_000,
+    });
     expect(costOf(all, counted)).toEqual({ known: true, usd: 160.05 });
   });
 
@@ -49,11 +85,14 @@ describe('cost', () => {
     expect(costOf(prices({ input: 0, output: 0 }), usage({ input: 10, output: 10 }))).toEqual({ known: true, usd: 0 });
   });
 
-  it.each(classes.filter((name) => name !== 'reasoning'))('is unknown when %s has tokens and no price, and known without the tokens', (name) => {
-    const lacking = { ...all, [name]: null };
-    expect(costOf(lacking, usage({ [name]: 1 }))).toEqual({ known: false, reason: 'price' });
-    expect(costOf(lacking, usage({ [name === 'input' ? 'cachedRead' : 'input']: 1 })).known).toBe(true);
-  });
+  it.each(classes.filter((name) => name !== 'reasoning'))(
+    'is unknown when %s has tokens and no price, and known without the tokens',
+    (name) => {
+      const lacking = { ...all, [name]: null };
+      expect(costOf(lacking, usage({ [name]: 1 }))).toEqual({ known: false, reason: 'price' });
+      expect(costOf(lacking, usage({ [name === 'input' ? 'cachedRead' : 'input']: 1 })).known).toBe(true);
+    },
+  );
 
   it('bills reasoning as output when it has no price of its own, and is unknown when output has none either', () => {
     expect(costOf(all, usage({ reasoning: 1_000_000 }))).toEqual({ known: true, usd: 12 });
@@ -74,7 +113,9 @@ describe('cost', () => {
     );
   });
 
-  const counts = fc.record(Object.fromEntries(classes.map((name) => [name, fc.integer({ min: 0, max: 10_000_000 })]))) as fc.Arbitrary<Required<Counts>>;
+  const counts = fc.record(Object.fromEntries(classes.map((name) => [name, fc.integer({ min: 0, max: 10_000_000 })]))) as fc.Arbitrary<
+    Required<Counts>
+  >;
   const usd = (counted: Counts, at = all): number => {
     const cost = costOf(at, usage(counted));
     if (!cost.known) throw new Error(cost.reason);

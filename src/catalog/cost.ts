@@ -44,7 +44,9 @@ export function costOf(prices: Prices, usage: Usage): Cost {
   micros += classMicros(usage.reasoning, price.reasoning ?? price.output);
   micros += classMicros(usage.audioOutput, price.audioOutput);
   if (Number.isNaN(micros)) return unknownPrice;
-  return usage.beyond === undefined ? { known: true, usd: dollars(micros) } : { known: false, reason: 'beyond', atLeastUsd: dollars(micros) };
+  return usage.beyond === undefined
+    ? { known: true, usd: dollars(micros) }
+    : { known: false, reason: 'beyond', atLeastUsd: dollars(micros) };
 }
 
 /** Millionths of a dollar for the tokens of one class; NaN: it has some, and no price. */
@@ -59,14 +61,26 @@ function servicePrices(prices: Prices, service: ServiceTier, totalInput: number)
   return prices.services?.find(({ tier }) => tier === service) ?? null;
 }
 
-const noPrices: TokenPrices = { input: null, output: null, cachedRead: null, cacheWrite5m: null, cacheWrite1h: null, reasoning: null, audioInput: null, audioOutput: null };
+const noPrices: TokenPrices = {
+  input: null,
+  output: null,
+  cachedRead: null,
+  cacheWrite5m: null,
+  cacheWrite1h: null,
+  reasoning: null,
+  audioInput: null,
+  audioOutput: null,
+};
 
 /** US dollars for tokens that are expected; `cachedTokens` of the prompt's at the price of a cache read, where that is known. */
 export function estimateOf(prices: Prices, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {
   const price = pricesFor(prices, promptTokens);
   if (price.input === null || (price.output === null && outputTokens > 0)) return unknownPrice;
   const cached = Math.min(cachedTokens, promptTokens);
-  return { known: true, usd: dollars((promptTokens - cached) * price.input + cached * (price.cachedRead ?? price.input) + outputTokens * (price.output ?? 0)) };
+  return {
+    known: true,
+    usd: dollars((promptTokens - cached) * price.input + cached * (price.cachedRead ?? price.input) + outputTokens * (price.output ?? 0)),
+  };
 }
 
 /** Millionths of a dollar → dollars, rounded at 1e-12 so that sums of decimal prices stay decimal. */

@@ -32,9 +32,12 @@ describe('price conversion', () => {
     );
   });
 
-  it.each([[undefined], [null], ['0.1'], [Number.NaN], [Number.POSITIVE_INFINITY], [-1e-6], [true], [0.2]])('takes %s for no price', (value) => {
-    expect(perMillion(value)).toBeNull();
-  });
+  it.each([[undefined], [null], ['0.1'], [Number.NaN], [Number.POSITIVE_INFINITY], [-1e-6], [true], [0.2]])(
+    'takes %s for no price',
+    (value) => {
+      expect(perMillion(value)).toBeNull();
+    },
+  );
 });
 
 describe('reading a price list', () => {
@@ -76,7 +79,17 @@ describe('reading a price list', () => {
     const { prices } = entry('anthropic/anthropic-y')!;
     expect(prices).toMatchObject({ cacheWrite5m: 3.75, cacheWrite1h: 6 });
     expect(prices.tiers).toEqual([
-      { aboveTokens: 200000, input: 6, output: 22.5, cachedRead: 0.6, cacheWrite5m: 7.5, cacheWrite1h: 12, reasoning: null, audioInput: null, audioOutput: null },
+      {
+        aboveTokens: 200000,
+        input: 6,
+        output: 22.5,
+        cachedRead: 0.6,
+        cacheWrite5m: 7.5,
+        cacheWrite1h: 12,
+        reasoning: null,
+        audioInput: null,
+        audioOutput: null,
+      },
     ]);
     expect(entry('google/gemini-z')!.prices.tiers.map(({ aboveTokens, input }) => [aboveTokens, input])).toEqual([
       [128000, 0.3],
@@ -128,7 +141,9 @@ describe('a list that is broken', () => {
   });
 
   it('says that lower prices at some hours are left out', () => {
-    expect(one({ input_cost_per_token: 1e-6, off_peak_pricing: {} }).problems).toEqual([{ provider: 'anthropic', model: 'm', field: 'off_peak_pricing', problem: 'off-peak-price' }]);
+    expect(one({ input_cost_per_token: 1e-6, off_peak_pricing: {} }).problems).toEqual([
+      { provider: 'anthropic', model: 'm', field: 'off_peak_pricing', problem: 'off-peak-price' },
+    ]);
   });
 
   it.each([['a\nb'], [''], ['x'.repeat(300)]])('leaves out the model id %j', (model) => {
@@ -137,9 +152,12 @@ describe('a list that is broken', () => {
     expect(problems).toMatchObject([{ problem: 'bad-id' }]);
   });
 
-  it.each([[null], [[]], ['text'], [7], [{ m: null, n: 3, o: [], p: { litellm_provider: 'constructor', mode: 'toString' } }]])('reads nothing from %j', (list) => {
-    expect(importLiteLLM(list).entries).toEqual([]);
-  });
+  it.each([[null], [[]], ['text'], [7], [{ m: null, n: 3, o: [], p: { litellm_provider: 'constructor', mode: 'toString' } }]])(
+    'reads nothing from %j',
+    (list) => {
+      expect(importLiteLLM(list).entries).toEqual([]);
+    },
+  );
 
   it('makes entries that fit the catalog’s schema from any JSON at all', () => {
     const row = fc.record(

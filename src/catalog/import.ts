@@ -105,7 +105,9 @@ function tokenPrices(row: Row, suffix: string): TokenPrices {
   return {
     input: perMillion(row[`input_cost_per_token${suffix}`]),
     output: perMillion(row[`output_cost_per_token${suffix}`]),
-    cachedRead: perMillion(row[`cache_read_input_token_cost${suffix}`] ?? (suffix === '' ? row['input_cost_per_token_cache_hit'] : undefined)),
+    cachedRead: perMillion(
+      row[`cache_read_input_token_cost${suffix}`] ?? (suffix === '' ? row['input_cost_per_token_cache_hit'] : undefined),
+    ),
     cacheWrite5m: perMillion(row[`cache_creation_input_token_cost${suffix}`]),
     cacheWrite1h: perMillion(row[`cache_creation_input_token_cost_above_1hr${suffix}`]),
     reasoning: perMillion(row[`output_cost_per_reasoning_token${suffix}`]),
@@ -154,7 +156,8 @@ function problemsOf(entry: ModelEntry, row: Row): ImportProblem[] {
   const { provider, model } = entry;
   for (const [field, value] of Object.entries(row)) {
     if (value === null || !priceField.test(field)) continue;
-    if ((field.includes('image') ? plain(value) : perMillion(value)) === null) found.push({ provider, model, field, problem: 'not-a-price' });
+    if ((field.includes('image') ? plain(value) : perMillion(value)) === null)
+      found.push({ provider, model, field, problem: 'not-a-price' });
   }
   // A price by the hour has no place in the catalog: the base price counts all day, so a cost may be too high, never too low.
   if (row['off_peak_pricing'] !== undefined) found.push({ provider, model, field: 'off_peak_pricing', problem: 'off-peak-price' });
@@ -181,7 +184,12 @@ export function importLiteLLM(list: unknown): ImportResult {
   const problems: ImportProblem[] = [];
   let skipped = 0;
   const thousands = rowsPerThousand(list);
-  const rows = thousands !== null ? Object.entries(thousands) : typeof list === 'object' && list !== null && !Array.isArray(list) ? Object.entries(list) : [];
+  const rows =
+    thousands !== null
+      ? Object.entries(thousands)
+      : typeof list === 'object' && list !== null && !Array.isArray(list)
+        ? Object.entries(list)
+        : [];
   for (const [id, value] of rows) {
     const row = typeof value === 'object' && value !== null ? (value as Row) : {};
     const provider = providers.get(String(row['litellm_provider']));
@@ -215,7 +223,9 @@ export function importLiteLLM(list: unknown): ImportResult {
     found.set(key, { entry, row });
   }
   for (const { entry, row } of found.values()) problems.push(...problemsOf(entry, row));
-  const entries = [...found.values()].map(({ entry }) => entry).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model));
+  const entries = [...found.values()]
+    .map(({ entry }) => entry)
+    .sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model));
   return { entries, skipped, problems, pricesOnly: thousands !== null };
 }
 

@@ -37,11 +37,16 @@ export function parseCatalog(text: string, where: string): CatalogFile {
   const parsed = catalogSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  throw new SluiceError('SLUICE_CATALOG_INVALID', `${issue.path.length === 0 ? 'the file' : issue.path.join('.')}: ${issue.message}.`, { where });
+  throw new SluiceError('SLUICE_CATALOG_INVALID', `${issue.path.length === 0 ? 'the file' : issue.path.join('.')}: ${issue.message}.`, {
+    where,
+  });
 }
 
 function unreadable(where: string, error: unknown): SluiceError {
-  return new SluiceError('SLUICE_CATALOG_UNREADABLE', `${error instanceof Error ? error.message : String(error)}.`, { where, cause: error });
+  return new SluiceError('SLUICE_CATALOG_UNREADABLE', `${error instanceof Error ? error.message : String(error)}.`, {
+    where,
+    cause: error,
+  });
 }
 
 /** The embedded catalog, or the one in `file`. Throws SluiceError. */

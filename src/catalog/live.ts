@@ -21,16 +21,27 @@ export interface LiveOptions {
 }
 
 /** Loads the catalog that a server runs on and keeps it fresh. Throws SluiceError when the first one is bad. */
-export async function openCatalog({ file, source, intervalMs, onChange, onReport, onError }: LiveOptions): Promise<{ readonly catalog: Catalog; close(): Promise<void> }> {
+export async function openCatalog({
+  file,
+  source,
+  intervalMs,
+  onChange,
+  onReport,
+  onError,
+}: LiveOptions): Promise<{ readonly catalog: Catalog; close(): Promise<void> }> {
   if (file === null) {
-    if (source !== null) throw new SluiceError('SLUICE_CLI_USAGE', 'A price list is imported into a catalog file, and none is named.', { fix: 'Add --catalog FILE, in a folder that can be written.' });
+    if (source !== null)
+      throw new SluiceError('SLUICE_CLI_USAGE', 'A price list is imported into a catalog file, and none is named.', {
+        fix: 'Add --catalog FILE, in a folder that can be written.',
+      });
     return { catalog: await loadCatalog(), close: () => Promise.resolve() };
   }
   // Before the first import there need not be a file yet.
   const catalog = source === null ? await loadCatalog(file) : catalogOf(await readBase(file));
   // The updater writes the file and the watch sees it, as it sees a person's edit: one way for new facts to come in.
   const watch = watchCatalogFile(file, { onChange, onError });
-  const updater = source === null ? null : new CatalogUpdater({ source, file, intervalMs, onUpdate: (_, report) => onReport(report), onError });
+  const updater =
+    source === null ? null : new CatalogUpdater({ source, file, intervalMs, onUpdate: (_, report) => onReport(report), onError });
   updater?.start();
   return {
     catalog,

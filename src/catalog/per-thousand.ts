@@ -22,13 +22,24 @@ const fields: Readonly<Record<string, string>> = {
 export function rowsPerThousand(list: unknown): Record<string, Row> | null {
   if (!isRow(list)) return null;
   const providers = Object.entries(list).filter((entry): entry is [string, Row] => isRow(entry[1]));
-  if (!providers.some(([, models]) => Object.values(models).some((facts) => isRow(facts) && Object.keys(facts).some((name) => perThousand.test(name))))) return null;
+  if (
+    !providers.some(([, models]) =>
+      Object.values(models).some((facts) => isRow(facts) && Object.keys(facts).some((name) => perThousand.test(name))),
+    )
+  )
+    return null;
   const rows: Record<string, Row> = {};
   for (const [provider, models] of providers) {
     for (const [model, facts] of Object.entries(models)) {
       if (!isRow(facts)) continue;
       const listed = names[provider] ?? provider;
-      rows[`${listed}/${model}`] = { litellm_provider: listed, mode: 'chat', ...Object.fromEntries(Object.entries(facts).map(([name, value]) => [fields[name] ?? name, fields[name] === undefined ? value : perToken(value)])) };
+      rows[`${listed}/${model}`] = {
+        litellm_provider: listed,
+        mode: 'chat',
+        ...Object.fromEntries(
+          Object.entries(facts).map(([name, value]) => [fields[name] ?? name, fields[name] === undefined ? value : perToken(value)]),
+        ),
+      };
     }
   }
   return rows;

@@ -73,7 +73,11 @@ export const catalogOverridesSchema = z
         mode: mode.optional().describe('What the model serves; chat when it is new'),
         contextWindow: count.optional().describe('Tokens that prompt and answer may take together'),
         maxOutput: count.optional().describe('Longest answer in tokens'),
-        capabilities: z.strictObject(capabilities).partial().optional().describe('What the model can do; only what is true here qualifies it'),
+        capabilities: z
+          .strictObject(capabilities)
+          .partial()
+          .optional()
+          .describe('What the model can do; only what is true here qualifies it'),
       }),
     ),
   )
@@ -86,9 +90,7 @@ export type CatalogOverrides = Readonly<
     Readonly<
       Record<
         string,
-        {
-          readonly [K in keyof typeof tokenPrices]?: number | null | undefined;
-        } & {
+        { readonly [K in keyof typeof tokenPrices]?: number | null | undefined } & {
           readonly mode?: z.infer<typeof mode> | undefined;
           readonly contextWindow?: number | null | undefined;
           readonly maxOutput?: number | null | undefined;

@@ -86,7 +86,9 @@ describe('fetching a list', () => {
   });
 
   it('gives up on an answer that is too large, counted unpacked', async () => {
-    const url = await serve((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(limits.priceListBytes + 1, ' '))));
+    const url = await serve((_, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(limits.priceListBytes + 1, ' '))),
+    );
     await expect(fetchPriceList(url)).rejects.toMatchObject(unreadable(/larger than/));
   });
 

@@ -70,10 +70,19 @@ export class CatalogUpdater {
     const { source, file, timeoutMs, onUpdate, onError, today = isoToday } = this.#options;
     if (this.#closed()) return 'closed';
     try {
-      const list = await fetchPriceList(source, { etag: this.#etag, signal: this.#abort.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+      const list = await fetchPriceList(source, {
+        etag: this.#etag,
+        signal: this.#abort.signal,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      });
       if (list === null) return 'unchanged';
       const base = await readBase(file);
-      const imported = importList(base, list.json, { date: today(), source: sourceName(list.from), accepts: () => false, acceptLoss: false });
+      const imported = importList(base, list.json, {
+        date: today(),
+        source: sourceName(list.from),
+        accepts: () => false,
+        acceptLoss: false,
+      });
       if (this.#closed()) return 'closed';
       const fresh = contentOf(imported.file) !== contentOf(base);
       if (fresh) await writeCatalogFile(file, imported.file);
@@ -86,7 +95,11 @@ export class CatalogUpdater {
       return 'updated';
     } catch (error) {
       if (this.#closed()) return 'closed';
-      onError(error instanceof SluiceError ? error : new SluiceError('SLUICE_INTERNAL', String(error), { where: publicName(source), cause: error }));
+      onError(
+        error instanceof SluiceError
+          ? error
+          : new SluiceError('SLUICE_INTERNAL', String(error), { where: publicName(source), cause: error }),
+      );
       return 'failed';
     }
   }

@@ -27,7 +27,11 @@ afterEach(async () => {
 const text = (version: string): string => formatCatalog({ source: 's', version, date: '2026-01-01', models: [] } satisfies CatalogFile);
 
 function follow(file: string): void {
-  watcher = watchCatalogFile(file, { onChange: (catalog: Catalog) => versions.push(catalog.version.split('+')[0]!), onError: (error) => errors.push(error), pollMs: 50 });
+  watcher = watchCatalogFile(file, {
+    onChange: (catalog: Catalog) => versions.push(catalog.version.split('+')[0]!),
+    onError: (error) => errors.push(error),
+    pollMs: 50,
+  });
 }
 
 const within = { timeout: 2_000 };

@@ -21,9 +21,17 @@ describe('tiers', () => {
     ['en', 'complex', 'Design a distributed rate limiter for 40 regions: consistency, failover, clock skew, monitoring, and rollback.'],
     ['en', 'complex', 'Prove by induction that the sum of the first n odd numbers is n^2. Show each step.'],
     ['de', 'simple', 'Was ist eine Datenbank?'],
-    ['de', 'complex', 'Entwirf eine verteilte Plattform für Zahlungen: Replikation, Fehlertoleranz, Überwachung, Verschlüsselung und Audit.'],
+    [
+      'de',
+      'complex',
+      'Entwirf eine verteilte Plattform für Zahlungen: Replikation, Fehlertoleranz, Überwachung, Verschlüsselung und Audit.',
+    ],
     ['fr', 'simple', "Qu'est-ce que le DNS ?"],
-    ['fr', 'complex', "Conçois une architecture distribuée de paiement : réplication, tolérance aux pannes, surveillance, chiffrement et audit."],
+    [
+      'fr',
+      'complex',
+      'Conçois une architecture distribuée de paiement : réplication, tolérance aux pannes, surveillance, chiffrement et audit.',
+    ],
     ['es', 'simple', '¿Qué es un RTOS?'],
     ['es', 'complex', 'Demuestra que el problema de la parada es indecidible usando el argumento diagonal.'],
     ['zh', 'simple', '什么是负载均衡？'],
@@ -44,54 +52,86 @@ describe('tiers', () => {
       return { language, task, domain };
     };
     expect(facts('Übersetze diesen Vertrag und die Klausel zur Haftung')).toEqual({ language: 'de', task: 'translation', domain: 'legal' });
-    expect(facts('Summarise this letter about the patient in two sentences:\nShe has had fever and a dry cough for five days, no chest pain, and takes ibuprofen.')).toEqual({ language: 'en', task: 'summary', domain: 'medical' });
+    expect(
+      facts(
+        'Summarise this letter about the patient in two sentences:\nShe has had fever and a dry cough for five days, no chest pain, and takes ibuprofen.',
+      ),
+    ).toEqual({ language: 'en', task: 'summary', domain: 'medical' });
     expect(facts('Write a function and fix this bug')).toMatchObject({ task: 'code', domain: 'code' });
     expect(facts('请翻译这句话')).toMatchObject({ language: 'zh', task: 'translation' });
   });
 
   it('judges the ask: size decides only of very long prompts, or where the policy says so', () => {
-    const long = (tokens: number, thresholds: TierThresholds = defaultThresholds) => classifyRequest(exchangeOf({ lastUser: 'What is this?', promptTokens: tokens }), { thresholds }).tier;
+    const long = (tokens: number, thresholds: TierThresholds = defaultThresholds) =>
+      classifyRequest(exchangeOf({ lastUser: 'What is this?', promptTokens: tokens }), { thresholds }).tier;
     expect([long(100), long(39_999), long(40_000), long(80_000)]).toEqual(['simple', 'simple', 'standard', 'complex']);
     const sized = { simple: { score: 0.3, tokens: 500 }, standard: { score: 0.6, tokens: 2_000 }, margin: 0 };
     expect([499, 500, 1_999, 2_000].map((tokens) => long(tokens, sized))).toEqual(['simple', 'standard', 'standard', 'complex']);
   });
 
   it('finds an easy ask before, after and under long material', () => {
-    const page = 'The order was shipped on Monday and arrived on Friday, two days late. The customer had asked for a refund of the freight.\n'.repeat(40);
-    for (const lastUser of [`Translate this into French:\n${page}`, `${page}\nIs the customer angry? Answer yes or no.`]) expect(tierOf(lastUser)).not.toBe('complex');
+    const page =
+      'The order was shipped on Monday and arrived on Friday, two days late. The customer had asked for a refund of the freight.\n'.repeat(
+        40,
+      );
+    for (const lastUser of [`Translate this into French:\n${page}`, `${page}\nIs the customer angry? Answer yes or no.`])
+      expect(tierOf(lastUser)).not.toBe('complex');
     const system = `You are the assistant of a shop. ${'We sell garden furniture, deliver within a week, and take goods back for a month. '.repeat(60)}`;
     expect(classifyRequest(exchangeOf({ lastUser: 'what is the price of the blue chair?', system })).tier).toBe('simple');
   });
 
   it('does not take a short confirmation in a deep conversation for a simple question', () => {
-    const verdict = classifyRequest(exchangeOf({ lastUser: 'Yes, do it.', system: 'You are a database architect. Review schemas and plan migrations.', userTurns: 4, messages: 7 }));
+    const verdict = classifyRequest(
+      exchangeOf({
+        lastUser: 'Yes, do it.',
+        system: 'You are a database architect. Review schemas and plan migrations.',
+        userTurns: 4,
+        messages: 7,
+      }),
+    );
     expect(verdict.tier).not.toBe('simple');
     expect(verdict.signals.find(({ name }) => name === 'depth')?.share).toBeGreaterThan(0);
   });
 
-  it.each(['ok', 'Yes, do it.', 'ja, mach das', "oui, d'accord", 'sí, adelante', '好的，继续', 'はい', '진행해 주세요', 'evet'])('reads "%s" in a conversation as a confirmation of what was said before', (lastUser) => {
-    expect(classifyRequest(exchangeOf({ lastUser, userTurns: 2, messages: 3 })).tier).not.toBe('simple');
-    expect(classifyRequest(exchangeOf({ lastUser })).signals.some(({ name }) => name === 'context')).toBe(false);
-  });
+  it.each(['ok', 'Yes, do it.', 'ja, mach das', "oui, d'accord", 'sí, adelante', '好的，继续', 'はい', '진행해 주세요', 'evet'])(
+    'reads "%s" in a conversation as a confirmation of what was said before',
+    (lastUser) => {
+      expect(classifyRequest(exchangeOf({ lastUser, userTurns: 2, messages: 3 })).tier).not.toBe('simple');
+      expect(classifyRequest(exchangeOf({ lastUser })).signals.some(({ name }) => name === 'context')).toBe(false);
+    },
+  );
 
   it('judges a short answer with what earlier turns asked for', () => {
     const facts = { lastUser: 'Yes, do it.', userTurns: 2, messages: 3 };
-    const planned = classifyRequest(exchangeOf({ ...facts, context: 'Prove that the distributed ledger is consistent under any partition, and derive the bound' }));
+    const planned = classifyRequest(
+      exchangeOf({ ...facts, context: 'Prove that the distributed ledger is consistent under any partition, and derive the bound' }),
+    );
     expect(planned.score).toBeGreaterThan(classifyRequest(exchangeOf({ ...facts, context: 'Nice weather today' })).score);
     expect(planned.signals.map(({ name }) => name)).toContain('context');
-    const changed = classifyRequest(exchangeOf({ ...facts, lastUser: 'Now something else: in which year did the first of our two shops in Leeds open its doors?', context: 'Prove that it is consistent' }));
+    const changed = classifyRequest(
+      exchangeOf({
+        ...facts,
+        lastUser: 'Now something else: in which year did the first of our two shops in Leeds open its doors?',
+        context: 'Prove that it is consistent',
+      }),
+    );
     expect(changed.signals.some(({ name }) => name === 'context')).toBe(false);
   });
 
   it("does not take a tool's result for a simple question", () => {
-    const verdict = classifyRequest(exchangeOf({ lastUser: 'Which orders are late?', tools: 2, lastIsToolResult: true, context: 'Plan the migration', messages: 4 }));
+    const verdict = classifyRequest(
+      exchangeOf({ lastUser: 'Which orders are late?', tools: 2, lastIsToolResult: true, context: 'Plan the migration', messages: 4 }),
+    );
     expect(verdict).toMatchObject({ task: 'agent' });
     expect(verdict.signals.map(({ name }) => name)).toEqual(expect.arrayContaining(['tools', 'toolResult']));
   });
 
   it('takes the tier above within the margin that the policy sets, and says so; by default there is no margin', () => {
     const { score } = classifyRequest(exchangeOf({ lastUser: 'What is a CDN?' }));
-    const edge = (margin: number) => classifyRequest(exchangeOf({ lastUser: 'What is a CDN?' }), { thresholds: { simple: { score: score + 0.01, tokens: Infinity }, standard: { score: 0.95, tokens: Infinity }, margin } });
+    const edge = (margin: number) =>
+      classifyRequest(exchangeOf({ lastUser: 'What is a CDN?' }), {
+        thresholds: { simple: { score: score + 0.01, tokens: Infinity }, standard: { score: 0.95, tokens: Infinity }, margin },
+      });
     expect(edge(0)).toMatchObject({ tier: 'simple', unsure: false });
     expect(edge(0.02)).toMatchObject({ tier: 'standard', unsure: true });
     expect(defaultThresholds.margin).toBe(0);
@@ -112,7 +152,9 @@ describe('tiers', () => {
   });
 
   it('names probabilities: those of tasks add up to at most one, the chosen is the highest', () => {
-    const { task, tasks, domain, domains, level } = classifyRequest(exchangeOf({ lastUser: 'Translate to Polish: the shop opens at nine.' }));
+    const { task, tasks, domain, domains, level } = classifyRequest(
+      exchangeOf({ lastUser: 'Translate to Polish: the shop opens at nine.' }),
+    );
     expect(task).toBe('translation');
     expect(Object.values(tasks!).reduce((sum, value) => sum + value, 0)).toBeLessThanOrEqual(1.03);
     expect(tasks![task]).toBe(Math.max(...Object.values(tasks!)));

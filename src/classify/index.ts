@@ -6,7 +6,17 @@ import { textFields, textTasks } from './text/heads.ts';
 import type { TextModel, TextVerdict } from './text/model.ts';
 import { requestWeights } from './weights.ts';
 import { countTokens, countUnspaced, wordClasses } from './words.ts';
-import { defaultThresholds, shownFrom, taskTypes, type Domain, type Signal, type TaskType, type Tier, type TierThresholds, type Verdict } from './types.ts';
+import {
+  defaultThresholds,
+  shownFrom,
+  taskTypes,
+  type Domain,
+  type Signal,
+  type TaskType,
+  type Tier,
+  type TierThresholds,
+  type Verdict,
+} from './types.ts';
 
 export interface ClassifyOptions {
   readonly thresholds?: TierThresholds;
@@ -24,7 +34,10 @@ export type TaughtExamples = Pick<Examples, 'nudge' | 'near' | 'tier'>;
  * tool's result are judged with the turns before them. Deterministic; linear in the part of the text that is read. The shares of the signals add up
  * to the score before it is cut to 0..1. Throws SluiceError where the model that comes with Sluice cannot be read.
  */
-export function classifyRequest(exchange: Exchange, { thresholds = defaultThresholds, examples = null, model = textModel() }: ClassifyOptions = {}): Verdict {
+export function classifyRequest(
+  exchange: Exchange,
+  { thresholds = defaultThresholds, examples = null, model = textModel() }: ClassifyOptions = {},
+): Verdict {
   const text = model.read(exchange.lastUser, exchange.system, examples?.nudge ?? null);
   const confirmed = exchange.userTurns > 1 && exchange.lastUser.length <= shortTurn && confirms(model.grams.text.words);
   const language = languageOf(exchange.lastUser, model.grams.text.words);
@@ -32,7 +45,8 @@ export function classifyRequest(exchange: Exchange, { thresholds = defaultThresh
   const tasks = shown(textTasks, text.tasks);
   const domains = shown(textFields, text.fields);
   let earlier = confirmed ? thresholds.simple.score : 0;
-  if (exchange.context !== '' && (confirmed || exchange.lastIsToolResult)) earlier = Math.max(earlier, model.read(exchange.context, exchange.system).score);
+  if (exchange.context !== '' && (confirmed || exchange.lastIsToolResult))
+    earlier = Math.max(earlier, model.read(exchange.context, exchange.system).score);
   const signals: Signal[] = [{ name: 'text', value: hundredths(text.level), share: text.score }];
   const own = examples === null ? text.score : text.score + taughtShare(examples, text.score, thresholds, signals);
   if (earlier > own) signals.push({ name: 'context', value: true, share: earlier - own });
@@ -81,7 +95,8 @@ function tierOf(score: number, tokens: number, { simple, standard }: TierThresho
 /** Adds a signal for each example that moved the prompt. Returns how far the one that says a tier moves the score. */
 function taughtShare({ near, tier }: TaughtExamples, score: number, thresholds: TierThresholds, signals: Signal[]): number {
   const moved = tier === null ? 0 : tier.strength * (within(tier.tier, score, thresholds) - score);
-  for (const { name, likeness } of near) signals.push({ name: `example ${name}`, value: hundredths(likeness), share: name === tier?.name ? moved : 0 });
+  for (const { name, likeness } of near)
+    signals.push({ name: `example ${name}`, value: hundredths(likeness), share: name === tier?.name ? moved : 0 });
   return moved;
 }
 
@@ -131,7 +146,11 @@ function requestSignals(exchange: Exchange, signals: Signal[]): void {
   const add = (name: string, value: Signal['value'], share: number): void => {
     if (share !== 0) signals.push({ name, value, share });
   };
-  const counted = (name: string, count: number, { first, each, most }: { readonly first: number; readonly each: number; readonly most: number }): void => {
+  const counted = (
+    name: string,
+    count: number,
+    { first, each, most }: { readonly first: number; readonly each: number; readonly most: number },
+  ): void => {
     if (count > 0) add(name, count, Math.min(most, first + each * (count - 1)));
   };
   counted('tools', exchange.tools, requestWeights.tools);
@@ -139,7 +158,8 @@ function requestSignals(exchange: Exchange, signals: Signal[]): void {
   counted('audio', exchange.audioInputs, requestWeights.audio);
   counted('files', exchange.files, requestWeights.file);
   if (exchange.jsonOutput === 'schema') add('jsonSchema', true, requestWeights.jsonSchema);
-  if (exchange.userTurns > 1) add('depth', exchange.userTurns, Math.min(requestWeights.depth.most, requestWeights.depth.each * (exchange.userTurns - 1)));
+  if (exchange.userTurns > 1)
+    add('depth', exchange.userTurns, Math.min(requestWeights.depth.most, requestWeights.depth.each * (exchange.userTurns - 1)));
   if (exchange.lastIsToolResult) add('toolResult', true, requestWeights.toolResult);
   if (exchange.reasoning !== null) add('reasoning', exchange.reasoning, reasoningShare(exchange.reasoning));
 }

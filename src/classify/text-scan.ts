@@ -79,11 +79,13 @@ export function scanText(text: string): TextScan {
 
 /** Letters, marks and digits; above ASCII everything but the blocks of punctuation, signs and spaces. */
 function isWord(unit: number): boolean {
-  if (unit < 0x80) return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x30 && unit <= 0x39) || unit === 0x5f || (unit >= 0x41 && unit <= 0x5a);
+  if (unit < 0x80)
+    return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x30 && unit <= 0x39) || unit === 0x5f || (unit >= 0x41 && unit <= 0x5a);
   if (unit < 0xc0) return unit === 0xaa || unit === 0xb5 || unit === 0xba;
   if (unit >= 0x2000 && unit <= 0x2bff) return false;
   if (unit >= 0x3000 && unit <= 0x303f) return false;
-  if (unit >= 0xff00 && unit <= 0xff65) return (unit >= 0xff10 && unit <= 0xff19) || (unit >= 0xff21 && unit <= 0xff3a) || (unit >= 0xff41 && unit <= 0xff5a);
+  if (unit >= 0xff00 && unit <= 0xff65)
+    return (unit >= 0xff10 && unit <= 0xff19) || (unit >= 0xff21 && unit <= 0xff3a) || (unit >= 0xff41 && unit <= 0xff5a);
   return unit !== 0xd7 && unit !== 0xf7 && unit !== 0x61f && unit !== 0x60c && unit !== 0x964;
 }
 

@@ -21,7 +21,10 @@ export interface AdminQuestion {
 /** A JSON answer of a running server's admin address. Throws SluiceError: SLUICE_ADMIN when nothing answers, else what the server says. */
 export async function askAdmin(admin: string, path: string, { query, order, refusal }: AdminQuestion = {}): Promise<unknown> {
   const url = new URL(query === undefined || query.size === 0 ? path : `${path}?${query.toString()}`, adminUrl(admin));
-  const init = order === undefined ? {} : { method: order.method, headers: { 'content-type': 'application/json', ...bearer(order.tokenFile) }, body: '{}' };
+  const init =
+    order === undefined
+      ? {}
+      : { method: order.method, headers: { 'content-type': 'application/json', ...bearer(order.tokenFile) }, body: '{}' };
   let response: Response;
   let value: unknown;
   try {
@@ -33,17 +36,29 @@ export async function askAdmin(admin: string, path: string, { query, order, refu
   }
   if (response.ok && value !== undefined) return value;
   const said = errorIn(value);
-  if (said === null) throw new SluiceError('SLUICE_ADMIN', `${response.status} and no JSON came back: this is no Sluice.`, { where: admin, fix: 'Check --admin.' });
-  if (response.status === 401) throw new SluiceError('SLUICE_ADMIN_REFUSED', 'this needs the admin token.', { where: admin, fix: 'Give the file that the server was started with: --admin-token FILE.' });
+  if (said === null)
+    throw new SluiceError('SLUICE_ADMIN', `${response.status} and no JSON came back: this is no Sluice.`, {
+      where: admin,
+      fix: 'Check --admin.',
+    });
+  if (response.status === 401)
+    throw new SluiceError('SLUICE_ADMIN_REFUSED', 'this needs the admin token.', {
+      where: admin,
+      fix: 'Give the file that the server was started with: --admin-token FILE.',
+    });
   // The server's words hold what to do already.
   if (isErrorCode(said.code)) throw new SluiceError(said.code, said.message, { where: admin, fix: '' });
-  throw new SluiceError(refusal?.(response.status) ?? 'SLUICE_ADMIN_REFUSED', said.message, { where: admin, ...(order === undefined ? { fix: '' } : {}) });
+  throw new SluiceError(refusal?.(response.status) ?? 'SLUICE_ADMIN_REFUSED', said.message, {
+    where: admin,
+    ...(order === undefined ? { fix: '' } : {}),
+  });
 }
 
 /** The URL of an admin address; `host:port` will do. `where`: the flag. Throws SluiceError when it is none. */
 export function adminUrl(admin: string, where = '--admin'): URL {
   const text = /^https?:\/\//i.test(admin) ? admin : `http://${admin}`;
-  if (!URL.canParse(text)) throw new SluiceError('SLUICE_CLI_USAGE', `${admin} is no address.`, { where, fix: 'Write host:port, or http://host:port.' });
+  if (!URL.canParse(text))
+    throw new SluiceError('SLUICE_CLI_USAGE', `${admin} is no address.`, { where, fix: 'Write host:port, or http://host:port.' });
   return new URL(text);
 }
 

@@ -29,7 +29,8 @@ export function registerBudgets(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, flags: BudgetsFlags) => {
       const limit = Number(flags.limit);
-      if (!Number.isInteger(limit) || limit < 1 || limit > limits.budgetAnswers) throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from 1 to ${limits.budgetAnswers} is asked for.`, { where: '--limit' });
+      if (!Number.isInteger(limit) || limit < 1 || limit > limits.budgetAnswers)
+        throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from 1 to ${limits.budgetAnswers} is asked for.`, { where: '--limit' });
       const query = new URLSearchParams({ limit: flags.limit, ...(name === undefined ? {} : { budget: name }) });
       const answer = (await askAdmin(flags.admin, '/budgets', { query })) as BudgetsAnswer;
       process.stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : `${table(answer)}\n`);
@@ -40,7 +41,9 @@ function table({ store, up, counters, budgets }: BudgetsAnswer): string {
   if (budgets.length === 0) return 'The policy in force has no budgets.';
   const rows = budgets.map(({ budget, of, period, end, limitUsd, spentUsd, reservedUsd, used, state }) => [
     budget,
-    Object.entries(of).map(([key, value]) => `${key} ${value}`).join(', ') || '–',
+    Object.entries(of)
+      .map(([key, value]) => `${key} ${value}`)
+      .join(', ') || '–',
     period,
     dollars(spentUsd),
     dollars(reservedUsd),
@@ -51,6 +54,10 @@ function table({ store, up, counters, budgets }: BudgetsAnswer): string {
   ]);
   const more = counters > budgets.length ? `\nand ${counters - budgets.length} more; --limit shows them` : '';
   const where =
-    store !== 'redis' ? 'Counted in this process.' : up ? 'Counted in Redis, for all replicas.' : 'Redis does not answer: this is what this replica saw last, what it has spent since is not in it, and nothing is refused until Redis is back.';
+    store !== 'redis'
+      ? 'Counted in this process.'
+      : up
+        ? 'Counted in Redis, for all replicas.'
+        : 'Redis does not answer: this is what this replica saw last, what it has spent since is not in it, and nothing is refused until Redis is back.';
   return `${alignColumns(['budget', 'for', 'period', 'spent', 'on its way', 'limit', 'used', 'state', 'ends (UTC)'], rows, new Set([3, 4, 5, 6]))}${more}\n${where}`;
 }

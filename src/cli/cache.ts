@@ -37,7 +37,13 @@ export function registerCache(program: Command): void {
     .description('what is known of one entry, without its answer, as JSON')
     .argument('<id>', 'the entry, as x-sluice-cache-entry says it; its beginning is enough')
     .option(...adminOption)
-    .action(async (id: string, flags: AdminFlags) => print(await askAdmin(flags.admin, `/cache/entries/${encodeURIComponent(id)}`, { refusal: (status) => (status === 404 ? 'SLUICE_CACHE_UNKNOWN' : undefined) })));
+    .action(async (id: string, flags: AdminFlags) =>
+      print(
+        await askAdmin(flags.admin, `/cache/entries/${encodeURIComponent(id)}`, {
+          refusal: (status) => (status === 404 ? 'SLUICE_CACHE_UNKNOWN' : undefined),
+        }),
+      ),
+    );
   cache
     .command('purge')
     .description('removes entries; all conditions that are given must hold')
@@ -56,9 +62,16 @@ export function registerCache(program: Command): void {
         if (value !== undefined) query.set(name, value);
       }
       if (flags.olderThan !== undefined) query.set('older-than', flags.olderThan);
-      if ((flags.all === true) === query.size > 0) throw new SluiceError('SLUICE_CLI_USAGE', 'say what to remove, or --all and nothing else.', { where: 'cache purge' });
+      if ((flags.all === true) === query.size > 0)
+        throw new SluiceError('SLUICE_CLI_USAGE', 'say what to remove, or --all and nothing else.', { where: 'cache purge' });
       if (flags.all === true) query.set('all', 'true');
-      print(await askAdmin(flags.admin, '/cache/entries', { query, order: { method: 'DELETE', tokenFile: flags.adminToken }, refusal: (status) => (status === 400 ? 'SLUICE_CLI_USAGE' : undefined) }));
+      print(
+        await askAdmin(flags.admin, '/cache/entries', {
+          query,
+          order: { method: 'DELETE', tokenFile: flags.adminToken },
+          refusal: (status) => (status === 400 ? 'SLUICE_CLI_USAGE' : undefined),
+        }),
+      );
     });
 }
 

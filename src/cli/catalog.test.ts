@@ -51,7 +51,12 @@ async function writeList(change: Record<string, Record<string, unknown>> = {}): 
   const rows: Record<string, Record<string, unknown>> = {};
   for (const provider of ['openai', 'anthropic']) {
     for (const { model, mode, prices } of base.models(provider)) {
-      rows[model] = { litellm_provider: provider, mode, input_cost_per_token: (prices.input ?? 0) / 1e6, output_cost_per_token: (prices.output ?? 0) / 1e6 };
+      rows[model] = {
+        litellm_provider: provider,
+        mode,
+        input_cost_per_token: (prices.input ?? 0) / 1e6,
+        output_cost_per_token: (prices.output ?? 0) / 1e6,
+      };
     }
   }
   for (const [model, row] of Object.entries(change)) rows[model] = { ...rows[model], ...row };
@@ -88,7 +93,14 @@ describe('import', () => {
     await writeList();
     await catalog('import', list, '--out', out, '--accept-all', '--source', 'a test');
     const { stdout } = await catalog('import', list, '--out', out, '--format', 'json');
-    expect(JSON.parse(stdout)).toMatchObject({ added: [], removed: [], changed: [], held: [], problems: [], version: (await readCatalogFile(out)).version });
+    expect(JSON.parse(stdout)).toMatchObject({
+      added: [],
+      removed: [],
+      changed: [],
+      held: [],
+      problems: [],
+      version: (await readCatalogFile(out)).version,
+    });
   });
 
   it('refuses a list without models, a missing one, and a base that is broken', async () => {
@@ -158,12 +170,27 @@ describe('docs/catalog.md', async () => {
     expect(catalogOverridesSchema.safeParse(section.overrides).error).toBeUndefined();
   });
 
-  const zero = { input: 0, cachedRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0, totalOutput: 0, raw: '' };
+  const zero = {
+    input: 0,
+    cachedRead: 0,
+    cacheWrite5m: 0,
+    cacheWrite1h: 0,
+    audioInput: 0,
+    output: 0,
+    reasoning: 0,
+    audioOutput: 0,
+    totalOutput: 0,
+    raw: '',
+  };
   const convention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' } as const;
 
   it.each<[string, string, Partial<Usage>]>([
     ['openai', 'gpt-4o', { input: 4_000, cachedRead: 8_000, totalInput: 12_000, output: 1_500 }],
-    ['anthropic', 'claude-sonnet-4-5', { input: 1_000, cachedRead: 20_000, cacheWrite5m: 4_000, cacheWrite1h: 2_000, totalInput: 27_000, output: 1_200 }],
+    [
+      'anthropic',
+      'claude-sonnet-4-5',
+      { input: 1_000, cachedRead: 20_000, cacheWrite5m: 4_000, cacheWrite1h: 2_000, totalInput: 27_000, output: 1_200 },
+    ],
     ['google', 'gemini-2.5-pro', { input: 200_000, cachedRead: 50_000, totalInput: 250_000, output: 2_000, reasoning: 6_000 }],
   ])('works the example of %s %s to what the catalog computes', async (provider, model, counts) => {
     const cost = (await loadCatalog()).cost(provider, model, { ...zero, convention, totalInput: 0, ...counts });

@@ -53,8 +53,14 @@ export function registerCatalog(program: Command): void {
 async function importCommand(source: string, flags: ImportFlags): Promise<void> {
   const list = await fetchPriceList(source);
   // Without an ETag to compare with there is always a list.
-  if (list === null) throw new SluiceError('SLUICE_CATALOG_UNREADABLE', 'The server answered 304 to a question that it was not asked.', { where: source });
-  const base = flags.base !== undefined ? await readCatalogFile(flags.base) : flags.out !== undefined ? await readBase(flags.out) : await readCatalogFile(embeddedCatalog);
+  if (list === null)
+    throw new SluiceError('SLUICE_CATALOG_UNREADABLE', 'The server answered 304 to a question that it was not asked.', { where: source });
+  const base =
+    flags.base !== undefined
+      ? await readCatalogFile(flags.base)
+      : flags.out !== undefined
+        ? await readBase(flags.out)
+        : await readCatalogFile(embeddedCatalog);
   const accepted = new Set(flags.accept);
   const { file, report } = importList(base, list.json, {
     date: isoToday(),
@@ -74,7 +80,9 @@ async function diffCommand(oldFile: string, newFile: string | undefined, flags: 
   const { added, removed, changed } = changes;
   const same = added.length + removed.length + changed.length === 0;
   const text = `${before.version} → ${after.version}\n${renderChanges(changes)}`;
-  process.stdout.write(flags.format === 'json' ? `${JSON.stringify({ from: before.version, to: after.version, added, removed, changed })}\n` : text);
+  process.stdout.write(
+    flags.format === 'json' ? `${JSON.stringify({ from: before.version, to: after.version, added, removed, changed })}\n` : text,
+  );
   if (!same) process.exitCode = 4;
 }
 
@@ -92,8 +100,15 @@ async function showCommand(which: string | undefined, flags: { readonly catalog?
       // A model alone: whose it is has to be said where several have it.
       const having = facts.providers().filter((provider) => facts.lookup(provider, which) !== null);
       if (having.length === 1) return showModel(facts, having[0]!, which);
-      const fix = having.length === 0 ? `Providers: ${facts.providers().join(', ')}. ${didYouMean(which, new Set(facts.providers().flatMap((provider) => facts.models(provider).map(({ model }) => model))), '')}`.trim() : `Say whose: ${having.map((provider) => `${provider}/${which}`).join(', ')}.`;
-      throw new SluiceError('SLUICE_CATALOG_MODEL', having.length === 0 ? `The catalog knows no provider or model ${which}.` : `${which} is a model of several providers.`, { where: facts.version, fix });
+      const fix =
+        having.length === 0
+          ? `Providers: ${facts.providers().join(', ')}. ${didYouMean(which, new Set(facts.providers().flatMap((provider) => facts.models(provider).map(({ model }) => model))), '')}`.trim()
+          : `Say whose: ${having.map((provider) => `${provider}/${which}`).join(', ')}.`;
+      throw new SluiceError(
+        'SLUICE_CATALOG_MODEL',
+        having.length === 0 ? `The catalog knows no provider or model ${which}.` : `${which} is a model of several providers.`,
+        { where: facts.version, fix },
+      );
     }
     process.stdout.write(`${models.map((entry) => entry.model).join('\n')}\n`);
     return;
@@ -103,14 +118,26 @@ async function showCommand(which: string | undefined, flags: { readonly catalog?
 
 function showModel(facts: Catalog, provider: string, model: string): void {
   const entry = facts.lookup(provider, model);
-  if (entry === null) throw new SluiceError('SLUICE_CATALOG_MODEL', `The catalog does not know ${provider}/${model}.`, { where: facts.version, fix: facts.models(provider).length === 0 ? `Providers: ${facts.providers().join(', ')}.` : didYouMean(model, facts.models(provider).map((known) => known.model), `See \`sluice catalog show ${provider}\`.`) });
+  if (entry === null)
+    throw new SluiceError('SLUICE_CATALOG_MODEL', `The catalog does not know ${provider}/${model}.`, {
+      where: facts.version,
+      fix:
+        facts.models(provider).length === 0
+          ? `Providers: ${facts.providers().join(', ')}.`
+          : didYouMean(
+              model,
+              facts.models(provider).map((known) => known.model),
+              `See \`sluice catalog show ${provider}\`.`,
+            ),
+    });
   process.stdout.write(`${JSON.stringify(entry, null, 2)}\n`);
 }
 
 function renderImport(report: ImportReport): string {
   const lines = [`${report.models} models read, ${report.skipped} rows of other kinds left out`];
   const offPeak = report.problems.filter(({ problem }) => problem === 'off-peak-price').length;
-  for (const { provider, model, field, problem } of report.problems) if (problem !== 'off-peak-price') lines.push(`  ? ${provider}/${model} ${field}: ${problem}, left out`);
+  for (const { provider, model, field, problem } of report.problems)
+    if (problem !== 'off-peak-price') lines.push(`  ? ${provider}/${model} ${field}: ${problem}, left out`);
   if (offPeak > 0) lines.push(`  ? ${offPeak} models have a lower price at some hours, which is left out`);
   return `${lines.join('\n')}\n${renderChanges(report)}`;
 }
@@ -121,7 +148,8 @@ function renderChanges({ added, removed, changed, held }: CatalogChanges): strin
   for (const id of removed) lines.push(`  - ${id}`);
   lines.push(...table('~', changed), ...table('!', held));
   const waiting = [...new Set(held.map(({ provider, model }) => `${provider}/${model}`))];
-  if (waiting.length > 0) lines.push(`! moved more than 10×: the old prices stay until they are confirmed with --accept ${waiting.join(' ')}`);
+  if (waiting.length > 0)
+    lines.push(`! moved more than 10×: the old prices stay until they are confirmed with --accept ${waiting.join(' ')}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -131,5 +159,7 @@ function table(mark: string, changes: readonly PriceChange[]): string[] {
   const rows = changes.map(({ provider, model, field, from, to }) => [`${provider}/${model}`, field, price(from), price(to)] as const);
   const width = (column: 0 | 1 | 2): number => Math.max(0, ...rows.map((row) => row[column].length));
   const widths = [width(0), width(1), width(2)] as const;
-  return rows.map(([id, field, from, to]) => `  ${mark} ${id.padEnd(widths[0])}  ${field.padEnd(widths[1])}  ${from.padStart(widths[2])} → ${to}`);
+  return rows.map(
+    ([id, field, from, to]) => `  ${mark} ${id.padEnd(widths[0])}  ${field.padEnd(widths[1])}  ${from.padStart(widths[2])} → ${to}`,
+  );
 }

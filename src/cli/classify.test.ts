@@ -8,7 +8,14 @@ const bin = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
 function classify(rows: readonly object[], ...args: string[]): Promise<{ code: number; lines: Record<string, unknown>[]; said: string }> {
   return new Promise((resolve) => {
     const child = execFile(bin, ['classify', '-', ...args], (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), lines: stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>), said: stderr });
+      resolve({
+        code: error === null ? 0 : Number(error.code),
+        lines: stdout
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => JSON.parse(line) as Record<string, unknown>),
+        said: stderr,
+      });
     });
     child.stdin!.end(rows.map((row) => JSON.stringify(row)).join('\n'));
   });
@@ -34,7 +41,10 @@ describe('sluice classify', () => {
   }, 60_000);
 
   it('compares with the labels that rows have, and fails below the share', async () => {
-    const rows = [{ prompt: sum, expected_tier: 'simple' }, { prompt: proof, expected_tier: 'simple', task: 'maths' }];
+    const rows = [
+      { prompt: sum, expected_tier: 'simple' },
+      { prompt: proof, expected_tier: 'simple', task: 'maths' },
+    ];
     const [half, all] = await Promise.all([classify(rows, '--check', '0.5'), classify(rows, '--check', '0.9')]);
     expect(half).toMatchObject({ code: 0, said: 'tier: 1 of 2 right (50.0%)\ntask: 1 of 1 right (100.0%)\n' });
     expect(all.code).toBe(1);

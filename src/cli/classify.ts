@@ -24,13 +24,17 @@ export function registerClassify(program: Command): void {
     .command('classify')
     .argument('[file]', 'JSON lines with prompt, or whole requests; - or nothing: stdin', '-')
     .description('say of each prompt what the classifier says: tier, score, task, domain, language')
-    .option('--check [share]', "compare with the rows' expected_tier, task and domain; fail below this share of right answers (0.8 by default)")
+    .option(
+      '--check [share]',
+      "compare with the rows' expected_tier, task and domain; fail below this share of right answers (0.8 by default)",
+    )
     .action(classifyCommand);
 }
 
 async function classifyCommand(file: string, flags: ClassifyFlags): Promise<void> {
   const least = flags.check === undefined ? null : flags.check === true ? 0.8 : Number(flags.check);
-  if (least !== null && !(least >= 0 && least <= 1)) throw new SluiceError('SLUICE_CLI_USAGE', `"${String(flags.check)}" is not a share from 0 to 1.`, { where: '--check' });
+  if (least !== null && !(least >= 0 && least <= 1))
+    throw new SluiceError('SLUICE_CLI_USAGE', `"${String(flags.check)}" is not a share from 0 to 1.`, { where: '--check' });
   const where = file === '-' ? 'stdin' : file;
   const counts: Counts = { tier: { rows: 0, right: 0 }, task: { rows: 0, right: 0 }, domain: { rows: 0, right: 0 } };
   let at = 0;
@@ -41,13 +45,18 @@ async function classifyCommand(file: string, flags: ClassifyFlags): Promise<void
     const verdict = classifyRequest(exchangeOf(row, `${where}:${at}`));
     count(counts, row, verdict);
     const { tier, score, task, domain, language, confidence } = verdict;
-    if (!process.stdout.write(`${JSON.stringify({ id: row.id ?? at, tier, score, task, domain, language, confidence })}\n`)) await once(process.stdout, 'drain');
+    if (!process.stdout.write(`${JSON.stringify({ id: row.id ?? at, tier, score, task, domain, language, confidence })}\n`))
+      await once(process.stdout, 'drain');
   }
   if (least !== null) report(counts, least, where);
 }
 
 function count(counts: Counts, row: PromptRow, verdict: Verdict): void {
-  for (const [name, expected] of [['tier', row.expected_tier], ['task', row.task], ['domain', row.domain]] as const) {
+  for (const [name, expected] of [
+    ['tier', row.expected_tier],
+    ['task', row.task],
+    ['domain', row.domain],
+  ] as const) {
     if (expected === undefined) continue;
     counts[name].rows++;
     if (verdict[name] === expected) counts[name].right++;
@@ -56,8 +65,11 @@ function count(counts: Counts, row: PromptRow, verdict: Verdict): void {
 
 function report(counts: Counts, least: number, where: string): void {
   const lines = Object.entries(counts).filter(([, { rows }]) => rows > 0);
-  if (lines.length === 0) throw new SluiceError('SLUICE_ROWS_INVALID', 'no row has expected_tier, task or domain to compare with.', { where });
-  for (const [name, { rows, right }] of lines) process.stderr.write(`${name}: ${right} of ${rows} right (${((100 * right) / rows).toFixed(1)}%)\n`);
+  if (lines.length === 0)
+    throw new SluiceError('SLUICE_ROWS_INVALID', 'no row has expected_tier, task or domain to compare with.', { where });
+  for (const [name, { rows, right }] of lines)
+    process.stderr.write(`${name}: ${right} of ${rows} right (${((100 * right) / rows).toFixed(1)}%)\n`);
   const short = lines.filter(([, { rows, right }]) => right / rows < least).map(([name]) => name);
-  if (short.length > 0) throw new SluiceError('SLUICE_CLASSIFY_BELOW', `${short.join(' and ')}: below ${(100 * least).toFixed(0)}%.`, { where });
+  if (short.length > 0)
+    throw new SluiceError('SLUICE_CLASSIFY_BELOW', `${short.join(' and ')}: below ${(100 * least).toFixed(0)}%.`, { where });
 }

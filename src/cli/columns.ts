@@ -5,7 +5,14 @@ import { printable } from '../record/printable.ts';
 export function alignColumns(head: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
   const clean = rows.map((row) => row.map(printable));
   const widths = head.map((title, column) => clean.reduce((widest, row) => Math.max(widest, row[column]!.length), title.length));
-  return [head, ...clean].map((row) => row.map((cell, column) => (right.has(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd()).join('\n');
+  return [head, ...clean]
+    .map((row) =>
+      row
+        .map((cell, column) => (right.has(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** US dollars as people read them; small amounts keep their figures. */

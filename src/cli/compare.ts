@@ -36,7 +36,10 @@ export function registerCompare(program: Command): void {
     .command('compare')
     .argument('[policies...]', 'policies: files, or folders')
     .description('one table over the same traffic: models, cost, savings, expected loss, cache hits and fallbacks of several policies')
-    .requiredOption('--on <source>', 'ledger, postgres://…, a ledger, a log or an export; or prompts: JSON lines with prompt or messages, or a folder such as data/prompts')
+    .requiredOption(
+      '--on <source>',
+      'ledger, postgres://…, a ledger, a log or an export; or prompts: JSON lines with prompt or messages, or a folder such as data/prompts',
+    )
     .option('--strategies', 'the classic ladder too: naive, token-based, tiers, learned, with fallback, segmented with cache')
     .option('--requested <model>', 'what prompts ask for that name no model; the large model of the ladder', 'gpt-5.1')
     .option('--middle <model>', 'of the ladder', 'gpt-5-mini')
@@ -49,14 +52,22 @@ export function registerCompare(program: Command): void {
 }
 
 async function compareCommand(policies: readonly string[], flags: CompareFlags): Promise<void> {
-  const named: { readonly name: string; readonly files: readonly PolicyFile[] }[] = policies.map((path) => ({ name: basename(path), files: readPolicyFiles(path) }));
-  if (flags.strategies === true) for (const { name, policy } of strategies({ small: flags.small, middle: flags.middle, large: flags.requested })) named.push({ name, files: [{ name, text: policy }] });
+  const named: { readonly name: string; readonly files: readonly PolicyFile[] }[] = policies.map((path) => ({
+    name: basename(path),
+    files: readPolicyFiles(path),
+  }));
+  if (flags.strategies === true)
+    for (const { name, policy } of strategies({ small: flags.small, middle: flags.middle, large: flags.requested }))
+      named.push({ name, files: [{ name, text: policy }] });
   if (named.length === 0) throw new SluiceError('SLUICE_CLI_USAGE', 'name a policy, or say --strategies.', { where: 'POLICY' });
   const catalog = await loadCatalog(flags.catalog);
   const router = await readModel(defaultModelFile);
   const runs = named.map(({ name, files }) => {
     const { generation, problems } = compilePolicy(files, { catalog });
-    if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, { where: name });
+    if (generation === null)
+      throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, {
+        where: name,
+      });
     return new PolicyRun(name, generation, router);
   });
   const estimated = await feed(runs, flags);
@@ -92,12 +103,23 @@ function render(figures: readonly PolicyFigures[], estimated: boolean): string {
   const share = (part: number, of: number): string => (of === 0 ? '–' : `${((100 * part) / of).toFixed(1)}%`);
   const rows = figures.map((one) => {
     const { requests, models, savings, baselineUsd } = one;
-    const interval = savings === null || baselineUsd === 0 ? '–' : `${share(savings.sum, baselineUsd)} (${share(savings.low, baselineUsd)} to ${share(savings.high, baselineUsd)})`;
-    const loss = one.moved === 0 ? '0' : one.lossKnown === 0 ? 'not known' : `${(100 * one.expectedLoss).toFixed(2)} (known of ${share(one.lossKnown, one.moved)})`;
+    const interval =
+      savings === null || baselineUsd === 0
+        ? '–'
+        : `${share(savings.sum, baselineUsd)} (${share(savings.low, baselineUsd)} to ${share(savings.high, baselineUsd)})`;
+    const loss =
+      one.moved === 0
+        ? '0'
+        : one.lossKnown === 0
+          ? 'not known'
+          : `${(100 * one.expectedLoss).toFixed(2)} (known of ${share(one.lossKnown, one.moved)})`;
     return [
       one.name,
       String(requests),
-      models.slice(0, mostNamed).map(([model, count]) => `${model.slice(model.indexOf('/') + 1)} ${share(count, requests)}`).join(', ') || '–',
+      models
+        .slice(0, mostNamed)
+        .map(([model, count]) => `${model.slice(model.indexOf('/') + 1)} ${share(count, requests)}`)
+        .join(', ') || '–',
       `$${one.costUsd.toFixed(2)}`,
       interval,
       share(one.moved, requests),
@@ -109,7 +131,9 @@ function render(figures: readonly PolicyFigures[], estimated: boolean): string {
   });
   const { skipped = 0, unpriced = 0 } = figures[0] ?? {};
   const notes = [
-    estimated ? 'Nobody answered these prompts: costs are estimates, by what answers of each task usually take.' : 'Costs are those of the recorded tokens; records hold no prompts, so what only these would tell is not decided anew.',
+    estimated
+      ? 'Nobody answered these prompts: costs are estimates, by what answers of each task usually take.'
+      : 'Costs are those of the recorded tokens; records hold no prompts, so what only these would tell is not decided anew.',
     'Savings are against the requested model, with the interval in which they lie with 95% as if the requests were drawn anew. Loss is the mean in points of those requests that moved and whose quality public outcomes, grades or a calibration of the learned router know.',
     ...(skipped === 0 ? [] : [`${skipped} records could not be decided anew.`]),
     ...(unpriced === 0 ? [] : [`${unpriced} requests have no known price.`]),

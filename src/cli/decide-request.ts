@@ -31,7 +31,11 @@ export interface RequestToDecide {
 export async function decideRequest(options: RequestToDecide): Promise<ExchangeRecord> {
   const body = await readBody(options.request);
   const headers = headersOf(options, body.length);
-  const policy = new FilePolicyStore({ path: options.policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(options.catalog), watch: false });
+  const policy = new FilePolicyStore({
+    path: options.policy ?? fileURLToPath(defaultPolicyFile),
+    catalog: await loadCatalog(options.catalog),
+    watch: false,
+  });
   const model = await readModel(options.model ?? defaultModelFile);
   const credentials = new Credentials();
   await credentials.refresh(policy.current());

@@ -28,8 +28,16 @@ export function registerDecisions(program: Command): void {
   program
     .command('decisions')
     .description('list decisions of the ledger, newest first')
-    .option('--where <condition>', 'e.g. tier=simple, cost>0.01, workspace~team-, cost=unknown; may be given more than once', (value: string, all: readonly string[]) => [...all, value], [])
-    .option('--id <id>', "only those with this id: Sluice's or its beginning, the provider's of its answer, the app's of its request, or the trace's")
+    .option(
+      '--where <condition>',
+      'e.g. tier=simple, cost>0.01, workspace~team-, cost=unknown; may be given more than once',
+      (value: string, all: readonly string[]) => [...all, value],
+      [],
+    )
+    .option(
+      '--id <id>',
+      "only those with this id: Sluice's or its beginning, the provider's of its answer, the app's of its request, or the trace's",
+    )
     .option('--window <time>', 'how far back: 90m, 24h, 30d (default: all)')
     .option('--month <month>', 'a calendar month, UTC: 2026-10')
     .option('--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z')
@@ -41,15 +49,30 @@ export function registerDecisions(program: Command): void {
     .option('--csv', 'print the fields of `ledger export --format csv`')
     .action(async (flags: DecisionsFlags) => {
       const limit = Number(flags.limit);
-      if (!Number.isInteger(limit) || limit < 1 || limit > limits.ledgerAnswers) throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from 1 to ${limits.ledgerAnswers} is asked for.`, { where: '--limit' });
+      if (!Number.isInteger(limit) || limit < 1 || limit > limits.ledgerAnswers)
+        throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from 1 to ${limits.ledgerAnswers} is asked for.`, { where: '--limit' });
       const records = await find(flags, limit);
-      process.stdout.write(flags.csv === true ? csvText(['time', ...exportColumns], records.map((record) => [record.time, ...exportValues(record)])) : flags.json === true ? records.map((record) => `${JSON.stringify(record)}\n`).join('') : `${decisionsTable(records)}\n`);
+      process.stdout.write(
+        flags.csv === true
+          ? csvText(
+              ['time', ...exportColumns],
+              records.map((record) => [record.time, ...exportValues(record)]),
+            )
+          : flags.json === true
+            ? records.map((record) => `${JSON.stringify(record)}\n`).join('')
+            : `${decisionsTable(records)}\n`,
+      );
     });
 }
 
 async function find(flags: DecisionsFlags, limit: number): Promise<readonly ExchangeRecord[]> {
   if (flags.admin !== undefined) {
-    const query = new URLSearchParams([...flags.where.map((condition): [string, string] => ['where', condition]), ...spanOf(flags), ['limit', String(limit)], ...(flags.id === undefined ? [] : [['id', flags.id] satisfies [string, string]])]);
+    const query = new URLSearchParams([
+      ...flags.where.map((condition): [string, string] => ['where', condition]),
+      ...spanOf(flags),
+      ['limit', String(limit)],
+      ...(flags.id === undefined ? [] : [['id', flags.id] satisfies [string, string]]),
+    ]);
     return ((await askAdmin(flags.admin, '/decisions', { query })) as { readonly decisions: readonly ExchangeRecord[] }).decisions;
   }
   const { from, to } = spanOf(flags).some(([, value]) => value === everything) ? { from: null, to: null } : parsePeriod(flags, Date.now());
@@ -78,5 +101,9 @@ function decisionsTable(records: readonly ExchangeRecord[]): string {
     costText(record.cost),
     costText(record.savings),
   ]);
-  return alignColumns(['time (UTC)', 'id', 'workspace', 'asked for', 'served by', 'tier', 'reason', 'outcome', 'cost', 'saved'], rows, new Set([8, 9]));
+  return alignColumns(
+    ['time (UTC)', 'id', 'workspace', 'asked for', 'served by', 'tier', 'reason', 'outcome', 'cost', 'saved'],
+    rows,
+    new Set([8, 9]),
+  );
 }

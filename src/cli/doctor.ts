@@ -16,14 +16,18 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .description('ask Sluice and Envoy whether requests are really decided, and say what to do where something is wrong')
     .option(...adminOption)
-    .option('--envoy-admin <host:port>', "Envoy's admin, or off where it cannot be asked (default: as serve --envoy-admin says, else 127.0.0.1:9902)")
+    .option(
+      '--envoy-admin <host:port>',
+      "Envoy's admin, or off where it cannot be asked (default: as serve --envoy-admin says, else 127.0.0.1:9902)",
+    )
     .option('--url <url>', 'where apps call Envoy (default: as Envoy says)')
     .option('--json', 'print the checks as JSON')
     .action(async (flags: DoctorFlags) => {
       const { examine } = await import('../doctor/doctor.ts');
       const checks = await examine({
         admin: adminUrl(flags.admin),
-        envoyAdmin: flags.envoyAdmin === undefined ? undefined : flags.envoyAdmin === 'off' ? null : adminUrl(flags.envoyAdmin, '--envoy-admin'),
+        envoyAdmin:
+          flags.envoyAdmin === undefined ? undefined : flags.envoyAdmin === 'off' ? null : adminUrl(flags.envoyAdmin, '--envoy-admin'),
         gateway: flags.url === undefined ? null : adminUrl(flags.url, '--url'),
       });
       const ok = !checks.some(({ state }) => state === 'error');
@@ -37,6 +41,9 @@ const marks = { ok: '✓', warning: '!', error: '✗', skipped: '–' } as const
 function text(checks: readonly CheckResult[]): string {
   const width = Math.max(...checks.map(({ check }) => check.length));
   const number = (state: CheckResult['state']): number => checks.filter((check) => check.state === state).length;
-  const lines = checks.flatMap(({ check, state, found, fix }) => [`${marks[state]} ${check.padEnd(width)}  ${found}`, ...(fix === '' ? [] : [`  ${' '.repeat(width)}  → ${fix}`])]);
+  const lines = checks.flatMap(({ check, state, found, fix }) => [
+    `${marks[state]} ${check.padEnd(width)}  ${found}`,
+    ...(fix === '' ? [] : [`  ${' '.repeat(width)}  → ${fix}`]),
+  ]);
   return `${lines.join('\n')}\n\n${counted(number('error'), 'error')}, ${counted(number('warning'), 'warning')}.\n`;
 }

@@ -24,7 +24,8 @@ export function registerDrain(program: Command): void {
 
 async function drain(flags: DrainFlags): Promise<void> {
   const [most, least] = [Number(flags.seconds), Number(flags.atLeast)];
-  if (!(most >= 0) || !(least >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'that is no number of seconds.', { where: '--seconds, --at-least' });
+  if (!(most >= 0) || !(least >= 0))
+    throw new SluiceError('SLUICE_CLI_USAGE', 'that is no number of seconds.', { where: '--seconds, --at-least' });
   const left = await drainEnvoy(flags.envoyAdmin, { leastMs: least * 1000, mostMs: most * 1000 });
   process.stdout.write(left === 0 ? 'drained\n' : `${left} requests are still open\n`);
 }

@@ -40,14 +40,19 @@ export function registerEvaluate(program: Command): void {
 }
 
 async function evaluateCommand(file: string, flags: EvaluateFlags): Promise<void> {
-  if (flags.scores !== undefined && flags.model !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'give a model or scores, not both.', { where: '--scores' });
+  if (flags.scores !== undefined && flags.model !== undefined)
+    throw new SluiceError('SLUICE_CLI_USAGE', 'give a model or scores, not both.', { where: '--scores' });
   if (flags.thresholdFrom !== undefined && (flags.scores !== undefined || flags.threshold !== undefined)) {
     throw new SluiceError('SLUICE_CLI_USAGE', 'it needs a model, and stands instead of --threshold.', { where: '--threshold-from' });
   }
   const labels = await readLabelled(file);
-  const rows = flags.scores === undefined ? scoreRows(await readModel(flags.model ?? defaultModelFile), labels.rows) : await joined(labels.rows, flags.scores);
+  const rows =
+    flags.scores === undefined
+      ? scoreRows(await readModel(flags.model ?? defaultModelFile), labels.rows)
+      : await joined(labels.rows, flags.scores);
   const made = report(file, rows, await thresholdOf(flags));
-  if (flags.html !== undefined) await writeText(flags.html, reportHtml(`Evaluation of ${flags.scores ?? flags.model ?? 'the default model'}`, [made], null));
+  if (flags.html !== undefined)
+    await writeText(flags.html, reportHtml(`Evaluation of ${flags.scores ?? flags.model ?? 'the default model'}`, [made], null));
   process.stdout.write(flags.json === true ? `${JSON.stringify(made)}\n` : reportText(made));
 }
 
@@ -61,7 +66,8 @@ async function thresholdOf(flags: EvaluateFlags): Promise<number | null> {
 
 function number(text: string, flag: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new SluiceError('SLUICE_CLI_USAGE', `a number is wanted, not ${text}.`, { where: flag });
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new SluiceError('SLUICE_CLI_USAGE', `a number is wanted, not ${text}.`, { where: flag });
   return value;
 }
 

@@ -55,7 +55,24 @@ describe('a decision looked up', () => {
     recent.record(first);
     const policy = generation();
     const { registry } = new Metrics({ version: '1', policy: () => policy, refused: () => false });
-    const admin = createAdmin({ registry, recent, ledger: null, learning: { learner: new OnlineLearner(), publish: () => undefined }, history: new PolicyHistory(), credentials: new Credentials(), router: null, log: { level: 'info' }, token: null, grades: () => Promise.resolve([]), trials: noTrials(policy), feedback: () => Promise.resolve({ status: 202, body: {} }), policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] }, cache: new ResponseCache({ memoryBytes: 1_000_000 }), budgets: new MemoryBudgetStore(), ready: () => true });
+    const admin = createAdmin({
+      registry,
+      recent,
+      ledger: null,
+      learning: { learner: new OnlineLearner(), publish: () => undefined },
+      history: new PolicyHistory(),
+      credentials: new Credentials(),
+      router: null,
+      log: { level: 'info' },
+      token: null,
+      grades: () => Promise.resolve([]),
+      trials: noTrials(policy),
+      feedback: () => Promise.resolve({ status: 202, body: {} }),
+      policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] },
+      cache: new ResponseCache({ memoryBytes: 1_000_000 }),
+      budgets: new MemoryBudgetStore(),
+      ready: () => true,
+    });
     const url = `http://${await admin.listen('127.0.0.1', 0)}`;
     expect(await fetchDecision(url, first.id)).toEqual(first);
     await expect(fetchDecision(url, second.id)).rejects.toMatchObject({ code: 'SLUICE_EXPLAIN_UNKNOWN' });
@@ -66,10 +83,21 @@ describe('a decision looked up', () => {
 
 it('without a server that knows it, a decision is looked up in the ledger', async () => {
   const file = join(folder, 'ledger.db');
-  const ledger = await Ledger.open({ file, version: '1', retention: { rowsMs: 1e12, rollupsMs: 1e12 }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => expect.fail(message) });
+  const ledger = await Ledger.open({
+    file,
+    version: '1',
+    retention: { rowsMs: 1e12, rollupsMs: 1e12 },
+    signingKey: null,
+    onCheckpoint: () => undefined,
+    onError: (message) => expect.fail(message),
+  });
   ledger.record({ ...first, id: '018bcfe5-6800-7000-8000-0000000000aa' });
   await ledger.close();
-  const said = execFileSync(process.execPath, [fileURLToPath(new URL('./index.ts', import.meta.url)), 'explain', '018bcfe5-6800-7000-8000-0000000000aa'], { env: { ...process.env, SLUICE_LEDGER: file } }).toString();
+  const said = execFileSync(
+    process.execPath,
+    [fileURLToPath(new URL('./index.ts', import.meta.url)), 'explain', '018bcfe5-6800-7000-8000-0000000000aa'],
+    { env: { ...process.env, SLUICE_LEDGER: file } },
+  ).toString();
   expect(said).toContain('Decision 018bcfe5-6800-7000-8000-0000000000aa');
 });
 
@@ -98,7 +126,14 @@ defaults:
 
   it("is decided by the server's own pipeline", async () => {
     const found = await decideRequest({ ...asked, request: body });
-    expect(found).toMatchObject({ kind: 'decision', requestedModel: 'gpt-5.1', servedModel: 'gpt-5-nano', outcome: 'unobserved', cost: { known: false, reason: 'usage' }, decision: { action: 'route', reason: 'tier' } });
+    expect(found).toMatchObject({
+      kind: 'decision',
+      requestedModel: 'gpt-5.1',
+      servedModel: 'gpt-5-nano',
+      outcome: 'unobserved',
+      cost: { known: false, reason: 'usage' },
+      decision: { action: 'route', reason: 'tier' },
+    });
   });
 
   it('is decided with the headers that are given', async () => {
@@ -107,8 +142,13 @@ defaults:
   });
 
   it('that the server would pass on untouched is said to be so', async () => {
-    await expect(decideRequest({ ...asked, request: file('bad.json', '{"model":') })).rejects.toMatchObject({ code: 'SLUICE_CLI_USAGE', message: expect.stringContaining('invalid-json') as string });
-    await expect(decideRequest({ ...asked, request: body, path: '/nowhere' })).rejects.toMatchObject({ message: expect.stringContaining('unknown-provider') as string });
+    await expect(decideRequest({ ...asked, request: file('bad.json', '{"model":') })).rejects.toMatchObject({
+      code: 'SLUICE_CLI_USAGE',
+      message: expect.stringContaining('invalid-json') as string,
+    });
+    await expect(decideRequest({ ...asked, request: body, path: '/nowhere' })).rejects.toMatchObject({
+      message: expect.stringContaining('unknown-provider') as string,
+    });
     await expect(decideRequest({ ...asked, request: body, header: ['nonsense'] })).rejects.toMatchObject({ code: 'SLUICE_CLI_USAGE' });
   });
 });

@@ -24,13 +24,18 @@ interface ExplainFlags {
 }
 
 /** Where the APIs whose path does not name a model are called. */
-const pathByApi: ReadonlyMap<string, string> = new Map(Object.values(apis).flatMap(({ name, request: { path } }) => (path === null ? [] : [[name, path]])));
+const pathByApi: ReadonlyMap<string, string> = new Map(
+  Object.values(apis).flatMap(({ name, request: { path } }) => (path === null ? [] : [[name, path]])),
+);
 
 /** `sluice explain`: why a request went where it went. Prints text, or the record with --json. */
 export function registerExplain(program: Command): void {
   program
     .command('explain')
-    .argument('[id]', "a decision id, or as much of its beginning as no other has; or the provider's id of the answer, the app's of the request, or a trace's")
+    .argument(
+      '[id]',
+      "a decision id, or as much of its beginning as no other has; or the provider's id of the answer, the app's of the request, or a trace's",
+    )
     .description('say why a request went where it went: a past one by its id, or a request file by the current policy')
     .option('--log <file>', "look in the server's log")
     .option('--ledger <file>', "look in the server's ledger")
@@ -38,7 +43,11 @@ export function registerExplain(program: Command): void {
     .option('--request <file>', 'a request body to decide now; nothing is sent')
     .option('--policy <path>', 'policy file or folder (default: the embedded policy)', process.env['SLUICE_POLICY'])
     .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
-    .option('--model <file>', "with --request: learned router's model (default: the one that comes with Sluice)", process.env['SLUICE_MODEL'])
+    .option(
+      '--model <file>',
+      "with --request: learned router's model (default: the one that comes with Sluice)",
+      process.env['SLUICE_MODEL'],
+    )
     .option('--api <api>', `with --request: the API that is called: ${[...pathByApi.keys()].join(', ')}`)
     .option('--path <path>', 'with --request: the path on the gateway (default: /v1/chat/completions, or that of --api)')
     .option('--host <name>', 'with --request: the authority', 'localhost')
@@ -55,7 +64,8 @@ function collect(value: string, all: readonly string[]): readonly string[] {
 }
 
 async function recordFor(id: string | undefined, flags: ExplainFlags): Promise<GradedRecord> {
-  if ((id === undefined) === (flags.request === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'give either a decision id or --request FILE.');
+  if ((id === undefined) === (flags.request === undefined))
+    throw new SluiceError('SLUICE_CLI_USAGE', 'give either a decision id or --request FILE.');
   if (flags.request !== undefined) {
     const { decideRequest } = await import('./decide-request.ts');
     return decideRequest({ ...flags, request: flags.request, path: flags.path ?? pathOf(flags.api ?? 'openai-chat') });
@@ -78,6 +88,10 @@ async function find(id: string): Promise<GradedRecord> {
 
 function pathOf(api: string): string {
   const path = pathByApi.get(api);
-  if (path === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `${api} has no path of its own.`, { where: '--api', fix: `Give --path, or one of ${[...pathByApi.keys()].join(', ')}.` });
+  if (path === undefined)
+    throw new SluiceError('SLUICE_CLI_USAGE', `${api} has no path of its own.`, {
+      where: '--api',
+      fix: `Give --path, or one of ${[...pathByApi.keys()].join(', ')}.`,
+    });
   return path;
 }

@@ -10,7 +10,11 @@ const onWords: ReadonlySet<string> = new Set(['on', 'yes', 'true', 'enabled', '1
 export function fileOrOff(option: string, value: string): string | null {
   const word = value.trim().toLowerCase();
   if (offWords.has(word)) return null;
-  if (word === '' || onWords.has(word)) throw new SluiceError('SLUICE_CLI_USAGE', `"${value}" names no file.`, { where: option, fix: `Give the file's path, or off. A file of this name is ./${word === '' ? 'NAME' : value.trim()}.` });
+  if (word === '' || onWords.has(word))
+    throw new SluiceError('SLUICE_CLI_USAGE', `"${value}" names no file.`, {
+      where: option,
+      fix: `Give the file's path, or off. A file of this name is ./${word === '' ? 'NAME' : value.trim()}.`,
+    });
   return value;
 }
 

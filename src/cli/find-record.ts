@@ -14,8 +14,16 @@ const cost = z.union([z.object({ known: z.literal(true), usd: z.number() }), z.o
 const recordShape = z.looseObject({
   id: z.string(),
   time: z.string(),
-  verdict: z.looseObject({ score: z.number(), confidence: z.number(), signals: z.array(z.looseObject({ name: z.string(), share: z.number() })) }).nullable(),
-  decision: z.looseObject({ served: z.looseObject({}), candidates: z.array(z.looseObject({ target: z.looseObject({}), tier: z.string(), estimate: cost })), baselineEstimate: cost }).nullable(),
+  verdict: z
+    .looseObject({ score: z.number(), confidence: z.number(), signals: z.array(z.looseObject({ name: z.string(), share: z.number() })) })
+    .nullable(),
+  decision: z
+    .looseObject({
+      served: z.looseObject({}),
+      candidates: z.array(z.looseObject({ target: z.looseObject({}), tier: z.string(), estimate: cost })),
+      baselineEstimate: cost,
+    })
+    .nullable(),
   policy: z.looseObject({ number: z.number(), hash: z.string() }),
   usage: z.looseObject({ totalInput: z.number(), totalOutput: z.number() }).nullable(),
   cost,
@@ -39,7 +47,12 @@ export async function findInLog(file: string, id: string): Promise<ExchangeRecor
       const joined = record !== null && (record.responseId === id || record.requestId === id || record.traceId === id);
       if (record === null || !(joined || record.id.startsWith(needle))) continue;
       if (record.id === needle) return record;
-      if (found !== null && found.id !== record.id) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found.id} and ${record.id} both begin with ${needle}, or have it as another's id.`, { where: file });
+      if (found !== null && found.id !== record.id)
+        throw new SluiceError(
+          'SLUICE_EXPLAIN_AMBIGUOUS',
+          `${found.id} and ${record.id} both begin with ${needle}, or have it as another's id.`,
+          { where: file },
+        );
       found = record;
     }
   } catch (error) {
@@ -62,9 +75,15 @@ export async function findInLedger(place: string, id: string): Promise<GradedRec
 
 /** Asks a running server's admin address. Throws SluiceError. */
 export async function fetchDecision(admin: string, id: string): Promise<GradedRecord> {
-  const value = await askAdmin(admin, `/decisions/${encodeURIComponent(id)}`, { refusal: (status) => (status === 404 ? 'SLUICE_EXPLAIN_UNKNOWN' : undefined) });
+  const value = await askAdmin(admin, `/decisions/${encodeURIComponent(id)}`, {
+    refusal: (status) => (status === 404 ? 'SLUICE_EXPLAIN_UNKNOWN' : undefined),
+  });
   const record = checked(value);
-  if (record === null) throw new SluiceError('SLUICE_ADMIN', 'it answered with no decision.', { where: admin, fix: 'Is it a Sluice of this version? Check --admin.' });
+  if (record === null)
+    throw new SluiceError('SLUICE_ADMIN', 'it answered with no decision.', {
+      where: admin,
+      fix: 'Is it a Sluice of this version? Check --admin.',
+    });
   return record;
 }
 

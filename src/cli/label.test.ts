@@ -22,17 +22,29 @@ function run(args: readonly string[], input: string): Promise<{ code: number; ou
 
 const file = (name: string): string => join(folder, name);
 const write = (rows: readonly object[]): void => writeFileSync(file('in.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'));
-const written = (): Record<string, unknown>[] => readFileSync(file('out.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
-const label = (...answers: readonly string[]): ReturnType<typeof run> => run(['label', file('in.jsonl'), '--out', file('out.jsonl')], answers.map((answer) => `${answer}\n`).join(''));
+const written = (): Record<string, unknown>[] =>
+  readFileSync(file('out.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+const label = (...answers: readonly string[]): ReturnType<typeof run> =>
+  run(['label', file('in.jsonl'), '--out', file('out.jsonl')], answers.map((answer) => `${answer}\n`).join(''));
 
 describe('sluice label', () => {
   it('writes what is accepted and what is corrected, goes on where it stopped, and classify --check reads it', async () => {
-    write([{ prompt: 'What is 2 + 2?' }, { id: 'b', messages: [{ role: 'user', content: 'Say\u001b[2J hi to Ann' }] }, { prompt: 'Write a poem about rain' }]);
+    write([
+      { prompt: 'What is 2 + 2?' },
+      { id: 'b', messages: [{ role: 'user', content: 'Say\u001b[2J hi to Ann' }] },
+      { prompt: 'Write a poem about rain' },
+    ]);
     const first = await label('', '3 class med', 'q');
     expect(first.code).toBe(0);
     expect(first.out).not.toContain('\u001b');
     expect(first.out).toContain(`2 of 3 prompts are labelled in ${file('out.jsonl')}. The classifier agrees on 1 tiers`);
-    expect(written().map(({ id, expected_tier, task, domain }) => [id, expected_tier, task, domain])).toEqual([[1, 'simple', 'question', 'maths'], ['b', 'complex', 'classification', 'medical']]);
+    expect(written().map(({ id, expected_tier, task, domain }) => [id, expected_tier, task, domain])).toEqual([
+      [1, 'simple', 'question', 'maths'],
+      ['b', 'complex', 'classification', 'medical'],
+    ]);
 
     const second = await label('. . humanities');
     expect(second.out).toContain('--- 3 of 3');
@@ -45,23 +57,43 @@ describe('sluice label', () => {
   }, 60_000);
 
   it('goes back to correct, says what it does not understand, and leaves out what is skipped', async () => {
-    write([{ id: 1, prompt: 'What is 2 + 2?' }, { id: 2, prompt: 'Hello' }, { id: 3, prompt: 'Write a poem about rain' }]);
+    write([
+      { id: 1, prompt: 'What is 2 + 2?' },
+      { id: 2, prompt: 'Hello' },
+      { id: 3, prompt: 'Write a poem about rain' },
+    ]);
     const { out } = await label('1', 'b', '2', '-', 'hard', 's', '. coding', 'complex');
     expect(out).toContain('"hard" is no tier. Did you mean complex?');
     expect(out).toContain('"s" is no tier. Did you mean simple or standard?');
     expect(out).toContain('"coding" is no task. Did you mean code?');
-    expect(written().map(({ id, expected_tier }) => [id, expected_tier])).toEqual([[1, 'standard'], [3, 'complex']]);
+    expect(written().map(({ id, expected_tier }) => [id, expected_tier])).toEqual([
+      [1, 'standard'],
+      [3, 'complex'],
+    ]);
     expect((await label()).out).toContain('--- 2 of 3');
   }, 60_000);
 
   it('takes the beginnings of prompts from records, and leaves out records without', async () => {
-    write([{ level: 'info', msg: 'started' }, { level: 'info', msg: 'exchange', record: { id: 'r0', request: { messages: 1, promptHash: 'aa', promptStart: 'Hi' } } }, { id: 'r1', request: { messages: 1, promptHash: 'ab', promptStart: 'What is 2 + 2?' } }, { id: 'r2', request: { messages: 1, promptHash: 'cd', promptStart: null } }, { msg: 'mine', prompt: 'Hello' }]);
+    write([
+      { level: 'info', msg: 'started' },
+      { level: 'info', msg: 'exchange', record: { id: 'r0', request: { messages: 1, promptHash: 'aa', promptStart: 'Hi' } } },
+      { id: 'r1', request: { messages: 1, promptHash: 'ab', promptStart: 'What is 2 + 2?' } },
+      { id: 'r2', request: { messages: 1, promptHash: 'cd', promptStart: null } },
+      { msg: 'mine', prompt: 'Hello' },
+    ]);
     expect((await label('', '', '')).out).toContain('1 records keep no prompt');
-    expect(written()).toMatchObject([{ id: 'r0', prompt: 'Hi' }, { id: 'r1', prompt: 'What is 2 + 2?', expected_tier: 'simple' }, { prompt: 'Hello' }]);
+    expect(written()).toMatchObject([
+      { id: 'r0', prompt: 'Hi' },
+      { id: 'r1', prompt: 'What is 2 + 2?', expected_tier: 'simple' },
+      { prompt: 'Hello' },
+    ]);
   }, 60_000);
 
   it('refuses what it cannot read, and never overwrites a file that it did not write', async () => {
-    write([{ id: 1, prompt: 'a b' }, { id: 1, prompt: 'c d' }]);
+    write([
+      { id: 1, prompt: 'a b' },
+      { id: 1, prompt: 'c d' },
+    ]);
     expect((await label()).said).toContain('in.jsonl:2');
     write([{ id: 1, prompt: 'a b' }]);
     writeFileSync(file('out.jsonl'), '{"prompt":"other"}\n');

@@ -20,7 +20,10 @@ export interface Labels {
 }
 
 /** An answer: labels, a command, or what is wrong with it. */
-export type Answer = { readonly kind: 'labels'; readonly labels: Labels } | { readonly kind: 'back' | 'skip' | 'quit' } | { readonly kind: 'unclear'; readonly message: string };
+export type Answer =
+  | { readonly kind: 'labels'; readonly labels: Labels }
+  | { readonly kind: 'back' | 'skip' | 'quit' }
+  | { readonly kind: 'unclear'; readonly message: string };
 
 interface Item {
   readonly id: string | number;
@@ -80,7 +83,7 @@ interface Desk {
 }
 
 async function askAll(items: readonly Item[], labelled: LabelledFile, desk: Desk): Promise<void> {
-  for (let at = items.findIndex(({ id }) => !labelled.has(id)); at < items.length; ) {
+  for (let at = items.findIndex(({ id }) => !labelled.has(id)); at < items.length;) {
     const item = items[at]!;
     const { verdict } = item;
     const shown = labelled.labelsOf(item.id) ?? { tier: verdict.tier, task: verdict.task, domain: verdict.domain };
@@ -102,7 +105,11 @@ async function askAll(items: readonly Item[], labelled: LabelledFile, desk: Desk
 
 /** Reads an answer: words in the order of tier, task and domain, each of them, its beginning, or a dot for what is shown. */
 export function readAnswer(line: string, shown: Labels): Answer {
-  const words = line.trim().toLowerCase().split(/[\s,]+/).filter((word) => word !== '');
+  const words = line
+    .trim()
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter((word) => word !== '');
   const [first = ''] = words;
   if (words.length === 1) {
     if (first === 'b' || first === 'back') return { kind: 'back' };
@@ -141,8 +148,15 @@ function unknownLabel(word: string, name: string, known: readonly string[]): str
 }
 
 function questionOf({ id, prompt, system, verdict }: Item, { tier, task, domain }: Labels, place: string): string {
-  const cut = prompt.length > shownStart + shownEnd ? `${prompt.slice(0, shownStart)}\n[${prompt.length - shownStart - shownEnd} characters left out]\n${prompt.slice(-shownEnd)}` : prompt;
-  const lines = (text: string): string => text.split('\n').map((line) => `  ${printable(line)}\n`).join('');
+  const cut =
+    prompt.length > shownStart + shownEnd
+      ? `${prompt.slice(0, shownStart)}\n[${prompt.length - shownStart - shownEnd} characters left out]\n${prompt.slice(-shownEnd)}`
+      : prompt;
+  const lines = (text: string): string =>
+    text
+      .split('\n')
+      .map((line) => `  ${printable(line)}\n`)
+      .join('');
   const under = system === '' ? '' : `  [system] ${printable(system.slice(0, shownSystem).replace(/\s+/g, ' '))}\n`;
   return `\n--- ${place}, id ${printable(String(id))}\n${under}${lines(cut)}score ${verdict.score.toFixed(2)}, confidence ${verdict.confidence.toFixed(2)}\n${tier} ${task} ${domain} > `;
 }
@@ -153,7 +167,8 @@ function summaryOf(items: readonly Item[], labelled: LabelledFile, out: string):
     return labels === null ? [] : [{ verdict, labels }];
   });
   const same = (name: keyof Labels): number => done.filter(({ verdict, labels }) => verdict[name] === labels[name]).length;
-  const agreed = done.length === 0 ? '' : ` The classifier agrees on ${same('tier')} tiers, ${same('task')} tasks and ${same('domain')} domains.`;
+  const agreed =
+    done.length === 0 ? '' : ` The classifier agrees on ${same('tier')} tiers, ${same('task')} tasks and ${same('domain')} domains.`;
   return `\n${done.length} of ${items.length} prompts are labelled in ${out}.${agreed}\n`;
 }
 
@@ -176,7 +191,11 @@ async function readItems(file: string): Promise<{ readonly items: readonly Item[
     const row = rowOf(plain, where, false);
     const exchange = exchangeOf(row, where);
     const id = row.id ?? at;
-    if (ids.has(String(id))) throw new SluiceError('SLUICE_ROWS_INVALID', `the id ${String(id)} stands here a second time.`, { where, fix: 'Give each row its own id, or none: then it is the number of the line.' });
+    if (ids.has(String(id)))
+      throw new SluiceError('SLUICE_ROWS_INVALID', `the id ${String(id)} stands here a second time.`, {
+        where,
+        fix: 'Give each row its own id, or none: then it is the number of the line.',
+      });
     ids.add(String(id));
     items.push({ id, row, system: exchange.system, prompt: exchange.lastUser, verdict: classifyRequest(exchange) });
   }
@@ -194,7 +213,10 @@ function promptOfRecord(line: string, where: string): string | null {
   const { msg, record } = value as { readonly msg?: unknown; readonly record?: unknown };
   const logged = typeof msg === 'string' && !promptKeys.some((key) => key in value);
   if (logged && (typeof record !== 'object' || record === null)) return '';
-  const { id, request } = (logged ? record : value) as { readonly id?: unknown; readonly request?: { readonly promptStart?: unknown } | null };
+  const { id, request } = (logged ? record : value) as {
+    readonly id?: unknown;
+    readonly request?: { readonly promptStart?: unknown } | null;
+  };
   if (typeof request !== 'object' || request === null || !('promptHash' in request)) return line;
   return typeof request.promptStart === 'string' ? JSON.stringify({ id, prompt: request.promptStart }) : null;
 }
@@ -220,13 +242,20 @@ class LabelledFile {
     try {
       text = await readFile(file, 'utf8');
     } catch (error) {
-      throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+      throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), {
+        where: file,
+        cause: error,
+      });
     }
     found.#open = text !== '' && !text.endsWith('\n');
     for (const [at, line] of text.split('\n').entries()) {
       if (line.trim() === '') continue;
       const { id, expected_tier: tier, task, domain } = rowOf(line, `${file}:${at + 1}`, true);
-      if (id === undefined || tier === undefined || task === undefined || domain === undefined) throw new SluiceError('SLUICE_ROWS_INVALID', 'this row was not written by sluice label.', { where: `${file}:${at + 1}`, fix: 'Name another file with --out.' });
+      if (id === undefined || tier === undefined || task === undefined || domain === undefined)
+        throw new SluiceError('SLUICE_ROWS_INVALID', 'this row was not written by sluice label.', {
+          where: `${file}:${at + 1}`,
+          fix: 'Name another file with --out.',
+        });
       found.#rows.set(String(id), line);
       found.#labels.set(String(id), { tier, task, domain });
     }

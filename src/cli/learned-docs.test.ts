@@ -20,14 +20,20 @@ test('every command and flag on the page exists', () => {
   for (const [name, ...words] of lines) {
     const command = program.commands.find((one) => one.name() === name);
     expect(command, name).toBeDefined();
-    for (const word of words.filter((one) => one.startsWith('--'))) expect(command!.options.map(({ long }) => long), `${name!} ${word}`).toContain(word);
+    for (const word of words.filter((one) => one.startsWith('--')))
+      expect(
+        command!.options.map(({ long }) => long),
+        `${name!} ${word}`,
+      ).toContain(word);
   }
 });
 
 test('the figures on the page are those of the shipped model', async () => {
   const { card } = (await readModel(defaultModelFile)).header;
   for (const figures of [card.home, card.away!, card.newSources!]) {
-    expect(page).toContain(`| ${figures.apgr.toFixed(3)} | ${figures.ece.toFixed(3)} | ${(figures.weakShareAt1 * 100).toFixed(1)}% | ${(figures.weakShareAt3 * 100).toFixed(1)}% |`);
+    expect(page).toContain(
+      `| ${figures.apgr.toFixed(3)} | ${figures.ece.toFixed(3)} | ${(figures.weakShareAt1 * 100).toFixed(1)}% | ${(figures.weakShareAt3 * 100).toFixed(1)}% |`,
+    );
   }
   for (const { rows } of card.sources) expect(page).toContain(` ${rows.toLocaleString('en-US')} |`);
 });
@@ -61,5 +67,6 @@ test('the page on learning shows a policy that compiles, and commands that exist
 
 test('the program has the commands of both pages', () => {
   const index = readFileSync(new URL('index.ts', import.meta.url), 'utf8');
-  for (const name of ['registerTrain', 'registerScore', 'registerEvaluate', 'registerLearning', 'registerSimulateLearning']) expect(index).toMatch(new RegExp(`^  ${name},$`, 'm'));
+  for (const name of ['registerTrain', 'registerScore', 'registerEvaluate', 'registerLearning', 'registerSimulateLearning'])
+    expect(index).toMatch(new RegExp(`^  ${name},$`, 'm'));
 });

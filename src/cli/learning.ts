@@ -12,7 +12,9 @@ interface AdminFlags {
 
 /** `sluice learning inspect|export|freeze|thaw|reset`: asks a running server's admin address. */
 export function registerLearning(program: Command): void {
-  const learning = program.command('learning').description('what a running server learnt from grades: look at it, keep it, stop it, forget it');
+  const learning = program
+    .command('learning')
+    .description('what a running server learnt from grades: look at it, keep it, stop it, forget it');
   learning
     .command('inspect')
     .description('by workspace, pair of models and template')
@@ -42,7 +44,10 @@ export function registerLearning(program: Command): void {
       .option(...adminOption)
       .option(...tokenOption)
       .action(async (flags: AdminFlags) => {
-        await askAdmin(flags.admin, '/learning/frozen', { query: new URLSearchParams({ frozen: String(frozen) }), order: { method: 'PUT', tokenFile: flags.adminToken } });
+        await askAdmin(flags.admin, '/learning/frozen', {
+          query: new URLSearchParams({ frozen: String(frozen) }),
+          order: { method: 'PUT', tokenFile: flags.adminToken },
+        });
         process.stdout.write(frozen ? 'Frozen.\n' : 'Learning again.\n');
       });
   }
@@ -54,30 +59,56 @@ export function registerLearning(program: Command): void {
     .option(...adminOption)
     .option(...tokenOption)
     .action(async (flags: AdminFlags & { readonly workspace?: string; readonly all?: true }) => {
-      if ((flags.workspace === undefined) === (flags.all === undefined)) throw new SluiceError('SLUICE_CLI_USAGE', 'say whose: one workspace, or all.', { where: '--workspace, --all' });
-      await askAdmin(flags.admin, '/learning', { query: new URLSearchParams(flags.workspace === undefined ? { all: 'true' } : { workspace: flags.workspace }), order: { method: 'DELETE', tokenFile: flags.adminToken } });
+      if ((flags.workspace === undefined) === (flags.all === undefined))
+        throw new SluiceError('SLUICE_CLI_USAGE', 'say whose: one workspace, or all.', { where: '--workspace, --all' });
+      await askAdmin(flags.admin, '/learning', {
+        query: new URLSearchParams(flags.workspace === undefined ? { all: 'true' } : { workspace: flags.workspace }),
+        order: { method: 'DELETE', tokenFile: flags.adminToken },
+      });
       process.stdout.write(flags.workspace === undefined ? 'All is forgotten.\n' : `What was learnt of ${flags.workspace} is forgotten.\n`);
     });
 }
 
 function render({ frozen, grades, compared, pairs, upgrades }: LearningSummary): string {
-  const plusMinus = ({ mean, error }: { readonly mean: number; readonly error: number }): string => `${mean.toFixed(3)} ± ${error.toFixed(3)}`;
+  const plusMinus = ({ mean, error }: { readonly mean: number; readonly error: number }): string =>
+    `${mean.toFixed(3)} ± ${error.toFixed(3)}`;
   const lines = [`${grades} grades were learnt from${frozen ? '; frozen: no more are' : ''}`];
   for (const { workspace, pair, seen, threshold, level, newTemplate, templates } of pairs) {
     lines.push('', `${workspace}: ${pair.weak} for ${pair.strong}`);
-    lines.push(`  threshold ${threshold === null ? 'none' : threshold.toFixed(3)} over ${seen} requests; the strong model scores ${level.toFixed(3)}; a new template gains ${plusMinus(newTemplate)} beyond the router`);
-    const rows = templates.map((one) => [one.template, String(one.grades), plusMinus(one.deviation), String(one.changes), one.lastGrade.slice(0, 19)]);
-    lines.push(...alignColumns(['template', 'grades', 'beyond the router', 'changes', 'last grade'], rows, new Set([1, 3])).split('\n').map((line) => `  ${line}`));
+    lines.push(
+      `  threshold ${threshold === null ? 'none' : threshold.toFixed(3)} over ${seen} requests; the strong model scores ${level.toFixed(3)}; a new template gains ${plusMinus(newTemplate)} beyond the router`,
+    );
+    const rows = templates.map((one) => [
+      one.template,
+      String(one.grades),
+      plusMinus(one.deviation),
+      String(one.changes),
+      one.lastGrade.slice(0, 19),
+    ]);
+    lines.push(
+      ...alignColumns(['template', 'grades', 'beyond the router', 'changes', 'last grade'], rows, new Set([1, 3]))
+        .split('\n')
+        .map((line) => `  ${line}`),
+    );
   }
   for (const { workspace, requested, seen, usdPerPoint, level, models } of compared) {
     lines.push('', `${workspace}: candidates for ${requested}`);
-    lines.push(`  ${usdPerPoint === null ? 'no price of quality yet' : `a point of quality is worth $${usdPerPoint.toPrecision(3)}`} over ${seen} requests; the requested model scores ${level.toFixed(3)}`);
+    lines.push(
+      `  ${usdPerPoint === null ? 'no price of quality yet' : `a point of quality is worth $${usdPerPoint.toPrecision(3)}`} over ${seen} requests; the requested model scores ${level.toFixed(3)}`,
+    );
     const rows = models.map(({ model, grades: count, beyondOutcomes }) => [model, String(count), plusMinus(beyondOutcomes)]);
-    if (rows.length > 0) lines.push(...alignColumns(['candidate', 'grades', 'falls short beyond what outcomes say'], rows, new Set([1])).split('\n').map((line) => `  ${line}`));
+    if (rows.length > 0)
+      lines.push(
+        ...alignColumns(['candidate', 'grades', 'falls short beyond what outcomes say'], rows, new Set([1]))
+          .split('\n')
+          .map((line) => `  ${line}`),
+      );
   }
   lines.push('', `Upgrades in force: ${upgrades.length}`);
   for (const { workspace, template, near, until, decisionId } of upgrades.slice(0, 100)) {
-    lines.push(`  ${workspace}: template ${template}, ${near === null ? 'all of it' : 'texts like the one'} of ${decisionId}, until ${new Date(until).toISOString().slice(0, 19)}`);
+    lines.push(
+      `  ${workspace}: template ${template}, ${near === null ? 'all of it' : 'texts like the one'} of ${decisionId}, until ${new Date(until).toISOString().slice(0, 19)}`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }

@@ -21,49 +21,80 @@ export function registerLedger(program: Command): void {
   const ledger = program.command('ledger').description('check, export or erase what the ledger holds');
   ledger
     .command('verify')
-    .description('check the whole ledger, its sums too: exit 0 when it holds what was written, 1 when anything was altered, removed or moved')
+    .description(
+      'check the whole ledger, its sums too: exit 0 when it holds what was written, 1 when anything was altered, removed or moved',
+    )
     .option('--ledger <file>', where)
-    .option('--public-key <file>', 'PEM of the Ed25519 public key that checkpoints are signed with: rows that no signature covers are faults')
+    .option(
+      '--public-key <file>',
+      'PEM of the Ed25519 public key that checkpoints are signed with: rows that no signature covers are faults',
+    )
     .option('--log <file>', 'a log of the server: its checkpoints also find an end that was cut off')
     .option('--json', 'print the result as JSON')
     .action(async (flags: { readonly ledger?: string; readonly publicKey?: string; readonly log?: string; readonly json?: boolean }) => {
-      const options = { publicKey: flags.publicKey === undefined ? null : keyIn(flags.publicKey, createPublicKey), checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log) };
+      const options = {
+        publicKey: flags.publicKey === undefined ? null : keyIn(flags.publicKey, createPublicKey),
+        checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log),
+      };
       const result = await withRows(flags.ledger, null, (db) => verifyLedger(db, options));
       process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
-      if (!result.ok) throw new SluiceError('SLUICE_LEDGER_BROKEN', `${counted(result.faultCount, 'fault')} in ${counted(result.rows, 'row')}.`, flags.ledger === undefined ? {} : { where: shownPlace(flags.ledger) });
+      if (!result.ok)
+        throw new SluiceError(
+          'SLUICE_LEDGER_BROKEN',
+          `${counted(result.faultCount, 'fault')} in ${counted(result.rows, 'row')}.`,
+          flags.ledger === undefined ? {} : { where: shownPlace(flags.ledger) },
+        );
     });
   ledger
     .command('export')
     .description('write exchanges to a file, oldest first')
-    .addOption(new Option('--format <format>', 'jsonl: whole records; csv, parquet: the columns').choices(['jsonl', 'csv', 'parquet']).default('jsonl'))
+    .addOption(
+      new Option('--format <format>', 'jsonl: whole records; csv, parquet: the columns')
+        .choices(['jsonl', 'csv', 'parquet'])
+        .default('jsonl'),
+    )
     .requiredOption('--out <file>', 'a file, or - for stdout')
     .option('--window <time>', 'how far back: 24h, 30d (default: all)')
     .option('--ledger <file>', where)
     .action(async (flags: { readonly format: ExportFormat; readonly out: string; readonly window?: string; readonly ledger?: string }) => {
-      if (flags.format === 'parquet' && flags.out === '-') throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
+      if (flags.format === 'parquet' && flags.out === '-')
+        throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
       const to = Date.now() + 1;
       const from = flags.window === undefined ? 0 : to - parseWindow(flags.window);
       const count = await withRows(flags.ledger, from, (db) =>
         // Parquet's writer is loaded where it is used.
-        import('../ledger/export.ts').then(({ exportLedger }) => exportLedger(db, { format: flags.format, file: flags.out, from, to })).catch((error: unknown) => {
-          throw unwritable(flags.out, error);
-        }),
+        import('../ledger/export.ts')
+          .then(({ exportLedger }) => exportLedger(db, { format: flags.format, file: flags.out, from, to }))
+          .catch((error: unknown) => {
+            throw unwritable(flags.out, error);
+          }),
       );
       process.stderr.write(`${counted(count, 'exchange')} written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
     });
   ledger
     .command('erase')
-    .description("erase what is held of a workspace's or a user's exchanges; the chain stays verifiable, and an entry says what was erased and why")
+    .description(
+      "erase what is held of a workspace's or a user's exchanges; the chain stays verifiable, and an entry says what was erased and why",
+    )
     .option('--workspace <name>', 'whose exchanges')
     .option('--user <name>', 'whose exchanges, as the user header named them')
     .option('--user-hash <hash>', 'the same, as records hold it')
     .requiredOption('--reason <text>', 'stands in the ledger')
     .option('--ledger <file>', where)
-    .option('--ledger-key <file>', 'PEM of the Ed25519 private key that signs what this adds (default: the running server signs it within the hour)')
+    .option(
+      '--ledger-key <file>',
+      'PEM of the Ed25519 private key that signs what this adds (default: the running server signs it within the hour)',
+    )
     .action(async (flags: EraseFlags) => {
       const whose = whoseOf(flags);
-      const erased = await eraseIn(flags.ledger, { whose, reason: flags.reason, key: flags.ledgerKey === undefined ? null : keyIn(flags.ledgerKey, createPrivateKey) });
-      process.stdout.write(`${counted(erased, 'row')} of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`);
+      const erased = await eraseIn(flags.ledger, {
+        whose,
+        reason: flags.reason,
+        key: flags.ledgerKey === undefined ? null : keyIn(flags.ledgerKey, createPrivateKey),
+      });
+      process.stdout.write(
+        `${counted(erased, 'row')} of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`,
+      );
     });
 }
 
@@ -77,10 +108,16 @@ interface EraseFlags {
 }
 
 function whoseOf({ workspace, user, userHash: hash }: EraseFlags): Whose {
-  const said = [...(workspace === undefined ? [] : [{ workspace }]), ...(user === undefined ? [] : [{ user: userHash(user) }]), ...(hash === undefined ? [] : [{ user: hash.toLowerCase() }])];
+  const said = [
+    ...(workspace === undefined ? [] : [{ workspace }]),
+    ...(user === undefined ? [] : [{ user: userHash(user) }]),
+    ...(hash === undefined ? [] : [{ user: hash.toLowerCase() }]),
+  ];
   const [whose] = said;
-  if (whose === undefined || said.length > 1) throw new SluiceError('SLUICE_CLI_USAGE', 'exactly one of them is asked for.', { where: '--workspace, --user, --user-hash' });
-  if (hash !== undefined && !/^[0-9a-f]{16}$/i.test(hash)) throw new SluiceError('SLUICE_CLI_USAGE', 'a hash has 16 hex digits.', { where: '--user-hash' });
+  if (whose === undefined || said.length > 1)
+    throw new SluiceError('SLUICE_CLI_USAGE', 'exactly one of them is asked for.', { where: '--workspace, --user, --user-hash' });
+  if (hash !== undefined && !/^[0-9a-f]{16}$/i.test(hash))
+    throw new SluiceError('SLUICE_CLI_USAGE', 'a hash has 16 hex digits.', { where: '--user-hash' });
   return whose;
 }
 
@@ -118,7 +155,9 @@ function checkpointIn(line: string): Checkpoint | null {
 
 function resultText(result: VerifyResult): string {
   const lines = [
-    ...result.faults.map(({ kind, writer, seq, message }) => `✗ ${kind}${writer === '' ? '' : ` ${writer}`}${seq === null ? '' : ` row ${seq}`}: ${message}`),
+    ...result.faults.map(
+      ({ kind, writer, seq, message }) => `✗ ${kind}${writer === '' ? '' : ` ${writer}`}${seq === null ? '' : ` row ${seq}`}: ${message}`,
+    ),
     ...(result.faultCount > result.faults.length ? [`✗ and ${result.faultCount - result.faults.length} more`] : []),
     ...result.gaps.map((gap) => `· ${gap}`),
     `${counted(result.rows, 'row')} of ${counted(result.writers, 'writer')}, ${result.erased} of them erased, ${counted(result.checkpoints, 'checkpoint')}${result.unsigned === null || result.unsigned === 0 ? '' : `, ${result.unsigned} not yet signed`}: ${result.ok ? 'everything holds' : counted(result.faultCount, 'fault')}.`,

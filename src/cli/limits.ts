@@ -29,7 +29,8 @@ export function registerLimits(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, flags: LimitsFlags) => {
       const rows = Number(flags.rows);
-      if (!Number.isInteger(rows) || rows < 1 || rows > limits.budgetAnswers) throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from 1 to ${limits.budgetAnswers} is asked for.`, { where: '--rows' });
+      if (!Number.isInteger(rows) || rows < 1 || rows > limits.budgetAnswers)
+        throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from 1 to ${limits.budgetAnswers} is asked for.`, { where: '--rows' });
       const query = new URLSearchParams({ limit: flags.rows, ...(name === undefined ? {} : { name }) });
       const answer = (await askAdmin(flags.admin, '/limits', { query })) as LimitsAnswer;
       process.stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : `${table(answer)}\n`);
@@ -40,7 +41,9 @@ function table({ store, up, counters, limits: found }: LimitsAnswer): string {
   if (found.length === 0) return 'The policy in force has no rate limits.';
   const rows = found.map(({ limit, of, kind, period, used, max, ratio, mode, state, resetsAt }) => [
     limit,
-    Object.entries(of).map(([key, value]) => `${key} ${value}`).join(', ') || '–',
+    Object.entries(of)
+      .map(([key, value]) => `${key} ${value}`)
+      .join(', ') || '–',
     period === null ? 'requests at once' : `${kind} a ${period}`,
     String(used),
     String(max),
@@ -50,6 +53,11 @@ function table({ store, up, counters, limits: found }: LimitsAnswer): string {
     resetsAt?.slice(11, 19) ?? '–',
   ]);
   const more = counters > found.length ? `\nand ${counters - found.length} more; --rows shows them` : '';
-  const where = store !== 'redis' ? 'Counted in this process.' : up ? 'Counted in Redis, for all replicas.' : 'Redis does not answer: this is what this replica saw last, and nothing is refused until Redis is back.';
+  const where =
+    store !== 'redis'
+      ? 'Counted in this process.'
+      : up
+        ? 'Counted in Redis, for all replicas.'
+        : 'Redis does not answer: this is what this replica saw last, and nothing is refused until Redis is back.';
   return `${alignColumns(['limit', 'for', 'of', 'used', 'limit', 'used', 'mode', 'state', 'ends (UTC)'], rows, new Set([3, 4, 5]))}${more}\n${where}`;
 }

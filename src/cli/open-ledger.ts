@@ -22,7 +22,11 @@ export function defaultBudgets(): string {
 /** The ledger that a command is about: what the flag says, else the environment, else where serve keeps it. Throws SluiceError where it is switched off. */
 export function ledgerTarget(place: string | undefined): LedgerTarget {
   const named = fileOrOff('--ledger', place ?? process.env['SLUICE_LEDGER'] ?? defaultLedger());
-  if (named === null) throw new SluiceError('SLUICE_LEDGER_UNUSABLE', 'the ledger is switched off.', { where: place === undefined ? 'SLUICE_LEDGER' : '--ledger', fix: "Name the ledger's file or database by --ledger." });
+  if (named === null)
+    throw new SluiceError('SLUICE_LEDGER_UNUSABLE', 'the ledger is switched off.', {
+      where: place === undefined ? 'SLUICE_LEDGER' : '--ledger',
+      fix: "Name the ledger's file or database by --ledger.",
+    });
   return { place: named, passwordFile: process.env['SLUICE_LEDGER_PASSWORD_FILE'] ?? null };
 }
 
@@ -49,7 +53,10 @@ export async function withRows<T>(place: string | undefined, from: number | null
 }
 
 /** Erases in the ledger; a key signs the rows that say so. Throws SluiceError. */
-export async function eraseIn(place: string | undefined, { whose, reason, key }: { readonly whose: Whose; readonly reason: string; readonly key: KeyObject | null }): Promise<number> {
+export async function eraseIn(
+  place: string | undefined,
+  { whose, reason, key }: { readonly whose: Whose; readonly reason: string; readonly key: KeyObject | null },
+): Promise<number> {
   const target = ledgerTarget(place);
   if (isPostgres(target.place)) {
     const writer = await (await import('../ledger/postgres/store.ts')).PostgresWriter.open(target, { version: 'erase' });

@@ -32,10 +32,21 @@ export function rowOf(line: string, where: string, labelled: boolean): PromptRow
 export function exchangeOf(row: PromptRow, where: string): Exchange {
   const { path, body } = requestOf(row);
   const bytes = Buffer.from(JSON.stringify(body));
-  const recognition = recogniseByPath({ method: 'POST', path, authority: '', contentType: 'application/json', contentEncoding: '', contentLength: bytes.length, upgrade: false });
+  const recognition = recogniseByPath({
+    method: 'POST',
+    path,
+    authority: '',
+    contentType: 'application/json',
+    contentEncoding: '',
+    contentLength: bytes.length,
+    upgrade: false,
+  });
   const read = recognition.kind === 'readable' ? readExchange(recognition, bytes) : null;
   if (read?.ok === true) return read.exchange;
-  throw new SluiceError('SLUICE_ROWS_INVALID', 'this row is neither a prompt nor a request that Sluice reads.', { where, fix: 'Rows have "prompt", or are bodies of requests: "messages", "input" or "contents".' });
+  throw new SluiceError('SLUICE_ROWS_INVALID', 'this row is neither a prompt nor a request that Sluice reads.', {
+    where,
+    fix: 'Rows have "prompt", or are bodies of requests: "messages", "input" or "contents".',
+  });
 }
 
 /** Members of a row that are not a request's. */
@@ -49,7 +60,11 @@ function requestOf(row: PromptRow): { readonly path: string; readonly body: obje
   const named = typeof row['path'] === 'string' ? row['path'] : null;
   const model = { model: 'any', ...body };
   if ('contents' in body) return { path: named ?? '/v1beta/models/any:generateContent', body };
-  if ('messages' in body) return { path: named ?? (system !== undefined || 'system' in body ? '/v1/messages' : '/v1/chat/completions'), body: system === undefined ? model : { ...model, system } };
+  if ('messages' in body)
+    return {
+      path: named ?? (system !== undefined || 'system' in body ? '/v1/messages' : '/v1/chat/completions'),
+      body: system === undefined ? model : { ...model, system },
+    };
   if ('input' in body) return { path: named ?? '/v1/responses', body: model };
   const messages = [...(system === undefined ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt ?? '' }];
   return prompt === undefined ? { path: named ?? '/', body } : { path: '/v1/chat/completions', body: { model: 'any', messages } };

@@ -30,11 +30,20 @@ export function registerReconcile(program: Command): void {
       if (!(tolerance >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the tolerance is no number of percent.', { where: '--tolerance' });
       const bill = readBill(textOf(flags.bill), flags.bill);
       const provider = flags.provider ?? bill.provider;
-      const { lines } = await withReader(flags.ledger, (ledger) => ledger.savings({ from: bill.from, to: bill.to, by: ['model', 'provider'], limit: limits.ledgerAnswers }));
-      const compared = reconcile(bill, lines.filter(({ group }) => group[1] === provider));
+      const { lines } = await withReader(flags.ledger, (ledger) =>
+        ledger.savings({ from: bill.from, to: bill.to, by: ['model', 'provider'], limit: limits.ledgerAnswers }),
+      );
+      const compared = reconcile(
+        bill,
+        lines.filter(({ group }) => group[1] === provider),
+      );
       const ok = compared.every((one) => agrees(one, tolerance));
       const { from, to } = { from: new Date(bill.from).toISOString(), to: new Date(bill.to).toISOString() };
-      process.stdout.write(flags.json === true ? `${JSON.stringify({ ok, provider, what: bill.what, from, to, models: compared.map((one) => ({ ...one, agrees: agrees(one, tolerance), reason: reasonFor(one, tolerance) })) }, null, 2)}\n` : `${provider}, ${bill.what}, ${from.slice(0, 10)} to ${to.slice(0, 10)} (UTC, not in it)\n${table(bill, compared, tolerance)}\n`);
+      process.stdout.write(
+        flags.json === true
+          ? `${JSON.stringify({ ok, provider, what: bill.what, from, to, models: compared.map((one) => ({ ...one, agrees: agrees(one, tolerance), reason: reasonFor(one, tolerance) })) }, null, 2)}\n`
+          : `${provider}, ${bill.what}, ${from.slice(0, 10)} to ${to.slice(0, 10)} (UTC, not in it)\n${table(bill, compared, tolerance)}\n`,
+      );
       if (!ok) process.exitCode = 1;
     });
 }
@@ -44,8 +53,20 @@ function table({ what }: Bill, compared: readonly Compared[], tolerance: number)
     const value = one === null ? null : pick(one);
     return value === null ? '–' : what === 'cost' ? dollars(value) : value.toLocaleString('en-US');
   };
-  const columns = what === 'cost' ? [['$', (line: NonNullable<Compared['bill']>): number | null => line.usd] as const] : [['requests', (line: NonNullable<Compared['bill']>): number | null => line.requests] as const, ['input', (line: NonNullable<Compared['bill']>): number | null => line.input] as const, ['output', (line: NonNullable<Compared['bill']>): number | null => line.output] as const];
-  const rows = compared.map((one) => [one.model, ...columns.flatMap(([, pick]) => [cell(one.bill, pick), cell(one.ledger, pick)]), one.off === null ? '–' : `${one.off > 0 ? '+' : ''}${(one.off * 100).toFixed(1)}%`, reasonFor(one, tolerance)]);
+  const columns =
+    what === 'cost'
+      ? [['$', (line: NonNullable<Compared['bill']>): number | null => line.usd] as const]
+      : [
+          ['requests', (line: NonNullable<Compared['bill']>): number | null => line.requests] as const,
+          ['input', (line: NonNullable<Compared['bill']>): number | null => line.input] as const,
+          ['output', (line: NonNullable<Compared['bill']>): number | null => line.output] as const,
+        ];
+  const rows = compared.map((one) => [
+    one.model,
+    ...columns.flatMap(([, pick]) => [cell(one.bill, pick), cell(one.ledger, pick)]),
+    one.off === null ? '–' : `${one.off > 0 ? '+' : ''}${(one.off * 100).toFixed(1)}%`,
+    reasonFor(one, tolerance),
+  ]);
   const head = ['model', ...columns.flatMap(([name]) => [`${name} billed`, `${name} recorded`]), 'billed is', ''];
   return alignColumns(head, rows, new Set(Array.from({ length: columns.length * 2 + 1 }, (_, at) => at + 1)));
 }

@@ -69,20 +69,34 @@ export function registerRender(program: Command): void {
     .option('--envoy-version <version>', `the Envoy that it is for: ${envoyVersions.join(', ')}`, defaultEnvoyVersion)
     .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(usageChoices).default('auto'))
     .option('--snippet', 'only what an envoy.yaml of your own needs, and where each part belongs')
-    .addOption(new Option('--check <file>', 'say what is missing or wrong in an envoy.yaml of your own (- for stdin); exit 1 on an error').conflicts(['snippet', 'out']))
+    .addOption(
+      new Option('--check <file>', 'say what is missing or wrong in an envoy.yaml of your own (- for stdin); exit 1 on an error').conflicts(
+        ['snippet', 'out'],
+      ),
+    )
     .option('--json', 'with --check: print what was found as JSON')
     .action(renderForEnvoy);
   common(render.command('istio'), defaultSluiceService, "host:port of Sluice's Service")
     .description("manifests that put Sluice into Istio's sidecars or egress gateway")
     .option('--namespace <name>', "the apps' namespace (sidecar) or the gateway's; Istio's root namespace means all apps", 'default')
     .addOption(new Option('--attach <where>', 'in which proxies').choices(['sidecar', 'egress-gateway']).default('sidecar'))
-    .option('--selector <labels>', "which pods' proxies: key=value,key=value (default: all of the namespace; egress-gateway: istio=egressgateway)")
+    .option(
+      '--selector <labels>',
+      "which pods' proxies: key=value,key=value (default: all of the namespace; egress-gateway: istio=egressgateway)",
+    )
     .option('--gateway-service <host>', "egress-gateway: its Service's full name", defaultEgressService)
     .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(meshUsage).default('auto'))
     .action(async (flags: IstioFlags) => {
       const generation = await policyOf(flags);
       const selector = flags.selector ?? (flags.attach === 'sidecar' ? '' : 'istio=egressgateway');
-      const objects = renderIstio({ ...shared(flags, generation), usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice), namespace: flags.namespace, attach: flags.attach, selector: labelsOf(selector), gatewayService: flags.gatewayService });
+      const objects = renderIstio({
+        ...shared(flags, generation),
+        usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice),
+        namespace: flags.namespace,
+        attach: flags.attach,
+        selector: labelsOf(selector),
+        gatewayService: flags.gatewayService,
+      });
       await print(flags, manifestsYaml('istio', generation.hash, objects));
     });
   common(render.command('envoy-gateway'), defaultSluiceService, "host:port of Sluice's Service")
@@ -95,8 +109,24 @@ export function registerRender(program: Command): void {
     .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(meshUsage).default('auto'))
     .action(async (flags: EnvoyGatewayFlags) => {
       const generation = await policyOf(flags);
-      const gateway = { name: flags.gateway, listener: flags.listener, className: flags.existingGateway === true ? null : flags.gatewayClass };
-      await print(flags, manifestsYaml('envoy-gateway', generation.hash, renderEnvoyGateway({ ...shared(flags, generation), usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice), namespace: flags.namespace, gateway })));
+      const gateway = {
+        name: flags.gateway,
+        listener: flags.listener,
+        className: flags.existingGateway === true ? null : flags.gatewayClass,
+      };
+      await print(
+        flags,
+        manifestsYaml(
+          'envoy-gateway',
+          generation.hash,
+          renderEnvoyGateway({
+            ...shared(flags, generation),
+            usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice),
+            namespace: flags.namespace,
+            gateway,
+          }),
+        ),
+      );
     });
 }
 
@@ -105,10 +135,21 @@ async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
   const chains = chainStyleOf(flags.envoyVersion);
   const warning = chainWarning(chains, generation);
   if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
-  const options = { ...shared(flags, generation), listen: flags.listen, admin: flags.admin, otlp: flags.otlp ?? null, chains, usage: usageModeOf(flags.usage, flags.envoyVersion, flags.sluice) };
+  const options = {
+    ...shared(flags, generation),
+    listen: flags.listen,
+    admin: flags.admin,
+    otlp: flags.otlp ?? null,
+    chains,
+    usage: usageModeOf(flags.usage, flags.envoyVersion, flags.sluice),
+  };
   if (flags.check !== undefined) checkEnvoyFile(flags.check, options, flags.json === true);
   else if (flags.snippet === true) await print(flags, snippetYaml(options, generation.hash));
-  else await print(flags, `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(renderEnvoy(options), { lineWidth: 0, aliasDuplicateObjects: false })}`);
+  else
+    await print(
+      flags,
+      `# Rendered by \`sluice render envoy\` from policy ${generation.hash}.\n${stringify(renderEnvoy(options), { lineWidth: 0, aliasDuplicateObjects: false })}`,
+    );
 }
 
 function common(command: Command, sluice: string, where: string): Command {
@@ -135,8 +176,12 @@ function shared(flags: RenderFlags, generation: PolicyGeneration): Omit<AttachOp
 
 /** `key=value,key=value` as labels; none of an empty text. */
 function labelsOf(text: string): Record<string, string> {
-  const pairs = text.split(',').filter((pair) => pair !== '').map((pair) => pair.split('='));
-  if (pairs.some((pair) => pair.length !== 2 || pair[0] === '')) throw new SluiceError('SLUICE_CLI_USAGE', `${text} is no list of labels.`, { where: '--selector', fix: 'Write key=value,key=value.' });
+  const pairs = text
+    .split(',')
+    .filter((pair) => pair !== '')
+    .map((pair) => pair.split('='));
+  if (pairs.some((pair) => pair.length !== 2 || pair[0] === ''))
+    throw new SluiceError('SLUICE_CLI_USAGE', `${text} is no list of labels.`, { where: '--selector', fix: 'Write key=value,key=value.' });
   return Object.fromEntries(pairs.map(([key, value]) => [key!, value!]));
 }
 

@@ -37,12 +37,19 @@ interface ReplayFlags {
 export function registerReplay(program: Command): void {
   program
     .command('replay')
-    .description('what a policy would have done with recorded requests: moved ones, cost with its confidence interval, needs that are not met')
+    .description(
+      'what a policy would have done with recorded requests: moved ones, cost with its confidence interval, needs that are not met',
+    )
     .requiredOption('--policy <path>', 'the policy to ask about: a file, or a folder')
     .option('--against <path>', 'hold it against this policy (default: against what was recorded)')
     .option('--from <source>', "ledger, postgres://…, or a file: a ledger, a server's log, an export as JSON lines", 'ledger')
     .option('--window <time>', 'how far back: 90m, 24h, 30d (default: all)')
-    .option('--where <condition>', 'of a ledger: e.g. workspace=team-a; may be given more than once', (value: string, all: readonly string[]) => [...all, value], [])
+    .option(
+      '--where <condition>',
+      'of a ledger: e.g. workspace=team-a; may be given more than once',
+      (value: string, all: readonly string[]) => [...all, value],
+      [],
+    )
     .option('--limit <n>', 'at most this many records, the newest of a ledger', '1000000')
     .option('--catalog <file>', 'price catalog (default: the embedded one)')
     .option('--json', 'print the report as JSON')
@@ -56,7 +63,11 @@ export function registerReplay(program: Command): void {
       const catalog = await loadCatalog(flags.catalog);
       const replay = new Replay(compiled(flags.policy, catalog), flags.against === undefined ? null : compiled(flags.against, catalog));
       const file = flags.from === 'ledger' && !existsSync('ledger') ? ledgerTarget(undefined).place : flags.from;
-      const chosen = { from: flags.window === undefined ? null : Date.now() - parseWindow(flags.window), where: flags.where, limit: numberOf(flags.limit, '--limit', 1) };
+      const chosen = {
+        from: flags.window === undefined ? null : Date.now() - parseWindow(flags.window),
+        where: flags.where,
+        limit: numberOf(flags.limit, '--limit', 1),
+      };
       if (isPostgres(file)) {
         await withRows(file, chosen.from ?? 0, (db) => {
           for (const record of recordsIn(db, chosen)) replay.add(record);
@@ -73,7 +84,10 @@ export function registerReplay(program: Command): void {
 
 function compiled(path: string, catalog: Catalog): PolicyGeneration {
   const { generation, problems } = compilePolicy(readPolicyFiles(path), { catalog });
-  if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, { where: path });
+  if (generation === null)
+    throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, {
+      where: path,
+    });
   return generation;
 }
 
@@ -89,15 +103,44 @@ function limitsOf(flags: ReplayFlags): Check[] {
     if (relative === null) return `The cost of ${compared} requests says nothing of its rise.`;
     return relative.high * 100 > limit ? `The cost may rise by ${(relative.high * 100).toFixed(1)}%; ${limit}% is allowed.` : null;
   });
-  add('--max-moved', flags.maxMoved, (limit) => ({ moved, replayed }) => (moved * 100 > limit * replayed ? `${((moved / replayed) * 100).toFixed(1)}% of the requests would move; ${limit}% is allowed.` : null));
-  add('--max-refused', flags.maxRefused, (limit) => ({ newlyRefused }) => (newlyRefused > limit ? `${newlyRefused} requests that were answered would be refused; ${limit} are allowed.` : null));
-  add('--max-unable', flags.maxUnable, (limit) => ({ unable }) => (unable.after - unable.before > limit ? `${unable.after - unable.before} more requests would find nothing that can take them; ${limit} are allowed.` : null));
-  add('--min-replayed', flags.minReplayed, (limit) => ({ replayed }) => (replayed < limit ? `${replayed} records were decided anew; ${limit} are asked for.` : null));
+  add(
+    '--max-moved',
+    flags.maxMoved,
+    (limit) =>
+      ({ moved, replayed }) =>
+        moved * 100 > limit * replayed
+          ? `${((moved / replayed) * 100).toFixed(1)}% of the requests would move; ${limit}% is allowed.`
+          : null,
+  );
+  add(
+    '--max-refused',
+    flags.maxRefused,
+    (limit) =>
+      ({ newlyRefused }) =>
+        newlyRefused > limit ? `${newlyRefused} requests that were answered would be refused; ${limit} are allowed.` : null,
+  );
+  add(
+    '--max-unable',
+    flags.maxUnable,
+    (limit) =>
+      ({ unable }) =>
+        unable.after - unable.before > limit
+          ? `${unable.after - unable.before} more requests would find nothing that can take them; ${limit} are allowed.`
+          : null,
+  );
+  add(
+    '--min-replayed',
+    flags.minReplayed,
+    (limit) =>
+      ({ replayed }) =>
+        replayed < limit ? `${replayed} records were decided anew; ${limit} are asked for.` : null,
+  );
   return checks;
 }
 
 function numberOf(text: string, flag: string, least: number): number {
   const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || value < least) throw new SluiceError('SLUICE_CLI_USAGE', `a number from ${least} is asked for.`, { where: flag });
+  if (!/^\d+(\.\d+)?$/.test(text) || value < least)
+    throw new SluiceError('SLUICE_CLI_USAGE', `a number from ${least} is asked for.`, { where: flag });
   return value;
 }

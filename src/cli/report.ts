@@ -32,16 +32,40 @@ export function registerReport(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (flags: ReportFlags) => {
       const { from, to } = parsePeriod(flags, Date.now());
-      const report = await withReader(flags.ledger, async (ledger) => showback(await ledger.savings({ from, to, by: ['workspace'], limit: limits.ledgerAnswers }), await ledger.savings({ from, to, by: ['workspace', 'model'], limit: limits.ledgerAnswers })));
-      process.stdout.write(flags.html === true ? showbackHtml(report, dollars) : flags.csv === true ? csv(report) : flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : text(report));
+      const report = await withReader(flags.ledger, async (ledger) =>
+        showback(
+          await ledger.savings({ from, to, by: ['workspace'], limit: limits.ledgerAnswers }),
+          await ledger.savings({ from, to, by: ['workspace', 'model'], limit: limits.ledgerAnswers }),
+        ),
+      );
+      process.stdout.write(
+        flags.html === true
+          ? showbackHtml(report, dollars)
+          : flags.csv === true
+            ? csv(report)
+            : flags.json === true
+              ? `${JSON.stringify(report, null, 2)}\n`
+              : text(report),
+      );
     });
 }
 
 function csv({ teams }: Showback): string {
-  return csvText(['team', 'exchanges', 'spent_usd', 'baseline_usd', 'saved_usd', 'cost_known', 'savings_known'], teams.map((line) => [line.team, line.exchanges, line.spent, line.baseline, line.saved, line.costKnown, line.savingsKnown]));
+  return csvText(
+    ['team', 'exchanges', 'spent_usd', 'baseline_usd', 'saved_usd', 'cost_known', 'savings_known'],
+    teams.map((line) => [line.team, line.exchanges, line.spent, line.baseline, line.saved, line.costKnown, line.savingsKnown]),
+  );
 }
 
 function text({ from, to, teams, total }: Showback): string {
-  const rows = [...teams, total].map((line) => [line.team, String(line.exchanges), dollars(line.spent), dollars(line.baseline), dollars(line.saved), sureness(line.costKnown), sureness(line.savingsKnown)]);
+  const rows = [...teams, total].map((line) => [
+    line.team,
+    String(line.exchanges),
+    dollars(line.spent),
+    dollars(line.baseline),
+    dollars(line.saved),
+    sureness(line.costKnown),
+    sureness(line.savingsKnown),
+  ]);
   return `AI cost by team, ${from.slice(0, 16).replace('T', ' ')} to ${to.slice(0, 16).replace('T', ' ')} UTC\n${alignColumns(['team', 'exchanges', 'spent', 'baseline', 'saved', 'spent is', 'saved is'], rows, new Set([1, 2, 3, 4]))}\n`;
 }

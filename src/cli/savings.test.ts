@@ -3,9 +3,39 @@ import { parsePeriod, type SavingsLine, type SavingsReport } from '../ledger/que
 import { dollars } from './columns.ts';
 import { savingsText } from './savings.ts';
 
-const line = (group: string[], more: Partial<SavingsLine>): SavingsLine => ({ group, exchanges: 1, retried: 0, cost: 0, apart: 0, costUnknown: 0, baseline: 0, savings: 0, savingsUnknown: 0, input: 0, output: 0, usageUnknown: 0, ...more });
-const report = (total: Partial<SavingsLine>, lines: SavingsLine[]): SavingsReport => ({ from: '2026-01-01T00:00:00.000Z', to: '2026-01-02T00:00:00.000Z', by: ['model'], where: [], basis: 'sums', currency: 'USD', total: line([], total), unknownShare: 0.5, trend: [], lines });
-const cells = (text: string, name: string): string[] => text.split('\n').find((row) => row.startsWith(name))!.trim().split(/ {2,}/);
+const line = (group: string[], more: Partial<SavingsLine>): SavingsLine => ({
+  group,
+  exchanges: 1,
+  retried: 0,
+  cost: 0,
+  apart: 0,
+  costUnknown: 0,
+  baseline: 0,
+  savings: 0,
+  savingsUnknown: 0,
+  input: 0,
+  output: 0,
+  usageUnknown: 0,
+  ...more,
+});
+const report = (total: Partial<SavingsLine>, lines: SavingsLine[]): SavingsReport => ({
+  from: '2026-01-01T00:00:00.000Z',
+  to: '2026-01-02T00:00:00.000Z',
+  by: ['model'],
+  where: [],
+  basis: 'sums',
+  currency: 'USD',
+  total: line([], total),
+  unknownShare: 0.5,
+  trend: [],
+  lines,
+});
+const cells = (text: string, name: string): string[] =>
+  text
+    .split('\n')
+    .find((row) => row.startsWith(name))!
+    .trim()
+    .split(/ {2,}/);
 
 it('a group of which nothing is known shows no figure, and one of blocked requests the cost that is known', () => {
   const text = savingsText(
@@ -28,7 +58,9 @@ it('a name that a caller made up moves no cursor and forges no line', () => {
 });
 
 it('a window without exchanges has no sums', () => {
-  expect(savingsText(report({ exchanges: 0 }, []), '1d')).toBe('AI cost saved by routing (1d, since 2026-01-01 00:00 UTC)\n  no exchanges in this window\n');
+  expect(savingsText(report({ exchanges: 0 }, []), '1d')).toBe(
+    'AI cost saved by routing (1d, since 2026-01-01 00:00 UTC)\n  no exchanges in this window\n',
+  );
 });
 
 it('less than can be shown is not shown as nothing', () => {
@@ -38,8 +70,18 @@ it('less than can be shown is not shown as nothing', () => {
 it('reads calendar months and ranges, and no nonsense', () => {
   const now = Date.UTC(2026, 10, 15);
   expect(parsePeriod({ month: '2026-12' }, now)).toEqual({ from: Date.UTC(2026, 11), to: Date.UTC(2027, 0) });
-  expect(parsePeriod({ from: '2026-10-01', to: '2026-10-02T12:30+02:00' }, now)).toEqual({ from: Date.UTC(2026, 9, 1), to: Date.UTC(2026, 9, 2, 10, 30) });
+  expect(parsePeriod({ from: '2026-10-01', to: '2026-10-02T12:30+02:00' }, now)).toEqual({
+    from: Date.UTC(2026, 9, 1),
+    to: Date.UTC(2026, 9, 2, 10, 30),
+  });
   expect(parsePeriod({ from: '2026-10-01T08:00' }, now)).toEqual({ from: Date.UTC(2026, 9, 1, 8), to: now });
   expect(parsePeriod({}, now)).toEqual({ from: now - 30 * 86_400_000, to: now });
-  for (const wrong of [{ month: '2026-13' }, { from: 'yesterday' }, { to: '2026-01-01' }, { from: '2026-10-02', to: '2026-10-01' }, { window: '1d', month: '2026-10' }]) expect(() => parsePeriod(wrong, now)).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_WINDOW' }) as Error);
+  for (const wrong of [
+    { month: '2026-13' },
+    { from: 'yesterday' },
+    { to: '2026-01-01' },
+    { from: '2026-10-02', to: '2026-10-01' },
+    { window: '1d', month: '2026-10' },
+  ])
+    expect(() => parsePeriod(wrong, now)).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_WINDOW' }) as Error);
 });

@@ -29,21 +29,37 @@ export function registerSavings(program: Command): void {
     .option('--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z')
     .option('--to <time>', 'up to this day or time, which is not in it (default: now)')
     .option('--by <keys>', `group by ${savingsKeys.join(', ')}; several with commas`)
-    .option('--where <condition>', 'only exchanges that meet it, as decisions takes them: user=…, rule=…, arm~…; may be given more than once', (value: string, all: readonly string[]) => [...all, value], [])
+    .option(
+      '--where <condition>',
+      'only exchanges that meet it, as decisions takes them: user=…, rule=…, arm~…; may be given more than once',
+      (value: string, all: readonly string[]) => [...all, value],
+      [],
+    )
     .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
     .option('--admin <url>', 'ask a running server instead')
     .addOption(new Option('--json', 'print the report as JSON').conflicts('csv'))
     .option('--csv', 'print its lines, or with no --by its days, as CSV')
     .action(async (flags: SavingsFlags) => {
       const report = await reportFor(flags);
-      process.stdout.write(flags.csv === true ? savingsCsv(report) : flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : savingsText(report, periodName(flags)));
+      process.stdout.write(
+        flags.csv === true
+          ? savingsCsv(report)
+          : flags.json === true
+            ? `${JSON.stringify(report, null, 2)}\n`
+            : savingsText(report, periodName(flags)),
+      );
     });
 }
 
 async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
   const by = (flags.by ?? '').split(',').filter((key) => key !== '');
   if (flags.admin !== undefined) {
-    return (await askAdmin(flags.admin, '/savings', { query: new URLSearchParams([...Object.entries({ ...spanOf(flags), by: by.join(','), limit: String(limits.ledgerAnswers) }), ...flags.where.map((condition): [string, string] => ['where', condition])]) })) as SavingsReport;
+    return (await askAdmin(flags.admin, '/savings', {
+      query: new URLSearchParams([
+        ...Object.entries({ ...spanOf(flags), by: by.join(','), limit: String(limits.ledgerAnswers) }),
+        ...flags.where.map((condition): [string, string] => ['where', condition]),
+      ]),
+    })) as SavingsReport;
   }
   const { from, to } = parsePeriod(flags, Date.now());
   return withReader(flags.ledger, (ledger) => ledger.savings({ from, to, by, where: flags.where, limit: limits.ledgerAnswers }));
@@ -63,7 +79,8 @@ function periodName({ window, month, from, to }: SavingsFlags): string {
 export function savingsText(report: SavingsReport, window: string): string {
   const { total } = report;
   const title = `AI cost saved by routing (${window}, since ${report.from.slice(0, 16).replace('T', ' ')} UTC)`;
-  if (total.exchanges === 0) return `${title}\n  no exchanges in this window${report.basis === 'rows' ? ' among the records that are kept' : ''}\n`;
+  if (total.exchanges === 0)
+    return `${title}\n  no exchanges in this window${report.basis === 'rows' ? ' among the records that are kept' : ''}\n`;
   const text = [
     title,
     `  saved     ${savedText(total)}${shareOf(total)}`,
@@ -89,12 +106,26 @@ export function savingsText(report: SavingsReport, window: string): string {
   return `${text}\n\n${alignColumns(head, rows, new Set([0, 1, 2, 3, 4, 5, 6].map((column) => first + column)))}\n`;
 }
 
-const sums = ['exchanges', 'cost', 'baseline', 'savings', 'savingsUnknown', 'apart', 'costUnknown', 'input', 'output', 'usageUnknown', 'retried'] as const;
+const sums = [
+  'exchanges',
+  'cost',
+  'baseline',
+  'savings',
+  'savingsUnknown',
+  'apart',
+  'costUnknown',
+  'input',
+  'output',
+  'usageUnknown',
+  'retried',
+] as const;
 
 /** One row a group, or a day where nothing is grouped by. */
 export function savingsCsv(report: SavingsReport): string {
   const grouped = report.by.length > 0;
-  const rows = grouped ? report.lines.map((line) => [...line.group, ...sums.map((name) => line[name])]) : report.trend.map((line) => [line.at, ...sums.map((name) => line[name])]);
+  const rows = grouped
+    ? report.lines.map((line) => [...line.group, ...sums.map((name) => line[name])])
+    : report.trend.map((line) => [line.at, ...sums.map((name) => line[name])]);
   return csvText([...(grouped ? report.by : ['time']), ...sums], rows);
 }
 

@@ -38,7 +38,9 @@ async function scoreCommand(file: string, flags: ScoreFlags): Promise<void> {
     const parsed = rowSchema.safeParse(parseLine(line, `${where}:${at}`));
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
-      throw new SluiceError('SLUICE_ROWS_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'does not fit'}.`, { where: `${where}:${at}` });
+      throw new SluiceError('SLUICE_ROWS_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'does not fit'}.`, {
+        where: `${where}:${at}`,
+      });
     }
     const { id, prompt } = parsed.data;
     const { gain, uncertainty, abstain, familiarity } = model.predict(prompt);
@@ -47,7 +49,12 @@ async function scoreCommand(file: string, flags: ScoreFlags): Promise<void> {
       gain: rounded(gain),
       uncertainty: rounded(uncertainty),
       abstain,
-      ...(flags.explain === true ? { familiarity: rounded(familiarity), influences: model.influences(prompt, 8).map(({ name, share }) => ({ name, share: rounded(share) })) } : {}),
+      ...(flags.explain === true
+        ? {
+            familiarity: rounded(familiarity),
+            influences: model.influences(prompt, 8).map(({ name, share }) => ({ name, share: rounded(share) })),
+          }
+        : {}),
     };
     if (!process.stdout.write(`${JSON.stringify(answer)}\n`)) await once(process.stdout, 'drain');
   }

@@ -10,13 +10,24 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const main = join(import.meta.dirname, 'index.ts');
 const serve = (...flags: string[]) =>
-  spawnSync(process.execPath, [main, 'serve', '--ledger', 'off', '--budgets', 'off', '--admin', '127.0.0.1:0', '--listen', '127.0.0.1:0', ...flags], { encoding: 'utf8', timeout: 30_000 });
+  spawnSync(
+    process.execPath,
+    [main, 'serve', '--ledger', 'off', '--budgets', 'off', '--admin', '127.0.0.1:0', '--listen', '127.0.0.1:0', ...flags],
+    { encoding: 'utf8', timeout: 30_000 },
+  );
 
 it('ends with code 1 and one sentence when it cannot listen', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   const port = (taken.address() as AddressInfo).port;
-  for (const flags of [['--listen', `unix:${folder}/none/s.sock`], ['--admin', 'abc'], ['--listen', '127.0.0.1:99999'], ['--listen', `127.0.0.1:${port}`], ['--admin', `127.0.0.1:${port}`], ['--log', folder]]) {
+  for (const flags of [
+    ['--listen', `unix:${folder}/none/s.sock`],
+    ['--admin', 'abc'],
+    ['--listen', '127.0.0.1:99999'],
+    ['--listen', `127.0.0.1:${port}`],
+    ['--admin', `127.0.0.1:${port}`],
+    ['--log', folder],
+  ]) {
     const { status, stderr } = serve(...flags);
     expect([status, stderr.trim().split('\n').length], `${flags.join(' ')}: ${stderr}`).toEqual([1, 1]);
     expect(stderr).toMatch(/^SLUICE_(LISTEN|FILE_UNWRITABLE) /);

@@ -52,17 +52,62 @@ export async function simulateCompareCommand(file: string, flags: CompareFlags):
   const several = [...prices.keys()];
   const cases: Case[] = [
     { name: `${several.length} models, public outcomes alone`, models: several, graded: 0, goal: { kind: 'cost', value: 0.55 } },
-    { name: `${several.length} models, ${percent(flags.graded)} graded`, models: several, graded: flags.graded, goal: { kind: 'cost', value: 0.42 } },
-    ...(small === undefined ? [] : ([{ name: `${small} for ${requested}, ${percent(flags.graded)} graded`, models: [requested, small], graded: flags.graded, goal: { kind: 'share', value: 0.45 } }] as const)),
+    {
+      name: `${several.length} models, ${percent(flags.graded)} graded`,
+      models: several,
+      graded: flags.graded,
+      goal: { kind: 'cost', value: 0.42 },
+    },
+    ...(small === undefined
+      ? []
+      : ([
+          {
+            name: `${small} for ${requested}, ${percent(flags.graded)} graded`,
+            models: [requested, small],
+            graded: flags.graded,
+            goal: { kind: 'share', value: 0.45 },
+          },
+        ] as const)),
   ];
   const sets = flags.leaveOut ? halves(data) : [{ rows: data.rows, quality: readQuality(flags.quality) }];
-  const measured = cases.map((one): Measured => ({ ...one, results: sets.flatMap(({ rows, quality }) => simulateCompare(rows, optionsOf(one, flags, { prices, requested, quality }))) }));
+  const measured = cases.map((one): Measured => ({
+    ...one,
+    results: sets.flatMap(({ rows, quality }) => simulateCompare(rows, optionsOf(one, flags, { prices, requested, quality }))),
+  }));
   const unpriced = data.models.filter((model) => !prices.has(model));
-  process.stdout.write(flags.json ? `${JSON.stringify({ requested, unpriced, cases: measured.map(plain) })}\n` : render(measured, { requested, unpriced, flags, rows: data.rows.length, strangers: several.filter((model) => sets.every(({ quality }) => quality.indexOf(model) === -1)) }));
+  process.stdout.write(
+    flags.json
+      ? `${JSON.stringify({ requested, unpriced, cases: measured.map(plain) })}\n`
+      : render(measured, {
+          requested,
+          unpriced,
+          flags,
+          rows: data.rows.length,
+          strangers: several.filter((model) => sets.every(({ quality }) => quality.indexOf(model) === -1)),
+        }),
+  );
 }
 
-function optionsOf({ models, graded }: Case, { seeds, requests, warmup, grades, maxLoss }: CompareFlags, { prices, requested, quality }: { readonly prices: ReadonlyMap<string, ModelPrice>; readonly requested: string; readonly quality: QualityModel }): CompareOptions {
-  return { quality, prices: new Map(models.map((model) => [model, prices.get(model)!])), requested, objective: { kind: 'loss', maxLoss }, seeds, requests, warmup, graded, grades };
+function optionsOf(
+  { models, graded }: Case,
+  { seeds, requests, warmup, grades, maxLoss }: CompareFlags,
+  {
+    prices,
+    requested,
+    quality,
+  }: { readonly prices: ReadonlyMap<string, ModelPrice>; readonly requested: string; readonly quality: QualityModel },
+): CompareOptions {
+  return {
+    quality,
+    prices: new Map(models.map((model) => [model, prices.get(model)!])),
+    requested,
+    objective: { kind: 'loss', maxLoss },
+    seeds,
+    requests,
+    warmup,
+    graded,
+    grades,
+  };
 }
 
 /** Prices of the rows' models: of --prices, else list prices. A model that thinks is left out where rows do not count the tokens of its thoughts. */
@@ -89,8 +134,16 @@ async function readPrices(file: string): Promise<Readonly<Record<string, ModelPr
 /** One of the rows' models by its name, with or without its date; the newest of several. Throws SLUICE_CLI_USAGE. */
 function named(model: string, among: readonly string[]): string {
   const exact = among.find((one) => one === model) ?? among.find((one) => canonicalName(one) === canonicalName(model));
-  const found = exact ?? among.filter((one) => canonicalName(one, true) === canonicalName(model, true)).sort().at(-1);
-  if (found === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `the rows have no model ${model} with a price: ${among.join(', ')}.`, { where: '--requested' });
+  const found =
+    exact ??
+    among
+      .filter((one) => canonicalName(one, true) === canonicalName(model, true))
+      .sort()
+      .at(-1);
+  if (found === undefined)
+    throw new SluiceError('SLUICE_CLI_USAGE', `the rows have no model ${model} with a price: ${among.join(', ')}.`, {
+      where: '--requested',
+    });
   return found;
 }
 
@@ -98,7 +151,10 @@ function named(model: string, among: readonly string[]): string {
 function halves(data: OutcomeData): { readonly rows: readonly OutcomeRow[]; readonly quality: QualityModel }[] {
   const halfOf = ({ id }: OutcomeRow): number => createHash('sha256').update(id).digest()[0]! & 1;
   return [0, 1].map((half) => {
-    const { bytes } = trainQuality({ ...data, rows: data.rows.filter((row) => halfOf(row) !== half) }, { name: 'simulation', trainedWith: 'simulate-learning', seed: 1, folds: 5 });
+    const { bytes } = trainQuality(
+      { ...data, rows: data.rows.filter((row) => halfOf(row) !== half) },
+      { name: 'simulation', trainedWith: 'simulate-learning', seed: 1, folds: 5 },
+    );
     return { rows: data.rows.filter((row) => halfOf(row) === half), quality: decodeQuality(bytes, 'simulation') };
   });
 }
@@ -162,5 +218,9 @@ const mostNamed = 6;
 function sharesOf(results: readonly CompareResult[]): string {
   const sums = new Map<string, number>();
   for (const { shares } of results) for (const [model, share] of shares) sums.set(model, (sums.get(model) ?? 0) + share / results.length);
-  return [...sums].sort((a, b) => b[1] - a[1]).slice(0, mostNamed).map(([model, share]) => `${model} ${percent(share)}`).join(', ');
+  return [...sums]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, mostNamed)
+    .map(([model, share]) => `${model} ${percent(share)}`)
+    .join(', ');
 }

@@ -38,32 +38,51 @@ const worth = 1.4;
 export function registerSimulateLearning(program: Command): void {
   program
     .command('simulate-learning')
-    .argument('<rows>', 'labelled rows: JSON lines with prompt, weak_score, strong_score, task, or with prompt, scores {model: 0..1}, output_chars {model: n}, dataset; plain or gzipped')
+    .argument(
+      '<rows>',
+      'labelled rows: JSON lines with prompt, weak_score, strong_score, task, or with prompt, scores {model: 0..1}, output_chars {model: n}, dataset; plain or gzipped',
+    )
     .description('streams labelled rows as traffic, each task a template, through learning and through the router alone')
     .option('--model <file>', 'model file (default: the one that comes with Sluice)')
-    .addOption(new Option('--leave-out <what>', 'train on these rows, and score each by a model that did not see its group, task or source').choices(['group', 'task', 'source']))
+    .addOption(
+      new Option('--leave-out <what>', 'train on these rows, and score each by a model that did not see its group, task or source').choices(
+        ['group', 'task', 'source'],
+      ),
+    )
     .option('--seeds <number>', 'streams', '10')
     .option('--requests <number>', 'of each stream', '6000')
     .option('--warmup <number>', 'requests before anything is measured', '2000')
     .option('--graded <share>', 'of the requests', '0.05')
-    .addOption(new Option('--grades <whose>', 'served: of the answer that was served; both: of both models, as for mirrored requests').choices(['served', 'both']).default('both'))
+    .addOption(
+      new Option('--grades <whose>', 'served: of the answer that was served; both: of both models, as for mirrored requests')
+        .choices(['served', 'both'])
+        .default('both'),
+    )
     .option('--loss <share>', 'maxQualityLoss of both routers', '0.02')
     .option('--kept <share>', 'realised loss that counts as kept', '0.03')
     .option('--templates <number>', 'at a time; how often each is drawn falls with 1/rank', '10')
     .option('--shift', 'in the middle of the stream other templates take the place of all')
-    .option('--quality <file>', 'rows of several models: quality model (default: the one that comes with Sluice); --leave-out group: of the other half of the rows')
+    .option(
+      '--quality <file>',
+      'rows of several models: quality model (default: the one that comes with Sluice); --leave-out group: of the other half of the rows',
+    )
     .option('--requested <model>', 'rows of several models: what apps ask for', 'gpt-4o')
     .option('--models <list>', 'rows of several models: which are compared, the requested one among them (default: all that have a price)')
-    .option('--prices <file>', 'rows of several models: JSON {model: {input, output}} in US dollars per million tokens (default: list prices)')
+    .option(
+      '--prices <file>',
+      'rows of several models: JSON {model: {input, output}} in US dollars per million tokens (default: list prices)',
+    )
     .option('--json', 'print the figures as JSON')
     .action(simulateCommand);
 }
 
 async function simulateCommand(file: string, flags: SimulateFlags): Promise<void> {
-  if (flags.model !== undefined && flags.leaveOut !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'a model is given or trained, not both.', { where: '--leave-out' });
+  if (flags.model !== undefined && flags.leaveOut !== undefined)
+    throw new SluiceError('SLUICE_CLI_USAGE', 'a model is given or trained, not both.', { where: '--leave-out' });
   if (await holdsOutcomes(file)) return severalModels(file, flags);
   const data = await readLabelled(file);
-  const { rows, pairs } = flags.leaveOut === undefined ? await scored(data.rows, flags.model ?? defaultModelFile) : leftOut(data, flags.leaveOut);
+  const { rows, pairs } =
+    flags.leaveOut === undefined ? await scored(data.rows, flags.model ?? defaultModelFile) : leftOut(data, flags.leaveOut);
   const maxLoss = share(flags.loss, '--loss');
   const keptLoss = share(flags.kept, '--kept');
   const threshold = pooled(pairs, maxLoss);
@@ -83,7 +102,8 @@ async function simulateCommand(file: string, flags: SimulateFlags): Promise<void
 }
 
 function severalModels(file: string, flags: SimulateFlags): Promise<void> {
-  if (flags.leaveOut !== undefined && flags.leaveOut !== 'group') throw new SluiceError('SLUICE_CLI_USAGE', 'of rows with several models only groups can be left out.', { where: '--leave-out' });
+  if (flags.leaveOut !== undefined && flags.leaveOut !== 'group')
+    throw new SluiceError('SLUICE_CLI_USAGE', 'of rows with several models only groups can be left out.', { where: '--leave-out' });
   return simulateCompareCommand(file, {
     ...(flags.quality === undefined ? {} : { quality: flags.quality }),
     ...(flags.models === undefined ? {} : { models: flags.models }),
@@ -102,16 +122,39 @@ function severalModels(file: string, flags: SimulateFlags): Promise<void> {
 
 async function scored(rows: readonly LabelledRow[], file: string): Promise<{ rows: SimulatedRow[]; pairs: readonly PairCalibration[] }> {
   const model = await readModel(file);
-  return { rows: rows.map((row) => ({ ...model.predict(row.prompt), template: templateOf(row), weak: row.weak, strong: row.strong })), pairs: model.header.pairs };
+  return {
+    rows: rows.map((row) => ({ ...model.predict(row.prompt), template: templateOf(row), weak: row.weak, strong: row.strong })),
+    pairs: model.header.pairs,
+  };
 }
 
-function leftOut(data: Parameters<typeof train>[0], what: 'group' | 'task' | 'source'): { rows: SimulatedRow[]; pairs: readonly PairCalibration[] } {
-  const trained = train(data, { settings: { ...gainSettings, seed: 1 }, name: 'simulation', trainedWith: 'simulate-learning', folds: 5, progress: (message) => process.stderr.write(`${message}\n`) });
+function leftOut(
+  data: Parameters<typeof train>[0],
+  what: 'group' | 'task' | 'source',
+): { rows: SimulatedRow[]; pairs: readonly PairCalibration[] } {
+  const trained = train(data, {
+    settings: { ...gainSettings, seed: 1 },
+    name: 'simulation',
+    trainedWith: 'simulate-learning',
+    folds: 5,
+    progress: (message) => process.stderr.write(`${message}\n`),
+  });
   const scores = what === 'group' ? trained.home : what === 'task' ? trained.away : trained.newSources;
   const { errorHome, errorAway } = trained.header.calibration;
   const uncertainty = what === 'group' ? errorHome : errorAway;
-  if (scores === null) throw new SluiceError('SLUICE_ROWS_INVALID', `The rows name too few ${what}s to leave one out.`, { where: '--leave-out' });
-  return { rows: data.rows.map((row, at) => ({ gain: scores[at]!.score, uncertainty, abstain: false, template: templateOf(row), weak: row.weak, strong: row.strong })), pairs: trained.header.pairs };
+  if (scores === null)
+    throw new SluiceError('SLUICE_ROWS_INVALID', `The rows name too few ${what}s to leave one out.`, { where: '--leave-out' });
+  return {
+    rows: data.rows.map((row, at) => ({
+      gain: scores[at]!.score,
+      uncertainty,
+      abstain: false,
+      template: templateOf(row),
+      weak: row.weak,
+      strong: row.strong,
+    })),
+    pairs: trained.header.pairs,
+  };
 }
 
 function templateOf({ source, task }: LabelledRow): string {
@@ -143,6 +186,7 @@ function render(results: readonly SeedResult[], threshold: number, keptLoss: num
 
 function share(text: string, flag: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new SluiceError('SLUICE_CLI_USAGE', `a share from 0 to 1 is wanted, not ${text}.`, { where: flag });
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new SluiceError('SLUICE_CLI_USAGE', `a share from 0 to 1 is wanted, not ${text}.`, { where: flag });
   return value;
 }

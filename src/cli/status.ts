@@ -19,15 +19,17 @@ const askMs = 10_000;
 export function registerStatus(program: Command): void {
   program
     .command('status')
-    .description("replicas of a release in Kubernetes, or at addresses: their policies, fallbacks and savings")
+    .description('replicas of a release in Kubernetes, or at addresses: their policies, fallbacks and savings')
     .option('--admin <url...>', 'ask these admin addresses instead of a cluster')
-    .option('--context <name>', "of the kubeconfig (default: the current one)")
+    .option('--context <name>', 'of the kubeconfig (default: the current one)')
     .option('--namespace <name>', "where the release is (default: the context's)")
     .option('--release <name>', 'a helm release (default: all pods of Sluice in the namespace)')
     .option('--json', 'print all facts as JSON')
     .action(async (flags: StatusFlags) => {
       const { where, wanted, replicas } = flags.admin === undefined ? await inCluster(flags) : await atAddresses(flags.admin, flags);
-      process.stdout.write(flags.json === true ? `${JSON.stringify({ where, wanted, replicas }, null, 2)}\n` : statusText(where, wanted, replicas));
+      process.stdout.write(
+        flags.json === true ? `${JSON.stringify({ where, wanted, replicas }, null, 2)}\n` : statusText(where, wanted, replicas),
+      );
       // For scripts: something is wrong, or unknown.
       if (replicas.length === 0 || replicas.some(({ ready, state }) => !ready || state === 'unknown')) process.exitCode = 1;
     });
@@ -58,16 +60,26 @@ function orAddresses<T>(load: () => T): T {
     return load();
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
-    throw new SluiceError(error.code, error.message, { fix: `${error.fix} Without a cluster name addresses, such as --admin 127.0.0.1:9901.`, cause: error });
+    throw new SluiceError(error.code, error.message, {
+      fix: `${error.fix} Without a cluster name addresses, such as --admin 127.0.0.1:9901.`,
+      cause: error,
+    });
   }
 }
 
 async function atAddresses(addresses: readonly string[], { context, namespace, release }: StatusFlags): Promise<Found> {
-  if (context !== undefined || namespace !== undefined || release !== undefined) throw new SluiceError('SLUICE_CLI_USAGE', 'an address is in no cluster.', { where: '--admin', fix: 'Leave --context, --namespace and --release out.' });
+  if (context !== undefined || namespace !== undefined || release !== undefined)
+    throw new SluiceError('SLUICE_CLI_USAGE', 'an address is in no cluster.', {
+      where: '--admin',
+      fix: 'Leave --context, --namespace and --release out.',
+    });
   const replicas = await Promise.all(
     addresses.map(async (address) => {
       const url = adminUrl(address);
-      const ready = await askAddress(url, '/readyz').then(() => true, () => false);
+      const ready = await askAddress(url, '/readyz').then(
+        () => true,
+        () => false,
+      );
       return replicaStatus(address, ready, (path) => askAddress(url, path));
     }),
   );

@@ -36,7 +36,14 @@ export function registerTrain(program: Command): void {
     .argument('<data>', 'labelled rows: JSON lines with prompt, weak_score, strong_score; plain or gzipped')
     .description('train a router that predicts what the stronger model gains')
     .option('--out <file>', 'where the model goes', 'router.model')
-    .addOption(new Option('--kind <kind>', 'gain: words and trees on the gain; classic: TF-IDF 1-2-grams and logistic regression on "the weak model is right"').choices(['gain', 'classic']).default('gain'))
+    .addOption(
+      new Option(
+        '--kind <kind>',
+        'gain: words and trees on the gain; classic: TF-IDF 1-2-grams and logistic regression on "the weak model is right"',
+      )
+        .choices(['gain', 'classic'])
+        .default('gain'),
+    )
     .option('--seed <number>', 'the same seed and rows give the same file', '1')
     .option('--folds <number>', 'folds of the cross-validation by group', '5')
     .option('--name <name>', 'name on the model card (default: the output file)')
@@ -51,7 +58,11 @@ async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
   const folds = whole(flags.folds, '--folds', 2, 20);
   const data = await readLabelled(file);
   if (data.rows.length < 50 || new Set(data.rows.map(({ group }) => group)).size < folds) {
-    throw new SluiceError('SLUICE_ROWS_INVALID', `${data.rows.length} rows are too few to learn from: 50 rows of ${folds} groups at least.`, { where: file });
+    throw new SluiceError(
+      'SLUICE_ROWS_INVALID',
+      `${data.rows.length} rows are too few to learn from: 50 rows of ${folds} groups at least.`,
+      { where: file },
+    );
   }
   const test = flags.test === undefined ? null : await readLabelled(flags.test);
   const started = Date.now();
@@ -70,10 +81,13 @@ async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
   await writeModel(flags.out, trained.bytes);
   checkpoint.remove();
   const reports = [report('Other questions of the same tasks (cross-validation by group)', rowsOf(data.rows, trained.home), null)];
-  if (trained.away !== null) reports.push(report('Tasks that were left out (cross-validation by task)', rowsOf(data.rows, trained.away), null));
-  if (trained.newSources !== null) reports.push(report('Sources that were left out (cross-validation by source)', rowsOf(data.rows, trained.newSources), null));
+  if (trained.away !== null)
+    reports.push(report('Tasks that were left out (cross-validation by task)', rowsOf(data.rows, trained.away), null));
+  if (trained.newSources !== null)
+    reports.push(report('Sources that were left out (cross-validation by source)', rowsOf(data.rows, trained.newSources), null));
   if (test !== null) reports.push(testReport(decodeModel(trained.bytes, flags.out), test.rows, flags.kind));
-  if (flags.html !== undefined) await writeText(flags.html, reportHtml(`Router model ${trained.header.card.name}`, reports, trained.header.card));
+  if (flags.html !== undefined)
+    await writeText(flags.html, reportHtml(`Router model ${trained.header.card.name}`, reports, trained.header.card));
   process.stdout.write(`${reports.map(reportText).join('\n')}\n${flags.out}: ${trained.bytes.length} bytes\n`);
 }
 
@@ -107,6 +121,7 @@ function rowsOf(rows: readonly LabelledRow[], scored: readonly Scored[]): Report
 /** A whole number of a flag, within bounds. Throws SLUICE_CLI_USAGE. */
 export function whole(text: string, flag: string, least: number, most: number): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least || value > most) throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from ${least} to ${most} is wanted, not ${text}.`, { where: flag });
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new SluiceError('SLUICE_CLI_USAGE', `a whole number from ${least} to ${most} is wanted, not ${text}.`, { where: flag });
   return value;
 }

@@ -42,7 +42,9 @@ export function registerTrials(program: Command): void {
     .action((flags: Flags) => showRollout(flags, 'POST', '/rollout/rollback'));
   const experiments = program.command('experiments').description('A/B and shadow experiments: what they show');
   const showExperiments = async (flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> => {
-    const { experiments: found } = (await askAdmin(flags.admin, path, question(flags, method))) as { readonly experiments: readonly ExperimentStatus[] };
+    const { experiments: found } = (await askAdmin(flags.admin, path, question(flags, method))) as {
+      readonly experiments: readonly ExperimentStatus[];
+    };
     process.stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : experimentsText(found));
   };
   experiments
@@ -64,13 +66,17 @@ export function registerTrials(program: Command): void {
 }
 
 function question({ adminToken }: Flags, method: 'GET' | 'POST'): AdminQuestion {
-  return method === 'GET' ? {} : { order: { method, tokenFile: adminToken }, refusal: (status) => (status === 404 || status === 409 ? 'SLUICE_TRIALS' : undefined) };
+  return method === 'GET'
+    ? {}
+    : { order: { method, tokenFile: adminToken }, refusal: (status) => (status === 404 || status === 409 ? 'SLUICE_TRIALS' : undefined) };
 }
 
 function rolloutText({ stable, candidate, kept, rolledBack }: RolloutStatus): string {
   const lines = [`in force     ${stable}`];
   if (candidate !== null) {
-    lines.push(`rolling out  ${candidate.policy}, ${percent(candidate.share)} of the requests (stage ${candidate.stage} of ${candidate.stages.length}) since ${candidate.since}, ${candidate.answers} answers in it`);
+    lines.push(
+      `rolling out  ${candidate.policy}, ${percent(candidate.share)} of the requests (stage ${candidate.stage} of ${candidate.stages.length}) since ${candidate.since}, ${candidate.answers} answers in it`,
+    );
     lines.push('', ...figureLines(candidate.figures, 'old', 'new'), '');
   }
   if (kept !== null) lines.push(`kept         ${kept.policy} until ${kept.until}`);
@@ -80,7 +86,12 @@ function rolloutText({ stable, candidate, kept, rolledBack }: RolloutStatus): st
 
 function experimentsText(experiments: readonly ExperimentStatus[]): string {
   if (experiments.length === 0) return 'The policy in force has no experiments.\n';
-  return experiments.map(({ name, kind, share, state, figures }) => `${[`${name}: ${kind}, ${percent(share)}, ${state}`, ...figureLines(figures, 'control', 'treatment')].join('\n')}\n`).join('\n');
+  return experiments
+    .map(
+      ({ name, kind, share, state, figures }) =>
+        `${[`${name}: ${kind}, ${percent(share)}, ${state}`, ...figureLines(figures, 'control', 'treatment')].join('\n')}\n`,
+    )
+    .join('\n');
 }
 
 function figureLines(figures: Readonly<Record<ComparedBy, MetricFigures>>, control: string, treatment: string): string[] {
@@ -96,7 +107,13 @@ function figureLines(figures: Readonly<Record<ComparedBy, MetricFigures>>, contr
   return alignColumns(['', control, 'of', treatment, 'of', 'towards an alarm'], rows, new Set([1, 2, 3, 4, 5])).split('\n');
 }
 
-const units: Readonly<Record<ComparedBy, string>> = { quality: 'grade', checks: 'checks passed', errors: 'answered well', cost: 'dollars', latency: 'ms' };
+const units: Readonly<Record<ComparedBy, string>> = {
+  quality: 'grade',
+  checks: 'checks passed',
+  errors: 'answered well',
+  cost: 'dollars',
+  latency: 'ms',
+};
 
 function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))}%`;

@@ -30,7 +30,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 async function validate(...args: string[]): Promise<{ code: number; stdout: string }> {
   try {
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program, 'validate', ...args], { cwd: new URL('../..', import.meta.url) });
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program, 'validate', ...args], {
+      cwd: new URL('../..', import.meta.url),
+    });
     return { code: 0, stdout };
   } catch (error) {
     const { code, stdout } = error as { code: number; stdout: string };
@@ -40,25 +42,49 @@ async function validate(...args: string[]): Promise<{ code: number; stdout: stri
 
 test('exit codes tell good, bad and misused apart, and --strict refuses warnings', async () => {
   const code = async (...args: string[]): Promise<number> => (await validate(...args)).code;
-  expect(await Promise.all([code(join(folder, 'good.yaml')), code(join(folder, 'warned.yaml')), code('--strict', join(folder, 'warned.yaml')), code(join(folder, 'bad.yaml')), code('--format', 'xml', join(folder, 'good.yaml')), code()])).toEqual([0, 0, 1, 1, 2, 2]);
+  expect(
+    await Promise.all([
+      code(join(folder, 'good.yaml')),
+      code(join(folder, 'warned.yaml')),
+      code('--strict', join(folder, 'warned.yaml')),
+      code(join(folder, 'bad.yaml')),
+      code('--format', 'xml', join(folder, 'good.yaml')),
+      code(),
+    ]),
+  ).toEqual([0, 0, 1, 1, 2, 2]);
 });
 
 test('text, JSON and workflow annotations say file, line and what would be right', async () => {
   const file = join(folder, 'bad.yaml');
-  const [text, json, github] = await Promise.all([validate(file), validate('--format', 'json', file), validate('--format', 'github', file)]);
+  const [text, json, github] = await Promise.all([
+    validate(file),
+    validate('--format', 'json', file),
+    validate('--format', 'github', file),
+  ]);
   expect(text.stdout).toContain(`${file}:2:18 error schema at defaults.mode: `);
   expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, problems: [{ file, line: 2, column: 18, code: 'schema' }] });
   expect(github.stdout).toMatch(new RegExp(`^::error file=${file},line=2,col=18,title=schema::.+enabled.+\n$`));
 });
 
 test('what a namespace may not write is refused, by the delegations of the manifests or as --trusted says', async () => {
-  const manifest = (namespace: string, policy: string): string => `---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: policy\n  namespace: ${namespace}\ndata:\n  policy.yaml: |\n${policy.replaceAll(/^/gm, '    ')}\n`;
-  const team = (workspace: string): string => manifest('team-a', `version: 1\nsections:\n  - name: s\n    match: { workspace: [${workspace}] }\n    tiers: []`);
+  const manifest = (namespace: string, policy: string): string =>
+    `---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: policy\n  namespace: ${namespace}\ndata:\n  policy.yaml: |\n${policy.replaceAll(/^/gm, '    ')}\n`;
+  const team = (workspace: string): string =>
+    manifest('team-a', `version: 1\nsections:\n  - name: s\n    match: { workspace: [${workspace}] }\n    tiers: []`);
   writeFileSync(join(folder, 'platform.manifest'), manifest('platform', 'version: 1\ndelegations:\n  team-a: { workspaces: [search] }'));
   writeFileSync(join(folder, 'own.manifest'), team('search'));
   writeFileSync(join(folder, 'stolen.manifest'), team('shop'));
-  const answer = (...args: string[]): ReturnType<typeof validate> => validate(...args.map((arg) => (arg.endsWith('.manifest') ? join(folder, arg) : arg)));
-  const [own, stolen, alone, untrusted, bothTrusted] = await Promise.all([answer('platform.manifest', 'own.manifest'), answer('platform.manifest', 'stolen.manifest'), answer('own.manifest'), answer('--trusted', 'platform', 'own.manifest'), answer('--trusted', 'platform,team-a', 'platform.manifest', 'stolen.manifest')]);
+  const answer = (...args: string[]): ReturnType<typeof validate> =>
+    validate(...args.map((arg) => (arg.endsWith('.manifest') ? join(folder, arg) : arg)));
+  const [own, stolen, alone, untrusted, bothTrusted] = await Promise.all([
+    answer('platform.manifest', 'own.manifest'),
+    answer('platform.manifest', 'stolen.manifest'),
+    answer('own.manifest'),
+    answer('--trusted', 'platform', 'own.manifest'),
+    answer('--trusted', 'platform,team-a', 'platform.manifest', 'stolen.manifest'),
+  ]);
   expect([own.code, stolen.code, alone.code, untrusted.code, bothTrusted.code]).toEqual([0, 1, 0, 1, 0]);
-  expect(stolen.stdout).toContain('stolen.manifest#policy.yaml:12:30 error not-delegated at sections[0].match.workspace[0]: shop is no workspace of the namespace team-a. It may write sections for search.');
+  expect(stolen.stdout).toContain(
+    'stolen.manifest#policy.yaml:12:30 error not-delegated at sections[0].match.workspace[0]: shop is no workspace of the namespace team-a. It may write sections for search.',
+  );
 });

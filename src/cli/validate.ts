@@ -20,10 +20,17 @@ export function registerValidate(program: Command): void {
     .command('validate')
     .argument('<path...>', 'policy files, folders, or manifests of ConfigMaps; together they are one policy')
     .description('check a policy as the server would: file, line, what is wrong and what would be right')
-    .addOption(new Option('--format <format>', 'how problems are printed; github: workflow annotations').choices(['text', 'json', 'github']).default('text'))
+    .addOption(
+      new Option('--format <format>', 'how problems are printed; github: workflow annotations')
+        .choices(['text', 'json', 'github'])
+        .default('text'),
+    )
     .option('--strict', 'warnings are errors')
     .option('--catalog <file>', 'another catalog than the embedded one')
-    .option('--trusted <namespaces>', 'namespaces whose ConfigMaps may write everything, as serve --policy-trusted has them; by default those of the manifests that hold delegations')
+    .option(
+      '--trusted <namespaces>',
+      'namespaces whose ConfigMaps may write everything, as serve --policy-trusted has them; by default those of the manifests that hold delegations',
+    )
     .action(async (paths: string[], flags: ValidateFlags) => {
       const catalog = await loadCatalog(flags.catalog);
       const files = paths.flatMap(readPolicyFiles);
@@ -36,7 +43,9 @@ export function registerValidate(program: Command): void {
 
 /** Nothing is checked where no manifest holds delegations and no flag says who is trusted. */
 function trustedOf(files: readonly PolicyFile[], flag: string | undefined): Pick<CompileOptions, 'trusted'> {
-  const names = flag?.split(',').map((name) => name.trim()) ?? files.flatMap(({ namespace, text }) => (namespace !== undefined && /^(["']?)delegations\1\s*:/m.test(text) ? [namespace] : []));
+  const names =
+    flag?.split(',').map((name) => name.trim()) ??
+    files.flatMap(({ namespace, text }) => (namespace !== undefined && /^(["']?)delegations\1\s*:/m.test(text) ? [namespace] : []));
   return flag === undefined && names.length === 0 ? {} : { trusted: (namespace) => names.includes(namespace) };
 }
 
@@ -46,7 +55,10 @@ function render(format: ValidateFlags['format'], problems: readonly Problem[], b
       return `${JSON.stringify({ ok: !bad, problems })}\n`;
     case 'github':
       return problems
-        .map(({ level, file, line, column, code, message, fix }) => `::${level} file=${property(file.replace(/#.*$/, ''))},line=${line},col=${column},title=${property(code)}::${data(`${message}. ${fix}`)}\n`)
+        .map(
+          ({ level, file, line, column, code, message, fix }) =>
+            `::${level} file=${property(file.replace(/#.*$/, ''))},line=${line},col=${column},title=${property(code)}::${data(`${message}. ${fix}`)}\n`,
+        )
         .join('');
     case 'text': {
       const errors = problems.filter(({ level }) => level === 'error').length;

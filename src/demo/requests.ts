@@ -16,7 +16,10 @@ export interface DemoRequest {
 }
 
 /** Clients of the official SDKs with nothing changed but the base URL. A missing key leaves that provider out. */
-export function clientsFor(url: string, keys: { readonly openai?: string; readonly anthropic?: string; readonly google?: string }): DemoClients {
+export function clientsFor(
+  url: string,
+  keys: { readonly openai?: string; readonly anthropic?: string; readonly google?: string },
+): DemoClients {
   return {
     openai: keys.openai === undefined ? null : new OpenAI({ apiKey: keys.openai, baseURL: `${url}/v1`, maxRetries: 0 }),
     anthropic: keys.anthropic === undefined ? null : new Anthropic({ apiKey: keys.anthropic, baseURL: url, maxRetries: 0 }),
@@ -25,7 +28,11 @@ export function clientsFor(url: string, keys: { readonly openai?: string; readon
 }
 
 const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
-const report = Array.from({ length: 160 }, (_, week) => `Week ${week + 1}: ${40 + ((week * 7) % 23)} tickets were opened and ${38 + ((week * 11) % 25)} closed; the longest took ${3 + (week % 6)} days.`).join('\n');
+const report = Array.from(
+  { length: 160 },
+  (_, week) =>
+    `Week ${week + 1}: ${40 + ((week * 7) % 23)} tickets were opened and ${38 + ((week * 11) % 25)} closed; the longest took ${3 + (week % 6)} days.`,
+).join('\n');
 const code = 'export function parse(line: string) {\n  const [key, value] = line.split("=");\n  return { [key]: value.trim() };\n}';
 const weather = { type: 'object', properties: { query: { type: 'string' } }, required: ['query'] };
 
@@ -33,7 +40,13 @@ type ChatParams = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, 'stream'>;
 
 function chat(title: string, params: ChatParams | string, headers: Record<string, string> = {}): DemoRequest {
   const body: ChatParams = typeof params === 'string' ? { model: 'gpt-5.1', messages: [{ role: 'user', content: params }] } : params;
-  return { provider: 'openai', title, run: async ({ openai }) => { await openai!.chat.completions.create(body, { headers }); } };
+  return {
+    provider: 'openai',
+    title,
+    run: async ({ openai }) => {
+      await openai!.chat.completions.create(body, { headers });
+    },
+  };
 }
 
 function chatStream(title: string, content: string, usage: boolean): DemoRequest {
@@ -41,22 +54,39 @@ function chatStream(title: string, content: string, usage: boolean): DemoRequest
     provider: 'openai',
     title,
     run: async ({ openai }) => {
-      const stream = await openai!.chat.completions.create({ model: 'gpt-5.1', stream: true, ...(usage ? { stream_options: { include_usage: true } } : {}), messages: [{ role: 'user', content }] });
+      const stream = await openai!.chat.completions.create({
+        model: 'gpt-5.1',
+        stream: true,
+        ...(usage ? { stream_options: { include_usage: true } } : {}),
+        messages: [{ role: 'user', content }],
+      });
       await drain(stream);
     },
   };
 }
 
-function claude(title: string, content: Anthropic.MessageParam['content'], more: Partial<Anthropic.MessageCreateParamsNonStreaming> = {}): DemoRequest {
+function claude(
+  title: string,
+  content: Anthropic.MessageParam['content'],
+  more: Partial<Anthropic.MessageCreateParamsNonStreaming> = {},
+): DemoRequest {
   return {
     provider: 'anthropic',
     title,
-    run: async ({ anthropic }) => { await anthropic!.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 400, messages: [{ role: 'user', content }], ...more }); },
+    run: async ({ anthropic }) => {
+      await anthropic!.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 400, messages: [{ role: 'user', content }], ...more });
+    },
   };
 }
 
 function gemini(title: string, contents: string, config: Record<string, unknown> = {}): DemoRequest {
-  return { provider: 'google', title, run: async ({ google }) => { await google!.models.generateContent({ model: 'gemini-2.5-pro', contents, config }); } };
+  return {
+    provider: 'google',
+    title,
+    run: async ({ google }) => {
+      await google!.models.generateContent({ model: 'gemini-2.5-pro', contents, config });
+    },
+  };
 }
 
 async function drain(stream: AsyncIterable<unknown>): Promise<void> {
@@ -71,19 +101,41 @@ export const demoRequests: readonly DemoRequest[] = [
   chat('a question in German', 'Was ist eine Datenbank?'),
   chat('a comparison in Spanish', 'Compara REST y GraphQL: ventajas y desventajas de cada uno'),
   chat('a question in Chinese', '什么是负载均衡？'),
-  chat('sentiment, JSON mode', { model: 'gpt-5.1', response_format: { type: 'json_object' }, messages: [{ role: 'user', content: 'Classify the sentiment as JSON: "The parcel came late again."' }] }),
+  chat('sentiment, JSON mode', {
+    model: 'gpt-5.1',
+    response_format: { type: 'json_object' },
+    messages: [{ role: 'user', content: 'Classify the sentiment as JSON: "The parcel came late again."' }],
+  }),
   chat('extraction to a schema', {
     model: 'gpt-5.1',
-    response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: { type: 'object', properties: { answer: { type: 'string' } } } } },
+    response_format: {
+      type: 'json_schema',
+      json_schema: { name: 'answer', schema: { type: 'object', properties: { answer: { type: 'string' } } } },
+    },
     messages: [{ role: 'user', content: 'Extract the city: "We met in Lisbon on Friday."' }],
   }),
-  chat('a tool call', { model: 'gpt-5.1', messages: [{ role: 'user', content: 'How is the weather in Oslo?' }], tools: [{ type: 'function', function: { name: 'get_weather', parameters: weather } }] }),
+  chat('a tool call', {
+    model: 'gpt-5.1',
+    messages: [{ role: 'user', content: 'How is the weather in Oslo?' }],
+    tools: [{ type: 'function', function: { name: 'get_weather', parameters: weather } }],
+  }),
   chat('code review', `Review this function for bugs and explain each of them:\n\`\`\`ts\n${code}\n\`\`\``),
   chat('a proof', 'Prove by induction that the sum of the first n odd numbers is n^2. Show each step.'),
-  chat('system design', 'Design a distributed rate limiter for 40 regions: consistency, failover, clock skew, monitoring, and a rollout plan with rollback.'),
+  chat(
+    'system design',
+    'Design a distributed rate limiter for 40 regions: consistency, failover, clock skew, monitoring, and a rollout plan with rollback.',
+  ),
   chat('an image', {
     model: 'gpt-5.1',
-    messages: [{ role: 'user', content: [{ type: 'text', text: 'What colour is this?' }, { type: 'image_url', image_url: { url: `data:image/png;base64,${pixel}` } }] }],
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'What colour is this?' },
+          { type: 'image_url', image_url: { url: `data:image/png;base64,${pixel}` } },
+        ],
+      },
+    ],
   }),
   chat('a long document', `Summarize the trend in three sentences.\n${report}`),
   chat('a deep conversation', {
@@ -107,30 +159,57 @@ export const demoRequests: readonly DemoRequest[] = [
   {
     provider: 'openai',
     title: 'Responses API',
-    run: async ({ openai }) => { await openai!.responses.create({ model: 'gpt-5.1', input: 'What is an API gateway?' }); },
+    run: async ({ openai }) => {
+      await openai!.responses.create({ model: 'gpt-5.1', input: 'What is an API gateway?' });
+    },
   },
   {
     provider: 'openai',
     title: 'Responses API, streamed',
     run: async ({ openai }) => drain(await openai!.responses.create({ model: 'gpt-5.1', input: 'Why is the sky blue?', stream: true })),
   },
-  { provider: 'openai', title: 'embeddings', run: async ({ openai }) => { await openai!.embeddings.create({ model: 'text-embedding-3-small', input: ['rain', 'sun'] }); } },
+  {
+    provider: 'openai',
+    title: 'embeddings',
+    run: async ({ openai }) => {
+      await openai!.embeddings.create({ model: 'text-embedding-3-small', input: ['rain', 'sun'] });
+    },
+  },
   claude('a definition', 'What is a monad?'),
-  claude('with a cached system prompt', 'Summarize the policy in one line.', { system: [{ type: 'text', text: report, cache_control: { type: 'ephemeral' } }] }),
-  claude('a tool', 'Find the latest order of customer 17', { tools: [{ name: 'find_order', input_schema: { type: 'object', properties: weather.properties } }] }),
+  claude('with a cached system prompt', 'Summarize the policy in one line.', {
+    system: [{ type: 'text', text: report, cache_control: { type: 'ephemeral' } }],
+  }),
+  claude('a tool', 'Find the latest order of customer 17', {
+    tools: [{ name: 'find_order', input_schema: { type: 'object', properties: weather.properties } }],
+  }),
   {
     provider: 'anthropic',
     title: 'streamed, in French',
-    run: async ({ anthropic }) => drain(await anthropic!.messages.create({ model: 'claude-sonnet-4-6', max_tokens: 400, stream: true, messages: [{ role: 'user', content: 'Explique la différence entre TCP et UDP' }] })),
+    run: async ({ anthropic }) =>
+      drain(
+        await anthropic!.messages.create({
+          model: 'claude-sonnet-4-6',
+          max_tokens: 400,
+          stream: true,
+          messages: [{ role: 'user', content: 'Explique la différence entre TCP et UDP' }],
+        }),
+      ),
   },
-  { provider: 'anthropic', title: 'count_tokens', run: async ({ anthropic }) => { await anthropic!.messages.countTokens({ model: 'claude-sonnet-4-6', messages: [{ role: 'user', content: 'How long is this?' }] }); } },
+  {
+    provider: 'anthropic',
+    title: 'count_tokens',
+    run: async ({ anthropic }) => {
+      await anthropic!.messages.countTokens({ model: 'claude-sonnet-4-6', messages: [{ role: 'user', content: 'How long is this?' }] });
+    },
+  },
   gemini('a definition', 'What is quantum entanglement?'),
   gemini('extraction, JSON', 'Extract the numbers: three apples, 12 pears', { responseMimeType: 'application/json' }),
   gemini('a plan', 'Plan a zero-downtime migration from MySQL to PostgreSQL with validation, monitoring, and rollback'),
   {
     provider: 'google',
     title: 'streamed, in Japanese',
-    run: async ({ google }) => drain(await google!.models.generateContentStream({ model: 'gemini-2.5-pro', contents: 'メモ化とは何ですか？' })),
+    run: async ({ google }) =>
+      drain(await google!.models.generateContentStream({ model: 'gemini-2.5-pro', contents: 'メモ化とは何ですか？' })),
   },
 ];
 

@@ -20,7 +20,11 @@ export async function runDemo({ once, live }: DemoOptions): Promise<void> {
   const progress = (text: string): void => void process.stderr.write(`· ${text} …\n`);
   const interrupted = signalled();
   const simulator = live ? null : new ProviderSimulator();
-  const stack = new Stack({ policy: readFileSync(policyFile, 'utf8'), endpoint: simulator === null ? null : await simulator.listen(), progress });
+  const stack = new Stack({
+    policy: readFileSync(policyFile, 'utf8'),
+    endpoint: simulator === null ? null : await simulator.listen(),
+    progress,
+  });
   const lastResort = (): void => stack.kill();
   process.on('exit', lastResort);
   try {
@@ -30,7 +34,11 @@ export async function runDemo({ once, live }: DemoOptions): Promise<void> {
     const rows = await Promise.race([send(clients, stack, progress), interrupted.promise]);
     if (rows === null) return;
     print(`\n${renderTable(rows, colour)}\n\n${renderTotals(rows, colour)}`);
-    print(live ? 'Prices are list prices from the embedded catalog.' : 'Answers and token counts are simulated; prices are list prices from the embedded catalog.');
+    print(
+      live
+        ? 'Prices are list prices from the embedded catalog.'
+        : 'Answers and token counts are simulated; prices are list prices from the embedded catalog.',
+    );
     const shown = rows.find(({ record }) => record.decision?.action === 'route') ?? rows[0]!;
     if (once) {
       print('Run it without --once to keep it up: metrics, decisions and explain can be tried then.');
@@ -70,7 +78,11 @@ function signalled(): { readonly promise: Promise<null>; readonly done: boolean;
 
 function liveKeys(): Parameters<typeof clientsFor>[1] {
   const { OPENAI_API_KEY: openai, ANTHROPIC_API_KEY: anthropic, GEMINI_API_KEY: google } = process.env;
-  const keys = { ...(openai === undefined ? {} : { openai }), ...(anthropic === undefined ? {} : { anthropic }), ...(google === undefined ? {} : { google }) };
+  const keys = {
+    ...(openai === undefined ? {} : { openai }),
+    ...(anthropic === undefined ? {} : { anthropic }),
+    ...(google === undefined ? {} : { google }),
+  };
   if (Object.keys(keys).length === 0) throw new SluiceError('SLUICE_DEMO_KEYS', 'no key of a provider is in the environment.');
   return keys;
 }
@@ -107,7 +119,9 @@ async function send(clients: DemoClients, stack: Stack, progress: (text: string)
 
 async function nextRecord(stack: Stack, seen: ReadonlySet<string>): Promise<ExchangeRecord | null> {
   for (let tries = 0; tries < 150; tries++) {
-    const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=3`).then((response) => response.json())) as { decisions: ExchangeRecord[] };
+    const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=3`).then((response) => response.json())) as {
+      decisions: ExchangeRecord[];
+    };
     const fresh = decisions.find(({ id }) => !seen.has(id));
     if (fresh !== undefined) return fresh;
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -34,7 +34,9 @@ export function answerTo(request: Received): SimulatedAnswer {
     const answer = simulation?.answer(call) ?? null;
     if (answer !== null) return status < 400 ? answer : json(status, simulation!.error(status, wanted(status)));
   }
-  return status < 400 ? json(200, { path: call.path, bytes: request.body.length }) : json(status, openaiSimulation.error(status, wanted(status)));
+  return status < 400
+    ? json(200, { path: call.path, bytes: request.body.length })
+    : json(status, openaiSimulation.error(status, wanted(status)));
 }
 
 function wanted(status: number): string {

@@ -84,14 +84,38 @@ export class Stack {
     const { endpoint } = this.#options;
     if (endpoint === null) return;
     const names = Object.values(dialects).flatMap(({ providers }) => Object.keys(providers));
-    writeFileSync(join(this.policyFolder, 'zz-endpoints.yaml'), stringify({ version: 1, providers: Object.fromEntries(names.map((name) => [name, { endpoint }])) }));
+    writeFileSync(
+      join(this.policyFolder, 'zz-endpoints.yaml'),
+      stringify({ version: 1, providers: Object.fromEntries(names.map((name) => [name, { endpoint }])) }),
+    );
   }
 
   async startSluice(): Promise<void> {
     const { source = { args: ['--policy', this.policyFolder], env: {} } } = this.#options;
-    const args = [...nodeFlags, entry, 'serve', ...source.args, '--listen', `unix:${this.#socket}`, '--admin', `127.0.0.1:${this.#adminPort}`, '--log', this.logFile, '--ledger', this.ledgerFile, '--budgets', join(this.folder, 'budgets.json'), '--grace', '5', ...(this.#options.serve ?? [])];
+    const args = [
+      ...nodeFlags,
+      entry,
+      'serve',
+      ...source.args,
+      '--listen',
+      `unix:${this.#socket}`,
+      '--admin',
+      `127.0.0.1:${this.#adminPort}`,
+      '--log',
+      this.logFile,
+      '--ledger',
+      this.ledgerFile,
+      '--budgets',
+      join(this.folder, 'budgets.json'),
+      '--grace',
+      '5',
+      ...(this.#options.serve ?? []),
+    ];
     const errors = openSync(join(this.folder, 'sluice.err'), 'a');
-    this.#sluice = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', errors], env: { ...process.env, ...this.#options.env, ...source.env } });
+    this.#sluice = spawn(process.execPath, args, {
+      stdio: ['ignore', 'ignore', errors],
+      env: { ...process.env, ...this.#options.env, ...source.env },
+    });
     this.adminUrl = `http://127.0.0.1:${this.#adminPort}`;
     await this.#until(`${this.adminUrl}/readyz`, this.#sluice, 'sluice.err');
   }
@@ -128,7 +152,8 @@ export class Stack {
   async #startEnvoy(listen: string, admin: string): Promise<void> {
     const binary = this.#options.envoy?.binary ?? (await requireEnvoy());
     const { generation, problems } = compilePolicy(readPolicyFiles(this.policyFolder), { catalog: await loadCatalog() });
-    if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', problems.map(({ message }) => message).join('; '), { where: this.policyFolder });
+    if (generation === null)
+      throw new SluiceError('SLUICE_POLICY_INVALID', problems.map(({ message }) => message).join('; '), { where: this.policyFolder });
     const version = this.#options.envoy?.version ?? defaultEnvoyVersion;
     const config = renderEnvoy({
       providers: [...generation.providers.values()],
@@ -146,7 +171,9 @@ export class Stack {
     const text = JSON.stringify(this.#options.envoyConfig?.(config) ?? config);
     writeFileSync(file, patience === undefined ? text : text.replaceAll('"message_timeout":"0.5s"', `"message_timeout":"${patience}"`));
     const log = openSync(join(this.folder, 'envoy.log'), 'a');
-    this.#envoy = spawn(binary, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'warning'], { stdio: ['ignore', log, log] });
+    this.#envoy = spawn(binary, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'warning'], {
+      stdio: ['ignore', log, log],
+    });
     await this.#until(`http://${admin}/ready`, this.#envoy, 'envoy.log');
   }
 

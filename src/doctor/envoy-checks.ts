@@ -27,24 +27,54 @@ export async function askEnvoy(admin: URL, facts: SelfFacts | null, now: number)
     const date = Date.parse(response.headers.get('date') ?? '');
     clockMs = Number.isNaN(date) ? null : date - Date.now();
   } catch (error) {
-    return { results: [bad('envoy', 'error', `Envoy's admin at ${admin.host} does not answer: ${reasonOf(error)}`, 'Start Envoy, or name its admin by --envoy-admin HOST:PORT; off: it cannot be asked from here.')], check: null, clockMs: null };
+    return {
+      results: [
+        bad(
+          'envoy',
+          'error',
+          `Envoy's admin at ${admin.host} does not answer: ${reasonOf(error)}`,
+          'Start Envoy, or name its admin by --envoy-admin HOST:PORT; off: it cannot be asked from here.',
+        ),
+      ],
+      check: null,
+      clockMs: null,
+    };
   }
   const version = /\/(\d+\.\d+\.\d+)/.exec(info.version ?? '')?.[1] ?? defaultEnvoyVersion;
-  const results: CheckResult[] = [info.state === 'LIVE' ? ok('envoy', `Envoy ${version} runs`) : bad('envoy', 'error', `Envoy ${version} is ${info.state ?? 'in an unknown state'}`, 'Look at its log: it starts, drains, or waits for its control plane.')];
-  if (minorOf(version) < minorOf(envoyVersions[0]!)) results.push(bad('envoy', 'error', `Envoy ${version} is older than any that Sluice was tried on`, `Use one of ${envoyVersions.join(', ')}.`));
+  const results: CheckResult[] = [
+    info.state === 'LIVE'
+      ? ok('envoy', `Envoy ${version} runs`)
+      : bad(
+          'envoy',
+          'error',
+          `Envoy ${version} is ${info.state ?? 'in an unknown state'}`,
+          'Look at its log: it starts, drains, or waits for its control plane.',
+        ),
+  ];
+  if (minorOf(version) < minorOf(envoyVersions[0]!))
+    results.push(
+      bad('envoy', 'error', `Envoy ${version} is older than any that Sluice was tried on`, `Use one of ${envoyVersions.join(', ')}.`),
+    );
   try {
     const check = checkEnvoy(configOfDump(await (await ask(admin, '/config_dump')).json()), optionsOf(facts, version));
     results.push(...configResults(check, facts), ...(await reachResults(check, facts)), ...(await certificateResults(admin, now)));
     return { results, check, clockMs };
   } catch (error) {
-    return { results: [...results, bad('envoy config', 'error', `its config cannot be read: ${reasonOf(error)}`, 'Check --envoy-admin.')], check: null, clockMs };
+    return {
+      results: [...results, bad('envoy config', 'error', `its config cannot be read: ${reasonOf(error)}`, 'Check --envoy-admin.')],
+      check: null,
+      clockMs,
+    };
   }
 }
 
 /** How Envoy's config would be rendered for this Sluice. */
 function optionsOf(facts: SelfFacts | null, version: string): Parameters<typeof checkEnvoy>[1] {
   return {
-    providers: facts === null ? [...mergeProviders({}).values()] : facts.policy.providers.map((provider) => ({ ...provider, deployments: new Map() })),
+    providers:
+      facts === null
+        ? [...mergeProviders({}).values()]
+        : facts.policy.providers.map((provider) => ({ ...provider, deployments: new Map() })),
     sluice: facts?.listen ?? 'unix:',
     listen: '127.0.0.1:0',
     admin: null,
@@ -69,7 +99,16 @@ async function reachResults({ sluice }: EnvoyCheck, facts: SelfFacts | null): Pr
     [...new Set(sluice)].map(async (address) => {
       const reason = await listens(address);
       if (reason === null) return ok('socket', `Envoy calls ${address}, and it takes connections`);
-      return bad('socket', 'error', `Envoy calls ${address}: ${reason}`, facts === null ? `Start Sluice with --listen ${address}.` : facts.listen === address ? 'The socket was removed while Sluice runs: restart Sluice. (Asked from another machine than Envoy\'s? Run this there.)' : `Sluice listens at ${facts.listen}: point Envoy's cluster there, or start Sluice with --listen ${address}.`);
+      return bad(
+        'socket',
+        'error',
+        `Envoy calls ${address}: ${reason}`,
+        facts === null
+          ? `Start Sluice with --listen ${address}.`
+          : facts.listen === address
+            ? "The socket was removed while Sluice runs: restart Sluice. (Asked from another machine than Envoy's? Run this there.)"
+            : `Sluice listens at ${facts.listen}: point Envoy's cluster there, or start Sluice with --listen ${address}.`,
+      );
     }),
   );
 }
@@ -81,7 +120,11 @@ interface Certificates {
 /** The certificates that Envoy shows to others. */
 async function certificateResults(admin: URL, now: number): Promise<CheckResult[]> {
   const { certificates = [] } = (await (await ask(admin, '/certs')).json()) as Certificates;
-  const ends = new Map(certificates.flatMap(({ cert_chain = [] }) => cert_chain.map(({ path = 'a certificate of Envoy', expiration_time }) => [path, expiration_time ?? null] as const)));
+  const ends = new Map(
+    certificates.flatMap(({ cert_chain = [] }) =>
+      cert_chain.map(({ path = 'a certificate of Envoy', expiration_time }) => [path, expiration_time ?? null] as const),
+    ),
+  );
   return [...ends].map(([path, until]) => certificateCheck(path, until, now));
 }
 

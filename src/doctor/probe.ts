@@ -26,22 +26,55 @@ export async function probe({ gateway, sluice, envoy }: Probe): Promise<CheckRes
   let status: number;
   let body: string;
   try {
-    const response = await fetch(new URL(feedbackPath, gateway), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ decision: 'doctor' }), signal: AbortSignal.timeout(probeMs) });
+    const response = await fetch(new URL(feedbackPath, gateway), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ decision: 'doctor' }),
+      signal: AbortSignal.timeout(probeMs),
+    });
     status = response.status;
     body = await response.text();
   } catch (error) {
-    return bad('decided', 'error', `a request to ${gateway.origin} got no answer: ${reasonOf(error)}`, 'Check that Envoy listens there; --url says where apps call.');
+    return bad(
+      'decided',
+      'error',
+      `a request to ${gateway.origin} got no answer: ${reasonOf(error)}`,
+      'Check that Envoy listens there; --url says where apps call.',
+    );
   }
-  if (!body.includes('"bad-feedback"')) return undecided(gateway, status, envoy === null || passedBefore === null ? null : ((await failOpenCount(envoy)) ?? passedBefore) - passedBefore);
+  if (!body.includes('"bad-feedback"'))
+    return undecided(
+      gateway,
+      status,
+      envoy === null || passedBefore === null ? null : ((await failOpenCount(envoy)) ?? passedBefore) - passedBefore,
+    );
   const seen = await feedbackSeen(sluice);
   if (seenBefore === null || seen === null) return ok('decided', `a request to ${gateway.origin} was answered by a Sluice`);
-  return seen > seenBefore ? ok('decided', `a request to ${gateway.origin} reached this Sluice, body and all`) : bad('decided', 'warning', `a request to ${gateway.origin} reached a Sluice, and not the one that was asked here`, 'In a fleet this is another replica. Else Envoy calls another Sluice: compare --admin and the cluster.');
+  return seen > seenBefore
+    ? ok('decided', `a request to ${gateway.origin} reached this Sluice, body and all`)
+    : bad(
+        'decided',
+        'warning',
+        `a request to ${gateway.origin} reached a Sluice, and not the one that was asked here`,
+        'In a fleet this is another replica. Else Envoy calls another Sluice: compare --admin and the cluster.',
+      );
 }
 
 function undecided(gateway: URL, status: number, passed: number | null): CheckResult {
   const what = `a request to ${gateway.origin} went past Sluice (it got ${status} from elsewhere)`;
-  if (passed !== null && passed > 0) return bad('decided', 'error', `${what}: Envoy could not reach Sluice, or waited too long, and let it pass (failure_mode_allow)`, 'Nothing is routed, no budget or block holds, no cost is known. See the checks of the socket and of Envoy\'s config.');
-  return bad('decided', 'error', `${what}: no filter of this listener asked Sluice, or Envoy gave up before`, 'Nothing is routed, no budget or block holds, no cost is known. See the checks of Envoy\'s config; `sluice render envoy --snippet` has the filters.');
+  if (passed !== null && passed > 0)
+    return bad(
+      'decided',
+      'error',
+      `${what}: Envoy could not reach Sluice, or waited too long, and let it pass (failure_mode_allow)`,
+      "Nothing is routed, no budget or block holds, no cost is known. See the checks of the socket and of Envoy's config.",
+    );
+  return bad(
+    'decided',
+    'error',
+    `${what}: no filter of this listener asked Sluice, or Envoy gave up before`,
+    "Nothing is routed, no budget or block holds, no cost is known. See the checks of Envoy's config; `sluice render envoy --snippet` has the filters.",
+  );
 }
 
 /** Calls of feedback that a Sluice could not read, so far; null: it cannot be asked. */

@@ -24,7 +24,14 @@ export interface SelfFacts {
   };
   readonly keys: readonly { readonly file: string; readonly providers: readonly string[]; readonly problem: 'none' | 'resting' | null }[];
   /** `error`: what a question to it was answered with. Null: none is kept. */
-  readonly ledger: { readonly place: string; readonly postgres: boolean; readonly error: string | null; readonly failures: number; readonly dropped: number; readonly waiting: number } | null;
+  readonly ledger: {
+    readonly place: string;
+    readonly postgres: boolean;
+    readonly error: string | null;
+    readonly failures: number;
+    readonly dropped: number;
+    readonly waiting: number;
+  } | null;
   readonly redis: readonly { readonly use: 'cache' | 'budgets'; readonly up: boolean }[];
   /** Of what is written to: bytes that may still be written there. */
   readonly disks: readonly { readonly path: string; readonly freeBytes: number | null }[];

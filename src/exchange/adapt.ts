@@ -16,7 +16,10 @@ export function saysUsageOnRequest({ api, stream }: Pick<Exchange, 'api' | 'stre
 }
 
 /** Whether the policy has the stream say its usage though the app did not ask. */
-export function asksForUsage({ section, routeOff }: { readonly section: Pick<PolicySection, 'mode' | 'streamUsage'>; readonly routeOff: boolean }, exchange: Pick<Exchange, 'api' | 'stream' | 'includeUsage'>): boolean {
+export function asksForUsage(
+  { section, routeOff }: { readonly section: Pick<PolicySection, 'mode' | 'streamUsage'>; readonly routeOff: boolean },
+  exchange: Pick<Exchange, 'api' | 'stream' | 'includeUsage'>,
+): boolean {
   if (section.mode !== 'enabled' || section.streamUsage === 'leave' || !saysUsageOnRequest(exchange)) return false;
   return section.streamUsage === 'enforce' ? exchange.includeUsage !== true : !routeOff && exchange.includeUsage === null;
 }

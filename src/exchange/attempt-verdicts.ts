@@ -36,7 +36,11 @@ export class AttemptVerdicts {
   keyRefused(): AnswerPass | null {
     const { provider, recognition } = this.#run.facts;
     if (this.#target.provider === provider.name && !this.#run.gatewayKeys) return null;
-    const { status, contentType, body } = renderFailure(recognition.api, { kind: 'server', status: 502, message: `The gateway's own access to ${this.#target.provider} was refused; the operator has to look at its key.` });
+    const { status, contentType, body } = renderFailure(recognition.api, {
+      kind: 'server',
+      status: 502,
+      message: `The gateway's own access to ${this.#target.provider} was refused; the operator has to look at its key.`,
+    });
     return { kind: 'pass', headers: answerHeaders(status, contentType), body };
   }
 
@@ -69,13 +73,20 @@ export class AttemptVerdicts {
   }
 
   #cost(answer: (() => Answer) | null): Cost {
-    return estimateSavings(this.#run.facts.generation, { target: this.#target, typical: null }, this.#target, answer?.().usage ?? null).cost;
+    return estimateSavings(this.#run.facts.generation, { target: this.#target, typical: null }, this.#target, answer?.().usage ?? null)
+      .cost;
   }
 }
 
 /** The provider's own description of its body does not hold for another one. */
 export function answerHeaders(status: number, contentType: string): HeaderMutation {
-  return { set: [[':status', String(status)], ['content-type', contentType]], remove: ['content-encoding', 'content-length', 'transfer-encoding'] };
+  return {
+    set: [
+      [':status', String(status)],
+      ['content-type', contentType],
+    ],
+    remove: ['content-encoding', 'content-length', 'transfer-encoding'],
+  };
 }
 
 /** A whole answer's facts. */
@@ -90,7 +101,9 @@ function window({ facts }: ChainRun, index: number): number {
   const target = facts.targets[index];
   const provider = target === undefined ? undefined : facts.generation.providers.get(target.provider);
   if (target === undefined || provider === undefined) return 0;
-  return facts.generation.catalog.lookup(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model)?.contextWindow ?? 0;
+  return (
+    facts.generation.catalog.lookup(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model)?.contextWindow ?? 0
+  );
 }
 
 /** Milliseconds from `retry-after-ms` or `retry-after` (seconds or a date); null: not said. */

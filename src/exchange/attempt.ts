@@ -1,6 +1,15 @@
 import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
 import type { AnswerHead } from '../apis/types.ts';
-import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, FilterRole, HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import type {
+  AnswerPass,
+  AnswerPlan,
+  AnswerRetry,
+  Attempt,
+  AttemptRequest,
+  FilterRole,
+  HeaderMap,
+  HeaderMutation,
+} from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
 import { restoreJson, type Restoring } from '../apis/mask/restore.ts';
@@ -46,7 +55,9 @@ export class TargetAttempt implements Attempt {
     return {
       kind: 'forward',
       // Said even where it is as it was: the attempt before may have left another content-length.
-      body: inPath ? body : spliceRequest(body, exchange, { model: this.#target.model, ...(limitName === null ? {} : { limitName }), askUsage: false }),
+      body: inPath
+        ? body
+        : spliceRequest(body, exchange, { model: this.#target.model, ...(limitName === null ? {} : { limitName }), askUsage: false }),
       headers: this.#headers(path),
       metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },
     };
@@ -87,7 +98,10 @@ export class TargetAttempt implements Attempt {
     return {
       kind: 'whole',
       maxBytes: fallback.inspectBytes,
-      judge: (body) => this.#verdicts.of(judgeAnswer(head.api, body, run.facts.expects, fallback.triggers), status, retryAfterMs, () => answerOf(head, body)),
+      judge: (body) =>
+        this.#verdicts.of(judgeAnswer(head.api, body, run.facts.expects, fallback.triggers), status, retryAfterMs, () =>
+          answerOf(head, body),
+        ),
     };
   }
 
@@ -114,10 +128,15 @@ export class TargetAttempt implements Attempt {
       const verdict = this.#verdicts.of(reason, status, retryAfterMs, null);
       return verdict.kind === 'retry' || reason !== 'key-dead' ? verdict : (this.#verdicts.keyRefused() ?? verdict);
     };
-    if (said === 'look') return endOfStream || (ownKey && !run.hasNext) ? answer(null) : { kind: 'whole', maxBytes, judge: (body) => answer(this.#verdicts.error(body)) };
+    if (said === 'look')
+      return endOfStream || (ownKey && !run.hasNext)
+        ? answer(null)
+        : { kind: 'whole', maxBytes, judge: (body) => answer(this.#verdicts.error(body)) };
     const verdict = answer(said);
     // Another body than the provider's takes its place once that is there.
-    return verdict.kind === 'pass' && verdict.body !== undefined && !endOfStream ? { kind: 'whole', maxBytes, judge: () => verdict } : verdict;
+    return verdict.kind === 'pass' && verdict.body !== undefined && !endOfStream
+      ? { kind: 'whole', maxBytes, judge: () => verdict }
+      : verdict;
   }
 
   /** Whether a whole 200 is looked into: where the policy asks for that, or because it is as short as an error that came with the wrong status. */
@@ -141,7 +160,14 @@ export class TargetAttempt implements Attempt {
     this.#run.keyFile = swapped?.file ?? null;
     if (!own && swapped === null) throw new Error(`no credential for ${this.#target.provider}`);
     const keys = swapped === null ? this.#run.ownKeys() : this.#run.strangeKeys(swapped);
-    return { set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, own ? path : atOwn ? withoutKeys(path) : crossingPath(path))]], remove: keys.remove };
+    return {
+      set: [
+        ...keys.set,
+        ...this.#run.traceHeaders(),
+        [':path', upstreamPath(this.#provider, own ? path : atOwn ? withoutKeys(path) : crossingPath(path))],
+      ],
+      remove: keys.remove,
+    };
   }
 }
 

@@ -76,9 +76,11 @@ export class BodyReader {
 
   /** The promise never rejects. Who waits for it must not use `body` any more: what comes back takes its place. */
   read(recognition: Readable, body: Buffer, wish: ReadWish): ReadBody | Promise<ReadBody> {
-    if (body.length < (wish.mask === undefined ? limits.inlineBodyBytes : limits.inlineMaskedBytes) || this.#closed) return readHere(recognition, body, wish);
+    if (body.length < (wish.mask === undefined ? limits.inlineBodyBytes : limits.inlineMaskedBytes) || this.#closed)
+      return readHere(recognition, body, wish);
     const worker = (this.#worker ??= this.#start());
-    if (this.#waiting.size >= limits.bodiesBeingRead) return wish.patterns.length > 0 ? { ...lost, read: { ok: false, reason: 'overload' } } : readHere(recognition, body, wish);
+    if (this.#waiting.size >= limits.bodiesBeingRead)
+      return wish.patterns.length > 0 ? { ...lost, read: { ok: false, reason: 'overload' } } : readHere(recognition, body, wish);
     if (!this.#ready && wish.patterns.length === 0) return readHere(recognition, body, wish);
     const memory = ownMemory(body);
     const offset = memory === body.buffer ? body.byteOffset : 0;
@@ -109,7 +111,13 @@ export class BodyReader {
       const { number, read, memory, members, inspection, masked } = message;
       const waiting = this.#waiting.get(number);
       this.#waiting.delete(number);
-      waiting?.resolve({ read, body: Buffer.from(memory, waiting.job.offset, waiting.job.length), members, inspection, masked: fromThread(masked) });
+      waiting?.resolve({
+        read,
+        body: Buffer.from(memory, waiting.job.offset, waiting.job.length),
+        members,
+        inspection,
+        masked: fromThread(masked),
+      });
     });
     const gone = (): void => {
       if (this.#worker !== worker) return;
@@ -129,7 +137,13 @@ export class BodyReader {
   }
 }
 
-const lost: ReadBody = { read: { ok: false, reason: 'internal-error' }, body: Buffer.alloc(0), members: null, inspection: null, masked: null };
+const lost: ReadBody = {
+  read: { ok: false, reason: 'internal-error' },
+  body: Buffer.alloc(0),
+  members: null,
+  inspection: null,
+  masked: null,
+};
 
 /** Reads a body on this thread. */
 export function readHere(recognition: Readable, body: Buffer, wish: ReadWish): ReadBody {
@@ -140,7 +154,12 @@ export function readHere(recognition: Readable, body: Buffer, wish: ReadWish): R
 }
 
 /** Masks what was found in a body, and reads it again. Null: none of the rules that mask found anything. */
-export function maskHere(recognition: Readable, body: Buffer, { mask, patterns, members: wanted }: ReadWish, { matched }: Inspection): MaskedBody | 'failed' | null {
+export function maskHere(
+  recognition: Readable,
+  body: Buffer,
+  { mask, patterns, members: wanted }: ReadWish,
+  { matched }: Inspection,
+): MaskedBody | 'failed' | null {
   if (mask?.rules.some((rule, at) => rule !== null && matched[at] === true) !== true) return null;
   const masking = maskJson(body, { ...mask, patterns });
   if (masking === null) return 'failed';
@@ -150,7 +169,9 @@ export function maskHere(recognition: Readable, body: Buffer, { mask, patterns, 
 
 /** A thread's copy of a Buffer is bytes only. */
 function fromThread(masked: ReadBody['masked']): ReadBody['masked'] {
-  return masked === null || masked === 'failed' ? masked : { ...masked, body: Buffer.from(masked.body.buffer, masked.body.byteOffset, masked.body.byteLength) };
+  return masked === null || masked === 'failed'
+    ? masked
+    : { ...masked, body: Buffer.from(masked.body.buffer, masked.body.byteOffset, masked.body.byteLength) };
 }
 
 /** How much more than a body its memory may hold to be its own: the rest of its message. */

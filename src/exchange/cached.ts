@@ -22,10 +22,19 @@ export interface CacheScope {
 }
 
 /** Null where the policy has no cache for this request. `workspace`: as the policy believes it. */
-export function cacheScope(headers: HeaderMap, { workspaceHeaders, callers }: PolicyGeneration, section: PolicySection, path: string, { claims, workspace }: { readonly claims: Claims; readonly workspace: string }): CacheScope | null {
+export function cacheScope(
+  headers: HeaderMap,
+  { workspaceHeaders, callers }: PolicyGeneration,
+  section: PolicySection,
+  path: string,
+  { claims, workspace }: { readonly claims: Claims; readonly workspace: string },
+): CacheScope | null {
   if (!section.cache.enabled || section.mode !== 'enabled') return null;
   const partition = partitionOf(headers, workspaceHeaders, section.cache, path);
-  const controls = readControls({ get: (name) => (name === 'x-sluice-cache' ? claims.said('cache', cacheHeaders) : claims.believes('cache') ? headers.get(name) : undefined) });
+  const controls = readControls({
+    get: (name) =>
+      name === 'x-sluice-cache' ? claims.said('cache', cacheHeaders) : claims.believes('cache') ? headers.get(name) : undefined,
+  });
   // Who says the workspace of another caller does not share its answers.
   return { partition: callers === null ? partition : JSON.stringify([partition, workspace]), controls };
 }
@@ -33,7 +42,16 @@ export function cacheScope(headers: HeaderMap, { workspaceHeaders, callers }: Po
 const cacheHeaders = ['x-sluice-cache'];
 
 /** Members of a body that tie the answer to something that the provider holds and changes. */
-const statefulMembers: ReadonlySet<string> = new Set(['conversation', 'background', 'container', 'cachedContent', 'cached_content', 'previous_response_id', 'mcp_servers', 'web_search_options']);
+const statefulMembers: ReadonlySet<string> = new Set([
+  'conversation',
+  'background',
+  'container',
+  'cachedContent',
+  'cached_content',
+  'previous_response_id',
+  'mcp_servers',
+  'web_search_options',
+]);
 
 /** Tools of a provider's own design that the app carries out itself: the answer only asks for them. */
 const appTools = /^tools\.(?:custom$|function|bash_|text_editor_|memory_|computer|local_shell$|shell$|apply_patch$)/;
@@ -45,12 +63,19 @@ function actsElsewhere({ api, parameters }: Exchange, members: readonly BodyMemb
 }
 
 /** The question to the cache; null when the answer to this request must not be shared. */
-export function cacheQuery(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): CacheQuery | null {
+export function cacheQuery(
+  context: RequestContext,
+  scope: CacheScope,
+  exchange: Exchange,
+  members: readonly BodyMember[],
+  body: Buffer,
+): CacheQuery | null {
   const { section, caller } = context;
   const settings = section.cache;
   if (exchange.operation === 'other' || exchange.n > settings.maxN || exchange.audioOutput) return null;
   if (exchange.temperature !== null && exchange.temperature > settings.maxTemperature) return null;
-  if (settings.external === 'bypass' && (members.some(({ key }) => statefulMembers.has(key)) || actsElsewhere(exchange, members, body))) return null;
+  if (settings.external === 'bypass' && (members.some(({ key }) => statefulMembers.has(key)) || actsElsewhere(exchange, members, body)))
+    return null;
   return {
     key: cacheKey(keyInput(context, scope, exchange, members, body)),
     api: exchange.api,
@@ -65,7 +90,13 @@ export function cacheQuery(context: RequestContext, scope: CacheScope, exchange:
 }
 
 /** What the keys of a request are made of. */
-export function keyInput(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): KeyInput {
+export function keyInput(
+  context: RequestContext,
+  scope: CacheScope,
+  exchange: Exchange,
+  members: readonly BodyMember[],
+  body: Buffer,
+): KeyInput {
   const { section, caller, generation, provider } = context;
   return {
     exchange,
@@ -84,7 +115,13 @@ export function keyInput(context: RequestContext, scope: CacheScope, exchange: E
 }
 
 /** Gives the key under which the semantic cache finds the request; null where the policy has none, or the request is no question. */
-export function nearOf(context: RequestContext, scope: CacheScope, exchange: Exchange, members: readonly BodyMember[], body: Buffer): (() => string | null) | null {
+export function nearOf(
+  context: RequestContext,
+  scope: CacheScope,
+  exchange: Exchange,
+  members: readonly BodyMember[],
+  body: Buffer,
+): (() => string | null) | null {
   const { semantic } = context.section.cache;
   // A prompt to complete, or to embed, is its letters.
   if (semantic === null || exchange.question === null || exchange.operation !== 'generate' || !apis[exchange.api].request.asks) return null;
@@ -119,7 +156,18 @@ export function factsOf({ entry, age }: CacheHit, ms: number): CacheEntryFacts {
 export function hitAnswer(context: RequestContext, exchange: Exchange, hit: CacheHit, enteredAt: number): OwnAnswer {
   const { entry, age, state, rendered } = hit;
   const entryFacts = factsOf(hit, performance.now() - context.startedAt);
-  const open = openExchange(context, exchange, 'cached', null, null, { cache: state, cacheEntry: entryFacts, fill: null }, null, null, noAdmission, enteredAt);
+  const open = openExchange(
+    context,
+    exchange,
+    'cached',
+    null,
+    null,
+    { cache: state, cacheEntry: entryFacts, fill: null },
+    null,
+    null,
+    noAdmission,
+    enteredAt,
+  );
   return {
     open,
     plan: {
@@ -144,7 +192,14 @@ export function hitAnswer(context: RequestContext, exchange: Exchange, hit: Cach
     ending: {
       outcome: 'complete',
       status: 200,
-      answer: { usage: entry.usage, usageUnknown: entry.usage === null ? 'not-sent' : null, model: null, finishReason: entry.finishReason, complete: true, errorType: null },
+      answer: {
+        usage: entry.usage,
+        usageUnknown: entry.usage === null ? 'not-sent' : null,
+        model: null,
+        finishReason: entry.finishReason,
+        complete: true,
+        errorType: null,
+      },
       firstByteMs: null,
       firstTokenMs: null,
       totalMs: performance.now() - context.startedAt,
@@ -161,8 +216,23 @@ function requestIdOf(api: ApiName, id: string): readonly (readonly [string, stri
 /** 504, as HTTP has it for a caller that wants a cached answer or none. */
 export function notCachedAnswer(context: RequestContext, exchange: Exchange, enteredAt: number): OwnAnswer {
   const status = 504;
-  const open = openExchange(context, exchange, 'cached', null, null, { cache: 'miss', cacheEntry: null, fill: null }, null, null, noAdmission, enteredAt);
-  const rendered = renderError(exchange.api, { status, code: 'not_cached', message: 'The cache holds no answer to this request, and only-if-cached was asked for.' });
+  const open = openExchange(
+    context,
+    exchange,
+    'cached',
+    null,
+    null,
+    { cache: 'miss', cacheEntry: null, fill: null },
+    null,
+    null,
+    noAdmission,
+    enteredAt,
+  );
+  const rendered = renderError(exchange.api, {
+    status,
+    code: 'not_cached',
+    message: 'The cache holds no answer to this request, and only-if-cached was asked for.',
+  });
   return {
     open,
     plan: {
@@ -177,6 +247,13 @@ export function notCachedAnswer(context: RequestContext, exchange: Exchange, ent
       details: 'sluice_not_cached',
       metadata: refusedMetadata(open),
     },
-    ending: { outcome: 'not-cached', status, answer: null, firstByteMs: null, firstTokenMs: null, totalMs: performance.now() - context.startedAt },
+    ending: {
+      outcome: 'not-cached',
+      status,
+      answer: null,
+      firstByteMs: null,
+      firstTokenMs: null,
+      totalMs: performance.now() - context.startedAt,
+    },
   };
 }

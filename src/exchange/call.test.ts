@@ -15,6 +15,9 @@ it.each([
   ['POST', '/v1beta/models/text-embedding-004:embedContent', 'embeddings', '/v1beta/models/text-embedding-004:embedContent', false],
   ['GET', '/v1/responses/resp_0123456789abcdef0123', 'stored-answers', '/v1/responses/…', true],
   ['GET', '/something/else', null, '/something/else', true],
-] as const)('%s %s', (method, path, about, shown, reads) => expect(callOf(method, path, 'not-rewritable')).toEqual({ method, path: shown, about, reads }));
+] as const)('%s %s', (method, path, about, shown, reads) =>
+  expect(callOf(method, path, 'not-rewritable')).toEqual({ method, path: shown, about, reads }),
+);
 
-it('a WebSocket that is opened by GET is billed for what goes through it', () => expect(callOf('GET', '/v1/realtime', 'upgrade')).toMatchObject({ about: 'realtime', reads: false }));
+it('a WebSocket that is opened by GET is billed for what goes through it', () =>
+  expect(callOf('GET', '/v1/realtime', 'upgrade')).toMatchObject({ about: 'realtime', reads: false }));

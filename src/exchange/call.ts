@@ -44,8 +44,16 @@ export function callOf(method: string, path: string, reason: PassReason): Observ
   const query = path.indexOf('?');
   const bare = query === -1 ? path : path.slice(0, query);
   const about = kinds.find(([pattern]) => pattern.test(bare))?.[1] ?? null;
-  const shown = bare.split('/').map((segment) => (madeId.test(segment) ? '…' : segment)).join('/');
-  return { method: method.slice(0, mostMethod), path: shown.slice(0, limits.callPathUnits), about, reads: reason !== 'upgrade' && readingMethods.has(method) };
+  const shown = bare
+    .split('/')
+    .map((segment) => (madeId.test(segment) ? '…' : segment))
+    .join('/');
+  return {
+    method: method.slice(0, mostMethod),
+    path: shown.slice(0, limits.callPathUnits),
+    about,
+    reads: reason !== 'upgrade' && readingMethods.has(method),
+  };
 }
 
 const mostMethod = 16;

@@ -28,8 +28,16 @@ const taskHeaders = ['x-sluice-task'];
 const sessionHeaders = ['x-sluice-session'];
 
 /** Who is asking, by what Envoy knows and by the headers that the policy names. `requestIdHeader`: the header with the app's own id of the request. */
-export function callerOf(headers: HeaderMap, generation: PolicyGeneration, claims: Claims, requestIdHeader: string | null = null): CallerContext {
-  const workspace = (claims.is('workspaceIs') ?? claims.said('workspace', generation.workspaceHeaders) ?? 'default').slice(0, limits.workspaceUnits);
+export function callerOf(
+  headers: HeaderMap,
+  generation: PolicyGeneration,
+  claims: Claims,
+  requestIdHeader: string | null = null,
+): CallerContext {
+  const workspace = (claims.is('workspaceIs') ?? claims.said('workspace', generation.workspaceHeaders) ?? 'default').slice(
+    0,
+    limits.workspaceUnits,
+  );
   claims.inWorkspace(workspace);
   const user = claims.is('userIs') ?? claims.said('user', generation.userHeaders);
   return {

@@ -31,7 +31,14 @@ const silentEnds: readonly (readonly [FallbackTrigger, string])[] = [
 ];
 
 /** The plan of a decision with more than one target, with an old answer (`old`) to end in, or with one that speaks another API; null: one attempt in the app's own API is all there is. */
-export function planChain(context: RequestContext, exchange: Exchange, body: Buffer, decision: Decision, services: ChainServices, old: CacheHit | null): ChainPlan | null {
+export function planChain(
+  context: RequestContext,
+  exchange: Exchange,
+  body: Buffer,
+  decision: Decision,
+  services: ChainServices,
+  old: CacheHit | null,
+): ChainPlan | null {
   const { section, generation, provider } = context;
   const [first] = decision.chain;
   // Who gave the old answer must still be there, to stand for the attempt in Envoy's eyes; and it takes an Envoy that knows chains of groups.
@@ -61,7 +68,10 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     restoring,
     expects: {
       jsonOutput: exchange.jsonOutput,
-      schema: exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes ? requestedSchema(exchange.api, body) : null,
+      schema:
+        exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes
+          ? requestedSchema(exchange.api, body)
+          : null,
     },
     trace: context.trace,
     scope: section,
@@ -78,7 +88,12 @@ export function planChain(context: RequestContext, exchange: Exchange, body: Buf
     run,
     headers: [
       [chainHeader, firstRole ?? ''],
-      ['x-envoy-retry-on', [...new Set([...silentEnds.filter(([trigger]) => fallback.triggers.has(trigger)).map(([, name]) => name), 'retriable-headers'])].join(',')],
+      [
+        'x-envoy-retry-on',
+        [
+          ...new Set([...silentEnds.filter(([trigger]) => fallback.triggers.has(trigger)).map(([, name]) => name), 'retriable-headers']),
+        ].join(','),
+      ],
       ['x-envoy-max-retries', String(targets.length - 1)],
       ...(perTryMs === null ? [] : [['x-envoy-upstream-rq-per-try-timeout-ms', String(perTryMs)] as const]),
       ...(totalMs === null ? [] : [['x-envoy-upstream-rq-timeout-ms', String(totalMs)] as const]),
@@ -128,7 +143,20 @@ function restoringOf({ masked, chainStyle }: RequestContext, { api, operation, j
 }
 
 /** For a section without fallback: nothing is tried again but what a model of Sluice's choice refused to take; a first target of another API is translated all the same. */
-const refusalsOnly: FallbackPolicy = { triggers: new Set(), escalate: false, tierChains: { simple: [], standard: [], complex: [] }, modelChains: new Map(), pools: [], attempts: 2, attemptMs: null, firstByteMs: null, totalMs: null, maxUsd: null, drop: [], inspectBytes: limits.refusalBytes };
+const refusalsOnly: FallbackPolicy = {
+  triggers: new Set(),
+  escalate: false,
+  tierChains: { simple: [], standard: [], complex: [] },
+  modelChains: new Map(),
+  pools: [],
+  attempts: 2,
+  attemptMs: null,
+  firstByteMs: null,
+  totalMs: null,
+  maxUsd: null,
+  drop: [],
+  inspectBytes: limits.refusalBytes,
+};
 
 /** Reasons for which the model that the app asked for may take over: no rule and no policy said that it must not. */
 const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier', 'learned', 'models', 'experiment', 'default', 'budget']);
@@ -136,7 +164,10 @@ const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier
 /** Whether a model of Sluice's choice may refuse a parameter that the requested one takes, and that one may answer then. */
 function mayBeRefused({ chainStyle }: RequestContext, exchange: Exchange, { action, reason, chain, requested }: Decision): boolean {
   if (action !== 'route' || !open.has(reason) || exchange.parameters.length === 0 || chainStyle === 'none') return false;
-  return chain.length < limits.fallbackAttempts && !chain.some(({ provider, model }) => provider === requested.provider && model === requested.model);
+  return (
+    chain.length < limits.fallbackAttempts &&
+    !chain.some(({ provider, model }) => provider === requested.provider && model === requested.model)
+  );
 }
 
 /** Whether a target's requests and answers have to be translated. */

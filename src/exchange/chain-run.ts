@@ -166,13 +166,23 @@ export class ChainRun {
     this.#status = status;
     if (status === null) this.#settled = true;
     // How fast an error comes says nothing of answers.
-    if (status !== null && status < 400 && this.facts.fallback.pools.length > 0) this.#pools.measured(this.target, this.facts.stream, performance.now() - this.#startedAt);
+    if (status !== null && status < 400 && this.facts.fallback.pools.length > 0)
+      this.#pools.measured(this.target, this.facts.stream, performance.now() - this.#startedAt);
   }
 
   /** The current attempt failed, and the next target is to answer. */
   failed(end: AttemptEnd): void {
     this.#settled = true;
-    this.ended.push({ target: this.target, status: end.status, outcome: end.outcome, reason: end.reason, ms: performance.now() - this.#startedAt, cost: end.cost, dropped: this.#dropped, ...adaptedOf(this.#adapted) });
+    this.ended.push({
+      target: this.target,
+      status: end.status,
+      outcome: end.outcome,
+      reason: end.reason,
+      ms: performance.now() - this.#startedAt,
+      cost: end.cost,
+      dropped: this.#dropped,
+      ...adaptedOf(this.#adapted),
+    });
     this.health(end.reason, end.retryAfterMs);
   }
 
@@ -196,7 +206,16 @@ export class ChainRun {
     const timedOut = status === null ? this.#perTryMs !== null && ms >= this.#perTryMs * 0.9 - 5 : status === 504;
     const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
     // What a provider did with a request that it never answered is unknown, and so is what it bills.
-    this.ended.push({ target: this.target, status: this.#status, outcome: 'cut', reason, ms, cost: { known: false, reason: 'attempt' }, dropped: this.#dropped, ...adaptedOf(this.#adapted) });
+    this.ended.push({
+      target: this.target,
+      status: this.#status,
+      outcome: 'cut',
+      reason,
+      ms,
+      cost: { known: false, reason: 'attempt' },
+      dropped: this.#dropped,
+      ...adaptedOf(this.#adapted),
+    });
     this.health(reason, null);
   }
 
@@ -204,7 +223,15 @@ export class ChainRun {
   outcome(status: number | null, endedAt: number): ChainFactsOfRecord {
     // Below that, what the app got is the provider's own.
     if (status !== null && status >= 500) this.lost(status, endedAt);
-    return { served: this.target, failed: this.ended, exhausted: this.ended.length > this.#current, lastMs: Math.max(0, endedAt - this.#startedAt), lastDropped: this.#dropped, lastAdapted: this.#adapted, lastStatus: this.#status };
+    return {
+      served: this.target,
+      failed: this.ended,
+      exhausted: this.ended.length > this.#current,
+      lastMs: Math.max(0, endedAt - this.#startedAt),
+      lastDropped: this.#dropped,
+      lastAdapted: this.#adapted,
+      lastStatus: this.#status,
+    };
   }
 
   /** Tells the target's health how its attempt ended; null: well. */
@@ -277,7 +304,11 @@ function adaptedOf(adapted: readonly string[]): { readonly adapted?: readonly st
 }
 
 /** Milliseconds that Envoy gives one attempt, and all of them; null: no limit. */
-export function timeoutsOf(fallback: FallbackPolicy, targets: number, exchange: Pick<Exchange, 'stream'>): { readonly perTryMs: number | null; readonly totalMs: number | null } {
+export function timeoutsOf(
+  fallback: FallbackPolicy,
+  targets: number,
+  exchange: Pick<Exchange, 'stream'>,
+): { readonly perTryMs: number | null; readonly totalMs: number | null } {
   const { attemptMs, firstByteMs, totalMs } = fallback;
   if (!exchange.stream) return { perTryMs: least(attemptMs, totalMs), totalMs };
   // Envoy's total time would cut a stream that runs: for streams the total is shared out among the attempts' beginnings.

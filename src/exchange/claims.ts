@@ -43,7 +43,12 @@ export class Claims implements CallerTrust {
 
   /** Whose workspace it is decides whether it is trusted: to be called once that is known. */
   inWorkspace(workspace: string): void {
-    if (this.#policy === null || this.#trusted !== null || !(this.#policy.believe.workspace === 'gateway' || this.is('workspaceIs') !== null)) return;
+    if (
+      this.#policy === null ||
+      this.#trusted !== null ||
+      !(this.#policy.believe.workspace === 'gateway' || this.is('workspaceIs') !== null)
+    )
+      return;
     this.#trusted = this.#policy.trust.find((rule) => rule.workspace?.(workspace) === true && this.#holds(rule)) ?? null;
   }
 

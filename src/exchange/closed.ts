@@ -15,11 +15,17 @@ export function isClosed({ failClosed, sensitivity, mode }: Pick<PolicySection, 
 const refusals: Readonly<Record<PassReason, readonly [status: number, message: string]>> = {
   'unknown-path': [404, 'The policy lets only requests pass that it can read, and this path is not one that it knows.'],
   'unknown-provider': [404, 'No provider is known for this host and path.'],
-  'ambiguous-provider': [400, "More than one provider has this path, and the request's headers do not say which is meant. Call it by the provider's path prefix on this gateway or by its host name, or send the headers of its SDK."],
+  'ambiguous-provider': [
+    400,
+    "More than one provider has this path, and the request's headers do not say which is meant. Call it by the provider's path prefix on this gateway or by its host name, or send the headers of its SDK.",
+  ],
   'no-gateway-key': [503, 'The gateway has no key for this provider; the operator has to look at its key files.'],
   method: [405, 'The policy lets only requests pass that it can read: use POST here.'],
   'not-json': [415, 'The policy lets only requests pass that it can read: send the body as application/json.'],
-  'encoded-body': [415, 'The policy lets only requests pass that it can read: this content-encoding cannot be decoded. Send gzip, deflate, br, zstd or none.'],
+  'encoded-body': [
+    415,
+    'The policy lets only requests pass that it can read: this content-encoding cannot be decoded. Send gzip, deflate, br, zstd or none.',
+  ],
   upgrade: [403, 'The policy lets only requests pass that it can read: WebSockets are not allowed here.'],
   'too-large': [413, 'The policy lets only requests pass that it can read: this body is larger than the gateway reads.'],
   'no-body': [400, 'The policy lets only requests pass that it can read: this one has no body.'],
@@ -46,12 +52,20 @@ export function errorApi(recognition: Recognition, family: DialectFamily): ApiNa
 export function refusal(reason: PassReason, api: ApiName, id: string | null, own?: string): BodyPlan & { readonly kind: 'respond' } {
   const [status, general] = refusals[reason];
   const message = own ?? general;
-  const rendered = renderError(api, { status, message, code: own === undefined ? `unreadable_${reason.replaceAll('-', '_')}` : 'blocked_by_policy' });
+  const rendered = renderError(api, {
+    status,
+    message,
+    code: own === undefined ? `unreadable_${reason.replaceAll('-', '_')}` : 'blocked_by_policy',
+  });
   return {
     kind: 'respond',
     status,
     contentType: rendered.contentType,
-    headers: [...(id === null ? [] : [['x-sluice-decision', id] as const]), ['x-sluice-reason', reason], ...(status === 503 ? [['retry-after', '1'] as const] : [])],
+    headers: [
+      ...(id === null ? [] : [['x-sluice-decision', id] as const]),
+      ['x-sluice-reason', reason],
+      ...(status === 503 ? [['retry-after', '1'] as const] : []),
+    ],
     body: rendered.body,
     details: 'sluice_fail_closed',
     metadata: { ...(id === null ? {} : { id }), reason },

@@ -50,7 +50,10 @@ export class Closing {
     try {
       const ended = chain === null ? ending : withChain(open, ending, chain);
       const quality = open.grading === null ? null : (this.#services.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
-      record = buildRecord(rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) }, { ...ended, quality });
+      record = buildRecord(
+        rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) },
+        { ...ended, quality },
+      );
       if (open.reservation !== null) this.#services.budgets.settle(open.reservation, record);
       this.#services.sink.record(record);
     } catch (error) {
@@ -101,11 +104,23 @@ export class Closing {
   }
 
   /** The conversation's next turn is priced with what this answer left in its provider's prompt cache. */
-  #settleSession({ sessionIdleMs, decision, generation }: OpenExchange, { outcome, usage }: ExchangeRecord, served: TargetRef | undefined): void {
+  #settleSession(
+    { sessionIdleMs, decision, generation }: OpenExchange,
+    { outcome, usage }: ExchangeRecord,
+    served: TargetRef | undefined,
+  ): void {
     const { sessions } = this.#services;
     const key = decision?.session?.key;
     const provider = served === undefined ? undefined : generation.providers.get(served.provider);
-    if (sessions === null || sessionIdleMs === null || key === undefined || served === undefined || provider === undefined || outcome !== 'complete') return;
+    if (
+      sessions === null ||
+      sessionIdleMs === null ||
+      key === undefined ||
+      served === undefined ||
+      provider === undefined ||
+      outcome !== 'complete'
+    )
+      return;
     sessions.answered(key, served, usage === null ? { tokens: 0, ms: 0 } : cachedAfter(provider.family, usage), sessionIdleMs);
   }
 }
@@ -115,11 +130,20 @@ function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun)
   if (ending.outcome === 'cut') chain.broke();
   const { answer, status, totalMs } = ending;
   // An end that Envoy's log tells is some moments past.
-  return { ...ending, answer: answer === null ? null : (chain.translated ?? answer), chain: chain.outcome(status, totalMs === null ? performance.now() : startedAt + totalMs) };
+  return {
+    ...ending,
+    answer: answer === null ? null : (chain.translated ?? answer),
+    chain: chain.outcome(status, totalMs === null ? performance.now() : startedAt + totalMs),
+  };
 }
 
 /** Only whole answers say how long one is; of several at once each counts as their mean. */
-function learnOutput(outputs: OutputTokens | undefined, { key, assumed }: NonNullable<OpenExchange['output']>, { provider, model }: TargetRef, { outcome, status, usage, request, shapeSavings }: ExchangeRecord): void {
+function learnOutput(
+  outputs: OutputTokens | undefined,
+  { key, assumed }: NonNullable<OpenExchange['output']>,
+  { provider, model }: TargetRef,
+  { outcome, status, usage, request, shapeSavings }: ExchangeRecord,
+): void {
   // How long an answer is that was capped says nothing of others.
   if (shapeSavings !== undefined) return;
   if (outputs === undefined || usage === null || outcome !== 'complete' || status !== 200) return;

@@ -26,13 +26,17 @@ async function decided(models: string, prompt: string, more: object = {}): Promi
 }
 
 /** Written for this test, of the kind that public rows of grade school sums are. */
-const sum = 'Maria has 14 boxes of pencils. Each box holds 12 pencils. She gives 30 pencils to her brother and sells half of the rest for $2 each. How many dollars does she make?';
+const sum =
+  'Maria has 14 boxes of pencils. Each box holds 12 pencils. She gives 30 pencils to her brother and sells half of the rest for $2 each. How many dollars does she make?';
 const cheapest = '    list: [openai/gpt-4o-mini, openai/gpt-3.5-turbo-0125]\n    maxQualityLoss: 8%';
 
 test('a kind of work that public outcomes know goes to the cheapest model within the promise', async () => {
   const record = await decided(cheapest, sum);
   expect([record.servedModel, record.decision?.reason]).toEqual(['gpt-4o-mini', 'models']);
-  expect(record.decision?.models?.candidates.map(({ model, usable }) => [model, usable])).toEqual([['openai/gpt-4o-mini', true], ['openai/gpt-3.5-turbo-0125', true]]);
+  expect(record.decision?.models?.candidates.map(({ model, usable }) => [model, usable])).toEqual([
+    ['openai/gpt-4o-mini', true],
+    ['openai/gpt-3.5-turbo-0125', true],
+  ]);
   expect(explainRecord(record)).toContain('the cheapest within 8.0% loss; too little traffic for a price of quality');
 });
 
@@ -48,7 +52,11 @@ test('work that public outcomes do not know is left to the next step', async () 
 });
 
 test('conversations and tools are not the single questions that public rows are', async () => {
-  const turns = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello!' }, { role: 'user', content: sum }];
+  const turns = [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: 'Hello!' },
+    { role: 'user', content: sum },
+  ];
   expect((await decided(cheapest, sum, { messages: turns })).decision?.reason).toBe('kept-tier-not-routed');
 });
 
@@ -59,7 +67,8 @@ test('a price of a point weighs quality against cost', async () => {
 });
 
 test('without a list the candidates of the tier are compared, and one objective is said', async () => {
-  const tiers = '    maxQualityLoss: 8%\n  candidates: { simple: [openai/gpt-4o-mini], standard: [openai/gpt-4o-mini], complex: [openai/gpt-4o-mini] }';
+  const tiers =
+    '    maxQualityLoss: 8%\n  candidates: { simple: [openai/gpt-4o-mini], standard: [openai/gpt-4o-mini], complex: [openai/gpt-4o-mini] }';
   expect((await decided(tiers, sum)).decision?.reason).toBe('models');
   await expect(decided(`${cheapest}\n    maxCost: 40%`, sum)).rejects.toThrow(/exactly one of maxQualityLoss, maxCost, usdPerPoint/);
 });

@@ -36,7 +36,11 @@ export function compares({ models }: PolicySection, exchange: Exchange): boolean
 }
 
 /** What is expected of the candidates of one request. Null: there is none to compare. */
-export function compareModels({ section, caller, provider, generation }: Pick<RequestContext, 'section' | 'caller' | 'provider' | 'generation'>, exchange: Exchange, { verdict, features, template, learner }: CompareInput): Compared | null {
+export function compareModels(
+  { section, caller, provider, generation }: Pick<RequestContext, 'section' | 'caller' | 'provider' | 'generation'>,
+  exchange: Exchange,
+  { verdict, features, template, learner }: CompareInput,
+): Compared | null {
   if (section.models === null) return null;
   const targets = section.models.list ?? section.candidates[verdict.tier];
   if (targets.length === 0) return null;
@@ -53,21 +57,50 @@ export function compareModels({ section, caller, provider, generation }: Pick<Re
   const request: ComparedRequest = { template, kind: verdict.classifiedTask ?? verdict.task, known, candidates };
   const requested = `${provider.name}/${exchange.model}`;
   const { learning } = section;
-  const settings = { objective: section.models.objective, probeShare: learning === null || learner === null ? 0 : learning.probeShare, riskShare: learning?.riskShare ?? 0 };
-  return { verdict: verdictOf(learner, caller.workspace, requested, request, { ...settings, model: quality.version }), request, targets, requested, settings };
+  const settings = {
+    objective: section.models.objective,
+    probeShare: learning === null || learner === null ? 0 : learning.probeShare,
+    riskShare: learning?.riskShare ?? 0,
+  };
+  return {
+    verdict: verdictOf(learner, caller.workspace, requested, request, { ...settings, model: quality.version }),
+    request,
+    targets,
+    requested,
+    settings,
+  };
 }
 
 /** A prompt that fits the kinds of the public rows less than this is another kind of work. */
 const leastKnown = 0.5;
 
-function verdictOf(learner: CompareInput['learner'], workspace: string, requested: string, request: ComparedRequest, settings: CompareSettings & { readonly model: string }): ModelsVerdict {
+function verdictOf(
+  learner: CompareInput['learner'],
+  workspace: string,
+  requested: string,
+  request: ComparedRequest,
+  settings: CompareSettings & { readonly model: string },
+): ModelsVerdict {
   if (learner !== null) return learner.compare(workspace, requested, request, settings);
   const router = new CandidateRouter();
-  return { model: settings.model, objective: settings.objective, usdPerScore: router.price, level: router.level, candidates: router.views(request), probe: null };
+  return {
+    model: settings.model,
+    objective: settings.objective,
+    usdPerScore: router.price,
+    level: router.level,
+    candidates: router.views(request),
+    probe: null,
+  };
 }
 
 /** Remembers a decision for the price of quality, after the request has gone on: computing it takes longer than a decision may. */
-export function rememberModels({ request, targets, requested, settings }: Compared, { candidates, baselineEstimate }: Decision, workspace: string, learner: Pick<OnlineLearner, 'remember'>, defer: (work: () => void) => void = setImmediate): void {
+export function rememberModels(
+  { request, targets, requested, settings }: Compared,
+  { candidates, baselineEstimate }: Decision,
+  workspace: string,
+  learner: Pick<OnlineLearner, 'remember'>,
+  defer: (work: () => void) => void = setImmediate,
+): void {
   if (!baselineEstimate.known) return;
   let found = false;
   const usd = targets.map(({ provider, model }) => {

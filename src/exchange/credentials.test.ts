@@ -32,11 +32,13 @@ describe('the gateway’s own credentials', () => {
     expect(changes('signed')).toEqual({ set: [], remove: appKeyHeaders, file: null });
     expect(changes('gone')).toBeNull();
     expect(['azure', 'entra', 'signed', 'gone', 'unknown'].map((name) => credentials.has(name))).toEqual([true, true, true, false, false]);
-    for (const name of ['azure', 'entra']) expect([...changes(name)!.set.map(([header]) => header), ...changes(name)!.remove].sort()).toEqual([...appKeyHeaders].sort());
+    for (const name of ['azure', 'entra'])
+      expect([...changes(name)!.set.map(([header]) => header), ...changes(name)!.remove].sort()).toEqual([...appKeyHeaders].sort());
   });
 
   it('are either a key or a signature', () => {
-    const text = (more: string): string => `version: 1\nproviders: { b: { dialect: openai, endpoint: "https://b.test/openai", catalog: openai, signing: { aws: { service: bedrock, region: eu-central-1 } }${more} } }\n`;
+    const text = (more: string): string =>
+      `version: 1\nproviders: { b: { dialect: openai, endpoint: "https://b.test/openai", catalog: openai, signing: { aws: { service: bedrock, region: eu-central-1 } }${more} } }\n`;
     expect(compile(text(', credentialFile: /key')).problems.map(short)).toEqual([expect.stringContaining('contradiction')]);
     expect(compile(text('')).generation?.providers.get('b')?.signing).toEqual(aws);
   });
@@ -50,7 +52,10 @@ describe('several keys of one provider', () => {
   const make = async (): Promise<{ readonly credentials: Credentials; readonly problems: string[]; readonly next: () => string }> => {
     for (const file of files) writeFileSync(file, `key-${file.at(-1)!}`);
     const problems: string[] = [];
-    const credentials = new Credentials((file, problem) => problems.push(`${file.at(-1)!} ${problem}`), () => now);
+    const credentials = new Credentials(
+      (file, problem) => problems.push(`${file.at(-1)!} ${problem}`),
+      () => now,
+    );
     await credentials.refresh({ providers });
     return { credentials, problems, next: () => credentials.swap(pooled)!.set[0]![1].replace('Bearer key-', '') };
   };

@@ -45,7 +45,10 @@ export class Credentials {
   }
 
   /** Reads every file again. One that cannot be read or is empty takes its key away. */
-  async refresh({ providers, keyFiles = [] }: Pick<PolicyGeneration, 'providers'> & { readonly keyFiles?: readonly string[] }): Promise<void> {
+  async refresh({
+    providers,
+    keyFiles = [],
+  }: Pick<PolicyGeneration, 'providers'> & { readonly keyFiles?: readonly string[] }): Promise<void> {
     this.#providers = providers;
     const files = new Set([...[...providers.values()].flatMap(filesOf), ...keyFiles]);
     this.#asked = files;
@@ -82,7 +85,8 @@ export class Credentials {
     const file = this.#pick(this.#files(provider, scope).filter((one) => this.#keys.has(one)));
     const key = file === null ? undefined : this.#keys.get(file);
     if (key === undefined) return null;
-    const own = provider.credential?.type === 'bearer' ? (['authorization', `Bearer ${key}`] as const) : dialects[provider.family].keyHeader(key);
+    const own =
+      provider.credential?.type === 'bearer' ? (['authorization', `Bearer ${key}`] as const) : dialects[provider.family].keyHeader(key);
     return { set: [own], remove: appKeyHeaders.filter((name) => name !== own[0]), file };
   }
 

@@ -18,10 +18,20 @@ import { RestoredStream, TranslatedStream } from './relays.ts';
  * Whether a request can be put to a model of another family's API with all that it says. Bodies up to limits.translationCheckBytes are
  * translated to find out; larger ones are judged by their facts, and refused later if that was wrong.
  */
-export function translatableTo(exchange: Exchange, body: Buffer, family: DialectFamily, model: string, drop: readonly string[], provider?: string): boolean {
+export function translatableTo(
+  exchange: Exchange,
+  body: Buffer,
+  family: DialectFamily,
+  model: string,
+  drop: readonly string[],
+  provider?: string,
+): boolean {
   const to = dialects[family].chatApi;
   if (to === null || !canTranslate(exchange.api, to, exchange, drop)) return false;
-  return body.length > limits.translationCheckBytes || translateRequest(exchange.api, to, body, { model, stream: exchange.stream, drop, ...(provider === undefined ? {} : { provider }) }).ok;
+  return (
+    body.length > limits.translationCheckBytes ||
+    translateRequest(exchange.api, to, body, { model, stream: exchange.stream, drop, ...(provider === undefined ? {} : { provider }) }).ok
+  );
 }
 
 /** One attempt at a target that speaks another API than the app: requests and answers are translated. */
@@ -67,7 +77,13 @@ export class CrossingAttempt implements Attempt {
       kind: 'forward',
       body: translated.body,
       headers: {
-        set: [...keys.set, ...this.#run.traceHeaders(), [':path', upstreamPath(this.#provider, translated.path)], ['content-type', 'application/json'], ...Object.entries(translated.headers)],
+        set: [
+          ...keys.set,
+          ...this.#run.traceHeaders(),
+          [':path', upstreamPath(this.#provider, translated.path)],
+          ['content-type', 'application/json'],
+          ...Object.entries(translated.headers),
+        ],
         remove: this.#run.strangeKeys(keys, apiHeaders).remove.filter((name) => !Object.hasOwn(translated.headers, name)),
       },
       metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },
@@ -80,7 +96,13 @@ export class CrossingAttempt implements Attempt {
     run.answered(status);
     const retryAfterMs = retryAfter(headers);
     this.#credentials.answered(run.keyFile, status, retryAfterMs);
-    const head: AnswerHead = { api: this.#api, status, contentType: headers.get('content-type') ?? '', contentEncoding: headers.get('content-encoding') ?? '', usageNotAsked: false };
+    const head: AnswerHead = {
+      api: this.#api,
+      status,
+      contentType: headers.get('content-type') ?? '',
+      contentEncoding: headers.get('content-encoding') ?? '',
+      usageNotAsked: false,
+    };
     if (status < 400 && head.contentType.toLowerCase().startsWith('text/event-stream')) return this.#stream(head, status, retryAfterMs);
     const whole = (body: Buffer): AnswerPass | AnswerRetry => {
       const reason = this.#judge(status, head, body);
@@ -105,7 +127,9 @@ export class CrossingAttempt implements Attempt {
       const meaning = judgeStatus(status);
       return meaning === 'look' ? this.#verdicts.error(body) : meaning;
     }
-    const looks = body.length <= fallback.inspectBytes && (fallback.triggers.has('server-error') || answerTriggers.some((trigger) => fallback.triggers.has(trigger)));
+    const looks =
+      body.length <= fallback.inspectBytes &&
+      (fallback.triggers.has('server-error') || answerTriggers.some((trigger) => fallback.triggers.has(trigger)));
     return looks ? judgeAnswer(head.api, body, expects, fallback.triggers) : null;
   }
 
@@ -115,7 +139,11 @@ export class CrossingAttempt implements Attempt {
     const api = facts.recognition.api;
     const translated = translateAnswer(this.#api, api, status, body, this.#options());
     // An app that asked for a stream and gets an error gets it as its API sends errors then: as JSON.
-    return { kind: 'pass', headers: answerHeaders(translated.status, translated.contentType), body: facts.restoring === null ? translated.body : restoreJson(translated.body, facts.restoring) };
+    return {
+      kind: 'pass',
+      headers: answerHeaders(translated.status, translated.contentType),
+      body: facts.restoring === null ? translated.body : restoreJson(translated.body, facts.restoring),
+    };
   }
 
   #stream(head: AnswerHead, status: number, retryAfterMs: number | null): AnswerPlan {
@@ -129,17 +157,41 @@ export class CrossingAttempt implements Attempt {
       (answer) => (this.#run.translated = answer),
       this.#run.hasNext,
     );
-    return { kind: 'relay', relay: facts.restoring === null ? relay : new RestoredStream(relay, facts.restoring, translator.contentType.startsWith('text/event-stream')) };
+    return {
+      kind: 'relay',
+      relay:
+        facts.restoring === null
+          ? relay
+          : new RestoredStream(relay, facts.restoring, translator.contentType.startsWith('text/event-stream')),
+    };
   }
 
   #options(): AnswerOptions {
     const { facts } = this.#run;
     const framing = facts.path.includes('alt=sse') ? 'sse' : 'json-array';
-    return { model: this.#target.model, id: this.#id, created: Math.floor(Date.now() / 1000), includeUsage: facts.includeUsage, framing, names: this.#names };
+    return {
+      model: this.#target.model,
+      id: this.#id,
+      created: Math.floor(Date.now() / 1000),
+      includeUsage: facts.includeUsage,
+      framing,
+      names: this.#names,
+    };
   }
 
   #refuse(why: string): AttemptRequest {
-    const rendered = renderError(this.#run.facts.recognition.api, { status: 502, message: `The fallback ${this.#target.provider}/${this.#target.model} cannot take this request: ${why}`, code: 'fallback_not_translatable' });
-    return { kind: 'respond', status: 502, contentType: rendered.contentType, headers: [], body: rendered.body, details: 'sluice_not_translatable' };
+    const rendered = renderError(this.#run.facts.recognition.api, {
+      status: 502,
+      message: `The fallback ${this.#target.provider}/${this.#target.model} cannot take this request: ${why}`,
+      code: 'fallback_not_translatable',
+    });
+    return {
+      kind: 'respond',
+      status: 502,
+      contentType: rendered.contentType,
+      headers: [],
+      body: rendered.body,
+      details: 'sluice_not_translatable',
+    };
   }
 }

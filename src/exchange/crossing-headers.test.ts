@@ -2,9 +2,22 @@ import { expect, test } from 'vitest';
 import { crossingPath, ownHeadersOf, removedNames } from './crossing-headers.ts';
 
 const sent: readonly (readonly [string, string])[] = [
-  [':path', '/v1/chat/completions'], [':authority', 'gw'], ['content-type', 'application/json'], ['user-agent', 'sdk'], ['traceparent', '00-1'], ['x-envoy-attempt-count', '1'], ['x-sluice-chain', 'gate'],
-  ['authorization', 'canary'], ['proxy-authorization', 'canary'], ['cookie', 'canary'], ['ocp-apim-subscription-key', 'canary'], ['x-amz-security-token', 'canary'], ['x-customer-secret', 'canary'], ['openai-organization', 'canary'],
-  ['x-forwarded-client-cert', 'canary'], ['anthropic-beta', 'b'],
+  [':path', '/v1/chat/completions'],
+  [':authority', 'gw'],
+  ['content-type', 'application/json'],
+  ['user-agent', 'sdk'],
+  ['traceparent', '00-1'],
+  ['x-envoy-attempt-count', '1'],
+  ['x-sluice-chain', 'gate'],
+  ['authorization', 'canary'],
+  ['proxy-authorization', 'canary'],
+  ['cookie', 'canary'],
+  ['ocp-apim-subscription-key', 'canary'],
+  ['x-amz-security-token', 'canary'],
+  ['x-customer-secret', 'canary'],
+  ['openai-organization', 'canary'],
+  ['x-forwarded-client-cert', 'canary'],
+  ['anthropic-beta', 'b'],
 ];
 const headers = { get: (name: string) => sent.find(([one]) => one === name)?.[1], entries: () => sent };
 
@@ -15,7 +28,8 @@ test('what is not known to be harmless stays behind when a request crosses', () 
   // Set to the gateway's own.
   expect(left.map(([name]) => name)).toEqual(['authorization']);
   expect(gone).toContain('api-key');
-  for (const name of [':path', 'content-type', 'user-agent', 'traceparent', 'x-sluice-chain', 'anthropic-beta']) expect(gone).not.toContain(name);
+  for (const name of [':path', 'content-type', 'user-agent', 'traceparent', 'x-sluice-chain', 'anthropic-beta'])
+    expect(gone).not.toContain(name);
   // What another API has no use for can be put back.
   expect(own).toContainEqual(['anthropic-beta', 'b']);
 });

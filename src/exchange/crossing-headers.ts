@@ -6,8 +6,25 @@ import type { HeaderMap } from '../extproc/types.ts';
  * and what an app or a proxy of its own made up. Names that end in `*` are prefixes.
  */
 const mayCross: ReadonlySet<string> = new Set([
-  'accept', 'accept-encoding', 'accept-language', 'connection', 'content-encoding', 'content-language', 'content-length', 'content-type', 'expect', 'host', 'idempotency-key', 'te', 'traceparent', 'tracestate', 'trailer',
-  'transfer-encoding', 'upgrade', 'user-agent', 'x-request-id',
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'connection',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'idempotency-key',
+  'te',
+  'traceparent',
+  'tracestate',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+  'x-request-id',
 ]);
 /** These another provider of the same API needs; a translated request brings its own. */
 const ofTheApi: ReadonlySet<string> = new Set(Object.values(dialects).flatMap(({ sharedHeaders }) => sharedHeaders));
@@ -39,7 +56,11 @@ export class OwnHeaders {
 }
 
 /** Names of headers to take away: `more` and those of `own`, but for what the API needs and what is set anew. */
-export function removedNames(own: readonly (readonly [string, string])[], more: readonly string[], set: readonly (readonly [string, string])[]): readonly string[] {
+export function removedNames(
+  own: readonly (readonly [string, string])[],
+  more: readonly string[],
+  set: readonly (readonly [string, string])[],
+): readonly string[] {
   const kept = new Set(set.map(([name]) => name));
   return [...new Set([...more, ...own.flatMap(([name]) => (ofTheApi.has(name) ? [] : [name]))])].filter((name) => !kept.has(name));
 }

@@ -27,7 +27,11 @@ function decodeOne(body: Buffer, encoding: string): Buffer | null {
  * limits.requestBodyBytes then.
  */
 export function decodeBody(body: Buffer, contentEncoding: string): Buffer | null {
-  const encodings = contentEncoding.toLowerCase().split(',').map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity');
+  const encodings = contentEncoding
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && name !== 'identity');
   if (encodings.length > layers) return null;
   let decoded = body;
   try {

@@ -60,7 +60,11 @@ export async function dryRun({ generation, credentials, router, headers, body }:
     const { metadata } = planned.kind === 'wait' ? await planned.plan : planned;
     pipeline.close();
     const record = records[0] ?? null;
-    return { record, passed: record === null ? failed ? 'internal-error' : typeof metadata?.['reason'] === 'string' ? metadata['reason'] : 'unknown' : '' };
+    return {
+      record,
+      passed:
+        record === null ? (failed ? 'internal-error' : typeof metadata?.['reason'] === 'string' ? metadata['reason'] : 'unknown') : '',
+    };
   } finally {
     pipeline.close();
     cache.close();

@@ -41,7 +41,13 @@ function headersOf(fields: Readonly<Record<string, string>>): HeaderMap {
   return { get: (name) => fields[name], entries: () => Object.entries(fields) };
 }
 
-const chatHeaders = { ':method': 'POST', ':path': '/v1/chat/completions', ':authority': 'gateway', 'content-type': 'application/json', authorization: 'Bearer app-key' };
+const chatHeaders = {
+  ':method': 'POST',
+  ':path': '/v1/chat/completions',
+  ':authority': 'gateway',
+  'content-type': 'application/json',
+  authorization: 'Bearer app-key',
+};
 const chatBody = (more = ''): string => `{"model":"gpt-5.1",${more}"messages":[{"role":"user","content":"What is a CDN?"}]}`;
 
 const candidates = 'candidates: {simple: [openai/gpt-5-nano], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1]}';
@@ -99,9 +105,19 @@ function promised(planned: ReturnType<(RequestPlan & { kind: 'read-body' })['exc
   return planned.plan;
 }
 
-function forwarded(plan: BodyPlan): { body: string | undefined; headers: Readonly<Record<string, string>>; remove: readonly string[]; clear: boolean } {
+function forwarded(plan: BodyPlan): {
+  body: string | undefined;
+  headers: Readonly<Record<string, string>>;
+  remove: readonly string[];
+  clear: boolean;
+} {
   if (plan.kind !== 'forward') throw new Error('not forwarded');
-  return { body: plan.body === undefined ? undefined : Buffer.concat([plan.body].flat()).toString(), headers: Object.fromEntries(plan.headers?.set ?? []), remove: plan.headers?.remove ?? [], clear: plan.clearRouteCache ?? false };
+  return {
+    body: plan.body === undefined ? undefined : Buffer.concat([plan.body].flat()).toString(),
+    headers: Object.fromEntries(plan.headers?.set ?? []),
+    remove: plan.headers?.remove ?? [],
+    clear: plan.clearRouteCache ?? false,
+  };
 }
 
 describe('the pipeline', () => {
@@ -116,7 +132,8 @@ describe('the pipeline', () => {
     ].map((headers) => pipeline.requestHeaders(headersOf(headers), false).kind);
     expect(kinds).toEqual(['pass', 'pass', 'pass', 'pass', 'pass']);
     const text = await metrics.registry.metrics();
-    for (const reason of ['not-json', 'encoded-body', 'too-large', 'upgrade']) expect(text).toMatch(new RegExp(`llm_proxy_passthrough_total\\{reason="${reason}"\\} 1`));
+    for (const reason of ['not-json', 'encoded-body', 'too-large', 'upgrade'])
+      expect(text).toMatch(new RegExp(`llm_proxy_passthrough_total\\{reason="${reason}"\\} 1`));
     pipeline.close();
   });
 
@@ -137,19 +154,32 @@ describe('the pipeline', () => {
   });
 
   it('observes Bedrock, which it cannot rewrite', async () => {
-    const { pipeline, records } = await pipelineOf('version: 1\nproviders: {aws: {dialect: bedrock, endpoint: "https://bedrock-runtime.us-east-1.amazonaws.com"}}\n');
+    const { pipeline, records } = await pipelineOf(
+      'version: 1\nproviders: {aws: {dialect: bedrock, endpoint: "https://bedrock-runtime.us-east-1.amazonaws.com"}}\n',
+    );
     const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': '/model/anthropic.claude-3-haiku/converse' }), false);
     if (plan.kind !== 'pass') throw new Error(plan.kind);
     pipeline.responseHeaders(headersOf({ ':status': '200', 'content-type': 'application/json' }), plan.metadata ?? null, true);
     pipeline.close();
-    expect(records[0]).toMatchObject({ kind: 'observed', api: 'bedrock', requestedModel: 'anthropic.claude-3-haiku', passReason: 'not-rewritable', usageUnknown: 'dialect', status: 200 });
+    expect(records[0]).toMatchObject({
+      kind: 'observed',
+      api: 'bedrock',
+      requestedModel: 'anthropic.claude-3-haiku',
+      passReason: 'not-rewritable',
+      usageUnknown: 'dialect',
+      status: 200,
+    });
   });
 
   it('changes nothing in shadow mode, and records what it would have done', async () => {
     const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {mode: shadow, ${candidates}}\n`);
     expect(forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody())).body).toBeUndefined();
     pipeline.close();
-    expect(records[0]).toMatchObject({ mode: 'shadow', servedModel: 'gpt-5.1', decision: { reason: 'shadow', wouldServe: { model: 'gpt-5-nano' } } });
+    expect(records[0]).toMatchObject({
+      mode: 'shadow',
+      servedModel: 'gpt-5.1',
+      decision: { reason: 'shadow', wouldServe: { model: 'gpt-5-nano' } },
+    });
   });
 
   it('reads nothing where the policy is off', async () => {
@@ -161,16 +191,24 @@ describe('the pipeline', () => {
 
   it('adds stream_options where the policy asks for usage and the app said nothing', async () => {
     const { pipeline } = await pipelineOf(`version: 1\ndefaults: {streamUsage: ask, ${candidates}}\n`);
-    const ask = (more: string) => forwarded(bodyOf(pipeline.requestHeaders(headersOf({ ...chatHeaders, [chainStyleHeader]: 'none' }), false), chatBody(more))).body;
-    expect(ask('"stream":true,')).toBe(chatBody('"stream":true,').replace('{"model":"gpt-5.1"', '{"stream_options":{"include_usage":true},"model":"gpt-5-nano"'));
+    const ask = (more: string) =>
+      forwarded(bodyOf(pipeline.requestHeaders(headersOf({ ...chatHeaders, [chainStyleHeader]: 'none' }), false), chatBody(more))).body;
+    expect(ask('"stream":true,')).toBe(
+      chatBody('"stream":true,').replace('{"model":"gpt-5.1"', '{"stream_options":{"include_usage":true},"model":"gpt-5-nano"'),
+    );
     expect(ask('"stream":true,"stream_options":{"include_usage":false},')).not.toContain('true},"model');
     expect(ask('')).not.toContain('stream_options');
     pipeline.close();
   });
 
   it('rewrites a Gemini model in the path and leaves the query', async () => {
-    const { pipeline } = await pipelineOf('version: 1\ndefaults: {candidates: {simple: [google/gemini-2.5-flash-lite], standard: [google/gemini-2.5-flash], complex: [google/gemini-2.5-pro]}}\n');
-    const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': '/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse' }), false);
+    const { pipeline } = await pipelineOf(
+      'version: 1\ndefaults: {candidates: {simple: [google/gemini-2.5-flash-lite], standard: [google/gemini-2.5-flash], complex: [google/gemini-2.5-pro]}}\n',
+    );
+    const plan = pipeline.requestHeaders(
+      headersOf({ ...chatHeaders, ':path': '/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse' }),
+      false,
+    );
     const { headers, clear, body } = forwarded(bodyOf(plan, '{"contents":[{"parts":[{"text":"What is DNS?"}]}]}'));
     expect(headers[':path']).toBe('/v1beta/models/gemini-2.5-flash-lite:streamGenerateContent?alt=sse');
     expect([clear, body]).toEqual([true, undefined]);
@@ -187,7 +225,11 @@ sections: [{name: crossing, match: {provider: [openai]}, allowProviders: [mistra
       const { pipeline } = await pipelineOf(policy(`credentialFile: ${JSON.stringify(keyFile)}`));
       const { body, headers, remove, clear } = forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody()));
       expect(body).toContain('"model":"mistral-small-latest"');
-      expect(headers).toMatchObject({ authorization: 'Bearer gateway-key', 'x-sluice-cluster': 'provider_mistral', ':path': '/mistral/v1/chat/completions' });
+      expect(headers).toMatchObject({
+        authorization: 'Bearer gateway-key',
+        'x-sluice-cluster': 'provider_mistral',
+        ':path': '/mistral/v1/chat/completions',
+      });
       expect(remove).toEqual(expect.arrayContaining(['x-api-key', 'api-key', 'x-goog-api-key']));
       expect(clear).toBe(true);
       pipeline.close();
@@ -205,9 +247,15 @@ sections: [{name: crossing, match: {provider: [openai]}, allowProviders: [mistra
   it('passes a request after an error of its own, counts it, and answers 503 only where the policy is fail-closed', async () => {
     const plans = await Promise.all(
       ['false', 'true'].map(async (failClosed) => {
-        const { pipeline, generation, errors, metrics } = await pipelineOf(`version: 1\ndefaults: {failClosed: ${failClosed}, ${candidates}}\n`);
+        const { pipeline, generation, errors, metrics } = await pipelineOf(
+          `version: 1\ndefaults: {failClosed: ${failClosed}, ${candidates}}\n`,
+        );
         const asked = pipeline.requestHeaders(headersOf(chatHeaders), false);
-        Object.defineProperty(generation, 'catalog', { get: () => { throw new Error('broken on purpose'); } });
+        Object.defineProperty(generation, 'catalog', {
+          get: () => {
+            throw new Error('broken on purpose');
+          },
+        });
         const plan = bodyOf(asked, chatBody());
         expect(errors.length).toBeGreaterThan(0);
         expect(await metrics.registry.getSingleMetricAsString('llm_proxy_fail_open_total')).toContain('internal-error');
@@ -225,14 +273,19 @@ it('learns from answers how many output tokens a model takes, and reckons with t
   const answer = `{"id":"x","object":"chat.completion","model":"gpt-5-nano","choices":[{"index":0,"message":{"role":"assistant","content":"A network."},"finish_reason":"stop"}],"usage":${usage}}`;
   for (let i = 0; i < 20; i++) {
     const plan = bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody());
-    const read = pipeline.responseHeaders(headersOf({ ':status': '200', 'content-type': 'application/json' }), plan.metadata ?? null, false);
+    const read = pipeline.responseHeaders(
+      headersOf({ ':status': '200', 'content-type': 'application/json' }),
+      plan.metadata ?? null,
+      false,
+    );
     if (read.kind === 'read') {
       read.observer.chunk(Buffer.from(answer));
       read.observer.end(true, false);
     }
     await vi.waitFor(() => expect(records).toHaveLength(i + 1));
   }
-  const tokens = (at: number): number | undefined => records[at]!.decision!.candidates.find(({ target }) => target.model === 'gpt-5-nano')?.outputTokens;
+  const tokens = (at: number): number | undefined =>
+    records[at]!.decision!.candidates.find(({ target }) => target.model === 'gpt-5-nano')?.outputTokens;
   expect(tokens(0)).toBeUndefined();
   expect(tokens(19)).toBeGreaterThan(1_000);
   expect(records[19]!.decision!.assumedOutputTokens).toBe(tokens(19));
@@ -248,7 +301,9 @@ describe('a section with learned routing', () => {
   const chat = (content: string, more = ''): string => `{"model":"gpt-5.1",${more}"messages":[{"role":"user","content":"${content}"}]}`;
 
   async function decided(learned: string, body: string, rest = ''): Promise<{ record: ExchangeRecord; sent: string | undefined }> {
-    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {learned: {weak: openai/gpt-5-nano, strong: [gpt-5.1], ${learned}}${rest}}\n`);
+    const { pipeline, records } = await pipelineOf(
+      `version: 1\ndefaults: {learned: {weak: openai/gpt-5-nano, strong: [gpt-5.1], ${learned}}${rest}}\n`,
+    );
     const { body: sent } = forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), body));
     pipeline.close();
     return { record: records[0]!, sent };
@@ -257,7 +312,13 @@ describe('a section with learned routing', () => {
   it('sends to the weak model what it is good enough for, and says why', async () => {
     const { record, sent } = await decided(`maxQualityLoss: 4%, ${pair}`, chat(easy));
     expect(sent).toContain('"model":"gpt-5-nano"');
-    expect(record).toMatchObject({ servedModel: 'gpt-5-nano', decision: { reason: 'learned', learned: { says: 'weak', acts: true, abstained: null, calibration: 'mixtral-8x7b-instruct > gpt-4-1106-preview', maxLoss: 0.04 } } });
+    expect(record).toMatchObject({
+      servedModel: 'gpt-5-nano',
+      decision: {
+        reason: 'learned',
+        learned: { says: 'weak', acts: true, abstained: null, calibration: 'mixtral-8x7b-instruct > gpt-4-1106-preview', maxLoss: 0.04 },
+      },
+    });
     const { learned } = record.decision!;
     expect(learned!.gain).toBeLessThanOrEqual(learned!.threshold!);
     const text = explainRecord(record);
@@ -274,7 +335,15 @@ describe('a section with learned routing', () => {
       decided(`maxQualityLoss: 3%, ${pair}`, chat(easy, '"tools":[{"type":"function","function":{"name":"f"}}],')),
       decided(`maxQualityLoss: 3%, ${pair}`, chat('Қазақстанның астанасы қай қала екенін айтыңыз')),
     ]);
-    expect(outcomes.map(({ record, sent }) => [sent, record.servedModel, record.decision!.reason, record.decision!.learned!.says, record.decision!.learned!.abstained])).toEqual([
+    expect(
+      outcomes.map(({ record, sent }) => [
+        sent,
+        record.servedModel,
+        record.decision!.reason,
+        record.decision!.learned!.says,
+        record.decision!.learned!.abstained,
+      ]),
+    ).toEqual([
       [undefined, 'gpt-5.1', 'kept-tier-not-routed', null, null],
       [undefined, 'gpt-5.1', 'kept-tier-not-routed', null, null],
       [undefined, 'gpt-5.1', 'kept-tier-not-routed', null, 'tools'],
@@ -283,19 +352,33 @@ describe('a section with learned routing', () => {
   });
 
   it('as the page shows it, never costs more than the tiers alone, and moves whatever they move', async () => {
-    const [, example = ''] = /```yaml\n(version: 1[\s\S]*?)```/.exec(readFileSync(new URL('../../docs/learned-routing.md', import.meta.url), 'utf8')) ?? [];
+    const [, example = ''] =
+      /```yaml\n(version: 1[\s\S]*?)```/.exec(readFileSync(new URL('../../docs/learned-routing.md', import.meta.url), 'utf8')) ?? [];
     const tiers = `  ${candidates}\n  tiers: [simple, standard, complex]\n`;
     const prompts = [
-      easy, hard, 'Hi', 'thanks, that helps!', 'What is the capital of Peru?', 'Design a globally distributed database with strict serialisability.',
-      'Translate to French: the invoice is due on Friday.', 'Summarise: we met on Monday, moved the launch to May and hired two people.', 'Prove that the square root of 2 is irrational.',
-      'A baker sells 12 loaves at $3 each and pays $9 for flour. How much is left?', 'Schreibe eine kurze Absage an einen Bewerber.', 'Give me ten names for a bakery.',
-      'Which gas do plants take in?\\nA. Oxygen\\nB. Carbon dioxide\\nC. Helium\\nD. Neon', 'Is this review positive? The food was cold and the waiter rude.',
+      easy,
+      hard,
+      'Hi',
+      'thanks, that helps!',
+      'What is the capital of Peru?',
+      'Design a globally distributed database with strict serialisability.',
+      'Translate to French: the invoice is due on Friday.',
+      'Summarise: we met on Monday, moved the launch to May and hired two people.',
+      'Prove that the square root of 2 is irrational.',
+      'A baker sells 12 loaves at $3 each and pays $9 for flour. How much is left?',
+      'Schreibe eine kurze Absage an einen Bewerber.',
+      'Give me ten names for a bakery.',
+      'Which gas do plants take in?\\nA. Oxygen\\nB. Carbon dioxide\\nC. Helium\\nD. Neon',
+      'Is this review positive? The food was cold and the waiter rude.',
     ];
     const costs = async (policy: string): Promise<readonly { readonly usd: number; readonly reason: string }[]> => {
       const { pipeline, records } = await pipelineOf(policy);
       for (const prompt of prompts) forwarded(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chat(prompt)));
       pipeline.close();
-      return records.map(({ decision }) => ({ usd: decision!.estimate.known ? decision!.estimate.usd : Infinity, reason: decision!.reason }));
+      return records.map(({ decision }) => ({
+        usd: decision!.estimate.known ? decision!.estimate.usd : Infinity,
+        reason: decision!.reason,
+      }));
     };
     const alone = await costs(`version: 1\ndefaults:\n${tiers}`);
     const added = await costs(`${example}${tiers}`);
@@ -305,7 +388,10 @@ describe('a section with learned routing', () => {
 
   it('only records what it would say of a pair without a calibration, unless the policy insists', async () => {
     const shadow = await decided('maxQualityLoss: 3%', chat(easy), `, ${candidates.replace('gpt-5-nano', 'gpt-5-mini')}`);
-    expect(shadow.record).toMatchObject({ servedModel: 'gpt-5-mini', decision: { reason: 'tier', learned: { acts: false, calibration: null, threshold: null, says: null } } });
+    expect(shadow.record).toMatchObject({
+      servedModel: 'gpt-5-mini',
+      decision: { reason: 'tier', learned: { acts: false, calibration: null, threshold: null, says: null } },
+    });
     expect(explainRecord(shadow.record)).toContain('no calibration of this pair: only recorded');
     const insisting = await decided('maxQualityLoss: 3%, uncalibrated: strictest', chat(easy));
     expect(insisting.record).toMatchObject({ decision: { learned: { acts: true, calibration: null } } });
@@ -335,12 +421,15 @@ describe('a processor that is behind', () => {
     expect(await metrics.registry.metrics()).toContain('llm_proxy_passthrough_total{reason="overload"} 1');
   });
 
-  it.each(['failClosed: true', "sensitivity: [{ name: zeus, pattern: zeus, then: { block: 'No.' } }]"])('refuses them where the policy says %s', async (setting) => {
-    const { pipeline, records, metrics } = await pipelineOf(`version: 1\ndefaults: {${candidates}, ${setting}}`, behind());
-    expect(pipeline.requestHeaders(headersOf(chatHeaders), false)).toMatchObject({ kind: 'respond', status: 503 });
-    expect(records).toMatchObject([{ passReason: 'overload', outcome: 'blocked', status: 503 }]);
-    expect(await metrics.registry.metrics()).toContain('llm_proxy_refused_total{reason="overload"} 1');
-  });
+  it.each(['failClosed: true', "sensitivity: [{ name: zeus, pattern: zeus, then: { block: 'No.' } }]"])(
+    'refuses them where the policy says %s',
+    async (setting) => {
+      const { pipeline, records, metrics } = await pipelineOf(`version: 1\ndefaults: {${candidates}, ${setting}}`, behind());
+      expect(pipeline.requestHeaders(headersOf(chatHeaders), false)).toMatchObject({ kind: 'respond', status: 503 });
+      expect(records).toMatchObject([{ passReason: 'overload', outcome: 'blocked', status: 503 }]);
+      expect(await metrics.registry.metrics()).toContain('llm_proxy_refused_total{reason="overload"} 1');
+    },
+  );
 
   it('counts a request whose body is awaited once, however it ends', async () => {
     const admission = new Admission();
@@ -398,7 +487,9 @@ describe('a parameter that a chosen model refuses', () => {
     const attempt = bench.pipeline.attempt('gate', plan.metadata ?? null, null);
     const answer = attempt?.answer(headersOf({ ':status': '400', 'content-type': 'application/json' }), false);
     if (answer?.kind !== 'whole') throw new Error('the error was not read');
-    return answer.judge(Buffer.from('{"error":{"message":"Unknown parameter: \'odd_setting\'.","param":"odd_setting","code":"unknown_parameter"}}'));
+    return answer.judge(
+      Buffer.from('{"error":{"message":"Unknown parameter: \'odd_setting\'.","param":"odd_setting","code":"unknown_parameter"}}'),
+    );
   }
 
   it('has the requested model answer once, in a section without fallback too, and is not tried again', async () => {
@@ -414,11 +505,17 @@ describe('a parameter that a chosen model refuses', () => {
   });
 
   it('makes no chain of a request that has none, nor where a rule chose the model', async () => {
-    const bench = await pipelineOf(policy.replace('defaults: {', 'defaults: {overrides: [{name: small, when: {model: [gpt-5.1]}, then: {model: openai/gpt-5-nano}}], '));
-    expect(forwarded(bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), body)).headers['x-envoy-retry-on']).toBeUndefined();
+    const bench = await pipelineOf(
+      policy.replace('defaults: {', 'defaults: {overrides: [{name: small, when: {model: [gpt-5.1]}, then: {model: openai/gpt-5-nano}}], '),
+    );
+    expect(
+      forwarded(bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), body)).headers['x-envoy-retry-on'],
+    ).toBeUndefined();
     bench.pipeline.close();
     const plain = await pipelineOf(policy);
-    expect(forwarded(bodyOf(plain.pipeline.requestHeaders(headersOf(withChains), false), chatBody())).headers['x-envoy-retry-on']).toBeUndefined();
+    expect(
+      forwarded(bodyOf(plain.pipeline.requestHeaders(headersOf(withChains), false), chatBody())).headers['x-envoy-retry-on'],
+    ).toBeUndefined();
     plain.pipeline.close();
   });
 
@@ -440,7 +537,11 @@ describe('a section with a pattern for sensitive data, or that is fail-closed', 
   const block = "sensitivity: [{ name: zeus, pattern: 'project zeus', ignoreCase: true, then: { block: 'No.' } }]";
   const text = 'about project zeus';
   const zeus = `{"model":"gpt-5.1","messages":[{"role":"user","content":"${text}"}]}`;
-  const answer = async (policy: string, headers: Readonly<Record<string, string>>, body: string | Buffer): Promise<readonly [string | number, ExchangeRecord | undefined, BodyPlan | RequestPlan]> => {
+  const answer = async (
+    policy: string,
+    headers: Readonly<Record<string, string>>,
+    body: string | Buffer,
+  ): Promise<readonly [string | number, ExchangeRecord | undefined, BodyPlan | RequestPlan]> => {
     const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}, ${policy}}\n`);
     const asked = pipeline.requestHeaders(headersOf({ ...chatHeaders, ...headers }), body.length === 0);
     const plan = asked.kind === 'read-body' ? asked.exchange.body(Buffer.from(body)) : asked;
@@ -484,9 +585,19 @@ describe('a section with a pattern for sensitive data, or that is fail-closed', 
     ['compaction', { ':path': '/v1/responses/compact' }, `{"input":"${text}"}`, 403],
     ['a thread', { ':path': '/v1/threads/t/messages' }, `{"role":"user","content":"${text}"}`, 403],
     ['a batch', { ':path': '/v1/messages/batches' }, `{"requests":[{"params":{"system":"${text}"}}]}`, 403],
-    ['an escaped colon', { ':path': '/v1beta/models/gemini-2.5-flash%3AgenerateContent' }, `{"contents":[{"parts":[{"text":"${text}"}]}]}`, 403],
+    [
+      'an escaped colon',
+      { ':path': '/v1beta/models/gemini-2.5-flash%3AgenerateContent' },
+      `{"contents":[{"parts":[{"text":"${text}"}]}]}`,
+      403,
+    ],
     ['Gemini’s tokens', { ':path': '/v1beta/models/gemini-2.5-flash:countTokens' }, `{"contents":[{"parts":[{"text":"${text}"}]}]}`, 403],
-    ['Gemini’s embeddings', { ':path': '/v1beta/models/gemini-embedding-001:embedContent' }, `{"content":{"parts":[{"text":"${text}"}]}}`, 403],
+    [
+      'Gemini’s embeddings',
+      { ':path': '/v1beta/models/gemini-embedding-001:embedContent' },
+      `{"content":{"parts":[{"text":"${text}"}]}}`,
+      403,
+    ],
     ['a body that is too large', { 'content-length': String(limits.requestBodyBytes + 1) }, zeus, 413],
     ['a WebSocket', { ':method': 'GET', upgrade: 'websocket', ':path': '/v1/realtime' }, '', 403],
     ['route off', { 'x-sluice-route': 'off' }, zeus, 403],
@@ -528,14 +639,22 @@ describe('a section with a pattern for sensitive data, or that is fail-closed', 
   });
 
   it('keeps nothing of a text that it sends to a secure model', async () => {
-    const [kind, record] = await answer("prompts: {capture: truncate, units: 100}, cache: {mode: on}, sensitivity: [{ name: zeus, pattern: zeus, then: { model: openai/gpt-5-mini } }]", {}, zeus);
+    const [kind, record] = await answer(
+      'prompts: {capture: truncate, units: 100}, cache: {mode: on}, sensitivity: [{ name: zeus, pattern: zeus, then: { model: openai/gpt-5-mini } }]',
+      {},
+      zeus,
+    );
     expect(kind).toBe('forward');
     expect(record).toMatchObject({ decision: { reason: 'sensitivity' }, cache: 'off', request: { promptStart: null, promptHash: null } });
     expect(JSON.stringify(record)).not.toContain(text);
   });
 
   it('lets a WebSocket pass where the policy allows it, and records it', async () => {
-    const [kind, record] = await answer(`websockets: allow, ${block}`, { ':method': 'GET', upgrade: 'websocket', ':path': '/v1/realtime' }, '');
+    const [kind, record] = await answer(
+      `websockets: allow, ${block}`,
+      { ':method': 'GET', upgrade: 'websocket', ':path': '/v1/realtime' },
+      '',
+    );
     expect([kind, record?.passReason]).toEqual(['pass', 'upgrade']);
   });
 });
@@ -553,14 +672,21 @@ describe('every attempt counts', () => {
       return attempt;
     };
     const answered = (status: string): void => {
-      const read = bench.pipeline.responseHeaders(headersOf({ ':status': status, 'content-type': 'text/plain' }), plan.metadata ?? null, false);
+      const read = bench.pipeline.responseHeaders(
+        headersOf({ ':status': status, 'content-type': 'text/plain' }),
+        plan.metadata ?? null,
+        false,
+      );
       if (read.kind === 'read') read.observer.end(true, false);
       bench.pipeline.close();
     };
     return { bench, next, answered };
   }
 
-  it.each([['sent headers and then nothing', []], ['sent comments and never an event', [': wait\n\n', ': wait\n\n']]])('also one that %s', async (_what, sent) => {
+  it.each([
+    ['sent headers and then nothing', []],
+    ['sent comments and never an event', [': wait\n\n', ': wait\n\n']],
+  ])('also one that %s', async (_what, sent) => {
     const { bench, next, answered } = await begun(streamed, 'stream');
     const first = next();
     first.request(Buffer.from(streamed));
@@ -571,7 +697,10 @@ describe('every attempt counts', () => {
     second.request(Buffer.from(streamed));
     second.answer(headersOf({ ':status': '400', 'content-type': 'application/json' }), true);
     answered('400');
-    expect(bench.records[0]!.attempts.map(({ status, outcome, reason }) => ({ status, outcome, reason }))).toEqual([{ status: 200, outcome: 'cut', reason: 'reset' }, { status: 400, outcome: 'provider-error', reason: null }]);
+    expect(bench.records[0]!.attempts.map(({ status, outcome, reason }) => ({ status, outcome, reason }))).toEqual([
+      { status: 200, outcome: 'cut', reason: 'reset' },
+      { status: 400, outcome: 'provider-error', reason: null },
+    ]);
     expect(bench.records[0]!.cost).toEqual({ known: false, reason: 'attempt' });
   });
 
@@ -589,8 +718,16 @@ describe('every attempt counts', () => {
 
 describe('traffic that is not decided', () => {
   it.each([
-    [{ ':method': 'GET', ':path': '/v1/models?limit=2' }, { method: 'GET', path: '/v1/models', about: 'models', reads: true }, { known: true, usd: 0 }],
-    [{ ':method': 'POST', ':path': '/v1/images/generations' }, { method: 'POST', path: '/v1/images/generations', about: 'images', reads: false }, { known: false, reason: 'model' }],
+    [
+      { ':method': 'GET', ':path': '/v1/models?limit=2' },
+      { method: 'GET', path: '/v1/models', about: 'models', reads: true },
+      { known: true, usd: 0 },
+    ],
+    [
+      { ':method': 'POST', ':path': '/v1/images/generations' },
+      { method: 'POST', path: '/v1/images/generations', about: 'images', reads: false },
+      { known: false, reason: 'model' },
+    ],
   ])('has a name, and a listing costs nothing: %j', async (line, call, cost) => {
     const { pipeline, records } = await pipelineOf('version: 1\n');
     pipeline.requestHeaders(headersOf({ ...chatHeaders, ...line }), line[':method'] === 'GET');
@@ -604,9 +741,12 @@ describe('traffic that is not decided', () => {
 
 describe('apps without keys', () => {
   const canaries = { authorization: 'Bearer canary', 'x-api-key': 'canary', cookie: 'canary', 'x-customer-key': 'canary' };
-  const policy = (more = ''): string => `version: 1\nproviders: {openai: {credentialFile: "${keyFile}"}}\ndefaults: {credentials: gateway, tiers: []${more}}\n`;
+  const policy = (more = ''): string =>
+    `version: 1\nproviders: {openai: {credentialFile: "${keyFile}"}}\ndefaults: {credentials: gateway, tiers: []${more}}\n`;
   /** What of the app's keys is left when the changes are made, and the key that goes. */
-  const sent = (changes: { readonly set: readonly (readonly [string, string])[]; readonly remove: readonly string[] } | undefined): readonly [string | undefined, readonly string[]] => {
+  const sent = (
+    changes: { readonly set: readonly (readonly [string, string])[]; readonly remove: readonly string[] } | undefined,
+  ): readonly [string | undefined, readonly string[]] => {
     const set = new Map(changes?.set);
     return [set.get('authorization'), Object.keys(canaries).filter((name) => !set.has(name) && changes?.remove.includes(name) !== true)];
   };
@@ -624,7 +764,13 @@ describe('apps without keys', () => {
 
   it('get it for what is not read, too', async () => {
     const { pipeline } = await pipelineOf(policy());
-    const heads = [{ ':method': 'GET', ':path': '/v1/models' }, { ':path': '/v1/unknown' }, { ':path': '/v1/files', 'content-type': 'multipart/form-data' }, { ':method': 'GET', ':path': '/v1/realtime', upgrade: 'websocket' }, { 'content-type': 'text/plain' }];
+    const heads = [
+      { ':method': 'GET', ':path': '/v1/models' },
+      { ':path': '/v1/unknown' },
+      { ':path': '/v1/files', 'content-type': 'multipart/form-data' },
+      { ':method': 'GET', ':path': '/v1/realtime', upgrade: 'websocket' },
+      { 'content-type': 'text/plain' },
+    ];
     for (const head of heads) {
       const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ...canaries, ...head }), false);
       expect([head, plan.kind === 'pass' ? sent(plan.headers) : plan]).toEqual([head, ['Bearer gateway-key', []]]);

@@ -11,7 +11,21 @@ import type { ApiName, Exchange, PassReason, Recognition, RequestHead } from '..
 import { chainHost, chainStyleHeader, usageHeader } from '../attach/names.ts';
 import { usageModeOfHeader } from '../attach/usage.ts';
 import { chainStyleOfHeader, type ChainStyle } from '../attach/versions.ts';
-import type { Attempt, AttemptGateway, BodyPlan, BodyWait, FilterRole, Gateway, HeaderMap, HeaderMutation, KnownOfCaller, LoggedExchange, RequestPlan, ResponsePlan, UsageMode } from '../extproc/types.ts';
+import type {
+  Attempt,
+  AttemptGateway,
+  BodyPlan,
+  BodyWait,
+  FilterRole,
+  Gateway,
+  HeaderMap,
+  HeaderMutation,
+  KnownOfCaller,
+  LoggedExchange,
+  RequestPlan,
+  ResponsePlan,
+  UsageMode,
+} from '../extproc/types.ts';
 import { limits } from '../lib/limits.ts';
 import { MaskKeys, maskWish, rulesMasked } from './masking.ts';
 import { feedbackPath, type FeedbackReply } from '../grades/request.ts';
@@ -42,7 +56,15 @@ import type { Grader } from './grading.ts';
 import { loggedEnding, logMetadata } from './logged.ts';
 import type { OpenExchange } from './open.ts';
 import { PendingExchanges } from './pending.ts';
-import { blocksSensitive, decidesSensitive, processRequest, uncached, type CacheFacts, type RequestContext, type RequestResult } from './request.ts';
+import {
+  blocksSensitive,
+  decidesSensitive,
+  processRequest,
+  uncached,
+  type CacheFacts,
+  type RequestContext,
+  type RequestResult,
+} from './request.ts';
 import { sessionInHeaders, sessionKey } from '../sessions/key.ts';
 import type { Sessions } from '../sessions/store.ts';
 import type { SessionView } from '../sessions/types.ts';
@@ -92,7 +114,11 @@ export interface PipelineOptions {
 }
 
 /** What the headers settled of a request that may be refused. */
-type RefusedRequest = Omit<ObservedRequest, 'recognition' | 'section'> & { readonly section: PolicySection; readonly headers: HeaderMap | null; readonly sentPath?: string };
+type RefusedRequest = Omit<ObservedRequest, 'recognition' | 'section'> & {
+  readonly section: PolicySection;
+  readonly headers: HeaderMap | null;
+  readonly sentPath?: string;
+};
 
 /** A plan that waits for a backend or for another request's answer. */
 interface WaitingPlan {
@@ -147,7 +173,8 @@ export class Pipeline implements Gateway, AttemptGateway {
   /** An Envoy is gone, and with it its requests: they give their places back. What else is known of them may yet come by its log. */
   gone(peer: string): void {
     for (const pending of [this.#pending, this.#logged]) {
-      for (const { reservation, peer: of } of pending.values()) if (of === peer && reservation !== null) this.#options.budgets.leave(reservation);
+      for (const { reservation, peer: of } of pending.values())
+        if (of === peer && reservation !== null) this.#options.budgets.leave(reservation);
     }
   }
 
@@ -215,16 +242,25 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (target === null || other === undefined) return null;
     // Envoy passes over endpoints that it does not have: another target's request and key would go there.
     if (host !== null && host !== chainHost(target.provider)) return null;
-    return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api) ? new TargetAttempt(run, target, role, credentials) : new CrossingAttempt(run, target, other, String(id), credentials);
+    return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api)
+      ? new TargetAttempt(run, target, role, credentials)
+      : new CrossingAttempt(run, target, other, String(id), credentials);
   }
 
-  #headers(headers: HeaderMap, endOfStream: boolean, traceparent: string | undefined, known: KnownOfCaller | undefined, peer: string | undefined): RequestPlan {
+  #headers(
+    headers: HeaderMap,
+    endOfStream: boolean,
+    traceparent: string | undefined,
+    known: KnownOfCaller | undefined,
+    peer: string | undefined,
+  ): RequestPlan {
     const startedAt = performance.now();
     const generation = this.#options.policy.current();
     const authority = headers.get(':authority') ?? headers.get('host') ?? '';
     const gatewayPath = canonicalPath(headers.get(':path') ?? '/');
     const { feedback } = this.#options;
-    if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') return this.#feedback(feedback, callerOf(headers, generation, new Claims(headers, generation.callers, known)).workspace);
+    if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST')
+      return this.#feedback(feedback, callerOf(headers, generation, new Claims(headers, generation.callers, known)).workspace);
     const resolved = generation.resolveProvider(authority, gatewayPath, headers);
     if (resolved === 'ambiguous') return this.#ambiguous(gatewayPath);
     if (resolved === null) return this.#pass('unknown-provider');
@@ -240,8 +276,22 @@ export class Pipeline implements Gateway, AttemptGateway {
     const recognition = recognise(head, provider.family, closed);
     if (section.mode === 'off') return this.#pass(recognition.kind === 'pass' ? recognition.reason : 'policy-off');
     const trace = this.#trace(headers, traceparent);
-    const refused = { id, startedAt, generation, provider, caller, section, trace, usage, method: head.method, path, headers, sentPath: gatewayPath };
-    if (section.credentials === 'gateway' && section.mode === 'enabled' && !this.#options.credentials.has(provider.name, section)) return this.#refuse(refused, recognition, 'no-gateway-key');
+    const refused = {
+      id,
+      startedAt,
+      generation,
+      provider,
+      caller,
+      section,
+      trace,
+      usage,
+      method: head.method,
+      path,
+      headers,
+      sentPath: gatewayPath,
+    };
+    if (section.credentials === 'gateway' && section.mode === 'enabled' && !this.#options.credentials.has(provider.name, section))
+      return this.#refuse(refused, recognition, 'no-gateway-key');
     if (recognition.kind !== 'readable') return this.#unrewritable(refused, head, recognition, endOfStream);
     if (endOfStream) return closed ? this.#refuse(refused, recognition, 'no-body') : this.#passKeyed(refused, 'no-body');
     if (!this.#admission.admits()) return closed ? this.#refuse(refused, recognition, 'overload') : this.#passKeyed(refused, 'overload');
@@ -265,7 +315,10 @@ export class Pipeline implements Gateway, AttemptGateway {
       arm: null,
       forced: null,
       shadow: null,
-      sessionName: section.sessions === null && this.#options.trials?.active(generation) !== true ? null : sessionInHeaders((names) => claims.said('session', names), section.sessions?.headers ?? []),
+      sessionName:
+        section.sessions === null && this.#options.trials?.active(generation) !== true
+          ? null
+          : sessionInHeaders((names) => claims.said('session', names), section.sessions?.headers ?? []),
       chainStyle,
       usage,
       peer,
@@ -313,9 +366,19 @@ export class Pipeline implements Gateway, AttemptGateway {
         this.#options.log.error({ err: error }, 'feedback could not be taken');
         return { status: 503, body: { error: { code: 'unavailable', message: 'Feedback cannot be taken right now.' } } };
       });
-      return { kind: 'respond', status, contentType: 'application/json', headers: [], body: Buffer.from(`${JSON.stringify(body)}\n`), details: 'sluice_feedback' };
+      return {
+        kind: 'respond',
+        status,
+        contentType: 'application/json',
+        headers: [],
+        body: Buffer.from(`${JSON.stringify(body)}\n`),
+        details: 'sluice_feedback',
+      };
     };
-    return { kind: 'read-body', exchange: { body: (bytes) => ({ kind: 'wait', ms: feedbackMs, plan: answer(bytes) }), aborted: () => undefined } };
+    return {
+      kind: 'read-body',
+      exchange: { body: (bytes) => ({ kind: 'wait', ms: feedbackMs, plan: answer(bytes) }), aborted: () => undefined },
+    };
   }
 
   /** `encoding`: what has to be taken off the body before it can be read. */
@@ -334,13 +397,27 @@ export class Pipeline implements Gateway, AttemptGateway {
     const read = bodies === null ? readHere(recognition, bytes, wish) : bodies.read(recognition, bytes, wish);
     let left = false;
     let leave = (): void => undefined;
-    const planned = read instanceof Promise ? read.then((here) => this.#resumed(context, here, enteredAt, () => left, (waiting) => (leave = waiting.leave))) : this.#read(context, read, enteredAt, () => left);
+    const planned =
+      read instanceof Promise
+        ? read.then((here) =>
+            this.#resumed(
+              context,
+              here,
+              enteredAt,
+              () => left,
+              (waiting) => (leave = waiting.leave),
+            ),
+          )
+        : this.#read(context, read, enteredAt, () => left);
     if (!(planned instanceof Promise)) return planned;
     // A large body on its thread may take longer than Envoy waits by itself, and so may what comes after it.
     const plan = planned.then((ready) => (ready.kind === 'wait' ? ready.plan : ready));
     return {
       kind: 'waiting',
-      plan: read instanceof Promise ? { kind: 'wait', ms: Math.min(limits.bodyWaitMs, limits.bodyReadMs + section.cache.coalesce * 1_000), plan } : planned,
+      plan:
+        read instanceof Promise
+          ? { kind: 'wait', ms: Math.min(limits.bodyWaitMs, limits.bodyReadMs + section.cache.coalesce * 1_000), plan }
+          : planned,
       leave: () => {
         left = true;
         leave();
@@ -349,7 +426,13 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   /** Goes on with a body that was read on another thread, unless the client has left by then. */
-  #resumed(context: RequestContext, here: ReadBody, enteredAt: number, gone: () => boolean, wait: (waiting: WaitingPlan) => void): BodyPlan | BodyWait | Promise<BodyPlan | BodyWait> {
+  #resumed(
+    context: RequestContext,
+    here: ReadBody,
+    enteredAt: number,
+    gone: () => boolean,
+    wait: (waiting: WaitingPlan) => void,
+  ): BodyPlan | BodyWait | Promise<BodyPlan | BodyWait> {
     if (gone()) return { kind: 'forward' };
     const planned = this.#read(context, here, enteredAt, gone);
     if (planned instanceof Promise || planned.kind !== 'waiting') return planned;
@@ -371,29 +454,43 @@ export class Pipeline implements Gateway, AttemptGateway {
     try {
       if (!read.ok) return this.#unread(came, read.reason);
       context = this.#inArms(came, read.exchange, here.body);
-      if (context.inspection?.unread === true && !decidesSensitive(context) && isClosed(context.section)) return this.#unread(context, 'unread');
+      if (context.inspection?.unread === true && !decidesSensitive(context) && isClosed(context.section))
+        return this.#unread(context, 'unread');
       const masked = this.#masked(context, before, here);
       if (masked === 'failed') return this.#unmasked(context);
       const { body: bytes, members } = masked ?? here;
       const { exchange } = masked?.read ?? read;
-      if (masked !== null) context = { ...context, replaced: true, masked: { rules: rulesMasked(context.section, masked.counts), restored: new Map(masked.restored) } };
+      if (masked !== null)
+        context = {
+          ...context,
+          replaced: true,
+          masked: { rules: rulesMasked(context.section, masked.counts), restored: new Map(masked.restored) },
+        };
       // An answer to what holds sensitive data is kept nowhere; one that only knows tokens may be.
-      if (context.cache === null || members === null || decidesSensitive(context) || (context.masked?.restored.size ?? 0) > 0) return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
+      if (context.cache === null || members === null || decidesSensitive(context) || (context.masked?.restored.size ?? 0) > 0)
+        return this.#decide(context, exchange, bytes, uncached, enteredAt, gone);
       const query = cacheQuery(context, context.cache, exchange, members, bytes);
       if (query === null) return this.#decide(context, exchange, bytes, { ...uncached, cache: 'bypass' }, enteredAt, gone);
       const lookedAt = context.trace === null ? 0 : performance.now();
       const found = this.#options.cache.lookup(query, nearOf(context, context.cache, exchange, members, bytes));
       context.trace?.steps.push({ name: 'cache', startMs: lookedAt - context.startedAt, endMs: performance.now() - context.startedAt });
-      return found.kind === 'pending' || found.kind === 'asking' ? this.#wait(context, exchange, bytes, found) : this.#found(context, exchange, bytes, found, enteredAt, gone);
+      return found.kind === 'pending' || found.kind === 'asking'
+        ? this.#wait(context, exchange, bytes, found)
+        : this.#found(context, exchange, bytes, found, enteredAt, gone);
     } catch (error) {
       return this.#failed(context, error);
     }
   }
 
   /** The request's body with tokens for its sensitive data; null: there is none to mask. `before`: as it was read, in no arm yet. */
-  #masked(context: RequestContext, before: RequestContext, here: ReadBody): (MaskedBody & { readonly read: { readonly ok: true } }) | 'failed' | null {
+  #masked(
+    context: RequestContext,
+    before: RequestContext,
+    here: ReadBody,
+  ): (MaskedBody & { readonly read: { readonly ok: true } }) | 'failed' | null {
     const same = context.section.sensitivity === before.section.sensitivity;
-    const masked = same || context.inspection === null ? here.masked : maskHere(context.recognition, here.body, this.#wish(context), context.inspection);
+    const masked =
+      same || context.inspection === null ? here.masked : maskHere(context.recognition, here.body, this.#wish(context), context.inspection);
     if (masked === null || masked === 'failed') return masked === null || blocksSensitive(context) ? null : masked;
     const { read } = masked;
     return read.ok ? { ...masked, read } : 'failed';
@@ -410,14 +507,36 @@ export class Pipeline implements Gateway, AttemptGateway {
   #inArms(context: RequestContext, exchange: Exchange, bytes: Buffer): RequestContext {
     const { trials } = this.#options;
     const { id, caller, provider, section, routeOff } = context;
-    if (trials === null || routeOff || exchange.operation !== 'generate' || section.mode !== 'enabled' || !trials.active(context.generation)) return context;
+    if (
+      trials === null ||
+      routeOff ||
+      exchange.operation !== 'generate' ||
+      section.mode !== 'enabled' ||
+      !trials.active(context.generation)
+    )
+      return context;
     const session = sessionKey(caller.workspace, context.sessionName, exchange, bytes, caller.trust?.believesBody('session'))?.key ?? null;
     const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, context.generation);
     if (assigned === null) return context;
     const { generation, forced, shadow, arm } = assigned;
     const inArm = assigned.section ?? generation.section(caller.workspace, provider.name);
-    const inspection = inArm.sensitivity === section.sensitivity ? context.inspection : inspectJson(bytes, inArm.sensitivity.map(({ pattern }) => pattern));
-    return { ...context, generation, provider: generation.providers.get(provider.name) ?? provider, section: inArm, inspection, forced, shadow, arm };
+    const inspection =
+      inArm.sensitivity === section.sensitivity
+        ? context.inspection
+        : inspectJson(
+            bytes,
+            inArm.sensitivity.map(({ pattern }) => pattern),
+          );
+    return {
+      ...context,
+      generation,
+      provider: generation.providers.get(provider.name) ?? provider,
+      section: inArm,
+      inspection,
+      forced,
+      shadow,
+      arm,
+    };
   }
 
   /** Goes on when the cache has spoken, unless the client has left by then. */
@@ -441,22 +560,47 @@ export class Pipeline implements Gateway, AttemptGateway {
       gone = true;
       pending.leave();
     };
-    const plan = pending.kind === 'pending' ? wait(pending) : pending.result.then((found) => (found.kind === 'pending' ? wait(found) : answer(found)));
+    const plan =
+      pending.kind === 'pending' ? wait(pending) : pending.result.then((found) => (found.kind === 'pending' ? wait(found) : answer(found)));
     return { kind: 'waiting', plan, leave };
   }
 
-  #found(context: RequestContext, exchange: Exchange, bytes: Buffer, found: Lookup, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
-    if (found.kind === 'miss') return this.#decide(context, exchange, bytes, { cache: found.state, cacheEntry: null, fill: found.fill, rescue: found.rescue }, enteredAt, gone);
-    const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(context, exchange, found, enteredAt) : notCachedAnswer(context, exchange, enteredAt);
+  #found(
+    context: RequestContext,
+    exchange: Exchange,
+    bytes: Buffer,
+    found: Lookup,
+    enteredAt: number,
+    gone: () => boolean,
+  ): BodyPlan | Promise<BodyPlan> {
+    if (found.kind === 'miss')
+      return this.#decide(
+        context,
+        exchange,
+        bytes,
+        { cache: found.state, cacheEntry: null, fill: found.fill, rescue: found.rescue },
+        enteredAt,
+        gone,
+      );
+    const { plan, open, ending } =
+      found.kind === 'hit' ? hitAnswer(context, exchange, found, enteredAt) : notCachedAnswer(context, exchange, enteredAt);
     this.#closing.soon(open, ending);
     return plan;
   }
 
   /** Looks the conversation up where there is one: at once, or in a Redis. */
-  #decide(context: RequestContext, exchange: Exchange, bytes: Buffer, cache: CacheFacts, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
+  #decide(
+    context: RequestContext,
+    exchange: Exchange,
+    bytes: Buffer,
+    cache: CacheFacts,
+    enteredAt: number,
+    gone: () => boolean,
+  ): BodyPlan | Promise<BodyPlan> {
     const { sessions } = this.#options;
     const { section, caller } = context;
-    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
+    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate')
+      return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
     const key = sessionKey(caller.workspace, context.sessionName, exchange, bytes, caller.trust?.believesBody('session'));
     if (key === null) return this.#plan(context, exchange, bytes, null, cache, enteredAt, gone);
     const found = sessions.find(key.key);
@@ -475,7 +619,15 @@ export class Pipeline implements Gateway, AttemptGateway {
     });
   }
 
-  #plan(context: RequestContext, exchange: Exchange, bytes: Buffer, session: SessionView | null, cache: CacheFacts, enteredAt: number, gone: () => boolean): BodyPlan | Promise<BodyPlan> {
+  #plan(
+    context: RequestContext,
+    exchange: Exchange,
+    bytes: Buffer,
+    session: SessionView | null,
+    cache: CacheFacts,
+    enteredAt: number,
+    gone: () => boolean,
+  ): BodyPlan | Promise<BodyPlan> {
     try {
       const result = processRequest(context, exchange, bytes, this.#options, session, cache, enteredAt);
       return result instanceof Promise ? this.#deciding(context, result, cache, gone) : this.#decided(context, result);
@@ -487,7 +639,8 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   #decided({ trace, usage }: RequestContext, { plan, open }: RequestResult): BodyPlan {
-    if (plan.kind === 'respond') this.#closing.now(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
+    if (plan.kind === 'respond')
+      this.#closing.now(open, { ...unobserved, outcome: 'blocked', status: plan.status, totalMs: performance.now() - open.startedAt });
     else this.#await(open, usage, performance.now());
     return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
   }
@@ -527,11 +680,18 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   /** What is known by its path and never rewritten, or not known: it passes, but for what a closed section must have read. */
-  #unrewritable(request: RefusedRequest, head: RequestHead, recognition: Exclude<Recognition, { readonly kind: 'readable' }>, endOfStream: boolean): RequestPlan {
+  #unrewritable(
+    request: RefusedRequest,
+    head: RequestHead,
+    recognition: Exclude<Recognition, { readonly kind: 'readable' }>,
+    endOfStream: boolean,
+  ): RequestPlan {
     const { section } = request;
     const { reason } = recognition;
-    if (reason === 'upgrade' && section.websockets === 'refuse' && section.mode === 'enabled') return this.#refuse(request, recognition, reason);
-    const known: Recognition & { readonly kind: 'observed' } = recognition.kind === 'observed' ? recognition : { kind: 'observed', api: 'other-llm', model: null, reason };
+    if (reason === 'upgrade' && section.websockets === 'refuse' && section.mode === 'enabled')
+      return this.#refuse(request, recognition, reason);
+    const known: Recognition & { readonly kind: 'observed' } =
+      recognition.kind === 'observed' ? recognition : { kind: 'observed', api: 'other-llm', model: null, reason };
     if (recognition.kind === 'pass' && !isClosed(section) && reason !== 'upgrade') return this.#passKeyed(request, reason);
     if (!isClosed(section) || endOfStream || reason === 'upgrade') return this.#observe(request, known);
     if (recognition.kind === 'pass' && reason !== 'method') return this.#refuse(request, recognition, reason);
@@ -553,7 +713,10 @@ export class Pipeline implements Gateway, AttemptGateway {
     const found = section.sensitivity.find(({ then }, at) => matched[at] && then.kind !== 'mask');
     if (found !== undefined) {
       // Its secure model is reached by generation alone.
-      const message = found.then.kind === 'block' ? found.then.message : `This request holds ${found.name}, and the model for sensitive data cannot take it.`;
+      const message =
+        found.then.kind === 'block'
+          ? found.then.message
+          : `This request holds ${found.name}, and the model for sensitive data cannot take it.`;
       return this.#refuse(request, known, 'not-rewritable', message);
     }
     if (unread) return this.#refuse(request, known, 'unread');
@@ -563,10 +726,19 @@ export class Pipeline implements Gateway, AttemptGateway {
       const masking = (inJson === null ? maskPlain : maskJson)(body, { ...mask, patterns });
       if (masking === null) return this.#refuse(request, known, 'unmasked', first.then.kind === 'mask' ? first.then.message : undefined);
       const { headers, metadata } = this.#observe({ ...request, maskedRules: rulesMasked(section, masking.counts) }, known);
-      return { kind: 'forward', body: masking.body, headers: { set: headers?.set ?? [], remove: [...(headers?.remove ?? []), ...(bytes === sent ? [] : ['content-encoding'])] }, ...(metadata === undefined ? {} : { metadata }) };
+      return {
+        kind: 'forward',
+        body: masking.body,
+        headers: { set: headers?.set ?? [], remove: [...(headers?.remove ?? []), ...(bytes === sent ? [] : ['content-encoding'])] },
+        ...(metadata === undefined ? {} : { metadata }),
+      };
     }
     const plan = this.#observe(request, known);
-    return { kind: 'forward', ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }), ...(plan.headers === undefined ? {} : { headers: plan.headers }) };
+    return {
+      kind: 'forward',
+      ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }),
+      ...(plan.headers === undefined ? {} : { headers: plan.headers }),
+    };
   }
 
   #observe(request: RefusedRequest, recognition: Recognition & { readonly kind: 'observed' }): RequestPlan & { readonly kind: 'pass' } {
@@ -578,17 +750,30 @@ export class Pipeline implements Gateway, AttemptGateway {
     // What goes through a WebSocket is not seen.
     if (recognition.reason === 'upgrade') this.#closing.now(open, unobserved);
     else this.#await(open, usage, startedAt);
-    return { kind: 'pass', metadata: { id, reason: recognition.reason, ...logMetadata(open) }, ...(trace === null ? (keys === null ? {} : { headers: keys }) : { headers: withTrace(keys ?? undefined, trace) }) };
+    return {
+      kind: 'pass',
+      metadata: { id, reason: recognition.reason, ...logMetadata(open) },
+      ...(trace === null ? (keys === null ? {} : { headers: keys }) : { headers: withTrace(keys ?? undefined, trace) }),
+    };
   }
 
   /** Header changes that put the gateway's key in place of whatever the app sent to its own provider; null: the app's own goes. */
-  #gatewayKey({ section, provider, headers, sentPath }: Pick<RefusedRequest, 'section' | 'provider' | 'headers' | 'sentPath'>): OwnKey | null {
+  #gatewayKey({
+    section,
+    provider,
+    headers,
+    sentPath,
+  }: Pick<RefusedRequest, 'section' | 'provider' | 'headers' | 'sentPath'>): OwnKey | null {
     if (section.credentials !== 'gateway' || section.mode !== 'enabled' || headers === null) return null;
     const key = this.#options.credentials.swap(provider, section);
     // It was there a moment ago.
     if (key === null) throw new Error(`no credential for ${provider.name}`);
     const sent = withoutKeys(sentPath ?? '');
-    return { set: [...key.set, ...(sentPath === undefined || sent === sentPath ? [] : [[':path', sent] as const])], remove: removedNames(ownHeadersOf(headers), key.remove, key.set), file: key.file };
+    return {
+      set: [...key.set, ...(sentPath === undefined || sent === sentPath ? [] : [[':path', sent] as const])],
+      remove: removedNames(ownHeadersOf(headers), key.remove, key.set),
+      file: key.file,
+    };
   }
 
   /** Passes undecided; where the policy says so, with the gateway's key. */
@@ -599,9 +784,15 @@ export class Pipeline implements Gateway, AttemptGateway {
   }
 
   /** Refuses what a closed section cannot read or decide, and records that. `message`: in place of the reason's own. */
-  #refuse(request: RefusedRequest, recognition: Recognition, reason: PassReason, message?: string): BodyPlan & { readonly kind: 'respond' } {
+  #refuse(
+    request: RefusedRequest,
+    recognition: Recognition,
+    reason: PassReason,
+    message?: string,
+  ): BodyPlan & { readonly kind: 'respond' } {
     const api: ApiName = recognition.kind === 'pass' ? 'other-llm' : recognition.api;
-    const model = recognition.kind === 'observed' ? recognition.model : recognition.kind === 'readable' ? (recognition.pathModel?.model ?? null) : null;
+    const model =
+      recognition.kind === 'observed' ? recognition.model : recognition.kind === 'readable' ? (recognition.pathModel?.model ?? null) : null;
     const open = observedExchange({ ...request, recognition: { kind: 'observed', api, model, reason } });
     const plan = refusal(reason, errorApi(recognition, request.provider.family), open.id, message);
     this.#options.metrics.refused(reason);

@@ -33,7 +33,12 @@ export class Grader {
   }
 
   /** What to keep of a request that was decided. Null: its answer is none that a model could do well or badly. */
-  begin({ id, section, caller, masked }: Pick<RequestContext, 'id' | 'section' | 'caller' | 'masked'>, exchange: Exchange, body: Buffer, decision: Decision | null): OpenGrading | null {
+  begin(
+    { id, section, caller, masked }: Pick<RequestContext, 'id' | 'section' | 'caller' | 'masked'>,
+    exchange: Exchange,
+    body: Buffer,
+    decision: Decision | null,
+  ): OpenGrading | null {
     if (exchange.operation !== 'generate' || decision?.action === 'block') return null;
     const { maxOutputTokens } = exchange;
     const { grading } = section;
@@ -44,7 +49,11 @@ export class Grader {
       if (before !== null) this.#grading.book.own(before, regenerateScore, 'regenerate');
     }
     // What a pattern calls sensitive is shown to nobody else.
-    const judged = grading.judge !== null && decision !== null && decision.reason !== 'sensitivity' && (decision.learning?.why === 'probe' || Judge.draws(id, grading.judge.share));
+    const judged =
+      grading.judge !== null &&
+      decision !== null &&
+      decision.reason !== 'sensitivity' &&
+      (decision.learning?.why === 'probe' || Judge.draws(id, grading.judge.share));
     const wanted = judged || (grading.checks && (exchange.jsonOutput !== 'none' || exchange.tools > 0));
     return {
       maxOutputTokens,
@@ -54,14 +63,27 @@ export class Grader {
   }
 
   /** What to keep of a copy of a request: its answer is looked into in any case. Drawn for the judge when the original is. */
-  shadow({ id, section }: Pick<RequestContext, 'id' | 'section'>, exchange: Exchange, body: Buffer): OpenGrading & { readonly copy: AnswerCopy } {
+  shadow(
+    { id, section }: Pick<RequestContext, 'id' | 'section'>,
+    exchange: Exchange,
+    body: Buffer,
+  ): OpenGrading & { readonly copy: AnswerCopy } {
     const policy = section.grading?.judge ?? null;
     const judged = policy !== null && Judge.draws(id, policy.share);
-    return { maxOutputTokens: exchange.maxOutputTokens, copy: new AnswerCopy(exchange, body), judge: judged && policy !== null ? { policy, prompt: Judge.prompt(exchange) } : null };
+    return {
+      maxOutputTokens: exchange.maxOutputTokens,
+      copy: new AnswerCopy(exchange, body),
+      judge: judged && policy !== null ? { policy, prompt: Judge.prompt(exchange) } : null,
+    };
   }
 
   /** Grades the form of an answer that has ended, and hands it to the judge if it was drawn. Null: it was no whole answer. */
-  end(id: string, open: OpenGrading, generation: PolicyGeneration, ending: { readonly outcome: OutcomeKind; readonly status: number | null; readonly answer: Answer | null }): QualityCheck | null {
+  end(
+    id: string,
+    open: OpenGrading,
+    generation: PolicyGeneration,
+    ending: { readonly outcome: OutcomeKind; readonly status: number | null; readonly answer: Answer | null },
+  ): QualityCheck | null {
     const { outcome, status, answer } = ending;
     const good = outcome === 'complete' && status === 200 && answer !== null;
     this.#regenerates.answered(id, good, performance.now());

@@ -26,15 +26,28 @@ describe('by what an answer is read', () => {
     ['its form is graded', { grading: { maxOutputTokens: null, copy: there, judge: null } }],
     ['a judge reads it', { grading: { maxOutputTokens: null, copy: null, judge: there } }],
   ])('is copies wherever %s', (_name, facts) => {
-    for (const usage of ['collect', 'protocol-manager'] as const) expect(answerSource(usage, { ...plain, ...facts }, silent, body)).toBe('copies');
+    for (const usage of ['collect', 'protocol-manager'] as const)
+      expect(answerSource(usage, { ...plain, ...facts }, silent, body)).toBe('copies');
   });
 
   it('is copies where the protocol manager would not know all that has a price', () => {
     const by = (api: ApiName, asked = silent, bytes = body): string => answerSource('protocol-manager', { ...plain, api }, asked, bytes);
-    expect([by('openai-embeddings'), by('openai-completions'), by('bedrock'), by('other-llm')]).toEqual(['copies', 'copies', 'copies', 'copies']);
-    expect([by('openai-chat', { audioInputs: 1, audioOutput: false }), by('gemini-generate', { audioInputs: 0, audioOutput: true })]).toEqual(['copies', 'copies']);
+    expect([by('openai-embeddings'), by('openai-completions'), by('bedrock'), by('other-llm')]).toEqual([
+      'copies',
+      'copies',
+      'copies',
+      'copies',
+    ]);
+    expect([
+      by('openai-chat', { audioInputs: 1, audioOutput: false }),
+      by('gemini-generate', { audioInputs: 0, audioOutput: true }),
+    ]).toEqual(['copies', 'copies']);
     expect(by('anthropic-messages', silent, Buffer.from('{"system":[{"cache_control":{"type":"ephemeral","ttl":"1h"}}]}'))).toBe('copies');
-    expect([by('anthropic-messages'), by('openai-responses'), by('gemini-generate')]).toEqual(['protocol-manager', 'protocol-manager', 'protocol-manager']);
+    expect([by('anthropic-messages'), by('openai-responses'), by('gemini-generate')]).toEqual([
+      'protocol-manager',
+      'protocol-manager',
+      'protocol-manager',
+    ]);
   });
 
   it('is chosen where the config is rendered', () => {
@@ -47,14 +60,47 @@ describe('by what an answer is read', () => {
 });
 
 describe("an ending by the protocol manager's word", () => {
-  const open = { ...plain, api: 'anthropic-messages', answerBy: 'protocol-manager', stream: true, usageNotAsked: false } as unknown as OpenExchange;
+  const open = {
+    ...plain,
+    api: 'anthropic-messages',
+    answerBy: 'protocol-manager',
+    stream: true,
+    usageNotAsked: false,
+  } as unknown as OpenExchange;
   const reported: ReportedUsage = { model: 'm', input: 100, output: 50, cachedRead: 30, cacheWrite: 10, reasoning: 20, complete: true };
-  const entry: LoggedExchange = { id: 'a', status: 200, cutBy: null, contentType: 'text/event-stream', contentEncoding: '', startedAt: 0, firstByteMs: 5, totalMs: 9, bodyBytes: 4_000, collected: null, usage: reported };
+  const entry: LoggedExchange = {
+    id: 'a',
+    status: 200,
+    cutBy: null,
+    contentType: 'text/event-stream',
+    contentEncoding: '',
+    startedAt: 0,
+    firstByteMs: 5,
+    totalMs: 9,
+    bodyBytes: 4_000,
+    collected: null,
+    usage: reported,
+  };
 
   it('counts each token once, and knows no finish reason and no first token', () => {
     const { outcome, answer, firstTokenMs, firstByteMs, totalMs } = loggedEnding(open, entry);
-    expect(answer?.usage).toMatchObject({ input: 60, cachedRead: 30, cacheWrite5m: 10, output: 30, reasoning: 20, totalInput: 100, totalOutput: 50 });
-    expect({ outcome, firstTokenMs, firstByteMs, totalMs, finish: answer?.finishReason, model: answer?.model }).toEqual({ outcome: 'complete', firstTokenMs: null, firstByteMs: 5, totalMs: 9, finish: null, model: 'm' });
+    expect(answer?.usage).toMatchObject({
+      input: 60,
+      cachedRead: 30,
+      cacheWrite5m: 10,
+      output: 30,
+      reasoning: 20,
+      totalInput: 100,
+      totalOutput: 50,
+    });
+    expect({ outcome, firstTokenMs, firstByteMs, totalMs, finish: answer?.finishReason, model: answer?.model }).toEqual({
+      outcome: 'complete',
+      firstTokenMs: null,
+      firstByteMs: 5,
+      totalMs: 9,
+      finish: null,
+      model: 'm',
+    });
   });
 
   it.each<readonly [string, Partial<LoggedExchange>, string, string]>([

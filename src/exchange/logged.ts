@@ -15,7 +15,12 @@ export type AnswerSource = 'copies' | 'collected' | 'protocol-manager';
  * By what an answer is to be read. Copies it is wherever something needs all of the answer: the cache, a grade of its content; and, with the protocol
  * manager, wherever that would not tell all that a price depends on.
  */
-export function answerSource(usage: UsageMode, { api, fill, grading }: Pick<OpenExchange, 'api' | 'fill' | 'grading'>, asked: Pick<Exchange, 'audioInputs' | 'audioOutput'> | null, body: Buffer | null): AnswerSource {
+export function answerSource(
+  usage: UsageMode,
+  { api, fill, grading }: Pick<OpenExchange, 'api' | 'fill' | 'grading'>,
+  asked: Pick<Exchange, 'audioInputs' | 'audioOutput'> | null,
+  body: Buffer | null,
+): AnswerSource {
   if (usage === 'observe' || fill !== null || (grading !== null && (grading.copy !== null || grading.judge !== null))) return 'copies';
   if (usage === 'collect') return 'collected';
   // What Envoy's AI Protocol Manager reads; no API, no answer.
@@ -65,7 +70,8 @@ const nothing: CollectedAnswer = { body: null, large: false, head: null, times: 
 function readLogged(open: OpenExchange, entry: LoggedExchange, whole: boolean): Read {
   const { api } = open;
   if (api === null) return unread;
-  if (open.answerBy === 'protocol-manager') return { answer: reportedAnswer(open, headOf(open, api, entry), entry, whole), firstTokenMs: null };
+  if (open.answerBy === 'protocol-manager')
+    return { answer: reportedAnswer(open, headOf(open, api, entry), entry, whole), firstTokenMs: null };
   // Whole and not collected: whatever answered stood before the collector.
   return entry.collected === null && whole ? unread : readCollected(headOf(open, api, entry), entry.collected ?? nothing, entry);
 }
@@ -75,7 +81,16 @@ function headOf({ usageNotAsked }: OpenExchange, api: ApiName, { status, content
 }
 
 function readCollected(head: AnswerHead, collected: CollectedAnswer, { startedAt, bodyBytes }: LoggedExchange): Read {
-  if (collected.large) return { answer: { ...blank, usageUnknown: head.status >= 400 ? 'error-status' : 'too-large', complete: true, errorType: errorOf(head.status) }, firstTokenMs: null };
+  if (collected.large)
+    return {
+      answer: {
+        ...blank,
+        usageUnknown: head.status >= 400 ? 'error-status' : 'too-large',
+        complete: true,
+        errorType: errorOf(head.status),
+      },
+      firstTokenMs: null,
+    };
   const reader = readAnswer(head);
   let firstTokenMs: number | null = null;
   if (collected.body !== null) reader.push(collected.body);
@@ -89,20 +104,27 @@ function readCollected(head: AnswerHead, collected: CollectedAnswer, { startedAt
     from = to;
   }
   if (collected.tail !== null) reader.push(collected.gap ? fromNextEvent(collected.tail) : collected.tail);
-  return { answer: scaled(reader.end(collected.whole), bodyBytes, (collected.head?.length ?? 0) + (collected.tail?.length ?? 0)), firstTokenMs };
+  return {
+    answer: scaled(reader.end(collected.whole), bodyBytes, (collected.head?.length ?? 0) + (collected.tail?.length ?? 0)),
+    firstTokenMs,
+  };
 }
 
 /** What was seen of a part of a stream, for all of it that went to the client. */
 function scaled(answer: Answer, bodyBytes: number, read: number): Answer {
   const { seen } = answer;
-  return seen === undefined || read === 0 || bodyBytes <= read ? answer : { ...answer, seen: { ...seen, output: Math.ceil((seen.output * bodyBytes) / read), bytes: bodyBytes } };
+  return seen === undefined || read === 0 || bodyBytes <= read
+    ? answer
+    : { ...answer, seen: { ...seen, output: Math.ceil((seen.output * bodyBytes) / read), bytes: bodyBytes } };
 }
 
 const blankLines = ['\n\n', '\r\n\r\n'] as const;
 
 /** Up to the last event that is all there. */
 function wholeEvents(head: Buffer | null): Buffer | null {
-  return head === null ? null : head.subarray(0, Math.max(...blankLines.map((line) => (head.lastIndexOf(line) < 0 ? 0 : head.lastIndexOf(line) + line.length))));
+  return head === null
+    ? null
+    : head.subarray(0, Math.max(...blankLines.map((line) => (head.lastIndexOf(line) < 0 ? 0 : head.lastIndexOf(line) + line.length))));
 }
 
 /** From the first event on whose beginning is there. */
@@ -121,14 +143,24 @@ function errorOf(status: number): string | null {
 const streamedTokenBytes = 200;
 
 /** What the AI Protocol Manager said of an answer. How it finished and whether a stream came to its own end it does not say. */
-function reportedAnswer({ stream }: OpenExchange, head: AnswerHead, { usage: reported, bodyBytes }: LoggedExchange, whole: boolean): Answer {
+function reportedAnswer(
+  { stream }: OpenExchange,
+  head: AnswerHead,
+  { usage: reported, bodyBytes }: LoggedExchange,
+  whole: boolean,
+): Answer {
   const { input, output } = reported ?? { input: null, output: null };
-  const usage = reported?.complete === true && whole && input !== null && output !== null ? usageFromTotals(head.api, { ...reported, input, output }) : null;
+  const usage =
+    reported?.complete === true && whole && input !== null && output !== null
+      ? usageFromTotals(head.api, { ...reported, input, output })
+      : null;
   return {
     ...blank,
     usage,
     usageUnknown: usage === null ? whyUnknown(head, reported, whole) : null,
-    ...(usage === null && stream && head.status < 400 ? { seen: { output: Math.ceil(bodyBytes / streamedTokenBytes), bytes: bodyBytes, said: null } } : {}),
+    ...(usage === null && stream && head.status < 400
+      ? { seen: { output: Math.ceil(bodyBytes / streamedTokenBytes), bytes: bodyBytes, said: null } }
+      : {}),
     model: reported?.model ?? null,
     complete: whole,
     errorType: errorOf(head.status),

@@ -26,11 +26,18 @@ export class MaskKeys {
 }
 
 /** How a section masks; null: it does not. */
-export function maskWish({ masks, mode }: Pick<PolicySection, 'masks' | 'mode'>, workspace: string, keys: MaskKeys): Omit<MaskWish, 'patterns'> | null {
+export function maskWish(
+  { masks, mode }: Pick<PolicySection, 'masks' | 'mode'>,
+  workspace: string,
+  keys: MaskKeys,
+): Omit<MaskWish, 'patterns'> | null {
   return masks === null || mode !== 'enabled' ? null : { key: keys.of(workspace), rules: masks };
 }
 
 /** What was masked, for the record. */
-export function rulesMasked({ sensitivity }: Pick<PolicySection, 'sensitivity'>, counts: readonly number[]): NonNullable<ExchangeRecord['masked']> {
+export function rulesMasked(
+  { sensitivity }: Pick<PolicySection, 'sensitivity'>,
+  counts: readonly number[],
+): NonNullable<ExchangeRecord['masked']> {
   return counts.flatMap((matches, at) => (matches > 0 ? [{ rule: sensitivity[at]?.name ?? '', matches }] : []));
 }

@@ -28,7 +28,20 @@ export interface ObservedRequest {
 }
 
 /** Its exchange: its answer's status and time will be recorded. */
-export function observedExchange({ id, startedAt, generation, provider, caller, recognition, section, trace, usage, method = 'POST', path, maskedRules }: ObservedRequest): OpenExchange {
+export function observedExchange({
+  id,
+  startedAt,
+  generation,
+  provider,
+  caller,
+  recognition,
+  section,
+  trace,
+  usage,
+  method = 'POST',
+  path,
+  maskedRules,
+}: ObservedRequest): OpenExchange {
   return {
     kind: 'observed',
     id,
@@ -53,7 +66,16 @@ export function observedExchange({ id, startedAt, generation, provider, caller, 
     decision: null,
     section: section.name,
     mode: section.mode,
-    request: { bytes: 0, estimatedTokens: null, messages: null, tools: null, images: null, promptHash: null, promptStart: null, asks: null },
+    request: {
+      bytes: 0,
+      estimatedTokens: null,
+      messages: null,
+      tools: null,
+      images: null,
+      promptHash: null,
+      promptStart: null,
+      asks: null,
+    },
     ...(maskedRules === undefined ? {} : { masked: maskedRules }),
     usageNotAsked: false,
     keyFile: null,

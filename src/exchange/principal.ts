@@ -32,7 +32,7 @@ const pair = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))/y;
 /** Keys (lower case) and values of the last element; null: the header is not a list of elements. */
 function lastElement(header: string): (readonly [string, string])[] | null {
   let element: (readonly [string, string])[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     pair.lastIndex = at;
     const found = pair.exec(header);
     if (found === null) return null;

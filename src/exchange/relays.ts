@@ -74,7 +74,10 @@ export class OwnStream implements StreamRelay {
   end(): RelayStep {
     const answer = this.#reader.end(true);
     this.#strips?.(answer);
-    const said = answer.complete || answer.errorType !== null || !this.#notices ? nothing : renderStreamError(this.#api, 'The provider ended the stream before its answer was whole.');
+    const said =
+      answer.complete || answer.errorType !== null || !this.#notices
+        ? nothing
+        : renderStreamError(this.#api, 'The provider ended the stream before its answer was whole.');
     if (this.#held === null) return { kind: 'go', bytes: this.#last(said) };
     const step = this.#open();
     return step.kind === 'go' ? { ...step, bytes: Buffer.concat([step.bytes, this.#last(said)]) } : step;
@@ -110,7 +113,9 @@ export class RestoredStream implements StreamRelay {
 
   end(): RelayStep {
     const step = this.#relay.end();
-    return step.kind === 'go' ? { ...step, bytes: Buffer.concat([this.#restorer.push(step.bytes), this.#restorer.end()]), headers: withoutLength(step.headers) } : step;
+    return step.kind === 'go'
+      ? { ...step, bytes: Buffer.concat([this.#restorer.push(step.bytes), this.#restorer.end()]), headers: withoutLength(step.headers) }
+      : step;
   }
 }
 
@@ -130,7 +135,14 @@ export class TranslatedStream implements StreamRelay {
   readonly #first = new FirstEvent();
   #held: Buffer[] | null = [];
 
-  constructor(head: AnswerHead, translator: AnswerTranslator, headers: HeaderMutation, verdict: FirstEventVerdict, done: (answer: Answer) => void, holds: boolean) {
+  constructor(
+    head: AnswerHead,
+    translator: AnswerTranslator,
+    headers: HeaderMutation,
+    verdict: FirstEventVerdict,
+    done: (answer: Answer) => void,
+    holds: boolean,
+  ) {
     this.#holds = holds;
     this.#translator = translator;
     this.#headers = headers;

@@ -140,7 +140,15 @@ export interface RequestResult {
  * Classifies, decides and rewrites one request that was read. Pure but for the clock that measures its own time since
  * `enteredAt`, and for budgets, which are asked where there are any: at once in memory, else the result has to wait.
  */
-export function processRequest(context: RequestContext, exchange: Exchange, body: Buffer, services: RequestServices, session: SessionView | null, cache: CacheFacts, enteredAt: number): RequestResult | Promise<RequestResult> {
+export function processRequest(
+  context: RequestContext,
+  exchange: Exchange,
+  body: Buffer,
+  services: RequestServices,
+  session: SessionView | null,
+  cache: CacheFacts,
+  enteredAt: number,
+): RequestResult | Promise<RequestResult> {
   const { budgets } = services;
   const counted = context.generation.budgets.length > 0 || context.generation.rateLimits.length > 0;
   const { trace, startedAt, section } = context;
@@ -152,7 +160,23 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     try {
       const chain = planChain(context, exchange, body, decision, services, context.routeOff ? null : (cache.rescue ?? null));
       const grading = services.grader?.begin(context, exchange, body, decision) ?? null;
-      const open = openExchange(context, exchange, 'decision', null, { verdict, decision, ...(input.outputKey === undefined ? {} : { output: { key: input.outputKey, assumed: expectedAnswerTokens(exchange, verdict) } }) }, cache, chain?.run ?? null, grading, admission, enteredAt, body);
+      const open = openExchange(
+        context,
+        exchange,
+        'decision',
+        null,
+        {
+          verdict,
+          decision,
+          ...(input.outputKey === undefined ? {} : { output: { key: input.outputKey, assumed: expectedAnswerTokens(exchange, verdict) } }),
+        },
+        cache,
+        chain?.run ?? null,
+        grading,
+        admission,
+        enteredAt,
+        body,
+      );
       trace?.steps.push(
         { name: 'classify', startMs: classifyAt - startedAt, endMs: decideAt - startedAt },
         { name: 'decide', startMs: decideAt - startedAt, endMs: performance.now() - startedAt },
@@ -167,9 +191,15 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     }
   };
   const decision = decide(input);
-  if (input.compared !== undefined && services.learner !== null) rememberModels(input.compared, decision, context.caller.workspace, services.learner);
+  if (input.compared !== undefined && services.learner !== null)
+    rememberModels(input.compared, decision, context.caller.workspace, services.learner);
   if (session !== null && section.sessions !== null) {
-    services.sessions?.turn(session.key, { tier: verdict.tier, strong: learned?.acts === true && learned.says === 'strong' }, session.state, section.sessions.idleMs);
+    services.sessions?.turn(
+      session.key,
+      { tier: verdict.tier, strong: learned?.acts === true && learned.says === 'strong' },
+      session.state,
+      section.sessions.idleMs,
+    );
   }
   if (!counted) return finish(decision, noAdmission);
   const admission = budgets.admit({
@@ -180,11 +210,15 @@ export function processRequest(context: RequestContext, exchange: Exchange, body
     enforce: context.section.mode === 'enabled',
     cheaper: context.routeOff ? null : (cheaper) => decide({ ...input, cheaper }),
   });
-  return admission instanceof Promise ? admission.then((admitted) => finish(admitted.decision, admitted)) : finish(admission.decision, admission);
+  return admission instanceof Promise
+    ? admission.then((admitted) => finish(admitted.decision, admitted))
+    : finish(admission.decision, admission);
 }
 
 function withHeader(plan: BodyPlan, header: readonly [string, string]): BodyPlan {
-  return plan.kind === 'forward' ? { ...plan, headers: { set: [...(plan.headers?.set ?? []), header], remove: plan.headers?.remove ?? [] } } : plan;
+  return plan.kind === 'forward'
+    ? { ...plan, headers: { set: [...(plan.headers?.set ?? []), header], remove: plan.headers?.remove ?? [] } }
+    : plan;
 }
 
 /** What a record says of a caller: what it said and what of it counted. */
@@ -207,17 +241,45 @@ function userOf(caller: CallerContext, exchange: Exchange): string | null {
 /** Of a request that no budget is about. */
 export const noAdmission: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };
 
-function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, { credentials, cooldowns, budgets, router, learner, outputs, inEnvoy, pools, refusals }: RequestServices, session: SessionView | null): DecideInput & { readonly verdict: Verdict; readonly compared?: Compared } {
+function decideInput(
+  context: RequestContext,
+  exchange: Exchange,
+  body: Buffer,
+  { credentials, cooldowns, budgets, router, learner, outputs, inEnvoy, pools, refusals }: RequestServices,
+  session: SessionView | null,
+): DecideInput & { readonly verdict: Verdict; readonly compared?: Compared } {
   const { generation, provider, section, caller } = context;
-  const asked = section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
-  const overBudget = generation.budgets.length === 0 ? null : budgets.overBudget(generation, { workspace: caller.workspace, user: userOf(caller, exchange), ...(caller.trust === undefined ? {} : { trust: caller.trust }) });
-  const overLimit = generation.rateLimits.length === 0 ? null : budgets.overLimit(generation, { workspace: caller.workspace, user: userOf(caller, exchange), ...(caller.trust === undefined ? {} : { trust: caller.trust }) });
+  const asked =
+    section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
+  const overBudget =
+    generation.budgets.length === 0
+      ? null
+      : budgets.overBudget(generation, {
+          workspace: caller.workspace,
+          user: userOf(caller, exchange),
+          ...(caller.trust === undefined ? {} : { trust: caller.trust }),
+        });
+  const overLimit =
+    generation.rateLimits.length === 0
+      ? null
+      : budgets.overLimit(generation, {
+          workspace: caller.workspace,
+          user: userOf(caller, exchange),
+          ...(caller.trust === undefined ? {} : { trust: caller.trust }),
+        });
   const verdict = withSaidTask(classifyRequest(exchange, section.classifier), caller.task);
   const several = compares(section, exchange);
   const features = asked || several || section.learning !== null ? textFeatures(exchange.lastUser) : null;
   const learned = asked ? judge(router.current(), exchange, features!, section.learned.weak.model, section.learned) : null;
   const output = outputsOf(exchange, verdict.classifiedTask ?? verdict.task, outputs);
-  const compared = several ? compareModels(context, exchange, { verdict, features: features!, template: output.outputKey?.template ?? templateOf(exchange, verdict.task), learner }) : null;
+  const compared = several
+    ? compareModels(context, exchange, {
+        verdict,
+        features: features!,
+        template: output.outputKey?.template ?? templateOf(exchange, verdict.task),
+        learner,
+      })
+    : null;
   const learning = learn(context, exchange, { features, kind: verdict.task }, learned, learner);
   return {
     exchange,
@@ -236,7 +298,10 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
     generation,
     hasCredential: (name) => credentials.has(name, section),
     // Where chains are endpoints of one cluster, no filter of a provider's own can sign.
-    inEnvoy: context.chainStyle === 'hosts' && anySigned(generation) ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false : inEnvoy,
+    inEnvoy:
+      context.chainStyle === 'hosts' && anySigned(generation)
+        ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false
+        : inEnvoy,
     pools,
     ...(refusals === undefined ? {} : { refusals: (name, model) => refusals.of(name, model) }),
     cooling: (target) => cooldowns.cooling(target, target.provider === provider.name),
@@ -248,7 +313,11 @@ function decideInput(context: RequestContext, exchange: Exchange, body: Buffer, 
 
 /** What was expected of each, so that a grade of the answer can be learnt from. Drawn by lot, it is the first to be graded. */
 function withModels(learning: LearningMark, { verdict, request: { known, candidates }, requested }: Compared): LearningMark {
-  return { ...learning, models: { requested, known, candidates }, ...(verdict.probe === null || learning.why === 'upgrade' ? {} : { why: 'probe' }) };
+  return {
+    ...learning,
+    models: { requested, known, candidates },
+    ...(verdict.probe === null || learning.why === 'upgrade' ? {} : { why: 'probe' }),
+  };
 }
 
 /** How long answers of each target are, by the request's template; nothing where that is not learnt. */
@@ -264,23 +333,47 @@ function anySigned({ providers }: PolicyGeneration): boolean {
 }
 
 /** What grades say of the request's template; null where nothing is learnt from them. */
-function learn({ section, caller, provider, wallTime }: RequestContext, exchange: Exchange, { features, kind }: { readonly features: TextFeatures | null; readonly kind: string }, learned: LearnedVerdict | null, learner: RequestServices['learner']): LearningMark | null {
+function learn(
+  { section, caller, provider, wallTime }: RequestContext,
+  exchange: Exchange,
+  { features, kind }: { readonly features: TextFeatures | null; readonly kind: string },
+  learned: LearnedVerdict | null,
+  learner: RequestServices['learner'],
+): LearningMark | null {
   if (section.learning === null || learner === null || features === null || exchange.operation !== 'generate') return null;
   let view: RouterView | null = null;
   if (learned !== null && section.learned !== null) {
     const { weak } = section.learned;
-    view = { pair: { weak: `${weak.provider}/${weak.model}`, strong: `${provider.name}/${exchange.model}` }, gain: learned.gain, uncertainty: learned.uncertainty, maxLoss: learned.maxLoss, known: learned.abstained === null, fixed: learned.acts && learned.says === 'weak', calibrated: learned.calibration !== null };
+    view = {
+      pair: { weak: `${weak.provider}/${weak.model}`, strong: `${provider.name}/${exchange.model}` },
+      gain: learned.gain,
+      uncertainty: learned.uncertainty,
+      maxLoss: learned.maxLoss,
+      known: learned.abstained === null,
+      fixed: learned.acts && learned.says === 'weak',
+      calibrated: learned.calibration !== null,
+    };
   }
   return learner.assess(caller.workspace, exchange, { tokens: features.tokens, kind }, view, section.learning, wallTime);
 }
 
 /** Asked once per target that a chain could cross to: what an API takes depends on the model. */
-function translatableFrom({ section: { fallback }, generation: { providers }, chainStyle }: RequestContext, exchange: Exchange, body: Buffer): (target: TargetRef, family: DialectFamily) => boolean {
+function translatableFrom(
+  { section: { fallback }, generation: { providers }, chainStyle }: RequestContext,
+  exchange: Exchange,
+  body: Buffer,
+): (target: TargetRef, family: DialectFamily) => boolean {
   const known = new Map<string, boolean>();
   return ({ provider, model }, family) => {
     const key = `${provider}/${model}`;
     let can = known.get(key);
-    if (can === undefined) known.set(key, (can = chainStyle !== 'none' && translatableTo(exchange, body, family, model, fallback?.drop ?? [], providers.get(provider)?.catalogProvider)));
+    if (can === undefined)
+      known.set(
+        key,
+        (can =
+          chainStyle !== 'none' &&
+          translatableTo(exchange, body, family, model, fallback?.drop ?? [], providers.get(provider)?.catalogProvider)),
+      );
     return can;
   };
 }
@@ -501,7 +594,10 @@ function capture(exchange: Exchange, section: PolicySection): Pick<ExchangeRecor
       return { promptHash: hash(exchange.lastUser), promptStart: null };
     case 'truncate':
       // Copied through a Buffer so that a short start does not keep the whole text alive.
-      return { promptHash: hash(exchange.lastUser), promptStart: Buffer.from(exchange.lastUser.slice(0, section.promptCapture.units)).toString() };
+      return {
+        promptHash: hash(exchange.lastUser),
+        promptStart: Buffer.from(exchange.lastUser.slice(0, section.promptCapture.units)).toString(),
+      };
   }
 }
 

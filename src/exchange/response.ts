@@ -22,7 +22,11 @@ export class AnswerObserver implements ResponseObserver {
     this.#status = Number(headers.get(':status') ?? 0);
     this.#firstByteMs = performance.now() - open.startedAt;
     open.fill?.head(this.#status, (headers.get('content-type') ?? '').toLowerCase(), (headers.get('content-encoding') ?? '').toLowerCase());
-    open.grading?.copy?.head(this.#status, (headers.get('content-type') ?? '').toLowerCase(), (headers.get('content-encoding') ?? '').toLowerCase());
+    open.grading?.copy?.head(
+      this.#status,
+      (headers.get('content-type') ?? '').toLowerCase(),
+      (headers.get('content-encoding') ?? '').toLowerCase(),
+    );
     this.#reader =
       open.api === null
         ? null

@@ -7,8 +7,16 @@ import { dryRun } from './dry-run.ts';
 
 /** The record of "Translate … to French", whose caller says this task, under a policy's defaults. */
 async function recordOf(defaults: string, task: string | null, more = ''): Promise<ExchangeRecord> {
-  const generation = compiled(`version: 1\n${more}\ndefaults: { candidates: { simple: [gpt-small], standard: [gpt-middle], complex: [gpt-large] }, ${defaults} }\n`);
-  const fields = new Map([[':method', 'POST'], [':path', '/v1/chat/completions'], [':authority', 'gateway'], ['content-type', 'application/json'], ...(task === null ? [] : [['x-sluice-task', task] as const])] as const);
+  const generation = compiled(
+    `version: 1\n${more}\ndefaults: { candidates: { simple: [gpt-small], standard: [gpt-middle], complex: [gpt-large] }, ${defaults} }\n`,
+  );
+  const fields = new Map([
+    [':method', 'POST'],
+    [':path', '/v1/chat/completions'],
+    [':authority', 'gateway'],
+    ['content-type', 'application/json'],
+    ...(task === null ? [] : [['x-sluice-task', task] as const]),
+  ] as const);
   const credentials = new Credentials();
   await credentials.refresh(generation);
   const body = Buffer.from('{"model":"gpt-large","messages":[{"role":"user","content":"Translate to French: the shop opens at nine."}]}');
@@ -26,7 +34,8 @@ describe('a task that the caller says', () => {
     expect(verdictOf(said)).toEqual(['code', 'translation']);
     expect(explainRecord(said)).toContain('  task code (the caller said so; classified as translation), domain');
     expect(verdictOf(await recordOf('tiers: []', 'translation'))).toEqual(['translation', 'translation']);
-    for (const word of ['invoices', 'unknown', 'constructor']) expect(verdictOf(await recordOf('tiers: []', word))).toEqual(['translation', undefined]);
+    for (const word of ['invoices', 'unknown', 'constructor'])
+      expect(verdictOf(await recordOf('tiers: []', word))).toEqual(['translation', undefined]);
   });
 
   it('is not, where the policy does not believe it', async () => {
@@ -39,26 +48,47 @@ describe('a task that the caller says', () => {
   it('decides rules and overrides', async () => {
     expect(decided(await recordOf(`${toLarge}]`, 'code'))).toEqual(['rule', 'coding', 'gpt-middle']);
     expect(decided(await recordOf(`${toLarge}]`, null))).toEqual(['tier', null, 'gpt-small']);
-    expect(decided(await recordOf('overrides: [{name: coding, when: {task: [code]}, then: {model: gpt-middle}}]', 'code'))).toEqual(['override', 'coding', 'gpt-middle']);
-    expect(decided(await recordOf('overrides: [{name: mine, when: {task: [invoices]}, then: {model: gpt-middle}}]', 'invoices'))).toEqual(['override', 'mine', 'gpt-middle']);
+    expect(decided(await recordOf('overrides: [{name: coding, when: {task: [code]}, then: {model: gpt-middle}}]', 'code'))).toEqual([
+      'override',
+      'coding',
+      'gpt-middle',
+    ]);
+    expect(decided(await recordOf('overrides: [{name: mine, when: {task: [invoices]}, then: {model: gpt-middle}}]', 'invoices'))).toEqual([
+      'override',
+      'mine',
+      'gpt-middle',
+    ]);
   });
 
   it.each([
     ['a rule that asks for the task', "rules: [{name: ban, when: verdict.task == 'translation', then: {block: no}}]"],
     ['a rule behind one that matches the said task', `${toLarge}, {name: ban, when: verdict.task == 'translation', then: {block: no}}]`],
-    ['a rule for any request behind one that matches the said task', `${toLarge}, {name: ban, when: request.messages > 0, then: {block: no}}]`],
-    ['a rule behind a keep for the said task', "rules: [{name: mine, when: \"verdict['task'] == 'code'\", then: {keep: true}}, {name: ban, when: request.messages > 0, then: {block: no}}]"],
+    [
+      'a rule for any request behind one that matches the said task',
+      `${toLarge}, {name: ban, when: request.messages > 0, then: {block: no}}]`,
+    ],
+    [
+      'a rule behind a keep for the said task',
+      "rules: [{name: mine, when: \"verdict['task'] == 'code'\", then: {keep: true}}, {name: ban, when: request.messages > 0, then: {block: no}}]",
+    ],
     ['an override', 'overrides: [{name: ban, when: {task: [translation]}, then: {block: no}}]'],
   ])('lifts no block: %s', async (_what, rules) => {
     expect(decided(await recordOf(rules, 'code'))).toEqual(['blocked', 'ban', 'gpt-large']);
   });
 
   it('is blocked where the policy blocks the said one', async () => {
-    expect(decided(await recordOf("rules: [{name: ban, when: verdict.task == 'code', then: {block: no}}]", 'code'))).toEqual(['blocked', 'ban', 'gpt-large']);
+    expect(decided(await recordOf("rules: [{name: ban, when: verdict.task == 'code', then: {block: no}}]", 'code'))).toEqual([
+      'blocked',
+      'ban',
+      'gpt-large',
+    ]);
   });
 
   it('makes no room in a budget: estimates go by the task as classified', async () => {
     const [said, silent] = [await recordOf('tiers: []', 'classification'), await recordOf('tiers: []', null)];
-    expect([said.decision?.assumedOutputTokens, said.decision?.estimate]).toEqual([silent.decision?.assumedOutputTokens, silent.decision?.estimate]);
+    expect([said.decision?.assumedOutputTokens, said.decision?.estimate]).toEqual([
+      silent.decision?.assumedOutputTokens,
+      silent.decision?.estimate,
+    ]);
   });
 });

@@ -77,7 +77,13 @@ export class Shadows {
   }
 
   /** The header that has Envoy send a copy; null: it gets none. */
-  begin(context: RequestContext, { experiment, target, maxUsdPerDay }: Shadowed, input: DecideInput, body: Buffer, decision: Decision): readonly [string, string] | null {
+  begin(
+    context: RequestContext,
+    { experiment, target, maxUsdPerDay }: Shadowed,
+    input: DecideInput,
+    body: Buffer,
+    decision: Decision,
+  ): readonly [string, string] | null {
     const { generation, recognition, path, id } = context;
     const { exchange, verdict } = input;
     const provider = generation.providers.get(target.provider);
@@ -89,8 +95,14 @@ export class Shadows {
     if (context.chainStyle !== 'groups') return refuse('envoy');
     // What a pattern calls sensitive is shown to nobody else.
     if (decision.reason === 'sensitivity') return refuse('sensitive');
-    if (provider === undefined || disqualify(input, target, entryOf(input, target), expectedAnswerTokens(exchange, verdict)) !== null) return refuse('cannot');
-    const estimate = generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, expectedOutputTokens(exchange, verdict));
+    if (provider === undefined || disqualify(input, target, entryOf(input, target), expectedAnswerTokens(exchange, verdict)) !== null)
+      return refuse('cannot');
+    const estimate = generation.catalog.estimate(
+      provider.catalogProvider,
+      catalogModel(provider, target.model),
+      exchange.promptTokens,
+      expectedOutputTokens(exchange, verdict),
+    );
     if (!estimate.known) return refuse('unknown-price');
     if (this.#spentToday(experiment) + estimate.usd > maxUsdPerDay) return refuse('budget');
     if (this.#open.size >= limits.shadows) return refuse('busy');
@@ -115,7 +127,16 @@ export class Shadows {
       decision: null,
       section: context.section.name,
       mode: context.section.mode,
-      request: { bytes: exchange.bodyBytes, estimatedTokens: exchange.promptTokens, messages: exchange.messages, tools: exchange.tools, images: exchange.images, promptHash: null, promptStart: null, asks: null },
+      request: {
+        bytes: exchange.bodyBytes,
+        estimatedTokens: exchange.promptTokens,
+        messages: exchange.messages,
+        tools: exchange.tools,
+        images: exchange.images,
+        promptHash: null,
+        promptStart: null,
+        asks: null,
+      },
       arm: `${experiment}:treatment`,
       cache: 'off',
       cacheEntry: null,
@@ -123,7 +144,24 @@ export class Shadows {
       overheadMs: 0,
     };
     this.#spend(experiment, estimate.usd);
-    this.#open.add(id, { facts: requested, shadowOf: id, experiment, target, provider, own: context.provider.name, recognition, path, keys, grading: this.#options.grader.shadow(context, exchange, body), startedAt: performance.now(), reserved: estimate.usd }, performance.now());
+    this.#open.add(
+      id,
+      {
+        facts: requested,
+        shadowOf: id,
+        experiment,
+        target,
+        provider,
+        own: context.provider.name,
+        recognition,
+        path,
+        keys,
+        grading: this.#options.grader.shadow(context, exchange, body),
+        startedAt: performance.now(),
+        reserved: estimate.usd,
+      },
+      performance.now(),
+    );
     this.#options.onResult(experiment, 'sent');
     return [mirrorHeader, clusterName(provider.name, 'shadow')];
   }
@@ -131,7 +169,9 @@ export class Shadows {
   /** The copy of a decision's request has come to its provider's cluster; null: nothing is known of it. */
   attempt(id: string): Attempt | null {
     const shadow = this.#open.take(id);
-    return shadow === undefined ? null : new ShadowAttempt(shadow, (ending) => (ending === null ? this.#lost(shadow) : this.#ended(shadow, ending)));
+    return shadow === undefined
+      ? null
+      : new ShadowAttempt(shadow, (ending) => (ending === null ? this.#lost(shadow) : this.#ended(shadow, ending)));
   }
 
   close(): void {
@@ -155,7 +195,11 @@ export class Shadows {
   }
 
   /** The target's key: the gateway's own, or the app's where it is the app's own provider. The copy may carry another provider's. */
-  #keys({ provider: own, ownHeaders: { list: ownHeaders }, section }: RequestContext, target: TargetRef, provider: Provider): HeaderMutation | null {
+  #keys(
+    { provider: own, ownHeaders: { list: ownHeaders }, section }: RequestContext,
+    target: TargetRef,
+    provider: Provider,
+  ): HeaderMutation | null {
     const swapped = this.#options.credentials.swap(provider, section);
     if (target.provider === own.name) return swapped ?? { set: ownHeaders, remove: [] };
     return swapped === null ? null : { set: swapped.set, remove: removedNames(ownHeaders, swapped.remove, swapped.set) };
@@ -197,7 +241,13 @@ class ShadowAttempt implements Attempt {
     const sent = provider.name === this.#shadow.own ? own : crossingPath(own);
     return {
       kind: 'forward',
-      body: inPath ? body : spliceRequest(body, exchange, { model: target.model, ...(limitName === null ? {} : { limitName }), askUsage: exchange.includeUsage === null && saysUsageOnRequest(exchange) }),
+      body: inPath
+        ? body
+        : spliceRequest(body, exchange, {
+            model: target.model,
+            ...(limitName === null ? {} : { limitName }),
+            askUsage: exchange.includeUsage === null && saysUsageOnRequest(exchange),
+          }),
       headers: {
         set: [...keys.set, [':path', upstreamPath(provider, sent)], [':authority', new URL(provider.endpoint).hostname]],
         remove: [...keys.remove, shadowHeader, mirrorHeader],
@@ -210,12 +260,25 @@ class ShadowAttempt implements Attempt {
     const { recognition, grading, startedAt } = this.#shadow;
     const status = Number(headers.get(':status') ?? 0);
     const firstByteMs = performance.now() - startedAt;
-    const head: AnswerHead = { api: recognition.api, status, contentType: headers.get('content-type') ?? '', contentEncoding: headers.get('content-encoding') ?? '', usageNotAsked: false };
+    const head: AnswerHead = {
+      api: recognition.api,
+      status,
+      contentType: headers.get('content-type') ?? '',
+      contentEncoding: headers.get('content-encoding') ?? '',
+      usageNotAsked: false,
+    };
     grading.copy?.head(status, head.contentType.toLowerCase(), head.contentEncoding.toLowerCase());
     const close = (body: Buffer): { readonly kind: 'pass' } => {
       grading.copy?.push(body);
       const answer = answerOf(head, body);
-      this.#finish({ outcome: status >= 400 || answer.errorType !== null ? 'provider-error' : answer.complete ? 'complete' : 'cut', status, answer, firstByteMs, firstTokenMs: null, totalMs: performance.now() - startedAt });
+      this.#finish({
+        outcome: status >= 400 || answer.errorType !== null ? 'provider-error' : answer.complete ? 'complete' : 'cut',
+        status,
+        answer,
+        firstByteMs,
+        firstTokenMs: null,
+        totalMs: performance.now() - startedAt,
+      });
       return { kind: 'pass' };
     };
     return endOfStream ? close(Buffer.alloc(0)) : { kind: 'whole', maxBytes: limits.answerBytes, judge: close };

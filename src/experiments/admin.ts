@@ -21,7 +21,12 @@ export function trialsAdmin(rollout: Rollout, trials: Trials, current: () => Pol
     rollback: () => rollout.rollback('asked'),
     promote: () => rollout.promote(),
     order(name, verb) {
-      if (name !== everyExperiment && !current().experiments.some((experiment) => experiment.name === name) && !trials.stopped.includes(name)) return false;
+      if (
+        name !== everyExperiment &&
+        !current().experiments.some((experiment) => experiment.name === name) &&
+        !trials.stopped.includes(name)
+      )
+        return false;
       trials[verb](name);
       return true;
     },
@@ -29,7 +34,9 @@ export function trialsAdmin(rollout: Rollout, trials: Trials, current: () => Pol
 }
 
 /** Evidence of all running comparisons, over what would be an alarm. */
-export function evidenceOf(admin: Pick<TrialsAdmin, 'rollout' | 'experiments'>): { readonly experiment: string; readonly metric: string; readonly level: number }[] {
+export function evidenceOf(
+  admin: Pick<TrialsAdmin, 'rollout' | 'experiments'>,
+): { readonly experiment: string; readonly metric: string; readonly level: number }[] {
   const { candidate } = admin.rollout();
   const running = admin.experiments().filter(({ state }) => state === 'running');
   return [...(candidate === null ? [] : [{ name: 'rollout', figures: candidate.figures }]), ...running].flatMap(({ name, figures }) =>

@@ -7,7 +7,10 @@ export function position(experiment: string, unit: string): number {
 }
 
 /** What stays in one arm: `session` is the conversation's key, or null. */
-export function unitOf(by: UnitKind, request: { readonly id: string; readonly workspace: string; readonly session: string | null }): string {
+export function unitOf(
+  by: UnitKind,
+  request: { readonly id: string; readonly workspace: string; readonly session: string | null },
+): string {
   switch (by) {
     case 'session':
       return request.session ?? request.id;
@@ -20,5 +23,7 @@ export function unitOf(by: UnitKind, request: { readonly id: string; readonly wo
 
 export function takesPart({ workspaces, providers }: ExperimentMatch, workspace: string, provider: string): boolean {
   if (providers !== null && !providers.has(provider)) return false;
-  return workspaces === null || workspaces.some((name) => (name.endsWith('*') ? workspace.startsWith(name.slice(0, -1)) : name === workspace));
+  return (
+    workspaces === null || workspaces.some((name) => (name.endsWith('*') ? workspace.startsWith(name.slice(0, -1)) : name === workspace))
+  );
 }

@@ -34,20 +34,34 @@ export interface ComparisonOptions {
   readonly tolerance: Tolerance;
 }
 
-export const defaultComparison: ComparisonOptions = { falseAlarm: 0.05, horizon: 2_000, tolerance: { quality: 0, errors: 0, cost: 0.1, latency: 0.25 } };
+export const defaultComparison: ComparisonOptions = {
+  falseAlarm: 0.05,
+  horizon: 2_000,
+  tolerance: { quality: 0, errors: 0, cost: 0.1, latency: 0.25 },
+};
 
 /** Two arms side by side, and a test for each thing in which the treatment may do harm. All tests may be looked at at any time. */
 export class Comparison {
-  readonly #metrics: Readonly<Record<ComparedBy, { readonly pairing: Pairing; readonly test: SequentialTest; readonly control: Sum; readonly treatment: Sum }>>;
+  readonly #metrics: Readonly<
+    Record<ComparedBy, { readonly pairing: Pairing; readonly test: SequentialTest; readonly control: Sum; readonly treatment: Sum }>
+  >;
 
   constructor({ falseAlarm, horizon, tolerance }: ComparisonOptions) {
     const metric = (name: ComparedBy) => {
       const test = new SequentialTest({ falseAlarm: falseAlarm * shareOfAlarms[name], horizon });
       const amount = name === 'cost' || name === 'latency';
-      const pairing = new Pairing(amount ? 'amount' : 'score', name === 'checks' ? tolerance.quality : tolerance[name], (difference) => test.observe(difference));
+      const pairing = new Pairing(amount ? 'amount' : 'score', name === 'checks' ? tolerance.quality : tolerance[name], (difference) =>
+        test.observe(difference),
+      );
       return { test, pairing, control: new Sum(), treatment: new Sum() };
     };
-    this.#metrics = { quality: metric('quality'), checks: metric('checks'), errors: metric('errors'), cost: metric('cost'), latency: metric('latency') };
+    this.#metrics = {
+      quality: metric('quality'),
+      checks: metric('checks'),
+      errors: metric('errors'),
+      cost: metric('cost'),
+      latency: metric('latency'),
+    };
   }
 
   /** The treatment's share of the requests from here on, strictly between 0 and 1. */
@@ -91,7 +105,13 @@ export class Comparison {
   figures(): Readonly<Record<ComparedBy, MetricFigures>> {
     const of = (name: ComparedBy): MetricFigures => {
       const { control, treatment, test } = this.#metrics[name];
-      return { control: control.figures(), treatment: treatment.figures(), evidence: test.evidence, threshold: test.threshold, harm: test.alarm };
+      return {
+        control: control.figures(),
+        treatment: treatment.figures(),
+        evidence: test.evidence,
+        threshold: test.threshold,
+        harm: test.alarm,
+      };
     };
     return { quality: of('quality'), checks: of('checks'), errors: of('errors'), cost: of('cost'), latency: of('latency') };
   }

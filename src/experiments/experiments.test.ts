@@ -23,7 +23,13 @@ import type { RolloutPolicy } from './types.ts';
 
 describe('the normal distribution', () => {
   it('has the quantiles that tables have', () => {
-    for (const [p, x] of [[0.5, 0], [0.975, 1.959964], [0.01, -2.326348], [0.9999, 3.719016]] as const) expect(normalQuantile(p)).toBeCloseTo(x, 5);
+    for (const [p, x] of [
+      [0.5, 0],
+      [0.975, 1.959964],
+      [0.01, -2.326348],
+      [0.9999, 3.719016],
+    ] as const)
+      expect(normalQuantile(p)).toBeCloseTo(x, 5);
     expect(normalDensity(0)).toBeCloseTo(0.398942, 6);
   });
 });
@@ -52,17 +58,21 @@ describe('the sequential test', () => {
 
   it('never has a stake below nothing, whatever comes, and never takes an alarm back', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { maxLength: 400 }), fc.integer({ min: 1, max: 100 }), (values, horizon) => {
-        const test = new SequentialTest({ falseAlarm: 0.05, horizon });
-        let alarmed = false;
-        for (const value of values) {
-          const now = test.observe(value);
-          expect(now || !alarmed).toBe(true);
-          alarmed = now;
-          expect(test.evidence).toBeGreaterThanOrEqual(0);
-          expect(Number.isFinite(test.evidence)).toBe(true);
-        }
-      }),
+      fc.property(
+        fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { maxLength: 400 }),
+        fc.integer({ min: 1, max: 100 }),
+        (values, horizon) => {
+          const test = new SequentialTest({ falseAlarm: 0.05, horizon });
+          let alarmed = false;
+          for (const value of values) {
+            const now = test.observe(value);
+            expect(now || !alarmed).toBe(true);
+            alarmed = now;
+            expect(test.evidence).toBeGreaterThanOrEqual(0);
+            expect(Number.isFinite(test.evidence)).toBe(true);
+          }
+        },
+      ),
     );
   });
 
@@ -94,14 +104,21 @@ describe('pairing', () => {
 
   it('stays within -1 and 1, also for amounts of any size', () => {
     fc.assert(
-      fc.property(fc.constantFrom('score' as const, 'amount' as const), fc.double({ min: 0.01, max: 0.99, noNaN: true }), fc.array(fc.tuple(fc.boolean(), fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 300 }), fc.double({ min: 0.001, max: 1e6, noNaN: true }), (kind, share, values, scale) => {
-        const pairing = new Pairing(kind, 0.1, (difference) => {
-          expect(difference).toBeGreaterThanOrEqual(-1);
-          expect(difference).toBeLessThanOrEqual(1);
-        });
-        pairing.share(share);
-        for (const [treated, value] of values) pairing.observe(treated ? 'treatment' : 'control', kind === 'score' ? value : value * scale);
-      }),
+      fc.property(
+        fc.constantFrom('score' as const, 'amount' as const),
+        fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+        fc.array(fc.tuple(fc.boolean(), fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 300 }),
+        fc.double({ min: 0.001, max: 1e6, noNaN: true }),
+        (kind, share, values, scale) => {
+          const pairing = new Pairing(kind, 0.1, (difference) => {
+            expect(difference).toBeGreaterThanOrEqual(-1);
+            expect(difference).toBeLessThanOrEqual(1);
+          });
+          pairing.share(share);
+          for (const [treated, value] of values)
+            pairing.observe(treated ? 'treatment' : 'control', kind === 'score' ? value : value * scale);
+        },
+      ),
     );
   });
 });
@@ -116,8 +133,17 @@ describe('assignment', () => {
 
   it('goes by conversation, workspace or request', () => {
     const request = { id: 'r', workspace: 'w', session: 's' };
-    expect([unitOf('session', request), unitOf('session', { ...request, session: null }), unitOf('workspace', request), unitOf('request', request)]).toEqual(['s', 'r', 'w', 'r']);
-    expect([takesPart({ workspaces: ['team-*'], providers: null }, 'team-a', 'openai'), takesPart({ workspaces: ['red'], providers: null }, 'blue', 'openai'), takesPart({ workspaces: null, providers: new Set(['mistral']) }, 'red', 'openai')]).toEqual([true, false, false]);
+    expect([
+      unitOf('session', request),
+      unitOf('session', { ...request, session: null }),
+      unitOf('workspace', request),
+      unitOf('request', request),
+    ]).toEqual(['s', 'r', 'w', 'r']);
+    expect([
+      takesPart({ workspaces: ['team-*'], providers: null }, 'team-a', 'openai'),
+      takesPart({ workspaces: ['red'], providers: null }, 'blue', 'openai'),
+      takesPart({ workspaces: null, providers: new Set(['mistral']) }, 'red', 'openai'),
+    ]).toEqual([true, false, false]);
   });
 });
 
@@ -131,13 +157,19 @@ describe('a comparison', () => {
     const comparison = new Comparison(defaultComparison);
     comparison.share(0.5);
     const policy = generation();
-    for (const outcome of ['client-gone', 'blocked', 'unobserved'] as const) comparison.record('control', answered(policy, 'a:control', { outcome }));
+    for (const outcome of ['client-gone', 'blocked', 'unobserved'] as const)
+      comparison.record('control', answered(policy, 'a:control', { outcome }));
     comparison.record('control', answered(policy, 'a:control', { kind: 'cached' }));
     expect(comparison.seen('control')).toBe(0);
     comparison.record('control', answered(policy, 'a:control'));
     comparison.grade('control', { decision: 'd', time: '', score: 0.5, source: 'user' });
     comparison.grade('control', { decision: 'd', time: '', score: 0, source: 'checks' });
-    expect(comparison.figures()).toMatchObject({ quality: { control: { observations: 1, mean: 0.5 } }, checks: { control: { observations: 1, mean: 1 } }, errors: { control: { mean: 1 } }, latency: { control: { mean: 90.5 } } });
+    expect(comparison.figures()).toMatchObject({
+      quality: { control: { observations: 1, mean: 0.5 } },
+      checks: { control: { observations: 1, mean: 1 } },
+      errors: { control: { mean: 1 } },
+      latency: { control: { mean: 90.5 } },
+    });
     expect(comparison.harm).toBeNull();
   });
 
@@ -158,20 +190,43 @@ describe('a comparison', () => {
   });
 });
 
-const plan: RolloutPolicy = { stages: [0.1, 0.5], by: 'session', requests: 20, stageMs: 1_000, keepMs: 60_000, falseAlarm: 0.05, horizon: 500, tolerance: { quality: 0, errors: 0, cost: 0.1, latency: 0.25 } };
+const plan: RolloutPolicy = {
+  stages: [0.1, 0.5],
+  by: 'session',
+  requests: 20,
+  stageMs: 1_000,
+  keepMs: 60_000,
+  falseAlarm: 0.05,
+  horizon: 500,
+  tolerance: { quality: 0, errors: 0, cost: 0.1, latency: 0.25 },
+};
 
-function rolled(rollout: RolloutPolicy | null = plan): { readonly rollout: Rollout; readonly changes: RolloutChange[]; readonly clock: { now: number }; readonly old: PolicyGeneration; readonly next: PolicyGeneration } {
+function rolled(rollout: RolloutPolicy | null = plan): {
+  readonly rollout: Rollout;
+  readonly changes: RolloutChange[];
+  readonly clock: { now: number };
+  readonly old: PolicyGeneration;
+  readonly next: PolicyGeneration;
+} {
   const old = generation({ hash: 'old' });
   const next = generation({ hash: 'new', rollout });
   const changes: RolloutChange[] = [];
   const clock = { now: 0 };
-  const one = new Rollout({ stable: old, candidate: null, kept: null, rolledBack: [] }, (change) => changes.push(change), () => clock.now);
+  const one = new Rollout(
+    { stable: old, candidate: null, kept: null, rolledBack: [] },
+    (change) => changes.push(change),
+    () => clock.now,
+  );
   one.take(next);
   return { rollout: one, changes, clock, old, next };
 }
 
 describe('a rollout', () => {
-  const answers = ({ rollout, old, next }: ReturnType<typeof rolled>, count: number, worse: (i: number) => Partial<ExchangeRecord> = () => ({})): void => {
+  const answers = (
+    { rollout, old, next }: ReturnType<typeof rolled>,
+    count: number,
+    worse: (i: number) => Partial<ExchangeRecord> = () => ({}),
+  ): void => {
     for (let i = 0; i < count; i++) {
       rollout.record('control', answered(old, 'rollout:control'));
       rollout.record('treatment', answered(next, 'rollout:treatment', worse(i)));
@@ -182,7 +237,8 @@ describe('a rollout', () => {
     const all = rolled();
     const { rollout, changes, clock, old, next } = all;
     expect(rollout.stable).toBe(old);
-    const treated = (): number => Array.from({ length: 1_000 }, (_, i) => rollout.choose(() => `s${i}`)).filter((choice) => choice?.arm === 'treatment').length / 1_000;
+    const treated = (): number =>
+      Array.from({ length: 1_000 }, (_, i) => rollout.choose(() => `s${i}`)).filter((choice) => choice?.arm === 'treatment').length / 1_000;
     expect(treated()).toBeCloseTo(0.1, 1);
     answers(all, 30);
     expect(changes.map(({ event }) => event)).toEqual(['began']);
@@ -268,7 +324,9 @@ describe('experiments', () => {
     expect(trials.assign({ ...subject(1), provider: 'anthropic' }, policy)).toBeNull();
     // One treatment a request.
     const own = Array.from({ length: 400 }, (_, i) => trials.assign(subject(i, 'own'), policy)!.arm);
-    expect(new Set(own)).toEqual(new Set(['strong:control,own:control', 'strong:control,own:treatment', 'strong:treatment', 'strong:treatment,own:control']));
+    expect(new Set(own)).toEqual(
+      new Set(['strong:control,own:control', 'strong:control,own:treatment', 'strong:treatment', 'strong:treatment,own:control']),
+    );
   });
 
   it('draw requests whose copies go to another model', () => {
@@ -277,7 +335,12 @@ describe('experiments', () => {
     const assigned = Array.from({ length: 400 }, (_, i) => trials.assign(subject(i), policy));
     const drawn = assigned.filter((one) => one !== null);
     expect(drawn.length / 400).toBeCloseTo(0.5, 1);
-    expect(drawn[0]).toMatchObject({ arm: 'copies:control', forced: null, section: null, shadow: { experiment: 'copies', target: { provider: 'openai', model: 'gpt-large' }, maxUsdPerDay: 3 } });
+    expect(drawn[0]).toMatchObject({
+      arm: 'copies:control',
+      forced: null,
+      section: null,
+      shadow: { experiment: 'copies', target: { provider: 'openai', model: 'gpt-large' }, maxUsdPerDay: 3 },
+    });
     // A copy's record speaks for the treatment.
     trials.record(answered(policy, 'copies:treatment', { kind: 'shadow' }));
     expect(trials.status(policy)[0]?.figures.errors.treatment.observations).toBe(1);
@@ -286,7 +349,9 @@ describe('experiments', () => {
   it('can be a section with other settings', () => {
     const policy = compiled(experiments);
     const trials = trialsOf(policy);
-    const found = Array.from({ length: 50 }, (_, i) => trials.assign(subject(i, 'settings'), policy)!).find(({ section }) => section !== null);
+    const found = Array.from({ length: 50 }, (_, i) => trials.assign(subject(i, 'settings'), policy)!).find(
+      ({ section }) => section !== null,
+    );
     expect(found?.arm).toBe('strong:control,thresholds:treatment');
     expect(found?.section?.candidates.simple).toEqual([{ provider: 'openai', model: 'gpt-middle' }]);
   });
@@ -309,26 +374,48 @@ describe('experiments', () => {
     }
     expect(changes).toEqual(['strong stopped -', 'strong started -', '* stopped -', '* started -', 'strong harm errors']);
     expect(arms()).toEqual(new Set([null]));
-    expect(trials.status(policy).map(({ name, state }) => `${name} ${state}`)).toEqual(['strong harm', 'own running', 'thresholds running']);
+    expect(trials.status(policy).map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'strong harm',
+      'own running',
+      'thresholds running',
+    ]);
   });
 
   it('force a model that can do the job, after the policy’s hard choices', () => {
     const forced = { experiment: 'strong', target: ref('large') };
     expect(decide({ ...input(), forced })).toMatchObject({ served: ref('large'), reason: 'experiment', rule: 'strong' });
-    expect(decide({ ...input(), forced: { experiment: 'own', target: null } })).toMatchObject({ served: ref('dear'), action: 'keep', reason: 'experiment' });
+    expect(decide({ ...input(), forced: { experiment: 'own', target: null } })).toMatchObject({
+      served: ref('dear'),
+      action: 'keep',
+      reason: 'experiment',
+    });
     expect(decide({ ...input({ section: { pinned: new Set(['dear']) } }), forced })).toMatchObject({ reason: 'pinned' });
-    expect(decide({ ...input({ exchange: { promptTokens: 200_000 } }), forced: { experiment: 'strong', target: ref('middle') } }).reason).not.toBe('experiment');
+    expect(
+      decide({ ...input({ exchange: { promptTokens: 200_000 } }), forced: { experiment: 'strong', target: ref('middle') } }).reason,
+    ).not.toBe('experiment');
   });
 
   it.each([
-    ['two of one name', 'experiments: [{ name: a, kind: ab, share: 1%, model: gpt-small }, { name: a, kind: ab, share: 1%, model: gpt-small }]', 'twice 2:75 experiments[1].name'],
+    [
+      'two of one name',
+      'experiments: [{ name: a, kind: ab, share: 1%, model: gpt-small }, { name: a, kind: ab, share: 1%, model: gpt-small }]',
+      'twice 2:75 experiments[1].name',
+    ],
     ['an unknown model', 'experiments: [{ name: a, kind: ab, share: 1%, model: gpt-nobody }]', 'unknown-model 2:54 experiments[0].model'],
     ['nothing to try', 'experiments: [{ name: a, kind: ab, share: 1% }]', 'schema 2:15 experiments[0]'],
     ['a shadow without a bound', 'experiments: [{ name: a, kind: shadow, share: 1%, model: gpt-small }]', 'schema 2:15 experiments[0]'],
     ['stages that fall', 'rollout: { stages: [50%, 10%] }', 'range 2:26 rollout.stages[1]'],
-    ['a wrong setting of the treatment', 'experiments: [{ name: a, kind: ab, share: 1%, settings: { default: gpt-nobody } }]', 'unknown-model 2:68 experiments[0].settings.default'],
+    [
+      'a wrong setting of the treatment',
+      'experiments: [{ name: a, kind: ab, share: 1%, settings: { default: gpt-nobody } }]',
+      'unknown-model 2:68 experiments[0].settings.default',
+    ],
   ])('are checked: %s', (_what, text, problem) => {
-    expect(compile(`version: 1\n${text}\n`).problems.filter(({ level }) => level === 'error').map(short)).toContain(problem);
+    expect(
+      compile(`version: 1\n${text}\n`)
+        .problems.filter(({ level }) => level === 'error')
+        .map(short),
+    ).toContain(problem);
   });
 });
 
@@ -351,18 +438,26 @@ describe.skipIf(redisBinary === null)('servers that share a Redis', () => {
     const [one, two] = [server(redis.url), server(redis.url)];
     const next = (hash: string) => ({ ...compiled(experiments), hash, rollout: { ...plan, requests: 1, stageMs: 0 } });
     try {
-      await expect.poll(() => {
-        one.trials.start('own');
-        one.trials.stop('own');
-        return two.trials.stopped;
-      }, { timeout: 5_000 }).toEqual(['own']);
+      await expect
+        .poll(
+          () => {
+            one.trials.start('own');
+            one.trials.stop('own');
+            return two.trials.stopped;
+          },
+          { timeout: 5_000 },
+        )
+        .toEqual(['own']);
       for (const each of [one, two]) each.rollout.take(next('next'));
       one.rollout.record('treatment', answered(next('next'), 'rollout:treatment'));
       expect(one.rollout.status().candidate?.stage).toBe(2);
       await expect.poll(() => two.rollout.status().candidate?.stage, { timeout: 5_000 }).toBe(2);
       two.rollout.rollback('errors');
       await expect.poll(() => one.rollout.candidate, { timeout: 5_000 }).toBeNull();
-      expect([one.changes, two.changes]).toEqual([['began', 'advanced', 'rolled-back'], ['began', 'advanced', 'rolled-back']]);
+      expect([one.changes, two.changes]).toEqual([
+        ['began', 'advanced', 'rolled-back'],
+        ['began', 'advanced', 'rolled-back'],
+      ]);
       for (const each of [one, two]) each.rollout.take(next('last'));
       one.rollout.promote();
       await expect.poll(() => two.rollout.stable.hash, { timeout: 5_000 }).toBe('last');
@@ -380,7 +475,8 @@ describe.skipIf(redisBinary === null)('servers that share a Redis', () => {
 });
 
 describe('policies that roll out', () => {
-  const text = (model: string, more = ''): string => `version: 1\n${more}defaults: { candidates: { simple: [${model}] }, tiers: [simple] }\n`;
+  const text = (model: string, more = ''): string =>
+    `version: 1\n${more}defaults: { candidates: { simple: [${model}] }, tiers: [simple] }\n`;
   const withRollout = text('gpt-middle', 'rollout: { stages: [10%, 50%], requests: 1, minutes: 0 }\n');
 
   function sourceOf(first: string): LivePolicyStore & { edit(text: string): void } {
@@ -410,7 +506,14 @@ describe('policies that roll out', () => {
   it('survive a restart in the middle, with the old policy', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-rollout-'));
     try {
-      const options = (source: LivePolicyStore) => ({ source, catalog, file: join(folder, 'state.json'), onRuleError: () => undefined, onChange: () => undefined, onError: (error: unknown) => expect(error).toBeNull() });
+      const options = (source: LivePolicyStore) => ({
+        source,
+        catalog,
+        file: join(folder, 'state.json'),
+        onRuleError: () => undefined,
+        onChange: () => undefined,
+        onError: (error: unknown) => expect(error).toBeNull(),
+      });
       const source = sourceOf(text('gpt-small'));
       const before = new RolloutPolicies(options(source));
       source.edit(withRollout);
@@ -418,7 +521,11 @@ describe('policies that roll out', () => {
       expect(before.rollout.status().candidate).toMatchObject({ stage: 2, share: 0.5 });
       before.keepStopped(['x']);
       await before.close();
-      expect(JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8'))).toMatchObject({ version: 1, candidate: { stage: 1 }, stopped: ['x'] });
+      expect(JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8'))).toMatchObject({
+        version: 1,
+        candidate: { stage: 1 },
+        stopped: ['x'],
+      });
       const after = new RolloutPolicies(options(sourceOf(withRollout)));
       expect(after.current().section('red', 'openai').candidates.simple).toEqual([{ provider: 'openai', model: 'gpt-small' }]);
       expect(after.rollout.status().candidate).toMatchObject({ stage: 2, share: 0.5 });

@@ -54,7 +54,12 @@ export class RolloutPolicies implements LivePolicyStore {
     const kept = before?.kept == null ? null : this.#compile(before.kept);
     this.stoppedBefore = before?.stopped ?? [];
     this.#stopped = this.stoppedBefore;
-    const state: RolloutState = { stable, candidate: null, kept: kept === null || before?.kept == null ? null : { generation: kept, until: before.kept.until }, rolledBack: before?.rolledBack ?? [] };
+    const state: RolloutState = {
+      stable,
+      candidate: null,
+      kept: kept === null || before?.kept == null ? null : { generation: kept, until: before.kept.until },
+      rolledBack: before?.rolledBack ?? [],
+    };
     this.rollout = new Rollout(state, (change) => {
       options.onChange(change);
       this.#tell();
@@ -121,8 +126,20 @@ export class RolloutPolicies implements LivePolicyStore {
     for (const listener of this.#changed) listener(this.rollout.stable);
   }
 
-  #compile({ files, resourceVersion }: { readonly files: readonly PolicyFile[]; readonly resourceVersion: string | null }): PolicyGeneration | null {
-    return compilePolicy(files, { catalog: this.#catalog, number: this.#options.source.current().number, resourceVersion, inOrder: true, onRuleError: this.#options.onRuleError }).generation;
+  #compile({
+    files,
+    resourceVersion,
+  }: {
+    readonly files: readonly PolicyFile[];
+    readonly resourceVersion: string | null;
+  }): PolicyGeneration | null {
+    return compilePolicy(files, {
+      catalog: this.#catalog,
+      number: this.#options.source.current().number,
+      resourceVersion,
+      inOrder: true,
+      onRuleError: this.#options.onRuleError,
+    }).generation;
   }
 
   #read(): Saved | null {

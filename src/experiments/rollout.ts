@@ -24,7 +24,15 @@ export interface RolloutChange {
 export interface RolloutStatus {
   /** Hash of the policy in force; while one rolls out, of the old one. */
   readonly stable: string;
-  readonly candidate: { readonly policy: string; readonly stage: number; readonly stages: readonly number[]; readonly share: number; readonly since: string; readonly answers: number; readonly figures: Readonly<Record<ComparedBy, MetricFigures>> } | null;
+  readonly candidate: {
+    readonly policy: string;
+    readonly stage: number;
+    readonly stages: readonly number[];
+    readonly share: number;
+    readonly since: string;
+    readonly answers: number;
+    readonly figures: Readonly<Record<ComparedBy, MetricFigures>>;
+  } | null;
   /** The one before, that `rollback` brings back at once. */
   readonly kept: { readonly policy: string; readonly until: string } | null;
   /** Policies that were rolled back: they are not tried again until they are edited. */
@@ -89,7 +97,12 @@ export class Rollout {
 
   state(): RolloutState {
     const candidate = this.#candidate;
-    return { stable: this.#stable, candidate: candidate === null ? null : { hash: candidate.generation.hash, stage: candidate.stage }, kept: this.#kept, rolledBack: [...this.#rolledBack] };
+    return {
+      stable: this.#stable,
+      candidate: candidate === null ? null : { hash: candidate.generation.hash, stage: candidate.stage },
+      kept: this.#kept,
+      rolledBack: [...this.#rolledBack],
+    };
   }
 
   /** The newest edit that is good. `stage`: where it stood before a restart. */
@@ -171,7 +184,8 @@ export class Rollout {
   /** Another server has brought this policy further: its stage counts from here on. */
   follow(policy: string, stage: number): void {
     const candidate = this.#candidate;
-    if (candidate === null || candidate.generation.hash !== policy || stage <= candidate.stage || stage >= candidate.rollout.stages.length) return;
+    if (candidate === null || candidate.generation.hash !== policy || stage <= candidate.stage || stage >= candidate.rollout.stages.length)
+      return;
     this.#enter(candidate, stage);
   }
 
@@ -214,7 +228,12 @@ export class Rollout {
       this.rollback(harm);
       return;
     }
-    if (comparison.seen('treatment') - candidate.before < rollout.requests || this.#now() - candidate.since < rollout.stageMs || comparison.worst >= worry) return;
+    if (
+      comparison.seen('treatment') - candidate.before < rollout.requests ||
+      this.#now() - candidate.since < rollout.stageMs ||
+      comparison.worst >= worry
+    )
+      return;
     if (candidate.stage + 1 >= rollout.stages.length) {
       this.promote();
       return;

@@ -160,7 +160,13 @@ export class Trials implements RecordSink, GradeSink {
     return generation.experiments.map((experiment) => {
       const run = this.#runOf(experiment);
       const { name, kind, share } = experiment;
-      return { name, kind, share, state: run.harm !== null ? 'harm' : this.runs(experiment) ? 'running' : 'stopped', figures: run.comparison.figures() };
+      return {
+        name,
+        kind,
+        share,
+        state: run.harm !== null ? 'harm' : this.runs(experiment) ? 'running' : 'stopped',
+        figures: run.comparison.figures(),
+      };
     });
   }
 

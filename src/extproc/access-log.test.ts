@@ -14,17 +14,36 @@ const whole: Message = {
     metadata: {
       filter_metadata: {
         sluice: struct({ id: 'a', answer: 'log' }),
-        'sluice.answer': { fields: { head: { stringValue: 'Grüße' }, times: { stringValue: '7:1760000000600' }, tail: { stringValue: 'end' }, gap: { boolValue: true }, whole: { boolValue: true } } },
+        'sluice.answer': {
+          fields: {
+            head: { stringValue: 'Grüße' },
+            times: { stringValue: '7:1760000000600' },
+            tail: { stringValue: 'end' },
+            gap: { boolValue: true },
+            whole: { boolValue: true },
+          },
+        },
       },
       typed_filter_metadata: {
         'envoy.ai.token_usage': {
           type_url: 'type.googleapis.com/envoy.data.ai.v3.TokenUsage',
-          value: { model: 'model1', input_tokens: { value: 300 }, output_tokens: { value: 20 }, input_token_details: { cached_tokens: { value: 128 }, cache_creation_tokens: { value: 7 } }, output_token_details: { reasoning_tokens: { value: 5 } }, extraction_status: 1 },
+          value: {
+            model: 'model1',
+            input_tokens: { value: 300 },
+            output_tokens: { value: 20 },
+            input_token_details: { cached_tokens: { value: 128 }, cache_creation_tokens: { value: 7 } },
+            output_token_details: { reasoning_tokens: { value: 5 } },
+            extraction_status: 1,
+          },
         },
       },
     },
   },
-  response: { response_code: { value: 200 }, response_body_bytes: 1234, response_headers: { 'content-type': 'text/event-stream', 'content-encoding': 'identity' } },
+  response: {
+    response_code: { value: 200 },
+    response_body_bytes: 1234,
+    response_headers: { 'content-type': 'text/event-stream', 'content-encoding': 'identity' },
+  },
 };
 
 describe("an entry of Envoy's access log", () => {
@@ -40,15 +59,31 @@ describe("an entry of Envoy's access log", () => {
         startedAt: 1_760_000_000_500,
         firstByteMs: 20.5,
         totalMs: 1_250,
-        collected: { body: null, large: false, head: Buffer.from('Grüße'), times: '7:1760000000600', tail: Buffer.from('end'), gap: true, whole: true },
+        collected: {
+          body: null,
+          large: false,
+          head: Buffer.from('Grüße'),
+          times: '7:1760000000600',
+          tail: Buffer.from('end'),
+          gap: true,
+          whole: true,
+        },
         usage: { model: 'model1', input: 300, output: 20, cachedRead: 128, cacheWrite: 7, reasoning: 5, complete: true },
       },
     ]);
   });
 
   it('knows a whole body, and one in base64', () => {
-    const entry = (fields: Message): Message => ({ common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'a' }), 'sluice.answer': { fields } } } } });
-    const [plain, encoded, large] = decodeAccessLog(encodeAccessLog([entry({ body: { stringValue: '{}' } }), entry({ encoded: { stringValue: 'H4sI' } }), entry({ large: { boolValue: true } })]));
+    const entry = (fields: Message): Message => ({
+      common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'a' }), 'sluice.answer': { fields } } } },
+    });
+    const [plain, encoded, large] = decodeAccessLog(
+      encodeAccessLog([
+        entry({ body: { stringValue: '{}' } }),
+        entry({ encoded: { stringValue: 'H4sI' } }),
+        entry({ large: { boolValue: true } }),
+      ]),
+    );
     expect(plain?.collected).toMatchObject({ body: Buffer.from('{}'), whole: true });
     expect(encoded?.collected).toMatchObject({ body: Buffer.from([0x1f, 0x8b, 8]), whole: true });
     expect(large?.collected).toMatchObject({ body: null, large: true, whole: true });

@@ -44,7 +44,19 @@ interface Draft extends Omit<Mutable<LoggedExchange>, 'id'> {
 }
 
 function decodeEntry(reader: WireReader): LoggedExchange | null {
-  const draft: Draft = { id: null, status: 0, cutBy: null, contentType: '', contentEncoding: '', startedAt: 0, firstByteMs: null, totalMs: null, bodyBytes: 0, collected: null, usage: null };
+  const draft: Draft = {
+    id: null,
+    status: 0,
+    cutBy: null,
+    contentType: '',
+    contentEncoding: '',
+    startedAt: 0,
+    firstByteMs: null,
+    totalMs: null,
+    bodyBytes: 0,
+    collected: null,
+    usage: null,
+  };
   const outer = reader.enter();
   while (reader.next()) {
     if (reader.field === 1) decodeCommon(reader, draft);
@@ -239,7 +251,15 @@ function decodeCollectedValue(reader: WireReader, key: string, collected: Mutabl
 
 /** envoy.data.ai.v3.TokenUsage. */
 function decodeUsage(message: WireReader): ReportedUsage {
-  const usage: Mutable<ReportedUsage> = { model: null, input: null, output: null, cachedRead: 0, cacheWrite: 0, reasoning: 0, complete: false };
+  const usage: Mutable<ReportedUsage> = {
+    model: null,
+    input: null,
+    output: null,
+    cachedRead: 0,
+    cacheWrite: 0,
+    reasoning: 0,
+    complete: false,
+  };
   while (message.next()) {
     switch (message.field) {
       case 2:

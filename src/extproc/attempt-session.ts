@@ -1,5 +1,18 @@
 import type { ProtocolEvent } from './session.ts';
-import type { AnswerPass, AnswerRetry, Attempt, AttemptGateway, FilterRole, HeaderMutation, Phase, ProcessingRequest, ProcStream, RelayStep, StreamHandler, StreamRelay } from './types.ts';
+import type {
+  AnswerPass,
+  AnswerRetry,
+  Attempt,
+  AttemptGateway,
+  FilterRole,
+  HeaderMutation,
+  Phase,
+  ProcessingRequest,
+  ProcStream,
+  RelayStep,
+  StreamHandler,
+  StreamRelay,
+} from './types.ts';
 
 /** Set on an answer that the next target is to replace; Envoy's route retries on it. It never reaches an app. */
 export const retryHeader = 'x-sluice-retry';
@@ -21,7 +34,14 @@ export const shadowHeader = 'x-sluice-shadow';
 type State =
   | { readonly at: 'start' }
   | { readonly at: 'asking' | 'asked'; readonly attempt: Attempt }
-  | { readonly at: 'judging'; readonly attempt: Attempt; readonly maxBytes: number; judge(body: Buffer): AnswerPass | AnswerRetry; readonly pieces: Buffer[]; held: number }
+  | {
+      readonly at: 'judging';
+      readonly attempt: Attempt;
+      readonly maxBytes: number;
+      judge(body: Buffer): AnswerPass | AnswerRetry;
+      readonly pieces: Buffer[];
+      held: number;
+    }
   | { readonly at: 'relaying'; readonly attempt: Attempt; readonly relay: StreamRelay; begun: boolean }
   | { readonly at: 'idle' };
 
@@ -86,7 +106,10 @@ export class AttemptSession implements StreamHandler {
     }
     const host = request.phase.kind === 'request-headers' ? (request.phase.headers.get(hostHeader) ?? null) : null;
     // Envoy gives a mirrored request no metadata: its id comes in a header.
-    const metadata = this.#role === 'shadow' && request.phase.kind === 'request-headers' ? { id: request.phase.headers.get(shadowHeader) } : request.metadata;
+    const metadata =
+      this.#role === 'shadow' && request.phase.kind === 'request-headers'
+        ? { id: request.phase.headers.get(shadowHeader) }
+        : request.metadata;
     const attempt = this.#gateway.attempt(this.#role, metadata, host);
     if (attempt === null) {
       // Another provider's request and key would go to this one: nobody is here who could change them.
@@ -96,7 +119,12 @@ export class AttemptSession implements StreamHandler {
     this.#state = { at: 'asking', attempt };
     // Role `stream` gets the body anyway: its filter's modes cannot be overridden.
     const ours = host === null ? {} : { headers: { set: [], remove: [hostHeader] } };
-    this.#stream.send({ kind: 'continue', phase: 'request-headers', ...ours, ...(this.#role === 'stream' ? {} : { requestBodyMode: 'BUFFERED', expectResponse: true }) });
+    this.#stream.send({
+      kind: 'continue',
+      phase: 'request-headers',
+      ...ours,
+      ...(this.#role === 'stream' ? {} : { requestBodyMode: 'BUFFERED', expectResponse: true }),
+    });
   }
 
   #requestBody(phase: Phase & { kind: 'request-body' }): void {
@@ -109,12 +137,25 @@ export class AttemptSession implements StreamHandler {
     if (plan.kind === 'respond') {
       this.#state = idle;
       const { status, contentType, headers, body, details, metadata } = plan;
-      this.#stream.send({ kind: 'immediate', status, headers: { set: [['content-type', contentType], ...headers], remove: [] }, body, details, ...(metadata === undefined ? {} : { metadata }) });
+      this.#stream.send({
+        kind: 'immediate',
+        status,
+        headers: { set: [['content-type', contentType], ...headers], remove: [] },
+        body,
+        details,
+        ...(metadata === undefined ? {} : { metadata }),
+      });
       this.#stream.end();
       return;
     }
     this.#state = { at: 'asked', attempt };
-    this.#stream.send({ kind: 'continue', phase: 'request-body', headers: plan.headers, metadata: plan.metadata, ...(plan.body === undefined ? {} : { body: plan.body }) });
+    this.#stream.send({
+      kind: 'continue',
+      phase: 'request-body',
+      headers: plan.headers,
+      metadata: plan.metadata,
+      ...(plan.body === undefined ? {} : { body: plan.body }),
+    });
   }
 
   #responseHeaders(phase: Phase & { kind: 'response-headers' }, request: ProcessingRequest): void {
@@ -151,7 +192,8 @@ export class AttemptSession implements StreamHandler {
     if (this.#role === 'stream' && plan.kind === 'pass' && !endOfStream) {
       // Its body comes whether or not it is wanted, and waits for us.
       const state = this.#state;
-      if (state.at === 'asked' || state.at === 'asking') this.#state = { at: 'relaying', attempt: state.attempt, relay: asItComes, begun: true };
+      if (state.at === 'asked' || state.at === 'asking')
+        this.#state = { at: 'relaying', attempt: state.attempt, relay: asItComes, begun: true };
       return;
     }
     this.#state = idle;
@@ -177,7 +219,12 @@ export class AttemptSession implements StreamHandler {
     if (this.#role !== 'stream') {
       this.#state = idle;
       const plan = state.judge(bytes);
-      this.#stream.send({ kind: 'continue', phase: 'response-body', ...withHeaders(plan), ...(plan.kind === 'pass' && plan.body !== undefined ? { body: plan.body } : {}) });
+      this.#stream.send({
+        kind: 'continue',
+        phase: 'response-body',
+        ...withHeaders(plan),
+        ...(plan.kind === 'pass' && plan.body !== undefined ? { body: plan.body } : {}),
+      });
       this.#stream.end();
       return;
     }
@@ -238,15 +285,13 @@ export class AttemptSession implements StreamHandler {
 
   /** Lets a phase go on as it is. A body that flows both ways has to be handed back. */
   #wave(phase: Phase): void {
-    if (phase.kind === 'response-body' && this.#role === 'stream') this.#stream.send({ kind: 'chunk', body: phase.body, endOfStream: phase.endOfStream });
+    if (phase.kind === 'response-body' && this.#role === 'stream')
+      this.#stream.send({ kind: 'chunk', body: phase.body, endOfStream: phase.endOfStream });
     else this.#stream.send({ kind: 'continue', phase: phase.kind });
   }
 }
 
-const asItComes: StreamRelay = {
-  push: (bytes) => ({ kind: 'go', bytes }),
-  end: () => ({ kind: 'go', bytes: nothing }),
-};
+const asItComes: StreamRelay = { push: (bytes) => ({ kind: 'go', bytes }), end: () => ({ kind: 'go', bytes: nothing }) };
 
 function withHeaders(plan: AnswerPass | AnswerRetry): { readonly headers?: HeaderMutation } {
   if (plan.kind === 'retry') return { headers: { set: [[retryHeader, plan.reason]], remove: [] } };

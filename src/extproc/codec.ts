@@ -1,5 +1,15 @@
 import { headerText } from './header-text.ts';
-import type { Body, HeaderMap, HeaderMutation, KnownOfCaller, MetadataValue, Phase, ProcessingRequest, Reply, SluiceMetadata } from './types.ts';
+import type {
+  Body,
+  HeaderMap,
+  HeaderMutation,
+  KnownOfCaller,
+  MetadataValue,
+  Phase,
+  ProcessingRequest,
+  Reply,
+  SluiceMetadata,
+} from './types.ts';
 import { WireError, WireReader, WireWriter } from './wire.ts';
 
 /** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */
@@ -397,7 +407,8 @@ function writeHeaders(mutation: HeaderMutation | undefined, body: Body | undefin
   const end = writer.length;
   if (mutation !== undefined) for (let at = mutation.remove.length - 1; at >= 0; at--) writer.string(2, mutation.remove[at]!);
   if (body !== undefined) writeHeader('content-length', String(lengthOf(body)));
-  if (mutation !== undefined) for (let at = mutation.set.length - 1; at >= 0; at--) writeHeader(mutation.set[at]![0], headerText(mutation.set[at]![1]));
+  if (mutation !== undefined)
+    for (let at = mutation.set.length - 1; at >= 0; at--) writeHeader(mutation.set[at]![0], headerText(mutation.set[at]![1]));
   writer.message(2, end);
 }
 

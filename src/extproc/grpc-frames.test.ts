@@ -13,13 +13,17 @@ function pushed(reader: FrameReader, bytes: Buffer): Buffer[] {
 describe('gRPC frames', () => {
   it('come out as they went in, whatever the chunking', () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 6 }), fc.array(fc.nat(2_000), { maxLength: 10 }), (messages, cuts) => {
-        const bytes = Buffer.concat(messages.map((message) => frame(Buffer.from(message))));
-        const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
-        const reader = new FrameReader(1_000);
-        const read = places.slice(1).flatMap((place, index) => pushed(reader, bytes.subarray(places[index], place)));
-        expect(read.map((message) => [...message])).toEqual(messages.map((message) => [...message]));
-      }),
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 6 }),
+        fc.array(fc.nat(2_000), { maxLength: 10 }),
+        (messages, cuts) => {
+          const bytes = Buffer.concat(messages.map((message) => frame(Buffer.from(message))));
+          const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
+          const reader = new FrameReader(1_000);
+          const read = places.slice(1).flatMap((place, index) => pushed(reader, bytes.subarray(places[index], place)));
+          expect(read.map((message) => [...message])).toEqual(messages.map((message) => [...message]));
+        },
+      ),
     );
   });
 

@@ -1,6 +1,15 @@
 import { rmSync, chmodSync } from 'node:fs';
 import http2 from 'node:http2';
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status, type ServerDuplexStream, type ServerReadableStream, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  setLogVerbosity,
+  status,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
@@ -73,7 +82,8 @@ export class GrpcTransport implements Transport {
     this.#services = services;
     this.#server.addService(service, { Process: (call: Call) => this.#process(call, services) });
     this.#server.addService(accessLog, {
-      StreamAccessLogs: (call: AccessLogCall, done: (error: null, reply: Buffer) => void) => this.#accessLog(call, services, () => done(null, Buffer.alloc(0))),
+      StreamAccessLogs: (call: AccessLogCall, done: (error: null, reply: Buffer) => void) =>
+        this.#accessLog(call, services, () => done(null, Buffer.alloc(0))),
     });
     this.#health.addToServer(this.#server);
     const path = socketPath(address);
@@ -150,7 +160,12 @@ export class GrpcTransport implements Transport {
         call.end();
       },
     };
-    const handler = services.process(stream, roleOf(call.metadata.get(roleHeader)[0]?.toString()), call.metadata.get('traceparent')[0]?.toString(), peerOf(call.getPeer()));
+    const handler = services.process(
+      stream,
+      roleOf(call.metadata.get(roleHeader)[0]?.toString()),
+      call.metadata.get('traceparent')[0]?.toString(),
+      peerOf(call.getPeer()),
+    );
     this.#calls++;
     let told = false;
     const close = (cancelled: boolean): void => {
@@ -168,7 +183,10 @@ export class GrpcTransport implements Transport {
       } catch (error) {
         over = true;
         services.decodeError();
-        call.emit('error', { code: status.INVALID_ARGUMENT, details: error instanceof WireError ? error.message : 'not a ProcessingRequest' });
+        call.emit('error', {
+          code: status.INVALID_ARGUMENT,
+          details: error instanceof WireError ? error.message : 'not a ProcessingRequest',
+        });
         close(true);
         return;
       }

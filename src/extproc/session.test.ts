@@ -74,7 +74,12 @@ describe.each([
   let transport: Transport;
   let address: string;
   let envoy: ScriptedEnvoy;
-  const quiet: Services = { process: (stream) => new Session(stream, gateway, () => undefined), logged: () => undefined, awaitsLog: () => false, decodeError: () => undefined };
+  const quiet: Services = {
+    process: (stream) => new Session(stream, gateway, () => undefined),
+    logged: () => undefined,
+    awaitsLog: () => false,
+    decodeError: () => undefined,
+  };
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
@@ -189,7 +194,10 @@ describe.each([
       expect(gateway.notes).toEqual(['request', 'body 2']);
     });
 
-    it.each([['at once', true], ['later', false]])('asks Envoy %s for the time that it needs, with some to spare', async (_name, atOnce) => {
+    it.each([
+      ['at once', true],
+      ['later', false],
+    ])('asks Envoy %s for the time that it needs, with some to spare', async (_name, atOnce) => {
       let finish: (plan: BodyPlan) => void = () => undefined;
       const wait: BodyWait = { kind: 'wait', ms: 20_000, plan: new Promise((resolve) => (finish = resolve)) };
       if (atOnce) gateway.bodyPlan = wait;
@@ -253,7 +261,9 @@ describe.each([
       decide({ kind: 'forward' });
       // Each was begun once and given up once; a second request on the same stream is no request.
       expect(gateway.notes.filter((note) => note === 'aborted')).toHaveLength(names.length ** 2);
-      expect(gateway.notes.filter((note) => note.startsWith('response x')).length).toBe(gateway.notes.filter((note) => note.startsWith('end ')).length);
+      expect(gateway.notes.filter((note) => note.startsWith('response x')).length).toBe(
+        gateway.notes.filter((note) => note.startsWith('end ')).length,
+      );
     });
   });
 
@@ -307,7 +317,9 @@ describe.each([
       const begun = gateway.notes.filter((note) => note === 'request').length;
       const settled = gateway.notes.filter((note) => note === 'aborted' || note.startsWith('body ')).length;
       expect(settled).toBe(begun);
-      expect(gateway.notes.filter((note) => note.startsWith('response x')).length).toBe(gateway.notes.filter((note) => note.startsWith('end ')).length);
+      expect(gateway.notes.filter((note) => note.startsWith('response x')).length).toBe(
+        gateway.notes.filter((note) => note.startsWith('end ')).length,
+      );
     });
   });
 
@@ -336,10 +348,17 @@ describe.each([
       const client = new Client(address, credentials.createInsecure());
       const check = () =>
         new Promise<number>((resolve, reject) => {
-          client.makeUnaryRequest('/grpc.health.v1.Health/Check', (bytes: Buffer) => bytes, (bytes: Buffer) => bytes, Buffer.alloc(0), new Metadata(), (error, reply) => {
-            if (error !== null) reject(new Error(error.details));
-            else resolve(reply?.[1] ?? 0);
-          });
+          client.makeUnaryRequest(
+            '/grpc.health.v1.Health/Check',
+            (bytes: Buffer) => bytes,
+            (bytes: Buffer) => bytes,
+            Buffer.alloc(0),
+            new Metadata(),
+            (error, reply) => {
+              if (error !== null) reject(new Error(error.details));
+              else resolve(reply?.[1] ?? 0);
+            },
+          );
         });
       expect(await check()).toBe(1);
       const open = envoy.open();
@@ -374,7 +393,12 @@ describe.each([
         (bytes: Buffer) => bytes,
         () => undefined,
       );
-      call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { other: struct({ id: 'no' }), sluice: struct({ id: 'a' }) } } } }, {}]));
+      call.write(
+        encodeAccessLog([
+          { common_properties: { metadata: { filter_metadata: { other: struct({ id: 'no' }), sluice: struct({ id: 'a' }) } } } },
+          {},
+        ]),
+      );
       call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'b' }) } } } }]));
       await expect.poll(() => gateway.notes).toEqual(['logged a', 'logged b']);
       call.write(Buffer.from([0xff]));
@@ -385,7 +409,12 @@ describe.each([
     it('drains without waiting for Envoy’s access log, which has no end', async () => {
       const client = new Client(address, credentials.createInsecure());
       const ended = new Promise<unknown>((resolve) => {
-        const call = client.makeClientStreamRequest('/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs', (bytes: Buffer) => bytes, (bytes: Buffer) => bytes, resolve);
+        const call = client.makeClientStreamRequest(
+          '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
+          (bytes: Buffer) => bytes,
+          (bytes: Buffer) => bytes,
+          resolve,
+        );
         call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'a' }) } } } }]));
       });
       await expect.poll(() => gateway.notes).toEqual(['logged a']);
@@ -398,8 +427,14 @@ describe.each([
     it.runIf(Kind === SocketTransport)('drains once it has heard of all that it awaits', async () => {
       awaited = 2;
       const client = new Client(address, credentials.createInsecure());
-      const call = client.makeClientStreamRequest('/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs', (bytes: Buffer) => bytes, (bytes: Buffer) => bytes, () => undefined);
-      const tell = (id: string): boolean => call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id }) } } } }]));
+      const call = client.makeClientStreamRequest(
+        '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
+        (bytes: Buffer) => bytes,
+        (bytes: Buffer) => bytes,
+        () => undefined,
+      );
+      const tell = (id: string): boolean =>
+        call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id }) } } } }]));
       tell('a');
       await expect.poll(() => gateway.notes).toEqual(['logged a']);
       let over = false;

@@ -1,5 +1,16 @@
 import { limits } from '../lib/limits.ts';
-import type { BodyPlan, BodyWait, Gateway, Phase, ProcessingRequest, ProcStream, Reply, RequestExchange, ResponseObserver, StreamHandler } from './types.ts';
+import type {
+  BodyPlan,
+  BodyWait,
+  Gateway,
+  Phase,
+  ProcessingRequest,
+  ProcStream,
+  Reply,
+  RequestExchange,
+  ResponseObserver,
+  StreamHandler,
+} from './types.ts';
 
 /** What can go wrong between Envoy and Sluice. Closed list: a metric label. */
 export type ProtocolEvent = 'decode-error' | 'unexpected-phase' | 'gateway-error' | 'request-aborted' | 'partial-body';

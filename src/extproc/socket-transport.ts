@@ -30,9 +30,13 @@ const answer: readonly Header[] = [
   ['content-type', 'application/grpc'],
 ];
 const answerBlock: Buffer = encodeHeaders(answer);
-const trailerBlock = Object.fromEntries(Object.entries(status).map(([name, code]) => [name, encodeHeaders([['grpc-status', code]])])) as Record<Status, Buffer>;
+const trailerBlock = Object.fromEntries(
+  Object.entries(status).map(([name, code]) => [name, encodeHeaders([['grpc-status', code]])]),
+) as Record<Status, Buffer>;
 /** Answer and end in one block, for calls that get no message. */
-const endBlock = Object.fromEntries(Object.entries(status).map(([name, code]) => [name, encodeHeaders([...answer, ['grpc-status', code]])])) as Record<Status, Buffer>;
+const endBlock = Object.fromEntries(
+  Object.entries(status).map(([name, code]) => [name, encodeHeaders([...answer, ['grpc-status', code]])]),
+) as Record<Status, Buffer>;
 
 /** The socket is in one pod or on one machine: whoever connects is one Envoy. */
 const onePeer = 'socket';
@@ -250,7 +254,6 @@ class ProcessCall implements StreamOwner, ProcStream {
     else this.#stream.respond(endBlock[how], true);
   }
 }
-
 
 /** The one long call in which Envoy tells of exchanges that are over. Nothing is said on it but its end. */
 class AccessLogCall implements StreamOwner {

@@ -228,12 +228,19 @@ export type BodyPlan =
       readonly clearRouteCache?: boolean;
       readonly metadata?: SluiceMetadata;
     }
-  | { readonly kind: 'respond'; readonly status: number; readonly contentType: string; readonly headers: readonly (readonly [string, string])[]; readonly body: Buffer; readonly details: string; readonly metadata?: SluiceMetadata };
+  | {
+      readonly kind: 'respond';
+      readonly status: number;
+      readonly contentType: string;
+      readonly headers: readonly (readonly [string, string])[];
+      readonly body: Buffer;
+      readonly details: string;
+      readonly metadata?: SluiceMetadata;
+    };
 
 export type ResponsePlan =
   /** Nothing to read: end the stream. */
-  | { readonly kind: 'ignore' }
-  | { readonly kind: 'read'; readonly observer: ResponseObserver };
+  { readonly kind: 'ignore' } | { readonly kind: 'read'; readonly observer: ResponseObserver };
 
 export interface ResponseObserver {
   chunk(bytes: Buffer): void;

@@ -41,7 +41,8 @@ export class GradeBook implements RecordSink {
     if (record.quality !== null) this.#take(record.id, record.quality.score, 'checks');
     for (const { reason, target } of record.attempts.slice(0, -1)) {
       // The answer that came in the end is another model's: this one's was not good enough.
-      if (reason !== null && answerFaults.has(reason)) this.#tell({ decision: record.id, time: new Date().toISOString(), score: 0, source: 'escalation' }, { ...about, ...target });
+      if (reason !== null && answerFaults.has(reason))
+        this.#tell({ decision: record.id, time: new Date().toISOString(), score: 0, source: 'escalation' }, { ...about, ...target });
     }
   }
 

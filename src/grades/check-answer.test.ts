@@ -28,12 +28,44 @@ describe('an error status', () => {
   });
 
   it.each<readonly [string, unknown, FallbackTrigger | null]>([
-    ['OpenAI, too long', { error: { message: "This model's maximum context length is 128000 tokens.", type: 'invalid_request_error', code: 'context_length_exceeded' } }, 'context-window'],
-    ['Anthropic, too long', { type: 'error', error: { type: 'invalid_request_error', message: 'prompt is too long: 210000 tokens > 200000 maximum' } }, 'context-window'],
-    ['Gemini, too long', { error: { code: 400, message: 'The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).', status: 'INVALID_ARGUMENT' } }, 'context-window'],
-    ['Azure, filtered', { error: { code: 'content_filter', message: 'The response was filtered', innererror: { code: 'ResponsibleAIPolicyViolation' } } }, 'content-filter'],
+    [
+      'OpenAI, too long',
+      {
+        error: {
+          message: "This model's maximum context length is 128000 tokens.",
+          type: 'invalid_request_error',
+          code: 'context_length_exceeded',
+        },
+      },
+      'context-window',
+    ],
+    [
+      'Anthropic, too long',
+      { type: 'error', error: { type: 'invalid_request_error', message: 'prompt is too long: 210000 tokens > 200000 maximum' } },
+      'context-window',
+    ],
+    [
+      'Gemini, too long',
+      {
+        error: {
+          code: 400,
+          message: 'The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).',
+          status: 'INVALID_ARGUMENT',
+        },
+      },
+      'context-window',
+    ],
+    [
+      'Azure, filtered',
+      { error: { code: 'content_filter', message: 'The response was filtered', innererror: { code: 'ResponsibleAIPolicyViolation' } } },
+      'content-filter',
+    ],
     ['DeepSeek, no such model', { error: { message: 'Model Not Exist', type: 'invalid_request_error' } }, 'model-gone'],
-    ['the app’s own mistake', { error: { message: "Invalid value for 'temperature'", type: 'invalid_request_error', code: 'invalid_value' } }, null],
+    [
+      'the app’s own mistake',
+      { error: { message: "Invalid value for 'temperature'", type: 'invalid_request_error', code: 'invalid_value' } },
+      null,
+    ],
     ['no error object', 'nonsense', null],
   ])('400 of %s', (_who, body, trigger) => {
     expect(judgeErrorBody(json(body))).toBe(trigger);
@@ -45,8 +77,18 @@ describe('a whole answer', () => {
     ['text', 'openai-chat', chat({ content: 'Hello' }), null],
     ['nothing', 'openai-chat', chat({ content: '' }), 'empty'],
     ['white space', 'openai-chat', chat({ content: ' \n' }), 'empty'],
-    ['a tool call', 'openai-chat', chat({ content: null, tool_calls: [{ function: { name: 'f', arguments: '{"a":1}' } }] }, 'tool_calls'), null],
-    ['a broken tool call', 'openai-chat', chat({ content: null, tool_calls: [{ function: { name: 'f', arguments: '{"a":' } }] }, 'tool_calls'), 'bad-tool-call'],
+    [
+      'a tool call',
+      'openai-chat',
+      chat({ content: null, tool_calls: [{ function: { name: 'f', arguments: '{"a":1}' } }] }, 'tool_calls'),
+      null,
+    ],
+    [
+      'a broken tool call',
+      'openai-chat',
+      chat({ content: null, tool_calls: [{ function: { name: 'f', arguments: '{"a":' } }] }, 'tool_calls'),
+      'bad-tool-call',
+    ],
     ['a refusal', 'openai-chat', chat({ content: null, refusal: 'I cannot.' }), 'refusal'],
     ['filtered', 'openai-chat', chat({ content: '' }, 'content_filter'), 'content-filter'],
     ['cut off', 'openai-chat', chat({ content: 'Once upon' }, 'length'), 'length'],
@@ -54,7 +96,15 @@ describe('a whole answer', () => {
     ['text', 'openai-completions', json({ choices: [{ text: 'Hi', finish_reason: 'stop' }] }), null],
     ['text', 'openai-responses', json({ output: [{ type: 'message', content: [{ type: 'output_text', text: 'Hi' }] }] }), null],
     ['a refusal', 'openai-responses', json({ output: [{ type: 'message', content: [{ type: 'refusal', refusal: 'No' }] }] }), 'refusal'],
-    ['cut off', 'openai-responses', json({ output: [{ type: 'message', content: [{ type: 'output_text', text: 'H' }] }], incomplete_details: { reason: 'max_output_tokens' } }), 'length'],
+    [
+      'cut off',
+      'openai-responses',
+      json({
+        output: [{ type: 'message', content: [{ type: 'output_text', text: 'H' }] }],
+        incomplete_details: { reason: 'max_output_tokens' },
+      }),
+      'length',
+    ],
     ['a broken call', 'openai-responses', json({ output: [{ type: 'function_call', arguments: '{' }] }), 'bad-tool-call'],
     ['text', 'anthropic-messages', json({ content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn' }), null],
     ['a tool call', 'anthropic-messages', json({ content: [{ type: 'tool_use', input: {} }], stop_reason: 'tool_use' }), null],
@@ -65,7 +115,12 @@ describe('a whole answer', () => {
     ['a tool call', 'gemini-generate', json({ candidates: [{ content: { parts: [{ functionCall: { name: 'f' } }] } }] }), null],
     ['filtered', 'gemini-generate', json({ candidates: [{ finishReason: 'SAFETY' }] }), 'content-filter'],
     ['blocked', 'gemini-generate', json({ promptFeedback: { blockReason: 'PROHIBITED_CONTENT' } }), 'content-filter'],
-    ['thoughts alone', 'gemini-generate', json({ candidates: [{ content: { parts: [{ text: 'hm', thought: true }] }, finishReason: 'STOP' }] }), 'empty'],
+    [
+      'thoughts alone',
+      'gemini-generate',
+      json({ candidates: [{ content: { parts: [{ text: 'hm', thought: true }] }, finishReason: 'STOP' }] }),
+      'empty',
+    ],
     ['another shape', 'openai-chat', json({ object: 'list' }), null],
   ])('%s of %s', (_what, api, body, trigger) => {
     expect(judgeAnswer(api, body, anything, all)).toBe(trigger);
@@ -86,7 +141,9 @@ describe('a whole answer', () => {
 
 it('finds the schema where each API has it', () => {
   const schema = { type: 'object' };
-  expect(requestedSchema('openai-chat', json({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }))).toEqual(schema);
+  expect(requestedSchema('openai-chat', json({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }))).toEqual(
+    schema,
+  );
   expect(requestedSchema('openai-responses', json({ text: { format: { type: 'json_schema', schema } } }))).toEqual(schema);
   expect(requestedSchema('gemini-generate', json({ generationConfig: { responseJsonSchema: schema } }))).toEqual(schema);
   expect(requestedSchema('anthropic-messages', json({ output_config: { format: { type: 'json_schema', schema } } }))).toEqual(schema);

@@ -27,7 +27,13 @@ export function judgeStatus(status: number): FallbackTrigger | 'look' | null {
 }
 
 /** What only the body of a 400 tells; its status already says that the server is well. */
-const byBody: ReadonlySet<FallbackTrigger> = new Set<FallbackTrigger>(['context-window', 'content-filter', 'model-gone', 'key-dead', 'unsupported-parameter']);
+const byBody: ReadonlySet<FallbackTrigger> = new Set<FallbackTrigger>([
+  'context-window',
+  'content-filter',
+  'model-gone',
+  'key-dead',
+  'unsupported-parameter',
+]);
 
 /** What a 400, 413 or 422 means. Null: the app's own mistake, which no other model would answer differently. */
 export function judgeErrorBody(body: Buffer): FallbackTrigger | null {
@@ -42,11 +48,20 @@ export function refusedIn(body: Buffer, parameters: readonly string[]): string |
   const named = parameters.find((name) => name === param);
   if (named !== undefined) return named;
   // As a word of its own, the longest first: `top_logprobs` is not `logprobs`.
-  return [...parameters].sort((a, b) => b.length - a.length).find((name) => new RegExp(`(?<![\\w.])${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w])`).test(text)) ?? null;
+  return (
+    [...parameters]
+      .sort((a, b) => b.length - a.length)
+      .find((name) => new RegExp(`(?<![\\w.])${name.replaceAll(/[^\w]/g, '\\$&')}(?![\\w])`).test(text)) ?? null
+  );
 }
 
 /** The first thing that is wrong with a whole 200, of those that the policy watches for. Null: nothing is. */
-export function judgeAnswer(api: ApiName, body: Buffer, expects: Expectation, watched: ReadonlySet<FallbackTrigger>): FallbackTrigger | null {
+export function judgeAnswer(
+  api: ApiName,
+  body: Buffer,
+  expects: Expectation,
+  watched: ReadonlySet<FallbackTrigger>,
+): FallbackTrigger | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString('utf8'));
@@ -64,7 +79,10 @@ export function judgeAnswer(api: ApiName, body: Buffer, expects: Expectation, wa
     wrong('refusal', view.refused) ??
     wrong('length', view.cutOff) ??
     wrong('empty', view.text.trim() === '' && view.toolArguments.length === 0 && !view.refused && !view.filtered) ??
-    wrong('bad-tool-call', view.toolArguments.some((text) => text !== null && text !== '' && !isJson(text))) ??
+    wrong(
+      'bad-tool-call',
+      view.toolArguments.some((text) => text !== null && text !== '' && !isJson(text)),
+    ) ??
     wrong('invalid-json', view.toolArguments.length === 0 && expects.jsonOutput !== 'none' && !fits(view.text, expects))
   );
 }

@@ -61,7 +61,10 @@ export class AnswerCopy {
   constructor(exchange: Pick<Exchange, 'api' | 'jsonOutput' | 'maxOutputTokens'>, body: Buffer) {
     this.#api = exchange.api;
     this.#maxOutputTokens = exchange.maxOutputTokens;
-    this.#expects = { jsonOutput: exchange.jsonOutput, schema: exchange.jsonOutput === 'schema' && body.length <= limits.gradedAnswerBytes ? requestedSchema(exchange.api, body) : null };
+    this.#expects = {
+      jsonOutput: exchange.jsonOutput,
+      schema: exchange.jsonOutput === 'schema' && body.length <= limits.gradedAnswerBytes ? requestedSchema(exchange.api, body) : null,
+    };
   }
 
   head(status: number, contentType: string, contentEncoding: string): void {
@@ -129,7 +132,17 @@ function result(fault: CheckFault | null, depth: QualityCheck['depth']): Quality
 /** Tokens that nobody counted: only the text is wanted. */
 const anyUsage: Usage = {
   convention: { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' },
-  input: 0, cachedRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0, totalInput: 0, totalOutput: 0, raw: '{}',
+  input: 0,
+  cachedRead: 0,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  audioInput: 0,
+  output: 0,
+  reasoning: 0,
+  audioOutput: 0,
+  totalInput: 0,
+  totalOutput: 0,
+  raw: '{}',
 };
 
 /** The answer that a stream spells; null when it cannot be put together. */

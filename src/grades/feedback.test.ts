@@ -13,9 +13,19 @@ import type { Grade, GradedDecision } from './types.ts';
 
 const id = '018bcfe5-6800-7000-8000-000000000001';
 
-function bookOf(find: ((id: string) => Promise<ExchangeRecord | null>) | null = null): { readonly book: GradeBook; readonly told: (readonly [Grade, GradedDecision])[] } {
+function bookOf(find: ((id: string) => Promise<ExchangeRecord | null>) | null = null): {
+  readonly book: GradeBook;
+  readonly told: (readonly [Grade, GradedDecision])[];
+} {
   const told: (readonly [Grade, GradedDecision])[] = [];
-  return { book: new GradeBook({ find, sinks: [{ observe: (grade, about) => told.push([grade, about]) }], onError: (error) => expect(error).toBeNull() }), told };
+  return {
+    book: new GradeBook({
+      find,
+      sinks: [{ observe: (grade, about) => told.push([grade, about]) }],
+      onError: (error) => expect(error).toBeNull(),
+    }),
+    told,
+  };
 }
 
 describe('the grade book', () => {
@@ -24,9 +34,28 @@ describe('the grade book', () => {
     book.record(record(input(), { quality: { score: 1, fault: null, depth: 'ending' } }));
     expect(await book.grade(id, 0.2, 'user', 'red')).toBe('accepted');
     expect(await book.grade(id, 0.9, 'user', null)).toBe('accepted');
-    expect(told.map(([{ source, score }]) => [source, score])).toEqual([['checks', 1], ['user', 0.2], ['user', 0.9]]);
-    expect(told[0]?.[1]).toEqual({ id, workspace: 'red', tier: 'simple', provider: 'openai', model: 'small', requestedProvider: 'openai', requestedModel: 'dear', policy: '0123456789abcdef', arm: null, session: null, learning: null });
-    expect(book.grades(id).map(({ source, score }) => [source, score])).toEqual([['checks', 1], ['user', 0.9]]);
+    expect(told.map(([{ source, score }]) => [source, score])).toEqual([
+      ['checks', 1],
+      ['user', 0.2],
+      ['user', 0.9],
+    ]);
+    expect(told[0]?.[1]).toEqual({
+      id,
+      workspace: 'red',
+      tier: 'simple',
+      provider: 'openai',
+      model: 'small',
+      requestedProvider: 'openai',
+      requestedModel: 'dear',
+      policy: '0123456789abcdef',
+      arm: null,
+      session: null,
+      learning: null,
+    });
+    expect(book.grades(id).map(({ source, score }) => [source, score])).toEqual([
+      ['checks', 1],
+      ['user', 0.9],
+    ]);
   });
 
   it('knows no decision of another workspace, none that it never saw, and none that had no answer', async () => {
@@ -46,15 +75,37 @@ describe('the grade book', () => {
 
   it('holds an answer that a chain did not take against the model that gave it', () => {
     const { book, told } = bookOf();
-    const failed: AttemptRecord = { target: ref('small'), status: 200, outcome: 'complete', reason: 'invalid-json', ms: 1, cost: { known: true, usd: 0 }, dropped: [] };
+    const failed: AttemptRecord = {
+      target: ref('small'),
+      status: 200,
+      outcome: 'complete',
+      reason: 'invalid-json',
+      ms: 1,
+      cost: { known: true, usd: 0 },
+      dropped: [],
+    };
     const base = record();
-    book.record({ ...base, attempts: [failed, { ...failed, reason: 'reset', target: ref('middle') }, { ...failed, reason: null, target: ref('large') }], quality: { score: 1, fault: null, depth: 'whole' } });
-    expect(told.map(([{ source, score }, { model }]) => [source, score, model])).toEqual([['checks', 1, 'large'], ['escalation', 0, 'small']]);
+    book.record({
+      ...base,
+      attempts: [failed, { ...failed, reason: 'reset', target: ref('middle') }, { ...failed, reason: null, target: ref('large') }],
+      quality: { score: 1, fault: null, depth: 'whole' },
+    });
+    expect(told.map(([{ source, score }, { model }]) => [source, score, model])).toEqual([
+      ['checks', 1, 'large'],
+      ['escalation', 0, 'small'],
+    ]);
   });
 
   it('gives the newest grade of each source', () => {
     const grade = (source: Grade['source'], time: string, score: number): Grade => ({ decision: id, source, time, score });
-    expect(newestBySource([grade('user', '2026-01-02', 1), grade('judge', '2026-01-01', 0.5), grade('user', '2026-01-01', 0)]).map(({ source, score }) => [source, score])).toEqual([['user', 1], ['judge', 0.5]]);
+    expect(
+      newestBySource([grade('user', '2026-01-02', 1), grade('judge', '2026-01-01', 0.5), grade('user', '2026-01-01', 0)]).map(
+        ({ source, score }) => [source, score],
+      ),
+    ).toEqual([
+      ['user', 1],
+      ['judge', 0.5],
+    ]);
   });
 });
 
@@ -63,7 +114,12 @@ describe('feedback', () => {
     const { book } = bookOf();
     book.record(record());
     let seen = '';
-    const { status } = await takeFeedback(book, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), 'red', (source, result) => (seen = `${source} ${result}`));
+    const { status } = await takeFeedback(
+      book,
+      Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+      'red',
+      (source, result) => (seen = `${source} ${result}`),
+    );
     return { status, seen };
   };
 
@@ -102,8 +158,11 @@ describe('checks', () => {
 
     const stream = new AnswerCopy(asked, Buffer.from('{}'));
     stream.head(200, 'text/event-stream', '');
-    for (const content of ['{"a"', ':1}']) stream.push(Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: { content } }] })}\n\n`));
-    stream.push(Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`));
+    for (const content of ['{"a"', ':1}'])
+      stream.push(Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: { content } }] })}\n\n`));
+    stream.push(
+      Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`),
+    );
     expect(checkWhole(stream.take(null)!)).toEqual({ score: 1, fault: null, depth: 'whole' });
 
     const large = new AnswerCopy(asked, Buffer.from('{}'));
@@ -134,7 +193,15 @@ describe('the judge', () => {
   let server: Server | null = null;
   afterEach(() => server?.close());
 
-  async function judged(reply: unknown, policy: Partial<JudgePolicy> = {}, calls = 1): Promise<{ readonly results: (readonly [JudgeResult, number | null])[]; readonly scores: number[]; readonly sent: { readonly auth: string | undefined; readonly body: string }[] }> {
+  async function judged(
+    reply: unknown,
+    policy: Partial<JudgePolicy> = {},
+    calls = 1,
+  ): Promise<{
+    readonly results: (readonly [JudgeResult, number | null])[];
+    readonly scores: number[];
+    readonly sent: { readonly auth: string | undefined; readonly body: string }[];
+  }> {
     const sent: { auth: string | undefined; body: string }[] = [];
     server = createServer((request, response) => {
       const chunks: Buffer[] = [];
@@ -150,15 +217,28 @@ describe('the judge', () => {
     const own = generation({ providers: new Map([['openai', provider('openai', { endpoint })]]) });
     const results: (readonly [JudgeResult, number | null])[] = [];
     const scores: number[] = [];
-    const judge = new Judge({ credentials: { swap: () => ({ set: [['authorization', 'Bearer k']], remove: [], file: null }) }, onGrade: (_id, score) => scores.push(score), onResult: (result, usd) => results.push([result, usd]) });
+    const judge = new Judge({
+      credentials: { swap: () => ({ set: [['authorization', 'Bearer k']], remove: [], file: null }) },
+      onGrade: (_id, score) => scores.push(score),
+      onResult: (result, usd) => results.push([result, usd]),
+    });
     for (let i = 0; i < calls; i++) {
-      judge.offer(id, { target: ref('large'), share: 1, maxUsdPerDay: 1, timeoutMs: 2_000, ...policy }, own, { system: 's', context: '', lastUser: 'What is 1 + 1?' }, { text: '2', toolArguments: [], refused: false, filtered: false, cutOff: false });
+      judge.offer(
+        id,
+        { target: ref('large'), share: 1, maxUsdPerDay: 1, timeoutMs: 2_000, ...policy },
+        own,
+        { system: 's', context: '', lastUser: 'What is 1 + 1?' },
+        { text: '2', toolArguments: [], refused: false, filtered: false, cutOff: false },
+      );
     }
     await expect.poll(() => results.length, { timeout: 5_000 }).toBe(calls);
     judge.close();
     return { results, scores, sent };
   }
-  const says = (content: string): object => ({ choices: [{ message: { content } }], usage: { prompt_tokens: 1_000, completion_tokens: 100 } });
+  const says = (content: string): object => ({
+    choices: [{ message: { content } }],
+    usage: { prompt_tokens: 1_000, completion_tokens: 100 },
+  });
 
   it('turns its 0 to 10 into a grade, pays, and is sent the question and the answer', async () => {
     const { results, scores, sent } = await judged(says('```json\n{"score": 7.5}\n```'));
@@ -166,7 +246,13 @@ describe('the judge', () => {
     // 1,100 tokens at 10 dollars a million.
     expect(results).toEqual([['graded', 0.011]]);
     expect(sent[0]?.auth).toBe('Bearer k');
-    expect(JSON.parse(sent[0]!.body)).toMatchObject({ model: 'large', messages: [{ role: 'system' }, { role: 'user', content: JSON.stringify({ system: 's', context: '', lastUser: 'What is 1 + 1?', answer: '2' }) }] });
+    expect(JSON.parse(sent[0]!.body)).toMatchObject({
+      model: 'large',
+      messages: [
+        { role: 'system' },
+        { role: 'user', content: JSON.stringify({ system: 's', context: '', lastUser: 'What is 1 + 1?', answer: '2' }) },
+      ],
+    });
   });
 
   it('gives no grade where it says none, or fails', async () => {
@@ -187,4 +273,3 @@ describe('the judge', () => {
     expect(Judge.draws('018bcfe5-6800-7000-8000-ffffffffffff', 1)).toBe(true);
   });
 });
-

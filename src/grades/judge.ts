@@ -73,7 +73,11 @@ export class Judge {
   static prompt(exchange: Exchange): JudgedPrompt {
     const { system, context, lastUser } = exchange;
     // Ends say most: of a conversation the last turns, of a question its last lines; a system prompt begins with what matters.
-    return { system: system.slice(0, limits.judgedUnits), context: context.slice(-limits.judgedUnits), lastUser: lastUser.slice(-limits.judgedUnits) };
+    return {
+      system: system.slice(0, limits.judgedUnits),
+      context: context.slice(-limits.judgedUnits),
+      lastUser: lastUser.slice(-limits.judgedUnits),
+    };
   }
 
   offer(decision: string, policy: JudgePolicy, generation: PolicyGeneration, prompt: JudgedPrompt, answer: AnswerView): void {
@@ -82,9 +86,21 @@ export class Judge {
       this.#options.onResult('busy', null);
       return;
     }
-    const said = answer.toolArguments.length === 0 ? answer.text : `${answer.text}\n[calls tools with: ${answer.toolArguments.map((text) => text ?? 'an object').join('; ')}]`;
+    const said =
+      answer.toolArguments.length === 0
+        ? answer.text
+        : `${answer.text}\n[calls tools with: ${answer.toolArguments.map((text) => text ?? 'an object').join('; ')}]`;
     const content = JSON.stringify({ ...prompt, answer: said.slice(0, limits.judgedUnits) });
-    this.#waiting.push({ decision, policy, generation, provider, messages: [{ role: 'system', content: instructions }, { role: 'user', content }] });
+    this.#waiting.push({
+      decision,
+      policy,
+      generation,
+      provider,
+      messages: [
+        { role: 'system', content: instructions },
+        { role: 'user', content },
+      ],
+    });
     this.#next();
   }
 

@@ -50,7 +50,13 @@ export class RegenerateWatch {
 
 /** What makes two requests the same question of the same conversation. */
 export function questionKey(workspace: string, exchange: Exchange): string {
-  return hash('sha256', [workspace, exchange.messages, exchange.textBytes, exchange.system.length, exchange.context.slice(-1_024), exchange.lastUser].join('\0'), 'base64').slice(0, 22);
+  return hash(
+    'sha256',
+    [workspace, exchange.messages, exchange.textBytes, exchange.system.length, exchange.context.slice(-1_024), exchange.lastUser].join(
+      '\0',
+    ),
+    'base64',
+  ).slice(0, 22);
 }
 
 function drop(map: Map<string, unknown>): void {

@@ -15,7 +15,9 @@ const thumbs = { up: 1, down: 0 } as const;
 
 const feedback = z
   .strictObject({
-    decision: z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i, 'the id of the x-sluice-decision header'),
+    decision: z
+      .string()
+      .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i, 'the id of the x-sluice-decision header'),
     score: z.number().min(0).max(1).optional(),
     thumbs: z.enum(['up', 'down']).optional(),
     source: z.enum(callerSources).default('app'),
@@ -26,7 +28,12 @@ const feedback = z
 export type FeedbackObserver = (source: CallerSource | 'none', result: 'accepted' | 'unknown' | 'invalid') => void;
 
 /** Takes one grade as callers send it. `workspace`: the caller's, whose decisions alone it may grade; null: any. Never rejects but for a failing ledger. */
-export async function takeFeedback(book: GradeBook, body: Buffer, workspace: string | null, observe: FeedbackObserver): Promise<FeedbackReply> {
+export async function takeFeedback(
+  book: GradeBook,
+  body: Buffer,
+  workspace: string | null,
+  observe: FeedbackObserver,
+): Promise<FeedbackReply> {
   const parsed = parse(body);
   if (typeof parsed === 'string') {
     observe('none', 'invalid');
@@ -38,7 +45,15 @@ export async function takeFeedback(book: GradeBook, body: Buffer, workspace: str
   const result = await book.grade(id, score, source, workspace);
   observe(source, result);
   if (result === 'accepted') return { status: 202, body: { decision: id, score, source, result } };
-  return { status: 404, body: { error: { code: 'no-decision', message: 'No answer with this id can be graded: it is not known here, belongs to another workspace, or has not ended yet.' } } };
+  return {
+    status: 404,
+    body: {
+      error: {
+        code: 'no-decision',
+        message: 'No answer with this id can be graded: it is not known here, belongs to another workspace, or has not ended yet.',
+      },
+    },
+  };
 }
 
 function parse(body: Buffer): z.infer<typeof feedback> | string {

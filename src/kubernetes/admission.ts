@@ -49,7 +49,9 @@ const mostWarnings = 12;
 
 /** The AdmissionReview that answers a request. */
 export function writeReview(uid: string, { allowed, message, warnings = [], patch }: AdmissionAnswer): string {
-  const shown = warnings.slice(0, mostWarnings).map((text) => (text.length <= warningLength ? text : `${text.slice(0, warningLength - 1)}…`));
+  const shown = warnings
+    .slice(0, mostWarnings)
+    .map((text) => (text.length <= warningLength ? text : `${text.slice(0, warningLength - 1)}…`));
   return JSON.stringify({
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
@@ -58,7 +60,9 @@ export function writeReview(uid: string, { allowed, message, warnings = [], patc
       allowed,
       ...(message === undefined ? {} : { status: { code: 422, reason: 'Invalid', message } }),
       ...(shown.length === 0 ? {} : { warnings: shown }),
-      ...(patch === undefined || patch.length === 0 ? {} : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') }),
+      ...(patch === undefined || patch.length === 0
+        ? {}
+        : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') }),
     },
   });
 }

@@ -10,7 +10,13 @@ export function loadKubeConfig(context?: string): KubeConfig {
   try {
     config.loadFromDefault();
     if (context !== undefined) {
-      if (config.getContextObject(context) === null) throw new Error(`there is no context ${context}; known: ${config.getContexts().map(({ name }) => name).join(', ')}.`);
+      if (config.getContextObject(context) === null)
+        throw new Error(
+          `there is no context ${context}; known: ${config
+            .getContexts()
+            .map(({ name }) => name)
+            .join(', ')}.`,
+        );
       config.setCurrentContext(context);
     }
   } catch (error) {
@@ -18,7 +24,8 @@ export function loadKubeConfig(context?: string): KubeConfig {
   }
   // Where there is nothing to load, the library makes up a cluster on this machine.
   const cluster = config.getCurrentCluster();
-  if (cluster === null || (cluster.name === 'cluster' && cluster.server === 'http://localhost:8080')) throw new SluiceError('SLUICE_KUBERNETES', 'no cluster is configured.');
+  if (cluster === null || (cluster.name === 'cluster' && cluster.server === 'http://localhost:8080'))
+    throw new SluiceError('SLUICE_KUBERNETES', 'no cluster is configured.');
   return config;
 }
 
@@ -28,7 +35,7 @@ export function apiFailure(error: unknown): string {
   const status = typeof code === 'number' ? code : typeof statusCode === 'number' ? statusCode : null;
   const message = typeof body === 'string' ? (/"message":"((?:[^"\\]|\\.)*)"/.exec(body)?.[1]?.replaceAll('\\"', '"') ?? null) : null;
   const cause = error instanceof Error && error.cause instanceof Error && error.cause.message !== '' ? `: ${error.cause.message}` : '';
-  const text = message ?? `${error instanceof Error ? error.message.split('\n', 1)[0] ?? '' : String(error)}${cause}`;
+  const text = message ?? `${error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)}${cause}`;
   return status === null ? text : `${status} ${text}`;
 }
 

@@ -12,7 +12,10 @@ function section(name: string, workspace: string, mode = 'enabled'): string {
   return `version: 1\nsections:\n  - name: ${name}\n    match: { workspace: [${workspace}] }\n    mode: ${mode}\n`;
 }
 
-function composed(configMaps: readonly PolicyConfigMap[], facts: { readonly inForce?: readonly PolicyConfigMap[]; readonly namespaces?: readonly string[]; readonly maxBytes?: number } = {}): Composed {
+function composed(
+  configMaps: readonly PolicyConfigMap[],
+  facts: { readonly inForce?: readonly PolicyConfigMap[]; readonly namespaces?: readonly string[]; readonly maxBytes?: number } = {},
+): Composed {
   return compose({
     configMaps,
     namespaces: facts.namespaces ?? [],
@@ -41,14 +44,21 @@ describe('one policy of many ConfigMaps', () => {
 
   it('keeps the version in force of one whose edit is bad, and takes the others’ edits', () => {
     const old = [configMap('a/one', section('one', 'red', 'shadow')), configMap('a/two', section('two', 'blue', 'shadow'))];
-    const made = composed([configMap('a/one', 'version: 1\nsections: 7\n', { resourceVersion: '2' }), configMap('a/two', section('two', 'blue', 'off'), { resourceVersion: '3' })], { inForce: old });
+    const made = composed(
+      [
+        configMap('a/one', 'version: 1\nsections: 7\n', { resourceVersion: '2' }),
+        configMap('a/two', section('two', 'blue', 'off'), { resourceVersion: '3' }),
+      ],
+      { inForce: old },
+    );
     expect(states(made)).toEqual(['a/one last-good', 'a/two in-force']);
     expect([mode(made, 'red'), mode(made, 'blue')]).toEqual(['shadow', 'off']);
     expect(newestVersion(made.inForce.values())).toBe('3');
   });
 
   it('prefers, of two that say the same, the namespace listed first, then the older one, then the name', () => {
-    const same = (id: string, workspaceMode: string, created: number): PolicyConfigMap => configMap(id, section('same', 'red', workspaceMode), { created });
+    const same = (id: string, workspaceMode: string, created: number): PolicyConfigMap =>
+      configMap(id, section('same', 'red', workspaceMode), { created });
     expect(mode(composed([same('a/x', 'off', 1), same('b/x', 'shadow', 2)], { namespaces: ['b', 'a'] }), 'red')).toBe('shadow');
     expect(mode(composed([same('a/x', 'off', 2), same('b/x', 'shadow', 1)]), 'red')).toBe('shadow');
     const byName = composed([same('a/y', 'off', 1), same('a/x', 'shadow', 1)]);
@@ -58,8 +68,16 @@ describe('one policy of many ConfigMaps', () => {
   });
 
   it('changes nothing when another’s removal would take away one that is in force', () => {
-    const provider = configMap('a/provider', 'version: 1\nproviders:\n  local: { dialect: openai, endpoint: "http://llm.local", catalog: openai }\n');
-    const user = configMap('a/user', section('one', 'red').replace('mode: enabled', 'candidates: { simple: [local/gpt-small] }\n    tiers: [simple]').replace('[red] }', '[red], provider: [local] }'));
+    const provider = configMap(
+      'a/provider',
+      'version: 1\nproviders:\n  local: { dialect: openai, endpoint: "http://llm.local", catalog: openai }\n',
+    );
+    const user = configMap(
+      'a/user',
+      section('one', 'red')
+        .replace('mode: enabled', 'candidates: { simple: [local/gpt-small] }\n    tiers: [simple]')
+        .replace('[red] }', '[red], provider: [local] }'),
+    );
     const both = composed([provider, user]);
     expect(states(both)).toEqual(['a/provider in-force', 'a/user in-force']);
     const without = composed([user], { inForce: [provider, user] });
@@ -68,14 +86,21 @@ describe('one policy of many ConfigMaps', () => {
   });
 
   it('leaves out what is beyond the bytes that a policy may have, and one without a policy', () => {
-    const made = composed([configMap('a/one', section('one', 'red', 'shadow')), configMap('a/two', `# ${'x'.repeat(500)}\n${section('two', 'blue')}`)], { maxBytes: 300 });
+    const made = composed(
+      [configMap('a/one', section('one', 'red', 'shadow')), configMap('a/two', `# ${'x'.repeat(500)}\n${section('two', 'blue')}`)],
+      { maxBytes: 300 },
+    );
     expect(states(made)).toEqual(['a/one in-force', 'a/two left-out']);
     const empty = composed([configMap('a/none', '', { data: {} })]);
     expect(empty.sources[0]).toMatchObject({ state: 'left-out', problems: [{ code: 'empty' }] });
   });
 
   it('orders resourceVersions as numbers of any length', () => {
-    expect(newestVersion(['9', '10', '9007199254740993', '9007199254740992'].map((resourceVersion) => configMap('a/a', '', { resourceVersion })))).toBe('9007199254740993');
+    expect(
+      newestVersion(
+        ['9', '10', '9007199254740993', '9007199254740992'].map((resourceVersion) => configMap('a/a', '', { resourceVersion })),
+      ),
+    ).toBe('9007199254740993');
     expect(newestVersion([])).toBeNull();
   });
 });

@@ -95,7 +95,9 @@ function inOrder({ configMaps, namespaces, trusted }: ComposeOptions): PolicyCon
     // Names that a team took first must not keep a trusted namespace's policy out.
     return (index === -1 ? namespaces.length : index) + (trusted?.(namespace) === false ? namespaces.length + 1 : 0);
   };
-  return [...configMaps].sort((a, b) => rank(a.namespace) - rank(b.namespace) || a.created - b.created || compareText(configMapId(a), configMapId(b)));
+  return [...configMaps].sort(
+    (a, b) => rank(a.namespace) - rank(b.namespace) || a.created - b.created || compareText(configMapId(a), configMapId(b)),
+  );
 }
 
 function compareText(a: string, b: string): number {
@@ -112,7 +114,14 @@ function boundBytes(steps: readonly Step[], maxBytes: number): void {
       continue;
     }
     step.use = null;
-    step.problems = [plainProblem(configMapId(step.configMap), 'too-large', `all policies together have more than ${maxBytes} bytes`, 'Shorten this one or those before it.')];
+    step.problems = [
+      plainProblem(
+        configMapId(step.configMap),
+        'too-large',
+        `all policies together have more than ${maxBytes} bytes`,
+        'Shorten this one or those before it.',
+      ),
+    ];
   }
 }
 
@@ -153,7 +162,8 @@ function result(generation: PolicyGeneration | null, steps: readonly Step[], pro
 export function newestVersion(configMaps: Iterable<PolicyConfigMap>): string | null {
   let newest: string | null = null;
   for (const { resourceVersion } of configMaps) {
-    if (newest === null || resourceVersion.length > newest.length || (resourceVersion.length === newest.length && resourceVersion > newest)) newest = resourceVersion;
+    if (newest === null || resourceVersion.length > newest.length || (resourceVersion.length === newest.length && resourceVersion > newest))
+      newest = resourceVersion;
   }
   return newest;
 }

@@ -20,15 +20,22 @@ function composed(configMaps: readonly PolicyConfigMap[], inForce: readonly Poli
     trusted,
     inForce: new Map(inForce.map((each) => [configMapId(each), each])),
     maxBytes: 1_000_000,
-    compile: (files) => compilePolicy(files.length === 0 ? [{ name: 'none', text: 'version: 1' }] : files, { catalog, inOrder: true, trusted }),
+    compile: (files) =>
+      compilePolicy(files.length === 0 ? [{ name: 'none', text: 'version: 1' }] : files, { catalog, inOrder: true, trusted }),
   });
 }
 
 const states = ({ sources }: Composed): string[] => sources.map(({ id, state }) => `${id} ${state}`);
-const told = ({ sources }: Composed, id: string): string[] => (sources.find((source) => source.id === id)?.problems ?? []).map(({ code, path }) => `${code} ${path}`);
-const section = (name: string, workspaces: string, settings = 'tiers: [simple], candidates: {simple: [gpt-small]}'): string => `sections: [{name: ${name}, match: {workspace: [${workspaces}]}, ${settings}}]\n`;
-const delegations = (more = ''): string => `delegations: {team-a: {workspaces: [search, "search-*"]${more}}, team-b: {workspaces: [shop]}}\n`;
-const platform = configMap('platform/base', `${delegations()}defaults: {failClosed: true, rules: [{name: ban, when: request.tools > 0, then: {block: no}}]}\nproviders: {openai: {endpoint: "https://api.openai.com"}}\n`);
+const told = ({ sources }: Composed, id: string): string[] =>
+  (sources.find((source) => source.id === id)?.problems ?? []).map(({ code, path }) => `${code} ${path}`);
+const section = (name: string, workspaces: string, settings = 'tiers: [simple], candidates: {simple: [gpt-small]}'): string =>
+  `sections: [{name: ${name}, match: {workspace: [${workspaces}]}, ${settings}}]\n`;
+const delegations = (more = ''): string =>
+  `delegations: {team-a: {workspaces: [search, "search-*"]${more}}, team-b: {workspaces: [shop]}}\n`;
+const platform = configMap(
+  'platform/base',
+  `${delegations()}defaults: {failClosed: true, rules: [{name: ban, when: request.tools > 0, then: {block: no}}]}\nproviders: {openai: {endpoint: "https://api.openai.com"}}\n`,
+);
 
 describe('a namespace with a delegation', () => {
   it('writes sections for its own workspaces, and what the defaults forbid still holds there', () => {
@@ -75,8 +82,13 @@ describe('a namespace with a delegation', () => {
 
   it('may write the settings that its delegation lists', () => {
     const base = configMap('platform/base', delegations(', may: [mode, rules]'));
-    expect(states(composed([base, configMap('team-a/mine', section('s', 'search', 'mode: shadow, rules: []'))]))).toEqual(['platform/base in-force', 'team-a/mine in-force']);
-    expect(told(composed([base, configMap('team-a/mine', section('s', 'search', 'tiers: []'))]), 'team-a/mine')).toEqual(['not-delegated sections[0].tiers']);
+    expect(states(composed([base, configMap('team-a/mine', section('s', 'search', 'mode: shadow, rules: []'))]))).toEqual([
+      'platform/base in-force',
+      'team-a/mine in-force',
+    ]);
+    expect(told(composed([base, configMap('team-a/mine', section('s', 'search', 'tiers: []'))]), 'team-a/mine')).toEqual([
+      'not-delegated sections[0].tiers',
+    ]);
   });
 
   it('takes no requests away from a section that forbids them something', () => {
@@ -87,8 +99,14 @@ describe('a namespace with a delegation', () => {
       expect([match, told(made, 'team-a/mine')]).toEqual([match, ['not-delegated sections[0]']]);
       expect(made.generation?.section('search-eu', 'openai').sensitivity).toHaveLength(1);
     }
-    const elsewhere = configMap('platform/base', `${delegations()}sections: [{name: guarded, match: {workspace: [shop]}, ${guarded}}, {name: plain, match: {workspace: ["search-*"]}, tiers: []}]\n`);
-    expect(states(composed([elsewhere, configMap('team-a/mine', section('s', 'search-eu'))]))).toEqual(['platform/base in-force', 'team-a/mine in-force']);
+    const elsewhere = configMap(
+      'platform/base',
+      `${delegations()}sections: [{name: guarded, match: {workspace: [shop]}, ${guarded}}, {name: plain, match: {workspace: ["search-*"]}, tiers: []}]\n`,
+    );
+    expect(states(composed([elsewhere, configMap('team-a/mine', section('s', 'search-eu'))]))).toEqual([
+      'platform/base in-force',
+      'team-a/mine in-force',
+    ]);
   });
 });
 
@@ -96,7 +114,9 @@ describe('a namespace without a delegation', () => {
   it('writes nothing', () => {
     const made = composed([platform, configMap('team-c/mine', section('s', 'other'))]);
     expect([states(made), told(made, 'team-c/mine')]).toEqual([['platform/base in-force', 'team-c/mine left-out'], ['not-delegated ']]);
-    expect(told(composed([configMap('team-c/mine', 'delegations: {team-c: {workspaces: ["*"]}}\n')]), 'team-c/mine')).toEqual(['not-delegated ']);
+    expect(told(composed([configMap('team-c/mine', 'delegations: {team-c: {workspaces: ["*"]}}\n')]), 'team-c/mine')).toEqual([
+      'not-delegated ',
+    ]);
   });
 
   it('holds up no others: not by a name that it took first, nor by what it makes of a provider', () => {
@@ -104,7 +124,11 @@ describe('a namespace without a delegation', () => {
     const base = configMap('platform/base', `${delegations()}${section('same', 'shop')}`);
     expect(states(composed([older, base]))).toEqual(['platform/base in-force', 'team-a/mine left-out']);
     const routed = configMap('platform/base', `${delegations()}defaults: {tiers: [simple], candidates: {simple: [gpt-small]}}\n`);
-    const edited = { ...routed, resourceVersion: '2', data: { 'policy.yaml': routed.data['policy.yaml']!.replace('gpt-small', 'gpt-middle') } };
+    const edited = {
+      ...routed,
+      resourceVersion: '2',
+      data: { 'policy.yaml': routed.data['policy.yaml']!.replace('gpt-small', 'gpt-middle') },
+    };
     const made = composed([edited, configMap('team-a/mine', 'providers: {openai: {catalog: nonsense}}\n')], [routed]);
     expect(states(made)).toEqual(['platform/base in-force', 'team-a/mine left-out']);
   });
@@ -113,7 +137,10 @@ describe('a namespace without a delegation', () => {
     const mine = configMap('team-a/mine', section('search', 'search'));
     const edited = configMap('platform/base', 'defaults: {tiers: []}\n', { resourceVersion: '2' });
     const made = composed([edited, mine], [platform, mine]);
-    expect([states(made), made.generation?.section('search', 'openai').name]).toEqual([['platform/base in-force', 'team-a/mine left-out'], 'defaults']);
+    expect([states(made), made.generation?.section('search', 'openai').name]).toEqual([
+      ['platform/base in-force', 'team-a/mine left-out'],
+      'defaults',
+    ]);
   });
 });
 
@@ -125,16 +152,39 @@ describe('the webhook', () => {
       return { accepted: generation !== null && own?.state === 'in-force', problems: own?.problems ?? [], generation };
     };
     const ask = (text: string): Promise<AdmissionAnswer> =>
-      validatePolicy({ uid: 'u', operation: 'CREATE', namespace: 'team-a', object: { metadata: { name: 'mine', namespace: 'team-a' }, data: { 'policy.yaml': `version: 1\n${text}` } } }, { policies: { preview, previewRemoval: () => expect.unreachable(), selects: () => true, leaves: () => undefined }, effect: () => Promise.resolve([]) });
+      validatePolicy(
+        {
+          uid: 'u',
+          operation: 'CREATE',
+          namespace: 'team-a',
+          object: { metadata: { name: 'mine', namespace: 'team-a' }, data: { 'policy.yaml': `version: 1\n${text}` } },
+        },
+        {
+          policies: { preview, previewRemoval: () => expect.unreachable(), selects: () => true, leaves: () => undefined },
+          effect: () => Promise.resolve([]),
+        },
+      );
     expect(await ask(section('s', 'search'))).toEqual({ allowed: true, warnings: [] });
-    expect(await ask(section('s', 'shop'))).toEqual({ allowed: false, message: 'Sluice refuses this policy:\npolicy.yaml:2:42 error not-delegated at sections[0].match.workspace[0]: shop is no workspace of the namespace team-a. It may write sections for search, search-*.' });
+    expect(await ask(section('s', 'shop'))).toEqual({
+      allowed: false,
+      message:
+        'Sluice refuses this policy:\npolicy.yaml:2:42 error not-delegated at sections[0].match.workspace[0]: shop is no workspace of the namespace team-a. It may write sections for search, search-*.',
+    });
   });
 });
 
 describe('a delegation', () => {
   it('is warned of for a namespace that may write everything, and stands once', () => {
-    expect(told(composed([configMap('platform/base', 'delegations: {platform: {workspaces: [a]}}\n')]), 'platform/base')).toEqual(['no-effect delegations.platform']);
-    const twice = composed([configMap('platform/base', 'delegations: {team-a: {workspaces: [a]}}\n'), configMap('platform/more', 'delegations: {team-a: {workspaces: ["*"]}}\n', { created: 1 })]);
-    expect([states(twice), told(twice, 'platform/more')]).toEqual([['platform/base in-force', 'platform/more left-out'], ['twice delegations.team-a']]);
+    expect(told(composed([configMap('platform/base', 'delegations: {platform: {workspaces: [a]}}\n')]), 'platform/base')).toEqual([
+      'no-effect delegations.platform',
+    ]);
+    const twice = composed([
+      configMap('platform/base', 'delegations: {team-a: {workspaces: [a]}}\n'),
+      configMap('platform/more', 'delegations: {team-a: {workspaces: ["*"]}}\n', { created: 1 }),
+    ]);
+    expect([states(twice), told(twice, 'platform/more')]).toEqual([
+      ['platform/base in-force', 'platform/more left-out'],
+      ['twice delegations.team-a'],
+    ]);
   });
 });

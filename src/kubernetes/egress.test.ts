@@ -10,8 +10,16 @@ function review(spec: object): Parameters<typeof injectBaseUrl>[0] {
 }
 
 interface Pod {
-  readonly initContainers?: { readonly name: string; readonly env?: { readonly name: string; readonly value: string }[]; readonly volumeMounts?: object[] }[];
-  readonly containers: { readonly name: string; readonly env?: { readonly name: string; readonly value: string }[]; readonly volumeMounts?: object[] }[];
+  readonly initContainers?: {
+    readonly name: string;
+    readonly env?: { readonly name: string; readonly value: string }[];
+    readonly volumeMounts?: object[];
+  }[];
+  readonly containers: {
+    readonly name: string;
+    readonly env?: { readonly name: string; readonly value: string }[];
+    readonly volumeMounts?: object[];
+  }[];
   readonly volumes?: { readonly name: string }[];
   readonly hostAliases?: { readonly ip: string; readonly hostnames: string[] }[];
 }
@@ -31,10 +39,22 @@ function patched(spec: object, { patch = [] }: AdmissionAnswer): Pod {
 
 describe('base-URL variables', () => {
   it('are set in every container, and a container’s own stay', () => {
-    const spec = { initContainers: [{ name: 'init' }], containers: [{ name: 'app', env: [{ name: 'OPENAI_BASE_URL', value: 'mine' }] }, { name: 'other', env: [] }] };
+    const spec = {
+      initContainers: [{ name: 'init' }],
+      containers: [
+        { name: 'app', env: [{ name: 'OPENAI_BASE_URL', value: 'mine' }] },
+        { name: 'other', env: [] },
+      ],
+    };
     const pod = patched(spec, injectBaseUrl(review(spec), options));
-    const env = (container: { env?: { name: string; value: string }[] }): object => Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value]));
-    const all = { OPENAI_BASE_URL: 'http://sluice.llm/v1', OPENAI_API_BASE: 'http://sluice.llm/v1', ANTHROPIC_BASE_URL: 'http://sluice.llm', GOOGLE_GEMINI_BASE_URL: 'http://sluice.llm' };
+    const env = (container: { env?: { name: string; value: string }[] }): object =>
+      Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value]));
+    const all = {
+      OPENAI_BASE_URL: 'http://sluice.llm/v1',
+      OPENAI_API_BASE: 'http://sluice.llm/v1',
+      ANTHROPIC_BASE_URL: 'http://sluice.llm',
+      GOOGLE_GEMINI_BASE_URL: 'http://sluice.llm',
+    };
     expect(Object.keys(all)).toEqual(Object.keys(baseUrlVariables));
     expect(env(pod.initContainers![0]!)).toEqual(all);
     expect(env(pod.containers[0]!)).toEqual({ ...all, OPENAI_BASE_URL: 'mine' });
@@ -45,13 +65,22 @@ describe('base-URL variables', () => {
 
 describe('the providers’ own names', () => {
   it('point at the gateway, whose CA every container trusts before it begins', () => {
-    const spec = { initContainers: [{ name: 'init' }], containers: [{ name: 'app', volumeMounts: [{ name: 'data', mountPath: '/data' }] }], hostAliases: [{ ip: '10.0.0.1', hostnames: ['db'] }] };
+    const spec = {
+      initContainers: [{ name: 'init' }],
+      containers: [{ name: 'app', volumeMounts: [{ name: 'data', mountPath: '/data' }] }],
+      hostAliases: [{ ip: '10.0.0.1', hostnames: ['db'] }],
+    };
     const pod = patched(spec, injectNames(review(spec), options, '10.96.0.9'));
-    expect(pod.hostAliases).toEqual([{ ip: '10.0.0.1', hostnames: ['db'] }, { ip: '10.96.0.9', hostnames: ['api.openai.com'] }]);
+    expect(pod.hostAliases).toEqual([
+      { ip: '10.0.0.1', hostnames: ['db'] },
+      { ip: '10.96.0.9', hostnames: ['api.openai.com'] },
+    ]);
     expect(pod.initContainers!.map(({ name }) => name)).toEqual(['sluice-egress-ca', 'init']);
     expect(pod.initContainers![0]!.env).toEqual([{ name: 'SLUICE_CA_PEM', value: 'PEM' }]);
     for (const container of [pod.initContainers![1]!, pod.containers[0]!]) {
-      expect(container.env!.map(({ name, value }) => [name, value])).toEqual(caVariables.map((name) => [name, '/etc/sluice-egress/ca.pem']));
+      expect(container.env!.map(({ name, value }) => [name, value])).toEqual(
+        caVariables.map((name) => [name, '/etc/sluice-egress/ca.pem']),
+      );
       expect(container.volumeMounts).toContainEqual({ name: 'sluice-egress-ca', mountPath: '/etc/sluice-egress', readOnly: true });
     }
     expect(pod.volumes).toMatchObject([{ name: 'sluice-egress-ca' }]);
@@ -60,7 +89,10 @@ describe('the providers’ own names', () => {
 
   it('are left alone in a pod with CAs of its own, with a warning', () => {
     const spec = { containers: [{ name: 'app', env: [{ name: 'SSL_CERT_FILE', value: '/mine.pem' }] }] };
-    expect(injectNames(review(spec), options, '10.96.0.9')).toEqual({ allowed: true, warnings: [expect.stringContaining('app sets SSL_CERT_FILE') as string] });
+    expect(injectNames(review(spec), options, '10.96.0.9')).toEqual({
+      allowed: true,
+      warnings: [expect.stringContaining('app sets SSL_CERT_FILE') as string],
+    });
   });
 
   it('change nothing of what is no pod', () => {

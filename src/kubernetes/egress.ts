@@ -20,7 +20,14 @@ const bundleFolder = '/etc/sluice-egress';
 const bundle = `${bundleFolder}/ca.pem`;
 
 /** What TLS libraries read their CAs from: Node adds to its own, the others take the file instead of theirs. */
-export const caVariables: readonly string[] = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', 'DENO_CERT'];
+export const caVariables: readonly string[] = [
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH',
+  'DENO_CERT',
+];
 
 /** Sets the SDKs' base-URL variables in every container that does not set them itself. */
 export function injectBaseUrl({ object }: AdmissionRequest, { url }: EgressOptions): AdmissionAnswer {
@@ -36,13 +43,29 @@ export function injectBaseUrl({ object }: AdmissionRequest, { url }: EgressOptio
 export function injectNames({ object }: AdmissionRequest, { names }: EgressOptions, address: string): AdmissionAnswer {
   const spec = readPod(object);
   if (spec === null || names === null || spec.volumes?.some(({ name }) => name === volumeName) === true) return { allowed: true };
-  const own = containersOf(spec).flatMap(([, container]) => (container.env ?? []).filter(({ name }) => caVariables.includes(name)).map(({ name }) => `${container.name} sets ${name}`));
-  if (own.length > 0) return { allowed: true, warnings: [`Sluice leaves this pod's egress as it is: container ${own.join(', ')}. Without that variable its calls would go through the gateway.`] };
+  const own = containersOf(spec).flatMap(([, container]) =>
+    (container.env ?? []).filter(({ name }) => caVariables.includes(name)).map(({ name }) => `${container.name} sets ${name}`),
+  );
+  if (own.length > 0)
+    return {
+      allowed: true,
+      warnings: [
+        `Sluice leaves this pod's egress as it is: container ${own.join(', ')}. Without that variable its calls would go through the gateway.`,
+      ],
+    };
   const mount = { name: volumeName, mountPath: bundleFolder, readOnly: true };
   const patch = [
     ...append('/spec/hostAliases', spec.hostAliases, [{ ip: address, hostnames: names.hosts }]),
     ...append('/spec/volumes', spec.volumes, [{ name: volumeName, emptyDir: { sizeLimit: '4Mi' } }]),
-    ...eachContainer(spec, (container) => missingEnv(container, caVariables.map((name) => [name, bundle])), mount),
+    ...eachContainer(
+      spec,
+      (container) =>
+        missingEnv(
+          container,
+          caVariables.map((name) => [name, bundle]),
+        ),
+      mount,
+    ),
     ...prependAll('/spec/initContainers', spec.initContainers, [bundleContainer(names)]),
   ];
   return { allowed: true, patch };
@@ -57,6 +80,13 @@ function bundleContainer({ image, ca }: NonNullable<EgressOptions['names']>): ob
     env: [{ name: 'SLUICE_CA_PEM', value: ca }],
     volumeMounts: [{ name: volumeName, mountPath: bundleFolder }],
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
-    securityContext: { runAsNonRoot: true, runAsUser: 65532, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] }, seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
   };
 }

@@ -33,7 +33,14 @@ export class PolicyEvents {
         namespace,
         body: Object.assign(new CoreV1Event(), {
           metadata: Object.assign(new V1ObjectMeta(), { name: `${name.slice(0, 200)}.${digest}`, namespace }),
-          involvedObject: Object.assign(new V1ObjectReference(), { apiVersion: 'v1', kind: 'ConfigMap', namespace, name, uid, resourceVersion }),
+          involvedObject: Object.assign(new V1ObjectReference(), {
+            apiVersion: 'v1',
+            kind: 'ConfigMap',
+            namespace,
+            name,
+            uid,
+            resourceVersion,
+          }),
           type: 'Warning',
           reason: problems.some(({ code }) => conflictCodes.has(code)) ? 'PolicyConflict' : 'PolicyRefused',
           message,

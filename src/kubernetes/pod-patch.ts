@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import type { PatchOperation } from './admission.ts';
 
-const containerSchema = z.looseObject({ name: z.string(), env: z.array(z.looseObject({ name: z.string() })).nullish(), volumeMounts: z.array(z.looseObject({})).nullish() });
+const containerSchema = z.looseObject({
+  name: z.string(),
+  env: z.array(z.looseObject({ name: z.string() })).nullish(),
+  volumeMounts: z.array(z.looseObject({})).nullish(),
+});
 const podSchema = z.looseObject({
   spec: z.looseObject({
     containers: z.array(containerSchema),
@@ -30,12 +34,17 @@ export function readPod(object: unknown): PodSpec | null {
 
 /** Every container, the init containers first, with its JSON Pointer. */
 export function containersOf(spec: PodSpec): (readonly [path: string, container: Container])[] {
-  return (['initContainers', 'containers'] as const).flatMap((list) => (spec[list] ?? []).map((container, index) => [`/spec/${list}/${index}`, container] as const));
+  return (['initContainers', 'containers'] as const).flatMap((list) =>
+    (spec[list] ?? []).map((container, index) => [`/spec/${list}/${index}`, container] as const),
+  );
 }
 
 /** Adds variables to every container, and a mount if one is given. */
 export function eachContainer(spec: PodSpec, env: (container: Container) => readonly object[], mount?: object): PatchOperation[] {
-  return containersOf(spec).flatMap(([path, container]) => [...append(`${path}/env`, container.env, env(container)), ...(mount === undefined ? [] : append(`${path}/volumeMounts`, container.volumeMounts, [mount]))]);
+  return containersOf(spec).flatMap(([path, container]) => [
+    ...append(`${path}/env`, container.env, env(container)),
+    ...(mount === undefined ? [] : append(`${path}/volumeMounts`, container.volumeMounts, [mount])),
+  ]);
 }
 
 /** Those variables that a container does not set itself. */
@@ -46,7 +55,12 @@ export function missingEnv({ env }: Container, wanted: readonly (readonly [strin
 
 /** The SDKs' base-URL variables in every container that does not set them itself. */
 export function baseUrlPatch(spec: PodSpec, url: string): PatchOperation[] {
-  return eachContainer(spec, (container) => missingEnv(container, Object.entries(baseUrlVariables).map(([name, suffix]) => [name, `${url}${suffix}`])));
+  return eachContainer(spec, (container) =>
+    missingEnv(
+      container,
+      Object.entries(baseUrlVariables).map(([name, suffix]) => [name, `${url}${suffix}`]),
+    ),
+  );
 }
 
 /** A list that does not exist yet is made with its first entries. */

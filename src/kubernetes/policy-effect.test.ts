@@ -17,8 +17,14 @@ const report = (replayed: number, moves: readonly Move[], usd = 0, more: Partial
 
 describe('what an edit would change, in words', () => {
   it('is the share of requests, and dollars a day', () => {
-    expect(describeEffect(report(1_000, [move(310)], 1.71), hour)).toEqual(['effect: 31% of the last 1,000 requests of this replica would move from openai/a to openai/b.', 'effect: about +$41 a day by the usage of 1,000 requests.']);
-    expect(describeEffect(report(1_000, [move(3)], -0.01), hour)).toEqual(['effect: 0.3% of the last 1,000 requests of this replica would move from openai/a to openai/b.', 'effect: about -$0.24 a day by the usage of 1,000 requests.']);
+    expect(describeEffect(report(1_000, [move(310)], 1.71), hour)).toEqual([
+      'effect: 31% of the last 1,000 requests of this replica would move from openai/a to openai/b.',
+      'effect: about +$41 a day by the usage of 1,000 requests.',
+    ]);
+    expect(describeEffect(report(1_000, [move(3)], -0.01), hour)).toEqual([
+      'effect: 0.3% of the last 1,000 requests of this replica would move from openai/a to openai/b.',
+      'effect: about -$0.24 a day by the usage of 1,000 requests.',
+    ]);
   });
 
   it('makes no day of a few requests', () => {
@@ -28,8 +34,12 @@ describe('what an edit would change, in words', () => {
 
   it('never takes an unknown cost for nothing', () => {
     const cost = report(10, []).cost;
-    expect(describeEffect(report(10, [move(10)], 0, { cost: { ...cost, compared: 0, unknown: 10 } }), hour).at(-1)).toBe('effect: what that costs is unknown.');
-    expect(describeEffect(report(10, [move(10)], 0, { cost: { ...cost, compared: 4, unknown: 6 } }), hour).at(-1)).toContain('by the usage of 4 requests; 6 more have no known cost.');
+    expect(describeEffect(report(10, [move(10)], 0, { cost: { ...cost, compared: 0, unknown: 10 } }), hour).at(-1)).toBe(
+      'effect: what that costs is unknown.',
+    );
+    expect(describeEffect(report(10, [move(10)], 0, { cost: { ...cost, compared: 4, unknown: 6 } }), hour).at(-1)).toContain(
+      'by the usage of 4 requests; 6 more have no known cost.',
+    );
   });
 
   it('names refusals and the largest moves, sums up the rest, and says what would not be looked at', () => {

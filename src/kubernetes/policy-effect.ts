@@ -17,7 +17,12 @@ const batch = 32;
 export type EffectReport = Pick<ReplayReport, 'replayed' | 'skipped' | 'moved' | 'moves' | 'cost'>;
 
 /** What an edit would have changed of the last requests, a line each, for people. Pauses now and then, because requests are waiting meanwhile. */
-export async function effectOf(recent: Pick<RecentRecords, 'list'>, before: PolicyGeneration, after: PolicyGeneration, now: number): Promise<string[]> {
+export async function effectOf(
+  recent: Pick<RecentRecords, 'list'>,
+  before: PolicyGeneration,
+  after: PolicyGeneration,
+  now: number,
+): Promise<string[]> {
   const records = recent.list({ limit: limits.replayedBeforeEdit });
   const replay = new Replay(after, before);
   for (const [index, record] of records.entries()) {
@@ -52,7 +57,9 @@ function money({ compared, unknown, beforeUsd, afterUsd }: ReplayReport['cost'],
   const missing = unknown === 0 ? '' : `; ${count(unknown)} more have no known cost`;
   if (compared === 0) return unknown === 0 ? [] : ['effect: what that costs is unknown.'];
   const more = afterUsd - beforeUsd;
-  return [`effect: about ${perDay === null ? `${dollars(more)} in all` : `${dollars(more * perDay)} a day`} by the usage of ${count(compared)} requests${missing}.`];
+  return [
+    `effect: about ${perDay === null ? `${dollars(more)} in all` : `${dollars(more * perDay)} a day`} by the usage of ${count(compared)} requests${missing}.`,
+  ];
 }
 
 function share(part: number, whole: number): string {

@@ -107,7 +107,10 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     store.#firstList = null;
     if (!store.#watch.synced) {
       store.#restore();
-      options.onSourceError(store.keptSince === null ? 'started without a policy' : `started with the policy of ${store.keptSince}`, `no list of ConfigMaps within ${firstListMs / 1000} s`);
+      options.onSourceError(
+        store.keptSince === null ? 'started without a policy' : `started with the policy of ${store.keptSince}`,
+        `no list of ConfigMaps within ${firstListMs / 1000} s`,
+      );
     }
     return store;
   }
@@ -155,7 +158,8 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     const { generation, sources } = this.#compose([...this.#without(id), configMap]);
     const own = sources.find((source) => source.id === id);
     // Another one that would break is named too: its words say what it misses.
-    const problems = generation === null ? sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')) : (own?.problems ?? []);
+    const problems =
+      generation === null ? sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')) : (own?.problems ?? []);
     return { accepted: generation !== null && own?.state === 'in-force', problems, generation };
   }
 
@@ -163,7 +167,12 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   previewRemoval(configMap: PolicyConfigMap): RemovalPreview {
     const id = configMapId(configMap);
     const { generation, sources } = this.#compose(this.#without(id));
-    return { changes: this.#configMaps.has(id), problems: sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')), generation, endsPolicy: generation !== null && isNothing(generation) && !this.none };
+    return {
+      changes: this.#configMaps.has(id),
+      problems: sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')),
+      generation,
+      endsPolicy: generation !== null && isNothing(generation) && !this.none,
+    };
   }
 
   /** A removal was admitted: the next preview counts it as done, although the watch may not show it yet. */
@@ -182,12 +191,21 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   }
 
   #compile(files: readonly PolicyFile[], number: number): CompileResult {
-    return compilePolicy(files, { catalog: this.#catalog, number, inOrder: true, trusted: (namespace) => this.#options.trusted.includes(namespace), onRuleError: this.#options.onRuleError });
+    return compilePolicy(files, {
+      catalog: this.#catalog,
+      number,
+      inOrder: true,
+      trusted: (namespace) => this.#options.trusted.includes(namespace),
+      onRuleError: this.#options.onRuleError,
+    });
   }
 
   #apply(force: boolean): void {
     const composed = this.#compose(this.#seen);
-    this.#sources = composed.generation === null ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.configMap) })) : composed.sources;
+    this.#sources =
+      composed.generation === null
+        ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.configMap) }))
+        : composed.sources;
     if (composed.generation !== null) this.#take(composed, composed.generation, force);
     this.#report();
   }
@@ -232,7 +250,10 @@ export class ConfigMapPolicyStore extends PolicyFeed {
       if (!this.#told.has(key)) news.push(source);
     }
     this.#told = told;
-    this.refuseStanding(bad.flatMap(({ problems }) => problems), news.flatMap(({ problems }) => problems));
+    this.refuseStanding(
+      bad.flatMap(({ problems }) => problems),
+      news.flatMap(({ problems }) => problems),
+    );
     for (const { configMap, state, problems } of news) {
       void this.#events.refused(configMap, state === 'left-out' ? 'left-out' : 'last-good', problems);
     }

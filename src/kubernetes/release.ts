@@ -32,7 +32,9 @@ export async function findRelease(config: KubeConfig, namespace: string, release
     return {
       namespace,
       wanted: await wantedReplicas(config, namespace, labelSelector),
-      pods: living.map((pod) => ({ name: pod.metadata?.name ?? '', ready: isReady(pod), ask: (path: string) => askPod(core, pod, path) })).sort((a, b) => (a.name < b.name ? -1 : 1)),
+      pods: living
+        .map((pod) => ({ name: pod.metadata?.name ?? '', ready: isReady(pod), ask: (path: string) => askPod(core, pod, path) }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
     };
   } catch (error) {
     throw new SluiceError('SLUICE_KUBERNETES', `pods of ${namespace} cannot be listed: ${apiFailure(error)}`, { cause: error });
@@ -58,7 +60,11 @@ async function askPod(core: CoreV1Api, pod: V1Pod, path: string): Promise<string
   const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
   const port = containers.flatMap(({ ports }) => ports ?? []).find(({ name }) => name === 'admin')?.containerPort ?? adminPort;
   try {
-    const answer: unknown = await core.connectGetNamespacedPodProxyWithPath({ name: `${pod.metadata?.name ?? ''}:${port}`, namespace: pod.metadata?.namespace ?? '', path: path.slice(1) });
+    const answer: unknown = await core.connectGetNamespacedPodProxyWithPath({
+      name: `${pod.metadata?.name ?? ''}:${port}`,
+      namespace: pod.metadata?.namespace ?? '',
+      path: path.slice(1),
+    });
     // The client has parsed what came as JSON.
     return typeof answer === 'string' ? answer : JSON.stringify(answer);
   } catch (error) {

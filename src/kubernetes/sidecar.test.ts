@@ -9,8 +9,22 @@ import { injectSidecar, readSidecarTemplate } from './sidecar.ts';
 const template = {
   url: 'http://127.0.0.1:10000',
   containers: [
-    { name: 'sluice', image: 's', ports: [{ name: 'admin', containerPort: 9901 }], startupProbe: { httpGet: { path: '/readyz', port: 'admin' }, periodSeconds: 1 }, volumeMounts: [{ name: 'run', mountPath: '/run/sluice' }], restartPolicy: 'Always' },
-    { name: 'envoy', image: 'e', ports: [{ name: 'http', containerPort: 10_000 }], livenessProbe: { tcpSocket: { port: 9903 } }, volumeMounts: [{ name: 'run', mountPath: '/run/sluice' }], restartPolicy: 'Always' },
+    {
+      name: 'sluice',
+      image: 's',
+      ports: [{ name: 'admin', containerPort: 9901 }],
+      startupProbe: { httpGet: { path: '/readyz', port: 'admin' }, periodSeconds: 1 },
+      volumeMounts: [{ name: 'run', mountPath: '/run/sluice' }],
+      restartPolicy: 'Always',
+    },
+    {
+      name: 'envoy',
+      image: 'e',
+      ports: [{ name: 'http', containerPort: 10_000 }],
+      livenessProbe: { tcpSocket: { port: 9903 } },
+      volumeMounts: [{ name: 'run', mountPath: '/run/sluice' }],
+      restartPolicy: 'Always',
+    },
   ],
   volumes: [{ name: 'run', emptyDir: {} }],
 };
@@ -22,7 +36,9 @@ describe('a gateway in the app’s own pod', () => {
     writeFileSync(file, stringify(value));
     return file;
   };
-  const inject = async (spec: object): Promise<readonly PatchOperation[]> => injectSidecar({ uid: 'u', operation: 'CREATE', namespace: 'shop', object: { spec } }, await readSidecarTemplate(write(template))).patch ?? [];
+  const inject = async (spec: object): Promise<readonly PatchOperation[]> =>
+    injectSidecar({ uid: 'u', operation: 'CREATE', namespace: 'shop', object: { spec } }, await readSidecarTemplate(write(template)))
+      .patch ?? [];
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-sidecar-'));
@@ -35,14 +51,29 @@ describe('a gateway in the app’s own pod', () => {
     const added = patch.filter(({ path }) => /^\/spec\/(initContainers\/\d+|volumes\/-)$/.test(path));
     expect(added).toMatchObject([
       { path: '/spec/volumes/-', value: { name: 'sluice-run' } },
-      { path: '/spec/initContainers/0', value: { name: 'sluice', ports: [{ name: 'sluice-admin', containerPort: 9901 }], startupProbe: { httpGet: { path: '/readyz', port: 'sluice-admin' }, periodSeconds: 1 }, volumeMounts: [{ name: 'sluice-run' }], restartPolicy: 'Always' } },
-      { path: '/spec/initContainers/1', value: { name: 'sluice-envoy', ports: [{ name: 'sluice-http' }], livenessProbe: { tcpSocket: { port: 9903 } } } },
+      {
+        path: '/spec/initContainers/0',
+        value: {
+          name: 'sluice',
+          ports: [{ name: 'sluice-admin', containerPort: 9901 }],
+          startupProbe: { httpGet: { path: '/readyz', port: 'sluice-admin' }, periodSeconds: 1 },
+          volumeMounts: [{ name: 'sluice-run' }],
+          restartPolicy: 'Always',
+        },
+      },
+      {
+        path: '/spec/initContainers/1',
+        value: { name: 'sluice-envoy', ports: [{ name: 'sluice-http' }], livenessProbe: { tcpSocket: { port: 9903 } } },
+      },
     ]);
   });
 
   it('is what the SDKs of every container call', async () => {
     const patch = await inject({ containers: [{ name: 'app' }, { name: 'other', env: [{ name: 'OPENAI_BASE_URL', value: 'mine' }] }] });
-    expect(patch.find(({ path }) => path === '/spec/containers/0/env')?.value).toContainEqual({ name: 'OPENAI_BASE_URL', value: 'http://127.0.0.1:10000/v1' });
+    expect(patch.find(({ path }) => path === '/spec/containers/0/env')?.value).toContainEqual({
+      name: 'OPENAI_BASE_URL',
+      value: 'http://127.0.0.1:10000/v1',
+    });
     expect(JSON.stringify(patch.filter(({ path }) => path.startsWith('/spec/containers/1/env')))).not.toContain('OPENAI_BASE_URL');
   });
 

@@ -4,7 +4,10 @@ import { z } from 'zod';
 import type { AdmissionAnswer, AdmissionRequest, PatchOperation } from './admission.ts';
 import { append, baseUrlPatch, prependAll, readPod } from './pod-patch.ts';
 
-const probeSchema = z.looseObject({ httpGet: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional(), tcpSocket: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional() });
+const probeSchema = z.looseObject({
+  httpGet: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional(),
+  tcpSocket: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional(),
+});
 const containerSchema = z.looseObject({
   name: z.string(),
   ports: z.array(z.looseObject({ name: z.string() })).default([]),
@@ -15,7 +18,11 @@ const containerSchema = z.looseObject({
 });
 
 /** What a pod gets, as the chart writes it: its gateway's two containers, their volumes, and where the app calls them. */
-const templateSchema = z.strictObject({ url: z.url(), containers: z.array(containerSchema).min(1), volumes: z.array(z.looseObject({ name: z.string() })) });
+const templateSchema = z.strictObject({
+  url: z.url(),
+  containers: z.array(containerSchema).min(1),
+  volumes: z.array(z.looseObject({ name: z.string() })),
+});
 
 export type SidecarTemplate = z.infer<typeof templateSchema>;
 
@@ -34,7 +41,11 @@ export function injectSidecar({ object }: AdmissionRequest, template: SidecarTem
   const containers = template.containers.map(prefixed);
   if (spec.initContainers?.some(({ name }) => containers.some((own) => own.name === name)) === true) return { allowed: true };
   const patch: PatchOperation[] = [
-    ...append('/spec/volumes', spec.volumes, template.volumes.map((volume) => ({ ...volume, name: withPrefix(volume.name) }))),
+    ...append(
+      '/spec/volumes',
+      spec.volumes,
+      template.volumes.map((volume) => ({ ...volume, name: withPrefix(volume.name) })),
+    ),
     ...baseUrlPatch(spec, template.url),
     ...prependAll('/spec/initContainers', spec.initContainers, containers),
   ];
@@ -59,5 +70,7 @@ function prefixed(container: SidecarTemplate['containers'][number]): SidecarTemp
 
 function portOf(probe: z.infer<typeof probeSchema>, kind: 'httpGet' | 'tcpSocket'): object {
   const action = probe[kind];
-  return action === undefined ? {} : { [kind]: { ...action, port: typeof action.port === 'string' ? withPrefix(action.port) : action.port } };
+  return action === undefined
+    ? {}
+    : { [kind]: { ...action, port: typeof action.port === 'string' ? withPrefix(action.port) : action.port } };
 }

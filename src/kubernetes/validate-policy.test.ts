@@ -24,15 +24,29 @@ describe('the removal of a policy', () => {
   };
 
   it('is refused where it is the last one, and not counted as done', async () => {
-    expect(await ask(deletion)).toMatchObject({ allowed: false, message: expect.stringContaining('effect: some.\nTo allow it: kubectl annotate configmap base --namespace llm sluice.dev/allow-no-policy=true') as string });
+    expect(await ask(deletion)).toMatchObject({
+      allowed: false,
+      message: expect.stringContaining(
+        'effect: some.\nTo allow it: kubectl annotate configmap base --namespace llm sluice.dev/allow-no-policy=true',
+      ) as string,
+    });
     expect(left).toEqual([]);
   });
 
   it('passes with the annotation, before it or with it; another value is none', async () => {
-    const annotated = (value: string): object => ({ ...old, metadata: { ...old.metadata, annotations: { 'sluice.dev/allow-no-policy': value } } });
+    const annotated = (value: string): object => ({
+      ...old,
+      metadata: { ...old.metadata, annotations: { 'sluice.dev/allow-no-policy': value } },
+    });
     const unlabelled = { ...old, metadata: { ...old.metadata, labels: {}, annotations: { 'sluice.dev/allow-no-policy': 'true' } } };
-    for (const request of [{ ...deletion, oldObject: annotated('true') }, { ...deletion, operation: 'UPDATE', object: unlabelled }] as AdmissionRequest[]) {
-      expect(await ask(request)).toMatchObject({ allowed: true, warnings: [expect.stringContaining('this removes the last policy'), 'effect: some.'] });
+    for (const request of [
+      { ...deletion, oldObject: annotated('true') },
+      { ...deletion, operation: 'UPDATE', object: unlabelled },
+    ] as AdmissionRequest[]) {
+      expect(await ask(request)).toMatchObject({
+        allowed: true,
+        warnings: [expect.stringContaining('this removes the last policy'), 'effect: some.'],
+      });
       expect(left).toEqual(['llm/base']);
     }
     expect((await ask({ ...deletion, oldObject: annotated('false') } as AdmissionRequest)).allowed).toBe(false);
@@ -53,7 +67,16 @@ describe('the removal of a policy', () => {
 
   it('says nothing of one that was not in force, and names what would break without one that others need', async () => {
     expect(await ask(deletion, { changes: false })).toEqual({ allowed: true });
-    const problem = { level: 'error', code: 'unknown-provider', file: 'llm/team#policy.yaml', line: 3, column: 1, path: 'sections[0]', message: 'there is no provider acme.', fix: 'Add it.' } as const;
+    const problem = {
+      level: 'error',
+      code: 'unknown-provider',
+      file: 'llm/team#policy.yaml',
+      line: 3,
+      column: 1,
+      path: 'sections[0]',
+      message: 'there is no provider acme.',
+      fix: 'Add it.',
+    } as const;
     const answer = await ask(deletion, { generation: null, endsPolicy: false, problems: [problem] });
     expect(answer.allowed).toBe(true);
     expect(answer.warnings?.join('\n')).toMatch(/others need this policy.*\n.*llm\/team#policy\.yaml:3:1 error unknown-provider/);

@@ -7,7 +7,17 @@ import type { ConfigMapPolicyStore } from './policy-store.ts';
 
 const texts = z.record(z.string(), z.string()).nullish();
 const configMapSchema = z.looseObject({
-  metadata: z.looseObject({ name: z.string().optional(), namespace: z.string().optional(), uid: z.string().optional(), resourceVersion: z.string().optional(), creationTimestamp: z.string().nullish(), labels: texts, annotations: texts }).optional(),
+  metadata: z
+    .looseObject({
+      name: z.string().optional(),
+      namespace: z.string().optional(),
+      uid: z.string().optional(),
+      resourceVersion: z.string().optional(),
+      creationTimestamp: z.string().nullish(),
+      labels: texts,
+      annotations: texts,
+    })
+    .optional(),
   data: texts,
 });
 type ConfigMap = z.infer<typeof configMapSchema>;
@@ -39,27 +49,57 @@ export async function validatePolicy(request: AdmissionRequest, checks: PolicyCh
   const configMap = policyOf(now, request.namespace);
   const { accepted, problems, generation } = checks.policies.preview(configMap);
   // The name is what was typed; only the key is news.
-  const lines = renderProblems(problems).replaceAll(`${configMapId(configMap)}#`, '').split('\n').filter((line) => line !== '');
+  const lines = renderProblems(problems)
+    .replaceAll(`${configMapId(configMap)}#`, '')
+    .split('\n')
+    .filter((line) => line !== '');
   if (!accepted) return { allowed: false, message: `Sluice refuses this policy:\n${lines.join('\n')}` };
   return { allowed: true, warnings: generation === null ? lines : [...lines, ...(await checks.effect(generation))] };
 }
 
 /** `now`: the ConfigMap without its label; null: it is deleted. */
-async function removal(request: AdmissionRequest, old: ConfigMap, now: ConfigMap | null, { policies, effect }: PolicyChecks): Promise<AdmissionAnswer> {
+async function removal(
+  request: AdmissionRequest,
+  old: ConfigMap,
+  now: ConfigMap | null,
+  { policies, effect }: PolicyChecks,
+): Promise<AdmissionAnswer> {
   const configMap = policyOf(old, request.namespace);
   const { generation, problems, changes, endsPolicy } = policies.previewRemoval(configMap);
   if (!changes) return { allowed: true };
-  if (generation === null) return { allowed: true, warnings: ['others need this policy: it stays in force until they are corrected', ...renderProblems(problems).split('\n').filter((line) => line !== '')] };
+  if (generation === null)
+    return {
+      allowed: true,
+      warnings: [
+        'others need this policy: it stays in force until they are corrected',
+        ...renderProblems(problems)
+          .split('\n')
+          .filter((line) => line !== ''),
+      ],
+    };
   const lines = await effect(generation);
   const answer: AdmissionAnswer = endsPolicy ? lastRemoval(request, configMap, [old, now], lines) : { allowed: true, warnings: lines };
   if (answer.allowed && request.dryRun !== true) policies.leaves(configMap);
   return answer;
 }
 
-function lastRemoval({ userInfo }: AdmissionRequest, { name, namespace }: PolicyConfigMap, versions: readonly (ConfigMap | null)[], effect: readonly string[]): AdmissionAnswer {
-  const may = userInfo?.username === namespaceController || versions.some((version) => version?.metadata?.annotations?.[allowed] === 'true');
+function lastRemoval(
+  { userInfo }: AdmissionRequest,
+  { name, namespace }: PolicyConfigMap,
+  versions: readonly (ConfigMap | null)[],
+  effect: readonly string[],
+): AdmissionAnswer {
+  const may =
+    userInfo?.username === namespaceController || versions.some((version) => version?.metadata?.annotations?.[allowed] === 'true');
   if (may) return { allowed: true, warnings: [`this removes the last policy: ${noPolicy}`, ...effect] };
-  return { allowed: false, message: [`Sluice refuses to remove the last policy: ${noPolicy}.`, ...effect, `To allow it: kubectl annotate configmap ${name} --namespace ${namespace} ${allowed}=true`].join('\n') };
+  return {
+    allowed: false,
+    message: [
+      `Sluice refuses to remove the last policy: ${noPolicy}.`,
+      ...effect,
+      `To allow it: kubectl annotate configmap ${name} --namespace ${namespace} ${allowed}=true`,
+    ].join('\n'),
+  };
 }
 
 function read(object: unknown): ConfigMap | null {

@@ -88,13 +88,20 @@ class NamespaceStream {
     const api = config.makeApiClient(CoreV1Api);
     const path = namespace === null ? '/api/v1/configmaps' : `/api/v1/namespaces/${encodeURIComponent(namespace)}/configmaps`;
     const list = async (): Promise<Awaited<ReturnType<typeof api.listConfigMapForAllNamespaces>>> => {
-      const listed = await within(namespace === null ? api.listConfigMapForAllNamespaces({ labelSelector }) : api.listNamespacedConfigMap({ namespace, labelSelector }), listMs);
+      const listed = await within(
+        namespace === null
+          ? api.listConfigMapForAllNamespaces({ labelSelector })
+          : api.listNamespacedConfigMap({ namespace, labelSelector }),
+        listMs,
+      );
       // The library updates its cache right after this; the settling time is longer.
       this.synced = true;
       changed();
       return listed;
     };
-    const informer = new ListWatch<V1ConfigMap>(path, new Watch(config), list, false, labelSelector, undefined, { delayFn: (ms) => sleep(Math.min(ms, reconnectMs)) });
+    const informer = new ListWatch<V1ConfigMap>(path, new Watch(config), list, false, labelSelector, undefined, {
+      delayFn: (ms) => sleep(Math.min(ms, reconnectMs)),
+    });
     informer.on('change', changed);
     informer.on('error', (error: unknown) => this.#failed(error));
     this.#informer = informer;

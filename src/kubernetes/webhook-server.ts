@@ -82,7 +82,10 @@ function readCertificate(folder: string): { cert: Buffer; key: Buffer } {
 
 function signatureOf(folder: string): string {
   try {
-    return ['tls.crt', 'tls.key'].map((name) => statSync(join(folder, name), { bigint: true })).map(({ ino, mtimeNs, size }) => `${ino} ${mtimeNs} ${size}`).join(' ');
+    return ['tls.crt', 'tls.key']
+      .map((name) => statSync(join(folder, name), { bigint: true }))
+      .map(({ ino, mtimeNs, size }) => `${ino} ${mtimeNs} ${size}`)
+      .join(' ');
   } catch {
     return '';
   }
@@ -115,7 +118,8 @@ function handlerOf({ policy, egress, sidecar }: WebhookOptions, path: string): H
   if (path === '/validate' && policy !== null) return (request) => validatePolicy(request, policy);
   if (path === '/mutate/sidecar' && sidecar !== null) return async (request) => injectSidecar(request, await readSidecarTemplate(sidecar));
   if (path === '/mutate/base-url' && egress !== null) return (request) => injectBaseUrl(request, egress);
-  if (path === '/mutate/names' && egress?.names != null) return async (request) => injectNames(request, egress, (await lookup(egress.service, { family: 4 })).address);
+  if (path === '/mutate/names' && egress?.names != null)
+    return async (request) => injectNames(request, egress, (await lookup(egress.service, { family: 4 })).address);
   return null;
 }
 

@@ -19,7 +19,20 @@ export const rollupKeys = ['workspace', 'requested_model', 'provider', 'model', 
  * the exchanges whose savings are known: `compared_cost + savings` is what they would have cost.
  */
 export const rollupSums = [
-  'n', 'retried', 'cost', 'cost_known', 'cost_unknown', 'baseline', 'baseline_known', 'savings', 'savings_known', 'savings_unknown', 'input', 'output', 'usage_unknown', 'compared_cost',
+  'n',
+  'retried',
+  'cost',
+  'cost_known',
+  'cost_unknown',
+  'baseline',
+  'baseline_known',
+  'savings',
+  'savings_known',
+  'savings_unknown',
+  'input',
+  'output',
+  'usage_unknown',
+  'compared_cost',
 ] as const;
 
 export type RollupSum = (typeof rollupSums)[number];
@@ -70,12 +83,16 @@ CREATE INDEX entries_user ON entries ("user") WHERE "user" IS NOT NULL;
 /** What version 2 lacks. Where a baseline was known and the cost was not, the row says so, as long as there is one. */
 const fromSecond = `${joinColumns.map((name) => `ALTER TABLE entries ADD COLUMN ${name} TEXT;`).join('\n')}
 ${joinIndexes}
-${['by_hour', 'by_day'].map((table) => `
+${['by_hour', 'by_day']
+  .map(
+    (table) => `
 ALTER TABLE ${table} ADD COLUMN compared_cost REAL NOT NULL DEFAULT 0;
 UPDATE ${table} SET compared_cost = baseline - savings - coalesce((SELECT sum(e.baseline) FROM entries e WHERE e.kind = 'exchange' AND e.savings IS NULL AND e.baseline IS NOT NULL
   AND e.at >= ${table}.at AND e.at < ${table}.at + ${table === 'by_hour' ? 3_600_000 : 86_400_000} AND ${rollupKeys.map((key) => `coalesce(e.${key}, 'none') = ${table}.${key}`).join(' AND ')}), 0)
   WHERE savings_known > 0;
-`).join('')}
+`,
+  )
+  .join('')}
 ${settledTables}`;
 
 /**
@@ -105,7 +122,10 @@ export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
       }).immediate(db);
     }
     const found = db.pragma('user_version', { simple: true });
-    if (found !== version) throw new Error(`its tables have version ${String(found)}, this Sluice reads version ${version}${found === 1 || found === 2 ? '; a server of this version brings them up to date when it opens the file' : ''}`);
+    if (found !== version)
+      throw new Error(
+        `its tables have version ${String(found)}, this Sluice reads version ${version}${found === 1 || found === 2 ? '; a server of this version brings them up to date when it opens the file' : ''}`,
+      );
     return db;
   } catch (error) {
     db?.close();

@@ -24,9 +24,14 @@ const groupRows = 10_000;
  * Writes exchanges, oldest first, to a file (`-`: stdout; not for Parquet). `jsonl` holds whole records, under the name by
  * which other provenance stores take them; the others hold the columns. Returns the number of rows.
  */
-export async function exportLedger(db: Db, options: { readonly format: ExportFormat; readonly file: string; readonly from: number; readonly to: number }): Promise<number> {
+export async function exportLedger(
+  db: Db,
+  options: { readonly format: ExportFormat; readonly file: string; readonly from: number; readonly to: number },
+): Promise<number> {
   const rows = db
-    .prepare<[number, number], Row>(`SELECT at, body FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ? ORDER BY at`)
+    .prepare<[number, number], Row>(
+      `SELECT at, body FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ? ORDER BY at`,
+    )
     .iterate(options.from, options.to);
   try {
     return await written(options, rows);
@@ -41,7 +46,9 @@ async function written(options: { readonly format: ExportFormat; readonly file: 
     case 'jsonl':
       return writeLines(options.file, null, rows, ({ body }) => `{"provenance_records":{"routing_decision":${body}}}`);
     case 'csv':
-      return writeLines(options.file, ['time', ...exportColumns].join(','), rows, (row) => [csv(new Date(row.at).toISOString()), ...valuesOf(row).map(csv)].join(','));
+      return writeLines(options.file, ['time', ...exportColumns].join(','), rows, (row) =>
+        [csv(new Date(row.at).toISOString()), ...valuesOf(row).map(csv)].join(','),
+      );
     case 'parquet':
       return writeParquet(options.file, rows);
   }
@@ -75,14 +82,23 @@ async function writeParquet(file: string, rows: Iterable<Row>): Promise<number> 
     schema: [
       { name: 'root', num_children: exportColumns.length + 1 },
       { name: 'time', type: 'INT64', converted_type: 'TIMESTAMP_MILLIS', repetition_type: 'REQUIRED' },
-      ...exportColumns.map((name) => (isNumber(name) ? { name, type: 'DOUBLE' as const, repetition_type: 'OPTIONAL' as const } : { name, type: 'BYTE_ARRAY' as const, converted_type: 'UTF8' as const, repetition_type: 'OPTIONAL' as const })),
+      ...exportColumns.map((name) =>
+        isNumber(name)
+          ? { name, type: 'DOUBLE' as const, repetition_type: 'OPTIONAL' as const }
+          : { name, type: 'BYTE_ARRAY' as const, converted_type: 'UTF8' as const, repetition_type: 'OPTIONAL' as const },
+      ),
     ],
   });
   let group: { readonly at: number; readonly values: readonly (string | number | null)[] }[] = [];
   let count = 0;
   const flush = async (): Promise<void> => {
     if (group.length === 0) return;
-    await writer.write({ columnData: [{ name: 'time', data: group.map(({ at }) => new Date(at)) }, ...exportColumns.map((name, index) => ({ name, data: group.map(({ values }) => values[index] ?? null) }))] });
+    await writer.write({
+      columnData: [
+        { name: 'time', data: group.map(({ at }) => new Date(at)) },
+        ...exportColumns.map((name, index) => ({ name, data: group.map(({ values }) => values[index] ?? null) })),
+      ],
+    });
     group = [];
   };
   for (const row of rows) {

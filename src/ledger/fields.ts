@@ -50,7 +50,18 @@ const fields = {
 export const whereFields = Object.keys(fields);
 
 /** Fields by which savings are grouped from rows alone: sums do not keep them. */
-export const rowKeys = ['user', 'rule', 'arm', 'key', 'template', 'section', 'mode', 'api', 'requested_provider', 'policy'] as const satisfies readonly (keyof typeof fields)[];
+export const rowKeys = [
+  'user',
+  'rule',
+  'arm',
+  'key',
+  'template',
+  'section',
+  'mode',
+  'api',
+  'requested_provider',
+  'policy',
+] as const satisfies readonly (keyof typeof fields)[];
 
 export interface Where {
   readonly sql: string;
@@ -70,7 +81,13 @@ export interface SqlDialect {
   readonly inside: (path: readonly string[]) => string;
 }
 
-export const sqliteDialect: SqlDialect = { is: 'IS', isNot: 'IS NOT', holds: (column) => `instr(lower(${column}), lower(?)) > 0`, number: '?', inside: (path) => `json_extract(body, '$.${path.join('.')}')` };
+export const sqliteDialect: SqlDialect = {
+  is: 'IS',
+  isNot: 'IS NOT',
+  holds: (column) => `instr(lower(${column}), lower(?)) > 0`,
+  number: '?',
+  inside: (path) => `json_extract(body, '$.${path.join('.')}')`,
+};
 
 /** A field as SQL. `name` is one of `whereFields`. */
 export function fieldSql(name: string, dialect: SqlDialect): string {
@@ -86,15 +103,30 @@ export function parseWhere(condition: string, dialect: SqlDialect = sqliteDialec
   const match = /^\s*([a-z_]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*?)\s*$/.exec(condition);
   if (match === null) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${condition}" is no condition.`, { where: '--where' });
   const [, name, operator, value] = match as unknown as [string, string, string, string];
-  if (!Object.hasOwn(fields, name)) throw new SluiceError('SLUICE_LEDGER_WHERE', `"${condition}": there is no field ${name}.`, { where: '--where', fix: `Known: ${whereFields.join(', ')}.` });
+  if (!Object.hasOwn(fields, name))
+    throw new SluiceError('SLUICE_LEDGER_WHERE', `"${condition}": there is no field ${name}.`, {
+      where: '--where',
+      fix: `Known: ${whereFields.join(', ')}.`,
+    });
   const column = fieldSql(name, dialect);
   if (fields[name as keyof typeof fields].kind === 'text') {
     if (operator === '~') return { sql: dialect.holds(column), values: [value] };
-    if (operator === '=' || operator === '!=') return { sql: value === 'none' ? `${column} IS ${operator === '=' ? '' : 'NOT '}NULL` : `${column} ${operator === '=' ? dialect.is : dialect.isNot} ?`, values: value === 'none' ? [] : [value] };
-    throw new SluiceError('SLUICE_LEDGER_WHERE', `"${condition}": ${name} is a text; it is compared with =, != or ~.`, { where: '--where' });
+    if (operator === '=' || operator === '!=')
+      return {
+        sql:
+          value === 'none'
+            ? `${column} IS ${operator === '=' ? '' : 'NOT '}NULL`
+            : `${column} ${operator === '=' ? dialect.is : dialect.isNot} ?`,
+        values: value === 'none' ? [] : [value],
+      };
+    throw new SluiceError('SLUICE_LEDGER_WHERE', `"${condition}": ${name} is a text; it is compared with =, != or ~.`, {
+      where: '--where',
+    });
   }
-  if (value === 'unknown' && (operator === '=' || operator === '!=')) return { sql: `${column} IS ${operator === '=' ? '' : 'NOT '}NULL`, values: [] };
+  if (value === 'unknown' && (operator === '=' || operator === '!='))
+    return { sql: `${column} IS ${operator === '=' ? '' : 'NOT '}NULL`, values: [] };
   const limit = Number(value);
-  if (value === '' || !Number.isFinite(limit) || operator === '~') throw new SluiceError('SLUICE_LEDGER_WHERE', `"${condition}": ${name} is a number, or unknown.`, { where: '--where' });
+  if (value === '' || !Number.isFinite(limit) || operator === '~')
+    throw new SluiceError('SLUICE_LEDGER_WHERE', `"${condition}": ${name} is a number, or unknown.`, { where: '--where' });
   return { sql: `${column} ${operator} ${dialect.number}`, values: [limit] };
 }

@@ -38,7 +38,8 @@ afterEach(() => {
 });
 
 const verify = (checkpoints: readonly Checkpoint[] = []): VerifyResult => verifyLedger(db, { publicKey: null, checkpoints });
-const faults = (checkpoints: readonly Checkpoint[] = []): string[] => verify(checkpoints).faults.map(({ kind, seq }) => `${kind} ${seq ?? '-'}`);
+const faults = (checkpoints: readonly Checkpoint[] = []): string[] =>
+  verify(checkpoints).faults.map(({ kind, seq }) => `${kind} ${seq ?? '-'}`);
 
 /** A writer with `count` records, a minute apart, written in batches of four; rows 2 to count + 1 of its chain. */
 function filled(count: number, workspace = 'red'): LedgerWriter {
@@ -49,7 +50,8 @@ function filled(count: number, workspace = 'red'): LedgerWriter {
   return writer;
 }
 
-const graded = (decision: string, score: number): string => JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score, source: 'user' }, workspace: 'red' });
+const graded = (decision: string, score: number): string =>
+  JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score, source: 'user' }, workspace: 'red' });
 
 describe('grades', () => {
   it('stand in the chain beside their decision, and in no sum', () => {
@@ -100,7 +102,9 @@ describe('the chain', () => {
 
   it('finds two rows that changed places', () => {
     filled(10).close();
-    db.exec('UPDATE entries SET seq = -4 WHERE seq = 4; UPDATE entries SET seq = 4 WHERE seq = 5; UPDATE entries SET seq = 5 WHERE seq = -4');
+    db.exec(
+      'UPDATE entries SET seq = -4 WHERE seq = 4; UPDATE entries SET seq = 4 WHERE seq = 5; UPDATE entries SET seq = 5 WHERE seq = -4',
+    );
     expect(faults()).toEqual(expect.arrayContaining(['broken-chain 4', 'broken-chain 5']));
   });
 
@@ -111,7 +115,12 @@ describe('the chain', () => {
     forger.append([line(sample(now, { workspace: 'forged' }))]);
     const forged = other.prepare<[], Record<string, unknown>>('SELECT * FROM entries WHERE seq = 2').get()!;
     other.close();
-    db.prepare(`UPDATE entries SET ${Object.keys(forged).filter((key) => !['seq', 'writer'].includes(key)).map((key) => `"${key}" = @${key}`).join(', ')} WHERE seq = 4`).run(forged);
+    db.prepare(
+      `UPDATE entries SET ${Object.keys(forged)
+        .filter((key) => !['seq', 'writer'].includes(key))
+        .map((key) => `"${key}" = @${key}`)
+        .join(', ')} WHERE seq = 4`,
+    ).run(forged);
     expect(faults()).toEqual(expect.arrayContaining(['broken-chain 4', 'broken-chain 5']));
   });
 
@@ -135,12 +144,20 @@ describe('the chain', () => {
     const writer = filled(4);
     const signed = writer.checkpoint(privateKey);
     expect(verifyLedger(db, { publicKey, checkpoints: [] }).ok).toBe(true);
-    expect(verifyLedger(db, { publicKey: generateKeyPairSync('ed25519').publicKey, checkpoints: [] }).faults).toMatchObject([{ kind: 'signature', seq: 5 }, { kind: 'signature', message: 'no signature covers rows 1 to 5' }]);
-    expect(verifyLedger(db, { publicKey, checkpoints: [{ ...signed, hash: '00' }] }).faults.map(({ kind }) => kind)).toEqual(['checkpoint', 'signature']);
+    expect(verifyLedger(db, { publicKey: generateKeyPairSync('ed25519').publicKey, checkpoints: [] }).faults).toMatchObject([
+      { kind: 'signature', seq: 5 },
+      { kind: 'signature', message: 'no signature covers rows 1 to 5' },
+    ]);
+    expect(verifyLedger(db, { publicKey, checkpoints: [{ ...signed, hash: '00' }] }).faults.map(({ kind }) => kind)).toEqual([
+      'checkpoint',
+      'signature',
+    ]);
     // One without a signature covers nothing, and is no fault.
     expect(verifyLedger(db, { publicKey, checkpoints: [signCheckpoint({ ...signed }, null)] }).ok).toBe(true);
     writer.close();
-    expect(verifyLedger(db, { publicKey, checkpoints: [] }).faults).toMatchObject([{ kind: 'signature', seq: 6, message: 'no signature covers the row' }]);
+    expect(verifyLedger(db, { publicKey, checkpoints: [] }).faults).toMatchObject([
+      { kind: 'signature', seq: 6, message: 'no signature covers the row' },
+    ]);
     // A later writer's first row names where this chain ends: its signature covers both.
     new LedgerWriter(db, { version: '1' }).checkpoint(privateKey);
     expect(verifyLedger(db, { publicKey, checkpoints: [] })).toMatchObject({ ok: true, unsigned: 0 });
@@ -173,7 +190,10 @@ describe('gaps', () => {
     next.close();
     const { ok, gaps } = verify();
     expect(ok).toBe(true);
-    expect(gaps).toEqual([`writer ${killed.id} ended without closing after row 5 (2026-06-15T12:33:00.000Z): up to a second of records may be missing`, `writer ${next.id} dropped 7 records before row 3: more came than could be written`]);
+    expect(gaps).toEqual([
+      `writer ${killed.id} ended without closing after row 5 (2026-06-15T12:33:00.000Z): up to a second of records may be missing`,
+      `writer ${next.id} dropped 7 records before row 3: more came than could be written`,
+    ]);
   });
 });
 
@@ -190,7 +210,10 @@ describe('erasing', () => {
     expect(findDecisions(db, { where: [], from: null, limit: 100 }).map(({ workspace }) => workspace)).toEqual(['blue']);
     const { total, lines } = savingsReport(db, { from: now - dayMs, to: now + dayMs, by: ['workspace'], limit: 10 });
     expect(total.exchanges).toBe(7);
-    expect(lines.map(({ group, exchanges }) => [...group, exchanges])).toEqual([['erased', 6], ['blue', 1]]);
+    expect(lines.map(({ group, exchanges }) => [...group, exchanges])).toEqual([
+      ['erased', 6],
+      ['blue', 1],
+    ]);
     // The erasure is on record: without its row the same ledger does not hold.
     db.exec(`UPDATE entries SET salt = NULL, body = NULL WHERE kind = 'erase'`);
     expect(faults().filter((fault) => fault.startsWith('erased-unexplained'))).toHaveLength(8);
@@ -211,7 +234,9 @@ describe('erasing a user', () => {
     expect(findGrades(db, mine[0]!.id)).toEqual([]);
     expect(findGrades(db, theirs.id)).toHaveLength(1);
     expect(findDecisions(db, { where: [], from: null, limit: 10 }).map(({ id }) => id)).toEqual([theirs.id]);
-    expect(savingsReport(db, { from: now - dayMs, to: now + dayMs, by: ['workspace'], limit: 10 }).lines).toMatchObject([{ group: ['red'], exchanges: 4 }]);
+    expect(savingsReport(db, { from: now - dayMs, to: now + dayMs, by: ['workspace'], limit: 10 }).lines).toMatchObject([
+      { group: ['red'], exchanges: 4 },
+    ]);
     db.close();
     expect(readFileSync(file).includes(ann)).toBe(false);
     db = openDatabase(file, 'write');
@@ -221,9 +246,16 @@ describe('erasing a user', () => {
     filled(3).close();
     // As the first version made it.
     for (const name of joinColumns) db.exec(`DROP INDEX entries_${name}; ALTER TABLE entries DROP COLUMN ${name}`);
-    db.exec('DROP INDEX entries_user; ALTER TABLE entries DROP COLUMN "user"; DROP TABLE settled; DROP TABLE settled_head; ALTER TABLE by_hour DROP COLUMN compared_cost; ALTER TABLE by_day DROP COLUMN compared_cost; PRAGMA user_version = 1');
+    db.exec(
+      'DROP INDEX entries_user; ALTER TABLE entries DROP COLUMN "user"; DROP TABLE settled; DROP TABLE settled_head; ALTER TABLE by_hour DROP COLUMN compared_cost; ALTER TABLE by_day DROP COLUMN compared_cost; PRAGMA user_version = 1',
+    );
     db.close();
-    expect(() => openDatabase(file, 'readonly')).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_UNUSABLE', message: expect.stringContaining('brings them up to date') as string }) as Error);
+    expect(() => openDatabase(file, 'readonly')).toThrow(
+      expect.objectContaining({
+        code: 'SLUICE_LEDGER_UNUSABLE',
+        message: expect.stringContaining('brings them up to date') as string,
+      }) as Error,
+    );
     db = openDatabase(file, 'write');
     const writer = new LedgerWriter(db, { version: '2' });
     writer.append([line(sample(now, { user: 'abc' }))]);
@@ -271,7 +303,8 @@ describe('questions', () => {
     expect(findRecord(db, cheap.id.slice(0, 35))).toMatchObject({ id: cheap.id });
     expect(findRecord(db, '%')).toBeNull();
     expect(() => findRecord(db, cheap.id.slice(0, 4))).toThrow(/both begin with/);
-    for (const wrong of ['cost', 'nonsense=1', 'cost>much', 'tier>simple', '__proto__=1', 'cost=']) expect(() => find(wrong)).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_WHERE' }));
+    for (const wrong of ['cost', 'nonsense=1', 'cost>much', 'tier>simple', '__proto__=1', 'cost='])
+      expect(() => find(wrong)).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_WHERE' }));
   });
 
   it('finds a decision by the ids of other systems', () => {
@@ -310,11 +343,26 @@ describe('questions', () => {
       ].map(line),
     );
     const report = savingsReport(db, { from: now - 30 * dayMs, to: now + 1, by: ['workspace', 'tier'], limit: 10 });
-    expect(report).toMatchObject({ from: '2026-05-16T12:00:00.000Z', unknownShare: 1 / 3, total: { exchanges: 3, cost: 3, apart: 0.5, baseline: 7, savings: 4, savingsUnknown: 1, costUnknown: 0, usageUnknown: 1 } });
-    expect(report.lines).toMatchObject([{ group: ['red', 'simple'], exchanges: 2, savings: 4 }, { group: ['blue', 'simple'], exchanges: 1, savings: 0, savingsUnknown: 1 }]);
-    expect(report.trend.map(({ at, savings }) => [at.slice(0, 10), savings])).toEqual([['2026-06-10', 0], ['2026-06-12', 1], ['2026-06-15', 3]]);
+    expect(report).toMatchObject({
+      from: '2026-05-16T12:00:00.000Z',
+      unknownShare: 1 / 3,
+      total: { exchanges: 3, cost: 3, apart: 0.5, baseline: 7, savings: 4, savingsUnknown: 1, costUnknown: 0, usageUnknown: 1 },
+    });
+    expect(report.lines).toMatchObject([
+      { group: ['red', 'simple'], exchanges: 2, savings: 4 },
+      { group: ['blue', 'simple'], exchanges: 1, savings: 0, savingsUnknown: 1 },
+    ]);
+    expect(report.trend.map(({ at, savings }) => [at.slice(0, 10), savings])).toEqual([
+      ['2026-06-10', 0],
+      ['2026-06-12', 1],
+      ['2026-06-15', 3],
+    ]);
     expect(savingsReport(db, { from: now - 3_600_000, to: now + 1, by: [], limit: 1 }).total).toMatchObject({ exchanges: 1, savings: 3 });
-    expect(savingsReport(db, { from: now + dayMs, to: now + 2 * dayMs, by: ['model'], limit: 1 })).toMatchObject({ unknownShare: null, total: { exchanges: 0, savings: 0 }, lines: [] });
+    expect(savingsReport(db, { from: now + dayMs, to: now + 2 * dayMs, by: ['model'], limit: 1 })).toMatchObject({
+      unknownShare: null,
+      total: { exchanges: 0, savings: 0 },
+      lines: [],
+    });
     expect(() => savingsReport(db, { from: 0, to: 1, by: ['id'], limit: 1 })).toThrow(/no key/);
   });
 
@@ -339,26 +387,43 @@ describe('export', () => {
       expect(await exportLedger(db, { format, file: out, from: 0, to: now + 10 })).toBe(2);
       return out;
     };
-    expect(readFileSync(await to('jsonl'), 'utf8').trim().split('\n').map((text) => JSON.parse(text) as unknown)).toEqual(records.map((one) => ({ provenance_records: { routing_decision: JSON.parse(line(one)) as unknown } })));
+    expect(
+      readFileSync(await to('jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((text) => JSON.parse(text) as unknown),
+    ).toEqual(records.map((one) => ({ provenance_records: { routing_decision: JSON.parse(line(one)) as unknown } })));
     const [head, first] = readFileSync(await to('csv'), 'utf8').split('\n');
     expect(head).toMatch(/^time,id,workspace,/);
     expect(first).toContain(`,"'=1+1,""x""",`);
     const bytes = readFileSync(await to('parquet'));
     const rows = await parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) });
-    expect(rows).toMatchObject([{ id: records[0]!.id, workspace: '=1+1,"x"', cost: 0.0015 }, { id: records[1]!.id, cost: null, unknown: 'model' }]);
+    expect(rows).toMatchObject([
+      { id: records[0]!.id, workspace: '=1+1,"x"', cost: 0.0015 },
+      { id: records[1]!.id, cost: null, unknown: 'model' },
+    ]);
   });
 });
 
 describe('a running ledger', () => {
   it('writes in the background, answers questions, and closes its chain', async () => {
     const checkpoints: Checkpoint[] = [];
-    const ledger = await Ledger.open({ file, version: '1', retention: forever, signingKey: null, onCheckpoint: (checkpoint) => checkpoints.push(checkpoint), onError: (message) => expect.fail(message) });
+    const ledger = await Ledger.open({
+      file,
+      version: '1',
+      retention: forever,
+      signingKey: null,
+      onCheckpoint: (checkpoint) => checkpoints.push(checkpoint),
+      onError: (message) => expect.fail(message),
+    });
     const records = Array.from({ length: 1_000 }, (_, i) => sample(now + i));
     for (const record of records) ledger.record(record);
     expect(ledger.counts).toMatchObject({ written: 0, waiting: 1_000 });
     await expect.poll(() => ledger.counts.written).toBe(1_000);
     expect(await ledger.find(records[7]!.id)).toEqual(JSON.parse(line(records[7]!)));
-    expect((await ledger.decisions({ where: ['tier=simple'], from: null, limit: 3 })).map(({ id }) => id)).toEqual([999, 998, 997].map((i) => records[i]!.id));
+    expect((await ledger.decisions({ where: ['tier=simple'], from: null, limit: 3 })).map(({ id }) => id)).toEqual(
+      [999, 998, 997].map((i) => records[i]!.id),
+    );
     expect(await ledger.savings({ from: now, to: now + dayMs, by: [], limit: 1 })).toMatchObject({ total: { exchanges: 1_000 } });
     await expect(ledger.decisions({ where: ['x'], from: null, limit: 3 })).rejects.toMatchObject({ code: 'SLUICE_LEDGER_WHERE' });
     ledger.record(sample(now));
@@ -370,7 +435,14 @@ describe('a running ledger', () => {
 
   it('tries again what the disk refused', async () => {
     const errors: string[] = [];
-    const ledger = await Ledger.open({ file, version: '1', retention: forever, signingKey: null, onCheckpoint: () => undefined, onError: (message) => errors.push(message) });
+    const ledger = await Ledger.open({
+      file,
+      version: '1',
+      retention: forever,
+      signingKey: null,
+      onCheckpoint: () => undefined,
+      onError: (message) => errors.push(message),
+    });
     // A table that cannot be inserted into stands for a full disk.
     db.exec(`CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'disk is full'); END`);
     ledger.record(sample(now));
@@ -385,7 +457,15 @@ describe('a running ledger', () => {
   it('notices that its file was removed or moved, says so, and goes on in a new one', async () => {
     const own = join(folder, 'own.db');
     let remade = 0;
-    const ledger = await Ledger.open({ file: own, version: '1', retention: forever, signingKey: null, onCheckpoint: () => undefined, onError: (message) => expect.fail(message), onRemade: () => remade++ });
+    const ledger = await Ledger.open({
+      file: own,
+      version: '1',
+      retention: forever,
+      signingKey: null,
+      onCheckpoint: () => undefined,
+      onError: (message) => expect.fail(message),
+      onRemade: () => remade++,
+    });
     const ids = async (): Promise<string[]> => (await ledger.decisions({ where: [], from: null, limit: 10 })).map(({ id }) => id);
     const [first, second, third] = [sample(now), sample(now + 1), sample(now + 2)];
     ledger.record(first);
@@ -418,7 +498,15 @@ describe('a running ledger', () => {
     const foreign = new Database(bad);
     foreign.pragma('user_version = 99');
     foreign.close();
-    const open = (path: string): Promise<Ledger> => Ledger.open({ file: path, version: '1', retention: forever, signingKey: null, onCheckpoint: () => undefined, onError: () => undefined });
+    const open = (path: string): Promise<Ledger> =>
+      Ledger.open({
+        file: path,
+        version: '1',
+        retention: forever,
+        signingKey: null,
+        onCheckpoint: () => undefined,
+        onError: () => undefined,
+      });
     await expect(open(bad)).rejects.toMatchObject({ code: 'SLUICE_LEDGER_UNUSABLE', where: bad });
     await expect(open(folder)).rejects.toMatchObject({ code: 'SLUICE_LEDGER_UNUSABLE' });
     expect(() => openDatabase(join(folder, 'none.db'), 'readonly')).toThrow(expect.objectContaining({ code: 'SLUICE_LEDGER_UNUSABLE' }));

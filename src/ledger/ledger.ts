@@ -72,11 +72,18 @@ export class Ledger implements RecordSink, GradeSink {
   /** Opens the file or database and starts its writer. Rejects with SLUICE_LEDGER_UNUSABLE, but not where a database cannot be reached: then records wait. */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const data: LedgerWorkerData = {
-      role: 'writer', target: targetOf(options), version: options.version, retention: options.retention, signingKey: options.signingKey, checkpointMs: options.checkpointMs ?? minute, pruneMs: 60 * minute,
+      role: 'writer',
+      target: targetOf(options),
+      version: options.version,
+      retention: options.retention,
+      signingKey: options.signingKey,
+      checkpointMs: options.checkpointMs ?? minute,
+      pruneMs: 60 * minute,
     };
     const worker = startWorker(data);
     const away = await new Promise<string | null>((resolve, reject) => {
-      const fail = (message: string): void => reject(new SluiceError('SLUICE_LEDGER_UNUSABLE', message, { where: shownPlace(options.file) }));
+      const fail = (message: string): void =>
+        reject(new SluiceError('SLUICE_LEDGER_UNUSABLE', message, { where: shownPlace(options.file) }));
       worker.once('error', (error: Error) => fail(error.message));
       worker.once('message', (reply: WriterReply) => {
         if (reply.kind === 'ready') resolve(null);
@@ -164,7 +171,9 @@ export class Ledger implements RecordSink, GradeSink {
     const lines = this.#lines.take();
     this.#waitingBytes += lines.length;
     // Handed over, not copied.
-    this.#writer.postMessage({ kind: 'append', lines, count: this.#count, dropped: this.#droppedUntold } satisfies WriterRequest, [lines.buffer]);
+    this.#writer.postMessage({ kind: 'append', lines, count: this.#count, dropped: this.#droppedUntold } satisfies WriterRequest, [
+      lines.buffer,
+    ]);
     this.#count = 0;
     this.#droppedUntold = 0;
   }
@@ -218,7 +227,8 @@ export class Ledger implements RecordSink, GradeSink {
   }
 
   #ask(question: LedgerQuestion): Promise<unknown> {
-    if (this.#questions.size >= limits.ledgerQuestions) return Promise.reject(new SluiceError('SLUICE_LEDGER_BUSY', `${this.#questions.size} questions are waiting.`));
+    if (this.#questions.size >= limits.ledgerQuestions)
+      return Promise.reject(new SluiceError('SLUICE_LEDGER_BUSY', `${this.#questions.size} questions are waiting.`));
     const reader = (this.#reader ??= this.#startReader());
     const id = this.#nextQuestion++;
     return new Promise((resolve, reject) => {
@@ -235,7 +245,13 @@ export class Ledger implements RecordSink, GradeSink {
       const question = this.#questions.get(reply.id);
       this.#questions.delete(reply.id);
       if (reply.ok) question?.resolve(reply.answer);
-      else question?.reject(new SluiceError(reply.code as ErrorCode, reply.message, { ...(reply.where === undefined ? {} : { where: reply.where }), fix: reply.fix }));
+      else
+        question?.reject(
+          new SluiceError(reply.code as ErrorCode, reply.message, {
+            ...(reply.where === undefined ? {} : { where: reply.where }),
+            fix: reply.fix,
+          }),
+        );
     });
     const end = (): void => {
       this.#reader = null;

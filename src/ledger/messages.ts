@@ -18,7 +18,9 @@ export type LedgerWorkerData =
   | { readonly role: 'reader'; readonly target: LedgerTarget };
 
 /** To the writer's thread. `lines` is JSON lines in UTF-8, each ended by a newline. */
-export type WriterRequest = { readonly kind: 'append'; readonly lines: Uint8Array<ArrayBuffer>; readonly count: number; readonly dropped: number } | { readonly kind: 'close' };
+export type WriterRequest =
+  | { readonly kind: 'append'; readonly lines: Uint8Array<ArrayBuffer>; readonly count: number; readonly dropped: number }
+  | { readonly kind: 'close' };
 
 /** From the writer's thread. */
 export type WriterReply =
@@ -39,11 +41,27 @@ export type LedgerQuestion =
   | { readonly kind: 'decisions'; readonly query: DecisionsQuery }
   | { readonly kind: 'record'; readonly id: string }
   | { readonly kind: 'grades'; readonly id: string }
-  | { readonly kind: 'savings'; readonly from: number; readonly to: number; readonly by: readonly string[]; readonly where?: readonly string[]; readonly limit: number };
+  | {
+      readonly kind: 'savings';
+      readonly from: number;
+      readonly to: number;
+      readonly by: readonly string[];
+      readonly where?: readonly string[];
+      readonly limit: number;
+    };
 
 export interface ReaderRequest {
   readonly id: number;
   readonly question: LedgerQuestion;
 }
 
-export type ReaderReply = { readonly id: number; readonly ok: true; readonly answer: unknown } | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string; readonly where: string | undefined; readonly fix: string };
+export type ReaderReply =
+  | { readonly id: number; readonly ok: true; readonly answer: unknown }
+  | {
+      readonly id: number;
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly where: string | undefined;
+      readonly fix: string;
+    };

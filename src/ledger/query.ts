@@ -17,18 +17,32 @@ export interface Period {
  * A window back from now, a calendar month (`2026-10`, UTC), or a range (`2026-10-01`, `2026-10-01T12:00Z`; a day as `to` is not in it).
  * Nothing said: 30 days. Throws SluiceError SLUICE_LEDGER_WINDOW.
  */
-export function parsePeriod({ window, month, from, to }: { readonly window?: string | null; readonly month?: string | null; readonly from?: string | null; readonly to?: string | null }, now: number): Period {
+export function parsePeriod(
+  {
+    window,
+    month,
+    from,
+    to,
+  }: { readonly window?: string | null; readonly month?: string | null; readonly from?: string | null; readonly to?: string | null },
+  now: number,
+): Period {
   const said = (text: string | null | undefined): text is string => text !== undefined && text !== null;
-  if ([said(window), said(month), said(from) || said(to)].filter(Boolean).length > 1) throw new SluiceError('SLUICE_LEDGER_WINDOW', 'a window, a month and a range exclude each other.', { where: '--window, --month, --from' });
+  if ([said(window), said(month), said(from) || said(to)].filter(Boolean).length > 1)
+    throw new SluiceError('SLUICE_LEDGER_WINDOW', 'a window, a month and a range exclude each other.', {
+      where: '--window, --month, --from',
+    });
   if (said(month)) {
     const found = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(month);
-    if (found === null) throw new SluiceError('SLUICE_LEDGER_WINDOW', `"${month}" is no month.`, { where: '--month', fix: 'Write 2026-10.' });
+    if (found === null)
+      throw new SluiceError('SLUICE_LEDGER_WINDOW', `"${month}" is no month.`, { where: '--month', fix: 'Write 2026-10.' });
     return { from: Date.UTC(Number(found[1]), Number(found[2]) - 1), to: Date.UTC(Number(found[1]), Number(found[2])) };
   }
   if (!said(from) && !said(to)) return { from: now - parseWindow(window ?? '30d'), to: now };
-  if (!said(from)) throw new SluiceError('SLUICE_LEDGER_WINDOW', 'a range begins somewhere.', { where: '--from', fix: 'Give --from as well.' });
+  if (!said(from))
+    throw new SluiceError('SLUICE_LEDGER_WINDOW', 'a range begins somewhere.', { where: '--from', fix: 'Give --from as well.' });
   const period = { from: momentOf(from, '--from'), to: said(to) ? momentOf(to, '--to') : now };
-  if (period.to <= period.from) throw new SluiceError('SLUICE_LEDGER_WINDOW', 'the range ends before it begins.', { where: '--from, --to', fix: 'Swap them.' });
+  if (period.to <= period.from)
+    throw new SluiceError('SLUICE_LEDGER_WINDOW', 'the range ends before it begins.', { where: '--from, --to', fix: 'Swap them.' });
   return period;
 }
 
@@ -36,7 +50,8 @@ export function parsePeriod({ window, month, from, to }: { readonly window?: str
 function momentOf(text: string, where: string): number {
   const found = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
   const at = found === null ? NaN : Date.parse(found[1] === undefined || found[4] !== undefined ? text : `${text}Z`);
-  if (Number.isNaN(at)) throw new SluiceError('SLUICE_LEDGER_WINDOW', `"${text}" is no time.`, { where, fix: 'Write 2026-10-01, or 2026-10-01T12:00Z.' });
+  if (Number.isNaN(at))
+    throw new SluiceError('SLUICE_LEDGER_WINDOW', `"${text}" is no time.`, { where, fix: 'Write 2026-10-01, or 2026-10-01T12:00Z.' });
   return at;
 }
 
@@ -63,9 +78,31 @@ export function decisionsSql(query: DecisionsQuery, dialect: SqlDialect = sqlite
   const conditions = query.where.map((text) => parseWhere(text, dialect));
   const asked = query.id ?? null;
   const low = asked === null ? null : idPrefix(asked);
-  const ids = asked === null ? null : { sql: `(${[...(low === null ? [] : ['(id >= ? AND id < ?)']), ...joinColumns.map((name) => `${name} = ?`)].join(' OR ')})`, values: [...(low === null ? [] : [low, `${low}g`]), ...joinColumns.map(() => asked)] };
-  const sql = [`kind = 'exchange'`, ...(ids === null ? [] : [ids.sql]), 'body IS NOT NULL', ...(query.from === null ? [] : ['at >= ?']), ...(query.to == null ? [] : ['at < ?']), ...conditions.map((condition) => condition.sql)].join(' AND ');
-  return { sql: `SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`, values: [...(ids?.values ?? []), ...(query.from === null ? [] : [query.from]), ...(query.to == null ? [] : [query.to]), ...conditions.flatMap((condition) => condition.values), query.limit] };
+  const ids =
+    asked === null
+      ? null
+      : {
+          sql: `(${[...(low === null ? [] : ['(id >= ? AND id < ?)']), ...joinColumns.map((name) => `${name} = ?`)].join(' OR ')})`,
+          values: [...(low === null ? [] : [low, `${low}g`]), ...joinColumns.map(() => asked)],
+        };
+  const sql = [
+    `kind = 'exchange'`,
+    ...(ids === null ? [] : [ids.sql]),
+    'body IS NOT NULL',
+    ...(query.from === null ? [] : ['at >= ?']),
+    ...(query.to == null ? [] : ['at < ?']),
+    ...conditions.map((condition) => condition.sql),
+  ].join(' AND ');
+  return {
+    sql: `SELECT body FROM entries WHERE ${sql} ORDER BY at DESC LIMIT ?`,
+    values: [
+      ...(ids?.values ?? []),
+      ...(query.from === null ? [] : [query.from]),
+      ...(query.to == null ? [] : [query.to]),
+      ...conditions.flatMap((condition) => condition.values),
+      query.limit,
+    ],
+  };
 }
 
 /** Records, newest first. Throws SluiceError for a condition that cannot be read. */
@@ -93,7 +130,10 @@ export const joinedSql = `SELECT id, body FROM entries WHERE kind = 'exchange' A
 
 /** Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS: an app may send one id with several requests, and a trace may hold many. */
 export function theJoined(id: string, found: readonly { readonly id: string; readonly body: string }[]): ExchangeRecord | null {
-  if (found.length > 1) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${id} is the id of several, ${found[0]!.id} and ${found[1]!.id} among them.`, { fix: 'List them with `sluice decisions --id ID`, and give one of theirs.' });
+  if (found.length > 1)
+    throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${id} is the id of several, ${found[0]!.id} and ${found[1]!.id} among them.`, {
+      fix: 'List them with `sluice decisions --id ID`, and give one of theirs.',
+    });
   return found[0] === undefined ? null : (JSON.parse(found[0].body) as ExchangeRecord);
 }
 
@@ -112,7 +152,8 @@ export function idPrefix(id: string): string | null {
 /** Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS. */
 export function theOne(low: string, found: readonly { readonly id: string; readonly body: string }[]): ExchangeRecord | null {
   const exact = found.find((row) => row.id === low) ?? (found.length === 1 ? found[0] : undefined);
-  if (exact === undefined && found.length > 1) throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found[0]!.id} and ${found[1]!.id} both begin with ${low}.`);
+  if (exact === undefined && found.length > 1)
+    throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${found[0]!.id} and ${found[1]!.id} both begin with ${low}.`);
   return exact === undefined ? null : (JSON.parse(exact.body) as ExchangeRecord);
 }
 
@@ -174,7 +215,19 @@ const dayMs = 86_400_000;
 const sumsSql = `sum(n) AS exchanges, sum(retried) AS retried, sum(compared_cost) AS cost, sum(cost) - sum(compared_cost) AS apart, sum(cost_unknown) AS "costUnknown", sum(compared_cost) + sum(savings) AS baseline, sum(savings) AS savings,
   sum(savings_unknown) AS "savingsUnknown", sum(input) AS input, sum(output) AS output, sum(usage_unknown) AS "usageUnknown"`;
 
-const empty: Omit<SavingsLine, 'group'> = { exchanges: 0, retried: 0, cost: 0, apart: 0, costUnknown: 0, baseline: 0, savings: 0, savingsUnknown: 0, input: 0, output: 0, usageUnknown: 0 };
+const empty: Omit<SavingsLine, 'group'> = {
+  exchanges: 0,
+  retried: 0,
+  cost: 0,
+  apart: 0,
+  costUnknown: 0,
+  baseline: 0,
+  savings: 0,
+  savingsUnknown: 0,
+  input: 0,
+  output: 0,
+  usageUnknown: 0,
+};
 
 export interface SavingsQuery {
   readonly from: number;
@@ -208,13 +261,24 @@ function rowSource(by: readonly SavingsKey[], { from, to }: Period, where: reado
 /** Hours up to the first midnight, whole days from there on. */
 function sumSource({ from, to }: Period): Where {
   const midnight = Math.ceil(from / dayMs) * dayMs;
-  return { sql: `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ?) AS sums`, values: [from, Math.min(midnight, to), midnight, to] };
+  return {
+    sql: `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ?) AS sums`,
+    values: [from, Math.min(midnight, to), midnight, to],
+  };
 }
 
 /** The two questions behind a report, and how their answers make it. `lines` null: no groups are asked for. Throws SluiceError for an unknown key or condition. */
-export function savingsPlan(query: SavingsQuery, dialect: SqlDialect = sqliteDialect): { readonly lines: Where | null; readonly trend: Where; readonly report: (lines: readonly SavingsGroup[], trend: readonly SavingsBucket[]) => SavingsReport } {
+export function savingsPlan(
+  query: SavingsQuery,
+  dialect: SqlDialect = sqliteDialect,
+): {
+  readonly lines: Where | null;
+  readonly trend: Where;
+  readonly report: (lines: readonly SavingsGroup[], trend: readonly SavingsBucket[]) => SavingsReport;
+} {
   const by = query.by.map((key) => {
-    if (!(savingsKeys as readonly string[]).includes(key)) throw new SluiceError('SLUICE_LEDGER_GROUP', `"${key}" is no key.`, { where: '--by', fix: `Known keys: ${savingsKeys.join(', ')}.` });
+    if (!(savingsKeys as readonly string[]).includes(key))
+      throw new SluiceError('SLUICE_LEDGER_GROUP', `"${key}" is no key.`, { where: '--by', fix: `Known keys: ${savingsKeys.join(', ')}.` });
     return key as SavingsKey;
   });
   const where = query.where ?? [];
@@ -224,15 +288,28 @@ export function savingsPlan(query: SavingsQuery, dialect: SqlDialect = sqliteDia
   const period = { from, to: query.to };
   const fine = query.to - from <= 3 * dayMs;
   const source = rows ? rowSource(by, period, where, dialect) : sumSource(period);
-  const trend = rows ? rowSource([], period, where, dialect) : fine ? { sql: '(SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums', values: [from, query.to] } : source;
+  const trend = rows
+    ? rowSource([], period, where, dialect)
+    : fine
+      ? { sql: '(SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums', values: [from, query.to] }
+      : source;
   const bucket = `at - at % ${fine ? hourMs : dayMs}`;
   const keys = by.map((key) => `"${key}"`).join(', ');
   return {
-    lines: by.length === 0 ? null : { sql: `SELECT ${keys}, ${sumsSql} FROM ${source.sql} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC LIMIT ?`, values: [...source.values, query.limit] },
+    lines:
+      by.length === 0
+        ? null
+        : {
+            sql: `SELECT ${keys}, ${sumsSql} FROM ${source.sql} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC LIMIT ?`,
+            values: [...source.values, query.limit],
+          },
     trend: { sql: `SELECT ${bucket} AS bucket, ${sumsSql} FROM ${trend.sql} GROUP BY bucket ORDER BY bucket`, values: trend.values },
     report: (lines, buckets) => {
       // A window's total is the sum of its trend: one pass over the roll-ups less.
-      const total = buckets.reduce<Sums>((sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]])) as Sums, empty);
+      const total = buckets.reduce<Sums>(
+        (sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]])) as Sums,
+        empty,
+      );
       return {
         from: new Date(from).toISOString(),
         to: new Date(query.to).toISOString(),
@@ -252,11 +329,17 @@ export function savingsPlan(query: SavingsQuery, dialect: SqlDialect = sqliteDia
 /** What routing cost and saved in a window, from the roll-ups. `from` and `to` in ms since the epoch. Throws SluiceError for an unknown key. */
 export function savingsReport(db: Db, query: SavingsQuery): SavingsReport {
   const { lines, trend, report } = savingsPlan(query);
-  return report(lines === null ? [] : db.prepare<(string | number)[], SavingsGroup>(lines.sql).all(...lines.values), db.prepare<(string | number)[], SavingsBucket>(trend.sql).all(...trend.values));
+  return report(
+    lines === null ? [] : db.prepare<(string | number)[], SavingsGroup>(lines.sql).all(...lines.values),
+    db.prepare<(string | number)[], SavingsBucket>(trend.sql).all(...trend.values),
+  );
 }
 
 function onlySums(line: { [K in keyof typeof empty]: number }): Omit<SavingsLine, 'group'> {
-  const sums = Object.fromEntries(Object.keys(empty).map((key) => [key, line[key as keyof typeof empty]])) as unknown as Omit<SavingsLine, 'group'>;
+  const sums = Object.fromEntries(Object.keys(empty).map((key) => [key, line[key as keyof typeof empty]])) as unknown as Omit<
+    SavingsLine,
+    'group'
+  >;
   // A difference of two sums of dollars: what is left by rounding is nothing.
   return Math.abs(sums.apart) < 1e-9 ? { ...sums, apart: 0 } : sums;
 }

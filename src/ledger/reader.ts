@@ -1,7 +1,25 @@
 import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { openDatabase } from './database.ts';
-import { decisionsSql, findDecisions, findGrades, findRecord, gradesSql, idPrefix, joinedSql, recordSql, savingsPlan, savingsReport, theJoined, theOne, type DecisionsQuery, type SavingsBucket, type SavingsGroup, type SavingsQuery, type SavingsReport } from './query.ts';
+import {
+  decisionsSql,
+  findDecisions,
+  findGrades,
+  findRecord,
+  gradesSql,
+  idPrefix,
+  joinedSql,
+  recordSql,
+  savingsPlan,
+  savingsReport,
+  theJoined,
+  theOne,
+  type DecisionsQuery,
+  type SavingsBucket,
+  type SavingsGroup,
+  type SavingsQuery,
+  type SavingsReport,
+} from './query.ts';
 import { isPostgres, type LedgerTarget } from './target.ts';
 import { joinColumns, type GradeEntry } from './types.ts';
 
@@ -32,7 +50,10 @@ function openFileReader(file: string): LedgerReader {
 
 async function openPostgresReader(target: LedgerTarget): Promise<LedgerReader> {
   // Loaded where it is used.
-  const [{ openPostgres }, { numbered, postgresDialect, unusable }] = await Promise.all([import('./postgres/tables.ts'), import('./postgres/connect.ts')]);
+  const [{ openPostgres }, { numbered, postgresDialect, unusable }] = await Promise.all([
+    import('./postgres/tables.ts'),
+    import('./postgres/connect.ts'),
+  ]);
   let client = await openPostgres(target, 'readonly');
   const ask = async <Row extends object>(sql: string, values: readonly (string | number)[]): Promise<Row[]> => {
     try {
@@ -43,9 +64,11 @@ async function openPostgresReader(target: LedgerTarget): Promise<LedgerReader> {
       // The connection had gone; a question that is wrong in itself fails once more.
       await client.end().catch(() => undefined);
       client = again;
-      return (await client.query<Row>(numbered(sql), [...values]).catch((caught: unknown) => {
-        throw unusable(target.place, caught);
-      })).rows;
+      return (
+        await client.query<Row>(numbered(sql), [...values]).catch((caught: unknown) => {
+          throw unusable(target.place, caught);
+        })
+      ).rows;
     }
   };
   return {
@@ -56,7 +79,16 @@ async function openPostgresReader(target: LedgerTarget): Promise<LedgerReader> {
     async record(id) {
       const low = idPrefix(id);
       const own = low === null ? null : theOne(low, await ask<{ id: string; body: string }>(recordSql, [low, `${low}g`]));
-      return own ?? theJoined(id, await ask<{ id: string; body: string }>(joinedSql, joinColumns.map(() => id)));
+      return (
+        own ??
+        theJoined(
+          id,
+          await ask<{ id: string; body: string }>(
+            joinedSql,
+            joinColumns.map(() => id),
+          ),
+        )
+      );
     },
     grades: async (id) => (await ask<{ body: string }>(gradesSql, [id])).map(({ body }) => (JSON.parse(body) as GradeEntry).grade),
     async savings(query) {

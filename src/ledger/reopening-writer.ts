@@ -80,7 +80,20 @@ function identityOf(file: string): string {
 }
 
 /** Node's and PostgreSQL's words for a server that cannot be reached now, and may be later. */
-const away: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE', 'EAI_AGAIN', 'ENOTFOUND', '57P01', '57P02', '57P03', '53300']);
+const away: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EPIPE',
+  'EAI_AGAIN',
+  'ENOTFOUND',
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+]);
 
 /** Whether a database could not be reached, as opposed to one that refused: a wrong password or foreign tables will not get better. */
 export function isAway(error: unknown): boolean {

@@ -26,7 +26,12 @@ interface Cell {
 
 /** Adds up exchanges by hour and day while they are written, so that sums over a month need not read a month of rows. */
 export class RollupCells {
-  readonly tables: readonly { readonly name: Table; readonly ms: number; readonly cells: Map<string, Cell>; readonly known: Map<number, Set<string>> }[] = [
+  readonly tables: readonly {
+    readonly name: Table;
+    readonly ms: number;
+    readonly cells: Map<string, Cell>;
+    readonly known: Map<number, Set<string>>;
+  }[] = [
     { name: 'by_hour', ms: hourMs, cells: new Map(), known: new Map() },
     { name: 'by_day', ms: dayMs, cells: new Map(), known: new Map() },
   ];
@@ -43,7 +48,12 @@ export class RollupCells {
   add(at: number, columns: LedgerColumns): void {
     for (const table of this.tables) {
       const bucket = at - (at % table.ms);
-      const keys = this.#bounded(table.name, table.known, bucket, rollupKeys.map((key) => columns[key] ?? none));
+      const keys = this.#bounded(
+        table.name,
+        table.known,
+        bucket,
+        rollupKeys.map((key) => columns[key] ?? none),
+      );
       const id = `${bucket} ${keys.join('\u0000')}`;
       let cell = table.cells.get(id);
       if (cell === undefined) {
@@ -84,7 +94,16 @@ export class Rollups {
 
   constructor(db: Db, maxKeys?: number) {
     this.#db = db;
-    this.#cells = new RollupCells((table, bucket) => new Set(db.prepare<[number], string>(`SELECT ${rollupKeys.join(` || char(0) || `)} FROM ${table} WHERE at = ?`).pluck().all(bucket)), maxKeys);
+    this.#cells = new RollupCells(
+      (table, bucket) =>
+        new Set(
+          db
+            .prepare<[number], string>(`SELECT ${rollupKeys.join(` || char(0) || `)} FROM ${table} WHERE at = ?`)
+            .pluck()
+            .all(bucket),
+        ),
+      maxKeys,
+    );
   }
 
   /** `at` in ms since the epoch. */
@@ -97,7 +116,11 @@ export class Rollups {
     for (const { name, cells } of this.#cells.tables) {
       if (cells.size === 0) continue;
       const upsert = this.#db.prepare(
-        `INSERT INTO ${name} (at, ${rollupKeys.join(', ')}, ${rollupSums.join(', ')}) VALUES (${Array(1 + rollupKeys.length + rollupSums.length).fill('?').join(', ')})
+        `INSERT INTO ${name} (at, ${rollupKeys.join(', ')}, ${rollupSums.join(', ')}) VALUES (${Array(
+          1 + rollupKeys.length + rollupSums.length,
+        )
+          .fill('?')
+          .join(', ')})
          ON CONFLICT DO UPDATE SET ${rollupSums.map((sum) => `${sum} = ${sum} + excluded.${sum}`).join(', ')}`,
       );
       for (const { at, keys, sums } of cells.values()) upsert.run(at, ...keys, ...rollupSums.map((sum) => sums[sum]));

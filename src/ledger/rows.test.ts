@@ -40,14 +40,42 @@ function fill(): void {
   );
 }
 
-const report = (by: readonly string[], where: readonly string[] = []): SavingsReport => savingsReport(db, { from: now - 48 * hourMs, to: now + 1, by, where, limit: 10 });
+const report = (by: readonly string[], where: readonly string[] = []): SavingsReport =>
+  savingsReport(db, { from: now - 48 * hourMs, to: now + 1, by, where, limit: 10 });
 
 describe('savings by what sums do not keep', () => {
   it.each([
-    ['user', [[ann, 2], [bob, 2]]],
-    ['arm', [['try:control', 1], ['try:treatment', 1], ['none', 2]]],
-    ['key', [['/run/keys/a', 1], ['/run/keys/b', 1], ['none', 2]]],
-    ['template', [['t1', 2], ['t2', 1], ['none', 1]]],
+    [
+      'user',
+      [
+        [ann, 2],
+        [bob, 2],
+      ],
+    ],
+    [
+      'arm',
+      [
+        ['try:control', 1],
+        ['try:treatment', 1],
+        ['none', 2],
+      ],
+    ],
+    [
+      'key',
+      [
+        ['/run/keys/a', 1],
+        ['/run/keys/b', 1],
+        ['none', 2],
+      ],
+    ],
+    [
+      'template',
+      [
+        ['t1', 2],
+        ['t2', 1],
+        ['none', 1],
+      ],
+    ],
     ['rule', [['none', 4]]],
   ])('come from rows: %s', (by, lines) => {
     fill();
@@ -58,9 +86,23 @@ describe('savings by what sums do not keep', () => {
     // Row by row they add up to what the sums say.
     const sums = report([]);
     expect(sums.basis).toBe('sums');
-    for (const name of ['exchanges', 'cost', 'baseline', 'savings', 'apart', 'savingsUnknown', 'costUnknown', 'input', 'output', 'retried'] as const) {
+    for (const name of [
+      'exchanges',
+      'cost',
+      'baseline',
+      'savings',
+      'apart',
+      'savingsUnknown',
+      'costUnknown',
+      'input',
+      'output',
+      'retried',
+    ] as const) {
       expect(found.total[name], name).toBeCloseTo(sums.total[name], 12);
-      expect(found.lines.reduce((sum, one) => sum + one[name], 0), name).toBeCloseTo(sums.total[name], 12);
+      expect(
+        found.lines.reduce((sum, one) => sum + one[name], 0),
+        name,
+      ).toBeCloseTo(sums.total[name], 12);
     }
     expect(found.total.baseline - found.total.cost).toBeCloseTo(found.total.savings, 12);
     expect(found.total.apart).toBe(0.5);
@@ -90,7 +132,16 @@ describe('an export in a table', () => {
     const attempts = JSON.parse(value['attempts_json']!) as { cost: { usd: number } }[];
     expect(attempts.reduce((sum, { cost }) => sum + cost.usd, 0)).toBeCloseTo(Number(value['cost']), 12);
     // The sample's model costs one dollar a million tokens, of every class.
-    const tokens = ['input_uncached', 'cached_read', 'cache_write_5m', 'cache_write_1h', 'audio_input', 'output_visible', 'reasoning', 'audio_output'].map((name) => Number(value[name]));
+    const tokens = [
+      'input_uncached',
+      'cached_read',
+      'cache_write_5m',
+      'cache_write_1h',
+      'audio_input',
+      'output_visible',
+      'reasoning',
+      'audio_output',
+    ].map((name) => Number(value[name]));
     expect(tokens.reduce((sum, count) => sum + count, 0) / 1e6).toBeCloseTo(Number(value['cost']), 12);
   });
 });

@@ -7,7 +7,20 @@ import { contentHash, genesis, rowHash, signCheckpoint } from './chain.ts';
 import type { Db } from './database.ts';
 import { dayMs, Rollups } from './rollup.ts';
 import { erasedName, HourSums, settle, settledAtOpen, settledHead } from './sums.ts';
-import { columnNames, columnsOf, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
+import {
+  columnNames,
+  columnsOf,
+  gradeColumns,
+  type ChainHead,
+  type Checkpoint,
+  type EntryKind,
+  type EraseEntry,
+  type GapEntry,
+  type GradeEntry,
+  type LedgerColumns,
+  type OpenEntry,
+  type PruneEntry,
+} from './types.ts';
 
 const saltBytes = 16;
 
@@ -20,7 +33,10 @@ export type Whose = { readonly workspace: string } | { readonly user: string };
 /** Conditions with one value each, in the order in which they are erased. */
 export function eraseConditions(whose: Whose): readonly string[] {
   if ('workspace' in whose) return [`e.kind IN ('exchange', 'grade') AND e.workspace = ?`];
-  return [`e.kind = 'grade' AND e.id IN (SELECT id FROM entries WHERE kind = 'exchange' AND "user" = ?)`, `e.kind = 'exchange' AND e."user" = ?`];
+  return [
+    `e.kind = 'grade' AND e.id IN (SELECT id FROM entries WHERE kind = 'exchange' AND "user" = ?)`,
+    `e.kind = 'exchange' AND e."user" = ?`,
+  ];
 }
 
 /** How long a row's own amounts are kept, and the roll-ups. */
@@ -52,26 +68,58 @@ export class LedgerWriter {
     this.#hash = genesis(this.id);
     this.#rollups = new Rollups(db);
     this.#insert = db.prepare(
-      `INSERT INTO entries (writer, seq, kind, at, ${columnNames.map((name) => `"${name}"`).join(', ')}, salt, body, content, hash) VALUES (${Array(8 + columnNames.length).fill('?').join(', ')})`,
+      `INSERT INTO entries (writer, seq, kind, at, ${columnNames.map((name) => `"${name}"`).join(', ')}, salt, body, content, hash) VALUES (${Array(
+        8 + columnNames.length,
+      )
+        .fill('?')
+        .join(', ')})`,
     );
     const host = hostname();
     const now = Date.now();
-    this.#n = db.transaction(() => {
-      const unclosed = db.prepare<[string], { n: number; id: string; pid: number }>('SELECT n, id, pid FROM writers WHERE host = ? AND closed IS NULL').all(host);
-      const heads = this.#heads();
-      const { settled, adopted } = settledAtOpen(db);
-      for (const { writer, seq } of heads) this.#said.set(writer, seq);
-      const n = Number(db.prepare('INSERT INTO writers (id, host, pid, started) VALUES (?, ?, ?, ?)').run(this.id, host, process.pid, now).lastInsertRowid);
-      this.#append(n, 'open', now, null, JSON.stringify({ writer: this.id, host, pid: process.pid, version: options.version, heads, settled, ...(adopted > 0 ? { adopted } : {}) } satisfies OpenEntry));
-      for (const gone of unclosed) {
-        if (alive(gone.pid) && gone.pid !== process.pid) continue;
-        const last = db.prepare<[number], { seq: number; at: number }>('SELECT seq, at FROM entries WHERE writer = ? ORDER BY seq DESC LIMIT 1').get(gone.n);
-        const gap: GapEntry = { cause: 'killed', writer: gone.id, afterSeq: last?.seq ?? 0, lastAt: new Date(last?.at ?? now).toISOString() };
-        this.#append(n, 'gap', now, null, JSON.stringify(gap));
-        db.prepare('UPDATE writers SET closed = ? WHERE n = ?').run(now, gone.n);
-      }
-      return n;
-    }).immediate();
+    this.#n = db
+      .transaction(() => {
+        const unclosed = db
+          .prepare<[string], { n: number; id: string; pid: number }>('SELECT n, id, pid FROM writers WHERE host = ? AND closed IS NULL')
+          .all(host);
+        const heads = this.#heads();
+        const { settled, adopted } = settledAtOpen(db);
+        for (const { writer, seq } of heads) this.#said.set(writer, seq);
+        const n = Number(
+          db.prepare('INSERT INTO writers (id, host, pid, started) VALUES (?, ?, ?, ?)').run(this.id, host, process.pid, now)
+            .lastInsertRowid,
+        );
+        this.#append(
+          n,
+          'open',
+          now,
+          null,
+          JSON.stringify({
+            writer: this.id,
+            host,
+            pid: process.pid,
+            version: options.version,
+            heads,
+            settled,
+            ...(adopted > 0 ? { adopted } : {}),
+          } satisfies OpenEntry),
+        );
+        for (const gone of unclosed) {
+          if (alive(gone.pid) && gone.pid !== process.pid) continue;
+          const last = db
+            .prepare<[number], { seq: number; at: number }>('SELECT seq, at FROM entries WHERE writer = ? ORDER BY seq DESC LIMIT 1')
+            .get(gone.n);
+          const gap: GapEntry = {
+            cause: 'killed',
+            writer: gone.id,
+            afterSeq: last?.seq ?? 0,
+            lastAt: new Date(last?.at ?? now).toISOString(),
+          };
+          this.#append(n, 'gap', now, null, JSON.stringify(gap));
+          db.prepare('UPDATE writers SET closed = ? WHERE n = ?').run(now, gone.n);
+        }
+        return n;
+      })
+      .immediate();
   }
 
   /** Last sequence number that was written. */
@@ -101,8 +149,13 @@ export class LedgerWriter {
 
   /** Writes down where the chain stands. */
   checkpoint(key: KeyObject | null): Checkpoint {
-    const checkpoint = signCheckpoint({ writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date().toISOString() }, key);
-    this.#db.prepare('INSERT OR REPLACE INTO checkpoints (writer, seq, hash, at, signature) VALUES (?, ?, ?, ?, ?)').run(checkpoint.writer, checkpoint.seq, checkpoint.hash, checkpoint.at, checkpoint.signature);
+    const checkpoint = signCheckpoint(
+      { writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date().toISOString() },
+      key,
+    );
+    this.#db
+      .prepare('INSERT OR REPLACE INTO checkpoints (writer, seq, hash, at, signature) VALUES (?, ?, ?, ?, ?)')
+      .run(checkpoint.writer, checkpoint.seq, checkpoint.hash, checkpoint.at, checkpoint.signature);
     return checkpoint;
   }
 
@@ -134,8 +187,12 @@ export class LedgerWriter {
     let erased = 0;
     const whole = 'workspace' in whose;
     const value = whole ? whose.workspace : whose.user;
-    const select = this.#db.prepare<[string, number], DoomedRow>(`SELECT e.*, e.writer AS n, w.id AS chain FROM entries e JOIN writers w ON w.n = e.writer WHERE e.body IS NOT NULL AND ${condition} LIMIT ?`);
-    const clear = this.#db.prepare(`UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} WHERE writer = ? AND seq = ?`);
+    const select = this.#db.prepare<[string, number], DoomedRow>(
+      `SELECT e.*, e.writer AS n, w.id AS chain FROM entries e JOIN writers w ON w.n = e.writer WHERE e.body IS NOT NULL AND ${condition} LIMIT ?`,
+    );
+    const clear = this.#db.prepare(
+      `UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} WHERE writer = ? AND seq = ?`,
+    );
     for (;;) {
       const done = this.#atomic(() => {
         const rows = select.all(value, chunk);
@@ -172,9 +229,14 @@ export class LedgerWriter {
     for (const writer of this.#db.prepare<[], { n: number; id: string }>('SELECT n, id FROM writers').all()) {
       for (;;) {
         // A chain is cut from its beginning only, up to the first row that is young enough.
-        const keep = this.#db.prepare<[number, number], number>('SELECT seq FROM entries WHERE writer = ? AND at >= ? ORDER BY seq LIMIT 1').pluck().get(writer.n, oldest);
+        const keep = this.#db
+          .prepare<[number, number], number>('SELECT seq FROM entries WHERE writer = ? AND at >= ? ORDER BY seq LIMIT 1')
+          .pluck()
+          .get(writer.n, oldest);
         const last = this.#db
-          .prepare<[number, number, number], { seq: number; hash: Buffer }>('SELECT seq, hash FROM (SELECT seq, hash FROM entries WHERE writer = ? AND seq < ? ORDER BY seq LIMIT ?) ORDER BY seq DESC LIMIT 1')
+          .prepare<[number, number, number], { seq: number; hash: Buffer }>(
+            'SELECT seq, hash FROM (SELECT seq, hash FROM entries WHERE writer = ? AND seq < ? ORDER BY seq LIMIT ?) ORDER BY seq DESC LIMIT 1',
+          )
           .get(writer.n, keep ?? Number.MAX_SAFE_INTEGER, chunk);
         if (last === undefined) break;
         removed += this.#atomic(() => this.#cut(writer, last, now));
@@ -186,18 +248,28 @@ export class LedgerWriter {
   /** The row that says where chains and sums stand, so that the rows which said it first may go; none where nothing is to be said. */
   #sayAgain(removed: readonly ChainHead[], since: number, now: number): void {
     const tables = ['by_hour', 'by_day', 'settled'];
-    const old = tables.some((table) => this.#db.prepare<[number], number>(`SELECT 1 FROM ${table} WHERE at < ? LIMIT 1`).pluck().get(since) !== undefined);
+    const old = tables.some(
+      (table) => this.#db.prepare<[number], number>(`SELECT 1 FROM ${table} WHERE at < ? LIMIT 1`).pluck().get(since) !== undefined,
+    );
     // Of the other writers' chains too: a signature of this one then covers them.
     const heads = this.#heads().filter(({ writer, seq }) => writer !== this.id && this.#said.get(writer) !== seq);
     if (removed.length === 0 && heads.length === 0 && !old) return;
     for (const { writer, seq } of heads) this.#said.set(writer, seq);
     if (old) for (const table of ['by_hour', 'by_day']) this.#db.prepare(`DELETE FROM ${table} WHERE at < ?`).run(since);
     const settled = old ? settle(this.#db, { since }) : (settledHead(this.#db) ?? undefined);
-    this.#append(this.#n, 'prune', now, null, JSON.stringify({ removed, ...(settled === undefined ? {} : { settled }), heads } satisfies PruneEntry));
+    this.#append(
+      this.#n,
+      'prune',
+      now,
+      null,
+      JSON.stringify({ removed, ...(settled === undefined ? {} : { settled }), heads } satisfies PruneEntry),
+    );
   }
 
   #cut(writer: { readonly n: number; readonly id: string }, last: { readonly seq: number; readonly hash: Buffer }, now: number): number {
-    const rows = this.#db.prepare<[number, number], DoomedRow>('SELECT * FROM entries WHERE writer = ? AND seq <= ?').all(writer.n, last.seq);
+    const rows = this.#db
+      .prepare<[number, number], DoomedRow>('SELECT * FROM entries WHERE writer = ? AND seq <= ?')
+      .all(writer.n, last.seq);
     const settled = settle(this.#db, { sums: sumsOf(rows, false) });
     const { changes } = this.#db.prepare('DELETE FROM entries WHERE writer = ? AND seq <= ?').run(writer.n, last.seq);
     const head: ChainHead = { writer: writer.id, seq: last.seq, hash: last.hash.toString('hex') };
@@ -210,13 +282,21 @@ export class LedgerWriter {
   /** Where every chain stands. */
   #heads(): ChainHead[] {
     return this.#db
-      .prepare<[], { writer: string; seq: number; hash: Buffer }>('SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN entries e ON e.writer = w.n AND e.seq = (SELECT max(seq) FROM entries WHERE writer = w.n)')
+      .prepare<[], { writer: string; seq: number; hash: Buffer }>(
+        'SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN entries e ON e.writer = w.n AND e.seq = (SELECT max(seq) FROM entries WHERE writer = w.n)',
+      )
       .all()
       .map(({ writer, seq, hash }) => ({ writer, seq, hash: hash.toString('hex') }));
   }
 
   #renameInRollups(workspace: string, reason: string): void {
-    this.#append(this.#n, 'erase', Date.now(), null, JSON.stringify({ reason, settled: settle(this.#db, { erased: workspace }), rows: [] } satisfies EraseEntry));
+    this.#append(
+      this.#n,
+      'erase',
+      Date.now(),
+      null,
+      JSON.stringify({ reason, settled: settle(this.#db, { erased: workspace }), rows: [] } satisfies EraseEntry),
+    );
     for (const table of ['by_hour', 'by_day']) {
       const columns = (this.#db.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name);
       const keys = columns.slice(0, columns.indexOf('n'));
@@ -257,7 +337,14 @@ export class LedgerWriter {
 }
 
 /** A row that is about to lose its content, or to go. */
-export type DoomedRow = LedgerColumns & { readonly kind: EntryKind; readonly at: number; readonly seq: number; readonly n: number; readonly chain: string; readonly body: string | null };
+export type DoomedRow = LedgerColumns & {
+  readonly kind: EntryKind;
+  readonly at: number;
+  readonly seq: number;
+  readonly n: number;
+  readonly chain: string;
+  readonly body: string | null;
+};
 
 /** What exchanges among these rows add to the roll-ups; `erased`: under that name instead of their workspace's. Rows without content are settled already. */
 export function sumsOf(rows: readonly DoomedRow[], erased: boolean): HourSums {

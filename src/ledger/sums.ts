@@ -78,7 +78,14 @@ export function withoutWorkspace(cells: Cells, workspace: string): Cells | null 
   const at = rollupKeys.indexOf('workspace');
   if (![...cells.values()].some(({ keys }) => keys[at] === workspace)) return null;
   const renamed: Cells = new Map();
-  addCells(renamed, [...cells.values()].map(({ keys, sums }) => ({ keys: keys.map((value, index) => (index === at && value === workspace ? erasedName : value)), sums })), Infinity);
+  addCells(
+    renamed,
+    [...cells.values()].map(({ keys, sums }) => ({
+      keys: keys.map((value, index) => (index === at && value === workspace ? erasedName : value)),
+      sums,
+    })),
+    Infinity,
+  );
   return renamed;
 }
 
@@ -121,7 +128,10 @@ export type CellRow = Record<(typeof rollupKeys)[number], string> & Sums;
 export function cellsOf(rows: Iterable<CellRow>): Cells {
   const cells: Cells = new Map();
   for (const row of rows) {
-    const { sums } = cellOf(cells, rollupKeys.map((key) => row[key]));
+    const { sums } = cellOf(
+      cells,
+      rollupKeys.map((key) => row[key]),
+    );
     for (const sum of rollupSums) sums[sum] += row[sum];
   }
   return cells;
@@ -138,7 +148,11 @@ export interface SettledChange {
 }
 
 /** The next head after hours were changed. */
-export function nextHead(before: SettledHead | null, hours: Iterable<{ readonly at: number; readonly hash: string }>, since: number): SettledHead {
+export function nextHead(
+  before: SettledHead | null,
+  hours: Iterable<{ readonly at: number; readonly hash: string }>,
+  since: number,
+): SettledHead {
   return { n: (before?.n ?? 0) + 1, root: rootOf(hours, since), since };
 }
 
@@ -157,7 +171,9 @@ export function settle(db: Db, { sums, erased, since }: SettledChange): SettledH
     write(at, there);
   }
   if (erased !== undefined) {
-    for (const { at, body } of db.prepare<[string], { at: number; body: string }>('SELECT at, body FROM settled WHERE instr(body, ?) > 0').all(JSON.stringify(erased))) {
+    for (const { at, body } of db
+      .prepare<[string], { at: number; body: string }>('SELECT at, body FROM settled WHERE instr(body, ?) > 0')
+      .all(JSON.stringify(erased))) {
       const renamed = withoutWorkspace(cellsIn(body), erased);
       if (renamed !== null) write(at, renamed);
     }
@@ -179,7 +195,8 @@ export function settledAtOpen(db: Db): { readonly settled: SettledHead; readonly
   const known = db.prepare<[number], CellRow>('SELECT * FROM by_hour WHERE at = ?');
   const derived = db.prepare<[number, number], CellRow>(cellsSql(hourMs, 'e.at >= ? AND e.at < ?'));
   function* hours(): Generator<{ at: number; known: Cells; derived: Cells }> {
-    for (const at of db.prepare<[], number>('SELECT DISTINCT at FROM by_hour ORDER BY at').pluck().all()) yield { at, known: cellsOf(known.all(at)), derived: cellsOf(derived.all(at, at + hourMs)) };
+    for (const at of db.prepare<[], number>('SELECT DISTINCT at FROM by_hour ORDER BY at').pluck().all())
+      yield { at, known: cellsOf(known.all(at)), derived: cellsOf(derived.all(at, at + hourMs)) };
   }
   const sums = unexplained(hours());
   return { settled: settle(db, sums === null ? {} : { sums }), adopted: sums?.hours.size ?? 0 };
@@ -201,7 +218,8 @@ export function unexplained(hours: Iterable<{ readonly at: number; readonly know
       if (rollupSums.some((sum) => Math.abs(left[sum]) > 1e-9)) cells.set(id, { keys, sums: left });
     }
     // Rows whose own cell was full are in `other`: what is missing in theirs is too much there.
-    for (const [id, { keys, sums }] of derived) if (!known.has(id)) cells.set(id, { keys, sums: Object.fromEntries(rollupSums.map((sum) => [sum, -sums[sum]])) as Sums });
+    for (const [id, { keys, sums }] of derived)
+      if (!known.has(id)) cells.set(id, { keys, sums: Object.fromEntries(rollupSums.map((sum) => [sum, -sums[sum]])) as Sums });
     if (cells.size > 0) rest.set(at, cells);
   }
   return rest.hours.size === 0 ? null : rest;

@@ -45,15 +45,52 @@ export interface LedgerColumns {
 
 /** Names of the columns in the order in which they are stored. */
 export const columnNames = [
-  'id', 'workspace', 'user', 'api', 'requested_provider', 'requested_model', 'provider', 'model', 'tier', 'reason', 'rule', 'outcome', 'status', 'cache', 'policy', 'attempts',
-  'cost', 'baseline', 'savings', 'unknown', 'input', 'output', 'score', 'overhead', 'ttft', 'latency', 'response_id', 'request_id', 'trace',
+  'id',
+  'workspace',
+  'user',
+  'api',
+  'requested_provider',
+  'requested_model',
+  'provider',
+  'model',
+  'tier',
+  'reason',
+  'rule',
+  'outcome',
+  'status',
+  'cache',
+  'policy',
+  'attempts',
+  'cost',
+  'baseline',
+  'savings',
+  'unknown',
+  'input',
+  'output',
+  'score',
+  'overhead',
+  'ttft',
+  'latency',
+  'response_id',
+  'request_id',
+  'trace',
 ] as const satisfies readonly (keyof LedgerColumns)[];
 
 const whole: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>(['status', 'attempts', 'input', 'output']);
-const real: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>(['cost', 'baseline', 'savings', 'score', 'overhead', 'ttft', 'latency']);
+const real: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>([
+  'cost',
+  'baseline',
+  'savings',
+  'score',
+  'overhead',
+  'ttft',
+  'latency',
+]);
 
 /** What a database keeps a column as. */
-export const columnTypes = Object.fromEntries(columnNames.map((name) => [name, whole.has(name) ? 'whole' : real.has(name) ? 'real' : 'text'])) as Readonly<Record<keyof LedgerColumns, 'text' | 'whole' | 'real'>>;
+export const columnTypes = Object.fromEntries(
+  columnNames.map((name) => [name, whole.has(name) ? 'whole' : real.has(name) ? 'real' : 'text']),
+) as Readonly<Record<keyof LedgerColumns, 'text' | 'whole' | 'real'>>;
 
 /** Columns by which other systems' ids find a record; each has an index. */
 export const joinColumns = ['response_id', 'request_id', 'trace'] as const satisfies readonly (keyof LedgerColumns)[];

@@ -19,22 +19,34 @@ type Report = (kind: 'rollup' | 'settled', message: string) => void;
  */
 export function verifySums(db: Db, said: readonly SettledSaid[], report: Report): void {
   const { since, texts } = settledTexts(db, said, report);
-  for (const [table, ms] of [['by_hour', hourMs], ['by_day', dayMs]] as const) verifyTable(db, { table, ms, since, texts }, report);
+  for (const [table, ms] of [
+    ['by_hour', hourMs],
+    ['by_day', dayMs],
+  ] as const)
+    verifyTable(db, { table, ms, since, texts }, report);
 }
 
-function settledTexts(db: Db, said: readonly SettledSaid[], report: Report): { readonly since: number; readonly texts: ReadonlyMap<number, Cells> } {
+function settledTexts(
+  db: Db,
+  said: readonly SettledSaid[],
+  report: Report,
+): { readonly since: number; readonly texts: ReadonlyMap<number, Cells> } {
   const rows = db.prepare<[], { at: number; body: string; hash: string }>('SELECT at, body, hash FROM settled ORDER BY at').all();
   const head = settledHead(db);
   const newest = said.reduce<SettledHead | null>((best, { settled }) => (best === null || settled.n > best.n ? settled : best), null);
   const hashes = rows.map(({ at, body }) => ({ at, hash: textHash(body) }));
   if (newest === null) {
-    if (rows.length > 0 || head !== null) report('settled', 'there are sums of exchanges without rows, and no row of the ledger names them');
+    if (rows.length > 0 || head !== null)
+      report('settled', 'there are sums of exchanges without rows, and no row of the ledger names them');
   } else {
     countedOn(said, report);
-    if (rootOf(hashes, newest.since) !== newest.root) report('settled', 'the sums of exchanges without rows are not those that the ledger names');
-    if (head?.n !== newest.n || head.root !== newest.root || head.since !== newest.since) report('settled', 'the head of the settled sums is not the one that the ledger names');
+    if (rootOf(hashes, newest.since) !== newest.root)
+      report('settled', 'the sums of exchanges without rows are not those that the ledger names');
+    if (head?.n !== newest.n || head.root !== newest.root || head.since !== newest.since)
+      report('settled', 'the head of the settled sums is not the one that the ledger names');
     rows.forEach(({ at, hash }, index) => {
-      if (hash !== hashes[index]!.hash) report('settled', `the hash beside the settled sums of ${new Date(at).toISOString()} is not theirs`);
+      if (hash !== hashes[index]!.hash)
+        report('settled', `the hash beside the settled sums of ${new Date(at).toISOString()} is not theirs`);
     });
   }
   const texts = new Map<number, Cells>();
@@ -53,12 +65,14 @@ function countedOn(said: readonly SettledSaid[], report: Report): void {
   const byNumber = new Map<number, string>();
   for (const { settled } of said) {
     const root = byNumber.get(settled.n);
-    if (root !== undefined && root !== settled.root) report('settled', `two rows of the ledger differ about settled sums number ${settled.n}`);
+    if (root !== undefined && root !== settled.root)
+      report('settled', `two rows of the ledger differ about settled sums number ${settled.n}`);
     byNumber.set(settled.n, settled.root);
   }
   const numbers = [...byNumber.keys()].sort((a, b) => a - b);
   numbers.forEach((n, index) => {
-    if (index > 0 && n !== numbers[index - 1]! + 1) report('settled', `no row of the ledger speaks of settled sums number ${numbers[index - 1]! + 1}`);
+    if (index > 0 && n !== numbers[index - 1]! + 1)
+      report('settled', `no row of the ledger speaks of settled sums number ${numbers[index - 1]! + 1}`);
   });
 }
 
@@ -72,7 +86,11 @@ interface TableCheck {
 function verifyTable(db: Db, { table, ms, since, texts }: TableCheck, report: Report): void {
   const buckets = new Set<number>();
   for (const at of texts.keys()) buckets.add(at - (at % ms));
-  for (const sql of [`SELECT DISTINCT at FROM ${table}`, `SELECT DISTINCT at - at % ${ms} FROM entries WHERE kind = 'exchange' AND body IS NOT NULL`]) for (const at of db.prepare<[], number>(sql).pluck().iterate()) buckets.add(at);
+  for (const sql of [
+    `SELECT DISTINCT at FROM ${table}`,
+    `SELECT DISTINCT at - at % ${ms} FROM entries WHERE kind = 'exchange' AND body IS NOT NULL`,
+  ])
+    for (const at of db.prepare<[], number>(sql).pluck().iterate()) buckets.add(at);
   const known = db.prepare<[number], CellRow>(`SELECT * FROM ${table} WHERE at = ?`);
   const derive = db.prepare<[number, number], CellRow>(cellsSql(ms, 'e.at >= ? AND e.at < ?'));
   for (const at of [...buckets].sort((a, b) => a - b)) {
@@ -81,7 +99,11 @@ function verifyTable(db: Db, { table, ms, since, texts }: TableCheck, report: Re
     const derived = cellsOf(derive.iterate(at, at + ms));
     for (let hour = at; hour < at + ms; hour += hourMs) addCells(derived, texts.get(hour)?.values() ?? [], Infinity);
     const wrong = difference(cellsOf(known.iterate(at)), derived);
-    if (wrong !== null) report('rollup', `${table === 'by_hour' ? 'the hour' : 'the day'} ${new Date(at).toISOString().slice(0, table === 'by_hour' ? 13 : 10)}: ${wrong}`);
+    if (wrong !== null)
+      report(
+        'rollup',
+        `${table === 'by_hour' ? 'the hour' : 'the day'} ${new Date(at).toISOString().slice(0, table === 'by_hour' ? 13 : 10)}: ${wrong}`,
+      );
   }
 }
 
@@ -91,14 +113,23 @@ function difference(known: Cells, derived: Cells): string | null {
   const full = [...known.values()].some(overflow) || [...derived.values()].some(overflow);
   if (!full) return firstDifference(known, derived);
   // Beyond the bound several processes may have named different callers: together they are what the rows are, and none has more than its own.
-  if (known.size < limits.ledgerRollupKeys && ![...derived.values()].some(overflow)) return 'callers are counted as "other" below the bound';
-  for (const [id, { keys, sums }] of known) if (!overflow({ keys, sums }) && sums.n > (derived.get(id)?.sums.n ?? 0)) return `more than the rows of ${keys.join(', ')}`;
+  if (known.size < limits.ledgerRollupKeys && ![...derived.values()].some(overflow))
+    return 'callers are counted as "other" below the bound';
+  for (const [id, { keys, sums }] of known)
+    if (!overflow({ keys, sums }) && sums.n > (derived.get(id)?.sums.n ?? 0)) return `more than the rows of ${keys.join(', ')}`;
   return firstDifference(withoutCallers(known), withoutCallers(derived));
 }
 
 function withoutCallers(cells: Cells): Cells {
   const merged: Cells = new Map();
-  addCells(merged, [...cells.values()].map(({ keys, sums }) => ({ keys: keys.map((value, index) => (boundedKeys.has(rollupKeys[index]!) ? other : value)), sums })), Infinity);
+  addCells(
+    merged,
+    [...cells.values()].map(({ keys, sums }) => ({
+      keys: keys.map((value, index) => (boundedKeys.has(rollupKeys[index]!) ? other : value)),
+      sums,
+    })),
+    Infinity,
+  );
   return merged;
 }
 

@@ -2,11 +2,25 @@ import type { KeyObject } from 'node:crypto';
 import type { ExchangeRecord } from '../record/types.ts';
 import { contentHash, genesis, rowHash } from './chain.ts';
 import type { Db } from './database.ts';
-import { columnNames, columnsOf, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from './types.ts';
+import {
+  columnNames,
+  columnsOf,
+  gradeColumns,
+  type ChainHead,
+  type Checkpoint,
+  type EntryKind,
+  type EraseEntry,
+  type GapEntry,
+  type GradeEntry,
+  type LedgerColumns,
+  type OpenEntry,
+  type PruneEntry,
+} from './types.ts';
 import { verifyCoverage, type ChainRead } from './verify-coverage.ts';
 import { verifySums, type SettledSaid } from './verify-sums.ts';
 
-export type FaultKind = 'altered' | 'missing' | 'broken-chain' | 'erased-unexplained' | 'checkpoint' | 'signature' | 'rollup' | 'settled' | 'writer' | 'schema';
+export type FaultKind =
+  'altered' | 'missing' | 'broken-chain' | 'erased-unexplained' | 'checkpoint' | 'signature' | 'rollup' | 'settled' | 'writer' | 'schema';
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -106,7 +120,11 @@ class Verifier {
     const writers = this.#db.prepare<[], WriterRow>('SELECT n, id, host, pid, closed FROM writers ORDER BY n').all();
     this.#foreignRows(writers);
     // Heads of chains may be named by rows of later writers: they are gathered first.
-    for (const { id, seq, kind, body } of this.#db.prepare<[], { id: string; seq: number; kind: EntryKind; body: string | null }>(`SELECT w.id, e.seq, e.kind, e.body FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('open', 'prune', 'erase')`).iterate()) {
+    for (const { id, seq, kind, body } of this.#db
+      .prepare<[], { id: string; seq: number; kind: EntryKind; body: string | null }>(
+        `SELECT w.id, e.seq, e.kind, e.body FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('open', 'prune', 'erase')`,
+      )
+      .iterate()) {
       const entry = parsed(body) as Partial<OpenEntry & PruneEntry & EraseEntry> | null;
       if (entry?.settled !== undefined) this.#settled.push({ writer: id, seq, settled: entry.settled });
       for (const head of entry?.heads ?? []) {
@@ -118,20 +136,38 @@ class Verifier {
     this.#passThrough(pruned);
     this.#erasures();
     // A closed chain ends with its last row, or another writer saw it end without.
-    for (const { writer, seq } of this.#unclosed) if (this.#killed.get(writer) !== seq) this.#fault('missing', writer, seq + 1, 'the writer closed its chain, and its last row is missing');
+    for (const { writer, seq } of this.#unclosed)
+      if (this.#killed.get(writer) !== seq)
+        this.#fault('missing', writer, seq + 1, 'the writer closed its chain, and its last row is missing');
     const { publicKey } = this.#options;
-    const unsigned = publicKey === null ? null : verifyCoverage(this.#read, { checkpoints, publicKey, now: this.#options.now ?? Date.now() }, (writer, seq, message) => this.#fault('signature', writer, seq, message));
+    const unsigned =
+      publicKey === null
+        ? null
+        : verifyCoverage(this.#read, { checkpoints, publicKey, now: this.#options.now ?? Date.now() }, (writer, seq, message) =>
+            this.#fault('signature', writer, seq, message),
+          );
     verifySums(this.#db, this.#settled, (kind, message) => this.#fault(kind, '', null, message));
     let erased = 0;
     for (const seqs of this.#empty.values()) erased += seqs.size;
-    return { ok: this.#faultCount === 0, rows: this.#rows, writers: writers.length, erased, checkpoints: checkpoints.length, unsigned, gaps: this.#gaps, faults: this.#faults, faultCount: this.#faultCount };
+    return {
+      ok: this.#faultCount === 0,
+      rows: this.#rows,
+      writers: writers.length,
+      erased,
+      checkpoints: checkpoints.length,
+      unsigned,
+      gaps: this.#gaps,
+      faults: this.#faults,
+      faultCount: this.#faultCount,
+    };
   }
 
   /** Where each chain was cut because its rows were old, as rows of the ledger say. */
   #prunedHeads(): Map<string, ChainHead> {
     const heads = new Map<string, ChainHead>();
     for (const body of this.#db.prepare<[], string | null>(`SELECT body FROM entries WHERE kind = 'prune'`).pluck().iterate()) {
-      for (const head of (parsed(body) as Partial<PruneEntry> | null)?.removed ?? []) if (head.seq > (heads.get(head.writer)?.seq ?? 0)) heads.set(head.writer, head);
+      for (const head of (parsed(body) as Partial<PruneEntry> | null)?.removed ?? [])
+        if (head.seq > (heads.get(head.writer)?.seq ?? 0)) heads.set(head.writer, head);
     }
     return heads;
   }
@@ -139,7 +175,8 @@ class Verifier {
   /** Rows of a writer that nobody registered belong to no chain. */
   #foreignRows(writers: readonly WriterRow[]): void {
     const known = new Set(writers.map(({ n }) => n));
-    for (const n of this.#db.prepare<[], number>('SELECT DISTINCT writer FROM entries').pluck().all()) if (!known.has(n)) this.#fault('writer', '', null, `there are rows of writer number ${n}, whom the ledger does not know`);
+    for (const n of this.#db.prepare<[], number>('SELECT DISTINCT writer FROM entries').pluck().all())
+      if (!known.has(n)) this.#fault('writer', '', null, `there are rows of writer number ${n}, whom the ledger does not know`);
   }
 
   #chain(writer: WriterRow, pruned: ChainHead | null): void {
@@ -152,9 +189,17 @@ class Verifier {
     let last = 0;
     for (const row of this.#db.prepare<[number], Row>('SELECT * FROM entries WHERE writer = ? ORDER BY seq').iterate(n)) {
       this.#rows++;
-      if (row.seq !== expected) this.#fault('missing', id, expected, row.seq === expected + 1 ? `row ${expected} is missing` : `rows ${expected} to ${row.seq - 1} are missing`);
-      else if (!rowHash(previous, row.seq, row.kind, row.at, row.content).equals(row.hash)) this.#fault('broken-chain', id, row.seq, 'the row does not follow from the row before it: one of them was altered or moved');
-      if (row.kind === 'open' && (row.seq !== 1 || !opens(row.body, writer))) this.#fault('writer', id, row.seq, 'the writer is registered with another id, host or process than its first row says');
+      if (row.seq !== expected)
+        this.#fault(
+          'missing',
+          id,
+          expected,
+          row.seq === expected + 1 ? `row ${expected} is missing` : `rows ${expected} to ${row.seq - 1} are missing`,
+        );
+      else if (!rowHash(previous, row.seq, row.kind, row.at, row.content).equals(row.hash))
+        this.#fault('broken-chain', id, row.seq, 'the row does not follow from the row before it: one of them was altered or moved');
+      if (row.kind === 'open' && (row.seq !== 1 || !opens(row.body, writer)))
+        this.#fault('writer', id, row.seq, 'the writer is registered with another id, host or process than its first row says');
       this.#content(id, row);
       if (wanted.has(row.seq)) wanted.set(row.seq, row.hash.toString('hex'));
       previous = row.hash;
@@ -164,17 +209,28 @@ class Verifier {
     }
     this.#heads.set(id, wanted);
     this.#read.push({
-      writer: id, closed: closed !== null, first: (pruned?.seq ?? 0) + 1, last, hashes: wanted, heads: this.#said.get(id) ?? [],
-      oldestAfter: (seq) => this.#db.prepare<[number, number], number | null>('SELECT min(at) FROM entries WHERE writer = ? AND seq >= ?').pluck().get(n, seq) ?? 0,
+      writer: id,
+      closed: closed !== null,
+      first: (pruned?.seq ?? 0) + 1,
+      last,
+      hashes: wanted,
+      heads: this.#said.get(id) ?? [],
+      oldestAfter: (seq) =>
+        this.#db
+          .prepare<[number, number], number | null>('SELECT min(at) FROM entries WHERE writer = ? AND seq >= ?')
+          .pluck()
+          .get(n, seq) ?? 0,
     });
     if (closed !== null && lastKind !== 'close' && lastKind !== null) this.#unclosed.push({ writer: id, seq: last });
-    if (closed === null && lastKind !== 'close' && lastKind !== null) this.#gaps.push(`writer ${id} is running, or ended without closing: after row ${last} up to a second of records may be missing`);
+    if (closed === null && lastKind !== 'close' && lastKind !== null)
+      this.#gaps.push(`writer ${id} is running, or ended without closing: after row ${last} up to a second of records may be missing`);
   }
 
   #content(id: string, row: Row): void {
     if (row.body === null || row.salt === null) {
       addSeq(this.#empty, id, row.seq);
-      if (columnNames.some((name) => row[name] !== null)) this.#fault('altered', id, row.seq, 'the row has no content and still has columns');
+      if (columnNames.some((name) => row[name] !== null))
+        this.#fault('altered', id, row.seq, 'the row has no content and still has columns');
       return;
     }
     if (!contentHash(row.salt, row.body).equals(row.content)) {
@@ -211,7 +267,10 @@ class Verifier {
         break;
       case 'open': {
         const { adopted } = JSON.parse(body) as OpenEntry;
-        if (adopted !== undefined) this.#gaps.push(`writer ${id} took over sums of ${adopted} hours from an earlier version, which did not tie them to the chain: nothing shows that these are right`);
+        if (adopted !== undefined)
+          this.#gaps.push(
+            `writer ${id} took over sums of ${adopted} hours from an earlier version, which did not tie them to the chain: nothing shows that these are right`,
+          );
         break;
       }
       case 'close':
@@ -240,21 +299,32 @@ class Verifier {
 
   #erasures(): void {
     for (const [writer, seqs] of this.#empty) {
-      for (const seq of seqs) if (this.#erased.get(writer)?.has(seq) !== true) this.#fault('erased-unexplained', writer, seq, 'the content is gone and no erasure names the row');
+      for (const seq of seqs)
+        if (this.#erased.get(writer)?.has(seq) !== true)
+          this.#fault('erased-unexplained', writer, seq, 'the content is gone and no erasure names the row');
     }
   }
 
   /** What triggers or views would show need not be what is stored. */
   #schema(): void {
-    for (const { type, name } of this.#db.prepare<[], { type: string; name: string }>(`SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')`).all()) this.#fault('schema', '', null, `a ${type} that is not Sluice's is in the file: ${name}`);
+    for (const { type, name } of this.#db
+      .prepare<[], { type: string; name: string }>(`SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')`)
+      .all())
+      this.#fault('schema', '', null, `a ${type} that is not Sluice's is in the file: ${name}`);
   }
 
   /** The table of cut chains says what rows of the ledger say. */
   #prunedTable(pruned: ReadonlyMap<string, ChainHead>): void {
-    const table = new Map(this.#db.prepare<[], ChainHead>('SELECT writer, seq, hash FROM pruned').all().map((head) => [head.writer, head]));
+    const table = new Map(
+      this.#db
+        .prepare<[], ChainHead>('SELECT writer, seq, hash FROM pruned')
+        .all()
+        .map((head) => [head.writer, head]),
+    );
     for (const writer of new Set([...table.keys(), ...pruned.keys()])) {
       const [has, should] = [table.get(writer), pruned.get(writer)];
-      if (has?.seq !== should?.seq || has?.hash !== should?.hash) this.#fault('missing', writer, has?.seq ?? should?.seq ?? null, 'where the chain was cut is not what a row of the ledger says');
+      if (has?.seq !== should?.seq || has?.hash !== should?.hash)
+        this.#fault('missing', writer, has?.seq ?? should?.seq ?? null, 'where the chain was cut is not what a row of the ledger says');
     }
   }
 
@@ -262,7 +332,8 @@ class Verifier {
   #keptCheckpoints(pruned: ReadonlyMap<string, ChainHead>, held: readonly Checkpoint[]): void {
     const there = new Set(held.map(({ writer, seq }) => `${writer} ${seq}`));
     for (const { writer, seq } of this.#options.checkpoints) {
-      if (seq > (pruned.get(writer)?.seq ?? 0) && !there.has(`${writer} ${seq}`)) this.#fault('checkpoint', writer, seq, 'the log has a checkpoint here that the ledger lacks');
+      if (seq > (pruned.get(writer)?.seq ?? 0) && !there.has(`${writer} ${seq}`))
+        this.#fault('checkpoint', writer, seq, 'the log has a checkpoint here that the ledger lacks');
     }
   }
 

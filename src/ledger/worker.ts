@@ -42,7 +42,8 @@ async function openWriter(target: LedgerTarget, version: string): Promise<Opened
 
 function addLines({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>, lines: string[]): void {
   const bytes = Buffer.from(buffer, byteOffset, length);
-  for (let from = 0, end = bytes.indexOf(10); end >= 0; from = end + 1, end = bytes.indexOf(10, from)) lines.push(bytes.toString('utf8', from, end));
+  for (let from = 0, end = bytes.indexOf(10); end >= 0; from = end + 1, end = bytes.indexOf(10, from))
+    lines.push(bytes.toString('utf8', from, end));
 }
 
 type Batch = WriterRequest & { readonly kind: 'append' };
@@ -127,7 +128,11 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     // What fails here is told when there is something to write.
     await ledger.reach().catch(() => undefined);
   };
-  const timers = [setInterval(() => void inTurn(look), lookMs), setInterval(() => void inTurn(checkpoint), options.checkpointMs), setInterval(() => void inTurn(prune), options.pruneMs)];
+  const timers = [
+    setInterval(() => void inTurn(look), lookMs),
+    setInterval(() => void inTurn(checkpoint), options.checkpointMs),
+    setInterval(() => void inTurn(prune), options.pruneMs),
+  ];
   let finishing = false;
   const finish = async (): Promise<void> => {
     if (finishing) return;
@@ -160,8 +165,8 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
       schedule();
       return;
     }
-    clearTimeout(scheduled as NodeJS.Timeout | undefined ?? undefined);
-    clearImmediate(scheduled as NodeJS.Immediate | undefined ?? undefined);
+    clearTimeout((scheduled as NodeJS.Timeout | undefined) ?? undefined);
+    clearImmediate((scheduled as NodeJS.Immediate | undefined) ?? undefined);
     void finish();
   });
 }

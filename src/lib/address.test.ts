@@ -11,6 +11,18 @@ it('reads host:port', () => {
 
 it('says what is wrong with an address before anything is started', () => {
   const code = expect.objectContaining({ code: 'SLUICE_LISTEN', where: '--listen' }) as Error;
-  for (const wrong of ['abc', '127.0.0.1', '127.0.0.1:99999', '::1:80', ':80', '127.0.0.1:', 'unix:', `unix:/${'x'.repeat(120)}`, 'unix:/no/such/folder/s.sock']) expect(() => checkListen(wrong, '--listen')).toThrow(code);
-  for (const right of ['127.0.0.1:0', '[::]:80', `unix:${join(tmpdir(), 's.sock')}`]) expect(() => checkListen(right, '--listen')).not.toThrow();
+  for (const wrong of [
+    'abc',
+    '127.0.0.1',
+    '127.0.0.1:99999',
+    '::1:80',
+    ':80',
+    '127.0.0.1:',
+    'unix:',
+    `unix:/${'x'.repeat(120)}`,
+    'unix:/no/such/folder/s.sock',
+  ])
+    expect(() => checkListen(wrong, '--listen')).toThrow(code);
+  for (const right of ['127.0.0.1:0', '[::]:80', `unix:${join(tmpdir(), 's.sock')}`])
+    expect(() => checkListen(right, '--listen')).not.toThrow();
 });

@@ -9,8 +9,16 @@ const socketPathBytes = 107;
 export function hostAndPort(text: string, where: string): { readonly host: string; readonly port: number } {
   const found = /^(?:\[([0-9a-fA-F:.%a-z]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
   const port = Number(found?.[3]);
-  if (found === null) throw new SluiceError('SLUICE_LISTEN', `"${text}" is not host:port.`, { where, fix: 'Write for example 127.0.0.1:9901, or [::1]:9901.' });
-  if (port > 65_535) throw new SluiceError('SLUICE_LISTEN', `"${text}": a port is a number up to 65535.`, { where, fix: 'Choose a port from 1 to 65535, or 0 for a free one.' });
+  if (found === null)
+    throw new SluiceError('SLUICE_LISTEN', `"${text}" is not host:port.`, {
+      where,
+      fix: 'Write for example 127.0.0.1:9901, or [::1]:9901.',
+    });
+  if (port > 65_535)
+    throw new SluiceError('SLUICE_LISTEN', `"${text}": a port is a number up to 65535.`, {
+      where,
+      fix: 'Choose a port from 1 to 65535, or 0 for a free one.',
+    });
   return { host: found[1] ?? found[2]!, port };
 }
 
@@ -22,8 +30,14 @@ export function checkListen(text: string, where: string): void {
   }
   const path = text.slice('unix:'.length);
   const bytes = Buffer.byteLength(path);
-  if (path === '') throw new SluiceError('SLUICE_LISTEN', 'the path of the socket is empty.', { where, fix: 'Write unix:/run/sluice/sluice.sock.' });
-  if (bytes > socketPathBytes) throw new SluiceError('SLUICE_LISTEN', `the path of a socket has at most ${socketPathBytes} bytes, this one has ${bytes}.`, { where, fix: 'Choose a shorter path.' });
+  if (path === '')
+    throw new SluiceError('SLUICE_LISTEN', 'the path of the socket is empty.', { where, fix: 'Write unix:/run/sluice/sluice.sock.' });
+  if (bytes > socketPathBytes)
+    throw new SluiceError('SLUICE_LISTEN', `the path of a socket has at most ${socketPathBytes} bytes, this one has ${bytes}.`, {
+      where,
+      fix: 'Choose a shorter path.',
+    });
   const folder = dirname(path);
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) throw new SluiceError('SLUICE_LISTEN', `there is no folder ${folder}.`, { where, fix: 'Make the folder, or choose another path.' });
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw new SluiceError('SLUICE_LISTEN', `there is no folder ${folder}.`, { where, fix: 'Make the folder, or choose another path.' });
 }

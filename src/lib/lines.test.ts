@@ -10,14 +10,20 @@ async function lines(chunks: readonly (Buffer | string)[]): Promise<string[]> {
 }
 
 it('cuts at LF and CRLF, and at no other separator that JSON may hold', async () => {
-  expect(await lines([Buffer.from('{"a":"x\u2028y\u2029z\u0085"}\n{"b":1}\r\n\nlast')])).toEqual(['{"a":"x\u2028y\u2029z\u0085"}', '{"b":1}', '', 'last']);
+  expect(await lines([Buffer.from('{"a":"x\u2028y\u2029z\u0085"}\n{"b":1}\r\n\nlast')])).toEqual([
+    '{"a":"x\u2028y\u2029z\u0085"}',
+    '{"b":1}',
+    '',
+    'last',
+  ]);
   expect(await lines([])).toEqual([]);
   expect(await lines(['a\n'])).toEqual(['a']);
 });
 
 it('joins lines and characters that chunks cut', async () => {
   const bytes = Buffer.from('{"ä":"😀"}\nnext\n');
-  for (let at = 1; at < bytes.length; at++) expect(await lines([bytes.subarray(0, at), bytes.subarray(at)])).toEqual(['{"ä":"😀"}', 'next']);
+  for (let at = 1; at < bytes.length; at++)
+    expect(await lines([bytes.subarray(0, at), bytes.subarray(at)])).toEqual(['{"ä":"😀"}', 'next']);
 });
 
 it('leaves the text of a line out that is longer than any that is written, and keeps the count of lines', async () => {

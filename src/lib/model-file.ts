@@ -25,6 +25,11 @@ export function modelBytes(file: string): Buffer {
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
-  if (bytes.length > limits.modelFileBytes) throw new SluiceError('SLUICE_MODEL_INVALID', `The file has ${bytes.length} bytes, more than the ${limits.modelFileBytes} that are read.`, { where: file });
+  if (bytes.length > limits.modelFileBytes)
+    throw new SluiceError(
+      'SLUICE_MODEL_INVALID',
+      `The file has ${bytes.length} bytes, more than the ${limits.modelFileBytes} that are read.`,
+      { where: file },
+    );
   return bytes;
 }

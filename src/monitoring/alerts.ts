@@ -32,12 +32,25 @@ const orNone = (expr: string, present: string): string => `(${expr} or 0 * ${pre
 const allowed = 0.001;
 
 /** Errors and all events of each objective; docs/runbooks/SluiceErrorBudgetBurn.md says what they are. */
-const objectives: readonly { readonly slo: string; readonly errors: (window: string) => string; readonly all: (window: string) => string }[] = [
-  { slo: 'answers', errors: (window) => rate('llm_proxy_unanswered_total', window), all: (window) => rate('llm_proxy_request_total', window) },
-  { slo: 'decisions', errors: (window) => rate('llm_proxy_fail_open_total', window), all: (window) => rate('llm_proxy_request_total', window) },
+const objectives: readonly {
+  readonly slo: string;
+  readonly errors: (window: string) => string;
+  readonly all: (window: string) => string;
+}[] = [
+  {
+    slo: 'answers',
+    errors: (window) => rate('llm_proxy_unanswered_total', window),
+    all: (window) => rate('llm_proxy_request_total', window),
+  },
+  {
+    slo: 'decisions',
+    errors: (window) => rate('llm_proxy_fail_open_total', window),
+    all: (window) => rate('llm_proxy_request_total', window),
+  },
   {
     slo: 'overhead',
-    errors: (window) => `(${rate('llm_proxy_overhead_seconds_count', window)} - ${rate('llm_proxy_overhead_seconds_bucket', window, '{le="0.025"}')})`,
+    errors: (window) =>
+      `(${rate('llm_proxy_overhead_seconds_count', window)} - ${rate('llm_proxy_overhead_seconds_bucket', window, '{le="0.025"}')})`,
     all: (window) => rate('llm_proxy_overhead_seconds_count', window),
   },
 ];
@@ -53,13 +66,28 @@ const burns = [
 const windows = [...new Set(burns.flatMap(({ long, short }) => [short, long]))];
 const ratioName = (window: string): string => `sluice:slo_errors:ratio_rate${window}`;
 
-const sloRecordings: Recording[] = objectives.flatMap(({ slo, errors, all }) => windows.map((window) => ({ record: ratioName(window), labels: { slo }, expr: `${orNone(errors(window), all(window))} / (${all(window)} > 0)` })));
+const sloRecordings: Recording[] = objectives.flatMap(({ slo, errors, all }) =>
+  windows.map((window) => ({
+    record: ratioName(window),
+    labels: { slo },
+    expr: `${orNone(errors(window), all(window))} / (${all(window)} > 0)`,
+  })),
+);
 
 const recordings: Recording[] = [
   { record: 'sluice:cost_dollars:rate5m', expr: rate('llm_proxy_cost_total', '5m') },
-  { record: 'sluice:priced_requests:rate5m', expr: `${rate('llm_proxy_request_total', '5m')} - ${orNone(rate('llm_proxy_cost_unknown_total', '5m'), rate('llm_proxy_request_total', '5m'))}` },
-  { record: 'sluice:latency_seconds:p99_30m', expr: 'histogram_quantile(0.99, sum by (namespace, le) (rate(llm_proxy_latency_seconds_bucket[30m])))' },
-  { record: 'sluice:grade:mean_1d', expr: 'sum by (namespace, tier) (increase(llm_proxy_grade_score_total[1d])) / (sum by (namespace, tier) (increase(llm_proxy_grade_total[1d])) > 0)' },
+  {
+    record: 'sluice:priced_requests:rate5m',
+    expr: `${rate('llm_proxy_request_total', '5m')} - ${orNone(rate('llm_proxy_cost_unknown_total', '5m'), rate('llm_proxy_request_total', '5m'))}`,
+  },
+  {
+    record: 'sluice:latency_seconds:p99_30m',
+    expr: 'histogram_quantile(0.99, sum by (namespace, le) (rate(llm_proxy_latency_seconds_bucket[30m])))',
+  },
+  {
+    record: 'sluice:grade:mean_1d',
+    expr: 'sum by (namespace, tier) (increase(llm_proxy_grade_score_total[1d])) / (sum by (namespace, tier) (increase(llm_proxy_grade_total[1d])) > 0)',
+  },
 ];
 
 export const alerts: readonly Alert[] = [
@@ -85,15 +113,66 @@ export const alerts: readonly Alert[] = [
     for: '10m',
     summary: 'More than one in ten requests of tier {{ $labels.tier }} needed another target than the first.',
   },
-  { name: 'SluiceFailOpen', severity: 'warning', expr: 'sum by (namespace, reason) (increase(llm_proxy_fail_open_total[10m])) > 0', summary: 'Requests went on undecided because Sluice failed ({{ $labels.reason }}).' },
-  { name: 'SluiceAbsent', severity: 'page', expr: 'absent(llm_proxy_build_info)', for: '5m', summary: 'No Sluice is scraped: Envoy lets requests pass undecided, or refuses them where the policy is fail-closed.' },
-  { name: 'SluiceBypassed', severity: 'page', expr: `${perNamespace('increase(envoy_http_ext_proc_sluice_request_failure_mode_allowed[10m])')} > 0`, summary: 'Envoy let requests pass because Sluice did not answer it.' },
-  { name: 'SluicePolicyRefused', severity: 'warning', expr: 'max by (namespace) (llm_proxy_policy_refused) == 1', for: '5m', summary: 'The newest edit of a policy is refused and the last good one holds.' },
-  { name: 'SluiceNoPolicy', severity: 'warning', expr: 'max by (namespace) (llm_proxy_policy_none) == 1', for: '5m', summary: 'There is no policy: requests pass as their apps sent them.' },
-  { name: 'SluicePolicySourceLost', severity: 'warning', expr: 'min by (namespace) (llm_proxy_policy_source_connected) == 0', for: '5m', summary: 'Policies cannot be watched; edits do not reach Sluice.' },
-  { name: 'SluiceCatalogsDiffer', severity: 'info', expr: 'count by (namespace) (count by (namespace, version) (llm_proxy_catalog_info)) > 1', for: '30m', summary: 'Replicas price requests by different catalogs.' },
-  { name: 'SluiceParameterRefused', severity: 'warning', expr: 'sum by (namespace, from) (increase(llm_proxy_fallback_total{reason="unsupported-parameter"}[30m])) > 0', summary: '{{ $labels.from }} refused a parameter that Sluice took it to know; the requested model answered.' },
-  { name: 'SluiceCostUnknown', severity: 'info', expr: `${rate('llm_proxy_cost_unknown_total', '30m')} > 0.05 * ${rate('llm_proxy_request_total', '30m')}`, for: '30m', summary: 'More than 5% of the requests have no known cost.' },
+  {
+    name: 'SluiceFailOpen',
+    severity: 'warning',
+    expr: 'sum by (namespace, reason) (increase(llm_proxy_fail_open_total[10m])) > 0',
+    summary: 'Requests went on undecided because Sluice failed ({{ $labels.reason }}).',
+  },
+  {
+    name: 'SluiceAbsent',
+    severity: 'page',
+    expr: 'absent(llm_proxy_build_info)',
+    for: '5m',
+    summary: 'No Sluice is scraped: Envoy lets requests pass undecided, or refuses them where the policy is fail-closed.',
+  },
+  {
+    name: 'SluiceBypassed',
+    severity: 'page',
+    expr: `${perNamespace('increase(envoy_http_ext_proc_sluice_request_failure_mode_allowed[10m])')} > 0`,
+    summary: 'Envoy let requests pass because Sluice did not answer it.',
+  },
+  {
+    name: 'SluicePolicyRefused',
+    severity: 'warning',
+    expr: 'max by (namespace) (llm_proxy_policy_refused) == 1',
+    for: '5m',
+    summary: 'The newest edit of a policy is refused and the last good one holds.',
+  },
+  {
+    name: 'SluiceNoPolicy',
+    severity: 'warning',
+    expr: 'max by (namespace) (llm_proxy_policy_none) == 1',
+    for: '5m',
+    summary: 'There is no policy: requests pass as their apps sent them.',
+  },
+  {
+    name: 'SluicePolicySourceLost',
+    severity: 'warning',
+    expr: 'min by (namespace) (llm_proxy_policy_source_connected) == 0',
+    for: '5m',
+    summary: 'Policies cannot be watched; edits do not reach Sluice.',
+  },
+  {
+    name: 'SluiceCatalogsDiffer',
+    severity: 'info',
+    expr: 'count by (namespace) (count by (namespace, version) (llm_proxy_catalog_info)) > 1',
+    for: '30m',
+    summary: 'Replicas price requests by different catalogs.',
+  },
+  {
+    name: 'SluiceParameterRefused',
+    severity: 'warning',
+    expr: 'sum by (namespace, from) (increase(llm_proxy_fallback_total{reason="unsupported-parameter"}[30m])) > 0',
+    summary: '{{ $labels.from }} refused a parameter that Sluice took it to know; the requested model answered.',
+  },
+  {
+    name: 'SluiceCostUnknown',
+    severity: 'info',
+    expr: `${rate('llm_proxy_cost_unknown_total', '30m')} > 0.05 * ${rate('llm_proxy_request_total', '30m')}`,
+    for: '30m',
+    summary: 'More than 5% of the requests have no known cost.',
+  },
   {
     name: 'SluiceBudgetBurn',
     severity: 'warning',
@@ -102,10 +181,32 @@ export const alerts: readonly Alert[] = [
     for: '15m',
     summary: 'Budget {{ $labels.budget }} will be used up well before its period ends.',
   },
-  { name: 'SluiceBudgetUsedUp', severity: 'warning', expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_actions_total{action="refused"}[10m])) > 0', summary: 'Budget {{ $labels.budget }} is used up: requests are refused.' },
-  { name: 'SluiceRateLimited', severity: 'info', expr: 'sum by (namespace, limit) (increase(llm_proxy_limit_actions_total{action="refused"}[10m])) > 0', for: '10m', summary: 'Rate limit {{ $labels.limit }} has refused requests for ten minutes.' },
-  { name: 'SluiceBudgetsUncounted', severity: 'warning', expr: `${perNamespace('increase(llm_proxy_budget_backend_problem_total[10m])')} > 0`, for: '5m', summary: 'The Redis behind budgets and rate limits does not answer: requests go on, and both may be overrun.' },
-  { name: 'SluiceBudgetMessagesLost', severity: 'info', expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_messages_total{result!="sent"}[1h])) > 0', summary: 'A webhook did not take messages about budget {{ $labels.budget }}.' },
+  {
+    name: 'SluiceBudgetUsedUp',
+    severity: 'warning',
+    expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_actions_total{action="refused"}[10m])) > 0',
+    summary: 'Budget {{ $labels.budget }} is used up: requests are refused.',
+  },
+  {
+    name: 'SluiceRateLimited',
+    severity: 'info',
+    expr: 'sum by (namespace, limit) (increase(llm_proxy_limit_actions_total{action="refused"}[10m])) > 0',
+    for: '10m',
+    summary: 'Rate limit {{ $labels.limit }} has refused requests for ten minutes.',
+  },
+  {
+    name: 'SluiceBudgetsUncounted',
+    severity: 'warning',
+    expr: `${perNamespace('increase(llm_proxy_budget_backend_problem_total[10m])')} > 0`,
+    for: '5m',
+    summary: 'The Redis behind budgets and rate limits does not answer: requests go on, and both may be overrun.',
+  },
+  {
+    name: 'SluiceBudgetMessagesLost',
+    severity: 'info',
+    expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_messages_total{result!="sent"}[1h])) > 0',
+    summary: 'A webhook did not take messages about budget {{ $labels.budget }}.',
+  },
   {
     name: 'SluiceProviderDown',
     severity: 'page',
@@ -113,7 +214,12 @@ export const alerts: readonly Alert[] = [
     for: '3m',
     summary: 'More than half of the attempts at {{ $labels.provider }} fail.',
   },
-  { name: 'SluiceKeyDead', severity: 'page', expr: 'sum by (namespace, provider) (increase(llm_proxy_attempt_failure_total{reason="key-dead"}[10m])) > 0', summary: 'The key for {{ $labels.provider }} is refused.' },
+  {
+    name: 'SluiceKeyDead',
+    severity: 'page',
+    expr: 'sum by (namespace, provider) (increase(llm_proxy_attempt_failure_total{reason="key-dead"}[10m])) > 0',
+    summary: 'The key for {{ $labels.provider }} is refused.',
+  },
   {
     name: 'SluiceLatencyDoubled',
     severity: 'warning',
@@ -121,9 +227,26 @@ export const alerts: readonly Alert[] = [
     for: '15m',
     summary: 'The slowest one in a hundred answers take twice as long as over the last week.',
   },
-  { name: 'SluiceSlow', severity: 'warning', expr: 'histogram_quantile(0.99, sum by (namespace, le) (rate(llm_proxy_overhead_seconds_bucket[10m]))) > 0.025', for: '10m', summary: "Sluice's own time on the request path is above 25 ms for one request in a hundred." },
-  { name: 'SluiceLedgerLosing', severity: 'warning', expr: `${perNamespace('increase(llm_proxy_ledger_records_total{result="dropped"}[10m])')} > 0 or ${perNamespace('increase(llm_proxy_ledger_failures_total[10m])')} > 3`, summary: 'Records do not reach the ledger.' },
-  { name: 'SluiceSpansDropped', severity: 'info', expr: `${perNamespace('increase(llm_proxy_spans_total{result="dropped"}[15m])')} > 0`, for: '15m', summary: 'The collector does not take spans.' },
+  {
+    name: 'SluiceSlow',
+    severity: 'warning',
+    expr: 'histogram_quantile(0.99, sum by (namespace, le) (rate(llm_proxy_overhead_seconds_bucket[10m]))) > 0.025',
+    for: '10m',
+    summary: "Sluice's own time on the request path is above 25 ms for one request in a hundred.",
+  },
+  {
+    name: 'SluiceLedgerLosing',
+    severity: 'warning',
+    expr: `${perNamespace('increase(llm_proxy_ledger_records_total{result="dropped"}[10m])')} > 0 or ${perNamespace('increase(llm_proxy_ledger_failures_total[10m])')} > 3`,
+    summary: 'Records do not reach the ledger.',
+  },
+  {
+    name: 'SluiceSpansDropped',
+    severity: 'info',
+    expr: `${perNamespace('increase(llm_proxy_spans_total{result="dropped"}[15m])')} > 0`,
+    for: '15m',
+    summary: 'The collector does not take spans.',
+  },
   {
     name: 'SluiceCacheBackendDown',
     severity: 'info',
@@ -131,16 +254,14 @@ export const alerts: readonly Alert[] = [
     for: '5m',
     summary: 'The Redis behind the cache does not answer: replicas cache alone.',
   },
-  ...burns.map(
-    ({ factor, long, short, for: wait, severity }): Alert => ({
-      name: 'SluiceErrorBudgetBurn',
-      severity,
-      expr: `${ratioName(long)} > ${factor} * ${allowed} and ${ratioName(short)} > ${factor} * ${allowed}`,
-      for: wait,
-      labels: { window: long },
-      summary: `The error budget of {{ $labels.slo }} (99.9%) goes ${factor} times as fast as it may, over ${long}.`,
-    }),
-  ),
+  ...burns.map(({ factor, long, short, for: wait, severity }): Alert => ({
+    name: 'SluiceErrorBudgetBurn',
+    severity,
+    expr: `${ratioName(long)} > ${factor} * ${allowed} and ${ratioName(short)} > ${factor} * ${allowed}`,
+    for: wait,
+    labels: { window: long },
+    summary: `The error budget of {{ $labels.slo }} (99.9%) goes ${factor} times as fast as it may, over ${long}.`,
+  })),
 ];
 
 const groups: readonly Group[] = [

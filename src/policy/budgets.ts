@@ -15,11 +15,18 @@ const defaultCheaperAt = 90;
 const defaultUnknown = 0.05;
 
 /** The budgets of all files, and the webhooks that they tell. */
-export function compileBudgets(loaded: readonly LoadedFile[], catalog: Catalog, problems: Problem[]): Pick<PolicyGeneration, 'budgets' | 'webhooks'> {
+export function compileBudgets(
+  loaded: readonly LoadedFile[],
+  catalog: Catalog,
+  problems: Problem[],
+): Pick<PolicyGeneration, 'budgets' | 'webhooks'> {
   const webhooks = new Map<string, Webhook>();
   for (const { source, document } of loaded) {
     for (const [name, webhook] of Object.entries(document.webhooks ?? {})) {
-      if (webhooks.has(name)) problems.push(source.problem('error', 'twice', ['webhooks', name], `there is a webhook ${name} in another file too`, 'Keep one of them.'));
+      if (webhooks.has(name))
+        problems.push(
+          source.problem('error', 'twice', ['webhooks', name], `there is a webhook ${name} in another file too`, 'Keep one of them.'),
+        );
       webhooks.set(name, webhookOf(name, webhook));
     }
   }
@@ -27,7 +34,16 @@ export function compileBudgets(loaded: readonly LoadedFile[], catalog: Catalog, 
   for (const { source, document } of loaded) {
     for (const [index, budget] of (document.budgets ?? []).entries()) {
       const at = ['budgets', index];
-      if (budgets.some(({ name }) => name === budget.name)) problems.push(source.problem('error', 'twice', [...at, 'name'], `there is another budget called ${budget.name}`, 'Give each budget its own name: what is spent is kept under it.'));
+      if (budgets.some(({ name }) => name === budget.name))
+        problems.push(
+          source.problem(
+            'error',
+            'twice',
+            [...at, 'name'],
+            `there is another budget called ${budget.name}`,
+            'Give each budget its own name: what is spent is kept under it.',
+          ),
+        );
       check(budget, source, at, webhooks, catalog, problems);
       const calendar = calendarOf(budget, source, at, problems);
       if (calendar !== null) budgets.push(budgetOf(budget, calendar));
@@ -52,25 +68,74 @@ function budgetOf(document: BudgetDocument, calendar: Calendar): Budget {
     limit,
     soft: [...new Set(soft?.at ?? defaultSoft)].sort((a, b) => a - b),
     notify: soft?.notify ?? [],
-    hard: hard === undefined ? null : { cheaper: hard.cheaper ?? null, shape: compileShape(hard.shape), cheaperAt: Math.floor((limit * (hard.cheaperAt ?? defaultCheaperAt)) / 100), message: hard.message ?? null },
+    hard:
+      hard === undefined
+        ? null
+        : {
+            cheaper: hard.cheaper ?? null,
+            shape: compileShape(hard.shape),
+            cheaperAt: Math.floor((limit * (hard.cheaperAt ?? defaultCheaperAt)) / 100),
+            message: hard.message ?? null,
+          },
     unknown: unknown === 'refuse' ? null : nanoUsd(unknown ?? defaultUnknown),
   };
 }
 
-function check(budget: BudgetDocument, source: SourceFile, at: readonly PropertyKey[], webhooks: ReadonlyMap<string, Webhook>, catalog: Catalog, problems: Problem[]): void {
+function check(
+  budget: BudgetDocument,
+  source: SourceFile,
+  at: readonly PropertyKey[],
+  webhooks: ReadonlyMap<string, Webhook>,
+  catalog: Catalog,
+  problems: Problem[],
+): void {
   for (const [index, name] of (budget.soft?.notify ?? []).entries()) {
-    if (!webhooks.has(name)) problems.push(source.problem('error', 'unknown-webhook', [...at, 'soft', 'notify', index], `there is no webhook ${name}`, didYouMean(name, webhooks.keys(), 'Write it down under webhooks.')));
+    if (!webhooks.has(name))
+      problems.push(
+        source.problem(
+          'error',
+          'unknown-webhook',
+          [...at, 'soft', 'notify', index],
+          `there is no webhook ${name}`,
+          didYouMean(name, webhooks.keys(), 'Write it down under webhooks.'),
+        ),
+      );
   }
-  if (budget.unknown === 'refuse' && budget.hard === undefined) problems.push(source.problem('error', 'no-effect', [...at, 'unknown'], 'a budget without hard refuses nothing', 'Add hard, or give dollars.'));
-  if (budget.hard?.cheaperAt !== undefined && budget.hard.cheaper === undefined && budget.hard.shape === undefined) problems.push(source.problem('warning', 'no-effect', [...at, 'hard', 'cheaperAt'], 'cheaperAt does nothing without cheaper or shape', 'Remove it, or name the cheaper tier.'));
+  if (budget.unknown === 'refuse' && budget.hard === undefined)
+    problems.push(
+      source.problem('error', 'no-effect', [...at, 'unknown'], 'a budget without hard refuses nothing', 'Add hard, or give dollars.'),
+    );
+  if (budget.hard?.cheaperAt !== undefined && budget.hard.cheaper === undefined && budget.hard.shape === undefined)
+    problems.push(
+      source.problem(
+        'warning',
+        'no-effect',
+        [...at, 'hard', 'cheaperAt'],
+        'cheaperAt does nothing without cheaper or shape',
+        'Remove it, or name the cheaper tier.',
+      ),
+    );
   checkServed(budget.match, source, at, catalog, problems);
 }
 
-function calendarOf({ period, zone }: BudgetDocument, source: SourceFile, at: readonly PropertyKey[], problems: Problem[]): Calendar | null {
+function calendarOf(
+  { period, zone }: BudgetDocument,
+  source: SourceFile,
+  at: readonly PropertyKey[],
+  problems: Problem[],
+): Calendar | null {
   try {
     return new Calendar(period, zone ?? 'UTC');
   } catch {
-    problems.push(source.problem('error', 'time-zone', [...at, 'zone'], `there is no time zone ${zone ?? ''}`, didYouMean(zone ?? '', Intl.supportedValuesOf('timeZone'), 'Use an IANA name such as Europe/Berlin.')));
+    problems.push(
+      source.problem(
+        'error',
+        'time-zone',
+        [...at, 'zone'],
+        `there is no time zone ${zone ?? ''}`,
+        didYouMean(zone ?? '', Intl.supportedValuesOf('timeZone'), 'Use an IANA name such as Europe/Berlin.'),
+      ),
+    );
     return null;
   }
 }

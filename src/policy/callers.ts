@@ -25,7 +25,8 @@ export function compileCallers(loaded: readonly LoadedFile[], problems: Problem[
   for (const { source, document } of loaded) {
     const { callers } = document;
     if (callers === undefined) continue;
-    if (found !== null) problems.push(source.problem('error', 'twice', ['callers'], 'callers is written down in another file too', 'Keep one of them.'));
+    if (found !== null)
+      problems.push(source.problem('error', 'twice', ['callers'], 'callers is written down in another file too', 'Keep one of them.'));
     check(callers, sayIn(source, problems));
     found = policyOf(callers);
   }
@@ -41,7 +42,13 @@ function policyOf({ believe = {}, identify = [], trust = [] }: CallersDocument):
   for (const [key, belief] of Object.entries(believe)) beliefs[claimOfKey[key as keyof typeof claimOfKey]] = belief ?? 'all';
   return {
     believe: beliefs,
-    identify: identify.map(({ name, when, workspace, user, userTier }) => ({ name, ...signsOf(when), workspaceIs: workspace ?? null, userIs: user ?? null, userTierIs: userTier ?? null })),
+    identify: identify.map(({ name, when, workspace, user, userTier }) => ({
+      name,
+      ...signsOf(when),
+      workspaceIs: workspace ?? null,
+      userIs: user ?? null,
+      userTierIs: userTier ?? null,
+    })),
     trust: trust.map(({ name, when }) => ({ name, ...signsOf(when), workspace: testOf(when.workspace) })),
   };
 }
@@ -65,9 +72,13 @@ function testOf(patterns: readonly string[] | undefined): TextTest | null {
 
 function check(callers: CallersDocument, say: Say): void {
   const { believe = {}, identify = [], trust = [] } = callers;
-  for (const [list, rules] of [['identify', identify], ['trust', trust]] as const) {
+  for (const [list, rules] of [
+    ['identify', identify],
+    ['trust', trust],
+  ] as const) {
     for (const [at, rule] of rules.entries()) {
-      if (rules.findIndex(({ name }) => name === rule.name) < at) say('twice', [list, at, 'name'], `there is another one called ${rule.name}`, 'Give each its own name.');
+      if (rules.findIndex(({ name }) => name === rule.name) < at)
+        say('twice', [list, at, 'name'], `there is another one called ${rule.name}`, 'Give each its own name.');
       checkPatterns(rule.when, [list, at, 'when'], say);
     }
   }
@@ -75,14 +86,27 @@ function check(callers: CallersDocument, say: Say): void {
   checkWorkspaceTrust(callers, say);
   if (trust.length > 0) return;
   for (const [key, belief] of Object.entries(believe)) {
-    if (belief === 'trusted') say('no-effect', ['believe', key], `nobody is trusted, so ${key} is believed of nobody`, 'Say under callers.trust whose word counts, or write nobody.', 'warning');
+    if (belief === 'trusted')
+      say(
+        'no-effect',
+        ['believe', key],
+        `nobody is trusted, so ${key} is believed of nobody`,
+        'Say under callers.trust whose word counts, or write nobody.',
+        'warning',
+      );
   }
 }
 
 function checkPatterns(when: TrustDocument['when'], at: readonly PropertyKey[], say: Say): void {
   for (const key of ['workspace', 'principal', 'namespace'] as const) {
     for (const [index, pattern] of (when[key] ?? []).entries()) {
-      if (pattern.slice(0, -1).includes('*')) say('unreachable', [...at, key, index], `${pattern} matches no ${key}: * stands for the rest only at the end`, 'Write a prefix and *, or the names.');
+      if (pattern.slice(0, -1).includes('*'))
+        say(
+          'unreachable',
+          [...at, key, index],
+          `${pattern} matches no ${key}: * stands for the rest only at the end`,
+          'Write a prefix and *, or the names.',
+        );
     }
   }
 }
@@ -90,7 +114,8 @@ function checkPatterns(when: TrustDocument['when'], at: readonly PropertyKey[], 
 function checkTemplates(rule: IdentityDocument, at: readonly PropertyKey[], say: Say): void {
   for (const key of ['workspace', 'user', 'userTier'] as const) {
     for (const [whole, inner = ''] of (rule[key] ?? '').matchAll(/\{([^{}]*)\}/g)) {
-      if (inner !== 'namespace' && inner !== 'principal' && !inner.startsWith('claims.')) say('unknown-placeholder', [...at, key], `${whole} stands for nothing`, 'There are {namespace}, {principal} and {claims.PATH}.');
+      if (inner !== 'namespace' && inner !== 'principal' && !inner.startsWith('claims.'))
+        say('unknown-placeholder', [...at, key], `${whole} stands for nothing`, 'There are {namespace}, {principal} and {claims.PATH}.');
     }
   }
 }
@@ -99,6 +124,12 @@ function checkTemplates(rule: IdentityDocument, at: readonly PropertyKey[], say:
 function checkWorkspaceTrust({ believe, identify = [], trust = [] }: CallersDocument, say: Say): void {
   if (believe?.workspace === 'gateway' || identify.some(({ workspace }) => workspace !== undefined)) return;
   for (const [at, { when }] of trust.entries()) {
-    if (when.workspace !== undefined) say('unvouched', ['trust', at, 'when', 'workspace'], 'callers say their workspace themselves, so trust by workspace would be for whoever asks for it', 'Set callers.believe.workspace to gateway, if something before Sluice sets the header, or give callers their workspace under callers.identify.');
+    if (when.workspace !== undefined)
+      say(
+        'unvouched',
+        ['trust', at, 'when', 'workspace'],
+        'callers say their workspace themselves, so trust by workspace would be for whoever asks for it',
+        'Set callers.believe.workspace to gateway, if something before Sluice sets the header, or give callers their workspace under callers.identify.',
+      );
   }
 }

@@ -17,22 +17,31 @@ export function celAdvice(source: string, message: string, offset: number): stri
     return didYouMean(name, known, known.length === 0 ? elsewhere : `Known: ${known.join(', ')}.`);
   }
   if (kind === 'Unknown variable') {
-    const [likely] = nearest(name, fields.map(({ field }) => field), 1);
+    const [likely] = nearest(
+      name,
+      fields.map(({ field }) => field),
+      1,
+    );
     const homes = fields.filter(({ field }) => field === likely).map(({ variable, field }) => `${variable}.${field}`);
     if (/[=<>]\s*$/.test(source.slice(0, offset))) return `A text stands in quotes: '${name}'.`;
-    return homes.length === 0 ? `Known: ${Object.keys(ruleVariables).join(', ')}, provider. A text stands in quotes: '${name}'.` : `Did you mean ${homes.join(' or ')}?`;
+    return homes.length === 0
+      ? `Known: ${Object.keys(ruleVariables).join(', ')}, provider. A text stands in quotes: '${name}'.`
+      : `Did you mean ${homes.join(' or ')}?`;
   }
   if (message.startsWith('Unexpected character')) {
     if (source[offset] === '=' || source[offset - 1] === '=') return 'Compare with ==.';
     const word = /(\w*)$/.exec(source.slice(0, offset + 1))![1]!.toLowerCase();
-    if ('and or not'.split(' ').some((other) => word !== '' && (other.startsWith(word) || word.startsWith(other)))) return 'Write && for and, || for or, ! for not.';
+    if ('and or not'.split(' ').some((other) => word !== '' && (other.startsWith(word) || word.startsWith(other))))
+      return 'Write && for and, || for or, ! for not.';
     if (word !== '') return "A method is called: request.lastUser.matches('…'), .contains('…').";
     return elsewhere;
   }
   if (message.startsWith('rules cannot read')) return 'Add it under workspaces.ruleHeaders.';
-  if (message.startsWith('no such overload')) return 'Compare values of one type: numbers and true or false without quotes, texts with them.';
+  if (message.startsWith('no such overload'))
+    return 'Compare values of one type: numbers and true or false without quotes, texts with them.';
   if (message.includes('RE2')) return 'Look-around and back-references do not exist there; write it without.';
   const method = /overload for '(?:\w+\.)?(\w+)\(/.exec(message)?.[1];
-  if (method !== undefined) return method === 'len' || method === 'length' ? 'Write .size().' : didYouMean(method, methods, `Texts have ${methods.join(', ')}.`);
+  if (method !== undefined)
+    return method === 'len' || method === 'length' ? 'Write .size().' : didYouMean(method, methods, `Texts have ${methods.join(', ')}.`);
   return elsewhere;
 }

@@ -53,13 +53,23 @@ function costOf(node: Node, scope: Scope): Costed {
   if (op === 'rcall' && Array.isArray(args)) {
     const [called, receiver, given] = args as [string, Node, Node[]];
     if (called === 'bind' && given.length === 3) return bound(given, scope);
-    return macros.has(called) && given.length >= 2 ? macro(called, costOf(receiver, scope), given, scope) : method(called, [receiver, ...given].map((part) => costOf(part, scope)));
+    return macros.has(called) && given.length >= 2
+      ? macro(called, costOf(receiver, scope), given, scope)
+      : method(
+          called,
+          [receiver, ...given].map((part) => costOf(part, scope)),
+        );
   }
   const parts = nodesIn(args).map((part) => costOf(part, scope));
   const cost = 1 + sum(parts, (part) => part.cost);
   if (op === '[]' || op === '[?]') return { ...elementOf(parts[0]!), cost };
   if (op === 'list' || op === 'map') return { size: parts.length, total: sum(parts, (part) => part.total), cost };
-  if (op === '+') return { size: sum(parts, (part) => part.size), total: sum(parts, (part) => part.total), cost: cost + sum(parts, (part) => part.total) };
+  if (op === '+')
+    return {
+      size: sum(parts, (part) => part.size),
+      total: sum(parts, (part) => part.total),
+      cost: cost + sum(parts, (part) => part.total),
+    };
   if (op === '?:') return { size: Math.max(...parts.map((part) => part.size)), total: Math.max(...parts.map((part) => part.total)), cost };
   // Comparisons look at both sides.
   return { ...scalar, cost: cost + sum(parts, (part) => part.total) };

@@ -33,7 +33,11 @@ describe('a policy is compiled', () => {
       'b.yaml': 'version: 1\nsections: [{name: shadowed, match: {workspace: [red]}, mode: shadow}]\n',
       'a.yaml': good,
     });
-    expect(generation.section('red', 'openai')).toMatchObject({ name: 'shadowed', mode: 'shadow', candidates: { simple: [{ provider: 'openai', model: 'gpt-small' }] } });
+    expect(generation.section('red', 'openai')).toMatchObject({
+      name: 'shadowed',
+      mode: 'shadow',
+      candidates: { simple: [{ provider: 'openai', model: 'gpt-small' }] },
+    });
     expect(generation.section('blue', 'openai').mode).toBe('enabled');
     expect(number).toBe(1);
     expect(hash).toMatch(/^[0-9a-f]{16}$/);
@@ -86,40 +90,168 @@ describe('mistakes are found where they are', () => {
     ['an unknown setting', 'version: 1\ndefaults:\n  modes: off\n', ['unknown-key 3:10 defaults.modes']],
     ['a word that is not allowed', 'version: 1\ndefaults:\n  mode: enabeld\n', ['schema 3:9 defaults.mode']],
     ['a key twice', 'version: 1\nversion: 1\n', ['yaml 2:1 ']],
-    ['a score above one', 'version: 1\ndefaults:\n  thresholds: {simple: {score: 1.5, tokens: 5}, standard: {score: 1, tokens: 9}}\n', ['range 3:32 defaults.thresholds.simple.score']],
-    ['an unknown model', 'version: 1\ndefaults:\n  tiers: [simple]\n  candidates:\n    simple:\n      - gpt-small\n      - gpt-smal\n', ['unknown-model 7:9 defaults.candidates.simple[1]']],
-    ['an unknown provider', `${good}sections:\n  - name: a\n    match: {provider: [opnai]}\n`, ['unknown-provider 9:24 sections[0].match.provider[0]']],
-    ['an unknown provider to cross to', `${good}sections:\n  - {name: a, allowProviders: [mistrall]}\n`, ['unknown-provider 8:32 sections[0].allowProviders[0]']],
+    [
+      'a score above one',
+      'version: 1\ndefaults:\n  thresholds: {simple: {score: 1.5, tokens: 5}, standard: {score: 1, tokens: 9}}\n',
+      ['range 3:32 defaults.thresholds.simple.score'],
+    ],
+    [
+      'an unknown model',
+      'version: 1\ndefaults:\n  tiers: [simple]\n  candidates:\n    simple:\n      - gpt-small\n      - gpt-smal\n',
+      ['unknown-model 7:9 defaults.candidates.simple[1]'],
+    ],
+    [
+      'an unknown provider',
+      `${good}sections:\n  - name: a\n    match: {provider: [opnai]}\n`,
+      ['unknown-provider 9:24 sections[0].match.provider[0]'],
+    ],
+    [
+      'an unknown provider to cross to',
+      `${good}sections:\n  - {name: a, allowProviders: [mistrall]}\n`,
+      ['unknown-provider 8:32 sections[0].allowProviders[0]'],
+    ],
     ['a provider without an endpoint', 'version: 1\nproviders:\n  own: {dialect: openai}\n', ['missing 3:3 providers.own']],
-    ['a routed tier without candidates', 'version: 1\ndefaults:\n  candidates: {simple: [gpt-small], standard: [gpt-middle]}\n', ['no-candidates 3:3 defaults.candidates']],
+    [
+      'a routed tier without candidates',
+      'version: 1\ndefaults:\n  candidates: {simple: [gpt-small], standard: [gpt-middle]}\n',
+      ['no-candidates 3:3 defaults.candidates'],
+    ],
     ['tiers and no candidates at all', 'version: 1\ndefaults:\n  tiers: [simple]\n', ['no-candidates 3:3 defaults.tiers']],
-    ['a directive to a tier without candidates', 'version: 1\ndefaults:\n  tiers: [simple]\n  candidates: {simple: [gpt-small]}\n  rules:\n    - {name: a, when: request.stream, then: {tier: complex}}\n', ['no-candidates 6:39 defaults.rules[0].then']],
-    ['a candidate for embeddings', 'version: 1\ndefaults: {tiers: [simple], candidates: {simple: [embed-small]}}\n', ['capability 2:51 defaults.candidates.simple[0]']],
-    ['a bad expression', `${good}  rules:\n    - name: a\n      when: request.model ==\n      then: {keep: true}\n`, ['cel 9:29 defaults.rules[0].when']],
-    ['an unknown variable', `${good}  rules:\n    - name: a\n      when: "verdict.scor > 0.5"\n      then: {keep: true}\n`, ['cel 9:22 defaults.rules[0].when']],
-    ['an expression in a block', `${good}  rules:\n    - name: a\n      when: |\n        request.stream &&\n        verdict.scor > 0.5\n      then: {keep: true}\n`, ['cel 11:17 defaults.rules[0].when']],
-    ['an expression that is no condition', `${good}  rules: [{name: a, when: request.model, then: {keep: true}}]\n`, ['cel 7:27 defaults.rules[0].when']],
-    ['a header that rules may not read', `${good}  rules:\n    - name: a\n      when: caller.headers['x-team'] == 'a'\n      then: {keep: true}\n`, ['cel 9:13 defaults.rules[0].when']],
-    ['a bad regular expression in a rule', `${good}  rules:\n    - name: a\n      when: request.lastUser.matches('(')\n      then: {keep: true}\n`, ['cel 9:38 defaults.rules[0].when']],
-    ['a mask of nothing', `${good}  sensitivity: [{name: a, pattern: 'x*', then: {mask: true}}]\n`, ['mask 7:36 defaults.sensitivity[0].pattern']],
-    ['a mask beside a model', `${good}  sensitivity: [{name: a, pattern: 'x', then: {mask: true, model: gpt-5.1}}]\n`, ['schema 7:41 defaults.sensitivity[0].then']],
-    ['a bad regular expression', `${good}  sensitivity: [{name: a, pattern: '(?=x)', then: {block: no}}]\n`, ['regex 7:36 defaults.sensitivity[0].pattern']],
-    ['a rule after one that is always true', `${good}  rules:\n    - {name: a, when: '1 == 1 || request.stream', then: {keep: true}}\n    - {name: b, when: request.stream, then: {tier: simple}}\n`, ['unreachable 9:7 defaults.rules[1]']],
-    ['a rule that is never true', `${good}  rules:\n    - {name: a, when: 1 > 2, then: {keep: true}}\n`, ['unreachable 8:23 defaults.rules[0].when']],
-    ['a rule twice', `${good}  rules:\n    - {name: a, when: request.stream, then: {keep: true}}\n    - {name: b, when: request.stream, then: {tier: simple}}\n`, ['unreachable 9:7 defaults.rules[1]']],
-    ['an override that an earlier one covers', `${good}  overrides:\n    - {name: a, when: {quality: [Gold, free]}, then: {best: true}}\n    - {name: b, when: {task: [code], quality: [gold]}, then: {keep: true}}\n`, ['unreachable 9:7 defaults.overrides[1]']],
-    ['a time that never comes', `${good}  overrides:\n    - {name: a, when: {time: {zone: UTC, from: '08:00', to: '08:00'}}, then: {keep: true}}\n`, ['unreachable 8:24 defaults.overrides[0].when.time']],
-    ['a zone that does not exist', `${good}  overrides:\n    - {name: a, when: {time: {zone: Europe/Berln, from: '08:00', to: '09:00'}}, then: {keep: true}}\n`, ['time-zone 8:37 defaults.overrides[0].when.time.zone']],
-    ['a section that is never used', `${good}sections:\n  - {name: a, match: {workspace: [red, blue]}}\n  - {name: b, match: {workspace: [green]}}\n  - {name: c, match: {workspace: [green, blue]}}\n`, ['unreachable 10:5 sections[2]']],
-    ['a star in the middle', `${good}sections:\n  - {name: a, match: {workspace: ['r*d']}}\n`, ['unreachable 8:35 sections[0].match.workspace[0]']],
-    ['two sections of one name', `${good}sections:\n  - {name: a, match: {workspace: [red]}}\n  - {name: a, match: {workspace: [blue]}}\n`, ['twice 9:12 sections[1].name']],
-    ['a directive that says two things', `${good}  rules: [{name: a, when: request.stream, then: {keep: true, best: true}}]\n`, ['schema 7:43 defaults.rules[0].then']],
-    ['a model of a provider that may not be reached', 'version: 1\nsections:\n  - {name: a, match: {provider: [openai]}, tiers: [simple], candidates: {simple: [gpt-small, mistral/mistral-small]}}\n', ['cross-provider 3:94 sections[0].candidates.simple[1]']],
-    ['a model whose API is another', 'version: 1\nsections:\n  - {name: a, match: {provider: [openai]}, allowProviders: [anthropic], tiers: [simple], candidates: {simple: [gpt-small, claude-small]}}\n', ['dialect 3:123 sections[0].candidates.simple[1]']],
-    ['a prefix that two providers want', 'version: 1\nproviders:\n  own: {dialect: openai, endpoint: "http://localhost:1", pathPrefix: /mistral}\n', ['twice 3:70 providers.own.pathPrefix']],
-    ['a prefix that is a path of providers', 'version: 1\nproviders:\n  own: {dialect: openai, endpoint: "http://localhost:1", pathPrefix: /v1}\n', ['path-prefix 3:70 providers.own.pathPrefix']],
-    ['catalog overrides for nobody', 'version: 1\ncatalog:\n  overrides:\n    opnai: {a: {input: 1}}\n', ['unknown-provider 4:5 catalog.overrides.opnai']],
-    ['a deployment of an unknown model', 'version: 1\nproviders:\n  az: {dialect: azure-openai, endpoint: "https://a.test", catalog: openai, deployments: {prod: gpt-lage}}\n', ['unknown-model 3:96 providers.az.deployments.prod']],
+    [
+      'a directive to a tier without candidates',
+      'version: 1\ndefaults:\n  tiers: [simple]\n  candidates: {simple: [gpt-small]}\n  rules:\n    - {name: a, when: request.stream, then: {tier: complex}}\n',
+      ['no-candidates 6:39 defaults.rules[0].then'],
+    ],
+    [
+      'a candidate for embeddings',
+      'version: 1\ndefaults: {tiers: [simple], candidates: {simple: [embed-small]}}\n',
+      ['capability 2:51 defaults.candidates.simple[0]'],
+    ],
+    [
+      'a bad expression',
+      `${good}  rules:\n    - name: a\n      when: request.model ==\n      then: {keep: true}\n`,
+      ['cel 9:29 defaults.rules[0].when'],
+    ],
+    [
+      'an unknown variable',
+      `${good}  rules:\n    - name: a\n      when: "verdict.scor > 0.5"\n      then: {keep: true}\n`,
+      ['cel 9:22 defaults.rules[0].when'],
+    ],
+    [
+      'an expression in a block',
+      `${good}  rules:\n    - name: a\n      when: |\n        request.stream &&\n        verdict.scor > 0.5\n      then: {keep: true}\n`,
+      ['cel 11:17 defaults.rules[0].when'],
+    ],
+    [
+      'an expression that is no condition',
+      `${good}  rules: [{name: a, when: request.model, then: {keep: true}}]\n`,
+      ['cel 7:27 defaults.rules[0].when'],
+    ],
+    [
+      'a header that rules may not read',
+      `${good}  rules:\n    - name: a\n      when: caller.headers['x-team'] == 'a'\n      then: {keep: true}\n`,
+      ['cel 9:13 defaults.rules[0].when'],
+    ],
+    [
+      'a bad regular expression in a rule',
+      `${good}  rules:\n    - name: a\n      when: request.lastUser.matches('(')\n      then: {keep: true}\n`,
+      ['cel 9:38 defaults.rules[0].when'],
+    ],
+    [
+      'a mask of nothing',
+      `${good}  sensitivity: [{name: a, pattern: 'x*', then: {mask: true}}]\n`,
+      ['mask 7:36 defaults.sensitivity[0].pattern'],
+    ],
+    [
+      'a mask beside a model',
+      `${good}  sensitivity: [{name: a, pattern: 'x', then: {mask: true, model: gpt-5.1}}]\n`,
+      ['schema 7:41 defaults.sensitivity[0].then'],
+    ],
+    [
+      'a bad regular expression',
+      `${good}  sensitivity: [{name: a, pattern: '(?=x)', then: {block: no}}]\n`,
+      ['regex 7:36 defaults.sensitivity[0].pattern'],
+    ],
+    [
+      'a rule after one that is always true',
+      `${good}  rules:\n    - {name: a, when: '1 == 1 || request.stream', then: {keep: true}}\n    - {name: b, when: request.stream, then: {tier: simple}}\n`,
+      ['unreachable 9:7 defaults.rules[1]'],
+    ],
+    [
+      'a rule that is never true',
+      `${good}  rules:\n    - {name: a, when: 1 > 2, then: {keep: true}}\n`,
+      ['unreachable 8:23 defaults.rules[0].when'],
+    ],
+    [
+      'a rule twice',
+      `${good}  rules:\n    - {name: a, when: request.stream, then: {keep: true}}\n    - {name: b, when: request.stream, then: {tier: simple}}\n`,
+      ['unreachable 9:7 defaults.rules[1]'],
+    ],
+    [
+      'an override that an earlier one covers',
+      `${good}  overrides:\n    - {name: a, when: {quality: [Gold, free]}, then: {best: true}}\n    - {name: b, when: {task: [code], quality: [gold]}, then: {keep: true}}\n`,
+      ['unreachable 9:7 defaults.overrides[1]'],
+    ],
+    [
+      'a time that never comes',
+      `${good}  overrides:\n    - {name: a, when: {time: {zone: UTC, from: '08:00', to: '08:00'}}, then: {keep: true}}\n`,
+      ['unreachable 8:24 defaults.overrides[0].when.time'],
+    ],
+    [
+      'a zone that does not exist',
+      `${good}  overrides:\n    - {name: a, when: {time: {zone: Europe/Berln, from: '08:00', to: '09:00'}}, then: {keep: true}}\n`,
+      ['time-zone 8:37 defaults.overrides[0].when.time.zone'],
+    ],
+    [
+      'a section that is never used',
+      `${good}sections:\n  - {name: a, match: {workspace: [red, blue]}}\n  - {name: b, match: {workspace: [green]}}\n  - {name: c, match: {workspace: [green, blue]}}\n`,
+      ['unreachable 10:5 sections[2]'],
+    ],
+    [
+      'a star in the middle',
+      `${good}sections:\n  - {name: a, match: {workspace: ['r*d']}}\n`,
+      ['unreachable 8:35 sections[0].match.workspace[0]'],
+    ],
+    [
+      'two sections of one name',
+      `${good}sections:\n  - {name: a, match: {workspace: [red]}}\n  - {name: a, match: {workspace: [blue]}}\n`,
+      ['twice 9:12 sections[1].name'],
+    ],
+    [
+      'a directive that says two things',
+      `${good}  rules: [{name: a, when: request.stream, then: {keep: true, best: true}}]\n`,
+      ['schema 7:43 defaults.rules[0].then'],
+    ],
+    [
+      'a model of a provider that may not be reached',
+      'version: 1\nsections:\n  - {name: a, match: {provider: [openai]}, tiers: [simple], candidates: {simple: [gpt-small, mistral/mistral-small]}}\n',
+      ['cross-provider 3:94 sections[0].candidates.simple[1]'],
+    ],
+    [
+      'a model whose API is another',
+      'version: 1\nsections:\n  - {name: a, match: {provider: [openai]}, allowProviders: [anthropic], tiers: [simple], candidates: {simple: [gpt-small, claude-small]}}\n',
+      ['dialect 3:123 sections[0].candidates.simple[1]'],
+    ],
+    [
+      'a prefix that two providers want',
+      'version: 1\nproviders:\n  own: {dialect: openai, endpoint: "http://localhost:1", pathPrefix: /mistral}\n',
+      ['twice 3:70 providers.own.pathPrefix'],
+    ],
+    [
+      'a prefix that is a path of providers',
+      'version: 1\nproviders:\n  own: {dialect: openai, endpoint: "http://localhost:1", pathPrefix: /v1}\n',
+      ['path-prefix 3:70 providers.own.pathPrefix'],
+    ],
+    [
+      'catalog overrides for nobody',
+      'version: 1\ncatalog:\n  overrides:\n    opnai: {a: {input: 1}}\n',
+      ['unknown-provider 4:5 catalog.overrides.opnai'],
+    ],
+    [
+      'a deployment of an unknown model',
+      'version: 1\nproviders:\n  az: {dialect: azure-openai, endpoint: "https://a.test", catalog: openai, deployments: {prod: gpt-lage}}\n',
+      ['unknown-model 3:96 providers.az.deployments.prod'],
+    ],
     ['too many aliases', `version: 1\nx: &a [1]\n${Array.from({ length: 60 }, (_, i) => `k${i}: *a`).join('\n')}\n`, ['yaml 1:1 ']],
     ['a key that is a list', 'version: 1\n? [a]\n: b\n', ['yaml 1:1 ']],
   ])('%s', (_name, policy, problems) => {
@@ -130,9 +262,17 @@ describe('mistakes are found where they are', () => {
   test.each([
     ['no price', 'version: 1\ndefaults: {tiers: [simple], candidates: {simple: [gpt-unpriced]}}\n', 'unknown-price'],
     ['a capability that no candidate has', 'version: 1\ndefaults: {tiers: [simple], candidates: {simple: [gpt-blind]}}\n', 'capability'],
-    ['a capability that one candidate lacks', 'version: 1\ndefaults: {tiers: [simple], candidates: {simple: [gpt-small, gpt-blind]}}\n', 'capability'],
+    [
+      'a capability that one candidate lacks',
+      'version: 1\ndefaults: {tiers: [simple], candidates: {simple: [gpt-small, gpt-blind]}}\n',
+      'capability',
+    ],
     ['a pinned model that nobody knows', `${good}  pinned: [gpt-9]\n`, 'unknown-model'],
-    ['no key for the other provider', 'version: 1\ndefaults: {allowProviders: [mistral], tiers: [simple], candidates: {simple: [gpt-small, mistral/mistral-small]}}\n', 'no-credential'],
+    [
+      'no key for the other provider',
+      'version: 1\ndefaults: {allowProviders: [mistral], tiers: [simple], candidates: {simple: [gpt-small, mistral/mistral-small]}}\n',
+      'no-credential',
+    ],
   ])('%s is a warning, and the policy is taken', (_name, policy, code) => {
     const { generation, problems } = compile(policy);
     expect(problems.map((problem) => `${problem.level} ${problem.code}`)).toContain(`warning ${code}`);
@@ -140,7 +280,11 @@ describe('mistakes are found where they are', () => {
   });
 
   test('a candidate of another provider is fine where that provider may be reached, and in a list for all', () => {
-    expect(wrong('version: 1\nproviders: {mistral: {credentialFile: /key}}\nsections: [{name: a, match: {provider: [openai]}, allowProviders: [mistral], tiers: [simple], candidates: {simple: [mistral/mistral-small]}}]\n')).toEqual([]);
+    expect(
+      wrong(
+        'version: 1\nproviders: {mistral: {credentialFile: /key}}\nsections: [{name: a, match: {provider: [openai]}, allowProviders: [mistral], tiers: [simple], candidates: {simple: [mistral/mistral-small]}}]\n',
+      ),
+    ).toEqual([]);
     expect(wrong('version: 1\ndefaults: {tiers: [simple], candidates: {simple: [gpt-small, claude-small]}}\n')).toEqual([]);
   });
 
@@ -152,11 +296,20 @@ describe('mistakes are found where they are', () => {
   });
 
   test('an inherited mistake is shown in the file of the defaults, once', () => {
-    const { problems } = compile({ 'a.yaml': 'version: 1\nsections: [{name: a, match: {workspace: [red]}}]\n', 'b.yaml': 'version: 1\ndefaults:\n  rules: [{name: a, when: nope, then: {keep: true}}]\n' });
+    const { problems } = compile({
+      'a.yaml': 'version: 1\nsections: [{name: a, match: {workspace: [red]}}]\n',
+      'b.yaml': 'version: 1\ndefaults:\n  rules: [{name: a, when: nope, then: {keep: true}}]\n',
+    });
     expect(problems.map(({ file, code, line }) => ({ file, code, line }))).toEqual([{ file: 'b.yaml', code: 'cel', line: 3 }]);
   });
 
-  test.each(['defaults: {}', 'workspaces: {}', 'providers: {mistral: {credentialFile: /key}}', 'catalog: {overrides: {openai: {gpt-small: {input: 1}}}}', 'sections: [{name: a, match: {workspace: [red]}}]'])('%s in two files is a mistake', (text) => {
+  test.each([
+    'defaults: {}',
+    'workspaces: {}',
+    'providers: {mistral: {credentialFile: /key}}',
+    'catalog: {overrides: {openai: {gpt-small: {input: 1}}}}',
+    'sections: [{name: a, match: {workspace: [red]}}]',
+  ])('%s in two files is a mistake', (text) => {
     const { generation, problems } = compile({ 'a.yaml': `version: 1\n${text}\n`, 'b.yaml': `version: 1\n${text}\n` });
     expect(generation).toBeNull();
     expect(problems.find(({ code }) => code === 'twice')).toMatchObject({ file: 'b.yaml', level: 'error' });
@@ -176,7 +329,13 @@ describe('secrets', () => {
   ];
 
   test.each(keys)('a key is an error that does not show it, wherever it stands (%#)', (key) => {
-    for (const policy of [`${good}  pinned: [${key}]\n`, `${good}  default: ${key}\n`, `version: 1\n${key}: 1\n`, `version: 1\n# ${key}\n`, `version: [${key}\n`]) {
+    for (const policy of [
+      `${good}  pinned: [${key}]\n`,
+      `${good}  default: ${key}\n`,
+      `version: 1\n${key}: 1\n`,
+      `version: 1\n# ${key}\n`,
+      `version: [${key}\n`,
+    ]) {
       const { generation, problems } = compile(policy);
       expect(generation).toBeNull();
       expect(problems.filter(({ code }) => code === 'secret')).toHaveLength(1);
@@ -203,15 +362,51 @@ describe('secrets', () => {
 });
 
 describe('no text breaks the compiler', () => {
-  const words = ['version: 1', 'defaults:', 'sections:', '  - name: a', '  rules:', '- ', '? ', '{', '}', '[', ']', '&a', '*a', '<<: *a', '"', "'", '|', '>', ': ', '\n', '\t', 'constructor: {}', '__proto__: {a: 1}', '!!binary', '%YAML 1.1', '---', 'providers:', '  candidates: {simple: [gpt-small]}', '\u0000', '\ud800', '#'];
+  const words = [
+    'version: 1',
+    'defaults:',
+    'sections:',
+    '  - name: a',
+    '  rules:',
+    '- ',
+    '? ',
+    '{',
+    '}',
+    '[',
+    ']',
+    '&a',
+    '*a',
+    '<<: *a',
+    '"',
+    "'",
+    '|',
+    '>',
+    ': ',
+    '\n',
+    '\t',
+    'constructor: {}',
+    '__proto__: {a: 1}',
+    '!!binary',
+    '%YAML 1.1',
+    '---',
+    'providers:',
+    '  candidates: {simple: [gpt-small]}',
+    '\u0000',
+    '\ud800',
+    '#',
+  ];
 
   test('random YAML-ish text gives problems or a policy, never an exception', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 6 })), { maxLength: 40 }), fc.constantFrom('', ' ', '\n', '\n  '), (parts, glue) => {
-        const { generation, problems } = compilePolicy([{ name: 'a.yaml', text: parts.join(glue) }], { catalog });
-        expect(generation === null).toBe(problems.some(({ level }) => level === 'error'));
-        for (const { line, column } of problems) expect(Math.min(line, column)).toBeGreaterThan(0);
-      }),
+      fc.property(
+        fc.array(fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 6 })), { maxLength: 40 }),
+        fc.constantFrom('', ' ', '\n', '\n  '),
+        (parts, glue) => {
+          const { generation, problems } = compilePolicy([{ name: 'a.yaml', text: parts.join(glue) }], { catalog });
+          expect(generation === null).toBe(problems.some(({ level }) => level === 'error'));
+          for (const { line, column } of problems) expect(Math.min(line, column)).toBeGreaterThan(0);
+        },
+      ),
       runs(500),
     );
   });
@@ -223,6 +418,8 @@ describe('no text breaks the compiler', () => {
   });
 
   test.each(['constructor', 'tostring', 'valueof', 'hasownproperty'])('a provider may be called %s', (name) => {
-    expect(compiled(`version: 1\nproviders: {${name}: {dialect: openai, endpoint: "http://localhost:1"}}\n`).providers.get(name)!.endpoint).toBe('http://localhost:1');
+    expect(
+      compiled(`version: 1\nproviders: {${name}: {dialect: openai, endpoint: "http://localhost:1"}}\n`).providers.get(name)!.endpoint,
+    ).toBe('http://localhost:1');
   });
 });

@@ -51,7 +51,14 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
   const sorted = options.inOrder === true ? files : [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
   const size = sorted.reduce((sum, file) => sum + Buffer.byteLength(file.text), 0);
   if (size > limits.policyBytes) {
-    problems.push(plainProblem(sorted[0]?.name ?? '', 'too-large', `the policy is ${size} bytes; ${limits.policyBytes} are read`, 'Split it by workspace.'));
+    problems.push(
+      plainProblem(
+        sorted[0]?.name ?? '',
+        'too-large',
+        `the policy is ${size} bytes; ${limits.policyBytes} are read`,
+        'Split it by workspace.',
+      ),
+    );
     return { generation: null, problems };
   }
   const loaded = sorted.flatMap((file) => loadFile(file, problems) ?? []);
@@ -59,7 +66,8 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
   // What one file lacks would look wrong in the others: settings are checked once every file can be read.
   if (loaded.length < sorted.length || sorted.length === 0) return { generation: null, problems: shown(problems, sorted) };
   // What a team may not write must not look like a mistake of others.
-  if (options.trusted !== undefined && !checkDelegations(loaded, options.trusted, problems)) return { generation: null, problems: shown(problems, sorted) };
+  if (options.trusted !== undefined && !checkDelegations(loaded, options.trusted, problems))
+    return { generation: null, problems: shown(problems, sorted) };
   const generation = build(loaded, sorted, options, problems);
   return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems: shown(problems, sorted) };
 }
@@ -89,7 +97,12 @@ function withoutSecrets(problems: readonly Problem[], files: readonly PolicyFile
 
 const partKeys: ReadonlySet<string> = new Set(['version', 'defaults', 'sections']);
 
-function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], options: CompileOptions, problems: Problem[]): PolicyGeneration {
+function build(
+  loaded: readonly LoadedFile[],
+  files: readonly PolicyFile[],
+  options: CompileOptions,
+  problems: Problem[],
+): PolicyGeneration {
   const ownProviders: Record<string, ProviderDocument> = {};
   const overrides: Record<string, CatalogOverrides[string]> = {};
   let workspaces: PolicyDocument['workspaces'];
@@ -100,22 +113,44 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     checkProviders(entry, ownProviders, problems);
     if (options.partOf !== undefined) {
       for (const key of Object.keys(document)) {
-        if (!partKeys.has(key)) problems.push(source.problem('error', 'not-in-part', [key], `${key} may not stand in the policy of one workspace and provider`, 'Write it into the policy that this one belongs to.'));
+        if (!partKeys.has(key))
+          problems.push(
+            source.problem(
+              'error',
+              'not-in-part',
+              [key],
+              `${key} may not stand in the policy of one workspace and provider`,
+              'Write it into the policy that this one belongs to.',
+            ),
+          );
       }
     }
     Object.assign(ownProviders, document.providers);
     for (const [provider, models] of Object.entries(document.catalog?.overrides ?? {})) {
       for (const model of Object.keys(models)) {
-        if (Object.hasOwn(overrides[provider] ?? {}, model)) problems.push(source.problem('error', 'twice', ['catalog', 'overrides', provider, model], `${model} is overridden in another file too`, 'Keep one of them.'));
+        if (Object.hasOwn(overrides[provider] ?? {}, model))
+          problems.push(
+            source.problem(
+              'error',
+              'twice',
+              ['catalog', 'overrides', provider, model],
+              `${model} is overridden in another file too`,
+              'Keep one of them.',
+            ),
+          );
       }
       overrides[provider] = { ...overrides[provider], ...models };
     }
     if (document.workspaces !== undefined) {
-      if (workspaces !== undefined) problems.push(source.problem('error', 'twice', ['workspaces'], 'workspaces is written down in another file too', 'Keep one of them.'));
+      if (workspaces !== undefined)
+        problems.push(
+          source.problem('error', 'twice', ['workspaces'], 'workspaces is written down in another file too', 'Keep one of them.'),
+        );
       workspaces = document.workspaces;
     }
     if (document.defaults !== undefined) {
-      if (defaultsAt !== null) problems.push(source.problem('error', 'twice', ['defaults'], 'defaults is written down in another file too', 'Keep one of them.'));
+      if (defaultsAt !== null)
+        problems.push(source.problem('error', 'twice', ['defaults'], 'defaults is written down in another file too', 'Keep one of them.'));
       defaults = document.defaults;
       defaultsAt = entry;
     }
@@ -125,12 +160,29 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
   checkCatalogOverrides(loaded, providers, catalog, options.catalog, problems);
   const ruleHeaders = options.partOf?.ruleHeaders ?? (workspaces?.ruleHeaders ?? []).map((header) => header.toLowerCase());
   const defaultsSource = (defaultsAt ?? loaded[0]!).source;
-  const compiler = new SectionCompiler({ providers, catalog, defaults, defaultsSource, ruleHeaders: new Set(ruleHeaders), problems, onRuleError: options.onRuleError ?? (() => undefined) });
+  const compiler = new SectionCompiler({
+    providers,
+    catalog,
+    defaults,
+    defaultsSource,
+    ruleHeaders: new Set(ruleHeaders),
+    problems,
+    onRuleError: options.onRuleError ?? (() => undefined),
+  });
   const sections: PlacedSection[] = [];
   const names = new Set<string>();
   for (const { source, document } of loaded) {
     for (const [index, section] of (document.sections ?? []).entries()) {
-      if (names.has(section.name)) problems.push(source.problem('error', 'twice', ['sections', index, 'name'], `there is another section called ${section.name}`, 'Give each section its own name.'));
+      if (names.has(section.name))
+        problems.push(
+          source.problem(
+            'error',
+            'twice',
+            ['sections', index, 'name'],
+            `there is another section called ${section.name}`,
+            'Give each section its own name.',
+          ),
+        );
       names.add(section.name);
       sections.push({ document: section, source, index });
     }
@@ -157,7 +209,8 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
       for (const provider of providers.values()) {
         varied.set(`\n${provider.name}`, compiler.compile(global, defaultsSource, null, provider, overlay));
         for (const { document, source, index } of sections) {
-          if (document.match?.provider === undefined || document.match.provider.includes(provider.name)) varied.set(`${document.name}\n${provider.name}`, compiler.compile(document, source, index, provider, overlay));
+          if (document.match?.provider === undefined || document.match.provider.includes(provider.name))
+            varied.set(`${document.name}\n${provider.name}`, compiler.compile(document, source, index, provider, overlay));
         }
       }
       return (workspace, provider) => varied.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
@@ -196,7 +249,10 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
     hasChains: [...compiled.values()].some(({ fallback }) => fallback !== null),
     hasMasks: [...compiled.values()].some(({ masks, mode }) => masks !== null && mode === 'enabled'),
     keyFiles: [...new Set([...compiled.values()].flatMap(({ keys }) => [...keys.values()].flat()))],
-    hasClosedSections: [...compiled.values()].some(({ failClosed, sensitivity, mode, credentials }) => mode === 'enabled' && (failClosed || sensitivity.length > 0 || credentials === 'gateway')),
+    hasClosedSections: [...compiled.values()].some(
+      ({ failClosed, sensitivity, mode, credentials }) =>
+        mode === 'enabled' && (failClosed || sensitivity.length > 0 || credentials === 'gateway'),
+    ),
     resolveProvider: providerResolver(providers),
     section(workspace, provider) {
       const key = `${workspace}\n${provider}`;
@@ -214,6 +270,8 @@ function build(loaded: readonly LoadedFile[], files: readonly PolicyFile[], opti
 function namedWorkspaces(loaded: readonly LoadedFile[], known: readonly string[]): ReadonlySet<string> | null {
   const counting = loaded.flatMap(({ document }) => [...(document.budgets ?? []), ...(document.limits ?? [])]);
   if (!counting.some(({ per }) => per?.includes('workspace') === true)) return null;
-  const matches = [...counting, ...loaded.flatMap(({ document }) => document.sections ?? [])].flatMap(({ match }) => match?.workspace ?? []);
+  const matches = [...counting, ...loaded.flatMap(({ document }) => document.sections ?? [])].flatMap(
+    ({ match }) => match?.workspace ?? [],
+  );
   return new Set(['default', ...known, ...matches.filter((name) => !name.endsWith('*'))]);
 }

@@ -65,7 +65,13 @@ function minutes(clock: string): number {
 
 /** Wall-clock time in a named zone, so that daylight saving moves with the zone. A window past midnight belongs to the day it began on. */
 function timeTest(time: Time): (input: RuleInput) => boolean {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone: time.zone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone: time.zone,
+    weekday: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  });
   const from = minutes(time.from);
   const to = minutes(time.to);
   const wanted = time.days === undefined ? null : new Set<string>(time.days);

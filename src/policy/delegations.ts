@@ -41,7 +41,11 @@ const settingKinds: Readonly<Record<keyof SettingsDocument, 'usual' | 'guarded'>
   prompts: 'guarded',
 };
 
-const usualSettings: ReadonlySet<string> = new Set(Object.entries(settingKinds).filter(([, kind]) => kind === 'usual').map(([key]) => key));
+const usualSettings: ReadonlySet<string> = new Set(
+  Object.entries(settingKinds)
+    .filter(([, kind]) => kind === 'usual')
+    .map(([key]) => key),
+);
 
 const delegatedKeys: ReadonlySet<string> = new Set(['version', 'sections']);
 
@@ -55,13 +59,24 @@ export function checkDelegations(loaded: readonly LoadedFile[], trusted: Trusted
   for (const { source, document } of own) {
     for (const [namespace, delegation] of Object.entries(document.delegations ?? {})) {
       const at = ['delegations', namespace];
-      if (delegations.has(namespace)) problems.push(source.problem('error', 'twice', at, `${namespace} has a delegation in another file too`, 'Keep one of them.'));
-      if (trusted(namespace)) problems.push(source.problem('warning', 'no-effect', at, `${namespace} may write everything`, 'Remove the delegation, or the namespace from those that are trusted.'));
+      if (delegations.has(namespace))
+        problems.push(source.problem('error', 'twice', at, `${namespace} has a delegation in another file too`, 'Keep one of them.'));
+      if (trusted(namespace))
+        problems.push(
+          source.problem(
+            'warning',
+            'no-effect',
+            at,
+            `${namespace} may write everything`,
+            'Remove the delegation, or the namespace from those that are trusted.',
+          ),
+        );
       delegations.set(namespace, delegation);
     }
   }
   const reserved = own.flatMap(({ document }) => document.sections ?? []).filter((section) => guarded(section).length > 0);
-  for (const file of loaded) if (!isTrusted(file, trusted)) checkFile(file, delegations.get(file.source.file.namespace ?? '') ?? null, reserved, problems);
+  for (const file of loaded)
+    if (!isTrusted(file, trusted)) checkFile(file, delegations.get(file.source.file.namespace ?? '') ?? null, reserved, problems);
   return !problems.some(({ code }) => code === notDelegated);
 }
 
@@ -70,28 +85,63 @@ function isTrusted({ source }: LoadedFile, trusted: Trusted): boolean {
   return namespace === undefined || trusted(namespace);
 }
 
-function checkFile({ source, document }: LoadedFile, delegation: DelegationDocument | null, reserved: readonly SectionDocument[], problems: Problem[]): void {
-  const say = (path: readonly PropertyKey[], message: string, fix: string): void => void problems.push(source.problem('error', notDelegated, path, message, fix));
+function checkFile(
+  { source, document }: LoadedFile,
+  delegation: DelegationDocument | null,
+  reserved: readonly SectionDocument[],
+  problems: Problem[],
+): void {
+  const say = (path: readonly PropertyKey[], message: string, fix: string): void =>
+    void problems.push(source.problem('error', notDelegated, path, message, fix));
   const namespace = source.file.namespace ?? '';
   if (delegation === null) {
-    say([], `the namespace ${namespace} may write no policy`, `Have a trusted namespace write delegations.${namespace} with its workspaces.`);
+    say(
+      [],
+      `the namespace ${namespace} may write no policy`,
+      `Have a trusted namespace write delegations.${namespace} with its workspaces.`,
+    );
     return;
   }
   for (const key of Object.keys(document)) {
-    if (!delegatedKeys.has(key)) say([key], `${key} holds for everybody, and the namespace ${namespace} may write sections for its own workspaces only`, 'Have a trusted namespace write it.');
+    if (!delegatedKeys.has(key))
+      say(
+        [key],
+        `${key} holds for everybody, and the namespace ${namespace} may write sections for its own workspaces only`,
+        'Have a trusted namespace write it.',
+      );
   }
   const may = new Set<string>(delegation.may ?? usualSettings);
   for (const [at, section] of (document.sections ?? []).entries()) {
     const patterns = section.match?.workspace;
-    if (patterns === undefined) say(['sections', at], `the section ${section.name} is for every workspace`, `Write match.workspace with workspaces of ${namespace}: ${delegation.workspaces.join(', ')}.`);
+    if (patterns === undefined)
+      say(
+        ['sections', at],
+        `the section ${section.name} is for every workspace`,
+        `Write match.workspace with workspaces of ${namespace}: ${delegation.workspaces.join(', ')}.`,
+      );
     for (const [index, pattern] of (patterns ?? []).entries()) {
-      if (!delegation.workspaces.some((allowed) => within(pattern, allowed))) say(['sections', at, 'match', 'workspace', index], `${pattern} is no workspace of the namespace ${namespace}`, `It may write sections for ${delegation.workspaces.join(', ')}.`);
+      if (!delegation.workspaces.some((allowed) => within(pattern, allowed)))
+        say(
+          ['sections', at, 'match', 'workspace', index],
+          `${pattern} is no workspace of the namespace ${namespace}`,
+          `It may write sections for ${delegation.workspaces.join(', ')}.`,
+        );
     }
     for (const key of Object.keys(section)) {
-      if (key !== 'name' && key !== 'match' && !may.has(key)) say(['sections', at, key], `the namespace ${namespace} may not write ${key}`, `It may write ${[...may].join(', ')}; delegations.${namespace}.may says so.`);
+      if (key !== 'name' && key !== 'match' && !may.has(key))
+        say(
+          ['sections', at, key],
+          `the namespace ${namespace} may not write ${key}`,
+          `It may write ${[...may].join(', ')}; delegations.${namespace}.may says so.`,
+        );
     }
     const above = reserved.find((other) => meet(other, section) && guarded(other).some((key) => !may.has(key)));
-    if (above !== undefined) say(['sections', at], `the section ${section.name} would take requests away from ${above.name}, whose ${guarded(above).join(', ')} would not hold for them`, `Have a trusted namespace write what differs into ${above.name}, or these settings into its defaults.`);
+    if (above !== undefined)
+      say(
+        ['sections', at],
+        `the section ${section.name} would take requests away from ${above.name}, whose ${guarded(above).join(', ')} would not hold for them`,
+        `Have a trusted namespace write what differs into ${above.name}, or these settings into its defaults.`,
+      );
   }
 }
 
@@ -110,5 +160,7 @@ function meet(a: SectionDocument, b: SectionDocument): boolean {
   const [ours, theirs] = [a.match?.provider, b.match?.provider];
   if (ours !== undefined && theirs !== undefined && !ours.some((name) => theirs.includes(name))) return false;
   const [first, second] = [a.match?.workspace, b.match?.workspace];
-  return first === undefined || second === undefined || first.some((one) => second.some((other) => within(one, other) || within(other, one)));
+  return (
+    first === undefined || second === undefined || first.some((one) => second.some((other) => within(one, other) || within(other, one)))
+  );
 }

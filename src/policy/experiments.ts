@@ -31,21 +31,42 @@ export function compileExperiments(loaded: readonly LoadedFile[], help: Experime
   return loaded.flatMap(({ source, document }) =>
     (document.experiments ?? []).flatMap((experiment, index) => {
       const path = ['experiments', index];
-      const say = (code: string, at: readonly PropertyKey[], message: string, fix: string): void => void help.problems.push(source.problem('error', code, [...path, ...at], message, fix));
-      if (names.has(experiment.name) || experiment.name === 'rollout') say('twice', ['name'], experiment.name === 'rollout' ? 'the name rollout is taken by rollouts' : `there is another experiment called ${experiment.name}`, 'Give each its own name.');
+      const say = (code: string, at: readonly PropertyKey[], message: string, fix: string): void =>
+        void help.problems.push(source.problem('error', code, [...path, ...at], message, fix));
+      if (names.has(experiment.name) || experiment.name === 'rollout')
+        say(
+          'twice',
+          ['name'],
+          experiment.name === 'rollout' ? 'the name rollout is taken by rollouts' : `there is another experiment called ${experiment.name}`,
+          'Give each its own name.',
+        );
       names.add(experiment.name);
       for (const [at, name] of (experiment.match?.provider ?? []).entries()) {
-        if (!help.providers.has(name)) say('unknown-provider', ['match', 'provider', at], `there is no provider ${name}`, didYouMean(name, help.providers.keys(), 'Name one of this policy.'));
+        if (!help.providers.has(name))
+          say(
+            'unknown-provider',
+            ['match', 'provider', at],
+            `there is no provider ${name}`,
+            didYouMean(name, help.providers.keys(), 'Name one of this policy.'),
+          );
       }
       return experiment.enabled === 'off' ? [] : [compileOne(experiment, source, path, help)];
     }),
   );
 }
 
-function compileOne(document: ExperimentDocument, source: SourceFile, path: readonly PropertyKey[], help: ExperimentHelp): PolicyExperiment {
+function compileOne(
+  document: ExperimentDocument,
+  source: SourceFile,
+  path: readonly PropertyKey[],
+  help: ExperimentHelp,
+): PolicyExperiment {
   const base = {
     name: document.name,
-    match: { workspaces: document.match?.workspace ?? null, providers: document.match?.provider === undefined ? null : new Set(document.match.provider) },
+    match: {
+      workspaces: document.match?.workspace ?? null,
+      providers: document.match?.provider === undefined ? null : new Set(document.match.provider),
+    },
     share: share(document.share),
     // What it is about: when that changes, what was counted so far is of something else.
     id: JSON.stringify({ ...document, share: null, stopOnHarm: null }),
@@ -59,7 +80,8 @@ function compileOne(document: ExperimentDocument, source: SourceFile, path: read
       }),
     );
   const { model, settings } = document;
-  if (document.kind === 'shadow') return { ...base, kind: 'shadow', by: 'request', targets: targets(model ?? ''), maxUsdPerDay: document.maxUsdPerDay ?? 0 };
+  if (document.kind === 'shadow')
+    return { ...base, kind: 'shadow', by: 'request', targets: targets(model ?? ''), maxUsdPerDay: document.maxUsdPerDay ?? 0 };
   return {
     ...base,
     kind: 'ab',
@@ -80,21 +102,34 @@ export function compileRollout(loaded: readonly LoadedFile[], problems: Problem[
   let found: { readonly document: RolloutDocument; readonly source: SourceFile } | null = null;
   for (const { source, document } of loaded) {
     if (document.rollout === undefined) continue;
-    if (found !== null) problems.push(source.problem('error', 'twice', ['rollout'], 'rollout is written down in another file too', 'Keep one of them.'));
+    if (found !== null)
+      problems.push(source.problem('error', 'twice', ['rollout'], 'rollout is written down in another file too', 'Keep one of them.'));
     found = { document: document.rollout, source };
   }
   if (found === null) return null;
   const { document, source } = found;
   const stages = (document.stages ?? defaultStages).map(share);
   const wrong = stages.findIndex((stage, at) => !(stage > (stages[at - 1] ?? 0)) || stage >= 1);
-  if (wrong !== -1) problems.push(source.problem('error', 'range', ['rollout', 'stages', wrong], 'stages rise from above 0% to below 100%', 'Write e.g. [1%, 10%, 50%]; all requests come after the last by themselves.'));
+  if (wrong !== -1)
+    problems.push(
+      source.problem(
+        'error',
+        'range',
+        ['rollout', 'stages', wrong],
+        'stages rise from above 0% to below 100%',
+        'Write e.g. [1%, 10%, 50%]; all requests come after the last by themselves.',
+      ),
+    );
   return {
     stages,
     by: document.by ?? 'session',
     requests: document.requests ?? defaultRequests,
     stageMs: (document.minutes ?? defaultMinutes) * 60_000,
     keepMs: document.keepForDays === undefined ? defaultKeepMs : document.keepForDays * dayMs,
-    falseAlarm: Math.min(0.5, Math.max(0.0001, document.falseAlarm === undefined ? defaultComparison.falseAlarm : share(document.falseAlarm))),
+    falseAlarm: Math.min(
+      0.5,
+      Math.max(0.0001, document.falseAlarm === undefined ? defaultComparison.falseAlarm : share(document.falseAlarm)),
+    ),
     horizon: document.horizon ?? defaultComparison.horizon,
     tolerance: { ...defaultComparison.tolerance, ...defined(document.tolerance ?? {}) },
   };

@@ -4,7 +4,17 @@ import type { FallbackDocument, PoolDocument } from './schema.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetPool, TargetRef } from './types.ts';
 
 /** What counts as a failure unless the policy says otherwise: no usable answer came. Judgements on an answer are asked for by name. */
-const defaultTriggers: readonly FallbackTrigger[] = ['connect', 'reset', 'timeout', 'server-error', 'rate-limit', 'overloaded', 'model-gone', 'key-dead', 'context-window'];
+const defaultTriggers: readonly FallbackTrigger[] = [
+  'connect',
+  'reset',
+  'timeout',
+  'server-error',
+  'rate-limit',
+  'overloaded',
+  'model-gone',
+  'key-dead',
+  'context-window',
+];
 
 const defaultAttempts = 3;
 const defaultInspectKiB = 1024;

@@ -55,7 +55,8 @@ export abstract class PolicyFeed implements LivePolicyStore {
 
   /** As `refuse`, keeping when the first of several standing refusals came. None standing: nothing is refused any more. */
   protected refuseStanding(standing: readonly Problem[], news: readonly Problem[]): void {
-    this.refusal = standing.length === 0 ? null : { at: news.length > 0 || this.refusal === null ? Date.now() : this.refusal.at, problems: standing };
+    this.refusal =
+      standing.length === 0 ? null : { at: news.length > 0 || this.refusal === null ? Date.now() : this.refusal.at, problems: standing };
     if (news.length > 0) this.tell(news);
   }
 

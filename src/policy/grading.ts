@@ -8,14 +8,26 @@ const judgeSeconds = 60;
 export type SayProblem = (code: string, path: readonly PropertyKey[], message: string, fix: string) => void;
 
 /** Defaults filled in. Null when nothing is graded. Says what is wrong with the judge. */
-export function compileGrading(document: GradingDocument | undefined, providers: ReadonlyMap<string, Provider>, say: SayProblem): GradingPolicy | null {
+export function compileGrading(
+  document: GradingDocument | undefined,
+  providers: ReadonlyMap<string, Provider>,
+  say: SayProblem,
+): GradingPolicy | null {
   if (document === undefined) return null;
   const { judge } = document;
   const target = judge === undefined ? null : judgeTarget(judge.model, providers, say);
   return {
     checks: document.checks === 'on',
     regenerate: document.regenerate === 'on',
-    judge: judge === undefined || target === null ? null : { target, share: share(judge.share), maxUsdPerDay: judge.maxUsdPerDay, timeoutMs: Math.round((judge.seconds ?? judgeSeconds) * 1_000) },
+    judge:
+      judge === undefined || target === null
+        ? null
+        : {
+            target,
+            share: share(judge.share),
+            maxUsdPerDay: judge.maxUsdPerDay,
+            timeoutMs: Math.round((judge.seconds ?? judgeSeconds) * 1_000),
+          },
   };
 }
 
@@ -28,7 +40,12 @@ function judgeTarget(text: string, providers: ReadonlyMap<string, Provider>, say
     return null;
   }
   if (provider.family !== 'openai') {
-    say('dialect', path, `${provider.name} speaks the ${provider.family} API; a judge is asked through OpenAI chat completions`, 'Name a provider whose dialect is openai.');
+    say(
+      'dialect',
+      path,
+      `${provider.name} speaks the ${provider.family} API; a judge is asked through OpenAI chat completions`,
+      'Name a provider whose dialect is openai.',
+    );
     return null;
   }
   if (provider.credential === null) {

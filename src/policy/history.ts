@@ -46,5 +46,10 @@ export class PolicyHistory {
 function changes(before: readonly PolicyFile[], after: readonly PolicyFile[]): { file: string; patch: string }[] {
   const textOf = (files: readonly PolicyFile[], name: string): string => files.find((file) => file.name === name)?.text ?? '';
   const names = new Set([...before, ...after].map(({ name }) => name));
-  return [...names].filter((name) => textOf(before, name) !== textOf(after, name)).map((name) => ({ file: name, patch: createTwoFilesPatch(name, name, textOf(before, name), textOf(after, name), undefined, undefined, { context: 3 }) }));
+  return [...names]
+    .filter((name) => textOf(before, name) !== textOf(after, name))
+    .map((name) => ({
+      file: name,
+      patch: createTwoFilesPatch(name, name, textOf(before, name), textOf(after, name), undefined, undefined, { context: 3 }),
+    }));
 }

@@ -45,7 +45,8 @@ export class HttpDocument {
   async read(signal?: AbortSignal): Promise<Fetched> {
     const fetched = await this.#call(signal).catch((error: unknown): Fetched => ({ kind: 'failed', why: whyOf(error) }));
     this.#failures = fetched.kind === 'failed' ? this.#failures + 1 : 0;
-    if (fetched.kind === 'failed') this.freshMs = Math.min(this.#source.ttlMs, slowestRetryMs, leastMs * 2 ** Math.min(this.#failures - 1, 10));
+    if (fetched.kind === 'failed')
+      this.freshMs = Math.min(this.#source.ttlMs, slowestRetryMs, leastMs * 2 ** Math.min(this.#failures - 1, 10));
     return fetched;
   }
 

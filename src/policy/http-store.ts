@@ -108,7 +108,10 @@ export class HttpPolicyStore extends PolicyFeed {
     if (this.#connected) this.#told = false;
     else if (!this.#told) {
       this.#told = true;
-      this.#options.onSourceError(`the policy at ${this.#name} cannot be read; what is in force stays`, fetched.kind === 'failed' ? fetched.why : 'there is none');
+      this.#options.onSourceError(
+        `the policy at ${this.#name} cannot be read; what is in force stays`,
+        fetched.kind === 'failed' ? fetched.why : 'there is none',
+      );
     }
   }
 
@@ -118,7 +121,10 @@ export class HttpPolicyStore extends PolicyFeed {
       return;
     }
     // An empty file is a mistake in a backend, as it is in a folder.
-    const { generation, problems } = text.trim() === '' ? { generation: null, problems: [plainProblem(this.#name, 'empty', 'the answer is empty', 'Answer 404 where there is no policy.')] } : this.#compile(text, this.inForce.number + 1);
+    const { generation, problems } =
+      text.trim() === ''
+        ? { generation: null, problems: [plainProblem(this.#name, 'empty', 'the answer is empty', 'Answer 404 where there is no policy.')] }
+        : this.#compile(text, this.inForce.number + 1);
     if (generation === null) {
       this.refuse(problems);
       return;

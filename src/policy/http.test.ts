@@ -10,7 +10,8 @@ import { PairPolicyStore } from './pair-store.ts';
 import { FilePolicyStore } from './store.ts';
 import type { LivePolicyStore } from './types.ts';
 
-const routed = (model: string, more = ''): string => `version: 1\n${more}defaults:\n  candidates: { simple: [${model}], standard: [${model}], complex: [${model}] }\n`;
+const routed = (model: string, more = ''): string =>
+  `version: 1\n${more}defaults:\n  candidates: { simple: [${model}], standard: [${model}], complex: [${model}] }\n`;
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-http-'));
 const stores: LivePolicyStore[] = [];
@@ -30,10 +31,19 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const shared = { catalog, tokenFile: null, onRuleError: () => undefined, onSourceError: (what: string, failure: string) => void failures.push(`${what}: ${failure}`) };
+const shared = {
+  catalog,
+  tokenFile: null,
+  onRuleError: () => undefined,
+  onSourceError: (what: string, failure: string) => void failures.push(`${what}: ${failure}`),
+};
 
 /** Models that simple prompts may get. */
-const candidates = (store: LivePolicyStore, workspace = 'red'): (string | undefined)[] => store.current().section(workspace, 'openai').candidates.simple.map(({ model }) => model);
+const candidates = (store: LivePolicyStore, workspace = 'red'): (string | undefined)[] =>
+  store
+    .current()
+    .section(workspace, 'openai')
+    .candidates.simple.map(({ model }) => model);
 const soon = { timeout: 15_000, interval: 20 };
 
 describe('a whole policy at a URL', () => {
@@ -72,7 +82,9 @@ describe('a whole policy at a URL', () => {
     backend.documents.set('/policy', routed('gpt-small'));
     const store = await open();
     backend.status = 500;
-    await expect.poll(() => failures, soon).toEqual([`the policy at ${url}/policy cannot be read; what is in force stays: it answered 500`]);
+    await expect
+      .poll(() => failures, soon)
+      .toEqual([`the policy at ${url}/policy cannot be read; what is in force stays: it answered 500`]);
     expect(store.connected).toBe(false);
     await backend.close();
     backend.status = null;
@@ -118,7 +130,12 @@ describe('a backend that is asked for each workspace and provider', () => {
   const open = (ttlMs = 60_000, base = routed('gpt-large')): PairPolicyStore => {
     const file = join(mkdtempSync(join(tmpdir(), 'sluice-base-')), 'policy.yaml');
     writeFileSync(file, base);
-    const store = new PairPolicyStore({ ...shared, url: `${url}/{workspace}/{provider}`, ttlMs, base: new FilePolicyStore({ path: file, catalog, watch: false }) });
+    const store = new PairPolicyStore({
+      ...shared,
+      url: `${url}/{workspace}/{provider}`,
+      ttlMs,
+      base: new FilePolicyStore({ path: file, catalog, watch: false }),
+    });
     stores.push(store);
     rmSync(join(file, '..'), { recursive: true });
     return store;
@@ -130,7 +147,9 @@ describe('a backend that is asked for each workspace and provider', () => {
     const store = open();
     const before = store.current();
     expect([candidates(store), candidates(store, 'a b'), candidates(store, 'none')]).toEqual([['gpt-large'], ['gpt-large'], ['gpt-large']]);
-    await expect.poll(() => [candidates(store), candidates(store, 'a b'), candidates(store, 'none')], soon).toEqual([['gpt-small'], ['gpt-middle'], ['gpt-large']]);
+    await expect
+      .poll(() => [candidates(store), candidates(store, 'a b'), candidates(store, 'none')], soon)
+      .toEqual([['gpt-small'], ['gpt-middle'], ['gpt-large']]);
     // A request keeps the generation that it began with.
     expect(before.section('red', 'openai').candidates.simple.map(({ model }) => model)).toEqual(['gpt-large']);
     expect(store.current().hash).not.toBe(before.hash);
@@ -166,16 +185,20 @@ describe('a backend that is asked for each workspace and provider', () => {
     const store = open(1_000);
     await expect.poll(() => [candidates(store), candidates(store, 'blue')], soon).toEqual([['gpt-small'], ['gpt-middle']]);
     backend.documents.set('/red/openai', routed('gpt-small', 'providers: { own: { dialect: openai, endpoint: "http://x" } }\n'));
-    await expect.poll(() => {
-      candidates(store);
-      return store.lastRefusal()?.problems.map(({ file, code }) => `${file} ${code}`);
-    }, soon).toEqual([`${url}/red/openai not-in-part`]);
+    await expect
+      .poll(() => {
+        candidates(store);
+        return store.lastRefusal()?.problems.map(({ file, code }) => `${file} ${code}`);
+      }, soon)
+      .toEqual([`${url}/red/openai not-in-part`]);
     expect([candidates(store), candidates(store, 'blue')]).toEqual([['gpt-small'], ['gpt-middle']]);
     backend.status = 503;
-    await expect.poll(() => {
-      candidates(store);
-      return store.connected;
-    }, soon).toBe(false);
+    await expect
+      .poll(() => {
+        candidates(store);
+        return store.connected;
+      }, soon)
+      .toBe(false);
     expect(candidates(store)).toEqual(['gpt-small']);
     backend.status = null;
     backend.documents.set('/red/openai', routed('gpt-middle'));

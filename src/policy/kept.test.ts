@@ -13,7 +13,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const catalog = await loadCatalog();
 const good = 'version: 1\ndefaults:\n  mode: shadow\n';
-const keptIn = (source: string): KeptPolicy => new KeptPolicy(join(folder, 'state', 'policy.json'), source, (error) => expect.fail(String(error)));
+const keptIn = (source: string): KeptPolicy =>
+  new KeptPolicy(join(folder, 'state', 'policy.json'), source, (error) => expect.fail(String(error)));
 
 it('starts with the last good policy when the file is bad or gone, and says so', async () => {
   const path = join(folder, 'policy.yaml');
@@ -42,7 +43,14 @@ it('starts with the last good policy when the file is bad or gone, and says so',
 
 it('starts with the last good policy when the backend does not answer', async () => {
   keptIn('http://127.0.0.1:1/').save({ files: [{ name: 'http://127.0.0.1:1/', text: good }], hash: 'abc' });
-  const options = { url: 'http://127.0.0.1:1/', catalog, ttlMs: 60_000, tokenFile: null, onRuleError: () => undefined, onSourceError: () => undefined };
+  const options = {
+    url: 'http://127.0.0.1:1/',
+    catalog,
+    ttlMs: 60_000,
+    tokenFile: null,
+    onRuleError: () => undefined,
+    onSourceError: () => undefined,
+  };
   const store = await HttpPolicyStore.open({ ...options, kept: keptIn('http://127.0.0.1:1/') });
   expect(store.current().files[0]?.text).toBe(good);
   expect(store.known).toBe(true);

@@ -12,7 +12,15 @@ const shape = z.object({
   hash: z.string(),
   savedAt: z.iso.datetime(),
   checksum: z.string(),
-  files: z.array(z.object({ name: z.string(), text: z.string(), lineOffset: z.number().optional(), columnOffset: z.number().optional(), at: z.object({ line: z.number(), column: z.number() }).optional() })),
+  files: z.array(
+    z.object({
+      name: z.string(),
+      text: z.string(),
+      lineOffset: z.number().optional(),
+      columnOffset: z.number().optional(),
+      at: z.object({ line: z.number(), column: z.number() }).optional(),
+    }),
+  ),
 });
 
 /** A policy that was in force in an earlier run. */
@@ -54,7 +62,14 @@ export class KeptPolicy {
   /** Keeps a generation's texts, in one step: a crash leaves the old file or the new one. */
   save({ files, hash }: Pick<PolicyGeneration, 'files' | 'hash'>): void {
     if (hash === this.#saved) return;
-    const kept = { sluicePolicy: 1 as const, source: this.#source, hash, savedAt: new Date().toISOString(), checksum: checksumOf(files), files };
+    const kept = {
+      sluicePolicy: 1 as const,
+      source: this.#source,
+      hash,
+      savedAt: new Date().toISOString(),
+      checksum: checksumOf(files),
+      files,
+    };
     try {
       mkdirSync(dirname(this.#file), { recursive: true });
       writeFileSync(`${this.#file}.${process.pid}.new`, JSON.stringify(kept), { mode: 0o640 });
@@ -67,5 +82,7 @@ export class KeptPolicy {
 }
 
 function checksumOf(files: readonly PolicyFile[]): string {
-  return createHash('sha256').update(JSON.stringify(files.map(({ name, text }) => [name, text]))).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify(files.map(({ name, text }) => [name, text])))
+    .digest('hex');
 }

@@ -1,5 +1,23 @@
 /** What other classifiers call the labels of this one. */
-const synonyms: Readonly<Record<string, string>> = { coding: 'code', programming: 'code', math: 'maths', mathematics: 'maths', summarization: 'summary', summarisation: 'summary', creative: 'writing', 'open-ended': 'writing', easy: 'simple', medium: 'standard', hard: 'complex', reasoning: 'complex', health: 'medical', law: 'legal', financial: 'finance', rewriting: 'rewrite', general_knowledge: 'general' };
+const synonyms: Readonly<Record<string, string>> = {
+  coding: 'code',
+  programming: 'code',
+  math: 'maths',
+  mathematics: 'maths',
+  summarization: 'summary',
+  summarisation: 'summary',
+  creative: 'writing',
+  'open-ended': 'writing',
+  easy: 'simple',
+  medium: 'standard',
+  hard: 'complex',
+  reasoning: 'complex',
+  health: 'medical',
+  law: 'legal',
+  financial: 'finance',
+  rewriting: 'rewrite',
+  general_knowledge: 'general',
+};
 
 /** The label of a closed list that people mean by another name for it; null: none is known. */
 export function meantLabel(word: string, known: readonly string[]): string | null {

@@ -8,7 +8,13 @@ export function compileLearned(document: LearnedDocument | undefined, resolve: (
   if (document === undefined) return null;
   const weak = resolve(document.weak);
   if (weak === null) return null;
-  return { weak, strong: new Set(document.strong), maxLoss: share(document.maxQualityLoss), pair: document.pair ?? null, uncalibrated: document.uncalibrated ?? 'shadow' };
+  return {
+    weak,
+    strong: new Set(document.strong),
+    maxLoss: share(document.maxQualityLoss),
+    pair: document.pair ?? null,
+    uncalibrated: document.uncalibrated ?? 'shadow',
+  };
 }
 
 /** `2%` or 0.02. */
@@ -17,7 +23,10 @@ export function share(value: string | number): number {
 }
 
 /** Null when the section compares nothing, or this provider's traffic cannot reach any of the list. `resolve`: a model of the list, by its place. */
-export function compileModels(document: ModelsDocument | undefined, resolve: (text: string, at: number) => TargetRef | null): ModelsPolicy | null {
+export function compileModels(
+  document: ModelsDocument | undefined,
+  resolve: (text: string, at: number) => TargetRef | null,
+): ModelsPolicy | null {
   if (document === undefined) return null;
   const list = document.list?.map(resolve).filter((target) => target !== null) ?? null;
   return list?.length === 0 ? null : { list, for: new Set(document.for), objective: objectiveOf(document) };

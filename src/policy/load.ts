@@ -30,7 +30,13 @@ export function loadFile(file: PolicyFile, problems: Problem[]): LoadedFile | nu
     source = new SourceFile(file);
     for (const secret of findSecrets(file.text)) {
       problems.push({
-        ...source.problemAt('error', 'secret', secret.start, `this looks like ${secret.kind}`, 'Keep keys in a Secret and name its file in credentialFile; then revoke this one.'),
+        ...source.problemAt(
+          'error',
+          'secret',
+          secret.start,
+          `this looks like ${secret.kind}`,
+          'Keep keys in a Secret and name its file in credentialFile; then revoke this one.',
+        ),
       });
     }
     const syntax = source.syntaxProblems();
@@ -40,7 +46,14 @@ export function loadFile(file: PolicyFile, problems: Problem[]): LoadedFile | nu
     }
     value = source.value();
   } catch (error) {
-    problems.push(plainProblem(file.name, 'yaml', lowerFirst(error instanceof Error ? error.message : String(error)), 'Write plain keys, flat lists and few aliases.'));
+    problems.push(
+      plainProblem(
+        file.name,
+        'yaml',
+        lowerFirst(error instanceof Error ? error.message : String(error)),
+        'Write plain keys, flat lists and few aliases.',
+      ),
+    );
     return null;
   }
   if (value === null || value === undefined) {
@@ -54,7 +67,10 @@ export function loadFile(file: PolicyFile, problems: Problem[]): LoadedFile | nu
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? (node as Record<PropertyKey, unknown>)[key] : undefined), value);
+  return path.reduce<unknown>(
+    (node, key) => (typeof node === 'object' && node !== null ? (node as Record<PropertyKey, unknown>)[key] : undefined),
+    value,
+  );
 }
 
 function lowerFirst(text: string): string {

@@ -21,7 +21,12 @@ function fit({ match }: SectionDocument, workspace: string, provider: string): n
   if (match?.provider !== undefined && !match.provider.includes(provider)) return null;
   let best: number | null = match?.workspace === undefined ? 0 : null;
   for (const pattern of match?.workspace ?? []) {
-    const score = pattern === workspace ? exactWorkspace : pattern.endsWith('*') && workspace.startsWith(pattern.slice(0, -1)) ? (pattern.length - 1) * 2 : null;
+    const score =
+      pattern === workspace
+        ? exactWorkspace
+        : pattern.endsWith('*') && workspace.startsWith(pattern.slice(0, -1))
+          ? (pattern.length - 1) * 2
+          : null;
     if (score !== null && (best === null || score > best)) best = score;
   }
   return best === null ? null : best + (match?.provider === undefined ? 0 : 1);
@@ -47,11 +52,27 @@ export function sectionFinder(sections: readonly SectionDocument[]): (workspace:
 export function checkMatch({ document, source, index }: PlacedSection, providers: ReadonlyMap<string, unknown>, problems: Problem[]): void {
   for (const [at, name] of (document.match?.provider ?? []).entries()) {
     if (providers.has(name)) continue;
-    problems.push(source.problem('error', 'unknown-provider', ['sections', index, 'match', 'provider', at], `there is no provider ${name}`, didYouMean(name, providers.keys(), `Known: ${[...providers.keys()].join(', ')}.`)));
+    problems.push(
+      source.problem(
+        'error',
+        'unknown-provider',
+        ['sections', index, 'match', 'provider', at],
+        `there is no provider ${name}`,
+        didYouMean(name, providers.keys(), `Known: ${[...providers.keys()].join(', ')}.`),
+      ),
+    );
   }
   for (const [at, pattern] of (document.match?.workspace ?? []).entries()) {
     if (!pattern.slice(0, -1).includes('*')) continue;
-    problems.push(source.problem('error', 'unreachable', ['sections', index, 'match', 'workspace', at], `${pattern} matches no workspace: * stands for the rest only at the end`, 'Write a prefix and *, or the names.'));
+    problems.push(
+      source.problem(
+        'error',
+        'unreachable',
+        ['sections', index, 'match', 'workspace', at],
+        `${pattern} matches no workspace: * stands for the rest only at the end`,
+        'Write a prefix and *, or the names.',
+      ),
+    );
   }
 }
 
@@ -59,10 +80,20 @@ export function checkMatch({ document, source, index }: PlacedSection, providers
 export function checkCovered(sections: readonly PlacedSection[], problems: Problem[]): void {
   const taken = new Map<string, string>();
   for (const { document, source, index } of sections) {
-    const pairs = (document.match?.workspace ?? ['*']).flatMap((workspace) => (document.match?.provider ?? ['']).map((provider) => `${workspace}\n${provider}`));
+    const pairs = (document.match?.workspace ?? ['*']).flatMap((workspace) =>
+      (document.match?.provider ?? ['']).map((provider) => `${workspace}\n${provider}`),
+    );
     const earlier = pairs.map((pair) => taken.get(pair));
     if (earlier.every((name) => name !== undefined)) {
-      problems.push(source.problem('error', 'unreachable', ['sections', index], `section ${document.name} is never used: ${[...new Set(earlier)].join(' and ')} before it match the same requests`, 'Join them, or make the match narrower.'));
+      problems.push(
+        source.problem(
+          'error',
+          'unreachable',
+          ['sections', index],
+          `section ${document.name} is never used: ${[...new Set(earlier)].join(' and ')} before it match the same requests`,
+          'Join them, or make the match narrower.',
+        ),
+      );
     }
     for (const pair of pairs) if (!taken.has(pair)) taken.set(pair, document.name);
   }

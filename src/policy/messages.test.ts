@@ -3,34 +3,85 @@ import { loadCatalog } from '../catalog/index.ts';
 import { compilePolicy } from './compile.ts';
 
 const catalog = await loadCatalog();
-const said = (text: string): string[] => compilePolicy([{ name: 'p.yaml', text }], { catalog }).problems.map(({ line, code, message, fix }) => `${line} ${code}: ${message}. ${fix}`);
+const said = (text: string): string[] =>
+  compilePolicy([{ name: 'p.yaml', text }], { catalog }).problems.map(
+    ({ line, code, message, fix }) => `${line} ${code}: ${message}. ${fix}`,
+  );
 const listed = 'version: 1\ndefaults:\n  candidates: { simple: [gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] }\n';
 
 it.each<[string, string, string[]]>([
   ['tabs', 'version: 1\ndefaults:\n\tmode: off\n', ['3 yaml: tabs are not allowed as indentation. Indent with spaces.']],
   ['a key twice', 'version: 1\ndefaults:\n  mode: shadow\n  mode: enabled\n', ['4 yaml: mode stands here twice. Keep one of them.']],
-  ['a colon in a text', 'version: 1\ndefaults:\n  rules:\n    - name: a\n      when: request.system: true\n', ['5 yaml: nested mappings are not allowed in compact mappings. Put a text that holds ": " in quotes, and indent the keys of one map alike.']],
+  [
+    'a colon in a text',
+    'version: 1\ndefaults:\n  rules:\n    - name: a\n      when: request.system: true\n',
+    [
+      '5 yaml: nested mappings are not allowed in compact mappings. Put a text that holds ": " in quotes, and indent the keys of one map alike.',
+    ],
+  ],
   ['no version', 'defaults: { mode: off }\n', ['1 missing: version is missing. Add `version: 1`.']],
   ['a quoted version', 'version: "1"\n', ['1 schema: expected 1, found the text "1". Write 1, without quotes.']],
-  ['on for enabled', 'version: 1\ndefaults: { mode: on }\n', ['2 schema: expected one of enabled, shadow, off, found the text "on". Write enabled.']],
+  [
+    'on for enabled',
+    'version: 1\ndefaults: { mode: on }\n',
+    ['2 schema: expected one of enabled, shadow, off, found the text "on". Write enabled.'],
+  ],
   ['true for on', 'version: 1\ndefaults: { cache: { mode: true } }\n', ['2 schema: expected one of on, off, found true. Write on.']],
-  ['a text for a list', 'version: 1\ndefaults: { tiers: simple }\n', ['2 schema: expected a list, found the text "simple". Write [simple].']],
-  ['a sign before a number', 'version: 1\nbudgets: [{ name: a, period: month, usd: $100 }]\n', ['2 schema: expected a number, found the text "$100". Write 100, without quotes or signs. usd: US dollars.']],
-  ['a unit behind a number', 'version: 1\ndefaults: { cache: { ttl: 5m } }\n', ['2 schema: expected a number, found the text "5m". ttl: Seconds for which an answer is fresh.']],
-  ['a text for a map', 'version: 1\ndefaults: { overrides: [{ name: a, when: premium, then: { best: true } }] }\n', ['2 schema: expected a map (keys and values), found the text "premium". Write keys under it: quality, userTier, model, task, modality, time.']],
-  ['no scheme', 'version: 1\nproviders: { azure: { endpoint: my.openai.azure.com } }\n', ['2 schema: the text "my.openai.azure.com" is no URL. Begin with https://, as https://api.example.com.']],
-  ['a provider that is misspelt', 'version: 1\ndefaults: { candidates: { simple: [opanai/gpt-5-nano] } }\n', ['2 unknown-model: there is no provider opanai, and the catalog knows no model opanai/gpt-5-nano. Did you mean openai/gpt-5-nano?']],
-  ['a provider that nobody named', 'version: 1\ndefaults: { candidates: { simple: [acme/large] } }\n', ['2 unknown-model: there is no provider acme, and the catalog knows no model acme/large. Add acme under providers; known: openai, anthropic, google, mistral, deepseek.']],
+  [
+    'a text for a list',
+    'version: 1\ndefaults: { tiers: simple }\n',
+    ['2 schema: expected a list, found the text "simple". Write [simple].'],
+  ],
+  [
+    'a sign before a number',
+    'version: 1\nbudgets: [{ name: a, period: month, usd: $100 }]\n',
+    ['2 schema: expected a number, found the text "$100". Write 100, without quotes or signs. usd: US dollars.'],
+  ],
+  [
+    'a unit behind a number',
+    'version: 1\ndefaults: { cache: { ttl: 5m } }\n',
+    ['2 schema: expected a number, found the text "5m". ttl: Seconds for which an answer is fresh.'],
+  ],
+  [
+    'a text for a map',
+    'version: 1\ndefaults: { overrides: [{ name: a, when: premium, then: { best: true } }] }\n',
+    [
+      '2 schema: expected a map (keys and values), found the text "premium". Write keys under it: quality, userTier, model, task, modality, time.',
+    ],
+  ],
+  [
+    'no scheme',
+    'version: 1\nproviders: { azure: { endpoint: my.openai.azure.com } }\n',
+    ['2 schema: the text "my.openai.azure.com" is no URL. Begin with https://, as https://api.example.com.'],
+  ],
+  [
+    'a provider that is misspelt',
+    'version: 1\ndefaults: { candidates: { simple: [opanai/gpt-5-nano] } }\n',
+    ['2 unknown-model: there is no provider opanai, and the catalog knows no model opanai/gpt-5-nano. Did you mean openai/gpt-5-nano?'],
+  ],
+  [
+    'a provider that nobody named',
+    'version: 1\ndefaults: { candidates: { simple: [acme/large] } }\n',
+    [
+      '2 unknown-model: there is no provider acme, and the catalog knows no model acme/large. Add acme under providers; known: openai, anthropic, google, mistral, deepseek.',
+    ],
+  ],
 ])('%s', (_what, text, problems) => {
   expect(said(text)).toEqual(problems);
 });
 
 it('of a model that is misspelt, not that its tier lacks one', () => {
-  expect(said('version: 1\ndefaults: { candidates: { simple: [gpt-5-nanno] }, tiers: [simple] }\n')).toEqual([expect.stringMatching(/^2 unknown-model: the catalog knows no model gpt-5-nanno\. Did you mean gpt-5-nano/)]);
+  expect(said('version: 1\ndefaults: { candidates: { simple: [gpt-5-nanno] }, tiers: [simple] }\n')).toEqual([
+    expect.stringMatching(/^2 unknown-model: the catalog knows no model gpt-5-nanno\. Did you mean gpt-5-nano/),
+  ]);
 });
 
 it('a tier without candidates is said once for all providers', () => {
-  expect(said('version: 1\nproviders: { deepseek: { credentialFile: /k } }\ndefaults:\n  allowProviders: [deepseek]\n  tiers: [simple, standard]\n  candidates: { simple: [deepseek/deepseek-chat] }\n').filter((text) => text.includes('no-candidates'))).toEqual([
+  expect(
+    said(
+      'version: 1\nproviders: { deepseek: { credentialFile: /k } }\ndefaults:\n  allowProviders: [deepseek]\n  tiers: [simple, standard]\n  candidates: { simple: [deepseek/deepseek-chat] }\n',
+    ).filter((text) => text.includes('no-candidates')),
+  ).toEqual([
     '6 no-candidates: tier standard is routed for openai, anthropic, google, mistral, deepseek and has no candidate. List models under candidates.standard, or leave standard out of tiers.',
   ]);
 });

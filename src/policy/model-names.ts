@@ -1,11 +1,16 @@
 /** Clouds and vendors that stand before a model's name with a dot (Bedrock). */
-const vendor = /^(?:(?:us|eu|apac|global|us-gov|jp|au|ca)\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|mistral|openai|qwen|stability|writer)\./;
+const vendor =
+  /^(?:(?:us|eu|apac|global|us-gov|jp|au|ca)\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|mistral|openai|qwen|stability|writer)\./;
 /** What names one version of a model: a date, `latest`, Bedrock's version, Vertex's `@version`. */
 const version = /(?:[-@](?:20\d{2}-?\d{2}-?\d{2}|\d{2}-\d{2}|latest|default|00\d)|-v\d+(?::\d+)?|@\d+)$/;
 
 /** A model's name as a ban compares it: lower case, without invisible characters and white space, without a provider's, folder's or vendor's prefix. */
 export function bareModelName(written: string): string {
-  const name = written.normalize('NFKC').toLowerCase().replace(/[\s\p{Cf}\p{Cc}]+/gu, '').replace(/\/+$/, '');
+  const name = written
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[\s\p{Cf}\p{Cc}]+/gu, '')
+    .replace(/\/+$/, '');
   return name.slice(name.lastIndexOf('/') + 1).replace(vendor, '');
 }
 

@@ -26,7 +26,10 @@ const mirrored: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': 
 /** Why an expression is never true: two parts of an `&&` that contradict each other. Null: nothing of the kind is seen. */
 export function neverTrue(source: string, tree: unknown): string | null {
   if (!isNode(tree)) return null;
-  if (tree.op === '||') return parts(tree).map((part) => neverTrue(source, part)).reduce((all, why) => (all === null || why === null ? null : all));
+  if (tree.op === '||')
+    return parts(tree)
+      .map((part) => neverTrue(source, part))
+      .reduce((all, why) => (all === null || why === null ? null : all));
   const asked = new Map<string, Asked>();
   for (const part of flat(tree)) {
     if (part.op === '||') {
@@ -36,7 +39,13 @@ export function neverTrue(source: string, tree: unknown): string | null {
     const compared = comparison(source, part);
     if (compared === null) continue;
     const { what, op, value } = compared;
-    const before = asked.get(what) ?? { equals: null, least: counts.test(what) ? 0 : -Infinity, leastIn: true, most: Infinity, mostIn: true };
+    const before = asked.get(what) ?? {
+      equals: null,
+      least: counts.test(what) ? 0 : -Infinity,
+      leastIn: true,
+      most: Infinity,
+      mostIn: true,
+    };
     asked.set(what, before);
     if (contradicts(before, op, value)) return `${what} cannot be all that is asked of it`;
   }
@@ -55,10 +64,16 @@ function contradicts(asked: Asked, op: string, value: string | number | boolean)
   const closed = asked.leastIn && asked.mostIn;
   if (asked.least > asked.most || (asked.least === asked.most && !closed)) return true;
   const { equals } = asked;
-  return typeof equals === 'number' && (equals < asked.least || equals > asked.most || (equals === asked.least && !asked.leastIn) || (equals === asked.most && !asked.mostIn));
+  return (
+    typeof equals === 'number' &&
+    (equals < asked.least || equals > asked.most || (equals === asked.least && !asked.leastIn) || (equals === asked.most && !asked.mostIn))
+  );
 }
 
-function comparison(source: string, { op, args }: Node): { readonly what: string; readonly op: string; readonly value: string | number | boolean } | null {
+function comparison(
+  source: string,
+  { op, args }: Node,
+): { readonly what: string; readonly op: string; readonly value: string | number | boolean } | null {
   if (mirrored[op] === undefined || !Array.isArray(args)) return null;
   const [left, right] = args as [unknown, unknown];
   const [of, literal, meant] = literalOf(right) !== null ? [left, literalOf(right), op] : [right, literalOf(left), mirrored[op]];
@@ -74,7 +89,11 @@ function literalOf(value: unknown): string | number | boolean | null {
   }
   if (value.op !== 'value') return null;
   const { args } = value;
-  return typeof args === 'bigint' ? Number(args) : typeof args === 'string' || typeof args === 'number' || typeof args === 'boolean' ? args : null;
+  return typeof args === 'bigint'
+    ? Number(args)
+    : typeof args === 'string' || typeof args === 'number' || typeof args === 'boolean'
+      ? args
+      : null;
 }
 
 function parts(node: Node): Node[] {

@@ -85,7 +85,8 @@ export class PairPolicyStore extends PolicyFeed {
     const base = this.#options.base.current();
     const own = new Map([...this.#pairs].flatMap(([key, { section }]) => (section === null ? [] : [[key, section] as const])));
     const hash = createHash('sha256').update(base.hash);
-    for (const [key, { text, section }] of [...this.#pairs].sort(([a], [b]) => (a < b ? -1 : 1))) if (section !== null) hash.update(`\n${key}\n${text ?? ''}`);
+    for (const [key, { text, section }] of [...this.#pairs].sort(([a], [b]) => (a < b ? -1 : 1)))
+      if (section !== null) hash.update(`\n${key}\n${text ?? ''}`);
     return {
       ...base,
       number: ++this.#number,
@@ -106,7 +107,16 @@ export class PairPolicyStore extends PolicyFeed {
       if (this.#pairs.size >= limits.policyPairs || !nameable(workspace)) return;
       const fill: Readonly<Record<string, string>> = { workspace: encodeURIComponent(workspace), provider: encodeURIComponent(provider) };
       const url = this.#options.url.replace(/\{(workspace|provider)\}/g, (_, name: string) => fill[name] ?? '');
-      pair = { workspace, provider, document: new HttpDocument(url, this.#options), text: null, section: null, problems: [], due: 0, asking: false };
+      pair = {
+        workspace,
+        provider,
+        document: new HttpDocument(url, this.#options),
+        text: null,
+        section: null,
+        problems: [],
+        due: 0,
+        asking: false,
+      };
       this.#pairs.set(key, pair);
     }
     if (pair.asking || pair.due > Date.now()) return;
@@ -135,7 +145,8 @@ export class PairPolicyStore extends PolicyFeed {
     const wasConnected = this.#connected;
     this.#connected = fetched.kind !== 'failed';
     if (fetched.kind === 'failed') {
-      if (wasConnected) this.#options.onSourceError(`the policy at ${publicUrl(pair.document.url)} cannot be read; what is in force stays`, fetched.why);
+      if (wasConnected)
+        this.#options.onSourceError(`the policy at ${publicUrl(pair.document.url)} cannot be read; what is in force stays`, fetched.why);
       return;
     }
     if (fetched.kind === 'same') return;
@@ -150,7 +161,11 @@ export class PairPolicyStore extends PolicyFeed {
   /** A bad answer leaves the pair as it is. */
   #compile(pair: Pair, text: string): void {
     const base = this.#options.base.current();
-    const { generation, problems } = compilePolicy([{ name: publicUrl(pair.document.url), text }], { catalog: base.catalog, partOf: base, onRuleError: this.#options.onRuleError });
+    const { generation, problems } = compilePolicy([{ name: publicUrl(pair.document.url), text }], {
+      catalog: base.catalog,
+      partOf: base,
+      onRuleError: this.#options.onRuleError,
+    });
     if (generation === null) {
       pair.problems = problems;
       return;

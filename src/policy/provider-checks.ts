@@ -10,21 +10,57 @@ import { checkKeyFile, checkPrices } from './warnings.ts';
 const reserved = new Set(['/v1', '/v1beta', '/v1alpha', '/openai', '/model']);
 
 /** Says what is wrong with one file's providers by themselves. `earlier`: those of the files before it. */
-export function checkProviders({ source, document }: LoadedFile, earlier: Readonly<Record<string, ProviderDocument>>, problems: Problem[]): void {
+export function checkProviders(
+  { source, document }: LoadedFile,
+  earlier: Readonly<Record<string, ProviderDocument>>,
+  problems: Problem[],
+): void {
   for (const [name, provider] of Object.entries(document.providers ?? {})) {
     const path = ['providers', name];
-    if (Object.hasOwn(earlier, name)) problems.push(source.problem('error', 'twice', path, `provider ${name} is written down in another file too`, 'Keep one of them.'));
+    if (Object.hasOwn(earlier, name))
+      problems.push(source.problem('error', 'twice', path, `provider ${name} is written down in another file too`, 'Keep one of them.'));
     if (!isDefaultProvider(name) && (provider.dialect === undefined || provider.endpoint === undefined)) {
-      problems.push(source.problem('error', 'missing', path, `provider ${name} needs a dialect and an endpoint`, 'Add both; only the built-in providers bring their own.'));
+      problems.push(
+        source.problem(
+          'error',
+          'missing',
+          path,
+          `provider ${name} needs a dialect and an endpoint`,
+          'Add both; only the built-in providers bring their own.',
+        ),
+      );
     }
     if (provider.signing !== undefined && (provider.credentialFile !== undefined || provider.credentialFiles !== undefined)) {
-      problems.push(source.problem('error', 'contradiction', [...path, 'credentialFile'], `requests to ${name} are signed: a key would have no place`, 'Keep one of signing and credentialFile.'));
+      problems.push(
+        source.problem(
+          'error',
+          'contradiction',
+          [...path, 'credentialFile'],
+          `requests to ${name} are signed: a key would have no place`,
+          'Keep one of signing and credentialFile.',
+        ),
+      );
     }
-    for (const [at, file] of [...(provider.credentialFile === undefined ? [] : [['credentialFile', provider.credentialFile] as const]), ...(provider.credentialFiles ?? []).map((one, index) => [index, one] as const)]) {
-      checkKeyFile(file, (_path, message, fix) => problems.push(source.problem('warning', 'key-file', [...path, ...(typeof at === 'number' ? ['credentialFiles', at] : [at])], message, fix)));
+    for (const [at, file] of [
+      ...(provider.credentialFile === undefined ? [] : [['credentialFile', provider.credentialFile] as const]),
+      ...(provider.credentialFiles ?? []).map((one, index) => [index, one] as const),
+    ]) {
+      checkKeyFile(file, (_path, message, fix) =>
+        problems.push(
+          source.problem('warning', 'key-file', [...path, ...(typeof at === 'number' ? ['credentialFiles', at] : [at])], message, fix),
+        ),
+      );
     }
     if (provider.pathPrefix !== undefined && reserved.has(provider.pathPrefix)) {
-      problems.push(source.problem('error', 'path-prefix', [...path, 'pathPrefix'], `${provider.pathPrefix} is the beginning of providers' own paths`, `Choose another, such as /${name}-api.`));
+      problems.push(
+        source.problem(
+          'error',
+          'path-prefix',
+          [...path, 'pathPrefix'],
+          `${provider.pathPrefix} is the beginning of providers' own paths`,
+          `Choose another, such as /${name}-api.`,
+        ),
+      );
     }
   }
 }
@@ -33,38 +69,79 @@ export function checkProviders({ source, document }: LoadedFile, earlier: Readon
  * Says which providers share a prefix or a host, which catalog names and deployments' models do not exist, and which
  * catalog overrides are for nobody. `base`: the catalog without the policy's overrides.
  */
-export function checkCatalogOverrides(loaded: readonly LoadedFile[], providers: ReadonlyMap<string, Provider>, catalog: Catalog, base: Catalog, problems: Problem[]): void {
+export function checkCatalogOverrides(
+  loaded: readonly LoadedFile[],
+  providers: ReadonlyMap<string, Provider>,
+  catalog: Catalog,
+  base: Catalog,
+  problems: Problem[],
+): void {
   const used = new Set([...providers.values()].map(({ catalogProvider }) => catalogProvider));
   for (const { source, document } of loaded) {
     for (const [name, models] of Object.entries(document.catalog?.overrides ?? {})) {
       for (const [model, facts] of Object.entries(models)) {
-        checkPrices(facts, base.models(name).find((entry) => entry.model === model) ?? null, (path, message, fix) => problems.push(source.problem('warning', 'price', ['catalog', 'overrides', name, model, ...path], message, fix)));
+        checkPrices(facts, base.models(name).find((entry) => entry.model === model) ?? null, (path, message, fix) =>
+          problems.push(source.problem('warning', 'price', ['catalog', 'overrides', name, model, ...path], message, fix)),
+        );
       }
       if (used.has(name) || base.providers().includes(name)) continue;
       const known = [...new Set([...used, ...base.providers()])];
-      problems.push(source.problem('error', 'unknown-provider', ['catalog', 'overrides', name], `no provider's models are listed under ${name}`, didYouMean(name, known, `Known: ${known.join(', ')}.`)));
+      problems.push(
+        source.problem(
+          'error',
+          'unknown-provider',
+          ['catalog', 'overrides', name],
+          `no provider's models are listed under ${name}`,
+          didYouMean(name, known, `Known: ${known.join(', ')}.`),
+        ),
+      );
     }
     for (const [name, own] of Object.entries(document.providers ?? {})) {
-      checkShared(name, own, providers, (path, message, fix) => problems.push(source.problem('error', 'twice', ['providers', name, ...path], message, fix)));
+      checkShared(name, own, providers, (path, message, fix) =>
+        problems.push(source.problem('error', 'twice', ['providers', name, ...path], message, fix)),
+      );
       if (own.catalog !== undefined && !catalog.providers().includes(own.catalog)) {
-        problems.push(source.problem('error', 'unknown-provider', ['providers', name, 'catalog'], `the catalog has no provider ${own.catalog}`, didYouMean(own.catalog, catalog.providers(), `Known: ${catalog.providers().join(', ')}.`)));
+        problems.push(
+          source.problem(
+            'error',
+            'unknown-provider',
+            ['providers', name, 'catalog'],
+            `the catalog has no provider ${own.catalog}`,
+            didYouMean(own.catalog, catalog.providers(), `Known: ${catalog.providers().join(', ')}.`),
+          ),
+        );
       }
       for (const [deployment, model] of Object.entries(own.deployments ?? {})) {
         const from = providers.get(name)!.catalogProvider;
         if (catalog.lookup(from, model) !== null) continue;
         const models = catalog.models(from).map((entry) => entry.model);
-        problems.push(source.problem('error', 'unknown-model', ['providers', name, 'deployments', deployment], `the catalog knows no model ${model} of ${from}`, didYouMean(model, models, 'Add it under catalog.overrides.')));
+        problems.push(
+          source.problem(
+            'error',
+            'unknown-model',
+            ['providers', name, 'deployments', deployment],
+            `the catalog knows no model ${model} of ${from}`,
+            didYouMean(model, models, 'Add it under catalog.overrides.'),
+          ),
+        );
       }
     }
   }
 }
 
-function checkShared(name: string, own: ProviderDocument, providers: ReadonlyMap<string, Provider>, say: (path: readonly PropertyKey[], message: string, fix: string) => void): void {
+function checkShared(
+  name: string,
+  own: ProviderDocument,
+  providers: ReadonlyMap<string, Provider>,
+  say: (path: readonly PropertyKey[], message: string, fix: string) => void,
+): void {
   for (const other of providers.values()) {
     if (other.name === name) continue;
-    if (own.pathPrefix !== undefined && own.pathPrefix === other.pathPrefix) say(['pathPrefix'], `${own.pathPrefix} already means provider ${other.name}`, 'Choose another.');
+    if (own.pathPrefix !== undefined && own.pathPrefix === other.pathPrefix)
+      say(['pathPrefix'], `${own.pathPrefix} already means provider ${other.name}`, 'Choose another.');
     for (const [at, host] of (own.hosts ?? []).entries()) {
-      if (other.hosts.some((taken) => taken.toLowerCase() === host.toLowerCase())) say(['hosts', at], `${host} already means provider ${other.name}`, 'Keep it at one of them.');
+      if (other.hosts.some((taken) => taken.toLowerCase() === host.toLowerCase()))
+        say(['hosts', at], `${host} already means provider ${other.name}`, 'Keep it at one of them.');
     }
   }
 }

@@ -27,7 +27,9 @@ const all = Object.values(dialects);
  */
 export const pathShapes: readonly PathShape[] = [
   ...all.flatMap(({ name, paths }) => paths.map((regex) => ({ family: name, regex }))),
-  ...all.flatMap(({ name, signs }) => (name === usual ? [] : signs.map((sign): PathShape => ({ family: name, regex: anyV1, sign, shared: true })))),
+  ...all.flatMap(({ name, signs }) =>
+    name === usual ? [] : signs.map((sign): PathShape => ({ family: name, regex: anyV1, sign, shared: true })),
+  ),
   { family: usual, regex: anyV1, shared: true },
 ];
 
@@ -58,7 +60,12 @@ function signTest(sign: Sign): (head: HeadView, query: string) => boolean {
   };
 }
 
-const compiled: readonly CompiledShape[] = pathShapes.map(({ family, regex, sign, shared }) => ({ family, path: new RegExp(`^(?:${regex})$`), sign: sign === undefined ? null : signTest(sign), shared: shared === true }));
+const compiled: readonly CompiledShape[] = pathShapes.map(({ family, regex, sign, shared }) => ({
+  family,
+  path: new RegExp(`^(?:${regex})$`),
+  sign: sign === undefined ? null : signTest(sign),
+  shared: shared === true,
+}));
 const signTests = all.map(({ name, signs }) => ({ family: name, tests: signs.map(signTest) }));
 
 /** How many families' signs a request carries, and whether one of them is another's than the usual one's. The same object each time. */
@@ -79,7 +86,11 @@ function signsOf(head: HeadView, query: string): typeof signsSeen {
 const signsSeen = { families: 0, other: false };
 
 /** Whose API a request's path and head say; `ambiguous`: they contradict each other, or leave it open whose key it carries; null: nobody's. `has`: whether there is a provider of a family. */
-export function familyOf(path: string, head: HeadView = none, has: (family: DialectFamily) => boolean = () => true): DialectFamily | 'ambiguous' | null {
+export function familyOf(
+  path: string,
+  head: HeadView = none,
+  has: (family: DialectFamily) => boolean = () => true,
+): DialectFamily | 'ambiguous' | null {
   const mark = path.indexOf('?');
   const plain = mark === -1 ? path : path.slice(0, mark);
   const query = mark === -1 ? '' : path.slice(mark);
@@ -91,7 +102,8 @@ export function familyOf(path: string, head: HeadView = none, has: (family: Dial
     // A bearer whose form tells nothing may be any provider's: beside a key of Google's on such a path, one of the two would go to the wrong one.
     if (family === 'gemini' && openaiOwn.test(plain) && head.get('authorization') !== undefined) return 'ambiguous';
     // A key in a header that this API does not read is another provider's.
-    if (family === usual && head.get('authorization') === undefined && (said.other || head.get('x-api-key') !== undefined)) return 'ambiguous';
+    if (family === usual && head.get('authorization') === undefined && (said.other || head.get('x-api-key') !== undefined))
+      return 'ambiguous';
     return family;
   }
   return null;

@@ -4,10 +4,18 @@ import { familyOf, type HeadView } from './provider-paths.ts';
 import type { ProviderDocument } from './schema.ts';
 import type { AwsSigning, Provider } from './types.ts';
 
-const known = dialectNames.map((dialect) => Object.entries(dialects[dialect].providers).map(([name, { endpoint, hosts, pathPrefix }]): [string, ProviderDocument] => [name, { dialect, endpoint, hosts: [...hosts], pathPrefix }]));
+const known = dialectNames.map((dialect) =>
+  Object.entries(dialects[dialect].providers).map(([name, { endpoint, hosts, pathPrefix }]): [string, ProviderDocument] => [
+    name,
+    { dialect, endpoint, hosts: [...hosts], pathPrefix },
+  ]),
+);
 
 /** Providers that exist without being written down: those who made a wire format, then those who are compatible. A policy may change any of them. */
-const defaults: Readonly<Record<string, ProviderDocument>> = Object.fromEntries([...known.flatMap((all) => all.slice(0, 1)), ...known.flatMap((all) => all.slice(1))]);
+const defaults: Readonly<Record<string, ProviderDocument>> = Object.fromEntries([
+  ...known.flatMap((all) => all.slice(0, 1)),
+  ...known.flatMap((all) => all.slice(1)),
+]);
 
 /** What a provider speaks that says nothing. */
 const defaultDialect: DialectFamily = 'openai';

@@ -17,14 +17,23 @@ test('the reference in docs/policy.md is what scripts/generate-schema.ts makes',
 });
 
 test('every setting and variable of the reference has a meaning', () => {
-  const empty = policyReference().split('\n').filter((line) => line.startsWith('| `') && /\|\s*\|$/.test(line));
+  const empty = policyReference()
+    .split('\n')
+    .filter((line) => line.startsWith('| `') && /\|\s*\|$/.test(line));
   expect(empty.filter((line) => !line.includes('.capabilities.'))).toEqual([]);
 });
 
 test('the JSON Schema accepts and refuses as the schema does', () => {
   const schema = JSON.parse(policyJsonSchema()) as Parameters<typeof z.fromJSONSchema>[0];
   const fromJson = z.fromJSONSchema(schema);
-  for (const value of [{ version: 1 }, { version: 2 }, { version: 1, nope: 1 }, { version: 1, defaults: { mode: 'off' } }, { version: 1, defaults: { mode: 'on' } }, { version: 1, sections: [{}] }]) {
+  for (const value of [
+    { version: 1 },
+    { version: 2 },
+    { version: 1, nope: 1 },
+    { version: 1, defaults: { mode: 'off' } },
+    { version: 1, defaults: { mode: 'on' } },
+    { version: 1, sections: [{}] },
+  ]) {
     expect(fromJson.safeParse(value).success).toBe(policySchema.safeParse(value).success);
   }
 });

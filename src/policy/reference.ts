@@ -20,7 +20,8 @@ interface JsonNode {
 
 /** What each variable of a rule means; the types are in `ruleVariables`. */
 const variableMeanings: Readonly<Record<string, string>> = {
-  'request.api': 'openai-chat, openai-completions, openai-responses, openai-embeddings, anthropic-messages, anthropic-count-tokens or gemini-generate',
+  'request.api':
+    'openai-chat, openai-completions, openai-responses, openai-embeddings, anthropic-messages, anthropic-count-tokens or gemini-generate',
   'request.operation': 'generate, embed, count or other',
   'request.model': 'The model that the app asked for',
   'request.stream': 'Whether the answer is to be streamed',
@@ -70,7 +71,9 @@ export function policyReference(): string {
   const rows: string[] = [];
   describe(root, '', rows);
   const variables = Object.entries({ ...ruleVariables, provider: 'string' }).flatMap(([name, fields]) =>
-    typeof fields === 'string' ? [[name, fields] as const] : Object.entries(fields).map(([field, type]) => [`${name}.${field}`, type] as const),
+    typeof fields === 'string'
+      ? [[name, fields] as const]
+      : Object.entries(fields).map(([field, type]) => [`${name}.${field}`, type] as const),
   );
   return [
     '### Settings',

@@ -21,7 +21,15 @@ export class Reporter {
   }
 
   /** The same at a character of the text that stands there. */
-  sayInside(level: ProblemLevel, code: string, place: Place, path: readonly PropertyKey[], character: number, message: string, fix: string): void {
+  sayInside(
+    level: ProblemLevel,
+    code: string,
+    place: Place,
+    path: readonly PropertyKey[],
+    character: number,
+    message: string,
+    fix: string,
+  ): void {
     this.#add(place.source.problem(level, code, [...place.base, ...path], message, fix, character));
   }
 

@@ -11,7 +11,6 @@ const closed: Readonly<Record<string, readonly string[]>> = {
   'request.jsonOutput': ['none', 'object', 'schema'],
 };
 
-
 /** Variables from 0 to 1. */
 const shares: ReadonlySet<string> = new Set(['verdict.score', 'verdict.confidence']);
 
@@ -47,14 +46,21 @@ export function valueFault(tree: unknown): ValueFault | null {
     return null;
   }
   if (!isNode(tree)) return null;
-  return (Array.isArray(tree.args) ? (compared(tree.op, tree.args as unknown[]) ?? patternFault(tree.op, tree.args as unknown[])) : null) ?? valueFault(tree.args);
+  return (
+    (Array.isArray(tree.args) ? (compared(tree.op, tree.args as unknown[]) ?? patternFault(tree.op, tree.args as unknown[])) : null) ??
+    valueFault(tree.args)
+  );
 }
 
 /** `\b` in a plain text is a backspace, which no prompt has: a pattern with it never matches. */
 function patternFault(op: string, args: readonly unknown[]): ValueFault | null {
   const [pattern] = op === 'rcall' && args[0] === 'matches' && Array.isArray(args[2]) ? (args[2] as unknown[]) : [];
   if (!isNode(pattern) || pattern.op !== 'value' || typeof pattern.args !== 'string' || !/[\b\v\f]/.test(pattern.args)) return null;
-  return { message: 'this pattern holds a control character: in a plain text \\b is a backspace', fix: "Write the pattern as r'…', in which a backslash is a backslash.", offset: pattern.start };
+  return {
+    message: 'this pattern holds a control character: in a plain text \\b is a backspace',
+    fix: "Write the pattern as r'…', in which a backslash is a backslash.",
+    offset: pattern.start,
+  };
 }
 
 function compared(op: string, args: readonly unknown[]): ValueFault | null {
@@ -75,7 +81,8 @@ function compared(op: string, args: readonly unknown[]): ValueFault | null {
 
 function textFault(variable: string, value: unknown): ValueFault | null {
   const known = closed[variable];
-  if (known === undefined || !isNode(value) || value.op !== 'value' || typeof value.args !== 'string' || known.includes(value.args)) return null;
+  if (known === undefined || !isNode(value) || value.op !== 'value' || typeof value.args !== 'string' || known.includes(value.args))
+    return null;
   const meant = meantLabel(value.args, known);
   const fix = meant !== null ? `Did you mean ${meant}?` : didYouMean(value.args, known, `Known: ${known.join(', ')}.`);
   return { message: `${variable} is never '${value.args}'`, fix, offset: value.start };

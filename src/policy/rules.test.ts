@@ -54,20 +54,25 @@ describe('expressions', () => {
     "cel.bind(words, request.lastUser.split(' '), words.all(a, words.exists(b, b == a)))",
     "request.lastUser.split(' ').exists(w, request.system.contains(w))",
   ])('%s could take too long, and is refused', (source) => {
-    expect(compileExpression(source, new Set(), () => undefined)).toMatchObject({ ok: false, message: expect.stringContaining('too long') as string });
+    expect(compileExpression(source, new Set(), () => undefined)).toMatchObject({
+      ok: false,
+      message: expect.stringContaining('too long') as string,
+    });
   });
 
   test.each([
     "request.lastUser.split(' ').exists(word, word.lowerAscii() == 'zeus')",
     "request.lastUser.split(' ').filter(word, word.startsWith('@')).map(word, word.size()).exists(n, n > 20)",
-    "request.toolNames.exists(name, request.lastUser.contains(name))",
-    "request.toolNames.exists(a, request.toolNames.exists(b, a != b && a.startsWith(b)))",
+    'request.toolNames.exists(name, request.lastUser.contains(name))',
+    'request.toolNames.exists(a, request.toolNames.exists(b, a != b && a.startsWith(b)))',
     "['a', 'b', 'c'].exists(word, request.lastUser.matches('(?i)x') || request.system.contains(word))",
   ])('%s is cheap enough, and takes little time with the longest prompt', (source) => {
     const long = 'ab '.repeat(limits.textUnits / 3);
     const expression = compileExpression(source, new Set(), () => undefined);
     if (!expression.ok) throw new Error(expression.message);
-    const input = ruleInput({ exchange: { lastUser: long, system: long, toolNames: Array.from({ length: limits.toolNames }, (_, at) => `${'t'.repeat(200)}${at}`) } });
+    const input = ruleInput({
+      exchange: { lastUser: long, system: long, toolNames: Array.from({ length: limits.toolNames }, (_, at) => `${'t'.repeat(200)}${at}`) },
+    });
     const begin = performance.now();
     expression.matches(input);
     expect(performance.now() - begin).toBeLessThan(1_000);
@@ -83,12 +88,19 @@ describe('expressions', () => {
       const expression = compileExpression(source, new Set(), () => undefined);
       return expression.ok ? expression.constant : undefined;
     };
-    expect(['true', '1 < 2', 'false && request.stream', 'request.stream', 'request.images == 0'].map(constant)).toEqual([true, true, false, null, null]);
+    expect(['true', '1 < 2', 'false && request.stream', 'request.stream', 'request.images == 0'].map(constant)).toEqual([
+      true,
+      true,
+      false,
+      null,
+      null,
+    ]);
   });
 });
 
 describe('conditions of overrides', () => {
-  const holds = (when: OverrideDocument['when'], facts: Parameters<typeof ruleInput>[0] = {}): boolean => compileConditions(when)(ruleInput(facts));
+  const holds = (when: OverrideDocument['when'], facts: Parameters<typeof ruleInput>[0] = {}): boolean =>
+    compileConditions(when)(ruleInput(facts));
 
   test('all conditions must hold, and of one any value', () => {
     const when: OverrideDocument['when'] = { userTier: ['Gold', 'premium'], modality: ['vision'] };
@@ -133,7 +145,9 @@ describe('conditions of overrides', () => {
 });
 
 describe('the provider of a request', () => {
-  const generation = compiled('version: 1\nproviders:\n  az: {dialect: azure-openai, endpoint: "https://a.test", catalog: openai}\n  local: {dialect: openai, endpoint: "http://l.test/", pathPrefix: /local}\n');
+  const generation = compiled(
+    'version: 1\nproviders:\n  az: {dialect: azure-openai, endpoint: "https://a.test", catalog: openai}\n  local: {dialect: openai, endpoint: "http://l.test/", pathPrefix: /local}\n',
+  );
 
   test.each([
     ['api.anthropic.com', '/v1/chat/completions', 'anthropic', '/v1/chat/completions'],
@@ -171,15 +185,128 @@ describe('the provider of a request', () => {
   };
 
   /** The paths of the official SDKs' methods: openai 6, @anthropic-ai/sdk, @google/genai. */
-  const openaiPaths = ['chat/completions', 'chat/completions/c/messages', 'completions', 'responses', 'responses/r', 'responses/r/cancel', 'responses/r/input_items', 'responses/compact', 'responses/input_tokens', 'embeddings', 'files', 'files/f', 'files/f/content', 'images/generations', 'images/edits', 'images/variations', 'audio/speech', 'audio/transcriptions', 'audio/translations', 'moderations', 'models', 'models/m', 'fine_tuning/jobs', 'fine_tuning/jobs/j/events', 'fine_tuning/alpha/graders/run', 'vector_stores', 'vector_stores/v/files', 'vector_stores/v/search', 'batches', 'batches/b/cancel', 'uploads', 'uploads/u/parts', 'conversations', 'conversations/c/items', 'containers', 'containers/c/files', 'evals', 'evals/e/runs', 'realtime/client_secrets', 'realtime/calls', 'realtime', 'videos', 'videos/v/content', 'assistants', 'threads', 'threads/t/messages', 'threads/runs', 'chatkit/sessions', 'skills', 'skills/s/versions', 'organization/usage/completions'];
-  const anthropicPaths = ['messages', 'messages/count_tokens', 'messages/batches', 'messages/batches/b/results', 'complete', 'models', 'models/m', 'files', 'files/f/content', 'skills', 'skills/s/versions', 'organizations/me', 'organizations/usage_report/messages'];
-  const googlePaths = ['/v1beta/models', '/v1/models', '/v1/models/m', '/v1beta/models/m:generateContent', '/v1beta/models/m:streamGenerateContent?alt=sse', '/v1beta/models/m:embedContent', '/v1beta/models/m:batchEmbedContents', '/v1beta/models/m:countTokens', '/v1beta/models/m:predict', '/v1beta/models/m:predictLongRunning', '/v1beta/models/m:asyncBatchEmbedContent', '/v1beta/models/m:batchGenerateContent', '/v1beta/models/m/operations/o', '/v1beta/files', '/v1beta/files/f', '/v1beta/files/f:download?alt=media', '/upload/v1beta/files', '/download/v1beta/files/f:download', '/v1beta/cachedContents', '/v1beta/batches', '/v1beta/batches/b:cancel', '/v1/batches', '/v1/files', '/v1beta/tunedModels', '/v1beta/fileSearchStores', '/v1beta/fileSearchStores/s/documents', '/upload/v1beta/fileSearchStores/s:uploadToFileSearchStore', '/v1beta/operations/o', '/v1alpha/auth_tokens', '/v1beta/interactions', '/v1/interactions', '/v1beta/openai/chat/completions', '/v1beta1/projects/p/locations/l/publishers/google/models/m:generateContent', '/v1/projects/p/locations/l/publishers/google/models/m:generateContent', '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=1', '/v1beta/models/gemini-x%3AgenerateContent'];
-  const azurePaths = ['/openai/deployments/d/chat/completions?api-version=1', '/openai/v1/chat/completions', '/openai/v1/responses', '/openai/v1/files', '/openai/models', '/openai/realtime'];
+  const openaiPaths = [
+    'chat/completions',
+    'chat/completions/c/messages',
+    'completions',
+    'responses',
+    'responses/r',
+    'responses/r/cancel',
+    'responses/r/input_items',
+    'responses/compact',
+    'responses/input_tokens',
+    'embeddings',
+    'files',
+    'files/f',
+    'files/f/content',
+    'images/generations',
+    'images/edits',
+    'images/variations',
+    'audio/speech',
+    'audio/transcriptions',
+    'audio/translations',
+    'moderations',
+    'models',
+    'models/m',
+    'fine_tuning/jobs',
+    'fine_tuning/jobs/j/events',
+    'fine_tuning/alpha/graders/run',
+    'vector_stores',
+    'vector_stores/v/files',
+    'vector_stores/v/search',
+    'batches',
+    'batches/b/cancel',
+    'uploads',
+    'uploads/u/parts',
+    'conversations',
+    'conversations/c/items',
+    'containers',
+    'containers/c/files',
+    'evals',
+    'evals/e/runs',
+    'realtime/client_secrets',
+    'realtime/calls',
+    'realtime',
+    'videos',
+    'videos/v/content',
+    'assistants',
+    'threads',
+    'threads/t/messages',
+    'threads/runs',
+    'chatkit/sessions',
+    'skills',
+    'skills/s/versions',
+    'organization/usage/completions',
+  ];
+  const anthropicPaths = [
+    'messages',
+    'messages/count_tokens',
+    'messages/batches',
+    'messages/batches/b/results',
+    'complete',
+    'models',
+    'models/m',
+    'files',
+    'files/f/content',
+    'skills',
+    'skills/s/versions',
+    'organizations/me',
+    'organizations/usage_report/messages',
+  ];
+  const googlePaths = [
+    '/v1beta/models',
+    '/v1/models',
+    '/v1/models/m',
+    '/v1beta/models/m:generateContent',
+    '/v1beta/models/m:streamGenerateContent?alt=sse',
+    '/v1beta/models/m:embedContent',
+    '/v1beta/models/m:batchEmbedContents',
+    '/v1beta/models/m:countTokens',
+    '/v1beta/models/m:predict',
+    '/v1beta/models/m:predictLongRunning',
+    '/v1beta/models/m:asyncBatchEmbedContent',
+    '/v1beta/models/m:batchGenerateContent',
+    '/v1beta/models/m/operations/o',
+    '/v1beta/files',
+    '/v1beta/files/f',
+    '/v1beta/files/f:download?alt=media',
+    '/upload/v1beta/files',
+    '/download/v1beta/files/f:download',
+    '/v1beta/cachedContents',
+    '/v1beta/batches',
+    '/v1beta/batches/b:cancel',
+    '/v1/batches',
+    '/v1/files',
+    '/v1beta/tunedModels',
+    '/v1beta/fileSearchStores',
+    '/v1beta/fileSearchStores/s/documents',
+    '/upload/v1beta/fileSearchStores/s:uploadToFileSearchStore',
+    '/v1beta/operations/o',
+    '/v1alpha/auth_tokens',
+    '/v1beta/interactions',
+    '/v1/interactions',
+    '/v1beta/openai/chat/completions',
+    '/v1beta1/projects/p/locations/l/publishers/google/models/m:generateContent',
+    '/v1/projects/p/locations/l/publishers/google/models/m:generateContent',
+    '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=1',
+    '/v1beta/models/gemini-x%3AgenerateContent',
+  ];
+  const azurePaths = [
+    '/openai/deployments/d/chat/completions?api-version=1',
+    '/openai/v1/chat/completions',
+    '/openai/v1/responses',
+    '/openai/v1/files',
+    '/openai/models',
+    '/openai/realtime',
+  ];
 
   test('each path of the official SDKs is its own provider’s', () => {
-    for (const path of openaiPaths) for (const head of [sdk.openai, sdk.dummy, sdk.none]) expect([path, said(`/v1/${path}`, head)]).toEqual([path, 'openai']);
-    for (const path of anthropicPaths) for (const head of [sdk.anthropic, sdk.claude]) expect([path, said(`/v1/${path}`, head)]).toEqual([path, 'anthropic']);
-    for (const path of googlePaths) for (const head of [sdk.google, sdk.googleOauth]) expect([path, said(path, head)]).toEqual([path, 'google']);
+    for (const path of openaiPaths)
+      for (const head of [sdk.openai, sdk.dummy, sdk.none]) expect([path, said(`/v1/${path}`, head)]).toEqual([path, 'openai']);
+    for (const path of anthropicPaths)
+      for (const head of [sdk.anthropic, sdk.claude]) expect([path, said(`/v1/${path}`, head)]).toEqual([path, 'anthropic']);
+    for (const path of googlePaths)
+      for (const head of [sdk.google, sdk.googleOauth]) expect([path, said(path, head)]).toEqual([path, 'google']);
     for (const path of ['/v1beta/models', '/v1/models', '/v1/files']) expect(said(`${path}?key=AIza1`, {})).toBe('google');
     for (const path of azurePaths) for (const head of [sdk.azure, sdk.openai]) expect([path, said(path, head)]).toEqual([path, 'az']);
     expect(said('/v1/chat/completions', { authorization: 'Bearer sk-ant-api03-1' })).toBe('anthropic');
@@ -204,8 +331,21 @@ describe('the provider of a request', () => {
 });
 
 describe('bans of models', () => {
-  const bans = (model: string, ...banned: string[]): boolean => compileConditions({ model: banned }, true)(ruleInput({ exchange: { model } }));
-  test.each(['gpt-4.1', 'GPT-4.1', ' gpt-4.1 ', 'gpt-4.1\u200b', 'ｇｐｔ-4.1', 'openai/gpt-4.1', 'models/gpt-4.1/', 'gpt-4.1-2025-04-14', 'gpt-4.1-latest', 'ft:gpt-4.1-2025-04-14:acme::id', 'GPT-4.1@20250414'])('%s is gpt-4.1', (model) => {
+  const bans = (model: string, ...banned: string[]): boolean =>
+    compileConditions({ model: banned }, true)(ruleInput({ exchange: { model } }));
+  test.each([
+    'gpt-4.1',
+    'GPT-4.1',
+    ' gpt-4.1 ',
+    'gpt-4.1\u200b',
+    'ｇｐｔ-4.1',
+    'openai/gpt-4.1',
+    'models/gpt-4.1/',
+    'gpt-4.1-2025-04-14',
+    'gpt-4.1-latest',
+    'ft:gpt-4.1-2025-04-14:acme::id',
+    'GPT-4.1@20250414',
+  ])('%s is gpt-4.1', (model) => {
     expect(bans(model, 'gpt-4.1')).toBe(true);
     expect(bans(model, 'openai/GPT-4.1')).toBe(true);
   });
@@ -219,14 +359,22 @@ describe('bans of models', () => {
     expect(bans('claude-sonnet-4-5-20250101', 'claude-sonnet-4-5-20250929')).toBe(false);
   });
   test("a deployment goes by its model's name", () => {
-    expect(compileConditions({ model: ['gpt-4.1'] }, true)({ ...ruleInput({ exchange: { model: 'prod' } }), knownAs: ['gpt-4.1'] })).toBe(true);
+    expect(compileConditions({ model: ['gpt-4.1'] }, true)({ ...ruleInput({ exchange: { model: 'prod' } }), knownAs: ['gpt-4.1'] })).toBe(
+      true,
+    );
   });
   test('a task is met whatever the caller calls it', () => {
     const blocks = compileConditions({ task: ['code'] }, true);
     expect(blocks(ruleInput({ verdict: { task: 'code' }, caller: { task: 'question' } }))).toBe(true);
     expect(compileConditions({ task: ['code'] })(ruleInput({ verdict: { task: 'code' }, caller: { task: 'question' } }))).toBe(false);
   });
-  test.each([["caller.quality == 'high'", true], ["caller.task == 'x'", true], ["caller['session'] == 'x'", true], ["caller.userTier == 'gold'", false], ["request.model == 'caller.quality'", true]] as const)('%s depends on what callers say: %s', (source, hinted) => {
+  test.each([
+    ["caller.quality == 'high'", true],
+    ["caller.task == 'x'", true],
+    ["caller['session'] == 'x'", true],
+    ["caller.userTier == 'gold'", false],
+    ["request.model == 'caller.quality'", true],
+  ] as const)('%s depends on what callers say: %s', (source, hinted) => {
     expect(compileExpression(source, new Set(), () => undefined)).toMatchObject({ ok: true, hinted });
   });
 });

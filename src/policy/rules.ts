@@ -131,12 +131,23 @@ function mapOf(names: readonly string[], values: Readonly<Record<string, number>
 
 /** Words of a text: runs of letters and digits; a Chinese or Japanese character counts as one. */
 function wordsOf(text: string): number {
-  return text.match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]*[\p{L}\p{N}][^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]*/gu)?.length ?? 0;
+  return (
+    text.match(
+      /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]*[\p{L}\p{N}][^\s\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]*/gu,
+    )?.length ?? 0
+  );
 }
 
 export type CompiledExpression =
   /** `never`: why no request matches; null: some may. */
-  | { readonly ok: true; readonly matches: (input: RuleInput) => boolean; readonly constant: boolean | null; readonly never: string | null; readonly hinted: boolean; readonly readsTask: boolean }
+  | {
+      readonly ok: true;
+      readonly matches: (input: RuleInput) => boolean;
+      readonly constant: boolean | null;
+      readonly never: string | null;
+      readonly hinted: boolean;
+      readonly readsTask: boolean;
+    }
   /** `offset` is where in the expression, in UTF-16 units. */
   | { readonly ok: false; readonly message: string; readonly offset: number; readonly fix?: string };
 
@@ -173,11 +184,16 @@ function linearise(source: string, tree: unknown): Linear {
     if (op !== 'rcall' || !Array.isArray(args) || args[0] !== 'matches') continue;
     const [, receiver, [pattern]] = args as [string, Node, Node[]];
     if (pattern === undefined) continue;
-    if (pattern.op !== 'value' || typeof pattern.args !== 'string') return { ok: false, message: 'the pattern of matches() must be written out as a string', offset: pattern.start };
+    if (pattern.op !== 'value' || typeof pattern.args !== 'string')
+      return { ok: false, message: 'the pattern of matches() must be written out as a string', offset: pattern.start };
     try {
       linearPattern(pattern.args);
     } catch (error) {
-      return { ok: false, message: `not a regular expression in RE2 syntax: ${error instanceof Error ? error.message : String(error)}`, offset: pattern.start };
+      return {
+        ok: false,
+        message: `not a regular expression in RE2 syntax: ${error instanceof Error ? error.message : String(error)}`,
+        offset: pattern.start,
+      };
     }
     const name = source.lastIndexOf('matches', pattern.start);
     if (name >= receiver.start) cuts.push([name, name + 'matches'.length]);
@@ -220,14 +236,24 @@ export function compileExpression(source: string, headers: ReadonlySet<string>, 
   }
   if (check.type !== 'bool') return { ok: false, message: `the expression gives ${check.type ?? 'something else'}, not bool`, offset: 0 };
   const hidden = unreadableHeader(source, headers);
-  if (hidden !== null) return { ok: false, message: `rules cannot read the header ${hidden.name}: it is not in workspaces.ruleHeaders, where names are lower case`, offset: hidden.offset };
+  if (hidden !== null)
+    return {
+      ok: false,
+      message: `rules cannot read the header ${hidden.name}: it is not in workspaces.ruleHeaders, where names are lower case`,
+      offset: hidden.offset,
+    };
   const tree = environment.parse(source).ast;
   const fault = valueFault(tree);
   if (fault !== null) return { ok: false, ...fault };
   const linear = linearise(source, tree);
   if (!linear.ok) return linear;
   const cost = expressionCost(tree);
-  if (cost > limits.ruleCost) return { ok: false, message: `a long prompt could make this take too long: it may look at ${Math.ceil(cost / 1e6)} million letters, and ${limits.ruleCost / 1e6} million are allowed`, offset: 0 };
+  if (cost > limits.ruleCost)
+    return {
+      ok: false,
+      message: `a long prompt could make this take too long: it may look at ${Math.ceil(cost / 1e6)} million letters, and ${limits.ruleCost / 1e6} million are allowed`,
+      offset: 0,
+    };
   const run = environment.parse(linear.source);
   return {
     ok: true,

@@ -26,21 +26,47 @@ export function schemaProblems(source: SourceFile, issue: z.core.$ZodIssue, valu
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path);
     return issue.keys.map((key) =>
-      source.problem('error', 'unknown-key', [...issue.path, key], `there is no setting called ${key} here`, didYouMean(key, known, known.length === 0 ? 'Remove it.' : `Known: ${known.join(', ')}.`)),
+      source.problem(
+        'error',
+        'unknown-key',
+        [...issue.path, key],
+        `there is no setting called ${key} here`,
+        didYouMean(key, known, known.length === 0 ? 'Remove it.' : `Known: ${known.join(', ')}.`),
+      ),
     );
   }
   if (issue.code === 'invalid_type' || issue.code === 'invalid_value') {
-    const wanted = issue.code === 'invalid_type' ? (words[issue.expected] ?? issue.expected) : issue.values.length === 1 ? String(issue.values[0]) : `one of ${issue.values.map(String).join(', ')}`;
+    const wanted =
+      issue.code === 'invalid_type'
+        ? (words[issue.expected] ?? issue.expected)
+        : issue.values.length === 1
+          ? String(issue.values[0])
+          : `one of ${issue.values.map(String).join(', ')}`;
     const name = String(issue.path.at(-1));
-    if (value === undefined && issue.path.length > 0) return [at('missing', `${name} is missing`, issue.code === 'invalid_value' && issue.values.length === 1 ? `Add \`${name}: ${wanted}\`.` : `Add it: ${wanted}.${about}`)];
+    if (value === undefined && issue.path.length > 0)
+      return [
+        at(
+          'missing',
+          `${name} is missing`,
+          issue.code === 'invalid_value' && issue.values.length === 1 ? `Add \`${name}: ${wanted}\`.` : `Add it: ${wanted}.${about}`,
+        ),
+      ];
     const right = issue.code === 'invalid_value' ? likelyValue(value, issue.values) : likelyForm(value, issue.expected, issue.path);
-    return [at('schema', `expected ${wanted}, found ${found(value)}`, right ?? (about === '' ? 'docs/policy.md says what is allowed here.' : about.trim()))];
+    return [
+      at(
+        'schema',
+        `expected ${wanted}, found ${found(value)}`,
+        right ?? (about === '' ? 'docs/policy.md says what is allowed here.' : about.trim()),
+      ),
+    ];
   }
   const message = lowerFirst(issue.message.replace(/^Invalid (?:input|option): /, ''));
   if (issue.code === 'too_big' || issue.code === 'too_small') return [at('range', message, `Choose a value within that range.${about}`)];
   if (issue.code === 'invalid_format') {
     if (issue.format === 'url') return [at('schema', `${found(value)} is no URL`, 'Begin with https://, as https://api.example.com.')];
-    return [at('schema', `expected ${message}, found ${found(value)}`, about === '' ? 'docs/policy.md says what is allowed here.' : about.trim())];
+    return [
+      at('schema', `expected ${message}, found ${found(value)}`, about === '' ? 'docs/policy.md says what is allowed here.' : about.trim()),
+    ];
   }
   return [at('schema', message, 'docs/policy.md says what is allowed here.')];
 }
@@ -66,7 +92,8 @@ function likelyValue(value: unknown, values: readonly (string | number | bigint 
 
 /** The same value in the form that is asked for, where it can be told. */
 function likelyForm(value: unknown, expected: string, path: readonly PropertyKey[]): string | null {
-  if (expected === 'array' && (typeof value === 'string' || typeof value === 'number') && String(value).length <= shownUnits) return `Write [${String(value)}].`;
+  if (expected === 'array' && (typeof value === 'string' || typeof value === 'number') && String(value).length <= shownUnits)
+    return `Write [${String(value)}].`;
   if ((expected === 'number' || expected === 'int') && typeof value === 'string') {
     const digits = /^\s*[$€]?\s*(\d+(?:\.\d+)?)\s*$/.exec(value)?.[1];
     if (digits !== undefined) return `Write ${digits}, without quotes or signs.${meaning(path)}`;

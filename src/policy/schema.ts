@@ -9,21 +9,42 @@ import { limits } from '../lib/limits.ts';
 import { fallbackTriggers, poolPicks } from './types.ts';
 
 const tier = z.enum(['simple', 'standard', 'complex']);
-const name = z.string().regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes').max(63).describe('Stands in records and problems');
+const name = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes')
+  .max(63)
+  .describe('Stands in records and problems');
 const model = z.string().min(1).max(256).describe('A model of the section’s provider, or provider/model');
 const names = z.array(z.string().min(1).max(128)).min(1);
 
 const shape = z
   .strictObject({
     maxOutputTokens: z.int().min(16).max(limits.outputTokens).optional().describe('Most output tokens'),
-    reasoning: z.enum(shapeEfforts).optional().describe('Most reasoning effort; where an API counts tokens instead, as many as translations take for it'),
-    thinkingTokens: z.int().min(1).max(limits.outputTokens).optional().describe('Most tokens to think with, where the API takes such a number (Anthropic, Gemini)'),
+    reasoning: z
+      .enum(shapeEfforts)
+      .optional()
+      .describe('Most reasoning effort; where an API counts tokens instead, as many as translations take for it'),
+    thinkingTokens: z
+      .int()
+      .min(1)
+      .max(limits.outputTokens)
+      .optional()
+      .describe('Most tokens to think with, where the API takes such a number (Anthropic, Gemini)'),
     serviceTier: z.enum(['flex']).optional().describe('flex: the cheaper, slower tier, where the model has one'),
   })
-  .refine((value) => Object.values(value).some((part) => part !== undefined), 'say at least one of maxOutputTokens, reasoning, thinkingTokens, serviceTier');
+  .refine(
+    (value) => Object.values(value).some((part) => part !== undefined),
+    'say at least one of maxOutputTokens, reasoning, thinkingTokens, serviceTier',
+  );
 
 /** How many things a directive says of the target. */
-function targetsIn({ tier: one, model: two, best, keep, block }: { readonly [K in 'tier' | 'model' | 'best' | 'keep' | 'block']?: unknown }): number {
+function targetsIn({
+  tier: one,
+  model: two,
+  best,
+  keep,
+  block,
+}: { readonly [K in 'tier' | 'model' | 'best' | 'keep' | 'block']?: unknown }): number {
   return [one, two, best, keep, block].filter((part) => part !== undefined).length;
 }
 
@@ -35,11 +56,19 @@ const directive = z
     keep: z.literal(true).optional().describe('Leave the app’s own model'),
     block: z.string().min(1).max(500).optional().describe('Refuse with this message, in the dialect of the API that was called'),
     fallback: z.array(model).min(1).optional().describe('Targets that answer when the one above fails; with tier, model or best'),
-    shape: shape.optional().describe('Caps what the request asks for; alone, it leaves the target to what comes after. See docs/shaping.md'),
+    shape: shape
+      .optional()
+      .describe('Caps what the request asks for; alone, it leaves the target to what comes after. See docs/shaping.md'),
   })
-  .refine((value) => targetsIn(value) === 1 || (targetsIn(value) === 0 && value.shape !== undefined && value.fallback === undefined), 'say exactly one of tier, model, best, keep, block')
+  .refine(
+    (value) => targetsIn(value) === 1 || (targetsIn(value) === 0 && value.shape !== undefined && value.fallback === undefined),
+    'say exactly one of tier, model, best, keep, block',
+  )
   .refine(({ block, shape: shaped }) => block === undefined || shaped === undefined, 'shape does nothing with block')
-  .refine((value) => value.fallback === undefined || value.tier !== undefined || value.model !== undefined || value.best !== undefined, 'fallback goes with tier, model or best')
+  .refine(
+    (value) => value.fallback === undefined || value.tier !== undefined || value.model !== undefined || value.best !== undefined,
+    'fallback goes with tier, model or best',
+  )
   .describe('What happens; exactly one of tier, model, best, keep, block, and shape beside it or alone');
 
 const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time as HH:MM');
@@ -52,13 +81,21 @@ const override = z.strictObject({
       userTier: names.optional().describe('Values of the x-sluice-user-tier header'),
       model: names.optional().describe('Requested models'),
       task: names.optional().describe('Task types, as classified or as the x-sluice-task header says'),
-      modality: z.array(z.enum(['vision', 'audio', 'files', 'code', 'tools'])).min(1).optional().describe('What the request carries'),
+      modality: z
+        .array(z.enum(['vision', 'audio', 'files', 'code', 'tools']))
+        .min(1)
+        .optional()
+        .describe('What the request carries'),
       time: z
         .strictObject({
           zone: z.string().describe('IANA time zone, e.g. Europe/Berlin'),
           from: clock.describe('First minute, in that zone'),
           to: clock.describe('First minute after; before `from` means past midnight'),
-          days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).min(1).optional().describe('Days on which `from` falls'),
+          days: z
+            .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+            .min(1)
+            .optional()
+            .describe('Days on which `from` falls'),
         })
         .optional()
         .describe('A window of the day, daylight saving included'),
@@ -78,17 +115,28 @@ const sensitivity = z.strictObject({
   name,
   pattern: z.string().min(1).max(2000).describe('A regular expression in RE2 syntax, matched in linear time'),
   ignoreCase: z.boolean().optional().describe('Whether A and a are the same'),
-  fold: z.boolean().optional().describe('Also look in the text with full-width and other compatibility forms (NFKC) folded and invisible characters left out; true by default'),
+  fold: z
+    .boolean()
+    .optional()
+    .describe(
+      'Also look in the text with full-width and other compatibility forms (NFKC) folded and invisible characters left out; true by default',
+    ),
   base64: z.boolean().optional().describe('Also look in what base64 inside the text says; false by default'),
   then: z
     .strictObject({
       model: model.optional().describe('Only this model may take it; when it cannot, the request is refused'),
       block: z.string().min(1).max(500).optional().describe('Refuse with this message; with mask: where it cannot be masked'),
-      mask: z.literal(true).optional().describe('Replace what is found by a token before the request leaves; where that cannot be done, the request is refused'),
+      mask: z
+        .literal(true)
+        .optional()
+        .describe('Replace what is found by a token before the request leaves; where that cannot be done, the request is refused'),
       restore: z.boolean().optional().describe('With mask: put the originals back into the answer; false by default'),
     })
     .refine((value) => value.restore === undefined || value.mask === true, 'restore goes with mask')
-    .refine((value) => [value.model, value.mask ?? value.block].filter((part) => part !== undefined).length === 1, 'say exactly one of model, mask, block')
+    .refine(
+      (value) => [value.model, value.mask ?? value.block].filter((part) => part !== undefined).length === 1,
+      'say exactly one of model, mask, block',
+    )
     .describe('What happens; exactly one of model, mask, block'),
 });
 
@@ -106,31 +154,70 @@ const example = z
     tier: tier.optional().describe('Its tier'),
     level: z.number().min(1).max(levels).optional().describe('Its level, 1 (everyday) to 5 (expert)'),
   })
-  .refine(({ task, domain, tier: of, level }) => [task, domain, of, level].some((label) => label !== undefined), 'say at least one of task, domain, tier, level');
+  .refine(
+    ({ task, domain, tier: of, level }) => [task, domain, of, level].some((label) => label !== undefined),
+    'say at least one of task, domain, tier, level',
+  );
 
 const classifier = z.strictObject({
-  examples: z.array(example).max(limits.classifierExamples).optional().describe('Labelled prompts: those that are worded like one move towards its labels'),
+  examples: z
+    .array(example)
+    .max(limits.classifierExamples)
+    .optional()
+    .describe('Labelled prompts: those that are worded like one move towards its labels'),
 });
 
-const seconds = z.int().min(0).max(30 * 24 * 3_600);
+const seconds = z
+  .int()
+  .min(0)
+  .max(30 * 24 * 3_600);
 
 const cache = z.strictObject({
   mode: z.enum(['on', 'off']).optional().describe('off by default'),
   ttl: seconds.optional().describe('Seconds for which an answer is fresh'),
-  ttlByTier: z.strictObject({ simple: seconds.optional().describe('Of simple prompts'), standard: seconds.optional().describe('Of standard prompts'), complex: seconds.optional().describe('Of complex prompts') }).optional().describe('The same by tier; 0: not kept'),
+  ttlByTier: z
+    .strictObject({
+      simple: seconds.optional().describe('Of simple prompts'),
+      standard: seconds.optional().describe('Of standard prompts'),
+      complex: seconds.optional().describe('Of complex prompts'),
+    })
+    .optional()
+    .describe('The same by tier; 0: not kept'),
   ttlByRule: z.record(name, seconds).optional().describe('The same by the override or rule that decided; stands above the tier'),
-  share: z.enum(['credential', 'workspace']).optional().describe('Who shares answers: callers of a workspace with the same key, or all of a workspace'),
+  share: z
+    .enum(['credential', 'workspace'])
+    .optional()
+    .describe('Who shares answers: callers of a workspace with the same key, or all of a workspace'),
   partitionHeaders: names.optional().describe('More request headers whose values must agree for an answer to be shared'),
   maxTemperature: z.number().min(0).max(2).optional().describe('Requests with a higher temperature are not cached; one that says none is'),
   maxN: z.int().min(1).max(16).optional().describe('Requests for more answers at once are not cached'),
-  external: z.enum(['bypass', 'cache']).optional().describe('Requests whose answer hangs on what lives elsewhere, or that act there: web search, file search, remote MCP, code interpreters, kept conversations, stored prompts without a version. bypass: they are not cached'),
+  external: z
+    .enum(['bypass', 'cache'])
+    .optional()
+    .describe(
+      'Requests whose answer hangs on what lives elsewhere, or that act there: web search, file search, remote MCP, code interpreters, kept conversations, stored prompts without a version. bypass: they are not cached',
+    ),
   maxAnswerBytes: z.int().min(1).max(limits.answerBytes).optional().describe('Larger answers are not kept'),
-  finish: z.array(z.enum(['stop', 'tools', 'length'])).min(1).optional().describe('How an answer must have ended to be kept'),
-  staleWhileRevalidate: seconds.optional().describe('Seconds past its time in which an answer serves while another request fetches a new one'),
+  finish: z
+    .array(z.enum(['stop', 'tools', 'length']))
+    .min(1)
+    .optional()
+    .describe('How an answer must have ended to be kept'),
+  staleWhileRevalidate: seconds
+    .optional()
+    .describe('Seconds past its time in which an answer serves while another request fetches a new one'),
   staleIfError: seconds.optional().describe('Seconds past its time in which an answer serves while its provider fails'),
   usage: z.enum(['original', 'zero']).optional().describe('Token counts in the body of a cached answer: those of the first answer, or 0'),
-  semantic: z.enum(['off', 'strict', 'wide']).optional().describe('Whether the answer to a question that asks the same in other words may serve, and how much may differ; off by default'),
-  coalesce: z.int().min(0).max(limits.bodyWaitMs / 1_000).optional().describe('Seconds that a request waits for an identical one in flight; 0: none'),
+  semantic: z
+    .enum(['off', 'strict', 'wide'])
+    .optional()
+    .describe('Whether the answer to a question that asks the same in other words may serve, and how much may differ; off by default'),
+  coalesce: z
+    .int()
+    .min(0)
+    .max(limits.bodyWaitMs / 1_000)
+    .optional()
+    .describe('Seconds that a request waits for an identical one in flight; 0: none'),
 });
 
 const waitSeconds = z.number().positive().max(3600);
@@ -140,25 +227,54 @@ const pool = z
   .strictObject({
     name,
     targets: z.array(model).min(2).max(16).describe('Targets that are as good as each other'),
-    weights: z.array(z.number().positive().max(1_000)).min(2).optional().describe('How much of the traffic each takes, in the same order; equal by default'),
-    pick: z.enum(poolPicks).optional().describe('weighted: at random; round-robin: in turn; least-latency: the fastest to begin its answers; sticky: the same one for a session, else a workspace. weighted by default'),
+    weights: z
+      .array(z.number().positive().max(1_000))
+      .min(2)
+      .optional()
+      .describe('How much of the traffic each takes, in the same order; equal by default'),
+    pick: z
+      .enum(poolPicks)
+      .optional()
+      .describe(
+        'weighted: at random; round-robin: in turn; least-latency: the fastest to begin its answers; sticky: the same one for a session, else a workspace. weighted by default',
+      ),
   })
   .refine(({ targets, weights }) => weights === undefined || weights.length === targets.length, 'give every target its weight');
 
 const fallback = z.strictObject({
-  escalate: z.boolean().optional().describe('After the chosen model: the other candidates of its tier by cost, then those of the higher tiers'),
+  escalate: z
+    .boolean()
+    .optional()
+    .describe('After the chosen model: the other candidates of its tier by cost, then those of the higher tiers'),
   tiers: z
-    .strictObject({ simple: z.array(model).optional().describe('After a model that the simple tier chose'), standard: z.array(model).optional().describe('After one of the standard tier'), complex: z.array(model).optional().describe('After one of the complex tier') })
-   .optional().describe('Targets after the chosen one, by tier; before the escalation'),
-  models: z.record(z.string().min(1).max(256), z.array(model).min(1)).optional().describe('Targets after the chosen one, by requested model; in place of all else'),
+    .strictObject({
+      simple: z.array(model).optional().describe('After a model that the simple tier chose'),
+      standard: z.array(model).optional().describe('After one of the standard tier'),
+      complex: z.array(model).optional().describe('After one of the complex tier'),
+    })
+    .optional()
+    .describe('Targets after the chosen one, by tier; before the escalation'),
+  models: z
+    .record(z.string().min(1).max(256), z.array(model).min(1))
+    .optional()
+    .describe('Targets after the chosen one, by requested model; in place of all else'),
   pools: z.array(pool).optional().describe('Equal targets: wherever one of them is meant, one is picked, and the others come next'),
   on: z.array(trigger).min(1).optional().describe('What counts as a failure'),
   attempts: z.int().min(1).max(limits.fallbackAttempts).optional().describe('Attempts in all, the first included; 1 switches fallback off'),
   attemptSeconds: waitSeconds.optional().describe('Longest time for one attempt; streams only have to begin in it'),
   firstByteSeconds: waitSeconds.optional().describe('Longest time to the first byte of a stream'),
   totalSeconds: waitSeconds.optional().describe('Longest time for all attempts; streams only have to begin in it'),
-  maxUsd: z.number().positive().optional().describe('Estimated dollars of all attempts together; targets beyond it, or of unknown price, are left out'),
-  drop: z.array(z.string().min(1).max(64)).optional().describe('Parameters that may be left out where a target’s API has no place for them; `neutral` stands for all that do not change the answer'),
+  maxUsd: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Estimated dollars of all attempts together; targets beyond it, or of unknown price, are left out'),
+  drop: z
+    .array(z.string().min(1).max(64))
+    .optional()
+    .describe(
+      'Parameters that may be left out where a target’s API has no place for them; `neutral` stands for all that do not change the answer',
+    ),
   inspectKiB: z.int().min(1).max(8192).optional().describe('Answers up to this size are looked into; larger ones pass'),
 });
 
@@ -167,12 +283,20 @@ const learned = z.strictObject({
   strong: names.describe('Requested models that it may stand in for'),
   maxQualityLoss: z
     .union([z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'a share as 2%'), z.number().min(0).max(0.5)])
-    .describe('Quality that may be lost against always using the requested model, e.g. 2%; kept with 95% confidence on the calibration rows'),
+    .describe(
+      'Quality that may be lost against always using the requested model, e.g. 2%; kept with 95% confidence on the calibration rows',
+    ),
   pair: z
-    .strictObject({ weak: z.string().min(1).max(256).describe('Its weak model'), strong: z.string().min(1).max(256).describe('Its strong model') })
+    .strictObject({
+      weak: z.string().min(1).max(256).describe('Its weak model'),
+      strong: z.string().min(1).max(256).describe('Its strong model'),
+    })
     .optional()
     .describe('The pair in the model file whose calibration counts; by default the weak and the requested model by their own names'),
-  uncalibrated: z.enum(['shadow', 'strictest']).optional().describe('Without a calibration of the pair: shadow only records; strictest takes the lowest threshold of all pairs'),
+  uncalibrated: z
+    .enum(['shadow', 'strictest'])
+    .optional()
+    .describe('Without a calibration of the pair: shadow only records; strictest takes the lowest threshold of all pairs'),
 });
 
 const models = z
@@ -187,9 +311,17 @@ const models = z
       .union([z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'a share as 40%'), z.number().min(0.01).max(1)])
       .optional()
       .describe('The best, within this share of what always using the requested model would cost, e.g. 40%'),
-    usdPerPoint: z.number().positive().max(1_000).optional().describe('US dollars that a point of quality (a hundredth of a whole good answer) of one request is worth'),
+    usdPerPoint: z
+      .number()
+      .positive()
+      .max(1_000)
+      .optional()
+      .describe('US dollars that a point of quality (a hundredth of a whole good answer) of one request is worth'),
   })
-  .refine((value) => [value.maxQualityLoss, value.maxCost, value.usdPerPoint].filter((part) => part !== undefined).length === 1, 'say exactly one of maxQualityLoss, maxCost, usdPerPoint');
+  .refine(
+    (value) => [value.maxQualityLoss, value.maxCost, value.usdPerPoint].filter((part) => part !== undefined).length === 1,
+    'say exactly one of maxQualityLoss, maxCost, usdPerPoint',
+  );
 
 const share = z
   .union([z.string().regex(/^(100|\d{1,2}(\.\d+)?)%$/, 'a share such as 5%'), z.number().min(0).max(1)])
@@ -198,10 +330,15 @@ const onOff = z.enum(['on', 'off']);
 
 const unit = z.enum(['session', 'workspace', 'request']);
 
-const match = z.strictObject({ workspace: names.optional().describe('Names, or prefixes that end in *'), provider: names.optional().describe('Providers by name') });
+const match = z.strictObject({
+  workspace: names.optional().describe('Names, or prefixes that end in *'),
+  provider: names.optional().describe('Providers by name'),
+});
 
 const grading = z.strictObject({
-  checks: onOff.optional().describe('Whether answers are looked into: JSON, schema, tool arguments, emptiness; how they ended is graded anyway'),
+  checks: onOff
+    .optional()
+    .describe('Whether answers are looked into: JSON, schema, tool arguments, emptiness; how they ended is graded anyway'),
   regenerate: onOff.optional().describe('Whether asking the same question of the same conversation again counts as a low grade'),
   judge: z
     .strictObject({
@@ -215,19 +352,33 @@ const grading = z.strictObject({
 });
 
 const sessions = z.strictObject({
-  mode: onOff.optional().describe('on (default where this stands): a conversation is not sent to a lower tier than its turns needed, and a switch pays for the prompt cache that it throws away'),
-  idleMinutes: z.number().positive().max(7 * 24 * 60).optional().describe('After so long without a turn it is forgotten; 60 by default'),
+  mode: onOff
+    .optional()
+    .describe(
+      'on (default where this stands): a conversation is not sent to a lower tier than its turns needed, and a switch pays for the prompt cache that it throws away',
+    ),
+  idleMinutes: z
+    .number()
+    .positive()
+    .max(7 * 24 * 60)
+    .optional()
+    .describe('After so long without a turn it is forgotten; 60 by default'),
   headers: names.optional().describe('Headers that name the conversation, before those that docs/sessions.md lists'),
 });
 
 const learning = z.strictObject({
-  probes: share.optional().describe('Share of the requests that is drawn by lot, so that grades come of both models; these are judged first. 2% by default'),
+  probes: share
+    .optional()
+    .describe('Share of the requests that is drawn by lot, so that grades come of both models; these are judged first. 2% by default'),
   riskShare: share.optional().describe('Share of maxQualityLoss that such requests may cost; 15% by default'),
   upgrade: z
     .strictObject({
       below: z.number().min(0).max(1).optional().describe('A grade below it upgrades; 0.3 by default'),
       hours: z.number().positive().max(8_760).optional().describe('Hours for which it does; 24 by default'),
-      scope: z.enum(['similar', 'template', 'none']).optional().describe('similar: near-duplicates of the text within its template (the default); template: all of the template'),
+      scope: z
+        .enum(['similar', 'template', 'none'])
+        .optional()
+        .describe('similar: near-duplicates of the text within its template (the default); template: all of the template'),
     })
     .optional()
     .describe('After a low grade, requests like the one that was graded keep the requested model'),
@@ -237,39 +388,82 @@ const settings = {
   mode: z.enum(['enabled', 'shadow', 'off']).optional().describe('shadow decides and records without changing traffic; off lets all pass'),
   failClosed: z.boolean().optional().describe('Answer 503 when Sluice cannot decide, instead of letting the request pass'),
   tiers: z.array(tier).optional().describe('Tiers that are routed; requests of other tiers keep their model'),
-  thresholds: z.strictObject({ simple: threshold.describe('simple: below both'), standard: threshold.describe('standard: below both; anything else is complex'), margin: z.number().min(0).max(1).optional().describe('A score that lies this close below a limit takes the tier above; 0 by default') }).optional().describe('The decision table'),
+  thresholds: z
+    .strictObject({
+      simple: threshold.describe('simple: below both'),
+      standard: threshold.describe('standard: below both; anything else is complex'),
+      margin: z.number().min(0).max(1).optional().describe('A score that lies this close below a limit takes the tier above; 0 by default'),
+    })
+    .optional()
+    .describe('The decision table'),
   classifier: classifier.optional().describe('What the policy teaches the classifier; see docs/classifier.md'),
   candidates: z
-    .strictObject({ simple: z.array(model).optional().describe('For simple prompts'), standard: z.array(model).optional().describe('For standard prompts'), complex: z.array(model).optional().describe('For complex prompts; `best` takes the first that can do the job') })
+    .strictObject({
+      simple: z.array(model).optional().describe('For simple prompts'),
+      standard: z.array(model).optional().describe('For standard prompts'),
+      complex: z.array(model).optional().describe('For complex prompts; `best` takes the first that can do the job'),
+    })
     .optional()
     .describe('Models by tier; the cheapest that can do the job is taken'),
   shape: z
-    .strictObject({ simple: shape.optional().describe('Of requests of the simple tier'), standard: shape.optional().describe('Of the standard tier'), complex: shape.optional().describe('Of the complex tier') })
+    .strictObject({
+      simple: shape.optional().describe('Of requests of the simple tier'),
+      standard: shape.optional().describe('Of the standard tier'),
+      complex: shape.optional().describe('Of the complex tier'),
+    })
     .optional()
     .describe('Caps what requests ask for, by the tier that answers; see docs/shaping.md'),
   overrides: z.array(override).optional().describe('Hard choices, first match wins, before the rules'),
   rules: z.array(rule).optional().describe('CEL rules, first match wins, before the decision table'),
   learned: learned.optional().describe('Routing by predicted gain, before the decision table; see docs/learned-routing.md'),
-  models: models.optional().describe('Several models compared by expected quality and cost, before the decision table; see docs/candidates.md'),
+  models: models
+    .optional()
+    .describe('Several models compared by expected quality and cost, before the decision table; see docs/candidates.md'),
   learning: learning.optional().describe('Learns from grades, by template; see docs/learning.md'),
   sensitivity: z.array(sensitivity).optional().describe('Patterns in the prompt that send it to a secure model or stop it'),
   pinned: names.optional().describe('Requested models that are never changed'),
   allowProviders: names.optional().describe('Other providers that requests may be sent to'),
-  otherApis: z.enum(['where-needed', 'always']).optional().describe('Candidates that speak another API than the request, which is translated for them: where-needed (the default): in tiers that have none of the request’s own; always: beside those. Their provider must be in allowProviders'),
+  otherApis: z
+    .enum(['where-needed', 'always'])
+    .optional()
+    .describe(
+      'Candidates that speak another API than the request, which is translated for them: where-needed (the default): in tiers that have none of the request’s own; always: beside those. Their provider must be in allowProviders',
+    ),
   upgrades: z.enum(['never', 'allow']).optional().describe('Whether the decision table may choose a costlier model than was asked for'),
   unknownModel: z.enum(['keep', 'route']).optional().describe('What to do with a requested model that the catalog does not know'),
-  baseline: model.optional().describe('Savings are counted against this model, whatever was requested; by default against the requested one'),
+  baseline: model
+    .optional()
+    .describe('Savings are counted against this model, whatever was requested; by default against the requested one'),
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
   fallback: fallback.optional().describe('What happens when a target fails; absent: the error goes to the app'),
-  streamUsage: z.enum(['ask', 'enforce', 'leave']).optional().describe('enforce: as ask, and also where the app says that it wants none or switches routing off, so that budgets count all; ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for'),
-  credentials: z.enum(['app', 'gateway']).optional().describe('Whose key requests to the app’s own provider carry: gateway puts in the gateway’s, whatever the app sends; app by default'),
-  keys: z.record(name, z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)])).optional().describe('Files with the gateway’s keys for this section alone, by provider; in place of the provider’s own'),
-  websockets: z.enum(['allow', 'refuse']).optional().describe('Whether WebSockets (Realtime, Responses, Gemini Live), which are not read, may pass; refused by default where failClosed or a sensitivity pattern holds'),
+  streamUsage: z
+    .enum(['ask', 'enforce', 'leave'])
+    .optional()
+    .describe(
+      'enforce: as ask, and also where the app says that it wants none or switches routing off, so that budgets count all; ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for',
+    ),
+  credentials: z
+    .enum(['app', 'gateway'])
+    .optional()
+    .describe('Whose key requests to the app’s own provider carry: gateway puts in the gateway’s, whatever the app sends; app by default'),
+  keys: z
+    .record(name, z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)]))
+    .optional()
+    .describe('Files with the gateway’s keys for this section alone, by provider; in place of the provider’s own'),
+  websockets: z
+    .enum(['allow', 'refuse'])
+    .optional()
+    .describe(
+      'Whether WebSockets (Realtime, Responses, Gemini Live), which are not read, may pass; refused by default where failClosed or a sensitivity pattern holds',
+    ),
   cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
   sessions: sessions.optional().describe('Conversations; see docs/sessions.md'),
   grading: grading.optional().describe('What is said of answers without being asked; see docs/feedback.md'),
   prompts: z
-    .strictObject({ capture: z.enum(['hash', 'truncate', 'none']).describe('A SHA-256, the first characters, or nothing'), units: z.int().min(1).max(4096).optional().describe('Characters kept by truncate') })
+    .strictObject({
+      capture: z.enum(['hash', 'truncate', 'none']).describe('A SHA-256, the first characters, or nothing'),
+      units: z.int().min(1).max(4096).optional().describe('Characters kept by truncate'),
+    })
     .optional()
     .describe('What the record keeps of the prompt'),
 };
@@ -277,25 +471,53 @@ const settings = {
 const experiment = z
   .strictObject({
     name,
-    kind: z.enum(['ab', 'shadow']).describe('ab: a share is answered otherwise; shadow: a share is sent to another model too, whose answers are graded and thrown away'),
+    kind: z
+      .enum(['ab', 'shadow'])
+      .describe(
+        'ab: a share is answered otherwise; shadow: a share is sent to another model too, whose answers are graded and thrown away',
+      ),
     enabled: onOff.optional().describe('off: nobody takes part'),
     match: match.optional().describe('Whose requests take part; absent: all'),
     share: share.describe('Share of them that gets the treatment'),
     by: unit.optional().describe('ab: who stays in one arm; session by default'),
     model: model.optional().describe('The treatment: this model if it can do the job, or `requested`: the one that the app asked for'),
-    settings: z.strictObject(settings).optional().describe('The treatment: these settings of a section in place of its own; those of defaults'),
-    maxUsdPerDay: z.number().positive().max(100_000).optional().describe('shadow: US dollars a day (UTC) of one replica; beyond it nothing is mirrored'),
+    settings: z
+      .strictObject(settings)
+      .optional()
+      .describe('The treatment: these settings of a section in place of its own; those of defaults'),
+    maxUsdPerDay: z
+      .number()
+      .positive()
+      .max(100_000)
+      .optional()
+      .describe('shadow: US dollars a day (UTC) of one replica; beyond it nothing is mirrored'),
     stopOnHarm: onOff.optional().describe('ab: on: the treatment ends by itself when tests show that it does harm'),
   })
   .refine((value) => (value.model === undefined) !== (value.settings === undefined), 'say exactly one of model, settings')
-  .refine(({ kind, model: wanted, maxUsdPerDay, by, stopOnHarm }) => (kind === 'shadow' ? wanted !== undefined && wanted !== 'requested' && maxUsdPerDay !== undefined && by === undefined && stopOnHarm === undefined : maxUsdPerDay === undefined), 'shadow needs model and maxUsdPerDay, and takes no by, settings or stopOnHarm; ab takes no maxUsdPerDay');
+  .refine(
+    ({ kind, model: wanted, maxUsdPerDay, by, stopOnHarm }) =>
+      kind === 'shadow'
+        ? wanted !== undefined && wanted !== 'requested' && maxUsdPerDay !== undefined && by === undefined && stopOnHarm === undefined
+        : maxUsdPerDay === undefined,
+    'shadow needs model and maxUsdPerDay, and takes no by, settings or stopOnHarm; ab takes no maxUsdPerDay',
+  );
 
 const rollout = z.strictObject({
   stages: z.array(share).min(1).max(20).optional().describe('Shares, ascending; then all. 1%, 10%, 50% by default'),
   by: unit.optional().describe('Who stays with one policy; session by default'),
   requests: z.int().min(1).max(1_000_000).optional().describe('Answers of the new policy that a stage takes at least; 200 by default'),
-  minutes: z.number().min(0).max(30 * 24 * 60).optional().describe('Time that a stage takes at least; 30 by default'),
-  keepForDays: z.number().min(0).max(365).optional().describe('Days for which the old policy is kept ready for `sluice rollback`; 14 by default'),
+  minutes: z
+    .number()
+    .min(0)
+    .max(30 * 24 * 60)
+    .optional()
+    .describe('Time that a stage takes at least; 30 by default'),
+  keepForDays: z
+    .number()
+    .min(0)
+    .max(365)
+    .optional()
+    .describe('Days for which the old policy is kept ready for `sluice rollback`; 14 by default'),
   falseAlarm: share.optional().describe('How often a harmless policy may be taken back; 5% by default'),
   horizon: z.int().min(50).max(1_000_000).optional().describe('Comparisons within which the tests are sharpest; 2000 by default'),
   tolerance: z
@@ -311,22 +533,51 @@ const rollout = z.strictObject({
 
 const provider = z.strictObject({
   dialect: z.enum(dialectNames).optional().describe('The API that it speaks'),
-  endpoint: z.url({ protocol: /^https?$/ }).optional().describe('Where it is, e.g. https://api.openai.com'),
-  pathPrefix: z.string().regex(/^\/[A-Za-z0-9._-]+$/).optional().describe('Path on the gateway that means this provider'),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Where it is, e.g. https://api.openai.com'),
+  pathPrefix: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._-]+$/)
+    .optional()
+    .describe('Path on the gateway that means this provider'),
   hosts: z.array(z.string().min(1)).optional().describe('Host names that mean this provider'),
   catalog: z.string().optional().describe('Its name in the price catalog; its own name by default'),
   deployments: z.record(z.string(), z.string()).optional().describe('Azure: deployment → model'),
-  responses: z.boolean().optional().describe('It has OpenAI’s Responses API; a fallback that has none gets such requests as chat completions'),
+  responses: z
+    .boolean()
+    .optional()
+    .describe('It has OpenAI’s Responses API; a fallback that has none gets such requests as chat completions'),
   credentialFile: z.string().optional().describe('File with the gateway’s own key, needed to be reached from another provider’s traffic'),
-  credentialFiles: z.array(z.string().min(1)).min(1).max(16).optional().describe('More keys of the gateway’s own: they share the load, and one that is limited or refused rests'),
-  credentialType: z.enum(['key', 'bearer']).optional().describe('How that key is sent: key (the default) as the dialect has it, bearer as an OAuth token, such as one of Entra ID for Azure'),
+  credentialFiles: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(16)
+    .optional()
+    .describe('More keys of the gateway’s own: they share the load, and one that is limited or refused rests'),
+  credentialType: z
+    .enum(['key', 'bearer'])
+    .optional()
+    .describe('How that key is sent: key (the default) as the dialect has it, bearer as an OAuth token, such as one of Entra ID for Azure'),
   signing: z
     .strictObject({
       aws: z
         .strictObject({
-          service: z.string().regex(/^[a-z0-9-]{1,64}$/).describe('The AWS service, e.g. bedrock'),
-          region: z.string().regex(/^[a-z0-9-]{1,64}$/).describe('e.g. eu-central-1'),
-          credentialsFile: z.string().optional().describe('AWS credentials file that Envoy reads; absent: Envoy looks where the AWS SDKs do (environment, web identity, container, instance)'),
+          service: z
+            .string()
+            .regex(/^[a-z0-9-]{1,64}$/)
+            .describe('The AWS service, e.g. bedrock'),
+          region: z
+            .string()
+            .regex(/^[a-z0-9-]{1,64}$/)
+            .describe('e.g. eu-central-1'),
+          credentialsFile: z
+            .string()
+            .optional()
+            .describe(
+              'AWS credentials file that Envoy reads; absent: Envoy looks where the AWS SDKs do (environment, web identity, container, instance)',
+            ),
           profile: z.string().min(1).max(64).optional().describe('Its profile; default by default'),
         })
         .describe('Signature Version 4'),
@@ -349,12 +600,24 @@ const servedMatch = z
 const budget = z.strictObject({
   name,
   match: servedMatch,
-  per: z.array(z.enum(budgetKeys)).min(1).optional().describe('The same amount for each workspace, user, model or tier; otherwise one for all that matches'),
+  per: z
+    .array(z.enum(budgetKeys))
+    .min(1)
+    .optional()
+    .describe('The same amount for each workspace, user, model or tier; otherwise one for all that matches'),
   period: z.enum(periodKinds).describe('When it begins anew; weeks begin on Monday'),
   zone: z.string().optional().describe('IANA time zone of the calendar; UTC by default'),
   usd: z.number().positive().max(1_000_000).describe('US dollars'),
   soft: z
-    .strictObject({ at: z.array(z.number().positive().max(1_000)).min(1).max(16).optional().describe('Percent at which people are told, once each a period'), notify: z.array(name).min(1).optional().describe('Webhooks by name') })
+    .strictObject({
+      at: z
+        .array(z.number().positive().max(1_000))
+        .min(1)
+        .max(16)
+        .optional()
+        .describe('Percent at which people are told, once each a period'),
+      notify: z.array(name).min(1).optional().describe('Webhooks by name'),
+    })
     .optional()
     .describe('Who is told, and when'),
   hard: z
@@ -366,7 +629,10 @@ const budget = z.strictObject({
     })
     .optional()
     .describe('Requests that do not fit are refused; absent: people are told and nothing else'),
-  unknown: z.union([z.literal('refuse'), z.number().positive().max(1_000)]).optional().describe('Dollars that a request of unknown price counts with, or refuse; 0.05 by default'),
+  unknown: z
+    .union([z.literal('refuse'), z.number().positive().max(1_000)])
+    .optional()
+    .describe('Dollars that a request of unknown price counts with, or refuse; 0.05 by default'),
 });
 
 const belief = z.enum(['all', 'trusted', 'gateway', 'nobody']);
@@ -374,10 +640,18 @@ const callerValues = z.array(z.string().min(1).max(512)).min(1).max(1_000);
 const template = z.string().min(1).max(128);
 
 const callerSigns = {
-  header: z.record(z.string().min(1).max(128), callerValues).optional().describe('Values of headers that apps cannot set, since something before Sluice does'),
-  principal: callerValues.optional().describe('A URI, DNS name or subject of the client certificate, as x-forwarded-client-cert has it; or a prefix that ends in *'),
+  header: z
+    .record(z.string().min(1).max(128), callerValues)
+    .optional()
+    .describe('Values of headers that apps cannot set, since something before Sluice does'),
+  principal: callerValues
+    .optional()
+    .describe('A URI, DNS name or subject of the client certificate, as x-forwarded-client-cert has it; or a prefix that ends in *'),
   namespace: callerValues.optional().describe('The Kubernetes namespace in its SPIFFE id; or a prefix that ends in *'),
-  claims: z.record(z.string().min(1).max(256), callerValues).optional().describe('Values in the dynamic metadata of Envoy’s JWT and external authorization filters, by path'),
+  claims: z
+    .record(z.string().min(1).max(256), callerValues)
+    .optional()
+    .describe('Values in the dynamic metadata of Envoy’s JWT and external authorization filters, by path'),
 };
 
 const oneSign = 'say at least one condition';
@@ -396,7 +670,9 @@ const callers = z.strictObject({
       workspace: belief.optional().describe('The headers of workspaces.headers'),
     })
     .optional()
-    .describe('Of whom each thing that a caller can say is believed; all by default. trusted: of callers that trust lists; gateway: of all, since something before Sluice sets the header and takes away what apps send; nobody'),
+    .describe(
+      'Of whom each thing that a caller can say is believed; all by default. trusted: of callers that trust lists; gateway: of all, since something before Sluice sets the header and takes away what apps send; nobody',
+    ),
   identify: z
     .array(
       z
@@ -407,17 +683,25 @@ const callers = z.strictObject({
           user: template.optional().describe('Its user, whatever it says; only a hash is kept'),
           userTier: template.optional().describe('Its user tier, whatever it says'),
         })
-        .refine(({ workspace, user, userTier }) => workspace !== undefined || user !== undefined || userTier !== undefined, 'say at least one of workspace, user, userTier'),
+        .refine(
+          ({ workspace, user, userTier }) => workspace !== undefined || user !== undefined || userTier !== undefined,
+          'say at least one of workspace, user, userTier',
+        ),
     )
     .max(100)
     .optional()
-    .describe('Who callers are, by what Envoy knows of them; the first that holds. {namespace}, {principal} and {claims.PATH} are filled in'),
+    .describe(
+      'Who callers are, by what Envoy knows of them; the first that holds. {namespace}, {principal} and {claims.PATH} are filled in',
+    ),
   trust: z
     .array(
       z.strictObject({
         name,
         when: z
-          .strictObject({ workspace: callerValues.optional().describe('Names, or prefixes that end in *, of workspaces that somebody vouches for'), ...callerSigns })
+          .strictObject({
+            workspace: callerValues.optional().describe('Names, or prefixes that end in *, of workspaces that somebody vouches for'),
+            ...callerSigns,
+          })
           .refine(anySign, oneSign)
           .describe('All conditions must hold'),
       }),
@@ -428,25 +712,39 @@ const callers = z.strictObject({
 });
 const rateMax = z.int().min(1).max(1_000_000_000_000);
 const rateWindows = z
-  .strictObject({ minute: rateMax.optional().describe('In a minute'), hour: rateMax.optional().describe('In an hour'), day: rateMax.optional().describe('In a day of UTC') })
+  .strictObject({
+    minute: rateMax.optional().describe('In a minute'),
+    hour: rateMax.optional().describe('In an hour'),
+    day: rateMax.optional().describe('In a day of UTC'),
+  })
   .refine((value) => Object.values(value).some((part) => part !== undefined), 'say at least one of minute, hour, day');
 
 const rateLimit = z
   .strictObject({
     name,
     match: servedMatch,
-    per: z.array(z.enum(budgetKeys)).min(1).optional().describe('The same limit for each workspace, user, model or tier; otherwise one for all that matches'),
+    per: z
+      .array(z.enum(budgetKeys))
+      .min(1)
+      .optional()
+      .describe('The same limit for each workspace, user, model or tier; otherwise one for all that matches'),
     requests: rateWindows.optional().describe('Requests'),
     tokens: rateWindows.optional().describe('Tokens of prompts and answers together'),
     concurrent: z.int().min(1).max(1_000_000).optional().describe('Requests that are on their way at the same time'),
     mode: z.enum(['hard', 'soft']).optional().describe('soft: what is beyond the limit is counted and goes on; hard by default'),
     message: z.string().min(1).max(500).optional().describe('What a refused request is told'),
   })
-  .refine(({ requests, tokens, concurrent }) => requests !== undefined || tokens !== undefined || concurrent !== undefined, 'say at least one of requests, tokens, concurrent');
+  .refine(
+    ({ requests, tokens, concurrent }) => requests !== undefined || tokens !== undefined || concurrent !== undefined,
+    'say at least one of requests, tokens, concurrent',
+  );
 
 const webhook = z
   .strictObject({
-    url: z.url({ protocol: /^https?$/ }).optional().describe('Where messages are posted'),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('Where messages are posted'),
     urlFile: z.string().min(1).optional().describe('File that holds the URL, for one that is a secret'),
     format: z.enum(['json', 'slack']).optional().describe('json by default; slack for Slack’s incoming webhooks'),
   })
@@ -456,7 +754,13 @@ const settingNames = Object.keys(settings) as (keyof typeof settings)[];
 
 const delegation = z.strictObject({
   workspaces: names.describe('Its own workspaces: names, or prefixes that end in *'),
-  may: z.array(z.enum(settingNames)).min(1).optional().describe('Settings that its sections may write, in place of the usual ones, which lift nothing that the defaults forbid and spend no key of the gateway'),
+  may: z
+    .array(z.enum(settingNames))
+    .min(1)
+    .optional()
+    .describe(
+      'Settings that its sections may write, in place of the usual ones, which lift nothing that the defaults forbid and spend no key of the gateway',
+    ),
 });
 
 /** The policy as people write it. `schema/policy.schema.json` and the reference in docs/policy.md are made from it. */
@@ -474,21 +778,22 @@ export const policySchema = z.strictObject({
     .optional()
     .describe('Who is asking'),
   callers: callers.optional().describe('Who may say what; see docs/callers.md'),
-  delegations: z.record(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a Kubernetes namespace'), delegation).optional().describe('Namespaces whose ConfigMaps may write sections for their own workspaces; see docs/kubernetes.md'),
+  delegations: z
+    .record(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a Kubernetes namespace'), delegation)
+    .optional()
+    .describe('Namespaces whose ConfigMaps may write sections for their own workspaces; see docs/kubernetes.md'),
   budgets: z.array(budget).max(limits.budgets).optional().describe('Money that may be spent; see docs/budgets.md'),
-  limits: z.array(rateLimit).max(limits.rateLimits).optional().describe('Rate limits: requests, tokens, requests at once; see docs/rate-limits.md'),
+  limits: z
+    .array(rateLimit)
+    .max(limits.rateLimits)
+    .optional()
+    .describe('Rate limits: requests, tokens, requests at once; see docs/rate-limits.md'),
   webhooks: z.record(name, webhook).optional().describe('Where budgets tell people, by name'),
   experiments: z.array(experiment).max(20).optional().describe('A/B and shadow experiments; see docs/experiments.md'),
   rollout: rollout.optional().describe('How this policy takes the place of the one before it; absent: at once'),
   defaults: z.strictObject(settings).optional().describe('Settings that every section inherits'),
   sections: z
-    .array(
-      z.strictObject({
-        name,
-        match: match.optional().describe('Absent parts match all'),
-        ...settings,
-      }),
-    )
+    .array(z.strictObject({ name, match: match.optional().describe('Absent parts match all'), ...settings }))
     .optional()
     .describe('Settings by workspace and provider; the most specific wins'),
 });

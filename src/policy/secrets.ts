@@ -14,7 +14,8 @@ const shapes: readonly (readonly [string, RegExp])[] = [
 ];
 
 /** A long value without spaces under a key whose name says that it is one. */
-const credential = /^[ \t-]*["']?[\w-]*(?:key|secret|token|password|credential(?:file)?)["']?[ \t]*:[ \t]*["']?([\w+/=.-]{20,})["']?[ \t]*$/gim;
+const credential =
+  /^[ \t-]*["']?[\w-]*(?:key|secret|token|password|credential(?:file)?)["']?[ \t]*:[ \t]*["']?([\w+/=.-]{20,})["']?[ \t]*$/gim;
 
 /** Bits per character above which a value is no words. */
 const randomBits = 3.5;
@@ -37,7 +38,8 @@ export function findSecrets(text: string): FoundSecret[] {
     // Paths have slashes and words; a base64 value has a slash too, and no known extension to tell by.
     const start = match.index + match[0].indexOf(value);
     const known = found.some((other) => other.start <= start + value.length && start <= other.start + other.text.length);
-    if (!known && !/^[./]/.test(value) && /\d/.test(value) && entropy(value) > randomBits) found.push({ kind: 'a credential', start, text: value });
+    if (!known && !/^[./]/.test(value) && /\d/.test(value) && entropy(value) > randomBits)
+      found.push({ kind: 'a credential', start, text: value });
   }
   return found.sort((a, b) => a.start - b.start);
 }

@@ -58,7 +58,13 @@ export class SectionCompiler {
   }
 
   /** `index` null: the settings of `defaults` alone. */
-  compile(document: SectionDocument, source: SourceFile, index: number | null, provider: Provider, overlay: Overlay | null = null): PolicySection {
+  compile(
+    document: SectionDocument,
+    source: SourceFile,
+    index: number | null,
+    provider: Provider,
+    overlay: Overlay | null = null,
+  ): PolicySection {
     const settings: SettingsDocument = { ...this.#context.defaults, ...document, ...overlay?.settings };
     const place = (key: string): Place => {
       if (overlay !== null && key in overlay.settings) return { source: overlay.source, base: [...overlay.path, key] };
@@ -99,7 +105,14 @@ export class SectionCompiler {
       routedTiers: mine ? routed : new Set(),
       classifier: compileClassifier(settings),
       candidates,
-      shapes: settings.shape === undefined ? null : { simple: compileShape(settings.shape.simple), standard: compileShape(settings.shape.standard), complex: compileShape(settings.shape.complex) },
+      shapes:
+        settings.shape === undefined
+          ? null
+          : {
+              simple: compileShape(settings.shape.simple),
+              standard: compileShape(settings.shape.standard),
+              complex: compileShape(settings.shape.complex),
+            },
       overrides,
       rules,
       learned: this.#learned(settings, place('learned'), reach),
@@ -112,7 +125,10 @@ export class SectionCompiler {
       upgrades: settings.upgrades ?? 'never',
       unknownModel: settings.unknownModel ?? 'keep',
       defaultTarget: target,
-      baseline: settings.baseline === undefined ? null : this.#targets.resolve(settings.baseline, place('baseline'), [], { provider, allow: new Set(this.#context.providers.keys()) }),
+      baseline:
+        settings.baseline === undefined
+          ? null
+          : this.#targets.resolve(settings.baseline, place('baseline'), [], { provider, allow: new Set(this.#context.providers.keys()) }),
       fallback: compileFallback(settings.fallback, (text, path) => this.#chained(text, place('fallback'), path, reach)),
       credentials: settings.credentials ?? 'app',
       keys: this.#keys(settings, document.match?.provider === undefined ? null : provider, place),
@@ -120,7 +136,9 @@ export class SectionCompiler {
       streamUsage: settings.streamUsage ?? 'leave',
       cache: this.#cache(settings, place('cache')),
       sessions: compileSessions(settings.sessions),
-      grading: compileGrading(settings.grading, this.#context.providers, (code, path, message, fix) => this.#say('error', code, place('grading'), path, message, fix)),
+      grading: compileGrading(settings.grading, this.#context.providers, (code, path, message, fix) =>
+        this.#say('error', code, place('grading'), path, message, fix),
+      ),
       promptCapture:
         settings.prompts === undefined
           ? { kind: 'hash' }
@@ -132,23 +150,50 @@ export class SectionCompiler {
 
   /** What does nothing, or the opposite of what it looks like. */
   #warn(settings: SettingsDocument, candidates: PolicySection['candidates'], place: (key: string) => Place): void {
-    const say = (code: string, key: string) => (path: readonly PropertyKey[], message: string, fix: string): void => this.#say('warning', code, place(key), path, message, fix);
+    const say =
+      (code: string, key: string) =>
+      (path: readonly PropertyKey[], message: string, fix: string): void =>
+        this.#say('warning', code, place(key), path, message, fix);
     checkIdle(settings, say('no-effect', 'mode'));
     checkThresholds(settings, say('no-effect', 'thresholds'));
-    checkExamples(settings.classifier?.examples ?? [], (path, message, fix) => this.#say('error', 'twice', place('classifier'), ['examples', ...path], message, fix));
+    checkExamples(settings.classifier?.examples ?? [], (path, message, fix) =>
+      this.#say('error', 'twice', place('classifier'), ['examples', ...path], message, fix),
+    );
     checkTierPrices(candidates, (target) => this.#targets.entry(target), say('tier-prices', 'candidates'));
-    for (const [name, files] of Object.entries(settings.keys ?? {})) for (const file of [files].flat()) checkKeyFile(file, (path, message, fix) => this.#say('warning', 'key-file', place('keys'), [name, ...path], message, fix));
+    for (const [name, files] of Object.entries(settings.keys ?? {}))
+      for (const file of [files].flat())
+        checkKeyFile(file, (path, message, fix) => this.#say('warning', 'key-file', place('keys'), [name, ...path], message, fix));
   }
 
   /** The section's own keys. `named`: the provider, where the section names its providers: with `credentials: gateway` each of them needs a key. */
-  #keys({ keys, credentials }: SettingsDocument, named: Provider | null, place: (key: string) => Place): ReadonlyMap<string, readonly string[]> {
+  #keys(
+    { keys, credentials }: SettingsDocument,
+    named: Provider | null,
+    place: (key: string) => Place,
+  ): ReadonlyMap<string, readonly string[]> {
     const { providers } = this.#context;
     for (const name of Object.keys(keys ?? {})) {
-      if (!providers.has(name)) this.#say('error', 'unknown-provider', place('keys'), [name], `there is no provider ${name}`, didYouMean(name, providers.keys(), `Known: ${[...providers.keys()].join(', ')}.`));
+      if (!providers.has(name))
+        this.#say(
+          'error',
+          'unknown-provider',
+          place('keys'),
+          [name],
+          `there is no provider ${name}`,
+          didYouMean(name, providers.keys(), `Known: ${[...providers.keys()].join(', ')}.`),
+        );
     }
     if (credentials === 'gateway') {
       const has = (one: Provider): boolean => one.credential !== null || one.signing !== null || Object.hasOwn(keys ?? {}, one.name);
-      if (named === null ? ![...providers.values()].some(has) : !has(named)) this.#say('error', 'no-credential', place('credentials'), [], `the gateway has no key for ${named === null ? 'any provider' : named.name}: such requests would all be refused`, 'Set credentialFile at the provider, or keys in this section.');
+      if (named === null ? ![...providers.values()].some(has) : !has(named))
+        this.#say(
+          'error',
+          'no-credential',
+          place('credentials'),
+          [],
+          `the gateway has no key for ${named === null ? 'any provider' : named.name}: such requests would all be refused`,
+          'Set credentialFile at the provider, or keys in this section.',
+        );
     }
     return new Map(Object.entries(keys ?? {}).map(([name, files]) => [name, typeof files === 'string' ? [files] : files]));
   }
@@ -166,10 +211,25 @@ export class SectionCompiler {
     this.#targets.finish();
     this.#secure.finish(this.#reporter);
     for (const { place, tier, names } of this.#bareTiers.values()) {
-      this.#say('error', 'no-candidates', place, [], `tier ${tier} is routed for ${[...names].join(', ')} and has no candidate`, `List models under candidates.${tier}, or leave ${tier} out of tiers.`);
+      this.#say(
+        'error',
+        'no-candidates',
+        place,
+        [],
+        `tier ${tier} is routed for ${[...names].join(', ')} and has no candidate`,
+        `List models under candidates.${tier}, or leave ${tier} out of tiers.`,
+      );
     }
     for (const { place, any } of this.#routable.values()) {
-      if (!any) this.#say('error', 'no-candidates', place, [], 'tiers are routed and no traffic of this section has a candidate', 'List models under candidates, or set tiers to [].');
+      if (!any)
+        this.#say(
+          'error',
+          'no-candidates',
+          place,
+          [],
+          'tiers are routed and no traffic of this section has a candidate',
+          'List models under candidates, or set tiers to [].',
+        );
     }
   }
 
@@ -203,29 +263,64 @@ export class SectionCompiler {
   /** Apps may ask for models that the catalog lacks, so this is a warning. */
   #checkNamed(model: string, place: Place, path: readonly PropertyKey[]): void {
     if (this.#targets.known(model)) return;
-    this.#models ??= new Set(this.#context.catalog.providers().flatMap((name) => this.#context.catalog.models(name).map((entry) => entry.model)));
-    this.#say('warning', 'unknown-model', place, path, `the catalog knows no model ${model}`, didYouMean(model, this.#models, 'Check that apps do ask for it by this name.'));
+    this.#models ??= new Set(
+      this.#context.catalog.providers().flatMap((name) => this.#context.catalog.models(name).map((entry) => entry.model)),
+    );
+    this.#say(
+      'warning',
+      'unknown-model',
+      place,
+      path,
+      `the catalog knows no model ${model}`,
+      didYouMean(model, this.#models, 'Check that apps do ask for it by this name.'),
+    );
   }
 
   /** A directive to a tier takes that tier's candidates or a higher one's: with none of them it does nothing. */
-  #checkTiersOf(listed: readonly { readonly name: string; readonly then: DirectiveDocument }[], candidates: PolicySection['candidates'], place: Place): void {
+  #checkTiersOf(
+    listed: readonly { readonly name: string; readonly then: DirectiveDocument }[],
+    candidates: PolicySection['candidates'],
+    place: Place,
+  ): void {
     for (const [at, { name, then }] of listed.entries()) {
       const wanted = then.best === true ? tiers.at(-1) : then.tier;
       if (wanted === undefined || tiers.slice(tiers.indexOf(wanted)).some((tier) => candidates[tier].length > 0)) continue;
-      this.#say('error', 'no-candidates', place, [at, 'then'], `${name} asks for tier ${wanted}, which has no candidate`, `List models under candidates.${wanted}.`);
+      this.#say(
+        'error',
+        'no-candidates',
+        place,
+        [at, 'then'],
+        `${name} asks for tier ${wanted}, which has no candidate`,
+        `List models under candidates.${wanted}.`,
+      );
     }
   }
 
   #checkPrompts({ prompts }: SettingsDocument, place: Place): void {
     if (prompts?.units === undefined || prompts.capture === 'truncate') return;
-    this.#say('warning', 'no-effect', place, ['units'], `units does nothing when capture is ${prompts.capture}`, 'Remove it, or set capture to truncate.');
+    this.#say(
+      'warning',
+      'no-effect',
+      place,
+      ['units'],
+      `units does nothing when capture is ${prompts.capture}`,
+      'Remove it, or set capture to truncate.',
+    );
   }
 
   /** A lifetime for a rule that does not exist is a slip of the pen. */
   #cache(settings: SettingsDocument, place: Place): CacheSettings {
     const rules = [...(settings.overrides ?? []), ...(settings.rules ?? []), ...(settings.sensitivity ?? [])].map(({ name }) => name);
     for (const rule of Object.keys(settings.cache?.ttlByRule ?? {})) {
-      if (!rules.includes(rule)) this.#say('error', 'unknown-rule', place, ['ttlByRule', rule], `there is no override or rule ${rule}`, didYouMean(rule, rules, 'Name one of this section.'));
+      if (!rules.includes(rule))
+        this.#say(
+          'error',
+          'unknown-rule',
+          place,
+          ['ttlByRule', rule],
+          `there is no override or rule ${rule}`,
+          didYouMean(rule, rules, 'Name one of this section.'),
+        );
     }
     return compileCache(settings);
   }
@@ -233,7 +328,15 @@ export class SectionCompiler {
   #checkProviders(names: readonly string[], place: Place): void {
     const { providers } = this.#context;
     for (const [at, name] of names.entries()) {
-      if (!providers.has(name)) this.#say('error', 'unknown-provider', place, [at], `there is no provider ${name}`, didYouMean(name, providers.keys(), `Known: ${[...providers.keys()].join(', ')}.`));
+      if (!providers.has(name))
+        this.#say(
+          'error',
+          'unknown-provider',
+          place,
+          [at],
+          `there is no provider ${name}`,
+          didYouMean(name, providers.keys(), `Known: ${[...providers.keys()].join(', ')}.`),
+        );
     }
   }
 
@@ -242,7 +345,8 @@ export class SectionCompiler {
     for (const tier of tiers) {
       this.#listed(settings, tier, place, reach, result[tier]);
       // A list may hold models of several providers, each for its own traffic: those of another API are for traffic that has none of its own there, or where the policy says so.
-      if (settings.otherApis === 'always' || result[tier].length === 0) this.#listed(settings, tier, place, { ...reach, translate: true }, result[tier]);
+      if (settings.otherApis === 'always' || result[tier].length === 0)
+        this.#listed(settings, tier, place, { ...reach, translate: true }, result[tier]);
       this.#targets.checkTier(tier, result[tier], place);
       this.#targets.checkParameters(tier, result[tier], place);
     }
@@ -277,11 +381,20 @@ export class SectionCompiler {
   #checkKey(target: TargetRef, place: Place, path: readonly PropertyKey[], reach: Reach): void {
     if (this.#hasKey(target, reach)) return;
     const { provider } = reach;
-    this.#say('warning', 'no-credential', place, path, `requests for ${provider.name} cannot go to ${target.provider}/${target.model}: the gateway has no key for ${target.provider}`, `Set providers.${target.provider}.credentialFile.`);
+    this.#say(
+      'warning',
+      'no-credential',
+      place,
+      path,
+      `requests for ${provider.name} cannot go to ${target.provider}/${target.model}: the gateway has no key for ${target.provider}`,
+      `Set providers.${target.provider}.credentialFile.`,
+    );
   }
 
   #directive(document: DirectiveDocument, place: Place, path: readonly PropertyKey[], reach: Reach): Directive | null {
-    const chained = (document.fallback ?? []).map((text, at) => this.#chained(text, place, [...path, 'fallback', at], reach)).filter((target) => target !== null);
+    const chained = (document.fallback ?? [])
+      .map((text, at) => this.#chained(text, place, [...path, 'fallback', at], reach))
+      .filter((target) => target !== null);
     const fallback = document.fallback === undefined ? {} : { fallback: chained };
     if (document.tier !== undefined) return { kind: 'tier', tier: document.tier, ...fallback };
     if (document.best === true) return { kind: 'best', ...fallback };
@@ -305,57 +418,150 @@ export class SectionCompiler {
     const listed = settings.overrides ?? [];
     return listed.flatMap((document, at) => {
       const earlier = listed.slice(0, at).find((other) => !onlyShapes(other.then) && covers(other.when, document.when));
-      if (earlier !== undefined) this.#say('error', 'unreachable', place, [at], `${document.name} is never reached: ${earlier.name} before it matches whenever it does`, 'Put the narrower one first, or remove one.');
+      if (earlier !== undefined)
+        this.#say(
+          'error',
+          'unreachable',
+          place,
+          [at],
+          `${document.name} is never reached: ${earlier.name} before it matches whenever it does`,
+          'Put the narrower one first, or remove one.',
+        );
       this.#checkName(listed, document.name, place, at);
       for (const [index, model] of (document.when.model ?? []).entries()) this.#checkNamed(model, place, [at, 'when', 'model', index]);
       const { time } = document.when;
-      if (time !== undefined && time.from === time.to) this.#say('error', 'unreachable', place, [at, 'when', 'time'], `from and to are both ${time.from}, so this is never true`, 'For the whole day leave time out or give days with from 00:00 to 23:59.');
+      if (time !== undefined && time.from === time.to)
+        this.#say(
+          'error',
+          'unreachable',
+          place,
+          [at, 'when', 'time'],
+          `from and to are both ${time.from}, so this is never true`,
+          'For the whole day leave time out or give days with from 00:00 to 23:59.',
+        );
       let matches: CompiledRule['matches'];
       try {
         matches = compileConditions(document.when, document.then.block !== undefined);
       } catch {
         const zones = Intl.supportedValuesOf('timeZone');
-        this.#say('error', 'time-zone', place, [at, 'when', 'time', 'zone'], `there is no time zone ${time?.zone ?? ''}`, didYouMean(time?.zone ?? '', zones, 'Use an IANA name such as Europe/Berlin.'));
+        this.#say(
+          'error',
+          'time-zone',
+          place,
+          [at, 'when', 'time', 'zone'],
+          `there is no time zone ${time?.zone ?? ''}`,
+          didYouMean(time?.zone ?? '', zones, 'Use an IANA name such as Europe/Berlin.'),
+        );
         return [];
       }
       const then = this.#directive(document.then, place, [at, 'then'], reach);
       // What a request carries is asked of prompts only.
-      if (document.when.modality !== undefined && then?.kind === 'model') this.#targets.checkCandidate(then.target, place, [at, 'then', 'model']);
+      if (document.when.modality !== undefined && then?.kind === 'model')
+        this.#targets.checkCandidate(then.target, place, [at, 'then', 'model']);
       const hinted = document.when.quality !== undefined || document.when.task !== undefined;
-      return then === null ? [] : [{ name: document.name, kind: 'override', source: JSON.stringify(document.when), hinted, readsTask: document.when.task !== undefined, matches, then, shape: compileShape(document.then.shape) }];
+      return then === null
+        ? []
+        : [
+            {
+              name: document.name,
+              kind: 'override',
+              source: JSON.stringify(document.when),
+              hinted,
+              readsTask: document.when.task !== undefined,
+              matches,
+              then,
+              shape: compileShape(document.then.shape),
+            },
+          ];
     });
   }
 
   /** The record names the rule that decided; two of one name could not be told apart. */
   #checkName(listed: readonly { readonly name: string }[], name: string, place: Place, at: number): void {
-    if (listed.findIndex((other) => other.name === name) < at) this.#say('error', 'twice', place, [at, 'name'], `there is another one called ${name}`, 'Give each its own name.');
+    if (listed.findIndex((other) => other.name === name) < at)
+      this.#say('error', 'twice', place, [at, 'name'], `there is another one called ${name}`, 'Give each its own name.');
   }
 
   #rules(settings: SettingsDocument, place: Place, reach: Reach): CompiledRule[] {
     const seen = new Map<string, string>();
     let always: string | null = null;
     return (settings.rules ?? []).flatMap((document, at) => {
-      if (always !== null) this.#say('error', 'unreachable', place, [at], `rule ${document.name} is never reached: rule ${always} before it is always true`, `Move it before ${always}, or remove it.`);
+      if (always !== null)
+        this.#say(
+          'error',
+          'unreachable',
+          place,
+          [at],
+          `rule ${document.name} is never reached: rule ${always} before it is always true`,
+          `Move it before ${always}, or remove it.`,
+        );
       this.#checkName(settings.rules ?? [], document.name, place, at);
       if (!onlyShapes(document.then)) this.#checkRepeated(seen, document.when.replace(/\s+/g, ' ').trim(), document.name, place, at);
       const expression = this.#expression(document.name, document.when);
       if (!expression.ok) {
-        this.#reporter.sayInside('error', 'cel', place, [at, 'when'], expression.offset, `${expression.message} (at character ${expression.offset + 1})`, expression.fix ?? celAdvice(document.when, expression.message, expression.offset));
+        this.#reporter.sayInside(
+          'error',
+          'cel',
+          place,
+          [at, 'when'],
+          expression.offset,
+          `${expression.message} (at character ${expression.offset + 1})`,
+          expression.fix ?? celAdvice(document.when, expression.message, expression.offset),
+        );
         return [];
       }
-      if (expression.constant === false) this.#say('error', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true`, 'Remove it.');
-      else if (expression.never !== null) this.#say('warning', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true: ${expression.never}`, 'Correct the condition, or remove the rule.');
+      if (expression.constant === false)
+        this.#say('error', 'unreachable', place, [at, 'when'], `rule ${document.name} is never true`, 'Remove it.');
+      else if (expression.never !== null)
+        this.#say(
+          'warning',
+          'unreachable',
+          place,
+          [at, 'when'],
+          `rule ${document.name} is never true: ${expression.never}`,
+          'Correct the condition, or remove the rule.',
+        );
       const every = emptyMatch(document.when);
-      if (every !== null) this.#reporter.sayInside('warning', 'matches-everything', place, [at, 'when'], every.offset, `every text matches ${every.pattern}`, 'Correct the pattern, or leave it out.');
+      if (every !== null)
+        this.#reporter.sayInside(
+          'warning',
+          'matches-everything',
+          place,
+          [at, 'when'],
+          every.offset,
+          `every text matches ${every.pattern}`,
+          'Correct the pattern, or leave it out.',
+        );
       if (expression.constant === true && !onlyShapes(document.then)) always ??= document.name;
       const then = this.#directive(document.then, place, [at, 'then'], reach);
-      return then === null ? [] : [{ name: document.name, kind: 'rule', source: document.when, hinted: expression.hinted, readsTask: expression.readsTask, matches: expression.matches, then, shape: compileShape(document.then.shape) }];
+      return then === null
+        ? []
+        : [
+            {
+              name: document.name,
+              kind: 'rule',
+              source: document.when,
+              hinted: expression.hinted,
+              readsTask: expression.readsTask,
+              matches: expression.matches,
+              then,
+              shape: compileShape(document.then.shape),
+            },
+          ];
     });
   }
 
   #checkRepeated(seen: Map<string, string>, condition: string, name: string, place: Place, at: number): void {
     const earlier = seen.get(condition);
-    if (earlier !== undefined) this.#say('error', 'unreachable', place, [at], `${name} is never reached: ${earlier} before it has the same condition`, 'Remove one of them.');
+    if (earlier !== undefined)
+      this.#say(
+        'error',
+        'unreachable',
+        place,
+        [at],
+        `${name} is never reached: ${earlier} before it has the same condition`,
+        'Remove one of them.',
+      );
     seen.set(condition, earlier ?? name);
   }
 
@@ -363,7 +569,11 @@ export class SectionCompiler {
   #expression(name: string, source: string): CompiledExpression {
     const key = `${name}\n${source}`;
     let expression = this.#expressions.get(key);
-    if (expression === undefined) this.#expressions.set(key, (expression = compileExpression(source, this.#context.ruleHeaders, (error) => this.#context.onRuleError(name, error))));
+    if (expression === undefined)
+      this.#expressions.set(
+        key,
+        (expression = compileExpression(source, this.#context.ruleHeaders, (error) => this.#context.onRuleError(name, error))),
+      );
     return expression;
   }
 
@@ -379,26 +589,65 @@ export class SectionCompiler {
     return fault;
   }
 
-  #sensitivity(settings: SettingsDocument, place: Place, reach: Reach): { readonly rule: SensitivityRule; readonly mask: MaskRule | null }[] {
+  #sensitivity(
+    settings: SettingsDocument,
+    place: Place,
+    reach: Reach,
+  ): { readonly rule: SensitivityRule; readonly mask: MaskRule | null }[] {
     return (settings.sensitivity ?? []).flatMap((document, at): { rule: SensitivityRule; mask: MaskRule | null }[] => {
       this.#checkName(settings.sensitivity ?? [], document.name, place, at);
       const fault = this.#patternFault(document.pattern);
       if (fault !== null) {
-        this.#say('error', 'regex', place, [at, 'pattern'], `not a regular expression in RE2 syntax: ${fault}`, 'Look-around and back-references do not exist there; write it without.');
+        this.#say(
+          'error',
+          'regex',
+          place,
+          [at, 'pattern'],
+          `not a regular expression in RE2 syntax: ${fault}`,
+          'Look-around and back-references do not exist there; write it without.',
+        );
         return [];
       }
-      if (document.then.mask !== true && this.#everything(document.pattern)) this.#say('warning', 'matches-everything', place, [at, 'pattern'], `every prompt matches ${document.name}`, 'Correct the pattern: a part that may be empty is found everywhere.');
-      const pattern: SensitivePattern = { source: document.pattern, ignoreCase: document.ignoreCase ?? false, fold: document.fold ?? true, base64: document.base64 ?? false };
+      if (document.then.mask !== true && this.#everything(document.pattern))
+        this.#say(
+          'warning',
+          'matches-everything',
+          place,
+          [at, 'pattern'],
+          `every prompt matches ${document.name}`,
+          'Correct the pattern: a part that may be empty is found everywhere.',
+        );
+      const pattern: SensitivePattern = {
+        source: document.pattern,
+        ignoreCase: document.ignoreCase ?? false,
+        fold: document.fold ?? true,
+        base64: document.base64 ?? false,
+      };
       if (document.then.mask === true) {
         this.#checkMask(pattern, document.name, place, [at, 'pattern']);
         const message = document.then.block ?? `This request holds ${document.name} where it cannot be masked.`;
-        return [{ rule: { name: document.name, pattern, then: { kind: 'mask', message } }, mask: { label: labelOf(document.name), restore: document.then.restore === true } }];
+        return [
+          {
+            rule: { name: document.name, pattern, then: { kind: 'mask', message } },
+            mask: { label: labelOf(document.name), restore: document.then.restore === true },
+          },
+        ];
       }
-      if (document.then.block !== undefined) return [{ rule: { name: document.name, pattern, then: { kind: 'block', message: document.then.block } }, mask: null }];
+      if (document.then.block !== undefined)
+        return [{ rule: { name: document.name, pattern, then: { kind: 'block', message: document.then.block } }, mask: null }];
       const target = this.#targets.resolve(document.then.model ?? '', place, [at, 'then', 'model'], reach);
-      if ((settings.mode ?? 'enabled') !== 'off') this.#secure.note(place, [at, 'then', 'model'], { rule: document.name, model: document.then.model ?? '', provider: reach.provider.name, reached: target !== null && this.#hasKey(target, reach) });
+      if ((settings.mode ?? 'enabled') !== 'off')
+        this.#secure.note(place, [at, 'then', 'model'], {
+          rule: document.name,
+          model: document.then.model ?? '',
+          provider: reach.provider.name,
+          reached: target !== null && this.#hasKey(target, reach),
+        });
       // A secure model that this provider's traffic cannot reach must not turn into "let it through".
-      const then: SensitivityRule['then'] = target === null ? { kind: 'block', message: `This prompt holds ${document.name} and no secure model can take it.` } : { kind: 'model', target };
+      const then: SensitivityRule['then'] =
+        target === null
+          ? { kind: 'block', message: `This prompt holds ${document.name} and no secure model can take it.` }
+          : { kind: 'model', target };
       return [{ rule: { name: document.name, pattern, then }, mask: null }];
     });
   }
@@ -407,11 +656,26 @@ export class SectionCompiler {
   #checkMask(pattern: SensitivePattern, name: string, place: Place, path: readonly PropertyKey[]): void {
     const expression = sensitiveExpression(pattern);
     if (expression.test('')) {
-      this.#say('error', 'mask', place, path, `${name} matches an empty text, which cannot be masked`, 'Write a pattern that needs at least one character.');
+      this.#say(
+        'error',
+        'mask',
+        place,
+        path,
+        `${name} matches an empty text, which cannot be masked`,
+        'Write a pattern that needs at least one character.',
+      );
       return;
     }
     const token = new Tokens('').of({ label: labelOf(name), restore: false }, name);
-    if (expression.test(token)) this.#say('warning', 'mask', place, path, `${name} also matches its own tokens, such as ${token}`, 'Make the pattern narrower: a text around a token may be masked once more.');
+    if (expression.test(token))
+      this.#say(
+        'warning',
+        'mask',
+        place,
+        path,
+        `${name} also matches its own tokens, such as ${token}`,
+        'Make the pattern narrower: a text around a token may be masked once more.',
+      );
   }
 }
 

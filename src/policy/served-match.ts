@@ -21,13 +21,37 @@ function workspaceTest(patterns: readonly string[] | undefined): (workspace: str
 }
 
 /** Patterns that match nothing are errors; models that the catalog does not know are warnings. */
-export function checkServed(match: ServedMatchDocument, source: SourceFile, at: readonly PropertyKey[], catalog: Catalog, problems: Problem[]): void {
+export function checkServed(
+  match: ServedMatchDocument,
+  source: SourceFile,
+  at: readonly PropertyKey[],
+  catalog: Catalog,
+  problems: Problem[],
+): void {
   for (const [index, pattern] of (match?.workspace ?? []).entries()) {
-    if (pattern.slice(0, -1).includes('*')) problems.push(source.problem('error', 'unreachable', [...at, 'match', 'workspace', index], `${pattern} matches no workspace: * stands for the rest only at the end`, 'Write a prefix and *, or the names.'));
+    if (pattern.slice(0, -1).includes('*'))
+      problems.push(
+        source.problem(
+          'error',
+          'unreachable',
+          [...at, 'match', 'workspace', index],
+          `${pattern} matches no workspace: * stands for the rest only at the end`,
+          'Write a prefix and *, or the names.',
+        ),
+      );
   }
   for (const [index, model] of (match?.model ?? []).entries()) {
     const name = model.slice(model.indexOf('/') + 1);
-    if (catalog.providers().some((provider) => catalog.lookup(provider, name) !== null || catalog.lookup(provider, model) !== null)) continue;
-    problems.push(source.problem('warning', 'unknown-model', [...at, 'match', 'model', index], `the catalog knows no model ${model}`, 'Check that requests are served by it under this name.'));
+    if (catalog.providers().some((provider) => catalog.lookup(provider, name) !== null || catalog.lookup(provider, model) !== null))
+      continue;
+    problems.push(
+      source.problem(
+        'warning',
+        'unknown-model',
+        [...at, 'match', 'model', index],
+        `the catalog knows no model ${model}`,
+        'Check that requests are served by it under this name.',
+      ),
+    );
   }
 }

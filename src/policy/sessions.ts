@@ -6,5 +6,8 @@ const defaultIdleMinutes = 60;
 /** Defaults filled in. Null where conversations are not kept together. */
 export function compileSessions(document: SessionsDocument | undefined): SessionsPolicy | null {
   if (document === undefined || document.mode === 'off') return null;
-  return { idleMs: Math.round((document.idleMinutes ?? defaultIdleMinutes) * 60_000), headers: (document.headers ?? []).map((name) => name.toLowerCase()) };
+  return {
+    idleMs: Math.round((document.idleMinutes ?? defaultIdleMinutes) * 60_000),
+    headers: (document.headers ?? []).map((name) => name.toLowerCase()),
+  };
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { compile, compiled, short } from '../../test/support/policy.ts';
 
 const routed = 'version: 1\ndefaults:\n  candidates: {simple: [gpt-small], standard: [gpt-middle], complex: [gpt-large]}\n';
-const rules = (...then: string[]): string => `${routed}  rules:\n${then.map((text, at) => `    - {name: r${at}, when: 'request.stream', then: ${text}}\n`).join('')}`;
+const rules = (...then: string[]): string =>
+  `${routed}  rules:\n${then.map((text, at) => `    - {name: r${at}, when: 'request.stream', then: ${text}}\n`).join('')}`;
 
 describe('shapes in a policy', () => {
   it('stand alone in a rule, or beside what it says of the target', () => {
@@ -15,8 +16,16 @@ describe('shapes in a policy', () => {
   });
 
   it('alone make no rule after them unreachable', () => {
-    expect(compile(`${routed}  rules: [{name: all, when: 'true', then: {shape: {reasoning: low}}}, {name: next, when: 'true', then: {keep: true}}]\n`).problems).toEqual([]);
-    expect(compile(`${routed}  overrides: [{name: all, when: {task: [code]}, then: {shape: {reasoning: low}}}, {name: next, when: {task: [code]}, then: {keep: true}}]\n`).problems).toEqual([]);
+    expect(
+      compile(
+        `${routed}  rules: [{name: all, when: 'true', then: {shape: {reasoning: low}}}, {name: next, when: 'true', then: {keep: true}}]\n`,
+      ).problems,
+    ).toEqual([]);
+    expect(
+      compile(
+        `${routed}  overrides: [{name: all, when: {task: [code]}, then: {shape: {reasoning: low}}}, {name: next, when: {task: [code]}, then: {keep: true}}]\n`,
+      ).problems,
+    ).toEqual([]);
   });
 
   it.each([
@@ -28,13 +37,19 @@ describe('shapes in a policy', () => {
     ['an effort that none has', rules('{shape: {reasoning: hard}}'), ['schema']],
     ['too short a limit', rules('{shape: {maxOutputTokens: 5}}'), ['range']],
     ['cheaperAt beside nothing', `${routed}budgets: [{name: a, period: day, usd: 1, hard: {cheaperAt: 50}}]\n`, ['no-effect']],
-    ['cheaperAt beside a shape', `${routed}budgets: [{name: a, period: day, usd: 1, hard: {cheaperAt: 50, shape: {serviceTier: flex}}}]\n`, []],
+    [
+      'cheaperAt beside a shape',
+      `${routed}budgets: [{name: a, period: day, usd: 1, hard: {cheaperAt: 50, shape: {serviceTier: flex}}}]\n`,
+      [],
+    ],
   ])('%s is said, or not', (_name, text, codes) => {
     expect([...new Set(compile(text).problems.map((problem) => short(problem).split(' ')[0]))]).toEqual(codes);
   });
 
   it('of tiers are inherited from the defaults', () => {
-    const section = compiled(`${routed}  shape: {simple: {maxOutputTokens: 400}}\nsections: [{name: one, match: {workspace: [red]}}]\n`).section('red', 'openai');
+    const section = compiled(
+      `${routed}  shape: {simple: {maxOutputTokens: 400}}\nsections: [{name: one, match: {workspace: [red]}}]\n`,
+    ).section('red', 'openai');
     expect([section.shapes?.simple?.maxOutputTokens, section.shapes?.complex]).toEqual([400, null]);
   });
 });

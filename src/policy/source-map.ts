@@ -1,4 +1,16 @@
-import { isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type ErrorCode, type Node } from 'yaml';
+import {
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type ErrorCode,
+  type Node,
+} from 'yaml';
 import type { Problem, ProblemLevel } from './types.ts';
 
 export interface PolicyFile {
@@ -37,7 +49,12 @@ export class SourceFile {
         file: this.file.name,
         ...this.#position(pos[0]),
         path: '',
-        message: code === 'MULTIPLE_DOCS' ? 'a second YAML document begins here (---)' : key === undefined ? lowerFirst(message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '')).replace(/\.$/, '') : `${key} stands here twice`,
+        message:
+          code === 'MULTIPLE_DOCS'
+            ? 'a second YAML document begins here (---)'
+            : key === undefined
+              ? lowerFirst(message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '')).replace(/\.$/, '')
+              : `${key} stands here twice`,
         fix: yamlFixes[code] ?? 'Correct the YAML here or in the line above.',
       };
     });

@@ -208,8 +208,13 @@ describe('new price facts', () => {
 describe('a manifest of a ConfigMap', () => {
   test('is read key by key, and problems have the lines of the manifest', () => {
     const file = join(folder, 'cm.yaml');
-    writeFileSync(file, `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: sluice\ndata:\n  a.yaml: |\n    version: 1\n    defaults:\n      mode: nope\n  b.yaml: "version: 2\\n"\n  notes.txt: hello\n`);
-    expect(() => new FilePolicyStore({ path: file, catalog, watch: false })).toThrow(/cm\.yaml#a\.yaml:9:13 error schema at defaults\.mode[^\n]*\n.*cm\.yaml#b\.yaml:10:11 error schema at version/);
+    writeFileSync(
+      file,
+      `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: sluice\ndata:\n  a.yaml: |\n    version: 1\n    defaults:\n      mode: nope\n  b.yaml: "version: 2\\n"\n  notes.txt: hello\n`,
+    );
+    expect(() => new FilePolicyStore({ path: file, catalog, watch: false })).toThrow(
+      /cm\.yaml#a\.yaml:9:13 error schema at defaults\.mode[^\n]*\n.*cm\.yaml#b\.yaml:10:11 error schema at version/,
+    );
     expect(readPolicyFiles(file)).toHaveLength(2);
   });
 });

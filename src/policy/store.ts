@@ -192,12 +192,24 @@ function fingerprint(files: readonly PolicyFile[]): string {
 }
 
 function unreadable(path: string, error: unknown): Problem {
-  return { level: 'error', code: 'unreadable', file: path, line: 1, column: 1, path: '', message: error instanceof Error ? error.message : String(error), fix: 'Put the policy back; the last good one is still in force.' };
+  return {
+    level: 'error',
+    code: 'unreadable',
+    file: path,
+    line: 1,
+    column: 1,
+    path: '',
+    message: error instanceof Error ? error.message : String(error),
+    fix: 'Put the policy back; the last good one is still in force.',
+  };
 }
 
 /** Problems as lines for people: `file:line:column level code: message. fix`. */
 export function renderProblems(problems: readonly Problem[]): string {
   return problems
-    .map(({ file, line, column, level, code, path, message, fix }) => `${file}:${line}:${column} ${level} ${code}${path === '' ? '' : ` at ${path}`}: ${message}. ${fix}`)
+    .map(
+      ({ file, line, column, level, code, path, message, fix }) =>
+        `${file}:${line}:${column} ${level} ${code}${path === '' ? '' : ` at ${path}`}: ${message}. ${fix}`,
+    )
     .join('\n');
 }

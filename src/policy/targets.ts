@@ -56,22 +56,55 @@ export class Targets {
       const prefix = named === undefined && slash > 0 ? text.slice(0, slash) : null;
       if (prefix !== null && !this.known(text)) {
         const [likely] = nearest(prefix, this.#providers.keys(), 1);
-        this.#reporter.say('error', 'unknown-model', place, path, `there is no provider ${prefix}, and the catalog knows no model ${text}`, likely === undefined ? `Add ${prefix} under providers; known: ${[...this.#providers.keys()].join(', ')}.` : `Did you mean ${likely}${text.slice(slash)}?`);
+        this.#reporter.say(
+          'error',
+          'unknown-model',
+          place,
+          path,
+          `there is no provider ${prefix}, and the catalog knows no model ${text}`,
+          likely === undefined
+            ? `Add ${prefix} under providers; known: ${[...this.#providers.keys()].join(', ')}.`
+            : `Did you mean ${likely}${text.slice(slash)}?`,
+        );
         return null;
       }
-      this.#reporter.say('error', 'unknown-model', place, path, `the catalog knows no model ${text}`, didYouMean(wanted, new Set(models), 'Add it under catalog.overrides, or see `sluice catalog show`.'));
+      this.#reporter.say(
+        'error',
+        'unknown-model',
+        place,
+        path,
+        `the catalog knows no model ${text}`,
+        didYouMean(wanted, new Set(models), 'Add it under catalog.overrides, or see `sluice catalog show`.'),
+      );
       return null;
     }
     const key = this.#key(place, path);
     const owner = this.#providers.get(target.provider)!;
     // The API first: to allow a provider whose API is another one would only bring the next message.
     if (owner.family !== provider.family && !(translate === true && translatable(provider.family, owner.family))) {
-      const instead = translate !== true && translatable(provider.family, owner.family) ? ` Chains are translated: fallback may name it, with ${owner.name} in allowProviders.` : '';
-      this.#leave(key, place, path, 'dialect', `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated here`, `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.${instead}`);
+      const instead =
+        translate !== true && translatable(provider.family, owner.family)
+          ? ` Chains are translated: fallback may name it, with ${owner.name} in allowProviders.`
+          : '';
+      this.#leave(
+        key,
+        place,
+        path,
+        'dialect',
+        `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated here`,
+        `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.${instead}`,
+      );
       return null;
     }
     if (owner !== provider && !allow.has(owner.name)) {
-      this.#leave(key, place, path, 'cross-provider', `${text} is a model of ${owner.name}, and no traffic of this section may go there`, `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`);
+      this.#leave(
+        key,
+        place,
+        path,
+        'cross-provider',
+        `${text} is a model of ${owner.name}, and no traffic of this section may go there`,
+        `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`,
+      );
       return null;
     }
     this.#used.add(key);
@@ -83,14 +116,35 @@ export class Targets {
     const entry = this.entry(target);
     if (entry === null) return;
     if (entry.mode === 'embedding' || entry.mode === 'other') {
-      this.#reporter.say('error', 'capability', place, path, `${target.model} does not answer prompts (it is for ${entry.mode === 'embedding' ? 'embeddings' : 'other work'})`, 'List a chat model.');
+      this.#reporter.say(
+        'error',
+        'capability',
+        place,
+        path,
+        `${target.model} does not answer prompts (it is for ${entry.mode === 'embedding' ? 'embeddings' : 'other work'})`,
+        'List a chat model.',
+      );
       return;
     }
     if (entry.prices.input === null || entry.prices.output === null) {
-      this.#reporter.say('warning', 'unknown-price', place, path, `the catalog has no price for ${target.model}, so it can never be the cheapest`, 'Add its price under catalog.overrides.');
+      this.#reporter.say(
+        'warning',
+        'unknown-price',
+        place,
+        path,
+        `the catalog has no price for ${target.model}, so it can never be the cheapest`,
+        'Add its price under catalog.overrides.',
+      );
     }
     if (entry.contextWindow === null) {
-      this.#reporter.say('warning', 'capability', place, path, `the catalog does not say how long a prompt ${target.model} takes, so it is never used`, 'Add contextWindow under catalog.overrides.');
+      this.#reporter.say(
+        'warning',
+        'capability',
+        place,
+        path,
+        `the catalog does not say how long a prompt ${target.model} takes, so it is never used`,
+        'Add contextWindow under catalog.overrides.',
+      );
     }
   }
 
@@ -102,11 +156,25 @@ export class Targets {
       if (lacking.length === 0) continue;
       if (lacking.length === targets.length) {
         const then = tier === 'complex' ? 'keep the model that was asked for' : 'go to a higher tier';
-        this.#reporter.say('warning', 'capability', place, [tier], `no candidate of ${tier} is known to have ${capability}; requests that need it ${then}`, 'Add one that has it, or state it under catalog.overrides.');
+        this.#reporter.say(
+          'warning',
+          'capability',
+          place,
+          [tier],
+          `no candidate of ${tier} is known to have ${capability}; requests that need it ${then}`,
+          'Add one that has it, or state it under catalog.overrides.',
+        );
         continue;
       }
       for (const { provider, model } of lacking) {
-        this.#reporter.say('warning', 'capability', place, [tier], `${provider}/${model} is not known to have ${capability}; requests that need it skip this candidate`, 'That is fine if it is meant; otherwise state it under catalog.overrides.');
+        this.#reporter.say(
+          'warning',
+          'capability',
+          place,
+          [tier],
+          `${provider}/${model} is not known to have ${capability}; requests that need it skip this candidate`,
+          'That is fine if it is meant; otherwise state it under catalog.overrides.',
+        );
       }
     }
   }
@@ -116,13 +184,26 @@ export class Targets {
     const models = targets.flatMap((target) => {
       const provider = this.#providers.get(target.provider);
       const table = provider === undefined ? null : tableOf(provider.family);
-      return provider === undefined || table === null ? [] : [{ target, table, asked: askedModel(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model) }];
+      return provider === undefined || table === null
+        ? []
+        : [{ target, table, asked: askedModel(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model) }];
     });
     for (const { target, table, asked } of models) {
-      const refused = differences(table, asked, models.filter((other) => other.table === table && other.target !== target).map((other) => other.asked));
+      const refused = differences(
+        table,
+        asked,
+        models.filter((other) => other.table === table && other.target !== target).map((other) => other.asked),
+      );
       if (refused.length === 0) continue;
       const names = `${refused.slice(0, mostNamed).join(', ')}${refused.length > mostNamed ? ` and ${refused.length - mostNamed} more` : ''}`;
-      this.#reporter.say('warning', 'parameters', place, [tier], `${target.provider}/${target.model} refuses ${names}, which another candidate of ${tier} takes; requests that say so skip this candidate`, 'That is fine if it is meant; docs/parameters.md has the table.');
+      this.#reporter.say(
+        'warning',
+        'parameters',
+        place,
+        [tier],
+        `${target.provider}/${target.model} refuses ${names}, which another candidate of ${tier} takes; requests that say so skip this candidate`,
+        'That is fine if it is meant; docs/parameters.md has the table.',
+      );
     }
   }
 
@@ -158,7 +239,8 @@ export class Targets {
 
   #leave(key: string, place: Place, path: readonly PropertyKey[], code: string, message: string, fix: string): void {
     // Where some traffic speaks the model's API, a permission is all that it lacks.
-    if (!this.#unused.has(key) || (code === 'cross-provider' && this.#unused.get(key)!.code === 'dialect')) this.#unused.set(key, { place, path, code, message, fix });
+    if (!this.#unused.has(key) || (code === 'cross-provider' && this.#unused.get(key)!.code === 'dialect'))
+      this.#unused.set(key, { place, path, code, message, fix });
   }
 
   #key(place: Place, path: readonly PropertyKey[]): string {

@@ -15,7 +15,11 @@ interface Dependence {
 }
 
 const names: Readonly<Record<Identity, string>> = { workspace: 'workspace', user: 'user', 'user-tier': 'user tier' };
-const keys: Readonly<Record<Identity, 'workspace' | 'user' | 'userTier'>> = { workspace: 'workspace', user: 'user', 'user-tier': 'userTier' };
+const keys: Readonly<Record<Identity, 'workspace' | 'user' | 'userTier'>> = {
+  workspace: 'workspace',
+  user: 'user',
+  'user-tier': 'userTier',
+};
 
 /** Warns, once for each, where money or access depends on who a caller says it is, and the policy does not say who vouches for that. */
 export function checkVouched(loaded: readonly LoadedFile[], problems: Problem[]): void {
@@ -28,7 +32,13 @@ export function checkVouched(loaded: readonly LoadedFile[], problems: Problem[])
     const name = names[claim];
     const more = others.length === 0 ? '' : ` (and ${others.length} more ${others.length === 1 ? 'place does' : 'places do'})`;
     problems.push(
-      first.source.problem('warning', 'unvouched', first.path, `${first.what} by the ${name}${more}, and callers say their ${name} themselves`, `Say of whom it is believed: callers.believe.${keys[claim]}: gateway where something before Sluice sets it, trusted, nobody with callers.identify, or all if every caller may; see docs/callers.md.`),
+      first.source.problem(
+        'warning',
+        'unvouched',
+        first.path,
+        `${first.what} by the ${name}${more}, and callers say their ${name} themselves`,
+        `Say of whom it is believed: callers.believe.${keys[claim]}: gateway where something before Sluice sets it, trusted, nobody with callers.identify, or all if every caller may; see docs/callers.md.`,
+      ),
     );
   }
 }
@@ -36,7 +46,10 @@ export function checkVouched(loaded: readonly LoadedFile[], problems: Problem[])
 type Note = (claim: Identity, path: readonly PropertyKey[], what: string) => void;
 
 function dependences({ document }: LoadedFile, note: Note): void {
-  for (const [list, what] of [['budgets', 'budget'], ['limits', 'rate limit']] as const) {
+  for (const [list, what] of [
+    ['budgets', 'budget'],
+    ['limits', 'rate limit'],
+  ] as const) {
     for (const [at, { name, per = [], match }] of (document[list] ?? []).entries()) {
       if (match?.workspace !== undefined) note('workspace', [list, at, 'match', 'workspace'], `the ${what} ${name} is chosen`);
       if (per.includes('workspace')) note('workspace', [list, at, 'per'], `the ${what} ${name} is counted`);
@@ -44,7 +57,8 @@ function dependences({ document }: LoadedFile, note: Note): void {
     }
   }
   for (const [at, section] of (document.sections ?? []).entries()) {
-    if (section.match?.workspace !== undefined && (accessSettings.some((key) => section[key] !== undefined) || blocks(section))) note('workspace', ['sections', at, 'match', 'workspace'], `the section ${section.name}, which decides on access, is chosen`);
+    if (section.match?.workspace !== undefined && (accessSettings.some((key) => section[key] !== undefined) || blocks(section)))
+      note('workspace', ['sections', at, 'match', 'workspace'], `the section ${section.name}, which decides on access, is chosen`);
     settingsDependences(section, ['sections', at], note);
   }
   if (document.defaults !== undefined) settingsDependences(document.defaults, ['defaults'], note);

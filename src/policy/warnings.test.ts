@@ -4,48 +4,140 @@ import { compilePolicy } from './compile.ts';
 
 const catalog = await loadCatalog();
 const codes: ReadonlySet<string> = new Set(['capability', 'parameters']);
-const said = (text: string, all = false): string[] => compilePolicy([{ name: 'p.yaml', text }], { catalog }).problems.filter(({ code }) => all || !codes.has(code)).map(({ level, line, code, message, fix }) => `${level} ${line} ${code}: ${message}. ${fix}`);
+const said = (text: string, all = false): string[] =>
+  compilePolicy([{ name: 'p.yaml', text }], { catalog })
+    .problems.filter(({ code }) => all || !codes.has(code))
+    .map(({ level, line, code, message, fix }) => `${level} ${line} ${code}: ${message}. ${fix}`);
 const candidates = 'candidates: { simple: [gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] }';
-const policy = (...lines: readonly string[]): string => `version: 1\ndefaults:\n  ${candidates}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+const policy = (...lines: readonly string[]): string =>
+  `version: 1\ndefaults:\n  ${candidates}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 const rule = (when: string): string => policy(`rules: [{ name: a, when: ${JSON.stringify(when)}, then: { tier: complex } }]`);
 
 describe('validate warns of what harms or does nothing', () => {
   it('says nothing of a policy that is well', () => {
     expect(said(policy())).toEqual([]);
-    expect(said(policy('thresholds: { simple: { score: 0.3 }, standard: { score: 0.6 } }', "sensitivity: [{ name: s, pattern: 'secret|geheim', then: { block: no } }]"))).toEqual([]);
+    expect(
+      said(
+        policy(
+          'thresholds: { simple: { score: 0.3 }, standard: { score: 0.6 } }',
+          "sensitivity: [{ name: s, pattern: 'secret|geheim', then: { block: no } }]",
+        ),
+      ),
+    ).toEqual([]);
   });
 
   it.each<readonly [string, string, RegExp]>([
-    ['a secure model that no other traffic reaches', policy('sensitivity: [{ name: s, pattern: secret, then: { model: mistral/mistral-large-latest } }]'), /^warning 4 secure-model: requests for openai, anthropic, google, deepseek that s matches are refused with 403: they cannot reach mistral\/mistral-large-latest/],
-    ['a secure model without a key', `version: 1\nsections:\n  - { name: o, match: { provider: [openai] }, ${candidates}, allowProviders: [mistral], sensitivity: [{ name: s, pattern: secret, then: { model: mistral/mistral-large-latest } }] }\n`, /^warning 3 secure-model: all requests that s matches are refused with 403/],
-    ['a count below zero', rule('request.promptTokens < 0'), /^warning 4 unreachable: rule a is never true: request\.promptTokens cannot be all that is asked of it/],
-    ['two values at once', rule("verdict.tier == 'simple' && 'complex' == verdict.tier"), /^warning 4 unreachable: rule a is never true: verdict\.tier/],
-    ['bounds that leave nothing', rule('request.promptTokens > 10 && request.stream && request.promptTokens < 5'), /^warning 4 unreachable: rule a is never true: request\.promptTokens/],
-    ['both ways of an or', rule("(request.tools > 2 && request.tools < 1) || (verdict.task == 'code' && verdict.task == 'maths')"), /^warning 4 unreachable: rule a is never true/],
-    ['a pattern that may be empty', policy("sensitivity: [{ name: s, pattern: 'secret|', then: { block: no } }]"), /^warning 4 matches-everything: every prompt matches s/],
-    ['a pattern for any letter', policy("sensitivity: [{ name: s, pattern: '.', then: { block: no } }]"), /^warning 4 matches-everything: every prompt matches s/],
+    [
+      'a secure model that no other traffic reaches',
+      policy('sensitivity: [{ name: s, pattern: secret, then: { model: mistral/mistral-large-latest } }]'),
+      /^warning 4 secure-model: requests for openai, anthropic, google, deepseek that s matches are refused with 403: they cannot reach mistral\/mistral-large-latest/,
+    ],
+    [
+      'a secure model without a key',
+      `version: 1\nsections:\n  - { name: o, match: { provider: [openai] }, ${candidates}, allowProviders: [mistral], sensitivity: [{ name: s, pattern: secret, then: { model: mistral/mistral-large-latest } }] }\n`,
+      /^warning 3 secure-model: all requests that s matches are refused with 403/,
+    ],
+    [
+      'a count below zero',
+      rule('request.promptTokens < 0'),
+      /^warning 4 unreachable: rule a is never true: request\.promptTokens cannot be all that is asked of it/,
+    ],
+    [
+      'two values at once',
+      rule("verdict.tier == 'simple' && 'complex' == verdict.tier"),
+      /^warning 4 unreachable: rule a is never true: verdict\.tier/,
+    ],
+    [
+      'bounds that leave nothing',
+      rule('request.promptTokens > 10 && request.stream && request.promptTokens < 5'),
+      /^warning 4 unreachable: rule a is never true: request\.promptTokens/,
+    ],
+    [
+      'both ways of an or',
+      rule("(request.tools > 2 && request.tools < 1) || (verdict.task == 'code' && verdict.task == 'maths')"),
+      /^warning 4 unreachable: rule a is never true/,
+    ],
+    [
+      'a pattern that may be empty',
+      policy("sensitivity: [{ name: s, pattern: 'secret|', then: { block: no } }]"),
+      /^warning 4 matches-everything: every prompt matches s/,
+    ],
+    [
+      'a pattern for any letter',
+      policy("sensitivity: [{ name: s, pattern: '.', then: { block: no } }]"),
+      /^warning 4 matches-everything: every prompt matches s/,
+    ],
     ['the same in a rule', rule("request.lastUser.matches('.*')"), /^warning 4 matches-everything: every text matches \.\*/],
-    ['tiers upside down', 'version: 1\ndefaults: { candidates: { simple: [gpt-5.1], standard: [gpt-5-mini], complex: [gpt-5-nano] } }\n', /^warning 2 tier-prices: the cheapest candidate of simple, gpt-5\.1, costs more than gpt-5-mini of standard/],
-    ['thresholds out of order', policy('thresholds: { simple: { score: 0.8 }, standard: { score: 0.4 } }'), /^warning 4 no-effect: no prompt is standard: standard ends at 0\.4, and simple at 0\.8/],
-    ['enabled without candidates', 'version: 1\ndefaults: { mode: enabled }\n', /^warning 2 no-effect: mode is enabled, and nothing says where requests go/],
-    ['a workspace near a known one', `version: 1\nworkspaces: { known: [billing, search] }\ndefaults: { ${candidates} }\nsections: [{ name: a, match: { workspace: [biling] }, mode: shadow }]\n`, /^warning 4 unknown-workspace: workspaces\.known has no biling\. Did you mean billing\?/],
-    ['a price in another unit', `version: 1\ncatalog: { overrides: { openai: { gpt-5-nano: { input: 50 } } } }\ndefaults: { mode: off }\n`, /^warning 2 price: 50 is 1,000 times the catalog's 0\.05\. Prices are US dollars for a million tokens/],
-    ['a price for one token', `version: 1\ncatalog: { overrides: { openai: { gpt-5-nano: { input: 0.00000005 } } } }\ndefaults: { mode: off }\n`, /^warning 2 price: 5e-8 is one 1,000,000th of the catalog's 0\.05/],
-    ["another product's way to name a key", 'version: 1\nproviders: { openai: { credentialFile: os.environ/OPENAI_API_KEY } }\ndefaults: { mode: off }\n', /^warning 2 key-file: os\.environ\/OPENAI_API_KEY is no path/],
-    ['a variable as a file', 'version: 1\nproviders: { mistral: { credentialFiles: [/k, "$MISTRAL_KEY"] } }\ndefaults: { mode: off }\n', /^warning 2 key-file: \$MISTRAL_KEY is no path/],
-    ['two documents', `version: 1\ndefaults: { ${candidates} }\n---\nversion: 1\n`, /^error 3 yaml: a second YAML document begins here \(---\)\. Keep one document a file/],
+    [
+      'tiers upside down',
+      'version: 1\ndefaults: { candidates: { simple: [gpt-5.1], standard: [gpt-5-mini], complex: [gpt-5-nano] } }\n',
+      /^warning 2 tier-prices: the cheapest candidate of simple, gpt-5\.1, costs more than gpt-5-mini of standard/,
+    ],
+    [
+      'thresholds out of order',
+      policy('thresholds: { simple: { score: 0.8 }, standard: { score: 0.4 } }'),
+      /^warning 4 no-effect: no prompt is standard: standard ends at 0\.4, and simple at 0\.8/,
+    ],
+    [
+      'enabled without candidates',
+      'version: 1\ndefaults: { mode: enabled }\n',
+      /^warning 2 no-effect: mode is enabled, and nothing says where requests go/,
+    ],
+    [
+      'a workspace near a known one',
+      `version: 1\nworkspaces: { known: [billing, search] }\ndefaults: { ${candidates} }\nsections: [{ name: a, match: { workspace: [biling] }, mode: shadow }]\n`,
+      /^warning 4 unknown-workspace: workspaces\.known has no biling\. Did you mean billing\?/,
+    ],
+    [
+      'a price in another unit',
+      `version: 1\ncatalog: { overrides: { openai: { gpt-5-nano: { input: 50 } } } }\ndefaults: { mode: off }\n`,
+      /^warning 2 price: 50 is 1,000 times the catalog's 0\.05\. Prices are US dollars for a million tokens/,
+    ],
+    [
+      'a price for one token',
+      `version: 1\ncatalog: { overrides: { openai: { gpt-5-nano: { input: 0.00000005 } } } }\ndefaults: { mode: off }\n`,
+      /^warning 2 price: 5e-8 is one 1,000,000th of the catalog's 0\.05/,
+    ],
+    [
+      "another product's way to name a key",
+      'version: 1\nproviders: { openai: { credentialFile: os.environ/OPENAI_API_KEY } }\ndefaults: { mode: off }\n',
+      /^warning 2 key-file: os\.environ\/OPENAI_API_KEY is no path/,
+    ],
+    [
+      'a variable as a file',
+      'version: 1\nproviders: { mistral: { credentialFiles: [/k, "$MISTRAL_KEY"] } }\ndefaults: { mode: off }\n',
+      /^warning 2 key-file: \$MISTRAL_KEY is no path/,
+    ],
+    [
+      'two documents',
+      `version: 1\ndefaults: { ${candidates} }\n---\nversion: 1\n`,
+      /^error 3 yaml: a second YAML document begins here \(---\)\. Keep one document a file/,
+    ],
   ])('%s', (_what, text, expected) => {
-    expect(said(text).filter((one) => expected.test(one)), said(text).join('\n')).toHaveLength(1);
+    expect(
+      said(text).filter((one) => expected.test(one)),
+      said(text).join('\n'),
+    ).toHaveLength(1);
   });
 
   it('of a model without chat for what prompts carry', () => {
-    expect(said(policy('overrides: [{ name: code, when: { modality: [code] }, then: { model: text-embedding-3-small } }]'), true)).toContainEqual(expect.stringMatching(/^error 4 capability: text-embedding-3-small does not answer prompts/));
+    expect(
+      said(policy('overrides: [{ name: code, when: { modality: [code] }, then: { model: text-embedding-3-small } }]'), true),
+    ).toContainEqual(expect.stringMatching(/^error 4 capability: text-embedding-3-small does not answer prompts/));
   });
 
   it('gives the real reason why a candidate cannot be used, and the way that works', () => {
-    const other = said(`version: 1\nsections: [{ name: o, match: { provider: [openai] }, candidates: { simple: [anthropic/claude-haiku-4-5, gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] } }]\n`);
-    expect(other).toEqual([expect.stringMatching(/^error 2 dialect: anthropic\/claude-haiku-4-5 speaks the anthropic API.*Chains are translated: fallback may name it, with anthropic in allowProviders\.$/)]);
-    const both = said(`version: 1\nsections: [{ name: o, match: { provider: [anthropic, openai] }, candidates: { simple: [mistral/mistral-small-latest, gpt-5-nano, claude-haiku-4-5], standard: [gpt-5-mini, claude-haiku-4-5], complex: [gpt-5.1, claude-haiku-4-5] } }]\n`);
+    const other = said(
+      `version: 1\nsections: [{ name: o, match: { provider: [openai] }, candidates: { simple: [anthropic/claude-haiku-4-5, gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] } }]\n`,
+    );
+    expect(other).toEqual([
+      expect.stringMatching(
+        /^error 2 dialect: anthropic\/claude-haiku-4-5 speaks the anthropic API.*Chains are translated: fallback may name it, with anthropic in allowProviders\.$/,
+      ),
+    ]);
+    const both = said(
+      `version: 1\nsections: [{ name: o, match: { provider: [anthropic, openai] }, candidates: { simple: [mistral/mistral-small-latest, gpt-5-nano, claude-haiku-4-5], standard: [gpt-5-mini, claude-haiku-4-5], complex: [gpt-5.1, claude-haiku-4-5] } }]\n`,
+    );
     expect(both).toEqual([expect.stringMatching(/^error 2 cross-provider: mistral\/mistral-small-latest is a model of mistral/)]);
   });
 
@@ -54,11 +146,20 @@ describe('validate warns of what harms or does nothing', () => {
     ['one way of an or', rule('request.promptTokens < 0 || request.stream')],
     ['what is not said', rule('!(request.promptTokens > 10 && request.promptTokens < 5)')],
     ['other things', rule('request.tools > 10 && request.images < 5')],
-    ['siblings of a known workspace', `version: 1\ncallers: { believe: { workspace: gateway } }\nworkspaces: { known: [team-a, app1] }\ndefaults: { ${candidates} }\nsections: [{ name: a, match: { workspace: [team-b, app2, other] }, mode: shadow }]\n`],
-    ['a discount', 'version: 1\ncatalog: { overrides: { openai: { gpt-5-nano: { input: 0.005, output: 0 } } } }\ndefaults: { mode: off }\n'],
+    [
+      'siblings of a known workspace',
+      `version: 1\ncallers: { believe: { workspace: gateway } }\nworkspaces: { known: [team-a, app1] }\ndefaults: { ${candidates} }\nsections: [{ name: a, match: { workspace: [team-b, app2, other] }, mode: shadow }]\n`,
+    ],
+    [
+      'a discount',
+      'version: 1\ncatalog: { overrides: { openai: { gpt-5-nano: { input: 0.005, output: 0 } } } }\ndefaults: { mode: off }\n',
+    ],
     ['a path', 'version: 1\nproviders: { openai: { credentialFile: /run/secrets/OPENAI_API_KEY } }\ndefaults: { mode: off }\n'],
     ['a cache alone', 'version: 1\ndefaults: { mode: enabled, cache: { mode: on } }\n'],
-    ['a secure model of the same provider', `version: 1\nsections: [{ name: o, match: { provider: [openai] }, ${candidates}, sensitivity: [{ name: s, pattern: secret, then: { model: openai/gpt-5.1 } }] }]\n`],
+    [
+      'a secure model of the same provider',
+      `version: 1\nsections: [{ name: o, match: { provider: [openai] }, ${candidates}, sensitivity: [{ name: s, pattern: secret, then: { model: openai/gpt-5.1 } }] }]\n`,
+    ],
   ])('not of %s', (_what, text) => {
     expect(said(text)).toEqual([]);
   });

@@ -38,7 +38,11 @@ export function emptyMatch(source: string): { readonly pattern: string; readonly
 export function checkIdle(settings: SettingsDocument, say: Say): void {
   const { mode, candidates, overrides, rules, sensitivity, learned, fallback, cache, default: standard } = settings;
   if (mode !== 'enabled' || standard !== undefined || learned !== undefined || fallback !== undefined || cache !== undefined) return;
-  if (tiers.some((tier) => (candidates?.[tier] ?? []).length > 0) || [overrides, rules, sensitivity].some((list) => (list ?? []).length > 0)) return;
+  if (
+    tiers.some((tier) => (candidates?.[tier] ?? []).length > 0) ||
+    [overrides, rules, sensitivity].some((list) => (list ?? []).length > 0)
+  )
+    return;
   say([], 'mode is enabled, and nothing says where requests go: all keep their model', 'List models under candidates.');
 }
 
@@ -47,7 +51,11 @@ export function checkThresholds({ thresholds }: SettingsDocument, say: Say): voi
   if (thresholds === undefined) return;
   const { simple, standard } = thresholds;
   if (standard.score > simple.score || (standard.tokens ?? Infinity) > (simple.tokens ?? Infinity)) return;
-  say(['standard', 'score'], `no prompt is standard: standard ends at ${standard.score}, and simple at ${simple.score}`, 'Let standard end above simple.');
+  say(
+    ['standard', 'score'],
+    `no prompt is standard: standard ends at ${standard.score}, and simple at ${simple.score}`,
+    'Let standard end above simple.',
+  );
 }
 
 /** Prompts of the usual shape: four tokens in for one out. */
@@ -57,13 +65,28 @@ function priceOf(entry: ModelEntry | null): number | null {
 }
 
 /** Says so where a lower tier costs more than a higher one. */
-export function checkTierPrices(candidates: Readonly<Record<Tier, readonly TargetRef[]>>, entryOf: (target: TargetRef) => ModelEntry | null, say: Say): void {
-  const cheapest = tiers.map((tier) => candidates[tier].map((target) => ({ target, price: priceOf(entryOf(target)) })).reduce<{ readonly target: TargetRef; readonly price: number } | null>((best, { target, price }) => (price !== null && (best === null || price < best.price) ? { target, price } : best), null));
+export function checkTierPrices(
+  candidates: Readonly<Record<Tier, readonly TargetRef[]>>,
+  entryOf: (target: TargetRef) => ModelEntry | null,
+  say: Say,
+): void {
+  const cheapest = tiers.map((tier) =>
+    candidates[tier]
+      .map((target) => ({ target, price: priceOf(entryOf(target)) }))
+      .reduce<{ readonly target: TargetRef; readonly price: number } | null>(
+        (best, { target, price }) => (price !== null && (best === null || price < best.price) ? { target, price } : best),
+        null,
+      ),
+  );
   for (const [low, tier] of tiers.entries()) {
     const own = cheapest[low] ?? null;
     const above = cheapest.findIndex((other, high) => high > low && own !== null && other !== null && other.price < own.price);
     if (own === null || above < 0) continue;
-    say([tier], `the cheapest candidate of ${tier}, ${own.target.model}, costs more than ${cheapest[above]!.target.model} of ${tiers[above]!}`, `Swap them, or list ${cheapest[above]!.target.model} under ${tier} as well.`);
+    say(
+      [tier],
+      `the cheapest candidate of ${tier}, ${own.target.model}, costs more than ${cheapest[above]!.target.model} of ${tiers[above]!}`,
+      `Swap them, or list ${cheapest[above]!.target.model} under ${tier} as well.`,
+    );
     return;
   }
 }
@@ -78,14 +101,25 @@ export function checkPrices(facts: object, entry: ModelEntry | null, say: Say): 
     if (typeof stated !== 'number' || typeof listed !== 'number' || stated <= 0 || listed <= 0) continue;
     const times = stated / listed;
     if (times < farOff && times > 1 / farOff) continue;
-    say([name], `${stated} is ${times > 1 ? `${Math.round(times).toLocaleString('en-US')} times` : `one ${Math.round(1 / times).toLocaleString('en-US')}th of`} the catalog's ${listed}`, 'Prices are US dollars for a million tokens.');
+    say(
+      [name],
+      `${stated} is ${times > 1 ? `${Math.round(times).toLocaleString('en-US')} times` : `one ${Math.round(1 / times).toLocaleString('en-US')}th of`} the catalog's ${listed}`,
+      'Prices are US dollars for a million tokens.',
+    );
   }
 }
 
 /** Says so where a file of a key is written as other products write secrets. */
 export function checkKeyFile(file: string, say: Say): void {
-  const foreign = /^(?:os\.environ\b|env[:.]|secret[:.]|vault[:.]|aws[:.]|arn:|gcp[:.]|\$|\{\{|%\w+%)/i.test(file) || /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(file);
-  if (foreign) say([], `${file} is no path: here stands the file that holds the key, and variables are not replaced`, 'Write the key into a file (a mounted Secret) and name that.');
+  const foreign =
+    /^(?:os\.environ\b|env[:.]|secret[:.]|vault[:.]|aws[:.]|arn:|gcp[:.]|\$|\{\{|%\w+%)/i.test(file) ||
+    /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(file);
+  if (foreign)
+    say(
+      [],
+      `${file} is no path: here stands the file that holds the key, and variables are not replaced`,
+      'Write the key into a file (a mounted Secret) and name that.',
+    );
 }
 
 /** Names of workspaces that are nearly those that the policy knows. */
@@ -94,14 +128,29 @@ export function checkWorkspaceNames(loaded: readonly LoadedFile[], problems: Pro
   if (known.size === 0) return;
   for (const { source, document } of loaded) {
     const named: [readonly PropertyKey[], readonly string[] | undefined][] = [
-      ...(document.sections ?? []).map((section, at): [PropertyKey[], readonly string[] | undefined] => [['sections', at, 'match', 'workspace'], section.match?.workspace]),
-      ...(document.budgets ?? []).map((budget, at): [PropertyKey[], readonly string[] | undefined] => [['budgets', at, 'match', 'workspace'], budget.match?.workspace]),
+      ...(document.sections ?? []).map((section, at): [PropertyKey[], readonly string[] | undefined] => [
+        ['sections', at, 'match', 'workspace'],
+        section.match?.workspace,
+      ]),
+      ...(document.budgets ?? []).map((budget, at): [PropertyKey[], readonly string[] | undefined] => [
+        ['budgets', at, 'match', 'workspace'],
+        budget.match?.workspace,
+      ]),
     ];
     for (const [path, names] of named) {
       for (const [at, name] of (names ?? []).entries()) {
         if (name.endsWith('*') || known.has(name)) continue;
         const [likely] = nearest(name, known, 1);
-        if (likely !== undefined && !isSibling(name, likely)) problems.push(source.problem('warning', 'unknown-workspace', [...path, at], `workspaces.known has no ${name}`, `Did you mean ${likely}? Otherwise add it there.`));
+        if (likely !== undefined && !isSibling(name, likely))
+          problems.push(
+            source.problem(
+              'warning',
+              'unknown-workspace',
+              [...path, at],
+              `workspaces.known has no ${name}`,
+              `Did you mean ${likely}? Otherwise add it there.`,
+            ),
+          );
       }
     }
   }
@@ -115,10 +164,29 @@ function isSibling(a: string, b: string): boolean {
 
 /** Secure models that some traffic of their section cannot reach: there every match is refused. */
 export class SecureModels {
-  readonly #found = new Map<string, { readonly place: Place; readonly path: readonly PropertyKey[]; readonly rule: string; readonly model: string; readonly out: Set<string>; any: boolean }>();
+  readonly #found = new Map<
+    string,
+    {
+      readonly place: Place;
+      readonly path: readonly PropertyKey[];
+      readonly rule: string;
+      readonly model: string;
+      readonly out: Set<string>;
+      any: boolean;
+    }
+  >();
 
   /** `reached`: whether requests for `provider` may go there. */
-  note(place: Place, path: readonly PropertyKey[], { rule, model, provider, reached }: { readonly rule: string; readonly model: string; readonly provider: string; readonly reached: boolean }): void {
+  note(
+    place: Place,
+    path: readonly PropertyKey[],
+    {
+      rule,
+      model,
+      provider,
+      reached,
+    }: { readonly rule: string; readonly model: string; readonly provider: string; readonly reached: boolean },
+  ): void {
     const key = [place.source.file.name, ...place.base, ...path].join('\n');
     const found = this.#found.get(key) ?? { place, path, rule, model, out: new Set<string>(), any: false };
     this.#found.set(key, found);
@@ -130,7 +198,14 @@ export class SecureModels {
     for (const { place, path, rule, model, out, any } of this.#found.values()) {
       if (out.size === 0) continue;
       const whose = any ? `requests for ${[...out].join(', ')}` : 'all requests';
-      reporter.say('warning', 'secure-model', place, path, `${whose} that ${rule} matches are refused with 403: they cannot reach ${model}`, 'Its provider needs a place in allowProviders, a key (credentialFile) and the same API; else name another model in a section for those, or say block.');
+      reporter.say(
+        'warning',
+        'secure-model',
+        place,
+        path,
+        `${whose} that ${rule} matches are refused with 403: they cannot reach ${model}`,
+        'Its provider needs a place in allowProviders, a key (credentialFile) and the same API; else name another model in a section for those, or say block.',
+      );
     }
   }
 }

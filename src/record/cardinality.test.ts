@@ -10,10 +10,24 @@ const policy = generation();
 function invented(at: number): ExchangeRecord {
   const known = record();
   const target = { provider: 'openai', model: `invented-${at}` };
-  const attempt = (reason: AttemptRecord['reason']): AttemptRecord => ({ target, status: 200, outcome: 'complete', reason, ms: at % 900, cost: { known: true, usd: 0.01 }, dropped: [] });
+  const attempt = (reason: AttemptRecord['reason']): AttemptRecord => ({
+    target,
+    status: 200,
+    outcome: 'complete',
+    reason,
+    ms: at % 900,
+    cost: { known: true, usd: 0.01 },
+    dropped: [],
+  });
   const fallback = { provider: 'openai', model: 'small' };
   const chained = at % 7 === 0;
-  const kept = { ...known.decision!, action: 'keep' as const, requested: target, served: target, chain: chained ? [target, fallback] : [target] };
+  const kept = {
+    ...known.decision!,
+    action: 'keep' as const,
+    requested: target,
+    served: target,
+    chain: chained ? [target, fallback] : [target],
+  };
   return {
     ...known,
     workspace: `workspace-${at}`,
@@ -31,11 +45,28 @@ function invented(at: number): ExchangeRecord {
 
 it('10,000 workspaces and 10,000 invented models make fewer than 5,000 series', async () => {
   const metrics = new Metrics({ version: '1', policy: () => policy, refused: () => false });
-  metrics.watchCooldowns(() => Array.from({ length: 500 }, (_, at) => ({ target: { provider: 'openai', model: `invented-${at}` }, state: 'cooling' as const })));
+  metrics.watchCooldowns(() =>
+    Array.from({ length: 500 }, (_, at) => ({ target: { provider: 'openai', model: `invented-${at}` }, state: 'cooling' as const })),
+  );
   for (let at = 0; at < 10_000; at++) {
     const exchange = invented(at);
     metrics.record(exchange);
-    metrics.observe({ decision: exchange.id, time: exchange.time, score: 0.5, source: 'app' }, { id: exchange.id, workspace: exchange.workspace, tier: 'simple', provider: 'openai', model: exchange.servedModel!, requestedModel: exchange.requestedModel!, arm: exchange.arm, policy: policy.hash, session: null, requestedProvider: 'p', learning: null });
+    metrics.observe(
+      { decision: exchange.id, time: exchange.time, score: 0.5, source: 'app' },
+      {
+        id: exchange.id,
+        workspace: exchange.workspace,
+        tier: 'simple',
+        provider: 'openai',
+        model: exchange.servedModel!,
+        requestedModel: exchange.requestedModel!,
+        arm: exchange.arm,
+        policy: policy.hash,
+        session: null,
+        requestedProvider: 'p',
+        learning: null,
+      },
+    );
   }
   const text = await metrics.registry.metrics();
   const series = text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length;
@@ -53,7 +84,12 @@ it('names that the catalog knows are bounded, too', async () => {
   for (const name of names) {
     const { decision, ...rest } = record();
     const target = { provider: 'openai', model: name };
-    metrics.record({ ...rest, servedModel: name, decision: { ...decision!, action: 'route', served: target, chain: [target] }, attempts: [{ ...rest.attempts[0]!, target }] });
+    metrics.record({
+      ...rest,
+      servedModel: name,
+      decision: { ...decision!, action: 'route', served: target, chain: [target] },
+      attempts: [{ ...rest.attempts[0]!, target }],
+    });
   }
   const text = await metrics.registry.metrics();
   expect(new Set(text.match(/routed-\d+/g)).size).toBe(limits.labelValues);

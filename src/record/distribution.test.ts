@@ -8,8 +8,18 @@ it('counts as prom-client does, in its own series too', async () => {
     [false, true].map(async (own) => {
       const registry = new Registry();
       const plain = new Histogram({ name: 'plain', help: 'h', buckets: [0.05, 0.5, 1], registers: [registry] });
-      const labelled = new Histogram({ name: 'labelled', help: 'h', labelNames: ['model', 'provider'], buckets: [0.05, 0.5, 1], registers: [registry] });
-      const series = [distributionOf(plain, {}), distributionOf(labelled, { model: 'a', provider: 'b' }), distributionOf(labelled, { model: 'b', provider: 'a' })];
+      const labelled = new Histogram({
+        name: 'labelled',
+        help: 'h',
+        labelNames: ['model', 'provider'],
+        buckets: [0.05, 0.5, 1],
+        registers: [registry],
+      });
+      const series = [
+        distributionOf(plain, {}),
+        distributionOf(labelled, { model: 'a', provider: 'b' }),
+        distributionOf(labelled, { model: 'b', provider: 'a' }),
+      ];
       for (const value of values) {
         if (own) for (const one of series) one.observe(value);
         else {

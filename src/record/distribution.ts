@@ -40,8 +40,14 @@ export function distributionOf(histogram: Histogram, labels: Readonly<Record<str
 }
 
 function seriesOf(histogram: Histogram, labels: Readonly<Record<string, string>>): Series | undefined {
-  const { hashMap } = histogram as unknown as { readonly hashMap?: Readonly<Record<string, Series & { readonly labels: Readonly<Record<string, string>> }>> };
+  const { hashMap } = histogram as unknown as {
+    readonly hashMap?: Readonly<Record<string, Series & { readonly labels: Readonly<Record<string, string>> }>>;
+  };
   const names = Object.keys(labels);
-  const found = Object.values(hashMap ?? {}).find((one) => Object.keys(one.labels).length === names.length && names.every((name) => String(one.labels[name]) === labels[name]));
-  return found !== undefined && typeof found.sum === 'number' && typeof found.count === 'number' && typeof found.bucketValues === 'object' ? found : undefined;
+  const found = Object.values(hashMap ?? {}).find(
+    (one) => Object.keys(one.labels).length === names.length && names.every((name) => String(one.labels[name]) === labels[name]),
+  );
+  return found !== undefined && typeof found.sum === 'number' && typeof found.count === 'number' && typeof found.bucketValues === 'object'
+    ? found
+    : undefined;
 }

@@ -19,7 +19,8 @@ export async function exposition(registry: Registry, accept: string | undefined)
   if (accept?.includes('application/openmetrics-text') !== true) return { type: registry.contentType, body: await registry.metrics() };
   const open = new Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>();
   open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
-  for (const metric of registry.getMetricsAsArray() as unknown as readonly Readable[]) open.registerMetric(renamed(metric) as unknown as Metric);
+  for (const metric of registry.getMetricsAsArray() as unknown as readonly Readable[])
+    open.registerMetric(renamed(metric) as unknown as Metric);
   return { type: open.contentType, body: await open.metrics() };
 }
 

@@ -26,7 +26,14 @@ export class GenAiMetrics {
     const made = new Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>();
     made.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     const histogram = ({ name, help, labels, buckets = [] }: MetricSpec): Histogram => {
-      const metric = new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], enableExemplars: true, registers: [made] });
+      const metric = new Histogram({
+        name,
+        help,
+        labelNames: [...labels],
+        buckets: [...buckets],
+        enableExemplars: true,
+        registers: [made],
+      });
       registry.registerMetric(metric);
       return metric;
     };
@@ -44,7 +51,16 @@ export class GenAiMetrics {
       const attempt = attempts[at]!;
       const labels = labelsOf(record, at);
       const exemplar = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[at] ?? trace.spanId } : null;
-      if (attempt.ms !== null) this.#observe(this.#duration, operation, labels, 'error_type', attempt.outcome === 'complete' ? '' : attempt.outcome, attempt.ms / 1000, exemplar);
+      if (attempt.ms !== null)
+        this.#observe(
+          this.#duration,
+          operation,
+          labels,
+          'error_type',
+          attempt.outcome === 'complete' ? '' : attempt.outcome,
+          attempt.ms / 1000,
+          exemplar,
+        );
       if (at < last) continue;
       if (timing.firstTokenMs !== null) this.#observe(this.#firstChunk, operation, labels, null, '', timing.firstTokenMs / 1000, exemplar);
       if (usage === null) continue;
@@ -54,7 +70,15 @@ export class GenAiMetrics {
   }
 
   /** `own`: the metric's own label, beside those that all have; null: it has none. */
-  #observe(metric: Histogram, operation: string, { provider, model }: AttemptLabels, own: string | null, value: string, observed: number, exemplar: Exemplar | null): void {
+  #observe(
+    metric: Histogram,
+    operation: string,
+    { provider, model }: AttemptLabels,
+    own: string | null,
+    value: string,
+    observed: number,
+    exemplar: Exemplar | null,
+  ): void {
     if (exemplar !== null) {
       metric.observe({ labels: labelsOf(operation, provider, model, own, value), value: observed, exemplarLabels: exemplar });
       return;
@@ -73,5 +97,10 @@ function inner<K, V>(map: Map<K, Map<string, V>>, key: K): Map<string, V> {
 }
 
 function labelsOf(operation: string, provider: string, model: string, own: string | null, value: string): Labels {
-  return { gen_ai_operation_name: operation, gen_ai_provider_name: providerNameOf(provider), gen_ai_request_model: model, ...(own === null ? {} : { [own]: value }) };
+  return {
+    gen_ai_operation_name: operation,
+    gen_ai_provider_name: providerNameOf(provider),
+    gen_ai_request_model: model,
+    ...(own === null ? {} : { [own]: value }),
+  };
 }

@@ -3,9 +3,19 @@ import type { Operation } from '../apis/types.ts';
 import type { ExchangeRecord } from './types.ts';
 
 /** Names of OpenTelemetry's semantic conventions for generative AI. */
-const operationNames: Readonly<Record<Operation, string>> = { generate: 'chat', embed: 'embeddings', count: 'count_tokens', other: 'other' };
+const operationNames: Readonly<Record<Operation, string>> = {
+  generate: 'chat',
+  embed: 'embeddings',
+  count: 'count_tokens',
+  other: 'other',
+};
 
-const providerNames: Readonly<Record<string, string>> = { google: 'gcp.gemini', azure: 'azure.ai.openai', bedrock: 'aws.bedrock', mistral: 'mistral_ai' };
+const providerNames: Readonly<Record<string, string>> = {
+  google: 'gcp.gemini',
+  azure: 'azure.ai.openai',
+  bedrock: 'aws.bedrock',
+  mistral: 'mistral_ai',
+};
 
 /** `gen_ai.operation.name` of an exchange. */
 export function operationOf({ api, operation }: Pick<ExchangeRecord, 'api' | 'operation'>): string {

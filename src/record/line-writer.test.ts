@@ -35,7 +35,9 @@ it('counts lines that nobody reads any more, and goes on', () => {
     const timer = setInterval(() => { writer.write('line\\n'); if (writer.counts.dropped > 2) { process.stderr.write('went on'); clearInterval(timer); } }, 5);`;
   const file = join(folder, 'err');
   const child = spawn('sh', ['-c', `"$0" --input-type=module -e "$1" 2>"$2" | true`, process.execPath, script, file]);
-  return new Promise<void>((resolve) => child.on('exit', () => resolve())).then(() => expect(readFileSync(file, 'utf8')).toContain('went on'));
+  return new Promise<void>((resolve) => child.on('exit', () => resolve())).then(() =>
+    expect(readFileSync(file, 'utf8')).toContain('went on'),
+  );
 });
 
 it('does not wait for a reader that does not read', () => {

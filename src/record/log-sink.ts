@@ -31,7 +31,10 @@ export function openLog(options: LogOptions): LogOutput {
   try {
     file = new LineWriter(options.path, limits.logBacklogBytes);
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNWRITABLE', error instanceof Error ? error.message : String(error), { where: options.path, cause: error });
+    throw new SluiceError('SLUICE_FILE_UNWRITABLE', error instanceof Error ? error.message : String(error), {
+      where: options.path,
+      cause: error,
+    });
   }
   const destination = new BatchedLines(file);
   const logger = createLogger(options.level, destination);
@@ -83,7 +86,13 @@ export function createLogger(level: string, destination: DestinationStream): Log
 /** An error's fields. What a parser says quotes what it parsed, which may be a prompt: of that only the place is kept. */
 function errorFields(error: unknown): unknown {
   if (!(error instanceof SyntaxError)) return error instanceof Error ? stdSerializers.err(error) : error;
-  return { type: error.name, stack: (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line)).join('\n') };
+  return {
+    type: error.name,
+    stack: (error.stack ?? '')
+      .split('\n')
+      .filter((line) => /^ {4}at /.test(line))
+      .join('\n'),
+  };
 }
 
 /**

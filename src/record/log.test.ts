@@ -65,7 +65,11 @@ describe('the log', () => {
     const id = (end: string): string => `018f2c6e-0000-7000-8000-0000${end}`;
     for (const end of ['00000000', '3fffffff', '40000000', 'ffffffff']) sink.record({ ...record(), id: id(end), outcome: 'complete' });
     sink.record({ ...record(), id: id('fffffffe'), outcome: 'cut' });
-    expect(lines.map((line) => [line.record!.id.slice(-8), line['share']])).toEqual([['00000000', 0.25], ['3fffffff', 0.25], ['fffffffe', 0.25]]);
+    expect(lines.map((line) => [line.record!.id.slice(-8), line['share']])).toEqual([
+      ['00000000', 0.25],
+      ['3fffffff', 0.25],
+      ['fffffffe', 0.25],
+    ]);
     const none = collected();
     logSink(none, 0).record({ ...record(), id: id('00000000'), outcome: 'complete' });
     expect(none.lines).toEqual([]);

@@ -34,7 +34,12 @@ export interface LedgerFigures {
 }
 
 /** Counted elsewhere. */
-const mirrored: ReadonlySet<string> = new Set([metricTable.spans.name, metricTable.ledgerRecords.name, metricTable.ledgerFailures.name, metricTable.logDropped.name]);
+const mirrored: ReadonlySet<string> = new Set([
+  metricTable.spans.name,
+  metricTable.ledgerRecords.name,
+  metricTable.ledgerFailures.name,
+  metricTable.logDropped.name,
+]);
 
 const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
 
@@ -107,7 +112,10 @@ export class Metrics implements RecordSink, GradeSink {
     this.#gauge(metricTable.policyLoaded, () => options.policy().loadedAt / 1000);
     this.#gauge(metricTable.policyRefused, () => (options.refused() ? 1 : 0));
     this.#labelled(metricTable.cooling, (gauge) => {
-      for (const { target, state } of this.#cooling()) gauge.labels(this.#labels.provider(target.provider), this.#labels.target(target.provider, target.model)).set(state === 'cooling' ? 1 : 0.5);
+      for (const { target, state } of this.#cooling())
+        gauge
+          .labels(this.#labels.provider(target.provider), this.#labels.target(target.provider, target.model))
+          .set(state === 'cooling' ? 1 : 0.5);
     });
     this.#info(metricTable.catalog, () => [options.policy().catalog.version, options.policy().catalog.date]);
     this.#info(metricTable.build, () => [options.version, process.version]);
@@ -122,7 +130,8 @@ export class Metrics implements RecordSink, GradeSink {
   watchPolicySources(source: Pick<LivePolicyStore, 'sources'>): void {
     this.#labelled(metricTable.policyConfigMaps, (gauge) => {
       const states = source.sources().map(({ state }) => state);
-      for (const state of ['in-force', 'last-good', 'left-out'] as const) gauge.labels(state).set(states.filter((each) => each === state).length);
+      for (const state of ['in-force', 'last-good', 'left-out'] as const)
+        gauge.labels(state).set(states.filter((each) => each === state).length);
     });
   }
 
@@ -167,7 +176,10 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   /** Where the new policy's share and the evidence of running comparisons (0 to 1, 1: an alarm) are read at each scrape. */
-  watchTrials(share: () => number, evidence: () => readonly { readonly experiment: string; readonly metric: string; readonly level: number }[]): void {
+  watchTrials(
+    share: () => number,
+    evidence: () => readonly { readonly experiment: string; readonly metric: string; readonly level: number }[],
+  ): void {
     this.#gauge(metricTable.rolloutShare, share);
     this.#labelled(metricTable.experimentEvidence, (gauge) => {
       for (const { experiment, metric, level } of evidence()) gauge.labels(experiment, metric).set(level);
@@ -299,7 +311,15 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   /** Where the cache's state is read at each scrape. */
-  watchCache(stats: () => { readonly entries: number; readonly bytes: number; readonly evictions: number; readonly waiting: number; readonly redis: string }): void {
+  watchCache(
+    stats: () => {
+      readonly entries: number;
+      readonly bytes: number;
+      readonly evictions: number;
+      readonly waiting: number;
+      readonly redis: string;
+    },
+  ): void {
     this.#gauge(metricTable.cacheEntries, () => stats().entries);
     this.#gauge(metricTable.cacheBytes, () => stats().bytes);
     this.#gauge(metricTable.cacheEvictions, () => stats().evictions);
@@ -312,18 +332,32 @@ export class Metrics implements RecordSink, GradeSink {
     for (const { rule, matches } of record.masked ?? []) this.#add(metricTable.masked, matches, rule);
     // A request that Sluice refused was answered by nobody: no provider, no model, no latency of one.
     const refused = record.outcome === 'blocked' || record.outcome === 'not-cached';
-    const answeredBy = refused ? null : (record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider);
+    const answeredBy = refused
+      ? null
+      : (record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider);
     const servedBy = this.#labels.provider(answeredBy);
     const model = this.#labels.model(answeredBy, record.servedModel, record.servedModel !== record.requestedModel);
     const requested = this.#labels.model(record.provider, record.requestedModel, false);
     const tier = decision?.tier ?? record.cacheEntry?.tier ?? none;
     const reason = decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : none);
 
-    this.#inc(metricTable.requests, model, servedBy, record.api ?? none, tier, reason, record.cacheEntry === null ? 'false' : 'true', record.outcome);
+    this.#inc(
+      metricTable.requests,
+      model,
+      servedBy,
+      record.api ?? none,
+      tier,
+      reason,
+      record.cacheEntry === null ? 'false' : 'true',
+      record.outcome,
+    );
     if (decision !== null) this.#inc(metricTable.routes, tier, reason, requested, model);
     this.#chain(record, tier);
-    if (record.arm !== null) for (const label of record.arm.split(',')) this.#inc(metricTable.experiments, label.slice(0, label.lastIndexOf(':')), label.slice(label.lastIndexOf(':') + 1), record.outcome);
-    if (decision?.session !== undefined) this.#inc(metricTable.sessionTurns, decision.session.keptForCache ? 'kept-for-cache' : decision.session.raised ? 'raised' : 'none');
+    if (record.arm !== null)
+      for (const label of record.arm.split(','))
+        this.#inc(metricTable.experiments, label.slice(0, label.lastIndexOf(':')), label.slice(label.lastIndexOf(':') + 1), record.outcome);
+    if (decision?.session !== undefined)
+      this.#inc(metricTable.sessionTurns, decision.session.keptForCache ? 'kept-for-cache' : decision.session.raised ? 'raised' : 'none');
     this.#attempts(record, tier);
     const workspace = this.#labels.workspace(record.workspace);
     this.#inc(metricTable.workspaceRequests, workspace);
@@ -341,7 +375,8 @@ export class Metrics implements RecordSink, GradeSink {
       this.#inc(metricTable.costUnknown, record.cost.reason);
     }
     if (decision?.shape !== undefined && record.mode === 'enabled') this.#shaped(record, decision.shape, model, servedBy);
-    if (record.shadowSavings?.known === true && decision?.wouldServe != null) this.#wouldSave(record.shadowSavings.usd, decision.wouldServe);
+    if (record.shadowSavings?.known === true && decision?.wouldServe != null)
+      this.#wouldSave(record.shadowSavings.usd, decision.wouldServe);
     if (record.savings.known && record.baseline.known) {
       const baseline = this.#baselineOf(requested, this.#labels.provider(record.provider));
       count(baseline.baseline, record.baseline.usd);
@@ -354,7 +389,12 @@ export class Metrics implements RecordSink, GradeSink {
 
   /** Targets that a policy would serve are its own, so they may be labels. */
   #wouldSave(usd: number, { provider, model }: TargetRef): void {
-    this.#add(usd < 0 ? metricTable.shadowExtra : metricTable.shadowSavings, Math.abs(usd), this.#labels.model(provider, model, true), this.#labels.provider(provider));
+    this.#add(
+      usd < 0 ? metricTable.shadowExtra : metricTable.shadowSavings,
+      Math.abs(usd),
+      this.#labels.model(provider, model, true),
+      this.#labels.provider(provider),
+    );
   }
 
   #shaped({ shapeSavings }: ExchangeRecord, { changes, left }: ShapePlan, model: string, provider: string): void {
@@ -412,7 +452,11 @@ export class Metrics implements RecordSink, GradeSink {
     for (let at = 0; at + 1 < attempts.length; at++) this.#inc(metricTable.fallbacks, name(at), name(at + 1), attempts[at]?.reason ?? none);
     const last = attempts.at(-1);
     // Without a reason it was answered, or refused for the app's own mistake.
-    if (attempts.length === decision.chain.length && last !== undefined && (last.reason !== null || (last.status ?? 0) >= 500 || last.status === 429)) {
+    if (
+      attempts.length === decision.chain.length &&
+      last !== undefined &&
+      (last.reason !== null || (last.status ?? 0) >= 500 || last.status === 429)
+    ) {
       this.#inc(metricTable.fallbackExhausted, tier, last.reason ?? (last.status === 429 ? 'rate-limit' : 'server-error'));
     }
   }
@@ -458,7 +502,14 @@ export class Metrics implements RecordSink, GradeSink {
   /** Every value comes from a bounded list, but their product may be large: beyond the bound a combination is all `other`. Label by label, so that no list is made. */
   #add(spec: MetricSpec, by: number, a?: string, b?: string, c?: string, d?: string, e?: string, f?: string, g?: string): void {
     const tally = this.#tally(spec);
-    count(tally.find(a, b, c, d, e, f, g) ?? this.#begin(tally, [a, b, c, d, e, f, g].filter((value) => value !== undefined)), by);
+    count(
+      tally.find(a, b, c, d, e, f, g) ??
+        this.#begin(
+          tally,
+          [a, b, c, d, e, f, g].filter((value) => value !== undefined),
+        ),
+      by,
+    );
   }
 
   #begin(tally: Tally, values: readonly string[]): TallyCell {
@@ -474,7 +525,13 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   #histogram(spec: MetricSpec): Histogram {
-    return new Histogram({ name: spec.name, help: spec.help, labelNames: [...spec.labels], buckets: [...(spec.buckets ?? [])], registers: [this.registry] });
+    return new Histogram({
+      name: spec.name,
+      help: spec.help,
+      labelNames: [...spec.labels],
+      buckets: [...(spec.buckets ?? [])],
+      registers: [this.registry],
+    });
   }
 
   #gauge(spec: MetricSpec, read: () => number): void {

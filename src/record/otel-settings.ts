@@ -6,7 +6,9 @@ import { SluiceError } from '../lib/errors.ts';
  */
 export function spansAskedFor(env: NodeJS.ProcessEnv): boolean {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return false;
-  return [env['OTEL_EXPORTER_OTLP_ENDPOINT'], env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']].some((value) => value !== undefined && value !== '');
+  return [env['OTEL_EXPORTER_OTLP_ENDPOINT'], env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']].some(
+    (value) => value !== undefined && value !== '',
+  );
 }
 
 /** Whether a trace that the caller began is sampled as the caller decided; else the share below holds for all. */
@@ -28,9 +30,15 @@ export function samplingRatio(env: NodeJS.ProcessEnv): number {
     case 'parentbased_traceidratio': {
       const ratio = Number(env['OTEL_TRACES_SAMPLER_ARG'] ?? '1');
       if (ratio >= 0 && ratio <= 1) return ratio;
-      throw new SluiceError('SLUICE_OTEL_SETTING', `${env['OTEL_TRACES_SAMPLER_ARG']!} is no number from 0 to 1.`, { where: 'OTEL_TRACES_SAMPLER_ARG' });
+      throw new SluiceError('SLUICE_OTEL_SETTING', `${env['OTEL_TRACES_SAMPLER_ARG']!} is no number from 0 to 1.`, {
+        where: 'OTEL_TRACES_SAMPLER_ARG',
+      });
     }
     default:
-      throw new SluiceError('SLUICE_OTEL_SETTING', `${sampler} is none of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio.`, { where: 'OTEL_TRACES_SAMPLER' });
+      throw new SluiceError(
+        'SLUICE_OTEL_SETTING',
+        `${sampler} is none of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio.`,
+        { where: 'OTEL_TRACES_SAMPLER' },
+      );
   }
 }

@@ -58,35 +58,80 @@ describe('shadow mode', () => {
 
 describe('the savings', () => {
   it('are what the requested model would have cost less what the served one costs, for the same usage', () => {
-    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), usage(1_000, 500))).toMatchObject({ cost: { known: true, usd: 0.0015 }, baseline: { known: true, usd: 0.03 }, savings: { known: true, usd: 0.0285 } });
+    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), usage(1_000, 500))).toMatchObject({
+      cost: { known: true, usd: 0.0015 },
+      baseline: { known: true, usd: 0.03 },
+      savings: { known: true, usd: 0.0285 },
+    });
   });
 
   it('are negative when the served model is the costlier one', () => {
-    expect(estimateSavings(policy, { target: ref('small'), typical: null }, ref('dear'), usage(1_000, 500)).savings).toEqual({ known: true, usd: -0.0285 });
-    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), usage(1_000, 500)).basis).toEqual({ target: 'openai/dear', tokens: 'same', low: null, high: null });
+    expect(estimateSavings(policy, { target: ref('small'), typical: null }, ref('dear'), usage(1_000, 500)).savings).toEqual({
+      known: true,
+      usd: -0.0285,
+    });
+    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), usage(1_000, 500)).basis).toEqual({
+      target: 'openai/dear',
+      tokens: 'same',
+      low: null,
+      high: null,
+    });
     // The requested model answers in 200 tokens where the served one took 500: 1,200 tokens at 20 dollars a million, not 1,500.
-    const typical = estimateSavings(policy, { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0.5 } }, ref('small'), usage(1_000, 500));
-    expect(typical).toMatchObject({ cost: { usd: 0.0015 }, baseline: { known: true, usd: 0.024 }, savings: { known: true, usd: 0.0225 }, basis: { target: 'openai/dear', tokens: 'typical' } });
+    const typical = estimateSavings(
+      policy,
+      { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0.5 } },
+      ref('small'),
+      usage(1_000, 500),
+    );
+    expect(typical).toMatchObject({
+      cost: { usd: 0.0015 },
+      baseline: { known: true, usd: 0.024 },
+      savings: { known: true, usd: 0.0225 },
+      basis: { target: 'openai/dear', tokens: 'typical' },
+    });
     expect(typical.basis.low!).toBeGreaterThan(0.02);
     expect(typical.basis.low!).toBeLessThan(0.024);
     expect(typical.basis.high!).toBeGreaterThan(0.026);
-    expect(estimateSavings(policy, { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0 } }, ref('small'), null).basis).toEqual({ target: 'openai/dear', tokens: 'typical', low: null, high: null });
+    expect(
+      estimateSavings(policy, { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0 } }, ref('small'), null).basis,
+    ).toEqual({ target: 'openai/dear', tokens: 'typical', low: null, high: null });
   });
 
   it('are unknown, with the reason, when either side is', () => {
     const unknown = (reason: string) => ({ known: false, reason });
-    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), null)).toMatchObject({ cost: unknown('usage'), baseline: unknown('usage'), savings: unknown('usage') });
-    expect(estimateSavings(policy, { target: ref('ft:mine'), typical: null }, ref('small'), usage(1, 1))).toMatchObject({ cost: { known: true }, baseline: unknown('model'), savings: unknown('model') });
+    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), null)).toMatchObject({
+      cost: unknown('usage'),
+      baseline: unknown('usage'),
+      savings: unknown('usage'),
+    });
+    expect(estimateSavings(policy, { target: ref('ft:mine'), typical: null }, ref('small'), usage(1, 1))).toMatchObject({
+      cost: { known: true },
+      baseline: unknown('model'),
+      savings: unknown('model'),
+    });
     const priceless = generation({ models: [...standardModels, model('openai', 'secret', null)] });
-    expect(estimateSavings(priceless, { target: ref('small'), typical: null }, ref('secret'), usage(1, 1))).toMatchObject({ cost: unknown('price'), savings: unknown('price') });
+    expect(estimateSavings(priceless, { target: ref('small'), typical: null }, ref('secret'), usage(1, 1))).toMatchObject({
+      cost: unknown('price'),
+      savings: unknown('price'),
+    });
   });
 });
 
 describe('the record', () => {
   it('prices the model that was sent, whatever the answer calls it', () => {
     const one = record();
-    expect(one).toMatchObject({ servedModel: 'small', answeredModel: 'small-2026', cost: { usd: 0.0015 }, baseline: { usd: 0.03 }, savings: { usd: 0.0285 }, usageUnknown: null, time: '2023-11-14T22:13:20.000Z' });
-    expect(one.attempts).toEqual([{ target: ref('small'), status: 200, outcome: 'complete', reason: null, ms: 90.5, cost: { known: true, usd: 0.0015 }, dropped: [] }]);
+    expect(one).toMatchObject({
+      servedModel: 'small',
+      answeredModel: 'small-2026',
+      cost: { usd: 0.0015 },
+      baseline: { usd: 0.03 },
+      savings: { usd: 0.0285 },
+      usageUnknown: null,
+      time: '2023-11-14T22:13:20.000Z',
+    });
+    expect(one.attempts).toEqual([
+      { target: ref('small'), status: 200, outcome: 'complete', reason: null, ms: 90.5, cost: { known: true, usd: 0.0015 }, dropped: [] },
+    ]);
   });
 
   it('survives JSON unchanged', () => {
@@ -95,19 +140,34 @@ describe('the record', () => {
   });
 
   it('says why usage and cost are unknown', () => {
-    expect(record(input(), { outcome: 'unobserved', answer: null })).toMatchObject({ usageUnknown: 'not-observed', cost: { known: false, reason: 'usage' }, answeredModel: null });
-    expect(record(input(), { outcome: 'cut', answer: answer({ usage: null, usageUnknown: 'cut' }) })).toMatchObject({ usageUnknown: 'cut', savings: { known: false, reason: 'usage' } });
+    expect(record(input(), { outcome: 'unobserved', answer: null })).toMatchObject({
+      usageUnknown: 'not-observed',
+      cost: { known: false, reason: 'usage' },
+      answeredModel: null,
+    });
+    expect(record(input(), { outcome: 'cut', answer: answer({ usage: null, usageUnknown: 'cut' }) })).toMatchObject({
+      usageUnknown: 'cut',
+      savings: { known: false, reason: 'usage' },
+    });
   });
 
   it('costs nothing and saves an unknown sum when it was blocked', () => {
     const secret = { name: 'iban', pattern: anyText, then: { kind: 'block', message: 'no' } as const };
     expect(record(input({ section: { sensitivity: [secret] } }), { outcome: 'blocked', status: 403, answer: null })).toMatchObject({
-      servedModel: null, attempts: [], cost: { known: true, usd: 0 }, baseline: { known: false }, savings: { known: false, reason: 'usage' },
+      servedModel: null,
+      attempts: [],
+      cost: { known: true, usd: 0 },
+      baseline: { known: false },
+      savings: { known: false, reason: 'usage' },
     });
   });
 
   it('prices an exchange that was read but not decided as it was sent', () => {
-    expect(record(input(), {}, { kind: 'observed', passReason: 'route-off', decision: null, verdict: null })).toMatchObject({ servedModel: 'dear', cost: { usd: 0.03 }, savings: { usd: 0 } });
+    expect(record(input(), {}, { kind: 'observed', passReason: 'route-off', decision: null, verdict: null })).toMatchObject({
+      servedModel: 'dear',
+      cost: { usd: 0.03 },
+      savings: { usd: 0 },
+    });
   });
 });
 
@@ -117,13 +177,21 @@ describe('the metrics', () => {
     metrics.record(record());
     metrics.record(record());
     const labels = 'model="small",provider="openai"';
-    expect(await samples(metrics, 'llm_proxy_request_total')).toEqual([`llm_proxy_request_total{${labels},api="openai-chat",tier="simple",reason="tier",cache_hit="false",outcome="complete"} 2`]);
-    expect(await samples(metrics, 'llm_proxy_route_total')).toEqual(['llm_proxy_route_total{tier="simple",reason="tier",requested_model="dear",served_model="small"} 2']);
+    expect(await samples(metrics, 'llm_proxy_request_total')).toEqual([
+      `llm_proxy_request_total{${labels},api="openai-chat",tier="simple",reason="tier",cache_hit="false",outcome="complete"} 2`,
+    ]);
+    expect(await samples(metrics, 'llm_proxy_route_total')).toEqual([
+      'llm_proxy_route_total{tier="simple",reason="tier",requested_model="dear",served_model="small"} 2',
+    ]);
     expect(await samples(metrics, 'llm_proxy_cost_total')).toEqual([`llm_proxy_cost_total{${labels}} 0.003`]);
-    expect(await samples(metrics, 'llm_proxy_baseline_cost_total')).toEqual(['llm_proxy_baseline_cost_total{model="dear",provider="openai"} 0.06']);
+    expect(await samples(metrics, 'llm_proxy_baseline_cost_total')).toEqual([
+      'llm_proxy_baseline_cost_total{model="dear",provider="openai"} 0.06',
+    ]);
     expect(await samples(metrics, 'llm_proxy_savings_total')).toEqual(['llm_proxy_savings_total{model="dear",provider="openai"} 0.057']);
     expect(await samples(metrics, 'llm_proxy_token_count_input_total')).toEqual(['llm_proxy_token_count_input_total{model="small"} 2000']);
-    expect(await samples(metrics, 'llm_proxy_token_count_output_total')).toEqual(['llm_proxy_token_count_output_total{model="small"} 1000']);
+    expect(await samples(metrics, 'llm_proxy_token_count_output_total')).toEqual([
+      'llm_proxy_token_count_output_total{model="small"} 1000',
+    ]);
     expect(await samples(metrics, 'llm_proxy_latency_seconds_sum')).toEqual([`llm_proxy_latency_seconds_sum{${labels}} 0.181`]);
     expect(await samples(metrics, 'llm_proxy_overhead_seconds_sum')).toEqual(['llm_proxy_overhead_seconds_sum 0.00025']);
     expect(await samples(metrics, 'llm_proxy_workspace_request_total')).toEqual(['llm_proxy_workspace_request_total{workspace="red"} 2']);
@@ -140,7 +208,9 @@ describe('the metrics', () => {
   it('count a costlier model as extra cost, so that no counter falls', async () => {
     const metrics = newMetrics();
     metrics.record(record(input({ exchange: { model: 'small' }, verdict: { tier: 'complex' }, section: { upgrades: 'allow' } })));
-    expect(await samples(metrics, 'llm_proxy_extra_cost_total')).toEqual(['llm_proxy_extra_cost_total{model="small",provider="openai"} 0.0135']);
+    expect(await samples(metrics, 'llm_proxy_extra_cost_total')).toEqual([
+      'llm_proxy_extra_cost_total{model="small",provider="openai"} 0.0135',
+    ]);
     expect(await samples(metrics, 'llm_proxy_savings_total')).toEqual(['llm_proxy_savings_total{model="small",provider="openai"} 0']);
   });
 
@@ -151,10 +221,13 @@ describe('the metrics', () => {
     const observed = (facts: Partial<ExchangeRecord>) => metrics.record({ ...one, decision: null, ...facts });
     observed({ requestedModel: 'invented', servedModel: 'invented', workspace: 'blue' });
     const before = await count();
-    for (let at = 0; at < 10_000; at++) observed({ requestedModel: `invented-${at}`, servedModel: `invented-${at}`, workspace: `blue-${at}` });
+    for (let at = 0; at < 10_000; at++)
+      observed({ requestedModel: `invented-${at}`, servedModel: `invented-${at}`, workspace: `blue-${at}` });
     expect(await count()).toBe(before);
     expect(before).toBeLessThan(5_000);
-    expect(await samples(metrics, 'llm_proxy_workspace_request_total')).toEqual(['llm_proxy_workspace_request_total{workspace="other"} 10001']);
+    expect(await samples(metrics, 'llm_proxy_workspace_request_total')).toEqual([
+      'llm_proxy_workspace_request_total{workspace="other"} 10001',
+    ]);
   });
 
   it('name no more of the catalog than the bound', async () => {
@@ -218,9 +291,16 @@ describe('the metrics', () => {
     metrics.watchLimits(() => []);
     metrics.watchUnnamedWorkspaces(() => 0);
     metrics.watchNoPolicy(() => false);
-    metrics.watchTrials(() => 0, () => []);
+    metrics.watchTrials(
+      () => 0,
+      () => [],
+    );
     const registered = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name);
-    expect(registered.sort()).toEqual(Object.values(metricTable).map(({ name }) => name).sort());
+    expect(registered.sort()).toEqual(
+      Object.values(metricTable)
+        .map(({ name }) => name)
+        .sort(),
+    );
     expect(readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')).toBe(metricsPage());
   });
 });
@@ -228,7 +308,12 @@ describe('the metrics', () => {
 describe('the sinks', () => {
   it('write one JSON line a record, with a fixed message', () => {
     const lines: string[] = [];
-    const destination = new Writable({ write: (chunk: Buffer, _encoding, done) => { lines.push(chunk.toString()); done(); } });
+    const destination = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        lines.push(chunk.toString());
+        done();
+      },
+    });
     const logger = createLogger('info', destination);
     const sink = logSink({ logger, destination });
     sink.record(record());
@@ -247,7 +332,9 @@ describe('the sinks', () => {
       const path = join(folder, 'new', 'log.jsonl');
       const log = openLog({ level: 'info', path });
       logSink(log).record(record());
-      await vi.waitFor(() => expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ msg: 'exchange', record: record() }), { timeout: 5_000 });
+      await vi.waitFor(() => expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ msg: 'exchange', record: record() }), {
+        timeout: 5_000,
+      });
       logSink(log).record(record());
       await log.flush();
       expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(2);
@@ -260,13 +347,27 @@ describe('the sinks', () => {
     const errors: unknown[] = [];
     const seen: string[] = [];
     const broken = new Error('full');
-    const all = fanout([{ record: () => { throw broken; } }, { record: ({ id }) => seen.push(id) }], (error) => errors.push(error));
+    const all = fanout(
+      [
+        {
+          record: () => {
+            throw broken;
+          },
+        },
+        { record: ({ id }) => seen.push(id) },
+      ],
+      (error) => errors.push(error),
+    );
     all.record(record());
     expect([errors, seen]).toEqual([[broken], [record().id]]);
   });
 
   it('survive a log that cannot be written to', () => {
-    const destination = { write: () => { throw new Error('closed'); } };
+    const destination = {
+      write: () => {
+        throw new Error('closed');
+      },
+    };
     const sink = logSink({ logger: createLogger('info', destination), destination });
     expect(() => sink.record(record())).not.toThrow();
   });
@@ -290,6 +391,10 @@ describe('the recent records', () => {
     const recent = new RecentRecords(1);
     recent.record(record());
     recent.record(record(input(), { answer: null }));
-    expect(recent.totals()).toMatchObject({ exchanges: 2, cost: { usd: 0.0015, known: 1, unknown: 1 }, savings: { usd: 0.0285, known: 1, unknown: 1 } });
+    expect(recent.totals()).toMatchObject({
+      exchanges: 2,
+      cost: { usd: 0.0015, known: 1, unknown: 1 },
+      savings: { usd: 0.0285, known: 1, unknown: 1 },
+    });
   });
 });

@@ -49,7 +49,8 @@ export interface RecentFigures {
 /** What records tell together, oldest first. */
 export function figuresOf(records: readonly ExchangeRecord[]): RecentFigures {
   const answered = records.filter(({ cacheEntry }) => cacheEntry === null);
-  const times = (read: (timing: ExchangeRecord['timing']) => number | null): Percentiles => percentiles(answered.map(({ timing }) => read(timing)));
+  const times = (read: (timing: ExchangeRecord['timing']) => number | null): Percentiles =>
+    percentiles(answered.map(({ timing }) => read(timing)));
   return {
     of: records.length,
     since: records[0]?.time ?? null,

@@ -69,7 +69,9 @@ export class RecentRecords implements RecordSink {
 
   /** By an id of another system: the provider's of its answer, the app's of its request, or a trace's. The newest first. */
   joined(id: string): ExchangeRecord[] {
-    return [...this.#byId.values()].filter(({ responseId, requestId, traceId }) => responseId === id || requestId === id || traceId === id).reverse();
+    return [...this.#byId.values()]
+      .filter(({ responseId, requestId, traceId }) => responseId === id || requestId === id || traceId === id)
+      .reverse();
   }
 
   list(filter: RecentFilter): ExchangeRecord[] {
@@ -89,7 +91,15 @@ export class RecentRecords implements RecordSink {
   }
 
   totals(): SavingsTotals {
-    return { since: this.#since, exchanges: this.#exchanges, cost: { ...this.#cost }, apart: { ...this.#apart }, baseline: { ...this.#baseline }, savings: { ...this.#savings }, shadow: { ...this.#shadow } };
+    return {
+      since: this.#since,
+      exchanges: this.#exchanges,
+      cost: { ...this.#cost },
+      apart: { ...this.#apart },
+      baseline: { ...this.#baseline },
+      savings: { ...this.#savings },
+      shadow: { ...this.#shadow },
+    };
   }
 }
 

@@ -8,11 +8,33 @@ import type { Baseline } from '../route/types.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 
 /** What was known when the request was decided. */
-export interface RequestFacts
-  extends Pick<
-    ExchangeRecord,
-    'kind' | 'id' | 'workspace' | 'user' | 'caller' | 'budgets' | 'limits' | 'provider' | 'api' | 'operation' | 'stream' | 'passReason' | 'requestedModel' | 'verdict' | 'decision' | 'section' | 'mode' | 'request' | 'cache' | 'cacheEntry' | 'arm' | 'trace' | 'requestId' | 'traceId'
-  > {
+export interface RequestFacts extends Pick<
+  ExchangeRecord,
+  | 'kind'
+  | 'id'
+  | 'workspace'
+  | 'user'
+  | 'caller'
+  | 'budgets'
+  | 'limits'
+  | 'provider'
+  | 'api'
+  | 'operation'
+  | 'stream'
+  | 'passReason'
+  | 'requestedModel'
+  | 'verdict'
+  | 'decision'
+  | 'section'
+  | 'mode'
+  | 'request'
+  | 'cache'
+  | 'cacheEntry'
+  | 'arm'
+  | 'trace'
+  | 'requestId'
+  | 'traceId'
+> {
   /** Milliseconds since the epoch at the request's headers. */
   readonly wallTime: number;
   readonly generation: PolicyGeneration;
@@ -68,9 +90,23 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   const refused = outcome === 'blocked' || outcome === 'not-cached';
   const served = refused ? null : (request.cacheEntry?.target ?? chain?.served ?? decision?.served ?? requested);
   const usage = answer?.usage ?? null;
-  const seen = usage === null && answer?.seen !== undefined && request.cacheEntry === null ? usageSeen(answer.seen, request.request.estimatedTokens ?? 0) : null;
+  const seen =
+    usage === null && answer?.seen !== undefined && request.cacheEntry === null
+      ? usageSeen(answer.seen, request.request.estimatedTokens ?? 0)
+      : null;
   const against = decision?.baseline ?? (requested === null ? null : { target: requested, typical: null });
-  const answered: Priced = request.call?.reads === true ? reading : withError(atLeast(price(generation, against, served, refused, request.cacheEntry !== null, usage, request.request.asks?.answers ?? 1), generation, served, seen), ending);
+  const answered: Priced =
+    request.call?.reads === true
+      ? reading
+      : withError(
+          atLeast(
+            price(generation, against, served, refused, request.cacheEntry !== null, usage, request.request.asks?.answers ?? 1),
+            generation,
+            served,
+            seen,
+          ),
+          ending,
+        );
   const priced = chain === undefined ? answered : withFailed(answered, chain);
   return {
     kind: request.kind,
@@ -128,16 +164,36 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
 }
 
 /** Only answers that came say what a shape saved. */
-function shapedBy({ decision, generation, mode, cacheEntry }: RequestFacts, served: TargetRef | null, usage: Usage | null, { status }: AnswerFacts): Pick<ExchangeRecord, 'shapeSavings'> {
+function shapedBy(
+  { decision, generation, mode, cacheEntry }: RequestFacts,
+  served: TargetRef | null,
+  usage: Usage | null,
+  { status }: AnswerFacts,
+): Pick<ExchangeRecord, 'shapeSavings'> {
   const shape = decision?.shape;
-  if (shape === undefined || shape.changes.length === 0 || mode !== 'enabled' || served === null || cacheEntry !== null || status === null || status >= 400) return {};
+  if (
+    shape === undefined ||
+    shape.changes.length === 0 ||
+    mode !== 'enabled' ||
+    served === null ||
+    cacheEntry !== null ||
+    status === null ||
+    status >= 400
+  )
+    return {};
   return { shapeSavings: shapeSavings(generation, shape, served, usage) };
 }
 
 /** What the choice that shadow mode did not carry out would have saved. */
 function shadowedBy({ decision, generation, cacheEntry }: RequestFacts, usage: Usage | null): Pick<ExchangeRecord, 'shadowSavings'> {
   const would = decision?.wouldServe ?? null;
-  if (decision === null || would === null || cacheEntry !== null || (would.provider === decision.requested.provider && would.model === decision.requested.model)) return {};
+  if (
+    decision === null ||
+    would === null ||
+    cacheEntry !== null ||
+    (would.provider === decision.requested.provider && would.model === decision.requested.model)
+  )
+    return {};
   return { shadowSavings: difference(costOf(generation, decision.requested, usage), costOf(generation, would, usage)) };
 }
 
@@ -146,7 +202,19 @@ function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, r
   const { chain, outcome, status } = ending;
   if (chain?.exhausted === true) return [...chain.failed];
   const adapted = chain === undefined || chain.lastAdapted.length === 0 ? rewritten : chain.lastAdapted;
-  return [...(chain?.failed ?? []), { target: served, status, outcome, reason: null, ms: chain?.lastMs ?? ending.totalMs, cost, dropped: chain?.lastDropped ?? [], ...(adapted.length === 0 ? {} : { adapted }) }];
+  return [
+    ...(chain?.failed ?? []),
+    {
+      target: served,
+      status,
+      outcome,
+      reason: null,
+      ms: chain?.lastMs ?? ending.totalMs,
+      cost,
+      dropped: chain?.lastDropped ?? [],
+      ...(adapted.length === 0 ? {} : { adapted }),
+    },
+  ];
 }
 
 /** A cost that is unknown, with what the tokens cost that were seen. */
@@ -163,7 +231,8 @@ function atLeast(priced: Priced, generation: PolicyGeneration, served: TargetRef
 function withError(priced: Priced, { outcome, status, chain }: AnswerFacts): Priced {
   // What the app got may be Sluice's own answer, in place of one that could not be read.
   const own = chain?.lastStatus ?? status;
-  const unbilled = outcome === 'provider-error' && !priced.cost.known && own !== null && own >= 400 && (own < 500 || chain?.exhausted === false);
+  const unbilled =
+    outcome === 'provider-error' && !priced.cost.known && own !== null && own >= 400 && (own < 500 || chain?.exhausted === false);
   return unbilled ? { ...priced, cost: free } : priced;
 }
 
@@ -191,7 +260,15 @@ function targetOf(provider: string | null, model: string | null): TargetRef | nu
   return provider === null || model === null ? null : { provider, model };
 }
 
-function price(generation: PolicyGeneration, against: Baseline | null, served: TargetRef | null, refused: boolean, cached: boolean, usage: Answer['usage'], answers: number): Priced {
+function price(
+  generation: PolicyGeneration,
+  against: Baseline | null,
+  served: TargetRef | null,
+  refused: boolean,
+  cached: boolean,
+  usage: Answer['usage'],
+  answers: number,
+): Priced {
   const baseline: Cost = { known: false, reason: 'usage' };
   // A refused request never left: it cost nothing, and what it would have cost nobody knows.
   if (refused) return { cost: free, baseline, savings: difference(baseline, free) };

@@ -11,7 +11,18 @@ const unknown = { known: false, reason: 'usage' } as const;
 
 it('a refused request claims no model, provider, latency or usage', async () => {
   const metrics = new Metrics({ version: '1', policy: () => generation!, refused: () => false });
-  metrics.record(sample(1, { outcome: 'blocked', servedModel: null, attempts: [], usage: null, usageUnknown: 'not-observed', cost: free, baseline: unknown, savings: unknown }));
+  metrics.record(
+    sample(1, {
+      outcome: 'blocked',
+      servedModel: null,
+      attempts: [],
+      usage: null,
+      usageUnknown: 'not-observed',
+      cost: free,
+      baseline: unknown,
+      savings: unknown,
+    }),
+  );
   const text = await metrics.registry.metrics();
   expect(text).toMatch(/^llm_proxy_request_total\{model="none",provider="none",.*outcome="blocked"\} 1$/m);
   expect(text).not.toMatch(/^llm_proxy_(latency_seconds_count|usage_unknown_total|attempt_total)\{/m);
@@ -24,5 +35,11 @@ it('sums since the start add up, and tell apart what has no baseline', () => {
   recent.record(sample(1, { cost: { known: true, usd: 1 }, baseline: { known: true, usd: 3 }, savings: { known: true, usd: 2 } }));
   recent.record(sample(2, { cost: { known: true, usd: 5 }, baseline: unknown, savings: unknown }));
   recent.record(sample(3, { cost: unknown, baseline: { known: true, usd: 7 }, savings: unknown }));
-  expect(recent.totals()).toMatchObject({ exchanges: 3, cost: { usd: 1, known: 2, unknown: 1 }, apart: { usd: 5, exchanges: 1 }, baseline: { usd: 3, known: 2, unknown: 1 }, savings: { usd: 2, known: 1, unknown: 2 } });
+  expect(recent.totals()).toMatchObject({
+    exchanges: 3,
+    cost: { usd: 1, known: 2, unknown: 1 },
+    apart: { usd: 5, exchanges: 1 },
+    baseline: { usd: 3, known: 2, unknown: 1 },
+    savings: { usd: 2, known: 1, unknown: 2 },
+  });
 });

@@ -54,7 +54,11 @@ export function attemptAttributes(record: ExchangeRecord, attempt: AttemptRecord
     'gen_ai.request.model': model,
     'http.response.status_code': attempt.status,
     'sluice.outcome': attempt.outcome,
-    ...(attempt.outcome === 'complete' ? {} : { 'error.type': record.errorType ?? (attempt.status !== null && attempt.status >= 400 ? String(attempt.status) : attempt.outcome) }),
+    ...(attempt.outcome === 'complete'
+      ? {}
+      : {
+          'error.type': record.errorType ?? (attempt.status !== null && attempt.status >= 400 ? String(attempt.status) : attempt.outcome),
+        }),
     ...(last
       ? {
           'gen_ai.response.model': record.answeredModel,
@@ -62,7 +66,10 @@ export function attemptAttributes(record: ExchangeRecord, attempt: AttemptRecord
           'gen_ai.usage.input_tokens': usage?.totalInput,
           'gen_ai.usage.output_tokens': usage?.totalOutput,
           'gen_ai.usage.cache_read.input_tokens': usage?.cachedRead,
-          'gen_ai.input.messages': withContent && record.request.promptStart !== null ? JSON.stringify([{ role: 'user', parts: [{ type: 'text', content: record.request.promptStart }] }]) : null,
+          'gen_ai.input.messages':
+            withContent && record.request.promptStart !== null
+              ? JSON.stringify([{ role: 'user', parts: [{ type: 'text', content: record.request.promptStart }] }])
+              : null,
         }
       : {}),
   });

@@ -1,8 +1,31 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, type Attributes, type Context, type HrTime, type Tracer } from '@opentelemetry/api';
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type Attributes,
+  type Context,
+  type HrTime,
+  type Tracer,
+} from '@opentelemetry/api';
 import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as HttpExporter } from '@opentelemetry/exporter-trace-otlp-proto';
-import { defaultResource, detectResources, resourceAttributesEnvDetector, resourceFromAttributes, serviceNameEnvDetector } from '@opentelemetry/resources';
-import { AlwaysOnSampler, BatchSpanProcessor, TracerProvider, type IdGenerator, type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace';
+import {
+  defaultResource,
+  detectResources,
+  resourceAttributesEnvDetector,
+  resourceFromAttributes,
+  serviceNameEnvDetector,
+} from '@opentelemetry/resources';
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  TracerProvider,
+  type IdGenerator,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { samplingRatio } from './otel-settings.ts';
@@ -72,7 +95,10 @@ export class SpanSink implements RecordSink {
   /** Settings come from OpenTelemetry's variables in `env`, of which the exporters read most themselves. */
   constructor(env: NodeJS.ProcessEnv, version: string) {
     const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf';
-    if (protocol !== 'grpc' && protocol !== 'http/protobuf') throw new SluiceError('SLUICE_OTEL_SETTING', `${protocol} is neither grpc nor http/protobuf.`, { where: 'OTEL_EXPORTER_OTLP_PROTOCOL' });
+    if (protocol !== 'grpc' && protocol !== 'http/protobuf')
+      throw new SluiceError('SLUICE_OTEL_SETTING', `${protocol} is neither grpc nor http/protobuf.`, {
+        where: 'OTEL_EXPORTER_OTLP_PROTOCOL',
+      });
     this.#exporter = new CountingExporter(protocol === 'grpc' ? new GrpcExporter() : new HttpExporter());
     this.#withContent = env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT']?.toLowerCase() === 'true';
     const named = env['OTEL_SERVICE_NAME'] === undefined ? { 'service.name': 'sluice' } : {};
@@ -80,8 +106,18 @@ export class SpanSink implements RecordSink {
       // Whether a request is sampled was settled when it came.
       sampler: new AlwaysOnSampler(),
       idGenerator: this.#ids,
-      resource: defaultResource().merge(resourceFromAttributes({ ...named, 'service.version': version })).merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] })),
-      spanProcessors: [new BatchSpanProcessor({ exporter: this.#exporter, maxQueueSize: limits.spanQueue * 2, maxExportBatchSize: 512, scheduledDelayMillis: 1_000, exportTimeoutMillis: 10_000 })],
+      resource: defaultResource()
+        .merge(resourceFromAttributes({ ...named, 'service.version': version }))
+        .merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] })),
+      spanProcessors: [
+        new BatchSpanProcessor({
+          exporter: this.#exporter,
+          maxQueueSize: limits.spanQueue * 2,
+          maxExportBatchSize: 512,
+          scheduledDelayMillis: 1_000,
+          exportTimeoutMillis: 10_000,
+        }),
+      ],
     });
     this.#tracer = this.#provider.getTracer('sluice', version);
   }
@@ -112,7 +148,15 @@ export class SpanSink implements RecordSink {
     record.attempts.forEach((attempt, index) => {
       const last = index === record.attempts.length - 1;
       // Its provider heard of this id.
-      const span = this.#start(facts, facts.attemptIds[index] ?? null, attemptName(record, attempt), within, at(begin), SpanKind.CLIENT, attemptAttributes(record, attempt, last, this.#withContent));
+      const span = this.#start(
+        facts,
+        facts.attemptIds[index] ?? null,
+        attemptName(record, attempt),
+        within,
+        at(begin),
+        SpanKind.CLIENT,
+        attemptAttributes(record, attempt, last, this.#withContent),
+      );
       if (attempt.outcome !== 'complete') span.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? attempt.outcome });
       const end = last ? Math.max(begin, total) : begin + (attempt.ms ?? 0);
       span.end(at(end));
@@ -126,7 +170,8 @@ export class SpanSink implements RecordSink {
       stream.end(at(Math.max(firstByteMs, total)));
       this.#ended++;
     }
-    if (record.outcome === 'provider-error' || record.outcome === 'cut') own.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? record.outcome });
+    if (record.outcome === 'provider-error' || record.outcome === 'cut')
+      own.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? record.outcome });
     own.end(at(total));
     this.#ended++;
   }
@@ -136,7 +181,15 @@ export class SpanSink implements RecordSink {
     await this.#provider.shutdown().catch(() => undefined);
   }
 
-  #start(facts: TraceFacts, id: string | null, name: string, parent: Context, startTime: HrTime, kind: SpanKind, attributes: Attributes): ReturnType<Tracer['startSpan']> {
+  #start(
+    facts: TraceFacts,
+    id: string | null,
+    name: string,
+    parent: Context,
+    startTime: HrTime,
+    kind: SpanKind,
+    attributes: Attributes,
+  ): ReturnType<Tracer['startSpan']> {
     this.#ids.traceId = facts.traceId;
     this.#ids.spanId = id ?? freshId();
     return this.#tracer.startSpan(name, { startTime, kind, attributes }, parent);
@@ -158,5 +211,9 @@ function clockFrom(wall: number): (ms: number) => HrTime {
 }
 
 function freshId(): string {
-  return Array.from({ length: 4 }, () => Math.floor(Math.random() * 0x1_0000).toString(16).padStart(4, '0')).join('');
+  return Array.from({ length: 4 }, () =>
+    Math.floor(Math.random() * 0x1_0000)
+      .toString(16)
+      .padStart(4, '0'),
+  ).join('');
 }

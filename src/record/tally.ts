@@ -28,7 +28,13 @@ export class Tally {
 
   constructor(spec: MetricSpec, registry: Registry) {
     this.#labels = spec.labels.length;
-    this.#counter = new Counter({ name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [registry], collect: () => this.#tell() });
+    this.#counter = new Counter({
+      name: spec.name,
+      help: spec.help,
+      labelNames: [...spec.labels],
+      registers: [registry],
+      collect: () => this.#tell(),
+    });
   }
 
   /** A series that is there; undefined: these labels have none yet. Makes nothing: neither a list of the labels nor a key. */

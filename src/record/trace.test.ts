@@ -17,8 +17,21 @@ describe('a trace', () => {
     expect(beginTrace(given.replace(/^00/, '42') + '-more', 0).parentId).toBe('00f067aa0ba902b7');
   });
 
-  it.each([undefined, '', 'nonsense', given.replace(/^00/, 'ff'), given.toUpperCase(), given.replace('4bf92f3577b34da6a3ce929d0e0e4736', '0'.repeat(32)), given.replace('00f067aa0ba902b7', '0'.repeat(16)), `${given}x`])('begins anew for %s', (header) => {
-    expect(beginTrace(header, 1)).toMatchObject({ parentId: null, sampled: true, traceId: expect.stringMatching(/^[0-9a-f]{32}$/) as string });
+  it.each([
+    undefined,
+    '',
+    'nonsense',
+    given.replace(/^00/, 'ff'),
+    given.toUpperCase(),
+    given.replace('4bf92f3577b34da6a3ce929d0e0e4736', '0'.repeat(32)),
+    given.replace('00f067aa0ba902b7', '0'.repeat(16)),
+    `${given}x`,
+  ])('begins anew for %s', (header) => {
+    expect(beginTrace(header, 1)).toMatchObject({
+      parentId: null,
+      sampled: true,
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+    });
   });
 
   it('that begins here is sampled by its id, at the ratio', () => {
@@ -41,7 +54,9 @@ describe('the environment', () => {
   it('says how many traces are sampled', () => {
     expect(samplingRatio({})).toBe(1);
     expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' })).toBe(0.1);
-    expect(() => samplingRatio({ OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '2' })).toThrow(expect.objectContaining({ code: 'SLUICE_OTEL_SETTING' }));
+    expect(() => samplingRatio({ OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '2' })).toThrow(
+      expect.objectContaining({ code: 'SLUICE_OTEL_SETTING' }),
+    );
     expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'always_on' })).toBe(1);
     expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'always_off' })).toBe(0);
     expect([samplesByParent({}), samplesByParent({ OTEL_TRACES_SAMPLER: 'traceidratio' })]).toEqual([true, false]);

@@ -53,7 +53,18 @@ export class PolicyRun {
   readonly #models = new Map<string, number>();
   readonly #seen = new Map<string, number>();
   readonly #savings = new IntervalSum();
-  readonly #counts = { requests: 0, skipped: 0, refused: 0, cached: 0, unpriced: 0, moved: 0, lossKnown: 0, chained: 0, failed: 0, rescued: 0 };
+  readonly #counts = {
+    requests: 0,
+    skipped: 0,
+    refused: 0,
+    cached: 0,
+    unpriced: 0,
+    moved: 0,
+    lossKnown: 0,
+    chained: 0,
+    failed: 0,
+    rescued: 0,
+  };
   #cost = 0;
   #baseline = 0;
   #loss = 0;
@@ -73,7 +84,12 @@ export class PolicyRun {
     }
     const hash = record.request.promptHash;
     const repeat = hash === null ? null : `${record.workspace}\n${String(record.requestedModel)}\n${hash}\n${record.request.bytes}`;
-    this.#add(rebuilt.input, { usage: record.usage, repeat, at: Date.parse(record.time), failed: record.outcome !== 'complete' && record.outcome !== 'client-gone' });
+    this.#add(rebuilt.input, {
+      usage: record.usage,
+      repeat,
+      at: Date.parse(record.time),
+      failed: record.outcome !== 'complete' && record.outcome !== 'client-gone',
+    });
   }
 
   /** A prompt that nobody answered: lengths and costs are estimates. `at`: ms since 1970. */
@@ -89,17 +105,44 @@ export class PolicyRun {
 
   figures(): PolicyFigures {
     const { lossKnown } = this.#counts;
-    return { name: this.#name, ...this.#counts, models: [...this.#models].sort((a, b) => b[1] - a[1]), costUsd: this.#cost, baselineUsd: this.#baseline, savings: this.#savings.result(), expectedLoss: lossKnown === 0 ? 0 : this.#loss / lossKnown };
+    return {
+      name: this.#name,
+      ...this.#counts,
+      models: [...this.#models].sort((a, b) => b[1] - a[1]),
+      costUsd: this.#cost,
+      baselineUsd: this.#baseline,
+      savings: this.#savings.result(),
+      expectedLoss: lossKnown === 0 ? 0 : this.#loss / lossKnown,
+    };
   }
 
   #inputOf(exchange: PromptRequest['exchange'], body: Buffer, provider: Provider, at: number): DecideInput {
     const generation = this.#generation;
-    const caller: CallerContext = { workspace: 'default', userTier: null, quality: null, task: null, session: null, user: null, headers: new Map(), now: at };
+    const caller: CallerContext = {
+      workspace: 'default',
+      userTier: null,
+      quality: null,
+      task: null,
+      session: null,
+      user: null,
+      headers: new Map(),
+      now: at,
+    };
     const section = generation.section(caller.workspace, provider.name);
     const verdict = classifyRequest(exchange, section.classifier);
     const features = textFeatures(exchange.lastUser);
-    const learned = section.learned !== null && section.learned.strong.has(exchange.model) ? judge(this.#router, exchange, features, section.learned.weak.model, section.learned) : null;
-    const compared = compares(section, exchange) ? compareModels({ section, caller, provider, generation }, exchange, { verdict, features, template: templateOf(exchange, verdict.task), learner: this.#learner }) : null;
+    const learned =
+      section.learned !== null && section.learned.strong.has(exchange.model)
+        ? judge(this.#router, exchange, features, section.learned.weak.model, section.learned)
+        : null;
+    const compared = compares(section, exchange)
+      ? compareModels({ section, caller, provider, generation }, exchange, {
+          verdict,
+          features,
+          template: templateOf(exchange, verdict.task),
+          learner: this.#learner,
+        })
+      : null;
     const input: DecideInput = {
       exchange,
       verdict,
@@ -109,13 +152,22 @@ export class PolicyRun {
       generation,
       learned,
       ...(compared === null ? {} : { models: compared.verdict }),
-      canTranslate: ({ provider: name, model }, family) => translatableTo(exchange, body, family, model, section.fallback?.drop ?? [], generation.providers.get(name)?.catalogProvider),
+      canTranslate: ({ provider: name, model }, family) =>
+        translatableTo(exchange, body, family, model, section.fallback?.drop ?? [], generation.providers.get(name)?.catalogProvider),
     };
     if (compared !== null) rememberModels(compared, decide(input), caller.workspace, this.#learner, (work) => work());
     return input;
   }
 
-  #add(input: DecideInput, { usage, repeat, at, failed }: { readonly usage: Usage | null; readonly repeat: string | null; readonly at: number; readonly failed: boolean }): void {
+  #add(
+    input: DecideInput,
+    {
+      usage,
+      repeat,
+      at,
+      failed,
+    }: { readonly usage: Usage | null; readonly repeat: string | null; readonly at: number; readonly failed: boolean },
+  ): void {
     const counts = this.#counts;
     const decision = decide(input);
     counts.requests++;
@@ -150,7 +202,9 @@ export class PolicyRun {
     const { providers, catalog } = this.#generation;
     const costOf = ({ provider, model }: Decision['served']): Decision['estimate'] => {
       const owner = providers.get(provider);
-      return owner === undefined || usage === null ? { known: false, reason: 'model' } : catalog.cost(owner.catalogProvider, catalogModel(owner, model), usage);
+      return owner === undefined || usage === null
+        ? { known: false, reason: 'model' }
+        : catalog.cost(owner.catalogProvider, catalogModel(owner, model), usage);
     };
     const cost = usage === null ? estimate : costOf(served);
     const baseline = usage === null ? baselineEstimate : costOf(requested);
@@ -170,7 +224,15 @@ function lossOf({ exchange, section, learned, provider, generation }: DecideInpu
   const named = `${served.provider}/${served.model}`;
   const compared = models?.candidates.find(({ model, usable }) => usable && model === named);
   if (compared !== undefined) return compared.expected;
-  if (learned != null && section.learned !== null && learned.abstained === null && learned.calibration !== null && section.learned.pair === null && section.learned.weak.model === served.model) return learned.gain;
+  if (
+    learned != null &&
+    section.learned !== null &&
+    learned.abstained === null &&
+    learned.calibration !== null &&
+    section.learned.pair === null &&
+    section.learned.weak.model === served.model
+  )
+    return learned.gain;
   const quality = shippedQuality();
   const owner = generation.providers.get(served.provider);
   const weak = quality.indexOf(owner === undefined ? served.model : catalogModel(owner, served.model));

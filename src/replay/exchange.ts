@@ -23,9 +23,20 @@ export interface Rebuilt {
 export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): Rebuilt | Unreplayable {
   if (record.kind === 'cached') return 'from-cache';
   const { verdict, provider: providerName, api, requestedModel, decision } = record;
-  if (record.kind !== 'decision' || verdict === null || decision === null || providerName === null || api === null || requestedModel === null) return 'not-decided';
+  if (
+    record.kind !== 'decision' ||
+    verdict === null ||
+    decision === null ||
+    providerName === null ||
+    api === null ||
+    requestedModel === null
+  )
+    return 'not-decided';
   // Records of earlier versions lack it.
-  const { asks, caller } = { asks: (record.request as Partial<ExchangeRecord['request']>).asks ?? null, caller: (record as Partial<ExchangeRecord>).caller ?? null };
+  const { asks, caller } = {
+    asks: (record.request as Partial<ExchangeRecord['request']>).asks ?? null,
+    caller: (record as Partial<ExchangeRecord>).caller ?? null,
+  };
   if (asks === null || caller === null) return 'older-record';
   const provider = generation.providers.get(providerName);
   if (provider === undefined) return 'unknown-provider';
@@ -33,10 +44,12 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
   if (section.mode === 'off') return 'policy-off';
   const approximations = approximationsOf(section, record);
   const unknownRules = new Set<string>();
-  const rules = section.rules.map((rule) => answerable(rule, record, asks.userUnits, (name) => {
-    approximations.add('text');
-    unknownRules.add(name);
-  }));
+  const rules = section.rules.map((rule) =>
+    answerable(rule, record, asks.userUnits, (name) => {
+      approximations.add('text');
+      unknownRules.add(name);
+    }),
+  );
   const promptTokens = record.request.estimatedTokens ?? 0;
   const exchange: Exchange = {
     api,
@@ -82,7 +95,14 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
       verdict: { ...verdict, ...retier(verdict, promptTokens, section.classifier.thresholds) },
       ...(decision.models === undefined || !replays(decision.models, section, record) ? {} : { models: decision.models }),
       ...(decision.learned === undefined || section.learned === null ? {} : { learned: decision.learned }),
-      caller: { workspace: record.workspace, ...caller, session: null, user: (record as Partial<ExchangeRecord>).user ?? null, headers: new Map(), now: Date.parse(record.time) },
+      caller: {
+        workspace: record.workspace,
+        ...caller,
+        session: null,
+        user: (record as Partial<ExchangeRecord>).user ?? null,
+        headers: new Map(),
+        now: Date.parse(record.time),
+      },
       provider,
       section: { ...section, rules },
       generation,
@@ -95,10 +115,16 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
 }
 
 /** Whether a section compares the same models for this request as the record did; else nothing is known of its candidates. */
-function replays({ candidates }: ModelsVerdict, { models, candidates: tiered }: PolicySection, { requestedModel, verdict }: ExchangeRecord): boolean {
+function replays(
+  { candidates }: ModelsVerdict,
+  { models, candidates: tiered }: PolicySection,
+  { requestedModel, verdict }: ExchangeRecord,
+): boolean {
   if (models === null || verdict === null || requestedModel === null || !models.for.has(requestedModel)) return false;
   const targets = models.list ?? tiered[verdict.tier];
-  return targets.length === candidates.length && targets.every(({ provider, model }, at) => candidates[at]!.model === `${provider}/${model}`);
+  return (
+    targets.length === candidates.length && targets.every(({ provider, model }, at) => candidates[at]!.model === `${provider}/${model}`)
+  );
 }
 
 const userText = /\brequest\.lastUser\b/;
@@ -107,7 +133,12 @@ const otherText = /\brequest\.(?:system|toolNames)\b/;
 /**
  * A rule over text that the record does not hold whole is unknown: never a match, whatever an empty text would say to it (a negated `contains` holds for that).
  */
-function answerable(rule: CompiledRule, { request: { promptStart } }: ExchangeRecord, userUnits: number, unknown: (name: string) => void): CompiledRule {
+function answerable(
+  rule: CompiledRule,
+  { request: { promptStart } }: ExchangeRecord,
+  userUnits: number,
+  unknown: (name: string) => void,
+): CompiledRule {
   const whole = promptStart !== null && promptStart.length >= userUnits;
   if (!otherText.test(rule.source) && (whole || !userText.test(rule.source))) return rule;
   return {

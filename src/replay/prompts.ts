@@ -19,7 +19,8 @@ export interface PromptRequest {
 export async function promptsOf(file: string, requested: string): Promise<PromptRequest[]> {
   const found: PromptRequest[] = [];
   if (isFolder(file)) {
-    for (const { prompt, system, group, line } of readCorpus(file)) found.push(requestOf({ prompt, system }, requested, `${group}:${line}`));
+    for (const { prompt, system, group, line } of readCorpus(file))
+      found.push(requestOf({ prompt, system }, requested, `${group}:${line}`));
     return found;
   }
   let at = 0;
@@ -49,10 +50,25 @@ function parsed(line: string, where: string): Readonly<Record<string, unknown>> 
 
 function requestOf(row: Readonly<Record<string, unknown>>, requested: string, where: string): PromptRequest {
   const { prompt, system, messages } = row;
-  if (typeof prompt !== 'string' && !Array.isArray(messages)) throw new SluiceError('SLUICE_ROWS_INVALID', 'a row needs prompt or messages.', { where });
-  const turns = typeof prompt === 'string' ? [...(typeof system === 'string' && system !== '' ? [{ role: 'system', content: system }] : []), { role: 'user', content: prompt }] : messages;
+  if (typeof prompt !== 'string' && !Array.isArray(messages))
+    throw new SluiceError('SLUICE_ROWS_INVALID', 'a row needs prompt or messages.', { where });
+  const turns =
+    typeof prompt === 'string'
+      ? [...(typeof system === 'string' && system !== '' ? [{ role: 'system', content: system }] : []), { role: 'user', content: prompt }]
+      : messages;
   const body = Buffer.from(JSON.stringify({ model: typeof row['model'] === 'string' ? row['model'] : requested, messages: turns }));
-  const recognition = recognise({ method: 'POST', path: '/v1/chat/completions', authority: 'api.openai.com', contentType: 'application/json', contentEncoding: '', contentLength: body.length, upgrade: false }, 'openai');
+  const recognition = recognise(
+    {
+      method: 'POST',
+      path: '/v1/chat/completions',
+      authority: 'api.openai.com',
+      contentType: 'application/json',
+      contentEncoding: '',
+      contentLength: body.length,
+      upgrade: false,
+    },
+    'openai',
+  );
   const read = recognition.kind === 'readable' ? readExchange(recognition, body) : null;
   if (read?.ok !== true) throw new SluiceError('SLUICE_ROWS_INVALID', 'the row makes no request that can be read.', { where });
   return { exchange: read.exchange, body };

@@ -11,7 +11,21 @@ import { IntervalSum, type Interval } from './interval.ts';
 
 /** Faults that a request's needs bring about; the rest is prices, keys and health. */
 const capabilityFaults: ReadonlySet<Disqualification> = new Set<Disqualification>([
-  'context-window', 'max-output', 'vision', 'tools', 'json-object', 'json-schema', 'audio-input', 'audio-output', 'files', 'reasoning', 'parameter', 'mode', 'unknown-model', 'dialect', 'not-translatable',
+  'context-window',
+  'max-output',
+  'vision',
+  'tools',
+  'json-object',
+  'json-schema',
+  'audio-input',
+  'audio-output',
+  'files',
+  'reasoning',
+  'parameter',
+  'mode',
+  'unknown-model',
+  'dialect',
+  'not-translatable',
 ]);
 
 export interface Move {
@@ -94,7 +108,10 @@ export class Replay {
     if (typeof before === 'string') return bump(this.#skipped, before);
     this.#replayed++;
     // Only the prompt says whether it is sensitive: a pattern that the policy still has decides as it did.
-    const carried = record.decision !== null && bySensitivity(record.decision) && rebuilt.input.section.sensitivity.some(({ name }) => name === record.decision?.rule);
+    const carried =
+      record.decision !== null &&
+      bySensitivity(record.decision) &&
+      rebuilt.input.section.sensitivity.some(({ name }) => name === record.decision?.rule);
     const after = carried ? before : decide(rebuilt.input);
     for (const approximation of rebuilt.approximations) bump(this.#approximated, approximation);
     for (const name of rebuilt.unknownRules) this.#unknownRules.set(name, (this.#unknownRules.get(name) ?? 0) + 1);
@@ -111,7 +128,9 @@ export class Replay {
       replayed: this.#replayed,
       skipped: this.#skipped,
       moved: this.#moved,
-      moves: [...this.#moves.values()].sort((a, b) => b.requests - a.requests || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1)).slice(0, limits.replayMoves),
+      moves: [...this.#moves.values()]
+        .sort((a, b) => b.requests - a.requests || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1))
+        .slice(0, limits.replayMoves),
       reasons: Object.fromEntries([...this.#reasons].sort(([a], [b]) => (a < b ? -1 : 1))),
       newlyRefused: this.#newlyRefused,
       noLongerRefused: this.#noLongerRefused,
@@ -121,7 +140,10 @@ export class Replay {
         beforeUsd: before,
         afterUsd: this.#after,
         difference,
-        relative: difference === null || before === 0 ? null : { difference: difference.sum / before, low: difference.low / before, high: difference.high / before },
+        relative:
+          difference === null || before === 0
+            ? null
+            : { difference: difference.sum / before, low: difference.low / before, high: difference.high / before },
       },
       capabilities: this.#capabilities,
       unable: { ...this.#unable },
@@ -140,7 +162,10 @@ export class Replay {
   #compare(record: ExchangeRecord, before: Decision, after: Decision): void {
     this.#count(before, 'before');
     this.#count(after, 'after');
-    for (const fault of new Set(after.candidates.flatMap(({ disqualified }) => (disqualified !== null && capabilityFaults.has(disqualified) ? [disqualified] : [])))) bump(this.#capabilities, fault);
+    for (const fault of new Set(
+      after.candidates.flatMap(({ disqualified }) => (disqualified !== null && capabilityFaults.has(disqualified) ? [disqualified] : [])),
+    ))
+      bump(this.#capabilities, fault);
     const wasRefused = before.action === 'block';
     const isRefused = after.action === 'block';
     if (isRefused && !wasRefused) this.#newlyRefused++;
@@ -172,13 +197,20 @@ export class Replay {
     const reason = this.#reasons.get(decision.reason) ?? { before: 0, after: 0 };
     reason[when]++;
     this.#reasons.set(decision.reason, reason);
-    const nothingElse = decision.reason === 'kept-no-candidate' || (decision.action === 'block' && decision.candidates.length > 0 && decision.candidates.every(({ disqualified }) => disqualified !== null));
-    if (nothingElse && decision.candidates.some(({ disqualified }) => disqualified !== null && capabilityFaults.has(disqualified))) this.#unable[when]++;
+    const nothingElse =
+      decision.reason === 'kept-no-candidate' ||
+      (decision.action === 'block' &&
+        decision.candidates.length > 0 &&
+        decision.candidates.every(({ disqualified }) => disqualified !== null));
+    if (nothingElse && decision.candidates.some(({ disqualified }) => disqualified !== null && capabilityFaults.has(disqualified)))
+      this.#unable[when]++;
   }
 }
 
 function bySensitivity({ reason, rule, action, candidates }: Decision): boolean {
-  return reason === 'sensitivity' || (reason === 'blocked' && rule !== null && action === 'block' && candidates.every(({ chosen }) => !chosen));
+  return (
+    reason === 'sensitivity' || (reason === 'blocked' && rule !== null && action === 'block' && candidates.every(({ chosen }) => !chosen))
+  );
 }
 
 function costOf({ providers, catalog }: PolicyGeneration, { provider, model }: TargetRef, usage: Usage): Cost {

@@ -29,14 +29,19 @@ export async function* recordsOf(options: SourceOptions): AsyncGenerator<Exchang
     }
     return;
   }
-  if (options.where.length > 0) throw new SluiceError('SLUICE_CLI_USAGE', 'conditions are for a ledger; this is another file.', { where: '--where' });
+  if (options.where.length > 0)
+    throw new SluiceError('SLUICE_CLI_USAGE', 'conditions are for a ledger; this is another file.', { where: '--where' });
   yield* fromLines(options);
 }
 
 /** Records of a ledger, newest first, one at a time. */
 export function* recordsIn(db: Db, { from, where, limit }: Omit<SourceOptions, 'file'>): Generator<ExchangeRecord> {
   const { sql, values } = decisionsSql({ where, from, limit });
-  for (const body of db.prepare<(string | number)[], string>(sql).pluck().iterate(...values)) yield JSON.parse(body) as ExchangeRecord;
+  for (const body of db
+    .prepare<(string | number)[], string>(sql)
+    .pluck()
+    .iterate(...values))
+    yield JSON.parse(body) as ExchangeRecord;
 }
 
 async function* fromLines({ file, from, limit }: SourceOptions): AsyncGenerator<ExchangeRecord> {
@@ -66,7 +71,14 @@ function recordIn(line: string): ExchangeRecord | null {
   }
   const exported = (value['provenance_records'] as Readonly<Record<string, unknown>> | undefined)?.['routing_decision'];
   const found = (value['msg'] === 'exchange' ? value['record'] : (exported ?? value)) as Partial<ExchangeRecord> | null | undefined;
-  return typeof found === 'object' && found !== null && typeof found.id === 'string' && typeof found.time === 'string' && typeof found.request === 'object' && 'usage' in found ? (found as ExchangeRecord) : null;
+  return typeof found === 'object' &&
+    found !== null &&
+    typeof found.id === 'string' &&
+    typeof found.time === 'string' &&
+    typeof found.request === 'object' &&
+    'usage' in found
+    ? (found as ExchangeRecord)
+    : null;
 }
 
 function beginsAsSqlite(file: string): boolean {

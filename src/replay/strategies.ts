@@ -17,7 +17,10 @@ export function strategies({ small, middle, large }: LadderModels): readonly { r
   const policy = (settings: string): string => `version: 1\ndefaults:\n${settings}\n`;
   return [
     { name: 'naive: the requested model', policy: policy('  tiers: []') },
-    { name: 'token-based: short to the small model', policy: policy(`  tiers: []\n  rules: [{ name: short, when: "request.promptTokens < 100", then: { model: ${small} } }]`) },
+    {
+      name: 'token-based: short to the small model',
+      policy: policy(`  tiers: []\n  rules: [{ name: short, when: "request.promptTokens < 100", then: { model: ${small} } }]`),
+    },
     { name: 'tiers', policy: policy(tiers) },
     { name: 'learned', policy: policy(learned) },
     { name: 'with fallback', policy: policy(fallback) },

@@ -27,21 +27,61 @@ export function replayText(report: ReplayReport): string {
     '',
     `Moved: ${report.moved} requests (${percent(share(report.moved, report.replayed))})`,
   ];
-  if (report.moves.length > 0) lines.push(indent(alignColumns(['from', 'to', 'requests'], report.moves.slice(0, 20).map(({ from, to, requests }) => [from, to, String(requests)]), new Set([2]))));
+  if (report.moves.length > 0)
+    lines.push(
+      indent(
+        alignColumns(
+          ['from', 'to', 'requests'],
+          report.moves.slice(0, 20).map(({ from, to, requests }) => [from, to, String(requests)]),
+          new Set([2]),
+        ),
+      ),
+    );
   if (report.moves.length > 20) lines.push(`  and ${report.moves.length - 20} more`);
-  lines.push('', 'Why requests went where they went', indent(alignColumns(['reason', 'before', 'after'], Object.entries(report.reasons).map(([reason, { before, after }]) => [reason, String(before), String(after)]), new Set([1, 2]))));
-  lines.push('', `Refused: ${report.newlyRefused} that were answered before; ${report.noLongerRefused} that were refused would be answered.`);
-  lines.push('', `Cost of the ${cost.compared} requests that are answered both ways and whose cost is known: ${dollars(cost.beforeUsd)} before, ${dollars(cost.afterUsd)} after (same usage)`);
-  lines.push(cost.difference === null ? '  difference: too few to say' : `  difference: ${dollars(cost.difference.sum)}, with 95% confidence from ${dollars(cost.difference.low)} to ${dollars(cost.difference.high)}`);
-  if (cost.relative !== null) lines.push(`  that is ${signed(cost.relative.difference)}, from ${signed(cost.relative.low)} to ${signed(cost.relative.high)}`);
+  lines.push(
+    '',
+    'Why requests went where they went',
+    indent(
+      alignColumns(
+        ['reason', 'before', 'after'],
+        Object.entries(report.reasons).map(([reason, { before, after }]) => [reason, String(before), String(after)]),
+        new Set([1, 2]),
+      ),
+    ),
+  );
+  lines.push(
+    '',
+    `Refused: ${report.newlyRefused} that were answered before; ${report.noLongerRefused} that were refused would be answered.`,
+  );
+  lines.push(
+    '',
+    `Cost of the ${cost.compared} requests that are answered both ways and whose cost is known: ${dollars(cost.beforeUsd)} before, ${dollars(cost.afterUsd)} after (same usage)`,
+  );
+  lines.push(
+    cost.difference === null
+      ? '  difference: too few to say'
+      : `  difference: ${dollars(cost.difference.sum)}, with 95% confidence from ${dollars(cost.difference.low)} to ${dollars(cost.difference.high)}`,
+  );
+  if (cost.relative !== null)
+    lines.push(`  that is ${signed(cost.relative.difference)}, from ${signed(cost.relative.low)} to ${signed(cost.relative.high)}`);
   if (cost.unknown > 0) lines.push(`  ${cost.unknown} more, whose usage or price is unknown, are in no sum`);
   const faults = Object.entries(report.capabilities).sort(([, a], [, b]) => b - a);
-  lines.push('', faults.length === 0 ? 'Every target that the policy lists can do what these requests need.' : 'Targets that the policy lists and that cannot do what requests need:');
+  lines.push(
+    '',
+    faults.length === 0
+      ? 'Every target that the policy lists can do what these requests need.'
+      : 'Targets that the policy lists and that cannot do what requests need:',
+  );
   for (const [fault, count] of faults) lines.push(`  ${fault}: ${count} requests`);
-  if (report.unable.after > 0 || report.unable.before > 0) lines.push(`Requests that nothing in the policy's lists can take: ${report.unable.after} (${report.unable.before} before)`);
+  if (report.unable.after > 0 || report.unable.before > 0)
+    lines.push(`Requests that nothing in the policy's lists can take: ${report.unable.after} (${report.unable.before} before)`);
   return `${lines.join('\n')}\n`;
 }
 
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
 const signed = (ratio: number): string => `${ratio > 0 ? '+' : ''}${(ratio * 100).toFixed(1)}%`;
-const indent = (text: string): string => text.split('\n').map((line) => `  ${line}`).join('\n');
+const indent = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => `  ${line}`)
+    .join('\n');

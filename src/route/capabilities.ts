@@ -25,14 +25,25 @@ export type Crossing = 'no' | 'later' | 'checked';
  * `answerTokens`: output tokens expected of one answer. `crossing`: whether it may speak another API than the request, so that that is translated; `later`: it may,
  * and whether nothing of the request would be lost is asked apart, see untranslatable().
  */
-export function disqualify(input: DecideInput, target: TargetRef, entry: ModelEntry | null, answerTokens: number, crossing: Crossing = 'no'): Disqualification | null {
-  return unreachable(input, target, crossing) ?? (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens)) ?? (refusedBy(input, target) === null ? null : 'parameter');
+export function disqualify(
+  input: DecideInput,
+  target: TargetRef,
+  entry: ModelEntry | null,
+  answerTokens: number,
+  crossing: Crossing = 'no',
+): Disqualification | null {
+  return (
+    unreachable(input, target, crossing) ??
+    (entry === null ? 'unknown-model' : incapable(input.exchange, entry, answerTokens)) ??
+    (refusedBy(input, target) === null ? null : 'parameter')
+  );
 }
 
 /** Whether a target that speaks another API cannot take all that the request says. Costly: its body is translated to find out. */
 export function untranslatable(input: DecideInput, target: TargetRef): boolean {
   const provider = input.generation.providers.get(target.provider);
-  if (provider === undefined || target.provider === input.provider.name || takesAsIs(provider, input.provider.family, input.exchange.api)) return false;
+  if (provider === undefined || target.provider === input.provider.name || takesAsIs(provider, input.provider.family, input.exchange.api))
+    return false;
   return input.canTranslate?.(target, provider.family) !== true;
 }
 
@@ -55,7 +66,8 @@ function unreachable(input: DecideInput, target: TargetRef, crossing: Crossing):
       if (crossing === 'no' || !translatable(input.provider.family, provider.family)) return 'dialect';
       if (crossing === 'checked' && untranslatable(input, target)) return 'not-translatable';
     }
-    const has = input.hasCredential === undefined ? provider.credential !== null || provider.signing !== null : input.hasCredential(target.provider);
+    const has =
+      input.hasCredential === undefined ? provider.credential !== null || provider.signing !== null : input.hasCredential(target.provider);
     if (!has) return 'no-credential';
     if (input.inEnvoy?.(target.provider) === false) return 'not-in-envoy';
   }

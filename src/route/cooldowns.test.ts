@@ -66,7 +66,12 @@ describe('cool-downs', () => {
   it('take a whole provider out whose key is dead, but not for apps that bring their own', () => {
     const cooldowns = make();
     cooldowns.ended(target, { kind: 'key-dead' });
-    expect([cooldowns.cooling(target), cooldowns.cooling(other), cooldowns.cooling(target, true), cooldowns.cooling({ provider: 'mistral', model: 'small' })]).toEqual([true, true, false, false]);
+    expect([
+      cooldowns.cooling(target),
+      cooldowns.cooling(other),
+      cooldowns.cooling(target, true),
+      cooldowns.cooling({ provider: 'mistral', model: 'small' }),
+    ]).toEqual([true, true, false, false]);
     cooldowns.ended(target, { kind: 'ok' }, true);
     expect(cooldowns.cooling(other)).toBe(true);
     now += 60_000;
@@ -116,7 +121,8 @@ describe('cool-downs', () => {
 
   it('remember a bounded number of targets', () => {
     const cooldowns = make();
-    for (let at = 0; at < limits.cooldownTargets + 10; at++) cooldowns.ended({ provider: 'p', model: `m${at}` }, { kind: 'limited', retryAfterMs: null });
+    for (let at = 0; at < limits.cooldownTargets + 10; at++)
+      cooldowns.ended({ provider: 'p', model: `m${at}` }, { kind: 'limited', retryAfterMs: null });
     expect(cooldowns.states()).toHaveLength(limits.cooldownTargets);
     // Ten minutes is the longest that any provider is believed.
     cooldowns.ended(target, { kind: 'limited', retryAfterMs: 1e12 });

@@ -169,7 +169,11 @@ export class Cooldowns {
     const now = this.#now();
     return [...this.#targets.values()]
       .filter(({ until }) => until !== 0)
-      .map(({ target, until }) => ({ target, state: now < until ? ('cooling' as const) : ('half-open' as const), remainingMs: Math.max(0, until - now) }));
+      .map(({ target, until }) => ({
+        target,
+        state: now < until ? ('cooling' as const) : ('half-open' as const),
+        remainingMs: Math.max(0, until - now),
+      }));
   }
 
   #rest(health: Health, now: number, ms: number): void {

@@ -17,7 +17,10 @@ describe('the decision table', () => {
     const decision = decide(input({ section: { candidates: { simple: [ref('middle'), ref('small')], standard: [], complex: [] } } }));
     expect(brief(decision)).toEqual(['route', 'small', 'tier', null]);
     expect(decision.chain).toEqual([ref('small')]);
-    expect(decision.candidates.map(({ target, chosen }) => [target.model, chosen])).toEqual([['middle', false], ['small', true]]);
+    expect(decision.candidates.map(({ target, chosen }) => [target.model, chosen])).toEqual([
+      ['middle', false],
+      ['small', true],
+    ]);
     // 100 prompt tokens + 300 for a question, 1 dollar a million.
     expect(decision.estimate).toEqual({ known: true, usd: 0.0004 });
     expect(decision.baselineEstimate).toEqual({ known: true, usd: 0.008 });
@@ -26,17 +29,27 @@ describe('the decision table', () => {
   it('reckons with the output tokens that each model was seen to take, within the limit of the app', () => {
     const given = input({ section: { candidates: { simple: [ref('small'), ref('middle')], standard: [], complex: [] } } });
     // Thoughts make the model of the lower price the dearer one.
-    const learnt = { ...given, outputTokens: ({ model: name }: { readonly model: string }) => (name === 'dear' ? null : { tokens: name === 'small' ? 4_000 : 40.4, spread: 0.3, reasoning: 0, answers: 50 }) };
+    const learnt = {
+      ...given,
+      outputTokens: ({ model: name }: { readonly model: string }) =>
+        name === 'dear' ? null : { tokens: name === 'small' ? 4_000 : 40.4, spread: 0.3, reasoning: 0, answers: 50 },
+    };
     const decision = decide(learnt);
     expect(brief(decision)).toEqual(['route', 'middle', 'tier', null]);
-    expect(decision.candidates.map(({ target, outputTokens }) => [target.model, outputTokens])).toEqual([['small', 4_000], ['middle', 40]]);
+    expect(decision.candidates.map(({ target, outputTokens }) => [target.model, outputTokens])).toEqual([
+      ['small', 4_000],
+      ['middle', 40],
+    ]);
     expect([decision.assumedOutputTokens, decision.baselineOutputTokens]).toEqual([40, 300]);
     // Savings are held against what the baseline's model takes itself, once enough of its answers are known.
     expect(decision.baseline).toBeUndefined();
     const known = { ...learnt, outputTokens: () => ({ tokens: 90, spread: 0.4, reasoning: 0.2, answers: 20 }) };
     expect(decide(known).baseline).toEqual({ target: ref('dear'), typical: { tokens: 90, spread: 0.4, reasoning: 0.2 } });
     expect(decide({ ...known, outputTokens: () => ({ tokens: 90, spread: 0.4, reasoning: 0.2, answers: 19 }) }).baseline).toBeUndefined();
-    expect(decide({ ...given, section: { ...given.section, baseline: ref('large') } }).baseline).toEqual({ target: ref('large'), typical: null });
+    expect(decide({ ...given, section: { ...given.section, baseline: ref('large') } }).baseline).toEqual({
+      target: ref('large'),
+      typical: null,
+    });
     const limited = decide({ ...learnt, exchange: { ...given.exchange, maxOutputTokens: 30, n: 2 } });
     expect(limited.candidates.map(({ outputTokens }) => outputTokens)).toEqual([undefined, undefined]);
     expect(limited.assumedOutputTokens).toBe(60);
@@ -44,13 +57,23 @@ describe('the decision table', () => {
 
   it("settles equal prices by the policy's order", () => {
     const models = [...standardModels, model('openai', 'twin', 1)];
-    const decision = decide(input({ generation: generation({ models }), section: { candidates: { simple: [ref('twin'), ref('small')], standard: [], complex: [] } } }));
+    const decision = decide(
+      input({
+        generation: generation({ models }),
+        section: { candidates: { simple: [ref('twin'), ref('small')], standard: [], complex: [] } },
+      }),
+    );
     expect(decision.served.model).toBe('twin');
   });
 
   it('never lets an unknown price win', () => {
     const models = [...standardModels, model('openai', 'secret', null)];
-    const decision = decide(input({ generation: generation({ models }), section: { candidates: { simple: [ref('secret'), ref('small')], standard: [], complex: [] } } }));
+    const decision = decide(
+      input({
+        generation: generation({ models }),
+        section: { candidates: { simple: [ref('secret'), ref('small')], standard: [], complex: [] } },
+      }),
+    );
     expect(decision.served.model).toBe('small');
     expect(decision.candidates[0]).toMatchObject({ disqualified: 'unknown-price' });
   });
@@ -58,7 +81,12 @@ describe('the decision table', () => {
   it('keeps the requested model when every price is unknown', () => {
     const models = [...standardModels, model('openai', 'secret', null)];
     const candidates = { simple: [ref('secret')], standard: [ref('secret')], complex: [ref('secret')] };
-    expect(brief(decide(input({ generation: generation({ models }), section: { candidates } })))).toEqual(['keep', 'dear', 'kept-no-candidate', null]);
+    expect(brief(decide(input({ generation: generation({ models }), section: { candidates } })))).toEqual([
+      'keep',
+      'dear',
+      'kept-no-candidate',
+      null,
+    ]);
   });
 
   it('keeps the requested model rather than choosing a costlier one', () => {
@@ -68,7 +96,12 @@ describe('the decision table', () => {
   });
 
   it('chooses a costlier model when the section allows upgrades', () => {
-    expect(brief(decide(input({ exchange: { model: 'small' }, verdict: { tier: 'complex' }, section: { upgrades: 'allow' } })))).toEqual(['route', 'large', 'tier', null]);
+    expect(brief(decide(input({ exchange: { model: 'small' }, verdict: { tier: 'complex' }, section: { upgrades: 'allow' } })))).toEqual([
+      'route',
+      'large',
+      'tier',
+      null,
+    ]);
   });
 
   it('says that the requested model was the cheapest when it is the winner itself, also under a dated name', () => {
@@ -77,7 +110,9 @@ describe('the decision table', () => {
   });
 
   it('goes up to the next tier when none can do the job', () => {
-    const models = standardModels.map((entry) => (entry.model === 'small' ? model('openai', 'small', 1, { capabilities: { tools: null } }) : entry));
+    const models = standardModels.map((entry) =>
+      entry.model === 'small' ? model('openai', 'small', 1, { capabilities: { tools: null } }) : entry,
+    );
     const decision = decide(input({ generation: generation({ models }), exchange: { tools: 1 } }));
     expect([...brief(decision), decision.tier]).toEqual(['route', 'middle', 'tier', null, 'standard']);
     expect(decision.candidates[0]!.disqualified).toBe('tools');
@@ -85,12 +120,27 @@ describe('the decision table', () => {
 
   it('falls to the default target, then to the requested model', () => {
     const none = { simple: [], standard: [], complex: [] };
-    expect(brief(decide(input({ section: { candidates: none, defaultTarget: ref('large') } })))).toEqual(['route', 'large', 'default', null]);
-    expect(brief(decide(input({ section: { candidates: none, defaultTarget: ref('nowhere') } })))).toEqual(['keep', 'dear', 'kept-no-candidate', null]);
+    expect(brief(decide(input({ section: { candidates: none, defaultTarget: ref('large') } })))).toEqual([
+      'route',
+      'large',
+      'default',
+      null,
+    ]);
+    expect(brief(decide(input({ section: { candidates: none, defaultTarget: ref('nowhere') } })))).toEqual([
+      'keep',
+      'dear',
+      'kept-no-candidate',
+      null,
+    ]);
   });
 
   it('leaves tiers that are not routed alone', () => {
-    expect(brief(decide(input({ section: { routedTiers: new Set(['complex']) } })))).toEqual(['keep', 'dear', 'kept-tier-not-routed', null]);
+    expect(brief(decide(input({ section: { routedTiers: new Set(['complex']) } })))).toEqual([
+      'keep',
+      'dear',
+      'kept-tier-not-routed',
+      null,
+    ]);
   });
 });
 
@@ -104,7 +154,12 @@ describe('what stands above the table', () => {
 
   it('sends sensitive data to the secure model, however dear', () => {
     const secret = { name: 'iban', pattern: anyText, then: toModel('large') };
-    expect(brief(decide(input({ exchange: { model: 'small' }, section: { sensitivity: [secret] } })))).toEqual(['route', 'large', 'sensitivity', 'iban']);
+    expect(brief(decide(input({ exchange: { model: 'small' }, section: { sensitivity: [secret] } })))).toEqual([
+      'route',
+      'large',
+      'sensitivity',
+      'iban',
+    ]);
   });
 
   it('blocks sensitive data that the secure model cannot take, rather than sending it elsewhere', () => {
@@ -115,14 +170,38 @@ describe('what stands above the table', () => {
   });
 
   it('keeps pinned models before overrides are asked', () => {
-    expect(brief(decide(input({ section: { pinned: new Set(['dear']), overrides: [rule('override', 'o', toModel('small'))] } })))).toEqual(['keep', 'dear', 'pinned', null]);
+    expect(brief(decide(input({ section: { pinned: new Set(['dear']), overrides: [rule('override', 'o', toModel('small'))] } })))).toEqual([
+      'keep',
+      'dear',
+      'pinned',
+      null,
+    ]);
   });
 
   it('asks overrides before rules, and the first that matches wins', () => {
-    const overrides = [rule('override', 'a', toModel('small'), false), rule('override', 'b', toModel('middle')), rule('override', 'c', toModel('large'))];
-    expect(brief(decide(input({ section: { overrides, rules: [rule('rule', 'r', { kind: 'keep' })] } })))).toEqual(['route', 'middle', 'override', 'b']);
-    expect(brief(decide(input({ section: { rules: [rule('rule', 'r', { kind: 'keep' })] } })))).toEqual(['keep', 'dear', 'kept-by-rule', 'r']);
-    expect(brief(decide(input({ section: { rules: [rule('rule', 'r', { kind: 'block', message: 'no' })] } })))).toEqual(['block', 'dear', 'blocked', 'r']);
+    const overrides = [
+      rule('override', 'a', toModel('small'), false),
+      rule('override', 'b', toModel('middle')),
+      rule('override', 'c', toModel('large')),
+    ];
+    expect(brief(decide(input({ section: { overrides, rules: [rule('rule', 'r', { kind: 'keep' })] } })))).toEqual([
+      'route',
+      'middle',
+      'override',
+      'b',
+    ]);
+    expect(brief(decide(input({ section: { rules: [rule('rule', 'r', { kind: 'keep' })] } })))).toEqual([
+      'keep',
+      'dear',
+      'kept-by-rule',
+      'r',
+    ]);
+    expect(brief(decide(input({ section: { rules: [rule('rule', 'r', { kind: 'block', message: 'no' })] } })))).toEqual([
+      'block',
+      'dear',
+      'blocked',
+      'r',
+    ]);
   });
 
   it('lets a rule upgrade a tier, also one that is not routed', () => {
@@ -146,16 +225,41 @@ describe('what stands above the table', () => {
 
   it('keeps a model that the catalog does not know, but for overrides', () => {
     const rules = [rule('rule', 'r', toModel('small'))];
-    expect(brief(decide(input({ exchange: { model: 'ft:mine' }, section: { rules } })))).toEqual(['keep', 'ft:mine', 'kept-unknown-model', null]);
-    expect(brief(decide(input({ exchange: { model: 'ft:mine' }, section: { overrides: [rule('override', 'o', toModel('small'))] } })))).toEqual(['route', 'small', 'override', 'o']);
-    expect(brief(decide(input({ exchange: { model: 'ft:mine' }, section: { unknownModel: 'route' } })))).toEqual(['route', 'small', 'tier', null]);
+    expect(brief(decide(input({ exchange: { model: 'ft:mine' }, section: { rules } })))).toEqual([
+      'keep',
+      'ft:mine',
+      'kept-unknown-model',
+      null,
+    ]);
+    expect(
+      brief(decide(input({ exchange: { model: 'ft:mine' }, section: { overrides: [rule('override', 'o', toModel('small'))] } }))),
+    ).toEqual(['route', 'small', 'override', 'o']);
+    expect(brief(decide(input({ exchange: { model: 'ft:mine' }, section: { unknownModel: 'route' } })))).toEqual([
+      'route',
+      'small',
+      'tier',
+      null,
+    ]);
   });
 
   it('moves embeddings only where a rule names a model', () => {
-    const models = [...standardModels, model('openai', 'embed-a', 1, { mode: 'embedding' }), model('openai', 'embed-b', 2, { mode: 'embedding' })];
+    const models = [
+      ...standardModels,
+      model('openai', 'embed-a', 1, { mode: 'embedding' }),
+      model('openai', 'embed-b', 2, { mode: 'embedding' }),
+    ];
     const embed = { operation: 'embed', api: 'openai-embeddings', model: 'embed-b' } as const;
-    const rules = [rule('rule', 't', { kind: 'tier', tier: 'simple' }), rule('rule', 'chat', toModel('small')), rule('rule', 'm', toModel('embed-a'))];
-    expect(brief(decide(input({ generation: generation({ models }), exchange: embed })))).toEqual(['keep', 'embed-b', 'kept-operation', null]);
+    const rules = [
+      rule('rule', 't', { kind: 'tier', tier: 'simple' }),
+      rule('rule', 'chat', toModel('small')),
+      rule('rule', 'm', toModel('embed-a')),
+    ];
+    expect(brief(decide(input({ generation: generation({ models }), exchange: embed })))).toEqual([
+      'keep',
+      'embed-b',
+      'kept-operation',
+      null,
+    ]);
     const decision = decide(input({ generation: generation({ models }), exchange: embed, section: { rules } }));
     expect(brief(decision)).toEqual(['route', 'embed-a', 'rule', 'm']);
     expect(decision.candidates[0]!.disqualified).toBe('mode');
@@ -174,7 +278,13 @@ describe('shadow mode', () => {
   it('does not block', () => {
     const secret = { name: 'iban', pattern: anyText, then: { kind: 'block', message: 'no' } as const };
     const decision = decide(input({ section: { mode: 'shadow', sensitivity: [secret] } }));
-    expect([decision.action, decision.block, decision.wouldServe, decision.shadowReason, decision.rule]).toEqual(['keep', null, null, 'blocked', 'iban']);
+    expect([decision.action, decision.block, decision.wouldServe, decision.shadowReason, decision.rule]).toEqual([
+      'keep',
+      null,
+      null,
+      'blocked',
+      'iban',
+    ]);
     expect(decision.chain).toEqual([ref('dear')]);
   });
 });
@@ -200,19 +310,33 @@ describe('what a model must be able to do', () => {
   ];
   it.each(cases)('finds %s for %j on %j', (fault, facts, entry) => {
     const models = [...standardModels.filter(({ model: name }) => name !== 'small'), model('openai', 'small', 1, entry)];
-    const decision = decide(input({ generation: generation({ models }), exchange: facts, section: { candidates: { simple: [ref('small')], standard: [], complex: [] } } }));
+    const decision = decide(
+      input({
+        generation: generation({ models }),
+        exchange: facts,
+        section: { candidates: { simple: [ref('small')], standard: [], complex: [] } },
+      }),
+    );
     expect(decision.candidates).toMatchObject([{ disqualified: fault, chosen: false }]);
     expect(decision.served.model).toBe('dear');
   });
 
   it('lets a model without reasoning take a request that switches it off', () => {
-    const models = [...standardModels.filter(({ model: name }) => name !== 'small'), model('openai', 'small', 1, { capabilities: { reasoning: false } })];
+    const models = [
+      ...standardModels.filter(({ model: name }) => name !== 'small'),
+      model('openai', 'small', 1, { capabilities: { reasoning: false } }),
+    ];
     expect(decide(input({ generation: generation({ models }), exchange: { reasoning: 'disabled' } })).served.model).toBe('small');
   });
 
   it('crosses to another provider only when allowed, with the same API and a key', () => {
     const at = (target: string, allow: string[], has?: (name: string) => boolean) =>
-      decide(input({ section: { allowProviders: new Set(allow), candidates: { simple: [ref(target)], standard: [], complex: [] } }, ...(has === undefined ? {} : { hasCredential: has }) })).candidates[0]!.disqualified;
+      decide(
+        input({
+          section: { allowProviders: new Set(allow), candidates: { simple: [ref(target)], standard: [], complex: [] } },
+          ...(has === undefined ? {} : { hasCredential: has }),
+        }),
+      ).candidates[0]!.disqualified;
     expect(at('mistral/other', [])).toBe('provider-not-allowed');
     expect(at('mistral/other', ['mistral'])).toBeNull();
     expect(at('mistral/other', ['mistral'], () => false)).toBe('no-credential');
@@ -222,7 +346,14 @@ describe('what a model must be able to do', () => {
   });
 
   it('serves only deployments on Azure, priced by the model behind them', () => {
-    const azure = provider('corp', { family: 'azure-openai', catalogProvider: 'azure', deployments: new Map([['cheap-one', 'small'], ['app', 'dear']]) });
+    const azure = provider('corp', {
+      family: 'azure-openai',
+      catalogProvider: 'azure',
+      deployments: new Map([
+        ['cheap-one', 'small'],
+        ['app', 'dear'],
+      ]),
+    });
     const models = [model('azure', 'small', 1), model('azure', 'dear', 20)];
     const decision = decide(
       input({
@@ -252,8 +383,14 @@ describe('for any request and policy', () => {
   const any = fc
     .record({
       exchange: fc.record({
-        model: fc.constantFrom('small', 'dear', 'odd', 'ft:mine'), promptTokens: fc.nat(150_000), tools: fc.nat(2), images: fc.nat(2), operation: fc.constantFrom('generate' as const, 'count' as const),
-        maxOutputTokens: fc.option(fc.nat(30_000)), jsonOutput: fc.constantFrom('none' as const, 'schema' as const), n: fc.integer({ min: 1, max: 4 }),
+        model: fc.constantFrom('small', 'dear', 'odd', 'ft:mine'),
+        promptTokens: fc.nat(150_000),
+        tools: fc.nat(2),
+        images: fc.nat(2),
+        operation: fc.constantFrom('generate' as const, 'count' as const),
+        maxOutputTokens: fc.option(fc.nat(30_000)),
+        jsonOutput: fc.constantFrom('none' as const, 'schema' as const),
+        n: fc.integer({ min: 1, max: 4 }),
       }),
       tier: fc.constantFrom(...tiers),
       simple: fc.array(target, { maxLength: 4 }),
@@ -288,7 +425,9 @@ describe('for any request and policy', () => {
           expect(decision.served).toEqual(decision.requested);
           return;
         }
-        expect(disqualify(given, decision.served, entryOf(given, decision.served), expectedAnswerTokens(given.exchange, given.verdict))).toBeNull();
+        expect(
+          disqualify(given, decision.served, entryOf(given, decision.served), expectedAnswerTokens(given.exchange, given.verdict)),
+        ).toBeNull();
         expect(decision.served.provider === openai.name || given.section.allowProviders.has(decision.served.provider)).toBe(true);
         expect(decision.candidates.filter(({ chosen }) => chosen).map((one) => one.target)).toEqual([decision.served]);
       }),
@@ -328,26 +467,66 @@ describe('what a caller says', () => {
 
   it('keeps its model with route off, unless a block or a secure model stands against it', () => {
     expect(brief(off({}))).toEqual(['keep', 'dear', 'route-off', null]);
-    expect(brief(off({ section: { overrides: [rule('override', 'move', toModel('small'))] } }))).toEqual(['keep', 'dear', 'route-off', null]);
+    expect(brief(off({ section: { overrides: [rule('override', 'move', toModel('small'))] } }))).toEqual([
+      'keep',
+      'dear',
+      'route-off',
+      null,
+    ]);
     expect(brief(off({ section: { overrides: [ban] } }))).toEqual(['block', 'dear', 'blocked', 'ban']);
-    expect(brief(off({ section: { overrides: [rule('override', 'move', toModel('small'))], rules: [rule('rule', 'ban', { kind: 'block', message: 'no' })] } }))).toEqual(['block', 'dear', 'blocked', 'ban']);
-    expect(brief(off({ section: { overrides: [rule('override', 'stay', { kind: 'keep' }), ban] } }))).toEqual(['keep', 'dear', 'route-off', null]);
-    expect(brief(off({ section: { sensitivity: [{ name: 'secret', pattern: anyText, then: toModel('small') }] } }))).toEqual(['route', 'small', 'sensitivity', 'secret']);
-    expect(brief(off({ section: { sensitivity: [{ name: 'secret', pattern: anyText, then: { kind: 'block', message: 'no' } }] } }))).toEqual(['block', 'dear', 'blocked', 'secret']);
+    expect(
+      brief(
+        off({
+          section: {
+            overrides: [rule('override', 'move', toModel('small'))],
+            rules: [rule('rule', 'ban', { kind: 'block', message: 'no' })],
+          },
+        }),
+      ),
+    ).toEqual(['block', 'dear', 'blocked', 'ban']);
+    expect(brief(off({ section: { overrides: [rule('override', 'stay', { kind: 'keep' }), ban] } }))).toEqual([
+      'keep',
+      'dear',
+      'route-off',
+      null,
+    ]);
+    expect(brief(off({ section: { sensitivity: [{ name: 'secret', pattern: anyText, then: toModel('small') }] } }))).toEqual([
+      'route',
+      'small',
+      'sensitivity',
+      'secret',
+    ]);
+    expect(
+      brief(off({ section: { sensitivity: [{ name: 'secret', pattern: anyText, then: { kind: 'block', message: 'no' } }] } })),
+    ).toEqual(['block', 'dear', 'blocked', 'secret']);
   });
 
   it('lifts no block with a rule that depends on it', () => {
     for (const then of [toModel('small'), { kind: 'keep' }, { kind: 'tier', tier: 'simple' }] as const) {
       expect(brief(decide(input({ section: { overrides: [hinted(then), ban] } })))).toEqual(['block', 'dear', 'blocked', 'ban']);
-      expect(brief(decide(input({ section: { overrides: [hinted(then)], rules: [rule('rule', 'ban', { kind: 'block', message: 'no' })] } })))).toEqual(['block', 'dear', 'blocked', 'ban']);
+      expect(
+        brief(decide(input({ section: { overrides: [hinted(then)], rules: [rule('rule', 'ban', { kind: 'block', message: 'no' })] } }))),
+      ).toEqual(['block', 'dear', 'blocked', 'ban']);
     }
-    expect(brief(decide(input({ section: { overrides: [hinted(toModel('small')), rule('override', 'stay', { kind: 'keep' }), ban] } })))).toEqual(['route', 'small', 'override', 'hint']);
-    expect(brief(decide(input({ section: { overrides: [rule('override', 'move', toModel('small')), ban] } })))).toEqual(['route', 'small', 'override', 'move']);
+    expect(
+      brief(decide(input({ section: { overrides: [hinted(toModel('small')), rule('override', 'stay', { kind: 'keep' }), ban] } }))),
+    ).toEqual(['route', 'small', 'override', 'hint']);
+    expect(brief(decide(input({ section: { overrides: [rule('override', 'move', toModel('small')), ban] } })))).toEqual([
+      'route',
+      'small',
+      'override',
+      'move',
+    ]);
   });
 
   it('lifts no block by a pinned model or by one that the catalog lacks', () => {
     const rules = [rule('rule', 'ban', { kind: 'block', message: 'no' })];
     expect(brief(decide(input({ section: { pinned: new Set(['dear']), rules } })))).toEqual(['block', 'dear', 'blocked', 'ban']);
-    expect(brief(decide(input({ exchange: { model: 'nobody-knows' }, section: { rules } })))).toEqual(['block', 'nobody-knows', 'blocked', 'ban']);
+    expect(brief(decide(input({ exchange: { model: 'nobody-knows' }, section: { rules } })))).toEqual([
+      'block',
+      'nobody-knows',
+      'blocked',
+      'ban',
+    ]);
   });
 });

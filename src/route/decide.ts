@@ -83,9 +83,18 @@ class Decider {
     this.#input = input;
     this.#requested = { provider: provider.name, model: exchange.model };
     this.#requestedEntry = entryOf(input, this.#requested);
-    this.#ruleInput = { exchange, verdict, caller, provider: provider.name, knownAs: [catalogModel(provider, exchange.model), ...(this.#requestedEntry === null ? [] : [this.#requestedEntry.model])] };
+    this.#ruleInput = {
+      exchange,
+      verdict,
+      caller,
+      provider: provider.name,
+      knownAs: [catalogModel(provider, exchange.model), ...(this.#requestedEntry === null ? [] : [this.#requestedEntry.model])],
+    };
     const { classifiedTask } = verdict;
-    this.#classified = classifiedTask === undefined || classifiedTask === verdict.task ? null : { ...this.#ruleInput, verdict: { ...verdict, task: classifiedTask } };
+    this.#classified =
+      classifiedTask === undefined || classifiedTask === verdict.task
+        ? null
+        : { ...this.#ruleInput, verdict: { ...verdict, task: classifiedTask } };
     this.#answerTokens = expectedAnswerTokens(exchange, verdict);
     this.#outputTokens = expectedOutputTokens(exchange, verdict);
     this.#baseline = this.#estimate(this.#requested);
@@ -116,7 +125,8 @@ class Decider {
       candidates: this.#reports,
       ...(baseline === null ? {} : { baseline }),
       wouldServe: null,
-      block: choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
+      block:
+        choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
       ...(shape === null ? {} : { shape }),
       assumedOutputTokens: assumed,
       ...(this.#outputFor(this.#requested) === assumed ? {} : { baselineOutputTokens: this.#outputFor(this.#requested) }),
@@ -168,13 +178,17 @@ class Decider {
       (section.pinned.has(exchange.model) ? this.#unlessBlocked('pinned') : null) ??
       this.#rules('overrides') ??
       // A model that the catalog does not know cannot be compared: only an override, which asks nothing about it, moves it.
-      (exchange.operation === 'generate' && this.#requestedEntry === null && section.unknownModel === 'keep' ? this.#unlessBlocked('kept-unknown-model') : null) ??
+      (exchange.operation === 'generate' && this.#requestedEntry === null && section.unknownModel === 'keep'
+        ? this.#unlessBlocked('kept-unknown-model')
+        : null) ??
       this.#rules('rules') ??
       (exchange.operation !== 'generate' ? this.#keep('kept-operation') : null) ??
       this.#forced() ??
       this.#models() ??
       this.#learned() ??
-      (section.routedTiers.has(needed) ? this.#table(needed, section.upgrades === 'allow', 'tier', null) : this.#keep('kept-tier-not-routed')) ??
+      (section.routedTiers.has(needed)
+        ? this.#table(needed, section.upgrades === 'allow', 'tier', null)
+        : this.#keep('kept-tier-not-routed')) ??
       this.#default() ??
       this.#keep('kept-no-candidate')
     );
@@ -183,7 +197,16 @@ class Decider {
   /** What a budget that is nearly used up makes of a choice. Sensitive data stays where it must go, and a pinned model what it is. */
   #cheaper(choice: Choice): Choice {
     const { cheaper, exchange } = this.#input;
-    if (cheaper === undefined || cheaper.tier === null || choice.action === 'block' || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'pinned' || choice.reason === 'route-off') return choice;
+    if (
+      cheaper === undefined ||
+      cheaper.tier === null ||
+      choice.action === 'block' ||
+      exchange.operation !== 'generate' ||
+      choice.reason === 'sensitivity' ||
+      choice.reason === 'pinned' ||
+      choice.reason === 'route-off'
+    )
+      return choice;
     const estimate = this.#estimate(choice.target);
     const before = this.#reports.filter(({ chosen }) => chosen);
     const other = this.#table(cheaper.tier, true, 'budget', cheaper.budget);
@@ -208,12 +231,15 @@ class Decider {
     if (wanted.length === 0) return null;
     const own = chain.flatMap((target) => {
       const other = generation.providers.get(target.provider);
-      return other !== undefined && (other === provider || takesAsIs(other, provider.family, exchange.api)) ? [{ provider: other.catalogProvider, model: catalogModel(other, target.model) }] : [];
+      return other !== undefined && (other === provider || takesAsIs(other, provider.family, exchange.api))
+        ? [{ provider: other.catalogProvider, model: catalogModel(other, target.model) }]
+        : [];
     });
     const shape = strictest(wanted.map(([, one]) => one));
     const plan = planShape(exchange, shape, own, own.length < chain.length);
     const unshapedOutputTokens = this.#outputFor(chain[0] ?? this.#requested);
-    if (plan.changes.some(({ part }) => part === 'maxOutputTokens')) this.#most = (shape.maxOutputTokens ?? Infinity) * Math.max(1, exchange.n);
+    if (plan.changes.some(({ part }) => part === 'maxOutputTokens'))
+      this.#most = (shape.maxOutputTokens ?? Infinity) * Math.max(1, exchange.n);
     return { by: wanted.map(([by]) => by), ...plan, unshapedOutputTokens };
   }
 
@@ -222,7 +248,8 @@ class Decider {
     const { section, exchange, cooling } = this.#input;
     const { fallback } = section;
     // Sensitive data goes to its secure model or nowhere.
-    if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'route-off') return [choice.target];
+    if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'route-off')
+      return [choice.target];
     const reports = new Map<string, MutableReport>();
     const report = (target: TargetRef): MutableReport => {
       const key = `${target.provider}/${target.model}`;
@@ -246,7 +273,9 @@ class Decider {
       candidates: section.candidates,
       report,
     });
-    for (const report of reports.values()) if (!this.#reports.some(({ target: { provider, model } }) => provider === report.target.provider && model === report.target.model)) this.#reports.push(report);
+    for (const report of reports.values())
+      if (!this.#reports.some(({ target: { provider, model } }) => provider === report.target.provider && model === report.target.model))
+        this.#reports.push(report);
     const chain = [first, ...after.map((target) => (this.#own(target) ? this.#requested : target))];
     if (cooling === undefined) return chain;
     const awake = chain.filter((target) => !cooling(target));
@@ -272,7 +301,13 @@ class Decider {
 
   #pools(fallback: FallbackPolicy, able: (target: TargetRef) => boolean): PoolView {
     const { exchange, caller, pools, cooling, session } = this.#input;
-    return new PoolView({ pools: fallback.pools, picker: pools, stream: exchange.stream, sticky: session?.key ?? caller.session ?? caller.workspace, usable: (target) => able(target) && cooling?.(target) !== true });
+    return new PoolView({
+      pools: fallback.pools,
+      picker: pools,
+      stream: exchange.stream,
+      sticky: session?.key ?? caller.session ?? caller.workspace,
+      usable: (target) => able(target) && cooling?.(target) !== true,
+    });
   }
 
   /** The pool's pick; what was chosen before it is not chosen any more. */
@@ -326,10 +361,21 @@ class Decider {
 
   /** The one of the compared that takes the request; null: the requested model. */
   #bestOf(reports: readonly MutableReport[], { objective, usdPerScore, level, candidates, probe }: ModelsVerdict): MutableReport | null {
-    const usdOf = reports.map(({ target, disqualified, estimate }) => (disqualified !== null || this.#own(target) || !estimate.known ? NaN : estimate.usd));
+    const usdOf = reports.map(({ target, disqualified, estimate }) =>
+      disqualified !== null || this.#own(target) || !estimate.known ? NaN : estimate.usd,
+    );
     for (;;) {
       const tried = probe !== null && !Number.isNaN(usdOf[probe]!) ? probe : null;
-      const at = tried ?? pickCandidate({ objective, usdPerScore, level, requestedUsd: this.#baseline.known ? this.#baseline.usd : NaN, candidates, usd: usdOf });
+      const at =
+        tried ??
+        pickCandidate({
+          objective,
+          usdPerScore,
+          level,
+          requestedUsd: this.#baseline.known ? this.#baseline.usd : NaN,
+          candidates,
+          usd: usdOf,
+        });
       const report = reports[at];
       if (report === undefined || this.#translates(report)) return report ?? null;
       usdOf[at] = NaN;
@@ -362,7 +408,10 @@ class Decider {
       const target = this.#explicit(rule.then.target, verdict.tier);
       if (target !== null) return this.#take(target, 'sensitivity', rule.name, verdict.tier);
       // The policy says that this data goes to the secure model only. When it cannot take the request, nothing else may.
-      return this.#block(rule.name, `The model for sensitive data cannot take this request (${this.#reports.at(-1)?.disqualified ?? 'unreachable'}).`);
+      return this.#block(
+        rule.name,
+        `The model for sensitive data cannot take this request (${this.#reports.at(-1)?.disqualified ?? 'unreachable'}).`,
+      );
     }
     return null;
   }
@@ -411,7 +460,10 @@ class Decider {
 
   /** Tiers say nothing about embeddings and token counts: there only a rule that names a model, keeps or blocks counts. */
   #applies(directive: Directive): boolean {
-    return this.#input.exchange.operation === 'generate' || (directive.kind !== 'tier' && directive.kind !== 'best' && directive.kind !== 'shape');
+    return (
+      this.#input.exchange.operation === 'generate' ||
+      (directive.kind !== 'tier' && directive.kind !== 'best' && directive.kind !== 'shape')
+    );
   }
 
   #follow(directive: Directive, reason: 'override' | 'rule', rule: string): Choice | null {
@@ -468,7 +520,12 @@ class Decider {
   /** Whether another candidate of the tier would have been taken had nothing been cached at the chosen one. */
   #cheaperUncached(best: CandidateReport, tier: Tier): boolean {
     const full = this.#estimate(best.target, 0);
-    return full.known && this.#reports.some((report) => report.tier === tier && report !== best && report.disqualified === null && usd(report.estimate) < full.usd);
+    return (
+      full.known &&
+      this.#reports.some(
+        (report) => report.tier === tier && report !== best && report.disqualified === null && usd(report.estimate) < full.usd,
+      )
+    );
   }
 
   #priceFault(report: CandidateReport, upgrade: boolean): Disqualification | null {
@@ -515,7 +572,9 @@ class Decider {
   }
 
   #judge(target: TargetRef, tier: Tier, crossing: Crossing): MutableReport {
-    const disqualified = this.#own(target) ? null : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, crossing) ?? this.#usedUp(target, tier));
+    const disqualified = this.#own(target)
+      ? null
+      : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, crossing) ?? this.#usedUp(target, tier));
     return {
       target,
       tier,
@@ -538,7 +597,13 @@ class Decider {
     const { generation, exchange } = this.#input;
     const provider = generation.providers.get(target.provider);
     if (provider === undefined) return { known: false, reason: 'model' };
-    return generation.catalog.estimate(provider.catalogProvider, catalogModel(provider, target.model), exchange.promptTokens, Math.min(this.#outputFor(target), this.#most), cachedTokens);
+    return generation.catalog.estimate(
+      provider.catalogProvider,
+      catalogModel(provider, target.model),
+      exchange.promptTokens,
+      Math.min(this.#outputFor(target), this.#most),
+      cachedTokens,
+    );
   }
 
   /** Output tokens of the whole call that a target is reckoned to take: as learnt, within the app's own limit, else those of the task. */
@@ -563,8 +628,14 @@ class Decider {
     const target = section.baseline ?? this.#requested;
     // What the model itself answered needs no guess.
     // What a shape saves is counted apart: the same tokens for both.
-    const learnt = this.#answerTokens === 0 || same(target, served) || (shape !== null && shape.changes.length > 0) ? null : (outputTokens?.(target, this.#answerTokens) ?? null);
-    const typical = learnt === null || learnt.answers < typicalAnswers ? null : { tokens: Math.min(learnt.tokens, exchange.maxOutputTokens ?? Infinity), spread: learnt.spread, reasoning: learnt.reasoning };
+    const learnt =
+      this.#answerTokens === 0 || same(target, served) || (shape !== null && shape.changes.length > 0)
+        ? null
+        : (outputTokens?.(target, this.#answerTokens) ?? null);
+    const typical =
+      learnt === null || learnt.answers < typicalAnswers
+        ? null
+        : { tokens: Math.min(learnt.tokens, exchange.maxOutputTokens ?? Infinity), spread: learnt.spread, reasoning: learnt.reasoning };
     return typical === null && section.baseline === null ? null : { target, typical };
   }
 

@@ -36,7 +36,8 @@ export function expectedAnswerTokens(exchange: Exchange, verdict: Verdict): numb
   if (exchange.operation !== 'generate') return 0;
   // What a caller says must not make room in a budget.
   const byTask = expectedByTask[verdict.classifiedTask ?? verdict.task];
-  const expected = byTask === 'echo' ? Math.min(echo.most, Math.max(echo.least, Math.ceil(exchange.lastUser.length / unitsPerToken))) : byTask;
+  const expected =
+    byTask === 'echo' ? Math.min(echo.most, Math.max(echo.least, Math.ceil(exchange.lastUser.length / unitsPerToken))) : byTask;
   return exchange.maxOutputTokens === null ? expected : Math.min(expected, exchange.maxOutputTokens);
 }
 

@@ -3,12 +3,15 @@ import { answer, input, record, ref, rule } from '../../test/support/decision.ts
 import { explainRecord } from './explain.ts';
 
 it('says in which arms of experiments a request was', () => {
-  expect(explainRecord(record(input(), {}, { arm: 'rollout:control,nano:treatment' }))).toContain('\nExperiments: rollout:control, nano:treatment\n');
+  expect(explainRecord(record(input(), {}, { arm: 'rollout:control,nano:treatment' }))).toContain(
+    '\nExperiments: rollout:control, nano:treatment\n',
+  );
 });
 
 it('explains a routed request from question to savings', () => {
   const candidates = { simple: [ref('middle'), ref('small'), ref('mistral/other')], standard: [], complex: [] };
-  expect(explainRecord(record(input({ section: { candidates } })))).toBe(`Decision 018bcfe5-6800-7000-8000-000000000001 at 2023-11-14T22:13:20.000Z
+  expect(explainRecord(record(input({ section: { candidates } }))))
+    .toBe(`Decision 018bcfe5-6800-7000-8000-000000000001 at 2023-11-14T22:13:20.000Z
   asked for   dear at openai
   served by   openai/small
   because     the decision table chose the cheapest model of the tier that can do the job
@@ -37,7 +40,9 @@ Price catalog 2026-01-01-abc
 });
 
 it('names what is unknown instead of a number', () => {
-  const text = explainRecord(record(input({ exchange: { model: 'ft:mine' } }), { answer: answer({ usage: null, usageUnknown: 'cut' }), outcome: 'cut' }));
+  const text = explainRecord(
+    record(input({ exchange: { model: 'ft:mine' } }), { answer: answer({ usage: null, usageUnknown: 'cut' }), outcome: 'cut' }),
+  );
   expect(text).toContain('because     the catalog does not know the requested model, and the policy keeps such models');
   expect(text).toContain('tokens      unknown (cut)');
   expect(text).toContain('saved: unknown: the token usage is unknown');
@@ -47,13 +52,21 @@ it('says what a shadow section would have done, and who refused a request', () =
   expect(explainRecord(record(input({ section: { mode: 'shadow' } })))).toContain(
     'served by   openai/dear\n  because     the section is in shadow mode: nothing is changed\n  if enabled  it would have been served by openai/small: the decision table chose',
   );
-  const blocked = explainRecord(record(input({ section: { rules: [rule('rule', 'night', { kind: 'block', message: 'Closed at night.' })] } }), { outcome: 'blocked', status: 403, answer: null }));
+  const blocked = explainRecord(
+    record(input({ section: { rules: [rule('rule', 'night', { kind: 'block', message: 'Closed at night.' })] } }), {
+      outcome: 'blocked',
+      status: 403,
+      answer: null,
+    }),
+  );
   expect(blocked).toContain('refused     Closed at night.\n  because     the policy refuses this request ("night")');
   expect(blocked).toContain('Cost $0.00000000\n');
 });
 
 it('explains a request that passed untouched', () => {
-  expect(explainRecord(record(input(), {}, { kind: 'observed', passReason: 'route-off', decision: null, verdict: null }))).toContain('asked for   dear at openai\n  passed on untouched: route-off\n');
+  expect(explainRecord(record(input(), {}, { kind: 'observed', passReason: 'route-off', decision: null, verdict: null }))).toContain(
+    'asked for   dear at openai\n  passed on untouched: route-off\n',
+  );
 });
 
 it('shows what callers named as text: no escape sequence, no line of their own', () => {
@@ -64,12 +77,24 @@ it('shows what callers named as text: no escape sequence, no line of their own',
 
 it('tells the story of all attempts, and who answered in the end', () => {
   const { attempts } = record();
-  const failed = { ...attempts[0]!, target: ref('middle'), status: 429, outcome: 'provider-error', reason: 'rate-limit', ms: 12, cost: { known: true, usd: 0 } } as const;
+  const failed = {
+    ...attempts[0]!,
+    target: ref('middle'),
+    status: 429,
+    outcome: 'provider-error',
+    reason: 'rate-limit',
+    ms: 12,
+    cost: { known: true, usd: 0 },
+  } as const;
   const text = explainRecord(record(input(), {}, { requestId: 'app-7', traceId: 'abc' }));
   expect(text).not.toContain('Attempts');
   expect(text).toContain('Known elsewhere as request app-7, trace abc\n');
   const fellBack = explainRecord({ ...record(), attempts: [failed, attempts[0]!] });
   expect(fellBack).toContain('chosen      openai/small\n  served by   openai/small, attempt 2 of 2\n');
-  expect(fellBack).toMatch(/Attempts\n {2}1 {2}openai\/middle {2}status 429 {2}12.0 ms {2}\$0.0+ +a rate limit of the provider was reached \(rate-limit\)\n {2}2 {2}openai\/small .* the app got its answer\n/);
-  expect(explainRecord({ ...record(), attempts: [failed], outcome: 'provider-error', status: 429 })).toContain('served by   nobody: every attempt failed\n');
+  expect(fellBack).toMatch(
+    /Attempts\n {2}1 {2}openai\/middle {2}status 429 {2}12.0 ms {2}\$0.0+ +a rate limit of the provider was reached \(rate-limit\)\n {2}2 {2}openai\/small .* the app got its answer\n/,
+  );
+  expect(explainRecord({ ...record(), attempts: [failed], outcome: 'provider-error', status: 429 })).toContain(
+    'served by   nobody: every attempt failed\n',
+  );
 });

@@ -105,28 +105,49 @@ function textOf(record: ExchangeRecord, grades: readonly Grade[]): string {
 
 function heading(record: ExchangeRecord): string[] {
   const { decision } = record;
-  const lines = [`Decision ${record.id} at ${record.time}`, `  asked for   ${record.requestedModel ?? 'no model'}${record.provider === null ? '' : ` at ${record.provider}`}`];
+  const lines = [
+    `Decision ${record.id} at ${record.time}`,
+    `  asked for   ${record.requestedModel ?? 'no model'}${record.provider === null ? '' : ` at ${record.provider}`}`,
+  ];
   if (record.shadowOf !== undefined) return [...lines, `  a copy of   ${record.shadowOf}: its answer was graded and thrown away`];
-  if (record.passReason !== null) return [...lines, ...(record.call === undefined ? [] : [`  called      ${record.call.method} ${record.call.path}${record.call.about === null ? '' : ` (${record.call.about})`}`]), `  passed on untouched: ${record.passReason}`];
+  if (record.passReason !== null)
+    return [
+      ...lines,
+      ...(record.call === undefined
+        ? []
+        : [`  called      ${record.call.method} ${record.call.path}${record.call.about === null ? '' : ` (${record.call.about})`}`]),
+      `  passed on untouched: ${record.passReason}`,
+    ];
   const { cacheEntry } = record;
-  if (cacheEntry !== null) return [...lines, `  from cache  ${record.cache}, entry ${cacheEntry.id}, ${cacheEntry.ageSeconds} s old, fetched from ${target(cacheEntry.target)}`];
+  if (cacheEntry !== null)
+    return [
+      ...lines,
+      `  from cache  ${record.cache}, entry ${cacheEntry.id}, ${cacheEntry.ageSeconds} s old, fetched from ${target(cacheEntry.target)}`,
+    ];
   if (record.outcome === 'not-cached') return [...lines, '  refused     only a cached answer was wanted, and there was none'];
   if (decision === null) return lines;
   lines.push(...servedLines(record, decision));
   lines.push(`  because     ${reasons[decision.reason]}${decision.rule === null ? '' : ` ("${decision.rule}")`}`);
   lines.push(...callerLines(record));
-  if (decision.pool !== undefined) lines.push(`  pool        ${decision.pool.pool} (${decision.pool.pick}): ${decision.pool.order.map((one) => `${target(one.target)}${one.latencyMs === null ? '' : ` ${Math.round(one.latencyMs)} ms`}${one.weight === 1 ? '' : `, weight ${one.weight}`}`).join('; ')}`);
+  if (decision.pool !== undefined)
+    lines.push(
+      `  pool        ${decision.pool.pool} (${decision.pool.pick}): ${decision.pool.order.map((one) => `${target(one.target)}${one.latencyMs === null ? '' : ` ${Math.round(one.latencyMs)} ms`}${one.weight === 1 ? '' : `, weight ${one.weight}`}`).join('; ')}`,
+    );
   if (decision.chain.length > 1) lines.push(`  if it fails ${decision.chain.slice(1).map(target).join(', then ')}`);
   if (decision.session !== undefined) lines.push(...sessionLines(decision.session));
   if (decision.shadowReason !== undefined) {
-    const would = decision.wouldServe === null ? 'it would have been refused' : `it would have been served by ${target(decision.wouldServe)}`;
+    const would =
+      decision.wouldServe === null ? 'it would have been refused' : `it would have been served by ${target(decision.wouldServe)}`;
     lines.push(`  if enabled  ${would}: ${reasons[decision.shadowReason]}`);
     if (record.shadowSavings !== undefined) lines.push(`  would save  ${money(record.shadowSavings)} for the same tokens`);
   }
   return lines;
 }
 
-const ignoredWhy: Readonly<Record<IgnoredClaim['why'], string>> = { doubled: 'its header came twice', untrusted: 'the policy does not believe this caller' };
+const ignoredWhy: Readonly<Record<IgnoredClaim['why'], string>> = {
+  doubled: 'its header came twice',
+  untrusted: 'the policy does not believe this caller',
+};
 
 /** Who vouched for the caller, and what it said in vain. */
 function callerLines({ caller }: ExchangeRecord): string[] {
@@ -145,9 +166,13 @@ function servedLines({ attempts, servedModel, outcome }: ExchangeRecord, decisio
   if (decision.action === 'block') return [`  refused     ${decision.block?.message ?? ''}`];
   const last = attempts.at(-1);
   if (attempts.length === 0 && servedModel === null) return [`  served by   nobody (${outcome}); ${target(decision.served)} was chosen`];
-  if (last === undefined || (attempts.length === 1 && last.reason === null)) return [`  served by   ${target(last?.target ?? decision.served)}`];
+  if (last === undefined || (attempts.length === 1 && last.reason === null))
+    return [`  served by   ${target(last?.target ?? decision.served)}`];
   const answered = last.reason === null ? target(last.target) : 'nobody: every attempt failed';
-  return [`  chosen      ${target(decision.served)}`, `  served by   ${answered}${last.reason === null ? `, attempt ${attempts.length} of ${attempts.length}` : ''}`];
+  return [
+    `  chosen      ${target(decision.served)}`,
+    `  served by   ${answered}${last.reason === null ? `, attempt ${attempts.length} of ${attempts.length}` : ''}`,
+  ];
 }
 
 const triggers: Readonly<Record<FallbackTrigger, string>> = {
@@ -188,8 +213,13 @@ function attemptLines({ attempts }: ExchangeRecord): string[] {
 const namedBy: Readonly<Record<SessionFacts['source'], string>> = { header: 'a header', body: 'the body', opening: 'its first message' };
 
 function sessionLines({ key, source, turn, floor, raised, last, cachedTokens, keptForCache }: SessionFacts): string[] {
-  const lines = [`  session     ${key}, named by ${namedBy[source]}, turn ${turn}${floor === null ? '' : `, not below ${floor}${raised ? ' (this turn alone would be)' : ''}`}`];
-  if (last !== null && cachedTokens > 0) lines.push(`              ${target(last)} holds about ${cachedTokens} tokens of it in its prompt cache${keptForCache ? ', which makes it the cheapest' : ''}`);
+  const lines = [
+    `  session     ${key}, named by ${namedBy[source]}, turn ${turn}${floor === null ? '' : `, not below ${floor}${raised ? ' (this turn alone would be)' : ''}`}`,
+  ];
+  if (last !== null && cachedTokens > 0)
+    lines.push(
+      `              ${target(last)} holds about ${cachedTokens} tokens of it in its prompt cache${keptForCache ? ', which makes it the cheapest' : ''}`,
+    );
   return lines;
 }
 
@@ -200,7 +230,9 @@ function verdictLines({ verdict }: ExchangeRecord): string[] {
     `Verdict: ${verdict.tier}, score ${verdict.score.toFixed(3)}, confidence ${verdict.confidence.toFixed(2)}${verdict.unsure ? ' (unsure: the safer tier was taken)' : ''}`,
     `  task ${verdict.task}${verdict.classifiedTask === undefined ? '' : ` (the caller said so; classified as ${verdict.classifiedTask})`}, domain ${verdict.domain}, language ${verdict.language}`,
   ];
-  const signals = verdict.signals.filter(({ name, share }) => share !== 0 || name.startsWith('example ')).sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1));
+  const signals = verdict.signals
+    .filter(({ name, share }) => share !== 0 || name.startsWith('example '))
+    .sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1));
   for (const { name, value, share } of signals) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name} = ${value}`);
   return lines;
 }
@@ -209,27 +241,53 @@ function maskLines({ masked }: ExchangeRecord): string[] {
   return masked === undefined ? [] : ['', `Masked: ${masked.map(({ rule, matches }) => `${matches} of ${rule}`).join(', ')}`];
 }
 
-const unlikes: Readonly<Record<Unlike, string>> = { words: 'it does not know the words', kind: 'it was calibrated on other kinds of work', language: 'it knows English only', tools: 'it has not seen tools', media: 'it reads text only', conversation: 'it has not seen conversations' };
+const unlikes: Readonly<Record<Unlike, string>> = {
+  words: 'it does not know the words',
+  kind: 'it was calibrated on other kinds of work',
+  language: 'it knows English only',
+  tools: 'it has not seen tools',
+  media: 'it reads text only',
+  conversation: 'it has not seen conversations',
+};
 
 function learnedLines(learned: LearnedVerdict): string[] {
   const limit = learned.threshold === null ? 'no threshold keeps the promise' : `threshold ${learned.threshold.toFixed(3)}`;
-  const from = learned.calibration === null ? (learned.acts ? 'the strictest of all pairs' : 'no calibration of this pair: only recorded') : `calibrated on ${learned.calibration}`;
-  const lines = ['', `Learned router ${learned.model}: gain of the stronger model ${learned.gain.toFixed(3)} ± ${learned.uncertainty.toFixed(3)}, ${learned.says === null ? 'no verdict' : `so the ${learned.says} model`}`];
-  lines.push(`  ${limit} for ${(learned.maxLoss * 100).toFixed(1)}% loss (${from}); it knows ${(learned.familiarity * 100).toFixed(0)}% of the words`);
+  const from =
+    learned.calibration === null
+      ? learned.acts
+        ? 'the strictest of all pairs'
+        : 'no calibration of this pair: only recorded'
+      : `calibrated on ${learned.calibration}`;
+  const lines = [
+    '',
+    `Learned router ${learned.model}: gain of the stronger model ${learned.gain.toFixed(3)} ± ${learned.uncertainty.toFixed(3)}, ${learned.says === null ? 'no verdict' : `so the ${learned.says} model`}`,
+  ];
+  lines.push(
+    `  ${limit} for ${(learned.maxLoss * 100).toFixed(1)}% loss (${from}); it knows ${(learned.familiarity * 100).toFixed(0)}% of the words`,
+  );
   if (learned.abstained !== null) lines.push(`  abstained: ${unlikes[learned.abstained]}`);
   for (const { name, share } of learned.influences) lines.push(`  ${share < 0 ? '-' : '+'}${Math.abs(share).toFixed(3)}  ${name}`);
   return lines;
 }
 
 const objectives = (objective: ModelsVerdict['objective']): string =>
-  objective.kind === 'loss' ? `the cheapest within ${(objective.maxLoss * 100).toFixed(1)}% loss` : objective.kind === 'cost' ? `the best within ${(objective.maxShare * 100).toFixed(0)}% of the cost` : `a point of quality is worth $${(objective.usd / 100).toPrecision(3)}`;
+  objective.kind === 'loss'
+    ? `the cheapest within ${(objective.maxLoss * 100).toFixed(1)}% loss`
+    : objective.kind === 'cost'
+      ? `the best within ${(objective.maxShare * 100).toFixed(0)}% of the cost`
+      : `a point of quality is worth $${(objective.usd / 100).toPrecision(3)}`;
 
 function modelsLines({ model, objective, usdPerScore, candidates, probe }: ModelsVerdict): string[] {
-  const price = usdPerScore === null ? 'too little traffic for a price of quality: held for this request alone' : `over the last requests a point of quality is worth $${(usdPerScore / 100).toPrecision(3)}`;
+  const price =
+    usdPerScore === null
+      ? 'too little traffic for a price of quality: held for this request alone'
+      : `over the last requests a point of quality is worth $${(usdPerScore / 100).toPrecision(3)}`;
   const lines = ['', `Models compared by quality model ${model}: ${objectives(objective)}; ${price}`];
   for (const [at, one] of candidates.entries()) {
     const known = one.usable ? '' : '; neither public outcomes nor grades enough: not taken';
-    lines.push(`  ${one.model}: the requested model gains ${one.expected.toFixed(3)} ± ${one.spread.toFixed(3)} (${one.gain.toFixed(3)} before ${Math.round(one.grades)} grades)${known}${at === probe ? '; drawn by lot' : ''}`);
+    lines.push(
+      `  ${one.model}: the requested model gains ${one.expected.toFixed(3)} ± ${one.spread.toFixed(3)} (${one.gain.toFixed(3)} before ${Math.round(one.grades)} grades)${known}${at === probe ? '; drawn by lot' : ''}`,
+    );
   }
   return lines;
 }
@@ -242,9 +300,14 @@ const whys: Readonly<Record<LearningMark['why'], string>> = {
 };
 
 function learningLines({ template, why, says, gain, expected, spread, threshold }: LearningMark): string[] {
-  const lines = ['', `Learning from grades: template ${template}, ${says === null ? 'says nothing' : `the ${says === 'weak' ? 'weak' : 'requested'} model`} (${whys[why]})`];
+  const lines = [
+    '',
+    `Learning from grades: template ${template}, ${says === null ? 'says nothing' : `the ${says === 'weak' ? 'weak' : 'requested'} model`} (${whys[why]})`,
+  ];
   if (gain !== null && expected !== null && spread !== null) {
-    lines.push(`  gain ${gain.toFixed(3)} by the router, ${expected.toFixed(3)} ± ${spread.toFixed(3)} after the grades; ${threshold === null ? 'no threshold keeps the promise' : `threshold ${threshold.toFixed(3)}`}`);
+    lines.push(
+      `  gain ${gain.toFixed(3)} by the router, ${expected.toFixed(3)} ± ${spread.toFixed(3)} after the grades; ${threshold === null ? 'no threshold keeps the promise' : `threshold ${threshold.toFixed(3)}`}`,
+    );
   }
   return lines;
 }
@@ -256,7 +319,11 @@ function decisionLines(decision: Decision): string[] {
     target(candidate.target),
     candidate.tier,
     candidate.outputTokens === undefined ? money(candidate.estimate) : `${money(candidate.estimate)} (${candidate.outputTokens} tokens)`,
-    candidate.disqualified === null ? (candidate.chosen ? 'chosen' : 'can do it, not chosen') : `no: ${faults[candidate.disqualified]}${candidate.refused === undefined ? '' : ` (${candidate.refused})`}`,
+    candidate.disqualified === null
+      ? candidate.chosen
+        ? 'chosen'
+        : 'can do it, not chosen'
+      : `no: ${faults[candidate.disqualified]}${candidate.refused === undefined ? '' : ` (${candidate.refused})`}`,
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
   return [
@@ -329,14 +396,22 @@ function shapeLines({ decision, mode, shapeSavings }: ExchangeRecord): string[] 
 
 function answerLines(record: ExchangeRecord): string[] {
   const { usage, timing } = record;
-  const said = record.answeredModel === null || record.answeredModel === record.servedModel ? '' : `, the provider calls the model ${record.answeredModel}`;
-  const lines = ['', `Answer: ${record.outcome}${record.status === null ? '' : `, status ${record.status}`}${record.errorType === null ? '' : `, error ${record.errorType}`}${said}`];
+  const said =
+    record.answeredModel === null || record.answeredModel === record.servedModel
+      ? ''
+      : `, the provider calls the model ${record.answeredModel}`;
+  const lines = [
+    '',
+    `Answer: ${record.outcome}${record.status === null ? '' : `, status ${record.status}`}${record.errorType === null ? '' : `, error ${record.errorType}`}${said}`,
+  ];
   lines.push(
     usage === null
       ? `  tokens      unknown (${record.usageUnknown ?? 'not-observed'})${record.seen === undefined ? '' : `, at least about ${record.seen.input} in, ${record.seen.output} out`}`
       : `  tokens      ${usage.totalInput} in (${usage.cachedRead} cached, ${usage.cacheWrite5m + usage.cacheWrite1h} cache write), ${usage.totalOutput} out (${usage.reasoning} reasoning)`,
   );
-  lines.push(`  time        ${ms(timing.totalMs)} in all, first byte ${ms(timing.firstByteMs)}, first token ${ms(timing.firstTokenMs)}, Sluice's own ${timing.overheadMs.toFixed(3)} ms`);
+  lines.push(
+    `  time        ${ms(timing.totalMs)} in all, first byte ${ms(timing.firstByteMs)}, first token ${ms(timing.firstTokenMs)}, Sluice's own ${timing.overheadMs.toFixed(3)} ms`,
+  );
   return lines;
 }
 
@@ -352,13 +427,20 @@ const faultsOfAnswers: Readonly<Record<CheckFault, string>> = {
 function gradeLines({ quality }: ExchangeRecord, grades: readonly Grade[]): string[] {
   const lines: string[] = [];
   if (quality?.fault !== null && quality?.fault !== undefined) lines.push(`  checks      ${faultsOfAnswers[quality.fault]}`);
-  for (const { source, score, time } of grades) if (source !== 'checks') lines.push(`  graded      ${score.toFixed(2)} by ${source} at ${time}`);
+  for (const { source, score, time } of grades)
+    if (source !== 'checks') lines.push(`  graded      ${score.toFixed(2)} by ${source} at ${time}`);
   return lines;
 }
 
 function moneyLines({ cost, baseline, savings, baselineBasis: basis }: ExchangeRecord): string[] {
-  const against = basis === undefined ? 'requested model, same usage' : `${basis.target}, ${basis.tokens === 'same' ? 'same usage' : 'the tokens that it typically takes'}`;
-  const between = basis === undefined || basis.low === null || basis.high === null ? '' : ` (90% between $${basis.low.toFixed(8)} and $${basis.high.toFixed(8)})`;
+  const against =
+    basis === undefined
+      ? 'requested model, same usage'
+      : `${basis.target}, ${basis.tokens === 'same' ? 'same usage' : 'the tokens that it typically takes'}`;
+  const between =
+    basis === undefined || basis.low === null || basis.high === null
+      ? ''
+      : ` (90% between $${basis.low.toFixed(8)} and $${basis.high.toFixed(8)})`;
   return ['', `Cost ${money(cost)}`, `  ${against}: ${money(baseline)}${between}`, `  saved: ${money(savings)}`];
 }
 
@@ -375,7 +457,11 @@ function originLines(record: ExchangeRecord): string[] {
 
 /** By what other systems know it. */
 function idLines({ responseId, requestId, traceId }: ExchangeRecord): string[] {
-  const ids = [['answer', responseId], ['request', requestId], ['trace', traceId]].flatMap(([what, id]) => (typeof id === 'string' ? [`${what!} ${id}`] : []));
+  const ids = [
+    ['answer', responseId],
+    ['request', requestId],
+    ['trace', traceId],
+  ].flatMap(([what, id]) => (typeof id === 'string' ? [`${what!} ${id}`] : []));
   return ids.length === 0 ? [] : [`Known elsewhere as ${ids.join(', ')}`];
 }
 
@@ -385,7 +471,8 @@ function target({ provider, model }: TargetRef): string {
 
 /** Eight decimals: a short prompt on a small model costs millionths of a dollar. */
 function money(cost: Cost): string {
-  if (!cost.known) return `${cost.atLeastUsd === undefined ? 'unknown' : `at least $${cost.atLeastUsd}`}: ${unknowns[cost.reason] ?? cost.reason}`;
+  if (!cost.known)
+    return `${cost.atLeastUsd === undefined ? 'unknown' : `at least $${cost.atLeastUsd}`}: ${unknowns[cost.reason] ?? cost.reason}`;
   return `${cost.usd < 0 ? '-' : ''}$${Math.abs(cost.usd).toFixed(8)}`;
 }
 

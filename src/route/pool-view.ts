@@ -29,7 +29,9 @@ export class PoolView {
 
   /** The pool that a target is in; null: none, or none of its members is usable. */
   of(target: TargetRef): Pooled | null {
-    const pool = this.#options.pools.find(({ targets }) => targets.some(({ target: one }) => one.provider === target.provider && one.model === target.model));
+    const pool = this.#options.pools.find(({ targets }) =>
+      targets.some(({ target: one }) => one.provider === target.provider && one.model === target.model),
+    );
     if (pool === undefined) return null;
     let pooled = this.#known.get(pool);
     if (pooled === undefined) this.#known.set(pool, (pooled = this.#pick(pool)));
@@ -40,7 +42,9 @@ export class PoolView {
     const { picker, stream, sticky, usable } = this.#options;
     const members = pool.targets.map(({ target }) => target).filter(usable);
     if (members.length === 0) return null;
-    const order = picker?.order(pool, members, stream, sticky) ?? members.map((target) => ({ target, weight: pool.targets.find((one) => one.target === target)?.weight ?? 1, latencyMs: null }));
+    const order =
+      picker?.order(pool, members, stream, sticky) ??
+      members.map((target) => ({ target, weight: pool.targets.find((one) => one.target === target)?.weight ?? 1, latencyMs: null }));
     return { order: order.map(({ target }) => target), choice: { pool: pool.name, pick: pool.pick, order } };
   }
 }

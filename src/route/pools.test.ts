@@ -8,7 +8,11 @@ import { explainRecord } from './explain.ts';
 import { Pools } from './pools.ts';
 
 const targets = ['a', 'b', 'c'].map((name) => ({ provider: name, model: 'm' }));
-const poolOf = (pick: PoolPick, weights: readonly number[] = [1, 1, 1]): TargetPool => ({ name: 'equal', pick, targets: targets.map((target, at) => ({ target, weight: weights[at]! })) });
+const poolOf = (pick: PoolPick, weights: readonly number[] = [1, 1, 1]): TargetPool => ({
+  name: 'equal',
+  pick,
+  targets: targets.map((target, at) => ({ target, weight: weights[at]! })),
+});
 
 describe('a pool', () => {
   let now = 1_000_000;
@@ -72,22 +76,61 @@ describe('a pool', () => {
   it('remembers a bounded number of targets', () => {
     const pools = make();
     for (let at = 0; at < limits.cooldownTargets + 5; at++) pools.measured({ provider: 'p', model: `m${at}` }, false, 1);
-    const pool: TargetPool = { ...poolOf('least-latency'), targets: [0, limits.cooldownTargets].map((at) => ({ target: { provider: 'p', model: `m${at}` }, weight: 1 })) };
-    expect(pools.order(pool, pool.targets.map(({ target }) => target), false, '').find(({ target }) => target.model === 'm0')?.latencyMs).toBeNull();
+    const pool: TargetPool = {
+      ...poolOf('least-latency'),
+      targets: [0, limits.cooldownTargets].map((at) => ({ target: { provider: 'p', model: `m${at}` }, weight: 1 })),
+    };
+    expect(
+      pools
+        .order(
+          pool,
+          pool.targets.map(({ target }) => target),
+          false,
+          '',
+        )
+        .find(({ target }) => target.model === 'm0')?.latencyMs,
+    ).toBeNull();
   });
 });
 
 describe('a decision with pools', () => {
   const policy = (fallback: string): FallbackPolicy =>
-    compiled(`version: 1\nproviders: { twin: { dialect: openai, endpoint: "http://t", catalog: openai, credentialFile: /key } }\ndefaults: { allowProviders: [twin], fallback: { ${fallback} } }\n`).section('team', 'openai').fallback!;
+    compiled(
+      `version: 1\nproviders: { twin: { dialect: openai, endpoint: "http://t", catalog: openai, credentialFile: /key } }\ndefaults: { allowProviders: [twin], fallback: { ${fallback} } }\n`,
+    ).section('team', 'openai').fallback!;
   const twin = ref('twin/small');
-  const providers = new Map([provider('openai', {}), provider('twin', { catalogProvider: 'openai', credential: { file: '/key', type: 'key' } })].map((one) => [one.name, one]));
-  const fallback: FallbackPolicy = { ...policy('attempts: 4'), pools: [{ name: 'small ones', pick: 'round-robin', targets: [{ target: ref('small'), weight: 1 }, { target: twin, weight: 1 }] }] };
-  const decision = (pools: Pools, more: { readonly cooling?: (target: TargetRef) => boolean; readonly fallback?: Partial<FallbackPolicy>; readonly pinned?: string } = {}) =>
+  const providers = new Map(
+    [provider('openai', {}), provider('twin', { catalogProvider: 'openai', credential: { file: '/key', type: 'key' } })].map((one) => [
+      one.name,
+      one,
+    ]),
+  );
+  const fallback: FallbackPolicy = {
+    ...policy('attempts: 4'),
+    pools: [
+      {
+        name: 'small ones',
+        pick: 'round-robin',
+        targets: [
+          { target: ref('small'), weight: 1 },
+          { target: twin, weight: 1 },
+        ],
+      },
+    ],
+  };
+  const decision = (
+    pools: Pools,
+    more: { readonly cooling?: (target: TargetRef) => boolean; readonly fallback?: Partial<FallbackPolicy>; readonly pinned?: string } = {},
+  ) =>
     decide({
       ...input({
         generation: generation({ providers }),
-        section: { allowProviders: new Set(['twin']), fallback: { ...fallback, ...more.fallback }, candidates: { simple: [ref('small')], standard: [], complex: [] }, pinned: new Set(more.pinned === undefined ? [] : [more.pinned]) },
+        section: {
+          allowProviders: new Set(['twin']),
+          fallback: { ...fallback, ...more.fallback },
+          candidates: { simple: [ref('small')], standard: [], complex: [] },
+          pinned: new Set(more.pinned === undefined ? [] : [more.pinned]),
+        },
       }),
       hasCredential: () => true,
       pools,
@@ -98,7 +141,10 @@ describe('a decision with pools', () => {
   it('takes any of the equal targets for the one that was chosen, the others next, and says so', () => {
     const pools = new Pools();
     const [first, second] = [decision(pools), decision(pools)];
-    expect([chain(first), chain(second)]).toEqual([['openai/small', 'twin/small'], ['twin/small', 'openai/small']]);
+    expect([chain(first), chain(second)]).toEqual([
+      ['openai/small', 'twin/small'],
+      ['twin/small', 'openai/small'],
+    ]);
     expect(second).toMatchObject({ action: 'route', reason: 'tier', served: twin, pool: { pool: 'small ones', pick: 'round-robin' } });
     expect(second.pool?.order.map(({ target }) => target)).toEqual([twin, ref('small')]);
   });
@@ -110,7 +156,22 @@ describe('a decision with pools', () => {
   });
 
   it('opens pools further down the chain too, and none of them twice', () => {
-    const all = decision(new Pools(), { fallback: { tierChains: { simple: [ref('large'), twin], standard: [], complex: [] }, pools: [...fallback.pools, { name: 'large ones', pick: 'weighted', targets: [{ target: ref('large'), weight: 1e-9 }, { target: ref('twin/large'), weight: 1_000 }] }] } });
+    const all = decision(new Pools(), {
+      fallback: {
+        tierChains: { simple: [ref('large'), twin], standard: [], complex: [] },
+        pools: [
+          ...fallback.pools,
+          {
+            name: 'large ones',
+            pick: 'weighted',
+            targets: [
+              { target: ref('large'), weight: 1e-9 },
+              { target: ref('twin/large'), weight: 1_000 },
+            ],
+          },
+        ],
+      },
+    });
     expect(chain(all)).toEqual(['openai/small', 'twin/small', 'twin/large', 'openai/large']);
   });
 
@@ -121,16 +182,42 @@ describe('a decision with pools', () => {
   it('is told in words', () => {
     const pools = new Pools();
     pools.measured(twin, false, 41.6);
-    expect(explainRecord({ ...record(), decision: decision(pools, { fallback: { pools: fallback.pools.map((pool) => ({ ...pool, pick: 'least-latency' as const, targets: pool.targets.map((one, at) => ({ ...one, weight: at + 1 })) })) } }) })).toContain('  pool        small ones (least-latency): openai/small; twin/small 42 ms, weight 2');
+    expect(
+      explainRecord({
+        ...record(),
+        decision: decision(pools, {
+          fallback: {
+            pools: fallback.pools.map((pool) => ({
+              ...pool,
+              pick: 'least-latency' as const,
+              targets: pool.targets.map((one, at) => ({ ...one, weight: at + 1 })),
+            })),
+          },
+        }),
+      }),
+    ).toContain('  pool        small ones (least-latency): openai/small; twin/small 42 ms, weight 2');
   });
 });
 
 describe('pools in a policy', () => {
-  const pools = (text: string) => compiled(`version: 1\ndefaults: { fallback: { pools: [${text}] } }\n`).section('team', 'openai').fallback?.pools;
+  const pools = (text: string) =>
+    compiled(`version: 1\ndefaults: { fallback: { pools: [${text}] } }\n`).section('team', 'openai').fallback?.pools;
 
   it('have equal weights unless they say more, and want two members', () => {
-    expect(pools('{ name: p, targets: [gpt-small, gpt-large] }')).toEqual([{ name: 'p', pick: 'weighted', targets: [{ target: ref('gpt-small'), weight: 1 }, { target: ref('gpt-large'), weight: 1 }] }]);
-    expect(pools('{ name: p, targets: [gpt-small, gpt-large], weights: [3, 1], pick: sticky }')?.[0]).toMatchObject({ pick: 'sticky', targets: [{ weight: 3 }, { weight: 1 }] });
+    expect(pools('{ name: p, targets: [gpt-small, gpt-large] }')).toEqual([
+      {
+        name: 'p',
+        pick: 'weighted',
+        targets: [
+          { target: ref('gpt-small'), weight: 1 },
+          { target: ref('gpt-large'), weight: 1 },
+        ],
+      },
+    ]);
+    expect(pools('{ name: p, targets: [gpt-small, gpt-large], weights: [3, 1], pick: sticky }')?.[0]).toMatchObject({
+      pick: 'sticky',
+      targets: [{ weight: 3 }, { weight: 1 }],
+    });
     expect(() => pools('{ name: p, targets: [gpt-small] }')).toThrow();
     expect(() => pools('{ name: p, targets: [gpt-small, gpt-large], weights: [1] }')).toThrow(/weight/);
   });

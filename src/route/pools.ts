@@ -132,7 +132,10 @@ function share(text: string): number {
 
 /** Lowest first; equal ones stay in the policy's order. */
 function byScore(pooled: readonly PooledTarget[], score: (one: PooledTarget) => number): PooledTarget[] {
-  return pooled.map((one) => ({ one, by: score(one) })).sort((a, b) => (a.by === b.by ? 0 : a.by - b.by)).map(({ one }) => one);
+  return pooled
+    .map((one) => ({ one, by: score(one) }))
+    .sort((a, b) => (a.by === b.by ? 0 : a.by - b.by))
+    .map(({ one }) => one);
 }
 
 function keyOf({ provider, model }: TargetRef, stream: boolean): string {

@@ -35,11 +35,20 @@ describe('the rule table in docs/classifier.md', () => {
     const { generation, problems } = compilePolicy([{ name: 'docs/classifier.md', text }], { catalog: await loadCatalog() });
     if (generation === null) throw new Error(JSON.stringify(problems));
     // Scripts that put no spaces between words are counted otherwise.
-    const all = (await promptsOf(join(root, 'data/prompts'), 'gpt-5.1')).filter(({ exchange }) => !/[\u3040-\u9fff]/.test(exchange.lastUser));
+    const all = (await promptsOf(join(root, 'data/prompts'), 'gpt-5.1')).filter(
+      ({ exchange }) => !/[\u3040-\u9fff]/.test(exchange.lastUser),
+    );
     const provider = generation.providers.get('openai')!;
     const section = generation.section('default', provider.name);
     const nobody: Caller = { userTier: null, quality: null };
-    const callers: readonly Caller[] = [nobody, nobody, nobody, { userTier: 'free', quality: null }, { userTier: 'premium', quality: null }, { userTier: null, quality: 'high' }];
+    const callers: readonly Caller[] = [
+      nobody,
+      nobody,
+      nobody,
+      { userTier: 'free', quality: null },
+      { userTier: 'premium', quality: null },
+      { userTier: null, quality: 'high' },
+    ];
     const others: string[] = [];
     const tiers = new Map<Tier, number>();
     for (let at = 0; at < 1_000; at++) {
@@ -58,7 +67,10 @@ describe('the rule table in docs/classifier.md', () => {
       });
       const wanted = plainly(exchange, verdict, caller);
       tiers.set(wanted, (tiers.get(wanted) ?? 0) + 1);
-      if (decision.tier !== wanted) others.push(`${JSON.stringify(caller)} ${verdict.task} ${verdict.domain} ${verdict.level}: ${decision.tier}, not ${wanted}: ${exchange.lastUser.slice(0, 80)}`);
+      if (decision.tier !== wanted)
+        others.push(
+          `${JSON.stringify(caller)} ${verdict.task} ${verdict.domain} ${verdict.level}: ${decision.tier}, not ${wanted}: ${exchange.lastUser.slice(0, 80)}`,
+        );
     }
     expect(others).toEqual([]);
     expect(Math.min(...tiers.values())).toBeGreaterThan(10);

@@ -32,10 +32,17 @@ const z90 = 1.645;
  * recorded. The baseline takes the tokens that its model typically takes for the template where that is known, else it assumes
  * the same tokens; `basis` says which. Without usage all are unknown.
  */
-export function estimateSavings(generation: Pick<PolicyGeneration, 'catalog' | 'providers'>, against: Baseline, served: TargetRef, usage: Usage | null, answers = 1): Savings & { readonly basis: BaselineBasis } {
+export function estimateSavings(
+  generation: Pick<PolicyGeneration, 'catalog' | 'providers'>,
+  against: Baseline,
+  served: TargetRef,
+  usage: Usage | null,
+  answers = 1,
+): Savings & { readonly basis: BaselineBasis } {
   const { target, typical } = against;
   const cost = costOf(generation, served, usage);
-  const at = (tokens: number): Cost => costOf(generation, target, usage === null || typical === null ? usage : withOutput(usage, tokens * answers, typical.reasoning));
+  const at = (tokens: number): Cost =>
+    costOf(generation, target, usage === null || typical === null ? usage : withOutput(usage, tokens * answers, typical.reasoning));
   const baseline = at(typical?.tokens ?? 0);
   const bound = (z: number): number | null => {
     if (typical === null) return null;
@@ -43,18 +50,37 @@ export function estimateSavings(generation: Pick<PolicyGeneration, 'catalog' | '
     const one = at(typical.tokens * Math.exp(z * typical.spread - typical.spread ** 2 / 2));
     return one.known ? one.usd : null;
   };
-  return { cost, baseline, savings: difference(baseline, cost), basis: { target: `${target.provider}/${target.model}`, tokens: typical === null ? 'same' : 'typical', low: bound(-z90), high: bound(z90) } };
+  return {
+    cost,
+    baseline,
+    savings: difference(baseline, cost),
+    basis: {
+      target: `${target.provider}/${target.model}`,
+      tokens: typical === null ? 'same' : 'typical',
+      low: bound(-z90),
+      high: bound(z90),
+    },
+  };
 }
 
 /**
  * What a shape saved, in US dollars: the served model's price of the answer that it was reckoned to give without it, in the standard service
  * tier where the shape chose another one, less its price of the answer that came. An estimate; unknown where a price or the usage is.
  */
-export function shapeSavings(generation: Pick<PolicyGeneration, 'catalog' | 'providers'>, { changes, unshapedOutputTokens }: ShapeFacts, served: TargetRef, usage: Usage | null): Cost {
+export function shapeSavings(
+  generation: Pick<PolicyGeneration, 'catalog' | 'providers'>,
+  { changes, unshapedOutputTokens }: ShapeFacts,
+  served: TargetRef,
+  usage: Usage | null,
+): Cost {
   if (usage === null) return { known: false, reason: 'usage' };
   const shorter = changes.some(({ part }) => part !== 'serviceTier');
   const tokens = shorter ? Math.max(usage.totalOutput, unshapedOutputTokens) : usage.totalOutput;
-  const before: { -readonly [K in keyof Usage]: Usage[K] } = { ...(tokens === usage.totalOutput ? usage : withOutput(usage, tokens, usage.totalOutput === 0 ? 0 : usage.reasoning / usage.totalOutput)) };
+  const before: { -readonly [K in keyof Usage]: Usage[K] } = {
+    ...(tokens === usage.totalOutput
+      ? usage
+      : withOutput(usage, tokens, usage.totalOutput === 0 ? 0 : usage.reasoning / usage.totalOutput)),
+  };
   if (changes.some(({ part }) => part === 'serviceTier')) delete before.service;
   return difference(costOf(generation, served, before), costOf(generation, served, usage));
 }
@@ -74,7 +100,11 @@ export function difference(baseline: Cost, cost: Cost): Cost {
 }
 
 /** What a usage costs at a target. */
-export function costOf({ catalog, providers }: Pick<PolicyGeneration, 'catalog' | 'providers'>, target: TargetRef, usage: Usage | null): Cost {
+export function costOf(
+  { catalog, providers }: Pick<PolicyGeneration, 'catalog' | 'providers'>,
+  target: TargetRef,
+  usage: Usage | null,
+): Cost {
   if (usage === null) return { known: false, reason: 'usage' };
   const provider = providers.get(target.provider);
   if (provider === undefined) return { known: false, reason: 'model' };

@@ -7,7 +7,14 @@ const digits = 16;
 const openingBytes = 4 * 1024;
 
 /** Headers by which known clients name a conversation; `x-sluice-session` stands before them. */
-export const sessionHeaders = ['x-sluice-session', 'x-session-id', 'x-conversation-id', 'session_id', 'conversation_id', 'helicone-session-id'] as const;
+export const sessionHeaders = [
+  'x-sluice-session',
+  'x-session-id',
+  'x-conversation-id',
+  'session_id',
+  'conversation_id',
+  'helicone-session-id',
+] as const;
 
 /** The conversation's name in the first header that has one; null: none has. `said`: the first of some headers that says something that counts. */
 export function sessionInHeaders(said: (names: readonly string[]) => string | undefined, more: readonly string[]): string | null {
@@ -23,7 +30,11 @@ export function sessionKey(workspace: string, named: string | null, exchange: Ex
   if (exchange.session !== null && believed) return keyOf('body', workspace, exchange.session);
   const { opening } = exchange;
   if (opening === null) return null;
-  return keyOf('opening', `${workspace}\0${exchange.api}\0${exchange.toolNames.slice(0, 3).join(' ')}`, body.toString('latin1', opening.start, Math.min(opening.end, opening.start + openingBytes)));
+  return keyOf(
+    'opening',
+    `${workspace}\0${exchange.api}\0${exchange.toolNames.slice(0, 3).join(' ')}`,
+    body.toString('latin1', opening.start, Math.min(opening.end, opening.start + openingBytes)),
+  );
 }
 
 function keyOf(source: SessionSource, scope: string, name: string): SessionKey {

@@ -25,7 +25,10 @@ function keyOf(body: object, api: ApiName = 'openai-chat', workspace = 'red', na
 describe('a conversation', () => {
   const user = (content: string) => ({ role: 'user', content });
   const said = (content: string) => ({ role: 'assistant', content });
-  const chat = (...messages: object[]) => ({ model: 'm', messages: [{ role: 'system', content: `It is ${messages.length} o'clock.` }, ...messages] });
+  const chat = (...messages: object[]) => ({
+    model: 'm',
+    messages: [{ role: 'system', content: `It is ${messages.length} o'clock.` }, ...messages],
+  });
 
   it('is known by its first message where nobody names it: every turn repeats it', () => {
     const first = keyOf(chat(user('Plan my trip.')));
@@ -48,11 +51,14 @@ describe('a conversation', () => {
   });
 
   it('is known by a header before all', () => {
-    const said = (fields: Readonly<Record<string, string>>) => (names: readonly string[]) => names.map((name) => fields[name]).find((value) => value !== undefined);
+    const said = (fields: Readonly<Record<string, string>>) => (names: readonly string[]) =>
+      names.map((name) => fields[name]).find((value) => value !== undefined);
     expect(sessionInHeaders(said({ 'x-session-id': 'b', 'x-sluice-session': 'a' }), [])).toBe('a');
     expect(sessionInHeaders(said({ 'x-thread': 'c', 'x-sluice-session': 'a' }), ['x-thread'])).toBe('c');
     expect(sessionInHeaders(said({}), [])).toBeNull();
-    expect(keyOf({ ...chat(user('One.')), prompt_cache_key: 'x' }, 'openai-chat', 'red', 'a')).toBe(keyOf(chat(user('Two.')), 'openai-chat', 'red', 'a'));
+    expect(keyOf({ ...chat(user('One.')), prompt_cache_key: 'x' }, 'openai-chat', 'red', 'a')).toBe(
+      keyOf(chat(user('Two.')), 'openai-chat', 'red', 'a'),
+    );
     // A plain user id is nobody's conversation.
     expect(keyOf({ ...chat(user('One.')), metadata: { user_id: 'u1' } }, 'anthropic-messages')).toMatch(/^opening/);
   });
@@ -76,7 +82,19 @@ describe('what is remembered', () => {
 
   it('rises by a low grade', () => {
     const sessions = new Sessions(null);
-    const about = { id: '1', workspace: 'red', tier: 'simple' as const, provider: 'openai', model: 'small', requestedProvider: 'openai', requestedModel: 'dear', policy: 'p', arm: null, session: 'a', learning: null };
+    const about = {
+      id: '1',
+      workspace: 'red',
+      tier: 'simple' as const,
+      provider: 'openai',
+      model: 'small',
+      requestedProvider: 'openai',
+      requestedModel: 'dear',
+      policy: 'p',
+      arm: null,
+      session: 'a',
+      learning: null,
+    };
     sessions.turn('a', { tier: 'simple', strong: false }, null, hour);
     sessions.observe({ decision: '1', time: '', score: 0.8, source: 'user' }, about);
     expect(sessions.find('a')).toMatchObject({ floor: 'simple' });
@@ -95,27 +113,65 @@ describe('what is remembered', () => {
 
 describe('a decision in a conversation', () => {
   const now = 1_700_000_000_000;
-  const state = (facts: Partial<SessionState>): SessionState => ({ floor: 'simple', strong: false, turns: 2, last: null, cachedTokens: 0, cachedUntil: now + 1_000, at: now - 1_000, ...facts });
-  const decided = (facts: Partial<SessionState>, more: Parameters<typeof input>[0] = {}): Decision => decide({ ...input(more), session: { key: 'ab', source: 'header', state: state(facts) } });
+  const state = (facts: Partial<SessionState>): SessionState => ({
+    floor: 'simple',
+    strong: false,
+    turns: 2,
+    last: null,
+    cachedTokens: 0,
+    cachedUntil: now + 1_000,
+    at: now - 1_000,
+    ...facts,
+  });
+  const decided = (facts: Partial<SessionState>, more: Parameters<typeof input>[0] = {}): Decision =>
+    decide({ ...input(more), session: { key: 'ab', source: 'header', state: state(facts) } });
 
   it('never goes below what an earlier turn needed', () => {
-    expect(decided({ floor: 'complex' })).toMatchObject({ served: ref('large'), tier: 'complex', session: { key: 'ab', source: 'header', turn: 3, floor: 'complex', raised: true } });
-    expect(decided({ floor: 'simple' }, { verdict: { tier: 'complex' } })).toMatchObject({ served: ref('large'), session: { floor: 'simple', raised: false } });
+    expect(decided({ floor: 'complex' })).toMatchObject({
+      served: ref('large'),
+      tier: 'complex',
+      session: { key: 'ab', source: 'header', turn: 3, floor: 'complex', raised: true },
+    });
+    expect(decided({ floor: 'simple' }, { verdict: { tier: 'complex' } })).toMatchObject({
+      served: ref('large'),
+      session: { floor: 'simple', raised: false },
+    });
   });
 
   /** Two of a tier: `near` costs 2 a million, `far` 1; cached input at a tenth. */
-  const models = [model('openai', 'dear', 20), ...[['near', 2], ['far', 1]].map(([name, price]) => {
-    const entry = model('openai', name as string, price as number);
-    return { ...entry, prices: { ...entry.prices, cachedRead: (price as number) / 10 } };
-  })];
-  const pair = { generation: generation({ models }), provider: openai, section: section({ candidates: { simple: [ref('near'), ref('far')], standard: [], complex: [] } }), exchange: exchange({ promptTokens: 10_000, maxOutputTokens: 100 }) };
+  const models = [
+    model('openai', 'dear', 20),
+    ...[
+      ['near', 2],
+      ['far', 1],
+    ].map(([name, price]) => {
+      const entry = model('openai', name as string, price as number);
+      return { ...entry, prices: { ...entry.prices, cachedRead: (price as number) / 10 } };
+    }),
+  ];
+  const pair = {
+    generation: generation({ models }),
+    provider: openai,
+    section: section({ candidates: { simple: [ref('near'), ref('far')], standard: [], complex: [] } }),
+    exchange: exchange({ promptTokens: 10_000, maxOutputTokens: 100 }),
+  };
 
   it('stays with the model whose prompt cache would be thrown away, while that is cheaper', () => {
     // 10,000 tokens: far costs 0.0101; near costs 0.0202, or with 9,000 cached 0.0002 + 0.002 + 0.0018.
     expect(decided({}, pair)).toMatchObject({ served: ref('far'), session: { cachedTokens: 0, keptForCache: false } });
-    expect(decided({ last: ref('near'), cachedTokens: 9_000 }, pair)).toMatchObject({ served: ref('near'), estimate: { known: true, usd: 0.004 }, session: { cachedTokens: 9_000, keptForCache: true } });
-    expect(decided({ last: ref('near'), cachedTokens: 1_000 }, pair)).toMatchObject({ served: ref('far'), session: { keptForCache: false } });
-    expect(decided({ last: ref('near'), cachedTokens: 9_000, cachedUntil: now }, pair)).toMatchObject({ served: ref('far'), session: { cachedTokens: 0 } });
+    expect(decided({ last: ref('near'), cachedTokens: 9_000 }, pair)).toMatchObject({
+      served: ref('near'),
+      estimate: { known: true, usd: 0.004 },
+      session: { cachedTokens: 9_000, keptForCache: true },
+    });
+    expect(decided({ last: ref('near'), cachedTokens: 1_000 }, pair)).toMatchObject({
+      served: ref('far'),
+      session: { keptForCache: false },
+    });
+    expect(decided({ last: ref('near'), cachedTokens: 9_000, cachedUntil: now }, pair)).toMatchObject({
+      served: ref('far'),
+      session: { cachedTokens: 0 },
+    });
   });
 });
 
@@ -123,13 +179,19 @@ describe.skipIf(redisBinary === null)('replicas', () => {
   it('share conversations through a Redis, and go on without it', async () => {
     const redis = await TestRedis.start();
     const problems: string[] = [];
-    const remote = () => new RedisSessions({ url: redis.url, passwordFile: null, caFile: null, deadlineMs: 2_000 }, () => problems.push('x'));
+    const remote = () =>
+      new RedisSessions({ url: redis.url, passwordFile: null, caFile: null, deadlineMs: 2_000 }, () => problems.push('x'));
     const [one, two] = [new Sessions(remote()), new Sessions(remote())];
     try {
-      await expect.poll(async () => {
-        one.turn('a', { tier: 'complex', strong: true }, null, hour);
-        return await two.find('a');
-      }, { timeout: 5_000 }).toMatchObject({ floor: 'complex', strong: true });
+      await expect
+        .poll(
+          async () => {
+            one.turn('a', { tier: 'complex', strong: true }, null, hour);
+            return await two.find('a');
+          },
+          { timeout: 5_000 },
+        )
+        .toMatchObject({ floor: 'complex', strong: true });
       expect(problems).toEqual([]);
       await redis.stop();
       await expect.poll(() => two.find('a'), { timeout: 5_000 }).toBeNull();

@@ -46,12 +46,29 @@ export class Sessions implements GradeSink {
 
   /** A turn was decided that needed `tier` (`strong`: and the stronger model, says the learned router); `before` is what `find` gave. */
   turn(key: string, needs: { readonly tier: Tier; readonly strong: boolean }, before: SessionState | null, idleMs: number): void {
-    const state: SessionState = before ?? { floor: needs.tier, strong: false, turns: 0, last: null, cachedTokens: 0, cachedUntil: 0, at: 0 };
-    this.#put(key, { ...state, floor: higher(state.floor, needs.tier), strong: state.strong || needs.strong, turns: state.turns + 1, at: this.#now() }, idleMs);
+    const state: SessionState = before ?? {
+      floor: needs.tier,
+      strong: false,
+      turns: 0,
+      last: null,
+      cachedTokens: 0,
+      cachedUntil: 0,
+      at: 0,
+    };
+    this.#put(
+      key,
+      { ...state, floor: higher(state.floor, needs.tier), strong: state.strong || needs.strong, turns: state.turns + 1, at: this.#now() },
+      idleMs,
+    );
   }
 
   /** Its answer came: who gave it, and what their prompt cache holds now. */
-  answered(key: string, last: NonNullable<SessionState['last']>, cached: { readonly tokens: number; readonly ms: number }, idleMs: number): void {
+  answered(
+    key: string,
+    last: NonNullable<SessionState['last']>,
+    cached: { readonly tokens: number; readonly ms: number },
+    idleMs: number,
+  ): void {
     const state = this.#own(key);
     if (state === null) return;
     const at = this.#now();

@@ -20,7 +20,21 @@ export function reconcile(bill: Bill, lines: readonly SavingsLine[]): Compared[]
     const before = known.get(model);
     const unknown = bill.what === 'cost' ? one.costUnknown : one.usageUnknown;
     const line = { model, requests: one.exchanges, input: one.input, output: one.output, usd: one.cost + one.apart };
-    known.set(model, before === undefined ? { line, unknown } : { line: { model, requests: before.line.requests! + line.requests, input: before.line.input! + line.input, output: before.line.output! + line.output, usd: before.line.usd! + line.usd }, unknown: before.unknown + unknown });
+    known.set(
+      model,
+      before === undefined
+        ? { line, unknown }
+        : {
+            line: {
+              model,
+              requests: before.line.requests! + line.requests,
+              input: before.line.input! + line.input,
+              output: before.line.output! + line.output,
+              usd: before.line.usd! + line.usd,
+            },
+            unknown: before.unknown + unknown,
+          },
+    );
   }
   const models = new Set([...bill.lines.map(({ model }) => model), ...[...known.keys()].filter((model) => model !== 'none')]);
   return [...models]
@@ -49,9 +63,15 @@ export function agrees({ off }: Compared, tolerance: number): boolean {
 /** What a difference may come from. */
 export function reasonFor(one: Compared, tolerance: number): string {
   if (agrees(one, tolerance)) return 'agrees';
-  if (one.ledger === null || sizeZero(one.ledger)) return one.unknown > 0 ? `${one.unknown} exchanges in the ledger are of unknown cost or usage` : 'not in the ledger: calls past Sluice, or another name';
+  if (one.ledger === null || sizeZero(one.ledger))
+    return one.unknown > 0
+      ? `${one.unknown} exchanges in the ledger are of unknown cost or usage`
+      : 'not in the ledger: calls past Sluice, or another name';
   if (one.bill === null || sizeZero(one.bill)) return 'not in the bill: another account, or billed later';
-  if ((one.off ?? 0) > 0) return one.unknown > 0 ? `more billed: ${one.unknown} exchanges in the ledger are of unknown cost or usage` : 'more billed: calls past Sluice, or a price that is out of date';
+  if ((one.off ?? 0) > 0)
+    return one.unknown > 0
+      ? `more billed: ${one.unknown} exchanges in the ledger are of unknown cost or usage`
+      : 'more billed: calls past Sluice, or a price that is out of date';
   return 'less billed: a discount, another account, or a price that is out of date';
 }
 

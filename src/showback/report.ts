@@ -26,14 +26,28 @@ const mostModels = 5;
 
 /** From the sums by workspace, and those by workspace and model. */
 export function showback(byTeam: SavingsReport, byModel: SavingsReport): Showback {
-  const models = (team: string): TeamLine['models'] => byModel.lines.filter(({ group }) => group[0] === team && group[1] !== 'none').map((line) => ({ model: line.group[1]!, spent: line.cost + line.apart, exchanges: line.exchanges })).sort((a, b) => b.spent - a.spent).slice(0, mostModels);
+  const models = (team: string): TeamLine['models'] =>
+    byModel.lines
+      .filter(({ group }) => group[0] === team && group[1] !== 'none')
+      .map((line) => ({ model: line.group[1]!, spent: line.cost + line.apart, exchanges: line.exchanges }))
+      .sort((a, b) => b.spent - a.spent)
+      .slice(0, mostModels);
   const teams = byTeam.lines.map((line) => teamLine(line.group[0]!, line, models(line.group[0]!))).sort((a, b) => b.spent - a.spent);
   return { from: byTeam.from, to: byTeam.to, teams, total: teamLine('all', byTeam.total, []) };
 }
 
 function teamLine(team: string, line: SavingsLine, models: TeamLine['models']): TeamLine {
   const share = (unknown: number): number | null => (line.exchanges === 0 ? null : 1 - unknown / line.exchanges);
-  return { team, exchanges: line.exchanges, spent: line.cost + line.apart, baseline: line.baseline, saved: line.savings, costKnown: share(line.costUnknown), savingsKnown: share(line.savingsUnknown), models };
+  return {
+    team,
+    exchanges: line.exchanges,
+    spent: line.cost + line.apart,
+    baseline: line.baseline,
+    saved: line.savings,
+    costKnown: share(line.costUnknown),
+    savingsKnown: share(line.savingsUnknown),
+    models,
+  };
 }
 
 /** How sure a sum is, in words. */

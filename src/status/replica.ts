@@ -56,7 +56,12 @@ interface PolicyAnswer {
 export async function replicaStatus(name: string, ready: boolean, ask: Ask): Promise<ReplicaStatus> {
   try {
     const [policyText, metricsText, savingsText] = await Promise.all([ask('/policy'), ask('/metrics'), ask('/savings')]);
-    return { name, ready, state: 'asked', facts: factsOf(JSON.parse(policyText) as PolicyAnswer, metricsText, JSON.parse(savingsText) as SavingsTotals) };
+    return {
+      name,
+      ready,
+      state: 'asked',
+      facts: factsOf(JSON.parse(policyText) as PolicyAnswer, metricsText, JSON.parse(savingsText) as SavingsTotals),
+    };
   } catch (error) {
     return { name, ready, state: 'unknown', why: reasonOf(error) };
   }
@@ -66,7 +71,8 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
   const samples = parseMetrics(metrics);
   const sum = (spec: { readonly name: string }, holds?: Parameters<typeof sumOf>[2]): number => sumOf(samples, spec.name, holds);
   const unknown: Record<string, number> = {};
-  for (const { name, labels, value } of samples) if (name === metricTable.usageUnknown.name && value > 0) unknown[labels['reason'] ?? ''] = value;
+  for (const { name, labels, value } of samples)
+    if (name === metricTable.usageUnknown.name && value > 0) unknown[labels['reason'] ?? ''] = value;
   const sources: Record<string, Record<string, number>> = {};
   for (const { name, labels, value } of samples) {
     const { envoy, source } = labels;
@@ -88,10 +94,25 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
     failOpen: sum(metricTable.failOpen),
     fallbacks: sum(metricTable.fallbacks),
     exhausted: sum(metricTable.fallbackExhausted),
-    cooling: samples.filter(({ name }) => name === metricTable.cooling.name).map(({ labels }) => `${labels['provider'] ?? ''}/${labels['model'] ?? ''}`),
-    savings: { since: savings.since, cost: savings.cost, apart: (savings as Partial<SavingsTotals>).apart ?? { usd: 0, exchanges: 0 }, baseline: savings.baseline, savings: savings.savings, shadow: (savings as Partial<SavingsTotals>).shadow ?? { usd: 0, known: 0, unknown: 0 } },
+    cooling: samples
+      .filter(({ name }) => name === metricTable.cooling.name)
+      .map(({ labels }) => `${labels['provider'] ?? ''}/${labels['model'] ?? ''}`),
+    savings: {
+      since: savings.since,
+      cost: savings.cost,
+      apart: (savings as Partial<SavingsTotals>).apart ?? { usd: 0, exchanges: 0 },
+      baseline: savings.baseline,
+      savings: savings.savings,
+      shadow: (savings as Partial<SavingsTotals>).shadow ?? { usd: 0, known: 0, unknown: 0 },
+    },
     sources,
     // What the cache answered or the policy refused used no tokens.
-    usage: { answers: sum(metricTable.requests, (labels) => labels['cache_hit'] !== 'true' && labels['outcome'] !== 'blocked' && labels['outcome'] !== 'not-cached'), unknown },
+    usage: {
+      answers: sum(
+        metricTable.requests,
+        (labels) => labels['cache_hit'] !== 'true' && labels['outcome'] !== 'blocked' && labels['outcome'] !== 'not-cached',
+      ),
+      unknown,
+    },
   };
 }

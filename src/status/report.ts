@@ -5,7 +5,15 @@ import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
 export function statusText(where: string, wanted: number | null, replicas: readonly ReplicaStatus[]): string {
   const ready = replicas.filter((replica) => replica.ready).length;
   const lines = [`${where}: ${ready} of ${wanted ?? replicas.length} replicas ready`];
-  if (replicas.length > 0) lines.push('', alignColumns(['replica', 'ready', 'version', 'policy', 'since', 'exchanges', 'fallbacks', 'exhausted', 'resting'], replicas.map(row), new Set([5, 6, 7])));
+  if (replicas.length > 0)
+    lines.push(
+      '',
+      alignColumns(
+        ['replica', 'ready', 'version', 'policy', 'since', 'exchanges', 'fallbacks', 'exhausted', 'resting'],
+        replicas.map(row),
+        new Set([5, 6, 7]),
+      ),
+    );
   const asked = replicas.flatMap((replica) => (replica.state === 'asked' ? [replica.facts] : []));
   if (asked.length > 0) lines.push('', ...sums(asked));
   const notes = notesOn(wanted, ready, replicas);
@@ -18,14 +26,25 @@ function row(replica: ReplicaStatus): string[] {
   if (replica.state === 'unknown') return [replica.name, ready, '?', '?', '?', '?', '?', '?', '?'];
   const { version, policy, exchanges, fallbacks, exhausted, cooling } = replica.facts;
   const label = `#${policy.number} ${policy.hash}${policy.resourceVersion === null ? '' : ` @${policy.resourceVersion}`}${policy.refused ? ' (newest refused)' : ''}`;
-  return [replica.name, ready, version, label, age(policy.ageSeconds), String(exchanges), String(fallbacks), String(exhausted), cooling.join(' ') || '–'];
+  return [
+    replica.name,
+    ready,
+    version,
+    label,
+    age(policy.ageSeconds),
+    String(exchanges),
+    String(fallbacks),
+    String(exhausted),
+    cooling.join(' ') || '–',
+  ];
 }
 
 function sums(asked: readonly ReplicaFacts[]): string[] {
   const total = (pick: (facts: ReplicaFacts) => number): number => asked.reduce((sum, facts) => sum + pick(facts), 0);
   const answers = total(({ usage }) => usage.answers);
   const reasons = new Map<string, number>();
-  for (const { usage } of asked) for (const [reason, count] of Object.entries(usage.unknown)) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+  for (const { usage } of asked)
+    for (const [reason, count] of Object.entries(usage.unknown)) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
   const unknown = [...reasons.values()].reduce((sum, count) => sum + count, 0);
   const [savings, baseline] = [total((facts) => facts.savings.savings.usd), total((facts) => facts.savings.baseline.usd)];
   const shadow = total((facts) => facts.savings.shadow.usd);
@@ -51,7 +70,10 @@ function sourceLines(asked: readonly ReplicaFacts[]): string[] {
       for (const [source, count] of Object.entries(counts)) sums.set(source, (sums.get(source) ?? 0) + count);
     }
   }
-  return [...modes].map(([envoy, counts]) => `answers of Envoys that ${verbs[envoy] ?? envoy}: ${[...counts].map(([source, count]) => `${count} ${nouns[source] ?? source}`).join(', ')}`);
+  return [...modes].map(
+    ([envoy, counts]) =>
+      `answers of Envoys that ${verbs[envoy] ?? envoy}: ${[...counts].map(([source, count]) => `${count} ${nouns[source] ?? source}`).join(', ')}`,
+  );
 }
 
 const verbs: Readonly<Record<string, string>> = { observe: 'send copies', collect: 'collect them', 'protocol-manager': 'read their usage' };

@@ -6,13 +6,29 @@ import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
 
 const facts: ReplicaFacts = {
   version: '1.2.3',
-  policy: { number: 4, hash: '0123456789abcdef', resourceVersion: '812', ageSeconds: 7_300, refused: true, none: true, catalog: 'c', notInForce: ['a/b (last-good)'] },
+  policy: {
+    number: 4,
+    hash: '0123456789abcdef',
+    resourceVersion: '812',
+    ageSeconds: 7_300,
+    refused: true,
+    none: true,
+    catalog: 'c',
+    notInForce: ['a/b (last-good)'],
+  },
   exchanges: 200,
   failOpen: 3,
   fallbacks: 12,
   exhausted: 1,
   cooling: ['openai/gpt-5.1'],
-  savings: { apart: { usd: 0, exchanges: 0 }, since: '2026-01-01T00:00:00.000Z', cost: { usd: 2, known: 150, unknown: 50 }, baseline: { usd: 10, known: 150, unknown: 50 }, savings: { usd: 8, known: 150, unknown: 50 }, shadow: { usd: 0, known: 0, unknown: 0 } },
+  savings: {
+    apart: { usd: 0, exchanges: 0 },
+    since: '2026-01-01T00:00:00.000Z',
+    cost: { usd: 2, known: 150, unknown: 50 },
+    baseline: { usd: 10, known: 150, unknown: 50 },
+    savings: { usd: 8, known: 150, unknown: 50 },
+    shadow: { usd: 0, known: 0, unknown: 0 },
+  },
   sources: { collect: { collected: 170, copies: 10 } },
   usage: { answers: 180, unknown: { 'not-asked': 8, cut: 1 } },
 };
@@ -21,10 +37,18 @@ describe('metrics as text', () => {
   it('are read as they were written, whatever their labels hold', async () => {
     const registry = new Registry();
     const counter = new Counter({ name: 'c_total', help: 'x', labelNames: ['model'], registers: [registry] });
-    for (const [index, model] of ['plain', 'a "quoted", {braced} one', 'back\\slash', 'two\nlines'].entries()) counter.inc({ model }, index + 0.5);
+    for (const [index, model] of ['plain', 'a "quoted", {braced} one', 'back\\slash', 'two\nlines'].entries())
+      counter.inc({ model }, index + 0.5);
     const samples = parseMetrics(await registry.metrics());
-    expect(samples.map(({ labels, value }) => [labels['model'], value])).toEqual([['plain', 0.5], ['a "quoted", {braced} one', 1.5], ['back\\slash', 2.5], ['two\nlines', 3.5]]);
-    expect([sumOf(samples, 'c_total'), sumOf(samples, 'c_total', ({ model }) => model === 'plain'), sumOf(samples, 'c')]).toEqual([8, 0.5, 0]);
+    expect(samples.map(({ labels, value }) => [labels['model'], value])).toEqual([
+      ['plain', 0.5],
+      ['a "quoted", {braced} one', 1.5],
+      ['back\\slash', 2.5],
+      ['two\nlines', 3.5],
+    ]);
+    expect([sumOf(samples, 'c_total'), sumOf(samples, 'c_total', ({ model }) => model === 'plain'), sumOf(samples, 'c')]).toEqual([
+      8, 0.5, 0,
+    ]);
   });
 });
 
@@ -32,7 +56,17 @@ describe('the status of a release', () => {
   it('has a line a replica, sums of those that answered, and what needs a look', () => {
     const replicas: ReplicaStatus[] = [
       { name: 'sluice-a', ready: true, state: 'asked', facts },
-      { name: 'sluice-b', ready: true, state: 'asked', facts: { ...facts, policy: { ...facts.policy, hash: 'fedcba9876543210', refused: false, none: false, notInForce: [] }, failOpen: 0, cooling: [] } },
+      {
+        name: 'sluice-b',
+        ready: true,
+        state: 'asked',
+        facts: {
+          ...facts,
+          policy: { ...facts.policy, hash: 'fedcba9876543210', refused: false, none: false, notInForce: [] },
+          failOpen: 0,
+          cooling: [],
+        },
+      },
       { name: 'sluice-c', ready: false, state: 'unknown', why: 'no answer within 10 s' },
     ];
     expect(statusText('release rel in llm of prod', 3, replicas)).toBe(`release rel in llm of prod: 2 of 3 replicas ready
@@ -59,7 +93,16 @@ usage   as providers told it for 95.0% of 360 answers; unknown: 16 not-asked, 2 
 
   it('knows of no share where there was no answer', () => {
     const none = { usd: 0, known: 0, unknown: 0 };
-    const idle: ReplicaFacts = { ...facts, exchanges: 0, failOpen: 0, policy: { ...facts.policy, refused: false, notInForce: [] }, savings: { ...facts.savings, cost: none, baseline: none, savings: none }, usage: { answers: 0, unknown: {} } };
-    expect(statusText('Sluice', null, [{ name: 'a', ready: true, state: 'asked', facts: idle }])).toContain('usage   as providers told it for – of 0 answers\n');
+    const idle: ReplicaFacts = {
+      ...facts,
+      exchanges: 0,
+      failOpen: 0,
+      policy: { ...facts.policy, refused: false, notInForce: [] },
+      savings: { ...facts.savings, cost: none, baseline: none, savings: none },
+      usage: { answers: 0, unknown: {} },
+    };
+    expect(statusText('Sluice', null, [{ name: 'a', ready: true, state: 'asked', facts: idle }])).toContain(
+      'usage   as providers told it for – of 0 answers\n',
+    );
   });
 });

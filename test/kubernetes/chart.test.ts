@@ -25,9 +25,19 @@ const everything: Values = {
   extraArgs: ['--catalog-interval=6'],
 };
 
-const webhooks: Values = { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } };
+const webhooks: Values = {
+  webhooks: { policy: true },
+  egress: { baseUrl: true, names: { enabled: true } },
+  networkPolicy: { enabled: true },
+};
 
-const sidecar: Values = { shape: 'sidecar', sidecar: { namespaces: ['shop'] }, webhooks: { policy: true }, networkPolicy: { enabled: true }, monitoring: { podMonitor: true } };
+const sidecar: Values = {
+  shape: 'sidecar',
+  sidecar: { namespaces: ['shop'] },
+  webhooks: { policy: true },
+  networkPolicy: { enabled: true },
+  monitoring: { podMonitor: true },
+};
 
 /** Certificates are new at each rendering. */
 const withoutCertificates = (text: string): string => text.replace(/(ca\.crt|tls\.crt|tls\.key|caBundle): \S{40,}/g, '$1: (made)');
@@ -41,16 +51,34 @@ describe('the chart', () => {
 });
 
 describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
-  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything], ['webhooks', webhooks], ['sidecar', sidecar]])('renders %s as its golden file has it', async (name, values) => {
+  it.each([
+    ['gateway', {}],
+    ['extension', { shape: 'extension' }],
+    ['everything', everything],
+    ['webhooks', webhooks],
+    ['sidecar', sidecar],
+  ])('renders %s as its golden file has it', async (name, values) => {
     await expect(withoutCertificates(await template(values))).toMatchFileSnapshot(`./golden/${name}.yaml`);
   });
 
-  it.each([['gateway', {}], ['extension', { shape: 'extension' }], ['everything', everything], ['webhooks', webhooks], ['sidecar', sidecar]])('passes a strict lint: %s', async (_name, values) => {
+  it.each([
+    ['gateway', {}],
+    ['extension', { shape: 'extension' }],
+    ['everything', everything],
+    ['webhooks', webhooks],
+    ['sidecar', sidecar],
+  ])('passes a strict lint: %s', async (_name, values) => {
     expect(await helm(['lint', chart, '--strict'], values)).toContain('0 chart(s) failed');
   });
 
   it('prints large integers as integers', async () => {
-    const rendered = await template({ replicas: 1_000_000, drainSeconds: 86_400, policy: { inline: 'version: 1' }, ports: { admin: 65_535 }, podDisruptionBudget: { maxUnavailable: 2_000_000 } });
+    const rendered = await template({
+      replicas: 1_000_000,
+      drainSeconds: 86_400,
+      policy: { inline: 'version: 1' },
+      ports: { admin: 65_535 },
+      podDisruptionBudget: { maxUnavailable: 2_000_000 },
+    });
     expect(rendered).toContain('replicas: 1000000\n');
     expect(rendered).toContain('maxUnavailable: 2000000\n');
     expect(rendered.match(/\d(?:\.\d+)?e\+\d+/g)).toBeNull();
@@ -67,16 +95,28 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['sidecars with Secrets of another namespace', { ...sidecar, credentials: [{ secret: 'openai' }] }, /shape: gateway/],
     ['a policy in two places', { policy: { mounted: 'mine', url: { address: 'https://policies.example/all.yaml' } } }, /one of them/],
     ['an inline policy that nobody would watch', { policy: { mounted: 'mine', inline: 'version: 1' } }, /ConfigMaps that are watched/],
-    ['a policy webhook for ConfigMaps that are not watched', { policy: { url: { address: 'https://policies.example/all.yaml' } }, webhooks: { policy: true } }, /webhooks\.policy/],
+    [
+      'a policy webhook for ConfigMaps that are not watched',
+      { policy: { url: { address: 'https://policies.example/all.yaml' } }, webhooks: { policy: true } },
+      /webhooks\.policy/,
+    ],
     ['sidecars with a mounted policy', { ...sidecar, webhooks: {}, policy: { mounted: 'mine' } }, /shape: gateway/],
-    ['sidecars with a token of another namespace', { ...sidecar, policy: { url: { address: 'https://policies.example/{workspace}', tokenSecret: 'mine' } } }, /shape: gateway/],
+    [
+      'sidecars with a token of another namespace',
+      { ...sidecar, policy: { url: { address: 'https://policies.example/{workspace}', tokenSecret: 'mine' } } },
+      /shape: gateway/,
+    ],
     ['a service account that is neither made nor named', { serviceAccount: { create: false } }, /serviceAccount\.name/],
   ])('refuses %s', async (_name, values, message) => {
     await expect(template(values)).rejects.toThrow(message);
   });
 
   it('takes certificates of others, and makes none then', async () => {
-    const rendered = await template({ ...webhooks, webhooks: { policy: true, existingSecret: 'mine', caBundle: 'PEM' }, egress: { names: { enabled: true, existingSecret: 'names' } } });
+    const rendered = await template({
+      ...webhooks,
+      webhooks: { policy: true, existingSecret: 'mine', caBundle: 'PEM' },
+      egress: { names: { enabled: true, existingSecret: 'names' } },
+    });
     expect(rendered).not.toContain('kind: Secret');
     expect(rendered.match(/caBundle: (\S+)/)?.[1]).toBe(Buffer.from('PEM').toString('base64'));
     expect(rendered.match(/secretName: (?:mine|names)\n/g)).toHaveLength(3);
@@ -84,7 +124,11 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
 
   it.each<[string, Values, readonly string[]]>([
     ['mounted', { policy: { mounted: 'mine' } }, ['--policy=/etc/sluice/policy']],
-    ['all at a URL', { policy: { url: { address: 'https://policies.example/all.yaml', ttlSeconds: 30, tokenSecret: 'mine' } } }, ['--policy-url=https://policies.example/all.yaml', '--policy-ttl=30', '--policy-token-file=/etc/sluice/policy-token/token']],
+    [
+      'all at a URL',
+      { policy: { url: { address: 'https://policies.example/all.yaml', ttlSeconds: 30, tokenSecret: 'mine' } } },
+      ['--policy-url=https://policies.example/all.yaml', '--policy-ttl=30', '--policy-token-file=/etc/sluice/policy-token/token'],
+    ],
   ])('asks for no rights at the API server where the policy is %s', async (_name, values, flags) => {
     for (const shape of ['gateway', 'extension']) {
       const rendered = await template({ ...values, shape });
@@ -95,7 +139,13 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
 
   it('puts what a URL says of a workspace on top of ConfigMaps', async () => {
     const rendered = await template({ policy: { url: { address: 'https://policies.example/{workspace}/{provider}' } } });
-    for (const part of ['--policy-configmaps=llm', '--policy-url=https://policies.example/{workspace}/{provider}', 'kind: Role\n', 'api-access']) expect(rendered).toContain(part);
+    for (const part of [
+      '--policy-configmaps=llm',
+      '--policy-url=https://policies.example/{workspace}/{provider}',
+      'kind: Role\n',
+      'api-access',
+    ])
+      expect(rendered).toContain(part);
   });
 
   it.each<[string, Values, boolean]>([
@@ -117,12 +167,20 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
 
   it('gives no container more than it needs, and holds no secret', async () => {
     for (const values of [everything, { ...everything, shape: 'extension' }]) {
-      const objects = parseAllDocuments(await template(values)).map((document) => document.toJS() as { kind?: string; spec?: { template?: { spec: PodSpec } } });
+      const objects = parseAllDocuments(await template(values)).map(
+        (document) => document.toJS() as { kind?: string; spec?: { template?: { spec: PodSpec } } },
+      );
       expect(objects.some(({ kind }) => kind === 'Secret')).toBe(false);
       const pod = objects.find(({ kind }) => kind === 'Deployment')!.spec!.template!.spec;
-      expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } });
+      expect(pod).toMatchObject({
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      });
       for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
-        expect(container).toMatchObject({ securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }, resources: { requests: {}, limits: {} } });
+        expect(container).toMatchObject({
+          securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+          resources: { requests: {}, limits: {} },
+        });
         expect(container.livenessProbe).toBeDefined();
         expect(container.volumeMounts?.some(({ name }) => name === 'api-access')).toBe(container.name === 'sluice');
       }

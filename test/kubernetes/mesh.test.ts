@@ -21,7 +21,8 @@ import { findTool, missing } from './support/tools.ts';
 const noNamespaces = namespaces() ? '' : ' (skipped: no network namespaces here)';
 const files = await deployFiles();
 const absent = missing('testkube') || noDefinitions;
-const absentGateway = missing('testkube', 'envoy-gateway') || noDefinitions || noNamespaces || ((await findEnvoy()) === null ? ' (skipped: no Envoy)' : '');
+const absentGateway =
+  missing('testkube', 'envoy-gateway') || noDefinitions || noNamespaces || ((await findEnvoy()) === null ? ' (skipped: no Envoy)' : '');
 
 describe.skipIf(absent !== '')(`a real API server with Istio's and Envoy Gateway's definitions${absent}`, () => {
   let cluster: TestCluster;
@@ -64,7 +65,9 @@ function gatewayTests(shared: () => TestCluster): void {
       await gateway.start();
       // Envoy Gateway takes no loopback address for a backend; names that end so lead there all the same.
       const local = (name: string, address: string): string => `http://${name}.localhost:${new URL(address).port}`;
-      sockets.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nhello'));
+      sockets.on('upgrade', (_request, socket) =>
+        socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nhello'),
+      );
       await new Promise<void>((resolve) => sockets.listen(0, '127.0.0.1', resolve));
       writeFileSync(join(cluster.folder, 'key'), 'key-of-mistral');
       sluice = new ServedSluice(cluster.folder);
@@ -86,20 +89,43 @@ function gatewayTests(shared: () => TestCluster): void {
       port = http!;
       url = `http://127.0.0.1:${port}`;
       // What a pod's own network would make unnecessary: ports that are free on this machine, and loopback.
-      const moved = (name: string, port_value: number): object => ({ type: 'type.googleapis.com/envoy.config.listener.v3.Listener', name, operation: { op: 'replace', path: '/address/socket_address', value: { address: '127.0.0.1', port_value } } });
+      const moved = (name: string, port_value: number): object => ({
+        type: 'type.googleapis.com/envoy.config.listener.v3.Listener',
+        name,
+        operation: { op: 'replace', path: '/address/socket_address', value: { address: '127.0.0.1', port_value } },
+      });
       const own = [
-        { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: 'eg' }, spec: { controllerName: 'gateway.envoyproxy.io/gatewayclass-controller' } },
-        { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'sluice', namespace: 'llm' }, spec: { gatewayClassName: 'eg', listeners: [{ name: 'http', protocol: 'HTTP', port }] } },
+        {
+          apiVersion: 'gateway.networking.k8s.io/v1',
+          kind: 'GatewayClass',
+          metadata: { name: 'eg' },
+          spec: { controllerName: 'gateway.envoyproxy.io/gatewayclass-controller' },
+        },
+        {
+          apiVersion: 'gateway.networking.k8s.io/v1',
+          kind: 'Gateway',
+          metadata: { name: 'sluice', namespace: 'llm' },
+          spec: { gatewayClassName: 'eg', listeners: [{ name: 'http', protocol: 'HTTP', port }] },
+        },
         {
           apiVersion: 'gateway.envoyproxy.io/v1alpha1',
           kind: 'EnvoyPatchPolicy',
           metadata: { name: 'loopback', namespace: 'llm' },
-          spec: { targetRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'sluice' }, type: 'JSONPatch', priority: 100, jsonPatches: [moved('llm/sluice/http', port), moved('envoy-gateway-proxy-ready-0.0.0.0-19003', ready!)] },
+          spec: {
+            targetRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'sluice' },
+            type: 'JSONPatch',
+            priority: 100,
+            jsonPatches: [moved('llm/sluice/http', port), moved('envoy-gateway-proxy-ready-0.0.0.0-19003', ready!)],
+          },
         },
       ];
       await cluster.applied(own.map((object) => `---\n${stringify(object)}`).join('') + (await rendered()));
       proxyAdmin = await gateway.proxy('llm', 'sluice');
-      await until(async () => (await ask('any')).response.headers.get('x-sluice-model') === 'gpt-4.1-nano', 'a routed call', () => gateway.said);
+      await until(
+        async () => (await ask('any')).response.headers.get('x-sluice-model') === 'gpt-4.1-nano',
+        'a routed call',
+        () => gateway.said,
+      );
     }, 180_000);
 
     afterAll(async () => {
@@ -115,15 +141,46 @@ function gatewayTests(shared: () => TestCluster): void {
       }
     });
 
-    const rendered = (...more: readonly string[]) => runCli(['render', 'envoy-gateway', '--policy', sluice.policyFolder, '--sluice', `sluice.localhost:${sluice.port}`, '--existing-gateway', ...more]);
-    const copies = (): Promise<string> => fetch(`${proxyAdmin}/stats?filter=sluice_response.streams_started`).then((response) => response.text());
+    const rendered = (...more: readonly string[]) =>
+      runCli([
+        'render',
+        'envoy-gateway',
+        '--policy',
+        sluice.policyFolder,
+        '--sluice',
+        `sluice.localhost:${sluice.port}`,
+        '--existing-gateway',
+        ...more,
+      ]);
+    const copies = (): Promise<string> =>
+      fetch(`${proxyAdmin}/stats?filter=sluice_response.streams_started`).then((response) => response.text());
     const ask = (workspace: string, path = '/v1', content = 'What is a CDN?') =>
-      new OpenAI({ apiKey: 'sk-app', baseURL: `${url}${path}`, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': workspace } }).chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content }] }).withResponse();
+      new OpenAI({
+        apiKey: 'sk-app',
+        baseURL: `${url}${path}`,
+        maxRetries: 0,
+        defaultHeaders: { 'x-sluice-workspace': workspace },
+      }).chat.completions
+        .create({ model: 'gpt-4.1', messages: [{ role: 'user', content }] })
+        .withResponse();
 
     it('accepts every policy, and programs the patches', async () => {
       const states = async (): Promise<string[][]> => {
-        const { items } = JSON.parse(await cluster.kubectl('get', 'envoypatchpolicy,envoyextensionpolicy,clienttrafficpolicy,backendtrafficpolicy,httproute', '--namespace', 'llm', '--output', 'json')) as Statuses;
-        return items.flatMap(({ kind, metadata, status: given }) => [...(given?.ancestors ?? []), ...(given?.parents ?? [])].flatMap(({ conditions }) => conditions.map((condition) => [kind, metadata.name, condition.type, condition.status])));
+        const { items } = JSON.parse(
+          await cluster.kubectl(
+            'get',
+            'envoypatchpolicy,envoyextensionpolicy,clienttrafficpolicy,backendtrafficpolicy,httproute',
+            '--namespace',
+            'llm',
+            '--output',
+            'json',
+          ),
+        ) as Statuses;
+        return items.flatMap(({ kind, metadata, status: given }) =>
+          [...(given?.ancestors ?? []), ...(given?.parents ?? [])].flatMap(({ conditions }) =>
+            conditions.map((condition) => [kind, metadata.name, condition.type, condition.status]),
+          ),
+        );
       };
       // Statuses are written after the config has been served.
       await expect.poll(states, { timeout: 30_000 }).toContainEqual(['EnvoyPatchPolicy', 'sluice', 'Programmed', 'True']);
@@ -134,14 +191,28 @@ function gatewayTests(shared: () => TestCluster): void {
     it("routes an official SDK's call and records it", async () => {
       const { data, response } = await ask('any');
       expect([data.model, response.headers.get('x-sluice-tier')]).toEqual(['gpt-4.1-nano', 'simple']);
-      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({ requestedModel: 'gpt-4.1', servedModel: 'gpt-4.1-nano', outcome: 'complete', cost: { known: true } });
-      expect(openai.got).toMatchObject([{ path: '/v1/chat/completions', model: 'gpt-4.1-nano', headers: { authorization: 'Bearer sk-app' } }]);
+      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({
+        requestedModel: 'gpt-4.1',
+        servedModel: 'gpt-4.1-nano',
+        outcome: 'complete',
+        cost: { known: true },
+      });
+      expect(openai.got).toMatchObject([
+        { path: '/v1/chat/completions', model: 'gpt-4.1-nano', headers: { authorization: 'Bearer sk-app' } },
+      ]);
       expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
     });
 
     it('streams an answer and knows its usage', async () => {
       const client = new OpenAI({ apiKey: 'sk-app', baseURL: `${url}/v1`, maxRetries: 0 });
-      const { data, response } = await client.chat.completions.create({ model: 'gpt-4.1', stream: true, stream_options: { include_usage: true }, messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+      const { data, response } = await client.chat.completions
+        .create({
+          model: 'gpt-4.1',
+          stream: true,
+          stream_options: { include_usage: true },
+          messages: [{ role: 'user', content: 'What is a CDN?' }],
+        })
+        .withResponse();
       let text = '';
       for await (const chunk of data) text += chunk.choices[0]?.delta.content ?? '';
       expect(text).toContain('simulator');
@@ -173,14 +244,23 @@ function gatewayTests(shared: () => TestCluster): void {
     });
 
     it('obeys no header of a client that leads a request elsewhere', async () => {
-      const response = await fetch(`${url}/v1/models`, { headers: { 'x-sluice-cluster': 'provider_mistral', 'x-sluice-chain': '1', 'x-envoy-attempt-count': '1' } });
+      const response = await fetch(`${url}/v1/models`, {
+        headers: { 'x-sluice-cluster': 'provider_mistral', 'x-sluice-chain': '1', 'x-envoy-attempt-count': '1' },
+      });
       await response.arrayBuffer();
       expect([openai.got.length, mistral.got.length]).toEqual([1, 0]);
     });
 
     it('lets WebSockets through', async () => {
       const text = await new Promise((resolve, reject) => {
-        const call = request(`${url}/sockets/v1/realtime`, { headers: { connection: 'Upgrade', upgrade: 'WebSocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' } });
+        const call = request(`${url}/sockets/v1/realtime`, {
+          headers: {
+            connection: 'Upgrade',
+            upgrade: 'WebSocket',
+            'sec-websocket-version': '13',
+            'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          },
+        });
         call.on('upgrade', (_response, socket, head) => {
           let got = head.toString();
           socket.on('data', (chunk: Buffer) => (got += chunk.toString()));
@@ -197,7 +277,8 @@ function gatewayTests(shared: () => TestCluster): void {
       await cluster.applied(await rendered('--usage', 'collect'));
       // Not on the connection of the calls before: an open one keeps the filters that it began with.
       const client = new OpenAI({ apiKey: 'sk-app', baseURL: 'http://api.openai.com/v1', maxRetries: 0, fetch: fetchVia(port) });
-      const call = () => client.chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+      const call = () =>
+        client.chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
       const collects = async (): Promise<boolean> => {
         openai.got.length = 0;
         await call();
@@ -207,7 +288,11 @@ function gatewayTests(shared: () => TestCluster): void {
       await until(collects, 'a collected answer', () => gateway.said);
       const before = await copies();
       const { response } = await call();
-      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({ outcome: 'complete', finishReason: 'stop', cost: { known: true } });
+      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({
+        outcome: 'complete',
+        finishReason: 'stop',
+        cost: { known: true },
+      });
       expect(await copies()).toBe(before);
     });
 
@@ -222,6 +307,10 @@ interface Statuses {
   readonly items: readonly {
     readonly kind: string;
     readonly metadata: { readonly name: string };
-    readonly status?: Readonly<Partial<Record<'ancestors' | 'parents', readonly { readonly conditions: readonly { readonly type: string; readonly status: string }[] }[]>>>;
+    readonly status?: Readonly<
+      Partial<
+        Record<'ancestors' | 'parents', readonly { readonly conditions: readonly { readonly type: string; readonly status: string }[] }[]>
+      >
+    >;
   }[];
 }

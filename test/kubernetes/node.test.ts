@@ -49,13 +49,19 @@ describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`
 
   it('is an image below 200 MB that lists its packages, with no shell', () => {
     expect(statSync(join(node.folder, 'sluice.tar')).size).toBeLessThan(imageBytes);
-    const sbom = JSON.parse(readFileSync(join(node.folder, 'rootfs/app/sbom.spdx.json'), 'utf8')) as { readonly packages: readonly { readonly name: string }[] };
+    const sbom = JSON.parse(readFileSync(join(node.folder, 'rootfs/app/sbom.spdx.json'), 'utf8')) as {
+      readonly packages: readonly { readonly name: string }[];
+    };
     expect(sbom.packages.map(({ name }) => name)).toEqual(expect.arrayContaining(['node', 'zod', '@kubernetes/client-node']));
     expect(() => statSync(join(node.folder, 'rootfs/bin/sh'))).toThrow('ENOENT');
   });
 
   it('is the same image when it is built again, but for the code that V8 made', () => {
-    expect(execFileSync('diff', ['--recursive', '--brief', '--exclude=*.code', join(node.folder, 'rootfs'), join(node.folder, 'again')], { encoding: 'utf8' })).toBe('');
+    expect(
+      execFileSync('diff', ['--recursive', '--brief', '--exclude=*.code', join(node.folder, 'rootfs'), join(node.folder, 'again')], {
+        encoding: 'utf8',
+      }),
+    ).toBe('');
     expect(existsSync(join(node.folder, 'rootfs/app/code/sluice/sluice.cjs.code'))).toBe(true);
   });
 
@@ -66,15 +72,26 @@ describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`
   it('serves an unmodified app by base-URL variables, and records the decision', async () => {
     const said = await node.runPod('shop');
     expect(said).toMatchObject({ base: 'http://sluice.llm/v1', model: 'gpt-5-nano', direct: null });
-    expect(await node.record('llm', said['decision'])).toMatchObject({ requestedModel: 'gpt-5.1', servedModel: 'gpt-5-nano', outcome: 'complete' });
+    expect(await node.record('llm', said['decision'])).toMatchObject({
+      requestedModel: 'gpt-5.1',
+      servedModel: 'gpt-5-nano',
+      outcome: 'complete',
+    });
   });
 
   it('tells its status through the API server', async () => {
-    expect(await runCli(['status', '--context', 'test', '--namespace', 'llm', '--release', 'sluice'], { KUBECONFIG: node.cluster.kubeconfig })).toMatch(/^release sluice in llm of test: 2 of 2 replicas ready\n/);
+    expect(
+      await runCli(['status', '--context', 'test', '--namespace', 'llm', '--release', 'sluice'], { KUBECONFIG: node.cluster.kubeconfig }),
+    ).toMatch(/^release sluice in llm of test: 2 of 2 replicas ready\n/);
   });
 
   it('serves an unmodified app under https://api.openai.com itself', async () => {
-    expect(await node.runPod('bank')).toMatchObject({ base: null, model: 'gpt-5-nano', decision: expect.any(String) as string, direct: null });
+    expect(await node.runPod('bank')).toMatchObject({
+      base: null,
+      model: 'gpt-5-nano',
+      decision: expect.any(String) as string,
+      direct: null,
+    });
   });
 
   it('serves an unmodified app in Python as well, both ways', async () => {
@@ -84,13 +101,32 @@ describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`
   });
 
   it('serves an unmodified app by a gateway in its own pod, which comes before it and goes after it', async () => {
-    await node.install('sluice', chart, 'side', { ...values('gpt-4.1-nano'), shape: 'sidecar', sidecar: { namespaces: ['desk'] }, replicas: 1, egress: {} });
+    await node.install('sluice', chart, 'side', {
+      ...values('gpt-4.1-nano'),
+      shape: 'sidecar',
+      sidecar: { namespaces: ['desk'] },
+      replicas: 1,
+      egress: {},
+    });
     expect(await plainHelm(['test', 'sluice', '--namespace', 'side'], { KUBECONFIG: node.cluster.kubeconfig })).toContain('Succeeded');
-    expect(await node.runPod('desk')).toMatchObject({ base: 'http://127.0.0.1:10000/v1', model: 'gpt-4.1-nano', decision: expect.any(String) as string, direct: null });
+    expect(await node.runPod('desk')).toMatchObject({
+      base: 'http://127.0.0.1:10000/v1',
+      model: 'gpt-4.1-nano',
+      decision: expect.any(String) as string,
+      direct: null,
+    });
   });
 
   it('takes the policy of a mounted ConfigMap, and its edits as the kubelet brings them', async () => {
-    const applied = (model: string): Promise<string> => node.cluster.applied(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'mine', namespace: 'files' }, data: { 'policy.yaml': policy(model) } }));
+    const applied = (model: string): Promise<string> =>
+      node.cluster.applied(
+        JSON.stringify({
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name: 'mine', namespace: 'files' },
+          data: { 'policy.yaml': policy(model) },
+        }),
+      );
     await applied('gpt-5-nano');
     await node.install('sluice', chart, 'files', { ...localImages, replicas: 1, policy: { mounted: 'mine' } });
     const script = `
@@ -106,14 +142,23 @@ console.log(JSON.stringify({ first, second: await until('gpt-4.1-nano') }));`;
   });
 
   it('leaves pods that opted out as they are', async () => {
-    const look = "import { readFileSync } from 'node:fs'; console.log(JSON.stringify({ base: process.env.OPENAI_BASE_URL ?? null, ca: process.env.NODE_EXTRA_CA_CERTS ?? null, hosts: readFileSync('/etc/hosts', 'utf8').includes('api.openai.com') }));";
+    const look =
+      "import { readFileSync } from 'node:fs'; console.log(JSON.stringify({ base: process.env.OPENAI_BASE_URL ?? null, ca: process.env.NODE_EXTRA_CA_CERTS ?? null, hosts: readFileSync('/etc/hosts', 'utf8').includes('api.openai.com') }));";
     expect(await node.runPod('shop', { 'sluice.dev/egress': 'none' }, look)).toEqual({ base: null, ca: null, hosts: false });
-    for (const namespace of ['bank', 'desk']) expect(await node.runPod(namespace, { 'sluice.dev/egress': 'none' }, look)).toEqual({ base: null, ca: null, hosts: false });
+    for (const namespace of ['bank', 'desk'])
+      expect(await node.runPod(namespace, { 'sluice.dev/egress': 'none' }, look)).toEqual({ base: null, ca: null, hosts: false });
   });
 
   it('refuses a bad policy through the webhook’s own Service', async () => {
-    const bad = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'bad', namespace: 'llm', labels: { 'sluice.dev/policy': 'true' } }, data: { 'policy.yaml': 'version: 1\nnonsense: 1\n' } });
-    expect((await node.cluster.apply(bad)).output).toMatch(/denied the request: Sluice refuses this policy:\npolicy\.yaml:2:\d+ error unknown-key at nonsense: /);
+    const bad = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'bad', namespace: 'llm', labels: { 'sluice.dev/policy': 'true' } },
+      data: { 'policy.yaml': 'version: 1\nnonsense: 1\n' },
+    });
+    expect((await node.cluster.apply(bad)).output).toMatch(
+      /denied the request: Sluice refuses this policy:\npolicy\.yaml:2:\d+ error unknown-key at nonsense: /,
+    );
   });
 
   it('loses no request and cuts no stream of 100 clients in an upgrade and a policy edit', async () => {
@@ -143,14 +188,24 @@ console.log(JSON.stringify(count));
     node.limit(upgradeCpus);
     const pod = await node.startPod('apps', {}, load);
     await until(async () => (await node.logs('apps', pod)).includes('all are calling'), 'the load');
-    await helm(['upgrade', 'sluice', chart, '--namespace', 'llm', '--kubeconfig', node.cluster.kubeconfig, '--wait', '--timeout', '180s'], values('gpt-4.1-nano', { podAnnotations: { generation: 'two' } }));
+    await helm(
+      ['upgrade', 'sluice', chart, '--namespace', 'llm', '--kubeconfig', node.cluster.kubeconfig, '--wait', '--timeout', '180s'],
+      values('gpt-4.1-nano', { podAnnotations: { generation: 'two' } }),
+    );
     await node.cluster.kubectl('wait', '--for=delete', '--namespace', 'llm', '--timeout=90s', ...old.map((name) => `pod/${name}`));
     await node.cluster.kubectl('exec', pod, '--namespace', 'apps', '--', '/usr/local/bin/node', '--eval', "process.kill(1, 'SIGUSR2')");
     node.limit(null);
     const said = await node.finishPod('apps', pod);
-    expect(said).toMatchObject({ failed: 0, cut: 0, errors: [], models: { 'gpt-5-nano': expect.any(Number) as number, 'gpt-4.1-nano': expect.any(Number) as number } });
+    expect(said).toMatchObject({
+      failed: 0,
+      cut: 0,
+      errors: [],
+      models: { 'gpt-5-nano': expect.any(Number) as number, 'gpt-4.1-nano': expect.any(Number) as number },
+    });
     expect(Number(said['streams'])).toBeGreaterThan(50);
-    process.stdout.write(`100 clients: ${String(said['requests'])} answers and ${String(said['streams'])} streams; ${String(said['failed'])} failed, ${String(said['cut'])} cut\n`);
+    process.stdout.write(
+      `100 clients: ${String(said['requests'])} answers and ${String(said['streams'])} streams; ${String(said['failed'])} failed, ${String(said['cut'])} cut\n`,
+    );
   }, 400_000);
 
   envoyGatewayOnNode(node);

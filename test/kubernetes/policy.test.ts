@@ -20,7 +20,16 @@ function manifest(kind: string, name: string, namespace: string | null, rest: ob
 const rbac = 'rbac.authorization.k8s.io/v1';
 const role = (namespace: string): string => manifest('Role', 'sluice', namespace, { rules: [rules.watch, rules.events] }, rbac);
 const binding = (namespace: string): string =>
-  manifest('RoleBinding', 'sluice', namespace, { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'sluice' }, subjects: [{ kind: 'ServiceAccount', name: 'sluice', namespace: 'platform' }] }, rbac);
+  manifest(
+    'RoleBinding',
+    'sluice',
+    namespace,
+    {
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'sluice' },
+      subjects: [{ kind: 'ServiceAccount', name: 'sluice', namespace: 'platform' }],
+    },
+    rbac,
+  );
 
 function configMap(namespace: string, name: string, policy: string): string {
   return manifest('ConfigMap', name, namespace, { metadata: { labels: { 'sluice.dev/policy': 'true' } }, data: { 'policy.yaml': policy } });
@@ -47,9 +56,17 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
   beforeAll(async () => {
     cluster = new TestCluster();
     await cluster.start();
-    await cluster.applied(['platform', 'team-a'].map((name) => manifest('Namespace', name, null)).join('') + manifest('ServiceAccount', 'sluice', 'platform') + ['platform', 'team-a'].map((each) => role(each) + binding(each)).join(''));
+    await cluster.applied(
+      ['platform', 'team-a'].map((name) => manifest('Namespace', name, null)).join('') +
+        manifest('ServiceAccount', 'sluice', 'platform') +
+        ['platform', 'team-a'].map((each) => role(each) + binding(each)).join(''),
+    );
     const kubeconfig = await cluster.serviceAccountConfig('platform', 'sluice');
-    stack = new Stack({ policy: routed('gpt-5-nano'), endpoint: await simulator.listen(), source: { args: ['--policy-configmaps', 'platform,team-a'], env: { KUBECONFIG: kubeconfig } } });
+    stack = new Stack({
+      policy: routed('gpt-5-nano'),
+      endpoint: await simulator.listen(),
+      source: { args: ['--policy-configmaps', 'platform,team-a'], env: { KUBECONFIG: kubeconfig } },
+    });
     await stack.start();
   });
 
@@ -60,7 +77,11 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
   });
 
   const ask = async (workspace = 'any'): Promise<{ readonly model: string | null; readonly id: string | null }> => {
-    const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+    const response = await fetch(`${stack.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace },
+      body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}',
+    });
     expect(response.status).toBe(200);
     await response.arrayBuffer();
     return { model: response.headers.get('x-sluice-model'), id: response.headers.get('x-sluice-decision') };
@@ -68,10 +89,13 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
   const apply = async (text: string): Promise<void> => {
     await cluster.applied(text);
   };
-  const served = (model: string | null): Promise<void> => until(async () => (await ask()).model === model, `a decision for ${model ?? 'nothing'}`);
+  const served = (model: string | null): Promise<void> =>
+    until(async () => (await ask()).model === model, `a decision for ${model ?? 'nothing'}`);
   const policy = async (): Promise<PolicyState> => (await (await fetch(`${stack.adminUrl}/policy`)).json()) as PolicyState;
-  const metric = async (name: string): Promise<string | undefined> => new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${stack.adminUrl}/metrics`)).text())?.[1];
-  const events = async (namespace: string): Promise<EventList> => JSON.parse(await cluster.kubectl('get', 'events', '--namespace', namespace, '--output', 'json')) as EventList;
+  const metric = async (name: string): Promise<string | undefined> =>
+    new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${stack.adminUrl}/metrics`)).text())?.[1];
+  const events = async (namespace: string): Promise<EventList> =>
+    JSON.parse(await cluster.kubectl('get', 'events', '--namespace', namespace, '--output', 'json')) as EventList;
 
   it('changes no request while there is none', async () => {
     expect((await ask()).model).toBeNull();
@@ -81,7 +105,15 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
   it('decides by a ConfigMap soon after it is written, and records its resourceVersion', async () => {
     await apply(configMap('platform', 'base', routed('gpt-5-nano')));
     await served('gpt-5-nano');
-    const version = await cluster.kubectl('get', 'configmap', 'base', '--namespace', 'platform', '--output', 'jsonpath={.metadata.resourceVersion}');
+    const version = await cluster.kubectl(
+      'get',
+      'configmap',
+      'base',
+      '--namespace',
+      'platform',
+      '--output',
+      'jsonpath={.metadata.resourceVersion}',
+    );
     expect(await policy()).toMatchObject({ resourceVersion: version, sources: [{ id: 'platform/base', state: 'in-force' }] });
     const { id } = await ask();
     await until(async () => {
@@ -98,7 +130,9 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
     await until(async () => (await events('platform')).items.length === 1, 'the Event');
     const [event] = (await events('platform')).items;
     expect(event).toMatchObject({ reason: 'PolicyRefused', involvedObject: { name: 'base' } });
-    expect(event!.message).toMatch(/^Refused\. The last good version stays in force\. policy\.yaml:7:\d+ error schema at defaults\.mode: .*Did you mean enabled\?/);
+    expect(event!.message).toMatch(
+      /^Refused\. The last good version stays in force\. policy\.yaml:7:\d+ error schema at defaults\.mode: .*Did you mean enabled\?/,
+    );
     await apply(configMap('platform', 'base', routed('gpt-4.1-nano')));
     await served('gpt-4.1-nano');
     expect(await metric('llm_proxy_policy_refused')).toBe('0');
@@ -106,24 +140,47 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
 
   it('joins the ConfigMaps of its namespaces, and of two that conflict the one of the first namespace holds', async () => {
     await apply(configMap('platform', 'teams', 'version: 1\ndelegations:\n  team-a: { workspaces: [team-a], may: [mode] }\n'));
-    await apply(configMap('team-a', 'team', 'version: 1\nsections:\n  - name: team-a\n    match: { workspace: [team-a] }\n    mode: off\n') + configMap('team-a', 'usurper', 'version: 1\nsections:\n  - name: team-a\n    match: { workspace: [team-a] }\n    mode: enabled\n'));
+    await apply(
+      configMap('team-a', 'team', 'version: 1\nsections:\n  - name: team-a\n    match: { workspace: [team-a] }\n    mode: off\n') +
+        configMap('team-a', 'usurper', 'version: 1\nsections:\n  - name: team-a\n    match: { workspace: [team-a] }\n    mode: enabled\n'),
+    );
     await until(async () => (await ask('team-a')).model === null && (await ask()).model === 'gpt-4.1-nano', 'the section');
-    await until(async () => (await events('team-a')).items.some(({ reason, involvedObject }) => reason === 'PolicyConflict' && involvedObject.name === 'usurper'), 'the Event');
-    expect((await policy()).sources).toMatchObject([{ id: 'platform/base', state: 'in-force' }, { id: 'platform/teams', state: 'in-force' }, { id: 'team-a/team', state: 'in-force' }, { id: 'team-a/usurper', state: 'left-out' }]);
+    await until(
+      async () =>
+        (await events('team-a')).items.some(
+          ({ reason, involvedObject }) => reason === 'PolicyConflict' && involvedObject.name === 'usurper',
+        ),
+      'the Event',
+    );
+    expect((await policy()).sources).toMatchObject([
+      { id: 'platform/base', state: 'in-force' },
+      { id: 'platform/teams', state: 'in-force' },
+      { id: 'team-a/team', state: 'in-force' },
+      { id: 'team-a/usurper', state: 'left-out' },
+    ]);
     await cluster.kubectl('delete', 'configmap', 'usurper', 'team', '--namespace', 'team-a');
     await until(async () => (await policy()).sources.length === 2, 'the removal');
   });
 
   it('lets a team take no traffic of another team, and no provider', async () => {
     const thief = (text: string): string => configMap('team-a', 'thief', `version: 1\n${text}`);
-    for (const text of ['sections:\n  - name: thief\n    match: { workspace: [team-b] }\n    mode: off\n', 'providers:\n  openai: { endpoint: "http://127.0.0.1:9" }\n', 'defaults:\n  mode: off\n']) {
+    for (const text of [
+      'sections:\n  - name: thief\n    match: { workspace: [team-b] }\n    mode: off\n',
+      'providers:\n  openai: { endpoint: "http://127.0.0.1:9" }\n',
+      'defaults:\n  mode: off\n',
+    ]) {
       await apply(thief(text));
-      await until(async () => (await policy()).sources.some(({ id, state }) => id === 'team-a/thief' && state === 'left-out'), 'the refusal');
+      await until(
+        async () => (await policy()).sources.some(({ id, state }) => id === 'team-a/thief' && state === 'left-out'),
+        'the refusal',
+      );
       expect((await ask('team-b')).model).toBe('gpt-4.1-nano');
       await cluster.kubectl('delete', 'configmap', 'thief', '--namespace', 'team-a');
       await until(async () => (await policy()).sources.length === 2, 'the removal');
     }
-    expect((await events('team-a')).items.filter(({ reason, message }) => reason === 'PolicyRefused' && message.includes('not-delegated'))).toHaveLength(3);
+    expect(
+      (await events('team-a')).items.filter(({ reason, message }) => reason === 'PolicyRefused' && message.includes('not-delegated')),
+    ).toHaveLength(3);
     await cluster.kubectl('delete', 'configmap', 'teams', '--namespace', 'platform');
     await until(async () => (await policy()).sources.length === 1, 'the removal');
   });

@@ -15,13 +15,42 @@ const variants: readonly (readonly [string, Values])[] = [
   ['gateway', {}],
   ['extension', { shape: 'extension' }],
   ['gateway, one replica, all namespaces', { replicas: 1, policy: { allNamespaces: true, inline: 'version: 1' } }],
-  ['gateway, webhooks', { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } }],
-  ['extension, webhook, certificates of others', { shape: 'extension', webhooks: { policy: true, existingSecret: 'mine', annotations: { 'cert-manager.io/inject-ca-from': 'llm/mine' } } }],
-  ['extension, scaled', { shape: 'extension', autoscaling: { enabled: true }, networkPolicy: { enabled: true }, policy: { namespaces: ['team-a'] } }],
+  [
+    'gateway, webhooks',
+    { webhooks: { policy: true }, egress: { baseUrl: true, names: { enabled: true } }, networkPolicy: { enabled: true } },
+  ],
+  [
+    'extension, webhook, certificates of others',
+    {
+      shape: 'extension',
+      webhooks: { policy: true, existingSecret: 'mine', annotations: { 'cert-manager.io/inject-ca-from': 'llm/mine' } },
+    },
+  ],
+  [
+    'extension, scaled',
+    { shape: 'extension', autoscaling: { enabled: true }, networkPolicy: { enabled: true }, policy: { namespaces: ['team-a'] } },
+  ],
   ['gateway, mounted policy', { policy: { mounted: 'mine' } }],
-  ['extension, policy at a URL', { shape: 'extension', policy: { url: { address: 'https://policies.example/all.yaml', tokenSecret: 'mine' } } }],
-  ['sidecar', { shape: 'sidecar', sidecar: { namespaces: ['team-a', 'strict'] }, webhooks: { policy: true }, networkPolicy: { enabled: true } }],
-  ['gateway, everything of Kubernetes itself', { autoscaling: { enabled: true }, networkPolicy: { enabled: true, apps: [{ namespaceSelector: {} }] }, monitoring: { dashboard: true }, credentials: [{ secret: 'openai' }], service: { type: 'LoadBalancer', port: 8080 }, podDisruptionBudget: { maxUnavailable: '25%' }, topologySpread: { whenUnsatisfiable: 'DoNotSchedule' } }],
+  [
+    'extension, policy at a URL',
+    { shape: 'extension', policy: { url: { address: 'https://policies.example/all.yaml', tokenSecret: 'mine' } } },
+  ],
+  [
+    'sidecar',
+    { shape: 'sidecar', sidecar: { namespaces: ['team-a', 'strict'] }, webhooks: { policy: true }, networkPolicy: { enabled: true } },
+  ],
+  [
+    'gateway, everything of Kubernetes itself',
+    {
+      autoscaling: { enabled: true },
+      networkPolicy: { enabled: true, apps: [{ namespaceSelector: {} }] },
+      monitoring: { dashboard: true },
+      credentials: [{ secret: 'openai' }],
+      service: { type: 'LoadBalancer', port: 8080 },
+      podDisruptionBudget: { maxUnavailable: '25%' },
+      topologySpread: { whenUnsatisfiable: 'DoNotSchedule' },
+    },
+  ],
 ];
 
 /** What the Prometheus operator picks up, in each shape. */
@@ -29,7 +58,11 @@ const monitoring = { podMonitor: true, prometheusRule: true, dashboard: true, in
 const monitored: readonly (readonly [string, Values, readonly string[]])[] = [
   ['gateway', { monitoring }, ['PodMonitor/rel-sluice', 'PrometheusRule/rel-sluice']],
   ['extension', { shape: 'extension', monitoring }, ['PodMonitor/rel-sluice', 'PrometheusRule/rel-sluice']],
-  ['sidecar', { shape: 'sidecar', sidecar: { namespaces: ['team-a'] }, monitoring }, ['PodMonitor/rel-sluice', 'PodMonitor/rel-sluice-sidecars', 'PrometheusRule/rel-sluice']],
+  [
+    'sidecar',
+    { shape: 'sidecar', sidecar: { namespaces: ['team-a'] }, monitoring },
+    ['PodMonitor/rel-sluice', 'PodMonitor/rel-sluice-sidecars', 'PrometheusRule/rel-sluice'],
+  ],
   ['gateway, only the PodMonitor, no labels', { monitoring: { podMonitor: true } }, ['PodMonitor/rel-sluice']],
   ['gateway, only the rules, no labels', { monitoring: { prometheusRule: true } }, ['PrometheusRule/rel-sluice']],
 ];
@@ -41,8 +74,11 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
   beforeAll(async () => {
     cluster = new TestCluster();
     await cluster.start();
-    const namespace = (name: string, labels: object = {}): string => `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })}`;
-    await cluster.applied(namespace('llm') + namespace('team-a') + namespace('strict', { 'pod-security.kubernetes.io/enforce': 'restricted' }));
+    const namespace = (name: string, labels: object = {}): string =>
+      `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })}`;
+    await cluster.applied(
+      namespace('llm') + namespace('team-a') + namespace('strict', { 'pod-security.kubernetes.io/enforce': 'restricted' }),
+    );
     // A controller would make these; it takes longer to start than all else here.
     for (const name of ['llm', 'strict']) await cluster.kubectl('create', 'serviceaccount', 'default', '--namespace', name);
   });
@@ -54,37 +90,81 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     await cluster.applied(rendered, '--dry-run=server', '--validate=strict');
     // As a pod of its own, which the restricted level of pod security refuses rather than warns about.
     const { template: pod } = objectsOf(rendered).find(({ kind }) => kind === 'Deployment')!.spec;
-    const lone = stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'lone', namespace: 'strict' }, spec: { ...pod.spec, serviceAccountName: undefined } });
+    const lone = stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'lone', namespace: 'strict' },
+      spec: { ...pod.spec, serviceAccountName: undefined },
+    });
     expect(await cluster.applied(lone, '--dry-run=server', '--validate=strict')).toBe('pod/lone created (server dry run)\n');
   });
 
   describe.skipIf(noDefinitions !== '')(`with definitions of the Prometheus operator and cert-manager${noDefinitions}`, () => {
     beforeAll(async () => {
-      await cluster.kubectl('apply', '--server-side', '--filename', definitionsOf('prometheus-operator')!, '--filename', definitionsOf('cert-manager')!);
+      await cluster.kubectl(
+        'apply',
+        '--server-side',
+        '--filename',
+        definitionsOf('prometheus-operator')!,
+        '--filename',
+        definitionsOf('cert-manager')!,
+      );
       await cluster.kubectl('wait', '--for=condition=Established', '--all', 'crd');
     });
 
     it.each(monitored)('pass a strict dry run of the server: %s', async (_name, values, made) => {
       const rendered = await template(values);
       await cluster.applied(rendered, '--dry-run=server', '--validate=strict');
-      expect(objectsOf(rendered).filter(({ apiVersion }) => apiVersion === 'monitoring.coreos.com/v1').map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort()).toEqual(made);
+      expect(
+        objectsOf(rendered)
+          .filter(({ apiVersion }) => apiVersion === 'monitoring.coreos.com/v1')
+          .map(({ kind, metadata }) => `${kind}/${metadata.name}`)
+          .sort(),
+      ).toEqual(made);
     });
 
     it('get a certificate of cert-manager as the page says, which takes it strictly', async () => {
-      const [manifests, command] = [/```yaml\n(apiVersion: cert-manager[\s\S]*?)```/, /(helm upgrade .*existingSecret.*)/].map((pattern) => pattern.exec(page)![1]!);
-      expect(await cluster.applied(manifests!, '--dry-run=server', '--validate=strict')).toMatch(/issuer.*created[^\n]*\ncertificate.*created/);
+      const [manifests, command] = [/```yaml\n(apiVersion: cert-manager[\s\S]*?)```/, /(helm upgrade .*existingSecret.*)/].map(
+        (pattern) => pattern.exec(page)![1]!,
+      );
+      expect(await cluster.applied(manifests!, '--dry-run=server', '--validate=strict')).toMatch(
+        /issuer.*created[^\n]*\ncertificate.*created/,
+      );
       // The same names on both sides.
-      const [, certificate] = parseAllDocuments(manifests!).map((document) => document.toJS() as { readonly metadata: { readonly name: string; readonly namespace: string }; readonly spec: { readonly secretName: string; readonly dnsNames: readonly string[] } });
+      const [, certificate] = parseAllDocuments(manifests!).map(
+        (document) =>
+          document.toJS() as {
+            readonly metadata: { readonly name: string; readonly namespace: string };
+            readonly spec: { readonly secretName: string; readonly dnsNames: readonly string[] };
+          },
+      );
       expect(command).toContain(`webhooks.existingSecret=${certificate!.spec.secretName} `);
       expect(command).toContain(`cert-manager\\.io/inject-ca-from=${certificate!.metadata.namespace}/${certificate!.metadata.name}'`);
-      const rendered = await plainHelm(['template', 'sluice', chart, '--kube-version', '1.37.1', '--namespace', certificate!.metadata.namespace, '--set', 'webhooks.policy=true', '--set', `webhooks.existingSecret=${certificate!.spec.secretName}`], {});
+      const rendered = await plainHelm(
+        [
+          'template',
+          'sluice',
+          chart,
+          '--kube-version',
+          '1.37.1',
+          '--namespace',
+          certificate!.metadata.namespace,
+          '--set',
+          'webhooks.policy=true',
+          '--set',
+          `webhooks.existingSecret=${certificate!.spec.secretName}`,
+        ],
+        {},
+      );
       const service = objectsOf(rendered).find(({ kind, metadata }) => kind === 'Service' && metadata.name.endsWith('-webhook'))!;
       expect(certificate!.spec.dnsNames).toEqual([`${service.metadata.name}.${certificate!.metadata.namespace}.svc`]);
     });
 
     it('are refused with a field that they do not know', async () => {
       const rendered = (await template({ monitoring: { podMonitor: true } })).replace('podMetricsEndpoints:', 'podMetricEndpoints:');
-      expect((await cluster.apply(rendered, '--dry-run=server', '--validate=strict')).output).toContain('unknown field "spec.podMetricEndpoints"');
+      expect((await cluster.apply(rendered, '--dry-run=server', '--validate=strict')).output).toContain(
+        'unknown field "spec.podMetricEndpoints"',
+      );
     });
   });
 
@@ -94,26 +174,55 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     ['sidecar', 'New pods in team-a get Envoy and Sluice of their own'],
   ])('are installed, upgraded, rolled back and removed: %s', async (shape, said) => {
     const values = { shape, ...(shape === 'sidecar' ? { sidecar: { namespaces: ['team-a'] } } : {}) };
-    const replicas = (): Promise<string> => cluster.kubectl('get', 'deployment', 'rel-sluice', '--namespace', 'llm', '--output', 'jsonpath={.spec.replicas}');
+    const replicas = (): Promise<string> =>
+      cluster.kubectl('get', 'deployment', 'rel-sluice', '--namespace', 'llm', '--output', 'jsonpath={.spec.replicas}');
     expect(await helm(['install', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], values)).toContain(said);
     expect(await replicas()).toBe('2');
-    await helm(['upgrade', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], { ...values, replicas: 4, policy: { inline: 'version: 1' } });
+    await helm(['upgrade', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], {
+      ...values,
+      replicas: 4,
+      policy: { inline: 'version: 1' },
+    });
     expect(await replicas()).toBe('4');
-    expect(await cluster.kubectl('get', 'configmap', '--namespace', 'llm', '--selector', 'sluice.dev/policy=true', '--output', 'name')).toBe('configmap/rel-sluice-policy\n');
+    expect(
+      await cluster.kubectl('get', 'configmap', '--namespace', 'llm', '--selector', 'sluice.dev/policy=true', '--output', 'name'),
+    ).toBe('configmap/rel-sluice-policy\n');
     await plainHelm(['rollback', 'rel', '1', '--namespace', 'llm'], env());
     expect(await replicas()).toBe('2');
     await plainHelm(['uninstall', 'rel', '--namespace', 'llm'], env());
-    expect(await cluster.kubectl('get', 'deployment,service,role,rolebinding,serviceaccount,poddisruptionbudget,configmap,secret,mutatingwebhookconfiguration', '--namespace', 'llm', '--selector', 'app.kubernetes.io/instance=rel', '--output', 'name')).toBe('');
+    expect(
+      await cluster.kubectl(
+        'get',
+        'deployment,service,role,rolebinding,serviceaccount,poddisruptionbudget,configmap,secret,mutatingwebhookconfiguration',
+        '--namespace',
+        'llm',
+        '--selector',
+        'app.kubernetes.io/instance=rel',
+        '--output',
+        'name',
+      ),
+    ).toBe('');
   });
 
   it('may read ConfigMaps and write Events where it should, and nothing else', async () => {
     await helm(['install', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], { policy: { namespaces: ['team-a'] } });
     const can = async (namespace: string, verb: string, what: string): Promise<boolean> =>
-      (await cluster.kubectl('auth', 'can-i', verb, what, '--namespace', namespace, '--as', 'system:serviceaccount:llm:rel-sluice').catch(() => 'no')).trim() === 'yes';
+      (
+        await cluster
+          .kubectl('auth', 'can-i', verb, what, '--namespace', namespace, '--as', 'system:serviceaccount:llm:rel-sluice')
+          .catch(() => 'no')
+      ).trim() === 'yes';
     for (const namespace of ['llm', 'team-a']) {
       for (const verb of ['get', 'list', 'watch']) expect(await can(namespace, verb, 'configmaps')).toBe(true);
       expect(await can(namespace, 'create', 'events')).toBe(true);
-      for (const [verb, what] of [['update', 'configmaps'], ['delete', 'configmaps'], ['get', 'secrets'], ['list', 'pods'], ['delete', 'events']] as const) expect([verb, what, await can(namespace, verb, what)]).toEqual([verb, what, false]);
+      for (const [verb, what] of [
+        ['update', 'configmaps'],
+        ['delete', 'configmaps'],
+        ['get', 'secrets'],
+        ['list', 'pods'],
+        ['delete', 'events'],
+      ] as const)
+        expect([verb, what, await can(namespace, verb, what)]).toEqual([verb, what, false]);
     }
     expect(await can('default', 'list', 'configmaps')).toBe(false);
     await plainHelm(['uninstall', 'rel', '--namespace', 'llm'], env());
@@ -124,10 +233,15 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     const release = new LocalRelease(cluster);
     try {
       const endpoint = await simulator.listen();
-      const values = (model: string): Values => ({ policy: { inline: `version: 1\nproviders:\n  openai: { endpoint: "${endpoint}" }\ndefaults:\n  tiers: [simple]\n  candidates: { simple: [openai/${model}] }\n` } });
+      const values = (model: string): Values => ({
+        policy: {
+          inline: `version: 1\nproviders:\n  openai: { endpoint: "${endpoint}" }\ndefaults:\n  tiers: [simple]\n  candidates: { simple: [openai/${model}] }\n`,
+        },
+      });
       await release.start(values('gpt-5-nano'));
       const openai = new OpenAI({ apiKey: 'sk-test', baseURL: `${release.url}/v1`, maxRetries: 0 });
-      const ask = async (): Promise<string> => (await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is DNS?' }] })).model;
+      const ask = async (): Promise<string> =>
+        (await openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is DNS?' }] })).model;
       expect(await ask()).toBe('gpt-5-nano');
       await release.helm('upgrade', values('gpt-4.1-nano'));
       await until(async () => (await ask()) === 'gpt-4.1-nano', 'the edit');

@@ -56,14 +56,59 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
     await second.start(`${policy(endpoint)}  mode: shadow\n`);
     const objects = [
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'llm' } },
-      ...['default', 'viewer', 'stranger'].map((name) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'llm' } })),
-      { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'viewer', namespace: 'llm' }, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }, { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get'] }, { apiGroups: ['apps'], resources: ['deployments'], verbs: ['list'] }] },
-      { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'viewer', namespace: 'llm' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'viewer' }, subjects: [{ kind: 'ServiceAccount', name: 'viewer', namespace: 'llm' }] },
-      { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'rel-sluice', namespace: 'llm', labels: { 'app.kubernetes.io/name': 'sluice', 'app.kubernetes.io/instance': 'rel' } }, spec: { replicas: 3, selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'sluice', image: 'sluice' }] } } } },
+      ...['default', 'viewer', 'stranger'].map((name) => ({
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name, namespace: 'llm' },
+      })),
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata: { name: 'viewer', namespace: 'llm' },
+        rules: [
+          { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
+          { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get'] },
+          { apiGroups: ['apps'], resources: ['deployments'], verbs: ['list'] },
+        ],
+      },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { name: 'viewer', namespace: 'llm' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'viewer' },
+        subjects: [{ kind: 'ServiceAccount', name: 'viewer', namespace: 'llm' }],
+      },
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: {
+          name: 'rel-sluice',
+          namespace: 'llm',
+          labels: { 'app.kubernetes.io/name': 'sluice', 'app.kubernetes.io/instance': 'rel' },
+        },
+        spec: {
+          replicas: 3,
+          selector: { matchLabels: { a: 'b' } },
+          template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'sluice', image: 'sluice' }] } },
+        },
+      },
       ...['sluice-a', 'sluice-b', 'sluice-c'].map(pod),
     ];
     await cluster.applied(objects.map((object) => `---\n${stringify(object)}`).join(''));
-    for (const name of ['sluice-a', 'sluice-b']) await cluster.kubectl('patch', 'pod', name, '--namespace', 'llm', '--subresource', 'status', '--type', 'merge', '--patch', '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}');
+    for (const name of ['sluice-a', 'sluice-b'])
+      await cluster.kubectl(
+        'patch',
+        'pod',
+        name,
+        '--namespace',
+        'llm',
+        '--subresource',
+        'status',
+        '--type',
+        'merge',
+        '--patch',
+        '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}',
+      );
     proxy = new PodsProxy(cluster);
     proxy.stand('sluice-a', 9901, stack.adminUrl.slice('http://'.length));
     proxy.stand('sluice-b', 9901, second.adminUrl.slice('http://'.length));
@@ -86,7 +131,11 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
       }),
     );
     const ask = async (): Promise<string | null> => {
-      const response = await fetch(`${stack.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer x' }, body: '{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}' });
+      const response = await fetch(`${stack.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: 'Bearer x' },
+        body: '{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}',
+      });
       await response.arrayBuffer();
       return response.headers.get('x-sluice-model');
     };
@@ -94,7 +143,12 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
     for (let tries = 0; tries < 100 && (await ask()) === null; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
     provider.behaviour = (got, response, answer) => (got.model === 'gpt-4.1-nano' ? status(503)(got, response, answer) : answer());
     await ask();
-    for (let tries = 0; tries < 200 && !(await (await fetch(`${stack.adminUrl}/metrics`)).text()).includes('llm_proxy_fallback_total{'); tries++) await new Promise((resolve) => setTimeout(resolve, 30));
+    for (
+      let tries = 0;
+      tries < 200 && !(await (await fetch(`${stack.adminUrl}/metrics`)).text()).includes('llm_proxy_fallback_total{');
+      tries++
+    )
+      await new Promise((resolve) => setTimeout(resolve, 30));
   }, 120_000);
 
   afterAll(async () => {
@@ -111,7 +165,9 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
     expect(text).toMatch(/^sluice-a +yes +0\.1\.0 +#1 [0-9a-f]{16} +\d+s +\d+ +1 +0 +–$/m);
     expect(text).toMatch(/^sluice-b +yes +0\.1\.0 +#1 [0-9a-f]{16} +\d+s +0 +0 +0 +–$/m);
     expect(text).toMatch(/^sluice-c +no +\? +\? /m);
-    expect(text).toMatch(/^saved {3}\$0\.\d+ \(\d+\.\d% of what was asked for\) since the replicas started; unknown for 0 of \d+ exchanges$/m);
+    expect(text).toMatch(
+      /^saved {3}\$0\.\d+ \(\d+\.\d% of what was asked for\) since the replicas started; unknown for 0 of \d+ exchanges$/m,
+    );
     expect(text).toMatch(/^usage {3}as providers told it for 100\.0% of \d+ answers$/m);
     expect(text).toContain('! 1 of 3 replicas are not ready\n');
     expect(text).toMatch(/! sluice-c did not answer, its figures are in no sum: 503 error trying to reach service/);
@@ -120,7 +176,14 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
 
   it('gives the same facts as JSON', async () => {
     const report = JSON.parse(await says('--context', 'viewer', '--json')) as { wanted: number; replicas: object[] };
-    expect(report).toMatchObject({ wanted: 3, replicas: [{ name: 'sluice-a', ready: true, state: 'asked', facts: { fallbacks: 1, savings: { savings: { unknown: 0 } } } }, { name: 'sluice-b' }, { name: 'sluice-c', ready: false, state: 'unknown' }] });
+    expect(report).toMatchObject({
+      wanted: 3,
+      replicas: [
+        { name: 'sluice-a', ready: true, state: 'asked', facts: { fallbacks: 1, savings: { savings: { unknown: 0 } } } },
+        { name: 'sluice-b' },
+        { name: 'sluice-c', ready: false, state: 'unknown' },
+      ],
+    });
   });
 
   it('says which right is missing, which context there is not, and that a release is not here', async () => {
@@ -130,8 +193,22 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
   });
 
   it('asks pods by the path that the API server itself proxies', async () => {
-    await cluster.kubectl('patch', 'pod', 'sluice-a', '--namespace', 'llm', '--subresource', 'status', '--type', 'merge', '--patch', '{"status":{"podIP":"127.0.0.1","podIPs":[{"ip":"127.0.0.1"}]}}');
-    const error: unknown = await runCli(['status', '--namespace', 'llm'], { KUBECONFIG: cluster.kubeconfig }).catch((reason: unknown) => reason);
+    await cluster.kubectl(
+      'patch',
+      'pod',
+      'sluice-a',
+      '--namespace',
+      'llm',
+      '--subresource',
+      'status',
+      '--type',
+      'merge',
+      '--patch',
+      '{"status":{"podIP":"127.0.0.1","podIPs":[{"ip":"127.0.0.1"}]}}',
+    );
+    const error: unknown = await runCli(['status', '--namespace', 'llm'], { KUBECONFIG: cluster.kubeconfig }).catch(
+      (reason: unknown) => reason,
+    );
     // It has found the pod and its port, and would go there if it were not loopback.
     expect((error as { stdout: string }).stdout).toContain('sluice-a did not answer, its figures are in no sum: 400 address not allowed\n');
   });

@@ -16,7 +16,8 @@ const absent = missing('testkube', 'helm');
 const run = promisify(execFile);
 
 /** The command line with both of its outputs; never rejects. */
-const cli = (...args: readonly string[]): Promise<{ readonly stdout: string }> => run(process.execPath, [entry, ...args]).catch((error: unknown) => error as { readonly stdout: string });
+const cli = (...args: readonly string[]): Promise<{ readonly stdout: string }> =>
+  run(process.execPath, [entry, ...args]).catch((error: unknown) => error as { readonly stdout: string });
 
 interface WebhookConfiguration {
   readonly webhooks: { readonly clientConfig: { readonly service: { readonly path: string } } }[];
@@ -36,16 +37,24 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
   let values: Values;
   const simulator = new ProviderSimulator();
 
-  const labelled = (name: string, text: string, labels: object = { 'sluice.dev/policy': 'true' }): string => stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'llm', labels }, data: { 'policy.yaml': text } });
-  const section = (name: string, rest = ''): string => `version: 1\nsections:\n  - name: ${name}\n    match: { workspace: [${name}] }\n    mode: shadow\n${rest}`;
+  const labelled = (name: string, text: string, labels: object = { 'sluice.dev/policy': 'true' }): string =>
+    stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'llm', labels }, data: { 'policy.yaml': text } });
+  const section = (name: string, rest = ''): string =>
+    `version: 1\nsections:\n  - name: ${name}\n    match: { workspace: [${name}] }\n    mode: shadow\n${rest}`;
 
   /** The chart's configurations once more, calling this machine by address; those that helm made call a Service that has no pods here. */
   async function pointHere(ca: string): Promise<void> {
-    const made = objectsOf(await template(values)).filter(({ kind }) => kind.endsWith('WebhookConfiguration')) as unknown as (object & WebhookConfiguration)[];
+    const made = objectsOf(await template(values)).filter(({ kind }) => kind.endsWith('WebhookConfiguration')) as unknown as (object &
+      WebhookConfiguration)[];
     expect(made).toHaveLength(2);
     const caBundle = readFileSync(ca).toString('base64');
     await cluster.applied(
-      made.map((each) => `---\n${stringify({ ...each, metadata: { name: 'here' }, webhooks: each.webhooks.map((webhook) => ({ ...webhook, clientConfig: { url: `https://localhost:${release.webhookPort}${webhook.clientConfig.service.path}`, caBundle } })) })}`).join(''),
+      made
+        .map(
+          (each) =>
+            `---\n${stringify({ ...each, metadata: { name: 'here' }, webhooks: each.webhooks.map((webhook) => ({ ...webhook, clientConfig: { url: `https://localhost:${release.webhookPort}${webhook.clientConfig.service.path}`, caBundle } })) })}`,
+        )
+        .join(''),
     );
   }
 
@@ -62,14 +71,22 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
   beforeAll(async () => {
     cluster = new TestCluster();
     await cluster.start();
-    const namespace = (name: string, labels: object = {}): string => `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })}`;
-    await cluster.applied(namespace('llm') + namespace('plain') + namespace('shop', { 'sluice.dev/egress': 'base-url' }) + namespace('bank', { 'sluice.dev/egress': 'names' }));
+    const namespace = (name: string, labels: object = {}): string =>
+      `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })}`;
+    await cluster.applied(
+      namespace('llm') +
+        namespace('plain') +
+        namespace('shop', { 'sluice.dev/egress': 'base-url' }) +
+        namespace('bank', { 'sluice.dev/egress': 'names' }),
+    );
     for (const name of ['plain', 'shop', 'bank']) await cluster.kubectl('create', 'serviceaccount', 'default', '--namespace', name);
     release = new LocalRelease(cluster);
     values = {
       webhooks: { policy: true },
       egress: { baseUrl: true, names: { enabled: true } },
-      policy: { inline: `version: 1\nproviders:\n  openai: { endpoint: "${await simulator.listen()}" }\ndefaults:\n  tiers: [simple]\n  candidates: { simple: [openai/gpt-5-nano] }\n` },
+      policy: {
+        inline: `version: 1\nproviders:\n  openai: { endpoint: "${await simulator.listen()}" }\ndefaults:\n  tiers: [simple]\n  candidates: { simple: [openai/gpt-5-nano] }\n`,
+      },
     };
     await release.start(values);
     await pointHere(certify('first'));
@@ -103,22 +120,34 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
   });
 
   it('warn of what is only doubtful, and leave other ConfigMaps alone', async () => {
-    expect(await cluster.applied(labelled('pinned', section('pinned', '    pinned: [no-such-model]\n')))).toMatch(/^Warning: policy\.yaml:6:\d+ warning .*no-such-model/m);
+    expect(await cluster.applied(labelled('pinned', section('pinned', '    pinned: [no-such-model]\n')))).toMatch(
+      /^Warning: policy\.yaml:6:\d+ warning .*no-such-model/m,
+    );
     await cluster.applied(labelled('notes', 'nonsense: 1\n', {}));
   });
 
   it('warn of what a good edit would change, tried on the requests that were just decided', async () => {
-    const ask = (): Promise<Response> => fetch(`${release.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}' });
+    const ask = (): Promise<Response> =>
+      fetch(`${release.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}',
+      });
     for (let i = 0; i < 4; i++) {
       const answer = await ask();
       expect(answer.headers.get('x-sluice-model')).toBe('gpt-5-nano');
       await answer.arrayBuffer();
     }
-    const edited = labelled('rel-sluice-policy', (values['policy'] as { readonly inline: string }).inline.replace('gpt-5-nano', 'gpt-5-mini'));
+    const edited = labelled(
+      'rel-sluice-policy',
+      (values['policy'] as { readonly inline: string }).inline.replace('gpt-5-nano', 'gpt-5-mini'),
+    );
     // A request counts when its answer has ended and is recorded.
     await until(async () => (await cluster.applied(edited, '--dry-run=server')).includes('of the last 4 requests'), 'the records');
     const said = await cluster.applied(edited, '--dry-run=server');
-    expect(said).toMatch(/^Warning: effect: 100% of the last 4 requests of this replica would move from openai\/gpt-5-nano to openai\/gpt-5-mini\.$/m);
+    expect(said).toMatch(
+      /^Warning: effect: 100% of the last 4 requests of this replica would move from openai\/gpt-5-nano to openai\/gpt-5-mini\.$/m,
+    );
     expect(said).toMatch(/^Warning: effect: about \+\$0\.\d+ in all by the usage of 4 requests\.$/m);
   });
 
@@ -131,14 +160,21 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
 
   it('say what a removal changes, and refuse that of the last policy until an annotation allows it', async () => {
     const last = 'rel-sluice-policy';
-    const metric = async (): Promise<string | undefined> => /^llm_proxy_policy_none (\S+)$/m.exec(await (await fetch(`${release.adminUrl}/metrics`)).text())?.[1];
+    const metric = async (): Promise<string | undefined> =>
+      /^llm_proxy_policy_none (\S+)$/m.exec(await (await fetch(`${release.adminUrl}/metrics`)).text())?.[1];
     const passes = /effect: 100% of the last 4 requests of this replica would pass without a decision\./;
     // In one breath: the second is judged before the watch has shown that the first is gone.
     await cluster.applied(labelled('one-more', section('one-more')));
     const gone = await kubectl('delete', 'configmap', 'team', 'pinned', 'one-more');
     expect(gone.ok, gone.output).toBe(true);
     expect(gone.output).toMatch(/^Warning: effect: none of the last 4 requests of this replica would go elsewhere\.$/m);
-    const removals: readonly (readonly string[])[] = [['delete', 'configmap', last], ['delete', 'configmap', last, '--dry-run=server'], ['delete', 'configmaps', '--selector', 'sluice.dev/policy=true'], ['label', 'configmap', last, 'sluice.dev/policy-'], ['label', 'configmap', last, '--overwrite', 'sluice.dev/policy=no']];
+    const removals: readonly (readonly string[])[] = [
+      ['delete', 'configmap', last],
+      ['delete', 'configmap', last, '--dry-run=server'],
+      ['delete', 'configmaps', '--selector', 'sluice.dev/policy=true'],
+      ['label', 'configmap', last, 'sluice.dev/policy-'],
+      ['label', 'configmap', last, '--overwrite', 'sluice.dev/policy=no'],
+    ];
     for (const args of removals) {
       const { ok, output } = await kubectl(...args);
       expect(ok, args.join(' ')).toBe(false);
@@ -154,11 +190,23 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
     expect(output).toMatch(/^Warning: this removes the last policy: without a policy every request passes/m);
     expect(output).toMatch(passes);
     await until(async () => (await metric()) === '1', 'the metric');
-    expect((await cli('status', '--admin', release.adminUrl)).stdout).toMatch(/^! \S+ has no policy: requests pass as their apps sent them$/m);
+    expect((await cli('status', '--admin', release.adminUrl)).stdout).toMatch(
+      /^! \S+ has no policy: requests pass as their apps sent them$/m,
+    );
     // A ConfigMap without the label is no business of the webhook.
     expect((await kubectl('delete', 'configmap', last)).output).not.toContain('Warning');
-    const { metadata, data } = JSON.parse(kept) as { readonly metadata: { readonly name: string; readonly labels: object }; readonly data: object };
-    await cluster.applied(stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: metadata.name, namespace: 'llm', labels: metadata.labels }, data }));
+    const { metadata, data } = JSON.parse(kept) as {
+      readonly metadata: { readonly name: string; readonly labels: object };
+      readonly data: object;
+    };
+    await cluster.applied(
+      stringify({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: metadata.name, namespace: 'llm', labels: metadata.labels },
+        data,
+      }),
+    );
     await until(async () => (await metric()) === '0', 'the policy');
   });
 
@@ -176,15 +224,21 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
 
   const podOf = async (namespace: string, labels: object = {}, spec: object = {}): Promise<Pod> => {
     const container = { name: 'app', image: 'app', ...spec };
-    await cluster.applied(stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'app', namespace, labels }, spec: { containers: [container] } }));
+    await cluster.applied(
+      stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'app', namespace, labels }, spec: { containers: [container] } }),
+    );
     const pod = JSON.parse(await cluster.kubectl('get', 'pod', 'app', '--namespace', namespace, '--output', 'json')) as Pod;
     await cluster.kubectl('delete', 'pod', 'app', '--namespace', namespace, '--force');
     return pod;
   };
-  const env = (pod: Pod): Record<string, string> => Object.fromEntries((pod.spec.containers[0]!.env ?? []).map(({ name, value }) => [name, value]));
+  const env = (pod: Pod): Record<string, string> =>
+    Object.fromEntries((pod.spec.containers[0]!.env ?? []).map(({ name, value }) => [name, value]));
 
   it('set base URLs in pods of a namespace that asks for it, and in pods that ask themselves', async () => {
-    expect(env(await podOf('shop'))).toMatchObject({ OPENAI_BASE_URL: 'http://rel-sluice.llm/v1', ANTHROPIC_BASE_URL: 'http://rel-sluice.llm' });
+    expect(env(await podOf('shop'))).toMatchObject({
+      OPENAI_BASE_URL: 'http://rel-sluice.llm/v1',
+      ANTHROPIC_BASE_URL: 'http://rel-sluice.llm',
+    });
     expect(env(await podOf('plain', { 'sluice.dev/egress': 'base-url' }))).toMatchObject({ OPENAI_BASE_URL: 'http://rel-sluice.llm/v1' });
   });
 
@@ -204,23 +258,47 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
     await run(process.execPath, [entry, 'ca-bundle', '--out', bundle], { env: { ...process.env, SLUICE_CA_PEM: ca } });
     const { stdout } = await run(
       'curl',
-      ['--silent', '--show-error', '--noproxy', '*', '--connect-to', `api.openai.com:443:127.0.0.1:${release.tlsPort}`, '--header', 'content-type: application/json', '--data', '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}', 'https://api.openai.com/v1/chat/completions'],
+      [
+        '--silent',
+        '--show-error',
+        '--noproxy',
+        '*',
+        '--connect-to',
+        `api.openai.com:443:127.0.0.1:${release.tlsPort}`,
+        '--header',
+        'content-type: application/json',
+        '--data',
+        '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}',
+        'https://api.openai.com/v1/chat/completions',
+      ],
       { env: { ...process.env, CURL_CA_BUNDLE: bundle } },
     );
     expect(JSON.parse(stdout)).toMatchObject({ model: 'gpt-5-nano' });
   });
 
   it('warn of a pod that brings CAs of its own, and leave it', async () => {
-    const manifest = stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'own', namespace: 'bank' }, spec: { containers: [{ name: 'app', image: 'app', env: [{ name: 'SSL_CERT_FILE', value: '/mine' }] }] } });
+    const manifest = stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'own', namespace: 'bank' },
+      spec: { containers: [{ name: 'app', image: 'app', env: [{ name: 'SSL_CERT_FILE', value: '/mine' }] }] },
+    });
     expect(await cluster.applied(manifest, '--dry-run=server')).toContain('app sets SSL_CERT_FILE');
   });
 
   it('have certificates of the chart for the Service and for the names; an upgrade renews them and keeps the CA', async () => {
     const certificate = async (secret: string, key: string): Promise<X509Certificate> => {
-      const { data } = JSON.parse(await cluster.kubectl('get', 'secret', secret, '--namespace', 'llm', '--output', 'json')) as { readonly data: Readonly<Record<string, string>> };
+      const { data } = JSON.parse(await cluster.kubectl('get', 'secret', secret, '--namespace', 'llm', '--output', 'json')) as {
+        readonly data: Readonly<Record<string, string>>;
+      };
       return new X509Certificate(Buffer.from(data[key]!, 'base64'));
     };
-    const read = (): Promise<X509Certificate[]> => Promise.all([certificate('rel-sluice-ca', 'tls.crt'), certificate('rel-sluice-webhook', 'tls.crt'), certificate('rel-sluice-egress', 'tls.crt')]);
+    const read = (): Promise<X509Certificate[]> =>
+      Promise.all([
+        certificate('rel-sluice-ca', 'tls.crt'),
+        certificate('rel-sluice-webhook', 'tls.crt'),
+        certificate('rel-sluice-egress', 'tls.crt'),
+      ]);
     const [ca, webhook, egress] = (await read()) as [X509Certificate, X509Certificate, X509Certificate];
     expect(webhook.checkHost('rel-sluice-webhook.llm.svc')).toBeDefined();
     expect(egress.checkHost('api.anthropic.com')).toBeDefined();

@@ -4,13 +4,30 @@ import { defaultThresholds, type Verdict } from '../../src/classify/types.ts';
 import type { Answer, Exchange, Usage } from '../../src/apis/types.ts';
 import type { SensitivePattern } from '../../src/apis/inspect/patterns.ts';
 import { compileCache } from '../../src/policy/cache.ts';
-import type { CallerContext, CompiledRule, Directive, PolicyGeneration, PolicySection, Provider, TargetRef } from '../../src/policy/types.ts';
+import type {
+  CallerContext,
+  CompiledRule,
+  Directive,
+  PolicyGeneration,
+  PolicySection,
+  Provider,
+  TargetRef,
+} from '../../src/policy/types.ts';
 import { buildRecord, type AnswerFacts, type RequestFacts } from '../../src/record/record.ts';
 import type { ExchangeRecord, RequestAsks } from '../../src/record/types.ts';
 import { decide } from '../../src/route/decide.ts';
 import type { DecideInput } from '../../src/route/types.ts';
 
-const able: Capabilities = { vision: true, tools: true, jsonObject: true, jsonSchema: true, audioInput: true, audioOutput: true, files: true, reasoning: true };
+const able: Capabilities = {
+  vision: true,
+  tools: true,
+  jsonObject: true,
+  jsonSchema: true,
+  audioInput: true,
+  audioOutput: true,
+  files: true,
+  reasoning: true,
+};
 
 export interface ModelFacts extends Partial<Omit<ModelEntry, 'capabilities' | 'prices'>> {
   readonly capabilities?: Partial<Capabilities>;
@@ -26,8 +43,19 @@ export function model(provider: string, name: string, price: number | null, fact
     contextWindow: 100_000,
     maxOutput: 16_000,
     prices: {
-      input: price, output: price, cachedRead: price, cacheWrite5m: price, cacheWrite1h: price, reasoning: null, audioInput: price, audioOutput: price,
-      batchInput: null, batchOutput: null, imageInput: null, imageOutput: null, tiers: [],
+      input: price,
+      output: price,
+      cachedRead: price,
+      cacheWrite5m: price,
+      cacheWrite1h: price,
+      reasoning: null,
+      audioInput: price,
+      audioOutput: price,
+      batchInput: null,
+      batchOutput: null,
+      imageInput: null,
+      imageOutput: null,
+      tiers: [],
     },
     capabilities: { ...able, ...capabilities },
     ...rest,
@@ -35,10 +63,29 @@ export function model(provider: string, name: string, price: number | null, fact
 }
 
 /** small 1, middle 2, large 10, dear 20 dollars per million tokens. */
-export const standardModels = [model('openai', 'small', 1), model('openai', 'middle', 2), model('openai', 'large', 10), model('openai', 'dear', 20), model('mistral', 'other', 0.5), model('anthropic', 'claude', 0.5)];
+export const standardModels = [
+  model('openai', 'small', 1),
+  model('openai', 'middle', 2),
+  model('openai', 'large', 10),
+  model('openai', 'dear', 20),
+  model('mistral', 'other', 0.5),
+  model('anthropic', 'claude', 0.5),
+];
 
 export function provider(name: string, facts: Partial<Provider> = {}): Provider {
-  return { name, family: 'openai', endpoint: 'https://example.test', pathPrefix: null, hosts: [], catalogProvider: name, deployments: new Map(), responses: false, credential: null, signing: null, ...facts };
+  return {
+    name,
+    family: 'openai',
+    endpoint: 'https://example.test',
+    pathPrefix: null,
+    hosts: [],
+    catalogProvider: name,
+    deployments: new Map(),
+    responses: false,
+    credential: null,
+    signing: null,
+    ...facts,
+  };
 }
 
 export const openai = provider('openai');
@@ -95,7 +142,13 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     rollout: null,
     resourceVersion: null,
     loadedAt: 1_700_000_000_000,
-    providers: new Map([openai, provider('mistral', { credential: { file: '/key', type: 'key' } }), provider('anthropic', { family: 'anthropic', credential: { file: '/key', type: 'key' } })].map((one) => [one.name, one])),
+    providers: new Map(
+      [
+        openai,
+        provider('mistral', { credential: { file: '/key', type: 'key' } }),
+        provider('anthropic', { family: 'anthropic', credential: { file: '/key', type: 'key' } }),
+      ].map((one) => [one.name, one]),
+    ),
     catalog,
     workspaceHeaders: ['x-sluice-workspace'],
     ruleHeaders: [],
@@ -119,16 +172,60 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
 
 export function exchange(facts: Partial<Exchange> = {}): Exchange {
   return {
-    api: 'openai-chat', operation: 'generate', model: 'dear', modelSpans: [], pathModel: null, stream: false, bodyBytes: 100, system: '', lastUser: 'hello', question: null, context: '',
-    textTruncated: false, textBytes: 5, promptTokens: 100, messages: 1, userTurns: 1, lastIsToolResult: false, tools: 0, toolNames: [], images: 0, audioInputs: 0, files: 0,
-    audioOutput: false, jsonOutput: 'none', maxOutputTokens: null, temperature: null, n: 1, reasoning: null, includeUsage: null, session: null, user: null, opening: null, parameters: [], limitKey: null, bodyOpen: 1, ...facts,
+    api: 'openai-chat',
+    operation: 'generate',
+    model: 'dear',
+    modelSpans: [],
+    pathModel: null,
+    stream: false,
+    bodyBytes: 100,
+    system: '',
+    lastUser: 'hello',
+    question: null,
+    context: '',
+    textTruncated: false,
+    textBytes: 5,
+    promptTokens: 100,
+    messages: 1,
+    userTurns: 1,
+    lastIsToolResult: false,
+    tools: 0,
+    toolNames: [],
+    images: 0,
+    audioInputs: 0,
+    files: 0,
+    audioOutput: false,
+    jsonOutput: 'none',
+    maxOutputTokens: null,
+    temperature: null,
+    n: 1,
+    reasoning: null,
+    includeUsage: null,
+    session: null,
+    user: null,
+    opening: null,
+    parameters: [],
+    limitKey: null,
+    bodyOpen: 1,
+    ...facts,
   };
 }
 
 export function verdict(facts: Partial<Verdict> = {}): Verdict {
   return {
-    tier: 'simple', score: 0.1, confidence: 0.9, unsure: false, task: 'question', domain: 'general', language: 'en',
-    signals: [{ name: 'length', value: 5, share: -0.05 }, { name: 'question', value: true, share: 0.1 }, { name: 'tools', value: 0, share: 0 }], ...facts,
+    tier: 'simple',
+    score: 0.1,
+    confidence: 0.9,
+    unsure: false,
+    task: 'question',
+    domain: 'general',
+    language: 'en',
+    signals: [
+      { name: 'length', value: 5, share: -0.05 },
+      { name: 'question', value: true, share: 0.1 },
+      { name: 'tools', value: 0, share: 0 },
+    ],
+    ...facts,
   };
 }
 
@@ -139,9 +236,27 @@ export function rule(kind: 'override' | 'rule', name: string, then: Directive, m
 /** A pattern; in tests every sensitivity rule is found. */
 export const anyText: SensitivePattern = { source: '', ignoreCase: false, fold: true, base64: false };
 
-const caller: CallerContext = { workspace: 'red', userTier: null, quality: null, task: null, session: null, user: null, headers: new Map(), now: 1_700_000_000_000 };
+const caller: CallerContext = {
+  workspace: 'red',
+  userTier: null,
+  quality: null,
+  task: null,
+  session: null,
+  user: null,
+  headers: new Map(),
+  now: 1_700_000_000_000,
+};
 
-export function input(facts: { readonly exchange?: Partial<Exchange>; readonly verdict?: Partial<Verdict>; readonly section?: Partial<PolicySection>; readonly generation?: PolicyGeneration; readonly provider?: Provider; readonly hasCredential?: (name: string) => boolean } = {}): DecideInput {
+export function input(
+  facts: {
+    readonly exchange?: Partial<Exchange>;
+    readonly verdict?: Partial<Verdict>;
+    readonly section?: Partial<PolicySection>;
+    readonly generation?: PolicyGeneration;
+    readonly provider?: Provider;
+    readonly hasCredential?: (name: string) => boolean;
+  } = {},
+): DecideInput {
   return {
     exchange: exchange(facts.exchange),
     sensitive: facts.section?.sensitivity?.map(() => true) ?? [],
@@ -157,24 +272,96 @@ export function input(facts: { readonly exchange?: Partial<Exchange>; readonly v
 export function usage(totalInput: number, totalOutput: number): Usage {
   return {
     convention: { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' },
-    input: totalInput, cachedRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, audioInput: 0, output: totalOutput, reasoning: 0, audioOutput: 0, totalInput, totalOutput, raw: '{}',
+    input: totalInput,
+    cachedRead: 0,
+    cacheWrite5m: 0,
+    cacheWrite1h: 0,
+    audioInput: 0,
+    output: totalOutput,
+    reasoning: 0,
+    audioOutput: 0,
+    totalInput,
+    totalOutput,
+    raw: '{}',
   };
 }
 
 export function answer(facts: Partial<Answer> = {}): Answer {
-  return { usage: usage(1_000, 500), usageUnknown: null, model: 'small-2026', finishReason: 'stop', complete: true, errorType: null, ...facts };
+  return {
+    usage: usage(1_000, 500),
+    usageUnknown: null,
+    model: 'small-2026',
+    finishReason: 'stop',
+    complete: true,
+    errorType: null,
+    ...facts,
+  };
 }
 
-const asksOf = ({ userTurns, lastUser, maxOutputTokens, n, jsonOutput, audioInputs, audioOutput, files, reasoning }: Exchange): RequestAsks => ({ userTurns, userUnits: lastUser.length, maxOutputTokens, answers: n, jsonOutput, audioInputs, audioOutput, files, reasoning });
+const asksOf = ({
+  userTurns,
+  lastUser,
+  maxOutputTokens,
+  n,
+  jsonOutput,
+  audioInputs,
+  audioOutput,
+  files,
+  reasoning,
+}: Exchange): RequestAsks => ({
+  userTurns,
+  userUnits: lastUser.length,
+  maxOutputTokens,
+  answers: n,
+  jsonOutput,
+  audioInputs,
+  audioOutput,
+  files,
+  reasoning,
+});
 
 /** The record of one decided exchange. */
-export function record(decided: DecideInput = input(), ending: Partial<AnswerFacts> = {}, facts: Partial<RequestFacts> = {}): ExchangeRecord {
+export function record(
+  decided: DecideInput = input(),
+  ending: Partial<AnswerFacts> = {},
+  facts: Partial<RequestFacts> = {},
+): ExchangeRecord {
   return buildRecord(
     {
-      kind: 'decision', id: '018bcfe5-6800-7000-8000-000000000001', wallTime: 1_700_000_000_000, generation: decided.generation, workspace: decided.caller.workspace, user: decided.caller.user, budgets: [], provider: decided.provider.name,
-      api: decided.exchange.api, operation: decided.exchange.operation, stream: decided.exchange.stream, passReason: null, requestedModel: decided.exchange.model, verdict: decided.verdict,
-      decision: decide(decided), section: decided.section.name, mode: decided.section.mode,
-      request: { bytes: 100, estimatedTokens: decided.exchange.promptTokens, messages: decided.exchange.messages, tools: decided.exchange.tools, images: decided.exchange.images, promptHash: 'ab', promptStart: null, asks: asksOf(decided.exchange) }, caller: { userTier: null, quality: null, task: null }, arm: null, cache: 'off', cacheEntry: null, trace: null, overheadMs: 0.125, ...facts,
+      kind: 'decision',
+      id: '018bcfe5-6800-7000-8000-000000000001',
+      wallTime: 1_700_000_000_000,
+      generation: decided.generation,
+      workspace: decided.caller.workspace,
+      user: decided.caller.user,
+      budgets: [],
+      provider: decided.provider.name,
+      api: decided.exchange.api,
+      operation: decided.exchange.operation,
+      stream: decided.exchange.stream,
+      passReason: null,
+      requestedModel: decided.exchange.model,
+      verdict: decided.verdict,
+      decision: decide(decided),
+      section: decided.section.name,
+      mode: decided.section.mode,
+      request: {
+        bytes: 100,
+        estimatedTokens: decided.exchange.promptTokens,
+        messages: decided.exchange.messages,
+        tools: decided.exchange.tools,
+        images: decided.exchange.images,
+        promptHash: 'ab',
+        promptStart: null,
+        asks: asksOf(decided.exchange),
+      },
+      caller: { userTier: null, quality: null, task: null },
+      arm: null,
+      cache: 'off',
+      cacheEntry: null,
+      trace: null,
+      overheadMs: 0.125,
+      ...facts,
     },
     { outcome: 'complete', status: 200, answer: answer(), firstByteMs: 40, firstTokenMs: null, totalMs: 90.5, ...ending },
   );

@@ -5,8 +5,16 @@ import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 /** Plain objects in the shape of the protocol; absent fields are left out. */
 export type Message = Record<string, unknown>;
 
-const definition = loadSync(fileURLToPath(new URL('../../proto/external_processor.proto', import.meta.url)), { keepCase: true, longs: Number, enums: String, bytes: Buffer, oneofs: false });
-const process_ = (definition['envoy.service.ext_proc.v3.ExternalProcessor'] as Record<string, MethodDefinition<Message, Message>>)['Process']!;
+const definition = loadSync(fileURLToPath(new URL('../../proto/external_processor.proto', import.meta.url)), {
+  keepCase: true,
+  longs: Number,
+  enums: String,
+  bytes: Buffer,
+  oneofs: false,
+});
+const process_ = (definition['envoy.service.ext_proc.v3.ExternalProcessor'] as Record<string, MethodDefinition<Message, Message>>)[
+  'Process'
+]!;
 
 /** The reference encoding of a ProcessingRequest. */
 export const encodeRequest = (message: Message): Buffer => process_.requestSerialize(message);
@@ -15,7 +23,9 @@ export const encodeRequest = (message: Message): Buffer => process_.requestSeria
 export const decodeResponse = (bytes: Buffer): Message => process_.responseDeserialize(bytes);
 
 const logs = loadSync(fileURLToPath(new URL('../../proto/access_log.proto', import.meta.url)), { keepCase: true });
-const streamLogs = (logs['envoy.service.accesslog.v3.AccessLogService'] as Record<string, MethodDefinition<Message, Message>>)['StreamAccessLogs']!;
+const streamLogs = (logs['envoy.service.accesslog.v3.AccessLogService'] as Record<string, MethodDefinition<Message, Message>>)[
+  'StreamAccessLogs'
+]!;
 
 /** The reference encoding of a StreamAccessLogsMessage with these entries. */
 export const encodeAccessLog = (entries: readonly Message[]): Buffer => streamLogs.requestSerialize({ http_logs: { log_entry: entries } });
@@ -39,7 +49,13 @@ export class ScriptedEnvoy {
   }
 
   open(): ScriptedStream {
-    return new ScriptedStream(this.#client.makeBidiStreamRequest(process_.path, (bytes: Buffer) => bytes, (bytes: Buffer) => bytes));
+    return new ScriptedStream(
+      this.#client.makeBidiStreamRequest(
+        process_.path,
+        (bytes: Buffer) => bytes,
+        (bytes: Buffer) => bytes,
+      ),
+    );
   }
 
   close(): void {

@@ -33,15 +33,37 @@ const prompts: readonly (readonly [model: string, prompt: string, weight: number
   ['gpt-5.1', 'What is a CDN?', 9],
   ['gpt-5.1', 'Translate to French: the invoice is due on Monday.', 7],
   ['gpt-5.1', 'Classify the sentiment of this review as positive or negative: the battery died after two days.', 8],
-  ['gpt-5.1', 'Summarise the differences between optimistic and pessimistic locking for a team that runs PostgreSQL, with an example of each and when to use it.', 5],
-  ['gpt-5.1', 'Prove that the square root of 2 is irrational, then generalise the proof to every prime and discuss why it fails for perfect squares.', 3],
-  ['gpt-5.1', 'Refactor this TypeScript function to be iterative, keep its behaviour and explain the complexity:\n```ts\nfunction fib(n: number): number { return n < 2 ? n : fib(n - 1) + fib(n - 2); }\n```', 4],
+  [
+    'gpt-5.1',
+    'Summarise the differences between optimistic and pessimistic locking for a team that runs PostgreSQL, with an example of each and when to use it.',
+    5,
+  ],
+  [
+    'gpt-5.1',
+    'Prove that the square root of 2 is irrational, then generalise the proof to every prime and discuss why it fails for perfect squares.',
+    3,
+  ],
+  [
+    'gpt-5.1',
+    'Refactor this TypeScript function to be iterative, keep its behaviour and explain the complexity:\n```ts\nfunction fib(n: number): number { return n < 2 ? n : fib(n - 1) + fib(n - 2); }\n```',
+    4,
+  ],
   ['gpt-5-mini', 'Extract the order number from: order 4711 has not arrived.', 4],
   ['gpt-4.1', 'Write a short friendly reminder about the team lunch on Thursday.', 5],
 ];
 
 /** The last name tries to be markup, the one before to break the layout. */
-const workspaces = ['search', 'support', 'research', 'checkout', 'search', 'support', 'search', 'a-team-with-a-very-long-name-that-must-wrap-somewhere', '<b>mark</b>'];
+const workspaces = [
+  'search',
+  'support',
+  'research',
+  'checkout',
+  'search',
+  'support',
+  'search',
+  'a-team-with-a-very-long-name-that-must-wrap-somewhere',
+  '<b>mark</b>',
+];
 
 export function monthGeneration(catalog: Catalog, text: string = monthPolicy, number = 1, loadedAt = Date.now()): PolicyGeneration {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text }], { catalog, number, now: loadedAt });
@@ -65,7 +87,13 @@ export async function month(generation: PolicyGeneration, count: number, now: nu
 
 async function decide(generation: PolicyGeneration, model: string, prompt: string): Promise<ExchangeRecord> {
   const body = Buffer.from(JSON.stringify({ model, messages: [{ role: 'user', content: prompt }] }));
-  const headers = new Map([[':method', 'POST'], [':path', '/v1/chat/completions'], [':authority', 'localhost'], ['content-type', 'application/json'], ['content-length', String(body.length)]]);
+  const headers = new Map([
+    [':method', 'POST'],
+    [':path', '/v1/chat/completions'],
+    [':authority', 'localhost'],
+    ['content-type', 'application/json'],
+    ['content-length', String(body.length)],
+  ]);
   const { record, passed } = await dryRun({ generation, credentials: new Credentials(), router: null, headers, body });
   if (record === null) throw new Error(`passed: ${passed}`);
   return record;
@@ -79,7 +107,8 @@ function answered(record: ExchangeRecord, at: number, index: number, next: () =>
   const lost = index % 61 === 3;
   const overheadMs = 0.15 + 0.4 * next() ** 4;
   const totalMs = 350 + 5_000 * next() ** 2;
-  const amount = (estimate: Cost | undefined, by: number): Cost => (unknown || estimate?.known !== true ? { known: false, reason: 'usage' } : { known: true, usd: estimate.usd * by });
+  const amount = (estimate: Cost | undefined, by: number): Cost =>
+    unknown || estimate?.known !== true ? { known: false, reason: 'usage' } : { known: true, usd: estimate.usd * by };
   const baseline = amount(record.decision?.baselineEstimate, scale);
   const cost: Cost = hit ? { known: true, usd: 0 } : amount(record.decision?.estimate, scale);
   const savings: Cost = baseline.known && cost.known ? { known: true, usd: baseline.usd - cost.usd } : { known: false, reason: 'usage' };
@@ -107,7 +136,18 @@ function answered(record: ExchangeRecord, at: number, index: number, next: () =>
     attempts: hit
       ? []
       : failed && chain.length > 1
-        ? [{ ...attempt, target, status: 503, outcome: 'provider-error', reason: index % 2 === 0 ? 'rate-limit' : 'server-error', ms: totalMs * 0.2, cost: { known: true, usd: 0 } }, { ...attempt, target: last, outcome: 'complete' }]
+        ? [
+            {
+              ...attempt,
+              target,
+              status: 503,
+              outcome: 'provider-error',
+              reason: index % 2 === 0 ? 'rate-limit' : 'server-error',
+              ms: totalMs * 0.2,
+              cost: { known: true, usd: 0 },
+            },
+            { ...attempt, target: last, outcome: 'complete' },
+          ]
         : [{ ...attempt, target, outcome: lost ? 'provider-error' : 'complete' }],
     arm: index % 5 === 0 ? (index % 2 === 0 ? 'nano-for-support:control' : 'nano-for-support:treatment') : null,
     usage: unknown ? null : { ...noTokens, input: 180, totalInput: 180, output: 240, totalOutput: 240 },
@@ -118,7 +158,17 @@ function answered(record: ExchangeRecord, at: number, index: number, next: () =>
 
 const noTokens: Usage = {
   convention: { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' },
-  input: 0, cachedRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0, totalInput: 0, totalOutput: 0, raw: '{}',
+  input: 0,
+  cachedRead: 0,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  audioInput: 0,
+  output: 0,
+  reasoning: 0,
+  audioOutput: 0,
+  totalInput: 0,
+  totalOutput: 0,
+  raw: '{}',
 };
 
 /** Numbers from 0 to 1 that are the same in every run (mulberry32). */

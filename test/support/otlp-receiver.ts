@@ -11,7 +11,10 @@ interface KeyValue {
 }
 
 interface ExportRequest {
-  readonly resource_spans: readonly { readonly resource: { readonly attributes: readonly KeyValue[] } | null; readonly scope_spans: readonly { readonly spans: readonly RawSpan[] }[] }[];
+  readonly resource_spans: readonly {
+    readonly resource: { readonly attributes: readonly KeyValue[] } | null;
+    readonly scope_spans: readonly { readonly spans: readonly RawSpan[] }[];
+  }[];
 }
 
 interface RawSpan {
@@ -42,7 +45,12 @@ export interface ReceivedSpan {
   readonly failed: boolean;
 }
 
-const definition = loadSync(fileURLToPath(new URL('./otlp-trace.proto', import.meta.url)), { keepCase: true, longs: String, oneofs: true, defaults: true });
+const definition = loadSync(fileURLToPath(new URL('./otlp-trace.proto', import.meta.url)), {
+  keepCase: true,
+  longs: String,
+  oneofs: true,
+  defaults: true,
+});
 const service = definition['opentelemetry.proto.collector.trace.v1.TraceService'] as ServiceDefinition;
 
 /** A collector that keeps what it gets, over gRPC and over HTTP with protobuf bodies. */
@@ -70,7 +78,11 @@ export class OtlpReceiver {
         done(null, {});
       },
     });
-    const port = await new Promise<number>((resolve, reject) => this.#grpc.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error))));
+    const port = await new Promise<number>((resolve, reject) =>
+      this.#grpc.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
     await new Promise<void>((resolve) => this.#http.listen(0, '127.0.0.1', resolve));
     return { grpc: `http://127.0.0.1:${port}`, http: `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}` };
   }

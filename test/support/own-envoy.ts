@@ -34,8 +34,23 @@ export function ownEnvoy(like: Any, endpoint: string): Any {
   return {
     admin: like['admin'],
     static_resources: {
-      listeners: [{ name: 'mine', address: like['static_resources'].listeners[0].address, filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] }] }],
-      clusters: [{ name: 'mine', type: 'STATIC', load_assignment: { cluster_name: 'mine', endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: hostname, port_value: Number(port) } } } }] }] } }],
+      listeners: [
+        {
+          name: 'mine',
+          address: like['static_resources'].listeners[0].address,
+          filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] }],
+        },
+      ],
+      clusters: [
+        {
+          name: 'mine',
+          type: 'STATIC',
+          load_assignment: {
+            cluster_name: 'mine',
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: hostname, port_value: Number(port) } } } }] }],
+          },
+        },
+      ],
     },
   };
 }
@@ -71,6 +86,10 @@ export function clusterOf(config: Any, name: string): Any {
 
 /** A filter of the listener's, or of a cluster's; its settings. */
 export function filterOf(config: Any, name: string, cluster?: string): Any {
-  const filters = cluster === undefined ? managerOf(config)['http_filters'] : clusterOf(config, cluster)['typed_extension_protocol_options']['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'].http_filters;
+  const filters =
+    cluster === undefined
+      ? managerOf(config)['http_filters']
+      : clusterOf(config, cluster)['typed_extension_protocol_options']['envoy.extensions.upstreams.http.v3.HttpProtocolOptions']
+          .http_filters;
   return filters.find((filter: Any) => filter['name'] === name);
 }

@@ -21,7 +21,10 @@ export class PolicyBackend {
       const etag = text === undefined ? '' : `"${createHash('sha256').update(text).digest('hex').slice(0, 12)}"`;
       const status = this.status ?? (text === undefined ? 404 : request.headers['if-none-match'] === etag ? 304 : 200);
       this.calls.push({ path, status, headers: request.headers });
-      response.writeHead(status, { ...(text === undefined ? {} : { etag }), ...(this.cacheControl === null ? {} : { 'cache-control': this.cacheControl }) });
+      response.writeHead(status, {
+        ...(text === undefined ? {} : { etag }),
+        ...(this.cacheControl === null ? {} : { 'cache-control': this.cacheControl }),
+      });
       response.end(status === 200 ? text : undefined);
     });
     this.#server = server;

@@ -18,7 +18,8 @@ export const catalog = new ModelCatalog('2026-01-01-abc', '2026-01-01', [
 
 /** Compiles one text, or texts by file name. */
 export function compile(policy: string | Readonly<Record<string, string>>, options: Partial<CompileOptions> = {}): CompileResult {
-  const files: PolicyFile[] = typeof policy === 'string' ? [{ name: 'policy.yaml', text: policy }] : Object.entries(policy).map(([name, text]) => ({ name, text }));
+  const files: PolicyFile[] =
+    typeof policy === 'string' ? [{ name: 'policy.yaml', text: policy }] : Object.entries(policy).map(([name, text]) => ({ name, text }));
   return compilePolicy(files, { catalog, ...options });
 }
 
@@ -39,7 +40,17 @@ export function ruleInput(facts: { readonly [K in keyof RuleInput]?: Partial<Rul
   return {
     exchange: exchange(facts.exchange),
     verdict: verdict(facts.verdict),
-    caller: { workspace: 'red', userTier: null, quality: null, task: null, session: null, user: null, headers: new Map(), now: Date.UTC(2026, 0, 5, 12), ...facts.caller },
+    caller: {
+      workspace: 'red',
+      userTier: null,
+      quality: null,
+      task: null,
+      session: null,
+      user: null,
+      headers: new Map(),
+      now: Date.UTC(2026, 0, 5, 12),
+      ...facts.caller,
+    },
     provider: 'openai',
   };
 }

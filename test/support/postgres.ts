@@ -7,7 +7,15 @@ import { freePorts } from '../../src/demo/stack.ts';
 
 /** Folder of PostgreSQL's programs: $POSTGRES_BIN, or where Debian has them; null: not on this machine. */
 export const postgresFolder: string | null =
-  [process.env['POSTGRES_BIN'] ?? '', ...(existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').sort().reverse().map((version) => `/usr/lib/postgresql/${version}/bin`) : [])].find((folder) => folder !== '' && existsSync(join(folder, 'initdb'))) ?? null;
+  [
+    process.env['POSTGRES_BIN'] ?? '',
+    ...(existsSync('/usr/lib/postgresql')
+      ? readdirSync('/usr/lib/postgresql')
+          .sort()
+          .reverse()
+          .map((version) => `/usr/lib/postgresql/${version}/bin`)
+      : []),
+  ].find((folder) => folder !== '' && existsSync(join(folder, 'initdb'))) ?? null;
 
 /** PostgreSQL refuses to run as root: there another user runs it. */
 function owner(): { readonly uid: number; readonly gid: number } | null {
@@ -35,7 +43,11 @@ export class TestPostgres {
     if (postgresFolder === null) throw new Error('no PostgreSQL');
     const postgres = new TestPostgres(mkdtempSync(join(tmpdir(), 'sluice-postgres-')), options.fsync);
     if (postgres.#user !== null) chownSync(postgres.#folder, postgres.#user.uid, postgres.#user.gid);
-    const made = spawnSync(join(postgresFolder, 'initdb'), ['-D', join(postgres.#folder, 'data'), '-U', 'sluice', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], { cwd: postgres.#folder, encoding: 'utf8', ...postgres.#user });
+    const made = spawnSync(
+      join(postgresFolder, 'initdb'),
+      ['-D', join(postgres.#folder, 'data'), '-U', 'sluice', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+      { cwd: postgres.#folder, encoding: 'utf8', ...postgres.#user },
+    );
     if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
     postgres.#port = (await freePorts(1))[0]!;
     await postgres.restart();
@@ -47,7 +59,22 @@ export class TestPostgres {
   }
 
   async restart(): Promise<void> {
-    this.#process = spawn(join(postgresFolder!, 'postgres'), ['-D', join(this.#folder, 'data'), '-p', String(this.#port), '-h', '127.0.0.1', '-k', this.#folder, '-c', `fsync=${this.#fsync ? 'on' : 'off'}`], { cwd: this.#folder, stdio: 'ignore', ...this.#user });
+    this.#process = spawn(
+      join(postgresFolder!, 'postgres'),
+      [
+        '-D',
+        join(this.#folder, 'data'),
+        '-p',
+        String(this.#port),
+        '-h',
+        '127.0.0.1',
+        '-k',
+        this.#folder,
+        '-c',
+        `fsync=${this.#fsync ? 'on' : 'off'}`,
+      ],
+      { cwd: this.#folder, stdio: 'ignore', ...this.#user },
+    );
     for (let tries = 0; tries < 300; tries++) {
       const client = new pg.Client({ connectionString: this.url });
       client.on('error', () => undefined);

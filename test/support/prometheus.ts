@@ -9,7 +9,11 @@ import { freePorts } from '../../src/demo/stack.ts';
 const unpacked = fileURLToPath(new URL('../../.tools/prometheus/usr/bin/', import.meta.url));
 
 function find(name: string): string | null {
-  return [...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name)), join(unpacked, name)].find((file) => existsSync(file)) ?? null;
+  return (
+    [...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name)), join(unpacked, name)].find((file) =>
+      existsSync(file),
+    ) ?? null
+  );
 }
 
 /** On PATH, or what scripts/setup.sh unpacked; null: not on this machine. */
@@ -38,10 +42,23 @@ export class TestPrometheus {
       stringify({
         global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
         rule_files: ['rules.yaml'],
-        scrape_configs: Object.entries(targets).map(([job, { address, path }]) => ({ job_name: job, metrics_path: path, static_configs: [{ targets: [address] }] })),
+        scrape_configs: Object.entries(targets).map(([job, { address, path }]) => ({
+          job_name: job,
+          metrics_path: path,
+          static_configs: [{ targets: [address] }],
+        })),
       }),
     );
-    this.#process = spawn(prometheusBinary, [`--config.file=${join(this.#folder, 'prometheus.yaml')}`, `--storage.tsdb.path=${join(this.#folder, 'data')}`, `--web.listen-address=127.0.0.1:${port!}`, '--log.level=error'], { stdio: 'ignore' });
+    this.#process = spawn(
+      prometheusBinary,
+      [
+        `--config.file=${join(this.#folder, 'prometheus.yaml')}`,
+        `--storage.tsdb.path=${join(this.#folder, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port!}`,
+        '--log.level=error',
+      ],
+      { stdio: 'ignore' },
+    );
     for (let tries = 0; tries < 300; tries++) {
       const ready = await fetch(`${this.url}/-/ready`).then(
         (response) => response.ok,
@@ -56,14 +73,22 @@ export class TestPrometheus {
 
   /** An instant query now. Throws what Prometheus says is wrong with it. */
   async query(expr: string): Promise<readonly PromSample[]> {
-    const answer = (await fetch(`${this.url}/api/v1/query`, { method: 'POST', body: new URLSearchParams({ query: expr }) }).then((response) => response.json())) as { readonly status: string; readonly error?: string; readonly data?: { readonly result: readonly PromSample[] } };
+    const answer = (await fetch(`${this.url}/api/v1/query`, { method: 'POST', body: new URLSearchParams({ query: expr }) }).then(
+      (response) => response.json(),
+    )) as { readonly status: string; readonly error?: string; readonly data?: { readonly result: readonly PromSample[] } };
     if (answer.status !== 'success' || answer.data === undefined) throw new Error(`${answer.error ?? answer.status}: ${expr}`);
     return answer.data.result;
   }
 
   /** The rules with their health and last error. */
   async rules(): Promise<readonly { readonly name: string; readonly health: string; readonly lastError?: string }[]> {
-    const { data } = (await fetch(`${this.url}/api/v1/rules`).then((response) => response.json())) as { readonly data: { readonly groups: readonly { readonly rules: readonly { readonly name: string; readonly health: string; readonly lastError?: string }[] }[] } };
+    const { data } = (await fetch(`${this.url}/api/v1/rules`).then((response) => response.json())) as {
+      readonly data: {
+        readonly groups: readonly {
+          readonly rules: readonly { readonly name: string; readonly health: string; readonly lastError?: string }[];
+        }[];
+      };
+    };
     return data.groups.flatMap(({ rules }) => rules);
   }
 

@@ -4,7 +4,11 @@ import type { ExchangeRecord } from '../../src/record/types.ts';
 const waitMs = 8_000;
 
 /** The record of a decision, once it is there and `until` holds of it. Throws when that takes more than eight seconds. */
-export async function recordOf<Found extends ExchangeRecord = ExchangeRecord>(adminUrl: string, id: string | null, until: (record: Found) => boolean = () => true): Promise<Found> {
+export async function recordOf<Found extends ExchangeRecord = ExchangeRecord>(
+  adminUrl: string,
+  id: string | null,
+  until: (record: Found) => boolean = () => true,
+): Promise<Found> {
   const deadline = Date.now() + waitMs;
   let seen = 'none';
   while (Date.now() < deadline) {

@@ -22,16 +22,37 @@ export class TestCluster {
     const buses = await freePorts(count);
     const nodes = await Promise.all(
       buses.map((bus) =>
-        TestRedis.start((port) => [...plain(port), '--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-config-file', join(folder, `nodes-${port}.conf`), '--cluster-require-full-coverage', 'no', '--cluster-announce-ip', '127.0.0.1'], binary),
+        TestRedis.start(
+          (port) => [
+            ...plain(port),
+            '--cluster-enabled',
+            'yes',
+            '--cluster-port',
+            String(bus),
+            '--cluster-config-file',
+            join(folder, `nodes-${port}.conf`),
+            '--cluster-require-full-coverage',
+            'no',
+            '--cluster-announce-ip',
+            '127.0.0.1',
+          ],
+          binary,
+        ),
       ),
     );
     const cluster = new TestCluster(nodes);
     for (const [index, admin] of cluster.admins.entries()) {
-      await admin.call('CLUSTER', 'ADDSLOTSRANGE', String(Math.ceil((index * allSlots) / count)), String(Math.ceil(((index + 1) * allSlots) / count) - 1));
+      await admin.call(
+        'CLUSTER',
+        'ADDSLOTSRANGE',
+        String(Math.ceil((index * allSlots) / count)),
+        String(Math.ceil(((index + 1) * allSlots) / count) - 1),
+      );
       if (index > 0) await admin.call('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port), String(buses[0]!));
     }
     const ready = new RegExp(`cluster_state:ok[^]*cluster_slots_ok:${allSlots}[^]*cluster_known_nodes:${count}`);
-    for (const admin of cluster.admins) await expect.poll(async () => String(await admin.call('CLUSTER', 'INFO')), { timeout: 15_000 }).toMatch(ready);
+    for (const admin of cluster.admins)
+      await expect.poll(async () => String(await admin.call('CLUSTER', 'INFO')), { timeout: 15_000 }).toMatch(ready);
     return cluster;
   }
 

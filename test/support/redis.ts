@@ -8,7 +8,11 @@ import { freePorts } from '../../src/demo/stack.ts';
 /** The server of this name on this machine: the one named, one on PATH, or what scripts/setup.sh installed; null: none. */
 function serverBinary(named: string | undefined, folder: string, name: string): string | null {
   const onPath = (process.env['PATH'] ?? '').split(delimiter).map((where) => join(where, name));
-  return [named ?? '', ...onPath, fileURLToPath(new URL(`../../.tools/${folder}/${name}`, import.meta.url))].find((file) => file !== '' && existsSync(file)) ?? null;
+  return (
+    [named ?? '', ...onPath, fileURLToPath(new URL(`../../.tools/${folder}/${name}`, import.meta.url))].find(
+      (file) => file !== '' && existsSync(file),
+    ) ?? null
+  );
 }
 
 export const redisBinary: string | null = serverBinary(process.env['REDIS_BIN'], 'redis', 'redis-server');

@@ -16,7 +16,11 @@ export type Behaviour = (got: Got, response: ServerResponse, answer: () => Promi
 
 export const well: Behaviour = (_got, _response, answer) => answer();
 export const status =
-  (code: number, body: unknown = { error: { message: 'no', type: 'server_error' } }, headers: Readonly<Record<string, string>> = {}): Behaviour =>
+  (
+    code: number,
+    body: unknown = { error: { message: 'no', type: 'server_error' } },
+    headers: Readonly<Record<string, string>> = {},
+  ): Behaviour =>
   (_got, response) => {
     response.writeHead(code, { 'content-type': 'application/json', ...headers });
     response.end(JSON.stringify(body));

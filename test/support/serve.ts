@@ -29,7 +29,26 @@ export class ServedSluice {
     this.adminUrl = `http://127.0.0.1:${admin!}`;
     const log = openSync(join(this.folder, 'sluice.err'), 'a');
     const source = more.includes('--policy') ? [] : ['--policy', this.policyFolder];
-    this.#child = spawn(process.execPath, [entry, 'serve', ...source, '--listen', `127.0.0.1:${this.port}`, '--admin', `127.0.0.1:${admin!}`, '--ledger', 'off', '--log', join(this.folder, 'sluice.log'), '--grace', '2', ...more], { stdio: ['ignore', log, log] });
+    this.#child = spawn(
+      process.execPath,
+      [
+        entry,
+        'serve',
+        ...source,
+        '--listen',
+        `127.0.0.1:${this.port}`,
+        '--admin',
+        `127.0.0.1:${admin!}`,
+        '--ledger',
+        'off',
+        '--log',
+        join(this.folder, 'sluice.log'),
+        '--grace',
+        '2',
+        ...more,
+      ],
+      { stdio: ['ignore', log, log] },
+    );
     for (let tries = 0; tries < 400; tries++) {
       if (this.#child.exitCode !== null) break;
       if ((await fetch(`${this.adminUrl}/readyz`).catch(() => null))?.ok === true) return;

@@ -13,14 +13,18 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 
 /** Encodes as AWS does: RFC 3986's unreserved characters stand for themselves, nothing else. */
-const encode = (text: string): string => encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+const encode = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /**
  * What AWS would say of a request's Signature Version 4 (as its reference describes it): null when it holds, else what does not. The
  * path is encoded once more than it came, as for every service but S3.
  */
 export function signatureFault({ method, path, headers, body }: SignedRequest, credentials: ReadonlyMap<string, string>): string | null {
-  const parts = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(headers.authorization ?? '');
+  const parts =
+    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
+      headers.authorization ?? '',
+    );
   if (parts === null) return `no signature: ${headers.authorization ?? 'nothing'}`;
   const [, key = '', day = '', region = '', service = '', signed = '', signature = ''] = parts;
   const secret = credentials.get(key);
@@ -35,8 +39,17 @@ export function signatureFault({ method, path, headers, body }: SignedRequest, c
   const canonical = [
     method,
     rawPath.split('/').map(encode).join('/'),
-    query.split('&').filter((pair) => pair !== '').sort().join('&'),
-    ...names.map((name) => `${name}:${String(headers[name] ?? '').trim().replace(/ +/g, ' ')}`),
+    query
+      .split('&')
+      .filter((pair) => pair !== '')
+      .sort()
+      .join('&'),
+    ...names.map(
+      (name) =>
+        `${name}:${String(headers[name] ?? '')
+          .trim()
+          .replace(/ +/g, ' ')}`,
+    ),
     '',
     signed,
     sha256(body),

@@ -18,28 +18,70 @@ export function drawTrend({ from, to, trend }, hours) {
   const soft = colour('--soft');
   const size = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
   const font = { size: size * 0.8 };
-  const bars = (label, name, read) => ({ label, data: points.map(read), backgroundColor: colour(name), stack: 'all', borderRadius: 3, maxBarThickness: 46 });
+  const bars = (label, name, read) => ({
+    label,
+    data: points.map(read),
+    backgroundColor: colour(name),
+    stack: 'all',
+    borderRadius: 3,
+    maxBarThickness: 46,
+  });
   draw('trend', {
     type: 'bar',
-    data: { labels: points.map(({ at }) => (hours ? at.slice(11, 16) : at.slice(5, 10))), datasets: [bars('Cost', '--cost', ({ cost }) => cost), bars('Saved', '--accent', ({ savings }) => savings)] },
+    data: {
+      labels: points.map(({ at }) => (hours ? at.slice(11, 16) : at.slice(5, 10))),
+      datasets: [bars('Cost', '--cost', ({ cost }) => cost), bars('Saved', '--accent', ({ savings }) => savings)],
+    },
     options: {
       responsive: true,
       maintainAspectRatio: false,
       animation: still.matches ? false : { duration: 400 },
       interaction: { mode: 'index', intersect: false },
       scales: {
-        x: { stacked: true, grid: { display: false }, border: { color: colour('--rule') }, ticks: { color: soft, font, maxRotation: 0, autoSkipPadding: 18 } },
-        y: { stacked: true, grid: { color: colour('--rule') }, border: { display: false }, ticks: { color: soft, font, maxTicksLimit: 6, callback: (value) => (value === 0 ? '$0' : `$${Number(value.toPrecision(3))}`) } },
+        x: {
+          stacked: true,
+          grid: { display: false },
+          border: { color: colour('--rule') },
+          ticks: { color: soft, font, maxRotation: 0, autoSkipPadding: 18 },
+        },
+        y: {
+          stacked: true,
+          grid: { color: colour('--rule') },
+          border: { display: false },
+          ticks: { color: soft, font, maxTicksLimit: 6, callback: (value) => (value === 0 ? '$0' : `$${Number(value.toPrecision(3))}`) },
+        },
       },
       plugins: {
-        legend: { align: 'end', labels: { color: soft, font, boxWidth: size * 0.8, boxHeight: size * 0.8, useBorderRadius: true, borderRadius: 3 } },
-        tooltip: { callbacks: { label: ({ dataset, raw }) => ` ${dataset.label} ${dollars(raw)}`, footer: ([first]) => (points[first.dataIndex].unknown === 0 ? '' : `${count(points[first.dataIndex].unknown)} more unknown`) } },
+        legend: {
+          align: 'end',
+          labels: { color: soft, font, boxWidth: size * 0.8, boxHeight: size * 0.8, useBorderRadius: true, borderRadius: 3 },
+        },
+        tooltip: {
+          callbacks: {
+            label: ({ dataset, raw }) => ` ${dataset.label} ${dollars(raw)}`,
+            footer: ([first]) => (points[first.dataIndex].unknown === 0 ? '' : `${count(points[first.dataIndex].unknown)} more unknown`),
+          },
+        },
       },
     },
   });
   const total = (read) => points.reduce((sum, point) => sum + read(point), 0);
-  by('trend').setAttribute('aria-label', `By ${hours ? 'hour' : 'day'}, ${day(from)} to ${day(to)}: cost ${dollars(total(({ cost }) => cost))}, saved ${dollars(total(({ savings }) => savings))}. The table below has each ${hours ? 'hour' : 'day'}.`);
-  by('trend-table').replaceChildren(table([hours ? 'Hour (UTC)' : 'Day (UTC)', number('Cost'), number('Saved'), number('Exchanges'), number('Unknown')], trend.map((line) => [hours ? line.at.slice(0, 16).replace('T', ' ') : day(line.at), number(dollars(line.cost)), number(dollars(line.savings)), number(count(line.exchanges)), number(count(line.savingsUnknown))])));
+  by('trend').setAttribute(
+    'aria-label',
+    `By ${hours ? 'hour' : 'day'}, ${day(from)} to ${day(to)}: cost ${dollars(total(({ cost }) => cost))}, saved ${dollars(total(({ savings }) => savings))}. The table below has each ${hours ? 'hour' : 'day'}.`,
+  );
+  by('trend-table').replaceChildren(
+    table(
+      [hours ? 'Hour (UTC)' : 'Day (UTC)', number('Cost'), number('Saved'), number('Exchanges'), number('Unknown')],
+      trend.map((line) => [
+        hours ? line.at.slice(0, 16).replace('T', ' ') : day(line.at),
+        number(dollars(line.cost)),
+        number(dollars(line.savings)),
+        number(count(line.exchanges)),
+        number(count(line.savingsUnknown)),
+      ]),
+    ),
+  );
   again = () => drawTrend({ from, to, trend }, hours);
 }
 
@@ -49,7 +91,12 @@ function filled(from, to, trend, step) {
   const points = [];
   for (let bucket = from - (from % step); bucket < to; bucket += step) {
     const line = at.get(bucket);
-    points.push({ at: new Date(bucket).toISOString(), cost: line?.cost ?? 0, savings: line?.savings ?? 0, unknown: line?.savingsUnknown ?? 0 });
+    points.push({
+      at: new Date(bucket).toISOString(),
+      cost: line?.cost ?? 0,
+      savings: line?.savings ?? 0,
+      unknown: line?.savingsUnknown ?? 0,
+    });
   }
   return points;
 }
@@ -64,11 +111,41 @@ export function drawTiers(lines) {
   const told = (name) => (name === 'none' ? 'not decided' : name);
   draw('tiers', {
     type: 'doughnut',
-    data: { labels: lines.map(({ name }) => told(name)), datasets: [{ data: lines.map(({ exchanges }) => exchanges), backgroundColor: lines.map(({ name }) => colour(`--${kind(name)}`)), borderWidth: 2, borderColor: colour('--card') }] },
-    options: { responsive: true, maintainAspectRatio: false, cutout: '68%', animation: still.matches ? false : { duration: 400 }, plugins: { legend: { display: false }, tooltip: { callbacks: { label: ({ label, raw }) => ` ${label}: ${count(raw)}` } } } },
+    data: {
+      labels: lines.map(({ name }) => told(name)),
+      datasets: [
+        {
+          data: lines.map(({ exchanges }) => exchanges),
+          backgroundColor: lines.map(({ name }) => colour(`--${kind(name)}`)),
+          borderWidth: 2,
+          borderColor: colour('--card'),
+        },
+      ],
+    },
+    options: {
+      responsive: true,
+      maintainAspectRatio: false,
+      cutout: '68%',
+      animation: still.matches ? false : { duration: 400 },
+      plugins: { legend: { display: false }, tooltip: { callbacks: { label: ({ label, raw }) => ` ${label}: ${count(raw)}` } } },
+    },
   });
   by('tiers').setAttribute('aria-label', lines.map(({ name, exchanges }) => `${told(name)} ${percent(exchanges / all)}`).join(', '));
-  by('by-tier').replaceChildren(element('ul', { class: 'key' }, ...lines.map(({ name, exchanges }) => element('li', {}, element('span', { class: `dot ${kind(name)}` }), element('span', {}, told(name)), element('span', {}, `${percent(exchanges / all)}`)))));
+  by('by-tier').replaceChildren(
+    element(
+      'ul',
+      { class: 'key' },
+      ...lines.map(({ name, exchanges }) =>
+        element(
+          'li',
+          {},
+          element('span', { class: `dot ${kind(name)}` }),
+          element('span', {}, told(name)),
+          element('span', {}, `${percent(exchanges / all)}`),
+        ),
+      ),
+    ),
+  );
 }
 
 /** Draws again in the present colours. */
@@ -84,6 +161,11 @@ export function bars(id, rows, nothing = 'Nothing in this window.') {
     return;
   }
   const line = ({ name, share, value, more }) =>
-    element('li', { '--share': `${Math.max(0.5, Math.min(100, share * 100))}%` }, element('span', {}, name), element('span', { class: 'value' }, value, ...(more === undefined ? [] : [' ', element('small', {}, more)])));
+    element(
+      'li',
+      { '--share': `${Math.max(0.5, Math.min(100, share * 100))}%` },
+      element('span', {}, name),
+      element('span', { class: 'value' }, value, ...(more === undefined ? [] : [' ', element('small', {}, more)])),
+    );
   by(id).replaceChildren(element('ul', { class: 'bars' }, ...rows.map(line)));
 }

@@ -35,19 +35,51 @@ function show(found) {
   const fresh = seen.size === 0 ? new Set() : new Set(found.map(({ id }) => id).filter((id) => !seen.has(id)));
   seen = new Set(found.map(({ id }) => id));
   if (found.length === 0) {
-    by('decisions').replaceChildren(element('p', { class: 'note' }, conditions.length === 0 ? 'Nothing yet: send a request through Envoy, or try a prompt below.' : 'No decision is like that.'));
+    by('decisions').replaceChildren(
+      element(
+        'p',
+        { class: 'note' },
+        conditions.length === 0 ? 'Nothing yet: send a request through Envoy, or try a prompt below.' : 'No decision is like that.',
+      ),
+    );
     return;
   }
-  const heads = ['Time (UTC)', 'Workspace', 'Asked for → served by', 'Tier', 'Why', 'Ended', number('Cost'), number('Saved'), number('Took')];
-  by('decisions').replaceChildren(table(heads, found.map((record) => row(record, fresh.has(record.id))), { class: 'stack' }));
+  const heads = [
+    'Time (UTC)',
+    'Workspace',
+    'Asked for → served by',
+    'Tier',
+    'Why',
+    'Ended',
+    number('Cost'),
+    number('Saved'),
+    number('Took'),
+  ];
+  by('decisions').replaceChildren(
+    table(
+      heads,
+      found.map((record) => row(record, fresh.has(record.id))),
+      { class: 'stack' },
+    ),
+  );
   if (held !== undefined) document.querySelector(`#decisions [data-id="${CSS.escape(held)}"]`)?.focus();
 }
 
 function row(record, fresh) {
   const { decision, timing } = record;
   const tier = decision?.tier ?? record.cacheEntry?.tier ?? null;
-  const when = day(record.time) === day(new Date().toISOString()) ? clock(record.time) : `${record.time.slice(5, 10)} ${clock(record.time)}`;
-  const open = element('button', { type: 'button', class: 'link', 'data-id': record.id, 'aria-label': `Explain the decision of ${record.time.slice(0, 19).replace('T', ' ')}: ${record.requestedModel ?? 'no model'}` }, when);
+  const when =
+    day(record.time) === day(new Date().toISOString()) ? clock(record.time) : `${record.time.slice(5, 10)} ${clock(record.time)}`;
+  const open = element(
+    'button',
+    {
+      type: 'button',
+      class: 'link',
+      'data-id': record.id,
+      'aria-label': `Explain the decision of ${record.time.slice(0, 19).replace('T', ' ')}: ${record.requestedModel ?? 'no model'}`,
+    },
+    when,
+  );
   const cells = [
     element('td', {}, open),
     element('td', { class: 'workspace' }, record.workspace),
@@ -55,7 +87,11 @@ function row(record, fresh) {
     element('td', {}, tier === null ? '–' : pill(tier, known.includes(tier) ? tier : '')),
     element('td', {}, decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : '–')),
     element('td', { class: 'ended' }, ended(record)),
-    element('td', { class: 'number', 'data-name': 'cost' }, record.cost.known ? costText(record.cost) : element('span', { class: 'note', title: costText(record.cost) }, 'unknown')),
+    element(
+      'td',
+      { class: 'number', 'data-name': 'cost' },
+      record.cost.known ? costText(record.cost) : element('span', { class: 'note', title: costText(record.cost) }, 'unknown'),
+    ),
     element('td', { class: 'number', 'data-name': 'saved' }, saved(record)),
     element('td', { class: 'number', 'data-name': 'took' }, duration(timing.totalMs)),
   ];
@@ -64,7 +100,10 @@ function row(record, fresh) {
 
 /** From what was asked for to what answered, with what happened on the way. */
 export function way({ requestedModel, servedModel, attempts, cacheEntry }) {
-  const parts = servedModel === null || servedModel === requestedModel ? [requestedModel ?? '–'] : [element('del', {}, requestedModel ?? '–'), ' → ', element('strong', {}, servedModel)];
+  const parts =
+    servedModel === null || servedModel === requestedModel
+      ? [requestedModel ?? '–']
+      : [element('del', {}, requestedModel ?? '–'), ' → ', element('strong', {}, servedModel)];
   if (cacheEntry !== null) parts.push(' ', pill('cache'));
   if (attempts.length > 1) parts.push(' ', pill(`${attempts.length} attempts`));
   return parts;
@@ -72,7 +111,8 @@ export function way({ requestedModel, servedModel, attempts, cacheEntry }) {
 
 const fine = ['complete'];
 
-export const ended = ({ outcome, status }) => pill(status === null || fine.includes(outcome) ? outcome : `${outcome} ${status}`, fine.includes(outcome) ? 'simple' : 'bad');
+export const ended = ({ outcome, status }) =>
+  pill(status === null || fine.includes(outcome) ? outcome : `${outcome} ${status}`, fine.includes(outcome) ? 'simple' : 'bad');
 
 function saved({ savings, baseline }) {
   if (!savings.known) return element('span', { class: 'note' }, 'unknown');
@@ -84,7 +124,9 @@ function saved({ savings, baseline }) {
 export function startDecisions() {
   by('filter').addEventListener('submit', (event) => {
     event.preventDefault();
-    conditions = by('where').value.split(/\s+/).filter((condition) => condition !== '');
+    conditions = by('where')
+      .value.split(/\s+/)
+      .filter((condition) => condition !== '');
     newest = '';
     seen = new Set();
     if (paused) by('pause').click();

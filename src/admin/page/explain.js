@@ -8,7 +8,10 @@ export async function explain(id) {
   by('explain-title').textContent = 'Why';
   if (!by('explain').open) by('explain').showModal();
   try {
-    const [record, text] = await Promise.all([ask(`/decisions/${id}`), fetch(`/decisions/${id}?format=text`).then((response) => response.text())]);
+    const [record, text] = await Promise.all([
+      ask(`/decisions/${id}`),
+      fetch(`/decisions/${id}?format=text`).then((response) => response.text()),
+    ]);
     by('explain-title').textContent = titleOf(record);
     body.replaceChildren(...explanation(record, text));
   } catch (error) {
@@ -16,7 +19,10 @@ export async function explain(id) {
   }
 }
 
-export const titleOf = ({ requestedModel, servedModel }) => (servedModel === null || servedModel === requestedModel ? (requestedModel ?? 'no model') : `${requestedModel ?? 'no model'} → ${servedModel}`);
+export const titleOf = ({ requestedModel, servedModel }) =>
+  servedModel === null || servedModel === requestedModel
+    ? (requestedModel ?? 'no model')
+    : `${requestedModel ?? 'no model'} → ${servedModel}`;
 
 /** The sentence of `sluice explain` that says why. */
 export function because(text) {
@@ -30,7 +36,12 @@ function explanation(record, text) {
     pills(record),
     element('p', { class: 'lead' }, because(text)),
     facts(record),
-    ...(verdict === null ? [] : [element('h3', {}, `What made it ${verdict.tier}: score ${verdict.score.toFixed(2)}, confidence ${verdict.confidence.toFixed(2)}`), signals(verdict)]),
+    ...(verdict === null
+      ? []
+      : [
+          element('h3', {}, `What made it ${verdict.tier}: score ${verdict.score.toFixed(2)}, confidence ${verdict.confidence.toFixed(2)}`),
+          signals(verdict),
+        ]),
     ...(decision === null || decision.candidates.length === 0 ? [] : [element('h3', {}, 'Candidates'), candidates(decision)]),
     ...(attempts.length === 0 ? [] : [element('h3', {}, attempts.length === 1 ? 'The call' : 'Attempts'), attemptTable(attempts)]),
     element('details', {}, element('summary', {}, 'In words, as sluice explain says it'), element('pre', { id: 'explain-text' }, text)),
@@ -51,7 +62,24 @@ function pills({ verdict, decision, cacheEntry, attempts, outcome, status, strea
   );
 }
 
-function facts({ id, responseId, requestId, traceId, time, workspace, section, policy, cost, baseline, savings, usage, usageUnknown, timing, cache, arm }) {
+function facts({
+  id,
+  responseId,
+  requestId,
+  traceId,
+  time,
+  workspace,
+  section,
+  policy,
+  cost,
+  baseline,
+  savings,
+  usage,
+  usageUnknown,
+  timing,
+  cache,
+  arm,
+}) {
   const lines = [
     ['Cost', costText(cost)],
     ['At the requested model', costText(baseline)],
@@ -66,14 +94,32 @@ function facts({ id, responseId, requestId, traceId, time, workspace, section, p
     ...(arm === null ? [] : [['Experiment arm', arm]]),
     ['Time (UTC)', time.slice(0, 19).replace('T', ' ')],
     ['Id', id],
-    ...[["The provider's id", responseId], ["The app's id", requestId], ['Trace', traceId]].filter(([, value]) => typeof value === 'string'),
+    ...[
+      ["The provider's id", responseId],
+      ["The app's id", requestId],
+      ['Trace', traceId],
+    ].filter(([, value]) => typeof value === 'string'),
   ];
-  return element('dl', { class: 'facts' }, ...lines.map(([name, value]) => element('div', ['Policy', 'Id', "The provider's id", "The app's id", 'Trace'].includes(name) ? { class: 'long' } : {}, element('dt', {}, name), element('dd', {}, value))));
+  return element(
+    'dl',
+    { class: 'facts' },
+    ...lines.map(([name, value]) =>
+      element(
+        'div',
+        ['Policy', 'Id', "The provider's id", "The app's id", 'Trace'].includes(name) ? { class: 'long' } : {},
+        element('dt', {}, name),
+        element('dd', {}, value),
+      ),
+    ),
+  );
 }
 
 /** Each signal's share of the score, from the middle: to the left simpler, to the right harder. */
 export function signals({ signals: all }) {
-  const told = all.filter(({ share }) => share !== 0).sort((a, b) => Math.abs(b.share) - Math.abs(a.share)).slice(0, 10);
+  const told = all
+    .filter(({ share }) => share !== 0)
+    .sort((a, b) => Math.abs(b.share) - Math.abs(a.share))
+    .slice(0, 10);
   if (told.length === 0) return element('p', { class: 'note' }, 'No signal moved the score.');
   const most = Math.max(...told.map(({ share }) => Math.abs(share)));
   const line = ({ name, value, share }) => {
@@ -90,12 +136,39 @@ export function signals({ signals: all }) {
 }
 
 function candidates({ candidates: all }) {
-  const verdictOf = ({ disqualified, chosen }) => (chosen ? element('span', { class: 'good' }, 'chosen') : disqualified === null ? 'able, not chosen' : disqualified);
-  return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Candidates' }, table(['Model', 'Tier', number('Estimate'), 'Verdict'], all.map((candidate) => [`${candidate.target.provider}/${candidate.target.model}`, pill(candidate.tier, known.includes(candidate.tier) ? candidate.tier : ''), number(costText(candidate.estimate)), verdictOf(candidate)])));
+  const verdictOf = ({ disqualified, chosen }) =>
+    chosen ? element('span', { class: 'good' }, 'chosen') : disqualified === null ? 'able, not chosen' : disqualified;
+  return element(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Candidates' },
+    table(
+      ['Model', 'Tier', number('Estimate'), 'Verdict'],
+      all.map((candidate) => [
+        `${candidate.target.provider}/${candidate.target.model}`,
+        pill(candidate.tier, known.includes(candidate.tier) ? candidate.tier : ''),
+        number(costText(candidate.estimate)),
+        verdictOf(candidate),
+      ]),
+    ),
+  );
 }
 
 function attemptTable(attempts) {
-  return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Attempts' }, table(['No.', 'Target', 'Ended', 'Went on because', number('Took'), number('Cost')], attempts.map(({ target, outcome, status, reason, ms, cost }, at) => [String(at + 1), `${target.provider}/${target.model}`, status === null ? outcome : `${outcome}, ${status}`, reason ?? '–', number(duration(ms)), number(costText(cost))])));
+  return element(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Attempts' },
+    table(
+      ['No.', 'Target', 'Ended', 'Went on because', number('Took'), number('Cost')],
+      attempts.map(({ target, outcome, status, reason, ms, cost }, at) => [
+        String(at + 1),
+        `${target.provider}/${target.model}`,
+        status === null ? outcome : `${outcome}, ${status}`,
+        reason ?? '–',
+        number(duration(ms)),
+        number(costText(cost)),
+      ]),
+    ),
+  );
 }
 
 export function startExplain() {

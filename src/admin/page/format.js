@@ -45,7 +45,12 @@ export function table(heads, rows, options = {}) {
     const { is, ...attributes } = typeof value === 'object' && !(value instanceof Node) ? value : { is: value };
     return element(kind, kind === 'th' ? { scope: 'col', ...attributes } : attributes, is);
   };
-  return element('table', options, element('thead', {}, element('tr', {}, ...heads.map(cell('th')))), element('tbody', {}, ...rows.map((row) => (row instanceof Node ? row : element('tr', {}, ...row.map(cell('td')))))));
+  return element(
+    'table',
+    options,
+    element('thead', {}, element('tr', {}, ...heads.map(cell('th')))),
+    element('tbody', {}, ...rows.map((row) => (row instanceof Node ? row : element('tr', {}, ...row.map(cell('td')))))),
+  );
 }
 
 export const number = (is) => ({ is, class: 'number' });

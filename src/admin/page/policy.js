@@ -6,7 +6,12 @@ import { offerPolicy } from '/page/try.js';
 export async function policy() {
   const [state, { generations, files }] = await Promise.all([ask('/policy'), ask('/policy/generations')]);
   const { number, hash, catalog, lastRefusal } = state;
-  say('state', lastRefusal === null ? `Policy generation ${number} (${hash.slice(0, 8)}), prices of ${catalog.date}` : `Policy edit refused; generation ${number} stays in force`);
+  say(
+    'state',
+    lastRefusal === null
+      ? `Policy generation ${number} (${hash.slice(0, 8)}), prices of ${catalog.date}`
+      : `Policy edit refused; generation ${number} stays in force`,
+  );
   by('state').className = lastRefusal === null ? '' : 'bad';
   offerPolicy(files);
   refusal(lastRefusal);
@@ -21,16 +26,54 @@ function refusal(found) {
   const at = by('refusal');
   if (at.dataset.shown === text) return;
   at.dataset.shown = text;
-  at.replaceChildren(...(found === null ? [] : [element('p', { class: 'bad' }, `The edit of ${found.at.slice(0, 19).replace('T', ' ')} UTC was refused:`), problems(found.problems)]));
+  at.replaceChildren(
+    ...(found === null
+      ? []
+      : [
+          element('p', { class: 'bad' }, `The edit of ${found.at.slice(0, 19).replace('T', ' ')} UTC was refused:`),
+          problems(found.problems),
+        ]),
+  );
 }
 
-export const problems = (found) => element('ul', {}, ...found.map(({ file, line, column, message, fix }) => element('li', {}, `${file === '' ? '' : `${file.split('/').at(-1)}, `}line ${line}, column ${column}: ${message}. ${fix}`)));
+export const problems = (found) =>
+  element(
+    'ul',
+    {},
+    ...found.map(({ file, line, column, message, fix }) =>
+      element('li', {}, `${file === '' ? '' : `${file.split('/').at(-1)}, `}line ${line}, column ${column}: ${message}. ${fix}`),
+    ),
+  );
 
 function entry({ number, hash, loadedAt, catalog, resourceVersion, diffs }) {
-  const what = diffs === null ? 'the first that is kept' : diffs.length === 0 ? `prices ${catalog}` : `${diffs.map(({ file }) => file.split('/').at(-1)).join(', ')} changed`;
+  const what =
+    diffs === null
+      ? 'the first that is kept'
+      : diffs.length === 0
+        ? `prices ${catalog}`
+        : `${diffs.map(({ file }) => file.split('/').at(-1)).join(', ')} changed`;
   const version = resourceVersion === null ? '' : `, resourceVersion ${resourceVersion}`;
-  const title = element('summary', {}, element('strong', {}, String(number)), ` · ${what} · ${loadedAt.slice(0, 19).replace('T', ' ')} UTC · ${hash.slice(0, 8)}${version}`);
-  return element('details', {}, title, ...(diffs ?? []).map(({ patch }) => element('pre', {}, ...patch.split('\n').filter((line) => !/^(Index|=====|---|\+\+\+|\\)/.test(line) && line !== '').map(diffLine))));
+  const title = element(
+    'summary',
+    {},
+    element('strong', {}, String(number)),
+    ` · ${what} · ${loadedAt.slice(0, 19).replace('T', ' ')} UTC · ${hash.slice(0, 8)}${version}`,
+  );
+  return element(
+    'details',
+    {},
+    title,
+    ...(diffs ?? []).map(({ patch }) =>
+      element(
+        'pre',
+        {},
+        ...patch
+          .split('\n')
+          .filter((line) => !/^(Index|=====|---|\+\+\+|\\)/.test(line) && line !== '')
+          .map(diffLine),
+      ),
+    ),
+  );
 }
 
 function diffLine(line) {

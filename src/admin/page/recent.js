@@ -12,7 +12,18 @@ export async function recent() {
   times(latency);
   const most = fallbacks[0]?.count ?? 0;
   say('fallbacks-note', from);
-  bars('fallbacks', fallbacks.slice(0, 6).map(({ from: first, to, reason, count: times }) => ({ name: `${first} → ${to}`, share: times / most, value: count(times), more: reason })), 'No chain had to go on.');
+  bars(
+    'fallbacks',
+    fallbacks
+      .slice(0, 6)
+      .map(({ from: first, to, reason, count: times }) => ({
+        name: `${first} → ${to}`,
+        share: times / most,
+        value: count(times),
+        more: reason,
+      })),
+    'No chain had to go on.',
+  );
   showArms(arms);
 }
 
@@ -27,9 +38,34 @@ function times({ total, firstByte, firstToken, overhead }) {
   const least = Math.log(Math.min(...values) * 0.8);
   const width = Math.log(Math.max(...values) * 1.05) - least;
   const place = (ms) => `${(((Math.log(ms) - least) / width) * 100).toFixed(1)}%`;
-  const strip = ({ p50, p95, p99 }, kind) => (p50 === null ? '' : element('div', { class: `strip ${kind}`, '--from': place(p50), '--to': place(p99), '--at': place(p95) }, element('i'), element('b')));
+  const strip = ({ p50, p95, p99 }, kind) =>
+    p50 === null
+      ? ''
+      : element(
+          'div',
+          { class: `strip ${kind}`, '--from': place(p50), '--to': place(p99), '--at': place(p95) },
+          element('i'),
+          element('b'),
+        );
   by('latency').replaceChildren(
-    table(['What', { is: element('span', { class: 'hidden' }, 'Spread'), class: 'spread' }, number('p50'), number('p95'), number('p99'), number('Exchanges')], rows.map(([name, found, kind]) => [name, strip(found, kind), number(duration(found.p50)), number(duration(found.p95)), number(duration(found.p99)), number(count(found.count))])),
+    table(
+      [
+        'What',
+        { is: element('span', { class: 'hidden' }, 'Spread'), class: 'spread' },
+        number('p50'),
+        number('p95'),
+        number('p99'),
+        number('Exchanges'),
+      ],
+      rows.map(([name, found, kind]) => [
+        name,
+        strip(found, kind),
+        number(duration(found.p50)),
+        number(duration(found.p95)),
+        number(duration(found.p99)),
+        number(count(found.count)),
+      ]),
+    ),
   );
 }
 
@@ -39,6 +75,15 @@ function showArms(arms) {
     return;
   }
   by('arms').replaceChildren(
-    table(['Arm', number('Exchanges'), number('Complete'), number('Cost each'), number('p50')], arms.map(({ arm, exchanges, complete, cost, costUnknown, latency }) => [arm, number(count(exchanges)), number(percent(complete / exchanges)), number(exchanges === costUnknown ? 'unknown' : dollars(cost / (exchanges - costUnknown))), number(duration(latency.p50))])),
+    table(
+      ['Arm', number('Exchanges'), number('Complete'), number('Cost each'), number('p50')],
+      arms.map(({ arm, exchanges, complete, cost, costUnknown, latency }) => [
+        arm,
+        number(count(exchanges)),
+        number(percent(complete / exchanges)),
+        number(exchanges === costUnknown ? 'unknown' : dollars(cost / (exchanges - costUnknown))),
+        number(duration(latency.p50)),
+      ]),
+    ),
   );
 }

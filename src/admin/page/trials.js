@@ -15,10 +15,21 @@ function figures(found, name) {
     names[metric] ?? metric,
     number(arm(metric, control)),
     number(arm(metric, treatment)),
-    { is: element('div', { class: 'strip', '--from': '0%', '--to': `${Math.min(100, (evidence / threshold) * 100).toFixed(1)}%` }, element('i')), class: harm ? 'evidence bad' : 'evidence' },
+    {
+      is: element(
+        'div',
+        { class: 'strip', '--from': '0%', '--to': `${Math.min(100, (evidence / threshold) * 100).toFixed(1)}%` },
+        element('i'),
+      ),
+      class: harm ? 'evidence bad' : 'evidence',
+    },
     number(percent(evidence / threshold)),
   ]);
-  return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Figures of ${name}` }, table(['Mean (answers)', number('Control'), number('Treatment'), 'Evidence of harm', number('of an alarm')], rows));
+  return element(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Figures of ${name}` },
+    table(['Mean (answers)', number('Control'), number('Treatment'), 'Evidence of harm', number('of an alarm')], rows),
+  );
 }
 
 const colours = { running: 'simple', stopped: '', harm: 'bad' };
@@ -31,11 +42,34 @@ export async function trials() {
   if (by('experiments').dataset.shown === shown) return;
   by('experiments').dataset.shown = shown;
   by('experiments').replaceChildren(
-    ...(experiments.length === 0 ? [element('p', { class: 'note' }, 'The policy in force has no experiments.')] : experiments.flatMap(({ name, state, share, figures: found }) => [element('h3', {}, name, ' ', pill(states[state] ?? state, colours[state] ?? ''), ` ${percent(share)} of the requests that match`), figures(found, name)])),
+    ...(experiments.length === 0
+      ? [element('p', { class: 'note' }, 'The policy in force has no experiments.')]
+      : experiments.flatMap(({ name, state, share, figures: found }) => [
+          element('h3', {}, name, ' ', pill(states[state] ?? state, colours[state] ?? ''), ` ${percent(share)} of the requests that match`),
+          figures(found, name),
+        ])),
   );
   by('rollout').replaceChildren(
-    ...(candidate === null ? [] : [element('p', {}, pill('rolling out', 'standard'), ` ${candidate.policy.slice(0, 8)} answers ${percent(candidate.share)} of the requests, stage ${candidate.stage + 1} of ${candidate.stages.length}, ${count(candidate.answers)} answers so far.`), figures(candidate.figures, 'the rollout')]),
-    ...(candidate === null && kept !== null ? [element('p', { class: 'note' }, `The policy before (${kept.policy.slice(0, 8)}) can be brought back at once until ${kept.until.slice(0, 16).replace('T', ' ')} UTC.`)] : []),
+    ...(candidate === null
+      ? []
+      : [
+          element(
+            'p',
+            {},
+            pill('rolling out', 'standard'),
+            ` ${candidate.policy.slice(0, 8)} answers ${percent(candidate.share)} of the requests, stage ${candidate.stage + 1} of ${candidate.stages.length}, ${count(candidate.answers)} answers so far.`,
+          ),
+          figures(candidate.figures, 'the rollout'),
+        ]),
+    ...(candidate === null && kept !== null
+      ? [
+          element(
+            'p',
+            { class: 'note' },
+            `The policy before (${kept.policy.slice(0, 8)}) can be brought back at once until ${kept.until.slice(0, 16).replace('T', ' ')} UTC.`,
+          ),
+        ]
+      : []),
   );
 }
 
@@ -50,7 +84,18 @@ export async function budgets() {
   by('budgets').dataset.shown = shown;
   const line = ({ budget, of, period, spentUsd, reservedUsd, limitUsd, used, state }) => {
     const whose = Object.values(of).join(', ');
-    return element('li', { '--share': `${Math.max(0.5, Math.min(100, used * 100))}%` }, element('span', {}, `${budget}${whose === '' ? '' : `: ${whose}`} `, ...(state === 'ok' ? [] : [pill(state, budgetStates[state])])), element('span', { class: 'value' }, dollars(spentUsd + reservedUsd), ' ', element('small', {}, `of ${dollars(limitUsd)} a ${period}`)));
+    return element(
+      'li',
+      { '--share': `${Math.max(0.5, Math.min(100, used * 100))}%` },
+      element('span', {}, `${budget}${whose === '' ? '' : `: ${whose}`} `, ...(state === 'ok' ? [] : [pill(state, budgetStates[state])])),
+      element(
+        'span',
+        { class: 'value' },
+        dollars(spentUsd + reservedUsd),
+        ' ',
+        element('small', {}, `of ${dollars(limitUsd)} a ${period}`),
+      ),
+    );
   };
   by('budgets').replaceChildren(element('ul', { class: 'bars' }, ...found.map(line)));
 }
@@ -65,7 +110,17 @@ export async function limits() {
   const line = ({ limit, of, kind, period, used, max, ratio, mode, state }) => {
     const whose = Object.values(of).join(', ');
     const what = period === null ? 'at once' : `${kind} a ${period}`;
-    return element('li', { '--share': `${Math.max(0.5, Math.min(100, ratio * 100))}%` }, element('span', {}, `${limit}${whose === '' ? '' : `: ${whose}`} `, ...(state === 'ok' ? [] : [pill(mode === 'soft' ? 'beyond' : 'reached', mode === 'soft' ? 'complex' : 'bad')])), element('span', { class: 'value' }, count(used), ' ', element('small', {}, `of ${count(max)} ${what}`)));
+    return element(
+      'li',
+      { '--share': `${Math.max(0.5, Math.min(100, ratio * 100))}%` },
+      element(
+        'span',
+        {},
+        `${limit}${whose === '' ? '' : `: ${whose}`} `,
+        ...(state === 'ok' ? [] : [pill(mode === 'soft' ? 'beyond' : 'reached', mode === 'soft' ? 'complex' : 'bad')]),
+      ),
+      element('span', { class: 'value' }, count(used), ' ', element('small', {}, `of ${count(max)} ${what}`)),
+    );
   };
   by('limits').replaceChildren(element('ul', { class: 'bars' }, ...found.map(line)));
 }

@@ -36,12 +36,23 @@ async function decide(event) {
     const result = await ask('/try', {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(token === '' ? {} : { authorization: `Bearer ${token}` }) },
-      body: JSON.stringify({ body, headers: form.get('workspace') === '' ? {} : { 'x-sluice-workspace': form.get('workspace') }, ...(changed ? { policy: [...running].map(([name, text]) => ({ name, text: edits.get(name) ?? text })) } : {}) }),
+      body: JSON.stringify({
+        body,
+        headers: form.get('workspace') === '' ? {} : { 'x-sluice-workspace': form.get('workspace') },
+        ...(changed ? { policy: [...running].map(([name, text]) => ({ name, text: edits.get(name) ?? text })) } : {}),
+      }),
     });
     const differ = result.edited !== null && servedBy(result.edited) !== servedBy(result.running);
     by('tried').replaceChildren(
       outcome('By the policy in force', result.running, false),
-      result.edited === null ? element('div', { class: 'verdict' }, element('h3', {}, 'By an edited policy'), element('p', { class: 'note' }, 'Edit the policy above to compare.')) : outcome(differ ? 'By the edited policy: another model' : 'By the edited policy: the same', result.edited, differ),
+      result.edited === null
+        ? element(
+            'div',
+            { class: 'verdict' },
+            element('h3', {}, 'By an edited policy'),
+            element('p', { class: 'note' }, 'Edit the policy above to compare.'),
+          )
+        : outcome(differ ? 'By the edited policy: another model' : 'By the edited policy: the same', result.edited, differ),
     );
   } catch (error) {
     by('tried').replaceChildren(element('p', { class: 'bad' }, error.message));
@@ -55,15 +66,26 @@ function outcome(title, found, differs) {
 }
 
 function parts(found) {
-  if (found.kind === 'passed') return [element('p', { class: 'served' }, 'Untouched'), element('p', {}, `It would pass as the app sent it: ${found.reason}.`)];
+  if (found.kind === 'passed')
+    return [element('p', { class: 'served' }, 'Untouched'), element('p', {}, `It would pass as the app sent it: ${found.reason}.`)];
   if (found.kind === 'refused') return [element('p', { class: 'bad' }, 'This policy would be refused:'), problems(found.problems)];
   const { record, text } = found;
   const { verdict, decision } = record;
   return [
     element('p', { class: 'served' }, decision?.action === 'block' ? 'Refused' : titleOf(record)),
-    ...(verdict === null ? [] : [pill(verdict.tier, known.includes(verdict.tier) ? verdict.tier : ''), ` score ${verdict.score.toFixed(2)}`]),
+    ...(verdict === null
+      ? []
+      : [pill(verdict.tier, known.includes(verdict.tier) ? verdict.tier : ''), ` score ${verdict.score.toFixed(2)}`]),
     element('p', {}, because(text)),
-    ...(decision === null ? [] : [element('p', { class: 'note' }, `Estimated ${costText(decision.estimate)}, the requested model ${costText(decision.baselineEstimate)}.`)]),
+    ...(decision === null
+      ? []
+      : [
+          element(
+            'p',
+            { class: 'note' },
+            `Estimated ${costText(decision.estimate)}, the requested model ${costText(decision.baselineEstimate)}.`,
+          ),
+        ]),
     ...(verdict === null ? [] : [element('details', {}, element('summary', {}, 'Signals'), signals(verdict))]),
     element('details', {}, element('summary', {}, 'In words'), element('pre', {}, text)),
   ];

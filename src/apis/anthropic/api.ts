@@ -54,7 +54,13 @@ export const anthropicMessagesApi: Api = {
   errors: anthropicErrors,
   parameters: anthropicParameters,
   translation: {
-    caller: { read: readAnthropic, ids: anthropicIds, write: writeAnthropicAnswer, encoder: (context) => new AnthropicEncoder(context), objectArgs: true },
+    caller: {
+      read: readAnthropic,
+      ids: anthropicIds,
+      write: writeAnthropicAnswer,
+      encoder: (context) => new AnthropicEncoder(context),
+      objectArgs: true,
+    },
     target: {
       write: writeAnthropic,
       headers: { 'anthropic-version': '2023-06-01' },
@@ -69,7 +75,17 @@ export const anthropicMessagesApi: Api = {
 /** Anthropic's count of a prompt's tokens: nothing that is billed. */
 export const anthropicCountApi: Api = {
   name: 'anthropic-count-tokens',
-  request: { member, path: '/v1/messages/count_tokens', modes: ['chat'], everywhere: true, operationName: null, schemaAt: [], shape: null, asks: true, tied: null },
+  request: {
+    member,
+    path: '/v1/messages/count_tokens',
+    modes: ['chat'],
+    everywhere: true,
+    operationName: null,
+    schemaAt: [],
+    shape: null,
+    asks: true,
+    tied: null,
+  },
   answer: { ...unreadAnswer, idHeader: 'request-id', limitHeaders: anthropicLimitHeaders },
   errors: anthropicErrors,
   parameters: null,

@@ -14,7 +14,8 @@ export const anthropicDialect: Dialect = {
   name: 'anthropic',
   recognise: (head, path, lenient) => {
     if (/\/messages$/i.test(path)) return readable(head, { api: 'anthropic-messages', operation: 'generate' }, null, null, lenient);
-    if (/\/messages\/count_tokens$/i.test(path)) return readable(head, { api: 'anthropic-count-tokens', operation: 'count' }, null, null, lenient);
+    if (/\/messages\/count_tokens$/i.test(path))
+      return readable(head, { api: 'anthropic-count-tokens', operation: 'count' }, null, null, lenient);
     return known(path, null);
   },
   errorApi: 'anthropic-messages',

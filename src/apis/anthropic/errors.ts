@@ -18,4 +18,8 @@ function body({ status, message }: ErrorFacts): object {
 }
 
 /** Errors of Anthropic's API. Its own status for an overload is 529; that of an app's SDK for other APIs is 503. */
-export const anthropicErrors: ApiErrors = { body, event: (data) => `event: error\ndata: ${data}\n\n`, status: (status) => (status === 503 ? 529 : status) };
+export const anthropicErrors: ApiErrors = {
+  body,
+  event: (data) => `event: error\ndata: ${data}\n\n`,
+  status: (status) => (status === 503 ? 529 : status),
+};

@@ -94,7 +94,8 @@ function readEdits(cursor: JsonCursor, draft: Draft): void {
     return;
   }
   cursor.object((key) => {
-    if (key === 'edits' && cursor.isArray()) cursor.array(() => draft.parameter(`context_management.${memberOf(cursor, 'type') ?? ''}`, true));
+    if (key === 'edits' && cursor.isArray())
+      cursor.array(() => draft.parameter(`context_management.${memberOf(cursor, 'type') ?? ''}`, true));
     else cursor.skip();
   });
 }

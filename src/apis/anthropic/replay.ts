@@ -1,9 +1,27 @@
-import { CannotConvert, fields, indexOf, inOrder, isFields, list, namedEvent, parsed, text, without, type Fields, type Mutable } from '../common/replay-json.ts';
+import {
+  CannotConvert,
+  fields,
+  indexOf,
+  inOrder,
+  isFields,
+  list,
+  namedEvent,
+  parsed,
+  text,
+  without,
+  type Fields,
+  type Mutable,
+} from '../common/replay-json.ts';
 
 /** A message as the stream that would have carried it. */
 export function messageToStream(message: Fields): string[] {
   const usage = fields(message['usage']);
-  const events = [namedEvent({ type: 'message_start', message: { ...message, content: [], stop_reason: null, stop_sequence: null, usage: { ...usage, output_tokens: 1 } } })];
+  const events = [
+    namedEvent({
+      type: 'message_start',
+      message: { ...message, content: [], stop_reason: null, stop_sequence: null, usage: { ...usage, output_tokens: 1 } },
+    }),
+  ];
   const emit = (type: string, more: Fields): void => {
     events.push(namedEvent({ type, ...more }));
   };
@@ -14,7 +32,8 @@ export function messageToStream(message: Fields): string[] {
       case 'text':
         emit('content_block_start', { index, content_block: { ...without(block, 'citations'), text: '' } });
         delta({ type: 'text_delta', text: text(block['text']) });
-        if (Array.isArray(block['citations'])) for (const citation of list(block['citations'])) delta({ type: 'citations_delta', citation });
+        if (Array.isArray(block['citations']))
+          for (const citation of list(block['citations'])) delta({ type: 'citations_delta', citation });
         break;
       case 'thinking':
         emit('content_block_start', { index, content_block: { ...block, thinking: '', signature: '' } });

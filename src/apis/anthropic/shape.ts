@@ -16,7 +16,13 @@ export function shapeAnthropic(asked: Asked): void {
   }
   if (shape.reasoning !== null) budget = capEffort(asked, budget);
   if (shape.maxOutputTokens !== null) budget = capOutput(asked, budget, shape.maxOutputTokens);
-  if (budget !== null && before !== null && budget < before) asked.change(shape.thinkingTokens !== null ? 'thinkingTokens' : shape.reasoning !== null ? 'reasoning' : 'maxOutputTokens', 'thinking.budget_tokens', budget, before);
+  if (budget !== null && before !== null && budget < before)
+    asked.change(
+      shape.thinkingTokens !== null ? 'thinkingTokens' : shape.reasoning !== null ? 'reasoning' : 'maxOutputTokens',
+      'thinking.budget_tokens',
+      budget,
+      before,
+    );
   if (shape.serviceTier !== null) asked.leave('serviceTier', 'no-place');
 }
 

@@ -1,4 +1,15 @@
-import { count, json, named, pieces, sse, toolName, type Fields, type SimulatedAnswer, type SimulatedCall, type Simulation } from '../common/simulation.ts';
+import {
+  count,
+  json,
+  named,
+  pieces,
+  sse,
+  toolName,
+  type Fields,
+  type SimulatedAnswer,
+  type SimulatedCall,
+  type Simulation,
+} from '../common/simulation.ts';
 
 function messages(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
   const counted = count(body, model);
@@ -11,9 +22,21 @@ function messages(model: string, body: Buffer, parsed: Fields): SimulatedAnswer 
     output_tokens: counted.output,
   };
   const tool = toolName(parsed);
-  const content = tool === null ? [{ type: 'text', text: counted.text }] : [{ type: 'tool_use', id: `toolu_${counted.id}`, name: tool, input: { query: 'simulated' } }];
+  const content =
+    tool === null
+      ? [{ type: 'text', text: counted.text }]
+      : [{ type: 'tool_use', id: `toolu_${counted.id}`, name: tool, input: { query: 'simulated' } }];
   const stop = tool === null ? 'end_turn' : 'tool_use';
-  const message = { id: `msg_${counted.id}`, type: 'message', role: 'assistant', model, content, stop_reason: stop, stop_sequence: null, usage };
+  const message = {
+    id: `msg_${counted.id}`,
+    type: 'message',
+    role: 'assistant',
+    model,
+    content,
+    stop_reason: stop,
+    stop_sequence: null,
+    usage,
+  };
   if (parsed['stream'] !== true) return json(200, message);
   const event = (value: object): string => named(value as { readonly type: string });
   return sse([
@@ -33,7 +56,10 @@ function answer({ path, body, parsed }: SimulatedCall): SimulatedAnswer | null {
 }
 
 function error(status: number, message: string): object {
-  return { type: 'error', error: { type: status === 429 ? 'rate_limit_error' : status === 529 ? 'overloaded_error' : 'api_error', message } };
+  return {
+    type: 'error',
+    error: { type: status === 429 ? 'rate_limit_error' : status === 529 ? 'overloaded_error' : 'api_error', message },
+  };
 }
 
 /** Anthropic's API. */

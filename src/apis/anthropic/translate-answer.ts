@@ -1,5 +1,13 @@
 import { limits } from '../../lib/limits.ts';
-import type { AnswerContext, AnswerEnd, AnswerSink, AnswerStart, BlockStart, Finish, WholeAnswer } from '../common/translate-answer-types.ts';
+import type {
+  AnswerContext,
+  AnswerEnd,
+  AnswerSink,
+  AnswerStart,
+  BlockStart,
+  Finish,
+  WholeAnswer,
+} from '../common/translate-answer-types.ts';
 import { wordsOf } from '../common/collector.ts';
 import { StreamEncoder } from '../common/encoder.ts';
 import { failureOf, readError, streamFailure } from '../common/failure.ts';
@@ -52,7 +60,8 @@ export class AnthropicDecoder {
         const delta = member(value, 'delta');
         const type = member(delta, 'type');
         if (type === 'text_delta') sink.text(text(member(delta, 'text')) ?? '');
-        else if (type === 'input_json_delta') sink.callArgs(String(numberOf(member(value, 'index')) ?? 0), text(member(delta, 'partial_json')) ?? '');
+        else if (type === 'input_json_delta')
+          sink.callArgs(String(numberOf(member(value, 'index')) ?? 0), text(member(delta, 'partial_json')) ?? '');
         return;
       }
       case 'content_block_stop':
@@ -70,7 +79,7 @@ export class AnthropicDecoder {
         sink.fail(readError(member(value, 'error'), null));
         return;
       default:
-        // ping, and whatever is new.
+      // ping, and whatever is new.
     }
   }
 
@@ -120,7 +129,14 @@ export function readAnthropicAnswer(value: Json, sink: AnswerSink): void {
 }
 
 function stopOf(end: AnswerEnd, refusal: string): JsonObject {
-  const reason: Readonly<Record<Finish, string>> = { stop: 'end_turn', 'stop-sequence': 'stop_sequence', length: 'max_tokens', calls: 'tool_use', filter: 'refusal', refusal: 'refusal' };
+  const reason: Readonly<Record<Finish, string>> = {
+    stop: 'end_turn',
+    'stop-sequence': 'stop_sequence',
+    length: 'max_tokens',
+    calls: 'tool_use',
+    filter: 'refusal',
+    refusal: 'refusal',
+  };
   const refused = end.finish === 'refusal' || end.finish === 'filter';
   return {
     stop_reason: reason[end.finish],
@@ -129,13 +145,20 @@ function stopOf(end: AnswerEnd, refusal: string): JsonObject {
   };
 }
 
-const idOf = (start: AnswerStart, context: AnswerContext): string => (start.id?.startsWith('msg_') === true ? start.id : `msg_${start.id ?? context.id}`);
+const idOf = (start: AnswerStart, context: AnswerContext): string =>
+  start.id?.startsWith('msg_') === true ? start.id : `msg_${start.id ?? context.id}`;
 
 /** Writes a whole message. */
 export function writeAnthropicAnswer(answer: WholeAnswer, context: AnswerContext): JsonObject {
   const content = answer.blocks.map((block): JsonObject => {
     if (block.kind !== 'call') return { type: 'text', text: block.text };
-    return { type: 'tool_use', id: block.id, name: block.name, input: parseJson(block.args === '' ? '{}' : block.args) ?? {}, caller: { type: 'direct' } };
+    return {
+      type: 'tool_use',
+      id: block.id,
+      name: block.name,
+      input: parseJson(block.args === '' ? '{}' : block.args) ?? {},
+      caller: { type: 'direct' },
+    };
   });
   return {
     id: idOf(answer.start, context),
@@ -179,13 +202,17 @@ export class AnthropicEncoder extends StreamEncoder {
   open(block: BlockStart): void {
     this.#block = block;
     this.#index++;
-    const content: JsonObject = block.kind === 'call' ? { type: 'tool_use', id: block.id, name: block.name, input: {}, caller: { type: 'direct' } } : { type: 'text', text: '' };
+    const content: JsonObject =
+      block.kind === 'call'
+        ? { type: 'tool_use', id: block.id, name: block.name, input: {}, caller: { type: 'direct' } }
+        : { type: 'text', text: '' };
     this.#event({ type: 'content_block_start', index: this.#index, content_block: content });
   }
 
   delta(piece: string): void {
     if (this.#block.kind === 'refusal') this.#refusal = (this.#refusal + piece).slice(0, limits.textUnits);
-    const delta: JsonObject = this.#block.kind === 'call' ? { type: 'input_json_delta', partial_json: piece } : { type: 'text_delta', text: piece };
+    const delta: JsonObject =
+      this.#block.kind === 'call' ? { type: 'input_json_delta', partial_json: piece } : { type: 'text_delta', text: piece };
     this.#event({ type: 'content_block_delta', index: this.#index, delta });
   }
 
@@ -195,7 +222,11 @@ export class AnthropicEncoder extends StreamEncoder {
   }
 
   finish(end: AnswerEnd): void {
-    this.#event({ type: 'message_delta', delta: stopOf(end, this.#refusal), usage: end.usage === null ? anthropicNoUsage : writeAnthropicUsage(end.usage) });
+    this.#event({
+      type: 'message_delta',
+      delta: stopOf(end, this.#refusal),
+      usage: end.usage === null ? anthropicNoUsage : writeAnthropicUsage(end.usage),
+    });
     this.#event({ type: 'message_stop' });
   }
 

@@ -1,5 +1,17 @@
 import { emptyConversation } from '../common/conversation.ts';
-import type { Conversation, Effort, Output, Part, Reasoning, ResultPart, Source, TextPart, ToolChoice, ToolDefinition, Turn } from '../common/conversation.ts';
+import type {
+  Conversation,
+  Effort,
+  Output,
+  Part,
+  Reasoning,
+  ResultPart,
+  Source,
+  TextPart,
+  ToolChoice,
+  ToolDefinition,
+  Turn,
+} from '../common/conversation.ts';
 import { isObject, writeJson } from '../common/json.ts';
 import type { Json } from '../common/json.ts';
 import { Malformed } from '../common/losses.ts';
@@ -14,7 +26,17 @@ export function readAnthropic(body: Json, losses: Losses): Conversation {
   request.ignore('model', 'stream');
   request.expect('service_tier', ['auto'], own);
   request.expect('speed', ['standard'], own);
-  request.lose(own, 'cache_control', 'container', 'diagnostics', 'inference_geo', 'mcp_servers', 'context_management', 'betas', 'fallbacks');
+  request.lose(
+    own,
+    'cache_control',
+    'container',
+    'diagnostics',
+    'inference_geo',
+    'mcp_servers',
+    'context_management',
+    'betas',
+    'fallbacks',
+  );
   const maxTokens = request.number('max_tokens');
   if (maxTokens === 0) losses.refuse('max_tokens', 'warming a cache has no counterpart');
   const metadata = request.object('metadata');
@@ -112,7 +134,13 @@ function readTools(tools: readonly Json[], losses: Losses): readonly ToolDefinit
     tool.expect('defer_loading', [false], own);
     // Only how its calls are streamed.
     tool.ignore('eager_input_streaming');
-    read.push({ name: tool.string('name') ?? '', description: tool.string('description'), schema: tool.take('input_schema') ?? null, strict: tool.boolean('strict') ?? false, at });
+    read.push({
+      name: tool.string('name') ?? '',
+      description: tool.string('description'),
+      schema: tool.take('input_schema') ?? null,
+      strict: tool.boolean('strict') ?? false,
+      at,
+    });
     tool.done();
   }
   return read;
@@ -146,7 +174,8 @@ function readMessages(messages: readonly Json[] | null, losses: Losses): readonl
     const parts = readContent(message.take('content'), `${at}.content`, losses);
     message.done();
     // Anthropic goes on where this turn ends; the others answer it.
-    if (role === 'assistant' && index === messages.length - 1) losses.refuse(at, 'an answer that is begun can be continued at Anthropic only');
+    if (role === 'assistant' && index === messages.length - 1)
+      losses.refuse(at, 'an answer that is begun can be continued at Anthropic only');
     return { role, parts, at };
   });
 }
@@ -215,9 +244,13 @@ function readResult(block: Members, losses: Losses): ResultPart {
 function readSource(source: Members | null, losses: Losses): Source | null {
   const type = source?.string('type') ?? null;
   if (source === null || type === null) throw new Malformed(source?.path ?? 'source', 'is missing');
-  if (type === 'base64') return { kind: 'base64', mime: source.string('media_type') ?? 'application/octet-stream', data: source.string('data') ?? '' };
+  if (type === 'base64')
+    return { kind: 'base64', mime: source.string('media_type') ?? 'application/octet-stream', data: source.string('data') ?? '' };
   if (type === 'url') return { kind: 'url', url: source.string('url') ?? '', mime: null };
-  losses.lose(source.path, type === 'file' ? 'a file that Anthropic keeps cannot be read elsewhere' : `a source of the type ${type} exists at Anthropic only`);
+  losses.lose(
+    source.path,
+    type === 'file' ? 'a file that Anthropic keeps cannot be read elsewhere' : `a source of the type ${type} exists at Anthropic only`,
+  );
   return null;
 }
 
@@ -233,5 +266,7 @@ function readDocument(block: Members, losses: Losses): Part | null {
     return { kind: 'document', source: { kind: 'text', text: sourceMembers.string('data') ?? '' }, title, at: block.path };
   }
   const source = readSource(sourceMembers, losses);
-  return source === null ? null : { kind: 'document', source: source.kind === 'url' ? { ...source, mime: 'application/pdf' } : source, title, at: block.path };
+  return source === null
+    ? null
+    : { kind: 'document', source: source.kind === 'url' ? { ...source, mime: 'application/pdf' } : source, title, at: block.path };
 }

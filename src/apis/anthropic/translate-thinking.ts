@@ -16,7 +16,14 @@ const unsaid: WrittenThinking = { thinking: null, outputConfig: {}, thinks: fals
 const leastBudget = 1_024;
 
 /** The budgets that Google documents for OpenAI's levels, tokens: the one published table of its kind. */
-export const effortBudgets: Readonly<Record<Effort, number>> = { minimal: 1_024, low: 1_024, medium: 8_192, high: 24_576, xhigh: 24_576, max: 24_576 };
+export const effortBudgets: Readonly<Record<Effort, number>> = {
+  minimal: 1_024,
+  low: 1_024,
+  medium: 8_192,
+  high: 24_576,
+  xhigh: 24_576,
+  max: 24_576,
+};
 
 /** The level whose budget is nearest from below. */
 export function effortOfBudget(tokens: number): Effort {
@@ -25,7 +32,13 @@ export function effortOfBudget(tokens: number): Effort {
 }
 
 /** Thinking and effort, by what the model takes. */
-export function writeAnthropicThinking(conversation: Conversation, traits: AnthropicTraits, maxTokens: number, forced: boolean, losses: Losses): WrittenThinking {
+export function writeAnthropicThinking(
+  conversation: Conversation,
+  traits: AnthropicTraits,
+  maxTokens: number,
+  forced: boolean,
+  losses: Losses,
+): WrittenThinking {
   const { reasoning } = conversation;
   if (reasoning === null) return unsaid;
   if (reasoning.kind === 'off') {
@@ -55,10 +68,14 @@ export function writeAnthropicThinking(conversation: Conversation, traits: Anthr
     return unsaid;
   }
   if (continuesCall(conversation)) {
-    losses.lose(reasoning.at, 'in the middle of a tool call the model wants the thoughts that led to it, and they were another model\'s');
+    losses.lose(reasoning.at, "in the middle of a tool call the model wants the thoughts that led to it, and they were another model's");
     return unsaid;
   }
-  return { thinking: { type: 'enabled', budget_tokens: budget }, outputConfig: traits.effort === 'none' ? {} : { effort: effortName(effort, traits) }, thinks: true };
+  return {
+    thinking: { type: 'enabled', budget_tokens: budget },
+    outputConfig: traits.effort === 'none' ? {} : { effort: effortName(effort, traits) },
+    thinks: true,
+  };
 }
 
 /** The last word is a tool's: the assistant's turn goes on. */

@@ -22,7 +22,11 @@ export function writeAnthropic(conversation: Conversation, options: WriteOptions
     if (setting !== null) losses.lose(setting.at, none);
   }
   const tools = writeTools(conversation, losses);
-  const forced = conversation.toolChoice !== null && (conversation.toolChoice.kind === 'any' || conversation.toolChoice.kind === 'tool' || (conversation.toolChoice.kind === 'allowed' && conversation.toolChoice.required));
+  const forced =
+    conversation.toolChoice !== null &&
+    (conversation.toolChoice.kind === 'any' ||
+      conversation.toolChoice.kind === 'tool' ||
+      (conversation.toolChoice.kind === 'allowed' && conversation.toolChoice.required));
   const thinking = writeAnthropicThinking(conversation, traits, maxTokens, forced, losses);
   const format = writeFormat(conversation, traits, losses);
   const outputConfig: JsonObject = { ...thinking.outputConfig, ...format };
@@ -52,12 +56,18 @@ function writeSystem(conversation: Conversation): JsonObject {
 function writeSampling(conversation: Conversation, traits: AnthropicTraits, thinks: boolean, losses: Losses): JsonObject {
   const { temperature, topP, topK } = conversation;
   const sampling: Record<string, Json> = {};
-  for (const [name, setting] of [['temperature', temperature], ['top_p', topP], ['top_k', topK]] as const) {
+  for (const [name, setting] of [
+    ['temperature', temperature],
+    ['top_p', topP],
+    ['top_k', topK],
+  ] as const) {
     if (setting === null) continue;
     if (!traits.sampling) losses.lose(setting.at, 'the model takes no sampling parameters');
-    else if (thinks && !(name === 'temperature' && setting.value === 1)) losses.lose(setting.at, 'the model takes no sampling parameters while it thinks');
+    else if (thinks && !(name === 'temperature' && setting.value === 1))
+      losses.lose(setting.at, 'the model takes no sampling parameters while it thinks');
     else if (name === 'temperature' && setting.value > 1) losses.lose(setting.at, "Anthropic's temperatures end at 1");
-    else if (name === 'top_p' && 'temperature' in sampling && !traits.bothSamplers) losses.lose(setting.at, 'the model takes temperature or top_p, not both');
+    else if (name === 'top_p' && 'temperature' in sampling && !traits.bothSamplers)
+      losses.lose(setting.at, 'the model takes temperature or top_p, not both');
     else sampling[name] = setting.value;
   }
   return sampling;
@@ -81,7 +91,9 @@ function writeFormat(conversation: Conversation, traits: AnthropicTraits, losses
     return {};
   }
   if (output.description !== null) losses.lose(`${output.at}.description`, none);
-  return { format: { type: 'json_schema', schema: outputSchema(output.schema, anthropicOutputSchema, output.at, output.strict !== false, losses) } };
+  return {
+    format: { type: 'json_schema', schema: outputSchema(output.schema, anthropicOutputSchema, output.at, output.strict !== false, losses) },
+  };
 }
 
 function writeTools(conversation: Conversation, losses: Losses): readonly JsonObject[] {
@@ -136,11 +148,13 @@ function writeTurns(turns: readonly Turn[], traits: AnthropicTraits, losses: Los
     // Anthropic refuses empty texts and empty messages; they say nothing.
     if (blocks.length === 0) continue;
     const plain = blocks.length === 1 && blocks[0]!['type'] === 'text' ? blocks[0]!['text'] : blocks;
-    if (turn.role === 'assistant' && index === turns.length - 1) losses.lose(turn.at, 'Anthropic would continue a last message of the assistant, not answer it');
+    if (turn.role === 'assistant' && index === turns.length - 1)
+      losses.lose(turn.at, 'Anthropic would continue a last message of the assistant, not answer it');
     // A system message between the turns may follow a user turn only. Dropped, its role is, not its words.
     const follows = messages.at(-1)?.['role'] === 'user';
     const system = turn.role === 'system' && traits.systemTurns && follows;
-    if (turn.role === 'system' && !system) losses.lose(`${turn.at}.role`, 'the model takes no system message at this place; dropped, it becomes a user message');
+    if (turn.role === 'system' && !system)
+      losses.lose(`${turn.at}.role`, 'the model takes no system message at this place; dropped, it becomes a user message');
     messages.push({ role: turn.role === 'system' && !system ? 'user' : turn.role, content: plain ?? '' });
   }
   if (messages.length === 0) losses.refuse('messages', 'nothing is left to send');
@@ -186,7 +200,8 @@ function writeResult(part: ResultPart, losses: Losses): JsonObject {
 function writeDocument(part: Part & { readonly kind: 'document' }, losses: Losses): readonly JsonObject[] {
   const title: JsonObject = part.title === null ? {} : { title: part.title };
   const { source } = part;
-  if (source.kind === 'text') return [{ type: 'document', source: { type: 'text', media_type: 'text/plain', data: source.text }, ...title }];
+  if (source.kind === 'text')
+    return [{ type: 'document', source: { type: 'text', media_type: 'text/plain', data: source.text }, ...title }];
   const mime = source.mime ?? (source.kind === 'url' ? mimeOfUrl(source.url) : null);
   if (source.kind === 'base64' && mime?.startsWith('text/') === true) {
     const words = Buffer.from(source.data, 'base64').toString('utf8');

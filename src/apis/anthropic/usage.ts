@@ -5,7 +5,25 @@ import type { Usage, UsageConvention } from '../types.ts';
 const convention: UsageConvention = { cachedRead: 'on-top', cacheWrite: 'on-top', reasoning: 'subset', audio: 'subset' };
 
 /** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
-const knownFields: ReadonlySet<string> = new Set(['input_tokens', 'output_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens', 'cache_creation', 'ephemeral_5m_input_tokens', 'ephemeral_1h_input_tokens', 'output_tokens_details', 'thinking_tokens', 'iterations', 'server_tool_use', 'service_tier', 'speed', 'inference_geo', 'total_tokens', 'prompt_tokens', 'completion_tokens']);
+const knownFields: ReadonlySet<string> = new Set([
+  'input_tokens',
+  'output_tokens',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation',
+  'ephemeral_5m_input_tokens',
+  'ephemeral_1h_input_tokens',
+  'output_tokens_details',
+  'thinking_tokens',
+  'iterations',
+  'server_tool_use',
+  'service_tier',
+  'speed',
+  'inference_geo',
+  'total_tokens',
+  'prompt_tokens',
+  'completion_tokens',
+]);
 
 function read(usage: UsageFields): UsageParts | null {
   if (usage['input_tokens'] === undefined) return null;
@@ -53,7 +71,13 @@ function roundsOf(usage: UsageFields, beyond: string[]): readonly UsageFields[] 
   return others.length > 0 ? [usage] : rounds;
 }
 
-function anthropicRound(round: UsageFields): { readonly input: number; readonly output: number; readonly cachedRead: number; readonly cacheWrite5m: number; readonly cacheWrite1h: number } {
+function anthropicRound(round: UsageFields): {
+  readonly input: number;
+  readonly output: number;
+  readonly cachedRead: number;
+  readonly cacheWrite5m: number;
+  readonly cacheWrite1h: number;
+} {
   const written = count(round['cache_creation_input_tokens']);
   const split = fields(round['cache_creation']);
   const cacheWrite1h = count(split['ephemeral_1h_input_tokens']);
@@ -82,4 +106,9 @@ export function writeAnthropicUsage(usage: Usage): JsonObject {
 }
 
 /** Anthropic's messages cannot leave usage out; where the provider said nothing, this stands for it. */
-export const anthropicNoUsage: JsonObject = { input_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 0 };
+export const anthropicNoUsage: JsonObject = {
+  input_tokens: 0,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+  output_tokens: 0,
+};

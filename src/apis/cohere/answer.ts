@@ -2,7 +2,17 @@ import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fiel
 import { list, object, text as said, type AnswerView } from '../common/answer-view.ts';
 import { plainStatus, type ApiErrors } from '../common/failure.ts';
 import type { JsonObject } from '../common/json.ts';
-import { CannotConvert, fields as json, indexOf, inOrder, isFields, namedEvent, text as string, type Fields as JsonFields, type Mutable } from '../common/replay-json.ts';
+import {
+  CannotConvert,
+  fields as json,
+  indexOf,
+  inOrder,
+  isFields,
+  namedEvent,
+  text as string,
+  type Fields as JsonFields,
+  type Mutable,
+} from '../common/replay-json.ts';
 import { count, fields, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
 import type { Replay } from '../api.ts';
 import type { Usage, UsageConvention } from '../types.ts';
@@ -10,7 +20,14 @@ import type { Usage, UsageConvention } from '../types.ts';
 const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' };
 
 /** Members of the usage object whose meaning is known. `cached_tokens` are billed as any others: no class of their own. */
-const knownFields: ReadonlySet<string> = new Set(['billed_units', 'tokens', 'cached_tokens', 'input_tokens', 'output_tokens', 'image_tokens']);
+const knownFields: ReadonlySet<string> = new Set([
+  'billed_units',
+  'tokens',
+  'cached_tokens',
+  'input_tokens',
+  'output_tokens',
+  'image_tokens',
+]);
 
 /** `billed_units` is what is paid; `tokens` counts what Cohere puts around a prompt, too. */
 function readUsage(usage: UsageFields): UsageParts | null {
@@ -72,7 +89,9 @@ export function viewCohere(answer: Fields): AnswerView | null {
   const message = object(answer['message']);
   if (message === null) return null;
   return {
-    text: list(message['content']).map((part) => said(object(part)?.['text'])).join(''),
+    text: list(message['content'])
+      .map((part) => said(object(part)?.['text']))
+      .join(''),
     toolArguments: list(message['tool_calls']).map((call) => said(object(object(call)?.['function'])?.['arguments'])),
     refused: false,
     filtered: false,
@@ -89,8 +108,17 @@ export const cohereErrors: ApiErrors = {
 
 function toStream(answer: JsonFields): string[] {
   const message = json(answer['message']);
-  const events = [namedEvent({ type: 'message-start', id: answer['id'], delta: { message: { role: 'assistant', content: [], tool_plan: '', tool_calls: [], citations: [] } } })];
-  const emit = (type: string, inner?: JsonFields, index?: number): void => void events.push(namedEvent({ type, ...(index === undefined ? {} : { index }), ...(inner === undefined ? {} : { delta: { message: inner } }) }));
+  const events = [
+    namedEvent({
+      type: 'message-start',
+      id: answer['id'],
+      delta: { message: { role: 'assistant', content: [], tool_plan: '', tool_calls: [], citations: [] } },
+    }),
+  ];
+  const emit = (type: string, inner?: JsonFields, index?: number): void =>
+    void events.push(
+      namedEvent({ type, ...(index === undefined ? {} : { index }), ...(inner === undefined ? {} : { delta: { message: inner } }) }),
+    );
   if (message['tool_plan'] !== undefined) emit('tool-plan-delta', { tool_plan: string(message['tool_plan']) });
   for (const [index, entry] of list(message['content']).entries()) {
     const part = json(entry);
@@ -111,7 +139,10 @@ function toStream(answer: JsonFields): string[] {
     emit('citation-start', { citations: json(citation) }, index);
     emit('citation-end', undefined, index);
   }
-  events.push(namedEvent({ type: 'message-end', delta: { finish_reason: answer['finish_reason'], usage: answer['usage'] } }), 'data: [DONE]\n\n');
+  events.push(
+    namedEvent({ type: 'message-end', delta: { finish_reason: answer['finish_reason'], usage: answer['usage'] } }),
+    'data: [DONE]\n\n',
+  );
   return events;
 }
 
@@ -141,7 +172,11 @@ function gather(into: Gathered, one: JsonFields): void {
       return;
     }
     case 'tool-call-delta':
-      grow(into.calls.get(indexOf(one['index']))?.['function'] as Mutable | undefined, 'arguments', json(json(message['tool_calls'])['function'])['arguments']);
+      grow(
+        into.calls.get(indexOf(one['index']))?.['function'] as Mutable | undefined,
+        'arguments',
+        json(json(message['tool_calls'])['function'])['arguments'],
+      );
       return;
     case 'citation-start':
       into.citations.set(indexOf(one['index']), json(message['citations']));

@@ -47,7 +47,20 @@ export const cohereChatApi: Api = {
   errors: cohereErrors,
   parameters: cohereParameters,
   translation: {
-    caller: { read: readCohere, ids: openaiIds, write: writeCohereAnswer, encoder: (context) => new CohereEncoder(context), objectArgs: false },
-    target: { write: writeCohere, headers: {}, toolNames: plainNames, takes: ({ audioInputs }) => audioInputs === 0, read: readCohereAnswer, decoder: (sink) => new CohereDecoder(sink) },
+    caller: {
+      read: readCohere,
+      ids: openaiIds,
+      write: writeCohereAnswer,
+      encoder: (context) => new CohereEncoder(context),
+      objectArgs: false,
+    },
+    target: {
+      write: writeCohere,
+      headers: {},
+      toolNames: plainNames,
+      takes: ({ audioInputs }) => audioInputs === 0,
+      read: readCohereAnswer,
+      decoder: (sink) => new CohereDecoder(sink),
+    },
   },
 };

@@ -9,18 +9,37 @@ export function cohereDeltas(data: Json, jsonOutput: boolean): Deltas {
   const message = inside(data['delta'], 'message');
   const one = (path: string, channel: string, text: unknown, json: boolean, put: (held: string) => Json): Deltas => {
     if (typeof text !== 'string') return noDeltas;
-    return { deltas: [{ path: `/delta/message/${path}`, channel, text, json, event: (held) => rendered({ type, ...(index === undefined ? {} : { index }), delta: { message: put(held) } }, String(type)) }], ends: () => false };
+    return {
+      deltas: [
+        {
+          path: `/delta/message/${path}`,
+          channel,
+          text,
+          json,
+          event: (held) => rendered({ type, ...(index === undefined ? {} : { index }), delta: { message: put(held) } }, String(type)),
+        },
+      ],
+      ends: () => false,
+    };
   };
   switch (type) {
     case 'content-delta': {
       const content = inside(message, 'content');
       const name = typeof content['text'] === 'string' ? 'text' : 'thinking';
-      return one(`content/${name}`, `content/${place}`, content[name], jsonOutput && name === 'text', (held) => ({ content: { [name]: held } }));
+      return one(`content/${name}`, `content/${place}`, content[name], jsonOutput && name === 'text', (held) => ({
+        content: { [name]: held },
+      }));
     }
     case 'tool-plan-delta':
       return one('tool_plan', 'plan', message['tool_plan'], false, (held) => ({ tool_plan: held }));
     case 'tool-call-delta':
-      return one('tool_calls/function/arguments', `call/${place}`, inside(inside(message, 'tool_calls'), 'function')['arguments'], true, (held) => ({ tool_calls: { function: { arguments: held } } }));
+      return one(
+        'tool_calls/function/arguments',
+        `call/${place}`,
+        inside(inside(message, 'tool_calls'), 'function')['arguments'],
+        true,
+        (held) => ({ tool_calls: { function: { arguments: held } } }),
+      );
     case 'content-end':
       return { deltas: [], ends: (channel) => channel === `content/${place}` };
     case 'tool-call-start':

@@ -4,7 +4,8 @@ import { known, readable } from '../common/recognition.ts';
 import { cohereParameters } from './parameters.ts';
 
 /** What is not rewritten: other APIs, and the first version of chat. */
-const observed = /\/v[12]\/(?:chat|embed|rerank|classify|tokenize|detokenize|generate|summarize|connectors|datasets|embed-jobs|finetuning)(?:\/|$)/i;
+const observed =
+  /\/v[12]\/(?:chat|embed|rerank|classify|tokenize|detokenize|generate|summarize|connectors|datasets|embed-jobs|finetuning)(?:\/|$)/i;
 
 /** Cohere's API. */
 export const cohereDialect: Dialect = {

@@ -11,10 +11,31 @@ export function thinks(model: string): boolean {
 const first = ({ model }: AskedModel): boolean => /^command-r(?:-plus)?(?:-0[34]-2024)?$/.test(model);
 
 const rules: readonly ParameterRule[] = [
-  { parameters: ['thinking.type'], values: '`enabled`', models: 'all but the reasoning ones', source: reference, sample: 'enabled', refuses: ({ model }, { value }) => value === 'enabled' && model.startsWith('command') && !thinks(model) },
-  { parameters: ['tool_choice'], values: 'all', models: 'before Command R7B', source: reference, sample: 'REQUIRED', refuses: ({ model }) => /^command-r(?:-plus)?(?:-\d\d-2024)?$/.test(model) },
+  {
+    parameters: ['thinking.type'],
+    values: '`enabled`',
+    models: 'all but the reasoning ones',
+    source: reference,
+    sample: 'enabled',
+    refuses: ({ model }, { value }) => value === 'enabled' && model.startsWith('command') && !thinks(model),
+  },
+  {
+    parameters: ['tool_choice'],
+    values: 'all',
+    models: 'before Command R7B',
+    source: reference,
+    sample: 'REQUIRED',
+    refuses: ({ model }) => /^command-r(?:-plus)?(?:-\d\d-2024)?$/.test(model),
+  },
   { parameters: ['safety_mode'], values: 'all', models: 'before August 2024', source: reference, sample: 'STRICT', refuses: first },
-  { parameters: ['safety_mode'], values: '`OFF`', models: 'Command R7B and later', source: reference, sample: 'OFF', refuses: ({ model }, { value }) => value === 'OFF' && /^command-(?:r7b|a)/.test(model) },
+  {
+    parameters: ['safety_mode'],
+    values: '`OFF`',
+    models: 'Command R7B and later',
+    source: reference,
+    sample: 'OFF',
+    refuses: ({ model }, { value }) => value === 'OFF' && /^command-(?:r7b|a)/.test(model),
+  },
 ];
 
 /** What Cohere's models refuse. */

@@ -4,6 +4,7 @@ import type { Asked } from '../shape/asked.ts';
 export function shapeCohere(asked: Asked): void {
   const { shape, exchange } = asked;
   const most = shape.maxOutputTokens;
-  if (most !== null && (exchange.maxOutputTokens === null || exchange.maxOutputTokens > most)) asked.change('maxOutputTokens', 'max_tokens', most, exchange.maxOutputTokens);
+  if (most !== null && (exchange.maxOutputTokens === null || exchange.maxOutputTokens > most))
+    asked.change('maxOutputTokens', 'max_tokens', most, exchange.maxOutputTokens);
   for (const part of ['reasoning', 'thinkingTokens', 'serviceTier'] as const) if (shape[part] !== null) asked.leave(part, 'no-place');
 }

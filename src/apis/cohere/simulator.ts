@@ -1,7 +1,22 @@
-import { count, json, named, pieces, sse, toolName, type Counted, type SimulatedAnswer, type SimulatedCall, type Simulation } from '../common/simulation.ts';
+import {
+  count,
+  json,
+  named,
+  pieces,
+  sse,
+  toolName,
+  type Counted,
+  type SimulatedAnswer,
+  type SimulatedCall,
+  type Simulation,
+} from '../common/simulation.ts';
 
 function usageOf({ input, output, cached }: Counted): object {
-  return { billed_units: { input_tokens: input, output_tokens: output }, tokens: { input_tokens: input + 60, output_tokens: output + 2 }, cached_tokens: cached };
+  return {
+    billed_units: { input_tokens: input, output_tokens: output },
+    tokens: { input_tokens: input + 60, output_tokens: output + 2 },
+    cached_tokens: cached,
+  };
 }
 
 function answer({ path, body, parsed }: SimulatedCall): SimulatedAnswer | null {
@@ -13,7 +28,10 @@ function answer({ path, body, parsed }: SimulatedCall): SimulatedAnswer | null {
   const reason = tool === null ? 'COMPLETE' : 'TOOL_CALL';
   const usage = usageOf(counted);
   if (parsed['stream'] !== true) {
-    const message = tool === null ? { role: 'assistant', content: [{ type: 'text', text: counted.text }] } : { role: 'assistant', tool_plan: 'I will look it up.', tool_calls: [call] };
+    const message =
+      tool === null
+        ? { role: 'assistant', content: [{ type: 'text', text: counted.text }] }
+        : { role: 'assistant', tool_plan: 'I will look it up.', tool_calls: [call] };
     return json(200, { id, message, finish_reason: reason, usage });
   }
   const event = (type: string, members: object): string => named({ type, ...members });

@@ -1,13 +1,33 @@
 import { StreamEncoder } from '../common/encoder.ts';
 import { failureOf, streamFailure, type Failure } from '../common/failure.ts';
 import { isObject, list, member, numberOf, text, writeJson, type Json, type JsonObject } from '../common/json.ts';
-import type { AnswerContext, AnswerEnd, AnswerSink, AnswerStart, BlockStart, Finish, WholeAnswer } from '../common/translate-answer-types.ts';
+import type {
+  AnswerContext,
+  AnswerEnd,
+  AnswerSink,
+  AnswerStart,
+  BlockStart,
+  Finish,
+  WholeAnswer,
+} from '../common/translate-answer-types.ts';
 import { usageOf } from '../common/translate-usage.ts';
 import { cohereErrors, cohereUsage, writeCohereUsage } from './answer.ts';
 
-const finishes: Readonly<Record<string, Finish>> = { COMPLETE: 'stop', STOP_SEQUENCE: 'stop-sequence', MAX_TOKENS: 'length', TOOL_CALL: 'calls' };
+const finishes: Readonly<Record<string, Finish>> = {
+  COMPLETE: 'stop',
+  STOP_SEQUENCE: 'stop-sequence',
+  MAX_TOKENS: 'length',
+  TOOL_CALL: 'calls',
+};
 /** Cohere has no word for a refusal: its text says so. An answer that a filter cut is none. */
-const reasons: Readonly<Record<Finish, string>> = { stop: 'COMPLETE', 'stop-sequence': 'STOP_SEQUENCE', length: 'MAX_TOKENS', calls: 'TOOL_CALL', refusal: 'COMPLETE', filter: 'ERROR' };
+const reasons: Readonly<Record<Finish, string>> = {
+  stop: 'COMPLETE',
+  'stop-sequence': 'STOP_SEQUENCE',
+  length: 'MAX_TOKENS',
+  calls: 'TOOL_CALL',
+  refusal: 'COMPLETE',
+  filter: 'ERROR',
+};
 
 function readEnd(holder: Json | undefined, sink: AnswerSink): void {
   const reason = text(member(holder, 'finish_reason'));
@@ -63,7 +83,7 @@ export class CohereDecoder {
         readEnd(delta, sink);
         return;
       default:
-        // Citations, and whatever is new.
+      // Citations, and whatever is new.
     }
   }
 
@@ -103,7 +123,8 @@ export function writeCohereAnswer(answer: WholeAnswer, context: AnswerContext): 
   const content: JsonObject[] = [];
   const calls: JsonObject[] = [];
   for (const block of answer.blocks) {
-    if (block.kind === 'call') calls.push({ id: block.id, type: 'function', function: { name: block.name, arguments: block.args === '' ? '{}' : block.args } });
+    if (block.kind === 'call')
+      calls.push({ id: block.id, type: 'function', function: { name: block.name, arguments: block.args === '' ? '{}' : block.args } });
     else content.push({ type: 'text', text: block.text });
   }
   const message = { role: 'assistant', ...(content.length === 0 ? {} : { content }), ...(calls.length === 0 ? {} : { tool_calls: calls }) };
@@ -124,13 +145,18 @@ export class CohereEncoder extends StreamEncoder {
   }
 
   start(start: AnswerStart): void {
-    this.#event({ type: 'message-start', id: idOf(start, this.#context), delta: { message: { role: 'assistant', content: [], tool_plan: '', tool_calls: [], citations: [] } } });
+    this.#event({
+      type: 'message-start',
+      id: idOf(start, this.#context),
+      delta: { message: { role: 'assistant', content: [], tool_plan: '', tool_calls: [], citations: [] } },
+    });
   }
 
   open(block: BlockStart): void {
     this.#block = block;
     this.#empty = true;
-    if (block.kind === 'call') this.#part('tool-call-start', { tool_calls: { id: block.id, type: 'function', function: { name: block.name, arguments: '' } } });
+    if (block.kind === 'call')
+      this.#part('tool-call-start', { tool_calls: { id: block.id, type: 'function', function: { name: block.name, arguments: '' } } });
     else this.#part('content-start', { content: { type: 'text', text: '' } });
   }
 

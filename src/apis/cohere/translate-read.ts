@@ -1,4 +1,15 @@
-import { emptyConversation, type Conversation, type Output, type Part, type Reasoning, type ResultPart, type TextPart, type ToolChoice, type ToolDefinition, type Turn } from '../common/conversation.ts';
+import {
+  emptyConversation,
+  type Conversation,
+  type Output,
+  type Part,
+  type Reasoning,
+  type ResultPart,
+  type TextPart,
+  type ToolChoice,
+  type ToolDefinition,
+  type Turn,
+} from '../common/conversation.ts';
 import { isObject, parseJson, writeJson, type Json } from '../common/json.ts';
 import { Malformed, type Losses } from '../common/losses.ts';
 import { sourceOfUrl } from '../common/media.ts';
@@ -66,7 +77,13 @@ function readTool(value: Json, at: string, strict: boolean, losses: Losses): Too
   const tool = new Members(value, at, losses);
   const made = tool.string('type') === 'function' ? tool.object('function') : null;
   if (made === null) throw new Malformed(`${at}.function`, 'is missing');
-  const read = { name: made.string('name') ?? '', description: made.string('description'), schema: made.take('parameters') ?? null, strict, at };
+  const read = {
+    name: made.string('name') ?? '',
+    description: made.string('description'),
+    schema: made.take('parameters') ?? null,
+    strict,
+    at,
+  };
   made.done();
   tool.done();
   return read;

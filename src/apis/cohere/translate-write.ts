@@ -8,7 +8,32 @@ import { anySchema, outputSchema, toolSchema, type SchemaRules } from '../common
 import { thinks } from './parameters.ts';
 
 /** From the page on structured outputs: bounds that an answer is not kept to. */
-const unknown: ReadonlySet<string> = new Set(['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'minItems', 'maxItems', 'uniqueItems', 'contains', 'minProperties', 'maxProperties', 'patternProperties', 'propertyNames', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'unevaluatedProperties', 'unevaluatedItems', 'prefixItems']);
+const unknown: ReadonlySet<string> = new Set([
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'contains',
+  'minProperties',
+  'maxProperties',
+  'patternProperties',
+  'propertyNames',
+  'not',
+  'if',
+  'then',
+  'else',
+  'dependentRequired',
+  'dependentSchemas',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+  'prefixItems',
+]);
 const toolRules: SchemaRules = anySchema('Cohere');
 const outputRules: SchemaRules = { ...toolRules, unknown };
 
@@ -61,7 +86,12 @@ function writeFormat({ output, tools }: Conversation, losses: Losses): JsonObjec
     return {};
   }
   if (output.kind === 'json') return { response_format: { type: 'json_object' } };
-  return { response_format: { type: 'json_object', json_schema: outputSchema(output.schema, outputRules, output.at, output.strict !== false, losses) } };
+  return {
+    response_format: {
+      type: 'json_object',
+      json_schema: outputSchema(output.schema, outputRules, output.at, output.strict !== false, losses),
+    },
+  };
 }
 
 function writeThinking({ reasoning }: Conversation, model: string, losses: Losses): JsonObject {
@@ -80,7 +110,8 @@ function writeTools({ tools, toolChoice }: Conversation, losses: Losses): JsonOb
   const offered = chosen === null ? tools : tools.filter(({ name }) => chosen.includes(name));
   if (offered.length === 0) return {};
   const strict = offered.every((tool) => tool.strict);
-  if (!strict) for (const tool of offered) if (tool.strict) losses.lose(`${tool.at}.strict`, 'Cohere checks the arguments of all tools or of none');
+  if (!strict)
+    for (const tool of offered) if (tool.strict) losses.lose(`${tool.at}.strict`, 'Cohere checks the arguments of all tools or of none');
   const required = toolChoice?.kind === 'any' || toolChoice?.kind === 'tool' || (toolChoice?.kind === 'allowed' && toolChoice.required);
   return {
     tools: offered.map((tool) => writeTool(tool, losses)),
@@ -90,7 +121,10 @@ function writeTools({ tools, toolChoice }: Conversation, losses: Losses): JsonOb
 }
 
 function writeTool({ name, description, schema, at }: ToolDefinition, losses: Losses): JsonObject {
-  return { type: 'function', function: { name, ...(description === null ? {} : { description }), parameters: toolSchema(schema, toolRules, at, losses) } };
+  return {
+    type: 'function',
+    function: { name, ...(description === null ? {} : { description }), parameters: toolSchema(schema, toolRules, at, losses) },
+  };
 }
 
 function writeMessages({ system, turns }: Conversation, losses: Losses): readonly JsonObject[] {
@@ -103,14 +137,18 @@ function writeTurn(turn: Turn, losses: Losses): readonly JsonObject[] {
   const results = turn.parts.filter((part) => part.kind === 'result').map((part) => writeResult(part, losses));
   const content = turn.parts.filter((part) => part.kind !== 'result').flatMap((part) => writePart(part, losses));
   if (content.length === 0) return results.length > 0 ? results : [{ role: turn.role, content: '' }];
-  return [...results, { role: turn.role, content: content.length === 1 && content[0]!['type'] === 'text' ? (content[0]!['text'] ?? '') : content }];
+  return [
+    ...results,
+    { role: turn.role, content: content.length === 1 && content[0]!['type'] === 'text' ? (content[0]!['text'] ?? '') : content },
+  ];
 }
 
 function writeAssistant(turn: Turn, losses: Losses): JsonObject {
   const calls: JsonObject[] = [];
   const words: string[] = [];
   for (const part of turn.parts) {
-    if (part.kind === 'call') calls.push({ id: fitId(part.id, openaiIds), type: 'function', function: { name: part.name, arguments: part.args } });
+    if (part.kind === 'call')
+      calls.push({ id: fitId(part.id, openaiIds), type: 'function', function: { name: part.name, arguments: part.args } });
     else if (part.kind === 'text' || part.kind === 'refusal') words.push(part.text);
     else if (part.kind !== 'result') losses.lose(part.at, 'Cohere takes nothing but words in messages of the assistant');
   }
@@ -137,9 +175,12 @@ function writePart(part: Part, losses: Losses): readonly JsonObject[] {
     case 'refusal':
       return [{ type: 'text', text: part.text }];
     case 'image':
-      return [{ type: 'image_url', image_url: { url: urlOfSource(part.source), ...(part.detail === null ? {} : { detail: part.detail }) } }];
+      return [
+        { type: 'image_url', image_url: { url: urlOfSource(part.source), ...(part.detail === null ? {} : { detail: part.detail }) } },
+      ];
     case 'document':
-      if (part.source.kind === 'text') return [{ type: 'text', text: part.title === null ? part.source.text : `${part.title}\n\n${part.source.text}` }];
+      if (part.source.kind === 'text')
+        return [{ type: 'text', text: part.title === null ? part.source.text : `${part.title}\n\n${part.source.text}` }];
       losses.lose(part.at, 'Cohere takes documents as text');
       return [];
     case 'audio':

@@ -102,7 +102,11 @@ export function readEvent(reading: EventReading | null, data: Buffer, facts: Ans
     return;
   }
   facts.addEvent(data);
-  if (reading === null || (facts.token && (facts.model !== null || !reading.saysModel) && !reading.words.some((word) => data.includes(word)))) return;
+  if (
+    reading === null ||
+    (facts.token && (facts.model !== null || !reading.saysModel) && !reading.words.some((word) => data.includes(word)))
+  )
+    return;
   let event: unknown;
   try {
     event = JSON.parse(data.toString('utf8'));
@@ -205,8 +209,7 @@ function finishOf(cursor: JsonCursor, facts: AnswerFacts): void {
       else if (key === 'groundingMetadata') {
         if (cursor.isObject()) facts.fees.add('grounding');
         cursor.skip();
-      }
-      else cursor.skip();
+      } else cursor.skip();
     });
   });
 }

@@ -158,7 +158,8 @@ function readTool(cursor: JsonCursor, draft: Draft): string | null {
     else cursor.skip();
   });
   // Anthropic's own functions may say `custom`; OpenAI's custom tools are another kind.
-  if (type !== null && type !== 'function' && !(type === 'custom' && draft.ownTools === 'custom')) draft.parameter(`tools.${type as string}`, true);
+  if (type !== null && type !== 'function' && !(type === 'custom' && draft.ownTools === 'custom'))
+    draft.parameter(`tools.${type as string}`, true);
   return name;
 }
 

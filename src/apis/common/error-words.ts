@@ -1,7 +1,8 @@
 import { limits } from '../../lib/limits.ts';
 
 /** What an error means for the question who else could answer. Closed list. */
-export type ErrorMeaning = 'context-window' | 'content-filter' | 'model-gone' | 'key-dead' | 'unsupported-parameter' | 'rate-limit' | 'overloaded' | 'server-error';
+export type ErrorMeaning =
+  'context-window' | 'content-filter' | 'model-gone' | 'key-dead' | 'unsupported-parameter' | 'rate-limit' | 'overloaded' | 'server-error';
 
 /** What an error says, in any API's shape. */
 export interface SaidError {
@@ -80,12 +81,18 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
       'i',
     ),
   ],
-  ['key-dead', /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|api[ _]?key (?:not valid|expired|not found|is invalid|was reported as leaked)|(?:invalid|incorrect|expired) api[ _]?key|enable billing|billing (?:is|has been) (?:disabled|not (?:active|enabled))|account (?:has been|is) (?:deactivated|suspended|disabled)/i],
+  [
+    'key-dead',
+    /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|api[ _]?key (?:not valid|expired|not found|is invalid|was reported as leaked)|(?:invalid|incorrect|expired) api[ _]?key|enable billing|billing (?:is|has been) (?:disabled|not (?:active|enabled))|account (?:has been|is) (?:deactivated|suspended|disabled)/i,
+  ],
   [
     'unsupported-parameter',
     /unsupported (?:parameter|value)|not supported (?:with|by|for|on) this model|does not support (?:this value|this parameter|the parameter|tool type|image|prefill|assistant message prefill|programmatic)|extra inputs are not permitted|extraneous key|unrecognized request argument|unknown (?:name|field|parameter) ["'`]|is not enabled for (?:this model|models\/)|(?:adaptive|enabled)["'`] is not supported|does not match any of the expected tags/i,
   ],
-  ['model-gone', /model (?:not exist|.{0,80}(?:does not exist|not found|is not supported|has been (?:deprecated|retired|decommissioned)|is not available))|(?:invalid|unknown|no such) model\b|model identifier is invalid|on-demand throughput isn.t supported/i],
+  [
+    'model-gone',
+    /model (?:not exist|.{0,80}(?:does not exist|not found|is not supported|has been (?:deprecated|retired|decommissioned)|is not available))|(?:invalid|unknown|no such) model\b|model identifier is invalid|on-demand throughput isn.t supported/i,
+  ],
   ['content-filter', /content management policy|safety system|content policy/i],
   ['overloaded', /\boverloaded\b|temporarily at capacity|no capacity|server is busy/i],
 ];
@@ -121,10 +128,19 @@ export function saidBy(parsed: unknown): SaidError {
   const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
   const error = typeof outer['error'] === 'object' && outer['error'] !== null ? fields(outer['error']) : outer;
   const details = Array.isArray(error['details']) ? (error['details'] as readonly unknown[]).map((detail) => fields(detail)['reason']) : [];
-  const found = [error['code'], error['type'], error['status'], fields(error['innererror'])['code'], ...details].filter((code) => typeof code === 'string');
-  const message = [typeof outer['error'] === 'string' ? outer['error'] : error['message'], outer['message'], outer['Message']].find((text) => typeof text === 'string');
+  const found = [error['code'], error['type'], error['status'], fields(error['innererror'])['code'], ...details].filter(
+    (code) => typeof code === 'string',
+  );
+  const message = [typeof outer['error'] === 'string' ? outer['error'] : error['message'], outer['message'], outer['Message']].find(
+    (text) => typeof text === 'string',
+  );
   const number = [error['code'], error['status']].find((value) => typeof value === 'number' && value >= 400 && value < 600);
-  return { codes: found, message: (message ?? listed(outer)).slice(0, limits.refusalBytes), param: typeof error['param'] === 'string' ? error['param'] : null, status: (number as number | undefined) ?? null };
+  return {
+    codes: found,
+    message: (message ?? listed(outer)).slice(0, limits.refusalBytes),
+    param: typeof error['param'] === 'string' ? error['param'] : null,
+    status: (number as number | undefined) ?? null,
+  };
 }
 
 /** Servers built on FastAPI, Mistral's and vLLM's among them, say what is wrong in a list. */
@@ -140,7 +156,11 @@ function fields(value: unknown): Fields {
 export function errorInAnswer(parsed: unknown): ErrorMeaning | null {
   const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
   const { error } = outer;
-  const failed = (typeof error === 'object' && error !== null) || (typeof error === 'string' && error !== '') || outer['type'] === 'error' || outer['object'] === 'error';
+  const failed =
+    (typeof error === 'object' && error !== null) ||
+    (typeof error === 'string' && error !== '') ||
+    outer['type'] === 'error' ||
+    outer['object'] === 'error';
   if (!failed) return null;
   const said = saidBy(parsed);
   if (said.status === 429) return 'rate-limit';

@@ -91,7 +91,12 @@ const codes: Readonly<Record<FailureKind, string>> = {
 };
 
 /** What the words of an error make of a kind that says nothing. */
-const meant: Readonly<Partial<Record<ErrorMeaning, FailureKind>>> = { 'context-window': 'context-length', 'content-filter': 'content-filter', 'model-gone': 'not-found', 'key-dead': 'auth' };
+const meant: Readonly<Partial<Record<ErrorMeaning, FailureKind>>> = {
+  'context-window': 'context-length',
+  'content-filter': 'content-filter',
+  'model-gone': 'not-found',
+  'key-dead': 'auth',
+};
 
 export function failureOf(kind: FailureKind, message: string): Failure {
   return { kind, status: statuses[kind], message };
@@ -121,7 +126,11 @@ export function readError(error: Json | undefined, status: number | null): Failu
     const meaning = meaningOf({ codes: names.filter((name) => name !== null), message, param: null, status: null });
     kind = (meaning === null ? undefined : meant[meaning]) ?? kind;
   }
-  return { kind, status: known, message: message ?? `The provider answered ${known}${isObject(error) ? '' : ' without a readable error'}.` };
+  return {
+    kind,
+    status: known,
+    message: message ?? `The provider answered ${known}${isObject(error) ? '' : ' without a readable error'}.`,
+  };
 }
 
 export interface ErrorFacts {

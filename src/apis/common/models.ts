@@ -37,8 +37,32 @@ export function anthropicTraits(model: string): AnthropicTraits {
     const own = model.includes('claude');
     // Other models behind Anthropic's API take what the API took first; an unknown Claude is taken for the newest.
     return own
-      ? { version: null, family: '', sampling: false, bothSamplers: false, prefill: false, forcedTool: false, systemTurns: false, schemaOutput: true, thinking: 'always', effort: 'high', maxTokens: 8_192 }
-      : { version: null, family: '', sampling: true, bothSamplers: true, prefill: true, forcedTool: true, systemTurns: false, schemaOutput: false, thinking: 'none', effort: 'none', maxTokens: 8_192 };
+      ? {
+          version: null,
+          family: '',
+          sampling: false,
+          bothSamplers: false,
+          prefill: false,
+          forcedTool: false,
+          systemTurns: false,
+          schemaOutput: true,
+          thinking: 'always',
+          effort: 'high',
+          maxTokens: 8_192,
+        }
+      : {
+          version: null,
+          family: '',
+          sampling: true,
+          bothSamplers: true,
+          prefill: true,
+          forcedTool: true,
+          systemTurns: false,
+          schemaOutput: false,
+          thinking: 'none',
+          effort: 'none',
+          maxTokens: 8_192,
+        };
   }
   const family = match[1] ?? match[6] ?? '';
   // 47 is version 4.7: whole numbers compare exactly.
@@ -46,8 +70,23 @@ export function anthropicTraits(model: string): AnthropicTraits {
   const opus = family === 'opus';
   const newest = family === 'fable' || family === 'mythos';
   const always = newest || version >= 55;
-  const thinking = always ? 'always' : version >= 50 ? 'on' : family !== 'haiku' && version >= 46 ? 'adaptive' : version >= 37 ? 'budget' : 'none';
-  const effort = newest || version >= 50 || (opus && version >= 47) ? 'xhigh' : family !== 'haiku' && version >= 46 ? 'max' : opus && version >= 45 ? 'high' : 'none';
+  const thinking = always
+    ? 'always'
+    : version >= 50
+      ? 'on'
+      : family !== 'haiku' && version >= 46
+        ? 'adaptive'
+        : version >= 37
+          ? 'budget'
+          : 'none';
+  const effort =
+    newest || version >= 50 || (opus && version >= 47)
+      ? 'xhigh'
+      : family !== 'haiku' && version >= 46
+        ? 'max'
+        : opus && version >= 45
+          ? 'high'
+          : 'none';
   return {
     version,
     family,

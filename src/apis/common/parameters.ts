@@ -18,7 +18,20 @@ export function askedModel(provider: string, model: string): AskedModel {
 }
 
 /** What apps send often enough to be worth a word beforehand. */
-const common: ReadonlySet<string> = new Set(['temperature', 'top_p', 'top_k', 'stop', 'presence_penalty', 'frequency_penalty', 'logprobs', 'logit_bias', 'messages.prefill', 'thinking.type', 'output_config.effort', 'thinkingConfig.thinkingLevel']);
+const common: ReadonlySet<string> = new Set([
+  'temperature',
+  'top_p',
+  'top_k',
+  'stop',
+  'presence_penalty',
+  'frequency_penalty',
+  'logprobs',
+  'logit_bias',
+  'messages.prefill',
+  'thinking.type',
+  'output_config.effort',
+  'thinkingConfig.thinkingLevel',
+]);
 
 /** Common parameters that a model refuses and one of the others takes, by the table's own samples of each rule. */
 export function differences(table: ParameterTable, model: AskedModel, others: readonly AskedModel[]): readonly string[] {
@@ -44,7 +57,12 @@ export type AskedParameters = Pick<Exchange, 'parameters' | 'limitKey'>;
  * The first parameter of a request that a model refuses, in the request's own API; null: none that is known. `learnt`: what the model has
  * refused before in this process.
  */
-export function refusedIn({ rules, limitName }: ParameterTable, { parameters, limitKey }: AskedParameters, target: AskedModel, learnt: ReadonlySet<string> | null | undefined = null): string | null {
+export function refusedIn(
+  { rules, limitName }: ParameterTable,
+  { parameters, limitKey }: AskedParameters,
+  target: AskedModel,
+  learnt: ReadonlySet<string> | null | undefined = null,
+): string | null {
   const limit = limitName === null ? null : limitName(target);
   for (const parameter of parameters) {
     const { name } = parameter;
@@ -59,7 +77,11 @@ export function refusedIn({ rules, limitName }: ParameterTable, { parameters, li
 }
 
 /** The name that the limit on the answer has to get for a model; null: it stays as it is. */
-export function limitNameIn({ limitName }: ParameterTable, { parameters, limitKey }: AskedParameters, target: AskedModel): LimitName | null {
+export function limitNameIn(
+  { limitName }: ParameterTable,
+  { parameters, limitKey }: AskedParameters,
+  target: AskedModel,
+): LimitName | null {
   if (limitKey === null || limitName === null) return null;
   const wanted = limitName(target);
   return wanted === null || parameters.some(({ name }) => name === wanted) ? null : wanted;

@@ -8,14 +8,22 @@ export interface ApiCall {
 }
 
 /** LLM APIs that are known and never rewritten: what they do is not a prompt, or their body is no JSON. */
-const observedPaths = /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|chat\/completions|skills|organizations?|chatkit|cachedContents|corpora|fileSearchStores|generatedFiles|auth_tokens|operations|openai|agents|sessions|environments|memory_stores|vaults|tunedModels|interactions|projects|async-invoke|guardrail)(?:[/:]|$)/i;
-
+const observedPaths =
+  /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|chat\/completions|skills|organizations?|chatkit|cachedContents|corpora|fileSearchStores|generatedFiles|auth_tokens|operations|openai|agents|sessions|environments|memory_stores|vaults|tunedModels|interactions|projects|async-invoke|guardrail)(?:[/:]|$)/i;
 
 /** What a call of an API is, by its method and headers. `modelSpan`: where the head's path names the model; `stream`: whether the path says so. */
-export function readable(head: RequestHead, { api, operation }: ApiCall, modelSpan: Span | null, stream: boolean | null, lenient: boolean): Recognition {
+export function readable(
+  head: RequestHead,
+  { api, operation }: ApiCall,
+  modelSpan: Span | null,
+  stream: boolean | null,
+  lenient: boolean,
+): Recognition {
   if (head.method !== 'POST') {
     // Listing or fetching stored answers lives on the same paths.
-    return head.method === 'GET' || head.method === 'DELETE' ? { kind: 'observed', api: 'other-llm', model: null, reason: 'method' } : pass('method');
+    return head.method === 'GET' || head.method === 'DELETE'
+      ? { kind: 'observed', api: 'other-llm', model: null, reason: 'method' }
+      : pass('method');
   }
   if (!lenient && head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity') return pass('encoded-body');
   if (!lenient && !isJson(head.contentType)) return pass('not-json');

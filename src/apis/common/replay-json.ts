@@ -40,7 +40,8 @@ export function without(value: Fields, ...names: readonly string[]): Mutable {
 }
 
 export const dataEvent = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
-export const namedEvent = (value: { readonly type: string; readonly [name: string]: unknown }): string => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
+export const namedEvent = (value: { readonly type: string; readonly [name: string]: unknown }): string =>
+  `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
 
 /** Parts of a stream by their index, in order; a gap is CannotConvert. */
 export function inOrder<T>(parts: ReadonlyMap<number, T>): T[] {

@@ -22,7 +22,12 @@ function zeroedText(json: string): string {
 function zeroed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(zeroed);
   if (!isFields(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, usageNames.has(name) ? zeroes(member) : holders.has(name) ? zeroed(member) : member]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      usageNames.has(name) ? zeroes(member) : holders.has(name) ? zeroed(member) : member,
+    ]),
+  );
 }
 
 function zeroes(value: unknown): unknown {

@@ -1,7 +1,18 @@
 import { isList, isObject, list, member, text } from './json.ts';
 import type { Json } from './json.ts';
 
-const refused: readonly string[] = ['allOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'patternProperties', 'unevaluatedProperties'];
+const refused: readonly string[] = [
+  'allOf',
+  'oneOf',
+  'not',
+  'if',
+  'then',
+  'else',
+  'dependentRequired',
+  'dependentSchemas',
+  'patternProperties',
+  'unevaluatedProperties',
+];
 
 /**
  * Whether OpenAI's strict mode takes a JSON schema: an object at the root, every object closed (`additionalProperties: false`) with all its
@@ -53,7 +64,10 @@ export function jsonSchemaOf(schema: Json): Json {
         entries.push(['examples', [value]]);
         break;
       case 'properties':
-        entries.push(['properties', isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonSchemaOf(inner ?? null)])) : value]);
+        entries.push([
+          'properties',
+          isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonSchemaOf(inner ?? null)])) : value,
+        ]);
         break;
       case 'items':
         entries.push(['items', jsonSchemaOf(value)]);

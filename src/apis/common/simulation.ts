@@ -31,7 +31,14 @@ export function count(body: Buffer, model: string): Counted {
   const wantsJson = ['json_schema', 'json_object', 'application/json'].some((word) => body.includes(word));
   const text = wantsJson ? JSON.stringify({ answer: words.slice(0, 6).join(' '), confidence: (seed[1]! % 100) / 100 }) : words.join(' ');
   const reasoning = /^(?:o\d|gpt-5|gemini-2\.5-pro)/.test(model) ? 64 * (1 + (seed[2]! % 4)) : 0;
-  return { id: seed.toString('hex', 4, 12), input, cached: input > 1_500 ? Math.floor(input / 128 / 2) * 128 : 0, output: Math.round(text.length / 4) + 2, reasoning, text };
+  return {
+    id: seed.toString('hex', 4, 12),
+    input,
+    cached: input > 1_500 ? Math.floor(input / 128 / 2) * 128 : 0,
+    output: Math.round(text.length / 4) + 2,
+    reasoning,
+    text,
+  };
 }
 
 /** A call as a simulation sees it. */

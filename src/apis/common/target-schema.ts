@@ -48,7 +48,8 @@ export function outputSchema(schema: Json, rules: SchemaRules, at: string, kept:
     losses.refuse(adaptation.at, 'is no JSON Schema of an object');
     return schema;
   }
-  if (adaptation.rules.flat && recursive(schema)) losses.refuse(adaptation.at, `contains itself, which ${adaptation.rules.name} does not take`);
+  if (adaptation.rules.flat && recursive(schema))
+    losses.refuse(adaptation.at, `contains itself, which ${adaptation.rules.name} does not take`);
   const adapted = node(schema, adaptation);
   return adapted;
 }
@@ -65,8 +66,10 @@ export function toolSchema(schema: Json | null, rules: SchemaRules, at: string, 
   }
   const types = isList(schema['type']) ? schema['type'] : [schema['type']];
   const union = rootUnions.find((keyword) => Object.hasOwn(schema, keyword));
-  if (union !== undefined && !rules.rootUnions) losses.refuse(`${at}.parameters.${union}`, `stands at the root, where ${rules.name} takes an object alone`);
-  if (schema['type'] !== undefined && schema['type'] !== null && !types.includes('object')) losses.refuse(`${at}.parameters.type`, 'is not that of an object');
+  if (union !== undefined && !rules.rootUnions)
+    losses.refuse(`${at}.parameters.${union}`, `stands at the root, where ${rules.name} takes an object alone`);
+  if (schema['type'] !== undefined && schema['type'] !== null && !types.includes('object'))
+    losses.refuse(`${at}.parameters.type`, 'is not that of an object');
   const adapted = node(schema, { rules, at: `${at}.parameters`, kept: false, losses }) as JsonObject;
   return { ...adapted, type: 'object', ...(isObject(adapted['properties']) ? {} : { properties: {} }) };
 }
@@ -78,20 +81,23 @@ function node(value: Json | undefined, adaptation: Adaptation): Json {
   const out: Record<string, Json> = {};
   for (const [key, inner] of Object.entries(value)) {
     if (inner === undefined || key === '$schema' || key === 'nullable') continue;
-    if (adaptation.rules.unknown.has(key) || (key === 'minItems' && (numberOf(inner) ?? 0) > adaptation.rules.minItems)) leave(key, adaptation);
+    if (adaptation.rules.unknown.has(key) || (key === 'minItems' && (numberOf(inner) ?? 0) > adaptation.rules.minItems))
+      leave(key, adaptation);
     else out[key] = inner;
   }
   if (value['nullable'] === true) nullable(out);
-  for (const key of maps) if (isObject(out[key])) out[key] = Object.fromEntries(Object.entries(out[key]).map(([name, inner]) => [name, node(inner, adaptation)]));
+  for (const key of maps)
+    if (isObject(out[key])) out[key] = Object.fromEntries(Object.entries(out[key]).map(([name, inner]) => [name, node(inner, adaptation)]));
   for (const key of singles) if (out[key] !== undefined && typeof out[key] !== 'boolean') out[key] = node(out[key], adaptation);
   for (const key of lists) if (isList(out[key])) out[key] = out[key].map((inner) => node(inner, adaptation));
   if (adaptation.rules.closed) close(out, adaptation);
   const types = typesOf(out);
   // Some servers refuse a list that does not say of what.
-  if (types.includes('array') && out['items'] === undefined && out['prefixItems'] === undefined) out['items'] = adaptation.rules.closed ? { type: 'string' } : {};
+  if (types.includes('array') && out['items'] === undefined && out['prefixItems'] === undefined)
+    out['items'] = adaptation.rules.closed ? { type: 'string' } : {};
   if (types.includes('array') && isObject(value) && value['items'] === undefined && adaptation.rules.closed) leave('items', adaptation);
   // An alternative of which exactly one holds is one of which any does, for whoever writes an answer.
-  if (out['oneOf'] !== undefined && out['anyOf'] === undefined && (adaptation.rules.unknown.size > 0)) {
+  if (out['oneOf'] !== undefined && out['anyOf'] === undefined && adaptation.rules.unknown.size > 0) {
     out['anyOf'] = out['oneOf'];
     delete out['oneOf'];
   }
@@ -111,7 +117,8 @@ function leave(key: string, { at, kept, losses, rules: { name } }: Adaptation): 
 function close(out: Record<string, Json>, { at, losses, rules: { name } }: Adaptation): void {
   if (!typesOf(out).includes('object') && !isObject(out['properties'])) return;
   const open = out['additionalProperties'];
-  if (isObject(open) || !isObject(out['properties'])) losses.refuse(`${at}.additionalProperties`, `members of any name are nothing that ${name} keeps answers to`);
+  if (isObject(open) || !isObject(out['properties']))
+    losses.refuse(`${at}.additionalProperties`, `members of any name are nothing that ${name} keeps answers to`);
   out['additionalProperties'] = false;
 }
 

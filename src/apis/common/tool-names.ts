@@ -36,10 +36,17 @@ export function fitToolNames(conversation: Conversation, rule: NameRule): Fitted
   };
   const tools = conversation.tools.map((tool) => ({ ...tool, name: fit(tool.name) }));
   const part = (one: Part): Part => (one.kind === 'call' ? { ...one, name: fit(one.name) } : one);
-  const turns = conversation.turns.map((turn) => (turn.parts.some(({ kind }) => kind === 'call') ? { ...turn, parts: turn.parts.map(part) } : turn));
+  const turns = conversation.turns.map((turn) =>
+    turn.parts.some(({ kind }) => kind === 'call') ? { ...turn, parts: turn.parts.map(part) } : turn,
+  );
   if (names.size === 0) return { conversation, names };
   const { toolChoice } = conversation;
-  const choice = toolChoice?.kind === 'tool' ? { ...toolChoice, name: fit(toolChoice.name) } : toolChoice?.kind === 'allowed' ? { ...toolChoice, names: toolChoice.names.map(fit) } : toolChoice;
+  const choice =
+    toolChoice?.kind === 'tool'
+      ? { ...toolChoice, name: fit(toolChoice.name) }
+      : toolChoice?.kind === 'allowed'
+        ? { ...toolChoice, names: toolChoice.names.map(fit) }
+        : toolChoice;
   return { conversation: { ...conversation, tools, turns, toolChoice: choice }, names };
 }
 

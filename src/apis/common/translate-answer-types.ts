@@ -30,7 +30,8 @@ export interface AnswerSink {
   fail(failure: Failure): void;
 }
 
-export type BlockStart = { readonly kind: 'text' } | { readonly kind: 'refusal' } | { readonly kind: 'call'; readonly id: string; readonly name: string };
+export type BlockStart =
+  { readonly kind: 'text' } | { readonly kind: 'refusal' } | { readonly kind: 'call'; readonly id: string; readonly name: string };
 
 export interface AnswerEnd {
   readonly finish: Finish;
@@ -50,7 +51,9 @@ export interface AnswerEncoder {
   fail(failure: Failure): void;
 }
 
-export type AnswerBlock = { readonly kind: 'text' | 'refusal'; readonly text: string } | { readonly kind: 'call'; readonly id: string; readonly name: string; readonly args: string };
+export type AnswerBlock =
+  | { readonly kind: 'text' | 'refusal'; readonly text: string }
+  | { readonly kind: 'call'; readonly id: string; readonly name: string; readonly args: string };
 
 /** A whole answer. */
 export interface WholeAnswer extends AnswerEnd {

@@ -4,7 +4,10 @@ import type { ServiceTier, Usage, UsageConvention } from '../types.ts';
 export type UsageFields = Readonly<Record<string, unknown>>;
 
 /** Tokens of one answer as its API counts them: totals, and the classes that are inside them once the convention is applied. */
-export type UsageParts = Omit<Usage, 'input' | 'output' | 'raw' | 'beyond' | 'service'> & { readonly service: ServiceTier | null; readonly beyond: readonly string[] };
+export type UsageParts = Omit<Usage, 'input' | 'output' | 'raw' | 'beyond' | 'service'> & {
+  readonly service: ServiceTier | null;
+  readonly beyond: readonly string[];
+};
 
 /** How an API counts, and how its usage object is read. */
 export interface UsageReading {
@@ -83,7 +86,11 @@ export function unknownFields(usage: UsageFields, known: ReadonlySet<string>, fo
     const value = usage[name];
     if (known.has(name) || harmless.test(name)) {
       if (name.endsWith('_details')) unknownFields(fields(value), known, found);
-    } else if ((typeof value === 'number' && value > 0) || (typeof value === 'object' && value !== null && countsSomething(value as UsageFields))) found.push(name.slice(0, mostName));
+    } else if (
+      (typeof value === 'number' && value > 0) ||
+      (typeof value === 'object' && value !== null && countsSomething(value as UsageFields))
+    )
+      found.push(name.slice(0, mostName));
   }
 }
 

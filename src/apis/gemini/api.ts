@@ -19,7 +19,17 @@ import { shapeGemini } from './shape.ts';
 /** Gemini's generateContent and streamGenerateContent. */
 export const geminiGenerateApi: Api = {
   name: 'gemini-generate',
-  request: { member, path: null, modes: ['chat'], everywhere: true, operationName: 'generate_content', schemaAt: [['generationConfig', 'responseJsonSchema']], shape: shapeGemini, asks: true, tied: null },
+  request: {
+    member,
+    path: null,
+    modes: ['chat'],
+    everywhere: true,
+    operationName: 'generate_content',
+    schemaAt: [['generationConfig', 'responseJsonSchema']],
+    shape: shapeGemini,
+    asks: true,
+    tied: null,
+  },
   answer: {
     events: contentEvents,
     deltas: contentDeltas,
@@ -37,7 +47,13 @@ export const geminiGenerateApi: Api = {
   errors: geminiErrors,
   parameters: geminiParameters,
   translation: {
-    caller: { read: readGemini, ids: geminiIds, write: writeGeminiAnswer, encoder: (context, framing) => new GeminiEncoder(context, framing), objectArgs: true },
+    caller: {
+      read: readGemini,
+      ids: geminiIds,
+      write: writeGeminiAnswer,
+      encoder: (context, framing) => new GeminiEncoder(context, framing),
+      objectArgs: true,
+    },
     target: {
       write: writeGemini,
       headers: {},

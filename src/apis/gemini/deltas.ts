@@ -11,8 +11,19 @@ export function contentDeltas(data: Json, jsonOutput: boolean): Deltas {
       const { text } = part;
       if (typeof text !== 'string') continue;
       const thought = part['thought'] === true;
-      const event = (held: string): Buffer => rendered({ ...data, usageMetadata: undefined, candidates: [{ index, content: { role: content['role'] ?? 'model', parts: [{ text: held, ...(thought ? { thought } : {}) }] } }] });
-      deltas.push({ path: `/candidates/${at}/content/parts/${position}/text`, channel: `${index}/${thought ? 'thought' : 'text'}`, text, json: jsonOutput && !thought, event });
+      const event = (held: string): Buffer =>
+        rendered({
+          ...data,
+          usageMetadata: undefined,
+          candidates: [{ index, content: { role: content['role'] ?? 'model', parts: [{ text: held, ...(thought ? { thought } : {}) }] } }],
+        });
+      deltas.push({
+        path: `/candidates/${at}/content/parts/${position}/text`,
+        channel: `${index}/${thought ? 'thought' : 'text'}`,
+        text,
+        json: jsonOutput && !thought,
+        event,
+      });
     }
     if (candidate['finishReason'] != null) ended.push(`${index}/`);
   }

@@ -30,10 +30,17 @@ export const geminiDialect: Dialect = {
   sharedHeaders: [],
   cachedAfter: ({ cachedRead }) => ({ tokens: cachedRead, ms: shortMs }),
   parameters: geminiParameters,
-  providers: { google: { endpoint: 'https://generativelanguage.googleapis.com', hosts: ['generativelanguage.googleapis.com'], pathPrefix: '/google' } },
+  providers: {
+    google: { endpoint: 'https://generativelanguage.googleapis.com', hosts: ['generativelanguage.googleapis.com'], pathPrefix: '/google' },
+  },
   catalogProvider: null,
   deployments: false,
-  signs: [{ header: 'x-goog-api-key' }, { query: 'key' }, { header: 'x-goog-api-client' }, { header: 'authorization', regex: '(?i:bearer) +ya29\\..*' }],
+  signs: [
+    { header: 'x-goog-api-key' },
+    { query: 'key' },
+    { header: 'x-goog-api-client' },
+    { header: 'authorization', regex: '(?i:bearer) +ya29\\..*' },
+  ],
   paths: [
     '/(v1alpha|v1beta[0-9]*|upload|download|resumable|ws)/.*',
     '/v1/(models|files)/[^/]+(:|%3[aA]).*',

@@ -13,9 +13,16 @@ const statuses: Readonly<Record<number, string>> = {
 };
 
 function body({ status, message, retryAfterSeconds }: ErrorFacts): object {
-  const details = retryAfterSeconds === undefined ? {} : { details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${retryAfterSeconds}s` }] };
+  const details =
+    retryAfterSeconds === undefined
+      ? {}
+      : { details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${retryAfterSeconds}s` }] };
   return { error: { code: status, message, status: statuses[status] ?? 'UNKNOWN', ...details } };
 }
 
 /** Errors of Gemini's API. */
-export const geminiErrors: ApiErrors = { body, event: (data, _failure, framing) => (framing === 'json-array' ? `,${data}]` : `data: ${data}\n\n`), status: plainStatus };
+export const geminiErrors: ApiErrors = {
+  body,
+  event: (data, _failure, framing) => (framing === 'json-array' ? `,${data}]` : `data: ${data}\n\n`),
+  status: plainStatus,
+};

@@ -19,4 +19,8 @@ function event(chunk: Fields, facts: AnswerFacts): void {
 }
 
 /** How the chunks of a stream of content are read. */
-export const contentEvents: EventReading = { event, saysModel: true, words: wordsIn('"usage', '"groundingMetadata"', '"finishReason"', '"error"', '"type":"error', '"type": "error') };
+export const contentEvents: EventReading = {
+  event,
+  saysModel: true,
+  words: wordsIn('"usage', '"groundingMetadata"', '"finishReason"', '"error"', '"type":"error', '"type": "error'),
+};

@@ -40,14 +40,70 @@ function takesTool(type: string, { gemini: { version }, model }: AskedModel): bo
 }
 
 const rules: readonly ParameterRule[] = [
-  { parameters: ['thinkingConfig.thinkingLevel'], values: 'levels that the model has not', models: 'before 3; Pro has no `minimal`, 3 Pro no `medium`', source: thinkingPage, sample: 'low', refuses: (asked, { value }) => typeof value === 'string' && !levels(asked).includes(value.toLowerCase()) },
-  { parameters: ['thinkingConfig.thinkingBudget'], values: 'outside the model’s range', models: 'before 2.5 all; Pro takes 128 to 32,768, Flash up to 24,576, Flash-Lite from 512; 0 only Flash of 2.5', source: thinkingPage, sample: 0, refuses: (asked, { value }) => typeof value === 'number' && budgetRefused(asked, value) },
-  { parameters: ['tools.*'], values: 'tools that Google runs', models: 'those whose page of the tool does not list them', source: 'Google: the tools’ pages, "Supported models"', sample: true, refuses: (asked, { name }) => !takesTool(name.slice('tools.'.length), asked) },
-  { parameters: ['cachedContent'], values: 'all', models: 'every model but the one that it was made for', source: 'Google: Context caching', sample: null, refuses: () => true },
-  { parameters: ['presencePenalty', 'frequencyPenalty'], values: 'all but 0', models: 'from 2.5', source: 'Google: the API’s own refusal ("Penalty is not enabled for this model")', sample: 0.5, refuses: ({ gemini }, { value }) => gemini.version >= 25 && value !== 0 },
-  { parameters: ['responseLogprobs', 'logprobs'], values: 'all but false', models: 'all but 2.0 Flash and 2.5 Flash', source: 'Google: the API’s own refusal ("Logprobs is not enabled for this model")', sample: true, refuses: ({ model }, { value }) => value !== false && !/gemini-2\.[05]-flash(?:-0|$)/.test(model) },
-  { parameters: ['speechConfig', 'imageConfig', 'responseModalities'], values: 'all', models: 'those that write words only', source: 'Google: Speech generation; Image generation', sample: null, refuses: ({ model }) => !/tts|image|native-audio/.test(model) },
-  { parameters: ['serviceTier'], values: '`flex`, `priority`', models: 'before 2.5', source: 'Google: Flex and priority inference', sample: 'flex', refuses: ({ gemini }, { value }) => gemini.version < 25 && (value === 'flex' || value === 'priority') },
+  {
+    parameters: ['thinkingConfig.thinkingLevel'],
+    values: 'levels that the model has not',
+    models: 'before 3; Pro has no `minimal`, 3 Pro no `medium`',
+    source: thinkingPage,
+    sample: 'low',
+    refuses: (asked, { value }) => typeof value === 'string' && !levels(asked).includes(value.toLowerCase()),
+  },
+  {
+    parameters: ['thinkingConfig.thinkingBudget'],
+    values: 'outside the model’s range',
+    models: 'before 2.5 all; Pro takes 128 to 32,768, Flash up to 24,576, Flash-Lite from 512; 0 only Flash of 2.5',
+    source: thinkingPage,
+    sample: 0,
+    refuses: (asked, { value }) => typeof value === 'number' && budgetRefused(asked, value),
+  },
+  {
+    parameters: ['tools.*'],
+    values: 'tools that Google runs',
+    models: 'those whose page of the tool does not list them',
+    source: 'Google: the tools’ pages, "Supported models"',
+    sample: true,
+    refuses: (asked, { name }) => !takesTool(name.slice('tools.'.length), asked),
+  },
+  {
+    parameters: ['cachedContent'],
+    values: 'all',
+    models: 'every model but the one that it was made for',
+    source: 'Google: Context caching',
+    sample: null,
+    refuses: () => true,
+  },
+  {
+    parameters: ['presencePenalty', 'frequencyPenalty'],
+    values: 'all but 0',
+    models: 'from 2.5',
+    source: 'Google: the API’s own refusal ("Penalty is not enabled for this model")',
+    sample: 0.5,
+    refuses: ({ gemini }, { value }) => gemini.version >= 25 && value !== 0,
+  },
+  {
+    parameters: ['responseLogprobs', 'logprobs'],
+    values: 'all but false',
+    models: 'all but 2.0 Flash and 2.5 Flash',
+    source: 'Google: the API’s own refusal ("Logprobs is not enabled for this model")',
+    sample: true,
+    refuses: ({ model }, { value }) => value !== false && !/gemini-2\.[05]-flash(?:-0|$)/.test(model),
+  },
+  {
+    parameters: ['speechConfig', 'imageConfig', 'responseModalities'],
+    values: 'all',
+    models: 'those that write words only',
+    source: 'Google: Speech generation; Image generation',
+    sample: null,
+    refuses: ({ model }) => !/tts|image|native-audio/.test(model),
+  },
+  {
+    parameters: ['serviceTier'],
+    values: '`flex`, `priority`',
+    models: 'before 2.5',
+    source: 'Google: Flex and priority inference',
+    sample: 'flex',
+    refuses: ({ gemini }, { value }) => gemini.version < 25 && (value === 'flex' || value === 'priority'),
+  },
 ];
 
 /** What Gemini refuses. */

@@ -12,10 +12,20 @@ export function contentFromChunks(chunks: readonly Fields[]): Fields {
       const before = candidates.get(index);
       const content = isFields(part['content']) ? part['content'] : undefined;
       const parts = [...(isFields(before?.['content']) ? list(before['content']['parts'] ?? []) : []), ...list(content?.['parts'] ?? [])];
-      candidates.set(index, { ...before, ...part, content: { ...(isFields(before?.['content']) ? before['content'] : {}), ...content, parts } });
+      candidates.set(index, {
+        ...before,
+        ...part,
+        content: { ...(isFields(before?.['content']) ? before['content'] : {}), ...content, parts },
+      });
     }
   }
-  return { ...whole, candidates: inOrder(candidates).map((candidate) => ({ ...candidate, content: { ...fields(candidate['content']), parts: joinedTexts(list(fields(candidate['content'])['parts'])) } })) };
+  return {
+    ...whole,
+    candidates: inOrder(candidates).map((candidate) => ({
+      ...candidate,
+      content: { ...fields(candidate['content']), parts: joinedTexts(list(fields(candidate['content'])['parts'])) },
+    })),
+  };
 }
 
 /** Neighbouring pieces of plain text, or of thought, become one. */
@@ -24,7 +34,8 @@ function joinedTexts(parts: readonly unknown[]): Fields[] {
   for (const entry of parts) {
     const part = fields(entry);
     const last = joined.at(-1);
-    if (last !== undefined && plain(last) && plain(part) && last['thought'] === part['thought']) last['text'] = (last['text'] as string) + (part['text'] as string);
+    if (last !== undefined && plain(last) && plain(part) && last['thought'] === part['thought'])
+      last['text'] = (last['text'] as string) + (part['text'] as string);
     else joined.push({ ...part });
   }
   return joined;

@@ -9,7 +9,8 @@ const inConfig = 'generationConfig.';
 export function shapeGemini(asked: Asked): void {
   const { shape, exchange } = asked;
   const most = shape.maxOutputTokens;
-  if (most !== null && (exchange.maxOutputTokens === null || exchange.maxOutputTokens > most)) asked.change('maxOutputTokens', `${inConfig}maxOutputTokens`, most, exchange.maxOutputTokens);
+  if (most !== null && (exchange.maxOutputTokens === null || exchange.maxOutputTokens > most))
+    asked.change('maxOutputTokens', `${inConfig}maxOutputTokens`, most, exchange.maxOutputTokens);
   if (shape.reasoning !== null || shape.thinkingTokens !== null) capThinking(asked);
   if (shape.serviceTier !== null) preferFlex(asked);
 }
@@ -28,7 +29,12 @@ function capThinking(asked: Asked): void {
   const most = Math.min(shape.thinkingTokens ?? Infinity, shape.reasoning === null ? Infinity : effortTokens[shape.reasoning]);
   const said = asked.said(budgetName);
   // -1 leaves it to the model; without a word those of 2.5 but Flash-Lite do the same.
-  const dynamic = said === -1 || (said === undefined && !translated && models.length > 0 && models.every(({ gemini, model }) => gemini.version === 25 && !model.includes('flash-lite')));
+  const dynamic =
+    said === -1 ||
+    (said === undefined &&
+      !translated &&
+      models.length > 0 &&
+      models.every(({ gemini, model }) => gemini.version === 25 && !model.includes('flash-lite')));
   if (!dynamic && typeof said !== 'number') {
     asked.leave(part, 'not-said');
   } else if (dynamic || Number(said) > most) {
@@ -48,7 +54,11 @@ function capLevel(asked: Asked, said: string | null): void {
 function preferFlex(asked: Asked): void {
   const said = asked.said('serviceTier');
   if (typeof said === 'string' && said.toLowerCase() === 'flex') return;
-  const takes = !asked.translated && asked.models.length > 0 && asked.models.every(({ provider }) => provider === 'google') && asked.taken('serviceTier', 'flex');
+  const takes =
+    !asked.translated &&
+    asked.models.length > 0 &&
+    asked.models.every(({ provider }) => provider === 'google') &&
+    asked.taken('serviceTier', 'flex');
   if (takes) asked.change('serviceTier', 'serviceTier', 'flex', said ?? null);
   else asked.leave('serviceTier', 'not-taken');
 }

@@ -21,7 +21,12 @@ function content(model: string, method: string, asSse: boolean, body: Buffer): S
   const parts = pieces(counted.text);
   const chunks = parts.map((part, index) => chunk(part, index === parts.length - 1));
   if (asSse) return sse(chunks.map(data));
-  return { status: 200, contentType: 'application/json', events: chunks.map((value, index) => `${index === 0 ? '[' : ','}${JSON.stringify(value)}${index === chunks.length - 1 ? ']' : ''}\n`), body: empty };
+  return {
+    status: 200,
+    contentType: 'application/json',
+    events: chunks.map((value, index) => `${index === 0 ? '[' : ','}${JSON.stringify(value)}${index === chunks.length - 1 ? ']' : ''}\n`),
+    body: empty,
+  };
 }
 
 function answer({ path, query, body }: SimulatedCall): SimulatedAnswer | null {

@@ -1,5 +1,13 @@
 import { limits } from '../../lib/limits.ts';
-import type { AnswerContext, AnswerEnd, AnswerSink, AnswerStart, BlockStart, Finish, WholeAnswer } from '../common/translate-answer-types.ts';
+import type {
+  AnswerContext,
+  AnswerEnd,
+  AnswerSink,
+  AnswerStart,
+  BlockStart,
+  Finish,
+  WholeAnswer,
+} from '../common/translate-answer-types.ts';
 import { wordsOf } from '../common/collector.ts';
 import { StreamEncoder } from '../common/encoder.ts';
 import { failureOf, readError, renderFailure, streamFailure, unsayable } from '../common/failure.ts';
@@ -51,7 +59,8 @@ export class GeminiDecoder {
     for (const part of list(member(member(candidate, 'content'), 'parts'))) this.#part(part);
     const finish = text(member(candidate, 'finishReason'));
     if (candidate === undefined) sink.finish('filter', null);
-    else if (finish !== null && broken.has(finish)) sink.fail(failureOf('server', text(member(candidate, 'finishMessage')) ?? `The model ended with ${finish}.`));
+    else if (finish !== null && broken.has(finish))
+      sink.fail(failureOf('server', text(member(candidate, 'finishMessage')) ?? `The model ended with ${finish}.`));
     else if (finish !== null && finish !== 'FINISH_REASON_UNSPECIFIED') sink.finish(finishes[finish] ?? 'stop', null);
   }
 
@@ -104,7 +113,13 @@ function callPart(id: string, name: string, args: Json, first: boolean): JsonObj
   return { functionCall: { id, name, args }, ...(first ? { thoughtSignature: foreignSignature } : {}) };
 }
 
-function chunkOf(parts: readonly JsonObject[], start: AnswerStart, context: AnswerContext, end: AnswerEnd | null, refusal: string | null): JsonObject {
+function chunkOf(
+  parts: readonly JsonObject[],
+  start: AnswerStart,
+  context: AnswerContext,
+  end: AnswerEnd | null,
+  refusal: string | null,
+): JsonObject {
   const candidate: JsonObject = {
     content: { role: 'model', parts },
     ...(end === null ? {} : { finishReason: finishName(end.finish) }),
@@ -122,7 +137,11 @@ function chunkOf(parts: readonly JsonObject[], start: AnswerStart, context: Answ
 /** Writes a whole answer. */
 export function writeGeminiAnswer(answer: WholeAnswer, context: AnswerContext): JsonObject {
   let calls = 0;
-  const parts = answer.blocks.map((block) => (block.kind === 'call' ? callPart(block.id, block.name, parseJson(block.args === '' ? '{}' : block.args) ?? {}, calls++ === 0) : { text: block.text }));
+  const parts = answer.blocks.map((block) =>
+    block.kind === 'call'
+      ? callPart(block.id, block.name, parseJson(block.args === '' ? '{}' : block.args) ?? {}, calls++ === 0)
+      : { text: block.text },
+  );
   return chunkOf(parts, answer.start, context, answer, wordsOf(answer, 'refusal'));
 }
 

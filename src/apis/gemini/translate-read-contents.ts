@@ -35,7 +35,9 @@ export function readGeminiContents(value: Json | undefined, losses: Losses): rea
     const content = new Members(entry, at, losses);
     const role = content.string('role') ?? 'user';
     if (role !== 'user' && role !== 'model' && role !== 'function') throw new Malformed(`${at}.role`, 'is no role that Gemini knows');
-    const parts = (content.list('parts') ?? []).flatMap((part, place) => readPart(new Members(part, `${at}.parts[${place}]`, losses), calls, losses));
+    const parts = (content.list('parts') ?? []).flatMap((part, place) =>
+      readPart(new Members(part, `${at}.parts[${place}]`, losses), calls, losses),
+    );
     content.done();
     if (role === 'model' && index === contents.length - 1) losses.refuse(at, 'an answer that is begun can be continued at Gemini only');
     return { role: role === 'model' ? 'assistant' : 'user', parts, at };
@@ -46,7 +48,8 @@ function readPart(part: Members, calls: Calls, losses: Losses): readonly Part[] 
   const { path } = part;
   const signature = part.string('thoughtSignature');
   // Sluice's own mark on calls that it brought from elsewhere.
-  if (signature !== null && signature !== foreignSignature) losses.lose(part.at('thoughtSignature'), 'a signature is of use to the model that made it only');
+  if (signature !== null && signature !== foreignSignature)
+    losses.lose(part.at('thoughtSignature'), 'a signature is of use to the model that made it only');
   const words = part.string('text');
   if (part.boolean('thought') === true) {
     losses.lose(`${path}.thoughts`, 'thoughts are of use to the model that had them only');

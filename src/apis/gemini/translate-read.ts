@@ -50,7 +50,8 @@ export function readGemini(body: Json, losses: Losses): Conversation {
 
 function readStop(values: readonly Json[] | null): readonly string[] {
   if (values === null) return [];
-  if (!values.every((one) => typeof one === 'string')) throw new Malformed('generationConfig.stopSequences', 'holds something other than strings');
+  if (!values.every((one) => typeof one === 'string'))
+    throw new Malformed('generationConfig.stopSequences', 'holds something other than strings');
   return values;
 }
 
@@ -61,7 +62,8 @@ function readThinking(thinking: Members | null): Reasoning | null {
   const level = thinking.string('thinkingLevel')?.toLowerCase() ?? null;
   thinking.expect('includeThoughts', [false], 'thoughts are not carried over');
   thinking.done();
-  if (level === 'minimal' || level === 'low' || level === 'medium' || level === 'high') return { kind: 'effort', effort: level satisfies Effort, at };
+  if (level === 'minimal' || level === 'low' || level === 'medium' || level === 'high')
+    return { kind: 'effort', effort: level satisfies Effort, at };
   if (budget === null || budget < 0) return null;
   return budget === 0 ? { kind: 'off', at } : { kind: 'budget', tokens: budget, at };
 }
@@ -69,7 +71,8 @@ function readThinking(thinking: Members | null): Reasoning | null {
 function readOutput(config: Members, losses: Losses): Output {
   const mime = config.string('responseMimeType');
   const google = config.take('responseSchema');
-  const schema = config.take('responseJsonSchema') ?? config.take('_responseJsonSchema') ?? (google === undefined ? undefined : jsonSchemaOf(google));
+  const schema =
+    config.take('responseJsonSchema') ?? config.take('_responseJsonSchema') ?? (google === undefined ? undefined : jsonSchemaOf(google));
   const at = config.at('responseMimeType');
   if (mime !== null && mime !== 'text/plain' && mime !== 'application/json') {
     losses.lose(at, `answers of the type ${mime} exist at Gemini only`);
@@ -130,7 +133,12 @@ function readToolConfig(config: Members | null): { readonly choice: ToolChoice |
     case 'NONE':
       return { choice: { kind: 'none' }, checked: false };
     case 'ANY': {
-      const choice: ToolChoice = names.length === 0 ? { kind: 'any' } : names.length === 1 ? { kind: 'tool', name: names[0]! } : { kind: 'allowed', names, required: true };
+      const choice: ToolChoice =
+        names.length === 0
+          ? { kind: 'any' }
+          : names.length === 1
+            ? { kind: 'tool', name: names[0]! }
+            : { kind: 'allowed', names, required: true };
       return { choice, checked: false };
     }
     case 'VALIDATED':

@@ -17,7 +17,8 @@ const mostStops = 5;
 export function writeGemini(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
   const traits = geminiTraits(options.model);
   for (const setting of [conversation.user, conversation.verbosity]) if (setting !== null) losses.lose(setting.at, none);
-  if (conversation.parallelCalls?.value === false) losses.lose(conversation.parallelCalls.at, 'Gemini cannot be kept to one call at a time');
+  if (conversation.parallelCalls?.value === false)
+    losses.lose(conversation.parallelCalls.at, 'Gemini cannot be kept to one call at a time');
   const system = conversation.system.filter((part) => part.text !== '');
   const config = writeConfig(conversation, options.model, traits, losses);
   const body: JsonObject = {
@@ -46,7 +47,9 @@ function writeConfig(conversation: Conversation, model: string, traits: GeminiTr
     ...(seed === null ? {} : { seed: seed.value }),
     ...(stop.values.length === 0 || stop.values.length > mostStops ? {} : { stopSequences: stop.values }),
     ...(output.kind === 'text' ? {} : { responseMimeType: 'application/json' }),
-    ...(output.kind === 'schema' ? { responseJsonSchema: outputSchema(output.schema, geminiOutputSchema, output.at, output.strict !== false, losses) } : {}),
+    ...(output.kind === 'schema'
+      ? { responseJsonSchema: outputSchema(output.schema, geminiOutputSchema, output.at, output.strict !== false, losses) }
+      : {}),
     ...(thinking === null ? {} : { thinkingConfig: thinking }),
   };
 }
@@ -82,8 +85,14 @@ function writeTools(conversation: Conversation, losses: Losses): JsonObject {
     ...(tool.description === null ? {} : { description: tool.description }),
     ...(tool.schema === null ? {} : { parametersJsonSchema: toolSchema(tool.schema, geminiToolSchema, tool.at, losses) }),
   }));
-  const calling = writeCalling(conversation, tools.some((tool) => tool.strict));
-  return { tools: [{ functionDeclarations }], ...(calling === null || (toolChoice === null && calling['mode'] === 'AUTO') ? {} : { toolConfig: { functionCallingConfig: calling } }) };
+  const calling = writeCalling(
+    conversation,
+    tools.some((tool) => tool.strict),
+  );
+  return {
+    tools: [{ functionDeclarations }],
+    ...(calling === null || (toolChoice === null && calling['mode'] === 'AUTO') ? {} : { toolConfig: { functionCallingConfig: calling } }),
+  };
 }
 
 /** Arguments are kept to their schema in the modes ANY and VALIDATED. */
@@ -109,7 +118,8 @@ function writeContents(turns: readonly Turn[], traits: GeminiTraits, losses: Los
   /** The functions' names by the ids of their calls: Gemini matches results by name. */
   const names = new Map<string, string>();
   for (const turn of turns) {
-    if (turn.role === 'system') losses.lose(`${turn.at}.role`, 'Gemini takes no system message between the turns; dropped, it becomes a user message');
+    if (turn.role === 'system')
+      losses.lose(`${turn.at}.role`, 'Gemini takes no system message between the turns; dropped, it becomes a user message');
     for (const part of turn.parts) if (part.kind === 'call') names.set(part.id, part.name);
     // Results stand alone: Gemini counts them against the calls of the content before.
     const results = turn.parts.filter((part) => part.kind === 'result').map((part) => writeResult(part, names, traits, losses));
@@ -166,7 +176,8 @@ function writeResult(part: ResultPart, names: ReadonlyMap<string, string>, trait
   for (const inner of part.parts) {
     if (inner.kind === 'text') words.push(inner.text);
     else if (inner.kind === 'document' && inner.source.kind === 'text') words.push(inner.source.text);
-    else if (traits.resultMedia && (inner.kind === 'image' || inner.kind === 'document') && inner.source.kind === 'base64') media.push({ inlineData: { mimeType: inner.source.mime, data: inner.source.data } });
+    else if (traits.resultMedia && (inner.kind === 'image' || inner.kind === 'document') && inner.source.kind === 'base64')
+      media.push({ inlineData: { mimeType: inner.source.mime, data: inner.source.data } });
     else losses.lose('at' in inner ? inner.at : part.at, "the model takes nothing but words as a tool's result");
   }
   return {

@@ -5,7 +5,22 @@ import type { Usage, UsageConvention } from '../types.ts';
 const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'on-top', audio: 'subset' };
 
 /** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
-const knownFields: ReadonlySet<string> = new Set(['promptTokenCount', 'candidatesTokenCount', 'totalTokenCount', 'cachedContentTokenCount', 'thoughtsTokenCount', 'toolUsePromptTokenCount', 'promptTokensDetails', 'cacheTokensDetails', 'candidatesTokensDetails', 'toolUsePromptTokensDetails', 'responseTokenCount', 'responseTokensDetails', 'trafficType', 'serviceTier']);
+const knownFields: ReadonlySet<string> = new Set([
+  'promptTokenCount',
+  'candidatesTokenCount',
+  'totalTokenCount',
+  'cachedContentTokenCount',
+  'thoughtsTokenCount',
+  'toolUsePromptTokenCount',
+  'promptTokensDetails',
+  'cacheTokensDetails',
+  'candidatesTokensDetails',
+  'toolUsePromptTokensDetails',
+  'responseTokenCount',
+  'responseTokensDetails',
+  'trafficType',
+  'serviceTier',
+]);
 
 function read(usage: UsageFields): UsageParts | null {
   if (usage['promptTokenCount'] === undefined) return null;

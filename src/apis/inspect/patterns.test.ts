@@ -4,27 +4,48 @@ import { inspectJson, inspectPlain, type SensitivePattern } from './patterns.ts'
 
 const zeus: SensitivePattern = { source: 'project zeus', ignoreCase: true, fold: true, base64: false };
 const secret = 'please look at Project Zeus today';
-const found = (body: unknown, pattern: Partial<SensitivePattern> = {}): boolean | undefined => inspectJson(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), [{ ...zeus, ...pattern }])?.matched[0];
+const found = (body: unknown, pattern: Partial<SensitivePattern> = {}): boolean | undefined =>
+  inspectJson(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), [{ ...zeus, ...pattern }])?.matched[0];
 const base64 = (text: string, encoding: BufferEncoding = 'utf8'): string => Buffer.from(text, encoding).toString('base64');
 
 describe('every text that a model or a tool reads', () => {
   const bodies: Readonly<Record<string, object>> = {
     'a chat message': { messages: [{ role: 'user', content: secret }] },
-    'an early message among many': { messages: [{ role: 'user', content: secret }, ...Array.from({ length: 500 }, () => ({ role: 'user', content: 'x'.repeat(100) }))] },
+    'an early message among many': {
+      messages: [{ role: 'user', content: secret }, ...Array.from({ length: 500 }, () => ({ role: 'user', content: 'x'.repeat(100) }))],
+    },
     'a system prompt': { system: [{ type: 'text', text: secret }] },
     'the last letter of a long text': { messages: [{ role: 'user', content: 'lorem ipsum '.repeat(5_000) + secret }] },
-    'the middle of a long text': { messages: [{ role: 'user', content: 'lorem ipsum '.repeat(9_000) + secret + ' lorem ipsum'.repeat(9_000) }] },
+    'the middle of a long text': {
+      messages: [{ role: 'user', content: 'lorem ipsum '.repeat(9_000) + secret + ' lorem ipsum'.repeat(9_000) }],
+    },
     'a tool’s description': { tools: [{ type: 'function', function: { name: 'f', description: secret } }] },
-    'a parameter’s name': { tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object', properties: { 'project zeus': { type: 'string' } } } } }] },
+    'a parameter’s name': {
+      tools: [
+        { type: 'function', function: { name: 'f', parameters: { type: 'object', properties: { 'project zeus': { type: 'string' } } } } },
+      ],
+    },
     'a parameter’s values': { tools: [{ input_schema: { properties: { a: { enum: ['x', secret] } } } }] },
-    'arguments of a call': { messages: [{ role: 'assistant', tool_calls: [{ id: 'c', function: { name: 'f', arguments: JSON.stringify({ a: secret }) } }] }] },
-    'escaped arguments of a call': { messages: [{ role: 'assistant', tool_calls: [{ function: { arguments: '{"a":"project \\u007aeus"}' } }] }] },
-    'JSON in JSON in JSON': { messages: [{ role: 'tool', content: JSON.stringify({ a: JSON.stringify({ b: '\\' }) }).replace('\\\\\\\\', '\\\\u0070roject zeus') }] },
+    'arguments of a call': {
+      messages: [{ role: 'assistant', tool_calls: [{ id: 'c', function: { name: 'f', arguments: JSON.stringify({ a: secret }) } }] }],
+    },
+    'escaped arguments of a call': {
+      messages: [{ role: 'assistant', tool_calls: [{ function: { arguments: '{"a":"project \\u007aeus"}' } }] }],
+    },
+    'JSON in JSON in JSON': {
+      messages: [{ role: 'tool', content: JSON.stringify({ a: JSON.stringify({ b: '\\' }) }).replace('\\\\\\\\', '\\\\u0070roject zeus') }],
+    },
     'Anthropic’s tool use': { messages: [{ content: [{ type: 'tool_use', id: 't', name: 'f', input: { deep: [{ id: secret }] } }] }] },
-    'Anthropic’s tool result': { messages: [{ content: [{ type: 'tool_result', tool_use_id: 't', content: [{ type: 'text', text: secret }] }] }] },
-    'a text document': { messages: [{ content: [{ type: 'document', source: { type: 'text', media_type: 'text/plain', data: secret }, title: 't' }] }] },
+    'Anthropic’s tool result': {
+      messages: [{ content: [{ type: 'tool_result', tool_use_id: 't', content: [{ type: 'text', text: secret }] }] }],
+    },
+    'a text document': {
+      messages: [{ content: [{ type: 'document', source: { type: 'text', media_type: 'text/plain', data: secret }, title: 't' }] }],
+    },
     'a document’s title': { messages: [{ content: [{ type: 'document', source: { type: 'url', url: 'https://a' }, title: secret }] }] },
-    'a text file in base64': { messages: [{ content: [{ type: 'file', file: { filename: 'a', file_data: `data:text/plain;base64,${base64(secret)}` } }] }] },
+    'a text file in base64': {
+      messages: [{ content: [{ type: 'file', file: { filename: 'a', file_data: `data:text/plain;base64,${base64(secret)}` } }] }],
+    },
     'Gemini’s inline text': { contents: [{ parts: [{ inlineData: { mimeType: 'text/plain', data: base64(secret) } }] }] },
     'inline text in UTF-16': { contents: [{ parts: [{ inlineData: { mimeType: 'text/plain', data: base64(secret, 'utf16le') } }] }] },
     thinking: { messages: [{ content: [{ type: 'thinking', thinking: secret, signature: 'abc' }] }] },
@@ -36,7 +57,16 @@ describe('every text that a model or a tool reads', () => {
     'an embedding': { input: ['a', secret] },
     'an image’s prompt': { prompt: secret, n: 1 },
     speech: { voice: 'alloy', input: secret },
-    'two parts side by side': { messages: [{ content: [{ type: 'text', text: 'project ' }, { type: 'text', text: 'zeus' }] }] },
+    'two parts side by side': {
+      messages: [
+        {
+          content: [
+            { type: 'text', text: 'project ' },
+            { type: 'text', text: 'zeus' },
+          ],
+        },
+      ],
+    },
     'Gemini parts side by side': { contents: [{ parts: [{ text: 'pro' }, { text: 'ject zeus' }] }] },
     'Cohere’s documents': { documents: [{ id: '1', data: { snippet: secret } }] },
     'Bedrock’s tool result': { messages: [{ content: [{ toolResult: { toolUseId: 't', content: [{ json: { a: secret } }] } }] }] },
@@ -55,21 +85,43 @@ describe('every text that a model or a tool reads', () => {
 
   it('takes no name that the provider alone reads for a text', () => {
     const digits = { source: String.raw`\d{6}`, ignoreCase: false };
-    expect(found({ model: 'gpt-123456', user: 'u-123456', metadata: { a: '123456' }, messages: [{ role: 'tool', tool_call_id: 'call_123456', content: 'x' }] }, digits)).toBe(false);
+    expect(
+      found(
+        {
+          model: 'gpt-123456',
+          user: 'u-123456',
+          metadata: { a: '123456' },
+          messages: [{ role: 'tool', tool_call_id: 'call_123456', content: 'x' }],
+        },
+        digits,
+      ),
+    ).toBe(false);
     expect(found({ user: 'it is 123456', messages: [] }, digits)).toBe(true);
   });
 
   it('looks into no image', () => {
-    const body = { messages: [{ content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,projectzeus' } }, { type: 'image', source: { media_type: 'image/png', data: 'projectzeus' } }] }] };
+    const body = {
+      messages: [
+        {
+          content: [
+            { type: 'image_url', image_url: { url: 'data:image/png;base64,projectzeus' } },
+            { type: 'image', source: { media_type: 'image/png', data: 'projectzeus' } },
+          ],
+        },
+      ],
+    };
     expect(found(body, { source: 'projectzeus' })).toBe(false);
   });
 });
 
 describe('other ways to write it', () => {
-  test.each(['Ｐｒｏｊｅｃｔ　Ｚｅｕｓ', 'pro\u200bject zeus', 'project\u00a0zeus', 'pro\u00adject ze\ufe0fus'])('%s is folded', (content) => {
-    expect(found({ messages: [{ content }] })).toBe(true);
-    expect(found({ messages: [{ content }] }, { fold: false })).toBe(false);
-  });
+  test.each(['Ｐｒｏｊｅｃｔ　Ｚｅｕｓ', 'pro\u200bject zeus', 'project\u00a0zeus', 'pro\u00adject ze\ufe0fus'])(
+    '%s is folded',
+    (content) => {
+      expect(found({ messages: [{ content }] })).toBe(true);
+      expect(found({ messages: [{ content }] }, { fold: false })).toBe(false);
+    },
+  );
   it('decodes base64 inside of texts where the rule wants it', () => {
     const body = { messages: [{ content: `decode this: ${base64(secret)}` }] };
     expect(found(body)).toBe(false);
@@ -84,7 +136,9 @@ describe('what cannot be read', () => {
   it('is said: token numbers, and text beyond the bound', () => {
     expect(inspectJson(Buffer.from('{"input":[1,2,3]}'), [zeus])).toEqual({ matched: [false], unread: true });
     expect(inspectJson(Buffer.from('{"prompt":[[1,2],[3]]}'), [zeus])?.unread).toBe(true);
-    expect(inspectJson(Buffer.from(JSON.stringify({ messages: [{ content: 'x'.repeat(limits.inspectedUnits + 1) }] })), [])?.unread).toBe(true);
+    expect(inspectJson(Buffer.from(JSON.stringify({ messages: [{ content: 'x'.repeat(limits.inspectedUnits + 1) }] })), [])?.unread).toBe(
+      true,
+    );
     expect(inspectJson(Buffer.from('no json'), [zeus])).toBeNull();
   });
   it('reads forms and lines of JSON as they are', () => {
@@ -95,14 +149,17 @@ describe('what cannot be read', () => {
   });
 });
 
-test.each(['(a+)+$', '(a|a)*b', String.raw`\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b`, String.raw`(\w+\s?)*$x`])('%s takes time that grows as the text does', (source) => {
-  const time = (units: number): number => {
-    const body = Buffer.from(JSON.stringify({ messages: [{ content: `${'a'.repeat(units)}!` }] }));
-    const begin = performance.now();
-    inspectJson(body, [{ ...zeus, source, ignoreCase: false }]);
-    return performance.now() - begin;
-  };
-  time(10_000);
-  // Quadratic time would be 256 times as much.
-  expect(time(320_000)).toBeLessThan(Math.max(20, time(20_000)) * 100);
-});
+test.each(['(a+)+$', '(a|a)*b', String.raw`\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b`, String.raw`(\w+\s?)*$x`])(
+  '%s takes time that grows as the text does',
+  (source) => {
+    const time = (units: number): number => {
+      const body = Buffer.from(JSON.stringify({ messages: [{ content: `${'a'.repeat(units)}!` }] }));
+      const begin = performance.now();
+      inspectJson(body, [{ ...zeus, source, ignoreCase: false }]);
+      return performance.now() - begin;
+    };
+    time(10_000);
+    // Quadratic time would be 256 times as much.
+    expect(time(320_000)).toBeLessThan(Math.max(20, time(20_000)) * 100);
+  },
+);

@@ -11,19 +11,72 @@ export interface BodyTexts {
 
 /** Members that hold what an app or a tool made up: their names and numbers are read, too. */
 export const freeForm: ReadonlySet<string> = new Set([
-  'args', 'arguments', 'response', 'parameters', 'parametersJsonSchema', 'parameters_json_schema', 'input_schema', 'inputSchema', 'schema', 'json_schema', 'responseSchema', 'response_schema',
-  'responseJsonSchema', 'response_json_schema', 'properties', 'variables', 'output', 'json', 'structuredContent',
+  'args',
+  'arguments',
+  'response',
+  'parameters',
+  'parametersJsonSchema',
+  'parameters_json_schema',
+  'input_schema',
+  'inputSchema',
+  'schema',
+  'json_schema',
+  'responseSchema',
+  'response_schema',
+  'responseJsonSchema',
+  'response_json_schema',
+  'properties',
+  'variables',
+  'output',
+  'json',
+  'structuredContent',
 ]);
 
 /** Members whose value names something for the provider, unless it is a text after all. */
 export const names: ReadonlySet<string> = new Set([
-  'id', 'call_id', 'tool_call_id', 'tool_use_id', 'toolUseId', 'model', 'role', 'type', 'user', 'user_id', 'safety_identifier', 'prompt_cache_key', 'signature', 'encrypted_content', 'previous_response_id',
-  'thoughtSignature', 'thought_signature', 'service_tier', 'file_id', 'format', 'detail', 'status', 'object', 'cachedContent', 'cached_content', 'mimeType', 'mime_type', 'media_type', 'container', 'conversation',
+  'id',
+  'call_id',
+  'tool_call_id',
+  'tool_use_id',
+  'toolUseId',
+  'model',
+  'role',
+  'type',
+  'user',
+  'user_id',
+  'safety_identifier',
+  'prompt_cache_key',
+  'signature',
+  'encrypted_content',
+  'previous_response_id',
+  'thoughtSignature',
+  'thought_signature',
+  'service_tier',
+  'file_id',
+  'format',
+  'detail',
+  'status',
+  'object',
+  'cachedContent',
+  'cached_content',
+  'mimeType',
+  'mime_type',
+  'media_type',
+  'container',
+  'conversation',
 ]);
 export const nameLike = /^[\w.:/=+@#~-]*$/;
 
 /** Members that hold a file's bytes. */
-export const fileData: ReadonlySet<string> = new Set(['data', 'bytes', 'file_data', 'fileData', 'bytesBase64Encoded', 'imageBytes', 'videoBytes']);
+export const fileData: ReadonlySet<string> = new Set([
+  'data',
+  'bytes',
+  'file_data',
+  'fileData',
+  'bytesBase64Encoded',
+  'imageBytes',
+  'videoBytes',
+]);
 export const mediaType = /^(?:image|audio|video|font)\/|^application\/(?:pdf|zip|gzip)/i;
 export const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*),/;
 export const base64Text = /^[A-Za-z0-9+/_-]+={0,2}$/;
@@ -193,8 +246,14 @@ function percentDecoded(text: string): string {
 
 /** Bytes as text, where they are text: UTF-8, or UTF-16 by its mark or its zeros. Null: something else. */
 export function textOf(bytes: Buffer): string | null {
-  if (bytes.length >= 4 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] !== 0 && bytes[1] === 0 && bytes[3] === 0))) return bytes.toString('utf16le');
-  if (bytes.length >= 4 && bytes.length % 2 === 0 && ((bytes[0] === 0xfe && bytes[1] === 0xff) || (bytes[0] === 0 && bytes[1] !== 0 && bytes[2] === 0))) return Buffer.from(bytes).swap16().toString('utf16le');
+  if (bytes.length >= 4 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] !== 0 && bytes[1] === 0 && bytes[3] === 0)))
+    return bytes.toString('utf16le');
+  if (
+    bytes.length >= 4 &&
+    bytes.length % 2 === 0 &&
+    ((bytes[0] === 0xfe && bytes[1] === 0xff) || (bytes[0] === 0 && bytes[1] !== 0 && bytes[2] === 0))
+  )
+    return Buffer.from(bytes).swap16().toString('utf16le');
   return isUtf8(bytes) ? bytes.toString('utf8') : null;
 }
 

@@ -96,7 +96,8 @@ class Masker {
     const inner: TextEdit[] = [];
     let from = 0;
     for (const line of text.split('\n')) {
-      if (/^\s*[[{]/.test(line)) for (const edit of this.#nested(line, 0)) inner.push({ ...edit, start: edit.start + from, end: edit.end + from });
+      if (/^\s*[[{]/.test(line))
+        for (const edit of this.#nested(line, 0)) inner.push({ ...edit, start: edit.start + from, end: edit.end + from });
       from += line.length + 1;
     }
     return this.#andPlain(text, inner);
@@ -107,7 +108,10 @@ class Masker {
     const masked = applied(body, edits);
     const found = texts(masked);
     if (this.#failed || found === null) return null;
-    const left = inspectTexts({ ...found, text: found.text.replace(anyToken, blank) }, this.#masking.map(([pattern]) => pattern));
+    const left = inspectTexts(
+      { ...found, text: found.text.replace(anyToken, blank) },
+      this.#masking.map(([pattern]) => pattern),
+    );
     if (left.matched.includes(true)) return null;
     const counts = this.#wish.patterns.map(() => 0);
     for (const { rule } of edits) counts[rule]!++;
@@ -164,7 +168,8 @@ class Masker {
     for (const [pattern, rule] of this.#masking) {
       this.#matchesOf(pattern, text, (start, end) => found.push({ start, end, rule }));
       const other = pattern.fold ? this.#foldedOf(text) : null;
-      if (other !== null) this.#matchesOf(pattern, other.text, (start, end) => found.push({ start: other.starts[start]!, end: other.ends[end - 1]!, rule }));
+      if (other !== null)
+        this.#matchesOf(pattern, other.text, (start, end) => found.push({ start: other.starts[start]!, end: other.ends[end - 1]!, rule }));
     }
     if (found.length < 2) return found;
     found.sort((a, b) => a.start - b.start || b.end - a.end);
@@ -218,7 +223,9 @@ class Masker {
   /** Both, in order: `over` wins over what it contains. Two that only overlap cannot both be done. */
   #joined(edits: readonly TextEdit[], over: readonly TextEdit[]): TextEdit[] {
     if (over.length === 0) return [...edits];
-    const kept = edits.filter(({ start, end }) => !over.some((other) => other.start <= start && end <= other.end && !(start <= other.start && other.end <= end)));
+    const kept = edits.filter(
+      ({ start, end }) => !over.some((other) => other.start <= start && end <= other.end && !(start <= other.start && other.end <= end)),
+    );
     const added = over.filter(({ start, end }) => !kept.some((other) => other.start <= start && end <= other.end));
     const all = [...kept, ...added].sort((a, b) => a.start - b.start);
     if (all.some(({ start }, at) => at > 0 && start < all[at - 1]!.end)) this.#failed = true;

@@ -10,7 +10,7 @@ const overlapUnits = 256;
  */
 export function eachMatch(expression: RE2JS, text: string, whole: boolean, found: (start: number, end: number) => void): void {
   let size = whole ? text.length : windowUnits;
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     const begin = atPair(text, Math.max(0, from - 1));
     const end = whole ? text.length : Math.min(text.length, atPair(text, from + size));
     const match = matchIn(expression, text.slice(begin, end), from - begin);

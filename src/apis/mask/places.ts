@@ -48,7 +48,8 @@ class PlaceWalk {
     }
     const raw = cursor.raw();
     const digit = raw[0] ?? 0;
-    if (free && (digit === 0x2d || (digit >= 0x30 && digit <= 0x39))) this.all.push({ start: cursor.at - raw.length, end: cursor.at, escaped: false, number: true, text: raw.toString('latin1') });
+    if (free && (digit === 0x2d || (digit >= 0x30 && digit <= 0x39)))
+      this.all.push({ start: cursor.at - raw.length, end: cursor.at, escaped: false, number: true, text: raw.toString('latin1') });
     return null;
   }
 
@@ -105,7 +106,8 @@ export function placesOf(cursor: JsonCursor, free: boolean): Places {
 /** The same changes in bytes; `edits` in order, none within another. What is written is escaped as JSON wants it. */
 export function byteEdits(bytes: Buffer, place: Place, edits: readonly TextEdit[]): ByteEdit[] {
   // A number that is masked becomes a text.
-  if (place.number) return edits.slice(0, 1).map(({ text, rule }) => ({ start: place.start, end: place.end, bytes: JSON.stringify(text), rule }));
+  if (place.number)
+    return edits.slice(0, 1).map(({ text, rule }) => ({ start: place.start, end: place.end, bytes: JSON.stringify(text), rule }));
   const at = offsets(bytes, place);
   return edits.map(({ start, end, text, rule }) => ({ start: at(start), end: at(end), bytes: JSON.stringify(text).slice(1, -1), rule }));
 }

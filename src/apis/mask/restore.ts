@@ -261,7 +261,7 @@ const dataField = Buffer.from('data:');
 /** Where the data of an event with one line of data is; null: it has none, or several lines. */
 function dataOf(event: Buffer): readonly [number, number] | null {
   let found: readonly [number, number] | null = null;
-  for (let from = 0; from < event.length; ) {
+  for (let from = 0; from < event.length;) {
     const newline = event.indexOf(0x0a, from);
     const lineEnd = newline === -1 ? event.length : newline;
     if (event.subarray(from, from + dataField.length).equals(dataField)) {

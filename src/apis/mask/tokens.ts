@@ -17,7 +17,12 @@ export const anyToken = /\[[A-Z][A-Z0-9_]{0,39}_(?:[0-9][a-f]){5,10}\]/g;
 
 /** The label of a rule's tokens, from the rule's name. */
 export function labelOf(rule: string): string {
-  const label = rule.toUpperCase().replace(/[^A-Z0-9]+/g, '_').replace(/^_+|_+$/g, '').slice(0, 40).replace(/_+$/, '');
+  const label = rule
+    .toUpperCase()
+    .replace(/[^A-Z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+    .slice(0, 40)
+    .replace(/_+$/, '');
   return /^[A-Z]/.test(label) ? label : `X${label.slice(0, 38)}`;
 }
 

@@ -16,9 +16,19 @@ function event(chunk: Fields, facts: AnswerFacts): void {
       facts.terminal = true;
     }
     const delta = isObject(choice['delta']) ? choice['delta'] : choice;
-    if (text(delta['content']) !== null || text(delta['text']) !== null || text(delta['reasoning_content']) !== null || Array.isArray(delta['tool_calls'])) facts.token = true;
+    if (
+      text(delta['content']) !== null ||
+      text(delta['text']) !== null ||
+      text(delta['reasoning_content']) !== null ||
+      Array.isArray(delta['tool_calls'])
+    )
+      facts.token = true;
   }
 }
 
 /** How chunks of chat completions and of legacy completions are read. */
-export const chatEvents: EventReading = { event, saysModel: true, words: wordsIn('"usage', '"finish_reason":"', '"finish_reason": "', '"error"', '"type":"error', '"type": "error') };
+export const chatEvents: EventReading = {
+  event,
+  saysModel: true,
+  words: wordsIn('"usage', '"finish_reason":"', '"finish_reason": "', '"error"', '"type":"error', '"type": "error'),
+};

@@ -1,4 +1,16 @@
-import { CannotConvert, dataEvent, fields, indexOf, inOrder, isFields, list, text, without, type Fields, type Mutable } from '../common/replay-json.ts';
+import {
+  CannotConvert,
+  dataEvent,
+  fields,
+  indexOf,
+  inOrder,
+  isFields,
+  list,
+  text,
+  without,
+  type Fields,
+  type Mutable,
+} from '../common/replay-json.ts';
 
 /** A chat completion as the stream that would have carried it: per choice its role, its content, its end. */
 export function chatToStream(answer: Fields, includeUsage: boolean): string[] {
@@ -12,7 +24,9 @@ export function chatToStream(answer: Fields, includeUsage: boolean): string[] {
     // Audio comes in pieces of its own kind.
     if (isFields(message['audio'])) throw new CannotConvert('audio');
     const { tool_calls: calls } = message;
-    events.push(chunk({ index, delta: without(message, 'tool_calls', 'audio'), logprobs: choice['logprobs'] ?? null, finish_reason: null }));
+    events.push(
+      chunk({ index, delta: without(message, 'tool_calls', 'audio'), logprobs: choice['logprobs'] ?? null, finish_reason: null }),
+    );
     for (const [at, call] of (Array.isArray(calls) ? list(calls) : []).entries()) {
       events.push(chunk({ index, delta: { tool_calls: [{ index: at, ...fields(call) }] }, logprobs: null, finish_reason: null }));
     }
@@ -84,7 +98,8 @@ function addCall(calls: Map<number, Mutable>, part: Fields): void {
 /** Names come once, arguments in pieces: both are joined as texts. */
 function joinedText(before: unknown, part: Fields): Mutable {
   const result: Mutable = isFields(before) ? { ...before } : {};
-  for (const [name, value] of Object.entries(part)) if (value !== null) result[name] = (isFields(before) && typeof before[name] === 'string' ? before[name] : '') + text(value);
+  for (const [name, value] of Object.entries(part))
+    if (value !== null) result[name] = (isFields(before) && typeof before[name] === 'string' ? before[name] : '') + text(value);
   return result;
 }
 
@@ -98,7 +113,8 @@ function joined(before: unknown, value: unknown): unknown {
 
 function joinedLogprobs(before: Mutable | null, part: Fields): Mutable {
   const result: Mutable = { ...before };
-  for (const [name, value] of Object.entries(part)) if (value !== null) result[name] = joined(result[name], value);
+  for (const [name, value] of Object.entries(part))
+    if (value !== null) result[name] = joined(result[name], value);
     else result[name] ??= null;
   return result;
 }

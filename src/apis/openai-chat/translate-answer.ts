@@ -1,4 +1,12 @@
-import type { AnswerContext, AnswerEnd, AnswerSink, AnswerStart, BlockStart, Finish, WholeAnswer } from '../common/translate-answer-types.ts';
+import type {
+  AnswerContext,
+  AnswerEnd,
+  AnswerSink,
+  AnswerStart,
+  BlockStart,
+  Finish,
+  WholeAnswer,
+} from '../common/translate-answer-types.ts';
 import { wordsOf } from '../common/collector.ts';
 import { StreamEncoder } from '../common/encoder.ts';
 import { failureOf, readError, streamFailure } from '../common/failure.ts';
@@ -96,7 +104,15 @@ export function writeOpenAiChatAnswer(answer: WholeAnswer, context: AnswerContex
     role: 'assistant',
     content: wordsOf(answer, 'text'),
     refusal,
-    ...(calls.length === 0 ? {} : { tool_calls: calls.map(({ id, name, args }) => ({ id, type: 'function', function: { name, arguments: args === '' ? '{}' : args } })) }),
+    ...(calls.length === 0
+      ? {}
+      : {
+          tool_calls: calls.map(({ id, name, args }) => ({
+            id,
+            type: 'function',
+            function: { name, arguments: args === '' ? '{}' : args },
+          })),
+        }),
   };
   return {
     id: idOf(answer.start, context),
@@ -136,7 +152,10 @@ export class OpenAiChatEncoder extends StreamEncoder {
     this.#block = block;
     this.#empty = true;
     if (block.kind !== 'call') return;
-    this.#chunk({ tool_calls: [{ index: this.#calls, id: block.id, type: 'function', function: { name: block.name, arguments: '' } }] }, null);
+    this.#chunk(
+      { tool_calls: [{ index: this.#calls, id: block.id, type: 'function', function: { name: block.name, arguments: '' } }] },
+      null,
+    );
   }
 
   delta(piece: string): void {
@@ -167,7 +186,11 @@ export class OpenAiChatEncoder extends StreamEncoder {
   }
 
   #chunk(delta: JsonObject, finish: string | null): void {
-    this.#write({ ...this.#base, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }], ...(this.#context.includeUsage ? { usage: null } : {}) });
+    this.#write({
+      ...this.#base,
+      choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+      ...(this.#context.includeUsage ? { usage: null } : {}),
+    });
   }
 
   #write(value: JsonObject): void {

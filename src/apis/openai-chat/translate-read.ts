@@ -23,7 +23,16 @@ export function readOpenAiChat(body: Json, losses: Losses): Conversation {
   request.expect('service_tier', ['auto', 'default'], own);
   request.expect('logit_bias', [{}], own);
   request.expect('metadata', [{}], own);
-  request.lose(own, 'audio', 'prediction', 'moderation', 'prompt_cache_key', 'prompt_cache_options', 'prompt_cache_retention', 'web_search_options');
+  request.lose(
+    own,
+    'audio',
+    'prediction',
+    'moderation',
+    'prompt_cache_key',
+    'prompt_cache_options',
+    'prompt_cache_retention',
+    'web_search_options',
+  );
   for (const key of ['functions', 'function_call']) {
     if (request.take(key) !== undefined) losses.refuse(key, 'the old form of tools is not translated; use tools');
   }
@@ -60,7 +69,8 @@ export function readOpenAiChat(body: Json, losses: Losses): Conversation {
 function readStop(value: Json | undefined): readonly string[] {
   if (value === undefined) return [];
   const values = typeof value === 'string' ? [value] : value;
-  if (!Array.isArray(values) || !values.every((one) => typeof one === 'string')) throw new Malformed('stop', 'is neither a string nor an array of strings');
+  if (!Array.isArray(values) || !values.every((one) => typeof one === 'string'))
+    throw new Malformed('stop', 'is neither a string nor an array of strings');
   return values;
 }
 
@@ -77,7 +87,12 @@ function readTools(tools: readonly Json[], losses: Losses): readonly ToolDefinit
     tool.lose(own, 'prompt_cache_breakpoint');
     const fn = tool.object('function');
     if (fn === null) throw new Malformed(`${tool.path}.function`, 'is missing');
-    const read = { name: fn.string('name') ?? '', description: fn.string('description'), schema: fn.take('parameters') ?? null, strict: fn.boolean('strict') ?? false };
+    const read = {
+      name: fn.string('name') ?? '',
+      description: fn.string('description'),
+      schema: fn.take('parameters') ?? null,
+      strict: fn.boolean('strict') ?? false,
+    };
     fn.done();
     return read;
   });
@@ -147,7 +162,8 @@ function readAssistant(message: Members, losses: Losses): readonly Part[] {
   // What other servers add to their own answers, and apps send back: never an input to the model.
   message.lose('earlier thoughts are of use to the provider that had them only', 'reasoning', 'reasoning_content', 'reasoning_details');
   message.lose('answers in sound cannot be carried over', 'audio');
-  if (message.take('function_call') !== undefined) losses.refuse(message.at('function_call'), 'the old form of tools is not translated; use tools');
+  if (message.take('function_call') !== undefined)
+    losses.refuse(message.at('function_call'), 'the old form of tools is not translated; use tools');
   for (const [index, value] of (message.list('tool_calls') ?? []).entries()) {
     const call = readCall(value, `${message.path}.tool_calls[${index}]`, losses);
     if (call !== null) parts.push(call);

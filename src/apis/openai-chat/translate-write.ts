@@ -46,11 +46,23 @@ export function writeOpenAiChat(conversation: Conversation, options: WriteOption
 function asTaken(body: JsonObject, conversation: Conversation, { provider, model }: WriteOptions, losses: Losses): JsonObject {
   if (provider === null) return body;
   const { temperature, topP, frequencyPenalty, presencePenalty, seed, stop, verbosity, user, parallelCalls, reasoning } = conversation;
-  const places: Readonly<Record<string, string | undefined>> = { temperature: temperature?.at, top_p: topP?.at, frequency_penalty: frequencyPenalty?.at, presence_penalty: presencePenalty?.at, seed: seed?.at, stop: stop.at, verbosity: verbosity?.at, user: user?.at, parallel_tool_calls: parallelCalls?.at, reasoning_effort: reasoning?.at };
+  const places: Readonly<Record<string, string | undefined>> = {
+    temperature: temperature?.at,
+    top_p: topP?.at,
+    frequency_penalty: frequencyPenalty?.at,
+    presence_penalty: presencePenalty?.at,
+    seed: seed?.at,
+    stop: stop.at,
+    verbosity: verbosity?.at,
+    user: user?.at,
+    parallel_tool_calls: parallelCalls?.at,
+    reasoning_effort: reasoning?.at,
+  };
   const taken = Object.entries(body).filter(([name, value]) => {
     if (!Object.hasOwn(places, name)) return true;
     const scalar = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
-    if (refusedIn(openaiParameters, { parameters: [{ name, value: scalar }], limitKey: null }, askedModel(provider, model)) === null) return true;
+    if (refusedIn(openaiParameters, { parameters: [{ name, value: scalar }], limitKey: null }, askedModel(provider, model)) === null)
+      return true;
     losses.lose(places[name] ?? name, 'the model’s provider refuses it');
     return false;
   });
@@ -60,10 +72,16 @@ function asTaken(body: JsonObject, conversation: Conversation, { provider, model
 function writeSampling(conversation: Conversation, thinks: boolean, losses: Losses): JsonObject {
   const { temperature, topP, frequencyPenalty, presencePenalty, stop } = conversation;
   const sampling: Record<string, Json> = {};
-  for (const [name, setting] of [['temperature', temperature], ['top_p', topP], ['frequency_penalty', frequencyPenalty], ['presence_penalty', presencePenalty]] as const) {
+  for (const [name, setting] of [
+    ['temperature', temperature],
+    ['top_p', topP],
+    ['frequency_penalty', frequencyPenalty],
+    ['presence_penalty', presencePenalty],
+  ] as const) {
     if (setting === null) continue;
     // 1 is the one temperature, and the one top_p, that models which think take.
-    if (thinks && !(setting.value === 1 && (name === 'temperature' || name === 'top_p'))) losses.lose(setting.at, 'the model takes no sampling parameters');
+    if (thinks && !(setting.value === 1 && (name === 'temperature' || name === 'top_p')))
+      losses.lose(setting.at, 'the model takes no sampling parameters');
     else sampling[name] = setting.value;
   }
   if (stop.values.length > 0) {
@@ -79,7 +97,8 @@ function writeFormat(conversation: Conversation, losses: Losses): JsonObject {
   if (output.kind === 'text') return {};
   if (output.kind === 'json') return { response_format: { type: 'json_object' } };
   const strict = output.strict ?? fitsStrict(output.schema);
-  if (output.strict === null && !strict) losses.lose(`${output.at}.schema`, 'OpenAI keeps to a part of JSON Schema only, and this goes beyond; dropped, the schema is a hint');
+  if (output.strict === null && !strict)
+    losses.lose(`${output.at}.schema`, 'OpenAI keeps to a part of JSON Schema only, and this goes beyond; dropped, the schema is a hint');
   const schema: JsonObject = {
     name: output.name ?? 'answer',
     ...(output.description === null ? {} : { description: output.description }),
@@ -141,7 +160,10 @@ function writeToolChoice(conversation: Conversation): JsonObject {
       return { tool_choice: { type: 'function', function: { name: toolChoice.name } }, ...parallel };
     case 'allowed': {
       const tools = toolChoice.names.map((name) => ({ type: 'function', function: { name } }));
-      return { tool_choice: { type: 'allowed_tools', allowed_tools: { mode: toolChoice.required ? 'required' : 'auto', tools } }, ...parallel };
+      return {
+        tool_choice: { type: 'allowed_tools', allowed_tools: { mode: toolChoice.required ? 'required' : 'auto', tools } },
+        ...parallel,
+      };
     }
   }
 }
@@ -174,7 +196,8 @@ function writeAssistant(turn: Turn, losses: Losses): JsonObject {
   const words: string[] = [];
   let refusal: string | null = null;
   for (const part of turn.parts) {
-    if (part.kind === 'call') calls.push({ id: fitId(part.id, openaiIds), type: 'function', function: { name: part.name, arguments: part.args } });
+    if (part.kind === 'call')
+      calls.push({ id: fitId(part.id, openaiIds), type: 'function', function: { name: part.name, arguments: part.args } });
     else if (part.kind === 'text') words.push(part.text);
     else if (part.kind === 'refusal') refusal = (refusal ?? '') + part.text;
     else if (part.kind !== 'result') losses.lose(part.at, 'OpenAI takes nothing but words in messages of the assistant');
@@ -196,7 +219,11 @@ function writeResult(part: ResultPart, losses: Losses): JsonObject {
     else losses.lose('at' in inner ? inner.at : part.at, "OpenAI takes nothing but words as a tool's result");
   }
   if (part.isError) losses.lose(`${part.at}.is_error`, "OpenAI has no mark for a tool's failure; dropped, its text is sent as a result");
-  return { role: 'tool', tool_call_id: fitId(part.id, openaiIds), content: words.length === 1 ? words[0]! : words.map((text) => ({ type: 'text', text })) };
+  return {
+    role: 'tool',
+    tool_call_id: fitId(part.id, openaiIds),
+    content: words.length === 1 ? words[0]! : words.map((text) => ({ type: 'text', text })),
+  };
 }
 
 function writeContent(parts: readonly Part[], losses: Losses): Json | null {
@@ -212,7 +239,9 @@ function writePart(part: Part, losses: Losses): readonly JsonObject[] {
     case 'refusal':
       return [{ type: 'text', text: part.text }];
     case 'image':
-      return [{ type: 'image_url', image_url: { url: urlOfSource(part.source), ...(part.detail === null ? {} : { detail: part.detail }) } }];
+      return [
+        { type: 'image_url', image_url: { url: urlOfSource(part.source), ...(part.detail === null ? {} : { detail: part.detail }) } },
+      ];
     case 'audio': {
       const format = part.source.kind === 'base64' ? /^audio\/(?:x-)?(wav|mp3|mpeg)$/.exec(part.source.mime)?.[1] : undefined;
       if (part.source.kind !== 'base64' || format === undefined) {
@@ -222,7 +251,8 @@ function writePart(part: Part, losses: Losses): readonly JsonObject[] {
       return [{ type: 'input_audio', input_audio: { data: part.source.data, format: format === 'mpeg' ? 'mp3' : format } }];
     }
     case 'document': {
-      if (part.source.kind === 'text') return [{ type: 'text', text: part.title === null ? part.source.text : `${part.title}\n\n${part.source.text}` }];
+      if (part.source.kind === 'text')
+        return [{ type: 'text', text: part.title === null ? part.source.text : `${part.title}\n\n${part.source.text}` }];
       if (part.source.kind === 'url' || part.source.mime !== 'application/pdf') {
         losses.lose(part.at, 'OpenAI takes documents as PDF in the body');
         return [];

@@ -14,7 +14,17 @@ import { shapeOpenai } from '../openai/shape.ts';
 /** OpenAI's legacy completions: a prompt is continued, letter by letter, and so is no question. */
 export const openaiCompletionsApi: Api = {
   name: 'openai-completions',
-  request: { member, path: '/v1/completions', modes: ['completion'], everywhere: true, operationName: 'text_completion', schemaAt: [], shape: shapeOpenai, asks: false, tied: null },
+  request: {
+    member,
+    path: '/v1/completions',
+    modes: ['completion'],
+    everywhere: true,
+    operationName: 'text_completion',
+    schemaAt: [],
+    shape: shapeOpenai,
+    asks: false,
+    tied: null,
+  },
   answer: {
     events: chatEvents,
     deltas: choiceDeltas,

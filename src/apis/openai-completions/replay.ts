@@ -1,9 +1,23 @@
-import { CannotConvert, dataEvent, fields, indexOf, inOrder, isFields, list, text, without, type Fields, type Mutable } from '../common/replay-json.ts';
+import {
+  CannotConvert,
+  dataEvent,
+  fields,
+  indexOf,
+  inOrder,
+  isFields,
+  list,
+  text,
+  without,
+  type Fields,
+  type Mutable,
+} from '../common/replay-json.ts';
 
 /** A legacy completion as a stream. */
 export function completionToStream(answer: Fields, includeUsage: boolean): string[] {
   const base = without(answer, 'choices', 'usage');
-  const events = list(answer['choices']).map((choice) => dataEvent({ ...base, choices: [choice], ...(includeUsage ? { usage: null } : {}) }));
+  const events = list(answer['choices']).map((choice) =>
+    dataEvent({ ...base, choices: [choice], ...(includeUsage ? { usage: null } : {}) }),
+  );
   if (includeUsage) events.push(dataEvent({ ...base, choices: [], usage: answer['usage'] }));
   events.push('data: [DONE]\n\n');
   return events;

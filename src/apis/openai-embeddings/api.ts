@@ -7,7 +7,17 @@ import { openaiUsage } from '../openai/usage.ts';
 /** OpenAI's embeddings. */
 export const openaiEmbeddingsApi: Api = {
   name: 'openai-embeddings',
-  request: { member, path: '/v1/embeddings', modes: ['embedding'], everywhere: true, operationName: null, schemaAt: [], shape: null, asks: true, tied: null },
+  request: {
+    member,
+    path: '/v1/embeddings',
+    modes: ['embedding'],
+    everywhere: true,
+    operationName: null,
+    schemaAt: [],
+    shape: null,
+    asks: true,
+    tied: null,
+  },
   answer: { ...unreadAnswer, usage: openaiUsage, idHeader: 'x-request-id' },
   errors: openaiErrors,
   parameters: null,

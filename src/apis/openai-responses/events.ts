@@ -10,7 +10,8 @@ function event(said: Fields, facts: AnswerFacts): void {
     facts.model = text(response['model']) ?? facts.model;
     facts.addUsage(response['usage']);
     facts.addService(response['service_tier']);
-    if (Array.isArray(response['output'])) for (const item of response['output'] as unknown[]) if (isObject(item)) addCall(item['type'], facts);
+    if (Array.isArray(response['output']))
+      for (const item of response['output'] as unknown[]) if (isObject(item)) addCall(item['type'], facts);
     if (type === 'response.failed') facts.addError(response['error'] ?? {});
     if (type === 'response.completed' || type === 'response.incomplete' || type === 'response.failed') {
       facts.terminal = true;
@@ -20,4 +21,8 @@ function event(said: Fields, facts: AnswerFacts): void {
 }
 
 /** How the events of a Responses stream are read. */
-export const responsesEvents: EventReading = { event, saysModel: true, words: wordsIn('response.completed', 'response.failed', 'response.incomplete', '"error"') };
+export const responsesEvents: EventReading = {
+  event,
+  saysModel: true,
+  words: wordsIn('response.completed', 'response.failed', 'response.incomplete', '"error"'),
+};

@@ -27,7 +27,14 @@ function itemOf(block: AnswerBlock, index: number, response: string, status: str
 }
 
 /** The members of a response that only repeat the request say what their defaults are: an answer's translation does not know the request. */
-function responseOf(start: AnswerStart, context: AnswerContext, status: string, output: readonly JsonObject[], end: AnswerEnd | null, reason: string | null): JsonObject {
+function responseOf(
+  start: AnswerStart,
+  context: AnswerContext,
+  status: string,
+  output: readonly JsonObject[],
+  end: AnswerEnd | null,
+  reason: string | null,
+): JsonObject {
   const created = start.created ?? context.created;
   return {
     id: idOf(start, context),
@@ -122,14 +129,16 @@ export class OpenAiResponsesEncoder extends StreamEncoder {
     this.#block = block;
     this.#pieces = [];
     this.#event('response.output_item.added', { output_index: this.#items.length, item: this.#item('', 'in_progress') });
-    if (block.kind !== 'call') this.#event('response.content_part.added', { ...this.#place, content_index: 0, part: partOf(block.kind, '') });
+    if (block.kind !== 'call')
+      this.#event('response.content_part.added', { ...this.#place, content_index: 0, part: partOf(block.kind, '') });
   }
 
   delta(piece: string): void {
     this.#heldUnits += piece.length;
     if (this.#heldUnits <= limits.answerBytes) this.#pieces.push(piece);
     if (this.#block.kind === 'call') this.#event('response.function_call_arguments.delta', { ...this.#place, delta: piece });
-    else if (this.#block.kind === 'text') this.#event('response.output_text.delta', { ...this.#place, content_index: 0, delta: piece, logprobs: [] });
+    else if (this.#block.kind === 'text')
+      this.#event('response.output_text.delta', { ...this.#place, content_index: 0, delta: piece, logprobs: [] });
     else this.#event('response.refusal.delta', { ...this.#place, content_index: 0, delta: piece });
   }
 

@@ -149,7 +149,13 @@ function readPart(part: Members, losses: Losses): readonly Part[] {
     }
     case 'input_audio': {
       const audio = part.object('input_audio');
-      return [{ kind: 'audio', source: { kind: 'base64', mime: `audio/${audio?.string('format') ?? 'wav'}`, data: audio?.string('data') ?? '' }, at }];
+      return [
+        {
+          kind: 'audio',
+          source: { kind: 'base64', mime: `audio/${audio?.string('format') ?? 'wav'}`, data: audio?.string('data') ?? '' },
+          at,
+        },
+      ];
     }
     case 'input_file': {
       const url = part.string('file_data') ?? part.string('file_url');

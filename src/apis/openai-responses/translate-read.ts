@@ -24,7 +24,15 @@ export function readOpenAiResponses(body: Json, losses: Losses): Conversation {
   request.expect('top_logprobs', [0], 'the answer would come without log probabilities');
   request.expect('service_tier', ['auto', 'default'], own);
   request.expect('metadata', [{}], own);
-  request.lose(own, 'context_management', 'moderation', 'prompt_cache_key', 'prompt_cache_options', 'prompt_cache_retention', 'max_tool_calls');
+  request.lose(
+    own,
+    'context_management',
+    'moderation',
+    'prompt_cache_key',
+    'prompt_cache_options',
+    'prompt_cache_retention',
+    'max_tool_calls',
+  );
   const instructions = request.string('instructions');
   const { system, turns } = readResponsesInput(request.take('input'), losses);
   const parallel = request.boolean('parallel_tool_calls');

@@ -11,17 +11,25 @@ export function choiceDeltas(data: Json, jsonOutput: boolean): Deltas {
     const index = Number(choice['index'] ?? at);
     const add = (path: string, channel: string, text: unknown, json: boolean, part: (text: string) => Json): void => {
       if (typeof text !== 'string') return;
-      const event = (held: string): Buffer => rendered({ ...data, usage: undefined, choices: [{ index, ...part(held), finish_reason: null }] });
+      const event = (held: string): Buffer =>
+        rendered({ ...data, usage: undefined, choices: [{ index, ...part(held), finish_reason: null }] });
       deltas.push({ path: `/choices/${at}/${path}`, channel: `${index}/${channel}`, text, json, event });
     };
     add('text', 'text', choice['text'], false, (text) => ({ text }));
     const delta = isObject(choice['delta']) ? choice['delta'] : {};
-    for (const name of chatTexts) add(`delta/${name}`, name, delta[name], name === 'content' && jsonOutput, (text) => ({ delta: { [name]: text } }));
+    for (const name of chatTexts)
+      add(`delta/${name}`, name, delta[name], name === 'content' && jsonOutput, (text) => ({ delta: { [name]: text } }));
     for (const [position, call] of listOf(delta['tool_calls']).entries()) {
       const number = Number(call['index'] ?? position);
-      for (const [kind, member] of [['function', 'arguments'], ['custom', 'input']] as const) {
+      for (const [kind, member] of [
+        ['function', 'arguments'],
+        ['custom', 'input'],
+      ] as const) {
         const part = call[kind];
-        if (isObject(part)) add(`delta/tool_calls/${position}/${kind}/${member}`, `call${number}`, part[member], kind === 'function', (text) => ({ delta: { tool_calls: [{ index: number, [kind]: { [member]: text } }] } }));
+        if (isObject(part))
+          add(`delta/tool_calls/${position}/${kind}/${member}`, `call${number}`, part[member], kind === 'function', (text) => ({
+            delta: { tool_calls: [{ index: number, [kind]: { [member]: text } }] },
+          }));
       }
     }
     if (choice['finish_reason'] != null) ended.push(`${index}/`);

@@ -47,7 +47,11 @@ export const openaiDialect: Dialect = {
   },
   catalogProvider: null,
   deployments: false,
-  signs: [{ header: 'authorization', regex: '(?i:bearer) +sk-([^a].*|a([^n].*)?|an([^t].*)?|ant([^-].*)?)?' }, { header: 'openai-organization' }, { header: 'openai-project' }],
+  signs: [
+    { header: 'authorization', regex: '(?i:bearer) +sk-([^a].*|a([^n].*)?|an([^t].*)?|ant([^-].*)?)?' },
+    { header: 'openai-organization' },
+    { header: 'openai-project' },
+  ],
   // Every other provider's /v1 looks the same.
   paths: [],
 };

@@ -30,11 +30,16 @@ function capOutput(asked: Asked, limit: string, most: number): void {
     return;
   }
   // A chat may name its limit in either way, or in both.
-  const present = exchange.api === 'openai-chat' ? exchange.parameters.filter(({ name }) => name === 'max_tokens' || name === 'max_completion_tokens') : [];
+  const present =
+    exchange.api === 'openai-chat'
+      ? exchange.parameters.filter(({ name }) => name === 'max_tokens' || name === 'max_completion_tokens')
+      : [];
   for (const { name, value } of present) if (typeof value !== 'number' || value > most) asked.change('maxOutputTokens', name, most, value);
   if (present.length > 0) return;
   // Compatible providers keep to the old name; where a chain needs another one its attempt renames it.
-  const own = exchange.api !== 'openai-chat' || models.every(({ provider }) => provider === 'openai' || provider === 'azure' || provider === 'azure-openai');
+  const own =
+    exchange.api !== 'openai-chat' ||
+    models.every(({ provider }) => provider === 'openai' || provider === 'azure' || provider === 'azure-openai');
   asked.change('maxOutputTokens', own ? limit : 'max_tokens', most, exchange.maxOutputTokens);
 }
 
@@ -45,7 +50,11 @@ function capEffort(asked: Asked, name: string | null): void {
   }
   const said = asked.said(name);
   // Models that think by themselves think with medium effort; later ones not at all.
-  const own = asked.models.length > 0 && asked.models.every(({ openai }) => openai.own && openai.reasoning && (openai.series || openai.version === 50)) ? 'medium' : null;
+  const own =
+    asked.models.length > 0 &&
+    asked.models.every(({ openai }) => openai.own && openai.reasoning && (openai.series || openai.version === 50))
+      ? 'medium'
+      : null;
   const from = typeof said === 'string' ? said : own;
   if (from === null || (typeof said !== 'string' && asked.translated)) {
     asked.leave('reasoning', asked.models.every(({ openai }) => openai.own && !openai.reasoning) ? 'not-taken' : 'not-said');
@@ -60,7 +69,12 @@ function capEffort(asked: Asked, name: string | null): void {
 function preferFlex(asked: Asked): void {
   const said = asked.said('service_tier');
   if (said === 'flex' || said === 'batch') return;
-  const takes = asked.exchange.api !== 'openai-completions' && !asked.translated && asked.models.length > 0 && asked.models.every(({ provider }) => flexProviders.has(provider)) && asked.taken('service_tier', 'flex');
+  const takes =
+    asked.exchange.api !== 'openai-completions' &&
+    !asked.translated &&
+    asked.models.length > 0 &&
+    asked.models.every(({ provider }) => flexProviders.has(provider)) &&
+    asked.taken('service_tier', 'flex');
   if (takes) asked.change('serviceTier', 'service_tier', 'flex', said ?? null);
   else asked.leave('serviceTier', 'not-taken');
 }

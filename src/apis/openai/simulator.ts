@@ -1,4 +1,17 @@
-import { count, data, json, named, pieces, sse, toolName, type Counted, type Fields, type SimulatedAnswer, type SimulatedCall, type Simulation } from '../common/simulation.ts';
+import {
+  count,
+  data,
+  json,
+  named,
+  pieces,
+  sse,
+  toolName,
+  type Counted,
+  type Fields,
+  type SimulatedAnswer,
+  type SimulatedCall,
+  type Simulation,
+} from '../common/simulation.ts';
 
 function openaiUsage({ input, cached, output, reasoning }: Counted): object {
   return {
@@ -6,7 +19,12 @@ function openaiUsage({ input, cached, output, reasoning }: Counted): object {
     completion_tokens: output + reasoning,
     total_tokens: input + output + reasoning,
     prompt_tokens_details: { cached_tokens: cached, audio_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: reasoning, audio_tokens: 0, accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: reasoning,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
   };
 }
 
@@ -18,10 +36,21 @@ function chat(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
     const message =
       tool === null
         ? { role: 'assistant', content: counted.text, refusal: null }
-        : { role: 'assistant', content: null, refusal: null, tool_calls: [{ id: `call_${counted.id}`, type: 'function', function: { name: tool, arguments: '{"query":"simulated"}' } }] };
-    return json(200, { ...base, object: 'chat.completion', choices: [{ index: 0, message, logprobs: null, finish_reason: tool === null ? 'stop' : 'tool_calls' }], usage: openaiUsage(counted) });
+        : {
+            role: 'assistant',
+            content: null,
+            refusal: null,
+            tool_calls: [{ id: `call_${counted.id}`, type: 'function', function: { name: tool, arguments: '{"query":"simulated"}' } }],
+          };
+    return json(200, {
+      ...base,
+      object: 'chat.completion',
+      choices: [{ index: 0, message, logprobs: null, finish_reason: tool === null ? 'stop' : 'tool_calls' }],
+      usage: openaiUsage(counted),
+    });
   }
-  const chunk = (delta: object, finish: string | null): string => data({ ...base, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] });
+  const chunk = (delta: object, finish: string | null): string =>
+    data({ ...base, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] });
   const withUsage = (parsed['stream_options'] as Fields | undefined)?.['include_usage'] === true;
   return sse([
     chunk({ role: 'assistant', content: '' }, null),
@@ -46,7 +75,13 @@ function completion(model: string, body: Buffer): SimulatedAnswer {
 
 function responses(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
   const counted = count(body, model);
-  const item = { id: `msg_${counted.id}`, type: 'message', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: counted.text, annotations: [] }] };
+  const item = {
+    id: `msg_${counted.id}`,
+    type: 'message',
+    status: 'completed',
+    role: 'assistant',
+    content: [{ type: 'output_text', text: counted.text, annotations: [] }],
+  };
   const usage = {
     input_tokens: counted.input,
     input_tokens_details: { cached_tokens: counted.cached },
@@ -54,15 +89,33 @@ function responses(model: string, body: Buffer, parsed: Fields): SimulatedAnswer
     output_tokens_details: { reasoning_tokens: counted.reasoning },
     total_tokens: counted.input + counted.output + counted.reasoning,
   };
-  const response = { id: `resp_${counted.id}`, object: 'response', created_at: 1_760_000_000, status: 'completed', error: null, incomplete_details: null, model, output: [item], usage, parallel_tool_calls: true, tools: [] };
+  const response = {
+    id: `resp_${counted.id}`,
+    object: 'response',
+    created_at: 1_760_000_000,
+    status: 'completed',
+    error: null,
+    incomplete_details: null,
+    model,
+    output: [item],
+    usage,
+    parallel_tool_calls: true,
+    tools: [],
+  };
   if (parsed['stream'] !== true) return json(200, response);
   const begun = { ...response, status: 'in_progress', output: [], usage: null };
   let sequence = 0;
   const event = (value: { readonly type: string }): string => named({ ...value, sequence_number: sequence++ } as { readonly type: string });
   return sse([
     event({ type: 'response.created', response: begun } as { readonly type: string }),
-    event({ type: 'response.output_item.added', output_index: 0, item: { ...item, status: 'in_progress', content: [] } } as { readonly type: string }),
-    ...pieces(counted.text).map((delta) => event({ type: 'response.output_text.delta', item_id: item.id, output_index: 0, content_index: 0, delta } as { readonly type: string })),
+    event({ type: 'response.output_item.added', output_index: 0, item: { ...item, status: 'in_progress', content: [] } } as {
+      readonly type: string;
+    }),
+    ...pieces(counted.text).map((delta) =>
+      event({ type: 'response.output_text.delta', item_id: item.id, output_index: 0, content_index: 0, delta } as {
+        readonly type: string;
+      }),
+    ),
     event({ type: 'response.completed', response } as { readonly type: string }),
   ]);
 }

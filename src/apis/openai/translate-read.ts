@@ -35,7 +35,14 @@ export function outputOf(type: string | null, format: Members | null, at: string
     case 'json_schema': {
       const schema = format?.take('schema');
       if (format === null || schema === undefined) throw new Malformed(`${at}.json_schema.schema`, 'is missing');
-      return { kind: 'schema', schema, name: format.string('name'), description: format.string('description'), strict: format.boolean('strict') ?? false, at };
+      return {
+        kind: 'schema',
+        schema,
+        name: format.string('name'),
+        description: format.string('description'),
+        strict: format.boolean('strict') ?? false,
+        at,
+      };
     }
     default:
       losses.lose(at, `answers of the type ${type} exist at OpenAI only`);
@@ -47,7 +54,11 @@ export function outputOf(type: string | null, format: Members | null, at: string
 const besides: ReadonlySet<string> = new Set(['web_search', 'web_search_preview', 'image_generation']);
 
 /** The functions among the tools; others exist at OpenAI only. `read` takes one tool's members. */
-export function functionsOf(tools: readonly Json[], losses: Losses, read: (tool: Members) => Omit<ToolDefinition, 'at'>): readonly ToolDefinition[] {
+export function functionsOf(
+  tools: readonly Json[],
+  losses: Losses,
+  read: (tool: Members) => Omit<ToolDefinition, 'at'>,
+): readonly ToolDefinition[] {
   const functions: ToolDefinition[] = [];
   const own = tools.some((tool) => member(tool, 'type') === 'function');
   for (const [index, value] of tools.entries()) {

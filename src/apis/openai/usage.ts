@@ -6,9 +6,35 @@ const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset'
 
 /** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
 const knownFields: ReadonlySet<string> = new Set([
-  'prompt_tokens', 'input_tokens', 'completion_tokens', 'output_tokens', 'total_tokens', 'prompt_tokens_details', 'input_tokens_details', 'completion_tokens_details', 'output_tokens_details', 'input_token_details', 'output_token_details',
-  'cached_tokens', 'cache_write_tokens', 'cache_creation_tokens', 'cached_tokens_details', 'audio_tokens', 'text_tokens', 'image_tokens', 'video_tokens', 'reasoning_tokens', 'accepted_prediction_tokens', 'rejected_prediction_tokens',
-  'prompt_cache_hit_tokens', 'prompt_cache_miss_tokens', 'prompt_audio_seconds', 'cost_details', 'is_byok', 'reasoning_tokens_details', 'prompt_tokens_reasoning',
+  'prompt_tokens',
+  'input_tokens',
+  'completion_tokens',
+  'output_tokens',
+  'total_tokens',
+  'prompt_tokens_details',
+  'input_tokens_details',
+  'completion_tokens_details',
+  'output_tokens_details',
+  'input_token_details',
+  'output_token_details',
+  'cached_tokens',
+  'cache_write_tokens',
+  'cache_creation_tokens',
+  'cached_tokens_details',
+  'audio_tokens',
+  'text_tokens',
+  'image_tokens',
+  'video_tokens',
+  'reasoning_tokens',
+  'accepted_prediction_tokens',
+  'rejected_prediction_tokens',
+  'prompt_cache_hit_tokens',
+  'prompt_cache_miss_tokens',
+  'prompt_audio_seconds',
+  'cost_details',
+  'is_byok',
+  'reasoning_tokens_details',
+  'prompt_tokens_reasoning',
 ]);
 
 /** Chat and completions say prompt/completion, Responses says input/output. Some compatible providers mix the names. */
@@ -66,7 +92,12 @@ export function openaiChatUsage(usage: Usage): JsonObject {
     completion_tokens: usage.totalOutput,
     total_tokens: usage.totalInput + usage.totalOutput,
     prompt_tokens_details: { cached_tokens: usage.cachedRead, audio_tokens: usage.audioInput, ...written(usage) },
-    completion_tokens_details: { reasoning_tokens: usage.reasoning, audio_tokens: usage.audioOutput, accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: usage.reasoning,
+      audio_tokens: usage.audioOutput,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
   };
 }
 

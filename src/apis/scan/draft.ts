@@ -52,7 +52,8 @@ export class Draft {
   /** Notes a parameter that not every model takes; beyond the bound, that there are more. */
   parameter(name: string, value: ParameterValue): void {
     const { parameters } = this;
-    if (parameters.length < limits.parameters - 1) parameters.push({ name, value: typeof value === 'string' && value.length > limits.parameterUnits ? null : value });
+    if (parameters.length < limits.parameters - 1)
+      parameters.push({ name, value: typeof value === 'string' && value.length > limits.parameterUnits ? null : value });
     else if (parameters.length < limits.parameters) parameters.push(moreParameters);
   }
 
@@ -68,7 +69,10 @@ export class Draft {
     const start = cursor.bytes.lastIndexOf(name, cursor.at - 1);
     const end = start + name.length;
     // An escaped name, or two limits, is left to the model that was asked for.
-    this.limitKey = this.#limits++ === 0 && start >= 0 && cursor.at - end <= mostGap && cursor.bytes.toString('latin1', end, cursor.at).trim() === ':' ? { start, end } : null;
+    this.limitKey =
+      this.#limits++ === 0 && start >= 0 && cursor.at - end <= mostGap && cursor.bytes.toString('latin1', end, cursor.at).trim() === ':'
+        ? { start, end }
+        : null;
     this.maxOutputTokens = cursor.countOrNull(limits.outputTokens) ?? this.maxOutputTokens;
     this.parameter(key, this.maxOutputTokens);
   }
@@ -231,7 +235,9 @@ export class Draft {
   /** Texts and definitions as a tokenizer would cut them; messages and media flat. */
   #tokens(body: Buffer): number {
     const texts = textTokens(body, this.turns, this.textBytes) + textTokens(body, [{ spans: this.#asides }], this.#asideBytes);
-    return Math.ceil(texts + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens);
+    return Math.ceil(
+      texts + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens,
+    );
   }
 }
 

@@ -78,7 +78,8 @@ export class JsonCursor {
     const { bytes } = this;
     while (this.at < bytes.length) {
       const byte = bytes[this.at]!;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) throw new ScanError('invalid-json', `trailing byte at ${this.at}`);
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)
+        throw new ScanError('invalid-json', `trailing byte at ${this.at}`);
       this.at++;
     }
   }
@@ -351,7 +352,8 @@ export class JsonCursor {
       case 0x75: {
         const unit = this.#hex(at + 2);
         if (unit < 0xd800 || unit > 0xdfff) return at + 6;
-        if (unit > 0xdbff || this.bytes[at + 6] !== backslash || this.bytes[at + 7] !== 0x75) throw new ScanError('invalid-json', `lone surrogate at ${at}`);
+        if (unit > 0xdbff || this.bytes[at + 6] !== backslash || this.bytes[at + 7] !== 0x75)
+          throw new ScanError('invalid-json', `lone surrogate at ${at}`);
         const low = this.#hex(at + 8);
         if (low < 0xdc00 || low > 0xdfff) throw new ScanError('invalid-json', `lone surrogate at ${at}`);
         return at + 12;

@@ -5,7 +5,13 @@ import type { SpliceChanges } from './splice.ts';
 import type { Exchange, Recognition } from '../types.ts';
 import { runs } from '../../../test/support/fuzz.ts';
 
-const chat: Recognition & { kind: 'readable' } = { kind: 'readable', api: 'openai-chat', operation: 'generate', pathModel: null, stream: null };
+const chat: Recognition & { kind: 'readable' } = {
+  kind: 'readable',
+  api: 'openai-chat',
+  operation: 'generate',
+  pathModel: null,
+  stream: null,
+};
 
 function exchangeOf(body: Buffer): Exchange {
   const read = readExchange(chat, body);
@@ -25,7 +31,9 @@ const { value } = fc.letrec<{ value: string }>((tie) => ({
     text.map((string) => JSON.stringify(string)),
     fc.constantFrom('12345678901234567890', '-0', '1e-7', '0.1000', 'true', 'null', '"\\u00e9\\ud83d\\ude00"'),
     fc.array(tie('value'), { maxLength: 4 }).map((items) => `[ ${items.join(' ,')}]`),
-    fc.array(fc.tuple(fc.oneof(text, fc.constant('model')), tie('value')), { maxLength: 4 }).map((members) => `{${members.map(([key, inner]) => `${JSON.stringify(key)} : ${inner}`).join(',\n')}}`),
+    fc
+      .array(fc.tuple(fc.oneof(text, fc.constant('model')), tie('value')), { maxLength: 4 })
+      .map((members) => `{${members.map(([key, inner]) => `${JSON.stringify(key)} : ${inner}`).join(',\n')}}`),
   ),
 }));
 const model = fc.string({ minLength: 1, maxLength: 40 }).filter((name) => Buffer.byteLength(JSON.stringify(name)) < 200);
@@ -34,7 +42,11 @@ const gap = fc.constantFrom('', ' ', '\n\t');
 
 /** Bodies with one to three top-level `model` members among other members. */
 const bodies = fc.tuple(others, fc.array(model, { minLength: 1, maxLength: 3 }), others, gap).map(([before, models, after, space]) => {
-  const members = [...before.map(([key, inner]) => `"${key}":${space}${inner}`), ...models.map((name) => `"model"${space}:${space}${JSON.stringify(name)}`), ...after.map(([key, inner]) => `"${key}":${inner}`)];
+  const members = [
+    ...before.map(([key, inner]) => `"${key}":${space}${inner}`),
+    ...models.map((name) => `"model"${space}:${space}${JSON.stringify(name)}`),
+    ...after.map(([key, inner]) => `"${key}":${inner}`),
+  ];
   return { text: `${space}{${space}${members.join(`${space},`)}}${space}`, models };
 });
 
@@ -66,9 +78,12 @@ describe('splicing a model', () => {
   });
 
   it('keeps 64-bit integers, escapes and models inside messages and tools', () => {
-    const json = '{"seed":12345678901234567890,"messages":[{"role":"user","content":"caf\\u00e9","model":"m"}],"model":"a","tools":[{"model":"t"}]}';
+    const json =
+      '{"seed":12345678901234567890,"messages":[{"role":"user","content":"caf\\u00e9","model":"m"}],"model":"a","tools":[{"model":"t"}]}';
     const body = Buffer.from(json);
-    expect(splice(body, exchangeOf(body), { model: 'b"c', askUsage: false }).toString()).toBe(json.replace('"model":"a"', '"model":"b\\"c"'));
+    expect(splice(body, exchangeOf(body), { model: 'b"c', askUsage: false }).toString()).toBe(
+      json.replace('"model":"a"', '"model":"b\\"c"'),
+    );
   });
 
   it('finds a model whose key is written with escapes', () => {
@@ -86,7 +101,9 @@ describe('splicing a model', () => {
   it('copies none of the body', () => {
     const body = Buffer.from('{"messages":[{"role":"user","content":"hi"}],"model":"a","stream":true}');
     const pieces = spliceRequest(body, exchangeOf(body), { model: 'b', askUsage: true });
-    expect(pieces.filter(({ buffer }) => buffer === body.buffer).reduce((sum, { length }) => sum + length, 0)).toBeGreaterThanOrEqual(body.length - 3);
+    expect(pieces.filter(({ buffer }) => buffer === body.buffer).reduce((sum, { length }) => sum + length, 0)).toBeGreaterThanOrEqual(
+      body.length - 3,
+    );
   });
 
   it('puts a model into a path, percent-encoded, and leaves the query', () => {
@@ -152,7 +169,10 @@ describe('bodies that cannot be read', () => {
 });
 
 it.each([
-  ['{"stream":true,"stream_options":{"include_usage":false},"model":"a"}', '{"stream":true,"stream_options":{"include_usage":true},"model":"b"}'],
+  [
+    '{"stream":true,"stream_options":{"include_usage":false},"model":"a"}',
+    '{"stream":true,"stream_options":{"include_usage":true},"model":"b"}',
+  ],
   ['{"model":"a","stream_options": null ,"stream":true}', '{"model":"b","stream_options": {"include_usage":true} ,"stream":true}'],
   ['{"model":"a","stream":true}', '{"stream_options":{"include_usage":true},"model":"b","stream":true}'],
 ])('usage is asked for in %s, whatever its stream_options say', (text, wanted) => {

@@ -17,8 +17,14 @@ const includeUsage = Buffer.from('"stream_options":{"include_usage":true},');
 /** The body with the changes, in pieces; every other byte is as it came, and lies where it was. The body must be the one that was read. */
 export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer[] {
   const edits: (readonly [Span, Buffer])[] = changes.edits === undefined ? [] : [...changes.edits];
-  if (changes.askUsage) edits.push(exchange.streamOptions == null ? [{ start: exchange.bodyOpen, end: exchange.bodyOpen }, includeUsage] : [exchange.streamOptions, askingOptions]);
-  if (changes.limitName !== undefined && exchange.limitKey !== null) edits.push([exchange.limitKey, Buffer.from(JSON.stringify(changes.limitName))]);
+  if (changes.askUsage)
+    edits.push(
+      exchange.streamOptions == null
+        ? [{ start: exchange.bodyOpen, end: exchange.bodyOpen }, includeUsage]
+        : [exchange.streamOptions, askingOptions],
+    );
+  if (changes.limitName !== undefined && exchange.limitKey !== null)
+    edits.push([exchange.limitKey, Buffer.from(JSON.stringify(changes.limitName))]);
   if (changes.model !== undefined) {
     const value = Buffer.from(JSON.stringify(changes.model));
     for (const span of exchange.modelSpans) edits.push([span, value]);

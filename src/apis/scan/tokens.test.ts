@@ -4,24 +4,84 @@ import { textTokens } from './estimate.ts';
 
 /** Texts with their numbers of tokens in o200k_base. */
 const counted: readonly [string, number, string][] = [
-  ['English', 42, 'Our landlord says the boiler will be replaced before winter, but the contract only mentions "reasonable repairs". Could you explain what I may ask for, and draft a polite letter that sets a deadline of two weeks?'],
-  ['numbers', 86, '48213, 9, 771, 20964, 3.1415, 87, 650218, 12, 4099, 0.275, 118, 93, 5521, 77, 1048576, 31, 6, 908, 44.81, 2507, 19, 83640, 275, 1'],
+  [
+    'English',
+    42,
+    'Our landlord says the boiler will be replaced before winter, but the contract only mentions "reasonable repairs". Could you explain what I may ask for, and draft a polite letter that sets a deadline of two weeks?',
+  ],
+  [
+    'numbers',
+    86,
+    '48213, 9, 771, 20964, 3.1415, 87, 650218, 12, 4099, 0.275, 118, 93, 5521, 77, 1048576, 31, 6, 908, 44.81, 2507, 19, 83640, 275, 1',
+  ],
   ['digits in rows', 60, 'id,qty,price\n10482,7,129.95\n10483,12,8.40\n10484,1,2499.00\n10485,3,64.75\n10486,250,0.18\n10487,31,17.60'],
-  ['base64', 173, 'C4tJRbQs4tY9rVtHpg60mO9P7ckYcAbaIXH/ywpS2JzTE5FNfLQq3gU1o09ulvygt9c10eD4TuLp+UfT0togpJub2VVEPHLmzb3rVzYeRKh/X33ZqICW6rGBj9uaYmisYyMhXQzEuu6VRTNf/qaMsEfnxeFwCN7yeQnX42LqsLQrq2ll1EwC9l3Ne2fGLtS4D28N6TiQJvpBkR/rKnL4vPMzsW2c1Er+JVXDb462HMDX91Xx'],
-  ['hash', 108, '05714444ab3f3a62f1add020d7bb067e5d69dc7c83b7521a49a56858af331e36b56174b45b2f6ad2a19d009087ab36ee0d590cec33a7828af99598c85f234ea66551a4240b1f9a42518d3000379b665ebd493c5ce397b2faa985c8380f137e16'],
+  [
+    'base64',
+    173,
+    'C4tJRbQs4tY9rVtHpg60mO9P7ckYcAbaIXH/ywpS2JzTE5FNfLQq3gU1o09ulvygt9c10eD4TuLp+UfT0togpJub2VVEPHLmzb3rVzYeRKh/X33ZqICW6rGBj9uaYmisYyMhXQzEuu6VRTNf/qaMsEfnxeFwCN7yeQnX42LqsLQrq2ll1EwC9l3Ne2fGLtS4D28N6TiQJvpBkR/rKnL4vPMzsW2c1Er+JVXDb462HMDX91Xx',
+  ],
+  [
+    'hash',
+    108,
+    '05714444ab3f3a62f1add020d7bb067e5d69dc7c83b7521a49a56858af331e36b56174b45b2f6ad2a19d009087ab36ee0d590cec33a7828af99598c85f234ea66551a4240b1f9a42518d3000379b665ebd493c5ce397b2faa985c8380f137e16',
+  ],
   ['UUIDs', 82, '3f8a1c52-9d07-4be6-a1f3-07c2d95be814\nb60e72d9-15ca-4f38-92ed-c84a3170f5d6\n7d19e4b3-c0a8-46f5-8b27-e5936ad0f1c2'],
-  ['Russian', 38, 'Здравствуйте! Мы переезжаем в другой город в конце месяца. Подскажите, пожалуйста, какие документы нужны для перевода ребёнка в новую школу и сколько времени это обычно занимает?'],
-  ['Arabic', 41, 'مرحبا، أريد أن أتعلم كيف أزرع الطماطم في شرفة منزلي الصغيرة. ما نوع التربة المناسب، وكم مرة يجب أن أسقي النباتات في فصل الصيف؟'],
-  ['Hindi', 47, 'नमस्ते, मुझे अपने गाँव के छोटे खेत के लिए सिंचाई की योजना बनानी है। कृपया बताइए कि कम पानी में कौन सी फसल अच्छी होती है और इसकी लागत कितनी आएगी।'],
-  ['Chinese', 42, '我们公司下个月要搬到新的办公室，请帮我写一份通知，说明搬迁时间、新地址、停车安排，以及员工需要提前准备的事项。语气要正式但友好。'],
-  ['Japanese', 52, '来週の会議で新しい商品の企画を発表します。聞き手は営業部の人たちなので、専門用語を使わずに、わかりやすい説明の流れを考えてください。'],
+  [
+    'Russian',
+    38,
+    'Здравствуйте! Мы переезжаем в другой город в конце месяца. Подскажите, пожалуйста, какие документы нужны для перевода ребёнка в новую школу и сколько времени это обычно занимает?',
+  ],
+  [
+    'Arabic',
+    41,
+    'مرحبا، أريد أن أتعلم كيف أزرع الطماطم في شرفة منزلي الصغيرة. ما نوع التربة المناسب، وكم مرة يجب أن أسقي النباتات في فصل الصيف؟',
+  ],
+  [
+    'Hindi',
+    47,
+    'नमस्ते, मुझे अपने गाँव के छोटे खेत के लिए सिंचाई की योजना बनानी है। कृपया बताइए कि कम पानी में कौन सी फसल अच्छी होती है और इसकी लागत कितनी आएगी।',
+  ],
+  [
+    'Chinese',
+    42,
+    '我们公司下个月要搬到新的办公室，请帮我写一份通知，说明搬迁时间、新地址、停车安排，以及员工需要提前准备的事项。语气要正式但友好。',
+  ],
+  [
+    'Japanese',
+    52,
+    '来週の会議で新しい商品の企画を発表します。聞き手は営業部の人たちなので、専門用語を使わずに、わかりやすい説明の流れを考えてください。',
+  ],
   ['Korean', 37, '다음 주에 부모님과 함께 제주도로 여행을 갑니다. 걷기 편하고 사람이 많지 않은 곳을 중심으로 사흘 일정을 짜 주세요.'],
-  ['TypeScript', 85, 'export async function retry<T>(work: () => Promise<T>, attempts = 3): Promise<T> {\n  for (let i = 1; ; i++) {\n    try {\n      return await work();\n    } catch (error) {\n      if (i >= attempts) throw error;\n      await new Promise((resolve) => setTimeout(resolve, 2 ** i * 100));\n    }\n  }\n}\n'],
-  ['Python', 75, 'import csv\n\ndef totals(path):\n    sums = {}\n    with open(path, newline="") as handle:\n        for row in csv.DictReader(handle):\n            key = row["customer_id"]\n            sums[key] = sums.get(key, 0.0) + float(row["amount"])\n    return sorted(sums.items(), key=lambda item: -item[1])\n'],
-  ['JSON', 141, '{\n  "order": {\n    "id": 90417,\n    "status": "shipped",\n    "lines": [\n      {\n        "sku": "LAMP-02",\n        "quantity": 2,\n        "price": 39.9\n      },\n      {\n        "sku": "BULB-11",\n        "quantity": 6,\n        "price": 4.25\n      }\n    ],\n    "address": {\n      "street": "12 Harbour Road",\n      "city": "Bristol",\n      "postcode": "BS1 5TY"\n    }\n  },\n  "notify": true,\n  "coupon": null\n}'],
-  ['JSON in one line', 52, '[{"name":"get_weather","description":"Current weather of a place","parameters":{"type":"object","properties":{"city":{"type":"string"},"unit":{"type":"string","enum":["celsius","fahrenheit"]}},"required":["city"]}}]'],
-  ['German', 39, 'Könnten Sie mir bitte erklären, welche Fristen für die Kündigung einer Mietwohnung gelten und ob der Vermieter die Kaution wegen kleiner Kratzer im Fußboden zurückhalten darf?'],
-  ['Vietnamese', 40, 'Tôi muốn mở một quán cà phê nhỏ gần trường đại học. Xin hãy giúp tôi lập kế hoạch chi phí cho ba tháng đầu tiên và gợi ý tên quán dễ nhớ.'],
+  [
+    'TypeScript',
+    85,
+    'export async function retry<T>(work: () => Promise<T>, attempts = 3): Promise<T> {\n  for (let i = 1; ; i++) {\n    try {\n      return await work();\n    } catch (error) {\n      if (i >= attempts) throw error;\n      await new Promise((resolve) => setTimeout(resolve, 2 ** i * 100));\n    }\n  }\n}\n',
+  ],
+  [
+    'Python',
+    75,
+    'import csv\n\ndef totals(path):\n    sums = {}\n    with open(path, newline="") as handle:\n        for row in csv.DictReader(handle):\n            key = row["customer_id"]\n            sums[key] = sums.get(key, 0.0) + float(row["amount"])\n    return sorted(sums.items(), key=lambda item: -item[1])\n',
+  ],
+  [
+    'JSON',
+    141,
+    '{\n  "order": {\n    "id": 90417,\n    "status": "shipped",\n    "lines": [\n      {\n        "sku": "LAMP-02",\n        "quantity": 2,\n        "price": 39.9\n      },\n      {\n        "sku": "BULB-11",\n        "quantity": 6,\n        "price": 4.25\n      }\n    ],\n    "address": {\n      "street": "12 Harbour Road",\n      "city": "Bristol",\n      "postcode": "BS1 5TY"\n    }\n  },\n  "notify": true,\n  "coupon": null\n}',
+  ],
+  [
+    'JSON in one line',
+    52,
+    '[{"name":"get_weather","description":"Current weather of a place","parameters":{"type":"object","properties":{"city":{"type":"string"},"unit":{"type":"string","enum":["celsius","fahrenheit"]}},"required":["city"]}}]',
+  ],
+  [
+    'German',
+    39,
+    'Könnten Sie mir bitte erklären, welche Fristen für die Kündigung einer Mietwohnung gelten und ob der Vermieter die Kaution wegen kleiner Kratzer im Fußboden zurückhalten darf?',
+  ],
+  [
+    'Vietnamese',
+    40,
+    'Tôi muốn mở một quán cà phê nhỏ gần trường đại học. Xin hãy giúp tôi lập kế hoạch chi phí cho ba tháng đầu tiên và gợi ý tên quán dễ nhớ.',
+  ],
 ];
 
 /** Estimate of a text by itself, as it stands inside a JSON string. */
@@ -35,7 +95,10 @@ function escapeAll(text: string): string {
 }
 
 function promptTokens(body: object): number {
-  const read = readExchange({ kind: 'readable', api: 'openai-chat', operation: 'generate', pathModel: null, stream: null }, Buffer.from(JSON.stringify(body)));
+  const read = readExchange(
+    { kind: 'readable', api: 'openai-chat', operation: 'generate', pathModel: null, stream: null },
+    Buffer.from(JSON.stringify(body)),
+  );
   if (!read.ok) throw new Error(read.reason);
   return read.exchange.promptTokens;
 }
@@ -54,9 +117,12 @@ describe('estimates beside the tokenizer', () => {
 });
 
 describe('how a text is written', () => {
-  it.each(counted.filter(([name]) => name !== 'German' && name !== 'Vietnamese'))('%s: escapes count as what they stand for', (_, _tokens, text) => {
-    expect(estimate(text, escapeAll)).toBeCloseTo(estimate(text), 6);
-  });
+  it.each(counted.filter(([name]) => name !== 'German' && name !== 'Vietnamese'))(
+    '%s: escapes count as what they stand for',
+    (_, _tokens, text) => {
+      expect(estimate(text, escapeAll)).toBeCloseTo(estimate(text), 6);
+    },
+  );
 
   it('an emoji in two escapes counts once', () => {
     expect(estimate('well done 👍 again', escapeAll)).toBeCloseTo(estimate('well done 👍 again'), 6);
@@ -86,8 +152,12 @@ describe('long prompts', () => {
   });
 
   it('tool definitions beyond those that are read count as those did', () => {
-    const tool = (n: number): object => ({ type: 'function', function: { name: `lookup${1_000 + n}`, description: 'Looks up one entry of the register', parameters: { type: 'object' } } });
-    const tokens = (count: number): number => promptTokens({ model: 'm', messages: [{ role: 'user', content: 'hi' }], tools: Array.from({ length: count }, (_, n) => tool(n)) });
+    const tool = (n: number): object => ({
+      type: 'function',
+      function: { name: `lookup${1_000 + n}`, description: 'Looks up one entry of the register', parameters: { type: 'object' } },
+    });
+    const tokens = (count: number): number =>
+      promptTokens({ model: 'm', messages: [{ role: 'user', content: 'hi' }], tools: Array.from({ length: count }, (_, n) => tool(n)) });
     expect(tokens(3_000) / tokens(300)).toBeGreaterThan(9);
     expect(tokens(3_000) / tokens(300)).toBeLessThan(11);
   });

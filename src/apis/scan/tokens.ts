@@ -28,7 +28,24 @@ const farAccents = 36;
 /** Of each script: runs, characters, characters beyond the sixth of a run. */
 const scripts = 37;
 
-const script = { latin: 0, symbol: 1, greek: 2, cyrillic: 3, hebrew: 4, arabic: 5, devanagari: 6, indic: 7, thai: 8, other: 9, georgian: 10, wide: 11, kana: 12, han: 13, hangul: 14, emoji: 15 };
+const script = {
+  latin: 0,
+  symbol: 1,
+  greek: 2,
+  cyrillic: 3,
+  hebrew: 4,
+  arabic: 5,
+  devanagari: 6,
+  indic: 7,
+  thai: 8,
+  other: 9,
+  georgian: 10,
+  wide: 11,
+  kana: 12,
+  han: 13,
+  hangul: 14,
+  emoji: 15,
+};
 
 /** How many counts there are. */
 export const countsLength = scripts + 3 * 16;
@@ -36,12 +53,32 @@ export const countsLength = scripts + 3 * 16;
 /** Script by code point / 64. */
 const scriptBlocks = new Uint8Array(1024).fill(script.other);
 for (const [from, to, name] of [
-  [0x80, 0xbf, script.symbol], [0xc0, 0x36f, script.latin], [0x370, 0x3ff, script.greek], [0x400, 0x53f, script.cyrillic], [0x540, 0x58f, script.georgian],
-  [0x590, 0x5ff, script.hebrew], [0x600, 0x77f, script.arabic], [0x900, 0x97f, script.devanagari], [0x980, 0xdff, script.indic], [0xe00, 0xeff, script.thai],
-  [0x10a0, 0x10ff, script.georgian], [0x1e00, 0x1eff, script.latin], [0x1f00, 0x1fff, script.greek], [0x2000, 0x2bff, script.symbol], [0x2e80, 0x2fff, script.han],
-  [0x3000, 0x303f, script.wide], [0x3040, 0x30ff, script.kana], [0x3400, 0x9fff, script.han], [0xac00, 0xd7af, script.hangul], [0xf900, 0xfaff, script.han],
-  [0xfb40, 0xfdff, script.arabic], [0xfe00, 0xfe3f, script.symbol], [0xfe40, 0xfeff, script.arabic], [0xff00, 0xffff, script.wide],
-] as const) scriptBlocks.fill(name, from >> 6, (to >> 6) + 1);
+  [0x80, 0xbf, script.symbol],
+  [0xc0, 0x36f, script.latin],
+  [0x370, 0x3ff, script.greek],
+  [0x400, 0x53f, script.cyrillic],
+  [0x540, 0x58f, script.georgian],
+  [0x590, 0x5ff, script.hebrew],
+  [0x600, 0x77f, script.arabic],
+  [0x900, 0x97f, script.devanagari],
+  [0x980, 0xdff, script.indic],
+  [0xe00, 0xeff, script.thai],
+  [0x10a0, 0x10ff, script.georgian],
+  [0x1e00, 0x1eff, script.latin],
+  [0x1f00, 0x1fff, script.greek],
+  [0x2000, 0x2bff, script.symbol],
+  [0x2e80, 0x2fff, script.han],
+  [0x3000, 0x303f, script.wide],
+  [0x3040, 0x30ff, script.kana],
+  [0x3400, 0x9fff, script.han],
+  [0xac00, 0xd7af, script.hangul],
+  [0xf900, 0xfaff, script.han],
+  [0xfb40, 0xfdff, script.arabic],
+  [0xfe00, 0xfe3f, script.symbol],
+  [0xfe40, 0xfeff, script.arabic],
+  [0xff00, 0xffff, script.wide],
+] as const)
+  scriptBlocks.fill(name, from >> 6, (to >> 6) + 1);
 
 const kind = { mark: 0, lower: 1, upper: 2, digit: 3, blank: 4, line: 5, escape: 6, high: 7 };
 const kinds = new Uint8Array(256);
@@ -55,7 +92,17 @@ kinds[0x5c] = kind.escape;
 
 /** What a backslash and the letter after it stand for, by letter; 0: `u`. */
 const escapes = new Uint8Array(128);
-for (const [letter, byte] of [['n', 0x0a], ['r', 0x0d], ['t', 0x09], ['b', 0x08], ['f', 0x0c], ['"', 0x22], ['\\', 0x5c], ['/', 0x2f]] as const) escapes[letter.charCodeAt(0)] = byte;
+for (const [letter, byte] of [
+  ['n', 0x0a],
+  ['r', 0x0d],
+  ['t', 0x09],
+  ['b', 0x08],
+  ['f', 0x0c],
+  ['"', 0x22],
+  ['\\', 0x5c],
+  ['/', 0x2f],
+] as const)
+  escapes[letter.charCodeAt(0)] = byte;
 
 /** A run of letters and digits counts as noise (base64, a hash) from this length on, if its class changes in so many of its characters. */
 const noiseLength = 8;
@@ -92,7 +139,7 @@ export class TokenCounter {
     this.#bytes = bytes;
     this.#end = end;
     this.#endRun();
-    for (let at = start; at < end; ) at = this.#step(at);
+    for (let at = start; at < end;) at = this.#step(at);
   }
 
   #step(at: number): number {
@@ -262,7 +309,12 @@ export class TokenCounter {
     let length = 0;
     while (at < this.#end && this.#kindAt(at) === kind.high) {
       if (this.#bytes[at] !== 0x5c) this.#decode(at);
-      const of = this.#point > 0xffff ? (this.#point >= 0x20000 && this.#point < 0x33480 ? script.han : script.emoji) : scriptBlocks[this.#point >> 6]!;
+      const of =
+        this.#point > 0xffff
+          ? this.#point >= 0x20000 && this.#point < 0x33480
+            ? script.han
+            : script.emoji
+          : scriptBlocks[this.#point >> 6]!;
       if (first === -1) {
         if (of === script.latin && this.#bytes[at] !== 0x5c) return this.#word(at);
         first = of;

@@ -13,12 +13,21 @@ interface Found {
 export function shapeEdits(body: Buffer, api: ApiName, changes: readonly ShapeChange[]): (readonly [Span, Buffer])[] {
   return changes.flatMap(({ path, to }): (readonly [Span, Buffer])[] => {
     const names = path.split('.');
-    const { values, parent } = find(body, names.map((name) => (api === 'gemini-generate' ? [name, snake(name)] : [name])));
+    const { values, parent } = find(
+      body,
+      names.map((name) => (api === 'gemini-generate' ? [name, snake(name)] : [name])),
+    );
     const value = JSON.stringify(to);
     // A number that is no more, and was no limit that could be read, is for the provider to refuse.
-    if (values.length > 0) return values.filter(({ start, end }) => typeof to === 'string' || !isAtMost(body.toString('latin1', start, end), to)).map((span) => [span, Buffer.from(value)] as const);
+    if (values.length > 0)
+      return values
+        .filter(({ start, end }) => typeof to === 'string' || !isAtMost(body.toString('latin1', start, end), to))
+        .map((span) => [span, Buffer.from(value)] as const);
     const missing = names.slice(parent.depth);
-    const member = missing.reduceRight((inner, name) => (inner === '' ? `${JSON.stringify(name)}:${value}` : `${JSON.stringify(name)}:{${inner}}`), '');
+    const member = missing.reduceRight(
+      (inner, name) => (inner === '' ? `${JSON.stringify(name)}:${value}` : `${JSON.stringify(name)}:{${inner}}`),
+      '',
+    );
     return [[{ start: parent.at, end: parent.at }, Buffer.from(parent.empty ? member : `${member},`)]];
   });
 }

@@ -15,7 +15,8 @@ const noRules: ParameterTable = { title: '', rules: [], limitName: null };
 export function planShape(exchange: Exchange, shape: Shape, targets: readonly ShapeTarget[], translated: boolean): ShapePlan {
   const { parameters, request } = apis[exchange.api];
   // With more parameters than are noted, nobody knows what the app asks for.
-  if (request.shape === null || exchange.parameters.length >= limits.parameters) return { changes: [], left: shapeParts.filter((part) => shape[part] !== null).map((part) => ({ part, why: 'no-place' })) };
+  if (request.shape === null || exchange.parameters.length >= limits.parameters)
+    return { changes: [], left: shapeParts.filter((part) => shape[part] !== null).map((part) => ({ part, why: 'no-place' })) };
   const asked = new Asked(exchange, shape, targets, translated, parameters ?? noRules);
   request.shape(asked);
   return { changes: asked.changes, left: asked.left };

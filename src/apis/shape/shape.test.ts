@@ -17,7 +17,18 @@ const none: Shape = { maxOutputTokens: null, reasoning: null, thinkingTokens: nu
 
 function read(api: Name, model: string, text: string): Exchange {
   const [path, family] = apis[api];
-  const recognition = recognise({ method: 'POST', path: path.replace('MODEL', model), authority: '', contentType: 'application/json', contentEncoding: '', contentLength: null, upgrade: false }, family);
+  const recognition = recognise(
+    {
+      method: 'POST',
+      path: path.replace('MODEL', model),
+      authority: '',
+      contentType: 'application/json',
+      contentEncoding: '',
+      contentLength: null,
+      upgrade: false,
+    },
+    family,
+  );
   if (recognition.kind !== 'readable') throw new Error(recognition.reason);
   const result = readExchange(recognition, Buffer.from(text));
   if (!result.ok) throw new Error(result.reason);
@@ -25,12 +36,20 @@ function read(api: Name, model: string, text: string): Exchange {
 }
 
 /** The members that a shape changed, and what was left alone. */
-function shaped(api: Name, model: string, body: object, shape: Partial<Shape>, more: { readonly models?: readonly string[]; readonly translated?: boolean; readonly provider?: string } = {}): readonly [body: Record<string, unknown>, left: readonly string[]] {
+function shaped(
+  api: Name,
+  model: string,
+  body: object,
+  shape: Partial<Shape>,
+  more: { readonly models?: readonly string[]; readonly translated?: boolean; readonly provider?: string } = {},
+): readonly [body: Record<string, unknown>, left: readonly string[]] {
   const text = JSON.stringify(api === 'gemini' ? body : { model, ...body });
   const exchange = read(api, model, text);
   const targets = (more.models ?? [model]).map((name) => ({ provider: more.provider ?? apis[api][2], model: name }));
   const plan: ShapePlan = planShape(exchange, { ...none, ...shape }, targets, more.translated ?? false);
-  const bytes = Buffer.concat(spliceRequest(Buffer.from(text), exchange, { askUsage: false, edits: shapeEdits(Buffer.from(text), exchange.api, plan.changes) }));
+  const bytes = Buffer.concat(
+    spliceRequest(Buffer.from(text), exchange, { askUsage: false, edits: shapeEdits(Buffer.from(text), exchange.api, plan.changes) }),
+  );
   const after = JSON.parse(bytes.toString()) as Record<string, unknown>;
   delete after['model'];
   return [after, plan.left.map(({ part, why }) => `${part} ${why}`)];
@@ -50,7 +69,12 @@ describe('the limit on an answer', () => {
     ['responses', 'gpt-5', {}, { max_output_tokens: 800 }],
     ['anthropic', 'claude-sonnet-4-6', { max_tokens: 4_000 }, { max_tokens: 800 }],
     ['anthropic', 'claude-sonnet-4-6', { max_tokens: 300 }, { max_tokens: 300 }],
-    ['gemini', 'gemini-2.5-pro', { generationConfig: { maxOutputTokens: 4_000, topK: 1 } }, { generationConfig: { maxOutputTokens: 800, topK: 1 } }],
+    [
+      'gemini',
+      'gemini-2.5-pro',
+      { generationConfig: { maxOutputTokens: 4_000, topK: 1 } },
+      { generationConfig: { maxOutputTokens: 800, topK: 1 } },
+    ],
     ['gemini', 'gemini-2.5-pro', { generation_config: { max_output_tokens: 4_000 } }, { generation_config: { max_output_tokens: 800 } }],
     ['gemini', 'gemini-2.5-pro', { generationConfig: {} }, { generationConfig: { maxOutputTokens: 800 } }],
     ['gemini', 'gemini-2.5-pro', { contents: [] }, { contents: [], generationConfig: { maxOutputTokens: 800 } }],
@@ -65,7 +89,10 @@ describe('the limit on an answer', () => {
   it('keeps the name that compatible providers take, and leaves Anthropic room to think', () => {
     expect(shaped('chat', 'mistral-small', {}, { maxOutputTokens: 800 }, { provider: 'mistral' })[0]).toEqual({ max_tokens: 800 });
     const thinking = { max_tokens: 32_000, thinking: { type: 'enabled', budget_tokens: 16_000 } };
-    expect(shaped('anthropic', 'claude-sonnet-4-5', thinking, { maxOutputTokens: 4_000 })).toEqual([{ max_tokens: 4_000, thinking: { type: 'enabled', budget_tokens: 2_000 } }, []]);
+    expect(shaped('anthropic', 'claude-sonnet-4-5', thinking, { maxOutputTokens: 4_000 })).toEqual([
+      { max_tokens: 4_000, thinking: { type: 'enabled', budget_tokens: 2_000 } },
+      [],
+    ]);
     expect(shaped('anthropic', 'claude-sonnet-4-5', thinking, { maxOutputTokens: 800 })).toEqual([thinking, ['maxOutputTokens no-place']]);
   });
 });
@@ -83,23 +110,86 @@ describe('the effort to think', () => {
     ['chat', 'gpt-4.1', {}, { reasoning: 'low' }, {}, ['reasoning not-taken']],
     ['chat', 'gpt-5', {}, { thinkingTokens: 500 }, {}, ['thinkingTokens no-place']],
     ['completions', 'gpt-3.5-turbo-instruct', {}, { reasoning: 'low' }, {}, ['reasoning no-place']],
-    ['responses', 'gpt-5', { reasoning: { effort: 'high', summary: 'auto' } }, { reasoning: 'medium' }, { reasoning: { effort: 'medium', summary: 'auto' } }, []],
+    [
+      'responses',
+      'gpt-5',
+      { reasoning: { effort: 'high', summary: 'auto' } },
+      { reasoning: 'medium' },
+      { reasoning: { effort: 'medium', summary: 'auto' } },
+      [],
+    ],
     ['responses', 'gpt-5', { reasoning: { summary: 'auto' } }, { reasoning: 'low' }, { reasoning: { effort: 'low', summary: 'auto' } }, []],
     ['responses', 'gpt-5', {}, { reasoning: 'low' }, { reasoning: { effort: 'low' } }, []],
-    ['anthropic', 'claude-opus-4-6', { max_tokens: 9_000, output_config: { effort: 'max' } }, { reasoning: 'medium' }, { max_tokens: 9_000, output_config: { effort: 'medium' } }, []],
-    ['anthropic', 'claude-opus-4-6', { max_tokens: 9_000, thinking: { type: 'adaptive' } }, { reasoning: 'low' }, { max_tokens: 9_000, thinking: { type: 'adaptive' }, output_config: { effort: 'low' } }, []],
+    [
+      'anthropic',
+      'claude-opus-4-6',
+      { max_tokens: 9_000, output_config: { effort: 'max' } },
+      { reasoning: 'medium' },
+      { max_tokens: 9_000, output_config: { effort: 'medium' } },
+      [],
+    ],
+    [
+      'anthropic',
+      'claude-opus-4-6',
+      { max_tokens: 9_000, thinking: { type: 'adaptive' } },
+      { reasoning: 'low' },
+      { max_tokens: 9_000, thinking: { type: 'adaptive' }, output_config: { effort: 'low' } },
+      [],
+    ],
     ['anthropic', 'claude-opus-4-6', { max_tokens: 9_000 }, { reasoning: 'low' }, { max_tokens: 9_000 }, ['reasoning not-said']],
-    ['anthropic', 'claude-sonnet-4-5', { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 8_000 } }, { reasoning: 'low' }, { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 1_024 } }, []],
-    ['anthropic', 'claude-sonnet-4-5', { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 8_000 } }, { thinkingTokens: 500 }, { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 1_024 } }, []],
+    [
+      'anthropic',
+      'claude-sonnet-4-5',
+      { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 8_000 } },
+      { reasoning: 'low' },
+      { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 1_024 } },
+      [],
+    ],
+    [
+      'anthropic',
+      'claude-sonnet-4-5',
+      { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 8_000 } },
+      { thinkingTokens: 500 },
+      { max_tokens: 9_000, thinking: { type: 'enabled', budget_tokens: 1_024 } },
+      [],
+    ],
     ['anthropic', 'claude-sonnet-4-5', { max_tokens: 9_000 }, { thinkingTokens: 500 }, { max_tokens: 9_000 }, ['thinkingTokens not-said']],
-    ['gemini', 'gemini-2.5-pro', { generationConfig: { thinkingConfig: { thinkingBudget: 20_000 } } }, { reasoning: 'low' }, { generationConfig: { thinkingConfig: { thinkingBudget: 1_024 } } }, []],
-    ['gemini', 'gemini-2.5-flash', { generationConfig: { thinkingConfig: { thinkingBudget: -1 } } }, { thinkingTokens: 2_000 }, { generationConfig: { thinkingConfig: { thinkingBudget: 2_000 } } }, []],
+    [
+      'gemini',
+      'gemini-2.5-pro',
+      { generationConfig: { thinkingConfig: { thinkingBudget: 20_000 } } },
+      { reasoning: 'low' },
+      { generationConfig: { thinkingConfig: { thinkingBudget: 1_024 } } },
+      [],
+    ],
+    [
+      'gemini',
+      'gemini-2.5-flash',
+      { generationConfig: { thinkingConfig: { thinkingBudget: -1 } } },
+      { thinkingTokens: 2_000 },
+      { generationConfig: { thinkingConfig: { thinkingBudget: 2_000 } } },
+      [],
+    ],
     ['gemini', 'gemini-2.5-flash', {}, { thinkingTokens: 2_000 }, { generationConfig: { thinkingConfig: { thinkingBudget: 2_000 } } }, []],
-    ['gemini', 'gemini-2.5-flash', { generationConfig: { thinkingConfig: { thinkingBudget: 0 } } }, { reasoning: 'low' }, { generationConfig: { thinkingConfig: { thinkingBudget: 0 } } }, []],
+    [
+      'gemini',
+      'gemini-2.5-flash',
+      { generationConfig: { thinkingConfig: { thinkingBudget: 0 } } },
+      { reasoning: 'low' },
+      { generationConfig: { thinkingConfig: { thinkingBudget: 0 } } },
+      [],
+    ],
     ['gemini', 'gemini-2.5-flash-lite', {}, { reasoning: 'low' }, {}, ['reasoning not-said']],
     ['gemini', 'gemini-2.5-pro', {}, { thinkingTokens: 5 }, {}, ['thinkingTokens not-taken']],
     ['gemini', 'gemini-3-pro-preview', {}, { reasoning: 'low' }, { generationConfig: { thinkingConfig: { thinkingLevel: 'low' } } }, []],
-    ['gemini', 'gemini-3-pro-preview', { generationConfig: { thinkingConfig: { thinkingLevel: 'HIGH' } } }, { reasoning: 'low' }, { generationConfig: { thinkingConfig: { thinkingLevel: 'LOW' } } }, []],
+    [
+      'gemini',
+      'gemini-3-pro-preview',
+      { generationConfig: { thinkingConfig: { thinkingLevel: 'HIGH' } } },
+      { reasoning: 'low' },
+      { generationConfig: { thinkingConfig: { thinkingLevel: 'LOW' } } },
+      [],
+    ],
   ])('of %s, %s: %j, %j → %j', (api, model, before, shape, after, left) => {
     expect(shaped(api, model, before, shape)).toEqual([after, left]);
   });
@@ -108,7 +198,10 @@ describe('the effort to think', () => {
     expect(shaped('chat', 'gpt-5', {}, { reasoning: 'low' }, { models: ['gpt-5', 'gpt-4.1'] })).toEqual([{}, ['reasoning not-said']]);
     expect(shaped('chat', 'gpt-5', {}, { reasoning: 'low' }, { translated: true })).toEqual([{}, ['reasoning not-said']]);
     // What the app says itself is lowered all the same.
-    expect(shaped('chat', 'gpt-5', { reasoning_effort: 'high' }, { reasoning: 'low' }, { translated: true })).toEqual([{ reasoning_effort: 'low' }, []]);
+    expect(shaped('chat', 'gpt-5', { reasoning_effort: 'high' }, { reasoning: 'low' }, { translated: true })).toEqual([
+      { reasoning_effort: 'low' },
+      [],
+    ]);
   });
 });
 
@@ -135,13 +228,26 @@ it('raises nothing, whatever the app asks for, and changes no other byte', () =>
   const effort = fc.option(fc.constantFrom('none', 'minimal', 'low', 'medium', 'high', 'xhigh'), { nil: undefined });
   const order = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh'];
   fc.assert(
-    fc.property(fc.option(fc.nat(200_000), { nil: undefined }), effort, fc.constantFrom('gpt-5', 'gpt-5.1', 'gpt-5.2', 'o3', 'gpt-4.1'), fc.integer({ min: 16, max: 100_000 }), fc.constantFrom('minimal', 'low', 'medium', 'high'), fc.string(), (limit, asks, model, most, cap, text) => {
-      const body = { ...(limit === undefined ? {} : { max_completion_tokens: limit }), ...(asks === undefined ? {} : { reasoning_effort: asks }), big: 9_007_199_254_740_991, text };
-      const [after] = shaped('chat', model, body, { maxOutputTokens: most, reasoning: cap });
-      expect(after['max_completion_tokens']).toBe(Math.min(limit ?? Infinity, most));
-      if (asks !== undefined) expect(order.indexOf(after['reasoning_effort'] as string)).toBeLessThanOrEqual(order.indexOf(asks));
-      expect([after['text'], after['big']]).toEqual([text, body.big]);
-    }),
+    fc.property(
+      fc.option(fc.nat(200_000), { nil: undefined }),
+      effort,
+      fc.constantFrom('gpt-5', 'gpt-5.1', 'gpt-5.2', 'o3', 'gpt-4.1'),
+      fc.integer({ min: 16, max: 100_000 }),
+      fc.constantFrom('minimal', 'low', 'medium', 'high'),
+      fc.string(),
+      (limit, asks, model, most, cap, text) => {
+        const body = {
+          ...(limit === undefined ? {} : { max_completion_tokens: limit }),
+          ...(asks === undefined ? {} : { reasoning_effort: asks }),
+          big: 9_007_199_254_740_991,
+          text,
+        };
+        const [after] = shaped('chat', model, body, { maxOutputTokens: most, reasoning: cap });
+        expect(after['max_completion_tokens']).toBe(Math.min(limit ?? Infinity, most));
+        if (asks !== undefined) expect(order.indexOf(after['reasoning_effort'] as string)).toBeLessThanOrEqual(order.indexOf(asks));
+        expect([after['text'], after['big']]).toEqual([text, body.big]);
+      },
+    ),
   );
 });
 
@@ -150,9 +256,19 @@ it('keeps numbers and spaces as they came', () => {
   const exchange = read('chat', 'gpt-4.1', text);
   const plan = planShape(exchange, { ...none, maxOutputTokens: 800 }, [{ provider: 'openai', model: 'gpt-4.1' }], false);
   expect(plan.changes).toEqual([{ part: 'maxOutputTokens', path: 'max_tokens', from: 9000, to: 800 }]);
-  expect(Buffer.concat(spliceRequest(Buffer.from(text), exchange, { askUsage: false, edits: shapeEdits(Buffer.from(text), 'openai-chat', plan.changes) })).toString()).toBe(text.replace('9000', '800'));
+  expect(
+    Buffer.concat(
+      spliceRequest(Buffer.from(text), exchange, { askUsage: false, edits: shapeEdits(Buffer.from(text), 'openai-chat', plan.changes) }),
+    ).toString(),
+  ).toBe(text.replace('9000', '800'));
 });
 
 it('takes the strictest of several shapes', () => {
-  expect(strictest([{ ...none, maxOutputTokens: 800, reasoning: 'high' }, { ...none, maxOutputTokens: 2_000, reasoning: 'low' }, { ...none, serviceTier: 'flex', thinkingTokens: 9 }])).toEqual({ maxOutputTokens: 800, reasoning: 'low', thinkingTokens: 9, serviceTier: 'flex' });
+  expect(
+    strictest([
+      { ...none, maxOutputTokens: 800, reasoning: 'high' },
+      { ...none, maxOutputTokens: 2_000, reasoning: 'low' },
+      { ...none, serviceTier: 'flex', thinkingTokens: 9 },
+    ]),
+  ).toEqual({ maxOutputTokens: 800, reasoning: 'low', thinkingTokens: 9, serviceTier: 'flex' });
 });

@@ -47,7 +47,8 @@ export interface ShapePlan {
 
 /** The strictest of several. */
 export function strictest(shapes: readonly Shape[]): Shape {
-  const least = (values: readonly (number | null)[]): number | null => values.reduce((low, value) => (value === null ? low : Math.min(low ?? Infinity, value)), null);
+  const least = (values: readonly (number | null)[]): number | null =>
+    values.reduce((low, value) => (value === null ? low : Math.min(low ?? Infinity, value)), null);
   const ranks = shapes.map(({ reasoning }) => (reasoning === null ? null : shapeEfforts.indexOf(reasoning)));
   const rank = least(ranks);
   return {

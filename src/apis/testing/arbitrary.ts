@@ -22,7 +22,9 @@ function object(members: readonly (readonly [string, string])[]): string {
 }
 
 /** Arguments of a call: JSON text of an object. */
-export const args: fc.Arbitrary<string> = fc.array(fc.tuple(name, anyJson), { maxLength: 4 }).map((members) => writeJson(parseJson(object(members)) ?? {}));
+export const args: fc.Arbitrary<string> = fc
+  .array(fc.tuple(name, anyJson), { maxLength: 4 })
+  .map((members) => writeJson(parseJson(object(members)) ?? {}));
 
 const picture = fc.oneof(
   fc.base64String({ minLength: 4, maxLength: 16 }).map((data) => `data:image/png;base64,${data}`),
@@ -51,14 +53,16 @@ const call: fc.Arbitrary<Call> = fc.record({ name, args, result: text });
 /** One exchange: a question, calls with their results, and an answer. */
 const round = fc.record({ user: userMessage, calls: fc.array(call, { maxLength: 3 }), said: fc.option(text), answer: text });
 
-const tool = fc.record({ name, description: text, properties: fc.dictionary(name, fc.constant({ type: 'string' }), { maxKeys: 3 }) }).map(({ name: called, description, properties }) => ({
-  type: 'function',
-  function: {
-    name: called,
-    description,
-    parameters: { type: 'object', properties, required: Object.keys(properties), additionalProperties: false },
-  },
-}));
+const tool = fc
+  .record({ name, description: text, properties: fc.dictionary(name, fc.constant({ type: 'string' }), { maxKeys: 3 }) })
+  .map(({ name: called, description, properties }) => ({
+    type: 'function',
+    function: {
+      name: called,
+      description,
+      parameters: { type: 'object', properties, required: Object.keys(properties), additionalProperties: false },
+    },
+  }));
 
 /** A chat completions body of what every API can say, written the way the library writes it. */
 export const chatBody: fc.Arbitrary<Record<string, unknown>> = fc
@@ -83,13 +87,20 @@ export const chatBody: fc.Arbitrary<Record<string, unknown>> = fc
       messages.push(user);
       if (calls.length > 0) {
         const named = calls.map((one) => ({ ...one, id: `call_${id++}` }));
-        messages.push({ role: 'assistant', content: said, tool_calls: named.map((one) => ({ id: one.id, type: 'function', function: { name: one.name, arguments: one.args } })) });
+        messages.push({
+          role: 'assistant',
+          content: said,
+          tool_calls: named.map((one) => ({ id: one.id, type: 'function', function: { name: one.name, arguments: one.args } })),
+        });
         messages.push(...named.map((one) => ({ role: 'tool', tool_call_id: one.id, content: one.result })));
       }
       messages.push({ role: 'assistant', content: answer });
     }
     messages.push(last);
-    const toolChoice = tools.length === 0 || choice === null ? {} : { tool_choice: choice === 'named' ? { type: 'function', function: { name: tools[0]!.function.name } } : choice };
+    const toolChoice =
+      tools.length === 0 || choice === null
+        ? {}
+        : { tool_choice: choice === 'named' ? { type: 'function', function: { name: tools[0]!.function.name } } : choice };
     return {
       model: 'gpt-4.1',
       messages,
@@ -97,7 +108,18 @@ export const chatBody: fc.Arbitrary<Record<string, unknown>> = fc
       max_completion_tokens: limit,
       ...(temperature === null ? {} : { temperature }),
       ...(stop.length === 0 ? {} : { stop }),
-      ...(schema ? { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: { type: 'object', properties: {}, required: [], additionalProperties: false }, strict: true } } } : {}),
+      ...(schema
+        ? {
+            response_format: {
+              type: 'json_schema',
+              json_schema: {
+                name: 'answer',
+                schema: { type: 'object', properties: {}, required: [], additionalProperties: false },
+                strict: true,
+              },
+            },
+          }
+        : {}),
     };
   });
 
@@ -120,7 +142,14 @@ interface ChatMessage {
 
 /** The same conversation as a Responses body. */
 export function responsesBody(chat: Record<string, unknown>): Record<string, unknown> {
-  const { messages, tools, tool_choice: choice, response_format: format, max_completion_tokens: limit, temperature } = chat as {
+  const {
+    messages,
+    tools,
+    tool_choice: choice,
+    response_format: format,
+    max_completion_tokens: limit,
+    temperature,
+  } = chat as {
     readonly messages: readonly ChatMessage[];
     readonly tools?: readonly { readonly function: object }[];
     readonly tool_choice?: string | { readonly function: { readonly name: string } };
@@ -128,10 +157,18 @@ export function responsesBody(chat: Record<string, unknown>): Record<string, unk
     readonly max_completion_tokens: number;
     readonly temperature?: number;
   };
-  const part = (one: Record<string, unknown>): object => (one['type'] === 'text' ? { type: 'input_text', text: one['text'] } : { type: 'input_image', detail: 'auto', image_url: (one['image_url'] as { readonly url: string }).url });
+  const part = (one: Record<string, unknown>): object =>
+    one['type'] === 'text'
+      ? { type: 'input_text', text: one['text'] }
+      : { type: 'input_image', detail: 'auto', image_url: (one['image_url'] as { readonly url: string }).url };
   const input = messages.flatMap((message): object[] => {
     if (message.role === 'tool') return [{ type: 'function_call_output', call_id: message.tool_call_id, output: message.content }];
-    const calls = (message.tool_calls ?? []).map((one) => ({ type: 'function_call', call_id: one.id, name: one.function.name, arguments: one.function.arguments }));
+    const calls = (message.tool_calls ?? []).map((one) => ({
+      type: 'function_call',
+      call_id: one.id,
+      name: one.function.name,
+      arguments: one.function.arguments,
+    }));
     if (message.content === null) return calls;
     const content = Array.isArray(message.content) ? message.content.map((one) => part(one as Record<string, unknown>)) : message.content;
     return [{ role: message.role, content }, ...calls];
@@ -140,7 +177,9 @@ export function responsesBody(chat: Record<string, unknown>): Record<string, unk
     model: 'gpt-5.1',
     input,
     ...(tools === undefined ? {} : { tools: tools.map((one) => ({ type: 'function', strict: false, ...one.function })) }),
-    ...(choice === undefined ? {} : { tool_choice: typeof choice === 'string' ? choice : { type: 'function', name: choice.function.name } }),
+    ...(choice === undefined
+      ? {}
+      : { tool_choice: typeof choice === 'string' ? choice : { type: 'function', name: choice.function.name } }),
     ...(format === undefined ? {} : { text: { format: { type: 'json_schema', ...format.json_schema } } }),
     max_output_tokens: limit,
     ...(temperature === undefined ? {} : { temperature }),

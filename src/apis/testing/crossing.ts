@@ -55,7 +55,10 @@ export class Crossing {
     const body = Buffer.concat(chunks);
     const path = request.url ?? '/';
     const family = path.includes('/models/') ? 'gemini' : path.endsWith('/messages') ? 'anthropic' : 'openai';
-    const recognised = recognise({ method: 'POST', path, authority: '', contentType: 'application/json', contentEncoding: '', contentLength: null, upgrade: false }, family);
+    const recognised = recognise(
+      { method: 'POST', path, authority: '', contentType: 'application/json', contentEncoding: '', contentLength: null, upgrade: false },
+      family,
+    );
     if (recognised.kind !== 'readable') throw new Error(`not recognised: ${path}`);
     const { api } = recognised;
     this.lastApi = api;
@@ -64,12 +67,20 @@ export class Crossing {
     const { to, model } = this.options;
     const translated = translateRequest(api, to, body, { model, stream, drop: this.options.drop ?? [] });
     if (!translated.ok) {
-      response.writeHead(422, { 'content-type': 'application/json' }).end(JSON.stringify({ error: { message: JSON.stringify(translated.unsupported) } }));
+      response
+        .writeHead(422, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error: { message: JSON.stringify(translated.unsupported) } }));
       return;
     }
     this.last = translated;
     const answer = this.options.answer(stream, this.body);
-    const options = { model, id: 'decision-1', created: 1_770_000_001, includeUsage: asked.stream_options?.include_usage === true, framing: path.includes('alt=sse') ? ('sse' as const) : ('json-array' as const) };
+    const options = {
+      model,
+      id: 'decision-1',
+      created: 1_770_000_001,
+      includeUsage: asked.stream_options?.include_usage === true,
+      framing: path.includes('alt=sse') ? ('sse' as const) : ('json-array' as const),
+    };
     if (!stream || answer.status >= 300) {
       const back = translateAnswer(to, api, answer.status, Buffer.from(answer.body), options);
       response.writeHead(back.status, { 'content-type': back.contentType }).end(back.body);

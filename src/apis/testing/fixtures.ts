@@ -33,7 +33,9 @@ function fileOf(api: TargetApi, scenario: Scenario, stream: boolean): URL {
 }
 
 function statusOf(api: TargetApi, scenario: Scenario): number {
-  const statuses = JSON.parse(readFileSync(new URL(`${api}/statuses.json`, recordings), 'utf8')) as Readonly<Partial<Record<Scenario, number>>>;
+  const statuses = JSON.parse(readFileSync(new URL(`${api}/statuses.json`, recordings), 'utf8')) as Readonly<
+    Partial<Record<Scenario, number>>
+  >;
   return statuses[scenario] ?? 200;
 }
 

@@ -5,7 +5,11 @@ import type { TranslateOptions, TranslatedRequest } from '../translate.ts';
 export type Options = Partial<TranslateOptions> & { readonly model: string };
 
 export function translated(from: ApiName, to: ApiName, body: unknown, options: Options): TranslatedRequest {
-  return translateRequest(from, to, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), { stream: false, drop: [], ...options });
+  return translateRequest(from, to, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), {
+    stream: false,
+    drop: [],
+    ...options,
+  });
 }
 
 /** The translated body, parsed. */

@@ -32,21 +32,47 @@ export function configOfFile(text: string, file: string): EnvoyConfig {
   const value: unknown = document.toJS();
   const bootstrap = objectOf(snakeCased(value));
   const resources = objectOf(bootstrap['static_resources']);
-  if (bootstrap['static_resources'] === undefined && bootstrap['dynamic_resources'] === undefined) throw new SluiceError('SLUICE_ENVOY_CONFIG', "this is no bootstrap of Envoy's: it has no static_resources.", { where: file });
-  const placed = (kind: string): Placed[] => listOf(resources[kind]).map((one, at) => ({ value: objectOf(one), path: ['static_resources', kind, at] }));
-  return { listeners: placed('listeners'), clusters: placed('clusters'), routes: new Map(), bootstrap, partial: bootstrap['dynamic_resources'] !== undefined, line: (path) => lineOf(document, lines, path) };
+  if (bootstrap['static_resources'] === undefined && bootstrap['dynamic_resources'] === undefined)
+    throw new SluiceError('SLUICE_ENVOY_CONFIG', "this is no bootstrap of Envoy's: it has no static_resources.", { where: file });
+  const placed = (kind: string): Placed[] =>
+    listOf(resources[kind]).map((one, at) => ({ value: objectOf(one), path: ['static_resources', kind, at] }));
+  return {
+    listeners: placed('listeners'),
+    clusters: placed('clusters'),
+    routes: new Map(),
+    bootstrap,
+    partial: bootstrap['dynamic_resources'] !== undefined,
+    line: (path) => lineOf(document, lines, path),
+  };
 }
 
 /** Reads the answer of a running Envoy's `/config_dump`. */
 export function configOfDump(dump: unknown): EnvoyConfig {
   const configs = listOf(objectOf(dump)['configs']).map(objectOf);
   const of = (type: string): Json[] => configs.filter((config) => textOf(config['@type']).endsWith(`.${type}`));
-  const placed = (values: readonly unknown[], kind: string): Placed[] => values.filter((one) => one !== undefined).map((one) => ({ value: objectOf(one), path: [kind, textOf(objectOf(one)['name'] ?? '')] }));
-  const each = (type: string, list: string, ...inner: readonly string[]): unknown[] => of(type).flatMap((config) => listOf(config[list]).map((entry) => inner.reduce<unknown>((value, key) => objectOf(value)[key], entry)));
-  const routes = placed([...each('RoutesConfigDump', 'static_route_configs', 'route_config'), ...each('RoutesConfigDump', 'dynamic_route_configs', 'route_config')], 'route');
+  const placed = (values: readonly unknown[], kind: string): Placed[] =>
+    values.filter((one) => one !== undefined).map((one) => ({ value: objectOf(one), path: [kind, textOf(objectOf(one)['name'] ?? '')] }));
+  const each = (type: string, list: string, ...inner: readonly string[]): unknown[] =>
+    of(type).flatMap((config) => listOf(config[list]).map((entry) => inner.reduce<unknown>((value, key) => objectOf(value)[key], entry)));
+  const routes = placed(
+    [
+      ...each('RoutesConfigDump', 'static_route_configs', 'route_config'),
+      ...each('RoutesConfigDump', 'dynamic_route_configs', 'route_config'),
+    ],
+    'route',
+  );
   return {
-    listeners: placed([...each('ListenersConfigDump', 'static_listeners', 'listener'), ...each('ListenersConfigDump', 'dynamic_listeners', 'active_state', 'listener')], 'listener'),
-    clusters: placed([...each('ClustersConfigDump', 'static_clusters', 'cluster'), ...each('ClustersConfigDump', 'dynamic_active_clusters', 'cluster')], 'cluster'),
+    listeners: placed(
+      [
+        ...each('ListenersConfigDump', 'static_listeners', 'listener'),
+        ...each('ListenersConfigDump', 'dynamic_listeners', 'active_state', 'listener'),
+      ],
+      'listener',
+    ),
+    clusters: placed(
+      [...each('ClustersConfigDump', 'static_clusters', 'cluster'), ...each('ClustersConfigDump', 'dynamic_active_clusters', 'cluster')],
+      'cluster',
+    ),
     routes: new Map(routes.map((route) => [textOf(route.value['name']), route])),
     bootstrap: objectOf(of('BootstrapConfigDump')[0]?.['bootstrap']),
     partial: false,
@@ -58,7 +84,12 @@ export function configOfDump(dump: unknown): EnvoyConfig {
 function snakeCased(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeCased);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [/^[a-z]+([A-Z][a-z0-9]*)+$/.test(key) ? key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : key, snakeCased(inner)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      /^[a-z]+([A-Z][a-z0-9]*)+$/.test(key) ? key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : key,
+      snakeCased(inner),
+    ]),
+  );
 }
 
 /** The line of the deepest part of a path that the file has, in either spelling. */
@@ -90,7 +121,10 @@ export function listOf(value: unknown): readonly unknown[] {
 
 /** What is at a path of members; undefined: nothing. */
 export function at(value: unknown, ...path: Path): unknown {
-  return path.reduce<unknown>((inner, key) => (Array.isArray(inner) && typeof key === 'number' ? (inner as unknown[])[key] : objectOf(inner)[key]), value);
+  return path.reduce<unknown>(
+    (inner, key) => (Array.isArray(inner) && typeof key === 'number' ? (inner as unknown[])[key] : objectOf(inner)[key]),
+    value,
+  );
 }
 
 /** A duration of Envoy's (`0.5s`) in ms; null: none is written. */

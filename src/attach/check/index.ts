@@ -36,11 +36,17 @@ export function checkEnvoy(config: EnvoyConfig, options: EnvoyOptions): EnvoyChe
   for (const name of new Set(attached.map(({ filters }) => filters!.cluster))) checkSluiceCluster(findings, name);
   if (attached.length > 0) checkProviderClusters(findings);
   if (attached.length > 0 && options.chains === 'hosts' && !config.partial) checkInside(findings);
-  checkAround(findings, managers.filter(({ filters }) => filters === null));
+  checkAround(
+    findings,
+    managers.filter(({ filters }) => filters === null),
+  );
   const called = new Set(attached.map(({ filters }) => filters!.cluster));
   return {
     findings: findings.list,
-    listeners: attached.map(({ listener }) => ({ address: addressOf(listener.value), tls: at(listener.value, 'filter_chains', 0, 'transport_socket') !== undefined })),
+    listeners: attached.map(({ listener }) => ({
+      address: addressOf(listener.value),
+      tls: at(listener.value, 'filter_chains', 0, 'transport_socket') !== undefined,
+    })),
     sluice: config.clusters.filter(({ value }) => called.has(textOf(value['name']))).flatMap(({ value }) => addressesOf(value)),
   };
 }
@@ -49,13 +55,22 @@ function managersOf(config: EnvoyConfig, toSluice: ReadonlySet<string>): Manager
   return config.listeners.flatMap((listener) => {
     const chains: [Json, Path][] = [
       ...listOf(listener.value['filter_chains']).map((chain, index): [Json, Path] => [objectOf(chain), ['filter_chains', index]]),
-      ...(listener.value['default_filter_chain'] === undefined ? [] : [[objectOf(listener.value['default_filter_chain']), ['default_filter_chain']] satisfies [Json, Path]]),
+      ...(listener.value['default_filter_chain'] === undefined
+        ? []
+        : [[objectOf(listener.value['default_filter_chain']), ['default_filter_chain']] satisfies [Json, Path]]),
     ];
     return chains.flatMap(([chain, inner]) =>
       listOf(chain['filters']).flatMap((filter, index): Manager[] => {
         const value = objectOf(at(filter, 'typed_config'));
         if (!textOf(value['@type']).endsWith('.HttpConnectionManager')) return [];
-        return [{ value, path: [...listener.path, ...inner, 'filters', index, 'typed_config'], listener, filters: sluiceFilters(value, toSluice) }];
+        return [
+          {
+            value,
+            path: [...listener.path, ...inner, 'filters', index, 'typed_config'],
+            listener,
+            filters: sluiceFilters(value, toSluice),
+          },
+        ];
       }),
     );
   });
@@ -65,8 +80,17 @@ function nothingAttached(findings: Findings, managers: readonly Manager[]): void
   const [first] = managers;
   if (first === undefined) {
     const { partial } = findings.config;
-    findings.error(['static_resources', 'listeners'], `there is no listener for HTTP${partial ? ' in this file: listeners come from a control plane' : ''}.`, partial ? 'Check the running Envoy: sluice doctor --envoy-admin HOST:PORT.' : 'Add one, or use what `sluice render envoy` writes.');
-  } else findings.error([...first.path, 'http_filters'], 'no filter calls Sluice: nothing is decided.', 'Add what `sluice render envoy --snippet` prints.');
+    findings.error(
+      ['static_resources', 'listeners'],
+      `there is no listener for HTTP${partial ? ' in this file: listeners come from a control plane' : ''}.`,
+      partial ? 'Check the running Envoy: sluice doctor --envoy-admin HOST:PORT.' : 'Add one, or use what `sluice render envoy` writes.',
+    );
+  } else
+    findings.error(
+      [...first.path, 'http_filters'],
+      'no filter calls Sluice: nothing is decided.',
+      'Add what `sluice render envoy --snippet` prints.',
+    );
 }
 
 function checkAttached(findings: Findings, { value, path, listener }: Manager, filters: SluiceFilters): void {
@@ -74,15 +98,30 @@ function checkAttached(findings: Findings, { value, path, listener }: Manager, f
   checkManager(findings, value, path, filters);
   checkRoutes(findings, value, path, filters);
   const buffer = Number(listener.value['per_connection_buffer_limit_bytes'] ?? 1024 * 1024);
-  if (buffer < limits.requestBodyBytes) findings.error(listener.path, `requests above ${Math.floor(buffer / 1024)} KiB pass undecided or get 413 (per_connection_buffer_limit_bytes); coding agents send megabytes.`, `Set per_connection_buffer_limit_bytes: ${textOf(findings.wanted.listener['per_connection_buffer_limit_bytes'])}.`);
+  if (buffer < limits.requestBodyBytes)
+    findings.error(
+      listener.path,
+      `requests above ${Math.floor(buffer / 1024)} KiB pass undecided or get 413 (per_connection_buffer_limit_bytes); coding agents send megabytes.`,
+      `Set per_connection_buffer_limit_bytes: ${textOf(findings.wanted.listener['per_connection_buffer_limit_bytes'])}.`,
+    );
 }
 
 /** What chains need inside an Envoy before 1.40. */
 function checkInside(findings: Findings): void {
   const have = new Set(findings.config.listeners.map(({ value }) => value['name']));
   const missing = findings.wanted.listeners.map(({ name }) => textOf(name)).filter((name) => !have.has(name));
-  if (missing.length > 0) findings.error(['static_resources', 'listeners'], `chains lead to listeners inside Envoy that are not there: ${missing.join(', ')}.`, 'Add the listeners of the snippet.');
-  if (!JSON.stringify(findings.config.bootstrap['bootstrap_extensions'] ?? []).includes('InternalListener')) findings.error(['bootstrap_extensions'], 'this Envoy has no listeners inside itself (bootstrap_extensions).', 'Add bootstrap_extensions of the snippet.');
+  if (missing.length > 0)
+    findings.error(
+      ['static_resources', 'listeners'],
+      `chains lead to listeners inside Envoy that are not there: ${missing.join(', ')}.`,
+      'Add the listeners of the snippet.',
+    );
+  if (!JSON.stringify(findings.config.bootstrap['bootstrap_extensions'] ?? []).includes('InternalListener'))
+    findings.error(
+      ['bootstrap_extensions'],
+      'this Envoy has no listeners inside itself (bootstrap_extensions).',
+      'Add bootstrap_extensions of the snippet.',
+    );
 }
 
 /** Listeners that lead to providers without asking Sluice. */
@@ -98,7 +137,12 @@ function checkAround(findings: Findings, managers: readonly Manager[]): void {
           return host === undefined ? [] : [host];
         }),
     );
-    if (around.size > 0) findings.warning(path, `requests on this listener reach ${[...around].join(', ')} without Sluice.`, 'Add the snippet here too, if they should be decided.');
+    if (around.size > 0)
+      findings.warning(
+        path,
+        `requests on this listener reach ${[...around].join(', ')} without Sluice.`,
+        'Add the snippet here too, if they should be decided.',
+      );
   }
 }
 

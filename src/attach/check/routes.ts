@@ -20,10 +20,15 @@ export function routesOf(findings: Findings, manager: Json, path: Path): Placed 
 export function checkRoutes(findings: Findings, manager: Json, path: Path, filters: SluiceFilters): void {
   const config = routesOf(findings, manager, path);
   if (config === null) {
-    findings.warning(path, 'the routes come from a control plane, so they are not in this file.', "Check the running Envoy: sluice doctor --envoy-admin HOST:PORT.");
+    findings.warning(
+      path,
+      'the routes come from a control plane, so they are not in this file.',
+      'Check the running Envoy: sluice doctor --envoy-admin HOST:PORT.',
+    );
     return;
   }
-  for (const [index, host] of listOf(config.value['virtual_hosts']).map(objectOf).entries()) checkHost(findings, host, [...config.path, 'virtual_hosts', index], filters);
+  for (const [index, host] of listOf(config.value['virtual_hosts']).map(objectOf).entries())
+    checkHost(findings, host, [...config.path, 'virtual_hosts', index], filters);
 }
 
 function checkHost(findings: Findings, host: Json, path: Path, filters: SluiceFilters): void {
@@ -35,11 +40,27 @@ function checkHost(findings: Findings, host: Json, path: Path, filters: SluiceFi
     return names(wanted[member]).filter((name) => !has.has(name));
   };
   const added = lacks('response_headers_to_add');
-  if (added.length > 0) findings.warning(path, `apps are not told what was decided (response_headers_to_add lacks ${added.join(', ')}).`, 'Add response_headers_to_add of the snippet.');
+  if (added.length > 0)
+    findings.warning(
+      path,
+      `apps are not told what was decided (response_headers_to_add lacks ${added.join(', ')}).`,
+      'Add response_headers_to_add of the snippet.',
+    );
   const removed = lacks('request_headers_to_remove');
-  if (removed.length > 0) findings.warning(path, `providers see what apps tell Sluice (request_headers_to_remove lacks ${removed.join(', ')}).`, 'Add request_headers_to_remove of the snippet.');
-  if (!names(host['response_headers_to_remove']).includes(retryHeader)) findings.warning(path, `apps see ${retryHeader}, which is for Envoy (response_headers_to_remove).`, 'Add response_headers_to_remove of the snippet.');
-  if (wanted['request_mirror_policies'] !== undefined && host['request_mirror_policies'] === undefined) findings.warning(path, 'shadow experiments send no copies (request_mirror_policies).', 'Add request_mirror_policies of the snippet.');
+  if (removed.length > 0)
+    findings.warning(
+      path,
+      `providers see what apps tell Sluice (request_headers_to_remove lacks ${removed.join(', ')}).`,
+      'Add request_headers_to_remove of the snippet.',
+    );
+  if (!names(host['response_headers_to_remove']).includes(retryHeader))
+    findings.warning(
+      path,
+      `apps see ${retryHeader}, which is for Envoy (response_headers_to_remove).`,
+      'Add response_headers_to_remove of the snippet.',
+    );
+  if (wanted['request_mirror_policies'] !== undefined && host['request_mirror_policies'] === undefined)
+    findings.warning(path, 'shadow experiments send no copies (request_mirror_policies).', 'Add request_mirror_policies of the snippet.');
   checkLed(findings, routes, [...path, 'routes']);
   for (const [index, route] of routes.entries()) if (!isSluices(route)) checkRoute(findings, route, [...path, 'routes', index], filters);
 }
@@ -50,12 +71,21 @@ function checkLed(findings: Findings, routes: readonly Json[], path: Path): void
   const has = new Set(routes.flatMap(ledBy));
   const missing = [...new Set(wanted.flatMap(ledBy))].filter((key) => !has.has(key));
   if (missing.length > 0) {
-    findings.error(path, `requests that Sluice sends elsewhere have no route (${missing.join(', ')}): they would reach the provider of their path, with another provider's key or model.`, "Put the virtual host's routes of the snippet before its own.");
+    findings.error(
+      path,
+      `requests that Sluice sends elsewhere have no route (${missing.join(', ')}): they would reach the provider of their path, with another provider's key or model.`,
+      "Put the virtual host's routes of the snippet before its own.",
+    );
     return;
   }
   const first = routes.findIndex((route) => !isSluices(route));
   const late = routes.findLastIndex(isSluices);
-  if (first >= 0 && late > first) findings.error([...path, first], 'this route comes before those of Sluice: a request that Sluice sends elsewhere may take it.', "Put the virtual host's routes of the snippet first.");
+  if (first >= 0 && late > first)
+    findings.error(
+      [...path, first],
+      'this route comes before those of Sluice: a request that Sluice sends elsewhere may take it.',
+      "Put the virtual host's routes of the snippet first.",
+    );
 }
 
 /** `header` or `header=value` for what leads a request to a route of Sluice's. */
@@ -74,11 +104,35 @@ function checkRoute(findings: Findings, route: Json, path: Path, filters: Sluice
   if (route['route'] === undefined) return;
   const timeout = msOf(action['timeout']) ?? 15_000;
   const websocket = JSON.stringify(route['match'] ?? {}).includes('websocket');
-  if (timeout > 0 && timeout < leastTimeoutMs) findings.error([...path, 'route'], `answers that take longer than ${timeout / 1_000} s are cut off with 504 (timeout${action['timeout'] === undefined ? " is not set, and Envoy's is 15 s" : ''}).`, 'Set timeout: 0s and idle_timeout: 900s.');
+  if (timeout > 0 && timeout < leastTimeoutMs)
+    findings.error(
+      [...path, 'route'],
+      `answers that take longer than ${timeout / 1_000} s are cut off with 504 (timeout${action['timeout'] === undefined ? " is not set, and Envoy's is 15 s" : ''}).`,
+      'Set timeout: 0s and idle_timeout: 900s.',
+    );
   const retryOn = textOf(at(action, 'retry_policy', 'retry_on') ?? '');
-  if (/\b(5xx|gateway-error|retriable-4xx|retriable-status-codes)\b/.test(retryOn)) findings.warning([...path, 'route', 'retry_policy'], `Envoy asks the same provider again by itself (${retryOn}), unseen by Sluice: each attempt may cost.`, 'Leave retries to the policy (fallback), or keep to connect-failure,refused-stream,reset-before-request.');
-  const off = Object.entries(objectOf(route['typed_per_filter_config'])).find(([name, value]) => name === filters.name && at(value, 'disabled') === true);
-  if (off !== undefined && !websocket) findings.warning([...path, 'typed_per_filter_config'], 'Sluice is switched off on this route: its requests are not decided.', 'Remove it, if they should be.');
-  const reserved = listOf(route['request_headers_to_add']).map((one) => textOf(at(one, 'header', 'key')).toLowerCase()).filter((name) => (reservedHeaders as readonly string[]).includes(name));
-  if (reserved.length > 0) findings.error([...path, 'request_headers_to_add'], `this route sets headers that only Sluice may set: ${reserved.join(', ')}.`, 'Remove them.');
+  if (/\b(5xx|gateway-error|retriable-4xx|retriable-status-codes)\b/.test(retryOn))
+    findings.warning(
+      [...path, 'route', 'retry_policy'],
+      `Envoy asks the same provider again by itself (${retryOn}), unseen by Sluice: each attempt may cost.`,
+      'Leave retries to the policy (fallback), or keep to connect-failure,refused-stream,reset-before-request.',
+    );
+  const off = Object.entries(objectOf(route['typed_per_filter_config'])).find(
+    ([name, value]) => name === filters.name && at(value, 'disabled') === true,
+  );
+  if (off !== undefined && !websocket)
+    findings.warning(
+      [...path, 'typed_per_filter_config'],
+      'Sluice is switched off on this route: its requests are not decided.',
+      'Remove it, if they should be.',
+    );
+  const reserved = listOf(route['request_headers_to_add'])
+    .map((one) => textOf(at(one, 'header', 'key')).toLowerCase())
+    .filter((name) => (reservedHeaders as readonly string[]).includes(name));
+  if (reserved.length > 0)
+    findings.error(
+      [...path, 'request_headers_to_add'],
+      `this route sets headers that only Sluice may set: ${reserved.join(', ')}.`,
+      'Remove them.',
+    );
 }

@@ -20,7 +20,19 @@ const compressFrom = 1_024;
 const expandAsyncFrom = 32 * 1024;
 
 const tokens = z.number();
-const usage = z.looseObject({ input: tokens, cachedRead: tokens, cacheWrite5m: tokens, cacheWrite1h: tokens, audioInput: tokens, output: tokens, reasoning: tokens, audioOutput: tokens, totalInput: tokens, totalOutput: tokens, raw: z.string() });
+const usage = z.looseObject({
+  input: tokens,
+  cachedRead: tokens,
+  cacheWrite5m: tokens,
+  cacheWrite1h: tokens,
+  audioInput: tokens,
+  output: tokens,
+  reasoning: tokens,
+  audioOutput: tokens,
+  totalInput: tokens,
+  totalOutput: tokens,
+  raw: z.string(),
+});
 
 /** The shape of an entry's facts: whatever else is in the Redis must not become an answer. */
 const facts = z.strictObject({

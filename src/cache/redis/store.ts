@@ -76,7 +76,11 @@ export class RedisStore implements RemoteStore {
       this.#options.onProblem('down');
       return { kind: 'unavailable' };
     }
-    const reply = await this.#within(leadMs === 0 ? this.#client.getBuffer(entryKey(key)) : this.#whole(this.#eval(lookupScript, key, this.#token, String(leadMs)), () => this.#client.getBuffer(entryKey(key))));
+    const reply = await this.#within(
+      leadMs === 0
+        ? this.#client.getBuffer(entryKey(key))
+        : this.#whole(this.#eval(lookupScript, key, this.#token, String(leadMs)), () => this.#client.getBuffer(entryKey(key))),
+    );
     if (reply === failed) return { kind: 'unavailable' };
     if (!Buffer.isBuffer(reply)) return { kind: leadMs !== 0 && reply === 0 ? 'led' : 'none' };
     const entry = await decodeEntry(reply);
@@ -100,7 +104,9 @@ export class RedisStore implements RemoteStore {
     void encodeEntry(entry)
       .then((value) => {
         const keepMs = Math.ceil(entry.keepMs);
-        return this.#whole(this.#eval(storeScript, entry.key, this.#token, value, String(keepMs)), () => this.#client.set(entryKey(entry.key), value, 'PX', keepMs));
+        return this.#whole(this.#eval(storeScript, entry.key, this.#token, value, String(keepMs)), () =>
+          this.#client.set(entryKey(entry.key), value, 'PX', keepMs),
+        );
       })
       .then(() => (entry.near === null ? null : this.#client.set(nearKey(entry.near), entry.key, 'PX', Math.ceil(entry.keepMs))))
       .catch(() => this.#options.onProblem('write-failed'))

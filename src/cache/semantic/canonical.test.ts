@@ -39,16 +39,33 @@ describe('questions that ask the same', () => {
   ])('%s | %s', (a, b) => expect(same(a, b)).toBe(true));
 
   it.each([
-    ['How do I learn juggling?', 'What is the best way to learn juggling?', 'How do I learn juggling with four clubs at home?', 'What is the best way to learn juggling with four clubs at home?'],
-    ['What is the benefit of rust?', 'What are the benefits of rust?', 'What is the benefit of rust on an old iron bridge?', 'What are the benefits of rust on an old iron bridge?'],
-    ['What is the best film?', 'What is the best film in the world?', 'What is the best film about trains, dogs and snow?', 'What is the best film about trains, dogs and snow in the world?'],
+    [
+      'How do I learn juggling?',
+      'What is the best way to learn juggling?',
+      'How do I learn juggling with four clubs at home?',
+      'What is the best way to learn juggling with four clubs at home?',
+    ],
+    [
+      'What is the benefit of rust?',
+      'What are the benefits of rust?',
+      'What is the benefit of rust on an old iron bridge?',
+      'What are the benefits of rust on an old iron bridge?',
+    ],
+    [
+      'What is the best film?',
+      'What is the best film in the world?',
+      'What is the best film about trains, dogs and snow?',
+      'What is the best film about trains, dogs and snow in the world?',
+    ],
   ])('need enough words of content where what they ask for is only nearly the same: %s | %s', (a, b, longA, longB) => {
     expect([same(a, b), same(a, b, 'wide'), same(longA, longB)]).toEqual([false, true, true]);
   });
 
   it('may name another person only where the policy lets it', () => {
     expect(same('How do you become a dentist?', 'How do I become a dentist?')).toBe(false);
-    expect(same('How do you refund cancelled orders from shops in Norway?', 'How do I refund cancelled orders from shops in Norway?')).toBe(false);
+    expect(same('How do you refund cancelled orders from shops in Norway?', 'How do I refund cancelled orders from shops in Norway?')).toBe(
+      false,
+    );
     expect(same('How do you become a dentist?', 'How do I become a dentist?', 'wide')).toBe(true);
     expect(same('What are the characteristics of limestone?', 'What is the characteristic of limestone?')).toBe(false);
     expect(same('What are the characteristics of limestone?', 'What is the characteristic of limestone?', 'wide')).toBe(true);
@@ -113,7 +130,11 @@ describe('questions that do not', () => {
     ['direction', 'What is the best flight from Rome to Oslo?', 'What is the best flight from Oslo to Rome?'],
     ['direction', 'How do I transfer photos from an iPhone to a Mac?', 'How do I transfer photos from a Mac to an iPhone?'],
     ['direction', 'How do I run Linux in Windows?', 'How do I run Windows in Linux?'],
-    ['direction', 'What is the best way to run a Linux container in a Windows guest?', 'What is the best way to run a Windows container in a Linux guest?'],
+    [
+      'direction',
+      'What is the best way to run a Linux container in a Windows guest?',
+      'What is the best way to run a Windows container in a Linux guest?',
+    ],
     ['direction', 'What is the best Linux emulator for Windows?', 'What is the best Windows emulator for Linux?'],
     ['direction', 'How do I add text to a photo?', 'How do I add a photo to text?'],
     ['direction', 'How do I replace butter with oil?', 'How do I replace oil with butter?'],
@@ -158,14 +179,41 @@ describe('a text that is not compared', () => {
 
 describe('the form', () => {
   it('keeps all digits, does not see spaces around the text, and takes any text', () => {
-    const word = fc.constantFrom('how', 'can', 'i', 'to', 'the', 'a', 'cats', 'Windows', '17', '"x y"', 'IT', 'not', 'in', 'please', 'my', 'are', 'what', "don't", 'vitamin', '“z', ',');
-    const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.array(word, { maxLength: 12 }).map((words) => words.join(' ')), fc.array(word, { maxLength: 12 }).map((words) => `what ${words.join(' ')}`));
+    const word = fc.constantFrom(
+      'how',
+      'can',
+      'i',
+      'to',
+      'the',
+      'a',
+      'cats',
+      'Windows',
+      '17',
+      '"x y"',
+      'IT',
+      'not',
+      'in',
+      'please',
+      'my',
+      'are',
+      'what',
+      "don't",
+      'vitamin',
+      '“z',
+      ',',
+    );
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc.array(word, { maxLength: 12 }).map((words) => words.join(' ')),
+      fc.array(word, { maxLength: 12 }).map((words) => `what ${words.join(' ')}`),
+    );
     fc.assert(
       fc.property(text, fc.constantFrom<SemanticMatch>('strict', 'wide'), (value, match) => {
         const canonical = canonicalQuestion(value, match);
         if (canonical === null) return;
         const digits = (of: string): string => of.replace(/\D/g, '');
-        if (!/\d\W*k|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)\b/i.test(value)) expect(digits(canonical)).toBe(digits(value.normalize('NFC')));
+        if (!/\d\W*k|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)\b/i.test(value))
+          expect(digits(canonical)).toBe(digits(value.normalize('NFC')));
         expect(canonicalQuestion(` ${value} `, match)).toBe(canonical);
       }),
       runs(200),

@@ -11,21 +11,52 @@ export interface Framed {
   readonly sure: 'yes' | 'nearly' | 'perhaps';
 }
 
-const anyoneDoes = /^how (?:to |do (?:to |(?:i|we|one|someone|anyone|person) (?:to )?(?:go about )?))|^what (?:should|can|could|do|must) (?:i|we|one|someone) (?:have to |need to )?do (?:in order )?to /;
-const youDo = /^how do (?:you|people) (?:go about )?|^what (?:should|can|could|do|must) (?:you|people) (?:have to |need to )?do (?:in order )?to /;
-const way = /^(?:what (?:is|are) (?:(?:of|best|good|great|different|effective|possible|proper|right|correct|various|ideal) |most (?:efficient|effective) )*(?:way|method|technique|strategy|tip|trick|step) |is there (?:any )?(?:(?:good|possible) )?way )(?:(?:to|i can|for me to) |(?:for|of|in) (?=\S+ing(?: |$)))/;
+const anyoneDoes =
+  /^how (?:to |do (?:to |(?:i|we|one|someone|anyone|person) (?:to )?(?:go about )?))|^what (?:should|can|could|do|must) (?:i|we|one|someone) (?:have to |need to )?do (?:in order )?to /;
+const youDo =
+  /^how do (?:you|people) (?:go about )?|^what (?:should|can|could|do|must) (?:you|people) (?:have to |need to )?do (?:in order )?to /;
+const way =
+  /^(?:what (?:is|are) (?:(?:of|best|good|great|different|effective|possible|proper|right|correct|various|ideal) |most (?:efficient|effective) )*(?:way|method|technique|strategy|tip|trick|step) |is there (?:any )?(?:(?:good|possible) )?way )(?:(?:to|i can|for me to) |(?:for|of|in) (?=\S+ing(?: |$)))/;
 const superlative = /^(what|who|where) (?:is|are) (?:of )?((?:most|least) \S+|\p{L}{2,}est|best|worst|top(?! \d)) (.+)$/u;
 const bestOf = /^what ((?:\S+ ){1,3})(?:is|are) best(?= |$)(?! (?:known|described|suited))(.*)$/;
 const favorite = /^(?:what|who) (?:is|are) your (?:(?:personal|most|all time) )?favorite (.+)$/;
-const difference = /^what (?:is|are) (?:main |basic |key )?difference between (.+?) (?:and|or|versus) ((?:(?! and ).)+?)((?: (?:in|for|with|as|when) .+)?)$/;
+const difference =
+  /^what (?:is|are) (?:main |basic |key )?difference between (.+?) (?:and|or|versus) ((?:(?! and ).)+?)((?: (?:in|for|with|as|when) .+)?)$/;
 const feeling = /^(?:what (is|was) it (?:feel )?like (?:to )?|(?:what|how) do it feel (?:like )?(?:to )?)(.+)$/;
 const whyIt = /^why (?:do )?(.+)$/;
 
 /** Words in -est that are no superlatives. */
-const noSuperlative: ReadonlySet<string> = new Set(['interest', 'forest', 'west', 'quest', 'request', 'guest', 'test', 'rest', 'contest', 'protest', 'harvest', 'invest', 'conquest', 'arrest', 'chest', 'nest', 'digest', 'honest', 'modest', 'latest', 'northwest', 'southwest', 'midwest', 'budapest', 'everest']);
+const noSuperlative: ReadonlySet<string> = new Set([
+  'interest',
+  'forest',
+  'west',
+  'quest',
+  'request',
+  'guest',
+  'test',
+  'rest',
+  'contest',
+  'protest',
+  'harvest',
+  'invest',
+  'conquest',
+  'arrest',
+  'chest',
+  'nest',
+  'digest',
+  'honest',
+  'modest',
+  'latest',
+  'northwest',
+  'southwest',
+  'midwest',
+  'budapest',
+  'everest',
+]);
 
 /** Where one of these stands, more than one thing is said, and the order says how they hang together. */
-const joined = /(?:^| )(?:if|when|that|because|while|who|whom|whose|where|whether|why|how|what|which|not|no|never|and|or|but|instead|more|less|than|as|so|i|you|we|they|he|she|it|is|are|was|were|do|did|can|will)(?: |$)/;
+const joined =
+  /(?:^| )(?:if|when|that|because|while|who|whom|whose|where|whether|why|how|what|which|not|no|never|and|or|but|instead|more|less|than|as|so|i|you|we|they|he|she|it|is|are|was|were|do|did|can|will)(?: |$)/;
 
 /** Finds what is asked for; `loosely` takes frames that are only nearly the same for the same. */
 export function framed(words: string, loosely: boolean): Framed {
@@ -44,7 +75,16 @@ function doing(words: string, loosely: boolean): Framed | null {
   const mine = ` ${rest.join(' ')}`.replace(/ (?:my|our)(?= )/g, '').replace(/ (?:i|me)(?= |$)/g, ' me');
   const anyones = sure === 'yes' ? mine : mine.replace(/ your(?= )/g, '').replace(/ you(?= |$)/g, ' me');
   const object = (loosely ? anyones.replace(/^( for .+) exam$/, '$1') : anyones).trim();
-  return { frame: 'how', rest: orderless(`${stem(verb)} ${object}`.trim().replace(/^learn (?:how )?to /, 'learn ').replace(/^learn about /, 'learn ')), sure };
+  return {
+    frame: 'how',
+    rest: orderless(
+      `${stem(verb)} ${object}`
+        .trim()
+        .replace(/^learn (?:how )?to /, 'learn ')
+        .replace(/^learn about /, 'learn '),
+    ),
+    sure,
+  };
 }
 
 function superlativeOf(words: string, loosely: boolean): Framed | null {
@@ -59,7 +99,11 @@ function superlativeOf(words: string, loosely: boolean): Framed | null {
     .replace(/ to (?:watch|read|buy|use|eat)$/, '')
     .replace(/ made$/, '')
     .replace(/ available(?= |$)/, '');
-  return { frame: `${who} ${most === 'top' ? 'best' : most}`, rest: orderless(infinitives(loosely ? bare.replace(/ (?:in|of) (?:world|earth)$/, '') : bare)), sure: 'yes' };
+  return {
+    frame: `${who} ${most === 'top' ? 'best' : most}`,
+    rest: orderless(infinitives(loosely ? bare.replace(/ (?:in|of) (?:world|earth)$/, '') : bare)),
+    sure: 'yes',
+  };
 }
 
 function other(words: string, loosely: boolean): Framed {
@@ -84,14 +128,19 @@ function other(words: string, loosely: boolean): Framed {
 /** "Why X is Y" is "why is X Y". */
 function reason(words: readonly string[]): Framed {
   const moved = words.filter((word) => auxiliaries.has(word));
-  return moved.length === 1 ? { frame: `why ${moved[0]!}`, rest: words.filter((word) => !auxiliaries.has(word)).join(' '), sure: 'yes' } : { frame: 'why', rest: words.join(' '), sure: 'yes' };
+  return moved.length === 1
+    ? { frame: `why ${moved[0]!}`, rest: words.filter((word) => !auxiliaries.has(word)).join(' '), sure: 'yes' }
+    : { frame: 'why', rest: words.join(' '), sure: 'yes' };
 }
 
 const auxiliaries: ReadonlySet<string> = new Set(['is', 'are', 'was', 'were', 'did', 'has', 'have']);
 
 /** "For learning" and "to learn" are one. */
 function infinitives(words: string): string {
-  return words.replace(/(?:^| )(?:for|of|in) ([a-z]{3,}ing)(?= |$)/g, (_all, verb: string) => ` ~${stem(verb)}`).replace(/(?:^| )to ([a-z]+)(?= |$)/g, (_all, verb: string) => ` ~${stem(verb)}`).trim();
+  return words
+    .replace(/(?:^| )(?:for|of|in) ([a-z]{3,}ing)(?= |$)/g, (_all, verb: string) => ` ~${stem(verb)}`)
+    .replace(/(?:^| )to ([a-z]+)(?= |$)/g, (_all, verb: string) => ` ~${stem(verb)}`)
+    .trim();
 }
 
 /** The phrases that begin with a preposition or "to do", in the order of the alphabet; as they are where one comes twice, or the order may say something. */
@@ -114,7 +163,8 @@ function orderless(words: string): string {
 
 function stem(verb: string): string {
   let base = verb;
-  if (verb.length >= 6 && verb.endsWith('ing') && /[aeiouy]/.test(verb.slice(0, -3))) base = verb.slice(0, -3).replace(/([bdgmnprt])\1$/, '$1');
+  if (verb.length >= 6 && verb.endsWith('ing') && /[aeiouy]/.test(verb.slice(0, -3)))
+    base = verb.slice(0, -3).replace(/([bdgmnprt])\1$/, '$1');
   return base.length >= 4 && base.endsWith('e') ? base.slice(0, -1) : base;
 }
 

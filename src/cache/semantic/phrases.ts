@@ -3,7 +3,10 @@ type Rewrite = readonly [RegExp, string];
 
 const courtesies: readonly Rewrite[] = [
   // "Could you please tell me what …" asks "what …", and "could you explain …" is "explain …".
-  [/^(?:(?:hi|hello|hey) )?(?:(?:can|could|would|will) you )?(?:(?:tell|explain to|show) me |explain |suggest )(?=(?:how|what|why|where|when|who|whose|if|whether) )/, ''],
+  [
+    /^(?:(?:hi|hello|hey) )?(?:(?:can|could|would|will) you )?(?:(?:tell|explain to|show) me |explain |suggest )(?=(?:how|what|why|where|when|who|whose|if|whether) )/,
+    '',
+  ],
   [/^(?:can|could|would|will) you (?=(?:tell|explain|describe|define) )/, ''],
   [/\b(what|who|how|where|when|why) (?:do|would) you (?:think|believe|say) (?=(?:is|are|will|would|was|were|should) )/, '$1 '],
   [/ (?:in your opinion|according to you|in your view)(?= |$)/, ''],

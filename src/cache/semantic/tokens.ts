@@ -1,12 +1,24 @@
 import { limits } from '../../lib/limits.ts';
 import { spelling } from './spelling.ts';
-import { aboutWords, contractions, englishMarks, fillers, greetings, keepsS, lettered, meaningWords, sameWord, sharedOpeners } from './words.ts';
+import {
+  aboutWords,
+  contractions,
+  englishMarks,
+  fillers,
+  greetings,
+  keepsS,
+  lettered,
+  meaningWords,
+  sameWord,
+  sharedOpeners,
+} from './words.ts';
 
 /** Line breaks, code and markup carry meaning in their layout. */
 const laidOut = /[\n\r`{}<>\\|=*_~^]|(?<!\b[CFcf])#/;
 
 /** A quotation; a number with what joins its digits; C#; a word; any other single character. */
-const tokenPattern = /"[^"]*"|“[^”]*”|«[^»]*»|‘[^’]*’(?!\p{L})|(?<![\p{L}\p{N}])'[^']*'(?!\p{L})|\d+(?:[.,:/-]\d+)*|\b[CFcf]#|[\p{L}\p{M}\p{N}]+(?:['’]\p{L}+)*|\S/gu;
+const tokenPattern =
+  /"[^"]*"|“[^”]*”|«[^»]*»|‘[^’]*’(?!\p{L})|(?<![\p{L}\p{N}])'[^']*'(?!\p{L})|\d+(?:[.,:/-]\d+)*|\b[CFcf]#|[\p{L}\p{M}\p{N}]+(?:['’]\p{L}+)*|\S/gu;
 
 const punctuation: ReadonlySet<string> = new Set(['?', '.', ',', '!', ';', ':', '…', '(', ')', '-', '–', '—', '¿', '¡']);
 
@@ -35,12 +47,13 @@ export function plainWords(text: string): PlainWords | null {
   const quotations = found.filter(isQuotation).map(({ text: quoted }) => quoted);
   const unquoted = quotations.length === 0 ? found : found.map((word) => (isQuotation(word) ? { text: '"', verbatim: true } : word));
   // What a word means is asked of that very word, a filler or an article even.
-  const words = unquoted.some(({ text: word }) => meaningWords.has(word)) ? unquoted.map(({ text: word }) => (word === 'does' ? 'do' : word)) : levelled(unquoted);
+  const words = unquoted.some(({ text: word }) => meaningWords.has(word))
+    ? unquoted.map(({ text: word }) => (word === 'does' ? 'do' : word))
+    : levelled(unquoted);
   return { words: words.join(' '), quotations };
 }
 
 const isQuotation = ({ text }: Word): boolean => text.length > 1 && /^["“«‘']/u.test(text);
-
 
 /** Without articles, fillers and the 's of an owner, in one spelling and number, things by one name. */
 function levelled(found: readonly Word[]): string[] {

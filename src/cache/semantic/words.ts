@@ -11,7 +11,9 @@ export const openers = wordsOf(`
 
 /** Openers that other languages have too; then one of the marks has to stand beside them. */
 export const sharedOpeners = wordsOf('is was will am');
-export const englishMarks = wordsOf('the a of and to you i it for with that this there be have my your from not how what which why where when who than');
+export const englishMarks = wordsOf(
+  'the a of and to you i it for with that this there be have my your from not how what which why where when who than',
+);
 
 /** Where one of these stands, letters and forms of words are what is asked about. */
 export const aboutWords = wordsOf(`
@@ -32,10 +34,14 @@ export const contractions = pairsOf(`
   wasn't=was not, weren't=were not, shouldn't=should not, wouldn't=would not, couldn't=could not, haven't=have not, hasn't=has not, hadn't=had not`);
 
 /** An "a" after one of these is a name and no article: vitamin A, hepatitis a. */
-export const lettered = wordsOf('vitamin hepatitis grade plan type group class section option part team series schedule appendix model form level blood influenza article point case');
+export const lettered = wordsOf(
+  'vitamin hepatitis grade plan type group class section option part team series schedule appendix model form level blood influenza article point case',
+);
 
 /** A question asks the same without them. */
-export const fillers = wordsOf('some please kindly exactly actually really truly ever so very quite basically literally simply currently such');
+export const fillers = wordsOf(
+  'some please kindly exactly actually really truly ever so very quite basically literally simply currently such',
+);
 
 /** At the beginning they ask for nothing. */
 export const greetings = wordsOf('hi hello hey');

@@ -67,7 +67,16 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     generation,
     provider,
     section,
-    caller: { workspace, userTier: headers.get('x-sluice-user-tier') ?? null, quality: headers.get('x-sluice-quality') ?? null, task: null, user: null, session: options.session ?? null, headers: new Map(), now: 0 },
+    caller: {
+      workspace,
+      userTier: headers.get('x-sluice-user-tier') ?? null,
+      quality: headers.get('x-sluice-quality') ?? null,
+      task: null,
+      user: null,
+      session: options.session ?? null,
+      headers: new Map(),
+      now: 0,
+    },
     recognition,
     prefix: '',
     path,
@@ -89,7 +98,17 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
   return [context, scope, read.exchange, members, bytes];
 }
 
-export const goodEnding: FillEnding = { outcome: 'complete', status: 200, finishReason: 'stop', usage: null, provider: 'openai', model: 'gpt-small', tier: 'simple', rule: null, tookMs: 800 };
+export const goodEnding: FillEnding = {
+  outcome: 'complete',
+  status: 200,
+  finishReason: 'stop',
+  usage: null,
+  provider: 'openai',
+  model: 'gpt-small',
+  tier: 'simple',
+  rule: null,
+  tookMs: 800,
+};
 
 /** Plays the provider's answer to one fill. */
 export function answer(fill: Fill, body: string, ending: Partial<FillEnding> = {}, contentType = 'application/json'): void {

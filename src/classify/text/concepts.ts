@@ -17,7 +17,10 @@ function conceptsOf(folder: string): Concept[] {
       if (name === undefined || language === undefined || entries === undefined) continue;
       let concept = found.get(name);
       if (concept === undefined) found.set(name, (concept = { words: [], unspaced: [] }));
-      const list = entries.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
+      const list = entries
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== '');
       if (unspacedLanguages.has(language)) concept.unspaced.push(...list.map((entry) => entry.replace(/\*$/, '')));
       else concept.words.push(...list);
     }

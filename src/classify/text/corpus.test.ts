@@ -22,7 +22,8 @@ describe('the labelled prompts', () => {
 
   it('are agreed on by both readers as often as the README of the prompts says', () => {
     const both = corpus.flatMap((row) => (second.has(promptKey(row)) ? [[row, second.get(promptKey(row))!] as const] : []));
-    const share = (same: (pair: (typeof both)[number]) => boolean, of = both): number => Math.round((100 * of.filter(same).length) / of.length);
+    const share = (same: (pair: (typeof both)[number]) => boolean, of = both): number =>
+      Math.round((100 * of.filter(same).length) / of.length);
     expect({
       task: share(([a, b]) => a.task === b.task),
       field: share(([a, b]) => a.fields[0] === b.fields[0]),
@@ -39,7 +40,10 @@ describe('the labelled prompts', () => {
 describe('two opinions', () => {
   it('train as two rows of about half the weight, with the mean level on one of them', () => {
     const [row] = parseBatch('# who\n@ writing|general|2|s\nA toast for my aunt', 'a', 'en');
-    const { rows, at } = withOpinions([row!], new Map([[promptKey(row!), { task: 'brainstorming', fields: ['culture'], level: 3, tier: 1 }]]));
+    const { rows, at } = withOpinions(
+      [row!],
+      new Map([[promptKey(row!), { task: 'brainstorming', fields: ['culture'], level: 3, tier: 1 }]]),
+    );
     expect(rows).toMatchObject([
       { task: 'writing', fields: ['general'], level: 2.5, tier: 0, weight: 0.6 },
       { task: 'brainstorming', fields: ['culture'], level: null, tier: 1, weight: 0.6 },

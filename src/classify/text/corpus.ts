@@ -45,7 +45,11 @@ export function parseBatch(text: string, name: string, language: string): Labell
 }
 
 function labelsOf(header: string, where: string): Pick<LabelledPrompt, 'task' | 'fields' | 'level' | 'tier'> {
-  const bad = (message: string): SluiceError => new SluiceError('SLUICE_ROWS_INVALID', message, { where, fix: 'A header is @ task|field[,field]|level|tier; data/prompts/README.md lists the labels.' });
+  const bad = (message: string): SluiceError =>
+    new SluiceError('SLUICE_ROWS_INVALID', message, {
+      where,
+      fix: 'A header is @ task|field[,field]|level|tier; data/prompts/README.md lists the labels.',
+    });
   const [task = '', fieldList = '', level = '', tier = '', ...more] = header.split('|').map((part) => part.trim());
   const fields = fieldList.split(',').map((field) => field.trim());
   if (more.length > 0 || !(textTasks as readonly string[]).includes(task)) throw bad(`"${task}" is not a task.`);
@@ -91,7 +95,11 @@ export function readSecond(folder: string): ReadonlyMap<string, SecondLabels> {
   const file = join(folder, secondFile);
   if (!existsSync(file)) return new Map();
   const lines = readFileSync(file, 'utf8').split('\n');
-  return new Map(lines.flatMap((line, at) => (line === '' || line.startsWith('#') ? [] : [[line.slice(0, 12), labelsOf(line.slice(13), `${secondFile}:${at + 1}`)] as const])));
+  return new Map(
+    lines.flatMap((line, at) =>
+      line === '' || line.startsWith('#') ? [] : [[line.slice(0, 12), labelsOf(line.slice(13), `${secondFile}:${at + 1}`)] as const],
+    ),
+  );
 }
 
 const secondFile = 'second.txt';
@@ -103,13 +111,20 @@ const eachOpinion = 0.6;
  * Rows to train with: a prompt with two opinions trains tasks, fields and tiers with both, at about half the weight each, and its level is their mean.
  * `at` is the place of each row's prompt in `prompts`.
  */
-export function withOpinions(prompts: readonly LabelledPrompt[], second: ReadonlyMap<string, SecondLabels>): { readonly rows: TextRow[]; readonly at: number[] } {
+export function withOpinions(
+  prompts: readonly LabelledPrompt[],
+  second: ReadonlyMap<string, SecondLabels>,
+): { readonly rows: TextRow[]; readonly at: number[] } {
   const rows: TextRow[] = [];
   const at: number[] = [];
   for (const [place, prompt] of prompts.entries()) {
     const other = second.get(promptKey(prompt));
     if (other === undefined) rows.push(prompt);
-    else rows.push({ ...prompt, weight: eachOpinion, level: (prompt.level + other.level) / 2 }, { ...prompt, ...other, weight: eachOpinion, level: null });
+    else
+      rows.push(
+        { ...prompt, weight: eachOpinion, level: (prompt.level + other.level) / 2 },
+        { ...prompt, ...other, weight: eachOpinion, level: null },
+      );
     while (at.length < rows.length) at.push(place);
   }
   return { rows, at };

@@ -11,7 +11,15 @@ import { textModel } from './file.ts';
 function exchangeOf(prompt: string, system = ''): Exchange {
   const messages = [...(system === '' ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt }];
   const bytes = Buffer.from(JSON.stringify({ model: 'any', messages }));
-  const recognition = recogniseByPath({ method: 'POST', path: '/v1/chat/completions', authority: '', contentType: 'application/json', contentEncoding: '', contentLength: bytes.length, upgrade: false });
+  const recognition = recogniseByPath({
+    method: 'POST',
+    path: '/v1/chat/completions',
+    authority: '',
+    contentType: 'application/json',
+    contentEncoding: '',
+    contentLength: bytes.length,
+    upgrade: false,
+  });
   const read = recognition.kind === 'readable' ? readExchange(recognition, bytes) : null;
   if (read?.ok !== true) throw new Error('unreadable');
   return read.exchange;
@@ -30,20 +38,42 @@ describe('examples of a team', () => {
     const tiers = ['simple', 'standard', 'complex'] as const;
     const examples = rows.map(({ prompt }, at) => {
       const { task, tier } = classifyRequest(exchangeOf(prompt));
-      return { name: `e${at}`, prompt, task: task === 'code' ? other.code : other.chitchat, domain: 'legal', tier: tiers[(tiers.indexOf(tier) + 1 + (at % 2)) % 3]!, level: 4 } as const;
+      return {
+        name: `e${at}`,
+        prompt,
+        task: task === 'code' ? other.code : other.chitchat,
+        domain: 'legal',
+        tier: tiers[(tiers.indexOf(tier) + 1 + (at % 2)) % 3]!,
+        level: 4,
+      } as const;
     });
     expect(new Set(rows.map(({ language }) => language)).size).toBeGreaterThan(10);
     const list = taught(...examples);
     for (const margin of [0, 0.05]) {
       for (const { prompt, name, task, domain, tier, level } of examples) {
-        const verdict = classifyRequest(exchangeOf(prompt, 'You are a helpful assistant.'), { examples: list, thresholds: { ...defaultThresholds, margin } });
-        expect([verdict.task, verdict.domain, verdict.tier, seen(verdict)[0], verdict.level]).toEqual([task, domain, tier, `example ${name}`, level]);
+        const verdict = classifyRequest(exchangeOf(prompt, 'You are a helpful assistant.'), {
+          examples: list,
+          thresholds: { ...defaultThresholds, margin },
+        });
+        expect([verdict.task, verdict.domain, verdict.tier, seen(verdict)[0], verdict.level]).toEqual([
+          task,
+          domain,
+          tier,
+          `example ${name}`,
+          level,
+        ]);
       }
     }
   }, 60_000);
 
   it('move near prompts in proportion to their likeness, and far ones not at all', () => {
-    const list = taught({ name: 'soap', prompt: 'Write a SOAP note for a patient with chest pain', domain: 'medical', task: 'extraction', tier: 'complex' });
+    const list = taught({
+      name: 'soap',
+      prompt: 'Write a SOAP note for a patient with chest pain',
+      domain: 'medical',
+      task: 'extraction',
+      tier: 'complex',
+    });
     const of = (prompt: string): Verdict => classifyRequest(exchangeOf(prompt), { examples: list });
     const plain = (prompt: string): Verdict => classifyRequest(exchangeOf(prompt));
     const near = 'Write a SOAP note for a patient with a sore throat';
@@ -55,7 +85,8 @@ describe('examples of a team', () => {
     const less = 'Draft a SOAP note for somebody with back pain since two weeks';
     expect(seen(of(less))).toEqual(['example soap']);
     expect(shareOf(less)).toBeLessThan(shareOf(near));
-    for (const far of ['Write a card for a neighbour with a new baby', 'Which soap is best for wool?', 'Hi', '']) expect(of(far)).toEqual(plain(far));
+    for (const far of ['Write a card for a neighbour with a new baby', 'Which soap is best for wool?', 'Hi', ''])
+      expect(of(far)).toEqual(plain(far));
   });
 
   it('take of each label the nearest example that says it, and show each that moved something', () => {
@@ -72,7 +103,9 @@ describe('examples of a team', () => {
   it('move whatever stands around the ask, and forget the last prompt', () => {
     const list = taught({ name: 'ticket', prompt: 'Sort this ticket into our five queues.', task: 'classification', tier: 'simple' });
     const material = 'Printer on floor three shows error E52 since the update. '.repeat(20);
-    expect(classifyRequest(exchangeOf(`Sort this ticket into our five queues.\n\n${material}\n\nThanks`), { examples: list }).task).toBe('classification');
+    expect(classifyRequest(exchangeOf(`Sort this ticket into our five queues.\n\n${material}\n\nThanks`), { examples: list }).task).toBe(
+      'classification',
+    );
     expect(seen(classifyRequest(exchangeOf('Prove that there are infinitely many primes.'), { examples: list }))).toEqual([]);
   });
 
@@ -80,8 +113,15 @@ describe('examples of a team', () => {
     const far = corpus.filter((_row, at) => at % 11 === 5).map((row) => ({ row, exchange: exchangeOf(row.prompt) }));
     const plain = far.map(({ exchange }) => classifyRequest(exchange));
     for (const task of ['translation', 'code', 'writing', 'question'] as const) {
-      const five = corpus.filter((row, at) => row.task === task && row.language === 'en' && at % 11 === 3).filter((_row, at, all) => at % Math.floor(all.length / 5) === 0).slice(0, 5);
-      const list = taught(...five.map(({ prompt }, at) => ({ name: `e${at}`, prompt, task: 'chitchat', domain: 'humanities', tier: 'complex', level: 5 }) as const));
+      const five = corpus
+        .filter((row, at) => row.task === task && row.language === 'en' && at % 11 === 3)
+        .filter((_row, at, all) => at % Math.floor(all.length / 5) === 0)
+        .slice(0, 5);
+      const list = taught(
+        ...five.map(
+          ({ prompt }, at) => ({ name: `e${at}`, prompt, task: 'chitchat', domain: 'humanities', tier: 'complex', level: 5 }) as const,
+        ),
+      );
       let rows = 0;
       let changed = 0;
       for (const [at, { row, exchange }] of far.entries()) {

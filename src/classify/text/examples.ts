@@ -106,7 +106,9 @@ export class Examples {
     this.#tier = null;
     if (!this.#compare(grams)) return;
     const moved = new Set<number>();
-    const nearest = (label: 'task' | 'domain' | 'tier' | 'level'): { readonly example: LabelledExample; readonly strength: number } | null => {
+    const nearest = (
+      label: 'task' | 'domain' | 'tier' | 'level',
+    ): { readonly example: LabelledExample; readonly strength: number } | null => {
       const at = this.#nearest(label);
       if (at === -1) return null;
       moved.add(at);
@@ -116,7 +118,8 @@ export class Examples {
     const { temperature, score } = this.#model.header;
     if (task !== null) teachTask(outputs, textTasks.indexOf(task.example.task!), task.strength, temperature.task);
     if (domain !== null) teachDomain(outputs, textFields.indexOf(domain.example.domain!), domain.strength, temperature.field);
-    if (level !== null) outputs[head.level]! += level.strength * ((Math.min(levels, level.example.level!) - score.mean) / score.slope - outputs[head.level]!);
+    if (level !== null)
+      outputs[head.level]! += level.strength * ((Math.min(levels, level.example.level!) - score.mean) / score.slope - outputs[head.level]!);
     if (tier !== null) this.#tier = { name: tier.example.name, tier: tier.example.tier!, strength: tier.strength };
     for (const at of moved) this.#near.push({ name: this.#examples[at]!.name, likeness: this.#likeness[at]! });
     this.#near.sort((a, b) => b.likeness - a.likeness);
@@ -163,7 +166,8 @@ export class Examples {
   #placeOf(hash: number): number {
     const mask = this.#slots.length - 1;
     let at = hash & mask;
-    for (let entry = this.#slots[at]!; entry !== 0; entry = this.#slots[(at = (at + 1) & mask)]!) if (this.#hashes[entry - 1] === hash) return entry - 1;
+    for (let entry = this.#slots[at]!; entry !== 0; entry = this.#slots[(at = (at + 1) & mask)]!)
+      if (this.#hashes[entry - 1] === hash) return entry - 1;
     return -1;
   }
 }

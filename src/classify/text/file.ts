@@ -41,7 +41,10 @@ const headerSchema = z.strictObject({
       from: z.array(z.number()).min(2).max(32),
       to: z.array(z.number()).min(2).max(32),
     })
-    .refine(({ from, to }) => from.length === to.length && from.every((value, at) => at === 0 || value > from[at - 1]!), 'a curve over rising values'),
+    .refine(
+      ({ from, to }) => from.length === to.length && from.every((value, at) => at === 0 || value > from[at - 1]!),
+      'a curve over rising values',
+    ),
   card: z.strictObject({
     name: z.string(),
     trainedWith: z.string(),
@@ -57,7 +60,12 @@ export function encodeTextModel(header: TextModelHeader, { hashes, idf, weights 
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
   const tables = Buffer.concat([hashes, idf, weights].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)));
-  return Buffer.concat([magic, length, json, brotliCompressSync(tables, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } })]);
+  return Buffer.concat([
+    magic,
+    length,
+    json,
+    brotliCompressSync(tables, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } }),
+  ]);
 }
 
 /** Reads a model file's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, on anything that is not a whole model of this format. */
@@ -68,7 +76,8 @@ export function decodeTextModel(bytes: Buffer, where: string): TextModel {
   const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
   if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
   const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), headerSchema, bad);
-  if (header.tasks.join() !== textTasks.join() || header.fields.join() !== textFields.join()) throw bad('The model was trained for other tasks or fields than this version of Sluice has.');
+  if (header.tasks.join() !== textTasks.join() || header.fields.join() !== textFields.join())
+    throw bad('The model was trained for other tasks or fields than this version of Sluice has.');
   const sizes = [4 * header.rows, header.rows, outputs * header.rows] as const;
   const total = sizes[0] + sizes[1] + sizes[2];
   let unpacked: Buffer | null = null;
@@ -83,7 +92,11 @@ export function decodeTextModel(bytes: Buffer, where: string): TextModel {
   new Uint8Array(tables).set(unpacked);
   return new TextModel(
     header,
-    { hashes: new Uint32Array(tables, 0, header.rows), idf: new Uint8Array(tables, sizes[0], header.rows), weights: new Int8Array(tables, sizes[0] + sizes[1], sizes[2]) },
+    {
+      hashes: new Uint32Array(tables, 0, header.rows),
+      idf: new Uint8Array(tables, sizes[0], header.rows),
+      weights: new Int8Array(tables, sizes[0] + sizes[1], sizes[2]),
+    },
     createHash('sha256').update(bytes).digest('hex').slice(0, 16),
   );
 }

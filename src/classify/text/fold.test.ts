@@ -7,16 +7,36 @@ import type { WordVectors } from './vectors.ts';
 /** Vectors of two numbers: the first stands for medicine, the second for the kitchen. */
 const near = { heart: [1, 0], lung: [0.9, 0.1], kidney: [0.95, 0.05], soup: [0, 1], bread: [0.1, 0.9], cake: [0.05, 0.95] };
 const words = Object.keys(near);
-const vectors: WordVectors = { size: 2, words, numbers: Float32Array.from(Object.values(near).flat()), placeOf: new Map(words.map((word, at) => [word, at])) };
+const vectors: WordVectors = {
+  size: 2,
+  words,
+  numbers: Float32Array.from(Object.values(near).flat()),
+  placeOf: new Map(words.map((word, at) => [word, at])),
+};
 
-const row = (prompt: string, field: 'medical' | 'culture', level: number): TextRow => ({ prompt, system: '', task: 'question', fields: [field], level, tier: null, group: prompt, weight: 1 });
+const row = (prompt: string, field: 'medical' | 'culture', level: number): TextRow => ({
+  prompt,
+  system: '',
+  task: 'question',
+  fields: [field],
+  level,
+  tier: null,
+  group: prompt,
+  weight: 1,
+});
 const rows = Array.from({ length: 10 }, () => [row('my heart and lung', 'medical', 5), row('soup and bread', 'culture', 1)]).flat();
 
 describe('word vectors folded into the weights', () => {
   const hashed = hashRows(rows, vectors);
   const plain = trainText(rows, hashed);
   const folded = foldVectors(plain, { rows, hashed, vectors }, { level: 1, field: 1, pull: { level: 0.01, field: 0.01 }, most: 6 });
-  const [unseen, other] = hashRows([{ prompt: 'kidney', system: '' }, { prompt: 'cake', system: '' }], vectors);
+  const [unseen, other] = hashRows(
+    [
+      { prompt: 'kidney', system: '' },
+      { prompt: 'cake', system: '' },
+    ],
+    vectors,
+  );
   const medical = head.field + textFields.indexOf('medical');
 
   it('give words that no prompt has the field and the level of their neighbours', () => {

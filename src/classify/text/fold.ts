@@ -26,16 +26,30 @@ const unseen = 2;
 const rounds = 6;
 
 /** `trained` with the vectors folded in. Rows without any word that has a vector change nothing. */
-export function foldVectors(trained: TextWeights, input: { readonly rows: readonly TextRow[]; readonly hashed: readonly Hashed[]; readonly vectors: WordVectors }, options: FoldOptions = defaultFold): TextWeights {
+export function foldVectors(
+  trained: TextWeights,
+  input: { readonly rows: readonly TextRow[]; readonly hashed: readonly Hashed[]; readonly vectors: WordVectors },
+  options: FoldOptions = defaultFold,
+): TextWeights {
   const { rows, hashed, vectors } = input;
   const used = rows.map((_, at) => at).filter((at) => hashed[at]!.words.length > 1);
   const x = used.map((at) => meanVector(hashed[at]!, vectors));
   const withLevel = used.map((at, i) => [rows[at]!.level, i] as const).filter(([level]) => level !== null);
-  const level = ridge(withLevel.map(([, i]) => x[i]!), withLevel.map(([value]) => value! - trained.meanLevel), options.pull.level);
+  const level = ridge(
+    withLevel.map(([, i]) => x[i]!),
+    withLevel.map(([value]) => value! - trained.meanLevel),
+    options.pull.level,
+  );
   const withFields = used.map((at, i) => [rows[at]!, i] as const).filter(([{ fields }]) => fields !== null);
   const fieldX = withFields.map(([, i]) => x[i]!);
   const weights = withFields.map(([{ weight }]) => weight);
-  const fields = textFields.map((field) => logistic(fieldX, withFields.map(([row]) => (row.fields!.includes(field) ? 1 : 0)), { weights, pull: options.pull.field }));
+  const fields = textFields.map((field) =>
+    logistic(
+      fieldX,
+      withFields.map(([row]) => (row.fields!.includes(field) ? 1 : 0)),
+      { weights, pull: options.pull.field },
+    ),
+  );
   return widened(trained, vectors, options, (place, add) => {
     const worth = rarityOf(place);
     const dot = (beta: Float64Array): number => {
@@ -60,7 +74,12 @@ function meanVector({ words, counts }: Hashed, { size, numbers }: WordVectors): 
 }
 
 /** Copies the weights, with a row for each of the most frequent words, and lets `of` add to each word's outputs. */
-function widened(trained: TextWeights, { words }: WordVectors, { most }: FoldOptions, of: (place: number, add: (output: number, value: number) => void) => void): TextWeights {
+function widened(
+  trained: TextWeights,
+  { words }: WordVectors,
+  { most }: FoldOptions,
+  of: (place: number, add: (output: number, value: number) => void) => void,
+): TextWeights {
   const rows = new Map(trained.rows);
   for (const word of words.slice(0, most)) if (isWord(word) && !rows.has(askHash(word))) rows.set(askHash(word), rows.size);
   const weights = new Float32Array(rows.size * outputs);
@@ -90,7 +109,11 @@ function ridge(x: readonly Float64Array[], y: readonly number[], pull: number): 
 }
 
 /** Logistic regression without an intercept, by Newton's steps. */
-function logistic(x: readonly Float64Array[], y: readonly number[], { weights, pull }: { readonly weights: readonly number[]; readonly pull: number }): Float64Array {
+function logistic(
+  x: readonly Float64Array[],
+  y: readonly number[],
+  { weights, pull }: { readonly weights: readonly number[]; readonly pull: number },
+): Float64Array {
   const size = x[0]?.length ?? 0;
   let beta: Float64Array = new Float64Array(size);
   for (let round = 0; round < rounds; round++) {

@@ -23,7 +23,19 @@ const apartWords = 8;
 /** Words of a system prompt that are read. */
 const systemWords = 160;
 
-const salt = { word: 0x1b873593, pair: 0x2545f491, first: 0x3c6ef372, last: 0x4f1bbcdc, letters: 0x5be0cd19, material: 0x6a09e667, shape: 0x7f4a7c15, system: 0x8f1bbcdc, lexicon: 0x510e527f, triple: 0x9b05688c, apart: 0x3b9aca07 };
+const salt = {
+  word: 0x1b873593,
+  pair: 0x2545f491,
+  first: 0x3c6ef372,
+  last: 0x4f1bbcdc,
+  letters: 0x5be0cd19,
+  material: 0x6a09e667,
+  shape: 0x7f4a7c15,
+  system: 0x8f1bbcdc,
+  lexicon: 0x510e527f,
+  triple: 0x9b05688c,
+  apart: 0x3b9aca07,
+};
 
 /** Mixes a 32-bit state so that close inputs fall far apart: the finaliser of MurmurHash3. */
 function mix(state: number): number {
@@ -95,7 +107,8 @@ export class PromptGrams {
         this.#add(hash ^ salt.word, kind.ask);
         if (before !== 0) this.#add(Math.imul(before, 0x01000193) ^ hash ^ salt.pair, kind.ask);
         if (asks < 3) this.#add(Math.imul(hash, asks + 3) ^ salt.first, kind.ask);
-        if (asks === 2 && beforeThat !== 0) this.#add(Math.imul(Math.imul(beforeThat, 31) ^ before, 0x01000193) ^ hash ^ salt.triple, kind.ask);
+        if (asks === 2 && beforeThat !== 0)
+          this.#add(Math.imul(Math.imul(beforeThat, 31) ^ before, 0x01000193) ^ hash ^ salt.triple, kind.ask);
         if (at >= words.length - 2) this.#add(hash ^ salt.last, kind.ask);
         if (asks < apartWords) this.#apart(hash, asks);
         this.#letters(word);
@@ -108,7 +121,8 @@ export class PromptGrams {
 
   /** Pairs of the ask's first words that do not stand side by side, in their order. */
   #apart(hash: number, place: number): void {
-    for (let at = 0; at + 1 < place; at++) if (this.#first[at] !== 0) this.#add(Math.imul(this.#first[at]!, 0x01000193) ^ hash ^ salt.apart, kind.apart);
+    for (let at = 0; at + 1 < place; at++)
+      if (this.#first[at] !== 0) this.#add(Math.imul(this.#first[at]!, 0x01000193) ^ hash ^ salt.apart, kind.apart);
     this.#first[place] = hash;
   }
 
@@ -143,7 +157,8 @@ export class PromptGrams {
   /** Signs and sizes, each as one of a few steps. */
   #shape(): void {
     const { signs, units, askUnits, words } = this.text;
-    const step = (name: number, value: number): void => this.#add(Math.imul(name * 64 + Math.min(12, Math.ceil(Math.log2(1 + value))), 0x9e3779b1) ^ salt.shape, kind.shape);
+    const step = (name: number, value: number): void =>
+      this.#add(Math.imul(name * 64 + Math.min(12, Math.ceil(Math.log2(1 + value))), 0x9e3779b1) ^ salt.shape, kind.shape);
     step(1, units / 12);
     step(2, askUnits / 12);
     step(3, signs.questions);
@@ -170,7 +185,8 @@ export class PromptGrams {
     const hits = this.#hits.fill(0);
     concepts.countTokens(words, hits, count);
     if (this.text.signs.cjk > 0) for (let at = 0; at < count; at++) if (isUnspaced(words[at]!)) concepts.countUnspaced(words[at]!, hits);
-    for (let at = 0; at < hits.length; at++) if (hits[at]! > 0) this.#add(Math.imul(at * 4 + place, 0x9e3779b1) ^ salt.lexicon, kind.lexicon);
+    for (let at = 0; at < hits.length; at++)
+      if (hits[at]! > 0) this.#add(Math.imul(at * 4 + place, 0x9e3779b1) ^ salt.lexicon, kind.lexicon);
   }
 
   #systemWords(system: string): void {
@@ -179,7 +195,9 @@ export class PromptGrams {
     for (let at = 0; at < words.length && at < systemWords; at++) {
       const word = words[at]!;
       if (!isUnspaced(word)) this.#add(hashWord(word) ^ salt.system, kind.system);
-      else for (let i = 0; i + 1 < word.length; i++) this.#add(Math.imul(word.charCodeAt(i), 0x01000193) ^ word.charCodeAt(i + 1) ^ salt.system, kind.system);
+      else
+        for (let i = 0; i + 1 < word.length; i++)
+          this.#add(Math.imul(word.charCodeAt(i), 0x01000193) ^ word.charCodeAt(i + 1) ^ salt.system, kind.system);
     }
   }
 

@@ -1,9 +1,33 @@
 /** Tasks that the text model tells apart, in the order of its outputs. */
-export const textTasks = ['classification', 'extraction', 'translation', 'summary', 'rewrite', 'code', 'maths', 'question', 'writing', 'planning', 'brainstorming', 'chitchat'] as const;
+export const textTasks = [
+  'classification',
+  'extraction',
+  'translation',
+  'summary',
+  'rewrite',
+  'code',
+  'maths',
+  'question',
+  'writing',
+  'planning',
+  'brainstorming',
+  'chitchat',
+] as const;
 export type TextTask = (typeof textTasks)[number];
 
 /** Fields of knowledge, in the order of its outputs. A prompt may belong to several. */
-export const textFields = ['medical', 'legal', 'finance', 'code', 'maths', 'science', 'humanities', 'culture', 'technology', 'general'] as const;
+export const textFields = [
+  'medical',
+  'legal',
+  'finance',
+  'code',
+  'maths',
+  'science',
+  'humanities',
+  'culture',
+  'technology',
+  'general',
+] as const;
 export type TextField = (typeof textFields)[number];
 
 /** Levels of knowledge and reasoning that a good answer needs, 1 (everyday) to 5 (expert). */

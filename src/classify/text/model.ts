@@ -135,7 +135,8 @@ export class TextModel {
     const { steps, bias, kindScale, temperature, score: curve } = this.header;
     for (let k = 0; k < outputs; k++) {
       let value = 0;
-      for (let of = 0; of < kindScale.length; of++) if (grams.counts[of]! > 0) value += (kindScale[of]! / Math.sqrt(grams.counts[of]!)) * this.#sums[of]![k]!;
+      for (let of = 0; of < kindScale.length; of++)
+        if (grams.counts[of]! > 0) value += (kindScale[of]! / Math.sqrt(grams.counts[of]!)) * this.#sums[of]![k]!;
       z[k] = bias[k]! + value * steps[k]!;
     }
     if (nudge !== null) nudge(grams, z);
@@ -151,7 +152,17 @@ export class TextModel {
       fields: this.#fields,
       level,
       tiers: this.#tiers,
-      score: along(curve.from, curve.to, rawScore(curve, { level, tiers: this.#tiers, house: z[head.house]!, delicate: delicateOf(this.#fields), routine: routineOf(this.#tasks) })),
+      score: along(
+        curve.from,
+        curve.to,
+        rawScore(curve, {
+          level,
+          tiers: this.#tiers,
+          house: z[head.house]!,
+          delicate: delicateOf(this.#fields),
+          routine: routineOf(this.#tasks),
+        }),
+      ),
       familiarity: asked === 0 ? 0 : known / asked,
     };
   }

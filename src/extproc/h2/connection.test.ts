@@ -65,7 +65,10 @@ async function talk(port: number, bytes: Buffer, pieces = 1): Promise<(readonly 
 }
 
 const hello = Buffer.concat([preface, settingsFrame([])]);
-const request = encodeHeaders([[':method', 'POST'], [':path', '/x']]);
+const request = encodeHeaders([
+  [':method', 'POST'],
+  [':path', '/x'],
+]);
 const headers = (id: number, flags: number, block: Buffer = request): Buffer => frameOf(frameType.headers, flags, id, block);
 
 /** The code of the GOAWAY that ended a conversation; null when there was none. */
@@ -75,7 +78,8 @@ function goAway(frames: readonly (readonly [number, number, number, Buffer])[]):
 }
 
 /** More of one frame than a second may hold, however the seconds fall. */
-const flood = (frame: Buffer, first: Buffer = Buffer.alloc(0)): Buffer => Buffer.concat([hello, first, ...Array<Buffer>(2 * limits.http2ControlFrames + 2).fill(frame)]);
+const flood = (frame: Buffer, first: Buffer = Buffer.alloc(0)): Buffer =>
+  Buffer.concat([hello, first, ...Array<Buffer>(2 * limits.http2ControlFrames + 2).fill(frame)]);
 
 describe('an HTTP/2 connection', () => {
   let echo: EchoServer;
@@ -100,7 +104,11 @@ describe('an HTTP/2 connection', () => {
     return session;
   }
 
-  function exchange(peer: ClientHttp2Session, sent: Readonly<Record<string, string>>, body: Buffer): Promise<{ readonly body: Buffer; readonly trailer: unknown }> {
+  function exchange(
+    peer: ClientHttp2Session,
+    sent: Readonly<Record<string, string>>,
+    body: Buffer,
+  ): Promise<{ readonly body: Buffer; readonly trailer: unknown }> {
     return new Promise((resolve, reject) => {
       const stream = peer.request({ ':method': 'POST', ':path': '/echo', ...sent });
       const pieces: Buffer[] = [];
@@ -116,7 +124,8 @@ describe('an HTTP/2 connection', () => {
   it('reads what nghttp2 writes: tables, Huffman codes, every octet a header may hold', async () => {
     const peer = client();
     const value = Array.from({ length: 0x7f - 0x21 }, (_, index) => String.fromCharCode(0x21 + index)).join('');
-    for (let round = 0; round < 3; round++) await exchange(peer, { 'x-all': value, 'x-round': `r${round}`, 'x-same': 'grpc/1.0 timeout' }, Buffer.from('a'));
+    for (let round = 0; round < 3; round++)
+      await exchange(peer, { 'x-all': value, 'x-round': `r${round}`, 'x-same': 'grpc/1.0 timeout' }, Buffer.from('a'));
     expect(echo.seen).toHaveLength(3);
     for (const [round, list] of echo.seen.entries()) {
       const map = new Map(list);
@@ -161,7 +170,12 @@ describe('an HTTP/2 connection', () => {
   });
 
   it('reads frames however they are cut', async () => {
-    const bytes = Buffer.concat([hello, headers(1, flag.endHeaders), frameOf(frameType.data, 0, 1, Buffer.from('ab')), frameOf(frameType.data, flag.endStream, 1, Buffer.from('cd'))]);
+    const bytes = Buffer.concat([
+      hello,
+      headers(1, flag.endHeaders),
+      frameOf(frameType.data, 0, 1, Buffer.from('ab')),
+      frameOf(frameType.data, flag.endStream, 1, Buffer.from('cd')),
+    ]);
     for (const pieces of [1, 2, 7, bytes.length]) {
       const frames = await talk(port, bytes, pieces);
       expect(Buffer.concat(frames.filter(([type]) => type === frameType.data).map(([, , , payload]) => payload)).toString()).toBe('abcd');
@@ -175,17 +189,37 @@ describe('an HTTP/2 connection', () => {
     ['data on a stream that was never opened', Buffer.concat([hello, frameOf(frameType.data, 0, 5, Buffer.from('x'))]), errorCode.protocol],
     ['an even stream number', Buffer.concat([hello, headers(2, flag.endHeaders)]), errorCode.protocol],
     ['an index outside the tables', Buffer.concat([hello, headers(1, flag.endHeaders, Buffer.from([0xff, 0x7f]))]), errorCode.compression],
-    ['a header block that never ends', Buffer.concat([hello, headers(1, 0), ...Array.from({ length: 2_000 }, () => frameOf(frameType.continuation, 0, 1, Buffer.alloc(0)))]), errorCode.calm],
-    ['a header block that is interrupted', Buffer.concat([hello, headers(1, 0), frameOf(frameType.ping, 0, 0, Buffer.alloc(8))]), errorCode.protocol],
-    ['padding longer than its frame', Buffer.concat([hello, headers(1, flag.endHeaders), frameOf(frameType.data, flag.padded, 1, Buffer.from([9, 1]))]), errorCode.protocol],
+    [
+      'a header block that never ends',
+      Buffer.concat([hello, headers(1, 0), ...Array.from({ length: 2_000 }, () => frameOf(frameType.continuation, 0, 1, Buffer.alloc(0)))]),
+      errorCode.calm,
+    ],
+    [
+      'a header block that is interrupted',
+      Buffer.concat([hello, headers(1, 0), frameOf(frameType.ping, 0, 0, Buffer.alloc(8))]),
+      errorCode.protocol,
+    ],
+    [
+      'padding longer than its frame',
+      Buffer.concat([hello, headers(1, flag.endHeaders), frameOf(frameType.data, flag.padded, 1, Buffer.from([9, 1]))]),
+      errorCode.protocol,
+    ],
     ['a window that overflows', Buffer.concat([hello, numbersFrame(frameType.windowUpdate, 0, 0x7fff_ffff)]), errorCode.flowControl],
     ['a push', Buffer.concat([hello, frameOf(frameType.pushPromise, flag.endHeaders, 1, Buffer.alloc(4))]), errorCode.protocol],
     ['a flood of pings', flood(frameOf(frameType.ping, flag.ack, 0, Buffer.alloc(8))), errorCode.calm],
     ['a flood of settings', flood(frameOf(frameType.settings, flag.ack, 0, Buffer.alloc(0))), errorCode.calm],
     ['a flood of resets', flood(numbersFrame(frameType.resetStream, 1, errorCode.cancel), headers(1, flag.endHeaders)), errorCode.calm],
     ['a flood of empty data', flood(frameOf(frameType.data, 0, 1, Buffer.alloc(0)), headers(1, flag.endHeaders)), errorCode.calm],
-    ['a flood of trailers for what has ended', flood(headers(1, flag.endHeaders | flag.endStream), headers(1, flag.endHeaders | flag.endStream)), errorCode.calm],
-    ['a flood of window updates', flood(numbersFrame(frameType.windowUpdate, 1, 1), headers(1, flag.endHeaders | flag.endStream)), errorCode.calm],
+    [
+      'a flood of trailers for what has ended',
+      flood(headers(1, flag.endHeaders | flag.endStream), headers(1, flag.endHeaders | flag.endStream)),
+      errorCode.calm,
+    ],
+    [
+      'a flood of window updates',
+      flood(numbersFrame(frameType.windowUpdate, 1, 1), headers(1, flag.endHeaders | flag.endStream)),
+      errorCode.calm,
+    ],
   ])('ends the connection over %s', async (_what, bytes, code) => {
     expect(goAway(await talk(port, bytes))).toBe(code);
     await expect.poll(() => echo.closed).toBe(1);
@@ -197,7 +231,14 @@ describe('an HTTP/2 connection', () => {
         fc.array(
           fc.oneof(
             fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-            fc.tuple(fc.integer({ min: 0, max: 10 }), fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 9 }), fc.uint8Array({ maxLength: 30 })).map(([type, flags, id, payload]) => frameOf(type, flags, id, payload)),
+            fc
+              .tuple(
+                fc.integer({ min: 0, max: 10 }),
+                fc.integer({ min: 0, max: 255 }),
+                fc.integer({ min: 0, max: 9 }),
+                fc.uint8Array({ maxLength: 30 }),
+              )
+              .map(([type, flags, id, payload]) => frameOf(type, flags, id, payload)),
             fc.constant(headers(1, flag.endHeaders)),
             fc.constant(headers(3, flag.endHeaders | flag.endStream)),
           ),
@@ -217,9 +258,18 @@ describe('an HTTP/2 connection', () => {
 describe('the header decoder', () => {
   it('undoes its own encoder and fails on garbage with its own error only', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.string({ minLength: 1, maxLength: 20 }).filter((name) => /^[\x21-\x7e]+$/.test(name)), fc.string({ maxLength: 200 }).filter((value) => /^[\x20-\x7e]*$/.test(value))), { maxLength: 8 }), (list) => {
-        expect(new HeaderDecoder(1 << 20).decode(encodeHeaders(list))).toEqual(list);
-      }),
+      fc.property(
+        fc.array(
+          fc.tuple(
+            fc.string({ minLength: 1, maxLength: 20 }).filter((name) => /^[\x21-\x7e]+$/.test(name)),
+            fc.string({ maxLength: 200 }).filter((value) => /^[\x20-\x7e]*$/.test(value)),
+          ),
+          { maxLength: 8 },
+        ),
+        (list) => {
+          expect(new HeaderDecoder(1 << 20).decode(encodeHeaders(list))).toEqual(list);
+        },
+      ),
     );
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 5 }), (blocks) => {
@@ -236,7 +286,10 @@ describe('the header decoder', () => {
 
   it('bounds what a small block may unfold to', () => {
     const decoder = new HeaderDecoder(16_384);
-    const big = Buffer.concat([Buffer.from([0x40, 0x01, 0x61, 0x7f, 0x80 | (3_000 - 127) % 128, Math.floor((3_000 - 127) / 128)]), Buffer.alloc(3_000, 'v')]);
+    const big = Buffer.concat([
+      Buffer.from([0x40, 0x01, 0x61, 0x7f, 0x80 | ((3_000 - 127) % 128), Math.floor((3_000 - 127) / 128)]),
+      Buffer.alloc(3_000, 'v'),
+    ]);
     // One entry of 3,000 bytes, then many indexes of it.
     expect(() => decoder.decode(Buffer.concat([big, Buffer.alloc(1_000, 0x80 | 62)]))).toThrow(/too large/);
   });

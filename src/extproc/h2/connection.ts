@@ -30,7 +30,13 @@ const streamWindow = limits.grpcMessageBytes;
 const connectionWindow = 2 * limits.grpcMessageBytes;
 
 /** Answers to these cost the peer nothing and us something. */
-const controlFrames: ReadonlySet<number> = new Set([frameType.ping, frameType.settings, frameType.priority, frameType.resetStream, frameType.windowUpdate]);
+const controlFrames: ReadonlySet<number> = new Set([
+  frameType.ping,
+  frameType.settings,
+  frameType.priority,
+  frameType.resetStream,
+  frameType.windowUpdate,
+]);
 
 const nothing: Buffer = Buffer.alloc(0);
 const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
@@ -188,7 +194,9 @@ export class Http2Connection {
       this.#parse(chunk);
       if (!this.#kept) release(chunk);
     } catch (error) {
-      this.#fail(error instanceof ConnectionError ? error.code : error instanceof CompressionError ? errorCode.compression : errorCode.internal);
+      this.#fail(
+        error instanceof ConnectionError ? error.code : error instanceof CompressionError ? errorCode.compression : errorCode.internal,
+      );
     }
     this.#reading = false;
     this.#flush();
@@ -266,13 +274,15 @@ export class Http2Connection {
     const id = frame.readUInt32BE(5) & 0x7fff_ffff;
     const payload = frame.subarray(frameHeaderBytes);
     if (!this.#sawSettings) {
-      if (type !== frameType.settings || (flags & flag.ack) !== 0) throw new ConnectionError(errorCode.protocol, 'settings must come first');
+      if (type !== frameType.settings || (flags & flag.ack) !== 0)
+        throw new ConnectionError(errorCode.protocol, 'settings must come first');
       this.#sawSettings = true;
     }
     if (this.#block !== null && (type !== frameType.continuation || id !== this.#block.id)) {
       throw new ConnectionError(errorCode.protocol, 'a header block was interrupted');
     }
-    if (controlFrames.has(type) || (payload.length === 0 && type === frameType.data && (flags & flag.endStream) === 0)) this.#countControl();
+    if (controlFrames.has(type) || (payload.length === 0 && type === frameType.data && (flags & flag.endStream) === 0))
+      this.#countControl();
     switch (type) {
       case frameType.data:
         this.#data(id, flags, payload);

@@ -44,7 +44,9 @@ const bytes = fc.uint8Array({ maxLength: 60 }).map((array) => Buffer.from(array)
 const padding = fc.option(fc.nat(20), { nil: null });
 
 function padded(payload: Buffer, pad: number | null): { readonly flags: number; readonly payload: Buffer } {
-  return pad === null ? { flags: 0, payload } : { flags: flag.padded, payload: Buffer.concat([Buffer.from([pad]), payload, Buffer.alloc(pad)]) };
+  return pad === null
+    ? { flags: 0, payload }
+    : { flags: flag.padded, payload: Buffer.concat([Buffer.from([pad]), payload, Buffer.alloc(pad)]) };
 }
 
 /** One stream as frames, in order; nothing may come between those of one group. */
@@ -58,7 +60,10 @@ const conversation = fc.record({
 });
 type Conversation = typeof conversation extends fc.Arbitrary<infer T> ? T : never;
 
-function framesOf(id: number, { headers, blockCuts, pad, priority, data, ends }: Conversation): { readonly groups: Buffer[][]; readonly told: Told } {
+function framesOf(
+  id: number,
+  { headers, blockCuts, pad, priority, data, ends }: Conversation,
+): { readonly groups: Buffer[][]; readonly told: Told } {
   const ended = ends === 'headers' || (ends === 'data' && data.length === 0);
   const block = encodeHeaders(headers);
   const places = [0, ...blockCuts.map((place) => place % (block.length + 1)), block.length].sort((a, b) => a - b);
@@ -67,7 +72,12 @@ function framesOf(id: number, { headers, blockCuts, pad, priority, data, ends }:
   const last = parts.length - 1;
   const group = parts.map((part, index) =>
     index === 0
-      ? frameOf(frameType.headers, head.flags | (priority ? flag.priority : 0) | (ended ? flag.endStream : 0) | (index === last ? flag.endHeaders : 0), id, head.payload)
+      ? frameOf(
+          frameType.headers,
+          head.flags | (priority ? flag.priority : 0) | (ended ? flag.endStream : 0) | (index === last ? flag.endHeaders : 0),
+          id,
+          head.payload,
+        )
       : frameOf(frameType.continuation, index === last ? flag.endHeaders : 0, id, part),
   );
   const bodies = ended ? [] : data;
@@ -75,12 +85,23 @@ function framesOf(id: number, { headers, blockCuts, pad, priority, data, ends }:
     group,
     ...bodies.map(([body, padBy], index) => {
       const made = padded(body, padBy);
-      return [frameOf(frameType.data, made.flags | (ends === 'data' && index === bodies.length - 1 ? flag.endStream : 0), id, made.payload)];
+      return [
+        frameOf(frameType.data, made.flags | (ends === 'data' && index === bodies.length - 1 ? flag.endStream : 0), id, made.payload),
+      ];
     }),
-    ...(ends === 'trailers' ? [[frameOf(frameType.headers, flag.endHeaders | flag.endStream, id, encodeHeaders([['x-trailer', 'yes']]))]] : []),
+    ...(ends === 'trailers'
+      ? [[frameOf(frameType.headers, flag.endHeaders | flag.endStream, id, encodeHeaders([['x-trailer', 'yes']]))]]
+      : []),
     ...(ends === 'reset' ? [[numbersFrame(frameType.resetStream, id, errorCode.cancel)]] : []),
   ];
-  return { groups, told: { headers, data: Buffer.concat(bodies.map(([body]) => body)).toString('latin1'), closed: ends === 'open' ? null : ends === 'reset' } };
+  return {
+    groups,
+    told: {
+      headers,
+      data: Buffer.concat(bodies.map(([body]) => body)).toString('latin1'),
+      closed: ends === 'open' ? null : ends === 'reset',
+    },
+  };
 }
 
 /** Frames of the connection itself, which may stand anywhere between others. */
@@ -96,38 +117,47 @@ const between = fc.constantFrom(
 describe('frames of several streams', () => {
   it('tell each owner what a reader of whole frames would, in whatever order and pieces they come', () => {
     fc.assert(
-      fc.property(fc.array(conversation, { maxLength: 5 }), fc.array(fc.nat(100), { maxLength: 40 }), fc.array(between, { maxLength: 6 }), fc.oneof(fc.array(fc.nat(5_000), { maxLength: 30 }), fc.constant(null)), (list, order, extras, cuts) => {
-        const streams = list.map((one, index) => framesOf(2 * index + 1, one));
-        // Streams begin in the order of their numbers; after that any of them may go on.
-        const queues = streams.map(({ groups }) => [...groups]);
-        const sent: Buffer[] = queues.flatMap((queue) => queue.shift() ?? []);
-        for (const [turn, pick] of order.entries()) {
-          const open = queues.filter((queue) => queue.length > 0);
-          if (open.length === 0) break;
-          sent.push(...open[pick % open.length]!.shift()!, ...(turn < extras.length ? [extras[turn]!] : []));
-        }
-        for (const queue of queues) sent.push(...queue.flat());
-        const all = Buffer.concat([preface, settingsFrame([]), ...sent]);
-        const places = cuts === null ? Array.from({ length: all.length + 1 }, (_, index) => index) : [0, ...cuts.map((place) => place % (all.length + 1)), all.length].sort((a, b) => a - b);
+      fc.property(
+        fc.array(conversation, { maxLength: 5 }),
+        fc.array(fc.nat(100), { maxLength: 40 }),
+        fc.array(between, { maxLength: 6 }),
+        fc.oneof(fc.array(fc.nat(5_000), { maxLength: 30 }), fc.constant(null)),
+        (list, order, extras, cuts) => {
+          const streams = list.map((one, index) => framesOf(2 * index + 1, one));
+          // Streams begin in the order of their numbers; after that any of them may go on.
+          const queues = streams.map(({ groups }) => [...groups]);
+          const sent: Buffer[] = queues.flatMap((queue) => queue.shift() ?? []);
+          for (const [turn, pick] of order.entries()) {
+            const open = queues.filter((queue) => queue.length > 0);
+            if (open.length === 0) break;
+            sent.push(...open[pick % open.length]!.shift()!, ...(turn < extras.length ? [extras[turn]!] : []));
+          }
+          for (const queue of queues) sent.push(...queue.flat());
+          const all = Buffer.concat([preface, settingsFrame([]), ...sent]);
+          const places =
+            cuts === null
+              ? Array.from({ length: all.length + 1 }, (_, index) => index)
+              : [0, ...cuts.map((place) => place % (all.length + 1)), all.length].sort((a, b) => a - b);
 
-        const told: Told[] = [];
-        const socket = new GivenSocket();
-        const connection = new Http2Connection(
-          socket as unknown as Socket,
-          (_stream, headers) => {
-            const one: Told = { headers, data: '', closed: null };
-            told.push(one);
-            return { data: (got) => (one.data += got.toString('latin1')) !== '', closed: (cancelled) => (one.closed = cancelled) };
-          },
-          () => undefined,
-        );
-        for (const [index, place] of places.slice(1).entries()) socket.emit('data', all.subarray(places[index], place));
-        expect(socket.destroyed).toBe(false);
-        expect(told).toEqual(streams.map((stream) => stream.told));
-        connection.destroy();
-        // What was still open is lost with its connection.
-        expect(told.map(({ closed }) => closed)).toEqual(streams.map((stream) => stream.told.closed ?? true));
-      }),
+          const told: Told[] = [];
+          const socket = new GivenSocket();
+          const connection = new Http2Connection(
+            socket as unknown as Socket,
+            (_stream, headers) => {
+              const one: Told = { headers, data: '', closed: null };
+              told.push(one);
+              return { data: (got) => (one.data += got.toString('latin1')) !== '', closed: (cancelled) => (one.closed = cancelled) };
+            },
+            () => undefined,
+          );
+          for (const [index, place] of places.slice(1).entries()) socket.emit('data', all.subarray(places[index], place));
+          expect(socket.destroyed).toBe(false);
+          expect(told).toEqual(streams.map((stream) => stream.told));
+          connection.destroy();
+          // What was still open is lost with its connection.
+          expect(told.map(({ closed }) => closed)).toEqual(streams.map((stream) => stream.told.closed ?? true));
+        },
+      ),
       runs(300),
     );
   });
@@ -136,7 +166,12 @@ describe('frames of several streams', () => {
 describe('header tables', () => {
   const same = fc.constantFrom<Header>(['x-same', 'value'], ['x-other', 'a longer value of some bytes'], ['x-large', 'v'.repeat(1_500)]);
   const kind = fc.constantFrom('indexed', 'added', 'plain', 'never');
-  const step = fc.record({ header: fc.oneof(fc.tuple(name, value), same), kind, resize: fc.option(fc.constantFrom(0, 100, 2_000, 4_096), { nil: null }), ends: fc.boolean() });
+  const step = fc.record({
+    header: fc.oneof(fc.tuple(name, value), same),
+    kind,
+    resize: fc.option(fc.constantFrom(0, 100, 2_000, 4_096), { nil: null }),
+    ends: fc.boolean(),
+  });
 
   it('stay alike on both sides, whatever is added, evicted or resized', () => {
     fc.assert(
@@ -178,7 +213,11 @@ class ReferenceTable {
     const named = this.#entries.findIndex(([key]) => key === header[0]);
     const index = named < 0 ? 0 : 62 + named;
     const [first, bits] = { indexed: [0x40, 6], added: [0x40, 6], plain: [0x00, 4], never: [0x10, 4] }[how] as [number, number];
-    const written = Buffer.concat([this.#integer(first, bits, index), ...(index === 0 ? [this.#text(header[0])] : []), this.#text(header[1])]);
+    const written = Buffer.concat([
+      this.#integer(first, bits, index),
+      ...(index === 0 ? [this.#text(header[0])] : []),
+      this.#text(header[1]),
+    ]);
     if (first === 0x40) {
       this.#entries.unshift(header);
       this.#evict();
@@ -236,11 +275,27 @@ describe('against nghttp2', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const header = fc.tuple(name.map((key) => `x-${key}`), fc.oneof(value, fc.constantFrom('', 'the same value', 'v'.repeat(3_000))));
-    const exchange = fc.record({ headers: fc.uniqueArray(header, { selector: ([key]) => key, maxLength: 4 }), secret: fc.boolean(), bytes: fc.constantFrom<number[]>(0, 1, 200, 16_384, 16_385, 70_000), path: fc.constantFrom('/a', '/a/longer/path?with=query', '/') });
-    const ask = (peer: ClientHttp2Session, { headers, secret, bytes: length, path }: typeof exchange extends fc.Arbitrary<infer T> ? T : never): Promise<object> =>
+    const header = fc.tuple(
+      name.map((key) => `x-${key}`),
+      fc.oneof(value, fc.constantFrom('', 'the same value', 'v'.repeat(3_000))),
+    );
+    const exchange = fc.record({
+      headers: fc.uniqueArray(header, { selector: ([key]) => key, maxLength: 4 }),
+      secret: fc.boolean(),
+      bytes: fc.constantFrom<number[]>(0, 1, 200, 16_384, 16_385, 70_000),
+      path: fc.constantFrom('/a', '/a/longer/path?with=query', '/'),
+    });
+    const ask = (
+      peer: ClientHttp2Session,
+      { headers, secret, bytes: length, path }: typeof exchange extends fc.Arbitrary<infer T> ? T : never,
+    ): Promise<object> =>
       new Promise((resolve, reject) => {
-        const stream = peer.request({ ':method': 'POST', ':path': path, ...Object.fromEntries(headers), ...(secret ? { [sensitiveHeaders]: headers.map(([key]) => key) } : {}) });
+        const stream = peer.request({
+          ':method': 'POST',
+          ':path': path,
+          ...Object.fromEntries(headers),
+          ...(secret ? { [sensitiveHeaders]: headers.map(([key]) => key) } : {}),
+        });
         const pieces: Buffer[] = [];
         let answered: object = {};
         let trailers: object = {};
@@ -254,21 +309,32 @@ describe('against nghttp2', () => {
     const own = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([key]) => key.startsWith('x-')));
     try {
       await fc.assert(
-        fc.asyncProperty(fc.array(exchange, { minLength: 1, maxLength: 6 }), fc.constantFrom(1, 1_000, 65_535, 1_000_000), fc.constantFrom(0, 4_096, 65_536), async (list, initialWindowSize, headerTableSize) => {
-          const peer = connectHttp2(url, { settings: { initialWindowSize, headerTableSize } });
-          try {
-            const tiny = initialWindowSize === 1;
-            const wanted = list.map((one) => (tiny ? { ...one, bytes: Math.min(one.bytes, 200) } : one));
-            seen.length = 0;
-            const got = await Promise.all(wanted.map((one) => ask(peer, one)));
-            for (const [index, { headers }] of wanted.entries()) {
-              expect(got[index]).toEqual({ answered: Object.fromEntries(headers), trailers: Object.fromEntries(headers.map(([key, text]) => [`${key}-again`, text])), body: true });
+        fc.asyncProperty(
+          fc.array(exchange, { minLength: 1, maxLength: 6 }),
+          fc.constantFrom(1, 1_000, 65_535, 1_000_000),
+          fc.constantFrom(0, 4_096, 65_536),
+          async (list, initialWindowSize, headerTableSize) => {
+            const peer = connectHttp2(url, { settings: { initialWindowSize, headerTableSize } });
+            try {
+              const tiny = initialWindowSize === 1;
+              const wanted = list.map((one) => (tiny ? { ...one, bytes: Math.min(one.bytes, 200) } : one));
+              seen.length = 0;
+              const got = await Promise.all(wanted.map((one) => ask(peer, one)));
+              for (const [index, { headers }] of wanted.entries()) {
+                expect(got[index]).toEqual({
+                  answered: Object.fromEntries(headers),
+                  trailers: Object.fromEntries(headers.map(([key, text]) => [`${key}-again`, text])),
+                  body: true,
+                });
+              }
+              expect(seen.map((headers) => headers.filter(([key]) => key.startsWith('x-') || key === ':path'))).toEqual(
+                wanted.map(({ headers, path }) => [[':path', path], ...headers]),
+              );
+            } finally {
+              peer.destroy();
             }
-            expect(seen.map((headers) => headers.filter(([key]) => key.startsWith('x-') || key === ':path'))).toEqual(wanted.map(({ headers, path }) => [[':path', path], ...headers]));
-          } finally {
-            peer.destroy();
-          }
-        }),
+          },
+        ),
         runs(25),
       );
     } finally {

@@ -1,5 +1,16 @@
 import type { Http2Connection } from './connection.ts';
-import { errorCode, flag, frameHeaderBytes, frameOf, frameType, maxFramePayload, maxWindow, numbersFrame, putFrameHeader, type ErrorCode } from './frames.ts';
+import {
+  errorCode,
+  flag,
+  frameHeaderBytes,
+  frameOf,
+  frameType,
+  maxFramePayload,
+  maxWindow,
+  numbersFrame,
+  putFrameHeader,
+  type ErrorCode,
+} from './frames.ts';
 
 /** Who a stream's bytes are for. Calls come in order, nothing after `closed`. */
 export interface StreamOwner {
@@ -44,7 +55,9 @@ export class Http2Stream {
   /** The response's header block; with `end` there is nothing else. */
   respond(block: Buffer, end: boolean): void {
     if (this.over) return;
-    this.#connection.write(frameOf(frameType.headers, flag.endHeaders | (end ? flag.endStream : 0), this.id, this.#connection.headerBlock(block)));
+    this.#connection.write(
+      frameOf(frameType.headers, flag.endHeaders | (end ? flag.endStream : 0), this.id, this.#connection.headerBlock(block)),
+    );
     if (end) this.#finish();
   }
 

@@ -34,7 +34,8 @@ export function valuesYaml(): string {
 function yamlOf(node: JsonNode, indent: string): string[] {
   return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
     const comment = `${indent}# ${child.description ?? ''}`;
-    if (child.properties !== undefined && Object.keys(child.properties).length > 0) return [comment, `${indent}${name}:`, ...yamlOf(child, `${indent}  `)];
+    if (child.properties !== undefined && Object.keys(child.properties).length > 0)
+      return [comment, `${indent}${name}:`, ...yamlOf(child, `${indent}  `)];
     const text = stringify({ [name]: child.default }, { lineWidth: 0 }).trimEnd();
     return [comment, ...text.split('\n').map((line) => `${indent}${line}`)];
   });
@@ -62,13 +63,16 @@ function collect(node: JsonNode, path: string, rows: string[]): void {
       continue;
     }
     const value = JSON.stringify(child.default);
-    rows.push(`| \`${at}\` | ${typeOf(child)} | ${value === '""' ? 'empty' : `\`${value}\``} | ${(child.description ?? '').replaceAll('|', '\\|')} |`);
+    rows.push(
+      `| \`${at}\` | ${typeOf(child)} | ${value === '""' ? 'empty' : `\`${value}\``} | ${(child.description ?? '').replaceAll('|', '\\|')} |`,
+    );
   }
 }
 
 function typeOf(node: JsonNode): string {
   if (node.enum !== undefined) return node.enum.join(', ');
   if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' or ');
-  if (node.type === 'integer') return node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? 'integer' : `${node.minimum ?? ''}..${node.maximum}`;
+  if (node.type === 'integer')
+    return node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? 'integer' : `${node.minimum ?? ''}..${node.maximum}`;
   return node.type === 'array' ? 'list' : node.type === 'object' ? 'map' : (node.type ?? 'any');
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
-const resources = (requests: Record<string, string>, limits: Record<string, string>) =>
-  z.looseObject({}).default({ requests, limits });
+const resources = (requests: Record<string, string>, limits: Record<string, string>) => z.looseObject({}).default({ requests, limits });
 
 const labels = (what: string) => z.record(z.string(), z.string()).default({}).describe(what);
 const port = (number: number, what: string) => z.int().min(1).max(65_535).default(number).describe(what);
@@ -12,8 +11,15 @@ const image = (repository: string, tag: string, what: string) =>
   z
     .strictObject({
       repository: z.string().default(repository).describe('Registry and name'),
-      tag: z.string().default(tag).describe(tag === '' ? "Tag; empty: the chart's app version" : 'Tag'),
-      digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/).default('').describe('sha256:…; wins over the tag'),
+      tag: z
+        .string()
+        .default(tag)
+        .describe(tag === '' ? "Tag; empty: the chart's app version" : 'Tag'),
+      digest: z
+        .string()
+        .regex(/^(sha256:[0-9a-f]{64})?$/)
+        .default('')
+        .describe('sha256:…; wins over the tag'),
       pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent').describe('When the node pulls it'),
     })
     .prefault({})
@@ -21,17 +27,28 @@ const image = (repository: string, tag: string, what: string) =>
 
 const redis = (what: string) =>
   z
-    .strictObject({ secret: z.string().default('').describe('Secret that holds its URL; empty: none'), key: z.string().default('url').describe("The URL's key in it") })
+    .strictObject({
+      secret: z.string().default('').describe('Secret that holds its URL; empty: none'),
+      key: z.string().default('url').describe("The URL's key in it"),
+    })
     .prefault({})
     .describe(what);
 
 /** Every value of the chart: values.yaml, values.schema.json and docs/helm-values.md are made from this table. */
 export const chartValues = z.strictObject({
-  shape: z.enum(['gateway', 'sidecar', 'extension']).default('gateway').describe('gateway: Envoy and Sluice in a pod behind a Service. sidecar: both in the pods of the apps, put there by a webhook. extension: Sluice alone, for a mesh or gateway that exists'),
+  shape: z
+    .enum(['gateway', 'sidecar', 'extension'])
+    .default('gateway')
+    .describe(
+      'gateway: Envoy and Sluice in a pod behind a Service. sidecar: both in the pods of the apps, put there by a webhook. extension: Sluice alone, for a mesh or gateway that exists',
+    ),
   nameOverride: z.string().default('').describe("Part of every object's name; empty: sluice"),
   fullnameOverride: z.string().default('').describe("Every object's name; empty: made of the release's name"),
   image: image('sluice', '', 'Sluice, as you built and pushed it'),
-  imagePullSecrets: z.array(z.strictObject({ name: z.string() })).default([]).describe('Names of Secrets'),
+  imagePullSecrets: z
+    .array(z.strictObject({ name: z.string() }))
+    .default([])
+    .describe('Names of Secrets'),
   replicas: z.int().min(1).default(2).describe('Pods, when autoscaling is off'),
   autoscaling: z
     .strictObject({
@@ -43,7 +60,13 @@ export const chartValues = z.strictObject({
     .prefault({})
     .describe('Scaling by CPU'),
   podDisruptionBudget: z
-    .strictObject({ enabled: flag(true, 'Made when there is more than one replica'), maxUnavailable: z.union([z.int().min(0), z.string()]).default(1).describe('Pods that may be away at once') })
+    .strictObject({
+      enabled: flag(true, 'Made when there is more than one replica'),
+      maxUnavailable: z
+        .union([z.int().min(0), z.string()])
+        .default(1)
+        .describe('Pods that may be away at once'),
+    })
     .prefault({})
     .describe('For drains of nodes'),
   resources: resources({ cpu: '250m', memory: '256Mi' }, { memory: '768Mi' }).describe("Sluice's container"),
@@ -51,28 +74,59 @@ export const chartValues = z.strictObject({
   tolerations: z.array(z.looseObject({})).default([]).describe('As in a pod'),
   affinity: z.looseObject({}).default({}).describe('As in a pod'),
   topologySpread: z
-    .strictObject({ enabled: flag(true, 'Spread over zones and nodes'), whenUnsatisfiable: z.enum(['ScheduleAnyway', 'DoNotSchedule']).default('ScheduleAnyway').describe('When that cannot be had') })
+    .strictObject({
+      enabled: flag(true, 'Spread over zones and nodes'),
+      whenUnsatisfiable: z.enum(['ScheduleAnyway', 'DoNotSchedule']).default('ScheduleAnyway').describe('When that cannot be had'),
+    })
     .prefault({})
     .describe('Where pods stand'),
   priorityClassName: z.string().default('').describe('As in a pod'),
   podAnnotations: labels('On every pod'),
   podLabels: labels('On every pod'),
   serviceAccount: z
-    .strictObject({ create: flag(true, 'Make one'), name: z.string().default('').describe("Its name; empty: the release's"), annotations: labels('For example for a cloud identity') })
+    .strictObject({
+      create: flag(true, 'Make one'),
+      name: z.string().default('').describe("Its name; empty: the release's"),
+      annotations: labels('For example for a cloud identity'),
+    })
     .prefault({})
     .describe('Who the pods are'),
   policy: z
     .strictObject({
-      inline: z.string().default('').describe("A policy as text; the chart makes a labelled ConfigMap of it. Empty: you write ConfigMaps yourself"),
-      namespaces: z.array(z.string()).default([]).describe("Namespaces whose labelled ConfigMaps are the policy, in order of precedence; the release's own is always first"),
-      trusted: z.array(z.string()).default([]).describe("Those of them whose ConfigMaps may write everything, beside the release's own; others write what policy.delegations lets them"),
+      inline: z
+        .string()
+        .default('')
+        .describe('A policy as text; the chart makes a labelled ConfigMap of it. Empty: you write ConfigMaps yourself'),
+      namespaces: z
+        .array(z.string())
+        .default([])
+        .describe("Namespaces whose labelled ConfigMaps are the policy, in order of precedence; the release's own is always first"),
+      trusted: z
+        .array(z.string())
+        .default([])
+        .describe(
+          "Those of them whose ConfigMaps may write everything, beside the release's own; others write what policy.delegations lets them",
+        ),
       allNamespaces: flag(false, 'Watch all namespaces; needs a ClusterRole'),
-      failClosed: flag(false, 'The policy has failClosed: a pod whose Sluice does not answer takes no requests. Otherwise Envoy goes on without Sluice, and only start-up and liveness of the sluice container are probed'),
+      failClosed: flag(
+        false,
+        'The policy has failClosed: a pod whose Sluice does not answer takes no requests. Otherwise Envoy goes on without Sluice, and only start-up and liveness of the sluice container are probed',
+      ),
       selector: z.string().default('sluice.dev/policy=true').describe('Label selector of those ConfigMaps'),
-      mounted: z.string().default('').describe('A ConfigMap of the release’s namespace that is mounted and read as files, in place of those that are watched: no rights at the API server, edits take up to a minute'),
+      mounted: z
+        .string()
+        .default('')
+        .describe(
+          'A ConfigMap of the release’s namespace that is mounted and read as files, in place of those that are watched: no rights at the API server, edits take up to a minute',
+        ),
       url: z
         .strictObject({
-          address: z.string().default('').describe('Where the policy is read, in place of ConfigMaps; with {workspace} or {provider} in it: what holds for each, on top of them'),
+          address: z
+            .string()
+            .default('')
+            .describe(
+              'Where the policy is read, in place of ConfigMaps; with {workspace} or {provider} in it: what holds for each, on top of them',
+            ),
           ttlSeconds: seconds(60, 'How long an answer holds that does not say'),
           tokenSecret: z.string().default('').describe('Secret whose key token is sent as a bearer token; empty: none'),
         })
@@ -97,18 +151,28 @@ export const chartValues = z.strictObject({
     .prefault({})
     .describe('What the policy’s budgets have spent'),
   ledger: z
-    .strictObject({ enabled: flag(false, "Keep every record in a ledger on the pod's own disk; it goes with the pod"), size: z.string().default('2Gi').describe('Most that it may take') })
+    .strictObject({
+      enabled: flag(false, "Keep every record in a ledger on the pod's own disk; it goes with the pod"),
+      size: z.string().default('2Gi').describe('Most that it may take'),
+    })
     .prefault({})
     .describe('Records beyond log and metrics'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe("Sluice's log"),
   extraArgs: z.array(z.string()).default([]).describe('Further flags of sluice serve'),
   extraEnv: z.array(z.looseObject({})).default([]).describe('As in a container'),
   ports: z
-    .strictObject({ extProc: port(9000, 'extension: where Envoys call Sluice'), admin: port(9901, "Sluice's metrics, health and decisions") })
+    .strictObject({
+      extProc: port(9000, 'extension: where Envoys call Sluice'),
+      admin: port(9901, "Sluice's metrics, health and decisions"),
+    })
     .prefault({})
     .describe("Sluice's ports"),
   service: z
-    .strictObject({ type: z.enum(['ClusterIP', 'LoadBalancer', 'NodePort']).default('ClusterIP').describe('As in a Service'), port: port(80, 'gateway: where apps call'), annotations: labels('On the Service') })
+    .strictObject({
+      type: z.enum(['ClusterIP', 'LoadBalancer', 'NodePort']).default('ClusterIP').describe('As in a Service'),
+      port: port(80, 'gateway: where apps call'),
+      annotations: labels('On the Service'),
+    })
     .prefault({})
     .describe('What apps call'),
   envoy: z
@@ -120,7 +184,10 @@ export const chartValues = z.strictObject({
       logLevel: z.enum(['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off']).default('warning').describe("Envoy's log"),
       port: port(10_000, "The container's port"),
       statusPort: port(9903, 'Readiness and metrics'),
-      caFile: z.string().default('/etc/ssl/certs/ca-certificates.crt').describe("CAs that providers' certificates are checked against, in Envoy's image"),
+      caFile: z
+        .string()
+        .default('/etc/ssl/certs/ca-certificates.crt')
+        .describe("CAs that providers' certificates are checked against, in Envoy's image"),
     })
     .prefault({})
     .describe('The gateway shape’s Envoy'),
@@ -129,22 +196,45 @@ export const chartValues = z.strictObject({
       policy: flag(false, 'Refuse bad policies at kubectl apply'),
       port: port(9443, 'Where Sluice serves webhooks'),
       timeoutSeconds: z.int().min(1).max(30).default(5).describe('How long the API server waits; then it goes on without an answer'),
-      certificateDays: z.int().min(1).max(36_500).default(730).describe('Validity of certificates that the chart makes, the one of egress.names among them; each helm upgrade renews them'),
-      existingSecret: z.string().default('').describe('Secret with tls.crt and tls.key, for example of cert-manager; empty: the chart makes one'),
-      caBundle: z.string().default('').describe('With existingSecret: PEM of its CA; empty: something else, such as cert-manager, writes it into the webhooks'),
+      certificateDays: z
+        .int()
+        .min(1)
+        .max(36_500)
+        .default(730)
+        .describe('Validity of certificates that the chart makes, the one of egress.names among them; each helm upgrade renews them'),
+      existingSecret: z
+        .string()
+        .default('')
+        .describe('Secret with tls.crt and tls.key, for example of cert-manager; empty: the chart makes one'),
+      caBundle: z
+        .string()
+        .default('')
+        .describe('With existingSecret: PEM of its CA; empty: something else, such as cert-manager, writes it into the webhooks'),
       annotations: labels('On both webhook configurations, for example cert-manager.io/inject-ca-from'),
     })
     .prefault({})
     .describe('What the API server asks Sluice'),
   egress: z
     .strictObject({
-      baseUrl: flag(false, "gateway: set the SDKs' base-URL variables in pods with the label sluice.dev/egress=base-url, or of namespaces with it"),
+      baseUrl: flag(
+        false,
+        "gateway: set the SDKs' base-URL variables in pods with the label sluice.dev/egress=base-url, or of namespaces with it",
+      ),
       names: z
         .strictObject({
-          enabled: flag(false, "gateway: have the providers' own names end at the gateway, in pods with the label sluice.dev/egress=names, or of namespaces with it"),
-          hosts: z.array(z.string()).default(['api.openai.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'api.mistral.ai', 'api.deepseek.com']).describe('Those names; the policy has providers for them'),
+          enabled: flag(
+            false,
+            "gateway: have the providers' own names end at the gateway, in pods with the label sluice.dev/egress=names, or of namespaces with it",
+          ),
+          hosts: z
+            .array(z.string())
+            .default(['api.openai.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'api.mistral.ai', 'api.deepseek.com'])
+            .describe('Those names; the policy has providers for them'),
           port: port(10_443, "Envoy's port for them"),
-          existingSecret: z.string().default('').describe('Secret with tls.crt and tls.key for the names and the ca.crt that pods are to trust; empty: the chart makes one'),
+          existingSecret: z
+            .string()
+            .default('')
+            .describe('Secret with tls.crt and tls.key for the names and the ca.crt that pods are to trust; empty: the chart makes one'),
         })
         .prefault({})
         .describe('No variable at all'),
@@ -153,7 +243,12 @@ export const chartValues = z.strictObject({
     .describe('Egress of pods that were not told'),
   sidecar: z
     .strictObject({
-      namespaces: z.array(z.string()).default([]).describe('Namespaces whose pods may have one, by the label sluice.dev/egress=sidecar on the pod or the namespace; their service accounts may read the policy'),
+      namespaces: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Namespaces whose pods may have one, by the label sluice.dev/egress=sidecar on the pod or the namespace; their service accounts may read the policy',
+        ),
       resources: resources({ cpu: '50m', memory: '160Mi' }, { memory: '512Mi' }).describe("Sluice's container in the app's pod"),
       envoyResources: resources({ cpu: '50m', memory: '64Mi' }, { memory: '512Mi' }).describe("Envoy's container in the app's pod"),
     })
@@ -173,11 +268,18 @@ export const chartValues = z.strictObject({
       podMonitor: flag(false, 'A PodMonitor; needs the Prometheus operator'),
       prometheusRule: flag(false, 'Alerts as a PrometheusRule'),
       dashboard: flag(false, 'A Grafana dashboard in a ConfigMap'),
-      interval: z.string().regex(/^\d+(ms|s|m)$/).default('30s').describe('Between scrapes'),
+      interval: z
+        .string()
+        .regex(/^\d+(ms|s|m)$/)
+        .default('30s')
+        .describe('Between scrapes'),
       labels: labels('On the PodMonitor, the PrometheusRule and the dashboard'),
       dashboardLabels: z.record(z.string(), z.string()).default({ grafana_dashboard: '1' }).describe("What Grafana's sidecar looks for"),
     })
     .prefault({})
     .describe('Prometheus and Grafana'),
-  tests: z.strictObject({ enabled: flag(true, 'A pod for helm test') }).prefault({}).describe('helm test'),
+  tests: z
+    .strictObject({ enabled: flag(true, 'A pod for helm test') })
+    .prefault({})
+    .describe('helm test'),
 });

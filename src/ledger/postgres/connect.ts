@@ -51,5 +51,8 @@ export async function connect({ place, passwordFile }: LedgerTarget): Promise<Pg
 }
 
 export function unusable(place: string, error: unknown): SluiceError {
-  return new SluiceError('SLUICE_LEDGER_UNUSABLE', error instanceof Error ? error.message : String(error), { where: shownPlace(place), cause: error });
+  return new SluiceError('SLUICE_LEDGER_UNUSABLE', error instanceof Error ? error.message : String(error), {
+    where: shownPlace(place),
+    cause: error,
+  });
 }

@@ -24,7 +24,13 @@ export async function withCopy<T>(target: LedgerTarget, from: number | null, wor
     db.pragma('synchronous = OFF');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await copyTable(client, db, 'writers', ['n', 'id', 'host', 'pid', 'started', 'closed']);
-    await copyTable(client, db, 'entries', ['writer', 'seq', 'kind', 'at', ...columnNames, 'salt', 'body', 'content', 'hash'], from === null ? '' : `WHERE at >= ${Math.floor(from)}`);
+    await copyTable(
+      client,
+      db,
+      'entries',
+      ['writer', 'seq', 'kind', 'at', ...columnNames, 'salt', 'body', 'content', 'hash'],
+      from === null ? '' : `WHERE at >= ${Math.floor(from)}`,
+    );
     if (from === null) {
       await copyTable(client, db, 'pruned', ['writer', 'seq', 'hash']);
       await copyTable(client, db, 'checkpoints', ['writer', 'seq', 'hash', 'at', 'signature']);

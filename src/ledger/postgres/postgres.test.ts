@@ -89,10 +89,18 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     return opened;
   };
   const verify = (): Promise<VerifyResult> => withCopy(target, null, (db) => verifyLedger(db, { publicKey: null, checkpoints: [] }));
-  const graded = (decision: string): string => JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score: 0.5, source: 'user' }, workspace: 'red' });
+  const graded = (decision: string): string =>
+    JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score: 0.5, source: 'user' }, workspace: 'red' });
 
   it('answers as one in SQLite does, and verifies', async () => {
-    const records = Array.from({ length: 30 }, (_, at) => sample(now - at * 3_600_000, { workspace: at % 3 === 0 ? 'blue' : 'red', ...(at % 5 === 0 ? { cost: { known: false as const, reason: 'price' as const }, savings: { known: false as const, reason: 'price' as const } } : {}) }));
+    const records = Array.from({ length: 30 }, (_, at) =>
+      sample(now - at * 3_600_000, {
+        workspace: at % 3 === 0 ? 'blue' : 'red',
+        ...(at % 5 === 0
+          ? { cost: { known: false as const, reason: 'price' as const }, savings: { known: false as const, reason: 'price' as const } }
+          : {}),
+      }),
+    );
     const lines = [...records.map(line), graded(records[0]!.id)];
     const writer = await open();
     await writer.append(lines.slice(0, 10));
@@ -102,15 +110,22 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     const db = openDatabase(join(folder, 'ledger.db'), 'write');
     new LedgerWriter(db, { version: 'test' }).append(lines);
     const asked = await reader();
-    for (const [by, where] of [[[], []], [['workspace', 'model', 'tier'], []], [['rule', 'arm'], []], [['workspace'], ['mode=enabled', 'cost!=unknown', 'arm=none']]] satisfies [string[], string[]][]) {
+    for (const [by, where] of [
+      [[], []],
+      [['workspace', 'model', 'tier'], []],
+      [['rule', 'arm'], []],
+      [['workspace'], ['mode=enabled', 'cost!=unknown', 'arm=none']],
+    ] satisfies [string[], string[]][]) {
       const query = { from: now - 10 * dayMs, to: now + 1, by, where, limit: 10 };
       // Rows are added up in another order.
-      const rounded = (report: SavingsReport): unknown => JSON.parse(JSON.stringify(report, (_key, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(9)) : value)));
+      const rounded = (report: SavingsReport): unknown =>
+        JSON.parse(JSON.stringify(report, (_key, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(9)) : value)));
       expect(rounded(await asked.savings(query))).toEqual(rounded(savingsReport(db, query)));
     }
     db.close();
     rmSync(folder, { recursive: true });
-    const decided = async (...where: string[]): Promise<string[]> => (await asked.decisions({ where, from: null, limit: 100 })).map(({ id }) => id);
+    const decided = async (...where: string[]): Promise<string[]> =>
+      (await asked.decisions({ where, from: null, limit: 100 })).map(({ id }) => id);
     expect(await decided()).toEqual(records.map(({ id }) => id));
     expect(await decided('workspace=blue', 'cost=unknown')).toEqual(records.filter((_, at) => at % 15 === 0).map(({ id }) => id));
     expect(await decided('workspace~RE', 'cost>0.0001', 'status>=200.5')).toEqual([]);
@@ -121,7 +136,13 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     expect(await asked.record('nothing')).toBeNull();
     await expect(asked.savings({ from: 0, to: 1, by: ['nonsense'], limit: 1 })).rejects.toMatchObject({ code: 'SLUICE_LEDGER_GROUP' });
     await writer.close();
-    expect(await verify()).toMatchObject({ ok: true, rows: 34, writers: 1, checkpoints: 1, gaps: [expect.stringContaining('dropped 3 records')] });
+    expect(await verify()).toMatchObject({
+      ok: true,
+      rows: 34,
+      writers: 1,
+      checkpoints: 1,
+      gaps: [expect.stringContaining('dropped 3 records')],
+    });
   });
 
   it.each([
@@ -140,7 +161,10 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     const four = await Promise.all([open(), open(), open(), open()]);
     await Promise.all(
       four.map(async (writer, which) => {
-        for (let batch = 0; batch < 10; batch++) await writer.append(Array.from({ length: 10 }, (_, at) => line(sample(now + batch * 1_000 + at, { workspace: `team-${(at + which) % 4}` }))));
+        for (let batch = 0; batch < 10; batch++)
+          await writer.append(
+            Array.from({ length: 10 }, (_, at) => line(sample(now + batch * 1_000 + at, { workspace: `team-${(at + which) % 4}` }))),
+          );
         await writer.close();
       }),
     );
@@ -189,12 +213,25 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: now - 50 * dayMs });
     const writer = await open();
     vi.useRealTimers();
-    const records = [0, 1, 2, 3].map((day) => sample(now - day * 10 * dayMs, { user: day === 0 ? 'abcdefabcdefabcd' : null, workspace: day === 1 ? 'secret-team' : 'red' })).reverse();
+    const records = [0, 1, 2, 3]
+      .map((day) =>
+        sample(now - day * 10 * dayMs, { user: day === 0 ? 'abcdefabcdefabcd' : null, workspace: day === 1 ? 'secret-team' : 'red' }),
+      )
+      .reverse();
     await writer.append([...records.map(line), graded(records[3]!.id)]);
     expect(await writer.erase({ user: 'abcdefabcdefabcd' }, 'asked for')).toBe(2);
     expect(await writer.erase({ workspace: 'secret-team' }, 'asked for')).toBe(1);
     expect(await verify()).toMatchObject({ ok: true, erased: 3 });
-    expect((await (await reader()).savings({ from: now - 40 * dayMs, to: now + 1, by: ['workspace'], limit: 10 })).lines.map(({ group, exchanges }) => [...group, exchanges])).toEqual(expect.arrayContaining([['erased', 1], ['red', 3]]));
+    expect(
+      (await (await reader()).savings({ from: now - 40 * dayMs, to: now + 1, by: ['workspace'], limit: 10 })).lines.map(
+        ({ group, exchanges }) => [...group, exchanges],
+      ),
+    ).toEqual(
+      expect.arrayContaining([
+        ['erased', 1],
+        ['red', 3],
+      ]),
+    );
     const held = await postgres.query<{ all: string }>(`SELECT coalesce(string_agg(entries::text, ''), '') AS all FROM entries`);
     expect(held[0]!.all).not.toContain('secret-team');
     expect(await writer.prune({ rowsMs: 25 * dayMs, rollupsMs: 400 * dayMs }, now)).toBeGreaterThan(0);
@@ -206,7 +243,16 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
   it('that is away at the start holds nothing up: records wait until it is there; one that refuses is said at once', async () => {
     await postgres.stop('fast');
     const [errors, back]: [string[], string[]] = [[], []];
-    const open = (file: string): Promise<Ledger> => Ledger.open({ file, version: 'test', retention: { rowsMs: 40 * dayMs, rollupsMs: 400 * dayMs }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => errors.push(message), onBack: () => back.push('back') });
+    const open = (file: string): Promise<Ledger> =>
+      Ledger.open({
+        file,
+        version: 'test',
+        retention: { rowsMs: 40 * dayMs, rollupsMs: 400 * dayMs },
+        signingKey: null,
+        onCheckpoint: () => undefined,
+        onError: (message) => errors.push(message),
+        onBack: () => back.push('back'),
+      });
     const ledger = await open(postgres.url);
     expect(errors).toEqual([expect.stringContaining('ECONNREFUSED')]);
     expect(ledger.counts).toMatchObject({ failures: 1, waiting: 0 });
@@ -227,7 +273,14 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
   it('serves a server: records, questions, an outage that loses nothing, and the commands', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-pg-'));
     const errors: string[] = [];
-    const ledger = await Ledger.open({ file: postgres.url, version: 'test', retention: { rowsMs: 40 * dayMs, rollupsMs: 400 * dayMs }, signingKey: null, onCheckpoint: () => undefined, onError: (message) => errors.push(message) });
+    const ledger = await Ledger.open({
+      file: postgres.url,
+      version: 'test',
+      retention: { rowsMs: 40 * dayMs, rollupsMs: 400 * dayMs },
+      signingKey: null,
+      onCheckpoint: () => undefined,
+      onError: (message) => errors.push(message),
+    });
     const records = [0, 1, 2].map((at) => sample(Date.now() + at));
     ledger.record(records[0]!);
     await expect.poll(() => ledger.counts.written, { timeout: 10_000 }).toBe(1);
@@ -243,7 +296,8 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     expect(ledger.counts).toMatchObject({ dropped: 0, waiting: 0 });
 
     const cli = fileURLToPath(new URL('../../cli/index.ts', import.meta.url));
-    const run = async (...args: string[]): Promise<string> => (await promisify(execFile)(process.execPath, [cli, ...args], { env: { ...process.env, SLUICE_LEDGER: postgres.url } })).stdout;
+    const run = async (...args: string[]): Promise<string> =>
+      (await promisify(execFile)(process.execPath, [cli, ...args], { env: { ...process.env, SLUICE_LEDGER: postgres.url } })).stdout;
     expect(await run('ledger', 'verify')).toContain('everything holds');
     expect(await run('savings', '--window', '24h', '--by', 'workspace')).toMatch(/of 3 exchanges/);
     expect(await run('explain', '--ledger', postgres.url, records[0]!.id)).toContain(`Decision ${records[0]!.id}`);

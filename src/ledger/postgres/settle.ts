@@ -1,6 +1,19 @@
 import { rollupKeys } from '../database.ts';
 import { hourMs } from '../rollup.ts';
-import { addCells, cellsIn, cellsOf, cellsSql, cellsText, nextHead, textHash, unexplained, withoutWorkspace, type CellRow, type Cells, type SettledChange } from '../sums.ts';
+import {
+  addCells,
+  cellsIn,
+  cellsOf,
+  cellsSql,
+  cellsText,
+  nextHead,
+  textHash,
+  unexplained,
+  withoutWorkspace,
+  type CellRow,
+  type Cells,
+  type SettledChange,
+} from '../sums.ts';
 import type { SettledHead } from '../types.ts';
 import type { PgClient } from './connect.ts';
 
@@ -10,7 +23,10 @@ export async function settle(client: PgClient, { sums, erased, since }: SettledC
   const before = await settledHead(client);
   const write = async (at: number, cells: Cells): Promise<void> => {
     const text = cellsText(cells);
-    await client.query('INSERT INTO settled (at, body, hash) VALUES ($1, $2, $3) ON CONFLICT (at) DO UPDATE SET body = excluded.body, hash = excluded.hash', [at, text, textHash(text)]);
+    await client.query(
+      'INSERT INTO settled (at, body, hash) VALUES ($1, $2, $3) ON CONFLICT (at) DO UPDATE SET body = excluded.body, hash = excluded.hash',
+      [at, text, textHash(text)],
+    );
   };
   for (const [at, cells] of sums?.hours ?? []) {
     const { rows } = await client.query<{ body: string }>('SELECT body FROM settled WHERE at = $1', [at]);
@@ -19,7 +35,9 @@ export async function settle(client: PgClient, { sums, erased, since }: SettledC
     await write(at, there);
   }
   if (erased !== undefined) {
-    const { rows } = await client.query<{ at: number; body: string }>('SELECT at, body FROM settled WHERE position($1 in body) > 0', [JSON.stringify(erased)]);
+    const { rows } = await client.query<{ at: number; body: string }>('SELECT at, body FROM settled WHERE position($1 in body) > 0', [
+      JSON.stringify(erased),
+    ]);
     for (const { at, body } of rows) {
       const renamed = withoutWorkspace(cellsIn(body), erased);
       if (renamed !== null) await write(at, renamed);
@@ -29,7 +47,10 @@ export async function settle(client: PgClient, { sums, erased, since }: SettledC
   await client.query('DELETE FROM settled WHERE at < $1', [from]);
   const { rows: hours } = await client.query<{ at: number; hash: string }>('SELECT at, hash FROM settled ORDER BY at');
   const head = nextHead(before, hours, from);
-  await client.query('INSERT INTO settled_head (only_one, n, root, since) VALUES (1, $1, $2, $3) ON CONFLICT (only_one) DO UPDATE SET n = excluded.n, root = excluded.root, since = excluded.since', [head.n, head.root, head.since]);
+  await client.query(
+    'INSERT INTO settled_head (only_one, n, root, since) VALUES (1, $1, $2, $3) ON CONFLICT (only_one) DO UPDATE SET n = excluded.n, root = excluded.root, since = excluded.since',
+    [head.n, head.root, head.since],
+  );
   return head;
 }
 

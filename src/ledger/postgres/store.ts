@@ -7,7 +7,21 @@ import { moneySums, rollupKeys, rollupSums } from '../database.ts';
 import { RollupCells } from '../rollup.ts';
 import { eraseConditions, oldestSums, sumsOf, type DoomedRow, type Retention, type Whose } from '../store.ts';
 import type { LedgerTarget } from '../target.ts';
-import { columnNames, columnsOf, columnTypes, gradeColumns, type ChainHead, type Checkpoint, type EntryKind, type EraseEntry, type GapEntry, type GradeEntry, type LedgerColumns, type OpenEntry, type PruneEntry } from '../types.ts';
+import {
+  columnNames,
+  columnsOf,
+  columnTypes,
+  gradeColumns,
+  type ChainHead,
+  type Checkpoint,
+  type EntryKind,
+  type EraseEntry,
+  type GapEntry,
+  type GradeEntry,
+  type LedgerColumns,
+  type OpenEntry,
+  type PruneEntry,
+} from '../types.ts';
 import { numbered, type PgClient } from './connect.ts';
 import { settle, settledAtOpen, settledHead } from './settle.ts';
 import { locks, openPostgres } from './tables.ts';
@@ -85,16 +99,40 @@ export class PostgresWriter {
       const heads = await headsOf(client);
       for (const { writer, seq } of heads) this.#said.set(writer, seq);
       const { settled, adopted } = await settledAtOpen(client);
-      const { rows } = await client.query<{ n: number }>('INSERT INTO writers (id, host, pid, started) VALUES ($1, $2, $3, $4) RETURNING n', [this.id, hostname(), process.pid, now]);
+      const { rows } = await client.query<{ n: number }>(
+        'INSERT INTO writers (id, host, pid, started) VALUES ($1, $2, $3, $4) RETURNING n',
+        [this.id, hostname(), process.pid, now],
+      );
       this.#n = rows[0]!.n;
       await client.query('SELECT pg_advisory_lock($1, $2)', [locks.writers, this.#n]);
-      this.#append('open', now, null, JSON.stringify({ writer: this.id, host: hostname(), pid: process.pid, version, heads, settled, ...(adopted > 0 ? { adopted } : {}) } satisfies OpenEntry));
+      this.#append(
+        'open',
+        now,
+        null,
+        JSON.stringify({
+          writer: this.id,
+          host: hostname(),
+          pid: process.pid,
+          version,
+          heads,
+          settled,
+          ...(adopted > 0 ? { adopted } : {}),
+        } satisfies OpenEntry),
+      );
       for (const gone of unclosed) {
         // A living writer holds its lock, wherever it runs.
         const { rows: got } = await client.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS free', [locks.writers, gone.n]);
         if (got[0]?.free !== true) continue;
-        const { rows: last } = await client.query<{ seq: number; at: number }>('SELECT seq, at FROM entries WHERE writer = $1 ORDER BY seq DESC LIMIT 1', [gone.n]);
-        const gap: GapEntry = { cause: 'killed', writer: gone.id, afterSeq: last[0]?.seq ?? 0, lastAt: new Date(last[0]?.at ?? now).toISOString() };
+        const { rows: last } = await client.query<{ seq: number; at: number }>(
+          'SELECT seq, at FROM entries WHERE writer = $1 ORDER BY seq DESC LIMIT 1',
+          [gone.n],
+        );
+        const gap: GapEntry = {
+          cause: 'killed',
+          writer: gone.id,
+          afterSeq: last[0]?.seq ?? 0,
+          lastAt: new Date(last[0]?.at ?? now).toISOString(),
+        };
         this.#append('gap', now, null, JSON.stringify(gap));
         await client.query('UPDATE writers SET closed = $1 WHERE n = $2', [now, gone.n]);
         await client.query('SELECT pg_advisory_unlock($1, $2)', [locks.writers, gone.n]);
@@ -123,9 +161,15 @@ export class PostgresWriter {
 
   /** Writes down where the chain stands. */
   async checkpoint(key: KeyObject | null): Promise<Checkpoint> {
-    const checkpoint = signCheckpoint({ writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date().toISOString() }, key);
+    const checkpoint = signCheckpoint(
+      { writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date().toISOString() },
+      key,
+    );
     const client = await this.#connected();
-    await client.query('INSERT INTO checkpoints (writer, seq, hash, at, signature) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (writer, seq) DO UPDATE SET at = excluded.at, signature = excluded.signature', [checkpoint.writer, checkpoint.seq, checkpoint.hash, checkpoint.at, checkpoint.signature]);
+    await client.query(
+      'INSERT INTO checkpoints (writer, seq, hash, at, signature) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (writer, seq) DO UPDATE SET at = excluded.at, signature = excluded.signature',
+      [checkpoint.writer, checkpoint.seq, checkpoint.hash, checkpoint.at, checkpoint.signature],
+    );
     return checkpoint;
   }
 
@@ -150,13 +194,26 @@ export class PostgresWriter {
     for (const condition of eraseConditions(whose)) {
       for (;;) {
         const done = await this.#atomic(async (client) => {
-          const { rows } = await client.query<DoomedRow>(numbered(`SELECT e.*, e.writer AS n, w.id AS chain FROM entries e JOIN writers w ON w.n = e.writer WHERE e.body IS NOT NULL AND ${condition} LIMIT ${chunk}`), [value]);
+          const { rows } = await client.query<DoomedRow>(
+            numbered(
+              `SELECT e.*, e.writer AS n, w.id AS chain FROM entries e JOIN writers w ON w.n = e.writer WHERE e.body IS NOT NULL AND ${condition} LIMIT ${chunk}`,
+            ),
+            [value],
+          );
           if (rows.length === 0) return 0;
           const settled = await settle(client, { sums: sumsOf(rows, 'workspace' in whose) });
-          await client.query(`UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} FROM unnest($1::int[], $2::bigint[]) AS gone (writer, seq) WHERE entries.writer = gone.writer AND entries.seq = gone.seq`, [rows.map(({ n }) => n), rows.map(({ seq }) => seq)]);
+          await client.query(
+            `UPDATE entries SET salt = NULL, body = NULL, ${columnNames.map((name) => `"${name}" = NULL`).join(', ')} FROM unnest($1::int[], $2::bigint[]) AS gone (writer, seq) WHERE entries.writer = gone.writer AND entries.seq = gone.seq`,
+            [rows.map(({ n }) => n), rows.map(({ seq }) => seq)],
+          );
           const byWriter = new Map<string, number[]>();
           for (const { chain, seq } of rows) byWriter.set(chain, [...(byWriter.get(chain) ?? []), seq]);
-          this.#append('erase', Date.now(), null, JSON.stringify({ reason, settled, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) } satisfies EraseEntry));
+          this.#append(
+            'erase',
+            Date.now(),
+            null,
+            JSON.stringify({ reason, settled, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) } satisfies EraseEntry),
+          );
           return rows.length;
         });
         if (done === 0) break;
@@ -166,7 +223,12 @@ export class PostgresWriter {
     if ('workspace' in whose) {
       await this.#atomic(async (client) => {
         await renameInRollups(client, whose.workspace);
-        this.#append('erase', Date.now(), null, JSON.stringify({ reason, settled: await settle(client, { erased: whose.workspace }), rows: [] } satisfies EraseEntry));
+        this.#append(
+          'erase',
+          Date.now(),
+          null,
+          JSON.stringify({ reason, settled: await settle(client, { erased: whose.workspace }), rows: [] } satisfies EraseEntry),
+        );
       });
     }
     // Rows that were replaced stay in the table's pages until they are vacuumed.
@@ -200,11 +262,17 @@ export class PostgresWriter {
         const [last] = rows;
         if (last === undefined) break;
         removed += await this.#atomic(async () => {
-          const { rows: doomed } = await client.query<DoomedRow>('SELECT * FROM entries WHERE writer = $1 AND seq <= $2', [writer.n, last.seq]);
+          const { rows: doomed } = await client.query<DoomedRow>('SELECT * FROM entries WHERE writer = $1 AND seq <= $2', [
+            writer.n,
+            last.seq,
+          ]);
           const settled = await settle(client, { sums: sumsOf(doomed, false) });
           const { rowCount } = await client.query('DELETE FROM entries WHERE writer = $1 AND seq <= $2', [writer.n, last.seq]);
           const head: ChainHead = { writer: writer.id, seq: last.seq, hash: last.hash.toString('hex') };
-          await client.query('INSERT INTO pruned (writer, seq, hash) VALUES ($1, $2, $3) ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, hash = excluded.hash', [head.writer, head.seq, head.hash]);
+          await client.query(
+            'INSERT INTO pruned (writer, seq, hash) VALUES ($1, $2, $3) ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, hash = excluded.hash',
+            [head.writer, head.seq, head.hash],
+          );
           await client.query('DELETE FROM checkpoints WHERE writer = $1 AND seq <= $2', [head.writer, head.seq]);
           this.#append('prune', now, null, JSON.stringify({ removed: [head], settled } satisfies PruneEntry));
           return rowCount ?? 0;
@@ -215,15 +283,26 @@ export class PostgresWriter {
   }
 
   /** As in SQLite: said again by every run, since the rows that said it first grow old, too. */
-  async #sayAgain(client: PgClient, { removed, since, now }: { readonly removed: readonly ChainHead[]; readonly since: number; readonly now: number }): Promise<void> {
-    const { rows } = await client.query<{ old: boolean }>(`SELECT ${['by_hour', 'by_day', 'settled'].map((table) => `EXISTS (SELECT 1 FROM ${table} WHERE at < $1)`).join(' OR ')} AS old`, [since]);
+  async #sayAgain(
+    client: PgClient,
+    { removed, since, now }: { readonly removed: readonly ChainHead[]; readonly since: number; readonly now: number },
+  ): Promise<void> {
+    const { rows } = await client.query<{ old: boolean }>(
+      `SELECT ${['by_hour', 'by_day', 'settled'].map((table) => `EXISTS (SELECT 1 FROM ${table} WHERE at < $1)`).join(' OR ')} AS old`,
+      [since],
+    );
     const old = rows[0]?.old === true;
     const heads = (await headsOf(client)).filter(({ writer, seq }) => writer !== this.id && this.#said.get(writer) !== seq);
     if (removed.length === 0 && heads.length === 0 && !old) return;
     for (const { writer, seq } of heads) this.#said.set(writer, seq);
     if (old) for (const table of ['by_hour', 'by_day']) await client.query(`DELETE FROM ${table} WHERE at < $1`, [since]);
     const settled = old ? await settle(client, { since }) : ((await settledHead(client)) ?? undefined);
-    this.#append('prune', now, null, JSON.stringify({ removed, ...(settled === undefined ? {} : { settled }), heads } satisfies PruneEntry));
+    this.#append(
+      'prune',
+      now,
+      null,
+      JSON.stringify({ removed, ...(settled === undefined ? {} : { settled }), heads } satisfies PruneEntry),
+    );
   }
 
   #append(kind: EntryKind, at: number, columns: Partial<LedgerColumns> | null, body: string): void {
@@ -282,7 +361,11 @@ export class PostgresWriter {
       if (cells.size === 0) continue;
       // In one order for all writers: two that lock the same sums in turn would wait for each other.
       const sorted = [...cells.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cell]) => cell);
-      await client.query(upsertSql(name), [sorted.map(({ at }) => at), ...rollupKeys.map((_key, index) => sorted.map(({ keys }) => keys[index])), ...rollupSums.map((sum) => sorted.map(({ sums }) => sums[sum]))]);
+      await client.query(upsertSql(name), [
+        sorted.map(({ at }) => at),
+        ...rollupKeys.map((_key, index) => sorted.map(({ keys }) => keys[index])),
+        ...rollupSums.map((sum) => sorted.map(({ sums }) => sums[sum])),
+      ]);
     }
   }
 
@@ -291,7 +374,10 @@ export class PostgresWriter {
     const doubtful = this.#doubtful;
     if (doubtful === null) return null;
     const client = await this.#connected();
-    const { rows } = await client.query<{ hash: Buffer }>('SELECT hash FROM entries WHERE writer = $1 AND seq = $2', [this.#n, doubtful.seq]);
+    const { rows } = await client.query<{ hash: Buffer }>('SELECT hash FROM entries WHERE writer = $1 AND seq = $2', [
+      this.#n,
+      doubtful.seq,
+    ]);
     this.#doubtful = null;
     if (rows[0]?.hash.equals(doubtful.hash) !== true) return null;
     this.#seq = doubtful.seq;
@@ -312,7 +398,9 @@ export class PostgresWriter {
 
 /** Where every chain stands. */
 async function headsOf(client: PgClient): Promise<ChainHead[]> {
-  const { rows } = await client.query<{ writer: string; seq: number; hash: Buffer }>('SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN LATERAL (SELECT seq, hash FROM entries WHERE writer = w.n ORDER BY seq DESC LIMIT 1) e ON true');
+  const { rows } = await client.query<{ writer: string; seq: number; hash: Buffer }>(
+    'SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN LATERAL (SELECT seq, hash FROM entries WHERE writer = w.n ORDER BY seq DESC LIMIT 1) e ON true',
+  );
   return rows.map(({ writer, seq, hash }) => ({ writer, seq, hash: hash.toString('hex') }));
 }
 

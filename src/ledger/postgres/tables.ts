@@ -28,12 +28,16 @@ const joinIndexes = joinColumns.map((name) => `CREATE INDEX entries_${name} ON e
 /** What version 1 lacks; as in SQLite. */
 const fromFirst = `${joinColumns.map((name) => `ALTER TABLE entries ADD COLUMN ${name} TEXT;`).join('\n')}
 ${joinIndexes}
-${['by_hour', 'by_day'].map((table) => `
+${['by_hour', 'by_day']
+  .map(
+    (table) => `
 ALTER TABLE ${table} ADD COLUMN compared_cost DOUBLE PRECISION NOT NULL DEFAULT 0;
 UPDATE ${table} SET compared_cost = baseline - savings - coalesce((SELECT sum(e.baseline) FROM entries e WHERE e.kind = 'exchange' AND e.savings IS NULL AND e.baseline IS NOT NULL
   AND e.at >= ${table}.at AND e.at < ${table}.at + ${table === 'by_hour' ? 3_600_000 : 86_400_000} AND ${rollupKeys.map((key) => `coalesce(e.${key}, 'none') = ${table}.${key}`).join(' AND ')}), 0)
   WHERE savings_known > 0;
-`).join('')}
+`,
+  )
+  .join('')}
 ${settledTables}
 UPDATE ledger_version SET version = ${version};
 `;
@@ -72,11 +76,13 @@ export async function openPostgres(target: LedgerTarget, mode: 'write' | 'readon
       await client.query('SELECT pg_advisory_xact_lock($1)', [locks.schema]);
       const { rows } = await client.query<{ found: string | null }>(`SELECT to_regclass('ledger_version')::text AS found`);
       if (rows[0]?.found === null) await client.query(tables);
-      else if ((await client.query<{ version: number }>('SELECT version FROM ledger_version')).rows[0]?.version === 1) await client.query(fromFirst);
+      else if ((await client.query<{ version: number }>('SELECT version FROM ledger_version')).rows[0]?.version === 1)
+        await client.query(fromFirst);
       await client.query('COMMIT');
     }
     const { rows } = await client.query<{ version: number }>('SELECT version FROM ledger_version');
-    if (rows[0]?.version !== version) throw new Error(`its tables have version ${rows[0]?.version ?? 'none'}, this Sluice reads version ${version}`);
+    if (rows[0]?.version !== version)
+      throw new Error(`its tables have version ${rows[0]?.version ?? 'none'}, this Sluice reads version ${version}`);
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);

@@ -48,11 +48,23 @@ export function redisClient(target: RedisTarget, hasty = false): RedisClient {
   } satisfies RedisOptions;
   if (kind === 'cluster') {
     const { enableOfflineQueue, retryStrategy, lazyConnect, ...redisOptions } = options;
-    return new Cluster(nodes, { redisOptions, lazyConnect, enableOfflineQueue, slotsRefreshTimeout: connectMs, clusterRetryStrategy: retryStrategy, ...(hasty ? { maxRedirections: hastyRedirections, retryDelayOnTryAgain: 0 } : {}) });
+    return new Cluster(nodes, {
+      redisOptions,
+      lazyConnect,
+      enableOfflineQueue,
+      slotsRefreshTimeout: connectMs,
+      clusterRetryStrategy: retryStrategy,
+      ...(hasty ? { maxRedirections: hastyRedirections, retryDelayOnTryAgain: 0 } : {}),
+    });
   }
   if (kind === 'sentinel') {
     if (rest === '') throw usage('a Sentinel URL ends in the name of the master');
-    return new Redis({ ...options, sentinels: nodes, name: rest, ...(tls === '' ? {} : { sentinelTLS: tlsOptions, enableTLSForSentinelMode: true }) });
+    return new Redis({
+      ...options,
+      sentinels: nodes,
+      name: rest,
+      ...(tls === '' ? {} : { sentinelTLS: tlsOptions, enableTLSForSentinelMode: true }),
+    });
   }
   if (nodes.length !== 1) throw usage('more than one host needs redis-sentinel:// or redis-cluster://');
   if (rest !== '' && !/^\d{1,3}$/.test(rest)) throw usage('the database is a number');
@@ -75,5 +87,8 @@ function read(file: string): string {
 
 /** Never quotes the URL: it may hold a password. */
 function usage(what: string): SluiceError {
-  return new SluiceError('SLUICE_CLI_USAGE', `${what}.`, { where: 'Redis', fix: 'Write redis://host:6379, rediss://…, redis-sentinel://host,host/master or redis-cluster://host,host.' });
+  return new SluiceError('SLUICE_CLI_USAGE', `${what}.`, {
+    where: 'Redis',
+    fix: 'Write redis://host:6379, rediss://…, redis-sentinel://host,host/master or redis-cluster://host,host.',
+  });
 }

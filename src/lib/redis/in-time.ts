@@ -4,7 +4,12 @@ import type { Breaker } from './breaker.ts';
 export const failed: unique symbol = Symbol('failed');
 
 /** The reply; `failed`, noted by the breaker, when it rejects or takes longer than `ms`. Never rejects. */
-export async function inTime<T>(reply: Promise<T>, ms: number, breaker: Breaker, onProblem: (problem: 'timeout' | 'error') => void): Promise<T | typeof failed> {
+export async function inTime<T>(
+  reply: Promise<T>,
+  ms: number,
+  breaker: Breaker,
+  onProblem: (problem: 'timeout' | 'error') => void,
+): Promise<T | typeof failed> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<typeof failed>((resolve) => {
     timer = setTimeout(() => resolve(failed), ms);

@@ -12,7 +12,13 @@ export function script(text: string): Script {
 }
 
 /** Runs a script, by its name where the server knows it. `callBuffer` gives bytes, `call` texts. Rejects as the client does. */
-export async function runScript(client: RedisClient, call: 'call' | 'callBuffer', { sha, text }: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown> {
+export async function runScript(
+  client: RedisClient,
+  call: 'call' | 'callBuffer',
+  { sha, text }: Script,
+  keys: readonly string[],
+  args: readonly (string | Buffer)[],
+): Promise<unknown> {
   try {
     return await client[call]('EVALSHA', [sha, keys.length, ...keys, ...args]);
   } catch (error) {

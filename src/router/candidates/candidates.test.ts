@@ -20,20 +20,60 @@ function rowsOf(seed: number): OutcomeRow[] {
       kind: sums ? 'sums' : 'proofs',
       source: 'test',
       licence: 'CC0-1.0',
-      prompt: sums ? `Anna buys ${at} apples and sells ${at % 7} of them, how many are left in her basket today` : `Prove that for every prime p above ${at} the polynomial is irreducible over the rationals`,
-      scores: new Map([['dear', right(0.9)], ['cheap', right(sums ? 0.9 : 0.45)], ['useless', right(0.1)]]),
-      outputTokens: new Map([['dear', sums ? 100 : 400], ['cheap', sums ? 100 : 400], ['useless', 50]]),
+      prompt: sums
+        ? `Anna buys ${at} apples and sells ${at % 7} of them, how many are left in her basket today`
+        : `Prove that for every prime p above ${at} the polynomial is irreducible over the rationals`,
+      scores: new Map([
+        ['dear', right(0.9)],
+        ['cheap', right(sums ? 0.9 : 0.45)],
+        ['useless', right(0.1)],
+      ]),
+      outputTokens: new Map([
+        ['dear', sums ? 100 : 400],
+        ['cheap', sums ? 100 : 400],
+        ['useless', 50],
+      ]),
     };
   });
 }
 
 const data = (rows: readonly OutcomeRow[]): OutcomeData => ({ rows, models: ['dear', 'cheap', 'useless'], sha256: '' });
-const background = ['Hi there', 'Write a poem about the sea at night', 'Summarise this mail for my boss please', 'What is the capital of France', 'Plan a weekend in Lisbon with two small children'];
-const trained = decodeQuality(trainQuality(data(rowsOf(1)), { name: 'test', trainedWith: 'test', seed: 1, folds: 4, background: Array.from({ length: 60 }, (_, at) => background[at % 5]!) }).bytes, 'test');
-const prices = new Map([['dear', { input: 10, output: 10 }], ['cheap', { input: 1, output: 1 }], ['useless', { input: 0.1, output: 0.1 }]]);
-const options: CompareOptions = { quality: trained, prices, requested: 'dear', objective: { kind: 'loss', maxLoss: 0.03 }, seeds: 3, requests: 3_000, warmup: 1_000, graded: 0, grades: 'both' };
+const background = [
+  'Hi there',
+  'Write a poem about the sea at night',
+  'Summarise this mail for my boss please',
+  'What is the capital of France',
+  'Plan a weekend in Lisbon with two small children',
+];
+const trained = decodeQuality(
+  trainQuality(data(rowsOf(1)), {
+    name: 'test',
+    trainedWith: 'test',
+    seed: 1,
+    folds: 4,
+    background: Array.from({ length: 60 }, (_, at) => background[at % 5]!),
+  }).bytes,
+  'test',
+);
+const prices = new Map([
+  ['dear', { input: 10, output: 10 }],
+  ['cheap', { input: 1, output: 1 }],
+  ['useless', { input: 0.1, output: 0.1 }],
+]);
+const options: CompareOptions = {
+  quality: trained,
+  prices,
+  requested: 'dear',
+  objective: { kind: 'loss', maxLoss: 0.03 },
+  seeds: 3,
+  requests: 3_000,
+  warmup: 1_000,
+  graded: 0,
+  grades: 'both',
+};
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-const shareOf = (model: string, results: ReturnType<typeof simulateCompare>): number => mean(results.map(({ shares }) => shares.get(model) ?? 0));
+const shareOf = (model: string, results: ReturnType<typeof simulateCompare>): number =>
+  mean(results.map(({ shares }) => shares.get(model) ?? 0));
 
 describe('the quality model', () => {
   test('says by kind which model falls short, and that it does not know other work', () => {
@@ -63,7 +103,16 @@ describe('the quality model', () => {
 });
 
 describe('one request', () => {
-  const view = (expected: number, usable = true): CandidateView => ({ model: 'p/m', gain: expected, error: 0, measured: true, expected, spread: 0.01, grades: 0, usable });
+  const view = (expected: number, usable = true): CandidateView => ({
+    model: 'p/m',
+    gain: expected,
+    error: 0,
+    measured: true,
+    expected,
+    spread: 0.01,
+    grades: 0,
+    usable,
+  });
   const base = { usdPerScore: null, level: 0.9, requestedUsd: 1, candidates: [view(0.001), view(0.3)], usd: [0.5, 0.1] };
 
   test('goes to the cheapest candidate that keeps the promise by itself while no price of quality is known', () => {
@@ -94,7 +143,13 @@ describe('a stream', () => {
   });
 
   test('moves nothing of what no public outcome and no grade is about, and learns it from grades', () => {
-    const strange = { ...options, quality: decodeQuality(trainQuality({ ...data(rowsOf(1)), models: ['useless'] }, { name: 'test', trainedWith: 'test', seed: 1, folds: 4 }).bytes, 'test') };
+    const strange = {
+      ...options,
+      quality: decodeQuality(
+        trainQuality({ ...data(rowsOf(1)), models: ['useless'] }, { name: 'test', trainedWith: 'test', seed: 1, folds: 4 }).bytes,
+        'test',
+      ),
+    };
     expect(shareOf('dear', simulateCompare(rowsOf(2), strange))).toBeCloseTo(1);
     const learnt = simulateCompare(rowsOf(2), { ...strange, graded: 0.2, requests: 6_000, warmup: 4_000 });
     expect(shareOf('cheap', learnt)).toBeGreaterThan(0.3);
@@ -110,7 +165,9 @@ describe('a stream', () => {
   });
 
   test('is the same for the same seed', () => {
-    expect(simulateCompare(rowsOf(3), { ...options, seeds: 1, graded: 0.05 })).toEqual(simulateCompare(rowsOf(3), { ...options, seeds: 1, graded: 0.05 }));
+    expect(simulateCompare(rowsOf(3), { ...options, seeds: 1, graded: 0.05 })).toEqual(
+      simulateCompare(rowsOf(3), { ...options, seeds: 1, graded: 0.05 }),
+    );
   });
 });
 
@@ -118,7 +175,8 @@ test('a grade never makes a candidate less certain', () => {
   const router = new CandidateRouter();
   const request = { template: 't', kind: 'k', known: true, candidates: [{ model: 'p/m', gain: 0.02, error: 0.03, measured: true }] };
   const before = router.views(request)[0]!.spread;
-  for (let i = 0; i < 30; i++) router.observe(request, request.candidates[0]!, { score: i % 3 === 0 ? 0 : 1, against: 1, weight: 1, time: i, others: [] });
+  for (let i = 0; i < 30; i++)
+    router.observe(request, request.candidates[0]!, { score: i % 3 === 0 ? 0 : 1, against: 1, weight: 1, time: i, others: [] });
   const after = router.views(request)[0]!;
   expect(after.spread).toBeLessThan(before);
   expect(after.expected).toBeGreaterThan(0.02);

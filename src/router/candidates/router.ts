@@ -5,7 +5,18 @@ import { mostCandidates, priceOfQuality, Ring, type WindowRow } from './window.t
 import type { CandidatePrior, CandidateView, ComparedRequest, Dollars, Objective } from './types.ts';
 
 /** What is assumed before grades tell; docs/learning.md says what each is. Public outcomes of the models themselves are nearer the truth than a router's score. */
-export const candidateSettings: BeliefSettings = { noise: 0.15, pairNoise: 0.08, level: 0.8, levelError: 0.15, levelSpread: 0.15, slope: 1, slopeError: 0.3, split: { template: 0.6, kind: 0.1, pair: 0.3 }, kindSpread: 0.01, halfLifeMs: 14 * 86_400_000 };
+export const candidateSettings: BeliefSettings = {
+  noise: 0.15,
+  pairNoise: 0.08,
+  level: 0.8,
+  levelError: 0.15,
+  levelSpread: 0.15,
+  slope: 1,
+  slopeError: 0.3,
+  split: { template: 0.6, kind: 0.1, pair: 0.3 },
+  kindSpread: 0.01,
+  halfLifeMs: 14 * 86_400_000,
+};
 
 /** Least standard error of what is expected of a model on a template. */
 const leastError = 0.01;
@@ -73,7 +84,12 @@ export class CandidateRouter {
   /**
    * Draws the lot, by `draw` (0 to below 1): which candidate is tried, so that a grade may tell of it; null: none. `views`: of views(); `random`: more numbers.
    */
-  probe(views: readonly CandidateView[], { objective, probeShare, riskShare }: CompareSettings, draw: number, random: () => number): number | null {
+  probe(
+    views: readonly CandidateView[],
+    { objective, probeShare, riskShare }: CompareSettings,
+    draw: number,
+    random: () => number,
+  ): number | null {
     const allowed = (objective.kind === 'loss' ? objective.maxLoss : 0.02) * this.level;
     this.#budget = Math.min(this.#budget + allowed * riskShare, 50 * allowed);
     if (draw >= probeShare) return null;
@@ -105,7 +121,12 @@ export class CandidateRouter {
   }
 
   /** Remembers a request that was decided, with what each would have cost: requests like it set the price. */
-  remember(request: ComparedRequest, requestedUsd: Dollars, usd: readonly Dollars[], { objective, probeShare, riskShare }: CompareSettings): void {
+  remember(
+    request: ComparedRequest,
+    requestedUsd: Dollars,
+    usd: readonly Dollars[],
+    { objective, probeShare, riskShare }: CompareSettings,
+  ): void {
     if (Number.isNaN(requestedUsd)) return;
     this.#ring.add({ request, requestedUsd, usd });
     this.#sinceComputed++;
@@ -119,7 +140,17 @@ export class CandidateRouter {
    * Learns from one grade. `model`: who answered; null: the requested model. `against`: what the other one of the two got for the same request. True when a template turned
    * out to have changed.
    */
-  observe({ template, kind }: Pick<ComparedRequest, 'template' | 'kind'>, prior: CandidatePrior | null, grade: { readonly score: number; readonly against: number | null; readonly weight: number; readonly time: number; readonly others: readonly CandidatePrior[] }): boolean {
+  observe(
+    { template, kind }: Pick<ComparedRequest, 'template' | 'kind'>,
+    prior: CandidatePrior | null,
+    grade: {
+      readonly score: number;
+      readonly against: number | null;
+      readonly weight: number;
+      readonly time: number;
+      readonly others: readonly CandidatePrior[];
+    },
+  ): boolean {
     this.#stale = true;
     const { score, against, weight, time } = grade;
     const strong = prior === null ? score : against;
@@ -127,9 +158,17 @@ export class CandidateRouter {
       this.#levelSum += weight * strong;
       this.#levelGrades += weight;
     }
-    if (prior !== null) return this.#beliefsOf(prior.model).observe({ template, kind, spread: Math.max(leastError, prior.error) }, { arm: 'weak', gain: prior.gain, score, against, weight, time });
+    if (prior !== null)
+      return this.#beliefsOf(prior.model).observe(
+        { template, kind, spread: Math.max(leastError, prior.error) },
+        { arm: 'weak', gain: prior.gain, score, against, weight, time },
+      );
     // A grade of the requested model alone says how far any candidate may fall short of it.
-    for (const other of grade.others) this.#beliefsOf(other.model).observe({ template, kind, spread: Math.max(leastError, other.error) }, { arm: 'strong', gain: other.gain, score, against: null, weight, time });
+    for (const other of grade.others)
+      this.#beliefsOf(other.model).observe(
+        { template, kind, spread: Math.max(leastError, other.error) },
+        { arm: 'strong', gain: other.gain, score, against: null, weight, time },
+      );
     return false;
   }
 
@@ -160,7 +199,15 @@ export class CandidateRouter {
       let shifts = templates.get(key);
       if (shifts === undefined) templates.set(key, (shifts = new Map<string, Shift>()));
       const count = Math.min(mostCandidates, request.candidates.length);
-      const row = { requestedUsd, count, usd: new Float64Array(count), expected: new Float64Array(count), short: new Float64Array(count), error: new Float64Array(count), cell: new Int32Array(count) };
+      const row = {
+        requestedUsd,
+        count,
+        usd: new Float64Array(count),
+        expected: new Float64Array(count),
+        short: new Float64Array(count),
+        error: new Float64Array(count),
+        cell: new Int32Array(count),
+      };
       for (let at = 0; at < count; at++) {
         const prior = request.candidates[at]!;
         let one = shifts.get(prior.model);

@@ -63,7 +63,11 @@ export function simulateCompare(rows: readonly OutcomeRow[], options: CompareOpt
   const strong = quality.indexOf(requested);
   const prepared = rows.map((row): Prepared => {
     const view = quality.view(textFeatures(row.prompt).tokens);
-    const candidates = models.map((model): CandidatePrior => ({ model, ...quality.gain(view, quality.indexOf(model), strong), measured: strong !== -1 && quality.indexOf(model) !== -1 }));
+    const candidates = models.map((model): CandidatePrior => ({
+      model,
+      ...quality.gain(view, quality.indexOf(model), strong),
+      measured: strong !== -1 && quality.indexOf(model) !== -1,
+    }));
     return {
       row,
       request: { template: row.kind, kind: row.kind, known: view.known >= 0.5, candidates },
@@ -103,18 +107,31 @@ function stream(rows: readonly Prepared[], models: readonly string[], options: C
     for (let at = 0; at < usd.length; at++) if (usd[at]! > requestedUsd) usd[at] = NaN;
     const views = router.views(request);
     const probe = settings.probeShare === 0 ? null : router.probe(views, settings, lots(), lots);
-    const picked = probe ?? pickCandidate({ objective, usdPerScore: router.price, level: router.level, requestedUsd, candidates: views, usd });
+    const picked =
+      probe ?? pickCandidate({ objective, usdPerScore: router.price, level: router.level, requestedUsd, candidates: views, usd });
     router.remember(request, requestedUsd, usd, settings);
     const model = picked === -1 ? requested : models[picked]!;
     const score = row.scores.get(model)!;
     const strong = row.scores.get(requested)!;
-    outputs.observe(model, key, tokens[picked === -1 ? models.length : picked] ?? assumedTokens, row.outputTokens.get(model) ?? assumedTokens, 0);
+    outputs.observe(
+      model,
+      key,
+      tokens[picked === -1 ? models.length : picked] ?? assumedTokens,
+      row.outputTokens.get(model) ?? assumedTokens,
+      0,
+    );
     if (grades === 'served' ? probe !== null || (picked === -1 && lots() < graded / 2) : graded > 0 && random() < graded) {
       gradedRequests++;
       const other = picked === -1 && grades === 'both' ? router.worthTrying(views, lots) : picked;
       const prior = other === null || other === -1 ? null : request.candidates[other]!;
       const own = prior === null ? strong : row.scores.get(prior.model)!;
-      router.observe(request, prior, { score: own, against: prior !== null && grades === 'both' ? strong : null, weight: 1, time: i, others: request.candidates });
+      router.observe(request, prior, {
+        score: own,
+        against: prior !== null && grades === 'both' ? strong : null,
+        weight: 1,
+        time: i,
+        others: request.candidates,
+      });
     }
     losses.push(strong - score);
     bests.push(strong);

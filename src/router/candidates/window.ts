@@ -63,7 +63,10 @@ export function priceOfQuality(rows: readonly WindowRow[], objective: Objective,
     const middle = (low + high) / 2;
     const totals = totalsAt(rows, unit * 10 ** middle, sums);
     // A loss: quality may be cheaper still where it is kept. A cost: quality may be dearer still.
-    const kept = objective.kind === 'loss' ? totals.loss + z * totals.error <= objective.maxLoss * level * rows.length : totals.usd <= objective.maxShare * requested;
+    const kept =
+      objective.kind === 'loss'
+        ? totals.loss + z * totals.error <= objective.maxLoss * level * rows.length
+        : totals.usd <= objective.maxShare * requested;
     if (kept === (objective.kind === 'loss')) high = middle;
     else low = middle;
   }

@@ -52,7 +52,11 @@ const headerSchema = z.strictObject({
       errorAway: z.number().min(0),
       errorDisagreement: z.number().min(0),
     })
-    .refine(({ raw, home, away }) => home.length === raw.length && away.length === raw.length && raw.every((value, at) => at === 0 || value > raw[at - 1]!), 'curves of one length over rising raw scores')
+    .refine(
+      ({ raw, home, away }) =>
+        home.length === raw.length && away.length === raw.length && raw.every((value, at) => at === 0 || value > raw[at - 1]!),
+      'curves of one length over rising raw scores',
+    )
     .refine(({ unknownBelow, knownAbove }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow'),
   pairs: z
     .array(
@@ -70,7 +74,9 @@ const headerSchema = z.strictObject({
     trainedWith: z.string(),
     rows: z.int(),
     dataSha256: z.string(),
-    sources: z.array(z.strictObject({ source: z.string(), rows: z.int(), licence: z.string(), weakModel: z.string(), strongModel: z.string() })),
+    sources: z.array(
+      z.strictObject({ source: z.string(), rows: z.int(), licence: z.string(), weakModel: z.string(), strongModel: z.string() }),
+    ),
     home: figures,
     away: figures.nullable(),
     newSources: figures.extend({ lowest: z.number() }).nullable().optional(),
@@ -84,7 +90,9 @@ export function encodeModel(header: ModelHeader, tables: ModelTables): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
   const parts = [tables.idf, tables.weight, tables.topic, tables.known, tables.feature, tables.threshold, tables.value];
-  const packed = deflateRawSync(Buffer.concat(parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))), { level: 9 });
+  const packed = deflateRawSync(Buffer.concat(parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))), {
+    level: 9,
+  });
   return Buffer.concat([magic, length, json, packed]);
 }
 
@@ -114,7 +122,15 @@ export function decodeModel(bytes: Buffer, where: string): RouterModel {
     at += size;
     return copy;
   };
-  const [idf, weight, topic, known, feature, threshold, value] = sizes.map(part) as [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer];
+  const [idf, weight, topic, known, feature, threshold, value] = sizes.map(part) as [
+    ArrayBuffer,
+    ArrayBuffer,
+    ArrayBuffer,
+    ArrayBuffer,
+    ArrayBuffer,
+    ArrayBuffer,
+    ArrayBuffer,
+  ];
   const tables: ModelTables = {
     idf: new Uint8Array(idf),
     weight: new Int16Array(weight),
@@ -146,7 +162,12 @@ export async function readModel(file: string): Promise<RouterModel> {
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
-  if (bytes.length > limits.modelFileBytes) throw new SluiceError('SLUICE_MODEL_INVALID', `The file has ${bytes.length} bytes, more than the ${limits.modelFileBytes} that are read.`, { where: file });
+  if (bytes.length > limits.modelFileBytes)
+    throw new SluiceError(
+      'SLUICE_MODEL_INVALID',
+      `The file has ${bytes.length} bytes, more than the ${limits.modelFileBytes} that are read.`,
+      { where: file },
+    );
   return decodeModel(bytes, file);
 }
 

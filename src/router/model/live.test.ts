@@ -32,5 +32,7 @@ test('a model is swapped when its file is, and a bad file changes nothing', asyn
 });
 
 test('a model that cannot be read at the start is said', async () => {
-  await expect(openModel({ file: join(folder, 'none'), onChange: () => undefined, onError: () => undefined })).rejects.toMatchObject({ code: 'SLUICE_FILE_UNREADABLE' });
+  await expect(openModel({ file: join(folder, 'none'), onChange: () => undefined, onError: () => undefined })).rejects.toMatchObject({
+    code: 'SLUICE_FILE_UNREADABLE',
+  });
 });

@@ -18,13 +18,26 @@ function rowsOf(count: number): LabelledRow[] {
     const prompt = sums
       ? `A baker sells ${Math.floor(random() * 90)} loaves at $${Math.floor(random() * 9)} each and pays ${Math.floor(random() * 50)} for flour. How much is left?`
       : `Summarise this note for the team: the ${['meeting', 'release', 'audit'][at % 3]!} moved to ${['Monday', 'Friday'][at % 2]!}, thanks.`;
-    return { id: String(at), prompt, weak: sums && random() < 0.6 ? 0 : 1, strong: 1, group: `g${at}`, task: `t${at % 4}`, category: null, source: 'made', licence: 'none', weakModel: 'w', strongModel: 's' };
+    return {
+      id: String(at),
+      prompt,
+      weak: sums && random() < 0.6 ? 0 : 1,
+      strong: 1,
+      group: `g${at}`,
+      task: `t${at % 4}`,
+      category: null,
+      source: 'made',
+      licence: 'none',
+      weakModel: 'w',
+      strongModel: 's',
+    };
   });
 }
 
 const rows = rowsOf(240);
 const small: FitSettings = { ...gainSettings, seed: 5, trees: 30, forests: 1 };
-const trainSmall = (settings: FitSettings): Trained => train({ rows, sha256: 'x' }, { settings, name: 'small', trainedWith: 'test', folds: 2, progress: () => undefined });
+const trainSmall = (settings: FitSettings): Trained =>
+  train({ rows, sha256: 'x' }, { settings, name: 'small', trainedWith: 'test', folds: 2, progress: () => undefined });
 
 let trained: Trained;
 let model: RouterModel;
@@ -41,13 +54,18 @@ describe('a trained model', () => {
 
   test('goes on from the folds that an interrupted run had finished, to the same bytes', () => {
     const kept = new Map<string, readonly RawScore[]>();
-    const store = { get: (fold: string) => kept.get(fold) ?? null, put: (fold: string, scores: readonly RawScore[]) => void kept.set(fold, scores) };
+    const store = {
+      get: (fold: string) => kept.get(fold) ?? null,
+      put: (fold: string, scores: readonly RawScore[]) => void kept.set(fold, scores),
+    };
     const options = { settings: small, name: 'small', trainedWith: 'test', folds: 2, checkpoint: store };
     let folds = 0;
     const crash = (): void => {
       if (++folds === 2) throw new Error('crash');
     };
-    expect(() => train({ rows, sha256: 'x' }, { ...options, progress: (message) => (message.includes('fold') ? crash() : undefined) })).toThrow('crash');
+    expect(() =>
+      train({ rows, sha256: 'x' }, { ...options, progress: (message) => (message.includes('fold') ? crash() : undefined) }),
+    ).toThrow('crash');
     expect(kept.size).toBe(2);
     expect(train({ rows, sha256: 'x' }, { ...options, progress: () => undefined }).bytes.equals(trained.bytes)).toBe(true);
   });
@@ -149,8 +167,12 @@ describe('the model that comes with Sluice', () => {
   test('takes code and sums for work that needs the stronger model more than common knowledge', async () => {
     const shipped = await readModel(defaultModelFile);
     const { gain: code } = shipped.predict('Write a function in Python to find the longest common subsequence of two strings.');
-    const { gain: sums } = shipped.predict('Anna has 12 apples and buys twice as many each day for 5 days, then sells 30 at $2 each. How much money does she make?');
-    const { gain: facts } = shipped.predict('Which organ pumps blood through the body?\nA. the liver\nB. the heart\nC. the lung\nD. the spleen');
+    const { gain: sums } = shipped.predict(
+      'Anna has 12 apples and buys twice as many each day for 5 days, then sells 30 at $2 each. How much money does she make?',
+    );
+    const { gain: facts } = shipped.predict(
+      'Which organ pumps blood through the body?\nA. the liver\nB. the heart\nC. the lung\nD. the spleen',
+    );
     expect(code).toBeGreaterThan(facts);
     expect(sums).toBeGreaterThan(facts);
   });

@@ -66,7 +66,10 @@ say(
 );
 say(negation, 'not except never none least false incorrect cannot no without nor unless');
 say(person, 'he she his her him they their i my me we our you your');
-say(imperative, 'write find calculate compute give create implement explain describe solve determine evaluate simplify list complete generate make design prove show compose draft summarize translate let suppose');
+say(
+  imperative,
+  'write find calculate compute give create implement explain describe solve determine evaluate simplify list complete generate make design prove show compose draft summarize translate let suppose',
+);
 say(stated, 'statement scenario premise argument following clue clues passage information');
 say(multiplied, 'times twice half double triple per each total average remaining percent more less fewer every altogether');
 say(condition, 'if suppose assume');

@@ -60,13 +60,25 @@ export function thresholdFor(points: readonly PairPoint[], most: number): PairPo
 }
 
 /** Puts a request to the model and the gain to the threshold that keeps the promise. Pure. `features`: those of `exchange.lastUser`. */
-export function judge(model: RouterModel, exchange: Exchange, features: TextFeatures, weakModel: string, settings: LearnedSettings): LearnedVerdict {
+export function judge(
+  model: RouterModel,
+  exchange: Exchange,
+  features: TextFeatures,
+  weakModel: string,
+  settings: LearnedSettings,
+): LearnedVerdict {
   const { gain, uncertainty, abstain, familiarity, known } = model.predict(exchange.lastUser, features);
   const { pairs } = model.header;
   const names = settings.pair ?? { weak: weakModel, strong: exchange.model };
   const own = pairs.find((pair) => pair.weakModel === names.weak && pair.strongModel === names.strong);
-  const threshold = own !== undefined ? (thresholdFor(own.points, settings.maxLoss)?.threshold ?? null) : settings.uncalibrated === 'strictest' ? strictest(pairs, settings.maxLoss) : null;
-  const abstained = unlike(exchange) ?? (abstain ? 'words' : foreign(exchange.lastUser, features) ? 'language' : known < leastKnown ? 'kind' : null);
+  const threshold =
+    own !== undefined
+      ? (thresholdFor(own.points, settings.maxLoss)?.threshold ?? null)
+      : settings.uncalibrated === 'strictest'
+        ? strictest(pairs, settings.maxLoss)
+        : null;
+  const abstained =
+    unlike(exchange) ?? (abstain ? 'words' : foreign(exchange.lastUser, features) ? 'language' : known < leastKnown ? 'kind' : null);
   // Another pair's "the strong one is needed" says little about these models: only its low gains, which lie on the safe side, are believed.
   const mayKeep = own !== undefined && settings.pair === null;
   return {

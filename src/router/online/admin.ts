@@ -13,20 +13,27 @@ type Body = object | { readonly error: string; readonly message: string };
  * GET /learning: what was learnt, for people. GET /learning/state: all of it, as --learning-state keeps it. PUT /learning/frozen?frozen=true: grades
  * change nothing any more. DELETE /learning?workspace=NAME (or all=true): forgets. Null: none of these.
  */
-export function learningAnswer({ learner, publish }: LearningAdmin, method: string, url: URL, now: number): { readonly status: number; readonly body: Body } | null {
+export function learningAnswer(
+  { learner, publish }: LearningAdmin,
+  method: string,
+  url: URL,
+  now: number,
+): { readonly status: number; readonly body: Body } | null {
   const { pathname, searchParams } = url;
   const read = method === 'GET' || method === 'HEAD';
   if (read && pathname === '/learning') return { status: 200, body: learner.summary(now) };
   if (read && pathname === '/learning/state') return { status: 200, body: learner.state(now) };
   if (method === 'PUT' && pathname === '/learning/frozen') {
     const frozen = searchParams.get('frozen');
-    if (frozen !== 'true' && frozen !== 'false') return { status: 400, body: { error: 'bad-frozen', message: 'frozen must be true or false.' } };
+    if (frozen !== 'true' && frozen !== 'false')
+      return { status: 400, body: { error: 'bad-frozen', message: 'frozen must be true or false.' } };
     publish({ kind: 'freeze', frozen: frozen === 'true' });
     return { status: 200, body: { frozen: frozen === 'true' } };
   }
   if (method === 'DELETE' && pathname === '/learning') {
     const workspace = searchParams.get('workspace');
-    if ((workspace === null) === (searchParams.get('all') !== 'true')) return { status: 400, body: { error: 'bad-reset', message: 'Say workspace=NAME, or all=true.' } };
+    if ((workspace === null) === (searchParams.get('all') !== 'true'))
+      return { status: 400, body: { error: 'bad-reset', message: 'Say workspace=NAME, or all=true.' } };
     publish({ kind: 'reset', workspace });
     return { status: 200, body: { reset: workspace ?? 'all' } };
   }

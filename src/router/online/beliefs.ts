@@ -121,7 +121,10 @@ export class Beliefs {
     // Only a gain that grows can break the promise.
     if (arm === 'strong' && against === null) return false;
     const difference = against === null ? spreads.level - score : arm === 'weak' ? against - score : score - against;
-    const noise = against === null ? this.settings.noise + spreads.levelVariance : Math.max(spreads.pairNoise, noiseOf(state.sums, spreads.slope, spreads.pairNoise));
+    const noise =
+      against === null
+        ? this.settings.noise + spreads.levelVariance
+        : Math.max(spreads.pairNoise, noiseOf(state.sums, spreads.slope, spreads.pairNoise));
     return this.#tested(state, weight * (Math.min(mostShort, (difference - before.mean) / Math.sqrt(noise)) - slack));
   }
 
@@ -238,7 +241,8 @@ export class Beliefs {
       evidence.set(template, one);
       grades += sums.grades;
       if (one.variance === Infinity) continue;
-      const weight = 1 / (one.variance + (settings.split === undefined ? spreads.template ** 2 : spread * spread * settings.split.template));
+      const weight =
+        1 / (one.variance + (settings.split === undefined ? spreads.template ** 2 : spread * spread * settings.split.template));
       const found = byKind.get(kind) ?? { precision: 0, information: 0 };
       found.precision += weight;
       found.information += weight * one.estimate;

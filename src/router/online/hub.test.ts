@@ -11,7 +11,18 @@ import type { LearningMark } from './types.ts';
 const folder = mkdtempSync(join(tmpdir(), 'sluice-learning-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const mark: LearningMark = { template: 't', near: '0'.repeat(16), pair: { weak: 'p/small', strong: 'p/large' }, gain: 0.1, uncertainty: 0.1, expected: 0.1, spread: 0.1, threshold: null, says: 'weak', why: 'grades' };
+const mark: LearningMark = {
+  template: 't',
+  near: '0'.repeat(16),
+  pair: { weak: 'p/small', strong: 'p/large' },
+  gain: 0.1,
+  uncertainty: 0.1,
+  expected: 0.1,
+  spread: 0.1,
+  threshold: null,
+  says: 'weak',
+  why: 'grades',
+};
 const grade = (score: number): LearningEvent => ({
   kind: 'grade',
   grade: { decisionId: 'd', workspace: 'w', mark, model: 'p/small', requested: 'p/large', score, source: 'user', weight: 1, time: 1_000 },
@@ -40,7 +51,19 @@ test('what was learnt outlives the process', async () => {
 test('of a file of the earlier format upgrades are kept, and beliefs begin again', async () => {
   const file = join(folder, 'earlier.json');
   const upgrade = { workspace: 'w', template: 't', near: null, until: 9_000, decisionId: 'd' };
-  writeFileSync(file, JSON.stringify({ cursor: '7-0', state: { format: 1, frozen: true, grades: 3, pairs: [{ workspace: 'w', pair: { weak: 'a', strong: 'b' }, templates: [] }], upgrades: [upgrade] } }));
+  writeFileSync(
+    file,
+    JSON.stringify({
+      cursor: '7-0',
+      state: {
+        format: 1,
+        frozen: true,
+        grades: 3,
+        pairs: [{ workspace: 'w', pair: { weak: 'a', strong: 'b' }, templates: [] }],
+        upgrades: [upgrade],
+      },
+    }),
+  );
   const { hub, learner } = await open(file);
   expect(learner.state(1_000)).toEqual({ format: 2, frozen: true, grades: 0, pairs: [], upgrades: [upgrade] });
   await hub.close();
@@ -61,13 +84,27 @@ test('a damaged file stops the start and is left alone; a folder that cannot be 
 test('grades reach learning with their mark; those that only tell of faults upgrade and teach nothing else', () => {
   const events: LearningEvent[] = [];
   const sink = learningSink({ publish: (event) => events.push(event) }, (workspace) => (workspace === 'off' ? null : defaultLearning));
-  const about = { id: 'd', workspace: 'w', tier: 'simple', provider: 'p', model: 'small', requestedProvider: 'p', requestedModel: 'large', policy: 'p', arm: null, session: null, learning: mark } as const;
+  const about = {
+    id: 'd',
+    workspace: 'w',
+    tier: 'simple',
+    provider: 'p',
+    model: 'small',
+    requestedProvider: 'p',
+    requestedModel: 'large',
+    policy: 'p',
+    arm: null,
+    session: null,
+    learning: mark,
+  } as const;
   const given = { decision: 'd', time: '2026-11-20T00:00:00.000Z', score: 0.5 } as const;
   sink.observe({ ...given, source: 'user' }, about);
   sink.observe({ ...given, source: 'checks' }, about);
   sink.observe({ ...given, source: 'user' }, { ...about, learning: null });
   sink.observe({ ...given, source: 'user' }, { ...about, workspace: 'off' });
-  expect(events.map((event) => event.kind === 'grade' && [event.grade.model, event.grade.requested, event.grade.weight, event.grade.time])).toEqual([
+  expect(
+    events.map((event) => event.kind === 'grade' && [event.grade.model, event.grade.requested, event.grade.weight, event.grade.time]),
+  ).toEqual([
     ['p/small', 'p/large', 1, Date.parse(given.time)],
     ['p/small', 'p/large', 0, Date.parse(given.time)],
   ]);

@@ -9,7 +9,30 @@ const pair = z.strictObject({ weak: z.string(), strong: z.string() });
 const gradeSchema = z.object({
   decisionId: z.string(),
   workspace: z.string(),
-  mark: z.object({ template: z.string(), near: z.string(), pair: pair.nullable(), gain: z.number().nullable(), uncertainty: z.number().nullable(), expected: z.number().nullable(), spread: z.number().nullable(), threshold: z.number().nullable(), says: z.enum(['weak', 'strong']).nullable(), kind: z.string().max(64).optional(), models: z.object({ requested: z.string(), known: z.boolean(), candidates: z.array(z.object({ model: z.string(), gain: z.number(), error: z.number(), measured: z.boolean() }).readonly()).max(64).readonly() }).optional(), worth: z.number().optional(), why: z.enum(['upgrade', 'probe', 'grades', 'prior']) }),
+  mark: z.object({
+    template: z.string(),
+    near: z.string(),
+    pair: pair.nullable(),
+    gain: z.number().nullable(),
+    uncertainty: z.number().nullable(),
+    expected: z.number().nullable(),
+    spread: z.number().nullable(),
+    threshold: z.number().nullable(),
+    says: z.enum(['weak', 'strong']).nullable(),
+    kind: z.string().max(64).optional(),
+    models: z
+      .object({
+        requested: z.string(),
+        known: z.boolean(),
+        candidates: z
+          .array(z.object({ model: z.string(), gain: z.number(), error: z.number(), measured: z.boolean() }).readonly())
+          .max(64)
+          .readonly(),
+      })
+      .optional(),
+    worth: z.number().optional(),
+    why: z.enum(['upgrade', 'probe', 'grades', 'prior']),
+  }),
   model: z.string(),
   requested: z.string(),
   score: z.number().min(0).max(1),
@@ -21,7 +44,11 @@ const gradeSchema = z.object({
 
 /** What changes what was learnt. Replicas that see the same events in the same order have learnt the same. */
 export const eventSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('grade'), grade: gradeSchema, settings: z.object({ upgradeBelow: z.number(), upgradeMs: z.number(), upgradeScope: z.enum(['similar', 'template', 'none']) }) }),
+  z.object({
+    kind: z.literal('grade'),
+    grade: gradeSchema,
+    settings: z.object({ upgradeBelow: z.number(), upgradeMs: z.number(), upgradeScope: z.enum(['similar', 'template', 'none']) }),
+  }),
   z.object({ kind: z.literal('freeze'), frozen: z.boolean() }),
   z.object({ kind: z.literal('reset'), workspace: z.string().nullable() }),
 ]);
@@ -139,7 +166,8 @@ async function readState(file: string): Promise<{ readonly cursor: string; reado
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
-  if (text.length > limits.learningStateUnits) throw new SluiceError('SLUICE_LEARNING_STATE', 'The file is larger than any that Sluice writes.', { where: file });
+  if (text.length > limits.learningStateUnits)
+    throw new SluiceError('SLUICE_LEARNING_STATE', 'The file is larger than any that Sluice writes.', { where: file });
   try {
     const json: unknown = JSON.parse(text);
     const earlier = earlierSchema.safeParse(json);

@@ -66,28 +66,84 @@ export class OnlineLearner {
   }
 
   /** What learning says of a request. `view`: null where the section routes between no pair, or the router was not asked. */
-  assess(workspace: string, exchange: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, { tokens, kind }: TextFacts, view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
-    return this.assessTemplate(workspace, templateOf(exchange, kind), nearHash(tokens), view === null ? null : { ...view, kind }, settings, now);
+  assess(
+    workspace: string,
+    exchange: Pick<Exchange, 'system' | 'toolNames' | 'tools'>,
+    { tokens, kind }: TextFacts,
+    view: RouterView | null,
+    settings: LearningSettings,
+    now: number,
+  ): LearningMark {
+    return this.assessTemplate(
+      workspace,
+      templateOf(exchange, kind),
+      nearHash(tokens),
+      view === null ? null : { ...view, kind },
+      settings,
+      now,
+    );
   }
 
   /** The same, of a request whose template and hash are known. */
-  assessTemplate(workspace: string, template: string, near: string, view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
+  assessTemplate(
+    workspace: string,
+    template: string,
+    near: string,
+    view: RouterView | null,
+    settings: LearningSettings,
+    now: number,
+  ): LearningMark {
     const upgrade = settings.upgradeScope === 'none' ? null : this.#upgrades.find(workspace, template, near, now);
     const forced = upgrade === null ? null : ({ says: 'strong', why: 'upgrade' } as const);
-    if (view === null) return { template, near, pair: null, gain: null, uncertainty: null, expected: null, spread: null, threshold: null, says: null, why: 'prior', ...forced };
-    const choice = this.#routerOf(workspace, view.pair).choose(template, { ...view, kind: view.kind ?? '' }, { ...settings, maxLoss: view.maxLoss }, this.#random());
+    if (view === null)
+      return {
+        template,
+        near,
+        pair: null,
+        gain: null,
+        uncertainty: null,
+        expected: null,
+        spread: null,
+        threshold: null,
+        says: null,
+        why: 'prior',
+        ...forced,
+      };
+    const choice = this.#routerOf(workspace, view.pair).choose(
+      template,
+      { ...view, kind: view.kind ?? '' },
+      { ...settings, maxLoss: view.maxLoss },
+      this.#random(),
+    );
     return { template, near, pair: view.pair, gain: view.gain, uncertainty: view.uncertainty, kind: view.kind ?? '', ...choice, ...forced };
   }
 
   /** What several models are compared by for one request of `requested` (`provider/model`). `model`: version of the quality model that the priors are from. */
-  compare(workspace: string, requested: string, request: ComparedRequest, { model, ...settings }: CompareSettings & { readonly model: string }): ModelsVerdict {
+  compare(
+    workspace: string,
+    requested: string,
+    request: ComparedRequest,
+    { model, ...settings }: CompareSettings & { readonly model: string },
+  ): ModelsVerdict {
     const router = this.#comparedOf(workspace, requested);
     const candidates = router.views(request);
-    return { model, objective: settings.objective, usdPerScore: router.price, level: router.level, candidates, probe: settings.probeShare === 0 ? null : router.probe(candidates, settings, this.#random(), this.#random) };
+    return {
+      model,
+      objective: settings.objective,
+      usdPerScore: router.price,
+      level: router.level,
+      candidates,
+      probe: settings.probeShare === 0 ? null : router.probe(candidates, settings, this.#random(), this.#random),
+    };
   }
 
   /** Remembers what each would have cost, so that the price of quality follows the traffic. */
-  remember(workspace: string, requested: string, seen: { readonly request: ComparedRequest; readonly requestedUsd: Dollars; readonly usd: readonly Dollars[] }, settings: CompareSettings): void {
+  remember(
+    workspace: string,
+    requested: string,
+    seen: { readonly request: ComparedRequest; readonly requestedUsd: Dollars; readonly usd: readonly Dollars[] },
+    settings: CompareSettings,
+  ): void {
     this.#comparedOf(workspace, requested).remember(seen.request, seen.requestedUsd, seen.usd, settings);
   }
 
@@ -153,7 +209,13 @@ export class OnlineLearner {
     const prior = candidates.find((candidate) => candidate.model === model) ?? null;
     if (prior === null && model !== requested) return;
     if (mark.pair === null) this.#grades++;
-    this.#comparedOf(workspace, requested).observe({ template: mark.template, kind: mark.kind ?? '' }, prior, { score, against: prior === null ? null : (against ?? null), weight, time, others: candidates });
+    this.#comparedOf(workspace, requested).observe({ template: mark.template, kind: mark.kind ?? '' }, prior, {
+      score,
+      against: prior === null ? null : (against ?? null),
+      weight,
+      time,
+      others: candidates,
+    });
   }
 
   #comparedOf(workspace: string, requested: string): CandidateRouter {

@@ -14,7 +14,23 @@ export interface UpgradeSettings {
 }
 
 /** Before grades tell: from public outcomes of pairs of models; docs/learning.md says what each is. */
-export const beliefSettings: BeliefSettings = { noise: 0.15, pairNoise: 0.18, level: 0.8, levelError: 0.15, levelSpread: 0.15, slope: 0.8, slopeError: 0.5, kindSpread: 0.05, halfLifeMs: 14 * 86_400_000 };
+export const beliefSettings: BeliefSettings = {
+  noise: 0.15,
+  pairNoise: 0.18,
+  level: 0.8,
+  levelError: 0.15,
+  levelSpread: 0.15,
+  slope: 0.8,
+  slopeError: 0.5,
+  kindSpread: 0.05,
+  halfLifeMs: 14 * 86_400_000,
+};
 
 /** What holds where the policy says nothing else. */
-export const defaultLearning: LearningSettings = { riskShare: 0.15, probeShare: 0.02, upgradeBelow: 0.3, upgradeMs: 24 * 3_600_000, upgradeScope: 'similar' };
+export const defaultLearning: LearningSettings = {
+  riskShare: 0.15,
+  probeShare: 0.02,
+  upgradeBelow: 0.3,
+  upgradeMs: 24 * 3_600_000,
+  upgradeScope: 'similar',
+};

@@ -7,11 +7,29 @@ function rowsOf(seed: number): SimulatedRow[] {
   const random = seeded(seed);
   return Array.from({ length: 3_600 }, (_, at) => {
     const template = at % 12;
-    return { template: `t${template}`, gain: 0.2 + 0.05 * (random() - 0.5), uncertainty: 0.15, abstain: false, weak: random() < (template % 2 === 0 ? 0.9 : 0.45) ? 1 : 0, strong: random() < 0.9 ? 1 : 0 };
+    return {
+      template: `t${template}`,
+      gain: 0.2 + 0.05 * (random() - 0.5),
+      uncertainty: 0.15,
+      abstain: false,
+      weak: random() < (template % 2 === 0 ? 0.9 : 0.45) ? 1 : 0,
+      strong: random() < 0.9 ? 1 : 0,
+    };
   });
 }
 
-const options: SimulationOptions = { seeds: 4, requests: 8_000, warmup: 4_000, graded: 0.1, grades: 'both', maxLoss: 0.03, keptLoss: 0.03, threshold: 0.18, templates: 6, shift: false };
+const options: SimulationOptions = {
+  seeds: 4,
+  requests: 8_000,
+  warmup: 4_000,
+  graded: 0.1,
+  grades: 'both',
+  maxLoss: 0.03,
+  keptLoss: 0.03,
+  threshold: 0.18,
+  templates: 6,
+  shift: false,
+};
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 test('learning saves more than the static router where templates differ and it cannot tell, and keeps the promise', () => {
@@ -22,7 +40,9 @@ test('learning saves more than the static router where templates differ and it c
 });
 
 test('the same seeds give the same figures', () => {
-  expect(simulate(rowsOf(2), { ...options, seeds: 2, requests: 3_000, grades: 'served' })).toEqual(simulate(rowsOf(2), { ...options, seeds: 2, requests: 3_000, grades: 'served' }));
+  expect(simulate(rowsOf(2), { ...options, seeds: 2, requests: 3_000, grades: 'served' })).toEqual(
+    simulate(rowsOf(2), { ...options, seeds: 2, requests: 3_000, grades: 'served' }),
+  );
 });
 
 test('a shift to other templates is noticed', () => {

@@ -89,12 +89,42 @@ function one(templates: readonly (readonly SimulatedRow[])[], options: Simulatio
   for (let i = 0; i < requests; i++) {
     const row = (shift && i >= requests / 2 ? after : before)();
     const fixedWeak = !row.abstain && row.gain <= threshold;
-    const mark = learner.assessTemplate('simulated', row.template, '0'.repeat(16), { pair, gain: row.gain, uncertainty: row.uncertainty, known: !row.abstain, fixed: fixedWeak, calibrated: true, kind: row.kind ?? '', maxLoss }, settings, i);
+    const mark = learner.assessTemplate(
+      'simulated',
+      row.template,
+      '0'.repeat(16),
+      {
+        pair,
+        gain: row.gain,
+        uncertainty: row.uncertainty,
+        known: !row.abstain,
+        fixed: fixedWeak,
+        calibrated: true,
+        kind: row.kind ?? '',
+        maxLoss,
+      },
+      settings,
+      i,
+    );
     const arm = mark.says ?? (fixedWeak ? 'weak' : 'strong');
     if (grades === 'served' ? mark.why === 'probe' : random() < graded * (mark.worth ?? 1)) {
       gradedRequests++;
       const other = arm === 'weak' ? row.strong : row.weak;
-      learner.observe({ decisionId: String(i), workspace: 'simulated', mark, model: pair[arm], requested: pair.strong, score: row[arm], against: grades === 'both' ? other : null, source: 'judge', weight: 1, time: i }, settings);
+      learner.observe(
+        {
+          decisionId: String(i),
+          workspace: 'simulated',
+          mark,
+          model: pair[arm],
+          requested: pair.strong,
+          score: row[arm],
+          against: grades === 'both' ? other : null,
+          source: 'judge',
+          weight: 1,
+          time: i,
+        },
+        settings,
+      );
     }
     const gain = row.strong - row.weak;
     lost.push(arm === 'weak' ? gain : 0);

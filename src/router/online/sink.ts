@@ -9,7 +9,10 @@ import type { LearningSettings } from './settings.ts';
 const weights: Readonly<Record<GradeSource, number>> = { app: 1, user: 1, reviewer: 1, judge: 1, checks: 0, regenerate: 0, escalation: 0 };
 
 /** Hands grades to learning. `settingsOf`: those of the section that decided, as they are now; null: nothing is learnt there any more. */
-export function learningSink(hub: Pick<LearningHub, 'publish'>, settingsOf: (workspace: string, provider: string) => LearningSettings | null): GradeSink {
+export function learningSink(
+  hub: Pick<LearningHub, 'publish'>,
+  settingsOf: (workspace: string, provider: string) => LearningSettings | null,
+): GradeSink {
   return {
     observe({ decision, score, source, time }: FeedbackGrade, about: GradedDecision): void {
       if (about.learning === null) return;

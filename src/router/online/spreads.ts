@@ -48,7 +48,15 @@ export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings
   const templates = all.slice(-mostTemplates);
   const { level, levelVariance } = levelOf(templates, settings);
   const { slope, pairNoise } = within(templates, settings);
-  if (settings.split !== undefined) return { slope: settings.slope, pairNoise, level, levelVariance, template: 0, kind: pairError * Math.sqrt(settings.split.kind / settings.split.pair) };
+  if (settings.split !== undefined)
+    return {
+      slope: settings.slope,
+      pairNoise,
+      level,
+      levelVariance,
+      template: 0,
+      kind: pairError * Math.sqrt(settings.split.kind / settings.split.pair),
+    };
   const fixed = { slope, pairNoise, level, levelVariance };
   let spread = 0;
   for (const one of templates) spread += one.spread / templates.length;
@@ -65,7 +73,8 @@ export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings
     for (const byKind of [0.25, 0.5, 1, 2]) {
       const t = byTemplate * spread;
       const k = byKind * settings.kindSpread;
-      const log = marginal(found, t * t, k * k, pairError * pairError) - (Math.log(byTemplate) ** 2 + Math.log(byKind) ** 2) / (2 * logSpread ** 2);
+      const log =
+        marginal(found, t * t, k * k, pairError * pairError) - (Math.log(byTemplate) ** 2 + Math.log(byKind) ** 2) / (2 * logSpread ** 2);
       best = Math.max(best, log);
       scored.push({ log, t, k });
     }
@@ -80,10 +89,15 @@ export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings
 }
 
 /** The strong model's level: every template's mean counts as far as its own noise and the spread of templates let it. */
-function levelOf(templates: readonly Graded[], { level, levelError, levelSpread, noise }: BeliefSettings): { readonly level: number; readonly levelVariance: number } {
+function levelOf(
+  templates: readonly Graded[],
+  { level, levelError, levelSpread, noise }: BeliefSettings,
+): { readonly level: number; readonly levelVariance: number } {
   let precision = 1 / levelError ** 2;
   let information = level * precision;
-  for (const { sums: { s0, s1 } } of templates) {
+  for (const {
+    sums: { s0, s1 },
+  } of templates) {
     if (s0 === 0) continue;
     const weight = 1 / (noise / s0 + levelSpread ** 2);
     precision += weight;
@@ -93,12 +107,17 @@ function levelOf(templates: readonly Graded[], { level, levelError, levelSpread,
 }
 
 /** Slope and noise from the differences around each template's own mean. */
-function within(templates: readonly Graded[], { slope, slopeError, pairNoise }: BeliefSettings): { readonly slope: number; readonly pairNoise: number } {
+function within(
+  templates: readonly Graded[],
+  { slope, slopeError, pairNoise }: BeliefSettings,
+): { readonly slope: number; readonly pairNoise: number } {
   let xx = 0;
   let xr = 0;
   let rr = 0;
   let free = 0;
-  for (const { sums: { p0, px, pr, pxx, pxr, prr } } of templates) {
+  for (const {
+    sums: { p0, px, pr, pxx, pxr, prr },
+  } of templates) {
     if (p0 <= 1) continue;
     xx += pxx - (px * px) / p0;
     xr += pxr - (px * pr) / p0;

@@ -7,26 +7,50 @@ import type { LearningPair } from './types.ts';
 import type { Upgrade } from './upgrades.ts';
 
 const number = z.number();
-const sums = z.strictObject({ s0: number, s1: number, w0: number, w1: number, wr: number, p0: number, px: number, pr: number, pxx: number, pxr: number, prr: number, grades: z.int() });
+const sums = z.strictObject({
+  s0: number,
+  s1: number,
+  w0: number,
+  w1: number,
+  wr: number,
+  p0: number,
+  px: number,
+  pr: number,
+  pxx: number,
+  pxr: number,
+  prr: number,
+  grades: z.int(),
+});
 const pair = z.strictObject({ weak: z.string(), strong: z.string() });
 
-const templates = z.array(z.strictObject({ template: z.string(), kind: z.string().max(64), sums, recent: sums, spread: z.number().positive(), shortfall: z.number(), time: z.number(), changes: z.int() }));
+const templates = z.array(
+  z.strictObject({
+    template: z.string(),
+    kind: z.string().max(64),
+    sums,
+    recent: sums,
+    spread: z.number().positive(),
+    shortfall: z.number(),
+    time: z.number(),
+    changes: z.int(),
+  }),
+);
 
 /** What was learnt, as it is exported, kept on disk and read back. */
 export const stateSchema = z.strictObject({
   format: z.literal(2),
   frozen: z.boolean(),
   grades: z.int(),
-  pairs: z.array(
-    z.strictObject({
-      workspace: z.string(),
-      pair,
-      templates,
-    }),
-  ),
+  pairs: z.array(z.strictObject({ workspace: z.string(), pair, templates })),
   /** Several models that are compared, by the requested one. Absent: none are. */
-  compared: z.array(z.strictObject({ workspace: z.string(), requested: z.string(), models: z.array(z.strictObject({ model: z.string(), templates })) })).optional(),
-  upgrades: z.array(z.strictObject({ workspace: z.string(), template: z.string(), near: z.string().nullable(), until: z.number(), decisionId: z.string() })),
+  compared: z
+    .array(
+      z.strictObject({ workspace: z.string(), requested: z.string(), models: z.array(z.strictObject({ model: z.string(), templates })) }),
+    )
+    .optional(),
+  upgrades: z.array(
+    z.strictObject({ workspace: z.string(), template: z.string(), near: z.string().nullable(), until: z.number(), decisionId: z.string() }),
+  ),
 });
 
 export type LearningState = z.infer<typeof stateSchema>;
@@ -63,11 +87,24 @@ export interface LearningSummary {
     readonly spreads: Spreads;
     /** By how much the gain of a new template that the router knows is expected to differ from the router's. */
     readonly newTemplate: Deviation;
-    readonly templates: readonly { readonly template: string; readonly kind: string; readonly grades: number; readonly deviation: Deviation; readonly changes: number; readonly lastGrade: string }[];
+    readonly templates: readonly {
+      readonly template: string;
+      readonly kind: string;
+      readonly grades: number;
+      readonly deviation: Deviation;
+      readonly changes: number;
+      readonly lastGrade: string;
+    }[];
   }[];
 }
 
-export function summaryOf(routers: readonly Routed[], compared: readonly Compared[], upgrades: readonly Upgrade[], frozen: boolean, grades: number): LearningSummary {
+export function summaryOf(
+  routers: readonly Routed[],
+  compared: readonly Compared[],
+  upgrades: readonly Upgrade[],
+  frozen: boolean,
+  grades: number,
+): LearningSummary {
   return {
     frozen,
     grades,
@@ -91,7 +128,14 @@ export function summaryOf(routers: readonly Routed[], compared: readonly Compare
       templates: [...router.beliefs.templates]
         .sort((a, b) => b[1].sums.grades - a[1].sums.grades)
         .slice(0, mostSummed)
-        .map(([template, { sums, kind, spread, changes, time }]) => ({ template, kind, grades: sums.grades, deviation: router.beliefs.expected({ template, kind, spread }, 0), changes, lastGrade: new Date(time).toISOString() })),
+        .map(([template, { sums, kind, spread, changes, time }]) => ({
+          template,
+          kind,
+          grades: sums.grades,
+          deviation: router.beliefs.expected({ template, kind, spread }, 0),
+          changes,
+          lastGrade: new Date(time).toISOString(),
+        })),
     })),
   };
 }
@@ -108,37 +152,59 @@ interface Routed {
   readonly router: PairRouter;
 }
 
-export function exportState(routers: readonly Routed[], compared: readonly Compared[], upgrades: readonly Upgrade[], frozen: boolean, grades: number): LearningState {
+export function exportState(
+  routers: readonly Routed[],
+  compared: readonly Compared[],
+  upgrades: readonly Upgrade[],
+  frozen: boolean,
+  grades: number,
+): LearningState {
   return {
     format: 2,
     frozen,
     grades,
-    pairs: routers.map(({ workspace, pair, router }) => ({
-      workspace,
-      pair,
-      templates: plainTemplates(router.beliefs.templates),
-    })),
-    ...(compared.length === 0 ? {} : { compared: compared.map(({ workspace, requested, router }) => ({ workspace, requested, models: [...router.beliefs].map(([model, beliefs]) => ({ model, templates: plainTemplates(beliefs.templates) })) })) }),
+    pairs: routers.map(({ workspace, pair, router }) => ({ workspace, pair, templates: plainTemplates(router.beliefs.templates) })),
+    ...(compared.length === 0
+      ? {}
+      : {
+          compared: compared.map(({ workspace, requested, router }) => ({
+            workspace,
+            requested,
+            models: [...router.beliefs].map(([model, beliefs]) => ({ model, templates: plainTemplates(beliefs.templates) })),
+          })),
+        }),
     upgrades: upgrades.map((upgrade) => ({ ...upgrade })),
   };
 }
 
 /** The templates of each pair, ready to be learnt on. */
-export function importState(state: LearningState): { readonly workspace: string; readonly pair: LearningPair; readonly templates: Map<string, TemplateState> }[] {
-  return state.pairs.map(({ workspace, pair, templates }) => ({
-    workspace,
-    pair,
-    templates: templatesOf(templates),
-  }));
+export function importState(
+  state: LearningState,
+): { readonly workspace: string; readonly pair: LearningPair; readonly templates: Map<string, TemplateState> }[] {
+  return state.pairs.map(({ workspace, pair, templates }) => ({ workspace, pair, templates: templatesOf(templates) }));
 }
 
 type PlainTemplate = LearningState['pairs'][number]['templates'][number];
 
 function plainTemplates(templates: ReadonlyMap<string, TemplateState>): PlainTemplate[] {
-  return [...templates].map(([template, { sums, recent, kind, spread, shortfall, time, changes }]) => ({ template, kind, sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes }));
+  return [...templates].map(([template, { sums, recent, kind, spread, shortfall, time, changes }]) => ({
+    template,
+    kind,
+    sums: { ...sums },
+    recent: { ...recent },
+    spread,
+    shortfall,
+    time,
+    changes,
+  }));
 }
 
 /** Exported templates, ready to be learnt on. */
 export function templatesOf(templates: readonly PlainTemplate[]): Map<string, TemplateState> {
-  return new Map(templates.map(({ template, kind, sums, recent, spread, shortfall, time, changes }) => [template, { kind, sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes }]));
+  return new Map(
+    templates.map(({ template, kind, sums, recent, spread, shortfall, time, changes }) => [
+      template,
+      { kind, sums: { ...sums }, recent: { ...recent }, spread, shortfall, time, changes },
+    ]),
+  );
 }

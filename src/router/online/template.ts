@@ -34,16 +34,19 @@ function hashed(text: string): string {
 }
 
 /** Fenced, tagged and quoted material: what an app pastes into its instructions. Each alternative is linear. */
-const pasted = /```[\s\S]*?```|"""[\s\S]*?"""|<([a-z][\w-]{0,40})>[\s\S]{0,8000}?<\/\1>|"[^"\n]{2,2000}"|“[^”\n]{2,2000}”|'(?<=[\s(:]')[^'\n]{2,2000}'(?=[\s.,;:!?)]|$)|`[^`\n]{2,2000}`/gi;
+const pasted =
+  /```[\s\S]*?```|"""[\s\S]*?"""|<([a-z][\w-]{0,40})>[\s\S]{0,8000}?<\/\1>|"[^"\n]{2,2000}"|“[^”\n]{2,2000}”|'(?<=[\s(:]')[^'\n]{2,2000}'(?=[\s.,;:!?)]|$)|`[^`\n]{2,2000}`/gi;
 
 /** A heading that context follows, up to the next heading. */
-const contextHeading = /^\W{0,4}(?:context|documents?|sources?|passages?|background|search results|retrieved \w+|knowledge(?: base)?|(?:chat |conversation )?history|memor(?:y|ies)|user (?:profile|data|info(?:rmation)?)|customer (?:profile|data|record))\W{0,4}(?::|$)/i;
+const contextHeading =
+  /^\W{0,4}(?:context|documents?|sources?|passages?|background|search results|retrieved \w+|knowledge(?: base)?|(?:chat |conversation )?history|memor(?:y|ies)|user (?:profile|data|info(?:rmation)?)|customer (?:profile|data|record))\W{0,4}(?::|$)/i;
 const anyHeading = /^(?:#{1,6}\s|[A-Z][\w ]{0,40}:(?:\s|$))/;
 
 const address = /\b(?:https?:\/\/|www\.)\S+|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+/gi;
 /** A word with a digit in it, and what hangs on it: dates, times, amounts, versions, ids. */
 const numbered = /[\p{L}\p{N}_#$€£-]*\p{N}[\p{L}\p{N}_.,:/%+-]*/gu;
-const calendar = /\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?(?=\s*#)|(?<=#(?:st|nd|rd|th)?\s+)(?:january|february|march|april|may|june|july|august|september|october|november|december)\b/gi;
+const calendar =
+  /\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?(?=\s*#)|(?<=#(?:st|nd|rd|th)?\s+)(?:january|february|march|april|may|june|july|august|september|october|november|december)\b/gi;
 /** Names: a capitalised word within a sentence with those that follow, or two capitalised words anywhere. */
 const names = /(?<=[^.!?:\n\s][ ])\p{Lu}[\p{Ll}'’-]+(?:[ ]\p{Lu}[\p{L}'’.-]*)*|\p{Lu}[\p{Ll}'’-]+(?:[ ]\p{Lu}[\p{L}'’-]+)+/gu;
 

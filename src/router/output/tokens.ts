@@ -59,7 +59,19 @@ interface ModelLevels {
   readonly templates: Map<string, Level>;
 }
 
-const empty = (forget: () => void): Level => ({ n: 0, e: 0, ee: 0, u: 0, uu: 0, eu: 0, tokens: 0, reasoning: 0, older: null, newer: null, forget });
+const empty = (forget: () => void): Level => ({
+  n: 0,
+  e: 0,
+  ee: 0,
+  u: 0,
+  uu: 0,
+  eu: 0,
+  tokens: 0,
+  reasoning: 0,
+  older: null,
+  newer: null,
+  forget,
+});
 
 /**
  * Learns from answers how many output tokens a model takes, by template, then by kind of work, then in all: each level starts from the one above, the first from what is
@@ -148,7 +160,12 @@ export class OutputTokens {
       reasoning = (meanPrior * reasoning + n * (last.reasoning / tokens)) / (meanPrior + n);
     }
     const byLength = last === undefined ? 0 : slopeOf(last) * (Math.log(1 + key.units) - last.u / last.n);
-    return { tokens: assumed * Math.exp(mean + byLength + Math.min(mostSkew, variance / 2)), spread: Math.sqrt(variance), reasoning, answers: last === undefined ? 0 : Math.round(last.n) };
+    return {
+      tokens: assumed * Math.exp(mean + byLength + Math.min(mostSkew, variance / 2)),
+      spread: Math.sqrt(variance),
+      reasoning,
+      answers: last === undefined ? 0 : Math.round(last.n),
+    };
   }
 
   /** Levels that something is known of. */

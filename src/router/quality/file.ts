@@ -20,7 +20,17 @@ const headerSchema = z
     idfStep: z.number(),
     kinds: z.array(z.strictObject({ name: z.string().max(128), rows: z.int().min(1) })).min(1),
     functions: z.array(z.strictObject({ step: z.number(), bias: z.number() })).max(mostFunctions),
-    models: z.array(z.strictObject({ name: z.string().max(256), means: z.array(z.number()), loadings: z.array(z.number()), tokens: z.array(z.number().min(0)).nullable() })).min(1).max(512),
+    models: z
+      .array(
+        z.strictObject({
+          name: z.string().max(256),
+          means: z.array(z.number()),
+          loadings: z.array(z.number()),
+          tokens: z.array(z.number().min(0)).nullable(),
+        }),
+      )
+      .min(1)
+      .max(512),
     apart: z.array(z.array(z.number().min(0))),
     unknownBelow: z.number(),
     knownAbove: z.number(),
@@ -34,8 +44,21 @@ const headerSchema = z
       limits: z.array(z.string()),
     }),
   })
-  .refine(({ kinds, functions, models }) => models.every(({ means, loadings, tokens }) => means.length === kinds.length && (tokens === null || tokens.length === kinds.length) && loadings.length === functions.length - kinds.length), 'a mean a kind and a loading a factor')
-  .refine(({ kinds, models, apart }) => apart.length === kinds.length && apart.every((list) => list.length === (models.length * (models.length - 1)) / 2), 'a difference a pair of models and kind')
+  .refine(
+    ({ kinds, functions, models }) =>
+      models.every(
+        ({ means, loadings, tokens }) =>
+          means.length === kinds.length &&
+          (tokens === null || tokens.length === kinds.length) &&
+          loadings.length === functions.length - kinds.length,
+      ),
+    'a mean a kind and a loading a factor',
+  )
+  .refine(
+    ({ kinds, models, apart }) =>
+      apart.length === kinds.length && apart.every((list) => list.length === (models.length * (models.length - 1)) / 2),
+    'a difference a pair of models and kind',
+  )
   .refine(({ knownAbove, unknownBelow }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow');
 
 /** The bytes of a quality model's file; the same model gives the same bytes. */
@@ -43,7 +66,12 @@ export function encodeQuality(header: QualityHeader, { idf, weight }: QualityTab
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
-  return Buffer.concat([magic, length, json, deflateRawSync(Buffer.concat([idf, Buffer.from(weight.buffer, weight.byteOffset, weight.byteLength)]), { level: 9 })]);
+  return Buffer.concat([
+    magic,
+    length,
+    json,
+    deflateRawSync(Buffer.concat([idf, Buffer.from(weight.buffer, weight.byteOffset, weight.byteLength)]), { level: 9 }),
+  ]);
 }
 
 /** Reads a quality model's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, on anything that is not a whole model of this format. */

@@ -84,7 +84,11 @@ export class QualityModel {
       total += share;
     }
     for (let k = 0; k < shares.length; k++) shares[k] = total === 0 ? 1 / shares.length : shares[k]! / total;
-    return { kinds: shares, factors, known: square === 0 ? 0 : Math.min(1, Math.max(0, (certainty - unknownBelow) / (knownAbove - unknownBelow))) };
+    return {
+      kinds: shares,
+      factors,
+      known: square === 0 ? 0 : Math.min(1, Math.max(0, (certainty - unknownBelow) / (knownAbove - unknownBelow))),
+    };
   }
 
   /** Expected score of one of the header's models on a prompt that is like its rows. */
@@ -118,7 +122,7 @@ export class QualityModel {
       const share = view.kinds[k]!;
       const gap = models[strong]!.means[k]! - models[weak]!.means[k]!;
       home += share * gap;
-      variance += share * this.#apart(k, weak, strong) / kinds[k]!.rows;
+      variance += (share * this.#apart(k, weak, strong)) / kinds[k]!.rows;
       away = Math.max(away, gap);
     }
     home = known === 0 ? 0 : this.quality(view, strong) - this.quality(view, weak);

@@ -6,6 +6,11 @@ const dated = /-(?:20\d{2}-\d{2}-\d{2}|20\d{6}|latest|\d{4})$/;
  * without the date of its release.
  */
 export function canonicalName(model: string, undated = false): string {
-  const name = model.slice(model.lastIndexOf('/') + 1).toLowerCase().replace(/[@:].*$/, '').replace(/^(meta-)?llama-/, 'llama-').replace(/(b-instruct|b-inst)(-turbo)?$/, 'b-instruct');
+  const name = model
+    .slice(model.lastIndexOf('/') + 1)
+    .toLowerCase()
+    .replace(/[@:].*$/, '')
+    .replace(/^(meta-)?llama-/, 'llama-')
+    .replace(/(b-instruct|b-inst)(-turbo)?$/, 'b-instruct');
   return undated ? name.replace(dated, '') : name;
 }

@@ -67,7 +67,9 @@ function outcomeRow(line: string, where: string): OutcomeRow {
     throw new SluiceError('SLUICE_ROWS_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'does not fit'}.`, { where });
   }
   const { id, prompt, scores, output_chars: characters = {}, output_tokens: tokens, dataset, task, source, licence } = parsed.data;
-  const lengths = tokens ?? Object.fromEntries(Object.entries(characters).map(([model, count]) => [model, Math.max(1, Math.round(count / charactersPerToken))]));
+  const lengths =
+    tokens ??
+    Object.fromEntries(Object.entries(characters).map(([model, count]) => [model, Math.max(1, Math.round(count / charactersPerToken))]));
   return {
     id: id === undefined ? where : String(id),
     prompt,

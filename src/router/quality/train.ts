@@ -49,7 +49,10 @@ interface Prepared {
 }
 
 /** Trains a quality model on rows of several models' outcomes: the file's bytes and its header. Deterministic. */
-export function trainQuality({ rows, models, sha256 }: OutcomeData, options: QualityTraining): { readonly bytes: Buffer; readonly header: QualityHeader } {
+export function trainQuality(
+  { rows, models, sha256 }: OutcomeData,
+  options: QualityTraining,
+): { readonly bytes: Buffer; readonly header: QualityHeader } {
   const prepared = prepare(rows, models, options.background ?? []);
   const { kinds, kindOf, scores } = prepared;
   const fit = fitOn(prepared, Int32Array.from(prepared.kindOf.keys()), options);
@@ -64,7 +67,12 @@ export function trainQuality({ rows, models, sha256 }: OutcomeData, options: Qua
     idfStep: fit.idfStep,
     kinds: kinds.map((name, kind) => ({ name, rows: counts[kind]! })),
     functions: packed.functions,
-    models: models.map((name, model) => ({ name, means: fit.means.map((means) => round(means[model]!)), loadings: fit.factors.map((factor, k) => round(slopes[k]! * factor[model]!)), tokens: tokensOf(rows, kindOf, kinds.length, name) })),
+    models: models.map((name, model) => ({
+      name,
+      means: fit.means.map((means) => round(means[model]!)),
+      loadings: fit.factors.map((factor, k) => round(slopes[k]! * factor[model]!)),
+      tokens: tokensOf(rows, kindOf, kinds.length, name),
+    })),
     apart: kinds.map((_, kind) => apartOf(scores, kindOf, kind, models.length)),
     unknownBelow: round(unknownBelow),
     knownAbove: round(knownAbove),
@@ -75,7 +83,10 @@ export function trainQuality({ rows, models, sha256 }: OutcomeData, options: Qua
       dataSha256: sha256,
       sources: sourcesOf(rows),
       explained: round(explained),
-      limits: ['Means of public rows: templates of an app differ. Grades of its own answers take their place.', 'Prompts unlike the rows, and models that are not among these, are taken to lose until grades say otherwise.'],
+      limits: [
+        'Means of public rows: templates of an app differ. Grades of its own answers take their place.',
+        'Prompts unlike the rows, and models that are not among these, are taken to lose until grades say otherwise.',
+      ],
     },
   };
   return { bytes: encodeQuality(header, { idf: fit.idf, weight: packed.weight }), header };
@@ -84,13 +95,30 @@ export function trainQuality({ rows, models, sha256 }: OutcomeData, options: Qua
 function prepare(rows: readonly OutcomeRow[], models: readonly string[], background: readonly string[]): Prepared {
   const counts = new Map<string, number>();
   for (const { kind } of rows) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  const large = [...counts].filter(([, count]) => count >= leastRows).sort((a, b) => b[1] - a[1]).slice(0, mostKinds).map(([name]) => name).sort();
+  const large = [...counts]
+    .filter(([, count]) => count >= leastRows)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, mostKinds)
+    .map(([name]) => name)
+    .sort();
   const kinds = large.length === counts.size ? large : [...large, 'other'];
-  const kindOf = Int32Array.from([...rows.map(({ kind }) => (large.includes(kind) ? large.indexOf(kind) : kinds.length - 1)), ...background.map(() => -1)]);
-  return { matrix: featureMatrix([...rows.map(({ prompt }) => prompt), ...background]), kinds, kindOf, scores: rows.map(({ scores }) => Float64Array.from(models, (model) => scores.get(model)!)) };
+  const kindOf = Int32Array.from([
+    ...rows.map(({ kind }) => (large.includes(kind) ? large.indexOf(kind) : kinds.length - 1)),
+    ...background.map(() => -1),
+  ]);
+  return {
+    matrix: featureMatrix([...rows.map(({ prompt }) => prompt), ...background]),
+    kinds,
+    kindOf,
+    scores: rows.map(({ scores }) => Float64Array.from(models, (model) => scores.get(model)!)),
+  };
 }
 
-function fitOn({ matrix, kinds, kindOf, scores }: Prepared, rows: Int32Array, { factors: most = defaultFactors, penalty = defaultPenalty }: QualityTraining): Fit {
+function fitOn(
+  { matrix, kinds, kindOf, scores }: Prepared,
+  rows: Int32Array,
+  { factors: most = defaultFactors, penalty = defaultPenalty }: QualityTraining,
+): Fit {
   const count = scores[0]!.length;
   const means = kinds.map(() => new Float64Array(count));
   const sizes = new Float64Array(kinds.length);
@@ -107,7 +135,9 @@ function fitOn({ matrix, kinds, kindOf, scores }: Prepared, rows: Int32Array, { 
   const targets = [
     ...kinds.map((_, kind) => Float64Array.from(kindOf, (one) => (one === kind ? 1 : 0))),
     // Nobody knows how hard the background is: it takes no part in what the factors learn but as zero.
-    ...factors.map((factor) => Float64Array.from(kindOf, (kind, row) => (kind === -1 ? 0 : factor.reduce((sum, loading, m) => sum + loading * residual(row, m), 0)))),
+    ...factors.map((factor) =>
+      Float64Array.from(kindOf, (kind, row) => (kind === -1 ? 0 : factor.reduce((sum, loading, m) => sum + loading * residual(row, m), 0))),
+    ),
   ];
   return { means, factors, linears: ridges(matrix, values, rows, targets, penalty), idf: vocab.idf, idfStep: vocab.idfStep };
 }
@@ -115,7 +145,8 @@ function fitOn({ matrix, kinds, kindOf, scores }: Prepared, rows: Int32Array, { 
 /** Directions in which the scores of rows of one kind differ most: eigenvectors of their covariance, by power iteration with deflation. */
 function principal(rows: Int32Array, count: number, residual: (row: number, model: number) => number, most: number): Float64Array[] {
   const covariance = Array.from({ length: count }, () => new Float64Array(count));
-  for (const row of rows) for (let a = 0; a < count; a++) for (let b = 0; b < count; b++) covariance[a]![b]! += residual(row, a) * residual(row, b);
+  for (const row of rows)
+    for (let a = 0; a < count; a++) for (let b = 0; b < count; b++) covariance[a]![b]! += residual(row, a) * residual(row, b);
   const found: Float64Array[] = [];
   const random = seeded(7);
   for (let k = 0; k < most; k++) {
@@ -136,7 +167,15 @@ function principal(rows: Int32Array, count: number, residual: (row: number, mode
 }
 
 /** What rows that were left out say: by how much each factor counts, how certain kinds are, and what share of the variance within a kind is foreseen. */
-function crossValidate(prepared: Prepared, options: QualityTraining): { readonly slopes: readonly number[]; readonly certainties: readonly number[]; readonly foreign: readonly number[]; readonly explained: number } {
+function crossValidate(
+  prepared: Prepared,
+  options: QualityTraining,
+): {
+  readonly slopes: readonly number[];
+  readonly certainties: readonly number[];
+  readonly foreign: readonly number[];
+  readonly explained: number;
+} {
   const { matrix, kinds, kindOf, scores } = prepared;
   const order = shuffled([...kindOf.keys()], seeded(options.seed));
   const count = scores[0]!.length;
@@ -182,7 +221,10 @@ function crossValidate(prepared: Prepared, options: QualityTraining): { readonly
 }
 
 /** Weights in steps of an 8-bit integer a function. */
-function quantised({ count, weight, bias }: Linears, size: number): { readonly weight: Int8Array; readonly functions: { readonly step: number; readonly bias: number }[] } {
+function quantised(
+  { count, weight, bias }: Linears,
+  size: number,
+): { readonly weight: Int8Array; readonly functions: { readonly step: number; readonly bias: number }[] } {
   const most = new Float64Array(count);
   for (let i = 0; i < weight.length; i++) most[i % count] = Math.max(most[i % count]!, Math.abs(weight[i]!));
   const packed = new Int8Array(gramBuckets * size);
@@ -206,7 +248,9 @@ function tokensOf(rows: readonly OutcomeRow[], kindOf: Int32Array, kinds: number
 function apartOf(scores: readonly Float64Array[], kindOf: Int32Array, kind: number, count: number): number[] {
   const list: number[] = [];
   const rows = [...kindOf.keys()].filter((row) => kindOf[row] === kind);
-  for (let a = 1; a < count; a++) for (let b = 0; b < a; b++) list.push(round(rows.reduce((sum, row) => sum + (scores[row]![a]! - scores[row]![b]!) ** 2, 0) / Math.max(1, rows.length)));
+  for (let a = 1; a < count; a++)
+    for (let b = 0; b < a; b++)
+      list.push(round(rows.reduce((sum, row) => sum + (scores[row]![a]! - scores[row]![b]!) ** 2, 0) / Math.max(1, rows.length)));
   return list;
 }
 

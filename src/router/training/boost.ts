@@ -74,8 +74,16 @@ export function boost(columns: readonly Float64Array[], rows: Int32Array, target
       forest.feature[tree * inner + node] = split.feature;
       forest.threshold[tree * inner + node] = edges[split.feature]![split.bin]!;
       const binned = bins[split.feature]!;
-      grow(2 * node + 1, level + 1, members.filter((row) => binned[row]! <= split.bin));
-      grow(2 * node + 2, level + 1, members.filter((row) => binned[row]! > split.bin));
+      grow(
+        2 * node + 1,
+        level + 1,
+        members.filter((row) => binned[row]! <= split.bin),
+      );
+      grow(
+        2 * node + 2,
+        level + 1,
+        members.filter((row) => binned[row]! > split.bin),
+      );
     };
     const fill = (node: number, answer: number): void => {
       if (node >= all) return;

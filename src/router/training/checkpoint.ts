@@ -34,7 +34,10 @@ export function openCheckpoint(file: string, run: string): Checkpoint {
 }
 
 function lineOf(fold: string, scores: readonly RawScore[]): string {
-  return JSON.stringify({ fold, scores: scores.map(({ raw, words, trees, familiarity, certainty }) => [raw, words, trees, familiarity, certainty]) });
+  return JSON.stringify({
+    fold,
+    scores: scores.map(({ raw, words, trees, familiarity, certainty }) => [raw, words, trees, familiarity, certainty]),
+  });
 }
 
 function readFolds(file: string, name: string): Map<string, readonly RawScore[]> {
@@ -49,7 +52,11 @@ function readFolds(file: string, name: string): Map<string, readonly RawScore[]>
   if (headSchema.safeParse(parsed(head)).data?.checkpoint !== name) return folds;
   for (const line of lines) {
     const one = foldSchema.safeParse(parsed(line));
-    if (one.success) folds.set(one.data.fold, one.data.scores.map(([raw, words, trees, familiarity, certainty]) => ({ raw, words, trees, familiarity, certainty })));
+    if (one.success)
+      folds.set(
+        one.data.fold,
+        one.data.scores.map(([raw, words, trees, familiarity, certainty]) => ({ raw, words, trees, familiarity, certainty })),
+      );
   }
   return folds;
 }

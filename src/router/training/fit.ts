@@ -33,10 +33,32 @@ export interface FitSettings {
   readonly rate: number;
 }
 
-export const gainSettings: Omit<FitSettings, 'seed'> = { kind: 'gain', penalty: 1, ownShare: 0.5, taskPrior: 20, topics: 9, treeShare: 0.85, leaning: { from: 0.25, to: 0.55 }, failShare: 2 / 3, gainPerLogit: 0.16, forests: 3, trees: 300, depth: 3, rate: 0.035 };
+export const gainSettings: Omit<FitSettings, 'seed'> = {
+  kind: 'gain',
+  penalty: 1,
+  ownShare: 0.5,
+  taskPrior: 20,
+  topics: 9,
+  treeShare: 0.85,
+  leaning: { from: 0.25, to: 0.55 },
+  failShare: 2 / 3,
+  gainPerLogit: 0.16,
+  forests: 3,
+  trees: 300,
+  depth: 3,
+  rate: 0.035,
+};
 
 /** The classic: TF-IDF of 1- and 2-grams, logistic regression on "the weak model is right". scikit-learn's C = 1. */
-export const classicSettings: Omit<FitSettings, 'seed'> = { ...gainSettings, kind: 'classic', topics: 0, treeShare: 0, forests: 0, trees: 0, depth: 0 };
+export const classicSettings: Omit<FitSettings, 'seed'> = {
+  ...gainSettings,
+  kind: 'classic',
+  topics: 0,
+  treeShare: 0,
+  forests: 0,
+  trees: 0,
+  depth: 0,
+};
 
 /** A model before it is calibrated. */
 export interface FittedParts {
@@ -96,11 +118,26 @@ const topicSteps = 12;
  * Learns the topics from all chosen rows, and gives their columns for the trees to learn from: there each row has what was learnt without its
  * group, else trees would trust words as they never can again.
  */
-function learnTopics(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen: Int32Array, targets: Float64Array, values: Float64Array, settings: FitSettings): { readonly topics: Topics; readonly columns: readonly Float64Array[] } {
+function learnTopics(
+  matrix: FeatureMatrix,
+  rows: readonly LabelledRow[],
+  chosen: Int32Array,
+  targets: Float64Array,
+  values: Float64Array,
+  settings: FitSettings,
+): { readonly topics: Topics; readonly columns: readonly Float64Array[] } {
   if (settings.topics === 0 || settings.forests === 0) return { topics: noTopics, columns: [] };
-  const kinds = largest(Array.from(chosen, (row) => kindOf(rows[row]!)), settings.topics);
+  const kinds = largest(
+    Array.from(chosen, (row) => kindOf(rows[row]!)),
+    settings.topics,
+  );
   const names = ['words: gain', 'words: weak score', 'words: strong score', ...kinds.map((kind) => `words: ${kind.slice(0, 64)}`)];
-  const goals = [targets, Float64Array.from(rows, ({ weak }) => weak), Float64Array.from(rows, ({ strong }) => strong), ...kinds.map((kind) => Float64Array.from(rows, (row) => (kindOf(row) === kind ? 1 : 0)))];
+  const goals = [
+    targets,
+    Float64Array.from(rows, ({ weak }) => weak),
+    Float64Array.from(rows, ({ strong }) => strong),
+    ...kinds.map((kind) => Float64Array.from(rows, (row) => (kindOf(row) === kind ? 1 : 0))),
+  ];
   const columns = names.map(() => new Float64Array(matrix.rows));
   const folds = groupFolds(rows, topicFolds, settings.seed);
   for (let fold = 0; fold < topicFolds; fold++) {
@@ -109,7 +146,8 @@ function learnTopics(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen
     if (kept.length === 0) continue;
     const partValues = tfidf(matrix, vocabulary(matrix, kept));
     const part = ridges(matrix, partValues, kept, goals, settings.penalty, null, topicSteps);
-    for (const [k, column] of topicColumns(matrix, { ...part, names }, partValues, held).entries()) for (const row of held) columns[k]![row] = column[row]!;
+    for (const [k, column] of topicColumns(matrix, { ...part, names }, partValues, held).entries())
+      for (const row of held) columns[k]![row] = column[row]!;
   }
   return { topics: { ...ridges(matrix, values, chosen, goals, settings.penalty, null, topicSteps), names }, columns };
 }
@@ -138,10 +176,23 @@ function largest(names: readonly string[], most: number): string[] {
 }
 
 /** The words' score: ridge regression on the gain, mixed with the log odds that the weak model fails, brought to the same mean and unit. */
-function wordsScore(matrix: FeatureMatrix, values: Float64Array, rows: readonly LabelledRow[], chosen: Int32Array, targets: Float64Array, { penalty, failShare, gainPerLogit }: FitSettings): Linear {
+function wordsScore(
+  matrix: FeatureMatrix,
+  values: Float64Array,
+  rows: readonly LabelledRow[],
+  chosen: Int32Array,
+  targets: Float64Array,
+  { penalty, failShare, gainPerLogit }: FitSettings,
+): Linear {
   const gain = ridge(matrix, values, chosen, targets, penalty);
   if (failShare === 0) return gain;
-  const fails = logistic(matrix, values, chosen, Float64Array.from(rows, ({ weak }) => 1 - weak), penalty);
+  const fails = logistic(
+    matrix,
+    values,
+    chosen,
+    Float64Array.from(rows, ({ weak }) => 1 - weak),
+    penalty,
+  );
   let logit = 0;
   let mean = 0;
   for (const row of chosen) {

@@ -33,7 +33,8 @@ export function risingCurve(scores: Float64Array, outcomes: Float64Array, points
   }
   pools = pools.filter(({ score }, at) => at === 0 || score > pools[at - 1]!.score);
   const value = pools.map(({ outcome }) => outcome);
-  for (let i = 1; i < pools.length; i++) value[i] = Math.max(value[i]!, value[i - 1]! + leastSlope * (pools[i]!.score - pools[i - 1]!.score));
+  for (let i = 1; i < pools.length; i++)
+    value[i] = Math.max(value[i]!, value[i - 1]! + leastSlope * (pools[i]!.score - pools[i - 1]!.score));
   return { at: pools.map(({ score }) => score), value };
 }
 

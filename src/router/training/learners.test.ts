@@ -29,14 +29,20 @@ describe('boosted trees', () => {
   });
 
   test('side by side answer as their mean', () => {
-    const [a, b] = [1, 2].map((seed) => boost(columns, range(600), targets, { ...options, seed })) as [ReturnType<typeof boost>, ReturnType<typeof boost>];
+    const [a, b] = [1, 2].map((seed) => boost(columns, range(600), targets, { ...options, seed })) as [
+      ReturnType<typeof boost>,
+      ReturnType<typeof boost>,
+    ];
     const both = meanForest([a, b]);
-    for (const row of [0, 100, 599]) expect(forestAt(both, columns, row)).toBeCloseTo((forestAt(a, columns, row) + forestAt(b, columns, row)) / 2, 5);
+    for (const row of [0, 100, 599])
+      expect(forestAt(both, columns, row)).toBeCloseTo((forestAt(a, columns, row) + forestAt(b, columns, row)) / 2, 5);
   });
 });
 
 describe('linear models of words', () => {
-  const prompts = Array.from({ length: 200 }, (_, at) => (at % 2 === 0 ? `please summarise the note number ${at % 10} for me` : `prove the lemma about graph ${at % 10} for me`));
+  const prompts = Array.from({ length: 200 }, (_, at) =>
+    at % 2 === 0 ? `please summarise the note number ${at % 10} for me` : `prove the lemma about graph ${at % 10} for me`,
+  );
   const matrix = featureMatrix(prompts);
   const words = vocabulary(matrix, range(200));
   const values = tfidf(matrix, words);
@@ -60,20 +66,44 @@ describe('linear models of words', () => {
 test('a rising curve rises, whatever the outcomes', () => {
   const pair = fc.tuple(fc.double({ min: -1, max: 1, noNaN: true }), fc.double({ min: -1, max: 1, noNaN: true }));
   fc.assert(
-    fc.property(fc.array(pair, { minLength: 30, maxLength: 200 }), fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 2, maxLength: 20 }), (data, places) => {
-      const curve = risingCurve(Float64Array.from(data, ([x]) => x), Float64Array.from(data, ([, y]) => y), 10, 5);
-      const seen = [...places].sort((a, b) => a - b).map((place) => valueAt(curve, place));
-      for (let i = 1; i < seen.length; i++) expect(seen[i]!).toBeGreaterThanOrEqual(seen[i - 1]! - 1e-12);
-    }),
+    fc.property(
+      fc.array(pair, { minLength: 30, maxLength: 200 }),
+      fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 2, maxLength: 20 }),
+      (data, places) => {
+        const curve = risingCurve(
+          Float64Array.from(data, ([x]) => x),
+          Float64Array.from(data, ([, y]) => y),
+          10,
+          5,
+        );
+        const seen = [...places].sort((a, b) => a - b).map((place) => valueAt(curve, place));
+        for (let i = 1; i < seen.length; i++) expect(seen[i]!).toBeGreaterThanOrEqual(seen[i - 1]! - 1e-12);
+      },
+    ),
   );
 });
 
 describe('folds', () => {
-  const row = (at: number): LabelledRow => ({ id: String(at), prompt: '', weak: 0, strong: 1, group: `g${at % 37}`, task: `t${at % 6}`, category: null, source: 's', licence: '', weakModel: 'w', strongModel: 'x' });
+  const row = (at: number): LabelledRow => ({
+    id: String(at),
+    prompt: '',
+    weak: 0,
+    strong: 1,
+    group: `g${at % 37}`,
+    task: `t${at % 6}`,
+    category: null,
+    source: 's',
+    licence: '',
+    weakModel: 'w',
+    strongModel: 'x',
+  });
   const rows = Array.from({ length: 400 }, (_, at) => row(at));
 
   test('keep groups and tasks whole and are of about one size', () => {
-    for (const [folds, key] of [[groupFolds(rows, 5, 1), 'group'], [taskFolds(rows, 3, 1)!, 'task']] as const) {
+    for (const [folds, key] of [
+      [groupFolds(rows, 5, 1), 'group'],
+      [taskFolds(rows, 3, 1)!, 'task'],
+    ] as const) {
       const foldOf = new Map<string | null, number>();
       for (const [at, one] of rows.entries()) {
         expect(foldOf.get(one[key]) ?? folds.of[at]).toBe(folds.of[at]);
@@ -85,7 +115,13 @@ describe('folds', () => {
   });
 
   test('few tasks cannot be left out', () => {
-    expect(taskFolds(rows.map((one) => ({ ...one, task: null })), 5, 1)).toBeNull();
+    expect(
+      taskFolds(
+        rows.map((one) => ({ ...one, task: null })),
+        5,
+        1,
+      ),
+    ).toBeNull();
   });
 });
 

@@ -22,7 +22,13 @@ export interface Linears {
 }
 
 /** Values of all functions at a row, into `out`. */
-export function linearsAt({ count, weight, bias }: Linears, matrix: FeatureMatrix, values: Float64Array, row: number, out: Float64Array): void {
+export function linearsAt(
+  { count, weight, bias }: Linears,
+  matrix: FeatureMatrix,
+  values: Float64Array,
+  row: number,
+  out: Float64Array,
+): void {
   out.set(bias);
   for (let i = matrix.start[row]!; i < matrix.start[row + 1]!; i++) {
     const value = values[i]!;
@@ -32,7 +38,15 @@ export function linearsAt({ count, weight, bias }: Linears, matrix: FeatureMatri
 }
 
 /** One ridge regression; see ridges(). */
-export function ridge(matrix: FeatureMatrix, values: Float64Array, rows: Int32Array, targets: Float64Array, penalty: number, importance: Float64Array | null = null, steps = 40): Linear {
+export function ridge(
+  matrix: FeatureMatrix,
+  values: Float64Array,
+  rows: Int32Array,
+  targets: Float64Array,
+  penalty: number,
+  importance: Float64Array | null = null,
+  steps = 40,
+): Linear {
   const { weight, bias } = ridges(matrix, values, rows, [targets], penalty, importance, steps);
   return { weight, bias: bias[0]! };
 }
@@ -41,7 +55,15 @@ export function ridge(matrix: FeatureMatrix, values: Float64Array, rows: Int32Ar
  * Ridge regressions with free intercepts, by conjugate gradients on the normal equations, side by side: each minimises
  * Σ w_i (y_i − f(x_i))² + penalty · |weights|². `targets` (one array a function) and `importance` are indexed by the matrix's rows.
  */
-export function ridges(matrix: FeatureMatrix, values: Float64Array, rows: Int32Array, targets: readonly Float64Array[], penalty: number, importance: Float64Array | null = null, steps = 40): Linears {
+export function ridges(
+  matrix: FeatureMatrix,
+  values: Float64Array,
+  rows: Int32Array,
+  targets: readonly Float64Array[],
+  penalty: number,
+  importance: Float64Array | null = null,
+  steps = 40,
+): Linears {
   const count = targets.length;
   const used = usedBuckets(matrix, values, rows);
   const size = (gramBuckets + 1) * count;
@@ -80,7 +102,8 @@ export function ridges(matrix: FeatureMatrix, values: Float64Array, rows: Int32A
   let error = dots(residual, residual);
   const enough = error.map((value) => value * 1e-8);
   for (let step = 0; step < steps && error.some((value, k) => value > enough[k]!); step++) {
-    for (const bucket of used) for (let k = 0; k < count; k++) product[bucket * count + k] = bucket === gramBuckets ? 0 : penalty * direction[bucket * count + k]!;
+    for (const bucket of used)
+      for (let k = 0; k < count; k++) product[bucket * count + k] = bucket === gramBuckets ? 0 : penalty * direction[bucket * count + k]!;
     for (const row of rows) {
       for (let k = 0; k < count; k++) at[k] = direction[bias + k]!;
       for (let i = matrix.start[row]!; i < matrix.start[row + 1]!; i++) {
@@ -103,7 +126,8 @@ export function ridges(matrix: FeatureMatrix, values: Float64Array, rows: Int32A
     const next = dots(residual, residual);
     const turn = next.map((value, k) => (error[k]! > 0 ? value / error[k]! : 0));
     error = next;
-    for (const bucket of used) for (let j = bucket * count, k = 0; k < count; j++, k++) direction[j] = residual[j]! + turn[k]! * direction[j]!;
+    for (const bucket of used)
+      for (let j = bucket * count, k = 0; k < count; j++, k++) direction[j] = residual[j]! + turn[k]! * direction[j]!;
   }
   return { count, weight: solution.subarray(0, bias), bias: mean.map((value, k) => value + solution[bias + k]!) };
 }
@@ -112,14 +136,22 @@ export function ridges(matrix: FeatureMatrix, values: Float64Array, rows: Int32A
 function usedBuckets(matrix: FeatureMatrix, values: Float64Array, rows: Int32Array): Int32Array {
   const seen = new Uint8Array(gramBuckets + 1);
   seen[gramBuckets] = 1;
-  for (const row of rows) for (let i = matrix.start[row]!; i < matrix.start[row + 1]!; i++) if (values[i] !== 0) seen[matrix.bucket[i]!] = 1;
+  for (const row of rows)
+    for (let i = matrix.start[row]!; i < matrix.start[row + 1]!; i++) if (values[i] !== 0) seen[matrix.bucket[i]!] = 1;
   return Int32Array.from(seen.keys()).filter((bucket) => seen[bucket] === 1);
 }
 
 /**
  * Logistic regression on targets 0..1, by iteratively reweighted ridge regressions (Newton's method); `penalty` as scikit-learn's 1/C.
  */
-export function logistic(matrix: FeatureMatrix, values: Float64Array, rows: Int32Array, targets: Float64Array, penalty: number, rounds = 6): Linear {
+export function logistic(
+  matrix: FeatureMatrix,
+  values: Float64Array,
+  rows: Int32Array,
+  targets: Float64Array,
+  penalty: number,
+  rounds = 6,
+): Linear {
   let model: Linear = { weight: new Float64Array(gramBuckets), bias: 0 };
   const working = new Float64Array(matrix.rows);
   const importance = new Float64Array(matrix.rows);

@@ -39,7 +39,15 @@ export function featureMatrix(prompts: readonly string[], progress: (done: numbe
     for (const [at, column] of columns.entries()) column[row] = numbers[at]!;
     if (row % 500 === 499) progress(row + 1);
   }
-  return { rows: prompts.length, start, bucket: Int32Array.from(buckets), count: Int32Array.from(counts), wordStart, word: Int32Array.from(words), columns };
+  return {
+    rows: prompts.length,
+    start,
+    bucket: Int32Array.from(buckets),
+    count: Int32Array.from(counts),
+    wordStart,
+    word: Int32Array.from(words),
+    columns,
+  };
 }
 
 /** What a training set knows of its words. */

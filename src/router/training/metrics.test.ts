@@ -48,7 +48,11 @@ describe('routing figures, against counts by hand', () => {
   });
 
   test('a router and its reverse share the chance level between them', () => {
-    const row = fc.record({ score: fc.integer({ min: 0, max: 5 }), weak: fc.integer({ min: 0, max: 1 }), strong: fc.integer({ min: 0, max: 1 }) });
+    const row = fc.record({
+      score: fc.integer({ min: 0, max: 5 }),
+      weak: fc.integer({ min: 0, max: 1 }),
+      strong: fc.integer({ min: 0, max: 1 }),
+    });
     fc.assert(
       fc.property(fc.array(row, { minLength: 1, maxLength: 40 }), (list) => {
         fc.pre(list.reduce((sum, { weak, strong }) => sum + strong - weak, 0) !== 0);

@@ -34,7 +34,12 @@ export function curve(rows: readonly Scored[]): CurvePoint[] {
   for (const [at, { score, weak, strong }] of order.entries()) {
     lost += strong - weak;
     if (order[at + 1]?.score === score) continue;
-    points.push({ weakShare: (at + 1) / order.length, kept: gap === 0 ? 1 : 1 - lost / gap, loss: best === 0 ? 0 : lost / best, threshold: score });
+    points.push({
+      weakShare: (at + 1) / order.length,
+      kept: gap === 0 ? 1 : 1 - lost / gap,
+      loss: best === 0 ? 0 : lost / best,
+      threshold: score,
+    });
   }
   return points;
 }
@@ -66,7 +71,11 @@ export function atLoss(rows: readonly Scored[], loss: number): CurvePoint {
 }
 
 /** What a threshold does: rows of at most this score go to the weak model, unless `keep` says otherwise. */
-export function atThreshold(rows: readonly Scored[], threshold: number, keep: (at: number) => boolean = () => false): { readonly weakShare: number; readonly loss: number } {
+export function atThreshold(
+  rows: readonly Scored[],
+  threshold: number,
+  keep: (at: number) => boolean = () => false,
+): { readonly weakShare: number; readonly loss: number } {
   let moved = 0;
   let lost = 0;
   let best = 0;

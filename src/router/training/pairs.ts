@@ -28,7 +28,13 @@ export function calibratePairs(rows: readonly PairRow[]): PairCalibration[] {
     .filter((pair) => pair.length >= leastRows)
     .sort((a, b) => b.length - a.length)
     .slice(0, 64)
-    .map((pair) => ({ weakModel: pair[0]!.weakModel, strongModel: pair[0]!.strongModel, rows: pair.length, gap: relativeGap(pair), points: pairPoints(pair) }));
+    .map((pair) => ({
+      weakModel: pair[0]!.weakModel,
+      strongModel: pair[0]!.strongModel,
+      rows: pair.length,
+      gap: relativeGap(pair),
+      points: pairPoints(pair),
+    }));
 }
 
 /** Thresholds at equal shares of rows, with loss and bound. */
@@ -67,5 +73,10 @@ function pointAt(rows: readonly PairRow[], threshold: number): PairPoint {
   let square = 0;
   for (const group of groups.values()) square += (group.lost - loss * group.strong) ** 2;
   const error = strong === 0 ? 1 : Math.sqrt(square) / strong;
-  return { threshold, weakShare: moved / rows.length, loss, upper: loss + z95 * error + 3 / groups.size / Math.max(0.1, strong / rows.length) / Math.max(1, moved) };
+  return {
+    threshold,
+    weakShare: moved / rows.length,
+    loss,
+    upper: loss + z95 * error + 3 / groups.size / Math.max(0.1, strong / rows.length) / Math.max(1, moved),
+  };
 }

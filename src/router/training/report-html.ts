@@ -11,7 +11,12 @@ const colours = ['#0b6bcb', '#b54708', '#7a5af8', '#98a2b3', '#475467', '#079455
 
 /** Reports as one HTML page that loads nothing: plots as SVG, and the tables. */
 export function reportHtml(title: string, reports: readonly Report[], card: ModelCard | null): string {
-  const body = reports.map((report) => `<section><h2>${escape(report.title)}</h2>${quality(report)}${calibration(report)}${savings(report)}${textHtml(reportText(report))}</section>`).join('\n');
+  const body = reports
+    .map(
+      (report) =>
+        `<section><h2>${escape(report.title)}</h2>${quality(report)}${calibration(report)}${savings(report)}${textHtml(reportText(report))}</section>`,
+    )
+    .join('\n');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title><style>
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#101828}
@@ -25,20 +30,36 @@ ${body}
 }
 
 function cardHtml(card: ModelCard): string {
-  const sources = card.sources.map(({ source, rows, licence, weakModel, strongModel }) => `<li>${escape(source)}: ${rows} rows, ${escape(weakModel)} and ${escape(strongModel)}, ${escape(licence)}</li>`).join('');
+  const sources = card.sources
+    .map(
+      ({ source, rows, licence, weakModel, strongModel }) =>
+        `<li>${escape(source)}: ${rows} rows, ${escape(weakModel)} and ${escape(strongModel)}, ${escape(licence)}</li>`,
+    )
+    .join('');
   const limits = card.limits.map((limit) => `<li>${escape(limit)}</li>`).join('');
   return `<section><h2>Model card: ${escape(card.name)}</h2><p>${card.rows} rows, SHA-256 ${escape(card.dataSha256)}, ${escape(card.trainedWith)}.</p><ul>${sources}</ul><h3>Limits</h3><ul>${limits}</ul></section>`;
 }
 
 /** The text of a report as HTML: its tables, and what stands between them. Its title is the section's. */
 function textHtml(text: string): string {
-  const blocks = text.trim().split(/\n\n+/).filter((block) => !block.startsWith('## '));
+  const blocks = text
+    .trim()
+    .split(/\n\n+/)
+    .filter((block) => !block.startsWith('## '));
   return blocks
     .map((block) => {
       const rows = block.split('\n');
       if (!block.startsWith('|')) return `<p>${escape(rows.join(' '))}</p>`;
-      const cells = (row: string, tag: string): string => `<tr>${row.slice(1, -1).split('|').map((cell) => `<${tag}>${escape(cell.trim())}</${tag}>`).join('')}</tr>`;
-      return `<table><thead>${cells(rows[0]!, 'th')}</thead><tbody>${rows.slice(2).map((row) => cells(row, 'td')).join('')}</tbody></table>`;
+      const cells = (row: string, tag: string): string =>
+        `<tr>${row
+          .slice(1, -1)
+          .split('|')
+          .map((cell) => `<${tag}>${escape(cell.trim())}</${tag}>`)
+          .join('')}</tr>`;
+      return `<table><thead>${cells(rows[0]!, 'th')}</thead><tbody>${rows
+        .slice(2)
+        .map((row) => cells(row, 'td'))
+        .join('')}</tbody></table>`;
     })
     .join('');
 }
@@ -54,7 +75,10 @@ function quality({ routers }: Report): string {
     const path = kept.map((value, step) => `${x(1 - step / 100).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
     return `<polyline fill="none" stroke="${colours[at]!}" stroke-width="${at === 0 ? 2.5 : 1.2}" points="${path}"/><text x="${width - legend + 14}" y="${margin + at * 16}" style="fill:${colours[at]!}">${escape(name)}</text>`;
   });
-  return figure('Cost and quality: share of strong calls (across) and share of the gap kept (up)', axes(x, y, [0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1]) + lines.join(''));
+  return figure(
+    'Cost and quality: share of strong calls (across) and share of the gap kept (up)',
+    axes(x, y, [0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1]) + lines.join(''),
+  );
 }
 
 /** Predicted against real gain. */
@@ -65,8 +89,13 @@ function calibration({ reliability }: Report): string {
   const x = (value: number): number => margin + ((value - low) / (high - low)) * (width - 2 * margin);
   const y = (value: number): number => height - margin - ((value - low) / (high - low)) * (height - 2 * margin);
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => low + share * (high - low));
-  const dots = reliability.map(({ score, gain }) => `<circle cx="${x(score).toFixed(1)}" cy="${y(gain).toFixed(1)}" r="4" fill="${colours[0]!}"/>`).join('');
-  return figure('Calibration: predicted gain (across) and real gain (up), ten bins', `${axes(x, y, ticks, ticks)}<line x1="${x(low)}" y1="${y(low)}" x2="${x(high)}" y2="${y(high)}" stroke="#98a2b3"/>${dots}`);
+  const dots = reliability
+    .map(({ score, gain }) => `<circle cx="${x(score).toFixed(1)}" cy="${y(gain).toFixed(1)}" r="4" fill="${colours[0]!}"/>`)
+    .join('');
+  return figure(
+    'Calibration: predicted gain (across) and real gain (up), ten bins',
+    `${axes(x, y, ticks, ticks)}<line x1="${x(low)}" y1="${y(low)}" x2="${x(high)}" y2="${y(high)}" stroke="#98a2b3"/>${dots}`,
+  );
 }
 
 /** What the order would save, by the gap of the pair. */
@@ -74,18 +103,33 @@ function savings({ byGap }: Report): string {
   const most = Math.max(...byGap.map(({ gap }) => gap));
   const x = (gap: number): number => margin + (gap / most) * (width - 2 * margin);
   const y = (share: number): number => height - margin - share * (height - 2 * margin);
-  const path = (pick: (row: Report['byGap'][number]) => number): string => byGap.map((row) => `${x(row.gap).toFixed(1)},${y(pick(row)).toFixed(1)}`).join(' ');
+  const path = (pick: (row: Report['byGap'][number]) => number): string =>
+    byGap.map((row) => `${x(row.gap).toFixed(1)},${y(pick(row)).toFixed(1)}`).join(' ');
   const lines = [
     `<polyline fill="none" stroke="${colours[0]!}" stroke-width="2" points="${path(({ weakShareAt3 }) => weakShareAt3)}"/>`,
     `<polyline fill="none" stroke="${colours[1]!}" stroke-width="2" points="${path(({ weakShareAt1 }) => weakShareAt1)}"/>`,
   ];
-  return figure('Savings: gap of the pair (across) and share of calls on the weak model (up) at 3% loss (blue) and 1% (brown)', axes(x, y, byGap.map(({ gap }) => gap).filter((gap) => gap >= leastTick), [0, 0.25, 0.5, 0.75, 1]) + lines.join(''));
+  return figure(
+    'Savings: gap of the pair (across) and share of calls on the weak model (up) at 3% loss (blue) and 1% (brown)',
+    axes(
+      x,
+      y,
+      byGap.map(({ gap }) => gap).filter((gap) => gap >= leastTick),
+      [0, 0.25, 0.5, 0.75, 1],
+    ) + lines.join(''),
+  );
 }
 
 function axes(x: (value: number) => number, y: (value: number) => number, across: readonly number[], up: readonly number[]): string {
   const grid = [
-    ...across.map((value) => `<line x1="${x(value).toFixed(1)}" y1="${margin}" x2="${x(value).toFixed(1)}" y2="${height - margin}" stroke="#eaecf0"/><text x="${x(value).toFixed(1)}" y="${height - margin + 16}" text-anchor="middle">${percent(value)}</text>`),
-    ...up.map((value) => `<line x1="${margin}" y1="${y(value).toFixed(1)}" x2="${x(across.at(-1)!).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#eaecf0"/><text x="${margin - 6}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${percent(value)}</text>`),
+    ...across.map(
+      (value) =>
+        `<line x1="${x(value).toFixed(1)}" y1="${margin}" x2="${x(value).toFixed(1)}" y2="${height - margin}" stroke="#eaecf0"/><text x="${x(value).toFixed(1)}" y="${height - margin + 16}" text-anchor="middle">${percent(value)}</text>`,
+    ),
+    ...up.map(
+      (value) =>
+        `<line x1="${margin}" y1="${y(value).toFixed(1)}" x2="${x(across.at(-1)!).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#eaecf0"/><text x="${margin - 6}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${percent(value)}</text>`,
+    ),
   ];
   return grid.join('');
 }

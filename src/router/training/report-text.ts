@@ -10,11 +10,17 @@ export function reportText(report: Report): string {
     '',
     '| router | APGR | CPT50 | CPT80 | ECE | on the weak model at 1% loss | at 3% loss |',
     '|---|---|---|---|---|---|---|',
-    ...report.routers.map((row) => `| ${row.name} | ${figure(row.apgr)} | ${percent(row.cpt50)} | ${percent(row.cpt80)} | ${row.ece === null ? '' : row.ece.toFixed(3)} | ${percent(row.weakShareAt1)} | ${percent(row.weakShareAt3)} |`),
+    ...report.routers.map(
+      (row) =>
+        `| ${row.name} | ${figure(row.apgr)} | ${percent(row.cpt50)} | ${percent(row.cpt80)} | ${row.ece === null ? '' : row.ece.toFixed(3)} | ${percent(row.weakShareAt1)} | ${percent(row.weakShareAt3)} |`,
+    ),
     '',
     '| source | rows | gap | APGR | on the weak model at 1% loss | at 3% loss | abstained |',
     '|---|---|---|---|---|---|---|',
-    ...report.sources.map((row) => `| ${row.source} | ${row.rows} | ${percent(row.gap)} | ${figure(row.apgr)} | ${percent(row.weakShareAt1)} | ${percent(row.weakShareAt3)} | ${percent(row.abstained)} |`),
+    ...report.sources.map(
+      (row) =>
+        `| ${row.source} | ${row.rows} | ${percent(row.gap)} | ${figure(row.apgr)} | ${percent(row.weakShareAt1)} | ${percent(row.weakShareAt3)} | ${percent(row.abstained)} |`,
+    ),
     '',
     "What this router's order would save with a pair of models of another gap:",
     '',
@@ -24,7 +30,10 @@ export function reportText(report: Report): string {
   ];
   if (report.threshold !== null) {
     const { threshold, weakShare, loss } = report.threshold;
-    lines.push('', `Threshold ${threshold.toFixed(4)}: ${percent(weakShare)} on the weak model, ${percent(loss)} loss (abstentions go to the strong model).`);
+    lines.push(
+      '',
+      `Threshold ${threshold.toFixed(4)}: ${percent(weakShare)} on the weak model, ${percent(loss)} loss (abstentions go to the strong model).`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }

@@ -1,4 +1,16 @@
-import { apgr, atLoss, atThreshold, calibrationError, callsFor, curve, relativeGap, reliability, type CurvePoint, type ReliabilityBin, type Scored } from './metrics.ts';
+import {
+  apgr,
+  atLoss,
+  atThreshold,
+  calibrationError,
+  callsFor,
+  curve,
+  relativeGap,
+  reliability,
+  type CurvePoint,
+  type ReliabilityBin,
+  type Scored,
+} from './metrics.ts';
 import { seeded } from './random.ts';
 
 /** A row that is reported on: the router's gain, both outcomes, and what simple rules look at. */
@@ -57,7 +69,8 @@ const gaps = [0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45];
 /** All figures about scores on labelled rows, beside simple rules and the oracle. */
 export function report(title: string, rows: readonly ReportRow[], threshold: number | null): Report {
   const random = seeded(1);
-  const scoredBy = (score: (row: ReportRow) => number): Scored[] => rows.map((row) => ({ score: score(row), weak: row.weak, strong: row.strong }));
+  const scoredBy = (score: (row: ReportRow) => number): Scored[] =>
+    rows.map((row) => ({ score: score(row), weak: row.weak, strong: row.strong }));
   const mean = (of: (row: ReportRow) => number): number => rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
   const sources = [...new Set(rows.map(({ source }) => source))].map((source) => rows.filter((row) => row.source === source));
   const points = curve(rows);
@@ -70,11 +83,31 @@ export function report(title: string, rows: readonly ReportRow[], threshold: num
     abstained: mean(({ abstain }) => (abstain ? 1 : 0)),
     routers: [
       line('this router', rows, true),
-      line('longer is harder', scoredBy(({ prompt }) => prompt.length), false),
-      line('keyword rule', scoredBy(({ prompt }) => (reasoningWords.test(prompt) ? 1e6 : 0) + prompt.length), false),
-      line('random', scoredBy(() => random()), false),
-      line('always weak or always strong', scoredBy(() => 0), false),
-      line('oracle', scoredBy(({ weak, strong }) => strong - weak), false),
+      line(
+        'longer is harder',
+        scoredBy(({ prompt }) => prompt.length),
+        false,
+      ),
+      line(
+        'keyword rule',
+        scoredBy(({ prompt }) => (reasoningWords.test(prompt) ? 1e6 : 0) + prompt.length),
+        false,
+      ),
+      line(
+        'random',
+        scoredBy(() => random()),
+        false,
+      ),
+      line(
+        'always weak or always strong',
+        scoredBy(() => 0),
+        false,
+      ),
+      line(
+        'oracle',
+        scoredBy(({ weak, strong }) => strong - weak),
+        false,
+      ),
     ],
     sources: sources
       .map((part) => ({

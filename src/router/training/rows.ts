@@ -84,7 +84,10 @@ export function parseLine(line: string, where: string): unknown {
   try {
     return JSON.parse(line);
   } catch (error) {
-    throw new SluiceError('SLUICE_ROWS_INVALID', `This line is not JSON: ${error instanceof Error ? error.message : String(error)}.`, { where, cause: error });
+    throw new SluiceError('SLUICE_ROWS_INVALID', `This line is not JSON: ${error instanceof Error ? error.message : String(error)}.`, {
+      where,
+      cause: error,
+    });
   }
 }
 

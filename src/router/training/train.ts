@@ -43,14 +43,33 @@ export interface Trained {
 }
 
 /** Left-out scores of all rows, in their order. */
-function crossValidate(matrix: FeatureMatrix, rows: readonly LabelledRow[], folds: Folds, options: TrainOptions, title: string): RawScore[] {
+function crossValidate(
+  matrix: FeatureMatrix,
+  rows: readonly LabelledRow[],
+  folds: Folds,
+  options: TrainOptions,
+  title: string,
+): RawScore[] {
   const scores = new Array<RawScore>(rows.length);
   for (let fold = 0; fold < folds.count; fold++) {
     const all = Int32Array.from(rows.keys());
     const held = all.filter((row) => folds.of[row] === fold);
     const name = `${title} ${fold}`;
     const known = options.checkpoint?.get(name);
-    const found = known?.length === held.length ? known : rawScores(fit(matrix, rows, all.filter((row) => folds.of[row] !== fold), options.settings), matrix, held, options.settings);
+    const found =
+      known?.length === held.length
+        ? known
+        : rawScores(
+            fit(
+              matrix,
+              rows,
+              all.filter((row) => folds.of[row] !== fold),
+              options.settings,
+            ),
+            matrix,
+            held,
+            options.settings,
+          );
     if (found !== known) options.checkpoint?.put(name, found);
     for (const [at, score] of found.entries()) scores[held[at]!] = score;
     options.progress(`${title}: fold ${fold + 1} of ${folds.count}`);
@@ -97,7 +116,9 @@ export function train(data: LabelledData, options: TrainOptions): Trained {
     treeShare: parts.forest === null ? 0 : settings.treeShare,
     ...(leaning === undefined ? {} : { leaning }),
     calibration: table,
-    pairs: calibratePairs(rows.map((row, at) => ({ ...homeRows[at]!, group: row.group, weakModel: row.weakModel, strongModel: row.strongModel }))),
+    pairs: calibratePairs(
+      rows.map((row, at) => ({ ...homeRows[at]!, group: row.group, weakModel: row.weakModel, strongModel: row.strongModel })),
+    ),
     card: {
       name: options.name,
       trainedWith: options.trainedWith,
@@ -118,14 +139,31 @@ const curvePoints = 24;
 const curvePrior = 20;
 
 function scoredBy(table: CalibrationTable, rows: readonly LabelledRow[], scores: readonly RawScore[]): Scored[] {
-  return rows.map(({ weak, strong }, at) => ({ score: calibrated(table, scores[at]!.raw, knownness(table, scores[at]!.certainty)), weak, strong }));
+  return rows.map(({ weak, strong }, at) => ({
+    score: calibrated(table, scores[at]!.raw, knownness(table, scores[at]!.certainty)),
+    weak,
+    strong,
+  }));
 }
 
 function calibrate(rows: readonly LabelledRow[], home: readonly RawScore[], away: readonly RawScore[] | null): CalibrationTable {
   const gains = Float64Array.from(rows, ({ weak, strong }) => strong - weak);
-  const homeCurve = risingCurve(Float64Array.from(home, ({ raw }) => raw), gains, curvePoints, curvePrior);
+  const homeCurve = risingCurve(
+    Float64Array.from(home, ({ raw }) => raw),
+    gains,
+    curvePoints,
+    curvePrior,
+  );
   // Fewer, larger bins: which tasks were left out is chance, and the curve should not follow it.
-  const awayCurve = away === null ? homeCurve : risingCurve(Float64Array.from(away, ({ raw }) => raw), gains, Math.ceil(curvePoints / 3), 5 * curvePrior);
+  const awayCurve =
+    away === null
+      ? homeCurve
+      : risingCurve(
+          Float64Array.from(away, ({ raw }) => raw),
+          gains,
+          Math.ceil(curvePoints / 3),
+          5 * curvePrior,
+        );
   const unfamiliar = Float64Array.from(away ?? home, ({ familiarity }) => familiarity).sort();
   const certain = Float64Array.from(home, ({ certainty }) => certainty).sort();
   const unknownBelow = quantile(Float64Array.from(away ?? home, ({ certainty }) => certainty).sort(), 0.25);
@@ -140,7 +178,10 @@ function calibrate(rows: readonly LabelledRow[], home: readonly RawScore[], away
     // Below what all but one in a thousand left-out prompts had, nothing was ever measured.
     abstainBelow: quantile(unfamiliar, 0.001),
     errorHome: curveError(home, gains, homeCurve, rows, ({ group }) => group),
-    errorAway: away === null ? curveError(home, gains, homeCurve, rows, ({ group }) => group) * 2 : curveError(away, gains, awayCurve, rows, ({ source, task }) => `${source}\n${task ?? ''}`),
+    errorAway:
+      away === null
+        ? curveError(home, gains, homeCurve, rows, ({ group }) => group) * 2
+        : curveError(away, gains, awayCurve, rows, ({ source, task }) => `${source}\n${task ?? ''}`),
     errorDisagreement: disagreement,
   };
   return away === null ? table : withMargin(table, rows, home, away);
@@ -154,7 +195,12 @@ const marginSteps = 12;
  * Raises the gain of unknown prompts until thresholds that send a tenth to four tenths of the known ones to the weak model lose no more, in their mean, among tasks
  * that were left out than at home.
  */
-function withMargin(table: CalibrationTable, rows: readonly LabelledRow[], home: readonly RawScore[], away: readonly RawScore[]): CalibrationTable {
+function withMargin(
+  table: CalibrationTable,
+  rows: readonly LabelledRow[],
+  home: readonly RawScore[],
+  away: readonly RawScore[],
+): CalibrationTable {
   let raised = table;
   for (let step = 1; step <= marginSteps; step++) {
     const atHome = scoredBy(raised, rows, home);
@@ -177,7 +223,13 @@ function quantile(sorted: Float64Array, share: number): number {
 /**
  * Root mean square of what the curve misses in the mean of a task (away) or of a bin of like scores (home), beyond what chance explains.
  */
-function curveError(scores: readonly RawScore[], gains: Float64Array, curve: RisingCurve, rows: readonly LabelledRow[], keyOf: (row: LabelledRow) => string): number {
+function curveError(
+  scores: readonly RawScore[],
+  gains: Float64Array,
+  curve: RisingCurve,
+  rows: readonly LabelledRow[],
+  keyOf: (row: LabelledRow) => string,
+): number {
   const byKey = new Map<string, number[]>();
   const order = Array.from(scores.keys()).sort((a, b) => scores[a]!.raw - scores[b]!.raw);
   for (const [place, at] of order.entries()) {
@@ -215,7 +267,12 @@ function disagreementError(scores: readonly RawScore[], gains: Float64Array, cur
 
 function figures(rows: readonly Scored[]): CardFigures {
   const value = apgr(rows);
-  return { apgr: Number.isNaN(value) ? 0.5 : value, ece: calibrationError(rows), weakShareAt1: atLoss(rows, 0.01).weakShare, weakShareAt3: atLoss(rows, 0.03).weakShare };
+  return {
+    apgr: Number.isNaN(value) ? 0.5 : value,
+    ece: calibrationError(rows),
+    weakShareAt1: atLoss(rows, 0.01).weakShare,
+    weakShareAt3: atLoss(rows, 0.03).weakShare,
+  };
 }
 
 /** Fewest rows of a source whose APGR is more than chance. */
@@ -229,7 +286,10 @@ function lowestSource(rows: readonly LabelledRow[], scored: readonly Scored[]): 
     if (list === undefined) bySource.set(source, [scored[at]!]);
     else list.push(scored[at]!);
   }
-  const values = [...bySource.values()].filter((part) => part.length >= sourceRowsLeast).map((part) => apgr(part)).filter((value) => !Number.isNaN(value));
+  const values = [...bySource.values()]
+    .filter((part) => part.length >= sourceRowsLeast)
+    .map((part) => apgr(part))
+    .filter((value) => !Number.isNaN(value));
   return values.length === 0 ? 0.5 : Math.min(...values);
 }
 
@@ -246,16 +306,26 @@ function sourcesOf(rows: readonly LabelledRow[]): CardSource[] {
 function limitsOf({ kind }: FitSettings, hasAway: boolean): string[] {
   return [
     'Gain is measured between the pairs of models under sources; another pair has another gap, and needs its own calibration.',
-    ...(hasAway ? ['The figures under away leave whole tasks out, those under newSources whole sources; traffic of other kinds can be worse still.'] : ['The rows name too few tasks to tell what unknown ones would do.']),
-    ...(kind === 'classic' ? ['The score is the chance that the weak model fails, which is not the gain: where both fail, the strong one does not help.'] : []),
+    ...(hasAway
+      ? ['The figures under away leave whole tasks out, those under newSources whole sources; traffic of other kinds can be worse still.']
+      : ['The rows name too few tasks to tell what unknown ones would do.']),
+    ...(kind === 'classic'
+      ? ['The score is the chance that the weak model fails, which is not the gain: where both fail, the strong one does not help.']
+      : []),
     'Only the prompt is read, its first 1500 and last 500 characters: no system prompt, tools or earlier turns.',
   ];
 }
 
 /** A fitted model's tables as the file holds them. */
-function rounded({ vocabulary, linear, topics, forest }: FittedParts): { readonly tables: ModelTables; readonly idfStep: number; readonly weightStep: number; readonly topics: ModelHeader['topics'] } {
+function rounded({ vocabulary, linear, topics, forest }: FittedParts): {
+  readonly tables: ModelTables;
+  readonly idfStep: number;
+  readonly weightStep: number;
+  readonly topics: ModelHeader['topics'];
+} {
   let most = 0;
-  for (let bucket = 0; bucket < gramBuckets; bucket++) if (vocabulary.idf[bucket] !== 0) most = Math.max(most, Math.abs(linear.weight[bucket]!));
+  for (let bucket = 0; bucket < gramBuckets; bucket++)
+    if (vocabulary.idf[bucket] !== 0) most = Math.max(most, Math.abs(linear.weight[bucket]!));
   const weightStep = most === 0 ? 1 : most / 32767;
   const { count } = topics;
   const steps = topics.names.map((_, k) => topicStep(topics.weight, vocabulary.idf, count, k));
@@ -266,7 +336,9 @@ function rounded({ vocabulary, linear, topics, forest }: FittedParts): { readonl
     tables: {
       idf: vocabulary.idf,
       weight: Int16Array.from(linear.weight, (value, bucket) => (vocabulary.idf[bucket] === 0 ? 0 : Math.round(value / weightStep))),
-      topic: Int8Array.from(topics.weight, (value, at) => (vocabulary.idf[Math.floor(at / count)] === 0 ? 0 : Math.round(value / steps[at % count]!))),
+      topic: Int8Array.from(topics.weight, (value, at) =>
+        vocabulary.idf[Math.floor(at / count)] === 0 ? 0 : Math.round(value / steps[at % count]!),
+      ),
       known: vocabulary.known.slice(0, wordBits / 8),
       feature: forest?.feature ?? new Uint8Array(0),
       threshold: forest?.threshold ?? new Float32Array(0),

@@ -42,12 +42,29 @@ sections:
   - { name: crossing, match: { workspace: [crossing] }, candidates: { simple: [mistral/mistral-large-latest] } }
 `);
       await cluster.applied(stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team-a' } }));
-      const elsewhere = { apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { name: 'other', namespace: 'team-a' }, spec: { hosts: ['other.example'], location: 'MESH_EXTERNAL', resolution: 'STATIC', ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: otherPort }], endpoints: [{ address: '127.0.0.1' }] } };
-      await cluster.applied(`${await runCli(['render', 'istio', '--policy', sluice.policyFolder, '--sluice', `127.0.0.1:${sluice.port}`, '--namespace', 'team-a'])}---\n${stringify(elsewhere)}`);
+      const elsewhere = {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'ServiceEntry',
+        metadata: { name: 'other', namespace: 'team-a' },
+        spec: {
+          hosts: ['other.example'],
+          location: 'MESH_EXTERNAL',
+          resolution: 'STATIC',
+          ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: otherPort }],
+          endpoints: [{ address: '127.0.0.1' }],
+        },
+      };
+      await cluster.applied(
+        `${await runCli(['render', 'istio', '--policy', sluice.policyFolder, '--sluice', `127.0.0.1:${sluice.port}`, '--namespace', 'team-a'])}---\n${stringify(elsewhere)}`,
+      );
       istiod = new Istiod(cluster);
       await istiod.start();
       call = fetchVia(await istiod.sidecar('team-a', [openaiPort, mistralPort, otherPort, sluice.port]));
-      await until(async () => (await ask('any')).response.headers.get('x-sluice-model') === 'gpt-4.1-nano', 'a routed call', () => `${istiod.said}\n${istiod.sidecarSaid}`);
+      await until(
+        async () => (await ask('any')).response.headers.get('x-sluice-model') === 'gpt-4.1-nano',
+        'a routed call',
+        () => `${istiod.said}\n${istiod.sidecarSaid}`,
+      );
     }, 180_000);
 
     afterAll(async () => {
@@ -64,13 +81,28 @@ sections:
     });
 
     const ask = (workspace: string) =>
-      new OpenAI({ apiKey: 'sk-app', baseURL: 'http://api.openai.com/v1', fetch: call, maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': workspace } }).chat.completions.create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }).withResponse();
+      new OpenAI({
+        apiKey: 'sk-app',
+        baseURL: 'http://api.openai.com/v1',
+        fetch: call,
+        maxRetries: 0,
+        defaultHeaders: { 'x-sluice-workspace': workspace },
+      }).chat.completions
+        .create({ model: 'gpt-4.1', messages: [{ role: 'user', content: 'What is a CDN?' }] })
+        .withResponse();
 
     it("routes an official SDK's call and records it", async () => {
       const { data, response } = await ask('any');
       expect([data.model, response.headers.get('x-sluice-tier')]).toEqual(['gpt-4.1-nano', 'simple']);
-      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({ requestedModel: 'gpt-4.1', servedModel: 'gpt-4.1-nano', outcome: 'complete', cost: { known: true } });
-      expect(openai.got).toMatchObject([{ path: '/v1/chat/completions', model: 'gpt-4.1-nano', headers: { authorization: 'Bearer sk-app' } }]);
+      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({
+        requestedModel: 'gpt-4.1',
+        servedModel: 'gpt-4.1-nano',
+        outcome: 'complete',
+        cost: { known: true },
+      });
+      expect(openai.got).toMatchObject([
+        { path: '/v1/chat/completions', model: 'gpt-4.1-nano', headers: { authorization: 'Bearer sk-app' } },
+      ]);
       expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
     });
 
@@ -89,13 +121,19 @@ sections:
     });
 
     it('obeys no header of a client that leads a request elsewhere', async () => {
-      const response = await call('http://api.openai.com/v1/models', { headers: { 'x-sluice-cluster': 'provider_mistral', 'x-sluice-chain': '1', 'x-envoy-attempt-count': '1' } });
+      const response = await call('http://api.openai.com/v1/models', {
+        headers: { 'x-sluice-cluster': 'provider_mistral', 'x-sluice-chain': '1', 'x-envoy-attempt-count': '1' },
+      });
       await response.arrayBuffer();
       expect([openai.got.length, mistral.got.length]).toEqual([1, 0]);
     });
 
     it('leaves other hosts alone', async () => {
-      const response = await call('http://other.example/v1/chat/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}' });
+      const response = await call('http://other.example/v1/chat/completions', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"model":"gpt-4.1","messages":[{"role":"user","content":"What is a CDN?"}]}',
+      });
       await response.arrayBuffer();
       expect([...response.headers.keys()].filter((name) => name.startsWith('x-sluice'))).toEqual([]);
       expect(other.got).toMatchObject([{ model: 'gpt-4.1' }]);

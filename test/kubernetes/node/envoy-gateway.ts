@@ -10,14 +10,16 @@ import type { TestImages } from '../support/images.ts';
 import { localImages, type NodeCluster } from '../support/node-cluster.ts';
 import { findTool, missing } from '../support/tools.ts';
 
-const absent = missing('envoy-gateway') || (envoyGatewayChart() === null ? ' (skipped: no chart; scripts/definitions.sh fetches it with Go)' : '');
+const absent =
+  missing('envoy-gateway') || (envoyGatewayChart() === null ? ' (skipped: no chart; scripts/definitions.sh fetches it with Go)' : '');
 const system = 'envoy-gateway-system';
 
 /** As Envoy Gateway's chart names it. */
 const image = 'docker.io/envoyproxy/gateway:v1.9.1';
 
 /** What the node must have for these tests. */
-export const envoyGatewayImages = (images: TestImages, rootfs: string): Promise<string>[] => (absent === '' ? [images.binary(image, rootfs, findTool('envoy-gateway')!)] : []);
+export const envoyGatewayImages = (images: TestImages, rootfs: string): Promise<string>[] =>
+  absent === '' ? [images.binary(image, rootfs, findTool('envoy-gateway')!)] : [];
 
 const at = (port: number): string => `http://simulator.apps.svc.cluster.local:${port}`;
 const policy = `version: 1
@@ -57,10 +59,24 @@ export function envoyGatewayOnNode(node: NodeCluster): void {
     beforeAll(async () => {
       await node.namespaces({ mesh: {}, [system]: {} });
       const { cluster } = node;
-      await cluster.kubectl('create', 'secret', 'generic', 'providers', '--namespace', 'mesh', '--from-literal=mistral=key-of-mistral', '--from-literal=down=key-of-down');
+      await cluster.kubectl(
+        'create',
+        'secret',
+        'generic',
+        'providers',
+        '--namespace',
+        'mesh',
+        '--from-literal=mistral=key-of-mistral',
+        '--from-literal=down=key-of-down',
+      );
       const small = { resources: { requests: { cpu: '10m', memory: '64Mi' } } };
       await Promise.all([
-        node.install('sluice', chart, 'mesh', { ...localImages, shape: 'extension', policy: { inline: policy }, credentials: [{ secret: 'providers' }] }),
+        node.install('sluice', chart, 'mesh', {
+          ...localImages,
+          shape: 'extension',
+          policy: { inline: policy },
+          credentials: [{ secret: 'providers' }],
+        }),
         node.install('eg', envoyGatewayChart()!, system, {
           global: { images: { envoyProxy: { image: 'localhost/envoy:test', pullPolicy: 'Never' } } },
           deployment: { envoyGateway: small },
@@ -68,19 +84,46 @@ export function envoyGatewayOnNode(node: NodeCluster): void {
             envoyGateway: {
               extensionApis: { enableBackend: true, enableEnvoyPatchPolicy: true },
               // There is no load balancer on the node.
-              envoyProxy: { provider: { type: 'Kubernetes', kubernetes: { envoyService: { type: 'ClusterIP' }, envoyDeployment: { container: small } } } },
+              envoyProxy: {
+                provider: {
+                  type: 'Kubernetes',
+                  kubernetes: { envoyService: { type: 'ClusterIP' }, envoyDeployment: { container: small } },
+                },
+              },
             },
           },
         }),
       ]);
-      await cluster.applied(stringify({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: 'eg' }, spec: { controllerName: 'gateway.envoyproxy.io/gatewayclass-controller' } }));
+      await cluster.applied(
+        stringify({
+          apiVersion: 'gateway.networking.k8s.io/v1',
+          kind: 'GatewayClass',
+          metadata: { name: 'eg' },
+          spec: { controllerName: 'gateway.envoyproxy.io/gatewayclass-controller' },
+        }),
+      );
       const folder = join(node.folder, 'mesh-policy');
       mkdirSync(folder);
       writeFileSync(join(folder, 'policy.yaml'), policy);
-      await cluster.applied(await runCli(['render', 'envoy-gateway', '--policy', folder, '--namespace', 'mesh', '--sluice', 'sluice.mesh.svc.cluster.local:9000']));
+      await cluster.applied(
+        await runCli([
+          'render',
+          'envoy-gateway',
+          '--policy',
+          folder,
+          '--namespace',
+          'mesh',
+          '--sluice',
+          'sluice.mesh.svc.cluster.local:9000',
+        ]),
+      );
       const owned = ['--namespace', system, '--selector', 'gateway.envoyproxy.io/owning-gateway-name=sluice'];
       let service = '';
-      await until(async () => (service = await cluster.kubectl('get', 'service', ...owned, '--output', 'jsonpath={.items[0].metadata.name}')) !== '', "the Gateway's Service", () => cluster.said('kubelet'));
+      await until(
+        async () => (service = await cluster.kubectl('get', 'service', ...owned, '--output', 'jsonpath={.items[0].metadata.name}')) !== '',
+        "the Gateway's Service",
+        () => cluster.said('kubelet'),
+      );
       url = `http://${service}.${system}`;
       await cluster.kubectl('wait', '--for=condition=Programmed', 'gateway/sluice', '--namespace', 'mesh', '--timeout=60s');
     }, 180_000);
@@ -92,7 +135,13 @@ export function envoyGatewayOnNode(node: NodeCluster): void {
         streamed: { model: 'gpt-5-nano', attempts: '1', text: true },
         chained: { model: 'mistral-large-latest', attempts: '2' },
       });
-      for (const call of ['plain', 'streamed'] as const) expect(await node.record('mesh', said[call].decision)).toMatchObject({ requestedModel: 'gpt-5.1', servedModel: 'gpt-5-nano', outcome: 'complete', verdict: { tier: 'simple' } });
+      for (const call of ['plain', 'streamed'] as const)
+        expect(await node.record('mesh', said[call].decision)).toMatchObject({
+          requestedModel: 'gpt-5.1',
+          servedModel: 'gpt-5-nano',
+          outcome: 'complete',
+          verdict: { tier: 'simple' },
+        });
       expect(await node.record('mesh', said.chained.decision)).toMatchObject({
         requestedModel: 'gpt-5.1',
         servedModel: 'mistral-large-latest',
@@ -106,7 +155,11 @@ export function envoyGatewayOnNode(node: NodeCluster): void {
 
     it('has its patches programmed', async () => {
       const programmed = 'jsonpath={.status.ancestors[*].conditions[?(@.type=="Programmed")].status}';
-      await expect.poll(() => node.cluster.kubectl('get', 'envoypatchpolicy', 'sluice', '--namespace', 'mesh', '--output', programmed), { timeout: 30_000 }).toBe('True');
+      await expect
+        .poll(() => node.cluster.kubectl('get', 'envoypatchpolicy', 'sluice', '--namespace', 'mesh', '--output', programmed), {
+          timeout: 30_000,
+        })
+        .toBe('True');
     });
   });
 }

@@ -35,7 +35,8 @@ export class TestCluster {
     mkdirSync(join(this.folder, 'pki'));
     this.pki = new TestAuthority(join(this.folder, 'pki'));
     // One binary, which looks at the name that it is called by.
-    for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubectl']) symlinkSync(binary, join(this.folder, name));
+    for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubectl'])
+      symlinkSync(binary, join(this.folder, name));
   }
 
   async start(): Promise<void> {
@@ -46,10 +47,28 @@ export class TestCluster {
     pki.certify('kubelet-client', '/O=system:masters/CN=kube-apiserver-kubelet-client');
     execFileSync('openssl', ['genrsa', '-out', pki.path('sa.key'), '2048'], { stdio: 'pipe' });
     execFileSync('openssl', ['rsa', '-in', pki.path('sa.key'), '-pubout', '-out', pki.path('sa.pub')], { stdio: 'pipe' });
-    writeFileSync(this.kubeconfig, this.configOf({ 'client-certificate': pki.path('admin.crt'), 'client-key': pki.path('admin.key') }), { mode: 0o600 });
+    writeFileSync(this.kubeconfig, this.configOf({ 'client-certificate': pki.path('admin.crt'), 'client-key': pki.path('admin.key') }), {
+      mode: 0o600,
+    });
     const peer = this.#ports[1];
     const peerUrl = `http://${this.#ip}:${peer!}`;
-    this.#etcd = this.spawn('etcd', ['--data-dir', join(this.folder, 'etcd-data'), '--unsafe-no-fsync', '--log-level', 'warn', '--listen-client-urls', this.#etcdUrl, '--advertise-client-urls', this.#etcdUrl, '--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`]);
+    this.#etcd = this.spawn('etcd', [
+      '--data-dir',
+      join(this.folder, 'etcd-data'),
+      '--unsafe-no-fsync',
+      '--log-level',
+      'warn',
+      '--listen-client-urls',
+      this.#etcdUrl,
+      '--advertise-client-urls',
+      this.#etcdUrl,
+      '--listen-peer-urls',
+      peerUrl,
+      '--initial-advertise-peer-urls',
+      peerUrl,
+      '--initial-cluster',
+      `default=${peerUrl}`,
+    ]);
     await until(async () => (await fetch(`${this.#etcdUrl}/health`)).ok, 'etcd');
     await this.startApiServer();
   }
@@ -69,17 +88,46 @@ export class TestCluster {
   async startApiServer(): Promise<void> {
     const path = (name: string): string => this.pki.path(name);
     this.#apiServer = this.spawn('kube-apiserver', [
-      `--etcd-servers=${this.#etcdUrl}`, `--secure-port=${this.#ports[2]!}`, `--bind-address=${this.#ip}`, `--advertise-address=${this.#ip}`, `--endpoint-reconciler-type=${this.#machine === null ? 'none' : 'lease'}`,
-      `--service-cluster-ip-range=${serviceRange}`, '--authorization-mode=Node,RBAC', '--allow-privileged=true', '--enable-aggregator-routing=true', `--kubelet-client-certificate=${path('kubelet-client.crt')}`, `--kubelet-client-key=${path('kubelet-client.key')}`, '--kubelet-preferred-address-types=InternalIP', '--service-account-issuer=https://kubernetes.default.svc', `--service-account-key-file=${path('sa.pub')}`,
-      `--service-account-signing-key-file=${path('sa.key')}`, `--tls-cert-file=${path('apiserver.crt')}`, `--tls-private-key-file=${path('apiserver.key')}`, `--client-ca-file=${path('ca.crt')}`, '--profiling=false',
+      `--etcd-servers=${this.#etcdUrl}`,
+      `--secure-port=${this.#ports[2]!}`,
+      `--bind-address=${this.#ip}`,
+      `--advertise-address=${this.#ip}`,
+      `--endpoint-reconciler-type=${this.#machine === null ? 'none' : 'lease'}`,
+      `--service-cluster-ip-range=${serviceRange}`,
+      '--authorization-mode=Node,RBAC',
+      '--allow-privileged=true',
+      '--enable-aggregator-routing=true',
+      `--kubelet-client-certificate=${path('kubelet-client.crt')}`,
+      `--kubelet-client-key=${path('kubelet-client.key')}`,
+      '--kubelet-preferred-address-types=InternalIP',
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-key-file=${path('sa.pub')}`,
+      `--service-account-signing-key-file=${path('sa.key')}`,
+      `--tls-cert-file=${path('apiserver.crt')}`,
+      `--tls-private-key-file=${path('apiserver.key')}`,
+      `--client-ca-file=${path('ca.crt')}`,
+      '--profiling=false',
     ]);
-    await until(async () => (await this.kubectl('get', '--raw', '/readyz')) === 'ok', 'the API server', () => this.said('kube-apiserver'));
+    await until(
+      async () => (await this.kubectl('get', '--raw', '/readyz')) === 'ok',
+      'the API server',
+      () => this.said('kube-apiserver'),
+    );
   }
 
   /** Makes service accounts, endpoints and pods, and puts pods on nodes. Not needed by tests that only look at objects. */
   startControllers(): void {
     const path = (name: string): string => this.pki.path(name);
-    this.#controllers = this.spawn('kube-controller-manager', [`--kubeconfig=${this.kubeconfig}`, '--leader-elect=false', '--secure-port=0', '--kube-api-qps=500', '--kube-api-burst=1000', '--use-service-account-credentials', `--service-account-private-key-file=${path('sa.key')}`, `--root-ca-file=${path('ca.crt')}`]);
+    this.#controllers = this.spawn('kube-controller-manager', [
+      `--kubeconfig=${this.kubeconfig}`,
+      '--leader-elect=false',
+      '--secure-port=0',
+      '--kube-api-qps=500',
+      '--kube-api-burst=1000',
+      '--use-service-account-credentials',
+      `--service-account-private-key-file=${path('sa.key')}`,
+      `--root-ca-file=${path('ca.crt')}`,
+    ]);
     this.#scheduler = this.spawn('kube-scheduler', [`--kubeconfig=${this.kubeconfig}`, '--leader-elect=false', '--secure-port=0']);
   }
 
@@ -100,7 +148,9 @@ export class TestCluster {
   /** Takes all of etcd's history away: watches from an older version get 410. */
   async compact(): Promise<void> {
     const call = async (path: string, body: object): Promise<{ header: { revision: string } }> =>
-      (await (await fetch(`${this.#etcdUrl}${path}`, { method: 'POST', body: JSON.stringify(body) })).json()) as { header: { revision: string } };
+      (await (await fetch(`${this.#etcdUrl}${path}`, { method: 'POST', body: JSON.stringify(body) })).json()) as {
+        header: { revision: string };
+      };
     const { header } = await call('/v3/kv/range', { key: Buffer.from('a').toString('base64') });
     await call('/v3/kv/compaction', { revision: header.revision, physical: true });
   }
@@ -113,7 +163,12 @@ export class TestCluster {
   /** `kubectl apply` of manifests; resolves with both outputs, warnings among them, and never rejects. */
   async apply(manifests: string, ...args: readonly string[]): Promise<{ readonly ok: boolean; readonly output: string }> {
     return new Promise((resolve) => {
-      const child = execFile(join(this.folder, 'kubectl'), ['--kubeconfig', this.kubeconfig, 'apply', '-f', '-', ...args], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => resolve({ ok: error === null, output: `${stdout}${stderr}` }));
+      const child = execFile(
+        join(this.folder, 'kubectl'),
+        ['--kubeconfig', this.kubeconfig, 'apply', '-f', '-', ...args],
+        { maxBuffer: 64 * 1024 * 1024 },
+        (error, stdout, stderr) => resolve({ ok: error === null, output: `${stdout}${stderr}` }),
+      );
       child.stdin?.end(manifests);
     });
   }
@@ -163,7 +218,11 @@ export class TestCluster {
 
   /** The last lines of a part's log. */
   said(name: string): string {
-    return readFileSync(join(this.folder, `${name}.log`), 'utf8').trim().split('\n').slice(-5).join('\n');
+    return readFileSync(join(this.folder, `${name}.log`), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(-5)
+      .join('\n');
   }
 }
 

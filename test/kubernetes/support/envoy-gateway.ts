@@ -35,9 +35,15 @@ export class EnvoyGateway {
   async start(): Promise<void> {
     for (const folder of ['certs', 'tmp', 'etc']) mkdirSync(join(this.#root, folder), { recursive: true });
     copyFileSync(findTool('envoy-gateway')!, join(this.#root, 'envoy-gateway'));
-    writeFileSync(join(this.#root, 'etc/kubeconfig'), readFileSync(this.#cluster.kubeconfig, 'utf8').replace(this.#cluster.server, 'https://127.0.0.1:6443').replaceAll(join(this.#cluster.folder, 'pki'), '/etc/pki'));
+    writeFileSync(
+      join(this.#root, 'etc/kubeconfig'),
+      readFileSync(this.#cluster.kubeconfig, 'utf8')
+        .replace(this.#cluster.server, 'https://127.0.0.1:6443')
+        .replaceAll(join(this.#cluster.folder, 'pki'), '/etc/pki'),
+    );
     mkdirSync(join(this.#root, 'etc/pki'));
-    for (const file of ['ca.crt', 'admin.crt', 'admin.key']) copyFileSync(join(this.#cluster.folder, 'pki', file), join(this.#root, 'etc/pki', file));
+    for (const file of ['ca.crt', 'admin.crt', 'admin.key'])
+      copyFileSync(join(this.#cluster.folder, 'pki', file), join(this.#root, 'etc/pki', file));
     writeFileSync(
       join(this.#root, 'etc/config.yaml'),
       stringify({
@@ -54,7 +60,11 @@ export class EnvoyGateway {
     await this.#once(['certgen', '--disable-topology-injector']);
     this.#writeSecret('envoy-gateway', await this.#secret('envoy-gateway'), join(this.#root, 'certs'));
     this.#processes.push(this.#spawn(['server', '--config-path', '/etc/config.yaml']));
-    await until(() => Promise.resolve(existsSync(this.#sockets.xds)), 'the bridge to Envoy Gateway', () => this.said);
+    await until(
+      () => Promise.resolve(existsSync(this.#sockets.xds)),
+      'the bridge to Envoy Gateway',
+      () => this.said,
+    );
   }
 
   /** The end of Envoy Gateway's log. */
@@ -69,11 +79,17 @@ export class EnvoyGateway {
   async proxy(namespace: string, gateway: string): Promise<string> {
     const selector = `gateway.envoyproxy.io/owning-gateway-name=${gateway},gateway.envoyproxy.io/owning-gateway-namespace=${namespace}`;
     const args = async (): Promise<string[]> => {
-      const { items } = JSON.parse(await this.#cluster.kubectl('get', 'deployment', '--namespace', system, '--selector', selector, '--output', 'json')) as { items: { spec: { template: { spec: { containers: { name: string; args: string[] }[] } } } }[] };
+      const { items } = JSON.parse(
+        await this.#cluster.kubectl('get', 'deployment', '--namespace', system, '--selector', selector, '--output', 'json'),
+      ) as { items: { spec: { template: { spec: { containers: { name: string; args: string[] }[] } } } }[] };
       return items[0]!.spec.template.spec.containers.find(({ name }) => name === 'envoy')!.args;
     };
     let given: string[] = [];
-    await until(async () => (given = await args()).length > 0, 'the Deployment of Envoy', () => this.said);
+    await until(
+      async () => (given = await args()).length > 0,
+      'the Deployment of Envoy',
+      () => this.said,
+    );
     const folder = join(this.#cluster.folder, `proxy-${gateway}`);
     mkdirSync(folder);
     this.#writeSecret('envoy', await this.#secret('envoy'), folder);
@@ -81,11 +97,19 @@ export class EnvoyGateway {
     const [admin, stats] = await freePorts(2);
     const file = join(folder, 'bootstrap.json');
     writeFileSync(file, JSON.stringify(this.#bootstrap(given[at + 1]!, folder, admin!, stats!)));
-    const rest = given.filter((arg, index) => index !== at && index !== at + 1 && arg !== '--cpuset-threads').map((arg) => arg.replace('$(ENVOY_POD_NAME)', 'proxy-1'));
+    const rest = given
+      .filter((arg, index) => index !== at && index !== at + 1 && arg !== '--cpuset-threads')
+      .map((arg) => arg.replace('$(ENVOY_POD_NAME)', 'proxy-1'));
     const log = openSync(join(folder, 'envoy.log'), 'a');
-    this.#processes.push(spawn(await requireEnvoy(), ['-c', file, ...rest, '--use-dynamic-base-id', '--concurrency', '2'], { stdio: ['ignore', log, log] }));
+    this.#processes.push(
+      spawn(await requireEnvoy(), ['-c', file, ...rest, '--use-dynamic-base-id', '--concurrency', '2'], { stdio: ['ignore', log, log] }),
+    );
     const address = `http://127.0.0.1:${admin!}`;
-    await until(async () => (await fetch(`${address}/ready`)).ok, 'Envoy', () => readFileSync(join(folder, 'envoy.log'), 'utf8').slice(-2_000));
+    await until(
+      async () => (await fetch(`${address}/ready`)).ok,
+      'Envoy',
+      () => readFileSync(join(folder, 'envoy.log'), 'utf8').slice(-2_000),
+    );
     return address;
   }
 
@@ -102,11 +126,37 @@ export class EnvoyGateway {
   /** What the Deployment's bootstrap says, but for ports that may be taken and paths of the pod. */
   #bootstrap(text: string, folder: string, admin: number, stats: number): Bootstrap {
     const config = parse(text.replaceAll('/certs/', `${folder}/`)) as Bootstrap;
-    writeFileSync(join(folder, 'xds-certificate.json'), JSON.stringify({ resources: [{ '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret', name: 'xds_certificate', tls_certificate: { certificate_chain: { filename: join(folder, 'tls.crt') }, private_key: { filename: join(folder, 'tls.key') } } }] }));
-    writeFileSync(join(folder, 'xds-trusted-ca.json'), JSON.stringify({ resources: [{ '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret', name: 'xds_trusted_ca', validation_context: { trusted_ca: { filename: join(folder, 'ca.crt') } } }] }));
+    writeFileSync(
+      join(folder, 'xds-certificate.json'),
+      JSON.stringify({
+        resources: [
+          {
+            '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+            name: 'xds_certificate',
+            tls_certificate: {
+              certificate_chain: { filename: join(folder, 'tls.crt') },
+              private_key: { filename: join(folder, 'tls.key') },
+            },
+          },
+        ],
+      }),
+    );
+    writeFileSync(
+      join(folder, 'xds-trusted-ca.json'),
+      JSON.stringify({
+        resources: [
+          {
+            '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+            name: 'xds_trusted_ca',
+            validation_context: { trusted_ca: { filename: join(folder, 'ca.crt') } },
+          },
+        ],
+      }),
+    );
     const moved = JSON.parse(JSON.stringify(config).replaceAll('/sds/', `${folder}/`)) as Bootstrap;
     moved.admin.address.socket_address.port_value = admin;
-    for (const { address } of moved.static_resources.listeners) Object.assign(address.socket_address, { address: '127.0.0.1', port_value: stats });
+    for (const { address } of moved.static_resources.listeners)
+      Object.assign(address.socket_address, { address: '127.0.0.1', port_value: stats });
     const xds = moved.static_resources.clusters.find(({ name }) => name === 'xds_cluster')!;
     xds.type = 'STATIC';
     xds.load_assignment.endpoints = [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: this.#sockets.xds } } } }] }];
@@ -114,7 +164,11 @@ export class EnvoyGateway {
   }
 
   async #secret(name: string): Promise<Readonly<Record<string, string>>> {
-    return (JSON.parse(await this.#cluster.kubectl('get', 'secret', name, '--namespace', system, '--output', 'json')) as { data: Record<string, string> }).data;
+    return (
+      JSON.parse(await this.#cluster.kubectl('get', 'secret', name, '--namespace', system, '--output', 'json')) as {
+        data: Record<string, string>;
+      }
+    ).data;
   }
 
   #writeSecret(name: string, data: Readonly<Record<string, string>>, folder: string): void {

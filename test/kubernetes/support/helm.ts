@@ -16,10 +16,15 @@ export async function helm(args: readonly string[], values: Values = {}, env: Re
   const tool = findTool('helm');
   if (tool === null) throw new Error('helm is missing');
   return new Promise((resolve, reject) => {
-    const child = execFile(tool, [...args, '--values', '-'], { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${stderr}${stdout}`));
-    });
+    const child = execFile(
+      tool,
+      [...args, '--values', '-'],
+      { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new Error(`${stderr}${stdout}`));
+      },
+    );
     child.stdin?.end(stringify(values));
   });
 }

@@ -22,7 +22,9 @@ export class TestImages {
   /** The file system of Sluice's image, from nothing. */
   async rootfs(name: string): Promise<string> {
     const to = join(this.#folder, name);
-    await run('sh', [join(repository, 'image/rootfs.sh'), to], { env: { ...process.env, PATH: `${repository}node_modules/.bin:${process.env['PATH'] ?? ''}` } });
+    await run('sh', [join(repository, 'image/rootfs.sh'), to], {
+      env: { ...process.env, PATH: `${repository}node_modules/.bin:${process.env['PATH'] ?? ''}` },
+    });
     return to;
   }
 
@@ -56,14 +58,28 @@ export class TestImages {
     await run('python3', ['-m', 'venv', environment]);
     const [{ stdout }] = await Promise.all([
       run('python3', ['-c', "import os, sys, sysconfig; print(os.path.realpath(sys.executable), sysconfig.get_path('stdlib'))"]),
-      run(join(environment, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '--target', packages, `openai==${openaiForPython}`]),
+      run(join(environment, 'bin/pip'), [
+        'install',
+        '--quiet',
+        '--disable-pip-version-check',
+        '--target',
+        packages,
+        `openai==${openaiForPython}`,
+      ]),
     ]);
     const [interpreter, library] = stdout.trim().split(' ') as [string, string];
     const needless = /(^|\/)(test|tests|site-packages|dist-packages|idlelib|tkinter|ensurepip|__pycache__|config-[^/]*)$/;
     cpSync(library, join(root, library), { recursive: true, filter: (path) => !needless.test(path) });
     writeFileSync(join(root, 'app/main.py'), script);
     copyInto(root, interpreter);
-    const native = [interpreter, ...[join(root, library), packages].flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.so(\.|$)/.test(name)).map((name) => join(folder, name)))];
+    const native = [
+      interpreter,
+      ...[join(root, library), packages].flatMap((folder) =>
+        readdirSync(folder, { recursive: true, encoding: 'utf8' })
+          .filter((name) => /\.so(\.|$)/.test(name))
+          .map((name) => join(folder, name)),
+      ),
+    ];
     await copyLibraries(root, native);
     return this.pack('localhost/python:test', root, 'python.tar', interpreter, '/app/main.py');
   }
@@ -99,8 +115,11 @@ function copyInto(root: string, file: string): void {
 /** The shared libraries of this machine that binaries need, and those that look up names. */
 async function copyLibraries(root: string, binaries: readonly string[]): Promise<void> {
   const { stdout } = await run('ldd', binaries, { maxBuffer: 16 * 1024 * 1024 });
-  const libraries = new Set([...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map(([, path]) => path!).filter((path) => !path.startsWith(root)));
+  const libraries = new Set(
+    [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map(([, path]) => path!).filter((path) => !path.startsWith(root)),
+  );
   const folder = dirname([...libraries].find((path) => path.includes('/libc.so')) ?? '');
-  for (const name of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']) if (existsSync(join(folder, name))) libraries.add(join(folder, name));
+  for (const name of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2'])
+    if (existsSync(join(folder, name))) libraries.add(join(folder, name));
   for (const library of libraries) copyInto(root, library);
 }

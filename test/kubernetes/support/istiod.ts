@@ -38,11 +38,38 @@ export class Istiod {
     const at = (port: number): string => `127.0.0.1:${port}`;
     this.#istiod = this.#cluster.spawn(
       findTool('pilot-discovery')!,
-      ['discovery', `--kubeconfig=${this.#cluster.kubeconfig}`, '--registries=Kubernetes', '--clusterID=Kubernetes', '--namespace=istio-system', `--meshConfig=${mesh}`, `--networksConfig=${networks}`, `--httpAddr=${at(http!)}`, '--httpsAddr=', `--grpcAddr=${at(xds!)}`, '--secureGRPCAddr=', `--monitoringAddr=${at(monitoring!)}`, '--ctrlz_port=0'],
+      [
+        'discovery',
+        `--kubeconfig=${this.#cluster.kubeconfig}`,
+        '--registries=Kubernetes',
+        '--clusterID=Kubernetes',
+        '--namespace=istio-system',
+        `--meshConfig=${mesh}`,
+        `--networksConfig=${networks}`,
+        `--httpAddr=${at(http!)}`,
+        '--httpsAddr=',
+        `--grpcAddr=${at(xds!)}`,
+        '--secureGRPCAddr=',
+        `--monitoringAddr=${at(monitoring!)}`,
+        '--ctrlz_port=0',
+      ],
       // Filters that only Istio's own build of Envoy has.
-      { POD_NAME: 'istiod', POD_NAMESPACE: 'istio-system', ENABLE_CA_SERVER: 'false', PILOT_CERT_PROVIDER: 'none', PILOT_ENABLE_METADATA_EXCHANGE: 'false', PILOT_ENABLE_ALPN_FILTER: 'false', VALIDATION_WEBHOOK_CONFIG_NAME: '', INJECTION_WEBHOOK_CONFIG_NAME: '' },
+      {
+        POD_NAME: 'istiod',
+        POD_NAMESPACE: 'istio-system',
+        ENABLE_CA_SERVER: 'false',
+        PILOT_CERT_PROVIDER: 'none',
+        PILOT_ENABLE_METADATA_EXCHANGE: 'false',
+        PILOT_ENABLE_ALPN_FILTER: 'false',
+        VALIDATION_WEBHOOK_CONFIG_NAME: '',
+        INJECTION_WEBHOOK_CONFIG_NAME: '',
+      },
     );
-    await until(async () => (await fetch(`http://${at(http!)}/ready`)).ok, 'istiod', () => this.said);
+    await until(
+      async () => (await fetch(`http://${at(http!)}/ready`)).ok,
+      'istiod',
+      () => this.said,
+    );
   }
 
   get said(): string {
@@ -64,9 +91,17 @@ export class Istiod {
       }),
     );
     const entrance = join(this.#folder, 'in.sock');
-    const spec: NamespaceSpec = { root: '/', command: [await requireEnvoy(), '-c', file, '--use-dynamic-base-id', '--concurrency', '2'], env: { PATH: process.env['PATH'] ?? '' }, out, into: [{ port: 80, socket: entrance }] };
+    const spec: NamespaceSpec = {
+      root: '/',
+      command: [await requireEnvoy(), '-c', file, '--use-dynamic-base-id', '--concurrency', '2'],
+      env: { PATH: process.env['PATH'] ?? '' },
+      out,
+      into: [{ port: 80, socket: entrance }],
+    };
     const log = openSync(join(this.#cluster.folder, 'sidecar.log'), 'a');
-    this.#proxy = spawn('unshare', ['--map-root-user', '--net', process.execPath, runner, JSON.stringify(spec)], { stdio: ['ignore', log, log] });
+    this.#proxy = spawn('unshare', ['--map-root-user', '--net', process.execPath, runner, JSON.stringify(spec)], {
+      stdio: ['ignore', log, log],
+    });
     const server = await this.#bridge({ socket: entrance }, 0);
     return (server.address() as AddressInfo).port;
   }
@@ -97,15 +132,37 @@ function bootstrap(namespace: string): object {
     node: {
       id: `sidecar~127.0.0.1~app.${namespace}~${namespace}.svc.cluster.local`,
       cluster: `app.${namespace}`,
-      metadata: { NAMESPACE: namespace, NAME: 'app', LABELS: { app: 'app' }, ISTIO_VERSION: '1.31.1', CLUSTER_ID: 'Kubernetes', INTERCEPTION_MODE: 'NONE', INSTANCE_IPS: '127.0.0.1' },
+      metadata: {
+        NAMESPACE: namespace,
+        NAME: 'app',
+        LABELS: { app: 'app' },
+        ISTIO_VERSION: '1.31.1',
+        CLUSTER_ID: 'Kubernetes',
+        INTERCEPTION_MODE: 'NONE',
+        INSTANCE_IPS: '127.0.0.1',
+      },
     },
-    dynamic_resources: { lds_config: ads, cds_config: ads, ads_config: { api_type: 'GRPC', transport_api_version: 'V3', set_node_on_first_message_only: true, grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }] } },
+    dynamic_resources: {
+      lds_config: ads,
+      cds_config: ads,
+      ads_config: {
+        api_type: 'GRPC',
+        transport_api_version: 'V3',
+        set_node_on_first_message_only: true,
+        grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }],
+      },
+    },
     static_resources: {
       clusters: [
         {
           name: 'xds-grpc',
           type: 'STATIC',
-          typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', explicit_http_config: { http2_protocol_options: {} } } },
+          typed_extension_protocol_options: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+              '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+              explicit_http_config: { http2_protocol_options: {} },
+            },
+          },
           load_assignment: { cluster_name: 'xds-grpc', endpoints: [{ lb_endpoints: [{ endpoint: { address: xds } }] }] },
         },
       ],

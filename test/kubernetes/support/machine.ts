@@ -43,7 +43,9 @@ export class TestMachine {
   static async start(): Promise<TestMachine> {
     // It lives as long as its stdin is open: that closes with this process.
     const script = 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && ip link set lo up && echo ready && exec cat';
-    const holder = spawn('unshare', ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const holder = spawn('unshare', ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     await new Promise<void>((resolve, reject) => {
       holder.once('exit', () => reject(new Error('no namespaces here')));
       holder.stdout.once('data', () => resolve());
@@ -75,7 +77,8 @@ export class TestMachine {
     await end(this.#holder, 'SIGKILL');
     // The kernel is still ending what was in them.
     for (const folder of this.#cgroupFolders()) {
-      for (let tries = 0; existsSync(folder) && !removed(folder) && tries < 50; tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+      for (let tries = 0; existsSync(folder) && !removed(folder) && tries < 50; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 
@@ -93,7 +96,8 @@ export class TestMachine {
 /** Removes a cgroup and those below; false while one is in use. */
 function removed(folder: string): boolean {
   try {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory() && !removed(join(folder, entry.name))) return false;
+    for (const entry of readdirSync(folder, { withFileTypes: true }))
+      if (entry.isDirectory() && !removed(join(folder, entry.name))) return false;
     rmdirSync(folder);
     return true;
   } catch {

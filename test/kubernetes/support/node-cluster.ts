@@ -12,7 +12,11 @@ import { TestNode } from './node.ts';
 /** Values of charts for the images that are on the node. */
 export const localImages: Values = {
   image: { pullPolicy: 'Never' },
-  envoy: { image: { repository: 'localhost/envoy', tag: 'test', pullPolicy: 'Never' }, concurrency: 1, resources: { requests: { cpu: '10m' } } },
+  envoy: {
+    image: { repository: 'localhost/envoy', tag: 'test', pullPolicy: 'Never' },
+    concurrency: 1,
+    resources: { requests: { cpu: '10m' } },
+  },
   resources: { requests: { cpu: '10m' } },
 };
 
@@ -57,7 +61,13 @@ export class NodeCluster {
   async start(more: (images: TestImages, rootfs: string) => readonly Promise<string>[]): Promise<void> {
     // Twice, to see that both are the same.
     const [rootfs] = await Promise.all([this.#images.rootfs('rootfs'), this.#images.rootfs('again')]);
-    const archives = await Promise.all([this.#images.sluice(rootfs), this.#images.app(rootfs, app), this.#images.python(rootfs, pythonApp), this.#images.envoy(rootfs), ...more(this.#images, rootfs)]);
+    const archives = await Promise.all([
+      this.#images.sluice(rootfs),
+      this.#images.app(rootfs, app),
+      this.#images.python(rootfs, pythonApp),
+      this.#images.envoy(rootfs),
+      ...more(this.#images, rootfs),
+    ]);
     const machine = await TestMachine.start();
     this.#machine = machine;
     this.#cluster = new TestCluster(machine);
@@ -68,7 +78,12 @@ export class NodeCluster {
     const ports = [8080, 8081];
     await this.cluster.applied(
       `${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'simulator', namespace: 'apps', labels: { app: 'simulator' } }, spec: { containers: [{ name: 'simulator', image: 'docker.io/library/sluice:0.1.0', imagePullPolicy: 'Never', command: ['/usr/local/bin/node', '--input-type=module', '--eval', providers], readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } }] } })}\n---\n` +
-        JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'simulator', namespace: 'apps' }, spec: { selector: { app: 'simulator' }, ports: ports.map((port) => ({ name: `at-${port}`, port })) } }),
+        JSON.stringify({
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name: 'simulator', namespace: 'apps' },
+          spec: { selector: { app: 'simulator' }, ports: ports.map((port) => ({ name: `at-${port}`, port })) },
+        }),
     );
     await this.cluster.kubectl('wait', '--for=condition=Ready', 'pod/simulator', '--namespace', 'apps', '--timeout=60s');
   }
@@ -85,21 +100,67 @@ export class NodeCluster {
 
   /** Makes namespaces, each with its labels, until pods can be made there. */
   async namespaces(labels: Readonly<Record<string, object>>): Promise<void> {
-    await this.cluster.applied(Object.entries(labels).map(([name, own]) => `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: own } })}`).join(''));
-    for (const name of Object.keys(labels)) await until(async () => (await this.cluster.kubectl('get', 'serviceaccount', 'default', '--namespace', name)) !== '', 'a service account');
+    await this.cluster.applied(
+      Object.entries(labels)
+        .map(([name, own]) => `---\n${stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: own } })}`)
+        .join(''),
+    );
+    for (const name of Object.keys(labels))
+      await until(
+        async () => (await this.cluster.kubectl('get', 'serviceaccount', 'default', '--namespace', name)) !== '',
+        'a service account',
+      );
   }
 
   /** Installs a chart, until its pods are ready. */
   async install(release: string, chart: string, namespace: string, values: Values, ...args: readonly string[]): Promise<void> {
-    await helm(['install', release, chart, '--namespace', namespace, '--kubeconfig', this.cluster.kubeconfig, '--wait', '--timeout', '180s', ...args], values);
+    await helm(
+      [
+        'install',
+        release,
+        chart,
+        '--namespace',
+        namespace,
+        '--kubeconfig',
+        this.cluster.kubeconfig,
+        '--wait',
+        '--timeout',
+        '180s',
+        ...args,
+      ],
+      values,
+    );
   }
 
   /** Starts a pod of the team's image, or with a script in place of its own; its name. */
   async startPod(namespace: string, labels: object = {}, script?: string, image = 'localhost/app:test'): Promise<string> {
-    const name = `app-${createHash('sha256').update(JSON.stringify([labels, script, image])).digest('hex').slice(0, 8)}`;
-    const securityContext = { runAsNonRoot: true, runAsUser: 1000, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, seccompProfile: { type: 'RuntimeDefault' } };
-    const container = { name: 'app', image, imagePullPolicy: 'Never', workingDir: '/app', securityContext, ...(script === undefined ? {} : { command: ['/usr/local/bin/node', '--input-type=module', '--eval', script] }) };
-    await this.cluster.applied(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels }, spec: { restartPolicy: 'Never', containers: [container] } }));
+    const name = `app-${createHash('sha256')
+      .update(JSON.stringify([labels, script, image]))
+      .digest('hex')
+      .slice(0, 8)}`;
+    const securityContext = {
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    };
+    const container = {
+      name: 'app',
+      image,
+      imagePullPolicy: 'Never',
+      workingDir: '/app',
+      securityContext,
+      ...(script === undefined ? {} : { command: ['/usr/local/bin/node', '--input-type=module', '--eval', script] }),
+    };
+    await this.cluster.applied(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name, namespace, labels },
+        spec: { restartPolicy: 'Never', containers: [container] },
+      }),
+    );
     return name;
   }
 
@@ -109,7 +170,8 @@ export class NodeCluster {
 
   /** What a pod printed last, as JSON, when it has ended. */
   async finishPod(namespace: string, name: string): Promise<Record<string, unknown>> {
-    const phase = async (): Promise<string> => await this.cluster.kubectl('get', 'pod', name, '--namespace', namespace, '--output', 'jsonpath={.status.phase}');
+    const phase = async (): Promise<string> =>
+      await this.cluster.kubectl('get', 'pod', name, '--namespace', namespace, '--output', 'jsonpath={.status.phase}');
     await until(async () => ['Succeeded', 'Failed'].includes(await phase()), `the end of pod ${name}`);
     const said = (await this.logs(namespace, name)).trim().split('\n').at(-1) ?? '';
     await this.cluster.kubectl('delete', 'pod', name, '--namespace', namespace, '--force', '--grace-period=0');
@@ -123,12 +185,28 @@ export class NodeCluster {
 
   /** Names of Sluice's own pods in a namespace. */
   async sluicePods(namespace: string): Promise<string[]> {
-    return (await this.cluster.kubectl('get', 'pods', '--namespace', namespace, '--selector', 'app.kubernetes.io/name=sluice', '--output', 'jsonpath={.items[*].metadata.name}')).split(' ');
+    return (
+      await this.cluster.kubectl(
+        'get',
+        'pods',
+        '--namespace',
+        namespace,
+        '--selector',
+        'app.kubernetes.io/name=sluice',
+        '--output',
+        'jsonpath={.items[*].metadata.name}',
+      )
+    ).split(' ');
   }
 
   /** The record of a decision, from whichever replica has it; null when none has. */
   async record(namespace: string, decision: unknown): Promise<object | null> {
-    const asked = (await this.sluicePods(namespace)).map((pod) => this.cluster.kubectl('get', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}:9901/proxy/decisions/${String(decision)}`).then((text) => JSON.parse(text) as object, () => null));
+    const asked = (await this.sluicePods(namespace)).map((pod) =>
+      this.cluster.kubectl('get', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}:9901/proxy/decisions/${String(decision)}`).then(
+        (text) => JSON.parse(text) as object,
+        () => null,
+      ),
+    );
     return (await Promise.all(asked)).find((record) => record !== null) ?? null;
   }
 }

@@ -24,21 +24,54 @@ export class TestNode {
     for (const name of ['root', 'state', 'cni']) mkdirSync(join(this.#folder, name), { recursive: true });
     writeFileSync(join(this.#folder, 'containerd.toml'), this.#containerdConfig());
     writeFileSync(join(this.#folder, 'cni', '10-bridge.conflist'), JSON.stringify(this.#network()));
-    this.#cluster.spawn(tool('containerd'), ['-c', join(this.#folder, 'containerd.toml')], { PATH: `${dirname(tool('containerd'))}:${process.env['PATH'] ?? ''}` });
-    await until(async () => (await this.#ctr('version')) !== '', 'containerd', () => this.#cluster.said('containerd'));
+    this.#cluster.spawn(tool('containerd'), ['-c', join(this.#folder, 'containerd.toml')], {
+      PATH: `${dirname(tool('containerd'))}:${process.env['PATH'] ?? ''}`,
+    });
+    await until(
+      async () => (await this.#ctr('version')) !== '',
+      'containerd',
+      () => this.#cluster.said('containerd'),
+    );
     for (const image of [tool('pause.tar'), ...images]) await this.#ctr('images', 'import', image);
     pki.certify('node1', '/O=system:nodes/CN=system:node:node1');
     pki.certify('kubelet', '/CN=node1', ['DNS:node1', `IP:${this.#machine.ip}`]);
     pki.certify('proxy', '/CN=system:kube-proxy');
-    for (const name of ['node1', 'proxy']) writeFileSync(this.#config(name), this.#cluster.configOf({ 'client-certificate': pki.path(`${name}.crt`), 'client-key': pki.path(`${name}.key`) }), { mode: 0o600 });
+    for (const name of ['node1', 'proxy'])
+      writeFileSync(
+        this.#config(name),
+        this.#cluster.configOf({ 'client-certificate': pki.path(`${name}.crt`), 'client-key': pki.path(`${name}.key`) }),
+        { mode: 0o600 },
+      );
     const [kubeletPort, metricsPort] = await freePorts(2);
     writeFileSync(join(this.#folder, 'kubelet.yaml'), JSON.stringify(this.#kubelet(kubeletPort!)));
-    this.#cluster.spawn('kubelet', [`--config=${this.#folder}/kubelet.yaml`, `--kubeconfig=${this.#config('node1')}`, `--root-dir=${this.#folder}/kubelet`, `--cert-dir=${this.#folder}/kubelet-pki`, '--hostname-override=node1', `--node-ip=${this.#machine.ip}`]);
-    this.#cluster.spawn('kube-proxy', [`--kubeconfig=${this.#config('proxy')}`, '--proxy-mode=nftables', '--hostname-override=node1', '--cluster-cidr=10.244.0.0/16', '--healthz-bind-address=', `--metrics-bind-address=127.0.0.1:${metricsPort!}`, '--conntrack-max-per-core=0']);
-    writeFileSync(join(this.#folder, 'Corefile'), `.:53 {\n bind ${this.#machine.ip}\n errors\n kubernetes cluster.local in-addr.arpa {\n  kubeconfig ${this.#cluster.kubeconfig}\n  ttl 5\n }\n}\n`);
+    this.#cluster.spawn('kubelet', [
+      `--config=${this.#folder}/kubelet.yaml`,
+      `--kubeconfig=${this.#config('node1')}`,
+      `--root-dir=${this.#folder}/kubelet`,
+      `--cert-dir=${this.#folder}/kubelet-pki`,
+      '--hostname-override=node1',
+      `--node-ip=${this.#machine.ip}`,
+    ]);
+    this.#cluster.spawn('kube-proxy', [
+      `--kubeconfig=${this.#config('proxy')}`,
+      '--proxy-mode=nftables',
+      '--hostname-override=node1',
+      '--cluster-cidr=10.244.0.0/16',
+      '--healthz-bind-address=',
+      `--metrics-bind-address=127.0.0.1:${metricsPort!}`,
+      '--conntrack-max-per-core=0',
+    ]);
+    writeFileSync(
+      join(this.#folder, 'Corefile'),
+      `.:53 {\n bind ${this.#machine.ip}\n errors\n kubernetes cluster.local in-addr.arpa {\n  kubeconfig ${this.#cluster.kubeconfig}\n  ttl 5\n }\n}\n`,
+    );
     this.#cluster.spawn(tool('coredns'), ['-conf', join(this.#folder, 'Corefile')]);
     const ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
-    await until(async () => (await this.#cluster.kubectl('get', 'node', 'node1', '--output', ready)) === 'True', 'the node', () => this.#cluster.said('kubelet'));
+    await until(
+      async () => (await this.#cluster.kubectl('get', 'node', 'node1', '--output', ready)) === 'True',
+      'the node',
+      () => this.#cluster.said('kubelet'),
+    );
   }
 
   async #ctr(...args: readonly string[]): Promise<string> {
@@ -73,8 +106,20 @@ state = '${this.#folder}/state'
   }
 
   #network(): object {
-    const ipam = { type: 'host-local', ranges: [[{ subnet: '10.244.0.0/24' }]], routes: [{ dst: '0.0.0.0/0' }], dataDir: join(this.#folder, 'ipam') };
-    return { cniVersion: '1.0.0', name: 'sluice-test', plugins: [{ type: 'bridge', bridge: 'cni0', isGateway: true, ipMasq: true, hairpinMode: true, ipam }, { type: 'portmap', capabilities: { portMappings: true } }] };
+    const ipam = {
+      type: 'host-local',
+      ranges: [[{ subnet: '10.244.0.0/24' }]],
+      routes: [{ dst: '0.0.0.0/0' }],
+      dataDir: join(this.#folder, 'ipam'),
+    };
+    return {
+      cniVersion: '1.0.0',
+      name: 'sluice-test',
+      plugins: [
+        { type: 'bridge', bridge: 'cni0', isGateway: true, ipMasq: true, hairpinMode: true, ipam },
+        { type: 'portmap', capabilities: { portMappings: true } },
+      ],
+    };
   }
 
   #kubelet(port: number): object {

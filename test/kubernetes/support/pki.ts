@@ -9,7 +9,20 @@ export class TestAuthority {
   constructor(folder: string) {
     this.folder = folder;
     this.key('ca');
-    this.#openssl('req', '-x509', '-new', '-key', this.path('ca.key'), '-sha256', '-days', '30', '-subj', '/CN=test-ca', '-out', this.path('ca.crt'));
+    this.#openssl(
+      'req',
+      '-x509',
+      '-new',
+      '-key',
+      this.path('ca.key'),
+      '-sha256',
+      '-days',
+      '30',
+      '-subj',
+      '/CN=test-ca',
+      '-out',
+      this.path('ca.crt'),
+    );
   }
 
   path(name: string): string {
@@ -24,8 +37,28 @@ export class TestAuthority {
   certify(name: string, subject: string, names: readonly string[] = [], usage = names.length === 0 ? 'clientAuth' : 'serverAuth'): void {
     this.key(name);
     this.#openssl('req', '-new', '-key', this.path(`${name}.key`), '-subj', subject, '-out', this.path(`${name}.csr`));
-    writeFileSync(this.path(`${name}.ext`), `${names.length === 0 ? '' : `subjectAltName=${names.join(',')}\n`}extendedKeyUsage=${usage}\n`);
-    this.#openssl('x509', '-req', '-in', this.path(`${name}.csr`), '-CA', this.path('ca.crt'), '-CAkey', this.path('ca.key'), '-CAcreateserial', '-days', '30', '-sha256', '-extfile', this.path(`${name}.ext`), '-out', this.path(`${name}.crt`));
+    writeFileSync(
+      this.path(`${name}.ext`),
+      `${names.length === 0 ? '' : `subjectAltName=${names.join(',')}\n`}extendedKeyUsage=${usage}\n`,
+    );
+    this.#openssl(
+      'x509',
+      '-req',
+      '-in',
+      this.path(`${name}.csr`),
+      '-CA',
+      this.path('ca.crt'),
+      '-CAkey',
+      this.path('ca.key'),
+      '-CAcreateserial',
+      '-days',
+      '30',
+      '-sha256',
+      '-extfile',
+      this.path(`${name}.ext`),
+      '-out',
+      this.path(`${name}.crt`),
+    );
   }
 
   #openssl(...args: readonly string[]): void {

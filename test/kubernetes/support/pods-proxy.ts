@@ -17,12 +17,16 @@ export class PodsProxy {
     const [ca, cert, key] = ['ca.crt', 'apiserver.crt', 'apiserver.key'].map((name) => readFileSync(join(cluster.folder, 'pki', name)));
     const api = (method: string, path: string, headers: object, body?: string): Promise<{ status: number; type: string; text: string }> =>
       new Promise((resolve, reject) => {
-        const call = secure(new URL(path, cluster.server), { method, ca, headers: { ...headers, ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }) } }, (answer) => {
-          let text = '';
-          answer.setEncoding('utf8');
-          answer.on('data', (chunk: string) => (text += chunk));
-          answer.on('end', () => resolve({ status: answer.statusCode ?? 500, type: answer.headers['content-type'] ?? '', text }));
-        });
+        const call = secure(
+          new URL(path, cluster.server),
+          { method, ca, headers: { ...headers, ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }) } },
+          (answer) => {
+            let text = '';
+            answer.setEncoding('utf8');
+            answer.on('data', (chunk: string) => (text += chunk));
+            answer.on('end', () => resolve({ status: answer.statusCode ?? 500, type: answer.headers['content-type'] ?? '', text }));
+          },
+        );
         call.on('error', reject);
         call.end(body);
       });
@@ -37,13 +41,29 @@ export class PodsProxy {
           response.end(text);
           return;
         }
-        const review = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes: { namespace: pod[1], verb: 'get', resource: 'pods', subresource: 'proxy', name: pod[2] } } };
-        const { text } = await api('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { ...headers, 'content-type': 'application/json' }, JSON.stringify(review));
+        const review = {
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SelfSubjectAccessReview',
+          spec: { resourceAttributes: { namespace: pod[1], verb: 'get', resource: 'pods', subresource: 'proxy', name: pod[2] } },
+        };
+        const { text } = await api(
+          'POST',
+          '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+          { ...headers, 'content-type': 'application/json' },
+          JSON.stringify(review),
+        );
         const address = this.#addresses.get(`${pod[2]!}:${pod[3]!}`);
         if ((JSON.parse(text) as { status?: { allowed?: boolean } }).status?.allowed !== true || address === undefined) {
           const code = address === undefined ? 503 : 403;
           response.writeHead(code, { 'content-type': 'application/json' });
-          response.end(JSON.stringify({ kind: 'Status', status: 'Failure', message: address === undefined ? 'error trying to reach service: dial tcp: connection refused' : 'pods "x" is forbidden', code }));
+          response.end(
+            JSON.stringify({
+              kind: 'Status',
+              status: 'Failure',
+              message: address === undefined ? 'error trying to reach service: dial tcp: connection refused' : 'pods "x" is forbidden',
+              code,
+            }),
+          );
           return;
         }
         request(`http://${address}/${pod[4]!}`, (answer) => {

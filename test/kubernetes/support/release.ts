@@ -19,7 +19,12 @@ export interface KubeObject {
   readonly kind: string;
   readonly apiVersion: string;
   readonly metadata: { readonly name: string };
-  readonly spec: { readonly template: { readonly metadata: object; readonly spec: { readonly initContainers: readonly Container[]; readonly containers: readonly Container[] } } };
+  readonly spec: {
+    readonly template: {
+      readonly metadata: object;
+      readonly spec: { readonly initContainers: readonly Container[]; readonly containers: readonly Container[] };
+    };
+  };
 }
 
 /** The objects of a rendered chart. */
@@ -61,12 +66,21 @@ export class LocalRelease {
   async start(values: Values): Promise<void> {
     this.#ports = await freePorts(6);
     const [port, statusPort, admin, envoyAdmin] = this.#ports;
-    this.#values = { ...values, envoy: { port, statusPort, concurrency: 1 }, ports: { admin }, extraArgs: [`--envoy-admin=127.0.0.1:${envoyAdmin!}`] };
+    this.#values = {
+      ...values,
+      envoy: { port, statusPort, concurrency: 1 },
+      ports: { admin },
+      extraArgs: [`--envoy-admin=127.0.0.1:${envoyAdmin!}`],
+    };
     await this.helm('install', values);
     await this.#mountSecrets();
     await this.startSluice();
     const { containers } = await this.#pod();
-    this.#envoy = spawn(await requireEnvoy(), [...this.#local(containers[0]!), '--use-dynamic-base-id'].filter((arg) => arg !== '--disable-hot-restart'), { stdio: 'ignore' });
+    this.#envoy = spawn(
+      await requireEnvoy(),
+      [...this.#local(containers[0]!), '--use-dynamic-base-id'].filter((arg) => arg !== '--disable-hot-restart'),
+      { stdio: 'ignore' },
+    );
     await until(async () => (await fetch(`http://127.0.0.1:${statusPort!}/ready`)).ok, 'Envoy');
   }
 
@@ -77,7 +91,10 @@ export class LocalRelease {
   async startSluice(): Promise<void> {
     const { initContainers } = await this.#pod();
     const kubeconfig = await this.#cluster.serviceAccountConfig('llm', 'rel-sluice');
-    this.#sluice = spawn(process.execPath, [entry, ...this.#local(initContainers[0]!)], { stdio: 'ignore', env: { ...process.env, KUBECONFIG: kubeconfig } });
+    this.#sluice = spawn(process.execPath, [entry, ...this.#local(initContainers[0]!)], {
+      stdio: 'ignore',
+      env: { ...process.env, KUBECONFIG: kubeconfig },
+    });
     await until(async () => (await fetch(`http://127.0.0.1:${this.#ports[2]!}/readyz`)).ok, 'Sluice');
   }
 
@@ -96,9 +113,14 @@ export class LocalRelease {
   }
 
   #complete(values: Values): Values {
-    const of = (key: string): object => (values[key] ?? {});
+    const of = (key: string): object => values[key] ?? {};
     const egress = of('egress') as { readonly names?: object };
-    return { ...this.#values, ...values, webhooks: { ...of('webhooks'), port: this.webhookPort }, egress: { ...egress, names: { ...egress.names, port: this.tlsPort } } };
+    return {
+      ...this.#values,
+      ...values,
+      webhooks: { ...of('webhooks'), port: this.webhookPort },
+      egress: { ...egress, names: { ...egress.names, port: this.tlsPort } },
+    };
   }
 
   async #pod(): Promise<KubeObject['spec']['template']['spec']> {
@@ -108,7 +130,9 @@ export class LocalRelease {
   /** What the kubelet would mount. */
   async #mountSecrets(): Promise<void> {
     for (const name of ['webhook', 'egress']) {
-      const text = await this.#cluster.kubectl('get', 'secret', `rel-sluice-${name}`, '--namespace', 'llm', '--output', 'json').catch(() => null);
+      const text = await this.#cluster
+        .kubectl('get', 'secret', `rel-sluice-${name}`, '--namespace', 'llm', '--output', 'json')
+        .catch(() => null);
       if (text === null) continue;
       const { data } = JSON.parse(text) as { readonly data: Readonly<Record<string, string>> };
       for (const folder of name === 'egress' ? ['egress', 'egress-ca'] : [name]) {
@@ -119,6 +143,11 @@ export class LocalRelease {
   }
 
   #local({ args }: Container): string[] {
-    return args.map((arg) => arg.replaceAll(/\/(run|etc)\/sluice/g, this.folder).replaceAll('0.0.0.0', '127.0.0.1').replace('rel-sluice.llm.svc', 'localhost'));
+    return args.map((arg) =>
+      arg
+        .replaceAll(/\/(run|etc)\/sluice/g, this.folder)
+        .replaceAll('0.0.0.0', '127.0.0.1')
+        .replace('rel-sluice.llm.svc', 'localhost'),
+    );
   }
 }

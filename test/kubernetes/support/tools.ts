@@ -3,7 +3,22 @@ import { accessSync, constants, existsSync, mkdirSync, rmdirSync } from 'node:fs
 import { delimiter, join } from 'node:path';
 
 /** Tools that the Kubernetes tests run. `testkube` is etcd and all of Kubernetes in one binary. */
-export type Tool = 'testkube' | 'helm' | 'envoy-gateway' | 'pilot-discovery' | 'containerd' | 'containerd-shim-runc-v2' | 'ctr' | 'coredns' | 'pause.tar' | 'runc' | 'nft' | 'iptables' | 'ip' | 'unshare' | 'nsenter';
+export type Tool =
+  | 'testkube'
+  | 'helm'
+  | 'envoy-gateway'
+  | 'pilot-discovery'
+  | 'containerd'
+  | 'containerd-shim-runc-v2'
+  | 'ctr'
+  | 'coredns'
+  | 'pause.tar'
+  | 'runc'
+  | 'nft'
+  | 'iptables'
+  | 'ip'
+  | 'unshare'
+  | 'nsenter';
 
 /** Path of a tool in `$SLUICE_TEST_TOOLS` or on PATH; null when it is in neither. */
 export function findTool(tool: Tool): string | null {
@@ -22,10 +37,25 @@ export function findTool(tool: Tool): string | null {
 
 /** The same for a real node, which needs root and the plugins that give pods their network. */
 export function missingForNode(): string {
-  const tools = missing('testkube', 'helm', 'containerd', 'containerd-shim-runc-v2', 'ctr', 'coredns', 'pause.tar', 'runc', 'nft', 'iptables', 'ip', 'unshare', 'nsenter');
+  const tools = missing(
+    'testkube',
+    'helm',
+    'containerd',
+    'containerd-shim-runc-v2',
+    'ctr',
+    'coredns',
+    'pause.tar',
+    'runc',
+    'nft',
+    'iptables',
+    'ip',
+    'unshare',
+    'nsenter',
+  );
   if (tools !== '') return tools;
   if (process.getuid?.() !== 0) return ' (skipped: a node needs root)';
-  if (spawnSync('unshare', ['--net', '--mount', '--pid', '--fork', '--mount-proc', 'true']).status !== 0) return ' (skipped: no right to make namespaces)';
+  if (spawnSync('unshare', ['--net', '--mount', '--pid', '--fork', '--mount-proc', 'true']).status !== 0)
+    return ' (skipped: no right to make namespaces)';
   if (!cgroupsAreWritable()) return ' (skipped: no right to make cgroups)';
   return existsSync(`${cniFolder}/bridge`) ? '' : ` (skipped: no ${cniFolder}/bridge)`;
 }
