@@ -68,6 +68,18 @@ describe('the admin server', () => {
     for (const socket of silent) socket.destroy();
   });
 
+  it('answers probes while many clients have sent half of a request', async () => {
+    const { hostname, port } = new URL(base);
+    const halves = ['GET /decisions HTTP/1.1\r\nhost: x\r\n', 'POST /try HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{'];
+    for (const half of halves) {
+      const open = Array.from({ length: 300 }, () => connect(Number(port), hostname).on('error', () => undefined));
+      await Promise.all(open.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+      await Promise.all(open.map((socket) => new Promise((resolve) => socket.write(half, resolve))));
+      expect((await get('/healthz')).status).toBe(200);
+      for (const socket of open) socket.destroy();
+    }
+  });
+
   it('says what the cache did, by kind', async () => {
     metrics.record({ ...record(), cache: 'semantic' });
     expect(await json('/cache')).toMatchObject({ entries: 0, redis: 'none', exchanges: { semantic: 1 } });

@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { BudgetStore } from '../budgets/types.ts';
 import { viewLimits } from '../budgets/rate-view.ts';
 import { viewBudgets } from '../budgets/view.ts';
@@ -23,6 +22,8 @@ import { failure, json, type Answer } from './answer.ts';
 import { isRebound, refusalOf } from './guard.ts';
 import { contentPolicy, pageAsset } from './page.ts';
 import { IdleConnections } from './idle-connections.ts';
+import { closeServer, listenAt } from './listen.ts';
+import { readiness } from './metrics-server.ts';
 import { badLimit, decision, decisions, limitOf, savings, type Records } from './queries.ts';
 import { tryRequest } from './try.ts';
 
@@ -58,32 +59,9 @@ export interface Admin {
  * on loopback or a cluster-internal port; what is more than reading is guarded (guard.ts).
  */
 export function createAdmin(options: AdminOptions): Admin {
-  const idle = new IdleConnections(maxConnections);
-  const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => {
-    idle.busy(request.socket);
-    response.once('close', () => idle.free(request.socket));
-    void respond(options, request, response);
-  });
-  server.on('connection', (socket) => idle.add(socket));
-  server.requestTimeout = 10_000;
-  server.headersTimeout = 5_000;
-  return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        server.once('error', (error) =>
-          reject(new SluiceError('SLUICE_LISTEN', error.message, { where: `${host}:${port}`, cause: error })),
-        );
-        server.listen(port, host, () => {
-          const bound = server.address() as AddressInfo;
-          resolve(`${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
-        });
-      }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => void respond(options, request, response));
+  IdleConnections.bound(server, maxConnections);
+  return { listen: (host, port) => listenAt(server, host, port), close: () => closeServer(server) };
 }
 
 /** Open connections of the admin server. */
@@ -140,7 +118,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
     case '/healthz':
       return json(200, { status: 'ok' });
     case '/readyz':
-      return options.ready() ? json(200, { status: 'ready' }) : failure(503, 'not-ready', 'Sluice is starting or draining.');
+      return readiness(options.ready());
     case '/checks':
       return options.checks === undefined
         ? failure(404, 'not-found', 'This server tells nothing of itself.')

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { createMetricsServer } from '../admin/metrics-server.ts';
 import { createAdmin } from '../admin/server.ts';
 import { openBudgets, type BudgetSettings } from '../budgets/open.ts';
 import { limitFigures } from '../budgets/rate-view.ts';
@@ -104,6 +105,8 @@ export interface SluiceOptions {
   readonly maxDelayMs: number;
   /** `host:port`; port 0: any free one. */
   readonly admin: string;
+  /** `host:port` of a second server with metrics and health alone; null: none. */
+  readonly metrics: string | null;
   /** Needed for what is more than reading; null: such requests must come from this machine. */
   readonly adminToken: string | null;
   /** What tokens for masked data are made with; null: a key of this process's own. */
@@ -151,6 +154,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   // What cannot be listened on is said before anything is opened.
   checkListen(options.listen, '--listen');
   const adminAt = hostAndPort(options.admin, '--admin');
+  const metricsAt = options.metrics === null ? null : hostAndPort(options.metrics, '--metrics');
   if (options.webhook !== null) hostAndPort(options.webhook.listen, '--webhook');
   const log = openLog({ level: options.logLevel, path: options.log });
   const { logger } = log;
@@ -452,6 +456,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       throw error;
     });
   const adminUrl = `http://${await orEnd(admin.listen(adminAt.host, adminAt.port))}`;
+  const scraped = metricsAt === null ? null : createMetricsServer({ registry: metrics.registry, ready: isReady });
+  const metricsUrl = scraped === null ? null : `http://${await orEnd(scraped.listen(metricsAt!.host, metricsAt!.port))}`;
   const address = await orEnd(
     transport.listen(options.listen, {
       process: (stream, role, traceparent, peer) =>
@@ -490,6 +496,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     {
       listen: address,
       admin: adminUrl,
+      ...(metricsUrl === null ? {} : { metrics: metricsUrl }),
       ...(webhooks === null ? {} : { webhook: webhooks.address }),
       version,
       policy: policy.current().hash,
@@ -520,6 +527,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
       await policy.close();
       await prices.close();
       await admin.close();
+      await scraped?.close();
       await ledger?.close();
       await spans?.sink.close();
       logger.info('stopped');

@@ -48,6 +48,7 @@ interface ServeFlags {
   readonly requestIdHeader: string;
   readonly policyKept?: string;
   readonly admin: string;
+  readonly metrics?: string;
   readonly cacheMemory: string;
   readonly cacheRedis?: string;
   readonly cacheRedisPasswordFile?: string;
@@ -156,6 +157,11 @@ export function registerServe(program: Command): void {
     .option('--egress-ca <file>', 'with --egress-hosts: the CA of that certificate, which pods get to trust')
     .option('--egress-image <image>', "with --egress-hosts: this image, which writes the pods' bundle of CAs")
     .option('--admin <host:port>', 'admin server: metrics, health, decisions', process.env['SLUICE_ADMIN'] ?? '127.0.0.1:9901')
+    .option(
+      '--metrics <host:port>',
+      'a second server with metrics and health alone, for scrapers and probes (default: they are on the admin server only)',
+      process.env['SLUICE_METRICS'],
+    )
     .option(
       '--admin-token <file>',
       'file with a token that is needed for what is more than reading (default: such requests must come from this machine)',
@@ -278,6 +284,7 @@ export function registerServe(program: Command): void {
           policyKept: flags.policyKept === 'off' ? null : (flags.policyKept ?? defaultKept(flags)),
           requestIdHeader: requestIdHeaderOf(flags.requestIdHeader),
           admin: flags.admin,
+          metrics: flags.metrics ?? null,
           adminToken: flags.adminToken === undefined ? null : readToken(flags.adminToken),
           maskKey: flags.maskKey === undefined ? null : readToken(flags.maskKey, 'key'),
           cacheMemoryBytes: Math.floor(cacheMegabytes * megabyte),
