@@ -32,6 +32,7 @@ const native = ['better-sqlite3'];
 const assets = [
   'LICENSE',
   'README.md',
+  'docs/runbooks',
   'models',
   'schema',
   'src/policy/default-policy.yaml',

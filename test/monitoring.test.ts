@@ -47,6 +47,31 @@ describe('what is deployed beside Sluice', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('scrapes what the alerts ask for: Sluice, and the Envoy that says when it went on without it', () => {
+    const { scrape_configs: jobs } = parse(read('deploy/prometheus/prometheus.yaml')) as {
+      readonly scrape_configs: readonly {
+        readonly metrics_path?: string;
+        readonly static_configs: readonly { readonly targets: readonly string[] }[];
+      }[];
+    };
+    expect(jobs.map(({ metrics_path: path = '/metrics', static_configs: [first] }) => [first!.targets[0], path])).toEqual([
+      ['127.0.0.1:9901', '/metrics'],
+      ['127.0.0.1:9902', '/stats/prometheus'],
+    ]);
+    expect(alerts.some(({ expr }) => expr.includes('envoy_http_ext_proc'))).toBe(true);
+  });
+
+  it('leads from every alert to its runbook by an absolute URL, which can be set', () => {
+    type Rule = { readonly alert?: string; readonly annotations?: { readonly runbook_url: string } };
+    const urls = (text: string): (readonly [string, string])[] =>
+      (parse(text) as { groups: { rules: Rule[] }[] }).groups.flatMap(({ rules }) =>
+        rules.flatMap(({ alert, annotations }) => (alert === undefined ? [] : [[alert, annotations!.runbook_url] as const])),
+      );
+    for (const [alert, url] of urls(rulesYaml())) expect(url).toBe(`http://127.0.0.1:9901/runbooks/${alert}`);
+    for (const [alert, url] of urls(rulesYaml('https://docs.example.com/sluice/')))
+      expect(url).toBe(`https://docs.example.com/sluice/${alert}`);
+  });
+
   it('has a runbook for every alert, and none for others', () => {
     const pages = readdirSync(new URL('../docs/runbooks', import.meta.url)).filter((name) => name !== 'README.md');
     expect(pages.sort()).toEqual(names.map((name) => `${name}.md`).sort());
@@ -88,7 +113,7 @@ describe.skipIf(promtool === null)('the rules, by promtool', () => {
     expect(await run('check', 'config', 'prometheus.yaml')).toContain('SUCCESS');
   });
 
-  it.each(['tests.yaml', 'tests-week.yaml'])('fire when they should and only then: %s', { timeout: 120_000 }, async (file) => {
+  it.each(['tests.yaml', 'tests-week.yaml'])('fire when they should and only then: %s', { timeout: 300_000 }, async (file) => {
     expect(await run('test', 'rules', file)).toContain('SUCCESS');
   });
 });
@@ -114,12 +139,12 @@ limits:
 `;
 
 describe.skipIf(prometheusBinary === null)('a real Prometheus that scrapes a real run', () => {
-  it('has data for every panel, and evaluates every rule', { timeout: 120_000 }, async () => {
+  it('has data for every panel, evaluates every rule, and says that Envoy went on without Sluice', { timeout: 180_000 }, async () => {
     const hooks = createServer((_request, response) => response.end('ok'));
     await new Promise<void>((resolve) => hooks.listen(0, '127.0.0.1', resolve));
     const hook = `http://127.0.0.1:${(hooks.address() as AddressInfo).port}/`;
     const provider = new ScriptedProvider();
-    const stack = new Stack({ policy: policyFor(hook), endpoint: await provider.listen() });
+    const stack = new Stack({ policy: policyFor(hook), endpoint: await provider.listen(), messageTimeout: '10s' });
     const prometheus = new TestPrometheus();
     try {
       await stack.start();
@@ -191,6 +216,26 @@ describe.skipIf(prometheusBinary === null)('a real Prometheus that scrapes a rea
       const firing = (await prometheus.query('ALERTS')).map(({ metric }) => metric['alertname']);
       expect(firing).toEqual(expect.arrayContaining(['SluiceBudgetUsedUp', 'SluiceErrorBudgetBurn']));
       expect(firing).not.toContain('SluiceAbsent');
+      expect(firing).not.toContain('SluiceBypassed');
+      // A runbook is where its alert says.
+      const page = await fetch(`${stack.adminUrl}/runbooks/SluiceBypassed`);
+      expect([page.status, page.headers.get('content-type'), await page.text()]).toEqual([
+        200,
+        'text/plain; charset=utf-8',
+        read('docs/runbooks/SluiceBypassed.md'),
+      ]);
+      for (const name of ['Nothing', '..%2fREADME', '../README'])
+        expect((await fetch(`${stack.adminUrl}/runbooks/${name}`)).status).toBe(404);
+      // The Sluice is gone: requests pass, and only Envoy knows.
+      provider.behaviour = well;
+      await stack.stopSluice('SIGKILL');
+      expect((await ask('team-a', 'What is NTP?')).status).toBe(200);
+      await expect
+        .poll(async () => (await prometheus.query('ALERTS{alertname="SluiceBypassed",alertstate="firing"}')).length, {
+          timeout: 20_000,
+          interval: 500,
+        })
+        .toBe(1);
     } finally {
       await prometheus.stop();
       await stack.stop();

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { freePorts, Stack, type StackOptions } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
+import { conventionProblems } from './support/genai-conventions.ts';
 import { OtlpReceiver, type ReceivedSpan } from './support/otlp-receiver.ts';
 import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
 
@@ -219,6 +220,96 @@ describe('where Envoy traces too', () => {
     const spans = await traceOf(await ask(stack, {}));
     expect(rootOf(spans).service).toBe('envoy');
     expect(spans.some(({ service, name }) => service === 'sluice' && name === 'chat gpt-5-nano')).toBe(true);
+  });
+});
+
+describe("the span of a call to a model, by OpenTelemetry's conventions", () => {
+  it('says what was asked, where it went, and what came back', async () => {
+    const stack = await start(
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoints.http },
+      { policy: policy.replace('prompts:', 'sessions: {}\n  prompts:') },
+    );
+    const traceId = 'e'.repeat(32);
+    const id = await ask(
+      stack,
+      { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, 'x-sluice-session': 'thread-7' },
+      {
+        stream: true,
+        stream_options: { include_usage: true },
+        max_completion_tokens: 400,
+        temperature: 0.5,
+        top_p: 1,
+        seed: 7,
+        n: 2,
+        response_format: { type: 'json_object' },
+      },
+    );
+    await expect
+      .poll(() => receiver.spans.filter((span) => span.traceId === traceId && span.name.startsWith('chat ')).length, { timeout: 10_000 })
+      .toBe(1);
+    const call = receiver.spans.find((span) => span.traceId === traceId && span.name.startsWith('chat '))!;
+    const record = (await fetch(`${stack.adminUrl}/decisions/${id}`).then((response) => response.json())) as ExchangeRecord;
+    const url = new URL(endpoint);
+    expect(conventionProblems(call.attributes)).toEqual([]);
+    expect(call.schemaUrl).toBe('https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev');
+    expect(call.attributes).toMatchObject({
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.request.model': record.servedModel,
+      'gen_ai.conversation.id': 'thread-7',
+      'gen_ai.request.stream': true,
+      'gen_ai.output.type': 'json',
+      'gen_ai.request.max_tokens': 400,
+      'gen_ai.request.temperature': 0.5,
+      'gen_ai.request.top_p': 1,
+      'gen_ai.request.seed': 7,
+      'gen_ai.request.choice.count': 2,
+      'gen_ai.response.id': record.responseId,
+      'gen_ai.usage.cache_read.input_tokens': record.usage!.cachedRead,
+      'server.address': url.hostname,
+      'server.port': Number(url.port),
+    });
+    const first = call.attributes['gen_ai.response.time_to_first_chunk'] as number;
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThanOrEqual(record.timing.firstTokenMs! / 1000);
+  });
+
+  it('has nothing of what was not asked', async () => {
+    const traceId = 'f'.repeat(32);
+    await ask(stacks.at(-1)!, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+    await expect
+      .poll(() => receiver.spans.filter((span) => span.traceId === traceId && span.name.startsWith('chat ')).length, { timeout: 10_000 })
+      .toBe(1);
+    const { attributes } = receiver.spans.find((span) => span.traceId === traceId && span.name.startsWith('chat '))!;
+    expect(conventionProblems(attributes)).toEqual([]);
+    for (const name of [
+      'conversation.id',
+      'request.stream',
+      'output.type',
+      'request.max_tokens',
+      'request.temperature',
+      'request.choice.count',
+      'response.time_to_first_chunk',
+    ])
+      expect(Object.keys(attributes)).not.toContain(`gen_ai.${name}`);
+  });
+
+  it('is refused by the table where it differs', () => {
+    expect(
+      conventionProblems({
+        'gen_ai.system': 'openai',
+        'gen_ai.request.max_tokens': '4',
+        'gen_ai.operation.name': 'ask',
+        'server.address': 'a',
+      }),
+    ).toEqual([
+      'gen_ai.provider.name is missing',
+      'gen_ai.request.model is missing',
+      'server.port is missing',
+      'gen_ai.system is in no convention',
+      'gen_ai.request.max_tokens is no int',
+      'gen_ai.operation.name is ask',
+    ]);
   });
 });
 

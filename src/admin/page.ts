@@ -38,6 +38,13 @@ const assets: ReadonlyMap<string, Asset> = new Map([
   ['/page/chart.umd.min.js', { type: script, url: new URL('chart.umd.min.js', import.meta.resolve('chart.js')) }],
 ]);
 
+/** The runbook of an alert, Markdown as plain text; null: there is no such alert. */
+export async function runbook(alert: string): Promise<{ readonly type: string; readonly body: string } | null> {
+  if (!/^[A-Za-z]+$/.test(alert)) return null;
+  const body = await readFile(fileURLToPath(new URL(`../../docs/runbooks/${alert}.md`, import.meta.url)), 'utf8').catch(() => null);
+  return body === null ? null : { type: 'text/plain; charset=utf-8', body };
+}
+
 /** Nothing but this server's own files may run or be fetched, nothing is made of text but text, and no other page may frame this one. */
 export const contentPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";

@@ -20,7 +20,7 @@ import { metricTable } from '../record/metric-table.ts';
 import { logLevels } from '../record/log-sink.ts';
 import { failure, json, type Answer } from './answer.ts';
 import { isRebound, refusalOf } from './guard.ts';
-import { contentPolicy, pageAsset } from './page.ts';
+import { contentPolicy, pageAsset, runbook } from './page.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { closeServer, listenAt } from './listen.ts';
 import { readiness } from './metrics-server.ts';
@@ -153,6 +153,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       return json(200, { ...options.cache.stats(), exchanges: await byResult(options.registry, metricTable.cache.name) });
     default:
       if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
+      if (url.pathname.startsWith('/runbooks/')) return runbookOf(url.pathname.slice('/runbooks/'.length));
       if (url.pathname.startsWith('/decisions/'))
         return decision(options, plainName(url.pathname.slice('/decisions/'.length)) ?? '', url.searchParams.get('format'));
       return pageFile(url.pathname);
@@ -181,13 +182,18 @@ function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): ((
   }
 }
 
+async function runbookOf(alert: string): Promise<Answer> {
+  const page = await runbook(alert);
+  return page === null ? failure(404, 'no-runbook', 'There is no alert of this name.') : { status: 200, ...page };
+}
+
 async function pageFile(path: string): Promise<Answer> {
   const asset = await pageAsset(path);
   return asset === null
     ? failure(
         404,
         'not-found',
-        'Known paths: / (the page), /metrics, /healthz, /readyz, /checks, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /limits, /cache/entries/{id}, /rollout, /experiments, /log; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.',
+        'Known paths: / (the page), /metrics, /healthz, /readyz, /checks, /decisions, /decisions/{id}, /savings, /recent, /policy, /policy/generations, /cache, /budgets, /limits, /cache/entries/{id}, /rollout, /experiments, /log, /runbooks/{alert}; POST /try, /v1/feedback, /rollout/rollback, /rollout/promote, /experiments/{name}/stop, /experiments/{name}/start.',
       )
     : { status: 200, ...asset };
 }

@@ -243,7 +243,9 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const ledger = await openLedger(options.ledger, version, logger);
   if (ledger !== null) metrics.watchLedger(() => ledger.counts);
   // The SDK is loaded where spans are wanted, and only there.
-  const spans = spansAskedFor(process.env) ? (await import('../record/spans.ts')).openSpans(process.env, version) : null;
+  const spans = spansAskedFor(process.env)
+    ? (await import('../record/spans.ts')).openSpans(process.env, version, (name) => policy.current().providers.get(name)?.endpoint)
+    : null;
   if (spans !== null) metrics.watchSpans(() => spans.sink.counts);
   const sessions = new Sessions(
     options.cacheRedis === null

@@ -10,6 +10,7 @@ import { renderEnvoy } from '../attach/render.ts';
 import { snippetYaml } from '../attach/snippet.ts';
 import { usageChoices, usageModeOf, type UsageChoice } from '../attach/usage.ts';
 import { chainStyleOf, chainWarning, defaultEnvoyVersion, envoyVersions } from '../attach/versions.ts';
+import { defaultRunbooks, rulesYaml } from '../monitoring/alerts.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { checkEnvoyFile } from './check-envoy.ts';
@@ -76,6 +77,7 @@ export function registerRender(program: Command): void {
     )
     .option('--json', 'with --check: print what was found as JSON')
     .action(renderForEnvoy);
+  registerAlerts(render);
   common(render.command('istio'), defaultSluiceService, "host:port of Sluice's Service")
     .description("manifests that put Sluice into Istio's sidecars or egress gateway")
     .option('--namespace <name>', "the apps' namespace (sidecar) or the gateway's; Istio's root namespace means all apps", 'default')
@@ -127,6 +129,26 @@ export function registerRender(program: Command): void {
           }),
         ),
       );
+    });
+}
+
+function registerAlerts(render: Command): void {
+  render
+    .command('alerts')
+    .description("Prometheus's recording rules and alerts")
+    .option(
+      '--runbooks <url>',
+      "where runbook_url leads: the absolute URL under which you publish docs/runbooks, by an alert's name",
+      defaultRunbooks,
+    )
+    .option('--out <file>', 'write here instead of to stdout')
+    .action(async ({ runbooks, out }: { readonly runbooks: string; readonly out?: string }) => {
+      if (!/^https?:$/.test(URL.parse(runbooks)?.protocol ?? ''))
+        throw new SluiceError('SLUICE_CLI_USAGE', `${runbooks} is no absolute URL.`, {
+          where: '--runbooks',
+          fix: 'Write https://docs.example.com/sluice/runbooks.',
+        });
+      await print({ out }, rulesYaml(runbooks));
     });
 }
 
@@ -185,7 +207,7 @@ function labelsOf(text: string): Record<string, string> {
   return Object.fromEntries(pairs.map(([key, value]) => [key!, value!]));
 }
 
-async function print({ out }: RenderFlags, text: string): Promise<void> {
+async function print({ out }: { readonly out?: string | undefined }, text: string): Promise<void> {
   if (out === undefined) process.stdout.write(text);
   else await writeText(out, text);
 }

@@ -484,6 +484,13 @@ function retryHeaders(seconds: number, useful: boolean): (readonly [string, stri
   return [['retry-after', String(seconds)], ...(seconds > worthWaiting || !useful ? [['x-should-retry', 'false'] as const] : [])];
 }
 
+/** Spans say what the app calls its conversation; a key that Sluice made of its words is no name. */
+function nameConversation({ trace, sessionName, caller }: RequestContext, { session }: Exchange): void {
+  if (trace?.sampled !== true) return;
+  const name = sessionName ?? (caller.trust?.believesBody('session') === false ? null : session);
+  if (name !== null) trace.conversation = name;
+}
+
 /** The facts of an exchange, as its record will hold them. `body`: of a request that goes on to a provider. */
 export function openExchange(
   context: RequestContext,
@@ -499,6 +506,7 @@ export function openExchange(
   body: Buffer | null = null,
 ): OpenExchange {
   const { fill } = cache;
+  nameConversation(context, exchange);
   return {
     kind,
     id: context.id,

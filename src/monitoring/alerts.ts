@@ -28,6 +28,13 @@ const rate = (metric: string, window: string, labels = ''): string => perNamespa
 /** A counter that was never needed has no series: none is nothing, as long as `present` is there. */
 const orNone = (expr: string, present: string): string => `(${expr} or 0 * ${present})`;
 
+/**
+ * How often something that should not happen happened, by its labels. A counter that was never needed has no series, so that its first
+ * increase is none to `increase`: what was not there a window before has grown from nothing.
+ */
+const happened = (metric: string, window: string, by = 'namespace', labels = ''): string =>
+  `sum by (${by}) ((${metric}${labels} unless last_over_time(${metric}${labels}[${window}] offset ${window})) or increase(${metric}${labels}[${window}]))`;
+
 /** What is promised of each SLO: 99.9% over 30 days. */
 const allowed = 0.001;
 
@@ -55,6 +62,12 @@ const objectives: readonly {
   },
 ];
 
+/**
+ * What is soon enough for somebody who watches an outage: 99.6% or less is told within ten minutes, and ends as soon. Ten errors at
+ * least: one of a hundred requests in a night is none.
+ */
+const fast = { factor: 4, long: '10m', short: '5m', for: '1m', slos: ['answers', 'decisions'], errors: 10 } as const;
+
 /** Pairs of windows by how fast the month's error budget goes: both must be above, so that an alert comes soon and ends soon. */
 const burns = [
   { factor: 14.4, long: '1h', short: '5m', for: '2m', severity: 'page' },
@@ -63,7 +76,7 @@ const burns = [
   { factor: 1, long: '3d', short: '6h', for: '3h', severity: 'warning' },
 ] as const;
 
-const windows = [...new Set(burns.flatMap(({ long, short }) => [short, long]))];
+const windows = [...new Set([fast, ...burns].flatMap(({ long, short }) => [short, long]))];
 const ratioName = (window: string): string => `sluice:slo_errors:ratio_rate${window}`;
 
 const sloRecordings: Recording[] = objectives.flatMap(({ slo, errors, all }) =>
@@ -74,12 +87,13 @@ const sloRecordings: Recording[] = objectives.flatMap(({ slo, errors, all }) =>
   })),
 );
 
+const errorCounts: Recording[] = objectives
+  .filter(({ slo }) => (fast.slos as readonly string[]).includes(slo))
+  .map(({ slo, errors }) => ({ record: `sluice:slo_errors:rate${fast.long}`, labels: { slo }, expr: errors(fast.long) }));
+
 const recordings: Recording[] = [
   { record: 'sluice:cost_dollars:rate5m', expr: rate('llm_proxy_cost_total', '5m') },
-  {
-    record: 'sluice:priced_requests:rate5m',
-    expr: `${rate('llm_proxy_request_total', '5m')} - ${orNone(rate('llm_proxy_cost_unknown_total', '5m'), rate('llm_proxy_request_total', '5m'))}`,
-  },
+  { record: 'sluice:priced_requests:rate5m', expr: rate('llm_proxy_priced_request_total', '5m') },
   {
     record: 'sluice:latency_seconds:p99_30m',
     expr: 'histogram_quantile(0.99, sum by (namespace, le) (rate(llm_proxy_latency_seconds_bucket[30m])))',
@@ -94,9 +108,9 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceCostPerRequestUp',
     severity: 'warning',
-    // Needs a day of history (the offset), and more than a request a minute: few requests say little.
-    expr: `avg_over_time(sluice:cost_dollars:rate5m[6h]) / (avg_over_time(sluice:priced_requests:rate5m[6h]) > 1 / 60) > 1.2 * avg_over_time(sluice:cost_dollars:rate5m[7d]) / avg_over_time(sluice:priced_requests:rate5m[7d]) and sluice:cost_dollars:rate5m offset 1d`,
-    for: '1h',
+    // Half an hour against the week before it: a step is told within the hour. Needs a day of history (the offset), and two requests a minute: few requests say little.
+    expr: `avg_over_time(sluice:cost_dollars:rate5m[30m]) / (avg_over_time(sluice:priced_requests:rate5m[30m]) > 1 / 30) > 1.2 * avg_over_time(sluice:cost_dollars:rate5m[7d] offset 1h) / avg_over_time(sluice:priced_requests:rate5m[7d] offset 1h) and sluice:cost_dollars:rate5m offset 1d`,
+    for: '15m',
     summary: 'A request costs a fifth more than over the last week.',
   },
   {
@@ -116,7 +130,7 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceFailOpen',
     severity: 'warning',
-    expr: 'sum by (namespace, reason) (increase(llm_proxy_fail_open_total[10m])) > 0',
+    expr: `${happened('llm_proxy_fail_open_total', '10m', 'namespace, reason')} > 0`,
     summary: 'Requests went on undecided because Sluice failed ({{ $labels.reason }}).',
   },
   {
@@ -129,7 +143,7 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceBypassed',
     severity: 'page',
-    expr: `${perNamespace('increase(envoy_http_ext_proc_sluice_request_failure_mode_allowed[10m])')} > 0`,
+    expr: `${happened('envoy_http_ext_proc_sluice_request_failure_mode_allowed', '10m')} > 0`,
     summary: 'Envoy let requests pass because Sluice did not answer it.',
   },
   {
@@ -163,7 +177,7 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceParameterRefused',
     severity: 'warning',
-    expr: 'sum by (namespace, from) (increase(llm_proxy_fallback_total{reason="unsupported-parameter"}[30m])) > 0',
+    expr: `${happened('llm_proxy_fallback_total', '30m', 'namespace, from', '{reason="unsupported-parameter"}')} > 0`,
     summary: '{{ $labels.from }} refused a parameter that Sluice took it to know; the requested model answered.',
   },
   {
@@ -184,27 +198,27 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceBudgetUsedUp',
     severity: 'warning',
-    expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_actions_total{action="refused"}[10m])) > 0',
+    expr: `${happened('llm_proxy_budget_actions_total', '10m', 'namespace, budget', '{action="refused"}')} > 0`,
     summary: 'Budget {{ $labels.budget }} is used up: requests are refused.',
   },
   {
     name: 'SluiceRateLimited',
     severity: 'info',
-    expr: 'sum by (namespace, limit) (increase(llm_proxy_limit_actions_total{action="refused"}[10m])) > 0',
+    expr: `${happened('llm_proxy_limit_actions_total', '10m', 'namespace, limit', '{action="refused"}')} > 0`,
     for: '10m',
     summary: 'Rate limit {{ $labels.limit }} has refused requests for ten minutes.',
   },
   {
     name: 'SluiceBudgetsUncounted',
     severity: 'warning',
-    expr: `${perNamespace('increase(llm_proxy_budget_backend_problem_total[10m])')} > 0`,
+    expr: `${happened('llm_proxy_budget_backend_problem_total', '10m')} > 0`,
     for: '5m',
     summary: 'The Redis behind budgets and rate limits does not answer: requests go on, and both may be overrun.',
   },
   {
     name: 'SluiceBudgetMessagesLost',
     severity: 'info',
-    expr: 'sum by (namespace, budget) (increase(llm_proxy_budget_messages_total{result!="sent"}[1h])) > 0',
+    expr: `${happened('llm_proxy_budget_messages_total', '1h', 'namespace, budget', '{result!="sent"}')} > 0`,
     summary: 'A webhook did not take messages about budget {{ $labels.budget }}.',
   },
   {
@@ -217,7 +231,7 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceKeyDead',
     severity: 'page',
-    expr: 'sum by (namespace, provider) (increase(llm_proxy_attempt_failure_total{reason="key-dead"}[10m])) > 0',
+    expr: `${happened('llm_proxy_attempt_failure_total', '10m', 'namespace, provider', '{reason="key-dead"}')} > 0`,
     summary: 'The key for {{ $labels.provider }} is refused.',
   },
   {
@@ -237,22 +251,30 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceLedgerLosing',
     severity: 'warning',
-    expr: `${perNamespace('increase(llm_proxy_ledger_records_total{result="dropped"}[10m])')} > 0 or ${perNamespace('increase(llm_proxy_ledger_failures_total[10m])')} > 3`,
+    expr: `${happened('llm_proxy_ledger_records_total', '10m', 'namespace', '{result="dropped"}')} > 0 or ${happened('llm_proxy_ledger_failures_total', '10m')} > 3`,
     summary: 'Records do not reach the ledger.',
   },
   {
     name: 'SluiceSpansDropped',
     severity: 'info',
-    expr: `${perNamespace('increase(llm_proxy_spans_total{result="dropped"}[15m])')} > 0`,
+    expr: `${happened('llm_proxy_spans_total', '15m', 'namespace', '{result="dropped"}')} > 0`,
     for: '15m',
     summary: 'The collector does not take spans.',
   },
   {
     name: 'SluiceCacheBackendDown',
     severity: 'info',
-    expr: `${perNamespace('increase(llm_proxy_cache_backend_problem_total[10m])')} > 0 and max by (namespace) (llm_proxy_cache_backend_up) == 0`,
+    expr: `${happened('llm_proxy_cache_backend_problem_total', '10m')} > 0 and max by (namespace) (llm_proxy_cache_backend_up) == 0`,
     for: '5m',
     summary: 'The Redis behind the cache does not answer: replicas cache alone.',
+  },
+  {
+    name: 'SluiceErrorBudgetBurn',
+    severity: 'page',
+    expr: `${ratioName(fast.long)}{slo=~"${fast.slos.join('|')}"} > ${fast.factor} * ${allowed} and ${ratioName(fast.short)} > ${fast.factor} * ${allowed} and sluice:slo_errors:rate${fast.long} * 600 >= ${fast.errors}`,
+    for: fast.for,
+    labels: { window: fast.long },
+    summary: 'Over ten minutes fewer than 99.6% of the {{ $labels.slo }} were good; 99.9% is promised.',
   },
   ...burns.map(({ factor, long, short, for: wait, severity }): Alert => ({
     name: 'SluiceErrorBudgetBurn',
@@ -265,12 +287,18 @@ export const alerts: readonly Alert[] = [
 ];
 
 const groups: readonly Group[] = [
-  { name: 'sluice-recordings', interval: '1m', rules: [...recordings, ...sloRecordings] },
+  { name: 'sluice-recordings', interval: '1m', rules: [...recordings, ...sloRecordings, ...errorCounts] },
   { name: 'sluice', rules: alerts },
 ];
 
-/** Rules as Prometheus reads them: deploy/prometheus/sluice.rules.yaml, and the chart's PrometheusRule. */
-export function rulesYaml(): string {
+/** Where a Sluice on this machine answers with the runbooks itself. */
+export const defaultRunbooks = 'http://127.0.0.1:9901/runbooks';
+
+/**
+ * Rules as Prometheus reads them: deploy/prometheus/sluice.rules.yaml, and the chart's PrometheusRule. `runbooks`: the absolute URL under
+ * which the runbooks are found by an alert's name.
+ */
+export function rulesYaml(runbooks: string = defaultRunbooks): string {
   const document = {
     groups: groups.map(({ name, interval, rules }) => ({
       name,
@@ -283,10 +311,10 @@ export function rulesYaml(): string {
               expr: rule.expr,
               ...(rule.for === undefined ? {} : { for: rule.for }),
               labels: { severity: rule.severity, ...rule.labels },
-              annotations: { summary: rule.summary, runbook: `docs/runbooks/${rule.name}.md` },
+              annotations: { summary: rule.summary, runbook_url: `${runbooks.replace(/\/+$/, '')}/${rule.name}` },
             },
       ),
     })),
   };
-  return `# Made by \`npm run docs:generate\` from src/monitoring/alerts.ts.\n${stringify(document, { lineWidth: 0 })}`;
+  return `# Made by \`npm run docs:generate\` from src/monitoring/alerts.ts; sluice render alerts --runbooks URL makes them with other runbook URLs.\n${stringify(document, { lineWidth: 0 })}`;
 }

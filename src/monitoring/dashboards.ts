@@ -23,8 +23,21 @@ const total = (metric: string): string => `sum(increase(${metric}{${scope}}[$__r
 const quantile = (share: number, metric: string, labels = ''): string =>
   `histogram_quantile(${share}, sum by (le${labels}) (rate(${metric}_bucket{${scope}}[${by}])))`;
 const most = (metric: string, labels: string): string => `max by (${labels}) (${metric}{${scope}})`;
-/** Nothing at all is none: a counter that was never needed has no series. */
-const orNone = (expr: string): string => `(${expr}) or vector(0)`;
+/** Nothing at all is none: a counter that was never needed has no series. In brackets: `or` binds less than any arithmetic around it. */
+const orNone = (expr: string): string => `((${expr}) or vector(0))`;
+/** The same by label: where `there` has a series and `expr` has none, it is none. */
+const orNoneOf = (expr: string, there: string): string => `(${expr} or 0 * ${there})`;
+/** Parts of a whole that add up to 100%. */
+const shares = (metric: string, label: string): string => `${rate(metric, label)} / on() group_left() ${whole(metric)}`;
+/** Errors by label as a share of all, 0 where there are none. */
+const errorShare = (errors: string, all: string, label: string): string =>
+  `${orNoneOf(rate(errors, label), rate(all, label))} / (${rate(all, label)} > 0)`;
+/** What was saved less what was paid on top; a label that has only one of them has a line too. */
+const net = (label: string): string => {
+  const [saved, extra] = [rate('llm_proxy_savings_total', label), rate('llm_proxy_extra_cost_total', label)];
+  return `${orNoneOf(saved, extra)} - ${orNoneOf(extra, saved)}`;
+};
+const netWhole = `${orNone(whole('llm_proxy_savings_total'))} - ${orNone(whole('llm_proxy_extra_cost_total'))}`;
 
 const costAndRouting: Dashboard = {
   name: 'sluice',
@@ -34,7 +47,7 @@ const costAndRouting: Dashboard = {
       title: 'Saved',
       unit: 'currencyUSD',
       kind: 'stat',
-      queries: [[`${total('llm_proxy_savings_total')} - ${total('llm_proxy_extra_cost_total')}`, 'net']],
+      queries: [[`${orNone(total('llm_proxy_savings_total'))} - ${orNone(total('llm_proxy_extra_cost_total'))}`, 'net']],
     },
     { title: 'Cost', unit: 'currencyUSD', kind: 'stat', queries: [[total('llm_proxy_cost_total'), 'known']] },
     { title: 'Requests', unit: 'short', kind: 'stat', queries: [[total('llm_proxy_request_total'), 'all']] },
@@ -47,16 +60,18 @@ const costAndRouting: Dashboard = {
     {
       title: 'Cost of a request',
       unit: 'currencyUSD',
+      // Their difference is what was saved, to the cent: a baseline that is unknown is no saving.
       queries: [
-        [`${whole('llm_proxy_cost_total')} / ${whole('llm_proxy_request_total')}`, 'as it was served'],
-        [`${whole('llm_proxy_baseline_cost_total')} / ${whole('llm_proxy_request_total')}`, 'as it was asked for'],
+        [`${whole('llm_proxy_cost_total')} / ${whole('llm_proxy_priced_request_total')}`, 'as it was served'],
+        [`(${whole('llm_proxy_cost_total')} + ${netWhole}) / ${whole('llm_proxy_priced_request_total')}`, 'as it was asked for'],
       ],
     },
     {
-      title: 'Saved by requested model, a second',
+      title: 'Cost of a request by served model',
       unit: 'currencyUSD',
-      queries: [[`${rate('llm_proxy_savings_total', 'model')} - ${rate('llm_proxy_extra_cost_total', 'model')}`, '{{model}}']],
+      queries: [[`${rate('llm_proxy_cost_total', 'model')} / (${rate('llm_proxy_priced_request_total', 'model')} > 0)`, '{{model}}']],
     },
+    { title: 'Saved by requested model, a second', unit: 'currencyUSD', queries: [[net('model'), '{{model}}']] },
     { title: 'Cost by served model, a second', unit: 'currencyUSD', queries: [[rate('llm_proxy_cost_total', 'model'), '{{model}}']] },
     {
       title: 'Cost by workspace, a second',
@@ -64,8 +79,22 @@ const costAndRouting: Dashboard = {
       queries: [[rate('llm_proxy_workspace_cost_total', 'workspace'), '{{workspace}}']],
     },
     { title: 'Requests by served model', unit: 'reqps', queries: [[rate('llm_proxy_request_total', 'model'), '{{model}}']] },
-    { title: 'Requests by tier', unit: 'reqps', queries: [[rate('llm_proxy_request_total', 'tier'), '{{tier}}']] },
-    { title: 'Why requests went where they went', unit: 'reqps', queries: [[rate('llm_proxy_request_total', 'reason'), '{{reason}}']] },
+    {
+      title: 'Share of requests by served model',
+      unit: 'percentunit',
+      queries: [[shares('llm_proxy_request_total', 'model'), '{{model}}']],
+    },
+    { title: 'Share of requests by tier', unit: 'percentunit', queries: [[shares('llm_proxy_request_total', 'tier'), '{{tier}}']] },
+    {
+      title: 'Why requests went where they went, share',
+      unit: 'percentunit',
+      queries: [[shares('llm_proxy_request_total', 'reason'), '{{reason}}']],
+    },
+    {
+      title: 'Grades of answers, mean by served model',
+      unit: 'percentunit',
+      queries: [[`${rate('llm_proxy_grade_score_total', 'model')} / (${rate('llm_proxy_grade_total', 'model')} > 0)`, '{{model}}']],
+    },
     { title: 'Requests by workspace', unit: 'reqps', queries: [[rate('llm_proxy_workspace_request_total', 'workspace'), '{{workspace}}']] },
     {
       title: 'Tokens, a second',
@@ -143,9 +172,7 @@ const operations: Dashboard = {
     {
       title: "Failed attempts by provider, share of the provider's",
       unit: 'percentunit',
-      queries: [
-        [`${rate('llm_proxy_attempt_failure_total', 'provider')} / ${rate('llm_proxy_attempt_total', 'provider')}`, '{{provider}}'],
-      ],
+      queries: [[errorShare('llm_proxy_attempt_failure_total', 'llm_proxy_attempt_total', 'provider'), '{{provider}}']],
     },
     {
       title: 'Failed attempts by reason',
@@ -160,7 +187,7 @@ const operations: Dashboard = {
     {
       title: 'Requests that needed a fallback, share of their tier',
       unit: 'percentunit',
-      queries: [[`${rate('llm_proxy_retried_total', 'tier')} / ${rate('llm_proxy_request_total', 'tier')}`, '{{tier}}']],
+      queries: [[errorShare('llm_proxy_retried_total', 'llm_proxy_request_total', 'tier'), '{{tier}}']],
     },
     {
       title: 'Chains that were tried in vain',
@@ -198,7 +225,7 @@ const operations: Dashboard = {
     {
       title: 'Grades of answers, mean by tier',
       unit: 'percentunit',
-      queries: [[`${rate('llm_proxy_grade_score_total', 'tier')} / ${rate('llm_proxy_grade_total', 'tier')}`, '{{tier}}']],
+      queries: [[`${rate('llm_proxy_grade_score_total', 'tier')} / (${rate('llm_proxy_grade_total', 'tier')} > 0)`, '{{tier}}']],
     },
     { title: 'Passed untouched', unit: 'reqps', queries: [[rate('llm_proxy_passthrough_total', 'reason'), '{{reason}}']] },
     { title: "Unexpected turns of Envoy's protocol", unit: 'reqps', queries: [[orNone(whole('llm_proxy_protocol_events_total')), 'all']] },
@@ -263,7 +290,19 @@ export function dashboardJson({ name, title, panels }: Dashboard): string {
       schemaVersion: 41,
       refresh: '30s',
       time: { from: 'now-6h', to: 'now' },
-      links: [{ title: 'Sluice', type: 'dashboards', tags: ['sluice'], asDropdown: false, keepTime: true }],
+      links: [
+        {
+          title: 'Sluice',
+          type: 'dashboards',
+          tags: ['sluice'],
+          icon: 'external link',
+          tooltip: '',
+          asDropdown: false,
+          keepTime: true,
+          includeVars: true,
+          targetBlank: false,
+        },
+      ],
       templating: {
         list: [
           { name: 'datasource', type: 'datasource', query: 'prometheus' },
@@ -290,7 +329,16 @@ export function dashboardJson({ name, title, panels }: Dashboard): string {
             ? { x: index * 6, y: 0, w: 6, h: 4 }
             : { x: ((index - statistics) % 2) * 12, y: 4 + Math.floor((index - statistics) / 2) * 8, w: 12, h: 8 },
         fieldConfig: { defaults: { unit }, overrides: [] },
-        targets: queries.map(([expr, legendFormat], at) => ({ refId: String.fromCharCode(65 + at), datasource, expr, legendFormat })),
+        // A figure of the whole range is asked for once, at its end.
+        ...(kind === 'stat' ? { options: { reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false } } } : {}),
+        targets: queries.map(([expr, legendFormat], at) => ({
+          refId: String.fromCharCode(65 + at),
+          datasource,
+          expr,
+          legendFormat,
+          instant: kind === 'stat',
+          range: kind !== 'stat',
+        })),
       })),
     },
     null,

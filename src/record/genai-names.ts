@@ -15,7 +15,13 @@ const providerNames: Readonly<Record<string, string>> = {
   azure: 'azure.ai.openai',
   bedrock: 'aws.bedrock',
   mistral: 'mistral_ai',
+  xai: 'x_ai',
+  moonshot: 'moonshot_ai',
+  vertex: 'gcp.vertex_ai',
 };
+
+/** The version of the conventions that spans follow, which is in development: https://github.com/open-telemetry/semantic-conventions-genai */
+export const genAiSchemaUrl = 'https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev';
 
 /** `gen_ai.operation.name` of an exchange. */
 export function operationOf({ api, operation }: Pick<ExchangeRecord, 'api' | 'operation'>): string {

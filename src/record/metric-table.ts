@@ -36,6 +36,12 @@ export const metricTable = {
     labels: ['model', 'provider'],
     help: 'US dollars, of the exchanges whose cost is known.',
   },
+  priced: {
+    name: 'llm_proxy_priced_request_total',
+    type: 'counter',
+    labels: ['model', 'provider'],
+    help: 'Exchanges whose cost is known: `llm_proxy_cost_total` over this is the cost of a request.',
+  },
   costUnknown: {
     name: 'llm_proxy_cost_unknown_total',
     type: 'counter',

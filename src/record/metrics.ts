@@ -46,6 +46,7 @@ const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 
 /** The children of one model and provider, bound once. */
 interface ModelSeries {
   readonly cost: TallyCell;
+  readonly priced: TallyCell;
   readonly input: TallyCell;
   readonly output: TallyCell;
   readonly cached: TallyCell;
@@ -370,6 +371,7 @@ export class Metrics implements RecordSink, GradeSink {
     this.#genAi.record(record, this.#labelsOf);
     if (record.cost.known) {
       count(series.cost, record.cost.usd);
+      count(series.priced, 1);
       this.#add(metricTable.workspaceCost, record.cost.usd, workspace);
     } else {
       this.#inc(metricTable.costUnknown, record.cost.reason);
@@ -466,6 +468,7 @@ export class Metrics implements RecordSink, GradeSink {
     if (series === undefined) {
       series = {
         cost: this.#tally(metricTable.cost).begin([model, provider]),
+        priced: this.#tally(metricTable.priced).begin([model, provider]),
         input: this.#tally(metricTable.inputTokens).begin([model]),
         output: this.#tally(metricTable.outputTokens).begin([model]),
         cached: this.#tally(metricTable.cachedTokens).begin([model]),

@@ -44,14 +44,27 @@ export function attemptName(record: ExchangeRecord, { target }: AttemptRecord): 
   return `${operationOf(record)} ${target.model}`;
 }
 
-/** One call to a provider. Usage and content belong to the attempt whose answer the caller got, the `last`. */
-export function attemptAttributes(record: ExchangeRecord, attempt: AttemptRecord, last: boolean, withContent: boolean): Attributes {
-  const { usage } = record;
+/** Where a span's call went, and which part of the exchange it was. */
+export interface AttemptPlace {
+  /** scheme://host[:port] of the provider; undefined: the policy has it no more. */
+  readonly endpoint: string | undefined;
+  /** The attempt whose answer the caller got: usage and content belong to it. */
+  readonly last: boolean;
+  /** Milliseconds from the request's headers to this attempt. */
+  readonly beganMs: number;
+  /** Whether content may leave. */
+  readonly withContent: boolean;
+}
+
+/** One call to a provider, by OpenTelemetry's conventions for the span `gen_ai.client.inference`. */
+export function attemptAttributes(record: ExchangeRecord, attempt: AttemptRecord, place: AttemptPlace): Attributes {
   const { provider, model } = attempt.target;
   return defined({
     'gen_ai.operation.name': operationOf(record),
     'gen_ai.provider.name': providerNameOf(provider),
     'gen_ai.request.model': model,
+    ...serverAttributes(place.endpoint),
+    ...requestAttributes(record),
     'http.response.status_code': attempt.status,
     'sluice.outcome': attempt.outcome,
     ...(attempt.outcome === 'complete'
@@ -59,23 +72,81 @@ export function attemptAttributes(record: ExchangeRecord, attempt: AttemptRecord
       : {
           'error.type': record.errorType ?? (attempt.status !== null && attempt.status >= 400 ? String(attempt.status) : attempt.outcome),
         }),
-    ...(last
-      ? {
-          'gen_ai.response.model': record.answeredModel,
-          'gen_ai.response.finish_reasons': record.finishReason === null ? null : [record.finishReason],
-          'gen_ai.usage.input_tokens': usage?.totalInput,
-          'gen_ai.usage.output_tokens': usage?.totalOutput,
-          'gen_ai.usage.cache_read.input_tokens': usage?.cachedRead,
-          'gen_ai.input.messages':
-            withContent && record.request.promptStart !== null
-              ? JSON.stringify([{ role: 'user', parts: [{ type: 'text', content: record.request.promptStart }] }])
-              : null,
-        }
-      : {}),
+    ...(place.last ? answerAttributes(record, attempt, place) : {}),
   });
 }
 
-function defined(attributes: Readonly<Record<string, string | number | readonly string[] | null | undefined>>): Attributes {
+function serverAttributes(endpoint: string | undefined): Values {
+  const url = endpoint === undefined ? null : URL.parse(endpoint);
+  if (url === null) return {};
+  return {
+    'server.address': url.hostname.replace(/^\[|\]$/g, ''),
+    'server.port': url.port === '' ? (url.protocol === 'http:' ? 80 : 443) : Number(url.port),
+  };
+}
+
+/** Settings of the request by their names in each API, as the convention calls them. */
+const settings: Readonly<Record<string, string>> = {
+  temperature: 'temperature',
+  top_p: 'top_p',
+  topP: 'top_p',
+  p: 'top_p',
+  top_k: 'top_k',
+  topK: 'top_k',
+  k: 'top_k',
+  seed: 'seed',
+  frequency_penalty: 'frequency_penalty',
+  frequencyPenalty: 'frequency_penalty',
+  presence_penalty: 'presence_penalty',
+  presencePenalty: 'presence_penalty',
+};
+
+/** What the app asked for. What it left to the model has no attribute. */
+function requestAttributes({ stream, trace, request: { asks } }: ExchangeRecord): Values {
+  const set: Values = {
+    'gen_ai.conversation.id': trace?.conversation,
+    // The convention has it of streams only.
+    'gen_ai.request.stream': stream ? true : null,
+    'gen_ai.output.type': asks?.audioOutput === true ? 'speech' : (asks?.jsonOutput ?? 'none') === 'none' ? null : 'json',
+    'gen_ai.request.max_tokens': asks?.maxOutputTokens,
+    'gen_ai.request.choice.count': asks == null || asks.answers === 1 ? null : asks.answers,
+    'gen_ai.request.reasoning.level': asks?.reasoning,
+  };
+  for (const [name, value] of asks?.parameters ?? []) {
+    const setting = settings[name];
+    if (setting !== undefined && typeof value === 'number') set[`gen_ai.request.${setting}`] = value;
+  }
+  return set;
+}
+
+function answerAttributes(record: ExchangeRecord, attempt: AttemptRecord, { beganMs, withContent }: AttemptPlace): Values {
+  const { usage, timing, finishReason } = record;
+  const cacheWrite = usage === null ? 0 : usage.cacheWrite5m + usage.cacheWrite1h;
+  return {
+    'gen_ai.response.id': record.responseId,
+    'gen_ai.response.model': record.answeredModel,
+    // A reason that was to come and did not is an error, as the convention has it.
+    'gen_ai.response.finish_reasons': finishReason !== null ? [finishReason] : attempt.outcome === 'cut' ? ['error'] : null,
+    'gen_ai.response.time_to_first_chunk':
+      record.stream && timing.firstTokenMs !== null ? Math.max(0, timing.firstTokenMs - beganMs) / 1000 : null,
+    'gen_ai.usage.input_tokens': usage?.totalInput,
+    'gen_ai.usage.output_tokens': usage?.totalOutput,
+    'gen_ai.usage.cache_read.input_tokens': usage?.cachedRead,
+    'gen_ai.usage.cache_write.input_tokens': cacheWrite > 0 ? cacheWrite : null,
+    'gen_ai.usage.reasoning.output_tokens': (usage?.reasoning ?? 0) > 0 ? usage?.reasoning : null,
+    'gen_ai.usage.audio.input_tokens': (usage?.audioInput ?? 0) > 0 ? usage?.audioInput : null,
+    'gen_ai.usage.audio.output_tokens': (usage?.audioOutput ?? 0) > 0 ? usage?.audioOutput : null,
+    'gen_ai.input.messages':
+      withContent && record.request.promptStart !== null
+        ? JSON.stringify([{ role: 'user', parts: [{ type: 'text', content: record.request.promptStart }] }])
+        : null,
+  };
+}
+
+/** Attributes of which some may be unknown. */
+type Values = Record<string, string | number | boolean | readonly string[] | null | undefined>;
+
+function defined(attributes: Readonly<Values>): Attributes {
   const kept: Attributes = {};
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== undefined) kept[name] = typeof value === 'object' ? [...value] : value;

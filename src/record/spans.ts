@@ -28,6 +28,7 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
+import { genAiSchemaUrl } from './genai-names.ts';
 import { samplingRatio } from './otel-settings.ts';
 import { attemptAttributes, attemptName, exchangeAttributes } from './span-attributes.ts';
 import type { TraceFacts } from './trace.ts';
@@ -40,9 +41,13 @@ export interface SpanCounts {
   readonly dropped: number;
 }
 
-/** Spans as the environment asks for them. Throws SluiceError SLUICE_OTEL_SETTING. */
-export function openSpans(env: NodeJS.ProcessEnv, version: string): { readonly sink: SpanSink; readonly ratio: number } {
-  return { ratio: samplingRatio(env), sink: new SpanSink(env, version) };
+/** Spans as the environment asks for them. `endpointOf`: where a provider of the policy in force is. Throws SluiceError SLUICE_OTEL_SETTING. */
+export function openSpans(
+  env: NodeJS.ProcessEnv,
+  version: string,
+  endpointOf: (provider: string) => string | undefined,
+): { readonly sink: SpanSink; readonly ratio: number } {
+  return { ratio: samplingRatio(env), sink: new SpanSink(env, version, endpointOf) };
 }
 
 /** Counts what the collector took and what it did not. */
@@ -89,11 +94,13 @@ export class SpanSink implements RecordSink {
   readonly #tracer: Tracer;
   readonly #ids = new PresetIds();
   readonly #withContent: boolean;
+  readonly #endpointOf: (provider: string) => string | undefined;
   #ended = 0;
   #dropped = 0;
 
   /** Settings come from OpenTelemetry's variables in `env`, of which the exporters read most themselves. */
-  constructor(env: NodeJS.ProcessEnv, version: string) {
+  constructor(env: NodeJS.ProcessEnv, version: string, endpointOf: (provider: string) => string | undefined) {
+    this.#endpointOf = endpointOf;
     const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf';
     if (protocol !== 'grpc' && protocol !== 'http/protobuf')
       throw new SluiceError('SLUICE_OTEL_SETTING', `${protocol} is neither grpc nor http/protobuf.`, {
@@ -119,7 +126,7 @@ export class SpanSink implements RecordSink {
         }),
       ],
     });
-    this.#tracer = this.#provider.getTracer('sluice', version);
+    this.#tracer = this.#provider.getTracer('sluice', version, { schemaUrl: genAiSchemaUrl });
   }
 
   get counts(): SpanCounts {
@@ -155,7 +162,12 @@ export class SpanSink implements RecordSink {
         within,
         at(begin),
         SpanKind.CLIENT,
-        attemptAttributes(record, attempt, last, this.#withContent),
+        attemptAttributes(record, attempt, {
+          endpoint: this.#endpointOf(attempt.target.provider),
+          last,
+          beganMs: begin,
+          withContent: this.#withContent,
+        }),
       );
       if (attempt.outcome !== 'complete') span.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? attempt.outcome });
       const end = last ? Math.max(begin, total) : begin + (attempt.ms ?? 0);

@@ -20,6 +20,8 @@ export interface TraceFacts {
   readonly sampled: boolean;
   /** Filled while the request is worked on. */
   readonly steps: TraceStep[];
+  /** The conversation's name as its app says it, in a header or in the body; absent: it says none. */
+  conversation?: string;
 }
 
 const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;

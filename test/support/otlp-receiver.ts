@@ -13,7 +13,7 @@ interface KeyValue {
 interface ExportRequest {
   readonly resource_spans: readonly {
     readonly resource: { readonly attributes: readonly KeyValue[] } | null;
-    readonly scope_spans: readonly { readonly spans: readonly RawSpan[] }[];
+    readonly scope_spans: readonly { readonly spans: readonly RawSpan[]; readonly schema_url: string }[];
   }[];
 }
 
@@ -43,6 +43,8 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly events: readonly string[];
   readonly failed: boolean;
+  /** Of the conventions that its scope follows; empty: it names none. */
+  readonly schemaUrl: string;
 }
 
 const definition = loadSync(fileURLToPath(new URL('./otlp-trace.proto', import.meta.url)), {
@@ -96,7 +98,9 @@ export class OtlpReceiver {
   #take(request: ExportRequest): void {
     for (const { resource, scope_spans } of request.resource_spans) {
       const from = plain(resource?.attributes ?? [])['service.name'] as string;
-      for (const span of scope_spans.flatMap(({ spans }) => spans)) {
+      for (const { span, schemaUrl } of scope_spans.flatMap(({ spans, schema_url }) =>
+        spans.map((each) => ({ span: each, schemaUrl: schema_url })),
+      )) {
         this.spans.push({
           service: from,
           traceId: span.trace_id.toString('hex'),
@@ -109,6 +113,7 @@ export class OtlpReceiver {
           attributes: plain(span.attributes),
           events: span.events.map(({ name }) => name),
           failed: span.status?.code === 2,
+          schemaUrl,
         });
       }
     }

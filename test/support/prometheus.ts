@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -30,6 +30,13 @@ export class TestPrometheus {
   readonly #folder = mkdtempSync(join(tmpdir(), 'sluice-prometheus-'));
   #process: ChildProcess | null = null;
   url = '';
+
+  /** Puts samples of the past into it, OpenMetrics text with times. Before the start. */
+  backfill(openMetrics: string): void {
+    const file = join(this.#folder, 'samples.txt');
+    writeFileSync(file, openMetrics);
+    execFileSync(promtool!, ['tsdb', 'create-blocks-from', 'openmetrics', file, join(this.#folder, 'data')], { stdio: 'ignore' });
+  }
 
   /** `targets`: job → `host:port/path`. `rules`: the text of a rule file. */
   async start(targets: Readonly<Record<string, { readonly address: string; readonly path: string }>>, rules: string): Promise<void> {
@@ -71,11 +78,14 @@ export class TestPrometheus {
     throw new Error('Prometheus did not start');
   }
 
-  /** An instant query now. Throws what Prometheus says is wrong with it. */
-  async query(expr: string): Promise<readonly PromSample[]> {
-    const answer = (await fetch(`${this.url}/api/v1/query`, { method: 'POST', body: new URLSearchParams({ query: expr }) }).then(
-      (response) => response.json(),
-    )) as { readonly status: string; readonly error?: string; readonly data?: { readonly result: readonly PromSample[] } };
+  /** An instant query, now or at a moment (seconds). Throws what Prometheus says is wrong with it. */
+  async query(expr: string, time?: number): Promise<readonly PromSample[]> {
+    const body = new URLSearchParams({ query: expr, ...(time === undefined ? {} : { time: String(time) }) });
+    const answer = (await fetch(`${this.url}/api/v1/query`, { method: 'POST', body }).then((response) => response.json())) as {
+      readonly status: string;
+      readonly error?: string;
+      readonly data?: { readonly result: readonly PromSample[] };
+    };
     if (answer.status !== 'success' || answer.data === undefined) throw new Error(`${answer.error ?? answer.status}: ${expr}`);
     return answer.data.result;
   }

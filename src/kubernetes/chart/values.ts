@@ -267,6 +267,13 @@ export const chartValues = z.strictObject({
     .strictObject({
       podMonitor: flag(false, 'A PodMonitor; needs the Prometheus operator'),
       prometheusRule: flag(false, 'Alerts as a PrometheusRule'),
+      runbooks: z
+        .string()
+        .regex(/^https?:\/\/\S+$/)
+        .default('http://127.0.0.1:9901/runbooks')
+        .describe(
+          "Where alerts' runbook_url leads: the runbooks' absolute URL, as you publish them; by default a Sluice behind kubectl port-forward",
+        ),
       dashboard: flag(false, 'A Grafana dashboard in a ConfigMap'),
       interval: z
         .string()
