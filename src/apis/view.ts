@@ -8,3 +8,8 @@ export function viewAnswer(api: ApiName, answer: unknown): AnswerView | null {
   const { view } = apis[api].answer;
   return body === null || view === null ? null : view(body);
 }
+
+/** Whether the API's whole answers can be viewed at all. */
+export function hasView(api: ApiName): boolean {
+  return apis[api].answer.view !== null;
+}

@@ -6,6 +6,7 @@ import type { AnswerPass, AnswerRetry, HeaderMap, HeaderMutation } from '../extp
 import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
 import { estimateSavings } from '../route/savings.ts';
 import type { ChainRun } from './chain-run.ts';
+import { decodeBody } from './decode.ts';
 import { judgeErrorBody, refusedIn } from '../grades/check-answer.ts';
 import { outageTriggers } from './rescue.ts';
 
@@ -45,8 +46,8 @@ export class AttemptVerdicts {
   }
 
   /** What an error's body says of this attempt. A parameter that the chosen model refuses is learnt. */
-  error(body: Buffer): FallbackTrigger | null {
-    const said = judgeErrorBody(body);
+  error(body: Buffer, status: number): FallbackTrigger | null {
+    const said = judgeErrorBody(body, status);
     if (said !== 'unsupported-parameter') return said;
     if (this.#asked()) return null;
     const parameter = refusedIn(body, this.#run.facts.parameters);
@@ -87,6 +88,11 @@ export function answerHeaders(status: number, contentType: string): HeaderMutati
     ],
     remove: ['content-encoding', 'content-length', 'transfer-encoding'],
   };
+}
+
+/** A whole body without its content-encoding, where that can be taken off: some providers compress what was not to be compressed. */
+export function plainOf({ contentEncoding }: AnswerHead, body: Buffer): Buffer {
+  return contentEncoding === '' || body.length === 0 ? body : (decodeBody(body, contentEncoding) ?? body);
 }
 
 /** A whole answer's facts. */

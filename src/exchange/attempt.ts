@@ -14,9 +14,9 @@ import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
 import { restoreJson, type Restoring } from '../apis/mask/restore.ts';
 import { adaptedLimit } from '../apis/parameters.ts';
-import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
+import { answerTriggers, judgeAnswer, judgeSilent, judgeStatus } from '../grades/check-answer.ts';
 import { limitNameAt } from './adapt.ts';
-import { answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
+import { answerOf, AttemptVerdicts, plainOf, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
 import { crossingPath, withoutKeys } from './crossing-headers.ts';
 import type { Credentials } from './credentials.ts';
@@ -77,9 +77,7 @@ export class TargetAttempt implements Attempt {
       contentEncoding: headers.get('content-encoding') ?? '',
       usageNotAsked: stream && !run.facts.includeUsage,
     };
-    if (status >= 400) {
-      return this.#error(status, endOfStream, retryAfterMs);
-    }
+    if (status >= 400) return this.#error(head, endOfStream, retryAfterMs);
     const events = head.contentType.toLowerCase().startsWith('text/event-stream');
     const watches = fallback.triggers.has('stream-error');
     const { restoring } = run.facts;
@@ -99,7 +97,7 @@ export class TargetAttempt implements Attempt {
       kind: 'whole',
       maxBytes: fallback.inspectBytes,
       judge: (body) =>
-        this.#verdicts.of(judgeAnswer(head.api, body, run.facts.expects, fallback.triggers), status, retryAfterMs, () =>
+        this.#verdicts.of(judgeAnswer(head.api, plainOf(head, body), run.facts.expects, fallback.triggers), status, retryAfterMs, () =>
           answerOf(head, body),
         ),
     };
@@ -119,8 +117,9 @@ export class TargetAttempt implements Attempt {
     return { kind: 'whole', maxBytes: limits.answerBytes, judge };
   }
 
-  #error(status: number, endOfStream: boolean, retryAfterMs: number | null): AnswerPlan {
+  #error(head: AnswerHead, endOfStream: boolean, retryAfterMs: number | null): AnswerPlan {
     const run = this.#run;
+    const { status } = head;
     const maxBytes = run.facts.fallback.inspectBytes;
     const said = judgeStatus(status);
     const ownKey = this.#target.provider === run.facts.provider.name;
@@ -128,23 +127,24 @@ export class TargetAttempt implements Attempt {
       const verdict = this.#verdicts.of(reason, status, retryAfterMs, null);
       return verdict.kind === 'retry' || reason !== 'key-dead' ? verdict : (this.#verdicts.keyRefused() ?? verdict);
     };
-    if (said === 'look')
-      return endOfStream || (ownKey && !run.hasNext)
-        ? answer(null)
-        : { kind: 'whole', maxBytes, judge: (body) => answer(this.#verdicts.error(body)) };
-    const verdict = answer(said);
+    if (said === 'look' && !endOfStream && (run.hasNext || !ownKey))
+      return { kind: 'whole', maxBytes, judge: (body) => answer(this.#verdicts.error(plainOf(head, body), status)) };
+    const verdict = answer(said === 'look' ? judgeSilent(status) : said);
     // Another body than the provider's takes its place once that is there.
     return verdict.kind === 'pass' && verdict.body !== undefined && !endOfStream
       ? { kind: 'whole', maxBytes, judge: () => verdict }
       : verdict;
   }
 
-  /** Whether a whole 200 is looked into: where the policy asks for that, or because it is as short as an error that came with the wrong status. */
+  /**
+   * Whether a whole 200 is looked into: where the policy asks for that, or because it may be as short as an error that came with the wrong status.
+   * Most providers do not say how long their answers are.
+   */
   #looksInto(headers: HeaderMap): boolean {
     const { inspectBytes, triggers } = this.#run.facts.fallback;
     const bytes = Number(headers.get('content-length') ?? NaN);
     if (bytes > inspectBytes) return false;
-    return answerTriggers.some((trigger) => triggers.has(trigger)) || (triggers.has('server-error') && bytes <= limits.errorAnswerBytes);
+    return answerTriggers.some((trigger) => triggers.has(trigger)) || (triggers.has('server-error') && !(bytes > limits.errorAnswerBytes));
   }
 
   /** Nothing to note: without headers the next attempt's beginning tells that this one was lost, and a client that left ends all of it. */

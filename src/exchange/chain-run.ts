@@ -254,10 +254,13 @@ export class ChainRun {
       case 'model-gone':
         end({ kind: 'dead' });
         return;
+      case 'server-error':
+        // A server that says when to come back is left alone until then.
+        end(retryAfterMs === null ? { kind: 'failed' } : { kind: 'limited', retryAfterMs });
+        return;
       case 'connect':
       case 'reset':
       case 'timeout':
-      case 'server-error':
       case 'stream-error':
         end({ kind: 'failed' });
         return;

@@ -8,7 +8,7 @@ import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer
 import { entryOf } from '../route/capabilities.ts';
 import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../apis/translate.ts';
 import { upstreamPath } from './attempt.ts';
-import { answerHeaders, answerOf, AttemptVerdicts, retryAfter } from './attempt-verdicts.ts';
+import { answerHeaders, answerOf, AttemptVerdicts, plainOf, retryAfter } from './attempt-verdicts.ts';
 import type { ChainRun } from './chain-run.ts';
 import { restoreJson } from '../apis/mask/restore.ts';
 import type { Credentials } from './credentials.ts';
@@ -104,13 +104,14 @@ export class CrossingAttempt implements Attempt {
       usageNotAsked: false,
     };
     if (status < 400 && head.contentType.toLowerCase().startsWith('text/event-stream')) return this.#stream(head, status, retryAfterMs);
-    const whole = (body: Buffer): AnswerPass | AnswerRetry => {
+    const whole = (sent: Buffer): AnswerPass | AnswerRetry => {
+      const body = plainOf(head, sent);
       const reason = this.#judge(status, head, body);
-      const verdict = this.#verdicts.of(reason, status, retryAfterMs, () => answerOf(head, body));
+      const verdict = this.#verdicts.of(reason, status, retryAfterMs, () => answerOf(head, sent));
       if (verdict.kind === 'retry') return verdict;
       const refused = reason === 'key-dead' ? this.#verdicts.keyRefused() : null;
-      if (refused === null) return this.#translate(head, status, body);
-      this.#run.translated = answerOf(head, body);
+      this.#run.translated = answerOf(head, sent);
+      if (refused === null) return this.#translate(status, body);
       return refused;
     };
     return endOfStream ? whole(Buffer.alloc(0)) : { kind: 'whole', maxBytes: limits.answerBytes, judge: whole };
@@ -125,7 +126,7 @@ export class CrossingAttempt implements Attempt {
     const { fallback, expects } = this.#run.facts;
     if (status >= 400) {
       const meaning = judgeStatus(status);
-      return meaning === 'look' ? this.#verdicts.error(body) : meaning;
+      return meaning === 'look' ? this.#verdicts.error(body, status) : meaning;
     }
     const looks =
       body.length <= fallback.inspectBytes &&
@@ -133,9 +134,8 @@ export class CrossingAttempt implements Attempt {
     return looks ? judgeAnswer(head.api, body, expects, fallback.triggers) : null;
   }
 
-  #translate(head: AnswerHead, status: number, body: Buffer): AnswerPass {
+  #translate(status: number, body: Buffer): AnswerPass {
     const { facts } = this.#run;
-    this.#run.translated = answerOf(head, body);
     const api = facts.recognition.api;
     const translated = translateAnswer(this.#api, api, status, body, this.#options());
     // An app that asked for a stream and gets an error gets it as its API sends errors then: as JSON.

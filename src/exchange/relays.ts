@@ -4,7 +4,7 @@ import { streamRestorer, type Restoring, type StreamRestorer } from '../apis/mas
 import { SseSplitter } from '../apis/scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader } from '../apis/types.ts';
 import type { AnswerPass, AnswerRetry, HeaderMutation, RelayStep, StreamRelay } from '../extproc/types.ts';
-import { isErrorEvent } from '../grades/check-answer.ts';
+import { judgeEvent, type EventSays } from '../grades/check-answer.ts';
 import { renderStreamError, type AnswerTranslator } from '../apis/translate.ts';
 
 /** What becomes of a stream whose first event has come; `failed`: it is an error. */
@@ -12,23 +12,36 @@ export type FirstEventVerdict = (failed: boolean) => AnswerPass | AnswerRetry;
 
 const nothing: Buffer = Buffer.alloc(0);
 
-/** Tells when the first event of a stream is there, and whether it is an error. */
+/** Events that open a stream without a word of an answer, after which no more is waited for: some providers send one every few seconds. */
+const mostOpenings = 8;
+
+/** Tells when a stream has begun to answer, and whether it fails before that. */
 class FirstEvent {
   readonly #splitter: SseSplitter;
-  #data: string | null = null;
+  #says: EventSays = 'opening';
+  #openings = 0;
 
   constructor() {
-    this.#splitter = new SseSplitter((data) => (this.#data ??= data.toString('utf8')));
+    this.#splitter = new SseSplitter((data) => {
+      if (this.#says !== 'opening') return;
+      this.#says = judgeEvent(data.toString('utf8'));
+      if (this.#says === 'opening') this.#openings++;
+    });
   }
 
-  /** Whether it is here, or too large to be waited for. */
+  /** Whether that is known, or what it takes is too large to be waited for. */
   push(bytes: Buffer): boolean {
     this.#splitter.push(bytes);
-    return this.#data !== null || this.#splitter.skipped > 0;
+    return this.#says !== 'opening' || this.#openings >= mostOpenings || this.#splitter.skipped > 0;
   }
 
   get failed(): boolean {
-    return this.#data !== null && isErrorEvent(this.#data);
+    return this.#says === 'error';
+  }
+
+  /** Whether a stream that is over has said nothing at all. */
+  get silent(): boolean {
+    return this.#says === 'opening' && this.#splitter.skipped === 0;
   }
 }
 
@@ -42,7 +55,7 @@ export interface OwnStreamOptions {
   readonly strips: ((answer: Answer) => void) | null;
 }
 
-/** A stream in the app's own API: held until its first event, then as it comes; an end without its terminal event is said. */
+/** A stream in the app's own API: held until it answers, then as it comes; an end without its terminal event is said. */
 export class OwnStream implements StreamRelay {
   readonly #api: AnswerHead['api'];
   readonly #holds: boolean;
@@ -79,7 +92,7 @@ export class OwnStream implements StreamRelay {
         ? nothing
         : renderStreamError(this.#api, 'The provider ended the stream before its answer was whole.');
     if (this.#held === null) return { kind: 'go', bytes: this.#last(said) };
-    const step = this.#open();
+    const step = this.#open(this.#first.failed || (this.#notices && this.#first.silent && !answer.complete));
     return step.kind === 'go' ? { ...step, bytes: Buffer.concat([step.bytes, this.#last(said)]) } : step;
   }
 
@@ -87,8 +100,8 @@ export class OwnStream implements StreamRelay {
     return this.#filter === null ? notice : Buffer.concat([this.#filter.end(), notice]);
   }
 
-  #open(): RelayStep {
-    const plan = this.#verdict(this.#first.failed);
+  #open(failed = this.#first.failed): RelayStep {
+    const plan = this.#verdict(failed);
     if (plan.kind === 'retry') return plan;
     const bytes = Buffer.concat(this.#held ?? []);
     this.#held = null;
@@ -161,12 +174,12 @@ export class TranslatedStream implements StreamRelay {
   end(): RelayStep {
     this.#done(this.#reader.end(true));
     if (this.#held === null) return { kind: 'go', bytes: this.#translator.end(true) };
-    const step = this.#open();
+    const step = this.#open(this.#first.failed || this.#first.silent);
     return step.kind === 'go' ? { ...step, bytes: Buffer.concat([step.bytes, this.#translator.end(true)]) } : step;
   }
 
-  #open(): RelayStep {
-    const plan = this.#verdict(this.#first.failed);
+  #open(failed = this.#first.failed): RelayStep {
+    const plan = this.#verdict(failed);
     if (plan.kind === 'retry') return plan;
     const bytes = Buffer.concat((this.#held ?? []).map((held) => this.#translator.push(held)));
     this.#held = null;

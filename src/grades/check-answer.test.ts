@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fallbackTriggers, type FallbackTrigger } from '../policy/types.ts';
 import type { ApiName } from '../apis/types.ts';
 import { requestedSchema } from '../apis/requested-schema.ts';
-import { isErrorEvent, judgeAnswer, judgeErrorBody, judgeStatus, type Expectation } from './check-answer.ts';
+import { judgeAnswer, judgeErrorBody, judgeEvent, judgeStatus, type Expectation } from './check-answer.ts';
 
 const all: ReadonlySet<FallbackTrigger> = new Set(fallbackTriggers);
 const anything: Expectation = { jsonOutput: 'none', schema: null };
@@ -15,7 +15,10 @@ describe('an error status', () => {
     [413, 'look'],
     [422, 'look'],
     [401, 'key-dead'],
-    [403, 'key-dead'],
+    [403, 'look'],
+    [498, 'look'],
+    [424, 'server-error'],
+    [499, 'server-error'],
     [404, 'model-gone'],
     [410, 'model-gone'],
     [408, 'timeout'],
@@ -121,7 +124,9 @@ describe('a whole answer', () => {
       json({ candidates: [{ content: { parts: [{ text: 'hm', thought: true }] }, finishReason: 'STOP' }] }),
       'empty',
     ],
-    ['another shape', 'openai-chat', json({ object: 'list' }), null],
+    ['another shape', 'openai-chat', json({ object: 'list' }), 'server-error'],
+    ['no choice', 'openai-chat', json({ object: 'chat.completion', choices: [] }), 'empty'],
+    ['another shape of an API that is not viewed', 'openai-embeddings', json({ detail: 'x' }), null],
   ])('%s of %s', (_what, api, body, trigger) => {
     expect(judgeAnswer(api, body, anything, all)).toBe(trigger);
     expect(judgeAnswer(api, body, anything, new Set())).toBeNull();
@@ -151,10 +156,23 @@ it('finds the schema where each API has it', () => {
   expect(requestedSchema('openai-chat', Buffer.from('{'))).toBeNull();
 });
 
-it('knows an error when a stream begins with one', () => {
-  expect(isErrorEvent('{"error":{"message":"overloaded"}}')).toBe(true);
-  expect(isErrorEvent('{"type":"error","error":{"type":"overloaded_error"}}')).toBe(true);
-  expect(isErrorEvent('{"type":"response.failed","response":{}}')).toBe(true);
-  expect(isErrorEvent('{"choices":[],"error":null}')).toBe(false);
-  expect(isErrorEvent('[DONE]')).toBe(false);
+it.each([
+  ['{"error":{"message":"overloaded"}}', 'error'],
+  ['{"type":"error","error":{"type":"overloaded_error"}}', 'error'],
+  ['{"type":"response.failed","response":{}}', 'error'],
+  ['{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}],"error":{"code":502}}', 'error'],
+  ['[DONE]', 'error'],
+  ['{"type":"message_start","message":{"content":[]}}', 'opening'],
+  ['{"type":"ping"}', 'opening'],
+  ['{"type":"response.created","response":{"status":"in_progress"}}', 'opening'],
+  ['{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}', 'opening'],
+  ['{"choices":[],"prompt_filter_results":[]}', 'opening'],
+  ['{"choices":[{"index":0,"delta":{"role":"assistant","content":"a"}}],"error":null}', 'answer'],
+  ['{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]}}]}', 'answer'],
+  ['{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}', 'answer'],
+  ['{"choices":[],"usage":{"prompt_tokens":1}}', 'answer'],
+  ['{"type":"response.output_item.added"}', 'answer'],
+  ['{"candidates":[]}', 'answer'],
+])('the event %s of a stream that has said nothing: %s', (data, says) => {
+  expect(judgeEvent(data)).toBe(says);
 });

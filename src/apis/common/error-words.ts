@@ -2,7 +2,16 @@ import { limits } from '../../lib/limits.ts';
 
 /** What an error means for the question who else could answer. Closed list. */
 export type ErrorMeaning =
-  'context-window' | 'content-filter' | 'model-gone' | 'key-dead' | 'unsupported-parameter' | 'rate-limit' | 'overloaded' | 'server-error';
+  | 'context-window'
+  | 'content-filter'
+  | 'model-gone'
+  | 'key-dead'
+  | 'unsupported-parameter'
+  | 'rate-limit'
+  | 'overloaded'
+  | 'server-error'
+  | 'bad-tool-call'
+  | 'invalid-json';
 
 /** What an error says, in any API's shape. */
 export interface SaidError {
@@ -20,15 +29,29 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   context_length_exceeded: 'context-window',
   string_above_max_length: 'context-window',
   exceed_context_size_error: 'context-window',
+  tokens_limit_reached: 'context-window',
+  model_max_prompt_tokens_exceeded: 'context-window',
+  '1261': 'context-window',
   content_filter: 'content-filter',
   content_policy_violation: 'content-filter',
   ResponsibleAIPolicyViolation: 'content-filter',
+  responsible_ai_policy_violation: 'content-filter',
+  invalid_prompt: 'content-filter',
+  moderation_blocked: 'content-filter',
+  data_inspection_failed: 'content-filter',
+  DataInspectionFailed: 'content-filter',
+  '1301': 'content-filter',
   model_not_found: 'model-gone',
   DeploymentNotFound: 'model-gone',
   model_not_exist: 'model-gone',
   invalid_model: 'model-gone',
   model_decommissioned: 'model-gone',
   unsupported_model: 'model-gone',
+  unknown_model: 'model-gone',
+  model_not_supported: 'model-gone',
+  model_not_available: 'model-gone',
+  OperationNotSupported: 'model-gone',
+  '1211': 'model-gone',
   API_KEY_INVALID: 'key-dead',
   API_KEY_SERVICE_BLOCKED: 'key-dead',
   invalid_api_key: 'key-dead',
@@ -37,6 +60,10 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   billing_error: 'key-dead',
   authentication_error: 'key-dead',
   insufficient_balance: 'key-dead',
+  billing_hard_limit_reached: 'key-dead',
+  unsupported_country_region_territory: 'key-dead',
+  Arrearage: 'key-dead',
+  '1113': 'key-dead',
   unsupported_parameter: 'unsupported-parameter',
   unsupported_value: 'unsupported-parameter',
   unknown_parameter: 'unsupported-parameter',
@@ -45,14 +72,18 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   rate_limit_exceeded: 'rate-limit',
   insufficient_quota: 'rate-limit',
   RESOURCE_EXHAUSTED: 'rate-limit',
+  ThrottlingException: 'rate-limit',
   overloaded_error: 'overloaded',
   overloaded: 'overloaded',
   UNAVAILABLE: 'overloaded',
   service_unavailable: 'overloaded',
+  capacity_exceeded: 'overloaded',
   api_error: 'server-error',
   server_error: 'server-error',
   internal_server_error: 'server-error',
   INTERNAL: 'server-error',
+  tool_use_failed: 'bad-tool-call',
+  json_validate_failed: 'invalid-json',
 };
 
 /** The same in words, for servers that have no code for it; the first that fits counts. */
@@ -64,11 +95,12 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
         String.raw`context.?(?:length|window|size|limit)`,
         String.raw`maximum (?:context|prompt|input|model|sequence) (?:length|size)`,
         String.raw`max(?:imum)?[_ ]?(?:input|num|sequence|model)[_ ]?(?:tokens|len(?:gth)?)`,
-        String.raw`(?:prompt|input|message|request)s? (?:is|are|was) too (?:long|large)`,
-        String.raw`prompt too long`,
+        String.raw`(?:prompt|input|message|request|request body)s?,? (?:is |are |was )?too (?:long|large)`,
+        String.raw`(?:prompt|input) token count`,
+        String.raw`maximum supported sequence length`,
+        String.raw`number of (?:input |prompt )?tokens (?:exceeds|is above)`,
         String.raw`too many (?:input |total )?tokens`,
-        String.raw`input token count`,
-        String.raw`exceed(?:s|ed)? (?:the |your )?(?:maximum|max|model)(?: number of)? (?:allowed )?(?:input |total )?(?:tokens?|length)`,
+        String.raw`exceed(?:s|ed)? (?:the |your )?(?:maximum|max|model)(?: maximum| number of)? (?:allowed )?(?:input |total )?(?:tokens?|length)`,
         String.raw`tokens.? \+ .?max_(?:new_)?tokens.? must be`,
         String.raw`must have less than \d+ tokens`,
         String.raw`prompt exceeds max(?:imum)? length`,
@@ -83,7 +115,7 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
   ],
   [
     'key-dead',
-    /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|api[ _]?key (?:not valid|expired|not found|is invalid|was reported as leaked)|(?:invalid|incorrect|expired) api[ _]?key|enable billing|billing (?:is|has been) (?:disabled|not (?:active|enabled))|account (?:has been|is) (?:deactivated|suspended|disabled)/i,
+    /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|api[ _]?key (?:not valid|expired|not found|is invalid|was reported as leaked)|(?:invalid|incorrect|expired) api[ _]?key|enable billing|billing (?:is|has been) (?:disabled|not (?:active|enabled))|(?:account|organization|project|consumer)[^.]{0,60}(?:has been|is) (?:deactivated|suspended|disabled)|reached your specified .{0,20}usage limits|account is in good standing|(?:country|region|location)[^.]{0,40}(?:is )?not supported|^invalid (?:api )?token$/i,
   ],
   [
     'unsupported-parameter',
@@ -91,10 +123,14 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
   ],
   [
     'model-gone',
-    /model (?:not exist|.{0,80}(?:does not exist|not found|is not supported|has been (?:deprecated|retired|decommissioned)|is not available))|(?:invalid|unknown|no such) model\b|model identifier is invalid|on-demand throughput isn.t supported/i,
+    /model (?:not exist|.{0,80}(?:does not exist|not found|is not supported|has been (?:deprecated|retired|decommissioned)|is not available))|(?:invalid|unknown|no such) model\b|model identifier is invalid|on-demand throughput isn.t supported|(?:access to|use) (?:this |the )?model\b|is not a valid model|model is (?:deprecated|not supported)|does not work with the specified model|unable to access (?:non-serverless )?model/i,
   ],
-  ['content-filter', /content management policy|safety system|content policy/i],
-  ['overloaded', /\boverloaded\b|temporarily at capacity|no capacity|server is busy/i],
+  [
+    'content-filter',
+    /content management policy|safety system|content (?:policy|filter)|usage (?:policy|guidelines)|content exists risk|inappropriate content|requires moderation|flagged (?:as|for)/i,
+  ],
+  ['overloaded', /\boverloaded\b|temporarily at capacity|(?:no|tier) capacity|server is busy/i],
+  ['rate-limit', /too many requests|requests? rate/i],
 ];
 
 /** What an error means, by its codes and else by its words; null: the app's own mistake, or nothing that is known. */
