@@ -1,14 +1,43 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+// How often every property is tried: more in `npm run fuzz`, less in `npm run test:unit`.
+const setupFiles = process.env['SLUICE_FUZZ_FACTOR'] === undefined ? [] : ['test/support/fuzz.ts'];
+
+/** Tests beside the code that need an Envoy, a database or whole processes, or that are long drills. */
+const system = 'src/**/*.system.test.ts';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
-    // Raises the runs of every property for `npm run fuzz`.
-    setupFiles: process.env['SLUICE_FUZZ_FACTOR'] === undefined ? [] : ['test/support/fuzz.ts'],
-    pool: 'forks',
-    // Tests run side by side on machines that are busy: what is late is not undecided there.
-    env: { SLUICE_STACK_MESSAGE_TIMEOUT: '5s', SLUICE_MAX_DELAY: '0' },
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts'],
+          exclude: [system],
+          setupFiles: ['test/support/clock.ts', ...setupFiles],
+          pool: 'forks',
+          maxWorkers: availableParallelism(),
+          sequence: { groupOrder: 0 },
+          // Most of a file's time is the loading of modules: files of one worker share them.
+          isolate: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          sequence: { groupOrder: 1 },
+          include: [system, 'test/**/*.test.ts', 'bench/**/*.test.ts'],
+          setupFiles,
+          pool: 'forks',
+          // Tests run side by side on machines that are busy: what is late is not undecided there.
+          env: { SLUICE_STACK_MESSAGE_TIMEOUT: '5s', SLUICE_MAX_DELAY: '0' },
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
   },
 });

@@ -1,27 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import { limits } from '../lib/limits.ts';
-import { mergeProviders } from '../policy/providers.ts';
-import { findEnvoy } from './binary.ts';
 import { streamsOfRequest } from './breakers.ts';
-import { renderEnvoy, type EnvoyOptions } from './render.ts';
-
-const options: EnvoyOptions = {
-  providers: [...mergeProviders({ local: { dialect: 'openai', endpoint: 'http://127.0.0.1:9/base', pathPrefix: '/local' } }).values()],
-  sluice: 'unix:/tmp/sluice.sock',
-  listen: '127.0.0.1:10000',
-  admin: '127.0.0.1:9902',
-  failClosed: false,
-  caFile: '/etc/ssl/certs/ca-certificates.crt',
-  otlp: null,
-  chains: 'groups',
-  usage: 'observe',
-};
-const envoy = await findEnvoy();
+import { renderEnvoy } from './render.ts';
+import { envoyOptions as options } from './testing/options.ts';
 
 interface Bootstrap {
   readonly static_resources: {
@@ -30,34 +11,6 @@ interface Bootstrap {
 }
 
 describe('the rendered bootstrap', () => {
-  it.skipIf(envoy === null).each([
-    ['a Unix socket, fail-open', options],
-    ['chains as endpoints', { ...options, chains: 'hosts' as const }],
-    [
-      'requests signed for AWS',
-      {
-        ...options,
-        providers: options.providers.map((provider) => ({
-          ...provider,
-          signing: { service: 'bedrock', region: 'eu-central-1', file: null, profile: null },
-        })),
-      },
-    ],
-    ['TCP, fail-closed, no admin', { ...options, sluice: '127.0.0.1:9000', failClosed: true, admin: null }],
-    ['answers collected', { ...options, usage: 'collect' as const }],
-    ['answers read by the AI Protocol Manager', { ...options, usage: 'protocol-manager' as const }],
-    ['with spans of its own', { ...options, otlp: '127.0.0.1:4317' }],
-  ])('is taken by Envoy: %s', (_name, variant) => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-render-'));
-    try {
-      const file = join(folder, 'envoy.yaml');
-      writeFileSync(file, stringify(renderEnvoy(variant), { aliasDuplicateObjects: false }));
-      expect(execFileSync(envoy!, ['--mode', 'validate', '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] }).toString()).toContain('OK');
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-
   it('lets requests pass without Sluice unless it is told to fail closed', () => {
     const text = (failClosed: boolean): string => JSON.stringify(renderEnvoy({ ...options, failClosed }));
     expect(text(false)).toContain(

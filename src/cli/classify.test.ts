@@ -1,24 +1,14 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-
-const bin = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
+import { sluice } from './testing/run.ts';
 
 /** Runs the command on lines of stdin. */
-function classify(rows: readonly object[], ...args: string[]): Promise<{ code: number; lines: Record<string, unknown>[]; said: string }> {
-  return new Promise((resolve) => {
-    const child = execFile(bin, ['classify', '-', ...args], (error, stdout, stderr) => {
-      resolve({
-        code: error === null ? 0 : Number(error.code),
-        lines: stdout
-          .split('\n')
-          .filter((line) => line !== '')
-          .map((line) => JSON.parse(line) as Record<string, unknown>),
-        said: stderr,
-      });
-    });
-    child.stdin!.end(rows.map((row) => JSON.stringify(row)).join('\n'));
-  });
+async function classify(
+  rows: readonly object[],
+  ...args: string[]
+): Promise<{ code: number; lines: Record<string, unknown>[]; said: string }> {
+  const { code, stdout, stderr } = await sluice(['classify', '-', ...args], { stdin: rows.map((row) => JSON.stringify(row)).join('\n') });
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return { code, lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>), said: stderr };
 }
 
 const sum = 'What is 2 + 2?';
@@ -38,7 +28,7 @@ describe('sluice classify', () => {
     expect(lines.map(({ tier }) => tier)).toEqual(['complex', 'complex', 'simple', 'complex', 'complex']);
     expect(Object.keys(lines[0]!)).toEqual(['id', 'tier', 'score', 'task', 'domain', 'language', 'confidence']);
     expect(lines[1]).toEqual({ ...lines[0], id: 'b' });
-  }, 60_000);
+  });
 
   it('compares with the labels that rows have, and fails below the share', async () => {
     const rows = [
@@ -50,7 +40,7 @@ describe('sluice classify', () => {
     expect(all.code).toBe(1);
     expect(all.said).toContain('SLUICE_CLASSIFY_BELOW');
     expect(all.lines).toHaveLength(2);
-  }, 60_000);
+  });
 
   it('says what is wrong with a row and where', async () => {
     const { code, said } = await classify([{ prompt: sum }, { nothing: 1 }]);
@@ -58,5 +48,5 @@ describe('sluice classify', () => {
     expect(said).toContain('stdin:2');
     expect((await classify([{ prompt: sum, task: 'coding' }], '--check')).said).toContain('stdin:1');
     expect((await classify([{ prompt: sum }], '--check', '7')).code).toBe(2);
-  }, 60_000);
+  });
 });

@@ -1,14 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import type { PolicyFigures } from '../replay/comparison.ts';
+import { sluice } from './testing/run.ts';
 
-const run = promisify(execFile);
-const sluice = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sluice-compare-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -31,7 +27,7 @@ const cheap = file(
 const naive = file('naive.yaml', 'version: 1\ndefaults: { tiers: [] }\n');
 
 async function compare(...args: string[]): Promise<readonly PolicyFigures[]> {
-  return (JSON.parse((await run(sluice, ['compare', '--json', ...args])).stdout) as { policies: readonly PolicyFigures[] }).policies;
+  return (JSON.parse((await sluice(['compare', '--json', ...args])).stdout) as { policies: readonly PolicyFigures[] }).policies;
 }
 
 test('puts the same prompts to several policies: models, savings, exact repeats, chains', async () => {
@@ -117,16 +113,16 @@ test('prices recorded requests by the tokens that they used, and counts failures
 });
 
 test('prints the classic ladder, every step with its policy', async () => {
-  const { stdout } = await run(sluice, ['compare', '--strategies', '--on', prompts]);
+  const { stdout } = await sluice(['compare', '--strategies', '--on', prompts]);
   for (const name of ['naive', 'token-based', 'tiers', 'learned', 'with fallback', 'segmented with cache']) expect(stdout).toContain(name);
   expect(stdout).toContain('costs are estimates');
 });
 
 test('refuses a row without a prompt, and no policy at all', async () => {
   const bad = file('bad.jsonl', '{"prompt":"Hi"}\n{"text":"Hi"}\n');
-  await expect(run(sluice, ['compare', naive, '--on', bad])).rejects.toMatchObject({
+  expect(await sluice(['compare', naive, '--on', bad])).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('bad.jsonl:2') as string,
   });
-  await expect(run(sluice, ['compare', '--on', prompts])).rejects.toMatchObject({ code: 2 });
+  expect(await sluice(['compare', '--on', prompts])).toMatchObject({ code: 2 });
 });

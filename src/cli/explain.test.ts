@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
 import { noTrials } from '../../test/support/trials.ts';
@@ -17,6 +15,7 @@ import { Metrics } from '../record/metrics.ts';
 import { RecentRecords } from '../record/recent.ts';
 import { decideRequest } from './decide-request.ts';
 import { fetchDecision, findInLog } from './find-record.ts';
+import { sluice } from './testing/run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-explain-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -93,12 +92,8 @@ it('without a server that knows it, a decision is looked up in the ledger', asyn
   });
   ledger.record({ ...first, id: '018bcfe5-6800-7000-8000-0000000000aa' });
   await ledger.close();
-  const said = execFileSync(
-    process.execPath,
-    [fileURLToPath(new URL('./index.ts', import.meta.url)), 'explain', '018bcfe5-6800-7000-8000-0000000000aa'],
-    { env: { ...process.env, SLUICE_LEDGER: file } },
-  ).toString();
-  expect(said).toContain('Decision 018bcfe5-6800-7000-8000-0000000000aa');
+  const { stdout } = await sluice(['explain', '018bcfe5-6800-7000-8000-0000000000aa'], { env: { SLUICE_LEDGER: file } });
+  expect(stdout).toContain('Decision 018bcfe5-6800-7000-8000-0000000000aa');
 });
 
 describe('a request file', () => {

@@ -1,23 +1,19 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readAnswer } from './label.ts';
+import { sluice } from './testing/run.ts';
 
-const bin = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
 const shown = { tier: 'standard', task: 'writing', domain: 'general' };
 
 let folder = '';
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-label-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function run(args: readonly string[], input: string): Promise<{ code: number; out: string; said: string }> {
-  return new Promise((resolve) => {
-    const child = execFile(bin, args, (error, out, said) => resolve({ code: error === null ? 0 : Number(error.code), out, said }));
-    child.stdin!.end(input);
-  });
+async function run(args: readonly string[], stdin: string): Promise<{ code: number; out: string; said: string }> {
+  const { code, stdout: out, stderr: said } = await sluice(args, { stdin });
+  return { code, out, said };
 }
 
 const file = (name: string): string => join(folder, name);
@@ -54,7 +50,7 @@ describe('sluice label', () => {
 
     const check = await run(['classify', file('out.jsonl'), '--check', '0.3'], '');
     expect([check.code, check.said]).toEqual([0, expect.stringContaining('tier: 2 of 3 right')]);
-  }, 60_000);
+  });
 
   it('goes back to correct, says what it does not understand, and leaves out what is skipped', async () => {
     write([
@@ -71,7 +67,7 @@ describe('sluice label', () => {
       [3, 'complex'],
     ]);
     expect((await label()).out).toContain('--- 2 of 3');
-  }, 60_000);
+  });
 
   it('takes the beginnings of prompts from records, and leaves out records without', async () => {
     write([
@@ -87,7 +83,7 @@ describe('sluice label', () => {
       { id: 'r1', prompt: 'What is 2 + 2?', expected_tier: 'simple' },
       { prompt: 'Hello' },
     ]);
-  }, 60_000);
+  });
 
   it('refuses what it cannot read, and never overwrites a file that it did not write', async () => {
     write([
@@ -101,7 +97,7 @@ describe('sluice label', () => {
     expect([code, readFileSync(file('out.jsonl'), 'utf8')]).toEqual([1, '{"prompt":"other"}\n']);
     expect(said).toContain('--out');
     expect((await run(['label', '-'], '')).code).toBe(2);
-  }, 60_000);
+  });
 });
 
 it.each([

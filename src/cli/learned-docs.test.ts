@@ -66,7 +66,7 @@ test('the page on learning shows a policy that compiles, and commands that exist
 });
 
 test('the program has the commands of both pages', () => {
-  const index = readFileSync(new URL('index.ts', import.meta.url), 'utf8');
+  const index = readFileSync(new URL('program.ts', import.meta.url), 'utf8');
   for (const name of ['registerTrain', 'registerScore', 'registerEvaluate', 'registerLearning', 'registerSimulateLearning'])
     expect(index).toMatch(new RegExp(`^  ${name},$`, 'm'));
 });

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander';
 import type { EnvoyFilesOptions } from '../attach/files.ts';
 import { usageChoices, usageModeOf, type UsageChoice } from '../attach/usage.ts';
 import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../attach/versions.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { sentenceOf, SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { logLevels } from '../record/log-sink.ts';
 import { defaultBudgets, defaultLedger } from './open-ledger.ts';
@@ -348,11 +348,7 @@ async function orExit<T>(start: Promise<T>): Promise<T> {
   try {
     return await start;
   } catch (error) {
-    process.stderr.write(
-      error instanceof SluiceError
-        ? `${error.render()}\n`
-        : `SLUICE_INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
+    process.stderr.write(`${sentenceOf(error)}\n`);
     process.exit(1);
   }
 }

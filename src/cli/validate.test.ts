@@ -1,21 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-
-const run = promisify(execFile);
-const validator = new URL('validate.ts', import.meta.url).href;
-
-/** The command by itself, with the exit codes of the whole. */
-const program = `
-import { Command } from 'commander';
-import { registerValidate } from ${JSON.stringify(validator)};
-const program = new Command('sluice').exitOverride();
-registerValidate(program);
-try { await program.parseAsync(process.argv.slice(1), { from: 'user' }); } catch { process.exitCode = 2; }
-`;
+import { sluice, type CommandResult } from './testing/run.ts';
 
 let folder: string;
 
@@ -28,17 +15,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function validate(...args: string[]): Promise<{ code: number; stdout: string }> {
-  try {
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program, 'validate', ...args], {
-      cwd: new URL('../..', import.meta.url),
-    });
-    return { code: 0, stdout };
-  } catch (error) {
-    const { code, stdout } = error as { code: number; stdout: string };
-    return { code, stdout };
-  }
-}
+const validate = (...args: string[]): Promise<CommandResult> => sluice(['validate', ...args]);
 
 test('exit codes tell good, bad and misused apart, and --strict refuses warnings', async () => {
   const code = async (...args: string[]): Promise<number> => (await validate(...args)).code;

@@ -92,6 +92,12 @@ export class SluiceError extends Error {
   }
 }
 
+/** What an error says to people: its own line, or the stack of one that nobody expected. */
+export function sentenceOf(error: unknown): string {
+  if (error instanceof SluiceError) return error.render();
+  return `SLUICE_INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorCodes, text);
 }

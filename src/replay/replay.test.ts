@@ -1,15 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { exchange, input, model, record, usage, verdict } from '../../test/support/decision.ts';
 import { sample } from '../../test/support/ledger.ts';
 import { compiled } from '../../test/support/policy.ts';
 import { ModelCatalog } from '../catalog/catalog.ts';
+import { sluice, type CommandResult } from '../cli/testing/run.ts';
 import type { Exchange } from '../apis/types.ts';
 import { openDatabase } from '../ledger/database.ts';
 import { LedgerWriter } from '../ledger/store.ts';
@@ -291,22 +289,20 @@ describe('recorded traffic', () => {
     writeFileSync(from, lines.join('\n'));
     const policy = join(folder, 'policy.yaml');
     writeFileSync(policy, 'version: 1\ndefaults: {tiers: []}\n');
-    const cli = fileURLToPath(new URL('../cli/index.ts', import.meta.url));
-    const run = (...flags: string[]) =>
-      promisify(execFile)(process.execPath, [cli, 'replay', '--policy', policy, '--from', from, ...flags]);
+    const run = (...flags: string[]): Promise<CommandResult> => sluice(['replay', '--policy', policy, '--from', from, ...flags]);
     const { stdout } = await run('--json', '--min-replayed', '20', '--max-refused', '0', '--max-unable', '0');
     expect(JSON.parse(stdout)).toMatchObject({ replayed: 20, moved: 20, moves: [{ from: 'openai/gpt-5-nano', to: 'openai/gpt-5.1' }] });
-    await expect(run('--max-cost-increase', '5')).rejects.toMatchObject({
+    expect(await run('--max-cost-increase', '5')).toMatchObject({
       code: 1,
       stdout: expect.stringContaining('Moved: 20 requests') as string,
       stderr: expect.stringMatching(/SLUICE_REPLAY_LIMIT .*The cost may rise by \d+\.\d%; 5% is allowed/) as string,
     });
-    await expect(run('--max-moved', '50', '--min-replayed', '21')).rejects.toMatchObject({
+    expect(await run('--max-moved', '50', '--min-replayed', '21')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
         /100\.0% of the requests would move; 50% is allowed\. 20 records were decided anew; 21 are asked for/,
       ) as string,
     });
-    await expect(run('--max-moved', 'many')).rejects.toMatchObject({ code: 2 });
+    expect(await run('--max-moved', 'many')).toMatchObject({ code: 2 });
   }, 60_000);
 });

@@ -1,43 +1,13 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { SluiceError } from '../../lib/errors.ts';
-import { fit, gainSettings, classicSettings, rawScores, type FitSettings, type RawScore } from '../training/fit.ts';
+import { classicSettings, fit, rawScores } from '../training/fit.ts';
 import { featureMatrix } from '../training/matrix.ts';
-import { seeded } from '../training/random.ts';
-import type { LabelledRow } from '../training/rows.ts';
-import { train, type Trained } from '../training/train.ts';
+import { rows, small, trainSmall } from '../training/testing/small.ts';
+import type { Trained } from '../training/train.ts';
 import { textFeatures } from './features.ts';
 import { decodeModel, defaultModelFile, encodeModel, readModel } from './file.ts';
 import type { RouterModel } from './model.ts';
-
-/** Two kinds of work: sums, where the strong model is needed, and notes, where it mostly is not. */
-function rowsOf(count: number): LabelledRow[] {
-  const random = seeded(11);
-  return Array.from({ length: count }, (_, at) => {
-    const sums = at % 2 === 0;
-    const prompt = sums
-      ? `A baker sells ${Math.floor(random() * 90)} loaves at $${Math.floor(random() * 9)} each and pays ${Math.floor(random() * 50)} for flour. How much is left?`
-      : `Summarise this note for the team: the ${['meeting', 'release', 'audit'][at % 3]!} moved to ${['Monday', 'Friday'][at % 2]!}, thanks.`;
-    return {
-      id: String(at),
-      prompt,
-      weak: sums && random() < 0.6 ? 0 : 1,
-      strong: 1,
-      group: `g${at}`,
-      task: `t${at % 4}`,
-      category: null,
-      source: 'made',
-      licence: 'none',
-      weakModel: 'w',
-      strongModel: 's',
-    };
-  });
-}
-
-const rows = rowsOf(240);
-const small: FitSettings = { ...gainSettings, seed: 5, trees: 30, forests: 1 };
-const trainSmall = (settings: FitSettings): Trained =>
-  train({ rows, sha256: 'x' }, { settings, name: 'small', trainedWith: 'test', folds: 2, progress: () => undefined });
 
 let trained: Trained;
 let model: RouterModel;
@@ -47,29 +17,6 @@ beforeAll(() => {
 });
 
 describe('a trained model', () => {
-  test('is the same, byte for byte, for the same rows and seed', () => {
-    expect(trainSmall(small).bytes.equals(trained.bytes)).toBe(true);
-    expect(trainSmall({ ...small, seed: 6 }).bytes.equals(trained.bytes)).toBe(false);
-  });
-
-  test('goes on from the folds that an interrupted run had finished, to the same bytes', () => {
-    const kept = new Map<string, readonly RawScore[]>();
-    const store = {
-      get: (fold: string) => kept.get(fold) ?? null,
-      put: (fold: string, scores: readonly RawScore[]) => void kept.set(fold, scores),
-    };
-    const options = { settings: small, name: 'small', trainedWith: 'test', folds: 2, checkpoint: store };
-    let folds = 0;
-    const crash = (): void => {
-      if (++folds === 2) throw new Error('crash');
-    };
-    expect(() =>
-      train({ rows, sha256: 'x' }, { ...options, progress: (message) => (message.includes('fold') ? crash() : undefined) }),
-    ).toThrow('crash');
-    expect(kept.size).toBe(2);
-    expect(train({ rows, sha256: 'x' }, { ...options, progress: () => undefined }).bytes.equals(trained.bytes)).toBe(true);
-  });
-
   test('predicts from its file what it predicted in training', () => {
     const parts = fit(featureMatrix(rows.map(({ prompt }) => prompt)), rows, Int32Array.from(rows.keys()), small);
     const matrix = featureMatrix(rows.map(({ prompt }) => prompt));

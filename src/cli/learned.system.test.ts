@@ -1,14 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-
-const run = promisify(execFile);
-const sluice = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
+import { sluice, type CommandResult } from './testing/run.ts';
 
 let folder: string;
 let data: string;
@@ -28,25 +23,8 @@ const labelled = Array.from({ length: 160 }, (_, at) => ({
   licence: 'CC0-1.0',
 }));
 
-async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  try {
-    return { code: 0, ...(await run(sluice, args)) };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-    return { code, stdout, stderr };
-  }
-}
-
-async function scoreStdin(text: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(sluice, ['score', '--model', model]);
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (part: Buffer) => (stdout += part.toString()));
-  child.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
-  child.stdin.end(text);
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { code, stdout, stderr };
-}
+const command = (...args: string[]): Promise<CommandResult> => sluice(args);
+const scoreStdin = (stdin: string): Promise<CommandResult> => sluice(['score', '--model', model], { stdin });
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-train-'));

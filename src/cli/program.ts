@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { sentenceOf, SluiceError } from '../lib/errors.ts';
+import { registerBudgets } from './budgets.ts';
+import { registerLimits } from './limits.ts';
+import { registerCache } from './cache.ts';
+import { registerCaBundle } from './ca-bundle.ts';
+import { registerCatalog } from './catalog.ts';
+import { registerClassify } from './classify.ts';
+import { registerDemo } from './demo.ts';
+import { registerDoctor } from './doctor.ts';
+import { registerDrain } from './drain.ts';
+import { registerEvaluate } from './evaluate.ts';
+import { registerExplain } from './explain.ts';
+import { registerDecisions } from './decisions.ts';
+import { registerLabel } from './label.ts';
+import { registerLearning } from './learning.ts';
+import { registerLedger } from './ledger.ts';
+import { registerCompare } from './compare.ts';
+import { registerReconcile } from './reconcile.ts';
+import { registerReport } from './report.ts';
+import { registerReplay } from './replay.ts';
+import { registerRender } from './render.ts';
+import { registerSavings } from './savings.ts';
+import { registerScore } from './score.ts';
+import { registerServe } from './serve.ts';
+import { registerSimulateLearning } from './simulate-learning.ts';
+import { registerStatus } from './status.ts';
+import { registerTrain } from './train.ts';
+import { registerTrials } from './trials.ts';
+import { registerValidate } from './validate.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const commands: readonly ((program: Command) => void)[] = [
+  registerServe,
+  registerStatus,
+  registerDoctor,
+  registerDemo,
+  registerValidate,
+  registerExplain,
+  registerDecisions,
+  registerSavings,
+  registerReport,
+  registerReconcile,
+  registerLedger,
+  registerLearning,
+  registerCatalog,
+  registerCache,
+  registerBudgets,
+  registerLimits,
+  registerCompare,
+  registerReplay,
+  registerRender,
+  registerDrain,
+  registerCaBundle,
+  registerTrain,
+  registerTrials,
+  registerClassify,
+  registerLabel,
+  registerScore,
+  registerEvaluate,
+  registerSimulateLearning,
+];
+
+/** The command line, whose errors are thrown and not printed. */
+function createProgram(): Command {
+  const program = new Command('sluice')
+    .description('Routes, records and prices LLM traffic as an Envoy external processor')
+    .version(version)
+    .showHelpAfterError('Run the command with --help to see what it takes.')
+    .exitOverride();
+  for (const register of commands) register(program);
+  return program;
+}
+
+/** Runs one command to its end and sets `process.exitCode`; what is wrong is written to stderr. `args`: without Node and the program's name. */
+export async function runCommand(args: readonly string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    process.exitCode = failed(error);
+  }
+}
+
+/** Says what went wrong; the exit code for it. */
+function failed(error: unknown): number {
+  // commander has printed its own message; 2 is the shell's usual code for wrong usage.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  process.stderr.write(`${sentenceOf(error)}\n`);
+  return error instanceof SluiceError && error.code === 'SLUICE_CLI_USAGE' ? 2 : 1;
+}
