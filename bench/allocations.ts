@@ -9,7 +9,7 @@ import { tableText } from './report.ts';
 
 /**
  * Which functions allocate what a request allocates, by V8's sampling profiler, with the default policy. Sampling itself changes a
- * little of it: the guard has the exact sum. Usage: node bench/allocations.ts [--bytes N] [--top N] [--under FUNCTION] [--checkout FOLDER]
+ * little of it: the guard has the exact sum. Usage: npm run bench -- allocations [--bytes N] [--top N] [--under FUNCTION] [--checkout FOLDER]
  */
 const { values: flags } = parseArgs({
   options: {

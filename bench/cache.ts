@@ -18,7 +18,7 @@ import { addedRatio, show, spread } from './report.ts';
 
 /**
  * What a hit in memory takes through Envoy, against Envoy's own direct response behind the smallest processor there is, and what the
- * key takes. Usage: `npm run bench:cache [-- --rounds 9 --seconds 4 --rate 300]`
+ * key takes. Usage: `npm run bench -- cache [--rounds 9 --seconds 4 --rate 300]`
  */
 const { values: flags } = parseArgs({
   options: {

@@ -7,7 +7,7 @@ import { exchangeOf } from '../test/support/exchange.ts';
 
 /**
  * How the classifier does on labelled prompts and on real outcomes, beside constant answers and simple rules, as Markdown.
- * Usage: npm run classifier:report -- DIR, with tiers.jsonl.gz, train.jsonl.gz and dev.jsonl.gz in DIR.
+ * Usage: npm run bench -- classifier DIR, with tiers.jsonl.gz, train.jsonl.gz and dev.jsonl.gz in DIR.
  */
 
 interface TierRow {
@@ -236,7 +236,7 @@ export function speed(sample: string, units: number): { readonly p50: number; re
 if (import.meta.main) {
   const dir = process.argv[2] ?? process.env['SLUICE_ROUTING_DATA'];
   if (dir === undefined) {
-    process.stderr.write('Usage: npm run classifier:report -- DIR\n');
+    process.stderr.write('Usage: npm run bench -- classifier DIR\n');
     process.exitCode = 2;
   } else {
     process.stdout.write(report(dir));

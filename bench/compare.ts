@@ -10,7 +10,7 @@ import { tableText, type Taken } from './report.ts';
 
 /**
  * Before and after: two commits (or `.` for what lies here), measured in turns in one run; or two results of `npm run bench`.
- * Usage: npm run bench:compare -- A [B] [--rounds 5] [--seconds 3] [--only "direct, 1 KB"]
+ * Usage: npm run bench -- compare A [B] [--rounds 5] [--seconds 3] [--only "direct, 1 KB"]
  */
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,7 +18,7 @@ const { values: flags, positionals } = parseArgs({
 });
 const [before, after = '.'] = positionals;
 if (before === undefined || positionals.length > 2)
-  throw new Error('usage: npm run bench:compare -- A [B]; each a commit, or both results in JSON');
+  throw new Error('usage: npm run bench -- compare A [B]; each a commit, or both results in JSON');
 
 const git = (...args: readonly string[]): string =>
   execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();

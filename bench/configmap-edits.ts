@@ -1,4 +1,4 @@
-/** `npm run bench:configmap`: how long an edit of a ConfigMap takes to a decision by it, through a real API server and a real Envoy. */
+/** `npm run bench -- configmap`: how long an edit of a ConfigMap takes to a decision by it, through a real API server and a real Envoy. */
 import { CoreV1Api, KubeConfig, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import { ProviderSimulator } from '../src/demo/simulator.ts';

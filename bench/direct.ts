@@ -10,7 +10,7 @@ import { cpuOf, memoryOf, threadCpuOf } from './processes.ts';
 
 /**
  * Sluice driven directly over its Unix socket, without an Envoy: what an exchange (headers, body, copies of the answer, record, ledger,
- * metrics, log) costs its process. `--against FOLDER` drives another checkout in turns with this one. Usage: npm run bench:direct
+ * metrics, log) costs its process. `--against FOLDER` drives another checkout in turns with this one. Usage: npm run bench -- direct
  */
 const { values: flags } = parseArgs({
   options: {

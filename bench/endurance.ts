@@ -12,7 +12,7 @@ import { pause } from './endurance/pause.ts';
 import { soak } from './endurance/soak.ts';
 import type { DrillResult } from './endurance/types.ts';
 
-/** What the gateway is put through, and what has to hold. Usage: npm run drill:endurance -- [NAME…] [--seconds N] [--scale 0.1] [--json FILE] */
+/** What the gateway is put through, and what has to hold. Usage: npm run drill -- endurance [NAME…] [--seconds N] [--scale 0.1] [--json FILE] */
 const drills = [kill, pause, disk, clock, edits, flaps, loris, overload, soak];
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { MemoryStore } from '../src/cache/memory.ts';
 import type { CacheEntry } from '../src/cache/types.ts';
 
-/** Hit rates of the cache's memory against one list of the least recently used, on made-up traffic. Usage: npm run bench:eviction */
+/** Hit rates of the cache's memory against one list of the least recently used, on made-up traffic. Usage: npm run bench -- eviction */
 const capacity = 2_000;
 const bodyBytes = 1_000;
 /** As the memory counts an entry with such a body. */

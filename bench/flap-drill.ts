@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { flapDrill } from './fallback/flap.ts';
 
-/** Many clients while providers flap at random, on a real Envoy. Usage: npm run drill:flap -- [--clients 200] [--seconds 60] [--seed 1] */
+/** Many clients while providers flap at random, on a real Envoy. Usage: npm run drill -- flap [--clients 200] [--seconds 60] [--seed 1] */
 const { values } = parseArgs({
   options: {
     clients: { type: 'string', default: '200' },

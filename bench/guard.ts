@@ -7,7 +7,7 @@ import { root } from './processes.ts';
 
 /**
  * Fails when a request allocates more, or costs more CPU, than the baseline that is kept with the code, by more than a stated
- * share. No time is judged. Usage: npm run bench:guard [-- --write-baseline] [-- --checkout FOLDER]
+ * share. No time is judged. Usage: npm run bench -- guard [--write-baseline] [--checkout FOLDER]
  */
 const { values: flags } = parseArgs({
   options: { 'write-baseline': { type: 'boolean', default: false }, checkout: { type: 'string', default: root } },
@@ -29,7 +29,7 @@ async function main(): Promise<boolean> {
   if (baseline.node !== process.version || baseline.arch !== process.arch) {
     // Another architecture is somebody's laptop; another Node is a change of this project's, which brings a baseline of its own.
     process.stdout.write(
-      `The baseline is of Node ${baseline.node} on ${baseline.arch}, this is ${process.version} on ${process.arch}: \`npm run bench:guard -- --write-baseline\` makes one for it.\n`,
+      `The baseline is of Node ${baseline.node} on ${baseline.arch}, this is ${process.version} on ${process.arch}: \`npm run bench -- guard --write-baseline\` makes one for it.\n`,
     );
     return baseline.node === process.version;
   }

@@ -14,7 +14,7 @@ import { record as sampleRecord } from '../test/support/decision.ts';
 import { postgresFolder, TestPostgres } from '../test/support/postgres.ts';
 import { killDrill } from './ledger-drill.ts';
 
-/** `npm run bench:ledger [SECONDS] [KILLS]`: what the ledger costs, what it sustains, and what a killed process loses. */
+/** `npm run bench -- ledger [SECONDS] [KILLS]`: what the ledger costs, what it sustains, and what a killed process loses. */
 const seconds = Number(process.argv[2] ?? 20);
 const kills = Number(process.argv[3] ?? 100);
 const rate = 5_000;

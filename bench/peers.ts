@@ -11,7 +11,7 @@ import { inTurns } from './parts/types.ts';
 
 /**
  * Sluice beside other gateways: the same Envoy (one worker) in front of each, the same fake provider behind, turns in one run.
- * Usage: npm run bench:peers [-- --rounds 5 --seconds 6 --write-docs --note "…"]
+ * Usage: npm run bench -- peers [--rounds 5 --seconds 6 --write-docs --note "…"]
  */
 const { values: flags } = parseArgs({
   options: {
@@ -104,7 +104,7 @@ async function main(): Promise<void> {
     }
     publish({
       how: `${machine()}; ${process.env['SLUICE_PEERS'] ?? ''}; no-op in ${hasGo() ? 'Go' : 'Node'}; 1 KB, JSON; ${rounds} rounds of ${seconds} s, median (lowest–highest)${flags.note === '' ? '' : `; ${flags.note}`}`,
-      command: `npm run bench:peers -- --rounds ${rounds} --seconds ${seconds}`,
+      command: `npm run bench -- peers --rounds ${rounds} --seconds ${seconds}`,
       ...peersOutcome(atRate, loops, memory),
     });
   } finally {

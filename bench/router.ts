@@ -3,7 +3,7 @@ import { defaultModelFile, readModel } from '../src/router/model/file.ts';
 import { textFeatures } from '../src/router/model/features.ts';
 import { exchangeOf } from '../test/support/exchange.ts';
 
-/** Times of one scoring by the default model, in µs on one thread. Usage: npm run bench:router */
+/** Times of one scoring by the default model, in µs on one thread. Usage: npm run bench -- router */
 const model = await readModel(defaultModelFile);
 const sample = Array.from(
   { length: 400 },

@@ -6,7 +6,7 @@ import type { SemanticMatch } from '../src/cache/types.ts';
 import { canonicalQuestion } from '../src/cache/semantic/canonical.ts';
 
 /**
- * How often the semantic cache would serve, and how often wrongly, on labelled pairs of questions. Usage: `npm run bench:semantic -- FILE`
+ * How often the semantic cache would serve, and how often wrongly, on labelled pairs of questions. Usage: `npm run bench -- semantic FILE`
  * (or SLUICE_CACHE_PAIRS); JSON lines `{a, b, label}`, gzip or not, 1 = same question; a folder stands for its pairs-dev.jsonl.gz.
  */
 export interface Pair {

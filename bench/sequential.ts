@@ -5,7 +5,7 @@ import { seeded } from '../src/router/training/random.ts';
 
 /**
  * Simulates the sequential test of experiments: how often it raises a false alarm when it is looked at after every request, and how often
- * it finds a drop of 5 points. Usage: npm run bench:sequential -- [--runs 2000]
+ * it finds a drop of 5 points. Usage: npm run bench -- sequential [--runs 2000]
  */
 const at = process.argv.indexOf('--runs');
 const runs = at === -1 ? 2_000 : Number(process.argv[at + 1]);

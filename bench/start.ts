@@ -10,8 +10,8 @@ import { root } from './processes.ts';
 import { tableText } from './report.ts';
 
 /**
- * How long `serve` takes from its start until it is ready, and what memory it holds then: from sources, and built. Usage: npm run build && npm run
- * bench:start [-- --runs N] [-- --seconds N] (of idling before memory is read)
+ * How long `serve` takes from its start until it is ready, and what memory it holds then: from sources, and built.
+ * Usage: npm run build && npm run bench -- start [--runs N] [--seconds N] (of idling before memory is read)
  */
 const { values: flags } = parseArgs({ options: { runs: { type: 'string', default: '7' }, seconds: { type: 'string', default: '8' } } });
 const programs = [

@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run bench:peers: fetches the peers at pinned versions into .tools/peers (about 800 MB), and measures them beside Sluice.
+# npm run bench -- peers: fetches the peers at pinned versions into .tools/peers (about 800 MB), and measures them beside Sluice.
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh all

@@ -8,7 +8,7 @@ const folder = join(root, '.tools/peers');
 
 function installed(path: string): string {
   const file = join(folder, path);
-  if (!existsSync(file)) throw new Error(`${file} is not there: npm run bench:peers installs it`);
+  if (!existsSync(file)) throw new Error(`${file} is not there: npm run bench -- peers installs it`);
   return file;
 }
 

@@ -1,0 +1,48 @@
+export interface Measure {
+  /** From the repository's root. */
+  readonly file: string;
+  readonly about: string;
+}
+
+export type Kind = 'bench' | 'drill';
+
+/** What `npm run bench` and `npm run drill` know by name. */
+export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = {
+  bench: {
+    speed: { file: 'scripts/bench.sh', about: 'Sluice beside a real Envoy: added time, streams, memory (docs/speed.md)' },
+    direct: { file: 'bench/direct.ts', about: 'whole exchanges over the socket, without an Envoy' },
+    guard: { file: 'bench/guard.ts', about: 'what a request allocates and its CPU, against the kept baseline' },
+    allocations: { file: 'bench/allocations.ts', about: 'which functions allocate it' },
+    compare: { file: 'bench/compare.ts', about: 'two commits in turns: compare A [B]' },
+    start: { file: 'bench/start.ts', about: 'time and memory until serve is ready' },
+    peers: { file: 'scripts/bench-peers.sh', about: 'beside other gateways; fetches about 800 MB (docs/peers.md)' },
+    cache: { file: 'bench/cache.ts', about: 'a hit in memory, through Envoy' },
+    eviction: { file: 'bench/eviction.ts', about: "hit rates of the cache's memory" },
+    semantic: { file: 'bench/semantic.ts', about: 'hits, right and false, on labelled pairs: semantic FILE' },
+    gate: { file: 'bench/gate.ts', about: 'what a chain costs a first attempt that succeeds' },
+    ledger: {
+      file: 'bench/ledger.ts',
+      about: 'what the ledger costs and sustains, and what a killed process loses: ledger [SECONDS] [KILLS]',
+    },
+    router: { file: 'bench/router.ts', about: 'one scoring by the learned router' },
+    sequential: { file: 'bench/sequential.ts', about: 'false alarms and drops found by the test of experiments' },
+    configmap: { file: 'bench/configmap-edits.ts', about: 'from an edit of a ConfigMap to a decision by it' },
+    classifier: { file: 'bench/classifier.ts', about: 'the classifier on labelled prompts: classifier FOLDER' },
+  },
+  drill: {
+    bypass: { file: 'bench/bypass-drill.ts', about: 'known ways around a block and around a budget (docs/security.md)' },
+    tamper: { file: 'bench/tamper-drill.ts', about: 'ways to tamper with a ledger (docs/tamper-drill.md)' },
+    fallback: { file: 'bench/fallback-drill.ts', about: 'ways in which a target can fail (docs/fallback-drills.md)' },
+    flap: { file: 'bench/flap-drill.ts', about: 'many clients while providers flap' },
+    endurance: {
+      file: 'bench/endurance.ts',
+      about: 'kills, pauses, full disks, floods and long runs: endurance [NAME…] (docs/endurance.md)',
+    },
+  },
+};
+
+/** The names with what each is about, for people. */
+export function listText(kind: Kind): string {
+  const rows = Object.entries(kinds[kind]).map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`);
+  return [`npm run ${kind} -- NAME [OPTIONS]${kind === 'bench' ? '; without a name: speed' : ''}`, ...rows].join('\n');
+}
