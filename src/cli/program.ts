@@ -17,6 +17,7 @@ import { registerLabel } from './label.ts';
 import { registerLearning } from './learning.ts';
 import { registerLedger } from './ledger.ts';
 import { registerCompare } from './compare.ts';
+import { registerProbe } from './probe.ts';
 import { registerReconcile } from './reconcile.ts';
 import { registerReport } from './report.ts';
 import { registerReplay } from './replay.ts';
@@ -36,6 +37,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerServe,
   registerStatus,
   registerDoctor,
+  registerProbe,
   registerDemo,
   registerValidate,
   registerExplain,

@@ -12,7 +12,7 @@ export interface ReleasePod {
 
 export interface Release {
   readonly namespace: string;
-  /** Of its Deployment; null: it has none, or it may not be read. */
+  /** Of its Deployment or StatefulSet; null: it has none, or they may not be read. */
   readonly wanted: number | null;
   readonly pods: readonly ReleasePod[];
 }
@@ -41,14 +41,21 @@ export async function findRelease(config: KubeConfig, namespace: string, release
   }
 }
 
-/** Reading Deployments is a comfort: who may not sees the pods all the same. */
+/** Reading Deployments and StatefulSets is a comfort: who may not sees the pods all the same. */
 async function wantedReplicas(config: KubeConfig, namespace: string, labelSelector: string): Promise<number | null> {
-  try {
-    const { items } = await config.makeApiClient(AppsV1Api).listNamespacedDeployment({ namespace, labelSelector });
-    return items.length === 0 ? null : items.reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);
-  } catch {
-    return null;
-  }
+  const apps = config.makeApiClient(AppsV1Api);
+  const sums = await Promise.all([
+    apps.listNamespacedDeployment({ namespace, labelSelector }).then(({ items }) => sumOf(items), unreadable),
+    apps.listNamespacedStatefulSet({ namespace, labelSelector }).then(({ items }) => sumOf(items), unreadable),
+  ]);
+  const known = sums.filter((sum) => sum !== null);
+  return known.length === 0 ? null : known.reduce((total, sum) => total + sum, 0);
+}
+
+const unreadable = (): null => null;
+
+function sumOf(items: readonly { readonly spec?: { readonly replicas?: number } }[]): number | null {
+  return items.length === 0 ? null : items.reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);
 }
 
 function isReady({ status }: V1Pod): boolean {

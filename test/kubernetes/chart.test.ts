@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { valuesPage, valuesSchema, valuesYaml } from '../../src/kubernetes/chart/files.ts';
+import { chartReadme, valuesDefaults, valuesPage, valuesSchema, valuesYaml } from '../../src/kubernetes/chart/files.ts';
 import { chart, helm, template, type Values } from './support/helm.ts';
 import { missing } from './support/tools.ts';
 
@@ -22,7 +24,67 @@ const everything: Values = {
   imagePullSecrets: [{ name: 'registry' }],
   podAnnotations: { team: 'platform' },
   extraEnv: [{ name: 'TZ', value: 'UTC' }],
-  extraArgs: ['--catalog-interval=6'],
+  extraArgs: ['--max-delay=100'],
+};
+
+/** Every value that is a field of Kubernetes', or a reference. */
+const fields: Values = {
+  commonLabels: { team: 'platform' },
+  commonAnnotations: { owner: 'platform@example.com' },
+  annotations: { reloader: 'true' },
+  podLabels: { tier: 'edge' },
+  strategy: { rollingUpdate: { maxUnavailable: 1 } },
+  revisionHistoryLimit: 2,
+  podSecurityContext: { runAsUser: null, runAsGroup: null, fsGroup: null },
+  securityContext: { runAsUser: null, runAsGroup: null },
+  probes: { startup: { failureThreshold: 300 }, liveness: { timeoutSeconds: 9 } },
+  lifecycle: { preStop: { sleep: { seconds: 3 } } },
+  runtimeClassName: 'gvisor',
+  priorityClassName: 'high',
+  dnsPolicy: 'ClusterFirst',
+  dnsConfig: { options: [{ name: 'ndots', value: '1' }] },
+  hostAliases: [{ ip: '10.0.0.1', hostnames: ['models.internal'] }],
+  extraEnvFrom: [{ configMapRef: { name: 'proxy' } }],
+  extraVolumes: [{ name: 'extra', emptyDir: {} }],
+  extraVolumeMounts: [{ name: 'extra', mountPath: '/extra' }],
+  extraInitContainers: [{ name: 'before', image: 'before:1' }],
+  extraContainers: [{ name: 'beside', image: 'beside:1' }],
+  extraObjects: [
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: '{{ .Release.Name }}-map' } },
+    'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-text\n',
+  ],
+  envoy: {
+    probes: { readiness: { periodSeconds: 2 } },
+    extraArgs: ['--component-log-level', 'upstream:info'],
+    extraEnv: [{ name: 'TZ', value: 'UTC' }],
+    extraVolumeMounts: [{ name: 'extra', mountPath: '/extra' }],
+  },
+  service: {
+    type: 'LoadBalancer',
+    clusterIP: '10.96.7.7',
+    loadBalancerClass: 'example.com/internal',
+    loadBalancerSourceRanges: ['10.0.0.0/8'],
+    externalTrafficPolicy: 'Local',
+    internalTrafficPolicy: 'Cluster',
+    ipFamilies: ['IPv4'],
+    ipFamilyPolicy: 'SingleStack',
+    trafficDistribution: 'PreferClose',
+    nodePort: 30_123,
+    labels: { expose: 'true' },
+  },
+  admin: {
+    token: { secret: 'admin' },
+    ingress: { enabled: true, className: 'nginx', host: 'sluice.example.com', tls: [{ hosts: ['sluice.example.com'], secretName: 'tls' }] },
+    httpRoute: { enabled: true, parentRefs: [{ name: 'gateway' }], hostnames: ['sluice.example.com'] },
+  },
+  networkPolicy: { apps: [{ podSelector: {} }], egress: { enabled: true, to: [{ ports: [{ port: 6379 }] }] } },
+  persistence: { enabled: true, storageClass: 'fast', annotations: { backup: 'daily' } },
+  ledger: { retentionDays: 90, key: { secret: 'ledger' }, postgres: { secret: 'postgres', passwordKey: 'password' } },
+  cache: { redis: { secret: 'redis', passwordKey: 'password', caKey: 'ca.crt' } },
+  maskKey: { secret: 'mask' },
+  catalog: { source: 'https://prices.example/list.json', intervalHours: 6 },
+  otlp: { endpoint: 'http://collector:4318', headers: { secret: 'otlp' }, envoy: 'collector:4317' },
+  autoscaling: { enabled: true, annotations: { a: 'b' }, behavior: { scaleDown: { stabilizationWindowSeconds: 60 } } },
 };
 
 const webhooks: Values = {
@@ -46,6 +108,8 @@ describe('the chart', () => {
   it('has values, schema and page as their tables make them', () => {
     expect(read('values.yaml')).toBe(valuesYaml());
     expect(read('values.schema.json')).toBe(valuesSchema());
+    expect(read('files/defaults.json')).toBe(valuesDefaults());
+    expect(read('README.md')).toBe(chartReadme(read('README.md')));
     expect(readFileSync(new URL('../../docs/helm-values.md', import.meta.url), 'utf8')).toBe(valuesPage());
   });
 });
@@ -57,6 +121,7 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['everything', everything],
     ['webhooks', webhooks],
     ['sidecar', sidecar],
+    ['fields', fields],
   ])('renders %s as its golden file has it', async (name, values) => {
     await expect(withoutCertificates(await template(values))).toMatchFileSnapshot(`./golden/${name}.yaml`);
   });
@@ -67,8 +132,58 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['everything', everything],
     ['webhooks', webhooks],
     ['sidecar', sidecar],
+    ['fields', fields],
   ])('passes a strict lint: %s', async (_name, values) => {
     expect(await helm(['lint', chart, '--strict'], values)).toContain('0 chart(s) failed');
+  });
+
+  it.each([
+    ['everything', everything],
+    ['fields', fields],
+    ['extension', { shape: 'extension' }],
+  ])('renders the same twice: %s', async (_name, values) => {
+    expect(await template(values)).toBe(await template(values));
+  });
+
+  it('renders the same without any default in its values', async () => {
+    const copy = mkdtempSync(join(tmpdir(), 'sluice-chart-'));
+    try {
+      cpSync(chart, copy, { recursive: true });
+      writeFileSync(join(copy, 'values.yaml'), '');
+      for (const values of [{}, everything, sidecar, { shape: 'extension' }])
+        expect(withoutCertificates(await template(values, copy))).toBe(withoutCertificates(await template(values)));
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+    }
+  });
+
+  it('has the labels and annotations for every object on every object', async () => {
+    for (const values of [
+      fields,
+      { ...everything, commonLabels: fields['commonLabels'], commonAnnotations: fields['commonAnnotations'] },
+    ]) {
+      const objects = parseAllDocuments(await template({ ...values, extraObjects: [] })).flatMap((document) =>
+        document.contents === null ? [] : [document.toJS() as Rendered],
+      );
+      expect(objects.length).toBeGreaterThan(8);
+      for (const { kind, metadata } of objects)
+        expect([kind, metadata]).toMatchObject([kind, { labels: { team: 'platform' }, annotations: { owner: 'platform@example.com' } }]);
+    }
+  });
+
+  it('leaves the user to OpenShift where it is told to', async () => {
+    const rendered = await template(fields);
+    expect(rendered).not.toMatch(/runAsUser|runAsGroup|fsGroup/);
+    expect(rendered.match(/runAsNonRoot: true/g)!.length).toBeGreaterThan(2);
+  });
+
+  it('closes the admin port to other namespaces, and leaves metrics open, without being told to', async () => {
+    const objects = parseAllDocuments(await template({})).map((document) => document.toJS() as Rendered & { spec: { ingress?: Rule[] } });
+    const rules = objects.find(({ kind }) => kind === 'NetworkPolicy')!.spec.ingress!;
+    const from = (port: string): unknown => rules.filter(({ ports }) => ports.some((each) => each.port === port)).map((rule) => rule.from);
+    expect(from('admin')).toEqual([[{ podSelector: {} }]]);
+    expect(from('metrics')).toEqual([[{ namespaceSelector: {} }]]);
+    expect(from('http')).toEqual([undefined]);
   });
 
   it('prints large integers as integers', async () => {
@@ -93,6 +208,11 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['egress without a gateway', { shape: 'extension', egress: { baseUrl: true } }, /shape: gateway/],
     ['sidecars for nobody', { shape: 'sidecar' }, /sidecar\.namespaces/],
     ['sidecars with Secrets of another namespace', { ...sidecar, credentials: [{ secret: 'openai' }] }, /shape: gateway/],
+    ['sidecars with a token of another namespace', { ...sidecar, admin: { token: { secret: 'admin' } } }, /shape: gateway/],
+    ['a misspelt value in a group', { service: { clusterIp: '10.96.0.9' } }, /clusterIp.*not allowed/],
+    ['a route of the page to nowhere', { admin: { ingress: { enabled: true } } }, /admin\.ingress\.host/],
+    ['a route of the page from nowhere', { admin: { httpRoute: { enabled: true } } }, /parentRefs/],
+    ['prices of two sources', { catalog: { configMap: 'a', source: 'https://prices.example' } }, /one of them/],
     ['a policy in two places', { policy: { mounted: 'mine', url: { address: 'https://policies.example/all.yaml' } } }, /one of them/],
     ['an inline policy that nobody would watch', { policy: { mounted: 'mine', inline: 'version: 1' } }, /ConfigMaps that are watched/],
     [
@@ -188,8 +308,14 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
   });
 });
 
+interface Rule {
+  readonly from?: readonly object[];
+  readonly ports: readonly { readonly port: string }[];
+}
+
 interface Rendered {
   readonly kind?: string;
+  readonly metadata?: object;
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: { readonly template?: { readonly spec: PodSpec } };
 }

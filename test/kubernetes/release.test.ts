@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
@@ -30,6 +32,34 @@ const variants: readonly (readonly [string, Values])[] = [
     'extension, scaled',
     { shape: 'extension', autoscaling: { enabled: true }, networkPolicy: { enabled: true }, policy: { namespaces: ['team-a'] } },
   ],
+  [
+    'gateway, volumes that outlive pods, references',
+    {
+      persistence: { enabled: true, storageClass: 'fast' },
+      ledger: { enabled: true, key: { secret: 'ledger' } },
+      cache: { redis: { secret: 'redis', passwordKey: 'password', caKey: 'ca.crt' } },
+      admin: { token: { secret: 'admin' }, ingress: { enabled: true, host: 'sluice.example.com' } },
+      otlp: { endpoint: 'http://collector:4318', headers: { secret: 'otlp' } },
+      commonLabels: { team: 'platform' },
+      extraContainers: [],
+      networkPolicy: { egress: { enabled: true, to: [{ ports: [{ port: 6379 }] }] } },
+    },
+  ],
+  [
+    'extension, fields of Services and pods',
+    {
+      shape: 'extension',
+      service: { trafficDistribution: 'PreferClose', ipFamilyPolicy: 'PreferDualStack', internalTrafficPolicy: 'Cluster' },
+      ledger: { postgres: { secret: 'postgres', passwordKey: 'password' } },
+      podSecurityContext: { runAsUser: null, runAsGroup: null, fsGroup: null },
+      securityContext: { runAsUser: null, runAsGroup: null },
+      dnsConfig: { options: [{ name: 'ndots', value: '1' }] },
+      hostAliases: [{ ip: '10.0.0.1', hostnames: ['models.internal'] }],
+      extraVolumes: [{ name: 'extra', emptyDir: {} }],
+      extraVolumeMounts: [{ name: 'extra', mountPath: '/extra' }],
+      catalog: { configMap: 'prices' },
+    },
+  ],
   ['gateway, mounted policy', { policy: { mounted: 'mine' } }],
   [
     'extension, policy at a URL',
@@ -58,6 +88,11 @@ const monitoring = { podMonitor: true, prometheusRule: true, dashboard: true, in
 const monitored: readonly (readonly [string, Values, readonly string[]])[] = [
   ['gateway', { monitoring }, ['PodMonitor/rel-sluice', 'PrometheusRule/rel-sluice']],
   ['extension', { shape: 'extension', monitoring }, ['PodMonitor/rel-sluice', 'PrometheusRule/rel-sluice']],
+  [
+    'gateway, with the page at a gateway',
+    { monitoring, admin: { httpRoute: { enabled: true, parentRefs: [{ name: 'gateway' }], hostnames: ['sluice.example.com'] } } },
+    ['PodMonitor/rel-sluice', 'PrometheusRule/rel-sluice'],
+  ],
   [
     'sidecar',
     { shape: 'sidecar', sidecar: { namespaces: ['team-a'] }, monitoring },
@@ -89,84 +124,92 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     const rendered = await template(values);
     await cluster.applied(rendered, '--dry-run=server', '--validate=strict');
     // As a pod of its own, which the restricted level of pod security refuses rather than warns about.
-    const { template: pod } = objectsOf(rendered).find(({ kind }) => kind === 'Deployment')!.spec;
+    const { template: pod, volumeClaimTemplates = [] } = objectsOf(rendered).find(
+      ({ kind }) => kind === 'Deployment' || kind === 'StatefulSet',
+    )!.spec;
+    const claimed = volumeClaimTemplates.map(({ metadata }) => ({ name: metadata.name, emptyDir: {} }));
     const lone = stringify({
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name: 'lone', namespace: 'strict' },
-      spec: { ...pod.spec, serviceAccountName: undefined },
+      spec: { ...pod.spec, volumes: [...pod.spec.volumes, ...claimed], serviceAccountName: undefined },
     });
     expect(await cluster.applied(lone, '--dry-run=server', '--validate=strict')).toBe('pod/lone created (server dry run)\n');
   });
 
-  describe.skipIf(noDefinitions !== '')(`with definitions of the Prometheus operator and cert-manager${noDefinitions}`, () => {
-    beforeAll(async () => {
-      await cluster.kubectl(
-        'apply',
-        '--server-side',
-        '--filename',
-        definitionsOf('prometheus-operator')!,
-        '--filename',
-        definitionsOf('cert-manager')!,
-      );
-      await cluster.kubectl('wait', '--for=condition=Established', '--all', 'crd');
-    });
+  describe.skipIf(noDefinitions !== '')(
+    `with definitions of the Prometheus operator, cert-manager and the Gateway API${noDefinitions}`,
+    () => {
+      beforeAll(async () => {
+        await cluster.kubectl(
+          'apply',
+          '--server-side',
+          '--filename',
+          definitionsOf('prometheus-operator')!,
+          '--filename',
+          definitionsOf('cert-manager')!,
+          '--filename',
+          join(definitionsOf('envoy-gateway')!, 'gatewayapi-crds.yaml'),
+        );
+        await cluster.kubectl('wait', '--for=condition=Established', '--all', 'crd');
+      });
 
-    it.each(monitored)('pass a strict dry run of the server: %s', async (_name, values, made) => {
-      const rendered = await template(values);
-      await cluster.applied(rendered, '--dry-run=server', '--validate=strict');
-      expect(
-        objectsOf(rendered)
-          .filter(({ apiVersion }) => apiVersion === 'monitoring.coreos.com/v1')
-          .map(({ kind, metadata }) => `${kind}/${metadata.name}`)
-          .sort(),
-      ).toEqual(made);
-    });
+      it.each(monitored)('pass a strict dry run of the server: %s', async (_name, values, made) => {
+        const rendered = await template(values);
+        await cluster.applied(rendered, '--dry-run=server', '--validate=strict');
+        expect(
+          objectsOf(rendered)
+            .filter(({ apiVersion }) => apiVersion === 'monitoring.coreos.com/v1')
+            .map(({ kind, metadata }) => `${kind}/${metadata.name}`)
+            .sort(),
+        ).toEqual(made);
+      });
 
-    it('get a certificate of cert-manager as the page says, which takes it strictly', async () => {
-      const [manifests, command] = [/```yaml\n(apiVersion: cert-manager[\s\S]*?)```/, /(helm upgrade .*existingSecret.*)/].map(
-        (pattern) => pattern.exec(page)![1]!,
-      );
-      expect(await cluster.applied(manifests!, '--dry-run=server', '--validate=strict')).toMatch(
-        /issuer.*created[^\n]*\ncertificate.*created/,
-      );
-      // The same names on both sides.
-      const [, certificate] = parseAllDocuments(manifests!).map(
-        (document) =>
-          document.toJS() as {
-            readonly metadata: { readonly name: string; readonly namespace: string };
-            readonly spec: { readonly secretName: string; readonly dnsNames: readonly string[] };
-          },
-      );
-      expect(command).toContain(`webhooks.existingSecret=${certificate!.spec.secretName} `);
-      expect(command).toContain(`cert-manager\\.io/inject-ca-from=${certificate!.metadata.namespace}/${certificate!.metadata.name}'`);
-      const rendered = await plainHelm(
-        [
-          'template',
-          'sluice',
-          chart,
-          '--kube-version',
-          '1.37.1',
-          '--namespace',
-          certificate!.metadata.namespace,
-          '--set',
-          'webhooks.policy=true',
-          '--set',
-          `webhooks.existingSecret=${certificate!.spec.secretName}`,
-        ],
-        {},
-      );
-      const service = objectsOf(rendered).find(({ kind, metadata }) => kind === 'Service' && metadata.name.endsWith('-webhook'))!;
-      expect(certificate!.spec.dnsNames).toEqual([`${service.metadata.name}.${certificate!.metadata.namespace}.svc`]);
-    });
+      it('get a certificate of cert-manager as the page says, which takes it strictly', async () => {
+        const [manifests, command] = [/```yaml\n(apiVersion: cert-manager[\s\S]*?)```/, /(helm upgrade .*existingSecret.*)/].map(
+          (pattern) => pattern.exec(page)![1]!,
+        );
+        expect(await cluster.applied(manifests!, '--dry-run=server', '--validate=strict')).toMatch(
+          /issuer.*created[^\n]*\ncertificate.*created/,
+        );
+        // The same names on both sides.
+        const [, certificate] = parseAllDocuments(manifests!).map(
+          (document) =>
+            document.toJS() as {
+              readonly metadata: { readonly name: string; readonly namespace: string };
+              readonly spec: { readonly secretName: string; readonly dnsNames: readonly string[] };
+            },
+        );
+        expect(command).toContain(`webhooks.existingSecret=${certificate!.spec.secretName} `);
+        expect(command).toContain(`cert-manager\\.io/inject-ca-from=${certificate!.metadata.namespace}/${certificate!.metadata.name}'`);
+        const rendered = await plainHelm(
+          [
+            'template',
+            'sluice',
+            chart,
+            '--kube-version',
+            '1.37.1',
+            '--namespace',
+            certificate!.metadata.namespace,
+            '--set',
+            'webhooks.policy=true',
+            '--set',
+            `webhooks.existingSecret=${certificate!.spec.secretName}`,
+          ],
+          {},
+        );
+        const service = objectsOf(rendered).find(({ kind, metadata }) => kind === 'Service' && metadata.name.endsWith('-webhook'))!;
+        expect(certificate!.spec.dnsNames).toEqual([`${service.metadata.name}.${certificate!.metadata.namespace}.svc`]);
+      });
 
-    it('are refused with a field that they do not know', async () => {
-      const rendered = (await template({ monitoring: { podMonitor: true } })).replace('podMetricsEndpoints:', 'podMetricEndpoints:');
-      expect((await cluster.apply(rendered, '--dry-run=server', '--validate=strict')).output).toContain(
-        'unknown field "spec.podMetricEndpoints"',
-      );
-    });
-  });
+      it('are refused with a field that they do not know', async () => {
+        const rendered = (await template({ monitoring: { podMonitor: true } })).replace('podMetricsEndpoints:', 'podMetricEndpoints:');
+        expect((await cluster.apply(rendered, '--dry-run=server', '--validate=strict')).output).toContain(
+          'unknown field "spec.podMetricEndpoints"',
+        );
+      });
+    },
+  );
 
   it.each([
     ['gateway', 'OPENAI_BASE_URL=http://rel-sluice.llm/v1\n'],
@@ -202,6 +245,28 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
         'name',
       ),
     ).toBe('');
+  });
+
+  it.each(['gateway', 'extension'])('upgrade from the values of an older chart, reused or reset: %s', async (shape) => {
+    // What an older release kept are its chart's values: what it rendered does not matter.
+    const older = mkdtempSync(join(tmpdir(), 'sluice-older-'));
+    try {
+      mkdirSync(join(older, 'templates'));
+      writeFileSync(join(older, 'Chart.yaml'), 'apiVersion: v2\nname: sluice\nversion: 0.1.0\n');
+      writeFileSync(join(older, 'values.yaml'), readFileSync(new URL('./values/0.1.0.yaml', import.meta.url)));
+      const at = ['--namespace', 'llm', '--kubeconfig', cluster.kubeconfig];
+      await helm(['install', 'rel', older, ...at], { shape, replicas: 3, webhooks: { policy: true } });
+      for (const how of ['--reuse-values', '--reset-then-reuse-values']) {
+        await plainHelm(['upgrade', 'rel', chart, how, ...at, '--set', 'podLabels.team=platform'], {});
+        const made = await cluster.kubectl('get', 'deployment', 'rel-sluice', '--namespace', 'llm', '--output', 'json');
+        const { spec } = JSON.parse(made) as { readonly spec: { readonly replicas: number; readonly template: object } };
+        expect([spec.replicas, spec.template]).toMatchObject([3, { metadata: { labels: { team: 'platform' } } }]);
+        await plainHelm(['rollback', 'rel', '1', ...at], {});
+      }
+      await plainHelm(['uninstall', 'rel', ...at], {});
+    } finally {
+      rmSync(older, { recursive: true, force: true });
+    }
   });
 
   it('may read ConfigMaps and write Events where it should, and nothing else', async () => {

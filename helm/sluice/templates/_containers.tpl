@@ -24,14 +24,45 @@
     {{- end }}
     {{- end }}
     {{- end }}
-    - --admin=0.0.0.0:{{ int64 .Values.ports.admin }}
-    {{- /* Both survive the container, not the pod. */}}
-    - --budgets=/run/sluice/budgets.json
-    - --state=/run/sluice/state.json
-    - --policy-kept=/run/sluice/policy.json
+    {{- /* In a pod of somebody else's it is for that pod alone: no network policy of the chart's holds there. */}}
+    - --admin={{ ternary "127.0.0.1" "0.0.0.0" (default false .sidecar) }}:{{ int64 .Values.ports.admin }}
+    - --metrics=0.0.0.0:{{ int64 .Values.ports.metrics }}
+    {{- $state := include "sluice.stateFolder" . }}
+    - --budgets={{ $state }}/budgets.json
+    - --state={{ $state }}/state.json
+    - --policy-kept={{ $state }}/policy.json
+    {{- if .Values.learning.keep }}
+    - --learning-state={{ $state }}/learning.json
+    {{- end }}
+    {{- if and .Values.catalog.configMap .Values.catalog.source }}{{ fail "catalog.configMap and catalog.source: prices come from one of them" }}{{ end }}
+    {{- if .Values.catalog.configMap }}
+    - --catalog=/etc/sluice/catalog/catalog.json
+    {{- else if .Values.catalog.source }}
+    - --catalog={{ $state }}/catalog.json
+    - {{ printf "--catalog-source=%s" .Values.catalog.source | quote }}
+    - --catalog-interval={{ int64 .Values.catalog.intervalHours }}
+    {{- end }}
     - --cache-memory={{ int64 .Values.cache.memoryMegabytes }}
     - --log-level={{ .Values.logLevel }}
+    {{- if not .Values.ledger.postgres.secret }}
     - --ledger={{ if .Values.ledger.enabled }}/var/lib/sluice/ledger.db{{ else }}off{{ end }}
+    {{- end }}
+    {{- if or .Values.ledger.enabled .Values.ledger.postgres.secret }}
+    - --ledger-retention={{ int64 .Values.ledger.retentionDays }}
+    {{- end }}
+    {{- range $flag, $what := dict "admin-token" .Values.admin.token "mask-key" .Values.maskKey "ledger-key" .Values.ledger.key }}
+    {{- if $what.secret }}
+    - --{{ $flag }}=/etc/sluice/secrets/{{ $flag }}/{{ $what.key }}
+    {{- end }}
+    {{- end }}
+    {{- range $flag, $redis := dict "cache-redis" .Values.cache.redis "budgets-redis" .Values.budgets.redis }}
+    {{- if and $redis.secret $redis.passwordKey }}
+    - --{{ $flag }}-password-file=/etc/sluice/secrets/{{ $flag }}/{{ $redis.passwordKey }}
+    {{- end }}
+    {{- if and $redis.secret $redis.caKey }}
+    - --{{ $flag }}-ca=/etc/sluice/secrets/{{ $flag }}/{{ $redis.caKey }}
+    {{- end }}
+    {{- end }}
     - --grace={{ if $gateway }}5{{ else }}{{ int64 .Values.drainSeconds }}{{ end }}
     {{- if $gateway }}
     - --listen=unix:/run/sluice/sluice.sock
@@ -40,6 +71,9 @@
     - --envoy-status=0.0.0.0:{{ int64 .Values.envoy.statusPort }}
     - --envoy-ca={{ .Values.envoy.caFile }}
     - --envoy-version={{ .Values.envoy.version }}
+    {{- with .Values.otlp.envoy }}
+    - --envoy-otlp={{ . }}
+    {{- end }}
     {{- else if eq .Values.shape "sidecar" }}
     - --listen=unix:/run/sluice/sluice.sock
     {{- else }}
@@ -66,20 +100,13 @@
     {{- range .Values.extraArgs }}
     - {{ . | quote }}
     {{- end }}
-  {{- if or .Values.extraEnv .Values.cache.redis.secret .Values.budgets.redis.secret }}
+  {{- with include "sluice.env" . }}
   env:
-    {{- range $name, $redis := dict "SLUICE_CACHE_REDIS" .Values.cache.redis "SLUICE_BUDGETS_REDIS" .Values.budgets.redis }}
-    {{- if $redis.secret }}
-    - name: {{ $name }}
-      valueFrom:
-        secretKeyRef:
-          name: {{ $redis.secret }}
-          key: {{ $redis.key }}
-    {{- end }}
-    {{- end }}
-    {{- with .Values.extraEnv }}
+    {{- . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.extraEnvFrom }}
+  envFrom:
     {{- toYaml . | nindent 4 }}
-    {{- end }}
   {{- end }}
   ports:
     {{- if eq .Values.shape "extension" }}
@@ -88,36 +115,28 @@
     {{- end }}
     - name: admin
       containerPort: {{ int64 .Values.ports.admin }}
+    - name: metrics
+      containerPort: {{ int64 .Values.ports.metrics }}
     {{- if include "sluice.webhooks" . }}
     - name: webhook
       containerPort: {{ int64 .Values.webhooks.port }}
     {{- end }}
+  {{- $readyz := dict "path" "/readyz" "port" "metrics" }}
   startupProbe:
-    httpGet:
-      path: /readyz
-      port: admin
-    periodSeconds: 1
-    timeoutSeconds: 5
-    failureThreshold: 60
+    {{- mergeOverwrite (dict "httpGet" $readyz "periodSeconds" 1 "timeoutSeconds" 5 "failureThreshold" 60) .Values.probes.startup | toYaml | nindent 4 }}
   {{- /* Beside an Envoy that lets requests pass without Sluice, a Sluice that does not answer is no reason to take that Envoy out of the Service, or the app's pod out of the app's. */}}
   {{- if or (not $gateway) .Values.policy.failClosed }}
   {{- /* Late answers of a busy node are no reason to send everything to other pods, which are as busy. */}}
   readinessProbe:
-    httpGet:
-      path: /readyz
-      port: admin
-    periodSeconds: 5
-    timeoutSeconds: 5
+    {{- mergeOverwrite (dict "httpGet" $readyz "periodSeconds" 5 "timeoutSeconds" 5) .Values.probes.readiness | toYaml | nindent 4 }}
   {{- end }}
   livenessProbe:
-    httpGet:
-      path: /healthz
-      port: admin
-    periodSeconds: 10
-    timeoutSeconds: 5
-    failureThreshold: 6
+    {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "metrics") "periodSeconds" 10 "timeoutSeconds" 5 "failureThreshold" 6) .Values.probes.liveness | toYaml | nindent 4 }}
   {{- if not .sidecar }}
   lifecycle:
+    {{- if .Values.lifecycle }}
+    {{- toYaml .Values.lifecycle | nindent 4 }}
+    {{- else }}
     preStop:
       {{- if $gateway }}
       exec:
@@ -126,11 +145,12 @@
       sleep:
         seconds: 5
       {{- end }}
+    {{- end }}
   {{- end }}
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   securityContext:
-    {{- include "sluice.containerSecurity" . | nindent 4 }}
+    {{- include "sluice.present" .Values.securityContext | nindent 4 }}
   volumeMounts:
     - name: run
       mountPath: /run/sluice
@@ -155,9 +175,22 @@
       mountPath: /etc/sluice/sidecar
       readOnly: true
     {{- end }}
-    {{- if .Values.ledger.enabled }}
+    {{- if .Values.persistence.enabled }}
+    - name: state
+      mountPath: /var/lib/sluice
+    {{- else if .Values.ledger.enabled }}
     - name: ledger
       mountPath: /var/lib/sluice
+    {{- end }}
+    {{- if .Values.catalog.configMap }}
+    - name: catalog
+      mountPath: /etc/sluice/catalog
+      readOnly: true
+    {{- end }}
+    {{- range (include "sluice.secretFiles" . | fromJson).files }}
+    - name: secret-{{ .what }}
+      mountPath: /etc/sluice/secrets/{{ .what }}
+      readOnly: true
     {{- end }}
     {{- if include "sluice.webhooks" . }}
     - name: webhook
@@ -174,6 +207,23 @@
       mountPath: /etc/sluice/credentials/{{ .secret }}
       readOnly: true
     {{- end }}
+    {{- with .Values.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+
+{{- define "sluice.env" -}}
+{{- $env := list }}
+{{- range $name, $from := dict "SLUICE_CACHE_REDIS" .Values.cache.redis "SLUICE_BUDGETS_REDIS" .Values.budgets.redis "SLUICE_LEDGER" .Values.ledger.postgres "OTEL_EXPORTER_OTLP_HEADERS" .Values.otlp.headers }}
+{{- if $from.secret }}{{ $env = append $env (dict "name" $name "valueFrom" (dict "secretKeyRef" (dict "name" $from.secret "key" $from.key))) }}{{ end }}
+{{- end }}
+{{- with .Values.ledger.postgres }}
+{{- if and .secret .passwordKey }}{{ $env = append $env (dict "name" "SLUICE_LEDGER_PASSWORD_FILE" "value" (printf "/etc/sluice/secrets/ledger-postgres/%s" .passwordKey)) }}{{ end }}
+{{- end }}
+{{- with .Values.otlp }}
+{{- if .endpoint }}{{ $env = concat $env (list (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT" "value" .endpoint) (dict "name" "OTEL_EXPORTER_OTLP_PROTOCOL" "value" .protocol)) }}{{ end }}
+{{- end }}
+{{- with concat $env .Values.extraEnv }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{- /* Seconds that Envoy stays in a pod that goes. On a busy node some pass until it is told to drain, and other nodes go on sending until they know. */}}
@@ -198,6 +248,13 @@
     - --drain-time-s
     - {{ include "sluice.envoyStays" . | quote }}
     - --disable-hot-restart
+    {{- range .Values.envoy.extraArgs }}
+    - {{ . | quote }}
+    {{- end }}
+  {{- with .Values.envoy.extraEnv }}
+  env:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   ports:
     - name: http
       containerPort: {{ int64 .Values.envoy.port }}
@@ -207,37 +264,29 @@
     {{- end }}
     - name: status
       containerPort: {{ int64 .Values.envoy.statusPort }}
+  {{- $ready := dict "path" "/ready" "port" "status" }}
   {{- if .sidecar }}
   startupProbe:
-    httpGet:
-      path: /ready
-      port: status
-    periodSeconds: 1
-    timeoutSeconds: 5
-    failureThreshold: 60
+    {{- mergeOverwrite (dict "httpGet" $ready "periodSeconds" 1 "timeoutSeconds" 5 "failureThreshold" 60) .Values.envoy.probes.startup | toYaml | nindent 4 }}
   {{- end }}
   readinessProbe:
-    httpGet:
-      path: /ready
-      port: status
-    periodSeconds: 5
-    timeoutSeconds: 5
+    {{- mergeOverwrite (dict "httpGet" $ready "periodSeconds" 5 "timeoutSeconds" 5) .Values.envoy.probes.readiness | toYaml | nindent 4 }}
   livenessProbe:
-    tcpSocket:
-      port: status
-    periodSeconds: 10
-    timeoutSeconds: 5
-    failureThreshold: 6
+    {{- mergeOverwrite (dict "tcpSocket" (dict "port" "status") "periodSeconds" 10 "timeoutSeconds" 5 "failureThreshold" 6) .Values.envoy.probes.liveness | toYaml | nindent 4 }}
   {{- if not .sidecar }}
   lifecycle:
+    {{- if .Values.envoy.lifecycle }}
+    {{- toYaml .Values.envoy.lifecycle | nindent 4 }}
+    {{- else }}
     preStop:
       sleep:
         seconds: {{ include "sluice.envoyStays" . }}
+    {{- end }}
   {{- end }}
   resources:
     {{- toYaml .Values.envoy.resources | nindent 4 }}
   securityContext:
-    {{- include "sluice.containerSecurity" . | nindent 4 }}
+    {{- include "sluice.present" .Values.securityContext | nindent 4 }}
   volumeMounts:
     - name: run
       mountPath: /run/sluice
@@ -245,6 +294,9 @@
     - name: egress
       mountPath: /etc/sluice/egress
       readOnly: true
+    {{- end }}
+    {{- with .Values.envoy.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}
 
@@ -256,6 +308,11 @@
 {{- $_ := set $values.envoy "resources" .Values.sidecar.envoyResources }}
 {{- $_ := set $values.webhooks "policy" false }}
 {{- $_ := set $values.ledger "enabled" false }}
+{{- $_ := set $values.persistence "enabled" false }}
+{{- /* What stands in the release's namespace, and volumes that the app's pod does not have. */}}
+{{- $_ := set $values.catalog "configMap" "" }}
+{{- $_ := set $values "extraVolumeMounts" list }}
+{{- $_ := set $values.envoy "extraVolumeMounts" list }}
 {{- $sidecar := dict "Values" $values "Release" .Release "Chart" .Chart "sidecar" true -}}
 url: http://127.0.0.1:{{ int64 .Values.envoy.port }}
 containers:

@@ -12,16 +12,54 @@
 {{- end }}
 {{- end }}
 
+{{- /* What the values lack, from files/defaults.json: with --reuse-values they are those of an older chart. Every template begins with it. */}}
+{{- define "sluice.defaults" -}}
+{{- $values := .Values }}
+{{- range $default := .Files.Get "files/defaults.json" | fromJsonArray }}
+{{- $at := $values }}
+{{- range $name := initial $default.path }}
+{{- if not (kindIs "map" (index $at $name)) }}{{ $_ := set $at $name dict }}{{ end }}
+{{- $at = index $at $name }}
+{{- end }}
+{{- $name := last $default.path }}
+{{- if kindIs "invalid" (index $at $name) }}{{ $_ := set $at $name (deepCopy $default.value) }}{{ end }}
+{{- end }}
+{{- end }}
+
 {{- define "sluice.selector" -}}
 app.kubernetes.io/name: {{ include "sluice.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "sluice.labels" -}}
+{{- define "sluice.ownLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "sluice.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- /* The metadata of every object. Arguments: root, name; namespace ("-": none), labels and annotations where they are needed. */}}
+{{- define "sluice.metadata" -}}
+{{- $root := .root -}}
+name: {{ .name }}
+{{- if ne (default "" .namespace) "-" }}
+namespace: {{ default $root.Release.Namespace .namespace }}
+{{- end }}
+labels:
+  {{- mergeOverwrite (deepCopy $root.Values.commonLabels) (default dict .labels) (include "sluice.ownLabels" $root | fromYaml) | toYaml | nindent 2 }}
+{{- with mergeOverwrite (deepCopy $root.Values.commonAnnotations) (default dict .annotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* A map without its nulls: `key: null` in the values takes a default away. */}}
+{{- define "sluice.present" -}}
+{{- $map := dict }}
+{{- range $key, $value := . }}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $map $key $value }}{{ end }}
+{{- end }}
+{{- toYaml $map }}
 {{- end }}
 
 {{- define "sluice.serviceAccount" -}}
@@ -62,25 +100,26 @@ true
 {{- if and (eq .Values.shape "sidecar") $policy.url.tokenSecret }}{{ fail "policy.url.tokenSecret is a Secret of the release's namespace, which sidecars do not have: use shape: gateway" }}{{ end }}
 {{- end }}
 
-{{- define "sluice.containerSecurity" -}}
-allowPrivilegeEscalation: false
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{- /* Folders of Secrets, as JSON: {"files": [{what, secret, keys}]}; each is mounted at /etc/sluice/secrets/WHAT. */}}
+{{- define "sluice.secretFiles" -}}
+{{- $files := list }}
+{{- range $what, $from := dict "admin-token" .Values.admin.token "mask-key" .Values.maskKey "ledger-key" .Values.ledger.key }}
+{{- if $from.secret }}{{ $files = append $files (dict "what" $what "secret" $from.secret "keys" (list $from.key)) }}{{ end }}
+{{- end }}
+{{- range $what, $from := dict "cache-redis" .Values.cache.redis "budgets-redis" .Values.budgets.redis "ledger-postgres" .Values.ledger.postgres }}
+{{- $keys := compact (list (default "" $from.passwordKey) (default "" $from.caKey)) }}
+{{- if and $from.secret $keys }}{{ $files = append $files (dict "what" $what "secret" $from.secret "keys" $keys) }}{{ end }}
+{{- end }}
+{{- toJson (dict "files" $files) }}
 {{- end }}
 
-{{- define "sluice.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
+{{- /* Where a pod keeps what should survive its containers. */}}
+{{- define "sluice.stateFolder" -}}
+{{ if .Values.persistence.enabled }}/var/lib/sluice{{ else }}/run/sluice{{ end }}
+{{- end }}
+
+{{- define "sluice.workloadKind" -}}
+{{ if .Values.persistence.enabled }}StatefulSet{{ else }}Deployment{{ end }}
 {{- end }}
 
 {{- /* Set when pods are led to this gateway, when pods are changed at all, and when there is any webhook. */}}
@@ -94,7 +133,8 @@ true
 {{- define "sluice.pods" -}}
 {{- if eq .Values.shape "sidecar" }}
 {{- if not .Values.sidecar.namespaces }}{{ fail "shape: sidecar needs sidecar.namespaces" }}{{ end }}
-{{- if or .Values.credentials .Values.cache.redis.secret .Values.budgets.redis.secret }}{{ fail "credentials, cache.redis and budgets.redis are Secrets of the release's namespace, which sidecars do not have: use shape: gateway" }}{{ end -}}
+{{- $secrets := list .Values.cache.redis.secret .Values.budgets.redis.secret .Values.admin.token.secret .Values.maskKey.secret .Values.ledger.key.secret .Values.ledger.postgres.secret .Values.otlp.headers.secret }}
+{{- if or .Values.credentials (compact $secrets) }}{{ fail "credentials, cache.redis, budgets.redis, admin.token, maskKey, ledger.key, ledger.postgres and otlp.headers are Secrets of the release's namespace, which sidecars do not have: use shape: gateway" }}{{ end -}}
 true
 {{- end }}
 {{- include "sluice.egress" . }}
@@ -131,4 +171,9 @@ true
 {{- fail "policy.inline and webhooks.policy need a policy.selector of the form label=value" }}
 {{- end }}
 {{- toJson (dict (first $pair) (last $pair)) }}
+{{- end }}
+
+{{- define "sluice.testSelector" -}}
+app.kubernetes.io/name: {{ include "sluice.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}

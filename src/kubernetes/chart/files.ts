@@ -34,31 +34,65 @@ export function valuesYaml(): string {
 function yamlOf(node: JsonNode, indent: string): string[] {
   return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
     const comment = `${indent}# ${child.description ?? ''}`;
-    if (child.properties !== undefined && Object.keys(child.properties).length > 0)
-      return [comment, `${indent}${name}:`, ...yamlOf(child, `${indent}  `)];
+    if (isGroup(child)) return [comment, `${indent}${name}:`, ...yamlOf(child, `${indent}  `)];
     const text = stringify({ [name]: child.default }, { lineWidth: 0 }).trimEnd();
     return [comment, ...text.split('\n').map((line) => `${indent}${line}`)];
   });
 }
 
+/**
+ * helm/sluice/files/defaults.json: every value's path and default. `helm upgrade --reuse-values` puts the values of the old chart in
+ * place of the new one's; the templates take what those lack from here.
+ */
+export function valuesDefaults(): string {
+  return `[\n${leavesOf(schema(), [])
+    .map((leaf) => `  ${JSON.stringify(leaf)}`)
+    .join(',\n')}\n]\n`;
+}
+
+function leavesOf(node: JsonNode, path: readonly string[]): { readonly path: readonly string[]; readonly value: unknown }[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, child]) =>
+    isGroup(child) ? leavesOf(child, [...path, name]) : [{ path: [...path, name], value: child.default }],
+  );
+}
+
+/** Whether a node's properties are values of their own, rather than a map of what Kubernetes knows. */
+function isGroup(node: JsonNode): boolean {
+  return node.properties !== undefined && Object.keys(node.properties).length > 0;
+}
+
 /** docs/helm-values.md. */
 export function valuesPage(): string {
-  const rows: string[] = [];
-  collect(schema(), '', rows);
   return `# Values of the chart
 
 ${made} The chart refuses values that are not in this table.
 
-| value | type | default | meaning |
-|---|---|---|---|
-${rows.join('\n')}
+${table()}
 `;
+}
+
+/** helm/sluice/README.md: what people wrote in it, and the table of values. */
+export function chartReadme(now: string): string {
+  const heading = '## Values\n';
+  const end = now.indexOf(heading);
+  if (end === -1) throw new Error('the README of the chart has no heading "Values"');
+  return `${now.slice(0, end)}${heading}
+The chart refuses values that are not in this table.
+
+${table()}
+`;
+}
+
+function table(): string {
+  const rows: string[] = [];
+  collect(schema(), '', rows);
+  return `| value | type | default | meaning |\n|---|---|---|---|\n${rows.join('\n')}`;
 }
 
 function collect(node: JsonNode, path: string, rows: string[]): void {
   for (const [name, child] of Object.entries(node.properties ?? {})) {
     const at = path === '' ? name : `${path}.${name}`;
-    if (child.properties !== undefined && Object.keys(child.properties).length > 0) {
+    if (isGroup(child)) {
       collect(child, at, rows);
       continue;
     }

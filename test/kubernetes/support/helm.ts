@@ -30,8 +30,8 @@ export async function helm(args: readonly string[], values: Values = {}, env: Re
 }
 
 /** `helm template` of the chart as release `rel` of namespace `llm`. */
-export function template(values: Values): Promise<string> {
-  return helm(['template', 'rel', chart, '--namespace', 'llm', '--kube-version', '1.37.1'], values);
+export function template(values: Values, from = chart): Promise<string> {
+  return helm(['template', 'rel', from, '--namespace', 'llm', '--kube-version', '1.37.1'], values);
 }
 
 /** helm without values, such as rollback. */

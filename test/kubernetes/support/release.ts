@@ -20,9 +20,14 @@ export interface KubeObject {
   readonly apiVersion: string;
   readonly metadata: { readonly name: string };
   readonly spec: {
+    readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
     readonly template: {
       readonly metadata: object;
-      readonly spec: { readonly initContainers: readonly Container[]; readonly containers: readonly Container[] };
+      readonly spec: {
+        readonly volumes: readonly object[];
+        readonly initContainers: readonly Container[];
+        readonly containers: readonly Container[];
+      };
     };
   };
 }
@@ -64,12 +69,12 @@ export class LocalRelease {
 
   /** Installs the release in namespace `llm` and starts its pod's processes. */
   async start(values: Values): Promise<void> {
-    this.#ports = await freePorts(6);
+    this.#ports = await freePorts(7);
     const [port, statusPort, admin, envoyAdmin] = this.#ports;
     this.#values = {
       ...values,
       envoy: { port, statusPort, concurrency: 1 },
-      ports: { admin },
+      ports: { admin, metrics: this.#ports[6] },
       extraArgs: [`--envoy-admin=127.0.0.1:${envoyAdmin!}`],
     };
     await this.helm('install', values);

@@ -1,0 +1,73 @@
+{{- define "sluice.volumes" -}}
+- name: run
+  emptyDir:
+    sizeLimit: 64Mi
+{{- if and .Values.ledger.enabled (not .Values.persistence.enabled) }}
+- name: ledger
+  emptyDir:
+    sizeLimit: {{ .Values.ledger.size }}
+{{- end }}
+{{- if include "sluice.watches" . }}
+{{ include "sluice.apiAccess" . }}
+{{- end }}
+{{- with .Values.policy.mounted }}
+- name: policy
+  configMap:
+    name: {{ . }}
+{{- end }}
+{{- with .Values.policy.url.tokenSecret }}
+- name: policy-token
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- with .Values.catalog.configMap }}
+- name: catalog
+  configMap:
+    name: {{ . }}
+{{- end }}
+{{- if eq .Values.shape "sidecar" }}
+- name: sidecar
+  configMap:
+    name: {{ include "sluice.fullname" . }}-sidecar
+{{- end }}
+{{- if include "sluice.webhooks" . }}
+- name: webhook
+  secret:
+    secretName: {{ default (printf "%s-webhook" (include "sluice.fullname" .)) .Values.webhooks.existingSecret }}
+{{- end }}
+{{- if .Values.egress.names.enabled }}
+{{- $secret := default (printf "%s-egress" (include "sluice.fullname" .)) .Values.egress.names.existingSecret }}
+- name: egress
+  secret:
+    secretName: {{ $secret }}
+    items:
+      - key: tls.crt
+        path: tls.crt
+      - key: tls.key
+        path: tls.key
+- name: egress-ca
+  secret:
+    secretName: {{ $secret }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end }}
+{{- range .Values.credentials }}
+- name: {{ printf "credential-%s" (.secret | sha256sum | trunc 12) }}
+  secret:
+    secretName: {{ .secret }}
+{{- end }}
+{{- range (include "sluice.secretFiles" . | fromJson).files }}
+- name: secret-{{ .what }}
+  secret:
+    secretName: {{ .secret }}
+    items:
+      {{- range .keys }}
+      - key: {{ . }}
+        path: {{ . }}
+      {{- end }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { SluiceError } from '../lib/errors.ts';
+import { adminUrl } from './ask-admin.ts';
+
+interface ProbeFlags {
+  readonly url?: string;
+  readonly extProc?: string;
+  readonly webhook?: string;
+  readonly model: string;
+}
+
+/** `sluice probe`: asks for one decision. Exit 0: it was made; 1: it was not. `helm test` runs it. */
+export function registerProbe(program: Command): void {
+  program
+    .command('probe')
+    .description('ask for one decision, through Envoy or as an Envoy would, and fail if none is made')
+    .option('--url <url>', 'where apps call Envoy: a chat request of one output token and without a key goes through it')
+    .option('--ext-proc <host:port>', 'where Envoys call Sluice: nothing reaches a provider')
+    .option('--webhook <url>', 'the webhook that puts gateways into pods')
+    .option('--model <model>', 'the model that is asked for', 'gpt-5-nano')
+    .action(async ({ url, extProc, webhook, model }: ProbeFlags) => {
+      if ([url, extProc, webhook].filter((each) => each !== undefined).length !== 1)
+        throw new SluiceError('SLUICE_CLI_USAGE', 'one of --url, --ext-proc and --webhook says whom to ask.', { where: 'probe' });
+      // gRPC is loaded where it is used.
+      const { probeGateway, probeProcessor, probeWebhook } = await import('../doctor/decision-probe.ts');
+      const { ok, said } =
+        url !== undefined
+          ? await probeGateway(adminUrl(url, '--url'), model)
+          : extProc !== undefined
+            ? await probeProcessor(extProc, model)
+            : await probeWebhook(adminUrl(webhook!, '--webhook'));
+      process.stdout.write(`${said}\n`);
+      process.exitCode = ok ? 0 : 1;
+    });
+}

@@ -1,0 +1,123 @@
+import { request as httpsRequest } from 'node:https';
+import { Client, credentials } from '@grpc/grpc-js';
+import { reasonOf } from '../lib/errors.ts';
+import { WireWriter } from '../extproc/wire.ts';
+
+/** Whether a decision was made, and what to tell people. */
+export interface ProbeResult {
+  readonly ok: boolean;
+  readonly said: string;
+}
+
+/** Longest wait for an answer, in ms. */
+const probeMs = 15_000;
+
+const path = '/v1/chat/completions';
+const body = (model: string): string => JSON.stringify({ model, max_tokens: 1, messages: [{ role: 'user', content: 'ping' }] });
+
+/**
+ * Sends a chat request of one output token through Envoy and looks for the decision that Sluice made of it. What the provider answers
+ * does not matter; no key is sent. Never rejects.
+ */
+export async function probeGateway(gateway: URL, model: string): Promise<ProbeResult> {
+  try {
+    const response = await fetch(new URL(path, gateway), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: body(model),
+      signal: AbortSignal.timeout(probeMs),
+    });
+    await response.arrayBuffer();
+    const decision = response.headers.get('x-sluice-decision');
+    return decision === null
+      ? { ok: false, said: `no decision: ${gateway.origin} answered ${response.status} without Sluice` }
+      : { ok: true, said: `decision ${decision}, answered with ${response.status}` };
+  } catch (error) {
+    return { ok: false, said: `no decision: ${gateway.origin}: ${reasonOf(error)}` };
+  }
+}
+
+/** Asks an external processor at `host:port` as an Envoy asks it: nothing is sent to a provider. Never rejects. */
+export function probeProcessor(address: string, model: string): Promise<ProbeResult> {
+  const client = new Client(address, credentials.createInsecure());
+  return new Promise<ProbeResult>((resolve) => {
+    const call = client.makeBidiStreamRequest(
+      '/envoy.service.ext_proc.v3.ExternalProcessor/Process',
+      (bytes: Buffer) => bytes,
+      (bytes: Buffer) => bytes,
+      { deadline: Date.now() + probeMs },
+    );
+    let replies = '';
+    call.on('data', (bytes: Buffer) => {
+      replies += bytes.toString('latin1');
+      // A decision's id stands in the reply's metadata.
+      const decision = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/.exec(replies)?.[0];
+      if (decision === undefined) return;
+      resolve({ ok: true, said: `decision ${decision}` });
+      call.cancel();
+    });
+    call.on('error', (error: Error) => resolve({ ok: false, said: `no decision: ${address}: ${error.message}` }));
+    call.on('end', () => resolve({ ok: false, said: `no decision: ${address} ended the stream without one` }));
+    for (const message of requestMessages(model)) call.write(message);
+  }).finally(() => client.close());
+}
+
+/** A request's headers and body as ProcessingRequests. */
+function requestMessages(model: string): Buffer[] {
+  const headers = [
+    [':method', 'POST'],
+    [':path', path],
+    [':authority', 'api.openai.com'],
+    [':scheme', 'https'],
+    ['content-type', 'application/json'],
+  ] as const;
+  const writer = new WireWriter();
+  const message = (write: () => void): Buffer => {
+    writer.begin();
+    write();
+    return Buffer.concat(writer.finish());
+  };
+  return [
+    message(() => {
+      for (const [name, value] of headers.toReversed()) {
+        const end = writer.length;
+        writer.bytes(3, Buffer.from(value));
+        writer.string(1, name);
+        writer.message(1, end);
+      }
+      writer.message(1, 0);
+      writer.message(2, 0);
+    }),
+    message(() => {
+      writer.varint(2, 1);
+      writer.bytes(1, Buffer.from(body(model)));
+      writer.message(4, 0);
+    }),
+  ];
+}
+
+/** Asks the webhook that puts gateways into pods, as the API server does, what it would add to a pod. Never rejects. */
+export function probeWebhook(url: URL): Promise<ProbeResult> {
+  const review = JSON.stringify({
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: { uid: 'probe', operation: 'CREATE', namespace: 'default', dryRun: true, object: { spec: { containers: [{ name: 'app' }] } } },
+  });
+  return new Promise((resolve) => {
+    const failed = (why: string): void => resolve({ ok: false, said: `no answer of the webhook at ${url.href}: ${why}` });
+    // The API server checks the certificate; here only the answer matters.
+    const call = httpsRequest(url, { method: 'POST', rejectUnauthorized: false, timeout: probeMs }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => (text += part));
+      response.on('end', () =>
+        response.statusCode === 200 && text.includes('"patch":"')
+          ? resolve({ ok: true, said: 'the webhook would put a gateway into a pod' })
+          : failed(`${response.statusCode ?? 0} ${text.slice(0, 200)}`),
+      );
+    });
+    call.on('timeout', () => call.destroy(new Error('it did not answer in time')));
+    call.on('error', (error) => failed(error.message));
+    call.end(review);
+  });
+}
