@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { cacheKey } from '../src/cache/key.ts';
-import { keyInputOf } from '../src/cache/testing/harness.ts';
+import { keyInputOf } from '../src/exchange/testing/cache-harness.ts';
 import { canonicalQuestion } from '../src/cache/semantic/canonical.ts';
 import { freePorts, Stack } from '../src/demo/stack.ts';
 import { requireEnvoy } from '../src/attach/binary.ts';

@@ -9,7 +9,7 @@ import { openModel } from '../src/router/model/live.ts';
 import { decodeAccessLog } from '../src/extproc/access-log.ts';
 import { decodeRequest } from '../src/extproc/codec.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
-import { Admission } from '../src/exchange/admission.ts';
+import { LoadGate } from '../src/exchange/load-gate.ts';
 import { Credentials } from '../src/exchange/credentials.ts';
 import { Pipeline } from '../src/exchange/gateway.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
@@ -74,7 +74,7 @@ async function main(count: number): Promise<DecisionTimes> {
       },
     ),
     metrics,
-    admission: new Admission(0),
+    admission: new LoadGate(0),
     bodies: null,
     log: log.logger,
   });
@@ -88,7 +88,7 @@ async function main(count: number): Promise<DecisionTimes> {
     if (headers.kind !== 'request-headers' || bytes.kind !== 'request-body') throw new Error('the messages are not those of a request');
     const decideAt = performance.now();
     const plan = pipeline.requestHeaders(headers.headers, false);
-    const decided = plan.kind === 'read-body' ? plan.exchange.body(bytes.body) : null;
+    const decided = plan.kind === 'read-body' ? plan.handler.take(bytes.body) : null;
     const decideUs = (performance.now() - decideAt) * 1_000;
     const id = decided !== null && 'metadata' in decided ? decided.metadata?.['id'] : undefined;
     if (typeof id !== 'string') throw new Error('the request was not decided');

@@ -5,7 +5,7 @@ import { loadCatalog } from '../src/catalog/index.ts';
 import { freePorts } from '../src/demo/stack.ts';
 import { requireEnvoy } from '../src/attach/binary.ts';
 import { renderEnvoy } from '../src/attach/render.ts';
-import type { UsageMode } from '../src/extproc/types.ts';
+import type { UsageMode } from '../src/attach/names.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
 import { defaultPolicyFile } from '../src/policy/source.ts';
 import { Children, root } from './processes.ts';

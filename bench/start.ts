@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { nodeFlags } from '../src/cli/node-flags.ts';
+import { nodeFlags } from '../src/lib/node-flags.ts';
 import { freePorts } from '../src/demo/stack.ts';
 import { root } from './processes.ts';
 import { tableText } from './report.ts';

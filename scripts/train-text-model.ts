@@ -8,7 +8,8 @@ import { head, textFields, textTasks } from '../src/classify/text/heads.ts';
 import { delicateOf, levelOf, rawScore, routineOf, type ScoreCurve } from '../src/classify/text/model.ts';
 import { packModel, temperatures, type Judged } from '../src/classify/text/pack.ts';
 import { subjectRows, tierRows } from '../src/classify/text/public-rows.ts';
-import { hashRows, outputsOf, randomOf, trainText, type Hashed, type TextRow, type TextWeights } from '../src/classify/text/train.ts';
+import { hashRows, outputsOf, randomOf, trainText, type TextWeights } from '../src/classify/text/train.ts';
+import { type Hashed, type TextRow } from '../src/classify/text/example.ts';
 import { readVectors } from '../src/classify/text/vectors.ts';
 
 /**

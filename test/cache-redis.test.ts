@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ResponseCache, type CacheQuery, type Lookup } from '../src/cache/cache.ts';
+import { ResponseCache, type CacheQuery, type Lookup, type PendingLookup } from '../src/cache/cache.ts';
 import { decodeEntry, encodeEntry } from '../src/cache/redis/codec.ts';
 import { redisClient } from '../src/lib/redis/connect.ts';
 import { openRedis } from '../src/cache/redis/index.ts';
 import type { BackendProblem } from '../src/cache/remote.ts';
-import { answer, queryOf, type Pairs } from '../src/cache/testing/harness.ts';
+import { answer, queryOf, type Pairs } from '../src/exchange/testing/cache-harness.ts';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import { TestAuthority } from './kubernetes/support/pki.ts';
@@ -49,9 +49,9 @@ async function replica(
 
 /** The lookup's last word. */
 async function look({ cache }: Replica, query: CacheQuery, near: string | null = null): Promise<Lookup> {
-  const found = cache.lookup(query, () => near);
-  const then = found.kind === 'asking' ? await found.result : found;
-  return then.kind === 'pending' ? then.result : then;
+  let found: Lookup | PendingLookup = cache.lookup(query, () => near);
+  while (found.kind === 'later') found = await found.result;
+  return found;
 }
 
 async function fillOf(at: Replica, query: CacheQuery, near: string | null = null) {
@@ -188,7 +188,7 @@ for (const [name, binary] of servers)
         expect(stateOf(await look(b, query))).toBe('hit');
       }
       expect(await a.cache.purge({ workspace: 'red' })).toEqual({ memory: 1, redis: 1 });
-      await expect.poll(() => b.cache.lookup(red).kind).toBe('asking');
+      await expect.poll(() => b.cache.lookup(red)).toMatchObject({ kind: 'later', ms: 0 });
       expect(b.cache.lookup(blue).kind).toBe('hit');
       const { cache } = await replica(redis.url);
       expect((await cache.find(blue.key.slice(0, 16)))?.workspace).toBe('blue');

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { numberedBody } from '../bench/bodies.ts';
 import { Driver, ExchangePlan } from '../bench/direct/driver.ts';
-import { nodeFlags } from '../src/cli/node-flags.ts';
+import { nodeFlags } from '../src/lib/node-flags.ts';
 import { freePorts } from '../src/demo/stack.ts';
 import { findEnvoy } from '../src/attach/binary.ts';
 

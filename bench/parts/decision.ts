@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { nodeFlags } from '../../src/cli/node-flags.ts';
+import { nodeFlags } from '../../src/lib/node-flags.ts';
 import { root } from '../processes.ts';
 import { show, spread, type Spread } from '../report.ts';
 import type { DecisionTimes } from '../decision.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { numberedBody } from '../../bench/bodies.ts';
 import { Driver, ExchangePlan } from '../../bench/direct/driver.ts';
-import { nodeFlags } from '../../src/cli/node-flags.ts';
+import { nodeFlags } from '../../src/lib/node-flags.ts';
 
 /** Bytes of a body, and how many such requests are sent: enough for the functions of the request path to have run, the large ones' thread among them. */
 const traffic = [

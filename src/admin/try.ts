@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HeaderMap } from '../extproc/types.ts';
+import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 import type { Credentials } from '../exchange/credentials.ts';
 import { dryRun } from '../exchange/dry-run.ts';

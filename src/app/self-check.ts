@@ -8,7 +8,7 @@ import type { Credentials } from '../exchange/credentials.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { isPostgres, shownPlace } from '../ledger/target.ts';
 import type { LivePolicyStore } from '../policy/types.ts';
-import type { SluiceOptions } from './start.ts';
+import type { SluiceOptions } from './options.ts';
 
 /** What a running server is asked about itself. */
 export interface SelfCheckParts {

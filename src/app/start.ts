@@ -3,15 +3,14 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { createMetricsServer } from '../admin/metrics-server.ts';
 import { createAdmin } from '../admin/server.ts';
-import { openBudgets, type BudgetSettings } from '../budgets/open.ts';
+import { openBudgets } from '../budgets/open.ts';
 import { limitFigures } from '../budgets/rate-view.ts';
 import { budgetFigures } from '../budgets/view.ts';
 import { ResponseCache } from '../cache/cache.ts';
-import type { RedisOptions } from '../cache/redis/index.ts';
 import { openCatalog } from '../catalog/live.ts';
 import { shippedQuality } from '../router/quality/file.ts';
 import { openModel } from '../router/model/live.ts';
-import { EnvoyFiles, type EnvoyFilesOptions } from '../attach/files.ts';
+import { EnvoyFiles } from '../attach/files.ts';
 import { chainWarning } from '../attach/versions.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { evidenceOf, trialsAdmin } from '../experiments/admin.ts';
@@ -33,12 +32,12 @@ import type { ConfigMapPolicyOptions, ConfigMapPolicyStore } from '../kubernetes
 import { Ledger } from '../ledger/ledger.ts';
 import { shownPlace } from '../ledger/target.ts';
 import type { WebhookServer } from '../kubernetes/webhook-server.ts';
-import { Admission } from '../exchange/admission.ts';
+import { LoadGate } from '../exchange/load-gate.ts';
 import { BodyReader } from '../exchange/body-reader.ts';
 import { Credentials } from '../exchange/credentials.ts';
 import { Pipeline } from '../exchange/gateway.ts';
 import { Grader } from '../exchange/grading.ts';
-import { Shadows } from '../exchange/shadows.ts';
+import { Shadows } from '../exchange/mirror.ts';
 import { PolicyHistory } from '../policy/history.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { HttpPolicyStore } from '../policy/http-store.ts';
@@ -55,88 +54,8 @@ import { RecentRecords } from '../record/recent.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { Pools } from '../route/pools.ts';
 import { Sessions } from '../sessions/store.ts';
+import type { LedgerSettings, SluiceOptions } from './options.ts';
 import { selfFacts } from './self-check.ts';
-
-export interface SluiceOptions {
-  /** Policy file or folder; null: the embedded policy. */
-  readonly policy: string | null;
-  /** The policy is in ConfigMaps instead: namespaces in order of precedence, none: all. Null: it is not. */
-  readonly policyConfigMaps: {
-    readonly namespaces: readonly string[];
-    readonly labelSelector: string;
-    /** Those that may write everything; null: the first one, or of all the one that Sluice runs in. */ readonly trusted:
-      readonly string[] | null;
-  } | null;
-  /**
-   * The policy is at a URL; null: it is not. `pairs`: the URL names `{workspace}` or `{provider}` and is asked for each pair, on top
-   * of the policy that the other settings name.
-   */
-  readonly policyUrl: { readonly url: string; readonly pairs: boolean; readonly ttlMs: number; readonly tokenFile: string | null } | null;
-  /** Where the last good policy is kept for a start that cannot read one; null: nowhere. */
-  readonly policyKept: string | null;
-  /** The request header with the app's own id, lower case; null: it is not recorded. */
-  readonly requestIdHeader: string | null;
-  /** Catalog file; null: the embedded one. */
-  readonly catalog: string | null;
-  /** Learned router's model, followed; null: the one that comes with Sluice. */
-  readonly model: string | null;
-  /** File that keeps what was learnt from grades; null: it is forgotten with the process. */
-  readonly learningState: string | null;
-  /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
-  readonly catalogSource: string | null;
-  readonly catalogIntervalMs: number;
-  /** The API server's admission webhooks; null: none. `egress` null: no pod is changed. */
-  readonly webhook: {
-    readonly listen: string;
-    readonly tls: string;
-    /** File with the containers of a gateway in the app's own pod; null: not offered. */
-    readonly sidecar: string | null;
-    readonly egress: {
-      readonly url: string;
-      readonly service: string;
-      readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null;
-    } | null;
-  } | null;
-  /** Envoy's config as files that follow the policy; null: Envoy is somebody else's. */
-  readonly envoy: EnvoyFilesOptions | null;
-  /** `unix:/path` or `host:port`. */
-  readonly listen: string;
-  /** How late the event loop may be before new requests pass undecided, ms; 0: never mind. */
-  readonly maxDelayMs: number;
-  /** `host:port`; port 0: any free one. */
-  readonly admin: string;
-  /** `host:port` of a second server with metrics and health alone; null: none. */
-  readonly metrics: string | null;
-  /** Needed for what is more than reading; null: such requests must come from this machine. */
-  readonly adminToken: string | null;
-  /** What tokens for masked data are made with; null: a key of this process's own. */
-  readonly maskKey: string | null;
-  /** Bound of the answers that are cached in memory. */
-  readonly cacheMemoryBytes: number;
-  /** A Redis behind the memory; null: none. */
-  readonly cacheRedis: RedisOptions | null;
-  readonly budgets: BudgetSettings;
-  /** File in which rollouts and stopped experiments survive a restart; null: they do not. */
-  readonly state: string | null;
-  /** A file, or `-` for stdout. */
-  readonly log: string;
-  readonly logLevel: string;
-  /** Share of the exchanges that went well that is logged, 0 to 1. */
-  readonly logShare: number;
-  readonly ledger: LedgerSettings;
-}
-
-export interface LedgerSettings {
-  /** SQLite file, or `postgres://…`; null: no ledger. */
-  readonly file: string | null;
-  /** File with the database's password. */
-  readonly passwordFile: string | null;
-  /** Whether the user asked for it: then a file that cannot be opened stops the start, else it is told and left out. */
-  readonly required: boolean;
-  readonly retentionDays: number;
-  /** PEM file of an Ed25519 private key that signs checkpoints; null: unsigned. */
-  readonly keyFile: string | null;
-}
 
 export interface Sluice {
   readonly address: string;
@@ -383,7 +302,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   const grader = new Grader({ book, judge });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
   const pipeline = new Pipeline({
-    admission: new Admission(options.maxDelayMs),
+    admission: new LoadGate(options.maxDelayMs),
     bodies: new BodyReader(),
     cache,
     budgets,

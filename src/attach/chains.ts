@@ -1,9 +1,7 @@
-import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
-import type { FilterRole } from '../extproc/types.ts';
+import { retryHeader, shadowHeader, type FilterRole, chainHeader, clusterName, mirrorHeader, streamIdleTimeout } from './names.ts';
 import { limits } from '../lib/limits.ts';
 import type { Provider } from '../policy/types.ts';
 import { seconds } from './breakers.ts';
-import { chainHeader, clusterName, mirrorHeader, streamIdleTimeout } from './names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,6 @@
-import type { FilterRole, UsageMode } from '../extproc/types.ts';
-import { roleHeader } from '../extproc/roles.ts';
+import { type FilterRole, roleHeader, claimNamespaces, sluiceClusterName, type UsageMode } from './names.ts';
 import { limits } from '../lib/limits.ts';
 import { seconds } from './breakers.ts';
-import { claimNamespaces, sluiceClusterName } from './names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,9 +1,7 @@
-import { hostHeader, retryHeader } from '../extproc/attempt-session.ts';
-import type { FilterRole } from '../extproc/types.ts';
+import { hostHeader, retryHeader, type FilterRole, chainCluster, chainHeader, clusterName, hostListener } from './names.ts';
 import { limits } from '../lib/limits.ts';
 import type { Provider } from '../policy/types.ts';
 import { attemptFilter } from './chains.ts';
-import { chainCluster, chainHeader, clusterName, hostListener } from './names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

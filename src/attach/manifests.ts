@@ -1,5 +1,5 @@
 import { Document, isMap, isPair, isScalar, visit } from 'yaml';
-import type { UsageMode } from '../extproc/types.ts';
+import type { UsageMode } from './names.ts';
 import type { Provider } from '../policy/types.ts';
 
 export type Json = Readonly<Record<string, unknown>>;

@@ -1,9 +1,7 @@
-import { retryHeader } from '../extproc/attempt-session.ts';
+import { retryHeader, attemptClusterKey, attemptCountHeader, clusterName, usageHeader, type UsageMode } from './names.ts';
 import { limits } from '../lib/limits.ts';
-import type { UsageMode } from '../extproc/types.ts';
 import type { Provider } from '../policy/types.ts';
 import { chainRoute } from './chains.ts';
-import { attemptClusterKey, attemptCountHeader, clusterName, usageHeader } from './names.ts';
 import { chosenByHeader, clustersFor, privateHeaders, provenanceHeaders } from './render.ts';
 
 type Json = Readonly<Record<string, unknown>>;

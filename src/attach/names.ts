@@ -1,5 +1,22 @@
 import { hash } from 'node:crypto';
-import type { FilterRole } from '../extproc/types.ts';
+
+/**
+ * Which of Envoy's filters a stream belongs to, as the filter's initial metadata says.
+ * - `listener`: the request filter and the copies' filter
+ * - `gate`: a provider's cluster, first attempt of a chain: response headers, and a body if it is asked for
+ * - `next`: a provider's cluster, any attempt: request and response, bodies if they are asked for
+ * - `stream`: the same, with the whole answer flowing through Sluice both ways
+ * - `shadow`: a provider's cluster, a mirrored request: as `next`, but nobody waits for its answer
+ */
+export type FilterRole = 'listener' | 'gate' | 'next' | 'stream' | 'shadow';
+
+/**
+ * How Sluice learns of answers.
+ * - `observe`: Envoy sends copies of them (the second filter, observability mode)
+ * - `collect`: Envoy collects a bounded part of them and sends it with its access log
+ * - `protocol-manager`: Envoy reads their usage and sends that with its access log
+ */
+export type UsageMode = 'observe' | 'collect' | 'protocol-manager';
 
 /** The Envoy cluster of a provider, for one attempt alone or for attempts of a chain. Rendered config and the request filter's choice of cluster must agree on it. */
 export function clusterName(provider: string, role: FilterRole = 'listener'): string {
@@ -59,3 +76,15 @@ export const streamIdleTimeout = '900s';
 
 /** Namespaces of Envoy's dynamic metadata that Sluice's request filter is sent: what filters before it know of the caller. */
 export const claimNamespaces: readonly string[] = ['envoy.filters.http.jwt_authn', 'envoy.filters.http.ext_authz'];
+
+/** The gRPC metadata in which a filter says its role; the listener's say none. */
+export const roleHeader = 'x-sluice-filter';
+
+/** Set on an answer that the next target is to replace; Envoy's route retries on it. It never reaches an app. */
+export const retryHeader = 'x-sluice-retry';
+
+/** Set by an Envoy that is told its chains as endpoints: the one that it chose for this attempt. */
+export const hostHeader = 'x-sluice-host';
+
+/** The decision that a mirrored request is a copy of. Envoy sets it on copies only. */
+export const shadowHeader = 'x-sluice-shadow';

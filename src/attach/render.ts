@@ -1,13 +1,10 @@
 import { limits } from '../lib/limits.ts';
 import { pathShapes, type Sign } from '../policy/provider-paths.ts';
 import type { Provider } from '../policy/types.ts';
-import { retryHeader, shadowHeader } from '../extproc/attempt-session.ts';
-import type { FilterRole, UsageMode } from '../extproc/types.ts';
-import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
-import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
-import { grpcService, requestFilter } from './ext-proc.ts';
-import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
 import {
+  retryHeader,
+  shadowHeader,
+  type FilterRole,
   chainHeader,
   chainStyleHeader,
   clusterHeader,
@@ -16,9 +13,14 @@ import {
   sluiceClusterName,
   streamIdleTimeout,
   usageHeader,
+  type UsageMode,
 } from './names.ts';
-import { signedOnly, signingFilters } from './signing.ts';
 import { answerFilters, answerLog } from './usage.ts';
+import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
+import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
+import { grpcService, requestFilter } from './ext-proc.ts';
+import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
+import { signedOnly, signingFilters } from './signing.ts';
 import type { ChainStyle } from './versions.ts';
 
 export interface EnvoyOptions {

@@ -1,4 +1,4 @@
-import { appKeyHeaders } from '../exchange/credentials.ts';
+import { appKeyHeaders } from '../apis/key-headers.ts';
 import type { AwsSigning } from '../policy/types.ts';
 import { upstreamCodec } from './chains.ts';
 

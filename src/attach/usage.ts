@@ -1,9 +1,8 @@
-import type { UsageMode } from '../extproc/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { collectScript } from './collect-script.ts';
 import { grpcService, responseFilter } from './ext-proc.ts';
-import { sluiceClusterName } from './names.ts';
+import { sluiceClusterName, type UsageMode } from './names.ts';
 import { minorOf } from './versions.ts';
 
 type Json = Readonly<Record<string, unknown>>;

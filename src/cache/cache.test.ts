@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
 import { purgeFilterOf } from './admin.ts';
-import { ResponseCache, type AskingLookup, type CacheQuery, type Lookup, type PendingLookup } from './cache.ts';
+import { ResponseCache, type CacheQuery, type Lookup, type PendingLookup } from './cache.ts';
 import type { StoreResult } from './fill.ts';
-import { answer, goodEnding, queryOf, type Pairs } from './testing/harness.ts';
+import { answer, goodEnding, queryOf, type Pairs } from '../exchange/testing/cache-harness.ts';
 
 const generation = compiled(`
 version: 1
@@ -35,19 +35,18 @@ const json = (text: string): string =>
 const query = (prompt: string, pairs: Pairs = []): CacheQuery =>
   queryOf(generation, JSON.stringify({ model: 'gpt-large', messages: [{ role: 'user', content: prompt }] }), pairs)!;
 
-function now(found: Lookup | PendingLookup | AskingLookup): Lookup {
-  if (found.kind === 'pending' || found.kind === 'asking') throw new Error('has to wait');
+function now(found: Lookup | PendingLookup): Lookup {
+  if (found.kind === 'later') throw new Error('has to wait');
   return found;
 }
 
-function fillOf(found: Lookup | PendingLookup | AskingLookup) {
+function fillOf(found: Lookup | PendingLookup) {
   const lookup = now(found);
   if (lookup.kind !== 'miss' || lookup.fill === null) throw new Error('nothing to fill');
   return lookup.fill;
 }
 
-const stateOf = (found: Lookup | PendingLookup | AskingLookup): string =>
-  found.kind === 'hit' || found.kind === 'miss' ? found.state : found.kind;
+const stateOf = (found: Lookup | PendingLookup): string => (found.kind === 'hit' || found.kind === 'miss' ? found.state : found.kind);
 
 describe('freshness', () => {
   it('ends with its time; another request then fetches while others get the old answer', () => {
@@ -150,7 +149,7 @@ describe('what is kept', () => {
 
 describe('a question that asks the same', () => {
   const asks = (near: string | null, prompt: string, pairs: Pairs = []) => cache.lookup(query(prompt, pairs), () => near);
-  const hitOf = (found: Lookup | PendingLookup | AskingLookup): string => {
+  const hitOf = (found: Lookup | PendingLookup): string => {
     const lookup = now(found);
     return lookup.kind === 'hit' ? `${lookup.state} ${lookup.rendered.body.toString()}` : stateOf(lookup);
   };
@@ -196,7 +195,7 @@ describe('a question that asks the same', () => {
 describe('identical requests in flight', () => {
   const follow = (prompt: string, pairs: Pairs = []): PendingLookup => {
     const found = cache.lookup(query(prompt, pairs));
-    if (found.kind !== 'pending') throw new Error(found.kind);
+    if (found.kind !== 'later') throw new Error(found.kind);
     return found;
   };
 

@@ -1,3 +1,4 @@
+import type { Later } from '../lib/later.ts';
 import { limits } from '../lib/limits.ts';
 import type { CacheControls } from './controls.ts';
 import { Fill, type FillEnding, type FillOwner, type FillRequest, type StoreResult } from './fill.ts';
@@ -37,20 +38,12 @@ export type Lookup =
   /** The caller wanted a cached answer or none. */
   | { readonly kind: 'unsatisfied' };
 
-/** A backend is asked, which takes some milliseconds; it may find that another replica is to be waited for. */
-export interface AskingLookup {
-  readonly kind: 'asking';
-  /** Never rejects. */
+/**
+ * An answer that is not there yet: a backend is asked (`ms` 0: that takes some milliseconds, and it may find that another replica is to be waited
+ * for), or an identical request is waited for, for at most `ms`. Its result never rejects.
+ */
+export interface PendingLookup extends Later<Lookup> {
   readonly result: Promise<Lookup | PendingLookup>;
-  readonly leave: () => void;
-}
-
-/** An identical request is waited for, for at most `ms`. */
-export interface PendingLookup {
-  readonly kind: 'pending';
-  readonly ms: number;
-  /** Never rejects. */
-  readonly result: Promise<Lookup>;
   /** Whoever asked has gone: the result comes soon and is for nobody. */
   readonly leave: () => void;
 }
@@ -110,7 +103,7 @@ export class ResponseCache implements FillOwner {
    * Looks an answer up. What is in memory is given at once. `nearOf` gives the `near` of the request, and is called only when
    * the answer to this very request is not there; null where there is no semantic cache.
    */
-  lookup(query: CacheQuery, nearOf: (() => string | null) | null = null): Lookup | PendingLookup | AskingLookup {
+  lookup(query: CacheQuery, nearOf: (() => string | null) | null = null): Lookup | PendingLookup {
     const { controls, settings } = query;
     if (controls.noStore) return { kind: 'miss', state: 'bypass', fill: null, rescue: null };
     if (controls.noCache) return { kind: 'miss', state: 'bypass', fill: new Fill(this, query, nearOf?.() ?? null), rescue: null };
@@ -223,7 +216,7 @@ export class ResponseCache implements FillOwner {
    * Asks the cache behind the memory. This request stands for all identical ones of this process meanwhile: they wait for
    * it as for a leader, which it becomes when there is nothing.
    */
-  #askRemote(query: CacheQuery, near: string | null, remote: RemoteStore): AskingLookup {
+  #askRemote(query: CacheQuery, near: string | null, remote: RemoteStore): PendingLookup {
     const { onlyIfCached } = query.controls;
     const fill = new Fill(this, query, near);
     const flight = new Flight();
@@ -238,9 +231,9 @@ export class ResponseCache implements FillOwner {
         const found = this.#fromRemote(answer, query, fill, 'hit');
         return found.kind === 'hit' || near === null ? found : this.#fromNear(query, near, remote, fill, found);
       }
-      return { kind: 'pending', ms: leadMs, leave, result: this.#poll(query, remote, fill, state) };
+      return { kind: 'later', ms: leadMs, leave, result: this.#poll(query, remote, fill, state) };
     });
-    return { kind: 'asking', leave, result };
+    return { kind: 'later', ms: 0, leave, result };
   }
 
   /** Asks again and again while another replica fetches the answer. When that one fails or takes too long, this one leads. */
@@ -325,7 +318,7 @@ export class ResponseCache implements FillOwner {
       const hit = held === undefined ? null : this.#serve(held, query, 'coalesced', false);
       return hit ?? this.#alone(query, near);
     });
-    return { kind: 'pending', ms, result, leave };
+    return { kind: 'later', ms, result, leave };
   }
 
   /** Null when it is too old for this caller, or cannot be written in the form that it wants. */

@@ -1,4 +1,4 @@
-import type { HeaderMap } from '../extproc/types.ts';
+import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 
 /** What a caller asks of the cache, by `cache-control` (RFC 9111) and `x-sluice-cache`. */

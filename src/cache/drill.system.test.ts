@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
-import { ResponseCache, type AskingLookup, type CacheQuery, type PendingLookup, type Lookup } from './cache.ts';
-import { answer, nearKeyOf, queryOf, type Pairs } from './testing/harness.ts';
+import { ResponseCache, type CacheQuery, type PendingLookup, type Lookup } from './cache.ts';
+import { answer, nearKeyOf, queryOf, type Pairs } from '../exchange/testing/cache-harness.ts';
 
 const generation = compiled(
   'version: 1\ndefaults: { cache: { mode: on, partitionHeaders: [x-tenant], coalesce: 60 } }\nsections: [{ name: shared, match: { workspace: [s*] }, cache: { mode: on, share: workspace, partitionHeaders: [x-tenant], coalesce: 60 } }]\n',
@@ -81,7 +81,7 @@ describe('50 callers with 1,000 prompts each, asked twice and at once', () => {
     const waiting: Promise<void>[] = [];
     const leading: (() => void)[] = [];
     const seen = { hit: 0, coalesced: 0, miss: 0 };
-    const take = (found: Lookup | PendingLookup | AskingLookup, owner: string): void => {
+    const take = (found: Lookup | PendingLookup, owner: string): void => {
       if (found.kind === 'hit') {
         expect(found.entry.body.toString()).toContain(`"${owner}"`);
         seen[found.state === 'coalesced' ? 'coalesced' : 'hit']++;
@@ -98,7 +98,7 @@ describe('50 callers with 1,000 prompts each, asked twice and at once', () => {
       const query: CacheQuery = { ...queryOf(generation, body, callers[caller])!, wanted: { form: 'json', includeUsage: true } };
       const owner = Buffer.from(`caller ${caller} asks ${means}`).toString('hex');
       const found = cache.lookup(query);
-      if (found.kind === 'pending') waiting.push(found.result.then((later) => take(later, owner)));
+      if (found.kind === 'later') waiting.push(found.result.then((later) => take(later, owner)));
       else take(found, owner);
       // Answers come in any order, some at once and some long after.
       while (leading.length > 200) leading.splice(roll(leading.length), 1)[0]!();

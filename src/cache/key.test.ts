@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
-import { nearKeyOf, queryOf, type Pairs } from './testing/harness.ts';
+import { nearKeyOf, queryOf, type Pairs } from '../exchange/testing/cache-harness.ts';
 import { runs } from '../../test/support/fuzz.ts';
 
 const generation = compiled(`

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { BodyMember, Exchange, Span } from '../apis/types.ts';
 import { isList, isNumber, isObject, parseJson, writeJson, type Json } from '../apis/common/json.ts';
 import { limits } from '../lib/limits.ts';
-import type { HeaderMap } from '../extproc/types.ts';
+import type { HeaderMap } from '../lib/headers.ts';
 import type { CallerContext } from '../policy/types.ts';
 import type { CacheSettings } from './types.ts';
 

@@ -3,7 +3,7 @@ import type { BudgetView } from '../budgets/view.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { adminOption, askAdmin } from './ask-admin.ts';
-import { alignColumns, dollars, percent } from './columns.ts';
+import { alignColumns, dollars, percent } from '../record/columns.ts';
 
 interface BudgetsFlags {
   readonly admin: string;

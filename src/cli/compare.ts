@@ -8,13 +8,13 @@ import { parseWindow } from '../ledger/query.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
-import type { PolicyFile } from '../policy/source-map.ts';
+import type { PolicyFile } from '../policy/types.ts';
 import { PolicyRun, type PolicyFigures } from '../replay/comparison.ts';
 import { holdsPrompts, promptsOf } from '../replay/prompts.ts';
 import { recordsIn, recordsOf } from '../replay/sources.ts';
 import { strategies } from '../replay/strategies.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
-import { alignColumns } from './columns.ts';
+import { alignColumns } from '../record/columns.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
 import { whole } from './train.ts';
 

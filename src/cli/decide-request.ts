@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { loadCatalog } from '../catalog/index.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { SluiceError } from '../lib/errors.ts';
-import type { HeaderMap } from '../extproc/types.ts';
+import type { HeaderMap } from '../lib/headers.ts';
 import { Credentials } from '../exchange/credentials.ts';
 import { dryRun } from '../exchange/dry-run.ts';
 import { defaultPolicyFile } from '../policy/source.ts';

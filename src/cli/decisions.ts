@@ -6,7 +6,7 @@ import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { askAdmin } from './ask-admin.ts';
-import { alignColumns, costText } from './columns.ts';
+import { alignColumns, costText } from '../record/columns.ts';
 import { withReader } from './open-ledger.ts';
 
 interface DecisionsFlags {

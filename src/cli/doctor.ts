@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CheckResult } from '../doctor/types.ts';
 import { adminOption, adminUrl } from './ask-admin.ts';
-import { counted } from './columns.ts';
+import { counted } from '../record/columns.ts';
 
 interface DoctorFlags {
   readonly admin: string;

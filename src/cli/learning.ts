@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
 import type { LearningSummary } from '../router/online/state.ts';
 import { adminOption, askAdmin, tokenOption } from './ask-admin.ts';
-import { alignColumns } from './columns.ts';
+import { alignColumns } from '../record/columns.ts';
 import { writeText } from './write-text.ts';
 
 interface AdminFlags {

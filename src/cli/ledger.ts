@@ -10,7 +10,7 @@ import type { Whose } from '../ledger/store.ts';
 import { shownPlace } from '../ledger/target.ts';
 import type { Checkpoint } from '../ledger/types.ts';
 import { verifyLedger, type VerifyResult } from '../ledger/verify.ts';
-import { counted } from './columns.ts';
+import { counted } from '../record/columns.ts';
 import { eraseIn, withRows } from './open-ledger.ts';
 import { unwritable } from './write-text.ts';
 

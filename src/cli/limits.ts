@@ -3,7 +3,7 @@ import type { LimitView } from '../budgets/rate-view.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { adminOption, askAdmin } from './ask-admin.ts';
-import { alignColumns, percent } from './columns.ts';
+import { alignColumns, percent } from '../record/columns.ts';
 
 interface LimitsFlags {
   readonly admin: string;

@@ -4,7 +4,7 @@ import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { readBill, type Bill } from '../showback/bill.ts';
 import { agrees, reasonFor, reconcile, type Compared } from '../showback/reconcile.ts';
-import { alignColumns, dollars } from './columns.ts';
+import { alignColumns, dollars } from '../record/columns.ts';
 import { withReader } from './open-ledger.ts';
 
 interface ReconcileFlags {

@@ -3,7 +3,7 @@ import { parsePeriod } from '../ledger/query.ts';
 import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import { showback, showbackHtml, sureness, type Showback } from '../showback/report.ts';
-import { alignColumns, dollars } from './columns.ts';
+import { alignColumns, dollars } from '../record/columns.ts';
 import { withReader } from './open-ledger.ts';
 
 interface ReportFlags {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parsePeriod, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
-import { dollars } from './columns.ts';
+import { dollars } from '../record/columns.ts';
 import { savingsText } from './savings.ts';
 
 const line = (group: string[], more: Partial<SavingsLine>): SavingsLine => ({

@@ -3,7 +3,7 @@ import { parsePeriod, savingsKeys, type SavingsLine, type SavingsReport } from '
 import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import { askAdmin } from './ask-admin.ts';
-import { alignColumns, dollars, percent } from './columns.ts';
+import { alignColumns, dollars, percent } from '../record/columns.ts';
 import { withReader } from './open-ledger.ts';
 
 interface SavingsFlags {

@@ -8,7 +8,7 @@ import { sentenceOf, SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { logLevels } from '../record/log-sink.ts';
 import { defaultBudgets, defaultLedger } from './open-ledger.ts';
-import type { SluiceOptions } from '../app/start.ts';
+import type { SluiceOptions } from '../app/options.ts';
 import { fileAlways, fileOrOff } from './file-flag.ts';
 import { readToken } from './read-token.ts';
 

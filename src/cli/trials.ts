@@ -3,7 +3,7 @@ import type { ComparedBy, MetricFigures } from '../experiments/comparison.ts';
 import type { RolloutStatus } from '../experiments/rollout.ts';
 import type { ExperimentStatus } from '../experiments/trials.ts';
 import { adminOption, askAdmin, tokenOption, type AdminQuestion } from './ask-admin.ts';
-import { alignColumns } from './columns.ts';
+import { alignColumns } from '../record/columns.ts';
 
 interface Flags {
   readonly admin: string;

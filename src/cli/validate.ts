@@ -1,11 +1,10 @@
 import { Option, type Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
 import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
-import type { PolicyFile } from '../policy/source-map.ts';
+import type { PolicyFile, Problem } from '../policy/types.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
-import type { Problem } from '../policy/types.ts';
-import { counted } from './columns.ts';
+import { counted } from '../record/columns.ts';
 
 interface ValidateFlags {
   readonly format: 'text' | 'json' | 'github';

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { nodeFlags } from '../cli/node-flags.ts';
+import { nodeFlags } from '../lib/node-flags.ts';
 import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
 import { dialects } from '../apis/registry.ts';

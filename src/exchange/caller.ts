@@ -1,8 +1,9 @@
 import { userHash } from '../budgets/user.ts';
-import type { RequestHead } from '../apis/types.ts';
-import type { HeaderMap } from '../extproc/types.ts';
+import type { Exchange, RequestHead } from '../apis/types.ts';
+import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 import { traceIdOf } from '../record/trace.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import type { CallerContext, PolicyGeneration } from '../policy/types.ts';
 import type { Claims } from './claims.ts';
 
@@ -72,4 +73,21 @@ function readableOf(headers: HeaderMap, names: readonly string[]): ReadonlyMap<s
 
 function lower(value: string | undefined): string | null {
   return value === undefined || value === '' ? null : value.toLowerCase();
+}
+
+/** What a record says of a caller: what it said and what of it counted. */
+export function callerFacts({ userTier, quality, task, trust }: CallerContext): NonNullable<ExchangeRecord['caller']> {
+  return {
+    userTier,
+    quality,
+    task,
+    ...(trust?.identity == null ? {} : { identity: trust.identity }),
+    ...(trust?.rule == null ? {} : { trusted: trust.rule }),
+    ...(trust === undefined || trust.ignored.length === 0 ? {} : { ignored: trust.ignored }),
+  };
+}
+
+/** Who it is for: as a header says, which the gateway's own side may have set, else as the app's body does. */
+export function userOf(caller: CallerContext, exchange: Exchange): string | null {
+  return caller.user ?? (exchange.user === null || caller.trust?.believesBody('user') === false ? null : userHash(exchange.user));
 }

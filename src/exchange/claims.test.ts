@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compile, compiled, short } from '../../test/support/policy.ts';
-import type { HeaderMap, KnownOfCaller } from '../extproc/types.ts';
+import type { HeaderMap } from '../lib/headers.ts';
+import type { KnownOfCaller } from './plans.ts';
 import type { CallerContext } from '../policy/types.ts';
 import { callerOf, keepsModel } from './caller.ts';
 import { Claims } from './claims.ts';

@@ -1,5 +1,6 @@
 import { claimNamespaces } from '../attach/names.ts';
-import type { HeaderMap, KnownOfCaller } from '../extproc/types.ts';
+import type { HeaderMap } from '../lib/headers.ts';
+import type { KnownOfCaller } from './plans.ts';
 import type { CallerClaim, CallersPolicy, CallerSigns, CallerTrust, IdentityRule, IgnoredClaim, TrustRule } from '../policy/types.ts';
 import { principalOf, type Principal } from './principal.ts';
 

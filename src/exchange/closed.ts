@@ -1,7 +1,7 @@
 import { renderError } from '../apis/index.ts';
 import { dialects } from '../apis/registry.ts';
 import type { ApiName, DialectFamily, PassReason, Recognition } from '../apis/types.ts';
-import type { BodyPlan } from '../extproc/types.ts';
+import type { BodyPlan } from './plans.ts';
 import type { PolicySection } from '../policy/types.ts';
 
 /**

@@ -3,14 +3,13 @@ import type { TextFeatures } from '../classify/features.ts';
 import type { PolicySection, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
 import { catalogModel } from '../route/capabilities.ts';
-import type { CompareSettings } from '../router/candidates/router.ts';
-import { CandidateRouter } from '../router/candidates/router.ts';
+import { type CompareSettings, CandidateRouter } from '../router/candidates/router.ts';
 import type { CandidatePrior, ComparedRequest, ModelsVerdict } from '../router/candidates/types.ts';
 import { unlike } from '../router/model/verdict.ts';
 import type { OnlineLearner } from '../router/online/learner.ts';
 import { shippedQuality } from '../router/quality/file.ts';
 import type { Verdict } from '../classify/types.ts';
-import type { RequestContext } from './request.ts';
+import type { RequestContext } from './context.ts';
 
 /** What was compared for one request, and by what. */
 export interface Compared {

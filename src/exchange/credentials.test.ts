@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { provider } from '../../test/support/decision.ts';
 import { compile, short } from '../../test/support/policy.ts';
-import { appKeyHeaders, Credentials } from './credentials.ts';
+import { appKeyHeaders } from '../apis/key-headers.ts';
+import { Credentials } from './credentials.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-credentials-'));
 const file = join(folder, 'key');

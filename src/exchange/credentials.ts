@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { appKeyHeaders } from '../apis/key-headers.ts';
 import { dialects } from '../apis/registry.ts';
-import type { HeaderMutation } from '../extproc/types.ts';
+import type { HeaderMutation } from '../lib/headers.ts';
 import type { PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
-
-/** Headers that carry an app's own key, in every dialect: none of them may reach another provider. */
-export const appKeyHeaders: readonly string[] = [...new Set(Object.values(dialects).flatMap(({ keyHeaders }) => keyHeaders))];
 
 /** How long a key rests that was limited, unless its provider says for how long, and one that was refused, in ms. */
 const limitedMs = 20_000;

@@ -1,5 +1,7 @@
+import { appKeyHeaders } from '../apis/key-headers.ts';
 import { dialects } from '../apis/registry.ts';
-import type { HeaderMap } from '../extproc/types.ts';
+import { apiHeaders } from '../apis/translate.ts';
+import type { HeaderMap, HeaderMutation } from '../lib/headers.ts';
 
 /**
  * Request headers that may follow a request to another provider than the app's. Everything else stays behind: keys, cookies, account names,
@@ -63,6 +65,21 @@ export function removedNames(
 ): readonly string[] {
   const kept = new Set(set.map(([name]) => name));
   return [...new Set([...more, ...own.flatMap(([name]) => (ofTheApi.has(name) ? [] : [name]))])].filter((name) => !kept.has(name));
+}
+
+/** Header changes that put back the app's own headers, and take away what an attempt before it brought. */
+export function ownKeys(own: readonly (readonly [string, string])[]): HeaderMutation {
+  const names = new Set(own.map(([name]) => name));
+  return { set: own, remove: [...appKeyHeaders, ...apiHeaders].filter((name) => !names.has(name)) };
+}
+
+/** Header changes for another provider than the app's, whose key is in `keys`. `own`: the app's own headers; `more`: names of what is the API's alone. */
+export function strangeKeys(
+  own: readonly (readonly [string, string])[],
+  keys: HeaderMutation,
+  more: readonly string[] = [],
+): HeaderMutation {
+  return { set: keys.set, remove: removedNames(own, [...keys.remove, ...more], keys.set) };
 }
 
 /** The path for the app's own provider where the gateway's key goes along: without keys in its query. */

@@ -1,13 +1,13 @@
 import { emptyBudgets } from '../budgets/open.ts';
 import { ResponseCache } from '../cache/cache.ts';
-import type { HeaderMap } from '../extproc/types.ts';
+import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { Pools } from '../route/pools.ts';
-import { Admission } from './admission.ts';
+import { LoadGate } from './load-gate.ts';
 import type { Credentials } from './credentials.ts';
 import { Pipeline, type PipelineOptions } from './gateway.ts';
 
@@ -44,7 +44,7 @@ export async function dryRun({ generation, credentials, router, headers, body }:
     shadows: null,
     pools: new Pools(),
     budgets: emptyBudgets(),
-    admission: new Admission(0),
+    admission: new LoadGate(0),
     bodies: null,
     grader: null,
     feedback: null,
@@ -56,8 +56,9 @@ export async function dryRun({ generation, credentials, router, headers, body }:
   });
   try {
     const plan = pipeline.requestHeaders(headers, false);
-    const planned = plan.kind === 'read-body' ? await plan.exchange.body(body) : plan;
-    const { metadata } = planned.kind === 'wait' ? await planned.plan : planned;
+    let planned = plan.kind === 'read-body' ? plan.handler.take(body) : plan;
+    while (planned.kind === 'later') planned = await planned.result;
+    const { metadata } = planned;
     pipeline.close();
     const record = records[0] ?? null;
     return {

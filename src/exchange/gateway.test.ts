@@ -9,7 +9,8 @@ import { loadCatalog } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { OutputTokens } from '../router/output/tokens.ts';
 import { openModel, type LiveModel } from '../router/model/live.ts';
-import type { Attempt, BodyPlan, HeaderMap, RequestPlan } from '../extproc/types.ts';
+import type { Attempt, BodyPlan, RequestPlan } from './plans.ts';
+import type { HeaderMap } from '../lib/headers.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
@@ -18,7 +19,7 @@ import { Cooldowns } from '../route/cooldowns.ts';
 import { Pools } from '../route/pools.ts';
 import { explainRecord } from '../route/explain.ts';
 import { chainStyleHeader } from '../attach/names.ts';
-import { Admission } from './admission.ts';
+import { LoadGate } from './load-gate.ts';
 import { Credentials } from './credentials.ts';
 import { limits } from '../lib/limits.ts';
 import { BodyReader } from './body-reader.ts';
@@ -60,7 +61,7 @@ interface Bench {
   readonly generation: PolicyGeneration;
 }
 
-async function pipelineOf(policy: string, admission = new Admission(0), bodies: BodyReader | null = null): Promise<Bench> {
+async function pipelineOf(policy: string, admission = new LoadGate(0), bodies: BodyReader | null = null): Promise<Bench> {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: policy }], { catalog });
   if (generation === null) throw new Error(JSON.stringify(problems));
   const credentials = new Credentials();
@@ -94,15 +95,17 @@ async function pipelineOf(policy: string, admission = new Admission(0), bodies: 
 
 function bodyOf(plan: RequestPlan, body: string): BodyPlan {
   if (plan.kind !== 'read-body') throw new Error(`the body was not asked for: ${JSON.stringify(plan)}`);
-  const answer = plan.exchange.body(Buffer.from(body));
-  if (answer instanceof Promise || answer.kind === 'wait') throw new Error('nothing here has to wait');
+  const answer = plan.handler.take(Buffer.from(body));
+  if (answer.kind === 'later') throw new Error('nothing here has to wait');
   return answer;
 }
 
 /** A plan for which Envoy is asked to wait. */
-function promised(planned: ReturnType<(RequestPlan & { kind: 'read-body' })['exchange']['body']>): Promise<BodyPlan> {
-  if (planned instanceof Promise || planned.kind !== 'wait') throw new Error('nothing has to wait');
-  return planned.plan;
+async function promised(planned: ReturnType<(RequestPlan & { kind: 'read-body' })['handler']['take']>): Promise<BodyPlan> {
+  if (planned.kind !== 'later' || planned.ms === 0) throw new Error('nothing has to wait');
+  const plan = await planned.result;
+  if (plan.kind === 'later') throw new Error('nothing has to wait twice');
+  return plan;
 }
 
 function forwarded(plan: BodyPlan): {
@@ -407,9 +410,9 @@ describe('a section with learned routing', () => {
 
 describe('a processor that is behind', () => {
   /** Late from the start, as a fake clock has it. */
-  const behind = (): Admission => {
+  const behind = (): LoadGate => {
     let now = 0;
-    const admission = new Admission(100, () => now);
+    const admission = new LoadGate(100, () => now);
     now = 1_000;
     admission.tick();
     return admission;
@@ -432,43 +435,37 @@ describe('a processor that is behind', () => {
   );
 
   it('counts a request whose body is awaited once, however it ends', async () => {
-    const admission = new Admission();
+    const admission = new LoadGate();
     const { pipeline } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, admission);
     const open = (): Extract<RequestPlan, { kind: 'read-body' }> => pipeline.requestHeaders(headersOf(chatHeaders), false) as never;
     const [read, left] = [open(), open()];
     expect(admission.open).toBe(2);
-    void read.exchange.body(Buffer.from(chatBody()));
-    read.exchange.aborted();
-    left.exchange.aborted();
-    left.exchange.aborted();
+    void read.handler.take(Buffer.from(chatBody()));
+    read.handler.aborted();
+    left.handler.aborted();
+    left.handler.aborted();
     expect(admission.open).toBe(0);
   });
 
   it('decides a large body that another thread reads like any other, and nothing for a client that left meanwhile', async () => {
     const bodies = new BodyReader();
-    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, new Admission(0), bodies);
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}}`, new LoadGate(0), bodies);
     const large = chatBody(`"user":"${'x'.repeat(limits.inlineBodyBytes)}",`);
     const open = (): Extract<RequestPlan, { kind: 'read-body' }> => pipeline.requestHeaders(headersOf(chatHeaders), false) as never;
     const here = forwarded(bodyOf(open(), large));
-    const elsewhere = await vi.waitFor(
-      () => {
-        const planned = open().exchange.body(Buffer.from(large));
-        if (planned instanceof Promise || planned.kind !== 'wait') throw new Error('the thread has not begun');
-        return planned.plan;
-      },
-      { timeout: 30_000, interval: 50 },
-    );
+    // Until the thread has begun nothing has to wait.
+    const elsewhere = await vi.waitFor(() => promised(open().handler.take(Buffer.from(large))), { timeout: 30_000, interval: 50 });
     expect(forwarded(elsewhere)).toEqual(here);
     expect(here.body).toBe(large.replace('"gpt-5.1"', '"gpt-5-nano"'));
 
     const leaving = open();
-    const dropped = promised(leaving.exchange.body(Buffer.from(large)));
-    leaving.exchange.aborted();
+    const dropped = promised(leaving.handler.take(Buffer.from(large)));
+    leaving.handler.aborted();
     const before = pipeline.pending;
     expect(await dropped).toEqual({ kind: 'forward' });
     expect(pipeline.pending).toBe(before);
 
-    const unread = promised(open().exchange.body(Buffer.from(large)));
+    const unread = promised(open().handler.take(Buffer.from(large)));
     pipeline.close();
     expect(await unread).toEqual({ kind: 'forward', metadata: { reason: 'internal-error' } });
     expect(new Set(records.map(({ decision }) => decision?.served.model))).toEqual(new Set(['gpt-5-nano']));
@@ -544,8 +541,8 @@ describe('a section with a pattern for sensitive data, or that is fail-closed', 
   ): Promise<readonly [string | number, ExchangeRecord | undefined, BodyPlan | RequestPlan]> => {
     const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}, ${policy}}\n`);
     const asked = pipeline.requestHeaders(headersOf({ ...chatHeaders, ...headers }), body.length === 0);
-    const plan = asked.kind === 'read-body' ? asked.exchange.body(Buffer.from(body)) : asked;
-    if (plan instanceof Promise || plan.kind === 'wait') throw new Error('nothing here has to wait');
+    const plan = asked.kind === 'read-body' ? asked.handler.take(Buffer.from(body)) : asked;
+    if (plan.kind === 'later') throw new Error('nothing here has to wait');
     pipeline.close();
     return [plan.kind === 'respond' ? plan.status : plan.kind, records[0], plan];
   };

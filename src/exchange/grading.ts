@@ -1,22 +1,14 @@
 import { performance } from 'node:perf_hooks';
-import type { Answer, Exchange } from '../apis/types.ts';
+import type { Answer } from '../apis/types.ts';
 import type { GradeBook } from '../grades/book.ts';
 import { AnswerCopy, checkEnding, checkWhole, viewOf, type QualityCheck } from '../grades/checks.ts';
-import { Judge, type JudgedPrompt } from '../grades/judge.ts';
+import { Judge } from '../grades/judge.ts';
 import { questionKey, regenerateScore, RegenerateWatch } from '../grades/regenerate.ts';
-import type { JudgePolicy, PolicyGeneration } from '../policy/types.ts';
+import type { PolicyGeneration } from '../policy/types.ts';
 import type { OutcomeKind } from '../record/types.ts';
 import type { Decision } from '../route/types.ts';
-import type { RequestContext } from './request.ts';
-
-/** What is kept of one exchange so that its answer can be graded. */
-export interface OpenGrading {
-  readonly maxOutputTokens: number | null;
-  /** Null: how the answer ends is all that is looked at. */
-  readonly copy: AnswerCopy | null;
-  /** Set when this answer was drawn for the judge. */
-  readonly judge: { readonly policy: JudgePolicy; readonly prompt: JudgedPrompt } | null;
-}
+import type { ReadRequest } from './context.ts';
+import type { OpenGrading } from './open.ts';
 
 export interface Grading {
   readonly book: GradeBook;
@@ -33,12 +25,8 @@ export class Grader {
   }
 
   /** What to keep of a request that was decided. Null: its answer is none that a model could do well or badly. */
-  begin(
-    { id, section, caller, masked }: Pick<RequestContext, 'id' | 'section' | 'caller' | 'masked'>,
-    exchange: Exchange,
-    body: Buffer,
-    decision: Decision | null,
-  ): OpenGrading | null {
+  begin({ context, exchange, body }: ReadRequest, decision: Decision | null): OpenGrading | null {
+    const { id, section, caller, masked } = context;
     if (exchange.operation !== 'generate' || decision?.action === 'block') return null;
     const { maxOutputTokens } = exchange;
     const { grading } = section;
@@ -63,11 +51,7 @@ export class Grader {
   }
 
   /** What to keep of a copy of a request: its answer is looked into in any case. Drawn for the judge when the original is. */
-  shadow(
-    { id, section }: Pick<RequestContext, 'id' | 'section'>,
-    exchange: Exchange,
-    body: Buffer,
-  ): OpenGrading & { readonly copy: AnswerCopy } {
+  shadow({ context: { id, section }, exchange, body }: ReadRequest): OpenGrading & { readonly copy: AnswerCopy } {
     const policy = section.grading?.judge ?? null;
     const judged = policy !== null && Judge.draws(id, policy.share);
     return {

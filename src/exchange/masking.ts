@@ -3,6 +3,8 @@ import { ownMaskKey, workspaceKey } from '../apis/mask/tokens.ts';
 import { limits } from '../lib/limits.ts';
 import type { PolicySection } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
+import type { ReadWish } from './body-reader.ts';
+import type { RequestContext } from './context.ts';
 
 /** The keys that workspaces' tokens are made with, all from one. */
 export class MaskKeys {
@@ -40,4 +42,11 @@ export function rulesMasked(
   counts: readonly number[],
 ): NonNullable<ExchangeRecord['masked']> {
   return counts.flatMap((matches, at) => (matches > 0 ? [{ rule: sensitivity[at]?.name ?? '', matches }] : []));
+}
+
+/** What is wanted of a body: as little as its section needs. */
+export function readWish({ section, caller, cache }: Pick<RequestContext, 'section' | 'caller' | 'cache'>, keys: MaskKeys): ReadWish {
+  const patterns = section.sensitivity.map(({ pattern }) => pattern);
+  const mask = maskWish(section, caller.workspace, keys);
+  return { members: cache !== null, patterns, ...(mask === null ? {} : { mask }) };
 }

@@ -1,53 +1,21 @@
 import { performance } from 'node:perf_hooks';
-import type { UsageMode } from '../extproc/types.ts';
 import type { Recognition } from '../apis/types.ts';
-import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
-import type { TraceFacts } from '../record/trace.ts';
+import { answerSource } from './answer/logged.ts';
 import { callOf } from './call.ts';
-import { answerSource } from './logged.ts';
-import type { OpenExchange } from './open.ts';
-import { uncached } from './request.ts';
+import type { Arrived } from './context.ts';
+import { uncached, type OpenExchange } from './open.ts';
 
-/** What the headers say of a request that is known and left alone. */
-export interface ObservedRequest {
-  readonly id: string;
-  readonly startedAt: number;
-  readonly generation: PolicyGeneration;
-  readonly provider: Provider;
-  readonly caller: CallerContext;
-  readonly recognition: Recognition & { readonly kind: 'observed' };
-  readonly section: Pick<PolicySection, 'name' | 'mode'>;
-  readonly trace: TraceFacts | null;
-  readonly usage: UsageMode;
-  /** Absent: POST, which all calls are that can be decided. */
-  readonly method?: string;
-  /** Absent: nothing was masked. */
-  readonly maskedRules?: NonNullable<OpenExchange['masked']>;
-  /** The provider's path with its query. */
-  readonly path: string;
-}
+export type Observed = Recognition & { readonly kind: 'observed' };
 
-/** Its exchange: its answer's status and time will be recorded. */
-export function observedExchange({
-  id,
-  startedAt,
-  generation,
-  provider,
-  caller,
-  recognition,
-  section,
-  trace,
-  usage,
-  method = 'POST',
-  path,
-  maskedRules,
-}: ObservedRequest): OpenExchange {
+/** The exchange of a request that is known and left alone: its answer's status and time will be recorded. */
+export function observedExchange(request: Arrived, recognition: Observed, masked?: OpenExchange['masked']): OpenExchange {
+  const { caller, startedAt } = request;
   return {
     kind: 'observed',
-    id,
+    id: request.id,
     startedAt,
     wallTime: caller.now,
-    generation,
+    generation: request.generation,
     workspace: caller.workspace,
     user: caller.user,
     requestId: caller.requestId ?? null,
@@ -55,38 +23,40 @@ export function observedExchange({
     caller: null,
     budgets: [],
     reservation: null,
-    provider: provider.name,
+    provider: request.provider.name,
     api: recognition.api,
     operation: 'other',
     stream: false,
     passReason: recognition.reason,
-    call: callOf(method, path, recognition.reason),
+    call: callOf(request.method ?? 'POST', request.path, recognition.reason),
     requestedModel: recognition.model,
     verdict: null,
     decision: null,
-    section: section.name,
-    mode: section.mode,
-    request: {
-      bytes: 0,
-      estimatedTokens: null,
-      messages: null,
-      tools: null,
-      images: null,
-      promptHash: null,
-      promptStart: null,
-      asks: null,
-    },
-    ...(maskedRules === undefined ? {} : { masked: maskedRules }),
+    section: request.section.name,
+    mode: request.section.mode,
+    request: unread,
+    ...(masked === undefined ? {} : { masked }),
     usageNotAsked: false,
     keyFile: null,
     ...uncached,
     chain: null,
     output: null,
-    trace,
+    trace: request.trace,
     grading: null,
     arm: null,
     sessionIdleMs: null,
-    answerBy: answerSource(usage, { api: recognition.api, fill: null, grading: null }, null, null),
+    answerBy: answerSource(request.usage, { api: recognition.api, fill: null, grading: null }, null, null),
     overheadMs: performance.now() - startedAt,
   };
 }
+
+const unread: OpenExchange['request'] = {
+  bytes: 0,
+  estimatedTokens: null,
+  messages: null,
+  tools: null,
+  images: null,
+  promptHash: null,
+  promptStart: null,
+  asks: null,
+};

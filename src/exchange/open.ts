@@ -1,10 +1,13 @@
-import type { OutputKey } from '../router/output/tokens.ts';
-import type { Reservation } from '../budgets/budgets.ts';
+import type { Admission, Reservation } from '../budgets/budgets.ts';
+import type { CacheHit } from '../cache/cache.ts';
 import type { Fill } from '../cache/fill.ts';
+import type { AnswerCopy } from '../grades/checks.ts';
+import type { JudgedPrompt } from '../grades/judge.ts';
+import type { JudgePolicy } from '../policy/types.ts';
 import type { RequestFacts } from '../record/record.ts';
-import type { ChainRun } from './chain-run.ts';
-import type { OpenGrading } from './grading.ts';
-import type { AnswerSource } from './logged.ts';
+import type { AnswerSource } from '../record/types.ts';
+import type { OutputKey } from '../router/output/tokens.ts';
+import type { ChainRun } from './chain/run.ts';
 
 /**
  * An exchange whose answer has not ended. Holds facts only, no prompt text and no body, so that a slow answer costs a
@@ -34,3 +37,24 @@ export interface OpenExchange extends RequestFacts {
   /** Which Envoy it came through; absent: not known, or nothing is held for it. */
   readonly peer?: string | undefined;
 }
+
+/** What is kept of one exchange so that its answer can be graded. */
+export interface OpenGrading {
+  readonly maxOutputTokens: number | null;
+  /** Null: how the answer ends is all that is looked at. */
+  readonly copy: AnswerCopy | null;
+  /** Set when this answer was drawn for the judge. */
+  readonly judge: { readonly policy: JudgePolicy; readonly prompt: JudgedPrompt } | null;
+}
+
+/** What the cache had to say about a request. */
+export type CacheFacts = Pick<OpenExchange, 'cache' | 'cacheEntry' | 'fill'> & {
+  /** An old answer that may serve if the provider fails. */
+  readonly rescue?: CacheHit | null;
+};
+
+/** For a request that the cache was not asked about. */
+export const uncached: CacheFacts = { cache: 'off', cacheEntry: null, fill: null };
+
+/** Of a request that no budget is about. */
+export const noAdmission: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };

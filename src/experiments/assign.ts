@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { ExperimentMatch, UnitKind } from './types.ts';
+import type { ExperimentMatch, UnitKind } from '../policy/experiment-types.ts';
 
 /** Where a unit stands between 0 and 1, the same for the same experiment and unit. Who is in a share stays in a larger one. */
 export function position(experiment: string, unit: string): number {

@@ -2,7 +2,7 @@ import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { Pairing } from './pairing.ts';
 import { SequentialTest } from './sequential.ts';
-import type { Tolerance } from './types.ts';
+import type { Tolerance } from '../policy/experiment-types.ts';
 
 /** What two arms are compared by. Closed list: a metric label. `quality`: grades of people, apps, judges; `checks`: of the answer's form. */
 export const comparedBy = ['quality', 'checks', 'errors', 'cost', 'latency'] as const;

@@ -19,7 +19,7 @@ import { RolloutPolicies } from './policies.ts';
 import { Rollout, type RolloutChange } from './rollout.ts';
 import { SequentialTest } from './sequential.ts';
 import { Trials } from './trials.ts';
-import type { RolloutPolicy } from './types.ts';
+import type { RolloutPolicy } from '../policy/experiment-types.ts';
 
 describe('the normal distribution', () => {
   it('has the quantiles that tables have', () => {

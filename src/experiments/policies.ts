@@ -4,8 +4,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Catalog } from '../catalog/types.ts';
 import { compilePolicy } from '../policy/compile.ts';
-import type { PolicyFile } from '../policy/source-map.ts';
-import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem, Provider } from '../policy/types.ts';
+import type { PolicyFile, LivePolicyStore, PolicyGeneration, PolicySourceState, Problem, Provider } from '../policy/types.ts';
 import { Rollout, type RolloutChange, type RolloutState } from './rollout.ts';
 
 export interface RolloutPoliciesOptions {

@@ -5,7 +5,7 @@ import type { Forced } from '../route/types.ts';
 import { position, takesPart, unitOf } from './assign.ts';
 import { Comparison, defaultComparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
 import { rolloutName, type Rollout } from './rollout.ts';
-import type { PolicyExperiment } from './types.ts';
+import type { PolicyExperiment } from '../policy/experiment-types.ts';
 
 /** A copy of a request for another model. */
 export interface Shadowed {

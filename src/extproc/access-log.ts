@@ -1,5 +1,5 @@
 import { metadataNamespace } from './codec.ts';
-import type { CollectedAnswer, LoggedExchange, ReportedUsage } from './types.ts';
+import type { CollectedAnswer, LoggedExchange, ReportedUsage } from '../exchange/plans.ts';
 import { WireReader } from './wire.ts';
 
 /** The method by which Envoy sends access-log entries, many to a message. */

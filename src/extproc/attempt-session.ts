@@ -1,27 +1,8 @@
+import { hostHeader, retryHeader, shadowHeader, type FilterRole } from '../attach/names.ts';
 import type { ProtocolEvent } from './session.ts';
-import type {
-  AnswerPass,
-  AnswerRetry,
-  Attempt,
-  AttemptGateway,
-  FilterRole,
-  HeaderMutation,
-  Phase,
-  ProcessingRequest,
-  ProcStream,
-  RelayStep,
-  StreamHandler,
-  StreamRelay,
-} from './types.ts';
-
-/** Set on an answer that the next target is to replace; Envoy's route retries on it. It never reaches an app. */
-export const retryHeader = 'x-sluice-retry';
-
-/** Set by an Envoy that is told its chains as endpoints: the one that it chose for this attempt. */
-export const hostHeader = 'x-sluice-host';
-
-/** The decision that a mirrored request is a copy of. Envoy sets it on copies only. */
-export const shadowHeader = 'x-sluice-shadow';
+import type { AnswerPass, AnswerRetry, Attempt, AttemptGateway, RelayStep, StreamRelay } from '../exchange/plans.ts';
+import type { HeaderMutation } from '../lib/headers.ts';
+import type { Phase, ProcessingRequest, ProcStream, StreamHandler } from './types.ts';
 
 /**
  * - `start`: nothing came yet

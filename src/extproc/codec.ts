@@ -1,15 +1,7 @@
 import { headerText } from './header-text.ts';
-import type {
-  Body,
-  HeaderMap,
-  HeaderMutation,
-  KnownOfCaller,
-  MetadataValue,
-  Phase,
-  ProcessingRequest,
-  Reply,
-  SluiceMetadata,
-} from './types.ts';
+import type { Body, HeaderMap, HeaderMutation } from '../lib/headers.ts';
+import type { KnownOfCaller, MetadataValue, SluiceMetadata } from '../exchange/plans.ts';
+import type { Phase, ProcessingRequest, Reply } from './types.ts';
 import { WireError, WireReader, WireWriter } from './wire.ts';
 
 /** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */

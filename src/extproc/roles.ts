@@ -1,7 +1,4 @@
-import type { FilterRole } from './types.ts';
-
-/** The gRPC metadata in which a filter says its role; the listener's say none. */
-export const roleHeader = 'x-sluice-filter';
+import type { FilterRole } from '../attach/names.ts';
 
 /** A filter's role by that metadata. */
 export function roleOf(value: string | undefined): FilterRole {

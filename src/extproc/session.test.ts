@@ -7,13 +7,15 @@ import { encodeAccessLog, headerMap, ScriptedEnvoy, struct, type Message } from 
 import { GrpcTransport } from './grpc-transport.ts';
 import { SocketTransport } from './socket-transport.ts';
 import { Session, type ProtocolEvent } from './session.ts';
-import type { LoggedExchange, BodyPlan, BodyWait, Gateway, RequestPlan, ResponsePlan, Services, Transport } from './types.ts';
+import type { Later } from '../lib/later.ts';
+import type { LoggedExchange, BodyPlan, Gateway, RequestPlan, ResponsePlan } from '../exchange/plans.ts';
+import type { Services, Transport } from './types.ts';
 
 /** A gateway that notes what it is told. */
 class NotingGateway implements Gateway {
   readonly notes: string[] = [];
   request: RequestPlan | null = null;
-  bodyPlan: BodyPlan | BodyWait | Promise<BodyPlan | BodyWait> = { kind: 'forward', body: Buffer.from('changed'), metadata: { id: 'x' } };
+  bodyPlan: BodyPlan | Later<BodyPlan> = { kind: 'forward', body: Buffer.from('changed'), metadata: { id: 'x' } };
   fails = false;
 
   requestHeaders(): RequestPlan {
@@ -22,9 +24,9 @@ class NotingGateway implements Gateway {
     return (
       this.request ?? {
         kind: 'read-body',
-        exchange: {
-          body: (bytes) => {
-            this.notes.push(`body ${bytes.length}`);
+        handler: {
+          take: (body) => {
+            this.notes.push(`body ${body.length}`);
             return this.bodyPlan;
           },
           aborted: () => this.notes.push('aborted'),
@@ -166,14 +168,15 @@ describe.each([
   });
 
   describe('a body whose plan takes its time', () => {
-    let decide: (plan: BodyPlan | BodyWait) => void;
+    let decide: (plan: BodyPlan | Later<BodyPlan>) => void;
     let fail: (error: Error) => void;
 
     beforeEach(() => {
-      gateway.bodyPlan = new Promise((resolve, reject) => {
+      const result = new Promise<BodyPlan | Later<BodyPlan>>((resolve, reject) => {
         decide = resolve;
         fail = reject;
       });
+      gateway.bodyPlan = { kind: 'later', ms: 0, result };
     });
 
     const opened = async () => {
@@ -199,7 +202,7 @@ describe.each([
       ['later', false],
     ])('asks Envoy %s for the time that it needs, with some to spare', async (_name, atOnce) => {
       let finish: (plan: BodyPlan) => void = () => undefined;
-      const wait: BodyWait = { kind: 'wait', ms: 20_000, plan: new Promise((resolve) => (finish = resolve)) };
+      const wait: Later<BodyPlan> = { kind: 'later', ms: 20_000, result: new Promise((resolve) => (finish = resolve)) };
       if (atOnce) gateway.bodyPlan = wait;
       const stream = await opened();
       if (!atOnce) decide(wait);
@@ -208,6 +211,17 @@ describe.each([
       finish({ kind: 'forward' });
       expect(await stream.over()).toBe(0);
       expect(stream.replies[2]).toHaveProperty('request_body');
+    });
+
+    it('asks Envoy for time once, however often it turns out to take longer', async () => {
+      const stream = await opened();
+      decide({
+        kind: 'later',
+        ms: 1_000,
+        result: Promise.resolve({ kind: 'later', ms: 2_000, result: Promise.resolve({ kind: 'forward' }) } as const),
+      });
+      expect(await stream.over()).toBe(0);
+      expect(stream.replies.map((reply) => Object.keys(reply)[0])).toEqual(['request_headers', 'override_message_timeout', 'request_body']);
     });
 
     it('is given up when the client goes away, and the late plan is dropped', async () => {

@@ -1,16 +1,7 @@
 import { limits } from '../lib/limits.ts';
-import type {
-  BodyPlan,
-  BodyWait,
-  Gateway,
-  Phase,
-  ProcessingRequest,
-  ProcStream,
-  Reply,
-  RequestExchange,
-  ResponseObserver,
-  StreamHandler,
-} from './types.ts';
+import type { BodyHandler, BodyPlan, Gateway, ResponseObserver } from '../exchange/plans.ts';
+import type { Later } from '../lib/later.ts';
+import type { Phase, ProcessingRequest, ProcStream, Reply, StreamHandler } from './types.ts';
 
 /** What can go wrong between Envoy and Sluice. Closed list: a metric label. */
 export type ProtocolEvent = 'decode-error' | 'unexpected-phase' | 'gateway-error' | 'request-aborted' | 'partial-body';
@@ -25,8 +16,8 @@ export type ProtocolEvent = 'decode-error' | 'unexpected-phase' | 'gateway-error
  */
 type State =
   | { readonly at: 'start' }
-  | { readonly at: 'awaiting-body'; readonly exchange: RequestExchange }
-  | { readonly at: 'answering'; readonly exchange: RequestExchange }
+  | { readonly at: 'awaiting-body'; readonly handler: BodyHandler }
+  | { readonly at: 'answering'; readonly handler: BodyHandler }
   | { readonly at: 'reading'; readonly observer: ResponseObserver }
   | { readonly at: 'idle' };
 
@@ -96,7 +87,7 @@ export class Session implements StreamHandler {
       case 'awaiting-body':
       case 'answering':
         this.#onEvent('request-aborted');
-        state.exchange.aborted();
+        state.handler.aborted();
         return;
       case 'reading':
         state.observer.end(false, cancelled);
@@ -129,7 +120,7 @@ export class Session implements StreamHandler {
         this.#answerBody(plan);
         return;
       case 'read-body':
-        this.#state = { at: 'awaiting-body', exchange: plan.exchange };
+        this.#state = { at: 'awaiting-body', handler: plan.handler };
         this.#stream.send(plan.metadata === undefined ? wantsBody : { ...wantsBody, metadata: plan.metadata });
         return;
     }
@@ -140,27 +131,19 @@ export class Session implements StreamHandler {
       this.#unexpected(phase, observability);
       return;
     }
-    const { exchange } = this.#state;
+    const { handler } = this.#state;
     this.#state = idle;
     if (!phase.endOfStream && phase.body.length === 0) this.#onEvent('partial-body');
-    const planned = exchange.body(phase.body);
-    if (planned instanceof Promise) {
-      this.#await(planned, exchange, phase, observability);
-    } else if (planned.kind === 'wait') {
-      this.#wait(planned, exchange, phase, observability);
-    } else {
-      this.#answerBody(planned);
-    }
+    const planned = handler.take(phase.body);
+    if (planned.kind === 'later') this.#await(planned, handler, phase, observability);
+    else this.#answerBody(planned);
   }
 
-  #wait({ ms, plan }: BodyWait, exchange: RequestExchange, phase: Phase, observability: boolean): void {
+  /** `told`: Envoy was asked for more time; it takes one such message a body. */
+  #await({ ms, result }: Later<BodyPlan>, handler: BodyHandler, phase: Phase, observability: boolean, told = false): void {
     // Rounded up and with room for the plan's own way: Envoy must not run out first.
-    this.#stream.send({ kind: 'wait', ms: Math.min(limits.bodyWaitMs, Math.ceil(ms) + waitMarginMs) });
-    this.#await(plan, exchange, phase, observability);
-  }
-
-  #await(plan: Promise<BodyPlan | BodyWait>, exchange: RequestExchange, phase: Phase, observability: boolean): void {
-    const waiting: State = { at: 'answering', exchange };
+    if (ms > 0 && !told) this.#stream.send({ kind: 'wait', ms: Math.min(limits.bodyWaitMs, Math.ceil(ms) + waitMarginMs) });
+    const waiting: State = { at: 'answering', handler };
     this.#state = waiting;
     // Whatever came in between (the client left, an answer began) has changed the state: the plan is for nobody then.
     const settle = (answer: () => void): void => {
@@ -168,10 +151,10 @@ export class Session implements StreamHandler {
       this.#state = idle;
       answer();
     };
-    plan.then(
+    result.then(
       (ready) =>
         settle(() => {
-          if (ready.kind === 'wait') this.#wait(ready, exchange, phase, observability);
+          if (ready.kind === 'later') this.#await(ready, handler, phase, observability, told || ms > 0);
           else this.#answerBody(ready);
         }),
       () =>
@@ -260,7 +243,7 @@ export class Session implements StreamHandler {
   #leave(): void {
     const state = this.#state;
     this.#state = idle;
-    if (state.at === 'awaiting-body' || state.at === 'answering') state.exchange.aborted();
+    if (state.at === 'awaiting-body' || state.at === 'answering') state.handler.aborted();
     else if (state.at === 'reading') state.observer.end(false, false);
   }
 

@@ -11,7 +11,8 @@ import type { Http2Stream, StreamOwner } from './h2/stream.ts';
 import { wantsBody } from './session.ts';
 import { clearStaleSocket, socketPath } from './socket.ts';
 import { Peers } from './peers.ts';
-import { roleHeader, roleOf } from './roles.ts';
+import { roleHeader } from '../attach/names.ts';
+import { roleOf } from './roles.ts';
 import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler, Transport } from './types.ts';
 import { WireError } from './wire.ts';
 

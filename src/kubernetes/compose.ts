@@ -1,8 +1,7 @@
 import type { CompileResult } from '../policy/compile.ts';
 import { notDelegated, type Trusted } from '../policy/delegations.ts';
 import { plainProblem } from '../policy/load.ts';
-import type { PolicyFile } from '../policy/source-map.ts';
-import type { PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
+import type { PolicyFile, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
 
 /** One labelled ConfigMap, as far as a policy is concerned. */
 export interface PolicyConfigMap {

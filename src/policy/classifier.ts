@@ -1,15 +1,8 @@
-import type { TaughtExamples } from '../classify/index.ts';
 import { Examples } from '../classify/text/examples.ts';
 import { textModel } from '../classify/text/file.ts';
 import { defaultThresholds, type TierThresholds } from '../classify/types.ts';
 import type { SettingsDocument } from './schema.ts';
-
-/** How a section judges prompts. */
-export interface SectionClassifier {
-  readonly thresholds: TierThresholds;
-  /** Null: the policy teaches nothing. */
-  readonly examples: TaughtExamples | null;
-}
+import type { SectionClassifier } from './types.ts';
 
 /** A section's decision table, with the defaults for what it does not say, and its examples. */
 export function compileClassifier({ thresholds, classifier }: Pick<SettingsDocument, 'thresholds' | 'classifier'>): SectionClassifier {

@@ -15,9 +15,8 @@ import { checkCatalogOverrides, checkProviders } from './provider-checks.ts';
 import type { PolicyDocument, ProviderDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import { findSecrets } from './secrets.ts';
 import { SectionCompiler } from './section.ts';
-import type { PolicyFile } from './source-map.ts';
+import type { PolicyFile, PolicyGeneration, PolicySection, Problem } from './types.ts';
 import { checkWorkspaceNames } from './warnings.ts';
-import type { PolicyGeneration, PolicySection, Problem } from './types.ts';
 import { checkVouched } from './vouched.ts';
 
 export interface CompileOptions {

@@ -1,6 +1,6 @@
 import { defaultComparison } from '../experiments/comparison.ts';
 import { defaultKeepMs } from '../experiments/rollout.ts';
-import type { PolicyExperiment, RolloutPolicy } from '../experiments/types.ts';
+import type { PolicyExperiment, RolloutPolicy } from './experiment-types.ts';
 import { share } from './learned.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';

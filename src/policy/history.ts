@@ -1,7 +1,6 @@
 import { createTwoFilesPatch } from 'diff';
 import { limits } from '../lib/limits.ts';
-import type { PolicyFile } from './source-map.ts';
-import type { PolicyGeneration } from './types.ts';
+import type { PolicyFile, PolicyGeneration } from './types.ts';
 
 export interface GenerationEntry {
   readonly number: number;

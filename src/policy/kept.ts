@@ -3,8 +3,7 @@ import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'no
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { limits } from '../lib/limits.ts';
-import type { PolicyFile } from './source-map.ts';
-import type { PolicyGeneration } from './types.ts';
+import type { PolicyFile, PolicyGeneration } from './types.ts';
 
 const shape = z.object({
   sluicePolicy: z.literal(1),

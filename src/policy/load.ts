@@ -1,8 +1,8 @@
 import { policySchema, type PolicyDocument } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { findSecrets } from './secrets.ts';
-import { SourceFile, type PolicyFile } from './source-map.ts';
-import type { Problem } from './types.ts';
+import { SourceFile } from './source-map.ts';
+import type { PolicyFile, Problem } from './types.ts';
 
 /** One file of a policy that fits the schema. */
 export interface LoadedFile {

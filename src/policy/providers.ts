@@ -2,7 +2,7 @@ import { dialectNames, type DialectFamily } from '../apis/names.ts';
 import { dialects } from '../apis/registry.ts';
 import { familyOf, type HeadView } from './provider-paths.ts';
 import type { ProviderDocument } from './schema.ts';
-import type { AwsSigning, Provider } from './types.ts';
+import type { AwsSigning, Provider, Resolved } from './types.ts';
 
 const known = dialectNames.map((dialect) =>
   Object.entries(dialects[dialect].providers).map(([name, { endpoint, hosts, pathPrefix }]): [string, ProviderDocument] => [
@@ -55,9 +55,6 @@ function signingOf({ service, region, credentialsFile, profile }: NonNullable<Pr
 export function isDefaultProvider(name: string): boolean {
   return Object.hasOwn(defaults, name);
 }
-
-/** Which provider a request is for, and its path there; `ambiguous`: more than one may be meant. */
-export type Resolved = { readonly provider: Provider; readonly path: string } | 'ambiguous' | null;
 
 /** Answers which provider a request is for: by host, by path prefix, then by the path's shape and the request's head. */
 export function providerResolver(providers: ReadonlyMap<string, Provider>): (authority: string, path: string, head?: HeadView) => Resolved {

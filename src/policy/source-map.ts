@@ -11,19 +11,7 @@ import {
   type ErrorCode,
   type Node,
 } from 'yaml';
-import type { Problem, ProblemLevel } from './types.ts';
-
-export interface PolicyFile {
-  readonly name: string;
-  readonly text: string;
-  /** The Kubernetes namespace of the ConfigMap that it is from; absent: it is from none, or nobody asks. */
-  readonly namespace?: string;
-  /** Lines before `text` in the file that people see (a ConfigMap's key inside its manifest). */
-  readonly lineOffset?: number;
-  readonly columnOffset?: number;
-  /** Set when the text has no lines of its own there (a quoted string in a manifest): every problem is shown at this place. */
-  readonly at?: { readonly line: number; readonly column: number };
-}
+import type { PolicyFile, Problem, ProblemLevel } from './types.ts';
 
 /** One YAML file with its positions. */
 export class SourceFile {

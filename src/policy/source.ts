@@ -3,7 +3,7 @@ import { join, basename } from 'node:path';
 import { isMap, isScalar, LineCounter, parseAllDocuments } from 'yaml';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
-import type { PolicyFile } from './source-map.ts';
+import type { PolicyFile } from './types.ts';
 
 /** The policy that is in force when none is given. */
 export const defaultPolicyFile = new URL('./default-policy.yaml', import.meta.url);

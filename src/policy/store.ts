@@ -7,8 +7,7 @@ import { compilePolicy, type CompileResult } from './compile.ts';
 import { PolicyFeed } from './feed.ts';
 import { policySignature, readPolicyFiles } from './source.ts';
 import type { KeptPolicy } from './kept.ts';
-import type { PolicyFile } from './source-map.ts';
-import type { PolicyGeneration, Problem } from './types.ts';
+import type { PolicyFile, PolicyGeneration, Problem } from './types.ts';
 
 export interface FilePolicyOptions {
   /** A file or a folder. */

@@ -83,30 +83,16 @@ const reading: Savings = { cost: free, baseline: free, savings: free };
 
 /** Closes an exchange: prices its usage and puts everything that explains it in one object. Called once per exchange. */
 export function buildRecord(request: RequestFacts, ending: AnswerFacts): ExchangeRecord {
-  const { generation, decision } = request;
-  const { answer, outcome } = ending;
-  const requested = decision?.requested ?? targetOf(request.provider, request.requestedModel);
-  const { chain } = ending;
-  const refused = outcome === 'blocked' || outcome === 'not-cached';
-  const served = refused ? null : (request.cacheEntry?.target ?? chain?.served ?? decision?.served ?? requested);
+  const { generation, decision, cacheEntry } = request;
+  const { answer, chain } = ending;
+  const refused = wasRefused(ending);
+  const served = refused ? null : (cacheEntry?.target ?? chain?.served ?? decision?.served ?? targetOf(request));
   const usage = answer?.usage ?? null;
   const seen =
-    usage === null && answer?.seen !== undefined && request.cacheEntry === null
+    usage === null && answer?.seen !== undefined && cacheEntry === null
       ? usageSeen(answer.seen, request.request.estimatedTokens ?? 0)
       : null;
-  const against = decision?.baseline ?? (requested === null ? null : { target: requested, typical: null });
-  const answered: Priced =
-    request.call?.reads === true
-      ? reading
-      : withError(
-          atLeast(
-            price(generation, against, served, refused, request.cacheEntry !== null, usage, request.request.asks?.answers ?? 1),
-            generation,
-            served,
-            seen,
-          ),
-          ending,
-        );
+  const answered = answeredFor(request, ending, served, seen);
   const priced = chain === undefined ? answered : withFailed(answered, chain);
   return {
     kind: request.kind,
@@ -134,14 +120,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     policy: { number: generation.number, hash: generation.hash, resourceVersion: generation.resourceVersion },
     catalogVersion: generation.catalog.version,
     request: request.request,
-    outcome,
-    status: ending.status,
-    finishReason: answer?.finishReason ?? null,
-    errorType: answer?.errorType ?? null,
-    quality: ending.quality ?? null,
-    usage,
-    usageUnknown: usage === null ? (answer?.usageUnknown ?? 'not-observed') : null,
-    ...(seen === null ? {} : { seen: { input: seen.totalInput, output: seen.totalOutput } }),
+    ...endOf(ending, usage, seen),
     cost: priced.cost,
     baseline: priced.baseline,
     savings: priced.savings,
@@ -149,11 +128,11 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     ...shadowedBy(request, usage),
     ...(priced.basis === undefined || decision?.baseline === undefined ? {} : { baselineBasis: priced.basis }),
     // An answer from the cache is no attempt; those that failed before it are.
-    attempts: request.cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
-    ...(refused || request.keyFile == null || request.cacheEntry !== null ? {} : { key: request.keyFile }),
+    attempts: cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
+    ...(refused || request.keyFile == null || cacheEntry !== null ? {} : { key: request.keyFile }),
     ...(request.output == null ? {} : { template: request.output.key.template }),
     cache: request.cache,
-    cacheEntry: request.cacheEntry,
+    cacheEntry,
     arm: request.arm,
     trace: request.trace,
     ...(request.masked === undefined ? {} : { masked: request.masked }),
@@ -161,6 +140,32 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     ...(request.limits === undefined ? {} : { limits: request.limits }),
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };
+}
+
+type EndOfRecord = Pick<ExchangeRecord, 'outcome' | 'status' | 'finishReason' | 'errorType' | 'quality' | 'usage' | 'usageUnknown' | 'seen'>;
+
+function endOf({ outcome, status, answer, quality }: AnswerFacts, usage: Usage | null, seen: Usage | null): EndOfRecord {
+  return {
+    outcome,
+    status,
+    finishReason: answer?.finishReason ?? null,
+    errorType: answer?.errorType ?? null,
+    quality: quality ?? null,
+    usage,
+    usageUnknown: usage === null ? (answer?.usageUnknown ?? 'not-observed') : null,
+    ...(seen === null ? {} : { seen: { input: seen.totalInput, output: seen.totalOutput } }),
+  };
+}
+
+/** Sluice answered itself, and no provider was asked. */
+function wasRefused({ outcome }: AnswerFacts): boolean {
+  return outcome === 'blocked' || outcome === 'not-cached';
+}
+
+/** What the answer that went to the app cost. */
+function answeredFor(request: RequestFacts, ending: AnswerFacts, served: TargetRef | null, seen: Usage | null): Priced {
+  if (request.call?.reads === true) return reading;
+  return withError(atLeast(price(request, ending, served), request.generation, served, seen), ending);
 }
 
 /** Only answers that came say what a shape saved. */
@@ -256,27 +261,23 @@ function withFailed(answered: Priced, chain: ChainFacts): Priced {
 /** What a call cost, what it is held against, and how that was reckoned; absent: it was not. */
 type Priced = Savings & { readonly basis?: BaselineBasis };
 
-function targetOf(provider: string | null, model: string | null): TargetRef | null {
-  return provider === null || model === null ? null : { provider, model };
+function targetOf({ provider, requestedModel }: RequestFacts): TargetRef | null {
+  return provider === null || requestedModel === null ? null : { provider, model: requestedModel };
 }
 
-function price(
-  generation: PolicyGeneration,
-  against: Baseline | null,
-  served: TargetRef | null,
-  refused: boolean,
-  cached: boolean,
-  usage: Answer['usage'],
-  answers: number,
-): Priced {
+function price(request: RequestFacts, ending: AnswerFacts, served: TargetRef | null): Priced {
+  const { generation, decision, cacheEntry } = request;
   const baseline: Cost = { known: false, reason: 'usage' };
   // A refused request never left: it cost nothing, and what it would have cost nobody knows.
-  if (refused) return { cost: free, baseline, savings: difference(baseline, free) };
+  if (wasRefused(ending)) return { cost: free, baseline, savings: difference(baseline, free) };
+  const usage = ending.answer?.usage ?? null;
+  const requested = decision?.requested ?? targetOf(request);
+  const against: Baseline | null = decision?.baseline ?? (requested === null ? null : { target: requested, typical: null });
   if (against === null || served === null) {
     const unknown: Cost = { known: false, reason: usage === null ? 'usage' : 'model' };
     return { cost: unknown, baseline: unknown, savings: unknown };
   }
-  const savings = estimateSavings(generation, against, served, usage, answers);
+  const savings = estimateSavings(generation, against, served, usage, request.request.asks?.answers ?? 1);
   // A cached answer costs nothing, and saves what the requested model would have cost.
-  return cached ? { ...savings, cost: free, savings: difference(savings.baseline, free) } : savings;
+  return cacheEntry === null ? savings : { ...savings, cost: free, savings: difference(savings.baseline, free) };
 }

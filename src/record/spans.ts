@@ -4,9 +4,9 @@ import {
   SpanStatusCode,
   trace,
   TraceFlags,
-  type Attributes,
   type Context,
   type HrTime,
+  type SpanOptions,
   type Tracer,
 } from '@opentelemetry/api';
 import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
@@ -144,30 +144,28 @@ export class SpanSink implements RecordSink {
     const at = clockFrom(Date.parse(record.time));
     const parent = remote(facts, facts.parentId);
     const total = record.timing.totalMs ?? record.timing.overheadMs;
-    const own = this.#start(facts, facts.spanId, 'sluice', parent, at(0), SpanKind.SERVER, exchangeAttributes(record));
+    const own = this.#start(facts, facts.spanId, 'sluice', parent, {
+      startTime: at(0),
+      kind: SpanKind.SERVER,
+      attributes: exchangeAttributes(record),
+    });
     const within = trace.setSpan(ROOT_CONTEXT, own);
     for (const step of facts.steps) {
-      this.#start(facts, null, `sluice.${step.name}`, within, at(step.startMs), SpanKind.INTERNAL, {}).end(at(step.endMs));
+      this.#start(facts, null, `sluice.${step.name}`, within, { startTime: at(step.startMs), kind: SpanKind.INTERNAL }).end(at(step.endMs));
       this.#ended++;
     }
     // One follows the other: the first begins when Sluice is done, the last ends with the exchange.
     let begin = record.timing.overheadMs;
     record.attempts.forEach((attempt, index) => {
       const last = index === record.attempts.length - 1;
+      const place = { endpoint: this.#endpointOf(attempt.target.provider), last, beganMs: begin, withContent: this.#withContent };
       // Its provider heard of this id.
       const span = this.#start(
         facts,
         facts.attemptIds[index] ?? null,
         attemptName(record, attempt),
         within,
-        at(begin),
-        SpanKind.CLIENT,
-        attemptAttributes(record, attempt, {
-          endpoint: this.#endpointOf(attempt.target.provider),
-          last,
-          beganMs: begin,
-          withContent: this.#withContent,
-        }),
+        { startTime: at(begin), kind: SpanKind.CLIENT, attributes: attemptAttributes(record, attempt, place) },
       );
       if (attempt.outcome !== 'complete') span.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? attempt.outcome });
       const end = last ? Math.max(begin, total) : begin + (attempt.ms ?? 0);
@@ -177,7 +175,7 @@ export class SpanSink implements RecordSink {
     });
     const { firstByteMs, firstTokenMs } = record.timing;
     if (record.stream && firstByteMs !== null && record.attempts.length > 0) {
-      const stream = this.#start(facts, null, 'sluice.stream', within, at(firstByteMs), SpanKind.INTERNAL, {});
+      const stream = this.#start(facts, null, 'sluice.stream', within, { startTime: at(firstByteMs), kind: SpanKind.INTERNAL });
       if (firstTokenMs !== null) stream.addEvent('gen_ai.first_token', {}, at(firstTokenMs));
       stream.end(at(Math.max(firstByteMs, total)));
       this.#ended++;
@@ -193,18 +191,11 @@ export class SpanSink implements RecordSink {
     await this.#provider.shutdown().catch(() => undefined);
   }
 
-  #start(
-    facts: TraceFacts,
-    id: string | null,
-    name: string,
-    parent: Context,
-    startTime: HrTime,
-    kind: SpanKind,
-    attributes: Attributes,
-  ): ReturnType<Tracer['startSpan']> {
-    this.#ids.traceId = facts.traceId;
+  /** `id`: the span's, null: any. */
+  #start({ traceId }: TraceFacts, id: string | null, name: string, parent: Context, options: SpanOptions): ReturnType<Tracer['startSpan']> {
+    this.#ids.traceId = traceId;
     this.#ids.spanId = id ?? freshId();
-    return this.#tracer.startSpan(name, { startTime, kind, attributes }, parent);
+    return this.#tracer.startSpan(name, options, parent);
   }
 }
 

@@ -9,6 +9,9 @@ import type { FallbackTrigger, IgnoredClaim, TargetRef } from '../policy/types.t
 import type { Decision } from '../route/types.ts';
 import type { TraceFacts } from './trace.ts';
 
+/** By what an exchange's answer reaches Sluice. Closed list: a metric label. */
+export type AnswerSource = 'copies' | 'collected' | 'protocol-manager';
+
 /** How an exchange ended. Closed list: a metric label. */
 export type OutcomeKind =
   | 'complete'

@@ -3,7 +3,7 @@ import type { Usage } from '../apis/types.ts';
 import { classifyRequest } from '../classify/index.ts';
 import { textFeatures } from '../classify/features.ts';
 import { compareModels, compares, rememberModels } from '../exchange/compare-models.ts';
-import { translatableTo } from '../exchange/crossing-attempt.ts';
+import { translatableTo } from '../exchange/chain/crossing.ts';
 import type { CallerContext, PolicyGeneration, Provider } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
@@ -153,7 +153,12 @@ export class PolicyRun {
       learned,
       ...(compared === null ? {} : { models: compared.verdict }),
       canTranslate: ({ provider: name, model }, family) =>
-        translatableTo(exchange, body, family, model, section.fallback?.drop ?? [], generation.providers.get(name)?.catalogProvider),
+        translatableTo(exchange, body, {
+          family,
+          model,
+          drop: section.fallback?.drop ?? [],
+          provider: generation.providers.get(name)?.catalogProvider,
+        }),
     };
     if (compared !== null) rememberModels(compared, decide(input), caller.workspace, this.#learner, (work) => work());
     return input;

@@ -1,4 +1,4 @@
-import { alignColumns, dollars, percent } from '../cli/columns.ts';
+import { alignColumns, dollars, percent } from '../record/columns.ts';
 import type { Approximation, Unreplayable } from './exchange.ts';
 import type { ReplayReport } from './replay.ts';
 

@@ -1,4 +1,4 @@
-import { alignColumns, dollars, percent } from '../cli/columns.ts';
+import { alignColumns, dollars, percent } from '../record/columns.ts';
 import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
 
 /** What people read: a line a replica, then the sums of those that answered, then what needs a look. */

@@ -1,7 +1,6 @@
 import { ModelCatalog } from '../../src/catalog/catalog.ts';
 import { compilePolicy, type CompileOptions, type CompileResult } from '../../src/policy/compile.ts';
-import type { PolicyFile } from '../../src/policy/source-map.ts';
-import type { PolicyGeneration, Problem, RuleInput } from '../../src/policy/types.ts';
+import type { PolicyFile, PolicyGeneration, Problem, RuleInput } from '../../src/policy/types.ts';
 import { exchange, model, verdict } from './decision.ts';
 
 /** Small, made-up price facts: two providers of one dialect, one of another, an embedding model, and models that lack something. */

@@ -49,14 +49,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       cursor.skip();
       return;
     case 'output_config':
-      if (!cursor.isObject()) {
-        cursor.skip();
-        return;
-      }
-      cursor.object((option) => {
-        if (option !== 'format') draft.readParameter(cursor, `output_config.${option}`);
-        else if (memberOf(cursor, 'type') === 'json_schema') draft.jsonOutput = 'schema';
-      });
+      readOutputConfig(cursor, draft);
       return;
     case 'context_management':
       readEdits(cursor, draft);
@@ -64,6 +57,17 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
     default:
       draft.readParameter(cursor, key);
   }
+}
+
+function readOutputConfig(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  cursor.object((option) => {
+    if (option !== 'format') draft.readParameter(cursor, `output_config.${option}`);
+    else if (memberOf(cursor, 'type') === 'json_schema') draft.jsonOutput = 'schema';
+  });
 }
 
 function readThinking(cursor: JsonCursor, draft: Draft): void {

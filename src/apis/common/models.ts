@@ -30,40 +30,40 @@ export interface AnthropicTraits {
 
 const claude = /claude-(?:(opus|sonnet|haiku|fable|mythos)-(\d)(?:-(\d))?(?!\d)|(\d)(?:-(\d))?-(opus|sonnet|haiku))/;
 
+/** An unknown Claude is taken for the newest. */
+const unknownClaude: AnthropicTraits = {
+  version: null,
+  family: '',
+  sampling: false,
+  bothSamplers: false,
+  prefill: false,
+  forcedTool: false,
+  systemTurns: false,
+  schemaOutput: true,
+  thinking: 'always',
+  effort: 'high',
+  maxTokens: 8_192,
+};
+
+/** Other models behind Anthropic's API take what the API took first. */
+const behindItsApi: AnthropicTraits = {
+  version: null,
+  family: '',
+  sampling: true,
+  bothSamplers: true,
+  prefill: true,
+  forcedTool: true,
+  systemTurns: false,
+  schemaOutput: false,
+  thinking: 'none',
+  effort: 'none',
+  maxTokens: 8_192,
+};
+
 /** From the models' migration guides; see docs/translation.md. */
 export function anthropicTraits(model: string): AnthropicTraits {
   const match = claude.exec(model);
-  if (match === null) {
-    const own = model.includes('claude');
-    // Other models behind Anthropic's API take what the API took first; an unknown Claude is taken for the newest.
-    return own
-      ? {
-          version: null,
-          family: '',
-          sampling: false,
-          bothSamplers: false,
-          prefill: false,
-          forcedTool: false,
-          systemTurns: false,
-          schemaOutput: true,
-          thinking: 'always',
-          effort: 'high',
-          maxTokens: 8_192,
-        }
-      : {
-          version: null,
-          family: '',
-          sampling: true,
-          bothSamplers: true,
-          prefill: true,
-          forcedTool: true,
-          systemTurns: false,
-          schemaOutput: false,
-          thinking: 'none',
-          effort: 'none',
-          maxTokens: 8_192,
-        };
-  }
+  if (match === null) return model.includes('claude') ? unknownClaude : behindItsApi;
   const family = match[1] ?? match[6] ?? '';
   // 47 is version 4.7: whole numbers compare exactly.
   const version = Number(match[2] ?? match[4]) * 10 + Number(match[3] ?? match[5] ?? 0);

@@ -1,6 +1,6 @@
 import { limits } from '../../lib/limits.ts';
 import { isObject, noDeltas, type Delta, type DeltaReading } from '../common/deltas.ts';
-import { JsonCursor, type StringToken } from '../scan/scan.ts';
+import { JsonCursor } from '../scan/scan.ts';
 import { eventEnd } from '../openai/usage-chunk.ts';
 import { applied, byteEdits, type ByteEdit, type TextEdit } from './places.ts';
 import { anyToken } from './tokens.ts';
@@ -58,10 +58,10 @@ class Restorer {
   #value(cursor: JsonCursor, path: string, depth: number, edits: ByteEdit[]): void {
     if (cursor.isString()) {
       const text = cursor.string();
-      this.#string(cursor.bytes, cursor.lastString, text, path, depth, edits);
+      this.#string(cursor, text, path, depth, edits);
     } else if (cursor.isObject()) {
       cursor.object((key) => {
-        this.#string(cursor.bytes, cursor.lastString, key, '', depth, edits);
+        this.#string(cursor, key, '', depth, edits);
         this.#value(cursor, `${path}/${key}`, depth, edits);
       });
     } else if (cursor.isArray()) {
@@ -71,7 +71,9 @@ class Restorer {
     } else cursor.skip();
   }
 
-  #string(bytes: Buffer, { start, end, escaped }: StringToken, text: string, path: string, depth: number, edits: ByteEdit[]): void {
+  /** `text`: the string that the cursor has just read. */
+  #string({ bytes, lastString }: JsonCursor, text: string, path: string, depth: number, edits: ByteEdit[]): void {
+    const { start, end, escaped } = lastString;
     const replaced = depth === 0 ? this.#replaced.get(path) : undefined;
     if (replaced !== undefined) {
       if (replaced !== text) edits.push({ start, end, bytes: JSON.stringify(replaced).slice(1, -1), rule: 0 });

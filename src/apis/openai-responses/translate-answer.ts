@@ -32,9 +32,10 @@ function responseOf(
   context: AnswerContext,
   status: string,
   output: readonly JsonObject[],
-  end: AnswerEnd | null,
-  reason: string | null,
+  ended: { readonly end: AnswerEnd; readonly reason: string | null } | null,
 ): JsonObject {
+  const usage = ended?.end.usage ?? null;
+  const reason = ended?.reason ?? null;
   const created = start.created ?? context.created;
   return {
     id: idOf(start, context),
@@ -58,7 +59,7 @@ function responseOf(
     tools: [],
     top_p: null,
     truncation: 'disabled',
-    usage: end?.usage == null ? null : openaiResponsesUsage(end.usage),
+    usage: usage === null ? null : openaiResponsesUsage(usage),
     user: null,
   };
 }
@@ -86,7 +87,7 @@ export function writeOpenAiResponsesAnswer(answer: WholeAnswer, context: AnswerC
   const response = idOf(answer.start, context);
   const reason = reasonOf(answer, wordsOf(answer, 'refusal') !== null);
   const output = answer.blocks.map((block, index) => itemOf(whole(block), index, response, 'completed'));
-  return responseOf(answer.start, context, reason === null ? 'completed' : 'incomplete', output, answer, reason);
+  return responseOf(answer.start, context, reason === null ? 'completed' : 'incomplete', output, { end: answer, reason });
 }
 
 /**
@@ -110,7 +111,7 @@ export class OpenAiResponsesEncoder extends StreamEncoder {
 
   start(start: AnswerStart): void {
     this.#start = start;
-    const response = responseOf(start, this.#context, 'in_progress', [], null, null);
+    const response = responseOf(start, this.#context, 'in_progress', [], null);
     this.#event('response.created', { response });
     this.#event('response.in_progress', { response });
   }
@@ -167,7 +168,7 @@ export class OpenAiResponsesEncoder extends StreamEncoder {
   finish(end: AnswerEnd): void {
     const reason = reasonOf(end, this.#refused);
     const status = reason === null ? 'completed' : 'incomplete';
-    this.#event(`response.${status}`, { response: responseOf(this.#start, this.#context, status, this.#items, end, reason) });
+    this.#event(`response.${status}`, { response: responseOf(this.#start, this.#context, status, this.#items, { end, reason }) });
   }
 
   fail(failure: Failure): void {

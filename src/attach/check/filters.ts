@@ -1,5 +1,4 @@
-import { chainStyleHeader, usageHeader } from '../names.ts';
-import type { UsageMode } from '../../extproc/types.ts';
+import { chainStyleHeader, usageHeader, type UsageMode } from '../names.ts';
 import { limits } from '../../lib/limits.ts';
 import { seconds } from '../breakers.ts';
 import { at, listOf, msOf, objectOf, textOf, type Json, type Path } from './config.ts';

@@ -1,5 +1,4 @@
-import { retryHeader } from '../../extproc/attempt-session.ts';
-import { chainHeader, clusterHeader } from '../names.ts';
+import { retryHeader, chainHeader, clusterHeader } from '../names.ts';
 import { reservedHeaders } from '../render.ts';
 import { isSluices } from '../snippet.ts';
 import { at, listOf, msOf, objectOf, textOf, type Json, type Path, type Placed } from './config.ts';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../../lib/errors.ts';
 import { levels, textFields, textTasks, type TextField, type TextTask } from './heads.ts';
-import type { TextRow } from './train.ts';
+import type { TextRow } from './example.ts';
 
 /** Letters of the tier in an entry's header, in the order of tiers; `-`: nobody said. */
 const tierLetters = ['s', 'm', 'c'] as const;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { foldVectors } from './fold.ts';
 import { head, textFields } from './heads.ts';
-import { hashRows, outputsOf, trainText, type TextRow } from './train.ts';
+import { hashRows, outputsOf, trainText } from './train.ts';
+import { type TextRow } from './example.ts';
 import type { WordVectors } from './vectors.ts';
 
 /** Vectors of two numbers: the first stands for medicine, the second for the kitchen. */

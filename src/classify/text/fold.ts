@@ -1,6 +1,7 @@
 import { askHash, kind } from './grams.ts';
 import { head, outputs, textFields } from './heads.ts';
-import type { Hashed, TextRow, TextWeights } from './train.ts';
+import type { Hashed, TextRow } from './example.ts';
+import type { TextWeights } from './train.ts';
 import { rarityOf, type WordVectors } from './vectors.ts';
 
 /**

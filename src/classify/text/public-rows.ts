@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { TextField } from './heads.ts';
-import type { TextRow } from './train.ts';
+import type { TextRow } from './example.ts';
 
 /**
  * Public rows that may train what ships: tiers of CommonstackAI/UncommonRoute (MIT), and of lm-sys/RouteLLM the subjects of MMLU's questions and GSM8K's

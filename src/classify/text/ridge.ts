@@ -1,5 +1,5 @@
 import { outputs, head } from './heads.ts';
-import { exampleOf, type Example, type Hashed, type TextRow, type TrainOptions } from './train.ts';
+import { exampleOf, type Example, type Hashed, type TextRow, type TrainOptions } from './example.ts';
 
 interface RidgeInput {
   readonly rows: readonly TextRow[];

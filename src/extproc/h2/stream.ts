@@ -1,4 +1,3 @@
-import type { Http2Connection } from './connection.ts';
 import {
   errorCode,
   flag,
@@ -23,10 +22,19 @@ export interface StreamOwner {
 /** Below this a payload is copied behind its frame header: one buffer is cheaper to write than two. */
 const copyBelow = 4_096;
 
+/** What a stream needs of its connection. */
+export interface StreamConnection {
+  write(frames: Buffer): void;
+  headerBlock(block: Buffer): Buffer;
+  /** How many bytes of `wanted` may be sent now; the stream is told when there are more. */
+  take(stream: Http2Stream, wanted: number): number;
+  forget(stream: Http2Stream): void;
+}
+
 /** One stream, seen from the server. */
 export class Http2Stream {
   readonly id: number;
-  readonly #connection: Http2Connection;
+  readonly #connection: StreamConnection;
   #owner: StreamOwner | null = null;
   #sendWindow: number;
   /** Received since our last WINDOW_UPDATE. */
@@ -37,7 +45,7 @@ export class Http2Stream {
   #ended = false;
   #over = false;
 
-  constructor(connection: Http2Connection, id: number, sendWindow: number) {
+  constructor(connection: StreamConnection, id: number, sendWindow: number) {
     this.#connection = connection;
     this.id = id;
     this.#sendWindow = sendWindow;
@@ -132,7 +140,7 @@ export class Http2Stream {
       if (granted < copyBelow) this.#connection.write(frameOf(frameType.data, 0, this.id, part));
       else {
         const header = Buffer.allocUnsafe(frameHeaderBytes);
-        putFrameHeader(header, 0, granted, frameType.data, 0, this.id);
+        putFrameHeader(header, granted, frameType.data, 0, this.id);
         this.#connection.write(header);
         this.#connection.write(part);
       }

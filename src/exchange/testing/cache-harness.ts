@@ -1,13 +1,13 @@
 import { readExchange } from '../../apis/index.ts';
 import type { BodyMember } from '../../apis/types.ts';
-import type { HeaderMap } from '../../extproc/types.ts';
-import type { RequestContext } from '../../exchange/request.ts';
-import { Claims } from '../../exchange/claims.ts';
-import { cacheQuery, cacheScope, keyInput, nearOf } from '../../exchange/cached.ts';
+import type { HeaderMap } from '../../lib/headers.ts';
+import type { RequestContext } from '../context.ts';
+import { Claims } from '../claims.ts';
+import { cacheQuery, cacheScope, keyInput, nearOf } from '../cache.ts';
 import type { PolicyGeneration } from '../../policy/types.ts';
-import type { CacheQuery } from '../cache.ts';
-import type { KeyInput } from '../key.ts';
-import type { Fill, FillEnding } from '../fill.ts';
+import type { CacheQuery } from '../../cache/cache.ts';
+import type { KeyInput } from '../../cache/key.ts';
+import type { Fill, FillEnding } from '../../cache/fill.ts';
 
 export type Pairs = readonly (readonly [string, string])[];
 
@@ -95,7 +95,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     shadow: null,
     sessionName: null,
   };
-  return [context, scope, read.exchange, members, bytes];
+  return [{ context, exchange: read.exchange, body: bytes }, scope, members];
 }
 
 export const goodEnding: FillEnding = {

@@ -1,36 +1,41 @@
-import { renderError } from '../apis/index.ts';
-import { dialects } from '../apis/registry.ts';
-import type { AnswerHead, ApiName, DialectFamily, Exchange } from '../apis/types.ts';
-import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest, HeaderMap } from '../extproc/types.ts';
-import { limits } from '../lib/limits.ts';
-import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
-import { answerTriggers, judgeAnswer, judgeStatus } from '../grades/check-answer.ts';
-import { entryOf } from '../route/capabilities.ts';
-import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../apis/translate.ts';
+import { renderError } from '../../apis/index.ts';
+import { dialects } from '../../apis/registry.ts';
+import type { AnswerHead, ApiName, DialectFamily, Exchange } from '../../apis/types.ts';
+import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest } from '../plans.ts';
+import type { HeaderMap } from '../../lib/headers.ts';
+import { limits } from '../../lib/limits.ts';
+import type { FallbackTrigger, Provider, TargetRef } from '../../policy/types.ts';
+import { answerTriggers, judgeAnswer, judgeStatus } from '../../grades/check-answer.ts';
+import { entryOf } from '../../route/capabilities.ts';
+import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../../apis/translate.ts';
 import { upstreamPath } from './attempt.ts';
-import { answerHeaders, answerOf, AttemptVerdicts, plainOf, retryAfter } from './attempt-verdicts.ts';
-import type { ChainRun } from './chain-run.ts';
-import { restoreJson } from '../apis/mask/restore.ts';
-import type { Credentials } from './credentials.ts';
+import { answerHeaders, answerOf, AttemptVerdicts, plainOf, retryAfter } from './verdicts.ts';
+import type { ChainRun } from './run.ts';
+import { restoreJson } from '../../apis/mask/restore.ts';
+import type { Credentials } from '../credentials.ts';
+import { strangeKeys } from '../crossing-headers.ts';
 import { RestoredStream, TranslatedStream } from './relays.ts';
+
+/** A model of another family, and the parameters that its chain may leave out. */
+export interface CrossingTarget {
+  readonly family: DialectFamily;
+  readonly model: string;
+  readonly drop: readonly string[];
+  /** The catalog's name of its provider; undefined: not known. */
+  readonly provider: string | undefined;
+}
 
 /**
  * Whether a request can be put to a model of another family's API with all that it says. Bodies up to limits.translationCheckBytes are
  * translated to find out; larger ones are judged by their facts, and refused later if that was wrong.
  */
-export function translatableTo(
-  exchange: Exchange,
-  body: Buffer,
-  family: DialectFamily,
-  model: string,
-  drop: readonly string[],
-  provider?: string,
-): boolean {
-  const to = dialects[family].chatApi;
-  if (to === null || !canTranslate(exchange.api, to, exchange, drop)) return false;
+export function translatableTo(exchange: Exchange, body: Buffer, to: CrossingTarget): boolean {
+  const { model, drop, provider } = to;
+  const api = dialects[to.family].chatApi;
+  if (api === null || !canTranslate(exchange.api, api, exchange, drop)) return false;
   return (
     body.length > limits.translationCheckBytes ||
-    translateRequest(exchange.api, to, body, { model, stream: exchange.stream, drop, ...(provider === undefined ? {} : { provider }) }).ok
+    translateRequest(exchange.api, api, body, { model, stream: exchange.stream, drop, ...(provider === undefined ? {} : { provider }) }).ok
   );
 }
 
@@ -84,7 +89,7 @@ export class CrossingAttempt implements Attempt {
           ['content-type', 'application/json'],
           ...Object.entries(translated.headers),
         ],
-        remove: this.#run.strangeKeys(keys, apiHeaders).remove.filter((name) => !Object.hasOwn(translated.headers, name)),
+        remove: strangeKeys(facts.ownHeaders, keys, apiHeaders).remove.filter((name) => !Object.hasOwn(translated.headers, name)),
       },
       metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },
     };
@@ -149,14 +154,12 @@ export class CrossingAttempt implements Attempt {
   #stream(head: AnswerHead, status: number, retryAfterMs: number | null): AnswerPlan {
     const { facts } = this.#run;
     const translator = new AnswerTranslator(this.#api, facts.recognition.api, this.#options());
-    const relay = new TranslatedStream(
-      head,
-      translator,
-      answerHeaders(status, translator.contentType),
-      (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null),
-      (answer) => (this.#run.translated = answer),
-      this.#run.hasNext,
-    );
+    const relay = new TranslatedStream(head, translator, {
+      headers: answerHeaders(status, translator.contentType),
+      verdict: (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null),
+      done: (answer) => (this.#run.translated = answer),
+      holds: this.#run.hasNext,
+    });
     return {
       kind: 'relay',
       relay:

@@ -1,25 +1,18 @@
-import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
-import type { AnswerHead } from '../apis/types.ts';
-import type {
-  AnswerPass,
-  AnswerPlan,
-  AnswerRetry,
-  Attempt,
-  AttemptRequest,
-  FilterRole,
-  HeaderMap,
-  HeaderMutation,
-} from '../extproc/types.ts';
-import { limits } from '../lib/limits.ts';
-import type { FallbackTrigger, Provider, TargetRef } from '../policy/types.ts';
-import { restoreJson, type Restoring } from '../apis/mask/restore.ts';
-import { adaptedLimit } from '../apis/parameters.ts';
-import { answerTriggers, judgeAnswer, judgeSilent, judgeStatus } from '../grades/check-answer.ts';
-import { limitNameAt } from './adapt.ts';
-import { answerOf, AttemptVerdicts, plainOf, retryAfter } from './attempt-verdicts.ts';
-import type { ChainRun } from './chain-run.ts';
-import { crossingPath, withoutKeys } from './crossing-headers.ts';
-import type { Credentials } from './credentials.ts';
+import { readExchange, rewritePath, spliceRequest } from '../../apis/index.ts';
+import type { AnswerHead } from '../../apis/types.ts';
+import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest } from '../plans.ts';
+import type { FilterRole } from '../../attach/names.ts';
+import type { HeaderMap, HeaderMutation } from '../../lib/headers.ts';
+import { limits } from '../../lib/limits.ts';
+import type { FallbackTrigger, Provider, TargetRef } from '../../policy/types.ts';
+import { restoreJson, type Restoring } from '../../apis/mask/restore.ts';
+import { adaptedLimit } from '../../apis/parameters.ts';
+import { answerTriggers, judgeAnswer, judgeSilent, judgeStatus } from '../../grades/check-answer.ts';
+import { limitNameAt } from '../adapt.ts';
+import { answerOf, AttemptVerdicts, plainOf, retryAfter } from './verdicts.ts';
+import type { ChainRun } from './run.ts';
+import { crossingPath, ownKeys, strangeKeys, withoutKeys } from '../crossing-headers.ts';
+import type { Credentials } from '../credentials.ts';
 import { OwnStream, RestoredStream, withoutLength } from './relays.ts';
 
 /** One attempt of a chain at a target that speaks the app's own API. */
@@ -159,7 +152,7 @@ export class TargetAttempt implements Attempt {
     const swapped = own ? null : this.#credentials.swap(this.#provider, facts.scope);
     this.#run.keyFile = swapped?.file ?? null;
     if (!own && swapped === null) throw new Error(`no credential for ${this.#target.provider}`);
-    const keys = swapped === null ? this.#run.ownKeys() : this.#run.strangeKeys(swapped);
+    const keys = swapped === null ? ownKeys(facts.ownHeaders) : strangeKeys(facts.ownHeaders, swapped);
     return {
       set: [
         ...keys.set,

@@ -1,15 +1,14 @@
-import { readAnswer } from '../apis/index.ts';
-import { apis } from '../apis/registry.ts';
-import { usageFromTotals } from '../apis/reported-usage.ts';
-import type { Answer, AnswerHead, ApiName, Exchange, UsageUnknown } from '../apis/types.ts';
-import type { CollectedAnswer, LoggedExchange, ReportedUsage, UsageMode } from '../extproc/types.ts';
-import { limits } from '../lib/limits.ts';
-import type { AnswerFacts as Ending } from '../record/record.ts';
-import type { OpenExchange } from './open.ts';
-import { outcomeOf } from './response.ts';
-
-/** By what an exchange's answer reaches Sluice. Closed list: a metric label. */
-export type AnswerSource = 'copies' | 'collected' | 'protocol-manager';
+import { readAnswer } from '../../apis/index.ts';
+import { apis } from '../../apis/registry.ts';
+import { usageFromTotals } from '../../apis/reported-usage.ts';
+import type { Answer, AnswerHead, ApiName, Exchange, UsageUnknown } from '../../apis/types.ts';
+import type { CollectedAnswer, LoggedExchange, ReportedUsage } from '../plans.ts';
+import type { UsageMode } from '../../attach/names.ts';
+import { limits } from '../../lib/limits.ts';
+import type { AnswerFacts as Ending } from '../../record/record.ts';
+import type { AnswerSource } from '../../record/types.ts';
+import type { OpenExchange } from '../open.ts';
+import { outcomeOf } from './outcome.ts';
 
 /**
  * By what an answer is to be read. Copies it is wherever something needs all of the answer: the cache, a grade of its content; and, with the protocol

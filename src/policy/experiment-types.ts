@@ -1,4 +1,4 @@
-import type { PolicySection, TargetRef } from '../policy/types.ts';
+import type { PolicySection, TargetRef } from './section-types.ts';
 
 /** Who stays in one arm. `session`: a conversation (a request without one stands for itself); `workspace`: all of a workspace; `request`: nobody. */
 export type UnitKind = 'session' | 'workspace' | 'request';

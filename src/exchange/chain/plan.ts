@@ -1,17 +1,17 @@
-import type { CacheHit } from '../cache/cache.ts';
-import { limits } from '../lib/limits.ts';
-import { apis } from '../apis/registry.ts';
-import { takesAsIs } from '../apis/translatable.ts';
-import type { Restoring } from '../apis/mask/restore.ts';
-import type { Exchange } from '../apis/types.ts';
-import { attemptClusterKey, chainHeader, chainHosts, clusterName } from '../attach/names.ts';
-import type { FilterRole, SluiceMetadata } from '../extproc/types.ts';
-import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../policy/types.ts';
-import { requestedSchema } from '../apis/requested-schema.ts';
-import type { Decision } from '../route/types.ts';
-import { asksForUsage, limitNameAt } from './adapt.ts';
-import { ChainRun, timeoutsOf, type ChainFacts, type ChainServices } from './chain-run.ts';
-import type { RequestContext } from './request.ts';
+import type { CacheHit } from '../../cache/cache.ts';
+import { limits } from '../../lib/limits.ts';
+import { apis } from '../../apis/registry.ts';
+import { takesAsIs } from '../../apis/translatable.ts';
+import type { Restoring } from '../../apis/mask/restore.ts';
+import type { Exchange } from '../../apis/types.ts';
+import { attemptClusterKey, chainHeader, chainHosts, clusterName, type FilterRole } from '../../attach/names.ts';
+import type { SluiceMetadata } from '../plans.ts';
+import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../../policy/types.ts';
+import { requestedSchema } from '../../apis/requested-schema.ts';
+import type { Decision } from '../../route/types.ts';
+import { asksForUsage, limitNameAt } from '../adapt.ts';
+import { ChainRun, timeoutsOf, type ChainFacts, type ChainServices } from './run.ts';
+import type { ReadRequest, RequestContext } from '../context.ts';
 
 /** What Envoy is told about one chain, beside the request's own changes. */
 export interface ChainPlan {
@@ -31,79 +31,77 @@ const silentEnds: readonly (readonly [FallbackTrigger, string])[] = [
 ];
 
 /** The plan of a decision with more than one target, with an old answer (`old`) to end in, or with one that speaks another API; null: one attempt in the app's own API is all there is. */
-export function planChain(
-  context: RequestContext,
-  exchange: Exchange,
-  body: Buffer,
-  decision: Decision,
-  services: ChainServices,
-  old: CacheHit | null,
-): ChainPlan | null {
-  const { section, generation, provider } = context;
+export function planChain(request: ReadRequest, decision: Decision, services: ChainServices, old: CacheHit | null): ChainPlan | null {
+  const { context, exchange } = request;
   const [first] = decision.chain;
+  if (first === undefined) return null;
   // Who gave the old answer must still be there, to stand for the attempt in Envoy's eyes; and it takes an Envoy that knows chains of groups.
-  const rescue = old !== null && context.chainStyle === 'groups' && generation.providers.has(old.entry.provider) ? old : null;
-  const own = mayBeRefused(context, exchange, decision);
+  const rescue = old !== null && context.chainStyle === 'groups' && context.generation.providers.has(old.entry.provider) ? old : null;
+  const spare = mayBeRefused(context, exchange, decision);
   const stripUsage = strips(context, exchange);
   const restoring = restoringOf(context, exchange);
-  const across = first !== undefined && crosses(context, exchange, first);
-  const fallback = section.fallback ?? (own || stripUsage || restoring !== null || across ? refusalsOnly : null);
-  const tried = own ? [...decision.chain, decision.requested] : decision.chain;
+  const changesAnswer = stripUsage || restoring !== null || crosses(context, exchange, first);
+  const fallback = context.section.fallback ?? (spare || changesAnswer ? refusalsOnly : null);
+  const tried = spare ? [...decision.chain, decision.requested] : decision.chain;
   const targets = rescue === null ? tried : [...tried, { provider: rescue.entry.provider, model: rescue.entry.model }];
-  if (fallback === null || first === undefined || (targets.length < 2 && !stripUsage && restoring === null && !across)) return null;
-  const facts: ChainFacts = {
-    generation,
-    provider,
-    requested: decision.requested,
-    parameters: exchange.parameters.map(({ name }) => name),
-    fallback,
-    targets,
-    spare: own,
-    rescue,
-    recognition: context.recognition,
-    path: context.path,
-    stream: exchange.stream,
-    includeUsage: exchange.includeUsage === true,
-    stripUsage,
-    restoring,
-    expects: {
-      jsonOutput: exchange.jsonOutput,
-      schema:
-        exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes
-          ? requestedSchema(exchange.api, body)
-          : null,
-    },
-    trace: context.trace,
-    scope: section,
-    ownHeaders: context.ownHeaders.list,
-  };
+  if (fallback === null || (targets.length < 2 && !changesAnswer)) return null;
+  const facts = factsOf(request, decision.requested, { fallback, targets, spare, rescue, stripUsage, restoring });
   const { perTryMs, totalMs } = timeoutsOf(fallback, targets.length, exchange);
   const run = new ChainRun(facts, services, perTryMs);
   const roles = rolesOf(context, fallback, exchange, tried);
   if (rescue !== null) roles.push('next');
-  const [firstRole] = roles;
-  const firstIsReady = firstRole === 'gate';
+  const firstIsReady = roles[0] === 'gate';
   if (firstIsReady) run.begin();
   return {
     run,
-    headers: [
-      [chainHeader, firstRole ?? ''],
-      [
-        'x-envoy-retry-on',
-        [
-          ...new Set([...silentEnds.filter(([trigger]) => fallback.triggers.has(trigger)).map(([, name]) => name), 'retriable-headers']),
-        ].join(','),
-      ],
-      ['x-envoy-max-retries', String(targets.length - 1)],
-      ...(perTryMs === null ? [] : [['x-envoy-upstream-rq-per-try-timeout-ms', String(perTryMs)] as const]),
-      ...(totalMs === null ? [] : [['x-envoy-upstream-rq-timeout-ms', String(totalMs)] as const]),
-    ],
+    headers: chainHeaders(facts, roles[0] ?? '', perTryMs, totalMs),
     metadata:
       context.chainStyle === 'hosts'
         ? { hosts: chainHosts(targets) }
         : attemptClusters(targets.map((target, index) => clusterName(target.provider, roles[index]))),
     firstIsReady,
   };
+}
+
+function factsOf(
+  { context, exchange, body }: ReadRequest,
+  requested: TargetRef,
+  plan: Pick<ChainFacts, 'fallback' | 'targets' | 'spare' | 'rescue' | 'stripUsage' | 'restoring'>,
+): ChainFacts {
+  const { fallback } = plan;
+  const looksAtSchema = exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes;
+  return {
+    ...plan,
+    generation: context.generation,
+    provider: context.provider,
+    requested,
+    parameters: exchange.parameters.map(({ name }) => name),
+    recognition: context.recognition,
+    path: context.path,
+    stream: exchange.stream,
+    includeUsage: exchange.includeUsage === true,
+    expects: { jsonOutput: exchange.jsonOutput, schema: looksAtSchema ? requestedSchema(exchange.api, body) : null },
+    trace: context.trace,
+    scope: context.section,
+    ownHeaders: context.ownHeaders.list,
+  };
+}
+
+/** What tells Envoy's router of a chain. `role`: of its first attempt. Times in ms, null: no limit. */
+function chainHeaders(
+  { fallback, targets }: ChainFacts,
+  role: string,
+  perTryMs: number | null,
+  totalMs: number | null,
+): ChainPlan['headers'] {
+  const retryOn = silentEnds.filter(([trigger]) => fallback.triggers.has(trigger)).map(([, name]) => name);
+  return [
+    [chainHeader, role],
+    ['x-envoy-retry-on', [...new Set([...retryOn, 'retriable-headers'])].join(',')],
+    ['x-envoy-max-retries', String(targets.length - 1)],
+    ...(perTryMs === null ? [] : [['x-envoy-upstream-rq-per-try-timeout-ms', String(perTryMs)] as const]),
+    ...(totalMs === null ? [] : [['x-envoy-upstream-rq-timeout-ms', String(totalMs)] as const]),
+  ];
 }
 
 /** One group an attempt, of which Envoy takes the next one with every retry; and the same for a matcher, which cannot look into lists. */

@@ -1,21 +1,17 @@
 import { performance } from 'node:perf_hooks';
-import type { CacheHit } from '../cache/cache.ts';
-import type { Cost } from '../catalog/types.ts';
-import type { Restoring } from '../apis/mask/restore.ts';
-import type { Answer, Exchange, Recognition } from '../apis/types.ts';
-import type { HeaderMutation } from '../extproc/types.ts';
-import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
-import type { ChainFacts as ChainFactsOfRecord } from '../record/record.ts';
-import { traceparentOf, type TraceFacts } from '../record/trace.ts';
-import type { AttemptRecord, OutcomeKind } from '../record/types.ts';
-import type { Expectation } from '../grades/check-answer.ts';
-import type { AttemptHealth, Cooldowns } from '../route/cooldowns.ts';
-import type { Pools } from '../route/pools.ts';
-import { apiHeaders } from '../apis/translate.ts';
-import type { LearntRefusals } from '../apis/parameters.ts';
-import { catalogModel } from '../route/capabilities.ts';
-import { appKeyHeaders } from './credentials.ts';
-import { removedNames } from './crossing-headers.ts';
+import type { CacheHit } from '../../cache/cache.ts';
+import type { Cost } from '../../catalog/types.ts';
+import type { Restoring } from '../../apis/mask/restore.ts';
+import type { Answer, Exchange, Recognition } from '../../apis/types.ts';
+import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, PolicySection, Provider, TargetRef } from '../../policy/types.ts';
+import type { ChainFacts as ChainFactsOfRecord } from '../../record/record.ts';
+import { traceparentOf, type TraceFacts } from '../../record/trace.ts';
+import type { AttemptRecord, OutcomeKind } from '../../record/types.ts';
+import type { Expectation } from '../../grades/check-answer.ts';
+import type { AttemptHealth, Cooldowns } from '../../route/cooldowns.ts';
+import type { Pools } from '../../route/pools.ts';
+import type { LearntRefusals } from '../../apis/parameters.ts';
+import { catalogModel } from '../../route/capabilities.ts';
 
 /** What every attempt of one exchange has in common. Holds no prompt text. */
 export interface ChainFacts {
@@ -44,9 +40,9 @@ export interface ChainFacts {
   readonly restoring: Restoring | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
-  /** The app's own key, to be put back when a later attempt goes to its own provider again. */
   /** Whose keys the attempts carry. */
   readonly scope: Pick<PolicySection, 'credentials' | 'keys' | 'mode'>;
+  /** The app's own headers, to be put back when a later attempt goes to its own provider again. */
   readonly ownHeaders: readonly (readonly [string, string])[];
 }
 
@@ -287,18 +283,6 @@ export class ChainRun {
   get gatewayKeys(): boolean {
     const { credentials, mode } = this.facts.scope;
     return credentials === 'gateway' && mode === 'enabled';
-  }
-
-  /** Header changes that put back what is the app's own, and take away what an attempt before it brought. */
-  ownKeys(): HeaderMutation {
-    const { ownHeaders } = this.facts;
-    const own = new Set(ownHeaders.map(([name]) => name));
-    return { set: ownHeaders, remove: [...appKeyHeaders, ...apiHeaders].filter((name) => !own.has(name)) };
-  }
-
-  /** Header changes for another provider than the app's, whose key is in `keys`. `more`: names of what is the API's alone. */
-  strangeKeys(keys: HeaderMutation, more: readonly string[] = []): HeaderMutation {
-    return { set: keys.set, remove: removedNames(this.facts.ownHeaders, [...keys.remove, ...more], keys.set) };
   }
 }
 

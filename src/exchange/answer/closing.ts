@@ -1,17 +1,17 @@
 import { performance } from 'node:perf_hooks';
-import type { Budgets } from '../budgets/budgets.ts';
-import { limits } from '../lib/limits.ts';
-import type { TargetRef } from '../policy/types.ts';
-import { buildRecord, type AnswerFacts as Ending } from '../record/record.ts';
-import type { ExchangeRecord, RecordSink } from '../record/types.ts';
-import type { Sessions } from '../sessions/store.ts';
-import { cachedAfter } from '../sessions/warmth.ts';
-import { factsOf } from './cached.ts';
-import type { ChainRun } from './chain-run.ts';
-import type { OutputTokens } from '../router/output/tokens.ts';
-import type { Grader } from './grading.ts';
-import type { Credentials } from './credentials.ts';
-import type { OpenExchange } from './open.ts';
+import type { Budgets } from '../../budgets/budgets.ts';
+import { limits } from '../../lib/limits.ts';
+import type { TargetRef } from '../../policy/types.ts';
+import { buildRecord, type AnswerFacts as Ending } from '../../record/record.ts';
+import type { ExchangeRecord, RecordSink } from '../../record/types.ts';
+import type { Sessions } from '../../sessions/store.ts';
+import { cachedAfter } from '../../sessions/warmth.ts';
+import { factsOf } from '../cache.ts';
+import type { ChainRun } from '../chain/run.ts';
+import type { OutputTokens } from '../../router/output/tokens.ts';
+import type { Grader } from '../grading.ts';
+import type { Credentials } from '../credentials.ts';
+import type { OpenExchange } from '../open.ts';
 
 /** Who hears of an exchange that has ended. */
 export interface ClosingServices {
@@ -23,6 +23,21 @@ export interface ClosingServices {
   readonly sessions: Sessions | null;
   /** What is learnt of the length of answers; absent: nothing. */
   readonly outputs?: OutputTokens;
+}
+
+/** Of an exchange of whose answer nothing is known. */
+export const unobserved: Ending = {
+  outcome: 'unobserved',
+  status: null,
+  answer: null,
+  firstByteMs: null,
+  firstTokenMs: null,
+  totalMs: null,
+};
+
+/** Of a request that Sluice refuses with `status` after `totalMs`. */
+export function blocked(status: number, totalMs: number): Ending {
+  return { outcome: 'blocked', status, answer: null, firstByteMs: null, firstTokenMs: null, totalMs };
 }
 
 /** Records that are written in one turn of the event loop, each in less than 0.1 ms. */

@@ -1,10 +1,10 @@
 import { afterEach, expect, it } from 'vitest';
 import { limits } from '../lib/limits.ts';
-import { Admission } from './admission.ts';
+import { LoadGate } from './load-gate.ts';
 
 let now = 0;
-let admission: Admission;
-const fresh = (): Admission => (admission = new Admission(limits.eventLoopLateMs, () => now));
+let admission: LoadGate;
+const fresh = (): LoadGate => (admission = new LoadGate(limits.eventLoopLateMs, () => now));
 const turn = (late: number): void => {
   now += 20 + late;
   admission.tick();
@@ -46,7 +46,7 @@ it('bounds the requests whose body is awaited', () => {
 });
 
 it('does not look at the loop where it shall not', () => {
-  admission = new Admission(0, () => now);
+  admission = new LoadGate(0, () => now);
   turn(60_000);
   expect(admission.admits()).toBe(true);
 });

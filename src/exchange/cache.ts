@@ -1,25 +1,21 @@
 import { performance } from 'node:perf_hooks';
 import type { CacheHit, CacheQuery } from '../cache/cache.ts';
-import { readControls, type CacheControls } from '../cache/controls.ts';
+import { readControls } from '../cache/controls.ts';
 import { cacheKey, nearKey, partitionOf, type KeyInput } from '../cache/key.ts';
 import { canonicalQuestion } from '../cache/semantic/canonical.ts';
 import { idDigits, type WantedForm } from '../cache/types.ts';
 import { renderError } from '../apis/index.ts';
 import { apis } from '../apis/registry.ts';
 import type { ApiName, BodyMember, Exchange } from '../apis/types.ts';
-import type { BodyPlan, HeaderMap } from '../extproc/types.ts';
+import type { BodyPlan } from './plans.ts';
+import type { HeaderMap } from '../lib/headers.ts';
 import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
 import type { AnswerFacts as Ending } from '../record/record.ts';
 import type { CacheEntryFacts } from '../record/types.ts';
 import type { Claims } from './claims.ts';
-import type { OpenExchange } from './open.ts';
-import { metadataOf, noAdmission, openExchange, refusedMetadata, type RequestContext } from './request.ts';
-
-/** What a request's headers say to the cache. */
-export interface CacheScope {
-  readonly partition: string;
-  readonly controls: CacheControls;
-}
+import type { CacheScope, ReadRequest } from './context.ts';
+import { noAdmission, type OpenExchange } from './open.ts';
+import { metadataOf, openExchange, refusedMetadata } from './opening.ts';
 
 /** Null where the policy has no cache for this request. `workspace`: as the policy believes it. */
 export function cacheScope(
@@ -63,13 +59,8 @@ function actsElsewhere({ api, parameters }: Exchange, members: readonly BodyMemb
 }
 
 /** The question to the cache; null when the answer to this request must not be shared. */
-export function cacheQuery(
-  context: RequestContext,
-  scope: CacheScope,
-  exchange: Exchange,
-  members: readonly BodyMember[],
-  body: Buffer,
-): CacheQuery | null {
+export function cacheQuery(request: ReadRequest, scope: CacheScope, members: readonly BodyMember[]): CacheQuery | null {
+  const { context, exchange, body } = request;
   const { section, caller } = context;
   const settings = section.cache;
   if (exchange.operation === 'other' || exchange.n > settings.maxN || exchange.audioOutput) return null;
@@ -77,7 +68,7 @@ export function cacheQuery(
   if (settings.external === 'bypass' && (members.some(({ key }) => statefulMembers.has(key)) || actsElsewhere(exchange, members, body)))
     return null;
   return {
-    key: cacheKey(keyInput(context, scope, exchange, members, body)),
+    key: cacheKey(keyInput(request, scope, members)),
     api: exchange.api,
     operation: exchange.operation,
     settings,
@@ -90,13 +81,7 @@ export function cacheQuery(
 }
 
 /** What the keys of a request are made of. */
-export function keyInput(
-  context: RequestContext,
-  scope: CacheScope,
-  exchange: Exchange,
-  members: readonly BodyMember[],
-  body: Buffer,
-): KeyInput {
+export function keyInput({ context, exchange, body }: ReadRequest, scope: CacheScope, members: readonly BodyMember[]): KeyInput {
   const { section, caller, generation, provider } = context;
   return {
     exchange,
@@ -115,17 +100,12 @@ export function keyInput(
 }
 
 /** Gives the key under which the semantic cache finds the request; null where the policy has none, or the request is no question. */
-export function nearOf(
-  context: RequestContext,
-  scope: CacheScope,
-  exchange: Exchange,
-  members: readonly BodyMember[],
-  body: Buffer,
-): (() => string | null) | null {
+export function nearOf(request: ReadRequest, scope: CacheScope, members: readonly BodyMember[]): (() => string | null) | null {
+  const { context, exchange } = request;
   const { semantic } = context.section.cache;
   // A prompt to complete, or to embed, is its letters.
   if (semantic === null || exchange.question === null || exchange.operation !== 'generate' || !apis[exchange.api].request.asks) return null;
-  return () => nearKey(keyInput(context, scope, exchange, members, body), canonicalQuestion(exchange.lastUser, semantic));
+  return () => nearKey(keyInput(request, scope, members), canonicalQuestion(exchange.lastUser, semantic));
 }
 
 function wantedForm({ api, stream, includeUsage }: Exchange, path: string): WantedForm {
@@ -141,6 +121,17 @@ export interface OwnAnswer {
   readonly ending: Ending;
 }
 
+/** Of a request that was not decided. */
+const undecided = {
+  kind: 'cached',
+  verdict: null,
+  decision: null,
+  output: null,
+  chain: null,
+  grading: null,
+  admission: noAdmission,
+} as const;
+
 /** An entry as records have it; `ms`: what it took this time. */
 export function factsOf({ entry, age }: CacheHit, ms: number): CacheEntryFacts {
   return {
@@ -153,21 +144,11 @@ export function factsOf({ entry, age }: CacheHit, ms: number): CacheEntryFacts {
 }
 
 /** The answer from the cache, as the caller asked for it. */
-export function hitAnswer(context: RequestContext, exchange: Exchange, hit: CacheHit, enteredAt: number): OwnAnswer {
+export function hitAnswer(request: ReadRequest, hit: CacheHit, enteredAt: number): OwnAnswer {
+  const { context, exchange } = request;
   const { entry, age, state, rendered } = hit;
   const entryFacts = factsOf(hit, performance.now() - context.startedAt);
-  const open = openExchange(
-    context,
-    exchange,
-    'cached',
-    null,
-    null,
-    { cache: state, cacheEntry: entryFacts, fill: null },
-    null,
-    null,
-    noAdmission,
-    enteredAt,
-  );
+  const open = openExchange(request, { ...undecided, cache: { cache: state, cacheEntry: entryFacts, fill: null }, enteredAt });
   return {
     open,
     plan: {
@@ -214,20 +195,10 @@ function requestIdOf(api: ApiName, id: string): readonly (readonly [string, stri
 }
 
 /** 504, as HTTP has it for a caller that wants a cached answer or none. */
-export function notCachedAnswer(context: RequestContext, exchange: Exchange, enteredAt: number): OwnAnswer {
+export function notCachedAnswer(request: ReadRequest, enteredAt: number): OwnAnswer {
+  const { context, exchange } = request;
   const status = 504;
-  const open = openExchange(
-    context,
-    exchange,
-    'cached',
-    null,
-    null,
-    { cache: 'miss', cacheEntry: null, fill: null },
-    null,
-    null,
-    noAdmission,
-    enteredAt,
-  );
+  const open = openExchange(request, { ...undecided, cache: { cache: 'miss', cacheEntry: null, fill: null }, enteredAt });
   const rendered = renderError(exchange.api, {
     status,
     code: 'not_cached',

@@ -1,6 +1,6 @@
-import type { CacheHit } from '../cache/cache.ts';
-import type { AnswerPlan, Attempt, AttemptRequest } from '../extproc/types.ts';
-import type { FallbackTrigger } from '../policy/types.ts';
+import type { CacheHit } from '../../cache/cache.ts';
+import type { AnswerPlan, Attempt, AttemptRequest } from '../plans.ts';
+import type { FallbackTrigger } from '../../policy/types.ts';
 
 /** What the end of a chain is spared by an old answer: a provider's outage, not the request's own fault. */
 export const outageTriggers: ReadonlySet<FallbackTrigger> = new Set<FallbackTrigger>([

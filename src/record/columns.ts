@@ -1,5 +1,5 @@
 import type { Cost } from '../catalog/types.ts';
-import { printable } from '../record/printable.ts';
+import { printable } from './printable.ts';
 
 /** Text columns for a terminal: the first ones to the left, numbers (`right`) to the right. */
 export function alignColumns(head: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {

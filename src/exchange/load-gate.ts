@@ -10,7 +10,7 @@ const calmMs = 100;
  * Whether a request should be decided at all. A processor that is behind answers after Envoy has stopped waiting: the work is lost, the
  * app waited for nothing, and the next request waits longer. Those who come while it is so pass as the app sent them.
  */
-export class Admission {
+export class LoadGate {
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
   #due: number;

@@ -1,11 +1,12 @@
-import { readAnswer } from '../apis/index.ts';
-import { UsageChunkFilter } from '../apis/openai/usage-chunk.ts';
-import { streamRestorer, type Restoring, type StreamRestorer } from '../apis/mask/restore.ts';
-import { SseSplitter } from '../apis/scan/sse.ts';
-import type { Answer, AnswerHead, AnswerReader } from '../apis/types.ts';
-import type { AnswerPass, AnswerRetry, HeaderMutation, RelayStep, StreamRelay } from '../extproc/types.ts';
-import { judgeEvent, type EventSays } from '../grades/check-answer.ts';
-import { renderStreamError, type AnswerTranslator } from '../apis/translate.ts';
+import { readAnswer } from '../../apis/index.ts';
+import { UsageChunkFilter } from '../../apis/openai/usage-chunk.ts';
+import { streamRestorer, type Restoring, type StreamRestorer } from '../../apis/mask/restore.ts';
+import { SseSplitter } from '../../apis/scan/sse.ts';
+import type { Answer, AnswerHead, AnswerReader } from '../../apis/types.ts';
+import type { AnswerPass, AnswerRetry, RelayStep, StreamRelay } from '../plans.ts';
+import type { HeaderMutation } from '../../lib/headers.ts';
+import { judgeEvent, type EventSays } from '../../grades/check-answer.ts';
+import { renderStreamError, type AnswerTranslator } from '../../apis/translate.ts';
 
 /** What becomes of a stream whose first event has come; `failed`: it is an error. */
 export type FirstEventVerdict = (failed: boolean) => AnswerPass | AnswerRetry;
@@ -137,6 +138,16 @@ export function withoutLength(headers: HeaderMutation | undefined): HeaderMutati
   return { set: headers?.set ?? [], remove: [...(headers?.remove ?? []), 'content-length'] };
 }
 
+export interface TranslatedOptions {
+  readonly headers: HeaderMutation;
+  /** Asked once, at the first event that says whether the stream has begun well. */
+  readonly verdict: FirstEventVerdict;
+  /** Gets the answer as its own provider sent it. */
+  readonly done: (answer: Answer) => void;
+  /** Nothing leaves before the verdict. */
+  readonly holds: boolean;
+}
+
 /** A stream in another API, translated as it comes. Its usage is read from what the provider sent. */
 export class TranslatedStream implements StreamRelay {
   readonly #translator: AnswerTranslator;
@@ -148,14 +159,7 @@ export class TranslatedStream implements StreamRelay {
   readonly #first = new FirstEvent();
   #held: Buffer[] | null = [];
 
-  constructor(
-    head: AnswerHead,
-    translator: AnswerTranslator,
-    headers: HeaderMutation,
-    verdict: FirstEventVerdict,
-    done: (answer: Answer) => void,
-    holds: boolean,
-  ) {
+  constructor(head: AnswerHead, translator: AnswerTranslator, { headers, verdict, done, holds }: TranslatedOptions) {
     this.#holds = holds;
     this.#translator = translator;
     this.#headers = headers;

@@ -1,10 +1,11 @@
 import { performance } from 'node:perf_hooks';
-import { readAnswer } from '../apis/index.ts';
-import type { Answer, AnswerReader } from '../apis/types.ts';
-import type { HeaderMap, ResponseObserver } from '../extproc/types.ts';
-import type { AnswerFacts as Ending } from '../record/record.ts';
-import type { OutcomeKind } from '../record/types.ts';
-import type { OpenExchange } from './open.ts';
+import { readAnswer } from '../../apis/index.ts';
+import type { AnswerReader } from '../../apis/types.ts';
+import type { HeaderMap } from '../../lib/headers.ts';
+import type { ResponseObserver } from '../plans.ts';
+import type { AnswerFacts as Ending } from '../../record/record.ts';
+import type { OpenExchange } from '../open.ts';
+import { outcomeOf } from './outcome.ts';
 
 /** Reads one answer from copies of its chunks and tells `done` once. */
 export class AnswerObserver implements ResponseObserver {
@@ -59,14 +60,4 @@ export class AnswerObserver implements ResponseObserver {
       totalMs: performance.now() - this.#open.startedAt,
     });
   }
-}
-
-/** By what was seen of an answer. `whole`: it ended as HTTP wants it; `cancelled`: the client ended it. */
-export function outcomeOf(status: number, answer: Answer | null, whole: boolean, cancelled: boolean): OutcomeKind {
-  if (status >= 400 || (answer !== null && answer.errorType !== null)) return 'provider-error';
-  // A terminal event that was seen is a whole answer, whoever closed the connection afterwards.
-  if (answer?.complete === true) return 'complete';
-  if (cancelled) return 'client-gone';
-  if (!whole || (answer !== null && !answer.complete)) return 'cut';
-  return 'complete';
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { usageModeOf } from '../attach/usage.ts';
-import type { ApiName } from '../apis/types.ts';
-import type { LoggedExchange, ReportedUsage, UsageMode } from '../extproc/types.ts';
+import { usageModeOf } from '../../attach/usage.ts';
+import { type UsageMode } from '../../attach/names.ts';
+import type { ApiName } from '../../apis/types.ts';
+import type { LoggedExchange, ReportedUsage } from '../plans.ts';
 import { answerSource, loggedEnding } from './logged.ts';
-import type { OpenExchange } from './open.ts';
+import type { OpenExchange } from '../open.ts';
 
 const plain: Pick<OpenExchange, 'api' | 'fill' | 'grading'> = { api: 'openai-chat', fill: null, grading: null };
 const silent = { audioInputs: 0, audioOutput: false };

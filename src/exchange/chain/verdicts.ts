@@ -1,13 +1,14 @@
-import type { Cost } from '../catalog/types.ts';
-import { readAnswer } from '../apis/index.ts';
-import type { Answer, AnswerHead } from '../apis/types.ts';
-import { renderFailure } from '../apis/errors.ts';
-import type { AnswerPass, AnswerRetry, HeaderMap, HeaderMutation } from '../extproc/types.ts';
-import type { FallbackTrigger, TargetRef } from '../policy/types.ts';
-import { estimateSavings } from '../route/savings.ts';
-import type { ChainRun } from './chain-run.ts';
-import { decodeBody } from './decode.ts';
-import { judgeErrorBody, refusedIn } from '../grades/check-answer.ts';
+import type { Cost } from '../../catalog/types.ts';
+import { readAnswer } from '../../apis/index.ts';
+import type { Answer, AnswerHead } from '../../apis/types.ts';
+import { renderFailure } from '../../apis/errors.ts';
+import type { AnswerPass, AnswerRetry } from '../plans.ts';
+import type { HeaderMap, HeaderMutation } from '../../lib/headers.ts';
+import type { FallbackTrigger, TargetRef } from '../../policy/types.ts';
+import { estimateSavings } from '../../route/savings.ts';
+import type { ChainRun } from './run.ts';
+import { decodeBody } from '../decode.ts';
+import { judgeErrorBody, refusedIn } from '../../grades/check-answer.ts';
 import { outageTriggers } from './rescue.ts';
 
 /** What becomes of one attempt once it is known what went wrong with it, if anything. */

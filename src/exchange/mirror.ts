@@ -2,11 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { saysUsageOnRequest } from './adapt.ts';
 import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
 import { limitNameFor } from '../apis/parameters.ts';
-import type { AnswerHead, Recognition } from '../apis/types.ts';
-import { clusterName, mirrorHeader } from '../attach/names.ts';
+import type { AnswerHead, Exchange, Recognition } from '../apis/types.ts';
+import { clusterName, mirrorHeader, shadowHeader } from '../attach/names.ts';
 import type { Shadowed } from '../experiments/trials.ts';
-import { shadowHeader } from '../extproc/attempt-session.ts';
-import type { AnswerPlan, Attempt, AttemptRequest, HeaderMap, HeaderMutation } from '../extproc/types.ts';
+import type { AnswerPlan, Attempt, AttemptRequest } from './plans.ts';
+import type { HeaderMap, HeaderMutation } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
 import { uuidv7 } from '../record/id.ts';
@@ -15,13 +15,15 @@ import type { RecordSink } from '../record/types.ts';
 import { disqualify, entryOf, catalogModel } from '../route/capabilities.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from '../route/estimate.ts';
 import type { DecideInput, Decision } from '../route/types.ts';
-import { upstreamPath } from './attempt.ts';
-import { answerOf } from './attempt-verdicts.ts';
+import { upstreamPath } from './chain/attempt.ts';
+import { answerOf } from './chain/verdicts.ts';
 import { crossingPath, removedNames } from './crossing-headers.ts';
 import type { Credentials } from './credentials.ts';
-import type { Grader, OpenGrading } from './grading.ts';
+import type { Grader } from './grading.ts';
+import type { OpenGrading } from './open.ts';
 import { PendingExchanges } from './pending.ts';
-import { callerFacts, type RequestContext } from './request.ts';
+import { callerFacts } from './caller.ts';
+import type { ReadRequest, RequestContext } from './context.ts';
 
 /** What became of a request that was drawn. Closed list: a metric label. */
 export type ShadowResult = 'sent' | 'answered' | 'lost' | 'envoy' | 'sensitive' | 'cannot' | 'unknown-price' | 'budget' | 'busy' | 'no-key';
@@ -77,77 +79,22 @@ export class Shadows {
   }
 
   /** The header that has Envoy send a copy; null: it gets none. */
-  begin(
-    context: RequestContext,
-    { experiment, target, maxUsdPerDay }: Shadowed,
-    input: DecideInput,
-    body: Buffer,
-    decision: Decision,
-  ): readonly [string, string] | null {
-    const { generation, recognition, path, id } = context;
-    const { exchange, verdict } = input;
-    const provider = generation.providers.get(target.provider);
-    const refuse = (result: ShadowResult): null => {
-      this.#options.onResult(experiment, result);
+  begin(request: ReadRequest, shadowed: Shadowed, input: DecideInput, decision: Decision): readonly [string, string] | null {
+    const { experiment, target } = shadowed;
+    const admitted = this.#admit(request, shadowed, input, decision);
+    if (typeof admitted === 'string') {
+      this.#options.onResult(experiment, admitted);
       return null;
-    };
-    // An Envoy before 1.40 cannot say whose a copy is.
-    if (context.chainStyle !== 'groups') return refuse('envoy');
-    // What a pattern calls sensitive is shown to nobody else.
-    if (decision.reason === 'sensitivity') return refuse('sensitive');
-    if (provider === undefined || disqualify(input, target, entryOf(input, target), expectedAnswerTokens(exchange, verdict)) !== null)
-      return refuse('cannot');
-    const estimate = generation.catalog.estimate(
-      provider.catalogProvider,
-      catalogModel(provider, target.model),
-      exchange.promptTokens,
-      expectedOutputTokens(exchange, verdict),
-    );
-    if (!estimate.known) return refuse('unknown-price');
-    if (this.#spentToday(experiment) + estimate.usd > maxUsdPerDay) return refuse('budget');
-    if (this.#open.size >= limits.shadows) return refuse('busy');
-    const keys = this.#keys(context, target, provider);
-    if (keys === null) return refuse('no-key');
-    const requested: RequestFacts = {
-      kind: 'shadow',
-      id: uuidv7(),
-      wallTime: context.wallTime,
-      generation,
-      workspace: context.caller.workspace,
-      user: context.caller.user,
-      caller: callerFacts(context.caller),
-      budgets: [],
-      provider: target.provider,
-      api: exchange.api,
-      operation: exchange.operation,
-      stream: exchange.stream,
-      passReason: null,
-      requestedModel: target.model,
-      verdict,
-      decision: null,
-      section: context.section.name,
-      mode: context.section.mode,
-      request: {
-        bytes: exchange.bodyBytes,
-        estimatedTokens: exchange.promptTokens,
-        messages: exchange.messages,
-        tools: exchange.tools,
-        images: exchange.images,
-        promptHash: null,
-        promptStart: null,
-        asks: null,
-      },
-      arm: `${experiment}:treatment`,
-      cache: 'off',
-      cacheEntry: null,
-      trace: null,
-      overheadMs: 0,
-    };
-    this.#spend(experiment, estimate.usd);
+    }
+    const { context, exchange } = request;
+    const { provider, keys, usd } = admitted;
+    const { id, recognition, path } = context;
+    this.#spend(experiment, usd);
+    const now = performance.now();
     this.#open.add(
       id,
       {
-        facts: requested,
+        facts: mirroredFacts(context, exchange, input.verdict, target, `${experiment}:treatment`),
         shadowOf: id,
         experiment,
         target,
@@ -156,14 +103,43 @@ export class Shadows {
         recognition,
         path,
         keys,
-        grading: this.#options.grader.shadow(context, exchange, body),
-        startedAt: performance.now(),
-        reserved: estimate.usd,
+        grading: this.#options.grader.shadow(request),
+        startedAt: now,
+        reserved: usd,
       },
-      performance.now(),
+      now,
     );
     this.#options.onResult(experiment, 'sent');
     return [mirrorHeader, clusterName(provider.name, 'shadow')];
+  }
+
+  /** With what a copy may leave; else why it must not. `usd`: US dollars that it is expected to cost. */
+  #admit(
+    { context, exchange }: ReadRequest,
+    { experiment, target, maxUsdPerDay }: Shadowed,
+    input: DecideInput,
+    decision: Decision,
+  ): ShadowResult | { readonly provider: Provider; readonly keys: HeaderMutation; readonly usd: number } {
+    const { generation } = context;
+    const { verdict } = input;
+    const provider = generation.providers.get(target.provider);
+    // An Envoy before 1.40 cannot say whose a copy is.
+    if (context.chainStyle !== 'groups') return 'envoy';
+    // What a pattern calls sensitive is shown to nobody else.
+    if (decision.reason === 'sensitivity') return 'sensitive';
+    if (provider === undefined || disqualify(input, target, entryOf(input, target), expectedAnswerTokens(exchange, verdict)) !== null)
+      return 'cannot';
+    const estimate = generation.catalog.estimate(
+      provider.catalogProvider,
+      catalogModel(provider, target.model),
+      exchange.promptTokens,
+      expectedOutputTokens(exchange, verdict),
+    );
+    if (!estimate.known) return 'unknown-price';
+    if (this.#spentToday(experiment) + estimate.usd > maxUsdPerDay) return 'budget';
+    if (this.#open.size >= limits.shadows) return 'busy';
+    const keys = this.#keys(context, target, provider);
+    return keys === null ? 'no-key' : { provider, keys, usd: estimate.usd };
   }
 
   /** The copy of a decision's request has come to its provider's cluster; null: nothing is known of it. */
@@ -217,6 +193,50 @@ export class Shadows {
   #spend(experiment: string, usd: number): void {
     this.#spent.set(experiment, this.#spentToday(experiment) + usd);
   }
+}
+
+function mirroredFacts(
+  context: RequestContext,
+  exchange: Exchange,
+  verdict: DecideInput['verdict'],
+  target: TargetRef,
+  arm: string,
+): RequestFacts {
+  return {
+    kind: 'shadow',
+    id: uuidv7(),
+    wallTime: context.wallTime,
+    generation: context.generation,
+    workspace: context.caller.workspace,
+    user: context.caller.user,
+    caller: callerFacts(context.caller),
+    budgets: [],
+    provider: target.provider,
+    api: exchange.api,
+    operation: exchange.operation,
+    stream: exchange.stream,
+    passReason: null,
+    requestedModel: target.model,
+    verdict,
+    decision: null,
+    section: context.section.name,
+    mode: context.section.mode,
+    request: {
+      bytes: exchange.bodyBytes,
+      estimatedTokens: exchange.promptTokens,
+      messages: exchange.messages,
+      tools: exchange.tools,
+      images: exchange.images,
+      promptHash: null,
+      promptStart: null,
+      asks: null,
+    },
+    arm,
+    cache: 'off',
+    cacheEntry: null,
+    trace: null,
+    overheadMs: 0,
+  };
 }
 
 class ShadowAttempt implements Attempt {

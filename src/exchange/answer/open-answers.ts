@@ -1,0 +1,69 @@
+import { performance } from 'node:perf_hooks';
+import type { UsageMode } from '../../attach/names.ts';
+import { limits } from '../../lib/limits.ts';
+import type { Metrics } from '../../record/metrics.ts';
+import type { OpenExchange } from '../open.ts';
+import { PendingExchanges } from '../pending.ts';
+
+const sweepMs = 5_000;
+
+/** Exchanges of whose answer nothing has come yet. */
+export class OpenAnswers {
+  readonly #metrics: Pick<Metrics, 'answerSource'>;
+  readonly #copied: PendingExchanges<OpenExchange>;
+  /** Those whose end Envoy's access log tells. */
+  readonly #logged: PendingExchanges<OpenExchange>;
+  readonly #sweeper: NodeJS.Timeout;
+
+  /** `expire`: gets those that were waited for too long. */
+  constructor(metrics: Pick<Metrics, 'answerSource'>, expire: (open: OpenExchange) => void) {
+    this.#metrics = metrics;
+    this.#copied = new PendingExchanges(expire);
+    this.#logged = new PendingExchanges(expire, { maxAgeMs: limits.loggedMs });
+    this.#sweeper = setInterval(() => {
+      this.#copied.sweep(performance.now());
+      this.#logged.sweep(performance.now());
+    }, sweepMs);
+    this.#sweeper.unref();
+  }
+
+  get size(): number {
+    return this.#copied.size + this.#logged.size;
+  }
+
+  /** Whether entries of Envoy's log are still to come. */
+  get awaitsLog(): boolean {
+    return this.#logged.size > 0;
+  }
+
+  /** `usage`: how its Envoy tells of answers. `now`: by performance.now(). */
+  add(open: OpenExchange, usage: UsageMode, now: number): void {
+    this.#metrics.answerSource(usage, open.answerBy);
+    (open.answerBy === 'copies' ? this.#copied : this.#logged).add(open.id, open, now);
+  }
+
+  get(id: string): OpenExchange | undefined {
+    return this.#copied.get(id) ?? this.#logged.get(id);
+  }
+
+  /** Its answer has begun: nobody else takes it. Copies of what was to come by the log are sent by an Envoy whose config is half a new one. */
+  take(id: string): OpenExchange | undefined {
+    return this.#copied.take(id) ?? this.#logged.take(id);
+  }
+
+  /** The same for one that Envoy's log tells of. `answered`: there was an answer, whose copies come by themselves. */
+  takeLogged(id: string, answered: boolean): OpenExchange | undefined {
+    return this.#logged.take(id) ?? (answered ? undefined : this.#copied.take(id));
+  }
+
+  *of(peer: string): Iterable<OpenExchange> {
+    for (const pending of [this.#copied, this.#logged]) for (const open of pending.values()) if (open.peer === peer) yield open;
+  }
+
+  /** Expires all of them. */
+  close(): void {
+    clearInterval(this.#sweeper);
+    this.#copied.clear();
+    this.#logged.clear();
+  }
+}

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { adaptedLimit } from '../apis/parameters.ts';
+import type { Exchange } from '../apis/types.ts';
+import type { Admission } from '../budgets/budgets.ts';
+import { idDigits } from '../cache/types.ts';
+import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { ExchangeRecord } from '../record/types.ts';
+import type { Decision } from '../route/types.ts';
+import { asksForUsage, limitNameAt, saysUsageOnRequest } from './adapt.ts';
+import { answerSource, logMetadata } from './answer/logged.ts';
+import { callerFacts, userOf } from './caller.ts';
+import type { ChainRun } from './chain/run.ts';
+import { holdsSensitive, type ReadRequest, type RequestContext } from './context.ts';
+import type { CacheFacts, OpenExchange } from './open.ts';
+import type { SluiceMetadata } from './plans.ts';
+
+/** What became of a request that was read. */
+export interface Opening {
+  readonly kind: ExchangeRecord['kind'];
+  /** Null where the cache answers. */
+  readonly verdict: OpenExchange['verdict'];
+  readonly decision: Decision | null;
+  readonly output: OpenExchange['output'];
+  readonly cache: CacheFacts;
+  readonly chain: ChainRun | null;
+  readonly grading: OpenExchange['grading'];
+  readonly admission: Pick<Admission, 'facts' | 'limits' | 'reservation'>;
+  /** When Sluice began to work on the body, by performance.now(). */
+  readonly enteredAt: number;
+}
+
+/** The facts of an exchange, as its record will hold them. */
+export function openExchange({ context, exchange, body }: ReadRequest, opening: Opening): OpenExchange {
+  const { cache, decision, grading, admission } = opening;
+  const { fill } = cache;
+  nameConversation(context, exchange);
+  return {
+    kind: opening.kind,
+    id: context.id,
+    startedAt: context.startedAt,
+    wallTime: context.wallTime,
+    generation: context.generation,
+    workspace: context.caller.workspace,
+    user: userOf(context.caller, exchange),
+    requestId: context.caller.requestId ?? null,
+    traceId: context.caller.traceId ?? null,
+    caller: callerFacts(context.caller),
+    budgets: admission.facts,
+    ...(admission.limits.length === 0 ? {} : { limits: admission.limits }),
+    reservation: admission.reservation,
+    peer: context.peer,
+    provider: context.provider.name,
+    api: exchange.api,
+    operation: exchange.operation,
+    stream: exchange.stream,
+    passReason: null,
+    requestedModel: exchange.model,
+    verdict: opening.verdict,
+    decision,
+    output: opening.output,
+    section: context.section.name,
+    mode: context.section.mode,
+    request: requestFacts(context, exchange),
+    keyFile: null,
+    arm: context.arm,
+    adapted: adaptedBy(context.generation, exchange, decision),
+    cache: cache.cache,
+    cacheEntry: cache.cacheEntry,
+    ...(context.masked === null ? {} : { masked: context.masked.rules }),
+    trace: context.trace,
+    fill,
+    chain: opening.chain,
+    grading,
+    // What Sluice answers itself has no other answer.
+    answerBy: decision === null ? 'copies' : answerSource(context.usage, { api: exchange.api, fill, grading }, exchange, body),
+    sessionIdleMs: decision?.session === undefined ? null : (context.section.sessions?.idleMs ?? null),
+    usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
+    overheadMs: performance.now() - opening.enteredAt,
+  };
+}
+
+/** Spans say what the app calls its conversation; a key that Sluice made of its words is no name. */
+function nameConversation({ trace, sessionName, caller }: RequestContext, { session }: Exchange): void {
+  if (trace?.sampled !== true) return;
+  const name = sessionName ?? (caller.trust?.believesBody('session') === false ? null : session);
+  if (name !== null) trace.conversation = name;
+}
+
+function requestFacts(context: RequestContext, exchange: Exchange): ExchangeRecord['request'] {
+  return {
+    bytes: exchange.bodyBytes,
+    estimatedTokens: exchange.promptTokens,
+    messages: exchange.messages,
+    tools: exchange.tools,
+    images: exchange.images,
+    ...(holdsSensitive(context) ? { promptHash: null, promptStart: null } : capture(exchange, context.section)),
+    asks: {
+      userTurns: exchange.userTurns,
+      userUnits: exchange.lastUser.length,
+      maxOutputTokens: exchange.maxOutputTokens,
+      answers: exchange.n,
+      jsonOutput: exchange.jsonOutput,
+      audioInputs: exchange.audioInputs,
+      audioOutput: exchange.audioOutput,
+      files: exchange.files,
+      reasoning: exchange.reasoning,
+      ...(exchange.parameters.length === 0 ? {} : { parameters: exchange.parameters.map(({ name, value }) => [name, value] as const) }),
+    },
+  };
+}
+
+const unadapted: readonly string[] = [];
+
+/** What the rewrite for the chosen target wrote in that model's own words. */
+function adaptedBy(generation: PolicyGeneration, exchange: Exchange, decision: Decision | null): readonly string[] {
+  if (decision?.action !== 'route') return unadapted;
+  const name = limitNameAt(generation, decision.served, exchange);
+  return name === null ? unadapted : [adaptedLimit(name)];
+}
+
+function capture(exchange: Exchange, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {
+  switch (section.promptCapture.kind) {
+    case 'none':
+      return { promptHash: null, promptStart: null };
+    case 'hash':
+      return { promptHash: hash(exchange.lastUser), promptStart: null };
+    case 'truncate':
+      // Copied through a Buffer so that a short start does not keep the whole text alive.
+      return {
+        promptHash: hash(exchange.lastUser),
+        promptStart: Buffer.from(exchange.lastUser.slice(0, section.promptCapture.units)).toString(),
+      };
+  }
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** The metadata of a request that Sluice refuses: no model was called, so none is named. */
+export function refusedMetadata(open: OpenExchange): SluiceMetadata {
+  return Object.fromEntries(Object.entries(metadataOf(open)).filter(([name]) => name !== 'model'));
+}
+
+/** What Envoy keeps for the response headers, the access log, and the second filter. */
+export function metadataOf(open: OpenExchange): SluiceMetadata {
+  const { decision } = open;
+  const metadata: Record<string, string> = { id: open.id, reason: decision?.reason ?? open.passReason ?? '' };
+  if (open.requestedModel !== null) {
+    metadata['requested_model'] = open.requestedModel;
+    metadata['model'] = decision?.served.model ?? open.requestedModel;
+  }
+  if (open.fill !== null) metadata['cache_entry'] = open.fill.request.key.slice(0, idDigits);
+  if (open.cache !== 'off') metadata['cache'] = open.cache;
+  Object.assign(metadata, logMetadata(open));
+  if (decision !== null) {
+    metadata['tier'] = decision.tier;
+    if (open.arm !== null) metadata['arm'] = open.arm;
+    metadata['attempts'] = '1';
+  }
+  return metadata;
+}

@@ -1,0 +1,366 @@
+import { performance } from 'node:perf_hooks';
+import { inspectJson } from '../apis/inspect/patterns.ts';
+import type { BodyMember, Exchange, PassReason } from '../apis/types.ts';
+import type { Admission } from '../budgets/budgets.ts';
+import type { Lookup, PendingLookup } from '../cache/cache.ts';
+import type { Later } from '../lib/later.ts';
+import { limits } from '../lib/limits.ts';
+import { decide } from '../route/decide.ts';
+import { expectedAnswerTokens } from '../route/estimate.ts';
+import type { Decision } from '../route/types.ts';
+import { sessionKey } from '../sessions/key.ts';
+import type { SessionView } from '../sessions/types.ts';
+import { blocked } from './answer/closing.ts';
+import { maskHere, readHere, type ReadBody } from './body-reader.ts';
+import { cacheQuery, hitAnswer, nearOf, notCachedAnswer } from './cache.ts';
+import { userOf } from './caller.ts';
+import { planChain } from './chain/plan.ts';
+import { isClosed } from './closed.ts';
+import { rememberModels } from './compare-models.ts';
+import { blocksSensitive, decidesSensitive, type ReadRequest, type RequestContext } from './context.ts';
+import { questionOf, type Question } from './decide.ts';
+import { decodeBody, withoutMark } from './decode.ts';
+import { readWish, rulesMasked } from './masking.ts';
+import { noAdmission, uncached, type CacheFacts, type OpenExchange } from './open.ts';
+import { openExchange } from './opening.ts';
+import type { BodyHandler, BodyPlan } from './plans.ts';
+import { blockPlan, rewritePlan } from './rewrite.ts';
+import type { RunServices } from './services.ts';
+import { withTrace } from './undecided.ts';
+
+type Plan = BodyPlan | Later<BodyPlan>;
+
+const nothing: Buffer = Buffer.alloc(0);
+const bypassed: CacheFacts = { ...uncached, cache: 'bypass' };
+/** For a client that has left. */
+const forNobody: BodyPlan = { kind: 'forward' };
+
+/**
+ * One request that is decided, from its body to what Envoy is told of it. Each step ends in the next one, at once or later; what is known by then
+ * is in `context`, `exchange` and `body`.
+ */
+export class Run implements BodyHandler, ReadRequest {
+  context: RequestContext;
+  /** Set once the body was read. */
+  exchange!: Exchange;
+  /** The request's bytes; once it was read, those that it was read from. */
+  body: Buffer = nothing;
+  readonly #services: RunServices;
+  readonly #encoding: string;
+  #cache: CacheFacts = uncached;
+  #session: SessionView | null = null;
+  /** Since when Sluice works on it: what it waits for others is not its own time. */
+  #enteredAt = 0;
+  #awaited = true;
+  #clientLeft = false;
+  /** What the client's leaving ends early; null: nothing. */
+  #leave: (() => void) | null = null;
+
+  /** `encoding`: what has to be taken off the body before it can be read. */
+  constructor(context: RequestContext, encoding: string, services: RunServices) {
+    this.context = context;
+    this.#encoding = encoding;
+    this.#services = services;
+    services.admission.entered();
+  }
+
+  take(body: Buffer): Plan {
+    this.#awaited = false;
+    this.#services.admission.left();
+    this.#enteredAt = performance.now();
+    try {
+      if (body.length > limits.requestBodyBytes) return this.#unread('too-large');
+      // The body has waited its turn as the headers did; Envoy may have given the request up.
+      if (!this.#services.admission.admits()) return this.#unread('overload');
+      return this.#decode(body);
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  /** Nothing was decided: there is nothing to record. */
+  aborted(): void {
+    if (this.#awaited) this.#services.admission.left();
+    this.#awaited = false;
+    this.#clientLeft = true;
+    this.#leave?.();
+  }
+
+  /** Goes on once what it waits for is there, unless the client has left by then; `unused` gives back what came for nobody. */
+  #after<T>(coming: Promise<T>, ms: number, next: (value: T) => Plan, unused?: (value: T) => void): Later<BodyPlan> {
+    const result = coming
+      .then((value): Plan => {
+        if (!this.#clientLeft) return next(value);
+        unused?.(value);
+        this.#cache.fill?.abandon();
+        return forNobody;
+      })
+      .catch((error: unknown) => this.#failed(error));
+    return { kind: 'later', ms, result };
+  }
+
+  #decode(body: Buffer): Plan {
+    const { recognition, section } = this.context;
+    const decoded = this.#encoding === '' ? body : decodeBody(body, this.#encoding);
+    if (decoded === null) return this.#services.undecided.refuse(this.context, recognition, 'encoded-body');
+    this.body = isClosed(section) ? withoutMark(decoded) : decoded;
+    if (this.body !== body) this.context = { ...this.context, replaced: true };
+    const { bodies, maskKeys } = this.#services;
+    const wish = readWish(this.context, maskKeys);
+    const read = bodies === null ? readHere(recognition, this.body, wish) : bodies.read(recognition, this.body, wish);
+    if (!(read instanceof Promise)) return this.#read(read);
+    // A large body on its thread may take longer than Envoy waits by itself, and so may what comes after it: Envoy is asked once.
+    const ms = Math.min(limits.bodyWaitMs, limits.bodyReadMs + section.cache.coalesce * 1_000);
+    return this.#after(read, ms, (here) => this.#read(here));
+  }
+
+  #read(here: ReadBody): Plan {
+    const { read, inspection } = here;
+    if (inspection !== null) this.context = { ...this.context, inspection };
+    if (!read.ok) return this.#unread(read.reason);
+    this.exchange = read.exchange;
+    this.body = here.body;
+    const { sensitivity } = this.context.section;
+    this.#assign();
+    const { context } = this;
+    if (context.inspection?.unread === true && !decidesSensitive(context) && isClosed(context.section)) return this.#unread('unread');
+    const masked = this.#masked(here, context.section.sensitivity === sensitivity);
+    if (masked === 'failed') return this.#unmasked();
+    if (masked === null) return this.#lookUp(here.members);
+    this.exchange = masked.read.exchange;
+    this.body = masked.body;
+    this.context = {
+      ...context,
+      replaced: true,
+      masked: { rules: rulesMasked(context.section, masked.counts), restored: new Map(masked.restored) },
+    };
+    return this.#lookUp(masked.members);
+  }
+
+  /** Puts the request under the policy and into the arms that rollouts and experiments have for it. */
+  #assign(): void {
+    const { trials } = this.#services;
+    const { context, exchange, body } = this;
+    const { id, caller, provider, section, generation } = context;
+    if (trials === null || context.routeOff || exchange.operation !== 'generate' || section.mode !== 'enabled' || !trials.active(generation))
+      return;
+    const session = sessionKey(caller.workspace, context.sessionName, exchange, body, caller.trust?.believesBody('session'))?.key ?? null;
+    const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, generation);
+    if (assigned === null) return;
+    const { forced, shadow, arm } = assigned;
+    const inArm = assigned.section ?? assigned.generation.section(caller.workspace, provider.name);
+    const patterns = inArm.sensitivity.map(({ pattern }) => pattern);
+    this.context = {
+      ...context,
+      generation: assigned.generation,
+      provider: assigned.generation.providers.get(provider.name) ?? provider,
+      section: inArm,
+      inspection: inArm.sensitivity === section.sensitivity ? context.inspection : inspectJson(body, patterns),
+      forced,
+      shadow,
+      arm,
+    };
+  }
+
+  /** The body with tokens for its sensitive data; null: there is none to mask. `same`: the patterns are still those that it was read with. */
+  #masked(here: ReadBody, same: boolean) {
+    const { context } = this;
+    const wish = same || context.inspection === null ? null : readWish(context, this.#services.maskKeys);
+    const masked = wish === null ? here.masked : maskHere(context.recognition, here.body, wish, context.inspection!);
+    if (masked === null || masked === 'failed') return masked === null || blocksSensitive(context) ? null : masked;
+    const { read } = masked;
+    return read.ok ? { ...masked, read } : 'failed';
+  }
+
+  /** What must be masked and cannot be does not leave. */
+  #unmasked(): BodyPlan {
+    const { section, inspection, recognition } = this.context;
+    const rule = section.sensitivity.find(({ then }, at) => then.kind === 'mask' && inspection?.matched[at] === true);
+    const message = rule?.then.kind === 'mask' ? rule.then.message : undefined;
+    return this.#services.undecided.refuse(this.context, recognition, 'unmasked', message);
+  }
+
+  /** Asks the cache. `members`: of the body's top level; null: they were not asked for. */
+  #lookUp(members: readonly BodyMember[] | null): Plan {
+    const { context } = this;
+    const { cache, trace } = context;
+    // An answer to what holds sensitive data is kept nowhere; one that only knows tokens may be.
+    if (cache === null || members === null || decidesSensitive(context) || (context.masked?.restored.size ?? 0) > 0) return this.#converse();
+    const query = cacheQuery(this, cache, members);
+    if (query === null) {
+      this.#cache = bypassed;
+      return this.#converse();
+    }
+    const lookedAt = trace === null ? 0 : performance.now();
+    const found = this.#services.cache.lookup(query, nearOf(this, cache, members));
+    trace?.steps.push({ name: 'cache', startMs: lookedAt - context.startedAt, endMs: performance.now() - context.startedAt });
+    return found.kind === 'later' ? this.#wait(found) : this.#found(found);
+  }
+
+  /** Waits for another request's answer, or for a backend's, which may be that another request is to be waited for. */
+  #wait({ ms, result, leave }: PendingLookup): Later<BodyPlan> {
+    this.#leave = leave;
+    const next = (found: Lookup | PendingLookup): Plan => {
+      if (found.kind === 'later') return this.#wait(found);
+      const looked = this.context.trace?.steps.at(-1);
+      if (looked !== undefined) looked.endMs = performance.now() - this.context.startedAt;
+      this.#enteredAt = performance.now();
+      return this.#found(found);
+    };
+    return this.#after(result, ms, next, letGo);
+  }
+
+  #found(found: Lookup): Plan {
+    if (found.kind === 'miss') {
+      this.#cache = { cache: found.state, cacheEntry: null, fill: found.fill, rescue: found.rescue };
+      return this.#converse();
+    }
+    const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(this, found, this.#enteredAt) : notCachedAnswer(this, this.#enteredAt);
+    this.#services.closing.soon(open, ending);
+    return plan;
+  }
+
+  /** Looks the conversation up where there is one: at once, or in a Redis. */
+  #converse(): Plan {
+    const { sessions } = this.#services;
+    const { context, exchange, body } = this;
+    const { section, caller } = context;
+    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#decide();
+    const key = sessionKey(caller.workspace, context.sessionName, exchange, body, caller.trust?.believesBody('session'));
+    if (key === null) return this.#decide();
+    const found = sessions.find(key.key);
+    if (!(found instanceof Promise)) {
+      this.#session = { ...key, state: found };
+      return this.#decide();
+    }
+    const ownMs = performance.now() - this.#enteredAt;
+    return this.#after(found, 0, (state) => {
+      this.#enteredAt = performance.now() - ownMs;
+      this.#session = { ...key, state };
+      return this.#decide();
+    });
+  }
+
+  /** Classifies and decides, and asks the budgets where there are any. */
+  #decide(): Plan {
+    const { context } = this;
+    const { budgets } = this.#services;
+    const { generation, trace } = context;
+    const classifyAt = trace === null ? 0 : performance.now();
+    const question = questionOf(this, this.#services, this.#session);
+    const decideAt = trace === null ? 0 : performance.now();
+    const decision = decide(question);
+    this.#remember(question, decision);
+    // The step's end is set when all is decided.
+    const times = trace === null ? null : { classifyAt, decideAt };
+    if (generation.budgets.length === 0 && generation.rateLimits.length === 0) return this.#finish(question, decision, noAdmission, times);
+    const admission = budgets.admit({
+      id: context.id,
+      input: question,
+      decision,
+      user: userOf(context.caller, this.exchange),
+      enforce: context.section.mode === 'enabled',
+      cheaper: context.routeOff ? null : (cheaper) => decide({ ...question, cheaper }),
+    });
+    const admitted = (found: Admission): BodyPlan => this.#finish(question, found.decision, found, times);
+    return admission instanceof Promise
+      ? this.#after(admission, 0, admitted, ({ reservation }) => reservation !== null && budgets.release(reservation))
+      : admitted(admission);
+  }
+
+  /** What the next turn of the conversation, and the next request like it, will go by. */
+  #remember({ compared, verdict, learned }: Question, decision: Decision): void {
+    const { learner, sessions } = this.#services;
+    const { section, caller } = this.context;
+    const session = this.#session;
+    if (compared !== undefined && learner !== null) rememberModels(compared, decision, caller.workspace, learner);
+    if (session === null || section.sessions === null) return;
+    const strong = learned?.acts === true && learned.says === 'strong';
+    sessions?.turn(session.key, { tier: verdict.tier, strong }, session.state, section.sessions.idleMs);
+  }
+
+  /** Opens the record, and says what goes where. */
+  #finish(
+    question: Question,
+    decision: Decision,
+    admission: Omit<Admission, 'decision'>,
+    times: { readonly classifyAt: number; readonly decideAt: number } | null,
+  ): BodyPlan {
+    const { context } = this;
+    const { budgets, grader, shadows, credentials } = this.#services;
+    const { trace, startedAt } = context;
+    let open: OpenExchange;
+    let plan: BodyPlan;
+    try {
+      const chain = planChain(this, decision, this.#services, context.routeOff ? null : (this.#cache.rescue ?? null));
+      open = this.#open(question, decision, admission, chain?.run ?? null, grader?.begin(this, decision) ?? null);
+      if (times !== null)
+        trace?.steps.push(
+          { name: 'classify', startMs: times.classifyAt - startedAt, endMs: times.decideAt - startedAt },
+          { name: 'decide', startMs: times.decideAt - startedAt, endMs: performance.now() - startedAt },
+        );
+      if (decision.action === 'block') plan = blockPlan(context, decision, open, admission.refusal);
+      else {
+        plan = rewritePlan(this, decision, open, chain, credentials);
+        const mirrored = context.shadow === null ? null : (shadows?.begin(this, context.shadow, question, decision) ?? null);
+        if (mirrored !== null) plan = withHeader(plan, mirrored);
+      }
+    } catch (error) {
+      if (admission.reservation !== null) budgets.release(admission.reservation);
+      throw error;
+    }
+    return this.#leaves(plan, open);
+  }
+
+  #open(
+    { verdict, outputKey }: Question,
+    decision: Decision,
+    admission: Omit<Admission, 'decision'>,
+    chain: OpenExchange['chain'],
+    grading: OpenExchange['grading'],
+  ): OpenExchange {
+    const output = outputKey === undefined ? null : { key: outputKey, assumed: expectedAnswerTokens(this.exchange, verdict) };
+    return openExchange(this, {
+      kind: 'decision',
+      verdict,
+      decision,
+      output,
+      cache: this.#cache,
+      chain,
+      grading,
+      admission,
+      enteredAt: this.#enteredAt,
+    });
+  }
+
+  /** Its record waits for the answer, or is closed at once where Sluice answers itself. */
+  #leaves(plan: BodyPlan, open: OpenExchange): BodyPlan {
+    const { trace, usage } = this.context;
+    const now = performance.now();
+    if (plan.kind === 'respond') this.#services.closing.now(open, blocked(plan.status, now - open.startedAt));
+    else this.#services.answers.add(open, usage, now);
+    return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
+  }
+
+  #unread(reason: PassReason): BodyPlan {
+    return this.#services.undecided.unread(this.context, reason);
+  }
+
+  #failed(error: unknown): BodyPlan {
+    // Others may wait for this answer, and it will not come through here.
+    this.#cache.fill?.abandon();
+    return this.#services.undecided.failed(this.context, error);
+  }
+}
+
+/** A lookup whose client has left: nobody else is to wait for the answer that it would have fetched. */
+function letGo(found: Lookup | PendingLookup): void {
+  if (found.kind === 'later') void found.result.then(letGo);
+  else if (found.kind === 'miss') found.fill?.abandon();
+}
+
+function withHeader(plan: BodyPlan, header: readonly [string, string]): BodyPlan {
+  return plan.kind === 'forward'
+    ? { ...plan, headers: { set: [...(plan.headers?.set ?? []), header], remove: plan.headers?.remove ?? [] } }
+    : plan;
+}

@@ -1,0 +1,59 @@
+import type { LearntRefusals } from '../apis/parameters.ts';
+import type { Budgets } from '../budgets/budgets.ts';
+import type { ResponseCache } from '../cache/cache.ts';
+import type { Trials } from '../experiments/trials.ts';
+import type { Metrics } from '../record/metrics.ts';
+import type { Cooldowns } from '../route/cooldowns.ts';
+import type { Pools } from '../route/pools.ts';
+import type { LiveModel } from '../router/model/live.ts';
+import type { OnlineLearner } from '../router/online/learner.ts';
+import type { OutputTokens } from '../router/output/tokens.ts';
+import type { Sessions } from '../sessions/store.ts';
+import type { OpenAnswers } from './answer/open-answers.ts';
+import type { Closing } from './answer/closing.ts';
+import type { BodyReader } from './body-reader.ts';
+import type { Credentials } from './credentials.ts';
+import type { Grader } from './grading.ts';
+import type { LoadGate } from './load-gate.ts';
+import type { MaskKeys } from './masking.ts';
+import type { Shadows } from './mirror.ts';
+import type { Undecided } from './undecided.ts';
+
+/** What requests share beyond their policy. */
+export interface RequestServices {
+  readonly credentials: Credentials;
+  readonly cooldowns: Cooldowns;
+  readonly pools: Pools;
+  /** See DecideInput. */
+  readonly inEnvoy?: (provider: string) => boolean;
+  /** The learned router; null: sections that ask for it route by tiers alone. */
+  readonly router: Pick<LiveModel, 'current'> | null;
+  /** Null: nothing is mirrored. */
+  readonly shadows: Shadows | null;
+  /** Null: conversations are not kept together. */
+  readonly sessions: Sessions | null;
+  /** What is learnt from grades; null: nothing. */
+  readonly learner: Pick<OnlineLearner, 'assess' | 'compare' | 'remember'> | null;
+  /** What is learnt of the length of answers; absent: nothing. */
+  readonly outputs?: OutputTokens;
+  /** Null: nothing is graded. */
+  readonly grader: Grader | null;
+  readonly budgets: Budgets;
+  /** What models refused in this process. */
+  readonly refusals?: LearntRefusals;
+}
+
+/** What a run needs besides, to have its request decided and its end recorded. */
+export interface RunServices extends RequestServices {
+  readonly cache: ResponseCache;
+  /** Null: there are no experiments and no rollouts here. */
+  readonly trials: Trials | null;
+  readonly admission: LoadGate;
+  /** Null: bodies of any size are read at once. */
+  readonly bodies: BodyReader | null;
+  readonly maskKeys: MaskKeys;
+  readonly metrics: Metrics;
+  readonly undecided: Undecided;
+  readonly answers: OpenAnswers;
+  readonly closing: Closing;
+}

@@ -1,0 +1,129 @@
+import { performance } from 'node:perf_hooks';
+import type { ApiName, PassReason, Recognition } from '../apis/types.ts';
+import type { HeaderMutation } from '../lib/headers.ts';
+import type { Metrics } from '../record/metrics.ts';
+import { traceparentOf, type TraceFacts } from '../record/trace.ts';
+import { logMetadata } from './answer/logged.ts';
+import { blocked, unobserved, type Closing } from './answer/closing.ts';
+import type { OpenAnswers } from './answer/open-answers.ts';
+import { errorApi, isClosed, refusal } from './closed.ts';
+import type { Arrived, RequestContext } from './context.ts';
+import type { Credentials, OwnKey } from './credentials.ts';
+import { ownHeadersOf, removedNames, withoutKeys } from './crossing-headers.ts';
+import type { Failures } from './failures.ts';
+import { observedExchange, type Observed } from './observed.ts';
+import type { OpenExchange } from './open.ts';
+import type { BodyPlan, RequestPlan } from './plans.ts';
+
+export interface UndecidedServices {
+  readonly credentials: Credentials;
+  readonly metrics: Metrics;
+  readonly log: { debug(fields: object, message: string): void };
+  readonly failures: Failures;
+  readonly answers: OpenAnswers;
+  readonly closing: Closing;
+}
+
+/** What becomes of requests that are not decided: they pass as they came, are watched, or are refused. */
+export class Undecided {
+  readonly #services: UndecidedServices;
+
+  constructor(services: UndecidedServices) {
+    this.#services = services;
+  }
+
+  pass(reason: PassReason): RequestPlan & { readonly kind: 'pass' } {
+    this.#passing(reason);
+    return { kind: 'pass', metadata: { reason } };
+  }
+
+  /** Passes undecided; where the policy says so, with the gateway's key. */
+  passKeyed(request: Arrived, reason: PassReason): RequestPlan {
+    const key = this.#gatewayKey(request);
+    const plan = this.pass(reason);
+    return key === null ? plan : { ...plan, headers: key };
+  }
+
+  /** What cannot be read passes, but for closed sections. */
+  unread(context: RequestContext, reason: PassReason): BodyPlan {
+    if (isClosed(context.section)) return this.refuse(context, context.recognition, reason);
+    this.#passing(reason);
+    const key = this.#gatewayKey(context);
+    return { kind: 'forward', metadata: { reason }, ...(key === null ? {} : { headers: key }) };
+  }
+
+  /** Nobody guesses with somebody's key. */
+  ambiguous(path: string): RequestPlan {
+    this.#services.metrics.refused('ambiguous-provider');
+    this.#services.log.debug({ path: path.replace(/\?.*$/, '') }, 'more than one provider may be meant');
+    return refusal('ambiguous-provider', 'other-llm', null);
+  }
+
+  /** Lets a request go as it came, and watches what becomes of it. `masked`: what was masked in it after all. */
+  observe(request: Arrived, recognition: Observed, masked?: OpenExchange['masked']): RequestPlan & { readonly kind: 'pass' } {
+    const { id, trace, usage, startedAt } = request;
+    this.#services.metrics.passthrough(recognition.reason);
+    const open = observedExchange(request, recognition, masked);
+    const key = this.#gatewayKey(request);
+    open.keyFile = key?.file ?? null;
+    // What goes through a WebSocket is not seen.
+    if (recognition.reason === 'upgrade') this.#services.closing.now(open, unobserved);
+    else this.#services.answers.add(open, usage, startedAt);
+    return {
+      kind: 'pass',
+      metadata: { id, reason: recognition.reason, ...logMetadata(open) },
+      ...(trace === null ? (key === null ? {} : { headers: key }) : { headers: withTrace(key ?? undefined, trace) }),
+    };
+  }
+
+  /** Refuses what a closed section cannot read or decide, and records that. `message`: in place of the reason's own. */
+  refuse(request: Arrived, recognition: Recognition, reason: PassReason, message?: string): BodyPlan & { readonly kind: 'respond' } {
+    const api: ApiName = recognition.kind === 'pass' ? 'other-llm' : recognition.api;
+    const model =
+      recognition.kind === 'observed' ? recognition.model : recognition.kind === 'readable' ? (recognition.pathModel?.model ?? null) : null;
+    const open = observedExchange(request, { kind: 'observed', api, model, reason });
+    const plan = refusal(reason, errorApi(recognition, request.provider.family), open.id, message);
+    this.#services.metrics.refused(reason);
+    this.#services.closing.now(open, blocked(plan.status, performance.now() - open.startedAt));
+    return plan;
+  }
+
+  /** After an error of Sluice's own. */
+  failed(request: Arrived & { readonly recognition: Recognition }, error: unknown): BodyPlan {
+    this.#services.failures.tell(error);
+    // What the app sent in the key's place must not leave either.
+    if (!isClosed(request.section) && request.section.credentials !== 'gateway') return { kind: 'forward' };
+    try {
+      return this.refuse(request, request.recognition, 'internal-error');
+    } catch (again) {
+      // The record cannot be made either: what counts is that nothing leaves.
+      this.#services.failures.tell(again);
+      return refusal('internal-error', errorApi(request.recognition, request.provider.family), request.id);
+    }
+  }
+
+  /** Header changes that put the gateway's key in place of whatever the app sent to its own provider; null: the app's own goes. */
+  #gatewayKey({ section, provider, headers, prefix, path }: Arrived): OwnKey | null {
+    if (section.credentials !== 'gateway' || section.mode !== 'enabled' || headers === null) return null;
+    const key = this.#services.credentials.swap(provider, section);
+    // It was there a moment ago.
+    if (key === null) throw new Error(`no credential for ${provider.name}`);
+    const came = prefix + path;
+    const sent = withoutKeys(came);
+    return {
+      set: [...key.set, ...(sent === came ? [] : [[':path', sent] as const])],
+      remove: removedNames(ownHeadersOf(headers), key.remove, key.set),
+      file: key.file,
+    };
+  }
+
+  #passing(reason: PassReason): void {
+    this.#services.metrics.passthrough(reason);
+    this.#services.log.debug({ reason }, 'a request passed undecided');
+  }
+}
+
+/** The provider hears of the span that stands for its call. */
+export function withTrace(headers: HeaderMutation | undefined, trace: TraceFacts): HeaderMutation {
+  return { set: [...(headers?.set ?? []), ['traceparent', traceparentOf(trace, 0)]], remove: headers?.remove ?? [] };
+}
