@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { message } from '../src/budgets/notify.ts';
-import { nano } from '../src/budgets/types.ts';
+import { nano } from '../src/policy/budget-types.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
 

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { freePorts, Stack, type StackOptions } from '../src/demo/stack.ts';
-import type { CheckResult } from '../src/doctor/types.ts';
+import type { CheckResult, SelfFacts } from '../src/doctor/types.ts';
 import { certificateCheck, sluiceChecks } from '../src/doctor/sluice-checks.ts';
-import type { SelfFacts } from '../src/doctor/types.ts';
 import { clusterOf, filterOf, sluiceBeside as sluice } from './support/own-envoy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-doctor-'));

@@ -2,6 +2,13 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SluiceError } from '../lib/errors.ts';
 
+/** A server of Sluice's own. */
+export interface Admin {
+  /** Port 0 takes a free one. Resolves with `host:port` as bound; rejects with SLUICE_LISTEN. */
+  listen(host: string, port: number): Promise<string>;
+  close(): Promise<void>;
+}
+
 /** Port 0 takes a free one. Resolves with `host:port` as bound; rejects with SLUICE_LISTEN. */
 export function listenAt(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {

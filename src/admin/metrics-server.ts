@@ -3,8 +3,7 @@ import type { Registry } from 'prom-client';
 import { exposition } from '../record/exposition.ts';
 import { failure, json, type Answer } from './answer.ts';
 import { IdleConnections } from './idle-connections.ts';
-import { closeServer, listenAt } from './listen.ts';
-import type { Admin } from './server.ts';
+import { closeServer, listenAt, type Admin } from './listen.ts';
 
 /** Open connections: probes and scrapers are few. */
 const maxConnections = 64;

@@ -11,7 +11,8 @@ import { LearningHub } from '../router/online/hub.ts';
 import { OnlineLearner } from '../router/online/learner.ts';
 import { Metrics } from '../record/metrics.ts';
 import { RecentRecords } from '../record/recent.ts';
-import { createAdmin, type Admin } from './server.ts';
+import type { Admin } from './listen.ts';
+import { createAdmin } from './server.ts';
 
 const policy = generation();
 const recent = new RecentRecords();

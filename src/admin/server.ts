@@ -22,7 +22,7 @@ import { failure, json, type Answer } from './answer.ts';
 import { isRebound, refusalOf } from './guard.ts';
 import { contentPolicy, pageAsset, runbook } from './page.ts';
 import { IdleConnections } from './idle-connections.ts';
-import { closeServer, listenAt } from './listen.ts';
+import { closeServer, listenAt, type Admin } from './listen.ts';
 import { readiness } from './metrics-server.ts';
 import { badLimit, decision, decisions, limitOf, savings, type Records } from './queries.ts';
 import { tryRequest } from './try.ts';
@@ -46,12 +46,6 @@ export interface AdminOptions extends Records {
   readonly checks?: () => Promise<SelfFacts>;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
-}
-
-export interface Admin {
-  /** Port 0 takes a free one. Resolves with `host:port` as bound; rejects with SLUICE_LISTEN. */
-  listen(host: string, port: number): Promise<string>;
-  close(): Promise<void>;
 }
 
 /**

@@ -13,7 +13,8 @@ import { PolicyHistory } from '../policy/history.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
 import { RecentRecords } from '../record/recent.ts';
-import { createAdmin, type Admin } from './server.ts';
+import type { Admin } from './listen.ts';
+import { createAdmin } from './server.ts';
 import type { TryResult } from './try.ts';
 
 const token = 'a-token-of-sixteen-or-more';

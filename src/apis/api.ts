@@ -1,5 +1,5 @@
-import type { FinishClass } from '../cache/types.ts';
-import type { ModelMode } from '../catalog/types.ts';
+import type { FinishClass } from './answer-forms.ts';
+import type { ModelMode, BodyMember, Exchange, Recognition, RequestHead, Usage } from './types.ts';
 import type { EventReading } from './common/answer-facts.ts';
 import type { ViewReader } from './common/answer-view.ts';
 import type { Conversation, WriteOptions, Written } from './common/conversation.ts';
@@ -19,7 +19,6 @@ import type { ApiName, DialectFamily } from './names.ts';
 import type { Draft } from './scan/draft.ts';
 import type { JsonCursor } from './scan/scan.ts';
 import type { Asked } from './shape/asked.ts';
-import type { BodyMember, Exchange, Recognition, RequestHead, Usage } from './types.ts';
 
 /** Reads one top-level member of a request's body into the draft: the cursor stands before its value, and after it when done. */
 export type MemberReader = (cursor: JsonCursor, draft: Draft, key: string) => void;

@@ -8,7 +8,7 @@ const root = new URL('../../', import.meta.url);
 /** Files outside src/apis that may name an API: each says of its own choice which one it means, none tells APIs apart; in a price file gemini is a provider. */
 const mayName = new Set([
   'src/cli/explain.ts',
-  'src/exchange/gateway.ts',
+  'src/exchange/closed.ts',
   'src/grades/judge.ts',
   'src/demo/requests.ts',
   'src/exchange/call.ts',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ApiName } from './types.ts';
 import { usage } from '../../test/support/decision.ts';
-import type { AnswerForm } from '../cache/types.ts';
+import type { AnswerForm } from './answer-forms.ts';
 import { renderAnswer } from './replay.ts';
 import { runs } from '../../test/support/fuzz.ts';
 

@@ -1,4 +1,4 @@
-import type { AnswerForm, CachedUsage, CacheEntry, WantedForm } from '../cache/types.ts';
+import type { AnswerForm, CachedUsage, WantedForm, StoredAnswer } from './answer-forms.ts';
 import type { AnswerSide } from './api.ts';
 import { CannotConvert, dataEvent, fields, list, parsed, type Fields } from './common/replay-json.ts';
 import { withZeroUsage } from './common/replay-zero-usage.ts';
@@ -21,11 +21,7 @@ const contentTypes: Readonly<Record<AnswerForm, string>> = {
  * not; `usage` says what tokens it names. Null when something in it is not known well enough for that, or lacks the usage that the other form must carry: then
  * the provider has to be asked.
  */
-export function renderAnswer(
-  entry: Pick<CacheEntry, 'api' | 'form' | 'body' | 'usage'>,
-  wanted: WantedForm,
-  usage: CachedUsage = 'original',
-): Rendered | null {
+export function renderAnswer(entry: StoredAnswer, wanted: WantedForm, usage: CachedUsage = 'original'): Rendered | null {
   try {
     const body = bodyFor(entry, wanted);
     return body === null
@@ -37,7 +33,7 @@ export function renderAnswer(
   }
 }
 
-function bodyFor({ api, form, body, usage }: Pick<CacheEntry, 'api' | 'form' | 'body' | 'usage'>, wanted: WantedForm): Buffer | null {
+function bodyFor({ api, form, body, usage }: StoredAnswer, wanted: WantedForm): Buffer | null {
   const { replay, usageEvent } = apis[api].answer;
   if (form === wanted.form) {
     if (form !== 'sse' || usageEvent === null || (usage !== null) === wanted.includeUsage) return body;

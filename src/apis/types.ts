@@ -253,3 +253,5 @@ export interface AnswerHead {
   /** exchange.stream && includeUsage !== true on an OpenAI shape: explains missing usage. */
   readonly usageNotAsked: boolean;
 }
+
+export type ModelMode = 'chat' | 'completion' | 'responses' | 'embedding' | 'other';

@@ -17,7 +17,8 @@ import { Budgets, type Admission, type BudgetEvent, type Reservation } from './b
 import { BudgetFile } from './file.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { RedisBudgetStore } from './redis.ts';
-import { nano, nanoUsd, type BudgetStore } from './types.ts';
+import { nano, nanoUsd } from '../policy/budget-types.ts';
+import { type BudgetStore } from './types.ts';
 import { budgetFigures, viewBudgets } from './view.ts';
 
 const noon = Date.UTC(2026, 10, 21, 12);

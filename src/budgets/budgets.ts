@@ -5,24 +5,21 @@ import type { BudgetStep, DecideInput, Decision } from '../route/types.ts';
 import { matchesServed, valuesFor, type Served } from './match.ts';
 import { rateCounter, ratePlans, rateSpent, unseen, type RatePlan } from './rate-charges.ts';
 import { limitAnswer } from './rate-refusal.ts';
-import type { LimitFacts, LimitRefusal, RateKind } from './rate-types.ts';
+import type { LimitFacts, LimitRefusal } from './rate-types.ts';
+import type { RateKind } from '../policy/rate-types.ts';
 import { otherWorkspaces, UnnamedWorkspaces } from './unnamed.ts';
 import {
   counterId,
-  nano,
-  nanoUsd,
-  type Budget,
   type BudgetFacts,
-  type BudgetKey,
   type BudgetStore,
   type Charge,
   type Counter,
   type CounterState,
   type Crossing,
-  type NanoUsd,
   type ReserveResult,
   type Settlement,
 } from './types.ts';
+import { nano, nanoUsd, type Budget, type BudgetKey, type NanoUsd } from '../policy/budget-types.ts';
 
 /** Something that people are told once a period. */
 export interface BudgetEvent {

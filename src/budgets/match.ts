@@ -1,6 +1,6 @@
 import type { Tier } from '../classify/types.ts';
+import type { BudgetKey, ServedMatch } from '../policy/budget-types.ts';
 import type { TargetRef } from '../policy/types.ts';
-import type { BudgetKey } from './types.ts';
 
 /** What serves a request, and whose it is. */
 export interface Served {
@@ -10,13 +10,6 @@ export interface Served {
   readonly user: string | null;
   readonly target: TargetRef;
   readonly tier: Tier;
-}
-
-/** What a budget or a rate limit is about. */
-export interface ServedMatch {
-  readonly matchesWorkspace: (workspace: string) => boolean;
-  readonly models: ReadonlySet<string> | null;
-  readonly tiers: ReadonlySet<Tier> | null;
 }
 
 export function matchesServed(

@@ -8,7 +8,7 @@ import { compiled } from '../../test/support/policy.ts';
 import { limits } from '../lib/limits.ts';
 import type { BudgetEvent } from './budgets.ts';
 import { message, Notifier, slack } from './notify.ts';
-import { nano } from './types.ts';
+import { nano } from '../policy/budget-types.ts';
 
 let server: Server | null = null;
 let notifier: Notifier | null = null;

@@ -5,7 +5,7 @@ import { Budgets } from './budgets.ts';
 import { BudgetFile } from './file.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { Notifier } from './notify.ts';
-import type { RateKind } from './rate-types.ts';
+import type { RateKind } from '../policy/rate-types.ts';
 import type { BudgetBackendProblem } from './redis.ts';
 import type { BudgetStore } from './types.ts';
 

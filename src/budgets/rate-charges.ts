@@ -2,7 +2,7 @@ import type { AttemptRecord, ExchangeRecord } from '../record/types.ts';
 import { expectedOutputTokens } from '../route/estimate.ts';
 import type { DecideInput } from '../route/types.ts';
 import { matchesServed, valuesFor, type Served } from './match.ts';
-import type { RateKind, RateLimit, RateMeasure } from './rate-types.ts';
+import type { RateKind, RateLimit, RateMeasure } from '../policy/rate-types.ts';
 import { counterId, type Charge, type Counter } from './types.ts';
 
 /** How long the counters of a window outlive it, in ms: settlements that come later change nothing that anybody asks. */

@@ -1,5 +1,6 @@
 import type { RatePlan } from './rate-charges.ts';
-import type { LimitReading, LimitRefusal, RateMeasure, RatePeriod } from './rate-types.ts';
+import type { LimitReading, LimitRefusal } from './rate-types.ts';
+import type { RateMeasure, RatePeriod } from '../policy/rate-types.ts';
 import type { BudgetStore, CounterState } from './types.ts';
 
 /** Seconds after which to try again where requests on their way hold what is left. */

@@ -1,7 +1,8 @@
 import type { PolicyGeneration } from '../policy/types.ts';
 import { valuesOf } from './budgets.ts';
-import type { RateKind, RateLimit, RateMeasure, RatePeriod } from './rate-types.ts';
-import type { BudgetKey, BudgetStore, CounterState } from './types.ts';
+import type { RateKind, RateLimit, RateMeasure, RatePeriod } from '../policy/rate-types.ts';
+import type { BudgetKey } from '../policy/budget-types.ts';
+import type { BudgetStore, CounterState } from './types.ts';
 
 /** One counter as `GET /limits` and `sluice limits` show it. */
 export interface LimitView {

@@ -1,6 +1,7 @@
 import type { PolicyGeneration } from '../policy/types.ts';
 import { valuesOf } from './budgets.ts';
-import { nano, type Budget, type BudgetKey, type BudgetStore, type CounterState } from './types.ts';
+import { nano, type Budget, type BudgetKey } from '../policy/budget-types.ts';
+import { type BudgetStore, type CounterState } from './types.ts';
 
 /** One counter as `GET /budgets` and `sluice budgets` show it. */
 export interface BudgetView {

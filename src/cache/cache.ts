@@ -7,7 +7,8 @@ import { MemoryStore, type MemoryStats } from './memory.ts';
 import { Outages } from './outages.ts';
 import type { RemoteAnswer, RemoteStore } from './remote.ts';
 import { renderAnswer, type Rendered } from '../apis/replay.ts';
-import type { CacheEntry, PurgeFilter, WantedForm } from './types.ts';
+import type { CacheEntry, PurgeFilter } from './types.ts';
+import type { WantedForm } from '../apis/answer-forms.ts';
 
 export interface CacheQuery extends FillRequest {
   readonly controls: CacheControls;

@@ -1,7 +1,9 @@
 import { apis } from '../apis/registry.ts';
 import type { ApiName, Operation, Usage } from '../apis/types.ts';
 import type { OutcomeKind } from '../record/types.ts';
-import type { AnswerForm, CacheEntry, CacheSettings } from './types.ts';
+import type { AnswerForm } from '../apis/answer-forms.ts';
+import type { CacheEntry } from './types.ts';
+import type { CacheSettings } from '../policy/cache-types.ts';
 
 /** What became of an answer that the cache was offered. Closed list: a metric label. */
 export type StoreResult = 'stored' | 'status' | 'incomplete' | 'finish' | 'encoded' | 'too-large' | 'busy' | 'no-time' | 'abandoned';

@@ -4,7 +4,7 @@ import { isList, isNumber, isObject, parseJson, writeJson, type Json } from '../
 import { limits } from '../lib/limits.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import type { CallerContext } from '../policy/types.ts';
-import type { CacheSettings } from './types.ts';
+import type { CacheSettings } from '../policy/cache-types.ts';
 
 /** Changes when the meaning of a key does, so that no old entry is found under it. */
 const keyVersion = 'sluice-cache-2';

@@ -1,6 +1,7 @@
 import { limits } from '../lib/limits.ts';
 import { rowsPerThousand } from './per-thousand.ts';
-import type { Capabilities, ModelEntry, ModelMode, Prices, TokenPrices } from './types.ts';
+import type { Capabilities, ModelEntry, Prices, TokenPrices } from './types.ts';
+import type { ModelMode } from '../apis/types.ts';
 
 /** Sluice's provider name by the list's `litellm_provider`. Providers that are not named here are left out. */
 const providers = new Map(

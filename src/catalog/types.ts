@@ -1,4 +1,4 @@
-import type { Usage } from '../apis/types.ts';
+import type { ModelMode, Usage } from '../apis/types.ts';
 
 /** US dollars per million tokens; null = unknown. Unknown is never 0. */
 export interface TokenPrices {
@@ -36,8 +36,6 @@ export interface Capabilities {
   readonly files: boolean | null;
   readonly reasoning: boolean | null;
 }
-
-export type ModelMode = 'chat' | 'completion' | 'responses' | 'embedding' | 'other';
 
 export interface ModelEntry {
   readonly provider: string;

@@ -43,6 +43,9 @@ const refusals: Readonly<Record<PassReason, readonly [status: number, message: s
   'internal-error': [503, 'The routing policy cannot be applied right now.'],
 };
 
+/** For a request of which no API is known. */
+export const unknownApi: ApiName = 'other-llm';
+
 /** The API in whose words an app of a provider is answered. */
 export function errorApi(recognition: Recognition, family: DialectFamily): ApiName {
   return recognition.kind === 'readable' ? recognition.api : dialects[family].errorApi;

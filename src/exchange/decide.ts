@@ -54,7 +54,11 @@ export function questionOf(request: ReadRequest, services: RequestServices, sess
 }
 
 /** What of budgets and limits lets a target have no more; nothing where none is set. */
-function overOf({ generation, caller }: RequestContext, exchange: Exchange, budgets: Budgets): Pick<DecideInput, 'overBudget' | 'overLimit'> {
+function overOf(
+  { generation, caller }: RequestContext,
+  exchange: Exchange,
+  budgets: Budgets,
+): Pick<DecideInput, 'overBudget' | 'overLimit'> {
   if (generation.budgets.length === 0 && generation.rateLimits.length === 0) return nothingOver;
   const asking = {
     workspace: caller.workspace,

@@ -22,7 +22,7 @@ import type { BodyReader } from './body-reader.ts';
 import { TargetAttempt } from './chain/attempt.ts';
 import { CrossingAttempt } from './chain/crossing.ts';
 import { RescueAttempt } from './chain/rescue.ts';
-import { refusal } from './closed.ts';
+import { refusal, unknownApi } from './closed.ts';
 import type { Credentials } from './credentials.ts';
 import { Failures } from './failures.ts';
 import type { TakeFeedback } from './feedback.ts';
@@ -133,7 +133,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     } catch (error) {
       this.#failures.tell(error);
       // Whose request it was is not known here: one that must not pass undecided may be among them.
-      return this.#options.policy.current().hasClosedSections ? refusal('internal-error', 'other-llm', null) : { kind: 'pass' };
+      return this.#options.policy.current().hasClosedSections ? refusal('internal-error', unknownApi, null) : { kind: 'pass' };
     }
   }
 

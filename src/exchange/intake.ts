@@ -14,7 +14,7 @@ import { sessionInHeaders } from '../sessions/key.ts';
 import { cacheScope } from './cache.ts';
 import { callerOf, headOf, keepsModel } from './caller.ts';
 import { Claims } from './claims.ts';
-import { isClosed } from './closed.ts';
+import { isClosed, unknownApi } from './closed.ts';
 import type { Arrived, RequestContext } from './context.ts';
 import { OwnHeaders } from './crossing-headers.ts';
 import { FeedbackBody, type TakeFeedback } from './feedback.ts';
@@ -155,8 +155,7 @@ export class Intake {
     const { reason } = recognition;
     if (reason === 'upgrade' && section.websockets === 'refuse' && section.mode === 'enabled')
       return undecided.refuse(request, recognition, reason);
-    const known: Observed =
-      recognition.kind === 'observed' ? recognition : { kind: 'observed', api: 'other-llm', model: null, reason };
+    const known: Observed = recognition.kind === 'observed' ? recognition : { kind: 'observed', api: unknownApi, model: null, reason };
     if (recognition.kind === 'pass' && !isClosed(section) && reason !== 'upgrade') return undecided.passKeyed(request, reason);
     if (!isClosed(section) || endOfStream || reason === 'upgrade') return undecided.observe(request, known);
     if (recognition.kind === 'pass' && reason !== 'method') return undecided.refuse(request, recognition, reason);

@@ -142,7 +142,13 @@ export class Run implements BodyHandler, ReadRequest {
     const { trials } = this.#services;
     const { context, exchange, body } = this;
     const { id, caller, provider, section, generation } = context;
-    if (trials === null || context.routeOff || exchange.operation !== 'generate' || section.mode !== 'enabled' || !trials.active(generation))
+    if (
+      trials === null ||
+      context.routeOff ||
+      exchange.operation !== 'generate' ||
+      section.mode !== 'enabled' ||
+      !trials.active(generation)
+    )
       return;
     const session = sessionKey(caller.workspace, context.sessionName, exchange, body, caller.trust?.believesBody('session'))?.key ?? null;
     const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, generation);
@@ -185,7 +191,8 @@ export class Run implements BodyHandler, ReadRequest {
     const { context } = this;
     const { cache, trace } = context;
     // An answer to what holds sensitive data is kept nowhere; one that only knows tokens may be.
-    if (cache === null || members === null || decidesSensitive(context) || (context.masked?.restored.size ?? 0) > 0) return this.#converse();
+    if (cache === null || members === null || decidesSensitive(context) || (context.masked?.restored.size ?? 0) > 0)
+      return this.#converse();
     const query = cacheQuery(this, cache, members);
     if (query === null) {
       this.#cache = bypassed;

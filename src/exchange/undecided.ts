@@ -6,7 +6,7 @@ import { traceparentOf, type TraceFacts } from '../record/trace.ts';
 import { logMetadata } from './answer/logged.ts';
 import { blocked, unobserved, type Closing } from './answer/closing.ts';
 import type { OpenAnswers } from './answer/open-answers.ts';
-import { errorApi, isClosed, refusal } from './closed.ts';
+import { errorApi, isClosed, refusal, unknownApi } from './closed.ts';
 import type { Arrived, RequestContext } from './context.ts';
 import type { Credentials, OwnKey } from './credentials.ts';
 import { ownHeadersOf, removedNames, withoutKeys } from './crossing-headers.ts';
@@ -56,7 +56,7 @@ export class Undecided {
   ambiguous(path: string): RequestPlan {
     this.#services.metrics.refused('ambiguous-provider');
     this.#services.log.debug({ path: path.replace(/\?.*$/, '') }, 'more than one provider may be meant');
-    return refusal('ambiguous-provider', 'other-llm', null);
+    return refusal('ambiguous-provider', unknownApi, null);
   }
 
   /** Lets a request go as it came, and watches what becomes of it. `masked`: what was masked in it after all. */
@@ -78,7 +78,7 @@ export class Undecided {
 
   /** Refuses what a closed section cannot read or decide, and records that. `message`: in place of the reason's own. */
   refuse(request: Arrived, recognition: Recognition, reason: PassReason, message?: string): BodyPlan & { readonly kind: 'respond' } {
-    const api: ApiName = recognition.kind === 'pass' ? 'other-llm' : recognition.api;
+    const api: ApiName = recognition.kind === 'pass' ? unknownApi : recognition.api;
     const model =
       recognition.kind === 'observed' ? recognition.model : recognition.kind === 'readable' ? (recognition.pathModel?.model ?? null) : null;
     const open = observedExchange(request, { kind: 'observed', api, model, reason });

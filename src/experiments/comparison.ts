@@ -2,7 +2,7 @@ import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { Pairing } from './pairing.ts';
 import { SequentialTest } from './sequential.ts';
-import type { Tolerance } from '../policy/experiment-types.ts';
+import type { ComparisonOptions } from '../policy/experiment-types.ts';
 
 /** What two arms are compared by. Closed list: a metric label. `quality`: grades of people, apps, judges; `checks`: of the answer's form. */
 export const comparedBy = ['quality', 'checks', 'errors', 'cost', 'latency'] as const;
@@ -27,18 +27,6 @@ export interface MetricFigures {
   readonly threshold: number;
   readonly harm: boolean;
 }
-
-export interface ComparisonOptions {
-  readonly falseAlarm: number;
-  readonly horizon: number;
-  readonly tolerance: Tolerance;
-}
-
-export const defaultComparison: ComparisonOptions = {
-  falseAlarm: 0.05,
-  horizon: 2_000,
-  tolerance: { quality: 0, errors: 0, cost: 0.1, latency: 0.25 },
-};
 
 /** Two arms side by side, and a test for each thing in which the treatment may do harm. All tests may be looked at at any time. */
 export class Comparison {

@@ -11,7 +11,8 @@ import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
 import { position, takesPart, unitOf } from './assign.ts';
-import { Comparison, defaultComparison } from './comparison.ts';
+import { Comparison } from './comparison.ts';
+import { defaultComparison, type RolloutPolicy } from '../policy/experiment-types.ts';
 import { Fleet } from './fleet.ts';
 import { normalDensity, normalQuantile } from './normal.ts';
 import { Pairing } from './pairing.ts';
@@ -19,7 +20,6 @@ import { RolloutPolicies } from './policies.ts';
 import { Rollout, type RolloutChange } from './rollout.ts';
 import { SequentialTest } from './sequential.ts';
 import { Trials } from './trials.ts';
-import type { RolloutPolicy } from '../policy/experiment-types.ts';
 
 describe('the normal distribution', () => {
   it('has the quantiles that tables have', () => {

@@ -3,7 +3,7 @@ import type { PolicyGeneration } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { position } from './assign.ts';
 import { Comparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
-import type { RolloutPolicy } from '../policy/experiment-types.ts';
+import { defaultKeepMs, type RolloutPolicy } from '../policy/experiment-types.ts';
 
 /** What became of a policy. Closed list: a metric label. */
 export type RolloutEvent = 'began' | 'advanced' | 'promoted' | 'rolled-back';
@@ -282,6 +282,3 @@ export class Rollout {
     }
   }
 }
-
-/** How long a policy is kept ready after another has taken its place, unless that one says otherwise: two weeks, in ms. */
-export const defaultKeepMs = 14 * 24 * 3_600_000;

@@ -3,9 +3,9 @@ import type { PolicyGeneration, PolicySection, TargetRef } from '../policy/types
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { Forced } from '../route/types.ts';
 import { position, takesPart, unitOf } from './assign.ts';
-import { Comparison, defaultComparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
+import { Comparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
+import { defaultComparison, type PolicyExperiment } from '../policy/experiment-types.ts';
 import { rolloutName, type Rollout } from './rollout.ts';
-import type { PolicyExperiment } from '../policy/experiment-types.ts';
 
 /** A copy of a request for another model. */
 export interface Shadowed {

@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/types.ts';
 import type { Exchange } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
-import type { Credentials } from '../exchange/credentials.ts';
+import type { HeaderMutation } from '../lib/headers.ts';
 import type { JudgePolicy, PolicyGeneration, Provider } from '../policy/types.ts';
 import { readUsage } from '../apis/usage.ts';
 import type { AnswerView } from '../apis/common/answer-view.ts';
@@ -16,8 +16,13 @@ export interface JudgedPrompt {
   readonly lastUser: string;
 }
 
+/** Header changes that carry the gateway's key of a provider; null: there is none. */
+export interface JudgeKeys {
+  swap(provider: Provider): Pick<HeaderMutation, 'set'> | null;
+}
+
 export interface JudgeOptions {
-  readonly credentials: Pick<Credentials, 'swap'>;
+  readonly credentials: JudgeKeys;
   /** A grade, 0..1. */
   readonly onGrade: (decision: string, score: number) => void;
   /** `usd`: what the call cost; null: nothing, or nobody knows. */

@@ -1,5 +1,5 @@
-import { Calendar } from '../budgets/period.ts';
-import { nanoUsd, type Budget, type Webhook } from '../budgets/types.ts';
+import { Calendar } from './period.ts';
+import { nanoUsd, type Budget, type Webhook } from './budget-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';

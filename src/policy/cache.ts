@@ -1,4 +1,4 @@
-import type { CacheSettings } from '../cache/types.ts';
+import type { CacheSettings } from './cache-types.ts';
 import type { SettingsDocument } from './schema.ts';
 
 /** Looks for the session in a CEL expression; finding the word in a string too only makes the cache more careful. */

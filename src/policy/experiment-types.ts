@@ -65,3 +65,18 @@ export interface Tolerance {
   readonly cost: number;
   readonly latency: number;
 }
+
+export interface ComparisonOptions {
+  readonly falseAlarm: number;
+  readonly horizon: number;
+  readonly tolerance: Tolerance;
+}
+
+export const defaultComparison: ComparisonOptions = {
+  falseAlarm: 0.05,
+  horizon: 2_000,
+  tolerance: { quality: 0, errors: 0, cost: 0.1, latency: 0.25 },
+};
+
+/** How long a policy is kept ready after another has taken its place, unless that one says otherwise: two weeks, in ms. */
+export const defaultKeepMs = 14 * 24 * 3_600_000;

@@ -1,6 +1,4 @@
-import { defaultComparison } from '../experiments/comparison.ts';
-import { defaultKeepMs } from '../experiments/rollout.ts';
-import type { PolicyExperiment, RolloutPolicy } from './experiment-types.ts';
+import { defaultComparison, defaultKeepMs, type PolicyExperiment, type RolloutPolicy } from './experiment-types.ts';
 import { share } from './learned.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';

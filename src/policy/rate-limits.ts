@@ -1,4 +1,4 @@
-import { periodMs, ratePeriods, type RateLimit, type RateMeasure } from '../budgets/rate-types.ts';
+import { periodMs, ratePeriods, type RateLimit, type RateMeasure } from './rate-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { LoadedFile } from './load.ts';
 import type { RateLimitDocument } from './schema.ts';

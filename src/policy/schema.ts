@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { dialectNames } from '../apis/names.ts';
-import { periodKinds } from '../budgets/period.ts';
-import { budgetKeys } from '../budgets/types.ts';
+import { periodKinds } from './period.ts';
+import { budgetKeys } from './budget-types.ts';
 import { catalogOverridesSchema } from '../catalog/index.ts';
 import { shapeEfforts } from '../apis/shape/types.ts';
 import { levels, textFields, textTasks } from '../classify/text/heads.ts';

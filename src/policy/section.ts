@@ -1,4 +1,4 @@
-import type { CacheSettings } from '../cache/types.ts';
+import type { CacheSettings } from './cache-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import { compileCache } from './cache.ts';

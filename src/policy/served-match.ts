@@ -1,4 +1,4 @@
-import type { ServedMatch } from '../budgets/match.ts';
+import type { ServedMatch } from './budget-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { ServedMatchDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';

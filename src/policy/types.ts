@@ -1,5 +1,5 @@
-import type { RateLimit } from '../budgets/rate-types.ts';
-import type { Budget, Webhook } from '../budgets/types.ts';
+import type { RateLimit } from './rate-types.ts';
+import type { Budget, Webhook } from './budget-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { PolicyExperiment, RolloutPolicy } from './experiment-types.ts';
 import type { HeadView } from './provider-paths.ts';

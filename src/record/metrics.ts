@@ -6,7 +6,7 @@ import type { ShapePlan } from '../apis/shape/types.ts';
 import type { PassReason } from '../apis/types.ts';
 import type { UsageMode } from '../attach/names.ts';
 import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
-import type { AnswerSource } from './types.ts';
+import type { AnswerSource, AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
 import type { CallerClaim, IgnoredClaim, LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { TargetState } from '../route/cooldowns.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
@@ -15,7 +15,6 @@ import type { LogCounts } from './line-writer.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
 import { distributionOf, type Distribution } from './distribution.ts';
 import { count, Tally, type TallyCell } from './tally.ts';
-import type { AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
 
 export interface MetricsOptions {
   /** Sluice's version. */

@@ -142,7 +142,10 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   };
 }
 
-type EndOfRecord = Pick<ExchangeRecord, 'outcome' | 'status' | 'finishReason' | 'errorType' | 'quality' | 'usage' | 'usageUnknown' | 'seen'>;
+type EndOfRecord = Pick<
+  ExchangeRecord,
+  'outcome' | 'status' | 'finishReason' | 'errorType' | 'quality' | 'usage' | 'usageUnknown' | 'seen'
+>;
 
 function endOf({ outcome, status, answer, quality }: AnswerFacts, usage: Usage | null, seen: Usage | null): EndOfRecord {
   return {

@@ -160,13 +160,11 @@ export class SpanSink implements RecordSink {
       const last = index === record.attempts.length - 1;
       const place = { endpoint: this.#endpointOf(attempt.target.provider), last, beganMs: begin, withContent: this.#withContent };
       // Its provider heard of this id.
-      const span = this.#start(
-        facts,
-        facts.attemptIds[index] ?? null,
-        attemptName(record, attempt),
-        within,
-        { startTime: at(begin), kind: SpanKind.CLIENT, attributes: attemptAttributes(record, attempt, place) },
-      );
+      const span = this.#start(facts, facts.attemptIds[index] ?? null, attemptName(record, attempt), within, {
+        startTime: at(begin),
+        kind: SpanKind.CLIENT,
+        attributes: attemptAttributes(record, attempt, place),
+      });
       if (attempt.outcome !== 'complete') span.setStatus({ code: SpanStatusCode.ERROR, message: record.errorType ?? attempt.outcome });
       const end = last ? Math.max(begin, total) : begin + (attempt.ms ?? 0);
       span.end(at(end));

@@ -1,4 +1,4 @@
-import type { FinishClass } from '../../cache/types.ts';
+import type { FinishClass } from '../answer-forms.ts';
 
 /** How answers say that they ended, in small letters, and what that means to the cache: every name that a provider of several APIs uses. */
 export const commonFinishes: ReadonlyMap<string, FinishClass> = new Map<string, FinishClass>([

@@ -1,4 +1,4 @@
-import type { AnswerForm } from '../../cache/types.ts';
+import type { AnswerForm } from '../answer-forms.ts';
 import { isNumber } from './json.ts';
 import { isFields, parsed } from './replay-json.ts';
 
