@@ -42,6 +42,11 @@ export async function startWebhooks(options: WebhookOptions): Promise<WebhookSer
   server.maxConnections = 256;
   server.requestTimeout = 10_000;
   server.headersTimeout = 5_000;
+  const colon = options.listen.lastIndexOf(':');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: options.listen, cause: error })));
+    server.listen(Number(options.listen.slice(colon + 1)), options.listen.slice(0, colon), resolve);
+  });
   let signature = signatureOf(options.tls);
   const renew = setInterval(() => {
     const now = signatureOf(options.tls);
@@ -55,11 +60,6 @@ export async function startWebhooks(options: WebhookOptions): Promise<WebhookSer
     }
   }, certificateMs);
   renew.unref();
-  const colon = options.listen.lastIndexOf(':');
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: options.listen, cause: error })));
-    server.listen(Number(options.listen.slice(colon + 1)), options.listen.slice(0, colon), resolve);
-  });
   const bound = server.address() as AddressInfo;
   return {
     address: `${bound.address}:${bound.port}`,

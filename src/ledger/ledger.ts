@@ -90,6 +90,9 @@ export class Ledger implements RecordSink, GradeSink {
         else if (reply.kind === 'away') resolve(reply.message);
         else fail(reply.kind === 'refused' ? reply.message : reply.kind);
       });
+    }).catch(async (error: unknown) => {
+      await worker.terminate();
+      throw error;
     });
     worker.removeAllListeners('error');
     const ledger = new Ledger(options, worker);

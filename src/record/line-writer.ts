@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, write } from 'node:fs';
+import { closeSync, mkdirSync, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -61,6 +61,15 @@ export class LineWriter {
   async flush(): Promise<void> {
     const until = performance.now() + lastMs;
     while (this.#waiting.length > 0 && !this.#gone && performance.now() < until) await sleep(lookMs);
+  }
+
+  /** Writes what waits, as `flush` does, and closes the file. */
+  async close(): Promise<void> {
+    await this.flush();
+    if (this.#gone || this.#writing) return;
+    this.#gone = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    if (this.#fd !== 1) closeSync(this.#fd);
   }
 
   #next(): void {

@@ -21,6 +21,8 @@ export interface LogOutput {
   readonly destination: DestinationStream & { writeParts?(begin: string, middle: string, end: string): void };
   /** Writes out what is buffered, for half a second at most; await it before the process ends. */
   flush(): Promise<void>;
+  /** The same, and nothing is written afterwards. */
+  close(): Promise<void>;
   /** Lines that could not be written. */
   counts(): LogCounts;
 }
@@ -45,6 +47,10 @@ export function openLog(options: LogOptions): LogOutput {
     flush: () => {
       destination.flush();
       return file.flush();
+    },
+    close: async () => {
+      destination.flush();
+      await file.close();
     },
   };
 }

@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { openLog, type LogOutput } from '../record/log-sink.ts';
+import type { SluiceOptions } from './options.ts';
+
+/** What every part of a start has. Whoever opens something puts its end on the stack: a start that fails and a stop close the same, the last first. */
+export interface Ground {
+  readonly options: SluiceOptions;
+  readonly version: string;
+  readonly log: LogOutput;
+  readonly logger: Logger;
+  readonly stack: AsyncDisposableStack;
+}
+
+export function openGround(options: SluiceOptions, stack: AsyncDisposableStack): Ground {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const log = openLog({ level: options.logLevel, path: options.log });
+  stack.defer(() => log.close());
+  return { options, version, log, logger: log.logger, stack };
+}

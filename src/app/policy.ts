@@ -1,0 +1,187 @@
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { openCatalog } from '../catalog/live.ts';
+import type { Fleet } from '../experiments/fleet.ts';
+import { RolloutPolicies } from '../experiments/policies.ts';
+import type { ConfigMapPolicyOptions, ConfigMapPolicyStore } from '../kubernetes/policy-store.ts';
+import { PolicyHistory } from '../policy/history.ts';
+import { HttpPolicyStore } from '../policy/http-store.ts';
+import { KeptPolicy } from '../policy/kept.ts';
+import { PairPolicyStore } from '../policy/pair-store.ts';
+import { defaultPolicyFile } from '../policy/source.ts';
+import { FilePolicyStore } from '../policy/store.ts';
+import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
+import { Metrics } from '../record/metrics.ts';
+import type { Ground } from './ground.ts';
+import type { SluiceOptions } from './options.ts';
+
+/** The policy in force, where it comes from, and the metrics, which label by its names. */
+export interface PolicyParts {
+  readonly policy: RolloutPolicies;
+  readonly metrics: Metrics;
+  readonly history: PolicyHistory;
+  readonly configMaps: ConfigMapPolicyStore | null;
+  /** Since when an earlier run's policy has been in force; null: it is not. */
+  readonly keptSince: () => string | null;
+  /** Without a policy, and without knowing that there is none, requests would go where no policy would send them. */
+  readonly known: () => boolean;
+  /** Set once there is one. */
+  readonly told: { fleet: Fleet | null };
+}
+
+interface Shared extends Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError'> {
+  /** What keeps a source's last good policy for the next start; null: nothing does. */
+  readonly keptAs: (source: string) => KeptPolicy | null;
+}
+
+interface Sources {
+  readonly configMaps: ConfigMapPolicyStore | null;
+  readonly whole: HttpPolicyStore | null;
+  readonly pairs: PairPolicyStore | null;
+  readonly base: LivePolicyStore & { readonly keptSince: string | null };
+  /** Whoever reads from a source closes it. */
+  readonly held: { by: Pick<LivePolicyStore, 'close'> };
+}
+
+/** Opens the catalog and the policy's sources, and follows both. */
+export async function openPolicy(ground: Ground): Promise<PolicyParts> {
+  const { options, version, logger, stack } = ground;
+  const failedRules = new Set<string>();
+  const prices = await openCatalog({
+    file: options.catalog,
+    source: options.catalogSource,
+    intervalMs: options.catalogIntervalMs,
+    onChange: (catalog) => policy.setCatalog(catalog),
+    onReport: ({ added, removed, changed, held }) =>
+      logger.info({ added: added.length, removed: removed.length, changed, held }, 'price list imported'),
+    onError: (err) => logger.error({ err }, 'price catalog not updated; the last good one stays'),
+  });
+  stack.defer(() => prices.close());
+  const shared = sharedOf(ground, prices.catalog, failedRules);
+  const sources = await openSources(ground, shared);
+  const { base, pairs } = sources;
+  const told: PolicyParts['told'] = { fleet: null };
+  const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
+  const policy: RolloutPolicies = new RolloutPolicies({
+    source: pairs ?? base,
+    catalog: prices.catalog,
+    file: options.state,
+    onRuleError: shared.onRuleError,
+    onChange: (change) => {
+      const { event, policy: hash, share, cause } = change;
+      told.fleet?.tell(change);
+      metrics.rolloutEvent(event, cause);
+      logger.info({ event, policy: hash, share, cause }, 'rollout');
+    },
+    onError: (err) => logger.error({ err, file: options.state }, 'the state of rollouts cannot be kept'),
+  });
+  sources.held.by = policy;
+  sayChanges(policy, options, logger, failedRules);
+  watchSources(sources, metrics, logger);
+  const history = new PolicyHistory();
+  history.add(policy.current());
+  policy.onChange((generation) => history.add(generation));
+  const first = policy.current().number;
+  return {
+    policy,
+    metrics,
+    history,
+    configMaps: sources.configMaps,
+    keptSince: () => (policy.current().number === first ? base.keptSince : null),
+    known: () => (sources.configMaps ?? sources.whole)?.known ?? true,
+    told,
+  };
+}
+
+function sharedOf({ options, logger }: Ground, catalog: Shared['catalog'], failedRules: Set<string>): Shared {
+  return {
+    catalog,
+    onRuleError: (rule, err) => {
+      // Once a rule and generation: a rule that fails does so on every request.
+      if (failedRules.has(rule)) return;
+      failedRules.add(rule);
+      logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
+    },
+    onSourceError: (what, failure) => logger.error({ failure }, what),
+    keptAs: (source) =>
+      options.policyKept === null
+        ? null
+        : new KeptPolicy(options.policyKept, source, (err) =>
+            logger.warn({ err, file: options.policyKept }, 'the policy in force could not be kept for the next start'),
+          ),
+  };
+}
+
+async function openSources({ options, logger, stack }: Ground, { keptAs, ...shared }: Shared): Promise<Sources> {
+  const { policyConfigMaps: maps, policyUrl: url, policy: path } = options;
+  const configMaps =
+    maps === null
+      ? null
+      : await openConfigMaps(maps, { ...shared, kept: keptAs(`configmaps ${maps.namespaces.join(',')} ${maps.labelSelector}`) });
+  const whole = url === null || url.pairs ? null : await HttpPolicyStore.open({ ...url, ...shared, kept: keptAs(`url ${url.url}`) });
+  const base =
+    configMaps ??
+    whole ??
+    new FilePolicyStore({
+      path: path ?? fileURLToPath(defaultPolicyFile),
+      watch: path !== null,
+      ...shared,
+      kept: path === null ? null : keptAs(`path ${path}`),
+    });
+  const held: Sources['held'] = { by: base };
+  stack.defer(() => held.by.close());
+  if (base.keptSince !== null)
+    logger.error(
+      { keptSince: base.keptSince, hash: base.current().hash, problems: base.lastRefusal()?.problems ?? [] },
+      'the policy cannot be read: the last good one of an earlier run is in force',
+    );
+  const pairs = url?.pairs === true ? new PairPolicyStore({ ...url, base, ...shared }) : null;
+  if (pairs !== null) held.by = pairs;
+  return { configMaps, whole, pairs, base, held };
+}
+
+function sayChanges(policy: RolloutPolicies, options: SluiceOptions, logger: Logger, failedRules: Set<string>): void {
+  const sayMaskKey = ({ hasMasks }: PolicyGeneration): void => {
+    if (hasMasks && options.maskKey === null)
+      logger.warn('the policy masks data and there is no --mask-key: tokens change with each start and differ between replicas');
+  };
+  sayMaskKey(policy.current());
+  policy.onChange(sayMaskKey);
+  policy.onChange(() => failedRules.clear());
+  policy.onChange(({ number, hash }) => logger.info({ generation: number, hash }, 'policy changed'));
+  policy.onRefusal((problems) => logger.error({ problems }, 'policy edit refused; the last good one stays'));
+}
+
+function watchSources({ configMaps, whole, pairs }: Sources, metrics: Metrics, logger: Logger): void {
+  if (configMaps !== null) metrics.watchPolicySources(configMaps);
+  watchNoPolicy(configMaps ?? whole, metrics, logger);
+  const connections = [configMaps, whole, pairs].filter((source) => source !== null);
+  if (connections.length > 0) metrics.watchPolicyConnection(() => connections.every(({ connected }) => connected));
+}
+
+/** Says when a source has no policy at all, at the start and later. */
+function watchNoPolicy(store: ConfigMapPolicyStore | HttpPolicyStore | null, metrics: Metrics, logger: Logger): void {
+  if (store === null) return;
+  metrics.watchNoPolicy(() => store.none);
+  let told = false;
+  const say = (): void => {
+    if (store.none && !told) logger.warn('there is no policy: requests pass as their apps sent them');
+    told = store.none;
+  };
+  say();
+  store.onChange(say);
+}
+
+/** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
+async function openConfigMaps(
+  from: NonNullable<SluiceOptions['policyConfigMaps']>,
+  shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>,
+): Promise<ConfigMapPolicyStore> {
+  const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([
+    import('../kubernetes/policy-store.ts'),
+    import('../kubernetes/client.ts'),
+  ]);
+  const config = loadKubeConfig();
+  const trusted = from.trusted ?? [from.namespaces[0] ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'];
+  return ConfigMapPolicyStore.open({ config, namespaces: from.namespaces, trusted, labelSelector: from.labelSelector, ...shared });
+}

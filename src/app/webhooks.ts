@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import type { ConfigMapPolicyStore } from '../kubernetes/policy-store.ts';
+import type { WebhookServer } from '../kubernetes/webhook-server.ts';
+import type { RecentRecords } from '../record/recent.ts';
+import type { Ground } from './ground.ts';
+
+/** The API server's admission webhooks; null: none are wanted. */
+export async function openWebhooks(
+  { options, logger, stack }: Ground,
+  policy: ConfigMapPolicyStore | null,
+  recent: RecentRecords,
+): Promise<WebhookServer | null> {
+  if (options.webhook === null) return null;
+  const { listen, tls, egress, sidecar } = options.webhook;
+  const [{ startWebhooks }, { effectOf }] = await Promise.all([
+    import('../kubernetes/webhook-server.ts'),
+    import('../kubernetes/policy-effect.ts'),
+  ]);
+  const names = egress?.names ?? null;
+  const webhooks = await startWebhooks({
+    listen,
+    tls,
+    sidecar,
+    policy: policy === null ? null : { policies: policy, effect: (after) => effectOf(recent, policy.current(), after, Date.now()) },
+    // Read when it is handed out: the CA may be renewed as the certificate is.
+    egress:
+      egress === null
+        ? null
+        : {
+            ...egress,
+            names:
+              names === null
+                ? null
+                : {
+                    hosts: names.hosts,
+                    image: names.image,
+                    get ca() {
+                      return readFileSync(names.caFile, 'utf8');
+                    },
+                  },
+          },
+    onError: (failure) => logger.error({ failure }, 'a webhook failed'),
+  });
+  stack.defer(() => webhooks.close());
+  return webhooks;
+}
