@@ -17,6 +17,7 @@ import { OutputTokens } from '../router/output/tokens.ts';
 import { openGround, type Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
 import { openPolicy, type PolicyParts } from './policy.ts';
+import { protocolEvents } from './protocol-events.ts';
 import { openRecords, type RecordParts } from './records.ts';
 import { selfFacts } from './self-check.ts';
 import { openServices, type ServiceParts } from './services.ts';
@@ -91,7 +92,7 @@ async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl
   const transport = await openTransport(options.listen, stack, () => state.graceMs ?? 0);
   const adminUrl = await urlOf(admin, options.admin, '--admin');
   const metricsUrl = scraped === null || options.metrics === null ? null : await urlOf(scraped, options.metrics, '--metrics');
-  const address = await transport.listen(pipeline, metrics);
+  const address = await transport.listen(pipeline, protocolEvents(metrics, logger));
   state.listensAt = address;
   await followFiles(parts);
   state.ready = true;

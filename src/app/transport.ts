@@ -1,15 +1,15 @@
 import type { Pipeline } from '../exchange/gateway.ts';
 import { AttemptSession } from '../extproc/attempt-session.ts';
+import type { TellEvent } from '../extproc/events.ts';
 import { Session } from '../extproc/session.ts';
 import { socketPath } from '../extproc/socket.ts';
 import { SocketTransport } from '../extproc/socket-transport.ts';
 import type { Transport } from '../extproc/types.ts';
-import type { Metrics } from '../record/metrics.ts';
 
 /** Where Envoys connect. */
 export interface OpenTransport {
   /** Resolves with the bound address; rejects with SLUICE_LISTEN. */
-  listen(pipeline: Pipeline, metrics: Metrics): Promise<string>;
+  listen(pipeline: Pipeline, told: TellEvent): Promise<string>;
 }
 
 /** `listen`: `unix:/path` or `host:port`. `graceMs`: what its drain may take, asked when it ends. */
@@ -19,16 +19,14 @@ export async function openTransport(listen: string, stack: AsyncDisposableStack,
     socketPath(listen) === null ? new (await import('../extproc/grpc-transport.ts')).GrpcTransport() : new SocketTransport();
   stack.defer(() => transport.drain(graceMs()));
   return {
-    listen: (pipeline, metrics) =>
+    listen: (pipeline, told) =>
       transport.listen(listen, {
         process: (stream, role, traceparent, peer) =>
-          role === 'listener'
-            ? new Session(stream, pipeline, (event) => metrics.protocolEvent(event), traceparent, peer)
-            : new AttemptSession(stream, role, pipeline, (event) => metrics.protocolEvent(event)),
+          role === 'listener' ? new Session(stream, pipeline, told, traceparent, peer) : new AttemptSession(stream, role, pipeline, told),
         logged: (entry) => pipeline.logged(entry),
         awaitsLog: () => pipeline.awaitsLog(),
         gone: (peer) => pipeline.gone(peer),
-        decodeError: () => metrics.protocolEvent('decode-error'),
+        told,
       }),
   };
 }

@@ -1,5 +1,5 @@
 import { hostHeader, retryHeader, shadowHeader, type FilterRole } from '../attach/names.ts';
-import type { ProtocolEvent } from './session.ts';
+import type { TellEvent } from './events.ts';
 import type { AnswerPass, AnswerRetry, Attempt, AttemptGateway, RelayStep, StreamRelay } from '../exchange/plans.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
 import type { Phase, ProcessingRequest, ProcStream, StreamHandler } from './types.ts';
@@ -34,10 +34,10 @@ export class AttemptSession implements StreamHandler {
   readonly #stream: ProcStream;
   readonly #role: FilterRole;
   readonly #gateway: AttemptGateway;
-  readonly #onEvent: (event: ProtocolEvent) => void;
+  readonly #onEvent: TellEvent;
   #state: State = { at: 'start' };
 
-  constructor(stream: ProcStream, role: FilterRole, gateway: AttemptGateway, onEvent: (event: ProtocolEvent) => void) {
+  constructor(stream: ProcStream, role: FilterRole, gateway: AttemptGateway, onEvent: TellEvent) {
     this.#stream = stream;
     this.#role = role;
     this.#gateway = gateway;
@@ -69,8 +69,8 @@ export class AttemptSession implements StreamHandler {
           this.#stream.send({ kind: 'continue', phase: phase.kind });
           return;
       }
-    } catch {
-      this.#onEvent('gateway-error');
+    } catch (error) {
+      this.#onEvent('gateway-error', error);
       this.#leave(false);
       this.#wave(phase);
     }

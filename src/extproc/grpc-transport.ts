@@ -89,7 +89,7 @@ export class GrpcTransport implements Transport {
     this.#health.addToServer(this.#server);
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
-    const restore = allowResets(this.#peers);
+    const restore = watchSessions(this.#peers, (error) => services.told(brokeRules(error) ? 'connection-cut' : 'connection-lost', error));
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
         if (error !== null) reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error }));
@@ -136,8 +136,8 @@ export class GrpcTransport implements Transport {
     call.on('data', (bytes: Buffer) => {
       try {
         for (const entry of decodeAccessLog(bytes)) services.logged(entry);
-      } catch {
-        services.decodeError();
+      } catch (error) {
+        services.told('decode-error', error);
         call.destroy();
       }
     });
@@ -183,7 +183,7 @@ export class GrpcTransport implements Transport {
         request = decodeRequest(bytes);
       } catch (error) {
         over = true;
-        services.decodeError();
+        services.told('decode-error', error);
         call.emit('error', {
           code: status.INVALID_ARGUMENT,
           details: error instanceof WireError ? error.message : 'not a ProcessingRequest',
@@ -215,15 +215,16 @@ function peerOf(peer: string): string {
 
 /**
  * grpc-js has no option for how many resets are taken, and tells of no connections: the server that it makes while it binds gets one, and
- * `peers` hear of its connections. Returns what undoes it.
+ * `peers` hear of its connections, and `onError` why one was cut. Returns what undoes it.
  */
-function allowResets(peers: Peers): () => void {
+function watchSessions(peers: Peers, onError: (error: unknown) => void): () => void {
   const { createServer } = http2;
   http2.createServer = ((options: http2.ServerOptions, listener?: never) => {
     const server = createServer({ ...options, ...resetAllowance }, listener);
     server.on('session', (session) => {
       const peer = session.socket.remoteAddress ?? 'unknown';
       peers.connected(peer);
+      session.on('error', onError);
       session.on('close', () => peers.disconnected(peer));
     });
     return server;
@@ -231,4 +232,9 @@ function allowResets(peers: Peers): () => void {
   return () => {
     http2.createServer = createServer;
   };
+}
+
+/** Whether it is HTTP/2 that a connection failed by, and not its socket. */
+function brokeRules(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_HTTP2');
 }

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
@@ -6,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeAccessLog, headerMap, ScriptedEnvoy, struct, type Message } from '../../test/support/ext-proc.ts';
 import { GrpcTransport } from './grpc-transport.ts';
 import { SocketTransport } from './socket-transport.ts';
-import { Session, type ProtocolEvent } from './session.ts';
+import type { ProtocolEvent, TellEvent } from './events.ts';
+import { Session } from './session.ts';
 import type { Later } from '../lib/later.ts';
 import type { LoggedExchange, BodyPlan, Gateway, RequestPlan, ResponsePlan } from '../exchange/plans.ts';
 import type { Services, Transport } from './types.ts';
@@ -69,6 +71,8 @@ describe.each([
   let folder: string;
   let gateway: NotingGateway;
   let events: ProtocolEvent[];
+  /** What was behind them. */
+  let errors: unknown[];
   /** Entries of the access log that are expected. */
   let awaited: number;
   /** Which Envoys asked, and which are gone. */
@@ -80,25 +84,30 @@ describe.each([
     process: (stream) => new Session(stream, gateway, () => undefined),
     logged: () => undefined,
     awaitsLog: () => false,
-    decodeError: () => undefined,
+    told: () => undefined,
   };
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
     gateway = new NotingGateway();
     events = [];
+    errors = [];
+    const told: TellEvent = (event, error) => {
+      events.push(event);
+      if (error !== undefined) errors.push(error);
+    };
     awaited = 0;
     peers = [];
     transport = new Kind();
     address = await transport.listen(`unix:${join(folder, 's.sock')}`, {
       process: (stream, _role, _traceparent, peer) => {
         peers.push(peer);
-        return new Session(stream, gateway, (event) => events.push(event));
+        return new Session(stream, gateway, told);
       },
       gone: (peer) => peers.push(`${peer} gone`),
       logged: (entry) => gateway.logged(entry),
       awaitsLog: () => awaited > gateway.notes.length,
-      decodeError: () => events.push('decode-error'),
+      told,
     });
     envoy = new ScriptedEnvoy(address);
   });
@@ -107,6 +116,16 @@ describe.each([
     envoy.close();
     await transport.drain(0);
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('tells why it cut a connection that is not HTTP/2', async () => {
+    const socket = connect(address.slice('unix:'.length));
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(3));
+    await expect.poll(() => events, { timeout: 10_000 }).toContain('connection-cut');
+    socket.destroy();
+    expect(errors[0]).toBeInstanceOf(Error);
+    expect((errors[0] as Error).message).not.toBe('');
   });
 
   it('tells when the last connection of an Envoy has been closed for a while', { timeout: 15_000 }, async () => {
@@ -164,6 +183,7 @@ describe.each([
       await stream.until(1);
       expect(stream.replies[0]).toHaveProperty('request_headers');
       expect(events).toEqual(['gateway-error']);
+      expect(errors).toMatchObject([{ message: 'a bug' }]);
     });
   });
 
@@ -240,6 +260,7 @@ describe.each([
       await stream.until(2);
       expect(stream.replies[1]).toHaveProperty('request_body');
       expect(events).toEqual(['gateway-error']);
+      expect(errors).toMatchObject([{ message: 'a bug' }]);
     });
 
     it('answers the trailers that came meanwhile by ending', async () => {

@@ -1,10 +1,8 @@
 import { limits } from '../lib/limits.ts';
 import type { BodyHandler, BodyPlan, Gateway, ResponseObserver } from '../exchange/plans.ts';
 import type { Later } from '../lib/later.ts';
+import type { TellEvent } from './events.ts';
 import type { Phase, ProcessingRequest, ProcStream, Reply, StreamHandler } from './types.ts';
-
-/** What can go wrong between Envoy and Sluice. Closed list: a metric label. */
-export type ProtocolEvent = 'decode-error' | 'unexpected-phase' | 'gateway-error' | 'request-aborted' | 'partial-body';
 
 /**
  * Where one stream of Envoy's stands.
@@ -37,13 +35,13 @@ export const wantsBody: Reply & { readonly kind: 'continue' } = { kind: 'continu
 export class Session implements StreamHandler {
   readonly #stream: ProcStream;
   readonly #gateway: Gateway;
-  readonly #onEvent: (event: ProtocolEvent) => void;
+  readonly #onEvent: TellEvent;
   readonly #traceparent: string | undefined;
   readonly #peer: string | undefined;
   #state: State = { at: 'start' };
 
   /** `traceparent`: of Envoy's span for this stream, where Envoy traces. `peer`: which Envoy it is of. */
-  constructor(stream: ProcStream, gateway: Gateway, onEvent: (event: ProtocolEvent) => void, traceparent?: string, peer?: string) {
+  constructor(stream: ProcStream, gateway: Gateway, onEvent: TellEvent, traceparent?: string, peer?: string) {
     this.#stream = stream;
     this.#gateway = gateway;
     this.#onEvent = onEvent;
@@ -72,9 +70,9 @@ export class Session implements StreamHandler {
           this.#trailers(phase, request.observability);
           return;
       }
-    } catch {
+    } catch (error) {
       // The gateway promises not to throw; if it does, this request goes on as it came.
-      this.#onEvent('gateway-error');
+      this.#onEvent('gateway-error', error);
       this.#leave();
       this.#wave(phase, request.observability);
     }
@@ -157,9 +155,9 @@ export class Session implements StreamHandler {
           if (ready.kind === 'later') this.#await(ready, handler, phase, observability, told || ms > 0);
           else this.#answerBody(ready);
         }),
-      () =>
+      (error: unknown) =>
         settle(() => {
-          this.#onEvent('gateway-error');
+          this.#onEvent('gateway-error', error);
           this.#wave(phase, observability);
         }),
     );

@@ -77,6 +77,7 @@ export class SocketTransport implements Transport {
         () => {
           if (this.#connections.delete(connection)) peers.disconnected(onePeer);
         },
+        (error, ours) => services.told(ours ? 'connection-cut' : 'connection-lost', error),
       );
       this.#connections.add(connection);
       peers.connected(onePeer);
@@ -212,7 +213,7 @@ class ProcessCall implements StreamOwner, ProcStream {
   data(bytes: Buffer): boolean {
     const messages = this.#reader.push(bytes);
     if (messages === null) {
-      this.#refuse();
+      this.#refuse(new WireError('no gRPC message'));
       return false;
     }
     const { copied } = this.#reader;
@@ -222,8 +223,8 @@ class ProcessCall implements StreamOwner, ProcStream {
       let request: ProcessingRequest;
       try {
         request = decodeRequest(message);
-      } catch {
-        this.#refuse();
+      } catch (error) {
+        this.#refuse(error);
         return copied;
       }
       this.#handler.message(request);
@@ -243,8 +244,8 @@ class ProcessCall implements StreamOwner, ProcStream {
     this.#over();
   }
 
-  #refuse(): void {
-    this.#services.decodeError();
+  #refuse(error: unknown): void {
+    this.#services.told('decode-error', error);
     this.#end('invalidArgument');
     this.#handler.closed(true);
   }
@@ -280,8 +281,8 @@ class AccessLogCall implements StreamOwner {
     try {
       if (messages === null) throw new WireError('no gRPC message');
       for (const message of messages) for (const entry of decodeAccessLog(message)) this.#services.logged(entry);
-    } catch {
-      this.#services.decodeError();
+    } catch (error) {
+      this.#services.told('decode-error', error);
       this.#stream.respond(endBlock.invalidArgument, true);
       this.#on.closed();
       return false;

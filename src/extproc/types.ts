@@ -1,6 +1,7 @@
 import type { FilterRole } from '../attach/names.ts';
 import type { KnownOfCaller, LoggedExchange, SluiceMetadata } from '../exchange/plans.ts';
 import type { Body, HeaderMap, HeaderMutation } from '../lib/headers.ts';
+import type { TellEvent } from './events.ts';
 
 /** Envoy's ext_proc protocol as Sluice sees it: decoded phases in, encoded replies out. Knows no policy. */
 
@@ -79,8 +80,8 @@ export interface Services {
   logged(entry: LoggedExchange): void;
   /** Whether such entries are still expected: a transport that drains keeps Envoy's log open for them. */
   awaitsLog(): boolean;
-  /** A message could not be decoded; its stream has been ended. */
-  decodeError(): void;
+  /** Something went wrong with a message (`decode-error`) or with a connection. */
+  readonly told: TellEvent;
 }
 
 /** A transport accepts Envoy's streams: over our own HTTP/2 frames on a Unix socket, over grpc-js on TCP. */

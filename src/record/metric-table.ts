@@ -454,13 +454,13 @@ export const metricTable = {
     name: 'llm_proxy_fail_open_total',
     type: 'counter',
     labels: ['reason'],
-    help: 'Requests that went on undecided because Sluice failed. Alert on any.',
+    help: 'Requests that went on undecided because Sluice failed: `internal-error` while one was decided, `session-error` in the protocol around it. Alert on any.',
   },
   protocolEvents: {
     name: 'llm_proxy_protocol_events_total',
     type: 'counter',
     labels: ['kind'],
-    help: "Unexpected turns of Envoy's protocol.",
+    help: 'What went wrong between Envoy and Sluice: `decode-error` (a message cannot be read), `unexpected-phase`, `partial-body`, `request-aborted` (the client left first), `gateway-error` (Sluice failed inside a stream), `connection-cut` (Sluice cut a connection that broke the rules or limits of HTTP/2), `connection-lost` (a connection broke). The log has the errors.',
   },
   pending: {
     name: 'llm_proxy_pending_exchanges',

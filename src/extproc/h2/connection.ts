@@ -94,14 +94,25 @@ export class Http2Connection {
   /** Streams with answers that wait for the connection's window. */
   readonly #starved = new Set<Http2Stream>();
   readonly #onClose: () => void;
+  readonly #onError: (error: unknown, ours: boolean) => void;
 
-  constructor(socket: Socket, accept: AcceptStream, onClose: () => void) {
+  /** `onError`: why the connection ends before its time; `ours`: Sluice cuts it, else it broke. */
+  constructor(
+    socket: Socket,
+    accept: AcceptStream,
+    onClose: () => void,
+    onError: (error: unknown, ours: boolean) => void = () => undefined,
+  ) {
     this.#socket = socket;
     this.#accept = accept;
     this.#onClose = onClose;
+    this.#onError = onError;
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
-    socket.on('error', () => socket.destroy());
+    socket.on('error', (error) => {
+      if (!this.#closed) this.#onError(error, false);
+      socket.destroy();
+    });
     socket.on('close', () => this.#gone());
     this.write(
       settingsFrame([
@@ -194,6 +205,7 @@ export class Http2Connection {
       this.#parse(chunk);
       if (!this.#kept) release(chunk);
     } catch (error) {
+      this.#onError(error, true);
       this.#fail(
         error instanceof ConnectionError ? error.code : error instanceof CompressionError ? errorCode.compression : errorCode.internal,
       );
