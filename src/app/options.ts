@@ -9,6 +9,8 @@ export interface SluiceOptions {
   readonly policyConfigMaps: {
     readonly namespaces: readonly string[];
     readonly labelSelector: string;
+    /** The ConfigMap that says how the policies are doing; null: none does. */
+    readonly status: { readonly namespace: string; readonly name: string } | null;
     /** Those that may write everything; null: the first one, or of all the one that Sluice runs in. */ readonly trusted:
       readonly string[] | null;
   } | null;

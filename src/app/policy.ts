@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { openCatalog } from '../catalog/live.ts';
@@ -183,5 +184,6 @@ async function openConfigMaps(
   ]);
   const config = loadKubeConfig();
   const trusted = from.trusted ?? [from.namespaces[0] ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'];
-  return ConfigMapPolicyStore.open({ config, namespaces: from.namespaces, trusted, labelSelector: from.labelSelector, ...shared });
+  const status = from.status === null ? null : { ...from.status, replica: hostname() };
+  return ConfigMapPolicyStore.open({ config, namespaces: from.namespaces, trusted, labelSelector: from.labelSelector, status, ...shared });
 }

@@ -17,6 +17,7 @@ interface ServeFlags {
   readonly policyConfigmaps?: string;
   readonly policyTrusted?: string;
   readonly policySelector: string;
+  readonly policyStatus?: string;
   readonly policyUrl?: string;
   readonly policyTtl: string;
   readonly policyTokenFile?: string;
@@ -94,6 +95,11 @@ export function registerServe(program: Command): void {
       process.env['SLUICE_POLICY_TRUSTED'],
     )
     .option('--policy-selector <labels>', 'which ConfigMaps', process.env['SLUICE_POLICY_SELECTOR'] ?? 'sluice.dev/policy=true')
+    .option(
+      '--policy-status <namespace/name>',
+      'with --policy-configmaps: a ConfigMap, which is there, that says how they are doing (default: none)',
+      process.env['SLUICE_POLICY_STATUS'],
+    )
     .option(
       '--policy-url <url>',
       'the policy is at this URL; with {workspace} and {provider} in it: the part of each pair is',
@@ -235,6 +241,7 @@ export function registerServe(program: Command): void {
           : {
               namespaces: namespacesOf(flags.policyConfigmaps),
               labelSelector: flags.policySelector,
+              status: flags.policyStatus === undefined ? null : statusMapOf(flags.policyStatus),
               trusted: flags.policyTrusted === undefined ? null : namespacesOf(flags.policyTrusted, '--policy-trusted'),
             };
       if (configMaps !== null && flags.policy !== undefined)
@@ -421,4 +428,15 @@ function namespacesOf(text: string, flag = '--policy-configmaps'): string[] {
     where: flag,
     fix: flag === '--policy-configmaps' ? 'Write a,b or *.' : 'Write a,b.',
   });
+}
+
+/** Throws SluiceError. */
+function statusMapOf(text: string): { readonly namespace: string; readonly name: string } {
+  const found = /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\/([a-z0-9](?:[-.a-z0-9]*[a-z0-9])?)$/.exec(text);
+  if (found === null)
+    throw new SluiceError('SLUICE_CLI_USAGE', `${text} is not namespace/name.`, {
+      where: '--policy-status',
+      fix: 'Write for example llm/sluice-status.',
+    });
+  return { namespace: found[1]!, name: found[2]! };
 }

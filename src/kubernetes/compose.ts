@@ -157,12 +157,14 @@ function result(generation: PolicyGeneration | null, steps: readonly Step[], pro
   };
 }
 
-/** The newest resourceVersion of some ConfigMaps, null of none. They are numbers, higher when newer, and may pass 2^53. */
+/** The newest resourceVersion of some ConfigMaps, null of none. */
 export function newestVersion(configMaps: Iterable<PolicyConfigMap>): string | null {
   let newest: string | null = null;
-  for (const { resourceVersion } of configMaps) {
-    if (newest === null || resourceVersion.length > newest.length || (resourceVersion.length === newest.length && resourceVersion > newest))
-      newest = resourceVersion;
-  }
+  for (const { resourceVersion } of configMaps) if (newest === null || newerVersion(resourceVersion, newest)) newest = resourceVersion;
   return newest;
+}
+
+/** Whether a resourceVersion is newer than another one. They are numbers, higher when newer, and may pass 2^53. */
+export function newerVersion(version: string, than: string): boolean {
+  return version.length > than.length || (version.length === than.length && version > than);
 }

@@ -9,7 +9,7 @@ import { conflictCodes, type PolicyConfigMap } from './compose.ts';
 /** Longest message that the API server takes, in characters. */
 const messageLength = 1_024;
 
-/** Events on ConfigMaps whose policy is refused. The same refusal makes one Event, however many replicas see it. */
+/** Events on ConfigMaps with a policy. The same thing said makes one Event, however many replicas say it. */
 export class PolicyEvents {
   readonly #api: CoreV1Api;
   readonly #onError: (failure: string) => void;
@@ -21,12 +21,28 @@ export class PolicyEvents {
 
   /** Says on the ConfigMap what is wrong with it and whether an older version of it holds. Never rejects. */
   async refused(configMap: PolicyConfigMap, state: 'last-good' | 'left-out', problems: readonly Problem[]): Promise<void> {
-    const { namespace, name, uid, resourceVersion } = configMap;
+    const { namespace, name } = configMap;
     const holds = state === 'last-good' ? 'The last good version stays in force.' : 'It is not in force.';
     const details = renderProblems(problems).replaceAll(`${namespace}/${name}#`, '');
-    const message = clip(`Refused. ${holds} ${details}`);
+    const reason = problems.some(({ code }) => conflictCodes.has(code)) ? 'PolicyConflict' : 'PolicyRefused';
+    await this.#say(configMap, { type: 'Warning', reason, message: clip(`Refused. ${holds} ${details}`) });
+  }
+
+  /** Says on the ConfigMap that this version of it is in force. `replicas`: `2/2`. Never rejects. */
+  async inForce(configMap: PolicyConfigMap, hash: string, replicas: string): Promise<void> {
+    await this.#say(configMap, {
+      type: 'Normal',
+      reason: 'PolicyInForce',
+      message: `In force as part of policy ${hash} on ${replicas} replicas.`,
+    });
+  }
+
+  async #say(
+    { namespace, name, uid, resourceVersion }: PolicyConfigMap,
+    { type, reason, message }: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string },
+  ): Promise<void> {
     const now = new Date();
-    // One name a refusal: further replicas meet 409 and are done.
+    // One name for what is said of a version: further replicas meet 409 and are done.
     const digest = createHash('sha256').update(`${uid} ${resourceVersion} ${message}`).digest('hex').slice(0, 16);
     try {
       await this.#api.createNamespacedEvent({
@@ -41,8 +57,8 @@ export class PolicyEvents {
             uid,
             resourceVersion,
           }),
-          type: 'Warning',
-          reason: problems.some(({ code }) => conflictCodes.has(code)) ? 'PolicyConflict' : 'PolicyRefused',
+          type,
+          reason,
           message,
           firstTimestamp: now,
           lastTimestamp: now,

@@ -7,6 +7,7 @@ import type { KeptPolicy } from '../policy/kept.ts';
 import type { PolicyFile, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
 import { compose, configMapId, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
 import { PolicyEvents } from './events.ts';
+import { PolicyStatus } from './policy-status.ts';
 import { meetsSelector } from './label-selector.ts';
 import { ConfigMapWatch } from './watch.ts';
 
@@ -38,6 +39,8 @@ export interface ConfigMapPolicyOptions {
   readonly onRuleError: (rule: string, error: unknown) => void;
   /** The last good policy on disk, in force until the first list is answered; null: none is kept. */
   readonly kept?: KeptPolicy | null;
+  /** The ConfigMap that says how the policies are doing, and this replica's name; null: none does. */
+  readonly status?: { readonly namespace: string; readonly name: string; readonly replica: string } | null;
   /** The API server could not be reached or refused something; what is in force stays. */
   readonly onSourceError: (what: string, failure: string) => void;
 }
@@ -61,6 +64,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   readonly #options: ConfigMapPolicyOptions;
   readonly #watch: ConfigMapWatch;
   readonly #events: PolicyEvents;
+  readonly #status: PolicyStatus | null;
   #catalog: Catalog;
   #seen: readonly PolicyConfigMap[] = [];
   #configMaps: ReadonlyMap<string, PolicyConfigMap> = new Map();
@@ -79,6 +83,15 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     if (generation === null) throw new Error('the empty policy does not compile');
     this.inForce = generation;
     this.#events = new PolicyEvents(options.config, (failure) => options.onSourceError('an Event could not be written', failure));
+    this.#status =
+      options.status == null
+        ? null
+        : new PolicyStatus({
+            ...options.status,
+            config: options.config,
+            onInForce: (configMap, hash, replicas) => void this.#events.inForce(configMap, hash, replicas),
+            onError: (failure) => options.onSourceError('the status of the policies could not be written', failure),
+          });
     this.#watch = new ConfigMapWatch({
       config: options.config,
       namespaces: options.namespaces,
@@ -187,6 +200,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
 
   async close(): Promise<void> {
     await this.#watch.close();
+    await this.#status?.close();
   }
 
   #compile(files: readonly PolicyFile[], number: number): CompileResult {
@@ -207,6 +221,12 @@ export class ConfigMapPolicyStore extends PolicyFeed {
         : composed.sources;
     if (composed.generation !== null) this.#take(composed, composed.generation, force);
     this.#report();
+    this.#status?.report({
+      hash: this.inForce.hash,
+      since: this.inForce.loadedAt,
+      seen: newestVersion(this.#seen),
+      sources: this.#sources,
+    });
   }
 
   #compose(configMaps: readonly PolicyConfigMap[]): Composed {

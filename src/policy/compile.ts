@@ -7,6 +7,7 @@ import { compileBudgets } from './budgets.ts';
 import { compileCallers } from './callers.ts';
 import { compileExperiments, compileRollout } from './experiments.ts';
 import { loadFile, plainProblem, type LoadedFile } from './load.ts';
+import { namingOthers } from './other-file.ts';
 import { compileRateLimits } from './rate-limits.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
 import { checkDelegations, type Trusted } from './delegations.ts';
@@ -66,9 +67,12 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
   if (loaded.length < sorted.length || sorted.length === 0) return { generation: null, problems: shown(problems, sorted) };
   // What a team may not write must not look like a mistake of others.
   if (options.trusted !== undefined && !checkDelegations(loaded, options.trusted, problems))
-    return { generation: null, problems: shown(problems, sorted) };
+    return { generation: null, problems: shown(namingOthers(problems, loaded), sorted) };
   const generation = build(loaded, sorted, options, problems);
-  return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems: shown(problems, sorted) };
+  return {
+    generation: problems.some(({ level }) => level === 'error') ? null : generation,
+    problems: shown(namingOthers(problems, loaded), sorted),
+  };
 }
 
 /** Problems as people read them: line by line, without those that another one explains, and without secrets. */

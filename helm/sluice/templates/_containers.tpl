@@ -8,6 +8,9 @@
     {{- if include "sluice.watches" . }}
     - --policy-configmaps={{ include "sluice.policyNamespaces" . }}
     - --policy-selector={{ .Values.policy.selector }}
+    {{- if not .sidecar }}
+    - --policy-status={{ .Release.Namespace }}/{{ include "sluice.fullname" . }}-status
+    {{- end }}
     {{- if or .Values.policy.namespaces .Values.policy.allNamespaces }}
     - --policy-trusted={{ concat (list .Release.Namespace) .Values.policy.trusted | uniq | join "," }}
     {{- end }}

@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CoreV1Api, type KubeConfig, type V1ConfigMap } from '@kubernetes/client-node';
+import type { PolicySourceState } from '../policy/types.ts';
+import { apiFailure, apiStatus } from './client.ts';
+import { configMapId, newerVersion, type PolicyConfigMap } from './compose.ts';
+
+export type StatusSource = PolicySourceState & { readonly configMap: PolicyConfigMap };
+
+/** What a replica has in force. */
+export interface PolicyView {
+  readonly hash: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  /** Newest resourceVersion that it has seen; null: there is no ConfigMap. */
+  readonly seen: string | null;
+  readonly sources: readonly StatusSource[];
+}
+
+export interface PolicyStatusOptions {
+  readonly config: KubeConfig;
+  /** The ConfigMap, which is there already. */
+  readonly namespace: string;
+  readonly name: string;
+  /** This replica's name. */
+  readonly replica: string;
+  /** All replicas have a version in force. `replicas`: `2/2`. */
+  readonly onInForce: (configMap: PolicyConfigMap, hash: string, replicas: string) => void;
+  readonly onError: (failure: string) => void;
+}
+
+/** Time between two reports of a replica that has nothing new, and after which a silent one is not counted, in ms. */
+const heartbeatMs = 20_000;
+const goneMs = 70_000;
+
+/** Changes that come together are one report, in ms. */
+const settleMs = 100;
+
+/** Tries of one report, while other replicas write theirs. */
+const mostTries = 20;
+
+/** Policies that get a line: the API server takes a megabyte. */
+const mostLines = 1_000;
+
+/** A problem is cut at so many characters. */
+const problemLength = 200;
+
+/**
+ * Says in a ConfigMap how the policies are doing, for people and scripts with kubectl alone: a line each, under `NAMESPACE.NAME`, and under
+ * `NAMESPACE.NAME.version` the newest resourceVersion that every replica has in force. Each replica writes its own report, and the one with
+ * the newest view the lines.
+ */
+export class PolicyStatus {
+  readonly #options: PolicyStatusOptions;
+  readonly #api: CoreV1Api;
+  readonly #heartbeat: NodeJS.Timeout;
+  #view: PolicyView | null = null;
+  #settle: NodeJS.Timeout | null = null;
+  #writing: Promise<void> = Promise.resolve();
+  #failed = false;
+
+  constructor(options: PolicyStatusOptions) {
+    this.#options = options;
+    this.#api = options.config.makeApiClient(CoreV1Api);
+    this.#heartbeat = setInterval(() => this.#write(), heartbeatMs);
+    this.#heartbeat.unref();
+  }
+
+  report(view: PolicyView): void {
+    this.#view = view;
+    this.#settle ??= setTimeout(() => {
+      this.#settle = null;
+      this.#write();
+    }, settleMs).unref();
+  }
+
+  /** Takes this replica out of the count. */
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    if (this.#settle !== null) clearTimeout(this.#settle);
+    await this.#writing;
+    if (this.#view !== null) await this.#try(null);
+  }
+
+  #write(): void {
+    const view = this.#view;
+    if (view !== null) this.#writing = this.#writing.then(() => this.#try(this.#view ?? view));
+  }
+
+  /** Never rejects. */
+  async #try(view: PolicyView | null): Promise<void> {
+    const { namespace, name, replica, onInForce, onError } = this.#options;
+    for (let tries = 0; tries < mostTries; tries++) {
+      try {
+        const configMap = await this.#api.readNamespacedConfigMap({ namespace, name });
+        const before = configMap.data ?? {};
+        const { data, news } = statusData(before, replica, view, Date.now());
+        await this.#api.replaceNamespacedConfigMap({ namespace, name, body: Object.assign(configMap, { data }) satisfies V1ConfigMap });
+        this.#failed = false;
+        if (view !== null) for (const source of news) onInForce(source, view.hash, data['replicas'] ?? '');
+        return;
+      } catch (error) {
+        if (apiStatus(error) !== 409) {
+          // Once a run of failures: it is tried again with the next report.
+          if (!this.#failed) onError(apiFailure(error));
+          this.#failed = true;
+          return;
+        }
+        await sleep(20 + Math.random() * 200);
+      }
+    }
+  }
+}
+
+interface Report {
+  readonly hash: string;
+  readonly seen: string;
+  readonly at: number;
+}
+
+const reportKey = 'replica.';
+
+/** The ConfigMap's data after a replica's report (null: it goes), and what every replica has in force since then. */
+export function statusData(
+  before: Readonly<Record<string, string>>,
+  replica: string,
+  view: PolicyView | null,
+  now: number,
+): { readonly data: Record<string, string>; readonly news: readonly PolicyConfigMap[] } {
+  const reports = new Map<string, Report>();
+  for (const [key, text] of Object.entries(before)) {
+    const report = key.startsWith(reportKey) ? readReport(text) : null;
+    if (report !== null && now - report.at < goneMs) reports.set(key, report);
+  }
+  const own = `${reportKey}${replica}`;
+  if (view === null) reports.delete(own);
+  else reports.set(own, { hash: view.hash, seen: view.seen ?? '0', at: now });
+  const told = Object.fromEntries([...reports].map(([key, { hash, seen, at }]) => [key, `${hash} ${seen} ${new Date(at).toISOString()}`]));
+  const lines = Object.fromEntries(Object.entries(before).filter(([key]) => !key.startsWith(reportKey)));
+  const late = view !== null && [...reports.values()].some(({ seen }) => newerVersion(seen, view.seen ?? '0'));
+  // Lines of a replica that has not seen the newest edit would take back those of one that has.
+  if (view === null || late) return { data: { ...lines, ...told }, news: [] };
+  const count = `${[...reports.values()].filter(({ hash }) => hash === view.hash).length}/${reports.size}`;
+  const everywhere = [...reports.values()].every(({ hash }) => hash === view.hash);
+  const data: Record<string, string> = { hash: view.hash, since: new Date(view.since).toISOString(), replicas: count, ...told };
+  const news: PolicyConfigMap[] = [];
+  for (const source of view.sources.slice(0, mostLines)) {
+    const key = configMapId(source.configMap).replace('/', '.');
+    const version = `${key}.version`;
+    if (version.length > 253) continue;
+    data[key] = lineOf(source, { before: before[key], count, view });
+    const inForce = source.state === 'in-force' && everywhere ? source.resourceVersion : before[version];
+    if (inForce !== undefined) data[version] = inForce;
+    if (inForce !== undefined && inForce !== before[version]) news.push(source.configMap);
+  }
+  if (view.sources.length > mostLines) data['more'] = `${view.sources.length - mostLines} policies have no line`;
+  return { data, news };
+}
+
+function lineOf(
+  { state, resourceVersion, problems }: StatusSource,
+  { before, count, view }: { readonly before: string | undefined; readonly count: string; readonly view: PolicyView },
+): string {
+  const begin = `${state} version ${resourceVersion} policy ${view.hash}`;
+  // As long as the same holds, it holds since the same time.
+  const since = before?.startsWith(`${begin} `) === true ? / since (\S+)/.exec(before)?.[1] : undefined;
+  const first = state === 'in-force' ? undefined : problems.find(({ level }) => level === 'error');
+  const problem = first === undefined ? '' : `: ${first.file.replace(/^.*#/, '')}:${first.line} ${first.message}. ${first.fix}`;
+  return `${begin} since ${since ?? new Date(view.since).toISOString()} replicas ${count}${problem.slice(0, problemLength)}`;
+}
+
+function readReport(text: string): Report | null {
+  const [hash, seen, time] = text.split(' ');
+  const at = Date.parse(time ?? '');
+  return hash === undefined || seen === undefined || Number.isNaN(at) ? null : { hash, seen, at };
+}
