@@ -145,6 +145,29 @@ const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetSto
   ...(redisBinary === null ? [] : [['Redis', () => redisStore()] as const]),
 ];
 
+describe('a call whose cost nobody can tell beforehand', () => {
+  it('is refused once a hard budget is used up that is about it', () => {
+    const made = bench(new MemoryBudgetStore(() => noon));
+    const generation = policyOf(
+      '[{name: hard, match: {workspace: [red]}, per: [workspace], period: day, usd: 1, hard: {}}, {name: soft, period: day, usd: 0.5}, {name: large, match: {model: [openai/gpt-large]}, period: day, usd: 0.5, hard: {}}]',
+    );
+    const spent = (workspace: string, model: string | null = null): ReturnType<Budgets['spent']> =>
+      made.budgets.spent(generation, { workspace, user: null }, model === null ? null : { provider: 'openai', model });
+    expect(spent('red')).toBeNull();
+    const admitted = admit(made, generation, { workspace: 'red' }) as Admission;
+    made.budgets.settle(held(admitted), ended('red', attempt('gpt-large', usd(1))));
+    expect(spent('red')).toEqual({
+      kind: 'budget',
+      message: expect.stringContaining('The budget hard is used up until') as string,
+      retryAfterSeconds: 43_200,
+    });
+    expect(spent('blue')).toBeNull();
+    expect(spent('blue', 'gpt-large')).toMatchObject({ kind: 'budget', message: expect.stringContaining('large') as string });
+    expect(spent('blue', 'gpt-small')).toBeNull();
+    expect(made.actions).toContain('hard refused');
+  });
+});
+
 describe.each(stores)('a budget in %s', (kind, open) => {
   let made: Bench;
   beforeEach(async () => {

@@ -4,7 +4,7 @@ import type { ExchangeRecord } from '../record/types.ts';
 import type { BudgetStep, DecideInput, Decision } from '../route/types.ts';
 import { matchesServed, valuesFor, type Served } from './match.ts';
 import { rateCounter, ratePlans, rateSpent, unseen, type RatePlan } from './rate-charges.ts';
-import { limitAnswer } from './rate-refusal.ts';
+import { limitAnswer, rateWords } from './rate-refusal.ts';
 import type { LimitFacts, LimitRefusal } from './rate-types.ts';
 import type { RateKind } from '../policy/rate-types.ts';
 import { otherWorkspaces, UnnamedWorkspaces } from './unnamed.ts';
@@ -77,6 +77,13 @@ export interface Reservation {
   readonly charges: readonly Charge[];
   /** False: the store could not be asked. */
   readonly held: boolean;
+}
+
+/** Why a call that is only observed is refused, and when it may come again. */
+export interface SpentLimit {
+  readonly kind: 'budget' | 'limit';
+  readonly message: string;
+  readonly retryAfterSeconds: number;
 }
 
 /** Whose request it is. */
@@ -271,6 +278,56 @@ export class Budgets {
         const state = counter === null ? null : this.#options.store.peek(counter.id);
         return state !== null && state.spent + state.reserved >= budget.limit;
       });
+  }
+
+  /**
+   * The hard budget or rate limit that leaves nothing for a call whose cost nobody can tell beforehand; null: none. Where it asks for a tier, or for a
+   * model that is not known, it is not about such a call. As far as this process knows; nothing is set aside.
+   */
+  spent(generation: PolicyGeneration, caller: Asking, target: TargetRef | null): SpentLimit | null {
+    const now = this.#now();
+    const { workspace, user } = caller;
+    const of: Served = {
+      workspace,
+      user,
+      countedAs: this.#unnamed.countedAs(caller, generation),
+      target: target ?? { provider: '', model: '' },
+      tier: 'standard',
+    };
+    const about = ({
+      tiers,
+      models,
+      per,
+    }: {
+      readonly tiers: unknown;
+      readonly models: unknown;
+      readonly per: readonly string[];
+    }): boolean => tiers === null && !per.includes('tier') && (target !== null || (models === null && !per.includes('model')));
+    const seconds = (end: number): number => Math.max(1, Math.ceil((end - now) / 1000));
+    for (const budget of generation.budgets) {
+      if (budget.hard === null || !about(budget)) continue;
+      const counter = this.#counter(budget, of, now);
+      const state = counter === null ? null : this.#options.store.peek(counter.id);
+      if (counter === null || state === null || state.spent < budget.limit) continue;
+      this.#options.onAction(budget.name, 'refused');
+      this.#tell({ kind: 'refused', budget, counter, percent: null, state }, generation);
+      const message = budget.hard.message ?? `The budget ${budget.name} is used up until ${new Date(counter.end).toISOString()}.`;
+      return { kind: 'budget', message, retryAfterSeconds: seconds(counter.end) };
+    }
+    for (const limit of generation.rateLimits) {
+      if (limit.soft || !about(limit) || !matchesServed(limit, of)) continue;
+      for (const measure of limit.measures) {
+        const counter = rateCounter(limit, measure, of, now);
+        const state = this.#options.store.peek(counter.id);
+        if (state === null || state.spent + state.reserved < measure.max) continue;
+        return {
+          kind: 'limit',
+          message: limit.message ?? `The rate limit ${limit.name} (${rateWords(measure)}) is reached.`,
+          retryAfterSeconds: measure.kind === 'concurrent' ? 1 : seconds(counter.end),
+        };
+      }
+    }
+    return null;
   }
 
   /** The same for rate limits. Null where none asks for the model. */

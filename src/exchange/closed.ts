@@ -1,3 +1,4 @@
+import type { SpentLimit } from '../budgets/budgets.ts';
 import { renderError } from '../apis/index.ts';
 import { dialects } from '../apis/registry.ts';
 import type { ApiName, DialectFamily, PassReason, Recognition } from '../apis/types.ts';
@@ -72,5 +73,27 @@ export function refusal(reason: PassReason, api: ApiName, id: string | null, own
     body: rendered.body,
     details: 'sluice_fail_closed',
     metadata: { ...(id === null ? {} : { id }), reason },
+  };
+}
+
+/** The answer to a call that is only observed, where its caller has nothing left; `id`: of its record. */
+export function spentRefusal(
+  { kind, message, retryAfterSeconds }: SpentLimit,
+  api: ApiName,
+  id: string,
+): BodyPlan & { readonly kind: 'respond' } {
+  const rendered = renderError(api, { status: 429, message, code: kind === 'limit' ? 'rate_limit_exceeded' : 'insufficient_quota' });
+  return {
+    kind: 'respond',
+    status: 429,
+    contentType: rendered.contentType,
+    headers: [
+      ['x-sluice-decision', id],
+      ['x-sluice-reason', kind === 'limit' ? 'over-limit' : 'over-budget'],
+      ['retry-after', String(retryAfterSeconds)],
+    ],
+    body: rendered.body,
+    details: kind === 'limit' ? 'sluice_over_limit' : 'sluice_over_budget',
+    metadata: { id, reason: kind === 'limit' ? 'over-limit' : 'over-budget' },
   };
 }

@@ -736,6 +736,79 @@ describe('traffic that is not decided', () => {
   });
 });
 
+describe('a call that is only observed', () => {
+  const ban = 'defaults: {overrides: [{ name: dear, when: { model: [gpt-4.1] }, then: { block: "Not this model." } }]}\n';
+  const form = (model: string): string =>
+    `--B\r\nContent-Disposition: form-data; name="model"\r\n\r\n${model}\r\n--B\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\nxx\r\n--B--\r\n`;
+  const multipart = { 'content-type': 'multipart/form-data; boundary=B' };
+
+  it.each<readonly [string, Record<string, string>, string]>([
+    ['speech', { ':path': '/v1/audio/speech' }, '{"model":"gpt-4.1","input":"x"}'],
+    ['a name in other letters', { ':path': '/v1/images/generations' }, '{"model":"gpt-4.1-2025-04-14","prompt":"x"}'],
+    ['a form', { ':path': '/v1/audio/transcriptions', ...multipart }, form('gpt-4.1')],
+    ['a session inside', { ':path': '/v1/realtime/client_secrets' }, '{"session":{"type":"realtime","model":"gpt-4.1"}}'],
+    ['lines of a batch', { ':path': '/v1/files', ...multipart }, '--B\r\n\r\n{"custom_id":"a","body":{"model":"gpt-4.1"}}\r\n--B--'],
+    [
+      'a compressed body',
+      { ':path': '/v1/moderations', 'content-encoding': 'gzip' },
+      gzipSync('{"model":"gpt-4.1","input":"x"}').toString('latin1'),
+    ],
+  ])('is refused for a banned model: %s', async (_what, head, body) => {
+    const { pipeline, records } = await pipelineOf(`version: 1\n${ban}`);
+    const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ...head }), false);
+    if (plan.kind !== 'read-body') throw new Error('the body was not asked for');
+    const refused = plan.handler.take(Buffer.from(body, 'latin1'));
+    expect(refused).toMatchObject({ kind: 'respond', status: 403 });
+    expect((refused as BodyPlan & { kind: 'respond' }).body.toString()).toContain('Not this model.');
+    expect(records).toMatchObject([{ outcome: 'blocked', cost: { known: true, usd: 0 } }]);
+    pipeline.close();
+  });
+
+  it('is refused for a banned model that the path or the query names, in the words of its API', async () => {
+    const { pipeline } = await pipelineOf(
+      'version: 1\ndefaults: {websockets: allow, overrides: [{ name: dear, when: { model: [gpt-realtime, imagen-4] }, then: { block: "Not this model." } }]}\n',
+    );
+    const socket = { ':method': 'GET', ':path': '/v1/realtime?model=gpt-realtime', upgrade: 'websocket' };
+    expect(pipeline.requestHeaders(headersOf({ ...chatHeaders, ...socket }), false)).toMatchObject({ kind: 'respond', status: 403 });
+    const google = pipeline.requestHeaders(
+      headersOf({ ...chatHeaders, ':path': '/v1beta/models/imagen-4:predict', 'x-goog-api-key': 'k' }),
+      false,
+    );
+    expect(google).toMatchObject({ kind: 'respond', status: 403 });
+    expect((google as RequestPlan & { kind: 'respond' }).body.toString()).toContain('"PERMISSION_DENIED"');
+    pipeline.close();
+  });
+
+  it('goes on with another model, as it came, and is not read where nothing is banned', async () => {
+    const { pipeline, records } = await pipelineOf(`version: 1\n${ban}`);
+    const speech = { ...chatHeaders, ':path': '/v1/audio/speech' };
+    expect(bodyOf(pipeline.requestHeaders(headersOf(speech), false), '{"model":"tts-1","input":"gpt-4.1"}')).toMatchObject({
+      kind: 'forward',
+    });
+    expect(pipeline.requestHeaders(headersOf({ ...chatHeaders, ':method': 'GET', ':path': '/v1/models' }), true).kind).toBe('pass');
+    pipeline.close();
+    expect(records).toHaveLength(2);
+    const open = await pipelineOf('version: 1\n');
+    expect(open.pipeline.requestHeaders(headersOf(speech), false).kind).toBe('pass');
+    open.pipeline.close();
+  });
+
+  it('is refused where a rate limit of its caller is used up, and listing is not', async () => {
+    const { pipeline, records } = await pipelineOf(
+      'version: 1\nlimits: [{ name: few, per: [workspace], requests: { day: 1 } }]\ndefaults: {tiers: []}\n',
+    );
+    const speech = headersOf({ ...chatHeaders, ':path': '/v1/audio/speech' });
+    expect(pipeline.requestHeaders(speech, false).kind).toBe('pass');
+    expect(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody()).kind).toBe('forward');
+    const refused = pipeline.requestHeaders(speech, false);
+    expect(refused).toMatchObject({ kind: 'respond', status: 429 });
+    expect((refused as RequestPlan & { kind: 'respond' }).body.toString()).toContain('"rate_limit_exceeded"');
+    expect(pipeline.requestHeaders(headersOf({ ...chatHeaders, ':method': 'GET', ':path': '/v1/files' }), true).kind).toBe('pass');
+    pipeline.close();
+    expect(records.filter(({ outcome }) => outcome === 'blocked')).toHaveLength(1);
+  });
+});
+
 describe('apps without keys', () => {
   const canaries = { authorization: 'Bearer canary', 'x-api-key': 'canary', cookie: 'canary', 'x-customer-key': 'canary' };
   const policy = (more = ''): string =>

@@ -46,6 +46,8 @@ export class InspectedBody implements BodyHandler {
     const found = sensitivity.find(({ then }, at) => matched[at] && then.kind !== 'mask');
     if (found !== undefined) return this.#refuse('not-rewritable', messageOf(found));
     if (unread) return this.#refuse('unread');
+    const forbidden = this.#undecided.forbidden(this.#request, this.#recognition, read);
+    if (forbidden !== null) return forbidden;
     const masks = sensitivity.find(({ then }, at) => matched[at] && then.kind === 'mask');
     if (masks !== undefined) {
       const masked = this.#mask(read, inJson !== null, masks, decoded !== body);

@@ -12,6 +12,7 @@ import { uuidv7 } from '../record/id.ts';
 import { beginTrace, type TraceFacts } from '../record/trace.ts';
 import { sessionInHeaders } from '../sessions/key.ts';
 import { cacheScope } from './cache.ts';
+import { callOf } from './call.ts';
 import { callerOf, headOf, keepsModel } from './caller.ts';
 import { Claims } from './claims.ts';
 import { isClosed, unknownApi } from './closed.ts';
@@ -19,7 +20,9 @@ import type { Arrived, RequestContext } from './context.ts';
 import { OwnHeaders } from './crossing-headers.ts';
 import { FeedbackBody, type TakeFeedback } from './feedback.ts';
 import { InspectedBody } from './inspected.ts';
+import { NamedBody } from './named-body.ts';
 import type { Observed } from './observed.ts';
+import { mayBan } from './observed-rules.ts';
 import type { KnownOfCaller, RequestPlan } from './plans.ts';
 import { Run } from './run.ts';
 import type { RunServices } from './services.ts';
@@ -157,12 +160,25 @@ export class Intake {
       return undecided.refuse(request, recognition, reason);
     const known: Observed = recognition.kind === 'observed' ? recognition : { kind: 'observed', api: unknownApi, model: null, reason };
     if (recognition.kind === 'pass' && !isClosed(section) && reason !== 'upgrade') return undecided.passKeyed(request, reason);
-    if (!isClosed(section) || endOfStream || reason === 'upgrade') return undecided.observe(request, known);
+    const forbidden = undecided.forbidden(request, known, null);
+    if (forbidden !== null) return forbidden;
+    if (endOfStream || reason === 'upgrade') return undecided.observe(request, known);
+    if (!isClosed(section)) return this.#open(request, head, known);
     if (recognition.kind === 'pass' && reason !== 'method') return undecided.refuse(request, recognition, reason);
     if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes)
       return undecided.refuse(request, recognition, 'too-large');
     if (!admission.admits()) return undecided.refuse(request, recognition, 'overload');
     return { kind: 'read-body', handler: new InspectedBody(request, known, head.contentEncoding, undecided, maskKeys) };
+  }
+
+  /** A call that is only observed, of a section that is not closed: read where a model may be banned. Files are what they are, at any size. */
+  #open(request: Arrived, head: RequestHead, known: Observed): RequestPlan {
+    const { undecided, admission } = this.#services;
+    if (!mayBan(request.section) || known.model !== null) return undecided.observe(request, known);
+    const large = head.contentLength !== null && head.contentLength > limits.requestBodyBytes;
+    if (large && callOf(head.method, request.path, known.reason).about !== 'files') return undecided.refuse(request, known, 'too-large');
+    if (large || !admission.admits()) return undecided.observe(request, known);
+    return { kind: 'read-body', handler: new NamedBody(request, known, head.contentEncoding, undecided) };
   }
 
   /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */

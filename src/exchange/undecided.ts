@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { Budgets } from '../budgets/budgets.ts';
 import type { ApiName, PassReason, Recognition } from '../apis/types.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
 import type { Metrics } from '../record/metrics.ts';
@@ -6,16 +7,19 @@ import { traceparentOf, type TraceFacts } from '../record/trace.ts';
 import { logMetadata } from './answer/logged.ts';
 import { blocked, unobserved, type Closing } from './answer/closing.ts';
 import type { OpenAnswers } from './answer/open-answers.ts';
-import { errorApi, isClosed, refusal, unknownApi } from './closed.ts';
+import { callOf } from './call.ts';
+import { errorApi, isClosed, refusal, spentRefusal, unknownApi } from './closed.ts';
 import type { Arrived, RequestContext } from './context.ts';
 import type { Credentials, OwnKey } from './credentials.ts';
 import { ownHeadersOf, removedNames, withoutKeys } from './crossing-headers.ts';
 import type { Failures } from './failures.ts';
 import { observedExchange, type Observed } from './observed.ts';
+import { banOf, mayBan, modelInQuery, modelsIn } from './observed-rules.ts';
 import type { OpenExchange } from './open.ts';
 import type { BodyPlan, RequestPlan } from './plans.ts';
 
 export interface UndecidedServices {
+  readonly budgets: Pick<Budgets, 'spent'>;
   readonly credentials: Credentials;
   readonly metrics: Metrics;
   readonly log: { debug(fields: object, message: string): void };
@@ -84,6 +88,30 @@ export class Undecided {
     const open = observedExchange(request, { kind: 'observed', api, model, reason });
     const plan = refusal(reason, errorApi(recognition, request.provider.family), open.id, message);
     this.#services.metrics.refused(reason);
+    this.#services.closing.now(open, blocked(plan.status, performance.now() - open.startedAt));
+    return plan;
+  }
+
+  /**
+   * The refusal of a call that is only observed: a model is banned that the path, the query or the body (null: not here) names, or its caller's hard
+   * budget or rate limit is used up. Null: it may go. What only lists, fetches or deletes costs nothing.
+   */
+  forbidden(request: Arrived, recognition: Observed, body: Buffer | null): (BodyPlan & { readonly kind: 'respond' }) | null {
+    const { section, generation, provider, caller, method = 'POST', path } = request;
+    if (section.mode !== 'enabled' || callOf(method, path, recognition.reason).reads) return null;
+    const named = recognition.model ?? modelInQuery(path);
+    const models = body === null ? (named === null ? [] : [named]) : modelsIn(body);
+    for (const model of mayBan(section) ? models : []) {
+      const ban = banOf(request, model);
+      if (ban?.then.kind === 'block') return this.refuse(request, { ...recognition, model }, 'not-rewritable', ban.then.message);
+    }
+    if (generation.budgets.length === 0 && generation.rateLimits.length === 0) return null;
+    const target = models[0] === undefined ? null : { provider: provider.name, model: models[0] };
+    const { workspace, user, trust } = caller;
+    const spent = this.#services.budgets.spent(generation, { workspace, user, ...(trust === undefined ? {} : { trust }) }, target);
+    if (spent === null) return null;
+    const open = observedExchange(request, recognition);
+    const plan = spentRefusal(spent, errorApi(recognition, provider.family), open.id);
     this.#services.closing.now(open, blocked(plan.status, performance.now() - open.startedAt));
     return plan;
   }

@@ -1,0 +1,88 @@
+import { classifyRequest } from '../classify/index.ts';
+import { Draft } from '../apis/scan/draft.ts';
+import type { Exchange } from '../apis/types.ts';
+import type { CallerContext, CompiledRule, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
+import { limits } from '../lib/limits.ts';
+
+/** Whether a section has a block that may hold for a call that is only observed: then its model has to be known. */
+export function mayBan({ mode, overrides, rules }: Pick<PolicySection, 'mode' | 'overrides' | 'rules'>): boolean {
+  return mode === 'enabled' && [...overrides, ...rules].some(({ then }) => then.kind === 'block');
+}
+
+/** A field named `model` of a form, up to the end of its line. */
+const formModel = /content-disposition:[^\r\n]*\bname="?model"?[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]*)/gi;
+
+/**
+ * The models that a body names which is not read otherwise: members `model` at the top of a JSON object or one level below, the fields of a form,
+ * lines of a batch. Several, where it names several.
+ */
+export function modelsIn(body: Buffer): readonly string[] {
+  const text = body.toString('utf8');
+  const found = new Set<string>();
+  try {
+    collect(JSON.parse(text), found, 0);
+  } catch {
+    for (const [, name] of text.matchAll(formModel)) found.add(name!.trim());
+    for (const [, name] of text.matchAll(/"model"\s*:\s*"((?:[^"\\]|\\.){1,256})"/g)) found.add(unescaped(name!));
+  }
+  return [...found].filter((name) => name !== '' && name.length <= limits.modelBytes).slice(0, mostModels);
+}
+
+const mostModels = 64;
+/** How deep a member `model` counts: a realtime session and a batch's requests hold theirs below the top. */
+const deepest = 4;
+
+function collect(value: unknown, found: Set<string>, depth: number): void {
+  if (typeof value !== 'object' || value === null || depth > deepest) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === 'model' && typeof inner === 'string') found.add(inner.replace(/^models\//, '').trim());
+    else collect(inner, found, depth + 1);
+  }
+}
+
+function unescaped(text: string): string {
+  try {
+    return JSON.parse(`"${text}"`) as string;
+  } catch {
+    return text;
+  }
+}
+
+/** The model that a path's query names, as a realtime connection does; null: none. */
+export function modelInQuery(path: string): string | null {
+  const query = path.indexOf('?');
+  return query === -1 ? null : new URLSearchParams(path.slice(query + 1)).get('model');
+}
+
+/** A call as rules look at it: its model, and no words. */
+export interface ObservedCallFacts {
+  readonly generation: Pick<PolicyGeneration, 'catalog'>;
+  readonly section: Pick<PolicySection, 'overrides' | 'rules' | 'classifier'>;
+  readonly provider: Provider;
+  readonly caller: CallerContext;
+}
+
+/** The block that holds for a model of a call that is only observed; null: none. Overrides and rules in the policy's order, where the first of `keep` and `block` counts. */
+export function banOf({ generation, section, provider, caller }: ObservedCallFacts, model: string): CompiledRule | null {
+  const exchange = wordless(model);
+  const known = generation.catalog.lookup(provider.catalogProvider, provider.deployments.get(model) ?? model);
+  const input = {
+    exchange,
+    verdict: classifyRequest(exchange, section.classifier),
+    caller,
+    provider: provider.name,
+    knownAs: [provider.deployments.get(model) ?? model, ...(known === null ? [] : [known.model])],
+  };
+  for (const rule of [...section.overrides, ...section.rules]) {
+    const { kind } = rule.then;
+    if ((kind !== 'block' && kind !== 'keep') || (kind === 'keep' && rule.hinted) || !rule.matches(input)) continue;
+    return kind === 'block' ? rule : null;
+  }
+  return null;
+}
+
+function wordless(model: string): Exchange {
+  const exchange = new Draft().exchange('other-llm', 'other', Buffer.alloc(0), { model, span: { start: 0, end: 0 } }, 0);
+  if (typeof exchange === 'string') throw new Error(exchange);
+  return exchange;
+}
