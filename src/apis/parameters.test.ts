@@ -168,6 +168,17 @@ describe('what Gemini refuses', () => {
     ['gemini-2.5-flash', { tools: [{ google_search: {} }] }, null],
     ['gemini-2.0-flash', { tools: [{ urlContext: {} }] }, 'tools.urlContext'],
     ['gemini-2.5-flash', { cachedContent: 'cachedContents/x' }, 'cachedContent'],
+    ['gemini-2.5-flash', { tools: [{ functionDeclarations: [{ name: 'f' }] }] }, null],
+    ['gemini-2.5-flash', { tools: [{ googleSearch: {} }, { functionDeclarations: [{ name: 'f' }] }] }, 'tools.functionDeclarations'],
+    ['gemini-3.1-pro-preview', { tools: [{ googleSearch: {} }, { function_declarations: [{ name: 'f' }] }] }, null],
+    ['gemini-2.5-flash', { tools: [{ googleSearch: {} }], generationConfig: { responseMimeType: 'application/json' } }, 'responseMimeType'],
+    ['gemini-2.5-flash', { generation_config: { response_mime_type: 'application/json' } }, null],
+    ['gemini-3.1-pro-preview', { tools: [{ googleSearch: {} }], generationConfig: { responseSchema: {} } }, null],
+    [
+      'gemini-2.5-flash',
+      { contents: [{ parts: [{ text: 'x', mediaResolution: { level: 'MEDIA_RESOLUTION_HIGH' } }] }] },
+      'parts.mediaResolution',
+    ],
     ['gemini-2.5-flash', { generationConfig: { presencePenalty: 0.5 } }, 'presencePenalty'],
     ['gemini-2.5-flash', { generationConfig: { responseModalities: ['TEXT', 'IMAGE'] } }, 'responseModalities'],
     [

@@ -30,8 +30,13 @@ describe('a request there and back', () => {
     fc.assert(
       fc.property(chatBody, (body) => {
         const bytes = Buffer.from(JSON.stringify(body));
-        const back = cross(api, 'openai-chat', cross('openai-chat', api, bytes));
-        expect(JSON.parse(back.toString('utf8'))).toEqual(body);
+        const back = JSON.parse(cross(api, 'openai-chat', cross('openai-chat', api, bytes)).toString('utf8')) as Record<string, unknown>;
+        // Anthropic wants tools that were called earlier defined: they are, and none may be called.
+        if (!Object.hasOwn(body, 'tools') && back['tool_choice'] === 'none') {
+          delete back['tools'];
+          delete back['tool_choice'];
+        }
+        expect(back).toEqual(body);
       }),
       runs(150),
     );

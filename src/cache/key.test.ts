@@ -276,6 +276,11 @@ describe('a request whose answer hangs on what lives elsewhere', () => {
 
   it('in the other APIs', () => {
     expect(cached({ messages: [], web_search_options: {} })).toBe(false);
+    expect(cached({ messages: [], search_parameters: { mode: 'auto' } })).toBe(false);
+    expect(cached({ messages: [], store: true })).toBe(false);
+    expect(cached({ messages: [], store: false })).toBe(true);
+    expect(cached({ messages: [], model: 'gpt-4o-search-preview' })).toBe(false);
+    expect(cached({ messages: [], model: 'perplexity/sonar-pro' })).toBe(false);
     const google = { path: '/v1beta/models/gemini-x:generateContent' };
     expect(cached({ contents: [{ parts: [{ text: 'x' }] }], tools: [{ googleSearch: {} }] }, google)).toBe(false);
     expect(cached({ contents: [{ parts: [{ text: 'x' }] }], tools: [{ functionDeclarations: [{ name: 'f' }] }] }, google)).toBe(true);

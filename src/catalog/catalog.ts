@@ -1,3 +1,4 @@
+import { searchesByItself } from '../apis/common/models.ts';
 import type { Usage } from '../apis/types.ts';
 import { costOf, estimateOf } from './cost.ts';
 import type { Catalog, Cost, ModelEntry } from './types.ts';
@@ -54,7 +55,8 @@ export class ModelCatalog implements Catalog {
 
   cost(provider: string, model: string, usage: Usage): Cost {
     const entry = this.lookup(provider, model);
-    return entry === null ? unknownModel : costOf(entry.prices, usage);
+    if (entry === null) return unknownModel;
+    return costOf(entry.prices, searchesByItself(model) ? { ...usage, beyond: [...(usage.beyond ?? []), 'web search'] } : usage);
   }
 
   estimate(provider: string, model: string, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {

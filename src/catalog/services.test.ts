@@ -246,3 +246,22 @@ it('a catalog file that was edited under its old version gets another one', () =
   expect(version).toMatch(/^mine\+[0-9a-f]{8}$/);
   expect(catalogOf({ ...file, models: [model as CatalogFile['models'][number]] }).version).not.toBe(version);
 });
+
+describe('what is paid beside the tokens, or in their place', () => {
+  it('is a search for each request where the model searches by itself', () => {
+    const said = { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13 };
+    expect(catalog.cost('openai', 'gpt-4o-search-preview', usage('openai-chat', said))).toEqual({
+      known: false,
+      reason: 'beyond',
+      atLeastUsd: 0.000055,
+    });
+    expect(catalog.cost('openai', 'gpt-4o', usage('openai-chat', said))).toEqual({ known: true, usd: 0.000055 });
+  });
+
+  it('is throughput that was bought ahead', () => {
+    const said = (trafficType: string): Usage =>
+      usage('gemini-generate', { promptTokenCount: 10, candidatesTokenCount: 3, totalTokenCount: 13, trafficType });
+    expect(catalog.cost('google', 'gemini-2.5-flash', said('PROVISIONED_THROUGHPUT')).known).toBe(false);
+    expect(catalog.cost('google', 'gemini-2.5-flash', said('ON_DEMAND'))).toEqual({ known: true, usd: 0.0000105 });
+  });
+});

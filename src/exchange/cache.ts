@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { searchesByItself } from '../apis/common/models.ts';
 import type { CacheHit, CacheQuery } from '../cache/cache.ts';
 import { readControls } from '../cache/controls.ts';
 import { cacheKey, nearKey, partitionOf, type KeyInput } from '../cache/key.ts';
@@ -48,15 +49,21 @@ const statefulMembers: ReadonlySet<string> = new Set([
   'previous_response_id',
   'mcp_servers',
   'web_search_options',
+  // What other providers call the same: xAI, OpenRouter, Groq, DashScope, Azure.
+  'search_parameters',
+  'plugins',
+  'compound_custom',
+  'enable_search',
+  'data_sources',
 ]);
 
 /** Tools of a provider's own design that the app carries out itself: the answer only asks for them. */
 const appTools = /^tools\.(?:custom$|function|bash_|text_editor_|memory_|computer|local_shell$|shell$|apply_patch$)/;
 
 /** Whether the provider does more for the request than answer it: it looks things up, runs code, or acts elsewhere. */
-function actsElsewhere({ api, parameters }: Exchange, members: readonly BodyMember[], body: Buffer): boolean {
+function actsElsewhere({ api, model, parameters }: Exchange, members: readonly BodyMember[], body: Buffer): boolean {
   if (parameters.some(({ name }) => name.startsWith('tools.') && !appTools.test(name))) return true;
-  return apis[api].request.tied?.(members, body) === true;
+  return searchesByItself(model) || apis[api].request.tied?.(members, body) === true;
 }
 
 /** The question to the cache; null when the answer to this request must not be shared. */

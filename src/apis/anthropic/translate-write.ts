@@ -1,6 +1,6 @@
 import type { Conversation, Part, ResultPart, Source, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
 import { anthropicIds, fitId } from '../common/ids.ts';
-import { parseJson } from '../common/json.ts';
+import { isObject, parseJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
 import { Losses } from '../common/losses.ts';
 import { mimeOfUrl } from '../common/media.ts';
@@ -35,7 +35,7 @@ export function writeAnthropic(conversation: Conversation, options: WriteOptions
     max_tokens: maxTokens,
     ...writeSystem(conversation),
     messages: writeTurns(conversation.turns, traits, losses),
-    ...(tools.length === 0 ? {} : { tools }),
+    ...(tools.length === 0 ? writeCalledTools(conversation.turns) : { tools }),
     ...writeToolChoice(conversation, traits, tools.length > 0, losses),
     ...writeSampling(conversation, traits, thinking.thinks, losses),
     ...writeStop(conversation, losses),
@@ -99,12 +99,35 @@ function writeFormat(conversation: Conversation, traits: AnthropicTraits, losses
 function writeTools(conversation: Conversation, losses: Losses): readonly JsonObject[] {
   const { tools, toolChoice } = conversation;
   const offered = toolChoice?.kind === 'allowed' ? tools.filter((tool) => toolChoice.names.includes(tool.name)) : tools;
+  const seen = new Set<string>();
+  for (const { name, at, schema } of offered) {
+    if (seen.has(name)) losses.lose(at, `Anthropic takes one tool of a name, and ${name} comes twice`);
+    seen.add(name);
+    const member = strangeMember(schema);
+    if (member !== null) losses.refuse(`${at}.parameters.properties`, `Anthropic takes no member of the name ${JSON.stringify(member)}`);
+  }
   return offered.map((tool: ToolDefinition) => ({
     name: tool.name,
-    ...(tool.description === null ? {} : { description: tool.description }),
+    ...(tool.description === null || tool.description === '' ? {} : { description: tool.description }),
     input_schema: toolSchema(tool.schema, anthropicToolSchema, tool.at, losses),
     ...(tool.strict && keepsToStrict(tool, losses) ? { strict: true } : {}),
   }));
+}
+
+/** How members of a tool's arguments may be called; Anthropic's own refusal says it. */
+const memberName = /^[a-zA-Z0-9_.-]{1,64}$/;
+
+/** A member at the root of a tool's arguments whose name Anthropic refuses; null: there is none. */
+function strangeMember(schema: Json | null): string | null {
+  const properties = isObject(schema) ? schema['properties'] : null;
+  return isObject(properties) ? (Object.keys(properties).find((name) => !memberName.test(name)) ?? null) : null;
+}
+
+/** Tools that were called earlier and are offered no more: Anthropic refuses calls and results in a request that defines no tool at all. */
+function writeCalledTools(turns: readonly Turn[]): JsonObject {
+  const names = new Set(turns.flatMap(({ parts }) => parts.flatMap((part) => (part.kind === 'call' ? [part.name] : []))));
+  if (names.size === 0) return {};
+  return { tools: [...names].map((name) => ({ name, input_schema: { type: 'object', properties: {} } })), tool_choice: { type: 'none' } };
 }
 
 /** Whether Anthropic takes a tool's schema in its strict mode, which knows a part of JSON Schema only. */
@@ -173,6 +196,8 @@ function writePart(part: Part, losses: Losses): readonly JsonObject[] {
         losses.lose(part.at, `Anthropic takes no pictures of the type ${part.source.mime}`);
         return [];
       }
+      if (part.source.kind === 'url' && !part.source.url.startsWith('https:'))
+        losses.refuse(part.at, 'Anthropic fetches pictures by HTTPS only');
       return [{ type: 'image', source: writeSource(part.source) }];
     case 'document':
       return writeDocument(part, losses);

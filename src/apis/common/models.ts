@@ -179,3 +179,10 @@ export function geminiTraits(model: string): GeminiTraits {
 
 /** The thought signature that Google documents for calls which its model did not make. */
 export const foreignSignature = 'skip_thought_signature_validator';
+
+const searching = /(?:^|[-/])(?:search-preview|search-api|sonar|compound|deep-research)(?:$|[-@])/;
+
+/** Whether a model looks things up for every request, and is paid for that beside its tokens: by the names that providers gave such models. */
+export function searchesByItself(model: string): boolean {
+  return searching.test(model);
+}

@@ -23,6 +23,9 @@ function budgetRefused({ gemini, model }: AskedModel, tokens: number): boolean {
 
 function takesTool(type: string, { gemini: { version }, model }: AskedModel): boolean {
   switch (type) {
+    // The app's own: what stands beside them is asked below.
+    case 'functionDeclarations':
+      return true;
     case 'googleSearch':
     case 'codeExecution':
       return version >= 20;
@@ -63,6 +66,31 @@ const rules: readonly ParameterRule[] = [
     source: 'Google: the tools’ pages, "Supported models"',
     sample: true,
     refuses: (asked, { name }) => !takesTool(name.slice('tools.'.length), asked),
+  },
+  {
+    parameters: ['tools.functionDeclarations'],
+    values: 'all, beside a tool that Google runs',
+    models: 'before 3',
+    source: 'Google: Combine built-in tools and function calling',
+    sample: null,
+    refuses: ({ gemini }, _parameter, request) =>
+      gemini.version < 30 && request.some(({ name }) => name.startsWith('tools.') && name !== 'tools.functionDeclarations'),
+  },
+  {
+    parameters: ['responseMimeType'],
+    values: '`application/json`, beside tools',
+    models: 'before 3',
+    source: 'Google: Structured output, "Structured outputs with tools"',
+    sample: null,
+    refuses: ({ gemini }, _parameter, request) => gemini.version < 30 && request.some(({ name }) => name.startsWith('tools.')),
+  },
+  {
+    parameters: ['parts.mediaResolution'],
+    values: 'all',
+    models: 'before 3',
+    source: 'Google: Media resolution, "Per part"',
+    sample: null,
+    refuses: ({ gemini }) => gemini.version < 30,
   },
   {
     parameters: ['cachedContent'],

@@ -79,6 +79,11 @@ function readPart(cursor: JsonCursor, draft: Draft, turn: Turn): boolean {
       case 'file_data':
         readMedia(cursor, draft);
         return;
+      case 'mediaResolution':
+      case 'media_resolution':
+        draft.parameter('parts.mediaResolution', true);
+        cursor.skip();
+        return;
       case 'functionResponse':
       case 'function_response':
         result = true;
@@ -126,6 +131,7 @@ function readTool(cursor: JsonCursor, draft: Draft): void {
   }
   cursor.object((key) => {
     if ((key === 'functionDeclarations' || key === 'function_declarations') && cursor.isArray()) {
+      if (draft.parameters.every(({ name }) => name !== 'tools.functionDeclarations')) draft.parameter('tools.functionDeclarations', true);
       cursor.array(() =>
         draft.tool(cursor, () => {
           let name: string | null = null;
@@ -210,6 +216,7 @@ function readConfig(cursor: JsonCursor, draft: Draft): void {
         draft.readParameter(cursor, camel(key));
     }
   });
+  if (schema || mime === 'application/json') draft.parameter('responseMimeType', 'application/json');
   if (schema) draft.jsonOutput = 'schema';
   else if (mime === 'application/json') draft.jsonOutput = 'object';
 }

@@ -32,6 +32,8 @@ function read(usage: UsageFields): UsageParts | null {
   const beyond: string[] = [];
   if (cachedAudio > 0) beyond.push('cached audio');
   if (modality(usage['candidatesTokensDetails'], 'IMAGE') > 0) beyond.push('image output');
+  // Bought ahead, by time: its tokens have no price.
+  if (usage['trafficType'] === 'PROVISIONED_THROUGHPUT') beyond.push('provisioned throughput');
   unknownFields(usage, knownFields, beyond);
   return {
     convention,

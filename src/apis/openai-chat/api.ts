@@ -8,6 +8,7 @@ import { openaiErrors } from '../openai/errors.ts';
 import { openaiParameters } from '../openai/parameters.ts';
 import { isUsageEvent } from '../openai/usage-chunk.ts';
 import { openaiUsage } from '../openai/usage.ts';
+import type { BodyMember } from '../types.ts';
 import { chatEvents } from './events.ts';
 import { openaiChat as member } from './read.ts';
 import { chatFromStream, chatToStream } from './replay.ts';
@@ -16,6 +17,11 @@ import { readOpenAiChat } from './translate-read.ts';
 import { writeOpenAiChat } from './translate-write.ts';
 import { viewChat } from './view.ts';
 import { shapeOpenai } from '../openai/shape.ts';
+
+/** Whether the app has the answer stored at the provider, for evaluations or to learn from: an act, where it is said. */
+function storedOnPurpose(members: readonly BodyMember[], body: Buffer): boolean {
+  return members.some(({ key, start, end }) => key === 'store' && body.toString('latin1', start, end) === 'true');
+}
 
 /** OpenAI's chat completions, and those of everybody who is compatible with them. */
 export const openaiChatApi: Api = {
@@ -29,7 +35,7 @@ export const openaiChatApi: Api = {
     schemaAt: [['response_format', 'json_schema', 'schema']],
     shape: shapeOpenai,
     asks: true,
-    tied: null,
+    tied: storedOnPurpose,
   },
   answer: {
     events: chatEvents,

@@ -30,6 +30,8 @@ export class OpenAiChatDecoder {
   readonly #sink: AnswerSink;
   /** The id of the call at each index: some servers give every call the index 0, and tell them apart by id only. */
   readonly #ids = new Map<number, { readonly key: string; readonly id: string | null }>();
+  /** A call whose name has not come: some servers say its id first. */
+  #unnamed: { readonly key: string; readonly id: string | null; args: string } | null = null;
   #calls = 0;
 
   constructor(sink: AnswerSink) {
@@ -54,7 +56,10 @@ export class OpenAiChatDecoder {
     // Some servers answer with an array of texts.
     else for (const part of list(content)) sink.text(text(member(part, 'text')) ?? '');
     sink.refusal(text(member(message, 'refusal')) ?? '');
-    for (const [position, call] of list(member(message, 'tool_calls')).entries()) this.#call(call, position);
+    const calls = list(member(message, 'tool_calls'));
+    for (const [position, call] of calls.entries()) this.#call(call, position);
+    const legacy = member(message, 'function_call');
+    if (calls.length === 0 && isObject(legacy)) this.#call({ function: legacy }, 0);
     const finish = text(member(choice, 'finish_reason'));
     if (finish !== null && finish !== '') sink.finish(finishes[finish] ?? 'stop', null);
   }
@@ -67,15 +72,36 @@ export class OpenAiChatDecoder {
     if (known === undefined || (id !== null && id !== '' && known.id !== id)) {
       known = { key: String(this.#calls++), id };
       this.#ids.set(index, known);
-      this.#sink.callStart(known.key, id, text(member(fn, 'name')) ?? '');
+      this.#name(null);
+      this.#unnamed = { ...known, args: '' };
     }
-    this.#sink.callArgs(known.key, text(member(fn, 'arguments')) ?? '');
+    const name = text(member(fn, 'name')) ?? '';
+    const args = argsOf(member(fn, 'arguments'));
+    if (this.#unnamed?.key === known.key) {
+      this.#unnamed.args += args;
+      if (name !== '') this.#name(name);
+    } else this.#sink.callArgs(known.key, args);
+  }
+
+  /** Tells of the call that waits for its name, if one does; null: none will come. */
+  #name(name: string | null): void {
+    const call = this.#unnamed;
+    if (call === null) return;
+    this.#unnamed = null;
+    this.#sink.callStart(call.key, call.id, name ?? '');
+    this.#sink.callArgs(call.key, call.args);
   }
 
   /** The stream's own end mark. */
   done(): void {
+    this.#name(null);
     this.#sink.end();
   }
+}
+
+/** Some servers give arguments as the object that they are, not as its text. */
+function argsOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : isObject(value) ? writeJson(value) : '';
 }
 
 function finishName(end: AnswerEnd, refused: boolean): string {

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { AnswerTranslator, translateAnswer, translateRequest, type AnswerOptions } from './translate.ts';
+
+const user = { role: 'user', content: 'x' };
+const fn = (name: string, parameters: object = { type: 'object', properties: {} }, description?: string): object => ({
+  type: 'function',
+  function: { name, parameters, ...(description === undefined ? {} : { description }) },
+});
+
+function toAnthropic(body: object): Record<string, unknown> | readonly string[] {
+  const written = translateRequest(
+    'openai-chat',
+    'anthropic-messages',
+    Buffer.from(JSON.stringify({ model: 'm', messages: [user], ...body })),
+    { model: 'claude-sonnet-4-5', stream: false, drop: [] },
+  );
+  return written.ok ? (JSON.parse(written.body.toString()) as Record<string, unknown>) : written.unsupported.map(({ path }) => path);
+}
+
+describe('what Anthropic refuses in a request of OpenAI’s chat', () => {
+  const called = [
+    user,
+    { role: 'assistant', content: null, tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } }] },
+    { role: 'tool', tool_call_id: 'c', content: 'y' },
+  ];
+
+  it('defines the tools that were called earlier where none is offered any more', () => {
+    expect(toAnthropic({ messages: called })).toMatchObject({
+      tools: [{ name: 'f', input_schema: { type: 'object', properties: {} } }],
+      tool_choice: { type: 'none' },
+    });
+  });
+
+  it('says no empty description', () => {
+    expect(JSON.stringify(toAnthropic({ tools: [fn('f', undefined, '')] }))).not.toContain('description');
+  });
+
+  it.each([
+    ['two tools of one name', { tools: [fn('f'), fn('f')] }, ['tools[]']],
+    [
+      'a member with a space',
+      { tools: [fn('f', { type: 'object', properties: { 'a b': { type: 'string' } } })] },
+      ['tools[].parameters.properties'],
+    ],
+    [
+      'a picture by HTTP',
+      { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://x.test/a.png' } }] }] },
+      ['messages[].content[]'],
+    ],
+  ])('%s goes to nobody there', (_what, body, paths) => expect(toAnthropic(body)).toEqual(paths));
+});
+
+const options: AnswerOptions = { model: 'm', id: 'd', created: 1 };
+const chunk = (delta: object, finish: string | null = null): string =>
+  `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+
+describe('calls as servers that are like OpenAI’s write them', () => {
+  const whole = (message: object): string =>
+    translateAnswer(
+      'openai-chat',
+      'anthropic-messages',
+      200,
+      Buffer.from(JSON.stringify({ id: 'a', choices: [{ index: 0, message, finish_reason: 'stop' }] })),
+      options,
+    ).body.toString();
+
+  it('reads arguments that are an object', () => {
+    expect(whole({ tool_calls: [{ id: 'c', function: { name: 'f', arguments: { p: 1 } } }] })).toContain('"input":{"p":1}');
+  });
+
+  it('reads the one call of old', () => {
+    expect(whole({ content: null, function_call: { name: 'f', arguments: '{"p":1}' } })).toContain('"name":"f","input":{"p":1}');
+  });
+
+  it('waits for a name that comes after the id', () => {
+    const translator = new AnswerTranslator('openai-chat', 'anthropic-messages', options);
+    const said = [
+      chunk({ tool_calls: [{ index: 0, id: 'c0', type: 'function', function: { arguments: '' } }] }),
+      chunk({ tool_calls: [{ index: 0, function: { name: 'f', arguments: '{"p"' } }] }),
+      chunk({ tool_calls: [{ index: 0, function: { arguments: ':1}' } }] }),
+      chunk({}, 'tool_calls'),
+      'data: [DONE]\n\n',
+    ].map((text) => translator.push(Buffer.from(text)).toString());
+    const all = said.join('') + translator.end(true).toString();
+    expect(all).toContain('"id":"c0","name":"f"');
+    expect(all).toContain('{\\"p\\"');
+    expect(all).toContain(':1}');
+  });
+});
