@@ -52,6 +52,19 @@ describe('the documentation', () => {
     expect(all.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md' && !indexed.has(page))).toEqual([]);
   });
 
+  it('lists every page once in its index, with one line', () => {
+    const lines = readFileSync(join(root, 'docs/README.md'), 'utf8').split('\n');
+    expect(lines.filter((line) => line.startsWith('## ')).map((line) => line.split(/[ :]/)[1])).toEqual([
+      'Tutorial',
+      'How-to',
+      'Reference',
+      'Explanation',
+    ]);
+    const links = linksOf('docs/README.md');
+    expect(links.filter((link, at) => links.indexOf(link) !== at)).toEqual([]);
+    expect(lines.filter((line) => line.includes('](') && !/^- \[[a-z-]+\]\([a-zA-Z/-]+\.md\): .{10,110}$/.test(line))).toEqual([]);
+  });
+
   it('quotes in its runbooks what the log does say', () => {
     const sources = (folder: string): string =>
       readdirSync(join(root, folder), { withFileTypes: true, recursive: true })

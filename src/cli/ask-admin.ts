@@ -4,11 +4,6 @@ import { readToken } from './read-token.ts';
 /** Longest time to wait for the admin server, in ms: a purge of a large Redis walks all of it. */
 const fetchMs = 60_000;
 
-/** The address of a server that nobody named, and how every command that asks one says so. */
-export const defaultAdmin = 'http://127.0.0.1:9901';
-export const adminOption = ['--admin <url>', "a running server's admin address", defaultAdmin] as const;
-export const tokenOption = ['--admin-token <file>', 'file with the admin token, where the server has one'] as const;
-
 /** What is asked for beside the path. */
 export interface AdminQuestion {
   readonly query?: URLSearchParams;

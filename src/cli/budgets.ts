@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { BudgetView } from '../budgets/view.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
-import { adminOption, askAdmin } from './ask-admin.ts';
+import { askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 
 interface BudgetsFlags {
   readonly admin: string;
@@ -24,9 +25,9 @@ export function registerBudgets(program: Command): void {
     .command('budgets')
     .description('what is spent of the budgets in their present periods, the fullest first')
     .argument('[name]', 'one budget only')
-    .option(...adminOption)
+    .option(...shared.admin)
     .option('--limit <n>', 'at most this many counters', '50')
-    .option('--json', 'print JSON')
+    .option(...shared.json)
     .action(async (name: string | undefined, flags: BudgetsFlags) => {
       const limit = Number(flags.limit);
       if (!Number.isInteger(limit) || limit < 1 || limit > limits.budgetAnswers)

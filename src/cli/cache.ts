@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CacheStats } from '../cache/cache.ts';
 import { SluiceError } from '../lib/errors.ts';
-import { adminOption, askAdmin, tokenOption } from './ask-admin.ts';
+import { askAdmin } from './ask-admin.ts';
+import { shared } from './flags/shared.ts';
 
 interface AdminFlags {
   readonly admin: string;
@@ -26,8 +27,8 @@ export function registerCache(program: Command): void {
   cache
     .command('stats')
     .description('entries, bytes, evictions, requests in flight, and what the cache did')
-    .option(...adminOption)
-    .option('--json', 'print JSON')
+    .option(...shared.admin)
+    .option(...shared.json)
     .action(async (flags: AdminFlags & { readonly json?: true }) => {
       const answer = (await askAdmin(flags.admin, '/cache')) as CacheAnswer;
       process.stdout.write(flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : statsText(answer));
@@ -36,7 +37,7 @@ export function registerCache(program: Command): void {
     .command('inspect')
     .description('what is known of one entry, without its answer, as JSON')
     .argument('<id>', 'the entry, as x-sluice-cache-entry says it; its beginning is enough')
-    .option(...adminOption)
+    .option(...shared.admin)
     .action(async (id: string, flags: AdminFlags) =>
       print(
         await askAdmin(flags.admin, `/cache/entries/${encodeURIComponent(id)}`, {
@@ -48,13 +49,13 @@ export function registerCache(program: Command): void {
     .command('purge')
     .description('removes entries; all conditions that are given must hold')
     .option('--id <id>', 'the entry, or the beginning of its id')
-    .option('--workspace <name>', 'of this workspace')
+    .option(...shared.ofWorkspace)
     .option('--model <name>', 'asked for or answered by this model')
     .option('--tag <name>', 'that a caller tagged so')
     .option('--older-than <seconds>', 'stored at least so long ago')
     .option('--all', 'everything')
-    .option(...adminOption)
-    .option(...tokenOption)
+    .option(...shared.admin)
+    .option(...shared.adminToken)
     .action(async (flags: PurgeFlags) => {
       const query = new URLSearchParams();
       for (const name of ['id', 'workspace', 'model', 'tag'] as const) {

@@ -6,6 +6,7 @@ import { isoToday, readBase, sourceName } from '../catalog/update.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { didYouMean } from '../policy/nearest.ts';
+import { shared } from './flags/shared.ts';
 
 interface ImportFlags {
   readonly base?: string;
@@ -45,7 +46,7 @@ export function registerCatalog(program: Command): void {
   catalog
     .command('show')
     .argument('[model]', 'provider, model, or provider/model')
-    .option('--catalog <file>', 'another catalog than the embedded one')
+    .option(...shared.catalog)
     .description('list providers, models, or the facts of one model')
     .action(showCommand);
 }

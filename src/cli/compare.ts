@@ -15,6 +15,7 @@ import { recordsIn, recordsOf } from '../replay/sources.ts';
 import { strategies } from '../replay/strategies.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { alignColumns } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
 import { whole } from './train.ts';
 
@@ -46,8 +47,8 @@ export function registerCompare(program: Command): void {
     .option('--small <model>', 'of the ladder', 'gpt-5-nano')
     .option('--window <time>', 'records: how far back: 90m, 24h, 30d (default: all)')
     .option('--limit <n>', 'at most this many requests', '1000000')
-    .option('--catalog <file>', 'price catalog (default: the embedded one)')
-    .option('--json', 'print the figures as JSON')
+    .option(...shared.catalog)
+    .option(...shared.json)
     .action(compareCommand);
 }
 

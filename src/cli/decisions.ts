@@ -7,6 +7,7 @@ import { limits } from '../lib/limits.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, costText } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 import { withReader } from './open-ledger.ts';
 
 interface DecisionsFlags {
@@ -38,13 +39,13 @@ export function registerDecisions(program: Command): void {
       '--id <id>',
       "only those with this id: Sluice's or its beginning, the provider's of its answer, the app's of its request, or the trace's",
     )
-    .option('--window <time>', 'how far back: 90m, 24h, 30d (default: all)')
-    .option('--month <month>', 'a calendar month, UTC: 2026-10')
-    .option('--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z')
-    .option('--to <time>', 'up to this day or time, which is not in it (default: now)')
+    .option(...shared.window)
+    .option(...shared.month)
+    .option(...shared.from)
+    .option(...shared.to)
     .option('--limit <n>', 'at most this many', '50')
-    .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
-    .option('--admin <url>', 'ask a running server instead')
+    .option(...shared.ledger)
+    .option(...shared.adminInstead)
     .addOption(new Option('--json', 'print records as JSON lines').conflicts('csv'))
     .option('--csv', 'print the fields of `ledger export --format csv`')
     .action(async (flags: DecisionsFlags) => {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CheckResult } from '../doctor/types.ts';
-import { adminOption, adminUrl } from './ask-admin.ts';
+import { adminUrl } from './ask-admin.ts';
 import { counted } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 
 interface DoctorFlags {
   readonly admin: string;
@@ -15,13 +16,13 @@ export function registerDoctor(program: Command): void {
   program
     .command('doctor')
     .description('ask Sluice and Envoy whether requests are really decided, and say what to do where something is wrong')
-    .option(...adminOption)
+    .option(...shared.admin)
     .option(
       '--envoy-admin <host:port>',
       "Envoy's admin, or off where it cannot be asked (default: as serve --envoy-admin says, else 127.0.0.1:9902)",
     )
     .option('--url <url>', 'where apps call Envoy (default: as Envoy says)')
-    .option('--json', 'print the checks as JSON')
+    .option(...shared.json)
     .action(async (flags: DoctorFlags) => {
       const { examine } = await import('../doctor/doctor.ts');
       const checks = await examine({

@@ -8,6 +8,7 @@ import { report, type ReportRow } from '../router/training/report.ts';
 import { reportHtml } from '../router/training/report-html.ts';
 import { reportText } from '../router/training/report-text.ts';
 import { parseLine, readLabelled, type LabelledRow } from '../router/training/rows.ts';
+import { shared } from './flags/shared.ts';
 import { scoreRows } from './train.ts';
 import { writeText } from './write-text.ts';
 
@@ -29,13 +30,13 @@ export function registerEvaluate(program: Command): void {
     .command('evaluate')
     .argument('<labels>', 'labelled rows: JSON lines with id, prompt, weak_score, strong_score; plain or gzipped')
     .description('how well a model, or a file of scores, routes labelled rows')
-    .option('--model <file>', 'model file (default: the one that comes with Sluice)')
+    .option(...shared.model)
     .option('--scores <file>', 'scores instead of a model: JSON lines with id and gain, as `sluice score` writes them')
     .option('--threshold <gain>', 'also say what this threshold does')
     .option('--threshold-from <labels>', 'take the threshold that these rows would take for --loss with the same model')
     .option('--loss <share>', 'loss for --threshold-from', '0.02')
-    .option('--html <file>', 'write the report with plots here')
-    .option('--json', 'print the figures as JSON')
+    .option(...shared.html)
+    .option(...shared.json)
     .action(evaluateCommand);
 }
 

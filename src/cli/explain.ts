@@ -4,7 +4,7 @@ import { apis } from '../apis/registry.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { isPostgres } from '../ledger/target.ts';
 import { explainRecord } from '../route/explain.ts';
-import { defaultAdmin } from './ask-admin.ts';
+import { defaultAdmin, shared } from './flags/shared.ts';
 import { findInLedger, findInLog, fetchDecision, type GradedRecord } from './find-record.ts';
 import { defaultLedger } from './open-ledger.ts';
 
@@ -41,8 +41,8 @@ export function registerExplain(program: Command): void {
     .option('--ledger <file>', "look in the server's ledger")
     .option('--admin <url>', `ask this admin server (default: ${defaultAdmin}, then the ledger in $SLUICE_LEDGER or where serve keeps it)`)
     .option('--request <file>', 'a request body to decide now; nothing is sent')
-    .option('--policy <path>', 'policy file or folder (default: the embedded policy)', process.env['SLUICE_POLICY'])
-    .option('--catalog <file>', 'price catalog (default: the embedded one)', process.env['SLUICE_CATALOG'])
+    .option(...shared.policy, process.env['SLUICE_POLICY'])
+    .option(...shared.catalog, process.env['SLUICE_CATALOG'])
     .option(
       '--model <file>',
       "with --request: learned router's model (default: the one that comes with Sluice)",
@@ -52,7 +52,7 @@ export function registerExplain(program: Command): void {
     .option('--path <path>', 'with --request: the path on the gateway (default: /v1/chat/completions, or that of --api)')
     .option('--host <name>', 'with --request: the authority', 'localhost')
     .option('--header <name=value>', 'with --request: a header; may be given more than once', collect, [])
-    .option('--json', 'print the record as JSON')
+    .option(...shared.json)
     .action(async (id: string | undefined, flags: ExplainFlags) => {
       const record = await recordFor(id, flags);
       process.stdout.write(flags.json === true ? `${JSON.stringify(record, null, 2)}\n` : explainRecord(record, record.grades ?? []));

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
 import type { LearningSummary } from '../router/online/state.ts';
-import { adminOption, askAdmin, tokenOption } from './ask-admin.ts';
+import { askAdmin } from './ask-admin.ts';
 import { alignColumns } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 import { writeText } from './write-text.ts';
 
 interface AdminFlags {
@@ -18,8 +19,8 @@ export function registerLearning(program: Command): void {
   learning
     .command('inspect')
     .description('by workspace, pair of models and template')
-    .option('--json', 'as JSON')
-    .option(...adminOption)
+    .option(...shared.json)
+    .option(...shared.admin)
     .action(async (flags: AdminFlags & { readonly json?: true }) => {
       const summary = (await askAdmin(flags.admin, '/learning')) as LearningSummary;
       process.stdout.write(flags.json === true ? `${JSON.stringify(summary)}\n` : render(summary));
@@ -27,8 +28,8 @@ export function registerLearning(program: Command): void {
   learning
     .command('export')
     .description('all of it, as JSON')
-    .option('--out <file>', 'where it goes (default: stdout)')
-    .option(...adminOption)
+    .option(...shared.out)
+    .option(...shared.admin)
     .action(async (flags: AdminFlags & { readonly out?: string }) => {
       const text = `${JSON.stringify(await askAdmin(flags.admin, '/learning/state'))}\n`;
       if (flags.out === undefined) process.stdout.write(text);
@@ -41,8 +42,8 @@ export function registerLearning(program: Command): void {
     learning
       .command(name)
       .description(what)
-      .option(...adminOption)
-      .option(...tokenOption)
+      .option(...shared.admin)
+      .option(...shared.adminToken)
       .action(async (flags: AdminFlags) => {
         await askAdmin(flags.admin, '/learning/frozen', {
           query: new URLSearchParams({ frozen: String(frozen) }),
@@ -54,10 +55,10 @@ export function registerLearning(program: Command): void {
   learning
     .command('reset')
     .description('forgets what was learnt, upgrades included')
-    .option('--workspace <name>', 'of this workspace')
+    .option(...shared.ofWorkspace)
     .option('--all', 'of all')
-    .option(...adminOption)
-    .option(...tokenOption)
+    .option(...shared.admin)
+    .option(...shared.adminToken)
     .action(async (flags: AdminFlags & { readonly workspace?: string; readonly all?: true }) => {
       if ((flags.workspace === undefined) === (flags.all === undefined))
         throw new SluiceError('SLUICE_CLI_USAGE', 'say whose: one workspace, or all.', { where: '--workspace, --all' });

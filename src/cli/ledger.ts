@@ -11,10 +11,9 @@ import { shownPlace } from '../ledger/target.ts';
 import type { Checkpoint } from '../ledger/types.ts';
 import { verifyLedger, type VerifyResult } from '../ledger/verify.ts';
 import { counted } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 import { eraseIn, withRows } from './open-ledger.ts';
 import { unwritable } from './write-text.ts';
-
-const where = 'the ledger: a file, or postgres://… (default: $SLUICE_LEDGER, or where serve keeps it)';
 
 /** `sluice ledger verify|export|erase`. */
 export function registerLedger(program: Command): void {
@@ -24,13 +23,13 @@ export function registerLedger(program: Command): void {
     .description(
       'check the whole ledger, its sums too: exit 0 when it holds what was written, 1 when anything was altered, removed or moved',
     )
-    .option('--ledger <file>', where)
+    .option(...shared.ledger)
     .option(
       '--public-key <file>',
       'PEM of the Ed25519 public key that checkpoints are signed with: rows that no signature covers are faults',
     )
     .option('--log <file>', 'a log of the server: its checkpoints also find an end that was cut off')
-    .option('--json', 'print the result as JSON')
+    .option(...shared.json)
     .action(async (flags: { readonly ledger?: string; readonly publicKey?: string; readonly log?: string; readonly json?: boolean }) => {
       const options = {
         publicKey: flags.publicKey === undefined ? null : keyIn(flags.publicKey, createPublicKey),
@@ -54,8 +53,8 @@ export function registerLedger(program: Command): void {
         .default('jsonl'),
     )
     .requiredOption('--out <file>', 'a file, or - for stdout')
-    .option('--window <time>', 'how far back: 24h, 30d (default: all)')
-    .option('--ledger <file>', where)
+    .option(...shared.window)
+    .option(...shared.ledger)
     .action(async (flags: { readonly format: ExportFormat; readonly out: string; readonly window?: string; readonly ledger?: string }) => {
       if (flags.format === 'parquet' && flags.out === '-')
         throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
@@ -80,7 +79,7 @@ export function registerLedger(program: Command): void {
     .option('--user <name>', 'whose exchanges, as the user header named them')
     .option('--user-hash <hash>', 'the same, as records hold it')
     .requiredOption('--reason <text>', 'stands in the ledger')
-    .option('--ledger <file>', where)
+    .option(...shared.ledger)
     .option(
       '--ledger-key <file>',
       'PEM of the Ed25519 private key that signs what this adds (default: the running server signs it within the hour)',

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { LimitView } from '../budgets/rate-view.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
-import { adminOption, askAdmin } from './ask-admin.ts';
+import { askAdmin } from './ask-admin.ts';
 import { alignColumns, percent } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 
 interface LimitsFlags {
   readonly admin: string;
@@ -24,9 +25,9 @@ export function registerLimits(program: Command): void {
     .command('limits')
     .description('what is used of the rate limits in their present windows, the fullest first')
     .argument('[name]', 'one rate limit only')
-    .option(...adminOption)
+    .option(...shared.admin)
     .option('--rows <n>', 'at most this many counters', '50')
-    .option('--json', 'print JSON')
+    .option(...shared.json)
     .action(async (name: string | undefined, flags: LimitsFlags) => {
       const rows = Number(flags.rows);
       if (!Number.isInteger(rows) || rows < 1 || rows > limits.budgetAnswers)

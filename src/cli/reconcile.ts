@@ -5,6 +5,7 @@ import { limits } from '../lib/limits.ts';
 import { readBill, type Bill } from '../showback/bill.ts';
 import { agrees, reasonFor, reconcile, type Compared } from '../showback/reconcile.ts';
 import { alignColumns, dollars } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 import { withReader } from './open-ledger.ts';
 
 interface ReconcileFlags {
@@ -23,8 +24,8 @@ export function registerReconcile(program: Command): void {
     .requiredOption('--bill <file>', "CSV from OpenAI's or Anthropic's console: usage or cost; - for stdin")
     .option('--provider <name>', 'whose requests, by its name in the policy (default: openai or anthropic, as the export is)')
     .option('--tolerance <percent>', 'differences up to this are none', '1')
-    .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
-    .option('--json', 'print JSON')
+    .option(...shared.ledger)
+    .option(...shared.json)
     .action(async (flags: ReconcileFlags) => {
       const tolerance = Number(flags.tolerance) / 100;
       if (!(tolerance >= 0)) throw new SluiceError('SLUICE_CLI_USAGE', 'the tolerance is no number of percent.', { where: '--tolerance' });

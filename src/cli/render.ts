@@ -14,6 +14,7 @@ import { defaultRunbooks, rulesYaml } from '../monitoring/alerts.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { checkEnvoyFile } from './check-envoy.ts';
+import { shared } from './flags/shared.ts';
 import { writeText } from './write-text.ts';
 import { FilePolicyStore } from '../policy/store.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
@@ -92,7 +93,7 @@ export function registerRender(program: Command): void {
       const generation = await policyOf(flags);
       const selector = flags.selector ?? (flags.attach === 'sidecar' ? '' : 'istio=egressgateway');
       const objects = renderIstio({
-        ...shared(flags, generation),
+        ...attachOptions(flags, generation),
         usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice),
         namespace: flags.namespace,
         attach: flags.attach,
@@ -122,7 +123,7 @@ export function registerRender(program: Command): void {
           'envoy-gateway',
           generation.hash,
           renderEnvoyGateway({
-            ...shared(flags, generation),
+            ...attachOptions(flags, generation),
             usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice),
             namespace: flags.namespace,
             gateway,
@@ -141,7 +142,7 @@ function registerAlerts(render: Command): void {
       "where runbook_url leads: the absolute URL under which you publish docs/runbooks, by an alert's name",
       defaultRunbooks,
     )
-    .option('--out <file>', 'write here instead of to stdout')
+    .option(...shared.out)
     .action(async ({ runbooks, out }: { readonly runbooks: string; readonly out?: string }) => {
       if (!/^https?:$/.test(URL.parse(runbooks)?.protocol ?? ''))
         throw new SluiceError('SLUICE_CLI_USAGE', `${runbooks} is no absolute URL.`, {
@@ -158,7 +159,7 @@ async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
   const warning = chainWarning(chains, generation);
   if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
   const options = {
-    ...shared(flags, generation),
+    ...attachOptions(flags, generation),
     listen: flags.listen,
     admin: flags.admin,
     otlp: flags.otlp ?? null,
@@ -176,18 +177,18 @@ async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
 
 function common(command: Command, sluice: string, where: string): Command {
   return command
-    .option('--policy <path>', 'policy file or folder (default: the embedded policy)')
+    .option(...shared.policy)
     .option('--sluice <address>', where, sluice)
     .option('--ca <file>', "CAs that providers' certificates are checked against, where Envoy runs", '/etc/ssl/certs/ca-certificates.crt')
     .option('--fail-closed', 'answer 503 when Sluice cannot be reached, instead of letting requests pass')
-    .option('--out <file>', 'write here instead of to stdout');
+    .option(...shared.out);
 }
 
 async function policyOf({ policy }: RenderFlags): Promise<PolicyGeneration> {
   return new FilePolicyStore({ path: policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false }).current();
 }
 
-function shared(flags: RenderFlags, generation: PolicyGeneration): Omit<AttachOptions, 'namespace' | 'usage'> {
+function attachOptions(flags: RenderFlags, generation: PolicyGeneration): Omit<AttachOptions, 'namespace' | 'usage'> {
   return {
     providers: [...generation.providers.values()],
     sluice: flags.sluice,

@@ -12,6 +12,7 @@ import { Replay, type ReplayReport } from '../replay/replay.ts';
 import { recordsIn, recordsOf } from '../replay/sources.ts';
 import { replayText } from '../replay/text.ts';
 import { isPostgres } from '../ledger/target.ts';
+import { shared } from './flags/shared.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
 
 interface ReplayFlags {
@@ -43,7 +44,7 @@ export function registerReplay(program: Command): void {
     .requiredOption('--policy <path>', 'the policy to ask about: a file, or a folder')
     .option('--against <path>', 'hold it against this policy (default: against what was recorded)')
     .option('--from <source>', "ledger, postgres://…, or a file: a ledger, a server's log, an export as JSON lines", 'ledger')
-    .option('--window <time>', 'how far back: 90m, 24h, 30d (default: all)')
+    .option(...shared.window)
     .option(
       '--where <condition>',
       'of a ledger: e.g. workspace=team-a; may be given more than once',
@@ -51,8 +52,8 @@ export function registerReplay(program: Command): void {
       [],
     )
     .option('--limit <n>', 'at most this many records, the newest of a ledger', '1000000')
-    .option('--catalog <file>', 'price catalog (default: the embedded one)')
-    .option('--json', 'print the report as JSON')
+    .option(...shared.catalog)
+    .option(...shared.json)
     .option('--max-cost-increase <percent>', 'fail when the cost may rise by more: the upper end of its interval counts')
     .option('--max-moved <percent>', 'fail when more of the requests would go elsewhere')
     .option('--max-refused <n>', 'fail when more requests that were answered would be refused')

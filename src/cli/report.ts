@@ -4,6 +4,7 @@ import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import { showback, showbackHtml, sureness, type Showback } from '../showback/report.ts';
 import { alignColumns, dollars } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 import { withReader } from './open-ledger.ts';
 
 interface ReportFlags {
@@ -22,14 +23,14 @@ export function registerReport(program: Command): void {
   program
     .command('report')
     .description('what each workspace spent and saved in a period, and how sure that is')
-    .option('--month <month>', 'a calendar month, UTC: 2026-10')
-    .option('--from <time>', 'from this day or time on, UTC')
-    .option('--to <time>', 'up to this day or time, which is not in it (default: now)')
+    .option(...shared.month)
+    .option(...shared.from)
+    .option(...shared.to)
     .option('--window <time>', 'how far back: 24h, 30d (default: 30d)')
-    .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
+    .option(...shared.ledger)
     .addOption(new Option('--html', 'print one page of HTML').conflicts(['csv', 'json']))
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
-    .option('--json', 'print JSON')
+    .option(...shared.json)
     .action(async (flags: ReportFlags) => {
       const { from, to } = parsePeriod(flags, Date.now());
       const report = await withReader(flags.ledger, async (ledger) =>

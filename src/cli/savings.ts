@@ -4,6 +4,7 @@ import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 import { withReader } from './open-ledger.ts';
 
 interface SavingsFlags {
@@ -25,9 +26,9 @@ export function registerSavings(program: Command): void {
     .command('savings')
     .description('what routing saved, and for which share that is unknown')
     .option('--window <time>', 'how far back: 24h, 30d; begins on a whole hour (default: 30d)')
-    .option('--month <month>', 'a calendar month, UTC: 2026-10')
-    .option('--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z')
-    .option('--to <time>', 'up to this day or time, which is not in it (default: now)')
+    .option(...shared.month)
+    .option(...shared.from)
+    .option(...shared.to)
     .option('--by <keys>', `group by ${savingsKeys.join(', ')}; several with commas`)
     .option(
       '--where <condition>',
@@ -35,8 +36,8 @@ export function registerSavings(program: Command): void {
       (value: string, all: readonly string[]) => [...all, value],
       [],
     )
-    .option('--ledger <file>', 'the ledger (default: $SLUICE_LEDGER, or where serve keeps it)')
-    .option('--admin <url>', 'ask a running server instead')
+    .option(...shared.ledger)
+    .option(...shared.adminInstead)
     .addOption(new Option('--json', 'print the report as JSON').conflicts('csv'))
     .option('--csv', 'print its lines, or with no --by its days, as CSV')
     .action(async (flags: SavingsFlags) => {

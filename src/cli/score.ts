@@ -5,6 +5,7 @@ import { linesOf } from '../lib/lines.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { parseLine } from '../router/training/rows.ts';
+import { shared } from './flags/shared.ts';
 import { openLines } from './open-lines.ts';
 
 interface ScoreFlags {
@@ -23,7 +24,7 @@ export function registerScore(program: Command): void {
     .command('score')
     .argument('[file]', 'JSON lines with prompt and id; - or nothing: stdin', '-')
     .description('say what the stronger model would gain on each prompt (gain: higher = the stronger model is needed more)')
-    .option('--model <file>', 'model file (default: the one that comes with Sluice)')
+    .option(...shared.model)
     .option('--explain', 'also the features that moved the score, and the share of known words')
     .action(scoreCommand);
 }

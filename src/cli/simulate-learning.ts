@@ -9,6 +9,7 @@ import { readLabelled, type LabelledRow } from '../router/training/rows.ts';
 import { train } from '../router/training/train.ts';
 import { simulate, type SeedResult, type SimulatedRow } from '../router/online/simulate.ts';
 import { holdsOutcomes } from '../router/quality/outcomes.ts';
+import { shared } from './flags/shared.ts';
 import { simulateCompareCommand } from './simulate-compare.ts';
 import { whole } from './train.ts';
 
@@ -43,7 +44,7 @@ export function registerSimulateLearning(program: Command): void {
       'labelled rows: JSON lines with prompt, weak_score, strong_score, task, or with prompt, scores {model: 0..1}, output_chars {model: n}, dataset; plain or gzipped',
     )
     .description('streams labelled rows as traffic, each task a template, through learning and through the router alone')
-    .option('--model <file>', 'model file (default: the one that comes with Sluice)')
+    .option(...shared.model)
     .addOption(
       new Option('--leave-out <what>', 'train on these rows, and score each by a model that did not see its group, task or source').choices(
         ['group', 'task', 'source'],
@@ -72,7 +73,7 @@ export function registerSimulateLearning(program: Command): void {
       '--prices <file>',
       'rows of several models: JSON {model: {input, output}} in US dollars per million tokens (default: list prices)',
     )
-    .option('--json', 'print the figures as JSON')
+    .option(...shared.json)
     .action(simulateCommand);
 }
 

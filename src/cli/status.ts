@@ -3,6 +3,7 @@ import { SluiceError } from '../lib/errors.ts';
 import { statusText } from '../status/report.ts';
 import { replicaStatus, type ReplicaStatus } from '../status/replica.ts';
 import { adminUrl } from './ask-admin.ts';
+import { shared } from './flags/shared.ts';
 
 interface StatusFlags {
   readonly admin?: readonly string[];
@@ -24,7 +25,7 @@ export function registerStatus(program: Command): void {
     .option('--context <name>', 'of the kubeconfig (default: the current one)')
     .option('--namespace <name>', "where the release is (default: the context's)")
     .option('--release <name>', 'a helm release (default: all pods of Sluice in the namespace)')
-    .option('--json', 'print all facts as JSON')
+    .option(...shared.json)
     .action(async (flags: StatusFlags) => {
       const { where, wanted, replicas } = flags.admin === undefined ? await inCluster(flags) : await atAddresses(flags.admin, flags);
       process.stdout.write(

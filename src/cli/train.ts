@@ -11,6 +11,7 @@ import { openCheckpoint } from '../router/training/checkpoint.ts';
 import { train } from '../router/training/train.ts';
 import { writeText } from './write-text.ts';
 import type { RouterModel } from '../router/model/model.ts';
+import { shared } from './flags/shared.ts';
 import type { Scored } from '../router/training/metrics.ts';
 
 interface TrainFlags {
@@ -48,7 +49,7 @@ export function registerTrain(program: Command): void {
     .option('--folds <number>', 'folds of the cross-validation by group', '5')
     .option('--name <name>', 'name on the model card (default: the output file)')
     .option('--test <file>', 'more labelled rows, which the model never sees, to report on')
-    .option('--html <file>', 'write the report with plots here')
+    .option(...shared.html)
     .option('--quiet', 'no progress')
     .action(trainCommand);
 }

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { ComparedBy, MetricFigures } from '../experiments/comparison.ts';
 import type { RolloutStatus } from '../experiments/rollout.ts';
 import type { ExperimentStatus } from '../experiments/trials.ts';
-import { adminOption, askAdmin, tokenOption, type AdminQuestion } from './ask-admin.ts';
+import { askAdmin, type AdminQuestion } from './ask-admin.ts';
 import { alignColumns } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 
 interface Flags {
   readonly admin: string;
@@ -23,21 +24,21 @@ export function registerTrials(program: Command): void {
   rollout
     .command('status', { isDefault: true })
     .description('the policies in force, rolling out, and kept')
-    .option(...adminOption)
+    .option(...shared.admin)
     .option(...jsonOption)
     .action((flags: Flags) => showRollout(flags, 'GET', '/rollout'));
   rollout
     .command('promote')
     .description('gives all requests to the new policy, whatever the tests say')
-    .option(...adminOption)
-    .option(...tokenOption)
+    .option(...shared.admin)
+    .option(...shared.adminToken)
     .option(...jsonOption)
     .action((flags: Flags) => showRollout(flags, 'POST', '/rollout/promote'));
   program
     .command('rollback')
     .description('takes the policy that rolls out back, or brings back the one before, at once')
-    .option(...adminOption)
-    .option(...tokenOption)
+    .option(...shared.admin)
+    .option(...shared.adminToken)
     .option(...jsonOption)
     .action((flags: Flags) => showRollout(flags, 'POST', '/rollout/rollback'));
   const experiments = program.command('experiments').description('A/B and shadow experiments: what they show');
@@ -50,7 +51,7 @@ export function registerTrials(program: Command): void {
   experiments
     .command('list', { isDefault: true })
     .description('all experiments of the policy in force')
-    .option(...adminOption)
+    .option(...shared.admin)
     .option(...jsonOption)
     .action((flags: Flags) => showExperiments(flags, 'GET', '/experiments'));
   for (const verb of ['stop', 'start'] as const) {
@@ -58,8 +59,8 @@ export function registerTrials(program: Command): void {
       .command(verb)
       .argument('<name>', 'an experiment, or * for all')
       .description(verb === 'stop' ? 'ends its treatment at once' : 'lets it go on; one that was found to do harm begins anew')
-      .option(...adminOption)
-      .option(...tokenOption)
+      .option(...shared.admin)
+      .option(...shared.adminToken)
       .option(...jsonOption)
       .action((name: string, flags: Flags) => showExperiments(flags, 'POST', `/experiments/${encodeURIComponent(name)}/${verb}`));
   }

@@ -1,10 +1,11 @@
 import { Option, type Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
 import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
-import type { PolicyFile, Problem } from '../policy/types.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
+import type { PolicyFile, Problem } from '../policy/types.ts';
 import { counted } from '../record/columns.ts';
+import { shared } from './flags/shared.ts';
 
 interface ValidateFlags {
   readonly format: 'text' | 'json' | 'github';
@@ -25,7 +26,7 @@ export function registerValidate(program: Command): void {
         .default('text'),
     )
     .option('--strict', 'warnings are errors')
-    .option('--catalog <file>', 'another catalog than the embedded one')
+    .option(...shared.catalog)
     .option(
       '--trusted <namespaces>',
       'namespaces whose ConfigMaps may write everything, as serve --policy-trusted has them; by default those of the manifests that hold delegations',

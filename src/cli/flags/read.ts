@@ -1,0 +1,65 @@
+import { SluiceError } from '../../lib/errors.ts';
+
+type Read<T> = (text: string, where: string) => T;
+
+/** Any text. */
+export const text: Read<string> = (value) => value;
+
+/** A number; `says`: what is wrong with another text. The value is `scale` times what was written. */
+export function number(says: string, fits: (value: number) => boolean, scale = 1): Read<number> {
+  return (value, where) => {
+    const found = value.trim() === '' ? NaN : Number(value);
+    if (!fits(found)) throw new SluiceError('SLUICE_CLI_USAGE', says, { where });
+    return found * scale;
+  };
+}
+
+/** One of some words. */
+export function word<const Word extends string>(words: readonly Word[]): Read<Word> {
+  return (value, where) => {
+    const found = words.find((one) => one === value);
+    if (found === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `${value} is none of ${words.join(', ')}.`, { where });
+    return found;
+  };
+}
+
+/** A list `a,b`. */
+export const list: Read<readonly string[]> = (value) => value.split(',').map((one) => one.trim());
+
+/** Namespaces of `a,b`. */
+export const namespaces: Read<readonly string[]> = (value, where) => {
+  const names = list(value, where);
+  if (names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))) return names;
+  throw new SluiceError('SLUICE_CLI_USAGE', `${value} is no list of namespaces.`, { where, fix: 'Write a,b.' });
+};
+
+/** Namespaces of `a,b`; none of `*`, which is all of them. */
+export const namespacesOrAll: Read<readonly string[]> = (value, where) => {
+  if (value.trim() === '*') return [];
+  try {
+    return namespaces(value, where);
+  } catch (error) {
+    throw error instanceof SluiceError ? new SluiceError(error.code, error.message, { where, fix: 'Write a,b or *.' }) : error;
+  }
+};
+
+/** A URL of http or https. */
+export const httpUrl: Read<string> = (value, where) => {
+  if (/^https?:\/\//.test(value) && URL.canParse(value)) return value;
+  throw new SluiceError('SLUICE_CLI_USAGE', `${value} is no http or https URL.`, { where });
+};
+
+/** A request header's name, in lower case; null of `off`. */
+export const headerOrOff: Read<string | null> = (value, where) => {
+  if (value === 'off') return null;
+  if (!/^[a-zA-Z0-9-]{1,64}$/.test(value)) throw new SluiceError('SLUICE_CLI_USAGE', `${value} is no name of a header.`, { where });
+  return value.toLowerCase();
+};
+
+/** A ConfigMap as `namespace/name`. */
+export const configMap: Read<{ readonly namespace: string; readonly name: string }> = (value, where) => {
+  const found = /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\/([a-z0-9](?:[-.a-z0-9]*[a-z0-9])?)$/.exec(value);
+  if (found === null)
+    throw new SluiceError('SLUICE_CLI_USAGE', `${value} is not namespace/name.`, { where, fix: 'Write for example llm/sluice-status.' });
+  return { namespace: found[1]!, name: found[2]! };
+};

@@ -1,0 +1,21 @@
+/** The address of a server that nobody named. */
+export const defaultAdmin = 'http://127.0.0.1:9901';
+
+/** Flags that several commands take, as commander wants them: `.option(...shared.ledger)`. */
+export const shared = {
+  admin: ['--admin <url>', "a running server's admin address", defaultAdmin],
+  adminInstead: ['--admin <url>', 'ask a running server instead'],
+  adminToken: ['--admin-token <file>', 'file with the admin token, where the server has one'],
+  ledger: ['--ledger <file>', 'the ledger: a file, or postgres://… (default: $SLUICE_LEDGER, or where serve keeps it)'],
+  catalog: ['--catalog <file>', 'price catalog (default: the embedded one)'],
+  policy: ['--policy <path>', 'policy file or folder (default: the embedded policy)'],
+  window: ['--window <time>', 'how far back: 90m, 24h, 30d (default: all)'],
+  month: ['--month <month>', 'a calendar month, UTC: 2026-10'],
+  from: ['--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z'],
+  to: ['--to <time>', 'up to this day or time, which is not in it (default: now)'],
+  ofWorkspace: ['--workspace <name>', 'of this workspace'],
+  model: ['--model <file>', 'model file (default: the one that comes with Sluice)'],
+  html: ['--html <file>', 'write the report with plots here'],
+  out: ['--out <file>', 'write here instead of to stdout'],
+  json: ['--json', 'print JSON'],
+} as const;
