@@ -64,6 +64,7 @@ async function openCredentials({ logger, stack }: Ground, { policy, metrics }: P
   });
   const refresh = (): Promise<void> => credentials.refresh({ ...policy.reachable(), keyFiles: policy.current().keyFiles });
   await refresh();
+  metrics.watchKeyFiles(() => credentials.files().filter(({ problem }) => problem === 'none').length);
   const reread = setInterval(() => void refresh(), credentialRefreshMs);
   reread.unref();
   stack.defer(() => clearInterval(reread));

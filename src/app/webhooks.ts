@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { missingKeyFiles } from '../exchange/credentials.ts';
 import type { ConfigMapPolicyStore } from '../kubernetes/policy-store.ts';
 import type { WebhookServer } from '../kubernetes/webhook-server.ts';
 import type { RecentRecords } from '../record/recent.ts';
@@ -21,7 +22,10 @@ export async function openWebhooks(
     listen,
     tls,
     sidecar,
-    policy: policy === null ? null : { policies: policy, effect: (after) => effectOf(recent, policy.current(), after, Date.now()) },
+    policy:
+      policy === null
+        ? null
+        : { policies: policy, effect: (after) => effectOf(recent, policy.current(), after, Date.now()), missingKeys: missingKeyFiles },
     // Read when it is handed out: the CA may be renewed as the certificate is.
     egress:
       egress === null

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { provider } from '../../test/support/decision.ts';
 import { compile, short } from '../../test/support/policy.ts';
 import { appKeyHeaders } from '../apis/key-headers.ts';
-import { Credentials } from './credentials.ts';
+import { Credentials, missingKeyFiles } from './credentials.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-credentials-'));
 const file = join(folder, 'key');
@@ -35,6 +35,25 @@ describe('the gateway’s own credentials', () => {
     expect(['azure', 'entra', 'signed', 'gone', 'unknown'].map((name) => credentials.has(name))).toEqual([true, true, true, false, false]);
     for (const name of ['azure', 'entra'])
       expect([...changes(name)!.set.map(([header]) => header), ...changes(name)!.remove].sort()).toEqual([...appKeyHeaders].sort());
+  });
+
+  it('are told of once where their file holds none, from the start or later, until it holds one', async () => {
+    const later = join(folder, 'later');
+    const told: string[] = [];
+    const credentials = new Credentials((_file, problem) => told.push(problem));
+    const asked = { providers: new Map([['p', provider('p', { credential: { file: later, type: 'key' } })]]) };
+    for (const [text, problems] of [
+      [null, 1],
+      [null, 1],
+      ['k', 1],
+      ['', 2],
+      ['', 2],
+    ] as const) {
+      if (text !== null) writeFileSync(later, text);
+      await credentials.refresh(asked);
+      expect([text, told.length]).toEqual([text, problems]);
+    }
+    expect(await missingKeyFiles({ ...asked, keyFiles: [file] })).toEqual([later]);
   });
 
   it('are either a key or a signature', () => {

@@ -34,6 +34,8 @@ export class Credentials {
   readonly #now: () => number;
   #providers: ReadonlyMap<string, Provider> = new Map();
   #asked: ReadonlySet<string> = new Set();
+  /** Files without a key, told of already. */
+  readonly #missing = new Set<string>();
   #turn = 0;
 
   /** `onProblem`: told once, until the key is well again or another. `now`: milliseconds. */
@@ -48,16 +50,24 @@ export class Credentials {
     keyFiles = [],
   }: Pick<PolicyGeneration, 'providers'> & { readonly keyFiles?: readonly string[] }): Promise<void> {
     this.#providers = providers;
-    const files = new Set([...[...providers.values()].flatMap(filesOf), ...keyFiles]);
+    const files = new Set(keyFilesOf({ providers, keyFiles }));
     this.#asked = files;
     for (const file of this.#keys.keys()) if (!files.has(file)) this.#keys.delete(file);
+    for (const file of this.#missing) if (!files.has(file)) this.#missing.delete(file);
     await Promise.all(
       [...files].map(async (file) => {
         const key = await readKey(file);
         const before = this.#keys.get(file);
         if (key !== before) this.#resting.delete(file);
-        if (key !== '') this.#keys.set(file, key);
-        else if (this.#keys.delete(file)) this.#onProblem(file, 'none');
+        if (key !== '') {
+          this.#keys.set(file, key);
+          this.#missing.delete(file);
+          return;
+        }
+        this.#keys.delete(file);
+        if (this.#missing.has(file)) return;
+        this.#missing.add(file);
+        this.#onProblem(file, 'none');
       }),
     );
   }
@@ -119,6 +129,18 @@ export class Credentials {
 
 function filesOf({ credential }: Provider): readonly string[] {
   return credential === null ? [] : credential.more === undefined ? [credential.file] : [credential.file, ...credential.more];
+}
+
+/** Every file that a policy takes keys of the gateway's own from. */
+function keyFilesOf({ providers, keyFiles }: Pick<PolicyGeneration, 'providers' | 'keyFiles'>): readonly string[] {
+  return [...[...providers.values()].flatMap(filesOf), ...keyFiles];
+}
+
+/** Those of a policy's key files that hold no key here. */
+export async function missingKeyFiles(policy: Pick<PolicyGeneration, 'providers' | 'keyFiles'>): Promise<readonly string[]> {
+  const files = [...new Set(keyFilesOf(policy))];
+  const keys = await Promise.all(files.map(readKey));
+  return files.filter((_file, at) => keys[at] === '');
 }
 
 async function readKey(file: string): Promise<string> {

@@ -162,6 +162,7 @@ describe('the webhook', () => {
         {
           policies: { preview, previewRemoval: () => expect.unreachable(), selects: () => true, leaves: () => undefined },
           effect: () => Promise.resolve([]),
+          missingKeys: () => Promise.resolve([]),
         },
       );
     expect(await ask(section('s', 'search'))).toEqual({ allowed: true, warnings: [] });

@@ -20,6 +20,7 @@ describe('the removal of a policy', () => {
         leaves: (configMap) => left.push(configMapId(configMap)),
       },
       effect: () => Promise.resolve(['effect: some.']),
+      missingKeys: () => expect.unreachable(),
     });
   };
 
@@ -80,5 +81,27 @@ describe('the removal of a policy', () => {
     const answer = await ask(deletion, { generation: null, endsPolicy: false, problems: [problem] });
     expect(answer.allowed).toBe(true);
     expect(answer.warnings?.join('\n')).toMatch(/others need this policy.*\n.*llm\/team#policy\.yaml:3:1 error unknown-provider/);
+  });
+});
+
+it('warns of key files that hold no key, of those that this ConfigMap names', async () => {
+  const text = 'version: 1\nproviders: { own: { credentialFile: /keys/mine } }\n';
+  const object = { metadata: { ...old.metadata, resourceVersion: '7' }, data: { 'policy.yaml': text } };
+  const answer = await validatePolicy(
+    { uid: 'u', operation: 'UPDATE', namespace: 'llm', object, oldObject: old },
+    {
+      policies: {
+        preview: () => ({ accepted: true, problems: [], generation: {} as PolicyGeneration }),
+        previewRemoval: () => expect.unreachable(),
+        selects: () => true,
+        leaves: () => expect.unreachable(),
+      },
+      effect: () => Promise.resolve(['effect: some.']),
+      missingKeys: () => Promise.resolve(['/keys/mine', '/keys/of-others']),
+    },
+  );
+  expect(answer).toEqual({
+    allowed: true,
+    warnings: [expect.stringMatching(/^credentialFile \/keys\/mine holds no key in Sluice's pod: /), 'effect: some.'],
   });
 });

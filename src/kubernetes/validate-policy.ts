@@ -26,6 +26,8 @@ export interface PolicyChecks {
   readonly policies: Pick<ConfigMapPolicyStore, 'preview' | 'previewRemoval' | 'selects' | 'leaves'>;
   /** What a policy would have changed of recent requests, a line each. */
   readonly effect: (after: PolicyGeneration) => Promise<readonly string[]>;
+  /** Files that a policy takes keys from and that hold none in this pod. */
+  readonly missingKeys: (policy: PolicyGeneration) => Promise<readonly string[]>;
 }
 
 /** On a ConfigMap, with the value `true`: it may be removed although it is the last policy. */
@@ -54,7 +56,22 @@ export async function validatePolicy(request: AdmissionRequest, checks: PolicyCh
     .split('\n')
     .filter((line) => line !== '');
   if (!accepted) return { allowed: false, message: `Sluice refuses this policy:\n${lines.join('\n')}` };
-  return { allowed: true, warnings: generation === null ? lines : [...lines, ...(await checks.effect(generation))] };
+  if (generation === null) return { allowed: true, warnings: lines };
+  return {
+    allowed: true,
+    warnings: [...lines, ...(await missingKeys(configMap, generation, checks)), ...(await checks.effect(generation))],
+  };
+}
+
+/** Key files that this ConfigMap names: what others name was said when they were applied. */
+async function missingKeys(configMap: PolicyConfigMap, generation: PolicyGeneration, checks: PolicyChecks): Promise<readonly string[]> {
+  const texts = Object.values(configMap.data);
+  return (await checks.missingKeys(generation))
+    .filter((file) => texts.some((text) => text.includes(file)))
+    .map(
+      (file) =>
+        `credentialFile ${file} holds no key in Sluice's pod: its requests go without one. Mount its Secret (credentials in the chart).`,
+    );
 }
 
 /** `now`: the ConfigMap without its label; null: it is deleted. */

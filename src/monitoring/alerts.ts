@@ -161,6 +161,13 @@ export const alerts: readonly Alert[] = [
     summary: 'There is no policy: requests pass as their apps sent them.',
   },
   {
+    name: 'SluiceKeyMissing',
+    severity: 'warning',
+    expr: 'max by (namespace) (llm_proxy_gateway_key_files_missing) > 0',
+    for: '5m',
+    summary: 'The policy names a key file that holds no key.',
+  },
+  {
     name: 'SluicePolicySourceLost',
     severity: 'warning',
     expr: 'min by (namespace) (llm_proxy_policy_source_connected) == 0',

@@ -432,6 +432,12 @@ export const metricTable = {
     labels: ['kind'],
     help: "Keys of the gateway's own that began to rest: `limited` or `refused` by their provider, or `none` in their file. Alert on `refused` and `none`.",
   },
+  keyFilesMissing: {
+    name: 'llm_proxy_gateway_key_files_missing',
+    type: 'gauge',
+    labels: [],
+    help: 'Files that the policy takes keys from and that hold none here: absent, unreadable or empty.',
+  },
   claimsIgnored: {
     name: 'llm_proxy_caller_claim_ignored_total',
     type: 'counter',

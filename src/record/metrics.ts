@@ -140,6 +140,11 @@ export class Metrics implements RecordSink, GradeSink {
     this.#gauge(metricTable.policyNone, () => (none() ? 1 : 0));
   }
 
+  /** How many of the policy's key files hold no key. */
+  watchKeyFiles(missing: () => number): void {
+    this.#gauge(metricTable.keyFilesMissing, missing);
+  }
+
   /** Whether the policy's source answers. */
   watchPolicyConnection(connected: () => boolean): void {
     this.#gauge(metricTable.policyConnected, () => (connected() ? 1 : 0));

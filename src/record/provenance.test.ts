@@ -294,6 +294,7 @@ describe('the metrics', () => {
     metrics.watchLimits(() => []);
     metrics.watchUnnamedWorkspaces(() => 0);
     metrics.watchNoPolicy(() => false);
+    metrics.watchKeyFiles(() => 0);
     metrics.watchTrials(
       () => 0,
       () => [],

@@ -30,6 +30,8 @@ export interface ReplicaFacts {
   };
   readonly exchanges: number;
   readonly failOpen: number;
+  /** Files that the policy takes keys from and that hold none. */
+  readonly keysMissing: number;
   readonly fallbacks: number;
   readonly exhausted: number;
   /** `provider/model` of targets that rest. */
@@ -92,6 +94,7 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
     },
     exchanges: sum(metricTable.requests),
     failOpen: sum(metricTable.failOpen),
+    keysMissing: sum(metricTable.keyFilesMissing),
     fallbacks: sum(metricTable.fallbacks),
     exhausted: sum(metricTable.fallbackExhausted),
     cooling: samples

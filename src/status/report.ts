@@ -89,11 +89,13 @@ function notesOn(wanted: number | null, ready: number, replicas: readonly Replic
       notes.push(`${replica.name} did not answer, its figures are in no sum: ${replica.why}`);
       continue;
     }
-    const { policy, failOpen } = replica.facts;
+    const { policy, failOpen, keysMissing } = replica.facts;
     policies.add(`${policy.hash} ${policy.catalog}`);
     if (policy.refused) notes.push(`${replica.name} refuses the newest policy; GET /policy on its admin port says why`);
     if (policy.none) notes.push(`${replica.name} has no policy: requests pass as their apps sent them`);
     if (policy.notInForce.length > 0) notes.push(`${replica.name}: not in force as written: ${policy.notInForce.join(', ')}`);
+    if (keysMissing > 0)
+      notes.push(`${replica.name}: ${keysMissing} key files that the policy names hold no key; GET /checks on its admin port says which`);
     if (failOpen > 0) notes.push(`${replica.name} let ${failOpen} requests pass undecided`);
   }
   if (policies.size > 1) notes.push(`the replicas have ${policies.size} different policies or catalogs`);

@@ -18,6 +18,7 @@ const facts: ReplicaFacts = {
   },
   exchanges: 200,
   failOpen: 3,
+  keysMissing: 2,
   fallbacks: 12,
   exhausted: 1,
   cooling: ['openai/gpt-5.1'],
@@ -64,6 +65,7 @@ describe('the status of a release', () => {
           ...facts,
           policy: { ...facts.policy, hash: 'fedcba9876543210', refused: false, none: false, notInForce: [] },
           failOpen: 0,
+          keysMissing: 0,
           cooling: [],
         },
       },
@@ -85,6 +87,7 @@ usage   as providers told it for 95.0% of 360 answers; unknown: 16 not-asked, 2 
 ! sluice-a refuses the newest policy; GET /policy on its admin port says why
 ! sluice-a has no policy: requests pass as their apps sent them
 ! sluice-a: not in force as written: a/b (last-good)
+! sluice-a: 2 key files that the policy names hold no key; GET /checks on its admin port says which
 ! sluice-a let 3 requests pass undecided
 ! sluice-c did not answer, its figures are in no sum: no answer within 10 s
 ! the replicas have 2 different policies or catalogs
