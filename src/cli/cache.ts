@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import type { Command } from 'commander';
 import type { CacheStats } from '../cache/cache.ts';
 import { SluiceError } from '../lib/errors.ts';
@@ -38,6 +39,7 @@ export function registerCache(program: Command): void {
     .description('what is known of one entry, without its answer, as JSON')
     .argument('<id>', 'the entry, as x-sluice-cache-entry says it; its beginning is enough')
     .option(...shared.admin)
+    .option(...shared.json)
     .action(async (id: string, flags: AdminFlags) =>
       print(
         await askAdmin(flags.admin, `/cache/entries/${encodeURIComponent(id)}`, {
@@ -56,6 +58,7 @@ export function registerCache(program: Command): void {
     .option('--all', 'everything')
     .option(...shared.admin)
     .option(...shared.adminToken)
+    .option(...shared.json)
     .action(async (flags: PurgeFlags) => {
       const query = new URLSearchParams();
       for (const name of ['id', 'workspace', 'model', 'tag'] as const) {
@@ -84,7 +87,7 @@ function statsText({ entries, bytes, maxBytes, evictions, redis, flights, waitin
   const mebibytes = (count: number): string => (count / 1_048_576).toFixed(1);
   const done = Object.entries(exchanges).filter(([, count]) => count > 0);
   return [
-    `memory     ${entries} entries, ${mebibytes(bytes)} of ${mebibytes(maxBytes)} MiB, ${evictions} evicted for room`,
+    `memory     ${counted(entries, 'entry')}, ${mebibytes(bytes)} of ${mebibytes(maxBytes)} MiB, ${evictions} evicted for room`,
     `redis      ${redis}`,
     `in flight  ${flights} asked of providers, ${waiting} waiting for one of them, ${mebibytes(collecting)} MiB of answers on their way into the cache`,
     `exchanges  ${done.length === 0 ? 'none yet' : done.map(([kind, count]) => `${count} ${kind}`).join(', ')}`,

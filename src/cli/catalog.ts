@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { Option, type Command } from 'commander';
 import { importList, mergeModels, type CatalogChanges, type ImportReport, type PriceChange } from '../catalog/changes.ts';
 import { fetchPriceList } from '../catalog/fetch.ts';
@@ -7,6 +8,8 @@ import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { didYouMean } from '../policy/nearest.ts';
 import { shared } from './flags/shared.ts';
+import { waiting } from './progress.ts';
+import { fileOf } from './stdin.ts';
 
 interface ImportFlags {
   readonly base?: string;
@@ -15,6 +18,7 @@ interface ImportFlags {
   readonly accept: string[];
   readonly acceptAll?: boolean;
   readonly format: 'text' | 'json';
+  readonly json?: boolean;
 }
 
 /** Exit code of an import that holds prices for a person: done, and something is to be looked at. */
@@ -27,7 +31,7 @@ export function registerCatalog(program: Command): void {
   const catalog = program.command('catalog').description('the price catalog');
   catalog
     .command('import')
-    .argument('<source>', "LiteLLM's price list: a file or a URL")
+    .argument('<source>', "LiteLLM's price list: a file or a URL; - for stdin")
     .description('read a price list, report what changed, hold prices that moved more than 10×')
     .option('--base <file>', 'catalog to compare with (default: --out if it exists, else the embedded one)')
     .option('--out <file>', 'write the new catalog here; without it nothing is written')
@@ -35,24 +39,27 @@ export function registerCatalog(program: Command): void {
     .option('--accept <provider/model...>', 'take over the held prices of a model', [])
     .option('--accept-all', 'take over every held price, and a list that lacks most models')
     .addOption(format())
+    .option(...shared.json)
     .action(importCommand);
   catalog
     .command('diff')
-    .argument('<old>', 'a catalog file')
+    .argument('<old>', 'a catalog file; - for stdin')
     .argument('[new]', 'another one (default: the embedded one)')
     .description('compare two catalogs: models and prices')
     .addOption(format())
+    .option(...shared.json)
     .action(diffCommand);
   catalog
     .command('show')
     .argument('[model]', 'provider, model, or provider/model')
     .option(...shared.catalog)
+    .option(...shared.json)
     .description('list providers, models, or the facts of one model')
     .action(showCommand);
 }
 
 async function importCommand(source: string, flags: ImportFlags): Promise<void> {
-  const list = await fetchPriceList(source);
+  const list = await waiting(`reading ${source}`, fetchPriceList(fileOf(source)));
   // Without an ETag to compare with there is always a list.
   if (list === null)
     throw new SluiceError('SLUICE_CATALOG_UNREADABLE', 'The server answered 304 to a question that it was not asked.', { where: source });
@@ -71,26 +78,42 @@ async function importCommand(source: string, flags: ImportFlags): Promise<void> 
   });
   for (const id of accepted) process.stderr.write(`--accept ${id}: no price of it is held\n`);
   if (flags.out !== undefined) await writeCatalogFile(flags.out, file);
-  process.stdout.write(flags.format === 'json' ? `${JSON.stringify({ version: file.version, ...report })}\n` : renderImport(report));
+  process.stdout.write(
+    flags.json === true || flags.format === 'json' ? `${JSON.stringify({ version: file.version, ...report })}\n` : renderImport(report),
+  );
   if (report.held.length > 0) process.exitCode = exitHeld;
 }
 
-async function diffCommand(oldFile: string, newFile: string | undefined, flags: { readonly format: 'text' | 'json' }): Promise<void> {
-  const [before, after] = await Promise.all([readCatalogFile(oldFile), readCatalogFile(newFile ?? embeddedCatalog)]);
+async function diffCommand(
+  oldFile: string,
+  newFile: string | undefined,
+  flags: { readonly format: 'text' | 'json'; readonly json?: boolean },
+): Promise<void> {
+  const [before, after] = await Promise.all([
+    readCatalogFile(fileOf(oldFile)),
+    readCatalogFile(newFile === undefined ? embeddedCatalog : fileOf(newFile)),
+  ]);
   const { changes } = mergeModels(before.models, after.models, () => true);
   const { added, removed, changed } = changes;
   const same = added.length + removed.length + changed.length === 0;
   const text = `${before.version} → ${after.version}\n${renderChanges(changes)}`;
   process.stdout.write(
-    flags.format === 'json' ? `${JSON.stringify({ from: before.version, to: after.version, added, removed, changed })}\n` : text,
+    flags.json === true || flags.format === 'json'
+      ? `${JSON.stringify({ from: before.version, to: after.version, added, removed, changed })}\n`
+      : text,
   );
   if (!same) process.exitCode = 4;
 }
 
-async function showCommand(which: string | undefined, flags: { readonly catalog?: string }): Promise<void> {
+async function showCommand(which: string | undefined, flags: { readonly catalog?: string; readonly json?: boolean }): Promise<void> {
   const facts = await loadCatalog(flags.catalog);
   if (which === undefined) {
-    const rows = facts.providers().map((provider) => `${provider.padEnd(12)}${facts.models(provider).length} models`);
+    if (flags.json === true) {
+      const providers = Object.fromEntries(facts.providers().map((provider) => [provider, facts.models(provider).length]));
+      process.stdout.write(`${JSON.stringify({ version: facts.version, date: facts.date, providers })}\n`);
+      return;
+    }
+    const rows = facts.providers().map((provider) => `${provider.padEnd(12)}${counted(facts.models(provider).length, 'model')}`);
     process.stdout.write(`catalog ${facts.version}\n${rows.join('\n')}\n`);
     return;
   }
@@ -111,7 +134,8 @@ async function showCommand(which: string | undefined, flags: { readonly catalog?
         { where: facts.version, fix },
       );
     }
-    process.stdout.write(`${models.map((entry) => entry.model).join('\n')}\n`);
+    const names = models.map((entry) => entry.model);
+    process.stdout.write(flags.json === true ? `${JSON.stringify(names)}\n` : `${names.join('\n')}\n`);
     return;
   }
   showModel(facts, which.slice(0, slash), which.slice(slash + 1));
@@ -135,11 +159,11 @@ function showModel(facts: Catalog, provider: string, model: string): void {
 }
 
 function renderImport(report: ImportReport): string {
-  const lines = [`${report.models} models read, ${report.skipped} rows of other kinds left out`];
+  const lines = [`${counted(report.models, 'model')} read, ${counted(report.skipped, 'row')} of other kinds left out`];
   const offPeak = report.problems.filter(({ problem }) => problem === 'off-peak-price').length;
   for (const { provider, model, field, problem } of report.problems)
     if (problem !== 'off-peak-price') lines.push(`  ? ${provider}/${model} ${field}: ${problem}, left out`);
-  if (offPeak > 0) lines.push(`  ? ${offPeak} models have a lower price at some hours, which is left out`);
+  if (offPeak > 0) lines.push(`  ? ${counted(offPeak, 'model')} with a lower price at some hours, which is left out`);
   return `${lines.join('\n')}\n${renderChanges(report)}`;
 }
 

@@ -1,8 +1,8 @@
+import { counted } from '../lib/counted.ts';
 import { readFileSync } from 'node:fs';
 import { checkEnvoy, configOfFile, type EnvoyFinding } from '../attach/check/index.ts';
 import type { EnvoyOptions } from '../attach/render.ts';
 import { SluiceError } from '../lib/errors.ts';
-import { counted } from '../record/columns.ts';
 
 /** `render envoy --check FILE`: prints what the file lacks or has wrong; exit 1 when there is an error. `-`: stdin. Throws SluiceError. */
 export function checkEnvoyFile(file: string, options: EnvoyOptions, json: boolean): void {

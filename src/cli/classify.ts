@@ -6,6 +6,7 @@ import { SluiceError } from '../lib/errors.ts';
 import { linesOf } from '../lib/lines.ts';
 import { openLines } from './open-lines.ts';
 import { exchangeOf, rowOf, type PromptRow } from './prompt-rows.ts';
+import { shared } from './flags/shared.ts';
 
 interface ClassifyFlags {
   readonly check?: string | true;
@@ -28,6 +29,7 @@ export function registerClassify(program: Command): void {
       '--check [share]',
       "compare with the rows' expected_tier, task and domain; fail below this share of right answers (0.8 by default)",
     )
+    .option(...shared.json)
     .action(classifyCommand);
 }
 

@@ -1,7 +1,7 @@
+import { counted } from '../lib/counted.ts';
 import type { Command } from 'commander';
 import type { CheckResult } from '../doctor/types.ts';
 import { adminUrl } from './ask-admin.ts';
-import { counted } from '../record/columns.ts';
 import { shared } from './flags/shared.ts';
 
 interface DoctorFlags {

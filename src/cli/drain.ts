@@ -1,12 +1,15 @@
+import { counted } from '../lib/counted.ts';
 import { parseArgs } from 'node:util';
 import type { Command } from 'commander';
 import { drainEnvoy } from '../attach/drain.ts';
 import { SluiceError } from '../lib/errors.ts';
+import { shared } from './flags/shared.ts';
 
 interface DrainFlags {
   readonly envoyAdmin: string;
   readonly seconds: string;
   readonly atLeast: string;
+  readonly json?: boolean;
 }
 
 const defaults: DrainFlags = { envoyAdmin: '127.0.0.1:9902', seconds: '25', atLeast: '3' };
@@ -19,6 +22,7 @@ export function registerDrain(program: Command): void {
     .option('--envoy-admin <host:port>', "Envoy's admin", defaults.envoyAdmin)
     .option('--seconds <seconds>', 'longest wait', defaults.seconds)
     .option('--at-least <seconds>', 'shortest wait: other nodes go on sending until they know', defaults.atLeast)
+    .option(...shared.json)
     .action(drain);
 }
 
@@ -27,7 +31,8 @@ async function drain(flags: DrainFlags): Promise<void> {
   if (!(most >= 0) || !(least >= 0))
     throw new SluiceError('SLUICE_CLI_USAGE', 'that is no number of seconds.', { where: '--seconds, --at-least' });
   const left = await drainEnvoy(flags.envoyAdmin, { leastMs: least * 1000, mostMs: most * 1000 });
-  process.stdout.write(left === 0 ? 'drained\n' : `${left} requests are still open\n`);
+  if (flags.json === true) process.stdout.write(`${JSON.stringify({ open: left })}\n`);
+  else process.stdout.write(left === 0 ? 'drained\n' : `still open: ${counted(left, 'request')}\n`);
 }
 
 // The chart's preStop hook runs this file alone: to load the whole program takes a busy node seconds, of which the drain has few.

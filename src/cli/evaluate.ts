@@ -11,6 +11,7 @@ import { parseLine, readLabelled, type LabelledRow } from '../router/training/ro
 import { shared } from './flags/shared.ts';
 import { scoreRows } from './train.ts';
 import { writeText } from './write-text.ts';
+import { fileOf } from './stdin.ts';
 
 interface EvaluateFlags {
   readonly model?: string;
@@ -46,7 +47,7 @@ async function evaluateCommand(file: string, flags: EvaluateFlags): Promise<void
   if (flags.thresholdFrom !== undefined && (flags.scores !== undefined || flags.threshold !== undefined)) {
     throw new SluiceError('SLUICE_CLI_USAGE', 'it needs a model, and stands instead of --threshold.', { where: '--threshold-from' });
   }
-  const labels = await readLabelled(file);
+  const labels = await readLabelled(fileOf(file));
   const rows =
     flags.scores === undefined
       ? scoreRows(await readModel(flags.model ?? defaultModelFile), labels.rows)
@@ -76,7 +77,7 @@ function number(text: string, flag: string): number {
 async function joined(rows: readonly LabelledRow[], file: string): Promise<ReportRow[]> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readFile(fileOf(file), 'utf8');
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }

@@ -7,6 +7,7 @@ import { explainRecord } from '../route/explain.ts';
 import { defaultAdmin, shared } from './flags/shared.ts';
 import { findInLedger, findInLog, fetchDecision, type GradedRecord } from './find-record.ts';
 import { defaultLedger } from './open-ledger.ts';
+import { fileOf } from './stdin.ts';
 
 interface ExplainFlags {
   readonly log?: string;
@@ -37,12 +38,12 @@ export function registerExplain(program: Command): void {
       "a decision id, or as much of its beginning as no other has; or the provider's id of the answer, the app's of the request, or a trace's",
     )
     .description('say why a request went where it went: a past one by its id, or a request file by the current policy')
-    .option('--log <file>', "look in the server's log")
+    .option('--log <file>', "look in the server's log; - for stdin", fileOf)
     .option('--ledger <file>', "look in the server's ledger")
     .option('--admin <url>', `ask this admin server (default: ${defaultAdmin}, then the ledger in $SLUICE_LEDGER or where serve keeps it)`)
-    .option('--request <file>', 'a request body to decide now; nothing is sent')
-    .option(...shared.policy, process.env['SLUICE_POLICY'])
-    .option(...shared.catalog, process.env['SLUICE_CATALOG'])
+    .option('--request <file>', 'a request body to decide now; - for stdin; nothing is sent', fileOf)
+    .option(...shared.policy)
+    .option(...shared.catalog)
     .option(
       '--model <file>',
       "with --request: learned router's model (default: the one that comes with Sluice)",

@@ -36,7 +36,7 @@ describe('sluice label', () => {
     const first = await label('', '3 class med', 'q');
     expect(first.code).toBe(0);
     expect(first.out).not.toContain('\u001b');
-    expect(first.out).toContain(`2 of 3 prompts are labelled in ${file('out.jsonl')}. The classifier agrees on 1 tiers`);
+    expect(first.out).toContain(`2 of 3 prompts labelled in ${file('out.jsonl')}. The classifier agrees on 1 tiers`);
     expect(written().map(({ id, expected_tier, task, domain }) => [id, expected_tier, task, domain])).toEqual([
       [1, 'simple', 'question', 'maths'],
       ['b', 'complex', 'classification', 'medical'],
@@ -46,7 +46,7 @@ describe('sluice label', () => {
     expect(second.out).toContain('--- 3 of 3');
     expect(second.out).not.toContain('--- 1 of 3');
     expect(written()).toHaveLength(3);
-    expect((await label()).out).toContain('All 3 prompts are labelled');
+    expect((await label()).out).toContain('Nothing is left: 3 prompts labelled');
 
     const check = await run(['classify', file('out.jsonl'), '--check', '0.3'], '');
     expect([check.code, check.said]).toEqual([0, expect.stringContaining('tier: 2 of 3 right')]);
@@ -77,7 +77,7 @@ describe('sluice label', () => {
       { id: 'r2', request: { messages: 1, promptHash: 'cd', promptStart: null } },
       { msg: 'mine', prompt: 'Hello' },
     ]);
-    expect((await label('', '', '')).out).toContain('1 records keep no prompt');
+    expect((await label('', '', '')).out).toContain('1 record without their prompt');
     expect(written()).toMatchObject([
       { id: 'r0', prompt: 'Hi' },
       { id: 'r1', prompt: 'What is 2 + 2?', expected_tier: 'simple' },

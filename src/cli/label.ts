@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { appendFile, readFile, rename, stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { classifyRequest } from '../classify/index.ts';
@@ -63,8 +64,9 @@ async function labelCommand(file: string, { out = `${file}.labelled.jsonl` }: { 
   const { items, without } = await readItems(file);
   const labelled = await LabelledFile.open(out);
   const say = (text: string): void => void process.stdout.write(text);
-  if (without > 0) say(`${without} records keep no prompt (prompts: { capture: truncate } in the policy) and are left out.\n`);
-  if (items.every(({ id }) => labelled.has(id))) say(`All ${items.length} prompts are labelled in ${out}.\n`);
+  if (without > 0)
+    say(`${counted(without, 'record')} without their prompt (prompts: { capture: truncate } in the policy keeps it): left out.\n`);
+  if (items.every(({ id }) => labelled.has(id))) say(`Nothing is left: ${counted(items.length, 'prompt')} labelled in ${out}.\n`);
   else {
     say(help);
     const answers = linesOf(process.stdin);
@@ -169,7 +171,7 @@ function summaryOf(items: readonly Item[], labelled: LabelledFile, out: string):
   const same = (name: keyof Labels): number => done.filter(({ verdict, labels }) => verdict[name] === labels[name]).length;
   const agreed =
     done.length === 0 ? '' : ` The classifier agrees on ${same('tier')} tiers, ${same('task')} tasks and ${same('domain')} domains.`;
-  return `\n${done.length} of ${items.length} prompts are labelled in ${out}.${agreed}\n`;
+  return `\n${done.length} of ${counted(items.length, 'prompt')} labelled in ${out}.${agreed}\n`;
 }
 
 /** Rows of a file with what the classifier says of them; `without`: records that keep no prompt. */

@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import type { Command } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
 import type { LearningSummary } from '../router/online/state.ts';
@@ -29,6 +30,7 @@ export function registerLearning(program: Command): void {
     .command('export')
     .description('all of it, as JSON')
     .option(...shared.out)
+    .option(...shared.json)
     .option(...shared.admin)
     .action(async (flags: AdminFlags & { readonly out?: string }) => {
       const text = `${JSON.stringify(await askAdmin(flags.admin, '/learning/state'))}\n`;
@@ -44,12 +46,13 @@ export function registerLearning(program: Command): void {
       .description(what)
       .option(...shared.admin)
       .option(...shared.adminToken)
-      .action(async (flags: AdminFlags) => {
-        await askAdmin(flags.admin, '/learning/frozen', {
+      .option(...shared.json)
+      .action(async (flags: AdminFlags & { readonly json?: true }) => {
+        const answer = await askAdmin(flags.admin, '/learning/frozen', {
           query: new URLSearchParams({ frozen: String(frozen) }),
           order: { method: 'PUT', tokenFile: flags.adminToken },
         });
-        process.stdout.write(frozen ? 'Frozen.\n' : 'Learning again.\n');
+        process.stdout.write(flags.json === true ? `${JSON.stringify(answer)}\n` : frozen ? 'Frozen.\n' : 'Learning again.\n');
       });
   }
   learning
@@ -59,25 +62,32 @@ export function registerLearning(program: Command): void {
     .option('--all', 'of all')
     .option(...shared.admin)
     .option(...shared.adminToken)
-    .action(async (flags: AdminFlags & { readonly workspace?: string; readonly all?: true }) => {
+    .option(...shared.json)
+    .action(async (flags: AdminFlags & { readonly workspace?: string; readonly all?: true; readonly json?: true }) => {
       if ((flags.workspace === undefined) === (flags.all === undefined))
         throw new SluiceError('SLUICE_CLI_USAGE', 'say whose: one workspace, or all.', { where: '--workspace, --all' });
-      await askAdmin(flags.admin, '/learning', {
+      const answer = await askAdmin(flags.admin, '/learning', {
         query: new URLSearchParams(flags.workspace === undefined ? { all: 'true' } : { workspace: flags.workspace }),
         order: { method: 'DELETE', tokenFile: flags.adminToken },
       });
-      process.stdout.write(flags.workspace === undefined ? 'All is forgotten.\n' : `What was learnt of ${flags.workspace} is forgotten.\n`);
+      process.stdout.write(
+        flags.json === true
+          ? `${JSON.stringify(answer)}\n`
+          : flags.workspace === undefined
+            ? 'All is forgotten.\n'
+            : `What was learnt of ${flags.workspace} is forgotten.\n`,
+      );
     });
 }
 
 function render({ frozen, grades, compared, pairs, upgrades }: LearningSummary): string {
   const plusMinus = ({ mean, error }: { readonly mean: number; readonly error: number }): string =>
     `${mean.toFixed(3)} ± ${error.toFixed(3)}`;
-  const lines = [`${grades} grades were learnt from${frozen ? '; frozen: no more are' : ''}`];
+  const lines = [`${counted(grades, 'grade')} learnt from${frozen ? '; frozen: no more are' : ''}`];
   for (const { workspace, pair, seen, threshold, level, newTemplate, templates } of pairs) {
     lines.push('', `${workspace}: ${pair.weak} for ${pair.strong}`);
     lines.push(
-      `  threshold ${threshold === null ? 'none' : threshold.toFixed(3)} over ${seen} requests; the strong model scores ${level.toFixed(3)}; a new template gains ${plusMinus(newTemplate)} beyond the router`,
+      `  threshold ${threshold === null ? 'none' : threshold.toFixed(3)} over ${counted(seen, 'request')}; the strong model scores ${level.toFixed(3)}; a new template gains ${plusMinus(newTemplate)} beyond the router`,
     );
     const rows = templates.map((one) => [
       one.template,
@@ -95,7 +105,7 @@ function render({ frozen, grades, compared, pairs, upgrades }: LearningSummary):
   for (const { workspace, requested, seen, usdPerPoint, level, models } of compared) {
     lines.push('', `${workspace}: candidates for ${requested}`);
     lines.push(
-      `  ${usdPerPoint === null ? 'no price of quality yet' : `a point of quality is worth $${usdPerPoint.toPrecision(3)}`} over ${seen} requests; the requested model scores ${level.toFixed(3)}`,
+      `  ${usdPerPoint === null ? 'no price of quality yet' : `a point of quality is worth $${usdPerPoint.toPrecision(3)}`} over ${counted(seen, 'request')}; the requested model scores ${level.toFixed(3)}`,
     );
     const rows = models.map(({ model, grades: count, beyondOutcomes }) => [model, String(count), plusMinus(beyondOutcomes)]);
     if (rows.length > 0)

@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
@@ -10,10 +11,11 @@ import type { Whose } from '../ledger/store.ts';
 import { shownPlace } from '../ledger/target.ts';
 import type { Checkpoint } from '../ledger/types.ts';
 import { verifyLedger, type VerifyResult } from '../ledger/verify.ts';
-import { counted } from '../record/columns.ts';
 import { shared } from './flags/shared.ts';
 import { eraseIn, withRows } from './open-ledger.ts';
 import { unwritable } from './write-text.ts';
+import { Progress } from './progress.ts';
+import { fileOf } from './stdin.ts';
 
 /** `sluice ledger verify|export|erase`. */
 export function registerLedger(program: Command): void {
@@ -28,14 +30,16 @@ export function registerLedger(program: Command): void {
       '--public-key <file>',
       'PEM of the Ed25519 public key that checkpoints are signed with: rows that no signature covers are faults',
     )
-    .option('--log <file>', 'a log of the server: its checkpoints also find an end that was cut off')
+    .option('--log <file>', 'a log of the server: its checkpoints also find an end that was cut off; - for stdin', fileOf)
     .option(...shared.json)
     .action(async (flags: { readonly ledger?: string; readonly publicKey?: string; readonly log?: string; readonly json?: boolean }) => {
       const options = {
         publicKey: flags.publicKey === undefined ? null : keyIn(flags.publicKey, createPublicKey),
         checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log),
       };
-      const result = await withRows(flags.ledger, null, (db) => verifyLedger(db, options));
+      const progress = new Progress('row');
+      const result = await withRows(flags.ledger, null, (db) => verifyLedger(db, { ...options, progress: progress.tick }));
+      progress.done();
       process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
       if (!result.ok)
         throw new SluiceError(
@@ -55,20 +59,26 @@ export function registerLedger(program: Command): void {
     .requiredOption('--out <file>', 'a file, or - for stdout')
     .option(...shared.window)
     .option(...shared.ledger)
-    .action(async (flags: { readonly format: ExportFormat; readonly out: string; readonly window?: string; readonly ledger?: string }) => {
+    .option(...shared.json)
+    .action(async (flags: ExportFlags) => {
       if (flags.format === 'parquet' && flags.out === '-')
         throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
       const to = Date.now() + 1;
       const from = flags.window === undefined ? 0 : to - parseWindow(flags.window);
+      const progress = new Progress('exchange');
       const count = await withRows(flags.ledger, from, (db) =>
         // Parquet's writer is loaded where it is used.
         import('../ledger/export.ts')
-          .then(({ exportLedger }) => exportLedger(db, { format: flags.format, file: flags.out, from, to }))
+          .then(({ exportLedger }) => exportLedger(db, { format: flags.format, file: flags.out, from, to, progress: progress.tick }))
           .catch((error: unknown) => {
             throw unwritable(flags.out, error);
           }),
       );
-      process.stderr.write(`${counted(count, 'exchange')} written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
+      progress.done();
+      // What is written to stdout is the export.
+      if (flags.json === true)
+        (flags.out === '-' ? process.stderr : process.stdout).write(`${JSON.stringify({ exchanges: count, out: flags.out })}\n`);
+      else process.stderr.write(`${counted(count, 'exchange')} written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
     });
   ledger
     .command('erase')
@@ -84,6 +94,7 @@ export function registerLedger(program: Command): void {
       '--ledger-key <file>',
       'PEM of the Ed25519 private key that signs what this adds (default: the running server signs it within the hour)',
     )
+    .option(...shared.json)
     .action(async (flags: EraseFlags) => {
       const whose = whoseOf(flags);
       const erased = await eraseIn(flags.ledger, {
@@ -92,9 +103,19 @@ export function registerLedger(program: Command): void {
         key: flags.ledgerKey === undefined ? null : keyIn(flags.ledgerKey, createPrivateKey),
       });
       process.stdout.write(
-        `${counted(erased, 'row')} of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`,
+        flags.json === true
+          ? `${JSON.stringify({ erased, ...whose })}\n`
+          : `${counted(erased, 'row')} of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`,
       );
     });
+}
+
+interface ExportFlags {
+  readonly format: ExportFormat;
+  readonly out: string;
+  readonly window?: string;
+  readonly ledger?: string;
+  readonly json?: boolean;
 }
 
 interface EraseFlags {
@@ -104,6 +125,7 @@ interface EraseFlags {
   readonly reason: string;
   readonly ledger?: string;
   readonly ledgerKey?: string;
+  readonly json?: boolean;
 }
 
 function whoseOf({ workspace, user, userHash: hash }: EraseFlags): Whose {

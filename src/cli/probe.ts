@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
 import { adminUrl } from './ask-admin.ts';
+import { shared } from './flags/shared.ts';
 
 interface ProbeFlags {
   readonly url?: string;
   readonly extProc?: string;
   readonly webhook?: string;
   readonly model: string;
+  readonly json?: boolean;
 }
 
 /** `sluice probe`: asks for one decision. Exit 0: it was made; 1: it was not. `helm test` runs it. */
@@ -18,7 +20,8 @@ export function registerProbe(program: Command): void {
     .option('--ext-proc <host:port>', 'where Envoys call Sluice: nothing reaches a provider')
     .option('--webhook <url>', 'the webhook that puts gateways into pods')
     .option('--model <model>', 'the model that is asked for', 'gpt-5-nano')
-    .action(async ({ url, extProc, webhook, model }: ProbeFlags) => {
+    .option(...shared.json)
+    .action(async ({ url, extProc, webhook, model, json }: ProbeFlags) => {
       if ([url, extProc, webhook].filter((each) => each !== undefined).length !== 1)
         throw new SluiceError('SLUICE_CLI_USAGE', 'one of --url, --ext-proc and --webhook says whom to ask.', { where: 'probe' });
       // gRPC is loaded where it is used.
@@ -29,7 +32,7 @@ export function registerProbe(program: Command): void {
           : extProc !== undefined
             ? await probeProcessor(extProc, model)
             : await probeWebhook(adminUrl(webhook!, '--webhook'));
-      process.stdout.write(`${said}\n`);
+      process.stdout.write(json === true ? `${JSON.stringify({ ok, said })}\n` : `${said}\n`);
       process.exitCode = ok ? 0 : 1;
     });
 }

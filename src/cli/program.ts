@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { sentenceOf, SluiceError } from '../lib/errors.ts';
+import { sentenceOf } from '../lib/errors.ts';
 import { registerBudgets } from './budgets.ts';
 import { registerLimits } from './limits.ts';
 import { registerCache } from './cache.ts';
 import { registerCaBundle } from './ca-bundle.ts';
 import { registerCatalog } from './catalog.ts';
 import { registerClassify } from './classify.ts';
+import { registerCompletion } from './completion.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDrain } from './drain.ts';
 import { registerEvaluate } from './evaluate.ts';
+import { exitCodeOf } from './exit-code.ts';
 import { registerExplain } from './explain.ts';
 import { registerDecisions } from './decisions.ts';
 import { registerLabel } from './label.ts';
@@ -63,10 +65,11 @@ const commands: readonly ((program: Command) => void)[] = [
   registerScore,
   registerEvaluate,
   registerSimulateLearning,
+  registerCompletion,
 ];
 
-/** The command line, whose errors are thrown and not printed. */
-function createProgram(): Command {
+/** The command line with all its commands, whose errors are thrown and not printed. */
+export function sluiceProgram(): Command {
   const program = new Command('sluice')
     .description('Routes, records and prices LLM traffic as an Envoy external processor')
     .version(version)
@@ -79,7 +82,7 @@ function createProgram(): Command {
 /** Runs one command to its end and sets `process.exitCode`; what is wrong is written to stderr. `args`: without Node and the program's name. */
 export async function runCommand(args: readonly string[]): Promise<void> {
   try {
-    await createProgram().parseAsync(args, { from: 'user' });
+    await sluiceProgram().parseAsync(args, { from: 'user' });
   } catch (error) {
     process.exitCode = failed(error);
   }
@@ -87,8 +90,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
 
 /** Says what went wrong; the exit code for it. */
 function failed(error: unknown): number {
-  // commander has printed its own message; 2 is the shell's usual code for wrong usage.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  process.stderr.write(`${sentenceOf(error)}\n`);
-  return error instanceof SluiceError && error.code === 'SLUICE_CLI_USAGE' ? 2 : 1;
+  // commander has printed its own message.
+  if (!(error instanceof CommanderError)) process.stderr.write(`${sentenceOf(error)}\n`);
+  return exitCodeOf(error);
 }

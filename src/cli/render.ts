@@ -76,7 +76,7 @@ export function registerRender(program: Command): void {
         ['snippet', 'out'],
       ),
     )
-    .option('--json', 'with --check: print what was found as JSON')
+    .option(...shared.json)
     .action(renderForEnvoy);
   registerAlerts(render);
   common(render.command('istio'), defaultSluiceService, "host:port of Sluice's Service")

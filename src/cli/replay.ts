@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
@@ -14,11 +15,15 @@ import { replayText } from '../replay/text.ts';
 import { isPostgres } from '../ledger/target.ts';
 import { shared } from './flags/shared.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
+import { Progress } from './progress.ts';
+import { fileOf } from './stdin.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 
 interface ReplayFlags {
   readonly policy: string;
   readonly against?: string;
   readonly from: string;
+  readonly ledger?: string;
   readonly window?: string;
   readonly where: readonly string[];
   readonly limit: string;
@@ -41,9 +46,15 @@ export function registerReplay(program: Command): void {
     .description(
       'what a policy would have done with recorded requests: moved ones, cost with its confidence interval, needs that are not met',
     )
-    .requiredOption('--policy <path>', 'the policy to ask about: a file, or a folder')
-    .option('--against <path>', 'hold it against this policy (default: against what was recorded)')
-    .option('--from <source>', "ledger, postgres://…, or a file: a ledger, a server's log, an export as JSON lines", 'ledger')
+    .requiredOption('--policy <path>', 'the policy to ask about: a file, or a folder; - for stdin', fileOf)
+    .option('--against <path>', 'hold it against this policy; - for stdin (default: against what was recorded)', fileOf)
+    .option(
+      '--from <source>',
+      "ledger, postgres://…, or a file: a ledger, a server's log, an export as JSON lines; - for stdin",
+      fileOf,
+      'ledger',
+    )
+    .option(...shared.ledger)
     .option(...shared.window)
     .option(
       '--where <condition>',
@@ -63,19 +74,25 @@ export function registerReplay(program: Command): void {
       const limits = limitsOf(flags);
       const catalog = await loadCatalog(flags.catalog);
       const replay = new Replay(compiled(flags.policy, catalog), flags.against === undefined ? null : compiled(flags.against, catalog));
-      const file = flags.from === 'ledger' && !existsSync('ledger') ? ledgerTarget(undefined).place : flags.from;
+      const file = flags.from === 'ledger' && !existsSync('ledger') ? ledgerTarget(flags.ledger).place : flags.from;
       const chosen = {
         from: flags.window === undefined ? null : Date.now() - parseWindow(flags.window),
         where: flags.where,
         limit: numberOf(flags.limit, '--limit', 1),
       };
+      const progress = new Progress('record');
+      const add = (record: ExchangeRecord): void => {
+        replay.add(record);
+        progress.tick();
+      };
       if (isPostgres(file)) {
         await withRows(file, chosen.from ?? 0, (db) => {
-          for (const record of recordsIn(db, chosen)) replay.add(record);
+          for (const record of recordsIn(db, chosen)) add(record);
         });
       } else {
-        for await (const record of recordsOf({ file, ...chosen })) replay.add(record);
+        for await (const record of recordsOf({ file, ...chosen })) add(record);
       }
+      progress.done();
       const report = replay.report();
       process.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : replayText(report));
       const passed = limits.flatMap((check) => check(report) ?? []);
@@ -101,7 +118,7 @@ function limitsOf(flags: ReplayFlags): Check[] {
     if (value !== undefined) checks.push(check(numberOf(value, flag, 0)));
   };
   add('--max-cost-increase', flags.maxCostIncrease, (limit) => ({ cost: { relative, compared } }) => {
-    if (relative === null) return `The cost of ${compared} requests says nothing of its rise.`;
+    if (relative === null) return `The cost of ${counted(compared, 'request')} says nothing of its rise.`;
     return relative.high * 100 > limit ? `The cost may rise by ${(relative.high * 100).toFixed(1)}%; ${limit}% is allowed.` : null;
   });
   add(
@@ -118,7 +135,7 @@ function limitsOf(flags: ReplayFlags): Check[] {
     flags.maxRefused,
     (limit) =>
       ({ newlyRefused }) =>
-        newlyRefused > limit ? `${newlyRefused} requests that were answered would be refused; ${limit} are allowed.` : null,
+        newlyRefused > limit ? `${counted(newlyRefused, 'request')} that got an answer would be refused; the limit is ${limit}.` : null,
   );
   add(
     '--max-unable',
@@ -134,7 +151,7 @@ function limitsOf(flags: ReplayFlags): Check[] {
     flags.minReplayed,
     (limit) =>
       ({ replayed }) =>
-        replayed < limit ? `${replayed} records were decided anew; ${limit} are asked for.` : null,
+        replayed < limit ? `${counted(replayed, 'record')} could be decided anew; at least ${limit} must be.` : null,
   );
   return checks;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { Option, type Command } from 'commander';
 import { parsePeriod, savingsKeys, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
 import { csvText } from '../lib/csv.ts';
@@ -89,7 +90,7 @@ export function savingsText(report: SavingsReport, window: string): string {
     `  baseline  ${baselineOf(total)}`,
     ...(total.apart === 0 ? [] : [`  apart     ${dollars(total.apart)} spent on exchanges without a baseline: in none of the others`]),
     ...(report.basis === 'rows' ? ['  from      records: those that are too old for the ledger, or were erased, are not in it'] : []),
-    `  unknown   ${percent(report.unknownShare)} of ${total.exchanges} exchanges: their price or usage is not known, and they are in no sum`,
+    `  unknown   ${percent(report.unknownShare)} of ${counted(total.exchanges, 'exchange')}: their price or usage is not known, and they are in no sum`,
   ].join('\n');
   if (report.by.length === 0) return `${text}\n`;
   const head = [...report.by, 'exchanges', 'cost', 'baseline', 'saved', '', 'apart', 'unknown'];

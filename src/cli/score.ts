@@ -26,6 +26,7 @@ export function registerScore(program: Command): void {
     .description('say what the stronger model would gain on each prompt (gain: higher = the stronger model is needed more)')
     .option(...shared.model)
     .option('--explain', 'also the features that moved the score, and the share of known words')
+    .option(...shared.json)
     .action(scoreCommand);
 }
 

@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -11,6 +12,7 @@ import { readOutcomes, type OutcomeData, type OutcomeRow } from '../router/quali
 import type { QualityModel } from '../router/quality/model.ts';
 import { trainQuality } from '../router/quality/train.ts';
 import { percent } from '../router/training/report-text.ts';
+import { fileOf } from './stdin.ts';
 
 /** What `simulate-learning` was told, as far as rows of several models need it. Numbers are checked. */
 export interface CompareFlags {
@@ -45,15 +47,15 @@ const pricesSchema = z.record(z.string(), z.strictObject({ input: z.number().min
 
 /** Streams rows of several models' outcomes through the comparison of candidates, and prints what came of it, goal by goal. */
 export async function simulateCompareCommand(file: string, flags: CompareFlags): Promise<void> {
-  const data = await readOutcomes(file);
+  const data = await readOutcomes(fileOf(file));
   const prices = await pricesOf(data, flags);
   const requested = named(flags.requested, [...prices.keys()]);
   const small = [...prices.keys()].find((model) => canonicalName(model, true) === `${canonicalName(requested, true)}-mini`);
   const several = [...prices.keys()];
   const cases: Case[] = [
-    { name: `${several.length} models, public outcomes alone`, models: several, graded: 0, goal: { kind: 'cost', value: 0.55 } },
+    { name: `${counted(several.length, 'model')}, public outcomes alone`, models: several, graded: 0, goal: { kind: 'cost', value: 0.55 } },
     {
-      name: `${several.length} models, ${percent(flags.graded)} graded`,
+      name: `${counted(several.length, 'model')}, ${percent(flags.graded)} graded`,
       models: several,
       graded: flags.graded,
       goal: { kind: 'cost', value: 0.42 },
@@ -125,7 +127,7 @@ async function pricesOf(data: OutcomeData, { prices: file, models }: CompareFlag
 
 async function readPrices(file: string): Promise<Readonly<Record<string, ModelPrice>>> {
   try {
-    return pricesSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+    return pricesSchema.parse(JSON.parse(await readFile(fileOf(file), 'utf8')));
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
   }
@@ -195,7 +197,7 @@ interface About {
 function render(measured: readonly Measured[], { requested, unpriced, strangers, flags, rows }: About): string {
   const { seeds, requests, warmup, maxLoss } = flags;
   const lines = [
-    `${rows} rows; always ${requested} = 100% cost. At most ${percent(maxLoss)} loss promised. ${seeds} streams of ${requests} requests${flags.leaveOut ? ' of each half' : ''}, measured after ${warmup}.`,
+    `${counted(rows, 'row')}; always ${requested} = 100% cost. At most ${percent(maxLoss)} loss promised. ${seeds} streams of ${counted(requests, 'request')}${flags.leaveOut ? ' of each half' : ''}, measured after ${warmup}.`,
     ...(unpriced.length === 0 ? [] : [`Left out (no price, or thoughts that the rows do not count): ${unpriced.join(', ')}.`]),
     ...(strangers.length === 0 ? [] : [`Without public outcomes, known by grades alone: ${strangers.join(', ')}.`]),
     '',

@@ -12,6 +12,7 @@ import { holdsOutcomes } from '../router/quality/outcomes.ts';
 import { shared } from './flags/shared.ts';
 import { simulateCompareCommand } from './simulate-compare.ts';
 import { whole } from './train.ts';
+import { fileOf } from './stdin.ts';
 
 interface SimulateFlags {
   readonly model?: string;
@@ -81,7 +82,7 @@ async function simulateCommand(file: string, flags: SimulateFlags): Promise<void
   if (flags.model !== undefined && flags.leaveOut !== undefined)
     throw new SluiceError('SLUICE_CLI_USAGE', 'a model is given or trained, not both.', { where: '--leave-out' });
   if (await holdsOutcomes(file)) return severalModels(file, flags);
-  const data = await readLabelled(file);
+  const data = await readLabelled(fileOf(file));
   const { rows, pairs } =
     flags.leaveOut === undefined ? await scored(data.rows, flags.model ?? defaultModelFile) : leftOut(data, flags.leaveOut);
   const maxLoss = share(flags.loss, '--loss');

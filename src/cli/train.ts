@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { decodeModel, writeModel } from '../router/model/file.ts';
@@ -13,6 +14,7 @@ import { writeText } from './write-text.ts';
 import type { RouterModel } from '../router/model/model.ts';
 import { shared } from './flags/shared.ts';
 import type { Scored } from '../router/training/metrics.ts';
+import { fileOf } from './stdin.ts';
 
 interface TrainFlags {
   readonly out: string;
@@ -23,6 +25,7 @@ interface TrainFlags {
   readonly test?: string;
   readonly html?: string;
   readonly quiet?: boolean;
+  readonly json?: boolean;
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -34,7 +37,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 export function registerTrain(program: Command): void {
   program
     .command('train')
-    .argument('<data>', 'labelled rows: JSON lines with prompt, weak_score, strong_score; plain or gzipped')
+    .argument('<data>', 'labelled rows: JSON lines with prompt, weak_score, strong_score; plain or gzipped; - for stdin')
     .description('train a router that predicts what the stronger model gains')
     .option('--out <file>', 'where the model goes', 'router.model')
     .addOption(
@@ -51,21 +54,22 @@ export function registerTrain(program: Command): void {
     .option('--test <file>', 'more labelled rows, which the model never sees, to report on')
     .option(...shared.html)
     .option('--quiet', 'no progress')
+    .option(...shared.json)
     .action(trainCommand);
 }
 
 async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
   const seed = whole(flags.seed, '--seed', 0, 1_000_000);
   const folds = whole(flags.folds, '--folds', 2, 20);
-  const data = await readLabelled(file);
+  const data = await readLabelled(fileOf(file));
   if (data.rows.length < 50 || new Set(data.rows.map(({ group }) => group)).size < folds) {
     throw new SluiceError(
       'SLUICE_ROWS_INVALID',
-      `${data.rows.length} rows are too few to learn from: 50 rows of ${folds} groups at least.`,
+      `${counted(data.rows.length, 'row')}: too few to learn from. 50 rows of ${folds} groups at least.`,
       { where: file },
     );
   }
-  const test = flags.test === undefined ? null : await readLabelled(flags.test);
+  const test = flags.test === undefined ? null : await readLabelled(fileOf(flags.test));
   const started = Date.now();
   const settings = { ...(flags.kind === 'classic' ? classicSettings : gainSettings), seed };
   const checkpoint = openCheckpoint(`${flags.out}.checkpoint`, JSON.stringify({ rows: data.sha256, settings, folds, version }));
@@ -89,7 +93,8 @@ async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
   if (test !== null) reports.push(testReport(decodeModel(trained.bytes, flags.out), test.rows, flags.kind));
   if (flags.html !== undefined)
     await writeText(flags.html, reportHtml(`Router model ${trained.header.card.name}`, reports, trained.header.card));
-  process.stdout.write(`${reports.map(reportText).join('\n')}\n${flags.out}: ${trained.bytes.length} bytes\n`);
+  if (flags.json === true) process.stdout.write(`${JSON.stringify({ file: flags.out, bytes: trained.bytes.length, reports })}\n`);
+  else process.stdout.write(`${reports.map(reportText).join('\n')}\n${flags.out}: ${trained.bytes.length} bytes\n`);
 }
 
 function testReport(model: RouterModel, rows: readonly LabelledRow[], kind: ModelKind): Report {

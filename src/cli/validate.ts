@@ -1,14 +1,16 @@
+import { counted } from '../lib/counted.ts';
 import { Option, type Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
 import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
 import type { PolicyFile, Problem } from '../policy/types.ts';
-import { counted } from '../record/columns.ts';
 import { shared } from './flags/shared.ts';
+import { fileOf } from './stdin.ts';
 
 interface ValidateFlags {
   readonly format: 'text' | 'json' | 'github';
+  readonly json?: boolean;
   readonly strict?: boolean;
   readonly catalog?: string;
   readonly trusted?: string;
@@ -18,13 +20,14 @@ interface ValidateFlags {
 export function registerValidate(program: Command): void {
   program
     .command('validate')
-    .argument('<path...>', 'policy files, folders, or manifests of ConfigMaps; together they are one policy')
+    .argument('<path...>', 'policy files, folders, or manifests of ConfigMaps; together they are one policy; - for stdin')
     .description('check a policy as the server would: file, line, what is wrong and what would be right')
     .addOption(
       new Option('--format <format>', 'how problems are printed; github: workflow annotations')
         .choices(['text', 'json', 'github'])
         .default('text'),
     )
+    .option(...shared.json)
     .option('--strict', 'warnings are errors')
     .option(...shared.catalog)
     .option(
@@ -33,10 +36,10 @@ export function registerValidate(program: Command): void {
     )
     .action(async (paths: string[], flags: ValidateFlags) => {
       const catalog = await loadCatalog(flags.catalog);
-      const files = paths.flatMap(readPolicyFiles);
+      const files = paths.flatMap((path) => readPolicyFiles(fileOf(path)));
       const { generation, problems } = compilePolicy(files, { catalog, ...trustedOf(files, flags.trusted) });
       const bad = generation === null || (flags.strict === true && problems.length > 0);
-      process.stdout.write(render(flags.format, problems, bad, files.length));
+      process.stdout.write(render(flags.json === true ? 'json' : flags.format, problems, bad, files.length));
       process.exitCode = bad ? 1 : 0;
     });
 }

@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { reasonOf } from '../lib/errors.ts';
 import { parseMetrics, sumOf } from '../status/metrics-text.ts';
 import { askEnvoy, failOpenCount } from './envoy-checks.ts';
@@ -115,7 +116,7 @@ async function trafficResults(admin: URL, envoy: URL | null): Promise<CheckResul
         bad(
           'traffic',
           'warning',
-          `Envoy let ${skipped} requests pass without Sluice since it started (failure_mode_allowed)`,
+          `Envoy let ${counted(skipped, 'request')} pass without Sluice since it started (failure_mode_allowed)`,
           'If it still grows: see the other checks. An alert belongs on it (SluiceBypassed).',
         ),
       );
@@ -124,7 +125,7 @@ async function trafficResults(admin: URL, envoy: URL | null): Promise<CheckResul
         bad(
           'traffic',
           'warning',
-          `Sluice let ${failed} requests pass because it failed (llm_proxy_fail_open_total)`,
+          `Sluice let ${counted(failed, 'request')} pass because it failed (llm_proxy_fail_open_total)`,
           'Look at its log, and report it.',
         ),
       );
@@ -134,7 +135,7 @@ async function trafficResults(admin: URL, envoy: URL | null): Promise<CheckResul
       : [
           ok(
             'traffic',
-            `${sumOf(samples, 'llm_proxy_request_total')} exchanges since the start${undecided === '' ? '' : `; passed unread or undecided: ${undecided}`}`,
+            `${counted(sumOf(samples, 'llm_proxy_request_total'), 'exchange')} since the start${undecided === '' ? '' : `; passed unread or undecided: ${undecided}`}`,
           ),
         ];
   } catch {

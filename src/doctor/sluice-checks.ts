@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import { connect } from 'node:net';
 import { bad, ok, type CheckResult, type SelfFacts } from './types.ts';
 
@@ -119,14 +120,14 @@ function ledgerCheck({ ledger }: SelfFacts): CheckResult {
     return bad(
       'ledger',
       'error',
-      `${where} answers; ${ledger.dropped} records were lost since the start`,
+      `${where} answers; ${counted(ledger.dropped, 'record')} lost since the start`,
       'It could not be written for too long. The gap is noted in the ledger; look at the log for why.',
     );
   if (ledger.failures > 0 && ledger.waiting > 0)
     return bad(
       'ledger',
       'error',
-      `${where} cannot be written: ${ledger.waiting} records wait`,
+      `${where} cannot be written: ${counted(ledger.waiting, 'record')} waiting`,
       'Look at the log; the disk may be full, or the user may not write.',
     );
   return ok('ledger', `${where} answers`);
@@ -147,7 +148,7 @@ export function certificateCheck(file: string, until: string | null, now: number
   if (days < 0)
     return bad('certificate', 'error', `${file} has ended on ${until.slice(0, 10)}`, 'Renew it; a new file is taken without a restart.');
   return days < renewDays
-    ? bad('certificate', 'warning', `${file} ends on ${until.slice(0, 10)}, in ${days} days`, 'Renew it.')
+    ? bad('certificate', 'warning', `${file} ends on ${until.slice(0, 10)}, in ${counted(days, 'day')}`, 'Renew it.')
     : ok('certificate', `${file} holds until ${until.slice(0, 10)}`);
 }
 

@@ -26,7 +26,13 @@ const groupRows = 10_000;
  */
 export async function exportLedger(
   db: Db,
-  options: { readonly format: ExportFormat; readonly file: string; readonly from: number; readonly to: number },
+  options: {
+    readonly format: ExportFormat;
+    readonly file: string;
+    readonly from: number;
+    readonly to: number;
+    readonly progress?: () => void;
+  },
 ): Promise<number> {
   const rows = db
     .prepare<[number, number], Row>(
@@ -34,10 +40,17 @@ export async function exportLedger(
     )
     .iterate(options.from, options.to);
   try {
-    return await written(options, rows);
+    return await written(options, told(rows, options.progress));
   } finally {
     // One that was never begun keeps the database busy, too.
     rows.return?.();
+  }
+}
+
+function* told(rows: Iterable<Row>, progress: (() => void) | undefined): Generator<Row> {
+  for (const row of rows) {
+    progress?.();
+    yield row;
   }
 }
 

@@ -52,6 +52,8 @@ export interface VerifyOptions {
   readonly checkpoints: readonly Checkpoint[];
   /** Ms since the epoch; default: now. */
   readonly now?: number;
+  /** Told of each row that was read. */
+  readonly progress?: () => void;
 }
 
 interface WriterRow {
@@ -189,6 +191,7 @@ class Verifier {
     let last = 0;
     for (const row of this.#db.prepare<[number], Row>('SELECT * FROM entries WHERE writer = ? ORDER BY seq').iterate(n)) {
       this.#rows++;
+      this.#options.progress?.();
       if (row.seq !== expected)
         this.#fault(
           'missing',

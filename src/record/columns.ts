@@ -29,11 +29,6 @@ export function costText(cost: Cost): string {
   return cost.known ? dollars(cost.usd) : `? (${cost.reason})`;
 }
 
-/** `1 row`, `2 rows`. */
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
 /** 0..1 as a percentage; `–` for none. */
 export function percent(share: number | null): string {
   return share === null ? '–' : `${(share * 100).toFixed(1)}%`;

@@ -192,7 +192,7 @@ describe('a replay', () => {
       approximated: { text: 1 },
     });
     expect(replayText(report)).toContain('1 hang on the prompt');
-    expect(replayText(report)).toContain('rule words is unknown for 1 requests');
+    expect(replayText(report)).toContain('rule words is unknown for 1 request ');
     // What a pattern decided, the same pattern decides again.
     const blocked = recorded({ lastUser: 'a secret' }, {}, sensitive);
     expect(replay([blocked], sensitive)).toMatchObject({ moved: 0, noLongerRefused: 0 });
@@ -300,7 +300,7 @@ describe('recorded traffic', () => {
     expect(await run('--max-moved', '50', '--min-replayed', '21')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /100\.0% of the requests would move; 50% is allowed\. 20 records were decided anew; 21 are asked for/,
+        /100\.0% of the requests would move; 50% is allowed\. 20 records could be decided anew; at least 21 must be/,
       ) as string,
     });
     expect(await run('--max-moved', 'many')).toMatchObject({ code: 2 });

@@ -1,4 +1,5 @@
 import { alignColumns, dollars, percent } from '../record/columns.ts';
+import { counted } from '../lib/counted.ts';
 import type { Approximation, Unreplayable } from './exchange.ts';
 import type { ReplayReport } from './replay.ts';
 
@@ -20,12 +21,14 @@ const approximationWords: Readonly<Record<Approximation, string>> = {
 export function replayText(report: ReplayReport): string {
   const { cost } = report;
   const lines = [
-    `${report.replayed} of ${report.read} records decided anew by policy ${report.policy}, held against ${report.against === 'recorded' ? 'what was recorded' : `policy ${report.against}`}.`,
+    `${report.replayed} of ${counted(report.read, 'record')} decided anew by policy ${report.policy}, held against ${report.against === 'recorded' ? 'what was recorded' : `policy ${report.against}`}.`,
     ...Object.entries(report.skipped).map(([why, count]) => `· ${count} left out: they ${skippedWords[why as Unreplayable]}`),
     ...Object.entries(report.approximated).map(([what, count]) => `· ${count} hang on ${approximationWords[what as Approximation]}`),
-    ...Object.entries(report.unknownRules).map(([name, count]) => `· rule ${name} is unknown for ${count} requests that reached it`),
+    ...Object.entries(report.unknownRules).map(
+      ([name, count]) => `· rule ${name} is unknown for ${counted(count, 'request')} that reached it`,
+    ),
     '',
-    `Moved: ${report.moved} requests (${percent(share(report.moved, report.replayed))})`,
+    `Moved: ${counted(report.moved, 'request')} (${percent(share(report.moved, report.replayed))})`,
   ];
   if (report.moves.length > 0)
     lines.push(
@@ -55,7 +58,7 @@ export function replayText(report: ReplayReport): string {
   );
   lines.push(
     '',
-    `Cost of the ${cost.compared} requests that are answered both ways and whose cost is known: ${dollars(cost.beforeUsd)} before, ${dollars(cost.afterUsd)} after (same usage)`,
+    `Cost of the ${counted(cost.compared, 'request')} with an answer both ways and a known cost: ${dollars(cost.beforeUsd)} before, ${dollars(cost.afterUsd)} after (same usage)`,
   );
   lines.push(
     cost.difference === null
@@ -72,7 +75,7 @@ export function replayText(report: ReplayReport): string {
       ? 'Every target that the policy lists can do what these requests need.'
       : 'Targets that the policy lists and that cannot do what requests need:',
   );
-  for (const [fault, count] of faults) lines.push(`  ${fault}: ${count} requests`);
+  for (const [fault, count] of faults) lines.push(`  ${fault}: ${counted(count, 'request')}`);
   if (report.unable.after > 0 || report.unable.before > 0)
     lines.push(`Requests that nothing in the policy's lists can take: ${report.unable.after} (${report.unable.before} before)`);
   return `${lines.join('\n')}\n`;

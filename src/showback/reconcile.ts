@@ -1,3 +1,4 @@
+import { counted } from '../lib/counted.ts';
 import type { SavingsLine } from '../ledger/query.ts';
 import { modelName, type Bill, type BillLine } from './bill.ts';
 
@@ -65,12 +66,12 @@ export function reasonFor(one: Compared, tolerance: number): string {
   if (agrees(one, tolerance)) return 'agrees';
   if (one.ledger === null || sizeZero(one.ledger))
     return one.unknown > 0
-      ? `${one.unknown} exchanges in the ledger are of unknown cost or usage`
+      ? `${counted(one.unknown, 'exchange')} in the ledger of unknown cost or usage`
       : 'not in the ledger: calls past Sluice, or another name';
   if (one.bill === null || sizeZero(one.bill)) return 'not in the bill: another account, or billed later';
   if ((one.off ?? 0) > 0)
     return one.unknown > 0
-      ? `more billed: ${one.unknown} exchanges in the ledger are of unknown cost or usage`
+      ? `more billed: ${counted(one.unknown, 'exchange')} in the ledger of unknown cost or usage`
       : 'more billed: calls past Sluice, or a price that is out of date';
   return 'less billed: a discount, another account, or a price that is out of date';
 }

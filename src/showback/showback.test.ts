@@ -84,7 +84,7 @@ describe('the bill of a provider', () => {
       expect.stringMatching(/^more billed: calls past Sluice/),
     ]);
     const [unknown] = reconcile(readBill(openaiCost, 'b'), [line(['gpt-5-mini', 'openai'], { costUnknown: 3 })]);
-    expect(reasonFor(unknown!, 0.01)).toMatch(/3 exchanges in the ledger are of unknown cost/);
+    expect(reasonFor(unknown!, 0.01)).toMatch(/3 exchanges in the ledger of unknown cost/);
     const missing = reconcile(readBill(openaiUsage, 'b'), [line(['gpt-5.1', 'openai'])]);
     expect(missing.map((one) => [one.model, reasonFor(one, 0.01)])).toEqual(
       expect.arrayContaining([

@@ -1,10 +1,11 @@
 import { alignColumns, dollars, percent } from '../record/columns.ts';
+import { counted } from '../lib/counted.ts';
 import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
 
 /** What people read: a line a replica, then the sums of those that answered, then what needs a look. */
 export function statusText(where: string, wanted: number | null, replicas: readonly ReplicaStatus[]): string {
   const ready = replicas.filter((replica) => replica.ready).length;
-  const lines = [`${where}: ${ready} of ${wanted ?? replicas.length} replicas ready`];
+  const lines = [`${where}: ${ready} of ${counted(wanted ?? replicas.length, 'replica')} ready`];
   if (replicas.length > 0)
     lines.push(
       '',
@@ -52,7 +53,7 @@ function sums(asked: readonly ReplicaFacts[]): string[] {
   const unpriced = total((facts) => facts.savings.savings.unknown);
   const priced = total((facts) => facts.savings.savings.known);
   return [
-    `saved   ${dollars(savings)}${baseline > 0 ? ` (${percent(savings / baseline)} of what was asked for)` : ''} since the replicas started; unknown for ${unpriced} of ${priced + unpriced} exchanges`,
+    `saved   ${dollars(savings)}${baseline > 0 ? ` (${percent(savings / baseline)} of what was asked for)` : ''} since the replicas started; unknown for ${unpriced} of ${counted(priced + unpriced, 'exchange')}`,
     ...(shadow === 0 ? [] : [`shadow  ${dollars(shadow)} more would have been saved by sections in shadow mode`]),
     `cost    ${dollars(total((facts) => facts.savings.cost.usd))}${apart > 0 ? `, and ${dollars(apart)} on exchanges without a baseline` : ''}`,
     ...sourceLines(asked),
@@ -82,7 +83,7 @@ const nouns: Readonly<Record<string, string>> = { copies: 'as copies', collected
 function notesOn(wanted: number | null, ready: number, replicas: readonly ReplicaStatus[]): string[] {
   const notes: string[] = [];
   if (replicas.length === 0) notes.push('no pod of Sluice is here; check --namespace and --release');
-  if (wanted !== null && ready < wanted) notes.push(`${wanted - ready} of ${wanted} replicas are not ready`);
+  if (wanted !== null && ready < wanted) notes.push(`not ready: ${wanted - ready} of ${counted(wanted, 'replica')}`);
   const policies = new Set<string>();
   for (const replica of replicas) {
     if (replica.state === 'unknown') {
@@ -95,8 +96,8 @@ function notesOn(wanted: number | null, ready: number, replicas: readonly Replic
     if (policy.none) notes.push(`${replica.name} has no policy: requests pass as their apps sent them`);
     if (policy.notInForce.length > 0) notes.push(`${replica.name}: not in force as written: ${policy.notInForce.join(', ')}`);
     if (keysMissing > 0)
-      notes.push(`${replica.name}: ${keysMissing} key files that the policy names hold no key; GET /checks on its admin port says which`);
-    if (failOpen > 0) notes.push(`${replica.name} let ${failOpen} requests pass undecided`);
+      notes.push(`${replica.name}: ${counted(keysMissing, 'key file')} without a key, though the policy names them; GET /checks on its admin port says which`);
+    if (failOpen > 0) notes.push(`${replica.name} let ${counted(failOpen, 'request')} pass undecided`);
   }
   if (policies.size > 1) notes.push(`the replicas have ${policies.size} different policies or catalogs`);
   return notes;

@@ -83,7 +83,7 @@ cost    $4.0000
 answers of Envoys that collect them: 340 collected, 20 as copies
 usage   as providers told it for 95.0% of 360 answers; unknown: 16 not-asked, 2 cut
 
-! 1 of 3 replicas are not ready
+! not ready: 1 of 3 replicas
 ! sluice-a refuses the newest policy; GET /policy on its admin port says why
 ! sluice-a has no policy: requests pass as their apps sent them
 ! sluice-a: not in force as written: a/b (last-good)

@@ -169,7 +169,7 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
       /^saved {3}\$0\.\d+ \(\d+\.\d% of what was asked for\) since the replicas started; unknown for 0 of \d+ exchanges$/m,
     );
     expect(text).toMatch(/^usage {3}as providers told it for 100\.0% of \d+ answers$/m);
-    expect(text).toContain('! 1 of 3 replicas are not ready\n');
+    expect(text).toContain('! not ready: 1 of 3 replicas\n');
     expect(text).toMatch(/! sluice-c did not answer, its figures are in no sum: 503 error trying to reach service/);
     expect(text).toContain('! the replicas have 2 different policies or catalogs\n');
   });

@@ -1,3 +1,5 @@
+import { fileOf } from '../stdin.ts';
+
 /** The address of a server that nobody named. */
 export const defaultAdmin = 'http://127.0.0.1:9901';
 
@@ -7,8 +9,18 @@ export const shared = {
   adminInstead: ['--admin <url>', 'ask a running server instead'],
   adminToken: ['--admin-token <file>', 'file with the admin token, where the server has one'],
   ledger: ['--ledger <file>', 'the ledger: a file, or postgres://… (default: $SLUICE_LEDGER, or where serve keeps it)'],
-  catalog: ['--catalog <file>', 'price catalog (default: the embedded one)'],
-  policy: ['--policy <path>', 'policy file or folder (default: the embedded policy)'],
+  catalog: [
+    '--catalog <file>',
+    'price catalog; - for stdin (default: $SLUICE_CATALOG, else the embedded one)',
+    fileOf,
+    process.env['SLUICE_CATALOG'],
+  ],
+  policy: [
+    '--policy <path>',
+    'policy file or folder; - for stdin (default: $SLUICE_POLICY, else the embedded policy)',
+    fileOf,
+    process.env['SLUICE_POLICY'],
+  ],
   window: ['--window <time>', 'how far back: 90m, 24h, 30d (default: all)'],
   month: ['--month <month>', 'a calendar month, UTC: 2026-10'],
   from: ['--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z'],

@@ -1,0 +1,52 @@
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SluiceError } from '../lib/errors.ts';
+
+const pieceBytes = 1 << 20;
+const waitMs = 20;
+
+let kept: string | null = null;
+
+/**
+ * A file that a command reads, by its name on the command line: `-` is stdin, everywhere. Stdin is kept in a file of this process's own, for
+ * stdin may be a socket, which has no name to open. Throws SLUICE_FILE_UNREADABLE.
+ */
+export function fileOf(name: string): string {
+  if (name !== '-') return name;
+  kept ??= keepStdin();
+  return kept;
+}
+
+function keepStdin(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'stdin');
+  const to = openSync(file, 'w', 0o600);
+  try {
+    const piece = Buffer.alloc(pieceBytes);
+    for (let read = readStdin(piece); read > 0; read = readStdin(piece)) writeSync(to, piece, 0, read);
+  } catch (error) {
+    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), {
+      where: 'stdin',
+      cause: error,
+    });
+  } finally {
+    closeSync(to);
+  }
+  return file;
+}
+
+/** Bytes read; 0 at the end. A stdin that does not block has nothing yet: it is asked again. */
+function readStdin(piece: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(0, piece);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') return 0;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs);
+    }
+  }
+}
