@@ -15,6 +15,7 @@ import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
 import type { Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
+import { isEmbedded } from './self-check.ts';
 
 /** The policy in force, where it comes from, and the metrics, which label by its names. */
 export interface PolicyParts {
@@ -79,6 +80,7 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
   sources.held.by = policy;
   sayChanges(policy, options, logger, failedRules);
   watchSources(sources, metrics, logger);
+  sayEmbedded(options, metrics, logger);
   const history = new PolicyHistory();
   history.add(policy.current());
   policy.onChange((generation) => history.add(generation));
@@ -158,6 +160,16 @@ function watchSources({ configMaps, whole, pairs }: Sources, metrics: Metrics, l
   watchNoPolicy(configMaps ?? whole, metrics, logger);
   const connections = [configMaps, whole, pairs].filter((source) => source !== null);
   if (connections.length > 0) metrics.watchPolicyConnection(() => connections.every(({ connected }) => connected));
+}
+
+/** The policy that comes with Sluice only says what it would do. */
+function sayEmbedded(options: SluiceOptions, metrics: Metrics, logger: Logger): void {
+  const embedded = isEmbedded(options);
+  metrics.watchEmbeddedPolicy(embedded);
+  if (embedded)
+    logger.warn(
+      'no policy was given: the one that comes with Sluice decides in shadow mode. Every request goes where its app sent it; records say what would have been done. Start with --policy FILE',
+    );
 }
 
 /** Says when a source has no policy at all, at the start and later. */

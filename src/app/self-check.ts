@@ -52,7 +52,7 @@ export async function selfFacts({
     envoyAdmin: options.envoy?.admin ?? null,
     policy: {
       hash: generation.hash,
-      embedded: options.policy === null && options.policyConfigMaps === null && options.policyUrl === null,
+      embedded: isEmbedded(options),
       keptSince: keptSince(),
       refused: policy.lastRefusal()?.problems ?? [],
       modes: Object.fromEntries([...generation.providers.keys()].map((name) => [name, generation.section('', name).mode])),
@@ -70,6 +70,15 @@ export async function selfFacts({
     // Last: the caller compares it with the moment of the answer.
     time: new Date().toISOString(),
   };
+}
+
+/** Whether no policy was given, from no source. */
+export function isEmbedded({
+  policy,
+  policyConfigMaps,
+  policyUrl,
+}: Pick<SluiceOptions, 'policy' | 'policyConfigMaps' | 'policyUrl'>): boolean {
+  return policy === null && policyConfigMaps === null && policyUrl === null;
 }
 
 async function ledgerFacts(place: string | null, ledger: Ledger | null): Promise<SelfFacts['ledger']> {

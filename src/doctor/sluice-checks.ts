@@ -56,7 +56,14 @@ function policyChecks({ policy }: SelfFacts): CheckResult[] {
       ),
     );
   if (policy.embedded)
-    results.push(bad('policy', 'warning', 'no policy was given: the one that comes with Sluice is in force', 'Start with --policy FILE.'));
+    results.push(
+      bad(
+        'policy',
+        'warning',
+        'no policy was given: the one that comes with Sluice decides in shadow mode, so that every request goes where its app sent it',
+        'Start with --policy FILE.',
+      ),
+    );
   const modes = Object.values(policy.modes);
   const idle = (['shadow', 'off'] as const).flatMap((mode) => {
     const names = Object.entries(policy.modes)

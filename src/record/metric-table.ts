@@ -528,6 +528,12 @@ export const metricTable = {
     labels: [],
     help: '1 while the source has no policy at all: requests pass as their apps sent them. Only with --policy-configmaps and --policy-url.',
   },
+  policyEmbedded: {
+    name: 'llm_proxy_policy_embedded',
+    type: 'gauge',
+    labels: [],
+    help: '1 while no policy is given: the one that comes with Sluice decides in shadow mode, and every request goes where its app sent it. Else 0.',
+  },
   policyConfigMaps: {
     name: 'llm_proxy_policy_configmaps',
     type: 'gauge',

@@ -145,6 +145,11 @@ export class Metrics implements RecordSink, GradeSink {
     this.#gauge(metricTable.keyFilesMissing, missing);
   }
 
+  /** Whether the policy is the one that comes with Sluice. */
+  watchEmbeddedPolicy(embedded: boolean): void {
+    this.#gauge(metricTable.policyEmbedded, () => (embedded ? 1 : 0));
+  }
+
   /** Whether the policy's source answers. */
   watchPolicyConnection(connected: () => boolean): void {
     this.#gauge(metricTable.policyConnected, () => (connected() ? 1 : 0));

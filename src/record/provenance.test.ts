@@ -295,6 +295,7 @@ describe('the metrics', () => {
     metrics.watchUnnamedWorkspaces(() => 0);
     metrics.watchNoPolicy(() => false);
     metrics.watchKeyFiles(() => 0);
+    metrics.watchEmbeddedPolicy(false);
     metrics.watchTrials(
       () => 0,
       () => [],

@@ -24,6 +24,8 @@ export interface ReplicaFacts {
     readonly refused: boolean;
     /** Its source has no policy at all. */
     readonly none: boolean;
+    /** No policy was given: the one that comes with Sluice decides in shadow mode. */
+    readonly embedded: boolean;
     readonly catalog: string;
     /** ConfigMaps that are not in force as they are written. */
     readonly notInForce: readonly string[];
@@ -89,6 +91,7 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
       ageSeconds: policy.ageSeconds,
       refused: policy.lastRefusal !== null,
       none: sum(metricTable.policyNone) > 0,
+      embedded: sum(metricTable.policyEmbedded) > 0,
       catalog: policy.catalog.version,
       notInForce: policy.sources.filter(({ state }) => state !== 'in-force').map(({ id, state }) => `${id} (${state})`),
     },

@@ -93,6 +93,8 @@ function notesOn(wanted: number | null, ready: number, replicas: readonly Replic
     const { policy, failOpen, keysMissing } = replica.facts;
     policies.add(`${policy.hash} ${policy.catalog}`);
     if (policy.refused) notes.push(`${replica.name} refuses the newest policy; GET /policy on its admin port says why`);
+    if (policy.embedded)
+      notes.push(`${replica.name} was given no policy: the one that comes with it only says what it would do (shadow mode)`);
     if (policy.none) notes.push(`${replica.name} has no policy: requests pass as their apps sent them`);
     if (policy.notInForce.length > 0) notes.push(`${replica.name}: not in force as written: ${policy.notInForce.join(', ')}`);
     if (keysMissing > 0)

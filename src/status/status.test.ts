@@ -13,6 +13,7 @@ const facts: ReplicaFacts = {
     ageSeconds: 7_300,
     refused: true,
     none: true,
+    embedded: true,
     catalog: 'c',
     notInForce: ['a/b (last-good)'],
   },
@@ -63,7 +64,7 @@ describe('the status of a release', () => {
         state: 'asked',
         facts: {
           ...facts,
-          policy: { ...facts.policy, hash: 'fedcba9876543210', refused: false, none: false, notInForce: [] },
+          policy: { ...facts.policy, hash: 'fedcba9876543210', refused: false, none: false, embedded: false, notInForce: [] },
           failOpen: 0,
           keysMissing: 0,
           cooling: [],
@@ -85,9 +86,10 @@ usage   as providers told it for 95.0% of 360 answers; unknown: 16 not-asked, 2 
 
 ! not ready: 1 of 3 replicas
 ! sluice-a refuses the newest policy; GET /policy on its admin port says why
+! sluice-a was given no policy: the one that comes with it only says what it would do (shadow mode)
 ! sluice-a has no policy: requests pass as their apps sent them
 ! sluice-a: not in force as written: a/b (last-good)
-! sluice-a: 2 key files that the policy names hold no key; GET /checks on its admin port says which
+! sluice-a: 2 key files without a key, though the policy names them; GET /checks on its admin port says which
 ! sluice-a let 3 requests pass undecided
 ! sluice-c did not answer, its figures are in no sum: no answer within 10 s
 ! the replicas have 2 different policies or catalogs
