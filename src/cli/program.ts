@@ -29,6 +29,7 @@ import { registerScore } from './score.ts';
 import { registerServe } from './serve.ts';
 import { registerSimulateLearning } from './simulate-learning.ts';
 import { registerStatus } from './status.ts';
+import { registerSupportBundle } from './support-bundle.ts';
 import { registerTrain } from './train.ts';
 import { registerTrials } from './trials.ts';
 import { registerValidate } from './validate.ts';
@@ -56,6 +57,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerCompare,
   registerReplay,
   registerRender,
+  registerSupportBundle,
   registerDrain,
   registerCaBundle,
   registerTrain,
