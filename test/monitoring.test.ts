@@ -73,7 +73,9 @@ describe('what is deployed beside Sluice', () => {
   });
 
   it('has a runbook for every alert, and none for others', () => {
-    const pages = readdirSync(new URL('../docs/runbooks', import.meta.url)).filter((name) => !['README.md', 'post-mortem.md'].includes(name));
+    const pages = readdirSync(new URL('../docs/runbooks', import.meta.url)).filter(
+      (name) => !['README.md', 'post-mortem.md'].includes(name),
+    );
     expect(pages.sort()).toEqual(names.map((name) => `${name}.md`).sort());
     const index = read('docs/runbooks/README.md');
     for (const name of names) {

@@ -263,6 +263,18 @@ describe.each(stores)('a budget in %s', (kind, open) => {
     expect((await left(made.budgets.store, generation)).map(([, , , reserved]) => reserved)).toEqual([0, 0]);
   });
 
+  it('that is lowered below what is spent tells people once, and of several thresholds the highest', async () => {
+    const before = policyOf('[{name: team, period: day, usd: 0.1, soft: {at: [50, 80, 100]}}]');
+    made.budgets.settle(held(await admit(made, before)), ended('red', attempt('gpt-large', usd(0.06))));
+    await expect.poll(() => made.events.map(({ percent }) => percent)).toEqual([50]);
+    const lowered = policyOf('[{name: team, period: day, usd: 0.05, soft: {at: [50, 80, 100]}}]');
+    for (let request = 0; request < 3; request++)
+      made.budgets.settle(held(await admit(made, lowered)), ended('red', attempt('gpt-large', usd(0.001))));
+    await expect.poll(() => made.events.map(({ percent }) => percent)).toEqual([50, 100]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(made.events.map(({ percent }) => percent)).toEqual([50, 100]);
+  });
+
   it('tells of a threshold once a period, and counts without refusing where it is soft', async () => {
     const generation = policyOf('[{name: team, period: day, usd: 0.02, soft: {at: [100, 50, 150]}}]');
     for (let i = 0; i < 5; i++) made.budgets.settle(held(await admit(made, generation)), ended('red', attempt('gpt-large', usd(0.007))));

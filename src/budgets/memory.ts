@@ -1,5 +1,14 @@
 import { limits } from '../lib/limits.ts';
-import type { BudgetStore, Charge, Counter, CounterState, Crossing, ReserveResult, Settlement } from './types.ts';
+import {
+  thresholdKey,
+  type BudgetStore,
+  type Charge,
+  type Counter,
+  type CounterState,
+  type Crossing,
+  type ReserveResult,
+  type Settlement,
+} from './types.ts';
 
 interface Cell {
   readonly counter: Counter;
@@ -68,11 +77,15 @@ export class MemoryBudgetStore implements BudgetStore {
       const cell = this.#cell(counter);
       cell.reserved = Math.max(0, cell.reserved - reserved);
       cell.spent += spent;
+      // By the amount: of a budget that is changed the same share is another one. Who is beyond several hears of the highest.
+      let highest: number | null = null;
       for (const [percent, amount] of thresholds) {
-        if (cell.spent < amount || cell.told.has(String(percent))) continue;
-        cell.told.add(String(percent));
-        crossings.push({ counter, percent, state: { spent: cell.spent, reserved: cell.reserved } });
+        const key = thresholdKey(percent, amount);
+        if (cell.spent < amount || cell.told.has(key)) continue;
+        cell.told.add(key);
+        highest = Math.max(highest ?? 0, percent);
       }
+      if (highest !== null) crossings.push({ counter, percent: highest, state: { spent: cell.spent, reserved: cell.reserved } });
     }
     return crossings;
   }

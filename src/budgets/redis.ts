@@ -116,9 +116,13 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('PEXPIRE', KEYS[3], ARGV[4])
 local found = redis.call('HMGET', KEYS[1], 'spent', 'reserved')
 local reply = {found[1], found[2] or '0'}
+local highest = nil
 for i = 6, #ARGV, 2 do
-  if spent >= tonumber(ARGV[i + 1]) and redis.call('HSETNX', KEYS[1], 'told ' .. ARGV[i], '1') == 1 then reply[#reply + 1] = ARGV[i] end
+  if spent >= tonumber(ARGV[i + 1]) and redis.call('HSETNX', KEYS[1], 'told ' .. ARGV[i] .. '@' .. ARGV[i + 1], '1') == 1 then
+    if highest == nil or tonumber(ARGV[i]) > tonumber(highest) then highest = ARGV[i] end
+  end
 end
+if highest ~= nil then reply[#reply + 1] = highest end
 return reply`);
 
 // One hash tag: a request may touch several counters at once, and in a cluster a script sees one slot.

@@ -44,7 +44,7 @@ export interface Settlement {
   /** What was reserved for it; 0: nothing. */
   readonly reserved: NanoUsd;
   readonly spent: NanoUsd;
-  /** Percent and amount of the thresholds to watch. */
+  /** Percent and amount of the thresholds to watch. Each is told once a period; of several that are passed at once, the highest. */
   readonly thresholds: readonly (readonly [percent: number, amount: NanoUsd])[];
 }
 
@@ -86,4 +86,9 @@ export interface BudgetFacts {
   /** Used of it then, requests on their way included; null: not known. */
   readonly used: number | null;
   readonly limit: number;
+}
+
+/** Under which a store remembers that a threshold was told. */
+export function thresholdKey(percent: number, amount: NanoUsd): string {
+  return `${percent}@${amount}`;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { importList, mergeModels, type ImportOptions } from './changes.ts';
 import { importLiteLLM } from './import.ts';
+import { formatCatalog, parseCatalog } from './index.ts';
 import type { CatalogFile } from './schema.ts';
 import { smallList } from './testing/list.ts';
 
@@ -29,6 +30,22 @@ describe('importing on top of a catalog', () => {
     ]);
     expect(pricesOf(file, 'gpt-x').input).toBe(2);
     expect(file).not.toHaveProperty('held');
+  });
+
+  it('keeps what the list has no more, with its prices, as retired, and says so once', () => {
+    const list: Record<string, unknown> = smallList();
+    delete list['text-embedding-w'];
+    const first = importList(base, list, { ...options, date: '2026-03-01' });
+    const kept = first.file.models.find(({ model }) => model === 'text-embedding-w')!;
+    expect(kept).toEqual({ ...base.models.find(({ model }) => model === 'text-embedding-w')!, retired: '2026-03-01' });
+    expect(parseCatalog(formatCatalog(first.file), 'x').models).toEqual(first.file.models);
+    const second = importList(first.file, list, { ...options, date: '2026-04-01' });
+    expect(second.report.removed).toEqual([]);
+    expect(second.file.models).toEqual(first.file.models);
+    // It is back: as the list has it.
+    const third = importList(second.file, smallList(), { ...options, date: '2026-05-01' });
+    expect(third.report).toMatchObject({ added: [], removed: [] });
+    expect(third.file.models).toEqual(base.models);
   });
 
   it('reports nothing for the same list', () => {

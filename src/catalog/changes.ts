@@ -17,6 +17,7 @@ export interface PriceChange {
 export interface CatalogChanges {
   /** `provider/model`. */
   readonly added: readonly string[];
+  /** Gone from the list: retired, with their prices kept. */
   readonly removed: readonly string[];
   /** Taken over. */
   readonly changed: readonly PriceChange[];
@@ -66,7 +67,7 @@ function idOf({ provider, model }: { readonly provider: string; readonly model: 
 /**
  * Takes new entries over. A model with a price that moved more than 10× keeps all its old prices (half of a wrong row is
  * wrong as well) unless `accepts` says yes to its `provider/model`. A price that was or becomes unknown is no move of that kind.
- * Models that are gone from the list are gone from the result.
+ * Models that are gone from the list are gone from the result; `importList` keeps them as retired.
  */
 export function mergeModels(
   old: readonly ModelEntry[],
@@ -114,7 +115,20 @@ function onTopOf(models: readonly ModelEntry[], entries: readonly ModelEntry[]):
           },
     );
   }
-  return [...all.values()].sort((a, b) => (a.provider < b.provider ? -1 : a.provider > b.provider ? 1 : a.model < b.model ? -1 : 1));
+  return sorted([...all.values()]);
+}
+
+/** What a list has, and what it has no more, with the prices of before. A model that is back is as the list has it. */
+function withRetired(old: readonly ModelEntry[], listed: readonly ModelEntry[], date: string): readonly ModelEntry[] {
+  const present = new Set(listed.map(idOf));
+  const retired = old.filter((model) => !present.has(idOf(model))).map((model) => ({ ...model, retired: model.retired ?? date }));
+  return retired.length === 0 ? listed : sorted([...listed, ...retired]);
+}
+
+function sorted(models: readonly ModelEntry[]): ModelEntry[] {
+  return [...models].sort((a, b) =>
+    a.provider < b.provider ? -1 : a.provider > b.provider ? 1 : a.model < b.model ? -1 : a.model > b.model ? 1 : 0,
+  );
 }
 
 export interface ImportOptions {
@@ -147,7 +161,11 @@ export function importList(
   const fix = 'Check that it is LiteLLM’s price list, whole.';
   if (entries.length === 0)
     throw new SluiceError('SLUICE_CATALOG_INVALID', 'The list holds no model that Sluice knows.', { where: options.source, fix });
-  const { models, changes } = mergeModels(base.models, pricesOnly ? onTopOf(base.models, entries) : entries, options.accepts);
+  const merged = mergeModels(base.models, pricesOnly ? onTopOf(base.models, entries) : entries, options.accepts);
+  const models = withRetired(base.models, merged.models, options.date);
+  // Those that were retired before are no news.
+  const before = new Set(base.models.filter(({ retired }) => retired !== undefined).map(idOf));
+  const changes = { ...merged.changes, removed: merged.changes.removed.filter((id) => !before.has(id)) };
   if (changes.removed.length > base.models.length * lostShare && !options.acceptLoss) {
     const message = `The list lacks ${changes.removed.length} of the catalog’s ${base.models.length} models.`;
     throw new SluiceError('SLUICE_CATALOG_INVALID', message, { where: options.source, fix: `${fix} \`--accept-all\` takes it over.` });
@@ -160,5 +178,5 @@ export function importList(
     ...(changes.held.length > 0 ? { held: [...changes.held] } : {}),
     models: models as CatalogFile['models'],
   };
-  return { file, report: { models: models.length, skipped, problems, ...changes } };
+  return { file, report: { models: merged.models.length, skipped, problems, ...changes } };
 }

@@ -46,6 +46,7 @@ export const modelSchema = z.strictObject({
   contextWindow: count,
   maxOutput: count,
   capabilities: z.strictObject(capabilities),
+  retired: z.iso.date().optional().describe('first list that did not have the model any more; its prices stay'),
 });
 
 /** A price that waits for a person: `model` moved more than 10×. */

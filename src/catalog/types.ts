@@ -46,6 +46,8 @@ export interface ModelEntry {
   readonly contextWindow: number | null;
   readonly maxOutput: number | null;
   readonly capabilities: Capabilities;
+  /** ISO date of the first list that did not have it any more; absent: the list has it. Its prices stay: old exchanges are priced by them, and it may still be called. */
+  readonly retired?: string | undefined;
 }
 
 /**

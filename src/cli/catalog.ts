@@ -4,6 +4,7 @@ import { importList, mergeModels, type CatalogChanges, type ImportReport, type P
 import { fetchPriceList } from '../catalog/fetch.ts';
 import { embeddedCatalog, loadCatalog, readCatalogFile, writeCatalogFile } from '../catalog/index.ts';
 import { isoToday, readBase, sourceName } from '../catalog/update.ts';
+import type { CatalogFile } from '../catalog/schema.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { didYouMean } from '../policy/nearest.ts';
@@ -93,7 +94,9 @@ async function diffCommand(
     readCatalogFile(fileOf(oldFile)),
     readCatalogFile(newFile === undefined ? embeddedCatalog : fileOf(newFile)),
   ]);
-  const { changes } = mergeModels(before.models, after.models, () => true);
+  // What was retired is in neither list: only its prices are kept.
+  const listed = ({ models }: CatalogFile): CatalogFile['models'] => models.filter(({ retired }) => retired === undefined);
+  const { changes } = mergeModels(listed(before), listed(after), () => true);
   const { added, removed, changed } = changes;
   const same = added.length + removed.length + changed.length === 0;
   const text = `${before.version} → ${after.version}\n${renderChanges(changes)}`;

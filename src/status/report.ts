@@ -98,7 +98,9 @@ function notesOn(wanted: number | null, ready: number, replicas: readonly Replic
     if (policy.none) notes.push(`${replica.name} has no policy: requests pass as their apps sent them`);
     if (policy.notInForce.length > 0) notes.push(`${replica.name}: not in force as written: ${policy.notInForce.join(', ')}`);
     if (keysMissing > 0)
-      notes.push(`${replica.name}: ${counted(keysMissing, 'key file')} without a key, though the policy names them; GET /checks on its admin port says which`);
+      notes.push(
+        `${replica.name}: ${counted(keysMissing, 'key file')} without a key, though the policy names them; GET /checks on its admin port says which`,
+      );
     if (failOpen > 0) notes.push(`${replica.name} let ${counted(failOpen, 'request')} pass undecided`);
   }
   if (policies.size > 1) notes.push(`the replicas have ${policies.size} different policies or catalogs`);

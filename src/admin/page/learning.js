@@ -15,7 +15,9 @@ export async function learning() {
     element(
       'p',
       { class: 'note' },
-      grades === 0 ? 'No grade has come yet: the router decides by its model alone.' : `${count(grades)} grade${grades === 1 ? '' : 's'} learnt from. `,
+      grades === 0
+        ? 'No grade has come yet: the router decides by its model alone.'
+        : `${count(grades)} grade${grades === 1 ? '' : 's'} learnt from. `,
       ...(frozen ? [pill('frozen', 'complex')] : []),
     ),
     ...pairs.flatMap(pair),
@@ -27,9 +29,15 @@ export async function learning() {
           element(
             'ul',
             {},
-            ...upgrades.slice(0, shownTemplates).map(({ workspace, template, until }) =>
-              element('li', {}, `${workspace}: template ${template}, until ${new Date(until).toISOString().slice(0, 16).replace('T', ' ')} UTC`),
-            ),
+            ...upgrades
+              .slice(0, shownTemplates)
+              .map(({ workspace, template, until }) =>
+                element(
+                  'li',
+                  {},
+                  `${workspace}: template ${template}, until ${new Date(until).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+                ),
+              ),
           ),
         ]),
   );
@@ -51,7 +59,13 @@ function pair({ workspace, pair: { weak, strong }, seen, threshold, level, newTe
             ['Template', 'Kind', number('Grades'), number('Belief: gain beyond the model'), 'Last grade'],
             templates
               .slice(0, shownTemplates)
-              .map(({ template, kind, grades, deviation, lastGrade }) => [template, kind, number(count(grades)), number(plusMinus(deviation)), lastGrade.slice(0, 10)]),
+              .map(({ template, kind, grades, deviation, lastGrade }) => [
+                template,
+                kind,
+                number(count(grades)),
+                number(plusMinus(deviation)),
+                lastGrade.slice(0, 10),
+              ]),
           ),
         ]),
   ];
@@ -67,7 +81,9 @@ function several({ workspace, requested, seen, usdPerPoint, level, models }) {
     ),
     table(
       ['Model', number('Grades'), number('Belief: gain beyond public outcomes')],
-      models.slice(0, shownTemplates).map(({ model, grades, beyondOutcomes }) => [model, number(count(grades)), number(plusMinus(beyondOutcomes))]),
+      models
+        .slice(0, shownTemplates)
+        .map(({ model, grades, beyondOutcomes }) => [model, number(count(grades)), number(plusMinus(beyondOutcomes))]),
     ),
   ];
 }

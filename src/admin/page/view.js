@@ -91,11 +91,16 @@ function show() {
   const others = Object.entries(view.filters).filter(([field]) => field !== 'workspace');
   by('scope').hidden = workspace === undefined && others.length === 0 && view.where.length === 0;
   by('scope-title').textContent = workspace === undefined ? 'All workspaces' : `Workspace ${workspace}`;
-  by('scope-note').textContent = [...others.map(([field, value]) => `${names[field]} ${field === 'reason' ? (reasonNames[value] ?? value) : value}`), ...view.where].join(', ');
+  by('scope-note').textContent = [
+    ...others.map(([field, value]) => `${names[field]} ${field === 'reason' ? (reasonNames[value] ?? value) : value}`),
+    ...view.where,
+  ].join(', ');
 }
 
 function filtersOf(form) {
-  return Object.fromEntries(fields.map((field) => [field, String(new FormData(form).get(field) ?? '').trim()]).filter(([, value]) => value !== ''));
+  return Object.fromEntries(
+    fields.map((field) => [field, String(new FormData(form).get(field) ?? '').trim()]).filter(([, value]) => value !== ''),
+  );
 }
 
 function rangeChanged() {
