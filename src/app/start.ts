@@ -7,6 +7,7 @@ import { Pipeline } from '../exchange/gateway.ts';
 import { Grader } from '../exchange/grading.ts';
 import { LoadGate } from '../exchange/load-gate.ts';
 import { Shadows } from '../exchange/mirror.ts';
+import { Verifier } from '../exchange/verifier.ts';
 import { newestBySource } from '../grades/book.ts';
 import { takeFeedback, type FeedbackReply } from '../grades/request.ts';
 import { checkListen, hostAndPort } from '../lib/address.ts';
@@ -113,7 +114,11 @@ async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl
 
 function openPipeline(parts: Parts): Pipeline {
   const { options, logger, stack, policy, metrics, credentials, cooldowns, files, kept, sink, book, judge } = parts;
-  const grader = new Grader({ book, judge });
+  const verifier = new Verifier({
+    onGrades: (decision, { served, stronger }) => book.own(decision, served, 'verify', stronger),
+    onResult: (result) => metrics.verified(result),
+  });
+  const grader = new Grader({ book, judge, verifier });
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
   stack.defer(() => shadows.close());
   const pipeline = new Pipeline({

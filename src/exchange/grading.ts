@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks';
+import type { AnswerView } from '../apis/common/answer-view.ts';
 import type { Answer } from '../apis/types.ts';
+import { position } from '../experiments/assign.ts';
 import type { GradeBook } from '../grades/book.ts';
 import { AnswerCopy, checkEnding, checkWhole, viewOf, type QualityCheck } from '../grades/checks.ts';
 import { Judge } from '../grades/judge.ts';
@@ -8,11 +10,13 @@ import type { PolicyGeneration } from '../policy/types.ts';
 import type { OutcomeKind } from '../record/types.ts';
 import type { Decision } from '../route/types.ts';
 import type { ReadRequest } from './context.ts';
-import type { OpenGrading } from './open.ts';
+import type { OpenGrading, VerifiedSide } from './open.ts';
+import type { Verifier } from './verifier.ts';
 
 export interface Grading {
   readonly book: GradeBook;
   readonly judge: Judge;
+  readonly verifier: Verifier;
 }
 
 /** Grades answers without being asked: their form, questions that come again, and the draw for the judge. */
@@ -25,13 +29,14 @@ export class Grader {
   }
 
   /** What to keep of a request that was decided. Null: its answer is none that a model could do well or badly. */
-  begin({ context, exchange, body }: ReadRequest, decision: Decision | null): OpenGrading | null {
+  begin({ context, exchange, body }: ReadRequest, decision: Decision | null, verify: VerifiedSide | null = null): OpenGrading | null {
     const { id, section, caller, masked } = context;
     if (exchange.operation !== 'generate' || decision?.action === 'block') return null;
     const { maxOutputTokens } = exchange;
     const { grading } = section;
     // An answer with originals in it is kept nowhere.
-    if (grading === null || (masked !== null && masked.restored.size > 0)) return { maxOutputTokens, copy: null, judge: null };
+    if (masked !== null && masked.restored.size > 0) return { maxOutputTokens, copy: null, judge: null, verify: null };
+    if (grading === null) return { maxOutputTokens, copy: verify === null ? null : new AnswerCopy(exchange, body), judge: null, verify };
     if (grading.regenerate && !exchange.lastIsToolResult) {
       const before = this.#regenerates.asks(questionKey(caller.workspace, exchange), id, performance.now());
       if (before !== null) this.#grading.book.own(before, regenerateScore, 'regenerate');
@@ -42,22 +47,28 @@ export class Grader {
       decision !== null &&
       decision.reason !== 'sensitivity' &&
       (decision.learning?.why === 'probe' || Judge.draws(id, grading.judge.share));
-    const wanted = judged || (grading.checks && (exchange.jsonOutput !== 'none' || exchange.tools > 0));
+    const wanted = verify !== null || judged || (grading.checks && (exchange.jsonOutput !== 'none' || exchange.tools > 0));
     return {
       maxOutputTokens,
       copy: wanted ? new AnswerCopy(exchange, body) : null,
       judge: judged && grading.judge !== null ? { policy: grading.judge, prompt: Judge.prompt(exchange) } : null,
+      verify,
     };
   }
 
   /** What to keep of a copy of a request: its answer is looked into in any case. Drawn for the judge when the original is. */
-  shadow({ context: { id, section }, exchange, body }: ReadRequest): OpenGrading & { readonly copy: AnswerCopy } {
+  shadow(
+    { context: { id, section }, exchange, body }: ReadRequest,
+    verify: VerifiedSide | null = null,
+  ): OpenGrading & { readonly copy: AnswerCopy } {
     const policy = section.grading?.judge ?? null;
-    const judged = policy !== null && Judge.draws(id, policy.share);
+    // Both answers of a verified request are judged together, or not at all.
+    const judged = verify === null && policy !== null && Judge.draws(id, policy.share);
     return {
       maxOutputTokens: exchange.maxOutputTokens,
       copy: new AnswerCopy(exchange, body),
       judge: judged && policy !== null ? { policy, prompt: Judge.prompt(exchange) } : null,
+      verify,
     };
   }
 
@@ -73,13 +84,49 @@ export class Grader {
     this.#regenerates.answered(id, good, performance.now());
     if (!good) {
       open.copy?.drop();
+      this.#verify(open, generation, null);
       return null;
     }
     const whole = open.copy?.take(answer.usage) ?? null;
-    if (whole !== null && open.judge !== null) {
-      const view = viewOf(whole);
-      if (view !== null) this.#grading.judge.offer(id, open.judge.policy, generation, open.judge.prompt, view);
-    }
+    const view = whole === null || (open.judge === null && open.verify === null) ? null : viewOf(whole);
+    if (view !== null && open.judge !== null) this.#grading.judge.offer(id, open.judge.policy, generation, open.judge.prompt, view);
+    this.#verify(open, generation, view);
     return (whole === null ? null : checkWhole(whole)) ?? checkEnding(answer.finishReason, open.maxOutputTokens);
+  }
+
+  /** No answer has come, and none will. */
+  lost({ copy, verify }: OpenGrading): void {
+    copy?.drop();
+    if (verify !== null) this.#grading.verifier.answered(verify.decision, verify.side, null, null);
+  }
+
+  /** The served side of a request that is to be verified; null: it is not, for it was not drawn, or the requested model answers it. */
+  verifies(
+    { context: { id, section, masked }, exchange }: ReadRequest,
+    { requested, served, reason, action }: Decision,
+  ): VerifiedSide | null {
+    const { verify, grading } = section;
+    if (verify === null || action !== 'route' || exchange.operation !== 'generate') return null;
+    if (served.provider === requested.provider && served.model === requested.model) return null;
+    // What a pattern calls sensitive is shown to nobody else, and an answer with originals in it is kept nowhere.
+    if (reason === 'sensitivity' || (masked !== null && masked.restored.size > 0) || position('verify', id) >= verify.share) return null;
+    const judge = grading?.judge == null ? null : { policy: grading.judge, prompt: Judge.prompt(exchange) };
+    return { decision: id, side: 'served', judge };
+  }
+
+  #verify({ verify }: OpenGrading, generation: PolicyGeneration, view: AnswerView | null): void {
+    if (verify === null) return;
+    const { decision, side, judge } = verify;
+    this.#grading.verifier.answered(
+      decision,
+      side,
+      view,
+      judge === null
+        ? null
+        : (served, stronger, done) =>
+            this.#grading.judge.offerPair(judge.policy, generation, judge.prompt, [served, stronger], (scores) =>
+              done(scores === null ? null : { served: scores[0], stronger: scores[1] }),
+            ),
+    );
   }
 }

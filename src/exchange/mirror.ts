@@ -4,7 +4,7 @@ import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
 import { limitNameFor } from '../apis/parameters.ts';
 import type { AnswerHead, Exchange, Recognition } from '../apis/types.ts';
 import { clusterName, mirrorHeader, shadowHeader } from '../attach/names.ts';
-import type { Shadowed } from '../experiments/trials.ts';
+import type { Shadowed as Copied } from '../experiments/trials.ts';
 import type { AnswerPlan, Attempt, AttemptRequest } from './plans.ts';
 import type { HeaderMap, HeaderMutation } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
@@ -20,10 +20,18 @@ import { answerOf } from './chain/verdicts.ts';
 import { crossingPath, removedNames } from './crossing-headers.ts';
 import type { Credentials } from './credentials.ts';
 import type { Grader } from './grading.ts';
-import type { OpenGrading } from './open.ts';
+import type { OpenGrading, VerifiedSide } from './open.ts';
 import { PendingExchanges } from './pending.ts';
 import { callerFacts } from './caller.ts';
 import type { ReadRequest, RequestContext } from './context.ts';
+
+/** What a copy is for: an experiment, or to hold the answer beside the one that was served. */
+export interface Shadowed extends Copied {
+  readonly verify?: VerifiedSide;
+}
+
+/** Stands where experiments have their name; no experiment can be called so. */
+export const verifyName = '(verify)';
 
 /** What became of a request that was drawn. Closed list: a metric label. */
 export type ShadowResult = 'sent' | 'answered' | 'lost' | 'envoy' | 'sensitive' | 'cannot' | 'unknown-price' | 'budget' | 'busy' | 'no-key';
@@ -80,7 +88,7 @@ export class Shadows {
 
   /** The header that has Envoy send a copy; null: it gets none. */
   begin(request: ReadRequest, shadowed: Shadowed, input: DecideInput, decision: Decision): readonly [string, string] | null {
-    const { experiment, target } = shadowed;
+    const { experiment, target, verify } = shadowed;
     const admitted = this.#admit(request, shadowed, input, decision);
     if (typeof admitted === 'string') {
       this.#options.onResult(experiment, admitted);
@@ -94,7 +102,7 @@ export class Shadows {
     this.#open.add(
       id,
       {
-        facts: mirroredFacts(context, exchange, input.verdict, target, `${experiment}:treatment`),
+        facts: mirroredFacts(context, exchange, input.verdict, target, verify === undefined ? `${experiment}:treatment` : null),
         shadowOf: id,
         experiment,
         target,
@@ -103,7 +111,7 @@ export class Shadows {
         recognition,
         path,
         keys,
-        grading: this.#options.grader.shadow(request),
+        grading: this.#options.grader.shadow(request, verify ?? null),
         startedAt: now,
         reserved: usd,
       },
@@ -166,7 +174,7 @@ export class Shadows {
   }
 
   #lost({ experiment, grading }: OpenShadow): void {
-    grading.copy?.drop();
+    this.#options.grader.lost(grading);
     this.#options.onResult(experiment, 'lost');
   }
 
@@ -200,7 +208,7 @@ function mirroredFacts(
   exchange: Exchange,
   verdict: DecideInput['verdict'],
   target: TargetRef,
-  arm: string,
+  arm: string | null,
 ): RequestFacts {
   return {
     kind: 'shadow',

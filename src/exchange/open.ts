@@ -45,6 +45,19 @@ export interface OpenGrading {
   readonly copy: AnswerCopy | null;
   /** Set when this answer was drawn for the judge. */
   readonly judge: { readonly policy: JudgePolicy; readonly prompt: JudgedPrompt } | null;
+  /** Set when this answer is held beside another model's. */
+  readonly verify: VerifiedSide | null;
+}
+
+/** Whose answer to a verified request: that of the model that served it, or that of the stronger one, which nobody got. */
+export type Side = 'served' | 'stronger';
+
+/** One of two answers to a request that are held beside each other. */
+export interface VerifiedSide {
+  readonly decision: string;
+  readonly side: Side;
+  /** Who grades them where their agreement cannot be read off; null: nobody. */
+  readonly judge: { readonly policy: JudgePolicy; readonly prompt: JudgedPrompt } | null;
 }
 
 /** What the cache had to say about a request. */

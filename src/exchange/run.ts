@@ -22,6 +22,7 @@ import { questionOf, type Question } from './decide.ts';
 import { decodeBody, withoutMark } from './decode.ts';
 import { readWish, rulesMasked } from './masking.ts';
 import { noAdmission, uncached, type CacheFacts, type OpenExchange } from './open.ts';
+import { verifyName, type Shadowed } from './mirror.ts';
 import { openExchange } from './opening.ts';
 import type { BodyHandler, BodyPlan } from './plans.ts';
 import { blockPlan, rewritePlan } from './rewrite.ts';
@@ -300,7 +301,10 @@ export class Run implements BodyHandler, ReadRequest {
     let plan: BodyPlan;
     try {
       const chain = planChain(this, decision, this.#services, context.routeOff ? null : (this.#cache.rescue ?? null));
-      open = this.#open(question, decision, admission, chain?.run ?? null, grader?.begin(this, decision) ?? null);
+      const shadow = decision.action === 'block' ? null : this.#shadow(decision);
+      const mirrored = shadow === null ? null : (shadows?.begin(this, shadow, question, decision) ?? null);
+      const verify = mirrored === null || shadow?.verify === undefined ? null : ({ ...shadow.verify, side: 'served' } as const);
+      open = this.#open(question, decision, admission, chain?.run ?? null, grader?.begin(this, decision, verify) ?? null);
       if (times !== null)
         trace?.steps.push(
           { name: 'classify', startMs: times.classifyAt - startedAt, endMs: times.decideAt - startedAt },
@@ -309,7 +313,6 @@ export class Run implements BodyHandler, ReadRequest {
       if (decision.action === 'block') plan = blockPlan(context, decision, open, admission.refusal);
       else {
         plan = rewritePlan(this, decision, open, chain, credentials);
-        const mirrored = context.shadow === null ? null : (shadows?.begin(this, context.shadow, question, decision) ?? null);
         if (mirrored !== null) plan = withHeader(plan, mirrored);
       }
     } catch (error) {
@@ -317,6 +320,21 @@ export class Run implements BodyHandler, ReadRequest {
       throw error;
     }
     return this.#leaves(plan, open);
+  }
+
+  /** Who gets a copy of the request: an experiment's model, else the one whose answer verifies this one's; null: nobody. */
+  #shadow(decision: Decision): Shadowed | null {
+    const { shadow, section } = this.context;
+    if (shadow !== null || section.verify === null || this.#services.shadows === null) return shadow;
+    const verify = this.#services.grader?.verifies(this, decision) ?? null;
+    return verify === null
+      ? null
+      : {
+          experiment: verifyName,
+          target: decision.requested,
+          maxUsdPerDay: section.verify.maxUsdPerDay,
+          verify: { ...verify, side: 'stronger' },
+        };
   }
 
   #open(

@@ -72,7 +72,7 @@ export class Comparison {
 
   grade(arm: ArmName, { source, score }: Grade): void {
     // Checks came with the record; an escalation is an attempt's, and the answer was another's.
-    if (source !== 'checks' && source !== 'escalation') this.#observe(arm, 'quality', score);
+    if (source !== 'checks' && source !== 'escalation' && source !== 'verify') this.#observe(arm, 'quality', score);
   }
 
   /** The first thing in which the treatment is shown to do harm; null: none. */

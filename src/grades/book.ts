@@ -59,9 +59,9 @@ export class GradeBook implements RecordSink {
     return this.#take(id, score, source);
   }
 
-  /** A grade by Sluice itself; nothing where the decision is forgotten. */
-  own(id: string, score: number, source: GradeSource): void {
-    if (this.#entries.has(id)) this.#take(id, score, source);
+  /** A grade by Sluice itself; nothing where the decision is forgotten. `against`: what the stronger model's answer got. */
+  own(id: string, score: number, source: GradeSource, against?: number): void {
+    if (this.#entries.has(id)) this.#take(id, score, source, against);
   }
 
   grades(id: string): readonly Grade[] {
@@ -72,11 +72,11 @@ export class GradeBook implements RecordSink {
     this.#entries.set(about.id, { about, grades: [] });
   }
 
-  #take(id: string, score: number, source: GradeSource): GradeResult {
+  #take(id: string, score: number, source: GradeSource, against?: number): GradeResult {
     const entry = this.#entries.get(id);
     if (entry === undefined) return 'unknown';
     const others = entry.grades.filter((grade) => grade.source !== source);
-    const grade: Grade = { decision: id, time: new Date().toISOString(), score, source };
+    const grade: Grade = { decision: id, time: new Date().toISOString(), score, source, ...(against === undefined ? {} : { against }) };
     entry.grades = [...others, grade];
     this.#tell(grade, entry.about);
     return 'accepted';

@@ -4,11 +4,11 @@ import type { Tier } from '../classify/types.ts';
 /**
  * Who gave a grade. Closed list: a metric label. `app`, `user`, `reviewer` come through /v1/feedback; the rest is Sluice's own: `checks` of
  * the answer's form, `regenerate` (the same question was asked again), `escalation` (the answer was not good enough and the next target
- * of the chain was asked), `judge` (a model's opinion).
+ * of the chain was asked), `judge` (a model's opinion), `verify` (held beside a stronger model's answer).
  */
 export const callerSources = ['app', 'user', 'reviewer'] as const;
 export type CallerSource = (typeof callerSources)[number];
-export type GradeSource = CallerSource | 'checks' | 'regenerate' | 'escalation' | 'judge';
+export type GradeSource = CallerSource | 'checks' | 'regenerate' | 'escalation' | 'judge' | 'verify';
 
 /** One opinion on one answer. */
 export interface Grade {
@@ -18,6 +18,8 @@ export interface Grade {
   /** 0 (useless) to 1 (as good as it can be). */
   readonly score: number;
   readonly source: GradeSource;
+  /** What the stronger model's answer to the same request got; absent: it was not asked. */
+  readonly against?: number;
 }
 
 /** What was decided for the answer that a grade is about. */

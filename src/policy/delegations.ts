@@ -22,6 +22,7 @@ const settingKinds: Readonly<Record<keyof SettingsDocument, 'usual' | 'guarded'>
   learned: 'usual',
   models: 'usual',
   learning: 'usual',
+  verify: 'guarded',
   sensitivity: 'guarded',
   pinned: 'usual',
   allowProviders: 'guarded',

@@ -1,9 +1,11 @@
 import { share } from './learned.ts';
-import type { GradingDocument } from './schema.ts';
-import type { GradingPolicy, Provider, TargetRef } from './types.ts';
+import type { GradingDocument, VerifyDocument } from './schema.ts';
+import type { GradingPolicy, Provider, TargetRef, VerifyPolicy } from './types.ts';
 
 /** Longest time for one opinion, in seconds, unless the policy says otherwise. */
 const judgeSeconds = 60;
+/** US dollars a day for the answers of stronger models, unless the policy says otherwise. */
+const verifyUsd = 5;
 
 export type SayProblem = (code: string, path: readonly PropertyKey[], message: string, fix: string) => void;
 
@@ -29,6 +31,11 @@ export function compileGrading(
             timeoutMs: Math.round((judge.seconds ?? judgeSeconds) * 1_000),
           },
   };
+}
+
+/** Defaults filled in; null where nothing is verified. */
+export function compileVerify(document: VerifyDocument | undefined): VerifyPolicy | null {
+  return document === undefined ? null : { share: share(document.share), maxUsdPerDay: document.maxUsdPerDay ?? verifyUsd };
 }
 
 function judgeTarget(text: string, providers: ReadonlyMap<string, Provider>, say: SayProblem): TargetRef | null {

@@ -351,6 +351,17 @@ const grading = z.strictObject({
     .describe('A model that grades some answers, beside the traffic; absent: none'),
 });
 
+const verify = z.strictObject({
+  share: share.describe('Share of the requests that a cheaper model than the requested one answers'),
+  by: z.literal('stronger').optional().describe('Who answers beside it: stronger is the requested model (the default)'),
+  maxUsdPerDay: z
+    .number()
+    .positive()
+    .max(10_000)
+    .optional()
+    .describe('US dollars a day (UTC) of one replica for these answers; beyond it nothing is verified. 5 by default'),
+});
+
 const sessions = z.strictObject({
   mode: onOff
     .optional()
@@ -420,6 +431,9 @@ const settings = {
     .optional()
     .describe('Several models compared by expected quality and cost, before the decision table; see docs/candidates.md'),
   learning: learning.optional().describe('Learns from grades, by template; see docs/learning.md'),
+  verify: verify
+    .optional()
+    .describe('Some answers of cheaper models are held beside the requested model’s own, which nobody waits for; see docs/learning.md'),
   sensitivity: z.array(sensitivity).optional().describe('Patterns in the prompt that send it to a secure model or stop it'),
   pinned: names.optional().describe('Requested models that are never changed'),
   allowProviders: names.optional().describe('Other providers that requests may be sent to'),
@@ -809,6 +823,7 @@ export type RolloutDocument = z.infer<typeof rollout>;
 export type SessionsDocument = z.infer<typeof sessions>;
 export type LearningDocument = z.infer<typeof learning>;
 export type GradingDocument = z.infer<typeof grading>;
+export type VerifyDocument = z.infer<typeof verify>;
 export type FallbackDocument = z.infer<typeof fallback>;
 export type BudgetDocument = z.infer<typeof budget>;
 export type DelegationDocument = z.infer<typeof delegation>;

@@ -120,6 +120,13 @@ export interface JudgePolicy {
   readonly timeoutMs: number;
 }
 
+/** Which answers of cheaper models are held beside the requested model's. */
+export interface VerifyPolicy {
+  /** 0..1. */
+  readonly share: number;
+  readonly maxUsdPerDay: number;
+}
+
 /** What is said of answers without being asked. */
 export interface GradingPolicy {
   /** Answers are looked into, not only how they ended. */
@@ -306,6 +313,8 @@ export interface PolicySection {
   readonly models: ModelsPolicy | null;
   /** Null: nothing is learnt from grades. */
   readonly learning: LearningSettings | null;
+  /** Null: no answer is held beside another. */
+  readonly verify: VerifyPolicy | null;
   readonly sensitivity: readonly SensitivityRule[];
   /** How each of these rules masks, null: it does not; null as a whole: none does. */
   readonly masks: readonly (MaskRule | null)[] | null;

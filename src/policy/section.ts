@@ -6,7 +6,7 @@ import { checkExamples, compileClassifier } from './classifier.ts';
 import { compileConditions, covers } from './conditions.ts';
 import type { Overlay } from './experiments.ts';
 import { compileFallback } from './fallback.ts';
-import { compileGrading } from './grading.ts';
+import { compileGrading, compileVerify } from './grading.ts';
 import { compileLearned, compileLearning, compileModels } from './learned.ts';
 import { celAdvice } from './cel-advice.ts';
 import { didYouMean } from './nearest.ts';
@@ -118,6 +118,7 @@ export class SectionCompiler {
       learned: this.#learned(settings, place('learned'), reach),
       models: this.#modelsOf(settings, place('models'), reach),
       learning: compileLearning(settings.learning),
+      verify: compileVerify(settings.verify),
       sensitivity: sensitivity.map(({ rule }) => rule),
       masks: sensitivity.some(({ mask }) => mask !== null) ? sensitivity.map(({ mask }) => mask) : null,
       pinned: new Set(settings.pinned ?? []),

@@ -312,6 +312,12 @@ export const metricTable = {
     labels: ['result'],
     help: 'Answers that were drawn for the judge: `graded`, or why not.',
   },
+  verified: {
+    name: 'llm_proxy_verify_total',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Requests whose answer was to be held beside the requested model’s: graded by `agreement` or by the `judge`, `unclear` where neither could say, `unreadable` where one answer is missing.',
+  },
   judgeCost: {
     name: 'llm_proxy_judge_cost_total',
     type: 'counter',

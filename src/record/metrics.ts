@@ -213,6 +213,10 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   /** `result` must come from a closed list of the caller's. */
+  verified(result: string): void {
+    this.#inc(metricTable.verified, result);
+  }
+
   judged(result: string, usd: number | null): void {
     this.#inc(metricTable.judged, result);
     if (usd !== null) this.#add(metricTable.judgeCost, usd);

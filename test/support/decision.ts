@@ -125,6 +125,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     learned: null,
     models: null,
     learning: null,
+    verify: null,
     promptCapture: { kind: 'hash' },
     ...facts,
   };

@@ -73,7 +73,7 @@ export class Closing {
       this.#services.sink.record(record);
     } catch (error) {
       open.fill?.abandon();
-      open.grading?.copy?.drop();
+      if (open.grading !== null) this.#services.grader?.lost(open.grading);
       throw error;
     }
     if (chain === null && ending.status !== null) this.#services.credentials.answered(open.keyFile, ending.status, null);

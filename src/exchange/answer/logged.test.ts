@@ -19,13 +19,15 @@ describe('by what an answer is read', () => {
     ['protocol-manager', 'protocol-manager'],
   ])('is what its Envoy can do: %s', (usage, source) => {
     expect(answerSource(usage, plain, silent, body)).toBe(source);
-    expect(answerSource(usage, { ...plain, grading: { maxOutputTokens: null, copy: null, judge: null } }, silent, body)).toBe(source);
+    expect(answerSource(usage, { ...plain, grading: { maxOutputTokens: null, copy: null, judge: null, verify: null } }, silent, body)).toBe(
+      source,
+    );
   });
 
   it.each<readonly [string, Partial<typeof plain>]>([
     ['the cache keeps it', { fill: there }],
-    ['its form is graded', { grading: { maxOutputTokens: null, copy: there, judge: null } }],
-    ['a judge reads it', { grading: { maxOutputTokens: null, copy: null, judge: there } }],
+    ['its form is graded', { grading: { maxOutputTokens: null, copy: there, judge: null, verify: null } }],
+    ['a judge reads it', { grading: { maxOutputTokens: null, copy: null, judge: there, verify: null } }],
   ])('is copies wherever %s', (_name, facts) => {
     for (const usage of ['collect', 'protocol-manager'] as const)
       expect(answerSource(usage, { ...plain, ...facts }, silent, body)).toBe('copies');

@@ -6,7 +6,16 @@ import type { LearningSettings } from './settings.ts';
  * How much a grade counts for what is believed of the models. Checks, repeated questions and escalations only tell of what went wrong: counted
  * alone they would make every model look bad, so they only upgrade.
  */
-const weights: Readonly<Record<GradeSource, number>> = { app: 1, user: 1, reviewer: 1, judge: 1, checks: 0, regenerate: 0, escalation: 0 };
+const weights: Readonly<Record<GradeSource, number>> = {
+  app: 1,
+  user: 1,
+  reviewer: 1,
+  judge: 1,
+  verify: 1,
+  checks: 0,
+  regenerate: 0,
+  escalation: 0,
+};
 
 /** Hands grades to learning. `settingsOf`: those of the section that decided, as they are now; null: nothing is learnt there any more. */
 export function learningSink(
@@ -14,7 +23,7 @@ export function learningSink(
   settingsOf: (workspace: string, provider: string) => LearningSettings | null,
 ): GradeSink {
   return {
-    observe({ decision, score, source, time }: FeedbackGrade, about: GradedDecision): void {
+    observe({ decision, score, source, time, against }: FeedbackGrade, about: GradedDecision): void {
       if (about.learning === null) return;
       const settings = settingsOf(about.workspace, about.requestedProvider);
       if (settings === null) return;
@@ -25,6 +34,7 @@ export function learningSink(
         model: `${about.provider}/${about.model}`,
         requested: `${about.requestedProvider}/${about.requestedModel}`,
         score,
+        against: against ?? null,
         source,
         weight: weights[source],
         time: Date.parse(time),
