@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { loadCatalog } from '../catalog/index.ts';
 import { SluiceError } from '../lib/errors.ts';
-import { simulateCompare, type CompareOptions, type CompareResult, type ModelPrice } from '../router/candidates/simulate.ts';
+import { assumedTokens, simulateCompare, type CompareOptions, type CompareResult, type ModelPrice } from '../router/candidates/simulate.ts';
+import { measureLengths, type LengthFigures } from '../router/output/measure.ts';
 import { decodeQuality, readQuality } from '../router/quality/file.ts';
 import { listPrice, reasons } from '../router/quality/list-prices.ts';
 import { canonicalName } from '../router/quality/names.ts';
@@ -76,14 +77,16 @@ export async function simulateCompareCommand(file: string, flags: CompareFlags):
     ...one,
     results: sets.flatMap(({ rows, quality }) => simulateCompare(rows, optionsOf(one, flags, { prices, requested, quality }))),
   }));
+  const lengths = sets.map(({ rows, quality }) => measureLengths(rows, several, { quality, seen: seenAnswers, assumed: assumedTokens }));
   const unpriced = data.models.filter((model) => !prices.has(model));
   process.stdout.write(
     flags.json
-      ? `${JSON.stringify({ requested, unpriced, cases: measured.map(plain) })}\n`
+      ? `${JSON.stringify({ requested, unpriced, cases: measured.map(plain), lengths })}\n`
       : render(measured, {
           requested,
           unpriced,
           flags,
+          lengths,
           rows: data.rows.length,
           strangers: several.filter((model) => sets.every(({ quality }) => quality.indexOf(model) === -1)),
         }),
@@ -191,10 +194,12 @@ interface About {
   readonly unpriced: readonly string[];
   readonly strangers: readonly string[];
   readonly flags: CompareFlags;
+  /** Of each set of rows; null: too few answers. */
+  readonly lengths: readonly (LengthFigures | null)[];
   readonly rows: number;
 }
 
-function render(measured: readonly Measured[], { requested, unpriced, strangers, flags, rows }: About): string {
+function render(measured: readonly Measured[], { requested, unpriced, strangers, flags, lengths, rows }: About): string {
   const { seeds, requests, warmup, maxLoss } = flags;
   const lines = [
     `${counted(rows, 'row')}; always ${requested} = 100% cost. At most ${percent(maxLoss)} loss promised. ${seeds} streams of ${counted(requests, 'request')}${flags.leaveOut ? ' of each half' : ''}, measured after ${warmup}.`,
@@ -211,8 +216,21 @@ function render(measured: readonly Measured[], { requested, unpriced, strangers,
     '',
     ...measured.map(({ name, results }) => `${name}: ${sharesOf(results)}`),
     '',
+    ...lengths.map(lengthsText),
+    '',
   ];
   return lines.join('\n');
+}
+
+/** Answers of a template and model that lengths are learnt from before they are measured. */
+const seenAnswers = 200;
+const lengthGoals = { within2: 0.75, correlation: 0.5 };
+
+function lengthsText(figures: LengthFigures | null): string {
+  if (figures === null) return `Output tokens: fewer than ${seenAnswers + 20} answers of any data set and model.`;
+  const { within2, correlation, correlationWithin, seen, answers } = figures;
+  const reached = within2 >= lengthGoals.within2 && correlation >= lengthGoals.correlation;
+  return `Output tokens of ${answers} answers, after ${seen} of the same data set and model: ${percent(within2)} within half to twice of what was expected, rank correlation ${correlation.toFixed(2)} (${correlationWithin.toFixed(2)} within a data set and model). Goal ${percent(lengthGoals.within2)} and ${lengthGoals.correlation}: ${reached ? 'reached' : 'not reached'}.`;
 }
 
 const mostNamed = 6;

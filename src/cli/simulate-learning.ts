@@ -1,6 +1,8 @@
 import { Option, type Command } from 'commander';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
-import { thresholdFor } from '../router/model/verdict.ts';
+import { leastKnown, thresholdFor } from '../router/model/verdict.ts';
+import { classifyRequest } from '../classify/index.ts';
+import { exchangeOf } from './prompt-rows.ts';
 import type { PairCalibration } from '../router/model/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { gainSettings } from '../router/training/fit.ts';
@@ -125,7 +127,19 @@ function severalModels(file: string, flags: SimulateFlags): Promise<void> {
 async function scored(rows: readonly LabelledRow[], file: string): Promise<{ rows: SimulatedRow[]; pairs: readonly PairCalibration[] }> {
   const model = await readModel(file);
   return {
-    rows: rows.map((row) => ({ ...model.predict(row.prompt), template: templateOf(row), weak: row.weak, strong: row.strong })),
+    rows: rows.map((row) => {
+      const { gain, uncertainty, abstain, known } = model.predict(row.prompt);
+      // As the server has it: of a kind that it does not know the router says nothing.
+      return {
+        gain,
+        uncertainty,
+        abstain: abstain || known < leastKnown,
+        kind: kindOf(row),
+        template: templateOf(row),
+        weak: row.weak,
+        strong: row.strong,
+      };
+    }),
     pairs: model.header.pairs,
   };
 }
@@ -151,12 +165,18 @@ function leftOut(
       gain: scores[at]!.score,
       uncertainty,
       abstain: false,
+      kind: kindOf(row),
       template: templateOf(row),
       weak: row.weak,
       strong: row.strong,
     })),
     pairs: trained.header.pairs,
   };
+}
+
+/** The kind of work, as the classifier names it. */
+function kindOf({ id, prompt }: LabelledRow): string {
+  return classifyRequest(exchangeOf({ prompt }, id)).task;
 }
 
 function templateOf({ source, task }: LabelledRow): string {

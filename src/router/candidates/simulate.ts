@@ -54,7 +54,7 @@ interface Prepared {
 const charactersPerToken = 4;
 const windowSize = 500;
 /** Output tokens that are assumed where nothing is known. */
-const assumedTokens = 300;
+export const assumedTokens = 300;
 
 /** Streams rows as traffic, each drawn with the same chance, through the comparison. Deterministic by seed. The data set of a row stands for its template. */
 export function simulateCompare(rows: readonly OutcomeRow[], options: CompareOptions): CompareResult[] {

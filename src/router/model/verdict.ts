@@ -97,7 +97,7 @@ export function judge(
 }
 
 /** A prompt whose kind fits the training rows less than this has no calibration: half-way between unknown and known. */
-const leastKnown = 0.5;
+export const leastKnown = 0.5;
 
 /** Written in another language than the training rows, which are English. Short texts tell no language and count as English. */
 function foreign(text: string, { tokens }: TextFeatures): boolean {

@@ -1,0 +1,100 @@
+import { textFeatures } from '../../classify/features.ts';
+import type { QualityModel } from '../quality/model.ts';
+import type { OutcomeRow } from '../quality/outcomes.ts';
+import { seeded, shuffled } from '../training/random.ts';
+import { OutputTokens } from './tokens.ts';
+
+/** How well the output tokens of answers were foretold. */
+export interface LengthFigures {
+  /** Answers of a template and model that were seen before anything was measured. */
+  readonly seen: number;
+  readonly answers: number;
+  /** Share of the answers that took half to twice what was expected. */
+  readonly within2: number;
+  /** Spearman's rank correlation of what was expected and what it took, over all answers, and its mean within a template and model. */
+  readonly correlation: number;
+  readonly correlationWithin: number;
+}
+
+/**
+ * Learns the lengths of answers as the server does, by template (the rows' data set) and model: `seen` answers of each, then the rest is foretold. Pairs with fewer than `seen` + 20 answers are left
+ * out; null where all are. `assumed`: output tokens where nothing is known. Deterministic.
+ */
+export function measureLengths(
+  rows: readonly OutcomeRow[],
+  models: readonly string[],
+  { quality, seen, assumed }: { readonly quality: QualityModel; readonly seen: number; readonly assumed: number },
+): LengthFigures | null {
+  const outputs = new OutputTokens();
+  const expected: number[] = [];
+  const took: number[] = [];
+  const within: number[] = [];
+  for (const template of new Set(rows.map(({ kind }) => kind))) {
+    const order = shuffled(
+      rows.filter(({ kind }) => kind === template),
+      seeded(1),
+    );
+    const asked = order.map((row) => ({
+      key: { template, kind: template, units: row.prompt.length },
+      view: quality.view(textFeatures(row.prompt).tokens),
+      row,
+    }));
+    for (const model of models) {
+      const at = quality.indexOf(model);
+      const answers = asked.flatMap(({ key, view, row }) => {
+        const tokens = row.outputTokens.get(model);
+        return tokens === undefined || tokens === 0 ? [] : [{ key, tokens, before: quality.tokens(view, at) ?? assumed }];
+      });
+      if (answers.length < seen + leastMeasured) continue;
+      for (const { key, tokens, before } of answers.slice(0, seen)) outputs.observe(model, key, before, tokens, 0);
+      const rest = answers.slice(seen);
+      const foretold = rest.map(({ key, before }) => outputs.expected(model, key, before)?.tokens ?? before);
+      expected.push(...foretold);
+      took.push(...rest.map(({ tokens }) => tokens));
+      within.push(
+        rankCorrelation(
+          foretold,
+          rest.map(({ tokens }) => tokens),
+        ),
+      );
+    }
+  }
+  if (took.length === 0) return null;
+  return {
+    seen,
+    answers: took.length,
+    within2: took.filter((tokens, at) => tokens <= 2 * expected[at]! && 2 * tokens >= expected[at]!).length / took.length,
+    correlation: rankCorrelation(expected, took),
+    correlationWithin: within.reduce((sum, value) => sum + value / within.length, 0),
+  };
+}
+
+/** Fewest answers of a template and model that are worth a figure. */
+const leastMeasured = 20;
+
+/** Spearman's rank correlation; equal values share their mean rank. 0 where one side does not vary. */
+export function rankCorrelation(one: readonly number[], other: readonly number[]): number {
+  const [a, b] = [ranks(one), ranks(other)];
+  const middle = (a.length + 1) / 2;
+  let ab = 0;
+  let aa = 0;
+  let bb = 0;
+  for (let at = 0; at < a.length; at++) {
+    ab += (a[at]! - middle) * (b[at]! - middle);
+    aa += (a[at]! - middle) ** 2;
+    bb += (b[at]! - middle) ** 2;
+  }
+  return aa === 0 || bb === 0 ? 0 : ab / Math.sqrt(aa * bb);
+}
+
+function ranks(values: readonly number[]): Float64Array {
+  const order = [...values.keys()].sort((a, b) => values[a]! - values[b]!);
+  const result = new Float64Array(values.length);
+  for (let from = 0; from < order.length;) {
+    let to = from;
+    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
+    for (let at = from; at < to; at++) result[order[at]!] = (from + to + 1) / 2;
+    from = to;
+  }
+  return result;
+}
