@@ -73,6 +73,9 @@ describe('train', () => {
     writeFileSync(few, JSON.stringify(labelled[0]));
     expect(await command('train', few)).toMatchObject({ code: 1, stderr: expect.stringContaining('too few to learn from') as string });
     expect((await command('train', data, '--seed', 'x')).code).toBe(2);
+    expect((await command('train')).code).toBe(2);
+    expect((await command('train', data, '--from-ledger')).code).toBe(2);
+    expect((await command('train', data, '--window', '1d')).code).toBe(2);
   });
 });
 
@@ -165,6 +168,7 @@ test('simulate-learning streams rows of several models, and names what has no pr
   expect(code).toBe(0);
   expect(stdout).toContain('always gpt-4o-2024-08-06 = 100% cost');
   expect(stdout).toContain('Left out (no price, or thoughts that the rows do not count): made-up.');
+  expect(stdout).toContain('Output tokens: fewer than 220 answers of any data set and model.');
   expect(stdout).toMatch(/2 models, public outcomes alone \| \d+\.\d% .*(yes|no) \|/);
   expect(await command('simulate-learning', rows, '--requested', 'made-up')).toMatchObject({ code: 2 });
 });

@@ -126,8 +126,8 @@ const sums = [
 export function savingsCsv(report: SavingsReport): string {
   const grouped = report.by.length > 0;
   const rows = grouped
-    ? report.lines.map((line) => [...line.group, ...sums.map((name) => line[name])])
-    : report.trend.map((line) => [line.at, ...sums.map((name) => line[name])]);
+    ? report.lines.map((line) => [...line.group, ...sums.map((name) => line[name] ?? null)])
+    : report.trend.map((line) => [line.at, ...sums.map((name) => line[name] ?? null)]);
   return csvText([...(grouped ? report.by : ['time']), ...sums], rows);
 }
 

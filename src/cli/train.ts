@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { counted } from '../lib/counted.ts';
 import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
@@ -7,9 +8,12 @@ import { classicSettings, gainSettings, type ModelKind } from '../router/trainin
 import { report, type Report, type ReportRow } from '../router/training/report.ts';
 import { reportHtml } from '../router/training/report-html.ts';
 import { reportText } from '../router/training/report-text.ts';
-import { readLabelled, type LabelledRow } from '../router/training/rows.ts';
+import { ledgerRows } from '../router/training/ledger-rows.ts';
+import { labelledRows, readLabelled, type LabelledData, type LabelledRow } from '../router/training/rows.ts';
 import { openCheckpoint } from '../router/training/checkpoint.ts';
 import { train } from '../router/training/train.ts';
+import { parseWindow } from '../ledger/query.ts';
+import { withRows } from './open-ledger.ts';
 import { writeText } from './write-text.ts';
 import type { RouterModel } from '../router/model/model.ts';
 import { shared } from './flags/shared.ts';
@@ -17,6 +21,9 @@ import type { Scored } from '../router/training/metrics.ts';
 import { fileOf } from './stdin.ts';
 
 interface TrainFlags {
+  readonly fromLedger?: string | true;
+  readonly window?: string;
+  readonly rows?: string;
   readonly out: string;
   readonly kind: ModelKind;
   readonly seed: string;
@@ -37,8 +44,14 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 export function registerTrain(program: Command): void {
   program
     .command('train')
-    .argument('<data>', 'labelled rows: JSON lines with prompt, weak_score, strong_score; plain or gzipped; - for stdin')
+    .argument('[data]', 'labelled rows: JSON lines with prompt, weak_score, strong_score; plain or gzipped; - for stdin')
     .description('train a router that predicts what the stronger model gains')
+    .option(
+      '--from-ledger [place]',
+      'make the rows from answers that the ledger has two grades of: verified ones, and those of shadow experiments (default: $SLUICE_LEDGER, or where serve keeps it)',
+    )
+    .option('--window <time>', 'with --from-ledger: how far back: 24h, 30d (default: all)')
+    .option('--rows <file>', 'with --from-ledger: write the rows here')
     .option('--out <file>', 'where the model goes', 'router.model')
     .addOption(
       new Option(
@@ -58,10 +71,10 @@ export function registerTrain(program: Command): void {
     .action(trainCommand);
 }
 
-async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
+async function trainCommand(named: string | undefined, flags: TrainFlags): Promise<void> {
   const seed = whole(flags.seed, '--seed', 0, 1_000_000);
   const folds = whole(flags.folds, '--folds', 2, 20);
-  const data = await readLabelled(fileOf(file));
+  const { data, file } = await trainingRows(named, flags);
   if (data.rows.length < 50 || new Set(data.rows.map(({ group }) => group)).size < folds) {
     throw new SluiceError(
       'SLUICE_ROWS_INVALID',
@@ -95,6 +108,27 @@ async function trainCommand(file: string, flags: TrainFlags): Promise<void> {
     await writeText(flags.html, reportHtml(`Router model ${trained.header.card.name}`, reports, trained.header.card));
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ file: flags.out, bytes: trained.bytes.length, reports })}\n`);
   else process.stdout.write(`${reports.map(reportText).join('\n')}\n${flags.out}: ${trained.bytes.length} bytes\n`);
+}
+
+/** The rows to learn from, and what they are called in messages. Throws SluiceError. */
+async function trainingRows(file: string | undefined, flags: TrainFlags): Promise<{ readonly data: LabelledData; readonly file: string }> {
+  const { fromLedger, window, rows: out } = flags;
+  if ((file === undefined) === (fromLedger === undefined))
+    throw new SluiceError('SLUICE_CLI_USAGE', 'name a file of rows, or --from-ledger: one of the two.', { where: 'train' });
+  if (file !== undefined) {
+    if (window !== undefined || out !== undefined)
+      throw new SluiceError('SLUICE_CLI_USAGE', 'this is for --from-ledger.', { where: window === undefined ? '--rows' : '--window' });
+    return { data: await readLabelled(fileOf(file)), file };
+  }
+  const from = window === undefined ? 0 : Date.now() - parseWindow(window);
+  const { rows, leftOut } = await withRows(fromLedger === true ? undefined : fromLedger, from, (db) => ledgerRows(db, from));
+  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  if (out !== undefined) await writeText(out, text, 0o600);
+  process.stderr.write(
+    `${rows.length} rows from the ledger. Left out: ${leftOut.ungraded} with one grade alone, ${leftOut.prompt} whose prompt was not kept whole (prompts: { capture: truncate, units: 4096 }), ${leftOut.unlike} with tools, images or earlier turns.\n`,
+  );
+  if (rows.length === 0) throw new SluiceError('SLUICE_ROWS_INVALID', 'The ledger makes no row.', { where: '--from-ledger' });
+  return { data: { rows: labelledRows(text, 'ledger'), sha256: createHash('sha256').update(text).digest('hex') }, file: 'the ledger' };
 }
 
 function testReport(model: RouterModel, rows: readonly LabelledRow[], kind: ModelKind): Report {

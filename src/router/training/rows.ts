@@ -44,16 +44,21 @@ export interface LabelledData {
 
 /** Reads labelled rows: JSON lines, plain or gzipped. Throws with file and line on the first row that does not fit. */
 export async function readLabelled(file: string): Promise<LabelledData> {
-  const bytes = await readMaybeGzip(file);
+  const { text, sha256 } = await readMaybeGzip(file);
+  return { rows: labelledRows(text, file), sha256 };
+}
+
+/** Labelled rows of a text, a line each. `file`: its name in errors. Throws as readLabelled. */
+export function labelledRows(text: string, file: string): LabelledRow[] {
   const rows: LabelledRow[] = [];
   let at = 0;
-  for (const line of bytes.text.split('\n')) {
+  for (const line of text.split('\n')) {
     at++;
     if (line.trim() === '') continue;
     rows.push(labelledRow(line, `${file}:${at}`));
   }
   if (rows.length === 0) throw new SluiceError('SLUICE_ROWS_INVALID', 'The file holds no row.', { where: file });
-  return { rows, sha256: bytes.sha256 };
+  return rows;
 }
 
 function labelledRow(line: string, where: string): LabelledRow {
