@@ -80,12 +80,12 @@ export async function decision({ recent, ledger, grades }: Records, id: string, 
 
 /** GET /savings. Without parameters: since the process started, from memory. With any: from the ledger, of a window, a month or a range. */
 export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
-  const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'where', 'limit'].includes(name));
+  const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'where', 'limit', 'shadow'].includes(name));
   if (unknown !== undefined)
     return failure(
       400,
       'bad-parameter',
-      `There is no parameter ${unknown.slice(0, 64)}: window, month, from, to, by, where and limit are known.`,
+      `There is no parameter ${unknown.slice(0, 64)}: window, month, from, to, by, where, limit and shadow are known.`,
     );
   if (query.size > 0) {
     if (ledger === null) return noLedger();
@@ -96,7 +96,7 @@ export async function savings({ recent, ledger }: Records, query: URLSearchParam
       Date.now(),
     );
     const by = (query.get('by') ?? '').split(',').filter((key) => key !== '');
-    return json(200, await ledger.savings({ from, to, by, where: query.getAll('where'), limit }));
+    return json(200, await ledger.savings({ from, to, by, where: query.getAll('where'), limit, shadow: query.get('shadow') === '1' }));
   }
   const totals = recent.totals();
   const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null =>

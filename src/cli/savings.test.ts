@@ -52,6 +52,14 @@ it('a group of which nothing is known shows no figure, and one of blocked reques
   expect(text).toContain('  saved     $1.0000 (50.0%)\n');
 });
 
+it('has a column for shadow mode only where it was asked for', () => {
+  const shadowed = savingsText(report({ exchanges: 2, shadow: 1.5 }, [line(['a'], { shadow: 1.5 }), line(['b'], { shadow: 0 })]), '1d');
+  expect(shadowed).toContain('  shadow    $1.5000 that sections in shadow mode would have saved');
+  expect(cells(shadowed, 'a').at(-2)).toBe('$1.5000');
+  expect(cells(shadowed, 'b').at(-2)).toBe('–');
+  expect(savingsText(report({ exchanges: 2 }, [line(['a'], {})]), '1d')).not.toContain('shadow');
+});
+
 it('a name that a caller made up moves no cursor and forges no line', () => {
   const text = savingsText(report({ exchanges: 1 }, [line(['gpt\u001b[2J\nforged\u202e'], {})]), '1d');
   expect(text).toContain('\ngpt\\u{1b}[2J\\u{a}forged\\u{202e}  ');

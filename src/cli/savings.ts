@@ -16,6 +16,7 @@ interface SavingsFlags {
   readonly by?: string;
   readonly where: readonly string[];
   readonly csv?: boolean;
+  readonly shadow?: boolean;
   readonly ledger?: string;
   readonly admin?: string;
   readonly json?: boolean;
@@ -37,6 +38,7 @@ export function registerSavings(program: Command): void {
       (value: string, all: readonly string[]) => [...all, value],
       [],
     )
+    .option('--shadow', 'also what sections in shadow mode would have saved; from records that are kept')
     .option(...shared.ledger)
     .option(...shared.adminInstead)
     .addOption(new Option('--json', 'print the report as JSON').conflicts('csv'))
@@ -59,12 +61,15 @@ async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
     return (await askAdmin(flags.admin, '/savings', {
       query: new URLSearchParams([
         ...Object.entries({ ...spanOf(flags), by: by.join(','), limit: String(limits.ledgerAnswers) }),
+        ...(flags.shadow === true ? [['shadow', '1'] as [string, string]] : []),
         ...flags.where.map((condition): [string, string] => ['where', condition]),
       ]),
     })) as SavingsReport;
   }
   const { from, to } = parsePeriod(flags, Date.now());
-  return withReader(flags.ledger, (ledger) => ledger.savings({ from, to, by, where: flags.where, limit: limits.ledgerAnswers }));
+  return withReader(flags.ledger, (ledger) =>
+    ledger.savings({ from, to, by, where: flags.where, limit: limits.ledgerAnswers, shadow: flags.shadow === true }),
+  );
 }
 
 /** The flags that name a time, as the admin server takes them. */
@@ -89,11 +94,24 @@ export function savingsText(report: SavingsReport, window: string): string {
     `  cost      ${costOf(total)}`,
     `  baseline  ${baselineOf(total)}`,
     ...(total.apart === 0 ? [] : [`  apart     ${dollars(total.apart)} spent on exchanges without a baseline: in none of the others`]),
+    ...(total.shadow === undefined
+      ? []
+      : [`  shadow    ${dollars(total.shadow)} that sections in shadow mode would have saved: in none of the others`]),
     ...(report.basis === 'rows' ? ['  from      records: those that are too old for the ledger, or were erased, are not in it'] : []),
     `  unknown   ${percent(report.unknownShare)} of ${counted(total.exchanges, 'exchange')}: their price or usage is not known, and they are in no sum`,
   ].join('\n');
   if (report.by.length === 0) return `${text}\n`;
-  const head = [...report.by, 'exchanges', 'cost', 'baseline', 'saved', '', 'apart', 'unknown'];
+  const head = [
+    ...report.by,
+    'exchanges',
+    'cost',
+    'baseline',
+    'saved',
+    '',
+    'apart',
+    ...(total.shadow === undefined ? [] : ['shadow']),
+    'unknown',
+  ];
   const first = report.by.length;
   const rows = report.lines.map((line) => [
     ...line.group,
@@ -103,12 +121,13 @@ export function savingsText(report: SavingsReport, window: string): string {
     savedText(line),
     shareOf(line).trim(),
     line.apart === 0 ? '–' : dollars(line.apart),
+    ...(line.shadow === undefined ? [] : [line.shadow === 0 ? '–' : dollars(line.shadow)]),
     percent(line.exchanges === 0 ? null : line.savingsUnknown / line.exchanges),
   ]);
-  return `${text}\n\n${alignColumns(head, rows, new Set([0, 1, 2, 3, 4, 5, 6].map((column) => first + column)))}\n`;
+  return `${text}\n\n${alignColumns(head, rows, new Set([...head.keys()].filter((column) => column >= first)))}\n`;
 }
 
-const sums = [
+const plainSums = [
   'exchanges',
   'cost',
   'baseline',
@@ -125,6 +144,7 @@ const sums = [
 /** One row a group, or a day where nothing is grouped by. */
 export function savingsCsv(report: SavingsReport): string {
   const grouped = report.by.length > 0;
+  const sums = report.total.shadow === undefined ? plainSums : ([...plainSums, 'shadow'] as const);
   const rows = grouped
     ? report.lines.map((line) => [...line.group, ...sums.map((name) => line[name] ?? null)])
     : report.trend.map((line) => [line.at, ...sums.map((name) => line[name] ?? null)]);

@@ -48,6 +48,7 @@ export type LedgerQuestion =
       readonly by: readonly string[];
       readonly where?: readonly string[];
       readonly limit: number;
+      readonly shadow?: boolean;
     };
 
 export interface ReaderRequest {

@@ -188,6 +188,8 @@ export interface SavingsLine {
   readonly input: number;
   readonly output: number;
   readonly usageUnknown: number;
+  /** What sections in shadow mode would have saved, where that was asked for; in none of the others. Negative: it would have cost more. */
+  readonly shadow?: number;
 }
 
 export interface SavingsReport {
@@ -215,7 +217,7 @@ const dayMs = 86_400_000;
 const sumsSql = `sum(n) AS exchanges, sum(retried) AS retried, sum(compared_cost) AS cost, sum(cost) - sum(compared_cost) AS apart, sum(cost_unknown) AS "costUnknown", sum(compared_cost) + sum(savings) AS baseline, sum(savings) AS savings,
   sum(savings_unknown) AS "savingsUnknown", sum(input) AS input, sum(output) AS output, sum(usage_unknown) AS "usageUnknown"`;
 
-const empty: Omit<SavingsLine, 'group'> = {
+const empty: Omit<SavingsLine, 'group' | 'shadow'> = {
   exchanges: 0,
   retried: 0,
   cost: 0,
@@ -235,9 +237,11 @@ export interface SavingsQuery {
   readonly by: readonly string[];
   readonly where?: readonly string[];
   readonly limit: number;
+  /** Also what shadow mode would have saved: from rows, for sums do not keep it. */
+  readonly shadow?: boolean;
 }
 
-type Sums = { [K in keyof typeof empty]: number };
+type Sums = { [K in keyof typeof empty]: number } & { shadow?: number };
 export type SavingsGroup = Sums & Record<SavingsKey, string>;
 export type SavingsBucket = Sums & { readonly bucket: number };
 
@@ -247,13 +251,14 @@ export function rowsOnly(by: readonly string[], where: readonly string[]): boole
 }
 
 /** Exchanges as sums of one each, with what is grouped by; as roll-ups hold them. */
-function rowSource(by: readonly SavingsKey[], { from, to }: Period, where: readonly string[], dialect: SqlDialect): Where {
+function rowSource(by: readonly SavingsKey[], { from, to }: Period, where: readonly string[], dialect: SqlDialect, shadow: boolean): Where {
   const conditions = where.map((text) => parseWhere(text, dialect));
   const keys = by.map((key) => `coalesce(${fieldSql(key, dialect)}, 'none') AS "${key}", `).join('');
+  const wouldSave = shadow ? `coalesce(CAST(${dialect.inside(['shadowSavings', 'usd'])} AS double precision), 0) AS shadow, ` : '';
   const known = (column: string): string => `CASE WHEN ${column} IS NULL THEN 1 ELSE 0 END`;
   return {
     sql: `(SELECT at, ${keys}1 AS n, CASE WHEN attempts > 1 THEN 1 ELSE 0 END AS retried, coalesce(cost, 0) AS cost, CASE WHEN savings IS NULL THEN 0 ELSE coalesce(cost, 0) END AS compared_cost, ${known('cost')} AS cost_unknown, coalesce(savings, 0) AS savings,
-  ${known('savings')} AS savings_unknown, coalesce(input, 0) AS input, coalesce(output, 0) AS output, ${known('input')} AS usage_unknown FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ?${conditions.map(({ sql }) => ` AND ${sql}`).join('')}) AS sums`,
+  ${known('savings')} AS savings_unknown, ${wouldSave}coalesce(input, 0) AS input, coalesce(output, 0) AS output, ${known('input')} AS usage_unknown FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND at >= ? AND at < ?${conditions.map(({ sql }) => ` AND ${sql}`).join('')}) AS sums`,
     values: [from, to, ...conditions.flatMap(({ values }) => values)],
   };
 }
@@ -282,14 +287,16 @@ export function savingsPlan(
     return key as SavingsKey;
   });
   const where = query.where ?? [];
-  const rows = rowsOnly(by, where);
+  const shadow = query.shadow === true;
+  const rows = shadow || rowsOnly(by, where);
+  const sums = shadow ? `${sumsSql}, sum(shadow) AS shadow` : sumsSql;
   // Sums begin on whole hours; rows have their own times.
   const from = rows ? query.from : query.from - (query.from % hourMs);
   const period = { from, to: query.to };
   const fine = query.to - from <= 3 * dayMs;
-  const source = rows ? rowSource(by, period, where, dialect) : sumSource(period);
+  const source = rows ? rowSource(by, period, where, dialect, shadow) : sumSource(period);
   const trend = rows
-    ? rowSource([], period, where, dialect)
+    ? rowSource([], period, where, dialect, shadow)
     : fine
       ? { sql: '(SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums', values: [from, query.to] }
       : source;
@@ -300,15 +307,15 @@ export function savingsPlan(
       by.length === 0
         ? null
         : {
-            sql: `SELECT ${keys}, ${sumsSql} FROM ${source.sql} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC LIMIT ?`,
+            sql: `SELECT ${keys}, ${sums} FROM ${source.sql} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC LIMIT ?`,
             values: [...source.values, query.limit],
           },
-    trend: { sql: `SELECT ${bucket} AS bucket, ${sumsSql} FROM ${trend.sql} GROUP BY bucket ORDER BY bucket`, values: trend.values },
+    trend: { sql: `SELECT ${bucket} AS bucket, ${sums} FROM ${trend.sql} GROUP BY bucket ORDER BY bucket`, values: trend.values },
     report: (lines, buckets) => {
       // A window's total is the sum of its trend: one pass over the roll-ups less.
       const total = buckets.reduce<Sums>(
-        (sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]])) as Sums,
-        empty,
+        (sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]!])) as Sums,
+        shadow ? { ...empty, shadow: 0 } : empty,
       );
       return {
         from: new Date(from).toISOString(),
@@ -335,11 +342,9 @@ export function savingsReport(db: Db, query: SavingsQuery): SavingsReport {
   );
 }
 
-function onlySums(line: { [K in keyof typeof empty]: number }): Omit<SavingsLine, 'group'> {
-  const sums = Object.fromEntries(Object.keys(empty).map((key) => [key, line[key as keyof typeof empty]])) as unknown as Omit<
-    SavingsLine,
-    'group'
-  >;
+function onlySums(line: Sums): Omit<SavingsLine, 'group'> {
+  const names = [...Object.keys(empty), ...(line.shadow === undefined ? [] : ['shadow'])];
+  const sums = Object.fromEntries(names.map((key) => [key, line[key as keyof Sums]])) as unknown as Omit<SavingsLine, 'group'>;
   // A difference of two sums of dollars: what is left by rounding is nothing.
   return Math.abs(sums.apart) < 1e-9 ? { ...sums, apart: 0 } : sums;
 }

@@ -8,6 +8,7 @@ import { openDatabase, type Db } from './database.ts';
 import { exportLedger } from './export.ts';
 import { exportColumns } from './export-fields.ts';
 import { findDecisions, rowsOnly, savingsReport, type SavingsReport } from './query.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import { LedgerWriter } from './store.ts';
 
 const hourMs = 3_600_000;
@@ -42,6 +43,27 @@ function fill(): void {
 
 const report = (by: readonly string[], where: readonly string[] = []): SavingsReport =>
   savingsReport(db, { from: now - 48 * hourMs, to: now + 1, by, where, limit: 10 });
+
+it('adds up what shadow mode would have saved, where that is asked for, and puts it in no other sum', () => {
+  const would = (usd: number): Partial<ExchangeRecord> => ({ mode: 'shadow', shadowSavings: { known: true, usd } });
+  new LedgerWriter(db, { version: '1' }).append(
+    [
+      sample(now - hourMs, would(0.5)),
+      sample(now - hourMs, { ...would(-0.125), workspace: 'red' }),
+      sample(now - hourMs, { shadowSavings: { known: false, reason: 'price' } }),
+      sample(now - hourMs),
+    ].map(line),
+  );
+  const query = { from: now - 48 * hourMs, to: now + 1, limit: 10 };
+  const asked = savingsReport(db, { ...query, by: ['mode'], shadow: true });
+  expect(asked.basis).toBe('rows');
+  expect(asked.total.shadow).toBe(0.375);
+  expect(Object.fromEntries(asked.lines.map(({ group, shadow }) => [group[0], shadow]))).toMatchObject({ shadow: 0.375 });
+  expect(asked.trend.map(({ shadow }) => shadow)).toEqual([0.375]);
+  const { total } = savingsReport(db, { ...query, by: [] });
+  expect(total).not.toHaveProperty('shadow');
+  expect(savingsReport(db, { ...query, by: [], shadow: true }).total).toEqual({ ...total, shadow: 0.375 });
+});
 
 describe('savings by what sums do not keep', () => {
   it.each([
