@@ -3,8 +3,8 @@ import { ownMaskKey, workspaceKey } from '../apis/mask/tokens.ts';
 import { limits } from '../lib/limits.ts';
 import type { PolicySection } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
-import type { ReadWish } from './body-reader.ts';
-import type { RequestContext } from './context.ts';
+import { maskHere, type MaskedBody, type ReadBody, type ReadWish } from './body-reader.ts';
+import { blocksSensitive, type RequestContext } from './context.ts';
 
 /** The keys that workspaces' tokens are made with, all from one. */
 export class MaskKeys {
@@ -49,4 +49,22 @@ export function readWish({ section, caller, cache }: Pick<RequestContext, 'secti
   const patterns = section.sensitivity.map(({ pattern }) => pattern);
   const mask = maskWish(section, caller.workspace, keys);
   return { members: cache !== null, patterns, ...(mask === null ? {} : { mask }) };
+}
+
+/** A masked body that could be read again. */
+export type MaskedRequest = MaskedBody & { readonly read: { readonly ok: true } };
+
+/** The body with tokens for its sensitive data; null: there is none to mask. `same`: the patterns are still those that it was read with. */
+export function maskedIn(here: ReadBody, context: RequestContext, same: boolean, keys: MaskKeys): MaskedRequest | 'failed' | null {
+  const { inspection, recognition } = context;
+  const masked = same || inspection === null ? here.masked : maskHere(recognition, here.body, readWish(context, keys), inspection);
+  if (masked === null || masked === 'failed') return masked === null || blocksSensitive(context) ? null : masked;
+  const { read } = masked;
+  return read.ok ? { ...masked, read } : 'failed';
+}
+
+/** What an app is told whose data must be masked and cannot be; undefined: what is told of it in general. */
+export function unmaskedMessage({ section, inspection }: Pick<RequestContext, 'section' | 'inspection'>): string | undefined {
+  const rule = section.sensitivity.find(({ then }, at) => then.kind === 'mask' && inspection?.matched[at] === true);
+  return rule?.then.kind === 'mask' ? rule.then.message : undefined;
 }

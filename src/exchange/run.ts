@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-import { inspectJson } from '../apis/inspect/patterns.ts';
 import type { BodyMember, Exchange, PassReason } from '../apis/types.ts';
 import type { Admission } from '../budgets/budgets.ts';
 import type { Lookup, PendingLookup } from '../cache/cache.ts';
@@ -11,16 +10,17 @@ import type { Decision } from '../route/types.ts';
 import { sessionKey } from '../sessions/key.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { blocked } from './answer/closing.ts';
-import { maskHere, readHere, type ReadBody } from './body-reader.ts';
+import { assigned } from './assign.ts';
+import { readHere, type ReadBody } from './body-reader.ts';
 import { cacheQuery, hitAnswer, nearOf, notCachedAnswer } from './cache.ts';
 import { userOf } from './caller.ts';
 import { planChain } from './chain/plan.ts';
 import { isClosed } from './closed.ts';
 import { rememberModels } from './compare-models.ts';
-import { blocksSensitive, decidesSensitive, type ReadRequest, type RequestContext } from './context.ts';
+import { decidesSensitive, type ReadRequest, type RequestContext } from './context.ts';
 import { questionOf, type Question } from './decide.ts';
 import { decodeBody, withoutMark } from './decode.ts';
-import { readWish, rulesMasked } from './masking.ts';
+import { maskedIn, readWish, rulesMasked, unmaskedMessage } from './masking.ts';
 import { noAdmission, uncached, type CacheFacts, type OpenExchange } from './open.ts';
 import { verifyName, type Shadowed } from './mirror.ts';
 import { openExchange } from './opening.ts';
@@ -122,11 +122,13 @@ export class Run implements BodyHandler, ReadRequest {
     this.exchange = read.exchange;
     this.body = here.body;
     const { sensitivity } = this.context.section;
-    this.#assign();
-    const { context } = this;
+    const { trials, maskKeys, undecided } = this.#services;
+    const context = assigned(this, trials);
+    this.context = context;
     if (context.inspection?.unread === true && !decidesSensitive(context) && isClosed(context.section)) return this.#unread('unread');
-    const masked = this.#masked(here, context.section.sensitivity === sensitivity);
-    if (masked === 'failed') return this.#unmasked();
+    const masked = maskedIn(here, context, context.section.sensitivity === sensitivity, maskKeys);
+    // What must be masked and cannot be does not leave.
+    if (masked === 'failed') return undecided.refuse(context, context.recognition, 'unmasked', unmaskedMessage(context));
     if (masked === null) return this.#lookUp(here.members);
     this.exchange = masked.read.exchange;
     this.body = masked.body;
@@ -136,55 +138,6 @@ export class Run implements BodyHandler, ReadRequest {
       masked: { rules: rulesMasked(context.section, masked.counts), restored: new Map(masked.restored) },
     };
     return this.#lookUp(masked.members);
-  }
-
-  /** Puts the request under the policy and into the arms that rollouts and experiments have for it. */
-  #assign(): void {
-    const { trials } = this.#services;
-    const { context, exchange, body } = this;
-    const { id, caller, provider, section, generation } = context;
-    if (
-      trials === null ||
-      context.routeOff ||
-      exchange.operation !== 'generate' ||
-      section.mode !== 'enabled' ||
-      !trials.active(generation)
-    )
-      return;
-    const session = sessionKey(caller.workspace, context.sessionName, exchange, body, caller.trust?.believesBody('session'))?.key ?? null;
-    const assigned = trials.assign({ id, workspace: caller.workspace, provider: provider.name, session }, generation);
-    if (assigned === null) return;
-    const { forced, shadow, arm } = assigned;
-    const inArm = assigned.section ?? assigned.generation.section(caller.workspace, provider.name);
-    const patterns = inArm.sensitivity.map(({ pattern }) => pattern);
-    this.context = {
-      ...context,
-      generation: assigned.generation,
-      provider: assigned.generation.providers.get(provider.name) ?? provider,
-      section: inArm,
-      inspection: inArm.sensitivity === section.sensitivity ? context.inspection : inspectJson(body, patterns),
-      forced,
-      shadow,
-      arm,
-    };
-  }
-
-  /** The body with tokens for its sensitive data; null: there is none to mask. `same`: the patterns are still those that it was read with. */
-  #masked(here: ReadBody, same: boolean) {
-    const { context } = this;
-    const wish = same || context.inspection === null ? null : readWish(context, this.#services.maskKeys);
-    const masked = wish === null ? here.masked : maskHere(context.recognition, here.body, wish, context.inspection!);
-    if (masked === null || masked === 'failed') return masked === null || blocksSensitive(context) ? null : masked;
-    const { read } = masked;
-    return read.ok ? { ...masked, read } : 'failed';
-  }
-
-  /** What must be masked and cannot be does not leave. */
-  #unmasked(): BodyPlan {
-    const { section, inspection, recognition } = this.context;
-    const rule = section.sensitivity.find(({ then }, at) => then.kind === 'mask' && inspection?.matched[at] === true);
-    const message = rule?.then.kind === 'mask' ? rule.then.message : undefined;
-    return this.#services.undecided.refuse(this.context, recognition, 'unmasked', message);
   }
 
   /** Asks the cache. `members`: of the body's top level; null: they were not asked for. */
