@@ -174,6 +174,37 @@ describe('the webhook', () => {
   });
 });
 
+describe('a name that a team and a trusted namespace both give', () => {
+  const named = (id: string, workspaces: string, created: number): PolicyConfigMap =>
+    configMap(id, section('search', workspaces), { created });
+
+  it('is the trusted namespace’s, whoever came first, and the team is told', () => {
+    const team = named('team-a/mine', 'search', 1);
+    for (const created of [0, 2])
+      for (const inForce of [[], [platform, team]]) {
+        const made = composed([platform, named('platform/search', 'lab', created), team], inForce);
+        expect(states(made)).toEqual(['platform/base in-force', 'platform/search in-force', 'team-a/mine left-out']);
+        expect(told(made, 'team-a/mine')).toEqual(['not-delegated sections[0].name']);
+        expect(made.generation!.section('lab', 'openai').name).toBe('search');
+      }
+  });
+
+  it('is the trusted namespace’s in files of any order', () => {
+    const text = `version: 1\n${section('search', 'search')}`;
+    const { problems } = compilePolicy(
+      [
+        { name: 'a.yaml', text, namespace: 'team-a' },
+        { name: 'b.yaml', text: platform.data['policy.yaml']!, namespace: 'platform' },
+        { name: 'c.yaml', text: `version: 1\n${section('search', 'lab')}`, namespace: 'platform' },
+      ],
+      { catalog, trusted },
+    );
+    expect(problems.filter(({ level }) => level === 'error')).toMatchObject([
+      { file: 'a.yaml', code: 'not-delegated', path: 'sections[0].name' },
+    ]);
+  });
+});
+
 describe('a delegation', () => {
   it('is warned of for a namespace that may write everything, and stands once', () => {
     expect(told(composed([configMap('platform/base', 'delegations: {platform: {workspaces: [a]}}\n')]), 'platform/base')).toEqual([

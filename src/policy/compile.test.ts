@@ -90,6 +90,8 @@ describe('mistakes are found where they are', () => {
     ['an unknown setting', 'version: 1\ndefaults:\n  modes: off\n', ['unknown-key 3:10 defaults.modes']],
     ['a word that is not allowed', 'version: 1\ndefaults:\n  mode: enabeld\n', ['schema 3:9 defaults.mode']],
     ['a key twice', 'version: 1\nversion: 1\n', ['yaml 2:1 ']],
+    ['a merge key', 'version: 1\ndefaults: &d {mode: shadow}\nsections:\n  - name: a\n    <<: *d\n', ['merge-key 5:5 ']],
+    ['a merge key where any name may stand', 'version: 1\nproviders:\n  <<: {openai: {endpoint: "https://x.test"}}\n', ['merge-key 3:3 ']],
     [
       'a score above one',
       'version: 1\ndefaults:\n  thresholds: {simple: {score: 1.5, tokens: 5}, standard: {score: 1, tokens: 9}}\n',

@@ -75,9 +75,9 @@ export function checkDelegations(loaded: readonly LoadedFile[], trusted: Trusted
       delegations.set(namespace, delegation);
     }
   }
-  const reserved = own.flatMap(({ document }) => document.sections ?? []).filter((section) => guarded(section).length > 0);
+  const global = own.flatMap(({ document }) => document.sections ?? []);
   for (const file of loaded)
-    if (!isTrusted(file, trusted)) checkFile(file, delegations.get(file.source.file.namespace ?? '') ?? null, reserved, problems);
+    if (!isTrusted(file, trusted)) checkFile(file, delegations.get(file.source.file.namespace ?? '') ?? null, global, problems);
   return !problems.some(({ code }) => code === notDelegated);
 }
 
@@ -89,7 +89,7 @@ function isTrusted({ source }: LoadedFile, trusted: Trusted): boolean {
 function checkFile(
   { source, document }: LoadedFile,
   delegation: DelegationDocument | null,
-  reserved: readonly SectionDocument[],
+  global: readonly SectionDocument[],
   problems: Problem[],
 ): void {
   const say = (path: readonly PropertyKey[], message: string, fix: string): void =>
@@ -112,7 +112,15 @@ function checkFile(
       );
   }
   const may = new Set<string>(delegation.may ?? usualSettings);
+  const reserved = global.filter((section) => guarded(section).length > 0);
   for (const [at, section] of (document.sections ?? []).entries()) {
+    // Whichever file is read first: a team must not take the name of what holds for others.
+    if (global.some(({ name }) => name === section.name))
+      say(
+        ['sections', at, 'name'],
+        `${section.name} is the name of a section that a trusted namespace wrote, and that one holds`,
+        `Give this one another name, such as ${namespace}-${section.name}.`,
+      );
     const patterns = section.match?.workspace;
     if (patterns === undefined)
       say(

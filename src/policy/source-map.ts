@@ -29,23 +29,40 @@ export class SourceFile {
     const { errors } = this.document;
     // One mistake of indentation or a colon gives two errors at one place.
     const first = errors.filter((error, at) => errors.findIndex(({ pos }) => pos[0] === error.pos[0]) === at);
-    return first.map(({ code, message, pos }) => {
-      const key = code === 'DUPLICATE_KEY' ? /^[\w.-]+/.exec(this.file.text.slice(pos[0]))?.[0] : undefined;
-      return {
-        level: 'error',
-        code: 'yaml',
-        file: this.file.name,
-        ...this.#position(pos[0]),
-        path: '',
-        message:
-          code === 'MULTIPLE_DOCS'
-            ? 'a second YAML document begins here (---)'
-            : key === undefined
-              ? lowerFirst(message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '')).replace(/\.$/, '')
-              : `${key} stands here twice`,
-        fix: yamlFixes[code] ?? 'Correct the YAML here or in the line above.',
-      };
+    return first.length === 0
+      ? this.#mergeKeys()
+      : first.map(({ code, message, pos }) => {
+          const key = code === 'DUPLICATE_KEY' ? /^[\w.-]+/.exec(this.file.text.slice(pos[0]))?.[0] : undefined;
+          return {
+            level: 'error',
+            code: 'yaml',
+            file: this.file.name,
+            ...this.#position(pos[0]),
+            path: '',
+            message:
+              code === 'MULTIPLE_DOCS'
+                ? 'a second YAML document begins here (---)'
+                : key === undefined
+                  ? lowerFirst(message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '')).replace(/\.$/, '')
+                  : `${key} stands here twice`,
+            fix: yamlFixes[code] ?? 'Correct the YAML here or in the line above.',
+          };
+        });
+  }
+
+  /** Merge keys are of YAML 1.1, and what they mean beside other keys differs between readers: no setting is to hang on that. */
+  #mergeKeys(): Problem[] {
+    const found: Problem[] = [];
+    visit(this.document, {
+      Pair: (_key, { key }) => {
+        if (!isScalar(key) || key.value !== '<<' || key.type !== 'PLAIN') return;
+        const fix = 'Write these settings out, or give the whole value an anchor (&name) and stand *name where it is meant.';
+        found.push(
+          this.problemAt('error', 'merge-key', offsetOf(key) ?? 0, 'merge keys (<<) are not taken: nothing would be merged here', fix),
+        );
+      },
     });
+    return found;
   }
 
   /** The document as plain values; aliases are bounded. Throws on too many, and on keys that are lists or maps. */
