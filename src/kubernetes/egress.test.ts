@@ -100,3 +100,15 @@ describe('the providers’ own names', () => {
     expect(injectBaseUrl({ uid: 'u', operation: 'DELETE', namespace: '', object: null }, options)).toEqual({ allowed: true });
   });
 });
+
+it.each([
+  [undefined, undefined],
+  [{}, undefined],
+  [{ runAsUser: 1_000_650_000 }, undefined],
+  [{ runAsUser: 0 }, 65_532],
+])('the bundle is written by the user that the pod has, and never by root: %j', (securityContext, user) => {
+  const spec = { ...(securityContext === undefined ? {} : { securityContext }), containers: [{ name: 'app' }] };
+  const pod = patched(spec, injectNames(review(spec), options, '10.0.0.7'));
+  const { securityContext: made } = pod.initContainers![0] as { readonly securityContext?: Record<string, unknown> };
+  expect([made?.['runAsNonRoot'], made?.['runAsUser']]).toEqual([true, user]);
+});

@@ -1,5 +1,5 @@
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
-import { append, baseUrlPatch, containersOf, eachContainer, missingEnv, prependAll, readPod } from './pod-patch.ts';
+import { append, baseUrlPatch, containersOf, eachContainer, missingEnv, prependAll, readPod, type PodSpec } from './pod-patch.ts';
 
 export interface EgressOptions {
   /** Where pods call the gateway by plain HTTP, without a trailing slash. */
@@ -66,13 +66,16 @@ export function injectNames({ object }: AdmissionRequest, { names }: EgressOptio
         ),
       mount,
     ),
-    ...prependAll('/spec/initContainers', spec.initContainers, [bundleContainer(names)]),
+    ...prependAll('/spec/initContainers', spec.initContainers, [bundleContainer(names, spec)]),
   ];
   return { allowed: true, patch };
 }
 
-/** Writes the bundle before any other container begins, the pod's own init containers among them. */
-function bundleContainer({ image, ca }: NonNullable<EgressOptions['names']>): object {
+/**
+ * Writes the bundle before any other container begins, the pod's own init containers among them. Its user is the image's, or the one that
+ * the pod or its namespace sets; in a pod that runs as root it must be named, or the container would not start.
+ */
+function bundleContainer({ image, ca }: NonNullable<EgressOptions['names']>, spec: PodSpec): object {
   return {
     name: volumeName,
     image,
@@ -82,7 +85,7 @@ function bundleContainer({ image, ca }: NonNullable<EgressOptions['names']>): ob
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
     securityContext: {
       runAsNonRoot: true,
-      runAsUser: 65532,
+      ...(spec.securityContext?.runAsUser === 0 ? { runAsUser: 65_532 } : {}),
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },

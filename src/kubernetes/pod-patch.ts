@@ -12,6 +12,7 @@ const podSchema = z.looseObject({
     initContainers: z.array(containerSchema).nullish(),
     volumes: z.array(z.looseObject({ name: z.string() })).nullish(),
     hostAliases: z.array(z.looseObject({})).nullish(),
+    securityContext: z.looseObject({ runAsUser: z.number().nullish() }).nullish(),
   }),
 });
 
