@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { openDatabase } from '../src/ledger/database.ts';
+import { openDatabase } from '../src/ledger/sqlite/database.ts';
 import { verifyLedger, type VerifyResult } from '../src/ledger/verify.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 

@@ -2,11 +2,10 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { openDatabase, rollupKeys, rollupSums, type Db } from '../src/ledger/database.ts';
+import { openDatabase, rollupKeys, rollupSums, type Db } from '../src/ledger/sqlite/database.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import { savingsReport } from '../src/ledger/query.ts';
-import { withCopy } from '../src/ledger/postgres/copy.ts';
-import { isPostgres } from '../src/ledger/target.ts';
+import { backendOf } from '../src/ledger/backends.ts';
 import { verifyLedger, type VerifyResult } from '../src/ledger/verify.ts';
 import { uuidv7 } from '../src/record/id.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
@@ -62,11 +61,13 @@ async function sustained(file: string): Promise<void> {
   say(`  on the request path: ${((kept.inSinkMs * 1000) / kept.records).toFixed(1)} µs a record`);
   say(`  event loop delay p50 / p99, ms: without ${idle.p50} / ${idle.p99}, with ${kept.p50} / ${kept.p99}`);
   say(
-    `  CPU of the process, all threads: without ${idle.cpu}%, with ${kept.cpu}% of one core${isPostgres(file) ? '' : `; ${Math.round(statSync(file).size / kept.records)} bytes a record on disk`}`,
+    `  CPU of the process, all threads: without ${idle.cpu}%, with ${kept.cpu}% of one core${backendOf(file).shared ? '' : `; ${Math.round(statSync(file).size / kept.records)} bytes a record on disk`}`,
   );
   const from = performance.now();
   const check = (db: Db): VerifyResult => verifyLedger(db, { publicKey: null, checkpoints: [] });
-  const { ok, rows } = isPostgres(file) ? await withCopy({ place: file, passwordFile: null }, null, check) : inFile(file, check);
+  const opened = await backendOf(file).openRows({ place: file, passwordFile: null }, null);
+  const { ok, rows } = check(opened.db);
+  opened.close();
   say(`  verify: ${ok ? 'holds' : 'BROKEN'}, ${rows} rows in ${Math.round(performance.now() - from)} ms`);
 }
 
@@ -100,15 +101,6 @@ async function paced(
     p99: ms(delay.percentile(99)),
     cpu: (((user + system) / 1000 / (performance.now() - begin)) * 100).toFixed(0),
   };
-}
-
-function inFile<T>(file: string, work: (db: Db) => T): T {
-  const db = openDatabase(file, 'readonly');
-  try {
-    return work(db);
-  } finally {
-    db.close();
-  }
 }
 
 async function inPostgres(): Promise<void> {

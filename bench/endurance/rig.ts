@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { Stack, type StackOptions } from '../../src/demo/stack.ts';
-import { openDatabase } from '../../src/ledger/database.ts';
+import { openDatabase } from '../../src/ledger/sqlite/database.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import { limits } from '../../src/lib/limits.ts';
 import { redisBinary, TestRedis } from '../../test/support/redis.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { Stack } from '../../src/demo/stack.ts';
 import { seeded } from '../../src/router/training/random.ts';
-import { openDatabase } from '../../src/ledger/database.ts';
+import { openDatabase } from '../../src/ledger/sqlite/database.ts';
 import { type Behaviour, type Got, hangs, resets, ScriptedProvider, status } from '../../test/support/scripted-provider.ts';
 import { answer, errorBody, errorEvent, type Family } from './wire.ts';
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { openDatabase } from '../../src/ledger/database.ts';
-import { LedgerWriter } from '../../src/ledger/store.ts';
+import { openDatabase } from '../../src/ledger/sqlite/database.ts';
+import { LedgerWriter } from '../../src/ledger/sqlite/store.ts';
 import type { Checkpoint } from '../../src/ledger/types.ts';
 import { line, sample } from '../../test/support/ledger.ts';
 

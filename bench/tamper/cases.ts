@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import { generateKeyPairSync } from 'node:crypto';
-import { openDatabase, type Db } from '../../src/ledger/database.ts';
-import { LedgerWriter } from '../../src/ledger/store.ts';
+import { openDatabase, type Db } from '../../src/ledger/sqlite/database.ts';
+import { LedgerWriter } from '../../src/ledger/sqlite/store.ts';
 import { dayMs, exchanges, start, type Base } from './base.ts';
 import { addRow, rehash, resettle, resum, rewrite } from './hands.ts';
 

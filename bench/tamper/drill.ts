@@ -1,7 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDatabase } from '../../src/ledger/database.ts';
+import { openDatabase } from '../../src/ledger/sqlite/database.ts';
 import { verifyLedger, type VerifyOptions, type VerifyResult } from '../../src/ledger/verify.ts';
 import { later, makeBase, type Base } from './base.ts';
 import { opened, replaced, tamperings } from './cases.ts';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { contentHash, genesis, rowHash } from '../../src/ledger/chain.ts';
-import type { Db } from '../../src/ledger/database.ts';
+import type { Db } from '../../src/ledger/sqlite/database.ts';
 import { dayMs, hourMs } from '../../src/ledger/rollup.ts';
 import { cellsOf, cellsSql, rootOf, textHash, type CellRow } from '../../src/ledger/sums.ts';
-import { rollupKeys, rollupSums } from '../../src/ledger/database.ts';
+import { rollupKeys, rollupSums } from '../../src/ledger/sqlite/database.ts';
 import { columnNames, columnsOf, type EntryKind } from '../../src/ledger/types.ts';
 import type { ExchangeRecord } from '../../src/record/types.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Ledger } from '../ledger/ledger.ts';
-import { shownPlace } from '../ledger/target.ts';
+import { shownPlace } from '../ledger/backends.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { Ground } from './ground.ts';
 

@@ -6,7 +6,7 @@ import type { ResponseCache } from '../cache/cache.ts';
 import type { SelfFacts } from '../doctor/types.ts';
 import type { Credentials } from '../exchange/credentials.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { isPostgres, shownPlace } from '../ledger/target.ts';
+import { backendOf } from '../ledger/backends.ts';
 import type { LivePolicyStore } from '../policy/types.ts';
 import type { SluiceOptions } from './options.ts';
 
@@ -83,7 +83,8 @@ export function isEmbedded({
 
 async function ledgerFacts(place: string | null, ledger: Ledger | null): Promise<SelfFacts['ledger']> {
   if (place === null) return null;
-  const shown = { place: shownPlace(place), postgres: isPostgres(place) };
+  const backend = backendOf(place);
+  const shown = { place: backend.shown(place), kind: backend.name, shared: backend.shared };
   if (ledger === null) return { ...shown, error: 'it could not be opened', failures: 0, dropped: 0, waiting: 0 };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<string>((resolve) => (timer = setTimeout(() => resolve(`no answer within ${ledgerMs / 1_000} s`), ledgerMs)));
@@ -101,7 +102,7 @@ async function ledgerFacts(place: string | null, ledger: Ledger | null): Promise
 /** The folders that this server writes to, each once. */
 async function diskFacts({ ledger, budgets, state, log, policyKept, learningState, envoy }: SluiceOptions): Promise<SelfFacts['disks']> {
   const files = [
-    ledger.file !== null && isPostgres(ledger.file) ? null : ledger.file,
+    ledger.file === null || backendOf(ledger.file).shared ? null : ledger.file,
     budgets.redis === null ? budgets.file : null,
     state,
     log === '-' ? null : log,

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
 import { SluiceError } from '../lib/errors.ts';
-import { isPostgres } from '../ledger/target.ts';
+import { backendOf } from '../ledger/backends.ts';
 import { parseWindow } from '../ledger/query.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
@@ -82,7 +82,7 @@ async function feed(runs: readonly PolicyRun[], { on, requested, window, limit }
   const most = whole(limit, '--limit', 1, 100_000_000);
   const file = on === 'ledger' && !existsSync('ledger') ? ledgerTarget(undefined).place : on;
   const chosen = { from: window === undefined ? null : Date.now() - parseWindow(window), where: [], limit: most };
-  if (isPostgres(file)) {
+  if (backendOf(file).shared) {
     await withRows(file, chosen.from ?? 0, (db) => {
       for (const record of recordsIn(db, chosen)) for (const run of runs) run.addRecord(record);
     });

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { apis } from '../apis/registry.ts';
 import { SluiceError } from '../lib/errors.ts';
-import { isPostgres } from '../ledger/target.ts';
+import { backendOf } from '../ledger/backends.ts';
 import { explainRecord } from '../route/explain.ts';
 import { defaultAdmin, shared } from './flags/shared.ts';
 import { findInLedger, findInLog, fetchDecision, type GradedRecord } from './find-record.ts';
@@ -82,7 +81,7 @@ async function find(id: string): Promise<GradedRecord> {
     return await fetchDecision(defaultAdmin, id);
   } catch (error) {
     const ledger = process.env['SLUICE_LEDGER'] ?? defaultLedger();
-    if (!isPostgres(ledger) && !existsSync(ledger)) throw error;
+    if (!backendOf(ledger).isThere(ledger)) throw error;
     return findInLedger(ledger, id);
   }
 }

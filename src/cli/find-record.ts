@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { linesOf } from '../lib/lines.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { Grade } from '../grades/types.ts';
-import { shownPlace } from '../ledger/target.ts';
+import { shownPlace } from '../ledger/backends.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { askAdmin } from './ask-admin.ts';
 import { withReader } from './open-ledger.ts';

@@ -1,13 +1,13 @@
 import type { KeyObject } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
-import { openDatabase, type Db } from '../ledger/database.ts';
+import type { LedgerReader } from '../ledger/backend.ts';
+import { backendOf } from '../ledger/backends.ts';
+import type { Db } from '../ledger/sqlite/database.ts';
 import { fileOrOff } from './file-flag.ts';
-import { openReader, type LedgerReader } from '../ledger/reader.ts';
-import { LedgerWriter, type Whose } from '../ledger/store.ts';
-import { isPostgres, type LedgerTarget } from '../ledger/target.ts';
+import type { Whose } from '../ledger/sqlite/store.ts';
+import type { LedgerTarget } from '../ledger/target.ts';
 
 /** Where the ledger is kept when nobody says: the user's own state folder. */
 export function defaultLedger(): string {
@@ -32,7 +32,8 @@ export function ledgerTarget(place: string | undefined): LedgerTarget {
 
 /** Asks the ledger that a command reads. Throws SluiceError. */
 export async function withReader<T>(place: string | undefined, work: (reader: LedgerReader) => Promise<T>): Promise<T> {
-  const reader = await openReader(ledgerTarget(place));
+  const target = ledgerTarget(place);
+  const reader = await backendOf(target.place).openReader(target);
   try {
     return await work(reader);
   } finally {
@@ -43,12 +44,11 @@ export async function withReader<T>(place: string | undefined, work: (reader: Le
 /** Reads rows of the ledger: of a file, or of a copy of a database's. `from`: exchanges since then (ms since the epoch) will do; null: all. Throws SluiceError. */
 export async function withRows<T>(place: string | undefined, from: number | null, work: (db: Db) => T | Promise<T>): Promise<T> {
   const target = ledgerTarget(place);
-  if (isPostgres(target.place)) return (await import('../ledger/postgres/copy.ts')).withCopy(target, from, work);
-  const db = openDatabase(target.place, 'readonly');
+  const { db, close } = await backendOf(target.place).openRows(target, from);
   try {
     return await work(db);
   } finally {
-    db.close();
+    close();
   }
 }
 
@@ -58,27 +58,13 @@ export async function eraseIn(
   { whose, reason, key }: { readonly whose: Whose; readonly reason: string; readonly key: KeyObject | null },
 ): Promise<number> {
   const target = ledgerTarget(place);
-  if (isPostgres(target.place)) {
-    const writer = await (await import('../ledger/postgres/store.ts')).PostgresWriter.open(target, { version: 'erase' });
-    try {
-      const count = await writer.erase(whose, reason);
-      await writer.close();
-      if (key !== null) await writer.checkpoint(key);
-      return count;
-    } finally {
-      await writer.end();
-    }
-  }
-  // Opening it for writing would make a new one.
-  if (!existsSync(target.place)) throw new SluiceError('SLUICE_LEDGER_UNUSABLE', 'there is no such file', { where: target.place });
-  const db = openDatabase(target.place, 'write');
+  const { writer, end } = await backendOf(target.place).openWriter(target, { version: 'erase', existing: true });
   try {
-    const writer = new LedgerWriter(db, { version: 'erase' });
-    const count = writer.erase(whose, reason);
-    writer.close();
-    if (key !== null) writer.checkpoint(key);
+    const count = await writer.erase(whose, reason);
+    await writer.close();
+    if (key !== null) await writer.checkpoint(key);
     return count;
   } finally {
-    db.close();
+    await end();
   }
 }

@@ -12,7 +12,7 @@ import type { PolicyGeneration } from '../policy/types.ts';
 import { Replay, type ReplayReport } from '../replay/replay.ts';
 import { recordsIn, recordsOf } from '../replay/sources.ts';
 import { replayText } from '../replay/text.ts';
-import { isPostgres } from '../ledger/target.ts';
+import { backendOf } from '../ledger/backends.ts';
 import { shared } from './flags/shared.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
 import { Progress } from './progress.ts';
@@ -85,7 +85,7 @@ export function registerReplay(program: Command): void {
         replay.add(record);
         progress.tick();
       };
-      if (isPostgres(file)) {
+      if (backendOf(file).shared) {
         await withRows(file, chosen.from ?? 0, (db) => {
           for (const record of recordsIn(db, chosen)) add(record);
         });

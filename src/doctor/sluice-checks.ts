@@ -113,13 +113,13 @@ function keyChecks({ keys }: SelfFacts): CheckResult[] {
 
 function ledgerCheck({ ledger }: SelfFacts): CheckResult {
   if (ledger === null) return bad('ledger', 'warning', 'no ledger is kept: no savings, no audit', 'Start without --ledger off.');
-  const where = ledger.postgres ? `PostgreSQL ${ledger.place}` : ledger.place;
+  const where = ledger.shared ? `${ledger.kind} ${ledger.place}` : ledger.place;
   if (ledger.error !== null)
     return bad(
       'ledger',
       'error',
       `${where} does not answer: ${ledger.error}`,
-      ledger.postgres
+      ledger.shared
         ? 'Check the database, the network and the password; records wait in memory meanwhile.'
         : 'Check the file, its permissions and the disk.',
     );

@@ -26,7 +26,10 @@ export interface SelfFacts {
   /** `error`: what a question to it was answered with. Null: none is kept. */
   readonly ledger: {
     readonly place: string;
-    readonly postgres: boolean;
+    /** For people: SQLite, PostgreSQL. */
+    readonly kind: string;
+    /** It is a database that replicas share. */
+    readonly shared: boolean;
     readonly error: string | null;
     readonly failures: number;
     readonly dropped: number;

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileWriter, ParquetWriter } from 'hyparquet-writer';
-import type { Db } from './database.ts';
+import type { Db } from './sqlite/database.ts';
 import { csvValue as csv } from '../lib/csv.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { exportColumns, exportValues, isNumber } from './export-fields.ts';

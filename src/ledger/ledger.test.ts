@@ -8,12 +8,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { line, sample } from '../../test/support/ledger.ts';
 import { signCheckpoint } from './chain.ts';
 import { userHash } from '../budgets/user.ts';
-import { openDatabase, type Db } from './database.ts';
+import { openDatabase, type Db } from './sqlite/database.ts';
 import { exportLedger } from './export.ts';
 import { Ledger } from './ledger.ts';
 import { findDecisions, findGrades, findRecord, savingsReport } from './query.ts';
 import { Rollups } from './rollup.ts';
-import { LedgerWriter } from './store.ts';
+import { LedgerWriter } from './sqlite/store.ts';
 import { columnsOf, joinColumns, type Checkpoint } from './types.ts';
 import { verifyLedger, type VerifyResult } from './verify.ts';
 

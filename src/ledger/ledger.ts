@@ -5,10 +5,11 @@ import { ByteLines } from '../lib/byte-lines.ts';
 import { limits } from '../lib/limits.ts';
 import { recordJson } from '../record/record-json.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
+import { shownPlace } from './backends.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import type { DecisionsQuery, SavingsQuery, SavingsReport } from './query.ts';
-import type { Retention } from './store.ts';
-import { shownPlace, type LedgerTarget } from './target.ts';
+import type { Retention } from './sqlite/store.ts';
+import type { LedgerTarget } from './target.ts';
 import type { Checkpoint, GradeEntry } from './types.ts';
 
 export interface LedgerOptions {

@@ -1,6 +1,6 @@
 import type { Checkpoint } from './types.ts';
 import type { DecisionsQuery } from './query.ts';
-import type { Retention } from './store.ts';
+import type { Retention } from './sqlite/store.ts';
 import type { LedgerTarget } from './target.ts';
 
 /** What the worker threads are started with. */

@@ -1,7 +1,7 @@
 import { SluiceError } from '../lib/errors.ts';
 import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
-import { rollupKeys, type Db } from './database.ts';
+import { rollupKeys, type Db } from './sqlite/database.ts';
 import { fieldSql, parseWhere, rowKeys, sqliteDialect, type SqlDialect, type Where } from './fields.ts';
 import { joinColumns, type GradeEntry } from './types.ts';
 

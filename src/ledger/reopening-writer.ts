@@ -1,28 +1,7 @@
-import type { KeyObject } from 'node:crypto';
-import { rmSync, statSync } from 'node:fs';
-import type { Retention } from './store.ts';
-import type { Checkpoint } from './types.ts';
-
-/** A writer of a file answers at once, one of a database later. */
-export interface Writer {
-  readonly id: string;
-  readonly seq: number;
-  append(lines: readonly string[], dropped: number): void | Promise<void>;
-  checkpoint(key: KeyObject | null): Checkpoint | Promise<Checkpoint>;
-  prune(retention: Retention): number | Promise<number>;
-  close(): void | Promise<void>;
-}
-
-/** A writer, and what ends its connection. */
-export interface OpenedWriter {
-  readonly writer: Writer;
-  readonly end: () => void | Promise<void>;
-}
+import type { OpenedWriter, Writer } from './backend.ts';
 
 export interface ReopeningOptions {
   readonly open: () => Promise<OpenedWriter>;
-  /** The ledger's file, looked at before each write; null: it is a database. */
-  readonly file: string | null;
   /** The ledger can be written again: `remade` when its file was gone and a new one was made. */
   readonly onOpen: (remade: boolean) => void;
 }
@@ -31,7 +10,6 @@ export interface ReopeningOptions {
 export class ReopeningWriter {
   readonly #options: ReopeningOptions;
   #opened: OpenedWriter | null = null;
-  #file = '';
   #wasOpen = false;
 
   constructor(options: ReopeningOptions) {
@@ -44,17 +22,13 @@ export class ReopeningWriter {
 
   /** The writer, opened where it is not, or where its file is no longer the one that it writes to. */
   async reach(): Promise<Writer> {
-    const { file } = this.#options;
-    if (this.#opened !== null && file !== null && identityOf(file) !== this.#file) {
+    if (this.#opened?.gone?.() === true) {
       const { end } = this.#opened;
       this.#opened = null;
       await end();
-      // A new file must not meet the log and the index of the old one, which are found by name.
-      if (identityOf(file) === '') for (const rest of ['-wal', '-shm']) rmSync(`${file}${rest}`, { force: true });
     }
     if (this.#opened !== null) return this.#opened.writer;
     this.#opened = await this.#options.open();
-    if (file !== null) this.#file = identityOf(file);
     this.#options.onOpen(this.#wasOpen);
     this.#wasOpen = true;
     return this.#opened.writer;
@@ -67,39 +41,4 @@ export class ReopeningWriter {
   async end(): Promise<void> {
     await this.#opened?.end();
   }
-}
-
-/** Device and number of a file; empty: there is none. */
-function identityOf(file: string): string {
-  try {
-    const { dev, ino } = statSync(file, { bigint: true });
-    return `${dev} ${ino}`;
-  } catch {
-    return '';
-  }
-}
-
-/** Node's and PostgreSQL's words for a server that cannot be reached now, and may be later. */
-const away: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'EAI_AGAIN',
-  'ENOTFOUND',
-  '57P01',
-  '57P02',
-  '57P03',
-  '53300',
-]);
-
-/** Whether a database could not be reached, as opposed to one that refused: a wrong password or foreign tables will not get better. */
-export function isAway(error: unknown): boolean {
-  const cause: unknown = error instanceof Error ? (error.cause ?? error) : null;
-  if (!(cause instanceof Error)) return false;
-  const { code } = cause as NodeJS.ErrnoException;
-  // The client gives no code where its own patience ends, or the server hangs up.
-  return code === undefined ? /timeout|terminated/i.test(cause.message) : away.has(code);
 }

@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import { rollupKeys, rollupSums, type Db, type RollupSum } from './database.ts';
+import { rollupKeys, rollupSums, type Db, type RollupSum } from './sqlite/database.ts';
 import type { LedgerColumns } from './types.ts';
 
 export type Table = 'by_hour' | 'by_day';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { line, sample } from '../../test/support/ledger.ts';
 import { parseCsv } from '../lib/csv.ts';
-import { openDatabase, type Db } from './database.ts';
+import { openDatabase, type Db } from './sqlite/database.ts';
 import { exportLedger } from './export.ts';
 import { exportColumns } from './export-fields.ts';
 import { findDecisions, rowsOnly, savingsReport, type SavingsReport } from './query.ts';
 import type { ExchangeRecord } from '../record/types.ts';
-import { LedgerWriter } from './store.ts';
+import { LedgerWriter } from './sqlite/store.ts';
 
 const hourMs = 3_600_000;
 const now = Date.UTC(2026, 5, 15, 12, 30);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { limits } from '../lib/limits.ts';
-import { rollupKeys, rollupSums, type Db } from './database.ts';
+import { rollupKeys, rollupSums, type Db } from './sqlite/database.ts';
 import { addTo, boundedKeys, hourMs, none, other, zeroSums, type Sums } from './rollup.ts';
 import type { LedgerColumns, SettledHead } from './types.ts';
 

@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import { moneySums, rollupKeys, rollupSums, type Db, type RollupSum } from './database.ts';
+import { moneySums, rollupKeys, rollupSums, type Db, type RollupSum } from './sqlite/database.ts';
 import { boundedKeys, dayMs, hourMs, other, type Table } from './rollup.ts';
 import { addCells, cellsIn, cellsOf, cellsSql, rootOf, settledHead, textHash, type Cell, type CellRow, type Cells } from './sums.ts';
 import type { SettledHead } from './types.ts';

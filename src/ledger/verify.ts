@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { ExchangeRecord } from '../record/types.ts';
 import { contentHash, genesis, rowHash } from './chain.ts';
-import type { Db } from './database.ts';
+import type { Db } from './sqlite/database.ts';
 import {
   columnNames,
   columnsOf,

@@ -1,12 +1,11 @@
 import { createPrivateKey } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { SluiceError } from '../lib/errors.ts';
-import { openDatabase } from './database.ts';
+import type { LedgerReader } from './backend.ts';
+import { backendOf } from './backends.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
-import { openReader, type LedgerReader } from './reader.ts';
-import { isAway, ReopeningWriter, type OpenedWriter } from './reopening-writer.ts';
-import { LedgerWriter } from './store.ts';
-import { isPostgres, type LedgerTarget } from './target.ts';
+import { ReopeningWriter } from './reopening-writer.ts';
+import type { LedgerTarget } from './target.ts';
 
 /** A failed write is tried again after this long, in ms: the disk may have room again. */
 const retryMs = 1_000;
@@ -21,25 +20,6 @@ if (port === null) throw new Error('this file runs as a worker thread');
 if (data.role === 'writer') void write(data);
 else read(data.target);
 
-async function openWriter(target: LedgerTarget, version: string): Promise<OpenedWriter> {
-  if (isPostgres(target.place)) {
-    // Loaded where it is used.
-    const { PostgresWriter } = await import('./postgres/store.ts');
-    const writer = await PostgresWriter.open(target, { version });
-    return { writer, end: () => writer.end() };
-  }
-  const db = openDatabase(target.place, 'write');
-  const end = (): void => {
-    try {
-      // Closing does not do this for a file that was moved: its last rows would be missing from it.
-      db.pragma('wal_checkpoint(TRUNCATE)');
-    } finally {
-      db.close();
-    }
-  };
-  return { writer: new LedgerWriter(db, { version }), end };
-}
-
 function addLines({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>, lines: string[]): void {
   const bytes = Buffer.from(buffer, byteOffset, length);
   for (let from = 0, end = bytes.indexOf(10); end >= 0; from = end + 1, end = bytes.indexOf(10, from))
@@ -50,10 +30,9 @@ type Batch = WriterRequest & { readonly kind: 'append' };
 
 async function write(options: LedgerWorkerData & { readonly role: 'writer' }): Promise<void> {
   const say = (reply: WriterReply): void => port!.postMessage(reply);
-  const { place } = options.target;
+  const backend = backendOf(options.target.place);
   const ledger = new ReopeningWriter({
-    open: () => openWriter(options.target, options.version),
-    file: isPostgres(place) ? null : place,
+    open: () => backend.openWriter(options.target, { version: options.version }),
     onOpen: (remade) => {
       checkpointAt = 0;
       say({ kind: remade ? 'remade' : 'ready' });
@@ -150,7 +129,7 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
   let refused = false;
   await inTurn(async () => {
     await ledger.reach().catch((error: unknown) => {
-      refused = !isPostgres(place) || !isAway(error);
+      refused = !backend.isAway(error);
       say({ kind: refused ? 'refused' : 'away', message: messageOf(error) });
     });
   });
@@ -174,7 +153,7 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
 function read(target: LedgerTarget): void {
   let reader: Promise<LedgerReader> | null = null;
   port!.on('message', ({ id, question }: ReaderRequest) => {
-    reader ??= openReader(target);
+    reader ??= backendOf(target.place).openReader(target);
     void reader
       .then((opened) => answer(opened, question))
       .then(

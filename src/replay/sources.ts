@@ -2,7 +2,7 @@ import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { linesOf } from '../lib/lines.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { decisionsSql } from '../ledger/query.ts';
-import { openDatabase, type Db } from '../ledger/database.ts';
+import { openDatabase, type Db } from '../ledger/sqlite/database.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 
 export interface SourceOptions {

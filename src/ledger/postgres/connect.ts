@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { SluiceError } from '../../lib/errors.ts';
 import type { SqlDialect } from '../query.ts';
-import { shownPlace, type LedgerTarget } from '../target.ts';
+import type { LedgerTarget } from '../target.ts';
+import { shownUrl } from './url.ts';
 
 export type PgClient = pg.Client;
 
@@ -52,7 +53,7 @@ export async function connect({ place, passwordFile }: LedgerTarget): Promise<Pg
 
 export function unusable(place: string, error: unknown): SluiceError {
   return new SluiceError('SLUICE_LEDGER_UNUSABLE', error instanceof Error ? error.message : String(error), {
-    where: shownPlace(place),
+    where: shownUrl(place),
     cause: error,
   });
 }

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDatabase, rollupKeys, rollupSums, type Db } from '../database.ts';
+import { openDatabase, rollupKeys, rollupSums, type Db } from '../sqlite/database.ts';
+import type { OpenedRows } from '../backend.ts';
 import type { LedgerTarget } from '../target.ts';
 import { columnNames } from '../types.ts';
 import type { PgClient } from './connect.ts';
@@ -11,14 +12,27 @@ import { openPostgres } from './tables.ts';
 const fetched = 2_000;
 
 /**
- * Does `work` on a copy of a ledger of PostgreSQL's in a temporary SQLite file, as of one moment: what checks, exports and
- * replays one does the same for the other. `from` (ms since the epoch) leaves older exchanges out, and with them the chain whole
- * only where it is null.
+ * A copy of a ledger of PostgreSQL's in a temporary SQLite file, as of one moment: what checks, exports and replays one does the same for the other. `from`
+ * (ms since the epoch) leaves older exchanges out, and with them the chain whole only where it is null. Closing removes it.
  */
-export async function withCopy<T>(target: LedgerTarget, from: number | null, work: (db: Db) => T | Promise<T>): Promise<T> {
+export async function openCopy(target: LedgerTarget, from: number | null): Promise<OpenedRows> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
-  const client = await openPostgres(target, 'readonly');
   const db = openDatabase(join(folder, 'ledger.db'), 'write');
+  const close = (): void => {
+    db.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await fill(db, target, from);
+    return { db, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<void> {
+  const client = await openPostgres(target, 'readonly');
   try {
     // A copy that is thrown away need not survive a power cut.
     db.pragma('synchronous = OFF');
@@ -39,11 +53,8 @@ export async function withCopy<T>(target: LedgerTarget, from: number | null, wor
       for (const table of ['by_hour', 'by_day']) await copyTable(client, db, table, ['at', ...rollupKeys, ...rollupSums]);
     }
     await client.query('COMMIT');
-    return await work(db);
   } finally {
     await client.end().catch(() => undefined);
-    db.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

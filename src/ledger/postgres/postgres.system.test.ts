@@ -8,14 +8,14 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { line, sample } from '../../../test/support/ledger.ts';
 import { postgresFolder, TestPostgres } from '../../../test/support/postgres.ts';
-import { openDatabase } from '../database.ts';
+import { openDatabase } from '../sqlite/database.ts';
 import { Ledger } from '../ledger.ts';
 import { savingsReport, type SavingsReport } from '../query.ts';
-import { openReader, type LedgerReader } from '../reader.ts';
-import { LedgerWriter } from '../store.ts';
-import { shownPlace, type LedgerTarget } from '../target.ts';
+import type { LedgerReader } from '../backend.ts';
+import { backendOf, shownPlace } from '../backends.ts';
+import { LedgerWriter } from '../sqlite/store.ts';
+import type { LedgerTarget } from '../target.ts';
 import { verifyLedger, type VerifyResult } from '../verify.ts';
-import { withCopy } from './copy.ts';
 import { PostgresWriter } from './store.ts';
 
 const now = Date.UTC(2026, 10, 21, 12, 30);
@@ -84,11 +84,18 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     return writer;
   };
   const reader = async (): Promise<LedgerReader> => {
-    const opened = await openReader(target);
+    const opened = await backendOf(target.place).openReader(target);
     readers.push(opened);
     return opened;
   };
-  const verify = (): Promise<VerifyResult> => withCopy(target, null, (db) => verifyLedger(db, { publicKey: null, checkpoints: [] }));
+  const verify = async (): Promise<VerifyResult> => {
+    const { db, close } = await backendOf(target.place).openRows(target, null);
+    try {
+      return verifyLedger(db, { publicKey: null, checkpoints: [] });
+    } finally {
+      close();
+    }
+  };
   const graded = (decision: string): string =>
     JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score: 0.5, source: 'user' }, workspace: 'red' });
 
@@ -314,10 +321,12 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
   it('names no password when it cannot be reached', async () => {
     const place = 'postgres://sluice:hush@127.0.0.1:1/nowhere';
     expect(shownPlace(place)).toBe('postgres://sluice@127.0.0.1:1/nowhere');
-    const error = await openReader({ place, passwordFile: null }).then(
-      () => null,
-      (caught: unknown) => caught as Error,
-    );
+    const error = await backendOf(place)
+      .openReader({ place, passwordFile: null })
+      .then(
+        () => null,
+        (caught: unknown) => caught as Error,
+      );
     expect(error).toMatchObject({ code: 'SLUICE_LEDGER_UNUSABLE', where: 'postgres://sluice@127.0.0.1:1/nowhere' });
     expect(error?.message).not.toContain('hush');
   });

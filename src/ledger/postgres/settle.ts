@@ -1,4 +1,4 @@
-import { rollupKeys } from '../database.ts';
+import { rollupKeys } from '../sqlite/database.ts';
 import { hourMs } from '../rollup.ts';
 import {
   addCells,

@@ -3,9 +3,9 @@ import { hostname } from 'node:os';
 import { uuidv7 } from '../../record/id.ts';
 import type { ExchangeRecord } from '../../record/types.ts';
 import { contentHash, genesis, rowHash, signCheckpoint } from '../chain.ts';
-import { moneySums, rollupKeys, rollupSums } from '../database.ts';
+import { moneySums, rollupKeys, rollupSums } from '../sqlite/database.ts';
 import { RollupCells } from '../rollup.ts';
-import { eraseConditions, oldestSums, sumsOf, type DoomedRow, type Retention, type Whose } from '../store.ts';
+import { eraseConditions, oldestSums, sumsOf, type DoomedRow, type Retention, type Whose } from '../sqlite/store.ts';
 import type { LedgerTarget } from '../target.ts';
 import {
   columnNames,

@@ -1,4 +1,4 @@
-import { moneySums, rollupKeys, rollupSums } from '../database.ts';
+import { moneySums, rollupKeys, rollupSums } from '../sqlite/database.ts';
 import { columnNames, columnTypes, joinColumns } from '../types.ts';
 import { connect, unusable, type PgClient } from './connect.ts';
 import type { LedgerTarget } from '../target.ts';
@@ -43,7 +43,7 @@ UPDATE ledger_version SET version = ${version};
 `;
 
 /**
- * The same as in SQLite (src/ledger/database.ts), so that a copy of one can be read as the other. Rows of a few KB stay whole and
+ * The same as in SQLite (src/ledger/sqlite/database.ts), so that a copy of one can be read as the other. Rows of a few KB stay whole and
  * uncompressed in their page: compressing each would be most of the work of writing it. Beginnings of ids are ranges in byte order.
  */
 const tables = `

@@ -1,4 +1,4 @@
-import type { Db } from '../../ledger/database.ts';
+import type { Db } from '../../ledger/sqlite/database.ts';
 import type { GradeEntry } from '../../ledger/types.ts';
 import type { Grade, GradeSource } from '../../grades/types.ts';
 import type { ExchangeRecord } from '../../record/types.ts';

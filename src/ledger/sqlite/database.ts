@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { SluiceError } from '../lib/errors.ts';
-import { columnNames, columnTypes, joinColumns } from './types.ts';
+import { SluiceError } from '../../lib/errors.ts';
+import { columnNames, columnTypes, joinColumns } from '../types.ts';
 
 export type Db = Database.Database;
 

@@ -1,59 +1,24 @@
-import type { Grade } from '../grades/types.ts';
-import type { ExchangeRecord } from '../record/types.ts';
-import { openDatabase } from './database.ts';
+import type { ExchangeRecord } from '../../record/types.ts';
+import type { LedgerReader } from '../backend.ts';
 import {
   decisionsSql,
-  findDecisions,
-  findGrades,
-  findRecord,
   gradesSql,
   idPrefix,
   joinedSql,
   recordSql,
   savingsPlan,
-  savingsReport,
   theJoined,
   theOne,
-  type DecisionsQuery,
   type SavingsBucket,
   type SavingsGroup,
-  type SavingsQuery,
-  type SavingsReport,
-} from './query.ts';
-import { isPostgres, type LedgerTarget } from './target.ts';
-import { joinColumns, type GradeEntry } from './types.ts';
-
-/** Questions to a ledger, wherever it is. Methods reject with SluiceError. */
-export interface LedgerReader {
-  decisions(query: DecisionsQuery): Promise<ExchangeRecord[]>;
-  record(id: string): Promise<ExchangeRecord | null>;
-  grades(id: string): Promise<Grade[]>;
-  savings(query: SavingsQuery): Promise<SavingsReport>;
-  close(): Promise<void>;
-}
+} from '../query.ts';
+import type { LedgerTarget } from '../target.ts';
+import { joinColumns, type GradeEntry } from '../types.ts';
+import { numbered, postgresDialect, unusable } from './connect.ts';
+import { openPostgres } from './tables.ts';
 
 /** Opens a ledger that is there. Rejects with SLUICE_LEDGER_UNUSABLE. */
-export async function openReader(target: LedgerTarget): Promise<LedgerReader> {
-  return isPostgres(target.place) ? openPostgresReader(target) : openFileReader(target.place);
-}
-
-function openFileReader(file: string): LedgerReader {
-  const db = openDatabase(file, 'readonly');
-  return {
-    decisions: async (query) => Promise.resolve(findDecisions(db, query)),
-    record: async (id) => Promise.resolve(findRecord(db, id)),
-    grades: async (id) => Promise.resolve(findGrades(db, id)),
-    savings: async (query) => Promise.resolve(savingsReport(db, query)),
-    close: async () => Promise.resolve(void db.close()),
-  };
-}
-
-async function openPostgresReader(target: LedgerTarget): Promise<LedgerReader> {
-  // Loaded where it is used.
-  const [{ openPostgres }, { numbered, postgresDialect, unusable }] = await Promise.all([
-    import('./postgres/tables.ts'),
-    import('./postgres/connect.ts'),
-  ]);
+export async function openPostgresReader(target: LedgerTarget): Promise<LedgerReader> {
   let client = await openPostgres(target, 'readonly');
   const ask = async <Row extends object>(sql: string, values: readonly (string | number)[]): Promise<Row[]> => {
     try {

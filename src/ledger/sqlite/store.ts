@@ -1,12 +1,12 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Statement } from 'better-sqlite3';
-import type { ExchangeRecord } from '../record/types.ts';
-import { uuidv7 } from '../record/id.ts';
-import { contentHash, genesis, rowHash, signCheckpoint } from './chain.ts';
+import type { ExchangeRecord } from '../../record/types.ts';
+import { uuidv7 } from '../../record/id.ts';
+import { contentHash, genesis, rowHash, signCheckpoint } from '../chain.ts';
 import type { Db } from './database.ts';
-import { dayMs, Rollups } from './rollup.ts';
-import { erasedName, HourSums, settle, settledAtOpen, settledHead } from './sums.ts';
+import { dayMs, Rollups } from '../rollup.ts';
+import { erasedName, HourSums, settle, settledAtOpen, settledHead } from '../sums.ts';
 import {
   columnNames,
   columnsOf,
@@ -20,7 +20,7 @@ import {
   type LedgerColumns,
   type OpenEntry,
   type PruneEntry,
-} from './types.ts';
+} from '../types.ts';
 
 const saltBytes = 16;
 

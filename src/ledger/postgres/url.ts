@@ -1,0 +1,4 @@
+/** For people: a URL without its password. */
+export function shownUrl(url: string): string {
+  return url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, '$1@');
+}

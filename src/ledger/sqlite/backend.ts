@@ -1,0 +1,71 @@
+import { existsSync, rmSync, statSync } from 'node:fs';
+import { SluiceError } from '../../lib/errors.ts';
+import type { LedgerBackend } from '../backend.ts';
+import { findDecisions, findGrades, findRecord, savingsReport } from '../query.ts';
+import { openDatabase } from './database.ts';
+import { LedgerWriter } from './store.ts';
+
+/** A ledger in one file of this machine. */
+export const sqlite: LedgerBackend = {
+  name: 'SQLite',
+  shared: false,
+  owns: () => true,
+  shown: (place) => place,
+  isThere: (place) => existsSync(place),
+  isAway: () => false,
+
+  openReader({ place }) {
+    return opened(() => {
+      const db = openDatabase(place, 'readonly');
+      return {
+        decisions: (query) => opened(() => findDecisions(db, query)),
+        record: (id) => opened(() => findRecord(db, id)),
+        grades: (id) => opened(() => findGrades(db, id)),
+        savings: (query) => opened(() => savingsReport(db, query)),
+        close: () => opened(() => void db.close()),
+      };
+    });
+  },
+
+  openWriter({ place }, { version, existing = false }) {
+    return opened(() => {
+      if (existing && !existsSync(place)) throw new SluiceError('SLUICE_LEDGER_UNUSABLE', 'there is no such file', { where: place });
+      const db = openDatabase(place, 'write');
+      const writer = new LedgerWriter(db, { version });
+      const file = identityOf(place);
+      const end = (): void => {
+        try {
+          // Closing does not do this for a file that was moved: its last rows would be missing from it.
+          db.pragma('wal_checkpoint(TRUNCATE)');
+        } finally {
+          db.close();
+        }
+        // A new file must not meet the log and the index of the old one, which are found by name.
+        if (identityOf(place) === '') for (const rest of ['-wal', '-shm']) rmSync(`${place}${rest}`, { force: true });
+      };
+      return { writer, gone: () => identityOf(place) !== file, end };
+    });
+  },
+
+  openRows({ place }) {
+    return opened(() => {
+      const db = openDatabase(place, 'readonly');
+      return { db, close: () => void db.close() };
+    });
+  },
+};
+
+/** SQLite answers at once; what it throws rejects, as with the other kinds. */
+async function opened<T>(work: () => T): Promise<T> {
+  return Promise.resolve(work());
+}
+
+/** Device and number of a file; empty: there is none. */
+function identityOf(file: string): string {
+  try {
+    const { dev, ino } = statSync(file, { bigint: true });
+    return `${dev} ${ino}`;
+  } catch {
+    return '';
+  }
+}
