@@ -16,15 +16,14 @@ const read = (path: string): string => readFileSync(new URL(`../${path}`, import
 const names = [...new Set(alerts.map(({ name }) => name))];
 
 describe('what is deployed beside Sluice', () => {
-  it('is what its tables make, in deploy/ and in the chart', () => {
-    expect(read('deploy/prometheus/sluice.rules.yaml')).toBe(rulesYaml());
+  it('is what its tables make', () => {
     expect(read('helm/sluice/files/alerts.yaml')).toBe(rulesYaml());
     for (const dashboard of dashboards) {
-      expect(read(`deploy/grafana/dashboards/${dashboard.name}.json`)).toBe(dashboardJson(dashboard));
       expect(read(`helm/sluice/files/dashboards/${dashboard.name}.json`)).toBe(dashboardJson(dashboard));
     }
-    for (const folder of ['deploy/grafana/dashboards', 'helm/sluice/files/dashboards'])
-      expect(readdirSync(new URL(`../${folder}`, import.meta.url)).sort()).toEqual(dashboards.map(({ name }) => `${name}.json`).sort());
+    expect(readdirSync(new URL('../helm/sluice/files/dashboards', import.meta.url)).sort()).toEqual(
+      dashboards.map(({ name }) => `${name}.json`).sort(),
+    );
   });
 
   it('asks only for metrics and labels that exist', () => {
@@ -111,7 +110,7 @@ describe.skipIf(promtool === null)('the rules, by promtool', () => {
     (await promisify(execFile)(promtool!, args, { cwd: new URL('../deploy/prometheus', import.meta.url) })).stdout;
 
   it('are good, and so is the configuration that loads them', async () => {
-    expect(await run('check', 'rules', 'sluice.rules.yaml')).toContain('SUCCESS');
+    expect(await run('check', 'rules', '../../helm/sluice/files/alerts.yaml')).toContain('SUCCESS');
     expect(await run('check', 'config', 'prometheus.yaml')).toContain('SUCCESS');
   });
 

@@ -302,7 +302,7 @@ const groups: readonly Group[] = [
 export const defaultRunbooks = 'http://127.0.0.1:9901/runbooks';
 
 /**
- * Rules as Prometheus reads them: deploy/prometheus/sluice.rules.yaml, and the chart's PrometheusRule. `runbooks`: the absolute URL under
+ * Rules as Prometheus reads them: helm/sluice/files/alerts.yaml, which the chart's PrometheusRule holds. `runbooks`: the absolute URL under
  * which the runbooks are found by an alert's name.
  */
 export function rulesYaml(runbooks: string = defaultRunbooks): string {
