@@ -22,8 +22,8 @@ const layers: readonly (readonly string[])[] = [
   ['extproc', 'admin', 'kubernetes', 'doctor', 'showback', 'monitoring'],
   ['replay', 'status'],
   ['exchange'],
-  ['route', 'cache', 'budgets', 'experiments', 'sessions', 'attach', 'ledger'],
-  ['classify', 'router', 'policy', 'catalog', 'grades'],
+  ['route', 'cache', 'budgets', 'experiments', 'sessions', 'attach'],
+  ['classify', 'router', 'policy', 'catalog', 'grades', 'ledger'],
   ['apis'],
   ['lib'],
 ];
