@@ -1,3 +1,4 @@
+import { Account, addCount } from './account.ts';
 import { Beliefs, type BeliefSettings, type Counted, type Deviation, type TemplateKey, type TemplateState } from './beliefs.ts';
 import type { Arm, LearningMark } from './types.ts';
 
@@ -18,8 +19,16 @@ const windowLeast = 128;
 const everyRequests = 64;
 /** Shares at which the bound on the loss is computed. */
 const steps = 48;
-/** The bound on the expected loss, in its standard errors: 86% one-sided. Every grade that is not there yet widens it; 95% would leave most of what can be saved. */
-const z = 1.1;
+/**
+ * The bound on the expected loss, in its standard errors. Every grade that is not there yet widens it; 95% would leave most of what can be saved. Where the grades say that the
+ * router's mean gain is off by `offBy` or more, what is assumed of its errors is off as well, and the bound is wider.
+ */
+const z = { least: 0.9, more: 0.5, offBy: 0.1 };
+/** Requests to come that a threshold is set for, as if they were like those of the window; and how many times the promise these alone may be expected to lose, where the past left room. */
+const ahead = 1_024;
+const mostAhead = 2.5;
+/** Share of what the past left of its promise that requests to come may lose. What it lost too much is made up for in full. */
+const credit = 0.5;
 /** How far an uncertain template is held back among others of the same expected gain, in its standard errors. */
 const caution = 0.3;
 
@@ -38,7 +47,7 @@ const verdictGrades = 10;
 const calibrationGrades = 100;
 
 /** Bounds of what a request is worth grading, against the mean. */
-const leastWorth = 0.25;
+const leastWorth = 0.1;
 const mostWorth = 4;
 
 /** What the router says of a request. */
@@ -86,8 +95,12 @@ export class PairRouter {
   #stale = true;
   /** Expected loss that probes may still cost, in scores. */
   #budget = 0;
-  /** Running mean of what a grade would tell. */
+  /** Running means of what a grade would tell, and of that against its mean within the bounds. */
   #meanTold = 0;
+  #meanWorth = 1;
+  /** Requests of the window by template. */
+  readonly #shares = new Map<string, number>();
+  readonly #account = new Account();
 
   constructor(settings: BeliefSettings, mostTemplates: number, templates?: Map<string, TemplateState>) {
     this.beliefs = new Beliefs(settings, mostTemplates, templates);
@@ -110,12 +123,18 @@ export class PairRouter {
 
   /** `draw`: a number from 0 to below 1. Remembers the request. */
   choose(template: string, facts: RouterFacts, settings: RoutingSettings, draw: number): Choice {
-    const { gain, known, fixed, calibrated, kind } = facts;
-    const key: Seen = { template, kind, gain, spread: spreadOf(facts.uncertainty) };
+    const key: Seen = { template, kind: facts.kind, gain: facts.gain, spread: spreadOf(facts.uncertainty) };
     this.#remember(key, settings);
+    const choice = this.#chosen(key, facts, settings, draw);
+    // Without a verdict the router's own counts; what else a policy makes of it is not known here.
+    this.#account.add(key, key.gain, (choice.says ?? (facts.fixed ? 'weak' : 'strong')) === 'weak');
+    return choice;
+  }
+
+  #chosen(key: Seen, { gain, known, fixed, calibrated }: RouterFacts, settings: RoutingSettings, draw: number): Choice {
     const { mean: expected, error } = this.beliefs.expected(key, gain);
     const level = this.beliefs.level();
-    const worth = this.#worth(expected, error, settings.maxLoss * level);
+    const worth = this.#worth(key.template, expected, error, settings.maxLoss * level);
     const told = { expected, spread: error, threshold: this.#threshold, worth };
     this.#budget = Math.min(this.#budget + settings.maxLoss * settings.riskShare * level, 50 * settings.maxLoss * level);
     const early = this.#ring.length < windowLeast || (!calibrated && this.beliefs.grades < calibrationGrades);
@@ -151,40 +170,59 @@ export class PairRouter {
     this.#stale = false;
   }
 
-  /** What a grade may change is worth most: an uncertain gain close to the threshold. */
-  #worth(expected: number, error: number, allowed: number): number {
-    const apart = (expected - (this.#threshold ?? allowed)) / error;
-    const told = error * Math.exp(-0.5 * apart * apart);
-    this.#meanTold += (told - this.#meanTold) / Math.min(256, Math.max(1, this.#ring.length));
-    return this.#meanTold === 0 ? 1 : Math.min(mostWorth, Math.max(leastWorth, told / this.#meanTold));
+  /** A grade is worth most where it may change something: an uncertain gain, of a template with many requests, that goes to the weak model or might. */
+  #worth(template: string, expected: number, error: number, allowed: number): number {
+    const above = Math.max(0, expected - (this.#threshold ?? allowed)) / error;
+    const told = Math.sqrt(this.#shares.get(template) ?? 1) * error * Math.exp(-0.5 * above * above);
+    const weight = Math.min(256, Math.max(1, this.#ring.length));
+    this.#meanTold += (told - this.#meanTold) / weight;
+    if (this.#meanTold === 0) return 1;
+    const worth = Math.min(mostWorth, Math.max(leastWorth, told / this.#meanTold));
+    // The bounds would change how many are graded in all.
+    this.#meanWorth += (worth - this.#meanWorth) / weight;
+    return Math.min(mostWorth, worth / this.#meanWorth);
   }
 
-  /** The threshold, over the window. */
+  /** The threshold, over the window, by what the requests before it have lost. */
   #compute(maxLoss: number): void {
+    const ranked = this.#ranked();
+    const past = this.#account.settle();
+    const scale = ahead / ranked.length;
+    const level = Math.max(0.05, this.beliefs.level());
+    const bound = z.least + z.more * Math.min(1, Math.abs(this.beliefs.pair().mean) / z.offBy);
+    const keeps = (counts: ReadonlyMap<string, Counted>, most: number): boolean => {
+      const { mean, error } = this.beliefs.total(counts.values());
+      return mean + bound * error <= most;
+    };
+    // The bound is computed at some shares only, and the first that fails ends the search.
+    const step = Math.ceil(ranked.length / steps);
+    const coming = new Map<string, Counted>();
+    const all = new Map<string, Counted>();
+    for (const one of past) addCount(all, one, one.count, one.gain);
+    const lost = this.beliefs.total(all.values());
+    const left = maxLoss * level * this.#account.requests - lost.mean - bound * lost.error;
+    const allowed = maxLoss * level * (ahead + this.#account.requests) - (1 - credit) * Math.max(0, left);
+    this.#threshold = null;
+    for (const [at, { seen, index }] of ranked.entries()) {
+      addCount(coming, seen, scale, scale * seen.gain);
+      addCount(all, seen, scale, scale * seen.gain);
+      if ((at + 1) % step !== 0 && at + 1 < ranked.length) continue;
+      if (!keeps(all, allowed) || !keeps(coming, mostAhead * maxLoss * level * ahead)) break;
+      this.#threshold = index;
+    }
+  }
+
+  /** The window, the lowest expected gain first, an uncertain one held back. Counts it by template. */
+  #ranked(): { readonly seen: Seen; readonly index: number }[] {
     const beliefs = new Map<string, Deviation>();
-    const slope = this.beliefs.spreads().slope;
+    const { slope } = this.beliefs.spreads();
+    this.#shares.clear();
     const ranked = this.#ring.map((seen) => {
       let one = beliefs.get(seen.template);
       if (one === undefined) beliefs.set(seen.template, (one = this.beliefs.expected(seen, 0)));
+      this.#shares.set(seen.template, (this.#shares.get(seen.template) ?? 0) + 1);
       return { seen, index: slope * seen.gain + one.mean + caution * one.error };
     });
-    ranked.sort((a, b) => a.index - b.index);
-    const allowed = maxLoss * Math.max(0.05, this.beliefs.level()) * ranked.length;
-    // The bound is computed at some shares only, and the first that fails ends the search.
-    const step = Math.ceil(ranked.length / steps);
-    const counts = new Map<string, Counted>();
-    this.#threshold = null;
-    for (const [at, { seen, index }] of ranked.entries()) {
-      const counted = counts.get(seen.template);
-      if (counted === undefined) counts.set(seen.template, { ...seen, count: 1 });
-      else {
-        counted.count++;
-        counted.gain += seen.gain;
-      }
-      if ((at + 1) % step !== 0 && at + 1 < ranked.length) continue;
-      const { mean, error } = this.beliefs.total(counts.values());
-      if (mean + z * error > allowed) break;
-      this.#threshold = index;
-    }
+    return ranked.sort((a, b) => a.index - b.index);
   }
 }

@@ -37,6 +37,8 @@ const noisePrior = 20;
 /** The candidates for a spread, in multiples of what is assumed; and the standard deviation of its logarithm before grades tell. */
 const multiples = [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 3];
 const logSpread = 0.8;
+/** A router's error on a template is in part that on all templates of the pair: this much is taken to be the template's own. */
+const ownShare = 0.5;
 /** Templates that spreads are estimated from at most: those with the latest grades. */
 const mostTemplates = 2_000;
 
@@ -47,23 +49,30 @@ const mostTemplates = 2_000;
 export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings, pairError: number): Spreads {
   const templates = all.slice(-mostTemplates);
   const { level, levelVariance } = levelOf(templates, settings);
-  const { slope, pairNoise } = within(templates, settings);
+  const around = within(templates, settings);
   if (settings.split !== undefined)
     return {
       slope: settings.slope,
-      pairNoise,
+      pairNoise: noiseAt(around, drawnSlope(around, settings), settings),
       level,
       levelVariance,
       template: 0,
       kind: pairError * Math.sqrt(settings.split.kind / settings.split.pair),
     };
-  const fixed = { slope, pairNoise, level, levelVariance };
   let spread = 0;
-  for (const one of templates) spread += one.spread / templates.length;
+  for (const one of templates) spread += (ownShare * one.spread) / templates.length;
+  const foundAt = (slope: number): Found[] => {
+    const at = { slope, pairNoise: noiseAt(around, slope, settings), level, levelVariance, template: spread, kind: settings.kindSpread };
+    return templates
+      .map(({ sums, kind }) => ({ kind, ...evidenceOf(sums, at, settings.noise) }))
+      .filter(({ variance }) => variance < Infinity);
+  };
+  const slope = slopeOf(around, settings, (at, multiple) =>
+    marginal(foundAt(at), (multiple * spread) ** 2, settings.kindSpread ** 2, pairError * pairError),
+  );
+  const fixed = { slope, pairNoise: noiseAt(around, slope, settings), level, levelVariance };
   if (templates.length === 0) return { ...fixed, template: 0, kind: settings.kindSpread };
-  const found = templates
-    .map(({ sums, kind }) => ({ kind, ...evidenceOf(sums, { ...fixed, template: spread, kind: settings.kindSpread }, settings.noise) }))
-    .filter(({ variance }) => variance < Infinity);
+  const found = foundAt(slope);
   let total = 0;
   let template = 0;
   let kind = 0;
@@ -106,11 +115,16 @@ function levelOf(
   return { level: information / precision, levelVariance: levelSpread ** 2 + 1 / precision };
 }
 
-/** Slope and noise from the differences around each template's own mean. */
-function within(
-  templates: readonly Graded[],
-  { slope, slopeError, pairNoise }: BeliefSettings,
-): { readonly slope: number; readonly pairNoise: number } {
+/** Differences and the router's gains around each template's own mean: sums of squares and products, degrees of freedom, and the variance of a difference where the router says nothing. */
+interface Within {
+  readonly xx: number;
+  readonly xr: number;
+  readonly rr: number;
+  readonly free: number;
+  readonly noise: number;
+}
+
+function within(templates: readonly Graded[], { pairNoise }: BeliefSettings): Within {
   let xx = 0;
   let xr = 0;
   let rr = 0;
@@ -124,11 +138,48 @@ function within(
     rr += prr - (pr * pr) / p0;
     free += p0 - 1;
   }
-  const noise = (Math.max(0, xx) + noisePrior * pairNoise) / (free + noisePrior);
+  return { xx, xr, rr, free, noise: (Math.max(0, xx) + noisePrior * pairNoise) / (free + noisePrior) };
+}
+
+/** Variance of a difference around its template's mean and what the slope explains. */
+function noiseAt({ xx, xr, rr, free }: Within, slope: number, { pairNoise }: BeliefSettings): number {
+  return (Math.max(0, xx - 2 * slope * xr + slope * slope * rr) + noisePrior * pairNoise) / (free + noisePrior);
+}
+
+/** The slope by what differs within templates alone, drawn to what is assumed. */
+function drawnSlope({ xr, rr, noise }: Within, { slope, slopeError }: BeliefSettings): number {
   const drawn = noise / slopeError ** 2;
-  const fitted = Math.min(1.5, Math.max(0, (xr + drawn * slope) / (rr + drawn)));
-  const left = Math.max(0, xx - 2 * fitted * xr + fitted * fitted * rr);
-  return { slope: fitted, pairNoise: (left + noisePrior * pairNoise) / (free + noisePrior) };
+  return Math.min(slopes.at(-1)!, Math.max(0, (xr + drawn * slope) / (rr + drawn)));
+}
+
+/** The candidates for the slope; and for the spread of templates, in multiples of what is assumed, that it is weighed under. */
+const slopes = [0, 0.25, 0.5, 0.75, 1, 1.4];
+const roughMultiples = [0.4, 1.2];
+
+/**
+ * The slope by what differs within templates and between them: a router that orders requests of a template well, but templates badly, would make these look further apart than they are, and luck look
+ * like merit. `between`: logarithm of the chance of the templates' means at a slope and a multiple of the assumed spread.
+ */
+function slopeOf(
+  { xr, rr, noise }: Within,
+  { slope, slopeError }: BeliefSettings,
+  between: (slope: number, multiple: number) => number,
+): number {
+  const logs = slopes.map((at) => {
+    const inside = (2 * at * xr - at * at * rr) / (2 * noise) - (at - slope) ** 2 / (2 * slopeError ** 2);
+    const outside = roughMultiples.map((multiple) => between(at, multiple) - Math.log(multiple) ** 2 / (2 * logSpread ** 2));
+    const most = Math.max(...outside);
+    return inside + most + Math.log(outside.reduce((sum, log) => sum + Math.exp(log - most), 0));
+  });
+  const best = Math.max(...logs);
+  let total = 0;
+  let sum = 0;
+  for (const [at, log] of logs.entries()) {
+    const weight = Math.exp(log - best);
+    total += weight;
+    sum += weight * slopes[at]!;
+  }
+  return sum / total;
 }
 
 interface Found {
