@@ -427,12 +427,27 @@ describe('a running ledger', () => {
       [999, 998, 997].map((i) => records[i]!.id),
     );
     expect(await ledger.savings({ from: now, to: now + dayMs, by: [], limit: 1 })).toMatchObject({ total: { exchanges: 1_000 } });
+    // A period that ends within a day has only the hours of that day that are in it.
+    const midnight = now - (now % dayMs);
+    for (const record of [
+      sample(midnight - 3 * dayMs + 3_600_000),
+      sample(midnight - dayMs + 3_600_000),
+      sample(midnight - dayMs + 20 * 3_600_000),
+    ])
+      ledger.record(record);
+    await expect.poll(() => ledger.counts.written).toBe(1_003);
+    const until = (to: number): Promise<unknown> => ledger.savings({ from: midnight - 6 * dayMs, to, by: [], limit: 1 });
+    expect(await until(midnight - dayMs + 15 * 3_600_000)).toMatchObject({ total: { exchanges: 2 } });
+    expect(await until(midnight)).toMatchObject({ total: { exchanges: 3 } });
+    expect(await ledger.savings({ from: midnight - dayMs, to: midnight - dayMs + 15 * 3_600_000, by: [], limit: 1 })).toMatchObject({
+      total: { exchanges: 1 },
+    });
     await expect(ledger.decisions({ where: ['x'], from: null, limit: 3 })).rejects.toMatchObject({ code: 'SLUICE_LEDGER_WHERE' });
     ledger.record(sample(now));
     await ledger.close();
-    expect(ledger.counts).toEqual({ written: 1_001, dropped: 0, failures: 0, waiting: 0 });
-    expect(verify(checkpoints)).toMatchObject({ ok: true, rows: 1_003, gaps: [] });
-    expect(checkpoints.at(-1)).toMatchObject({ seq: 1_003 });
+    expect(ledger.counts).toEqual({ written: 1_004, dropped: 0, failures: 0, waiting: 0 });
+    expect(verify(checkpoints)).toMatchObject({ ok: true, rows: 1_006, gaps: [] });
+    expect(checkpoints.at(-1)).toMatchObject({ seq: 1_006 });
   });
 
   it('tries again what the disk refused', async () => {

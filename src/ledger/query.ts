@@ -263,12 +263,13 @@ function rowSource(by: readonly SavingsKey[], { from, to }: Period, where: reado
   };
 }
 
-/** Hours up to the first midnight, whole days from there on. */
+/** Hours up to the first midnight, whole days up to the last one, and hours of the day that the period ends in. */
 function sumSource({ from, to }: Period): Where {
-  const midnight = Math.ceil(from / dayMs) * dayMs;
+  const first = Math.ceil(from / dayMs) * dayMs;
+  const last = Math.max(first, Math.floor(to / dayMs) * dayMs);
   return {
-    sql: `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ?) AS sums`,
-    values: [from, Math.min(midnight, to), midnight, to],
+    sql: `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums`,
+    values: [from, Math.min(first, to), first, last, last, to],
   };
 }
 
