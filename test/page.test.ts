@@ -26,6 +26,9 @@ import { chromiumPath, launch } from './support/chromium.ts';
 import { noTrials } from './support/trials.ts';
 import { month, monthGeneration, monthPolicy } from './support/month.ts';
 
+// A browser beside other work may be slow: no test here judges a time.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
 const day = 86_400_000;
 const token = 'a-token-of-sixteen-or-more';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -142,21 +145,21 @@ interface Size {
 }
 
 /** Opens the page; what the browser complains about, and what is asked of anybody else, is in `complaints`. */
-async function open(at: string, size: Size): Promise<{ page: Page; complaints: string[] }> {
+async function open(at: string, size: Size, path = '/'): Promise<{ page: Page; complaints: string[] }> {
   const complaints: string[] = [];
   const context = await browser.newContext({ viewport: size, colorScheme: size.dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('request', (request) => !request.url().startsWith(at) && complaints.push(`asks ${request.url()}`));
-  await page.goto(at);
+  await page.goto(at + path, { timeout: 120_000 });
   return { page, complaints };
 }
 
 /** Waits for an expression to hold. (Playwright's own way evaluates in the page, which the page's policy forbids.) */
 async function until(page: Page, expression: string): Promise<void> {
   await vi.waitFor(async () => expect(await page.evaluate(`Boolean(${expression})`), expression).toBe(true), {
-    timeout: 15_000,
+    timeout: 60_000,
     interval: 50,
   });
 }
@@ -178,6 +181,12 @@ async function faults(page: Page): Promise<string[]> {
   );
 }
 
+/** Tables of which a part can only be seen by scrolling to the side. */
+const cut = (page: Page): Promise<string[]> =>
+  page.evaluate(
+    `[...document.querySelectorAll('table')].filter((table) => table.getClientRects().length > 0 && table.scrollWidth > table.parentElement.clientWidth + 1).map((table) => table.parentElement.id + ' ' + table.scrollWidth + ' > ' + table.parentElement.clientWidth)`,
+  );
+
 const shoot = async (page: Page, name: string, whole = true): Promise<void> => {
   const to = process.env['SLUICE_SCREENSHOTS'];
   if (to === undefined) return;
@@ -190,6 +199,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     ['light', { width: 1440, height: 900, dark: false }],
     ['dark', { width: 1440, height: 900, dark: true }],
     ['narrow', { width: 320, height: 700, dark: false }],
+    ['tablet', { width: 768, height: 1024, dark: false }],
     ['wall', { width: 3840, height: 2160, dark: true }],
   ])('shows the month, fits, and is accessible (%s)', async (name, size) => {
     const { page, complaints } = await open(url, size);
@@ -217,6 +227,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
         await page.evaluate(`new Set(document.getElementById('${id}').getContext('2d').getImageData(0, 0, 600, 260).data).size`),
       ).toBeGreaterThan(8);
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    expect(await cut(page)).toEqual([]);
     await shoot(page, name);
     await shoot(page, `${name}-top`, false);
     expect(complaints).toEqual([]);
@@ -297,6 +308,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     await page.locator('#try-form button[type=submit]').click();
     await until(page, `document.querySelector('#tried .verdict .bad') !== null`);
     expect(await page.locator('#tried .verdict').last().textContent()).toContain('line 2, column 1');
+    expect(await page.locator('#tried .verdict h3').last().textContent()).toBe('By the edited policy: this policy is not valid');
     await page.locator('#reset').click();
     expect(await page.locator('textarea[name=policy]').inputValue()).toBe(monthPolicy);
     expect(complaints).toEqual([]);
@@ -324,6 +336,151 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     await until(page, `document.getElementById('state').textContent.startsWith('The server does not answer')`);
     await page.context().setOffline(false);
     await until(page, `document.getElementById('state').textContent.startsWith('Policy generation')`);
+    await page.context().close();
+  });
+});
+
+describe.skipIf(chromiumPath === null)('what is shown', () => {
+  const wide: Size = { width: 1200, height: 900, dark: false };
+  const textOf = (page: Page, id: string): Promise<string> => page.evaluate<string>(`document.getElementById('${id}').textContent`);
+
+  it('is in the URL: range, filters, conditions, the open decision; and a link shows the same', async () => {
+    const { page, complaints } = await open(url, wide);
+    await filled(page);
+    await page.locator('#filters [name=workspace]').fill('research');
+    await page.locator('#filters [name=tier]').selectOption('complex');
+    await until(
+      page,
+      `document.querySelectorAll('#decisions tbody tr').length > 0 && document.getElementById('live-note').textContent.includes('tier=complex')`,
+    );
+    expect(new URL(page.url()).search).toBe('?workspace=research&tier=complex');
+    expect(await textOf(page, 'scope-title')).toBe('Workspace research');
+    const of = records.filter((record) => record.workspace === 'research' && record.decision?.tier === 'complex');
+    await until(page, `document.getElementById('exchanges').textContent === '${of.length}'`);
+    const days = records.map(({ time }) => time.slice(0, 10)).sort();
+    const [from, to] = [days[0]!, days[Math.floor(days.length / 2)]!];
+    await page.locator('#from').fill(from);
+    await page.locator('#to').fill(to);
+    await page.locator('#to').dispatchEvent('change');
+    const within = of.filter(({ time }) => time.slice(0, 10) <= to);
+    await until(page, `document.getElementById('exchanges').textContent === '${within.length}'`);
+    expect(new URL(page.url()).searchParams.get('to')).toBe(to);
+    expect(await textOf(page, 'saved-note')).toContain(`${from} to ${to}`);
+    await page.locator('#decisions button').first().click();
+    await until(page, `document.querySelectorAll('#explain[open] .signals li').length > 0`);
+    const link = page.url();
+    expect(new URL(link).searchParams.get('decision')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await cut(page)).toEqual([]);
+    await shoot(page, 'workspace');
+    expect(await faults(page)).toEqual([]);
+    const again = await page.context().newPage();
+    await again.goto(link);
+    await until(
+      again,
+      `document.querySelector('#explain[open]') !== null && document.getElementById('exchanges').textContent === '${within.length}'`,
+    );
+    expect(await again.locator('#filters [name=workspace]').inputValue()).toBe('research');
+    expect(await again.locator('#from').inputValue()).toBe(from);
+    await again.keyboard.press('Escape');
+    await until(again, `!location.search.includes('decision')`);
+    await again.locator('#all').click();
+    await until(again, `!location.search.includes('workspace') && document.getElementById('scope').hidden`);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('is compared with the period before', async () => {
+    const { page } = await open(url, wide, '/?window=7d');
+    await until(page, `/than before|nothing to compare/.test(document.getElementById('cost-before').textContent)`);
+    const end = Date.now();
+    const spent = (from: number, until_: number): number =>
+      records
+        .filter(({ time, cost }) => Date.parse(time) >= from && Date.parse(time) < until_ && cost.known)
+        .reduce((sum, { cost }) => sum + (cost.known ? cost.usd : 0), 0);
+    // Sums begin on whole hours.
+    const begin = end - 7 * day - ((end - 7 * day) % 3_600_000);
+    const [now, then] = [spent(begin, end), spent(begin - (end - begin) - ((begin - (end - begin)) % 3_600_000), begin)];
+    const share = Math.abs(now / then - 1) * 100;
+    const told = /^([\d.]+)% (more|less) than before \(\$([\d.,]+)\)$/.exec(await textOf(page, 'cost-before'))!;
+    expect(Number(told[1])).toBeCloseTo(share, 0);
+    expect(told[2]).toBe(now > then ? 'more' : 'less');
+    await page.context().close();
+  });
+
+  it('lists decisions by page, sorted, by any id, and gives them as files', async () => {
+    const { page } = await open(url, wide);
+    await filled(page);
+    await page.locator('#filters [name=tier]').selectOption('simple');
+    await until(
+      page,
+      `document.getElementById('live-note').textContent.includes('tier=simple') && !document.getElementById('older').disabled`,
+    );
+    const ids = (): Promise<string[]> =>
+      page.evaluate<string[]>(`[...document.querySelectorAll('#decisions [data-id]')].map(({ dataset }) => dataset.id)`);
+    const first = await ids();
+    await page.locator('#older').click();
+    await until(page, `document.getElementById('live-note').textContent.includes('page 2')`);
+    await until(page, `document.querySelector('#decisions [data-id]').dataset.id !== '${first[0]!}'`);
+    const second = await ids();
+    const all = records
+      .filter((record) => record.decision?.tier === 'simple')
+      .sort((a, b) => (a.time < b.time ? 1 : -1))
+      .map(({ id }) => id);
+    expect([...first, ...second]).toEqual(all.slice(0, 40));
+    await page.locator('#newer').click();
+    await until(page, `document.querySelector('#decisions [data-id]').dataset.id === '${first[0]!}'`);
+    await page.locator('#sort').selectOption('took');
+    const took = new Map(records.map(({ id, timing }) => [id, timing.totalMs ?? -1]));
+    expect(await ids()).toEqual([...first].sort((a, b) => took.get(b)! - took.get(a)!));
+    const [file] = await Promise.all([page.waitForEvent('download'), page.locator('#export-csv').click()]);
+    const lines = readFileSync(await file.path(), 'utf8')
+      .trim()
+      .split('\n');
+    expect(lines[0]).toMatch(/^time,id,workspace,/);
+    expect(lines.length - 1).toBe(all.length);
+    await page.locator('#find-id').fill(all[3]!.slice(0, 30));
+    await page.locator('#filter button').click();
+    await until(page, `document.querySelectorAll('#decisions [data-id]').length === 1`);
+    expect(await ids()).toEqual([all[3]]);
+    await page.context().close();
+  });
+
+  it('says every reason in words', () => {
+    const source = (path: string, name: string): string[] => {
+      const text = readFileSync(new URL(`../src/${path}`, import.meta.url), 'utf8');
+      const union = new RegExp(`export type ${name} =([^;]*);`).exec(text)![1]!;
+      return [...union.matchAll(/'([^']+)'/g)].map(([, reason]) => reason!);
+    };
+    const words = readFileSync(new URL('../src/admin/page/reasons.js', import.meta.url), 'utf8');
+    const known = [...words.matchAll(/^ {2}'?([a-z-]+)'?: /gm)].map(([, reason]) => reason);
+    expect(
+      [...source('route/types.ts', 'DecisionReason'), ...source('apis/types.ts', 'PassReason')].filter((reason) => !known.includes(reason)),
+    ).toEqual([]);
+  });
+
+  it('marks figures as stale when the server is gone, until it is back', async () => {
+    const { page } = await open(url, { width: 800, height: 800, dark: true });
+    await filled(page);
+    await page.context().setOffline(true);
+    await until(page, `document.body.classList.contains('stale')`);
+    expect(await textOf(page, 'stale')).toMatch(
+      /^The server does not answer. What is below is of \d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC\.$/,
+    );
+    await shoot(page, 'stale', false);
+    expect(await faults(page)).toEqual([]);
+    await page.context().setOffline(false);
+    await until(page, `!document.body.classList.contains('stale') && document.getElementById('stale').hidden`);
+    await page.context().close();
+  });
+
+  it('has the state of budgets in colour, the shadow, users, keys and the router where there are some', async () => {
+    const { page } = await open(url, wide);
+    await filled(page);
+    await until(page, `document.querySelectorAll('#budgets li').length > 0 && document.getElementById('router').textContent !== ''`);
+    expect(await page.locator('#budgets li').first().getAttribute('class')).toMatch(/^state (ok|soft|cheaper|used-up)$/);
+    expect(await textOf(page, 'router')).toContain('No grade has come yet');
+    expect(await page.evaluate(`document.getElementById('by-user-card').hidden`)).toBe(!records.some(({ user }) => user !== null));
+    expect(await page.evaluate(`document.getElementById('by-key-card').hidden`)).toBe(!records.some(({ key }) => key !== undefined));
     await page.context().close();
   });
 });

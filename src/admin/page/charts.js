@@ -160,11 +160,11 @@ export function bars(id, rows, nothing = 'Nothing in this window.') {
     by(id).replaceChildren(element('p', { class: 'note' }, nothing));
     return;
   }
-  const line = ({ name, share, value, more }) =>
+  const line = ({ name, share, value, more, href }) =>
     element(
       'li',
       { '--share': `${Math.max(0.5, Math.min(100, share * 100))}%` },
-      element('span', {}, name),
+      element('span', {}, href === undefined ? name : element('a', { href }, name)),
       element('span', { class: 'value' }, value, ...(more === undefined ? [] : [' ', element('small', {}, more)])),
     );
   by(id).replaceChildren(element('ul', { class: 'bars' }, ...rows.map(line)));

@@ -1,20 +1,52 @@
 import { explain } from '/page/explain.js';
+import { csv, download } from '/page/export.js';
 import { by, clock, costText, day, duration, element, known, number, percent, pill, say, table } from '/page/format.js';
+import { reasonText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
+import { change, conditions, current, onChange, period } from '/page/view.js';
 
 const shown = 20;
+/** Of one export: what the server gives at once. */
+const exported = 2_000;
 let paused = false;
-let conditions = [];
 let newest = '';
 let seen = new Set();
+/** Where pages before this one ended, newest first; empty: the newest page. */
+let cursors = [];
+let page = [];
 
-/** The newest decisions, or those that the conditions pick. */
+/** Whether the newest of this process are shown as they come, or what the ledger has. */
+const isLive = () => conditions().length === 0 && current().id === '' && current().range === null && cursors.length === 0;
+
+function queryFor(limit) {
+  const { id } = current();
+  const cursor = cursors.at(-1);
+  const span = period();
+  const times = isLive()
+    ? []
+    : id !== '' && cursor === undefined
+      ? []
+      : cursor === undefined
+        ? Object.entries(span)
+        : [
+            ['from', span.from ?? '1970-01-01'],
+            ['to', cursor],
+          ];
+  return new URLSearchParams([
+    ['limit', String(limit)],
+    ...times,
+    ...conditions().map((condition) => ['where', condition]),
+    ...(id === '' ? [] : [['id', id]]),
+  ]);
+}
+
+/** The newest decisions, or those that filters, conditions and an id pick. */
 export async function decisions() {
   if (paused) return;
-  const query = new URLSearchParams([['limit', String(shown)], ...conditions.map((condition) => ['where', condition])]);
   let found;
   try {
-    ({ decisions: found } = await ask(`/decisions?${query}`));
+    // One more than is shown says whether there are older ones.
+    ({ decisions: found } = await ask(`/decisions?${queryFor(shown + 1)}`));
   } catch (error) {
     if (error.code === undefined) throw error;
     // What was asked for is wrong, not the server.
@@ -23,8 +55,29 @@ export async function decisions() {
     return;
   }
   by('live-note').className = 'note';
-  say('live-note', conditions.length === 0 ? 'The newest of this process, as they come.' : `From the ledger: ${conditions.join(', ')}.`);
-  const state = `${conditions.join()} ${found.map(({ id }) => id).join()}`;
+  const asked = [...conditions(), ...(current().id === '' ? [] : [`id ${current().id}`])];
+  say(
+    'live-note',
+    isLive()
+      ? 'The newest of this process, as they come.'
+      : `From the ledger${asked.length === 0 ? '' : `: ${asked.join(', ')}`}${cursors.length === 0 ? '' : `; page ${cursors.length + 1}`}.`,
+  );
+  page = found.slice(0, shown);
+  by('older').disabled = found.length <= shown;
+  by('newer').disabled = cursors.length === 0;
+  draw();
+}
+
+const sorts = {
+  cost: ({ cost }) => (cost.known ? cost.usd : -1),
+  saved: ({ savings }) => (savings.known ? savings.usd : -Infinity),
+  took: ({ timing }) => timing.totalMs ?? -1,
+};
+
+function draw() {
+  const sort = sorts[by('sort').value];
+  const found = sort === undefined ? page : [...page].sort((a, b) => sort(b) - sort(a));
+  const state = `${conditions().join()} ${cursors.join()} ${found.map(({ id }) => id).join()}`;
   if (state === newest) return;
   newest = state;
   show(found);
@@ -39,7 +92,7 @@ function show(found) {
       element(
         'p',
         { class: 'note' },
-        conditions.length === 0 ? 'Nothing yet: send a request through Envoy, or try a prompt below.' : 'No decision is like that.',
+        isLive() ? 'Nothing yet: send a request through Envoy, or try a prompt below.' : 'No decision is like that.',
       ),
     );
     return;
@@ -85,7 +138,7 @@ function row(record, fresh) {
     element('td', { class: 'workspace' }, record.workspace),
     element('td', { class: 'way' }, ...way(record)),
     element('td', {}, tier === null ? '–' : pill(tier, known.includes(tier) ? tier : '')),
-    element('td', {}, decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : '–')),
+    element('td', { class: 'why' }, reasonText(decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : '–'))),
     element('td', { class: 'ended' }, ended(record)),
     element(
       'td',
@@ -121,17 +174,47 @@ function saved({ savings, baseline }) {
   return element('span', { class: 'good' }, baseline.known && baseline.usd > 0 ? percent(savings.usd / baseline.usd) : costText(savings));
 }
 
+function again() {
+  newest = '';
+  seen = new Set();
+  if (paused) by('pause').click();
+  void decisions();
+}
+
+async function exportAs(kind) {
+  const { decisions: found } = await ask(`/decisions?${queryFor(exported)}`);
+  const name = `decisions-${new Date().toISOString().slice(0, 10)}`;
+  if (kind === 'csv') download(`${name}.csv`, 'text/csv', csv(found));
+  else download(`${name}.json`, 'application/json', JSON.stringify(found, null, 1));
+}
+
 export function startDecisions() {
   by('filter').addEventListener('submit', (event) => {
     event.preventDefault();
-    conditions = by('where')
-      .value.split(/\s+/)
-      .filter((condition) => condition !== '');
-    newest = '';
-    seen = new Set();
-    if (paused) by('pause').click();
-    void decisions();
+    change({
+      where: by('where')
+        .value.split(/\s+/)
+        .filter((condition) => condition !== ''),
+      id: by('find-id').value.trim(),
+    });
   });
+  onChange(() => {
+    cursors = [];
+    again();
+  });
+  by('sort').addEventListener('change', draw);
+  by('older').addEventListener('click', () => {
+    const last = page.at(-1);
+    if (last === undefined) return;
+    cursors = [...cursors, last.time];
+    again();
+  });
+  by('newer').addEventListener('click', () => {
+    cursors = cursors.slice(0, -1);
+    again();
+  });
+  for (const kind of ['csv', 'json'])
+    by(`export-${kind}`).addEventListener('click', () => void exportAs(kind).catch((error) => say('live-note', error.message)));
   by('pause').addEventListener('click', () => {
     paused = !paused;
     by('pause').setAttribute('aria-pressed', String(paused));

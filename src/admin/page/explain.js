@@ -1,9 +1,11 @@
 import { by, costText, count, duration, element, known, number, pill, table } from '/page/format.js';
 import { ask } from '/page/server.js';
+import { change } from '/page/view.js';
 
 /** Opens the explanation of a decision. */
 export async function explain(id) {
   const body = by('explain-body');
+  change({ decision: id }, { silent: true });
   body.replaceChildren(element('p', { class: 'note' }, 'Reading …'));
   by('explain-title').textContent = 'Why';
   if (!by('explain').open) by('explain').showModal();
@@ -173,6 +175,7 @@ function attemptTable(attempts) {
 
 export function startExplain() {
   by('explain-close').addEventListener('click', () => by('explain').close());
+  by('explain').addEventListener('close', () => change({ decision: null }, { silent: true }));
   by('explain').addEventListener('click', (event) => {
     // A click on the backdrop is a click on the dialog itself.
     if (event.target === by('explain')) by('explain').close();

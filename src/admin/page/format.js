@@ -45,11 +45,22 @@ export function table(heads, rows, options = {}) {
     const { is, ...attributes } = typeof value === 'object' && !(value instanceof Node) ? value : { is: value };
     return element(kind, kind === 'th' ? { scope: 'col', ...attributes } : attributes, is);
   };
+  // In a narrow window a cell says itself what it is: see page.css.
+  const label = (at) => {
+    const head = heads[at];
+    const text = typeof head === 'object' && !(head instanceof Node) ? head.is : head;
+    return typeof text === 'string' && text !== '' ? { 'data-head': text } : {};
+  };
+  const body = (value, at) => {
+    const made = cell('td')(value);
+    for (const [name, text] of Object.entries(label(at))) made.setAttribute(name, text);
+    return made;
+  };
   return element(
     'table',
-    options,
+    { class: 'narrow', ...options },
     element('thead', {}, element('tr', {}, ...heads.map(cell('th')))),
-    element('tbody', {}, ...rows.map((row) => (row instanceof Node ? row : element('tr', {}, ...row.map(cell('td')))))),
+    element('tbody', {}, ...rows.map((row) => (row instanceof Node ? row : element('tr', {}, ...row.map(body))))),
   );
 }
 

@@ -6,12 +6,13 @@ export async function ask(path, init = {}) {
   return body;
 }
 
-/** Runs now and then again and again while the page is seen; `failed` hears of an error, and the next turn tries anew. */
-export function every(ms, work, failed) {
+/** Runs now and then again and again while the page is seen; `failed` hears of an error, `done` of a turn without, and the next turn tries anew. */
+export function every(ms, work, failed, done = () => undefined) {
   const turn = async () => {
     if (!document.hidden) {
       try {
         await work();
+        done();
       } catch (error) {
         failed(error);
       }

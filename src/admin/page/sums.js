@@ -1,44 +1,80 @@
 import { bars, drawTiers, drawTrend } from '/page/charts.js';
 import { by, count, dollars, element, exchangesText, known, percent, say } from '/page/format.js';
+import { reasonText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
+import { before, conditions, current, linkTo, period, periodText } from '/page/view.js';
 
 const shownLines = 7;
 const groups = ['by-model', 'by-workspace', 'by-tier', 'by-move', 'by-reason', 'by-outcome', 'by-cache'];
-const keys = ['model', 'workspace', 'tier', 'reason', 'outcome', 'cache', 'requested_model,model'];
+const keys = ['model', 'workspace', 'tier', 'reason', 'outcome', 'cache', 'requested_model,model', 'user', 'key'];
 
-export const chosenWindow = () => document.querySelector('input[name=window]:checked').value;
+const report = (span, by, where) =>
+  ask(
+    `/savings?${new URLSearchParams([...Object.entries({ ...span, ...(by === '' ? {} : { by }), limit: '500' }), ...where.map((condition) => ['where', condition])])}`,
+  );
 
-/** The window's sums, from the ledger; without one, this process's totals. */
+/** The period's sums, from the ledger; without one, this process's totals. */
 export async function sums() {
-  const window = chosenWindow();
+  const asked = current();
+  const where = conditions();
   let reports;
   let live;
   try {
-    [live, ...reports] = await Promise.all([ask('/savings'), ...keys.map((key) => ask(`/savings?window=${window}&by=${key}&limit=500`))]);
+    [live, ...reports] = await Promise.all([ask('/savings'), ...keys.map((key) => report(period(), key, where))]);
   } catch (error) {
     if (error.code !== 'no-ledger') throw error;
     await withoutLedger();
     return;
   }
-  if (window !== chosenWindow()) return;
-  const [model, workspace, tier, reason, outcome, cache, move] = reports;
+  const earlier = await report(before(reports[0]), '', where);
+  if (asked !== current()) return;
+  const [model, workspace, tier, reason, outcome, cache, move, user, key] = reports;
   by('notice').hidden = true;
-  cards(model, window);
-  shadowNote(live);
-  drawTrend(model, window === '1h' || window === '24h');
-  money('by-model', model);
-  money('by-workspace', workspace);
+  cards(model, periodText());
+  compared(model.total, earlier.total, model.unknownShare, earlier.unknownShare);
+  shadowCard(live);
+  drawTrend(model, Date.parse(model.to) - Date.parse(model.from) <= 3 * 86_400_000);
+  money('by-model', model, (name) => linkTo({ filters: { ...asked.filters, model: name } }));
+  money('by-workspace', workspace, (name) => linkTo({ filters: { workspace: name } }));
+  optional('by-user', user, (name) => linkTo({ filters: { ...asked.filters, user: name } }));
+  optional('by-key', key);
   drawTiers([...tier.lines].sort((a, b) => rank(a) - rank(b)).map(({ group, exchanges }) => ({ name: group[0], exchanges })));
-  numbers('by-reason', reason, (name) => reasonNames[name] ?? name);
+  numbers('by-reason', reason, reasonText);
   numbers('by-outcome', outcome, (name) => name);
   cacheCard(cache);
   moves(move);
-  by('models').replaceChildren(
-    ...new Set(move.lines.map(({ group }) => group[0]))
-      .values()
-      .filter((name) => name !== 'none')
-      .map((value) => element('option', { value })),
+  options('models', move.lines, 0);
+  options('served', model.lines, 0);
+  options('workspaces', workspace.lines, 0);
+}
+
+function options(id, lines, at) {
+  by(id).replaceChildren(
+    ...[...new Set(lines.map(({ group }) => group[at]))].filter((name) => name !== 'none').map((value) => element('option', { value })),
   );
+}
+
+/** Users and keys are there only where somebody names them. */
+function optional(id, found, link) {
+  const lines = found.lines.filter(({ group }) => group[0] !== 'none');
+  by(`${id}-card`).hidden = lines.length === 0;
+  if (lines.length > 0) money(id, { ...found, lines, total: { costUnknown: 0 } }, link);
+}
+
+/** Against the period of the same length before this one. */
+function compared(now, then, unknownNow, unknownThen) {
+  const text = (value, past, write) =>
+    then.exchanges === 0 ? 'nothing to compare with in the period before' : `${change(value, past)} than before (${write(past)})`;
+  say('saved-before', text(now.savings, then.savings, dollars));
+  say('cost-before', text(now.cost + now.apart, then.cost + then.apart, dollars));
+  say('exchanges-before', text(now.exchanges, then.exchanges, count));
+  say('unknown-before', then.exchanges === 0 ? '' : `${percent(unknownThen)} before`);
+}
+
+function change(value, past) {
+  if (past <= 0) return value > past ? 'more' : value < past ? 'less' : 'no more';
+  const share = value / past - 1;
+  return Math.abs(share) < 0.0005 ? 'no more' : `${percent(Math.abs(share))} ${share > 0 ? 'more' : 'less'}`;
 }
 
 /** What the cache calls its own answers. */
@@ -46,48 +82,31 @@ const hits = ['hit', 'semantic', 'stale', 'coalesced'];
 
 const rank = ({ group }) => (known.indexOf(group[0]) + known.length + 1) % (known.length + 1);
 
-const reasonNames = {
-  tier: 'cheapest able model of the tier',
-  learned: 'learned router',
-  override: 'override',
-  rule: 'rule',
-  sensitivity: 'sensitive: secure model only',
-  pinned: 'pinned by the policy',
-  'kept-tier-not-routed': 'kept: tier is not routed',
-  'kept-cheapest': 'kept: nothing cheaper',
-  'kept-no-candidate': 'kept: no candidate is able',
-  'kept-unknown-model': 'kept: model is unknown',
-  'kept-operation': 'kept: no generation',
-  'kept-by-rule': 'kept by a rule',
-  default: "the policy's default",
-  'cooling-down': 'first choice rests',
-  shadow: 'shadow mode',
-  blocked: 'refused by policy',
-  none: 'from the cache, or not decided',
-};
-
-/** What sections in shadow mode would have saved, on the card of what was. */
-function shadowNote({ shadow, since }) {
-  if (shadow === undefined || shadow.known === 0) return;
+/** What sections in shadow mode would have saved: in none of the other sums. */
+function shadowCard({ shadow, since }) {
+  const there = shadow !== undefined && shadow.known > 0;
+  by('shadow-card').hidden = !there;
+  if (!there) return;
+  say('shadow', `${dollars(shadow.usd)} more`);
   say(
-    'saved-note',
-    `${by('saved-note').textContent} Shadow mode would have saved ${dollars(shadow.usd)} more since ${since.slice(0, 16).replace('T', ' ')}.`,
+    'shadow-note',
+    `would have been saved since ${since.slice(0, 16).replace('T', ' ')} UTC by ${exchangesText(shadow.known)} that shadow mode left where their apps sent them. It is in none of the sums.`,
   );
 }
 
-function cards({ total, unknownShare }, window) {
+function cards({ total, unknownShare }, when) {
   say('saved', dollars(total.savings));
   say(
     'saved-share',
     total.baseline > 0
       ? `${percent(total.savings / total.baseline)} of ${dollars(total.baseline)} that the requested models would have cost`
-      : 'Nothing to compare with in this window',
+      : 'Nothing to compare with in this period',
   );
   say(
     'saved-note',
     total.exchanges === 0
-      ? `Last ${window}`
-      : `Last ${window}. ${percent(unknownShare)} of the exchanges are in no sum: their price or usage is unknown.`,
+      ? `${when[0].toUpperCase()}${when.slice(1)}`
+      : `${when[0].toUpperCase()}${when.slice(1)}. ${percent(unknownShare)} of the exchanges are in no sum: their price or usage is unknown.`,
   );
   say('cost', dollars(total.cost));
   say(
@@ -99,7 +118,7 @@ function cards({ total, unknownShare }, window) {
   say('exchanges-note', `${count(total.retried)} took more than one attempt`);
 }
 
-function money(id, { lines, total }) {
+function money(id, { lines, total }, link = () => undefined) {
   const most = Math.max(0, ...lines.map(({ cost, apart }) => cost + apart));
   const rest = lines.slice(shownLines);
   const row = (name, { cost: compared, apart, savings, costUnknown, exchanges }, cost = compared + apart) => ({
@@ -110,7 +129,12 @@ function money(id, { lines, total }) {
   });
   const sum = (key) => rest.reduce((all, line) => all + line[key], 0);
   bars(id, [
-    ...lines.slice(0, shownLines).map((line) => row(line.group[0], line)),
+    ...lines
+      .slice(0, shownLines)
+      .map((line) => ({
+        ...row(line.group[0], line),
+        ...(line.group[0] === 'none' || link(line.group[0]) === undefined ? {} : { href: link(line.group[0]) }),
+      })),
     ...(rest.length === 0
       ? []
       : [
@@ -190,7 +214,7 @@ async function withoutLedger() {
     'saved-note',
     `Since ${totals.since.slice(0, 19).replace('T', ' ')} UTC. ${percent(totals.unknownShare.savings)} of the exchanges are in no sum: their price or usage is unknown.`,
   );
-  shadowNote(totals);
+  shadowCard(totals);
   say('cost', dollars(totals.cost.usd));
   say(
     'cost-note',

@@ -73,7 +73,7 @@ export async function trials() {
   );
 }
 
-const budgetStates = { ok: '', soft: 'complex', cheaper: 'complex', 'used-up': 'bad' };
+const budgetStates = { ok: '', soft: 'warned', cheaper: 'warned', 'used-up': 'bad' };
 
 /** What is left of each budget, the fullest first. */
 export async function budgets() {
@@ -86,7 +86,7 @@ export async function budgets() {
     const whose = Object.values(of).join(', ');
     return element(
       'li',
-      { '--share': `${Math.max(0.5, Math.min(100, used * 100))}%` },
+      { '--share': `${Math.max(0.5, Math.min(100, used * 100))}%`, class: `state ${state}` },
       element('span', {}, `${budget}${whose === '' ? '' : `: ${whose}`} `, ...(state === 'ok' ? [] : [pill(state, budgetStates[state])])),
       element(
         'span',

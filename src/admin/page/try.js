@@ -52,7 +52,15 @@ async function decide(event) {
             element('h3', {}, 'By an edited policy'),
             element('p', { class: 'note' }, 'Edit the policy above to compare.'),
           )
-        : outcome(differ ? 'By the edited policy: another model' : 'By the edited policy: the same', result.edited, differ),
+        : outcome(
+            result.edited.kind === 'refused'
+              ? 'By the edited policy: this policy is not valid'
+              : differ
+                ? 'By the edited policy: another model'
+                : 'By the edited policy: the same',
+            result.edited,
+            differ,
+          ),
     );
   } catch (error) {
     by('tried').replaceChildren(element('p', { class: 'bad' }, error.message));
@@ -68,7 +76,11 @@ function outcome(title, found, differs) {
 function parts(found) {
   if (found.kind === 'passed')
     return [element('p', { class: 'served' }, 'Untouched'), element('p', {}, `It would pass as the app sent it: ${found.reason}.`)];
-  if (found.kind === 'refused') return [element('p', { class: 'bad' }, 'This policy would be refused:'), problems(found.problems)];
+  if (found.kind === 'refused')
+    return [
+      element('p', { class: 'bad' }, 'This policy is not valid. Sluice would refuse it and keep the one in force:'),
+      problems(found.problems),
+    ];
   const { record, text } = found;
   const { verdict, decision } = record;
   return [
