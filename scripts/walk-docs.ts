@@ -26,6 +26,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/simulate-learning|\btrain\b/, 'takes minutes, and has a test of its own'],
   [/\breconcile\b/, "needs a provider's export"],
   [/^prometheus |^curl .*feedback|^ *-d /, 'needs more than this page says'],
+  [/--min-replayed/, 'its limits are for traffic of your own'],
   [/\bdrain\b/, 'would end the Envoy of the walk'],
 ];
 
@@ -147,21 +148,6 @@ async function prepare(folder: string, stack: Stack): Promise<{ readonly id: str
     join(folder, 'prices.json'),
     JSON.stringify({ openai: { 'gpt-4o': { input_cost_per_1k_tokens: 0.0025, output_cost_per_1k_tokens: 0.01 } } }),
   );
-  // The ledger is written in the background.
-  for (let tries = 0; tries < 100; tries++) {
-    const { decisions } = (await fetch(`${stack.adminUrl}/decisions?window=1h`).then((response) => response.json())) as {
-      readonly decisions: readonly object[];
-    };
-    if (decisions.length >= 4) {
-      const record = (one: object): string => JSON.stringify(one);
-      writeFileSync(
-        join(folder, 'traffic.jsonl'),
-        `${Array.from({ length: 1_000 }, (_none, at) => record(decisions[at % decisions.length]!)).join('\n')}\n`,
-      );
-      break;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
   return { id, entry };
 }
 
