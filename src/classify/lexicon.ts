@@ -75,17 +75,26 @@ export class Lexicon {
 
   /** Adds the hits of lower-case tokens, the first `count` of them, to `hits`, one number a concept. Linear in the tokens. */
   countTokens(tokens: readonly string[], hits: Uint8Array, count: number = tokens.length): void {
-    for (let i = 0; i < count; i++) {
-      const token = tokens[i]!;
-      const entry = this.#byToken.get(token);
-      if (entry !== undefined) {
-        for (const number of entry.classes) hit(hits, number);
-        for (const phrase of entry.phrases) if (follows(tokens, i + 1, count, phrase)) hit(hits, phrase.class);
-      }
-      if (token.length < 3) continue;
-      const stems = this.#prefixes.get(prefixKey(token));
-      if (stems !== undefined) for (const stem of stems) if (token.startsWith(stem.text)) hit(hits, stem.class);
+    for (let i = 0; i < count; i++) this.countToken(tokens, i, hits, count);
+  }
+
+  /** The same for the token at one place. Returns whether any concept has the token in one of its words: otherwise it never counts. */
+  countToken(tokens: readonly string[], at: number, hits: Uint8Array, count: number = tokens.length): boolean {
+    const token = tokens[at]!;
+    const entry = this.#byToken.get(token);
+    if (entry !== undefined) {
+      for (const number of entry.classes) hit(hits, number);
+      for (const phrase of entry.phrases) if (follows(tokens, at + 1, count, phrase)) hit(hits, phrase.class);
     }
+    const stems = token.length < 3 ? undefined : this.#prefixes.get(prefixKey(token));
+    let stemmed = false;
+    if (stems !== undefined)
+      for (const stem of stems)
+        if (token.startsWith(stem.text)) {
+          stemmed = true;
+          hit(hits, stem.class);
+        }
+    return stemmed || entry !== undefined;
   }
 
   /** Adds the hits of Chinese, Japanese and Korean words, which do not end at spaces. */

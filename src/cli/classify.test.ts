@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sluice } from './testing/run.ts';
 
@@ -41,6 +44,36 @@ describe('sluice classify', () => {
     expect(all.said).toContain('SLUICE_CLASSIFY_BELOW');
     expect(all.lines).toHaveLength(2);
   });
+
+  it("judges by a policy's thresholds and examples where one is named, for the workspace that is named", async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-classify-'));
+    const policy = join(folder, 'policy.yaml');
+    writeFileSync(
+      policy,
+      `version: 1
+defaults:
+  candidates: { simple: [gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] }
+  thresholds: { simple: { score: 0.001 }, standard: { score: 0.002 } }
+sections:
+  - name: finance
+    match: { workspace: [finance] }
+    classifier: { examples: [{ name: sum, prompt: "${sum}", task: planning, domain: legal }] }
+`,
+    );
+    try {
+      const of = async (...args: string[]): Promise<unknown[]> => {
+        const { lines } = await classify([{ prompt: sum }], ...args);
+        return [lines[0]?.['tier'], lines[0]?.['task'], lines[0]?.['domain']];
+      };
+      const [tier, ...said] = await of();
+      expect(tier).toBe('simple');
+      expect(await of('--policy', policy)).toEqual(['complex', ...said]);
+      expect(await of('--policy', policy, '--workspace', 'finance')).toEqual(['complex', 'planning', 'legal']);
+      expect((await classify([{ prompt: sum }], '--policy', join(folder, 'none.yaml'))).code).toBe(1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
 
   it('says what is wrong with a row and where', async () => {
     const { code, said } = await classify([{ prompt: sum }, { nothing: 1 }]);

@@ -1,15 +1,20 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { classifyRequest } from '../classify/index.ts';
+import { loadCatalog } from '../catalog/index.ts';
+import { classifyRequest, type ClassifyOptions } from '../classify/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { linesOf } from '../lib/lines.ts';
 import { openLines } from './open-lines.ts';
 import { exchangeOf, rowOf, type PromptRow } from './prompt-rows.ts';
 import { shared } from './flags/shared.ts';
+import { readPolicy } from './read-policy.ts';
 
 interface ClassifyFlags {
   readonly check?: string | true;
+  readonly policy?: string;
+  readonly workspace: string;
+  readonly catalog?: string;
 }
 
 /** What --check counts: rows that name a label, and those of them that the classifier answers so. */
@@ -18,7 +23,8 @@ type Counts = Record<'tier' | 'task' | 'domain', { rows: number; right: number }
 /**
  * `sluice classify [FILE]`: reads JSON lines with `prompt` (and `system`), or whole requests of any API (as they are, or under `request`), from a file, plain
  * or `.gz`, or from stdin, and writes one line `{"id","tier","score","task","domain","language","confidence"}` each, in order. `--check SHARE` compares with
- * `expected_tier`, `task` and `domain` where rows have them, and fails (exit 1) where a share is below.
+ * `expected_tier`, `task` and `domain` where rows have them, and fails (exit 1) where a share is below. With `--policy` the thresholds and the examples of that
+ * policy's section for `--workspace` count.
  */
 export function registerClassify(program: Command): void {
   program
@@ -30,6 +36,9 @@ export function registerClassify(program: Command): void {
       "compare with the rows' expected_tier, task and domain; fail below this share of right answers (0.8 by default)",
     )
     .option(...shared.json)
+    .option('--policy <path>', 'policy file or folder whose thresholds and examples count')
+    .option('--workspace <name>', 'with --policy: whose section of it', 'default')
+    .option(...shared.catalog)
     .action(classifyCommand);
 }
 
@@ -38,19 +47,25 @@ async function classifyCommand(file: string, flags: ClassifyFlags): Promise<void
   if (least !== null && !(least >= 0 && least <= 1))
     throw new SluiceError('SLUICE_CLI_USAGE', `"${String(flags.check)}" is not a share from 0 to 1.`, { where: '--check' });
   const where = file === '-' ? 'stdin' : file;
+  const taught = await taughtBy(flags);
   const counts: Counts = { tier: { rows: 0, right: 0 }, task: { rows: 0, right: 0 }, domain: { rows: 0, right: 0 } };
   let at = 0;
   for await (const line of linesOf(await openLines(file))) {
     at++;
     if (line.trim() === '') continue;
     const row = rowOf(line, `${where}:${at}`, least !== null);
-    const verdict = classifyRequest(exchangeOf(row, `${where}:${at}`));
+    const verdict = classifyRequest(exchangeOf(row, `${where}:${at}`), taught);
     count(counts, row, verdict);
     const { tier, score, task, domain, language, confidence } = verdict;
     if (!process.stdout.write(`${JSON.stringify({ id: row.id ?? at, tier, score, task, domain, language, confidence })}\n`))
       await once(process.stdout, 'drain');
   }
   if (least !== null) report(counts, least, where);
+}
+
+/** What a policy says to the classifier; nothing without one. The provider that prompts without a request of their own would go to is OpenAI's. */
+async function taughtBy({ policy, workspace, catalog }: ClassifyFlags): Promise<ClassifyOptions> {
+  return policy === undefined ? {} : readPolicy(policy, await loadCatalog(catalog)).section(workspace, 'openai').classifier;
 }
 
 function count(counts: Counts, row: PromptRow, verdict: Verdict): void {

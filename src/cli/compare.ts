@@ -6,9 +6,7 @@ import { loadCatalog } from '../catalog/index.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { backendOf } from '../ledger/backends.ts';
 import { parseWindow } from '../ledger/query.ts';
-import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
-import { renderProblems } from '../policy/store.ts';
 import type { PolicyFile } from '../policy/types.ts';
 import { PolicyRun, type PolicyFigures } from '../replay/comparison.ts';
 import { holdsPrompts, promptsOf } from '../replay/prompts.ts';
@@ -18,6 +16,7 @@ import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { alignColumns } from '../record/columns.ts';
 import { shared } from './flags/shared.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
+import { compiledPolicy } from './read-policy.ts';
 import { whole } from './train.ts';
 
 interface CompareFlags {
@@ -64,14 +63,7 @@ async function compareCommand(policies: readonly string[], flags: CompareFlags):
   if (named.length === 0) throw new SluiceError('SLUICE_CLI_USAGE', 'name a policy, or say --strategies.', { where: 'POLICY' });
   const catalog = await loadCatalog(flags.catalog);
   const router = await readModel(defaultModelFile);
-  const runs = named.map(({ name, files }) => {
-    const { generation, problems } = compilePolicy(files, { catalog });
-    if (generation === null)
-      throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, {
-        where: name,
-      });
-    return new PolicyRun(name, generation, router);
-  });
+  const runs = named.map(({ name, files }) => new PolicyRun(name, compiledPolicy(name, files, catalog), router));
   const estimated = await feed(runs, flags);
   const figures = runs.map((run) => run.figures());
   process.stdout.write(flags.json === true ? `${JSON.stringify({ estimated, policies: figures }, null, 2)}\n` : render(figures, estimated));

@@ -2,13 +2,8 @@ import { counted } from '../lib/counted.ts';
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
-import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { parseWindow } from '../ledger/query.ts';
-import { compilePolicy } from '../policy/compile.ts';
-import { readPolicyFiles } from '../policy/source.ts';
-import { renderProblems } from '../policy/store.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
 import { Replay, type ReplayReport } from '../replay/replay.ts';
 import { recordsIn, recordsOf } from '../replay/sources.ts';
 import { replayText } from '../replay/text.ts';
@@ -18,6 +13,7 @@ import { ledgerTarget, withRows } from './open-ledger.ts';
 import { Progress } from './progress.ts';
 import { fileOf } from './stdin.ts';
 import type { ExchangeRecord } from '../record/types.ts';
+import { readPolicy } from './read-policy.ts';
 
 interface ReplayFlags {
   readonly policy: string;
@@ -73,7 +69,7 @@ export function registerReplay(program: Command): void {
     .action(async (flags: ReplayFlags) => {
       const limits = limitsOf(flags);
       const catalog = await loadCatalog(flags.catalog);
-      const replay = new Replay(compiled(flags.policy, catalog), flags.against === undefined ? null : compiled(flags.against, catalog));
+      const replay = new Replay(readPolicy(flags.policy, catalog), flags.against === undefined ? null : readPolicy(flags.against, catalog));
       const file = flags.from === 'ledger' && !existsSync('ledger') ? ledgerTarget(flags.ledger).place : flags.from;
       const chosen = {
         from: flags.window === undefined ? null : Date.now() - parseWindow(flags.window),
@@ -98,15 +94,6 @@ export function registerReplay(program: Command): void {
       const passed = limits.flatMap((check) => check(report) ?? []);
       if (passed.length > 0) throw new SluiceError('SLUICE_REPLAY_LIMIT', passed.join(' '), { where: flags.policy });
     });
-}
-
-function compiled(path: string, catalog: Catalog): PolicyGeneration {
-  const { generation, problems } = compilePolicy(readPolicyFiles(path), { catalog });
-  if (generation === null)
-    throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, {
-      where: path,
-    });
-  return generation;
 }
 
 /** What is wrong with the report, or null. */

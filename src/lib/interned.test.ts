@@ -3,21 +3,6 @@ import { expect, it } from 'vitest';
 import { ByteLines } from './byte-lines.ts';
 import { InternedTexts } from './interned.ts';
 
-it('gives back every text as it is, known or not', () => {
-  const interned = new InternedTexts();
-  const words = fc.array(fc.oneof(fc.stringMatching(/^[a-z]{1,3}$/), fc.string({ maxLength: 40, unit: 'binary' })), { maxLength: 200 });
-  fc.assert(
-    fc.property(words, (texts) => {
-      const all = texts.join(' ');
-      let at = 0;
-      for (const text of texts) {
-        expect(interned.slice(all, at, at + text.length)).toBe(text);
-        at += text.length + 1;
-      }
-    }),
-  );
-});
-
 it('reads bytes as latin1, known or not', () => {
   const interned = new InternedTexts();
   fc.assert(

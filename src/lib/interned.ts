@@ -4,26 +4,10 @@ const slots = 1 << 14;
 
 /**
  * Short texts that come again and again: a text that is known is given back as the string that is there already, instead of one that is made
- * anew. Bounded; a text takes the place of another that falls on its slot. Of prompts nothing with a digit in it is kept, which a secret would have.
+ * anew. Bounded; a text takes the place of another that falls on its slot.
  */
 export class InternedTexts {
   readonly #texts: string[] = new Array<string>(slots).fill('');
-
-  /** `text.slice(start, end)`. */
-  slice(text: string, start: number, end: number): string {
-    const length = end - start;
-    if (length > longest) return text.slice(start, end);
-    let hash = 0x811c9dc5;
-    for (let at = start; at < end; at++) {
-      const unit = text.charCodeAt(at);
-      if (unit >= 0x30 && unit <= 0x39) return text.slice(start, end);
-      hash = Math.imul(hash ^ unit, 0x01000193);
-    }
-    const slot = (hash ^ (hash >>> 15)) & (slots - 1);
-    const known = this.#texts[slot]!;
-    if (known.length === length && isSame(text, start, known)) return known;
-    return (this.#texts[slot] = copied(text.slice(start, end)));
-  }
 
   /** The bytes from `start` to `end` as latin1. */
   latin1(bytes: Buffer, start: number, end: number): string {
@@ -38,20 +22,8 @@ export class InternedTexts {
   }
 }
 
-/** Most texts are short: a loop is faster than a call of startsWith. */
-function isSame(text: string, start: number, known: string): boolean {
-  for (let at = 0; at < known.length; at++) if (text.charCodeAt(start + at) !== known.charCodeAt(at)) return false;
-  return true;
-}
-
+/** Most texts are short: a loop is faster than a call. */
 function isAt(bytes: Buffer, start: number, text: string): boolean {
   for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text.charCodeAt(at)) return false;
   return true;
-}
-
-/** From this length on V8 makes a slice a view, which would keep all of the text. */
-const viewUnits = 13;
-
-function copied(text: string): string {
-  return text.length < viewUnits ? text : Buffer.from(text, 'utf16le').toString('utf16le');
 }

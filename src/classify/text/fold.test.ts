@@ -30,7 +30,11 @@ const rows = Array.from({ length: 10 }, () => [row('my heart and lung', 'medical
 describe('word vectors folded into the weights', () => {
   const hashed = hashRows(rows, vectors);
   const plain = trainText(rows, hashed);
-  const folded = foldVectors(plain, { rows, hashed, vectors }, { level: 1, field: 1, pull: { level: 0.01, field: 0.01 }, most: 6 });
+  const folded = foldVectors(
+    plain,
+    { rows, hashed, vectors },
+    { level: 1, field: 1, task: 0, pull: { level: 0.01, field: 0.01, task: 1 }, most: 6 },
+  );
   const [unseen, other] = hashRows(
     [
       { prompt: 'kidney', system: '' },

@@ -1,5 +1,5 @@
 import { askHash, kind } from './grams.ts';
-import { head, outputs, textFields } from './heads.ts';
+import { head, outputs, textFields, textTasks } from './heads.ts';
 import type { Hashed, TextRow } from './example.ts';
 import type { TextWeights } from './train.ts';
 import { rarityOf, type WordVectors } from './vectors.ts';
@@ -9,16 +9,17 @@ import { rarityOf, type WordVectors } from './vectors.ts';
  * words that no training prompt has get weights from their neighbours, and a prompt costs nothing more.
  */
 export interface FoldOptions {
-  /** Share of the vectors' level and fields in what is added to the weights. */
+  /** Share of the vectors' level, fields and tasks in what is added to the weights. */
   readonly level: number;
   readonly field: number;
+  readonly task: number;
   /** Pull to zero of the vectors' weights. */
-  readonly pull: { readonly level: number; readonly field: number };
+  readonly pull: { readonly level: number; readonly field: number; readonly task: number };
   /** Words, most frequent first, that get a row of their own where they have none. */
   readonly most: number;
 }
 
-export const defaultFold: FoldOptions = { level: 1, field: 0.7, pull: { level: 300, field: 3 }, most: 25_000 };
+export const defaultFold: FoldOptions = { level: 1, field: 0.7, task: 0.3, pull: { level: 300, field: 3, task: 3 }, most: 25_000 };
 
 /** What a word that no training prompt has counts for when rows are chosen. */
 const unseen = 2;
@@ -41,16 +42,22 @@ export function foldVectors(
     withLevel.map(([value]) => value! - trained.meanLevel),
     options.pull.level,
   );
-  const withFields = used.map((at, i) => [rows[at]!, i] as const).filter(([{ fields }]) => fields !== null);
-  const fieldX = withFields.map(([, i]) => x[i]!);
-  const weights = withFields.map(([{ weight }]) => weight);
-  const fields = textFields.map((field) =>
-    logistic(
-      fieldX,
-      withFields.map(([row]) => (row.fields!.includes(field) ? 1 : 0)),
-      { weights, pull: options.pull.field },
-    ),
-  );
+  const fields =
+    options.field === 0
+      ? []
+      : classes(
+          used.flatMap((at, i) => (rows[at]!.fields === null ? [] : [{ x: x[i]!, weight: rows[at]!.weight, is: rows[at]!.fields }])),
+          textFields,
+          options.pull.field,
+        );
+  const tasks =
+    options.task === 0
+      ? []
+      : classes(
+          used.flatMap((at, i) => (rows[at]!.task === null ? [] : [{ x: x[i]!, weight: rows[at]!.weight, is: [rows[at]!.task] }])),
+          textTasks,
+          options.pull.task,
+        );
   return widened(trained, vectors, options, (place, add) => {
     const worth = rarityOf(place);
     const dot = (beta: Float64Array): number => {
@@ -60,7 +67,25 @@ export function foldVectors(
     };
     add(head.level, options.level * dot(level));
     fields.forEach((beta, k) => add(head.field + k, options.field * dot(beta)));
+    tasks.forEach((beta, k) => add(head.task + k, options.task * dot(beta)));
   });
+}
+
+/** A logistic regression for each of `names`. */
+function classes<Name extends string>(
+  rows: readonly { readonly x: Float64Array; readonly weight: number; readonly is: readonly Name[] }[],
+  names: readonly Name[],
+  pull: number,
+): Float64Array[] {
+  const x = rows.map((row) => row.x);
+  const weights = rows.map((row) => row.weight);
+  return names.map((name) =>
+    logistic(
+      x,
+      rows.map(({ is }) => (is.includes(name) ? 1 : 0)),
+      { weights, pull },
+    ),
+  );
 }
 
 /** Sum of the vectors of an ask's words, each as rare as it is worth, over the root of the ask's n-grams: what a weight of the ask is multiplied with. */

@@ -1,5 +1,6 @@
 import { concepts } from './concepts.ts';
-import { TextWords, zone } from './scan.ts';
+import { mostWords, TextWords, wordTable, zone } from './scan.ts';
+import { wordSlots } from './word-table.ts';
 
 /** Most distinct n-grams of one prompt. */
 const mostGrams = 4_096;
@@ -12,10 +13,10 @@ export const kinds = 7;
 /** Characters of an n-gram of letters. */
 const shortest = 3;
 const longest = 5;
-/** Most n-grams of letters. */
+/** Characters of a word that are read by letters. */
+export const mostSpelt = 40;
+/** From this many n-grams of letters on no more words are read by letters. */
 const mostLetters = 600;
-/** Most words of the material around an ask. */
-const mostMaterial = 100;
 /** First words of an ask that are read on their own. */
 const firstWords = 5;
 /** Words of an ask's beginning that are also read two at a time with others between them: the verb, and what it is about. */
@@ -58,20 +59,33 @@ export function askHash(word: string): number {
   return mix(hashWord(word) ^ salt.word);
 }
 
+/** The hash that a word of the material has on its own. */
+export function materialHash(word: string): number {
+  return mix(hashWord(word) ^ salt.material);
+}
+
 /** Distinct hashed n-grams of one prompt. Reused from prompt to prompt: counting allocates nothing but the words. */
 export class PromptGrams {
   readonly hashes = new Uint32Array(mostGrams);
   readonly kinds = new Uint8Array(mostGrams);
+  /** Place of the word that an n-gram is alone; -1: it is of several words, or of a part of one. */
+  readonly wordAt = new Int32Array(mostGrams);
   size = 0;
   /** How many distinct n-grams there are of each kind. */
   readonly counts = new Int32Array(kinds);
   readonly text = new TextWords();
+  /** Places of the words whose letters count: each different word of the ask, the first ones. */
+  readonly spelt = new Int32Array(mostWords);
+  speltCount = 0;
   readonly #system = new TextWords();
   readonly #slot = new Int32Array(slots).fill(-1);
   /** The slot that each n-gram is in. */
   readonly #used = new Int32Array(mostGrams);
   readonly #hits = new Uint8Array(concepts.names.length);
   readonly #ask: string[] = [];
+  readonly #askSlots = new Int32Array(mostWords);
+  /** By a word's slot: the slot's version, when its word names no concept. */
+  readonly #silent = new Int32Array(wordSlots);
   /** Hashes of the ask's first words. */
   readonly #first = new Int32Array(apartWords);
 
@@ -80,6 +94,7 @@ export class PromptGrams {
     for (let i = 0; i < this.size; i++) this.#slot[this.#used[i]!] = -1;
     this.size = 0;
     this.counts.fill(0);
+    this.speltCount = 0;
     this.text.read(user);
     this.#words();
     this.#shape();
@@ -89,31 +104,29 @@ export class PromptGrams {
   }
 
   #words(): void {
-    const { words, zones } = this.text;
+    const { words, zones, hashes, unspaced } = this.text;
     let before = 0;
     let beforeThat = 0;
     let asks = 0;
     for (let at = 0; at < words.length; at++) {
-      const word = words[at]!;
-      const hash = hashWord(word);
-      if (isUnspaced(word)) {
-        this.#unspaced(word, zones[at] === zone.ask, asks === 0);
+      const hash = hashes[at]!;
+      if (unspaced[at] === 1) {
+        this.#unspaced(words[at]!, zones[at] === zone.ask, asks === 0);
         if (zones[at] === zone.ask && asks < apartWords) this.#first[asks] = 0;
         if (zones[at] === zone.ask) asks++;
         before = beforeThat = 0;
         continue;
       }
       if (zones[at] === zone.ask) {
-        this.#add(hash ^ salt.word, kind.ask);
+        if (this.#add(hash ^ salt.word, kind.ask, at)) this.#spell(words[at]!, at);
         if (before !== 0) this.#add(Math.imul(before, 0x01000193) ^ hash ^ salt.pair, kind.ask);
         if (asks < 3) this.#add(Math.imul(hash, asks + 3) ^ salt.first, kind.ask);
         if (asks === 2 && beforeThat !== 0)
           this.#add(Math.imul(Math.imul(beforeThat, 31) ^ before, 0x01000193) ^ hash ^ salt.triple, kind.ask);
         if (at >= words.length - 2) this.#add(hash ^ salt.last, kind.ask);
         if (asks < apartWords) this.#apart(hash, asks);
-        this.#letters(word);
         asks++;
-      } else if (this.counts[kind.material]! < mostMaterial) this.#add(hash ^ salt.material, kind.material);
+      } else this.#add(hash ^ salt.material, kind.material, at);
       beforeThat = before;
       before = zones[at] === zone.ask ? hash : 0;
     }
@@ -140,25 +153,20 @@ export class PromptGrams {
     }
   }
 
-  #letters(word: string): void {
-    const first = word.charCodeAt(0);
-    if ((first >= 0x30 && first <= 0x39) || this.counts[kind.letters]! > mostLetters) return;
-    const last = word.length;
-    // Position -1 stands for the word's beginning, `last` for its end. Longer n-grams go on from shorter ones.
-    for (let at = -1; at + shortest <= last + 1; at++) {
-      let hash = salt.letters;
-      for (let i = at; i < at + longest && i <= last; i++) {
-        hash = Math.imul(hash ^ (i === -1 || i === last ? 0x20 : word.charCodeAt(i)), 0x01000193);
-        if (i - at + 1 >= shortest) this.#add(hash, kind.letters);
-      }
-    }
+  #spell(word: string, at: number): void {
+    if (this.counts[kind.letters]! > mostLetters) return;
+    const count = lettersCount(word);
+    if (count === 0) return;
+    this.counts[kind.letters]! += count;
+    this.spelt[this.speltCount++] = at;
   }
 
   /** Signs and sizes, each as one of a few steps. */
   #shape(): void {
-    const { signs, units, askUnits, words } = this.text;
-    const step = (name: number, value: number): void =>
+    const { signs, units, askUnits, wordCount } = this.text;
+    const step = (name: number, value: number): void => {
       this.#add(Math.imul(name * 64 + Math.min(12, Math.ceil(Math.log2(1 + value))), 0x9e3779b1) ^ salt.shape, kind.shape);
+    };
     step(1, units / 12);
     step(2, askUnits / 12);
     step(3, signs.questions);
@@ -167,24 +175,36 @@ export class PromptGrams {
     step(6, signs.formal);
     step(7, signs.digits / 2);
     step(8, signs.lines);
-    step(9, words.length === 0 ? 0 : (16 * signs.digits) / words.length);
+    step(9, wordCount === 0 ? 0 : (16 * signs.digits) / wordCount);
   }
 
   /** Concepts that the ask's words name, whatever the language: what is learnt in one of them helps in all. */
   #lexicon(): void {
-    const { words, zones } = this.text;
+    const { words, zones, slots } = this.text;
     const ask = this.#ask;
     let count = 0;
-    for (let at = 0; at < words.length; at++) if (zones[at] === zone.ask) ask[count++] = words[at]!;
-    this.#concepts(ask, count, 1);
+    for (let at = 0; at < words.length; at++) {
+      if (zones[at] !== zone.ask) continue;
+      this.#askSlots[count] = slots[at]!;
+      ask[count++] = words[at]!;
+    }
+    this.#concepts(count, 1);
     // What the first words name is the ask more often than what later ones do.
-    this.#concepts(ask, Math.min(count, firstWords), 2);
+    this.#concepts(Math.min(count, firstWords), 2);
   }
 
-  #concepts(words: readonly string[], count: number, place: number): void {
+  #concepts(count: number, place: number): void {
     const hits = this.#hits.fill(0);
-    concepts.countTokens(words, hits, count);
-    if (this.text.signs.cjk > 0) for (let at = 0; at < count; at++) if (isUnspaced(words[at]!)) concepts.countUnspaced(words[at]!, hits);
+    const ask = this.#ask;
+    const silent = this.#silent;
+    const cjk = this.text.signs.cjk > 0;
+    for (let at = 0; at < count; at++) {
+      const word = ask[at]!;
+      const slot = this.#askSlots[at]!;
+      if (slot === -1 || silent[slot] !== wordTable.versionOf(slot))
+        if (!concepts.countToken(ask, at, hits, count) && slot !== -1) silent[slot] = wordTable.versionOf(slot);
+      if (cjk && isUnspaced(word)) concepts.countUnspaced(word, hits);
+    }
     for (let at = 0; at < hits.length; at++)
       if (hits[at]! > 0) this.#add(Math.imul(at * 4 + place, 0x9e3779b1) ^ salt.lexicon, kind.lexicon);
   }
@@ -201,20 +221,49 @@ export class PromptGrams {
     }
   }
 
-  #add(state: number, of: number): void {
+  /** Whether the n-gram is new in this prompt. */
+  #add(state: number, of: number, word: number = -1): boolean {
     const hash = mix(state);
     let at = hash & (slots - 1);
     while (this.#slot[at] !== -1) {
-      if (this.hashes[this.#slot[at]!] === hash) return;
+      if (this.hashes[this.#slot[at]!] === hash) return false;
       at = (at + 1) & (slots - 1);
     }
-    if (this.size === mostGrams) return;
+    if (this.size === mostGrams) return false;
     this.#slot[at] = this.size;
     this.#used[this.size] = at;
     this.hashes[this.size] = hash;
+    this.wordAt[this.size] = word;
     this.kinds[this.size++] = of;
     this.counts[of]!++;
+    return true;
   }
+}
+
+/** How many n-grams of letters a word has; none where it begins with a digit. */
+export function lettersCount(word: string): number {
+  const first = word.charCodeAt(0);
+  if (first >= 0x30 && first <= 0x39) return 0;
+  // The word's beginning and end count as one character each.
+  const units = Math.min(mostSpelt, word.length) + 2;
+  let count = 0;
+  for (let size = shortest; size <= longest; size++) count += Math.max(0, units - size + 1);
+  return count;
+}
+
+/** Hashes of a word's n-grams of letters, `lettersCount` of them, written to `out`. Returns how many. */
+export function lettersOf(word: string, out: Uint32Array): number {
+  let count = 0;
+  const last = Math.min(mostSpelt, word.length);
+  // Position -1 stands for the word's beginning, `last` for its end. Longer n-grams go on from shorter ones.
+  for (let at = -1; at + shortest <= last + 1; at++) {
+    let hash = salt.letters;
+    for (let i = at; i < at + longest && i <= last && count < out.length; i++) {
+      hash = Math.imul(hash ^ (i === -1 || i === last ? 0x20 : word.charCodeAt(i)), 0x01000193);
+      if (i - at + 1 >= shortest) out[count++] = mix(hash);
+    }
+  }
+  return count;
 }
 
 function isUnspaced(word: string): boolean {

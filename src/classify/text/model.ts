@@ -1,5 +1,8 @@
 import { head, levels, outputs, textFields, textTasks, type TextField, type TextTask } from './heads.ts';
-import { kind, kinds, PromptGrams } from './grams.ts';
+import { Lanes } from './lanes.ts';
+import { mostWords, wordTable } from './scan.ts';
+import { wordSlots } from './word-table.ts';
+import { askHash, kind, kinds, lettersOf, materialHash, mostSpelt, PromptGrams } from './grams.ts';
 
 /** What a model file says beside its weights. */
 export interface TextModelHeader {
@@ -91,6 +94,20 @@ export class TextModel {
   readonly #mask: number;
   readonly #low: number;
   readonly #sums = Array.from({ length: kinds }, () => new Int32Array(outputs));
+  /** What words weigh that came before, by their slots: in the ask, in the material, and by their letters. */
+  readonly #askWords = new Lanes(wordSlots);
+  readonly #materialWords = new Lanes(wordSlots);
+  readonly #letterWords = new Lanes(wordSlots);
+  /** Version of each slot when it was looked up. */
+  readonly #versions = new Int32Array(wordSlots);
+  /** Whether the model knows each word. */
+  readonly #known = new Uint8Array(wordSlots);
+  /** Slots of one prompt's words. */
+  readonly #asks = new Int32Array(mostWords);
+  readonly #materials = new Int32Array(mostWords);
+  readonly #spells = new Int32Array(mostWords);
+  readonly #wordSum = new Int32Array(outputs);
+  readonly #letters = new Uint32Array(3 * (mostSpelt + 2));
   readonly #z = new Float64Array(outputs);
   readonly #tasks = new Float64Array(textTasks.length);
   readonly #fields = new Float64Array(textFields.length);
@@ -169,20 +186,62 @@ export class TextModel {
 
   /** Adds the weights of all n-grams that are known, by kind; how many of the ask's are. */
   #sum(): number {
-    const { hashes, kinds, size } = this.grams;
-    const { weights } = this.tables;
+    const { hashes, kinds, size, wordAt, text, spelt, speltCount } = this.grams;
+    const { slots, words } = text;
     for (const sum of this.#sums) sum.fill(0);
     let known = 0;
+    let asks = 0;
+    let materials = 0;
     for (let i = 0; i < size; i++) {
-      const row = this.rowOf(hashes[i]!);
-      if (row === -1) continue;
       const of = kinds[i]!;
-      if (of === kind.ask) known++;
-      const sum = this.#sums[of]!;
-      const base = row * outputs;
-      for (let k = 0; k < outputs; k++) sum[k]! += weights[base + k]!;
+      const slot = wordAt[i] === -1 ? -1 : slots[wordAt[i]!]!;
+      if (slot !== -1) {
+        this.#keep(words[wordAt[i]!]!, slot);
+        if (of === kind.ask) {
+          known += this.#known[slot]!;
+          this.#asks[asks++] = slot;
+        } else this.#materials[materials++] = slot;
+      } else if (this.#add(hashes[i]!, this.#sums[of]!) && of === kind.ask) known++;
     }
+    let spells = 0;
+    for (let i = 0; i < speltCount; i++) {
+      const slot = slots[spelt[i]!]!;
+      if (slot === -1) this.#addLetters(words[spelt[i]!]!, this.#sums[kind.letters]!);
+      else this.#spells[spells++] = this.#keep(words[spelt[i]!]!, slot);
+    }
+    this.#askWords.addTo(this.#sums[kind.ask]!, this.#asks, asks);
+    this.#materialWords.addTo(this.#sums[kind.material]!, this.#materials, materials);
+    this.#letterWords.addTo(this.#sums[kind.letters]!, this.#spells, spells);
     return known;
+  }
+
+  /** Adds what one n-gram weighs. Whether the model knows it. */
+  #add(hash: number, sum: Int32Array): boolean {
+    const row = this.rowOf(hash);
+    if (row === -1) return false;
+    const { weights } = this.tables;
+    for (let k = 0, base = row * outputs; k < outputs; k++) sum[k]! += weights[base + k]!;
+    return true;
+  }
+
+  /** Looks up what a word weighs, unless its slot has it already. Returns the slot. */
+  #keep(word: string, slot: number): number {
+    const version = wordTable.versionOf(slot);
+    if (this.#versions[slot] === version) return slot;
+    const sum = this.#wordSum;
+    this.#known[slot] = this.#add(askHash(word), sum.fill(0)) ? 1 : 0;
+    this.#askWords.put(slot, sum);
+    this.#add(materialHash(word), sum.fill(0));
+    this.#materialWords.put(slot, sum);
+    this.#addLetters(word, sum.fill(0));
+    this.#letterWords.put(slot, sum);
+    this.#versions[slot] = version;
+    return slot;
+  }
+
+  #addLetters(word: string, sum: Int32Array): void {
+    const count = lettersOf(word, this.#letters);
+    for (let i = 0; i < count; i++) this.#add(this.#letters[i]!, sum);
   }
 }
 

@@ -1,4 +1,4 @@
-import { head, outputs, textFields, textTasks } from './heads.ts';
+import { head, outputs, textFields, textTasks, type TextTask } from './heads.ts';
 import type { ScoreCurve, TextModelCard, TextModelHeader, TextModelTables } from './model.ts';
 import type { TextWeights } from './train.ts';
 
@@ -7,6 +7,9 @@ export const idfSteps = 16;
 
 /** Most rows of a model: what keeps its file under 3 MB. */
 export const mostRows = 108_000;
+
+/** How much more a row's part in the level counts than its part in another output: one of 27, it alone moves most scores. */
+const levelWorth = 12;
 
 /** Weights as whole numbers from -127 to 127, a step an output, rows in rising order of their hashes. Only the rows that matter most are kept. */
 export function packWeights(
@@ -17,7 +20,7 @@ export function packWeights(
   // How far a row moves all outputs, in steps, over the prompts that have it.
   const worth = (row: number): number => {
     let sum = 0;
-    for (let k = 0; k < outputs; k++) sum += (weights[row * outputs + k]! / steps[k]!) ** 2;
+    for (let k = 0; k < outputs; k++) sum += (k === head.level ? levelWorth : 1) * (weights[row * outputs + k]! / steps[k]!) ** 2;
     return sum * counts[row]!;
   };
   const byWorth = [...rows].map(([hash, row]) => [hash, row, worth(row)] as const).sort((a, b) => b[2] - a[2] || a[0] - b[0]);
@@ -77,6 +80,8 @@ function surprise(z: Float64Array, from: number, count: number, truth: number, t
 }
 
 export interface PackOptions {
+  /** How much more (or, below 1, less) often people send a task than the training rows have it: its odds change by this factor. */
+  readonly odds?: Readonly<Partial<Record<TextTask, number>>>;
   readonly temperature: TextModelHeader['temperature'];
   readonly score: ScoreCurve;
   readonly card: TextModelCard;
@@ -85,7 +90,7 @@ export interface PackOptions {
 /** Header and tables of a model file. */
 export function packModel(
   trained: TextWeights,
-  { temperature, score, card }: PackOptions,
+  { odds = {}, temperature, score, card }: PackOptions,
 ): { readonly header: TextModelHeader; readonly tables: TextModelTables } {
   const { tables, steps } = packWeights(trained);
   const round = (value: number): number => Number(value.toPrecision(6));
@@ -96,7 +101,7 @@ export function packModel(
       fields: textFields,
       rows: tables.hashes.length,
       steps: steps.map(round),
-      bias: [...trained.bias].map(round),
+      bias: [...trained.bias].map((bias, k) => round(bias + temperature.task * Math.log(odds[textTasks[k - head.task]!] ?? 1))),
       kindScale: trained.kindScale,
       temperature: { task: round(temperature.task), field: round(temperature.field), tier: round(temperature.tier) },
       score,

@@ -1,4 +1,4 @@
-import { InternedTexts } from '../../lib/interned.ts';
+import { hashNext, hashStart, WordTable } from './word-table.ts';
 
 /**
  * Cuts a prompt into what the text model reads: words of the ask and of the material around it, and counts of signs. One pass, no regular
@@ -13,8 +13,10 @@ const firstAsk = 320;
 const lastAsk = 260;
 /** A first line that is shorter is a greeting or a title: the next one still belongs to the ask. */
 const shortestAsk = 16;
-/** Most words of a text. */
-export const mostWords = 640;
+/** Most words of the material around an ask that are kept. */
+const mostMaterial = 120;
+/** Most words of a text that are kept. */
+export const mostWords = 480;
 
 /** Where a word stands. */
 export const zone = { ask: 0, material: 1 } as const;
@@ -32,8 +34,13 @@ export interface Signs {
   cjk: number;
 }
 
-/** Words of all texts: most are frequent ones. */
-const interned = new InternedTexts();
+/** Words of all texts. */
+export const wordTable = new WordTable();
+
+const numberHash = 0x1e3779b9;
+
+/** Units after the part that is read, so that a look ahead ends by itself. */
+const padding = 8;
 
 const newline = 0x0a;
 const space = 0x20;
@@ -43,8 +50,23 @@ export class TextWords {
   readonly words: string[] = [];
   /** Words that were found so far: the list is cut to its length at the end, so that its memory serves the next text. */
   #count = 0;
+  /** Where the ask at the beginning ends, and where the one at the end begins. */
+  #head = 0;
+  #tail = 0;
   readonly zones = new Uint8Array(mostWords);
+  /** 1 for a run of a script without spaces. */
+  readonly unspaced = new Uint8Array(mostWords);
+  /** Hash of each word; of a number only its length counts, since its value says nothing of the next prompt. */
+  readonly hashes = new Int32Array(mostWords);
+  /** Slot of each word in `wordTable`; -1: not kept there. */
+  readonly slots = new Int32Array(mostWords);
   readonly signs: Signs = { questions: 0, codeFences: 0, codeLines: 0, formal: 0, digits: 0, lines: 0, cjk: 0 };
+  /** Words of the part that was read, kept or not. */
+  wordCount = 0;
+  #material = 0;
+  /** The part that is read, and zeros: its units, and the same as bytes. */
+  #bytes = Buffer.alloc(0);
+  #units = new Uint16Array(0);
   /** UTF-16 units of the whole text, read or not. */
   units = 0;
   /** Units of the ask. */
@@ -54,50 +76,94 @@ export class TextWords {
   read(text: string): this {
     this.units = text.length;
     const part = excerpt(text).toLowerCase();
+    const end = this.#fill(part);
+    const units = this.#units;
     const { words, signs, zones } = this;
-    this.#count = 0;
+    this.#count = this.#material = this.wordCount = 0;
     signs.questions = signs.codeFences = signs.codeLines = signs.formal = signs.digits = signs.cjk = 0;
     signs.lines = 1;
     const head = firstEnd(part);
     const tail = lastStart(part, head);
     this.askUnits = head + (part.length - tail);
-    let start = -1;
-    let cjk = false;
+    this.#head = head;
+    this.#tail = tail;
     let last = newline;
-    for (let at = 0; at <= part.length; at++) {
-      const unit = at === part.length ? newline : part.charCodeAt(at);
-      const kind = unit < 0x80 ? asciiKinds[unit]! : isWord(unit) ? (isCjk(unit) ? 2 : 1) : 0;
+    for (let at = 0; at < end;) {
+      const unit = units[at]!;
+      const kind = kindOf(unit);
       if (kind !== 0) {
-        if (start !== -1 && cjk !== (kind === 2)) start = this.#push(part, start, at, head, tail);
-        if (start === -1) start = at;
-        cjk = kind === 2;
-        if (cjk) signs.cjk++;
-        else if (unit >= 0x30 && unit <= 0x39) {
-          signs.digits++;
-          if (last === 0x5e || last === 0x3d || last === 0x3c || last === 0x3e) signs.formal++;
-        }
-        last = unit;
+        at = kind === 2 ? this.#run(at) : this.#word(at, last);
+        last = units[at - 1]!;
         continue;
       }
-      if (start !== -1) start = this.#push(part, start, at, head, tail);
-      if (unit === space) continue;
-      if (at < part.length) countSign(part, at, unit, last, signs);
-      if (unit === 0x60 && part.startsWith('```', at)) at += 2;
-      last = unit;
+      if (unit !== space) {
+        countSign(units, at, last, signs);
+        last = unit;
+        if (isFence(units, at)) at += 2;
+      }
+      at++;
     }
     words.length = this.#count;
     zones.fill(zone.ask, words.length);
     return this;
   }
 
-  #push(part: string, start: number, end: number, head: number, tail: number): -1 {
-    const at = this.#count;
-    if (at < mostWords) {
-      this.zones[at] = start < head || start >= tail ? zone.ask : zone.material;
-      this.words[at] = interned.slice(part, start, end);
-      this.#count++;
+  /** Copies the part that is read: typed arrays are read several times faster than strings. Zeros follow it. Returns its length in units. */
+  #fill(part: string): number {
+    if (part.length + padding > this.#units.length) {
+      this.#bytes = Buffer.alloc(2 * (part.length + padding));
+      this.#units = new Uint16Array(this.#bytes.buffer, this.#bytes.byteOffset, part.length + padding);
     }
-    return -1;
+    this.#bytes.write(part, 0, 'utf16le');
+    this.#units.fill(0, part.length, part.length + padding);
+    return part.length;
+  }
+
+  /** Reads a word from its first unit on. Returns where it ends. */
+  #word(start: number, last: number): number {
+    const units = this.#units;
+    let hash = hashStart;
+    let digits = 0;
+    let at = start;
+    // The text ends with zeros, which are no part of a word.
+    for (; ; at++) {
+      const unit = units[at]!;
+      if (unit < 0x80 ? asciiKinds[unit] === 0 : kindOf(unit) !== 1) break;
+      hash = hashNext(hash, unit);
+      if (unit <= 0x39) digits++;
+    }
+    if (units[start]! <= 0x39 && (last === 0x5e || last === 0x3d || last === 0x3c || last === 0x3e)) this.signs.formal++;
+    this.signs.digits += digits;
+    this.#push(start, at, hash, digits > 0 ? 'number' : 'word');
+    return at;
+  }
+
+  /** Reads characters of a script without spaces. Returns where they end. */
+  #run(start: number): number {
+    const units = this.#units;
+    let hash = hashStart;
+    let at = start;
+    for (; kindOf(units[at]!) === 2; at++) hash = hashNext(hash, units[at]!);
+    this.signs.cjk += at - start;
+    this.#push(start, at, hash, 'run');
+    return at;
+  }
+
+  #push(start: number, end: number, hash: number, of: 'word' | 'number' | 'run'): void {
+    this.wordCount++;
+    const at = this.#count;
+    const ask = start < this.#head || start >= this.#tail;
+    if (at === mostWords || (!ask && this.#material++ >= mostMaterial)) return;
+    this.#count++;
+    this.zones[at] = ask ? zone.ask : zone.material;
+    const units = this.#units;
+    // A number is hashed by its length alone, and nothing with a digit in it, which a secret would have, is kept.
+    const first = units[start]!;
+    this.hashes[at] = first >= 0x30 && first <= 0x39 ? numberHash + Math.min(6, end - start) : hash;
+    this.unspaced[at] = of === 'run' ? 1 : 0;
+    const slot = of === 'number' ? -1 : wordTable.slotOf(units, start, end, hash);
+    this.slots[at] = slot;
+    this.words[at] = slot === -1 ? String.fromCharCode(...units.subarray(start, end)) : wordTable.at(slot);
   }
 }
 
@@ -121,11 +187,12 @@ function lastStart(text: string, head: number): number {
   return Math.max(head, from, end - lastAsk);
 }
 
-function countSign(text: string, at: number, unit: number, last: number, signs: Signs): void {
+function countSign(units: Uint16Array, at: number, last: number, signs: Signs): void {
+  const unit = units[at]!;
   switch (unit) {
     case newline:
       signs.lines++;
-      if (last === 0x7b || last === 0x7d || last === 0x3b || isIndented(text, at + 1)) signs.codeLines++;
+      if (last === 0x7b || last === 0x7d || last === 0x3b || isIndented(units, at + 1)) signs.codeLines++;
       return;
     case 0x3f: // ?
     case 0xff1f: // ？
@@ -133,7 +200,7 @@ function countSign(text: string, at: number, unit: number, last: number, signs: 
       signs.questions++;
       return;
     case 0x60: // `
-      if (text.startsWith('```', at)) signs.codeFences++;
+      if (isFence(units, at)) signs.codeFences++;
       return;
     case 0x5c: // \
       signs.formal++;
@@ -141,6 +208,11 @@ function countSign(text: string, at: number, unit: number, last: number, signs: 
     default:
       if (unit >= 0x2190 && unit <= 0x22ff) signs.formal++;
   }
+}
+
+/** Three backticks. */
+function isFence(units: Uint16Array, at: number): boolean {
+  return units[at] === 0x60 && units[at + 1] === 0x60 && units[at + 2] === 0x60;
 }
 
 /** Letters, marks and digits; above ASCII everything but the blocks of punctuation, signs and spaces. */
@@ -158,12 +230,19 @@ function isWord(unit: number): boolean {
 /** 1 for the units below 0x80 that belong to words. */
 const asciiKinds = Uint8Array.from({ length: 0x80 }, (_, unit) => (isWord(unit) ? 1 : 0));
 
+/** 1 for a unit of a word, 2 for one of a script without spaces, 0 for all others. */
+function kindOf(unit: number): number {
+  if (unit < 0x80) return asciiKinds[unit]!;
+  return isWord(unit) ? (isCjk(unit) ? 2 : 1) : 0;
+}
+
 function isCjk(unit: number): boolean {
   return (unit >= 0x3040 && unit <= 0x30ff) || (unit >= 0x3400 && unit <= 0x9fff) || (unit >= 0xac00 && unit <= 0xd7af);
 }
 
 /** Four spaces or a tab, and then something. */
-function isIndented(text: string, from: number): boolean {
-  if (text.charCodeAt(from) === 0x09) return text.charCodeAt(from + 1) > space;
-  return text.startsWith('    ', from) && text.charCodeAt(from + 4) > space;
+function isIndented(units: Uint16Array, from: number): boolean {
+  if (units[from] === 0x09) return units[from + 1]! > space;
+  for (let at = from; at < from + 4; at++) if (units[at] !== space) return false;
+  return units[from + 4]! > space;
 }

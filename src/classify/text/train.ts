@@ -1,4 +1,4 @@
-import { PromptGrams } from './grams.ts';
+import { kind, lettersOf, mostSpelt, PromptGrams } from './grams.ts';
 import { head, outputs, textFields, textTasks } from './heads.ts';
 import { exampleOf, type Hashed, type TextRow, type TrainOptions } from './example.ts';
 import { ridgeLevel } from './ridge.ts';
@@ -12,10 +12,10 @@ export const defaultTraining: TrainOptions = {
   dropout: 0.3,
   least: 2,
   most: 110_000,
-  kindScale: [3, 3, 1.5, 1.5, 2, 2.5, 2],
+  kindScale: [3.5, 1, 1.5, 1.5, 2, 2.5, 2.5],
   tierWeight: 1,
   balance: 0.5,
-  ridge: { pull: 2.5, kindScale: [1, 1, 0.4, 0.12, 0.5, 0.5, 0.3] },
+  ridge: { pull: 2.5, kindScale: [1, 1.4, 0.2, 0.12, 0.5, 0.5, 0.3] },
 };
 
 /** Weights before they are packed: a row of `outputs` numbers an n-gram, then the biases. */
@@ -48,14 +48,21 @@ export function hashRows(rows: readonly Pick<TextRow, 'prompt' | 'system'>[], ve
   return rows.map(({ prompt, system }) => {
     grams.read(prompt, system);
     const { words, zones } = grams.text;
+    const letters = lettersIn(grams);
     const places = vectors === null ? [] : words.filter((_, at) => zones[at] === zone.ask).map((word) => vectors.placeOf.get(word) ?? -1);
     return {
-      hashes: grams.hashes.slice(0, grams.size),
-      kinds: grams.kinds.slice(0, grams.size),
+      hashes: Uint32Array.from([...grams.hashes.subarray(0, grams.size), ...letters]),
+      kinds: Uint8Array.from([...grams.kinds.subarray(0, grams.size), ...letters.map(() => kind.letters)]),
       counts: grams.counts.slice(),
       words: Int32Array.from(new Set(places.filter((place) => place !== -1))),
     };
   });
+}
+
+/** Hashes of the n-grams of letters of a prompt's words; one that several words have stands there several times. */
+function lettersIn({ text, spelt, speltCount }: PromptGrams): number[] {
+  const out = new Uint32Array(3 * (mostSpelt + 2));
+  return [...spelt.subarray(0, speltCount)].flatMap((at) => [...out.subarray(0, lettersOf(text.words[at]!, out))]);
 }
 
 /** n-grams that enough rows have, each with its place and its inverse document frequency. */
@@ -64,7 +71,7 @@ function vocabulary(
   { least, most }: TrainOptions,
 ): { rows: Map<number, number>; idf: Float32Array; counts: Uint32Array } {
   const seen = new Map<number, number>();
-  for (const { hashes } of hashed) for (const hash of hashes) seen.set(hash, (seen.get(hash) ?? 0) + 1);
+  for (const { hashes } of hashed) for (const hash of new Set(hashes)) seen.set(hash, (seen.get(hash) ?? 0) + 1);
   const kept = [...seen]
     .filter(([, count]) => count >= least)
     .sort((a, b) => b[1] - a[1] || a[0] - b[0])

@@ -1,0 +1,64 @@
+import { outputs } from './heads.ts';
+
+/** Bits of one number among the three that a double holds. */
+const bits = 18;
+const second = 2 ** bits;
+const third = second ** 2;
+const doubles = 9;
+/** Largest sum of one output, either sign: three of them fill the 53 bits that a double counts exactly. */
+export const mostSum = second / 2 - 1;
+
+/**
+ * Rows of one whole number an output, three of them packed into a double: adding a row is nine additions in registers instead of 27 in memory, which was
+ * half of a prompt's time. Exact as long as every output's sum stays within `mostSum`.
+ */
+export class Lanes {
+  readonly #rows: Float64Array;
+
+  constructor(rows: number) {
+    if (outputs > 3 * doubles) throw new RangeError(`${outputs} outputs do not fit into ${doubles} doubles.`);
+    this.#rows = new Float64Array(rows * doubles);
+  }
+
+  /** Sets a row to `values`, one an output. */
+  put(row: number, values: Int32Array): void {
+    for (let at = 0; at < doubles; at++)
+      this.#rows[row * doubles + at] = (values[3 * at] ?? 0) + second * (values[3 * at + 1] ?? 0) + third * (values[3 * at + 2] ?? 0);
+  }
+
+  /** Adds the first `count` of the rows named in `places` to `sums`. */
+  addTo(sums: Int32Array, places: Int32Array, count: number): void {
+    const rows = this.#rows;
+    let [a, b, c, d, e, f, g, h, j] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < count; i++) {
+      const base = places[i]! * doubles;
+      a += rows[base]!;
+      b += rows[base + 1]!;
+      c += rows[base + 2]!;
+      d += rows[base + 3]!;
+      e += rows[base + 4]!;
+      f += rows[base + 5]!;
+      g += rows[base + 6]!;
+      h += rows[base + 7]!;
+      j += rows[base + 8]!;
+    }
+    unpack(a, sums, 0);
+    unpack(b, sums, 3);
+    unpack(c, sums, 6);
+    unpack(d, sums, 9);
+    unpack(e, sums, 12);
+    unpack(f, sums, 15);
+    unpack(g, sums, 18);
+    unpack(h, sums, 21);
+    unpack(j, sums, 24);
+  }
+}
+
+function unpack(packed: number, sums: Int32Array, at: number): void {
+  const high = Math.round(packed / third);
+  const rest = packed - high * third;
+  const middle = Math.round(rest / second);
+  sums[at]! += rest - middle * second;
+  sums[at + 1]! += middle;
+  sums[at + 2]! += high;
+}

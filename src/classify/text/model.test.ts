@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { readCorpus } from './corpus.ts';
+import { readTextModel, textModelFile } from './file.ts';
+import type { TextVerdict } from './model.ts';
+
+const prompts = readCorpus(new URL('../../../data/prompts', import.meta.url).pathname).filter((_, at) => at % 40 === 0);
+const of = ({ tasks, fields, tiers, level, score, familiarity }: TextVerdict): unknown => ({
+  tasks: [...tasks],
+  fields: [...fields],
+  tiers: [...tiers],
+  level,
+  score,
+  familiarity,
+});
+
+it('says the same of a prompt whatever came before it', () => {
+  const model = readTextModel(textModelFile);
+  const first = prompts.map(({ prompt, system }) => of(model.read(prompt, system)));
+  const again = [...prompts].reverse().map(({ prompt, system }) => of(model.read(prompt, system)));
+  expect(again.reverse()).toEqual(first);
+  // A model that has read nothing yet, while the table of words is full of what the other one read.
+  const fresh = prompts.slice(0, 8).map(({ prompt, system }) => of(readTextModel(textModelFile).read(prompt, system)));
+  expect(fresh).toEqual(first.slice(0, 8));
+});
+
+it('reads texts of any kind: none, signs alone, words without end, scripts without spaces, halves of characters', () => {
+  const model = readTextModel(textModelFile);
+  for (const text of [
+    '',
+    ' \n\t',
+    '```',
+    '\u0000',
+    'a'.repeat(100_000),
+    '1'.repeat(5_000),
+    '说明'.repeat(3_000),
+    '\ud83d',
+    'İ'.repeat(2_500),
+    'x\n    y\n'.repeat(900),
+  ]) {
+    const { score, level, tasks } = model.read(text, text);
+    expect(score).toBeGreaterThanOrEqual(0);
+    expect(score).toBeLessThanOrEqual(1);
+    expect(level).toBeGreaterThanOrEqual(1);
+    expect(tasks.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1);
+  }
+});

@@ -1,0 +1,77 @@
+/** Longest word that is kept, in UTF-16 units: what fits into a slot beside hash, version and length. */
+const longest = 26;
+/** Numbers of a slot: 64 bytes, a line of the processor's cache. */
+const stride = 16;
+const place = { hash: 0, version: 1, length: 2, units: 3 } as const;
+/** Sets of two slots: a word has its place in one of two, so that two frequent words do not put each other out. */
+const sets = 1 << 13;
+
+/** Slots of the table. */
+export const wordSlots = 2 * sets;
+
+/** First state of a word's hash (FNV-1a over UTF-16 units). */
+export const hashStart = 0x811c9dc5;
+
+/** The hash with one more unit. */
+export function hashNext(hash: number, unit: number): number {
+  return Math.imul(hash ^ unit, 0x01000193);
+}
+
+/**
+ * Words of all prompts: most are frequent ones, and what is known of a word is kept by its slot. Bounded: a word takes the slot of one that came less
+ * recently, and the slot's version rises. Words with a digit in them, which a secret would have, must not be given to it.
+ */
+export class WordTable {
+  /** Of each slot its word's hash, its version, its word's length and the word, two units a number. */
+  readonly #slots = new Int32Array(wordSlots * stride);
+  readonly #texts: string[] = new Array<string>(wordSlots).fill('');
+  /** Of each set, the slot that was used last. */
+  readonly #recent = new Uint8Array(sets);
+
+  /** The slot of the word at `start` to `end` of `units`, whose hash (`hashStart`, then `hashNext` for each unit) is `hash`; -1: it is too long to be kept. */
+  slotOf(units: Uint16Array, start: number, end: number, hash: number): number {
+    if (end - start > longest) return -1;
+    const set = (hash ^ (hash >>> 15)) & (sets - 1);
+    const first = this.#recent[set]!;
+    if (this.#holds(2 * set + first, units, start, end, hash)) return 2 * set + first;
+    this.#recent[set] = 1 - first;
+    const slot = 2 * set + 1 - first;
+    if (!this.#holds(slot, units, start, end, hash)) this.#put(slot, units, start, end, hash);
+    return slot;
+  }
+
+  /** The word that is in a slot now. */
+  at(slot: number): string {
+    return this.#texts[slot]!;
+  }
+
+  /** Rises when a slot gets another word; 0: the slot was never used. */
+  versionOf(slot: number): number {
+    return this.#slots[slot * stride + place.version]!;
+  }
+
+  #holds(slot: number, units: Uint16Array, start: number, end: number, hash: number): boolean {
+    const slots = this.#slots;
+    const base = slot * stride;
+    if (slots[base + place.hash] !== hash || slots[base + place.length] !== end - start || slots[base + place.version] === 0) return false;
+    let other = base + place.units;
+    // A word of odd length ends with a half that both sides count as zero.
+    for (let at = start; at < end; at += 2) if (pair(units, at, end) !== slots[other++]) return false;
+    return true;
+  }
+
+  #put(slot: number, units: Uint16Array, start: number, end: number, hash: number): void {
+    const slots = this.#slots;
+    const base = slot * stride;
+    slots[base + place.hash] = hash;
+    slots[base + place.version] = (slots[base + place.version]! % 0x7fff_ffff) + 1;
+    slots[base + place.length] = end - start;
+    let other = base + place.units;
+    for (let at = start; at < end; at += 2) slots[other++] = pair(units, at, end);
+    this.#texts[slot] = String.fromCharCode(...units.subarray(start, end));
+  }
+}
+
+function pair(units: Uint16Array, at: number, end: number): number {
+  return units[at]! | (at + 1 < end ? units[at + 1]! << 16 : 0);
+}

@@ -1,0 +1,19 @@
+import type { Catalog } from '../catalog/types.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import { readPolicyFiles } from '../policy/source.ts';
+import { renderProblems } from '../policy/store.ts';
+import type { PolicyFile, PolicyGeneration } from '../policy/types.ts';
+
+/** The policy of a file or folder. Throws SluiceError SLUICE_POLICY_INVALID with its problems, or what reading it throws. */
+export function readPolicy(path: string, catalog: Catalog): PolicyGeneration {
+  return compiledPolicy(path, readPolicyFiles(path), catalog);
+}
+
+/** The same of texts that were read already; `where` names them. */
+export function compiledPolicy(where: string, files: readonly PolicyFile[], catalog: Catalog): PolicyGeneration {
+  const { generation, problems } = compilePolicy(files, { catalog });
+  if (generation === null)
+    throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, { where });
+  return generation;
+}
