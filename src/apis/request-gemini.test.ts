@@ -172,7 +172,9 @@ describe('Anthropic to Gemini and back', () => {
     };
     const there = translate('anthropic-messages', 'gemini-generate', body, flash);
     expect(there).toMatchObject({ generationConfig: { topK: 7, maxOutputTokens: 99 } });
-    expect(translate('gemini-generate', 'anthropic-messages', there, haiku)).toEqual({ ...body, model: 'claude-haiku-4-5' });
+    // Anthropic refuses a history with calls of tools that are not defined; none of them may be called again.
+    const defined = { tools: [{ name: 'f', input_schema: { type: 'object', properties: {} } }], tool_choice: { type: 'none' } };
+    expect(translate('gemini-generate', 'anthropic-messages', there, haiku)).toEqual({ ...body, ...defined, model: 'claude-haiku-4-5' });
   });
 });
 

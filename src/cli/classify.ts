@@ -36,8 +36,8 @@ export function registerClassify(program: Command): void {
       "compare with the rows' expected_tier, task and domain; fail below this share of right answers (0.8 by default)",
     )
     .option(...shared.json)
-    .option('--policy <path>', 'policy file or folder whose thresholds and examples count')
-    .option('--workspace <name>', 'with --policy: whose section of it', 'default')
+    .option(...shared.policy)
+    .option('--workspace <name>', 'whose section of the policy counts', 'default')
     .option(...shared.catalog)
     .action(classifyCommand);
 }

@@ -125,7 +125,7 @@ async function trainingRows(file: string | undefined, flags: TrainFlags): Promis
   const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   if (out !== undefined) await writeText(out, text, 0o600);
   process.stderr.write(
-    `${rows.length} rows from the ledger. Left out: ${leftOut.ungraded} with one grade alone, ${leftOut.prompt} whose prompt was not kept whole (prompts: { capture: truncate, units: 4096 }), ${leftOut.unlike} with tools, images or earlier turns.\n`,
+    `${counted(rows.length, 'row')} from the ledger. Left out: ${leftOut.ungraded} with one grade alone, ${leftOut.prompt} whose prompt was not kept whole (prompts: { capture: truncate, units: 4096 }), ${leftOut.unlike} with tools, images or earlier turns.\n`,
   );
   if (rows.length === 0) throw new SluiceError('SLUICE_ROWS_INVALID', 'The ledger makes no row.', { where: '--from-ledger' });
   return { data: { rows: labelledRows(text, 'ledger'), sha256: createHash('sha256').update(text).digest('hex') }, file: 'the ledger' };

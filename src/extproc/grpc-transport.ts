@@ -64,6 +64,8 @@ export class GrpcTransport implements Transport {
   /** Ends each of Envoy's open logs. */
   readonly #logs = new Set<() => void>();
   #socket: string | null = null;
+  /** Whether a drain's time ran out, so that connections are cut. */
+  #forced = false;
   #services: Services | null = null;
   readonly #peers = new Peers((peer) => this.#services?.gone?.(peer));
   /** Requests and attempts that are being processed. */
@@ -89,7 +91,10 @@ export class GrpcTransport implements Transport {
     this.#health.addToServer(this.#server);
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
-    const restore = watchSessions(this.#peers, (error) => services.told(brokeRules(error) ? 'connection-cut' : 'connection-lost', error));
+    const restore = watchSessions(this.#peers, (error) => {
+      // What a drain cuts at its end is no fault of the connection.
+      if (!this.#forced) services.told(brokeRules(error) ? 'connection-cut' : 'connection-lost', error);
+    });
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
         if (error !== null) reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error }));
@@ -114,6 +119,7 @@ export class GrpcTransport implements Transport {
     }, lookMs);
     await new Promise<void>((resolve) => {
       const cut = setTimeout(() => {
+        this.#forced = true;
         this.#server.forceShutdown();
         resolve();
       }, graceMs);
