@@ -1,6 +1,5 @@
 import { classifyRequest } from '../classify/index.ts';
-import { Draft } from '../apis/scan/draft.ts';
-import type { Exchange } from '../apis/types.ts';
+import { wordlessCall } from '../apis/other/wordless.ts';
 import type { CallerContext, CompiledRule, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 import { limits } from '../lib/limits.ts';
 
@@ -64,7 +63,7 @@ export interface ObservedCallFacts {
 
 /** The block that holds for a model of a call that is only observed; null: none. Overrides and rules in the policy's order, where the first of `keep` and `block` counts. */
 export function banOf({ generation, section, provider, caller }: ObservedCallFacts, model: string): CompiledRule | null {
-  const exchange = wordless(model);
+  const exchange = wordlessCall(model);
   const known = generation.catalog.lookup(provider.catalogProvider, provider.deployments.get(model) ?? model);
   const input = {
     exchange,
@@ -79,10 +78,4 @@ export function banOf({ generation, section, provider, caller }: ObservedCallFac
     return kind === 'block' ? rule : null;
   }
   return null;
-}
-
-function wordless(model: string): Exchange {
-  const exchange = new Draft().exchange('other-llm', 'other', Buffer.alloc(0), { model, span: { start: 0, end: 0 } }, 0);
-  if (typeof exchange === 'string') throw new Error(exchange);
-  return exchange;
 }
