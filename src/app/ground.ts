@@ -3,7 +3,10 @@ import type { Logger } from 'pino';
 import { openLog, type LogOutput } from '../record/log-sink.ts';
 import type { SluiceOptions } from './options.ts';
 
-/** What every part of a start has. Whoever opens something puts its end on the stack: a start that fails and a stop close the same, the last first. */
+/**
+ * The context of every startup step. A step that opens something pushes its close onto the stack: a failed start and a stop close the same
+ * things, in reverse order.
+ */
 export interface Ground {
   readonly options: SluiceOptions;
   readonly version: string;

@@ -6,10 +6,10 @@ import type { Ground } from './ground.ts';
 
 const dayMs = 86_400_000;
 
-/** How long sums by hour and day are kept, beyond the records themselves. */
+/** Minimum days for which hourly and daily sums are kept, even after their records are deleted. */
 const rollupDays = 400;
 
-/** Null: no ledger is kept. */
+/** Null if no ledger is kept. */
 export async function openLedger({ options: { ledger: settings }, version, logger, stack }: Ground): Promise<Ledger | null> {
   const { file } = settings;
   if (file === null) return null;

@@ -3,40 +3,40 @@ import type { BudgetSettings } from '../budgets/open.ts';
 import type { RedisOptions } from '../cache/redis/index.ts';
 
 export interface SluiceOptions {
-  /** Policy file or folder; null: the embedded policy. */
+  /** Policy file or folder; if null, the embedded policy. */
   readonly policy: string | null;
-  /** The policy is in ConfigMaps instead: namespaces in order of precedence, none: all. Null: it is not. */
+  /** Policy in ConfigMaps instead: namespaces in order of precedence; all if empty. Null if not used. */
   readonly policyConfigMaps: {
     readonly namespaces: readonly string[];
     readonly labelSelector: string;
-    /** The ConfigMap that says how the policies are doing; null: none does. */
+    /** The ConfigMap for the policies' status; null if none is written. */
     readonly status: { readonly namespace: string; readonly name: string } | null;
-    /** Those that may write everything; null: the first one, or of all the one that Sluice runs in. */ readonly trusted:
+    /** Namespaces that may write everything; if null, the first one, or with all namespaces Sluice's own. */ readonly trusted:
       readonly string[] | null;
   } | null;
   /**
-   * The policy is at a URL; null: it is not. `pairs`: the URL names `{workspace}` or `{provider}` and is asked for each pair, on top
-   * of the policy that the other settings name.
+   * Policy at a URL; null if not used. `pairs`: the URL contains `{workspace}` or `{provider}` and is fetched for each pair, on top of the
+   * policy from the other settings.
    */
   readonly policyUrl: { readonly url: string; readonly pairs: boolean; readonly ttlMs: number; readonly tokenFile: string | null } | null;
-  /** Where the last good policy is kept for a start that cannot read one; null: nowhere. */
+  /** Where the last good policy is kept for a start that cannot read one; null if it is not kept. */
   readonly policyKept: string | null;
-  /** The request header with the app's own id, lower case; null: it is not recorded. */
+  /** The request header with the app's own id, lower case; null if it is not recorded. */
   readonly requestIdHeader: string | null;
-  /** Catalog file; null: the embedded one. */
+  /** Catalog file; if null, the embedded one. */
   readonly catalog: string | null;
-  /** Learned router's model, followed; null: the one that comes with Sluice. */
+  /** The learned router's model file, watched for changes; if null, the model that comes with Sluice. */
   readonly model: string | null;
-  /** File that keeps what was learnt from grades; null: it is forgotten with the process. */
+  /** File that keeps what was learnt from grades; if null, it is lost when the process ends. */
   readonly learningState: string | null;
-  /** Price list, file or URL, that is imported into `catalog` every `catalogIntervalMs`; null: never. */
+  /** Price list (file or URL) imported into `catalog` every `catalogIntervalMs`; null if none. */
   readonly catalogSource: string | null;
   readonly catalogIntervalMs: number;
-  /** The API server's admission webhooks; null: none. `egress` null: no pod is changed. */
+  /** The API server's admission webhooks; null if none. `egress`: null if no pod is changed. */
   readonly webhook: {
     readonly listen: string;
     readonly tls: string;
-    /** File with the containers of a gateway in the app's own pod; null: not offered. */
+    /** File with the containers of a gateway in the app's own pod; null if not offered. */
     readonly sidecar: string | null;
     readonly egress: {
       readonly url: string;
@@ -44,43 +44,43 @@ export interface SluiceOptions {
       readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null;
     } | null;
   } | null;
-  /** Envoy's config as files that follow the policy; null: Envoy is somebody else's. */
+  /** Envoy's config as files that follow the policy; null if Envoy's config is managed elsewhere. */
   readonly envoy: EnvoyFilesOptions | null;
   /** `unix:/path` or `host:port`. */
   readonly listen: string;
-  /** How late the event loop may be before new requests pass undecided, ms; 0: never mind. */
+  /** How late the event loop may be before new requests pass undecided, ms; 0: no limit. */
   readonly maxDelayMs: number;
   /** `host:port`; port 0: any free one. */
   readonly admin: string;
-  /** `host:port` of a second server with metrics and health alone; null: none. */
+  /** `host:port` of a second server with only metrics and health; null if none. */
   readonly metrics: string | null;
-  /** Needed for what is more than reading; null: such requests must come from this machine. */
+  /** Token required for state-changing requests; if null, such requests must come from this machine. */
   readonly adminToken: string | null;
-  /** What tokens for masked data are made with; null: a key of this process's own. */
+  /** The key for mask tokens; if null, this process generates one. */
   readonly maskKey: string | null;
-  /** Bound of the answers that are cached in memory. */
+  /** Maximum size of the answers cached in memory. */
   readonly cacheMemoryBytes: number;
-  /** A Redis behind the memory; null: none. */
+  /** A Redis behind the memory cache; null if none. */
   readonly cacheRedis: RedisOptions | null;
   readonly budgets: BudgetSettings;
-  /** File in which rollouts and stopped experiments survive a restart; null: they do not. */
+  /** File that keeps rollouts and stopped experiments across restarts; null if they are not kept. */
   readonly state: string | null;
   /** A file, or `-` for stdout. */
   readonly log: string;
   readonly logLevel: string;
-  /** Share of the exchanges that went well that is logged, 0 to 1. */
+  /** Share of the successful exchanges that is logged, 0 to 1. */
   readonly logShare: number;
   readonly ledger: LedgerSettings;
 }
 
 export interface LedgerSettings {
-  /** SQLite file, or `postgres://…`; null: no ledger. */
+  /** SQLite file, or `postgres://…`; null if there is no ledger. */
   readonly file: string | null;
   /** File with the database's password. */
   readonly passwordFile: string | null;
-  /** Whether the user asked for it: then a file that cannot be opened stops the start, else it is told and left out. */
+  /** Whether the user asked for it: then a file that cannot be opened stops the start; otherwise Sluice logs it and runs without. */
   readonly required: boolean;
   readonly retentionDays: number;
-  /** PEM file of an Ed25519 private key that signs checkpoints; null: unsigned. */
+  /** PEM file of an Ed25519 private key that signs checkpoints; null if they are unsigned. */
   readonly keyFile: string | null;
 }

@@ -17,22 +17,22 @@ import type { Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
 import { isEmbedded } from './self-check.ts';
 
-/** The policy in force, where it comes from, and the metrics, which label by its names. */
+/** The active policy, its source, and the metrics, which use its names as labels. */
 export interface PolicyParts {
   readonly policy: RolloutPolicies;
   readonly metrics: Metrics;
   readonly history: PolicyHistory;
   readonly configMaps: ConfigMapPolicyStore | null;
-  /** Since when an earlier run's policy has been in force; null: it is not. */
+  /** Since when a policy kept from an earlier run has been active; null if it is not. */
   readonly keptSince: () => string | null;
-  /** Without a policy, and without knowing that there is none, requests would go where no policy would send them. */
+  /** False until it is known whether there is a policy: before that, requests could be sent where the policy would not send them. */
   readonly known: () => boolean;
-  /** Set once there is one. */
+  /** Set once there is a fleet. */
   readonly told: { fleet: Fleet | null };
 }
 
 interface Shared extends Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError'> {
-  /** What keeps a source's last good policy for the next start; null: nothing does. */
+  /** The store that keeps a source's last good policy for the next start; null if it is not kept. */
   readonly keptAs: (source: string) => KeptPolicy | null;
 }
 
@@ -41,7 +41,7 @@ interface Sources {
   readonly whole: HttpPolicyStore | null;
   readonly pairs: PairPolicyStore | null;
   readonly base: LivePolicyStore & { readonly keptSince: string | null };
-  /** Whoever reads from a source closes it. */
+  /** The reader of a source closes it. */
   readonly held: { by: Pick<LivePolicyStore, 'close'> };
 }
 
@@ -100,7 +100,7 @@ function sharedOf({ options, logger }: Ground, catalog: Shared['catalog'], faile
   return {
     catalog,
     onRuleError: (rule, err) => {
-      // Once a rule and generation: a rule that fails does so on every request.
+      // Once per rule and generation: a failing rule fails on every request.
       if (failedRules.has(rule)) return;
       failedRules.add(rule);
       logger.warn({ rule, err }, 'a rule failed while it was evaluated; it counts as no match');
@@ -162,7 +162,7 @@ function watchSources({ configMaps, whole, pairs }: Sources, metrics: Metrics, l
   if (connections.length > 0) metrics.watchPolicyConnection(() => connections.every(({ connected }) => connected));
 }
 
-/** The policy that comes with Sluice only says what it would do. */
+/** Logs if the embedded policy is used, which only reports what it would do. */
 function sayEmbedded(options: SluiceOptions, metrics: Metrics, logger: Logger): void {
   const embedded = isEmbedded(options);
   metrics.watchEmbeddedPolicy(embedded);
@@ -172,7 +172,7 @@ function sayEmbedded(options: SluiceOptions, metrics: Metrics, logger: Logger): 
     );
 }
 
-/** Says when a source has no policy at all, at the start and later. */
+/** Logs when a source has no policy at all, at the start and later. */
 function watchNoPolicy(store: ConfigMapPolicyStore | HttpPolicyStore | null, metrics: Metrics, logger: Logger): void {
   if (store === null) return;
   metrics.watchNoPolicy(() => store.none);
@@ -185,7 +185,7 @@ function watchNoPolicy(store: ConfigMapPolicyStore | HttpPolicyStore | null, met
   store.onChange(say);
 }
 
-/** The Kubernetes client takes about 90 MB and half a second: it is loaded where it is used. */
+/** The Kubernetes client takes about 90 MB and half a second, so it is loaded only when used. */
 async function openConfigMaps(
   from: NonNullable<SluiceOptions['policyConfigMaps']>,
   shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>,

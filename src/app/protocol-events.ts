@@ -2,14 +2,14 @@ import type { Logger } from 'pino';
 import type { ProtocolEvent, TellEvent } from '../extproc/events.ts';
 import type { Metrics } from '../record/metrics.ts';
 
-/** What an error behind each of them means. A message that comes again and again is held back by the log. */
+/** The log message for each event's error. The log suppresses repeated messages. */
 const messages: Readonly<Partial<Record<ProtocolEvent, string>>> = {
   'decode-error': "a message of Envoy's cannot be read; its stream was ended",
   'connection-cut': "a connection of Envoy's was cut: it broke the rules of HTTP/2 or the limits of this server",
   'connection-lost': "a connection of Envoy's broke",
 };
 
-/** Counts what goes wrong between Envoy and Sluice, and logs the error behind it. */
+/** Counts errors between Envoy and Sluice, and logs their cause. */
 export function protocolEvents(metrics: Pick<Metrics, 'protocolEvent' | 'failOpen'>, logger: Pick<Logger, 'warn' | 'error'>): TellEvent {
   return (event, error) => {
     metrics.protocolEvent(event);

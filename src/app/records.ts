@@ -16,11 +16,11 @@ import type { Ground } from './ground.ts';
 import { openLedger } from './ledger.ts';
 import type { PolicyParts } from './policy.ts';
 
-/** Who is told of exchanges and grades. */
+/** The receivers of exchange records and grades. */
 export interface RecordParts {
   readonly recent: RecentRecords;
   readonly ledger: Ledger | null;
-  /** Share of the traces that begin here that are sampled, 0 to 1; null: spans are off. */
+  /** Sampled share of the traces that begin here, 0 to 1; null if spans are off. */
   readonly traceRatio: number | null;
   readonly sessions: Sessions;
   readonly trials: Trials;
@@ -31,13 +31,13 @@ export interface RecordParts {
   readonly sink: RecordSink;
 }
 
-/** Opens what is told of exchanges: ledger, spans, experiments, learning, log. */
+/** Opens the receivers of exchange records: ledger, spans, experiments, learning, log. */
 export async function openRecords(ground: Ground, policyParts: PolicyParts): Promise<RecordParts> {
   const { options, version, logger, log, stack } = ground;
   const { policy, metrics } = policyParts;
   metrics.watchLog(() => log.counts());
   const recent = new RecentRecords();
-  // The SDK is loaded where spans are wanted, and only there.
+  // The SDK is loaded only if spans are on.
   const spans = spansAskedFor(process.env)
     ? (await import('../record/spans.ts')).openSpans(process.env, version, (name) => policy.current().providers.get(name)?.endpoint)
     : null;
@@ -118,7 +118,7 @@ async function openLearning({ options, logger, stack }: Ground, learner: OnlineL
   const onError = (err: unknown, what: string): void => logger.error({ err }, what);
   const { cacheRedis, learningState } = options;
   const stream = cacheRedis === null ? null : (await import('../router/online/redis-stream.ts')).openLearningStream(cacheRedis, onError);
-  // The hub closes its stream.
+  // The hub closes its stream, unless it failed to open.
   const learning = await LearningHub.open({ learner, file: learningState, stream, onError }).catch((error: unknown) => {
     stream?.close();
     throw error;

@@ -10,7 +10,7 @@ import { backendOf } from '../ledger/backends.ts';
 import type { LivePolicyStore } from '../policy/types.ts';
 import type { SluiceOptions } from './options.ts';
 
-/** What a running server is asked about itself. */
+/** The parts of a running server that the self-check inspects. */
 export interface SelfCheckParts {
   readonly options: SluiceOptions;
   readonly version: string;
@@ -24,13 +24,13 @@ export interface SelfCheckParts {
   readonly budgets: BudgetStore;
 }
 
-/** No decision has it: looking it up shows whether the ledger answers. */
+/** An id that no decision has: looking it up shows whether the ledger answers. */
 const nobody = '00000000-0000-7000-8000-000000000000';
 
 /** Longest wait for the ledger's answer, in ms. */
 const ledgerMs = 5_000;
 
-/** Gathers what `sluice doctor` wants to know from inside. Never rejects. */
+/** Gathers the facts for `sluice doctor` inside the server. Never rejects. */
 export async function selfFacts({
   options,
   version,
@@ -67,12 +67,12 @@ export async function selfFacts({
     ],
     disks: await diskFacts(options),
     certificates: await Promise.all(certificateFiles(options).map(certificateFacts)),
-    // Last: the caller compares it with the moment of the answer.
+    // Set last: the caller compares it with the time of the answer.
     time: new Date().toISOString(),
   };
 }
 
-/** Whether no policy was given, from no source. */
+/** Whether no policy source was given. */
 export function isEmbedded({
   policy,
   policyConfigMaps,

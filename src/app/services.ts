@@ -12,14 +12,14 @@ import type { Ground } from './ground.ts';
 import type { PolicyParts } from './policy.ts';
 import type { RecordParts } from './records.ts';
 
-/** What requests share beyond their policy. */
+/** Services that all requests share. */
 export interface ServiceParts {
   readonly credentials: Credentials;
   readonly cache: ResponseCache;
   readonly router: LiveModel;
   readonly cooldowns: Cooldowns;
   readonly judge: Judge;
-  /** Null: Envoy's config is somebody else's. */
+  /** Null if Envoy's config is managed elsewhere. */
   readonly files: EnvoyFiles | null;
   readonly kept: OpenBudgets;
 }
@@ -27,13 +27,13 @@ export interface ServiceParts {
 /** How often key files are read again, in ms. */
 const credentialRefreshMs = 5_000;
 
-/** Opens what requests are decided with. */
+/** Opens the services that decide requests. */
 export async function openServices(ground: Ground, policyParts: PolicyParts, { book }: RecordParts): Promise<ServiceParts> {
   const { options, logger, stack } = ground;
   const { metrics } = policyParts;
   const credentials = await openCredentials(ground, policyParts);
   const cache = await openCache(ground, policyParts);
-  // Read before requests come: the first that compares models is not to wait for it.
+  // Loaded before requests come, so that the first request that compares models does not wait for it.
   shippedQuality();
   const router = await openModel({
     file: options.model,
@@ -76,7 +76,7 @@ async function openCache({ options, stack }: Ground, { metrics }: PolicyParts): 
   const remote =
     options.cacheRedis === null
       ? null
-      : // ioredis is loaded where it is used.
+      : // ioredis is loaded only when used.
         (await import('../cache/redis/index.ts')).openRedis(options.cacheRedis, {
           onProblem: (problem) => metrics.cacheBackendProblem(problem),
           onPurge: (filter) => cache.forget(filter),

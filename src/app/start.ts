@@ -28,11 +28,11 @@ import { openWebhooks } from './webhooks.ts';
 export interface Sluice {
   readonly address: string;
   readonly adminUrl: string;
-  /** Drains for up to `graceMs`, then writes what is open and stops. */
+  /** Drains for up to `graceMs`, then writes the open records and stops. */
   close(graceMs: number): Promise<void>;
 }
 
-/** All that a start has put together. */
+/** All parts that the start has created. */
 interface Parts extends Ground, PolicyParts, RecordParts, ServiceParts {
   readonly feedback: (body: Buffer, workspace: string | null) => Promise<FeedbackReply>;
   readonly state: State;
@@ -41,16 +41,16 @@ interface Parts extends Ground, PolicyParts, RecordParts, ServiceParts {
 interface State {
   ready: boolean;
   listensAt: string;
-  /** What a drain may take, in ms; null: nobody has asked it to stop yet. */
+  /** The drain timeout in ms; null until a stop is requested. */
   graceMs: number | null;
 }
 
 /**
- * Builds and starts one Sluice. Everything is wired in this folder, and nowhere else. Throws SluiceError on what cannot start, and then has closed
- * all that it had opened.
+ * Builds and starts one Sluice. All wiring is in this folder. If something cannot start, it closes everything that it had opened and throws
+ * SluiceError.
  */
 export async function startSluice(options: SluiceOptions): Promise<Sluice> {
-  // What cannot be listened on is said before anything is opened.
+  // Check the listen addresses before anything is opened.
   checkListen(options.listen, '--listen');
   hostAndPort(options.admin, '--admin');
   if (options.metrics !== null) hostAndPort(options.metrics, '--metrics');
@@ -72,7 +72,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
 async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl'> & { readonly state: State }> {
   const { options, version, logger, stack } = ground;
   const state: State = { ready: false, listensAt: options.listen, graceMs: null };
-  // The log's last line, before it is closed.
+  // The log's last line before it is closed.
   stack.defer(() => {
     if (state.graceMs !== null) logger.info('stopped');
   });
@@ -151,7 +151,7 @@ function openPipeline(parts: Parts): Pipeline {
   return pipeline;
 }
 
-/** Listens at `address`, which `flag` names. */
+/** Listens at `address`, the value of `flag`. */
 async function urlOf(server: Admin, address: string, flag: string): Promise<string> {
   const { host, port } = hostAndPort(address, flag);
   return `http://${await server.listen(host, port)}`;

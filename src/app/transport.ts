@@ -6,15 +6,15 @@ import { socketPath } from '../extproc/socket.ts';
 import { SocketTransport } from '../extproc/socket-transport.ts';
 import type { Transport } from '../extproc/types.ts';
 
-/** Where Envoys connect. */
+/** The transport to which Envoys connect. */
 export interface OpenTransport {
   /** Resolves with the bound address; rejects with SLUICE_LISTEN. */
   listen(pipeline: Pipeline, told: TellEvent): Promise<string>;
 }
 
-/** `listen`: `unix:/path` or `host:port`. `graceMs`: what its drain may take, asked when it ends. */
+/** `listen`: `unix:/path` or `host:port`. `graceMs`: the drain timeout, read when the transport closes. */
 export async function openTransport(listen: string, stack: AsyncDisposableStack, graceMs: () => number): Promise<OpenTransport> {
-  // On the socket beside an Envoy every microsecond counts; over TCP the well-kept library does the talking.
+  // On a local socket every microsecond counts; over TCP the maintained library is used.
   const transport: Transport =
     socketPath(listen) === null ? new (await import('../extproc/grpc-transport.ts')).GrpcTransport() : new SocketTransport();
   stack.defer(() => transport.drain(graceMs()));

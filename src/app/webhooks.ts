@@ -5,7 +5,7 @@ import type { WebhookServer } from '../kubernetes/webhook-server.ts';
 import type { RecentRecords } from '../record/recent.ts';
 import type { Ground } from './ground.ts';
 
-/** The API server's admission webhooks; null: none are wanted. */
+/** The API server's admission webhooks; null if none are configured. */
 export async function openWebhooks(
   { options, logger, stack }: Ground,
   policy: ConfigMapPolicyStore | null,
@@ -26,7 +26,7 @@ export async function openWebhooks(
       policy === null
         ? null
         : { policies: policy, effect: (after) => effectOf(recent, policy.current(), after, Date.now()), missingKeys: missingKeyFiles },
-    // Read when it is handed out: the CA may be renewed as the certificate is.
+    // Read on each use: the CA may be renewed, as the certificate may.
     egress:
       egress === null
         ? null

@@ -3,7 +3,7 @@ import type { Trials } from '../experiments/trials.ts';
 import { sessionKey } from '../sessions/key.ts';
 import type { ReadRequest, RequestContext } from './context.ts';
 
-/** The request under the policy and in the arms that rollouts and experiments have for it; as it was where they have none. */
+/** The request with the policy and arms that rollouts and experiments assign to it; unchanged if they assign none. */
 export function assigned({ context, exchange, body }: ReadRequest, trials: Trials | null): RequestContext {
   const { id, caller, provider, section, generation } = context;
   if (trials === null || context.routeOff || exchange.operation !== 'generate' || section.mode !== 'enabled' || !trials.active(generation))

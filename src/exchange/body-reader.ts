@@ -7,34 +7,34 @@ import { limits } from '../lib/limits.ts';
 
 type Readable = Recognition & { readonly kind: 'readable' };
 
-/** A body that was read, and where it lies now: a thread's copy of a Buffer is another Buffer over the same memory. */
+/** A body that was read, and its current memory: a Buffer handed to a thread comes back as another Buffer over the same memory. */
 export interface ReadBody {
   readonly read: ReadResult;
   readonly body: Buffer;
-  /** Top-level members, where they were asked for. */
+  /** Top-level members; null if not requested. */
   readonly members: BodyMember[] | null;
-  /** What patterns for sensitive data found; null: there are none, or the body is no JSON. */
+  /** Matches of the patterns for sensitive data; null if there are no patterns or the body is not JSON. */
   readonly inspection: Inspection | null;
-  /** The body with tokens for what was found, where that is wanted and something was; `failed`: not all of it could be masked. */
+  /** The masked body; null if masking is off or nothing matched. `failed`: not everything could be masked. */
   readonly masked: MaskedBody | 'failed' | null;
 }
 
-/** A body whose sensitive data is masked, read as it is now. */
+/** A body whose sensitive data is masked, parsed again after masking. */
 export interface MaskedBody extends Masking {
   readonly read: ReadResult;
   readonly members: BodyMember[] | null;
 }
 
-/** What is wanted of a body. */
+/** What to extract from a body. */
 export interface ReadWish {
   readonly members: boolean;
-  /** Looked for in all its texts. Bodies that may not pass unread wait for the thread. */
+  /** Searched in all texts of the body. Bodies that must not pass unread wait for the thread. */
   readonly patterns: readonly SensitivePattern[];
-  /** How what is found is masked; absent: nothing is. */
+  /** How matches are masked; nothing is masked if absent. */
   readonly mask?: Omit<MaskWish, 'patterns'>;
 }
 
-/** To the thread. The body's memory goes with it. */
+/** Message to the thread. The body's memory is transferred with it. */
 export interface ReadJob {
   readonly number: number;
   readonly recognition: Readable;
@@ -44,7 +44,7 @@ export interface ReadJob {
   readonly wish: ReadWish;
 }
 
-/** From the thread: that it has begun, and each body's memory as it comes back. */
+/** Message from the thread: it has started, or a result with the body's memory. */
 export type FromThread = { readonly kind: 'ready' } | ReadDone;
 
 export interface ReadDone {
@@ -63,9 +63,9 @@ interface Waiting {
 }
 
 /**
- * Reads bodies: small ones at once, large ones on a thread of its own, so that nobody waits behind them. The thread is started by the
- * first large body, and until it has begun they are read at once, too. Memory is handed over and back, not copied; a body that does not
- * come back passes unread.
+ * Reads small bodies synchronously and large ones on a worker thread, so that other requests do not wait for them. The first large body
+ * starts the thread; until it has started, large bodies are read synchronously too. Memory is transferred both ways, not copied; a body
+ * that does not come back passes unread.
  */
 export class BodyReader {
   readonly #waiting = new Map<number, Waiting>();
@@ -74,7 +74,7 @@ export class BodyReader {
   #number = 0;
   #closed = false;
 
-  /** The promise never rejects. Who waits for it must not use `body` any more: what comes back takes its place. */
+  /** The promise never rejects. The caller must not use `body` afterwards: the body in the result replaces it. */
   read(recognition: Readable, body: Buffer, wish: ReadWish): ReadBody | Promise<ReadBody> {
     if (body.length < (wish.mask === undefined ? limits.inlineBodyBytes : limits.inlineMaskedBytes) || this.#closed)
       return readHere(recognition, body, wish);
@@ -91,7 +91,7 @@ export class BodyReader {
     });
   }
 
-  /** What is being read passes unread. */
+  /** Bodies that are being read pass unread. */
   close(): void {
     this.#closed = true;
     const worker = this.#worker;
@@ -153,7 +153,7 @@ export function readHere(recognition: Readable, body: Buffer, wish: ReadWish): R
   return { read, body, members, inspection, masked: inspection === null ? null : maskHere(recognition, body, wish, inspection) };
 }
 
-/** Masks what was found in a body, and reads it again. Null: none of the rules that mask found anything. */
+/** Masks the matches in a body and reads it again. Null if no masking rule matched. */
 export function maskHere(
   recognition: Readable,
   body: Buffer,
@@ -167,17 +167,17 @@ export function maskHere(
   return { ...masking, members, read: readExchange(recognition, masking.body, members) };
 }
 
-/** A thread's copy of a Buffer is bytes only. */
+/** A Buffer that comes from a thread is only a Uint8Array. */
 function fromThread(masked: ReadBody['masked']): ReadBody['masked'] {
   return masked === null || masked === 'failed'
     ? masked
     : { ...masked, body: Buffer.from(masked.body.buffer, masked.body.byteOffset, masked.body.byteLength) };
 }
 
-/** How much more than a body its memory may hold to be its own: the rest of its message. */
+/** A body's memory may exceed the body by this many bytes (the rest of its message) and still be transferred without a copy. */
 const messageRest = 1_024;
 
-/** Memory with nothing but this body in it: its own where a message was put together for it, else a copy's. */
+/** Memory that holds only this body: its own if a message was assembled in it, otherwise a copy. */
 function ownMemory(body: Buffer): ArrayBuffer {
   const { buffer } = body;
   if (buffer instanceof ArrayBuffer && buffer.byteLength - body.length <= messageRest) return buffer;

@@ -19,7 +19,7 @@ import type { CacheScope, ReadRequest } from './context.ts';
 import { noAdmission, type OpenExchange } from './open.ts';
 import { metadataOf, openExchange, refusedMetadata } from './opening.ts';
 
-/** Null where the policy has no cache for this request. `workspace`: as the policy believes it. */
+/** Null if the policy has no cache for this request. `workspace`: the one the policy trusts. */
 export function cacheScope(
   headers: HeaderMap,
   { workspaceHeaders, callers }: PolicyGeneration,
@@ -33,13 +33,13 @@ export function cacheScope(
     get: (name) =>
       name === 'x-sluice-cache' ? claims.said('cache', cacheHeaders) : claims.believes('cache') ? headers.get(name) : undefined,
   });
-  // Who says the workspace of another caller does not share its answers.
+  // A caller that claims another caller's workspace does not share its answers.
   return { partition: callers === null ? partition : JSON.stringify([partition, workspace]), controls };
 }
 
 const cacheHeaders = ['x-sluice-cache'];
 
-/** Members of a body that tie the answer to something that the provider holds and changes. */
+/** Body members that make the answer depend on state at the provider. */
 const statefulMembers: ReadonlySet<string> = new Set([
   'conversation',
   'background',
@@ -49,7 +49,7 @@ const statefulMembers: ReadonlySet<string> = new Set([
   'previous_response_id',
   'mcp_servers',
   'web_search_options',
-  // What other providers call the same: xAI, OpenRouter, Groq, DashScope, Azure.
+  // The same at other providers: xAI, OpenRouter, Groq, DashScope, Azure.
   'search_parameters',
   'plugins',
   'compound_custom',
@@ -57,16 +57,16 @@ const statefulMembers: ReadonlySet<string> = new Set([
   'data_sources',
 ]);
 
-/** Tools of a provider's own design that the app carries out itself: the answer only asks for them. */
+/** Provider-defined tools that the app runs itself: the answer only calls them. */
 const appTools = /^tools\.(?:custom$|function|bash_|text_editor_|memory_|computer|local_shell$|shell$|apply_patch$)/;
 
-/** Whether the provider does more for the request than answer it: it looks things up, runs code, or acts elsewhere. */
+/** Whether the provider does more than answer: it searches, runs code, or acts on other systems. */
 function actsElsewhere({ api, model, parameters }: Exchange, members: readonly BodyMember[], body: Buffer): boolean {
   if (parameters.some(({ name }) => name.startsWith('tools.') && !appTools.test(name))) return true;
   return searchesByItself(model) || apis[api].request.tied?.(members, body) === true;
 }
 
-/** The question to the cache; null when the answer to this request must not be shared. */
+/** The cache query; null if the answer to this request must not be shared. */
 export function cacheQuery(request: ReadRequest, scope: CacheScope, members: readonly BodyMember[]): CacheQuery | null {
   const { context, exchange, body } = request;
   const { section, caller } = context;
@@ -88,7 +88,7 @@ export function cacheQuery(request: ReadRequest, scope: CacheScope, members: rea
   };
 }
 
-/** What the keys of a request are made of. */
+/** The input of the cache keys of a request. */
 export function keyInput({ context, exchange, body }: ReadRequest, scope: CacheScope, members: readonly BodyMember[]): KeyInput {
   const { section, caller, generation, provider } = context;
   return {
@@ -97,7 +97,7 @@ export function keyInput({ context, exchange, body }: ReadRequest, scope: CacheS
     members,
     path: context.path,
     provider: provider.name,
-    // Arms share no answers: a control that is answered by the treatment compares nothing.
+    // Arms do not share answers: a control that gets the treatment's answer is not a comparison.
     policy: context.arm === null ? generation.hash : `${generation.hash} ${context.arm}`,
     section: section.name,
     caller,
@@ -107,11 +107,11 @@ export function keyInput({ context, exchange, body }: ReadRequest, scope: CacheS
   };
 }
 
-/** Gives the key under which the semantic cache finds the request; null where the policy has none, or the request is no question. */
+/** Computes the semantic cache key of the request; null if the policy has no semantic cache or the request is not a question. */
 export function nearOf(request: ReadRequest, scope: CacheScope, members: readonly BodyMember[]): (() => string | null) | null {
   const { context, exchange } = request;
   const { semantic } = context.section.cache;
-  // A prompt to complete, or to embed, is its letters.
+  // Completions and embeddings are matched exactly, never semantically.
   if (semantic === null || exchange.question === null || exchange.operation !== 'generate' || !apis[exchange.api].request.asks) return null;
   return () => nearKey(keyInput(request, scope, members), canonicalQuestion(exchange.lastUser, semantic));
 }
@@ -122,14 +122,14 @@ function wantedForm({ api, stream, includeUsage }: Exchange, path: string): Want
   return { form: array ? 'array' : 'sse', includeUsage: includeUsage === true };
 }
 
-/** A request that Sluice answers itself: the plan, and how its record closes. */
+/** A request that Sluice answers itself: the plan and the ending of its record. */
 export interface OwnAnswer {
   readonly plan: BodyPlan;
   readonly open: OpenExchange;
   readonly ending: Ending;
 }
 
-/** Of a request that was not decided. */
+/** Fields of a request that was not decided. */
 const undecided = {
   kind: 'cached',
   verdict: null,
@@ -140,7 +140,7 @@ const undecided = {
   admission: noAdmission,
 } as const;
 
-/** An entry as records have it; `ms`: what it took this time. */
+/** The cache facts for the record; `ms`: duration of this request. */
 export function factsOf({ entry, age }: CacheHit, ms: number): CacheEntryFacts {
   return {
     id: entry.key.slice(0, idDigits),
@@ -151,7 +151,7 @@ export function factsOf({ entry, age }: CacheHit, ms: number): CacheEntryFacts {
   };
 }
 
-/** The answer from the cache, as the caller asked for it. */
+/** The answer from the cache, in the form that the caller asked for. */
 export function hitAnswer(request: ReadRequest, hit: CacheHit, enteredAt: number): OwnAnswer {
   const { context, exchange } = request;
   const { entry, age, state, rendered } = hit;
@@ -196,13 +196,13 @@ export function hitAnswer(request: ReadRequest, hit: CacheHit, enteredAt: number
   };
 }
 
-/** The id of the answer as the API's SDKs read it. */
+/** The response header in which the API's SDKs look for the request id. */
 function requestIdOf(api: ApiName, id: string): readonly (readonly [string, string])[] {
   const { idHeader } = apis[api].answer;
   return idHeader === null ? [] : [[idHeader, id]];
 }
 
-/** 504, as HTTP has it for a caller that wants a cached answer or none. */
+/** 504, as HTTP defines for a caller that accepts only a cached answer. */
 export function notCachedAnswer(request: ReadRequest, enteredAt: number): OwnAnswer {
   const { context, exchange } = request;
   const status = 504;

@@ -7,7 +7,7 @@ import type { ExchangeRecord } from '../record/types.ts';
 import type { CallerContext, PolicyGeneration } from '../policy/types.ts';
 import type { Claims } from './claims.ts';
 
-/** What a request's line and headers say of it. */
+/** The facts in a request's method, path and headers. */
 export function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {
   const method = headers.get(':method') ?? 'GET';
   const length = headers.get('content-length');
@@ -28,7 +28,7 @@ const qualityHeaders = ['x-sluice-quality'];
 const taskHeaders = ['x-sluice-task'];
 const sessionHeaders = ['x-sluice-session'];
 
-/** Who is asking, by what Envoy knows and by the headers that the policy names. `requestIdHeader`: the header with the app's own id of the request. */
+/** The caller, from Envoy's facts and the headers that the policy names. `requestIdHeader`: the header with the app's own request id. */
 export function callerOf(
   headers: HeaderMap,
   generation: PolicyGeneration,
@@ -56,12 +56,12 @@ export function callerOf(
   };
 }
 
-/** Whether the caller wants its own model, and is believed. */
+/** Whether the caller asks to keep its own model and is trusted to do so. */
 export function keepsModel(claims: Claims): boolean {
   return claims.said('route', routeHeaders)?.toLowerCase() === 'off';
 }
 
-/** Those that rules may read; one that came twice says nothing. */
+/** The headers that rules may read; a header that came twice is ignored. */
 function readableOf(headers: HeaderMap, names: readonly string[]): ReadonlyMap<string, string> {
   const readable = new Map<string, string>();
   for (const name of names) {
@@ -75,7 +75,7 @@ function lower(value: string | undefined): string | null {
   return value === undefined || value === '' ? null : value.toLowerCase();
 }
 
-/** What a record says of a caller: what it said and what of it counted. */
+/** The caller's facts for the record: its claims and which of them were trusted. */
 export function callerFacts({ userTier, quality, task, trust }: CallerContext): NonNullable<ExchangeRecord['caller']> {
   return {
     userTier,
@@ -87,7 +87,7 @@ export function callerFacts({ userTier, quality, task, trust }: CallerContext): 
   };
 }
 
-/** Who it is for: as a header says, which the gateway's own side may have set, else as the app's body does. */
+/** The user: from the header, which the gateway's side may have set, otherwise from the app's body. */
 export function userOf(caller: CallerContext, exchange: Exchange): string | null {
   return caller.user ?? (exchange.user === null || caller.trust?.believesBody('user') === false ? null : userHash(exchange.user));
 }

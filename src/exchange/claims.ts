@@ -7,8 +7,8 @@ import { principalOf, type Principal } from './principal.ts';
 const principalHeader = 'x-forwarded-client-cert';
 
 /**
- * What a caller says of its request in headers, as far as it is believed. A header that came twice is believed of nobody: what reads it after Sluice
- * may take the other value.
+ * The claims that a caller makes in headers, as far as they are trusted. A header that came twice is never trusted: whatever reads it
+ * after Sluice may take the other value.
  */
 export class Claims implements CallerTrust {
   readonly #headers: HeaderMap;
@@ -42,7 +42,7 @@ export class Claims implements CallerTrust {
     return workspace === 'gateway' || workspace === 'trusted' || workspace === 'nobody' || this.is('workspaceIs') !== null;
   }
 
-  /** Whose workspace it is decides whether it is trusted: to be called once that is known. */
+  /** Trust depends on the workspace: call this once the workspace is known. */
   inWorkspace(workspace: string): void {
     if (
       this.#policy === null ||
@@ -53,7 +53,7 @@ export class Claims implements CallerTrust {
     this.#trusted = this.#policy.trust.find((rule) => rule.workspace?.(workspace) === true && this.#holds(rule)) ?? null;
   }
 
-  /** Who it is, whatever it says; null: nobody but itself says so. */
+  /** The verified identity, regardless of the caller's claims; null if only the caller states it. */
   is(what: 'workspaceIs' | 'userIs' | 'userTierIs'): string | null {
     const template = this.#identity?.[what] ?? null;
     if (template === null) return null;
@@ -72,12 +72,12 @@ export class Claims implements CallerTrust {
     return belief === 'all' || belief === 'gateway' || (belief === 'trusted' && this.#trusted !== null);
   }
 
-  /** Nothing before Sluice looks into bodies: there only the caller itself speaks. */
+  /** Nothing before Sluice sets values in bodies: those come from the caller alone. */
   believesBody(claim: CallerClaim): boolean {
     return this.believes(claim) && this.#policy?.believe[claim] !== 'gateway';
   }
 
-  /** The first of these headers that says something; undefined: none does, or what it says does not count. */
+  /** The first of these headers that has a value; undefined if none has, or if the claim is not trusted. */
   said(claim: CallerClaim, names: readonly string[]): string | undefined {
     for (const name of names) {
       const value = this.#headers.get(name);
@@ -118,7 +118,7 @@ export class Claims implements CallerTrust {
     return this.#claim(name.slice('claims.'.length))[0] ?? null;
   }
 
-  /** The values of a claim as texts; several where it is a list, none where there is no such claim. */
+  /** The values of a claim as strings; several if it is a list, empty if there is no such claim. */
   #claim(path: string): readonly string[] {
     for (const namespace of claimNamespaces) {
       const found = valueAt(this.#known?.(namespace) ?? null, path);
@@ -128,7 +128,7 @@ export class Claims implements CallerTrust {
   }
 }
 
-/** The member that a path of names joined by dots leads to. Names may hold dots themselves, as URLs do: the longest one that is there counts first. */
+/** The member at a dotted path. Names may contain dots themselves, as URLs do: the longest existing name is tried first. */
 function valueAt(node: unknown, path: string): unknown {
   if (typeof node !== 'object' || node === null || Array.isArray(node)) return undefined;
   const members = node as Readonly<Record<string, unknown>>;

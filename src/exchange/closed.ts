@@ -6,13 +6,13 @@ import type { BodyPlan } from './plans.ts';
 import type { PolicySection } from '../policy/types.ts';
 
 /**
- * Whether what cannot be read or decided is refused: where the policy says so, and where it has patterns for data that must not leave.
+ * Whether requests that cannot be read or decided are refused: the policy says so, or it has patterns for sensitive data.
  */
 export function isClosed({ failClosed, sensitivity, mode }: Pick<PolicySection, 'failClosed' | 'sensitivity' | 'mode'>): boolean {
   return mode === 'enabled' && (failClosed || sensitivity.length > 0);
 }
 
-/** What an app is told of a request that is refused since it cannot be read or decided. */
+/** The error for a request that is refused because it cannot be read or decided. */
 const refusals: Readonly<Record<PassReason, readonly [status: number, message: string]>> = {
   'unknown-path': [404, 'The policy lets only requests pass that it can read, and this path is not one that it knows.'],
   'unknown-provider': [404, 'No provider is known for this host and path.'],
@@ -44,15 +44,15 @@ const refusals: Readonly<Record<PassReason, readonly [status: number, message: s
   'internal-error': [503, 'The routing policy cannot be applied right now.'],
 };
 
-/** For a request of which no API is known. */
+/** For a request whose API is unknown. */
 export const unknownApi: ApiName = 'other-llm';
 
-/** The API in whose words an app of a provider is answered. */
+/** The API whose error format the app gets. */
 export function errorApi(recognition: Recognition, family: DialectFamily): ApiName {
   return recognition.kind === 'readable' ? recognition.api : dialects[family].errorApi;
 }
 
-/** The answer to a request that is refused for `reason`; `id`: of its record, null: it has none; `own`: the policy's message. */
+/** The answer to a request that is refused for `reason`; `id`: of its record, null if it has none; `own`: the policy's message. */
 export function refusal(reason: PassReason, api: ApiName, id: string | null, own?: string): BodyPlan & { readonly kind: 'respond' } {
   const [status, general] = refusals[reason];
   const message = own ?? general;
@@ -76,7 +76,7 @@ export function refusal(reason: PassReason, api: ApiName, id: string | null, own
   };
 }
 
-/** The answer to a call that is only observed, where its caller has nothing left; `id`: of its record. */
+/** The answer to an observed call whose caller has used up a budget or limit; `id`: of its record. */
 export function spentRefusal(
   { kind, message, retryAfterSeconds }: SpentLimit,
   api: ApiName,

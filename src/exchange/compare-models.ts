@@ -11,7 +11,7 @@ import { shippedQuality } from '../router/quality/file.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { RequestContext } from './context.ts';
 
-/** What was compared for one request, and by what. */
+/** The models compared for one request, and the settings used. */
 export interface Compared {
   readonly verdict: ModelsVerdict;
   readonly request: ComparedRequest;
@@ -25,7 +25,7 @@ export interface CompareInput {
   readonly verdict: Verdict;
   readonly features: TextFeatures;
   readonly template: string;
-  /** Null: nothing is learnt, and no window of requests is kept. */
+  /** Null if nothing is learnt and no window of requests is kept. */
   readonly learner: Pick<OnlineLearner, 'compare' | 'remember'> | null;
 }
 
@@ -34,7 +34,7 @@ export function compares({ models }: PolicySection, exchange: Exchange): boolean
   return models !== null && exchange.operation === 'generate' && models.for.has(exchange.model);
 }
 
-/** What is expected of the candidates of one request. Null: there is none to compare. */
+/** Compares the candidate models of one request. Null if there is nothing to compare. */
 export function compareModels(
   { section, caller, provider, generation }: Pick<RequestContext, 'section' | 'caller' | 'provider' | 'generation'>,
   exchange: Exchange,
@@ -51,7 +51,7 @@ export function compareModels(
     const at = quality.indexOf(owner === undefined ? target.model : catalogModel(owner, target.model));
     return { model: `${target.provider}/${target.model}`, ...quality.gain(view, at, strong), measured: strong !== -1 && at !== -1 };
   });
-  // Public rows are single questions in text.
+  // The public data sets hold only single text questions.
   const known = view.known >= leastKnown && unlike(exchange) === null;
   const request: ComparedRequest = { template, kind: verdict.classifiedTask ?? verdict.task, known, candidates };
   const requested = `${provider.name}/${exchange.model}`;
@@ -70,7 +70,7 @@ export function compareModels(
   };
 }
 
-/** A prompt that fits the kinds of the public rows less than this is another kind of work. */
+/** Below this similarity to the kinds in the public data sets, a prompt is a different kind of work. */
 const leastKnown = 0.5;
 
 function verdictOf(
@@ -92,7 +92,7 @@ function verdictOf(
   };
 }
 
-/** Remembers a decision for the price of quality, after the request has gone on: computing it takes longer than a decision may. */
+/** Records a decision for the price of quality after the request was forwarded: computing it takes longer than a decision may. */
 export function rememberModels(
   { request, targets, requested, settings }: Compared,
   { candidates, baselineEstimate }: Decision,
@@ -108,7 +108,7 @@ export function rememberModels(
     if (report?.disqualified !== null || !report.estimate.known || `${provider}/${model}` === requested) return NaN;
     return report.estimate.usd;
   });
-  // An earlier step decided: nobody was compared.
+  // An earlier step decided: no models were compared.
   if (!found) return;
   const requestedUsd = baselineEstimate.usd;
   defer(() => learner.remember(workspace, requested, { request, requestedUsd, usd }, settings));

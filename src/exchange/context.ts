@@ -10,7 +10,7 @@ import type { TraceFacts } from '../record/trace.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { Forced } from '../route/types.ts';
 
-/** What the headers of a request settled, whether it will be decided or not. */
+/** Facts from a request's headers, whether it will be decided or not. */
 export interface Arrived {
   readonly id: string;
   /** performance.now() at its headers. */
@@ -19,57 +19,57 @@ export interface Arrived {
   readonly provider: Provider;
   readonly section: PolicySection;
   readonly caller: CallerContext;
-  /** What stands before the provider's own path on the gateway (its prefix), kept when a path is rewritten. */
+  /** The gateway's path prefix before the provider's own path, kept when a path is rewritten. */
   readonly prefix: string;
   /** The provider's path with its query. */
   readonly path: string;
-  /** Absent: POST, which all calls are that can be decided. */
+  /** POST if absent: all calls that can be decided are POST. */
   readonly method?: string;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
-  /** How this Envoy tells of answers. */
+  /** How this Envoy reports answers. */
   readonly usage: UsageMode;
-  /** All headers as they came, at least where the gateway's key takes the place of the app's; else null. */
+  /** All headers as they came, at least when the gateway's key replaces the app's; otherwise null. */
   readonly headers: HeaderMap | null;
 }
 
-/** What the headers of a request settled that will be decided, and what its body adds. */
+/** Facts from the headers of a request that will be decided, and from its body. */
 export interface RequestContext extends Omit<Arrived, 'method'> {
   /** Milliseconds since the epoch. */
   readonly wallTime: number;
   readonly recognition: Recognition & { readonly kind: 'readable' };
-  /** The caller keeps its model: the request is decided by what no caller can switch off, and changed by nothing else. */
+  /** The caller keeps its model: only rules that no caller can switch off decide and change the request. */
   readonly routeOff: boolean;
-  /** What its patterns for sensitive data found in the body; null: it has none, or the body has not come yet. */
+  /** Matches of the section's patterns for sensitive data; null if it has none or the body has not come yet. */
   readonly inspection: Inspection | null;
-  /** What its body's tokens stand for; null: nothing was masked. */
+  /** What was masked in its body; null if nothing was. */
   readonly masked: MaskFacts | null;
-  /** The body is not as it came (decoded, without its mark, masked): it goes on as it was read. */
+  /** The body was changed (decoded, byte order mark removed, masked): it is forwarded as it was read. */
   readonly replaced: boolean;
-  /** Null where answers are not cached. */
+  /** Null if answers are not cached. */
   readonly cache: CacheScope | null;
-  /** How Envoy is told the targets of a chain. */
+  /** How a chain's targets are passed to Envoy. */
   readonly chainStyle: ChainStyle;
-  /** Which Envoy it came through; absent: not known. */
+  /** The Envoy it came through; unknown if absent. */
   readonly peer?: string | undefined;
-  /** Headers that are for the app's own provider and API alone, its keys among them. */
+  /** Headers meant only for the app's own provider and API, including its keys. */
   readonly ownHeaders: { readonly list: readonly (readonly [string, string])[] };
-  /** What experiments make of it; null: nothing. */
+  /** The experiment arm of the request; null if none. */
   readonly arm: string | null;
   readonly forced: Forced | null;
   readonly shadow: Shadowed | null;
-  /** The conversation's name in the headers; null: none says it, or nobody asks. */
+  /** The conversation's name from the headers; null if no header has it or nothing needs it. */
   readonly sessionName: string | null;
 }
 
 /** What was masked in a body. */
 export interface MaskFacts {
   readonly rules: NonNullable<ExchangeRecord['masked']>;
-  /** Tokens that the answer gets back, and what they stand for. Never kept beyond the answer. */
+  /** Mask tokens to restore in the answer, with their originals. Never kept beyond the answer. */
   readonly restored: ReadonlyMap<string, string>;
 }
 
-/** What a request's headers say to the cache. */
+/** Cache settings from a request's headers. */
 export interface CacheScope {
   readonly partition: string;
   readonly controls: CacheControls;
@@ -79,21 +79,21 @@ export interface CacheScope {
 export interface ReadRequest {
   readonly context: RequestContext;
   readonly exchange: Exchange;
-  /** The bytes that `exchange` was read from: decoded and masked where that was asked for. */
+  /** The bytes that `exchange` was read from: decoded, and masked if the policy masks. */
   readonly body: Buffer;
 }
 
-/** Nothing is kept of a text in which a pattern for sensitive data was found. */
+/** Whether a pattern for sensitive data matched: nothing of such a text is kept. */
 export function holdsSensitive({ inspection }: Pick<RequestContext, 'inspection'>): boolean {
   return inspection?.matched.includes(true) === true;
 }
 
-/** Whether a pattern was found whose rule does more than mask. */
+/** Whether a pattern matched whose rule does more than mask. */
 export function decidesSensitive({ inspection, section }: Pick<RequestContext, 'inspection' | 'section'>): boolean {
   return inspection?.matched.some((found, at) => found && section.masks?.[at] == null) === true;
 }
 
-/** Whether the first of such rules refuses the request. */
+/** Whether the first matching rule that does more than mask refuses the request. */
 export function blocksSensitive({ inspection, section }: Pick<RequestContext, 'inspection' | 'section'>): boolean {
   return section.sensitivity.find(({ then }, at) => then.kind !== 'mask' && inspection?.matched[at] === true)?.then.kind === 'block';
 }

@@ -4,7 +4,7 @@ import { dialects } from '../apis/registry.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
 import type { PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 
-/** How long a key rests that was limited, unless its provider says for how long, and one that was refused, in ms. */
+/** Rest time in ms of a key that was rate-limited (unless its provider gives a time), and of one that was refused. */
 const limitedMs = 20_000;
 const refusedMs = 300_000;
 const longestRestMs = 3_600_000;
@@ -14,17 +14,17 @@ export type KeyScope = Pick<PolicySection, 'keys'>;
 
 /** Header changes that carry a key of the gateway's own. */
 export interface OwnKey extends HeaderMutation {
-  /** Where the key is from; null: Envoy signs. */
+  /** The key's file; null if Envoy signs. */
   readonly file: string | null;
 }
 
-/** What was seen of a key: `limited` by its provider, `refused`, or its file holds `none`. */
+/** Problem of a key: `limited` by its provider, `refused`, or its file holds `none`. */
 export type KeyProblem = 'limited' | 'refused' | 'none';
 
 /**
- * The gateway's own keys, from the files that the policy names (mounted Secrets). Reread every `refresh()`, so that a
- * rotated Secret needs no restart. A key lives here and in the header that carries it, and nowhere else. Several keys of one provider take
- * turns; one that is limited or refused rests, until its time is over or its file changes.
+ * The gateway's own keys, from the files that the policy names (mounted Secrets). Each `refresh()` rereads them, so a rotated Secret needs
+ * no restart. A key is held only here and in the header that carries it. Several keys of one provider take turns; one that is limited or
+ * refused rests until its time is over or its file changes.
  */
 export class Credentials {
   /** By file. */
@@ -34,17 +34,17 @@ export class Credentials {
   readonly #now: () => number;
   #providers: ReadonlyMap<string, Provider> = new Map();
   #asked: ReadonlySet<string> = new Set();
-  /** Files without a key, told of already. */
+  /** Files without a key that were already reported. */
   readonly #missing = new Set<string>();
   #turn = 0;
 
-  /** `onProblem`: told once, until the key is well again or another. `now`: milliseconds. */
+  /** `onProblem`: called once, until the key works again or is replaced. `now`: milliseconds. */
   constructor(onProblem: (file: string, problem: KeyProblem) => void = () => undefined, now: () => number = Date.now) {
     this.#onProblem = onProblem;
     this.#now = now;
   }
 
-  /** Reads every file again. One that cannot be read or is empty takes its key away. */
+  /** Reads every file again. If a file cannot be read or is empty, its key is dropped. */
   async refresh({
     providers,
     keyFiles = [],
@@ -78,7 +78,7 @@ export class Credentials {
     return known !== undefined && (known.signing !== null || this.#files(known, scope).some((file) => this.#keys.has(file)));
   }
 
-  /** What is known of every key file: its providers (none: a section's own), and whether it holds no key or its key rests. */
+  /** The state of every key file: its providers (empty: the file belongs to a section), and whether it has no key or its key rests. */
   files(): readonly { readonly file: string; readonly providers: readonly string[]; readonly problem: 'none' | 'resting' | null }[] {
     return [...this.#asked].map((file) => ({
       file,
@@ -87,7 +87,7 @@ export class Credentials {
     }));
   }
 
-  /** Header changes for a request that leaves with a key of the gateway's; null when there is none. Where Envoy signs there is none to set. */
+  /** Header changes for a request sent with a gateway key; null if there is none. If Envoy signs, no key is set. */
   swap(provider: Provider, scope?: KeyScope): OwnKey | null {
     if (provider.signing !== null) return { set: [], remove: appKeyHeaders, file: null };
     const file = this.#pick(this.#files(provider, scope).filter((one) => this.#keys.has(one)));
@@ -98,7 +98,7 @@ export class Credentials {
     return { set: [own], remove: appKeyHeaders.filter((name) => name !== own[0]), file };
   }
 
-  /** Tells how a provider took a key. `retryAfterMs`: as it said; null: it did not. */
+  /** Records how a provider responded to a key. `retryAfterMs`: as the provider stated; null if it did not. */
   answered(file: string | null, status: number, retryAfterMs: number | null): void {
     if (file === null) return;
     const problem: KeyProblem | null = status === 429 ? 'limited' : status === 401 ? 'refused' : null;
@@ -116,7 +116,7 @@ export class Credentials {
     return scope?.keys.get(provider.name) ?? filesOf(provider);
   }
 
-  /** The next one that does not rest; where all do, the one that rests for the shortest time. */
+  /** The next key that is not resting; if all rest, the one with the shortest rest left. */
   #pick(files: readonly string[]): string | null {
     if (files.length < 2) return files[0] ?? null;
     const now = this.#now();
@@ -131,12 +131,12 @@ function filesOf({ credential }: Provider): readonly string[] {
   return credential === null ? [] : credential.more === undefined ? [credential.file] : [credential.file, ...credential.more];
 }
 
-/** Every file that a policy takes keys of the gateway's own from. */
+/** All files with gateway keys in a policy. */
 function keyFilesOf({ providers, keyFiles }: Pick<PolicyGeneration, 'providers' | 'keyFiles'>): readonly string[] {
   return [...[...providers.values()].flatMap(filesOf), ...keyFiles];
 }
 
-/** Those of a policy's key files that hold no key here. */
+/** The policy's key files that hold no key here. */
 export async function missingKeyFiles(policy: Pick<PolicyGeneration, 'providers' | 'keyFiles'>): Promise<readonly string[]> {
   const files = [...new Set(keyFilesOf(policy))];
   const keys = await Promise.all(files.map(readKey));

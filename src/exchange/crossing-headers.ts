@@ -4,8 +4,8 @@ import { apiHeaders } from '../apis/translate.ts';
 import type { HeaderMap, HeaderMutation } from '../lib/headers.ts';
 
 /**
- * Request headers that may follow a request to another provider than the app's. Everything else stays behind: keys, cookies, account names,
- * and what an app or a proxy of its own made up. Names that end in `*` are prefixes.
+ * Request headers that may be sent to a provider other than the app's. All others are removed: keys, cookies, account names, and custom
+ * headers of the app or its proxies. Names that end in `*` are prefixes.
  */
 const mayCross: ReadonlySet<string> = new Set([
   'accept',
@@ -28,22 +28,22 @@ const mayCross: ReadonlySet<string> = new Set([
   'user-agent',
   'x-request-id',
 ]);
-/** These another provider of the same API needs; a translated request brings its own. */
+/** Headers that another provider of the same API needs; a translated request sets its own. */
 const ofTheApi: ReadonlySet<string> = new Set(Object.values(dialects).flatMap(({ sharedHeaders }) => sharedHeaders));
-/** Envoy's and Sluice's own, which lead a request through Envoy, and which Envoy takes away before it leaves. */
+/** Envoy's and Sluice's own headers, which route a request through Envoy; Envoy removes them before the request leaves. */
 const internal = /^(?::|x-envoy-|x-sluice-|x-forwarded-(?:proto|for)$|x-b3-)/;
 
-/** Query parameters that may: how an answer is framed, and an API's version. */
+/** Query parameters that may be sent there: answer framing and API version. */
 const mayCrossQuery: ReadonlySet<string> = new Set(['alt', 'api-version', 'beta']);
 
-/** The headers of a request that are for the app's own provider and API alone, as they came. */
+/** The request headers meant only for the app's own provider and API, as they came. */
 export function ownHeadersOf(headers: HeaderMap): (readonly [string, string])[] {
   const own: (readonly [string, string])[] = [];
   for (const [name, value] of headers.entries()) if (!mayCross.has(name) && !internal.test(name)) own.push([name, value]);
   return own;
 }
 
-/** The same, read when somebody asks: most requests stay with their own provider. */
+/** The same, read on demand: most requests stay with their own provider. */
 export class OwnHeaders {
   readonly #headers: HeaderMap;
   #list: (readonly [string, string])[] | null = null;
@@ -57,7 +57,7 @@ export class OwnHeaders {
   }
 }
 
-/** Names of headers to take away: `more` and those of `own`, but for what the API needs and what is set anew. */
+/** Names of headers to remove: `more` and those of `own`, except those that the API needs and those that are set again. */
 export function removedNames(
   own: readonly (readonly [string, string])[],
   more: readonly string[],
@@ -67,13 +67,16 @@ export function removedNames(
   return [...new Set([...more, ...own.flatMap(([name]) => (ofTheApi.has(name) ? [] : [name]))])].filter((name) => !kept.has(name));
 }
 
-/** Header changes that put back the app's own headers, and take away what an attempt before it brought. */
+/** Header changes that restore the app's own headers and remove those that the previous attempt added. */
 export function ownKeys(own: readonly (readonly [string, string])[]): HeaderMutation {
   const names = new Set(own.map(([name]) => name));
   return { set: own, remove: [...appKeyHeaders, ...apiHeaders].filter((name) => !names.has(name)) };
 }
 
-/** Header changes for another provider than the app's, whose key is in `keys`. `own`: the app's own headers; `more`: names of what is the API's alone. */
+/**
+ * Header changes for a provider other than the app's, whose key is in `keys`. `own`: the app's own headers; `more`: names of headers
+ * specific to the API.
+ */
 export function strangeKeys(
   own: readonly (readonly [string, string])[],
   keys: HeaderMutation,
@@ -82,7 +85,7 @@ export function strangeKeys(
   return { set: keys.set, remove: removedNames(own, [...keys.remove, ...more], keys.set) };
 }
 
-/** The path for the app's own provider where the gateway's key goes along: without keys in its query. */
+/** The path for the app's own provider when the gateway's key is used: without keys in its query. */
 export function withoutKeys(path: string): string {
   const mark = path.indexOf('?');
   if (mark === -1) return path;
@@ -92,7 +95,7 @@ export function withoutKeys(path: string): string {
   return kept.length === 0 ? path.slice(0, mark) : `${path.slice(0, mark)}?${kept.join('&')}`;
 }
 
-/** The path for another provider: without the query's keys and whatever else is the app's own. */
+/** The path for another provider: without keys and other app-specific parameters in its query. */
 export function crossingPath(path: string): string {
   const mark = path.indexOf('?');
   if (mark === -1) return path;

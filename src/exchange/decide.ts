@@ -17,10 +17,10 @@ import { compareModels, compares, type Compared } from './compare-models.ts';
 import type { ReadRequest, RequestContext } from './context.ts';
 import type { RequestServices } from './services.ts';
 
-/** What a request is decided by. */
+/** The input of a decision. */
 export type Question = DecideInput & { readonly verdict: Verdict; readonly compared?: Compared };
 
-/** Classifies a request, and gathers what else it is decided by. */
+/** Classifies a request and gathers the other inputs of its decision. */
 export function questionOf(request: ReadRequest, services: RequestServices, session: SessionView | null): Question {
   const { context, exchange } = request;
   const { generation, provider, section, caller } = context;
@@ -40,7 +40,7 @@ export function questionOf(request: ReadRequest, services: RequestServices, sess
     ...(context.inspection === null ? {} : { sensitive: context.inspection.matched }),
     generation,
     hasCredential: (name) => credentials.has(name, section),
-    // Where chains are endpoints of one cluster, no filter of a provider's own can sign.
+    // If a chain's targets are endpoints of one cluster, no provider-specific filter can sign.
     inEnvoy:
       context.chainStyle === 'hosts' && anySigned(generation)
         ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false
@@ -53,7 +53,7 @@ export function questionOf(request: ReadRequest, services: RequestServices, sess
   };
 }
 
-/** What of budgets and limits lets a target have no more; nothing where none is set. */
+/** Budgets and limits that exclude a target; empty if none is set. */
 function overOf(
   { generation, caller }: RequestContext,
   exchange: Exchange,
@@ -72,7 +72,7 @@ function overOf(
 
 const nothingOver = {};
 
-/** What models, grades and earlier answers let expect of the request. */
+/** What models, grades and earlier answers predict for the request. */
 function expectedOf(
   { context, exchange }: ReadRequest,
   { router, learner, outputs }: RequestServices,
@@ -102,7 +102,7 @@ function expectedOf(
   };
 }
 
-/** What was expected of each, so that a grade of the answer can be learnt from. Drawn by lot, it is the first to be graded. */
+/** Adds the expectation for each model, so that a grade of the answer can be learnt from. A randomly drawn answer is graded first. */
 function withModels(learning: LearningMark, { verdict, request: { known, candidates }, requested }: Compared): LearningMark {
   return {
     ...learning,
@@ -111,7 +111,7 @@ function withModels(learning: LearningMark, { verdict, request: { known, candida
   };
 }
 
-/** How long answers of each target are, by the request's template; nothing where that is not learnt. */
+/** Answer length of each target for the request's template; empty if it is not learnt. */
 function outputsOf(exchange: Exchange, kind: string, outputs: OutputTokens | undefined): Pick<DecideInput, 'outputTokens' | 'outputKey'> {
   if (outputs === undefined || exchange.operation !== 'generate') return {};
   const outputKey = { template: templateOf(exchange, kind), kind, units: exchange.lastUser.length };
@@ -123,7 +123,7 @@ function anySigned({ providers }: PolicyGeneration): boolean {
   return false;
 }
 
-/** What grades say of the request's template; null where nothing is learnt from them. */
+/** Grades of the request's template; null if nothing is learnt from grades. */
 function learn(
   { section, caller, provider, wallTime }: RequestContext,
   exchange: Exchange,
@@ -148,7 +148,7 @@ function learn(
   return learner.assess(caller.workspace, exchange, { tokens: features.tokens, kind }, view, section.learning, wallTime);
 }
 
-/** Asked once per target that a chain could cross to: what an API takes depends on the model. */
+/** Called once per target that a chain could cross to: what an API accepts depends on the model. */
 function translatableFrom({ context, exchange, body }: ReadRequest): (target: TargetRef, family: DialectFamily) => boolean {
   const {
     section: { fallback },

@@ -1,7 +1,7 @@
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { limits } from '../lib/limits.ts';
 
-/** Encodings on top of each other that are taken off. */
+/** Maximum number of stacked encodings that are decoded. */
 const layers = 3;
 
 function decodeOne(body: Buffer, encoding: string): Buffer | null {
@@ -11,7 +11,7 @@ function decodeOne(body: Buffer, encoding: string): Buffer | null {
     case 'x-gzip':
       return gunzipSync(body, bound);
     case 'deflate':
-      // RFC 9110 means zlib's format; some clients send the bare one.
+      // RFC 9110 defines deflate as the zlib format; some clients send raw deflate.
       return (body[0]! & 0x0f) === 8 ? inflateSync(body, bound) : inflateRawSync(body, bound);
     case 'br':
       return brotliDecompressSync(body, bound);
@@ -23,8 +23,8 @@ function decodeOne(body: Buffer, encoding: string): Buffer | null {
 }
 
 /**
- * A body without its content-encoding: gzip, deflate, br, zstd, up to three of them. Null: it cannot be decoded, or is larger than
- * limits.requestBodyBytes then.
+ * A body without its content-encoding: gzip, deflate, br, zstd, up to three of them. Null if it cannot be decoded, or if the result
+ * is larger than limits.requestBodyBytes.
  */
 export function decodeBody(body: Buffer, contentEncoding: string): Buffer | null {
   const encodings = contentEncoding

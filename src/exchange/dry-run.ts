@@ -14,15 +14,15 @@ import { Pipeline, type PipelineOptions } from './gateway.ts';
 export interface DryRun {
   readonly generation: PolicyGeneration;
   readonly credentials: Credentials;
-  /** The learned router; null: there is none. */
+  /** The learned router; null if there is none. */
   readonly router: PipelineOptions['router'];
-  /** As Envoy would hand them over, pseudo-headers included. */
+  /** As Envoy would send them, including pseudo-headers. */
   readonly headers: HeaderMap;
   readonly body: Buffer;
 }
 
 export interface DryRunResult {
-  /** Its outcome is `unobserved` or `blocked`: nothing was sent. Null: it would pass undecided. */
+  /** Its outcome is `unobserved` or `blocked`: nothing was sent. Null if it would pass undecided. */
   readonly record: ExchangeRecord | null;
   /** Why it would pass undecided; empty when there is a record. */
   readonly passed: string;
@@ -48,7 +48,7 @@ export async function dryRun({ generation, credentials, router, headers, body }:
     bodies: null,
     grader: null,
     feedback: null,
-    // Every target is taken to be well: what a server saw of them is its own.
+    // Every target is assumed healthy: health is known only to the running server.
     cooldowns: new Cooldowns(),
     sink: { record: (record) => records.push(record) },
     metrics: new Metrics({ version: '', policy: () => generation, refused: () => false }),

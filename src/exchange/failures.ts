@@ -1,6 +1,6 @@
 import type { Metrics } from '../record/metrics.ts';
 
-/** Counts and logs errors of Sluice's own, after which a request passes. */
+/** Counts and logs Sluice's own errors, after which a request passes. */
 export class Failures {
   readonly #metrics: Pick<Metrics, 'passthrough' | 'failOpen'>;
   readonly #log: { error(fields: object, message: string): void };

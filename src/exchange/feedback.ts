@@ -4,10 +4,10 @@ import type { BodyHandler, BodyPlan } from './plans.ts';
 
 export type TakeFeedback = (body: Buffer, workspace: string) => Promise<FeedbackReply>;
 
-/** How long a grade may take: an old decision is looked up in the ledger. */
+/** Timeout for a grade, ms: an old decision is looked up in the ledger. */
 const feedbackMs = 5_000;
 
-/** An app's grade of an answer: taken here, so that apps need to know no other address than the gateway's. */
+/** Accepts an app's grade of an answer here, so that apps need only the gateway's address. */
 export class FeedbackBody implements BodyHandler {
   readonly #take: TakeFeedback;
   readonly #workspace: string;
@@ -23,7 +23,7 @@ export class FeedbackBody implements BodyHandler {
     return { kind: 'later', ms: feedbackMs, result: this.#answer(body) };
   }
 
-  /** A grade that was given counts. */
+  /** A grade that was already given counts. */
   aborted(): void {
     return;
   }

@@ -39,44 +39,44 @@ export interface PipelineOptions {
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
   readonly pools: Pools;
-  /** What is learnt of the length of answers; absent: nothing. */
+  /** Learnt answer lengths; nothing is learnt if absent. */
   readonly outputs?: OutputTokens;
-  /** Whether Envoy can send to a provider; absent: to all of the policy's. */
+  /** Whether Envoy can send to a provider; if absent, it can send to all of the policy's. */
   readonly inEnvoy?: (provider: string) => boolean;
   readonly router: Pick<LiveModel, 'current'> | null;
   readonly learner: Pick<OnlineLearner, 'assess' | 'compare' | 'remember'> | null;
   readonly sink: RecordSink;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;
-  /** The request header with the app's own id; absent: it is not recorded. */
+  /** The request header with the app's own id; not recorded if absent. */
   readonly requestIdHeader?: string;
-  /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
+  /** Sampled share of the traces that begin here, 0 to 1; spans are off if absent. */
   readonly traceRatio?: number;
-  /** A caller's own decision to sample is kept; absent: it is. */
+  /** Whether a caller's own sampling decision is kept; true if absent. */
   readonly traceByParent?: boolean;
-  /** Null: nothing is mirrored. */
+  /** Null if nothing is mirrored. */
   readonly shadows: Shadows | null;
-  /** Null: there are no experiments and no rollouts here. */
+  /** Null if there are no experiments and no rollouts. */
   readonly trials: Trials | null;
-  /** Null: conversations are not kept together. */
+  /** Null if conversations are not tracked. */
   readonly sessions: Sessions | null;
-  /** Null: nothing is graded, and feedback is not taken here. */
+  /** Null if nothing is graded and feedback is not accepted. */
   readonly grader: Grader | null;
   readonly feedback: TakeFeedback | null;
   readonly budgets: Budgets;
-  /** What tokens for masked data are made with; absent: a key of this process's own. */
+  /** The key for mask tokens; if absent, this process generates one. */
   readonly maskKey?: Buffer;
-  /** What models refused in this process; absent: the pipeline remembers by itself. */
+  /** Parameters that models refused in this process; if absent, the pipeline creates its own store. */
   readonly refusals?: LearntRefusals;
   readonly admission: LoadGate;
-  /** Null: bodies of any size are read at once. */
+  /** Null if bodies of any size are read synchronously. */
   readonly bodies: BodyReader | null;
   readonly log: { error(fields: object, message: string): void; debug(fields: object, message: string): void };
 }
 
 /**
  * One request, in order: headers → recognise → body → read, look in the cache, classify, decide, rewrite → answer → record.
- * Nothing here throws to Envoy: what goes wrong is a pass, counted.
+ * Nothing here throws to Envoy: after an error the request passes, and the error is counted.
  */
 export class Pipeline implements Gateway, AttemptGateway {
   readonly #options: PipelineOptions;
@@ -100,7 +100,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     });
   }
 
-  /** Exchanges of whose answer nothing has come yet. */
+  /** Number of exchanges whose answer has not begun. */
   get pending(): number {
     return this.#answers.size;
   }
@@ -109,17 +109,17 @@ export class Pipeline implements Gateway, AttemptGateway {
     return this.#answers.awaitsLog;
   }
 
-  /** An Envoy is gone, and with it its requests: they give their places back. What else is known of them may yet come by its log. */
+  /** An Envoy is gone: release the concurrency slots of its requests. Its access log may still deliver the rest. */
   gone(peer: string): void {
     for (const { reservation } of this.#answers.of(peer)) if (reservation !== null) this.#options.budgets.leave(reservation);
   }
 
-  /** Writes the records of what has ended; it happens by itself a turn later. */
+  /** Writes the records of ended exchanges now; otherwise they are written one event-loop turn later. */
   flush(): void {
     this.#closing.flush();
   }
 
-  /** Writes the records of all that is still open. */
+  /** Writes the records of all open exchanges. */
   close(): void {
     this.#options.bodies?.close();
     this.flush();
@@ -132,7 +132,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       return this.#intake.plan(headers, endOfStream, traceparent, known, peer);
     } catch (error) {
       this.#failures.tell(error);
-      // Whose request it was is not known here: one that must not pass undecided may be among them.
+      // The request's section is not known here; it may be one whose requests must not pass undecided.
       return this.#options.policy.current().hasClosedSections ? refusal('internal-error', unknownApi, null) : { kind: 'pass' };
     }
   }
@@ -162,7 +162,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (role === 'shadow') return typeof id === 'string' ? (this.#options.shadows?.attempt(id) ?? null) : null;
     const run = typeof id === 'string' ? this.#answers.get(id)?.chain : null;
     if (run === null || run === undefined) return null;
-    // The request filter has begun an attempt of role gate itself.
+    // For role `gate`, the request filter has already begun the attempt.
     const target = role === 'gate' ? run.target : run.begin();
     if (run.rescue !== null && target !== null) {
       run.answered(null);
@@ -172,7 +172,7 @@ export class Pipeline implements Gateway, AttemptGateway {
     const { generation, provider } = run.facts;
     const other = target === null ? undefined : generation.providers.get(target.provider);
     if (target === null || other === undefined) return null;
-    // Envoy passes over endpoints that it does not have: another target's request and key would go there.
+    // Envoy skips endpoints that it does not have: this endpoint would get another target's request and key.
     if (host !== null && host !== chainHost(target.provider)) return null;
     return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api)
       ? new TargetAttempt(run, target, role, credentials)

@@ -19,7 +19,7 @@ export interface Grading {
   readonly verifier: Verifier;
 }
 
-/** Grades answers without being asked: their form, questions that come again, and the draw for the judge. */
+/** Grades answers automatically: by their form, by repeated questions, and by drawing some for the judge. */
 export class Grader {
   readonly #grading: Grading;
   readonly #regenerates = new RegenerateWatch();
@@ -28,20 +28,20 @@ export class Grader {
     this.#grading = grading;
   }
 
-  /** What to keep of a request that was decided. Null: its answer is none that a model could do well or badly. */
+  /** What to keep of a decided request. Null when the response cannot be graded (for example embeddings). */
   begin({ context, exchange, body }: ReadRequest, decision: Decision | null, verify: VerifiedSide | null = null): OpenGrading | null {
     const { id, section, caller, masked } = context;
     if (exchange.operation !== 'generate' || decision?.action === 'block') return null;
     const { maxOutputTokens } = exchange;
     const { grading } = section;
-    // An answer with originals in it is kept nowhere.
+    // An answer that contains unmasked originals is never kept.
     if (masked !== null && masked.restored.size > 0) return { maxOutputTokens, copy: null, judge: null, verify: null };
     if (grading === null) return { maxOutputTokens, copy: verify === null ? null : new AnswerCopy(exchange, body), judge: null, verify };
     if (grading.regenerate && !exchange.lastIsToolResult) {
       const before = this.#regenerates.asks(questionKey(caller.workspace, exchange), id, performance.now());
       if (before !== null) this.#grading.book.own(before, regenerateScore, 'regenerate');
     }
-    // What a pattern calls sensitive is shown to nobody else.
+    // Text that matches a sensitive-data pattern is sent to no other model.
     const judged =
       grading.judge !== null &&
       decision !== null &&
@@ -56,13 +56,13 @@ export class Grader {
     };
   }
 
-  /** What to keep of a copy of a request: its answer is looked into in any case. Drawn for the judge when the original is. */
+  /** What to keep of a mirrored request: its answer is always inspected. It is drawn for the judge when the original is. */
   shadow(
     { context: { id, section }, exchange, body }: ReadRequest,
     verify: VerifiedSide | null = null,
   ): OpenGrading & { readonly copy: AnswerCopy } {
     const policy = section.grading?.judge ?? null;
-    // Both answers of a verified request are judged together, or not at all.
+    // The two answers of a verified request are judged together or not at all.
     const judged = verify === null && policy !== null && Judge.draws(id, policy.share);
     return {
       maxOutputTokens: exchange.maxOutputTokens,
@@ -72,7 +72,7 @@ export class Grader {
     };
   }
 
-  /** Grades the form of an answer that has ended, and hands it to the judge if it was drawn. Null: it was no whole answer. */
+  /** Grades the form of an ended answer, and hands it to the judge if it was drawn. Null if the answer was incomplete. */
   end(
     id: string,
     open: OpenGrading,
@@ -94,13 +94,13 @@ export class Grader {
     return (whole === null ? null : checkWhole(whole)) ?? checkEnding(answer.finishReason, open.maxOutputTokens);
   }
 
-  /** No answer has come, and none will. */
+  /** No answer will come. */
   lost({ copy, verify }: OpenGrading): void {
     copy?.drop();
     if (verify !== null) this.#grading.verifier.answered(verify.decision, verify.side, null, null);
   }
 
-  /** The served side of a request that is to be verified; null: it is not, for it was not drawn, or the requested model answers it. */
+  /** The served side of a request to verify; null if it was not drawn or the requested model answers it. */
   verifies(
     { context: { id, section, masked }, exchange }: ReadRequest,
     { requested, served, reason, action }: Decision,
@@ -108,7 +108,7 @@ export class Grader {
     const { verify, grading } = section;
     if (verify === null || action !== 'route' || exchange.operation !== 'generate') return null;
     if (served.provider === requested.provider && served.model === requested.model) return null;
-    // What a pattern calls sensitive is shown to nobody else, and an answer with originals in it is kept nowhere.
+    // Text that matches a sensitive-data pattern is sent to no other model, and an answer with unmasked originals is never kept.
     if (reason === 'sensitivity' || (masked !== null && masked.restored.size > 0) || position('verify', id) >= verify.share) return null;
     const judge = grading?.judge == null ? null : { policy: grading.judge, prompt: Judge.prompt(exchange) };
     return { decision: id, side: 'served', judge };

@@ -9,7 +9,7 @@ import type { Observed } from './observed.ts';
 import type { BodyHandler, BodyPlan } from './plans.ts';
 import type { Undecided } from './undecided.ts';
 
-/** A body that is not rewritten, of a section whose patterns must not be found in it. */
+/** A body that is not rewritten, in a section whose patterns for sensitive data must not match it. */
 export class InspectedBody implements BodyHandler {
   readonly #request: Arrived;
   readonly #recognition: Observed;
@@ -61,12 +61,12 @@ export class InspectedBody implements BodyHandler {
     };
   }
 
-  /** Nothing was decided: there is nothing to record. */
+  /** Nothing was decided, so nothing is recorded. */
   aborted(): void {
     return;
   }
 
-  /** Null: this section does not mask. `rule`: the first that found something. `decoded`: the body goes on without its encoding. */
+  /** Null if this section does not mask. `rule`: the first that matched. `decoded`: the body is forwarded without its content-encoding. */
   #mask(read: Buffer, json: boolean, rule: SensitivityRule, decoded: boolean): BodyPlan | null {
     const { section, caller } = this.#request;
     const wish = maskWish(section, caller.workspace, this.#maskKeys);
@@ -87,7 +87,7 @@ export class InspectedBody implements BodyHandler {
   }
 }
 
-/** Its secure model is reached by generation alone. */
+/** Only generation requests can be routed to the rule's secure model. */
 function messageOf({ name, then }: SensitivityRule): string {
   return then.kind === 'block' ? then.message : `This request holds ${name}, and the model for sensitive data cannot take it.`;
 }

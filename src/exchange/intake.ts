@@ -29,18 +29,18 @@ import type { RunServices } from './services.ts';
 
 export interface IntakeOptions {
   readonly policy: { current(): Arrived['generation'] };
-  /** The request header with the app's own id; absent: it is not recorded. */
+  /** The request header with the app's own id; not recorded if absent. */
   readonly requestIdHeader?: string;
-  /** Share of the traces that begin here that are sampled, 0 to 1; absent: spans are off. */
+  /** Sampled share of the traces that begin here, 0 to 1; spans are off if absent. */
   readonly traceRatio?: number;
-  /** A caller's own decision to sample is kept; absent: it is. */
+  /** Whether a caller's own sampling decision is kept; true if absent. */
   readonly traceByParent?: boolean;
-  /** Null: feedback is not taken here. */
+  /** Null if feedback is not accepted here. */
   readonly feedback: TakeFeedback | null;
   readonly log: { error(fields: object, message: string): void };
 }
 
-/** What the headers of a request settle: whether its body is wanted, and what for. */
+/** Plans a request from its headers: whether its body is needed, and what for. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #services: RunServices;
@@ -50,7 +50,7 @@ export class Intake {
     this.#services = services;
   }
 
-  /** `traceparent`: Envoy's, where Envoy traces. `known`: what Envoy's own filters know of the caller. `peer`: which Envoy asks. */
+  /** `traceparent`: Envoy's, if Envoy traces. `known`: facts about the caller from Envoy's filters. `peer`: the Envoy that asks. */
   plan(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller, peer?: string): RequestPlan {
     const startedAt = performance.now();
     const { undecided, credentials, admission } = this.#services;
@@ -94,7 +94,7 @@ export class Intake {
     const why = endOfStream ? 'no-body' : admission.admits() ? null : 'overload';
     if (why !== null) return closed ? undecided.refuse(arrived, recognition, why) : undecided.passKeyed(arrived, why);
     const run = new Run(this.#context(arrived, recognition, claims, chainStyle, peer), closed ? head.contentEncoding : '', this.#services);
-    // A client that leaves while its request is decided must give its place back: Envoy tells of those that have a name.
+    // A client that leaves while its request is decided must release its slot: Envoy reports only requests that have an id.
     return generation.limitsConcurrent
       ? { kind: 'read-body', metadata: { id: arrived.id }, handler: run }
       : { kind: 'read-body', handler: run };
@@ -146,7 +146,7 @@ export class Intake {
     };
   }
 
-  /** What is known by its path and never rewritten, or not known: it passes, but for what a closed section must have read. */
+  /** A request that is never rewritten, or whose path is unknown: it passes, unless a closed section must read it. */
   #unrewritable(
     request: Arrived,
     head: RequestHead,
@@ -171,7 +171,7 @@ export class Intake {
     return { kind: 'read-body', handler: new InspectedBody(request, known, head.contentEncoding, undecided, maskKeys) };
   }
 
-  /** A call that is only observed, of a section that is not closed: read where a model may be banned. Files are what they are, at any size. */
+  /** An observed call of a section that is not closed: its body is read only if a model may be banned. Large files pass unread. */
   #open(request: Arrived, head: RequestHead, known: Observed): RequestPlan {
     const { undecided, admission } = this.#services;
     if (!mayBan(request.section) || known.model !== null) return undecided.observe(request, known);
@@ -181,14 +181,14 @@ export class Intake {
     return { kind: 'read-body', handler: new NamedBody(request, known, head.contentEncoding, undecided) };
   }
 
-  /** Where Envoy traces too, its span for this stream is the parent; else it is the app's. */
+  /** If Envoy traces, its span for this stream is the parent; otherwise the app's span is. */
   #trace(headers: HeaderMap, traceparent: string | undefined): TraceFacts | null {
     const { traceRatio, traceByParent } = this.#options;
     return traceRatio === undefined ? null : beginTrace(traceparent ?? headers.get('traceparent'), traceRatio, traceByParent);
   }
 }
 
-/** An Envoy that cannot carry out chains gets none. */
+/** Removes the fallback for an Envoy that does not support chains. */
 function sectionFor(section: PolicySection, chainStyle: ChainStyle): PolicySection {
   return chainStyle === 'none' && section.fallback !== null ? { ...section, fallback: null } : section;
 }

@@ -1,14 +1,14 @@
 import { performance } from 'node:perf_hooks';
 import { limits } from '../lib/limits.ts';
 
-/** How often the event loop is asked whether it comes when it is called, ms. */
+/** How often the event loop's delay is measured, ms. */
 const everyMs = 20;
-/** As long as this after the loop was last late it is taken to be behind, ms: what came meanwhile is worked off first. */
+/** The loop counts as behind for this long after it was last late, ms: the backlog is processed first. */
 const calmMs = 100;
 
 /**
- * Whether a request should be decided at all. A processor that is behind answers after Envoy has stopped waiting: the work is lost, the
- * app waited for nothing, and the next request waits longer. Those who come while it is so pass as the app sent them.
+ * Load shedding: whether a request should be decided at all. A processor that is behind answers after Envoy's timeout: the work is lost,
+ * the app waited for nothing, and the next request waits longer. Requests that arrive meanwhile pass as the app sent them.
  */
 export class LoadGate {
   readonly #now: () => number;
@@ -19,7 +19,7 @@ export class LoadGate {
 
   readonly #lateMs: number;
 
-  /** `lateMs`: how late a turn of the event loop may come; 0: as late as it will. `now`: milliseconds, monotonic. */
+  /** `lateMs`: allowed delay of an event-loop turn; 0: no limit. `now`: milliseconds, monotonic. */
   constructor(lateMs: number = limits.eventLoopLateMs, now: () => number = () => performance.now()) {
     this.#lateMs = lateMs === 0 ? Infinity : lateMs;
     this.#now = now;
@@ -33,7 +33,10 @@ export class LoadGate {
     return this.#open;
   }
 
-  /** Whether another request may be decided now. Asked in the middle of a turn it knows how long that has lasted: what comes last in a burst does not wait for the timer to say so. */
+  /**
+   * Whether another request may be decided now. It checks the clock itself, so within one long turn the last requests of a burst are
+   * refused before the timer fires.
+   */
   admits(): boolean {
     return this.#open < limits.openBodies && this.#look() >= this.#lateUntil;
   }
@@ -46,12 +49,12 @@ export class LoadGate {
     this.#open--;
   }
 
-  /** The timer's turn: later than it was due is how long everybody waits for their turn. */
+  /** Called by the timer: its delay is the delay of every other task. */
   tick(): void {
     this.#due = this.#look() + everyMs;
   }
 
-  /** What the time is, and whether the timer is late. */
+  /** Reads the clock and checks whether the timer is late. */
   #look(): number {
     const now = this.#now();
     if (now - this.#due > this.#lateMs) this.#lateUntil = now + calmMs;

@@ -6,12 +6,12 @@ import type { ExchangeRecord } from '../record/types.ts';
 import { maskHere, type MaskedBody, type ReadBody, type ReadWish } from './body-reader.ts';
 import { blocksSensitive, type RequestContext } from './context.ts';
 
-/** The keys that workspaces' tokens are made with, all from one. */
+/** The keys for each workspace's mask tokens, all derived from one master key. */
 export class MaskKeys {
   readonly #master: Buffer;
   readonly #keys = new Map<string, string>();
 
-  /** Absent: a key of this process's own, so that its tokens are others after the next start. */
+  /** If absent, this process generates a key, so its tokens change with every start. */
   constructor(master: Buffer = ownMaskKey()) {
     this.#master = master;
   }
@@ -20,14 +20,14 @@ export class MaskKeys {
     let key = this.#keys.get(workspace);
     if (key === undefined) {
       key = workspaceKey(this.#master, workspace);
-      // Callers invent workspace names.
+      // Bounded because callers can invent workspace names.
       if (this.#keys.size < limits.labelValues * 10) this.#keys.set(workspace, key);
     }
     return key;
   }
 }
 
-/** How a section masks; null: it does not. */
+/** How a section masks; null if it does not. */
 export function maskWish(
   { masks, mode }: Pick<PolicySection, 'masks' | 'mode'>,
   workspace: string,
@@ -36,7 +36,7 @@ export function maskWish(
   return masks === null || mode !== 'enabled' ? null : { key: keys.of(workspace), rules: masks };
 }
 
-/** What was masked, for the record. */
+/** The masking rules that matched, for the record. */
 export function rulesMasked(
   { sensitivity }: Pick<PolicySection, 'sensitivity'>,
   counts: readonly number[],
@@ -44,17 +44,17 @@ export function rulesMasked(
   return counts.flatMap((matches, at) => (matches > 0 ? [{ rule: sensitivity[at]?.name ?? '', matches }] : []));
 }
 
-/** What is wanted of a body: as little as its section needs. */
+/** What to extract from a body: only what its section needs. */
 export function readWish({ section, caller, cache }: Pick<RequestContext, 'section' | 'caller' | 'cache'>, keys: MaskKeys): ReadWish {
   const patterns = section.sensitivity.map(({ pattern }) => pattern);
   const mask = maskWish(section, caller.workspace, keys);
   return { members: cache !== null, patterns, ...(mask === null ? {} : { mask }) };
 }
 
-/** A masked body that could be read again. */
+/** A masked body that was parsed successfully. */
 export type MaskedRequest = MaskedBody & { readonly read: { readonly ok: true } };
 
-/** The body with tokens for its sensitive data; null: there is none to mask. `same`: the patterns are still those that it was read with. */
+/** The masked body; null if there is nothing to mask. `same`: the patterns have not changed since it was read. */
 export function maskedIn(here: ReadBody, context: RequestContext, same: boolean, keys: MaskKeys): MaskedRequest | 'failed' | null {
   const { inspection, recognition } = context;
   const masked = same || inspection === null ? here.masked : maskHere(recognition, here.body, readWish(context, keys), inspection);
@@ -63,7 +63,7 @@ export function maskedIn(here: ReadBody, context: RequestContext, same: boolean,
   return read.ok ? { ...masked, read } : 'failed';
 }
 
-/** What an app is told whose data must be masked and cannot be; undefined: what is told of it in general. */
+/** The rule's error message for data that must be masked and cannot be; undefined: the general message applies. */
 export function unmaskedMessage({ section, inspection }: Pick<RequestContext, 'section' | 'inspection'>): string | undefined {
   const rule = section.sensitivity.find(({ then }, at) => then.kind === 'mask' && inspection?.matched[at] === true);
   return rule?.then.kind === 'mask' ? rule.then.message : undefined;

@@ -25,15 +25,15 @@ import { PendingExchanges } from './pending.ts';
 import { callerFacts } from './caller.ts';
 import type { ReadRequest, RequestContext } from './context.ts';
 
-/** What a copy is for: an experiment, or to hold the answer beside the one that was served. */
+/** A mirrored request: for an experiment, or to compare its answer with the served one. */
 export interface Shadowed extends Copied {
   readonly verify?: VerifiedSide;
 }
 
-/** Stands where experiments have their name; no experiment can be called so. */
+/** Used in place of an experiment's name; no experiment can have this name. */
 export const verifyName = '(verify)';
 
-/** What became of a request that was drawn. Closed list: a metric label. */
+/** The result for a request that was drawn. Closed list: a metric label. */
 export type ShadowResult = 'sent' | 'answered' | 'lost' | 'envoy' | 'sensitive' | 'cannot' | 'unknown-price' | 'budget' | 'busy' | 'no-key';
 
 export interface ShadowsOptions {
@@ -44,7 +44,7 @@ export interface ShadowsOptions {
   readonly now?: () => number;
 }
 
-/** A copy that is on its way. */
+/** A copy that is in flight. */
 interface OpenShadow {
   readonly facts: RequestFacts;
   readonly shadowOf: string;
@@ -59,15 +59,15 @@ interface OpenShadow {
   readonly keys: HeaderMutation;
   readonly grading: OpenGrading;
   readonly startedAt: number;
-  /** US dollars that were set aside. */
+  /** US dollars reserved for it. */
   readonly reserved: number;
 }
 
 const dayMs = 86_400_000;
 
 /**
- * Copies of requests for other models: Envoy makes and sends them, after the original and without waiting; a filter in the other model's
- * cluster puts its name and key in, and reads its answer. Nobody gets that answer.
+ * Mirrors requests to other models: Envoy copies and sends them after the original, without waiting. A filter in the other model's cluster
+ * sets the model's name and key, and reads the answer, which no app receives.
  */
 export class Shadows {
   readonly #options: ShadowsOptions;
@@ -75,7 +75,7 @@ export class Shadows {
   readonly #open: PendingExchanges<OpenShadow>;
   readonly #sweeper: NodeJS.Timeout;
   #day = 0;
-  /** US dollars by experiment, of today. */
+  /** US dollars spent today, by experiment. */
   readonly #spent = new Map<string, number>();
 
   constructor(options: ShadowsOptions) {
@@ -86,7 +86,7 @@ export class Shadows {
     this.#sweeper.unref();
   }
 
-  /** The header that has Envoy send a copy; null: it gets none. */
+  /** The header that makes Envoy send a copy; null if no copy is sent. */
   begin(request: ReadRequest, shadowed: Shadowed, input: DecideInput, decision: Decision): readonly [string, string] | null {
     const { experiment, target, verify } = shadowed;
     const admitted = this.#admit(request, shadowed, input, decision);
@@ -121,7 +121,7 @@ export class Shadows {
     return [mirrorHeader, clusterName(provider.name, 'shadow')];
   }
 
-  /** With what a copy may leave; else why it must not. `usd`: US dollars that it is expected to cost. */
+  /** What a copy is sent with, or why it must not be sent. `usd`: its expected cost in US dollars. */
   #admit(
     { context, exchange }: ReadRequest,
     { experiment, target, maxUsdPerDay }: Shadowed,
@@ -131,9 +131,9 @@ export class Shadows {
     const { generation } = context;
     const { verdict } = input;
     const provider = generation.providers.get(target.provider);
-    // An Envoy before 1.40 cannot say whose a copy is.
+    // An Envoy before 1.40 cannot tell which request a copy belongs to.
     if (context.chainStyle !== 'groups') return 'envoy';
-    // What a pattern calls sensitive is shown to nobody else.
+    // Text that matches a sensitive-data pattern is sent to no other model.
     if (decision.reason === 'sensitivity') return 'sensitive';
     if (provider === undefined || disqualify(input, target, entryOf(input, target), expectedAnswerTokens(exchange, verdict)) !== null)
       return 'cannot';
@@ -150,7 +150,7 @@ export class Shadows {
     return keys === null ? 'no-key' : { provider, keys, usd: estimate.usd };
   }
 
-  /** The copy of a decision's request has come to its provider's cluster; null: nothing is known of it. */
+  /** The copy of a decision's request has reached its provider's cluster; null if the copy is unknown. */
   attempt(id: string): Attempt | null {
     const shadow = this.#open.take(id);
     return shadow === undefined
@@ -167,7 +167,7 @@ export class Shadows {
     const { facts, experiment, grading, reserved } = shadow;
     const quality = this.#options.grader.end(facts.id, grading, facts.generation, ending);
     const record = buildRecord(facts, { ...ending, quality });
-    // Set aside before, settled now; of an answer whose cost nobody knows the estimate stays.
+    // Replace the reserved estimate by the real cost; if the cost is unknown, the estimate stays.
     if (record.cost.known) this.#spend(experiment, record.cost.usd - reserved);
     this.#options.sink.record({ ...record, shadowOf: shadow.shadowOf });
     this.#options.onResult(experiment, 'answered');
@@ -178,7 +178,7 @@ export class Shadows {
     this.#options.onResult(experiment, 'lost');
   }
 
-  /** The target's key: the gateway's own, or the app's where it is the app's own provider. The copy may carry another provider's. */
+  /** The target's key: the gateway's, or the app's if the target is the app's own provider. The copy may carry another provider's key. */
   #keys(
     { provider: own, ownHeaders: { list: ownHeaders }, section }: RequestContext,
     target: TargetRef,
@@ -260,7 +260,7 @@ class ShadowAttempt implements Attempt {
   request(body: Buffer): AttemptRequest {
     const { recognition, target, provider, path, keys } = this.#shadow;
     const read = readExchange(recognition, body);
-    // It was read before it came here; only another filter could have changed it.
+    // It was parsed before; only another filter could have changed it.
     if (!read.ok) throw new Error(`the copy cannot be read any more: ${read.reason}`);
     const { exchange } = read;
     const inPath = exchange.pathModel !== null;

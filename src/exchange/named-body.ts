@@ -4,7 +4,7 @@ import type { Observed } from './observed.ts';
 import type { BodyHandler, BodyPlan } from './plans.ts';
 import type { Undecided } from './undecided.ts';
 
-/** A body that is not rewritten, of a section that bans models: it says which it asks for, and goes on as it came. */
+/** A body that is not rewritten, in a section that bans models: only its model is read, and the body is forwarded as it came. */
 export class NamedBody implements BodyHandler {
   readonly #request: Arrived;
   readonly #recognition: Observed;
@@ -32,7 +32,7 @@ export class NamedBody implements BodyHandler {
     }
   }
 
-  /** Nothing was decided: there is nothing to record. */
+  /** Nothing was decided, so nothing is recorded. */
   aborted(): void {
     return;
   }

@@ -3,17 +3,17 @@ import { wordlessCall } from '../apis/other/wordless.ts';
 import type { CallerContext, CompiledRule, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
 import { limits } from '../lib/limits.ts';
 
-/** Whether a section has a block that may hold for a call that is only observed: then its model has to be known. */
+/** Whether a section has a block rule that may apply to an observed call: then its model must be known. */
 export function mayBan({ mode, overrides, rules }: Pick<PolicySection, 'mode' | 'overrides' | 'rules'>): boolean {
   return mode === 'enabled' && [...overrides, ...rules].some(({ then }) => then.kind === 'block');
 }
 
-/** A field named `model` of a form, up to the end of its line. */
+/** A form field named `model`, up to the end of its line. */
 const formModel = /content-disposition:[^\r\n]*\bname="?model"?[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]*)/gi;
 
 /**
- * The models that a body names which is not read otherwise: members `model` at the top of a JSON object or one level below, the fields of a form,
- * lines of a batch. Several, where it names several.
+ * All models named in a body that is not parsed otherwise: members `model` at the top of a JSON object or one level below, form fields,
+ * lines of a batch.
  */
 export function modelsIn(body: Buffer): readonly string[] {
   const text = body.toString('utf8');
@@ -28,7 +28,7 @@ export function modelsIn(body: Buffer): readonly string[] {
 }
 
 const mostModels = 64;
-/** How deep a member `model` counts: a realtime session and a batch's requests hold theirs below the top. */
+/** How deep a member `model` counts: realtime sessions and batch requests have it below the top level. */
 const deepest = 4;
 
 function collect(value: unknown, found: Set<string>, depth: number): void {
@@ -47,13 +47,13 @@ function unescaped(text: string): string {
   }
 }
 
-/** The model that a path's query names, as a realtime connection does; null: none. */
+/** The model in a path's query, as realtime connections have; null if there is none. */
 export function modelInQuery(path: string): string | null {
   const query = path.indexOf('?');
   return query === -1 ? null : new URLSearchParams(path.slice(query + 1)).get('model');
 }
 
-/** A call as rules look at it: its model, and no words. */
+/** The facts of a call that rules match: its model, and no text. */
 export interface ObservedCallFacts {
   readonly generation: Pick<PolicyGeneration, 'catalog'>;
   readonly section: Pick<PolicySection, 'overrides' | 'rules' | 'classifier'>;
@@ -61,7 +61,10 @@ export interface ObservedCallFacts {
   readonly caller: CallerContext;
 }
 
-/** The block that holds for a model of a call that is only observed; null: none. Overrides and rules in the policy's order, where the first of `keep` and `block` counts. */
+/**
+ * The block rule that applies to a model of an observed call; null if none. Overrides and rules are checked in the policy's order; the
+ * first `keep` or `block` wins.
+ */
 export function banOf({ generation, section, provider, caller }: ObservedCallFacts, model: string): CompiledRule | null {
   const exchange = wordlessCall(model);
   const known = generation.catalog.lookup(provider.catalogProvider, provider.deployments.get(model) ?? model);

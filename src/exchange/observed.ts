@@ -7,7 +7,7 @@ import { uncached, type OpenExchange } from './open.ts';
 
 export type Observed = Recognition & { readonly kind: 'observed' };
 
-/** The exchange of a request that is known and left alone: its answer's status and time will be recorded. */
+/** The exchange of a request that is recognised but not changed: its answer's status and time are recorded. */
 export function observedExchange(request: Arrived, recognition: Observed, masked?: OpenExchange['masked']): OpenExchange {
   const { caller, startedAt } = request;
   return {

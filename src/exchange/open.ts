@@ -10,64 +10,64 @@ import type { OutputKey } from '../router/output/tokens.ts';
 import type { ChainRun } from './chain/run.ts';
 
 /**
- * An exchange whose answer has not ended. Holds facts only, no prompt text and no body, so that a slow answer costs a
- * few hundred bytes, and what the cache collects of it.
+ * An exchange whose answer has not ended. It holds facts only, no prompt text and no body, so that a slow answer costs a few hundred bytes
+ * plus what the cache collects.
  */
 export interface OpenExchange extends RequestFacts {
   /** performance.now() at the request's headers. */
   readonly startedAt: number;
   /** An OpenAI-shaped stream whose app did not ask for usage. */
   readonly usageNotAsked: boolean;
-  /** Takes the answer for the cache; null where nothing is to be kept. */
+  /** Collects the answer for the cache; null if it is not cached. */
   readonly fill: Fill | null;
   /** Set when other targets may answer if the first one fails. */
   readonly chain: ChainRun | null;
-  /** Milliseconds for which the request's conversation is remembered; null: it has none, or is not kept together. */
+  /** How long the request's conversation is remembered, ms; null if it has none or conversations are not tracked. */
   readonly sessionIdleMs: number | null;
-  /** What is kept to grade the answer; null: it is not graded. */
+  /** What is kept to grade the answer; null if it is not graded. */
   readonly grading: OpenGrading | null;
-  /** The file of the gateway's key that it left with; null: the app's own, or a signature. */
+  /** The file of the gateway key that was sent; null if the app's key or a signature was. */
   keyFile: string | null;
-  /** By what its answer reaches Sluice. */
+  /** How its answer reaches Sluice. */
   readonly answerBy: AnswerSource;
-  /** What the length of its answer teaches, and what was assumed of its task; null: nothing is learnt. */
+  /** The key for learning its answer's length, and the length assumed for its task; null if nothing is learnt. */
   readonly output: { readonly key: OutputKey; readonly assumed: number } | null;
-  /** What budgets have set aside for it; null: nothing. */
+  /** What budgets reserved for it; null if nothing. */
   readonly reservation: Reservation | null;
-  /** Which Envoy it came through; absent: not known, or nothing is held for it. */
+  /** The Envoy it came through; absent if unknown or if nothing is reserved for it. */
   readonly peer?: string | undefined;
 }
 
 /** What is kept of one exchange so that its answer can be graded. */
 export interface OpenGrading {
   readonly maxOutputTokens: number | null;
-  /** Null: how the answer ends is all that is looked at. */
+  /** Null if only the answer's ending is graded. */
   readonly copy: AnswerCopy | null;
   /** Set when this answer was drawn for the judge. */
   readonly judge: { readonly policy: JudgePolicy; readonly prompt: JudgedPrompt } | null;
-  /** Set when this answer is held beside another model's. */
+  /** Set when this answer is compared with another model's. */
   readonly verify: VerifiedSide | null;
 }
 
-/** Whose answer to a verified request: that of the model that served it, or that of the stronger one, which nobody got. */
+/** A side of a verified request: the model that served it, or the stronger model, whose answer no app received. */
 export type Side = 'served' | 'stronger';
 
-/** One of two answers to a request that are held beside each other. */
+/** One of the two answers that are compared. */
 export interface VerifiedSide {
   readonly decision: string;
   readonly side: Side;
-  /** Who grades them where their agreement cannot be read off; null: nobody. */
+  /** The judge that grades them when they cannot be compared directly; null if none. */
   readonly judge: { readonly policy: JudgePolicy; readonly prompt: JudgedPrompt } | null;
 }
 
-/** What the cache had to say about a request. */
+/** The cache's result for a request. */
 export type CacheFacts = Pick<OpenExchange, 'cache' | 'cacheEntry' | 'fill'> & {
-  /** An old answer that may serve if the provider fails. */
+  /** A stale answer to serve if the provider fails. */
   readonly rescue?: CacheHit | null;
 };
 
 /** For a request that the cache was not asked about. */
 export const uncached: CacheFacts = { cache: 'off', cacheEntry: null, fill: null };
 
-/** Of a request that no budget is about. */
+/** For a request to which no budget applies. */
 export const noAdmission: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };

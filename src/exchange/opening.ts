@@ -15,10 +15,10 @@ import { holdsSensitive, type ReadRequest, type RequestContext } from './context
 import type { CacheFacts, OpenExchange } from './open.ts';
 import type { SluiceMetadata } from './plans.ts';
 
-/** What became of a request that was read. */
+/** The outcome of a request that was read. */
 export interface Opening {
   readonly kind: ExchangeRecord['kind'];
-  /** Null where the cache answers. */
+  /** Null if the cache answers. */
   readonly verdict: OpenExchange['verdict'];
   readonly decision: Decision | null;
   readonly output: OpenExchange['output'];
@@ -72,7 +72,7 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
     fill,
     chain: opening.chain,
     grading,
-    // What Sluice answers itself has no other answer.
+    // If Sluice answers itself, no provider's answer follows.
     answerBy: decision === null ? 'copies' : answerSource(context.usage, { api: exchange.api, fill, grading }, exchange, body),
     sessionIdleMs: decision?.session === undefined ? null : (context.section.sessions?.idleMs ?? null),
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
@@ -80,7 +80,7 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
   };
 }
 
-/** Spans say what the app calls its conversation; a key that Sluice made of its words is no name. */
+/** Spans carry the app's own name of its conversation, never a key that Sluice derived from its text. */
 function nameConversation({ trace, sessionName, caller }: RequestContext, { session }: Exchange): void {
   if (trace?.sampled !== true) return;
   const name = sessionName ?? (caller.trust?.believesBody('session') === false ? null : session);
@@ -112,7 +112,7 @@ function requestFacts(context: RequestContext, exchange: Exchange): ExchangeReco
 
 const unadapted: readonly string[] = [];
 
-/** What the rewrite for the chosen target wrote in that model's own words. */
+/** The parameters that the rewrite renamed or changed for the chosen target. */
 function adaptedBy(generation: PolicyGeneration, exchange: Exchange, decision: Decision | null): readonly string[] {
   if (decision?.action !== 'route') return unadapted;
   const name = limitNameAt(generation, decision.served, exchange);
@@ -138,12 +138,12 @@ function hash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** The metadata of a request that Sluice refuses: no model was called, so none is named. */
+/** The metadata of a request that Sluice refuses, without a model, since none was called. */
 export function refusedMetadata(open: OpenExchange): SluiceMetadata {
   return Object.fromEntries(Object.entries(metadataOf(open)).filter(([name]) => name !== 'model'));
 }
 
-/** What Envoy keeps for the response headers, the access log, and the second filter. */
+/** The metadata that Envoy keeps for the response headers, the access log, and the second filter. */
 export function metadataOf(open: OpenExchange): SluiceMetadata {
   const { decision } = open;
   const metadata: Record<string, string> = { id: open.id, reason: decision?.reason ?? open.passReason ?? '' };

@@ -1,8 +1,8 @@
 import { limits } from '../lib/limits.ts';
 
 /**
- * Exchanges between their decision and the end of their answer, by decision id. Bounded in number and age: what leaves
- * by a bound is handed to `expire`, so that its record is still written.
+ * Exchanges between their decision and the end of their answer, by decision id. Bounded in number and age: an entry that exceeds a bound
+ * is passed to `expire`, so that its record is still written.
  */
 export class PendingExchanges<T> {
   readonly #entries = new Map<string, { readonly value: T; readonly since: number }>();
@@ -30,17 +30,17 @@ export class PendingExchanges<T> {
     this.#entries.set(id, { value, since: now });
   }
 
-  /** What is known of an exchange whose answer has not begun. */
+  /** The exchange, if its answer has not begun. */
   get(id: string): T | undefined {
     return this.#entries.get(id)?.value;
   }
 
-  /** Those whose answer has not begun, the oldest first. */
+  /** Exchanges whose answer has not begun, the oldest first. */
   *values(): Iterable<T> {
     for (const { value } of this.#entries.values()) yield value;
   }
 
-  /** Removes and returns; undefined when it is unknown here (another process decided it, or it expired). */
+  /** Removes and returns an exchange; undefined if it is unknown here (another process decided it, or it expired). */
   take(id: string): T | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
@@ -48,7 +48,7 @@ export class PendingExchanges<T> {
     return entry.value;
   }
 
-  /** Expires what is older than the bound. Cost: the expired ones plus one. */
+  /** Expires entries older than the bound. Cost: the number expired plus one. */
   sweep(now: number): void {
     for (const [id, entry] of this.#entries) {
       if (now - entry.since < this.#maxAgeMs) return;

@@ -2,7 +2,7 @@ import type { FilterRole } from '../attach/names.ts';
 import type { Body, HeaderMap, HeaderMutation } from '../lib/headers.ts';
 import type { Later } from '../lib/later.ts';
 
-/** Dynamic metadata of one of Envoy's filters, as plain JSON values; null when none came. Decoded when it is asked for. */
+/** Dynamic metadata of one of Envoy's filters, as plain JSON values; null if none came. Decoded on demand. */
 export type KnownOfCaller = (namespace: string) => Readonly<Record<string, unknown>> | null;
 
 export type MetadataValue = string | number | boolean | readonly MetadataValue[] | { readonly [key: string]: MetadataValue };
@@ -10,7 +10,10 @@ export type MetadataValue = string | number | boolean | readonly MetadataValue[]
 /** Metadata in the `sluice` namespace; Envoy puts it on response headers and access logs, and reads a chain's clusters from it. */
 export type SluiceMetadata = Readonly<Record<string, MetadataValue>>;
 
-/** Token counts as Envoy's AI Protocol Manager tells them: `input` and `output` are totals, the rest are parts of them. Null: it did not say. */
+/**
+ * Token counts from Envoy's AI Protocol Manager: `input` and `output` are totals, the others are parts of them. Null if it did not
+ * report one.
+ */
 export interface ReportedUsage {
   readonly model: string | null;
   readonly input: number | null;
@@ -18,34 +21,34 @@ export interface ReportedUsage {
   readonly cachedRead: number;
   readonly cacheWrite: number;
   readonly reasoning: number;
-  /** It read all that spoke of usage; else a part at most. */
+  /** True if it read all usage data; otherwise it read at most a part. */
   readonly complete: boolean;
 }
 
-/** What Envoy has collected of an answer; bytes are views of the log's message. */
+/** The part of an answer that Envoy collected; bytes are views of the log's message. */
 export interface CollectedAnswer {
-  /** A whole answer that is no stream of events. */
+  /** A whole answer that is not an event stream. */
   readonly body: Buffer | null;
-  /** It was larger than what is collected. */
+  /** The answer was larger than the collection limit. */
   readonly large: boolean;
   /** A stream's first chunks, and for each `bytes:milliseconds since 1970`. */
   readonly head: Buffer | null;
   readonly times: string;
-  /** Its last ones. */
+  /** A stream's last chunks. */
   readonly tail: Buffer | null;
-  /** Something between the two was left out. */
+  /** Bytes between head and tail are missing. */
   readonly gap: boolean;
-  /** The answer has ended as HTTP wants it. */
+  /** The answer was complete in HTTP's terms. */
   readonly whole: boolean;
 }
 
-/** One entry of Envoy's access log. Times in ms since the request came to Envoy; null: Envoy does not say. */
+/** One entry of Envoy's access log. Times in ms since the request reached Envoy; null if Envoy does not report one. */
 export interface LoggedExchange {
-  /** The decision's, as the request side left it. */
+  /** The decision's id, as the request side stored it. */
   readonly id: string;
   /** 0: no response headers. */
   readonly status: number;
-  /** Who ended it before its time. */
+  /** Who cut the answer off. */
   readonly cutBy: 'client' | 'other' | null;
   readonly contentType: string;
   readonly contentEncoding: string;
@@ -53,47 +56,51 @@ export interface LoggedExchange {
   readonly startedAt: number;
   readonly firstByteMs: number | null;
   readonly totalMs: number | null;
-  /** Bytes of the body that went to the client. */
+  /** Body bytes sent to the client. */
   readonly bodyBytes: number;
   readonly collected: CollectedAnswer | null;
   readonly usage: ReportedUsage | null;
 }
 
 /**
- * What the sessions ask of the rest of Sluice. One implementation: the pipeline.
- * No method may throw (an error inside is a pass, counted), and all but `BodyHandler.take` are synchronous.
+ * The interface between the ext_proc sessions and the rest of Sluice. One implementation: the pipeline.
+ * No method may throw (after an internal error the request passes and the error is counted), and all but `BodyHandler.take` are
+ * synchronous.
  */
 export interface Gateway {
-  /** Called once per request. `traceparent`: Envoy's, where Envoy traces. `known`: what Envoy's own filters know of the caller. `peer`: which Envoy asks. */
+  /**
+   * Called once per request. `traceparent`: Envoy's, if Envoy traces. `known`: facts about the caller from Envoy's filters. `peer`: the
+   * Envoy that asks.
+   */
   requestHeaders(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller, peer?: string): RequestPlan;
-  /** Called once per observed response, with the `sluice` metadata that the request side left (null: none). */
+  /** Called once per observed response, with the `sluice` metadata that the request side stored (null if none). */
   responseHeaders(headers: HeaderMap, metadata: Readonly<Record<string, unknown>> | null, endOfStream: boolean): ResponsePlan;
-  /** An exchange is over: the client went away before any response headers, or its answer was not to be observed. */
+  /** An exchange is over: the client left before any response headers, or its answer was not observed. */
   logged(entry: LoggedExchange): void;
 }
 
 export type RequestPlan =
-  /** Let it go on as it is; the stream is ended after the reply. */
+  /** Forward it unchanged; the stream is ended after the reply. */
   | { readonly kind: 'pass'; readonly headers?: HeaderMutation; readonly metadata?: SluiceMetadata }
-  /** Answered at once, without a body. */
+  /** Answer immediately, without reading the body. */
   | (BodyPlan & { readonly kind: 'respond' })
-  /** Ask Envoy for the buffered body. `metadata`: what its log is to know of a request whose client leaves before the body's answer. */
+  /** Ask Envoy for the buffered body. `metadata`: for Envoy's log, in case the client leaves before the reply to the body. */
   | { readonly kind: 'read-body'; readonly handler: BodyHandler; readonly metadata?: SluiceMetadata };
 
 export interface BodyHandler {
   /**
-   * The whole body. A plan at once is answered in the same turn; a later one comes as long as Envoy's `message_timeout` lets it (`ms` 0), or
-   * within `ms`, up to limits.bodyWaitMs, for which Envoy is asked. It may not reject.
+   * Takes the whole body. An immediate plan is sent in the same turn. A later one must come within Envoy's `message_timeout` (`ms` 0), or
+   * within `ms`, up to limits.bodyWaitMs; Envoy is asked to wait that long. It must not reject.
    */
   take(body: Buffer): BodyPlan | Later<BodyPlan>;
-  /** The stream closed before the body came or while its plan was awaited; a plan that comes later is dropped. */
+  /** The stream closed before the body came or before its plan was ready; a later plan is dropped. */
   aborted(): void;
 }
 
 export type BodyPlan =
   | {
       readonly kind: 'forward';
-      /** New body; absent = unchanged. */
+      /** New body; unchanged if absent. */
       readonly body?: Body;
       readonly headers?: HeaderMutation;
       readonly clearRouteCache?: boolean;
@@ -119,21 +126,21 @@ export interface ResponseObserver {
   end(whole: boolean, cancelled: boolean): void;
 }
 
-/** What the attempt filters' sessions ask of the pipeline. The same promises as `Gateway`. */
+/** The interface between the attempt filters' sessions and the pipeline, with the same guarantees as `Gateway`. */
 export interface AttemptGateway {
   /**
-   * An attempt begins, or (role `gate`) its answer does. `host`: the endpoint that it goes to, where Envoy says so. Null: this
-   * process knows nothing of the exchange, or the endpoint is not that of the target whose turn it is.
+   * An attempt begins, or (role `gate`) its answer does. `host`: the attempt's endpoint, if Envoy reports it. Null if this process does not
+   * know the exchange, or if the endpoint does not belong to the current target.
    */
   attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null;
 }
 
 /** One attempt at one target. */
 export interface Attempt {
-  /** What goes to this target, made from the body that the attempt before it left. Roles `next` and `stream`. */
+  /** The request for this target, made from the body that the previous attempt left. Roles `next` and `stream`. */
   request(body: Buffer): AttemptRequest;
   answer(headers: HeaderMap, endOfStream: boolean): AnswerPlan;
-  /** The stream closed before the answer had ended. */
+  /** The stream closed before the answer ended. */
   closed(cancelled: boolean): void;
 }
 
@@ -141,34 +148,34 @@ export type AttemptRequest =
   | { readonly kind: 'forward'; readonly body?: Body; readonly headers: HeaderMutation; readonly metadata: SluiceMetadata }
   | (BodyPlan & { readonly kind: 'respond' });
 
-/** The answer is for the app. */
+/** The answer is passed on to the app. */
 export interface AnswerPass {
   readonly kind: 'pass';
   readonly headers?: HeaderMutation;
-  /** Replaces a whole body that was asked for. */
+  /** Replaces the whole body, if that was requested. */
   readonly body?: Buffer;
 }
 
-/** The next target of the chain is to answer. */
+/** Try the next target of the chain. */
 export interface AnswerRetry {
   readonly kind: 'retry';
-  /** Stands in a response header for as long as Envoy's router looks at it. */
+  /** Sent in a response header, which only Envoy's router sees. */
   readonly reason: string;
 }
 
 export type AnswerPlan =
   | AnswerPass
   | AnswerRetry
-  /** The body decides; `judge` gets all of it, once. Above `maxBytes` (where that can be told) it passes. */
+  /** The body decides: `judge` gets all of it, once. A body above `maxBytes` passes, if its size can be determined. */
   | { readonly kind: 'whole'; readonly maxBytes: number; judge(body: Buffer): AnswerPass | AnswerRetry }
-  /** Role `stream` only: the body decides as it comes. */
+  /** Role `stream` only: the body decides as it arrives. */
   | { readonly kind: 'relay'; readonly relay: StreamRelay };
 
 export type RelayStep =
-  /** Nothing for the app yet; the headers still wait if none has left. */
+  /** Send nothing to the app yet; the headers wait too if nothing has been sent. */
   | { readonly kind: 'hold' }
   | AnswerRetry
-  /** The headers leave with the first of these. */
+  /** The headers are sent with the first of these. */
   | { readonly kind: 'go'; readonly bytes: Buffer; readonly headers?: HeaderMutation };
 
 export interface StreamRelay {

@@ -1,19 +1,19 @@
-/** Who a client certificate is of, as Envoy puts it into `x-forwarded-client-cert`. */
+/** The owner of a client certificate, from Envoy's `x-forwarded-client-cert`. */
 export interface Principal {
-  /** URIs and DNS names of the certificate, and its subject; no empty ones. */
+  /** The certificate's URIs, DNS names and subject, without empty ones. */
   readonly names: readonly string[];
-  /** The Kubernetes namespace in its SPIFFE id; null: it has none. */
+  /** The Kubernetes namespace in its SPIFFE id; null if it has none. */
   readonly namespace: string | null;
 }
 
 const kubernetesId = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/[^/]+$/;
 
-/** Names of an element that say who the client is; `By` is the proxy itself. */
+/** Keys of an element that identify the client; `By` is the proxy itself. */
 const nameKeys: ReadonlySet<string> = new Set(['uri', 'dns', 'subject']);
 
 /**
- * The client of the last element, which this Envoy wrote: those before it came with the request. Null where the header is not written as Envoy writes
- * it, or names nobody: whatever stands before the last element cannot make another one of it.
+ * The client in the last element, which this Envoy wrote; earlier elements came with the request and cannot change how it is parsed. Null
+ * if the header is not in Envoy's format or names nobody.
  */
 export function principalOf(header: string): Principal | null {
   const last = lastElement(header);
@@ -29,7 +29,7 @@ export function principalOf(header: string): Principal | null {
 
 const pair = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))/y;
 
-/** Keys (lower case) and values of the last element; null: the header is not a list of elements. */
+/** Keys (lower case) and values of the last element; null if the header is not a list of elements. */
 function lastElement(header: string): (readonly [string, string])[] | null {
   let element: (readonly [string, string])[] = [];
   for (let at = 0; ;) {

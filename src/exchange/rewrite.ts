@@ -14,10 +14,10 @@ import type { OpenExchange } from './open.ts';
 import { metadataOf, refusedMetadata } from './opening.ts';
 import type { BodyPlan } from './plans.ts';
 
-/** Answers that Sluice reads come uncompressed: decoding every stream would cost more than the bytes it saves. */
+/** Sluice asks for uncompressed answers if it reads them: decoding every stream would cost more than the bytes saved. */
 const readable = ['accept-encoding', 'identity'] as const;
 
-/** What goes to the chosen target, or to the first of a chain. Notes in `open` whose key it carries. */
+/** The request for the chosen target, or for the first of a chain. Stores the file of the key it carries in `open`. */
 export function rewritePlan(
   request: ReadRequest,
   decision: Decision,
@@ -26,7 +26,7 @@ export function rewritePlan(
   credentials: Credentials,
 ): BodyPlan {
   const { context, exchange, body } = request;
-  // An attempt that makes its own request of it finds it as the app sent it.
+  // An attempt that builds its own request needs the request as the app sent it.
   const routes = decision.action === 'route' && chain?.firstIsReady !== false;
   const changesModel = routes && decision.served.model !== decision.requested.model;
   const named = changesModel && exchange.pathModel !== null ? rewritePath(context.path, exchange, decision.served.model) : context.path;
@@ -47,7 +47,7 @@ export function rewritePlan(
     set.push(...chain.headers);
   }
   const path = to !== null ? crossingPath(named) : key !== null ? withoutKeys(named) : named;
-  // The chains' route rewrites no path: it does not know whose turn it is.
+  // The chains' route does not rewrite paths: it does not know the current target.
   const gatewayPath =
     chain === null ? (to === null ? context.prefix : (to.pathPrefix ?? '')) + path : upstreamPath(to ?? context.provider, path);
   if (gatewayPath !== context.prefix + context.path) set.push([':path', gatewayPath]);
@@ -55,13 +55,13 @@ export function rewritePlan(
     kind: 'forward',
     ...(newBody === body && !context.replaced ? {} : { body: newBody }),
     headers: { set, remove },
-    // Envoy chose its route before the path or the cluster header changed.
+    // Envoy must choose the route again: the path or the cluster header has changed.
     ...(set.length > 1 ? { clearRouteCache: true } : {}),
     metadata: chain === null ? metadataOf(open) : { ...metadataOf(open), ...chain.metadata },
   };
 }
 
-/** The body with what has to change for the target: the model's name, what its API calls the limit, what the policy adds or caps. */
+/** The body with the changes for the target: model name, name of the output limit, and what the policy adds or caps. */
 function bodyFor({ context, exchange, body }: ReadRequest, decision: Decision, routes: boolean): Body {
   const changesModel = routes && decision.served.model !== decision.requested.model && exchange.pathModel === null;
   const askUsage = asksForUsage(context, exchange);
@@ -78,7 +78,7 @@ function bodyFor({ context, exchange, body }: ReadRequest, decision: Decision, r
 
 const unshaped: readonly never[] = [];
 
-/** The provider that is to answer in place of the app's own; null: it is the app's own. */
+/** The provider that answers in place of the app's own; null if it is the app's own. */
 function strangerOf({ generation, provider }: RequestContext, { served }: Decision): Provider | null {
   if (served.provider === provider.name) return null;
   const target = generation.providers.get(served.provider);
@@ -86,11 +86,12 @@ function strangerOf({ generation, provider }: RequestContext, { served }: Decisi
   return target;
 }
 
-/** The gateway's own key that it leaves with; null: the app's. */
+/** The gateway key that the request carries; null if it carries the app's key. */
 function keyFor({ section, provider }: RequestContext, to: Provider | null, credentials: Credentials): OwnKey | null {
   if (to === null && (section.credentials !== 'gateway' || section.mode !== 'enabled')) return null;
   const key = credentials.swap(to ?? provider, section);
-  // It was there when the headers came, and when decide() chose; without it the app's key would leave for a stranger, or what the app sent in its place.
+  // The key existed when the headers came and when decide() chose. Without it, the app's key (or what the app sent in its place) would be
+  // sent to another provider.
   if (key === null) throw new Error(`no credential for ${(to ?? provider).name}`);
   return key;
 }
@@ -100,7 +101,7 @@ export function blockPlan(context: RequestContext, decision: Decision, open: Ope
   const block: NonNullable<Decision['block']> = decision.block ?? { status: 403, message: 'This request is not allowed by policy.' };
   const { retryAfterSeconds } = block;
   const code = refusal !== null ? 'rate_limit_exceeded' : retryAfterSeconds === undefined ? 'blocked_by_policy' : 'insufficient_quota';
-  // OpenAI's type says what ran out.
+  // OpenAI's error type tells which limit was reached.
   const type = refusal === null ? {} : { type: refusal.kind === 'tokens' ? 'tokens' : 'requests' };
   const rendered = renderError(context.recognition.api, { ...block, code, ...type });
   return {
@@ -121,10 +122,10 @@ export function blockPlan(context: RequestContext, decision: Decision, open: Ope
   };
 }
 
-/** Longest wait that is worth it for an app's request, in seconds; the official SDKs draw the line there, too. */
+/** Longest retry wait that is useful for an app's request, in seconds; the official SDKs use the same limit. */
 const worthWaiting = 60;
 
-/** When to come back. The official SDKs of OpenAI and Anthropic would otherwise try again after a second of their own choice. */
+/** When to retry. Otherwise the official SDKs of OpenAI and Anthropic would choose their own delay of about a second. */
 function retryHeaders(seconds: number, useful: boolean): (readonly [string, string])[] {
   return [['retry-after', String(seconds)], ...(seconds > worthWaiting || !useful ? [['x-should-retry', 'false'] as const] : [])];
 }

@@ -33,31 +33,31 @@ type Plan = BodyPlan | Later<BodyPlan>;
 
 const nothing: Buffer = Buffer.alloc(0);
 const bypassed: CacheFacts = { ...uncached, cache: 'bypass' };
-/** For a client that has left. */
+/** The plan when the client has left. */
 const forNobody: BodyPlan = { kind: 'forward' };
 
 /**
- * One request that is decided, from its body to what Envoy is told of it. Each step ends in the next one, at once or later; what is known by then
- * is in `context`, `exchange` and `body`.
+ * One decided request, from its body to the reply to Envoy. Each step calls the next one, immediately or later; `context`, `exchange` and
+ * `body` hold the state.
  */
 export class Run implements BodyHandler, ReadRequest {
   context: RequestContext;
   /** Set once the body was read. */
   exchange!: Exchange;
-  /** The request's bytes; once it was read, those that it was read from. */
+  /** The request's bytes; after reading, the bytes that `exchange` was read from. */
   body: Buffer = nothing;
   readonly #services: RunServices;
   readonly #encoding: string;
   #cache: CacheFacts = uncached;
   #session: SessionView | null = null;
-  /** Since when Sluice works on it: what it waits for others is not its own time. */
+  /** Start of Sluice's own work: time spent waiting for others does not count. */
   #enteredAt = 0;
   #awaited = true;
   #clientLeft = false;
-  /** What the client's leaving ends early; null: nothing. */
+  /** Called when the client leaves, to cancel what is pending; null if nothing is. */
   #leave: (() => void) | null = null;
 
-  /** `encoding`: what has to be taken off the body before it can be read. */
+  /** `encoding`: the body's content-encoding, decoded before reading. */
   constructor(context: RequestContext, encoding: string, services: RunServices) {
     this.context = context;
     this.#encoding = encoding;
@@ -71,7 +71,7 @@ export class Run implements BodyHandler, ReadRequest {
     this.#enteredAt = performance.now();
     try {
       if (body.length > limits.requestBodyBytes) return this.#unread('too-large');
-      // The body has waited its turn as the headers did; Envoy may have given the request up.
+      // The body waited in the queue too; Envoy may have given up on the request.
       if (!this.#services.admission.admits()) return this.#unread('overload');
       return this.#decode(body);
     } catch (error) {
@@ -79,7 +79,7 @@ export class Run implements BodyHandler, ReadRequest {
     }
   }
 
-  /** Nothing was decided: there is nothing to record. */
+  /** Nothing was decided, so nothing is recorded. */
   aborted(): void {
     if (this.#awaited) this.#services.admission.left();
     this.#awaited = false;
@@ -87,7 +87,7 @@ export class Run implements BodyHandler, ReadRequest {
     this.#leave?.();
   }
 
-  /** Goes on once what it waits for is there, unless the client has left by then; `unused` gives back what came for nobody. */
+  /** Continues when the awaited value arrives, unless the client has left by then; `unused` then releases the value. */
   #after<T>(coming: Promise<T>, ms: number, next: (value: T) => Plan, unused?: (value: T) => void): Later<BodyPlan> {
     const result = coming
       .then((value): Plan => {
@@ -110,7 +110,7 @@ export class Run implements BodyHandler, ReadRequest {
     const wish = readWish(this.context, maskKeys);
     const read = bodies === null ? readHere(recognition, this.body, wish) : bodies.read(recognition, this.body, wish);
     if (!(read instanceof Promise)) return this.#read(read);
-    // A large body on its thread may take longer than Envoy waits by itself, and so may what comes after it: Envoy is asked once.
+    // Reading a large body on the thread, and the steps after it, may exceed Envoy's timeout: Envoy is asked once for more time.
     const ms = Math.min(limits.bodyWaitMs, limits.bodyReadMs + section.cache.coalesce * 1_000);
     return this.#after(read, ms, (here) => this.#read(here));
   }
@@ -127,7 +127,7 @@ export class Run implements BodyHandler, ReadRequest {
     this.context = context;
     if (context.inspection?.unread === true && !decidesSensitive(context) && isClosed(context.section)) return this.#unread('unread');
     const masked = maskedIn(here, context, context.section.sensitivity === sensitivity, maskKeys);
-    // What must be masked and cannot be does not leave.
+    // Data that must be masked and cannot be is not sent.
     if (masked === 'failed') return undecided.refuse(context, context.recognition, 'unmasked', unmaskedMessage(context));
     if (masked === null) return this.#lookUp(here.members);
     this.exchange = masked.read.exchange;
@@ -140,11 +140,11 @@ export class Run implements BodyHandler, ReadRequest {
     return this.#lookUp(masked.members);
   }
 
-  /** Asks the cache. `members`: of the body's top level; null: they were not asked for. */
+  /** Asks the cache. `members`: the body's top-level members; null if not requested. */
   #lookUp(members: readonly BodyMember[] | null): Plan {
     const { context } = this;
     const { cache, trace } = context;
-    // An answer to what holds sensitive data is kept nowhere; one that only knows tokens may be.
+    // An answer to sensitive data is never kept; one that contains only mask tokens may be.
     if (cache === null || members === null || decidesSensitive(context) || (context.masked?.restored.size ?? 0) > 0)
       return this.#converse();
     const query = cacheQuery(this, cache, members);
@@ -158,7 +158,7 @@ export class Run implements BodyHandler, ReadRequest {
     return found.kind === 'later' ? this.#wait(found) : this.#found(found);
   }
 
-  /** Waits for another request's answer, or for a backend's, which may be that another request is to be waited for. */
+  /** Waits for another request's answer or for the cache backend, whose reply may be to wait for another request. */
   #wait({ ms, result, leave }: PendingLookup): Later<BodyPlan> {
     this.#leave = leave;
     const next = (found: Lookup | PendingLookup): Plan => {
@@ -181,7 +181,7 @@ export class Run implements BodyHandler, ReadRequest {
     return plan;
   }
 
-  /** Looks the conversation up where there is one: at once, or in a Redis. */
+  /** Looks up the conversation, if there is one: in memory, or asynchronously in Redis. */
   #converse(): Plan {
     const { sessions } = this.#services;
     const { context, exchange, body } = this;
@@ -202,7 +202,7 @@ export class Run implements BodyHandler, ReadRequest {
     });
   }
 
-  /** Classifies and decides, and asks the budgets where there are any. */
+  /** Classifies and decides, and asks the budgets if there are any. */
   #decide(): Plan {
     const { context } = this;
     const { budgets } = this.#services;
@@ -212,7 +212,7 @@ export class Run implements BodyHandler, ReadRequest {
     const decideAt = trace === null ? 0 : performance.now();
     const decision = decide(question);
     this.#remember(question, decision);
-    // The step's end is set when all is decided.
+    // The step ends when everything is decided.
     const times = trace === null ? null : { classifyAt, decideAt };
     if (generation.budgets.length === 0 && generation.rateLimits.length === 0) return this.#finish(question, decision, noAdmission, times);
     const admission = budgets.admit({
@@ -229,7 +229,7 @@ export class Run implements BodyHandler, ReadRequest {
       : admitted(admission);
   }
 
-  /** What the next turn of the conversation, and the next request like it, will go by. */
+  /** Stores what the conversation's next turn and similar requests will use. */
   #remember({ compared, verdict, learned }: Question, decision: Decision): void {
     const { learner, sessions } = this.#services;
     const { section, caller } = this.context;
@@ -240,7 +240,7 @@ export class Run implements BodyHandler, ReadRequest {
     sessions?.turn(session.key, { tier: verdict.tier, strong }, session.state, section.sessions.idleMs);
   }
 
-  /** Opens the record, and says what goes where. */
+  /** Opens the record and plans what is sent where. */
   #finish(
     question: Question,
     decision: Decision,
@@ -275,7 +275,7 @@ export class Run implements BodyHandler, ReadRequest {
     return this.#leaves(plan, open);
   }
 
-  /** Who gets a copy of the request: an experiment's model, else the one whose answer verifies this one's; null: nobody. */
+  /** The target of a mirrored copy: an experiment's model, otherwise the model that verifies this answer; null if none. */
   #shadow(decision: Decision): Shadowed | null {
     const { shadow, section } = this.context;
     if (shadow !== null || section.verify === null || this.#services.shadows === null) return shadow;
@@ -311,7 +311,7 @@ export class Run implements BodyHandler, ReadRequest {
     });
   }
 
-  /** Its record waits for the answer, or is closed at once where Sluice answers itself. */
+  /** Keeps the record open for the answer, or closes it immediately if Sluice answers itself. */
   #leaves(plan: BodyPlan, open: OpenExchange): BodyPlan {
     const { trace, usage } = this.context;
     const now = performance.now();
@@ -325,13 +325,13 @@ export class Run implements BodyHandler, ReadRequest {
   }
 
   #failed(error: unknown): BodyPlan {
-    // Others may wait for this answer, and it will not come through here.
+    // Other requests may wait for this answer, which will not arrive here.
     this.#cache.fill?.abandon();
     return this.#services.undecided.failed(this.context, error);
   }
 }
 
-/** A lookup whose client has left: nobody else is to wait for the answer that it would have fetched. */
+/** Releases a lookup whose client has left, so that no other request waits for an answer that will not be fetched. */
 function letGo(found: Lookup | PendingLookup): void {
   if (found.kind === 'later') void found.result.then(letGo);
   else if (found.kind === 'miss') found.fill?.abandon();

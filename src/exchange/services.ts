@@ -19,37 +19,37 @@ import type { MaskKeys } from './masking.ts';
 import type { Shadows } from './mirror.ts';
 import type { Undecided } from './undecided.ts';
 
-/** What requests share beyond their policy. */
+/** Services that all requests share. */
 export interface RequestServices {
   readonly credentials: Credentials;
   readonly cooldowns: Cooldowns;
   readonly pools: Pools;
   /** See DecideInput. */
   readonly inEnvoy?: (provider: string) => boolean;
-  /** The learned router; null: sections that ask for it route by tiers alone. */
+  /** The learned router; if null, sections that ask for it route by tiers alone. */
   readonly router: Pick<LiveModel, 'current'> | null;
-  /** Null: nothing is mirrored. */
+  /** Null if nothing is mirrored. */
   readonly shadows: Shadows | null;
-  /** Null: conversations are not kept together. */
+  /** Null if conversations are not tracked. */
   readonly sessions: Sessions | null;
-  /** What is learnt from grades; null: nothing. */
+  /** Learns from grades; null if nothing is learnt. */
   readonly learner: Pick<OnlineLearner, 'assess' | 'compare' | 'remember'> | null;
-  /** What is learnt of the length of answers; absent: nothing. */
+  /** Learnt answer lengths; nothing is learnt if absent. */
   readonly outputs?: OutputTokens;
-  /** Null: nothing is graded. */
+  /** Null if nothing is graded. */
   readonly grader: Grader | null;
   readonly budgets: Budgets;
-  /** What models refused in this process. */
+  /** Parameters that models refused in this process. */
   readonly refusals?: LearntRefusals;
 }
 
-/** What a run needs besides, to have its request decided and its end recorded. */
+/** Additional services that a run needs to decide its request and record its end. */
 export interface RunServices extends RequestServices {
   readonly cache: ResponseCache;
-  /** Null: there are no experiments and no rollouts here. */
+  /** Null if there are no experiments and no rollouts. */
   readonly trials: Trials | null;
   readonly admission: LoadGate;
-  /** Null: bodies of any size are read at once. */
+  /** Null if bodies of any size are read synchronously. */
   readonly bodies: BodyReader | null;
   readonly maskKeys: MaskKeys;
   readonly metrics: Metrics;

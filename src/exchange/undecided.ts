@@ -28,7 +28,7 @@ export interface UndecidedServices {
   readonly closing: Closing;
 }
 
-/** What becomes of requests that are not decided: they pass as they came, are watched, or are refused. */
+/** Handles requests that are not decided: they pass as they came, are observed, or are refused. */
 export class Undecided {
   readonly #services: UndecidedServices;
 
@@ -41,14 +41,14 @@ export class Undecided {
     return { kind: 'pass', metadata: { reason } };
   }
 
-  /** Passes undecided; where the policy says so, with the gateway's key. */
+  /** Passes the request undecided, with the gateway's key if the policy says so. */
   passKeyed(request: Arrived, reason: PassReason): RequestPlan {
     const key = this.#gatewayKey(request);
     const plan = this.pass(reason);
     return key === null ? plan : { ...plan, headers: key };
   }
 
-  /** What cannot be read passes, but for closed sections. */
+  /** A request that cannot be read passes, except in closed sections. */
   unread(context: RequestContext, reason: PassReason): BodyPlan {
     if (isClosed(context.section)) return this.refuse(context, context.recognition, reason);
     this.#passing(reason);
@@ -56,21 +56,21 @@ export class Undecided {
     return { kind: 'forward', metadata: { reason }, ...(key === null ? {} : { headers: key }) };
   }
 
-  /** Nobody guesses with somebody's key. */
+  /** Refuses: guessing the provider could send a key to the wrong one. */
   ambiguous(path: string): RequestPlan {
     this.#services.metrics.refused('ambiguous-provider');
     this.#services.log.debug({ path: path.replace(/\?.*$/, '') }, 'more than one provider may be meant');
     return refusal('ambiguous-provider', unknownApi, null);
   }
 
-  /** Lets a request go as it came, and watches what becomes of it. `masked`: what was masked in it after all. */
+  /** Forwards a request as it came, and observes its answer. `masked`: what was masked in it nevertheless. */
   observe(request: Arrived, recognition: Observed, masked?: OpenExchange['masked']): RequestPlan & { readonly kind: 'pass' } {
     const { id, trace, usage, startedAt } = request;
     this.#services.metrics.passthrough(recognition.reason);
     const open = observedExchange(request, recognition, masked);
     const key = this.#gatewayKey(request);
     open.keyFile = key?.file ?? null;
-    // What goes through a WebSocket is not seen.
+    // Sluice does not see WebSocket traffic.
     if (recognition.reason === 'upgrade') this.#services.closing.now(open, unobserved);
     else this.#services.answers.add(open, usage, startedAt);
     return {
@@ -80,7 +80,7 @@ export class Undecided {
     };
   }
 
-  /** Refuses what a closed section cannot read or decide, and records that. `message`: in place of the reason's own. */
+  /** Refuses a request that a closed section cannot read or decide, and records it. `message`: replaces the reason's own. */
   refuse(request: Arrived, recognition: Recognition, reason: PassReason, message?: string): BodyPlan & { readonly kind: 'respond' } {
     const api: ApiName = recognition.kind === 'pass' ? unknownApi : recognition.api;
     const model =
@@ -93,8 +93,8 @@ export class Undecided {
   }
 
   /**
-   * The refusal of a call that is only observed: a model is banned that the path, the query or the body (null: not here) names, or its caller's hard
-   * budget or rate limit is used up. Null: it may go. What only lists, fetches or deletes costs nothing.
+   * The refusal of an observed call: the path, the query or the body (null if not available) names a banned model, or its caller's hard
+   * budget or rate limit is used up. Null if it may pass. Calls that only list, fetch or delete cost nothing.
    */
   forbidden(request: Arrived, recognition: Observed, body: Buffer | null): (BodyPlan & { readonly kind: 'respond' }) | null {
     const { section, generation, provider, caller, method = 'POST', path } = request;
@@ -116,25 +116,25 @@ export class Undecided {
     return plan;
   }
 
-  /** After an error of Sluice's own. */
+  /** After an internal error of Sluice. */
   failed(request: Arrived & { readonly recognition: Recognition }, error: unknown): BodyPlan {
     this.#services.failures.tell(error);
-    // What the app sent in the key's place must not leave either.
+    // Under `credentials: gateway`, what the app sent in the key's place must not be sent either.
     if (!isClosed(request.section) && request.section.credentials !== 'gateway') return { kind: 'forward' };
     try {
       return this.refuse(request, request.recognition, 'internal-error');
     } catch (again) {
-      // The record cannot be made either: what counts is that nothing leaves.
+      // The record failed too: still refuse, so that nothing is sent.
       this.#services.failures.tell(again);
       return refusal('internal-error', errorApi(request.recognition, request.provider.family), request.id);
     }
   }
 
-  /** Header changes that put the gateway's key in place of whatever the app sent to its own provider; null: the app's own goes. */
+  /** Header changes that replace whatever key the app sent to its own provider by the gateway's; null if the app's own is kept. */
   #gatewayKey({ section, provider, headers, prefix, path }: Arrived): OwnKey | null {
     if (section.credentials !== 'gateway' || section.mode !== 'enabled' || headers === null) return null;
     const key = this.#services.credentials.swap(provider, section);
-    // It was there a moment ago.
+    // The key existed a moment ago.
     if (key === null) throw new Error(`no credential for ${provider.name}`);
     const came = prefix + path;
     const sent = withoutKeys(came);
@@ -151,7 +151,7 @@ export class Undecided {
   }
 }
 
-/** The provider hears of the span that stands for its call. */
+/** Tells the provider the span of its call. */
 export function withTrace(headers: HeaderMutation | undefined, trace: TraceFacts): HeaderMutation {
   return { set: [...(headers?.set ?? []), ['traceparent', traceparentOf(trace, 0)]], remove: headers?.remove ?? [] };
 }

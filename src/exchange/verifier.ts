@@ -5,16 +5,16 @@ import { agreement } from '../grades/agreement.ts';
 import type { Side } from './open.ts';
 import { PendingExchanges } from './pending.ts';
 
-/** What became of a request whose answer was to be verified. Closed list: a metric label. `unclear`: neither agreement nor a judge could say. */
+/** The result of verifying an answer. Closed list: a metric label. `unclear`: neither agreement nor a judge could decide. */
 export type VerifyResult = 'agreement' | 'judge' | 'unclear' | 'unreadable';
 
-/** Grades of both answers to one request, 0..1. */
+/** Grades of both answers to one request, 0 to 1. */
 export interface BothGrades {
   readonly served: number;
   readonly stronger: number;
 }
 
-/** Asks a judge for grades of both answers; false: none is asked, or it has no room. */
+/** Asks a judge for grades of both answers; false if there is no judge or it has no capacity. */
 export type AskJudge = (served: AnswerView, stronger: AnswerView, done: (grades: BothGrades | null) => void) => boolean;
 
 export interface VerifierOptions {
@@ -28,7 +28,10 @@ interface Half {
   readonly view: AnswerView | null;
 }
 
-/** Brings the two answers to a verified request together, whichever comes first, and grades them: by agreement where that can be read off, else by a judge. Bounded. */
+/**
+ * Pairs the two answers to a verified request, in any order, and grades them: by agreement if they can be compared directly, otherwise by
+ * a judge. Bounded.
+ */
 export class Verifier {
   readonly #options: VerifierOptions;
   readonly #waiting: PendingExchanges<Half>;
@@ -38,7 +41,7 @@ export class Verifier {
     this.#waiting = new PendingExchanges(() => this.#options.onResult('unreadable'), { max: limits.shadows, maxAgeMs: limits.shadowMs });
   }
 
-  /** One side's answer is whole. `view`: null: there is none that can be read. */
+  /** One side's answer is complete. `view`: null if it cannot be read. */
   answered(decision: string, side: Side, view: AnswerView | null, judge: AskJudge | null): void {
     const now = performance.now();
     this.#waiting.sweep(now);
@@ -50,14 +53,14 @@ export class Verifier {
     this.#waiting.take(decision);
     const served = side === 'served' ? view : before.view;
     const stronger = side === 'stronger' ? view : before.view;
-    // The decision's record is written after this: a grade may only follow it.
+    // The decision's record is written after this call, and a grade must follow the record.
     setImmediate(() => this.#grade(decision, served, stronger, judge));
   }
 
   #grade(decision: string, served: AnswerView | null, stronger: AnswerView | null, judge: AskJudge | null): void {
     if (served === null || stronger === null) return this.#options.onResult('unreadable');
     const agreed = agreement(served, stronger);
-    // The stronger model's answer is what the promise is measured against, so it counts as good.
+    // The stronger model's answer is the reference, so it counts as good.
     if (agreed !== null) return this.#done(decision, { served: agreed, stronger: 1 }, 'agreement');
     const asked = judge?.(served, stronger, (grades) => this.#done(decision, grades, 'judge')) ?? false;
     if (!asked) this.#options.onResult('unclear');

@@ -2,22 +2,22 @@ import { metadataNamespace } from './codec.ts';
 import type { CollectedAnswer, LoggedExchange, ReportedUsage } from '../exchange/plans.ts';
 import { WireReader } from './wire.ts';
 
-/** The method by which Envoy sends access-log entries, many to a message. */
+/** The method with which Envoy sends access-log entries, many per message. */
 export const accessLogPath = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
 
-/** Where the collector leaves what it has collected, and the AI Protocol Manager what it has read. */
+/** Metadata namespaces of the collector and of the AI Protocol Manager. */
 const collectedNamespace = 'sluice.answer';
 const usageNamespace = 'envoy.ai.token_usage';
 
-/** ResponseFlags that say that an answer that had begun was cut, by field: by the client, or by anything else. */
+/** ResponseFlags (field numbers) of an answer that was cut after it began: by the client, or by anything else. */
 const cutByClient: ReadonlySet<number> = new Set([15, 28]);
 const cutByOther: ReadonlySet<number> = new Set([3, 4, 5, 7, 17, 20, 23, 24]);
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * The HTTP entries of one StreamAccessLogsMessage that carry a decision's id in `sluice` metadata; others are left out. Bytes are views of `bytes`. Throws WireError on
- * malformed ones.
+ * The HTTP entries of one StreamAccessLogsMessage that carry a decision's id in `sluice` metadata; others are skipped. Bytes are views of
+ * `bytes`. Throws WireError on malformed bytes.
  */
 export function decodeAccessLog(bytes: Buffer): LoggedExchange[] {
   const found: LoggedExchange[] = [];
@@ -137,7 +137,7 @@ function decodeMetadata(reader: WireReader, draft: Draft): void {
   reader.leave(outer);
 }
 
-/** An entry of one of the two maps. Its key comes first, as protobuf's writers have it; an entry that is otherwise is nobody's. */
+/** An entry of one of the two maps. Its key must come first, as protobuf encoders write it; other entries are ignored. */
 function decodeNamespace(reader: WireReader, typed: boolean, draft: Draft): void {
   const outer = reader.enter();
   let [own, collected, usage] = [false, false, false];
@@ -156,7 +156,7 @@ function decodeNamespace(reader: WireReader, typed: boolean, draft: Draft): void
   reader.leave(outer);
 }
 
-/** A google.protobuf.Any; the namespace says what it holds. */
+/** A google.protobuf.Any; the namespace determines its type. */
 function decodeAny(reader: WireReader, draft: Draft): void {
   const outer = reader.enter();
   while (reader.next()) {
@@ -168,7 +168,7 @@ function decodeAny(reader: WireReader, draft: Draft): void {
 
 const idKey: Buffer = Buffer.from('id');
 
-/** The string `id` of a Struct; what else is in it is for others. */
+/** The string `id` of a Struct; other fields are ignored. */
 function decodeId(reader: WireReader): string | null {
   let id: string | null = null;
   const outer = reader.enter();
@@ -180,7 +180,7 @@ function decodeId(reader: WireReader): string | null {
   return id;
 }
 
-/** The value of a Struct's entry whose key is `id`; null: it is another one. */
+/** The value of a Struct's entry if its key is `id`; otherwise null. */
 function decodeIfId(reader: WireReader): string | null {
   let id: string | null = null;
   const outer = reader.enter();
@@ -196,7 +196,7 @@ function decodeIfId(reader: WireReader): string | null {
   return id;
 }
 
-/** The string of a google.protobuf.Value; null: it is none. */
+/** The string of a google.protobuf.Value; null if it is not a string. */
 function decodeString(reader: WireReader): string | null {
   let text: string | null = null;
   const outer = reader.enter();
@@ -208,7 +208,7 @@ function decodeString(reader: WireReader): string | null {
   return text;
 }
 
-/** The Struct that the collector's script writes. Its strings are an answer's bytes, so none is made a string of ours. */
+/** The Struct that the collector's script writes. Its strings are an answer's bytes, so they are not decoded to JavaScript strings. */
 function decodeCollected(reader: WireReader): CollectedAnswer {
   const collected: Mutable<CollectedAnswer> = { body: null, large: false, head: null, times: '', tail: null, gap: false, whole: false };
   const outer = reader.enter();
@@ -217,7 +217,7 @@ function decodeCollected(reader: WireReader): CollectedAnswer {
     else reader.skip();
   }
   reader.leave(outer);
-  // These are there only at an answer's end.
+  // These fields are set only at an answer's end.
   if (collected.body !== null || collected.large) collected.whole = true;
   return collected;
 }
@@ -308,7 +308,7 @@ function count(reader: WireReader): number {
 const typeKey: Buffer = Buffer.from('content-type');
 const encodingKey: Buffer = Buffer.from('content-encoding');
 
-/** The headers that the log adds are in response_headers. */
+/** The additional headers that the log is configured to include are in response_headers. */
 function decodeResponse(reader: WireReader, draft: Draft): void {
   const outer = reader.enter();
   while (reader.next()) {

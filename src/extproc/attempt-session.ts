@@ -6,11 +6,11 @@ import type { Phase, ProcessingRequest, ProcStream, StreamHandler } from './type
 
 /**
  * - `start`: nothing came yet
- * - `asking`: the request's headers are through, its body is awaited
- * - `asked`: the request is through, the answer awaited
- * - `judging`: the answer's headers are known (and, for role `stream`, held), its whole body is awaited
- * - `relaying`: role `stream`: the answer flows through
- * - `idle`: nothing more is to be decided
+ * - `asking`: the request's headers were answered; waiting for its body
+ * - `asked`: the request is complete; waiting for the answer
+ * - `judging`: the answer's headers are known (and, for role `stream`, held); waiting for its whole body
+ * - `relaying`: role `stream`: the answer is relayed
+ * - `idle`: nothing is left to decide
  */
 type State =
   | { readonly at: 'start' }
@@ -29,7 +29,7 @@ type State =
 const idle: State = { at: 'idle' };
 const nothing: Buffer = Buffer.alloc(0);
 
-/** Envoy's stream for one attempt at one provider. Every phase is answered; who is not known is refused or waved through. */
+/** Envoy's stream for one attempt at one provider. Every phase is answered; unknown exchanges are refused or passed through. */
 export class AttemptSession implements StreamHandler {
   readonly #stream: ProcStream;
   readonly #role: FilterRole;
@@ -61,7 +61,7 @@ export class AttemptSession implements StreamHandler {
           this.#responseBody(phase.body, phase.endOfStream);
           return;
         case 'response-trailers':
-          // A provider that ends with trailers ends its body without saying so.
+          // Trailers end the body without an end-of-stream flag on it.
           if (this.#role === 'stream') this.#responseBody(nothing, true);
           this.#stream.send({ kind: 'continue', phase: phase.kind });
           return;
@@ -93,12 +93,12 @@ export class AttemptSession implements StreamHandler {
         : request.metadata;
     const attempt = this.#gateway.attempt(this.#role, metadata, host);
     if (attempt === null) {
-      // Another provider's request and key would go to this one: nobody is here who could change them.
+      // Refuse: without an attempt to change them, this provider would get another provider's request and key.
       this.#refuse();
       return;
     }
     this.#state = { at: 'asking', attempt };
-    // Role `stream` gets the body anyway: its filter's modes cannot be overridden.
+    // Role `stream` always gets the body: its filter's modes cannot be overridden.
     const ours = host === null ? {} : { headers: { set: [], remove: [hostHeader] } };
     this.#stream.send({
       kind: 'continue',
@@ -167,11 +167,11 @@ export class AttemptSession implements StreamHandler {
     }
   }
 
-  /** What the headers alone have decided. */
+  /** Applies a decision made from the headers alone. */
   #settle(plan: AnswerPass | AnswerRetry, endOfStream: boolean): void {
     this.#stream.send({ kind: 'continue', phase: 'response-headers', ...withHeaders(plan) });
     if (this.#role === 'stream' && plan.kind === 'pass' && !endOfStream) {
-      // Its body comes whether or not it is wanted, and waits for us.
+      // Envoy sends the body in any case and waits for our replies.
       const state = this.#state;
       if (state.at === 'asked' || state.at === 'asking')
         this.#state = { at: 'relaying', attempt: state.attempt, relay: asItComes, begun: true };
@@ -264,7 +264,7 @@ export class AttemptSession implements StreamHandler {
     if (state.at !== 'start' && state.at !== 'idle') state.attempt.closed(cancelled);
   }
 
-  /** Lets a phase go on as it is. A body that flows both ways has to be handed back. */
+  /** Passes a phase through unchanged. In full-duplex mode the body must be sent back. */
   #wave(phase: Phase): void {
     if (phase.kind === 'response-body' && this.#role === 'stream')
       this.#stream.send({ kind: 'chunk', body: phase.body, endOfStream: phase.endOfStream });

@@ -4,20 +4,20 @@ import type { KnownOfCaller, MetadataValue, SluiceMetadata } from '../exchange/p
 import type { Phase, ProcessingRequest, Reply } from './types.ts';
 import { WireError, WireReader, WireWriter } from './wire.ts';
 
-/** The metadata namespace in which the request side leaves word for the response side and for Envoy itself. */
+/** The metadata namespace in which the request side stores facts for the response side and for Envoy itself. */
 export const metadataNamespace = 'sluice';
 
-/** How deep a metadata Struct is followed. Sluice's own is flat. */
+/** Maximum depth to which a metadata Struct is decoded. Sluice's own is flat. */
 const structDepth = 8;
 
 /**
- * Headers over the message's own bytes, which are walked through for each that is asked for: few are, and a walk takes less than a table of them would.
+ * Headers as a view of the message's bytes, scanned for each lookup: few headers are looked up, so a scan is cheaper than building a table.
  */
 class WireHeaders implements HeaderMap {
   readonly #bytes: Buffer;
   readonly #from: number;
   readonly #to: number;
-  /** Where the walk stands: the next header, and the name and value of this one. */
+  /** The scan's position: the next header, and the name and value of the current one. */
   #at = 0;
   #name = 0;
   #nameEnd = 0;
@@ -64,7 +64,7 @@ class WireHeaders implements HeaderMap {
     }
   }
 
-  /** Moves to the next header. The bytes have been checked: there is no field in them that cannot be passed over. */
+  /** Moves to the next header. The bytes were validated: every field in them can be skipped. */
   #next(): boolean {
     while (this.#at < this.#to) {
       const tag = this.#varint();
@@ -81,7 +81,7 @@ class WireHeaders implements HeaderMap {
           this.#name = this.#at;
           this.#at = this.#nameEnd;
         } else if (part === valueTag || part === rawValueTag) {
-          // Envoy sends one of the two.
+          // Envoy sends either value or raw_value.
           this.#valueEnd = this.#varint() + this.#at;
           this.#value = this.#at;
           this.#at = this.#valueEnd;
@@ -124,13 +124,13 @@ class WireHeaders implements HeaderMap {
   }
 }
 
-/** Tags of HeaderMap.headers and of HeaderValue's key, value and raw_value, all of them bytes with their length. */
+/** Tags of HeaderMap.headers and of HeaderValue's key, value and raw_value, all length-delimited. */
 const headerTag = (1 << 3) | 2;
 const nameTag = (1 << 3) | 2;
 const valueTag = (2 << 3) | 2;
 const rawValueTag = (3 << 3) | 2;
 
-/** Reads a header for its form alone. Throws WireError. */
+/** Validates a header's encoding. Throws WireError. */
 function checkHeader(reader: WireReader): void {
   const outer = reader.enter();
   while (reader.next()) {
@@ -216,7 +216,7 @@ function decodeBody(kind: 'request-body' | 'response-body', reader: WireReader):
   return { kind, body, endOfStream };
 }
 
-/** What filters before Sluice's left: read when the policy asks for it. Metadata that cannot be read says nothing. */
+/** Metadata from filters before Sluice's, decoded when the policy needs it. Metadata that cannot be decoded is ignored. */
 function knownIn(bytes: Buffer): KnownOfCaller {
   return (namespace) => {
     try {
@@ -227,7 +227,7 @@ function knownIn(bytes: Buffer): KnownOfCaller {
   };
 }
 
-/** envoy.config.core.v3.Metadata: only one namespace is decoded, by default Sluice's own; null when it is not there. Throws WireError. */
+/** envoy.config.core.v3.Metadata: only one namespace is decoded, by default Sluice's own; null if it is missing. Throws WireError. */
 function decodeMetadata(reader: WireReader, namespace = metadataNamespace): Record<string, unknown> | null {
   let found: Record<string, unknown> | null = null;
   while (reader.next()) {
@@ -320,7 +320,7 @@ const bodyModes = { NONE: 0, BUFFERED: 2 } as const;
 const send = 1;
 const skip = 2;
 
-/** One for all replies: each is written in one go. */
+/** Shared by all replies: each is written synchronously. */
 const writer = new WireWriter();
 
 /** Encodes one ProcessingResponse. */
@@ -329,14 +329,14 @@ export function encodeReply(reply: Reply): Buffer {
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
 
-/** The same behind `lead` bytes that the caller fills, in pieces: a large body is one of them, as it is. */
+/** The same after `lead` bytes that the caller fills, in pieces: a large body is a piece of its own, not copied. */
 export function encodeReplyPieces(reply: Reply, lead: number): Buffer[] {
   writer.begin();
   writeReply(reply);
   return writer.finish(lead);
 }
 
-/** Last field first, as the writer wants it. */
+/** Last field first, as the writer requires. */
 function writeReply(reply: Reply): void {
   switch (reply.kind) {
     case 'wait':
@@ -373,7 +373,7 @@ function writeImmediate(reply: Reply & { readonly kind: 'immediate' }, end: numb
 function writeContinue(reply: Reply & { readonly kind: 'continue' }, begin: number): void {
   const { requestBodyMode, responseBodyMode } = reply;
   if (requestBodyMode !== undefined || responseBodyMode !== undefined) {
-    // Every mode is said: a field left out would fall back to the protocol's default, not to the filter's.
+    // Every mode is set: an omitted field would mean the protocol's default, not the filter's.
     writer.varint(6, skip);
     writer.varint(5, skip);
     writer.varint(4, bodyModes[responseBodyMode ?? 'NONE']);
@@ -394,7 +394,7 @@ function writeContinue(reply: Reply & { readonly kind: 'continue' }, begin: numb
   writer.message(replyField[reply.phase], end);
 }
 
-/** A replaced body brings its content-length along: Envoy answers 500 without it. */
+/** A replaced body needs its content-length: Envoy answers 500 without it. */
 function writeHeaders(mutation: HeaderMutation | undefined, body: Body | undefined): void {
   const end = writer.length;
   if (mutation !== undefined) for (let at = mutation.remove.length - 1; at >= 0; at--) writer.string(2, mutation.remove[at]!);

@@ -8,7 +8,7 @@ export function frame(message: Buffer): Buffer {
   return framed;
 }
 
-/** Writes the prefix of a message into the bytes that were left free before it, in the first of its pieces. */
+/** Writes a message's prefix into the bytes reserved for it at the start of the first piece. */
 export function fillPrefix(pieces: readonly Buffer[]): void {
   let bytes = -prefixBytes;
   for (const piece of pieces) bytes += piece.length;
@@ -19,7 +19,7 @@ export function fillPrefix(pieces: readonly Buffer[]): void {
 const none: Buffer = Buffer.alloc(0);
 const noPieces: Buffer[] = [];
 
-/** From this size on a message is put together where it will lie, as its bytes come, so that nothing holds on to what was read. */
+/** From this size on, a message is assembled in its final memory as its bytes arrive, so that it does not keep the read buffers alive. */
 const assembledBytes = 65_536;
 
 /** Cuts a byte stream into messages. Holds at most one unfinished message. */
@@ -29,10 +29,10 @@ export class FrameReader {
   #held = 0;
   /** Bytes needed before the next step: the prefix, then the prefix and its message. */
   #need = prefixBytes;
-  /** A large message that is being put together, and how much of it is there. */
+  /** A large message that is being assembled, and how many bytes of it have arrived. */
   #large: Buffer | null = null;
   #filled = 0;
-  /** Whether nothing here, and none of the messages, is a view of what was pushed last. */
+  /** Whether neither the reader nor any message holds a view of the bytes that were pushed last. */
   copied = true;
 
   /** `max`: longest message in bytes. */
@@ -40,9 +40,9 @@ export class FrameReader {
     this.#max = max;
   }
 
-  /** The messages that `bytes` completes; null when the stream is no gRPC, is compressed, or exceeds the bound. */
+  /** The messages that `bytes` completes; null if the stream is not gRPC, is compressed, or exceeds the bound. */
   push(bytes: Buffer): Buffer[] | null {
-    // Most frames are one whole message, behind which nothing waits.
+    // Fast path: most frames are exactly one whole message.
     if (this.#held === 0 && this.#large === null && bytes.length >= prefixBytes && bytes[0] === 0) {
       const length = bytes.readUInt32BE(1);
       if (length === bytes.length - prefixBytes && length <= this.#max) {
@@ -95,7 +95,7 @@ export class FrameReader {
     }
   }
 
-  /** Begins the next message with what is left over. */
+  /** Begins the next message with the remaining bytes. */
   #clear(rest: Buffer): void {
     this.#pieces = rest.length === 0 ? noPieces : [rest];
     this.#held = rest.length;

@@ -22,14 +22,14 @@ import { clearStaleSocket, resetAllowance, socketPath } from './socket.ts';
 import type { ProcStream, Reply, Services, Transport } from './types.ts';
 import { WireError } from './wire.ts';
 
-/** Time between two looks, during a drain, at what is still open, in ms. */
+/** During a drain: interval between checks for open calls, in ms. */
 const lookMs = 20;
 
 const serviceName = 'envoy.service.ext_proc.v3.ExternalProcessor';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
-/** Messages stay bytes here: the codec is ours, and its errors must end one stream, not the process. */
+/** Messages stay bytes here: we decode them ourselves, because a decoding error must end one stream, not the process. */
 const service: ServiceDefinition = {
   Process: {
     path: `/${serviceName}/Process`,
@@ -61,18 +61,18 @@ type AccessLogCall = ServerReadableStream<Buffer, Buffer>;
 export class GrpcTransport implements Transport {
   readonly #server: Server;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
-  /** Ends each of Envoy's open logs. */
+  /** Functions that end Envoy's open log streams. */
   readonly #logs = new Set<() => void>();
   #socket: string | null = null;
   /** Whether a drain's time ran out, so that connections are cut. */
   #forced = false;
   #services: Services | null = null;
   readonly #peers = new Peers((peer) => this.#services?.gone?.(peer));
-  /** Requests and attempts that are being processed. */
+  /** Number of requests and attempts in progress. */
   #calls = 0;
 
   constructor() {
-    // Its own lines on stderr are no JSON; what fails is thrown or counted.
+    // Its own lines on stderr are not JSON; failures are thrown or counted.
     setLogVerbosity(logVerbosity.NONE);
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.grpcMessageBytes,
@@ -102,7 +102,7 @@ export class GrpcTransport implements Transport {
       });
     }).finally(restore);
     if (path !== null) {
-      // Envoy runs as another user of the same group in most pods.
+      // In most pods, Envoy runs as another user of the same group.
       chmodSync(path, 0o770);
       this.#socket = path;
     }
@@ -112,7 +112,7 @@ export class GrpcTransport implements Transport {
 
   async drain(graceMs: number): Promise<void> {
     this.#setHealth('NOT_SERVING');
-    // Envoy's logs never end of themselves: they end when nothing is open of which they would tell.
+    // Envoy's log streams never end by themselves: they are ended when no open call can produce entries.
     const told = setInterval(() => {
       if (this.#calls > 0 || this.#services?.awaitsLog() === true) return;
       for (const end of this.#logs) end();
@@ -182,7 +182,7 @@ export class GrpcTransport implements Transport {
       handler.closed(cancelled);
     };
     call.on('data', (bytes: Buffer) => {
-      // After our own end Envoy may still have a message on its way; nobody waits for an answer to it.
+      // After we ended the stream, a message from Envoy may still be in flight; it needs no reply.
       if (over) return;
       let request;
       try {
@@ -214,14 +214,14 @@ export class GrpcTransport implements Transport {
   }
 }
 
-/** The machine of an `address:port`; all of a Unix socket are one. */
+/** The host of an `address:port`; all connections of a Unix socket count as one. */
 function peerOf(peer: string): string {
   return peer.replace(/:\d+$/, '');
 }
 
 /**
- * grpc-js has no option for how many resets are taken, and tells of no connections: the server that it makes while it binds gets one, and
- * `peers` hear of its connections, and `onError` why one was cut. Returns what undoes it.
+ * grpc-js has no option for the number of accepted resets and does not report connections. This patches the server that it creates while
+ * binding: sets the option, reports connections to `peers`, and calls `onError` when one fails. Returns a function that undoes the patch.
  */
 function watchSessions(peers: Peers, onError: (error: unknown) => void): () => void {
   const { createServer } = http2;
@@ -240,7 +240,7 @@ function watchSessions(peers: Peers, onError: (error: unknown) => void): () => v
   };
 }
 
-/** Whether it is HTTP/2 that a connection failed by, and not its socket. */
+/** Whether a connection failed by an HTTP/2 error, not a socket error. */
 function brokeRules(error: unknown): boolean {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_HTTP2');
 }

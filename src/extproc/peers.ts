@@ -1,13 +1,13 @@
-/** How long an Envoy may be without any connection before it counts as gone, in ms: it connects again within one. */
+/** How long an Envoy may have no connection before it counts as gone, in ms: a live one reconnects within this time. */
 const graceMs = 3_000;
 
-/** Knows which Envoys are there, by their connections. On a Unix socket all count as one. */
+/** Tracks which Envoys are connected. On a Unix socket all count as one. */
 export class Peers {
   readonly #connections = new Map<string, number>();
   readonly #leaving = new Map<string, NodeJS.Timeout>();
   readonly #onGone: (peer: string) => void;
 
-  /** `onGone`: told each time the last connection of an Envoy has been closed for a while. */
+  /** `onGone`: called when the last connection of an Envoy has been closed for that time. */
   constructor(onGone: (peer: string) => void) {
     this.#onGone = onGone;
   }

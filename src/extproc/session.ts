@@ -5,12 +5,12 @@ import type { TellEvent } from './events.ts';
 import type { Phase, ProcessingRequest, ProcStream, Reply, StreamHandler } from './types.ts';
 
 /**
- * Where one stream of Envoy's stands.
+ * The state of one Envoy stream.
  * - `start`: nothing came yet
- * - `awaiting-body`: the request's headers were answered with a wish for the body
- * - `answering`: the body is here and the gateway takes its time over it
- * - `reading`: an answer is read
- * - `idle`: nothing more is to be decided; phases that still come are waved through
+ * - `awaiting-body`: the reply to the request's headers asked for the body
+ * - `answering`: the body has arrived; waiting for the gateway's plan
+ * - `reading`: an answer is being read
+ * - `idle`: nothing is left to decide; later phases are passed through
  */
 type State =
   | { readonly at: 'start' }
@@ -19,18 +19,18 @@ type State =
   | { readonly at: 'reading'; readonly observer: ResponseObserver }
   | { readonly at: 'idle' };
 
-/** What Envoy is asked to wait beyond the plan's own time, in ms. */
+/** Extra time that Envoy is asked to wait beyond the plan's own time, in ms. */
 const waitMarginMs = 500;
 
 const idle: State = { at: 'idle' };
 
-/** The first answer to all that is read: the same each time, so that a transport may have its bytes ready. */
+/** The first reply for every request whose body is read: always the same object, so that a transport can encode it in advance. */
 export const wantsBody: Reply & { readonly kind: 'continue' } = { kind: 'continue', phase: 'request-headers', requestBodyMode: 'BUFFERED' };
 
 /**
- * One ext_proc stream. The request filter's stream carries a request's headers and, if asked for, its body, and is ended
- * by Sluice as soon as it has said all. The response filter's stream (observability mode) carries the answer; nothing is
- * ever replied on it. A single filter that does both is served too: its phases come on one stream.
+ * One ext_proc stream. The request filter's stream carries a request's headers and, if requested, its body; Sluice ends it after its last
+ * reply. The response filter's stream (observability mode) carries the answer and gets no replies. A single filter that does both is
+ * supported too: its phases come on one stream.
  */
 export class Session implements StreamHandler {
   readonly #stream: ProcStream;
@@ -40,7 +40,7 @@ export class Session implements StreamHandler {
   readonly #peer: string | undefined;
   #state: State = { at: 'start' };
 
-  /** `traceparent`: of Envoy's span for this stream, where Envoy traces. `peer`: which Envoy it is of. */
+  /** `traceparent`: of Envoy's span for this stream, if Envoy traces. `peer`: the Envoy that opened it. */
   constructor(stream: ProcStream, gateway: Gateway, onEvent: TellEvent, traceparent?: string, peer?: string) {
     this.#stream = stream;
     this.#gateway = gateway;
@@ -71,7 +71,7 @@ export class Session implements StreamHandler {
           return;
       }
     } catch (error) {
-      // The gateway promises not to throw; if it does, this request goes on as it came.
+      // The gateway must not throw; if it does, this request passes as it came.
       this.#onEvent('gateway-error', error);
       this.#leave();
       this.#wave(phase, request.observability);
@@ -137,13 +137,13 @@ export class Session implements StreamHandler {
     else this.#answerBody(planned);
   }
 
-  /** `told`: Envoy was asked for more time; it takes one such message a body. */
+  /** `told`: Envoy was already asked for more time; it accepts one such message per body. */
   #await({ ms, result }: Later<BodyPlan>, handler: BodyHandler, phase: Phase, observability: boolean, told = false): void {
-    // Rounded up and with room for the plan's own way: Envoy must not run out first.
+    // Rounded up, with a margin for the plan's own transfer: Envoy must not time out first.
     if (ms > 0 && !told) this.#stream.send({ kind: 'wait', ms: Math.min(limits.bodyWaitMs, Math.ceil(ms) + waitMarginMs) });
     const waiting: State = { at: 'answering', handler };
     this.#state = waiting;
-    // Whatever came in between (the client left, an answer began) has changed the state: the plan is for nobody then.
+    // If something happened meanwhile (the client left, an answer began), the state has changed and the plan is dropped.
     const settle = (answer: () => void): void => {
       if (this.#state !== waiting) return;
       this.#state = idle;
@@ -191,7 +191,7 @@ export class Session implements StreamHandler {
 
   #responseHeaders(phase: Phase & { kind: 'response-headers' }, request: ProcessingRequest): void {
     if (this.#state.at === 'awaiting-body' || this.#state.at === 'answering') {
-      // The answer came before the whole request: an earlier filter or the provider cut it short.
+      // The answer came before the request was complete: an earlier filter or the provider cut the request short.
       this.#leave();
     } else if (this.#state.at === 'reading') {
       this.#unexpected(phase, request.observability);
@@ -225,19 +225,19 @@ export class Session implements StreamHandler {
       this.#state = idle;
       observer.end(true, false);
     }
-    // The body's answer ends the stream, and with it the wait for an answer to this.
+    // The reply to the body ends the stream, so this phase needs no reply.
     if (this.#state.at === 'answering') return;
     this.#wave(phase, observability);
   }
 
   #unexpected(phase: Phase, observability: boolean): void {
     this.#onEvent('unexpected-phase');
-    // A reply now would be taken for the body's.
+    // Envoy would take a reply now for the reply to the body.
     if (this.#state.at === 'answering') return;
     this.#wave(phase, observability);
   }
 
-  /** Lets go of what the state holds. */
+  /** Releases what the state holds. */
   #leave(): void {
     const state = this.#state;
     this.#state = idle;
@@ -245,7 +245,7 @@ export class Session implements StreamHandler {
     else if (state.at === 'reading') state.observer.end(false, false);
   }
 
-  /** Answers a phase with a plain go-on; in observability mode Envoy wants no answer. */
+  /** Answers a phase with a plain `continue`; in observability mode Envoy expects no reply. */
   #wave(phase: Phase, observability: boolean): void {
     if (!observability) this.#stream.send({ kind: 'continue', phase: phase.kind });
   }

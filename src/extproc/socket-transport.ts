@@ -20,7 +20,7 @@ const processPath = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
 const checkPath = '/grpc.health.v1.Health/Check';
 const watchPath = '/grpc.health.v1.Health/Watch';
 
-/** Time between two looks, during a drain, at what is still open, in ms. */
+/** During a drain: interval between checks for open calls, in ms. */
 const lookMs = 20;
 
 const status = { ok: '0', invalidArgument: '3', unimplemented: '12' } as const;
@@ -34,12 +34,12 @@ const answerBlock: Buffer = encodeHeaders(answer);
 const trailerBlock = Object.fromEntries(
   Object.entries(status).map(([name, code]) => [name, encodeHeaders([['grpc-status', code]])]),
 ) as Record<Status, Buffer>;
-/** Answer and end in one block, for calls that get no message. */
+/** Response headers and trailers in one block, for calls that get no message. */
 const endBlock = Object.fromEntries(
   Object.entries(status).map(([name, code]) => [name, encodeHeaders([...answer, ['grpc-status', code]])]),
 ) as Record<Status, Buffer>;
 
-/** The socket is in one pod or on one machine: whoever connects is one Envoy. */
+/** The socket is in one pod or on one machine: all connections are from one Envoy. */
 const onePeer = 'socket';
 
 /** HealthCheckResponse{status}: 1 is SERVING, 2 is NOT_SERVING. */
@@ -48,8 +48,8 @@ const healthReply = (serving: boolean): Buffer => frame(Buffer.from([0x08, servi
 const ignore: StreamOwner = { data: () => true, closed: () => undefined };
 
 /**
- * The ext_proc service and gRPC health on our own HTTP/2 frames: what Envoy needs of gRPC and no more, for a fraction of the
- * CPU that a general stack takes.
+ * The ext_proc service and gRPC health on our own HTTP/2 implementation: only the parts of gRPC that Envoy needs, for a fraction of the CPU
+ * of a general stack.
  */
 export class SocketTransport implements Transport {
   readonly #connections = new Set<Http2Connection>();
@@ -58,7 +58,7 @@ export class SocketTransport implements Transport {
   #services: Services | null = null;
   #peers: Peers | null = null;
   #draining = false;
-  /** Requests and attempts that are being processed: Envoy's log may have to tell of them yet. */
+  /** Requests and attempts in progress: Envoy's log may still report them. */
   #calls = 0;
   #server: Server | null = null;
   #serving = false;
@@ -93,7 +93,7 @@ export class SocketTransport implements Transport {
       }
     });
     if (path !== null) {
-      // Envoy runs as another user of the same group in most pods.
+      // In most pods, Envoy runs as another user of the same group.
       chmodSync(path, 0o770);
       this.#socket = path;
     }
@@ -136,7 +136,7 @@ export class SocketTransport implements Transport {
     return call;
   }
 
-  /** Envoy's logs never end of themselves: a drain ends them when there is nothing more to hear. */
+  /** Envoy's log streams never end by themselves: a drain ends them when no more entries are expected. */
   #endLogs(): void {
     if (!this.#draining || this.#calls > 0 || this.#services?.awaitsLog() !== false) return;
     for (const call of this.#logs) call.end();
@@ -158,7 +158,7 @@ export class SocketTransport implements Transport {
       case watchPath:
         stream.respond(answerBlock, false);
         stream.data(healthReply(this.#serving));
-        // Its request ends at once, so nobody tells when the stream does.
+        // A watch request ends at once, so the end of its stream is not reported.
         for (const watcher of this.#watchers) if (watcher.over) this.#watchers.delete(watcher);
         this.#watchers.add(stream);
         return ignore;
@@ -187,7 +187,7 @@ class ProcessCall implements StreamOwner, ProcStream {
   #responded = false;
   #told = false;
 
-  /** `over`: called once when the stream is closed. */
+  /** `over`: called once, when the stream is closed. */
   constructor(stream: Http2Stream, services: Services, headers: readonly Header[], over: () => void) {
     this.#over = over;
     this.#stream = stream;
@@ -218,7 +218,7 @@ class ProcessCall implements StreamOwner, ProcStream {
     }
     const { copied } = this.#reader;
     for (const message of messages) {
-      // After our own end Envoy may still have a message on its way; nobody waits for an answer to it.
+      // After we ended the stream, a message from Envoy may still be in flight; it needs no reply.
       if (this.#stream.over) return copied;
       let request: ProcessingRequest;
       try {
@@ -257,21 +257,21 @@ class ProcessCall implements StreamOwner, ProcStream {
   }
 }
 
-/** The one long call in which Envoy tells of exchanges that are over. Nothing is said on it but its end. */
+/** The long-lived call in which Envoy reports ended exchanges. The only reply is its end. */
 class AccessLogCall implements StreamOwner {
   readonly #stream: Http2Stream;
   readonly #services: Services;
   readonly #on: { readonly read: () => void; readonly closed: () => void };
   readonly #reader = new FrameReader(limits.accessLogMessageBytes);
 
-  /** `on.read`: told after each message. */
+  /** `on.read`: called after each message. */
   constructor(stream: Http2Stream, services: Services, on: { readonly read: () => void; readonly closed: () => void }) {
     this.#stream = stream;
     this.#services = services;
     this.#on = on;
   }
 
-  /** Envoy opens another one when it has more to tell. */
+  /** Envoy opens another call when it has more entries. */
   end(): void {
     this.#stream.respond(endBlock.ok, true);
   }
@@ -288,7 +288,7 @@ class AccessLogCall implements StreamOwner {
       return false;
     }
     this.#on.read();
-    // Entries may be kept as they came, and are small.
+    // Entries may be kept as views of these bytes, and are small.
     return false;
   }
 

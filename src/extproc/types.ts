@@ -3,7 +3,7 @@ import type { KnownOfCaller, LoggedExchange, SluiceMetadata } from '../exchange/
 import type { Body, HeaderMap, HeaderMutation } from '../lib/headers.ts';
 import type { TellEvent } from './events.ts';
 
-/** Envoy's ext_proc protocol as Sluice sees it: decoded phases in, encoded replies out. Knows no policy. */
+/** Envoy's ext_proc protocol as Sluice uses it: decoded phases in, encoded replies out. Independent of policy. */
 
 export type Phase =
   | { readonly kind: 'request-headers'; readonly headers: HeaderMap; readonly endOfStream: boolean }
@@ -16,9 +16,9 @@ export type Phase =
 /** One decoded ProcessingRequest. */
 export interface ProcessingRequest {
   readonly phase: Phase;
-  /** What filters before Sluice's know of the caller; absent: Envoy sent no metadata. */
+  /** Facts about the caller from filters before Sluice's; absent if Envoy sent no metadata. */
   readonly known?: KnownOfCaller;
-  /** metadata_context.filter_metadata of the namespaces that Envoy forwards, as plain JSON values; null when none came. */
+  /** metadata_context.filter_metadata of the namespaces that Envoy forwards, as plain JSON values; null if none came. */
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly observability: boolean;
 }
@@ -37,50 +37,50 @@ export type Reply =
       readonly metadata?: SluiceMetadata;
       /** Only in replies to request headers: the request body mode from here on. */
       readonly requestBodyMode?: BodyMode;
-      /** With `requestBodyMode`: the response's headers are wanted too (an override says every mode anew). */
+      /** With `requestBodyMode`: ask for the response's headers too (an override must set every mode again). */
       readonly expectResponse?: boolean;
       /** Only in replies to response headers: the response body mode from here on. */
       readonly responseBodyMode?: BodyMode;
     }
-  /** No answer yet: Envoy starts its clock for the message anew, with this time. It takes one of these a message. */
+  /** No answer yet: Envoy restarts its timer for the message with this time. It accepts one of these per message. */
   | { readonly kind: 'wait'; readonly ms: number }
-  /** Bytes of a body that flows both ways (FULL_DUPLEX_STREAMED), in place of what came, whenever they are ready. */
+  /** Bytes of a body in full-duplex mode (FULL_DUPLEX_STREAMED) that replace the received ones; sent whenever they are ready. */
   | { readonly kind: 'chunk'; readonly body: Buffer; readonly endOfStream: boolean }
   | {
       readonly kind: 'immediate';
       readonly status: number;
       readonly headers: HeaderMutation;
       readonly body: Buffer;
-      /** Goes to Envoy's response_code_details. */
+      /** Appears in Envoy's response_code_details. */
       readonly details: string;
       readonly metadata?: SluiceMetadata;
     };
 
-/** One gRPC stream of Envoy's, as a transport offers it. */
+/** One gRPC stream from Envoy, as a transport provides it. */
 export interface ProcStream {
   send(reply: Reply): void;
-  /** Sluice has nothing more to say: Envoy carries on without it. */
+  /** Sluice has no more replies: Envoy continues without it. */
   end(): void;
 }
 
-/** What a stream's owner gets. Calls come in order, never after `closed`. */
+/** The callbacks of a stream's owner. Calls come in order, never after `closed`. */
 export interface StreamHandler {
   message(request: ProcessingRequest): void;
-  /** `cancelled`: Envoy reset the stream (the client went away, or Envoy's timeout); else it half-closed. */
+  /** `cancelled`: Envoy reset the stream (the client left, or Envoy timed out); otherwise it half-closed. */
   closed(cancelled: boolean): void;
 }
 
-/** What a transport hands Envoy's calls to. */
+/** The handlers to which a transport passes Envoy's calls. */
 export interface Services {
-  /** A new ext_proc stream. `traceparent`: of Envoy's own span for it, where Envoy traces. `peer`: which Envoy it is of. */
+  /** A new ext_proc stream. `traceparent`: of Envoy's own span for it, if Envoy traces. `peer`: the Envoy that opened it. */
   process(stream: ProcStream, role: FilterRole, traceparent: string | undefined, peer: string): StreamHandler;
-  /** An Envoy has no connection any more: nothing more will be heard of its requests. Absent: nobody asks. */
+  /** An Envoy has no connection any more: nothing more will come about its requests. Not called if absent. */
   gone?(peer: string): void;
   /** An entry of Envoy's access log: an exchange is over. */
   logged(entry: LoggedExchange): void;
   /** Whether such entries are still expected: a transport that drains keeps Envoy's log open for them. */
   awaitsLog(): boolean;
-  /** Something went wrong with a message (`decode-error`) or with a connection. */
+  /** Reports an error of a message (`decode-error`) or of a connection. */
   readonly told: TellEvent;
 }
 
@@ -88,6 +88,6 @@ export interface Services {
 export interface Transport {
   /** `address`: `unix:/path` or `host:port` (port 0: any free one). Resolves with the bound address. */
   listen(address: string, services: Services): Promise<string>;
-  /** Health NOT_SERVING at once, then open streams may end for up to `graceMs`, then the rest is cut. */
+  /** Sets health to NOT_SERVING, waits up to `graceMs` for open streams to end, then cuts the rest. */
   drain(graceMs: number): Promise<void>;
 }

@@ -12,7 +12,7 @@ export class WireReader {
   /** Field number and wire type of the field that `next` found. */
   field = 0;
   #type = 0;
-  /** Of the field that was passed last. */
+  /** Byte range of the field that `pass` skipped last. */
   from = 0;
   to = 0;
 
@@ -22,7 +22,7 @@ export class WireReader {
     this.#end = end;
   }
 
-  /** Moves to the next field; false at the end. The field before must have been read or skipped. */
+  /** Moves to the next field; false at the end. The previous field must have been read or skipped. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
     const tag = this.varint();
@@ -63,7 +63,7 @@ export class WireReader {
     return this.#bytes.subarray(at, at + length);
   }
 
-  /** Passes a length-delimited field: `from` and `to` tell where its bytes are. */
+  /** Skips a length-delimited field; `from` and `to` are its byte range. */
   pass(): void {
     const length = this.#length();
     this.from = this.#take(length);
@@ -76,14 +76,14 @@ export class WireReader {
     return this.#bytes.toString('utf8', at, at + length);
   }
 
-  /** Whether the field that was passed last holds these bytes; none of them is copied. */
+  /** Whether the last skipped field equals these bytes, without copying. */
   passed(expected: Buffer): boolean {
     if (this.to - this.from !== expected.length) return false;
     for (let at = 0; at < expected.length; at++) if (this.#bytes[this.from + at] !== expected[at]) return false;
     return true;
   }
 
-  /** Goes into an embedded message: `next` finds its fields until `leave` is given what this returns. */
+  /** Enters an embedded message: `next` finds its fields until `leave` is called with the returned value. */
   enter(): number {
     const length = this.#length();
     const at = this.#take(length);
@@ -93,7 +93,7 @@ export class WireReader {
     return outer;
   }
 
-  /** Goes on behind an embedded message, however much of it was read. */
+  /** Continues after an embedded message, however much of it was read. */
   leave(outer: number): void {
     this.#at = this.#end;
     this.#end = outer;
@@ -142,20 +142,20 @@ export class WireReader {
   }
 }
 
-/** Bytes that are not copied into a message but stand between two of its parts: how much of the message comes after them, and which. */
+/** Bytes that are not copied into the message but inserted between two of its parts: the message length after them, and the bytes. */
 interface Cut {
   readonly after: number;
   readonly bytes: Uint8Array;
 }
 
-/** From here on bytes are not worth a copy. */
+/** From this size on, bytes are not copied. */
 const largeBytes = 16_384;
 const firstBytes = 4_096;
 const shortString = 64;
 
 /**
- * Writes one message from its end to its beginning, into memory that serves message after message: when a length has to be written, what it
- * counts is there already, and nothing is made but the message itself. Fields are given last one first.
+ * Writes one message from its end to its beginning, into memory that is reused for every message: when a length is written, its content
+ * already exists, so no intermediate buffers are needed. Write the last field first.
  */
 export class WireWriter {
   #target: Buffer = Buffer.allocUnsafeSlow(firstBytes);
@@ -182,7 +182,7 @@ export class WireWriter {
     this.#number((field << 3) | 1);
   }
 
-  /** A bytes field, of one piece or of some that follow each other; each is copied at the end, once or not at all. */
+  /** A bytes field, of one or several consecutive pieces; each is copied at most once. */
   bytes(field: number, value: Uint8Array | readonly Uint8Array[]): void {
     const end = this.length;
     if (value instanceof Uint8Array) this.#piece(value);
@@ -203,20 +203,20 @@ export class WireWriter {
     this.message(field, end);
   }
 
-  /** Makes all that was written since `end` (the length then) an embedded message. */
+  /** Wraps everything written since `end` (the length at that time) in an embedded message. */
   message(field: number, end: number): void {
     this.#number(this.length - end);
     this.#number((field << 3) | 2);
   }
 
-  /** Begins a message; whatever became of the one before. */
+  /** Begins a message and discards the previous one. */
   begin(): void {
     this.#at = this.#target.length;
     this.#cutBytes = 0;
     if (this.#cuts.length > 0) this.#cuts = [];
   }
 
-  /** The message behind `lead` bytes that the caller fills, in pieces of which large ones are the fields' own. */
+  /** The message after `lead` bytes that the caller fills, in pieces; large pieces are the fields' own buffers. */
   finish(lead = 0): Buffer[] {
     const target = this.#target;
     const own = Buffer.allocUnsafe(lead + target.length - this.#at);
@@ -224,7 +224,7 @@ export class WireWriter {
     return this.#cuts.length === 0 ? [own] : piecesOf(own, this.#cuts, lead + this.length);
   }
 
-  /** A short string unit by unit, which is cheaper than a call to write it; false, and nothing is written, when it is not ASCII. */
+  /** Writes a short string unit by unit, which is cheaper than a call to write it; false, with nothing written, if it is not ASCII. */
   #ascii(value: string): boolean {
     const from = this.#room(value.length);
     const target = this.#target;
@@ -261,7 +261,7 @@ export class WireWriter {
     this.#target[at] = rest;
   }
 
-  /** Takes so many bytes before those that are written; where they begin. */
+  /** Reserves this many bytes before those already written; returns their offset. */
   #room(bytes: number): number {
     if (bytes > this.#at) {
       const before = this.#target;
@@ -274,7 +274,7 @@ export class WireWriter {
   }
 }
 
-/** The cuts, last one first, between the parts of `own` that stand around them; `all` bytes in the end. */
+/** Splits `own` at the cuts (last one first) and inserts their bytes; `all`: total bytes. */
 function piecesOf(own: Buffer, cuts: readonly Cut[], all: number): Buffer[] {
   const pieces: Buffer[] = [];
   let from = 0;

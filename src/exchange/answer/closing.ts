@@ -13,19 +13,19 @@ import type { Grader } from '../grading.ts';
 import type { Credentials } from '../credentials.ts';
 import type { OpenExchange } from '../open.ts';
 
-/** Who hears of an exchange that has ended. */
+/** Services that are notified of an ended exchange. */
 export interface ClosingServices {
   readonly sink: RecordSink;
   readonly credentials: Pick<Credentials, 'answered'>;
   readonly budgets: Pick<Budgets, 'settle'>;
-  /** Null: nothing is graded. */
+  /** Null if nothing is graded. */
   readonly grader: Grader | null;
   readonly sessions: Sessions | null;
-  /** What is learnt of the length of answers; absent: nothing. */
+  /** Learnt answer lengths; nothing is learnt if absent. */
   readonly outputs?: OutputTokens;
 }
 
-/** Of an exchange of whose answer nothing is known. */
+/** The ending of an exchange whose answer was not observed. */
 export const unobserved: Ending = {
   outcome: 'unobserved',
   status: null,
@@ -35,28 +35,28 @@ export const unobserved: Ending = {
   totalMs: null,
 };
 
-/** Of a request that Sluice refuses with `status` after `totalMs`. */
+/** The ending of a request that Sluice refuses with `status` after `totalMs`. */
 export function blocked(status: number, totalMs: number): Ending {
   return { outcome: 'blocked', status, answer: null, firstByteMs: null, firstTokenMs: null, totalMs };
 }
 
-/** Records that are written in one turn of the event loop, each in less than 0.1 ms. */
+/** Number of records written per event-loop turn, each in less than 0.1 ms. */
 const recordsATurn = 4;
 
-/** Ends exchanges: grades them, writes their record, and settles what budgets, cache and conversation hold for them. */
+/** Closes exchanges: grades them, writes their record, and settles their budgets, cache entry and conversation. */
 export class Closing {
   readonly #services: ClosingServices;
   readonly #failed: (error: unknown) => void;
-  /** What has been answered and is not recorded yet. */
+  /** Exchanges that were answered but not recorded yet. */
   readonly #answered: (readonly [OpenExchange, Ending])[] = [];
 
-  /** `failed`: told of what went wrong with an exchange that was closed later. */
+  /** `failed`: called with errors of exchanges that are closed later. */
   constructor(services: ClosingServices, failed: (error: unknown) => void) {
     this.#services = services;
     this.#failed = failed;
   }
 
-  /** Throws what a service throws; the exchange holds nothing then. */
+  /** Rethrows a service's error; the exchange holds nothing afterwards. */
   now(open: OpenExchange, ending: Ending): void {
     let record: ExchangeRecord;
     const { chain } = open;
@@ -81,7 +81,7 @@ export class Closing {
     if (rescued === null && open.output !== null && served !== undefined) learnOutput(this.#services.outputs, open.output, served, record);
     if (rescued === null) this.#settleSession(open, record, served);
     open.fill?.settle({
-      // The cache's own old answer is none to keep, and says nothing good of the provider.
+      // A stale answer from the cache must not be cached again, and does not count as the provider's success.
       outcome: rescued === null ? record.outcome : 'provider-error',
       status: rescued === null ? record.status : null,
       finishReason: record.finishReason,
@@ -94,20 +94,20 @@ export class Closing {
     });
   }
 
-  /** Once what waits in the same read has its answer: nobody need wait for a record. */
+  /** Closes the exchange after the other messages of the same read were answered: no request waits for a record. */
   soon(open: OpenExchange, ending: Ending): void {
     if (this.#answered.length === 0) setImmediate(() => this.#turn());
     this.#answered.push([open, ending]);
     if (this.#answered.length >= limits.unrecorded) this.flush();
   }
 
-  /** Envoy's log tells of many exchanges at once: requests that come meanwhile do not wait for the records of all of them. */
+  /** Envoy's log reports many exchanges at once: new requests must not wait for all their records. */
   #turn(): void {
     this.flush(recordsATurn);
     if (this.#answered.length > 0) setImmediate(() => this.#turn());
   }
 
-  /** Writes the records of what waits, or of the first of them. */
+  /** Writes the waiting records, or the first `most` of them. */
   flush(most = Infinity): void {
     for (const [open, ending] of this.#answered.splice(0, most)) {
       try {
@@ -118,7 +118,7 @@ export class Closing {
     }
   }
 
-  /** The conversation's next turn is priced with what this answer left in its provider's prompt cache. */
+  /** Stores what this answer left in its provider's prompt cache, to price the conversation's next turn. */
   #settleSession(
     { sessionIdleMs, decision, generation }: OpenExchange,
     { outcome, usage }: ExchangeRecord,
@@ -140,11 +140,11 @@ export class Closing {
   }
 }
 
-/** The chain's side of an ending: where the answer was translated, its facts are those that its own provider sent. */
+/** Adds the chain's facts to an ending: for a translated answer, the facts of what its provider sent. */
 function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun): Ending {
   if (ending.outcome === 'cut') chain.broke();
   const { answer, status, totalMs } = ending;
-  // An end that Envoy's log tells is some moments past.
+  // Envoy's log reports an end some time after it happened.
   return {
     ...ending,
     answer: answer === null ? null : (chain.translated ?? answer),
@@ -152,14 +152,14 @@ function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun)
   };
 }
 
-/** Only whole answers say how long one is; of several at once each counts as their mean. */
+/** Learns only from whole answers; several answers to one request count with their mean. */
 function learnOutput(
   outputs: OutputTokens | undefined,
   { key, assumed }: NonNullable<OpenExchange['output']>,
   { provider, model }: TargetRef,
   { outcome, status, usage, request, shapeSavings }: ExchangeRecord,
 ): void {
-  // How long an answer is that was capped says nothing of others.
+  // The length of a capped answer says nothing about others.
   if (shapeSavings !== undefined) return;
   if (outputs === undefined || usage === null || outcome !== 'complete' || status !== 200) return;
   const answers = Math.max(1, request.asks?.answers ?? 1);

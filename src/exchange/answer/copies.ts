@@ -7,7 +7,7 @@ import type { AnswerFacts as Ending } from '../../record/record.ts';
 import type { OpenExchange } from '../open.ts';
 import { outcomeOf } from './outcome.ts';
 
-/** Reads one answer from copies of its chunks and tells `done` once. */
+/** Reads one answer from copies of its chunks and calls `done` once. */
 export class AnswerObserver implements ResponseObserver {
   readonly #open: OpenExchange;
   readonly #status: number;

@@ -11,8 +11,8 @@ import type { OpenExchange } from '../open.ts';
 import { outcomeOf } from './outcome.ts';
 
 /**
- * By what an answer is to be read. Copies it is wherever something needs all of the answer: the cache, a grade of its content; and, with the protocol
- * manager, wherever that would not tell all that a price depends on.
+ * The source from which an answer is read. Copies are used when the whole answer is needed (by the cache, or to grade its content), and
+ * when the protocol manager would not report everything that a price depends on.
  */
 export function answerSource(
   usage: UsageMode,
@@ -22,14 +22,14 @@ export function answerSource(
 ): AnswerSource {
   if (usage === 'observe' || fill !== null || (grading !== null && (grading.copy !== null || grading.judge !== null))) return 'copies';
   if (usage === 'collect') return 'collected';
-  // What Envoy's AI Protocol Manager reads; no API, no answer.
+  // What Envoy's AI Protocol Manager can read. Without an API there is no answer to read.
   const managed = api === null ? true : apis[api].answer.managed;
   if (managed === false) return 'copies';
   if (asked !== null && (asked.audioInputs > 0 || asked.audioOutput)) return 'copies';
   return managed !== true && body?.includes(managed.unless) === true ? 'copies' : 'protocol-manager';
 }
 
-/** How many bytes of a stream's end hold its last events: some APIs repeat the whole answer in them. */
+/** How many bytes at a stream's end contain its last events: some APIs repeat the whole answer in them. */
 function tailBytes(api: ApiName | null): number {
   return api !== null && apis[api].answer.longEnd ? limits.sseEventBytes : limits.collectedTailBytes;
 }
@@ -39,7 +39,7 @@ export function logMetadata({ answerBy, api }: Pick<OpenExchange, 'answerBy' | '
   return answerBy === 'copies' ? {} : { answer: 'log', ...(answerBy === 'collected' ? { answer_tail: String(tailBytes(api)) } : {}) };
 }
 
-/** How an exchange ended whose answer was read from Envoy's access log. */
+/** The ending of an exchange whose answer was read from Envoy's access log. */
 export function loggedEnding(open: OpenExchange, entry: LoggedExchange): Ending {
   const { status, cutBy, firstByteMs, totalMs } = entry;
   if (status === 0) return { outcome: 'client-gone', status: null, answer: null, firstByteMs: null, firstTokenMs: null, totalMs };
@@ -50,7 +50,7 @@ export function loggedEnding(open: OpenExchange, entry: LoggedExchange): Ending 
     status,
     answer: read.answer,
     firstByteMs,
-    // The script's clock has milliseconds, and so may be behind.
+    // The script's clock has millisecond resolution, so it may be behind.
     firstTokenMs: open.stream && read.firstTokenMs !== null ? Math.max(read.firstTokenMs, firstByteMs ?? 0) : null,
     totalMs,
   };
@@ -63,7 +63,7 @@ interface Read {
 
 const unread: Read = { answer: null, firstTokenMs: null };
 
-/** A stream that was cut before its first chunks were all there. */
+/** A stream that was cut before its first chunks were complete. */
 const nothing: CollectedAnswer = { body: null, large: false, head: null, times: '', tail: null, gap: false, whole: false };
 
 function readLogged(open: OpenExchange, entry: LoggedExchange, whole: boolean): Read {
@@ -71,7 +71,7 @@ function readLogged(open: OpenExchange, entry: LoggedExchange, whole: boolean): 
   if (api === null) return unread;
   if (open.answerBy === 'protocol-manager')
     return { answer: reportedAnswer(open, headOf(open, api, entry), entry, whole), firstTokenMs: null };
-  // Whole and not collected: whatever answered stood before the collector.
+  // Complete but not collected: a filter before the collector answered.
   return entry.collected === null && whole ? unread : readCollected(headOf(open, api, entry), entry.collected ?? nothing, entry);
 }
 
@@ -95,7 +95,7 @@ function readCollected(head: AnswerHead, collected: CollectedAnswer, { startedAt
   if (collected.body !== null) reader.push(collected.body);
   const first = collected.gap ? wholeEvents(collected.head) : collected.head;
   let from = 0;
-  // The chunks again as they came: one of them held the first token.
+  // Replay the chunks as they came, to find the one with the first token.
   for (const pair of first === null ? [] : collected.times.split(',')) {
     const [length, at] = pair.split(':').map(Number);
     const to = from + (length ?? 0);
@@ -109,7 +109,7 @@ function readCollected(head: AnswerHead, collected: CollectedAnswer, { startedAt
   };
 }
 
-/** What was seen of a part of a stream, for all of it that went to the client. */
+/** Extrapolates from the read part of a stream to everything that was sent to the client. */
 function scaled(answer: Answer, bodyBytes: number, read: number): Answer {
   const { seen } = answer;
   return seen === undefined || read === 0 || bodyBytes <= read
@@ -119,14 +119,14 @@ function scaled(answer: Answer, bodyBytes: number, read: number): Answer {
 
 const blankLines = ['\n\n', '\r\n\r\n'] as const;
 
-/** Up to the last event that is all there. */
+/** The bytes up to the last complete event. */
 function wholeEvents(head: Buffer | null): Buffer | null {
   return head === null
     ? null
     : head.subarray(0, Math.max(...blankLines.map((line) => (head.lastIndexOf(line) < 0 ? 0 : head.lastIndexOf(line) + line.length))));
 }
 
-/** From the first event on whose beginning is there. */
+/** The bytes from the first event whose beginning is included. */
 function fromNextEvent(tail: Buffer): Buffer {
   const starts = blankLines.flatMap((line) => (tail.indexOf(line) < 0 ? [] : [tail.indexOf(line) + line.length]));
   return tail.subarray(starts.length === 0 ? tail.length : Math.min(...starts));
@@ -138,10 +138,10 @@ function errorOf(status: number): string | null {
   return status >= 400 ? `http_${status}` : null;
 }
 
-/** Bytes that a token takes in a stream, about: the protocol manager says nothing of a stream that is cut. */
+/** Approximate bytes per token in a stream: the protocol manager reports nothing for a stream that was cut. */
 const streamedTokenBytes = 200;
 
-/** What the AI Protocol Manager said of an answer. How it finished and whether a stream came to its own end it does not say. */
+/** The answer as the AI Protocol Manager reported it. It reports neither the finish reason nor whether a stream ended properly. */
 function reportedAnswer(
   { stream }: OpenExchange,
   head: AnswerHead,

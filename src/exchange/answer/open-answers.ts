@@ -7,15 +7,15 @@ import { PendingExchanges } from '../pending.ts';
 
 const sweepMs = 5_000;
 
-/** Exchanges of whose answer nothing has come yet. */
+/** Exchanges whose answer has not begun. */
 export class OpenAnswers {
   readonly #metrics: Pick<Metrics, 'answerSource'>;
   readonly #copied: PendingExchanges<OpenExchange>;
-  /** Those whose end Envoy's access log tells. */
+  /** Exchanges whose end Envoy's access log reports. */
   readonly #logged: PendingExchanges<OpenExchange>;
   readonly #sweeper: NodeJS.Timeout;
 
-  /** `expire`: gets those that were waited for too long. */
+  /** `expire`: called with exchanges whose answer did not come in time. */
   constructor(metrics: Pick<Metrics, 'answerSource'>, expire: (open: OpenExchange) => void) {
     this.#metrics = metrics;
     this.#copied = new PendingExchanges(expire);
@@ -31,12 +31,12 @@ export class OpenAnswers {
     return this.#copied.size + this.#logged.size;
   }
 
-  /** Whether entries of Envoy's log are still to come. */
+  /** Whether entries of Envoy's log are still expected. */
   get awaitsLog(): boolean {
     return this.#logged.size > 0;
   }
 
-  /** `usage`: how its Envoy tells of answers. `now`: by performance.now(). */
+  /** `usage`: how its Envoy reports answers. `now`: by performance.now(). */
   add(open: OpenExchange, usage: UsageMode, now: number): void {
     this.#metrics.answerSource(usage, open.answerBy);
     (open.answerBy === 'copies' ? this.#copied : this.#logged).add(open.id, open, now);
@@ -46,12 +46,12 @@ export class OpenAnswers {
     return this.#copied.get(id) ?? this.#logged.get(id);
   }
 
-  /** Its answer has begun: nobody else takes it. Copies of what was to come by the log are sent by an Envoy whose config is half a new one. */
+  /** Removes an exchange whose answer has begun. An Envoy in the middle of a config update sends copies although the log was expected. */
   take(id: string): OpenExchange | undefined {
     return this.#copied.take(id) ?? this.#logged.take(id);
   }
 
-  /** The same for one that Envoy's log tells of. `answered`: there was an answer, whose copies come by themselves. */
+  /** The same for an exchange in Envoy's log. `answered`: there was an answer, so its copies arrive separately. */
   takeLogged(id: string, answered: boolean): OpenExchange | undefined {
     return this.#logged.take(id) ?? (answered ? undefined : this.#copied.take(id));
   }

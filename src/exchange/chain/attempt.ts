@@ -38,7 +38,7 @@ export class TargetAttempt implements Attempt {
   request(body: Buffer): AttemptRequest {
     const { facts } = this.#run;
     const read = readExchange(facts.recognition, body);
-    // It was read before it came here; only another filter could have changed it.
+    // It was parsed before; only another filter could have changed it.
     if (!read.ok) throw new Error(`the request cannot be read any more: ${read.reason}`);
     const { exchange } = read;
     const limitName = limitNameAt(facts.generation, this.#target, exchange);
@@ -47,7 +47,7 @@ export class TargetAttempt implements Attempt {
     const path = inPath ? rewritePath(facts.path, exchange, this.#target.model) : facts.path;
     return {
       kind: 'forward',
-      // Said even where it is as it was: the attempt before may have left another content-length.
+      // Set even if unchanged: the previous attempt may have left another content-length.
       body: inPath
         ? body
         : spliceRequest(body, exchange, { model: this.#target.model, ...(limitName === null ? {} : { limitName }), askUsage: false }),
@@ -96,7 +96,7 @@ export class TargetAttempt implements Attempt {
     };
   }
 
-  /** A whole answer whose tokens are put back as what they stood for. */
+  /** A whole answer whose mask tokens are replaced by their originals. */
   #restored(restoring: Restoring, head: AnswerHead, headers: HeaderMap, retryAfterMs: number | null): AnswerPlan {
     const { fallback, expects } = this.#run.facts;
     const looks = this.#run.hasNext && this.#looksInto(headers);
@@ -123,15 +123,15 @@ export class TargetAttempt implements Attempt {
     if (said === 'look' && !endOfStream && (run.hasNext || !ownKey))
       return { kind: 'whole', maxBytes, judge: (body) => answer(this.#verdicts.error(plainOf(head, body), status)) };
     const verdict = answer(said === 'look' ? judgeSilent(status) : said);
-    // Another body than the provider's takes its place once that is there.
+    // The replacement is sent once the provider's body has arrived.
     return verdict.kind === 'pass' && verdict.body !== undefined && !endOfStream
       ? { kind: 'whole', maxBytes, judge: () => verdict }
       : verdict;
   }
 
   /**
-   * Whether a whole 200 is looked into: where the policy asks for that, or because it may be as short as an error that came with the wrong status.
-   * Most providers do not say how long their answers are.
+   * Whether a whole 200 is inspected: the policy asks for it, or it may be short enough to be an error sent with the wrong status. Most
+   * providers do not send a content-length.
    */
   #looksInto(headers: HeaderMap): boolean {
     const { inspectBytes, triggers } = this.#run.facts.fallback;
@@ -140,7 +140,7 @@ export class TargetAttempt implements Attempt {
     return answerTriggers.some((trigger) => triggers.has(trigger)) || (triggers.has('server-error') && !(bytes > limits.errorAnswerBytes));
   }
 
-  /** Nothing to note: without headers the next attempt's beginning tells that this one was lost, and a client that left ends all of it. */
+  /** Nothing to record: without headers, the next attempt's beginning records this one as lost; if the client left, everything ends. */
   closed(): void {
     return;
   }
@@ -164,7 +164,7 @@ export class TargetAttempt implements Attempt {
   }
 }
 
-/** The path at a provider's endpoint, whose URL may have one of its own. */
+/** The path at a provider's endpoint, whose URL may have a path of its own. */
 export function upstreamPath(provider: Provider, path: string): string {
   return new URL(provider.endpoint).pathname.replace(/\/$/, '') + path;
 }

@@ -21,13 +21,13 @@ export interface CrossingTarget {
   readonly family: DialectFamily;
   readonly model: string;
   readonly drop: readonly string[];
-  /** The catalog's name of its provider; undefined: not known. */
+  /** The catalog's name of its provider; undefined if not known. */
   readonly provider: string | undefined;
 }
 
 /**
- * Whether a request can be put to a model of another family's API with all that it says. Bodies up to limits.translationCheckBytes are
- * translated to find out; larger ones are judged by their facts, and refused later if that was wrong.
+ * Whether a request can be translated to another family's API without loss. Bodies up to limits.translationCheckBytes are translated to
+ * find out; larger ones are judged by their facts, and refused later if that was wrong.
  */
 export function translatableTo(exchange: Exchange, body: Buffer, to: CrossingTarget): boolean {
   const { model, drop, provider } = to;
@@ -50,7 +50,7 @@ export class CrossingAttempt implements Attempt {
   readonly #verdicts: AttemptVerdicts;
   #names: ReadonlyMap<string, string> = new Map();
 
-  /** `id`: the decision's, from which ids are made that the provider leaves out. */
+  /** `id`: the decision's id, used to generate ids that the provider omits. */
   constructor(run: ChainRun, target: TargetRef, provider: Provider, id: string, credentials: Credentials) {
     const api = dialects[provider.family].chatApi;
     if (api === null) throw new Error(`requests are not translated for ${provider.family}`);
@@ -122,7 +122,7 @@ export class CrossingAttempt implements Attempt {
     return endOfStream ? whole(Buffer.alloc(0)) : { kind: 'whole', maxBytes: limits.answerBytes, judge: whole };
   }
 
-  /** Nothing to note: see TargetAttempt. */
+  /** Nothing to record: see TargetAttempt. */
   closed(): void {
     return;
   }
@@ -143,7 +143,7 @@ export class CrossingAttempt implements Attempt {
     const { facts } = this.#run;
     const api = facts.recognition.api;
     const translated = translateAnswer(this.#api, api, status, body, this.#options());
-    // An app that asked for a stream and gets an error gets it as its API sends errors then: as JSON.
+    // An app that asked for a stream gets errors as its API sends them: as JSON.
     return {
       kind: 'pass',
       headers: answerHeaders(translated.status, translated.contentType),

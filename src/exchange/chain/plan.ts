@@ -13,29 +13,32 @@ import { asksForUsage, limitNameAt } from '../adapt.ts';
 import { ChainRun, timeoutsOf, type ChainFacts, type ChainServices } from './run.ts';
 import type { ReadRequest, RequestContext } from '../context.ts';
 
-/** What Envoy is told about one chain, beside the request's own changes. */
+/** The plan of one chain for Envoy, in addition to the request's own changes. */
 export interface ChainPlan {
   readonly run: ChainRun;
   readonly headers: readonly (readonly [string, string])[];
   readonly metadata: SluiceMetadata;
-  /** The first target gets what the request filter makes of the request; else its attempt makes it. */
+  /** The request filter prepares the first target's request; otherwise its attempt does. */
   readonly firstIsReady: boolean;
 }
 
-/** What Envoy's router has to watch for itself: attempts that get no answer at all. Answers are judged by the attempt's filter. */
+/** Failures that Envoy's router must detect itself: attempts without any answer. The attempt's filter checks answers. */
 const silentEnds: readonly (readonly [FallbackTrigger, string])[] = [
   ['connect', 'connect-failure,refused-stream'],
   ['reset', 'reset'],
-  // Envoy counts an attempt that was too late among the resets.
+  // Envoy reports an attempt that timed out as a reset.
   ['timeout', 'reset'],
 ];
 
-/** The plan of a decision with more than one target, with an old answer (`old`) to end in, or with one that speaks another API; null: one attempt in the app's own API is all there is. */
+/**
+ * The plan of a decision with several targets, with a stale answer (`old`) as the last resort, or with a target that speaks another API;
+ * null if there is only one attempt in the app's own API.
+ */
 export function planChain(request: ReadRequest, decision: Decision, services: ChainServices, old: CacheHit | null): ChainPlan | null {
   const { context, exchange } = request;
   const [first] = decision.chain;
   if (first === undefined) return null;
-  // Who gave the old answer must still be there, to stand for the attempt in Envoy's eyes; and it takes an Envoy that knows chains of groups.
+  // The stale answer's provider must still exist, since Envoy needs a cluster for the attempt; and Envoy must support chains of groups.
   const rescue = old !== null && context.chainStyle === 'groups' && context.generation.providers.has(old.entry.provider) ? old : null;
   const spare = mayBeRefused(context, exchange, decision);
   const stripUsage = strips(context, exchange);
@@ -87,7 +90,7 @@ function factsOf(
   };
 }
 
-/** What tells Envoy's router of a chain. `role`: of its first attempt. Times in ms, null: no limit. */
+/** Request headers that configure Envoy's router for a chain. `role`: of its first attempt. Times in ms; null if there is no limit. */
 function chainHeaders(
   { fallback, targets }: ChainFacts,
   role: string,
@@ -104,7 +107,7 @@ function chainHeaders(
   ];
 }
 
-/** One group an attempt, of which Envoy takes the next one with every retry; and the same for a matcher, which cannot look into lists. */
+/** One group per attempt: Envoy takes the next one with every retry. The same again for a matcher, which cannot read lists. */
 function attemptClusters(clusters: readonly string[]): SluiceMetadata {
   return {
     priority_groups: clusters.map((cluster_name, index) => ({ name: `attempt${index + 1}`, clusters: [{ cluster_name, weight: 1 }] })),
@@ -112,7 +115,7 @@ function attemptClusters(clusters: readonly string[]): SluiceMetadata {
   };
 }
 
-/** Where chains are told as endpoints, all attempts run in one cluster and have one role: the one that does the most of those wanted. */
+/** If a chain's targets are endpoints, all attempts run in one cluster and share one role: the most capable of those needed. */
 function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, targets: readonly TargetRef[]): FilterRole[] {
   const roles = targets.map((target, index) => roleFor(context, fallback, exchange, target, index));
   if (context.chainStyle === 'groups') return roles;
@@ -122,25 +125,28 @@ function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 
 function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
   const across = crosses(context, exchange, target);
-  // Also whole answers: an Envoy that holds and replaces several megabytes breaks down.
+  // Also for whole answers: Envoy breaks down when it holds and replaces several megabytes.
   if (restoringOf(context, exchange) !== null) return 'stream';
   if (exchange.stream && (across || fallback.triggers.has('stream-error') || strips(context, exchange))) return 'stream';
-  // Later attempts start from the request as the app sent it: what one model wants renamed is not for the next.
+  // Later attempts start from the request as the app sent it: a parameter renamed for one model may be wrong for the next.
   return index === 0 && !across && limitNameAt(context.generation, target, exchange) === null ? 'gate' : 'next';
 }
 
-/** Whether the chunk that the policy asked for has to be taken out again; it takes an Envoy that can have Sluice do that. */
+/** Whether the usage chunk that the policy asked for must be removed; this needs an Envoy that supports chains. */
 function strips(context: RequestContext, exchange: Exchange): boolean {
   return context.chainStyle !== 'none' && asksForUsage(context, exchange);
 }
 
-/** What the answer gets back in place of tokens; null: nothing, or this Envoy cannot have Sluice do that. */
+/** Originals to restore in place of mask tokens in the answer; null if there are none or this Envoy does not support it. */
 function restoringOf({ masked, chainStyle }: RequestContext, { api, operation, jsonOutput }: Exchange): Restoring | null {
   if (masked === null || masked.restored.size === 0 || operation !== 'generate' || chainStyle === 'none') return null;
   return { reading: apis[api].answer.deltas, originals: masked.restored, jsonOutput: jsonOutput !== 'none' };
 }
 
-/** For a section without fallback: nothing is tried again but what a model of Sluice's choice refused to take; a first target of another API is translated all the same. */
+/**
+ * For a section without fallback: the only retry is for a parameter that a model chosen by Sluice refused. A first target of another API is
+ * translated nevertheless.
+ */
 const refusalsOnly: FallbackPolicy = {
   triggers: new Set(),
   escalate: false,
@@ -156,10 +162,10 @@ const refusalsOnly: FallbackPolicy = {
   inspectBytes: limits.refusalBytes,
 };
 
-/** Reasons for which the model that the app asked for may take over: no rule and no policy said that it must not. */
+/** Decision reasons for which the requested model may take over: no rule or policy excluded it. */
 const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier', 'learned', 'models', 'experiment', 'default', 'budget']);
 
-/** Whether a model of Sluice's choice may refuse a parameter that the requested one takes, and that one may answer then. */
+/** Whether a model chosen by Sluice may refuse a parameter that the requested model accepts, so that the latter may answer. */
 function mayBeRefused({ chainStyle }: RequestContext, exchange: Exchange, { action, reason, chain, requested }: Decision): boolean {
   if (action !== 'route' || !open.has(reason) || exchange.parameters.length === 0 || chainStyle === 'none') return false;
   return (
@@ -168,7 +174,7 @@ function mayBeRefused({ chainStyle }: RequestContext, exchange: Exchange, { acti
   );
 }
 
-/** Whether a target's requests and answers have to be translated. */
+/** Whether a target's requests and answers must be translated. */
 function crosses({ generation, provider }: RequestContext, { api }: Exchange, target: TargetRef): boolean {
   const other = generation.providers.get(target.provider);
   return target.provider !== provider.name && (other === undefined || !takesAsIs(other, provider.family, api));

@@ -8,15 +8,15 @@ import type { HeaderMutation } from '../../lib/headers.ts';
 import { judgeEvent, type EventSays } from '../../grades/check-answer.ts';
 import { renderStreamError, type AnswerTranslator } from '../../apis/translate.ts';
 
-/** What becomes of a stream whose first event has come; `failed`: it is an error. */
+/** Decides about a stream when its first event has arrived; `failed`: it is an error. */
 export type FirstEventVerdict = (failed: boolean) => AnswerPass | AnswerRetry;
 
 const nothing: Buffer = Buffer.alloc(0);
 
-/** Events that open a stream without a word of an answer, after which no more is waited for: some providers send one every few seconds. */
+/** Stop waiting after this many opening events without content: some providers send one every few seconds. */
 const mostOpenings = 8;
 
-/** Tells when a stream has begun to answer, and whether it fails before that. */
+/** Detects when a stream begins to answer, and whether it fails before that. */
 class FirstEvent {
   readonly #splitter: SseSplitter;
   #says: EventSays = 'opening';
@@ -30,7 +30,7 @@ class FirstEvent {
     });
   }
 
-  /** Whether that is known, or what it takes is too large to be waited for. */
+  /** True if this is known, or if the event is too large to wait for. */
   push(bytes: Buffer): boolean {
     this.#splitter.push(bytes);
     return this.#says !== 'opening' || this.#openings >= mostOpenings || this.#splitter.skipped > 0;
@@ -40,23 +40,23 @@ class FirstEvent {
     return this.#says === 'error';
   }
 
-  /** Whether a stream that is over has said nothing at all. */
+  /** Whether an ended stream had no content at all. */
   get silent(): boolean {
     return this.#says === 'opening' && this.#splitter.skipped === 0;
   }
 }
 
-/** What is done with a stream in the app's own API. */
+/** How a stream in the app's own API is handled. */
 export interface OwnStreamOptions {
-  /** Another target may answer, so that the first event is waited for; comments that keep the connection open are none. */
+  /** Another target may answer, so wait for the first event; keep-alive comments do not count. */
   readonly holds: boolean;
-  /** An end without the terminal event is said to the app. */
+  /** The app is told if the stream ends without its terminal event. */
   readonly notices: boolean;
-  /** The chunk that only counts tokens is taken out; who hears what the provider's own stream said. Null: it stays. */
+  /** Removes the usage chunk; called with the answer as the provider sent it. Null if the chunk stays. */
   readonly strips: ((answer: Answer) => void) | null;
 }
 
-/** A stream in the app's own API: held until it answers, then as it comes; an end without its terminal event is said. */
+/** A stream in the app's own API: held until it answers, then relayed; an end without its terminal event is reported to the app. */
 export class OwnStream implements StreamRelay {
   readonly #api: AnswerHead['api'];
   readonly #holds: boolean;
@@ -110,7 +110,7 @@ export class OwnStream implements StreamRelay {
   }
 }
 
-/** A stream whose tokens are put back as what they stood for. */
+/** A stream whose mask tokens are replaced by their originals. */
 export class RestoredStream implements StreamRelay {
   readonly #relay: StreamRelay;
   readonly #restorer: StreamRestorer;
@@ -133,22 +133,22 @@ export class RestoredStream implements StreamRelay {
   }
 }
 
-/** The provider's length of its body does not hold for another one. */
+/** The provider's content-length does not match the replaced body. */
 export function withoutLength(headers: HeaderMutation | undefined): HeaderMutation {
   return { set: headers?.set ?? [], remove: [...(headers?.remove ?? []), 'content-length'] };
 }
 
 export interface TranslatedOptions {
   readonly headers: HeaderMutation;
-  /** Asked once, at the first event that says whether the stream has begun well. */
+  /** Called once, at the first event that shows whether the stream has begun successfully. */
   readonly verdict: FirstEventVerdict;
-  /** Gets the answer as its own provider sent it. */
+  /** Called with the answer as its provider sent it. */
   readonly done: (answer: Answer) => void;
-  /** Nothing leaves before the verdict. */
+  /** Nothing is sent before the verdict. */
   readonly holds: boolean;
 }
 
-/** A stream in another API, translated as it comes. Its usage is read from what the provider sent. */
+/** A stream in another API, translated as it arrives. Usage is read from the provider's original stream. */
 export class TranslatedStream implements StreamRelay {
   readonly #translator: AnswerTranslator;
   readonly #holds: boolean;

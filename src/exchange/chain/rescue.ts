@@ -2,7 +2,7 @@ import type { CacheHit } from '../../cache/cache.ts';
 import type { AnswerPlan, Attempt, AttemptRequest } from '../plans.ts';
 import type { FallbackTrigger } from '../../policy/types.ts';
 
-/** What the end of a chain is spared by an old answer: a provider's outage, not the request's own fault. */
+/** Failures for which a stale answer may be served: provider outages, not errors of the request. */
 export const outageTriggers: ReadonlySet<FallbackTrigger> = new Set<FallbackTrigger>([
   'connect',
   'reset',
@@ -12,7 +12,7 @@ export const outageTriggers: ReadonlySet<FallbackTrigger> = new Set<FallbackTrig
   'overloaded',
 ]);
 
-/** The last attempt of a chain that ends in an old answer from the cache: nothing leaves for a provider. */
+/** The last attempt of a chain that ends in a stale answer from the cache: nothing is sent to a provider. */
 export class RescueAttempt implements Attempt {
   readonly #hit: CacheHit;
 

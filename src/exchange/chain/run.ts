@@ -13,20 +13,20 @@ import type { Pools } from '../../route/pools.ts';
 import type { LearntRefusals } from '../../apis/parameters.ts';
 import { catalogModel } from '../../route/capabilities.ts';
 
-/** What every attempt of one exchange has in common. Holds no prompt text. */
+/** Facts shared by all attempts of one exchange. Holds no prompt text. */
 export interface ChainFacts {
   readonly generation: PolicyGeneration;
   /** The provider that the app called. */
   readonly provider: Provider;
   /** What the app asked for. */
   readonly requested: TargetRef;
-  /** Names of the request's parameters that not every model takes. */
+  /** Names of the request's parameters that not every model accepts. */
   readonly parameters: readonly string[];
   readonly fallback: FallbackPolicy;
   readonly targets: readonly TargetRef[];
-  /** Whether the last target, before an old answer, is there for parameters that the chosen models refuse, and for nothing else. */
+  /** Whether the last target (before the stale answer) is used only for parameters that the chosen models refuse. */
   readonly spare: boolean;
-  /** An old answer from the cache that the last target stands for; null: the last target is one. */
+  /** A stale answer from the cache, for which the last target is a placeholder; null if the last target is a real one. */
   readonly rescue: CacheHit | null;
   readonly recognition: Recognition & { readonly kind: 'readable' };
   /** The app's own path at its provider. */
@@ -34,23 +34,23 @@ export interface ChainFacts {
   readonly stream: boolean;
   readonly expects: Expectation;
   readonly includeUsage: boolean;
-  /** Whether the app's streams must lose the chunk that only counts tokens: the policy asked for it, the app did not. */
+  /** Whether the usage chunk must be removed from the stream: the policy asked for it, the app did not. */
   readonly stripUsage: boolean;
-  /** What the app's answer gets back in place of tokens; null: nothing. Held for as long as the attempts run. */
+  /** Originals to restore in place of mask tokens in the answer; null if none. Held while the attempts run. */
   readonly restoring: Restoring | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
-  /** Whose keys the attempts carry. */
+  /** The section settings that decide which keys the attempts carry. */
   readonly scope: Pick<PolicySection, 'credentials' | 'keys' | 'mode'>;
-  /** The app's own headers, to be put back when a later attempt goes to its own provider again. */
+  /** The app's own headers, restored when a later attempt is sent to its own provider. */
   readonly ownHeaders: readonly (readonly [string, string])[];
 }
 
-/** What a chain leaves its targets' facts with. */
+/** Services that record what a chain learns about its targets. */
 export interface ChainServices {
   readonly cooldowns: Cooldowns;
   readonly pools: Pools;
-  /** What models refused in this process; absent: nobody remembers. */
+  /** Parameters that models refused in this process; not recorded if absent. */
   readonly refusals?: LearntRefusals;
 }
 
@@ -63,14 +63,14 @@ export interface AttemptEnd {
   readonly retryAfterMs: number | null;
 }
 
-/** One exchange's way along its chain: which attempt is on, and how the earlier ones ended. */
+/** The progress of one exchange along its chain: the current attempt, and how the earlier ones ended. */
 export class ChainRun {
   readonly facts: ChainFacts;
-  /** Attempts that ended and were followed by another. */
+  /** Attempts that ended and were followed by another attempt. */
   readonly ended: AttemptRecord[] = [];
-  /** The last attempt's answer as its own provider sent it, where it was translated. */
+  /** The last attempt's answer as its provider sent it, if it was translated. */
   translated: Answer | null = null;
-  /** The file of the gateway's key that the current attempt carries; null: the app's own, or a signature. */
+  /** The file of the gateway key in the current attempt; null if it carries the app's key or a signature. */
   keyFile: string | null = null;
   readonly #cooldowns: Cooldowns;
   readonly #pools: Pools;
@@ -80,9 +80,9 @@ export class ChainRun {
   #startedAt = 0;
   #dropped: readonly string[] = [];
   #adapted: readonly string[] = [];
-  /** Status of the current attempt's response headers; null: none came yet. */
+  /** Status of the current attempt's response headers; null if none came yet. */
   #status: number | null = null;
-  /** It is known what became of the current attempt: its answer goes to the app, or another target is to answer. */
+  /** The current attempt's result is known: its answer is passed on, or another target is tried. */
   #settled = false;
 
   constructor(facts: ChainFacts, { cooldowns, pools, refusals }: ChainServices, perTryMs: number | null) {
@@ -93,38 +93,41 @@ export class ChainRun {
     this.#perTryMs = perTryMs;
   }
 
-  /** Index of the attempt that is on; -1 before the first. */
+  /** Index of the current attempt; -1 before the first. */
   get current(): number {
     return this.#current;
   }
 
-  /** The target that answers, as far as is known. */
+  /** The target of the current attempt, or the first target before any attempt. */
   get target(): TargetRef {
     return this.facts.targets[Math.max(0, this.#current)]!;
   }
 
-  /** The old answer, once it is its turn. */
+  /** The stale answer, once the chain has reached it. */
   get rescue(): CacheHit | null {
     return this.#current >= 0 && !this.hasNext ? this.facts.rescue : null;
   }
 
-  /** Whether what comes next is the old answer. */
+  /** Whether the stale answer is next. */
   get nextRescues(): boolean {
     return this.facts.rescue !== null && this.#current + 2 === this.facts.targets.length;
   }
 
-  /** Whether what comes next answers refused parameters only. */
+  /** Whether the next target is used for refused parameters only. */
   get nextIsSpare(): boolean {
     const { spare, rescue, targets } = this.facts;
     return spare && this.#current + 2 === targets.length - (rescue === null ? 0 : 1);
   }
 
-  /** Whether another target may answer instead of the current one. */
+  /** Whether another target follows the current one. */
   get hasNext(): boolean {
     return this.#current + 1 < this.facts.targets.length;
   }
 
-  /** The next target's turn; null when there is none. An attempt before it whose end nobody told was lost: it never answered, or broke off, or stalled. */
+  /**
+   * Begins the attempt at the next target; null if there is none. If the previous attempt's end was not reported, it is recorded as lost:
+   * it never answered, broke off, or stalled.
+   */
   begin(): TargetRef | null {
     if (this.#current >= 0 && this.ended.length <= this.#current) this.lost();
     const target = this.facts.targets[this.#current + 1];
@@ -140,33 +143,33 @@ export class ChainRun {
     return target;
   }
 
-  /** What the current attempt's translation left out, as the policy allows. */
+  /** Records what the current attempt's translation left out, as the policy allows. */
   dropped(paths: readonly string[]): void {
     this.#dropped = paths;
   }
 
-  /** What the current attempt says in its target's own words. */
+  /** Records what was changed for the current attempt's target. */
   adapted(changes: readonly string[]): void {
     this.#adapted = changes;
   }
 
-  /** The current target refused a parameter: it is not offered one like it again by this process. */
+  /** The current target refused a parameter: this process does not send it that parameter again. */
   refused(parameter: string): void {
     const { target } = this;
     const provider = this.facts.generation.providers.get(target.provider);
     if (provider !== undefined) this.#refusals?.learn(provider.catalogProvider, catalogModel(provider, target.model), parameter);
   }
 
-  /** Response headers came. `status`: null where they are no provider's. */
+  /** Response headers came. `status`: null if they are not from a provider. */
   answered(status: number | null): void {
     this.#status = status;
     if (status === null) this.#settled = true;
-    // How fast an error comes says nothing of answers.
+    // The latency of an error says nothing about the latency of answers.
     if (status !== null && status < 400 && this.facts.fallback.pools.length > 0)
       this.#pools.measured(this.target, this.facts.stream, performance.now() - this.#startedAt);
   }
 
-  /** The current attempt failed, and the next target is to answer. */
+  /** The current attempt failed, and the next target is tried. */
   failed(end: AttemptEnd): void {
     this.#settled = true;
     this.ended.push({
@@ -182,26 +185,30 @@ export class ChainRun {
     this.health(end.reason, end.retryAfterMs);
   }
 
-  /** The current attempt's answer goes to the app. `reason`: what is wrong with it; null: nothing. */
+  /** The current attempt's answer is passed on to the app. `reason`: its problem; null if none. */
   passed(reason: FallbackTrigger | null, retryAfterMs: number | null): void {
     this.#settled = true;
     this.health(reason, retryAfterMs);
   }
 
-  /** The answer that was going to the app broke off. */
+  /** The answer broke off while it was sent to the app. */
   broke(): void {
     if (this.#settled && this.rescue === null) this.health('reset', null);
   }
 
-  /** The current attempt ended without an answer that could be judged: reset, refused, stalled, or too late. `status`: of Envoy's own answer to the app; null: another attempt follows. */
+  /**
+   * The current attempt ended without a usable answer: reset, refused, stalled, or too late. `status`: of Envoy's own answer to the app;
+   * null if another attempt follows.
+   */
   lost(status: number | null = null, endedAt = performance.now()): void {
     if (this.#settled || this.rescue !== null) return;
     this.#settled = true;
     const ms = Math.max(0, endedAt - this.#startedAt);
-    // Of the last attempt Envoy's own answer tells; of the others its timer, less what a busy processor may have seen the attempt begin late.
+    // Envoy's own answer shows whether the last attempt timed out. For earlier ones compare with the timer, less a margin: a busy processor
+    // may see an attempt begin late.
     const timedOut = status === null ? this.#perTryMs !== null && ms >= this.#perTryMs * 0.9 - 5 : status === 504;
     const reason: FallbackTrigger = timedOut ? 'timeout' : 'reset';
-    // What a provider did with a request that it never answered is unknown, and so is what it bills.
+    // It is unknown what a provider bills for a request that it never answered.
     this.ended.push({
       target: this.target,
       status: this.#status,
@@ -215,9 +222,12 @@ export class ChainRun {
     this.health(reason, null);
   }
 
-  /** How it came out, for the record. `status`: of the answer that went to the app, if only Envoy's own; null: none did. `endedAt`: by performance.now(). */
+  /**
+   * The chain's result for the record. `status`: of the answer sent to the app, even if it is Envoy's own; null if none was sent.
+   * `endedAt`: by performance.now().
+   */
   outcome(status: number | null, endedAt: number): ChainFactsOfRecord {
-    // Below that, what the app got is the provider's own.
+    // A lower status is the provider's own answer.
     if (status !== null && status >= 500) this.lost(status, endedAt);
     return {
       served: this.target,
@@ -230,7 +240,7 @@ export class ChainRun {
     };
   }
 
-  /** Tells the target's health how its attempt ended; null: well. */
+  /** Updates the target's health with the attempt's end; `reason`: null if it succeeded. */
   health(reason: FallbackTrigger | null, retryAfterMs: number | null): void {
     const { target } = this;
     const ownKey = target.provider === this.facts.provider.name;
@@ -244,14 +254,14 @@ export class ChainRun {
         end({ kind: 'limited', retryAfterMs });
         return;
       case 'key-dead':
-        // An app's own bad key says nothing of the target.
+        // A bad key of the app says nothing about the target.
         if (!ownKey) end({ kind: 'key-dead' });
         return;
       case 'model-gone':
         end({ kind: 'dead' });
         return;
       case 'server-error':
-        // A server that says when to come back is left alone until then.
+        // A server that says when to retry gets no requests until then.
         end(retryAfterMs === null ? { kind: 'failed' } : { kind: 'limited', retryAfterMs });
         return;
       case 'connect':
@@ -268,18 +278,18 @@ export class ChainRun {
       case 'invalid-json':
       case 'bad-tool-call':
       case 'unsupported-parameter':
-        // The request's own fault, or the model's: the target is well.
+        // The request or the model is at fault: the target is healthy.
         end({ kind: 'ok' });
     }
   }
 
-  /** The provider of this attempt hears of the span that stands for it. */
+  /** Headers that tell the provider the span of this attempt. */
   traceHeaders(): (readonly [string, string])[] {
     const { trace } = this.facts;
     return trace === null ? [] : [['traceparent', traceparentOf(trace, this.#current)]];
   }
 
-  /** Whether an attempt at the app's own provider carries the gateway's key as well. */
+  /** Whether attempts at the app's own provider carry the gateway's key too. */
   get gatewayKeys(): boolean {
     const { credentials, mode } = this.facts.scope;
     return credentials === 'gateway' && mode === 'enabled';
@@ -290,7 +300,7 @@ function adaptedOf(adapted: readonly string[]): { readonly adapted?: readonly st
   return adapted.length === 0 ? {} : { adapted };
 }
 
-/** Milliseconds that Envoy gives one attempt, and all of them; null: no limit. */
+/** Envoy's timeouts for one attempt and for all of them, ms; null if there is no limit. */
 export function timeoutsOf(
   fallback: FallbackPolicy,
   targets: number,
@@ -298,7 +308,7 @@ export function timeoutsOf(
 ): { readonly perTryMs: number | null; readonly totalMs: number | null } {
   const { attemptMs, firstByteMs, totalMs } = fallback;
   if (!exchange.stream) return { perTryMs: least(attemptMs, totalMs), totalMs };
-  // Envoy's total time would cut a stream that runs: for streams the total is shared out among the attempts' beginnings.
+  // Envoy's total timeout would cut a running stream: for streams the total is divided among the attempts' first bytes.
   return { perTryMs: least(least(firstByteMs, attemptMs), totalMs === null ? null : Math.floor(totalMs / targets)), totalMs: null };
 }
 

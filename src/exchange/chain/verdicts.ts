@@ -11,7 +11,7 @@ import { decodeBody } from '../decode.ts';
 import { judgeErrorBody, refusedIn } from '../../grades/check-answer.ts';
 import { outageTriggers } from './rescue.ts';
 
-/** What becomes of one attempt once it is known what went wrong with it, if anything. */
+/** Decides about one attempt once its failure, if any, is known. */
 export class AttemptVerdicts {
   readonly #run: ChainRun;
   readonly #target: TargetRef;
@@ -21,11 +21,11 @@ export class AttemptVerdicts {
     this.#target = target;
   }
 
-  /** Passes the answer on, or has the next target try, by what went wrong and what the policy watches for. */
+  /** Passes the answer on or tries the next target, depending on the failure and the policy's triggers. */
   of(reason: FallbackTrigger | null, status: number, retryAfterMs: number | null, answer: (() => Answer) | null): AnswerPass | AnswerRetry {
     const run = this.#run;
     if (reason !== null && run.hasNext && this.#mayRetry(reason)) {
-      // No provider bills an answer that is an error.
+      // Providers do not bill errors.
       const cost: Cost = status >= 400 ? { known: true, usd: 0 } : this.#cost(answer);
       run.failed({ outcome: status >= 400 ? 'provider-error' : 'complete', status, reason, cost, retryAfterMs });
       return { kind: 'retry', reason };
@@ -34,7 +34,7 @@ export class AttemptVerdicts {
     return { kind: 'pass' };
   }
 
-  /** What the app gets in place of a refusal of the gateway's own key, which it would take for its own; null: the key was the app's. */
+  /** Replaces the refusal of a gateway key, which the app would take for its own key's; null if the key was the app's. */
   keyRefused(): AnswerPass | null {
     const { provider, recognition } = this.#run.facts;
     if (this.#target.provider === provider.name && !this.#run.gatewayKeys) return null;
@@ -46,7 +46,7 @@ export class AttemptVerdicts {
     return { kind: 'pass', headers: answerHeaders(status, contentType), body };
   }
 
-  /** What an error's body says of this attempt. A parameter that the chosen model refuses is learnt. */
+  /** The failure that an error's body describes. A parameter that the chosen model refuses is recorded. */
   error(body: Buffer, status: number): FallbackTrigger | null {
     const said = judgeErrorBody(body, status);
     if (said !== 'unsupported-parameter') return said;
@@ -56,7 +56,7 @@ export class AttemptVerdicts {
     return said;
   }
 
-  /** Whether this is the model that the app asked for: what it refuses is the app's to know. */
+  /** Whether this is the model that the app asked for: its refusals are passed on to the app. */
   #asked(): boolean {
     const { requested } = this.#run.facts;
     return requested.provider === this.#target.provider && requested.model === this.#target.model;
@@ -68,7 +68,7 @@ export class AttemptVerdicts {
     if (this.#run.nextIsSpare) return false;
     if (this.#run.nextRescues) return outageTriggers.has(reason);
     if (!facts.fallback.triggers.has(reason)) return false;
-    // The app's own key was refused by its own provider: the gateway's keys are not there to make up for it.
+    // The app's own provider refused the app's own key: the gateway's keys must not compensate for that.
     if (reason === 'key-dead') return this.#target.provider !== facts.provider.name || this.#run.gatewayKeys;
     if (reason === 'context-window') return window(this.#run, this.#run.current + 1) > window(this.#run, this.#run.current);
     return true;
@@ -80,7 +80,7 @@ export class AttemptVerdicts {
   }
 }
 
-/** The provider's own description of its body does not hold for another one. */
+/** The provider's body headers do not match the replaced body. */
 export function answerHeaders(status: number, contentType: string): HeaderMutation {
   return {
     set: [
@@ -91,19 +91,19 @@ export function answerHeaders(status: number, contentType: string): HeaderMutati
   };
 }
 
-/** A whole body without its content-encoding, where that can be taken off: some providers compress what was not to be compressed. */
+/** A whole body, decoded if possible: some providers compress although they were asked not to. */
 export function plainOf({ contentEncoding }: AnswerHead, body: Buffer): Buffer {
   return contentEncoding === '' || body.length === 0 ? body : (decodeBody(body, contentEncoding) ?? body);
 }
 
-/** A whole answer's facts. */
+/** The facts of a whole answer. */
 export function answerOf(head: AnswerHead, body: Buffer): Answer {
   const reader = readAnswer(head);
   reader.push(body);
   return reader.end(true);
 }
 
-/** Context window of a chain's target, tokens; 0: not known. */
+/** Context window of a chain's target in tokens; 0 if not known. */
 function window({ facts }: ChainRun, index: number): number {
   const target = facts.targets[index];
   const provider = target === undefined ? undefined : facts.generation.providers.get(target.provider);
@@ -113,7 +113,7 @@ function window({ facts }: ChainRun, index: number): number {
   );
 }
 
-/** Milliseconds from `retry-after-ms` or `retry-after` (seconds or a date); null: not said. */
+/** Milliseconds from `retry-after-ms` or `retry-after` (seconds or a date); null if neither is given. */
 export function retryAfter(headers: HeaderMap, now = Date.now()): number | null {
   const ms = Number(headers.get('retry-after-ms') ?? NaN);
   if (ms >= 0) return ms;

@@ -24,17 +24,17 @@ export interface RequestOptions {
   readonly routeOff?: boolean;
 }
 
-/** The question that the pipeline would ask the cache for this request; null when it would not ask. */
+/** The pipeline's cache query for this request; null if it would not ask the cache. */
 export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: RequestOptions = {}): CacheQuery | null {
   return cacheQuery(...argumentsOf(generation, body, pairs, options));
 }
 
-/** The key by which the semantic cache would find this request; null when it would not look. */
+/** The semantic cache key of this request; null if the semantic cache would not be asked. */
 export function nearKeyOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: RequestOptions = {}): string | null {
   return nearOf(...argumentsOf(generation, body, pairs, options))?.() ?? null;
 }
 
-/** What the request's key is made of. */
+/** The input of the request's cache key. */
 export function keyInputOf(generation: PolicyGeneration, body: string): KeyInput {
   return keyInput(...argumentsOf(generation, body, [], {}));
 }

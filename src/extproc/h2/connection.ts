@@ -21,15 +21,15 @@ import {
 import { CompressionError, HeaderDecoder, headerTableBytes, tableOfNothing, type Header } from './hpack.ts';
 import { Http2Stream, refusal, type StreamOwner } from './stream.ts';
 
-/** Told once per stream: who takes it. */
+/** Called once per stream; returns its owner. */
 export type AcceptStream = (stream: Http2Stream, headers: readonly Header[]) => StreamOwner;
 
-/** What one stream may have on its way to us: a whole message, so that no body waits for leave to go on. */
+/** Receive window of one stream: a whole message, so that no body waits for a window update. */
 const streamWindow = limits.grpcMessageBytes;
-/** One connection carries all requests: its window must not be the narrowest place. */
+/** One connection carries all requests: its window must not be the bottleneck. */
 const connectionWindow = 2 * limits.grpcMessageBytes;
 
-/** Answers to these cost the peer nothing and us something. */
+/** Frames that cost the peer nothing to send but cost us an answer. */
 const controlFrames: ReadonlySet<number> = new Set([
   frameType.ping,
   frameType.settings,
@@ -40,15 +40,15 @@ const controlFrames: ReadonlySet<number> = new Set([
 
 const nothing: Buffer = Buffer.alloc(0);
 const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
-/** Its answer says that our GOAWAY has been read. */
+/** The answer to this ping shows that the peer has read our GOAWAY. */
 const drainPing: Buffer = Buffer.from('draining');
 
-/** From this size on memory is let go of by hand. */
+/** From this size on, memory is released explicitly. */
 const releasedBytes = 16_384;
 
 /**
- * Frees what was read and has been copied, instead of leaving it to the garbage collector: V8 marks its whole heap when too much such
- * memory waits for it. A view that somebody kept by mistake would be empty, nothing else.
+ * Frees a read buffer whose content was copied, instead of leaving it to the garbage collector: V8 marks its whole heap when too much such
+ * memory accumulates. A view kept by mistake would become empty, with no other effect.
  */
 function release(chunk: Buffer): void {
   const { buffer } = chunk;
@@ -56,47 +56,47 @@ function release(chunk: Buffer): void {
 }
 
 /**
- * One HTTP/2 connection as a server, frame by frame (RFC 9113). What arrives in one read is answered in one write. It limits
- * what a peer can make it hold or do: header blocks, streams, frames that only cost us, and answers that are not fetched.
+ * One HTTP/2 server connection (RFC 9113). All answers to one read are sent in one write. It limits what a peer can make it hold or do:
+ * header blocks, streams, control frames, and answers that the peer does not read.
  */
 export class Http2Connection {
   readonly #socket: Socket;
   readonly #accept: AcceptStream;
   readonly #headers = new HeaderDecoder(limits.http2HeaderListBytes);
   readonly #streams = new Map<number, Http2Stream>();
-  /** Bytes of a frame (or of the preface) that came in part. */
+  /** Bytes of an incomplete frame (or preface). */
   #held: Buffer = nothing;
-  /** A DATA frame of which a part has been passed on. */
+  /** A DATA frame whose first part was already passed on. */
   #rest: { readonly id: number; readonly flags: number; left: number } | null = null;
   #sawPreface = false;
   #sawSettings = false;
-  /** A header block whose CONTINUATION is awaited: nothing else may come before it. */
+  /** A header block that waits for its CONTINUATION: no other frame may come first. */
   #block: { readonly id: number; readonly ends: boolean; readonly pieces: Buffer[]; bytes: number } | null = null;
   #lastStream = 0;
   /** Streams above this came after our GOAWAY. */
   #goAwayAt = maxWindow;
   #draining = false;
   #received = 0;
-  /** The table of our own header blocks: nothing is ever put there, but a peer that wants a smaller one has to be told so once. */
+  /** Our encoder's table: it stays empty, but if the peer asks for a smaller one, we must send one size update. */
   #table: 'unused' | 'to-close' | 'closed' = 'unused';
   #sendWindow = defaultWindow;
   #peerStreamWindow = defaultWindow;
   #out: Buffer[] = [];
   #outBytes = 0;
-  /** Of the bytes of this read some are needed later. */
+  /** Some bytes of the current read are needed later. */
   #kept = false;
-  /** Inside a read: its end flushes. */
+  /** True during a read, whose end flushes. */
   #reading = false;
   #flushing = false;
   #controlSecond = 0;
   #controlCount = 0;
   #closed = false;
-  /** Streams with answers that wait for the connection's window. */
+  /** Streams whose answers wait for the connection's window. */
   readonly #starved = new Set<Http2Stream>();
   readonly #onClose: () => void;
   readonly #onError: (error: unknown, ours: boolean) => void;
 
-  /** `onError`: why the connection ends before its time; `ours`: Sluice cuts it, else it broke. */
+  /** `onError`: why the connection ends early; `ours`: Sluice cut it, otherwise it broke. */
   constructor(
     socket: Socket,
     accept: AcceptStream,
@@ -124,16 +124,16 @@ export class Http2Connection {
     this.write(numbersFrame(frameType.windowUpdate, 0, connectionWindow - defaultWindow));
   }
 
-  /** Open streams. */
+  /** Number of open streams. */
   get streams(): number {
     return this.#streams.size;
   }
 
-  /** No new streams; closes when the open ones have ended. */
+  /** Accepts no new streams; closes when the open ones have ended. */
   drain(): void {
     if (this.#draining || this.#closed) return;
     this.#draining = true;
-    // First a warning that names no stream, since new ones are on their way; when the peer answers the ping it has read it.
+    // First a GOAWAY without a last stream, since new streams may be in flight; the ping's answer shows that the peer has read it.
     this.write(numbersFrame(frameType.goAway, 0, maxWindow, errorCode.none));
     this.write(frameOf(frameType.ping, 0, 0, drainPing));
   }
@@ -143,7 +143,7 @@ export class Http2Connection {
     this.#socket.destroy();
   }
 
-  /** Queues whole frames; they leave together at the end of this turn or of the read that caused them. */
+  /** Queues whole frames; they are sent together at the end of this turn or of the read that caused them. */
   write(frames: Buffer): void {
     if (this.#closed) return;
     this.#out.push(frames);
@@ -156,14 +156,14 @@ export class Http2Connection {
     });
   }
 
-  /** A header block as it has to be sent now. */
+  /** The header block to send, with the table size update if one is due. */
   headerBlock(block: Buffer): Buffer {
     if (this.#table !== 'to-close') return block;
     this.#table = 'closed';
     return Buffer.concat([tableOfNothing, block]);
   }
 
-  /** How many of `wanted` bytes of DATA the connection's window grants now; they are taken from it. Zero: the stream is called again later. */
+  /** Takes up to `wanted` bytes from the connection's window and returns how many. If fewer, the stream is called again later. */
   take(stream: Http2Stream, wanted: number): number {
     const granted = Math.min(wanted, this.#sendWindow);
     this.#sendWindow -= granted;
@@ -185,7 +185,7 @@ export class Http2Connection {
     this.#out = [];
     this.#outBytes = 0;
     if (this.#socket.writableLength > limits.http2UnsentBytes) {
-      // A peer that sends and never reads.
+      // The peer sends but never reads.
       this.#socket.destroy();
       return;
     }
@@ -216,7 +216,7 @@ export class Http2Connection {
 
   #parse(chunk: Buffer): void {
     let at = this.#goOn(chunk);
-    // Only the frame that came in parts is put together; all others are read where they lie.
+    // Only a frame that came in parts is assembled; all others are read in place.
     while (this.#held.length > 0) {
       const missing = this.#length(this.#held, 0) - this.#held.length;
       if (missing <= 0) {
@@ -234,7 +234,7 @@ export class Http2Connection {
       const length = this.#length(chunk, at);
       if (chunk.length - at < length) {
         if (this.#begin(chunk, at, length)) return;
-        // A copy: the read's own buffer is far larger.
+        // Copied because the read's own buffer is far larger.
         this.#held = Buffer.from(chunk.subarray(at));
         return;
       }
@@ -243,7 +243,7 @@ export class Http2Connection {
     }
   }
 
-  /** Takes what has come of a DATA frame before the rest has; false when it is none, or may not be one. */
+  /** Passes on the first part of an incomplete DATA frame; false if it is not a DATA frame, or not a valid one. */
   #begin(chunk: Buffer, at: number, length: number): boolean {
     const payload = at + frameHeaderBytes;
     if (!this.#sawSettings || this.#block !== null || chunk.length <= payload || chunk[at + 3] !== frameType.data) return false;
@@ -255,7 +255,7 @@ export class Http2Connection {
     return true;
   }
 
-  /** The rest of such a frame. Returns where the next one begins. */
+  /** Passes on more of such a frame. Returns where the next frame begins. */
   #goOn(chunk: Buffer): number {
     const rest = this.#rest;
     if (rest === null) return 0;
@@ -266,7 +266,7 @@ export class Http2Connection {
     return taken;
   }
 
-  /** How long the thing at `at` is, as far as can be told from what is there. */
+  /** The length of the frame or preface at `at`, as far as it is known from the available bytes. */
   #length(bytes: Buffer, at: number): number {
     if (!this.#sawPreface) return preface.length;
     if (bytes.length - at < frameHeaderBytes) return frameHeaderBytes;
@@ -322,14 +322,14 @@ export class Http2Connection {
       case frameType.pushPromise:
         throw new ConnectionError(errorCode.protocol, 'a client cannot push');
       default:
-        // GOAWAY of a client needs no answer; PRIORITY is deprecated; unknown types are to be ignored.
+        // A client's GOAWAY needs no answer; PRIORITY is deprecated; unknown types must be ignored.
         return;
     }
   }
 
   #data(id: number, flags: number, payload: Buffer): void {
     this.#known(id);
-    // Padding counts, and so does what comes for a stream that has ended here.
+    // Padding counts towards the window, and so does data for a stream that has ended here.
     this.#received += payload.length;
     if (this.#received > connectionWindow) throw new ConnectionError(errorCode.flowControl, 'more than the connection’s window');
     if (this.#received > connectionWindow / 2) {
@@ -365,7 +365,7 @@ export class Http2Connection {
     const block = this.#block;
     if (block === null) throw new ConnectionError(errorCode.protocol, 'CONTINUATION of nothing');
     block.pieces.push(Buffer.from(payload));
-    // A frame's own bytes count, so that empty ones come to an end too.
+    // The frame header counts too, so that empty frames also reach the limit.
     block.bytes += payload.length + frameHeaderBytes;
     if (block.bytes > limits.http2HeaderListBytes) throw new ConnectionError(errorCode.calm, 'header block too large');
     if ((flags & flag.endHeaders) === 0) return;
@@ -373,9 +373,9 @@ export class Http2Connection {
     this.#opened(block.id, block.ends, Buffer.concat(block.pieces));
   }
 
-  /** A header block is whole: a new stream, or the trailers of one. */
+  /** A header block is complete: it opens a stream or is a stream's trailers. */
   #opened(id: number, ends: boolean, block: Buffer): void {
-    // Decoded whatever becomes of it: the tables of both sides have to stay alike.
+    // Always decoded: the tables of both sides must stay in sync.
     const headers = this.#headers.decode(block);
     if (id <= this.#lastStream) {
       this.#countControl();
@@ -394,7 +394,7 @@ export class Http2Connection {
     if (ends) this.#end(id, false);
   }
 
-  /** The peer's half of a stream ended, or the whole of it. It stays known for our half unless it was reset. */
+  /** The peer's half of a stream, or the whole stream, ended. It is kept for our half unless it was reset. */
   #end(id: number, cancelled: boolean): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
@@ -453,7 +453,7 @@ export class Http2Connection {
     if (!stream.grow(bytes)) stream.reset(errorCode.flowControl);
   }
 
-  /** Frames of streams that were never opened break the protocol; of streams that have ended they are late. */
+  /** Frames of streams that were never opened violate the protocol; frames of ended streams are merely late. */
   #known(id: number): void {
     if (id === 0 || id > this.#lastStream) throw new ConnectionError(errorCode.protocol, 'frame of an idle stream');
   }

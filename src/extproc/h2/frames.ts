@@ -1,7 +1,7 @@
-/** HTTP/2's frames (RFC 9113, 4 and 6): what is on the wire, and no more. */
+/** HTTP/2 frames (RFC 9113, 4 and 6): wire format only. */
 
 export const frameHeaderBytes = 9;
-/** The largest payload that this side takes, which is also the default that a peer may send before it has read our settings. */
+/** The largest payload accepted here, which is also the default before a peer has read our settings. */
 export const maxFramePayload = 16_384;
 export const preface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 export const defaultWindow = 65_535;

@@ -15,16 +15,16 @@ const staticTable: readonly (readonly [string, string])[] = (
     return split < 0 ? [entry, ''] : [entry.slice(0, split), entry.slice(split + 1)];
   });
 
-/** The size that a peer may use before it has heard of another (RFC 7541, 4.2), and the one that is kept here. */
+/** The default table size before a peer receives other settings (RFC 7541, 4.2), and the size used here. */
 export const headerTableBytes = 4096;
 
-/** A change of the table's size to zero, at the head of a block (RFC 7541, 6.3). */
+/** A table size update to zero, at the start of a block (RFC 7541, 6.3). */
 export const tableOfNothing: Buffer = Buffer.from([0x20]);
 
-/** What an entry counts beyond its name and value (RFC 7541, 4.1). */
+/** Overhead per entry beyond its name and value (RFC 7541, 4.1). */
 const entryOverhead = 32;
 
-/** A header block that breaks the rules; the connection cannot go on, since both tables have to stay alike. */
+/** An invalid header block; the connection cannot continue, since both sides' tables must stay in sync. */
 export class CompressionError extends Error {
   override readonly name = 'CompressionError';
 }
@@ -32,8 +32,8 @@ export class CompressionError extends Error {
 export type Header = readonly [name: string, value: string];
 
 /**
- * Decodes the header blocks of one connection, in the order in which they came. Bounded: the table by `headerTableBytes`, one
- * block's decoded size by `maxListBytes` (names, values and 32 bytes each).
+ * Decodes the header blocks of one connection, in order of arrival. Bounded: the table by `headerTableBytes`, one block's decoded size by
+ * `maxListBytes` (names, values and 32 bytes each).
  */
 export class HeaderDecoder {
   readonly #maxListBytes: number;
@@ -110,7 +110,7 @@ export class HeaderDecoder {
     let value = this.#byte() & mask;
     if (value < mask) return value;
     for (let shift = 0; ; shift += 7) {
-      // Nothing that is legal here needs more than 21 bits.
+      // No legal value here needs more than 21 bits.
       if (shift > 14) throw new CompressionError('integer too large');
       const byte = this.#byte();
       value += (byte & 0x7f) << shift;
@@ -138,7 +138,7 @@ export class HeaderDecoder {
   }
 }
 
-/** A header block of headers that enter no table: static names where there is one, plain strings. */
+/** A header block that adds nothing to the table: static names where they exist, strings without Huffman coding. */
 export function encodeHeaders(headers: readonly Header[]): Buffer {
   const parts: Buffer[] = [];
   for (const [name, value] of headers) {

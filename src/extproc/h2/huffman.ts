@@ -1,6 +1,6 @@
 /**
  * Code lengths in bits of the HPACK Huffman code (RFC 7541, appendix B) for the octets 0 to 255. The code is canonical:
- * codes of one length follow each other in the order of their octets, so the lengths are all there is to know.
+ * codes of one length follow each other in the order of their octets, so the lengths define it completely.
  */
 const codeLengths = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28, 6, 10, 10,
@@ -12,7 +12,7 @@ const codeLengths = [
   24, 20, 21, 22, 21, 21, 23, 22, 22, 25, 25, 24, 24, 26, 23, 26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26,
 ] as const;
 
-/** The end-of-string symbol: 30 ones. Inside a string it is an error, cut off at its end it is the padding. */
+/** The end-of-string symbol: 30 ones. Inside a string it is an error; its leading bits are the padding at the end. */
 const endOfString = 256;
 const endOfStringBits = 30;
 
@@ -41,7 +41,7 @@ function buildTree(): Int16Array {
   return nodes;
 }
 
-/** Decodes a Huffman-coded string as latin1; null when it holds the end-of-string symbol or its padding is not all ones or too long. */
+/** Decodes a Huffman-coded string as latin1; null if it holds the end-of-string symbol or its padding is not all ones or too long. */
 export function decodeHuffman(bytes: Buffer, start: number, end: number): string | null {
   // The shortest code has 5 bits.
   const text = Buffer.allocUnsafe(Math.ceil(((end - start) * 8) / 5));

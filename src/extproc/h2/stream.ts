@@ -11,22 +11,22 @@ import {
   type ErrorCode,
 } from './frames.ts';
 
-/** Who a stream's bytes are for. Calls come in order, nothing after `closed`. */
+/** The receiver of a stream's bytes. Calls come in order, none after `closed`. */
 export interface StreamOwner {
-  /** Returns whether none of them is needed any more: then their memory may be let go of. */
+  /** Returns whether the bytes are no longer needed, so that their memory may be released. */
   data(bytes: Buffer): boolean;
-  /** The peer ended its half (`cancelled: false`) or the stream was reset or its connection lost. Not told after our own end. */
+  /** The peer ended its half (`cancelled: false`), the stream was reset, or its connection was lost. Not called after our own end. */
   closed(cancelled: boolean): void;
 }
 
-/** Below this a payload is copied behind its frame header: one buffer is cheaper to write than two. */
+/** Below this size a payload is copied after its frame header: one buffer is cheaper to write than two. */
 const copyBelow = 4_096;
 
-/** What a stream needs of its connection. */
+/** The part of a connection that a stream uses. */
 export interface StreamConnection {
   write(frames: Buffer): void;
   headerBlock(block: Buffer): Buffer;
-  /** How many bytes of `wanted` may be sent now; the stream is told when there are more. */
+  /** How many of `wanted` bytes may be sent now; the stream is called when more may be. */
   take(stream: Http2Stream, wanted: number): number;
   forget(stream: Http2Stream): void;
 }
@@ -39,7 +39,7 @@ export class Http2Stream {
   #sendWindow: number;
   /** Received since our last WINDOW_UPDATE. */
   received = 0;
-  /** DATA that waits for a window, and the trailers behind it. */
+  /** DATA that waits for the flow-control window, and the trailers after it. */
   #waiting: Buffer[] = [];
   #trailers: Buffer | null = null;
   #ended = false;
@@ -51,7 +51,7 @@ export class Http2Stream {
     this.#sendWindow = sendWindow;
   }
 
-  /** Our half has ended, or all has. */
+  /** Our half, or the whole stream, has ended. */
   get over(): boolean {
     return this.#ended || this.#over;
   }
@@ -60,7 +60,7 @@ export class Http2Stream {
     this.#owner = owner;
   }
 
-  /** The response's header block; with `end` there is nothing else. */
+  /** Sends the response's header block; with `end`, nothing follows. */
   respond(block: Buffer, end: boolean): void {
     if (this.over) return;
     this.#connection.write(
@@ -76,7 +76,7 @@ export class Http2Stream {
     else this.#push(payload);
   }
 
-  /** Ends the stream with a block of trailers, after all its data. */
+  /** Ends the stream with trailers, after all its data. */
   trailers(block: Buffer): void {
     if (this.over) return;
     this.#ended = true;
@@ -90,7 +90,7 @@ export class Http2Stream {
     this.#finish();
   }
 
-  /** The peer's window grew; false when it grew beyond what is allowed. */
+  /** The peer's window grew; false if it exceeds the allowed maximum. */
   grow(bytes: number): boolean {
     this.#sendWindow += bytes;
     if (this.#sendWindow > maxWindow) return false;
@@ -98,7 +98,7 @@ export class Http2Stream {
     return true;
   }
 
-  /** Sends what waited, as far as the windows go. */
+  /** Sends waiting data as far as the windows allow. */
   resume(): void {
     const waiting = this.#waiting;
     if (waiting.length === 0 || this.#over) return;
@@ -112,12 +112,12 @@ export class Http2Stream {
     if (this.#trailers !== null) this.#sendTrailers(this.#trailers);
   }
 
-  /** From the connection: bytes of the peer's. Returns whether none of them is needed any more. */
+  /** Called by the connection with the peer's bytes. Returns whether they are no longer needed. */
   arrived(bytes: Buffer): boolean {
     return this.over || this.#owner === null || this.#owner.data(bytes);
   }
 
-  /** From the connection: the peer's half ended, or all did. */
+  /** Called by the connection: the peer's half, or the whole stream, ended. */
   closed(cancelled: boolean): void {
     if (cancelled) this.#over = true;
     const owner = this.#owner;
@@ -125,7 +125,7 @@ export class Http2Stream {
     if (!this.#ended) owner?.closed(cancelled);
   }
 
-  /** False when something of it has to wait. */
+  /** False if a part of it must wait. */
   #push(payload: Buffer): boolean {
     let at = 0;
     while (at < payload.length) {
@@ -162,5 +162,5 @@ export class Http2Stream {
   }
 }
 
-/** Nothing more than this is said of a stream that is refused. */
+/** The only frame sent for a refused stream. */
 export const refusal = (id: number): Buffer => numbersFrame(frameType.resetStream, id, errorCode.refused);
