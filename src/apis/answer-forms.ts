@@ -1,12 +1,12 @@
 import type { ApiName, Usage } from './types.ts';
 
-/** Tokens that a cached answer names in its body: those of the first one, or none. */
+/** Token counts in the body of a cached answer: those of the original answer, or zero. */
 export type CachedUsage = 'original' | 'zero';
 
-/** How an answer ended, in every dialect's words: said all, wants a tool, was cut by the length that was asked for. */
+/** How an answer ended, independent of dialect: complete, wants a tool, or cut at the requested length. */
 export type FinishClass = 'stop' | 'tools' | 'length';
 
-/** How the bytes of an answer are laid out: one JSON object, server-sent events, or Gemini's JSON array of chunks. */
+/** The layout of an answer's bytes: one JSON object, server-sent events, or Gemini's JSON array of chunks. */
 export type AnswerForm = 'json' | 'sse' | 'array';
 
 /** The form that a caller asked for. */
@@ -16,7 +16,7 @@ export interface WantedForm {
   readonly includeUsage: boolean;
 }
 
-/** An answer as it was kept. */
+/** An answer as it was stored. */
 export interface StoredAnswer {
   readonly api: ApiName;
   readonly form: AnswerForm;

@@ -8,7 +8,7 @@ import { SseSplitter } from './scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader, UsageUnknown } from './types.ts';
 import { readUsage } from './usage.ts';
 
-/** A reader for one answer, by what its headers say. */
+/** A reader for one answer, chosen by its headers. */
 export function readAnswer(head: AnswerHead): AnswerReader {
   const encoding = head.contentEncoding.trim().toLowerCase();
   if (encoding !== '' && encoding !== 'identity') return new EncodedReader(head, encoding);
@@ -24,11 +24,11 @@ function asBuffer(chunk: Uint8Array): Buffer {
   return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-/** `why` says what stood in the way, if something did; otherwise the facts themselves tell. */
+/** `why` is the problem that prevented reading, if any; otherwise the facts decide. */
 function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: UsageUnknown | null, stream = false): Answer {
   const usage =
     facts.usage === null ? null : readUsage(head.api, facts.usage, facts.rawUsage, { service: facts.service, beyond: [...facts.fees] });
-  // A stream's usage counts only when it is final: a cut one has said a part at most.
+  // A stream's usage counts only when it is final: a cut stream has reported at most a part.
   const final = usage !== null && complete;
   let usageUnknown: UsageUnknown | null = null;
   if (!final) {
@@ -129,7 +129,7 @@ class JsonReader implements AnswerReader {
   }
 }
 
-/** A compressed answer: held up to the bound, decoded and read when it is whole. */
+/** A compressed answer: held up to the bound, then decoded and read once complete. */
 class EncodedReader implements AnswerReader {
   readonly #head: AnswerHead;
   readonly #encoding: string;

@@ -20,80 +20,83 @@ import type { Draft } from './scan/draft.ts';
 import type { JsonCursor } from './scan/scan.ts';
 import type { Asked } from './shape/asked.ts';
 
-/** Reads one top-level member of a request's body into the draft: the cursor stands before its value, and after it when done. */
+/** Reads one top-level member of a request's body into the draft: the cursor is before its value at the start, and after it at the end. */
 export type MemberReader = (cursor: JsonCursor, draft: Draft, key: string) => void;
 
-/** Everything that is known of one API. `registry.ts` has one of each name; see docs/dev/add-an-api.md. */
+/** Everything that is known about one API. `registry.ts` has one for each name; see docs/dev/add-an-api.md. */
 export interface Api {
   readonly name: ApiName;
   readonly request: RequestSide;
   readonly answer: AnswerSide;
   readonly errors: ApiErrors;
-  /** Which of its parameters some models refuse; null: not known. */
+  /** Parameters that some of its models refuse; null when unknown. */
   readonly parameters: ParameterTable | null;
   readonly translation: {
-    /** How its requests become another API's, and answers of another become its own; null: they do not. */
+    /** How its requests are translated to another API, and answers of other APIs to its own; null if they are not. */
     readonly caller: CallerSide | null;
-    /** How other APIs' requests become its own; null: they do not. */
+    /** How other APIs' requests are translated to it; null if they are not. */
     readonly target: TargetSide | null;
   };
 }
 
-/** What is known of an API's requests. */
+/** What is known about an API's requests. */
 export interface RequestSide {
-  /** Null: its requests are never read or rewritten. */
+  /** Null if its requests are never read or rewritten. */
   readonly member: MemberReader | null;
-  /** Where it is called; null: its path names a model, or is not known. */
+  /** The path of its calls; null if the path names a model or is unknown. */
   readonly path: string | null;
   /** Kinds of models that it can call. */
   readonly modes: readonly ModelMode[];
   /** Every provider of its dialect has it. */
   readonly everywhere: boolean;
-  /** `gen_ai.operation.name` of its calls; null: by the operation. */
+  /** `gen_ai.operation.name` of its calls; null: derived from the operation. */
   readonly operationName: string | null;
-  /** Where a request holds the JSON Schema that its answer has to follow, as members' names from outside in; the first that is there counts. */
+  /** Where a request holds the JSON Schema for its answer, as member names from the outside in; the first that exists counts. */
   readonly schemaAt: readonly (readonly string[])[];
-  /** Writes what a policy caps in its own words; null: nothing can be capped. */
+  /** Writes the policy's caps in the API's own parameters; null if nothing can be capped. */
   readonly shape: ((asked: Asked) => void) | null;
-  /** Whether its prompts are questions, which may be matched by their meaning. */
+  /** Whether its prompts are questions, which can be matched by meaning. */
   readonly asks: boolean;
-  /** Whether the answer hangs on something that the provider holds and changes, beyond what every API's members say; null: never. */
+  /** Whether the answer depends on state at the provider that can change, beyond the members common to all APIs; null: never. */
   readonly tied: ((members: readonly BodyMember[], body: Buffer) => boolean) | null;
 }
 
-/** What is known of an API's answers. */
+/** What is known about an API's answers. */
 export interface AnswerSide {
-  /** Null: it has no streams that are read. */
+  /** Null if it has no streams that are read. */
   readonly events: EventReading | null;
-  /** What its streams' events say piece by piece; null: nothing. */
+  /** The text pieces in its stream events; null if there are none. */
   readonly deltas: DeltaReading | null;
-  /** Null: its answers name no tokens that are billed. */
+  /** Null if its answers report no billed tokens. */
   readonly usage: UsageReading | null;
-  /** Null: its answers are nothing that can be graded. */
+  /** Null if its answers cannot be graded. */
   readonly view: ViewReader | null;
-  /** What an answer's own word for its end means to the cache, in small letters; a word that is not here is no good end. */
+  /** What an answer's finish reason, in lower case, means to the cache; a reason that is not listed is not a good end. */
   readonly finishes: ReadonlyMap<string, FinishClass>;
-  /** Streams leave their usage out unless `stream_options.include_usage` asks for it: says whether an event is there for usage alone. Null: they always say it. */
+  /**
+   * For APIs whose streams omit usage unless `stream_options.include_usage` asks for it: whether an event only carries usage. Null: streams
+   * always report usage.
+   */
   readonly usageEvent: ((event: Fields) => boolean) | null;
   /** Streams are a JSON array unless the path says `alt=sse`. */
   readonly arrayStreams: boolean;
-  /** A stream's last events may hold the whole answer once more, or a large part of it. */
+  /** The last events of a stream may repeat the whole answer, or a large part of it. */
   readonly longEnd: boolean;
-  /** Whether Envoy's AI Protocol Manager reads its usage; with `unless`, not for requests that hold these bytes. */
+  /** Whether Envoy's AI Protocol Manager reads its usage; with `unless`, not for requests that contain these bytes. */
   readonly managed: boolean | { readonly unless: Buffer };
-  /** The header in which its SDKs look for an answer's id; null: none. */
+  /** The header in which its SDKs look for an answer's id; null if none. */
   readonly idHeader: string | null;
-  /** The headers in which its apps look for what is left of a rate limit. */
+  /** The headers in which its apps look for the remaining rate limit. */
   readonly limitHeaders: LimitHeaders;
-  /** Null: cached answers are given only in the form that they came in. */
+  /** Null: cached answers are returned only in their original form. */
   readonly replay: Replay | null;
 }
 
-/** How a cached answer changes its form. Both throw CannotConvert for what is not known well enough. */
+/** How a cached answer changes its form. Both throw CannotConvert for content that is not known well enough. */
 export interface Replay {
-  /** A whole answer as the events that would have carried it, each with its frame. */
+  /** Converts a whole answer to the events that would have carried it, each with its frame. */
   readonly toStream: (answer: Fields, includeUsage: boolean) => readonly string[];
-  /** Events, without frames and `[DONE]`, as the whole answer. */
+  /** Converts events, without frames and `[DONE]`, to the whole answer. */
   readonly fromStream: (events: readonly Fields[]) => Fields;
 }
 
@@ -101,11 +104,11 @@ export interface Replay {
 export interface CallerSide {
   /** Reads a request. Throws Malformed for what its API would refuse. */
   readonly read: (body: Json, losses: Losses) => Conversation;
-  /** Ids of tool calls that its apps take. */
+  /** The ids of tool calls that its apps accept. */
   readonly ids: IdRule;
   readonly write: (answer: WholeAnswer, context: AnswerContext) => JsonObject;
   readonly encoder: (context: AnswerContext, framing: StreamFraming) => StreamEncoder;
-  /** Arguments of calls are objects, not text: what is no JSON cannot be said. */
+  /** Arguments of calls are objects, not text: arguments that are not JSON cannot be expressed. */
   readonly objectArgs: boolean;
 }
 
@@ -116,61 +119,61 @@ export interface Decoder {
   done(): void;
 }
 
-/** What is asked of a request before its body is parsed. */
+/** The facts of a request that are needed before its body is parsed. */
 export type TranslationFacts = Pick<Exchange, 'n' | 'audioInputs' | 'audioOutput' | 'jsonOutput'>;
 
 /** An API as a provider speaks it. */
 export interface TargetSide {
   readonly write: (conversation: Conversation, options: WriteOptions, losses: Losses) => Written;
-  /** Headers that it demands, lower case, beyond the content type and credentials. */
+  /** Headers that it requires, lower case, beyond the content type and credentials. */
   readonly headers: Readonly<Record<string, string>>;
   readonly toolNames: NameRule;
-  /** Whether a request with these facts may fit; the body has the last word. */
+  /** Whether a request with these facts may fit; the body decides finally. */
   readonly takes: (facts: TranslationFacts) => boolean;
   /** Reads a whole answer. */
   readonly read: (value: Json, sink: AnswerSink) => void;
   readonly decoder: (sink: AnswerSink) => Decoder;
 }
 
-/** Something of a request's head that says for whose API it was made. Without `regex` it only has to be there. */
+/** Something in a request's head that shows which API it was made for. Without `regex` it only has to be present. */
 export type Sign = { readonly header: string; readonly regex?: string } | { readonly query: string };
 
-/** A provider that exists without being written down. */
+/** A provider that exists without configuration. */
 export interface KnownProvider {
   readonly endpoint: string;
   readonly hosts: readonly string[];
   readonly pathPrefix: string;
 }
 
-/** Everything that is known of a wire format beyond its single APIs. `registry.ts` has one of each name. */
+/** Everything that is known about a wire format beyond its single APIs. `registry.ts` has one for each name. */
 export interface Dialect {
   readonly name: DialectFamily;
-  /** What a request is by its line; `path` is without its query. `lenient`: a body is to be read whatever its headers say of it. */
+  /** Classifies a request by its request line; `path` is without its query. `lenient`: read the body whatever its headers say. */
   readonly recognise: (head: RequestHead, path: string, lenient: boolean) => Recognition;
-  /** The API in whose words errors are told where a request's own is not known. */
+  /** The API whose error format is used when the request's own API is unknown. */
   readonly errorApi: ApiName;
-  /** The API that translated requests are put in; null: nothing is translated to it or from it. */
+  /** The API that translated requests use; null if nothing is translated to or from this dialect. */
   readonly chatApi: ApiName | null;
   /** The header that carries a key. */
   readonly keyHeader: (key: string) => readonly [name: string, value: string];
   /** Request headers that may hold an app's key or signature, lower case. */
   readonly keyHeaders: readonly string[];
-  /** Request headers that belong to it and must not reach another, lower case; keys are not among them. */
+  /** Request headers that belong to this dialect and must not reach another, lower case; keys are not included. */
   readonly ownHeaders: readonly string[];
-  /** Those of them that another provider of the same dialect needs. */
+  /** Those of `ownHeaders` that another provider of the same dialect needs. */
   readonly sharedHeaders: readonly string[];
   /** Input tokens that the provider's prompt cache holds after an answer, and for how many ms. */
   readonly cachedAfter: (usage: Usage) => { readonly tokens: number; readonly ms: number };
-  /** Which parameters of its models are refused by some; null: not known. */
+  /** Parameters that some of its models refuse; null when unknown. */
   readonly parameters: ParameterTable | null;
   /** The providers that speak it, by name. */
   readonly providers: Readonly<Record<string, KnownProvider>>;
-  /** The catalog's name for providers of it; null: the provider's own. */
+  /** The catalog's name for its providers; null: the provider's own name. */
   readonly catalogProvider: string | null;
-  /** A model can only be called by a deployment that the policy names. */
+  /** A model can only be called through a deployment that the policy names. */
   readonly deployments: boolean;
-  /** What official SDKs send, and keys whose form is the provider's own. In the syntax of RE2, whole values. */
+  /** Marks that official SDKs send, and keys in the provider's own form. RE2 syntax, whole values. */
   readonly signs: readonly Sign[];
-  /** Whole paths without their query that only this dialect has, RE2; Envoy takes no expression of more than 100 steps. */
+  /** Whole paths without query that only this dialect has, RE2; Envoy refuses expressions of more than 100 steps. */
   readonly paths: readonly string[];
 }

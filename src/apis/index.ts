@@ -11,8 +11,8 @@ export { limitHeaders } from './limit-headers.ts';
 export { rewritePath, spliceRequest } from './scan/splice.ts';
 
 /**
- * Reads a whole body in one scan. Never throws: a body that cannot be read is a reason to let it pass. Where `members` is given, each
- * top-level member is added to it, in the body's order.
+ * Reads a whole body in one scan. Never throws: a body that cannot be read is passed through. If `members` is given, each top-level member
+ * is added to it, in the body's order.
  */
 export function readExchange(
   recognition: Recognition & { readonly kind: 'readable' },

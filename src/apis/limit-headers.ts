@@ -4,7 +4,7 @@ import type { ApiName } from './types.ts';
 
 export type { LimitLeft } from './common/limit-headers.ts';
 
-/** The headers by which SDKs and apps of an API read rate limits. */
+/** The rate-limit headers that an API's SDKs and apps read. */
 export function limitHeaders(api: ApiName, left: readonly LimitLeft[], now: number): (readonly [string, string])[] {
   return apis[api].answer.limitHeaders(left, now);
 }

@@ -1,4 +1,4 @@
-/** The APIs whose calls Sluice knows by name: each has its entry in the registry. */
+/** The APIs whose calls Sluice knows by name; each has an entry in the registry. */
 export const apiNames = [
   'openai-chat',
   'openai-completions',
@@ -13,6 +13,6 @@ export const apiNames = [
 ] as const;
 export type ApiName = (typeof apiNames)[number];
 
-/** The wire formats that a provider may speak; a provider in a policy names one. */
+/** The wire formats that a provider can speak; a policy names one for each provider. */
 export const dialectNames = ['openai', 'azure-openai', 'anthropic', 'gemini', 'cohere', 'bedrock'] as const;
 export type DialectFamily = (typeof dialectNames)[number];

@@ -7,19 +7,19 @@ import type { Exchange } from './types.ts';
 export { adaptedLimit, askedModel, differences, LearntRefusals } from './common/parameters.ts';
 export type { AskedModel, ParameterRule, ParameterTable } from './common/parameter-types.ts';
 
-/** What each wire format's models refuse: the tables that routing, translation, the policy's check and the documentation read. */
+/** The parameters that the models of each wire format refuse. Read by routing, translation, the policy check and the documentation. */
 export const parameterTables: readonly ParameterTable[] = [...new Set(dialectNames.flatMap((name) => dialects[name].parameters ?? []))];
 
-/** The table of a provider's wire format; null: it has none. */
+/** The table of a provider's wire format; null when it has none. */
 export function tableOf(family: DialectFamily): ParameterTable | null {
   return dialects[family].parameters;
 }
 
-/** What is asked of an exchange. */
+/** The parts of an exchange that the table needs. */
 export type Asking = AskedParameters & Pick<Exchange, 'api'>;
 
 /**
- * The first parameter of a request that a model refuses, in the request's own API; null: none that is known. `provider`: the catalog's name.
+ * The first parameter of a request that a model refuses, in the request's own API; null if none is known. `provider`: the catalog's name.
  * `learnt`: what the model has refused before in this process.
  */
 export function refusedParameter(
@@ -33,7 +33,7 @@ export function refusedParameter(
   return table === null ? null : refusedIn(table, asking, askedModel(provider, model), learnt);
 }
 
-/** The name that the limit on the answer has to get for a model; null: it stays as it is. */
+/** The name that a model requires for the limit on the answer; null when the name stays unchanged. */
 export function limitNameFor(asking: Asking, provider: string, model: string): string | null {
   if (asking.limitKey === null) return null;
   const table = apis[asking.api].parameters;

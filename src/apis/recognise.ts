@@ -3,13 +3,13 @@ import { dialectNames } from './names.ts';
 import { dialects } from './registry.ts';
 import type { DialectFamily, Recognition, RequestHead } from './types.ts';
 
-/** Segments after these name a model: what is escaped in one belongs to its name. */
+/** The segment after one of these names a model: escapes in it belong to the model's name. */
 const beforeModel: ReadonlySet<string> = new Set(['model', 'models', 'deployments', 'tunedModels', 'endpoints']);
 const escapedVerb = /%3a(?=[a-z]+$)/i;
 
 /**
- * The path as providers and proxies take it that are not strict: single slashes, none at the end, dots resolved, nothing escaped that need not be. The
- * query stays. The same text where nothing was to be done.
+ * The path as lenient providers and proxies read it: single slashes, no trailing slash, dots resolved, no unnecessary escapes. The query is
+ * unchanged. Returns the same text if there was nothing to change.
  */
 export function canonicalPath(raw: string): string {
   const query = raw.indexOf('?');
@@ -30,8 +30,8 @@ export function canonicalPath(raw: string): string {
 }
 
 /**
- * What a request is by its path, method and headers. `head.path` has no gateway prefix any more. `lenient`: a body is to be read whatever its
- * headers say of it. Never throws; unknown paths pass.
+ * Classifies a request by its path, method and headers. `head.path` has no gateway prefix any more. `lenient`: read the body whatever its
+ * headers say. Never throws; unknown paths pass.
  */
 export function recognise(head: RequestHead, family: DialectFamily, lenient = false): Recognition {
   if (head.upgrade) return pass('upgrade');
@@ -39,7 +39,7 @@ export function recognise(head: RequestHead, family: DialectFamily, lenient = fa
   return dialects[family].recognise(head, query === -1 ? head.path : head.path.slice(0, query), lenient);
 }
 
-/** The same where the provider is not known: by whichever wire format reads such a path. */
+/** The same when the provider is unknown: uses the wire format that recognises the path. */
 export function recogniseByPath(head: RequestHead): Recognition {
   const read = dialectNames.map((family) => recognise(head, family));
   return read.find(({ kind }) => kind === 'readable') ?? read[0]!;

@@ -16,7 +16,7 @@ import { openaiEmbeddingsApi } from './openai-embeddings/api.ts';
 import { openaiResponsesApi } from './openai-responses/api.ts';
 import { otherApi } from './other/api.ts';
 
-/** Every API that is known. */
+/** All known APIs. */
 export const apis: Readonly<Record<ApiName, Api>> = {
   'openai-chat': openaiChatApi,
   'openai-completions': openaiCompletionsApi,
@@ -30,7 +30,7 @@ export const apis: Readonly<Record<ApiName, Api>> = {
   'other-llm': otherApi,
 };
 
-/** Every wire format that a provider may speak, in the order in which paths are matched against them: the most particular first. */
+/** All wire formats that a provider can speak. Paths are matched in this order: the most specific first. */
 export const dialects: Readonly<Record<DialectFamily, Dialect>> = {
   anthropic: anthropicDialect,
   gemini: geminiDialect,

@@ -17,9 +17,9 @@ const contentTypes: Readonly<Record<AnswerForm, string>> = {
 };
 
 /**
- * An answer in the form that a caller asked for: the bytes as they came where the forms agree, written anew where they do
- * not; `usage` says what tokens it names. Null when something in it is not known well enough for that, or lacks the usage that the other form must carry: then
- * the provider has to be asked.
+ * An answer in the form that a caller asked for: the original bytes if the forms agree, otherwise converted. `usage`: the token counts that
+ * it names. Null if some part is not known well enough to convert, or if the usage that the other form requires is missing: the provider
+ * must then be asked.
  */
 export function renderAnswer(entry: StoredAnswer, wanted: WantedForm, usage: CachedUsage = 'original'): Rendered | null {
   try {
@@ -52,7 +52,7 @@ function bodyFor({ api, form, body, usage }: StoredAnswer, wanted: WantedForm): 
   }
 }
 
-/** A stream for a caller who did not ask for usage: an event that says nothing else is none that such callers expect. */
+/** A stream for a caller who did not ask for usage: such callers do not expect an event that carries only usage. */
 function withoutUsage(body: Buffer, usageEvent: NonNullable<AnswerSide['usageEvent']>): Buffer {
   const kept = rawEvents(body).filter((data) => !(data.includes('"usage"') && usageEvent(fields(parsed(data)))));
   return joined(kept.map((data) => `data: ${data}\n\n`));

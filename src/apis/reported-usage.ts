@@ -1,7 +1,7 @@
 import type { ApiName, Usage } from './types.ts';
 import { conventionOf } from './usage.ts';
 
-/** Token totals as somebody else read them from an answer; parts are inside them. */
+/** Token totals that another component (not Sluice) read from an answer; the other fields are parts of the totals. */
 export interface UsageTotals {
   readonly input: number;
   readonly output: number;
@@ -11,8 +11,8 @@ export interface UsageTotals {
 }
 
 /**
- * Totals as disjoint classes; null when a part is larger than its whole. What they do not tell apart is not here: audio, and prompt-cache entries that are kept
- * for longer than the default.
+ * Totals as disjoint classes; null when a part is larger than its whole. Two things are missing because the totals do not show them: audio,
+ * and prompt-cache entries that are kept for longer than the default.
  */
 export function usageFromTotals(api: ApiName, totals: UsageTotals): Usage | null {
   const convention = conventionOf(api);

@@ -2,8 +2,8 @@ import { apis } from './registry.ts';
 import type { ApiName } from './types.ts';
 
 /**
- * The JSON Schema that a request asks its answer to follow; null when there is none, the API writes it in a form of its own
- * (Gemini's responseSchema), or the body is no JSON. Parses the whole body: for requests whose policy watches for it.
+ * The JSON Schema that a request asks its answer to follow. Null when there is none, when the API writes it in its own form (Gemini's
+ * responseSchema), or when the body is not JSON. Parses the whole body: only for requests whose policy needs it.
  */
 export function requestedSchema(api: ApiName, body: Buffer): object | null {
   const places = apis[api].request.schemaAt;

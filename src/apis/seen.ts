@@ -4,7 +4,7 @@ import { apis } from './registry.ts';
 import { textTokens } from './scan/estimate.ts';
 import type { ApiName, SeenAnswer, Usage, UsageConvention } from './types.ts';
 
-/** What went by of a stream whose usage is not known, by the texts of its first events and the bytes of all. */
+/** What was seen of a stream whose usage is unknown, estimated from the texts of its first events and the bytes of all events. */
 export function seenOf(api: ApiName, facts: AnswerFacts, said: Usage | null): SeenAnswer {
   const { deltas } = apis[api].answer;
   let texts = '';
@@ -21,7 +21,7 @@ export function seenOf(api: ApiName, facts: AnswerFacts, said: Usage | null): Se
     }
   }
   const bytes = Buffer.from(texts);
-  // No event with text has less than a token.
+  // Each event with text has at least one token.
   const tokens = Math.max(pieces, textTokens(bytes, [{ spans: [0, bytes.length, 0] }], bytes.length));
   const share = sampled === 0 || sampled >= facts.eventBytes ? 1 : facts.eventBytes / sampled;
   return { output: Math.ceil(tokens * share), bytes: facts.eventBytes, said };
@@ -35,10 +35,10 @@ function parsed(data: Buffer): unknown {
   }
 }
 
-/** How a usage counts that nobody has said: no part of it is known. */
+/** How to count usage that nobody reported: none of its parts is known. */
 const plain: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' };
 
-/** What was seen as a usage: what the provider said of its input, else `prompt` tokens, and the output that went by. */
+/** The usage that was seen: the input that the provider reported, otherwise `prompt` tokens, and the output that passed. */
 export function usageSeen({ output, said }: SeenAnswer, prompt: number): Usage {
   const input = said ?? {
     convention: plain,

@@ -1,14 +1,17 @@
 import { apis, dialects } from './registry.ts';
 import type { ApiName, DialectFamily } from './types.ts';
 
-/** Whether a request that came in one family's API can be put to a model of another's. Azure names deployments in its paths and Bedrock signs its requests: neither is crossed to. */
+/**
+ * Whether a request in one family's API can be sent to a model of another family. Azure names deployments in its paths and Bedrock signs
+ * its requests: neither can be a target.
+ */
 export function translatable(from: DialectFamily, to: DialectFamily): boolean {
   return dialects[from].chatApi !== null && dialects[to].chatApi !== null;
 }
 
 /**
- * Whether a provider takes a request as the app sent it to a provider of the family `from`. Not every provider with OpenAI's API has the
- * Responses API; `responses` says whether this one does.
+ * Whether a provider accepts a request unchanged that the app wrote for a provider of the family `from`. Not every provider with OpenAI's
+ * API has the Responses API; `responses` says whether this one does.
  */
 export function takesAsIs(
   provider: { readonly family: DialectFamily; readonly responses: boolean },

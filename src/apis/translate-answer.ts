@@ -12,17 +12,17 @@ import { SseSplitter } from './scan/sse.ts';
 import type { ApiName } from './types.ts';
 
 export interface AnswerOptions {
-  /** The model that the caller is told when the provider names none. */
+  /** The model that the caller sees when the provider names none. */
   readonly model: string;
-  /** Makes the ids that the provider leaves out; unique to the answer (the decision's id). */
+  /** Seed for the ids that the provider leaves out; unique to the answer (the decision's id). */
   readonly id: string;
-  /** Seconds since 1970, for providers that do not say when they answered. */
+  /** Seconds since 1970, for providers that do not send a time. */
   readonly created: number;
   /** OpenAI chat streams: whether the caller asked for `stream_options.include_usage`. */
   readonly includeUsage?: boolean;
   /** Gemini streams: `json-array` where the caller's path had no `alt=sse`. */
   readonly framing?: StreamFraming;
-  /** The app's names of tools by those that the provider knows; absent: they are the same. */
+  /** Maps tool names that the provider knows to the app's names; absent when they are the same. */
   readonly names?: ReadonlyMap<string, string>;
 }
 
@@ -30,7 +30,7 @@ export interface TranslatedAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: Buffer;
-  /** What went wrong when the answer is an error; null when it is an answer. */
+  /** The error, when the answer is one; otherwise null. */
   readonly failure: Failure | null;
 }
 
@@ -39,9 +39,9 @@ function contextOf(options: AnswerOptions): AnswerContext {
 }
 
 /**
- * Writes a provider's whole answer (`from`: the provider's API) as the caller's API (`to`) would have: an answer for a status below 300, an
- * error otherwise. Never throws; an answer that cannot be read or said is an error 502 in the caller's dialect. The body is bounded by
- * whoever held it (limits.answerBytes).
+ * Translates a provider's whole answer (`from`: the provider's API) to the caller's API (`to`): an answer if the status is below 300,
+ * otherwise an error. Never throws; an answer that cannot be read or expressed becomes an error 502 in the caller's dialect. The code that
+ * held the body has bounded it (limits.answerBytes).
  */
 export function translateAnswer(from: ApiName, to: ApiName, status: number, body: Buffer, options: AnswerOptions): TranslatedAnswer {
   const { target } = apis[from].translation;
@@ -85,17 +85,17 @@ function failed(to: ApiName, failure: Failure): TranslatedAnswer {
 }
 
 /**
- * Writes a provider's event stream (`from`) as the caller's API (`to`) streams, as it arrives: `push` takes bytes cut anywhere and gives the
- * bytes that can be sent, `end` gives the last ones. Never throws. Held back are at most one unfinished event (limits.sseEventBytes) and
- * the arguments of parallel calls (limits.translationHeldBytes). An error of the provider's, an event that cannot be read and a stream that is
- * cut become an error event of the caller's API, and nothing follows it.
+ * Translates a provider's event stream (`from`) to the caller's API (`to`) as it arrives: `push` takes bytes cut anywhere and returns the
+ * bytes that can be sent, `end` returns the last ones. Never throws. Holds back at most one unfinished event (limits.sseEventBytes) and the
+ * arguments of parallel calls (limits.translationHeldBytes). A provider error, an unreadable event or a cut stream becomes an error event
+ * of the caller's API, and nothing follows it.
  */
 export class AnswerTranslator {
   readonly #encoder: StreamEncoder;
   readonly #sequencer: Sequencer;
   readonly #decoder: Decoder;
   readonly #splitter: SseSplitter;
-  /** The content type of what `push` gives. */
+  /** The content type of the bytes that `push` returns. */
   readonly contentType: string;
 
   /** Throws TypeError for a pair that canTranslate refuses. */
@@ -111,7 +111,7 @@ export class AnswerTranslator {
     this.#splitter = new SseSplitter((data) => this.#event(data));
   }
 
-  /** Whether the caller has had the whole answer, or an error: what the provider still sends is not carried. */
+  /** Whether the caller has received the whole answer or an error: anything that the provider still sends is discarded. */
   get over(): boolean {
     return this.#sequencer.over;
   }
@@ -123,7 +123,7 @@ export class AnswerTranslator {
     return this.#encoder.take();
   }
 
-  /** The provider's stream has ended (`whole`) or was cut. A stream that has said why it ends is whole all the same. */
+  /** The provider's stream has ended (`whole`) or was cut. A stream that has already sent its finish reason counts as whole. */
   end(whole: boolean): Buffer {
     if (whole && !this.#sequencer.over) this.#splitter.end();
     if (this.#sequencer.finished) this.#sequencer.end();

@@ -11,13 +11,16 @@ export interface TranslateOptions {
   readonly model: string;
   /** Whether the caller asked for a stream. */
   readonly stream: boolean;
-  /** What may be left out, as paths in the caller's terms: `logit_bias`, `messages[].name`, `cache_control`. See neutralDrops. */
+  /** What may be left out, as paths in the caller's API: `logit_bias`, `messages[].name`, `cache_control`. See neutralDrops. */
   readonly drop: readonly string[];
-  /** max_tokens for an API that demands one (Anthropic) where the caller gives none, tokens; absent: a default by the model's name. */
+  /** max_tokens for an API that requires it (Anthropic) when the caller gives none, tokens; absent: a default by the model's name. */
   readonly defaultMaxTokens?: number | null;
-  /** The most that the target's model can say (the catalog's limit), tokens: a higher limit of the caller's, which it would refuse, is brought down to it. */
+  /**
+   * The output limit of the target's model (from the catalog), tokens: a higher limit from the caller, which the model would refuse, is
+   * lowered to it.
+   */
   readonly maxOutputTokens?: number | null;
-  /** The catalog's name of the provider: some take less than their API has; absent: not known. */
+  /** The catalog's name of the provider, because some accept less than their API allows; absent when unknown. */
   readonly provider?: string;
 }
 
@@ -27,34 +30,35 @@ export type TranslatedRequest =
       readonly body: Buffer;
       /** The API's own path, without the provider's base: `/v1/chat/completions`, `/v1/messages`, `/v1beta/models/M:generateContent`. */
       readonly path: string;
-      /** Headers that the target's API demands, lower case, beyond the content type and credentials. */
+      /** Headers that the target's API requires, lower case, beyond the content type and credentials. */
       readonly headers: Readonly<Record<string, string>>;
-      /** Paths of what was left out, as `drop` allows. */
+      /** Paths of the parts that were left out, as `drop` allows. */
       readonly dropped: readonly string[];
-      /** The app's names of tools by those that the target got in their place; empty: they are the same. */
+      /** Maps the tool names that the target got to the app's names; empty when they are the same. */
       readonly names: ReadonlyMap<string, string>;
     }
   | { readonly ok: false; readonly unsupported: readonly Unsupported[] };
 
-/** Request headers that belong to one API and must not reach another, lower case. Credentials are for the one who calls to replace. */
+/** Request headers that belong to one API and must not reach another, lower case. The caller of this module replaces credentials. */
 export const apiHeaders: readonly string[] = [...new Set(Object.values(dialects).flatMap(({ ownHeaders }) => ownHeaders))];
 
 /**
- * Whether a request of one API may become one of another, from what is known before its body is parsed: cheap enough for every decision.
- * True is a may: translateRequest reads the whole body and has the last word. The same API on both sides needs no translation and is true.
+ * Whether a request of one API may be translated to another, from what is known before its body is parsed: cheap enough for every decision.
+ * True means "possibly": translateRequest reads the whole body and decides. True for the same API on both sides, which needs no
+ * translation.
  */
 export function canTranslate(from: ApiName, to: ApiName, facts?: TranslationFacts, drop: readonly string[] = []): boolean {
   if (from === to) return true;
   const { target } = apis[to].translation;
   if (apis[from].translation.caller === null || target === null) return false;
-  // What stands in the way may be on the list; only the body tells by which name.
+  // The obstacle may be on the drop list; only the body shows under which name.
   if (facts === undefined || drop.length > 0) return true;
   return facts.n <= 1 && !facts.audioOutput && target.takes(facts);
 }
 
 /**
- * Writes a request of one API as a request of another. Never throws: a body that cannot be read, or that says something which the
- * target has no place for and `drop` does not name, comes back as `unsupported`, each part with its reason.
+ * Writes a request of one API as a request of another. Never throws: a body that cannot be read, or that contains something that the target
+ * cannot express and `drop` does not name, comes back as `unsupported`, each part with its reason.
  */
 export function translateRequest(from: ApiName, to: ApiName, body: Buffer, options: TranslateOptions): TranslatedRequest {
   const { caller } = apis[from].translation;
@@ -91,7 +95,7 @@ export function translateRequest(from: ApiName, to: ApiName, body: Buffer, optio
     };
   } catch (error) {
     if (error instanceof Malformed) return refusal(error.path, error.message);
-    // The stack's end: nested deeper than a writer can follow.
+    // Stack overflow: nested too deeply for a writer.
     if (error instanceof RangeError) return refusal('', 'is nested too deeply');
     throw error;
   }

@@ -2,10 +2,10 @@ import type { ApiName } from './names.ts';
 
 export type { ApiName, DialectFamily } from './names.ts';
 
-/** What a request is for. Only `generate` is routed by tier; the rest changes model only where a rule names one. */
+/** The purpose of a request. Only `generate` is routed by tier; for the others the model changes only if a rule names one. */
 export type Operation = 'generate' | 'embed' | 'count' | 'other';
 
-/** Why a request goes on as the app sent it, without a decision. Closed list: it is a metric label. */
+/** Why a request passes unchanged and without a decision. Closed list: it is a metric label. */
 export type PassReason =
   | 'unknown-path'
   | 'unknown-provider'
@@ -39,7 +39,7 @@ export interface Span {
 /** What the request line and headers say about a request, before its body is read. Header names are lower case. */
 export interface RequestHead {
   readonly method: string;
-  /** Path with query, after the provider's prefix was taken off. */
+  /** Path with query, without the provider's prefix. */
   readonly path: string;
   readonly authority: string;
   readonly contentType: string;
@@ -50,32 +50,32 @@ export interface RequestHead {
   readonly upgrade: boolean;
 }
 
-/** What a path is, before the body. */
+/** What a path means, before the body is read. */
 export type Recognition =
   | {
       readonly kind: 'readable';
       readonly api: ApiName;
       readonly operation: Operation;
-      /** The model in the path (Gemini, Azure deployments), percent-decoded, and where it stands in `path`; null when it is in the body. */
+      /** The model in the path (Gemini, Azure deployments), percent-decoded, and its position in `path`; null when it is in the body. */
       readonly pathModel: { readonly model: string; readonly span: Span } | null;
       /** True or false when the path alone says whether the answer streams (Gemini); null when the body says it. */
       readonly stream: boolean | null;
     }
-  /** An LLM API that is known and cannot be rewritten (Bedrock, images, audio, batches, files, models list …): observed, and said so. */
+  /** A known LLM API that cannot be rewritten (Bedrock, images, audio, batches, files, models list …): observed and reported as such. */
   | { readonly kind: 'observed'; readonly api: ApiName; readonly model: string | null; readonly reason: PassReason }
   | { readonly kind: 'pass'; readonly reason: PassReason };
 
 export type JsonOutput = 'none' | 'object' | 'schema';
 
-/** One view of any API's request. Only fields that are used are read; the bytes stay as they came. */
+/** One view for requests of all APIs. Only fields that are used are read; the bytes are unchanged. */
 export interface Exchange {
   readonly api: ApiName;
   readonly operation: Operation;
   /** The requested model, decoded. */
   readonly model: string;
   /**
-   * The bytes of every top-level `model` value in the body, quotes included, in order; empty when the model is in the path. With
-   * duplicates, parsers take the last; all of them are rewritten, so that no parser can disagree.
+   * The bytes of every top-level `model` value in the body, quotes included, in order; empty when the model is in the path. Parsers take
+   * the last duplicate; all are rewritten, so that no parser can disagree.
    */
   readonly modelSpans: readonly Span[];
   readonly pathModel: { readonly model: string; readonly span: Span } | null;
@@ -85,15 +85,15 @@ export interface Exchange {
   readonly system: string;
   /** Text of the last user turn (joined parts); bounded. For completions/embeddings: the prompt/input. */
   readonly lastUser: string;
-  /** Where the only text part of the last turn stands in the body, when that turn is a user's and the text is whole in `lastUser`; else null. */
+  /** Position in the body of the last turn's only text part, if it is a user's turn and `lastUser` holds the whole text; else null. */
   readonly question: Span | null;
   /** Text of all earlier turns, oldest first, bounded (only for rules on sensitivity and for classification of context). */
   readonly context: string;
   /** True when one of the three texts above was cut at the bound. */
   readonly textTruncated: boolean;
-  /** UTF-8 bytes of all text parts, uncut. */
+  /** UTF-8 bytes of all text parts, without truncation. */
   readonly textBytes: number;
-  /** Estimated prompt tokens: text, tools' definitions, images. Unit: tokens; documented in docs/dialects.md. */
+  /** Estimated prompt tokens: text, tool definitions, images. Unit: tokens; documented in docs/dialects.md. */
   readonly promptTokens: number;
   readonly messages: number;
   readonly userTurns: number;
@@ -110,41 +110,44 @@ export interface Exchange {
   readonly jsonOutput: JsonOutput;
   readonly maxOutputTokens: number | null;
   readonly temperature: number | null;
-  /** Number of answers asked for (OpenAI n, Gemini candidateCount); 1 when absent. */
+  /** Number of answers requested (OpenAI n, Gemini candidateCount); 1 when absent. */
   readonly n: number;
   /** reasoning_effort, thinking etc., as given; null when absent. */
   readonly reasoning: string | null;
   /** For OpenAI-shaped streams: whether stream_options.include_usage is true; null when stream_options is absent. */
   readonly includeUsage: boolean | null;
-  /** The value of the last `stream_options`, where it does not ask for usage; absent: there is none. */
+  /** The value of the last `stream_options` if it does not ask for usage; absent if there is none. */
   readonly streamOptions?: Span | null;
-  /** The conversation's name where the body gives one (prompt_cache_key, conversation, metadata); null: it does not. */
+  /** The conversation's name from the body (prompt_cache_key, conversation, metadata); null if the body has none. */
   readonly session: string | null;
-  /** The user as the body names one (user, safety_identifier, metadata.user_id); null: it does not. */
+  /** The user from the body (user, safety_identifier, metadata.user_id); null if the body has none. */
   readonly user: string | null;
-  /** Bytes of the first text of the first user message; null: there is none. */
+  /** Bytes of the first text of the first user message; null if there is none. */
   readonly opening: Span | null;
-  /** Parameters that not every model takes, in the body's order, at most limits.parameters; see src/apis/parameters. */
+  /** Parameters that some models refuse, in the body's order, at most limits.parameters; see src/apis/parameters. */
   readonly parameters: readonly Parameter[];
-  /** The quoted name of the body's one limit on the answer (`max_tokens` or `max_completion_tokens` of OpenAI's chat); null: none, or not to be renamed. */
+  /**
+   * The quoted name of the body's single limit on the answer (`max_tokens` or `max_completion_tokens` of OpenAI's chat); null if there is
+   * none or it cannot be renamed.
+   */
   readonly limitKey: Span | null;
   /** Byte offset just after the body's opening brace (where a member can be inserted). */
   readonly bodyOpen: number;
 }
 
-/** Null: an object, a list, or a text longer than limits.parameterUnits. */
+/** Null for an object, a list, or a text longer than limits.parameterUnits. */
 export type ParameterValue = string | number | boolean | null;
 
-/** One parameter of a request: its path in the API's own words, as `temperature`, `reasoning.effort`, `tools.web_search`. */
+/** One parameter of a request: its path in the API's own names, such as `temperature`, `reasoning.effort`, `tools.web_search`. */
 export interface Parameter {
   readonly name: string;
   readonly value: ParameterValue;
 }
 
-/** A top-level member of a body and where its value stands. */
+/** A top-level member of a body and the position of its value. */
 export interface BodyMember extends Span {
   readonly key: string;
-  /** White space stands between tokens of the value. */
+  /** Whether there is white space between tokens of the value. */
   readonly spaced: boolean;
 }
 
@@ -165,8 +168,8 @@ export interface UsageConvention {
 }
 
 /**
- * Tokens of one answer in disjoint classes: every token is in exactly one class, so cost is a plain sum.
- * `input` and `output` are what is left after the special classes were taken out. All counts are tokens.
+ * Tokens of one answer in disjoint classes: every token is in exactly one class, so cost is a plain sum. `input` and `output` are the
+ * remainder after the special classes. All counts are tokens.
  */
 export interface Usage {
   readonly convention: UsageConvention;
@@ -184,15 +187,18 @@ export interface Usage {
   readonly totalInput: number;
   /** All output classes together. */
   readonly totalOutput: number;
-  /** The service tier that the answer was billed in; absent: the standard one. */
+  /** The service tier that the answer was billed in; absent for the standard tier. */
   readonly service?: ServiceTier;
-  /** What is billed beyond these classes, or not known to be in them, by the provider's own names; absent: nothing. The cost is then known only at least. */
+  /**
+   * Items billed beyond these classes, or not known to be in them, by the provider's own names; absent if none. The known cost is then a
+   * lower bound.
+   */
   readonly beyond?: readonly string[];
-  /** The provider's usage object(s) as they came, JSON text, bounded by limits.rawUsageBytes. */
+  /** The provider's usage object(s) unchanged, JSON text, bounded by limits.rawUsageBytes. */
   readonly raw: string;
 }
 
-/** Tiers with token prices of their own. */
+/** Tiers with their own token prices. */
 export type ServiceTier = 'flex' | 'priority' | 'batch';
 
 /** Why usage is unknown. Closed list. */
@@ -203,32 +209,32 @@ export type UsageUnknown =
   | 'cut'
   | 'too-large'
   | 'unreadable'
-  /** Envoy, which read the answer, could not read all that spoke of usage. */
+  /** Envoy read the answer, but could not read all parts about usage. */
   | 'partial'
   | 'encoded'
   | 'error-status'
   | 'dialect';
 
-/** What an answer said, once it ended. */
-/** What went by of a stream whose usage is not known. */
+/** What was seen of a stream whose usage is unknown. */
 export interface SeenAnswer {
   /** Estimated tokens of its texts. */
   readonly output: number;
   /** Bytes of its events that were seen. */
   readonly bytes: number;
-  /** What it said of its usage before its end; null: nothing. */
+  /** The usage that it reported before its end; null if none. */
   readonly said: Usage | null;
 }
 
+/** The content of an answer, once it has ended. */
 export interface Answer {
   readonly usage: Usage | null;
   /** Set exactly when usage is null. */
   readonly usageUnknown: UsageUnknown | null;
-  /** Absent: the usage is known, or it was no stream. */
+  /** Absent if the usage is known, or if the answer was not a stream. */
   readonly seen?: SeenAnswer;
-  /** The model the provider says it used; null when it does not say. */
+  /** The model that the provider says it used; null if it does not say. */
   readonly model: string | null;
-  /** The provider's own id of the answer; absent or null when it gives none. */
+  /** The provider's own id of the answer; absent or null if it gives none. */
   readonly id?: string | null;
   readonly finishReason: string | null;
   /** For streams: whether the terminal event was seen. For JSON: whether the body was whole. */
@@ -241,7 +247,7 @@ export interface Answer {
 export interface AnswerReader {
   /** Returns true on the push that held the first output token (content) of the answer, once. */
   push(chunk: Uint8Array): boolean;
-  /** `whole`: Envoy said end of stream (false: the stream was cut). */
+  /** `whole`: Envoy signalled end of stream (false: the stream was cut). */
   end(whole: boolean): Answer;
 }
 

@@ -2,7 +2,7 @@ import { readUsageWith, type Billed } from './common/usage.ts';
 import { apis } from './registry.ts';
 import type { ApiName, Usage, UsageConvention } from './types.ts';
 
-/** How an API counts; null: its usage is not read. */
+/** How an API counts; null when its usage is not read. */
 export function conventionOf(api: ApiName): UsageConvention | null {
   return apis[api].answer.usage?.convention ?? null;
 }

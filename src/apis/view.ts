@@ -2,7 +2,7 @@ import { object, type AnswerView } from './common/answer-view.ts';
 import { apis } from './registry.ts';
 import type { ApiName } from './types.ts';
 
-/** The view of one parsed answer; null when it is not shaped as the API's answers are. */
+/** The view of one parsed answer; null when it does not have the shape of the API's answers. */
 export function viewAnswer(api: ApiName, answer: unknown): AnswerView | null {
   const body = object(answer);
   const { view } = apis[api].answer;

@@ -17,7 +17,7 @@ import { anthropicUsage } from './usage.ts';
 import { viewMessage } from './view.ts';
 import { shapeAnthropic } from './shape.ts';
 
-/** The longer lifetime of the prompt cache, as requests ask for it: the protocol manager does not tell its tokens apart. */
+/** The longer lifetime of the prompt cache, as in requests: the AI Protocol Manager does not report its tokens separately. */
 const oneHour: Buffer = Buffer.from('"1h"');
 
 /** Anthropic's messages. */
@@ -72,7 +72,7 @@ export const anthropicMessagesApi: Api = {
   },
 };
 
-/** Anthropic's count of a prompt's tokens: nothing that is billed. */
+/** Anthropic's token count of a prompt: not billed. */
 export const anthropicCountApi: Api = {
   name: 'anthropic-count-tokens',
   request: {

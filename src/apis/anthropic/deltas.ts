@@ -6,7 +6,7 @@ const anthropicTexts: Readonly<Record<string, string>> = {
   thinking_delta: 'thinking',
 };
 
-/** Of messages. */
+/** The pieces of a Messages event. */
 export function messageDeltas(data: Json, jsonOutput: boolean): Deltas {
   const { type, delta } = data;
   const block = `${Number(data['index'])}/`;

@@ -4,7 +4,7 @@ import { known, readable } from '../common/recognition.ts';
 import type { Usage } from '../types.ts';
 import { anthropicParameters } from './parameters.ts';
 
-/** Only what the app marks is cached; a read makes its time begin again. */
+/** Only the parts that the app marks are cached; a read restarts their lifetime. */
 export function cachedAfter({ cachedRead, cacheWrite5m, cacheWrite1h }: Usage): { readonly tokens: number; readonly ms: number } {
   return { tokens: cachedRead + cacheWrite5m + cacheWrite1h, ms: cacheWrite1h > 0 ? hourMs : shortMs };
 }

@@ -17,7 +17,7 @@ function body({ status, message }: ErrorFacts): object {
   return { type: 'error', error: { type: types[status] ?? 'api_error', message } };
 }
 
-/** Errors of Anthropic's API. Its own status for an overload is 529; that of an app's SDK for other APIs is 503. */
+/** Errors of Anthropic's API. Its status for an overload is 529; other APIs use 503. */
 export const anthropicErrors: ApiErrors = {
   body,
   event: (data) => `event: error\ndata: ${data}\n\n`,

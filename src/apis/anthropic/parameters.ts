@@ -3,7 +3,7 @@ import type { AskedModel, ParameterRule, ParameterTable } from '../common/parame
 const migration = 'Anthropic: Migration guides of the models';
 const thinkingPage = 'Anthropic: Extended thinking; Adaptive thinking';
 
-/** Levels of output_config.effort that a model has. */
+/** The levels of output_config.effort that a model accepts. */
 const levels: Readonly<Record<AskedModel['anthropic']['effort'], readonly string[]>> = {
   none: [],
   high: ['low', 'medium', 'high'],
@@ -11,7 +11,7 @@ const levels: Readonly<Record<AskedModel['anthropic']['effort'], readonly string
   xhigh: ['low', 'medium', 'high', 'xhigh', 'max'],
 };
 
-/** Tools that Anthropic runs or has taught its models, by the date in their type. */
+/** Whether a model accepts a tool that Anthropic runs or has trained its models for, by the date in the tool's type. */
 function takesTool(type: string, { anthropic: { version, family } }: AskedModel): boolean {
   if (version === null) return false;
   const four = version >= 40;
@@ -48,7 +48,7 @@ function takesTool(type: string, { anthropic: { version, family } }: AskedModel)
   }
 }
 
-/** The rules are about Claude; other models behind Anthropic's API leave out what they do not know. */
+/** The rules are for Claude; other models behind Anthropic's API ignore parameters that they do not know. */
 const claude = ({ anthropic }: AskedModel): boolean => anthropic.version !== null;
 
 const rules: readonly ParameterRule[] = [
@@ -194,5 +194,5 @@ const rules: readonly ParameterRule[] = [
   },
 ];
 
-/** What Claude refuses. */
+/** The parameters that Claude refuses. */
 export const anthropicParameters: ParameterTable = { title: 'Anthropic’s API', rules, limitName: null };

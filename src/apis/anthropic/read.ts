@@ -85,10 +85,10 @@ function readThinking(cursor: JsonCursor, draft: Draft): void {
   if (budget !== null) draft.parameter('thinking.budget_tokens', budget);
 }
 
-/** What is said by the places of messages: an answer that is begun, and system messages between turns. */
+/** Notes parameters that follow from the order of messages: a prefilled answer, and system messages between turns. */
 function readPlaces(draft: Draft): void {
   if (draft.turns.at(-1)?.role === 'assistant') draft.parameter('messages.prefill', true);
-  // The system prompt itself, where it came before, stands at the front.
+  // The system prompt itself, if already read, is the first turn.
   if (draft.turns.some(({ role }, at) => role === 'system' && at > 0)) draft.parameter('messages.system', true);
 }
 

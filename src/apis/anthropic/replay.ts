@@ -13,7 +13,7 @@ import {
   type Mutable,
 } from '../common/replay-json.ts';
 
-/** A message as the stream that would have carried it. */
+/** Converts a message to the stream that would have carried it. */
 export function messageToStream(message: Fields): string[] {
   const usage = fields(message['usage']);
   const events = [
@@ -55,7 +55,7 @@ export function messageToStream(message: Fields): string[] {
   return events;
 }
 
-/** Puts a stream of events together again. */
+/** Converts a stream of events to the whole message. */
 export function messageFromStream(events: readonly Fields[]): Fields {
   let message: Mutable | null = null;
   let usage: Mutable = {};

@@ -28,8 +28,8 @@ const unknown: ReadonlySet<string> = new Set([
   'unevaluatedItems',
 ]);
 
-/** What Anthropic takes as a tool's arguments. */
+/** The schemas that Anthropic accepts for a tool's arguments. */
 export const anthropicToolSchema: SchemaRules = anySchema('Anthropic');
 
-/** What it keeps an answer to. */
+/** The schemas that it enforces for an answer. */
 export const anthropicOutputSchema: SchemaRules = { ...anthropicToolSchema, unknown, closed: true, flat: true, minItems: 1 };

@@ -1,10 +1,10 @@
 import type { Asked } from '../shape/asked.ts';
 import { effortTokens } from '../shape/types.ts';
 
-/** The least that Anthropic takes to think with, in tokens. */
+/** Anthropic's minimum thinking budget, tokens. */
 const leastThinking = 1_024;
 
-/** Shapes a request in Anthropic's API. */
+/** Applies a policy's caps to a request in Anthropic's API. */
 export function shapeAnthropic(asked: Asked): void {
   const { shape } = asked;
   const said = asked.said('thinking.budget_tokens');
@@ -26,7 +26,7 @@ export function shapeAnthropic(asked: Asked): void {
   if (shape.serviceTier !== null) asked.leave('serviceTier', 'no-place');
 }
 
-/** Effort where the request says one or leaves it to the model to think, else the budget that it gives. */
+/** Caps the effort if the request sets one or uses adaptive thinking; otherwise the budget that it sets. */
 function capEffort(asked: Asked, budget: number | null): number | null {
   const name = 'output_config.effort';
   const said = asked.said(name);
@@ -41,7 +41,7 @@ function capEffort(asked: Asked, budget: number | null): number | null {
   return budget === null || asked.shape.reasoning === null ? budget : Math.min(budget, effortTokens[asked.shape.reasoning]);
 }
 
-/** The limit has to leave room to think and to answer. */
+/** The limit must leave room for thinking and for the answer. */
 function capOutput(asked: Asked, budget: number | null, most: number): number | null {
   const { maxOutputTokens } = asked.exchange;
   if (maxOutputTokens !== null && maxOutputTokens <= most) return budget;

@@ -79,7 +79,7 @@ export class AnthropicDecoder {
         sink.fail(readError(member(value, 'error'), null));
         return;
       default:
-      // ping, and whatever is new.
+      // ping, and unknown new events.
     }
   }
 
@@ -93,11 +93,11 @@ export class AnthropicDecoder {
     if (type !== 'tool_use') return;
     this.#sink.callStart(key, text(member(block, 'id')), text(member(block, 'name')) ?? '');
     const input = member(block, 'input');
-    // Empty at the start of a stream as a rule; servers that do not stream arguments send all of them here.
+    // Usually empty at the start of a stream; servers that do not stream arguments send all of them here.
     if (isObject(input) && Object.keys(input).length > 0) this.#sink.callArgs(key, writeJson(input));
   }
 
-  /** The first event counts the input, the last one the output; null means "not said again". */
+  /** The first event reports the input, the last one the output; null means "not repeated". */
   #addUsage(usage: Json | undefined): void {
     if (!isObject(usage)) return;
     for (const [key, value] of Object.entries(usage)) if (value !== null && value !== undefined) this.#usage[key] = value;
@@ -171,7 +171,7 @@ export function writeAnthropicAnswer(answer: WholeAnswer, context: AnswerContext
   };
 }
 
-/** Writes the events of a Messages stream in the order that Anthropic's SDKs count on. */
+/** Writes the events of a Messages stream in the order that Anthropic's SDKs expect. */
 export class AnthropicEncoder extends StreamEncoder {
   readonly #context: AnswerContext;
   #index = -1;
@@ -193,7 +193,7 @@ export class AnthropicEncoder extends StreamEncoder {
       stop_reason: null,
       stop_sequence: null,
       stop_details: null,
-      // Replaced by the last event's, which is the first to know.
+      // Replaced by the usage in the last event, the first one that knows it.
       usage: anthropicNoUsage,
     };
     this.#event({ type: 'message_start', message });

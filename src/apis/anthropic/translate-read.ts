@@ -132,7 +132,7 @@ function readTools(tools: readonly Json[], losses: Losses): readonly ToolDefinit
     }
     tool.lose(own, 'cache_control', 'allowed_callers', 'input_examples');
     tool.expect('defer_loading', [false], own);
-    // Only how its calls are streamed.
+    // Only affects how its calls are streamed.
     tool.ignore('eager_input_streaming');
     read.push({
       name: tool.string('name') ?? '',
@@ -173,7 +173,7 @@ function readMessages(messages: readonly Json[] | null, losses: Losses): readonl
     if (role !== 'user' && role !== 'assistant' && role !== 'system') throw new Malformed(`${at}.role`, 'is no role that Anthropic knows');
     const parts = readContent(message.take('content'), `${at}.content`, losses);
     message.done();
-    // Anthropic goes on where this turn ends; the others answer it.
+    // Anthropic continues this turn; the other APIs answer it.
     if (role === 'assistant' && index === messages.length - 1)
       losses.refuse(at, 'an answer that is begun can be continued at Anthropic only');
     return { role, parts, at };

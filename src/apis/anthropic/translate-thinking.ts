@@ -6,16 +6,16 @@ import type { AnthropicTraits } from '../common/models.ts';
 export interface WrittenThinking {
   readonly thinking: JsonObject | null;
   readonly outputConfig: JsonObject;
-  /** True when the request turns thinking on, which rules other parameters out. */
+  /** True if the request turns thinking on, which excludes other parameters. */
   readonly thinks: boolean;
 }
 
 const unsaid: WrittenThinking = { thinking: null, outputConfig: {}, thinks: false };
 
-/** Smallest budget that Anthropic takes, tokens. */
+/** Anthropic's minimum thinking budget, tokens. */
 const leastBudget = 1_024;
 
-/** The budgets that Google documents for OpenAI's levels, tokens: the one published table of its kind. */
+/** The budgets that Google documents for OpenAI's levels, tokens: the only published table of this kind. */
 export const effortBudgets: Readonly<Record<Effort, number>> = {
   minimal: 1_024,
   low: 1_024,
@@ -25,13 +25,13 @@ export const effortBudgets: Readonly<Record<Effort, number>> = {
   max: 24_576,
 };
 
-/** The level whose budget is nearest from below. */
+/** The highest level whose budget does not exceed the tokens. */
 export function effortOfBudget(tokens: number): Effort {
   if (tokens >= effortBudgets.high) return 'high';
   return tokens >= effortBudgets.medium ? 'medium' : 'low';
 }
 
-/** Thinking and effort, by what the model takes. */
+/** Thinking and effort, in the form that the model accepts. */
 export function writeAnthropicThinking(
   conversation: Conversation,
   traits: AnthropicTraits,
@@ -61,7 +61,7 @@ export function writeAnthropicThinking(
     return { thinking: { type: 'adaptive' }, outputConfig: { effort: effortName(effort, traits) }, thinks: true };
   }
   const wanted = reasoning.kind === 'budget' ? reasoning.tokens : effortBudgets[effort];
-  // Thoughts count towards max_tokens: half of it is left for the answer.
+  // Thinking counts towards max_tokens: half of it is left for the answer.
   const budget = Math.min(wanted, Math.floor(maxTokens / 2));
   if (budget < leastBudget) {
     losses.lose(reasoning.at, `max_tokens leaves no room for the ${leastBudget} tokens that thinking takes at least`);
@@ -78,7 +78,7 @@ export function writeAnthropicThinking(
   };
 }
 
-/** The last word is a tool's: the assistant's turn goes on. */
+/** The last turn has a tool result, so the assistant's turn continues. */
 function continuesCall(conversation: Conversation): boolean {
   return conversation.turns.at(-1)?.parts.some((part) => part.kind === 'result') ?? false;
 }

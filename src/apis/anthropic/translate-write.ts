@@ -114,23 +114,25 @@ function writeTools(conversation: Conversation, losses: Losses): readonly JsonOb
   }));
 }
 
-/** How members of a tool's arguments may be called; Anthropic's own refusal says it. */
+/** Allowed member names in a tool's arguments; from Anthropic's error message. */
 const memberName = /^[a-zA-Z0-9_.-]{1,64}$/;
 
-/** A member at the root of a tool's arguments whose name Anthropic refuses; null: there is none. */
+/** A member at the root of a tool's arguments whose name Anthropic refuses; null if there is none. */
 function strangeMember(schema: Json | null): string | null {
   const properties = isObject(schema) ? schema['properties'] : null;
   return isObject(properties) ? (Object.keys(properties).find((name) => !memberName.test(name)) ?? null) : null;
 }
 
-/** Tools that were called earlier and are offered no more: Anthropic refuses calls and results in a request that defines no tool at all. */
+/**
+ * Tools that were called earlier but are no longer offered: Anthropic refuses calls and results in a request that defines no tool at all.
+ */
 function writeCalledTools(turns: readonly Turn[]): JsonObject {
   const names = new Set(turns.flatMap(({ parts }) => parts.flatMap((part) => (part.kind === 'call' ? [part.name] : []))));
   if (names.size === 0) return {};
   return { tools: [...names].map((name) => ({ name, input_schema: { type: 'object', properties: {} } })), tool_choice: { type: 'none' } };
 }
 
-/** Whether Anthropic takes a tool's schema in its strict mode, which knows a part of JSON Schema only. */
+/** Whether Anthropic accepts a tool's schema in its strict mode, which supports only a part of JSON Schema. */
 function keepsToStrict(tool: ToolDefinition, losses: Losses): boolean {
   const tried = new Losses([]);
   outputSchema(tool.schema ?? { type: 'object', properties: {} }, anthropicOutputSchema, tool.at, true, tried);
@@ -168,12 +170,12 @@ function writeTurns(turns: readonly Turn[], traits: AnthropicTraits, losses: Los
   const messages: JsonObject[] = [];
   for (const [index, turn] of turns.entries()) {
     const blocks = turn.parts.flatMap((part) => writePart(part, losses));
-    // Anthropic refuses empty texts and empty messages; they say nothing.
+    // Anthropic refuses empty texts and empty messages; they carry no content.
     if (blocks.length === 0) continue;
     const plain = blocks.length === 1 && blocks[0]!['type'] === 'text' ? blocks[0]!['text'] : blocks;
     if (turn.role === 'assistant' && index === turns.length - 1)
       losses.lose(turn.at, 'Anthropic would continue a last message of the assistant, not answer it');
-    // A system message between the turns may follow a user turn only. Dropped, its role is, not its words.
+    // A system message between turns must follow a user turn. When dropped, only the role is lost: the text becomes a user message.
     const follows = messages.at(-1)?.['role'] === 'user';
     const system = turn.role === 'system' && traits.systemTurns && follows;
     if (turn.role === 'system' && !system)
@@ -188,7 +190,7 @@ function writePart(part: Part, losses: Losses): readonly JsonObject[] {
   switch (part.kind) {
     case 'text':
     case 'refusal':
-      // Anthropic refuses texts of white space alone; they say nothing.
+      // Anthropic refuses texts of only white space; they carry no content.
       return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text }];
     case 'image':
       if (part.detail !== null) losses.lose(`${part.at}.detail`, 'Anthropic has no such parameter');

@@ -4,7 +4,7 @@ import type { Usage, UsageConvention } from '../types.ts';
 
 const convention: UsageConvention = { cachedRead: 'on-top', cacheWrite: 'on-top', reasoning: 'subset', audio: 'subset' };
 
-/** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
+/** Fields of the usage object whose meaning is known, at any depth: counted below, part of a counted field, or irrelevant for the price. */
 const knownFields: ReadonlySet<string> = new Set([
   'input_tokens',
   'output_tokens',
@@ -39,7 +39,7 @@ function read(usage: UsageFields): UsageParts | null {
   if (speed !== undefined && speed !== null && speed !== 'standard') beyond.push(`speed ${named(speed)}`);
   if (!everywhere.has(usage['inference_geo'])) beyond.push(`inference_geo ${named(usage['inference_geo'])}`);
   const tier = usage['service_tier'];
-  // What was bought ahead has a price of its own.
+  // Capacity purchased in advance has a separate price.
   if (tier === 'priority') beyond.push('service_tier priority');
   unknownFields(usage, knownFields, beyond);
   return {
@@ -50,7 +50,7 @@ function read(usage: UsageFields): UsageParts | null {
     cacheWrite1h,
     audioInput: 0,
     totalOutput: sum((round) => round.output),
-    // Said by newer models only; where it is not, thoughts are in the output without a number of their own.
+    // Only newer models report it; without it, thinking tokens are part of the output.
     reasoning: count(fields(usage['output_tokens_details'])['thinking_tokens']),
     audioOutput: 0,
     service: tier === 'batch' ? 'batch' : null,
@@ -58,15 +58,15 @@ function read(usage: UsageFields): UsageParts | null {
   };
 }
 
-/** Where inference ran at no extra price. */
+/** Inference locations without an extra price. */
 const everywhere: ReadonlySet<unknown> = new Set([undefined, null, '', 'global', 'not_available', 'default']);
 
-/** A request that compacted its context first was several: the totals leave the compaction out. */
+/** A request that first compacted its context ran several rounds: the totals exclude the compaction. */
 function roundsOf(usage: UsageFields, beyond: string[]): readonly UsageFields[] {
   const rounds = Array.isArray(usage['iterations']) ? (usage['iterations'] as readonly unknown[]).map(fields) : [];
   if (rounds.length === 0) return [usage];
   const others = rounds.filter(({ type }) => type !== 'compaction' && type !== 'message');
-  // Another model's rounds have another model's price.
+  // Rounds of another model have another price.
   for (const { type } of others) beyond.push(`iterations ${named(type)}`);
   return others.length > 0 ? [usage] : rounds;
 }
@@ -85,7 +85,7 @@ function anthropicRound(round: UsageFields): {
     input: count(round['input_tokens']),
     output: count(round['output_tokens']),
     cachedRead: count(round['cache_read_input_tokens']),
-    // Without the split all of it was written with the default lifetime, five minutes.
+    // Without the split, all tokens were written with the default lifetime, five minutes.
     cacheWrite5m: Math.max(written - cacheWrite1h, count(split['ephemeral_5m_input_tokens'])),
     cacheWrite1h,
   };
@@ -105,7 +105,7 @@ export function writeAnthropicUsage(usage: Usage): JsonObject {
   };
 }
 
-/** Anthropic's messages cannot leave usage out; where the provider said nothing, this stands for it. */
+/** Anthropic's messages must contain usage; used when the provider reported none. */
 export const anthropicNoUsage: JsonObject = {
   input_tokens: 0,
   cache_creation_input_tokens: 0,

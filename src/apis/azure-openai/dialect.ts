@@ -4,7 +4,7 @@ import { openaiDialect, recogniseOpenAi } from '../openai/dialect.ts';
 const deployment = /^\/openai\/deployments\/([^/]+)(\/.*)$/i;
 const before = '/openai/deployments/'.length;
 
-/** OpenAI's APIs at Azure: paths may name a deployment, which stands for a model. Nothing is translated for it. */
+/** OpenAI's APIs on Azure: a path may name a deployment instead of a model. Requests are not translated to or from it. */
 export const azureOpenAiDialect: Dialect = {
   ...openaiDialect,
   name: 'azure-openai',

@@ -2,7 +2,7 @@ import type { Api } from '../api.ts';
 import { plainEvent, plainStatus } from '../common/failure.ts';
 import { unreadAnswer, unreadRequest } from '../common/opaque.ts';
 
-/** Bedrock's runtime: its requests are signed over their bytes, and so never rewritten. */
+/** Bedrock's runtime: requests are signed over their bytes, so they are never rewritten. */
 export const bedrockApi: Api = {
   name: 'bedrock',
   request: unreadRequest,

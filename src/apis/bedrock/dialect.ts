@@ -13,7 +13,7 @@ export const bedrockDialect: Dialect = {
   },
   errorApi: 'bedrock',
   chatApi: null,
-  // Bedrock API keys are bearer tokens; signatures are Envoy's own business.
+  // Bedrock API keys are bearer tokens; Envoy makes the signatures.
   keyHeader: (key) => ['authorization', `Bearer ${key}`],
   keyHeaders: ['authorization', 'x-amz-security-token', 'x-amz-date', 'x-amz-content-sha256'],
   ownHeaders: [],

@@ -19,7 +19,7 @@ import type { Usage, UsageConvention } from '../types.ts';
 
 const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' };
 
-/** Members of the usage object whose meaning is known. `cached_tokens` are billed as any others: no class of their own. */
+/** Members of the usage object whose meaning is known. `cached_tokens` have the normal price, so they are not a separate class. */
 const knownFields: ReadonlySet<string> = new Set([
   'billed_units',
   'tokens',
@@ -29,7 +29,7 @@ const knownFields: ReadonlySet<string> = new Set([
   'image_tokens',
 ]);
 
-/** `billed_units` is what is paid; `tokens` counts what Cohere puts around a prompt, too. */
+/** `billed_units` are the billed tokens; `tokens` also counts the text that Cohere adds to a prompt. */
 function readUsage(usage: UsageFields): UsageParts | null {
   const billed = fields(usage['billed_units']);
   const counts = billed['input_tokens'] === undefined && billed['output_tokens'] === undefined ? fields(usage['tokens']) : billed;
@@ -81,7 +81,7 @@ function event(one: Fields, facts: AnswerFacts): void {
   }
 }
 
-/** How the events of a stream are read. None of them names the model. */
+/** How to read the events of a stream. None of them names the model. */
 export const cohereEvents: EventReading = { event, saysModel: false, words: wordsIn('message-end') };
 
 /** A whole answer. */
@@ -99,7 +99,7 @@ export function viewCohere(answer: Fields): AnswerView | null {
   };
 }
 
-/** An error is a message; inside a stream it is how the stream ends. */
+/** An error body is only a message; inside a stream the error is in the last event. */
 export const cohereErrors: ApiErrors = {
   body: ({ message }) => ({ message }),
   event: (_data, { message }) => namedEvent({ type: 'message-end', delta: { finish_reason: 'ERROR', error: message } }),
@@ -146,7 +146,7 @@ function toStream(answer: JsonFields): string[] {
   return events;
 }
 
-/** What a stream has said so far. */
+/** The content of a stream so far. */
 interface Gathered {
   readonly content: Map<number, Mutable>;
   readonly calls: Map<number, Mutable>;
@@ -216,5 +216,5 @@ function fromStream(events: readonly JsonFields[]): JsonFields {
   return { id, finish_reason: end['finish_reason'], message, usage: end['usage'] };
 }
 
-/** A cached answer's two forms. */
+/** Conversions of a cached answer. */
 export const cohereReplay: Replay = { toStream, fromStream };

@@ -27,7 +27,7 @@ export const cohereChatApi: Api = {
     ],
     shape: shapeCohere,
     asks: true,
-    // Documents and connectors come with the request.
+    // Never tied: documents and connectors are part of the request.
     tied: null,
   },
   answer: {

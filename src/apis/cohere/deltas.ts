@@ -2,7 +2,7 @@ import { allChannels, isObject, noDeltas, rendered, type Deltas, type Json } fro
 
 const inside = (value: unknown, name: string): Json => (isObject(value) && isObject(value[name]) ? value[name] : {});
 
-/** Of a chat stream. */
+/** The pieces of a chat stream's event. */
 export function cohereDeltas(data: Json, jsonOutput: boolean): Deltas {
   const { type, index } = data;
   const place = `${Number(index)}/`;

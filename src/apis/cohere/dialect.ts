@@ -3,7 +3,7 @@ import { shortMs } from '../common/prompt-cache.ts';
 import { known, readable } from '../common/recognition.ts';
 import { cohereParameters } from './parameters.ts';
 
-/** What is not rewritten: other APIs, and the first version of chat. */
+/** Paths that are not rewritten: other APIs, and version 1 of chat. */
 const observed =
   /\/v[12]\/(?:chat|embed|rerank|classify|tokenize|detokenize|generate|summarize|connectors|datasets|embed-jobs|finetuning)(?:\/|$)/i;
 
@@ -20,7 +20,7 @@ export const cohereDialect: Dialect = {
   keyHeaders: ['authorization'],
   ownHeaders: ['x-client-name'],
   sharedHeaders: [],
-  // It says what was read from its cache, and neither for how long prompts stay nor that they cost less.
+  // Cohere reports cached tokens, but not how long prompts stay in the cache or that they cost less.
   cachedAfter: ({ cachedRead }) => ({ tokens: cachedRead, ms: shortMs }),
   parameters: cohereParameters,
   providers: {},

@@ -2,12 +2,12 @@ import type { AskedModel, ParameterRule, ParameterTable } from '../common/parame
 
 const reference = 'Cohere: Chat API reference, v2';
 
-/** Whether a model thinks before it answers: their names say so. */
+/** Whether a model thinks before it answers, by its name. */
 export function thinks(model: string): boolean {
   return /reasoning/.test(model);
 }
 
-/** The first models of Command R, whose names have no date or one before August 2024. */
+/** The first Command R models: their names have no date or one before August 2024. */
 const first = ({ model }: AskedModel): boolean => /^command-r(?:-plus)?(?:-0[34]-2024)?$/.test(model);
 
 const rules: readonly ParameterRule[] = [
@@ -38,5 +38,5 @@ const rules: readonly ParameterRule[] = [
   },
 ];
 
-/** What Cohere's models refuse. */
+/** The parameters that Cohere's models refuse. */
 export const cohereParameters: ParameterTable = { title: 'Cohere’s API', rules, limitName: null };

@@ -40,7 +40,7 @@ export function cohereChat(cursor: JsonCursor, draft: Draft, key: string): void 
   }
 }
 
-/** A schema stands beside the type, which is `json_object` with and without one. */
+/** The schema is beside the type, which is `json_object` with and without one. */
 function readFormat(cursor: JsonCursor, draft: Draft): void {
   if (!cursor.isObject()) {
     cursor.skip();

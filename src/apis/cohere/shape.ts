@@ -1,6 +1,6 @@
 import type { Asked } from '../shape/asked.ts';
 
-/** Shapes a chat: its limit alone. Thinking has no levels here, and the service no tiers. */
+/** Applies a policy's caps to a chat: only the limit. Cohere has no thinking levels and no service tiers. */
 export function shapeCohere(asked: Asked): void {
   const { shape, exchange } = asked;
   const most = shape.maxOutputTokens;

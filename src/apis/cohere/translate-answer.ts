@@ -19,7 +19,7 @@ const finishes: Readonly<Record<string, Finish>> = {
   MAX_TOKENS: 'length',
   TOOL_CALL: 'calls',
 };
-/** Cohere has no word for a refusal: its text says so. An answer that a filter cut is none. */
+/** Cohere has no finish reason for a refusal: the text expresses it. An answer that a filter cut is an error. */
 const reasons: Readonly<Record<Finish, string>> = {
   stop: 'COMPLETE',
   'stop-sequence': 'STOP_SEQUENCE',
@@ -61,7 +61,7 @@ export class CohereDecoder {
         return;
       case 'content-start':
       case 'content-delta':
-        // Thoughts are parts of their own, without a text.
+        // Thinking comes in parts of its own, without a text.
         sink.text(text(member(member(message, 'content'), 'text')) ?? '');
         return;
       case 'tool-plan-delta':
@@ -83,7 +83,7 @@ export class CohereDecoder {
         readEnd(delta, sink);
         return;
       default:
-      // Citations, and whatever is new.
+      // Citations, and unknown new events.
     }
   }
 

@@ -89,7 +89,7 @@ function readTool(value: Json, at: string, strict: boolean, losses: Losses): Too
   return read;
 }
 
-/** Leading system messages are the system prompt; tools' messages become results at the head of the next user turn. */
+/** Leading system messages are the system prompt; tool messages become results at the start of the next user turn. */
 function readMessages(messages: readonly Json[] | null, losses: Losses): Pick<Conversation, 'system' | 'turns'> {
   if (messages === null || messages.length === 0) throw new Malformed('messages', 'is missing or empty');
   const system: TextPart[] = [];

@@ -7,7 +7,7 @@ import { urlOfSource } from '../common/media.ts';
 import { anySchema, outputSchema, toolSchema, type SchemaRules } from '../common/target-schema.ts';
 import { thinks } from './parameters.ts';
 
-/** From the page on structured outputs: bounds that an answer is not kept to. */
+/** From the documentation of structured outputs: constraints that Cohere does not enforce. */
 const unknown: ReadonlySet<string> = new Set([
   'minimum',
   'maximum',
@@ -70,7 +70,7 @@ function writeSampling({ temperature, topP, topK, frequencyPenalty, presencePena
   };
   const values: Readonly<Record<string, number | null>> = {
     temperature: temperature?.value ?? null,
-    // The nearest that it takes to all or none of the tokens.
+    // The nearest accepted values to all or none of the tokens.
     p: topP === null ? null : Math.min(0.99, Math.max(0.01, topP.value)),
     k: topK === null ? null : Math.min(mostK, topK.value),
     frequency_penalty: penalty(frequencyPenalty),
@@ -104,7 +104,7 @@ function writeThinking({ reasoning }: Conversation, model: string, losses: Losse
   return { thinking: { type: 'enabled', token_budget: reasoning.kind === 'budget' ? reasoning.tokens : effortBudgets[reasoning.effort] } };
 }
 
-/** A choice of some tools is said by leaving the others out. */
+/** A choice of some tools is expressed by leaving out the others. */
 function writeTools({ tools, toolChoice }: Conversation, losses: Losses): JsonObject {
   const chosen = toolChoice?.kind === 'tool' ? [toolChoice.name] : toolChoice?.kind === 'allowed' ? toolChoice.names : null;
   const offered = chosen === null ? tools : tools.filter(({ name }) => chosen.includes(name));
@@ -153,7 +153,7 @@ function writeAssistant(turn: Turn, losses: Losses): JsonObject {
     else if (part.kind !== 'result') losses.lose(part.at, 'Cohere takes nothing but words in messages of the assistant');
   }
   if (calls.length === 0) return { role: 'assistant', content: words.join('\n\n') };
-  // What is said beside calls is the plan that they follow.
+  // Text beside calls becomes the plan of the calls.
   return { role: 'assistant', ...(words.length === 0 ? {} : { tool_plan: words.join('\n\n') }), tool_calls: calls };
 }
 

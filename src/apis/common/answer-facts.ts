@@ -19,10 +19,13 @@ export class AnswerFacts {
   service: ServiceTier | null = null;
   /** Bytes of all events of a stream. */
   eventBytes = 0;
-  /** Its first small events, one behind the other, and where each ends; null: none came. Memory of its own, so that a slow stream keeps nothing else alive. */
+  /**
+   * Its first small events, concatenated, and the end offset of each; null if none came. A copy, so that a slow stream keeps no other
+   * memory alive.
+   */
   sample: Buffer | null = null;
   readonly sampleEnds: number[] = [];
-  /** Tools that the provider ran and bills by the call. */
+  /** Tools that the provider ran and bills per call. */
   readonly fees = new Set<string>();
 
   addEvent(data: Buffer): void {
@@ -37,7 +40,7 @@ export class AnswerFacts {
   addService(name: unknown): void {
     if (typeof name !== 'string') return;
     this.service = serviceOf(name) ?? this.service;
-    // Bought ahead, at a price of its own.
+    // Purchased in advance, at a separate price.
     if (name === 'scale') this.fees.add('service_tier scale');
   }
 
@@ -73,29 +76,29 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A text as it is kept; null for an empty one and whatever is no text. */
+/** A text to keep; null if it is empty or not a string. */
 export function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value.slice(0, limits.modelBytes) : null;
 }
 
-/** How the events of an API's streams are read. */
+/** How to read the events of an API's streams. */
 export interface EventReading {
   /** Takes one parsed event. */
   readonly event: (event: Fields, facts: AnswerFacts) => void;
   /** Whether events name the model. */
   readonly saysModel: boolean;
-  /** Once a token and the model (where events name it) are known, an event without any of these words is let by unparsed. */
+  /** Once a token and the model (if events name it) are known, an event that contains none of these words is skipped without parsing. */
   readonly words: readonly Buffer[];
 }
 
-/** Words as they stand in events. */
+/** The words as they appear in events. */
 export function wordsIn(...words: readonly string[]): readonly Buffer[] {
   return words.map((word) => Buffer.from(word));
 }
 
 const done = Buffer.from('[DONE]');
 
-/** Takes one event of a stream. Most events are text only and are let by without being parsed. `reading` null: the API has no streams. */
+/** Takes one event of a stream. Most events are text only and are skipped without parsing. `reading` null: the API has no streams. */
 export function readEvent(reading: EventReading | null, data: Buffer, facts: AnswerFacts): void {
   if (data.equals(done)) {
     facts.terminal = true;
@@ -116,14 +119,16 @@ export function readEvent(reading: EventReading | null, data: Buffer, facts: Ans
   if (isObject(event)) reading.event(event, facts);
 }
 
-/** Items of a response that stand for a tool which OpenAI bills by the call. */
+/** Response items of tools that OpenAI bills per call. */
 const paidCalls: ReadonlySet<string> = new Set(['web_search_call', 'file_search_call', 'code_interpreter_call', 'image_generation_call']);
 
 export function addCall(type: unknown, facts: AnswerFacts): void {
   if (typeof type === 'string' && paidCalls.has(type)) facts.fees.add(type);
 }
 
-/** Takes a whole JSON answer: scanned, never parsed as a whole, because answers with embeddings or audio are large. False when it is no JSON. */
+/**
+ * Takes a whole JSON answer: scanned, never parsed as a whole, because answers with embeddings or audio are large. False if it is not JSON.
+ */
 export function readBody(body: Buffer, facts: AnswerFacts): boolean {
   const cursor = new JsonCursor(body);
   try {
@@ -176,7 +181,7 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
   }
 }
 
-/** The items of a response: what kinds they are. */
+/** Reads the kinds of a response's items. */
 function outputOf(cursor: JsonCursor, facts: AnswerFacts): void {
   if (!cursor.isArray()) {
     cursor.skip();

@@ -1,4 +1,4 @@
-/** What every API's whole answer comes down to when it is judged. */
+/** The common view of any API's whole answer, for grading. */
 export interface AnswerView {
   readonly text: string;
   /** Arguments of each tool call: JSON text, or null when they came as an object. */
@@ -11,20 +11,20 @@ export interface AnswerView {
 
 type Json = { readonly [key: string]: unknown };
 
-/** Sees the view in one parsed answer; null when it is not shaped as the API's answers are. */
+/** Reads the view of one parsed answer; null if the answer does not have the API's shape. */
 export type ViewReader = (answer: Readonly<Record<string, unknown>>) => AnswerView | null;
 
-/** The object; null for whatever is none. */
+/** The object; null for any other value. */
 export function object(value: unknown): Json | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null;
 }
 
-/** The array; empty for whatever is none. */
+/** The array; empty for any other value. */
 export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as readonly unknown[]) : [];
 }
 
-/** The string; empty for whatever is none. */
+/** The string; empty for any other value. */
 export function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }

@@ -41,7 +41,7 @@ export class Collector implements AnswerEncoder {
   }
 }
 
-/** The words of one kind, or null when the answer has none. */
+/** The text of one kind; null if the answer has none. */
 export function wordsOf(answer: WholeAnswer, kind: 'text' | 'refusal'): string | null {
   const words = answer.blocks.flatMap((block) => (block.kind === kind ? [block.text] : []));
   return words.length === 0 ? null : words.join('');

@@ -1,7 +1,7 @@
 import type { Draft, Role, Turn } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
-/** What a content part is, by its `type` (OpenAI, Anthropic). */
+/** Content part types by kind (OpenAI, Anthropic). */
 const imageTypes = new Set(['image_url', 'input_image', 'image']);
 const audioTypes = new Set(['input_audio']);
 const fileTypes = new Set(['file', 'input_file', 'document']);
@@ -14,8 +14,8 @@ export function countMedia(draft: Draft, type: string): void {
 }
 
 /**
- * Reads a `content`: a string, or an array of strings and of parts with `type` and `text`; a part's own `content`
- * (an Anthropic tool result) is read as text too. Returns the part types that were seen.
+ * Reads a `content`: a string, or an array of strings and of parts with `type` and `text`; a part's own `content` (an Anthropic tool
+ * result) is read as text too. Returns the part types that it found.
  */
 export function readContent(cursor: JsonCursor, draft: Draft, turn: Turn, seen: Set<string>): void {
   if (cursor.isString()) {
@@ -55,10 +55,10 @@ function readPart(cursor: JsonCursor, draft: Draft, turn: Turn, seen: Set<string
   });
 }
 
-/** Anthropic's source of a document: plain text is read word for word, all else is counted flat. */
+/** Anthropic's source of a document: plain text is counted as text, everything else at a flat rate. */
 function readSource(cursor: JsonCursor, draft: Draft): void {
   let type: string | null = null;
-  // Of several the last one counts, as parsers have it.
+  // The last duplicate counts, as in parsers.
   let from = 0;
   let to = 0;
   cursor.object((key) => {
@@ -92,16 +92,16 @@ export function roleOf(name: string | null): Role {
   }
 }
 
-/** Notes an item of the Responses API that not every model takes: what a model thought before. */
+/** Notes a Responses API item that not every model accepts: a model's earlier reasoning. */
 export function noteInput(draft: Draft, type: string): void {
   if (type === 'reasoning') draft.parameter('input.reasoning', true);
 }
 
-/** Types of the parts of the message that is being read: reading is synchronous, so all requests share it. */
+/** Part types of the message being read: reading is synchronous, so all requests share the set. */
 const seenTypes = new Set<string>();
 
 /**
- * Reads an array of `{role, content}` messages. A user message that only carries tool results is a tool's turn. `noted`: hears of the type of
+ * Reads an array of `{role, content}` messages. A user message with only tool results is a tool's turn. `noted` is called with the type of
  * each item that has one.
  */
 export function readMessages(cursor: JsonCursor, draft: Draft, noted?: (draft: Draft, type: string) => void): void {
@@ -121,7 +121,7 @@ export function readMessages(cursor: JsonCursor, draft: Draft, noted?: (draft: D
       if (key === 'role') turn.role = roleOf(cursor.stringOrNull());
       else if (key === 'content') readContent(cursor, draft, turn, seen);
       else if (key === 'type') {
-        // Items of the Responses API that are no messages.
+        // Responses API items that are not messages.
         const type = cursor.stringOrNull();
         if (type === 'function_call_output') turn.role = 'tool';
         else if (type === 'function_call' || type === 'reasoning') turn.role = 'assistant';
@@ -134,7 +134,7 @@ export function readMessages(cursor: JsonCursor, draft: Draft, noted?: (draft: D
   });
 }
 
-/** Counts the elements of a `tools` array; a name stands in the definition or in its `function`. */
+/** Counts the elements of a `tools` array; the name is in the definition or in its `function`. */
 export function readTools(cursor: JsonCursor, draft: Draft): void {
   if (!cursor.isArray()) {
     cursor.skip();
@@ -143,7 +143,7 @@ export function readTools(cursor: JsonCursor, draft: Draft): void {
   cursor.array(() => draft.tool(cursor, () => readTool(cursor, draft)));
 }
 
-/** A tool of another type than the app's own functions is one that the provider runs, or knows by itself. */
+/** A tool whose type is not the type of the app's own functions is run by the provider, or built into the model. */
 function readTool(cursor: JsonCursor, draft: Draft): string | null {
   if (!cursor.isObject()) {
     cursor.skip();
@@ -157,13 +157,13 @@ function readTool(cursor: JsonCursor, draft: Draft): string | null {
     else if (key === 'function') name = memberOf(cursor, 'name') ?? name;
     else cursor.skip();
   });
-  // Anthropic's own functions may say `custom`; OpenAI's custom tools are another kind.
+  // Anthropic's own functions may have the type `custom`; OpenAI's custom tools are different.
   if (type !== null && type !== 'function' && !(type === 'custom' && draft.ownTools === 'custom'))
     draft.parameter(`tools.${type as string}`, true);
   return name;
 }
 
-/** The string member `wanted` of the next object; null when it is absent or no string. Consumes the value. */
+/** The string member `wanted` of the next object; null if it is absent or not a string. Consumes the value. */
 export function memberOf(cursor: JsonCursor, wanted: string): string | null {
   let found: string | null = null;
   if (!cursor.isObject()) {

@@ -1,6 +1,6 @@
 import type { Json, JsonObject, RawNumber } from './json.ts';
 
-/** Bytes of a picture, document or sound, or where they are. */
+/** The bytes of a picture, document or sound, or their location. */
 export type Source =
   | { readonly kind: 'base64'; readonly mime: string; readonly data: string }
   | { readonly kind: 'url'; readonly url: string; readonly mime: string | null };
@@ -10,7 +10,7 @@ export interface TextPart {
   readonly text: string;
 }
 
-/** `at`: where the part stands in the caller's body, for reports of what cannot be carried. */
+/** `at`: the part's position in the caller's body, used to report what cannot be translated. */
 export type Part =
   | TextPart
   | { readonly kind: 'refusal'; readonly text: string }
@@ -29,7 +29,7 @@ export interface CallPart {
   readonly at: string;
 }
 
-/** What the app answers to a call. */
+/** The app's result for a call. */
 export interface ResultPart {
   readonly kind: 'result';
   readonly id: string;
@@ -49,7 +49,7 @@ export interface ToolDefinition {
   readonly description: string | null;
   /** JSON Schema of the arguments; null when the tool takes none. */
   readonly schema: Json | null;
-  /** True when the provider must keep to the schema. */
+  /** True when the provider must follow the schema. */
   readonly strict: boolean;
   readonly at: string;
 }
@@ -57,7 +57,7 @@ export interface ToolDefinition {
 export type ToolChoice =
   | { readonly kind: 'auto' | 'none' | 'any' }
   | { readonly kind: 'tool'; readonly name: string }
-  /** Some of the tools only; `required`: one of them has to be called. */
+  /** Only some of the tools; `required`: one of them must be called. */
   | { readonly kind: 'allowed'; readonly names: readonly string[]; readonly required: boolean };
 
 export interface SchemaOutput {
@@ -65,7 +65,7 @@ export interface SchemaOutput {
   readonly schema: Json;
   readonly name: string | null;
   readonly description: string | null;
-  /** True: the provider must keep to the schema; false: it is a hint; null: the API does not tell the two apart and keeps to it. */
+  /** True: the provider must follow the schema; false: it is a hint; null: the API makes no distinction and follows it. */
   readonly strict: boolean | null;
   readonly at: string;
 }
@@ -77,23 +77,23 @@ export type Effort = 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 export type Reasoning =
   | { readonly kind: 'off'; readonly at: string }
   | { readonly kind: 'effort'; readonly effort: Effort; readonly at: string }
-  /** A number of tokens to think with. */
+  /** A thinking budget in tokens. */
   | { readonly kind: 'budget'; readonly tokens: number; readonly at: string };
 
-/** A number and where it stands. */
+/** A number and its position. */
 export interface Setting {
   readonly value: number;
   readonly at: string;
 }
 
-/** One request of any API, as far as another can carry it. Null: the caller did not say. */
+/** One request of any API, as far as another API can express it. Null: the caller gave no value. */
 export interface Conversation {
   readonly system: readonly TextPart[];
   readonly turns: readonly Turn[];
   readonly tools: readonly ToolDefinition[];
   readonly toolChoice: ToolChoice | null;
   readonly toolChoiceAt: string;
-  /** False: at most one tool call a turn. */
+  /** False: at most one tool call per turn. */
   readonly parallelCalls: { readonly value: boolean; readonly at: string } | null;
   readonly maxTokens: number | null;
   readonly temperature: Setting | null;
@@ -105,9 +105,9 @@ export interface Conversation {
   readonly stop: { readonly values: readonly string[]; readonly at: string };
   readonly output: Output;
   readonly reasoning: Reasoning | null;
-  /** How long an answer should be (OpenAI). */
+  /** The requested length of the answer (OpenAI). */
   readonly verbosity: { readonly value: string; readonly at: string } | null;
-  /** A stable name of the app's end user. */
+  /** A stable identifier of the app's end user. */
   readonly user: { readonly value: string; readonly at: string } | null;
 }
 
@@ -132,15 +132,15 @@ export const emptyConversation: Conversation = {
   user: null,
 };
 
-/** What a writer needs beyond the conversation. */
+/** What a writer needs in addition to the conversation. */
 export interface WriteOptions {
   readonly model: string;
   readonly stream: boolean;
-  /** Used where the target's API demands a limit and the caller gave none, tokens. Null: the library's own default for the model. */
+  /** Used if the target's API requires a limit and the caller gave none, tokens. Null: the library's own default for the model. */
   readonly defaultMaxTokens: number | null;
-  /** The most that the model can say, tokens; Infinity when unknown. */
+  /** The model's output limit, tokens; Infinity when unknown. */
   readonly maxOutputTokens: number;
-  /** The catalog's name of the provider; null: not known. */
+  /** The catalog's name of the provider; null when unknown. */
   readonly provider: string | null;
 }
 

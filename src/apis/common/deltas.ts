@@ -1,22 +1,22 @@
-/** A piece of text in an event that the next event of its channel goes on with. */
+/** A piece of text in an event; the next event of its channel continues it. */
 export interface Delta {
-  /** Members and indices from the event's data to it, each after a slash. */
+  /** Path from the event's data to the text: members and indices, each after a slash. */
   readonly path: string;
   readonly channel: string;
   readonly text: string;
   /** The channel's text is JSON. */
   readonly json: boolean;
-  /** An event that only carries this text in this channel. */
+  /** Makes an event that carries only this text in this channel. */
   readonly event: (text: string) => Buffer;
 }
 
-/** The pieces of one event, and which channels are over with it. */
+/** The pieces of one event, and the channels that end with it. */
 export interface Deltas {
   readonly deltas: readonly Delta[];
   readonly ends: (channel: string) => boolean;
 }
 
-/** What an event of an API's stream, parsed, says piece by piece. `jsonOutput`: the app asked for JSON. */
+/** Reads the text pieces in a parsed event of an API's stream. `jsonOutput`: the app asked for JSON. */
 export type DeltaReading = (event: Json, jsonOutput: boolean) => Deltas;
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -28,12 +28,12 @@ export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Elements of a list; what is no object counts as an empty one. */
+/** Elements of a list; an element that is not an object counts as an empty one. */
 export function listOf(value: unknown): readonly Json[] {
   return Array.isArray(value) ? value.map((one: unknown) => (isObject(one) ? one : {})) : [];
 }
 
-/** An event of a stream; `name`: what its `event` field says. */
+/** An event of a stream; `name`: the value of its `event` field. */
 export function rendered(data: Json, name?: string): Buffer {
   return Buffer.from(`${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`);
 }

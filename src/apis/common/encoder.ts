@@ -3,7 +3,7 @@ import type { Failure } from './failure.ts';
 
 const nothing: Buffer = Buffer.alloc(0);
 
-/** A writer of streams: what was written since the last `take` waits for it. */
+/** A writer of streams: buffers its output until the next `take`. */
 export abstract class StreamEncoder implements AnswerEncoder {
   #pieces: string[] = [];
 
@@ -18,7 +18,7 @@ export abstract class StreamEncoder implements AnswerEncoder {
     this.#pieces.push(piece);
   }
 
-  /** Takes the bytes that are ready to be sent. */
+  /** Takes the bytes that are ready to send. */
   take(): Buffer {
     if (this.#pieces.length === 0) return nothing;
     const bytes = Buffer.from(this.#pieces.join(''));

@@ -1,6 +1,6 @@
 import { limits } from '../../lib/limits.ts';
 
-/** What an error means for the question who else could answer. Closed list. */
+/** What an error means for fallback: who else could answer. Closed list. */
 export type ErrorMeaning =
   | 'context-window'
   | 'content-filter'
@@ -13,18 +13,18 @@ export type ErrorMeaning =
   | 'bad-tool-call'
   | 'invalid-json';
 
-/** What an error says, in any API's shape. */
+/** The content of an error, in any API's shape. */
 export interface SaidError {
   /** Codes, types and statuses. */
   readonly codes: readonly string[];
   readonly message: string;
-  /** The parameter that it names; null: none. */
+  /** The parameter that it names; null if none. */
   readonly param: string | null;
-  /** An HTTP status that it holds as a number; null: none. */
+  /** An HTTP status that it contains as a number; null if none. */
   readonly status: number | null;
 }
 
-/** Codes by which providers say one thing. From their documentation and from what they were seen to answer. */
+/** Providers' codes by meaning. From their documentation and from observed answers. */
 const codes: Readonly<Record<string, ErrorMeaning>> = {
   context_length_exceeded: 'context-window',
   string_above_max_length: 'context-window',
@@ -86,7 +86,7 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   json_validate_failed: 'invalid-json',
 };
 
-/** The same in words, for servers that have no code for it; the first that fits counts. */
+/** The same by message text, for servers without a code for it; the first match counts. */
 const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
   [
     'context-window',
@@ -133,10 +133,10 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
   ['rate-limit', /too many requests|requests? rate/i],
 ];
 
-/** What an error means, by its codes and else by its words; null: the app's own mistake, or nothing that is known. */
+/** The meaning of an error, by its codes, otherwise by its message; null if it is the app's own mistake or unknown. */
 export function meaningOf({ codes: said, message }: SaidError): ErrorMeaning | null {
   for (const code of said) {
-    // A type that stands for every mistake says less than the message.
+    // A type that is used for every mistake says less than the message.
     if (Object.hasOwn(codes, code) && !vague.has(code)) return codes[code]!;
   }
   for (const [meaning, pattern] of words) if (pattern.test(message)) return meaning;
@@ -146,7 +146,7 @@ export function meaningOf({ codes: said, message }: SaidError): ErrorMeaning | n
 
 const vague: ReadonlySet<string> = new Set(['unsupported_value', 'api_error', 'server_error', 'INTERNAL']);
 
-/** Reads an error body. Whatever it is, something comes back. */
+/** Reads an error body. Always returns a result, whatever the body is. */
 export function readSaid(body: Buffer): SaidError {
   try {
     return saidBy(JSON.parse(body.toString('utf8')));
@@ -159,7 +159,7 @@ const nothing: SaidError = { codes: [], message: '', param: null, status: null }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The same of what was parsed. */
+/** The same for a parsed body. */
 export function saidBy(parsed: unknown): SaidError {
   const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
   const error = typeof outer['error'] === 'object' && outer['error'] !== null ? fields(outer['error']) : outer;
@@ -179,7 +179,7 @@ export function saidBy(parsed: unknown): SaidError {
   };
 }
 
-/** Servers built on FastAPI, Mistral's and vLLM's among them, say what is wrong in a list. */
+/** Servers built on FastAPI, such as Mistral's and vLLM's, describe the error in a list. */
 function listed({ detail }: Fields): string {
   return detail === undefined ? '' : typeof detail === 'string' ? detail : JSON.stringify(detail);
 }
@@ -188,7 +188,7 @@ function fields(value: unknown): Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 }
 
-/** What an error that came with a 200 means; null: there is none in it. */
+/** The meaning of an error that came with a 200; null if it contains none. */
 export function errorInAnswer(parsed: unknown): ErrorMeaning | null {
   const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
   const { error } = outer;

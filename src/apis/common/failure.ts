@@ -2,7 +2,7 @@ import { meaningOf, type ErrorMeaning } from './error-words.ts';
 import { isObject, member, numberOf, parseBody, text } from './json.ts';
 import type { Json } from './json.ts';
 
-/** What went wrong, in terms of no API. Closed list. */
+/** The kind of failure, independent of any API. Closed list. */
 export type FailureKind =
   | 'invalid'
   | 'context-length'
@@ -20,7 +20,7 @@ export type FailureKind =
 
 export interface Failure {
   readonly kind: FailureKind;
-  /** The status that the provider answered with, or would have. */
+  /** The status that the provider answered with, or would have used. */
   readonly status: number;
   readonly message: string;
 }
@@ -39,7 +39,7 @@ const kinds: Readonly<Record<number, FailureKind>> = {
   529: 'overloaded',
 };
 
-/** The kinds that errors inside a stream name where a status is missing. */
+/** Failure kinds by the name in a stream's error, for errors without a status. */
 const named: Readonly<Record<string, FailureKind>> = {
   invalid_request_error: 'invalid',
   authentication_error: 'auth',
@@ -73,7 +73,7 @@ const statuses: Readonly<Record<FailureKind, number>> = {
   timeout: 504,
 };
 
-/** OpenAI's codes for the kinds, and Sluice's own where OpenAI has none. */
+/** OpenAI's codes for the kinds, or Sluice's own where OpenAI has none. */
 const codes: Readonly<Record<FailureKind, string>> = {
   invalid: 'invalid_request',
   'context-length': 'context_length_exceeded',
@@ -90,7 +90,7 @@ const codes: Readonly<Record<FailureKind, string>> = {
   timeout: 'timeout',
 };
 
-/** What the words of an error make of a kind that says nothing. */
+/** Failure kinds by the meaning of the error's message, for errors whose kind is unspecific. */
 const meant: Readonly<Partial<Record<ErrorMeaning, FailureKind>>> = {
   'context-window': 'context-length',
   'content-filter': 'content-filter',
@@ -102,18 +102,18 @@ export function failureOf(kind: FailureKind, message: string): Failure {
   return { kind, status: statuses[kind], message };
 }
 
-/** A call that an API with objects for arguments cannot say. */
+/** A call that cannot be expressed in an API whose arguments are objects. */
 export const unsayable: Failure = { kind: 'server', status: 502, message: "The arguments of the provider's tool call are no JSON object." };
 
-/** Reads a provider's error body. Whatever it is, something comes back: a page of HTML from a proxy is an error too. */
+/** Reads a provider's error body. Always returns a result: an HTML page from a proxy is an error too. */
 export function readFailure(status: number, body: Buffer): Failure {
   const parsed = parseBody(body);
-  // Google's stream that fails before it begins is an array of one error.
+  // A Google stream that fails before it begins is an array with one error.
   const value = Array.isArray(parsed) ? (parsed as readonly Json[])[0] : parsed;
   return readError(member(value, 'error') ?? value, status);
 }
 
-/** Reads an error object as any of the APIs writes it; `status` null: inside a stream. */
+/** Reads an error object of any of the APIs; `status` null: inside a stream. */
 export function readError(error: Json | undefined, status: number | null): Failure {
   const code = member(error, 'code');
   const names = [text(code), text(member(error, 'type'))];
@@ -136,30 +136,32 @@ export function readError(error: Json | undefined, status: number | null): Failu
 export interface ErrorFacts {
   readonly status: number;
   readonly message: string;
-  /** A short machine-readable code of Sluice's own. */
+  /** Sluice's own short, machine-readable code. */
   readonly code: string;
-  /** OpenAI's `type`, where it is another than the status says. */
+  /** OpenAI's `type`, if it differs from the one that the status implies. */
   readonly type?: string;
-  /** When to come back, in seconds; Google says it in the body. */
+  /** Retry delay in seconds; Google puts it in the body. */
   readonly retryAfterSeconds?: number;
 }
 
-/** How a stream is cut into events; `json-array` is Gemini's without `alt=sse`: an error follows at least one element. */
+/** How a stream is split into events; `json-array` is Gemini's without `alt=sse`: an error follows at least one element. */
 export type StreamFraming = 'sse' | 'json-array';
 
 /** How an API writes its errors. */
 export interface ApiErrors {
   /** The body of an error answer. */
   readonly body: (facts: ErrorFacts) => object;
-  /** An error inside a stream whose headers have long been sent. `data`: its body's text; `sequence` numbers the events where the API does. */
+  /**
+   * An error inside a stream whose headers were already sent. `data`: the text of its body; `sequence` numbers the events if the API does.
+   */
   readonly event: (data: string, failure: Failure, framing: StreamFraming, sequence: number) => string;
-  /** The status that the API has for a provider's: they differ where a provider is overloaded. */
+  /** The API's status for a provider's status: they differ when a provider is overloaded. */
   readonly status: (status: number) => number;
 }
 
-/** Errors inside a stream that are an event without a name. */
+/** Stream errors that are an event without a name. */
 export const plainEvent: ApiErrors['event'] = (data) => `data: ${data}\n\n`;
-/** Most APIs know no 529. */
+/** Most APIs do not use 529. */
 export const plainStatus: ApiErrors['status'] = (status) => (status === 529 ? 503 : status);
 
 export interface RenderedError {
@@ -167,12 +169,12 @@ export interface RenderedError {
   readonly body: Buffer;
 }
 
-/** An error answer in the words of an API. */
+/** An error answer in an API's format. */
 export function renderErrorWith(errors: ApiErrors, facts: ErrorFacts): RenderedError {
   return { contentType: 'application/json', body: Buffer.from(JSON.stringify(errors.body(facts))) };
 }
 
-/** A failure as an API writes its errors. */
+/** A failure in an API's error format. */
 export function renderFailure(errors: ApiErrors, failure: Failure): RenderedError & { readonly status: number } {
   const status = errors.status(failure.status);
   return { status, ...renderErrorWith(errors, { status, message: failure.message, code: codeOf(failure) }) };
@@ -183,12 +185,12 @@ export function codeOf({ kind }: Failure): string {
   return codes[kind];
 }
 
-/** A failure as an API sends it inside a stream; to be followed by the stream's end and nothing else. */
+/** A failure as an API sends it inside a stream; only the stream's end may follow. */
 export function streamFailure(errors: ApiErrors, failure: Failure, framing: StreamFraming = 'sse', sequence = 0): Buffer {
   return Buffer.from(errors.event(renderFailure(errors, failure).body.toString('utf8'), failure, framing, sequence));
 }
 
-/** The kind of failure that a status stands for. */
+/** The kind of failure for a status. */
 export function kindOf(status: number): FailureKind {
   return kinds[status] ?? (status >= 500 ? 'server' : 'invalid');
 }

@@ -1,6 +1,6 @@
 import type { FinishClass } from '../answer-forms.ts';
 
-/** How answers say that they ended, in small letters, and what that means to the cache: every name that a provider of several APIs uses. */
+/** Finish reasons in lower case and their meaning for the cache: every name used by providers with several APIs. */
 export const commonFinishes: ReadonlyMap<string, FinishClass> = new Map<string, FinishClass>([
   ['stop', 'stop'],
   ['end_turn', 'stop'],

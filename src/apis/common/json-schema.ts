@@ -3,10 +3,10 @@ import { limits } from '../../lib/limits.ts';
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false });
 
-/** Compiled schemas by their text, oldest first; null: not a schema that can be compiled. */
+/** Compiled schemas by their text, oldest first; null if the schema cannot be compiled. */
 const compiled = new Map<string, ValidateFunction | null>();
 
-/** Whether a value follows a JSON Schema. A schema that cannot be compiled judges nothing: true. */
+/** Whether a value follows a JSON Schema. True if the schema cannot be compiled: it cannot reject anything. */
 export function matchesSchema(schema: object, value: unknown): boolean {
   const key = JSON.stringify(schema);
   let validate = compiled.get(key);
@@ -20,7 +20,7 @@ export function matchesSchema(schema: object, value: unknown): boolean {
 
 function compile(schema: object): ValidateFunction | null {
   try {
-    // A schema's own $id would be remembered beyond the bound and clash with the next one of that name.
+    // A schema's own $id would stay registered beyond the bound and clash with the next schema of the same $id.
     const anonymous: AnySchemaObject = { ...schema };
     delete anonymous.$id;
     return ajv.compile(anonymous);

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { JsonCursor } from '../scan/scan.ts';
 
-/** A number whose text a JavaScript number would change (64-bit integers, 1.0, 1e400): kept as it was written. */
+/** A number that a JavaScript number would change (64-bit integers, 1.0, 1e400): kept as it was written. */
 export interface RawNumber {
   readonly rawJSON: string;
 }
@@ -11,7 +11,7 @@ export interface JsonObject {
   readonly [key: string]: Json | undefined;
 }
 
-/** What Node 24 has of "JSON.parse source text access", which the standard library's types do not name yet. */
+/** Node 24's "JSON.parse source text access", which the standard library's types do not include yet. */
 interface SourceTextJson {
   rawJSON(text: string): RawNumber;
   isRawJSON(value: unknown): value is RawNumber;
@@ -25,12 +25,12 @@ function exactNumber(_key: string, value: unknown, context: { readonly source?: 
   return sourceJson.rawJSON(context.source);
 }
 
-/** Parses JSON without changing any number. Undefined when the text is no JSON. */
+/** Parses JSON without changing any number. Undefined if the text is not JSON. */
 export function parseJson(text: string): Json | undefined {
   try {
     return sourceJson.parse(text, exactNumber) as Json;
   } catch {
-    // No JSON, or nested so deeply that the stack ends: either way nothing that can be read.
+    // Not JSON, or nested so deeply that the stack overflows: unreadable either way.
     return undefined;
   }
 }
@@ -48,7 +48,7 @@ export function parseBody(body: Buffer): Json | undefined {
   return parseJson(body.toString('utf8'));
 }
 
-/** Writes JSON; members that are undefined are left out, raw numbers go out as they came. */
+/** Writes JSON; members that are undefined are left out, raw numbers are written unchanged. */
 export function writeJson(value: Json): string {
   return JSON.stringify(value);
 }
@@ -61,7 +61,7 @@ export function isList(value: unknown): value is readonly Json[] {
   return Array.isArray(value);
 }
 
-/** The value as a JavaScript number; null when it is none. */
+/** The value as a JavaScript number; null if it is not a number. */
 export function numberOf(value: unknown): number | null {
   if (typeof value === 'number') return value;
   return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : null;
@@ -71,7 +71,7 @@ export function isNumber(value: unknown): value is number | RawNumber {
   return typeof value === 'number' || sourceJson.isRawJSON(value);
 }
 
-/** A member of a value that may be no object at all. */
+/** A member of a value that may not be an object. */
 export function member(value: unknown, key: string): Json | undefined {
   return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
@@ -84,7 +84,7 @@ export function list(value: unknown): readonly Json[] {
   return isList(value) ? value : [];
 }
 
-/** The same value with every raw number made a JavaScript number: for readers that only count. */
+/** The same value with every raw number converted to a JavaScript number: for readers that only count. */
 export function plain(value: Json | undefined): unknown {
   return value === undefined ? undefined : (JSON.parse(writeJson(value)) as unknown);
 }

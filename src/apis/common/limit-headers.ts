@@ -1,4 +1,4 @@
-/** What is left of one kind of rate limit. */
+/** The remainder of one kind of rate limit. */
 export interface LimitLeft {
   readonly kind: 'requests' | 'tokens';
   readonly max: number;
@@ -7,10 +7,10 @@ export interface LimitLeft {
   readonly resetAt: number;
 }
 
-/** The headers by which SDKs and apps read rate limits; `now`: milliseconds since the epoch. */
+/** The rate-limit headers that SDKs and apps read; `now`: milliseconds since the epoch. */
 export type LimitHeaders = (left: readonly LimitLeft[], now: number) => (readonly [name: string, value: string])[];
 
-/** OpenAI's names, which others share. */
+/** OpenAI's names, which other providers use too. */
 export const plainLimitHeaders: LimitHeaders = (left, now) =>
   left.flatMap(({ kind, max, remaining, resetAt }) => [
     [`x-ratelimit-limit-${kind}`, String(max)],

@@ -1,14 +1,14 @@
 import { limits } from '../../lib/limits.ts';
 
-/** Something of a request that its target's API has no place for. `path` names it in the caller's terms; `[]` stands for any index. */
+/** A part of a request that the target's API cannot express. `path` names it in the caller's API; `[]` is any index. */
 export interface Unsupported {
   readonly path: string;
   readonly why: string;
 }
 
 /**
- * Members that steer billing, caching or bookkeeping, that only the provider which made them can read, or that mark what the text beside
- * them says: without them the answer is asked for in the same words. A policy's list of what may be dropped starts with these.
+ * Members for billing, caching or bookkeeping, members that only the provider that made them can read, and members that mark what the text
+ * beside them already says: without them the request has the same text. A policy's drop list starts with these.
  */
 export const neutralDrops: readonly string[] = [
   'cache_control',
@@ -39,7 +39,7 @@ export const neutralDrops: readonly string[] = [
   'messages[].reasoning_content',
   'messages[].reasoning_details',
   'extra_content',
-  // What coding agents send along: how context is kept, who they are, and settings of style that only their own models have.
+  // Sent by coding agents: context management, client identity, and style settings that only their own models have.
   'context_management',
   'client_metadata',
   'thread',
@@ -50,7 +50,7 @@ export const neutralDrops: readonly string[] = [
   'top_k',
 ];
 
-/** Thrown inside this folder only: the request is not what its API takes, so there is nothing to translate. */
+/** Thrown inside this folder only: the request is invalid in its own API, so it cannot be translated. */
 export class Malformed extends Error {
   readonly path: string;
   constructor(path: string, what: string) {
@@ -59,7 +59,7 @@ export class Malformed extends Error {
   }
 }
 
-/** Collects what a translation cannot carry, against the list of what it may leave out. */
+/** Collects what a translation cannot express, and checks it against the drop list. */
 export class Losses {
   readonly #drop: readonly string[];
   readonly #dropped = new Set<string>();
@@ -69,7 +69,7 @@ export class Losses {
     this.#drop = drop;
   }
 
-  /** True when the part may be left out (and is then noted as dropped); otherwise the request cannot be translated. */
+  /** True if the part may be left out (it is then noted as dropped); otherwise the request cannot be translated. */
   lose(path: string, why: string): boolean {
     const place = general(path);
     if (this.#drop.some((entry) => covers(entry, place))) {
@@ -80,12 +80,12 @@ export class Losses {
     return false;
   }
 
-  /** Something that was left out and that nothing hangs on. */
+  /** Notes a part that was left out without effect on the answer. */
   note(path: string): void {
     if (this.#dropped.size < limits.translationLosses) this.#dropped.add(general(path));
   }
 
-  /** What no policy can drop, because the request would mean something else without it. */
+  /** A part that no policy can drop, because the request would mean something else without it. */
   refuse(path: string, why: string): void {
     if (this.#unsupported.size < limits.translationLosses) this.#unsupported.set(general(path), why);
   }
@@ -99,12 +99,12 @@ export class Losses {
   }
 }
 
-/** Indices are left out: a record that names every one of a thousand messages helps nobody. */
+/** Removes indices: a record that names each of a thousand messages is not useful. */
 function general(path: string): string {
   return path.replaceAll(/\[\d+\]/g, '[]').slice(0, limits.translationPathUnits);
 }
 
-/** An entry names a whole path, everything below it, or the end of a path (`cache_control` wherever it stands). */
+/** An entry names a whole path, everything below it, or the end of a path (`cache_control` at any position). */
 function covers(entry: string, path: string): boolean {
   return path === entry || path.startsWith(`${entry}.`) || path.startsWith(`${entry}[`) || path.endsWith(`.${entry}`);
 }

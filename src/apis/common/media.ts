@@ -2,9 +2,9 @@ import type { Source } from './conversation.ts';
 
 const dataUrl = /^data:([a-z0-9.+-]+\/[a-z0-9.+-]+)?(?:;[^;,]*)*?;base64,/i;
 
-/** A `data:` URL as its bytes; any other URL as what it is. */
+/** A `data:` URL as its bytes; any other URL as a reference. */
 export function sourceOfUrl(url: string): Source {
-  // Only the head of the URL is matched: the data may be megabytes.
+  // Matches only the head of the URL: the data may be megabytes.
   const match = dataUrl.exec(url.slice(0, 256));
   if (match === null) return { kind: 'url', url, mime: null };
   return { kind: 'base64', mime: match[1]?.toLowerCase() ?? 'text/plain', data: url.slice(match[0].length) };
@@ -23,7 +23,7 @@ const extensions: Readonly<Record<string, string>> = {
   pdf: 'application/pdf',
 };
 
-/** The media type that a URL's path ends in; null when it does not say. */
+/** The media type by the extension of a URL's path; null if there is none. */
 export function mimeOfUrl(url: string): string | null {
   const extension = /\.([a-z0-9]{1,5})(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase();
   return extension === undefined ? null : (extensions[extension] ?? null);

@@ -5,8 +5,8 @@ import { Malformed } from './losses.ts';
 import type { Losses } from './losses.ts';
 
 /**
- * The members of one object of a request. Whatever is not taken by the time `done` is called has no meaning to the translation, and
- * is reported as lost: an unknown parameter is never left out in silence. null counts as absent.
+ * The members of one object of a request. A member that is not taken when `done` is called is unknown to the translation and is reported as
+ * lost: an unknown parameter is never silently left out. null counts as absent.
  */
 export class Members {
   readonly path: string;
@@ -22,7 +22,7 @@ export class Members {
     this.#rest = new Set(Object.keys(value));
   }
 
-  /** Where a member stands. */
+  /** The position of a member. */
   at(key: string): string {
     return this.path === '' ? key : `${this.path}.${key}`;
   }
@@ -31,7 +31,7 @@ export class Members {
     this.#rest.delete(key);
     const value = Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
     if (value !== undefined && value !== null) return value;
-    // Google's APIs take every name in both spellings.
+    // Google's APIs accept every name in both spellings.
     const snake = snakeCase(key);
     if (snake === key || !Object.hasOwn(this.#object, snake)) return undefined;
     this.#rest.delete(snake);
@@ -49,7 +49,7 @@ export class Members {
     return numberOf(this.exact(key));
   }
 
-  /** A number that steers the model, and where it stands; `neutral` is the value that says nothing. */
+  /** A numeric model setting and its position; `neutral` is the value that has no effect. */
   setting(key: string, neutral: number | null = null): Setting | null {
     const value = this.number(key);
     return value === null || value === neutral ? null : { value, at: this.at(key) };
@@ -82,14 +82,14 @@ export class Members {
     return value === undefined ? null : new Members(value, this.at(key), this.#losses);
   }
 
-  /** Takes members that say nothing when they have one of these values (JSON text), and loses them otherwise. */
+  /** Takes members that have no effect with one of these values (JSON text), and loses them otherwise. */
   expect(key: string, values: readonly Json[], why: string): void {
     const value = this.take(key);
     if (value === undefined || values.some((one) => JSON.stringify(one) === JSON.stringify(value))) return;
     this.#losses.lose(this.at(key), why);
   }
 
-  /** Members that mean nothing elsewhere, whatever they say. */
+  /** Members without meaning in other APIs, whatever their value. */
   ignore(...keys: readonly string[]): void {
     for (const key of keys) this.#rest.delete(key);
   }

@@ -1,36 +1,39 @@
 /**
- * What a model's API takes, as far as it can be told from the model's name. A name that says nothing (an alias, a deployment) gets the
- * answer that is least likely to be refused by the provider.
+ * What a model accepts, as far as its name shows. A name without information (an alias, a deployment) gets the answer that the provider is
+ * least likely to refuse.
  */
 
 export interface AnthropicTraits {
-  /** 47 for version 4.7; null: no Claude whose name says it. */
+  /** 47 for version 4.7; null if the name is not a Claude with a version. */
   readonly version: number | null;
-  /** `opus`, `sonnet`, `haiku` …; empty where the name does not say it. */
+  /** `opus`, `sonnet`, `haiku` …; empty if the name does not contain it. */
   readonly family: string;
-  /** temperature, top_p and top_k: gone since Opus 4.7 and the fifth generation. */
+  /** Accepts temperature, top_p and top_k: removed since Opus 4.7 and the fifth generation. */
   readonly sampling: boolean;
-  /** temperature together with top_p: refused since Claude 4.1. */
+  /** Accepts temperature together with top_p: refused since Claude 4.1. */
   readonly bothSamplers: boolean;
-  /** A last turn of the assistant that the answer continues. */
+  /** Accepts an assistant turn at the end that the answer continues. */
   readonly prefill: boolean;
   /** tool_choice `any` or `tool`. */
   readonly forcedTool: boolean;
-  /** System messages between the turns. */
+  /** Accepts system messages between the turns. */
   readonly systemTurns: boolean;
   /** output_config.format. */
   readonly schemaOutput: boolean;
-  /** `none`: does not think; `budget`: thinking.budget_tokens; `adaptive`: asked for, off by itself; `on`: on by itself, can be turned off; `always`. */
+  /**
+   * `none`: does not think; `budget`: thinking.budget_tokens; `adaptive`: on request, off by default; `on`: on by default, can be turned
+   * off; `always`.
+   */
   readonly thinking: 'none' | 'budget' | 'adaptive' | 'on' | 'always';
-  /** output_config.effort, and the highest level. */
+  /** Whether it accepts output_config.effort, and the highest level. */
   readonly effort: 'none' | 'high' | 'max' | 'xhigh';
-  /** What max_tokens is when the caller gives no limit, tokens. */
+  /** The max_tokens to send when the caller gives no limit, tokens. */
   readonly maxTokens: number;
 }
 
 const claude = /claude-(?:(opus|sonnet|haiku|fable|mythos)-(\d)(?:-(\d))?(?!\d)|(\d)(?:-(\d))?-(opus|sonnet|haiku))/;
 
-/** An unknown Claude is taken for the newest. */
+/** An unknown Claude is treated as the newest. */
 const unknownClaude: AnthropicTraits = {
   version: null,
   family: '',
@@ -45,7 +48,7 @@ const unknownClaude: AnthropicTraits = {
   maxTokens: 8_192,
 };
 
-/** Other models behind Anthropic's API take what the API took first. */
+/** Other models behind Anthropic's API accept what the API's first version accepted. */
 const behindItsApi: AnthropicTraits = {
   version: null,
   family: '',
@@ -103,23 +106,23 @@ export function anthropicTraits(model: string): AnthropicTraits {
 }
 
 export interface OpenAiTraits {
-  /** 41 for gpt-4.1; 0: no model of the GPT series. */
+  /** 41 for gpt-4.1; 0 if it is not a GPT model. */
   readonly version: number;
-  /** `mini`, `nano`, `pro`, `codex`, `chat` and others that follow the version; empty: the model itself. */
+  /** `mini`, `nano`, `pro`, `codex`, `chat` and others after the version; empty for the model itself. */
   readonly kind: string;
-  /** A model whose name OpenAI gave. */
+  /** The name is one of OpenAI's. */
   readonly own: boolean;
-  /** Of the series o1, o3, o4. */
+  /** One of the series o1, o3, o4. */
   readonly series: boolean;
-  /** Thinks before it answers: reasoning_effort is taken; sampling, penalties and stop are not. */
+  /** Thinks before it answers: accepts reasoning_effort; refuses sampling, penalties and stop. */
   readonly reasoning: boolean;
-  /** Takes reasoning_effort `none`, which turns thinking off (and then takes sampling). */
+  /** Accepts reasoning_effort `none`, which turns thinking off (it then accepts sampling). */
   readonly reasoningOff: boolean;
-  /** Takes reasoning_effort `xhigh`. */
+  /** Accepts reasoning_effort `xhigh`. */
   readonly xhigh: boolean;
-  /** Values of reasoning_effort that it takes. */
+  /** The values of reasoning_effort that it accepts. */
   readonly efforts: readonly string[];
-  /** The limit is called max_completion_tokens; compatible providers keep to max_tokens. */
+  /** Its limit is max_completion_tokens; compatible providers still use max_tokens. */
   readonly completionLimit: boolean;
 }
 
@@ -153,15 +156,15 @@ function efforts(model: string, version: number, kind: string, series: boolean):
 }
 
 export interface GeminiTraits {
-  /** 25 for Gemini 2.5; 0: no Gemini whose name says it. */
+  /** 25 for Gemini 2.5; 0 if the name is not a Gemini with a version. */
   readonly version: number;
   /** `level`: thinkingConfig.thinkingLevel; `budget`: thinkingBudget; `none`: does not think. */
   readonly thinking: 'level' | 'budget' | 'none';
   /** Thinking can be turned off with a budget of 0. */
   readonly thinkingOff: boolean;
-  /** Calls in the history need a thought signature; a conversation from elsewhere says to skip the check. */
+  /** Calls in the history need a thought signature; for calls from other models it is a value that skips the check. */
   readonly signatures: boolean;
-  /** Pictures inside a tool's result. */
+  /** Accepts pictures inside a tool's result. */
   readonly resultMedia: boolean;
 }
 
@@ -177,12 +180,12 @@ export function geminiTraits(model: string): GeminiTraits {
   };
 }
 
-/** The thought signature that Google documents for calls which its model did not make. */
+/** The thought signature that Google documents for calls that its model did not make. */
 export const foreignSignature = 'skip_thought_signature_validator';
 
 const searching = /(?:^|[-/])(?:search-preview|search-api|sonar|compound|deep-research)(?:$|[-@])/;
 
-/** Whether a model looks things up for every request, and is paid for that beside its tokens: by the names that providers gave such models. */
+/** Whether a model searches for every request, and bills that in addition to its tokens: by the providers' names of such models. */
 export function searchesByItself(model: string): boolean {
   return searching.test(model);
 }

@@ -2,7 +2,7 @@ import type { AnswerSide, RequestSide } from '../api.ts';
 import { commonFinishes } from './finishes.ts';
 import { plainLimitHeaders } from './limit-headers.ts';
 
-/** Requests that are not read. */
+/** For APIs whose requests are not read. */
 export const unreadRequest: RequestSide = {
   member: null,
   path: null,
@@ -15,7 +15,7 @@ export const unreadRequest: RequestSide = {
   tied: null,
 };
 
-/** Answers of which nothing is known. */
+/** For APIs whose answers are unknown. */
 export const unreadAnswer: AnswerSide = {
   events: null,
   deltas: null,

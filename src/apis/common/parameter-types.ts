@@ -1,7 +1,7 @@
 import type { AnthropicTraits, GeminiTraits, OpenAiTraits } from './models.ts';
 import type { Parameter, ParameterValue } from '../types.ts';
 
-/** A model that is asked whether it takes a request's parameters. */
+/** A model that is checked for the parameters that it accepts. */
 export interface AskedModel {
   /** The catalog's name of the provider. */
   readonly provider: string;
@@ -13,26 +13,26 @@ export interface AskedModel {
 
 /** One line of the table: which models refuse which parameters. */
 export interface ParameterRule {
-  /** Names as requests have them; one that ends in `*` stands for all that begin so. */
+  /** Names as in requests; a name that ends in `*` is a prefix. */
   readonly parameters: readonly string[];
-  /** For people: which values are refused, and by which models. */
+  /** For people: the refused values, and the models that refuse them. */
   readonly values: string;
   readonly models: string;
-  /** Where that is written. */
+  /** The document that says so. */
   readonly source: string;
-  /** A value that shows the rule, for checks of a policy. */
+  /** An example value that the rule refuses, for policy checks. */
   readonly sample: ParameterValue;
   readonly refuses: (model: AskedModel, parameter: Parameter, request: readonly Parameter[]) => boolean;
 }
 
-/** The two names of the limit on an answer in OpenAI's words. */
+/** OpenAI's two names of the limit on an answer. */
 export type LimitName = 'max_tokens' | 'max_completion_tokens';
 
-/** What the models of one wire format refuse. */
+/** The parameters that the models of one wire format refuse. */
 export interface ParameterTable {
   /** For people: whose API it is. */
   readonly title: string;
   readonly rules: readonly ParameterRule[];
-  /** The name under which a model takes the limit on its answer (null: it takes either); null: its API has one name. */
+  /** The name of the limit that a model accepts (null: either); null if the API has only one name. */
   readonly limitName: ((model: AskedModel) => LimitName | null) | null;
 }

@@ -5,7 +5,7 @@ import type { AskedModel, LimitName, ParameterTable } from './parameter-types.ts
 
 const asked = new Map<string, AskedModel>();
 
-/** A model as the table asks for it: what its name says is found out once. */
+/** A model for the table: its name is evaluated once. */
 export function askedModel(provider: string, model: string): AskedModel {
   const key = `${provider}/${model}`;
   let known = asked.get(key);
@@ -17,7 +17,7 @@ export function askedModel(provider: string, model: string): AskedModel {
   return known;
 }
 
-/** What apps send often enough to be worth a word beforehand. */
+/** Parameters that apps send often enough for a warning in advance. */
 const common: ReadonlySet<string> = new Set([
   'temperature',
   'top_p',
@@ -33,7 +33,7 @@ const common: ReadonlySet<string> = new Set([
   'thinkingConfig.thinkingLevel',
 ]);
 
-/** Common parameters that a model refuses and one of the others takes, by the table's own samples of each rule. */
+/** Common parameters that this model refuses and one of the others accepts, tested with the sample value of each rule. */
 export function differences(table: ParameterTable, model: AskedModel, others: readonly AskedModel[]): readonly string[] {
   const found = new Set<string>();
   for (const rule of table.rules) {
@@ -50,11 +50,11 @@ function refusesSample({ rules }: ParameterTable, model: AskedModel, sample: Par
   return rules.some((rule) => rule.parameters.some((pattern) => matches(pattern, sample.name)) && rule.refuses(model, sample, [sample]));
 }
 
-/** What is asked of a request. */
+/** The parts of a request that are checked. */
 export type AskedParameters = Pick<Exchange, 'parameters' | 'limitKey'>;
 
 /**
- * The first parameter of a request that a model refuses, in the request's own API; null: none that is known. `learnt`: what the model has
+ * The first parameter of a request that a model refuses, in the request's own API; null if none is known. `learnt`: what the model has
  * refused before in this process.
  */
 export function refusedIn(
@@ -68,7 +68,7 @@ export function refusedIn(
     const { name } = parameter;
     if (name === '…') return name;
     const isLimit = name === 'max_tokens' || name === 'max_completion_tokens';
-    // Renamed where that can be done; see limitNameIn.
+    // It is renamed if possible; see limitNameIn.
     if (isLimit && limit !== null && name !== limit && limitKey === null) return name;
     if (learnt?.has(name) === true && !(isLimit && limit !== null && name !== limit)) return name;
     for (const rule of rules) if (isOf(rule.parameters, name) && rule.refuses(target, parameter, parameters)) return name;
@@ -76,7 +76,7 @@ export function refusedIn(
   return null;
 }
 
-/** The name that the limit on the answer has to get for a model; null: it stays as it is. */
+/** The name that a model requires for the limit on the answer; null when the name stays unchanged. */
 export function limitNameIn(
   { limitName }: ParameterTable,
   { parameters, limitKey }: AskedParameters,
@@ -87,7 +87,7 @@ export function limitNameIn(
   return wanted === null || parameters.some(({ name }) => name === wanted) ? null : wanted;
 }
 
-/** How such a change is written in records. */
+/** How records describe such a change. */
 export function adaptedLimit(wanted: string): string {
   return wanted === 'max_tokens' ? 'max_completion_tokens → max_tokens' : 'max_tokens → max_completion_tokens';
 }
@@ -97,7 +97,7 @@ function isOf(patterns: readonly string[], name: string): boolean {
   return false;
 }
 
-/** A pattern that ends in `*` is a beginning. */
+/** A pattern that ends in `*` is a prefix. */
 function matches(pattern: string, name: string): boolean {
   const last = pattern.length - 1;
   if (pattern.charCodeAt(last) !== 0x2a) return pattern === name;
@@ -105,7 +105,7 @@ function matches(pattern: string, name: string): boolean {
   return true;
 }
 
-/** What this process has seen models refuse, by provider and model. Bounded in both; the oldest model is forgotten first. */
+/** The refusals that this process has seen, by provider and model. Both levels are bounded; the oldest model is forgotten first. */
 export class LearntRefusals {
   readonly #models = new Map<string, Set<string>>();
 
@@ -113,7 +113,7 @@ export class LearntRefusals {
     return this.#models.get(`${provider}/${model}`) ?? null;
   }
 
-  /** `parameter`: as requests have it. */
+  /** `parameter`: its name in requests. */
   learn(provider: string, model: string, parameter: string): void {
     const key = `${provider}/${model}`;
     let refused = this.#models.get(key);

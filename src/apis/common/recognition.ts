@@ -1,17 +1,20 @@
 import { limits } from '../../lib/limits.ts';
 import type { ApiName, Operation, PassReason, Recognition, RequestHead, Span } from '../types.ts';
 
-/** An API and what a call of it is for. */
+/** An API and the purpose of a call. */
 export interface ApiCall {
   readonly api: ApiName;
   readonly operation: Operation;
 }
 
-/** LLM APIs that are known and never rewritten: what they do is not a prompt, or their body is no JSON. */
+/** Known LLM APIs that are never rewritten: their calls are not prompts to an LLM, or their body is not JSON. */
 const observedPaths =
   /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|chat\/completions|skills|organizations?|chatkit|cachedContents|corpora|fileSearchStores|generatedFiles|auth_tokens|operations|openai|agents|sessions|environments|memory_stores|vaults|tunedModels|interactions|projects|async-invoke|guardrail)(?:[/:]|$)/i;
 
-/** What a call of an API is, by its method and headers. `modelSpan`: where the head's path names the model; `stream`: whether the path says so. */
+/**
+ * Classifies a call of an API by its method and headers. `modelSpan`: the model's position in the head's path; `stream`: whether the path
+ * asks for one.
+ */
 export function readable(
   head: RequestHead,
   { api, operation }: ApiCall,
@@ -20,7 +23,7 @@ export function readable(
   lenient: boolean,
 ): Recognition {
   if (head.method !== 'POST') {
-    // Listing or fetching stored answers lives on the same paths.
+    // Stored answers are listed and fetched on the same paths.
     return head.method === 'GET' || head.method === 'DELETE'
       ? { kind: 'observed', api: 'other-llm', model: null, reason: 'method' }
       : pass('method');
@@ -35,7 +38,7 @@ export function readable(
   return { kind: 'readable', api, operation, pathModel: { model, span: modelSpan }, stream };
 }
 
-/** A call that is not rewritten, if its path is a known one. */
+/** A call that is not rewritten, if its path is known. */
 export function known(path: string, model: string | null): Recognition {
   return observedPaths.test(path) ? { kind: 'observed', api: 'other-llm', model, reason: 'not-rewritable' } : pass('unknown-path');
 }
@@ -44,14 +47,14 @@ export function pass(reason: PassReason): Recognition {
   return { kind: 'pass', reason };
 }
 
-/** No content type at all is read as JSON: some clients leave it out, and a body that is none passes anyway. */
+/** A missing content type counts as JSON: some clients omit it, and a body that is not JSON passes anyway. */
 function isJson(contentType: string): boolean {
   if (contentType === '') return true;
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
   return type === 'application/json' || type.endsWith('+json');
 }
 
-/** The text without percent escapes; null for broken ones. */
+/** The text without percent escapes; null if an escape is invalid. */
 export function decoded(segment: string): string | null {
   try {
     return decodeURIComponent(segment);

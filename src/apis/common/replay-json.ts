@@ -3,7 +3,7 @@ import { isObject, parseJson } from './json.ts';
 export type Fields = Readonly<Record<string, unknown>>;
 export type Mutable = Record<string, unknown>;
 
-/** Thrown inside this folder for anything that is not known well enough to be written in another form. */
+/** Thrown inside this folder only, for content that is not known well enough to be written in another form. */
 export class CannotConvert extends Error {}
 
 export function isFields(value: unknown): value is Fields {
@@ -34,7 +34,7 @@ export function indexOf(value: unknown): number {
   return value;
 }
 
-/** Everything but some members. */
+/** The object without the named members. */
 export function without(value: Fields, ...names: readonly string[]): Mutable {
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
 }

@@ -2,12 +2,12 @@ import type { AnswerForm } from '../answer-forms.ts';
 import { isNumber } from './json.ts';
 import { isFields, parsed } from './replay-json.ts';
 
-/** Where the providers keep usage: in an answer, and in what their events hold of one. */
+/** The members that hold usage, in answers and in the answers inside events. */
 const usageNames = new Set(['usage', 'usageMetadata']);
 const holders = new Set(['message', 'response']);
 const usageWord = '"usage';
 
-/** The same answer with all token counts 0, for apps that add up what they read. Throws SyntaxError for what is no JSON. */
+/** The same answer with all token counts 0, for apps that add up counts. Throws SyntaxError if it is not JSON. */
 export function withZeroUsage(body: Buffer, form: AnswerForm): Buffer {
   const text = body.toString('utf8');
   if (!text.includes(usageWord)) return body;

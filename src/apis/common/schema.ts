@@ -15,8 +15,8 @@ const refused: readonly string[] = [
 ];
 
 /**
- * Whether OpenAI's strict mode takes a JSON schema: an object at the root, every object closed (`additionalProperties: false`) with all its
- * members required, and none of the keywords that it refuses.
+ * Whether OpenAI's strict mode accepts a JSON schema: an object at the root, every object closed (`additionalProperties: false`) with all
+ * its members required, and no keyword that it refuses.
  */
 export function fitsStrict(schema: Json | null): boolean {
   if (schema === null) return true;
@@ -37,10 +37,10 @@ function strictNode(node: Json | undefined): boolean {
   return [...inner, ...list(node['anyOf']), ...(node['items'] === undefined ? [] : [node['items']])].every(strictNode);
 }
 
-/** Numbers that Google's JSON writes as strings, because they are 64 bits wide. */
+/** Numbers that Google's JSON writes as strings, because they have 64 bits. */
 const wide: ReadonlySet<string> = new Set(['minItems', 'maxItems', 'minLength', 'maxLength', 'minProperties', 'maxProperties']);
 
-/** Google's own Schema (a part of OpenAPI 3.0, types in capitals) as JSON Schema. */
+/** Converts Google's own Schema (a part of OpenAPI 3.0, types in capitals) to JSON Schema. */
 export function jsonSchemaOf(schema: Json): Json {
   if (!isObject(schema)) return schema;
   const nullable = schema['nullable'] === true;

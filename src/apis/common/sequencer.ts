@@ -8,21 +8,21 @@ import type { Usage } from '../types.ts';
 
 interface Block {
   readonly start: BlockStart;
-  /** What came while an earlier block was still open. */
+  /** Content that came while an earlier block was still open. */
   held: string;
   ended: boolean;
 }
 
 /**
- * Brings an answer into the order that the strictest APIs want: one block after the other. OpenAI never says that a call is whole before
- * all of them are; its second and later calls are held back until then, up to limits.translationHeldBytes.
+ * Orders an answer as the strictest APIs require: one block after the other. OpenAI does not mark a call as complete before all are; its
+ * second and later calls are held back until then, up to limits.translationHeldBytes.
  */
 export class Sequencer implements AnswerSink {
   readonly #encoder: AnswerEncoder;
   readonly #ids: IdRule;
   readonly #seed: string;
   readonly #names: ReadonlyMap<string, string>;
-  /** Blocks that are not written to their end; the first is open. */
+  /** Blocks that are not completely written; the first is open. */
   readonly #open: Block[] = [];
   readonly #calls = new Map<string, Block>();
   #text: Block | null = null;
@@ -35,7 +35,7 @@ export class Sequencer implements AnswerSink {
   #stopSequence: string | null = null;
   #over = false;
 
-  /** `seed`: unique to the answer; ids of calls that have none are made from it. `names`: the app's names of tools by the provider's. */
+  /** `seed`: unique to the answer; missing call ids are derived from it. `names`: the app's tool names by the provider's. */
   constructor(encoder: AnswerEncoder, ids: IdRule, seed: string, names: ReadonlyMap<string, string> = new Map()) {
     this.#names = names;
     this.#encoder = encoder;
@@ -43,12 +43,12 @@ export class Sequencer implements AnswerSink {
     this.#seed = seed;
   }
 
-  /** Whether the answer is whole or has failed: nothing more is written. */
+  /** Whether the answer is complete or has failed: nothing more is written. */
   get over(): boolean {
     return this.#over;
   }
 
-  /** Whether the provider said why its answer ended. */
+  /** Whether the provider sent its finish reason. */
   get finished(): boolean {
     return this.#finish !== null;
   }
@@ -119,13 +119,13 @@ export class Sequencer implements AnswerSink {
     if (this.#failed()) return;
     this.#over = true;
     let finish = this.#finish;
-    // OpenAI ends with `stop` where a call was demanded, Gemini always does.
+    // OpenAI ends with `stop` if a call was forced, Gemini always does.
     if (finish === 'stop' && this.#callCount > 0) finish = 'calls';
     else if (finish === 'stop' && this.#refused) finish = 'refusal';
     this.#encoder.finish({ finish, stopSequence: this.#stopSequence, usage: this.#usage });
   }
 
-  /** A block may have turned out unsayable. */
+  /** Whether a block could not be expressed in the target's API. */
   #failed(): boolean {
     return this.#over;
   }

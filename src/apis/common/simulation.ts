@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 export interface SimulatedAnswer {
   readonly status: number;
   readonly contentType: string;
-  /** A stream's pieces in order; null: `body` is the answer. */
+  /** A stream's pieces in order; null if `body` is the answer. */
   readonly events: readonly string[] | null;
   readonly body: Buffer;
 }
@@ -13,7 +13,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 const prose =
   'Here is a short and plausible answer from the simulator. It says nothing about your question, but it has a beginning, a middle and an end, and it takes about as many tokens as a real one would.';
 
-/** What the simulated provider counts for one request. */
+/** The simulated provider's counts for one request. */
 export interface Counted {
   readonly id: string;
   readonly input: number;
@@ -23,7 +23,7 @@ export interface Counted {
   readonly text: string;
 }
 
-/** What is counted for a request: the same for the same body. */
+/** The counts for a request: the same for the same body. */
 export function count(body: Buffer, model: string): Counted {
   const seed = createHash('sha256').update(body).digest();
   const input = Math.max(3, Math.round(body.length / 4.2));
@@ -41,20 +41,20 @@ export function count(body: Buffer, model: string): Counted {
   };
 }
 
-/** A call as a simulation sees it. */
+/** A call as a simulation receives it. */
 export interface SimulatedCall {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly body: Buffer;
-  /** The body's members; none if it is no JSON object. */
+  /** The body's members; empty if it is not a JSON object. */
   readonly parsed: Fields;
 }
 
-/** How the simulator answers for the providers of one wire format. */
+/** The simulator's answers for the providers of one wire format. */
 export interface Simulation {
-  /** Null: the path is another one's. */
+  /** Null if the path belongs to another wire format. */
   readonly answer: (call: SimulatedCall) => SimulatedAnswer | null;
-  /** The body of an error; asked of the one that answers the path. */
+  /** The body of an error; called on the simulation that answers the path. */
   readonly error: (status: number, message: string) => object;
 }
 
@@ -71,12 +71,12 @@ export function sse(events: readonly string[]): SimulatedAnswer {
 export const data = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
 export const named = (value: { readonly type: string }): string => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
 
-/** A text as it is streamed. */
+/** Splits a text into stream pieces. */
 export function pieces(text: string): string[] {
   return text.match(/\S+\s*/g) ?? [text];
 }
 
-/** The first tool of a request; null: it has none. */
+/** The first tool of a request; null if it has none. */
 export function toolName(parsed: Fields): string | null {
   const first = Array.isArray(parsed['tools']) ? (parsed['tools'][0] as Fields | undefined) : undefined;
   if (first === undefined) return null;

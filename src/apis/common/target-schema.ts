@@ -2,35 +2,35 @@ import { isList, isObject, numberOf } from './json.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Losses } from './losses.ts';
 
-/** What one use of JSON Schema takes: as arguments of a tool, or as the form of the answer that the provider keeps to. From the providers' pages. */
+/** The JSON Schema that a provider accepts for one use: tool arguments, or an enforced answer format. From the providers' documentation. */
 export interface SchemaRules {
-  /** Whose rules they are, for people. */
+  /** The provider's name, for messages. */
   readonly name: string;
-  /** Keywords that bound a value and are not known here. */
+  /** Keywords that constrain a value and are not supported. */
   readonly unknown: ReadonlySet<string>;
-  /** Objects must say that they have no other members. */
+  /** Objects must set `additionalProperties: false`. */
   readonly closed: boolean;
-  /** Schemas must not contain themselves. */
+  /** Schemas must not be recursive. */
   readonly flat: boolean;
-  /** The longest minItems that is known. */
+  /** The highest supported minItems. */
   readonly minItems: number;
-  /** Alternatives may stand at the root of a tool's arguments. */
+  /** Whether alternatives are allowed at the root of a tool's arguments. */
   readonly rootUnions: boolean;
-  /** A text that is the only one allowed is written as an enum. */
+  /** A string constant is written as an enum. */
   readonly constAsEnum: boolean;
 }
 
-/** Rules that let everything be. */
+/** Rules that allow everything. */
 export function anySchema(name: string): SchemaRules {
   return { name, unknown: new Set(), closed: false, flat: false, minItems: Infinity, rootUnions: false, constAsEnum: false };
 }
 
-/** Members whose values are schemas by name, schemas, and lists of schemas. */
+/** Members whose values are maps of schemas, schemas, and lists of schemas. */
 const maps = ['properties', '$defs', 'definitions'] as const;
 const singles = ['items', 'additionalProperties', 'not', 'if', 'then', 'else', 'contains', 'propertyNames'] as const;
 const lists = ['anyOf', 'oneOf', 'allOf', 'prefixItems'] as const;
 
-/** What an adaptation hangs on. `kept`: the caller was promised that the answer keeps to the schema; else it is a hint. */
+/** The context of an adaptation. `kept`: the caller was promised that the answer follows the schema; otherwise it is a hint. */
 interface Adaptation {
   readonly rules: SchemaRules;
   readonly at: string;
@@ -39,8 +39,8 @@ interface Adaptation {
 }
 
 /**
- * The schema as its target takes it: what says the same in other words is rewritten; a bound that the target does not know is lost where the caller
- * was promised to have it kept, and left out and noted where it is a hint.
+ * The schema in the form that its target accepts. Keywords with an equivalent are rewritten. A constraint that the target does not support
+ * is lost if the caller was promised that it holds; if it is a hint, it is left out and noted.
  */
 export function outputSchema(schema: Json, rules: SchemaRules, at: string, kept: boolean, losses: Losses): Json {
   const adaptation: Adaptation = { rules, at: `${at}.schema`, kept, losses };
@@ -54,10 +54,10 @@ export function outputSchema(schema: Json, rules: SchemaRules, at: string, kept:
   return adapted;
 }
 
-/** Keywords that no API takes at the root of a tool's arguments. */
+/** Keywords that no API accepts at the root of a tool's arguments. */
 const rootUnions = ['anyOf', 'oneOf', 'allOf', 'enum', 'not'] as const;
 
-/** The schema of a tool's arguments: always one of an object that names its members. */
+/** The schema of a tool's arguments: always an object with named members. */
 export function toolSchema(schema: Json | null, rules: SchemaRules, at: string, losses: Losses): JsonObject {
   if (schema === null) return { type: 'object', properties: {} };
   if (!isObject(schema)) {
@@ -75,7 +75,7 @@ export function toolSchema(schema: Json | null, rules: SchemaRules, at: string, 
 }
 
 function node(value: Json | undefined, adaptation: Adaptation): Json {
-  // `true` allows everything, as the empty schema does; `false` has no other way to be said.
+  // `true` allows everything, as does the empty schema; `false` has no equivalent.
   if (value === true) return {};
   if (!isObject(value)) return value ?? {};
   const out: Record<string, Json> = {};
@@ -92,11 +92,11 @@ function node(value: Json | undefined, adaptation: Adaptation): Json {
   for (const key of lists) if (isList(out[key])) out[key] = out[key].map((inner) => node(inner, adaptation));
   if (adaptation.rules.closed) close(out, adaptation);
   const types = typesOf(out);
-  // Some servers refuse a list that does not say of what.
+  // Some servers refuse an array without an item type.
   if (types.includes('array') && out['items'] === undefined && out['prefixItems'] === undefined)
     out['items'] = adaptation.rules.closed ? { type: 'string' } : {};
   if (types.includes('array') && isObject(value) && value['items'] === undefined && adaptation.rules.closed) leave('items', adaptation);
-  // An alternative of which exactly one holds is one of which any does, for whoever writes an answer.
+  // For generating an answer, exactly one alternative (oneOf) is the same as any alternative (anyOf).
   if (out['oneOf'] !== undefined && out['anyOf'] === undefined && adaptation.rules.unknown.size > 0) {
     out['anyOf'] = out['oneOf'];
     delete out['oneOf'];
@@ -113,7 +113,7 @@ function leave(key: string, { at, kept, losses, rules: { name } }: Adaptation): 
   else losses.note(`${at}.${key}`);
 }
 
-/** An object that names its members gets no others; one whose members have any name cannot be said. */
+/** Closes an object with named members; an object with arbitrary member names cannot be expressed. */
 function close(out: Record<string, Json>, { at, losses, rules: { name } }: Adaptation): void {
   if (!typesOf(out).includes('object') && !isObject(out['properties'])) return;
   const open = out['additionalProperties'];
@@ -133,7 +133,7 @@ function nullable(out: Record<string, Json>): void {
   if (isList(out['enum']) && !out['enum'].includes(null)) out['enum'] = [...out['enum'], null];
 }
 
-/** Whether a definition leads back to itself, or to the root. */
+/** Whether a definition refers back to itself, or to the root. */
 function recursive(root: JsonObject): boolean {
   const defined = new Map<string, Json>();
   for (const group of ['$defs', 'definitions'] as const) {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Conversation, Part } from './conversation.ts';
 
-/** How an API's tools may be called; from its page on tools. */
+/** An API's rule for tool names; from its documentation on tools. */
 export interface NameRule {
   readonly first: RegExp;
-  /** Everything that must not stand in a name. */
+  /** Characters that are not allowed in a name. */
   readonly bad: RegExp;
   readonly length: number;
 }
@@ -16,11 +16,11 @@ const digestDigits = 8;
 
 export interface FittedNames {
   readonly conversation: Conversation;
-  /** The app's names by those that were written; empty: all fit. */
+  /** The app's names by the names that were written; empty if all fit. */
   readonly names: ReadonlyMap<string, string>;
 }
 
-/** Gives every tool a name that the target takes, everywhere in the conversation. No two tools get the same one. */
+/** Gives every tool a name that the target accepts, everywhere in the conversation. No two tools get the same one. */
 export function fitToolNames(conversation: Conversation, rule: NameRule): FittedNames {
   const written = new Map<string, string>();
   const names = new Map<string, string>();
@@ -55,7 +55,7 @@ function fitName(name: string, { first, bad, length }: NameRule, taken: Readonly
   const begun = first.test(clean) ? clean : `_${clean}`;
   if (begun === name && name.length <= length) return name;
   if (begun.length <= length && !taken.has(begun)) return begun;
-  // Cut or shared: what the name was tells it apart.
+  // If the name was cut or is already used, a digest of the original makes it unique.
   const digest = createHash('sha256').update(name).digest('hex').slice(0, digestDigits);
   return `${begun.slice(0, length - digestDigits - 1)}_${digest}`;
 }

@@ -1,7 +1,7 @@
 import type { Usage } from '../types.ts';
 import type { Failure } from './failure.ts';
 
-/** Why an answer ended, in terms of no API. */
+/** Why an answer ended, independent of any API. */
 export type Finish = 'stop' | 'stop-sequence' | 'length' | 'calls' | 'filter' | 'refusal';
 
 export interface AnswerStart {
@@ -12,8 +12,8 @@ export interface AnswerStart {
 }
 
 /**
- * What a reader of a provider's answer tells, in whatever order the provider sends it. `key` tells the calls of one answer apart. A whole
- * answer and a stream are told in the same words.
+ * Receives what a reader finds in a provider's answer, in the order in which the provider sends it. `key` identifies a call within the
+ * answer. Whole answers and streams use the same methods.
  */
 export interface AnswerSink {
   start(start: AnswerStart): void;
@@ -25,7 +25,7 @@ export interface AnswerSink {
   callEnd(key: string): void;
   usage(usage: Usage): void;
   finish(finish: Finish, stopSequence: string | null): void;
-  /** The provider said that nothing more comes. */
+  /** The provider said that nothing more follows. */
   end(): void;
   fail(failure: Failure): void;
 }
@@ -36,16 +36,16 @@ export type BlockStart =
 export interface AnswerEnd {
   readonly finish: Finish;
   readonly stopSequence: string | null;
-  /** Null: the provider did not say. */
+  /** Null if the provider did not report it. */
   readonly usage: Usage | null;
 }
 
-/** What a writer of answers is told: one block at a time, in order. start comes first, then finish or fail comes last, once. */
+/** Receives the answer to write: one block at a time, in order. start is called first, then finish or fail last, once. */
 export interface AnswerEncoder {
   start(start: AnswerStart): void;
   open(block: BlockStart): void;
   delta(text: string): void;
-  /** A failure when the block cannot be said in this API; the answer ends with it. */
+  /** A failure if the block cannot be expressed in this API; the answer ends with it. */
   close(): Failure | null;
   finish(end: AnswerEnd): void;
   fail(failure: Failure): void;
@@ -61,13 +61,13 @@ export interface WholeAnswer extends AnswerEnd {
   readonly blocks: readonly AnswerBlock[];
 }
 
-/** What the writers of answers know of the request that is answered. */
+/** What the writers of answers know about the request. */
 export interface AnswerContext {
-  /** The model that the caller is told when the provider names none. */
+  /** The model that the caller sees when the provider names none. */
   readonly model: string;
-  /** Makes ids that are missing: the same for the whole answer, unique to it (the decision's id). */
+  /** Seed for missing ids: the same for the whole answer, unique to it (the decision's id). */
   readonly id: string;
-  /** Seconds since 1970, for an answer that does not say. */
+  /** Seconds since 1970, for an answer without a time. */
   readonly created: number;
   /** OpenAI chat streams: whether the caller asked for stream_options.include_usage. */
   readonly includeUsage: boolean;

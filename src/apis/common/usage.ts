@@ -3,20 +3,20 @@ import type { ServiceTier, Usage, UsageConvention } from '../types.ts';
 
 export type UsageFields = Readonly<Record<string, unknown>>;
 
-/** Tokens of one answer as its API counts them: totals, and the classes that are inside them once the convention is applied. */
+/** Tokens of one answer as its API counts them: totals, and classes that are inside the totals once the convention is applied. */
 export type UsageParts = Omit<Usage, 'input' | 'output' | 'raw' | 'beyond' | 'service'> & {
   readonly service: ServiceTier | null;
   readonly beyond: readonly string[];
 };
 
-/** How an API counts, and how its usage object is read. */
+/** How an API counts, and how to read its usage object. */
 export interface UsageReading {
   readonly convention: UsageConvention;
-  /** The parsed object in classes; null: it is no usage object. Throws for a count that is no count; see `readUsageWith`. */
+  /** The parsed object in classes; null if it is not a usage object. Throws for an invalid count; see `readUsageWith`. */
   readonly read: (usage: UsageFields) => UsageParts | null;
 }
 
-/** What an answer says of its price beside its usage. */
+/** What an answer says about its price outside its usage. */
 export interface Billed {
   readonly service: ServiceTier | null;
   readonly beyond: readonly string[];
@@ -27,21 +27,21 @@ const plain: Billed = { service: null, beyond: [] };
 
 class Unreadable extends Error {}
 
-/** A token count; absent or null is 0, because providers leave out what did not happen. Anything else is unreadable. */
+/** A token count; absent or null is 0, because providers leave out counts of 0. Any other value is an error. */
 export function count(value: unknown): number {
   if (value === undefined || value === null) return 0;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new Unreadable();
   return value;
 }
 
-/** An object's members; none for whatever is no object. */
+/** An object's members; empty for any other value. */
 export function fields(value: unknown): UsageFields {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as UsageFields) : {};
 }
 
 /**
- * A provider's usage object as disjoint classes; null when it cannot be read (a count that is no count, a part larger than
- * its whole). `usage` is the parsed object, `raw` its text; `billed`: what the answer around it says of its price.
+ * A provider's usage object as disjoint classes; null if it cannot be read (an invalid count, or a part larger than its whole). `usage` is
+ * the parsed object, `raw` its text; `billed`: what the surrounding answer says about its price.
  */
 export function readUsageWith(reading: UsageReading, usage: unknown, raw: string, billed: Billed = plain): Usage | null {
   if (typeof usage !== 'object' || usage === null) return null;
@@ -76,10 +76,10 @@ export function readUsageWith(reading: UsageReading, usage: unknown, raw: string
   }
 }
 
-/** Times, and sums of money that the provider works out itself. */
+/** Times, and amounts of money that the provider calculates itself. */
 const harmless = /time|latency|duration|_ms$|cost|ticks|throughput|per_second/i;
 
-/** Fields that nobody knows and that count something: they may be billed. */
+/** Unknown fields that count something: they may be billed. */
 export function unknownFields(usage: UsageFields, known: ReadonlySet<string>, found: string[]): void {
   for (const name in usage) {
     if (found.length >= mostBeyond) return;
@@ -106,12 +106,12 @@ const mostBeyond = 8;
 /** The longest name that is kept, UTF-16 units. */
 const mostName = 64;
 
-/** A name as it may be kept; empty for whatever is no text. */
+/** A name to keep, cut to `mostName`; empty if it is not a string. */
 export function named(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, mostName) : '';
 }
 
-/** A tier by any provider's name for it; null: the standard one. */
+/** A tier by any provider's name for it; null for the standard tier. */
 export function serviceOf(name: string): ServiceTier | null {
   const tier = /flex|priority|batch/i.exec(name)?.[0].toLowerCase();
   return tier === undefined ? null : (tier as ServiceTier);

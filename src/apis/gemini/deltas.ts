@@ -1,6 +1,6 @@
 import { isObject, listOf, rendered, type Delta, type Deltas, type Json } from '../common/deltas.ts';
 
-/** Of generated contents. */
+/** The pieces of a generateContent chunk. */
 export function contentDeltas(data: Json, jsonOutput: boolean): Deltas {
   const deltas: Delta[] = [];
   const ended: string[] = [];

@@ -46,7 +46,7 @@ export const geminiDialect: Dialect = {
     '/v1/(models|files)/[^/]+(:|%3[aA]).*',
     '/v1/(auth_tokens|cachedContents|corpora|fileSearchStores)(/.*)?',
     '/v1/(generatedFiles|interactions|operations)(/.*)?',
-    // OpenAI has projects, too.
+    // Limited to locations because OpenAI has projects, too.
     '/v1/projects/[^/]+/locations(/.*)?',
     '/v1/(publishers|tunedModels)(/.*)?',
   ],

@@ -18,7 +18,7 @@ function event(chunk: Fields, facts: AnswerFacts): void {
   }
 }
 
-/** How the chunks of a stream of content are read. */
+/** How to read the chunks of a content stream. */
 export const contentEvents: EventReading = {
   event,
   saysModel: true,

@@ -6,7 +6,7 @@ const thinkingPage = 'Google: Gemini thinking';
 const flashBudget = 24_576;
 const proBudget = 32_768;
 
-/** Levels of thinkingLevel that a model has. */
+/** The values of thinkingLevel that a model accepts. */
 function levels({ gemini, model }: AskedModel): readonly string[] {
   if (gemini.thinking !== 'level') return [];
   if (model.includes('flash')) return ['minimal', 'low', 'medium', 'high'];
@@ -23,7 +23,7 @@ function budgetRefused({ gemini, model }: AskedModel, tokens: number): boolean {
 
 function takesTool(type: string, { gemini: { version }, model }: AskedModel): boolean {
   switch (type) {
-    // The app's own: what stands beside them is asked below.
+    // The app's own functions: combinations with other tools are checked below.
     case 'functionDeclarations':
       return true;
     case 'googleSearch':
@@ -134,5 +134,5 @@ const rules: readonly ParameterRule[] = [
   },
 ];
 
-/** What Gemini refuses. */
+/** The parameters that Gemini refuses. */
 export const geminiParameters: ParameterTable = { title: 'Gemini’s API', rules, limitName: null };

@@ -35,7 +35,7 @@ export function geminiGenerate(cursor: JsonCursor, draft: Draft, key: string): v
   }
 }
 
-/** Google takes both spellings; parameters are noted in one. */
+/** Google accepts both spellings; parameters are noted in camelCase. */
 function camel(key: string): string {
   return key.includes('_') ? key.replaceAll(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase()) : key;
 }
@@ -60,7 +60,7 @@ function readTurn(cursor: JsonCursor, draft: Draft, role: Turn['role']): void {
   draft.turns.push(turn);
 }
 
-/** Returns true for a function's result. */
+/** Returns true if the part is a function's result. */
 function readPart(cursor: JsonCursor, draft: Draft, turn: Turn): boolean {
   if (!cursor.isObject()) {
     cursor.skip();
@@ -96,7 +96,7 @@ function readPart(cursor: JsonCursor, draft: Draft, turn: Turn): boolean {
   return result;
 }
 
-/** What a tool answered; pictures beside it are no words. */
+/** A tool's result; pictures in it are not counted as text. */
 function readAnswered(cursor: JsonCursor, draft: Draft): void {
   if (!cursor.isObject()) {
     cursor.skip();

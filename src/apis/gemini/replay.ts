@@ -1,6 +1,6 @@
 import { fields, indexOf, inOrder, isFields, list, without, type Fields, type Mutable } from '../common/replay-json.ts';
 
-/** Joins the chunks of a stream into the one answer that the plain method gives. A whole answer is a stream of one chunk. */
+/** Joins a stream's chunks into the answer of the plain method. A whole answer is a stream of one chunk. */
 export function contentFromChunks(chunks: readonly Fields[]): Fields {
   let whole: Mutable = {};
   const candidates = new Map<number, Mutable>();
@@ -28,7 +28,7 @@ export function contentFromChunks(chunks: readonly Fields[]): Fields {
   };
 }
 
-/** Neighbouring pieces of plain text, or of thought, become one. */
+/** Joins adjacent pieces of plain text, or of thinking. */
 function joinedTexts(parts: readonly unknown[]): Fields[] {
   const joined: Mutable[] = [];
   for (const entry of parts) {

@@ -26,8 +26,8 @@ const unknown: ReadonlySet<string> = new Set([
   'allOf',
 ]);
 
-/** What Gemini takes as a tool's arguments. */
+/** The schemas that Gemini accepts for a tool's arguments. */
 export const geminiToolSchema: SchemaRules = { ...anySchema('Gemini'), rootUnions: true, constAsEnum: true };
 
-/** What it keeps an answer to. */
+/** The schemas that it enforces for an answer. */
 export const geminiOutputSchema: SchemaRules = { ...geminiToolSchema, unknown };

@@ -5,7 +5,7 @@ const levelName = 'thinkingConfig.thinkingLevel';
 const budgetName = 'thinkingConfig.thinkingBudget';
 const inConfig = 'generationConfig.';
 
-/** Shapes a request in Gemini's API. */
+/** Applies a policy's caps to a request in Gemini's API. */
 export function shapeGemini(asked: Asked): void {
   const { shape, exchange } = asked;
   const most = shape.maxOutputTokens;
@@ -19,7 +19,7 @@ function capThinking(asked: Asked): void {
   const { shape, models, translated } = asked;
   const part = shape.thinkingTokens === null ? 'reasoning' : 'thinkingTokens';
   const level = asked.said(levelName);
-  // Models of the third generation think as hard as they can unless they are told a level.
+  // Models of the third generation use the highest level unless a level is set.
   const newest = !translated && models.length > 0 && models.every(({ gemini }) => gemini.version >= 30);
   if (typeof level === 'string' || (newest && asked.said(budgetName) === undefined)) {
     if (shape.thinkingTokens !== null) asked.leave('thinkingTokens', 'no-place');
@@ -28,7 +28,7 @@ function capThinking(asked: Asked): void {
   }
   const most = Math.min(shape.thinkingTokens ?? Infinity, shape.reasoning === null ? Infinity : effortTokens[shape.reasoning]);
   const said = asked.said(budgetName);
-  // -1 leaves it to the model; without a word those of 2.5 but Flash-Lite do the same.
+  // -1 lets the model choose; without a value, models of 2.5 except Flash-Lite do the same.
   const dynamic =
     said === -1 ||
     (said === undefined &&

@@ -31,10 +31,10 @@ const finishes: Readonly<Record<string, Finish>> = {
   IMAGE_SAFETY: 'filter',
 };
 
-/** Reasons that are the model's failure rather than an end. */
+/** Finish reasons that mean that the model failed. */
 const broken: ReadonlySet<string> = new Set(['MALFORMED_FUNCTION_CALL', 'UNEXPECTED_TOOL_CALL', 'TOO_MANY_TOOL_CALLS', 'OTHER']);
 
-/** Reads generateContent's answers; a stream's chunks have the same shape as a whole one. */
+/** Reads generateContent's answers; a stream's chunks have the same shape as a whole answer. */
 export class GeminiDecoder {
   readonly #sink: AnswerSink;
   #calls = 0;
@@ -106,8 +106,8 @@ function finishName(finish: Finish): string {
 }
 
 /**
- * A call as Gemini's callers get it. The first one's signature lets the app send it back to Gemini itself, which would refuse a call
- * that it did not make.
+ * A call in the form that Gemini's callers get. The signature on the first call lets the app send it back to Gemini itself, which would
+ * otherwise refuse a call that it did not make.
  */
 function callPart(id: string, name: string, args: Json, first: boolean): JsonObject {
   return { functionCall: { id, name, args }, ...(first ? { thoughtSignature: foreignSignature } : {}) };
@@ -145,13 +145,13 @@ export function writeGeminiAnswer(answer: WholeAnswer, context: AnswerContext): 
   return chunkOf(parts, answer.start, context, answer, wordsOf(answer, 'refusal'));
 }
 
-/** Writes a stream of chunks, as events (`alt=sse`) or as one JSON array that grows. */
+/** Writes a stream of chunks, as events (`alt=sse`) or as one growing JSON array. */
 export class GeminiEncoder extends StreamEncoder {
   readonly #context: AnswerContext;
   readonly #framing: StreamFraming;
   #start: AnswerStart = { id: null, model: null, created: null };
   #block: BlockStart = { kind: 'text' };
-  /** A call's arguments: Gemini sends calls whole. */
+  /** A call's arguments, collected because Gemini sends calls whole. */
   #args: string[] = [];
   #calls = 0;
   #argsUnits = 0;
@@ -192,7 +192,7 @@ export class GeminiEncoder extends StreamEncoder {
   }
 
   finish(end: AnswerEnd): void {
-    // An empty text: Google's SDKs take a content without parts for a broken one.
+    // An empty text, because Google's SDKs treat a content without parts as broken.
     this.#chunk([{ text: '' }], end);
     if (this.#framing === 'json-array') this.write(']');
   }

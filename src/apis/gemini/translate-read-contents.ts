@@ -6,7 +6,7 @@ import type { Losses } from '../common/losses.ts';
 import { Members } from '../common/members.ts';
 import { foreignSignature } from '../common/models.ts';
 
-/** Calls that wait for their results. Google matches them by id if there is one, else by name and order. */
+/** Calls without a result yet. Google matches results by id if there is one, otherwise by name and order. */
 class Calls {
   #count = 0;
   #waiting: { readonly id: string; readonly name: string }[] = [];
@@ -47,7 +47,7 @@ export function readGeminiContents(value: Json | undefined, losses: Losses): rea
 function readPart(part: Members, calls: Calls, losses: Losses): readonly Part[] {
   const { path } = part;
   const signature = part.string('thoughtSignature');
-  // Sluice's own mark on calls that it brought from elsewhere.
+  // foreignSignature is Sluice's own mark on calls from other models.
   if (signature !== null && signature !== foreignSignature)
     losses.lose(part.at('thoughtSignature'), 'a signature is of use to the model that made it only');
   const words = part.string('text');
@@ -79,7 +79,7 @@ function readPart(part: Members, calls: Calls, losses: Losses): readonly Part[] 
   }
   const response = part.object('functionResponse');
   if (response !== null) read.push(readResponse(response, path, calls, losses));
-  // Code that ran at Google, video, and whatever is new.
+  // Code that Google ran, video, and unknown new kinds.
   part.done();
   return read;
 }

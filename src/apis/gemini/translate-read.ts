@@ -115,13 +115,13 @@ function readTools(tools: readonly Json[], strict: boolean, losses: Losses): rea
       });
       declaration.done();
     }
-    // Search, code execution and the other tools that run at Google.
+    // Search, code execution and other tools that Google runs.
     tool.done();
   }
   return read;
 }
 
-/** `checked`: arguments are kept to their schemas, which the other APIs say of each tool. */
+/** `checked`: arguments must follow their schemas; the other APIs set this for each tool. */
 function readToolConfig(config: Members | null): { readonly choice: ToolChoice | null; readonly checked: boolean } {
   const calling = config?.object('functionCallingConfig') ?? null;
   config?.done();

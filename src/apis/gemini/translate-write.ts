@@ -10,10 +10,10 @@ import type { GeminiTraits } from '../common/models.ts';
 import { effortBudgets, effortOfBudget } from '../anthropic/translate-thinking.ts';
 
 const none = 'Gemini has no such parameter';
-/** Gemini takes up to five. */
+/** Gemini's limit. */
 const mostStops = 5;
 
-/** Writes a conversation as the body of POST /v1beta/models/M:generateContent; streams are asked for in the path. */
+/** Writes a conversation as the body of POST /v1beta/models/M:generateContent; the path, not the body, requests a stream. */
 export function writeGemini(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
   const traits = geminiTraits(options.model);
   for (const setting of [conversation.user, conversation.verbosity]) if (setting !== null) losses.lose(setting.at, none);
@@ -73,7 +73,7 @@ function writeThinking(conversation: Conversation, model: string, traits: Gemini
   }
   const effort = reasoning.kind === 'effort' ? reasoning.effort : effortOfBudget(reasoning.tokens);
   if (effort === 'minimal' || effort === 'low') return { thinkingLevel: 'LOW' };
-  // The first Gemini 3 Pro knows two levels only.
+  // The first Gemini 3 Pro has only two levels.
   return { thinkingLevel: effort === 'medium' && !model.includes('gemini-3-pro') ? 'MEDIUM' : 'HIGH' };
 }
 
@@ -95,7 +95,7 @@ function writeTools(conversation: Conversation, losses: Losses): JsonObject {
   };
 }
 
-/** Arguments are kept to their schema in the modes ANY and VALIDATED. */
+/** The modes ANY and VALIDATED enforce the schema of the arguments. */
 function writeCalling(conversation: Conversation, strict: boolean): JsonObject | null {
   const { toolChoice } = conversation;
   switch (toolChoice?.kind) {
@@ -115,13 +115,13 @@ function writeCalling(conversation: Conversation, strict: boolean): JsonObject |
 
 function writeContents(turns: readonly Turn[], traits: GeminiTraits, losses: Losses): readonly JsonObject[] {
   const contents: JsonObject[] = [];
-  /** The functions' names by the ids of their calls: Gemini matches results by name. */
+  /** Function names by call id, because Gemini matches results by name. */
   const names = new Map<string, string>();
   for (const turn of turns) {
     if (turn.role === 'system')
       losses.lose(`${turn.at}.role`, 'Gemini takes no system message between the turns; dropped, it becomes a user message');
     for (const part of turn.parts) if (part.kind === 'call') names.set(part.id, part.name);
-    // Results stand alone: Gemini counts them against the calls of the content before.
+    // Results get a content of their own: Gemini compares their number with the calls of the previous content.
     const results = turn.parts.filter((part) => part.kind === 'result').map((part) => writeResult(part, names, traits, losses));
     if (results.length > 0) contents.push({ role: 'user', parts: results });
     const parts = turn.parts.flatMap((part) => (part.kind === 'result' ? [] : writePart(part, traits, losses)));
@@ -132,7 +132,7 @@ function writeContents(turns: readonly Turn[], traits: GeminiTraits, losses: Los
   return contents;
 }
 
-/** Only the first of parallel calls carries a signature. */
+/** Only the first of parallel calls has a signature. */
 function sign(parts: JsonObject[]): void {
   const index = parts.findIndex((part) => 'functionCall' in part);
   if (index !== -1) parts[index] = { ...parts[index], thoughtSignature: foreignSignature };

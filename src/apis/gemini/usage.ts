@@ -4,7 +4,7 @@ import type { Usage, UsageConvention } from '../types.ts';
 
 const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'on-top', audio: 'subset' };
 
-/** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
+/** Fields of the usage object whose meaning is known, at any depth: counted below, part of a counted field, or irrelevant for the price. */
 const knownFields: ReadonlySet<string> = new Set([
   'promptTokenCount',
   'candidatesTokenCount',
@@ -32,7 +32,7 @@ function read(usage: UsageFields): UsageParts | null {
   const beyond: string[] = [];
   if (cachedAudio > 0) beyond.push('cached audio');
   if (modality(usage['candidatesTokensDetails'], 'IMAGE') > 0) beyond.push('image output');
-  // Bought ahead, by time: its tokens have no price.
+  // Capacity purchased in advance and by time: its tokens have no price.
   if (usage['trafficType'] === 'PROVISIONED_THROUGHPUT') beyond.push('provisioned throughput');
   unknownFields(usage, knownFields, beyond);
   return {
@@ -63,7 +63,7 @@ function modality(details: unknown, wanted: string): number {
 /** How Gemini counts. */
 export const geminiUsage: UsageReading = { convention, read };
 
-/** Gemini: cached tokens are inside the prompt, thoughts are on top of the candidates. */
+/** Gemini: cached tokens are inside the prompt, thinking tokens are on top of the candidates. */
 export function writeGeminiUsage(usage: Usage): JsonObject {
   return {
     promptTokenCount: usage.totalInput,

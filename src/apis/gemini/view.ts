@@ -4,7 +4,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const filters: ReadonlySet<unknown> = new Set(['SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'IMAGE_SAFETY']);
 
-/** A whole answer, or that none was given. */
+/** A whole answer, or a response without one. */
 export function viewContent(body: Json): AnswerView | null {
   const blocked = text(object(body['promptFeedback'])?.['blockReason']) !== '';
   const candidate = object(list(body['candidates'])[0]);

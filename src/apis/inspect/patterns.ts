@@ -3,27 +3,27 @@ import { RE2JS } from 're2js';
 import { limits } from '../../lib/limits.ts';
 import { jsonTexts, plainTexts, type BodyTexts } from './texts.ts';
 
-/** A pattern that is looked for in all texts of a body. Plain data: it goes to the thread that reads large bodies. */
+/** A pattern that is searched in all texts of a body. Plain data: it is sent to the thread that reads large bodies. */
 export interface SensitivePattern {
   /** RE2 syntax. */
   readonly source: string;
   readonly ignoreCase: boolean;
-  /** Also in the text with compatibility forms (full-width letters and digits, ligatures) folded and invisible characters left out. */
+  /** Also search the text with compatibility forms (full-width letters and digits, ligatures) folded and invisible characters removed. */
   readonly fold: boolean;
-  /** Also in what base64 runs of the text say. */
+  /** Also search decoded base64 runs of the text. */
   readonly base64: boolean;
 }
 
 export interface Inspection {
   /** For each pattern: whether it was found. */
   readonly matched: readonly boolean[];
-  /** Not all could be read: no match says nothing then. */
+  /** Not all texts could be read: the absence of a match then proves nothing. */
   readonly unread: boolean;
 }
 
 const compiled = new Map<string, RE2JS>();
 
-/** `^` and `$` are any line's ends: the texts of a body follow each other, a line or more each. Throws for no RE2 expression. */
+/** `^` and `$` match at every line: a body's texts are joined, each on one or more lines. Throws if it is not an RE2 expression. */
 export function sensitiveExpression({ source, ignoreCase }: Pick<SensitivePattern, 'source' | 'ignoreCase'>): RE2JS {
   const key = `${ignoreCase} ${source}`;
   let pattern = compiled.get(key);
@@ -37,7 +37,7 @@ export function sensitiveExpression({ source, ignoreCase }: Pick<SensitivePatter
 const beyondAscii = /[^\0-\x7f]/;
 const invisible = /[\p{Cf}\u034f\u115f\u1160\u17b4\u17b5\u3164\ufe00-\ufe0f\uffa0]/gu;
 
-/** Full-width and other compatibility forms as their plain ones, without invisible characters. */
+/** Replaces full-width and other compatibility forms with their plain forms, and removes invisible characters. */
 export function folded(text: string): string {
   return beyondAscii.test(text) ? text.normalize('NFKC').replace(invisible, '') : text;
 }
@@ -53,18 +53,18 @@ function base64Texts(text: string): string {
   return found.join('\n');
 }
 
-/** Looks for all patterns in all texts of a JSON body. Null: it is no JSON. */
+/** Searches all patterns in all texts of a JSON body. Null if it is not JSON. */
 export function inspectJson(body: Buffer, patterns: readonly SensitivePattern[]): Inspection | null {
   const texts = jsonTexts(body);
   return texts === null ? null : inspectTexts(texts, patterns);
 }
 
-/** The same in a body of any other kind. */
+/** The same for any other kind of body. */
 export function inspectPlain(body: Buffer, patterns: readonly SensitivePattern[]): Inspection {
   return inspectTexts(plainTexts(body), patterns);
 }
 
-/** Looks for all patterns in texts that were read. */
+/** Searches all patterns in texts that were already read. */
 export function inspectTexts({ text, unread }: BodyTexts, patterns: readonly SensitivePattern[]): Inspection {
   let foldedText: string | null = null;
   let decoded: string | null = null;

@@ -2,14 +2,14 @@ import { isUtf8 } from 'node:buffer';
 import { limits } from '../../lib/limits.ts';
 import { JsonCursor } from '../scan/scan.ts';
 
-/** All that a model or a tool would read of a body, and whether something of it cannot be read here. */
+/** All text of a body that a model or a tool would read, and whether some of it is unreadable here. */
 export interface BodyTexts {
   readonly text: string;
   /** More text than limits.inspectedUnits, or texts given as token numbers. */
   readonly unread: boolean;
 }
 
-/** Members that hold what an app or a tool made up: their names and numbers are read, too. */
+/** Members whose content an app or a tool defines: their names and numbers are read, too. */
 export const freeForm: ReadonlySet<string> = new Set([
   'args',
   'arguments',
@@ -32,7 +32,7 @@ export const freeForm: ReadonlySet<string> = new Set([
   'structuredContent',
 ]);
 
-/** Members whose value names something for the provider, unless it is a text after all. */
+/** Members whose value is an identifier for the provider, unless it looks like text. */
 export const names: ReadonlySet<string> = new Set([
   'id',
   'call_id',
@@ -81,17 +81,17 @@ export const mediaType = /^(?:image|audio|video|font)\/|^application\/(?:pdf|zip
 export const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*),/;
 export const base64Text = /^[A-Za-z0-9+/_-]+={0,2}$/;
 
-/** JSON written into strings of JSON is followed so deep. */
+/** Maximum depth for JSON inside strings of JSON. */
 export const nestedJson = 3;
 
-/** What was learnt of an object while it was read. */
+/** What was found in an object while reading it. */
 interface Part {
   text: string | null;
   mime: string | null;
   data: string | null;
 }
 
-/** Collects every text of a JSON body: values, and names and numbers where tools make them up. */
+/** Collects every text of a JSON body: values, and also names and numbers where a tool defines them. */
 class TextWalk {
   readonly #parts: string[] = [];
   readonly #runs: string[] = [];
@@ -108,7 +108,7 @@ class TextWalk {
     return this.#left;
   }
 
-  /** Runs of text parts that stand beside each other come at the end once more, joined as a model reads them. */
+  /** Adjacent text parts are added once more at the end, joined as a model reads them. */
   join(): string {
     return [...this.#parts, ...this.#runs].join('\n');
   }
@@ -118,7 +118,7 @@ class TextWalk {
     cursor.finish();
   }
 
-  /** JSON that a string holds: all of it is some tool's. */
+  /** JSON inside a string: all of it is tool-defined content. */
   nested(cursor: JsonCursor): void {
     this.#value(cursor, '', false, true);
     cursor.finish();
@@ -182,7 +182,7 @@ class TextWalk {
     };
     cursor.array(() => {
       const number = cursor.peek();
-      // Texts as the tokenizer's numbers: what they say is not known here.
+      // Texts given as token numbers: their content is unknown here.
       if (!free && (key === 'prompt' || key === 'input') && number >= 0x30 && number <= 0x39) this.unread = true;
       const text = this.#value(cursor, key, false, free);
       if (text === null) flush();
@@ -219,7 +219,7 @@ class TextWalk {
     else this.add(percentDecoded(rest));
   }
 
-  /** A file's bytes: what says that it is text, or does not say what it is, is read as text. */
+  /** A file's bytes: read as text if the type is text or missing. */
   #file(data: string, mime: string | null): void {
     const url = data.startsWith('data:') ? dataUrl.exec(data) : null;
     if (url !== null) this.#dataUrl(data, url);
@@ -231,7 +231,7 @@ class TextWalk {
   #base64(data: string): void {
     const text = textOf(Buffer.from(data, 'base64'));
     if (text !== null) this.add(text);
-    // It may be a text without spaces.
+    // It may be plain text without spaces.
     this.add(data);
   }
 }
@@ -244,7 +244,7 @@ function percentDecoded(text: string): string {
   }
 }
 
-/** Bytes as text, where they are text: UTF-8, or UTF-16 by its mark or its zeros. Null: something else. */
+/** The bytes as text, if they are UTF-8, or UTF-16 by its byte order mark or its zero bytes. Null otherwise. */
 export function textOf(bytes: Buffer): string | null {
   if (bytes.length >= 4 && ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] !== 0 && bytes[1] === 0 && bytes[3] === 0)))
     return bytes.toString('utf16le');
@@ -257,7 +257,7 @@ export function textOf(bytes: Buffer): string | null {
   return isUtf8(bytes) ? bytes.toString('utf8') : null;
 }
 
-/** Every text of a JSON body. Null: it is no JSON that the scanner reads. Linear in the body. */
+/** Every text of a JSON body. Null if the scanner cannot read it as JSON. Linear in the body. */
 export function jsonTexts(body: Buffer): BodyTexts | null {
   const walk = new TextWalk(limits.inspectedUnits, 0);
   try {
@@ -268,7 +268,7 @@ export function jsonTexts(body: Buffer): BodyTexts | null {
   return { text: walk.join(), unread: walk.unread };
 }
 
-/** A body that is no JSON (a form, lines of JSON, plain text): itself, and what the lines of JSON in it say. */
+/** A body that is not JSON (a form, lines of JSON, plain text): the body itself, and the texts in its lines of JSON. */
 export function plainTexts(body: Buffer): BodyTexts {
   const text = textOf(body) ?? body.toString('latin1');
   if (text.length > limits.inspectedUnits) return { text: '', unread: true };

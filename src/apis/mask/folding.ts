@@ -1,17 +1,17 @@
 import { folded } from '../inspect/patterns.ts';
 
-/** What compatibility forms are folded within: plain text, which has none, Korean letters in a row, a letter and the marks on it. */
+/** Units that are folded separately: plain text without compatibility forms, a run of Korean letters, a letter with its marks. */
 const clusters = /[\0-\x7f]+(?![\p{M}\u200d])|[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]+|[^][\p{M}\u200d]*/gu;
 
-/** A text with its compatibility forms folded, and for each unit of it, and for its end, the unit of the text that it comes from. */
+/** A text with its compatibility forms folded, and the source position in the text of each of its units. */
 export interface FoldedText {
   readonly text: string;
-  /** Where a folded unit's own part of the text begins, and where that part ends. */
+  /** For each folded unit: start and end of its source in the text. */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
 }
 
-/** Null: nothing is folded, or it cannot be said where. */
+/** Null if nothing is folded, or if the positions cannot be determined. */
 export function foldedText(text: string): FoldedText | null {
   const whole = folded(text);
   if (whole === text) return null;

@@ -8,24 +8,27 @@ import { eachMatch } from './matches.ts';
 import { applied, appliedText, byteEdits, placesOf, type ByteEdit, type Place, type TextEdit } from './places.ts';
 import { anyToken, Tokens, type MaskRule } from './tokens.ts';
 
-/** What is to be masked. Plain data: it goes to the thread that reads large bodies. */
+/** What to mask. Plain data: it is sent to the thread that reads large bodies. */
 export interface MaskWish {
-  /** Hex, of `workspaceKey`. */
+  /** Hex, from `workspaceKey`. */
   readonly key: string;
   readonly patterns: readonly SensitivePattern[];
-  /** For each pattern; null: it does not mask. */
+  /** For each pattern; null if it does not mask. */
   readonly rules: readonly (MaskRule | null)[];
 }
 
 export interface Masking {
   readonly body: Buffer;
-  /** For each pattern: how many matches were replaced. */
+  /** For each pattern: the number of replaced matches. */
   readonly counts: readonly number[];
-  /** Tokens that the answer gets back, and what they stand for. */
+  /** Tokens that are restored in the answer, and their originals. */
   readonly restored: readonly (readonly [token: string, original: string])[];
 }
 
-/** Replaces what the patterns find in all texts of a JSON body; every other byte stays. Null: not all of it can be replaced, or it is no JSON. */
+/**
+ * Replaces the patterns' matches in all texts of a JSON body; all other bytes are unchanged. Null if not everything can be replaced, or if
+ * it is not JSON.
+ */
 export function maskJson(body: Buffer, wish: MaskWish): Masking | null {
   const mask = (whole: boolean): Masking | null => {
     const masker = new Masker(wish, whole);
@@ -38,7 +41,7 @@ export function maskJson(body: Buffer, wish: MaskWish): Masking | null {
   }
 }
 
-/** The same in a body of any other kind that is text. */
+/** The same for any other kind of text body. */
 export function maskPlain(body: Buffer, wish: MaskWish): Masking | null {
   if (!isUtf8(body) || body.includes(0)) return null;
   const text = body.toString('utf8');
@@ -51,7 +54,7 @@ export function maskPlain(body: Buffer, wish: MaskWish): Masking | null {
   return mask(false) ?? mask(true);
 }
 
-/** Stands for a token where patterns are looked for: no pattern is meant for it. */
+/** Replaces tokens before patterns are searched: no pattern is meant to match it. */
 const blank = '\ufffc';
 const jsonBegin = /^\s*[[{"]/;
 
@@ -64,15 +67,15 @@ interface Found {
 class Masker {
   readonly #wish: MaskWish;
   readonly #tokens: Tokens;
-  /** Patterns that mask, and their index. */
+  /** Patterns that mask, with their index. */
   readonly #masking: readonly (readonly [SensitivePattern, number])[];
   readonly #whole: boolean;
   #folded: { readonly of: string; readonly text: FoldedText | null } | null = null;
   #matches = 0;
-  /** Something was found that cannot be replaced. */
+  /** A match cannot be replaced. */
   #failed = false;
 
-  /** `whole`: also matches that are too long for windows. */
+  /** `whole`: also find matches that are too long for windows. */
   constructor(wish: MaskWish, whole: boolean) {
     this.#wish = wish;
     this.#whole = whole;
@@ -91,7 +94,7 @@ class Masker {
     });
   }
 
-  /** The changes in a text, some lines of which may be JSON. */
+  /** The changes in a text that may contain lines of JSON. */
   plain(text: string): TextEdit[] {
     const inner: TextEdit[] = [];
     let from = 0;
@@ -103,7 +106,7 @@ class Masker {
     return this.#andPlain(text, inner);
   }
 
-  /** The changed body, once a second look has found nothing in it. */
+  /** The changed body, if a second search finds nothing in it. */
   finish(body: Buffer, edits: readonly ByteEdit[], texts: (body: Buffer) => BodyTexts | null): Masking | null {
     const masked = applied(body, edits);
     const found = texts(masked);
@@ -123,7 +126,9 @@ class Masker {
     return found === undefined ? [] : [{ start: 0, end: text.length, text: this.#token(found.rule, text), rule: found.rule }];
   }
 
-  /** What JSON within the text says is replaced there, so that it stays JSON; then what is left in the text as a whole. */
+  /**
+   * Matches in JSON within the text are replaced there first, so that it stays valid JSON; then the remaining matches in the whole text.
+   */
   #text(text: string, depth: number): TextEdit[] {
     return this.#andPlain(text, depth < nestedJson && jsonBegin.test(text) ? this.#nested(text, depth) : []);
   }
@@ -162,7 +167,7 @@ class Masker {
     return this.#tokens.of(this.#wish.rules[rule]!, value);
   }
 
-  /** All matches, in order, none within another; where two overlap, the first rule's token stands for both. */
+  /** All matches, in order, without overlaps; overlapping matches are merged and get the first rule's token. */
   #find(text: string): Found[] {
     const found: Found[] = [];
     for (const [pattern, rule] of this.#masking) {
@@ -182,7 +187,7 @@ class Masker {
     return merged;
   }
 
-  /** Asked for each pattern of the same text. */
+  /** Cached, because it is needed for each pattern of the same text. */
   #foldedOf(text: string): FoldedText | null {
     if (this.#folded?.of !== text) this.#folded = { of: text, text: foldedText(text) };
     return this.#folded.text;
@@ -192,12 +197,12 @@ class Masker {
     let tokens: readonly (readonly [number, number])[] | null = null;
     eachMatch(sensitiveExpression(pattern), text, this.#whole, (start, end) => {
       tokens ??= tokensIn(text);
-      // What an earlier answer brought is masked already.
+      // A match inside a token from an earlier answer is already masked.
       if (!tokens.some(([from, to]) => from <= start && end <= to)) add(start, end);
     });
   }
 
-  /** What is found only across parts that a model reads as one text: the first part gets the token, the others lose their share. */
+  /** Matches that span several parts which a model reads as one text: the first part gets the token, the others lose their share. */
   #across(runs: readonly (readonly Place[])[]): ReadonlyMap<Place, readonly TextEdit[]> {
     const edits = new Map<Place, TextEdit[]>();
     for (const run of runs) {
@@ -208,7 +213,7 @@ class Masker {
         while (from + run[at]!.text.length <= found.start) from += run[at++]!.text.length;
         if (found.end <= from + run[at]!.text.length) continue;
         const shares = sharesOf(run, at, from, found);
-        // What one part says by itself is found there: the parts may have nothing to do with each other.
+        // A part that matches by itself is masked separately: the parts may be unrelated.
         if (shares.some(({ place, start, end }) => this.#find(place.text.slice(start, end)).length > 0)) continue;
         let token = this.#token(found.rule, joined.slice(found.start, found.end));
         for (const { place, start, end } of shares) {
@@ -220,7 +225,7 @@ class Masker {
     return edits;
   }
 
-  /** Both, in order: `over` wins over what it contains. Two that only overlap cannot both be done. */
+  /** Both lists merged in order: `over` replaces the edits that it contains. Fails if two edits overlap only partly. */
   #joined(edits: readonly TextEdit[], over: readonly TextEdit[]): TextEdit[] {
     if (over.length === 0) return [...edits];
     const kept = edits.filter(
@@ -239,7 +244,7 @@ interface Share {
   readonly end: number;
 }
 
-/** What parts of a run have of a match that begins in the one at `at`, whose text begins at `from`. */
+/** The shares that a run's parts have in a match. The match begins in the part at `at`, whose text begins at `from`. */
 function sharesOf(run: readonly Place[], at: number, from: number, found: Found): readonly Share[] {
   const shares: Share[] = [];
   for (let begin = from, next = at; begin < found.end; begin += run[next++]!.text.length) {

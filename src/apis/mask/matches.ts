@@ -1,12 +1,15 @@
 import type { RE2JS } from 're2js';
 
-/** Units of a text that are looked through at a time, and how far the next ones reach back: finding a place costs ten times as much as knowing that there is one. */
+/**
+ * Window size and overlap in units of text. A quick test runs on each window, because finding a position costs ten times as much as testing
+ * for a match.
+ */
 const windowUnits = 1_024;
 const overlapUnits = 256;
 
 /**
- * Tells each match in a text, in order. `whole` false: the text is looked through in windows, which is fast and may miss a match of more than `overlapUnits`
- * units. Linear in the text for what is found.
+ * Reports each match in a text, in order. `whole` false: the text is searched in windows, which is fast but may miss a match of more than
+ * `overlapUnits` units. Linear in the text for matches that are found.
  */
 export function eachMatch(expression: RE2JS, text: string, whole: boolean, found: (start: number, end: number) => void): void {
   let size = whole ? text.length : windowUnits;
@@ -19,7 +22,7 @@ export function eachMatch(expression: RE2JS, text: string, whole: boolean, found
       from = Math.max(from + 1, end - overlapUnits);
       size = windowUnits;
     } else if (end < text.length && begin + match.end + 1 >= end) {
-      // It may go on beyond the window.
+      // The match may continue beyond the window.
       size *= 4;
     } else {
       if (match.end > match.start) found(begin + match.start, begin + match.end);
@@ -35,7 +38,7 @@ function matchIn(expression: RE2JS, window: string, from: number): { readonly st
   return matcher.find(from) ? { start: matcher.start(), end: matcher.end() } : null;
 }
 
-/** The place itself, or one unit on where it is within a surrogate pair. */
+/** The position itself, or the next unit if it is inside a surrogate pair. */
 function atPair(text: string, at: number): number {
   const unit = text.charCodeAt(at);
   return unit >= 0xdc00 && unit <= 0xdfff ? at + 1 : at;

@@ -1,7 +1,7 @@
 import { base64Text, dataUrl, fileData, freeForm, nameLike, names } from '../inspect/texts.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
-/** A text of a JSON body that a model or a tool reads, and where its bytes are: within the quotes of a string, or a number. */
+/** A text of a JSON body that a model or a tool reads, and the position of its bytes: within a string's quotes, or a number. */
 export interface Place {
   readonly start: number;
   readonly end: number;
@@ -11,18 +11,18 @@ export interface Place {
   readonly text: string;
 }
 
-/** All such texts; `runs`: those that are parts of one text, side by side. */
+/** All such texts; `runs`: adjacent texts that are parts of one text. */
 export interface Places {
   readonly all: readonly Place[];
   readonly runs: readonly (readonly Place[])[];
 }
 
-/** A change of a text, in its UTF-16 units. */
+/** A change of a text, in UTF-16 units. */
 export interface TextEdit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
-  /** Index of the rule that asked for it. */
+  /** Index of the rule that caused it. */
   readonly rule: number;
 }
 
@@ -34,7 +34,10 @@ export interface ByteEdit {
   readonly rule: number;
 }
 
-/** The walk that `inspect/texts.ts` does, for the texts that can be changed where they are. What it leaves out is not changed, and found by a second look. */
+/**
+ * The same walk as in `inspect/texts.ts`, for texts that can be changed in place. Texts that it leaves out are not changed; a second search
+ * finds them.
+ */
 class PlaceWalk {
   readonly all: Place[] = [];
   readonly runs: Place[][] = [];
@@ -87,7 +90,7 @@ class PlaceWalk {
     const text = cursor.string();
     const { start, end, escaped } = cursor.lastString;
     if (!free && names.has(key) && nameLike.test(text)) return null;
-    // A file's bytes stay what they are.
+    // A file's bytes are not changed.
     if (dataUrl.test(text) || (!free && fileData.has(key) && base64Text.test(text))) return null;
     const place: Place = { start, end, escaped, number: false, text };
     this.all.push(place);
@@ -95,7 +98,7 @@ class PlaceWalk {
   }
 }
 
-/** The texts of a whole JSON value. `free`: all of it is some tool's. Throws ScanError. */
+/** The texts of a whole JSON value. `free`: all of it is tool-defined content. Throws ScanError. */
 export function placesOf(cursor: JsonCursor, free: boolean): Places {
   const walk = new PlaceWalk();
   walk.value(cursor, '', !free, free);
@@ -103,16 +106,16 @@ export function placesOf(cursor: JsonCursor, free: boolean): Places {
   return walk;
 }
 
-/** The same changes in bytes; `edits` in order, none within another. What is written is escaped as JSON wants it. */
+/** The same changes in bytes; `edits` in order, without nesting. New text is escaped for JSON. */
 export function byteEdits(bytes: Buffer, place: Place, edits: readonly TextEdit[]): ByteEdit[] {
-  // A number that is masked becomes a text.
+  // A masked number becomes a string.
   if (place.number)
     return edits.slice(0, 1).map(({ text, rule }) => ({ start: place.start, end: place.end, bytes: JSON.stringify(text), rule }));
   const at = offsets(bytes, place);
   return edits.map(({ start, end, text, rule }) => ({ start: at(start), end: at(end), bytes: JSON.stringify(text).slice(1, -1), rule }));
 }
 
-/** Where a text's units are in its bytes. To be asked in rising order. */
+/** Maps a text's units to byte offsets. Must be called in ascending order. */
 function offsets(bytes: Buffer, { start, end, escaped, text }: Place): (unit: number) => number {
   if (end - start === text.length) return (unit) => start + unit;
   let at = start;
@@ -134,7 +137,7 @@ function offsets(bytes: Buffer, { start, end, escaped, text }: Place): (unit: nu
   };
 }
 
-/** The bytes with the changes; every other byte is as it came. */
+/** The bytes with the changes; all other bytes are unchanged. */
 export function applied(bytes: Buffer, edits: readonly ByteEdit[]): Buffer {
   const pieces: Buffer[] = [];
   let from = 0;

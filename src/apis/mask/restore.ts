@@ -5,22 +5,25 @@ import { eventEnd } from '../openai/usage-chunk.ts';
 import { applied, byteEdits, type ByteEdit, type TextEdit } from './places.ts';
 import { anyToken } from './tokens.ts';
 
-/** What an answer gets back. */
+/** What to restore in an answer. */
 export interface Restoring {
-  /** How the API that the app speaks says a text in pieces; null: it has no streams. */
+  /** How the app's API sends a text in pieces; null if it has no streams. */
   readonly reading: DeltaReading | null;
-  /** What each token stands for. */
+  /** The original of each token. */
   readonly originals: ReadonlyMap<string, string>;
-  /** The model's text is JSON, as the app asked. */
+  /** The app asked for JSON, so the model's text is JSON. */
   readonly jsonOutput: boolean;
 }
 
-/** JSON written into strings of JSON is followed so deep. */
+/** Maximum depth for JSON inside strings of JSON. */
 const deepest = 8;
 const jsonBegin = /^\s*[[{"]/;
 const nothing: Buffer = Buffer.alloc(0);
 
-/** A whole JSON answer with its originals; every other byte stays. As it came where it is no JSON, or larger than limits.answerBytes. */
+/**
+ * A whole JSON answer with its originals; all other bytes are unchanged. Returned unchanged if it is not JSON, or larger than
+ * limits.answerBytes.
+ */
 export function restoreJson(body: Buffer, { originals }: Pick<Restoring, 'originals'>): Buffer {
   if (body.length > limits.answerBytes) return body;
   try {
@@ -31,14 +34,14 @@ export function restoreJson(body: Buffer, { originals }: Pick<Restoring, 'origin
   }
 }
 
-/** An original as it stands in a text: within JSON it is escaped as JSON wants it. */
+/** An original as text to insert: escaped if it is inside JSON. */
 function written(original: string, json: boolean): string {
   return json ? JSON.stringify(original).slice(1, -1) : original;
 }
 
 class Restorer {
   readonly #originals: ReadonlyMap<string, string>;
-  /** Strings that are replaced as a whole, by their path. */
+  /** Strings that are replaced completely, by their path. */
   readonly #replaced: ReadonlyMap<string, string>;
 
   constructor(originals: ReadonlyMap<string, string>, replaced: ReadonlyMap<string, string> = new Map()) {
@@ -84,7 +87,7 @@ class Restorer {
     edits.push(...byteEdits(bytes, { start, end, escaped, number: false, text }, changes));
   }
 
-  /** JSON that a text is; null: it is none. */
+  /** The edits in a text that is JSON; null if it is not JSON. */
   #nested(text: string, depth: number): TextEdit[] | null {
     const bytes = Buffer.from(text);
     try {
@@ -110,13 +113,13 @@ class Restorer {
   }
 }
 
-/** Puts originals back into an answer that comes piece by piece. */
+/** Restores originals in an answer that arrives in pieces. */
 export interface StreamRestorer {
   push(bytes: Buffer): Buffer;
   end(): Buffer;
 }
 
-/** `events`: the answer is a stream of events; else it is held until it is whole. */
+/** `events`: the answer is a stream of events; otherwise it is held until it is complete. */
 export function streamRestorer(restoring: Restoring, events: boolean): StreamRestorer {
   return events ? new EventRestorer(restoring) : new WholeRestorer(restoring);
 }
@@ -150,18 +153,21 @@ class WholeRestorer implements StreamRestorer {
   }
 }
 
-/** The beginning of a token that may go on in the channel's next event, and that event made for what is left of it at the end. */
+/** The beginning of a token that may continue in the channel's next event, and a function that makes an event for it if it does not. */
 interface Held {
   readonly text: string;
   readonly event: (text: string) => Buffer;
 }
 
-/** Events of any API: a token may be in pieces over events of one channel, and an event over chunks. Held back is at most one event that is not whole, and a token's beginning. */
+/**
+ * Events of any API: a token may be split over events of one channel, and an event over chunks. Holds back at most one unfinished event,
+ * and a token's beginning for each channel.
+ */
 class EventRestorer implements StreamRestorer {
   readonly #restoring: Restoring;
   readonly #held = new Map<string, Held>();
   #rest: Buffer = nothing;
-  /** Within an event that is too long to be held: it is let through to its end. */
+  /** Inside an event that is too long to hold: it passes through to its end. */
   #passing = false;
 
   constructor(restoring: Restoring) {
@@ -226,7 +232,7 @@ class EventRestorer implements StreamRestorer {
     return edits.length === 0 ? [...before, event] : [...before, event.subarray(0, start), applied(bytes, edits), event.subarray(end)];
   }
 
-  /** What goes out of a channel's text now; what may be a token's beginning is held. */
+  /** The part of a channel's text to send now; a possible beginning of a token is held. */
   #delta({ channel, text: came, json, event }: Delta): string {
     const text = (this.#held.get(channel)?.text ?? '') + came;
     const keep = this.#beginning(text);
@@ -238,7 +244,7 @@ class EventRestorer implements StreamRestorer {
     });
   }
 
-  /** Where the beginning of a token is at a text's end; the text's length: there is none. */
+  /** Position of a token's beginning at the end of a text; the text's length if there is none. */
   #beginning(text: string): number {
     const at = text.lastIndexOf('[');
     if (at === -1) return text.length;
@@ -260,7 +266,7 @@ class EventRestorer implements StreamRestorer {
 
 const dataField = Buffer.from('data:');
 
-/** Where the data of an event with one line of data is; null: it has none, or several lines. */
+/** Position of the data in an event with one data line; null if it has none, or several. */
 function dataOf(event: Buffer): readonly [number, number] | null {
   let found: readonly [number, number] | null = null;
   for (let from = 0; from < event.length;) {

@@ -18,12 +18,12 @@ import { writeOpenAiChat } from './translate-write.ts';
 import { viewChat } from './view.ts';
 import { shapeOpenai } from '../openai/shape.ts';
 
-/** Whether the app has the answer stored at the provider, for evaluations or to learn from: an act, where it is said. */
+/** Whether the app asks the provider to store the answer, for evaluations or training: a state change if explicitly requested. */
 function storedOnPurpose(members: readonly BodyMember[], body: Buffer): boolean {
   return members.some(({ key, start, end }) => key === 'store' && body.toString('latin1', start, end) === 'true');
 }
 
-/** OpenAI's chat completions, and those of everybody who is compatible with them. */
+/** Chat completions of OpenAI and of all compatible providers. */
 export const openaiChatApi: Api = {
   name: 'openai-chat',
   request: {

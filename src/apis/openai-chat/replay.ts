@@ -12,7 +12,7 @@ import {
   type Mutable,
 } from '../common/replay-json.ts';
 
-/** A chat completion as the stream that would have carried it: per choice its role, its content, its end. */
+/** Converts a chat completion to the stream that would have carried it: for each choice its role, its content, its end. */
 export function chatToStream(answer: Fields, includeUsage: boolean): string[] {
   const base = { ...without(answer, 'choices', 'usage', 'object'), object: 'chat.completion.chunk' };
   const chunk = (choice: Fields): string => dataEvent({ ...base, choices: [choice], ...(includeUsage ? { usage: null } : {}) });
@@ -21,7 +21,7 @@ export function chatToStream(answer: Fields, includeUsage: boolean): string[] {
     const choice = fields(entry);
     const index = indexOf(choice['index']);
     const message = fields(choice['message']);
-    // Audio comes in pieces of its own kind.
+    // Streamed audio has a format of its own.
     if (isFields(message['audio'])) throw new CannotConvert('audio');
     const { tool_calls: calls } = message;
     events.push(
@@ -44,7 +44,7 @@ interface Choice {
   logprobs: Mutable | null;
 }
 
-/** Puts a chat stream together again. */
+/** Converts a chat stream to the whole completion. */
 export function chatFromStream(events: readonly Fields[]): Fields {
   const choices = new Map<number, Choice>();
   let base: Mutable = {};
@@ -95,7 +95,7 @@ function addCall(calls: Map<number, Mutable>, part: Fields): void {
   calls.set(index, call);
 }
 
-/** Names come once, arguments in pieces: both are joined as texts. */
+/** Names come once, arguments in pieces: both are joined as strings. */
 function joinedText(before: unknown, part: Fields): Mutable {
   const result: Mutable = isFields(before) ? { ...before } : {};
   for (const [name, value] of Object.entries(part))
@@ -103,7 +103,7 @@ function joinedText(before: unknown, part: Fields): Mutable {
   return result;
 }
 
-/** Texts and lists grow; anything else must come once. */
+/** Texts and lists grow; any other value must come only once. */
 function joined(before: unknown, value: unknown): unknown {
   if (before === undefined) return value;
   if (typeof before === 'string' && typeof value === 'string') return before + value;

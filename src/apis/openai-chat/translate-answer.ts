@@ -30,7 +30,7 @@ export class OpenAiChatDecoder {
   readonly #sink: AnswerSink;
   /** The id of the call at each index: some servers give every call the index 0, and tell them apart by id only. */
   readonly #ids = new Map<number, { readonly key: string; readonly id: string | null }>();
-  /** A call whose name has not come: some servers say its id first. */
+  /** A call whose name has not arrived yet: some servers send its id first. */
   #unnamed: { readonly key: string; readonly id: string | null; args: string } | null = null;
   #calls = 0;
 
@@ -83,7 +83,7 @@ export class OpenAiChatDecoder {
     } else this.#sink.callArgs(known.key, args);
   }
 
-  /** Tells of the call that waits for its name, if one does; null: none will come. */
+  /** Reports the call that waits for its name, if there is one; null: no name will come. */
   #name(name: string | null): void {
     const call = this.#unnamed;
     if (call === null) return;
@@ -99,7 +99,7 @@ export class OpenAiChatDecoder {
   }
 }
 
-/** Some servers give arguments as the object that they are, not as its text. */
+/** Some servers send arguments as an object instead of its JSON text. */
 function argsOf(value: Json | undefined): string {
   return typeof value === 'string' ? value : isObject(value) ? writeJson(value) : '';
 }
@@ -195,7 +195,7 @@ export class OpenAiChatEncoder extends StreamEncoder {
 
   close(): null {
     if (this.#block.kind !== 'call') return null;
-    // A call without arguments is an empty object everywhere but in a stream that says nothing of them.
+    // A call without arguments has an empty object in every API; a stream that sends no arguments needs it added.
     if (this.#empty) this.delta('{}');
     this.#calls++;
     return null;
@@ -224,7 +224,7 @@ export class OpenAiChatEncoder extends StreamEncoder {
   }
 }
 
-/** A whole answer that is none. */
+/** Reads a whole chat completion; fails if it is not an object. */
 export function readOpenAiChatAnswer(value: Json, sink: AnswerSink): void {
   if (!isObject(value)) {
     sink.fail(failureOf('server', "The provider's answer is no chat completion."));

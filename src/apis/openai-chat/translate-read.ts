@@ -98,12 +98,12 @@ function readTools(tools: readonly Json[], losses: Losses): readonly ToolDefinit
   });
 }
 
-/** Leading system and developer messages are the system prompt; tool messages become results at the head of the next user turn. */
+/** Leading system and developer messages are the system prompt; tool messages become results at the start of the next user turn. */
 function readMessages(messages: readonly Json[] | null, losses: Losses): Pick<Conversation, 'system' | 'turns'> {
   if (messages === null || messages.length === 0) throw new Malformed('messages', 'is missing or empty');
   const system: TextPart[] = [];
   const turns: Turn[] = [];
-  /** Results that wait for the user turn they begin. */
+  /** Results for the start of the next user turn. */
   let results: ResultPart[] = [];
   let resultsAt = '';
   const flush = (): void => {
@@ -159,7 +159,7 @@ function readAssistant(message: Members, losses: Losses): readonly Part[] {
   const refusal = message.string('refusal');
   if (refusal !== null) parts.push({ kind: 'refusal', text: refusal });
   message.ignore('annotations');
-  // What other servers add to their own answers, and apps send back: never an input to the model.
+  // Members that other servers add to their answers and apps send back: never an input to the model.
   message.lose('earlier thoughts are of use to the provider that had them only', 'reasoning', 'reasoning_content', 'reasoning_details');
   message.lose('answers in sound cannot be carried over', 'audio');
   if (message.take('function_call') !== undefined)
@@ -238,7 +238,7 @@ function readPart(value: Json, at: string, losses: Losses): Part | null {
         return null;
       }
       const source = sourceOfUrl(data);
-      // Bare base64 is a PDF: the only kind of file that chat takes.
+      // Bare base64 is a PDF: the only file type that chat accepts.
       const read = source.kind === 'base64' ? source : { kind: 'base64' as const, mime: 'application/pdf', data };
       return { kind: 'document', source: read, title: file.string('filename'), at };
     }

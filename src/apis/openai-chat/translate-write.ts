@@ -13,7 +13,7 @@ import { openaiSchema } from '../openai/schema.ts';
 import { effortOfBudget } from '../anthropic/translate-thinking.ts';
 
 const none = 'OpenAI has no such parameter';
-/** OpenAI takes up to four. */
+/** OpenAI's limit. */
 const mostStops = 4;
 const longestUser = 64;
 
@@ -36,13 +36,13 @@ export function writeOpenAiChat(conversation: Conversation, options: WriteOption
     ...writeReasoning(conversation, traits, losses),
     ...(verbosity === null ? {} : { verbosity: verbosity.value }),
     ...(user === null || user.value.length > longestUser ? {} : { user: user.value }),
-    // Usage is what the caller's dialect always sends; here a stream has to be asked for it.
+    // The caller's dialect always sends usage; here a stream must be asked for it.
     ...(options.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
   };
   return { body: asTaken(body, conversation, options, losses), path: '/v1/chat/completions' };
 }
 
-/** The body without what this provider, or its model, refuses. */
+/** The body without parameters that this provider or model refuses. */
 function asTaken(body: JsonObject, conversation: Conversation, { provider, model }: WriteOptions, losses: Losses): JsonObject {
   if (provider === null) return body;
   const { temperature, topP, frequencyPenalty, presencePenalty, seed, stop, verbosity, user, parallelCalls, reasoning } = conversation;
@@ -79,7 +79,7 @@ function writeSampling(conversation: Conversation, thinks: boolean, losses: Loss
     ['presence_penalty', presencePenalty],
   ] as const) {
     if (setting === null) continue;
-    // 1 is the one temperature, and the one top_p, that models which think take.
+    // Models that think accept no temperature or top_p other than 1.
     if (thinks && !(setting.value === 1 && (name === 'temperature' || name === 'top_p')))
       losses.lose(setting.at, 'the model takes no sampling parameters');
     else sampling[name] = setting.value;
@@ -171,7 +171,7 @@ function writeToolChoice(conversation: Conversation): JsonObject {
 function writeMessages(conversation: Conversation, losses: Losses): readonly JsonObject[] {
   const messages: JsonObject[] = [];
   const system = conversation.system.map((part) => part.text).filter((text) => text !== '');
-  // One message: some compatible servers take no more, and no arrays in it.
+  // One message with a string: some compatible servers accept neither several system messages nor arrays in them.
   if (system.length > 0) messages.push({ role: 'system', content: system.join('\n\n') });
   for (const turn of conversation.turns) messages.push(...writeTurn(turn, losses));
   return messages;

@@ -8,7 +8,7 @@ const nothing: AnswerView = { text: '', toolArguments: [], refused: false, filte
 export function viewChat(body: Json): AnswerView | null {
   const choice = object(list(body['choices'])[0]);
   const message = object(choice?.['message']);
-  // Azure filters a prompt with no choice at all.
+  // Azure can filter a prompt and return no choice at all.
   if (Array.isArray(body['choices']) && body['choices'].length === 0) return nothing;
   if (choice === null || message === null) return null;
   const finish = choice['finish_reason'];

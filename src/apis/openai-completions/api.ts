@@ -11,7 +11,7 @@ import { completionFromStream, completionToStream } from './replay.ts';
 import { viewCompletion } from './view.ts';
 import { shapeOpenai } from '../openai/shape.ts';
 
-/** OpenAI's legacy completions: a prompt is continued, letter by letter, and so is no question. */
+/** OpenAI's legacy completions: a prompt is text to continue exactly, not a question, so it is never matched by meaning. */
 export const openaiCompletionsApi: Api = {
   name: 'openai-completions',
   request: {

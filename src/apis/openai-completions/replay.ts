@@ -12,7 +12,7 @@ import {
   type Mutable,
 } from '../common/replay-json.ts';
 
-/** A legacy completion as a stream. */
+/** Converts a legacy completion to a stream. */
 export function completionToStream(answer: Fields, includeUsage: boolean): string[] {
   const base = without(answer, 'choices', 'usage');
   const events = list(answer['choices']).map((choice) =>
@@ -23,7 +23,7 @@ export function completionToStream(answer: Fields, includeUsage: boolean): strin
   return events;
 }
 
-/** Puts a legacy completion's stream together again. */
+/** Converts a legacy completion's stream to the whole completion. */
 export function completionFromStream(events: readonly Fields[]): Fields {
   const choices = new Map<number, Mutable>();
   let base: Mutable = {};
@@ -35,7 +35,7 @@ export function completionFromStream(events: readonly Fields[]): Fields {
       const part = fields(entry);
       const index = indexOf(part['index']);
       const choice = choices.get(index) ?? { index, text: '', logprobs: null, finish_reason: null };
-      // Offsets of pieces count from the piece's own beginning with some providers.
+      // Some providers count a piece's offsets from the piece's own beginning.
       if (isFields(part['logprobs'])) throw new CannotConvert('logprobs');
       choice['text'] = text(choice['text']) + text(part['text']);
       for (const [name, value] of Object.entries(without(part, 'text', 'index'))) if (value !== null) choice[name] = value;

@@ -15,7 +15,7 @@ import { readOpenAiResponses } from './translate-read.ts';
 import { viewResponse } from './view.ts';
 import { shapeOpenai } from '../openai/shape.ts';
 
-/** A stored prompt without a version is whatever its owner makes of it next. */
+/** A stored prompt without a version can be changed by its owner at any time. */
 function versioned(body: Buffer, { start, end }: BodyMember): boolean {
   const prompt: unknown = JSON.parse(body.toString('utf8', start, end));
   return prompt === null || typeof (prompt as { readonly version?: unknown }).version === 'string';
@@ -25,7 +25,7 @@ function tied(members: readonly BodyMember[], body: Buffer): boolean {
   return members.some((one) => one.key === 'prompt' && !versioned(body, one));
 }
 
-/** OpenAI's Responses API. Requests of it are translated; none is put in its words, since not every provider has it. */
+/** OpenAI's Responses API. Its requests are translated to other APIs; none are translated to it, since not every provider has it. */
 export const openaiResponsesApi: Api = {
   name: 'openai-responses',
   request: {

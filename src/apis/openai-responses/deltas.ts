@@ -1,6 +1,6 @@
 import { allChannels, noDeltas, rendered, type Deltas, type Json } from '../common/deltas.ts';
 
-/** Of the Responses API. */
+/** The pieces of a Responses API event. */
 export function responseDeltas(data: Json, jsonOutput: boolean): Deltas {
   const { type, delta } = data;
   if (typeof type !== 'string') return noDeltas;

@@ -1,6 +1,6 @@
 import { CannotConvert, fields, isFields, list, namedEvent, text, without, type Fields } from '../common/replay-json.ts';
 
-/** A Responses object as the stream that would have carried it. */
+/** Converts a Responses object to the stream that would have carried it. */
 export function responseToStream(answer: Fields): string[] {
   const events: string[] = [];
   let sequence = 0;
@@ -25,7 +25,7 @@ export function responseToStream(answer: Fields): string[] {
         emit('response.function_call_arguments.done', { ...place, name: item['name'], arguments: item['arguments'] });
         break;
       default:
-        // Reasoning, searches and the like: the whole item is in its end.
+        // Reasoning, searches and the like: the item's last event holds all of it.
         emit('response.output_item.added', { output_index, item });
     }
     emit('response.output_item.done', { output_index, item });

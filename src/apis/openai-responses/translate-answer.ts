@@ -11,7 +11,7 @@ import { responsesErrors } from './errors.ts';
 
 const idOf = (start: AnswerStart, context: AnswerContext): string => `resp_${start.id ?? context.id}`;
 
-/** Names of an answer's items. */
+/** Ids of an answer's items. */
 function itemId(block: AnswerBlock | BlockStart, index: number, response: string): string {
   return `${block.kind === 'call' ? 'fc' : 'msg'}_${index}_${response}`;
 }
@@ -26,7 +26,7 @@ function itemOf(block: AnswerBlock, index: number, response: string, status: str
   return { id, type: 'message', status, role: 'assistant', content: status === 'in_progress' ? [] : [partOf(block.kind, block.text)] };
 }
 
-/** The members of a response that only repeat the request say what their defaults are: an answer's translation does not know the request. */
+/** Response members that repeat the request get their default values: the translation of an answer does not know the request. */
 function responseOf(
   start: AnswerStart,
   context: AnswerContext,
@@ -64,7 +64,7 @@ function responseOf(
   };
 }
 
-/** Why an answer is incomplete; null when it is whole. */
+/** Why an answer is incomplete; null if it is complete. */
 function reasonOf(end: AnswerEnd, refused: boolean): string | null {
   switch (end.finish) {
     case 'length':
@@ -91,7 +91,7 @@ export function writeOpenAiResponsesAnswer(answer: WholeAnswer, context: AnswerC
 }
 
 /**
- * Writes the events of a Responses stream. The last one repeats the whole answer, so that it is held until then, up to
+ * Writes the events of a Responses stream. The last event repeats the whole answer, so the answer is held until then, up to
  * limits.answerBytes; a longer one ends with an error.
  */
 export class OpenAiResponsesEncoder extends StreamEncoder {
@@ -116,7 +116,7 @@ export class OpenAiResponsesEncoder extends StreamEncoder {
     this.#event('response.in_progress', { response });
   }
 
-  /** Where the open item stands. */
+  /** The open item's position. */
   get #place(): JsonObject {
     return { item_id: itemId(this.#block, this.#items.length, idOf(this.#start, this.#context)), output_index: this.#items.length };
   }

@@ -6,7 +6,7 @@ import type { Losses } from '../common/losses.ts';
 import { mimeOfUrl, sourceOfUrl } from '../common/media.ts';
 import { Members } from '../common/members.ts';
 
-/** Items become turns: what the assistant says and calls in a row is one, results open the user's next one. */
+/** Groups items into turns: consecutive texts and calls of the assistant are one turn, results start the user's next turn. */
 class Turns {
   readonly system: TextPart[] = [];
   readonly turns: Turn[] = [];
@@ -16,7 +16,7 @@ class Turns {
 
   add(role: 'user' | 'assistant', parts: readonly Part[], at: string): void {
     const result = parts[0]?.kind === 'result';
-    // A user turn goes on as long as it holds results only.
+    // A user turn continues while it holds only results.
     const goesOn = this.#role === role && (role === 'assistant' || this.#parts.every((part) => part.kind === 'result'));
     if (!goesOn || (role === 'user' && result && this.#parts.some((part) => part.kind !== 'result'))) this.flush();
     if (this.#parts.length === 0) this.#at = at;
@@ -49,7 +49,7 @@ export function readResponsesInput(input: Json | undefined, losses: Losses): Pic
 
 function readItem(item: Members, turns: Turns, losses: Losses): void {
   const type = item.string('type') ?? 'message';
-  // What OpenAI's answers carry, and apps send back.
+  // Members of OpenAI's answers that apps send back.
   item.ignore('id', 'status', 'phase', 'caller', 'created_by');
   switch (type) {
     case 'message':
@@ -128,7 +128,7 @@ function readPart(part: Members, losses: Losses): readonly Part[] {
   const { path: at } = part;
   const type = part.string('type');
   part.lose('only OpenAI has it', 'prompt_cache_breakpoint');
-  // Of the texts that OpenAI's answers carry.
+  // Members of texts in OpenAI's answers.
   part.ignore('annotations', 'logprobs');
   switch (type) {
     case 'input_text':

@@ -9,7 +9,7 @@ import { fitsStrict } from '../common/schema.ts';
 
 const own = 'only OpenAI has it';
 
-/** Reads the body of POST /responses, as far as it stands on its own: what is kept at OpenAI cannot be read elsewhere. */
+/** Reads the body of POST /responses, if it is self-contained: state stored at OpenAI cannot be read elsewhere. */
 export function readOpenAiResponses(body: Json, losses: Losses): Conversation {
   const request = new Members(body, '', losses);
   request.ignore('model', 'stream');
@@ -82,7 +82,7 @@ function readTools(tools: readonly Json[], losses: Losses): readonly ToolDefinit
       name: tool.string('name') ?? '',
       description: tool.string('description'),
       schema,
-      // Strict by itself here, wherever the schema allows it.
+      // Strict by default in this API, if the schema allows it.
       strict: tool.boolean('strict') ?? (schema !== null && fitsStrict(schema)),
     };
   });

@@ -1,9 +1,9 @@
 import { isObject, listOf, rendered, type Delta, type Deltas, type Json } from '../common/deltas.ts';
 
-/** Texts of a chunk's delta, beside its tool calls. */
+/** Text members of a chunk's delta, other than its tool calls. */
 const chatTexts = ['content', 'refusal', 'reasoning_content', 'reasoning'] as const;
 
-/** Of chat completions, and of completions. */
+/** The pieces of chat completions, and of completions. */
 export function choiceDeltas(data: Json, jsonOutput: boolean): Deltas {
   const deltas: Delta[] = [];
   const ended: string[] = [];

@@ -12,7 +12,7 @@ const calls: readonly (readonly [string, ApiCall])[] = [
   ['/embeddings', { api: 'openai-embeddings', operation: 'embed' }],
 ];
 
-/** What a call of OpenAI's is. `modelSpan`: where the head's path names the model, as Azure's does. */
+/** Classifies a call of OpenAI's API. `modelSpan`: position of the model in the head's path, as in Azure's paths. */
 export function recogniseOpenAi(head: RequestHead, path: string, modelSpan: Span | null, lenient: boolean): Recognition {
   const lower = path.toLowerCase();
   for (const [suffix, call] of calls) {
@@ -21,14 +21,14 @@ export function recogniseOpenAi(head: RequestHead, path: string, modelSpan: Span
   return known(path, modelSpan === null ? null : decoded(head.path.slice(modelSpan.start, modelSpan.end)));
 }
 
-/** OpenAI caches prompts of this many tokens and more by itself, in steps of the second number. */
+/** OpenAI automatically caches prompts of at least `least` tokens, in steps of `step` tokens. */
 const automatic = { least: 1_024, step: 128 };
 
 function cachedAfter({ cachedRead, totalInput }: Usage): { readonly tokens: number; readonly ms: number } {
   return { tokens: totalInput < automatic.least ? cachedRead : Math.floor(totalInput / automatic.step) * automatic.step, ms: shortMs };
 }
 
-/** What OpenAI's APIs have in common, and everybody who is compatible with them. */
+/** Common to OpenAI's APIs and all compatible providers. */
 export const openaiDialect: Dialect = {
   name: 'openai',
   recognise: (head, path, lenient) => recogniseOpenAi(head, path, null, lenient),
@@ -52,6 +52,6 @@ export const openaiDialect: Dialect = {
     { header: 'openai-organization' },
     { header: 'openai-project' },
   ],
-  // Every other provider's /v1 looks the same.
+  // OpenAI has no path of its own: every other provider's /v1 looks the same.
   paths: [],
 };

@@ -6,5 +6,5 @@ function body({ status, message, code, type }: ErrorFacts): object {
   };
 }
 
-/** Errors of OpenAI's APIs, all but the Responses API's inside streams. */
+/** Errors of OpenAI's APIs, except those of the Responses API inside streams. */
 export const openaiErrors: ApiErrors = { body, event: plainEvent, status: plainStatus };

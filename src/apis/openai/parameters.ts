@@ -6,7 +6,7 @@ const modelPages = 'OpenAI: the models’ pages, "Tools" and "Features"';
 
 const openaiProviders: ReadonlySet<string> = new Set(['openai', 'azure']);
 
-/** Whether the model's own thinking is off in this request, which makes the newer ones take sampling. */
+/** Whether thinking is turned off in this request: newer models then accept sampling parameters. */
 function thoughtless({ openai }: AskedModel, request: readonly Parameter[]): boolean {
   return (
     openai.reasoningOff &&
@@ -143,7 +143,7 @@ const serviceRules: readonly ParameterRule[] = [
   },
 ];
 
-/** Models that call the tools of the Responses API which OpenAI runs. */
+/** Whether a model can call this tool of the Responses API that OpenAI runs. */
 function takesHosted(type: string, { model, openai }: AskedModel): boolean {
   const { version, kind } = openai;
   const modern = version >= 50 || version === 41 || /^gpt-4o(?:-mini)?(?:-20|$)/.test(model);
@@ -197,7 +197,7 @@ const toolRules: readonly ParameterRule[] = [
   },
 ];
 
-/** What Mistral's API knows; it refuses every other member. */
+/** The members that Mistral's API accepts; it refuses all others. */
 const mistralTakes: ReadonlySet<string> = new Set([
   'temperature',
   'top_p',
@@ -281,11 +281,11 @@ const compatibleRules: readonly ParameterRule[] = [
 
 const rules: readonly ParameterRule[] = [...samplingRules, ...thinkingRules, ...serviceRules, ...toolRules, ...compatibleRules];
 
-/** The name under which a model takes the limit on its answer; null: it takes either. */
+/** The name that a model requires for the limit on its answer; null if it accepts either. */
 function limitName({ provider, openai }: AskedModel): 'max_tokens' | 'max_completion_tokens' | null {
   if (provider === 'mistral') return 'max_tokens';
   return openai.reasoning ? 'max_completion_tokens' : null;
 }
 
-/** What OpenAI's models and those of compatible providers refuse. */
+/** The parameters that models of OpenAI and of compatible providers refuse. */
 export const openaiParameters: ParameterTable = { title: 'OpenAI’s API, and those that are compatible with it', rules, limitName };

@@ -4,7 +4,7 @@ import type { Draft, Turn } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 import type { JsonOutput } from '../types.ts';
 
-/** The form of the answer by the type of `response_format` and its like. */
+/** The answer's format by the type of `response_format` and similar members. */
 export function jsonOutputOf(type: string | null): JsonOutput {
   return type === 'json_schema' ? 'schema' : type === 'json_object' ? 'object' : 'none';
 }
@@ -68,7 +68,7 @@ export function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
   }
 }
 
-/** Reads the level of reasoning, which is a parameter by the name. */
+/** Reads the reasoning level, which is a parameter called `name`. */
 export function readEffort(cursor: JsonCursor, draft: Draft, name: string): void {
   draft.reasoning = cursor.stringOrNull();
   if (draft.reasoning !== null) draft.parameter(name, draft.reasoning);
@@ -81,7 +81,7 @@ export function openaiPrompt(cursor: JsonCursor, draft: Draft, key: string): voi
   else cursor.skip();
 }
 
-/** Reads a text that stands by itself, as a turn of the user's. */
+/** Reads a standalone text as a user turn. */
 export function plainText(cursor: JsonCursor, draft: Draft): void {
   const turn: Turn = { role: 'user', spans: [] };
   readContent(cursor, draft, turn, new Set());

@@ -1,4 +1,4 @@
 import { anySchema, type SchemaRules } from '../common/target-schema.ts';
 
-/** What OpenAI takes as a tool's arguments and as the form of an answer. */
+/** The schemas that OpenAI accepts for a tool's arguments and for an answer. */
 export const openaiSchema: SchemaRules = anySchema('OpenAI');

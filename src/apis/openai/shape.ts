@@ -4,14 +4,14 @@ import type { Asked } from '../shape/asked.ts';
 /** Providers that have a flex tier under this name. */
 const flexProviders: ReadonlySet<string> = new Set(['openai', 'groq']);
 
-/** OpenAI's words, by API. */
+/** OpenAI's parameter names, by API. */
 const words: Readonly<Partial<Record<ApiName, { readonly limit: string; readonly effort: string | null }>>> = {
   'openai-chat': { limit: 'max_completion_tokens', effort: 'reasoning_effort' },
   'openai-completions': { limit: 'max_tokens', effort: null },
   'openai-responses': { limit: 'max_output_tokens', effort: 'reasoning.effort' },
 };
 
-/** Shapes a request in OpenAI's APIs. */
+/** Applies a policy's caps to a request in OpenAI's APIs. */
 export function shapeOpenai(asked: Asked): void {
   const { shape, exchange } = asked;
   const { limit, effort } = words[exchange.api] ?? { limit: 'max_tokens', effort: null };
@@ -24,19 +24,19 @@ export function shapeOpenai(asked: Asked): void {
 function capOutput(asked: Asked, limit: string, most: number): void {
   const { exchange, models } = asked;
   if (exchange.maxOutputTokens !== null && exchange.maxOutputTokens <= most && exchange.api !== 'openai-chat') return;
-  // Without a limit such a prompt is answered with 16 tokens.
+  // The default limit of such a prompt is 16 tokens.
   if (exchange.api === 'openai-completions' && exchange.maxOutputTokens === null) {
     asked.leave('maxOutputTokens', 'not-said');
     return;
   }
-  // A chat may name its limit in either way, or in both.
+  // A chat may use either name for its limit, or both.
   const present =
     exchange.api === 'openai-chat'
       ? exchange.parameters.filter(({ name }) => name === 'max_tokens' || name === 'max_completion_tokens')
       : [];
   for (const { name, value } of present) if (typeof value !== 'number' || value > most) asked.change('maxOutputTokens', name, most, value);
   if (present.length > 0) return;
-  // Compatible providers keep to the old name; where a chain needs another one its attempt renames it.
+  // Compatible providers use the old name; if a model in a chain requires the other, that attempt renames it.
   const own =
     exchange.api !== 'openai-chat' ||
     models.every(({ provider }) => provider === 'openai' || provider === 'azure' || provider === 'azure-openai');
@@ -49,7 +49,7 @@ function capEffort(asked: Asked, name: string | null): void {
     return;
   }
   const said = asked.said(name);
-  // Models that think by themselves think with medium effort; later ones not at all.
+  // The default effort is medium for models that think by default; later models do not think by default.
   const own =
     asked.models.length > 0 &&
     asked.models.every(({ openai }) => openai.own && openai.reasoning && (openai.series || openai.version === 50))

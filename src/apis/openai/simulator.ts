@@ -148,5 +148,5 @@ function error(status: number, message: string): object {
   return { error: { message, type: status === 429 ? 'rate_limit_exceeded' : 'server_error', param: null, code: null } };
 }
 
-/** OpenAI's APIs, and all that are compatible. */
+/** OpenAI's APIs, and all compatible ones. */
 export const openaiSimulation: Simulation = { answer, error };

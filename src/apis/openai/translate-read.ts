@@ -7,7 +7,7 @@ import { Members } from '../common/members.ts';
 
 const efforts: ReadonlySet<string> = new Set<Effort>(['minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
 
-/** OpenAI's levels of reasoning; null when the caller leaves it to the model. */
+/** OpenAI's reasoning levels; null if the caller leaves the level to the model. */
 export function effortOf(effort: string | null, at: string): Reasoning | null {
   if (effort === null) return null;
   if (effort === 'none') return { kind: 'off', at };
@@ -15,7 +15,7 @@ export function effortOf(effort: string | null, at: string): Reasoning | null {
   return { kind: 'effort', effort: effort as Effort, at };
 }
 
-/** The end user's name, under its old or its new name. */
+/** The end user's name, from its old or its new member. */
 export function userOf(request: Members, losses: Losses): Conversation['user'] {
   const user = request.string('user');
   const safety = request.string('safety_identifier');
@@ -24,7 +24,7 @@ export function userOf(request: Members, losses: Losses): Conversation['user'] {
   return safety === null ? null : { value: safety, at: 'safety_identifier' };
 }
 
-/** What the answer has to look like. `format` holds the members of a JSON schema's description. */
+/** The requested format of the answer. `format` holds the members of a JSON schema's description. */
 export function outputOf(type: string | null, format: Members | null, at: string, losses: Losses): Output {
   switch (type) {
     case null:
@@ -50,10 +50,10 @@ export function outputOf(type: string | null, format: Members | null, at: string
   }
 }
 
-/** Tools that OpenAI runs and that an agent with functions of its own can do without. */
+/** Tools that OpenAI runs and that an agent with its own functions can do without. */
 const besides: ReadonlySet<string> = new Set(['web_search', 'web_search_preview', 'image_generation']);
 
-/** The functions among the tools; others exist at OpenAI only. `read` takes one tool's members. */
+/** The functions among the tools; other kinds exist only at OpenAI. `read` takes one tool's members. */
 export function functionsOf(
   tools: readonly Json[],
   losses: Losses,
@@ -66,7 +66,7 @@ export function functionsOf(
     const tool = new Members(value, at, losses);
     const type = tool.string('type');
     if (type !== 'function') {
-      // An agent has its own functions still; what the provider runs for it beside them is a convenience.
+      // The agent still has its own functions; the tools that the provider runs are optional.
       if (own && type !== null && besides.has(type)) losses.note(`tools.${type}`);
       else losses.lose(at, `tools of the type ${type ?? '(none)'} exist at OpenAI only`);
       continue;
@@ -77,7 +77,10 @@ export function functionsOf(
   return functions;
 }
 
-/** Which tools may or must be called. `nested`: chat completions keep what a choice says under the name of its type, responses beside the type. */
+/**
+ * Which tools may or must be called. `nested`: chat completions put a choice's details under the name of its type, responses beside the
+ * type.
+ */
 export function toolChoiceOf(value: Json | undefined, losses: Losses, nested: boolean): ToolChoice | null {
   if (value === undefined) return null;
   if (value === 'auto' || value === 'none') return { kind: value };

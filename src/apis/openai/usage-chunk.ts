@@ -7,12 +7,12 @@ const carriage = 0x0d;
 const nothing: Buffer = Buffer.alloc(0);
 
 /**
- * Takes out of a stream of chat completions the one chunk that only counts tokens: an app that did not ask for it may not expect a chunk without
- * choices. Every other byte is as it came; held back is at most one event that is not whole, up to limits.sseEventBytes.
+ * Removes the chunk that only reports usage from a stream of chat completions: an app that did not ask for it may not expect a chunk
+ * without choices. All other bytes are unchanged; holds back at most one unfinished event, up to limits.sseEventBytes.
  */
 export class UsageChunkFilter {
   #held: Buffer = nothing;
-  /** Within an event that is too long to be held: it is let through to its end. */
+  /** Inside an event that is too long to hold: it passes through to its end. */
   #passing = false;
 
   push(bytes: Buffer): Buffer {
@@ -28,12 +28,12 @@ export class UsageChunkFilter {
     const rest = all.subarray(from);
     this.#passing ||= rest.length > limits.sseEventBytes;
     if (this.#passing) out.push(rest);
-    // A copy: the bytes belong to whoever read them.
+    // Copied, because the reader owns the bytes.
     this.#held = this.#passing ? nothing : Buffer.from(rest);
     return out.length === 1 ? out[0]! : Buffer.concat(out);
   }
 
-  /** What is left at the stream's end. */
+  /** The remaining bytes at the stream's end. */
   end(): Buffer {
     const rest = this.#held;
     this.#held = nothing;
@@ -41,7 +41,7 @@ export class UsageChunkFilter {
   }
 }
 
-/** Just behind the blank line that ends the event which begins at `from`; -1: it is not whole. */
+/** The offset just after the blank line that ends the event at `from`; -1 if the event is unfinished. */
 export function eventEnd(bytes: Buffer, from: number): number {
   for (let at = bytes.indexOf(newline, from); at !== -1; at = bytes.indexOf(newline, at + 1)) {
     const next = bytes[at + 1];
@@ -67,7 +67,7 @@ function isUsageChunk(event: Buffer): boolean {
   }
 }
 
-/** Whether an event of chat completions is there for its usage alone. */
+/** Whether an event of chat completions only reports usage. */
 export function isUsageEvent({ choices, usage }: Readonly<Record<string, unknown>>): boolean {
   return Array.isArray(choices) && choices.length === 0 && typeof usage === 'object' && usage !== null && !Array.isArray(usage);
 }

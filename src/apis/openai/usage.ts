@@ -4,7 +4,7 @@ import type { Usage, UsageConvention } from '../types.ts';
 
 const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' };
 
-/** Fields of the usage object whose meaning is known, at any depth: counted below, part of what is counted, or no matter of money. */
+/** Fields of the usage object whose meaning is known, at any depth: counted below, part of a counted field, or irrelevant for the price. */
 const knownFields: ReadonlySet<string> = new Set([
   'prompt_tokens',
   'input_tokens',
@@ -37,12 +37,12 @@ const knownFields: ReadonlySet<string> = new Set([
   'prompt_tokens_reasoning',
 ]);
 
-/** Chat and completions say prompt/completion, Responses says input/output. Some compatible providers mix the names. */
+/** Chat and completions use prompt/completion, Responses uses input/output. Some compatible providers mix the names. */
 function read(usage: UsageFields): UsageParts | null {
   if (usage['prompt_tokens'] === undefined && usage['input_tokens'] === undefined) return null;
   const inputDetails = fields(usage['prompt_tokens_details'] ?? usage['input_tokens_details']);
   const outputDetails = fields(usage['completion_tokens_details'] ?? usage['output_tokens_details']);
-  // Moonshot says it at the top, DeepSeek by its own name.
+  // Moonshot puts it at the top, DeepSeek uses its own name.
   const cachedRead = count(inputDetails['cached_tokens'] ?? usage['prompt_cache_hit_tokens'] ?? usage['cached_tokens']);
   const audio = count(inputDetails['audio_tokens']);
   const cachedAudio = count(fields(inputDetails['cached_tokens_details'])['audio_tokens']);
@@ -58,10 +58,10 @@ function read(usage: UsageFields): UsageParts | null {
     convention: outside === null || outside === 0 ? convention : { ...convention, reasoning: 'on-top' },
     totalInput,
     cachedRead,
-    // OpenAI's own name is cache_write_tokens: a subset of the input, and priced for its newer models.
+    // OpenAI's own name is cache_write_tokens: a subset of the input, with a separate price for its newer models.
     cacheWrite5m: count(inputDetails['cache_write_tokens']),
     cacheWrite1h: 0,
-    // Cached audio is in both of OpenAI's subsets; no token is counted twice.
+    // Cached audio is in both of OpenAI's subsets; it must not be counted twice.
     audioInput: Math.min(Math.max(0, audio - cachedAudio), Math.max(0, totalInput - cachedRead)),
     totalOutput: said + (outside ?? 0),
     reasoning: thoughts === 0 ? (outside ?? 0) : thoughts,
@@ -72,11 +72,11 @@ function read(usage: UsageFields): UsageParts | null {
 }
 
 /**
- * Thoughts that a provider counts beside its completion: xAI names them and adds them in the total alone, Google's API in OpenAI's words adds
- * them there without a name. Null: the total holds something else.
+ * Thinking tokens that a provider reports outside its completion count: xAI names them and includes them only in the total; Google's
+ * OpenAI-compatible API includes them there without a name. Null if the total contains anything else.
  */
 function outsideOf(total: number, counted: number, thoughts: number): number | null {
-  // No total, or one that leaves out what was cached.
+  // No total, or one without the cached tokens.
   if (total <= counted) return 0;
   const more = total - counted;
   return thoughts === 0 || more === thoughts ? more : null;

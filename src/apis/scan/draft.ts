@@ -5,19 +5,19 @@ import type { JsonCursor } from './scan.ts';
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
-/** One message's text parts as offsets into the body: [start, end, escaped] a part. Decoded only if it is wanted. */
+/** One message's text parts as offsets into the body: [start, end, escaped] for each part. Decoded only when needed. */
 export interface Turn {
   role: Role;
   readonly spans: number[];
 }
 
-/** Flat token figures of parts that are not text; `docs/dialects.md` says where they come from. */
+/** Flat token estimates for parts that are not text; see `docs/dialects.md` for their sources. */
 const imageTokens = 800;
 const audioTokens = 500;
 const fileTokens = 1_500;
 const messageTokens = 4;
 
-/** What a reader collects while it walks a body; `exchange()` decodes the texts that are used and builds the view. */
+/** Collects what a reader finds in a body; `exchange()` decodes the texts that are used and builds the view. */
 export class Draft {
   model: string | null = null;
   modelUnreadable = false;
@@ -27,7 +27,7 @@ export class Draft {
   textBytes = 0;
   tools = 0;
   #asideBytes = 0;
-  /** Where tool definitions and other texts outside turns stand, laid out as the spans of a turn, up to the bound. */
+  /** Positions of tool definitions and other texts outside turns, in the layout of a turn's spans, up to the bound. */
   readonly #asides: number[] = [];
   readonly toolNames: string[] = [];
   images = 0;
@@ -49,7 +49,7 @@ export class Draft {
   limitKey: Span | null = null;
   #limits = 0;
 
-  /** Notes a parameter that not every model takes; beyond the bound, that there are more. */
+  /** Notes a parameter that some models refuse; beyond the bound, only notes that there are more. */
   parameter(name: string, value: ParameterValue): void {
     const { parameters } = this;
     if (parameters.length < limits.parameters - 1)
@@ -57,18 +57,18 @@ export class Draft {
     else if (parameters.length < limits.parameters) parameters.push(moreParameters);
   }
 
-  /** Reads the next value as a parameter's. */
+  /** Reads the next value as a parameter's value. */
   readParameter(cursor: JsonCursor, name: string): void {
     const value = scalar(cursor);
     if (value !== undefined) this.parameter(name, value);
   }
 
-  /** Reads a limit on the answer whose name differs between models; `key` is the member whose value comes next. */
+  /** Reads a limit on the answer whose name differs between models; `key` is the member whose value is next. */
   readLimit(cursor: JsonCursor, key: string): void {
     const name = Buffer.from(`"${key}"`);
     const start = cursor.bytes.lastIndexOf(name, cursor.at - 1);
     const end = start + name.length;
-    // An escaped name, or two limits, is left to the model that was asked for.
+    // With an escaped name, or two limits, nothing is renamed: only the requested model may get the request.
     this.limitKey =
       this.#limits++ === 0 && start >= 0 && cursor.at - end <= mostGap && cursor.bytes.toString('latin1', end, cursor.at).trim() === ':'
         ? { start, end }
@@ -81,7 +81,7 @@ export class Draft {
   readModel(cursor: JsonCursor): void {
     cursor.peek();
     const start = cursor.at;
-    // The last one counts, as parsers have it; all are rewritten.
+    // The last one counts, as in parsers; all are rewritten.
     if (!cursor.isString()) {
       cursor.skip();
       this.modelSpans.push({ start, end: cursor.at });
@@ -103,7 +103,7 @@ export class Draft {
     this.textBytes += token.end - token.start;
   }
 
-  /** Passes a value that the model reads in full though it is no text of a turn: what a tool answered, a document in plain text. */
+  /** Skips a value that the model reads in full but that is not a turn's text: a tool's result, a plain-text document. */
   readAside(cursor: JsonCursor): void {
     cursor.peek();
     const start = cursor.at;
@@ -111,13 +111,13 @@ export class Draft {
     this.aside(start, cursor.at);
   }
 
-  /** Notes bytes that were passed and that the model reads in full. */
+  /** Notes skipped bytes that the model reads in full. */
   aside(start: number, end: number): void {
     this.#asideBytes += end - start;
     if (this.#asides.length < 3 * limits.tokenAsides) this.#asides.push(start, end, 1);
   }
 
-  /** Reads a string that names the conversation; a better name stands. */
+  /** Reads a string that names the conversation; a name that was already read is kept. */
   readSession(cursor: JsonCursor): void {
     const name = cursor.stringOrNull();
     if (name !== null && name !== '' && name.length <= limits.sessionNameBytes) this.session ??= name;
@@ -132,7 +132,7 @@ export class Draft {
     if (user !== null && user !== '' && user.length <= limits.sessionNameBytes) this.user ??= user;
   }
 
-  /** Reads a `metadata` object: names of the conversation in it. */
+  /** Reads a `metadata` object and the conversation's names in it. */
   readMetadata(cursor: JsonCursor): void {
     if (!cursor.isObject()) {
       cursor.skip();
@@ -141,7 +141,7 @@ export class Draft {
     cursor.object((key) => {
       if (key === 'session_id' || key === 'conversation_id' || key === 'thread_id') this.readSession(cursor);
       else if (key === 'user_id') {
-        // Claude Code writes its session into the user's id.
+        // Claude Code writes its session into the user id.
         const id = cursor.stringOrNull();
         this.#names(id === null ? null : id.replace(/_+session.*$/, ''));
         if (id !== null && id.includes('session') && id.length <= limits.sessionNameBytes) this.session ??= id;
@@ -149,7 +149,7 @@ export class Draft {
     });
   }
 
-  /** Reads one tool definition: its name, wherever the dialect keeps it, and its size. */
+  /** Reads one tool definition: its name, wherever the dialect puts it, and its size. */
   tool(cursor: JsonCursor, nameOf: (cursor: JsonCursor) => string | null): void {
     cursor.peek();
     const start = cursor.at;
@@ -159,7 +159,7 @@ export class Draft {
     if (name !== null && this.toolNames.length < limits.toolNames) this.toolNames.push(name);
   }
 
-  /** `pathModel` wins over a model in the body. Returns why not when there is no readable model. */
+  /** `pathModel` takes precedence over a model in the body. Returns the reason if there is no readable model. */
   exchange(api: ApiName, operation: Operation, body: Buffer, pathModel: Exchange['pathModel'], bodyOpen: number): Exchange | PassReason {
     const model = pathModel?.model ?? this.model;
     if (pathModel === null && this.modelUnreadable) return 'model-unreadable';
@@ -170,7 +170,7 @@ export class Draft {
     const context = new TextJoin(body);
     const user = new TextJoin(body);
     let userTurns = 0;
-    // Newest first, so that the bound cuts what is furthest from the question.
+    // Newest first, so that the bound cuts the texts furthest from the question.
     for (let i = this.turns.length - 1; i >= 0; i--) {
       const turn = this.turns[i]!;
       if (turn.role === 'user') userTurns++;
@@ -232,7 +232,7 @@ export class Draft {
     return first === undefined ? null : { start: first.spans[0]!, end: first.spans[1]! };
   }
 
-  /** Texts and definitions as a tokenizer would cut them; messages and media flat. */
+  /** Texts and definitions by the token estimator; messages and media at flat rates. */
   #tokens(body: Buffer): number {
     const texts = textTokens(body, this.turns, this.textBytes) + textTokens(body, [{ spans: this.#asides }], this.#asideBytes);
     return Math.ceil(
@@ -241,13 +241,13 @@ export class Draft {
   }
 }
 
-/** Bytes between a member's name and its value, colon and white space: more than anybody writes. */
+/** Maximum bytes between a member's name and its value, for the colon and white space: more than real clients write. */
 const mostGap = 64;
 
-/** Stands for what is beyond the bound: no other model is known to take it. */
+/** Represents the parameters beyond the bound: no other model is known to accept it. */
 const moreParameters: Parameter = { name: '…', value: null };
 
-/** A value that is no object and no list; null: it is one; undefined: it is `null`, which says nothing. */
+/** A scalar value; null if it is an object or a list; undefined if it is `null`, which counts as absent. */
 function scalar(cursor: JsonCursor): ParameterValue | undefined {
   switch (cursor.peek()) {
     case 0x22:
@@ -298,7 +298,7 @@ class TextJoin {
   #decode(start: number, end: number, escaped: boolean): string {
     const room = this.#left;
     if (end - start <= room) return decodeText(this.#body, start, end, escaped);
-    // Questions stand at the end of long prompts, instructions at the beginning: keep both.
+    // Long prompts have questions at the end and instructions at the beginning: keep both.
     const head = decodeText(this.#body, start, start + Math.floor(room * 0.75), escaped);
     const tail = decodeText(this.#body, end - Math.floor(room * 0.25), end, escaped);
     this.truncated = true;
@@ -309,7 +309,7 @@ class TextJoin {
 /** Longest escape sequence (a surrogate pair), in bytes. */
 const longestEscape = 12;
 
-/** Decodes a whole string token, or a piece of one whose ends may cut an escape: then a few bytes at an end are let go. */
+/** Decodes a whole string token, or a piece of one. If a piece's end cuts an escape, a few bytes there are dropped. */
 function decodeText(body: Buffer, start: number, end: number, escaped: boolean): string {
   if (!escaped) return body.toString('utf8', start, end);
   for (let cut = 0; cut < longestEscape; cut++) {
@@ -320,7 +320,7 @@ function decodeText(body: Buffer, start: number, end: number, escaped: boolean):
       try {
         return JSON.parse(`"${body.toString('utf8', from, to)}"`) as string;
       } catch {
-        // An end stands inside an escape: try a byte further in.
+        // An end is inside an escape: try one byte further in.
       }
     }
   }

@@ -4,12 +4,12 @@ import { TokenCounter } from './tokens.ts';
 /** Reading is synchronous, so all requests share it. */
 const counter = new TokenCounter();
 
-/** A long text is read in windows of so many bytes at even distances. */
+/** A long text is sampled in windows of this many bytes at even distances. */
 const windowBytes = 1_024;
 
 /**
- * Estimated tokens of `bytes` bytes of text that stand in the body at `spans` ([start, end, escaped] a part). Up to
- * `limits.tokenSampleBytes` all of it is read; of more, windows that add up to about as much.
+ * Estimated tokens of `bytes` bytes of text in the body at `spans` ([start, end, escaped] for each part). Up to `limits.tokenSampleBytes`
+ * all of it is read; beyond that, windows with about that total.
  */
 export function textTokens(body: Uint8Array, parts: readonly { readonly spans: readonly number[] }[], bytes: number): number {
   if (bytes === 0) return 0;
@@ -17,7 +17,7 @@ export function textTokens(body: Uint8Array, parts: readonly { readonly spans: r
   const width = period === Infinity ? Infinity : windowBytes;
   counter.reset();
   let read = 0;
-  // Parts count as one text laid end to end: each begins so far behind the beginning of a window.
+  // The parts count as one concatenated text: each begins `behind` bytes after the beginning of a window.
   let behind = 0;
   for (const { spans } of parts) {
     for (let i = 0; i < spans.length; i += 3) {

@@ -1,8 +1,8 @@
 import { limits } from '../../lib/limits.ts';
 
 /**
- * Splits a top-level JSON array (Gemini's stream without alt=sse) into its elements as they arrive. Elements of which
- * more than `most` bytes would have to be held are skipped and counted.
+ * Splits a top-level JSON array (Gemini's stream without alt=sse) into its elements as they arrive. Elements that need more than `most`
+ * bytes of buffer are skipped and counted.
  */
 export class JsonArraySplitter {
   readonly #onElement: (element: Buffer) => void;

@@ -3,7 +3,7 @@ import { limits } from '../../lib/limits.ts';
 
 export type ScanFault = 'invalid-json' | 'too-deep';
 
-/** Thrown inside this folder only; every public reader turns it into a result. */
+/** Thrown inside this folder only; every public reader converts it to a result. */
 export class ScanError extends Error {
   readonly fault: ScanFault;
   constructor(fault: ScanFault, what: string) {
@@ -27,10 +27,10 @@ const wordNull = Buffer.from('null');
 
 const names = new InternedTexts();
 
-/** One byte a level while a cursor skips: 1 = object, 0 = array. Skipping calls nobody back, so all cursors share it. */
+/** One byte per level while a cursor skips: 1 = object, 0 = array. Skipping makes no callbacks, so all cursors share it. */
 const levels = new Uint8Array(limits.jsonDepth);
 
-/** A string token: offsets of its quotes' inside, and what was seen in it. */
+/** A string token: the offsets of the text between its quotes, and what it contains. */
 export interface StringToken {
   /** After the opening quote. */
   start: number;
@@ -40,13 +40,13 @@ export interface StringToken {
 }
 
 /**
- * Walks JSON bytes in place, once, checking the grammar on the way. A caller reads the members that it knows and skips
- * the others; skipping keeps no stack but one bit a level, so that depth costs nothing. Throws ScanError.
+ * Walks JSON bytes in place, once, and checks the grammar. A caller reads the members that it knows and skips the others; skipping stores
+ * only one byte per level, so depth is cheap. Throws ScanError.
  */
 export class JsonCursor {
   readonly bytes: Buffer;
   at = 0;
-  /** Runs of white space that were passed between tokens. */
+  /** Number of white space runs between tokens so far. */
   gaps = 0;
   /** Bytes above 0x7f in the last string token. */
   highBytes = 0;
@@ -102,7 +102,7 @@ export class JsonCursor {
     this.#depth--;
   }
 
-  /** A member's name: few are ever used, and they are the same in every body. */
+  /** A member's name: only a few are used, and they are the same in every body. */
   #name(): string {
     const from = this.at;
     const token = this.stringToken();
@@ -139,7 +139,7 @@ export class JsonCursor {
     return this.peek() === quote;
   }
 
-  /** Passes a string and tells where it stands. The token is reused by the next call. */
+  /** Skips a string and returns its position. The token is reused by the next call. */
   stringToken(): StringToken {
     if (this.peek() !== quote) throw new ScanError('invalid-json', `no string at ${this.at}`);
     const { bytes } = this;
@@ -150,7 +150,7 @@ export class JsonCursor {
     let high = 0;
     let escaped = false;
     for (;;) {
-      // Four bytes at a time while none of them is a quote, a backslash, a control character or beyond ASCII.
+      // Read four bytes at a time until one is a quote, a backslash, a control character or non-ASCII.
       while (at <= lastWord && !this.#needsCare(at)) at += 4;
       let byte = bytes[at];
       while (byte !== undefined && byte >= 0x80) {
@@ -175,20 +175,20 @@ export class JsonCursor {
   }
 
   /**
-   * Whether the four bytes at `at` hold one that the string scan must look at. Subtracting from each byte sets its top bit when
-   * it was smaller; a borrow may set one too many, which only costs a second look.
+   * Whether the string scan must look at one of the four bytes at `at`. Subtracting from each byte sets its top bit if it was smaller; a
+   * borrow may set one too many, which only costs a second look.
    */
   #needsCare(at: number): boolean {
     const word = this.#view.getInt32(at, true);
     return (((word - 0x20202020) | ((word ^ 0x22222222) - 0x01010101) | ((word ^ 0x5c5c5c5c) - 0x01010101) | word) & 0x80808080) !== 0;
   }
 
-  /** The string that was passed last: within `object`, before the value is read, the member's name. Reused by the next one. */
+  /** The last string that was read: within `object`, before the value is read, the member's name. Reused by the next one. */
   get lastString(): StringToken {
     return this.#token;
   }
 
-  /** A string's value. Meant for short ones: keys, roles, enumerations. */
+  /** A string's value. For short strings: keys, roles, enumerations. */
   string(): string {
     const token = this.stringToken();
     if (!token.escaped) return this.bytes.toString(this.highBytes === 0 ? 'latin1' : 'utf8', token.start, token.end);
@@ -213,15 +213,15 @@ export class JsonCursor {
   }
 
   /**
-   * A number of something that is asked for: whole, at least 1, at most `most` (a larger one counts as that); null after skipping anything
-   * else. What it is written as stays the provider's business; what is reckoned with here is sound.
+   * A requested count: whole, at least 1, at most `most` (a larger one is reduced to it); null after skipping anything else. Sluice does
+   * not correct the number in the body; it only needs a usable value.
    */
   countOrNull(most: number): number | null {
     const start = this.peek();
     const from = this.at;
     const value = this.numberOrNull();
     if (value !== null) return value > 0 ? Math.min(most, Math.ceil(value)) : null;
-    // Too large for a number, as 1e999 is.
+    // Too large for a number, for example 1e999.
     return start >= 0x30 && start <= 0x39 && this.at > from ? most : null;
   }
 
@@ -240,7 +240,7 @@ export class JsonCursor {
     return this.bytes.subarray(start, this.at);
   }
 
-  /** Passes one value of any kind and checks it. */
+  /** Skips one value of any kind and checks it. */
   skip(): void {
     const base = this.#depth;
     for (;;) {
@@ -261,7 +261,7 @@ export class JsonCursor {
       } else {
         this.#scalar(byte);
       }
-      // A value ended: close what closes with it.
+      // A value ended: close the containers that end with it.
       for (;;) {
         if (this.#depth === base) return;
         const isObject = levels[this.#depth - 1] === 1;
@@ -328,7 +328,7 @@ export class JsonCursor {
     this.at = at;
   }
 
-  /** Past one digit or more. */
+  /** The offset after one or more digits. */
   #digits(from: number): number {
     let at = from;
     while (isDigit(this.bytes[at])) at++;
@@ -336,7 +336,7 @@ export class JsonCursor {
     return at;
   }
 
-  /** Past one escape. A lone surrogate is refused: no provider reads it alike. */
+  /** The offset after one escape. A lone surrogate is refused: providers read it differently. */
   #escape(at: number): number {
     const kind = this.bytes[at + 1];
     switch (kind) {

@@ -1,20 +1,20 @@
 import type { Exchange, Span } from '../types.ts';
 
 export interface SpliceChanges {
-  /** The new model; absent = as it is. */
+  /** The new model; absent = unchanged. */
   readonly model?: string;
-  /** The name of the limit on the answer (`max_tokens`, `max_completion_tokens`); absent = as it is. */
+  /** The name of the limit on the answer (`max_tokens`, `max_completion_tokens`); absent = unchanged. */
   readonly limitName?: string;
-  /** Adds `stream_options.include_usage` as the first member, or in place of stream_options that do not ask for it. */
+  /** Adds `stream_options.include_usage` as the first member, or replaces a stream_options that does not ask for it. */
   readonly askUsage: boolean;
-  /** More changes of bytes, none of them in the places of those above; absent: none. */
+  /** Further byte changes that do not overlap those above; absent if none. */
   readonly edits?: readonly (readonly [Span, Buffer])[];
 }
 
 const askingOptions = Buffer.from('{"include_usage":true}');
 const includeUsage = Buffer.from('"stream_options":{"include_usage":true},');
 
-/** The body with the changes, in pieces; every other byte is as it came, and lies where it was. The body must be the one that was read. */
+/** The body with the changes, in pieces; all other bytes are unchanged views of the original. The body must be the one that was read. */
 export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer[] {
   const edits: (readonly [Span, Buffer])[] = changes.edits === undefined ? [] : [...changes.edits];
   if (changes.askUsage)
@@ -40,7 +40,7 @@ export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceC
   return pieces;
 }
 
-/** The path with another model in the place of its own; the query and all else stay. */
+/** The path with its model replaced; the query and everything else are unchanged. */
 export function rewritePath(path: string, exchange: Exchange, model: string): string {
   if (exchange.pathModel === null) return path;
   const { span } = exchange.pathModel;

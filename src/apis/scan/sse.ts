@@ -7,17 +7,17 @@ const dataName = Buffer.from('data');
 const bom = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Splits server-sent events into their data, whatever the chunking and the line ends (LF, CR, CRLF). Holds no more than
- * one unfinished event, up to `most` bytes; a longer one is skipped whole and counted in `skipped`. The Buffer given to
- * `onData` may be a view of the chunk: it is valid during the call only.
+ * Splits server-sent events into their data, for any chunking and line ends (LF, CR, CRLF). Holds at most one unfinished event, up to
+ * `most` bytes; a longer one is skipped whole and counted in `skipped`. The Buffer given to `onData` may be a view of the chunk: it is
+ * valid only during the call.
  */
 export class SseSplitter {
   readonly #onData: (data: Buffer) => void;
   readonly #most: number;
-  /** An unfinished line is the first `#lineBytes` of this. */
+  /** The first `#lineBytes` of this are the unfinished line. */
   #line: Buffer = none;
   #lineBytes = 0;
-  /** The unfinished line is passed over to its end. */
+  /** The unfinished line is skipped to its end. */
   #ignored = false;
   /** Data lines of the unfinished event. */
   #data: Buffer[] = [];
@@ -35,7 +35,7 @@ export class SseSplitter {
 
   push(chunk: Buffer): void {
     let start = 0;
-    // CRLF may be split between chunks: the LF belongs to the line that CR has ended.
+    // CRLF may be split between chunks: the LF belongs to the line that the CR ended.
     if (this.#afterCr && chunk[0] === lf) start = 1;
     if (chunk.length > 0) this.#afterCr = false;
     let at = start;
@@ -56,7 +56,7 @@ export class SseSplitter {
     if (start < chunk.length) this.#hold(chunk.subarray(start));
   }
 
-  /** The stream's end: an event without its blank line is given too, since some providers leave it out. */
+  /** The stream's end: an event without its blank line is emitted too, since some providers omit it. */
   end(): void {
     if (this.#lineBytes > 0) this.#endLine(none);
     this.#endEvent();
@@ -76,7 +76,7 @@ export class SseSplitter {
       if (isData(this.#withoutBom(begin))) this.#drop();
       return;
     }
-    // Copied: a view would keep the whole chunk alive. Doubled: a line may come byte by byte.
+    // Copied, because a view would keep the whole chunk in memory. Doubled, because a line may arrive byte by byte.
     if (bytes > this.#line.length) {
       const larger = Buffer.allocUnsafe(Math.max(256, 2 * bytes));
       this.#line.copy(larger, 0, 0, this.#lineBytes);
@@ -125,7 +125,7 @@ export class SseSplitter {
       this.#drop();
       return;
     }
-    // A view of the chunk must be copied if the event may end in a later chunk; copying always is simpler and small.
+    // A view of the chunk must be copied if the event may end in a later chunk; always copying is simpler and cheap.
     this.#data.push(held ? data : Buffer.from(data));
     this.#held += data.length;
   }

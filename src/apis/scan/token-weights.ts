@@ -1,6 +1,6 @@
 /**
- * Tokens of each count of `TokenCounter`, in its order. Fitted to o200k_base by least squares of the relative error, none below zero, over
- * prose in twenty languages, code, JSON, logs, numbers, base64, hashes and UUIDs, all kinds with the same say.
+ * Tokens per unit of each `TokenCounter` count, in its order. Fitted to o200k_base by least squares of the relative error, non-negative,
+ * over prose in twenty languages, code, JSON, logs, numbers, base64, hashes and UUIDs, with equal weight for each kind.
  */
 export const fittedWeights: readonly number[] = [
   // Words, lower case.

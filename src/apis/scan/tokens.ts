@@ -1,14 +1,14 @@
 import { fittedWeights } from './token-weights.ts';
 
 /**
- * Estimates how many tokens a tokenizer makes of a text, from one pass over its JSON bytes. The pass cuts the text where byte-pair
- * tokenizers cut it first: words, digits in threes, punctuation, white space, runs of one script; it counts these by kind and
- * length. The weights of the counts are fitted to o200k_base.
+ * Estimates the number of tokens in a text from one pass over its JSON bytes. The pass splits the text where byte-pair tokenizers split
+ * first: words, digits in threes, punctuation, white space, runs of one script. It counts these by kind and length. The weights of the
+ * counts are fitted to o200k_base.
  */
 
 /** Kinds of Latin words; each has the counts of `wordCounts`. */
 const word = { lower: 0, capital: 1, capitals: 2, inner: 3, noise: 4 };
-/** Words, and letters beyond the first, the fourth, the seventh and the eleventh. */
+/** Number of counts per kind: words, and letters beyond the first, the fourth, the seventh and the eleventh. */
 const wordCounts = 5;
 const accents = 25;
 const digitGroups = 26;
@@ -17,15 +17,15 @@ const blankDigit = 27;
 const blanks = 28;
 const lineEnd = 29;
 const lineEndAfterMark = 30;
-/** Punctuation: one before a letter, one alone, a run of several; changes of the character in a run; further characters of a run. */
+/** Punctuation: one mark before a letter, one alone, a run of several; changes of the character in a run; further characters of a run. */
 const markJoined = 31;
 const markAlone = 32;
 const markRun = 33;
 const markChanges = 34;
 const markMore = 35;
-/** Letters with accents of U+0100 and beyond: they are rarer in what tokenizers learned from. */
+/** Accented letters from U+0100 on: they are rarer in tokenizers' training data. */
 const farAccents = 36;
-/** Of each script: runs, characters, characters beyond the sixth of a run. */
+/** For each script: runs, characters, characters beyond the sixth of a run. */
 const scripts = 37;
 
 const script = {
@@ -47,7 +47,7 @@ const script = {
   emoji: 15,
 };
 
-/** How many counts there are. */
+/** The number of counts. */
 export const countsLength = scripts + 3 * 16;
 
 /** Script by code point / 64. */
@@ -90,7 +90,7 @@ kinds[0x20] = kinds[0x09] = kind.blank;
 kinds[0x0a] = kinds[0x0d] = kind.line;
 kinds[0x5c] = kind.escape;
 
-/** What a backslash and the letter after it stand for, by letter; 0: `u`. */
+/** The character of each escape, by the letter after the backslash; 0: `u`. */
 const escapes = new Uint8Array(128);
 for (const [letter, byte] of [
   ['n', 0x0a],
@@ -104,18 +104,22 @@ for (const [letter, byte] of [
 ] as const)
   escapes[letter.charCodeAt(0)] = byte;
 
-/** A run of letters and digits counts as noise (base64, a hash) from this length on, if its class changes in so many of its characters. */
+/**
+ * A run of letters and digits counts as noise (base64, a hash) from this length on, if its class changes at this share of its characters.
+ */
 const noiseLength = 8;
 const noiseShare = 0.3;
 
 const apostrophe = 0x27;
 
-/** Counts what stands in pieces of JSON text. One counter serves all requests: `reset`, `add` each piece, `tokens`. */
+/** Counts the contents of pieces of JSON text. One counter serves all requests: `reset`, `add` each piece, `tokens`. */
 export class TokenCounter {
   readonly counts = new Float64Array(countsLength);
   #bytes: Uint8Array = new Uint8Array(0);
   #end = 0;
-  /** The run of letters and digits so far, signs that base64 and UUIDs hold included: its length, changes of class, kind of its last byte. */
+  /**
+   * The current run of letters and digits, including the signs in base64 and UUIDs: its length, changes of class, kind of its last byte.
+   */
   #run = 0;
   #changes = 0;
   #last = kind.blank;
@@ -127,14 +131,14 @@ export class TokenCounter {
     this.counts.fill(0);
   }
 
-  /** Tokens of what was added. */
+  /** Tokens of the text that was added. */
   tokens(weights: ArrayLike<number> = fittedWeights): number {
     let sum = 0;
     for (let i = 0; i < countsLength; i++) sum += this.counts[i]! * weights[i]!;
     return sum;
   }
 
-  /** Counts the bytes from `start` up to `end`; escapes count as what they stand for. Cut characters at the ends do no harm. */
+  /** Counts the bytes from `start` up to `end`; an escape counts as its character. Cut characters at the ends do no harm. */
   add(bytes: Uint8Array, start: number, end: number): void {
     this.#bytes = bytes;
     this.#end = end;
@@ -159,7 +163,7 @@ export class TokenCounter {
     }
   }
 
-  /** The kind of the character at `at`; `#next` is where the one after it begins, `#point` its code (a first byte, if it is not decoded). */
+  /** The kind of the character at `at`; `#next` is the start of the next one, `#point` its code (or its first byte, if not decoded). */
   #kindAt(at: number): number {
     const byte = this.#bytes[at]!;
     this.#point = byte;
@@ -177,7 +181,7 @@ export class TokenCounter {
     let point = 0;
     const end = Math.min(at + 6, this.#end);
     for (let i = at + 2; i < end; i++) point = point * 16 + hexDigit(this.#bytes[i]!);
-    // Half of a pair stands for a character beyond the plane; its other half is passed with it.
+    // Half of a surrogate pair is a character beyond the BMP; its other half is skipped with it.
     const pair = point >= 0xd800 && point < 0xdc00;
     this.#point = pair ? 0x1f600 : point;
     this.#next = Math.min(pair ? at + 12 : end, this.#end);
@@ -189,7 +193,7 @@ export class TokenCounter {
     this.#last = kind.blank;
   }
 
-  /** A word up to where its case rises, an apostrophe between letters and letters with accents included. */
+  /** A word up to the next change from lower to upper case; includes an apostrophe between letters, and accented letters. */
   #word(from: number): number {
     const { counts } = this;
     const bytes = this.#bytes;
@@ -237,7 +241,7 @@ export class TokenCounter {
 
   #digits(from: number): number {
     let at = from;
-    // A digit that is written as an escape counts as one.
+    // A digit written as an escape counts as one.
     if (this.#next > from + 1) at = this.#next;
     else while (at < this.#end && kinds[this.#bytes[at]!] === kind.digit) at++;
     const length = this.#next > from + 1 ? 1 : at - from;
@@ -248,7 +252,7 @@ export class TokenCounter {
     return at;
   }
 
-  /** White space: the last blank goes with the word after it, but not with a digit. */
+  /** White space: the last blank belongs to the word after it, but not to a digit. */
   #space(from: number): number {
     const { counts } = this;
     const afterMark = this.#last === kind.mark && kinds[this.#point] === kind.line;
@@ -301,7 +305,7 @@ export class TokenCounter {
     return at;
   }
 
-  /** A run of characters of one script beyond ASCII, or a word that begins with an accent. */
+  /** A run of characters of one non-ASCII script, or a word that begins with an accented letter. */
   #high(from: number): number {
     const { counts } = this;
     let at = from;
@@ -346,7 +350,7 @@ export class TokenCounter {
   }
 }
 
-/** Bytes of a Latin letter beyond ASCII; 0: no such letter. Two blocks: U+00C0 to U+036F and U+1E00 to U+1EFF. */
+/** Bytes of a non-ASCII Latin letter; 0 if it is not one. Two blocks: U+00C0 to U+036F and U+1E00 to U+1EFF. */
 function accentSize(byte: number, next: number): number {
   if (byte >= 0xc3 && byte < 0xce && (byte < 0xcd || next < 0xb0)) return 2;
   return byte === 0xe1 && next >= 0xb8 && next < 0xbc ? 3 : 0;

@@ -3,7 +3,7 @@ import type { AskedModel, ParameterTable } from '../common/parameter-types.ts';
 import type { Exchange, ParameterValue } from '../types.ts';
 import { efforts, type Shape, type ShapeChange, type ShapeLeft, type ShapePart } from './types.ts';
 
-/** A model that may get the request in the app's own words. */
+/** A model that may get the request untranslated. */
 export interface ShapeTarget {
   /** The catalog's names. */
   readonly provider: string;
@@ -14,9 +14,9 @@ export interface ShapeTarget {
 export class Asked {
   readonly exchange: Exchange;
   readonly shape: Shape;
-  /** Those that may get it in the app's own words, the first one first. */
+  /** The models that may get it untranslated, first choice first. */
   readonly models: readonly AskedModel[];
-  /** Another target may get it translated: nothing is added that the translation might not carry. */
+  /** Another target may get it translated: nothing is added that the translation might not support. */
   readonly translated: boolean;
   readonly changes: ShapeChange[] = [];
   readonly left: { readonly part: ShapePart; readonly why: ShapeLeft }[] = [];
@@ -30,7 +30,7 @@ export class Asked {
     this.#table = table;
   }
 
-  /** What the app says; undefined: nothing. */
+  /** The app's value; undefined if it sets none. */
   said(name: string): ParameterValue | undefined {
     return this.exchange.parameters.findLast((parameter) => parameter.name === name)?.value;
   }
@@ -43,7 +43,7 @@ export class Asked {
     this.changes.push({ part, path, from, to });
   }
 
-  /** Whether all models take the request with this parameter, as well as they took it before. */
+  /** Whether this parameter makes no model refuse the request that accepted it before. */
   taken(name: string, value: string | number): boolean {
     const { parameters, limitKey } = this.exchange;
     const changed = { limitKey, parameters: [...parameters.filter((parameter) => parameter.name !== name), { name, value }] };
@@ -53,7 +53,10 @@ export class Asked {
     });
   }
 
-  /** The highest effort up to the cap that the models take; else the lowest above it that is still below `from`. Null: there is none. */
+  /**
+   * The highest effort up to the cap that the models accept; otherwise the lowest above the cap that is still below `from`. Null if there
+   * is none.
+   */
   effort(name: string, from: string, levels: readonly string[] = efforts): string | null {
     const rank = (level: string): number => efforts.findIndex((effort) => effort === level);
     const most = rank(this.shape.reasoning ?? 'max');
@@ -62,7 +65,7 @@ export class Asked {
     return order.find((level) => this.taken(name, level)) ?? null;
   }
 
-  /** Whether an effort is above the cap. One that nobody knows is left as it is. */
+  /** Whether an effort is above the cap. An unknown effort is left unchanged. */
   above(effort: string): boolean {
     const rank = (level: string): number => efforts.findIndex((known) => known === level);
     return this.shape.reasoning !== null && rank(effort) > rank(this.shape.reasoning);

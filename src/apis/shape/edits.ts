@@ -5,11 +5,16 @@ import type { ShapeChange } from './types.ts';
 /** The places of one member: its values, and the objects where it can be added. */
 interface Found {
   readonly values: Span[];
-  /** The deepest object on the way that is there, the last one: where its members begin, whether it has any, and how many names of the path lead to it. */
+  /**
+   * The deepest existing object on the path (the last duplicate): where its members begin, whether it is empty, and how many names of the
+   * path lead to it.
+   */
   parent: { readonly at: number; readonly empty: boolean; readonly depth: number };
 }
 
-/** Byte changes of a body, which must be the one that was read. Values that are there are replaced, wherever they are said; else they are added. */
+/**
+ * Byte changes of a body, which must be the one that was read. Existing values are replaced, duplicates too; otherwise the member is added.
+ */
 export function shapeEdits(body: Buffer, api: ApiName, changes: readonly ShapeChange[]): (readonly [Span, Buffer])[] {
   return changes.flatMap(({ path, to }): (readonly [Span, Buffer])[] => {
     const names = path.split('.');
@@ -18,7 +23,7 @@ export function shapeEdits(body: Buffer, api: ApiName, changes: readonly ShapeCh
       names.map((name) => (api === 'gemini-generate' ? [name, snake(name)] : [name])),
     );
     const value = JSON.stringify(to);
-    // A number that is no more, and was no limit that could be read, is for the provider to refuse.
+    // A number that is not above the cap is kept. If it was not a readable limit, the provider will refuse it.
     if (values.length > 0)
       return values
         .filter(({ start, end }) => typeof to === 'string' || !isAtMost(body.toString('latin1', start, end), to))
@@ -33,7 +38,7 @@ export function shapeEdits(body: Buffer, api: ApiName, changes: readonly ShapeCh
 }
 
 function isAtMost(text: string, most: number): boolean {
-  // -1 leaves a thinking budget to the model.
+  // -1 lets the model choose its thinking budget.
   return /^-?\d/.test(text) && text !== '-1' && Number(text) <= most;
 }
 
@@ -65,7 +70,7 @@ function find(body: Buffer, path: readonly (readonly string[])[]): Found {
   return found;
 }
 
-/** Gemini's API takes its names in this form, too. */
+/** Gemini's API also accepts its names in this form. */
 function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,21 +1,21 @@
 import type { ParameterValue } from '../types.ts';
 
-/** How hard a model is to think, the least first. */
+/** Thinking efforts, lowest first. */
 export const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 
-/** What a policy can cap thinking to. */
+/** The efforts that a policy can set as a cap. */
 export const shapeEfforts = ['minimal', 'low', 'medium', 'high'] as const;
 export type ShapeEffort = (typeof shapeEfforts)[number];
 
-/** What a policy makes of a request's own parameters. Null: as the app says. */
+/** A policy's caps on a request's own parameters. Null: the app's value is kept. */
 export interface Shape {
   /** Most output tokens. */
   readonly maxOutputTokens: number | null;
-  /** Most effort to think. */
+  /** Highest thinking effort. */
   readonly reasoning: ShapeEffort | null;
-  /** Most tokens to think with, where the API takes such a number. */
+  /** Most thinking tokens, if the API has such a limit. */
   readonly thinkingTokens: number | null;
-  /** The cheaper, slower tier of the service, where the model has one. */
+  /** The provider's cheaper, slower service tier, if the model has one. */
   readonly serviceTier: 'flex' | null;
 }
 
@@ -26,26 +26,27 @@ export type ShapePart = (typeof shapeParts)[number];
 /** One parameter that is written into a request. */
 export interface ShapeChange {
   readonly part: ShapePart;
-  /** In the API's own words, from the body's root: `generationConfig.maxOutputTokens`. */
+  /** Path in the API's own names, from the body's root: `generationConfig.maxOutputTokens`. */
   readonly path: string;
-  /** What the app said; null: nothing. */
+  /** The app's value; null if it sets none. */
   readonly from: ParameterValue;
   readonly to: string | number;
 }
 
 /**
- * Why a part was left alone. Closed list: a metric label. `not-taken`: a model that may answer does not take it; `no-place`: the API has no such
- * parameter, or no room for the value; `not-said`: the app does not say it, and nobody knows that the model's own choice is higher.
+ * Why a part was left unchanged. Closed list: a metric label. `not-taken`: a model that may answer does not accept it; `no-place`: the API
+ * has no such parameter, or the value does not fit; `not-said`: the app does not set it, and the model's own default is not known to be
+ * higher.
  */
 export type ShapeLeft = 'not-taken' | 'no-place' | 'not-said';
 
-/** What becomes of a request. */
+/** The changes to a request. */
 export interface ShapePlan {
   readonly changes: readonly ShapeChange[];
   readonly left: readonly { readonly part: ShapePart; readonly why: ShapeLeft }[];
 }
 
-/** The strictest of several. */
+/** The strictest value of each part. */
 export function strictest(shapes: readonly Shape[]): Shape {
   const least = (values: readonly (number | null)[]): number | null =>
     values.reduce((low, value) => (value === null ? low : Math.min(low ?? Infinity, value)), null);
@@ -59,5 +60,5 @@ export function strictest(shapes: readonly Shape[]): Shape {
   };
 }
 
-/** Tokens to think with that an effort stands for where an API counts them; the same as translations use. */
+/** The thinking tokens of each effort, for APIs that count them; the same as in translations. */
 export const effortTokens: Readonly<Record<ShapeEffort, number>> = { minimal: 1_024, low: 1_024, medium: 8_192, high: 24_576 };

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { parseJson, writeJson } from '../common/json.ts';
 
 const name = fc.stringMatching(/^[a-z][a-z_]{0,11}$/);
-/** Some APIs take no text of white space alone. */
+/** Some APIs refuse a text of only white space. */
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 24 }).filter((one) => one.trim() !== '');
 
-/** JSON text of any value, numbers of any size included, as the library itself writes it. */
+/** JSON text of any value, with numbers of any size, in the format that the library writes. */
 const anyJson: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3 },
@@ -16,7 +16,7 @@ const anyJson: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
   ),
 })).value;
 
-/** Keys once each: with duplicates a parser keeps the last. */
+/** Unique keys, because parsers keep the last duplicate. */
 function object(members: readonly (readonly [string, string])[]): string {
   return `{${[...new Map(members)].map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(',')}}`;
 }
@@ -36,7 +36,7 @@ const userPart = fc.oneof(
   picture.map((url) => ({ type: 'image_url', image_url: { url } })),
 );
 
-/** A text alone is written as a string, anything else as parts. */
+/** A single text is written as a string, anything else as parts. */
 const userMessage = fc.oneof(
   text.map((content) => ({ role: 'user', content })),
   fc.array(userPart, { minLength: 2, maxLength: 4 }).map((content) => ({ role: 'user', content })),
@@ -64,7 +64,7 @@ const tool = fc
     },
   }));
 
-/** A chat completions body of what every API can say, written the way the library writes it. */
+/** A chat completions body with only content that every API supports, in the format that the library writes. */
 export const chatBody: fc.Arbitrary<Record<string, unknown>> = fc
   .record({
     system: fc.option(text),
@@ -79,7 +79,7 @@ export const chatBody: fc.Arbitrary<Record<string, unknown>> = fc
     checked: fc.boolean(),
   })
   .map(({ system, rounds, last, tools: plain, choice, limit, temperature, stop, schema, checked }) => {
-    // Gemini checks the arguments of all tools or of none, and says so where the model may choose.
+    // Gemini checks the arguments of all tools or of none, and only says so if the model may choose.
     const tools = checked && choice === 'auto' ? plain.map((one) => ({ ...one, function: { ...one.function, strict: true } })) : plain;
     const messages: object[] = system === null ? [] : [{ role: 'system', content: system }];
     let id = 0;
@@ -123,7 +123,7 @@ export const chatBody: fc.Arbitrary<Record<string, unknown>> = fc
     };
   });
 
-/** Replaces one place of a JSON value, chosen by `seed`, by something else. */
+/** Replaces one position in a JSON value, chosen by `seed`, with another value. */
 export function spoil(value: unknown, seed: number, by: unknown): unknown {
   if (typeof value !== 'object' || value === null || seed % 7 === 0) return by;
   const entries: [string, unknown][] = Object.entries(value);

@@ -13,17 +13,17 @@ export interface CrossingOptions {
   readonly drop?: readonly string[];
   /** The provider's answer to a translated request. */
   readonly answer: (stream: boolean, request: Record<string, unknown>) => ProviderAnswer;
-  /** The provider's bytes come in pieces of this size. */
+  /** The size of the pieces in which the provider's bytes arrive. */
   readonly pieceBytes?: number;
-  /** The provider's stream is cut after so many bytes. */
+  /** The provider's stream is cut after this many bytes. */
   readonly cutAfter?: number;
 }
 
-/** A server that takes requests of any API, translates them, and gives a provider's answers translated back: an app's SDK talks to it. */
+/** A server for an app's SDK: takes requests of any API, translates them, and returns a provider's answers translated back. */
 export class Crossing {
   readonly #server: Server;
   options: CrossingOptions;
-  /** The last request as the provider would have got it. */
+  /** The last request as the provider would receive it. */
   last: (TranslatedRequest & { readonly ok: true }) | null = null;
   lastApi: ApiName | null = null;
 

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** The APIs that requests are translated to, and those that they are translated from. */
+/** The APIs that are translation targets, and those that are translation sources. */
 export const targetApis = ['openai-chat', 'anthropic-messages', 'gemini-generate', 'cohere-chat'] as const;
 export type TargetApi = (typeof targetApis)[number];
 export type CallerApi = TargetApi | 'openai-responses';
 
-/** One provider's answer in the shape it has on the wire: JSON, or a stream's text. */
+/** One provider's answer in its wire format: JSON, or a stream's text. */
 export interface ProviderAnswer {
   readonly status: number;
   readonly body: string;
@@ -14,7 +14,7 @@ export interface ProviderAnswer {
 export type Scenario = 'text' | 'calls' | 'length' | 'filter' | 'rate-limit' | 'too-long' | 'overloaded' | 'error-inside';
 
 export const words = ['Grüße, ', '世界 ', '– 🌍', '!'];
-/** Arguments whose numbers no JavaScript number holds. */
+/** Arguments with numbers that a JavaScript number cannot represent. */
 export const bigArgs = '{"id":12345678901234567890,"ratio":1.0,"note":"a \\"quoted\\" 🌍"}';
 export const messages: Readonly<Record<string, string>> = {
   'rate-limit': 'Slow down, please.',
@@ -22,7 +22,10 @@ export const messages: Readonly<Record<string, string>> = {
   'error-inside': 'The machine caught fire.',
 };
 
-/** What every scenario counts: 100 input tokens of which 30 came from a cache, 50 output tokens of which 20 (where the provider tells) were thoughts. */
+/**
+ * The counts of every scenario: 100 input tokens of which 30 came from a cache, 50 output tokens of which 20 (if the provider reports it)
+ * were for thinking.
+ */
 export const counted = { input: 100, cached: 30, output: 50 } as const;
 
 const recordings = new URL('../../../test/recorded/', import.meta.url);
@@ -39,12 +42,12 @@ function statusOf(api: TargetApi, scenario: Scenario): number {
   return statuses[scenario] ?? 200;
 }
 
-/** Whether an API has such an answer. */
+/** Whether this answer of an API was recorded. */
 export function isRecorded(api: TargetApi, scenario: Scenario): boolean {
   return existsSync(fileOf(api, scenario, scenario === 'error-inside'));
 }
 
-/** A provider's answer as it was recorded. An error is JSON, also where a stream was asked for. */
+/** A provider's recorded answer. An error is JSON, even if a stream was requested. */
 export function answerOf(api: TargetApi, scenario: Scenario, stream: boolean): ProviderAnswer {
   const status = statusOf(api, scenario);
   return { status, body: readFileSync(fileOf(api, scenario, stream && status === 200), 'utf8') };

@@ -19,7 +19,7 @@ export function translate(from: ApiName, to: ApiName, body: unknown, options: Op
   return JSON.parse(result.body.toString('utf8')) as Record<string, unknown>;
 }
 
-/** The paths that stand in the way; none when it was translated. */
+/** The paths that prevented the translation; empty if it succeeded. */
 export function refused(from: ApiName, to: ApiName, body: unknown, options: Options): string[] {
   const result = translated(from, to, body, options);
   return result.ok ? [] : result.unsupported.map(({ path }) => path);
